@@ -1,0 +1,30 @@
+"""Errors that a user can act on.
+
+Each carries one line that says what and where, and a hint that says what to do.
+The command line prints both and exits with 2; the library raises them.
+"""
+
+from __future__ import annotations
+
+
+class ApilogError(Exception):
+    """Root of all errors apilog raises on purpose.
+
+    `hint` is a sentence on what to do, or an empty string.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class UsageError(ApilogError):
+    """An option, expression or name that can't be understood."""
+
+
+class InputError(ApilogError):
+    """An input that can't be found, opened or recognised."""
+
+
+class OutputError(ApilogError):
+    """An output that can't be written, or must not be overwritten."""

@@ -1,0 +1,318 @@
+"""The metric catalogue: each metric is defined here, once.
+
+A metric is computed from accumulators: sums that merge by adding, extremes that merge by
+comparing, histograms and sets. Reports, thresholds, alerts and documentation read this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import polars as pl
+
+
+class Unit(StrEnum):
+    """What a metric's number means."""
+
+    COUNT = "count"
+    RATIO = "ratio"
+    MILLISECONDS = "ms"
+    BYTES = "bytes"
+    PER_SECOND = "per_second"
+    TIMESTAMP = "timestamp"
+
+
+class Merge(StrEnum):
+    """How two partial values of an accumulator become one."""
+
+    SUM = "sum"
+    MIN = "min"
+    MAX = "max"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accumulator:
+    """A value that is computed over some records and merges associatively."""
+
+    name: str
+    column: str | None
+    """The record's column it reads, if any."""
+    value: Callable[[], pl.Expr]
+    """Of one record; an integer, a truth value or a timestamp, so that merging is exact."""
+    merge: Merge = Merge.SUM
+
+    def partial(self) -> pl.Expr:
+        """Over the records of a group; a sum is Int64."""
+        match self.merge:
+            case Merge.SUM if self.column is None:
+                return pl.len().cast(pl.Int64)
+            case Merge.SUM:
+                return self.value().cast(pl.Int64).sum()
+            case Merge.MIN:
+                return self.value().min()
+            case Merge.MAX:
+                return self.value().max()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """One metric of the catalogue. Exactly one of `expr`, `quantile`, `distinct` is set."""
+
+    name: str
+    unit: Unit
+    definition: str
+    """One sentence."""
+    accumulators: tuple[str, ...] = ()
+    expr: Callable[[], pl.Expr] | None = None
+    """Over accumulators; `window_seconds` is there as a column for rates."""
+    histogram: str | None = None
+    """The record's column (duration_ms, upstream_duration_ms) whose histogram it reads."""
+    quantile: float | None = None
+    distinct: str | None = None
+    """The record's column whose distinct values it counts."""
+    better: str = ""
+    """`lower`, `higher`, or neither."""
+
+    @property
+    def column(self) -> str:
+        """Its column in data outputs: a latency carries its unit."""
+        return f"{self.name}_ms" if self.unit is Unit.MILLISECONDS else self.name
+
+
+def is_client_error() -> pl.Expr:
+    """The client got a 4xx."""
+    return pl.col("status").is_between(400, 499)
+
+
+def is_server_error() -> pl.Expr:
+    """The client got a 5xx."""
+    return pl.col("status").is_between(500, 599)
+
+
+def _micros(column: str) -> pl.Expr:
+    return (pl.col(column) * 1000).round().cast(pl.Int64)
+
+
+def _latency_accumulators(prefix: str, column: str) -> tuple[Accumulator, ...]:
+    def acc(suffix: str, value: Callable[[], pl.Expr], merge: Merge) -> Accumulator:
+        return Accumulator(name=f"{prefix}_{suffix}", column=column, value=value, merge=merge)
+
+    return (
+        acc("n", lambda: pl.col(column).is_not_null(), Merge.SUM),
+        acc("us", lambda: _micros(column), Merge.SUM),
+        acc("min_us", lambda: _micros(column), Merge.MIN),
+        acc("max_us", lambda: _micros(column), Merge.MAX),
+    )
+
+
+def _size_accumulators(column: str) -> tuple[Accumulator, ...]:
+    return (
+        Accumulator(
+            name=f"{column}_n",
+            column=column,
+            value=lambda: pl.col(column).is_not_null(),
+        ),
+        Accumulator(name=column, column=column, value=lambda: pl.col(column)),
+    )
+
+
+ACCUMULATORS: dict[str, Accumulator] = {
+    a.name: a
+    for a in (
+        Accumulator(name="requests", column=None, value=lambda: pl.lit(1)),
+        Accumulator(
+            name="client_errors",
+            column="status",
+            value=is_client_error,
+        ),
+        Accumulator(
+            name="server_errors",
+            column="status",
+            value=is_server_error,
+        ),
+        Accumulator(
+            name="not_found",
+            column="status",
+            value=lambda: pl.col("status") == 404,
+        ),
+        *_latency_accumulators("latency", "duration_ms"),
+        *_latency_accumulators("upstream_latency", "upstream_duration_ms"),
+        *_size_accumulators("request_bytes"),
+        *_size_accumulators("response_bytes"),
+        Accumulator(
+            name="first_seen",
+            column="timestamp",
+            value=lambda: pl.col("timestamp"),
+            merge=Merge.MIN,
+        ),
+        Accumulator(
+            name="last_seen",
+            column="timestamp",
+            value=lambda: pl.col("timestamp"),
+            merge=Merge.MAX,
+        ),
+    )
+}
+
+
+def _ratio(numerator: pl.Expr) -> pl.Expr:
+    """Divided by requests; null where there are none."""
+    return pl.when(pl.col("requests") > 0).then(numerator / pl.col("requests"))
+
+
+def _errors() -> pl.Expr:
+    return pl.col("client_errors") + pl.col("server_errors")
+
+
+def _latency_metrics(prefix: str, column: str, what: str) -> tuple[Metric, ...]:
+    n, us, low, high = (f"{prefix}_{s}" for s in ("n", "us", "min_us", "max_us"))
+    ms = Unit.MILLISECONDS
+    quantiles = (
+        Metric(
+            name=f"{prefix}_p{round(q * 100)}",
+            unit=ms,
+            definition=f"{round(q * 100)} % of {what} were at most this long, within 1 %.",
+            histogram=column,
+            quantile=q,
+            better="lower",
+        )
+        for q in (0.50, 0.90, 0.95, 0.99)
+    )
+    return (
+        Metric(
+            name=f"{prefix}_mean",
+            unit=ms,
+            definition=f"Arithmetic mean of {what}.",
+            accumulators=(n, us),
+            expr=lambda: pl.when(pl.col(n) > 0).then(pl.col(us) / pl.col(n) / 1000),
+            better="lower",
+        ),
+        Metric(
+            name=f"{prefix}_min",
+            unit=ms,
+            definition=f"Shortest of {what}, exact.",
+            accumulators=(low,),
+            expr=lambda: pl.col(low) / 1000,
+            better="lower",
+        ),
+        Metric(
+            name=f"{prefix}_max",
+            unit=ms,
+            definition=f"Longest of {what}, exact.",
+            accumulators=(high,),
+            expr=lambda: pl.col(high) / 1000,
+            better="lower",
+        ),
+        *quantiles,
+    )
+
+
+def _size_metric(column: str, definition: str) -> Metric:
+    return Metric(
+        name=column,
+        unit=Unit.BYTES,
+        definition=definition,
+        accumulators=(column, f"{column}_n"),
+        expr=lambda: pl.when(pl.col(f"{column}_n") > 0).then(pl.col(column)),
+    )
+
+
+METRICS: dict[str, Metric] = {
+    m.name: m
+    for m in (
+        Metric(
+            name="requests",
+            unit=Unit.COUNT,
+            definition="Requests, those without a status included.",
+            accumulators=("requests",),
+            expr=lambda: pl.col("requests"),
+        ),
+        Metric(
+            name="request_rate",
+            unit=Unit.PER_SECOND,
+            definition="Requests per second of the window: the limits given, else first to last "
+            "record.",
+            accumulators=("requests",),
+            expr=lambda: pl.when(pl.col("window_seconds") > 0).then(
+                pl.col("requests") / pl.col("window_seconds")
+            ),
+        ),
+        Metric(
+            name="errors",
+            unit=Unit.COUNT,
+            definition="Requests answered 4xx or 5xx.",
+            accumulators=("client_errors", "server_errors"),
+            expr=_errors,
+            better="lower",
+        ),
+        Metric(
+            name="error_rate",
+            unit=Unit.RATIO,
+            definition="errors / requests.",
+            accumulators=("requests", "client_errors", "server_errors"),
+            expr=lambda: _ratio(_errors()),
+            better="lower",
+        ),
+        Metric(
+            name="client_errors",
+            unit=Unit.COUNT,
+            definition="Requests answered 4xx.",
+            accumulators=("client_errors",),
+            expr=lambda: pl.col("client_errors"),
+            better="lower",
+        ),
+        Metric(
+            name="client_error_rate",
+            unit=Unit.RATIO,
+            definition="client_errors / requests.",
+            accumulators=("requests", "client_errors"),
+            expr=lambda: _ratio(pl.col("client_errors")),
+            better="lower",
+        ),
+        Metric(
+            name="server_errors",
+            unit=Unit.COUNT,
+            definition="Requests answered 5xx.",
+            accumulators=("server_errors",),
+            expr=lambda: pl.col("server_errors"),
+            better="lower",
+        ),
+        Metric(
+            name="server_error_rate",
+            unit=Unit.RATIO,
+            definition="server_errors / requests.",
+            accumulators=("requests", "server_errors"),
+            expr=lambda: _ratio(pl.col("server_errors")),
+            better="lower",
+        ),
+        *_latency_metrics("latency", "duration_ms", "the requests with a known duration"),
+        *_latency_metrics(
+            "upstream_latency",
+            "upstream_duration_ms",
+            "the times in the service behind the gateway",
+        ),
+        _size_metric("request_bytes", "Sum of the known request sizes."),
+        _size_metric("response_bytes", "Sum of the known response sizes."),
+        Metric(
+            name="consumers",
+            unit=Unit.COUNT,
+            definition="Distinct consumers.",
+            distinct="consumer",
+        ),
+        Metric(
+            name="clients",
+            unit=Unit.COUNT,
+            definition="Distinct client addresses.",
+            distinct="client_ip",
+        ),
+        Metric(
+            name="last_seen",
+            unit=Unit.TIMESTAMP,
+            definition="Time of the newest request.",
+            accumulators=("last_seen",),
+            expr=lambda: pl.col("last_seen"),
+        ),
+    )
+}

@@ -1,0 +1,218 @@
+"""The normalised record: one row a request, the same columns for every gateway.
+
+Names end in their unit, times are UTC, a missing value is null. `COLUMNS` is the
+only place that lists the columns; documentation and checks are made from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+GATEWAYS = (
+    "nginx",
+    "apache",
+    "traefik",
+    "aws-apigateway",
+    "apigee",
+    "azure-apim",
+    "azure-appgateway",
+    "azure-frontdoor",
+)
+"""Every value the column `gateway` can take."""
+
+GATEWAY = pl.Enum(GATEWAYS)
+TIMESTAMP = pl.Datetime("us", "UTC")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column of the record."""
+
+    name: str
+    dtype: pl.DataType | type[pl.DataType]
+    meaning: str
+    """One sentence, with the unit."""
+    otel: str
+    """OpenTelemetry's name for it, or an empty string."""
+
+    @property
+    def type_name(self) -> str:
+        """The type as documentation writes it."""
+        match self.dtype:
+            case pl.Datetime():
+                return "Datetime(us, UTC)"
+            case pl.Enum():
+                return "Enum"
+            case _:
+                return str(self.dtype)
+
+
+COLUMNS: tuple[Column, ...] = (
+    Column(
+        name="timestamp",
+        dtype=TIMESTAMP,
+        meaning="When the request ended (nginx, Apache) or started (the other gateways), UTC.",
+        otel="",
+    ),
+    Column(
+        name="gateway",
+        dtype=GATEWAY,
+        meaning="The gateway that wrote the line.",
+        otel="telemetry.sdk.name",
+    ),
+    Column(
+        name="api",
+        dtype=pl.String,
+        meaning="API or proxy name; of an ingress, the service behind it.",
+        otel="service.name",
+    ),
+    Column(
+        name="stage",
+        dtype=pl.String,
+        meaning="Stage or environment.",
+        otel="deployment.environment.name",
+    ),
+    Column(
+        name="operation",
+        dtype=pl.String,
+        meaning="The gateway's own name of the operation (operation id, flow).",
+        otel="code.function.name",
+    ),
+    Column(
+        name="method",
+        dtype=pl.String,
+        meaning="HTTP method as sent.",
+        otel="http.request.method",
+    ),
+    Column(
+        name="path",
+        dtype=pl.String,
+        meaning="Path as sent, without the query string.",
+        otel="url.path",
+    ),
+    Column(
+        name="route",
+        dtype=pl.String,
+        meaning="Low-cardinality template of the path, such as /users/{id}.",
+        otel="http.route",
+    ),
+    Column(
+        name="host",
+        dtype=pl.String,
+        meaning="Host the client asked for.",
+        otel="server.address",
+    ),
+    Column(
+        name="protocol",
+        dtype=pl.String,
+        meaning="Protocol as logged, such as HTTP/1.1.",
+        otel="network.protocol.version",
+    ),
+    Column(
+        name="referer",
+        dtype=pl.String,
+        meaning="Referer header.",
+        otel="http.request.header.referer",
+    ),
+    Column(
+        name="user_agent",
+        dtype=pl.String,
+        meaning="User-Agent header.",
+        otel="user_agent.original",
+    ),
+    Column(
+        name="status",
+        dtype=pl.Int16,
+        meaning="Status the client got; null if none was sent.",
+        otel="http.response.status_code",
+    ),
+    Column(
+        name="upstream_status",
+        dtype=pl.Int16,
+        meaning="Status the service behind the gateway answered, last attempt.",
+        otel="",
+    ),
+    Column(
+        name="duration_ms",
+        dtype=pl.Float64,
+        meaning="Whole request, milliseconds.",
+        otel="http.server.request.duration",
+    ),
+    Column(
+        name="upstream_duration_ms",
+        dtype=pl.Float64,
+        meaning="Time in the service behind the gateway, sum of attempts, milliseconds.",
+        otel="http.client.request.duration",
+    ),
+    Column(
+        name="request_bytes",
+        dtype=pl.Int64,
+        meaning="Size of the request, bytes.",
+        otel="http.request.size",
+    ),
+    Column(
+        name="response_bytes",
+        dtype=pl.Int64,
+        meaning="Size of the response, bytes; the body alone where the format tells.",
+        otel="http.response.body.size",
+    ),
+    Column(
+        name="client_ip",
+        dtype=pl.String,
+        meaning="Address of the caller as the gateway saw it.",
+        otel="client.address",
+    ),
+    Column(
+        name="consumer",
+        dtype=pl.String,
+        meaning="Who called: API key id, application, subscription or user.",
+        otel="enduser.id",
+    ),
+    Column(
+        name="plan",
+        dtype=pl.String,
+        meaning="Product or usage plan of the consumer.",
+        otel="",
+    ),
+    Column(
+        name="request_id",
+        dtype=pl.String,
+        meaning="The gateway's id of the request.",
+        otel="",
+    ),
+    Column(
+        name="trace_id",
+        dtype=pl.String,
+        meaning="Id of the distributed trace.",
+        otel="trace_id",
+    ),
+    Column(
+        name="error_type",
+        dtype=pl.String,
+        meaning="The gateway's own name of the failure.",
+        otel="error.type",
+    ),
+    Column(
+        name="cache_status",
+        dtype=pl.String,
+        meaning="What the gateway's cache did (HIT, MISS, …).",
+        otel="",
+    ),
+    Column(
+        name="source",
+        dtype=pl.String,
+        meaning="File or stream the line was read from.",
+        otel="log.file.path",
+    ),
+    Column(
+        name="line_number",
+        dtype=pl.Int64,
+        meaning="Number of the line in its source, from 1.",
+        otel="log.file.line",
+    ),
+)
+
+SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {c.name: c.dtype for c in COLUMNS}
+"""Column name to Polars type, in order."""

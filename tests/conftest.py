@@ -1,0 +1,78 @@
+"""What every test stands on: the same terminal, zone and locale everywhere."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from commands import Ran
+from hypothesis import settings
+
+from apilog.cli.app import main
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+# Read before `environment` hides it from the tests.
+SAMPLES = Path(os.environ.get("APILOG_SAMPLES") or REPOSITORY.parent / "shared" / "samples")
+
+# No test depends on how fast the machine is.
+settings.register_profile("apilog", deadline=None)
+settings.load_profile("apilog")
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """80 columns, no colours, UTC, and nothing set for apilog."""
+    for name in list(os.environ):
+        if name.startswith(("APILOG_", "_APILOG")):
+            monkeypatch.delenv(name)
+    for name in ("FORCE_COLOR", "CLICOLOR_FORCE", "LINES"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in (
+        ("COLUMNS", "80"),
+        ("NO_COLOR", "1"),
+        ("TZ", "UTC"),
+        ("LC_ALL", "C.UTF-8"),
+    ):
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    """The folder of real logs; skips where there is none."""
+    if not SAMPLES.is_dir():
+        pytest.skip("no real logs here: APILOG_SAMPLES names their folder")
+    return SAMPLES
+
+
+@pytest.fixture
+def run(capfdbinary: pytest.CaptureFixture[bytes]) -> Callable[..., Ran]:
+    """Run a command in this process: `run("schema", "-f", "json")`."""
+
+    def run(*argv: str | Path) -> Ran:
+        capfdbinary.readouterr()
+        code = main([str(arg) for arg in argv])
+        captured = capfdbinary.readouterr()
+        return Ran(code, captured.out, captured.err.decode())
+
+    return run
+
+
+@pytest.fixture
+def run_process() -> Callable[..., Ran]:
+    """Run a command in a process of its own, with bytes for its stdin."""
+
+    def run(*argv: str | Path, stdin: bytes = b"") -> Ran:
+        done = subprocess.run(
+            [sys.executable, "-m", "apilog", *map(str, argv)],
+            input=stdin,
+            capture_output=True,
+            check=False,
+            timeout=120,
+        )
+        return Ran(done.returncode, done.stdout, done.stderr.decode())
+
+    return run
