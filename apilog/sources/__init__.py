@@ -1,0 +1,32 @@
+"""Finding and opening inputs: from SOURCES to numbered chunks of whole lines.
+
+Nothing here knows what a line means.
+"""
+
+from __future__ import annotations
+
+from apilog.sources.chunks import Chunk, OversizeLine
+from apilog.sources.find import find_sources
+from apilog.sources.opening import (
+    CHUNK_BYTES,
+    HEAD_BYTES,
+    MAX_LINE_BYTES,
+    open_chunks,
+    read_head,
+)
+from apilog.sources.source import STDIN, DamagedSource, Source, SourceError
+
+__all__ = [
+    "CHUNK_BYTES",
+    "HEAD_BYTES",
+    "MAX_LINE_BYTES",
+    "STDIN",
+    "Chunk",
+    "DamagedSource",
+    "OversizeLine",
+    "Source",
+    "SourceError",
+    "find_sources",
+    "open_chunks",
+    "read_head",
+]

@@ -1,0 +1,91 @@
+"""What an input is, and how it can fail.
+
+A `Source` is only a name: making one opens nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from apilog.errors import InputError
+
+STDIN = "-"
+"""The path that stands for standard input."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One input."""
+
+    path: str
+    """The path as shown to users, always encodable as UTF-8; `-` is standard input."""
+    file: str
+    """The path as the operating system knows it; may hold surrogate escapes."""
+    size: int | None
+    """Bytes on disk (compressed ones, if it is compressed); None for standard input and pipes."""
+
+    @property
+    def is_stdin(self) -> bool:
+        """Whether it is standard input, which can be read only once."""
+        return self.file == STDIN
+
+    @classmethod
+    def of(cls, file: str, size: int | None) -> Source:
+        """The source at a path of the operating system."""
+        return cls(path=shown(file), file=file, size=size)
+
+
+class SourceError(InputError):
+    """An input that can't be found or opened.
+
+    `path` is the input as shown to users, `reason` the message without it.
+    """
+
+    def __init__(self, path: str, reason: str, hint: str = "") -> None:
+        super().__init__(f"{path}: {reason}", hint)
+        self.path = path
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type[SourceError], tuple[str, str, str]]:
+        return type(self), (self.path, self.reason, self.hint)
+
+
+class DamagedSource(SourceError):
+    """An input that ended badly, raised after everything that could be read of it."""
+
+
+def shown(file: str) -> str:
+    r"""A path made safe to encode: bytes of a file name that are no UTF-8 are shown as `\xHH`.
+
+    >>> shown("caf\udce9.log")
+    'caf\\xe9.log'
+    """
+    return os.fsencode(file).decode("utf-8", "backslashreplace")
+
+
+def cannot_open(file: str, error: OSError | ValueError) -> SourceError:
+    """The error to show when the operating system refuses a path."""
+    path = shown(file)
+    match error:
+        case FileNotFoundError() | NotADirectoryError():
+            return SourceError(path, "no such file or directory", _where_to_look(file))
+        case PermissionError():
+            hint = "run as a user who may read it, or ask for read permission"
+            return SourceError(path, "permission denied", hint)
+        case OSError():
+            reason = error.strerror or type(error).__name__
+            return SourceError(path, reason[:1].lower() + reason[1:])
+        case _:
+            return SourceError(path.replace("\0", "\\0"), "not a possible file name")
+
+
+def _where_to_look(file: str) -> str:
+    if "://" in file:
+        return (
+            "addresses are not read directly: fetch the object and pipe it in, with `-` as source"
+        )
+    if Path(file).is_absolute():
+        return "check the spelling"
+    return f"check the spelling; the name is relative to {shown(str(Path.cwd()))}"
