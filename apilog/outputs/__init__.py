@@ -1,0 +1,59 @@
+"""Outputs: every way to draw a report, by the name that `--format` gives it.
+
+Modules are loaded when they draw, so that listing the outputs costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, BinaryIO
+
+from apilog.outputs.base import DEFAULT_TABLE, Output, OutputOptions, Write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from apilog.model import Report
+
+__all__ = [
+    "DEFAULT_TABLE",
+    "OUTPUTS",
+    "Output",
+    "OutputOptions",
+    "write_directory",
+]
+
+
+def _deferred(module: str) -> Write:
+    def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
+        drawing = import_module(f"apilog.outputs.{module}")
+        drawing.write(report, stream, options)
+
+    return write
+
+
+OUTPUTS: Mapping[str, Output] = {
+    name: Output(name=name, suffix=suffix, write=_deferred(module))
+    for name, suffix, module in (
+        ("table", "txt", "terminal"),
+        ("json", "json", "json"),
+        ("ndjson", "ndjson", "ndjson"),
+        ("csv", "csv", "csv"),
+        ("md", "md", "markdown"),
+        ("parquet", "parquet", "parquet"),
+    )
+}
+
+
+def write_directory(
+    report: Report, directory: Path, output: str, options: OutputOptions, force: bool = False
+) -> list[Path]:
+    """Writes every table of the report as `<table>.<suffix>` and returns the files.
+
+    Each appears whole or not at all. Raises OutputError before anything is written if
+    one of them exists and `force` is not set.
+    """
+    from apilog.outputs import files
+
+    return files.write_directory(report, directory, OUTPUTS[output], options, force)

@@ -1,0 +1,45 @@
+"""CSV after RFC 4180: one table, exact values, an empty cell for null.
+
+A text cell that a spreadsheet would take for a formula gets a leading `'`.
+"""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+import polars as pl
+from polars import selectors as cs
+
+from apilog.model import Report
+from apilog.outputs.base import OutputOptions, choose_table
+from apilog.outputs.values import exactly, flat, slices
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
+    """Writes a header and the rows of the chosen table."""
+    frame = choose_table(report, options.table)
+    stream.write(_text(frame.head(0), report, options).write_csv().encode())
+    for part in slices(frame):
+        text = _text(part, report, options).write_csv(include_header=False)
+        stream.write(text.encode())
+
+
+def _text(frame: pl.DataFrame, report: Report, options: OutputOptions) -> pl.DataFrame:
+    if options.raw:
+        return flat(frame, report.timezone)
+    # Values that are no text here (timestamps, lists) become text only afterwards.
+    return flat(_neutralised(frame), report.timezone)
+
+
+def _neutralised(frame: pl.DataFrame) -> pl.DataFrame:
+    texts = frame.select(cs.string() | cs.categorical() | cs.enum()).columns
+    quoted = frame.with_columns(map(_quoted, texts))
+    return quoted.rename({name: f"'{name}" for name in frame.columns if name.startswith(_FORMULA)})
+
+
+def _quoted(name: str) -> pl.Expr:
+    text = exactly(name).cast(pl.String)
+    starts = pl.any_horizontal(text.str.starts_with(start) for start in _FORMULA)
+    return pl.when(starts).then(pl.concat_str(pl.lit("'"), text)).otherwise(text).alias(name)

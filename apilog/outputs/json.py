@@ -1,0 +1,67 @@
+"""JSON: the whole report, exact values, a row a line.
+
+The keys are a contract with programs that read them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import BinaryIO
+
+import polars as pl
+
+from apilog.model import Report
+from apilog.outputs.base import OutputOptions, choose_table
+from apilog.outputs.escape import json_text
+from apilog.outputs.ndjson import row_lines
+from apilog.outputs.values import iso_timestamp
+
+_COUNTS = ("lines", "records", "rejects", "skipped")
+_FILE = ("path", "format", *_COUNTS, "error")
+
+
+def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
+    """Writes every table, or only the chosen one."""
+    for part in _document(report, options.table):
+        stream.write(part.encode())
+
+
+def _document(report: Report, table: str | None) -> Iterator[str]:
+    tables = report.tables if table is None else {table: choose_table(report, table)}
+    about = {"version": report.version, "command": report.command}
+    window = {"since": _time(report, report.since), "until": _time(report, report.until)}
+    yield f'{{\n"apilog": {_compact(about)},\n"window": {_compact(window)},\n"input": '
+    yield from _input(report)
+    yield ',\n"tables": {'
+    for i, (name, frame) in enumerate(tables.items()):
+        yield f"{',' if i else ''}\n  {_compact(name)}: ["
+        yield from _rows(frame, report.timezone)
+        yield "]"
+    yield "\n}\n}\n" if tables else "}\n}\n"
+
+
+def _input(report: Report) -> Iterator[str]:
+    counts = {key: getattr(report.input, key) for key in _COUNTS}
+    files = [{key: getattr(file, key) for key in _FILE} for file in report.input.files]
+    yield _compact(counts)[:-1] + ',"files":['
+    yield ",".join(f"\n  {_compact(file)}" for file in files)
+    yield "\n]}" if files else "]}"
+
+
+def _rows(frame: pl.DataFrame, timezone: str) -> Iterator[str]:
+    separator = "\n    "
+    for part in row_lines(frame, timezone):
+        yield separator + part.removesuffix("\n").replace("\n", ",\n    ")
+        separator = ",\n    "
+    if frame.height:
+        yield "\n  "
+
+
+def _compact(value: object) -> str:
+    return json_text(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+
+def _time(report: Report, moment: datetime | None) -> str | None:
+    return None if moment is None else iso_timestamp(moment, report.timezone)

@@ -1,0 +1,68 @@
+"""What the terminal report is drawn with: bars, charts, and text that fits."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.text import Text
+
+from apilog.outputs.terminal.bars import bar, chart
+from apilog.outputs.terminal.text import flow, shorten_end, shorten_middle, wrap
+
+WIDE_TEXT = st.text(st.sampled_from("ab/é漢字🎉e\u0301{}…"))
+
+
+@given(
+    st.lists(st.floats(0, 1e9, allow_subnormal=False) | st.none(), min_size=1), st.integers(1, 4)
+)
+def test_a_chart_shows_what_is_above_zero_and_nothing_else(values, height):
+    rows = chart(values, height)
+    assert len(rows) == height
+    for i, value in enumerate(values):
+        assert (rows[-1][i] != " ") == bool(value)
+    if any(values):
+        assert "█" in rows[0]
+
+
+@given(st.floats(0, 1), st.integers(1, 40))
+def test_a_bar_is_as_long_as_its_share(fraction, width):
+    drawn = bar(fraction, width)
+    assert len(drawn) <= width
+    assert bool(drawn) == (fraction > 0)
+    assert abs(len(drawn) - fraction * width) < 1.0625
+
+
+@pytest.mark.parametrize("fraction", [None, 0, -1, float("nan"), float("-inf")])
+def test_no_bar_for_what_is_no_share(fraction):
+    assert bar(fraction, 10) == ""
+
+
+@given(WIDE_TEXT, st.integers(0, 20))
+@settings(max_examples=300)
+def test_shortened_text_fits_and_only_loses_what_it_must(text, width):
+    for shorten in (shorten_middle, shorten_end):
+        short = shorten(text, width)
+        assert cell_len(short) <= width
+        if cell_len(text) <= width:
+            assert short == text
+        elif width:
+            assert "…" in short
+            # A wide character may leave a cell on either side.
+            assert cell_len(short) >= width - 2
+
+
+def test_a_path_is_shortened_in_the_middle():
+    assert shorten_middle("/v1/users/{id}/orders/{id}", 15) == "/v1/use…rs/{id}"
+    assert shorten_middle("日本語日本語", 7) == "日本…語"
+
+
+@given(st.lists(WIDE_TEXT), st.integers(1, 30))
+def test_flowing_parts_fit(parts, width):
+    assert all(cell_len(line.plain) <= width for line in flow(map(Text, parts), width))
+
+
+@given(st.lists(WIDE_TEXT).map(" ".join), st.integers(3, 30))
+def test_wrapped_text_fits(text, width):
+    assert all(cell_len(line.plain) <= width for line in wrap(text, width))
