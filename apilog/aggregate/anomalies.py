@@ -1,0 +1,138 @@
+"""Spikes and drops: hours that are unlike the same hour of the days before.
+
+Each complete hour (UTC) is held against the same hour of up to 28 earlier days, at least 3:
+`expected` is their median, and the score is the robust z-score 0.6745·(value − expected)/MAD,
+where the MAD (median absolute deviation) is never taken as less than chance alone gives:
+√expected and 1 for requests; one percentage point and the binomial deviation for error_rate.
+An hour without requests between others counts as 0. Reported is a score of 6 and more.
+
+A log too short for that is judged by its time buckets, at least 12 complete ones, each
+held against the median of all, unless more than half of them are empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from apilog.schema import TIMESTAMP
+
+_SCORE = 6.0
+_CONSISTENT = 0.6745
+"""Makes a MAD comparable to a standard deviation."""
+_EARLIER_DAYS = 28
+_FEWEST_DAYS = 3
+_FEWEST_BUCKETS = 12
+_LONGEST_GAP = timedelta(days=7)
+"""Hours missing for longer are no outage but a log that isn't there."""
+_HOUR = timedelta(hours=1)
+
+_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "timestamp": TIMESTAMP,
+    "metric": pl.String,
+    "value": pl.Float64,
+    "expected": pl.Float64,
+    "score": pl.Float64,
+    "kind": pl.String,
+}
+
+
+def anomalies(
+    hours: pl.DataFrame, buckets: pl.DataFrame, since: datetime | None, until: datetime | None
+) -> pl.DataFrame:
+    """The spikes and drops of requests and of error_rate, by time.
+
+    Takes `timestamp, requests, errors` of hours and `timestamp, end, requests, errors` of the
+    report's buckets, empty ones included, and the window, its end exclusive.
+    """
+    if since is None or until is None:
+        return pl.DataFrame(schema=_SCHEMA)
+    inside = (pl.col("timestamp") >= since) & (pl.col("end") <= until)
+    scored = _by_day(_filled(hours).filter(inside))
+    if scored.is_empty():
+        scored = _by_bucket(buckets.filter(inside))
+    kind = pl.when(pl.col("score") > 0).then(pl.lit("spike")).otherwise(pl.lit("drop"))
+    return (
+        scored.filter(pl.col("score").abs() >= _SCORE)
+        .with_columns(kind=kind)
+        .select(*_SCHEMA)
+        .sort("timestamp", "metric")
+    )
+
+
+def _filled(hours: pl.DataFrame) -> pl.DataFrame:
+    """The hours with those between them that had no requests; `end` is that of the hour."""
+    at = pl.col("timestamp")
+    after = at.shift(-1)
+    upto = pl.when(after - at <= _LONGEST_GAP).then(after).otherwise(at + _HOUR)
+    every = hours.sort("timestamp").select(
+        pl.datetime_ranges(at, upto, _HOUR, closed="left").explode().alias("timestamp")
+    )
+    return every.join(hours, on="timestamp", how="left", maintain_order="left").select(
+        "timestamp",
+        pl.col("requests", "errors").fill_null(0),
+        end=at + _HOUR,
+    )
+
+
+def _by_day(hours: pl.DataFrame) -> pl.DataFrame:
+    """Each hour with enough earlier days, scored."""
+    days = range(1, _EARLIER_DAYS + 1)
+
+    def earlier(column: str) -> pl.Expr:
+        of_day = pl.col("timestamp").dt.hour()
+        return pl.concat_list(pl.col(column).shift(d).over(of_day) for d in days).list.drop_nulls()
+
+    values = _values(hours)
+    scored = []
+    for metric in ("requests", "error_rate"):
+        known = values.with_columns(earlier(metric).alias("earlier"))
+        deviation = (pl.element() - pl.element().median()).abs().median()
+        scored.append(
+            known.filter(pl.col("earlier").list.len() >= _FEWEST_DAYS).select(
+                *("timestamp", "requests"),
+                value=metric,
+                expected=pl.col("earlier").list.median(),
+                mad=pl.col("earlier").list.eval(deviation).list.first(),
+                metric=pl.lit(metric),
+            )
+        )
+    return _scored(scored)
+
+
+def _by_bucket(buckets: pl.DataFrame) -> pl.DataFrame:
+    """Each bucket held against all, scored; none if they are few."""
+    values = _values(buckets)
+    if values.height < _FEWEST_BUCKETS or not values["requests"].median():
+        values = values.clear()
+    return _scored(
+        values.select(
+            *("timestamp", "requests"),
+            value=metric,
+            expected=pl.col(metric).median(),
+            mad=(pl.col(metric) - pl.col(metric).median()).abs().median(),
+            metric=pl.lit(metric),
+        )
+        for metric in ("requests", "error_rate")
+    )
+
+
+def _values(frame: pl.DataFrame) -> pl.DataFrame:
+    requests = pl.col("requests").cast(pl.Float64)
+    rate = pl.when(requests > 0).then(pl.col("errors") / requests)
+    return frame.select("timestamp", requests, error_rate=rate)
+
+
+def _scored(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    expected, requests = pl.col("expected"), pl.col("requests")
+    share = (expected * requests + 1) / (requests + 2)
+    chance = (
+        pl.when(pl.col("metric") == "requests")
+        .then(pl.max_horizontal(expected.sqrt(), 1.0))
+        .otherwise(pl.max_horizontal((share * (1 - share) / requests).sqrt(), 0.01))
+    )
+    deviation = pl.col("value") - expected
+    score = _CONSISTENT * deviation / pl.max_horizontal("mad", chance)
+    return pl.concat(frames).with_columns(score.alias("score"))

@@ -1,0 +1,176 @@
+"""The state of one cube: what is known of each of its keys, in sums that merge by adding.
+
+Keys are listed once; the other frames refer to them by row number (`id`). A key that
+stands for several others says so in `fold`, never by a text that a log could hold too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from apilog.aggregate.chunk import Chunk
+from apilog.aggregate.keys import Coded, combine
+from apilog.aggregate.plan import Cube
+from apilog.metrics import ACCUMULATORS, Merge
+from apilog.schema import TIMESTAMP
+
+KEPT, NOT_FOUND, OTHER_ROUTES, OTHER = range(4)
+"""Values of `fold`: itself; routes never found; further routes; the rest of all keys."""
+
+_HASH_SEED = 20_261_121
+
+
+@dataclass(frozen=True, slots=True)
+class CubeState:
+    """Frames only, so that it can be pickled, sent and saved."""
+
+    keys: pl.DataFrame
+    """`fold` (UInt8) and the cube's keys; the row number is the id."""
+    sums: pl.DataFrame
+    """`id`, the cube's detail and a column for each accumulator."""
+    histograms: dict[str, pl.DataFrame]
+    """For each column: `id`, `bucket` (Int16), `n`."""
+    distinct: dict[str, pl.DataFrame]
+    """For each column: `id`, `hash` (UInt64), each pair once. Hashes are equal on all machines
+    with the same version of Polars; not to be kept for longer."""
+
+
+def partial_cube(cube: Cube, chunk: Chunk) -> CubeState:
+    """The cube of one chunk."""
+    key, detail = chunk.key(cube.keys), chunk.key(cube.detail)
+    codes, sums = _sums(cube, chunk, combine(key, detail))
+    key_codes = codes // detail.size
+    used = key_codes.unique().sort()
+    fold = pl.repeat(KEPT, len(used), dtype=pl.UInt8, eager=True).alias("fold")
+    ids = used.search_sorted(key_codes).alias("id")
+    return CubeState(
+        pl.DataFrame([fold, *key.decode(used)]),
+        pl.DataFrame([ids, *detail.decode(codes % detail.size)]).hstack(sums),
+        {c: _histogram(chunk, key, used, c) for c in cube.histograms},
+        {c: _distinct(chunk, key, used, c) for c in cube.distinct},
+    )
+
+
+def merge_cubes(cube: Cube, states: Sequence[CubeState]) -> CubeState:
+    """One state for several; in any order the same, but for the numbering of ids."""
+    if len(states) == 1:
+        return states[0]
+    heights = [s.keys.height for s in states]
+    offsets = pl.Series([0, *heights[:-1]], dtype=pl.UInt32).cum_sum()
+
+    def together(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
+        moved = (
+            f.with_columns(pl.col("id") + offset) for f, offset in zip(frames, offsets, strict=True)
+        )
+        return pl.concat(moved)
+
+    return regroup(
+        cube,
+        CubeState(
+            pl.concat(s.keys for s in states),
+            together(s.sums for s in states),
+            {c: together(s.histograms[c] for s in states) for c in cube.histograms},
+            {c: together(s.distinct[c] for s in states) for c in cube.distinct},
+        ),
+    )
+
+
+def regroup(cube: Cube, state: CubeState) -> CubeState:
+    """The state with equal keys made one."""
+    unique = state.keys.unique(maintain_order=True)
+    columns = state.keys.columns
+    ids = state.keys.join(
+        unique.with_row_index("id"), on=columns, how="left", nulls_equal=True, maintain_order="left"
+    )["id"]
+
+    def renumbered(frame: pl.DataFrame) -> pl.DataFrame:
+        return frame.with_columns(id=ids.gather(frame["id"]))
+
+    return CubeState(
+        unique,
+        renumbered(state.sums).group_by("id", *cube.detail).agg(merged(cube.sums)),
+        {c: _added(renumbered(h)) for c, h in state.histograms.items()},
+        {c: renumbered(d).unique() for c, d in state.distinct.items()},
+    )
+
+
+def with_keys(
+    cube: Cube, state: CubeState, columns: Sequence[str], accumulators: Sequence[str]
+) -> pl.DataFrame:
+    """These accumulators for each group, with its detail and these columns of its key."""
+    sums = state.sums.select(*cube.detail, *accumulators)
+    return state.keys.select(columns)[state.sums["id"]].hstack(sums)
+
+
+def merged(accumulators: Iterable[str]) -> list[pl.Expr]:
+    """Partial values of a group as one, each by its own rule."""
+    return [_merge(a) for a in accumulators]
+
+
+def _merge(accumulator: str) -> pl.Expr:
+    value = pl.col(accumulator)
+    match ACCUMULATORS[accumulator].merge:
+        case Merge.SUM:
+            return value.sum().cast(pl.Int64)
+        case Merge.MIN:
+            return value.min()
+        case Merge.MAX:
+            return value.max()
+
+
+def nothing(accumulator: str) -> pl.Expr:
+    """What an accumulator is where nothing was accumulated."""
+    definition = ACCUMULATORS[accumulator]
+    if definition.merge is Merge.SUM:
+        return pl.lit(0, pl.Int64).alias(accumulator)
+    dtype = TIMESTAMP if definition.column == "timestamp" else pl.Int64
+    return pl.lit(None, dtype).alias(accumulator)
+
+
+def _added(histogram: pl.DataFrame) -> pl.DataFrame:
+    return histogram.group_by("id", "bucket").agg(pl.col("n").sum())
+
+
+def _sums(cube: Cube, chunk: Chunk, key: Coded) -> tuple[pl.Series, pl.DataFrame]:
+    """The codes of the groups, and their accumulators."""
+    constant = cube.constant_sums
+    absent = {a for a in cube.sums if chunk.is_absent(ACCUMULATORS[a].column)} - {*constant}
+    summed = [a for a in cube.sums if a not in (*constant, *absent, "requests")]
+    groups = (
+        pl.DataFrame([key.codes.alias("code"), *map(chunk.value, summed)])
+        .group_by("code")
+        .agg(pl.len().cast(pl.Int64).alias("requests"), *merged(summed))
+    )
+    decided = pl.DataFrame([groups["requests"], *key.decode(groups["code"])]).select(
+        (ACCUMULATORS[a].value() * pl.col("requests")).fill_null(0).alias(a) for a in constant
+    )
+    complete = groups.with_columns(*decided, *map(nothing, absent))
+    return groups["code"], complete.select(cube.sums)
+
+
+def _histogram(chunk: Chunk, key: Coded, used: pl.Series, column: str) -> pl.DataFrame:
+    buckets = chunk.buckets(column)
+    code = combine(key, buckets).codes.alias("code").to_frame()
+    counts = code.group_by("code").agg(pl.len().cast(pl.Int64).alias("n"))
+    counts = counts.filter(pl.col("code") % buckets.size > 0)
+    ids = used.search_sorted(counts["code"] // buckets.size).alias("id")
+    return pl.DataFrame([ids, *buckets.decode(counts["code"] % buckets.size), counts["n"]])
+
+
+def _distinct(chunk: Chunk, key: Coded, used: pl.Series, column: str) -> pl.DataFrame:
+    values = chunk.records[column]
+    if key.size == 1 and values.dtype == pl.String:
+        # Quicker than encoding, where no other cube needs the codes.
+        hashes = values.drop_nulls().hash(_HASH_SEED).unique()
+        ids = pl.repeat(0, len(hashes), dtype=pl.UInt32, eager=True)
+        return pl.DataFrame({"id": ids, "hash": hashes})
+    coded = chunk.coded(column)
+    codes = combine(key, coded).codes.unique()
+    codes = codes.filter(codes % coded.size > 0)
+    ids = used.search_sorted(codes // coded.size)
+    # Hashes of the values, not of the codes, which differ from chunk to chunk.
+    hashes = coded.decode(codes % coded.size)[0].hash(_HASH_SEED)
+    return pl.DataFrame({"id": ids, "hash": hashes})

@@ -1,0 +1,96 @@
+"""Log buckets: the shape of a distribution in sums, quantiles within 1 %.
+
+Bucket `b` holds the durations in (γ^(b-1), γ^b] milliseconds, everything up to 1 µs in
+the lowest; zero has a bucket of its own below. Histograms merge by adding counts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import polars as pl
+
+GAMMA = 1.01 / 0.99
+SHORTEST_MS = 1e-3
+LONGEST_MS = 1e11
+"""Three years; what is longer is no duration."""
+
+_LOWEST = math.ceil(math.log(SHORTEST_MS) / math.log(GAMMA))
+ZERO_BUCKET = _LOWEST - 1
+CODES = math.ceil(math.log(LONGEST_MS) / math.log(GAMMA)) - ZERO_BUCKET + 3
+"""Bucket codes are below it."""
+
+# Extremes are kept in whole microseconds; from here on that is far finer than the 1 %.
+_EXACT_FROM_MS = 0.1
+_ROUNDING_MS = 0.0005
+
+
+def cleaned(column: str) -> pl.Expr:
+    """The duration as all statistics take it: null if it isn't one, 0 if negative."""
+    value = pl.col(column)
+    return pl.when(value.is_finite() & (value <= LONGEST_MS)).then(value.clip(lower_bound=0.0))
+
+
+def is_clean(durations: pl.Series) -> bool:
+    """Whether cleaning would change nothing."""
+    return bool(durations.is_between(0.0, LONGEST_MS).all())
+
+
+def bucket_code(column: str) -> pl.Expr:
+    """Code of the bucket of a cleaned duration (UInt64); 0 for null, 1 for zero."""
+    value = pl.col(column)
+    bucket = (value.clip(SHORTEST_MS).log() / math.log(GAMMA)).ceil()
+    code = pl.when(value > 0).then(bucket - (ZERO_BUCKET - 1)).otherwise(1.0)
+    return pl.when(value.is_not_null()).then(code).otherwise(0.0).cast(pl.UInt64)
+
+
+def bucket_of_code(code: pl.Expr) -> pl.Expr:
+    """The bucket (Int16) of a code that isn't 0."""
+    return (code.cast(pl.Int64) + (ZERO_BUCKET - 1)).cast(pl.Int16)
+
+
+def bucket_value() -> pl.Expr:
+    """The milliseconds that the column `bucket` stands for: off by 1 % at most."""
+    exponent = pl.col("bucket").cast(pl.Float64)
+    value = 2.0 * pl.lit(GAMMA).pow(exponent) / (GAMMA + 1)
+    return pl.when(pl.col("bucket") > ZERO_BUCKET).then(value).otherwise(0.0)
+
+
+def quantiles(
+    histogram: pl.DataFrame, wanted: Mapping[str, float], low_us: pl.Series, high_us: pl.Series
+) -> pl.DataFrame:
+    """Quantiles in milliseconds of each row that has values.
+
+    Takes `row`, `bucket`, `n`, one line a row and bucket, and the exact extremes in
+    microseconds, indexed by row. Gives `row` and a column for each name wanted: the
+    value at rank floor(q·(n−1)), never outside the extremes.
+    """
+    ranked = histogram.sort("row", "bucket").with_columns(
+        upto=pl.col("n").cum_sum().over("row"), total=pl.col("n").sum().over("row")
+    )
+    result = histogram.select("row").unique()
+    for name, q in wanted.items():
+        rank = (q * (pl.col("total") - 1)).floor().cast(pl.Int64)
+        found = ranked.filter(
+            (pl.col("upto") > rank) & (pl.col("upto") - pl.col("n") <= rank)
+        ).select("row", bucket_value().alias(name))
+        result = result.join(found, on="row", how="left")
+    extremes = result.select(
+        low=pl.lit(low_us.gather(result["row"])) / 1000,
+        high=pl.lit(high_us.gather(result["row"])) / 1000,
+    )
+    low, high = _lower(extremes["low"]), _upper(extremes["high"])
+    return result.with_columns(pl.col(name).clip(low, high) for name in wanted)
+
+
+def _lower(low: pl.Series) -> pl.Series:
+    return pl.select(
+        pl.when(low >= _EXACT_FROM_MS).then(low).otherwise(low - _ROUNDING_MS)
+    ).to_series()
+
+
+def _upper(high: pl.Series) -> pl.Series:
+    return pl.select(
+        pl.when(high >= _EXACT_FROM_MS).then(high).otherwise(high + _ROUNDING_MS)
+    ).to_series()

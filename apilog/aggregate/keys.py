@@ -1,0 +1,118 @@
+"""Columns as codes: grouping by several keys becomes grouping by one integer.
+
+A code is 0 for null and otherwise stands for one value; codes of several columns are
+packed into one by mixed radix. Codes belong to the chunk they were made from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+_CODE = pl.UInt64
+_LARGEST = 1 << 31
+"""Keys and columns are below it, so that any two of them can be combined."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """Some columns of a chunk, as one code a row."""
+
+    codes: pl.Series
+    """UInt64, no nulls, all below `size`."""
+    size: int
+    decode: Callable[[pl.Series], list[pl.Series]]
+    """The values that codes stand for, one series a column."""
+
+
+def encode(values: pl.Series) -> Coded:
+    """A column as codes, whatever its type. A Categorical decodes to String."""
+    dtype = values.dtype
+    if dtype == pl.String:
+        values = values.cast(pl.Categorical(pl.Categories.random()))
+        return _encode_dictionary(values, pl.String)
+    if isinstance(dtype, pl.Categorical):
+        return _encode_dictionary(values, pl.String)
+    if isinstance(dtype, pl.Enum):
+        return _encode_dictionary(values, dtype)
+    if dtype.is_integer():
+        low, high = bounds(values)
+        if high - low <= 4 * len(values) + 1000:
+            return encode_range(values, low, high)
+    return _encode_ranked(values)
+
+
+def bounds(values: pl.Series) -> tuple[int, int]:
+    """Smallest and largest of an integer column; 0 and 0 where there is none."""
+    low, high = values.min(), values.max()
+    return (low, high) if isinstance(low, int) and isinstance(high, int) else (0, 0)
+
+
+def encode_range(values: pl.Series, low: int, high: int) -> Coded:
+    """Integers between two bounds as their distance from the lower one."""
+    dtype, name = values.dtype, values.name
+    codes = (values.cast(pl.Int64) - low + 1).fill_null(0).cast(_CODE)
+
+    def decode(codes: pl.Series) -> list[pl.Series]:
+        return [(positions(codes).cast(pl.Int64) + low).cast(dtype).alias(name)]
+
+    return Coded(codes, high - low + 2, decode)
+
+
+def constant(rows: int) -> Coded:
+    """The key of no columns: all rows are alike."""
+    return Coded(pl.repeat(0, rows, dtype=_CODE, eager=True), 1, lambda _: [])
+
+
+def pack(columns: Sequence[Coded], rows: int) -> Coded:
+    """One key out of several columns, with room to `combine` it with another."""
+    if not columns:
+        return constant(rows)
+    key = columns[0]
+    for column in columns[1:]:
+        key = combine(key, column)
+        if key.size > _LARGEST:
+            key = dense(key)
+    return key
+
+
+def combine(key: Coded, column: Coded) -> Coded:
+    """The key with one more column: its code is `key * column.size + column`."""
+    size = column.size
+
+    def decode(codes: pl.Series) -> list[pl.Series]:
+        return key.decode(codes // size) + column.decode(codes % size)
+
+    return Coded(key.codes * size + column.codes, key.size * size, decode)
+
+
+def dense(key: Coded) -> Coded:
+    """The same key with codes below the number of rows; 0 no longer means null."""
+    used = key.codes.unique().sort()
+    codes = used.search_sorted(key.codes).cast(_CODE)
+    return Coded(codes, len(used), lambda c: key.decode(used.gather(c)))
+
+
+def positions(codes: pl.Series) -> pl.Series:
+    """Positions in a dictionary: one less, null for 0."""
+    return pl.select(pl.when(codes > 0).then(codes - 1)).to_series()
+
+
+def _encode_dictionary(values: pl.Series, dtype: pl.DataType | type[pl.DataType]) -> Coded:
+    physical, name = values.to_physical(), values.name
+    codes = (physical.cast(_CODE) + 1).fill_null(0)
+
+    def decode(codes: pl.Series) -> list[pl.Series]:
+        # The dictionary of private categories lives only as long as a series that uses it.
+        source = values.dtype
+        return [positions(codes).cast(physical.dtype).cat.to(source).cast(dtype).alias(name)]
+
+    return Coded(codes, bounds(physical)[1] + 2, decode)
+
+
+def _encode_ranked(values: pl.Series) -> Coded:
+    distinct = values.drop_nulls().unique().sort()
+    codes = values.rank("dense").fill_null(0).cast(_CODE)
+    return Coded(codes, len(distinct) + 1, lambda c: [distinct.gather(positions(c))])

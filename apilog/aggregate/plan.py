@@ -1,0 +1,209 @@
+"""What to compute, and the cubes it is computed from.
+
+A cube holds the sums, histograms and sets for every value of its keys; each table is
+rolled up from a cube whose keys include its own. A cube's `detail` are further keys of
+few values that only its sums have, so that histograms stay small.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+
+from apilog.aggregate.tables import (
+    ANOMALIES,
+    BOUNDED,
+    TableSpec,
+    accumulators_of,
+    distinct_of,
+    histograms_of,
+)
+from apilog.metrics import ACCUMULATORS, Merge
+
+FOLDABLE_GATEWAYS = frozenset({"nginx", "apache", "traefik"})
+"""Gateways that name no routes themselves: their templates are guessed from paths."""
+
+_DETAIL = frozenset({"status", "error_source", "hour"})
+_DERIVED = {
+    "error_source": ("status", "upstream_status", "error_type"),
+    "hour": ("timestamp",),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The tables of one report and what limits them; hashable, and the same everywhere."""
+
+    tables: tuple[TableSpec, ...]
+    bucket: str | None = None
+    """Step of the time buckets as `window.parse_step` gives it; None: the shortest of
+    `window.STEPS` that gives at most 60 of them."""
+    timezone: str = "UTC"
+    """IANA name of the zone that decides where buckets start."""
+    since: datetime | None = None
+    """Records before it are left out; aware."""
+    until: datetime | None = None
+    """Records from it on are left out; aware."""
+    max_routes: int = 1000
+    """Routes kept of gateways that name none themselves."""
+    top: int | None = None
+    """Rows kept in each table over dimensions; None: `max_rows`."""
+    foldable_gateways: frozenset[str] = FOLDABLE_GATEWAYS
+    max_rows: int = 10_000
+    """Rows a table over dimensions keeps at most, without its row of the others."""
+    max_keys: int = 100_000
+    """Keys a cube keeps while it is computed; beyond, the less busy half is folded."""
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns of the schema it reads."""
+        return frozenset().union(*(cube.columns for cube in layout(self).cubes), {"timestamp"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cube:
+    """One grouping of the records."""
+
+    keys: tuple[str, ...]
+    detail: tuple[str, ...]
+    sums: tuple[str, ...]
+    """Names of accumulators, `requests` among them."""
+    histograms: tuple[str, ...]
+    """Columns."""
+    distinct: tuple[str, ...]
+    """Columns."""
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns of the schema it reads."""
+        keys = (_DERIVED.get(key, (key,)) for key in (*self.keys, *self.detail))
+        read = {c for a in self.sums if (c := ACCUMULATORS[a].column)}
+        return frozenset().union(*keys, read, self.histograms, self.distinct)
+
+    @property
+    def constant_sums(self) -> tuple[str, ...]:
+        """Accumulators that are the same for all records of a group, because a key decides them."""
+        return tuple(
+            a
+            for a in self.sums
+            if ACCUMULATORS[a].merge is Merge.SUM
+            and ACCUMULATORS[a].column in (*self.keys, *self.detail)
+        )
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether it stays small whatever the log holds."""
+        return set(self.keys) <= BOUNDED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """Which cubes there are, and what each table is rolled up from."""
+
+    cubes: tuple[Cube, ...]
+    source: dict[str, int]
+    """Table to the cube of its sums and histograms."""
+    distinct: dict[tuple[str, str], int]
+    """Table and column to the cube of its sets."""
+
+
+@dataclass(slots=True)
+class _Draft:
+    keys: frozenset[str]
+    detail: set[str] = field(default_factory=set)
+    sums: set[str] = field(default_factory=set)
+    histograms: set[str] = field(default_factory=set)
+    distinct: set[str] = field(default_factory=set)
+
+    def finished(self) -> Cube:
+        extremes = {extreme(c, m) for c in self.histograms for m in (Merge.MIN, Merge.MAX)}
+        routed = "route" in self.keys
+        if routed and "gateway" not in self.keys:
+            self.detail.add("gateway")
+        sums = self.sums | extremes | {"requests"} | ({"not_found"} if routed else set())
+        return Cube(
+            keys=tuple(sorted(self.keys)),
+            detail=tuple(sorted(self.detail)),
+            sums=tuple(a for a in ACCUMULATORS if a in sums),
+            histograms=tuple(sorted(self.histograms)),
+            distinct=tuple(sorted(self.distinct)),
+        )
+
+
+@lru_cache(maxsize=64)
+def layout(plan: Plan) -> Layout:
+    """The fewest cubes that serve all tables, none finer than its tables need."""
+    drafts: list[_Draft] = []
+    source: dict[str, int] = {}
+    distinct: dict[tuple[str, str], int] = {}
+    # Tables with many keys come first, so that those with few find a cube to roll up from.
+    tables = sorted(plan.tables, key=lambda t: (not _is_fine(t), -len(_keys(t))))
+    for table in tables:
+        index = _place_fine(drafts, table) if _is_fine(table) else _place_sums(drafts, table)
+        source[table.name] = index
+        drafts[index].sums |= accumulators_of(table.metrics)
+        drafts[index].histograms |= histograms_of(table.metrics)
+    for table in tables:
+        for column in sorted(distinct_of(table.metrics)):
+            distinct[table.name, column] = _place_set(drafts, table, column, source[table.name])
+    return Layout(
+        cubes=tuple(draft.finished() for draft in drafts), source=source, distinct=distinct
+    )
+
+
+def extreme(column: str, merge: Merge) -> str:
+    """The accumulator that keeps the smallest or largest value of the column."""
+    return next(a.name for a in ACCUMULATORS.values() if a.column == column and a.merge is merge)
+
+
+def _keys(table: TableSpec) -> frozenset[str]:
+    return frozenset((*table.keys, "hour") if table.name == ANOMALIES else table.keys)
+
+
+def _is_unbounded(table: TableSpec) -> bool:
+    return not set(table.keys) <= BOUNDED
+
+
+def _is_fine(table: TableSpec) -> bool:
+    """Whether it needs more than sums at its own keys."""
+    sets = _is_unbounded(table) and distinct_of(table.metrics)
+    return bool(histograms_of(table.metrics) or sets)
+
+
+def _place_fine(drafts: list[_Draft], table: TableSpec) -> int:
+    for index, draft in enumerate(drafts):
+        if _keys(table) <= draft.keys:
+            return index
+    drafts.append(_Draft(_keys(table)))
+    return len(drafts) - 1
+
+
+def _place_sums(drafts: list[_Draft], table: TableSpec) -> int:
+    keys = _keys(table)
+    for index, draft in enumerate(drafts):
+        if keys <= draft.keys | draft.detail:
+            return index
+    for index, draft in enumerate(drafts):
+        if draft.keys <= keys <= draft.keys | _DETAIL:
+            draft.detail |= keys - draft.keys
+            return index
+    drafts.append(_Draft(keys - _DETAIL, set(keys & _DETAIL)))
+    return len(drafts) - 1
+
+
+def _place_set(drafts: list[_Draft], table: TableSpec, column: str, source: int) -> int:
+    # Few values: the set may lie in a cube of its own. Many: in the one that the rows come from,
+    # because only there do they fold alike.
+    if _is_unbounded(table):
+        drafts[source].distinct.add(column)
+        return source
+    for index, draft in enumerate(drafts):
+        if column in draft.distinct and _keys(table) <= draft.keys:
+            return index
+    for index, draft in enumerate(drafts):
+        if draft.keys == _keys(table):
+            draft.distinct.add(column)
+            return index
+    drafts.append(_Draft(_keys(table), distinct={column}))
+    return len(drafts) - 1

@@ -1,0 +1,56 @@
+"""Runs a plan over records, and holds a finished table against the definitions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+
+from aggregate import oracle
+from aggregate.oracle import Key, Record, frame_of
+from apilog.aggregate import Finished, Plan, TableSpec, finish, partial
+from apilog.metrics import METRICS
+
+
+def run(plan: Plan, rows: Sequence[Record]) -> Finished:
+    frame = frame_of(rows).select(sorted(plan.columns))
+    return finish(plan, partial(plan, frame))
+
+
+def agrees(name: str, value: Any, expected: Any) -> bool:
+    """Whether a metric is what it is defined to be."""
+    if value is None or expected is None:
+        return value is None and expected is None
+    metric = METRICS[name]
+    if metric.quantile is not None:
+        return math.isclose(value, expected, rel_tol=0.0101)
+    if "latency" in name:
+        return math.isclose(value, expected, rel_tol=1e-9, abs_tol=0.000_51)
+    if isinstance(expected, float):
+        return math.isclose(value, expected, rel_tol=1e-12)
+    return bool(value == expected)
+
+
+def check(
+    table: pl.DataFrame,
+    spec: TableSpec,
+    groups: dict[Key, list[Record]],
+    rows: Sequence[Record],
+    seconds: float | None,
+) -> None:
+    assert table.columns == [*spec.keys, *(METRICS[m].column for m in spec.metrics)]
+    found = {tuple(row[k] for k in spec.keys): row for row in table.to_dicts()}
+    assert len(found) == table.height
+    assert set(found) == set(groups)
+    for key, group in groups.items():
+        for name in spec.metrics:
+            value = found[key][METRICS[name].column]
+            expected = oracle.metric(name, group, rows, seconds)
+            assert agrees(name, value, expected), (spec.name, key, name, value, expected)
+
+
+def window_seconds(rows: Sequence[Record]) -> float | None:
+    times = oracle.known(rows, "timestamp")
+    return (max(times) - min(times)).total_seconds() if times else None

@@ -1,0 +1,153 @@
+"""Spikes and drops: what is unlike the same hour of the days before."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aggregate.oracle import frame_of
+from apilog.aggregate import Plan, finish, merge, partial, select_tables
+from apilog.aggregate.anomalies import anomalies
+
+START = datetime(2026, 11, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+PLAN = Plan(tables=select_tables(["anomalies"]))
+
+
+def log(requests: Callable[[int], int], hours: int, failed: Callable[[int], int]) -> pl.DataFrame:
+    """Records with so many requests in each hour from START, so many of them failed."""
+    status = [
+        (START + h * HOUR, 500 if i < failed(h) else 200)
+        for h in range(hours)
+        for i in range(requests(h))
+    ]
+    # The last hour is complete only if something follows.
+    status.append((START + hours * HOUR, 200))
+    rows = frame_of([{}]).select(sorted(PLAN.columns)).clear()
+    return pl.DataFrame(
+        {"timestamp": [at for at, _ in status], "status": [s for _, s in status]},
+        schema={"timestamp": rows.schema["timestamp"], "status": rows.schema["status"]},
+    )
+
+
+def found(
+    requests: Callable[[int], int], hours: int, failed: Callable[[int], int] = lambda _: 0
+) -> list[dict[str, Any]]:
+    records = log(requests, hours, failed)
+    state = merge(PLAN, [partial(PLAN, records[i::3]) for i in range(3)])
+    return finish(PLAN, state).tables["anomalies"].to_dicts()
+
+
+def daily(hour: int) -> int:
+    """Busier by day than by night."""
+    return 40 + 5 * min(hour % 24, 24 - hour % 24)
+
+
+def test_a_log_like_every_day_has_none() -> None:
+    assert found(daily, 24 * 8) == []
+
+
+def test_a_spike_and_a_drop_are_found_in_their_hours() -> None:
+    def requests(hour: int) -> int:
+        return {24 * 6 + 3: 400, 24 * 7 + 12: 2}.get(hour, daily(hour))
+
+    spike, drop = found(requests, 24 * 8)
+    assert spike == {
+        "timestamp": START + (24 * 6 + 3) * HOUR,
+        "metric": "requests",
+        "value": 400.0,
+        "expected": 55.0,
+        "score": 0.6745 * 345 / 55**0.5,
+        "kind": "spike",
+    }
+    assert (drop["timestamp"], drop["kind"]) == (START + (24 * 7 + 12) * HOUR, "drop")
+    assert (drop["value"], drop["expected"]) == (2, 100)
+
+
+def test_an_hour_without_any_request_is_a_drop() -> None:
+    (drop,) = found(lambda h: 0 if h == 24 * 6 + 12 else 100, 24 * 7)
+    assert (drop["value"], drop["expected"], drop["kind"]) == (0, 100, "drop")
+
+
+def test_a_gap_of_weeks_is_not_a_drop() -> None:
+    assert found(lambda h: 100 if h < 24 * 5 or h > 24 * 20 else 0, 24 * 25) == []
+
+
+def test_failing_requests_are_a_spike_of_the_error_rate() -> None:
+    (spike,) = found(lambda _: 100, 24 * 6, lambda h: 60 if h == 24 * 5 else 1)
+    assert spike["metric"] == "error_rate"
+    assert (spike["value"], spike["expected"], spike["kind"]) == (0.6, 0.01, "spike")
+
+
+def test_one_failure_in_an_hour_of_few_requests_is_chance() -> None:
+    assert found(lambda _: 2, 24 * 6, lambda h: int(h == 24 * 5)) == []
+
+
+def test_hours_that_the_log_covers_in_part_are_not_judged() -> None:
+    full = log(lambda _: 100, 24 * 6 + 1, lambda _: 0)
+    begun = full.filter(pl.col("timestamp") < START + 24 * 6 * HOUR)
+    last = full.filter(pl.col("timestamp") == START + 24 * 6 * HOUR).head(1)
+    assert finish(PLAN, partial(PLAN, pl.concat([begun, last]))).tables["anomalies"].is_empty()
+
+
+def test_a_short_log_is_judged_by_its_buckets() -> None:
+    (spike,) = found(lambda h: 900 if h == 30 else 100, 48)
+    assert (spike["timestamp"], spike["value"]) == (START + 30 * HOUR, 900)
+
+
+def test_a_log_with_requests_now_and_then_is_not_judged() -> None:
+    assert found(lambda _: 100, 10) == []
+
+
+def frame(requests: list[int], step: timedelta) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "timestamp": [START + i * step for i in range(len(requests))],
+            "end": [START + (i + 1) * step for i in range(len(requests))],
+            "requests": requests,
+            "errors": 0,
+        },
+        schema={
+            **dict.fromkeys(("timestamp", "end"), pl.Datetime("us", "UTC")),
+            **dict.fromkeys(("requests", "errors"), pl.Int64),
+        },
+    )
+
+
+def test_a_few_buckets_are_not_judged() -> None:
+    none, minute = frame([], HOUR).drop("end"), timedelta(minutes=1)
+    for n, expected in ((11, 0), (12, 1)):
+        buckets = frame([900] + [100] * (n - 1), minute)
+        assert anomalies(none, buckets, START, START + n * minute).height == expected
+
+
+def by_definition(requests: list[int]) -> list[tuple[int, float]]:
+    """Hours and scores of the requests' anomalies."""
+    result = []
+    for hour, value in enumerate(requests):
+        earlier = requests[hour % 24 : hour : 24][-28:]
+        if len(earlier) < 3:
+            continue
+        expected = statistics.median(earlier)
+        mad = statistics.median(abs(v - expected) for v in earlier)
+        score = 0.6745 * (value - expected) / max(mad, expected**0.5, 1)
+        if abs(score) >= 6:
+            result.append((hour, score))
+    return result
+
+
+@settings(max_examples=30)
+@given(st.lists(st.sampled_from([0, 5, 50, 60, 900]), min_size=24 * 33, max_size=24 * 40))
+def test_scores_are_those_of_the_definition(requests: list[int]) -> None:
+    hours, buckets = frame(requests, HOUR).drop("end"), frame([], HOUR)
+    table = anomalies(hours, buckets, START, START + len(requests) * HOUR)
+    expected = by_definition(requests)
+    assert table["timestamp"].to_list() == [START + h * HOUR for h, _ in expected]
+    for found, (_, score) in zip(table["score"], expected, strict=True):
+        assert abs(found - score) < 1e-9

@@ -1,0 +1,85 @@
+"""Grouping by any column, of any type and any number of values."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aggregate import oracle
+from aggregate.compare import check, run, window_seconds
+from aggregate.oracle import OTHERS, Record
+from aggregate.strategies import records
+from apilog.aggregate import Plan, select_tables
+from apilog.aggregate.keys import combine, encode, pack
+from apilog.schema import SCHEMA
+
+START = datetime(2026, 11, 21, tzinfo=UTC)
+GROUPABLE = sorted({*SCHEMA, "error_source"} - {"route"})
+
+
+@settings(max_examples=40)
+@given(records, st.lists(st.sampled_from(GROUPABLE), min_size=1, max_size=4, unique=True))
+def test_any_columns_can_be_grouped_by(rows: list[Record], by: list[str]) -> None:
+    for number, row in enumerate(rows):
+        for column in ("duration_ms", "upstream_duration_ms"):
+            row[column] = None if row[column] is None else float(number % 3)
+        row.update(line_number=number % 5 * 10**15, path=f"/{number % 7}", source="access.log")
+    plan = Plan(tables=select_tables(["overview", "endpoints"], by))
+    finished = run(plan, rows)
+    value = oracle.key_of(finished.bucket or "1s", "UTC")
+    (spec,) = (t for t in plan.tables if t.name == "endpoints")
+    groups = oracle.grouped(rows, spec.keys, value)
+    check(finished.tables["endpoints"], spec, groups, rows, window_seconds(rows))
+    overview = plan.tables[0]
+    check(finished.tables["overview"], overview, {(): rows}, rows, window_seconds(rows))
+
+
+def test_more_values_than_rows_are_kept_fold_into_the_last() -> None:
+    rows: list[Record] = [{"timestamp": START, "path": f"/{i % 30}"} for i in range(45)]
+    plan = Plan(tables=select_tables(["endpoints"], ["path"]), max_rows=20)
+    table = run(plan, rows).tables["endpoints"]
+    (spec,) = plan.tables
+    groups = oracle.topped(oracle.grouped(rows, ["path"], lambda r, k: r[k]), 20)
+    groups["(other)",] = groups.pop((OTHERS,))
+    check(table, spec, groups, rows, window_seconds(rows))
+
+
+def test_a_number_of_all_others_is_null() -> None:
+    rows: list[Record] = [{"timestamp": START, "line_number": i} for i in range(4)]
+    plan = Plan(tables=select_tables(["endpoints"], ["line_number"]), top=1)
+    table = run(plan, rows).tables["endpoints"]
+    assert table.select("line_number", "requests").rows() == [(0, 1), (None, 3)]
+
+
+def wide_frame(rows: int) -> pl.DataFrame:
+    choice = random.Random(1)
+
+    def some(value: object) -> object:
+        return None if choice.random() < 0.2 else value
+
+    return pl.DataFrame(
+        {
+            "small": [some(choice.randrange(-3, 3)) for _ in range(rows)],
+            "huge": [some(choice.choice([-(2**63), 2**63 - 1, 0])) for _ in range(rows)],
+            "text": [some(f"t{choice.randrange(rows)}") for _ in range(rows)],
+            "float": [some(choice.random()) for _ in range(rows)],
+            "time": [some(START + timedelta(days=choice.randrange(9999))) for _ in range(rows)],
+            "code": [some(str(choice.randrange(rows))) for _ in range(rows)],
+        },
+        schema_overrides={"small": pl.Int16},
+    )
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2000])
+def test_packed_keys_unpack_to_the_values(rows: int) -> None:
+    frame = wide_frame(rows)
+    coded = [encode(frame[c]) for c in frame.columns]
+    key = combine(pack(coded[:-1], rows), coded[-1])
+    assert key.codes.dtype == pl.UInt64
+    assert pl.DataFrame(key.decode(key.codes)).equals(frame)
+    assert key.codes.n_unique() == frame.n_unique() if rows else True

@@ -1,0 +1,140 @@
+"""Merging: however the records are cut up and put together, the report is the same."""
+
+from __future__ import annotations
+
+import pickle
+import random
+import subprocess
+import sys
+from collections.abc import Sequence
+
+import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from aggregate.oracle import Record, frame_of
+from aggregate.strategies import START, records
+from apilog.aggregate import Finished, Partial, Plan, finish, merge, partial, select_tables
+
+plans = st.builds(
+    Plan,
+    tables=st.sampled_from(
+        [
+            select_tables(),
+            select_tables(["overview", "endpoints"], ["route", "consumer"]),
+            select_tables(["traffic", "endpoints"], ["timestamp", "client_ip"]),
+        ]
+    ),
+    bucket=st.sampled_from([None, None, "90s", "1h", "1d"]),
+    timezone=st.sampled_from(["UTC", "Europe/Paris", "Asia/Kathmandu"]),
+    max_routes=st.sampled_from([1, 1000]),
+    top=st.sampled_from([None, 2]),
+)
+
+
+def tree(plan: Plan, partials: list[Partial], choice: random.Random) -> Partial:
+    """Merges random ones, a few at a time, until one is left."""
+    while len(partials) != 1:
+        choice.shuffle(partials)
+        some = choice.randint(0, min(4, len(partials)))
+        partials = [*partials[some:], merge(plan, partials[:some])]
+    return partials[0]
+
+
+def assert_same(left: Finished, right: Finished) -> None:
+    assert (left.since, left.until, left.bucket) == (right.since, right.until, right.bucket)
+    assert list(left.tables) == list(right.tables)
+    for name, table in left.tables.items():
+        assert_frame_equal(table, right.tables[name], check_exact=True)
+
+
+def pieces(rows: Sequence[Record], choice: random.Random) -> list[list[Record]]:
+    cut: list[list[Record]] = [[] for _ in range(choice.randint(1, 6))]
+    for row in rows:
+        choice.choice(cut).append(row)
+    return cut
+
+
+@settings(max_examples=40)
+@given(plans, records, st.randoms(use_true_random=False))
+def test_any_chunks_in_any_order_give_the_same_report(
+    plan: Plan, rows: list[Record], choice: random.Random
+) -> None:
+    columns = sorted(plan.columns)
+    whole = finish(plan, partial(plan, frame_of(rows).select(columns)))
+    parts = [partial(plan, frame_of(p).select(columns)) for p in pieces(rows, choice)]
+    assert_same(finish(plan, tree(plan, parts, choice)), whole)
+
+
+def test_merging_nothing_is_an_empty_report() -> None:
+    plan = Plan(tables=select_tables())
+    finished = finish(plan, merge(plan, []))
+    assert (finished.since, finished.until, finished.bucket) == (None, None, None)
+    overview = finished.tables.pop("overview").to_dicts()
+    known = {name: value for name, value in overview[0].items() if value is not None}
+    assert len(overview) == 1
+    assert known == {"requests": 0, "errors": 0, "client_errors": 0, "server_errors": 0}
+    assert {table.height for table in finished.tables.values()} == {0}
+
+
+def test_an_empty_report_has_the_types_of_a_full_one() -> None:
+    plan = Plan(tables=select_tables())
+    row = {"timestamp": START, "gateway": "nginx", "consumer": "anna", "duration_ms": 1.0}
+    full = finish(plan, partial(plan, frame_of([row]).select(sorted(plan.columns))))
+    empty = finish(plan, merge(plan, []))
+    for name, table in full.tables.items():
+        assert empty.tables[name].schema == table.schema
+
+
+@settings(max_examples=10)
+@given(records)
+def test_a_state_and_its_plan_survive_pickling(rows: list[Record]) -> None:
+    plan = Plan(tables=select_tables())
+    state = partial(plan, frame_of(rows).select(sorted(plan.columns)))
+    sent_plan, sent = pickle.loads(pickle.dumps((plan, state)))
+    assert sent_plan == plan
+    assert_same(
+        finish(sent_plan, merge(sent_plan, [sent, sent])), finish(plan, merge(plan, [state, state]))
+    )
+
+
+_OTHER_PROCESS = """
+import pickle, sys
+from apilog.aggregate import partial
+sys.stdout.buffer.write(pickle.dumps(partial(*pickle.load(sys.stdin.buffer))))
+"""
+
+
+def test_states_of_two_processes_merge() -> None:
+    plan = Plan(tables=select_tables(["overview", "endpoints"]))
+    rows: list[Record] = [
+        {"timestamp": START, "consumer": f"c{i}", "client_ip": f"192.0.2.{i}"} for i in range(9)
+    ]
+    records = frame_of(rows).select(sorted(plan.columns))
+    done = subprocess.run(
+        [sys.executable, "-c", _OTHER_PROCESS],
+        input=pickle.dumps((plan, records)),
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=120,
+    )
+    state = merge(plan, [partial(plan, records), pickle.loads(done.stdout)])
+    overview = finish(plan, state).tables["overview"].row(0, named=True)
+    assert (overview["requests"], overview["consumers"], overview["clients"]) == (18, 9, 9)
+
+
+@settings(max_examples=10)
+@given(records)
+def test_text_may_come_as_codes_of_any_dictionary(rows: list[Record]) -> None:
+    plan = Plan(tables=select_tables())
+    text = frame_of(rows).select(sorted(plan.columns))
+    coded = text.with_columns(
+        text[c].cast(pl.Categorical(pl.Categories.random()))
+        for c, dtype in text.schema.items()
+        if dtype == pl.String
+    )
+    shared = text.with_columns(pl.col(pl.String).cast(pl.Categorical))
+    expected = finish(plan, merge(plan, [partial(plan, text)] * 2))
+    assert_same(finish(plan, merge(plan, [partial(plan, coded), partial(plan, text)])), expected)
+    assert_same(finish(plan, merge(plan, [partial(plan, shared), partial(plan, coded)])), expected)

@@ -1,0 +1,87 @@
+"""Every table and metric against plain Python, on any records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aggregate import oracle
+from aggregate.compare import check, run, window_seconds
+from aggregate.oracle import Record
+from aggregate.strategies import bare_records, records
+from apilog.aggregate import Plan, select_tables
+from apilog.window import buckets
+
+
+def overview(rows: Sequence[Record]) -> dict[str, Any]:
+    return run(Plan(tables=select_tables(["overview"])), rows).tables["overview"].row(0, named=True)
+
+
+@settings(max_examples=60)
+@given(st.one_of(records, bare_records))
+def test_every_table_is_what_its_definitions_say(rows: list[Record]) -> None:
+    plan = Plan(tables=select_tables())
+    finished = run(plan, rows)
+    step = finished.bucket or "1s"
+    shown = oracle.with_folded_routes(rows)
+    for spec in plan.tables:
+        if spec.name == "anomalies":
+            continue
+        found = [r for r in shown if spec.name != "errors" or oracle.error_source(r)]
+        groups = oracle.grouped(found, spec.keys, oracle.key_of(step, "UTC"))
+        if spec.name == "overview":
+            groups.setdefault((), [])
+        if spec.name == "traffic" and (times := oracle.known(rows, "timestamp")):
+            for start in buckets(
+                min(times), max(times) + max(times).resolution, step, ZoneInfo("UTC")
+            ):
+                groups.setdefault((start,), [])
+        check(finished.tables[spec.name], spec, groups, rows, window_seconds(rows))
+
+
+def test_a_missing_status_is_a_request_and_no_error() -> None:
+    row = overview([{"status": None}, {"status": 503}])
+    assert (row["requests"], row["errors"], row["error_rate"]) == (2, 1, 0.5)
+
+
+def test_what_no_record_tells_is_null_and_not_zero() -> None:
+    row = overview([{"status": 200}])
+    known = {name for name, value in row.items() if value is not None}
+    assert known == {
+        *("requests", "errors", "error_rate", "client_errors", "client_error_rate"),
+        *("server_errors", "server_error_rate"),
+    }
+
+
+def test_a_size_of_zero_is_known() -> None:
+    row = overview([{"response_bytes": 0}, {"response_bytes": None}])
+    assert (row["response_bytes"], row["request_bytes"]) == (0, None)
+
+
+def test_a_row_without_consumers_has_none_where_others_have_some() -> None:
+    rows = [{"route": "/a", "consumer": "anna", "status": 200}, {"route": "/b", "status": 200}]
+    table = run(Plan(tables=select_tables(["endpoints"])), rows).tables["endpoints"]
+    assert table.select("route", "consumers").rows() == [("/a", 1), ("/b", 0)]
+
+
+@pytest.mark.parametrize(
+    ("status", "upstream_status", "error_type", "source"),
+    [
+        (404, 500, "TIMEOUT", "client"),
+        (502, 503, "TIMEOUT", "upstream"),
+        (502, 200, None, "gateway"),
+        (504, None, "TIMEOUT", "gateway"),
+        (500, None, None, "unknown"),
+    ],
+)
+def test_who_caused_an_error(
+    status: int, upstream_status: int | None, error_type: str | None, source: str
+) -> None:
+    row = {"status": status, "upstream_status": upstream_status, "error_type": error_type}
+    table = run(Plan(tables=select_tables(["errors"])), [row, {"status": 200}, {}]).tables["errors"]
+    assert table.select("status", "error_source", "requests").rows() == [(status, source, 1)]
