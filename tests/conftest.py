@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from commands import Ran
 from hypothesis import settings
 
 from apilog.cli.app import main
+from commands import Ran
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 # Read before `environment` hides it from the tests.

@@ -176,9 +176,9 @@ def test_a_bucket_starts_where_polars_puts_it(at: datetime, step: str, timezone:
 
 @given(
     since=st.sampled_from(
-        [(2026, 10, 24, 22), (2026, 3, 28, 20), (2026, 3, 8), (2026, 11, 1), (2026, 4, 4, 10)]
-        + [(2026, 2, 14), (2026, 7, 1)]
-    ).map(lambda parts: datetime(*parts, tzinfo=UTC)),
+        ["2026-10-24T22Z", "2026-03-28T20Z", "2026-03-08T00Z", "2026-11-01T00Z"]
+        + ["2026-04-04T10Z", "2026-02-14T00Z", "2026-07-01T00Z"]
+    ).map(datetime.fromisoformat),
     shift=st.timedeltas(timedelta(hours=-6), timedelta(hours=6)),
     length=st.timedeltas(timedelta(seconds=1), timedelta(hours=40)),
     step=st.sampled_from(["5m", "7m", "15m", "1h", "90m", "6h", "36h", "1d", "1w"]),

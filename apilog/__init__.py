@@ -1,0 +1,121 @@
+"""apilog: API gateway logs as records, reports and checks.
+
+>>> import apilog
+>>> frame = apilog.scan("sample_logs/combined.log")
+>>> frame.collect_schema().names()[:2]
+['timestamp', 'gateway']
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from apilog.errors import ApilogError, InputError, OutputError, UsageError
+from apilog.version import __version__
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import polars as pl
+
+    from apilog.model import Report
+
+    Sources = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+__all__ = [
+    "ApilogError",
+    "InputError",
+    "OutputError",
+    "UsageError",
+    "__version__",
+    "report",
+    "scan",
+]
+
+
+def scan(
+    sources: Sources,
+    log_format: str | None = None,
+    *,
+    nginx_conf: str | os.PathLike[str] | None = None,
+    routes: Sequence[str] = (),
+    keep_query: bool = False,
+    strict: bool = False,
+) -> pl.LazyFrame:
+    """The records of log files, one row a request, as a Polars LazyFrame.
+
+    Columns are those of `apilog schema`; only the ones a query uses are parsed, and filters
+    are applied while reading. Lines that no format reads are left out, or raise `InputError`
+    with `strict`. A source that can't be read raises `InputError` when the frame is
+    collected.
+
+    Args:
+        sources: Files, directories, globs, or `-` for standard input.
+        log_format: A name from `apilog formats` or an nginx `log_format` string; detected
+            for each file by default.
+        nginx_conf: An nginx.conf whose log formats are used instead.
+        routes: Templates such as `/v1/users/{name}` that come before the built-in ones.
+        keep_query: Keep the query string in `path`, the values of known secrets masked.
+        strict: Raise on the first line that no format reads, and on damaged input.
+    """
+    from apilog.engines.scan import scan_logs
+    from apilog.formats.choice import choose
+    from apilog.routes import parse_rules
+
+    return scan_logs(
+        _listed(sources),
+        choice=choose(log_format, nginx_conf),
+        rules=parse_rules(routes),
+        keep_query=keep_query,
+        strict=strict,
+    )
+
+
+def report(
+    sources: Sources,
+    log_format: str | None = None,
+    *,
+    nginx_conf: str | os.PathLike[str] | None = None,
+    since: str | datetime | None = None,
+    until: str | datetime | None = None,
+    where: str | None = None,
+    by: Sequence[str] = (),
+    bucket: str | None = None,
+    top: int | None = None,
+    tz: str = "UTC",
+    routes: Sequence[str] = (),
+    max_routes: int = 1000,
+    tables: Sequence[str] | None = None,
+) -> Report:
+    """The usage, error, latency and endpoint report on log files.
+
+    `report.tables` maps names (`overview`, `traffic`, `endpoints`, …) to Polars frames; ratios
+    are 0 to 1, latencies milliseconds, missing values null. What could not be read stands in
+    `report.input`. Options are those of the command `apilog report`; one that can't be
+    understood raises `UsageError` before anything is read.
+    """
+    from apilog.reports import ReportOptions, build
+
+    return build(
+        _listed(sources),
+        ReportOptions(
+            log_format=log_format,
+            nginx_conf=nginx_conf,
+            since=since,
+            until=until,
+            where=where,
+            by=by,
+            bucket=bucket,
+            top=top,
+            tz=tz,
+            routes=routes,
+            max_routes=max_routes,
+            tables=tables,
+        ),
+    )
+
+
+def _listed(sources: Sources) -> list[str | os.PathLike[str]]:
+    return [sources] if isinstance(sources, (str, os.PathLike)) else list(sources)

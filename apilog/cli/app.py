@@ -1,0 +1,122 @@
+"""The command `apilog`: its commands, and how errors become messages and exit codes."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Annotated, NoReturn
+
+import typer
+
+from apilog.cli import catalogue, detect, report, streams
+from apilog.cli.streams import ExitCode
+from apilog.errors import ApilogError
+from apilog.version import __version__
+
+COMMANDS: tuple[tuple[str, Callable[..., object]], ...] = (
+    ("report", report.report),
+    ("detect", detect.detect),
+    ("formats", catalogue.formats),
+    ("schema", catalogue.schema),
+    ("metrics", catalogue.metrics),
+)
+"""Every command, in the order of the help."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and give its exit code; argv without the program's name.
+
+    Errors that a user can act on are told on stderr. Other exceptions pass.
+    """
+    try:
+        code = _run_command(sys.argv[1:] if argv is None else argv)
+        streams.flush_stdout()
+    except ApilogError as problem:
+        streams.error(problem)
+        return ExitCode.ERROR
+    except BrokenPipeError:
+        streams.abandon_stdout()
+        return ExitCode.OK
+    except OSError as problem:
+        streams.abandon_stdout()
+        streams.error(_describe(problem))
+        return ExitCode.ERROR
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    return code
+
+
+def run() -> NoReturn:
+    """The console script."""
+    try:
+        code = main()
+    except Exception:  # noqa: BLE001 - Python's own code would be 1: a threshold failed
+        streams.show(traceback.format_exc())
+        streams.error("this is a bug in apilog", "please report it with the lines above")
+        code = ExitCode.ERROR
+    sys.exit(code)
+
+
+def _run_command(argv: Sequence[str]) -> int:
+    try:
+        code = app(args=list(argv), prog_name="apilog", standalone_mode=False)
+    except SystemExit as end:
+        # Typer answers a closed pipe with exit code 1.
+        if isinstance(end.__context__, BrokenPipeError):
+            raise end.__context__ from None
+        code = end.code
+    except typer.TyperException as problem:
+        _tell_usage(problem)
+        return ExitCode.ERROR
+    except typer.Abort as problem:
+        raise KeyboardInterrupt from problem
+    return int(code or ExitCode.OK)
+
+
+def _tell_usage(problem: typer.TyperException) -> None:
+    """Typer's own errors in the words of the others; the bare command's help as it is."""
+    context = getattr(problem, "ctx", None)
+    message = problem.format_message()
+    if message.startswith("Usage:"):
+        streams.show(message)
+        return
+    command = context.command_path if context else "apilog"
+    streams.error(f"{message[:1].lower()}{message[1:]}", f"see `{command} --help`")
+
+
+def _describe(problem: OSError) -> str:
+    reason = problem.strerror or str(problem)
+    return f"{problem.filename!r}: {reason}" if problem.filename else reason
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"apilog {__version__}")
+        raise typer.Exit
+
+
+app = typer.Typer(
+    name="apilog",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    # Plain help is the same in a pipe, and spares importing rich.
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Turn gateway access logs into usage, error and latency reports."""
+
+
+for _name, _function in COMMANDS:
+    app.command(_name)(_function)

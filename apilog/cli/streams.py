@@ -1,0 +1,114 @@
+"""The process's streams: data to stdout or a file, everything else to stderr.
+
+Nothing else in the package writes to stderr but the progress bar.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from enum import IntEnum
+from pathlib import Path
+from typing import BinaryIO
+
+from apilog.errors import ApilogError, OutputError
+from apilog.outputs.escape import terminal_text
+
+
+class ExitCode(IntEnum):
+    """What the process says to its caller. Where several apply: 2 before 1 before 3."""
+
+    OK = 0
+    """Done; all thresholds hold."""
+    FAILED = 1
+    """A threshold failed."""
+    ERROR = 2
+    """Wrong usage, configuration or input, or an output that can't be written."""
+    INCONCLUSIVE = 3
+    """Too little data to decide."""
+    INTERRUPTED = 130
+    """Stopped by Ctrl-C."""
+
+
+def note(text: str) -> None:
+    """Tell the user something that doesn't change the result."""
+    _write_stderr(f"apilog: note: {terminal_text(text)}\n")
+
+
+def error(problem: ApilogError | str, hint: str = "") -> None:
+    """Tell the user what went wrong, and what to do if there is a hint."""
+    _write_stderr(f"apilog: error: {terminal_text(str(problem))}\n")
+    hint = hint or (problem.hint if isinstance(problem, ApilogError) else "")
+    if hint:
+        _write_stderr(f"hint: {terminal_text(hint)}\n")
+
+
+def show(text: str) -> None:
+    """Write a text of several lines to stderr, each of them escaped."""
+    _write_stderr("".join(f"{terminal_text(line)}\n" for line in text.splitlines()))
+
+
+def width() -> int:
+    """Columns of the terminal, or what COLUMNS says; 80 without either."""
+    return shutil.get_terminal_size((80, 24)).columns
+
+
+def color() -> bool:
+    """Whether a terminal may get colours: not with NO_COLOR, nor if it is a dumb one."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def check_target(path: Path | None, *, force: bool) -> None:
+    """Raise OutputError if the file exists and `force` isn't given; before long work."""
+    if path is not None and not _is_stdout(path):
+        from apilog.outputs.files import refuse_existing
+
+        refuse_existing([path], force)
+
+
+@contextlib.contextmanager
+def open_output(path: Path | None, *, force: bool = False) -> Iterator[BinaryIO]:
+    """A binary stream to stdout (None or `-`) or to a file.
+
+    The file is written beside its target and renamed when the block ends without an
+    error. Raises OutputError if the target exists and `force` isn't given, or if it
+    can't be written.
+    """
+    if path is None or _is_stdout(path):
+        if sys.stdout is None:
+            raise OutputError("standard output is closed", "write to a file with --output")
+        sys.stdout.flush()
+        yield sys.stdout.buffer
+    else:
+        from apilog.outputs.files import replacing
+
+        with replacing(path, force) as stream:
+            yield stream
+
+
+def flush_stdout() -> None:
+    """Write out what stdout still holds; raises OSError if it can't be written."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+def abandon_stdout() -> None:
+    """Let what stdout still holds go nowhere, so that the interpreter's exit stays quiet."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        sink = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(sink, sys.stdout.fileno())
+        os.close(sink)
+
+
+def _is_stdout(path: Path) -> bool:
+    return str(path) == "-"
+
+
+def _write_stderr(text: str) -> None:
+    # Where not even stderr takes the text there is nobody left to tell.
+    with contextlib.suppress(OSError, AttributeError):
+        sys.stderr.write(text)
+        sys.stderr.flush()

@@ -1,0 +1,1 @@
+"""Engines: where and how the work on chunks is done."""

@@ -1,0 +1,1 @@
+"""Log formats: lines in, records and rejects out. `registry` names them all."""

@@ -1,0 +1,101 @@
+"""What every log format is: a value that turns lines into records and rejects.
+
+A format sees the lines of one chunk and accounts for each of them exactly once:
+as a row of `records` or as a row of `rejects`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Protocol
+
+import polars as pl
+
+REJECTS_SCHEMA = {"row": pl.UInt32, "reason": pl.String}
+"""Columns of `Parsed.rejects`: the line's index in its chunk, and why."""
+
+
+class Lines:
+    """The lines of one chunk, as bytes or as a Polars series, whichever is there first.
+
+    The bytes end in a newline unless they are empty; newlines are not part of a line.
+    Bytes that are no UTF-8 become U+FFFD in the series.
+    """
+
+    def __init__(self, data: bytes, count: int | None = None) -> None:
+        self.data = data if not data or data.endswith(b"\n") else data + b"\n"
+        if count is not None:
+            self.__dict__["count"] = count
+
+    @classmethod
+    def of(cls, series: pl.Series) -> Lines:
+        """The lines of a series of strings, none of which holds a newline."""
+        joined = series.str.join("\n", ignore_nulls=False)[0] if len(series) else ""
+        lines = cls((joined + "\n").encode() if len(series) else b"")
+        lines.__dict__["series"] = series
+        lines.__dict__["count"] = len(series)
+        return lines
+
+    @cached_property
+    def count(self) -> int:
+        """How many lines there are."""
+        return self.data.count(b"\n")
+
+    @cached_property
+    def series(self) -> pl.Series:
+        """One string a line."""
+        if not self.data:
+            return pl.Series("line", [], dtype=pl.String)
+        text = self.data[:-1].decode("utf-8", "replace")
+        return pl.Series("line", [text]).str.split("\n").explode()
+
+    def gather(self, rows: pl.Series) -> Lines:
+        """The lines at these indexes, in their order."""
+        return Lines.of(self.series.gather(rows))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parsed:
+    """What a format made of some lines; records and rejects add up to the lines."""
+
+    records: pl.DataFrame
+    """Columns of the schema, those that were asked for and that the format knows.
+    A String column may come dictionary-encoded, as Categorical."""
+    rows: pl.Series | None = None
+    """The index of each record's line (UInt32, ascending); None: record i is line i."""
+    rejects: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=REJECTS_SCHEMA))
+    """Columns of `REJECTS_SCHEMA`, ascending by row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Where in a line a format stopped matching, for error messages."""
+
+    position: int
+    """Characters that matched."""
+    expected: str
+    """What the format wanted there."""
+
+
+class Format(Protocol):
+    """One log format."""
+
+    @property
+    def name(self) -> str:
+        """What `--log-format` calls it."""
+
+    @property
+    def gateway(self) -> str:
+        """The value of the column `gateway`."""
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns of the schema that it can fill."""
+
+    def parse(self, lines: Lines, columns: Collection[str]) -> Parsed:
+        """Records (only these columns) and rejects of the lines; never raises on content."""
+
+    def explain(self, line: str) -> Stop:
+        """Where matching of a line stopped."""

@@ -1,0 +1,90 @@
+"""Values inside nested JSON objects, by their path of keys.
+
+Invariant: a path is a tuple of keys, so that a dot in a key is nothing special.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import polars as pl
+
+from apilog.formats.base import Lines
+from apilog.formats.jsonrepair import repair
+from apilog.formats.jsontext import Schema, decode_lines, decode_objects, decode_whole, load
+
+Path = tuple[str, ...]
+_DEEPEST = 5
+
+
+def decode_paths(lines: Lines, paths: Sequence[Path]) -> tuple[Mapping[Path, pl.Series], pl.Series]:
+    """The values at these paths of JSON objects, as `decode_objects` gives them, and which
+    lines are objects."""
+    found: dict[Path, pl.Series] = {}
+    schema = _schema(paths)
+    if schema is not None and any(len(path) > 1 for path in paths):
+        frame = decode_whole(lines, schema)
+        if frame is not None:
+            ok = pl.repeat(value=True, n=lines.count, eager=True)
+            return {path: _field(frame, path) for path in paths}, ok
+    keys = list(dict.fromkeys(path[0] for path in paths))
+    frame, ok = decode_lines(lines, keys)
+    found.update({(key,): frame[key] for key in keys})
+    return {path: _nested(found, path) for path in paths}, ok
+
+
+def objects_in(lines: pl.Series, limit: int = 200) -> list[dict[str, object]]:
+    """The objects among the first lines, as Python has them."""
+    head = lines.head(limit).drop_nulls()
+    loaded = (load(line) for line in head)
+    mended = (
+        (load(line) if value is None else value)
+        for line, value in zip(repair(head), loaded, strict=True)
+    )
+    return [value for value in mended if isinstance(value, dict)]
+
+
+def leaves(value: Mapping[str, object], above: Path = ()) -> Iterator[tuple[Path, object]]:
+    """The plain values and lists in an object, with their paths."""
+    for key, inner in value.items():
+        path = (*above, key)
+        if isinstance(inner, dict) and len(path) < _DEEPEST:
+            yield from leaves(inner, path)
+        else:
+            yield path, inner
+
+
+def keys_of(lines: pl.Series, limit: int = 200) -> list[str]:
+    """The keys in the first lines, in order; those of nested objects joined with dots."""
+    found = (path for value in objects_in(lines, limit) for path, _ in leaves(value))
+    return list(dict.fromkeys(".".join(path) for path in found))
+
+
+def _schema(paths: Sequence[Path]) -> Schema | None:
+    """Structs for the paths; None if one path goes on where another one ends."""
+    if any(path[:n] in paths for path in paths for n in range(1, len(path))):
+        return None
+    inner: dict[str, list[Path]] = {}
+    for path in paths:
+        inner.setdefault(path[0], []).append(path[1:])
+    schema: dict[str, pl.DataType | type[pl.DataType]] = {}
+    for key, rest in inner.items():
+        below = _schema([path for path in rest if path])
+        schema[key] = pl.Struct(below) if below else pl.String
+    return schema
+
+
+def _field(frame: pl.DataFrame, path: Path) -> pl.Series:
+    series = frame[path[0]]
+    for key in path[1:]:
+        series = series.struct.field(key)
+    return series
+
+
+def _nested(found: dict[Path, pl.Series], path: Path) -> pl.Series:
+    if path not in found:
+        outer = _nested(found, path[:-1])
+        is_object = outer.str.starts_with("{").fill_null(value=False)
+        inner, _ = decode_objects(outer.set(~is_object, "{}"), [path[-1]])
+        found[path] = inner[path[-1]]
+    return found[path]

@@ -1,0 +1,44 @@
+r"""The slips of hand-made JSON, and mending them.
+
+Invariant: `repair` is for lines that are no JSON; `mend` touches no line that is.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from apilog.formats.escapes import decode_hex_escapes
+
+# A key whose value is missing or a bare dash. The key's quotes and what stands before
+# them keep it from matching inside a text.
+_NO_VALUE = r'([{,]\s*"[^"\\]*"\s*:)\s*-?\s*([,}])'
+_ILLEGAL_HEX = r"(?:^|[^\\])(?:\\\\)*\\x"
+
+
+def repair(lines: pl.Series) -> pl.Series:
+    r"""Lines with the slips of hand-made JSON mended.
+
+    nginx's `\xHH` become what they stand for, missing values and bare dashes null,
+    control characters blanks; a byte order mark and trailing commas go.
+    """
+    mended = lines.str.strip_chars("\ufeff \t\r").str.strip_suffix(",")
+    mended = mended.str.replace(r",\s*}$", "}").str.replace_all(r"[\x00-\x1f]", " ")
+    for _ in range(2):  # a match takes the comma that the next one needs
+        mended = mended.str.replace_all(_NO_VALUE, "${1}null$2")
+    if not mended.str.contains(r"\x", literal=True).any():
+        return mended
+    return decode_hex_escapes(
+        mended.str.replace_all(r"\\", r"\u005c", literal=True)
+        .str.replace_all(r"\\x([01][0-9A-Fa-f])", r"\u00$1")
+        .str.replace_all(r"\x22", r"\"", literal=True)
+        .str.replace_all(r"\\x5[Cc]", r"\u005c")
+    )
+
+
+def mend(lines: pl.Series) -> pl.Series | None:
+    """The lines, those repaired that show a slip which no JSON has; None if none does."""
+    slips = lines.str.contains(_NO_VALUE) | lines.str.contains(_ILLEGAL_HEX)
+    if not slips.any():
+        return None
+    position = (slips.cum_sum().cast(pl.Int64) - 1).set(~slips, None)
+    return repair(lines.filter(slips)).gather(position).zip_with(slips, lines)

@@ -1,0 +1,1 @@
+"""The nginx family: every format that a `log_format` string describes."""

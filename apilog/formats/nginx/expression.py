@@ -1,0 +1,147 @@
+"""Plan B: a log format as one anchored regular expression, for the lines plan A can't read.
+
+The expressions run on an engine that is linear in the line's length.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import polars as pl
+
+from apilog.formats.base import Stop
+from apilog.formats.nginx.grammar import Escape, LogFormat, Text, Variable
+
+_NUMBER = r"(\d+(?:\.\d+)?|-)"
+_SIZE = r"(\d+|-)"
+_LIST = r"([^\s,]+(?:, [^\s,]+| : [^\s,]+)*)"
+"""One entry an attempt; `, ` sets servers apart, ` : ` groups of servers."""
+
+_SHAPES = {
+    "time_local": r"((?:0[1-9]|[12]\d|3[01])/[A-Za-z]{3}/\d{4}:\d{2}:\d{2}:\d{2}) ([+-]\d{4})",
+    "time_iso8601": r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:[.,]\d+)?(?:Z|[+-]\d{2}:?\d{2}))",
+    "msec": r"(\d+\.\d+)",
+    "status": r"(\d{3}|-)",
+    "body_bytes_sent": _SIZE,
+    "bytes_sent": _SIZE,
+    "request_length": _SIZE,
+    "request_time": _NUMBER,
+    "request_time_ms": r"(\d+(?:\.\d+)?(?:ms|µs|us|s)?|-)",
+    "request_time_us": _SIZE,
+    "connection": _SIZE,
+    "request_count": _SIZE,
+    "gzip_ratio": _NUMBER,
+    "request_method": r"([A-Za-z][A-Za-z0-9_-]*|-)",
+    "scheme": r"(https?|-)",
+    "remote_addr": r"([^\s\"\[\]]+)",
+}
+_STRICT_SHAPES = {"body_bytes_sent": r"(\d+)", "bytes_sent": r"(\d+)"}
+_FREE = re.compile(r"(request|remote_user|uri|args|query_string|document_uri|ssl_.*|http_.*|sent_.*)\Z")
+"""Variables whose value may hold blanks."""
+
+_EXPECTED = {
+    "time_local": "a time like 28/Sep/1970:12:00:00 +0600",
+    "time_iso8601": "a time like 1970-09-28T12:00:00+06:00",
+    "msec": "a time in epoch seconds",
+    "status": "a status of three digits",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A log format as a regular expression whose groups are the variables, in order."""
+
+    pattern: str
+    groups: tuple[str, ...]
+    steps: tuple[tuple[str, str], ...]
+    """Pattern of each part, and what it wants there."""
+
+    def read(self, lines: pl.Series, variables: Collection[str]) -> pl.DataFrame:
+        """One row a line: the raw values of these variables, and `ok`."""
+        found = lines.str.extract_groups(self._named()).struct.unnest()
+        chosen: dict[str, pl.Expr] = {}
+        for i, name in enumerate(self.groups):
+            if name.removesuffix("_zone") in variables or name in variables:
+                chosen.setdefault(name, pl.col(f"g{i}"))
+        return found.select(pl.col("all").is_not_null().alias("ok"), **chosen)
+
+    def matches(self, lines: pl.Series) -> pl.Series:
+        """Which lines it reads, as Boolean."""
+        return lines.str.contains(f"^{self.pattern}$")
+
+    def explain(self, line: str) -> Stop:
+        """Where the line stops matching, to the character."""
+        matched, position = "", 0
+        for pattern, expected in self.steps:
+            found = re.match(matched + pattern, line)
+            if found is None:
+                return Stop(position, expected)
+            matched += pattern
+            position = found.end()
+        return Stop(position, "the end of the line")
+
+    def _named(self) -> str:
+        numbers = iter(range(len(self.groups)))
+        body = re.sub(r"(?<!\\)\((?!\?)", lambda _: f"(?P<g{next(numbers)}>", self.pattern)
+        return f"^(?P<all>{body})$"
+
+
+def expression(log_format: LogFormat, *, strict: bool = False) -> Expression:
+    """The expression of a log format.
+
+    `strict` is for detection: it admits only what the format's own server writes, while
+    reading also takes what a relative of it writes (Apache's `\\"` and missing sizes).
+    """
+    groups: list[str] = []
+    steps: list[tuple[str, str]] = []
+    quoted = False
+    for i, part in enumerate(log_format.parts):
+        if isinstance(part, Text):
+            quoted ^= part.text.count('"') % 2 == 1
+            steps.append((_literal(part.text), f"the text {part.text!r}"))
+            continue
+        following = log_format.parts[i + 1] if i + 1 < len(log_format.parts) else None
+        shape = _shape(part.name, following, log_format.escape, quoted=quoted, strict=strict)
+        groups += ["time_local", "time_local_zone"] if part.name == "time_local" else [part.name]
+        steps.append((shape, _EXPECTED.get(part.name, f"the value of ${part.name}")))
+    return Expression("".join(pattern for pattern, _ in steps), tuple(groups), tuple(steps))
+
+
+def _literal(text: str) -> str:
+    """Escaped the way both Python and Polars read it."""
+    return re.sub(r"[\\.+*?()|\[\]{}^$]", r"\\\g<0>", text)
+
+
+def _shape(
+    name: str,
+    following: Text | Variable | None,
+    escape: Escape,
+    *,
+    quoted: bool,
+    strict: bool,
+) -> str:
+    shape = _STRICT_SHAPES.get(name) if strict and escape == "default" else None
+    if strict and escape == "default" and quoted and name not in _SHAPES:
+        return r'([^"]*)'
+    shape = shape or _SHAPES.get(name)
+    if shape is None:
+        shape = _any_value(name, following, escape, quoted=quoted)
+    # An empty string stands for a missing value in these two modes.
+    if escape in ("json", "none") and shape.endswith("|-)"):
+        shape = f"{shape[:-1]}|)"
+    return shape
+
+
+def _any_value(
+    name: str, following: Text | Variable | None, escape: Escape, *, quoted: bool
+) -> str:
+    if quoted:
+        return r"(.*?)" if escape == "none" else r'((?:[^"\\]|\\.)*)'
+    if name.startswith("upstream_"):
+        return _LIST if escape in ("default", "apache") else f"({_LIST[1:-1]}|)"
+    if _FREE.match(name) or following is None:
+        return r"(.*?)"
+    stop = following.text[0] if isinstance(following, Text) else " "
+    return f"([^{_literal(stop)}\\s]*)" if stop != '"' else r"(\S*?)"

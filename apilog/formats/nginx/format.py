@@ -1,0 +1,121 @@
+"""A log format compiled to Polars: fast fields first, an expression for the odd lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from apilog.formats.base import Format, Lines, Parsed, Stop
+from apilog.formats.dictionary import over_texts
+from apilog.formats.escapes import decode_backslashes, decode_hex_escapes
+from apilog.formats.nginx.account import accounted, every, missing
+from apilog.formats.nginx.expression import Expression, expression
+from apilog.formats.nginx.grammar import Escape, LogFormat
+from apilog.formats.nginx.tokens import TokenPlan, token_plan
+from apilog.formats.nginx.template import template
+from apilog.formats.nginx.variables import Mapper
+
+
+def _decode_default(texts: pl.Series) -> pl.Series:
+    r"""nginx writes no `\"`; where one stands, Apache wrote the line."""
+    return over_texts(texts, _decode_either)
+
+
+def _decode_either(texts: pl.Series) -> pl.Series:
+    apaches = texts.str.contains(r'\"', literal=True).fill_null(value=False)
+    if not apaches.any():
+        return decode_hex_escapes(texts)
+    return decode_backslashes(texts).zip_with(apaches, decode_hex_escapes(texts))
+
+
+_UNESCAPE: dict[Escape, Callable[[pl.Series], pl.Series]] = {
+    "default": _decode_default,
+    "apache": decode_backslashes,
+    "json": decode_backslashes,
+    "none": lambda texts: texts,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NginxFormat:
+    """A named `log_format`."""
+
+    name: str
+    log_format: LogFormat
+    gateway: str = "nginx"
+    title: str = ""
+    url: str = "https://nginx.org/en/docs/http/ngx_http_log_module.html"
+    samples: tuple[str, ...] = ()
+    mapper: Mapper = field(init=False)
+    expression: Expression = field(init=False)
+    strict: Expression = field(init=False)
+    tokens: TokenPlan | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        unescape = _UNESCAPE[self.log_format.escape]
+        set_field = object.__setattr__
+        set_field(self, "mapper", Mapper(frozenset(self.log_format.variables), unescape))
+        set_field(self, "expression", expression(self.log_format))
+        set_field(self, "strict", expression(self.log_format, strict=True))
+        set_field(self, "tokens", token_plan(self.log_format))
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """See `Format.columns`."""
+        return self.mapper.columns
+
+    def parse(self, lines: Lines, columns: Collection[str]) -> Parsed:
+        """See `Format.parse`."""
+        asked = [c for c in columns if c in self.columns]
+        needed = self.mapper.needed({*asked, "timestamp"})
+        values, rows = self._values(lines, needed)
+        wanted = [*dict.fromkeys([*asked, "timestamp"])]
+        records = self.mapper.records(values, wanted, escaped=b"\\" in lines.data)
+        return accounted(pl.DataFrame(records), rows, lines.count, self.name, set(asked))
+
+    def explain(self, line: str) -> Stop:
+        """See `Format.explain`."""
+        return self.expression.explain(line)
+
+    def _values(self, lines: Lines, variables: set[str]) -> tuple[pl.DataFrame, pl.Series | None]:
+        """Raw values by variable, and the lines they are of (None: all of them)."""
+        values, rows = None, None
+        if self.tokens:
+            values = self.tokens.read(lines, variables)
+            if values is None:
+                values, rows = self.tokens.read_lenient(lines, variables)
+            if rows is None and values["ok"].all():
+                return values, None
+        return self._with_odd_lines(lines, variables, values, rows)
+
+    def _with_odd_lines(
+        self,
+        lines: Lines,
+        variables: set[str],
+        values: pl.DataFrame | None,
+        rows: pl.Series | None,
+    ) -> tuple[pl.DataFrame, pl.Series]:
+        """The lines that plan A has not read whole, read by plan B and put in their places."""
+        if values is None:
+            read, done = None, pl.Series([], dtype=pl.UInt32)
+        else:
+            read = values.filter("ok")
+            done = (every(lines.count) if rows is None else rows).filter(values["ok"])
+        odd = missing(done, lines.count)
+        found = self.expression.read(lines.series.gather(odd), variables)
+        if read is not None and not found["ok"].any():
+            return read, done
+        frames = [f for f in (read, found.filter("ok")) if f is not None]
+        at = pl.concat([done, odd.filter(found["ok"])])
+        order = at.arg_sort()
+        return pl.concat(frames, how="diagonal")[order], at.gather(order)
+
+
+def compiled(log_format: LogFormat, *, name: str | None = None) -> Format:
+    """The format that reads a `log_format`; its name is the string itself by default."""
+    name = name or log_format.string
+    if log_format.string.lstrip().startswith("{") and (found := template(log_format, name)):
+        return found
+    return NginxFormat(name=name, log_format=log_format)

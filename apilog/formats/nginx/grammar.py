@@ -1,0 +1,124 @@
+"""The grammar of nginx's `log_format`, and nothing about what the variables mean.
+
+Source: the `log_format` directive of ngx_http_log_module.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Literal
+
+from apilog.errors import UsageError
+
+Escape = Literal["default", "json", "none", "apache"]
+"""How values are escaped; `apache` is Apache's own way, which shares the line shapes."""
+
+_DIRECTIVE = re.compile(r"\s*log_format\s+(?P<name>\S+)\s+(?P<rest>.*?);?\s*\Z", re.DOTALL)
+_ESCAPE = re.compile(r"escape=(default|json|none)\s+")
+_STRING = re.compile(r"""\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|([^\s'";]+))""", re.DOTALL)
+_VARIABLE = re.compile(r"\$(?:\{([A-Za-z0-9_]+)\}|([A-Za-z0-9_]+))")
+_NAME = re.compile(r"[A-Za-z0-9_]")
+_BACKSLASHED = re.compile(r"\\(.)", re.DOTALL)
+_CONTROL = {"t": "\t", "n": "\n", "r": "\r"}
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Characters that stand in every line as they are."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A value, by nginx's name without the dollar sign."""
+
+    name: str
+
+
+Part = Text | Variable
+
+
+@dataclass(frozen=True, slots=True)
+class LogFormat:
+    """A `log_format`: its parts in order, and how values are escaped."""
+
+    parts: tuple[Part, ...]
+    escape: Escape = "default"
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The variables in order, each once."""
+        return tuple(dict.fromkeys(p.name for p in self.parts if isinstance(p, Variable)))
+
+    @property
+    def string(self) -> str:
+        """The format as nginx would be given it."""
+        return as_string(self.parts)
+
+
+def as_string(parts: Sequence[Part]) -> str:
+    """Parts as nginx would be given them, with braces only where a name needs them.
+
+    >>> as_string([Variable("status"), Text("ms "), Variable("request")])
+    '${status}ms $request'
+    """
+    written = []
+    for part, following in zip_longest(parts, parts[1:]):
+        if isinstance(part, Text):
+            written.append(part.text)
+        else:
+            runs_on = isinstance(following, Text) and _NAME.match(following.text)
+            written.append(f"${{{part.name}}}" if runs_on else f"${part.name}")
+    return "".join(written)
+
+
+def parse(string: str, escape: Escape = "default") -> LogFormat:
+    """The parts of a format string; `log_format NAME …;` as it stands in nginx.conf serves too.
+
+    Raises `UsageError` for a string without a variable.
+
+    >>> parse('$remote_addr [$time_local]').variables
+    ('remote_addr', 'time_local')
+    """
+    if directive := _DIRECTIVE.match(string):
+        string, escape = _arguments(directive["rest"])
+    parts = tuple(_parts(string))
+    if not any(isinstance(p, Variable) for p in parts):
+        raise UsageError(
+            f"log format {string!r} has no variable in it",
+            "give a name from `apilog formats`, or nginx's log_format string in single quotes",
+        )
+    return LogFormat(parts, escape)
+
+
+def _arguments(rest: str) -> tuple[str, Escape]:
+    """The string and the escaping of a directive's arguments; strings join without a separator."""
+    escape: Escape = "default"
+    if option := _ESCAPE.match(rest):
+        escape = option[1]  # type: ignore[assignment]  # the expression allows these three alone
+        rest = rest[option.end() :]
+    strings = (
+        _unquote(quoted or double or "") + bare for quoted, double, bare in _STRING.findall(rest)
+    )
+    return "".join(strings), escape
+
+
+def _unquote(text: str) -> str:
+    return _BACKSLASHED.sub(lambda m: _CONTROL.get(m[1], m[1]), text)
+
+
+def _parts(string: str) -> list[Part]:
+    parts: list[Part] = []
+    end = 0
+    for found in _VARIABLE.finditer(string):
+        if found.start() > end:
+            parts.append(Text(string[end : found.start()]))
+        parts.append(Variable(found[1] or found[2]))
+        end = found.end()
+    if end < len(string):
+        parts.append(Text(string[end:]))
+    return parts

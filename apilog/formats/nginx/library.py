@@ -1,0 +1,202 @@
+"""The named formats of the nginx family: a string, its escaping and samples, each.
+
+The samples run as tests and decide the order of detection: a format that reads another's
+samples, but not the other way round, is the more general one and comes later.
+"""
+
+from __future__ import annotations
+
+from apilog.formats.nginx.format import NginxFormat
+from apilog.formats.nginx.grammar import Escape, parse
+
+_APACHE = "https://httpd.apache.org/docs/current/mod/mod_log_config.html"
+_NGINX = "https://nginx.org/en/docs/http/ngx_http_log_module.html"
+_START = "$remote_addr - $remote_user [$time_local] "
+_APACHE_START = "$remote_addr $ident $remote_user [$time_local] "
+_REQUEST = '"$request" $status $body_bytes_sent'
+_AGENT = ' "$http_referer" "$http_user_agent"'
+
+
+def _format(
+    name: str,
+    string: str,
+    title: str,
+    *samples: str,
+    gateway: str = "nginx",
+    escape: Escape = "default",
+    url: str = _NGINX,
+) -> NginxFormat:
+    return NginxFormat(
+        name=name,
+        log_format=parse(string, escape),
+        gateway=gateway,
+        title=title,
+        url=url,
+        samples=samples,
+    )
+
+
+def _apache(name: str, string: str, title: str, *samples: str) -> NginxFormat:
+    return _format(name, string, title, *samples, gateway="apache", escape="apache", url=_APACHE)
+
+
+FORMATS: tuple[NginxFormat, ...] = (
+    _format(
+        "combined",
+        _START + _REQUEST + _AGENT,
+        "nginx's default, and Apache's combined",
+        '203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] "GET /v1/users/42 HTTP/1.1" 200 512 "-" '
+        '"curl/8.1"',
+        '2001:db8::1 - alice [21/Nov/2026:10:00:01 +0000] "\\x16\\x03\\x01" 400 0 "-" "-"',
+    ),
+    _format(
+        "main",
+        _START + _REQUEST + _AGENT + ' "$http_x_forwarded_for"',
+        "combined and X-Forwarded-For, as Debian's and Docker's nginx.conf have it",
+        '203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] "GET /v1/users/42 HTTP/1.1" 200 512 "-" '
+        '"curl/8.1" "198.51.100.2, 10.0.0.1"',
+    ),
+    _format(
+        "common",
+        _START + _REQUEST,
+        "the Common Log Format",
+        '203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] "GET /v1/users/42 HTTP/1.1" 200 512',
+    ),
+    _format(
+        "timed-combined",
+        "$remote_addr - $remote_user [$time_local]  " + _REQUEST + _AGENT + " $request_time "
+        "$upstream_response_time $gzip_ratio $sent_http_x_cache $sent_http_location $http_host "
+        "$ssl_protocol $ssl_cipher",
+        "combined with times, cache, host and TLS (two blanks after the time)",
+        '203.0.113.7 - - [21/Nov/2026:10:00:00 +0000]  "GET /v1/users/42 HTTP/1.1" 200 512 "-" '
+        '"curl/8.1" 0.012 0.011 - - - api.example.com TLSv1.3 TLS_AES_256_GCM_SHA384',
+    ),
+    _format(
+        "ingress-nginx",
+        _START + _REQUEST + _AGENT + " $request_length $request_time [$proxy_upstream_name] "
+        "[$proxy_alternative_upstream_name] $upstream_addr $upstream_response_length "
+        "$upstream_response_time $upstream_status $req_id",
+        "Kubernetes ingress-nginx, upstreaminfo",
+        '203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] "GET /v1/users/42 HTTP/2.0" 200 512 "-" '
+        '"curl/8.1" 462 0.050 [shop-orders-8080] [] 10.0.50.80:8080 512 0.049 200 '
+        "752178adb17130b291aefd8c386279e7",
+        '203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] "GET /v1/users/42 HTTP/2.0" 502 150 "-" '
+        '"curl/8.1" 462 1.002 [shop-orders-8080] [] [2001:db8::7]:5000, 10.0.50.80:8080 0, 150 '
+        "0.000, 1.000 502, 502 752178adb17130b291aefd8c386279e7",
+        url="https://kubernetes.github.io/ingress-nginx/user-guide/nginx-configuration/log-format/",
+    ),
+    _format(
+        "ingress-nginx-old",
+        _START + _REQUEST + _AGENT + " $request_length $request_time [$proxy_upstream_name] "
+        "$upstream_addr $upstream_response_length $upstream_response_time $upstream_status $req_id",
+        "Kubernetes ingress-nginx, upstreaminfo before alternative upstreams",
+        '203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] "GET /v1/users/42 HTTP/2.0" 200 512 "-" '
+        '"curl/8.1" 462 0.050 [shop-orders-8080] 10.0.50.80:8080 512 0.049 200 '
+        "752178adb17130b291aefd8c386279e7",
+        url="https://kubernetes.github.io/ingress-nginx/user-guide/nginx-configuration/log-format/",
+    ),
+    _format(
+        "nginx-proxy-manager",
+        "[$time_local] $upstream_cache_status $upstream_status $status - $request_method $scheme "
+        '$host "$request_uri" [Client $remote_addr] [Length $body_bytes_sent] [Gzip $gzip_ratio] '
+        '[Sent-to $server] "$http_user_agent" "$http_referer"',
+        "nginx-proxy-manager, proxied hosts",
+        "[21/Nov/2026:10:00:00 +0000] - 200 200 - GET https api.example.com \"/v1/users/42\" "
+        "[Client 203.0.113.7] [Length 512] [Gzip 3.10] [Sent-to 10.0.0.15] \"curl/8.1\" \"-\"",
+        url="https://nginxproxymanager.com/",
+    ),
+    _format(
+        "nginx-proxy-manager-short",
+        "[$time_local] $status - $request_method $scheme $host \"$request_uri\" "
+        "[Client $remote_addr] [Length $body_bytes_sent] [Gzip $gzip_ratio] "
+        '"$http_user_agent" "$http_referer"',
+        "nginx-proxy-manager, its own pages and dead hosts",
+        "[21/Nov/2026:10:00:00 +0000] 444 - GET https 203.0.113.9 \"/.env\" [Client 203.0.113.7] "
+        '[Length 0] [Gzip -] "curl/8.1" "-"',
+        url="https://nginxproxymanager.com/",
+    ),
+    _format(
+        "vhost-combined",
+        "$host $remote_addr - $remote_user [$time_local] " + _REQUEST + _AGENT,
+        "the virtual host, with or without its port, then combined",
+        "api.example.com 203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] \"GET /v1/users/42 "
+        'HTTP/1.1" 200 512 "-" "curl/8.1"',
+        "api.example.com:443 203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] \"GET / HTTP/1.1\" "
+        '301 0 "-" "curl/8.1"',
+    ),
+    _format(
+        "vhost-forwarded",
+        '$host "$http_x_forwarded_for" $remote_addr - $remote_user [$time_local] '
+        + _REQUEST
+        + _AGENT,
+        "the virtual host and X-Forwarded-For, then combined",
+        'example.com:80 "203.0.113.7, 10.0.0.1" 10.2.1.185 - - [21/Nov/2026:10:00:00 +0000] '
+        '"GET /v1/users/42 HTTP/1.1" 200 512 "-" "curl/8.1"',
+    ),
+    _format(
+        "gandi",
+        "$host $remote_addr - $remote_user [$time_local] ($request_time s) " + _REQUEST + _AGENT,
+        "the virtual host, and whole seconds before the request",
+        "api.example.com 203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] (0 s) \"GET /v1/users/42 "
+        'HTTP/1.1" 200 512 "-" "curl/8.1"',
+    ),
+    _format(
+        "combined-request-time",
+        _START + '"$request" $status $body_bytes_sent $request_time' + _AGENT,
+        "combined with the duration in seconds before the referer",
+        '203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] "GET /v1/users/42 HTTP/1.1" 200 512 0.012 '
+        '"-" "curl/8.1"',
+    ),
+    _format(
+        "combined-no-ident",
+        "$remote_addr - [$time_local] " + _REQUEST + _AGENT,
+        "combined without a user",
+        '203.0.113.7 - [21/Nov/2026:10:00:00 +0000] "GET /v1/users/42 HTTP/1.1" 200 512 "-" '
+        '"curl/8.1"',
+    ),
+    _format(
+        "request-fields",
+        "[$time_local] $remote_addr $request_method $request_uri $status $request_length "
+        "$body_bytes_sent $request_time $upstream_response_time",
+        "time, address, method, path, status, sizes and times, set apart by blanks",
+        "[21/Nov/2026:10:00:00 +0000] 203.0.113.7 GET /v1/users/42 200 512 1024 0.012 0.011",
+    ),
+    _apache(
+        "apache-combined",
+        _APACHE_START + _REQUEST + _AGENT,
+        'Apache\'s combined, with an ident or `\\"` in values',
+        '203.0.113.7 ident alice [21/Nov/2026:10:00:00 +0000] "GET /a\\"b HTTP/1.1" 200 - "-" '
+        '"say \\"hi\\""',
+    ),
+    _apache(
+        "apache-common",
+        _APACHE_START + _REQUEST,
+        "Apache's common, with an ident",
+        '203.0.113.7 ident alice [21/Nov/2026:10:00:00 +0000] "GET /v1/users/42 HTTP/1.1" 304 -',
+    ),
+    _apache(
+        "apache-vhost-combined",
+        "$host $remote_addr $ident $remote_user [$time_local] " + _REQUEST + _AGENT,
+        "Apache's vhost_combined",
+        "api.example.com:443 203.0.113.7 ident alice [21/Nov/2026:10:00:00 +0000] \"GET "
+        '/a\\"b HTTP/1.1" 200 - "-" "curl/8.1"',
+    ),
+    _apache(
+        "apache-timed",
+        _APACHE_START + '"$request" $status $body_bytes_sent ${request_time_us}' + _AGENT,
+        "combined with the duration in microseconds (%D) before the referer",
+        '203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] "GET /v1/users/42 HTTP/1.1" 304 - 3551 '
+        '"-" "curl/8.1"',
+    ),
+    _format(
+        "traefik-clf",
+        _START + _REQUEST + _AGENT + ' $requests_total "$router_name" "$server_url" '
+        "${request_time_ms}ms",
+        "Traefik's access log in the Common Log Format",
+        '203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] "GET /v1/users/42 HTTP/1.1" 200 512 "-" '
+        '"curl/8.1" 240 "orders@docker" "http://172.17.0.3:80" 12ms',
+        gateway="traefik",
+        url="https://doc.traefik.io/traefik/observability/access-logs/",
+    ),
+)
+"""Every named format that a `log_format` string describes."""

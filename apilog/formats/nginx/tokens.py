@@ -1,0 +1,264 @@
+"""Plan A: the fields of a log format as the columns of a CSV file, for speed.
+
+A format whose variables are set apart by one separator (a blank, a tab, a bar) is such a
+file. What can't be read so is left to the expression of plan B: a plan here never guesses.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from apilog.formats.base import Lines
+from apilog.formats.nginx.grammar import LogFormat, Text, Variable
+
+_SEPARATORS = (" ", "\t", "|", ";", ",")
+_EXTRA = "extra"
+_NUMBERS: Mapping[str, type[pl.DataType]] = {
+    "status": pl.Int64,
+    "body_bytes_sent": pl.Int64,
+    "bytes_sent": pl.Int64,
+    "request_length": pl.Int64,
+    "request_time": pl.Float64,
+    "upstream_response_time": pl.Float64,
+}
+"""Variables that are nearly always a number or a dash: cheaper to read as one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One field: a value between fixed affixes, or a literal alone."""
+
+    variable: str | None
+    prefix: str = ""
+    suffix: str = ""
+    quoted: bool = False
+    length: int | None = None
+    """Bytes of the value, where that is fixed."""
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether the field is the value, with nothing around it."""
+        return not (self.prefix or self.suffix)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPlan:
+    """Reads lines as separated fields."""
+
+    separator: str
+    tokens: tuple[Token, ...]
+
+    @property
+    def quotes(self) -> int:
+        """How many double quotes each line has."""
+        return 2 * sum(t.quoted for t in self.tokens)
+
+    def read(self, lines: Lines, variables: Collection[str]) -> pl.DataFrame | None:
+        """One row a line: the raw values of these variables, and `ok`.
+
+        A row that is not `ok` has to be read otherwise. None: some line has too many fields,
+        or a quote that does not pair up has joined lines, so that rows and lines are not
+        the same.
+        """
+        columns = self._columns(variables)
+        for numbers in (_NUMBERS, {}):
+            try:
+                frame = self._scan(lines.data, columns, extra=False, numbers=numbers)
+            except pl.exceptions.PolarsError:
+                continue
+            return self._checked(frame) if frame.height == lines.count else None
+        return None
+
+    def read_lenient(
+        self, lines: Lines, variables: Collection[str]
+    ) -> tuple[pl.DataFrame, pl.Series]:
+        """Like `read` for the lines whose quotes pair up; and the indexes of these lines."""
+        rows = self._balanced(lines)
+        columns = self._columns(variables)
+        if len(rows):
+            try:
+                frame = self._scan(lines.gather(rows).data, columns, extra=True, numbers={})
+                if frame.height == len(rows):
+                    return self._checked(frame), rows
+            except pl.exceptions.PolarsError:
+                pass  # some field is malformed in a way that quotes alone don't show
+        return self._checked(self._empty(columns)), rows.clear()
+
+    def _balanced(self, lines: Lines) -> pl.Series:
+        text = pl.col("line")
+        rows = lines.series.alias("line").to_frame().select(
+            pl.arg_where(
+                (text.str.count_matches('"', literal=True) == self.quotes)
+                & (text.str.len_bytes() > 0)
+                & ~text.str.contains('""', literal=True)
+            )
+        )
+        return rows.to_series().cast(pl.UInt32)
+
+    def _names(self) -> list[str]:
+        return [f"f{i}" for i in range(len(self.tokens))]
+
+    def _columns(self, variables: Collection[str]) -> list[int]:
+        """The fields to materialise: what is asked for, and what shows that a row is whole."""
+        last = len(self.tokens) - 1
+        return [
+            i
+            for i, token in enumerate(self.tokens)
+            if token.variable in variables
+            or token.variable in _CHECKED
+            or i == last
+            or token.prefix
+            or token.suffix
+            or (token.variable and token.variable.removesuffix("_zone") in variables)
+        ]
+
+    def _scan(
+        self,
+        data: bytes,
+        columns: list[int],
+        *,
+        extra: bool,
+        numbers: Mapping[str, type[pl.DataType]],
+    ) -> pl.DataFrame:
+        names = self._names() + ([_EXTRA] if extra else [])
+        wanted = [names[i] for i in columns] + ([_EXTRA] if extra else [])
+        # Columns are counted on the first line: a header makes their number certain.
+        source = self.separator.join(names).encode() + b"\n" + data if extra else data
+        return (
+            pl.scan_csv(
+                io.BytesIO(source) if extra else source,
+                separator=self.separator,
+                quote_char='"' if self.quotes else None,
+                has_header=extra,
+                schema=dict(zip(names, self._types(numbers, len(names)), strict=True)),
+                null_values=None if extra else self._null_values(numbers),
+                truncate_ragged_lines=extra,
+            )
+            .select(wanted)
+            .collect()
+        )
+
+    def _types(
+        self, numbers: Mapping[str, type[pl.DataType]], count: int
+    ) -> list[type[pl.DataType]]:
+        """Types of the fields; the last one is text, so that null means that it is missing."""
+        known = [numbers.get(t.variable or "", pl.String) if t.is_bare else pl.String
+                 for t in self.tokens[:-1]]
+        return known + [pl.String] * (count - len(known))
+
+    def _null_values(self, numbers: Mapping[str, type[pl.DataType]]) -> dict[str, str]:
+        types = self._types(numbers, len(self.tokens))
+        return {f"f{i}": "-" for i, dtype in enumerate(types) if dtype != pl.String}
+
+    def _empty(self, columns: list[int]) -> pl.DataFrame:
+        return pl.DataFrame(schema={f"f{i}": pl.String for i in columns})
+
+    def _checked(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Values by variable, affixes taken off, and `ok`."""
+        values: dict[str, pl.Expr] = {}
+        # Fields are missing from the end, so that the last one stands for all.
+        ok = [pl.col(self._names()[-1]).is_not_null()]
+        if _EXTRA in frame.columns:
+            ok.append(pl.col(_EXTRA).is_null())
+        for name in frame.columns:
+            if name != _EXTRA:
+                token = self.tokens[int(name[1:])]
+                ok += _checks(pl.col(name), token)
+                if token.variable:
+                    values.setdefault(token.variable, _bare(pl.col(name), token))
+        return frame.select(pl.all_horizontal(ok).fill_null(value=False).alias("ok"), **values)
+
+
+_CHECKED = frozenset({"time_local", "time_local_zone", "time_iso8601", "msec", "status"})
+"""Variables whose shape shows that the fields of a row are not shifted."""
+
+
+def _checks(field: pl.Expr, token: Token) -> list[pl.Expr]:
+    if token.variable is None:
+        return [field == token.prefix]
+    checks = []
+    if token.prefix:
+        checks.append(field.str.starts_with(token.prefix))
+    if token.suffix:
+        checks.append(field.str.ends_with(token.suffix))
+    if token.length:
+        length = token.length + len(token.prefix) + len(token.suffix)
+        checks.append(field.str.len_bytes() == length)
+    return checks
+
+
+def _bare(field: pl.Expr, token: Token) -> pl.Expr:
+    if token.prefix:
+        field = field.str.strip_prefix(token.prefix)
+    return field.str.strip_suffix(token.suffix) if token.suffix else field
+
+
+def token_plan(log_format: LogFormat) -> TokenPlan | None:
+    """The plan for a log format, or None where its fields are not set apart by one separator."""
+    for separator in _SEPARATORS:
+        words = _split(log_format, separator)
+        if words is None or len(words) < 2:
+            continue
+        tokens = [_token(word) for word in words]
+        if all(tokens):
+            expanded = tuple(t for token in tokens if token for t in _expand(token, separator))
+            return TokenPlan(separator, expanded)
+    return None
+
+
+def _split(log_format: LogFormat, separator: str) -> list[list[Text | Variable]] | None:
+    """The parts of each field; a separator within quotes belongs to its field."""
+    words: list[list[Text | Variable]] = [[]]
+    quoted = False
+    for part in log_format.parts:
+        if isinstance(part, Variable):
+            words[-1].append(part)
+            continue
+        for piece in _pieces(part.text, separator):
+            quoted ^= piece == '"'
+            if piece == separator and not quoted:
+                words.append([])
+            else:
+                words[-1].append(Text(piece))
+    return None if quoted else words
+
+
+def _pieces(text: str, separator: str) -> list[str]:
+    """The text cut so that quotes and separators stand alone."""
+    for mark in ('"', separator):
+        text = text.replace(mark, f"\0{mark}\0")
+    return [piece for piece in text.split("\0") if piece]
+
+
+def _token(word: list[Text | Variable]) -> Token | None:
+    quoted = len(word) >= 2 and word[0] == word[-1] == Text('"')
+    inner = word[1:-1] if quoted else word
+    if Text('"') in inner:
+        return None
+    variables = [p for p in inner if isinstance(p, Variable)]
+    if len(variables) > 1:
+        return None
+    if not variables:
+        return Token(None, "".join(p.text for p in inner if isinstance(p, Text)), quoted=quoted)
+    at = inner.index(variables[0])
+    before, after = inner[:at], inner[at + 1 :]
+    return Token(
+        variables[0].name,
+        "".join(p.text for p in before if isinstance(p, Text)),
+        "".join(p.text for p in after if isinstance(p, Text)),
+        quoted,
+    )
+
+
+def _expand(token: Token, separator: str) -> tuple[Token, ...]:
+    """A variable that holds one blank, where blanks separate, is two fields."""
+    if separator != " " or token.quoted or token.variable != "time_local":
+        return (token,)
+    return (
+        Token("time_local", token.prefix, length=len("28/Sep/1970:12:00:00")),
+        Token("time_local_zone", "", token.suffix, length=len("+0600")),
+    )

@@ -1,0 +1,234 @@
+"""What each nginx variable says, in the terms of the schema.
+
+`FIELDS` names, for every column, the variables that can fill it, best first; the first one
+that a log format has is read. A new variable is one entry here.
+
+Source: the variable indexes of nginx's http modules; Apache's mod_log_config for the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from apilog.formats import convert, times
+from apilog.formats.dictionary import categories, encode, from_codes, map_categories
+from apilog.formats.request import split_request, target_path, target_query
+
+Convert = Callable[[pl.Series], pl.Series]
+
+
+def _text(values: pl.Series) -> pl.Series:
+    return convert.blank_to_null(encode(values))
+
+
+def _first_address(values: pl.Series) -> pl.Series:
+    """The client's end of an X-Forwarded-For list."""
+    return map_categories(
+        convert.blank_to_null(encode(values)),
+        lambda lists: lists.str.splitn(",", 2).struct.field("field_0").str.strip_chars(),
+    )
+
+
+def _brackets(values: pl.Series) -> pl.Series:
+    """Without the brackets that a field of ingress-nginx may come in."""
+    return convert.blank_to_null(map_categories(encode(values), lambda s: s.str.strip_chars("[]")))
+
+
+def _last_of_list(values: pl.Series) -> pl.Series:
+    return map_categories(
+        convert.blank_to_null(encode(values)),
+        lambda lists: lists.str.split(", ").list.last().str.split(" : ").list.last(),
+    )
+
+
+def _micros(values: pl.Series) -> pl.Series:
+    return convert.durations_ms(values, "us")
+
+
+def _default_ms(values: pl.Series) -> pl.Series:
+    return convert.durations_ms(values, "ms")
+
+
+def _trace_id(values: pl.Series) -> pl.Series:
+    """The trace id, also out of a W3C traceparent (`00-TRACE-SPAN-01`)."""
+    values = convert.blank_to_null(values)
+    parts = values.str.split("-")
+    is_parent = (parts.list.len() == 4) & (values.str.len_bytes() == 55)
+    return parts.list.get(1, null_on_oob=True).zip_with(is_parent.fill_null(False), values)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """How a column is made of one variable."""
+
+    variable: str
+    convert: Convert
+
+
+def _fields(convert_text: Convert, *names: str) -> tuple[Field, ...]:
+    return tuple(Field(name, convert_text) for name in names)
+
+
+FIELDS: Mapping[str, tuple[Field, ...]] = {
+    "timestamp": (
+        Field("msec", times.epoch_times),
+        Field("time_iso8601", times.iso_times),
+        Field("time_local", times.clf_times_joined),
+        Field("time_any", times.times),
+    ),
+    "api": _fields(_brackets, "proxy_upstream_name", "api_name", "service_name"),
+    "host": _fields(_text, "host", "http_host", "server_name", "ssl_server_name"),
+    "protocol": _fields(_text, "server_protocol"),
+    "referer": _fields(_text, "http_referer"),
+    "user_agent": _fields(_text, "http_user_agent"),
+    "method": _fields(_text, "request_method"),
+    "path": _fields(_text, "request_uri", "uri", "document_uri"),
+    "status": _fields(convert.statuses, "status"),
+    "upstream_status": _fields(convert.upstream_last_status, "upstream_status", "origin_status"),
+    "duration_ms": (
+        Field("request_time", convert.seconds_to_ms),
+        Field("request_time_ms", _default_ms),
+        Field("request_time_us", _micros),
+    ),
+    "upstream_duration_ms": _fields(convert.upstream_sum_ms, "upstream_response_time"),
+    "request_bytes": _fields(convert.sizes, "request_length"),
+    "response_bytes": _fields(convert.sizes, "body_bytes_sent", "bytes_sent"),
+    "client_ip": (
+        *_fields(convert.blank_to_null, "remote_addr", "realip_remote_addr"),
+        *_fields(_first_address, "http_x_forwarded_for", "proxy_add_x_forwarded_for"),
+    ),
+    "consumer": _fields(
+        _text,
+        "http_x_consumer_id",
+        "http_x_consumer_username",
+        "http_x_client_id",
+        "http_x_app_id",
+        "jwt_claim_client_id",
+        "jwt_claim_sub",
+        "consumer",
+        "api_consumer",
+        "ssl_client_s_dn_cn",
+        "remote_user",
+    ),
+    "plan": _fields(_text, "plan", "api_plan", "http_x_plan"),
+    "request_id": _fields(convert.blank_to_null, "request_id", "req_id", "http_x_request_id"),
+    "trace_id": (
+        *_fields(convert.blank_to_null, "opentelemetry_trace_id", "otel_trace_id"),
+        *_fields(_trace_id, "http_traceparent", "http_x_b3_traceid", "http_x_amzn_trace_id"),
+    ),
+    "query": _fields(_text, "args", "query_string"),
+    "cache_status": _fields(_last_of_list, "upstream_cache_status"),
+}
+
+_FROM_REQUEST = ("method", "path", "protocol", "query")
+
+
+@dataclass(frozen=True, slots=True)
+class Mapper:
+    """Makes schema columns of the values of a log format's variables."""
+
+    variables: frozenset[str]
+    unescape: Callable[[pl.Series], pl.Series]
+    """Undoes the format's escaping, over distinct texts."""
+    fields: Mapping[str, Field] = field(init=False)
+
+    def __post_init__(self) -> None:
+        chosen = {
+            column: field
+            for column, candidates in FIELDS.items()
+            for field in reversed(candidates)
+            if field.variable in self.variables
+        }
+        object.__setattr__(self, "fields", chosen)
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The schema columns that can be made."""
+        made = set(self.fields)
+        if "request" in self.variables:
+            made |= set(_FROM_REQUEST)
+        if "upstream_status" in self.variables:
+            made.add("error_type")
+        return frozenset(made)
+
+    def needed(self, columns: Collection[str]) -> set[str]:
+        """The variables that these columns are made of."""
+        needed = {self.fields[c].variable for c in columns if c in self.fields}
+        if "request" in self.variables and any(self._of_request(c) for c in columns):
+            needed.add("request")
+        if "error_type" in columns and "error_type" in self.columns:
+            needed |= {"status", "upstream_status"} & self.variables
+        return needed
+
+    def records(
+        self, values: pl.DataFrame, columns: Collection[str], *, escaped: bool = True
+    ) -> dict[str, pl.Series]:
+        """The columns that can be made of these values (String columns named by variable).
+
+        `escaped` is False where no value holds a backslash.
+        """
+        unescape = self.unescape if escaped else _unchanged
+        made = {
+            column: _unescaped(_converted(self.fields[column], values), unescape)
+            for column in columns
+            if column in self.fields and not self._of_request(column)
+        }
+        wanted = [c for c in columns if self._of_request(c)]
+        if wanted:
+            made |= _request_columns(values["request"], wanted, unescape)
+        if "path" in made and "path" not in wanted:
+            if "query" in columns and "query" not in made:
+                made["query"] = map_categories(made["path"], target_query)
+            made["path"] = map_categories(made["path"], target_path)
+        if "error_type" in columns and "error_type" in self.columns:
+            made["error_type"] = _error_types(values)
+        return {column: series.alias(column) for column, series in made.items()}
+
+    def _of_request(self, column: str) -> bool:
+        return column in _FROM_REQUEST and "request" in self.variables
+
+
+
+def _request_columns(
+    request: pl.Series, columns: list[str], unescape: Convert
+) -> dict[str, pl.Series]:
+    lines = encode(request)
+    codes = lines.to_physical()
+    split = split_request(categories(lines))
+    texts = {s.name: s for s in split.iter_columns()}
+    if "path" in columns:
+        texts["path"] = target_path(split["target"])
+    if "query" in columns:
+        texts["query"] = target_query(split["target"])
+    return {name: from_codes(codes, unescape(texts[name])) for name in columns}
+
+
+def _unescaped(series: pl.Series, unescape: Convert) -> pl.Series:
+    return unescape(series) if series.dtype in (pl.String, pl.Categorical) else series
+
+
+def _unchanged(texts: pl.Series) -> pl.Series:
+    return texts
+
+
+def _converted(field: Field, values: pl.DataFrame) -> pl.Series:
+    if field.variable == "time_local" and "time_local_zone" in values.columns:
+        return times.clf_times(values["time_local"], values["time_local_zone"])
+    return field.convert(values[field.variable])
+
+
+def _error_types(values: pl.DataFrame) -> pl.Series:
+    """`no_upstream` where nginx answered 5xx and had contacted no upstream.
+
+    A log that tells the upstream's status tells by its absence that nginx itself failed.
+    """
+    contacted = convert.blank_to_null(values["upstream_status"]).is_not_null()
+    failed = convert.statuses(values["status"]).is_between(500, 599).fill_null(False)
+    return (
+        pl.DataFrame({"failed": failed & ~contacted})
+        .select(pl.when("failed").then(pl.lit("no_upstream")).cast(pl.String))
+        .to_series()
+    )

@@ -1,0 +1,96 @@
+"""What a report is asked for, checked before any input is read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from apilog.aggregate import Plan, select_tables
+from apilog.engines.chunk import Wanted
+from apilog.engines.select import Where, where
+from apilog.errors import UsageError
+from apilog.formats.choice import Choice, choose
+from apilog.routes import parse_rules
+from apilog.window import parse_instant, parse_step, zone
+
+Instant = str | datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportOptions:
+    """What to report on, and how; the defaults are the command's.
+
+    Raises nothing by itself: `plan`, `choice` and `wanted` raise `UsageError` for what can't
+    be understood.
+    """
+
+    log_format: str | None = None
+    nginx_conf: str | os.PathLike[str] | None = None
+    since: Instant = None
+    """Inclusive."""
+    until: Instant = None
+    """Exclusive."""
+    where: str | None = None
+    by: Sequence[str] = ()
+    bucket: str | None = None
+    top: int | None = None
+    tz: str = "UTC"
+    routes: Sequence[str] = ()
+    max_routes: int = 1000
+    keep_query: bool = False
+    tables: Sequence[str] | None = None
+    """Names of the tables to compute; None: all."""
+
+    def plan(self, now: datetime | None = None) -> Plan:
+        """The tables to compute and their limits."""
+        now = now or datetime.now(UTC)
+        since, until = self._instant(self.since, now), self._instant(self.until, now)
+        if since and until and since >= until:
+            raise UsageError(
+                f"--since {since:%Y-%m-%dT%H:%M:%SZ} is not before --until "
+                f"{until:%Y-%m-%dT%H:%M:%SZ}",
+                "--until is exclusive: give the instant after the last one wanted",
+            )
+        if self.bucket is not None:
+            parse_step(self.bucket)
+        _positive("--top", self.top)
+        _positive("--max-routes", self.max_routes)
+        return Plan(
+            tables=select_tables(self.tables, tuple(self.by)),
+            bucket=self.bucket,
+            timezone=zone(self.tz).key,
+            since=since,
+            until=until,
+            max_routes=self.max_routes,
+            top=self.top,
+        )
+
+    def choice(self) -> Choice | None:
+        """The format that the user chose, if any."""
+        return choose(self.log_format, self.nginx_conf)
+
+    def wanted(self, columns: frozenset[str]) -> Wanted:
+        """What is to be made of every chunk for these columns."""
+        condition: Where | None = where(self.where) if self.where else None
+        return Wanted(
+            columns=columns,
+            rules=parse_rules(self.routes),
+            where=condition,
+            keep_query=self.keep_query,
+        )
+
+    def _instant(self, given: Instant, now: datetime) -> datetime | None:
+        match given:
+            case None:
+                return None
+            case str():
+                return parse_instant(given, now=now, timezone=zone(self.tz))
+            case datetime():
+                return (given if given.tzinfo else given.replace(tzinfo=zone(self.tz))).astimezone(UTC)
+
+
+def _positive(option: str, number: int | None) -> None:
+    if number is not None and number < 1:
+        raise UsageError(f"{option} {number} is not a positive number")

@@ -1,0 +1,38 @@
+"""The column `route` of records, made from their paths.
+
+A path that is dictionary-encoded is classified once for each distinct value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from apilog.routes.rules import Rule
+from apilog.routes.templates import classify_encoded, dictionary, encode
+
+
+def add_route(records: pl.DataFrame, rules: Sequence[Rule] = ()) -> pl.DataFrame:
+    """The records with `route` (Categorical, categories of its own) made from `path`.
+
+    `path` may be String or Categorical. A route that a record has already stays: its gateway
+    named it. Without `path` the routes that are not there are null.
+    """
+    if "route" not in records.columns:
+        return records.with_columns(_routes(records, rules).alias("route"))
+    named = records["route"].cast(pl.String)
+    if named.null_count() == len(named):
+        return records.with_columns(_routes(records, rules).alias("route"))
+    routes = named.zip_with(named.is_not_null(), _routes(records, rules).cast(pl.String))
+    return records.with_columns(encode(routes))
+
+
+def _routes(records: pl.DataFrame, rules: Sequence[Rule]) -> pl.Series:
+    if "path" not in records.columns:
+        return encode(pl.Series([None], dtype=pl.String)).new_from_index(0, records.height)
+    paths = records["path"]
+    if not isinstance(paths.dtype, pl.Categorical):
+        return classify_encoded(paths, rules)
+    codes, texts = dictionary(paths)
+    return classify_encoded(texts, rules).gather(codes)

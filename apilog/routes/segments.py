@@ -1,0 +1,134 @@
+"""What a path segment is: one of a few kinds of identifier, or itself.
+
+A segment is only given a kind when its shape leaves little doubt. Merging two routes
+hides one of them, while an identifier that is missed only adds a row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+_CANDIDATE = r"^[+-]?[0-9]|@|%40|[0-9].{4}|.{4}[0-9]"
+"""Matches every segment that may have a kind; cheaper than asking the kinds."""
+_SUFFIX = r"(?:\.(?:json|xml)|:[A-Za-z]{3,})$"
+"""What may follow an identifier in its segment and stays: `123.json`, `123:cancel`."""
+
+UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
+_DATE = r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
+_COLON = r"(?::|%3[Aa])?"
+_ZONE = rf"(?:[Zz]|(?:[+-]|%2[Bb])[0-9]{{2}}{_COLON}(?:[0-9]{{2}})?)"
+_TIME = rf"[0-9]{{2}}{_COLON}[0-9]{{2}}(?:{_COLON}[0-9]{{2}}(?:[.,][0-9]+)?)?{_ZONE}?"
+
+_ADDRESS = r"^[A-Za-z0-9._%+'-]+(?:@|%40)(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}$"
+_VERSION_OR_FILE = (
+    r"(?i)(?:@|%40)v?[0-9]+[.x]"
+    r"|\.(?:png|jpe?g|gif|webp|avif|svg|ico|css|m?js|map|html?|txt|pdf|gz|woff2?)$"
+)
+"""What has an @ and is no address: `react@18.2.0-rc.js`, `logo@2x.png`."""
+
+_ULID = r"^[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}$"
+_JWT = r"^eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*$"
+_HEX = r"^(?:(?:md5|sha[0-9]{1,3})(?::|%3[Aa])|0x|[a-z]{1,12}-)?[0-9a-fA-F]{16,}$"
+_SHORT_HEX = r"^(?:[0-9a-f]{8,15}|[0-9A-F]{8,15})$"
+_DIGIT_BESIDE_LETTER = r"[0-9][A-Fa-f]|[A-Fa-f][0-9]"
+_SHORT_LETTER_RUN = r"(?:^|[0-9])[A-Fa-f]{1,2}(?:[0-9]|$)"
+"""Tells `3fad9c21` from `face2face` and `feed2026`."""
+
+_ONE_CASE = r"^(?:[a-z0-9]{20,}|[A-Z0-9]{20,})$"
+_MIXED_CASE = r"^[A-Za-z0-9_~-]{20,}(?:=|%3[Dd]){0,2}$"
+_PREFIXED = r"^[a-z]{2,10}_(?:test_|live_)?[A-Za-z0-9]{14,}$"
+_ODD = r"(?:[0-9][A-Za-z]|[A-Z0-9_~-][a-z][A-Z0-9])"
+"""Neighbours that words, slugs and camelCase names seldom have."""
+_THREE_CHANGES = r"[0-9][A-Za-z]+[0-9]+[A-Za-z]+[0-9]+[A-Za-z]"
+_LONG_WORD_AT_END = r"[a-z]{6}(?:[^a-z_]|$)"
+_WORDS = r"[a-z]{6}|(?:[_~-].*){4}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One kind of identifier."""
+
+    name: str
+    """What stands in the route instead."""
+    meaning: str
+    all_of: tuple[str, ...]
+    """Patterns that a segment (without its suffix) must match; the rarest first."""
+    none_of: str | None = None
+    """A pattern that it must not match."""
+
+
+KINDS = (
+    Kind(name="{id}", meaning="integer", all_of=(r"^[+-]?[0-9]+$",)),
+    Kind(name="{uuid}", meaning="UUID", all_of=(rf"^(?:\{{|%7[Bb])?{UUID}(?:\}}|%7[Dd])?$",)),
+    Kind(
+        name="{date}",
+        meaning="ISO 8601 date, with or without a time",
+        all_of=(rf"^(?:{_DATE}(?:(?:[Tt ]|%20){_TIME})?|[0-9]{{8}}T[0-9]{{6}}Z?)$",),
+    ),
+    Kind(name="{email}", meaning="e-mail address", all_of=(_ADDRESS,), none_of=_VERSION_OR_FILE),
+    Kind(name="{token}", meaning="ULID", all_of=(_ULID,)),
+    Kind(
+        name="{token}",
+        meaning="hex of 16 characters or more, digits and letters, also after `sha256:`",
+        all_of=(_HEX, _DIGIT_BESIDE_LETTER),
+    ),
+    Kind(
+        name="{token}",
+        meaning="hex of 8 to 15 characters, its letters in short runs",
+        all_of=(_SHORT_HEX, _SHORT_LETTER_RUN),
+    ),
+    Kind(name="{token}", meaning="JSON web token", all_of=(_JWT,)),
+    Kind(
+        name="{token}",
+        meaning="20 or more letters and digits of one case in turn",
+        all_of=(_ONE_CASE, _THREE_CHANGES),
+    ),
+    Kind(
+        name="{token}",
+        meaning="random text of 14 or more letters and digits after a prefix such as `cus_`",
+        all_of=(_PREFIXED, "[0-9]", _ODD),
+        none_of=_LONG_WORD_AT_END,
+    ),
+    Kind(
+        name="{token}",
+        meaning="random text of 20 or more characters, both cases and digits, no words",
+        all_of=(_MIXED_CASE, "[A-Z]", "[0-9]", "[a-z]", f"{_ODD}.*{_ODD}"),
+        none_of=_WORDS,
+    ),
+    Kind(
+        name="{token}",
+        meaning="long random text, both cases and digits",
+        all_of=(_MIXED_CASE, "[A-Z]", "[0-9]", f"{_ODD}(?:.*{_ODD}){{4}}"),
+    ),
+)
+"""Every kind; the first that fits names the segment."""
+
+
+def name_segments(segments: pl.Series) -> pl.Series:
+    """Each segment, or the name of its kind. Nulls stay null; order and length are kept."""
+    integers = segments.cast(pl.Int64, strict=False).is_not_null()
+    named = segments.zip_with(~integers, pl.Series(["{id}"]))
+    candidates = (~integers & segments.str.contains(_CANDIDATE)).arg_true()
+    if not len(candidates):
+        return named
+    return named.scatter(candidates, _name(segments.gather(candidates)))
+
+
+def _name(segments: pl.Series) -> pl.Series:
+    stems = segments.str.replace(_SUFFIX, "")
+    names = pl.Series("name", [None], dtype=pl.String).new_from_index(0, len(segments))
+    for kind in KINDS:
+        names.scatter(_rows_of(kind, stems, names.is_null().arg_true()), kind.name)
+    suffixes = segments.to_frame("segment").select(pl.col("segment").str.strip_prefix(stems))
+    return (names + suffixes.to_series()).zip_with(names.is_not_null(), segments)
+
+
+def _rows_of(kind: Kind, stems: pl.Series, rows: pl.Series) -> pl.Series:
+    """Those of the rows whose stem is of this kind."""
+    for pattern in kind.all_of:
+        rows = rows.filter(stems.gather(rows).str.contains(pattern))
+    if kind.none_of is None:
+        return rows
+    return rows.filter(~stems.gather(rows).str.contains(kind.none_of))

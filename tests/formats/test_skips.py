@@ -1,0 +1,91 @@
+"""Lines that are no access lines: skipped with a reason, broken access lines never."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from apilog.formats.skips import OTHER_PROGRAM, SKIPS, skip_reasons
+
+LINE = '203.0.113.7 - - [10/Oct/2026:13:55:36 +0000] "GET /a HTTP/1.1" 200 5 "-" "curl/8"'
+SAMPLES = Path(__file__).parents[3] / "shared" / "samples" / "nginx"
+
+
+def reason(line: str) -> str | None:
+    result: str | None = skip_reasons(pl.Series([line])).item()
+    return result
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"), [(line, skip.reason) for skip in SKIPS for line in skip.samples]
+)
+def test_each_sample_has_its_reason(line: str, expected: str) -> None:
+    assert reason(line) == expected
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Jan  3 09:47:02 veridian sudo: timstack : TTY=pts/6 ; PWD=/auto ; USER=root",
+        "<86>1 2026-10-10T13:55:36Z web1 sshd 812 - - Accepted publickey for root",
+        "60 <30>Oct 10 13:55:36 web1 systemd[1]: Started Daily apt activities",
+        "2026-10-10T13:55:36.1+00:00 web1 kernel: [12.3] eth0: link up",
+        "Mar 24 14:26:01 --- last message repeated 2 times ---",
+        json.dumps({"MESSAGE": "x", "__REALTIME_TIMESTAMP": "1", "SYSLOG_IDENTIFIER": "sshd"}),
+    ],
+)
+def test_lines_of_other_programs(line: str) -> None:
+    assert reason(line) == OTHER_PROGRAM
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        LINE,
+        LINE[:60],
+        f"Oct 10 13:55:36 web1 nginx: {LINE[:60]}",
+        f"Oct 10 13:55:36 web1 edge: {LINE}",
+        "2026-10-10T13:55:36Z 203.0.113.7 garbled",
+        '{"status": 200, "request": "GET /a',
+        json.dumps({"MESSAGE": "odd", "__REALTIME_TIMESTAMP": "1", "_COMM": "nginx"}),
+        "[10/Oct/2026:13:55:36 +0000] - 404 404 - GET http",
+        "==> not a header",
+        "- - -",
+        "\ufffd\ufffd",
+    ],
+)
+def test_what_may_be_a_broken_access_line_stays(line: str) -> None:
+    assert reason(line) is None
+
+
+@given(st.lists(st.text(), max_size=5))
+def test_any_text_gets_an_answer(lines: list[str]) -> None:
+    answer = skip_reasons(pl.Series("line", lines, dtype=pl.String))
+    assert answer.dtype == pl.String
+    assert len(answer) == len(lines)
+
+
+@given(st.text(), st.text())
+def test_a_line_is_judged_alone(line: str, neighbour: str) -> None:
+    together = skip_reasons(pl.Series([neighbour, line]))
+    assert together.to_list() == [reason(neighbour), reason(line)]
+
+
+@pytest.mark.skipif(not SAMPLES.exists(), reason="needs ../shared/samples")
+def test_no_line_of_real_access_logs_is_skipped_except_their_error_lines() -> None:
+    for name, expected in (
+        ("elastic-examples/apache_logs", 0),
+        ("ployt0-nginx_log_parser/access.log", 0),
+        ("tstack-lnav/logfile_shop_access_log.0", 0),
+        ("tkuchiki-alp/json_access.log", 0),
+        ("tkuchiki-alp/ltsv_access.log", 0),
+        ("crowdsecurity-hub/traefik_clf/traefik_clf.log", 0),
+    ):
+        lines = (SAMPLES / name).read_text(errors="replace").removesuffix("\n").split("\n")
+        reasons = skip_reasons(pl.Series(lines))
+        assert len(reasons) - reasons.null_count() == expected, name

@@ -1,0 +1,280 @@
+"""Writes sample_logs/: a day of made-up traffic, in every built-in format.
+
+Run it by hand: `python tests/make_sample_logs.py`. The same seed gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+from apilog.formats.nginx.grammar import LogFormat, Text
+from apilog.formats.nginx.library import FORMATS
+
+DAY = datetime(2026, 11, 20, tzinfo=UTC)
+CONSUMERS = ("-", "mobile-app", "partner-acme", "partner-globex", "web-shop", "nightly-export")
+AGENTS = (
+    "okhttp/4.12.0",
+    "python-requests/2.32.3",
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0",
+    "curl/8.10.1",
+)
+ENDPOINTS = (
+    ("GET", "/v1/users/{}", 30, 24.0),
+    ("GET", "/v1/orders/{}", 24, 41.0),
+    ("POST", "/v1/orders", 12, 88.0),
+    ("GET", "/v1/products", 18, 17.0),
+    ("GET", "/v1/search?q={}", 10, 160.0),
+    ("PUT", "/v1/users/{}/address", 4, 52.0),
+    ("DELETE", "/v1/carts/{}", 2, 20.0),
+    ("GET", "/healthz", 8, 1.0),
+)
+SCANS = ("/.env", "/wp-login.php", "/phpmyadmin/index.php", "/.git/config")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One made-up request."""
+
+    time: datetime
+    ip: str
+    consumer: str
+    method: str
+    target: str
+    status: int
+    size: int
+    length: int
+    seconds: float
+    upstream: float | None
+    agent: str
+    number: int
+
+    @property
+    def local(self) -> str:
+        """The time as `$time_local` writes it."""
+        return f"{self.time:%d/%b/%Y:%H:%M:%S +0000}"
+
+    @property
+    def line(self) -> str:
+        """The request line."""
+        return f"{self.method} {self.target} HTTP/1.1"
+
+    @property
+    def upstream_seconds(self) -> str:
+        """`$upstream_response_time`."""
+        return "-" if self.upstream is None else f"{self.upstream:.3f}"
+
+    @property
+    def request_id(self) -> str:
+        """`$request_id`."""
+        return f"{self.number * 0x9E3779B97F4A7C15 % 2**128:032x}"
+
+
+def requests(rng: random.Random, count: int, start: datetime, hours: float) -> list[Request]:
+    """So many requests in the order of their time, more of them by day than by night."""
+    times = []
+    while len(times) < count:
+        at = rng.random() * hours
+        hour = (start + timedelta(hours=at)).hour
+        if rng.random() < 0.25 + 0.75 * (1 - abs(hour - 14) / 14):
+            times.append(start + timedelta(hours=at))
+    return [_request(rng, at, number) for number, at in enumerate(sorted(times), 1)]
+
+
+def _request(rng: random.Random, at: datetime, number: int) -> Request:
+    if rng.random() < 0.03:
+        method, target, status, mean = "GET", rng.choice(SCANS), 404, 0.5
+    else:
+        method, template, _, mean = rng.choices(ENDPOINTS, [e[2] for e in ENDPOINTS])[0]
+        target = template.format(rng.randrange(1, 5000))
+        status = rng.choices((200, 304, 400, 401, 404, 500, 503), (90, 4, 2, 1, 2, 0.7, 0.3))[0]
+    failing = at.hour == 15 and target.startswith("/v1/orders")
+    if failing and rng.random() < 0.35:
+        status, mean = 502, 2000.0
+    seconds = round(mean * rng.lognormvariate(0, 0.6) / 1000, 3)
+    reaches = status != 401 and target not in SCANS
+    return Request(
+        time=at,
+        ip=f"{rng.choice(('198.51.100', '203.0.113', '192.0.2'))}.{rng.randrange(1, 255)}",
+        consumer=rng.choices(CONSUMERS, (6, 30, 12, 7, 25, 4))[0],
+        method=method,
+        target=target,
+        status=status,
+        size=0 if status == 304 else rng.randrange(120, 9000),
+        length=rng.randrange(180, 900),
+        seconds=seconds,
+        upstream=round(seconds * 0.93, 3) if reaches else None,
+        agent=rng.choice(AGENTS),
+        number=number,
+    )
+
+
+def values(r: Request) -> dict[str, str]:
+    """The request by nginx's variables."""
+    contacted = r.upstream is not None
+    return {
+        "remote_addr": r.ip,
+        "ident": "ident",
+        "remote_user": r.consumer,
+        "time_local": r.local,
+        "request": r.line,
+        "request_method": r.method,
+        "request_uri": r.target,
+        "scheme": "https",
+        "host": "api.example.com",
+        "http_host": "api.example.com",
+        "server": "10.0.3.7",
+        "status": str(r.status),
+        "body_bytes_sent": str(r.size),
+        "request_length": str(r.length),
+        "request_time": f"{r.seconds:.3f}",
+        "request_time_ms": f"{r.seconds * 1000:.0f}",
+        "request_time_us": f"{r.seconds * 1_000_000:.0f}",
+        "upstream_response_time": r.upstream_seconds,
+        "upstream_status": str(r.status) if contacted else "-",
+        "upstream_addr": "10.0.3.7:8080" if contacted else "-",
+        "upstream_response_length": str(r.size) if contacted else "-",
+        "proxy_upstream_name": "shop-orders-8080",
+        "proxy_alternative_upstream_name": "",
+        "http_user_agent": r.agent,
+        "requests_total": str(r.number),
+        "router_name": "orders@docker",
+        "server_url": "http://10.0.3.7:8080",
+        "ssl_protocol": "TLSv1.3",
+        "ssl_cipher": "TLS_AES_256_GCM_SHA384",
+        "req_id": r.request_id,
+    }
+
+
+def render(log_format: LogFormat, r: Request) -> str:
+    """The line that the format makes of a request."""
+    known = values(r)
+    return "".join(
+        p.text if isinstance(p, Text) else known.get(p.name, "-") for p in log_format.parts
+    )
+
+
+Line = Callable[[Request], str]
+COMBINED = next(f.log_format for f in FORMATS if f.name == "combined")
+
+
+def _combined(r: Request) -> str:
+    return render(COMBINED, r)
+
+
+def _timed(r: Request) -> str:
+    return f"{_combined(r)} {r.seconds:.3f} {r.upstream_seconds}"
+
+
+def _json(r: Request) -> str:
+    keys = {
+        "time": r.time.isoformat(timespec="seconds"),
+        "remote_addr": r.ip,
+        "remote_user": "" if r.consumer == "-" else r.consumer,
+        "request_method": r.method,
+        "request_uri": r.target,
+        "status": str(r.status),
+        "body_bytes_sent": str(r.size),
+        "request_time": f"{r.seconds:.3f}",
+        "upstream_response_time": "" if r.upstream is None else r.upstream_seconds,
+        "http_user_agent": r.agent,
+    }
+    return json.dumps(keys)
+
+
+def _fields(r: Request) -> dict[str, object]:
+    return {
+        "time": r.time.isoformat(timespec="seconds"),
+        "host": r.ip,
+        "user": r.consumer,
+        "method": r.method,
+        "uri": r.target,
+        "status": r.status,
+        "size": r.size,
+        "apptime": f"{r.seconds:.3f}",
+        "ua": r.agent,
+    }
+
+
+def _ltsv(r: Request) -> str:
+    return "\t".join(f"{key}:{value}" for key, value in _fields(r).items())
+
+
+def _logfmt(r: Request) -> str:
+    return " ".join(
+        f'{key}="{value}"' if " " in str(value) else f"{key}={value}"
+        for key, value in _fields(r).items()
+    )
+
+
+def _docker(r: Request) -> str:
+    stamp = f"{r.time:%Y-%m-%dT%H:%M:%S}.000000000Z"
+    return json.dumps({"log": _combined(r) + "\n", "stream": "stdout", "time": stamp})
+
+
+def _journald(r: Request) -> str:
+    stamp = str(int(r.time.timestamp() * 1_000_000))
+    return json.dumps({"__REALTIME_TIMESTAMP": stamp, "MESSAGE": _combined(r), "_COMM": "nginx"})
+
+
+LINES: dict[str, Line] = {
+    **{f.name: partial(render, f.log_format) for f in FORMATS},
+    "combined-key-value": lambda r: f"{_combined(r)} rt={r.seconds:.3f} urt={r.upstream_seconds}",
+    "combined-in-quotes": lambda r: '"' + _combined(r).replace('"', '""') + '"',
+    "json": _json,
+    "ltsv": _ltsv,
+    "logfmt": _logfmt,
+    "docker": _docker,
+    "journald": _journald,
+    "cri": lambda r: f"{r.time:%Y-%m-%dT%H:%M:%S}.000000000Z stdout F {_combined(r)}",
+    "syslog-3164": lambda r: f"<190>{r.time:%b %e %H:%M:%S} edge-1 nginx: {_combined(r)}",
+    "syslog-5424": lambda r: (
+        f"<190>1 {r.time:%Y-%m-%dT%H:%M:%S}.000000Z edge-1 nginx 31 - - {_combined(r)}"
+    ),
+}
+"""Name to how a request is written."""
+
+BROKEN = (
+    b'203.0.113.9 - - [20/Nov/2026:23:50:00 +0000] "\\x16\\x03\\x01\\x02\\x00" 400 150 "-" "-"\n'
+    b'203.0.113.9 - - [20/Nov/2026:23:50:01 +0000] "-" 400 0 "-" "-"\n'
+    b"2026/11/20 23:50:02 [error] 31#31: *7 connect() failed (111: Connection refused)\n"
+    b"this line is no access log line\n"
+    b'203.0.113.9 - - [20/Nov/2026:23:50:03 +0000] "GET /v1/users/7 HTTP/1.1" 200 5\xff "-" "x"\n'
+    b'203.0.113.9 - - [99/Nov/2026:23:50:04 +0000] "GET /v1/users/8 HTTP/1.1" 200 51 "-" "x"\n'
+    b"\n"
+    b'203.0.113.9 - - [20/Nov/2026:23:50:05 +0000] "GET /v1/users/9 HTTP/1.1" 200 51 "-" "cut'
+)
+"""Odd requests, lines of another log, and lines that are damaged."""
+
+
+def files(seed: int = 7) -> Iterator[tuple[str, bytes]]:
+    """Name and content of every file."""
+    rng = random.Random(seed)
+    morning = requests(rng, 1500, DAY, 12)
+    evening = requests(rng, 1500, DAY + timedelta(hours=12), 12)
+    older = "".join(_timed(r) + "\n" for r in morning).encode()
+    yield "api.log.1.gz", gzip.compress(older, mtime=0)
+    yield "api.log", "".join(_timed(r) + "\n" for r in evening).encode()
+    for name, line in LINES.items():
+        made = requests(rng, 40, DAY, 24)
+        yield f"{name}.log", "".join(line(r) + "\n" for r in made).encode()
+    yield "broken.log", BROKEN
+
+
+def main() -> None:
+    """Write every file."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[1] / "sample_logs"
+    folder.mkdir(exist_ok=True)
+    for name, content in files():
+        (folder / name).write_bytes(content)
+
+
+if __name__ == "__main__":
+    main()
