@@ -107,16 +107,18 @@ def _stage(envelope: Envelope | None, texts: pl.Series) -> Stage | None:
 
 def _best(texts: pl.Series) -> tuple[Format, pl.Series] | None:
     """The format that reads most of the texts, and which ones."""
-    candidates = [(f, f.strict.matches(texts)) for f in by_specificity()]
-    best = max(candidates, key=lambda c: c[1].sum())  # the first of equals: the most specific
-    if not best[1].all():
-        extended = _extended(texts, is_read=bool(best[1].any()))
-        if extended and extended[1].sum() > best[1].sum():
-            best = extended
-        keyed = _keyed(texts)
-        if keyed and keyed[1].sum() > best[1].sum():
-            return keyed
-    return best if best[1].any() else None
+    named = max(  # the first of equals: the most specific
+        ((f, f.strict.matches(texts)) for f in by_specificity()), key=_count
+    )
+    if 2 * _count(named) >= len(texts):
+        return named[0], named[0].expression.matches(texts)
+    others = (_extended(texts, is_read=_count(named) > 0), _keyed(texts))
+    best: tuple[Format, pl.Series] = max([named, *(o for o in others if o)], key=_count)
+    return best if _count(best) else None
+
+
+def _count(candidate: tuple[object, pl.Series]) -> int:
+    return int(candidate[1].sum())
 
 
 def _extended(texts: pl.Series, *, is_read: bool) -> tuple[NginxFormat, pl.Series] | None:
@@ -124,14 +126,9 @@ def _extended(texts: pl.Series, *, is_read: bool) -> tuple[NginxFormat, pl.Serie
 
     `is_read` tells that a known format reads some of the lines whole.
     """
-    best: tuple[NginxFormat, pl.Series] | None = None
-    for base in by_specificity():
-        begins = texts.str.contains(f"^{base.strict.pattern} ")
-        if best is None or begins.sum() > best[1].sum():
-            best = (base, begins)
-    if best is None or not best[1].any():
-        return None
-    base, begins = best
+    base, begins = max(
+        ((f, texts.str.contains(f"^{f.strict.pattern} ")) for f in by_specificity()), key=_count
+    )
     start = re.compile(base.strict.pattern)
     lines = texts.filter(begins).to_list()
     tails = [t for line in lines if (m := start.match(line)) and (t := line[m.end() :]).strip()]
@@ -151,15 +148,8 @@ def _extended(texts: pl.Series, *, is_read: bool) -> tuple[NginxFormat, pl.Serie
 
 def _keyed(texts: pl.Series) -> tuple[Format, pl.Series] | None:
     """JSON, LTSV or key=value, whichever reads most of the texts."""
-    best: tuple[Format, pl.Series] | None = None
-    for kind in KINDS.values():
-        log_format = kind.infer(texts)
-        if log_format is None:
-            continue
-        reads = _reads(log_format, texts)
-        if reads.any() and (best is None or reads.sum() > best[1].sum()):
-            best = (log_format, reads)
-    return best
+    inferred = (kind.infer(texts) for kind in KINDS.values())
+    return max(((f, _reads(f, texts)) for f in inferred if f), key=_count, default=None)
 
 
 def _reads(log_format: Format, texts: pl.Series) -> pl.Series:

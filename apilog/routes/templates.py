@@ -34,7 +34,8 @@ def classify(paths: pl.Series, rules: Sequence[Rule] = ()) -> pl.Series:
 
 def classify_encoded(paths: pl.Series, rules: Sequence[Rule] = ()) -> pl.Series:
     """Like `classify`, as Categorical with categories of its own."""
-    routes = _templates(paths.cast(pl.String))
+    paths = paths.cast(pl.String)
+    routes = _templates(paths)
     if not rules:
         return routes
     ruled = match_rules(_without_extras(paths), rules)

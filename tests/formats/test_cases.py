@@ -1,12 +1,13 @@
 """Golden cases: a log, the records it gives and the rejects.
 
-Add a case: put `<name>.log` into a folder of tests/cases and run pytest with
-`--update-golden`, then read what it wrote.
+Add a case: put `<name>.log` into a folder of tests/cases, run pytest with UPDATE_GOLDEN=1
+set, and read what it wrote.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import polars as pl
@@ -17,6 +18,7 @@ from apilog.engines.local import Run
 from apilog.routes import parse_rules
 from apilog.schema import SCHEMA
 
+UPDATE = bool(os.environ.get("UPDATE_GOLDEN"))
 CASES = sorted((Path(__file__).parents[1] / "cases").glob("*/*.log"))
 
 
@@ -42,11 +44,11 @@ def _plain(row: dict[str, object]) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda p: f"{p.parent.name}/{p.stem}")
-def test_case(case: Path, golden: bool) -> None:
+def test_case(case: Path) -> None:
     records, rejects = _read(case)
     for suffix, rows in ((".records.ndjson", records), (".rejects.ndjson", rejects)):
         text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         expected = case.with_suffix(suffix)
-        if golden:
+        if UPDATE:
             expected.write_text(text, encoding="utf-8")
         assert expected.read_text(encoding="utf-8") == text

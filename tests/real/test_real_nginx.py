@@ -6,13 +6,15 @@ import base64
 import os
 import signal
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import polars as pl
 import pytest
 
 import apilog
-from tests.real.conftest import FORMATS, Nginx
+from real.nginx_server import FORMATS, Nginx, running_nginx
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,12 @@ def _status(answer: bytes) -> int | None:
 
 
 @pytest.fixture
+def nginx(tmp_path: Path) -> Iterator[Nginx]:
+    with running_nginx(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture
 def exchanged(nginx: Nginx) -> list[tuple[Sent, int | None]]:
     """Every request and the status that came back."""
     done = [(sent, _status(nginx.send(sent.raw))) for sent in _traffic()]
@@ -100,7 +108,8 @@ def test_every_request_is_a_record(
     frame = apilog.scan(nginx.log(name), name if conf else None, nginx_conf=conf).collect()
     assert frame.height == len(exchanged)
     for row, (sent, status) in zip(frame.iter_rows(named=True), exchanged, strict=True):
-        assert row["method"] == sent.method, sent
+        if name != "bars" or sent.agent:  # nginx knows no method of what it could not parse
+            assert row["method"] == sent.method, sent
         if status is not None and sent.raw.endswith(b"\r\n\r\n"):
             assert row["status"] == status, sent
         if sent.path is not None and name != "bars":

@@ -38,7 +38,8 @@ _SHAPES = {
     "remote_addr": r"([^\s\"\[\]]+)",
 }
 _STRICT_SHAPES = {"body_bytes_sent": r"(\d+)", "bytes_sent": r"(\d+)"}
-_FREE = re.compile(r"(request|remote_user|uri|args|query_string|document_uri|ssl_.*|http_.*|sent_.*)\Z")
+_ONE_WORD = r"(\S*)"
+_FREE = re.compile(r"(request|request_uri|remote_user|uri|args|query_string|document_uri|ssl_.*|http_.*|sent_.*)\Z")
 """Variables whose value may hold blanks."""
 
 _EXPECTED = {
@@ -123,6 +124,8 @@ def _shape(
     strict: bool,
 ) -> str:
     shape = _STRICT_SHAPES.get(name) if strict and escape == "default" else None
+    if strict and name == "remote_user":
+        return _ONE_WORD
     if strict and escape == "default" and quoted and name not in _SHAPES:
         return r'([^"]*)'
     shape = shape or _SHAPES.get(name)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 import polars as pl
+import polars.selectors as cs
 
 from apilog.formats.base import Format, Lines, Parsed, Stop
 from apilog.formats.dictionary import over_texts
@@ -110,7 +111,9 @@ class NginxFormat:
         frames = [f for f in (read, found.filter("ok")) if f is not None]
         at = pl.concat([done, odd.filter(found["ok"])])
         order = at.arg_sort()
-        return pl.concat(frames, how="diagonal")[order], at.gather(order)
+        # An odd line may hold a list where the others hold a number.
+        texts = [f.with_columns(cs.numeric().cast(pl.String)) for f in frames]
+        return pl.concat(texts, how="diagonal")[order], at.gather(order)
 
 
 def compiled(log_format: LogFormat, *, name: str | None = None) -> Format:

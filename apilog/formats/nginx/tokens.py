@@ -6,7 +6,6 @@ file. What can't be read so is left to the expression of plan B: a plan here nev
 
 from __future__ import annotations
 
-import io
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
@@ -60,14 +59,13 @@ class TokenPlan:
     def read(self, lines: Lines, variables: Collection[str]) -> pl.DataFrame | None:
         """One row a line: the raw values of these variables, and `ok`.
 
-        A row that is not `ok` has to be read otherwise. None: some line has too many fields,
-        or a quote that does not pair up has joined lines, so that rows and lines are not
-        the same.
+        A row that is not `ok` has to be read otherwise. None: a quote that does not pair up
+        has joined lines, or some field is malformed, so that rows and lines are not the same.
         """
         columns = self._columns(variables)
         for numbers in (_NUMBERS, {}):
             try:
-                frame = self._scan(lines.data, columns, extra=False, numbers=numbers)
+                frame = self._scan(lines.data, columns, numbers)
             except pl.exceptions.PolarsError:
                 continue
             return self._checked(frame) if frame.height == lines.count else None
@@ -79,14 +77,13 @@ class TokenPlan:
         """Like `read` for the lines whose quotes pair up; and the indexes of these lines."""
         rows = self._balanced(lines)
         columns = self._columns(variables)
-        if len(rows):
-            try:
-                frame = self._scan(lines.gather(rows).data, columns, extra=True, numbers={})
-                if frame.height == len(rows):
-                    return self._checked(frame), rows
-            except pl.exceptions.PolarsError:
-                pass  # some field is malformed in a way that quotes alone don't show
-        return self._checked(self._empty(columns)), rows.clear()
+        try:
+            frame = self._scan(lines.gather(rows).data, columns, {})
+        except pl.exceptions.PolarsError:
+            frame = None  # malformed in a way that counting quotes doesn't show
+        if frame is None or frame.height != len(rows):
+            return self._checked(self._scan(b"", columns, {})), rows.clear()
+        return self._checked(frame), rows
 
     def _balanced(self, lines: Lines) -> pl.Series:
         text = pl.col("line")
@@ -98,9 +95,6 @@ class TokenPlan:
             )
         )
         return rows.to_series().cast(pl.UInt32)
-
-    def _names(self) -> list[str]:
-        return [f"f{i}" for i in range(len(self.tokens))]
 
     def _columns(self, variables: Collection[str]) -> list[int]:
         """The fields to materialise: what is asked for, and what shows that a row is whole."""
@@ -117,53 +111,40 @@ class TokenPlan:
         ]
 
     def _scan(
-        self,
-        data: bytes,
-        columns: list[int],
-        *,
-        extra: bool,
-        numbers: Mapping[str, type[pl.DataType]],
+        self, data: bytes, columns: list[int], numbers: Mapping[str, type[pl.DataType]]
     ) -> pl.DataFrame:
-        names = self._names() + ([_EXTRA] if extra else [])
-        wanted = [names[i] for i in columns] + ([_EXTRA] if extra else [])
-        # Columns are counted on the first line: a header makes their number certain.
-        source = self.separator.join(names).encode() + b"\n" + data if extra else data
+        """These fields, and what follows the last one in lines that have too many.
+
+        Fields are counted on the first line, so that a header has to make their number sure.
+        """
+        types = self._types(numbers)
+        header = self.separator.join(types).encode() + b"\n"
         return (
             pl.scan_csv(
-                io.BytesIO(source) if extra else source,
+                header + data,
                 separator=self.separator,
                 quote_char='"' if self.quotes else None,
-                has_header=extra,
-                schema=dict(zip(names, self._types(numbers, len(names)), strict=True)),
-                null_values=None if extra else self._null_values(numbers),
-                truncate_ragged_lines=extra,
+                schema=types,
+                null_values={name: "-" for name, dtype in types.items() if dtype != pl.String},
+                truncate_ragged_lines=True,
             )
-            .select(wanted)
+            .select(*(f"f{i}" for i in columns), _EXTRA)
             .collect()
         )
 
-    def _types(
-        self, numbers: Mapping[str, type[pl.DataType]], count: int
-    ) -> list[type[pl.DataType]]:
+    def _types(self, numbers: Mapping[str, type[pl.DataType]]) -> dict[str, type[pl.DataType]]:
         """Types of the fields; the last one is text, so that null means that it is missing."""
-        known = [numbers.get(t.variable or "", pl.String) if t.is_bare else pl.String
-                 for t in self.tokens[:-1]]
-        return known + [pl.String] * (count - len(known))
-
-    def _null_values(self, numbers: Mapping[str, type[pl.DataType]]) -> dict[str, str]:
-        types = self._types(numbers, len(self.tokens))
-        return {f"f{i}": "-" for i, dtype in enumerate(types) if dtype != pl.String}
-
-    def _empty(self, columns: list[int]) -> pl.DataFrame:
-        return pl.DataFrame(schema={f"f{i}": pl.String for i in columns})
+        types: dict[str, type[pl.DataType]] = {}
+        for i, token in enumerate(self.tokens):
+            is_number = token.is_bare and token.variable in numbers and token != self.tokens[-1]
+            types[f"f{i}"] = numbers[str(token.variable)] if is_number else pl.String
+        return types | {_EXTRA: pl.String}
 
     def _checked(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Values by variable, affixes taken off, and `ok`."""
         values: dict[str, pl.Expr] = {}
         # Fields are missing from the end, so that the last one stands for all.
-        ok = [pl.col(self._names()[-1]).is_not_null()]
-        if _EXTRA in frame.columns:
-            ok.append(pl.col(_EXTRA).is_null())
+        ok = [pl.col(f"f{len(self.tokens) - 1}").is_not_null(), pl.col(_EXTRA).is_null()]
         for name in frame.columns:
             if name != _EXTRA:
                 token = self.tokens[int(name[1:])]

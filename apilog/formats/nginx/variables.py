@@ -207,7 +207,8 @@ def _request_columns(
 
 
 def _unescaped(series: pl.Series, unescape: Convert) -> pl.Series:
-    return unescape(series) if series.dtype in (pl.String, pl.Categorical) else series
+    is_text = isinstance(series.dtype, (pl.String, pl.Categorical))
+    return unescape(series) if is_text else series
 
 
 def _unchanged(texts: pl.Series) -> pl.Series:

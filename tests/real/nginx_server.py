@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -70,7 +71,8 @@ class _Upstream(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Length", "5")
         self.end_headers()
-        self.wfile.write(b"hello")
+        with suppress(BrokenPipeError, ConnectionResetError):  # nginx may have gone already
+            self.wfile.write(b"hello")
 
     do_POST = do_DELETE = do_PUT = do_GET
 
@@ -98,7 +100,6 @@ class Nginx:
         """Everything it answers to these bytes."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
             connection.sendall(raw)
-            connection.shutdown(socket.SHUT_WR)
             answer = b""
             while part := connection.recv(65536):
                 answer += part
@@ -111,8 +112,9 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture
-def nginx(tmp_path: Path) -> Iterator[Nginx]:
+@contextmanager
+def running_nginx(tmp_path: Path) -> Iterator[Nginx]:
+    """An nginx with its files in that folder; skips where none is installed."""
     binary = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
     if binary is None:
         pytest.skip("nginx is not installed")
