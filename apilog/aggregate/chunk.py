@@ -7,7 +7,7 @@ from datetime import datetime
 import polars as pl
 
 from apilog.aggregate.histogram import CODES, bucket_code, bucket_of_code, cleaned, is_clean
-from apilog.aggregate.keys import Coded, encode, pack, positions
+from apilog.aggregate.keys import Coded, encode, looked_up, pack
 from apilog.aggregate.plan import Plan, layout
 from apilog.aggregate.tables import ERROR_SOURCES, KEYS
 from apilog.aggregate.times import encode_buckets, encode_hours, step
@@ -46,10 +46,7 @@ class Chunk:
         if name not in self._coded:
             codes = self.records.select(bucket_code(column).alias("bucket")).to_series()
 
-            def decode(codes: pl.Series) -> list[pl.Series]:
-                return [pl.select(bucket=bucket_of_code(pl.lit(codes))).to_series()]
-
-            self._coded[name] = Coded(codes, CODES, decode)
+            self._coded[name] = Coded(codes, CODES, lambda code: [bucket_of_code(code)])
         return self._coded[name]
 
     def value(self, accumulator: str) -> pl.Series:
@@ -97,7 +94,7 @@ def _encode_error_source(records: pl.DataFrame) -> Coded:
     )
     source = pl.when(is_client_error()).then(client).when(is_server_error()).then(server)
     codes = records.select(source.otherwise(0).cast(pl.UInt64)).to_series()
-    return Coded(codes, len(ERROR_SOURCES) + 1, lambda c: [_SOURCES.gather(positions(c))])
+    return Coded(codes, len(ERROR_SOURCES) + 1, looked_up(_SOURCES))
 
 
 def _within(records: pl.DataFrame, plan: Plan) -> pl.DataFrame:

@@ -40,15 +40,15 @@ class CubeState:
 
 def partial_cube(cube: Cube, chunk: Chunk) -> CubeState:
     """The cube of one chunk."""
-    key, detail = chunk.key(cube.keys), chunk.key(cube.detail)
-    codes, sums = _sums(cube, chunk, combine(key, detail))
-    key_codes = codes // detail.size
-    used = key_codes.unique().sort()
-    fold = pl.repeat(KEPT, len(used), dtype=pl.UInt8, eager=True).alias("fold")
-    ids = used.search_sorted(key_codes).alias("id")
+    key = chunk.key(cube.keys)
+    sums = _sums(cube, chunk, key)
+    used = sums["key"].unique().sort()
+    ids = _ids(used, pl.col("key"))
     return CubeState(
-        pl.DataFrame([fold, *key.decode(used)]),
-        pl.DataFrame([ids, *detail.decode(codes % detail.size)]).hstack(sums),
+        _compact(
+            used.to_frame().select(pl.lit(KEPT, pl.UInt8).alias("fold"), *key.decode(pl.col("key")))
+        ),
+        sums.select(ids, *cube.detail, *cube.sums),
         {c: _histogram(chunk, key, used, c) for c in cube.histograms},
         {c: _distinct(chunk, key, used, c) for c in cube.distinct},
     )
@@ -90,10 +90,10 @@ def regroup(cube: Cube, state: CubeState) -> CubeState:
         return frame.with_columns(id=ids.gather(frame["id"]))
 
     return CubeState(
-        unique,
+        _compact(unique),
         renumbered(state.sums).group_by("id", *cube.detail).agg(merged(cube.sums)),
         {c: _added(renumbered(h)) for c, h in state.histograms.items()},
-        {c: renumbered(d).unique() for c, d in state.distinct.items()},
+        {c: _united(renumbered(d), unique.height) for c, d in state.distinct.items()},
     )
 
 
@@ -130,47 +130,87 @@ def nothing(accumulator: str) -> pl.Expr:
     return pl.lit(None, dtype).alias(accumulator)
 
 
+def _compact(keys: pl.DataFrame) -> pl.DataFrame:
+    # Texts taken from a column keep all texts of that column in memory, until they are copied.
+    return keys.with_columns(
+        pl.concat_str(name, pl.lit("")).alias(name)
+        for name, dtype in keys.schema.items()
+        if dtype == pl.String
+    )
+
+
 def _added(histogram: pl.DataFrame) -> pl.DataFrame:
     return histogram.group_by("id", "bucket").agg(pl.col("n").sum())
 
 
-def _sums(cube: Cube, chunk: Chunk, key: Coded) -> tuple[pl.Series, pl.DataFrame]:
-    """The codes of the groups, and their accumulators."""
-    constant = cube.constant_sums
+def _united(distinct: pl.DataFrame, keys: int) -> pl.DataFrame:
+    if keys > 1:
+        return distinct.unique()
+    # One column is quicker than two, and this is the largest set: all clients.
+    hashes = distinct["hash"].unique()
+    ids = pl.repeat(0, len(hashes), dtype=pl.UInt32, eager=True)
+    return pl.DataFrame({"id": ids, "hash": hashes})
+
+
+def _ids(used: pl.Series, key: pl.Expr) -> pl.Expr:
+    return pl.lit(used).search_sorted(key).alias("id")
+
+
+def _sums(cube: Cube, chunk: Chunk, key: Coded) -> pl.DataFrame:
+    """The groups of the chunk: `key`, the cube's detail and its accumulators."""
+    constant, detail = cube.constant_sums, chunk.key(cube.detail)
     absent = {a for a in cube.sums if chunk.is_absent(ACCUMULATORS[a].column)} - {*constant}
     summed = [a for a in cube.sums if a not in (*constant, *absent, "requests")]
-    groups = (
-        pl.DataFrame([key.codes.alias("code"), *map(chunk.value, summed)])
-        .group_by("code")
-        .agg(pl.len().cast(pl.Int64).alias("requests"), *merged(summed))
+    code, requests = pl.col("code"), pl.col("requests")
+    fine = combine(key, detail)
+    values = pl.DataFrame([fine.codes.alias("code"), *map(chunk.value, summed)])
+    groups = _grouped(
+        values, fine.size, [pl.len().cast(pl.Int64).alias("requests"), *merged(summed)]
     )
-    decided = pl.DataFrame([groups["requests"], *key.decode(groups["code"])]).select(
-        (ACCUMULATORS[a].value() * pl.col("requests")).fill_null(0).alias(a) for a in constant
+    own = code // detail.size
+    decided = {ACCUMULATORS[a].column for a in constant} - {*cube.detail}
+    decoded = groups.select(
+        own.alias("key"),
+        "requests",
+        *summed,
+        *(k for k, name in zip(key.decode(own), cube.keys, strict=True) if name in decided),
+        *detail.decode(code % detail.size),
     )
-    complete = groups.with_columns(*decided, *map(nothing, absent))
-    return groups["code"], complete.select(cube.sums)
+    return decoded.select(
+        "key",
+        *cube.detail,
+        *("requests", *summed),
+        *((ACCUMULATORS[a].value() * requests).fill_null(0).alias(a) for a in constant),
+        *map(nothing, absent),
+    )
+
+
+def _grouped(values: pl.DataFrame, size: int, aggregates: list[pl.Expr]) -> pl.DataFrame:
+    if size == 1 and values.height:
+        return values.select(pl.col("code").first(), *aggregates)
+    return values.group_by("code").agg(aggregates)
 
 
 def _histogram(chunk: Chunk, key: Coded, used: pl.Series, column: str) -> pl.DataFrame:
-    buckets = chunk.buckets(column)
-    code = combine(key, buckets).codes.alias("code").to_frame()
-    counts = code.group_by("code").agg(pl.len().cast(pl.Int64).alias("n"))
-    counts = counts.filter(pl.col("code") % buckets.size > 0)
-    ids = used.search_sorted(counts["code"] // buckets.size).alias("id")
-    return pl.DataFrame([ids, *buckets.decode(counts["code"] % buckets.size), counts["n"]])
+    buckets, code = chunk.buckets(column), pl.col("code")
+    counts = combine(key, buckets).codes.alias("code").to_frame().group_by("code").agg(pl.len())
+    return counts.filter(code % buckets.size > 0).select(
+        _ids(used, code // buckets.size),
+        *buckets.decode(code % buckets.size),
+        pl.col("len").cast(pl.Int64).alias("n"),
+    )
 
 
 def _distinct(chunk: Chunk, key: Coded, used: pl.Series, column: str) -> pl.DataFrame:
     values = chunk.records[column]
     if key.size == 1 and values.dtype == pl.String:
         # Quicker than encoding, where no other cube needs the codes.
-        hashes = values.drop_nulls().hash(_HASH_SEED).unique()
-        ids = pl.repeat(0, len(hashes), dtype=pl.UInt32, eager=True)
-        return pl.DataFrame({"id": ids, "hash": hashes})
-    coded = chunk.coded(column)
-    codes = combine(key, coded).codes.unique()
-    codes = codes.filter(codes % coded.size > 0)
-    ids = used.search_sorted(codes // coded.size)
+        every = values.drop_nulls().hash(_HASH_SEED).alias("hash")
+        return _united(every.to_frame(), 1)
+    coded, code = chunk.coded(column), pl.col("code")
+    pairs = combine(key, coded).codes.alias("code").unique().to_frame()
     # Hashes of the values, not of the codes, which differ from chunk to chunk.
-    hashes = coded.decode(codes % coded.size)[0].hash(_HASH_SEED)
-    return pl.DataFrame({"id": ids, "hash": hashes})
+    (value,) = coded.decode(code % coded.size)
+    return pairs.filter(code % coded.size > 0).select(
+        _ids(used, code // coded.size), value.hash(_HASH_SEED).alias("hash")
+    )

@@ -49,22 +49,21 @@ def fold_routes(plan: Plan, cube: Cube, state: CubeState) -> CubeState:
 
 
 def prune(plan: Plan, cube: Cube, state: CubeState) -> CubeState:
-    """The state with its less busy keys folded, if it has more than `Plan.max_keys`.
+    """The state with its less busy keys folded, until it is within the plan's limits.
 
     Guessed routes fold per gateway and method, and only if that isn't enough all keys that
     can take many values. A folded key that is met again starts anew as a row of its own.
     """
-    if cube.is_bounded or state.keys.height <= plan.max_keys:
-        return state
-    if "route" in cube.keys:
-        routes = _guessed_routes(plan, cube, state).with_columns(
-            to=pl.when("never_found").then(_fold(NOT_FOUND)).otherwise(_fold(OTHER_ROUTES))
-        )
-        folds = _matched(state.keys, routes.select(*_template(cube), "to"))["to"]
-        state = _folded(cube, state, _where(_is_idle(plan, state), folds))
-    if state.keys.height > plan.max_keys:
-        everything = pl.repeat(OTHER, state.keys.height, dtype=pl.UInt8, eager=True)
-        state = _folded(cube, state, _where(_is_idle(plan, state), everything))
+    while not cube.is_bounded and _is_large(plan, state):
+        idle = _idle(state, min(state.keys.height, plan.max_keys) // 2)
+        folded = _folded(cube, state, _where(idle, _route_folds(plan, cube, state)))
+        if _is_large(plan, folded):
+            idle = _idle(folded, min(folded.keys.height, plan.max_keys) // 2)
+            others = pl.repeat(OTHER, len(idle), dtype=pl.UInt8, eager=True)
+            folded = _folded(cube, folded, _where(idle, others))
+        if folded.keys.height == state.keys.height:
+            break
+        state = folded
     return state
 
 
@@ -106,11 +105,25 @@ def _matched(keys: pl.DataFrame, folds: pl.DataFrame) -> pl.DataFrame:
     return kept.join(folds, on=template, how="left", nulls_equal=True, maintain_order="left")
 
 
-def _is_idle(plan: Plan, state: CubeState) -> pl.Series:
-    """For each key whether it isn't among the busier ones that stay."""
+def _is_large(plan: Plan, state: CubeState) -> bool:
+    cells = (f.height for f in (*state.histograms.values(), *state.distinct.values()))
+    return state.keys.height > plan.max_keys or max(cells, default=0) > plan.max_cells
+
+
+def _route_folds(plan: Plan, cube: Cube, state: CubeState) -> pl.Series:
+    """What each key of a guessed route folds to, null for others."""
+    if "route" not in cube.keys:
+        return pl.repeat(None, state.keys.height, dtype=pl.UInt8, eager=True)
+    to = pl.when("never_found").then(_fold(NOT_FOUND)).otherwise(_fold(OTHER_ROUTES))
+    routes = _guessed_routes(plan, cube, state)
+    return _matched(state.keys, routes.select(*_template(cube), to=to))["to"]
+
+
+def _idle(state: CubeState, busy: int) -> pl.Series:
+    """For each key whether it isn't one of so many busy ones."""
     totals = state.sums.group_by("id").agg(pl.col("requests").sum())
-    busy = totals.sort("requests", "id", descending=[True, False])["id"].head(plan.max_keys // 2)
-    return ~pl.int_range(state.keys.height, dtype=pl.UInt32, eager=True).is_in(busy.implode())
+    kept = totals.sort("requests", "id", descending=[True, False])["id"].head(busy)
+    return ~pl.int_range(state.keys.height, dtype=pl.UInt32, eager=True).is_in(kept.implode())
 
 
 def _where(mask: pl.Series, values: pl.Series) -> pl.Series:

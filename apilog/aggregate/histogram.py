@@ -46,8 +46,8 @@ def bucket_code(column: str) -> pl.Expr:
 
 
 def bucket_of_code(code: pl.Expr) -> pl.Expr:
-    """The bucket (Int16) of a code that isn't 0."""
-    return (code.cast(pl.Int64) + (ZERO_BUCKET - 1)).cast(pl.Int16)
+    """The `bucket` (Int16) of a code that isn't 0."""
+    return (code.cast(pl.Int16) + (ZERO_BUCKET - 1)).alias("bucket")
 
 
 def bucket_value() -> pl.Expr:

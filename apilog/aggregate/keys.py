@@ -23,8 +23,8 @@ class Coded:
     codes: pl.Series
     """UInt64, no nulls, all below `size`."""
     size: int
-    decode: Callable[[pl.Series], list[pl.Series]]
-    """The values that codes stand for, one series a column."""
+    decode: Callable[[pl.Expr], list[pl.Expr]]
+    """The values that codes stand for, one expression a column."""
 
 
 def encode(values: pl.Series) -> Coded:
@@ -55,8 +55,8 @@ def encode_range(values: pl.Series, low: int, high: int) -> Coded:
     dtype, name = values.dtype, values.name
     codes = (values.cast(pl.Int64) - low + 1).fill_null(0).cast(_CODE)
 
-    def decode(codes: pl.Series) -> list[pl.Series]:
-        return [(positions(codes).cast(pl.Int64) + low).cast(dtype).alias(name)]
+    def decode(code: pl.Expr) -> list[pl.Expr]:
+        return [(position(code).cast(pl.Int64) + low).cast(dtype).alias(name)]
 
     return Coded(codes, high - low + 2, decode)
 
@@ -82,8 +82,8 @@ def combine(key: Coded, column: Coded) -> Coded:
     """The key with one more column: its code is `key * column.size + column`."""
     size = column.size
 
-    def decode(codes: pl.Series) -> list[pl.Series]:
-        return key.decode(codes // size) + column.decode(codes % size)
+    def decode(code: pl.Expr) -> list[pl.Expr]:
+        return key.decode(code // size) + column.decode(code % size)
 
     return Coded(key.codes * size + column.codes, key.size * size, decode)
 
@@ -92,22 +92,28 @@ def dense(key: Coded) -> Coded:
     """The same key with codes below the number of rows; 0 no longer means null."""
     used = key.codes.unique().sort()
     codes = used.search_sorted(key.codes).cast(_CODE)
-    return Coded(codes, len(used), lambda c: key.decode(used.gather(c)))
+    return Coded(codes, len(used), lambda code: key.decode(pl.lit(used).gather(code)))
 
 
-def positions(codes: pl.Series) -> pl.Series:
-    """Positions in a dictionary: one less, null for 0."""
-    return pl.select(pl.when(codes > 0).then(codes - 1)).to_series()
+def position(code: pl.Expr, dtype: type[pl.DataType] | pl.DataType = pl.UInt32) -> pl.Expr:
+    """The position in a dictionary: one less, null for 0."""
+    # 0 wraps around to what no other type can hold.
+    return (code - 1).cast(dtype, strict=False)
+
+
+def looked_up(values: pl.Series) -> Callable[[pl.Expr], list[pl.Expr]]:
+    """Decodes to the value at the code's position."""
+    return lambda code: [pl.lit(values).gather(position(code)).alias(values.name)]
 
 
 def _encode_dictionary(values: pl.Series, dtype: pl.DataType | type[pl.DataType]) -> Coded:
     physical, name = values.to_physical(), values.name
     codes = (physical.cast(_CODE) + 1).fill_null(0)
 
-    def decode(codes: pl.Series) -> list[pl.Series]:
+    def decode(code: pl.Expr) -> list[pl.Expr]:
         # The dictionary of private categories lives only as long as a series that uses it.
         source = values.dtype
-        return [positions(codes).cast(physical.dtype).cat.to(source).cast(dtype).alias(name)]
+        return [position(code, physical.dtype).cat.to(source).cast(dtype).alias(name)]
 
     return Coded(codes, bounds(physical)[1] + 2, decode)
 
@@ -115,4 +121,4 @@ def _encode_dictionary(values: pl.Series, dtype: pl.DataType | type[pl.DataType]
 def _encode_ranked(values: pl.Series) -> Coded:
     distinct = values.drop_nulls().unique().sort()
     codes = values.rank("dense").fill_null(0).cast(_CODE)
-    return Coded(codes, len(distinct) + 1, lambda c: [distinct.gather(positions(c))])
+    return Coded(codes, len(distinct) + 1, looked_up(distinct))

@@ -54,6 +54,8 @@ class Plan:
     """Rows a table over dimensions keeps at most, without its row of the others."""
     max_keys: int = 100_000
     """Keys a cube keeps while it is computed; beyond, the less busy half is folded."""
+    max_cells: int = 2_000_000
+    """Lines of a histogram or set of a cube, likewise."""
 
     @property
     def columns(self) -> frozenset[str]:
@@ -171,9 +173,15 @@ def _is_fine(table: TableSpec) -> bool:
     return bool(histograms_of(table.metrics) or sets)
 
 
+def _serves(draft: _Draft, table: TableSpec) -> bool:
+    """Whether rolling up costs the table nothing, even where the cube outgrows its limits."""
+    own = _keys(table) - BOUNDED
+    return not own or draft.keys - BOUNDED - own <= {"method"}
+
+
 def _place_fine(drafts: list[_Draft], table: TableSpec) -> int:
     for index, draft in enumerate(drafts):
-        if _keys(table) <= draft.keys:
+        if _keys(table) <= draft.keys and _serves(draft, table):
             return index
     drafts.append(_Draft(_keys(table)))
     return len(drafts) - 1
@@ -182,7 +190,7 @@ def _place_fine(drafts: list[_Draft], table: TableSpec) -> int:
 def _place_sums(drafts: list[_Draft], table: TableSpec) -> int:
     keys = _keys(table)
     for index, draft in enumerate(drafts):
-        if keys <= draft.keys | draft.detail:
+        if keys <= draft.keys | draft.detail and _serves(draft, table):
             return index
     for index, draft in enumerate(drafts):
         if draft.keys <= keys <= draft.keys | _DETAIL:

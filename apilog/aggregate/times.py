@@ -108,7 +108,6 @@ def bucket_starts(instants: pl.Series, step: str, timezone: str) -> pl.Series:
 
 def bucket_ends(starts: pl.Series, step: str, timezone: str) -> pl.Series:
     """Where the buckets that start there end, in UTC."""
-    # A bucket is at most a day longer than its step, where clocks are put back.
     local = starts.dt.convert_time_zone(timezone)
     return local.dt.offset_by(step).dt.convert_time_zone("UTC")
 
@@ -119,22 +118,22 @@ def encode_buckets(timestamps: pl.Series, step: str, timezone: str) -> Coded:
     # Only the start of each unit is looked up in the time zone, not every record.
     unit = math.gcd(length, _DAY_US if timezone == "UTC" else _QUARTER_US)
     coded = _encode_units(timestamps, unit)
-    whole = unit == length and (timezone == "UTC" or length < _HOUR_US)
-    return coded if whole else _regrouped(coded, lambda s: bucket_starts(s, step, timezone))
+    if unit == length:
+        return coded
+    return _regrouped(coded, lambda starts: bucket_starts(starts, step, timezone))
 
 
 def encode_hours(timestamps: pl.Series) -> Coded:
     """Hours, UTC, as codes."""
-    coded = _encode_units(timestamps, _HOUR_US)
-    return Coded(coded.codes, coded.size, lambda c: [s.alias("hour") for s in coded.decode(c)])
+    return _encode_units(timestamps.alias("hour"), _HOUR_US)
 
 
 def _encode_units(timestamps: pl.Series, unit_us: int) -> Coded:
     """Which unit since 1970 each instant is in, decoded as the unit's start."""
     coded = encode(timestamps.to_physical() // unit_us)
 
-    def decode(codes: pl.Series) -> list[pl.Series]:
-        return [(units * unit_us).cast(TIMESTAMP) for units in coded.decode(codes)]
+    def decode(code: pl.Expr) -> list[pl.Expr]:
+        return [(units * unit_us).cast(TIMESTAMP) for units in coded.decode(code)]
 
     return Coded(coded.codes, coded.size, decode)
 
@@ -143,8 +142,6 @@ def _regrouped(coded: Coded, change: Callable[[pl.Series], pl.Series]) -> Coded:
     """Codes of changed values, some of which have become equal to their neighbours."""
     if coded.size > 10_000:
         coded = dense(coded)
-    every = pl.int_range(coded.size, dtype=pl.UInt64, eager=True)
-    changed = change(coded.decode(every)[0])
-    codes = changed.rle_id().cast(pl.UInt64)
-    values = changed.unique(maintain_order=True)
-    return Coded(codes.gather(coded.codes), len(values), lambda c: [values.gather(c)])
+    changed = change(pl.select(coded.decode(pl.int_range(coded.size, dtype=pl.UInt64))).to_series())
+    codes, values = changed.rle_id().cast(pl.UInt64), changed.unique(maintain_order=True)
+    return Coded(codes.gather(coded.codes), len(values), lambda code: [pl.lit(values).gather(code)])

@@ -212,6 +212,22 @@ def test_a_state_that_outgrows_its_limit_keeps_the_busy_keys() -> None:
     assert dict(by_method.rows())["(other)"] > 0
 
 
+def test_a_state_with_too_many_cells_folds_too() -> None:
+    plan = plan_of("endpoints", by=["client_ip"], max_cells=40)
+    rows = [
+        record("/a", client_ip=f"192.0.2.{i}", duration_ms=1.1**j, consumer="anna")
+        for i in range(20)
+        for j in range(i)
+    ]
+    state = merge(plan, [partial(plan, frame_of(rows).select(sorted(plan.columns)))])
+    assert state.cubes[0].histograms["duration_ms"].height <= 40
+    table = finish(plan, state).tables["endpoints"]
+    assert table["requests"].sum() == len(rows)
+    assert table.row(0)[:2] == ("192.0.2.19", 19)
+    last = table.row(-1, named=True)
+    assert (last["client_ip"], last["consumers"]) == ("(other)", 1)
+
+
 def test_scanned_routes_fold_by_gateway_and_method_before_anything_else() -> None:
     plan = plan_of(max_keys=10)
     state = merge(plan, [])

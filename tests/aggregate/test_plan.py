@@ -85,3 +85,9 @@ def test_latencies_by_a_detail_get_a_cube_of_their_own() -> None:
     cubes = layout(plan).cubes
     assert cubes[layout(plan).source["slow"]].keys == ("status",)
     assert layout(plan).source["endpoints"] == layout(plan).source["errors"]
+
+
+def test_a_table_of_few_values_is_not_rolled_up_from_a_cube_that_may_fold() -> None:
+    plan = Plan(tables=select_tables(["endpoints", "consumers"], ["consumer", "client_ip"]))
+    source = layout(plan).source
+    assert source["consumers"] != source["endpoints"]
