@@ -173,7 +173,7 @@ def _latency_metrics(prefix: str, column: str, what: str) -> tuple[Metric, ...]:
         Metric(
             name=f"{prefix}_p{round(q * 100)}",
             unit=ms,
-            definition=f"{round(q * 100)} % of {what} were at most this long, within 1 %.",
+            definition=f"{round(q * 100)} % of {what} are at most this, within 1 %.",
             histogram=column,
             quantile=q,
             better="lower",
@@ -250,7 +250,7 @@ METRICS: dict[str, Metric] = {
         Metric(
             name="error_rate",
             unit=Unit.RATIO,
-            definition="errors / requests.",
+            definition="errors / requests; null without requests.",
             accumulators=("requests", "client_errors", "server_errors"),
             expr=lambda: _ratio(_errors()),
             better="lower",
@@ -266,7 +266,7 @@ METRICS: dict[str, Metric] = {
         Metric(
             name="client_error_rate",
             unit=Unit.RATIO,
-            definition="client_errors / requests.",
+            definition="client_errors / requests; null without requests.",
             accumulators=("requests", "client_errors"),
             expr=lambda: _ratio(pl.col("client_errors")),
             better="lower",
@@ -282,29 +282,29 @@ METRICS: dict[str, Metric] = {
         Metric(
             name="server_error_rate",
             unit=Unit.RATIO,
-            definition="server_errors / requests.",
+            definition="server_errors / requests; null without requests.",
             accumulators=("requests", "server_errors"),
             expr=lambda: _ratio(pl.col("server_errors")),
             better="lower",
         ),
-        *_latency_metrics("latency", "duration_ms", "the requests with a known duration"),
+        *_latency_metrics("latency", "duration_ms", "the known durations of requests"),
         *_latency_metrics(
             "upstream_latency",
             "upstream_duration_ms",
-            "the times in the service behind the gateway",
+            "the known times in the service behind the gateway",
         ),
         _size_metric("request_bytes", "Sum of the known request sizes."),
         _size_metric("response_bytes", "Sum of the known response sizes."),
         Metric(
             name="consumers",
             unit=Unit.COUNT,
-            definition="Distinct consumers.",
+            definition="Distinct consumers; null where no record names any.",
             distinct="consumer",
         ),
         Metric(
             name="clients",
             unit=Unit.COUNT,
-            definition="Distinct client addresses.",
+            definition="Distinct client addresses; null where no record has one.",
             distinct="client_ip",
         ),
         Metric(

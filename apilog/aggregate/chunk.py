@@ -45,7 +45,6 @@ class Chunk:
         name = f"bucket of {column}"
         if name not in self._coded:
             codes = self.records.select(bucket_code(column).alias("bucket")).to_series()
-
             self._coded[name] = Coded(codes, CODES, lambda code: [bucket_of_code(code)])
         return self._coded[name]
 

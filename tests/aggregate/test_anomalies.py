@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from aggregate.oracle import frame_of
 from apilog.aggregate import Plan, finish, merge, partial, select_tables
 from apilog.aggregate.anomalies import anomalies
+from apilog.aggregate.fold import MOST_HOURS
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -125,6 +126,17 @@ def test_a_few_buckets_are_not_judged() -> None:
     for n, expected in ((11, 0), (12, 1)):
         buckets = frame([900] + [100] * (n - 1), minute)
         assert anomalies(none, buckets, START, START + n * minute).height == expected
+
+
+def test_hours_of_years_ago_are_forgotten_and_still_counted() -> None:
+    plan = Plan(tables=select_tables(["traffic", "anomalies"]))
+    times = [{"timestamp": START + i * HOUR} for i in range(MOST_HOURS + 50)]
+    records = frame_of(times).select(sorted(plan.columns))
+    state = merge(plan, [partial(plan, records.head(9000)), partial(plan, records.tail(-9000))])
+    hours = state.cubes[0].sums["hour"].drop_nulls()
+    assert hours.n_unique() == MOST_HOURS
+    assert hours.min() == START + 50 * HOUR
+    assert finish(plan, state).tables["traffic"]["requests"].sum() == len(times)
 
 
 def by_definition(requests: list[int]) -> list[tuple[int, float]]:

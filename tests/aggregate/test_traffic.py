@@ -100,6 +100,13 @@ def test_days_are_those_of_the_zone_when_clocks_change() -> None:
     }
 
 
+def test_a_long_log_has_the_days_of_its_zone() -> None:
+    times = [day("2026-01-01") + timedelta(hours=h) for h in range(3000)]
+    found = traffic(report(traffic_plan(bucket="1d", timezone="Europe/Paris"), times))
+    zone = ZoneInfo("Europe/Paris")
+    assert found == Counter(bucket_start(at, "1d", zone) for at in times)
+
+
 def test_empty_buckets_have_no_requests_and_unknown_figures() -> None:
     times = [day("2026-11-21T10:00"), day("2026-11-21T10:20")]
     table = report(traffic_plan(bucket="5m"), times).tables["traffic"]
