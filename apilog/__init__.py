@@ -1,9 +1,11 @@
 """apilog: API gateway logs as records, reports and checks.
 
+`scan` gives the records of log files as a Polars LazyFrame, `report` the finished report.
+
 >>> import apilog
->>> frame = apilog.scan("sample_logs/combined.log")
->>> frame.collect_schema().names()[:2]
-['timestamp', 'gateway']
+>>> frame = apilog.scan("sample_logs/*.log")
+>>> frame.collect_schema().names()[:3]
+['timestamp', 'gateway', 'api']
 """
 
 from __future__ import annotations
@@ -47,9 +49,16 @@ def scan(
     """The records of log files, one row a request, as a Polars LazyFrame.
 
     Columns are those of `apilog schema`; only the ones a query uses are parsed, and filters
-    are applied while reading. Lines that no format reads are left out, or raise `InputError`
-    with `strict`. A source that can't be read raises `InputError` when the frame is
-    collected.
+    are applied while reading. Rows come in the order of the lines. Lines that no format reads
+    are left out, or raise `InputError` with `strict`. A source that can't be read raises
+    `InputError` when the frame is collected; of a damaged one everything before the damage is
+    there. Standard input can be collected once.
+
+    >>> import apilog
+    >>> import polars as pl
+    >>> frame = apilog.scan("sample_logs/api.log").filter(pl.col("status") >= 500)
+    >>> frame.select(pl.len()).collect().item()
+    38
 
     Args:
         sources: Files, directories, globs, or `-` for standard input.
@@ -87,18 +96,43 @@ def report(
     tz: str = "UTC",
     routes: Sequence[str] = (),
     max_routes: int = 1000,
+    keep_query: bool = False,
     tables: Sequence[str] | None = None,
 ) -> Report:
     """The usage, error, latency and endpoint report on log files.
 
     `report.tables` maps names (`overview`, `traffic`, `endpoints`, …) to Polars frames; ratios
-    are 0 to 1, latencies milliseconds, missing values null. What could not be read stands in
-    `report.input`. Options are those of the command `apilog report`; one that can't be
-    understood raises `UsageError` before anything is read.
-    """
-    from apilog.reports import ReportOptions, build
+    are 0 to 1, latencies milliseconds, times UTC, missing values null. What could not be read
+    stands in `report.input`; if that is every source, `InputError` is raised. Options are those
+    of the command `apilog report`; one that can't be understood raises `UsageError` before
+    anything is read.
 
-    return build(
+    >>> import apilog
+    >>> report = apilog.report("sample_logs/api.log", where="status >= 500", tables=["overview"])
+    >>> report.tables["overview"]["requests"].item()
+    38
+
+    Args:
+        sources: Files, directories, globs, or `-` for standard input.
+        log_format: A name from `apilog formats` or an nginx `log_format` string; detected
+            for each file by default.
+        nginx_conf: An nginx.conf whose log formats are used instead.
+        since: Leave out what is older: a datetime (without a zone it is in `tz`), ISO 8601,
+            an age such as `24h`, `yesterday`.
+        until: Leave out this instant and what is newer.
+        where: A condition in SQL on the columns of `apilog schema`.
+        by: Columns that replace the keys of the table `endpoints`.
+        bucket: Step of the table `traffic`, such as `5m`; fitting by default.
+        top: Rows of each table over dimensions, the others summed up in `(other)`.
+        tz: Time zone of days and buckets.
+        routes: Templates such as `/v1/users/{name}` that come before the built-in ones.
+        max_routes: Routes kept; the less busy ones fold into `(other)`.
+        keep_query: Keep the query string in `path`, the values of known secrets masked.
+        tables: Names of the tables to compute; all by default.
+    """
+    from apilog.reports import ReportOptions, build, nothing_read
+
+    built = build(
         _listed(sources),
         ReportOptions(
             log_format=log_format,
@@ -112,9 +146,14 @@ def report(
             tz=tz,
             routes=routes,
             max_routes=max_routes,
+            keep_query=keep_query,
             tables=tables,
         ),
     )
+    if nothing_read(built):
+        file = built.input.files[0]
+        raise InputError(f"{file.path}: {file.error}", file.hint)
+    return built
 
 
 def _listed(sources: Sources) -> list[str | os.PathLike[str]]:

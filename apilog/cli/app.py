@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -49,6 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run() -> NoReturn:
     """The console script."""
+    # Chunks already run on a thread for each processor: more threads for single operations
+    # only get in their way. Polars reads this when it is imported.
+    os.environ.setdefault("POLARS_MAX_THREADS", str(max(1, (os.cpu_count() or 1) // 2)))
     try:
         code = main()
     except Exception:  # noqa: BLE001 - Python's own code would be 1: a threshold failed

@@ -38,7 +38,7 @@ def detect(
     findings, problems = examine(files, log_format=log_format, nginx_conf=nginx_conf)
     streams.check_target(output, force=force)
     with streams.open_output(output, force=force) as stream:
-        stream.write(draw(findings, format.value, streams.width()))
+        stream.write(draw(findings, format.value, streams.width(to_terminal=output is None)))
     for problem in problems:
         streams.error(problem)
     raise typer.Exit(ExitCode.ERROR if problems else ExitCode.OK)

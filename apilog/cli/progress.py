@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -46,8 +47,8 @@ class Bar:
 
 @contextmanager
 def watched(*, shown: bool) -> Iterator[Bar | None]:
-    """A bar that is gone at the end; None where it is not wanted or stderr is no terminal."""
-    if not shown or sys.stderr is None or not sys.stderr.isatty():
+    """A bar that is gone at the end; None where it is not wanted or stderr can't show one."""
+    if not shown or not _is_able(sys.stderr):
         yield None
         return
     bar = Bar()
@@ -55,6 +56,11 @@ def watched(*, shown: bool) -> Iterator[Bar | None]:
         yield bar
     finally:
         bar.stop()
+
+
+def _is_able(stream: TextIO | None) -> bool:
+    """Whether it is a terminal on which a line can be drawn again."""
+    return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def _drawn(total: int | None) -> tuple[RichProgress, TaskID]:

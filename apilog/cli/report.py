@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from apilog.cli import options, streams
 from apilog.cli.streams import ExitCode
+from apilog.cli.target import Target
 
 if TYPE_CHECKING:
     from apilog.model import Report
-    from apilog.outputs import OutputOptions
 
 
 class ReportFormat(StrEnum):
@@ -59,79 +57,67 @@ def report(
     quiet: options.Quiet = False,
     no_progress: options.NoProgress = False,
 ) -> None:
-    """Report usage, errors, latency and endpoints of access logs."""
-    from apilog.cli.progress import watched
-    from apilog.cli.rejects import writing
-    from apilog.outputs import OutputOptions
-    from apilog.reports import ReportOptions, build
+    """Report usage, errors, latency and endpoints of access logs.
 
-    streams.check_target(_file(output), force=force)
+    Sources that can't be read are told on stderr and the others reported, with exit code 2;
+    where none can be read, no report is written.
+    """
+    from apilog.cli.progress import watched
+    from apilog.cli.rejects import check_apart, writing
+    from apilog.reports import ReportOptions, build, nothing_read
+
+    target = Target(output=output, format=format.value, force=force, table=table, top=top, raw=raw)
     asked = ReportOptions(
         log_format=log_format,
         nginx_conf=nginx_conf,
         since=since,
         until=until,
         where=where,
-        by=[column for text in by or [] for column in text.split(",")],
+        by=[column.strip() for text in by or () for column in text.split(",")],
         bucket=bucket,
         top=top,
         tz=tz,
         routes=route or (),
         max_routes=max_routes,
         keep_query=keep_query,
+        tables=target.tables,
     )
-    with (
-        writing(rejects, force=force) as sink,
-        watched(shown=not (quiet or no_progress)) as progress,
-    ):
-        built = build(sources, asked, progress=progress, rejects=sink)
-    to_terminal = output is None and sys.stdout is not None and sys.stdout.isatty()
-    drawing = OutputOptions(
-        table=table,
-        width=streams.width(),
-        color=to_terminal and streams.color(),
-        top=top,
-        raw=raw,
-    )
-    _draw(built, format, output, drawing, force)
-    _tell(built, quiet=quiet, drawn=format is ReportFormat.TABLE)
+    target.check(spec.name for spec in asked.plan().tables)
+    check_apart(target, rejects)
+    with writing(rejects, force=force) as sink:
+        with watched(shown=not (quiet or no_progress)) as progress:
+            built = build(sources, asked, progress=progress, rejects=sink)
+        if nothing_read(built):
+            _tell_errors(built, strict=strict, quiet=quiet)
+            raise typer.Exit(ExitCode.ERROR)
+    target.write(built)
+    _tell(built, target, strict=strict, quiet=quiet)
     raise typer.Exit(_exit_code(built, strict=strict))
 
 
-def _file(output: str | None) -> Path | None:
-    return None if output is None or _is_directory(output) else Path(output)
-
-
-def _is_directory(output: str) -> bool:
-    return output.endswith("/") or Path(output).is_dir()
-
-
-def _draw(
-    built: Report, format: ReportFormat, output: str | None, drawing: OutputOptions, force: bool
-) -> None:
-    from apilog.outputs import OUTPUTS, write_directory
-
-    if output is not None and _is_directory(output):
-        write_directory(built, Path(output), format.value, drawing, force)
-        return
-    with streams.open_output(_file(output), force=force) as stream:
-        OUTPUTS[format.value].write(built, stream, drawing)
-
-
-def _tell(built: Report, *, quiet: bool, drawn: bool) -> None:
-    """Errors always; notes unless the report shows them itself or nobody wants them."""
-    for file in built.input.files:
-        if file.error and not file.is_damaged:
-            streams.error(f"{file.path}: {file.error}", file.hint)
-        elif file.error and not quiet:
-            streams.note(f"{file.path}: {file.error}; what stands before the damage was read")
-    if not (quiet or drawn):
+def _tell(built: Report, target: Target, *, strict: bool, quiet: bool) -> None:
+    """Errors always; notes unless the report on stdout shows them, or nobody wants them."""
+    shown = target.is_stdout and target.format == ReportFormat.TABLE and target.table is None
+    _tell_errors(built, strict=strict, quiet=quiet or shown)
+    if not (quiet or shown):
         for text in built.notes:
             streams.note(text)
 
 
+def _tell_errors(built: Report, *, strict: bool, quiet: bool) -> None:
+    for file in built.input.files:
+        if file.error and (strict or not file.is_damaged):
+            streams.error(f"{file.path}: {file.error}", file.hint)
+        elif file.error and not quiet:
+            streams.note(f"{file.path}: {file.error}; what stands before the damage was read")
+    if strict and built.input.rejects:
+        streams.error(
+            f"{built.input.rejects:,} lines could not be read, and --strict allows none",
+            "--rejects FILE keeps them",
+        )
+
+
 def _exit_code(built: Report, *, strict: bool) -> ExitCode:
     files = built.input.files
-    failed = any(f.error and not f.is_damaged for f in files)
-    flawed = built.input.rejects or any(f.error for f in files)
-    return ExitCode.ERROR if failed or (strict and flawed) else ExitCode.OK
+    failed = any(f.error and (strict or not f.is_damaged) for f in files)
+    return ExitCode.ERROR if failed or (strict and built.input.rejects) else ExitCode.OK

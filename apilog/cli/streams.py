@@ -17,6 +17,9 @@ from typing import BinaryIO
 from apilog.errors import ApilogError, OutputError
 from apilog.outputs.escape import terminal_text
 
+_WIDEST = 1000
+"""Columns; beyond, bars say no more."""
+
 
 class ExitCode(IntEnum):
     """What the process says to its caller. Where several apply: 2 before 1 before 3."""
@@ -51,9 +54,12 @@ def show(text: str) -> None:
     _write_stderr("".join(f"{terminal_text(line)}\n" for line in text.splitlines()))
 
 
-def width() -> int:
-    """Columns of the terminal, or what COLUMNS says; 80 without either."""
-    return shutil.get_terminal_size((80, 24)).columns
+def width(*, to_terminal: bool = True) -> int:
+    """What COLUMNS says, else the columns of the terminal; 80 without either, or for a file."""
+    told = os.environ.get("COLUMNS", "")
+    if told.isdecimal() and int(told):
+        return min(int(told), _WIDEST)
+    return shutil.get_terminal_size((80, 24)).columns if to_terminal else 80
 
 
 def color() -> bool:

@@ -1,24 +1,22 @@
-"""One chunk of one file, from bytes to records: read, routed, selected.
+"""Chunks of files from bytes to records: read, routed, selected.
 
-Runs on any thread or worker; it touches nothing but its arguments.
+Runs on any thread or worker; it touches nothing but its arguments. Every line of every
+chunk is a record, a reject or skipped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from threading import Lock
+from itertools import accumulate
 
 import polars as pl
 
 from apilog.engines.select import Where
-from apilog.errors import InputError
 from apilog.formats.base import Lines
-from apilog.formats.choice import Choice
-from apilog.formats.detect import detect, mismatch
-from apilog.formats.reading import Outcome, Reading, read
+from apilog.formats.reading import Detector, Outcome, Reading, read
 from apilog.routes import Rule, add_route
-from apilog.sources import Chunk, OversizeLine
+from apilog.sources import Chunk
 
 REJECTS = {
     "source": pl.String,
@@ -28,9 +26,8 @@ REJECTS = {
 }
 """Columns of rejects, as `--rejects` writes them."""
 
-
-class Unrecognised(InputError):
-    """A file whose head no format reads."""
+_POSITION = {"line_number", "source"}
+_TOO_LONG = "longer than 1 MiB"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,124 +36,139 @@ class Wanted:
 
     columns: frozenset[str]
     """Columns of the schema."""
-    rules: tuple[Rule, ...]
+    rules: tuple[Rule, ...] = ()
     """The user's routes."""
     where: Where | None = None
     keep_query: bool = False
     """Whether `path` keeps its query string, the values of secrets masked."""
 
-    def of_formats(self) -> list[str]:
-        """The columns that formats have to give for it, in a fixed order."""
-        needed = {*self.columns, "timestamp"} | (self.where.columns if self.where else set())
-        if "route" in needed:
-            needed |= {"path", "method", "gateway"}
-        if "path" in needed and self.keep_query:
-            needed.add("query")
-        if needed & {"line_number", "source"}:
-            needed = (needed - {"line_number", "source"}) | {"row"}
-        return sorted(needed)
-
-
-class SourceReading:
-    """How a file is read: decided once, by whichever of its chunks comes first."""
-
-    def __init__(self, path: str, choice: Choice | None = None) -> None:
-        self.path = path
-        self._choice = choice
-        self._reading: Reading | None = None
-        self._failure: Unrecognised | None = None
-        self._lock = Lock()
-
     @property
-    def is_chosen(self) -> bool:
-        """Whether the user said which format it is."""
-        return self._choice is not None
+    def made(self) -> frozenset[str]:
+        """The columns that are needed on the way."""
+        return self.columns | {"timestamp"} | (self.where.columns if self.where else frozenset())
 
-    def of(self, head: Callable[[], pl.Series]) -> Reading:
-        """The reading; it is found from the head on the first call.
-
-        Raises `Unrecognised` if the head can't be read.
-        """
-        with self._lock:
-            if self._failure:
-                raise self._failure
-            if self._reading is None:
-                self._reading = self._detected(head())
-            return self._reading
-
-    def _detected(self, head: pl.Series) -> Reading:
-        found = self._choice.reading(head) if self._choice else detect(head)
-        if found is None:
-            self._failure = unrecognised(self.path, head)
-            raise self._failure
-        return found
+    def of_formats(self) -> frozenset[str]:
+        """The columns that formats have to give for it."""
+        needed = self.made
+        if "route" in needed:
+            needed |= {"path"}
+        if "path" in needed and self.keep_query:
+            needed |= {"query"}
+        if needed & _POSITION:
+            needed = (needed - _POSITION) | {"row"}
+        return needed
 
 
-def unrecognised(path: str, head: pl.Series) -> Unrecognised:
-    """The error for a file that no format reads."""
-    what = mismatch(head)
-    line = what.line if len(what.line) <= 160 else what.line[:160] + "…"
-    return Unrecognised(
-        f"{path}: no known format: {line!r} stops being `{what.format}` at character "
-        f"{what.stop.position + 1}, where {what.stop.expected} should be",
-        "give the gateway's own format with --log-format or --nginx-conf; `apilog formats` lists "
-        "the known ones",
-    )
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A chunk of a file."""
+
+    path: str
+    """The file as users see it."""
+    chunk: Chunk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChunkAccount:
-    """What became of the lines of a chunk."""
+class PieceAccount:
+    """What became of the lines of one piece."""
 
     records: int
     """Those that `where` leaves out included."""
-    rejects: pl.DataFrame
-    """Columns of `REJECTS`."""
+    rejects: int
     skipped: int
     formats: tuple[str, ...]
 
 
-def read_chunk(
-    chunk: Chunk, path: str, reading: SourceReading, wanted: Wanted
-) -> tuple[pl.DataFrame, ChunkAccount]:
-    """The records of a chunk, and the account of all its lines.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PiecesRead:
+    """What pieces that were read together gave."""
 
-    Raises `Unrecognised` if the file's format can't be found.
+    records: pl.DataFrame
+    """The columns wanted and `timestamp`; text may be Categorical."""
+    rejects: pl.DataFrame
+    """Columns of `REJECTS`, in the order of the lines."""
+    accounts: tuple[PieceAccount, ...]
+    """One a piece."""
+
+
+def read_pieces(
+    pieces: Sequence[Piece], reading: Reading, wanted: Wanted, detector: Detector | None
+) -> Iterator[PiecesRead]:
+    """The records of pieces that are read in the same way, and the account of their lines.
+
+    All in one go, which for many small files is far cheaper; piece by piece if a line needed
+    a format that `detector` had to find.
     """
-    how = reading.of(lambda: _head(chunk.data))
-    detector = None if reading.is_chosen else detect
-    outcome = read(Lines(chunk.data, chunk.lines), how, wanted.of_formats(), detector)
-    rejects = pl.concat([_located(outcome, chunk, path), _oversize(chunk.oversize, path)])
-    account = ChunkAccount(
-        records=outcome.records.height,
-        rejects=rejects.sort("line_number"),
-        skipped=outcome.skipped,
-        formats=tuple(n for r in (how, outcome.found) if r and (n := r.name)),
+    numbering = _Numbering(pieces)
+    lines = Lines(b"".join(piece.chunk.data for piece in pieces), numbering.count)
+    columns = wanted.of_formats() | ({"row"} if len(pieces) > 1 else set())
+    outcome = read(lines, reading, sorted(columns), detector)
+    if outcome.found and len(pieces) > 1:
+        for piece in pieces:
+            yield from read_pieces([piece], reading, wanted, detector)
+        return
+    yield PiecesRead(
+        records=_finished(outcome.records, numbering, wanted),
+        rejects=_rejects(outcome.rejects, numbering, pieces),
+        accounts=tuple(_accounts(outcome, numbering, pieces, reading)),
     )
-    return _finished(outcome.records, chunk.first_line, path, wanted), account
 
 
-_HEAD_BYTES = 256 * 1024
+class _Numbering:
+    """Which line of which piece a row of all their lines is."""
+
+    def __init__(self, pieces: Sequence[Piece]) -> None:
+        edges = [0, *accumulate(piece.chunk.lines for piece in pieces)]
+        self.count = edges[-1]
+        self._edges = pl.Series(edges, dtype=pl.UInt32)
+        self._paths = pl.Series([piece.path for piece in pieces], dtype=pl.String)
+        firsts = (p.chunk.first_line - start for p, start in zip(pieces, edges, strict=False))
+        self._offsets = pl.Series(list(firsts), dtype=pl.Int64)
+
+    def piece(self, rows: pl.Series) -> pl.Series:
+        """The positions of the rows' pieces."""
+        return (self._edges.search_sorted(rows, side="right") - 1).alias("piece")
+
+    def source(self, rows: pl.Series) -> pl.Series:
+        """The paths of the rows' files."""
+        return self._paths.gather(self.piece(rows)).alias("source")
+
+    def line_number(self, rows: pl.Series) -> pl.Series:
+        """The numbers of the rows in their files."""
+        offsets = self._offsets.gather(self.piece(rows))
+        return (rows.cast(pl.Int64) + offsets).alias("line_number")
+
+    def counts(self, frame: pl.DataFrame) -> list[int]:
+        """How many of the frame's rows each piece has; they ascend."""
+        if len(self._paths) == 1:
+            return [frame.height]
+        return frame["row"].search_sorted(self._edges).cast(pl.Int64).diff()[1:].to_list()
 
 
-def _head(data: bytes) -> pl.Series:
-    end = len(data) if len(data) <= _HEAD_BYTES else data.rfind(b"\n", 0, _HEAD_BYTES) + 1
-    return Lines(data[: end or _HEAD_BYTES]).series
+def _accounts(
+    outcome: Outcome, numbering: _Numbering, pieces: Sequence[Piece], reading: Reading
+) -> Iterator[PieceAccount]:
+    formats = tuple(n for r in (reading, outcome.found) if r and (n := r.name))
+    records, rejects = numbering.counts(outcome.records), numbering.counts(outcome.rejects)
+    for piece, read_, rejected in zip(pieces, records, rejects, strict=True):
+        yield PieceAccount(
+            records=read_,
+            rejects=rejected + len(piece.chunk.oversize),
+            skipped=piece.chunk.lines - read_ - rejected,
+            formats=formats,
+        )
 
 
-def _finished(
-    records: pl.DataFrame, first_line: int, path: str, wanted: Wanted
-) -> pl.DataFrame:
+def _finished(records: pl.DataFrame, numbering: _Numbering, wanted: Wanted) -> pl.DataFrame:
     """Records with route, position and query, those that `where` selects."""
-    columns = wanted.columns | (wanted.where.columns if wanted.where else frozenset())
-    if "route" in columns:
+    if "route" in wanted.made:
         records = add_route(records, wanted.rules)
     if "query" in records.columns:
         records = _with_query(records)
-    if "line_number" in columns:
-        records = records.with_columns(line_number=pl.col("row").cast(pl.Int64) + first_line)
-    if "source" in columns:
-        records = records.with_columns(source=pl.lit(path))
+    if "line_number" in wanted.made:
+        records = records.with_columns(numbering.line_number(records["row"]))
+    if "source" in wanted.made:
+        records = records.with_columns(numbering.source(records["row"]))
     if wanted.where:
         records = wanted.where.filter(records)
     return records.select(c for c in records.columns if c in wanted.columns or c == "timestamp")
@@ -170,18 +182,21 @@ def _with_query(records: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _located(outcome: Outcome, chunk: Chunk, path: str) -> pl.DataFrame:
-    return outcome.rejects.select(
-        pl.lit(path).alias("source"),
-        (pl.col("row").cast(pl.Int64) + chunk.first_line).alias("line_number"),
+def _rejects(rejects: pl.DataFrame, numbering: _Numbering, pieces: Sequence[Piece]) -> pl.DataFrame:
+    rows = rejects["row"]
+    located = rejects.select(
+        numbering.piece(rows),
+        numbering.source(rows),
+        numbering.line_number(rows),
         "line",
         "reason",
     )
-
-
-def _oversize(lines: Collection[OversizeLine], path: str) -> pl.DataFrame:
-    rows = [
-        (path, line.line_number, line.head.decode("utf-8", "replace"), "longer than 1 MiB")
-        for line in lines
+    too_long = [
+        (number, piece.path, line.line_number, line.head.decode("utf-8", "replace"), _TOO_LONG)
+        for number, piece in enumerate(pieces)
+        for line in piece.chunk.oversize
     ]
-    return pl.DataFrame(rows, schema=REJECTS, orient="row")
+    if too_long:
+        more = pl.DataFrame(too_long, schema=located.schema, orient="row")
+        located = pl.concat([located, more]).sort("piece", "line_number")
+    return located.drop("piece")

@@ -1,32 +1,34 @@
 """The local engine: chunks of all inputs on a pool of threads, results in order.
 
-Polars releases the interpreter's lock, so that threads are enough. At most a few chunks are
-in flight at a time: memory does not grow with the input.
+Polars releases the interpreter's lock, so that threads are enough. At most `workers` + 1
+batches are in flight at a time: memory does not grow with the input.
 """
 
 from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Generic, Protocol, TypeVar
 
 import polars as pl
 
-from apilog.engines.chunk import (
-    ChunkAccount,
-    SourceReading,
-    Unrecognised,
-    Wanted,
-    read_chunk,
-)
+from apilog.engines.chunk import Piece, PieceAccount, Wanted, read_pieces
 from apilog.engines.inputs import FileAccount
+from apilog.engines.reading import Unrecognised, reading_of
 from apilog.formats.choice import Choice
-from apilog.sources import Chunk, DamagedSource, Source, SourceError, find_sources, open_chunks
+from apilog.formats.detect import detect
+from apilog.formats.reading import Reading
+from apilog.sources import CHUNK_BYTES, Source, SourceError, find_sources, open_chunks
 
 T = TypeVar("T")
+
+_BATCH_BYTES = 1 << 20
+_BATCH_PIECES = 256
+"""Small files are read together, up to so many bytes and files."""
 
 
 class Progress(Protocol):
@@ -51,7 +53,7 @@ class NoProgress:
 
 @dataclass(frozen=True, slots=True)
 class Result(Generic[T]):
-    """What the work made of one chunk."""
+    """What the work made of some records."""
 
     value: T
     rejects: pl.DataFrame
@@ -59,10 +61,7 @@ class Result(Generic[T]):
 
 
 class Run(Generic[T]):
-    """One pass over all inputs.
-
-    Iterate over it for the results; `files` is complete when the iteration is.
-    """
+    """One pass over all inputs; `files` is complete when `results` is at its end."""
 
     def __init__(
         self,
@@ -73,83 +72,142 @@ class Run(Generic[T]):
         choice: Choice | None = None,
         progress: Progress | None = None,
         workers: int | None = None,
+        chunk_bytes: int = CHUNK_BYTES,
     ) -> None:
         self._inputs, problems = find_sources(sources)
         self._wanted = wanted
         self._work = work
         self._choice = choice
+        self._detector = None if choice else detect
         self._progress = progress or NoProgress()
         self._workers = workers or os.cpu_count() or 2
-        self.files: list[FileAccount] = [
-            FileAccount(p.path, error=p.reason, hint=p.hint) for p in problems
-        ]
+        self._chunk_bytes = chunk_bytes
+        self.files: list[FileAccount] = [FileAccount(p.path, error=p) for p in problems]
+        self.errors: list[SourceError] = list(problems)
+        """Of the files, in the order in which they came up."""
 
-    def __iter__(self) -> Iterator[Result[T]]:
+    def results(self) -> Generator[Result[T]]:
+        """Read all; what the work made of the records, in the order of the lines.
+
+        What the work raises ends it. Closing it ends the threads.
+        """
         sizes = [source.size for source in self._inputs]
         self._progress.total(None if None in sizes else sum(s for s in sizes if s))
-        with ThreadPoolExecutor(self._workers, thread_name_prefix="apilog") as pool:
-            waiting: deque[_Pending[T]] = deque()
-            try:
-                for pending in self._submitted(pool):
-                    waiting.append(pending)
-                    if len(waiting) > self._workers:
-                        yield from self._finished(waiting.popleft())
-                while waiting:
+        waiting: deque[_Batch[T]] = deque()
+        pool = ThreadPoolExecutor(self._workers, thread_name_prefix="apilog")
+        try:
+            for parts in _batched(self._parts(pool), self._batch_pieces()):
+                told = [(part.account, part.size) for part in parts]
+                waiting.append(_Batch(told, pool.submit(self._read, parts)))
+                while waiting and (len(waiting) > self._workers or waiting[0].made.done()):
                     yield from self._finished(waiting.popleft())
-            finally:
-                for pending in waiting:
-                    pending.future.cancel()
+            while waiting:
+                yield from self._finished(waiting.popleft())
+        finally:
+            pool.shutdown(cancel_futures=True)
 
-    def _submitted(self, pool: ThreadPoolExecutor) -> Iterator[_Pending[T]]:
+    def _batch_pieces(self) -> int:
+        """So many small files are read together, few enough that all workers have some."""
+        return max(1, min(len(self._inputs) // (4 * self._workers), _BATCH_PIECES))
+
+    def _parts(self, pool: ThreadPoolExecutor) -> Iterator[_Part]:
         for source in self._inputs:
             account = FileAccount(source.path)
             self.files.append(account)
-            reading = SourceReading(source.path, self._choice)
-            position = 0
             try:
-                for chunk in open_chunks(source):
-                    if account.error:
-                        break  # the file's format is unknown: the rest of it is too
-                    yield _Pending(
-                        account,
-                        chunk.position - position,
-                        pool.submit(self._done, chunk, source, reading),
-                    )
-                    position = chunk.position
+                yield from self._parts_of(source, account, pool)
             except SourceError as error:
-                account.error = account.error or error.reason
-                account.hint = error.hint
-                account.is_damaged = isinstance(error, DamagedSource)
+                self._fail(account, error)
 
-    def _done(
-        self, chunk: Chunk, source: Source, reading: SourceReading
-    ) -> tuple[ChunkAccount, T]:
-        records, account = read_chunk(chunk, source.path, reading, self._wanted)
-        return account, self._work(records)
+    def _parts_of(
+        self, source: Source, account: FileAccount, pool: ThreadPoolExecutor
+    ) -> Iterator[_Part]:
+        # The pool is first in, first out: whoever waits for the reading has it under way.
+        reading: Future[Reading] | None = None
+        position = 0
+        for chunk in open_chunks(source, chunk_bytes=self._chunk_bytes):
+            if account.error:
+                return  # its format is unknown: the rest of it would be too
+            if reading is None:
+                reading = pool.submit(reading_of, source.path, chunk.data, self._choice)
+            yield _Part(Piece(source.path, chunk), account, reading, chunk.position - position)
+            position = chunk.position
 
-    def _finished(self, pending: _Pending[T]) -> Iterator[Result[T]]:
-        account = pending.account
-        self._progress.advance(pending.size)
-        try:
-            chunk, value = pending.future.result()
-        except Unrecognised as error:
-            account.error = str(error).removeprefix(f"{account.path}: ")
-            account.hint = error.hint
+    def _read(self, parts: Sequence[_Part]) -> list[_Made[T]]:
+        return [
+            made
+            for how, alike in groupby(parts, _how)
+            for made in self._read_alike(how, [part.piece for part in alike])
+        ]
+
+    def _read_alike(
+        self, how: Reading | Unrecognised, pieces: Sequence[Piece]
+    ) -> Iterator[_Made[T]]:
+        if isinstance(how, Unrecognised):
+            yield _Made([how] * len(pieces), None)
             return
-        account.add(
-            records=chunk.records,
-            rejects=chunk.rejects.height,
-            skipped=chunk.skipped,
-            formats=chunk.formats,
-        )
-        yield Result(value, chunk.rejects)
+        for read in read_pieces(pieces, how, self._wanted, self._detector):
+            yield _Made(read.accounts, Result(self._work(read.records), read.rejects))
+
+    def _finished(self, batch: _Batch[T]) -> Iterator[Result[T]]:
+        told = iter(batch.told)
+        for made in batch.made.result():
+            for what, (account, size) in zip(made.accounts, told, strict=False):
+                if isinstance(what, Unrecognised):
+                    self._fail(account, what)
+                else:
+                    account.add(what)
+                self._progress.advance(size)
+            if made.result:
+                yield made.result
+
+    def _fail(self, account: FileAccount, error: SourceError) -> None:
+        account.fail(error)
+        self.errors.append(error)
 
 
 @dataclass(frozen=True, slots=True)
-class _Pending(Generic[T]):
+class _Part:
+    """A piece on its way."""
+
+    piece: Piece
     account: FileAccount
+    reading: Future[Reading]
     size: int
-    future: Future[tuple[ChunkAccount, T]]
+    """Bytes on disk that it took."""
 
 
-__all__ = ["DamagedSource", "NoProgress", "Progress", "Result", "Run"]
+@dataclass(frozen=True, slots=True)
+class _Made(Generic[T]):
+    """What pieces that are read alike gave; no result if they can't be read."""
+
+    accounts: Sequence[PieceAccount | Unrecognised]
+    result: Result[T] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch(Generic[T]):
+    told: Sequence[tuple[FileAccount, int]]
+    """Of each part, who is told what became of it; not the part, whose chunk is large."""
+    made: Future[list[_Made[T]]]
+
+
+def _batched(parts: Iterable[_Part], most: int) -> Iterator[list[_Part]]:
+    """Parts that are worth one task; at most so many, and more than one only if small."""
+    batch: list[_Part] = []
+    size = 0
+    for part in parts:
+        size += len(part.piece.chunk.data)
+        if batch and (size > _BATCH_BYTES or len(batch) == most):
+            yield batch
+            batch, size = [], len(part.piece.chunk.data)
+        batch.append(part)
+    if batch:
+        yield batch
+
+
+def _how(part: _Part) -> Reading | Unrecognised:
+    try:
+        return part.reading.result()
+    except Unrecognised as error:
+        return error

@@ -1,4 +1,7 @@
-"""`--where`: a Polars SQL expression over the columns of the schema."""
+"""`--where`: a Polars SQL expression over the columns of the schema.
+
+It decides on each request by itself, so that it means the same in every chunk.
+"""
 
 from __future__ import annotations
 
@@ -10,32 +13,46 @@ import polars as pl
 from apilog.errors import UsageError
 from apilog.schema import SCHEMA
 
+_EXAMPLE = "it takes SQL such as \"status >= 500 AND host = 'api.example.com'\""
+_TYPES = "`apilog schema` lists the columns' types"
+_TIMES = "write a time as a text, as in \"timestamp >= '2026-11-21T10:00:00Z'\""
+_VALUES = "TRY_CAST(… AS …) gives NULL for what can't be converted"
+
 
 @dataclass(frozen=True, slots=True)
 class Where:
     """A condition on records."""
 
     text: str
-    expr: pl.Expr
     columns: frozenset[str]
 
     def filter(self, records: pl.DataFrame) -> pl.DataFrame:
-        """The records for which the condition holds."""
-        tested = records.select(
-            pl.col(name).cast(pl.String) if SCHEMA[name] == pl.String else pl.col(name)
-            for name in self.columns
-        )
-        if not self.columns:  # a constant such as `1 = 1`
-            tested = pl.DataFrame({"any": [0]}).select(self.expr.alias("keep"))
-            return records if tested["keep"][0] else records.clear()
-        return records.filter(tested.select(self.expr.alias("keep"))["keep"])
+        """The records for which the condition holds.
+
+        Raises UsageError if it fails on a value, such as a CAST of one that is no number.
+        """
+        if not self.columns:  # such as `1 = 1`
+            return records if self._tested(pl.DataFrame({"any": [0]}))[0] else records.clear()
+        return records.filter(self._tested(records.select(_plain(c) for c in self.columns)))
+
+    def _tested(self, values: pl.DataFrame) -> pl.Series:
+        """Whether it holds for each row; the values have to be in the types of `_plain`."""
+        # In a whole statement, texts that are compared with times are read as times.
+        statement = f"SELECT (\n{self.text}\n) AS holds FROM requests"
+        try:
+            return pl.SQLContext({"requests": values.lazy()}).execute(statement).collect()["holds"]
+        except pl.exceptions.PolarsError as error:
+            hint = (
+                _VALUES if values.height else _TIMES if "datetime" in str(error).lower() else _TYPES
+            )
+            raise UsageError(f"{_option(self.text)}: {_said(error)}", hint) from error
 
 
 def where(text: str) -> Where:
     """The condition that a `--where` text describes.
 
-    Raises `UsageError` for bad SQL, an unknown column (naming the nearest) and for what is no
-    condition.
+    Raises `UsageError` for bad SQL, an unknown column (naming the nearest), for what is no
+    condition, and for one that looks at several requests at once.
 
     >>> sorted(where("status >= 500 AND method = 'GET'").columns)
     ['method', 'status']
@@ -43,40 +60,59 @@ def where(text: str) -> Where:
     try:
         expr = pl.sql_expr(text)
         columns = frozenset(expr.meta.root_names())
+        for name in sorted(columns - SCHEMA.keys()):
+            raise unknown_column(name, _option(text))
+        alone = not expr.meta.has_multiple_outputs() and _is_about_one_row(expr)
     except pl.exceptions.PolarsError as error:
+        raise UsageError(f"{_option(text)}: {_said(error)}", _EXAMPLE) from error
+    if not alone:
         raise UsageError(
-            f"--where {text!r}: {_first_line(error)}",
-            "it takes SQL such as \"status >= 500 AND host = 'api.example.com'\"",
-        ) from error
-    for name in sorted(columns - SCHEMA.keys()):
-        raise unknown_column(name, f"--where {text!r}")
-    _check(text, expr, columns)
-    return Where(text, expr, columns)
+            f"{_option(text)} is not about one request alone",
+            "leave out aggregates, window functions and subqueries",
+        )
+    _check(Where(text, columns))
+    return Where(text, columns)
 
 
 def unknown_column(name: str, where_from: str) -> UsageError:
     """The error for a column that the schema does not have."""
     near = difflib.get_close_matches(name, SCHEMA, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    return UsageError(
-        f"{where_from}: no column {name!r}", f"{hint}`apilog schema` lists the columns"
-    )
+    return UsageError(f"{where_from}: no column {name!r}", f"{hint}`apilog schema` lists them")
 
 
-def _check(text: str, expr: pl.Expr, columns: frozenset[str]) -> None:
-    try:
-        kind = pl.DataFrame(schema=SCHEMA).select(*columns).select(expr.alias("x")).schema["x"] \
-            if columns else pl.select(expr.alias("x")).schema["x"]
-    except pl.exceptions.PolarsError as error:
-        raise UsageError(
-            f"--where {text!r}: {_first_line(error)}", "`apilog schema` lists the columns' types"
-        ) from error
+def _check(condition: Where) -> None:
+    empty = pl.DataFrame(schema=SCHEMA)
+    kind = condition._tested(empty.select(_plain(name) for name in SCHEMA)).dtype
     if kind != pl.Boolean:
         raise UsageError(
-            f"--where {text!r} gives {kind}, not true or false",
-            "compare something, as in \"status >= 500\"",
+            f"{_option(condition.text)} gives {kind}, not true or false",
+            'compare something, as in "status >= 500"',
         )
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+def _plain(name: str) -> pl.Expr:
+    """A column as SQL sees it: all text is String."""
+    is_text = isinstance(SCHEMA[name], pl.Enum) or SCHEMA[name] == pl.String
+    return pl.col(name).cast(pl.String) if is_text else pl.col(name)
+
+
+def _is_about_one_row(expr: pl.Expr) -> bool:
+    if expr.meta.is_literal():
+        return True
+    try:
+        alone = expr.meta.is_row_separable()
+    except pl.exceptions.ColumnNotFoundError:
+        alone = True  # `IN` is understood only beside its columns; it looks at one row
+    except pl.exceptions.InvalidOperationError:
+        return False  # a subquery
+    return alone and all(_is_about_one_row(part) for part in expr.meta.pop(schema=SCHEMA))
+
+
+def _option(text: str) -> str:
+    return f"--where {text!r}"
+
+
+def _said(error: Exception) -> str:
+    """What Polars said, on one line, without its advice."""
+    return " ".join(str(error).partition("\n\n")[0].split()) or type(error).__name__

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 
 import polars as pl
 
-from apilog.aggregate import Finished, Partial, Plan, finish, merge, partial
-from apilog.engines.inputs import FileAccount, summary
+from apilog.aggregate import Partial, Plan, finish, merge, partial
+from apilog.engines.inputs import summary
 from apilog.engines.local import Progress, Run
-from apilog.model import Report
+from apilog.model import InputSummary, Report
 from apilog.reports.options import ReportOptions
 from apilog.version import __version__
 
@@ -36,26 +36,36 @@ def build(
     plan = options.plan()
     wanted = options.wanted(plan.columns)
     run: Run[Partial] = Run(
-        sources, wanted, lambda records: partial(plan, records), choice=options.choice(),
+        sources,
+        wanted,
+        lambda records: partial(plan, records),
+        choice=options.choice(),
         progress=progress,
     )
     finished = finish(plan, _folded(plan, run, rejects))
+    read = summary(run.files)
     return Report(
         version=__version__,
         command="report",
         since=finished.since,
         until=finished.until,
-        input=summary(run.files),
+        input=read,
         tables=finished.tables,
         bucket=finished.bucket,
         timezone=options.tz,
-        notes=tuple(_notes(run.files)),
+        notes=_notes(read, kept=rejects is not None),
     )
+
+
+def nothing_read(report: Report) -> bool:
+    """Whether there were inputs and not one of them could be opened and understood."""
+    files = report.input.files
+    return bool(files) and all(file.error and not file.is_damaged for file in files)
 
 
 def _folded(plan: Plan, run: Run[Partial], rejects: RejectSink | None) -> Partial:
     waiting: list[Partial] = []
-    for result in run:
+    for result in run.results():
         if rejects and result.rejects.height:
             rejects(result.rejects)
         waiting.append(result.value)
@@ -64,12 +74,9 @@ def _folded(plan: Plan, run: Run[Partial], rejects: RejectSink | None) -> Partia
     return merge(plan, waiting)
 
 
-def _notes(files: list[FileAccount]) -> list[str]:
-    notes = []
-    read = sum(f.records for f in files)
-    rejects = sum(f.rejects for f in files)
-    if rejects:
-        notes.append(
-            f"{rejects:,} of {rejects + read:,} lines could not be read; --rejects FILE keeps them"
-        )
-    return notes
+def _notes(read: InputSummary, *, kept: bool) -> tuple[str, ...]:
+    """What the reader should know; `kept` tells that rejects are written somewhere."""
+    if not read.rejects:
+        return ()
+    unread = f"{read.rejects:,} of {read.rejects + read.records:,} lines could not be read"
+    return (unread if kept else f"{unread}; --rejects FILE keeps them",)

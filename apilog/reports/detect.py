@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from apilog.engines.chunk import SourceReading
+from apilog.engines.reading import reading_of
 from apilog.errors import ApilogError, InputError, UsageError
 from apilog.formats.advice import ADVICE, SUGGESTION
 from apilog.formats.base import Lines
-from apilog.formats.choice import choose
+from apilog.formats.choice import Choice, choose
 from apilog.formats.detect import detect
 from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.reading import Outcome, Reading, iter_formats, read
@@ -36,17 +36,17 @@ def examine(
     findings: list[Finding] = []
     for source in sources:
         try:
-            findings.append(_finding(source, SourceReading(source.path, choice)))
+            findings.append(_finding(source, choice))
         except (InputError, UsageError) as problem:
             problems.append(problem)
     return findings, problems
 
 
-def _finding(source: Source, reading: SourceReading) -> Finding:
+def _finding(source: Source, choice: Choice | None) -> Finding:
     lines = Lines(read_head(source))
-    how = reading.of(lambda: lines.series)
+    how = reading_of(source.path, lines.data, choice)
     columns = [name for name in SCHEMA if name not in _OWN]
-    outcome = read(lines, how, columns, None if reading.is_chosen else detect)
+    outcome = read(lines, how, columns, None if choice else detect)
     formats = [f for r in (how, outcome.found) if r for f in iter_formats(r)]
     names = [n for r in (how, outcome.found) if r and (n := r.name)]
     filled = _filled(outcome.records)

@@ -73,7 +73,7 @@ class ReportOptions:
 
     def wanted(self, columns: frozenset[str]) -> Wanted:
         """What is to be made of every chunk for these columns."""
-        condition: Where | None = where(self.where) if self.where else None
+        condition: Where | None = where(self.where) if self.where is not None else None
         return Wanted(
             columns=columns,
             rules=parse_rules(self.routes),
@@ -88,7 +88,9 @@ class ReportOptions:
             case str():
                 return parse_instant(given, now=now, timezone=zone(self.tz))
             case datetime():
-                return (given if given.tzinfo else given.replace(tzinfo=zone(self.tz))).astimezone(UTC)
+                return (given if given.tzinfo else given.replace(tzinfo=zone(self.tz))).astimezone(
+                    UTC
+                )
 
 
 def _positive(option: str, number: int | None) -> None:

@@ -1,0 +1,100 @@
+"""Where a report goes: stdout, one file, or a directory with a file for each table.
+
+Whatever speaks against it is said before any input is read.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from apilog.cli import streams
+from apilog.errors import UsageError
+from apilog.outputs import DEFAULT_TABLE, OUTPUTS, OutputOptions, write_directory
+
+if TYPE_CHECKING:
+    from apilog.model import Report
+
+_WHOLE = {"table", "json"}
+"""Formats that hold all tables; the others hold one."""
+_BINARY = {"parquet"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where a report goes, and in which format."""
+
+    output: str | None
+    """As `--output` has it; None: stdout."""
+    format: str
+    force: bool = False
+    table: str | None = None
+    top: int | None = None
+    raw: bool = False
+
+    @property
+    def is_directory(self) -> bool:
+        """Whether every table gets a file."""
+        return self.output is not None and (
+            self.output.endswith("/") or (self.output != "-" and Path(self.output).is_dir())
+        )
+
+    @property
+    def file(self) -> Path | None:
+        """The one file to write; None: stdout, or a directory."""
+        return None if self.output in (None, "-") or self.is_directory else Path(self.output)
+
+    @property
+    def is_stdout(self) -> bool:
+        """Whether the report goes to stdout."""
+        return self.file is None and not self.is_directory
+
+    @property
+    def tables(self) -> list[str] | None:
+        """The tables that will be drawn; None: all."""
+        if self.table is not None:
+            return [self.table]
+        return None if self.format in _WHOLE or self.is_directory else [DEFAULT_TABLE]
+
+    def check(self, tables: Iterable[str]) -> None:
+        """Raise UsageError for what can't be written, OutputError for a file that exists.
+
+        `tables` are those that the report is going to have.
+        """
+        if self.output == "":
+            raise UsageError("--output is empty", "name a file, a directory/ or - for stdout")
+        if self.format in _BINARY and self.is_stdout and is_terminal():
+            raise UsageError(f"{self.format} is not for a terminal", "name a file with --output")
+        for path in self._paths(tables):
+            streams.check_target(path, force=self.force)
+
+    def write(self, report: Report) -> None:
+        """Draw the report."""
+        to_terminal = self.is_stdout and is_terminal()
+        options = OutputOptions(
+            table=self.table,
+            width=streams.width(to_terminal=to_terminal),
+            color=to_terminal and streams.color(),
+            top=self.top,
+            raw=self.raw,
+        )
+        if self.is_directory:
+            assert self.output is not None
+            write_directory(report, Path(self.output), self.format, options, self.force)
+            return
+        with streams.open_output(self.file, force=self.force) as stream:
+            OUTPUTS[self.format].write(report, stream, options)
+
+    def _paths(self, tables: Iterable[str]) -> list[Path]:
+        if self.is_directory:
+            suffix = OUTPUTS[self.format].suffix
+            return [Path(self.output or ".") / f"{name}.{suffix}" for name in tables]
+        return [self.file] if self.file else []
+
+
+def is_terminal() -> bool:
+    """Whether stdout is one."""
+    return sys.stdout is not None and sys.stdout.isatty()

@@ -1,0 +1,67 @@
+"""Reading files with the local engine, and what is left of it in this process."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from apilog.engines.chunk import Wanted
+from apilog.engines.local import Run
+from apilog.formats.choice import Choice
+from apilog.model import FileInput
+from apilog.schema import SCHEMA
+
+EVERYTHING = Wanted(columns=frozenset(SCHEMA))
+SMALL = 2000
+"""Bytes of a chunk that holds some 20 lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Everything:
+    """All that one run gave."""
+
+    records: pl.DataFrame
+    rejects: pl.DataFrame
+    files: list[FileInput]
+
+
+def read_all(
+    sources: Sequence[str | Path],
+    *,
+    wanted: Wanted = EVERYTHING,
+    choice: Choice | None = None,
+    workers: int = 2,
+    chunk_bytes: int = 1 << 20,
+) -> Everything:
+    """Every record, reject and file of the sources; texts as String, columns in order."""
+    run = Run(sources, wanted, plain, choice=choice, workers=workers, chunk_bytes=chunk_bytes)
+    results = list(run.results())
+    shown = [name for name in SCHEMA if name in wanted.columns]
+    return Everything(
+        pl.concat([result.value.select(shown) for result in results])
+        if results
+        else pl.DataFrame(schema={name: SCHEMA[name] for name in shown}),
+        pl.concat([result.rejects for result in results]) if results else pl.DataFrame(),
+        [file.done() for file in run.files],
+    )
+
+
+def plain(records: pl.DataFrame) -> pl.DataFrame:
+    """The records in the schema's own types."""
+    return records.cast({name: SCHEMA[name] for name in records.columns})
+
+
+def threads_left() -> list[str]:
+    """The names of the engine's threads that are alive."""
+    return [t.name for t in threading.enumerate() if t.name.startswith("apilog")]
+
+
+def is_open(path: Path) -> bool:
+    """Whether this process holds the file open."""
+    held = [os.path.join("/proc/self/fd", fd) for fd in os.listdir("/proc/self/fd")]
+    return str(path) in {os.readlink(link) for link in held if os.path.lexists(link)}

@@ -1,0 +1,196 @@
+"""`import apilog`: what Python users get, as they use it."""
+
+from __future__ import annotations
+
+import doctest
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import polars as pl
+import pytest
+
+import apilog
+from apilog.aggregate import TABLES
+from apilog.model import Report
+from apilog.schema import SCHEMA
+from weblog import SAMPLE_LOGS, START, line, write
+
+TIMED = SAMPLE_LOGS / "api.log"
+
+SNIPPET = """
+from datetime import datetime, timezone
+from pathlib import Path
+
+import polars as pl
+
+import apilog
+
+frame: pl.LazyFrame = apilog.scan("logs/*.gz", "combined", routes=["/v1/users/{name}"])
+failed: pl.DataFrame = frame.filter(pl.col("status") >= 500).collect()
+report = apilog.report([Path("a.log"), "b.log"], since=datetime.now(timezone.utc), top=3)
+table: pl.DataFrame = report.tables["endpoints"]
+for file in report.input.files:
+    error: str | None = file.error
+    count: int = file.records
+try:
+    apilog.report("a.log", where="status >= 500", by=["route"], bucket="5m", tables=["overview"])
+except apilog.ApilogError as problem:
+    hint: str = problem.hint
+version: str = apilog.__version__
+"""
+
+
+def test_the_examples_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(SAMPLE_LOGS.parent)
+    result = doctest.testmod(apilog)
+    assert (result.failed, result.attempted > 5) == (0, True)
+
+
+def test_users_code_is_type_checked(tmp_path: Path) -> None:
+    pytest.importorskip("mypy")
+    (tmp_path / "user.py").write_text(SNIPPET)
+    (tmp_path / "wrong.py").write_text(
+        "import apilog\napilog.scan(3)\napilog.report('a').nothing\n"
+    )
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "mypy",
+            "--strict",
+            "--follow-imports=silent",
+            "user.py",
+            "wrong.py",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "user.py" not in done.stdout, done.stdout
+    assert 'wrong.py:2: error: Argument 1 to "scan"' in done.stdout
+    assert 'wrong.py:3: error: "Report" has no attribute "nothing"' in done.stdout
+
+
+def test_the_package_says_that_it_is_typed() -> None:
+    assert Path(apilog.__file__).with_name("py.typed").is_file()
+
+
+@pytest.mark.parametrize("sources", [str(TIMED), TIMED, [TIMED], [str(TIMED)], (TIMED, TIMED)])
+def test_sources_are_texts_or_paths_one_or_several(
+    sources: str | Path | list[str | Path] | tuple[Path, ...],
+) -> None:
+    assert apilog.scan(sources).select(pl.len()).collect().item() == 1500
+
+
+def test_a_scan_has_the_columns_of_the_schema() -> None:
+    frame = apilog.scan(TIMED)
+    assert dict(frame.collect_schema()) == SCHEMA
+    assert dict(frame.collect().schema) == SCHEMA
+
+
+def test_a_format_can_be_named_or_written_out(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.log", ["/x|200", "/y|500"])
+    rows = apilog.scan(path, "$uri|$status").select("path", "status").collect().rows()
+    assert rows == []  # no time, no record
+    conf = tmp_path / "nginx.conf"
+    conf.write_text("http { log_format mine '$msec|$uri|$status'; access_log a.log mine; }")
+    path = write(tmp_path / "a.log", ["1700000000.5|/x|200", "1700000001.5|/y|500"])
+    for frame in (apilog.scan(path, "$msec|$uri|$status"), apilog.scan(path, nginx_conf=conf)):
+        assert frame.select("path", "status").collect().rows() == [("/x", 200), ("/y", 500)]
+
+
+def test_own_routes_come_first(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.log", [line("/v1/users/ann"), line("/v1/users/bob/posts")])
+    routes = apilog.scan(path, routes=["/v1/users/{name}"]).select("route").collect()
+    assert routes["route"].to_list() == ["/v1/users/{name}", "/v1/users/bob/posts"]
+
+
+def test_a_report_is_typed_tables_and_an_account() -> None:
+    report = apilog.report(TIMED)
+    assert isinstance(report, Report)
+    assert list(report.tables) == list(TABLES)
+    assert all(isinstance(table, pl.DataFrame) for table in report.tables.values())
+    overview = report.tables["overview"]
+    assert overview.schema["requests"] == pl.Int64
+    assert overview.schema["error_rate"] == pl.Float64
+    assert overview.schema["last_seen"] == pl.Datetime("us", "UTC")
+    assert report.tables["endpoints"].schema["route"] == pl.String
+    assert (report.input.lines, report.input.records) == (1500, 1500)
+    assert (report.version, report.command) == (apilog.__version__, "report")
+
+
+def test_a_report_of_some_tables_has_the_same_figures() -> None:
+    whole = apilog.report(TIMED)
+    for name in TABLES:
+        alone = apilog.report(TIMED, tables=[name])
+        assert list(alone.tables) == [name]
+        assert alone.tables[name].equals(whole.tables[name]), name
+
+
+def test_limits_are_datetimes_or_texts(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.log", [line(after=60 * minute) for minute in range(10)])
+    berlin = ZoneInfo("Europe/Berlin")
+    limits = [
+        (
+            datetime(2026, 11, 20, 12, 5, tzinfo=UTC),
+            datetime(2026, 11, 20, 12, 8, tzinfo=UTC),
+            "UTC",
+        ),
+        (datetime(2026, 11, 20, 13, 5, tzinfo=berlin), "2026-11-20T12:08:00Z", "UTC"),
+        (datetime(2026, 11, 20, 13, 5), "2026-11-20 13:08", "Europe/Berlin"),  # noqa: DTZ001
+    ]
+    for since, until, zone in limits:
+        report = apilog.report(path, since=since, until=until, tz=zone, tables=["overview"])
+        assert report.tables["overview"]["requests"].item() == 3
+        assert report.since == START.replace(minute=5)
+        assert report.until == START.replace(minute=8)
+
+
+def test_a_report_keeps_the_query_on_request(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.log", [line("/a?token=s3cret&page=1")])
+    for keep, shown in ((False, "/a"), (True, "/a?token=***&page=1")):
+        report = apilog.report(path, by=["path"], keep_query=keep)
+        assert report.tables["endpoints"]["path"].to_list() == [shown]
+
+
+def test_a_source_among_others_that_cannot_be_read_is_in_the_account() -> None:
+    report = apilog.report([TIMED, "nowhere.log"], tables=["overview"])
+    assert report.tables["overview"]["requests"].item() == 1500
+    missing, read = report.input.files
+    assert (missing.path, missing.error) == ("nowhere.log", "no such file or directory")
+    assert (read.records, read.error) == (1500, None)
+
+
+def test_a_report_on_nothing_that_can_be_read_is_an_error(tmp_path: Path) -> None:
+    text = write(tmp_path / "a.txt", ["no log line"])
+    for sources in ("nowhere.log", [text], ["nowhere.log", text]):
+        with pytest.raises(apilog.InputError) as caught:
+            apilog.report(sources)
+        assert caught.value.hint
+    (tmp_path / "empty.log").touch()
+    assert apilog.report(tmp_path / "empty.log").tables["overview"]["requests"].item() == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"since": "next blue moon"}, "can't read the time 'next blue moon'"),
+        ({"since": "2026-11-21", "until": "2026-11-20"}, "--since .* is not before --until"),
+        ({"where": "stats > 1"}, "no column 'stats'"),
+        ({"by": ["rout"]}, "there is no column 'rout'"),
+        ({"bucket": "5 parsecs"}, "5 parsecs"),
+        ({"top": 0}, "--top 0 is not a positive number"),
+        ({"max_routes": 0}, "--max-routes 0 is not a positive number"),
+        ({"tz": "Europe/Atlantis"}, "there is no time zone 'Europe/Atlantis'"),
+        ({"tables": ["endpoint"]}, "there is no table 'endpoint'"),
+        ({"log_format": "combind"}, "unknown log format 'combind'"),
+        ({"routes": ["v1/{"]}, "v1/{"),
+    ],
+)
+def test_options_are_checked_before_anything_is_read(options: dict[str, object], said: str) -> None:
+    with pytest.raises(apilog.UsageError, match=said):
+        apilog.report("nowhere.log", **options)  # type: ignore[arg-type]
