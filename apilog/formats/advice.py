@@ -33,7 +33,7 @@ ADVICE: Mapping[str, Mapping[str, str]] = {
 """Gateway to column to directive, the most useful column first."""
 
 SUGGESTION = (
-    "log_format apilog '$remote_addr - $remote_user [$time_local] \"$request\" $status "
+    'log_format apilog \'$remote_addr - $remote_user [$time_local] "$request" $status '
     '$body_bytes_sent "$http_referer" "$http_user_agent" $request_length $request_time '
     "$upstream_response_time $upstream_status $host $request_id';"
 )

@@ -6,9 +6,10 @@ as a row of `records` or as a row of `rejects`.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import cached_property
+from io import BytesIO
 from typing import Protocol
 
 import polars as pl
@@ -26,17 +27,34 @@ class Lines:
 
     def __init__(self, data: bytes, count: int | None = None) -> None:
         self.data = data if not data or data.endswith(b"\n") else data + b"\n"
+        self._times: Times = _no_times
         if count is not None:
-            self.__dict__["count"] = count
+            self.count = count
 
     @classmethod
-    def of(cls, series: pl.Series) -> Lines:
-        """The lines of a series of strings, none of which holds a newline."""
-        joined = series.str.join("\n", ignore_nulls=False)[0] if len(series) else ""
-        lines = cls((joined + "\n").encode() if len(series) else b"")
-        lines.__dict__["series"] = series
-        lines.__dict__["count"] = len(series)
+    def of(cls, series: pl.Series, times: Times | None = None) -> Lines:
+        """The lines of a series of strings, none of which holds a newline.
+
+        `times` gives the time that came with each line, outside of it.
+        """
+        lines = cls.__new__(cls)
+        lines.series = series
+        lines.count = len(series)
+        lines._times = times or _no_times
         return lines
+
+    @cached_property
+    def times(self) -> pl.Series | None:
+        """The time that came with each line (null: with none); None if there are no such times."""
+        return self._times()
+
+    @cached_property
+    def data(self) -> bytes:
+        """All lines, each with its newline."""
+        if not len(self.series):
+            return b""
+        joined: str = self.series.str.join("\n", ignore_nulls=False)[0]
+        return joined.encode() + b"\n"
 
     @cached_property
     def count(self) -> int:
@@ -44,16 +62,36 @@ class Lines:
         return self.data.count(b"\n")
 
     @cached_property
+    def text(self) -> bytes:
+        """The data as valid UTF-8."""
+        if self.data.isascii():
+            return self.data
+        return self.data.decode("utf-8", "replace").encode()
+
+    @cached_property
     def series(self) -> pl.Series:
         """One string a line."""
         if not self.data:
             return pl.Series("line", [], dtype=pl.String)
-        text = self.data[:-1].decode("utf-8", "replace")
-        return pl.Series("line", [text]).str.split("\n").explode()
+        try:
+            return pl.read_lines(BytesIO(self.data), name="line").to_series()
+        except pl.exceptions.ComputeError:  # no UTF-8: to ask beforehand costs more
+            return pl.read_lines(BytesIO(self.text), name="line").to_series()
 
     def gather(self, rows: pl.Series) -> Lines:
         """The lines at these indexes, in their order."""
-        return Lines.of(self.series.gather(rows))
+
+        def times() -> pl.Series | None:
+            return None if self.times is None else self.times.gather(rows)
+
+        return Lines.of(self.series.gather(rows), times)
+
+
+Times = Callable[[], "pl.Series | None"]
+
+
+def _no_times() -> None:
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ import polars as pl
 from apilog.errors import UsageError
 from apilog.formats.base import Format
 from apilog.formats.detect import HEAD_LINES, KINDS, Kind
-from apilog.formats.envelopes import detect_envelope
+from apilog.formats.envelopes import detect_envelopes, unwrap
 from apilog.formats.nginx.conf import read_conf
 from apilog.formats.nginx.format import compiled
 from apilog.formats.nginx.grammar import parse
@@ -36,10 +36,9 @@ class Choice:
         """How to read a file that begins with these lines; None: it is not of the chosen kind."""
         head = head.head(HEAD_LINES)
         stages = []
-        if envelope := detect_envelope(head):
-            texts = envelope.unwrap(head).texts["text"]
-            stages.append(Stage(envelope, self._formats(texts)))
-        stages.append(Stage(None, self._formats(head)))
+        if envelopes := detect_envelopes(head):
+            stages.append(Stage(envelopes, self._formats(unwrap(envelopes, head))))
+        stages.append(Stage((), self._formats(head)))
         stages = [stage for stage in stages if stage.formats]
         return Reading(tuple(stages)) if stages else None
 

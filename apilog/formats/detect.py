@@ -8,26 +8,29 @@ of two formats is read with both.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Protocol
 
 import polars as pl
 
 from apilog.formats.base import Format, Lines, Stop
-from apilog.formats.envelopes import Envelope, detect_envelope
+from apilog.formats.envelopes import detect_envelopes, unwrap
 from apilog.formats.jsonlines import JsonLinesFormat
 from apilog.formats.ltsv import LogfmtFormat, LtsvFormat
 from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.nginx.grammar import LogFormat, as_string
 from apilog.formats.nginx.library import FORMATS
-from apilog.formats.nginx.tails import UNREAD, tail_parts
+from apilog.formats.nginx.tails import UNREAD, Tail, tail_parts
+from apilog.formats.nginx.variants import iso_variants, untimed_variants
 from apilog.formats.reading import Reading, Stage
 from apilog.formats.skips import skip_reasons
 
 HEAD_LINES = 500
 """How many lines of a file's head are looked at."""
+
+_SAMPLE = 25
+"""So many lines show which formats to try at all."""
 
 _FEW = 3
 
@@ -65,73 +68,131 @@ def detect(head: pl.Series) -> Reading | None:
     A head of nothing but lines that are skipped gives a reading without formats.
     """
     head = head.head(HEAD_LINES)
-    head = head.filter(skip_reasons(head).is_null())
+    likely = _likely(head, FORMATS)
+    named = _named(head, likely)
+    if named and _count(named) == len(head):
+        return Reading((Stage((), (named[0],)),))
+    # Lines that begin as a named format are in no envelope.
+    if any(2 * int(f.strict.starts(head).sum()) >= len(head) for f in likely):
+        return Reading((Stage((), _formats(head)),))
+    head = _told(head)
     if not len(head):
         return Reading(())
+    envelopes = detect_envelopes(head)
     stages: list[Stage] = []
-    envelope = detect_envelope(head)
-    if envelope:
-        inside = envelope.unwrap(head)
-        stage = _stage(envelope, inside.texts["text"])
-        if stage:
-            stages.append(stage)
-            head = head.gather(inside.unmatched)
-    if len(head) and (stage := _stage(None, head)):
-        stages.append(stage)
+    if envelopes:
+        outer = envelopes[0].unwrap(head)
+        texts = _told(unwrap(envelopes[1:], outer.texts["text"]))
+        formats = _formats(texts, is_timed=any(e.times for e in envelopes))
+        if formats or not len(texts):
+            stages.append(Stage(envelopes, formats))
+            head = head.gather(outer.unmatched)
+    if formats := _formats(head):
+        stages.append(Stage((), formats))
     return Reading(tuple(stages)) if stages else None
 
 
 def mismatch(head: pl.Series) -> Mismatch:
     """What to say of a head that `detect` can't make anything of."""
-    lines = head.filter(skip_reasons(head).is_null())
-    envelope = detect_envelope(lines)
-    if envelope and len(inside := envelope.unwrap(lines).texts):
-        lines = inside["text"]
-    line = lines[0]
-    stops = {f.name: f.explain(line) for f in by_specificity()}
+    lines = _told(head)
+    inside = _told(unwrap(detect_envelopes(lines), lines))
+    line = (inside if len(inside) else lines)[0]
+    stops = {f.name: f.explain(line) for f in FORMATS}
     furthest = max(stops, key=lambda name: stops[name].position)
     return Mismatch(line, furthest, stops[furthest])
 
 
-def _stage(envelope: Envelope | None, texts: pl.Series) -> Stage | None:
-    unread = texts.filter(skip_reasons(texts).is_null())
+_Found = tuple[Format, pl.Series]
+"""A format, and which texts it reads."""
+
+
+def _formats(texts: pl.Series, *, is_timed: bool = False) -> tuple[Format, ...]:
+    """The formats of the texts, each of what those before it don't read.
+
+    `is_timed` tells that times came with the texts, so that they need none of their own.
+    """
     found: list[Format] = []
+    unread = _told(texts)
     while len(unread) and len(found) < _AT_MOST:
-        best = _best(unread)
+        best = _best(unread, is_timed=is_timed, is_rest=bool(found))
         if best is None:
             break
         found.append(best[0])
-        unread = unread.filter(~best[1])
-    return Stage(envelope, tuple(found)) if found else None
+        unread = _rest(unread, best)
+    return tuple(found)
 
 
-def _best(texts: pl.Series) -> tuple[Format, pl.Series] | None:
-    """The format that reads most of the texts, and which ones."""
-    named = max(  # the first of equals: the most specific
-        ((f, f.strict.matches(texts)) for f in by_specificity()), key=_count
+def _told(texts: pl.Series) -> pl.Series:
+    """Those that are not to be skipped."""
+    return texts.filter(skip_reasons(texts).is_null()) if len(texts) else texts
+
+
+def _rest(texts: pl.Series, found: _Found) -> pl.Series:
+    """What is left to the next format: a named one reads more than it is recognised by."""
+    log_format, reads = found
+    if not reads.all() and isinstance(log_format, NginxFormat):
+        reads = log_format.expression.matches(texts)
+    return texts.filter(~reads)
+
+
+def _best(texts: pl.Series, *, is_timed: bool, is_rest: bool) -> _Found | None:
+    """The format that reads most of the texts; `is_rest` tells that others are read already."""
+    found = _lined(texts, FORMATS, is_rest=is_rest)
+    if not any(2 * _count(f) >= len(texts) for f in found):
+        found += _keyed(texts)
+    for variants in (iso_variants, untimed_variants) if is_timed else (iso_variants,):
+        found = found or _lined(texts, variants(), is_rest=is_rest)
+    return max(found, key=_count, default=None)
+
+
+def _count(found: _Found) -> int:
+    return int(found[1].sum())
+
+
+def _lined(texts: pl.Series, formats: Sequence[NginxFormat], *, is_rest: bool) -> list[_Found]:
+    """The format that reads most of the texts, and one that reads them with a tail."""
+    likely = _likely(texts, formats)
+    named = _named(texts, likely)
+    if named and 2 * _count(named) >= len(texts):
+        return [named]
+    extended = _extended(texts, likely, is_read=is_rest or named is not None)
+    return [found for found in (named, extended) if found]
+
+
+def _likely(texts: pl.Series, formats: Sequence[NginxFormat]) -> list[NginxFormat]:
+    """The formats that some of the texts may be of, judged by a few of them; the most specific
+    first."""
+    sample = texts.gather_every(max(1, len(texts) // _SAMPLE))
+    times = {f.strict.time for f in formats}
+    seen = {time for time in times if sample.str.contains(time).any()}
+    return by_specificity(
+        [f for f in formats if f.strict.time in seen and f.strict.starts(sample).any()]
     )
-    if 2 * _count(named) >= len(texts):
-        return named[0], named[0].expression.matches(texts)
-    others = (_extended(texts, is_read=_count(named) > 0), _keyed(texts))
-    best: tuple[Format, pl.Series] = max([named, *(o for o in others if o)], key=_count)
-    return best if _count(best) else None
 
 
-def _count(candidate: tuple[object, pl.Series]) -> int:
-    return int(candidate[1].sum())
+def _named(texts: pl.Series, formats: Sequence[NginxFormat]) -> _Found | None:
+    """The format that reads most of the texts whole; of equals the first."""
+    best: _Found | None = None
+    for log_format in formats:
+        found = log_format, log_format.strict.matches(texts)
+        if _count(found) > (_count(best) if best else 0):
+            best = found
+        if best and _count(best) == len(texts):
+            break
+    return best
 
 
-def _extended(texts: pl.Series, *, is_read: bool) -> tuple[NginxFormat, pl.Series] | None:
+def _extended(texts: pl.Series, formats: Sequence[NginxFormat], *, is_read: bool) -> _Found | None:
     """A format for lines that begin as a known one and go on with fields of their own.
 
-    `is_read` tells that a known format reads some of the lines whole.
+    `is_read` tells that other lines are read whole.
     """
-    base, begins = max(
-        ((f, texts.str.contains(f"^{f.strict.pattern} ")) for f in by_specificity()), key=_count
-    )
-    start = re.compile(base.strict.pattern)
-    lines = texts.filter(begins).to_list()
-    tails = [t for line in lines if (m := start.match(line)) and (t := line[m.end() :]).strip()]
+    begun = ((f, f.strict.begins(texts)) for f in formats)
+    base, begins = max(begun, key=lambda found: int(found[1].sum()), default=(None, None))
+    if base is None or begins is None:
+        return None
+    found = [base.strict.split(line) for line in texts.filter(begins)]
+    tails = [Tail(rest, values.get("status", "")) for values, rest in found if rest.strip()]
     if not tails:
         return None
     parts = tail_parts(base.log_format, tails)
@@ -146,10 +207,15 @@ def _extended(texts: pl.Series, *, is_read: bool) -> tuple[NginxFormat, pl.Serie
     return extended, extended.expression.matches(texts)
 
 
-def _keyed(texts: pl.Series) -> tuple[Format, pl.Series] | None:
-    """JSON, LTSV or key=value, whichever reads most of the texts."""
-    inferred = (kind.infer(texts) for kind in KINDS.values())
-    return max(((f, _reads(f, texts)) for f in inferred if f), key=_count, default=None)
+def _keyed(texts: pl.Series) -> list[_Found]:
+    """JSON, LTSV and key=value, those that read some of the texts."""
+    found: list[_Found] = []
+    for kind in KINDS.values():
+        if (inferred := kind.infer(texts)) and (reads := _reads(inferred, texts)).any():
+            found.append((inferred, reads))
+            if reads.all():
+                break
+    return found
 
 
 def _reads(log_format: Format, texts: pl.Series) -> pl.Series:
@@ -158,21 +224,19 @@ def _reads(log_format: Format, texts: pl.Series) -> pl.Series:
     return ~every.is_in(rejected.implode())
 
 
-@cache
-def by_specificity() -> tuple[NginxFormat, ...]:
-    """The named formats, those before others whose samples they don't read.
+def by_specificity(formats: Sequence[NginxFormat]) -> list[NginxFormat]:
+    """The formats, those before others whose samples they don't read.
 
     A format that reads the samples of another, but not the other way round, is the more
     general one.
     """
-    samples = {f.name: f.samples for f in FORMATS}
 
     def generality(log_format: NginxFormat) -> int:
         pattern = re.compile(f"{log_format.strict.pattern}\\Z")
         return sum(
-            all(pattern.match(line) for line in lines)
-            for name, lines in samples.items()
-            if name != log_format.name
+            all(pattern.match(line) for line in other.samples)
+            for other in formats
+            if other is not log_format and other.samples
         )
 
-    return tuple(sorted(FORMATS, key=generality))
+    return sorted(formats, key=generality)

@@ -38,6 +38,7 @@ class JsonLinesFormat:
         None if they hold no objects with a time and a request, a path or a status.
         """
         head = head.head(_HEAD)
+        head = head.filter(head.str.contains(r"^[\ufeff \t]*\{"))
         objects = objects_in(head)
         if not objects:
             return None

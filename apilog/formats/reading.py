@@ -24,16 +24,18 @@ index of the line in its chunk."""
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Formats to try in order, on the lines as they are or on what an envelope holds."""
+    """Formats to try in order, on the lines as they are or on what envelopes hold."""
 
-    envelope: Envelope | None
+    envelopes: tuple[Envelope, ...]
+    """Each within the one before."""
     formats: tuple[Format, ...]
+    """None, if all that the envelopes hold is to be skipped."""
 
     @property
     def name(self) -> str:
         """Such as `docker: combined`."""
         formats = " + ".join(f.name for f in self.formats)
-        return f"{self.envelope.name}: {formats}" if self.envelope else formats
+        return ": ".join([*(e.name for e in self.envelopes), formats])
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +47,13 @@ class Reading:
     @property
     def name(self) -> str | None:
         """The formats, joined by ` + `; None where there are none."""
-        return " + ".join(stage.name for stage in self.stages) or None
-
+        return " + ".join(stage.name for stage in self.stages if stage.formats) or None
 
     def without(self, other: Reading) -> Reading | None:
         """What it tries that the other does not; None if that is nothing."""
-        tried = {(s.envelope, f) for s in other.stages for f in s.formats}
+        tried = [(s.envelopes, f) for s in other.stages for f in s.formats]
         stages = (
-            Stage(s.envelope, tuple(f for f in s.formats if (s.envelope, f) not in tried))
+            Stage(s.envelopes, tuple(f for f in s.formats if (s.envelopes, f) not in tried))
             for s in self.stages
         )
         kept = tuple(stage for stage in stages if stage.formats)
@@ -122,24 +123,29 @@ def _read_stages(
     events: _Events | None, reading: Reading, columns: Collection[str], parts: list[pl.DataFrame]
 ) -> _Events | None:
     for stage in reading.stages:
-        if events is None:
-            return None
-        wrapped, bare = _unwrapped(events, stage.envelope)
-        unread = _read_formats(wrapped, stage.formats, columns, parts)
-        events = _together(unread, bare)
+        inside, rest = events, []
+        for envelope in stage.envelopes:
+            inside, bare = _unwrapped(inside, envelope)
+            rest.append(bare)
+        events = _together(_read_formats(inside, stage.formats, columns, parts), *rest)
     return events
 
 
-def _unwrapped(
-    events: _Events, envelope: Envelope | None
-) -> tuple[_Events | None, _Events | None]:
+def _unwrapped(events: _Events | None, envelope: Envelope) -> tuple[_Events | None, _Events | None]:
     """The events inside the envelope, and those that are not in it."""
-    if envelope is None:
-        return events, None
-    inside = envelope.unwrap(events.lines.series)
-    texts = _Events(Lines.of(inside.texts["text"]), events.rows_of(inside.texts["row"]))
+    if events is None:
+        return None, None
+    lines = events.lines
+    inside = envelope.unwrap(lines.series)
+    rows = inside.texts["row"]
+
+    def times() -> pl.Series | None:
+        given = envelope.times(lines.series) if envelope.times else lines.times
+        return None if given is None else given.gather(rows)
+
+    texts = _Events(Lines.of(inside.texts["text"], times), events.rows_of(rows))
     bare = events.gather(inside.unmatched) if len(inside.unmatched) else None
-    return (texts if texts.lines.count else None), bare
+    return (texts if len(rows) else None), bare
 
 
 def _read_formats(
@@ -151,7 +157,8 @@ def _read_formats(
     for log_format in formats:
         if events is None:
             return None
-        parsed = log_format.parse(events.lines, columns)
+        # Without any column a frame has no height.
+        parsed = log_format.parse(events.lines, {*columns, "timestamp"})
         if parsed.records.height:
             rows = events.rows_of(parsed.rows)
             parts.append(_conformed(parsed.records, log_format, columns, rows))
@@ -182,13 +189,17 @@ def _dtype(name: str) -> pl.DataType | type[pl.DataType]:
     return SCHEMA.get(name) or INTERNAL[name]
 
 
-def _together(first: _Events | None, second: _Events | None) -> _Events | None:
-    if first is None or second is None:
-        return first or second
-    assert second.rows is not None  # lines that were left over always know their rows
-    texts = pl.concat([first.lines.series.alias("line"), second.lines.series.alias("line")])
-    rows = first.rows if first.rows is not None else _every(first.lines.count)
-    return _Events(Lines.of(texts), pl.concat([rows.alias("row"), second.rows.alias("row")]))
+def _together(*parts: _Events | None) -> _Events | None:
+    given = [part for part in parts if part is not None]
+    if len(given) <= 1:
+        return given[0] if given else None
+    texts = pl.concat([part.lines.series.alias("line") for part in given])
+    rows = pl.concat([_rows(part).alias("row") for part in given])
+    return _Events(Lines.of(texts), rows)
+
+
+def _rows(events: _Events) -> pl.Series:
+    return events.rows if events.rows is not None else _every(events.lines.count)
 
 
 def _every(count: int) -> pl.Series:
@@ -220,9 +231,8 @@ def _joined(parts: list[pl.DataFrame], columns: Collection[str]) -> pl.DataFrame
 def _rejects(events: _Events | None, reading: Reading) -> pl.DataFrame:
     if events is None:
         return pl.DataFrame(schema=REJECTS)
-    rows = events.rows if events.rows is not None else _every(events.lines.count)
     reason = f"not {reading.name}" if reading.name else "no known format"
-    frame = pl.DataFrame({"row": rows, "line": events.lines.series})
+    frame = pl.DataFrame({"row": _rows(events), "line": events.lines.series})
     return frame.with_columns(pl.lit(reason).alias("reason")).sort("row")
 
 

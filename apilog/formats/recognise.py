@@ -117,8 +117,9 @@ def _most(matches: pl.Series) -> bool:
 def _is_time(values: pl.Series) -> bool:
     """Numbers may be anything, so they have to lie in this millennium."""
     written_out = values.str.contains("[-/:]")
-    recent = times(values).to_physical() >= _YEAR_2000
-    return _most(times(values).is_not_null() & (written_out | recent))
+    found = times(values)
+    recent = found.to_physical() >= _YEAR_2000
+    return _most(found.is_not_null() & (written_out | recent))
 
 
 def _is_request_line(values: pl.Series) -> bool:

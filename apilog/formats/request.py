@@ -11,8 +11,8 @@ _METHOD = r"^[A-Za-z][A-Za-z0-9_-]{0,31}$"
 _USUAL = (" HTTP/1.1", " HTTP/2.0", " HTTP/1.0", " HTTP/3.0")
 _TARGET_PROTOCOL = r"(?s)^(?<target>.*) (?<protocol>HTTP/\d(?:\.\d)?)$"
 _SECRET = (
-    r"(?i)((?:^|[&;])(?:[^=&;]*(?:token|secret|passw|pwd|api[_-]?key|signature|credential|session|auth"
-    r"|jwt)[^=&;]*|key|sig|code|sid)=)[^&;#]*"
+    r"(?i)((?:^|[&;])(?:[^=&;]*(?:token|secret|passw|pwd|(?:api|subscription)[_-]?key|signature"
+    r"|credential|session|auth|jwt)[^=&;]*|key|sig|code|sid)=)[^&;#]*"
 )
 
 

@@ -110,12 +110,19 @@ SKIPS = (
 """What is told by a pattern; the first that matches gives the reason."""
 
 
+_ANY = "|".join(f"(?:{skip.pattern})" for skip in SKIPS)
+"""Few lines match: to ask for all at once spares asking for each."""
+
+
 def skip_reasons(lines: pl.Series) -> pl.Series:
     """Why each line is to be skipped, one of the constants above; null where it is not."""
+    other = is_of_another_program(lines) | is_of_another_unit(lines)
+    reasons = pl.select(pl.when(other).then(pl.lit(OTHER_PROGRAM)).alias("reason")).to_series()
+    told = lines.str.contains(_ANY).arg_true()
+    return reasons.scatter(told, _told(lines.gather(told))) if len(told) else reasons
+
+
+def _told(lines: pl.Series) -> pl.Series:
     line = pl.col("line")
-    frame = lines.to_frame("line").with_columns(
-        other=is_of_another_program(lines) | is_of_another_unit(lines)
-    )
     reasons = [pl.when(line.str.contains(s.pattern)).then(pl.lit(s.reason)) for s in SKIPS]
-    other = pl.when("other").then(pl.lit(OTHER_PROGRAM))
-    return frame.select(pl.coalesce(*reasons, other).alias("reason")).to_series()
+    return lines.to_frame("line").select(pl.coalesce(reasons)).to_series()

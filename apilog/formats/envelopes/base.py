@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import polars as pl
 
 LOOKS_LIKE_ACCESS = (
-    r'\bHTTP/[0-9]|[" ](?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) |^\s*\{"|^time:'
-    r"| /\S* .*\b[1-5][0-9]{2}\b|\b[1-5][0-9]{2}\b.* /\S* "
+    r'(?-u:\b)HTTP/[0-9]|[" ](?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) |^[ \t]*\{"|^time:'
+    r"| /[^ ]* .*(?-u:\b)[1-5][0-9]{2}(?-u:\b)|(?-u:\b)[1-5][0-9]{2}(?-u:\b).* /[^ ]* "
 )
 """Text that may be an access line of whatever format."""
 
@@ -49,6 +49,8 @@ class Envelope:
     detect: Callable[[pl.Series], bool]
     """Whether the head of a file is in this envelope."""
     samples: tuple[Sample, ...]
+    times: Callable[[pl.Series], pl.Series] | None = None
+    """When each line was written, as the envelope says; null where it does not."""
 
 
 def unwrapped(texts: pl.Series) -> Unwrapped:

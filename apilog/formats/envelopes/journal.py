@@ -8,6 +8,7 @@ from apilog.formats.envelopes.base import Envelope, Sample, Unwrapped, mostly, u
 from apilog.formats.envelopes.objects import are_objects, sample_lines
 from apilog.formats.envelopes.syslog import keep_access
 from apilog.formats.jsontext import decode_objects
+from apilog.formats.times import epoch_times
 
 _KEYS = ("MESSAGE", "message", "SYSLOG_IDENTIFIER", "_COMM", "__REALTIME_TIMESTAMP")
 _BYTES = r"^\[(?:[0-9]{1,3}(?:, ?[0-9]{1,3})*)?\]$"
@@ -17,6 +18,11 @@ def unwrap_journald(lines: pl.Series) -> Unwrapped:
     """The texts of `MESSAGE`, of web servers and whatever else looks like an access line."""
     programs, texts = _entries(lines)
     return unwrapped(keep_access(programs, texts))
+
+
+def _times_journald(lines: pl.Series) -> pl.Series:
+    frame, _ = decode_objects(lines, ("__REALTIME_TIMESTAMP",))
+    return epoch_times(frame["__REALTIME_TIMESTAMP"])
 
 
 def is_of_another_unit(lines: pl.Series) -> pl.Series:
@@ -66,6 +72,7 @@ JOURNALD = Envelope(
     title="journald JSON",
     unwrap=unwrap_journald,
     detect=_detect_journald,
+    times=_times_journald,
     samples=(
         Sample(
             sample_lines(

@@ -19,9 +19,11 @@ from apilog.formats.envelopes.base import (
     unwrapped_pieces,
 )
 from apilog.formats.jsontext import decode_objects
+from apilog.formats.times import iso_times, times
 
 _TEXT_KEYS = ("message", "log", "msg")
 """In this order: beside `message`, `log` is an object that describes the file."""
+_TIME_KEYS = ("@timestamp", "timestamp", "time", "date")
 _ACCESS_KEYS = (
     "request",
     "request_uri",
@@ -56,6 +58,15 @@ def unwrap_object(lines: pl.Series) -> Unwrapped:
     """The texts of `message`, `log` or `msg`, the first that is there."""
     frame, _ = decode_objects(lines, _TEXT_KEYS)
     return unwrapped(frame.select(pl.coalesce(_TEXT_KEYS)).to_series())
+
+
+def _times_docker(lines: pl.Series) -> pl.Series:
+    return iso_times(decode_objects(lines, ("time",))[0]["time"])
+
+
+def _times_object(lines: pl.Series) -> pl.Series:
+    frame, _ = decode_objects(lines, _TIME_KEYS)
+    return times(frame.select(pl.coalesce(_TIME_KEYS)).to_series())
 
 
 def are_objects(head: pl.Series) -> bool:
@@ -93,6 +104,7 @@ DOCKER = Envelope(
     title="Docker json-file",
     unwrap=unwrap_docker,
     detect=_detect_docker,
+    times=_times_docker,
     samples=(
         Sample(
             sample_lines(
@@ -111,6 +123,7 @@ OBJECT = Envelope(
     title="JSON objects with the line in log, message or msg",
     unwrap=unwrap_object,
     detect=_detect_object,
+    times=_times_object,
     samples=(
         Sample(
             sample_lines(

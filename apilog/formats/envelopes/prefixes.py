@@ -13,6 +13,7 @@ from apilog.formats.envelopes.base import (
     unwrapped,
     unwrapped_pieces,
 )
+from apilog.formats.times import iso_times
 
 _TIME = (
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-][0-9]{2}:[0-9]{2})"
@@ -33,6 +34,10 @@ def unwrap_cri(lines: pl.Series) -> Unwrapped:
     if complete.all():
         return unwrapped(texts)
     return unwrapped_pieces(texts, lines.str.contains(_CRI_ERRORS), complete)
+
+
+def _times_cri(lines: pl.Series) -> pl.Series:
+    return iso_times(lines.str.extract(rf"^({_TIME}) ", 1))
 
 
 def unwrap_source(lines: pl.Series) -> Unwrapped:
@@ -86,6 +91,7 @@ CRI = Envelope(
     title="Kubernetes container log (CRI)",
     unwrap=unwrap_cri,
     detect=_detect_cri,
+    times=_times_cri,
     samples=(
         Sample(
             (

@@ -17,6 +17,8 @@ from apilog.formats.envelopes.base import (
     mostly,
     unwrapped,
 )
+from apilog.formats.envelopes.yearless import yearless_times
+from apilog.formats.times import iso_times
 
 _WEB_SERVERS = (
     r"(?i)nginx|openresty|angie|tengine|apache|httpd|traefik|haproxy|caddy|envoy|kong|varnish"
@@ -34,12 +36,18 @@ _HEADER = rf"{_PRIORITY}(?:{_BSD_TIME}|{_ISO_TIME}) (?:{_HOST} )?"
 """Up to the tag; the host may be missing, as in what nginx sends with `nohostname`."""
 _TAG = r"^[A-Za-z0-9_.@/+-]{1,128}(?:\[[^\[\]\s]*\])?$"
 
-_HEADER_5424 = r"^<[0-9]{1,3}>[1-9][0-9]? \S+ \S+ "
+_HEADER_5424 = r"^<[0-9]{1,3}>[1-9][0-9]? [^ ]+ [^ ]+ "
 _REST_5424 = (
-    r"^\S+ \S+ "  # process and message ids
+    r"^[^ ]+ [^ ]+ "  # process and message ids
     r'(?:-|(?:\[(?:[^\]"\\]|"(?:[^"\\]|\\.)*")*\])+)(?: |$)'
     "\ufeff?"
 )
+
+
+_STAMP = rf"{_PRIORITY}({_BSD_TIME}|{_ISO_TIME}) "
+_STAMP_5424 = r"^<[0-9]{1,3}>[1-9][0-9]? ([^ ]+) "
+_HEADED = rf"^(?:[0-9]{{1,7}} )?(?:<[0-9]{{1,3}}>|{_BSD_TIME}|{_ISO_TIME} )"
+"""What every line of syslog begins with; cheaper than to take it apart."""
 
 
 def unwrap_3164(lines: pl.Series) -> Unwrapped:
@@ -54,8 +62,22 @@ def unwrap_5424(lines: pl.Series) -> Unwrapped:
     return unwrapped(keep_access(tags, texts))
 
 
+def _times_3164(lines: pl.Series) -> pl.Series:
+    return yearless_times(_without_count(lines).str.extract(_STAMP, 1))
+
+
+def _times_5424(lines: pl.Series) -> pl.Series:
+    return iso_times(_without_count(lines).str.extract(_STAMP_5424, 1))
+
+
 def is_of_another_program(lines: pl.Series) -> pl.Series:
     """Which lines are syslog of a program that is no web server, and no access lines."""
+    headed = lines.str.contains(_HEADED)
+    rows = headed.arg_true()
+    return headed.scatter(rows, _is_foreign(lines.gather(rows))) if len(rows) else headed
+
+
+def _is_foreign(lines: pl.Series) -> pl.Series:
     lines = _without_count(lines)
     tags, texts = _split_3164(lines)
     newer_tags, newer_texts = _split_5424(lines)
@@ -120,6 +142,7 @@ SYSLOG_3164 = Envelope(
     title="syslog (RFC 3164, and with ISO times)",
     unwrap=unwrap_3164,
     detect=_detect_3164,
+    times=_times_3164,
     samples=(
         Sample(
             (
@@ -138,6 +161,7 @@ SYSLOG_5424 = Envelope(
     title="syslog (RFC 5424)",
     unwrap=unwrap_5424,
     detect=_detect_5424,
+    times=_times_5424,
     samples=(
         Sample(
             (

@@ -6,17 +6,18 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 import polars as pl
-import polars.selectors as cs
 
+from apilog.formats import convert
 from apilog.formats.base import Format, Lines, Parsed, Stop
 from apilog.formats.dictionary import over_texts
 from apilog.formats.escapes import decode_backslashes, decode_hex_escapes
-from apilog.formats.nginx.account import accounted, every, missing
+from apilog.formats.nginx.account import accounted, every
 from apilog.formats.nginx.expression import Expression, expression
 from apilog.formats.nginx.grammar import Escape, LogFormat
-from apilog.formats.nginx.tokens import TokenPlan, token_plan
 from apilog.formats.nginx.template import template
+from apilog.formats.nginx.tokens import TokenPlan, token_plan
 from apilog.formats.nginx.variables import Mapper
+from apilog.schema import TIMESTAMP
 
 
 def _decode_default(texts: pl.Series) -> pl.Series:
@@ -25,7 +26,7 @@ def _decode_default(texts: pl.Series) -> pl.Series:
 
 
 def _decode_either(texts: pl.Series) -> pl.Series:
-    apaches = texts.str.contains(r'\"', literal=True).fill_null(value=False)
+    apaches = texts.str.contains(r"\"", literal=True).fill_null(value=False)
     if not apaches.any():
         return decode_hex_escapes(texts)
     return decode_backslashes(texts).zip_with(apaches, decode_hex_escapes(texts))
@@ -69,11 +70,13 @@ class NginxFormat:
 
     def parse(self, lines: Lines, columns: Collection[str]) -> Parsed:
         """See `Format.parse`."""
-        asked = [c for c in columns if c in self.columns]
+        asked = [c for c in columns if c in self.columns or c == "timestamp"]
         needed = self.mapper.needed({*asked, "timestamp"})
         values, rows = self._values(lines, needed)
         wanted = [*dict.fromkeys([*asked, "timestamp"])]
         records = self.mapper.records(values, wanted, escaped=b"\\" in lines.data)
+        if "timestamp" not in records:
+            records["timestamp"] = _given_times(lines, rows)
         return accounted(pl.DataFrame(records), rows, lines.count, self.name, set(asked))
 
     def explain(self, line: str) -> Stop:
@@ -82,38 +85,45 @@ class NginxFormat:
 
     def _values(self, lines: Lines, variables: set[str]) -> tuple[pl.DataFrame, pl.Series | None]:
         """Raw values by variable, and the lines they are of (None: all of them)."""
-        values, rows = None, None
-        if self.tokens:
-            values = self.tokens.read(lines, variables)
-            if values is None:
-                values, rows = self.tokens.read_lenient(lines, variables)
-            if rows is None and values["ok"].all():
-                return values, None
-        return self._with_odd_lines(lines, variables, values, rows)
+        values = self.tokens.read(lines, variables) if self.tokens else None
+        if values is None:
+            values = self.expression.read(lines.series, variables)
+        elif not values["ok"].all():
+            values = self._with_odd_lines(lines, variables, values)
+        ok = values["ok"]
+        if ok.all():
+            return values, None
+        return values.filter(ok), every(lines.count).filter(ok)
 
     def _with_odd_lines(
-        self,
-        lines: Lines,
-        variables: set[str],
-        values: pl.DataFrame | None,
-        rows: pl.Series | None,
-    ) -> tuple[pl.DataFrame, pl.Series]:
-        """The lines that plan A has not read whole, read by plan B and put in their places."""
-        if values is None:
-            read, done = None, pl.Series([], dtype=pl.UInt32)
-        else:
-            read = values.filter("ok")
-            done = (every(lines.count) if rows is None else rows).filter(values["ok"])
-        odd = missing(done, lines.count)
+        self, lines: Lines, variables: set[str], values: pl.DataFrame
+    ) -> pl.DataFrame:
+        """The values, those of lines that plan A could not read replaced by plan B's."""
+        odd = (~values["ok"]).arg_true()
         found = self.expression.read(lines.series.gather(odd), variables)
-        if read is not None and not found["ok"].any():
-            return read, done
-        frames = [f for f in (read, found.filter("ok")) if f is not None]
-        at = pl.concat([done, odd.filter(found["ok"])])
-        order = at.arg_sort()
-        # An odd line may hold a list where the others hold a number.
-        texts = [f.with_columns(cs.numeric().cast(pl.String)) for f in frames]
-        return pl.concat(texts, how="diagonal")[order], at.gather(order)
+        return pl.DataFrame(
+            [_placed(found[name], odd, values[name]) for name in found.columns]
+            if found["ok"].any()
+            else values
+        )
+
+
+def _given_times(lines: Lines, rows: pl.Series | None) -> pl.Series:
+    """The times that came with the lines, for a format that has none of its own."""
+    given = lines.times
+    if given is None:
+        given = pl.Series([None], dtype=TIMESTAMP).new_from_index(0, lines.count)
+    return (given if rows is None else given.gather(rows)).alias("timestamp")
+
+
+def _placed(texts: pl.Series, rows: pl.Series, values: pl.Series) -> pl.Series:
+    """The values with others put into some rows."""
+    if values.dtype.is_numeric():
+        numbers = texts.cast(values.dtype, strict=False)
+        if numbers.null_count() == convert.blank_to_null(texts).null_count():
+            return values.scatter(rows, numbers)
+        values = values.cast(pl.String)  # an odd line has a list where others have a number
+    return values.scatter(rows, texts)
 
 
 def compiled(log_format: LogFormat, *, name: str | None = None) -> Format:

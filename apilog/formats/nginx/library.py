@@ -101,17 +101,17 @@ FORMATS: tuple[NginxFormat, ...] = (
         '$host "$request_uri" [Client $remote_addr] [Length $body_bytes_sent] [Gzip $gzip_ratio] '
         '[Sent-to $server] "$http_user_agent" "$http_referer"',
         "nginx-proxy-manager, proxied hosts",
-        "[21/Nov/2026:10:00:00 +0000] - 200 200 - GET https api.example.com \"/v1/users/42\" "
-        "[Client 203.0.113.7] [Length 512] [Gzip 3.10] [Sent-to 10.0.0.15] \"curl/8.1\" \"-\"",
+        '[21/Nov/2026:10:00:00 +0000] - 200 200 - GET https api.example.com "/v1/users/42" '
+        '[Client 203.0.113.7] [Length 512] [Gzip 3.10] [Sent-to 10.0.0.15] "curl/8.1" "-"',
         url="https://nginxproxymanager.com/",
     ),
     _format(
         "nginx-proxy-manager-short",
-        "[$time_local] $status - $request_method $scheme $host \"$request_uri\" "
+        '[$time_local] $status - $request_method $scheme $host "$request_uri" '
         "[Client $remote_addr] [Length $body_bytes_sent] [Gzip $gzip_ratio] "
         '"$http_user_agent" "$http_referer"',
         "nginx-proxy-manager, its own pages and dead hosts",
-        "[21/Nov/2026:10:00:00 +0000] 444 - GET https 203.0.113.9 \"/.env\" [Client 203.0.113.7] "
+        '[21/Nov/2026:10:00:00 +0000] 444 - GET https 203.0.113.9 "/.env" [Client 203.0.113.7] '
         '[Length 0] [Gzip -] "curl/8.1" "-"',
         url="https://nginxproxymanager.com/",
     ),
@@ -119,9 +119,9 @@ FORMATS: tuple[NginxFormat, ...] = (
         "vhost-combined",
         "$host $remote_addr - $remote_user [$time_local] " + _REQUEST + _AGENT,
         "the virtual host, with or without its port, then combined",
-        "api.example.com 203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] \"GET /v1/users/42 "
+        'api.example.com 203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] "GET /v1/users/42 '
         'HTTP/1.1" 200 512 "-" "curl/8.1"',
-        "api.example.com:443 203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] \"GET / HTTP/1.1\" "
+        'api.example.com:443 203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] "GET / HTTP/1.1" '
         '301 0 "-" "curl/8.1"',
     ),
     _format(
@@ -137,7 +137,7 @@ FORMATS: tuple[NginxFormat, ...] = (
         "gandi",
         "$host $remote_addr - $remote_user [$time_local] ($request_time s) " + _REQUEST + _AGENT,
         "the virtual host, and whole seconds before the request",
-        "api.example.com 203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] (0 s) \"GET /v1/users/42 "
+        'api.example.com 203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] (0 s) "GET /v1/users/42 '
         'HTTP/1.1" 200 512 "-" "curl/8.1"',
     ),
     _format(
@@ -164,7 +164,7 @@ FORMATS: tuple[NginxFormat, ...] = (
     _apache(
         "apache-combined",
         _APACHE_START + _REQUEST + _AGENT,
-        'Apache\'s combined, with an ident or `\\"` in values',
+        "Apache's combined, with an ident or `\\\"` in values",
         '203.0.113.7 ident alice [21/Nov/2026:10:00:00 +0000] "GET /a\\"b HTTP/1.1" 200 - "-" '
         '"say \\"hi\\""',
     ),
@@ -178,7 +178,7 @@ FORMATS: tuple[NginxFormat, ...] = (
         "apache-vhost-combined",
         "$host $remote_addr $ident $remote_user [$time_local] " + _REQUEST + _AGENT,
         "Apache's vhost_combined",
-        "api.example.com:443 203.0.113.7 ident alice [21/Nov/2026:10:00:00 +0000] \"GET "
+        'api.example.com:443 203.0.113.7 ident alice [21/Nov/2026:10:00:00 +0000] "GET '
         '/a\\"b HTTP/1.1" 200 - "-" "curl/8.1"',
     ),
     _apache(

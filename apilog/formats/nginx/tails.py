@@ -8,6 +8,7 @@ shape says nothing is a variable that nothing reads.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ from apilog.formats.nginx.grammar import LogFormat, Part, Text, Variable
 UNREAD = Variable("tail")
 """Stands for all that follows, whatever it is."""
 
-_FIELD = re.compile(r'\s("(?:[^"\\]|\\.)*"|\[[^\]]*\]|[^\s,"]+(?:,? : [^\s,"]+|, [^\s,"]+)*)')
+_FIELD = re.compile(r' ("(?:[^"\\]|\\.)*"|\[[^\[\]]*\]|[^\s,"]+(?:,? : [^\s,"]+|, [^\s,"]+)*)')
 _KEY_VALUE = re.compile(r'([A-Za-z_][\w.-]*)([=:])("?)(.*?)\3\Z', re.DOTALL)
 
 _KEYS = {
@@ -82,27 +83,66 @@ _SHAPES = (
 )
 
 
-def tail_parts(base: LogFormat, tails: Sequence[str]) -> tuple[Part, ...]:
-    """Fields for what follows the base in these lines (not empty, each with its blank).
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """What follows the known format in one line."""
 
-    Where the lines differ in their number of fields, the tail is the one variable `UNREAD`.
+    text: str
+    """Not empty, with the blank it begins with."""
+    status: str
+    """The status that the line has."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """The values of one field."""
+
+    values: list[str]
+    statuses: list[str]
+
+    @property
+    def telling(self) -> list[str]:
+        return [value for value in self.values if value not in ("-", "")]
+
+    def inside(self, opening: str, closing: str) -> _Column | None:
+        """The values without what encloses each; None if something else does."""
+        if not all(v[0] == opening and v[-1] == closing for v in self.values):
+            return None
+        return _Column([v[1:-1] for v in self.values], self.statuses)
+
+    def ends_in_status(self) -> bool:
+        """Whether most values end in the status of their line, as an upstream's does."""
+        pairs = [p for p in zip(self.values, self.statuses, strict=True) if p[0] not in ("-", "")]
+        return 2 * sum(value.endswith(status) for value, status in pairs) > len(pairs)
+
+
+def tail_parts(base: LogFormat, tails: Sequence[Tail]) -> tuple[Part, ...]:
+    """Fields for what follows the base in most of these lines.
+
+    Where no number of fields is that of half of the lines, the tail is the one variable
+    `UNREAD`.
     """
-    rows = [_FIELD.findall(tail) for tail in tails]
-    whole = all(
-        "".join(f" {field}" for field in row) == tail.rstrip()
-        for row, tail in zip(rows, tails, strict=True)
-    )
-    if not whole or len({len(row) for row in rows}) != 1:
+    rows = [(_FIELD.findall(tail.text), tail) for tail in tails]
+    whole = [(row, tail.status) for row, tail in rows if _is_whole(row, tail.text)]
+    width, often = Counter(len(row) for row, _ in whole).most_common(1)[0] if whole else (0, 0)
+    if 2 * often < len(tails):
         return Text(" "), UNREAD
-    parts: list[Part] = []
+    usual = [(row, status) for row, status in whole if len(row) == width]
+    statuses = [status for _, status in usual]
     known = set(base.variables)
-    for number, column in enumerate(zip(*rows, strict=True), 1):
-        parts += [Text(" "), *_field(list(column), number, known)]
+    parts: list[Part] = []
+    for number in range(width):
+        column = _Column([row[number] for row, _ in usual], statuses)
+        parts += [Text(" "), *_field(column, number + 1, known)]
     return tuple(parts)
 
 
-def _field(values: list[str], number: int, known: set[str]) -> list[Part]:
-    keyed = [_KEY_VALUE.match(v) for v in values]
+def _is_whole(row: list[str], tail: str) -> bool:
+    return "".join(f" {field}" for field in row) == tail.rstrip()
+
+
+def _field(column: _Column, number: int, known: set[str]) -> list[Part]:
+    keyed = [_KEY_VALUE.match(v) for v in column.values]
     if all(keyed) and len({(m[1], m[2], m[3]) for m in keyed if m}) == 1:
         first = keyed[0]
         assert first is not None  # all of them matched
@@ -110,14 +150,13 @@ def _field(values: list[str], number: int, known: set[str]) -> list[Part]:
         before, after = f"{first[1]}{first[2]}{first[3]}", first[3]
         return [Text(before), Variable(name), *([Text(after)] if after else [])]
     for opening, closing in ('""', "[]"):
-        if all(v[0] == opening and v[-1] == closing for v in values):
-            inner = [v[1:-1] for v in values]
+        if inner := column.inside(opening, closing):
             return [Text(opening), _variable(inner, number, known, opening), Text(closing)]
-    return [_variable(values, number, known, "")]
+    return [_variable(column, number, known, "")]
 
 
-def _variable(values: list[str], number: int, known: set[str], opening: str) -> Variable:
-    telling = [v for v in values if v not in ("-", "")]
+def _variable(column: _Column, number: int, known: set[str], opening: str) -> Variable:
+    telling = column.telling
 
     def fits(shape: _Shape) -> bool:
         return (
@@ -125,6 +164,7 @@ def _variable(values: list[str], number: int, known: set[str], opening: str) -> 
             and (not shape.after or shape.after in known)
             and (shape.quoted is None or shape.quoted == (opening == '"'))
             and all(map(shape.pattern.match, telling))
+            and (shape.variable != "upstream_status" or column.ends_in_status())
         )
 
     # A forwarded-for is often empty in every line; of other fields that says nothing.

@@ -39,9 +39,9 @@ class Token:
     """Bytes of the value, where that is fixed."""
 
     @property
-    def is_bare(self) -> bool:
-        """Whether the field is the value, with nothing around it."""
-        return not (self.prefix or self.suffix)
+    def number(self) -> type[pl.DataType] | None:
+        """The type of a value that is a number or a dash, with nothing around it."""
+        return None if self.prefix or self.suffix else _NUMBERS.get(self.variable or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,42 +59,42 @@ class TokenPlan:
     def read(self, lines: Lines, variables: Collection[str]) -> pl.DataFrame | None:
         """One row a line: the raw values of these variables, and `ok`.
 
-        A row that is not `ok` has to be read otherwise. None: a quote that does not pair up
-        has joined lines, or some field is malformed, so that rows and lines are not the same.
+        A row that is not `ok` has to be read otherwise; None: all of them have.
         """
         columns = self._columns(variables)
-        for numbers in (_NUMBERS, {}):
+        numbers = _NUMBERS
+        if not self._is_open(lines.data):
             try:
                 frame = self._scan(lines.data, columns, numbers)
+                if frame.height == lines.count:
+                    return self._checked(frame)
+            except pl.exceptions.PolarsError:  # a list where a number is expected, or no UTF-8
+                numbers = {}
+        return self._read_balanced(lines, columns, numbers)
+
+    def _is_open(self, data: bytes) -> bool:
+        """Whether a quote is open at the end; one before it would have joined lines."""
+        last = data[data.rfind(b"\n", 0, -1) + 1 :]
+        return self.quotes > 0 and last.count(b'"') % 2 == 1
+
+    def _read_balanced(
+        self, lines: Lines, columns: list[int], numbers: Mapping[str, type[pl.DataType]]
+    ) -> pl.DataFrame | None:
+        """Like `read`, with lines whose quotes don't pair up left blank."""
+        data = self._balanced(lines)
+        for types in (numbers, {}) if numbers else ({},):
+            try:
+                frame = self._scan(data, columns, types)
             except pl.exceptions.PolarsError:
                 continue
             return self._checked(frame) if frame.height == lines.count else None
         return None
 
-    def read_lenient(
-        self, lines: Lines, variables: Collection[str]
-    ) -> tuple[pl.DataFrame, pl.Series]:
-        """Like `read` for the lines whose quotes pair up; and the indexes of these lines."""
-        rows = self._balanced(lines)
-        columns = self._columns(variables)
-        try:
-            frame = self._scan(lines.gather(rows).data, columns, {})
-        except pl.exceptions.PolarsError:
-            frame = None  # malformed in a way that counting quotes doesn't show
-        if frame is None or frame.height != len(rows):
-            return self._checked(self._scan(b"", columns, {})), rows.clear()
-        return self._checked(frame), rows
-
-    def _balanced(self, lines: Lines) -> pl.Series:
-        text = pl.col("line")
-        rows = lines.series.alias("line").to_frame().select(
-            pl.arg_where(
-                (text.str.count_matches('"', literal=True) == self.quotes)
-                & (text.str.len_bytes() > 0)
-                & ~text.str.contains('""', literal=True)
-            )
-        )
-        return rows.to_series().cast(pl.UInt32)
+    def _balanced(self, lines: Lines) -> bytes:
+        if not self.quotes:
+            return lines.text
+        odd = lines.series.str.count_matches('"', literal=True) % 2 == 1
+        return Lines.of(lines.series.set(odd, "")).data if odd.any() else lines.text
 
     def _columns(self, variables: Collection[str]) -> list[int]:
         """The fields to materialise: what is asked for, and what shows that a row is whole."""
@@ -104,6 +104,7 @@ class TokenPlan:
             for i, token in enumerate(self.tokens)
             if token.variable in variables
             or token.variable in _CHECKED
+            or token.number
             or i == last
             or token.prefix
             or token.suffix
@@ -113,30 +114,31 @@ class TokenPlan:
     def _scan(
         self, data: bytes, columns: list[int], numbers: Mapping[str, type[pl.DataType]]
     ) -> pl.DataFrame:
-        """These fields, and what follows the last one in lines that have too many.
-
-        Fields are counted on the first line, so that a header has to make their number sure.
-        """
+        """These fields, and what follows the last one in lines that have too many."""
         types = self._types(numbers)
-        header = self.separator.join(types).encode() + b"\n"
         return (
             pl.scan_csv(
-                header + data,
+                data,
+                has_header=False,
                 separator=self.separator,
                 quote_char='"' if self.quotes else None,
                 schema=types,
                 null_values={name: "-" for name, dtype in types.items() if dtype != pl.String},
                 truncate_ragged_lines=True,
+                # Fields are counted on the first line, which may have any number of them.
+                missing_columns="insert",
+                extra_columns="ignore",
             )
             .select(*(f"f{i}" for i in columns), _EXTRA)
             .collect()
+            .rechunk()  # it comes in ten pieces or so, and everything after would pay for that
         )
 
     def _types(self, numbers: Mapping[str, type[pl.DataType]]) -> dict[str, type[pl.DataType]]:
         """Types of the fields; the last one is text, so that null means that it is missing."""
         types: dict[str, type[pl.DataType]] = {}
         for i, token in enumerate(self.tokens):
-            is_number = token.is_bare and token.variable in numbers and token != self.tokens[-1]
+            is_number = token.number and token.variable in numbers and token != self.tokens[-1]
             types[f"f{i}"] = numbers[str(token.variable)] if is_number else pl.String
         return types | {_EXTRA: pl.String}
 
@@ -149,6 +151,8 @@ class TokenPlan:
             if name != _EXTRA:
                 token = self.tokens[int(name[1:])]
                 ok += _checks(pl.col(name), token)
+                if token.number and frame.schema[name] == pl.String:
+                    ok.append(_is_number(pl.col(name), token.number))
                 if token.variable:
                     values.setdefault(token.variable, _bare(pl.col(name), token))
         return frame.select(pl.all_horizontal(ok).fill_null(value=False).alias("ok"), **values)
@@ -172,7 +176,14 @@ def _checks(field: pl.Expr, token: Token) -> list[pl.Expr]:
     return checks
 
 
+def _is_number(field: pl.Expr, dtype: type[pl.DataType]) -> pl.Expr:
+    """What `_scan` takes for a number or a missing one where it reads numbers."""
+    return field.cast(dtype, strict=False).is_not_null() | (field == "-") | field.is_null()
+
+
 def _bare(field: pl.Expr, token: Token) -> pl.Expr:
+    if token.length:
+        return field.str.slice(len(token.prefix), token.length)
     if token.prefix:
         field = field.str.strip_prefix(token.prefix)
     return field.str.strip_suffix(token.suffix) if token.suffix else field

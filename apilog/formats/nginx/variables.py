@@ -16,6 +16,7 @@ import polars as pl
 from apilog.formats import convert, times
 from apilog.formats.dictionary import categories, encode, from_codes, map_categories
 from apilog.formats.request import split_request, target_path, target_query
+from apilog.formats.routekeys import route_of_key, split_route_request
 
 Convert = Callable[[pl.Series], pl.Series]
 
@@ -60,6 +61,17 @@ def _trace_id(values: pl.Series) -> pl.Series:
     return parts.list.get(1, null_on_oob=True).zip_with(is_parent.fill_null(False), values)
 
 
+def _route_of_key(values: pl.Series) -> pl.Series:
+    return map_categories(encode(values), route_of_key)
+
+
+def _of_route_request(part: str) -> Convert:
+    """A part of request lines whose target is a route."""
+    return lambda values: map_categories(
+        encode(values), lambda requests: split_route_request(requests)[part]
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """How a column is made of one variable."""
@@ -81,10 +93,21 @@ FIELDS: Mapping[str, tuple[Field, ...]] = {
     ),
     "api": _fields(_brackets, "proxy_upstream_name", "api_name", "service_name"),
     "host": _fields(_text, "host", "http_host", "server_name", "ssl_server_name"),
-    "protocol": _fields(_text, "server_protocol"),
+    "operation": _fields(_text, "event_type"),
+    "protocol": (
+        *_fields(_text, "server_protocol"),
+        *_fields(_of_route_request("protocol"), "route_request"),
+    ),
     "referer": _fields(_text, "http_referer"),
     "user_agent": _fields(_text, "http_user_agent"),
-    "method": _fields(_text, "request_method"),
+    "method": (
+        *_fields(_text, "request_method"),
+        *_fields(_of_route_request("method"), "route_request"),
+    ),
+    "route": (
+        *_fields(_route_of_key, "resource_path", "http_route_key"),
+        *_fields(_of_route_request("route"), "route_request"),
+    ),
     "path": _fields(_text, "request_uri", "uri", "document_uri"),
     "status": _fields(convert.statuses, "status"),
     "upstream_status": _fields(convert.upstream_last_status, "upstream_status", "origin_status"),
@@ -112,9 +135,12 @@ FIELDS: Mapping[str, tuple[Field, ...]] = {
         "api_consumer",
         "ssl_client_s_dn_cn",
         "remote_user",
+        "caller",
     ),
     "plan": _fields(_text, "plan", "api_plan", "http_x_plan"),
-    "request_id": _fields(convert.blank_to_null, "request_id", "req_id", "http_x_request_id"),
+    "request_id": _fields(
+        convert.blank_to_null, "request_id", "req_id", "http_x_request_id", "aws_request_id"
+    ),
     "trace_id": (
         *_fields(convert.blank_to_null, "opentelemetry_trace_id", "otel_trace_id"),
         *_fields(_trace_id, "http_traceparent", "http_x_b3_traceid", "http_x_amzn_trace_id"),
@@ -189,7 +215,6 @@ class Mapper:
 
     def _of_request(self, column: str) -> bool:
         return column in _FROM_REQUEST and "request" in self.variables
-
 
 
 def _request_columns(
