@@ -1,0 +1,267 @@
+"""Writes the generated parts of the documentation, those between `<!-- generated:… -->` marks.
+
+Run it by hand after a change of commands, columns, metrics or formats:
+`python tests/make_docs.py`. A test compares the files with what this would write.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from apilog.aggregate.tables import TABLES
+from apilog.cli.app import COMMANDS, main
+from apilog.formats.advice import ADVICE, SUGGESTION
+from apilog.formats.envelopes import ENVELOPES
+from apilog.formats.nginx import library, tails, variables
+from apilog.formats.registry import FORMATS
+from apilog.formats.skips import SKIPS
+from apilog.formats.synonyms import SYNONYMS
+from apilog.metrics import METRICS
+from apilog.routes import KINDS
+from apilog.schema import COLUMNS, SCHEMA
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+PART = re.compile(r"(<!-- generated:(\S+) -->\n).*?(<!-- /generated -->)", re.DOTALL)
+_TERMINAL = {"COLUMNS": "80", "NO_COLOR": "1", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+
+
+def documents() -> list[Path]:
+    """Every page that a reader may open."""
+    return [*sorted(REPOSITORY.glob("*.md")), *sorted((REPOSITORY / "docs").rglob("*.md"))]
+
+
+def rewritten(text: str) -> str:
+    """The text of a page with its generated parts made anew."""
+    return PART.sub(lambda part: f"{part[1]}{PARTS[part[2]]().strip()}\n{part[3]}", text)
+
+
+def output_of(*argv: str, folder: Path = REPOSITORY) -> str:
+    """What a command prints on a terminal of 80 columns; an error if it fails."""
+    with running_in(folder) as stdout:
+        code = main(argv)
+    if code:
+        message = f"apilog {' '.join(argv)} ended with {code}"
+        raise RuntimeError(message)
+    return stdout.getvalue().decode()
+
+
+@contextlib.contextmanager
+def running_in(folder: Path) -> Iterator[io.BytesIO]:
+    """Stdout is the buffer, the folder is the current one, the terminal has 80 columns."""
+    stdout = io.BytesIO()
+    before = {name: os.environ.get(name) for name in _TERMINAL}
+    os.environ.update(_TERMINAL)
+    try:
+        with (
+            contextlib.chdir(folder),
+            contextlib.redirect_stdout(
+                io.TextIOWrapper(stdout, "utf-8", write_through=True)
+            ) as out,
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
+            yield stdout
+            out.detach()
+    finally:
+        os.environ |= {name: value for name, value in before.items() if value is not None}
+        for name in (name for name, value in before.items() if value is None):
+            del os.environ[name]
+
+
+def _report() -> str:
+    shown, end, _ = output_of("report", "sample_logs/api.log").partition("\nConsumers ")
+    assert end
+    return _fenced(f"$ apilog report sample_logs/api.log\n{shown}\n…")
+
+
+def _commands() -> str:
+    rows = ((f"`apilog {name}`", _first_line(function)) for name, function in COMMANDS)
+    return _table(("command", "what it does"), rows)
+
+
+def _first_line(function: Callable[..., object]) -> str:
+    return (function.__doc__ or "").strip().splitlines()[0]
+
+
+def _help() -> str:
+    names = ["", *(f" {name}" for name, _ in COMMANDS)]
+    pages = (
+        f"## `apilog{name}`\n\n{_fenced(output_of(*name.split(), '--help'))}" for name in names
+    )
+    return "\n\n".join(pages)
+
+
+def _columns() -> str:
+    rows = (
+        (f"`{c.name}`", c.type_name, c.meaning, f"`{c.otel}`" if c.otel else "") for c in COLUMNS
+    )
+    return _table(("column", "type", "meaning", "OpenTelemetry"), rows)
+
+
+def _metrics() -> str:
+    rows = (
+        (f"`{m.name}`", f"`{m.column}`", m.unit.value, m.better, m.definition)
+        for m in METRICS.values()
+    )
+    return _table(("metric", "column in data", "unit", "better", "definition"), rows)
+
+
+def _tables() -> str:
+    rows = (
+        (f"`{t.name}`", _names(t.keys), _names(METRICS[m].column for m in t.metrics))
+        for t in TABLES.values()
+        if t.name != "anomalies"
+    )
+    anomalies = ("`timestamp`, `metric`, `kind`", "`value`, `expected`, `score`")
+    return _table(("table", "keys", "metrics"), [*rows, ("`anomalies`", *anomalies)])
+
+
+def _json() -> str:
+    argv = ("report", "sample_logs/broken.log", "-f", "json", "--table", "statuses")
+    return _fenced(f"$ apilog {' '.join(argv)}\n{output_of(*argv)}")
+
+
+def _format_rows() -> str:
+    rows = ((f"`{f.name}`", f.gateway, f.title) for f in FORMATS.values())
+    return _table(("format", "gateway", "what it is"), rows)
+
+
+def _formats() -> str:
+    return "\n\n".join(_format(name) for name in FORMATS)
+
+
+def _format(name: str) -> str:
+    info = FORMATS[name]
+    columns = [c for c in SCHEMA if c in info.columns] if info.columns else []
+    fills = f"Fills {_names(columns)}." if columns else "Fills what its keys tell."
+    shown = [_fenced(text) for text in (info.log_format, _example(name)) if text]
+    about = f"{info.gateway}: {info.title}. {fills} [Documentation]({info.url})."
+    return "\n\n".join((f"### `{name}`", about, *shown))
+
+
+def _example(name: str) -> str:
+    """A line of the format: a sample of its own, else the first of its sample log."""
+    samples = {f.name: f.samples[0] for f in library.FORMATS}
+    log = REPOSITORY / "sample_logs" / f"{name}.log"
+    return samples.get(name) or log.read_text("utf-8").splitlines()[0]
+
+
+def _envelopes() -> str:
+    return "\n\n".join(
+        f"`{e.name}`: {e.title}.\n\n{_fenced(e.samples[0].lines[0].replace(chr(0xFEFF), ''))}"
+        for e in ENVELOPES
+    )
+
+
+def _variables() -> str:
+    rows = (
+        (f"`{column}`", ", ".join(f"`${field.variable}`" for field in fields))
+        for column, fields in variables.FIELDS.items()
+        if column in SCHEMA
+    )
+    return _table(("column", "variables, the first that the log has"), rows)
+
+
+def _tail_keys() -> str:
+    keys: dict[str, list[str]] = {}
+    for key, variable in tails._KEYS.items():
+        keys.setdefault(variable, []).append(key)
+    rows = ((f"`${variable}`", _names(names)) for variable, names in keys.items())
+    return _table(("stands for", "keys"), rows)
+
+
+def _synonyms() -> str:
+    rows = ((f"`{target}`", _names(names)) for target, names in SYNONYMS.items())
+    return _table(("what", "keys, the best first"), rows)
+
+
+def _skips() -> str:
+    reasons: dict[str, str] = {}
+    for skip in SKIPS:
+        sample = next((s for s in skip.samples if s.strip(" \t\r\x00")), "")
+        if skip.reason not in reasons or not reasons[skip.reason]:
+            reasons[skip.reason] = sample
+    rows = ((reason, f"`{text}`" if text else "") for reason, text in reasons.items())
+    return _table(("skipped", "example"), rows)
+
+
+def _kinds() -> str:
+    rows = ((f"`{kind.name}`", kind.meaning) for kind in KINDS)
+    return _table(("stands in the route", "for a segment that is"), rows)
+
+
+def _layers() -> str:
+    """The layers that exist, as import-linter is given them."""
+    settings = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))
+    contract = settings["tool"]["importlinter"]["contracts"][0]
+    lines = ([name.strip("() ") for name in layer.split("|")] for layer in contract["layers"])
+    package = REPOSITORY / "apilog"
+    present = ([n for n in names if [*package.glob(f"{n}*")]] for names in lines)
+    return _fenced("\n".join(" | ".join(names) for names in present if names))
+
+
+def _detect() -> str:
+    argv = ("detect", "sample_logs/combined.log")
+    return _fenced(f"$ apilog {' '.join(argv)}\n{output_of(*argv)}")
+
+
+def _suggestion() -> str:
+    return _fenced(SUGGESTION, "nginx")
+
+
+def _advice() -> str:
+    rows = (
+        (gateway, f"`{column}`", f"`{directive}`")
+        for gateway, lacking in ADVICE.items()
+        for column, directive in lacking.items()
+    )
+    return _table(("gateway", "to fill", "log"), rows)
+
+
+PARTS: Mapping[str, Callable[[], str]] = {
+    "advice": _advice,
+    "columns": _columns,
+    "commands": _commands,
+    "detect": _detect,
+    "envelopes": _envelopes,
+    "format-rows": _format_rows,
+    "formats": _formats,
+    "help": _help,
+    "json": _json,
+    "kinds": _kinds,
+    "layers": _layers,
+    "metrics": _metrics,
+    "report": _report,
+    "skips": _skips,
+    "suggestion": _suggestion,
+    "synonyms": _synonyms,
+    "tables": _tables,
+    "tail-keys": _tail_keys,
+    "variables": _variables,
+}
+"""Name in the mark to what stands behind it."""
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _fenced(text: str, language: str = "text") -> str:
+    return f"```{language}\n{text.rstrip()}\n```"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = (head, ["---"] * len(head), *rows)
+    return "\n".join(
+        f"| {' | '.join(c.replace('|', chr(92) + '|') for c in row)} |" for row in lines
+    )
+
+
+if __name__ == "__main__":
+    for page in documents():
+        page.write_text(rewritten(page.read_text("utf-8")), encoding="utf-8", newline="\n")

@@ -1,0 +1,264 @@
+"""The documentation is true: what is generated is current, what is shown runs, all is named."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+
+import apilog
+import apilog.errors
+import make_docs
+from apilog.aggregate.tables import ERROR_SOURCES, TABLES
+from apilog.cli.app import COMMANDS, app
+from apilog.cli.streams import ExitCode
+from apilog.formats.envelopes import ENVELOPES
+from apilog.formats.registry import FORMATS
+from apilog.metrics import METRICS
+from apilog.outputs import OUTPUTS
+from apilog.schema import COLUMNS
+from commands import Run
+
+PAGES = make_docs.documents()
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
+NGINX_CONF = """\
+events {}
+http {
+  log_format api '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent '
+                 '"$http_referer" "$http_user_agent" $request_time $upstream_response_time';
+  access_log /var/log/nginx/access.log api;
+}
+"""
+
+
+def name_of(page: Path) -> str:
+    return page.relative_to(make_docs.REPOSITORY).as_posix()
+
+
+def page(name: str) -> str:
+    return (make_docs.REPOSITORY / name).read_text("utf-8")
+
+
+def commands_in(text: str) -> Iterator[list[str]]:
+    """The commands of apilog in the `sh` blocks of a page; pipes need tools that may be missing."""
+    for language, block in BLOCK.findall(text):
+        for line in block.replace("\\\n", " ").splitlines() if language == "sh" else ():
+            argv = shlex.split(line)
+            if argv[:1] == ["apilog"]:
+                yield argv[1:]
+
+
+def marked(text: str, mark: str) -> str:
+    """The block behind `<!-- mark -->`, as `.ci/run` finds it."""
+    found = re.search(rf"^<!-- {mark} -->\n```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    assert found, mark
+    return found[1]
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors that a page's headings get."""
+    headings = re.findall(r"^#+ (.+)$", BLOCK.sub("", text), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", h.lower()).strip().replace(" ", "-") for h in headings}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the logs that the examples read."""
+    logs = make_docs.REPOSITORY / "sample_logs"
+    shutil.copytree(logs, tmp_path / "sample_logs")
+    shutil.copy(logs / "api.log", tmp_path / "access.log")
+    shutil.copy(logs / "api.log.1.gz", tmp_path / "access.log.1.gz")
+    (tmp_path / "nginx.conf").write_text(NGINX_CONF)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name_of)
+def test_generated_parts_are_current(path: Path) -> None:
+    text = path.read_text("utf-8")
+    # `python tests/make_docs.py` makes them so.
+    assert text == make_docs.rewritten(text)
+
+
+def test_every_generated_part_stands_in_a_page() -> None:
+    parts = [part[1] for path in PAGES for part in make_docs.PART.findall(path.read_text("utf-8"))]
+    assert sorted(parts) == sorted(make_docs.PARTS)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name_of)
+def test_links_lead_somewhere(path: Path) -> None:
+    text = path.read_text("utf-8")
+    for link in LINK.findall(BLOCK.sub("", text)):
+        target, _, anchor = link.partition("#")
+        if re.match(r"[a-z]+:", target):
+            continue
+        there = (path.parent / target).resolve() if target else path
+        assert there.exists(), link
+        assert there.is_relative_to(make_docs.REPOSITORY), link
+        assert not anchor or anchor in anchors(there.read_text("utf-8")), link
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name_of)
+def test_no_page_names_a_place_on_somebodys_machine(path: Path) -> None:
+    assert not re.findall(
+        r"(?:/home|/root|/work|/tmp|/Users|[A-Z]:\\)\b\S*", path.read_text("utf-8")
+    )
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    linked = {(make_docs.REPOSITORY / link).resolve() for link in LINK.findall(page("README.md"))}
+    assert set(PAGES) - {make_docs.REPOSITORY / "README.md"} <= linked
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in PAGES if [*commands_in(p.read_text("utf-8"))]], ids=name_of
+)
+def test_examples_run(folder: Path, run: Run, path: Path) -> None:
+    for argv in commands_in(path.read_text("utf-8")):
+        result = run(*argv)
+        assert result.code == 0, (argv, result.stderr)
+
+
+def test_the_readmes_first_command_sets_up_and_reports(run: Run, folder: Path) -> None:
+    text = page("README.md")
+    steps = [shlex.split(step) for step in marked(text, "run").strip().split(" && ")]
+    assert text.index("```sh") == text.index("<!-- run -->\n") + len("<!-- run -->\n")
+    assert steps[:2] == [["python3", "-m", "venv", ".venv"], [".venv/bin/pip", "install", "."]]
+    program, *argv = steps[2]
+    assert program == ".venv/bin/apilog"
+    assert len(steps) == 3
+    result = run(*argv)
+    assert (result.code, result.stderr) == (0, "")
+    assert "Endpoints" in result.text
+
+
+def test_the_readmes_second_command_sets_up_and_tests() -> None:
+    text = page("README.md")
+    steps = [shlex.split(step) for step in marked(text, "test").strip().split(" && ")]
+    assert steps == [
+        ["python3", "-m", "venv", ".venv"],
+        [".venv/bin/pip", "install", "-e", ".[test]"],
+        [".venv/bin/pytest", "-n", "auto"],
+    ]
+    assert text.index("<!-- run -->") < text.index("<!-- test -->")
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name_of)
+def test_python_examples_run(folder: Path, path: Path) -> None:
+    for language, block in BLOCK.findall(path.read_text("utf-8")):
+        if language == "python" and ">>>" not in block:
+            subprocess.run([sys.executable, "-c", block], check=True, stdout=subprocess.DEVNULL)
+    result = doctest.testfile(str(path), module_relative=False)
+    assert result.failed == 0
+
+
+def modules_with_examples() -> Iterator[str]:
+    package = Path(apilog.errors.__file__).parent
+    for module in sorted(package.rglob("*.py")):
+        if ">>>" in module.read_text("utf-8"):
+            parts = module.relative_to(package.parent).with_suffix("").parts
+            yield ".".join(parts).removesuffix(".__init__")
+
+
+@pytest.mark.parametrize("module", [*modules_with_examples()])
+def test_examples_in_docstrings_run(folder: Path, module: str) -> None:
+    result = doctest.testmod(importlib.import_module(module))
+    assert (result.failed, result.attempted > 0) == (0, True)
+
+
+@pytest.mark.parametrize("name", [name for name, _ in COMMANDS])
+def test_a_command_and_its_options_are_documented(name: str) -> None:
+    text = page("docs/cli.md")
+    assert f"`apilog {name}`" in page("README.md")
+    _, heading, section = text.partition(f"## `apilog {name}`\n")
+    assert heading
+    section = section.partition("\n## ")[0]
+    group = typer.main.get_command(app)
+    for parameter in group.commands[name].params:  # type: ignore[attr-defined]
+        for option in (o for o in parameter.opts if o.startswith("--")):
+            assert re.search(rf"{option}\b", section), option
+
+
+DOCUMENTED = [
+    *(("docs/schema.md", column.name) for column in COLUMNS),
+    *(("docs/metrics.md", metric) for metric in METRICS),
+    *(("docs/metrics.md", source) for source in ERROR_SOURCES),
+    *(("docs/outputs.md", table) for table in TABLES),
+    *(("docs/formats.md", name) for name in FORMATS),
+    *(("docs/formats.md", envelope.name) for envelope in ENVELOPES),
+    *(("README.md", name) for name in FORMATS),
+    *(("README.md", output) for output in OUTPUTS),
+]
+
+
+@pytest.mark.parametrize(("path", "name"), DOCUMENTED)
+def test_every_name_has_a_row_or_a_heading(path: str, name: str) -> None:
+    assert re.search(rf"^(?:\| |#+ )?`{re.escape(name)}`", page(path), re.MULTILINE)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_table_is_described(table: str) -> None:
+    rows = re.findall(rf"^\| `{table}` \| (.+) \|$", page("docs/outputs.md"), re.MULTILINE)
+    assert len(rows) == 2  # its columns, and what a row of it is
+
+
+@pytest.mark.parametrize("code", ExitCode)
+def test_every_exit_code_is_documented(code: ExitCode) -> None:
+    assert re.search(rf"^\| {code.value} \| \w+", page("README.md"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", [n for n in apilog.__all__ if n != "__version__"])
+def test_everything_public_is_documented(name: str) -> None:
+    assert re.search(rf"`(?:apilog\.)?{name}`", page("docs/python.md"))
+    assert getattr(apilog, name).__doc__
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_has_a_sample_log_that_it_reads(name: str) -> None:
+    report = apilog.report(
+        make_docs.REPOSITORY / "sample_logs" / f"{name}.log", tables=["overview"]
+    )
+    assert report.input.files[0].format == name
+    assert report.input.records == report.input.lines > 0
+
+
+def test_the_suggested_directive_leaves_nothing_lacking(folder: Path, run: Run) -> None:
+    directive = re.search(r"^log_format apilog .*;$", page("docs/detect.md"), re.MULTILINE)
+    assert directive
+    (folder / "suggested.log").write_text(
+        '203.0.113.7 - alice [21/Nov/2026:10:00:00 +0000] "GET /v1/users/42 HTTP/1.1" 200 512 "-" '
+        f'"curl/8.1" 412 0.012 0.011 200 api.example.com {"7521" * 8}\n'
+    )
+    result = run("detect", "suggested.log", "-l", directive[0])
+    assert result.code == 0
+    assert "lacks" not in result.text
+
+
+def test_a_changed_option_would_be_noticed() -> None:
+    text = page("docs/cli.md")
+    assert make_docs.rewritten(text.replace("--since TIME", "--from TIME")) == text
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name_of)
+def test_every_mark_has_its_end(path: Path) -> None:
+    text = path.read_text("utf-8")
+    marks = re.findall(r"^<!-- (?:generated:\S+|/generated) -->$", text, re.MULTILINE)
+    assert len(marks) == 2 * len(make_docs.PART.findall(text))
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name_of)
+def test_files_that_a_page_names_exist(path: Path) -> None:
+    for name in re.findall(
+        r"`((?:apilog|tests|docs|sample_logs|\.ci)/[\w./-]*)`", path.read_text("utf-8")
+    ):
+        assert (make_docs.REPOSITORY / name).exists(), name
