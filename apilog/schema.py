@@ -60,7 +60,7 @@ COLUMNS: tuple[Column, ...] = (
         name="gateway",
         dtype=GATEWAY,
         meaning="The gateway that wrote the line.",
-        otel="telemetry.sdk.name",
+        otel="",
     ),
     Column(
         name="api",
@@ -78,7 +78,7 @@ COLUMNS: tuple[Column, ...] = (
         name="operation",
         dtype=pl.String,
         meaning="The gateway's own name of the operation (operation id, flow).",
-        otel="code.function.name",
+        otel="",
     ),
     Column(
         name="method",
@@ -210,7 +210,7 @@ COLUMNS: tuple[Column, ...] = (
         name="line_number",
         dtype=pl.Int64,
         meaning="Number of the line in its source, from 1.",
-        otel="log.file.line",
+        otel="",
     ),
 )
 
