@@ -11,6 +11,7 @@ from contextlib import closing
 from apilog.errors import UsageError
 from apilog.sources.chunks import Chunk, cut_into_chunks
 from apilog.sources.compression import decompressed, foreign
+from apilog.sources.framing import framed
 from apilog.sources.readers import RawReader, StreamDamage, Undecodable
 from apilog.sources.source import DamagedSource, Source, SourceError
 from apilog.sources.text import as_utf8
@@ -31,6 +32,7 @@ def open_chunks(
     """The lines of a source in numbered chunks of about `chunk_bytes` (decompressed).
 
     Compression is told by the first bytes (gzip, bzip2, xz, zstd; also one within another).
+    JSON that is not one object a line is made so (see `framing`): then a line is an event.
     CRLF becomes LF, a byte order mark is dropped, UTF-16 with one becomes UTF-8, and a missing
     last newline is added. An empty source gives no chunk. Memory is bounded by `chunk_bytes`
     and `max_line_bytes`, whatever the input.
@@ -44,7 +46,7 @@ def open_chunks(
             raise SourceError(source.path, f"is {what[0]}", f"unpack it first: `{what[1]}`")
         try:
             yield from cut_into_chunks(
-                as_utf8(reader),
+                framed(as_utf8(reader), max_line_bytes),
                 lambda: stored.position,
                 chunk_bytes=chunk_bytes,
                 max_line_bytes=max_line_bytes,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
+import json
 import os
 import subprocess
 import sys
@@ -138,6 +140,41 @@ def test_an_endless_line_takes_little_memory(
         file.write(end)
     lines, memory = peak(path)
     assert lines == (2 if end else 1)
+    assert memory < 100 << 20
+
+
+EVENT = json.dumps({"requestId": "0" * 400, "path": "/{id}", "identity": {"ip": "10.0.0.1"}})
+JSON_STREAMS = {
+    "glued": ("", EVENT, ""),
+    "array": ("[", EVENT + ",", EVENT + "]"),
+    "pretty": ("", EVENT.replace(", ", ",\n    "), ""),
+    "container": ('{"organization": "o", "records": [', EVENT + ", ", EVENT + "]}"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", JSON_STREAMS)
+def test_json_without_lines_takes_little_memory(
+    tmp_path: Path, peak: Callable[[Path], tuple[int, int]], layout: str
+) -> None:
+    before, event, after = JSON_STREAMS[layout]
+    repeats, size = 1 << 11, 300 << 20 if layout == "glued" else 60 << 20
+    members = size // (repeats * len(event))
+    middle = gzip.compress((event * repeats).encode()) * members
+    packed = gzip.compress(before.encode()) + middle + gzip.compress(after.encode())
+    (tmp_path / "events.json.gz").write_bytes(packed)
+    lines, memory = peak(tmp_path / "events.json.gz")
+    assert lines == repeats * members + bool(after)
+    assert memory < 100 << 20
+
+
+def test_a_payload_of_base64_takes_little_memory(
+    tmp_path: Path, peak: Callable[[Path], tuple[int, int]]
+) -> None:
+    bomb = base64.b64encode(gzip.compress(bytes(1 << 28)))
+    (tmp_path / "a").write_bytes(bomb)
+    lines, memory = peak(tmp_path / "a")
+    assert lines == 1
     assert memory < 100 << 20
 
 

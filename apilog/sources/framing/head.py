@@ -1,0 +1,102 @@
+"""How a stream is framed, told by its head.
+
+Whatever is not certainly a JSON stream with another framing than lines is plain lines.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode
+from dataclasses import dataclass
+from enum import Enum
+
+from apilog.sources.framing.containers import is_container, opens_like_container
+from apilog.sources.framing.runs import STAMP
+from apilog.sources.framing.scan import OPENS_OBJECT, Stop, scan_object
+from apilog.sources.framing.tables import opened_table
+
+_PRETTY_OBJECT = re.compile(rb"^(?:" + STAMP + rb')?+\{[ \t\r]*+\n\s*+"', re.MULTILINE)
+_SEAM = re.compile(rb'\}\s*+\{\s*+"')
+_OPENS_ARRAY = re.compile(rb"\[\s*+(?:\{\s*+[\"}]|\]\s*+\Z|\Z)")
+_GOES_ON_AS_JSON = re.compile(rb'[\s,]*+(?:\{\s*+["}]|\Z)|.*?\}\s*+\{\s*+"', re.DOTALL)
+_BASE64_LINE = re.compile(rb"[A-Za-z0-9+/]{16,}+={0,2}+")
+_GZIP = b"\x1f\x8b\x08"
+_JSON_START = re.compile(rb'\s*+(?:\[\s*+)?+\{\s*+"')
+
+
+class Framing(Enum):
+    """What separates the events of a stream."""
+
+    LINES = "newlines"
+    JSON = "the syntax of JSON"
+    BASE64 = "newlines, each line being base64"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How a stream is to be read."""
+
+    framing: Framing
+    unwrap: bool = True
+    """Whether objects that look like containers are."""
+
+
+_LINES = Shape(Framing.LINES)
+
+
+def shape_of(head: bytes, *, complete: bool) -> Shape | None:
+    """The shape of a stream that starts like this; None if more of it has to be seen.
+
+    `complete` says that there is no more to see.
+    """
+    text = head.lstrip()
+    if OPENS_OBJECT.match(text):
+        return _shape_of_objects(text, complete=complete)
+    if _OPENS_ARRAY.match(text) or _PRETTY_OBJECT.search(text):
+        return Shape(Framing.JSON)
+    if is_payload(text.partition(b"\n")[0].rstrip()):
+        return Shape(Framing.BASE64)
+    cut_objects = not complete and b"\n" not in text and _SEAM.search(text)
+    return Shape(Framing.JSON) if cut_objects else _LINES
+
+
+def is_payload(line: bytes) -> bool:
+    """Whether a line is base64 of something compressed with gzip, or of JSON."""
+    if not _BASE64_LINE.fullmatch(line):
+        return False
+    start = b64decode(line[:32][: len(line[:32]) // 4 * 4])
+    return start.startswith(_GZIP) or _JSON_START.match(start) is not None
+
+
+def _shape_of_objects(text: bytes, *, complete: bool) -> Shape | None:
+    if opened_table(text, 0):
+        return Shape(Framing.JSON)
+    stop, end = scan_object(text, 0)
+    unwrap = True
+    if opens_like_container(text, 0):
+        unwrap = stop is not Stop.END or is_container(text[:end])
+        if unwrap:
+            return Shape(Framing.JSON)
+    if stop is Stop.OPEN and b"\n" not in text and not complete:
+        return None
+    if _PRETTY_OBJECT.search(text):
+        return Shape(Framing.JSON, unwrap)
+    rest_of_line = text[end:].partition(b"\n")[0].strip()
+    if stop is Stop.END and rest_of_line:
+        is_lines = not _GOES_ON_AS_JSON.match(rest_of_line)
+    else:
+        is_lines = _is_mostly_objects(text, complete=complete)
+    return _LINES if is_lines else Shape(Framing.JSON, unwrap)
+
+
+def _is_mostly_objects(text: bytes, *, complete: bool) -> bool:
+    """Whether most lines are one object each; the last one counts only if it is complete."""
+    lines = text.split(b"\n")
+    if not complete and len(lines) > 1:
+        lines.pop()
+    lines = [line.strip() for line in lines if not line.isspace() and line]
+    return 2 * sum(map(_is_one_object, lines)) > len(lines)
+
+
+def _is_one_object(line: bytes) -> bool:
+    return line.startswith(b"{") and scan_object(line, 0) == (Stop.END, len(line))
