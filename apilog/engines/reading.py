@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import polars as pl
 
-from apilog.formats.base import Lines
+from apilog.formats.base import Lines, Stop
 from apilog.formats.choice import Choice
 from apilog.formats.detect import detect, mismatch
+from apilog.formats.envelopes import detect_envelopes, unwrap
+from apilog.formats.gateways import REFUSALS
 from apilog.formats.reading import Reading
 from apilog.formats.skips import skip_reasons
 from apilog.sources import SourceError
@@ -32,20 +34,42 @@ def reading_of(path: str, data: bytes, choice: Choice | None = None) -> Reading:
     told = head.filter(skip_reasons(head).is_null())
     if not len(told):
         return Reading(())
+    _refuse(path, told)
     raise _not_of_kind(path, told[0]) if choice else _of_no_format(path, head)
 
 
+def where_it_stops(choice: Choice, line: str) -> str | None:
+    """Where the chosen format that comes furthest stops matching a line.
+
+    None for formats whose fields are found in the file.
+    """
+    if not choice.formats:
+        return None
+    stop = max((f.explain(line) for f in choice.formats), key=lambda stop: stop.position)
+    return _told(line, "it", stop)
+
+
 def _head(data: bytes) -> pl.Series:
-    end = len(data) if len(data) <= _HEAD_BYTES else data.rfind(b"\n", 0, _HEAD_BYTES) + 1
-    return Lines(data[: end or _HEAD_BYTES]).series
+    """The first whole lines."""
+    end = len(data)
+    if end > _HEAD_BYTES:
+        end = data.rfind(b"\n", 0, _HEAD_BYTES) + 1 or data.find(b"\n", _HEAD_BYTES) + 1
+    return Lines(data[:end]).series
+
+
+def _refuse(path: str, lines: pl.Series) -> None:
+    """Raise `Unrecognised` for a log that is known to be no access log."""
+    texts = pl.concat([lines.rename("line"), unwrap(detect_envelopes(lines), lines).rename("line")])
+    for pattern, message, hint, _ in REFUSALS:
+        if texts.str.contains(pattern).any():
+            raise Unrecognised(path, message, hint)
 
 
 def _of_no_format(path: str, head: pl.Series) -> Unrecognised:
     what = mismatch(head)
     return Unrecognised(
         path,
-        f"no known format: {_shortened(what.line)!r} stops being `{what.format}` at character "
-        f"{what.stop.position + 1}, where {what.stop.expected} should be",
+        f"no known format: {_told(what.line, f'`{what.format}`', what.stop)}",
         "give the gateway's own format with --log-format or --nginx-conf; `apilog formats` lists "
         "the known ones",
     )
@@ -56,6 +80,13 @@ def _not_of_kind(path: str, line: str) -> Unrecognised:
         path,
         f"not of the given format: {_shortened(line)!r}",
         "leave out --log-format to have the format detected",
+    )
+
+
+def _told(line: str, log_format: str, stop: Stop) -> str:
+    return (
+        f"{_shortened(line)!r} stops being {log_format} at character {stop.position + 1}, where "
+        f"{stop.expected} should be"
     )
 
 

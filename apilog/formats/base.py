@@ -18,6 +18,15 @@ REJECTS_SCHEMA = {"row": pl.UInt32, "reason": pl.String}
 """Columns of `Parsed.rejects`: the line's index in its chunk, and why."""
 
 
+_PACKED = (b"\x1f\x8b", b"x", b"(\xb5/\xfd")
+"""How gzip, zlib and zstd begin: Polars unpacks what does, also in memory."""
+
+
+def readable(data: bytes) -> tuple[bytes, int]:
+    """Lines as a reader of Polars takes them for text, and how many of them it is to skip."""
+    return (b"\n" + data, 1) if data.startswith(_PACKED) else (data, 0)
+
+
 class Lines:
     """The lines of one chunk, as bytes or as a Polars series, whichever is there first.
 
@@ -74,9 +83,9 @@ class Lines:
         if not self.data:
             return pl.Series("line", [], dtype=pl.String)
         try:
-            return pl.read_lines(BytesIO(self.data), name="line").to_series()
+            return _series(self.data)
         except pl.exceptions.ComputeError:  # no UTF-8: to ask beforehand costs more
-            return pl.read_lines(BytesIO(self.text), name="line").to_series()
+            return _series(self.text)
 
     def gather(self, rows: pl.Series) -> Lines:
         """The lines at these indexes, in their order."""
@@ -85,6 +94,11 @@ class Lines:
             return None if self.times is None else self.times.gather(rows)
 
         return Lines.of(self.series.gather(rows), times)
+
+
+def _series(data: bytes) -> pl.Series:
+    text, skipped = readable(data)
+    return pl.read_lines(BytesIO(text), name="line").to_series().slice(skipped)
 
 
 Times = Callable[[], "pl.Series | None"]

@@ -14,12 +14,11 @@ import polars as pl
 
 from apilog.errors import UsageError
 from apilog.formats.base import Format
-from apilog.formats.detect import HEAD_LINES, KINDS, Kind
+from apilog.formats.detect import FORMATS, HEAD_LINES, KINDS, Kind
 from apilog.formats.envelopes import detect_envelopes, unwrap
 from apilog.formats.nginx.conf import read_conf
 from apilog.formats.nginx.format import compiled
 from apilog.formats.nginx.grammar import parse
-from apilog.formats.nginx.library import FORMATS
 from apilog.formats.reading import Reading, Stage
 from apilog.formats.registry import FORMATS as NAMES
 

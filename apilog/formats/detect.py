@@ -14,17 +14,22 @@ from typing import Protocol
 
 import polars as pl
 
+from apilog.formats import gateways
 from apilog.formats.base import Format, Lines, Stop
 from apilog.formats.envelopes import detect_envelopes, unwrap
 from apilog.formats.jsonlines import JsonLinesFormat
 from apilog.formats.ltsv import LogfmtFormat, LtsvFormat
+from apilog.formats.nginx import library
 from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.nginx.grammar import LogFormat, as_string
-from apilog.formats.nginx.library import FORMATS
 from apilog.formats.nginx.tails import UNREAD, Tail, tail_parts
 from apilog.formats.nginx.variants import iso_variants, untimed_variants
 from apilog.formats.reading import Reading, Stage
 from apilog.formats.skips import skip_reasons
+from apilog.schema import TIMESTAMP
+
+FORMATS = (*library.FORMATS, *gateways.FORMATS)
+"""Every named format of plain text."""
 
 HEAD_LINES = 500
 """How many lines of a file's head are looked at."""
@@ -41,16 +46,17 @@ _AT_MOST = 4
 class Kind(Protocol):
     """A kind of format whose fields are found in the head of a file."""
 
-    @staticmethod
-    def infer(head: pl.Series) -> Format | None:
+    def infer(self, head: pl.Series, /) -> Format | None:
         """The format of a file that begins with these lines, if it is of this kind."""
 
 
 KINDS: Mapping[str, Kind] = {
+    **gateways.KINDS,
     "json": JsonLinesFormat,
     "ltsv": LtsvFormat,
     "logfmt": LogfmtFormat,
 }
+"""Of two that read as many lines the first is taken, so the particular ones come first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +78,12 @@ def detect(head: pl.Series) -> Reading | None:
     named = _named(head, likely)
     if named and _count(named) == len(head):
         return Reading((Stage((), (named[0],)),))
-    # Lines that begin as a named format are in no envelope.
-    if any(2 * int(f.strict.starts(head).sum()) >= len(head) for f in likely):
-        return Reading((Stage((), _formats(head)),))
     head = _told(head)
     if not len(head):
         return Reading(())
-    envelopes = detect_envelopes(head)
+    # Lines that begin as a named format are in no envelope.
+    is_bare = any(2 * int(f.strict.starts(head).sum()) >= len(head) for f in likely)
+    envelopes = () if is_bare else detect_envelopes(head)
     stages: list[Stage] = []
     if envelopes:
         outer = envelopes[0].unwrap(head)
@@ -139,7 +144,7 @@ def _best(texts: pl.Series, *, is_timed: bool, is_rest: bool) -> _Found | None:
     """The format that reads most of the texts; `is_rest` tells that others are read already."""
     found = _lined(texts, FORMATS, is_rest=is_rest)
     if not any(2 * _count(f) >= len(texts) for f in found):
-        found += _keyed(texts)
+        found += _keyed(texts, is_timed=is_timed)
     for variants in (iso_variants, untimed_variants) if is_timed else (iso_variants,):
         found = found or _lined(texts, variants(), is_rest=is_rest)
     return max(found, key=_count, default=None)
@@ -207,21 +212,31 @@ def _extended(texts: pl.Series, formats: Sequence[NginxFormat], *, is_read: bool
     return extended, extended.expression.matches(texts)
 
 
-def _keyed(texts: pl.Series) -> list[_Found]:
-    """JSON, LTSV and key=value, those that read some of the texts."""
+def _keyed(texts: pl.Series, *, is_timed: bool) -> list[_Found]:
+    """Gateways' objects and tables, JSON, LTSV and key=value, those that read some of the texts."""
     found: list[_Found] = []
     for kind in KINDS.values():
-        if (inferred := kind.infer(texts)) and (reads := _reads(inferred, texts)).any():
+        if isinstance(kind, gateways.GatewayKind):
+            inferred = kind.infer(texts, is_timed=is_timed)
+        else:
+            inferred = kind.infer(texts)
+        if inferred and (reads := _reads(inferred, texts, is_timed=is_timed)).any():
             found.append((inferred, reads))
             if reads.all():
                 break
     return found
 
 
-def _reads(log_format: Format, texts: pl.Series) -> pl.Series:
-    rejected = log_format.parse(Lines.of(texts), ["timestamp"]).rejects["row"]
+def _reads(log_format: Format, texts: pl.Series, *, is_timed: bool) -> pl.Series:
+    lines = Lines.of(texts, (lambda: _any_times(len(texts))) if is_timed else None)
+    rejected = log_format.parse(lines, ["timestamp"]).rejects["row"]
     every = pl.int_range(len(texts), dtype=pl.UInt32, eager=True)
     return ~every.is_in(rejected.implode())
+
+
+def _any_times(count: int) -> pl.Series:
+    """Some time for each line, where only it matters that there is one."""
+    return pl.Series("time", [0], pl.Int64).cast(TIMESTAMP).new_from_index(0, count)
 
 
 def by_specificity(formats: Sequence[NginxFormat]) -> list[NginxFormat]:

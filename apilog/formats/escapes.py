@@ -15,6 +15,7 @@ from apilog.formats.dictionary import over_texts
 
 _NOT_HEX = re.compile(rb"\\(?!x[0-9A-Fa-f]{2})")
 _NOT_APACHE = re.compile(rb'(?<!\\)((?:\\\\)*)\\(?![\\"nrtbv]|x[0-9A-Fa-f]{2})')
+_NOT_JSON = re.compile(rb'(?<!\\)((?:\\\\)*)\\(?![\\"nrtbf]|u00[01][0-9A-Fa-f])')
 # U+E000 as Python's own escape: no byte decodes to it, so it marks where a value ends.
 _MARK_ESCAPED, _MARK = rb"\ue000", "\ue000"
 
@@ -31,6 +32,13 @@ def decode_backslashes(s: pl.Series) -> pl.Series:
     before anything else stands for itself.
     """
     return over_texts(s, lambda texts: _decode(texts, "\\", _NOT_APACHE, rb"\1\\\\"))
+
+
+def decode_json(s: pl.Series) -> pl.Series:
+    r"""Texts with the escapes of nginx's `escape=json` decoded: `\" \\ \n \r \t \b \f` and
+    `\u00HH` of control characters; a backslash before anything else stands for itself.
+    """
+    return over_texts(s, lambda texts: _decode(texts, "\\", _NOT_JSON, rb"\1\\\\"))
 
 
 def _decode(s: pl.Series, sign: str, literal: re.Pattern[bytes], doubled: bytes) -> pl.Series:

@@ -30,7 +30,9 @@ def decode_paths(lines: Lines, paths: Sequence[Path]) -> tuple[Mapping[Path, pl.
     keys = list(dict.fromkeys(path[0] for path in paths))
     frame, ok = decode_lines(lines, keys)
     found.update({(key,): frame[key] for key in keys})
-    return {path: _nested(found, path) for path in paths}, ok
+    for outer, inner in _levels(paths):
+        found.update(_within(found[outer], outer, inner))
+    return {path: found[path] for path in paths}, ok
 
 
 def objects_in(lines: pl.Series, limit: int = 200) -> list[dict[str, object]]:
@@ -81,10 +83,17 @@ def _field(frame: pl.DataFrame, path: Path) -> pl.Series:
     return series
 
 
-def _nested(found: dict[Path, pl.Series], path: Path) -> pl.Series:
-    if path not in found:
-        outer = _nested(found, path[:-1])
-        is_object = outer.str.starts_with("{").fill_null(value=False)
-        inner, _ = decode_objects(outer.set(~is_object, "{}"), [path[-1]])
-        found[path] = inner[path[-1]]
-    return found[path]
+def _levels(paths: Sequence[Path]) -> list[tuple[Path, list[str]]]:
+    """The objects to look into, outer ones first, and the keys that are needed of each."""
+    inner: dict[Path, dict[str, None]] = {}
+    for path in paths:
+        for depth in range(1, len(path)):
+            inner.setdefault(path[:depth], {})[path[depth]] = None
+    return sorted(((outer, list(keys)) for outer, keys in inner.items()), key=lambda e: len(e[0]))
+
+
+def _within(texts: pl.Series, outer: Path, keys: Sequence[str]) -> dict[Path, pl.Series]:
+    """The values of these keys of objects as texts, null where a text is no object."""
+    is_object = texts.str.starts_with("{").fill_null(value=False)
+    frame, _ = decode_objects(texts.set(~is_object, "{}"), keys)
+    return {(*outer, key): frame[key] for key in keys}

@@ -12,7 +12,7 @@ from io import BytesIO
 
 import polars as pl
 
-from apilog.formats.base import Lines
+from apilog.formats.base import Lines, readable
 from apilog.formats.jsonrepair import mend, repair
 
 _BLOCK = 256
@@ -79,7 +79,7 @@ def _all(count: int) -> pl.Series:
 def _read(data: bytes, schema: Schema) -> pl.DataFrame | None:
     """The objects of the lines that are not blank, or None if one of them is bad."""
     try:
-        return pl.read_ndjson(BytesIO(data), schema=schema)
+        return pl.read_ndjson(BytesIO(readable(data)[0]), schema=schema)
     except (pl.exceptions.ComputeError, pl.exceptions.SchemaError):
         return None
 

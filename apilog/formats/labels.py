@@ -10,6 +10,8 @@ from collections.abc import Collection, Iterable, Mapping
 
 import polars as pl
 
+from apilog.formats.base import readable
+
 
 def positions(tokens: Iterable[Iterable[str]], separator: str) -> Mapping[str, int]:
     """The labels in some lines, and the place where each is most often."""
@@ -30,9 +32,11 @@ def values_in_place(
     if b"\r" in data:
         return None
     width = 1 + max(places[label] for label in labels)
+    text, skipped = readable(data)
     try:
         frame = pl.read_csv(
-            data,
+            text,
+            skip_lines=skipped,
             has_header=False,
             separator="\t",
             quote_char=None,

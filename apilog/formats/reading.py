@@ -13,6 +13,9 @@ import polars.selectors as cs
 
 from apilog.formats.base import Format, Lines
 from apilog.formats.envelopes import Envelope
+from apilog.formats.gateways.delimited import DelimitedFormat
+from apilog.formats.nginx.format import NginxFormat
+from apilog.formats.nginx.tails import UNREAD
 from apilog.formats.skips import skip_reasons
 from apilog.schema import GATEWAY, SCHEMA
 
@@ -49,15 +52,30 @@ class Reading:
         """The formats, joined by ` + `; None where there are none."""
         return " + ".join(stage.name for stage in self.stages if stage.formats) or None
 
-    def without(self, other: Reading) -> Reading | None:
-        """What it tries that the other does not; None if that is nothing."""
+    def beyond(self, other: Reading) -> Reading | None:
+        """What it tries that the other does not; None if that is nothing.
+
+        Formats that leave the end of lines unread are left out where the other has any: what
+        they read then are its lines, cut off.
+        """
         tried = [(s.envelopes, f) for s in other.stages for f in s.formats]
         stages = (
-            Stage(s.envelopes, tuple(f for f in s.formats if (s.envelopes, f) not in tried))
+            Stage(
+                s.envelopes,
+                tuple(
+                    f
+                    for f in s.formats
+                    if (s.envelopes, f) not in tried and not (tried and _is_open(f))
+                ),
+            )
             for s in self.stages
         )
         kept = tuple(stage for stage in stages if stage.formats)
         return Reading(kept) if kept else None
+
+
+def _is_open(log_format: Format) -> bool:
+    return isinstance(log_format, NginxFormat) and UNREAD in log_format.log_format.parts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,11 +119,11 @@ def read(
     """
     parts: list[pl.DataFrame] = []
     rest = _read_stages(_Events(lines, None), reading, columns, parts)
-    skipped, rest = _without_skipped(rest)
+    skipped, rest = _without_skipped(rest, reading)
     found = detector(rest.lines.series.head(_HEAD)) if rest and detector else None
-    if found and (found := found.without(reading)):
+    if found and (found := found.beyond(reading)):
         rest = _read_stages(rest, found, columns, parts)
-        more, rest = _without_skipped(rest)
+        more, rest = _without_skipped(rest, found)
         skipped += more
     return Outcome(
         records=_joined(parts, columns),
@@ -206,10 +224,14 @@ def _every(count: int) -> pl.Series:
     return pl.int_range(count, dtype=pl.UInt32, eager=True)
 
 
-def _without_skipped(events: _Events | None) -> tuple[int, _Events | None]:
+def _without_skipped(events: _Events | None, reading: Reading) -> tuple[int, _Events | None]:
     if events is None:
         return 0, None
     unexplained = skip_reasons(events.lines.series).is_null()
+    for log_format in iter_formats(reading):
+        if isinstance(log_format, DelimitedFormat):
+            is_header = log_format.headers_among(events.lines)
+            unexplained = unexplained if is_header is None else unexplained & ~is_header
     kept = _every(events.lines.count).filter(unexplained)
     skipped = events.lines.count - len(kept)
     if not skipped:

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 
+from apilog.errors import UsageError
+from apilog.formats import gateways
+from apilog.formats.advice import SUGGESTION
+from apilog.formats.gateways.keyed import Gateway
 from apilog.formats.nginx import library
+from apilog.schema import SCHEMA
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +53,17 @@ INFERRED = (
 )
 """Formats whose fields are found in the head of a file."""
 
+
+def _of_gateway(gateway: Gateway) -> FormatInfo:
+    return FormatInfo(
+        name=gateway.name,
+        gateway=gateway.name,
+        title=gateway.title,
+        columns=frozenset(c for c in gateway.sources if c in SCHEMA) | {"gateway"},
+        url=gateway.url,
+    )
+
+
 FORMATS: Mapping[str, FormatInfo] = {
     info.name: info
     for info in (
@@ -59,9 +76,36 @@ FORMATS: Mapping[str, FormatInfo] = {
                 url=f.url,
                 log_format=f.log_format.string,
             )
-            for f in library.FORMATS
+            for f in (*library.FORMATS, *gateways.FORMATS)
         ),
         *INFERRED,
+        *map(_of_gateway, gateways.GATEWAYS),
     )
 }
 """What `--log-format` takes by name."""
+
+TEMPLATES: Mapping[str, str] = {"nginx": SUGGESTION, **gateways.TEMPLATES}
+"""Gateway to what `apilog formats NAME --template` prints."""
+
+
+def known(name: str) -> FormatInfo:
+    """The format of that name; raises UsageError naming the nearest ones."""
+    if name in FORMATS:
+        return FORMATS[name]
+    near = get_close_matches(name, FORMATS, n=3)
+    hint = f"did you mean {' or '.join(near)}?" if near else "`apilog formats` lists them all"
+    raise UsageError(f"there is no format {name!r}", hint)
+
+
+def template_of(name: str | None) -> str:
+    """What to put into a gateway so that its log tells everything; ends in a newline.
+
+    Raises UsageError for a format that there is no template for.
+    """
+    if name is not None and name not in TEMPLATES:
+        known(name)
+    if name is None or name not in TEMPLATES:
+        raise UsageError(
+            "a template is of one gateway", f"name one of {', '.join(sorted(TEMPLATES))}"
+        )
+    return TEMPLATES[name].rstrip("\n") + "\n"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from apilog.formats import gateways
 from apilog.formats.envelopes.journal import is_of_another_unit
 from apilog.formats.envelopes.syslog import is_of_another_program
 
@@ -34,7 +35,7 @@ class Skip:
     samples: tuple[str, ...]
 
 
-SKIPS = (
+SKIPS: tuple[Skip, ...] = (
     Skip(BLANK, r"^[\s\x00]*$", ("", " \t", "\r", "\x00\x00")),
     Skip(COMMENT, r"^\s*#", ("#Fields: date time cs-uri-stem", "# rotated", "#")),
     Skip(
@@ -106,9 +107,9 @@ SKIPS = (
             "2026-10-10T13:55:36Z INF Traefik version 3.2.0 built on 2026-10-01",
         ),
     ),
+    *(Skip(*beside) for beside in gateways.SKIPS),
 )
 """What is told by a pattern; the first that matches gives the reason."""
-
 
 _ANY = "|".join(f"(?:{skip.pattern})" for skip in SKIPS)
 """Few lines match: to ask for all at once spares asking for each."""

@@ -17,7 +17,8 @@ def add_route(records: pl.DataFrame, rules: Sequence[Rule] = ()) -> pl.DataFrame
     """The records with `route` (Categorical, categories of its own) made from `path`.
 
     `path` may be String or Categorical. A route that a record has already stays: its gateway
-    named it. Without `path` the routes that are not there are null.
+    named it. Without `path` the routes that are not there are null, and so, if there is a
+    column `method`, is that of a record that was no request: no method and no path.
     """
     if "route" not in records.columns:
         return records.with_columns(_routes(records, rules).alias("route"))
@@ -31,8 +32,20 @@ def add_route(records: pl.DataFrame, rules: Sequence[Rule] = ()) -> pl.DataFrame
 def _routes(records: pl.DataFrame, rules: Sequence[Rule]) -> pl.Series:
     if "path" not in records.columns:
         return encode(pl.Series([None], dtype=pl.String)).new_from_index(0, records.height)
-    paths = records["path"]
+    paths = _requested(records)
     if not isinstance(paths.dtype, pl.Categorical):
         return classify_encoded(paths, rules)
     codes, texts = dictionary(paths)
     return classify_encoded(texts, rules).gather(codes)
+
+
+def _requested(records: pl.DataFrame) -> pl.Series:
+    """The paths, null where something other than a request came in, such as a TLS greeting."""
+    paths = records["path"]
+    if "method" not in records.columns or not records["method"].null_count():
+        return paths
+    rows = records["method"].is_null().arg_true()
+    texts = paths.gather(rows).cast(pl.String)
+    strange = rows.filter(~texts.str.starts_with("/").fill_null(value=True))
+    # NOTE: scatter writes into the series it is called on.
+    return paths.clone().scatter(strange, None) if len(strange) else paths

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from apilog.formats.envelopes import cloudlogging, cloudwatch
 from apilog.formats.envelopes.base import Envelope, Sample, Unwrapped
 from apilog.formats.envelopes.journal import JOURNALD
 from apilog.formats.envelopes.objects import DOCKER, OBJECT
@@ -23,7 +24,19 @@ __all__ = [
     "unwrap",
 ]
 
-ENVELOPES = (CRI, SYSLOG_5424, SYSLOG_3164, DOCKER, JOURNALD, OBJECT, SOURCE, QUOTES, TAGGED)
+ENVELOPES = (
+    *cloudwatch.ENVELOPES,
+    *cloudlogging.ENVELOPES,
+    CRI,
+    SYSLOG_5424,
+    SYSLOG_3164,
+    DOCKER,
+    JOURNALD,
+    OBJECT,
+    SOURCE,
+    QUOTES,
+    TAGGED,
+)
 """All of them, the most particular first."""
 
 _DEEPEST = 3

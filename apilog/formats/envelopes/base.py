@@ -12,6 +12,7 @@ import polars as pl
 
 LOOKS_LIKE_ACCESS = (
     r'(?-u:\b)HTTP/[0-9]|[" ](?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) |^[ \t]*\{"|^time:'
+    r'|\[[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:|(?-u:\b)status="?[1-5][0-9]{2}(?-u:\b)'
     r"| /[^ ]* .*(?-u:\b)[1-5][0-9]{2}(?-u:\b)|(?-u:\b)[1-5][0-9]{2}(?-u:\b).* /[^ ]* "
 )
 """Text that may be an access line of whatever format."""

@@ -15,15 +15,15 @@ from apilog.formats.envelopes.base import (
 from apilog.formats.envelopes.syslog import keep_access
 
 _TAG = r"^(?:[A-Za-z0-9_.-]+ )?([A-Za-z0-9_.@/+-]*[A-Za-z][A-Za-z0-9_.@/+-]*)(?:\[[0-9]+\])?: "
-_ADDRESS = "unix"
-"""An address, although it ends in a colon."""
+_NO_PROGRAMS = ("unix", "requestId")
+"""An address and a key, although a colon follows them."""
 
 
 def unwrap_tagged(lines: pl.Series) -> Unwrapped:
     """The texts after `program: ` or `host program[1]: `, of web servers and whatever else
     looks like an access line."""
     tags = lines.str.extract(_TAG, 1)
-    inside = (tags != _ADDRESS).fill_null(value=False)
+    inside = tags.is_not_null() & ~tags.is_in(_NO_PROGRAMS).fill_null(value=False)
     return unwrapped(keep_access(tags, lines.str.replace(_TAG, "").set(~inside, None)))
 
 

@@ -6,13 +6,13 @@ Only `log_format` and `access_log` are read; nothing else of the configuration m
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from apilog.errors import InputError
-from apilog.formats.nginx.grammar import Escape, parse
+from apilog.errors import InputError, UsageError
+from apilog.formats.nginx.grammar import Escape, parse, unescape
 from apilog.formats.nginx.library import FORMATS
 
 if TYPE_CHECKING:
@@ -32,40 +32,78 @@ class NginxConf:
     """What a configuration says about its access logs."""
 
     formats: tuple[Format, ...]
-    """Every format that some `access_log` uses; all that are defined where none does."""
+    """Every format that some `access_log` uses; all that are defined where none does; where
+    none is defined, `combined`."""
     access_logs: tuple[AccessLog, ...]
 
 
+_TELLING = frozenset(
+    {"http", "server", "location", "include", "log_format", "access_log", "events"}
+)
+"""A file without any of these is no nginx configuration, whatever its syntax."""
+_OTHER_LOGS = frozenset({"stream", "mail"})
+"""Blocks whose log formats are of other protocols."""
+
+_Directive = dict[str, Any]
+
+
 def read_conf(path: str | os.PathLike[str]) -> NginxConf:
-    """The access logs and log formats of an nginx.conf.
+    """The access logs and log formats of an nginx.conf; a file that it includes may be missing.
 
     Raises `InputError` for a file that is missing or no nginx configuration.
     """
-    import crossplane  # only wanted with --nginx-conf, and slow to import
-
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"no nginx configuration at {path}", "check the path of --nginx-conf")
-    parsed: dict[str, Any] = crossplane.parse(str(path), check_ctx=False, check_args=False)
-    if parsed["status"] != "ok" and not any(c["parsed"] for c in parsed["config"]):
-        reason = parsed["errors"][0]["error"] if parsed["errors"] else "unreadable"
-        raise InputError(f"{path} is no nginx configuration: {reason}", "try `nginx -t` on it")
-    directives = [d for c in parsed["config"] for d in _walk(c["parsed"])]
+    directives = list(_directives(_parsed(Path(path))))
     defined = {f.name: f for f in map(_log_format, directives) if f is not None}
     logs = tuple(log for log in map(_access_log, directives) if log is not None)
-    used = dict.fromkeys(log.format for log in logs)
     named = {f.name: f for f in FORMATS} | defined
-    formats = tuple(named[name] for name in used if name in named)
-    return NginxConf(formats or tuple(defined.values()), logs)
+    used = tuple(named[name] for name in dict.fromkeys(log.format for log in logs) if name in named)
+    return NginxConf(used or tuple(defined.values()) or (named["combined"],), logs)
 
 
-def _walk(block: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for directive in block:
-        yield directive
-        yield from _walk(directive.get("block", []))
+def _parsed(path: Path) -> list[dict[str, Any]]:
+    """The file and those it includes."""
+    import crossplane  # only wanted with --nginx-conf, and slow to import
+
+    if not path.is_file():
+        raise InputError(f"no nginx configuration at {path}", "check the path of --nginx-conf")
+    try:
+        parsed = crossplane.parse(str(path), check_ctx=False, check_args=False)
+    except (OSError, ValueError, RecursionError) as error:
+        raise _no_conf(path, str(error)) from error
+    configs: list[dict[str, Any]] = parsed["config"]
+    names = {d["directive"] for config in configs for d in config["parsed"]}
+    if not names & _TELLING and any(config["parsed"] for config in configs):
+        raise _no_conf(path, "no directive that says anything about logs")
+    for config in configs:
+        if config["errors"] and not config["parsed"]:
+            raise _no_conf(path, config["errors"][0]["error"])
+    return configs
 
 
-def _log_format(directive: dict[str, Any]) -> Format | None:
+def _no_conf(path: Path, reason: str) -> InputError:
+    reason = reason or "it is no list of directives"
+    return InputError(f"{path} is no nginx configuration: {reason}", "try `nginx -t` on it")
+
+
+def _directives(configs: Sequence[dict[str, Any]]) -> Iterator[_Directive]:
+    """Every directive for HTTP, those of included files where they are included."""
+    seen = {0}
+
+    def walk(block: Sequence[_Directive]) -> Iterator[_Directive]:
+        for directive in block:
+            if directive["directive"] in _OTHER_LOGS:
+                continue
+            yield directive
+            yield from walk(directive.get("block", ()))
+            for number in directive.get("includes", ()):
+                if number not in seen:
+                    seen.add(number)
+                    yield from walk(configs[number]["parsed"])
+
+    return walk(configs[0]["parsed"])
+
+
+def _log_format(directive: _Directive) -> Format | None:
     from apilog.formats.nginx.format import compiled
 
     if directive["directive"] != "log_format" or len(directive["args"]) < 2:
@@ -74,10 +112,13 @@ def _log_format(directive: dict[str, Any]) -> Format | None:
     escape: Escape = "default"
     if strings[0] in ("escape=default", "escape=json", "escape=none"):
         escape = strings.pop(0).removeprefix("escape=")
-    return compiled(parse("".join(strings), escape), name=name)
+    try:
+        return compiled(parse("".join(map(unescape, strings)), escape), name=name)
+    except UsageError:  # text without a variable
+        return None
 
 
-def _access_log(directive: dict[str, Any]) -> AccessLog | None:
+def _access_log(directive: _Directive) -> AccessLog | None:
     if directive["directive"] != "access_log" or not directive["args"]:
         return None
     path, *options = directive["args"]

@@ -40,6 +40,7 @@ _SHAPES = {
     "request_method": r"([A-Za-z][A-Za-z0-9_-]*|-)",
     "scheme": r"(https?|-)",
     "remote_addr": r"([^ \t\"\[\]]+)",
+    "apigee_connection": r"([^ \t]*-[0-9]+-[0-9]+-[0-9]+)",
 }
 _AWS_ID = "[A-Za-z0-9_+/-]{11,}="
 _UUID = "[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
@@ -48,7 +49,10 @@ _STRICT_SHAPES = {
     "bytes_sent": r"([0-9]+)",
     "aws_request_id": f"({_UUID}(?:_[A-Z_]+)?|{_AWS_ID})",
     "aws_extended_id": f"({_AWS_ID}|-)",
+    "event_type": "(CONNECT|MESSAGE|DISCONNECT|-)",
 }
+_ADDRESS = r"(unix:|[0-9A-Fa-f.:]+|[^ \t\"\[\]]*[^ \t\"\[\]:])"
+"""An address or a name, but no `nginx:` as collectors write before a line."""
 _ONE_WORD = r"([^ \t]*)"
 _END = r"[ \t\r]*$"
 _FREE = re.compile(
@@ -163,6 +167,8 @@ def _shape(
     strict: bool,
 ) -> str:
     shape = _STRICT_SHAPES.get(name) if strict and escape == "default" else None
+    if strict and name == "remote_addr":
+        return _ADDRESS
     if strict and name == "remote_user":
         return _ONE_WORD
     if strict and escape == "default" and quoted and name not in _SHAPES:
@@ -181,6 +187,8 @@ def _any_value(
 ) -> str:
     if quoted:
         return r"(.*?)" if escape == "none" else r'((?:[^"\\]|\\.)*)'
+    if escape == "default" and isinstance(following, Text) and following.text.startswith("\t"):
+        return r"([^\t]*)"  # within a value it is escaped
     if name.startswith("upstream_"):
         return _LIST if escape in ("default", "apache") else f"({_LIST[1:-1]}|)"
     if _FREE.match(name) or following is None:

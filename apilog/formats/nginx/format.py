@@ -10,7 +10,7 @@ import polars as pl
 from apilog.formats import convert
 from apilog.formats.base import Format, Lines, Parsed, Stop
 from apilog.formats.dictionary import over_texts
-from apilog.formats.escapes import decode_backslashes, decode_hex_escapes
+from apilog.formats.escapes import decode_backslashes, decode_hex_escapes, decode_json
 from apilog.formats.nginx.account import accounted, every
 from apilog.formats.nginx.expression import Expression, expression
 from apilog.formats.nginx.grammar import Escape, LogFormat
@@ -35,7 +35,7 @@ def _decode_either(texts: pl.Series) -> pl.Series:
 _UNESCAPE: dict[Escape, Callable[[pl.Series], pl.Series]] = {
     "default": _decode_default,
     "apache": decode_backslashes,
-    "json": decode_backslashes,
+    "json": decode_json,
     "none": lambda texts: texts,
 }
 
@@ -101,6 +101,9 @@ class NginxFormat:
         """The values, those of lines that plan A could not read replaced by plan B's."""
         odd = (~values["ok"]).arg_true()
         found = self.expression.read(lines.series.gather(odd), variables)
+        if "time_local_zone" in found.columns and "time_local_zone" not in values.columns:
+            joined = pl.concat_str("time_local", "time_local_zone", separator=" ")
+            found = found.with_columns(joined.alias("time_local")).drop("time_local_zone")
         return pl.DataFrame(
             [_placed(found[name], odd, values[name]) for name in found.columns]
             if found["ok"].any()

@@ -18,11 +18,14 @@ Escape = Literal["default", "json", "none", "apache"]
 
 _DIRECTIVE = re.compile(r"\s*log_format\s+(?P<name>\S+)\s+(?P<rest>.*?);?\s*\Z", re.DOTALL)
 _ESCAPE = re.compile(r"escape=(default|json|none)\s+")
-_STRING = re.compile(r"""\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|([^\s'";]+))""", re.DOTALL)
+_STRING = re.compile(
+    r"""\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|((?:\\.|[^\s'";\\])(?:\\.|[^\s;\\])*))""",
+    re.DOTALL,
+)
 _VARIABLE = re.compile(r"\$(?:\{([A-Za-z0-9_]+)\}|([A-Za-z0-9_]+))")
 _NAME = re.compile(r"[A-Za-z0-9_]")
 _BACKSLASHED = re.compile(r"\\(.)", re.DOTALL)
-_CONTROL = {"t": "\t", "n": "\n", "r": "\r"}
+_ESCAPED = {"t": "\t", "n": "\n", "r": "\r", "'": "'", '"': '"', "\\": "\\"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +104,12 @@ def _arguments(rest: str) -> tuple[str, Escape]:
     if option := _ESCAPE.match(rest):
         escape = option[1]  # type: ignore[assignment]  # the expression allows these three alone
         rest = rest[option.end() :]
-    strings = (
-        _unquote(quoted or double or "") + bare for quoted, double, bare in _STRING.findall(rest)
-    )
-    return "".join(strings), escape
+    return "".join(unescape("".join(groups)) for groups in _STRING.findall(rest)), escape
 
 
-def _unquote(text: str) -> str:
-    return _BACKSLASHED.sub(lambda m: _CONTROL.get(m[1], m[1]), text)
+def unescape(text: str) -> str:
+    """A string of nginx.conf with its backslashes resolved; before most characters they stay."""
+    return _BACKSLASHED.sub(lambda m: _ESCAPED.get(m[1], m[0]), text)
 
 
 def _parts(string: str) -> list[Part]:

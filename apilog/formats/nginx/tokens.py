@@ -11,11 +11,13 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from apilog.formats.base import Lines
+from apilog.formats.base import Lines, readable
 from apilog.formats.nginx.grammar import LogFormat, Text, Variable
 
 _SEPARATORS = (" ", "\t", "|", ";", ",")
 _EXTRA = "extra"
+_UNREADABLE = (pl.exceptions.PolarsError, OSError)
+"""The second, for bytes that Polars takes for a compressed stream."""
 _NUMBERS: Mapping[str, type[pl.DataType]] = {
     "status": pl.Int64,
     "body_bytes_sent": pl.Int64,
@@ -63,37 +65,40 @@ class TokenPlan:
         """
         columns = self._columns(variables)
         numbers = _NUMBERS
-        if not self._is_open(lines.data):
+        if self._seems_regular(lines):
             try:
                 frame = self._scan(lines.data, columns, numbers)
                 if frame.height == lines.count:
                     return self._checked(frame)
-            except pl.exceptions.PolarsError:  # a list where a number is expected, or no UTF-8
+            except _UNREADABLE:  # a list where a number is expected, or no UTF-8
                 numbers = {}
-        return self._read_balanced(lines, columns, numbers)
+        return self._read_regular(lines, columns, numbers)
 
-    def _is_open(self, data: bytes) -> bool:
-        """Whether a quote is open at the end; one before it would have joined lines."""
-        last = data[data.rfind(b"\n", 0, -1) + 1 :]
-        return self.quotes > 0 and last.count(b'"') % 2 == 1
+    def _seems_regular(self, lines: Lines) -> bool:
+        """Whether no value holds a quote, unless others lack as many."""
+        return not self.quotes or lines.data.count(b'"') == self.quotes * lines.count
 
-    def _read_balanced(
+    def _read_regular(
         self, lines: Lines, columns: list[int], numbers: Mapping[str, type[pl.DataType]]
     ) -> pl.DataFrame | None:
-        """Like `read`, with lines whose quotes don't pair up left blank."""
-        data = self._balanced(lines)
+        """Like `read`, with lines left blank whose quotes are not where they belong."""
+        data = self._regular(lines)
         for types in (numbers, {}) if numbers else ({},):
             try:
                 frame = self._scan(data, columns, types)
-            except pl.exceptions.PolarsError:
+            except _UNREADABLE:
                 continue
             return self._checked(frame) if frame.height == lines.count else None
         return None
 
-    def _balanced(self, lines: Lines) -> bytes:
+    def _regular(self, lines: Lines) -> bytes:
         if not self.quotes:
             return lines.text
-        odd = lines.series.str.count_matches('"', literal=True) % 2 == 1
+        s = pl.escape_regex(self.separator)
+        quoted = rf'(?:[^"]*{s})?"[^"]*"'
+        odd = ~lines.series.str.contains(
+            rf'^{quoted}(?:{s}{quoted}){{{self.quotes // 2 - 1}}}(?:{s}[^"]*)?$'
+        )
         return Lines.of(lines.series.set(odd, "")).data if odd.any() else lines.text
 
     def _columns(self, variables: Collection[str]) -> list[int]:
@@ -116,9 +121,11 @@ class TokenPlan:
     ) -> pl.DataFrame:
         """These fields, and what follows the last one in lines that have too many."""
         types = self._types(numbers)
+        text, skipped = readable(data)
         return (
             pl.scan_csv(
-                data,
+                text,
+                skip_lines=skipped,
                 has_header=False,
                 separator=self.separator,
                 quote_char='"' if self.quotes else None,

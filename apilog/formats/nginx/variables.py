@@ -25,6 +25,11 @@ def _text(values: pl.Series) -> pl.Series:
     return convert.blank_to_null(encode(values))
 
 
+def _query(values: pl.Series) -> pl.Series:
+    """A query string that was logged on its own, the values of secrets masked."""
+    return map_categories(_text(values), lambda s: target_query("?" + s))
+
+
 def _first_address(values: pl.Series) -> pl.Series:
     """The client's end of an X-Forwarded-For list."""
     return map_categories(
@@ -47,6 +52,18 @@ def _last_of_list(values: pl.Series) -> pl.Series:
 
 def _micros(values: pl.Series) -> pl.Series:
     return convert.durations_ms(values, "us")
+
+
+def _seconds_or_ms(values: pl.Series) -> pl.Series:
+    """Seconds where there is a point, milliseconds otherwise."""
+    is_seconds = values.str.contains(".", literal=True).fill_null(value=False)
+    return convert.seconds_to_ms(values).zip_with(is_seconds, _default_ms(values))
+
+
+def _without_port(values: pl.Series) -> pl.Series:
+    """The address of `203.0.113.7:52814`, also of `[2001:db8::7]:52814`."""
+    address = values.str.replace(r":[0-9]+$", "").str.strip_chars("[]")
+    return convert.blank_to_null(address)
 
 
 def _default_ms(values: pl.Series) -> pl.Series:
@@ -91,7 +108,13 @@ FIELDS: Mapping[str, tuple[Field, ...]] = {
         Field("time_local", times.clf_times_joined),
         Field("time_any", times.times),
     ),
-    "api": _fields(_brackets, "proxy_upstream_name", "api_name", "service_name"),
+    "api": _fields(
+        _brackets,
+        "proxy_upstream_name",
+        "api_name",
+        "service_name",
+        "upstream_http_x_apigee_proxy",
+    ),
     "host": _fields(_text, "host", "http_host", "server_name", "ssl_server_name"),
     "operation": _fields(_text, "event_type"),
     "protocol": (
@@ -116,11 +139,15 @@ FIELDS: Mapping[str, tuple[Field, ...]] = {
         Field("request_time_ms", _default_ms),
         Field("request_time_us", _micros),
     ),
-    "upstream_duration_ms": _fields(convert.upstream_sum_ms, "upstream_response_time"),
+    "upstream_duration_ms": (
+        *_fields(convert.upstream_sum_ms, "upstream_response_time"),
+        *_fields(_seconds_or_ms, "my_x_apigee_target_latency"),
+    ),
     "request_bytes": _fields(convert.sizes, "request_length"),
     "response_bytes": _fields(convert.sizes, "body_bytes_sent", "bytes_sent"),
     "client_ip": (
-        *_fields(convert.blank_to_null, "remote_addr", "realip_remote_addr"),
+        *_fields(convert.blank_to_null, "remote_addr", "realip_remote_addr", "source_ip"),
+        *_fields(_without_port, "remote_addr_port"),
         *_fields(_first_address, "http_x_forwarded_for", "proxy_add_x_forwarded_for"),
     ),
     "consumer": _fields(
@@ -139,17 +166,24 @@ FIELDS: Mapping[str, tuple[Field, ...]] = {
     ),
     "plan": _fields(_text, "plan", "api_plan", "http_x_plan"),
     "request_id": _fields(
-        convert.blank_to_null, "request_id", "req_id", "http_x_request_id", "aws_request_id"
+        convert.blank_to_null,
+        "request_id",
+        "req_id",
+        "http_x_request_id",
+        "aws_request_id",
+        "upstream_http_x_apigee_message_id",
     ),
     "trace_id": (
         *_fields(convert.blank_to_null, "opentelemetry_trace_id", "otel_trace_id"),
         *_fields(_trace_id, "http_traceparent", "http_x_b3_traceid", "http_x_amzn_trace_id"),
     ),
-    "query": _fields(_text, "args", "query_string"),
+    "query": _fields(_query, "args", "query_string"),
     "cache_status": _fields(_last_of_list, "upstream_cache_status"),
+    "error_type": _fields(_text, "upstream_http_x_apigee_fault_code"),
 }
 
 _FROM_REQUEST = ("method", "path", "protocol", "query")
+_FROM_TARGET: Mapping[str, Convert] = {"path": target_path, "query": target_query}
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +210,9 @@ class Mapper:
         made = set(self.fields)
         if "request" in self.variables:
             made |= set(_FROM_REQUEST)
-        if "upstream_status" in self.variables:
+        if "path" in made:
+            made.add("query")
+        if {"status", "upstream_status"} <= self.variables:
             made.add("error_type")
         return frozenset(made)
 
@@ -185,6 +221,8 @@ class Mapper:
         needed = {self.fields[c].variable for c in columns if c in self.fields}
         if "request" in self.variables and any(self._of_request(c) for c in columns):
             needed.add("request")
+        if "query" in columns and "path" in self.fields:
+            needed.add(self.fields["path"].variable)
         if "error_type" in columns and "error_type" in self.columns:
             needed |= {"status", "upstream_status"} & self.variables
         return needed
@@ -200,16 +238,16 @@ class Mapper:
         made = {
             column: _unescaped(_converted(self.fields[column], values), unescape)
             for column in columns
-            if column in self.fields and not self._of_request(column)
+            if column in self.fields and column != "path" and not self._of_request(column)
         }
         wanted = [c for c in columns if self._of_request(c)]
         if wanted:
             made |= _request_columns(values["request"], wanted, unescape)
-        if "path" in made and "path" not in wanted:
-            if "query" in columns and "query" not in made:
-                made["query"] = map_categories(made["path"], target_query)
-            made["path"] = map_categories(made["path"], target_path)
-        if "error_type" in columns and "error_type" in self.columns:
+        of_target = [c for c in columns if c in _FROM_TARGET and c not in made]
+        if of_target and "path" in self.fields:
+            targets = _unescaped(_converted(self.fields["path"], values), unescape)
+            made |= {c: map_categories(targets, _FROM_TARGET[c]) for c in of_target}
+        if "error_type" in columns and "error_type" in self.columns and "error_type" not in made:
             made["error_type"] = _error_types(values)
         return {column: series.alias(column) for column, series in made.items()}
 
@@ -224,10 +262,7 @@ def _request_columns(
     codes = lines.to_physical()
     split = split_request(categories(lines))
     texts = {s.name: s for s in split.iter_columns()}
-    if "path" in columns:
-        texts["path"] = target_path(split["target"])
-    if "query" in columns:
-        texts["query"] = target_query(split["target"])
+    texts |= {c: _FROM_TARGET[c](split["target"]) for c in columns if c in _FROM_TARGET}
     return {name: from_codes(codes, unescape(texts[name])) for name in columns}
 
 

@@ -1,0 +1,48 @@
+"""Gateways whose logs are objects or tables of named values: one module each.
+
+A new one is a module with its `GATEWAY` as data, and its line in each of the tuples here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from apilog.formats.base import Format
+from apilog.formats.gateways import apigee, aws, azure, delimited, keyed
+from apilog.formats.gateways.keyed import Gateway
+
+GATEWAYS: tuple[Gateway, ...] = (aws.GATEWAY, *apigee.GATEWAYS, *azure.GATEWAYS)
+"""Gateways whose records are recognised by the names of their values."""
+
+FORMATS = (*aws.FORMATS, *apigee.FORMATS)
+"""Formats of theirs that are plain text."""
+
+SKIPS = (*aws.SKIPS, *apigee.SKIPS, *azure.SKIPS)
+"""Lines beside their access logs: reason, pattern, samples."""
+
+REFUSALS = (*aws.REFUSALS, *apigee.REFUSALS, *azure.REFUSALS)
+"""Files that are no access logs, however alike: pattern, message, hint, samples."""
+
+TEMPLATES: Mapping[str, str] = {**aws.TEMPLATES, **apigee.TEMPLATES, **azure.TEMPLATES}
+"""What to put into a gateway so that apilog can see everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayKind:
+    """The formats of one gateway: objects, or a table with a header."""
+
+    gateway: Gateway
+
+    def infer(self, head: pl.Series, *, is_timed: bool = False) -> Format | None:
+        """The format of a log of this gateway that begins with these lines.
+
+        `is_timed` tells that times came with the lines, so that records need none.
+        """
+        objects = keyed.infer(self.gateway, head, is_timed=is_timed)
+        return objects or delimited.infer(self.gateway, head)
+
+
+KINDS: Mapping[str, GatewayKind] = {gateway.name: GatewayKind(gateway) for gateway in GATEWAYS}

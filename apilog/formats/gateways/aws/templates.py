@@ -1,0 +1,104 @@
+"""What to put into API Gateway so that apilog can see everything that it can tell.
+
+Invariant: each format is one line, at most 3 KB (API Gateway's limit), and names no variable
+that is a secret or a header's or body's content.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from apilog.formats.gateways.aws.records import NAME
+
+_COMMON = {
+    "requestId": "requestId",
+    "requestTimeEpoch": "requestTimeEpoch",
+    "apiId": "apiId",
+    "stage": "stage",
+    "domainName": "domainName",
+    "status": "status",
+    "ip": "identity.sourceIp",
+    "userAgent": "identity.userAgent",
+    "caller": "identity.caller",
+    "user": "identity.user",
+    "principalId": "authorizer.principalId",
+    "backendStatus": "integration.status",
+    "backendLatency": "integration.latency",
+    "backendError": "integration.error",
+    "errorType": "error.responseType",
+    "errorMessage": "error.message",
+    "authorizerError": "authorizer.error",
+}
+_HTTP = {
+    "httpMethod": "httpMethod",
+    "path": "path",
+    "protocol": "protocol",
+    "responseLatency": "responseLatency",
+    "responseLength": "responseLength",
+    "sub": "authorizer.claims.sub",
+    "clientId": "authorizer.claims.client_id",
+}
+_REST = {
+    "xrayTraceId": "xrayTraceId",
+    "resourcePath": "resourcePath",
+    "apiKeyId": "identity.apiKeyId",
+    "wafResponseCode": "wafResponseCode",
+}
+_WEBSOCKET = {
+    "eventType": "eventType",
+    "routeKey": "routeKey",
+    "apiKeyId": "identity.apiKeyId",
+    "wafStatus": "waf.status",
+}
+
+
+def _log_format(*variables: Mapping[str, str]) -> str:
+    """One line of JSON, every value a text, as `$context` variables may be `-`."""
+    keys = {key: f"$context.{name}" for several in variables for key, name in several.items()}
+    return json.dumps(keys, separators=(",", ":"))
+
+
+LOG_FORMATS: Mapping[str, str] = {
+    "REST": _log_format(_COMMON, _HTTP, _REST),
+    "HTTP": _log_format(_COMMON, _HTTP, {"routeKey": "routeKey"}),
+    "WebSocket": _log_format(_COMMON, _WEBSOCKET),
+}
+"""Kind of API to its access-log format."""
+
+_ARN = "arn:aws:logs:REGION:ACCOUNT:log-group:LOG_GROUP"
+
+
+def _rest_command(log_format: str) -> str:
+    changes = {"destinationArn": _ARN, "format": log_format}
+    operations = [
+        {"op": "replace", "path": f"/accessLogSettings/{key}", "value": value}
+        for key, value in changes.items()
+    ]
+    return (
+        "aws apigateway update-stage --rest-api-id API_ID --stage-name STAGE \\\n"
+        f"  --patch-operations '{json.dumps(operations)}'"
+    )
+
+
+def _command(log_format: str) -> str:
+    settings = {"DestinationArn": _ARN, "Format": log_format}
+    return (
+        "aws apigatewayv2 update-stage --api-id API_ID --stage-name STAGE \\\n"
+        f"  --access-log-settings '{json.dumps(settings)}'"
+    )
+
+
+def _section(kind: str, log_format: str) -> str:
+    command = (_rest_command if kind == "REST" else _command)(log_format)
+    return f"# Access-log format of {kind} APIs:\n{log_format}\n# The same by command:\n{command}\n"
+
+
+TEMPLATES: Mapping[str, str] = {
+    NAME: (
+        "# API_ID, STAGE; REGION, ACCOUNT, LOG_GROUP: of the CloudWatch log group to write to.\n"
+        "# For Firehose, DestinationArn is that of the delivery stream amazon-apigateway-NAME.\n\n"
+        + "\n".join(_section(kind, log_format) for kind, log_format in LOG_FORMATS.items())
+    )
+}
+"""Gateway to what to put into it: formats, and the shell commands that set them."""

@@ -1,0 +1,287 @@
+"""What holds for every format: its samples, its detection, and its answer to any input."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from apilog.formats.base import Format, Lines
+from apilog.formats.detect import KINDS, detect
+from apilog.formats.dictionary import encode
+from apilog.formats.envelopes import ENVELOPES
+from apilog.formats.nginx.format import NginxFormat
+from apilog.formats.nginx.library import FORMATS
+from apilog.formats.reading import Outcome, Reading, Stage, read
+from apilog.schema import SCHEMA
+from formats.broken import JSON, LOGFMT, LTSV, any_bytes, damaged, mixtures, valid
+from formats.reads import COLUMNS, lines_of, name_of, plain, read_lines, reading_of, rows
+
+SAMPLE_LOGS = Path(__file__).parents[2] / "sample_logs"
+INFERRED = {"json": JSON, "ltsv": LTSV, "logfmt": LOGFMT}
+SAMPLES = {f.name: f.samples for f in FORMATS} | INFERRED
+
+each_format = pytest.mark.parametrize("log_format", FORMATS, ids=lambda f: f.name)
+
+
+# Samples
+
+
+@each_format
+def test_samples_give_the_stated_columns_in_the_schemas_types(log_format: NginxFormat) -> None:
+    assert log_format.samples
+    parsed = log_format.parse(lines_of(*log_format.samples), COLUMNS)
+    assert parsed.rejects.is_empty()
+    records = plain(parsed.records)
+    assert records.height == len(log_format.samples)
+    assert set(records.columns) == log_format.columns
+    told = {name: dtype for name, dtype in SCHEMA.items() if name in log_format.columns}
+    assert {name: records.schema[name] for name in told} == told
+    for needed in ("timestamp", "status", "method", "path"):
+        assert records[needed].is_not_null().any(), needed
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_what_is_read_has_every_column_in_the_schemas_types(name: str) -> None:
+    outcome = read_lines(lines_of(*SAMPLES[name]))
+    assert outcome.rejects.is_empty()
+    assert outcome.records.height == len(SAMPLES[name])
+    assert tuple(outcome.records.columns) == COLUMNS
+    for column, dtype in plain(outcome.records).schema.items():
+        assert dtype == SCHEMA.get(column, dtype), column
+
+
+# Detection
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_samples_are_detected_as_their_own_format(name: str) -> None:
+    assert name_of(lines_of(*SAMPLES[name])) == name
+    for sample in SAMPLES[name]:
+        assert name_of(lines_of(sample)) == name, sample
+
+
+WRAPPED: dict[str, Callable[[str], str]] = {
+    "cri": lambda line: f"2026-11-21T10:00:00.123456789Z stdout F {line}",
+    "syslog5424": lambda line: f"<190>1 2026-11-21T10:00:00Z web1 nginx 12 - - {line}",
+    "syslog": lambda line: f"<190>Nov 21 10:00:00 web1 nginx: {line}",
+    "docker": lambda line: json.dumps({"log": line + "\n", "stream": "stdout", "time": "-"}),
+    "journald": lambda line: json.dumps(
+        {"MESSAGE": line, "__REALTIME_TIMESTAMP": "1", "_COMM": "nginx"}
+    ),
+    "json-wrapped": lambda line: json.dumps({"message": line, "agent": {"type": "filebeat"}}),
+    "compose": lambda line: f"web-1  | {line}",
+    "quoted": lambda line: '"' + line.replace('"', '""') + '"',
+    "tagged": lambda line: f"web1 nginx: {line}",
+}
+
+
+@pytest.mark.parametrize("envelope", WRAPPED)
+def test_samples_are_read_inside_envelopes_as_outside(envelope: str) -> None:
+    for name, samples in SAMPLES.items():
+        wrapped = lines_of(*(WRAPPED[envelope](line) for line in samples))
+        assert name_of(wrapped) == f"{envelope}: {name}"
+        assert rows(read_lines(wrapped)) == rows(read_lines(lines_of(*samples)))
+
+
+@pytest.mark.parametrize(
+    ("wrap", "names"),
+    [
+        (("json-wrapped", "tagged"), "json-wrapped: tagged"),
+        (("docker", "syslog"), "docker: syslog"),
+    ],
+)
+def test_envelopes_in_envelopes(wrap: tuple[str, str], names: str) -> None:
+    outer, inner = wrap
+    lines = lines_of(*(WRAPPED[outer](WRAPPED[inner](s)) for s in SAMPLES["combined"]))
+    assert name_of(lines) == f"{names}: combined"
+    assert rows(read_lines(lines)) == rows(read_lines(lines_of(*SAMPLES["combined"])))
+
+
+NAMED_OTHERWISE = {
+    "api.log": "combined $request_time $upstream_response_time",
+    "broken.log": "combined",
+    "combined-in-quotes.log": "quoted: combined",
+    "combined-key-value.log": "combined rt=$request_time urt=$upstream_response_time",
+    "cri.log": "cri: combined",
+    "docker.log": "docker: combined",
+    "journald.log": "journald: combined",
+    "syslog-3164.log": "syslog: combined",
+    "syslog-5424.log": "syslog5424: combined",
+}
+
+
+@pytest.mark.parametrize("name", [*SAMPLES, *(Path(n).stem for n in NAMED_OTHERWISE)])
+def test_each_sample_log_is_detected_by_its_name(name: str) -> None:
+    lines = Lines((SAMPLE_LOGS / f"{name}.log").read_bytes())
+    assert name_of(lines) == NAMED_OTHERWISE.get(f"{name}.log", name)
+    outcome = read_lines(lines, detector=detect)
+    if name != "broken":
+        assert outcome.records.height == lines.count
+
+
+# Any input
+
+
+def _accounted(outcome: Outcome, lines: Lines) -> None:
+    """Every line is a record, a reject or skipped; none is two of them."""
+    told = [*outcome.records["row"].to_list(), *outcome.rejects["row"].to_list()]
+    assert len(told) == len(set(told))
+    assert set(told) <= set(range(lines.count))
+    assert len(told) + outcome.skipped == lines.count
+
+
+def _is_whole(line: bytes) -> bool:
+    """Whether no envelope takes it for the beginning of a line."""
+    return b" P" not in line and b'"log"' not in line
+
+
+@given(st.lists(any_bytes | damaged() | valid, max_size=6).map(b"\n".join))
+def test_no_bytes_break_detection_or_reading(data: bytes) -> None:
+    lines = Lines(data)
+    outcome = read_lines(lines, detect(lines.series) or Reading(()), detector=detect)
+    assert outcome.records.height + outcome.rejects.height + outcome.skipped <= lines.count
+
+
+@given(mixtures(valid.filter(_is_whole)).map(lambda lines: [*filter(_is_whole, lines)]))
+def test_every_line_of_any_mixture_is_accounted_for(given_lines: list[bytes]) -> None:
+    lines = lines_of(*given_lines)
+    reading = detect(lines.series) or Reading(())
+    _accounted(read_lines(lines, reading), lines)
+    _accounted(read_lines(lines, reading, detector=detect), lines)
+
+
+inferred = [f for kind, s in INFERRED.items() if (f := KINDS[kind].infer(pl.Series(s)))]
+any_format = st.sampled_from([*FORMATS, *inferred])
+
+
+@given(any_format, mixtures())
+def test_every_format_answers_to_any_line(log_format: Format, given_lines: list[bytes]) -> None:
+    lines = lines_of(*given_lines)
+    parsed = log_format.parse(lines, COLUMNS)
+    kept = list(range(lines.count)) if parsed.rows is None else parsed.rows.to_list()
+    assert len(kept) == parsed.records.height
+    rejected = parsed.rejects["row"].to_list()
+    assert kept == sorted(kept)
+    assert rejected == sorted(rejected)
+    assert sorted([*kept, *rejected]) == list(range(lines.count))
+    for line in lines.series:
+        assert 0 <= log_format.explain(line).position <= len(line)
+
+
+# Lines of one format, whatever stands beside them
+
+_ADDED = st.sampled_from(
+    [b" ", b"[", b"]", b"-", b"0", b".", b":", b"\\x", b"\xff", b"\t", b"a", b'"', b'""', b'\\"']
+)
+
+
+@st.composite
+def _of_one_format(draw: st.DrawFn) -> tuple[NginxFormat, list[bytes]]:
+    """A format, and lines of it: good ones, some with a character added, and any bytes."""
+    log_format = draw(st.sampled_from(FORMATS))
+    good = st.sampled_from([sample.encode() for sample in log_format.samples])
+
+    @st.composite
+    def spoilt(draw: st.DrawFn) -> bytes:
+        words = draw(good).split(b" ")
+        at = draw(st.integers(0, len(words) - 1))
+        middle = len(words[at]) // 2
+        words[at] = words[at][:middle] + draw(_ADDED) + words[at][middle:]
+        return b" ".join(words[draw(st.integers(0, 1)) :])
+
+    noise = any_bytes.filter(lambda line: b'"' not in line)
+    return log_format, draw(st.lists(good | spoilt() | noise, min_size=1, max_size=8))
+
+
+def _table(outcome: Outcome) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+    return (
+        plain(outcome.records).sort("row").to_dicts(),
+        outcome.rejects.sort("row").to_dicts(),
+    )
+
+
+@given(_of_one_format(), st.sets(st.integers(0, 8)))
+def test_chunks_may_be_cut_anywhere(case: tuple[NginxFormat, list[bytes]], cuts: set[int]) -> None:
+    log_format, lines = case
+    reading = reading_of(log_format)
+    edges = sorted({0, len(lines), *(cut for cut in cuts if cut < len(lines))})
+    records: list[dict[str, object]] = []
+    rejects: list[dict[str, object]] = []
+    for start, end in pairwise(edges):
+        some, others = _table(read_lines(lines_of(*lines[start:end]), reading))
+        records += [row | {"row": row["row"] + start} for row in some]  # type: ignore[operator]
+        rejects += [row | {"row": row["row"] + start} for row in others]  # type: ignore[operator]
+    assert (records, rejects) == _table(read_lines(lines_of(*lines), reading))
+
+
+@given(_of_one_format(), st.sets(st.sampled_from(COLUMNS), min_size=1))
+def test_columns_do_not_depend_on_what_else_is_asked(
+    case: tuple[NginxFormat, list[bytes]], columns: set[str]
+) -> None:
+    log_format, lines = case
+    chosen = sorted(columns)
+    whole = read_lines(lines_of(*lines), reading_of(log_format))
+    some = read_lines(lines_of(*lines), reading_of(log_format), chosen)
+    assert plain(some.records).equals(plain(whole.records).select(chosen))
+    assert some.rejects.equals(whole.rejects)
+    assert some.skipped == whole.skipped
+
+
+@given(st.sampled_from(FORMATS), st.lists(damaged() | any_bytes, max_size=4))
+def test_a_good_line_is_read_whatever_stands_beside_it(
+    log_format: NginxFormat, others: list[bytes]
+) -> None:
+    good = [sample.encode() for sample in log_format.samples]
+    lines = [*others[:2], *good, *others[2:]]
+    together = read_lines(lines_of(*lines), reading_of(log_format))
+    start = min(len(others), 2)
+    kept = plain(together.records).filter(pl.col("row").is_between(start, start + len(good) - 1))
+    alone = plain(read_lines(lines_of(*good), reading_of(log_format)).records)
+    assert kept.drop("row").equals(alone.drop("row"))
+
+
+@settings(max_examples=30)
+@given(st.sampled_from(FORMATS), st.integers(1, 40))
+def test_fields_and_expression_read_the_same(log_format: NginxFormat, times: int) -> None:
+    """A log format is read in two ways, by splitting and by an expression."""
+    lines = lines_of(*(log_format.samples * times))
+    variables = log_format.mapper.needed(log_format.columns)
+    assert log_format.tokens is not None
+    split = log_format.tokens.read(lines, variables)
+    assert split is not None
+    ok = split["ok"]
+    assert log_format.expression.matches(lines.series).all()
+    found = log_format.expression.read(lines.series, variables)
+    made = [
+        plain(
+            pl.DataFrame(log_format.mapper.records(values.filter(ok), sorted(log_format.columns)))
+        )
+        for values in (split, found)
+    ]
+    assert made[0].equals(made[1])
+
+
+def test_records_of_two_formats_stand_in_the_order_of_their_lines() -> None:
+    mixed = [line for pair in zip(SAMPLES["combined"] * 2, JSON * 2, strict=True) for line in pair]
+    outcome = read_lines(lines_of(*mixed))
+    assert outcome.records["row"].to_list() == list(range(len(mixed)))
+    assert rows(outcome)[1]["path"] == "/v1/users/42"
+
+
+def test_a_reading_of_no_formats_rejects_what_is_not_skipped() -> None:
+    outcome = read(lines_of("", "# comment", "what"), Reading(()), COLUMNS)
+    assert (outcome.skipped, outcome.rejects["reason"].to_list()) == (2, ["no known format"])
+    outcome = read(lines_of("what"), Reading((Stage(ENVELOPES[:1], ()),)), COLUMNS)
+    assert outcome.rejects["line"].to_list() == ["what"]
+
+
+def test_text_may_come_encoded() -> None:
+    records = read_lines(lines_of(*SAMPLES["combined"])).records
+    assert isinstance(encode(records["path"]).dtype, pl.Categorical)
