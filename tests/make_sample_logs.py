@@ -8,15 +8,17 @@ from __future__ import annotations
 import gzip
 import json
 import random
+import re
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+from apilog.formats.detect import FORMATS
 from apilog.formats.nginx.grammar import LogFormat, Text
-from apilog.formats.nginx.library import FORMATS
 
 DAY = datetime(2026, 11, 20, tzinfo=UTC)
 CONSUMERS = ("-", "mobile-app", "partner-acme", "partner-globex", "web-shop", "nightly-export")
@@ -153,9 +155,46 @@ def values(r: Request) -> dict[str, str]:
     }
 
 
+def gateway_values(r: Request) -> dict[str, str]:
+    """The request by the names that the formats of cloud gateways give its parts."""
+    template = route(r)
+    return {
+        "source_ip": r.ip,
+        "caller": "-",
+        "user": r.consumer,
+        "route_request": f"{r.method} {template} HTTP/1.1",
+        "resource_path": template,
+        "http_route_key": f"{r.method} {template}",
+        "event_type": "MESSAGE",
+        "connection_id": f"{r.request_id[:12]}=",
+        "server_protocol": "HTTP/1.1",
+        "aws_request_id": request_uuid(r),
+        "aws_extended_id": f"{r.request_id[:15]}=",
+        "time_iso8601": r.time.isoformat(timespec="seconds"),
+        "remote_addr_port": f"{r.ip}:51234",
+        "hostname": "router-1",
+        "processor_status": str(r.status),
+        "upstream_http_x_apigee_message_id": f"rt-1-{r.number}",
+        "apigee_connection": f"router-1-31-{r.number}-1",
+        "my_x_apigee_target_latency": f"{r.seconds * 930:.0f}",
+        "upstream_http_x_apigee_proxy": "orders",
+        "upstream_http_x_apigee_dp_color": "blue",
+    }
+
+
+def route(r: Request) -> str:
+    """The template that a gateway knows the request by."""
+    return re.sub(r"/[0-9]+", "/{id}", r.target.partition("?")[0])
+
+
+def request_uuid(r: Request) -> str:
+    """The request id as a UUID."""
+    return str(uuid.UUID(r.request_id))
+
+
 def render(log_format: LogFormat, r: Request) -> str:
     """The line that the format makes of a request."""
-    known = values(r)
+    known = values(r) | gateway_values(r)
     return "".join(
         p.text if isinstance(p, Text) else known.get(p.name, "-") for p in log_format.parts
     )
@@ -224,8 +263,137 @@ def _journald(r: Request) -> str:
     return json.dumps({"__REALTIME_TIMESTAMP": stamp, "MESSAGE": _combined(r), "_COMM": "nginx"})
 
 
+def _aws(r: Request) -> str:
+    return json.dumps(
+        {
+            "requestId": request_uuid(r),
+            "ip": r.ip,
+            "apiKeyId": r.consumer,
+            "requestTime": r.local,
+            "httpMethod": r.method,
+            "resourcePath": route(r),
+            "path": f"/prod{r.target.partition('?')[0]}",
+            "stage": "prod",
+            "status": str(r.status),
+            "protocol": "HTTP/1.1",
+            "responseLength": str(r.size),
+            "responseLatency": f"{r.seconds * 1000:.0f}",
+            "integrationLatency": "-" if r.upstream is None else f"{r.upstream * 1000:.0f}",
+            "integrationStatus": "-" if r.upstream is None else str(r.status),
+        }
+    )
+
+
+def _apigee(r: Request) -> str:
+    started = int(r.time.timestamp() * 1000)
+    return json.dumps(
+        {
+            "organization": "shop",
+            "environment": "prod",
+            "apiproxy": "orders",
+            "request_path": r.target.partition("?")[0],
+            "request_verb": r.method,
+            "response_status_code": r.status,
+            "target_response_code": None if r.upstream is None else r.status,
+            "client_received_start_timestamp": started,
+            "total_response_time": round(r.seconds * 1000),
+            "target_response_time": None if r.upstream is None else round(r.upstream * 1000),
+            "client_ip": r.ip,
+            "developer_app": "(not set)" if r.consumer == "-" else r.consumer,
+            "api_product": "gold",
+            "request_size": r.length,
+            "response_size": r.size,
+            "gateway_flow_id": f"rt-1-{r.number}",
+            "useragent": r.agent,
+        }
+    )
+
+
+def _azure_apim(r: Request) -> str:
+    backend = {} if r.upstream is None else {"backendResponseCode": r.status}
+    return json.dumps(
+        {
+            "time": f"{r.time:%Y-%m-%dT%H:%M:%S}.0000000Z",
+            "resourceId": "/SUBSCRIPTIONS/0/PROVIDERS/MICROSOFT.APIMANAGEMENT/SERVICE/CONTOSO",
+            "operationName": "Microsoft.ApiManagement/GatewayLogs",
+            "category": "GatewayLogs",
+            "isRequestSuccess": r.status < 400,
+            "durationMs": round(r.seconds * 1000),
+            "callerIpAddress": r.ip,
+            "correlationId": request_uuid(r),
+            "properties": {
+                "method": r.method,
+                "url": f"https://contoso.azure-api.net{r.target}",
+                "responseCode": r.status,
+                "responseSize": r.size,
+                "requestSize": r.length,
+                "cache": "none",
+                "apiId": "orders",
+                "operationId": "get-order",
+                "productId": "gold",
+                **({} if r.consumer == "-" else {"apimSubscriptionId": r.consumer}),
+                **backend,
+            },
+        }
+    )
+
+
+def _azure_appgateway(r: Request) -> str:
+    return json.dumps(
+        {
+            "time": f"{r.time:%Y-%m-%dT%H:%M:%S}Z",
+            "category": "ApplicationGatewayAccessLog",
+            "properties": {
+                "clientIP": r.ip,
+                "httpMethod": r.method,
+                "requestUri": r.target.partition("?")[0],
+                "userAgent": r.agent,
+                "httpStatus": r.status,
+                "httpVersion": "HTTP/1.1",
+                "receivedBytes": r.length,
+                "sentBytes": r.size,
+                "timeTaken": r.seconds + 0.0001,
+                "host": "www.contoso.com",
+                "serverStatus": "" if r.upstream is None else str(r.status),
+                "serverResponseLatency": "" if r.upstream is None else f"{r.upstream:.3f}",
+            },
+        }
+    )
+
+
+def _azure_frontdoor(r: Request) -> str:
+    return json.dumps(
+        {
+            "time": f"{r.time:%Y-%m-%dT%H:%M:%S}.0000000Z",
+            "category": "FrontDoorAccessLog",
+            "operationName": "Microsoft.Cdn/Profiles/AccessLog/Write",
+            "properties": {
+                "trackingReference": f"{r.number:016X}",
+                "httpMethod": r.method,
+                "httpVersion": "2.0.0.0",
+                "requestUri": f"https://api.contoso.com:443{r.target}",
+                "requestBytes": str(r.length),
+                "responseBytes": str(r.size),
+                "userAgent": r.agent,
+                "clientIp": r.ip,
+                "timeTaken": f"{r.seconds:.3f}",
+                "httpStatusCode": str(r.status),
+                "cacheStatus": "CONFIG_NOCACHE",
+                "errorInfo": "NoError",
+                "ErrorInfo": "NoError",
+                "hostName": "api.contoso.com",
+            },
+        }
+    )
+
+
 LINES: dict[str, Line] = {
     **{f.name: partial(render, f.log_format) for f in FORMATS},
+    "aws-apigateway": _aws,
+    "apigee": _apigee,
+    "azure-apim": _azure_apim,
+    "azure-appgateway": _azure_appgateway,
+    "azure-frontdoor": _azure_frontdoor,
     "combined-key-value": lambda r: f"{_combined(r)} rt={r.seconds:.3f} urt={r.upstream_seconds}",
     "combined-in-quotes": lambda r: '"' + _combined(r).replace('"', '""') + '"',
     "json": _json,

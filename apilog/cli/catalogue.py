@@ -40,13 +40,27 @@ ForceOption = Annotated[bool, typer.Option("--force", help="Overwrite an existin
 
 
 def formats(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", help="The one format to list.", show_default=False),
+    ] = None,
+    template: Annotated[
+        bool,
+        typer.Option(
+            "--template", help="Print what to put into the gateway NAME to log everything."
+        ),
+    ] = False,
     format: FormatOption = ListFormat.TABLE,
     output: OutputOption = None,
     force: ForceOption = False,
 ) -> None:
-    """List the log formats that apilog reads."""
-    from apilog.formats.registry import FORMATS
+    """List the log formats that apilog reads, or print a gateway's template."""
+    from apilog.formats.registry import FORMATS, known, template_of
 
+    if template:
+        with streams.open_output(output, force=force) as stream:
+            stream.write(template_of(name).encode())
+        return
     rows: list[Row] = [
         {
             "format": info.name,
@@ -55,7 +69,7 @@ def formats(
             "columns": _in_order(info.columns),
             "url": info.url,
         }
-        for info in FORMATS.values()
+        for info in ([known(name)] if name else FORMATS.values())
     ]
     _write("formats", rows, format, output, force)
 
