@@ -35,10 +35,12 @@ def detect(
     from apilog.outputs.findings import draw
     from apilog.reports.detect import examine
 
-    findings, problems = examine(files, log_format=log_format, nginx_conf=nginx_conf)
     streams.check_target(output, force=force)
-    with streams.open_output(output, force=force) as stream:
-        stream.write(draw(findings, format.value, streams.width(to_terminal=output is None)))
+    findings, problems = examine(files, log_format=log_format, nginx_conf=nginx_conf)
+    if findings or format is DetectFormat.JSON:
+        width = streams.width(to_terminal=output is None)
+        with streams.open_output(output, force=force) as stream:
+            stream.write(draw(findings, problems, format.value, width))
     for problem in problems:
         streams.error(problem)
     raise typer.Exit(ExitCode.ERROR if problems else ExitCode.OK)

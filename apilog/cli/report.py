@@ -62,6 +62,7 @@ def report(
     Sources that can't be read are told on stderr and the others reported, with exit code 2;
     where none can be read, no report is written.
     """
+    from apilog.cli.interrupts import heed_interrupts
     from apilog.cli.progress import watched
     from apilog.cli.rejects import check_apart, writing
     from apilog.reports import ReportOptions, build, nothing_read
@@ -82,6 +83,7 @@ def report(
         keep_query=keep_query,
         tables=target.tables,
     )
+    heed_interrupts()
     target.check(spec.name for spec in asked.plan().tables)
     check_apart(target, rejects)
     with writing(rejects, force=force) as sink:

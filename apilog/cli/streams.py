@@ -68,11 +68,17 @@ def color() -> bool:
 
 
 def check_target(path: Path | None, *, force: bool) -> None:
-    """Raise OutputError if the file exists and `force` isn't given; before long work."""
-    if path is not None and not _is_stdout(path):
-        from apilog.outputs.files import refuse_existing
+    """Raise OutputError for a file that could not be written; before long work.
 
-        refuse_existing([path], force)
+    It exists and `force` isn't given, or its folder doesn't exist.
+    """
+    if path is None or _is_stdout(path):
+        return
+    from apilog.outputs.files import refuse_existing
+
+    refuse_existing([path], force)
+    if not path.parent.is_dir():
+        raise OutputError(f"can't write {path}: there is no folder {path.parent}", "make it first")
 
 
 @contextlib.contextmanager

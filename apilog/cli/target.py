@@ -64,12 +64,15 @@ class Target:
 
         `tables` are those that the report is going to have.
         """
+        from apilog.outputs.files import refuse_existing
+
         if self.output == "":
             raise UsageError("--output is empty", "name a file, a directory/ or - for stdout")
         if self.format in _BINARY and self.is_stdout and is_terminal():
             raise UsageError(f"{self.format} is not for a terminal", "name a file with --output")
-        for path in self._paths(tables):
-            streams.check_target(path, force=self.force)
+        streams.check_target(self.file, force=self.force)
+        if self.is_directory:
+            refuse_existing((self._path(name) for name in tables), self.force)
 
     def write(self, report: Report) -> None:
         """Draw the report."""
@@ -88,11 +91,8 @@ class Target:
         with streams.open_output(self.file, force=self.force) as stream:
             OUTPUTS[self.format].write(report, stream, options)
 
-    def _paths(self, tables: Iterable[str]) -> list[Path]:
-        if self.is_directory:
-            suffix = OUTPUTS[self.format].suffix
-            return [Path(self.output or ".") / f"{name}.{suffix}" for name in tables]
-        return [self.file] if self.file else []
+    def _path(self, table: str) -> Path:
+        return Path(self.output or ".") / f"{table}.{OUTPUTS[self.format].suffix}"
 
 
 def is_terminal() -> bool:

@@ -1,4 +1,7 @@
-"""What `apilog detect` prints: text for people, or JSON."""
+"""What `apilog detect` prints: text for people, or JSON.
+
+Lines fit the width, except those that are meant to be copied.
+"""
 
 from __future__ import annotations
 
@@ -7,47 +10,57 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from apilog.model import Finding
-from apilog.outputs.escape import terminal_text
+from apilog.errors import ApilogError
+from apilog.model import Finding, Lack
+from apilog.outputs.escape import json_text, terminal_text
 
-_LABEL = 8
+_LABEL = 10
+"""Columns of the labels, margin and gap included."""
+_NARROWEST = 40
+_SHOWN = 200
+"""How much of a rejected line is shown."""
 
 
-def draw(findings: Sequence[Finding], output: str, width: int) -> bytes:
-    """The findings as `table` (text) or `json`."""
+def draw(
+    findings: Sequence[Finding], problems: Sequence[ApilogError], output: str, width: int
+) -> bytes:
+    """The findings as `table` (text, without the problems) or `json`."""
     if output == "json":
-        rows = [asdict(finding) for finding in findings]
-        return (json.dumps({"files": rows}, ensure_ascii=False, indent=2) + "\n").encode(
-            "utf-8", "backslashreplace"
-        )
-    return "\n".join(_text(finding, width) for finding in findings).encode()
+        return _json(findings, problems).encode()
+    blocks = [_text(finding, max(width, _NARROWEST)) for finding in findings]
+    suggestions = dict.fromkeys(f.suggestion for f in findings if f.suggestion)
+    blocks += [f"To log everything, in nginx.conf:\n  {text}\n" for text in suggestions]
+    return "\n".join(blocks).encode()
+
+
+def _json(findings: Sequence[Finding], problems: Sequence[ApilogError]) -> str:
+    document = {
+        "files": [asdict(finding) for finding in findings],
+        "errors": [{"error": str(problem), "hint": problem.hint} for problem in problems],
+    }
+    return json_text(json.dumps(document, ensure_ascii=False, indent=2)) + "\n"
 
 
 def _text(finding: Finding, width: int) -> str:
-    lines = [f"{terminal_text(finding.path)}: {_format(finding)}"]
-    lines += _wrapped("read", _counts(finding), width)
+    title = f"{terminal_text(finding.path)}: {_format(finding)}"
+    lines = _wrapped("", title, width, indent=2)
+    lines += _wrapped("  read", _counts(finding), width)
     if finding.columns:
-        lines += _wrapped("has", " ".join(finding.columns), width)
-    longest = max((len(lack.column) for lack in finding.lacks), default=0)
-    for number, lack in enumerate(finding.lacks):
-        label = "" if number else "lacks"
-        lines += _wrapped(label, f"{lack.column:{longest}}  add {lack.directive}", width)
+        lines += _wrapped("  has", " ".join(finding.columns), width)
+    lines += _lacks(finding.lacks, width)
     if finding.reject is not None:
         shown = terminal_text(finding.reject)
-        lines += _wrapped("reject", shown if len(shown) <= 200 else shown[:200] + "…", width)
+        shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
+        lines += _wrapped("  reject", shown, width)
     if finding.log_format:
         lines += ["  log_format", f"    {terminal_text(finding.log_format)}"]
-    if finding.suggestion:
-        lines += ["  to log everything, in nginx.conf", f"    {finding.suggestion}"]
     return "\n".join(lines) + "\n"
 
 
 def _format(finding: Finding) -> str:
     if finding.format is None:
         return "no access log lines"
-    gateways = ", ".join(finding.gateways)
-    name = finding.format if len(finding.format) <= 60 else finding.format[:60] + "…"
-    return f"{terminal_text(name)} ({gateways})"
+    return f"{terminal_text(finding.format)} ({', '.join(finding.gateways)})"
 
 
 def _counts(finding: Finding) -> str:
@@ -59,13 +72,23 @@ def _counts(finding: Finding) -> str:
     return ", ".join(counts)
 
 
-def _wrapped(label: str, text: str, width: int) -> list[str]:
-    indent = " " * (_LABEL + 2)
+def _lacks(lacks: Sequence[Lack], width: int) -> list[str]:
+    """A line for each column, what to add for it beside."""
+    longest = max((len(lack.column) for lack in lacks), default=0)
+    lines: list[str] = []
+    for lack in lacks:
+        label = " " * _LABEL if lines else "  lacks"
+        text = f"{lack.column:{longest}}  add {lack.directive}"
+        lines += _wrapped(label, text, width, indent=_LABEL + longest + len("  add "))
+    return lines
+
+
+def _wrapped(label: str, text: str, width: int, indent: int = _LABEL) -> list[str]:
+    """A label, if there is one, and its text on lines that fit; the later ones indented."""
     return textwrap.wrap(
         text,
-        max(width, 40),
-        initial_indent=f"  {label:{_LABEL}}",
-        subsequent_indent=indent,
-        break_long_words=False,
+        width,
+        initial_indent=f"{label:{_LABEL}}" if label else "",
+        subsequent_indent=" " * indent,
         break_on_hyphens=False,
     )

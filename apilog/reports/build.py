@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import polars as pl
 
 from apilog.aggregate import Partial, Plan, finish, merge, partial
 from apilog.engines.inputs import summary
 from apilog.engines.local import Progress, Run
+from apilog.engines.reading import where_it_stops
+from apilog.formats.choice import Choice
 from apilog.model import InputSummary, Report
 from apilog.reports.options import ReportOptions
 from apilog.version import __version__
@@ -34,15 +36,16 @@ def build(
     reported. Raises `UsageError` for options that can't be understood, before reading.
     """
     plan = options.plan()
-    wanted = options.wanted(plan.columns)
+    wanted, choice = options.wanted(plan.columns), options.choice()
     run: Run[Partial] = Run(
         sources,
         wanted,
         lambda records: partial(plan, records),
-        choice=options.choice(),
+        choice=choice,
         progress=progress,
     )
-    finished = finish(plan, _folded(plan, run, rejects))
+    unread = _Unread(rejects)
+    finished = finish(plan, _folded(plan, run, unread))
     read = summary(run.files)
     return Report(
         version=__version__,
@@ -53,7 +56,7 @@ def build(
         tables=finished.tables,
         bucket=finished.bucket,
         timezone=options.tz,
-        notes=_notes(read, kept=rejects is not None),
+        notes=(*unread.notes(read), *unread.mistaken(read, choice)),
     )
 
 
@@ -63,20 +66,42 @@ def nothing_read(report: Report) -> bool:
     return bool(files) and all(file.error and not file.is_damaged for file in files)
 
 
-def _folded(plan: Plan, run: Run[Partial], rejects: RejectSink | None) -> Partial:
+def _folded(plan: Plan, run: Run[Partial], unread: _Unread) -> Partial:
     waiting: list[Partial] = []
     for result in run.results():
-        if rejects and result.rejects.height:
-            rejects(result.rejects)
+        unread.add(result.rejects)
         waiting.append(result.value)
         if len(waiting) == _FOLD_AT:
             waiting = [merge(plan, waiting)]
     return merge(plan, waiting)
 
 
-def _notes(read: InputSummary, *, kept: bool) -> tuple[str, ...]:
-    """What the reader should know; `kept` tells that rejects are written somewhere."""
-    if not read.rejects:
-        return ()
-    unread = f"{read.rejects:,} of {read.rejects + read.records:,} lines could not be read"
-    return (unread if kept else f"{unread}; --rejects FILE keeps them",)
+class _Unread:
+    """The lines that could not be read: passed on, and told of in notes."""
+
+    def __init__(self, sink: RejectSink | None) -> None:
+        self._sink = sink
+        self._first: dict[str, str] = {}
+
+    def add(self, rejects: pl.DataFrame) -> None:
+        """Take the rejects of some chunks."""
+        if not rejects.height:
+            return
+        if self._sink:
+            self._sink(rejects)
+        firsts = rejects.unique("source", keep="first", maintain_order=True)
+        self._first = dict(firsts.select("source", "line").iter_rows()) | self._first
+
+    def notes(self, read: InputSummary) -> Iterator[str]:
+        """How many they are."""
+        if read.rejects:
+            told = f"{read.rejects:,} of {read.rejects + read.records:,} lines could not be read"
+            yield told if self._sink else f"{told}; --rejects FILE keeps them"
+
+    def mistaken(self, read: InputSummary, choice: Choice | None) -> Iterator[str]:
+        """Why the chosen format reads not one line of a file; told of the first such file."""
+        for file in read.files:
+            if choice and not file.records and (line := self._first.get(file.path)) is not None:
+                if why := where_it_stops(choice, line):
+                    yield f"no line of {file.path} is in the given format: {why}"
+                return

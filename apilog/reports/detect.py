@@ -78,9 +78,9 @@ def _filled(records: pl.DataFrame) -> list[str]:
 
 
 def _log_format(reading: Reading) -> str | None:
-    return next(
-        (f.log_format.string for f in iter_formats(reading) if isinstance(f, NginxFormat)), None
-    )
+    """Of nginx alone: for other gateways such a string is only a way to say it."""
+    formats = (f for f in iter_formats(reading) if isinstance(f, NginxFormat))
+    return next((f.log_format.string for f in formats if f.gateway == "nginx"), None)
 
 
 def _first_reject(outcome: Outcome) -> str | None:

@@ -12,8 +12,6 @@ from difflib import get_close_matches
 from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from dateutil import parser
-
 from apilog.errors import UsageError
 from apilog.units import parse_duration
 
@@ -103,6 +101,8 @@ def _iso(text: str, now: datetime) -> datetime | None:
 
 def _free(text: str, now: datetime) -> datetime | None:
     """What dateutil reads, if neither the order of day, month and year nor a filler matters."""
+    from dateutil import parser  # only for what nothing else reads: it takes long to load
+
     if _SIGNED_NAME.search(text):
         return None
     orders = {(False, False), (True, False), (False, True)}

@@ -74,7 +74,7 @@ def test_the_format_is_that_of_the_first_lines_whichever_thread_is_first(tmp_pat
     path = write(tmp_path / "two.log", numbered(600) + other)
     for _ in range(5):
         (file,) = read_all([path], workers=8, chunk_bytes=SMALL).files
-        assert file.format == "combined-request-time + json"
+        assert file.format == "combined $request_time + json"
         assert (file.records, file.rejects) == (1200, 0)
 
 

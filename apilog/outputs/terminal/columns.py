@@ -29,8 +29,9 @@ _FOLDED = {OTHER, "(not found)"}
 _OPTIONAL = {"gateway": 2, "error_source": 1}
 _LONG_COUNT = len("999,999")
 _KEY_STYLES = {"method": "magenta"}
+_LONGEST = 1_000
 _SHORT = {"method": 8, "status": 6, "gateway": 16, "error_source": 8}
-"""Keys whose values are short, and the cells they get at most."""
+"""Keys whose values are short, and the cells they get at most; others get `_LONGEST`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +129,14 @@ def _key(column: pl.Series, timezone: str = "UTC") -> Words:
     folded = [text in _FOLDED or text == NULL for text in texts]
     return Words(
         title=terminal_text(short_title(column.name)),
-        cells=[terminal_text(text) or '""' for text in texts],
+        cells=[terminal_text(_ends(text)) or '""' for text in texts],
         styles=["dim" if dim else _KEY_STYLES.get(column.name, "") for dim in folded],
         flexible=column.name not in _SHORT,
-        limit=_SHORT.get(column.name, 1_000),
+        limit=_SHORT.get(column.name, _LONGEST),
         highlight="cyan" if column.name == "route" else "",
     )
+
+
+def _ends(text: str) -> str:
+    """The start and the end, all that is ever shown: measuring a mebibyte takes long."""
+    return text if len(text) <= 2 * _LONGEST else f"{text[:_LONGEST]}…{text[-_LONGEST:]}"
