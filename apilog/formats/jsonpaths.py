@@ -97,3 +97,12 @@ def _within(texts: pl.Series, outer: Path, keys: Sequence[str]) -> dict[Path, pl
     is_object = texts.str.starts_with("{").fill_null(value=False)
     frame, _ = decode_objects(texts.set(~is_object, "{}"), keys)
     return {(*outer, key): frame[key] for key in keys}
+
+
+def _escaped(objects: pl.Series) -> pl.Series:
+    """Objects as JSON has them: Polars writes the control characters in their texts bare."""
+    if not objects.str.contains(r"[\x00-\x1f]").any():
+        return objects
+    for control in map(chr, range(0x20)):
+        objects = objects.str.replace_all(control, f"\\u{ord(control):04x}", literal=True)
+    return objects

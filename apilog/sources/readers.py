@@ -89,13 +89,16 @@ def peek(reader: Reader, size: int) -> tuple[bytes, Prefixed]:
 
     Damage within them is left for the stream to raise.
     """
-    head = b""
+    blocks, wanted = [], size
+    rest: Reader = reader
     try:
-        while len(head) < size and (block := reader.read(size - len(head))):
-            head += block
+        while wanted > 0 and (block := reader.read(wanted)):
+            blocks.append(block)
+            wanted -= len(block)
     except StreamDamage as damage:
-        return head, Prefixed(head, _Damaged(damage))
-    return head, Prefixed(head, reader)
+        rest = _Damaged(damage)
+    head = b"".join(blocks)
+    return head, Prefixed(head, rest)
 
 
 class _Damaged:

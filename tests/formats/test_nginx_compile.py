@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from apilog.formats.nginx.format import compiled
 from apilog.formats.nginx.grammar import Escape, LogFormat, Part, Text, Variable, parse
-from formats.nginx_lines import line
+from apilog.formats.nginx.template import JsonTemplateFormat
+from formats.nginx_lines import escaped, line
 from formats.reads import lines_of, read_lines, reading_of, rows
 
 Values = Mapping[str, bytes | None]
@@ -27,9 +29,7 @@ class Any:
     seconds = st.integers(0, 10**8).map(lambda ms: f"{ms / 1000:.3f}".encode())
     status = st.integers(100, 599).map(lambda n: str(n).encode())
     target = text.map(lambda rest: b"/" + rest)
-    time = st.datetimes(datetime(1990, 1, 1), datetime(2200, 1, 1)).map(
-        lambda time: time.replace(microsecond=0, tzinfo=UTC)
-    )
+    time = st.integers(10**8, 7 * 10**9).map(lambda second: datetime.fromtimestamp(second, UTC))
     zone = st.sampled_from([0, 60, 210, -480, 345]).map(lambda m: timezone(timedelta(minutes=m)))
 
 
@@ -186,3 +186,255 @@ def test_escape_json_loses_nothing(
     log_format: LogFormat, drawn: list[tuple[datetime, dict[str, bytes | None]]]
 ) -> None:
     _check(log_format, drawn)
+
+
+# JSON
+
+
+@st.composite
+def any_template(draw: st.DrawFn, escape: Escape) -> LogFormat:
+    """A log format that writes JSON objects, some of them in others."""
+    names = [draw(st.sampled_from(["time_local", "time_iso8601", "msec"]))]
+    names += draw(st.lists(st.sampled_from([*VALUES, "request"]), unique=True, max_size=9))
+    numbers = ("status", "body_bytes_sent", "request_length", "request_time", "msec")
+    blank = draw(st.sampled_from(["", " "]))
+    members = []
+    for i, name in enumerate(draw(st.permutations(names))):
+        bare = name in numbers and draw(st.booleans())
+        value = f"${{{name}}}" if bare else f'"${{{name}}}"'
+        nested = draw(st.integers(0, 3)) == 0
+        members.append(f'"k{i}":{blank}' + (f'{{"inner":{blank}{value}}}' if nested else value))
+    return parse("{" + f",{blank}".join([*members, '"constant": 5']) + "}", escape)
+
+
+@given(any_template("json"), st.lists(any_values(), min_size=1, max_size=3))
+def test_json_by_escape_json_loses_nothing(
+    log_format: LogFormat, drawn: list[tuple[datetime, dict[str, bytes | None]]]
+) -> None:
+    assert isinstance(compiled(log_format), JsonTemplateFormat)
+    _check(log_format, drawn)
+
+
+@given(any_template("default"), st.lists(any_values(), min_size=1, max_size=3))
+def test_json_by_escape_default_is_repaired(
+    log_format: LogFormat, drawn: list[tuple[datetime, dict[str, bytes | None]]]
+) -> None:
+    _check(log_format, drawn)
+
+
+@pytest.mark.parametrize(
+    ("escape", "string", "logged", "record"),
+    [
+        (
+            "json",
+            '{"t":"$msec","http":{"request":{"m":"$request_method"},"s":$status},"d":$request_time}',
+            '{"t":"1.5","http":{"request":{"m":"GET"},"s":200},"d":0.012}',
+            {"method": "GET", "status": 200, "duration_ms": 12.0},
+        ),
+        (
+            "json",
+            '{"t":"$msec","s":$status,"u":$upstream_response_time,"l":$request_length}',
+            '{"t":"1.5","s":200,"u":,"l":12}',
+            {"status": 200, "request_bytes": 12},
+        ),
+        (
+            "default",
+            '{"t":"$msec","s":$status,"u":$upstream_response_time,"a":"$http_user_agent"}',
+            r'{"t":"1.5","s":200,"u":-,"a":"say \x22hi\x22 \xC3\xA9"}',
+            {"status": 200, "user_agent": 'say "hi" é'},
+        ),
+        (
+            "json",
+            '{"t":"$msec","line":"$request_method $uri","s":"code $status"}',
+            '{"t":"1.5","line":"PUT /a","s":"code 204"}',
+            {"method": "PUT", "path": "/a", "status": 204},
+        ),
+        (
+            "json",
+            '{"t":"$msec","u":"$upstream_response_time","s":"$upstream_status"}',
+            '{"t":"1.5","u":"0.100, 0.200 : 0.300","s":"502, - : 200"}',
+            {"upstream_duration_ms": 600.0, "upstream_status": 200},
+        ),
+    ],
+)
+def test_json_formats(escape: Escape, string: str, logged: str, record: dict[str, object]) -> None:
+    made = compiled(parse(string, escape))
+    assert isinstance(made, JsonTemplateFormat)
+    (read,) = rows(read_lines(lines_of(logged), reading_of(made)))
+    assert read == {"timestamp": datetime(1970, 1, 1, 0, 0, 1, 500000, UTC), **record}
+
+
+def test_a_broken_line_of_json_is_a_reject_alone() -> None:
+    made = compiled(parse('{"t":"$msec","s":"$status"}', "json"))
+    good = '{"t":"1.5","s":"200"}'
+    lines = lines_of(good, good[:-4], "what", "", '{"s":"200"}', good)
+    outcome = read_lines(lines, reading_of(made))
+    assert outcome.records["row"].to_list() == [0, 5]
+    assert outcome.rejects["row"].to_list() == [1, 2, 4]
+    assert outcome.skipped == 1
+
+
+# What is special to some strings
+
+
+def read_one(string: str, logged: str, escape: Escape = "default") -> dict[str, object]:
+    """The record of one line, without its time."""
+    made = compiled(parse(string, escape))
+    outcome = read_lines(lines_of(logged), reading_of(made))
+    assert outcome.rejects.is_empty()
+    (record,) = rows(outcome)
+    del record["timestamp"]
+    return record
+
+
+@pytest.mark.parametrize(
+    ("times", "statuses", "addresses", "record"),
+    [
+        ("0.012", "200", "10.0.0.1:80", (12.0, 200)),
+        ("-", "-", "-", (None, None)),
+        ("0.000, 0.100", "502, 200", "10.0.0.1:80, 10.0.0.2:80", (100.0, 200)),
+        ("0.001 : 0.002", "404 : 200", "10.0.0.1:80 : unix:/run/a", (3.0, 200)),
+        ("0.001, 0.002 : 0.003", "502, 404 : 201", "a:1, b:2 : c:3", (6.0, 201)),
+        ("-, 0.002", "-, 200", "[2001:db8::7]:5000, [2001:db8::8]:5000", (2.0, 200)),
+        ("0.002, -", "502, -", "a:1, b:2", (2.0, None)),
+    ],
+)
+@pytest.mark.parametrize("quote", ["", '"'])
+@pytest.mark.parametrize("separator", [" ", "|", "\t"])
+def test_lists_of_upstreams(
+    times: str,
+    statuses: str,
+    addresses: str,
+    record: tuple[float | None, int | None],
+    quote: str,
+    separator: str,
+) -> None:
+    names = ("$msec", "$upstream_addr", "$upstream_response_time", "$upstream_status", "$status")
+    string = separator.join(f"{quote}{name}{quote}" for name in names)
+    values = ("1.5", addresses, times, statuses, "200")
+    read = read_one(string, separator.join(f"{quote}{value}{quote}" for value in values))
+    assert (read.get("upstream_duration_ms"), read.get("upstream_status")) == record
+    assert read["status"] == 200
+
+
+def test_a_list_among_numbers_changes_no_other_line() -> None:
+    made = compiled(parse("$msec $request_time $upstream_response_time $status"))
+    lines = [f"{i}.5 0.0{i} 0.00{i} 20{i}" for i in range(10)]
+    lines[4] = "4.5 0.04 0.001, 0.003 204"
+    outcome = read_lines(lines_of(*lines), reading_of(made))
+    assert [r["upstream_duration_ms"] for r in rows(outcome)] == [float(i) for i in range(10)]
+    assert [r["status"] for r in rows(outcome)] == [200 + i for i in range(10)]
+    assert outcome.records["row"].to_list() == [*range(10)]
+
+
+@pytest.mark.parametrize(
+    ("string", "logged", "record"),
+    [
+        (
+            "$msec $scheme://$host$request_uri $status",
+            "1.5 https://h.example/a/b?c=1 200",
+            {"host": "h.example", "path": "/a/b", "query": "c=1", "status": 200},
+        ),
+        (
+            '$msec "$request_method $uri$is_args$args $server_protocol" $status',
+            '1.5 "GET /a/b?c=1&key=2 HTTP/1.1" 200',
+            {
+                "method": "GET",
+                "path": "/a/b",
+                "query": "c=1&key=***",
+                "protocol": "HTTP/1.1",
+                "status": 200,
+            },
+        ),
+        (
+            "${msec}s ${request_time}s [${status}]",
+            "1.5s 0.012s [200]",
+            {"duration_ms": 12.0, "status": 200},
+        ),
+        ("t=$msec;s=$status;", "t=1.5;s=200;", {"status": 200}),
+        ("<$status>$msec", "<200>1.5", {"status": 200}),
+        ("$status^$msec^$uri", "200^1.5^/a^b", {"status": 200, "path": "/a^b"}),
+        ("$msec $status ", "1.5 200 ", {"status": 200}),
+        ("(.*) $msec \\d+ $status", "(.*) 1.5 \\d+ 200", {"status": 200}),
+        ("$msec $status $status", "1.5 200 200", {"status": 200}),
+    ],
+)
+def test_strings_that_have_to_be_taken_apart(
+    string: str, logged: str, record: dict[str, object]
+) -> None:
+    assert read_one(string, logged) == record
+
+
+@pytest.mark.parametrize("name", ["request_uri", "args"])
+def test_secrets_in_a_query_are_masked_wherever_it_stands(name: str) -> None:
+    value = "/a?page=1&token=abc" if name == "request_uri" else "page=1&token=abc"
+    assert read_one(f"$msec ${name} $status", f"1.5 {value} 200")["query"] == "page=1&token=***"
+
+
+@pytest.mark.parametrize(
+    ("logged", "meant"),
+    [(r"\xD0\x9F", "П"), (r"\x22a\x5C", '"a\\'), (r"\xFFa", "\ufffda"), (r"\x1F", "\x1f")],
+)
+def test_escapes_are_decoded_as_bytes_in_every_column(logged: str, meant: str) -> None:
+    read = read_one(
+        '$msec "$request" "$http_referer" "$http_user_agent" "$remote_user" "$host" "$request_id" '
+        '"$upstream_cache_status" "$proxy_upstream_name" $status',
+        f'1.5 "GET /{logged} HTTP/1.1" ' + f'"{logged}" ' * 7 + "200",
+    )
+    assert read["path"] == f"/{meant}"
+    columns = ("referer", "user_agent", "consumer", "host", "request_id", "cache_status", "api")
+    assert {column: read[column] for column in columns} == dict.fromkeys(columns, meant)
+
+
+def test_apaches_escapes_in_a_format_of_nginx() -> None:
+    read = read_one('$msec "$request" $status', r'1.5 "GET /a\"b\\c\tx HTTP/1.1" 200')
+    assert read["path"] == '/a"b\\c\tx'
+
+
+@pytest.mark.parametrize("escape", ["json", "none"])
+def test_what_is_missing_is_empty_in_other_modes(escape: Escape) -> None:
+    string = '$msec $status $request_time $upstream_status "$http_referer" $request_length'
+    assert read_one(string, '1.5 200   "" ', escape) == {"status": 200}
+
+
+def test_lines_of_another_form_are_rejects() -> None:
+    made = compiled(parse("$msec [$status] $uri"))
+    bad = ("1.5 200 /a", "1.5 [20] /a", "x [200] /a", "1.5 [200]", "[200] 1.5 /a", "1.5 [200 /a")
+    lines = lines_of("1.5 [200] /a", *bad)
+    outcome = read_lines(lines, reading_of(made))
+    assert outcome.rejects["line"].to_list() == list(bad)
+    assert set(outcome.rejects["reason"]) == {"not $msec [$status] $uri"}
+
+
+def test_a_format_without_a_time_reads_nothing_on_its_own() -> None:
+    made = compiled(parse("$status $uri"))
+    assert "timestamp" not in made.columns
+    outcome = read_lines(lines_of("200 /a"), reading_of(made))
+    assert outcome.rejects["row"].to_list() == [0]
+
+
+@pytest.mark.parametrize(
+    ("line_", "position", "expected_there"),
+    [
+        ("1.5 GET", 3, "the text ' ['"),
+        ("x", 0, "a time in epoch seconds"),
+        ("1.5 [2x0] /a", 5, "a status of three digits"),
+        ("1.5 [200] /a /b c", 12, "the end of the line"),
+        ("", 0, "a time in epoch seconds"),
+    ],
+)
+def test_where_a_line_stops_matching(line_: str, position: int, expected_there: str) -> None:
+    made = compiled(parse("$msec [$status] $request_id"))
+    stop = made.explain(line_)
+    assert stop.position == position
+    assert expected_there in stop.expected
+
+
+def test_the_oracle_writes_as_nginx_does() -> None:
+    """Lines that a real nginx wrote (ingress-nginx's end-to-end tests)."""
+    assert escaped(b'with "quotes" \xc3\xa9', "default") == rb"with \x22quotes\x22 \xC3\xA9"
+    assert (
+        escaped(b'with "quotes" \\ \x01\n\xff', "json") == b'with \\"quotes\\" \\\\ \\u0001\\n\xff'
+    )
+    assert escaped(b'with "quotes"', "none") == b'with "quotes"'
+    assert [escaped(None, mode) for mode in ("default", "json", "none")] == [b"-", b"", b""]

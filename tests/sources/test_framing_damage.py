@@ -205,6 +205,17 @@ def test_damage_comes_after_the_events_before_it(tmp_path: Path, read_all: Read)
     assert got.chunks[-1].last_line_open
 
 
+def test_damage_in_base64_comes_after_the_lines_before_it(tmp_path: Path, read_all: Read) -> None:
+    texts = [os.urandom(3000).hex().encode() for _ in range(30)]
+    lines = b"".join(base64.b64encode(gzip.compress(text)) + b"\n" for text in texts)
+    packed = gzip.compress(lines)
+    (tmp_path / "a.gz").write_bytes(packed[: len(packed) * 2 // 3])
+    got = read_all(tmp_path / "a.gz")
+    assert "cut off" in str(got.error)
+    assert got.data.split(b"\n")[:15] == texts[:15]
+    assert got.chunks[-1].last_line_open
+
+
 def test_the_head_is_framed_too(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(json.dumps({"records": [{"a": 1}] * 50_000}))
     (source,), _ = find_sources([tmp_path / "a.json"])

@@ -39,6 +39,7 @@ _SHAPES = {
     "gzip_ratio": _NUMBER,
     "request_method": r"([A-Za-z][A-Za-z0-9_-]*|-)",
     "scheme": r"(https?|-)",
+    "is_args": r"(\??)",
     "remote_addr": r"([^ \t\"\[\]]+)",
     "apigee_connection": r"([^ \t]*-[0-9]+-[0-9]+-[0-9]+)",
 }
@@ -56,9 +57,13 @@ _ADDRESS = r"(unix:|[0-9A-Fa-f.:]+|[^ \t\"\[\]]*[^ \t\"\[\]:])"
 _ONE_WORD = r"([^ \t]*)"
 _END = r"[ \t\r]*$"
 _FREE = re.compile(
-    r"(request|request_uri|remote_user|uri|args|query_string|document_uri|ssl_.*|http_.*|sent_.*)\Z"
+    r"(request|request_uri|remote_user|uri|args|query_string|document_uri|ssl_.*|http_.*|sent_.*"
+    r"|tail)\Z"
 )
 """Variables whose value may hold blanks."""
+
+_FIRST = {"request_uri": "/", "uri": "/", "document_uri": "/", "is_args": "?"}
+"""What values begin with, where they are not set apart from the value before."""
 
 _EXPLAINED = 4096
 """Characters of a line that are looked at to explain it: Python's expressions are not linear."""
@@ -185,13 +190,17 @@ def _shape(
 def _any_value(
     name: str, following: Text | Variable | None, escape: Escape, *, quoted: bool
 ) -> str:
+    if isinstance(following, Variable) and (first := _FIRST.get(following.name)):
+        return f'([^ \\t"{first}]*)'
     if quoted:
         return r"(.*?)" if escape == "none" else r'((?:[^"\\]|\\.)*)'
     if escape == "default" and isinstance(following, Text) and following.text.startswith("\t"):
         return r"([^\t]*)"  # within a value it is escaped
     if name.startswith("upstream_"):
         return _LIST if escape in ("default", "apache") else f"({_LIST[1:-1]}|)"
-    if _FREE.match(name) or following is None:
+    if _FREE.match(name):
         return r"(.*?)"
+    if following is None:
+        return _ONE_WORD
     stop = following.text[0] if isinstance(following, Text) else " "
     return f"([^{_literal(stop)} \\t]*)" if stop != '"' else r"([^ \t]*?)"

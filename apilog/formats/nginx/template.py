@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from apilog.formats.base import Lines, Parsed, Stop
-from apilog.formats.jsontext import decode_lines, decode_objects
+from apilog.formats.jsonpaths import decode_paths
 from apilog.formats.nginx.account import accounted
 from apilog.formats.nginx.expression import Expression, expression
 from apilog.formats.nginx.grammar import LogFormat, Part, Text, Variable
@@ -45,7 +45,7 @@ class JsonTemplateFormat:
         asked = [c for c in columns if c in self.columns]
         needed = self.mapper.needed({*asked, "timestamp"})
         paths = [p for p, value in self.values.items() if needed & set(value.variables)]
-        texts, ok = _decoded(lines, paths)
+        texts, ok = decode_paths(lines, paths)
         values = self._variables(texts, needed)
         records = self.mapper.records(values, [*dict.fromkeys([*asked, "timestamp"])])
         rows = None if ok.all() else pl.int_range(len(ok), dtype=pl.UInt32, eager=True).filter(ok)
@@ -113,19 +113,3 @@ def _parts(text: str, variables: list[Variable]) -> tuple[Part, ...]:
     pieces = _MARK.split(text)  # text and mark numbers in turn
     parts = (variables[int(p)] if i % 2 else Text(p) for i, p in enumerate(pieces))
     return tuple(p for p in parts if isinstance(p, Variable) or p.text)
-
-
-def _decoded(lines: Lines, paths: list[Path]) -> tuple[dict[Path, pl.Series], pl.Series]:
-    """The text at each path, and which lines are objects."""
-    keys = list(dict.fromkeys(path[0] for path in paths))
-    frame, ok = decode_lines(lines, keys)
-    found: dict[Path, pl.Series] = {(key,): frame[key] for key in keys}
-    return {path: _nested(found, path) for path in paths}, ok
-
-
-def _nested(found: dict[Path, pl.Series], path: Path) -> pl.Series:
-    if path not in found:
-        outer = _nested(found, path[:-1])
-        frame, _ = decode_objects(outer.fill_null("{}"), [path[-1]])
-        found[path] = frame[path[-1]]
-    return found[path]

@@ -15,7 +15,8 @@ from apilog.formats.base import Lines, readable
 from apilog.formats.nginx.grammar import LogFormat, Text, Variable
 
 _SEPARATORS = (" ", "\t", "|", ";", ",")
-_EXTRA = "extra"
+_EXTRA = ("extra", "more")
+"""Fields after the last one; the first alone is empty where two blanks follow."""
 _UNREADABLE = (pl.exceptions.PolarsError, OSError)
 """The second, for bytes that Polars takes for a compressed stream."""
 _NUMBERS: Mapping[str, type[pl.DataType]] = {
@@ -42,8 +43,13 @@ class Token:
 
     @property
     def number(self) -> type[pl.DataType] | None:
-        """The type of a value that is a number or a dash, with nothing around it."""
-        return None if self.prefix or self.suffix else _NUMBERS.get(self.variable or "")
+        """The type of a value that is a number or a dash."""
+        return _NUMBERS.get(self.variable or "")
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether the field is the value, with nothing around it."""
+        return not (self.prefix or self.suffix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +115,7 @@ class TokenPlan:
             for i, token in enumerate(self.tokens)
             if token.variable in variables
             or token.variable in _CHECKED
+            or token.variable is None
             or token.number
             or i == last
             or token.prefix
@@ -136,7 +143,7 @@ class TokenPlan:
                 missing_columns="insert",
                 extra_columns="ignore",
             )
-            .select(*(f"f{i}" for i in columns), _EXTRA)
+            .select(*(f"f{i}" for i in columns), *_EXTRA)
             .collect()
             .rechunk()  # it comes in ten pieces or so, and everything after would pay for that
         )
@@ -145,23 +152,25 @@ class TokenPlan:
         """Types of the fields; the last one is text, so that null means that it is missing."""
         types: dict[str, type[pl.DataType]] = {}
         for i, token in enumerate(self.tokens):
-            is_number = token.number and token.variable in numbers and token != self.tokens[-1]
+            is_number = token.variable in numbers and token.is_bare and token != self.tokens[-1]
             types[f"f{i}"] = numbers[str(token.variable)] if is_number else pl.String
-        return types | {_EXTRA: pl.String}
+        return types | dict.fromkeys(_EXTRA, pl.String)
 
     def _checked(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Values by variable, affixes taken off, and `ok`."""
         values: dict[str, pl.Expr] = {}
         # Fields are missing from the end, so that the last one stands for all.
-        ok = [pl.col(f"f{len(self.tokens) - 1}").is_not_null(), pl.col(_EXTRA).is_null()]
+        ok = [pl.col(f"f{len(self.tokens) - 1}").is_not_null(), pl.col(*_EXTRA).is_null()]
         for name in frame.columns:
-            if name != _EXTRA:
+            if name not in _EXTRA:
                 token = self.tokens[int(name[1:])]
+                value = _bare(pl.col(name), token)
                 ok += _checks(pl.col(name), token)
-                if token.number and frame.schema[name] == pl.String:
-                    ok.append(_is_number(pl.col(name), token.number))
+                if token.number:
+                    is_text = frame.schema[name] == pl.String
+                    ok += _number_checks(value, token, token.number, is_text=is_text)
                 if token.variable:
-                    values.setdefault(token.variable, _bare(pl.col(name), token))
+                    values.setdefault(token.variable, value)
         return frame.select(pl.all_horizontal(ok).fill_null(value=False).alias("ok"), **values)
 
 
@@ -171,7 +180,7 @@ _CHECKED = frozenset({"time_local", "time_local_zone", "time_iso8601", "msec", "
 
 def _checks(field: pl.Expr, token: Token) -> list[pl.Expr]:
     if token.variable is None:
-        return [field == token.prefix]
+        return [field.fill_null("") == token.prefix]
     checks = []
     if token.prefix:
         checks.append(field.str.starts_with(token.prefix))
@@ -183,9 +192,16 @@ def _checks(field: pl.Expr, token: Token) -> list[pl.Expr]:
     return checks
 
 
-def _is_number(field: pl.Expr, dtype: type[pl.DataType]) -> pl.Expr:
-    """What `_scan` takes for a number or a missing one where it reads numbers."""
-    return field.cast(dtype, strict=False).is_not_null() | (field == "-") | field.is_null()
+def _number_checks(
+    value: pl.Expr, token: Token, dtype: type[pl.DataType], *, is_text: bool
+) -> list[pl.Expr]:
+    """That it is what `_scan` takes for a number or a missing one where it reads numbers."""
+    number = value.cast(dtype, strict=False) if is_text else value
+    given = (value != "-") & (value != "") if is_text else value.is_not_null()
+    checks = [number.is_not_null() | ~given] if is_text else []
+    if token.variable == "status":
+        checks.append((number == 0) | number.is_between(100, 999) | ~given)
+    return [check.fill_null(value=True) for check in checks]
 
 
 def _bare(field: pl.Expr, token: Token) -> pl.Expr:
@@ -200,6 +216,8 @@ def token_plan(log_format: LogFormat) -> TokenPlan | None:
     """The plan for a log format, or None where its fields are not set apart by one separator."""
     for separator in _SEPARATORS:
         words = _split(log_format, separator)
+        while words and not words[-1]:
+            words.pop()  # separators at the end
         if words is None or len(words) < 2:
             continue
         tokens = [_token(word) for word in words]

@@ -44,6 +44,7 @@ KINDS = (
     Kind(array="entries", others=("nextPageToken",)),
 )
 MAX_SIBLINGS = 20
+"""How many members may stand before the events."""
 
 
 def _alternatives(names: Iterable[str]) -> bytes:

@@ -18,7 +18,9 @@ from apilog.sources.framing.tables import opened_table
 _PRETTY_OBJECT = re.compile(rb"^(?:" + STAMP + rb')?+\{[ \t\r]*+\n\s*+"', re.MULTILINE)
 _SEAM = re.compile(rb'\}\s*+\{\s*+"')
 _OPENS_ARRAY = re.compile(rb"\[\s*+(?:\{\s*+[\"}]|\]\s*+\Z|\Z)")
-_GOES_ON_AS_JSON = re.compile(rb'[\s,]*+(?:\{\s*+["}]|\Z)|.*?\}\s*+\{\s*+"', re.DOTALL)
+_GOES_ON_AS_JSON = re.compile(
+    rb'[ \t\r,]*+(?:\{\s*+["}]|\n|\Z)|[^\n}]*+(?:\}(?!\s*+\{\s*+")[^\n}]*+)*+\}\s*+\{'
+)
 _BASE64_LINE = re.compile(rb"[A-Za-z0-9+/]{16,}+={0,2}+")
 _GZIP = b"\x1f\x8b\x08"
 _JSON_START = re.compile(rb'\s*+(?:\[\s*+)?+\{\s*+"')
@@ -81,9 +83,8 @@ def _shape_of_objects(text: bytes, *, complete: bool) -> Shape | None:
         return None
     if _PRETTY_OBJECT.search(text):
         return Shape(Framing.JSON, unwrap)
-    rest_of_line = text[end:].partition(b"\n")[0].strip()
-    if stop is Stop.END and rest_of_line:
-        is_lines = not _GOES_ON_AS_JSON.match(rest_of_line)
+    if stop is Stop.END and text[end:].partition(b"\n")[0].strip():
+        is_lines = not _GOES_ON_AS_JSON.match(text, end)
     else:
         is_lines = _is_mostly_objects(text, complete=complete)
     return _LINES if is_lines else Shape(Framing.JSON, unwrap)

@@ -46,13 +46,17 @@ def _decoded(reader: Reader) -> Iterator[bytes]:
 def _lines(reader: Reader) -> Iterator[tuple[bytes, bool]]:
     """Each line, those that are too long in parts, and whether it ends there."""
     held = b""
-    while block := reader.read(_STEP_BYTES):
-        *lines, held = (held + block).split(b"\n")
-        for line in lines:
-            yield line, True
-        if len(held) > MAX_PAYLOAD_BYTES:
-            yield held, False
-            held = b""
+    try:
+        while block := reader.read(_STEP_BYTES):
+            *lines, held = (held + block).split(b"\n")
+            for line in lines:
+                yield line, True
+            if len(held) > MAX_PAYLOAD_BYTES:
+                yield held, False
+                held = b""
+    except StreamDamage:
+        yield held, False
+        raise
     if held:
         yield held, False
 

@@ -39,7 +39,7 @@ def glued_objects(data: bytes) -> tuple[bytes, int] | None:
     or if an object may be a container.
 
     >>> glued_objects(b'{"a":1}{"b":{"c":2}}\n{"d":')
-    (b'{"a":1}\n{"b":{"c":2}}\n', 22)
+    (b'{"a":1}\n{"b":{"c":2}}\n', 21)
     """
     if not data.startswith(b'{"') or b'}{"' not in data or _CONTAINER.search(data):
         return None
@@ -63,8 +63,13 @@ def _is_one_object_a_line(syntax: bytes) -> bool:
         b'}{"' not in syntax
         and syntax.count(b"\n") == syntax.count(b'}\n{"')
         and not any(empty in syntax for empty in _EMPTY_OBJECTS)
+        and _is_balanced(syntax[: syntax.rfind(b"\n") + 1])
         and not any(line.count(b'"') & 1 for line in syntax.split(b"\n")[:-1])
     )
+
+
+def _is_balanced(syntax: bytes) -> bool:
+    return syntax.count(b"{") == syntax.count(b"}")
 
 
 def plain_objects(
