@@ -95,7 +95,7 @@ def _levels(paths: Sequence[Path]) -> list[tuple[Path, list[str]]]:
 def _within(texts: pl.Series, outer: Path, keys: Sequence[str]) -> dict[Path, pl.Series]:
     """The values of these keys of objects as texts, null where a text is no object."""
     is_object = texts.str.starts_with("{").fill_null(value=False)
-    frame, _ = decode_objects(texts.set(~is_object, "{}"), keys)
+    frame, _ = decode_objects(_escaped(texts.set(~is_object, "{}")), keys)
     return {(*outer, key): frame[key] for key in keys}
 
 

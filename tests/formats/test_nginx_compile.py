@@ -207,21 +207,6 @@ def any_template(draw: st.DrawFn, escape: Escape) -> LogFormat:
     return parse("{" + f",{blank}".join([*members, '"constant": 5']) + "}", escape)
 
 
-@given(any_template("json"), st.lists(any_values(), min_size=1, max_size=3))
-def test_json_by_escape_json_loses_nothing(
-    log_format: LogFormat, drawn: list[tuple[datetime, dict[str, bytes | None]]]
-) -> None:
-    assert isinstance(compiled(log_format), JsonTemplateFormat)
-    _check(log_format, drawn)
-
-
-@given(any_template("default"), st.lists(any_values(), min_size=1, max_size=3))
-def test_json_by_escape_default_is_repaired(
-    log_format: LogFormat, drawn: list[tuple[datetime, dict[str, bytes | None]]]
-) -> None:
-    _check(log_format, drawn)
-
-
 @pytest.mark.parametrize(
     ("escape", "string", "logged", "record"),
     [
