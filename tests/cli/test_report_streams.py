@@ -200,7 +200,7 @@ def test_no_color_and_columns_are_honoured() -> None:
 
 def test_a_terminals_width_is_none_of_a_files_business(tmp_path: Path) -> None:
     target = tmp_path / "report.txt"
-    assert on_terminal(TIMED, "-o", target, columns=200).screen == ""
+    assert on_terminal(TIMED, "--no-progress", "-o", target, columns=200).screen == ""
     piped = on_terminal(TIMED, columns=200, stdout=False)
     assert target.read_bytes() == piped.stdout
     assert max(map(len, target.read_text().splitlines())) <= 80
