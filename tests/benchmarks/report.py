@@ -37,7 +37,7 @@ import duckdb
 db = duckdb.connect()
 db.execute("SET threads = 2")
 db.execute('''CREATE TEMP TABLE r AS SELECT ip, user,
-  strptime(time[2:] || ' ' || zone[:-2], '%d/%b/%Y:%H:%M:%S %z') AS at,
+  strptime(time[2:] || zone[:-2], '%d/%b/%Y:%H:%M:%S%z') AT TIME ZONE 'UTC' AS moment,
   split_part(request, ' ', 1) AS method,
   regexp_replace(split_part(split_part(request, ' ', 2), '?', 1), '/[0-9]+', '/{id}', 'g') AS route,
   status, bytes, seconds * 1000 AS ms, upstream * 1000 AS upstream_ms
@@ -45,15 +45,15 @@ db.execute('''CREATE TEMP TABLE r AS SELECT ip, user,
     'ip': 'VARCHAR', 'ident': 'VARCHAR', 'user': 'VARCHAR', 'time': 'VARCHAR', 'zone': 'VARCHAR',
     'request': 'VARCHAR', 'status': 'SMALLINT', 'bytes': 'BIGINT', 'referer': 'VARCHAR',
     'agent': 'VARCHAR', 'seconds': 'DOUBLE', 'upstream': 'DOUBLE'})''', [sys.argv[1]])
-sums = '''count(*), count(*) FILTER (status BETWEEN 400 AND 499),
-  count(*) FILTER (status >= 500), sum(bytes), max(at), avg(ms), min(ms), max(ms)'''
+sums = '''count(*), count(*) FILTER (WHERE status BETWEEN 400 AND 499),
+  count(*) FILTER (WHERE status >= 500), sum(bytes), max(moment), avg(ms), min(ms), max(ms)'''
 quantiles = "approx_quantile(ms, [0.5, 0.9, 0.95, 0.99])"
 upstream = "approx_quantile(upstream_ms, [0.5, 0.9, 0.95, 0.99]), avg(upstream_ms)"
 for query in (
     f"SELECT {sums}, {quantiles}, {upstream}, count(DISTINCT ip), count(DISTINCT user) FROM r",
-    f"SELECT time_bucket(INTERVAL 1 HOUR, at), {sums}, {quantiles} FROM r GROUP BY 1",
+    f"SELECT time_bucket(INTERVAL 1 HOUR, moment), {sums}, {quantiles} FROM r GROUP BY 1",
     f"SELECT method, route, {sums}, {quantiles}, count(DISTINCT user) FROM r GROUP BY 1, 2",
-    f"SELECT status, count(*), sum(bytes), max(at) FROM r GROUP BY 1",
+    f"SELECT status, count(*), sum(bytes), max(moment) FROM r GROUP BY 1",
     f"SELECT method, route, status, count(*) FROM r WHERE status >= 400 GROUP BY 1, 2, 3",
     f"SELECT method, route, {quantiles}, {upstream} FROM r GROUP BY 1, 2",
     f"SELECT user, {sums} FROM r GROUP BY 1",
