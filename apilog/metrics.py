@@ -99,11 +99,14 @@ def _latency_accumulators(prefix: str, column: str) -> tuple[Accumulator, ...]:
     def acc(suffix: str, value: Callable[[], pl.Expr], merge: Merge) -> Accumulator:
         return Accumulator(name=f"{prefix}_{suffix}", column=column, value=value, merge=merge)
 
+    def micros() -> pl.Expr:
+        return _micros(column)
+
     return (
         acc("n", lambda: pl.col(column).is_not_null(), Merge.SUM),
-        acc("us", lambda: _micros(column), Merge.SUM),
-        acc("min_us", lambda: _micros(column), Merge.MIN),
-        acc("max_us", lambda: _micros(column), Merge.MAX),
+        acc("us", micros, Merge.SUM),
+        acc("min_us", micros, Merge.MIN),
+        acc("max_us", micros, Merge.MAX),
     )
 
 

@@ -56,14 +56,16 @@ class Chunk:
         """Whether no record knows the column."""
         return column is not None and self.records[column].null_count() == self.rows
 
-    def _accumulated(self) -> pl.DataFrame:
+    def _accumulated(self) -> dict[str, pl.Series]:
         cubes = layout(self.plan).cubes
         names = {a for cube in cubes for a in set(cube.sums) - set(cube.constant_sums)}
         wanted = [
             a for n in names if (a := ACCUMULATORS[n]).column and not self.is_absent(a.column)
         ]
-        # Lazy, because several accumulators share their values.
-        return self.records.lazy().select(a.value().alias(a.name) for a in wanted).collect()
+        # Several accumulators share their values: computed once.
+        first = {a.value: a.name for a in reversed(wanted)}
+        made = self.records.select_seq(value().alias(name) for value, name in first.items())
+        return {a.name: made[first[a.value]].alias(a.name) for a in wanted}
 
     def _encode(self, column: str) -> Coded:
         match column:

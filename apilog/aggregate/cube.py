@@ -46,9 +46,11 @@ def partial_cube(cube: Cube, chunk: Chunk) -> CubeState:
     ids = _ids(used, pl.col("key"))
     return CubeState(
         _compact(
-            used.to_frame().select(pl.lit(KEPT, pl.UInt8).alias("fold"), *key.decode(pl.col("key")))
+            used.to_frame().select_seq(
+                pl.lit(KEPT, pl.UInt8).alias("fold"), *key.decode(pl.col("key"))
+            )
         ),
-        sums.select(ids, *cube.detail, *cube.sums),
+        sums.select_seq(ids, *cube.detail, *cube.sums),
         {c: _histogram(chunk, key, used, c) for c in cube.histograms},
         {c: _distinct(chunk, key, used, c) for c in cube.distinct},
     )
@@ -132,7 +134,7 @@ def nothing(accumulator: str) -> pl.Expr:
 
 def _compact(keys: pl.DataFrame) -> pl.DataFrame:
     # Texts taken from a column keep all texts of that column in memory, until they are copied.
-    return keys.with_columns(
+    return keys.with_columns_seq(
         pl.concat_str(name, pl.lit("")).alias(name)
         for name, dtype in keys.schema.items()
         if dtype == pl.String
@@ -169,14 +171,14 @@ def _sums(cube: Cube, chunk: Chunk, key: Coded) -> pl.DataFrame:
     )
     own = code // detail.size
     decided = {ACCUMULATORS[a].column for a in constant} - {*cube.detail}
-    decoded = groups.select(
+    decoded = groups.select_seq(
         own.alias("key"),
         "requests",
         *summed,
         *(k for k, name in zip(key.decode(own), cube.keys, strict=True) if name in decided),
         *detail.decode(code % detail.size),
     )
-    return decoded.select(
+    return decoded.select_seq(
         "key",
         *cube.detail,
         *("requests", *summed),
@@ -187,17 +189,19 @@ def _sums(cube: Cube, chunk: Chunk, key: Coded) -> pl.DataFrame:
 
 def _grouped(values: pl.DataFrame, size: int, aggregates: list[pl.Expr]) -> pl.DataFrame:
     if size == 1 and values.height:
-        return values.select(pl.col("code").first(), *aggregates)
+        return values.select_seq(pl.col("code").first(), *aggregates)
     return values.group_by("code").agg(aggregates)
 
 
 def _histogram(chunk: Chunk, key: Coded, used: pl.Series, column: str) -> pl.DataFrame:
     buckets, code = chunk.buckets(column), pl.col("code")
-    counts = combine(key, buckets).codes.alias("code").to_frame().group_by("code").agg(pl.len())
-    return counts.filter(code % buckets.size > 0).select(
+    counts = combine(key, buckets).codes.alias("code").value_counts(name="n")
+    if chunk.records[column].null_count():
+        counts = counts.filter(counts["code"] % buckets.size > 0)
+    return counts.select_seq(
         _ids(used, code // buckets.size),
         *buckets.decode(code % buckets.size),
-        pl.col("len").cast(pl.Int64).alias("n"),
+        pl.col("n").cast(pl.Int64),
     )
 
 
@@ -208,9 +212,11 @@ def _distinct(chunk: Chunk, key: Coded, used: pl.Series, column: str) -> pl.Data
         every = values.drop_nulls().hash(_HASH_SEED).alias("hash")
         return _united(every.to_frame(), 1)
     coded, code = chunk.coded(column), pl.col("code")
-    pairs = combine(key, coded).codes.alias("code").unique().to_frame()
+    pairs = combine(key, coded).codes.alias("code").unique()
+    if values.null_count():
+        pairs = pairs.filter(pairs % coded.size > 0)
     # Hashes of the values, not of the codes, which differ from chunk to chunk.
     (value,) = coded.decode(code % coded.size)
-    return pairs.filter(code % coded.size > 0).select(
+    return pairs.to_frame().select_seq(
         _ids(used, code // coded.size), value.hash(_HASH_SEED).alias("hash")
     )

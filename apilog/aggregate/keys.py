@@ -53,7 +53,7 @@ def bounds(values: pl.Series) -> tuple[int, int]:
 def encode_range(values: pl.Series, low: int, high: int) -> Coded:
     """Integers between two bounds as their distance from the lower one."""
     dtype, name = values.dtype, values.name
-    codes = (values.cast(pl.Int64) - low + 1).fill_null(0).cast(_CODE)
+    codes = _without_nulls(values.cast(pl.Int64) - low + 1).cast(_CODE)
 
     def decode(code: pl.Expr) -> list[pl.Expr]:
         return [(position(code).cast(pl.Int64) + low).cast(dtype).alias(name)]
@@ -63,7 +63,8 @@ def encode_range(values: pl.Series, low: int, high: int) -> Coded:
 
 def constant(rows: int) -> Coded:
     """The key of no columns: all rows are alike."""
-    return Coded(pl.repeat(0, rows, dtype=_CODE, eager=True), 1, lambda _: [])
+    zeros = pl.Series([0], dtype=_CODE).new_from_index(0, rows)
+    return Coded(zeros, 1, lambda _: [])
 
 
 def pack(columns: Sequence[Coded], rows: int) -> Coded:
@@ -81,11 +82,15 @@ def pack(columns: Sequence[Coded], rows: int) -> Coded:
 def combine(key: Coded, column: Coded) -> Coded:
     """The key with one more column: its code is `key * column.size + column`."""
     size = column.size
+    if key.size == 1:
+        codes = column.codes
+    else:
+        codes = key.codes if size == 1 else key.codes * size + column.codes
 
     def decode(code: pl.Expr) -> list[pl.Expr]:
         return key.decode(code // size) + column.decode(code % size)
 
-    return Coded(key.codes * size + column.codes, key.size * size, decode)
+    return Coded(codes, key.size * size, decode)
 
 
 def dense(key: Coded) -> Coded:
@@ -108,7 +113,7 @@ def looked_up(values: pl.Series) -> Callable[[pl.Expr], list[pl.Expr]]:
 
 def _encode_dictionary(values: pl.Series, dtype: pl.DataType | type[pl.DataType]) -> Coded:
     physical, name = values.to_physical(), values.name
-    codes = (physical.cast(_CODE) + 1).fill_null(0)
+    codes = _without_nulls(physical.cast(_CODE) + 1)
 
     def decode(code: pl.Expr) -> list[pl.Expr]:
         # The dictionary of private categories lives only as long as a series that uses it.
@@ -116,6 +121,10 @@ def _encode_dictionary(values: pl.Series, dtype: pl.DataType | type[pl.DataType]
         return [position(code, physical.dtype).cat.to(source).cast(dtype).alias(name)]
 
     return Coded(codes, bounds(physical)[1] + 2, decode)
+
+
+def _without_nulls(codes: pl.Series) -> pl.Series:
+    return codes.fill_null(0) if codes.null_count() else codes
 
 
 def _encode_ranked(values: pl.Series) -> Coded:

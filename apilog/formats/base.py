@@ -14,6 +14,8 @@ from typing import Protocol
 
 import polars as pl
 
+from apilog.counting import count_byte
+
 REJECTS_SCHEMA = {"row": pl.UInt32, "reason": pl.String}
 """Columns of `Parsed.rejects`: the line's index in its chunk, and why."""
 
@@ -68,7 +70,7 @@ class Lines:
     @cached_property
     def count(self) -> int:
         """How many lines there are."""
-        return self.data.count(b"\n")
+        return count_byte(self.data, ord("\n"))
 
     @cached_property
     def text(self) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from apilog.counting import count_byte
 from apilog.sources.readers import Reader, StreamDamage
 
 HEAD_BYTES = 200
@@ -16,6 +17,7 @@ HEAD_BYTES = 200
 MAX_OVERSIZE_PER_CHUNK = 1000
 READ_BYTES = 1 << 19
 """How much is read at once: what fits a processor cache is copied faster."""
+_LF = ord("\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +155,7 @@ class _Cutter:
         chunk = Chunk(
             data=data,
             first_line=self._next_line,
-            lines=data.count(b"\n"),
+            lines=count_byte(data, _LF),
             position=position,
             oversize=tuple(self._oversize),
         )

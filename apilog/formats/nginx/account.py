@@ -34,7 +34,7 @@ def accounted(
 
 
 def _chosen(records: pl.DataFrame, asked: set[str]) -> pl.DataFrame:
-    return records.select(c for c in records.columns if c in asked)
+    return records.select_seq(c for c in records.columns if c in asked)
 
 
 def every(count: int) -> pl.Series:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from apilog.counting import count_byte
 from apilog.formats.base import Lines, readable
 from apilog.formats.nginx.grammar import LogFormat, Text, Variable
 
@@ -82,7 +83,7 @@ class TokenPlan:
 
     def _seems_regular(self, lines: Lines) -> bool:
         """Whether no value holds a quote, unless others lack as many."""
-        return not self.quotes or lines.data.count(b'"') == self.quotes * lines.count
+        return not self.quotes or count_byte(lines.data, ord('"')) == self.quotes * lines.count
 
     def _read_regular(
         self, lines: Lines, columns: list[int], numbers: Mapping[str, type[pl.DataType]]
@@ -160,7 +161,9 @@ class TokenPlan:
         """Values by variable, affixes taken off, and `ok`."""
         values: dict[str, pl.Expr] = {}
         # Fields are missing from the end, so that the last one stands for all.
-        ok = [pl.col(f"f{len(self.tokens) - 1}").is_not_null(), pl.col(*_EXTRA).is_null()]
+        last = f"f{len(self.tokens) - 1}"
+        ok = [pl.col(last).is_not_null()] if frame[last].null_count() else []
+        ok += [pl.col(c).is_null() for c in _EXTRA if frame[c].null_count() < frame.height]
         for name in frame.columns:
             if name not in _EXTRA:
                 token = self.tokens[int(name[1:])]
@@ -171,7 +174,8 @@ class TokenPlan:
                     ok += _number_checks(value, token, token.number, is_text=is_text)
                 if token.variable:
                     values.setdefault(token.variable, value)
-        return frame.select(pl.all_horizontal(ok).fill_null(value=False).alias("ok"), **values)
+        whole = pl.all_horizontal(pl.lit(value=True), *ok).fill_null(value=False)
+        return frame.select_seq(whole.alias("ok"), **values)
 
 
 _CHECKED = frozenset({"time_local", "time_local_zone", "time_iso8601", "msec", "status"})
