@@ -1,13 +1,13 @@
 """Chunks of files from bytes to records: read, routed, selected.
 
 Runs on any thread or worker; it touches nothing but its arguments. Every line of every
-chunk is a record, a reject or skipped.
+chunk is a record, a reject, skipped, or a further piece of an event that is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 
 import polars as pl
@@ -59,7 +59,7 @@ class Wanted:
         return needed
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Piece:
     """A chunk of a file."""
 
@@ -67,10 +67,14 @@ class Piece:
     """The file as users see it."""
     chunk: Chunk
 
+    def release(self) -> None:
+        """Let go of the lines themselves, which are most of the memory."""
+        self.chunk = replace(self.chunk, data=b"")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PieceAccount:
-    """What became of the lines of one piece."""
+    """What became of the events of one piece; a line is one, unless an envelope has cut it."""
 
     records: int
     """Those that `where` leaves out included."""
@@ -96,22 +100,34 @@ def read_pieces(
 ) -> Iterator[PiecesRead]:
     """The records of pieces that are read in the same way, and the account of their lines.
 
-    All in one go, which for many small files is far cheaper; piece by piece if a line needed
-    a format that `detector` had to find.
+    All in one go, which for many small files is far cheaper; piece by piece if events may go
+    over several lines, or if a line needed a format that `detector` had to find.
     """
+    if len(pieces) > 1 and reading.joins_lines:
+        yield from _one_by_one(pieces, reading, wanted, detector)
+        return
     numbering = _Numbering(pieces)
     lines = Lines(b"".join(piece.chunk.data for piece in pieces), numbering.count)
     columns = wanted.of_formats() | ({"row"} if len(pieces) > 1 else set())
     outcome = read(lines, reading, sorted(columns), detector)
     if outcome.found and len(pieces) > 1:
-        for piece in pieces:
-            yield from read_pieces([piece], reading, wanted, detector)
+        yield from _one_by_one(pieces, reading, wanted, detector)
         return
+    del lines
+    for piece in pieces:
+        piece.release()
     yield PiecesRead(
         records=_finished(outcome.records, numbering, wanted),
         rejects=_rejects(outcome.rejects, numbering, pieces),
         accounts=tuple(_accounts(outcome, numbering, pieces, reading)),
     )
+
+
+def _one_by_one(
+    pieces: Sequence[Piece], reading: Reading, wanted: Wanted, detector: Detector | None
+) -> Iterator[PiecesRead]:
+    for piece in pieces:
+        yield from read_pieces([piece], reading, wanted, detector)
 
 
 class _Numbering:
@@ -151,10 +167,12 @@ def _accounts(
     formats = tuple(n for r in (reading, outcome.found) if r and (n := r.name))
     records, rejects = numbering.counts(outcome.records), numbering.counts(outcome.rejects)
     for piece, read_, rejected in zip(pieces, records, rejects, strict=True):
+        # One piece may have more lines than events, several have as many.
+        alone = len(pieces) == 1
         yield PieceAccount(
             records=read_,
             rejects=rejected + len(piece.chunk.oversize),
-            skipped=piece.chunk.lines - read_ - rejected,
+            skipped=outcome.skipped if alone else piece.chunk.lines - read_ - rejected,
             formats=formats,
         )
 
@@ -171,7 +189,7 @@ def _finished(records: pl.DataFrame, numbering: _Numbering, wanted: Wanted) -> p
         records = records.with_columns(numbering.source(records["row"]))
     if wanted.where:
         records = wanted.where.filter(records)
-    return records.select(c for c in records.columns if c in wanted.columns or c == "timestamp")
+    return records.select_seq(c for c in records.columns if c in wanted.columns or c == "timestamp")
 
 
 def _with_query(records: pl.DataFrame) -> pl.DataFrame:
@@ -183,6 +201,8 @@ def _with_query(records: pl.DataFrame) -> pl.DataFrame:
 
 
 def _rejects(rejects: pl.DataFrame, numbering: _Numbering, pieces: Sequence[Piece]) -> pl.DataFrame:
+    if not rejects.height and not any(piece.chunk.oversize for piece in pieces):
+        return pl.DataFrame(schema=REJECTS)
     rows = rejects["row"]
     located = rejects.select(
         numbering.piece(rows),

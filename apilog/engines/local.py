@@ -1,6 +1,6 @@
 """The local engine: chunks of all inputs on a pool of threads, results in order.
 
-Polars releases the interpreter's lock, so that threads are enough. At most `workers` + 1
+Polars releases the interpreter's lock, so that threads are enough. At most `workers`
 batches are in flight at a time: memory does not grow with the input.
 """
 
@@ -12,11 +12,13 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
+from threading import current_thread
 from typing import Generic, Protocol, TypeVar
 
 import polars as pl
 
 from apilog.engines.chunk import Piece, PieceAccount, Wanted, read_pieces
+from apilog.engines.edges import with_whole_events
 from apilog.engines.inputs import FileAccount
 from apilog.engines.reading import Unrecognised, reading_of
 from apilog.formats.choice import Choice
@@ -26,6 +28,7 @@ from apilog.sources import CHUNK_BYTES, Source, SourceError, find_sources, open_
 
 T = TypeVar("T")
 
+_THREADS = "apilog"
 _BATCH_BYTES = 1 << 20
 _BATCH_PIECES = 256
 """Small files are read together, up to so many bytes and files."""
@@ -80,7 +83,8 @@ class Run(Generic[T]):
         self._choice = choice
         self._detector = None if choice else detect
         self._progress = progress or NoProgress()
-        self._workers = workers or os.cpu_count() or 2
+        # One more than there are processors: what one waits for, another one uses.
+        self._workers = workers or (os.cpu_count() or 1) + 1
         self._chunk_bytes = chunk_bytes
         self.files: list[FileAccount] = [FileAccount(p.path, error=p) for p in problems]
         self.errors: list[SourceError] = list(problems)
@@ -94,17 +98,19 @@ class Run(Generic[T]):
         sizes = [source.size for source in self._inputs]
         self._progress.total(None if None in sizes else sum(s for s in sizes if s))
         waiting: deque[_Batch[T]] = deque()
-        pool = ThreadPoolExecutor(self._workers, thread_name_prefix="apilog")
+        pool = ThreadPoolExecutor(self._workers, thread_name_prefix=_THREADS)
         try:
             for parts in _batched(self._parts(pool), self._batch_pieces()):
                 told = [(part.account, part.size) for part in parts]
                 waiting.append(_Batch(told, pool.submit(self._read, parts)))
-                while waiting and (len(waiting) > self._workers or waiting[0].made.done()):
+                while waiting and (len(waiting) >= self._workers or waiting[0].made.done()):
                     yield from self._finished(waiting.popleft())
             while waiting:
                 yield from self._finished(waiting.popleft())
         finally:
-            pool.shutdown(cancel_futures=True)
+            # The garbage collector may close this on any thread; none can wait for itself.
+            is_own = current_thread().name.startswith(_THREADS)
+            pool.shutdown(wait=not is_own, cancel_futures=True)
 
     def _batch_pieces(self) -> int:
         """So many small files are read together, few enough that all workers have some."""
@@ -125,7 +131,7 @@ class Run(Generic[T]):
         # The pool is first in, first out: whoever waits for the reading has it under way.
         reading: Future[Reading] | None = None
         position = 0
-        for chunk in open_chunks(source, chunk_bytes=self._chunk_bytes):
+        for chunk in with_whole_events(open_chunks(source, chunk_bytes=self._chunk_bytes)):
             if account.error:
                 return  # its format is unknown: the rest of it would be too
             if reading is None:

@@ -25,16 +25,22 @@ class Unrecognised(SourceError):
 def reading_of(path: str, data: bytes, choice: Choice | None = None) -> Reading:
     """How to read the file that begins with these lines: as chosen, or as detected.
 
-    Lines that are skipped whatever the format give a reading without formats. Raises
-    `Unrecognised` if the lines are of no known format, or not of the chosen kind.
+    Lines that are skipped whatever the format give a reading without formats, unless the log
+    is known to be no access log. Raises `Unrecognised` if the lines are of no known format, or
+    not of the chosen kind.
     """
     head = _head(data)
-    if found := choice.reading(head) if choice else detect(head):
+    found = choice.reading(head) if choice else detect(head)
+    if found and found.name:
         return found
+    refused = _refused(path, head)
+    if refused and (later := None if choice else _behind_refused(data, head)):
+        return later
+    if refused:
+        raise refused
     told = head.filter(skip_reasons(head).is_null())
-    if not len(told):
-        return Reading(())
-    _refuse(path, told)
+    if found or not len(told):
+        return found or Reading(())
     raise _not_of_kind(path, told[0]) if choice else _of_no_format(path, head)
 
 
@@ -57,12 +63,26 @@ def _head(data: bytes) -> pl.Series:
     return Lines(data[:end]).series
 
 
-def _refuse(path: str, lines: pl.Series) -> None:
-    """Raise `Unrecognised` for a log that is known to be no access log."""
+def _refused(path: str, lines: pl.Series) -> Unrecognised | None:
+    """What to say of a log that is known to be no access log."""
     texts = pl.concat([lines.rename("line"), unwrap(detect_envelopes(lines), lines).rename("line")])
     for pattern, message, hint, _ in REFUSALS:
         if texts.str.contains(pattern).any():
-            raise Unrecognised(path, message, hint)
+            return Unrecognised(path, message, hint)
+    return None
+
+
+def _behind_refused(data: bytes, head: pl.Series) -> Reading | None:
+    """How to read what comes, in these lines, after a head of nothing but another log."""
+    lines = Lines(data).series
+    envelopes = detect_envelopes(head)
+    if envelopes:
+        outer = envelopes[0].unwrap(lines)
+        told = skip_reasons(outer.texts["text"]).is_null()
+        found = detect(lines.gather(outer.texts["row"].filter(told)))
+    else:
+        found = detect(lines.filter(skip_reasons(lines).is_null()))
+    return found if found and found.name else None
 
 
 def _of_no_format(path: str, head: pl.Series) -> Unrecognised:

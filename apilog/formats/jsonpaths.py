@@ -10,8 +10,15 @@ from collections.abc import Iterator, Mapping, Sequence
 import polars as pl
 
 from apilog.formats.base import Lines
-from apilog.formats.jsonrepair import repair
-from apilog.formats.jsontext import Schema, decode_lines, decode_objects, decode_whole, load
+from apilog.formats.jsonrepair import escape_controls, repair
+from apilog.formats.jsontext import (
+    Schema,
+    decode_lines,
+    decode_objects,
+    decode_some,
+    decode_whole,
+    load,
+)
 
 Path = tuple[str, ...]
 _DEEPEST = 5
@@ -32,6 +39,7 @@ def decode_paths(lines: Lines, paths: Sequence[Path]) -> tuple[Mapping[Path, pl.
     found.update({(key,): frame[key] for key in keys})
     for outer, inner in _levels(paths):
         found.update(_within(found[outer], outer, inner))
+    found.update(_exact(lines, paths, found))
     return {path: found[path] for path in paths}, ok
 
 
@@ -93,16 +101,35 @@ def _levels(paths: Sequence[Path]) -> list[tuple[Path, list[str]]]:
 
 
 def _within(texts: pl.Series, outer: Path, keys: Sequence[str]) -> dict[Path, pl.Series]:
-    """The values of these keys of objects as texts, null where a text is no object."""
+    """The values of these keys of objects as texts, null where a text is no object.
+
+    Polars writes the control characters in their texts bare.
+    """
     is_object = texts.str.starts_with("{").fill_null(value=False)
-    frame, _ = decode_objects(_escaped(texts.set(~is_object, "{}")), keys)
+    frame, _ = decode_objects(escape_controls(texts.set(~is_object, "{}")), keys)
     return {(*outer, key): frame[key] for key in keys}
 
 
-def _escaped(objects: pl.Series) -> pl.Series:
-    """Objects as JSON has them: Polars writes the control characters in their texts bare."""
-    if not objects.str.contains(r"[\x00-\x1f]").any():
-        return objects
-    for control in map(chr, range(0x20)):
-        objects = objects.str.replace_all(control, f"\\u{ord(control):04x}", literal=True)
-    return objects
+def _exact(
+    lines: Lines, paths: Sequence[Path], found: Mapping[Path, pl.Series]
+) -> dict[Path, pl.Series]:
+    """The values inside objects, those with a backslash as the lines have them.
+
+    Polars does not escape backslashes in the objects that it gives as texts.
+    """
+    inner = [path for path in paths if len(path) > 1]
+    schema = _schema(inner)
+    if not schema:
+        return {}
+    outer = pl.DataFrame([found[(key,)].alias(key) for key in schema])
+    texts = pl.all().str
+    told = outer.select(
+        pl.any_horizontal(texts.contains("\\", literal=True)).fill_null(value=False)
+        & pl.all_horizontal(texts.starts_with("{").fill_null(value=True))
+    )
+    rows = told.to_series().arg_true()
+    if not len(rows):
+        return {}
+    frame, fits = decode_some(lines.series.gather(rows), schema)
+    frame, rows = frame.filter(fits), rows.filter(fits)
+    return {path: found[path].clone().scatter(rows, _field(frame, path)) for path in inner}

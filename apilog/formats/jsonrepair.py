@@ -13,16 +13,19 @@ from apilog.formats.escapes import decode_hex_escapes
 # them keep it from matching inside a text.
 _NO_VALUE = r'([{,]\s*"[^"\\]*"\s*:)\s*-?\s*([,}])'
 _ILLEGAL_HEX = r"(?:^|[^\\])(?:\\\\)*\\x"
+_CONTROL = r"[\x00-\x1f]"
+_TEXT_OR_CONTROL = rf'("(?:[^"\\]|\\.)*")|{_CONTROL}'
 
 
 def repair(lines: pl.Series) -> pl.Series:
     r"""Lines with the slips of hand-made JSON mended.
 
-    nginx's `\xHH` become what they stand for, missing values and bare dashes null,
-    control characters blanks; a byte order mark and trailing commas go.
+    nginx's `\xHH` become what they stand for, missing values and bare dashes null; bare control
+    characters are escaped in texts and blanks between them; a byte order mark and trailing
+    commas go.
     """
     mended = lines.str.strip_chars("\ufeff \t\r").str.strip_suffix(",")
-    mended = mended.str.replace(r",\s*}$", "}").str.replace_all(r"[\x00-\x1f]", " ")
+    mended = escape_controls(mended.str.replace(r",\s*}$", "}"))
     for _ in range(2):  # a match takes the comma that the next one needs
         mended = mended.str.replace_all(_NO_VALUE, "${1}null$2")
     if not mended.str.contains(r"\x", literal=True).any():
@@ -33,6 +36,17 @@ def repair(lines: pl.Series) -> pl.Series:
         .str.replace_all(r"\x22", r"\"", literal=True)
         .str.replace_all(r"\\x5[Cc]", r"\u005c")
     )
+
+
+def escape_controls(lines: pl.Series) -> pl.Series:
+    """Lines of JSON with bare control characters escaped in texts, and blanks between them."""
+    if not lines.str.contains(_CONTROL).any():
+        return lines
+    lines = lines.str.replace_all(_TEXT_OR_CONTROL, "$1 ")
+    for control in map(chr, range(0x20)):
+        if lines.str.contains(control, literal=True).any():
+            lines = lines.str.replace_all(control, f"\\u{ord(control):04x}", literal=True)
+    return lines
 
 
 def mend(lines: pl.Series) -> pl.Series | None:

@@ -39,7 +39,7 @@ def decode_lines(lines: Lines, keys: Sequence[str]) -> tuple[pl.DataFrame, pl.Se
     """`decode_objects` of the lines of a chunk; spares a copy where the bytes are there."""
     schema = dict.fromkeys(keys, pl.String)
     decoded = decode_whole(lines, schema)
-    return _decode_some(lines.series, schema) if decoded is None else (decoded, _all(lines.count))
+    return decode_some(lines.series, schema) if decoded is None else (decoded, _all(lines.count))
 
 
 def decode_whole(lines: Lines, schema: Schema) -> pl.DataFrame | None:
@@ -84,8 +84,9 @@ def _read(data: bytes, schema: Schema) -> pl.DataFrame | None:
         return None
 
 
-def _decode_some(s: pl.Series, schema: Schema) -> tuple[pl.DataFrame, pl.Series]:
-    """Objects among lines of which some are bad, after repair where that helps."""
+def decode_some(s: pl.Series, schema: Schema) -> tuple[pl.DataFrame, pl.Series]:
+    """Objects among lines of which some may not fit a schema, after repair where that helps, and
+    which lines are objects that fit."""
     frame, rows = _decode_shaped(s, schema)
     place = _places(len(s), rows)
     bad = place.is_null().arg_true()

@@ -14,6 +14,7 @@ import polars.selectors as cs
 from apilog.formats.base import Format, Lines
 from apilog.formats.envelopes import Envelope
 from apilog.formats.gateways.delimited import DelimitedFormat
+from apilog.formats.gateways.keyed import KeyedFormat
 from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.nginx.tails import UNREAD
 from apilog.formats.skips import skip_reasons
@@ -37,7 +38,7 @@ class Stage:
     @property
     def name(self) -> str:
         """Such as `docker: combined`."""
-        formats = " + ".join(f.name for f in self.formats)
+        formats = " + ".join(dict.fromkeys(f.name for f in self.formats))
         return ": ".join([*(e.name for e in self.envelopes), formats])
 
 
@@ -51,6 +52,11 @@ class Reading:
     def name(self) -> str | None:
         """The formats, joined by ` + `; None where there are none."""
         return " + ".join(stage.name for stage in self.stages if stage.formats) or None
+
+    @property
+    def joins_lines(self) -> bool:
+        """Whether an event may go over several lines."""
+        return any(e.joins_lines for stage in self.stages for e in stage.envelopes)
 
     def beyond(self, other: Reading) -> Reading | None:
         """What it tries that the other does not; None if that is nothing.
@@ -229,9 +235,9 @@ def _without_skipped(events: _Events | None, reading: Reading) -> tuple[int, _Ev
         return 0, None
     unexplained = skip_reasons(events.lines.series).is_null()
     for log_format in iter_formats(reading):
-        if isinstance(log_format, DelimitedFormat):
-            is_header = log_format.headers_among(events.lines)
-            unexplained = unexplained if is_header is None else unexplained & ~is_header
+        if isinstance(log_format, DelimitedFormat | KeyedFormat):
+            others = log_format.others_among(events.lines)
+            unexplained = unexplained if others is None else unexplained & ~others
     kept = _every(events.lines.count).filter(unexplained)
     skipped = events.lines.count - len(kept)
     if not skipped:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import closing
 
-from apilog.errors import UsageError
 from apilog.sources.chunks import Chunk, cut_into_chunks
 from apilog.sources.compression import decompressed, foreign
 from apilog.sources.framing import framed
@@ -59,11 +58,8 @@ def open_chunks(
 def read_head(source: Source, size: int = HEAD_BYTES) -> bytes:
     """The first lines of a source, about `size` bytes of them, as chunks give them.
 
-    Damage is ignored. Raises UsageError for standard input, which could not be read again.
+    Damage is ignored. Of a pipe as much is waited for; what was read of it is gone.
     """
-    if source.size is None:
-        hint = "save it to a file first"
-        raise UsageError(f"{source.path}: only the head of a file can be looked at", hint)
     with closing(open_chunks(source, chunk_bytes=size)) as chunks:
         try:
             return next((chunk.data for chunk in chunks if chunk.data), b"")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -156,15 +157,30 @@ def test_errors_are_in_the_json_too(run: Run, tmp_path: Path) -> None:
     assert run("detect", tmp_path / "missing.log").stdout == b""
 
 
-def test_pipes_are_refused_because_they_could_not_be_read_again(
-    run: Run, run_process: Run, tmp_path: Path
-) -> None:
-    piped = run_process("detect", "-", stdin=(line() + "\n").encode())
-    assert (piped.code, piped.stdout) == (2, b"")
-    assert "only the head of a file can be looked at" in piped.stderr
-    assert "save it to a file" in piped.stderr
-    os.mkfifo(tmp_path / "pipe")
-    assert run("detect", tmp_path / "pipe").code == 2
+def test_the_head_of_a_pipe_is_read(run_process: Run, tmp_path: Path) -> None:
+    data = (line() + "\n").encode() * 10_000
+    for stdin in (data, gzip.compress(data)):
+        piped = run_process("detect", "-", "-f", "json", stdin=stdin)
+        assert (piped.code, piped.stderr) == (0, "")
+        (finding,) = json.loads(piped.text)["files"]
+        assert (finding["path"], finding["format"]) == ("-", "combined")
+        assert 1000 < finding["records"] < 5000
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor() as pool:
+        written = pool.submit(pipe.write_bytes, data[:1000])
+        named = run_process("detect", pipe, "-f", "json")
+        written.result()
+    assert [file["format"] for file in json.loads(named.text)["files"]] == ["combined"]
+
+
+def test_what_is_piped_can_be_of_no_known_format_too(run_process: Run) -> None:
+    result = run_process("detect", "-", stdin=b"what is this\n")
+    assert (result.code, result.stdout) == (2, b"")
+    assert result.stderr.startswith("apilog: error: -: no known format: 'what is this' stops being")
+    empty = run_process("detect", "-")
+    assert empty.code == 0
+    assert "no access log lines" in empty.text
 
 
 def test_a_format_can_be_tried(run: Run, tmp_path: Path) -> None:

@@ -151,6 +151,7 @@ def test_traefik() -> None:
             "api": "orders",
             "operation": "orders@docker",
             "user_agent": "curl/8.1",
+            "error_type": "no_upstream",
         }
     ]
 

@@ -244,3 +244,13 @@ def test_deep_nesting_is_no_obstacle(frame: Frame) -> None:
     depth = 3 * sys.getrecursionlimit()
     deep = '{"a":' * depth + "1" + "}" * depth
     assert frame(deep + GOOD[0] + deep).decode().splitlines() == [deep, GOOD[0], deep]
+
+
+def test_rows_before_their_columns_are_left_if_the_table_is_long(frame: Frame) -> None:
+    table = {"rows": [["x" * 90, 1]] * 40, "columns": [{"name": "a"}, {"name": "b"}]}
+    text = json.dumps({"tables": [table]})
+    assert (
+        frame(text, limit=1 << 20).splitlines()
+        == [json.dumps({"a": "x" * 90, "b": 1}, separators=(",", ":")).encode()] * 40
+    )
+    assert b'"x' in frame(text * 300, limit=1000)

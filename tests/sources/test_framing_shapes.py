@@ -26,7 +26,9 @@ VALUES = st.recursive(
     max_leaves=4,
 )
 # One that looks like a container is one.
-KEYS = TEXTS.filter(lambda text: text not in ("records", "events", "logEvents", "entries"))
+KEYS = TEXTS.filter(
+    lambda text: text not in ("records", "events", "logEvents", "entries", "Records")
+)
 OBJECTS = st.lists(st.dictionaries(KEYS, SCALARS | VALUES, max_size=3), max_size=6)
 STYLES: dict[str, Callable[[Any], str]] = {
     "compact": lambda value: json.dumps(value, separators=(",", ":")),
@@ -89,6 +91,20 @@ SHAPES: dict[str, Shape] = {
         dump({**DATA_MESSAGE, "logEvents": group}) for group in grouped(objects)
     ),
     "entries": lambda objects, dump: dump({"entries": objects, "nextPageToken": "x"}),
+    "entries to be written": lambda objects, dump: "".join(
+        dump(
+            {
+                "resource": {"type": "api", "labels": {}},
+                "labels": {"application": "}{"},
+                "entries": group,
+                "partialSuccess": True,
+            }
+        )
+        for group in grouped(objects)
+    ),
+    "records of Kinesis": lambda objects, dump: dump(
+        {"Records": objects, "NextShardIterator": "x"}
+    ),
 }
 
 
@@ -135,18 +151,29 @@ def test_records_get_the_organization_and_environment_they_lack(
 @given(
     names=st.lists(TEXTS, min_size=1, max_size=3, unique=True),
     rows=st.lists(st.lists(SCALARS | VALUES, min_size=3, max_size=3), max_size=4),
+    order=st.permutations(["name", "columns", "rows"]),
     style=st.sampled_from(list(STYLES)),
     window=st.integers(1, 200),
+    late=st.booleans(),
 )
 def test_rows_of_tables_become_objects(
-    split: Split, names: list[str], rows: list[list[Any]], style: str, window: int
+    split: Split,
+    names: list[str],
+    rows: list[list[Any]],
+    order: list[str],
+    style: str,
+    window: int,
+    late: bool,
 ) -> None:
-    table = {
+    members = {
         "name": "PrimaryResult",
         "columns": [{"name": name, "type": "string"} for name in names],
         "rows": [row[: len(names)] for row in rows],
     }
-    answer = {"tables": [table, table], "statistics": {"query": {"rows": [1]}}}
+    table = {name: members[name] for name in order}
+    beside = {"statistics": {"query": {"executionTime": 0.1}}}
+    tables = {"tables": [table, table]}
+    answer = {**tables, **beside} if late else {**beside, **tables}
     lines = split(STYLES[style](answer), window)
     assert loaded(lines) == [dict(zip(names, row, strict=False)) for row in rows] * 2
 

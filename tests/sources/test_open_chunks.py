@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apilog.errors import UsageError
 from apilog.sources import Source, SourceError, find_sources, open_chunks, read_head
 
 Read = Callable[..., Any]
@@ -210,9 +209,3 @@ def test_the_head_of_a_damaged_file_is_what_can_be_read(tmp_path: Path) -> None:
     path.write_bytes(b"\x1f\x8b\x08\x00")
     (source,), _ = find_sources([path])
     assert read_head(source) == b""
-
-
-def test_the_head_of_standard_input_is_not_taken(tmp_path: Path) -> None:
-    (source,), _ = find_sources(["-"])
-    with pytest.raises(UsageError):
-        read_head(source)

@@ -12,7 +12,7 @@ import polars as pl
 
 LOOKS_LIKE_ACCESS = (
     r'(?-u:\b)HTTP/[0-9]|[" ](?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) |^[ \t]*\{"|^time:'
-    r'|\[[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:|(?-u:\b)status="?[1-5][0-9]{2}(?-u:\b)'
+    r'|[\[,> ][0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:|(?-u:\b)status="?[1-5][0-9]{2}(?-u:\b)'
     r"| /[^ ]* .*(?-u:\b)[1-5][0-9]{2}(?-u:\b)|(?-u:\b)[1-5][0-9]{2}(?-u:\b).* /[^ ]* "
 )
 """Text that may be an access line of whatever format."""
@@ -45,13 +45,15 @@ class Envelope:
     unwrap: Callable[[pl.Series], Unwrapped]
     """What is inside these lines (String, no nulls); never raises on content.
 
-    A piece whose end is missing, as at the end of a chunk, is an event of its own.
+    A piece whose end is missing, as at the end of a file, is an event of its own.
     """
     detect: Callable[[pl.Series], bool]
     """Whether the head of a file is in this envelope."""
     samples: tuple[Sample, ...]
     times: Callable[[pl.Series], pl.Series] | None = None
     """When each line was written, as the envelope says; null where it does not."""
+    joins_lines: bool = False
+    """Whether it may cut an event into several lines."""
 
 
 def unwrapped(texts: pl.Series) -> Unwrapped:

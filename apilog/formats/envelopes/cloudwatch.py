@@ -38,6 +38,8 @@ _WITHIN = r'^[ \t]|^["{}\[\]<]'
 """How a line begins that can go on with a message."""
 _OF_THE_EXPORT = "Permission Check Successful"
 """What the export itself leaves in a bucket."""
+_FOREIGN = rf"^\s*(?:{_OF_THE_EXPORT})?\s*$|^SEARCHEDLOGSTREAMS(?:\t|$)|^NEXTTOKEN\t"
+"""Lines between events: blank ones, and what the command line and the export add."""
 
 _EVENT_ID = r"^[0-9]{50,60}$"
 
@@ -46,7 +48,7 @@ def _events(lines: pl.Series, begins: str) -> tuple[pl.DataFrame, pl.Series]:
     """`row` and `text` of the events that begin like this, and the rows that are of none."""
     rows = pl.int_range(len(lines), dtype=pl.UInt32, eager=True).alias("row")
     starts = lines.str.contains(begins)
-    foreign = lines.str.strip_chars().is_in(["", _OF_THE_EXPORT]) & ~starts
+    foreign = lines.str.contains(_FOREIGN) & ~starts
     inside = ~foreign & (starts.cum_sum() > 0)
     frame = pl.DataFrame({"row": rows, "text": lines, "starts": starts}).filter(inside)
     if not frame["starts"].all():

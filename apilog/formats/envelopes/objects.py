@@ -105,6 +105,7 @@ DOCKER = Envelope(
     unwrap=unwrap_docker,
     detect=_detect_docker,
     times=_times_docker,
+    joins_lines=True,
     samples=(
         Sample(
             sample_lines(

@@ -92,6 +92,7 @@ CRI = Envelope(
     unwrap=unwrap_cri,
     detect=_detect_cri,
     times=_times_cri,
+    joins_lines=True,
     samples=(
         Sample(
             (

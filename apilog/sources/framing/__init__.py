@@ -11,7 +11,9 @@ object a line, passes through as it is. What comes out and in which order:
   time and object on one line, as other log tools write it;
 - other lines and texts between objects: lines of their own;
 - an object that is broken: a line of its own, up to where the next valid object starts;
-- lines of base64 over gzip or JSON: what they hold, framed in turn.
+- lines of base64 over gzip or JSON, wrapped or not, and records of Kinesis, Firehose and
+  subscriptions that hold it: what they hold, framed in turn;
+- events of CloudWatch Logs over several lines: one a line.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Objects that only wrap the events: which they are, and what of them belongs to the events.
 
-A container starts with a member that wrappers start with, has only numbers, texts and short
-lists before an array of objects under a known name, and tells nothing of a request itself.
+A container starts with a member that wrappers start with, has only numbers, texts, short
+lists and small objects before an array of objects under a known name, and tells nothing of a
+request itself.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from apilog.sources.framing.frame import Frame, tells_of_request
 from apilog.sources.framing.scan import PLAIN_OBJECT, STRING
+from apilog.sources.framing.tables import TABLE_FIRST_MEMBERS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +30,15 @@ class Kind:
 
 
 KINDS = (
-    # Azure resource logs; analytics records of Apigee's adapters and microgateway.
-    Kind(array="records", kept=("organization", "environment")),
+    # Azure resource logs; analytics records of Apigee's adapters and microgateway; what Firehose
+    # hands to a function.
+    Kind(
+        array="records",
+        kept=("organization", "environment"),
+        others=("invocationId", "deliveryStreamArn", "region"),
+    ),
+    # Records of Kinesis, as a function gets them and as the AWS command line does.
+    Kind(array="Records", others=("NextShardIterator", "MillisBehindLatest")),
     # aws logs filter-log-events and get-log-events.
     Kind(
         array="events",
@@ -40,8 +49,12 @@ KINDS = (
         array="logEvents",
         others=("messageType", "owner", "logGroup", "logStream", "subscriptionFilters"),
     ),
-    # A page of Cloud Logging's API.
-    Kind(array="entries", others=("nextPageToken",)),
+    # A page of Cloud Logging's API, and what is sent to it to be written.
+    Kind(
+        array="entries",
+        kept=("logName",),
+        others=("nextPageToken", "resource", "labels", "partialSuccess", "dryRun"),
+    ),
 )
 MAX_SIBLINGS = 20
 """How many members may stand before the events."""
@@ -52,7 +65,10 @@ def _alternatives(names: Iterable[str]) -> bytes:
 
 
 FIRST_MEMBERS = _alternatives(
-    ["tables", *(name for kind in KINDS for name in (kind.array, *kind.kept, *kind.others))]
+    [
+        *TABLE_FIRST_MEMBERS,
+        *(name for kind in KINDS for name in (kind.array, *kind.kept, *kind.others)),
+    ]
 )
 """A pattern of the members with which containers start."""
 
@@ -63,7 +79,9 @@ _SCALAR = rb"(?:" + STRING + rb"|[-+.\w]++)"
 _FLAT_LIST = rb'\[[^\[\]"]*+(?:' + STRING + rb'[^\[\]"]*+)*+\]'
 _SHORT_LIST = rb'\[[^\[\]"]*+(?:' + STRING + rb'[^\[\]"]*+){0,50}+\]'
 _NAME = rb'"((?!(?:' + _ARRAYS + rb')")[^"\\]++)"'
-_SIBLING = _NAME + _COLON + rb"(?:" + _SCALAR + rb"|" + _SHORT_LIST + rb")\s*+,\s*+"
+_SIBLING = (
+    _NAME + _COLON + rb"(?:" + _SCALAR + rb"|" + _SHORT_LIST + rb"|" + PLAIN_OBJECT + rb")\s*+,\s*+"
+)
 _SIBLINGS = rb"(?P<siblings>(?:" + _SIBLING + rb"){0,%d}+)" % MAX_SIBLINGS
 _ARRAY = rb'"(?P<array>' + _ARRAYS + rb')"' + _COLON + rb"\[(?=\s*+[{\]])"
 _OPENING = re.compile(rb'\{\s*+(?="(?:' + FIRST_MEMBERS + rb')")' + _SIBLINGS + _ARRAY, re.DOTALL)
@@ -73,7 +91,9 @@ _MEMBER = (
 )  # fmt: skip
 _TAILS = {
     1: re.compile(rb"\](?:" + _MEMBER + rb")*+\s*+\}", re.DOTALL),
-    2: re.compile(rb"\]\s*+\}\s*+\](?:" + _MEMBER + rb")*+\s*+\}", re.DOTALL),
+    2: re.compile(
+        rb"\](?:" + _MEMBER + rb")*+\s*+\}\s*+\](?:" + _MEMBER + rb")*+\s*+\}", re.DOTALL
+    ),
 }
 _EACH_SIBLING = re.compile(_SIBLING, re.DOTALL)
 _KINDS = {kind.array.encode(): kind for kind in KINDS}

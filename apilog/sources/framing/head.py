@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from apilog.sources.framing.containers import is_container, opens_like_container
 from apilog.sources.framing.runs import STAMP
 from apilog.sources.framing.scan import OPENS_OBJECT, Stop, scan_object
+from apilog.sources.framing.stamped import beginning_of
 from apilog.sources.framing.tables import opened_table
 
 _PRETTY_OBJECT = re.compile(rb"^(?:" + STAMP + rb')?+\{[ \t\r]*+\n\s*+"', re.MULTILINE)
@@ -22,6 +23,14 @@ _GOES_ON_AS_JSON = re.compile(
     rb'[ \t\r,]*+(?:\{\s*+["}]|\n|\Z)|[^\n}]*+(?:\}(?!\s*+\{\s*+")[^\n}]*+)*+\}\s*+\{'
 )
 _BASE64_LINE = re.compile(rb"[A-Za-z0-9+/]{16,}+={0,2}+")
+_MORE_BASE64 = re.compile(rb"[A-Za-z0-9+/]++={0,2}+")
+_CARRIED = re.compile(
+    rb'"(?:awslogs|kinesis|recordId|SequenceNumber)"\s*+:[^\]}]*?"[dD]ata"\s*+:\s*+'
+    rb'"((?:[A-Za-z0-9+/=]|\\/|\\[rn])++)'
+)
+_JSON_ESCAPE = re.compile(rb"\\(?:(/)|[rn])")
+_CARRIER_BYTES = 4 << 10
+_TEXT = bytes({*range(0x20, 0x7F), *range(0x80, 0x100), *b"\t\r\n"})
 _GZIP = b"\x1f\x8b\x08"
 _JSON_START = re.compile(rb'\s*+(?:\[\s*+)?+\{\s*+"')
 
@@ -41,6 +50,10 @@ class Shape:
     framing: Framing
     unwrap: bool = True
     """Whether objects that look like containers are."""
+    carries: bool = False
+    """Whether each event holds others, in base64."""
+    begins: re.Pattern[bytes] | None = None
+    """How an event starts, if events of several lines begin with a time."""
 
 
 _LINES = Shape(Framing.LINES)
@@ -52,6 +65,27 @@ def shape_of(head: bytes, *, complete: bool) -> Shape | None:
     `complete` says that there is no more to see.
     """
     text = head.lstrip()
+    if begins := beginning_of(text):
+        return Shape(Framing.LINES, begins=begins)
+    shape = _framing_of(text, complete=complete)
+    if shape and text.startswith((b"{", b"[")) and carried(text[:_CARRIER_BYTES], whole=False):
+        return replace(shape, carries=True)
+    return shape
+
+
+def carried(record: bytes, *, whole: bool = True) -> bytes | None:
+    """The base64 that a record of Kinesis, Firehose or a subscription holds; None without.
+
+    `whole` says that these bytes go on to its end.
+    """
+    found = _CARRIED.search(record)
+    if found is None or (whole and record[found.end() : found.end() + 1] != b'"'):
+        return None
+    base64 = _JSON_ESCAPE.sub(rb"\1", found[1])
+    return base64 if _is_text_or_packed(base64) else None
+
+
+def _framing_of(text: bytes, *, complete: bool) -> Shape | None:
     if OPENS_OBJECT.match(text):
         return _shape_of_objects(text, complete=complete)
     if _OPENS_ARRAY.match(text) or _PRETTY_OBJECT.search(text):
@@ -66,8 +100,22 @@ def is_payload(line: bytes) -> bool:
     """Whether a line is base64 of something compressed with gzip, or of JSON."""
     if not _BASE64_LINE.fullmatch(line):
         return False
-    start = b64decode(line[:32][: len(line[:32]) // 4 * 4])
+    start = _decoded_start(line)
     return start.startswith(_GZIP) or _JSON_START.match(start) is not None
+
+
+def goes_on(line: bytes) -> bool:
+    """Whether a line may be more of the base64 that the line before it is of."""
+    return _MORE_BASE64.fullmatch(line) is not None
+
+
+def _is_text_or_packed(base64: bytes) -> bool:
+    start = _decoded_start(base64)
+    return start.startswith(_GZIP) or not start.translate(None, _TEXT)
+
+
+def _decoded_start(base64: bytes) -> bytes:
+    return b64decode(base64[:32][: len(base64[:32]) // 4 * 4])
 
 
 def _shape_of_objects(text: bytes, *, complete: bool) -> Shape | None:
@@ -100,4 +148,8 @@ def _is_mostly_objects(text: bytes, *, complete: bool) -> bool:
 
 
 def _is_one_object(line: bytes) -> bool:
-    return line.startswith(b"{") and scan_object(line, 0) == (Stop.END, len(line))
+    """Whether a line is one object, or would be one without a quote too many."""
+    if not line.startswith(b"{"):
+        return False
+    stop, end = scan_object(line, 0)
+    return end == len(line) if stop is Stop.END else stop is Stop.OPEN and line.endswith(b"}")

@@ -1,6 +1,6 @@
-"""Lines of base64 as what they hold: what Kinesis hands out, a payload a line.
+"""Lines of base64, or of records that hold base64, as what they hold.
 
-A line that holds nothing readable is passed on as it is.
+A payload may be wrapped over lines. A line that holds nothing readable is passed on as it is.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from base64 import b64decode
 from collections.abc import Iterator
 
 from apilog.sources.compression import decompressed
-from apilog.sources.framing.head import is_payload
+from apilog.sources.framing.head import carried, goes_on, is_payload
 from apilog.sources.readers import Reader, StreamDamage
 
 MAX_PAYLOAD_BYTES = 16 << 20
@@ -37,9 +37,12 @@ class Payloads:
 
 
 def _decoded(reader: Reader) -> Iterator[bytes]:
-    for line, ended in _lines(reader):
-        yield from _payload(line)
-        if ended:
+    for line, ended in _joined(_lines(reader)):
+        last = b""
+        for block in _payload(line):
+            yield block
+            last = block[-1:]
+        if ended and last != b"\n":
             yield b"\n"
 
 
@@ -61,18 +64,64 @@ def _lines(reader: Reader) -> Iterator[tuple[bytes, bool]]:
         yield held, False
 
 
+def _joined(lines: Iterator[tuple[bytes, bool]]) -> Iterator[tuple[bytes, bool]]:
+    """The lines, those that one payload is wrapped over together as one."""
+    parts: list[bytes] = []
+    try:
+        for line, ended in lines:
+            bare = line.strip()
+            if parts and _is_more(bare, parts):
+                parts.append(bare)
+                if ended and not _is_last(bare, parts):
+                    continue
+                yield b"".join(parts), ended
+                parts = []
+                continue
+            if parts:
+                yield b"".join(parts), True
+                parts = []
+            if ended and is_payload(bare) and not _is_last(bare, [bare]):
+                parts = [bare]
+            else:
+                yield line, ended
+    except StreamDamage:
+        yield b"".join(parts), False
+        raise
+    if parts:
+        yield b"".join(parts), True
+
+
+def _is_more(line: bytes, parts: list[bytes]) -> bool:
+    return len(line) <= len(parts[0]) and goes_on(line) and not is_payload(line)
+
+
+def _is_last(line: bytes, parts: list[bytes]) -> bool:
+    """Whether no more than this line is of the payload: others are as long as the first."""
+    is_short = len(line) < len(parts[0]) or line.endswith(b"=")
+    return is_short or len(parts) * len(parts[0]) > MAX_PAYLOAD_BYTES
+
+
 def _payload(line: bytes) -> Iterator[bytes]:
     """What a line holds, in steps; then the line itself if not all of it could be read."""
     bare = line.strip()
-    if not is_payload(bare):
+    base64 = bare if is_payload(bare) else carried(bare) if bare.startswith(b"{") else None
+    if base64 is None:
         yield line
         return
-    reader = decompressed(_Bytes(b64decode(bare + b"=" * (-len(bare) % 4))), _STEP_BYTES)
+    reader = decompressed(_Bytes(_bytes_of(base64)), _STEP_BYTES)
     try:
         while block := reader.read(_STEP_BYTES):
             yield block
     except StreamDamage:
         yield b"\n" + line
+
+
+def _bytes_of(base64: bytes) -> bytes:
+    """What base64 stands for, as far as it goes."""
+    digits = base64.partition(b"=")[0]
+    if len(digits) % 4 == 1:
+        digits = digits[:-1]
+    return b64decode(digits + b"=" * (-len(digits) % 4))
 
 
 class _Bytes:

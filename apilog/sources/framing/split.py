@@ -110,9 +110,14 @@ class Splitter:
     def _object(self, data: bytes, begin: int, start: int) -> int | None:
         """Take an object, or enter a container; before it may stand a stamp."""
         if self._unwrap:
-            opened = opened_container(data, start) or opened_table(data, start)
-            if opened is not None:
+            if (opened := opened_container(data, start)) is not None:
                 return self._container(data, begin, start, opened)
+            if (table := opened_table(data, start)) is not None:
+                frame, at = table
+                if frame is not None:
+                    return self._container(data, begin, start, (frame, at))
+                if self._can_wait(data, start):
+                    return None
         stop, end = scan_object(data, start)
         if stop is Stop.END and not has_seams(data, start + 1, end):
             return self._put_object(data, begin, start, end)
@@ -207,7 +212,11 @@ class Splitter:
         """Leave an array, and the container around it."""
         frame = self._frames[-1]
         if frame.row is not None and (table := next_table(data, start)):
-            return self._enter(*table)
+            following, at = table
+            if following is not None:
+                return self._enter(following, at)
+            if self._can_wait(data, start):
+                return None
         end = start + 1
         if frame.braces and self._patience:
             found = container_end(data, start, frame)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from apilog.sources.framing.head import Framing, Shape, shape_of
 from apilog.sources.framing.payloads import Payloads
 from apilog.sources.framing.split import Splitter
+from apilog.sources.framing.stamped import Joined
 from apilog.sources.readers import Reader, StreamDamage, peek
 
 HEAD_BYTES = 64 << 10
@@ -27,9 +28,17 @@ def framed(reader: Reader, max_line_bytes: int) -> Reader:
     shape, whole = _look(reader)
     if shape.framing is Framing.BASE64:
         shape, whole = _look(Payloads(whole))
+    whole = _events(shape, whole, max_line_bytes)
+    if shape.carries:
+        shape, whole = _look(Payloads(whole))
+        whole = _events(shape, whole, max_line_bytes)
+    return whole
+
+
+def _events(shape: Shape, whole: Reader, max_line_bytes: int) -> Reader:
     if shape.framing is Framing.JSON:
         return _Events(whole, Splitter(max_line_bytes, unwrap=shape.unwrap))
-    return whole
+    return Joined(whole, shape.begins, max_line_bytes) if shape.begins else whole
 
 
 def _look(reader: Reader) -> tuple[Shape, Reader]:

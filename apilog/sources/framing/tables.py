@@ -1,7 +1,7 @@
 """Answers of Log Analytics: tables whose columns are named once and whose rows are arrays.
 
-A table opens only if its name, columns and rows come in the order in which the service writes
-them. A row that does not fit the columns is left as it is.
+The columns of a table may stand after its rows only if the table is no longer than a line may
+be. A row that does not fit the columns is left as it is.
 """
 
 from __future__ import annotations
@@ -10,16 +10,29 @@ import json
 import re
 
 from apilog.sources.framing.frame import Frame
-from apilog.sources.framing.scan import STRING
+from apilog.sources.framing.scan import PLAIN_OBJECT, STRING
 
 _COLON = rb"\s*+:\s*+"
 _OUTSIDE = rb'[^"\[\]]*+(?:' + STRING + rb'[^"\[\]]*+)*+'
 _NAME = rb'"name"' + _COLON + STRING
 _COLUMNS = rb'"columns"' + _COLON + rb"(?P<columns>\[" + _OUTSIDE + rb"\])"
 _ROWS = rb'"rows"' + _COLON + rb"\["
-_TABLE = rb"\{\s*+" + rb"\s*+,\s*+".join((_NAME, _COLUMNS, _ROWS))
-_FIRST_TABLE = re.compile(rb'\{\s*+"tables"' + _COLON + rb"\[\s*+" + _TABLE, re.DOTALL)
-_NEXT_TABLE = re.compile(rb"\]\s*+\}\s*+,\s*+" + _TABLE, re.DOTALL)
+_NEXT = rb"\s*+,\s*+"
+_NAMED = rb"(?:" + _NAME + _NEXT + rb")?+"
+_TABLE = re.compile(
+    rb"\{\s*+" + _NAMED + rb"(?:" + _COLUMNS + _NEXT + _NAMED + rb")?+" + _ROWS, re.DOTALL
+)
+TABLE_FIRST_MEMBERS = ("tables", "error", "render", "statistics")
+"""What an answer may start with."""
+_BESIDE = rb'"(?:error|render|statistics)"' + _COLON + PLAIN_OBJECT + _NEXT
+_FIRST_TABLE = re.compile(
+    rb"\{\s*+(?:" + _BESIDE + rb')*+"tables"' + _COLON + rb"\[\s*+(?=\{)", re.DOTALL
+)
+_NEXT_TABLE = re.compile(
+    rb"\](?:" + _NEXT + rb"(?:" + _NAME + rb'|"columns"' + _COLON + rb"\[" + _OUTSIDE + rb"\]))*+"
+    rb"\s*+\}\s*+,\s*+(?=\{)",
+    re.DOTALL,
+)
 
 _SCALAR = STRING + rb'|[^\s,"\[\]{}]++'
 _SCALARS = re.compile(_SCALAR, re.DOTALL)
@@ -39,16 +52,22 @@ def _nested(levels: int) -> bytes:
 
 
 _SHALLOW_ROW = re.compile(_nested(_LEVELS), re.DOTALL)
+_LATE_COLUMNS = re.compile(_nested(_LEVELS + 1) + _NEXT + _NAMED + _COLUMNS, re.DOTALL)
 
 
-def opened_table(data: bytes, start: int) -> tuple[Frame, int] | None:
-    """The first table of the answer that starts here, and where its rows start."""
-    return _opened(_FIRST_TABLE.match(data, start))
+def opened_table(data: bytes, start: int) -> tuple[Frame | None, int] | None:
+    """The first table of the answer that starts here, and where its rows start.
+
+    No frame if its columns are not in these bytes.
+    """
+    found = _FIRST_TABLE.match(data, start)
+    return _opened(data, found.end()) if found else None
 
 
-def next_table(data: bytes, start: int) -> tuple[Frame, int] | None:
-    """The table that follows the rows whose closing bracket stands here."""
-    return _opened(_NEXT_TABLE.match(data, start))
+def next_table(data: bytes, start: int) -> tuple[Frame | None, int] | None:
+    """`opened_table` of the one that follows the rows whose closing bracket stands here."""
+    found = _NEXT_TABLE.match(data, start)
+    return _opened(data, found.end()) if found else None
 
 
 def row_as_object(data: bytes, start: int, template: bytes) -> tuple[bytes, int] | None:
@@ -68,15 +87,19 @@ def row_as_object(data: bytes, start: int, template: bytes) -> tuple[bytes, int]
         return data[start:end], end
 
 
-def _opened(found: re.Match[bytes] | None) -> tuple[Frame, int] | None:
-    if found is None:
+def _opened(data: bytes, start: int) -> tuple[Frame | None, int] | None:
+    table = _TABLE.match(data, start)
+    if table is None:
         return None
+    with_columns = table if table["columns"] else _LATE_COLUMNS.match(data, table.end() - 1)
+    if with_columns is None:
+        return None, table.end()
     try:
-        columns = [json.dumps(column["name"]) for column in json.loads(found["columns"])]
+        columns = [json.dumps(column["name"]) for column in json.loads(with_columns["columns"])]
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
     members = ",".join(name.replace("%", "%%") + ":%b" for name in columns)
-    return Frame(braces=2, row=b"{" + members.encode() + b"}"), found.end()
+    return Frame(braces=2, row=b"{" + members.encode() + b"}"), table.end()
 
 
 def _elements(data: bytes) -> tuple[list[bytes], int]:
