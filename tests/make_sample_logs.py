@@ -17,8 +17,9 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+from apilog.formats.advice import SUGGESTION
 from apilog.formats.detect import FORMATS
-from apilog.formats.nginx.grammar import LogFormat, Text
+from apilog.formats.nginx.grammar import LogFormat, Text, parse
 
 DAY = datetime(2026, 11, 20, tzinfo=UTC)
 CONSUMERS = ("-", "mobile-app", "partner-acme", "partner-globex", "web-shop", "nightly-export")
@@ -152,6 +153,7 @@ def values(r: Request) -> dict[str, str]:
         "ssl_protocol": "TLSv1.3",
         "ssl_cipher": "TLS_AES_256_GCM_SHA384",
         "req_id": r.request_id,
+        "request_id": r.request_id,
     }
 
 
@@ -309,6 +311,29 @@ def _apigee(r: Request) -> str:
     )
 
 
+def _apigee_balancer(r: Request) -> str:
+    return json.dumps(
+        {
+            "httpRequest": {
+                "latency": f"{r.seconds:.6f}s",
+                "protocol": "HTTP/1.1",
+                "remoteIp": r.ip,
+                "requestMethod": r.method,
+                "requestSize": str(r.length),
+                "requestUrl": f"https://api.example.com{r.target}",
+                "responseSize": str(r.size),
+                "status": r.status,
+                "userAgent": r.agent,
+            },
+            "insertId": f"{r.number:x}",
+            "jsonPayload": {"statusDetails": "response_sent_by_backend"},
+            "logName": "projects/shop/logs/requests",
+            "resource": {"labels": {"project_id": "shop"}, "type": "http_load_balancer"},
+            "timestamp": f"{r.time:%Y-%m-%dT%H:%M:%S}.000000Z",
+        }
+    )
+
+
 def _azure_apim(r: Request) -> str:
     backend = {} if r.upstream is None else {"backendResponseCode": r.status}
     return json.dumps(
@@ -388,7 +413,7 @@ def _azure_frontdoor(r: Request) -> str:
 
 
 LINES: dict[str, Line] = {
-    **{f.name: partial(render, f.log_format) for f in FORMATS},
+    **{f.name: partial(render, f.log_format) for f in FORMATS if f.name != "apilog"},
     "aws-apigateway": _aws,
     "apigee": _apigee,
     "azure-apim": _azure_apim,
@@ -406,8 +431,10 @@ LINES: dict[str, Line] = {
     "syslog-5424": lambda r: (
         f"<190>1 {r.time:%Y-%m-%dT%H:%M:%S}.000000Z edge-1 nginx 31 - - {_combined(r)}"
     ),
+    "apilog": partial(render, parse(SUGGESTION)),
+    "apigee-loadbalancer": _apigee_balancer,
 }
-"""Name to how a request is written."""
+"""Name to how a request is written; a new one comes last, and leaves the others as they are."""
 
 BROKEN = (
     b'203.0.113.9 - - [20/Nov/2026:23:50:00 +0000] "\\x16\\x03\\x01\\x02\\x00" 400 150 "-" "-"\n'

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from apilog.formats import gateways
+
 _NGINX = {
     "duration_ms": "$request_time",
     "upstream_duration_ms": "$upstream_response_time",
@@ -29,6 +31,7 @@ ADVICE: Mapping[str, Mapping[str, str]] = {
     "nginx": _NGINX,
     "apache": _APACHE,
     "traefik": _TRAEFIK,
+    **gateways.ADVICE,
 }
 """Gateway to column to directive, the most useful column first."""
 

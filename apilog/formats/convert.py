@@ -133,6 +133,20 @@ def upstream_last_status(s: pl.Series) -> pl.Series:
     return over_texts(s, convert)
 
 
+def no_upstream(status: pl.Series, upstream_status: pl.Series) -> pl.Series:
+    """`no_upstream` where a proxy answered 5xx and had contacted no upstream; texts of both.
+
+    A log that tells the upstream's status tells by its absence that the proxy itself failed.
+    """
+    contacted = (~upstream_status.is_in(["", "-", "0"])).fill_null(value=False)
+    failed = statuses(status).is_between(500, 599).fill_null(value=False)
+    return (
+        pl.DataFrame({"failed": failed & ~contacted})
+        .select(pl.when("failed").then(pl.lit("no_upstream")).cast(pl.String))
+        .to_series()
+    )
+
+
 def milliseconds(numbers: pl.Series, factor: float) -> pl.Series:
     """Durations (Float64) times a factor, to the microsecond; negative ones are null."""
     # Polars divides by one number as it multiplies by its inverse, which is off by a bit.

@@ -17,6 +17,8 @@ import polars as pl
 from apilog.formats import gateways
 from apilog.formats.base import Format, Lines, Stop
 from apilog.formats.envelopes import detect_envelopes, unwrap
+from apilog.formats.gateways.delimited import DelimitedFormat
+from apilog.formats.gateways.keyed import KeyedFormat
 from apilog.formats.jsonlines import JsonLinesFormat
 from apilog.formats.ltsv import LogfmtFormat, LtsvFormat
 from apilog.formats.nginx import library
@@ -36,6 +38,9 @@ HEAD_LINES = 500
 
 _SAMPLE = 25
 """So many lines show which formats to try at all."""
+
+_STAMP = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9:.]+(?:Z|[+-][0-9]{2}:?[0-9]{2})?[ \t]"
+"""A time as tools that fetch logs write it before each line."""
 
 _FEW = 3
 
@@ -74,7 +79,7 @@ def detect(head: pl.Series) -> Reading | None:
     A head of nothing but lines that are skipped gives a reading without formats.
     """
     head = head.head(HEAD_LINES)
-    likely = _likely(head, FORMATS)
+    likely = _unstamped(head, _likely(head, FORMATS))
     named = _named(head, likely)
     if named and _count(named) == len(head):
         return Reading((Stage((), (named[0],)),))
@@ -95,6 +100,16 @@ def detect(head: pl.Series) -> Reading | None:
     if formats := _formats(head):
         stages.append(Stage((), formats))
     return Reading(tuple(stages)) if stages else None
+
+
+def _unstamped(head: pl.Series, formats: list[NginxFormat]) -> list[NginxFormat]:
+    """The formats; of lines that begin with an ISO time, those that begin with a time too.
+
+    That time would be taken for the name of a client, and what follows it for a user.
+    """
+    if 2 * int(head.str.contains(_STAMP).sum()) <= len(head):
+        return formats
+    return [f for f in formats if f.log_format.string.startswith(("$time", "$msec"))]
 
 
 def mismatch(head: pl.Series) -> Mismatch:
@@ -133,10 +148,16 @@ def _told(texts: pl.Series) -> pl.Series:
 
 
 def _rest(texts: pl.Series, found: _Found) -> pl.Series:
-    """What is left to the next format: a named one reads more than it is recognised by."""
+    """What is left to the next format: a named one reads more than it is recognised by, and a
+    gateway's knows lines of its other logs."""
     log_format, reads = found
-    if not reads.all() and isinstance(log_format, NginxFormat):
+    if reads.all():
+        return texts.clear()
+    if isinstance(log_format, NginxFormat):
         reads = log_format.expression.matches(texts)
+    elif isinstance(log_format, KeyedFormat | DelimitedFormat):
+        others = log_format.others_among(Lines.of(texts))
+        reads = reads if others is None else reads | others
     return texts.filter(~reads)
 
 
@@ -192,11 +213,11 @@ def _extended(texts: pl.Series, formats: Sequence[NginxFormat], *, is_read: bool
 
     `is_read` tells that other lines are read whole.
     """
-    begun = ((f, f.strict.begins(texts)) for f in formats)
-    base, begins = max(begun, key=lambda found: int(found[1].sum()), default=(None, None))
-    if base is None or begins is None:
+    begun = ((f, texts.filter(f.strict.begins(texts))) for f in formats)
+    base, lines = max(begun, key=_how_far, default=(None, texts))
+    if base is None:
         return None
-    found = [base.strict.split(line) for line in texts.filter(begins)]
+    found = [base.strict.split(line) for line in lines]
     tails = [Tail(rest, values.get("status", "")) for values, rest in found if rest.strip()]
     if not tails:
         return None
@@ -212,19 +233,39 @@ def _extended(texts: pl.Series, formats: Sequence[NginxFormat], *, is_read: bool
     return extended, extended.expression.matches(texts)
 
 
+def _how_far(begun: tuple[NginxFormat, pl.Series]) -> tuple[int, int]:
+    """How many texts begin as the format, and how little is left of the first of them."""
+    log_format, lines = begun
+    return len(lines), -len(log_format.strict.split(lines[0])[1]) if len(lines) else 0
+
+
 def _keyed(texts: pl.Series, *, is_timed: bool) -> list[_Found]:
-    """Gateways' objects and tables, JSON, LTSV and key=value, those that read some of the texts."""
+    """Gateways' objects and tables, those that read some of the texts; or else JSON, LTSV and
+    key=value, which know less of the same values."""
     found: list[_Found] = []
     for kind in KINDS.values():
         if isinstance(kind, gateways.GatewayKind):
             inferred = kind.infer(texts, is_timed=is_timed)
+        elif found and isinstance(found[0][0], KeyedFormat | DelimitedFormat):
+            break
         else:
             inferred = kind.infer(texts)
-        if inferred and (reads := _reads(inferred, texts, is_timed=is_timed)).any():
+        if inferred is None:
+            continue
+        reads = _reads(inferred, texts, is_timed=is_timed)
+        if reads.any() or _is_header_alone(inferred, texts):
             found.append((inferred, reads))
             if reads.all():
                 break
     return found
+
+
+def _is_header_alone(log_format: Format, texts: pl.Series) -> bool:
+    """Whether the texts are nothing but the header of the table: an export of no requests."""
+    if not isinstance(log_format, DelimitedFormat):
+        return False
+    others = log_format.others_among(Lines.of(texts))
+    return others is not None and bool(others.all())
 
 
 def _reads(log_format: Format, texts: pl.Series, *, is_timed: bool) -> pl.Series:

@@ -141,16 +141,22 @@ _COLUMNS: Mapping[str, tuple[_Source, ...]] = {
     },
 }
 
+_HAS_NO_UPSTREAM = frozenset({"status", "upstream_status"})
+_DERIVED: Mapping[str, frozenset[str]] = {"error_type": _HAS_NO_UPSTREAM}
+"""Columns that have no field of their own, and the fields that tell them."""
+
 
 def columns_of(fields: Fields) -> frozenset[str]:
     """The columns that these fields can fill."""
-    return frozenset(column for column in _COLUMNS if _source(column, fields))
+    named = (column for column in _COLUMNS if _source(column, fields))
+    return frozenset((*named, *(c for c, needed in _DERIVED.items() if needed <= fields.keys())))
 
 
 def targets_of(columns: Collection[str], fields: Fields) -> list[str]:
     """The fields that are needed for these columns and to tell records from rejects."""
     sources = (_source(column, fields) for column in columns if column in _COLUMNS)
     needed = {source.target for source in sources if source}
+    needed |= {target for column in columns for target in _DERIVED.get(column, ())}
     return [target for target in fields if target in needed or target in ("time", *_SOURCES)]
 
 
@@ -198,6 +204,10 @@ def _made(values: Mapping[str, pl.Series], columns: Collection[str]) -> list[pl.
         for column, source in chosen.items()
         if source is not _REQUEST
     ]
+    told = "error_type" in columns and "error_type" not in chosen
+    if told and values.keys() >= _HAS_NO_UPSTREAM:
+        failed_alone = convert.no_upstream(values["status"], values["upstream_status"])
+        made.append(failed_alone.alias("error_type"))
     return made + (_of_request(values["request"], of_request) if of_request else [])
 
 

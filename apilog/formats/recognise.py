@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from apilog.formats.convert import blank_to_null, durations_ms, floats, statuses
+from apilog.formats.convert import blank_to_null, durations_ms, floats, integers, statuses
 from apilog.formats.synonyms import SYNONYMS, Path, candidates, normalise
 from apilog.formats.times import times
 
@@ -131,7 +131,8 @@ def _is_target(values: pl.Series) -> bool:
 
 
 def _is_status(values: pl.Series) -> bool:
-    return _most(statuses(values).is_not_null())
+    # 0 is nginx's 000: the client had gone before there was an answer.
+    return _most(statuses(values).is_not_null() | (integers(values) == 0).fill_null(value=False))
 
 
 def _is_duration(values: pl.Series) -> bool:

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from apilog.errors import UsageError
 from apilog.formats import gateways
 from apilog.formats.advice import SUGGESTION
-from apilog.formats.gateways.keyed import Gateway
+from apilog.formats.gateways.gateway import Gateway
 from apilog.formats.nginx import library
 from apilog.schema import SCHEMA
 

@@ -48,7 +48,7 @@ LISTS = ("upstream_response_time", "upstream_status")
 VALUES: Mapping[str, st.SearchStrategy[bytes | None]] = {
     "status": Any.status,
     "remote_addr": st.sampled_from([b"203.0.113.7", b"2001:db8::1", b"unix:"]),
-    "host": Any.word,
+    "host": st.from_regex(rb"[A-Za-z0-9_.-]{1,12}", fullmatch=True),
     "request_method": st.sampled_from([b"GET", b"POST", b"SSTP_DUPLEX_POST"]),
     "body_bytes_sent": Any.size,
     "request_length": Any.size,
@@ -205,6 +205,21 @@ def any_template(draw: st.DrawFn, escape: Escape) -> LogFormat:
         nested = draw(st.integers(0, 3)) == 0
         members.append(f'"k{i}":{blank}' + (f'{{"inner":{blank}{value}}}' if nested else value))
     return parse("{" + f",{blank}".join([*members, '"constant": 5']) + "}", escape)
+
+
+@given(any_template("json"), st.lists(any_values(), min_size=1, max_size=3))
+def test_json_by_escape_json_loses_nothing(
+    log_format: LogFormat, drawn: list[tuple[datetime, dict[str, bytes | None]]]
+) -> None:
+    assert isinstance(compiled(log_format), JsonTemplateFormat)
+    _check(log_format, drawn)
+
+
+@given(any_template("default"), st.lists(any_values(), min_size=1, max_size=3))
+def test_json_by_escape_default_is_repaired(
+    log_format: LogFormat, drawn: list[tuple[datetime, dict[str, bytes | None]]]
+) -> None:
+    _check(log_format, drawn)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import polars as pl
 
 from apilog.formats.base import Format
 from apilog.formats.gateways import apigee, aws, azure, delimited, keyed
-from apilog.formats.gateways.keyed import Gateway
+from apilog.formats.gateways.gateway import Gateway
 
 GATEWAYS: tuple[Gateway, ...] = (aws.GATEWAY, *apigee.GATEWAYS, *azure.GATEWAYS)
 """Gateways whose records are recognised by the names of their values."""
@@ -25,6 +25,13 @@ SKIPS = (*aws.SKIPS, *apigee.SKIPS, *azure.SKIPS)
 
 REFUSALS = (*aws.REFUSALS, *apigee.REFUSALS, *azure.REFUSALS)
 """Files that are no access logs, however alike: pattern, message, hint, samples."""
+
+ADVICE: Mapping[str, Mapping[str, str]] = {
+    aws.GATEWAY.name: aws.ADVICE,
+    apigee.GATEWAY.name: apigee.ADVICE,
+    **azure.ADVICE,
+}
+"""Gateway to column to what to log, or to change, so that the column is filled."""
 
 TEMPLATES: Mapping[str, str] = {**aws.TEMPLATES, **apigee.TEMPLATES, **azure.TEMPLATES}
 """What to put into a gateway so that apilog can see everything."""

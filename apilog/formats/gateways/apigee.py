@@ -12,10 +12,11 @@ from functools import partial
 
 from apilog.formats import convert
 from apilog.formats.gateways import apigee_values as values
-from apilog.formats.gateways.apigee_policy import POLICY
+from apilog.formats.gateways.apigee_balancer import LOAD_BALANCER
+from apilog.formats.gateways.apigee_policy import LOGGED, POLICY
 from apilog.formats.gateways.apigee_router import ROUTER_FORMATS
 from apilog.formats.gateways.apigee_values import named
-from apilog.formats.gateways.keyed import Gateway, Source, each, milliseconds
+from apilog.formats.gateways.gateway import Gateway, Source, each, milliseconds
 
 _FUNCTIONS = ("sum", "avg", "min", "max")
 _METRICS = (
@@ -211,21 +212,30 @@ GATEWAY = Gateway(
     ),
 )
 
-GATEWAYS = (GATEWAY,)
+GATEWAYS = (GATEWAY, LOAD_BALANCER)
 FORMATS = ROUTER_FORMATS
 """The formats of Apigee that a `log_format` string describes."""
 
 TEMPLATES: Mapping[str, str] = {"apigee": POLICY}
 """Gateway to what to put into it so that its log fills every column."""
 
+_ADVISED: Mapping[str, tuple[str, ...]] = {
+    "duration_ms": ("client_received_start_timestamp", "client_sent_end_timestamp"),
+    "upstream_duration_ms": ("target_sent_start_timestamp", "target_received_end_timestamp"),
+    "upstream_status": ("target_status_code",),
+    "consumer": ("developer_app",),
+    "plan": ("api_product",),
+    "operation": ("flow",),
+    "error_type": ("fault_name",),
+    "request_bytes": ("request_size",),
+    "host": ("request_host",),
+    "user_agent": ("useragent",),
+    "client_ip": ("client_ip",),
+    "request_id": ("message_id",),
+}
 ADVICE: Mapping[str, str] = {
-    "duration_ms": "{client.received.start.timestamp} and {client.sent.end.timestamp}",
-    "upstream_duration_ms": "{target.sent.start.timestamp} and {target.received.end.timestamp}",
-    "upstream_status": "{response.status.code}",
-    "consumer": "{developer.app.name}",
-    "request_bytes": "{request.header.content-length}",
-    "host": "{request.header.host}",
-    "request_id": "{messageid}",
+    column: ", ".join(f'"{key}": "{LOGGED[key]}"' for key in keys)
+    for column, keys in _ADVISED.items()
 }
 """Column to what to add to the Message of a MessageLogging policy."""
 

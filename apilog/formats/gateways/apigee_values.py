@@ -9,7 +9,7 @@ import polars as pl
 
 from apilog.formats import convert
 from apilog.formats.dictionary import encode, map_categories
-from apilog.formats.gateways.keyed import Source, each
+from apilog.formats.gateways.gateway import Source, each
 from apilog.formats.request import target_path, target_query
 from apilog.formats.times import times
 

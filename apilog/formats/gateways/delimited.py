@@ -13,14 +13,16 @@ from dataclasses import dataclass
 import polars as pl
 
 from apilog.formats.base import Lines, Parsed, Stop, readable
-from apilog.formats.gateways.keyed import (
-    Gateway,
+from apilog.formats.gateways.gateway import Gateway
+from apilog.formats.gateways.naming import is_marked, named, spares
+from apilog.formats.gateways.recipes import (
     accounted,
     fillable,
     made,
-    named,
     needed_for,
+    of_other_logs,
     recipe_of,
+    with_spares,
 )
 
 HEADER = "header line"
@@ -43,8 +45,8 @@ class DelimitedFormat:
     """The header line as it stands, without a byte order mark."""
     width: int
     """How many fields a line has."""
-    places: Mapping[str, int]
-    """Name (of `normalise`) to the position of its field."""
+    places: Mapping[str, tuple[int, ...]]
+    """Name (of `normalise`) to the position of its field, and of those that may stand in for it."""
 
     @property
     def name(self) -> str:
@@ -54,7 +56,7 @@ class DelimitedFormat:
     @property
     def gateway(self) -> str:
         """See `Format.gateway`."""
-        return self.gateway_info.name
+        return self.gateway_info.gateway or self.gateway_info.name
 
     @property
     def columns(self) -> frozenset[str]:
@@ -64,13 +66,8 @@ class DelimitedFormat:
     def parse(self, lines: Lines, columns: Collection[str]) -> Parsed:
         """See `Format.parse`. The header is a reject whose reason is `HEADER`."""
         recipe = recipe_of(self.gateway_info, columns, self.places)
-        needed = needed_for(recipe, self.places)
-        cells = self._read(lines, sorted({self.places[name] for name in needed}))
-        is_header = self.headers_among(lines)
-        if is_header is not None:
-            cells = cells.with_columns(pl.when(~is_header).then(pl.all()).name.keep())
-        ok = cells["ok"].fill_null(value=False)
-        values = {name: cells[f"f{self.places[name]}"] for name in needed}
+        is_header = self._headers_among(lines)
+        values, ok = self._values(lines, needed_for(recipe, self.places), is_header)
         reasons = "" if ok.all() else self._reasons(lines, is_header)
         return accounted(made(recipe, values), ok, columns, self.gateway_info, unsound=reasons)
 
@@ -81,7 +78,15 @@ class DelimitedFormat:
             return Stop(len(line), f"a time and a request of {self.name}")
         return Stop(0, self._wanted)
 
-    def headers_among(self, lines: Lines) -> pl.Series | None:
+    def others_among(self, lines: Lines) -> pl.Series | None:
+        """Which lines are the header or of another log, and to be skipped; None if none is."""
+        header = self._headers_among(lines)
+        others = of_other_logs(
+            self.gateway_info, self.places, lambda names: self._values(lines, names, header)[0]
+        )
+        return header if others is None else others if header is None else others | header
+
+    def _headers_among(self, lines: Lines) -> pl.Series | None:
         """Which lines are the header; None if none is."""
         if self.header.encode() not in lines.data:
             return None
@@ -91,6 +96,18 @@ class DelimitedFormat:
     @property
     def _wanted(self) -> str:
         return f"{self.width} fields with {_SEPARATORS[self.separator]} between them"
+
+    def _values(
+        self, lines: Lines, names: Collection[str], is_header: pl.Series | None
+    ) -> tuple[Mapping[str, pl.Series], pl.Series]:
+        """The values of these names, and which lines they could be taken from."""
+        cells = self._read(lines, sorted({p for name in names for p in self.places[name]}))
+        if is_header is not None:
+            cells = cells.with_columns(pl.when(~is_header).then(pl.all()).name.keep())
+        values = {
+            name: with_spares([cells[f"f{place}"] for place in self.places[name]]) for name in names
+        }
+        return values, cells["ok"].fill_null(value=False)
 
     def _read(self, lines: Lines, places: list[int]) -> pl.DataFrame:
         """One row a line: the fields at these places, and `ok`."""
@@ -173,10 +190,15 @@ def _of_header(gateway: Gateway, line: str) -> DelimitedFormat | None:
     header = line.removeprefix("\ufeff").rstrip("\r\n")
     for separator, fields in _readings(header):
         keys = [field.strip().removesuffix(_UTC) for field in fields]
-        paths = named(gateway, [(key,) for key in keys if key])
-        if not any(marker <= paths.keys() for marker in gateway.markers):
+        single = [(key,) for key in keys if key]
+        paths = named(gateway, single)
+        if not is_marked(gateway, paths):
             continue
-        places = {name: keys.index(path[0]) for name, path in paths.items()}
+        others = spares(gateway, single, paths)
+        places = {
+            name: tuple(keys.index(key) for (key, *_) in (path, *others.get(name, ())))
+            for name, path in paths.items()
+        }
         columns = fillable(gateway, places)
         if "timestamp" in columns and columns & {*gateway.required}:
             return DelimitedFormat(

@@ -6,13 +6,13 @@ The expressions run on an engine that is linear in the line's length.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
 from apilog.formats.base import Stop
-from apilog.formats.nginx.grammar import Escape, LogFormat, Text, Variable
+from apilog.formats.nginx.grammar import Escape, LogFormat, Part, Text, Variable
 
 # Classes such as \d know all of Unicode: to compile them takes five times as long.
 _NUMBER = r"([0-9]+(?:\.[0-9]+)?|-)"
@@ -52,8 +52,12 @@ _STRICT_SHAPES = {
     "aws_extended_id": f"({_AWS_ID}|-)",
     "event_type": "(CONNECT|MESSAGE|DISCONNECT|-)",
 }
-_ADDRESS = r"(unix:|[0-9A-Fa-f.:]+|[^ \t\"\[\]]*[^ \t\"\[\]:])"
-"""An address or a name, but no `nginx:` as collectors write before a line."""
+_ADDRESS = r"(unix:|[0-9A-Fa-f.:]+|[^ \t\"\[\]:-](?:[^ \t\"\[\]]*[^ \t\"\[\]:])?)"
+"""An address or a name, but no `nginx:` as collectors write before a line, and no dash."""
+_FIRST_ADDRESS = f"({_ADDRESS[1:-1]}|-)"
+"""The first field may be one: it can't be one that belongs to another field."""
+_USER = r"([^ \t]*|[^ \t\"\[-][^\t\"\[]*[^ \t\"\[])"
+"""A word, or several that do not begin with a dash: that would be a field of its own."""
 _ONE_WORD = r"([^ \t]*)"
 _END = r"[ \t\r]*$"
 _FREE = re.compile(
@@ -153,9 +157,18 @@ def expression(log_format: LogFormat, *, strict: bool = False) -> Expression:
             continue
         following = log_format.parts[i + 1] if i + 1 < len(log_format.parts) else None
         shape = _shape(part.name, following, log_format.escape, quoted=quoted, strict=strict)
+        if strict and part.name == "remote_addr":
+            shape = _ADDRESS if i else _FIRST_ADDRESS
+        if strict and part.name == "remote_user":
+            shape = _USER if _is_behind_dash(log_format.parts[:i]) else _ONE_WORD
         groups += ["time_local", "time_local_zone"] if part.name == "time_local" else [part.name]
         steps.append((shape, _EXPECTED.get(part.name, f"the value of ${part.name}")))
     return Expression("".join(pattern for pattern, _ in steps), tuple(groups), tuple(steps))
+
+
+def _is_behind_dash(parts: Sequence[Part]) -> bool:
+    last = parts[-1] if parts else None
+    return isinstance(last, Text) and last.text.endswith(" - ")
 
 
 def _literal(text: str) -> str:
@@ -172,10 +185,6 @@ def _shape(
     strict: bool,
 ) -> str:
     shape = _STRICT_SHAPES.get(name) if strict and escape == "default" else None
-    if strict and name == "remote_addr":
-        return _ADDRESS
-    if strict and name == "remote_user":
-        return _ONE_WORD
     if strict and escape == "default" and quoted and name not in _SHAPES:
         return r'([^"]*)'
     shape = shape or _SHAPES.get(name)

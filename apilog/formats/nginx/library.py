@@ -6,6 +6,7 @@ samples, but not the other way round, is the more general one and comes later.
 
 from __future__ import annotations
 
+from apilog.formats.advice import SUGGESTION
 from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.nginx.grammar import Escape, parse
 
@@ -114,6 +115,15 @@ FORMATS: tuple[NginxFormat, ...] = (
         '[21/Nov/2026:10:00:00 +0000] 444 - GET https 203.0.113.9 "/.env" [Client 203.0.113.7] '
         '[Length 0] [Gzip -] "curl/8.1" "-"',
         url="https://nginxproxymanager.com/",
+    ),
+    _format(
+        "apilog",
+        SUGGESTION,
+        "what apilog advises: combined with sizes, times, the upstream's status, host and id",
+        '203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] "GET /v1/users/42 HTTP/1.1" 200 512 "-" '
+        '"curl/8.1" 462 0.050 0.049 200 api.example.com 752178adb17130b291aefd8c386279e7',
+        '203.0.113.7 - alice [21/Nov/2026:10:00:01 +0000] "GET /v1/users/42 HTTP/1.1" 503 150 "-" '
+        '"curl/8.1" 462 0.001 - - api.example.com 752178adb17130b291aefd8c386279e8',
     ),
     _format(
         "vhost-combined",

@@ -146,7 +146,6 @@ class TokenPlan:
             )
             .select(*(f"f{i}" for i in columns), *_EXTRA)
             .collect()
-            .rechunk()  # it comes in ten pieces or so, and everything after would pay for that
         )
 
     def _types(self, numbers: Mapping[str, type[pl.DataType]]) -> dict[str, type[pl.DataType]]:
@@ -175,7 +174,8 @@ class TokenPlan:
                 if token.variable:
                     values.setdefault(token.variable, value)
         whole = pl.all_horizontal(pl.lit(value=True), *ok).fill_null(value=False)
-        return frame.select_seq(whole.alias("ok"), **values)
+        # It comes in ten pieces or so, and everything after would pay for that.
+        return frame.select_seq(whole.alias("ok"), **values).rechunk()
 
 
 _CHECKED = frozenset({"time_local", "time_local_zone", "time_iso8601", "msec", "status"})

@@ -15,78 +15,9 @@ import polars as pl
 
 from apilog.formats import convert, times
 from apilog.formats.dictionary import categories, encode, from_codes, map_categories
+from apilog.formats.nginx import conversions
+from apilog.formats.nginx.conversions import Convert
 from apilog.formats.request import split_request, target_path, target_query
-from apilog.formats.routekeys import route_of_key, split_route_request
-
-Convert = Callable[[pl.Series], pl.Series]
-
-
-def _text(values: pl.Series) -> pl.Series:
-    return convert.blank_to_null(encode(values))
-
-
-def _query(values: pl.Series) -> pl.Series:
-    """A query string that was logged on its own, the values of secrets masked."""
-    return map_categories(_text(values), lambda s: target_query("?" + s))
-
-
-def _first_address(values: pl.Series) -> pl.Series:
-    """The client's end of an X-Forwarded-For list."""
-    return map_categories(
-        convert.blank_to_null(encode(values)),
-        lambda lists: lists.str.splitn(",", 2).struct.field("field_0").str.strip_chars(),
-    )
-
-
-def _brackets(values: pl.Series) -> pl.Series:
-    """Without the brackets that a field of ingress-nginx may come in."""
-    return convert.blank_to_null(map_categories(encode(values), lambda s: s.str.strip_chars("[]")))
-
-
-def _last_of_list(values: pl.Series) -> pl.Series:
-    return map_categories(
-        convert.blank_to_null(encode(values)),
-        lambda lists: lists.str.split(", ").list.last().str.split(" : ").list.last(),
-    )
-
-
-def _micros(values: pl.Series) -> pl.Series:
-    return convert.durations_ms(values, "us")
-
-
-def _seconds_or_ms(values: pl.Series) -> pl.Series:
-    """Seconds where there is a point, milliseconds otherwise."""
-    is_seconds = values.str.contains(".", literal=True).fill_null(value=False)
-    return convert.seconds_to_ms(values).zip_with(is_seconds, _default_ms(values))
-
-
-def _without_port(values: pl.Series) -> pl.Series:
-    """The address of `203.0.113.7:52814`, also of `[2001:db8::7]:52814`."""
-    address = values.str.replace(r":[0-9]+$", "").str.strip_chars("[]")
-    return convert.blank_to_null(address)
-
-
-def _default_ms(values: pl.Series) -> pl.Series:
-    return convert.durations_ms(values, "ms")
-
-
-def _trace_id(values: pl.Series) -> pl.Series:
-    """The trace id, also out of a W3C traceparent (`00-TRACE-SPAN-01`)."""
-    values = convert.blank_to_null(values)
-    parts = values.str.split("-")
-    is_parent = (parts.list.len() == 4) & (values.str.len_bytes() == 55)
-    return parts.list.get(1, null_on_oob=True).zip_with(is_parent.fill_null(False), values)
-
-
-def _route_of_key(values: pl.Series) -> pl.Series:
-    return map_categories(encode(values), route_of_key)
-
-
-def _of_route_request(part: str) -> Convert:
-    """A part of request lines whose target is a route."""
-    return lambda values: map_categories(
-        encode(values), lambda requests: split_route_request(requests)[part]
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,49 +40,52 @@ FIELDS: Mapping[str, tuple[Field, ...]] = {
         Field("time_any", times.times),
     ),
     "api": _fields(
-        _brackets,
+        conversions.without_brackets,
         "proxy_upstream_name",
         "api_name",
         "service_name",
         "upstream_http_x_apigee_proxy",
     ),
-    "host": _fields(_text, "host", "http_host", "server_name", "ssl_server_name"),
-    "operation": _fields(_text, "event_type"),
-    "protocol": (
-        *_fields(_text, "server_protocol"),
-        *_fields(_of_route_request("protocol"), "route_request"),
+    "host": (
+        *_fields(conversions.host, "host"),
+        *_fields(conversions.text, "http_host", "server_name", "ssl_server_name"),
     ),
-    "referer": _fields(_text, "http_referer"),
-    "user_agent": _fields(_text, "http_user_agent"),
+    "operation": _fields(conversions.text, "event_type"),
+    "protocol": (
+        *_fields(conversions.text, "server_protocol"),
+        *_fields(conversions.of_route_request("protocol"), "route_request"),
+    ),
+    "referer": _fields(conversions.text, "http_referer"),
+    "user_agent": _fields(conversions.text, "http_user_agent"),
     "method": (
-        *_fields(_text, "request_method"),
-        *_fields(_of_route_request("method"), "route_request"),
+        *_fields(conversions.text, "request_method"),
+        *_fields(conversions.of_route_request("method"), "route_request"),
     ),
     "route": (
-        *_fields(_route_of_key, "resource_path", "http_route_key"),
-        *_fields(_of_route_request("route"), "route_request"),
+        *_fields(conversions.route, "resource_path", "http_route_key"),
+        *_fields(conversions.of_route_request("route"), "route_request"),
     ),
-    "path": _fields(_text, "request_uri", "uri", "document_uri"),
+    "path": _fields(conversions.text, "request_uri", "uri", "document_uri"),
     "status": _fields(convert.statuses, "status"),
     "upstream_status": _fields(convert.upstream_last_status, "upstream_status", "origin_status"),
     "duration_ms": (
         Field("request_time", convert.seconds_to_ms),
-        Field("request_time_ms", _default_ms),
-        Field("request_time_us", _micros),
+        Field("request_time_ms", conversions.millis),
+        Field("request_time_us", conversions.micros_to_ms),
     ),
     "upstream_duration_ms": (
         *_fields(convert.upstream_sum_ms, "upstream_response_time"),
-        *_fields(_seconds_or_ms, "my_x_apigee_target_latency"),
+        *_fields(conversions.seconds_or_millis, "my_x_apigee_target_latency"),
     ),
     "request_bytes": _fields(convert.sizes, "request_length"),
     "response_bytes": _fields(convert.sizes, "body_bytes_sent", "bytes_sent"),
     "client_ip": (
         *_fields(convert.blank_to_null, "remote_addr", "realip_remote_addr", "source_ip"),
-        *_fields(_without_port, "remote_addr_port"),
-        *_fields(_first_address, "http_x_forwarded_for", "proxy_add_x_forwarded_for"),
+        *_fields(conversions.without_port, "remote_addr_port"),
+        *_fields(conversions.first_address, "http_x_forwarded_for", "proxy_add_x_forwarded_for"),
     ),
     "consumer": _fields(
-        _text,
+        conversions.text,
         "http_x_consumer_id",
         "http_x_consumer_username",
         "http_x_client_id",
@@ -164,7 +98,7 @@ FIELDS: Mapping[str, tuple[Field, ...]] = {
         "remote_user",
         "caller",
     ),
-    "plan": _fields(_text, "plan", "api_plan", "http_x_plan"),
+    "plan": _fields(conversions.text, "plan", "api_plan", "http_x_plan"),
     "request_id": _fields(
         convert.blank_to_null,
         "request_id",
@@ -175,11 +109,13 @@ FIELDS: Mapping[str, tuple[Field, ...]] = {
     ),
     "trace_id": (
         *_fields(convert.blank_to_null, "opentelemetry_trace_id", "otel_trace_id"),
-        *_fields(_trace_id, "http_traceparent", "http_x_b3_traceid", "http_x_amzn_trace_id"),
+        *_fields(
+            conversions.trace_id, "http_traceparent", "http_x_b3_traceid", "http_x_amzn_trace_id"
+        ),
     ),
-    "query": _fields(_query, "args", "query_string"),
-    "cache_status": _fields(_last_of_list, "upstream_cache_status"),
-    "error_type": _fields(_text, "upstream_http_x_apigee_fault_code"),
+    "query": _fields(conversions.query, "args", "query_string"),
+    "cache_status": _fields(conversions.last_of_list, "upstream_cache_status"),
+    "error_type": _fields(conversions.text, "upstream_http_x_apigee_fault_code"),
 }
 
 _FROM_REQUEST = ("method", "path", "protocol", "query")
@@ -248,7 +184,7 @@ class Mapper:
             targets = _unescaped(_converted(self.fields["path"], values), unescape)
             made |= {c: map_categories(targets, _FROM_TARGET[c]) for c in of_target}
         if "error_type" in columns and "error_type" in self.columns and "error_type" not in made:
-            made["error_type"] = _error_types(values)
+            made["error_type"] = convert.no_upstream(values["status"], values["upstream_status"])
         return {column: series.alias(column) for column, series in made.items()}
 
     def _of_request(self, column: str) -> bool:
@@ -279,17 +215,3 @@ def _converted(field: Field, values: pl.DataFrame) -> pl.Series:
     if field.variable == "time_local" and "time_local_zone" in values.columns:
         return times.clf_times(values["time_local"], values["time_local_zone"])
     return field.convert(values[field.variable])
-
-
-def _error_types(values: pl.DataFrame) -> pl.Series:
-    """`no_upstream` where nginx answered 5xx and had contacted no upstream.
-
-    A log that tells the upstream's status tells by its absence that nginx itself failed.
-    """
-    contacted = convert.blank_to_null(values["upstream_status"]).is_not_null()
-    failed = convert.statuses(values["status"]).is_between(500, 599).fill_null(False)
-    return (
-        pl.DataFrame({"failed": failed & ~contacted})
-        .select(pl.when("failed").then(pl.lit("no_upstream")).cast(pl.String))
-        .to_series()
-    )

@@ -25,7 +25,7 @@ class Request:
     number: int
     method: str = "GET"
     path: str = "/v1/orders/42"
-    status: int = 200
+    status: int | None = 200
     target: int | None = 200
     taken: int = 57
     target_taken: int | None = 50
@@ -36,20 +36,30 @@ class Request:
     product: str | None = "gold"
     flow: str | None = "GetOrder"
     agent: str | None = 'curl/8.1 "a, b" ß'
+    request_bytes: int = 10
     response_bytes: int = 512
     cache_hit: bool = False
+    api: str = "orders"
+    ip: str = "203.0.113.7"
+    at: datetime | None = None
+    """A second after the other by default."""
+
+    @property
+    def moment(self) -> datetime:
+        """When it came in."""
+        return self.at or START + timedelta(seconds=self.number)
 
     @property
     def started(self) -> int:
         """Milliseconds since 1970."""
-        return int((START + timedelta(seconds=self.number)).timestamp() * 1000)
+        return round(self.moment.timestamp() * 1000)
 
     @property
     def record(self) -> Mapping[str, object]:
         """What apilog is to make of it, without nulls."""
         columns = {
-            "timestamp": START + timedelta(seconds=self.number),
-            "api": "orders",
+            "timestamp": self.moment,
+            "api": self.api,
             "stage": "prod",
             "operation": self.flow,
             "method": self.method,
@@ -59,9 +69,9 @@ class Request:
             "upstream_status": self.target,
             "duration_ms": float(self.taken),
             "upstream_duration_ms": None if self.target_taken is None else float(self.target_taken),
-            "request_bytes": 10,
+            "request_bytes": self.request_bytes,
             "response_bytes": self.response_bytes,
-            "client_ip": "203.0.113.7",
+            "client_ip": self.ip,
             "consumer": self.app,
             "plan": self.product,
             "request_id": f"rt-1-{self.number}",
@@ -77,18 +87,18 @@ class Request:
         known = {
             "organization.name": "shop",
             "environment.name": "prod",
-            "apiproxy.name": "orders",
+            "apiproxy.name": self.api,
             "apiproxy.revision": 7,
             "apilog.flow": self.flow,
             "request.verb": self.method,
             "request.uri": f"{self.path}?token=secret",
             "request.url": f"http://10.0.0.5:8080{self.path}?token=secret",
-            "proxy.basepath": "/v1/orders",
-            "proxy.pathsuffix": self.path.removeprefix("/v1/orders"),
+            "proxy.basepath": f"/v1/{self.api}",
+            "proxy.pathsuffix": self.path.removeprefix(f"/v1/{self.api}"),
             "request.header.user-agent": self.agent,
-            "request.header.content-length": 10,
+            "request.header.content-length": self.request_bytes,
             "response.header.content-length": self.response_bytes,
-            "client.ip": "203.0.113.7",
+            "client.ip": self.ip,
             "client.received.start.timestamp": self.started,
             "client.received.end.timestamp": self.started,
             "client.sent.start.timestamp": self.started + self.taken,
@@ -153,26 +163,26 @@ def _analytics(request: Request, *, nothing: str | None = None) -> dict[str, obj
     columns: dict[str, object] = {
         "organization": "shop",
         "environment": "prod",
-        "apiproxy": "orders",
+        "apiproxy": request.api,
         "proxy": "default",
         "request_uri": f"{request.path}?token=secret",
         "request_path": request.path,
         "request_verb": request.method,
         "flow_resource": request.flow,
         "useragent": request.agent,
-        "client_ip": "203.0.113.7",
+        "client_ip": request.ip,
         "client_received_start_timestamp": request.started,
         "client_received_end_timestamp": request.started,
         "client_sent_end_timestamp": request.started + request.taken,
         "response_status_code": request.status,
         "target_response_code": request.target,
-        "is_error": int(request.status >= 400),
+        "is_error": int((request.status or 0) >= 400),
         "policy_error": int(request.fault is not None and request.fault.startswith("steps")),
         "target_error": int(request.target is not None and request.target >= 400),
         "ax_edge_execution_fault_code": request.fault,
         "total_response_time": request.taken,
         "target_response_time": request.target_taken,
-        "request_size": 10,
+        "request_size": request.request_bytes,
         "response_size": request.response_bytes,
         "cache_hit": int(request.cache_hit),
         "developer_app": request.app,
@@ -192,8 +202,7 @@ def _ndjson(requests: Sequence[Request]) -> list[str]:
 
 def _text_times(requests: Sequence[Request]) -> list[str]:
     def timed(request: Request) -> dict[str, object]:
-        moment = START + timedelta(seconds=request.number)
-        time = moment.strftime("%Y-%m-%d %H:%M:%S UTC")
+        time = request.moment.strftime("%Y-%m-%d %H:%M:%S UTC")
         return {**_analytics(request), "client_received_start_timestamp": time}
 
     return [json.dumps(timed(request)) for request in requests]
@@ -310,7 +319,7 @@ def _nested(requests: Sequence[Request]) -> list[str]:
 
 
 def _entry(request: Request, payload: Mapping[str, object]) -> str:
-    written = START + timedelta(hours=1, seconds=request.number)
+    written = request.moment + timedelta(hours=1)
     return json.dumps(
         {
             "insertId": f"i{request.number}",

@@ -14,6 +14,7 @@ Context = Mapping[str, str]
 """Variables without `$context.`; one that is not there is logged as `-`."""
 
 _VARIABLE = re.compile(r"\$context\.([A-Za-z0-9_.]*[A-Za-z0-9_])")
+_NUMBER = re.compile(r'"(\$context\.[A-Za-z.]*(?:status|latency|length))"', re.IGNORECASE)
 
 
 def render(log_format: str, context: Context) -> str:
@@ -82,8 +83,13 @@ _WEBSOCKET = (
 
 def _json(names: tuple[str, ...], **console: str) -> dict[str, str]:
     """The console's preset, and the same under other keys."""
+    preset = _object({k: f"$context.{name}" for k, name in console.items()})
+    return {"console": preset, **styles(*names)}
+
+
+def styles(*names: str) -> dict[str, str]:
+    """Objects of these variables under keys in many styles."""
     return {
-        "console": _object({k: f"$context.{name}" for k, name in console.items()}),
         "nested": nested_in(*names),
         "camel": _flat(_camel, *names),
         "snake": _flat(_snake, *names),
@@ -94,7 +100,7 @@ def _json(names: tuple[str, ...], **console: str) -> dict[str, str]:
         "within": nested_in(*(f"context.{name}" for name in names)).replace(
             "$context.context.", "$context."
         ),
-        "unquoted": _flat(str, *names).replace('"$context.status"', "$context.status"),
+        "unquoted": _NUMBER.sub(r"\1", _flat(str, *names)),
     }
 
 

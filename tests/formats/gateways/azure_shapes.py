@@ -13,7 +13,8 @@ from apilog.sources.framing import framed
 START = datetime(2026, 11, 21, 9, 59, 59, 446_000, tzinfo=UTC)
 
 Properties = Mapping[str, object]
-"""Keys of `properties` as they are written since 2018, without those that say nothing."""
+"""Keys of `properties` as they are written since 2018, without those that say nothing; also
+some of the record around them, where its value is another than usual."""
 Render = Callable[[Sequence[Properties]], list[str]]
 
 _BASE: Properties = {
@@ -148,23 +149,34 @@ RECORDS: tuple[dict[str, object], ...] = tuple(
 """The records of `REQUESTS`, without nulls."""
 
 
-def _iso(number: int) -> str:
-    return f"{moment(number):%Y-%m-%dT%H:%M:%S}.4460000Z"
+_AROUND = ("time", "durationMs", "callerIpAddress", "correlationId")
 
 
-def _resource_log(number: int, properties: object) -> dict[str, object]:
+def _inner(properties: Properties) -> dict[str, object]:
+    return {k: v for k, v in properties.items() if k not in _AROUND}
+
+
+def _around(number: int, properties: Properties) -> dict[str, object]:
+    """What stands beside the properties of a request."""
+    usual = {
+        "time": f"{moment(number):%Y-%m-%dT%H:%M:%S}.4460000Z",
+        "durationMs": 57,
+        "callerIpAddress": "203.0.113.7",
+        "correlationId": f"6a9b-{number}",
+    }
+    return {key: properties.get(key, value) for key, value in usual.items()}
+
+
+def _resource_log(number: int, properties: Properties, inner: object = None) -> dict[str, object]:
     return {
         "DeploymentVersion": "0.41.15119.0",
         "Level": 4,
         "isRequestSuccess": True,
-        "time": _iso(number),
+        **_around(number, properties),
         "operationName": "Microsoft.ApiManagement/GatewayLogs",
         "category": "GatewayLogs",
-        "durationMs": 57,
-        "callerIpAddress": "203.0.113.7",
-        "correlationId": f"6a9b-{number}",
         "location": "West Europe",
-        "properties": properties,
+        "properties": inner or _inner(properties),
         "resourceId": "/SUBSCRIPTIONS/5/RESOURCEGROUPS/RG/PROVIDERS/MICROSOFT.APIMANAGEMENT/X",
     }
 
@@ -184,24 +196,25 @@ def properties_as_text(requests: Sequence[Properties]) -> list[str]:
     renamed = {"apimSubscriptionId": "SubscriptionId", "backendTime": "ServiceTime"}
     lines = []
     for number, properties in enumerate(requests):
-        keys = {renamed.get(k, k): v for k, v in properties.items()}
+        keys = {renamed.get(k, k): v for k, v in _inner(properties).items()}
         text = json.dumps({k[0].upper() + k[1:]: v for k, v in keys.items()})
-        lines.append(json.dumps(_resource_log(number, text)))
+        lines.append(json.dumps(_resource_log(number, properties, text)))
     return lines
 
 
 def _row(number: int, properties: Properties) -> dict[str, object]:
     """A row of ApiManagementGatewayLogs."""
+    around = _around(number, properties)
     row: dict[str, object] = {
         "TenantId": "workspace",
-        "TimeGenerated": _iso(number),
+        "TimeGenerated": around["time"],
         "OperationName": "Microsoft.ApiManagement/GatewayLogs",
-        "CorrelationId": f"6a9b-{number}",
+        "CorrelationId": around["correlationId"],
         "Region": "West Europe",
         "IsRequestSuccess": True,
         "Category": "GatewayLogs",
-        "TotalTime": 57,
-        "CallerIpAddress": "203.0.113.7",
+        "TotalTime": around["durationMs"],
+        "CallerIpAddress": around["callerIpAddress"],
         "SubscriptionId": "of Azure",
     }
     for key, value in _flat(properties, "").items():
@@ -211,7 +224,7 @@ def _row(number: int, properties: Properties) -> dict[str, object]:
 
 def _flat(properties: Properties, between: str) -> dict[str, object]:
     """Without `lastError`, its parts set beside the other values."""
-    found = {k: v for k, v in properties.items() if k != "lastError"}
+    found = {k: v for k, v in _inner(properties).items() if k != "lastError"}
     error = properties.get("lastError")
     for part, value in error.items() if isinstance(error, Mapping) else ():
         name = part if between else part.capitalize()
@@ -253,14 +266,15 @@ def azure_diagnostics(requests: Sequence[Properties]) -> list[str]:
     """Rows of the table AzureDiagnostics, whose columns carry their type."""
     lines = []
     for number, properties in enumerate(requests):
+        around = _around(number, properties)
         row: dict[str, object] = {
-            "TimeGenerated": _iso(number),
+            "TimeGenerated": around["time"],
             "Category": "GatewayLogs",
             "OperationName": "Microsoft.ApiManagement/GatewayLogs",
             "SubscriptionId": "of Azure",
-            "CorrelationId": f"6a9b-{number}",
-            "DurationMs": 57,
-            "CallerIPAddress": "203.0.113.7",
+            "CorrelationId": around["correlationId"],
+            "DurationMs": around["durationMs"],
+            "CallerIPAddress": around["callerIpAddress"],
             "isRequestSuccess_b": True,
             "Type": "AzureDiagnostics",
         }
@@ -279,9 +293,10 @@ def portal_csv(requests: Sequence[Properties]) -> list[str]:
     at = columns.index("TimeGenerated")
     columns[at] = "TimeGenerated [UTC]"
     lines = [_csv_line(columns)]
-    for number, row in enumerate(rows):
-        time = moment(number)
-        row[at] = f"{time:%m/%d/%Y, %I:%M:%S}.446 {time:%p}".lstrip("0").replace(", 0", ", ")
+    for row in rows:
+        time = datetime.fromisoformat(str(row[at]))
+        exact = f"{time:%m/%d/%Y, %I:%M:%S}.{time.microsecond // 1000:03} {time:%p}"
+        row[at] = exact.lstrip("0").replace(", 0", ", ")
         lines.append(_csv_line([json.dumps(v) if isinstance(v, dict) else v for v in row]))
     return ["\ufeff" + lines[0], *lines[1:]]
 

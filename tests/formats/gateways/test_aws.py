@@ -19,7 +19,8 @@ from aggregate import oracle
 from apilog.formats import gateways
 from apilog.formats.base import Format, Lines
 from apilog.formats.gateways import aws
-from apilog.formats.gateways.keyed import Gateway, infer
+from apilog.formats.gateways.gateway import Gateway
+from apilog.formats.gateways.keyed import infer
 from apilog.formats.nginx import library
 from apilog.schema import SCHEMA
 from formats import broken

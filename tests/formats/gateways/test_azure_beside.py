@@ -11,6 +11,7 @@ import pytest
 
 from apilog.formats.gateways import delimited, keyed
 from apilog.formats.gateways.azure import GATEWAYS, REFUSALS, SKIPS, TEMPLATES
+from apilog.formats.gateways.gateway import Gateway
 from formats.gateways.azure_shapes import FRAMED, REQUESTS, SHAPES
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -47,7 +48,7 @@ def test_every_shape_of_another_category_is_skipped(category: str) -> None:
 
 
 @pytest.mark.parametrize("gateway", GATEWAYS, ids=lambda g: str(g.name))
-def test_samples_are_read_and_are_nobody_elses(gateway: keyed.Gateway) -> None:
+def test_samples_are_read_and_are_nobody_elses(gateway: Gateway) -> None:
     for sample in gateway.samples:
         head = pl.Series([sample])
         assert [g.name for g in GATEWAYS if keyed.infer(g, head)] == [gateway.name]
@@ -83,7 +84,7 @@ def test_records_of_others_are_not_azures(name: str) -> None:
 
 
 @pytest.mark.parametrize("gateway", GATEWAYS, ids=lambda g: str(g.name))
-def test_templates_are_commands_for_the_category_that_is_read(gateway: keyed.Gateway) -> None:
+def test_templates_are_commands_for_the_category_that_is_read(gateway: Gateway) -> None:
     words = shlex.split(TEMPLATES[gateway.name].replace("\\\n", ""), comments=True)
     assert words[:4] == ["az", "monitor", "diagnostic-settings", "create"]
     options = dict(zip(words[4::2], words[5::2], strict=True))

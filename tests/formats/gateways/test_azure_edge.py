@@ -14,12 +14,13 @@ from aggregate import oracle
 from apilog.formats.base import Format, Lines
 from apilog.formats.gateways import delimited, keyed
 from apilog.formats.gateways.azure import GATEWAYS
+from apilog.formats.gateways.gateway import Gateway
 from formats.gateways.azure_shapes import events_of
 
 _, APP_GATEWAY, FRONT_DOOR = GATEWAYS
 
 
-def read(gateway: keyed.Gateway, *events: object) -> list[dict[str, object]]:
+def read(gateway: Gateway, *events: object) -> list[dict[str, object]]:
     """The records of the events, without nulls; all of them have to be records."""
     lines = [event if isinstance(event, str) else json.dumps(event) for event in events]
     log_format = keyed.infer(gateway, pl.Series(lines))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from apilog.formats import convert
 from apilog.formats.base import Lines, Parsed
 from apilog.formats.gateways.delimited import HEADER, DelimitedFormat, infer
-from apilog.formats.gateways.keyed import Gateway, each, instants, texts
+from apilog.formats.gateways.gateway import Gateway, each, instants, texts
 
 GATEWAY = Gateway(
     name="apigee",

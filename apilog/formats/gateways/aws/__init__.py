@@ -8,6 +8,6 @@ from __future__ import annotations
 from apilog.formats.gateways.aws.beside import REFUSALS, SKIPS
 from apilog.formats.gateways.aws.presets import FORMATS
 from apilog.formats.gateways.aws.records import GATEWAY
-from apilog.formats.gateways.aws.templates import LOG_FORMATS, TEMPLATES
+from apilog.formats.gateways.aws.templates import ADVICE, LOG_FORMATS, TEMPLATES
 
-__all__ = ["FORMATS", "GATEWAY", "LOG_FORMATS", "REFUSALS", "SKIPS", "TEMPLATES"]
+__all__ = ["ADVICE", "FORMATS", "GATEWAY", "LOG_FORMATS", "REFUSALS", "SKIPS", "TEMPLATES"]

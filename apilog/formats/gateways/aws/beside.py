@@ -16,7 +16,25 @@ _PHASES = (
     r"|Execution failed due to |Gateway response (?:type|headers|body)"
 )
 
+_EXECUTION = rf"^(?:{_ID} .|(?:{_PHASES}))"
+_PHASES_OF_A_REQUEST = (
+    "(8d1fbbf2-5a3d-4a8e-9f63-0e1d2c3b4a59) Extended Request Id: UBuxEFWvoAMFbVw=",
+    (
+        "(GQIVriFLIAMEMsA=) Verifying Usage Plan for request: GQIVriFLIAMEMsA=. API Key:  "
+        "API Stage: a1b2c3d4e5/prod"
+    ),
+    "(8d1fbbf2-5a3d-4a8e-9f63-0e1d2c3b4a59) Method completed with status: 200",
+    "Starting execution for request: 8d1fbbf2-5a3d-4a8e-9f63-0e1d2c3b4a59",
+    "HTTP Method: POST, Resource Path: /repos/hello",
+    "API Key  authorized because method 'GET /' does not require API Key.",
+    "Method request query string: {q=1}",
+    "Method request body before transformations: {",
+    "Successfully completed execution",
+    "Method completed with status: 200",
+)
+
 SKIPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("execution log of API Gateway", _EXECUTION, _PHASES_OF_A_REQUEST),
     (
         "control message of CloudWatch",
         (
@@ -66,24 +84,11 @@ SKIPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 
 REFUSALS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     (
-        rf"^(?:{_ID} .|(?:{_PHASES}))",
+        _EXECUTION,
         "an execution log of API Gateway tells the phases of requests, and is no access log",
         "turn on access logging for the stage: see apilog formats aws-apigateway --template",
-        (
-            "(8d1fbbf2-5a3d-4a8e-9f63-0e1d2c3b4a59) Extended Request Id: UBuxEFWvoAMFbVw=",
-            (
-                "(GQIVriFLIAMEMsA=) Verifying Usage Plan for request: GQIVriFLIAMEMsA=. API Key:  "
-                "API Stage: a1b2c3d4e5/prod"
-            ),
-            "(8d1fbbf2-5a3d-4a8e-9f63-0e1d2c3b4a59) Method completed with status: 200",
-            "Starting execution for request: 8d1fbbf2-5a3d-4a8e-9f63-0e1d2c3b4a59",
-            "HTTP Method: POST, Resource Path: /repos/hello",
-            "API Key  authorized because method 'GET /' does not require API Key.",
-            "Method request query string: {q=1}",
-            "Method request body before transformations: {",
-            "Successfully completed execution",
-            "Method completed with status: 200",
-        ),
+        _PHASES_OF_A_REQUEST,
     ),
 )
-"""What can't be read: the pattern of a line, what it is, what to do instead, samples."""
+"""Files that can't be read, where nothing else is in them: the pattern of a line, what it is,
+what to do instead, samples."""

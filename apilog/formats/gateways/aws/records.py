@@ -10,6 +10,7 @@ from __future__ import annotations
 from functools import partial
 
 from apilog.formats.convert import sizes, statuses
+from apilog.formats.gateways.aws.quotes import with_quotes_escaped
 from apilog.formats.gateways.aws.values import (
     api_of_domain,
     blocked_by_code,
@@ -21,7 +22,7 @@ from apilog.formats.gateways.aws.values import (
     service_status,
     trace,
 )
-from apilog.formats.gateways.keyed import Gateway, Source, each, instants, milliseconds, texts
+from apilog.formats.gateways.gateway import Gateway, Source, each, instants, milliseconds, texts
 
 NAME = "aws-apigateway"
 URL = "https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html"
@@ -78,6 +79,7 @@ GATEWAY = Gateway(
     name=NAME,
     title="API Gateway access logs as JSON: REST, HTTP and WebSocket APIs",
     url=URL,
+    repair=with_quotes_escaped,
     markers=tuple(
         frozenset(prefix + name for name in names)
         for names in _MARKERS

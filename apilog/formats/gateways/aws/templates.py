@@ -94,6 +94,23 @@ def _section(kind: str, log_format: str) -> str:
     return f"# Access-log format of {kind} APIs:\n{log_format}\n# The same by command:\n{command}\n"
 
 
+ADVICE: Mapping[str, str] = {
+    "duration_ms": '"responseLatency": "$context.responseLatency"',
+    "upstream_duration_ms": '"backendLatency": "$context.integration.latency"',
+    "upstream_status": '"backendStatus": "$context.integration.status"',
+    "consumer": (
+        '"apiKeyId": "$context.identity.apiKeyId" or "sub": "$context.authorizer.claims.sub"'
+    ),
+    "path": '"path": "$context.path"',
+    "error_type": '"errorType": "$context.error.responseType"',
+    "api": '"apiId": "$context.apiId"',
+    "stage": '"stage": "$context.stage"',
+    "host": '"domainName": "$context.domainName"',
+    "user_agent": '"userAgent": "$context.identity.userAgent"',
+    "request_id": '"requestId": "$context.requestId"',
+}
+"""Column to what to add to an access-log format that is JSON."""
+
 TEMPLATES: Mapping[str, str] = {
     NAME: (
         "# API_ID, STAGE; REGION, ACCOUNT, LOG_GROUP: of the CloudWatch log group to write to.\n"

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from apilog.formats.gateways.azure import apim, appgateway, frontdoor
 from apilog.formats.gateways.azure.beside import REFUSALS, SKIPS
-from apilog.formats.gateways.azure.templates import TEMPLATES
+from apilog.formats.gateways.azure.templates import ADVICE, TEMPLATES
 
 GATEWAYS = (apim.GATEWAY, appgateway.GATEWAY, frontdoor.GATEWAY)
 
-__all__ = ["GATEWAYS", "REFUSALS", "SKIPS", "TEMPLATES"]
+__all__ = ["ADVICE", "GATEWAYS", "REFUSALS", "SKIPS", "TEMPLATES"]

@@ -20,11 +20,12 @@ from apilog.formats.gateways.azure.values import (
     identifiers,
     in_category,
     named,
+    of_other_category,
     url_host,
     url_path,
     url_query,
 )
-from apilog.formats.gateways.keyed import Gateway, Source, each, milliseconds
+from apilog.formats.gateways.gateway import Gateway, Source, each, milliseconds
 
 URL = "https://learn.microsoft.com/azure/azure-monitor/reference/tables/apimanagementgatewaylogs"
 
@@ -56,6 +57,7 @@ GATEWAY = Gateway(
     markers=_MARKERS,
     required=("status", "method", "path"),
     belongs=each(partial(in_category, "gatewaylogs"), "category"),
+    others=each(of_other_category, "category"),
     ignored=HEADERS_AND_BODIES | {"tracerecords"},
     suffixes=SUFFIXES,
     sources={

@@ -27,10 +27,11 @@ from apilog.formats.gateways.azure.values import (
     in_category,
     known,
     named,
+    of_other_category,
     url_path,
     url_query,
 )
-from apilog.formats.gateways.keyed import Gateway, Source, each
+from apilog.formats.gateways.gateway import Gateway, Source, each
 from apilog.formats.request import target_query
 
 _V2_ALONE = (
@@ -94,6 +95,7 @@ GATEWAY = Gateway(
     markers=(frozenset({"httpstatus", "timetaken", "receivedbytes", "clientip"}),),
     required=("status", "method", "path"),
     belongs=each(partial(in_category, "applicationgatewayaccesslog"), "category"),
+    others=each(of_other_category, "category"),
     suffixes=SUFFIXES,
     sources={
         "timestamp": TIMES,

@@ -22,12 +22,13 @@ from apilog.formats.gateways.azure.values import (
     in_category,
     known,
     named,
+    of_other_category,
     seconds,
     url_host,
     url_path,
     url_query,
 )
-from apilog.formats.gateways.keyed import Gateway, Source, each
+from apilog.formats.gateways.gateway import Gateway, Source, each
 
 
 def _origin_errors(statuses: pl.Series, errors: pl.Series, origins: pl.Series) -> pl.Series:
@@ -58,6 +59,7 @@ GATEWAY = Gateway(
     markers=(frozenset({"trackingreference", "httpstatuscode", "requesturi"}),),
     required=("status", "method", "path"),
     belongs=(Source(("category",), _from_clients, optional=("isreceivedfromclient",)),),
+    others=each(of_other_category, "category"),
     suffixes=SUFFIXES,
     sources={
         "timestamp": TIMES,

@@ -20,6 +20,25 @@ def _template(category: str, resource: str) -> str:
     )
 
 
+ADVICE: Mapping[str, Mapping[str, str]] = {
+    "azure-apim": {
+        "consumer": "nothing more, but turn on 'Subscription required' in the API's settings",
+        "plan": "nothing more, but add the API to a product, whose subscriptions callers then use",
+        "request_bytes": "the category GatewayLogs of today's diagnostic settings",
+        "client_ip": "the category GatewayLogs of today's diagnostic settings",
+    },
+    "azure-appgateway": {
+        "upstream_duration_ms": "with the SKU v2: v1 has no serverResponseLatency",
+        "host": "with the SKU v2: v1 may have no host",
+        "request_id": "with the SKU v2: its transactionId",
+    },
+    "azure-frontdoor": {
+        "upstream_duration_ms": "the service behind: Front Door does not tell its time",
+        "consumer": "the service behind, or API Management: Front Door knows no callers",
+    },
+}
+"""Gateway to column to what to change: their logs have no format to be set."""
+
 TEMPLATES: Mapping[str, str] = {
     "azure-apim": _template("GatewayLogs", "API Management service"),
     "azure-appgateway": _template("ApplicationGatewayAccessLog", "Application Gateway"),

@@ -12,7 +12,7 @@ import polars as pl
 
 from apilog.formats import convert
 from apilog.formats.dictionary import encode, map_categories
-from apilog.formats.gateways.keyed import Source, each, instants
+from apilog.formats.gateways.gateway import Source, each, instants
 from apilog.formats.request import target_path, target_query
 from apilog.formats.times import times
 
@@ -97,6 +97,15 @@ def errors_but(nothing: str, values: pl.Series) -> pl.Series:
 def in_category(name: str, values: pl.Series) -> pl.Series:
     """Whether the category of a record is this one (lower case); null where it has none."""
     return map_categories(known(values), lambda s: s.str.to_lowercase() == name)
+
+
+_ACCESS = ("gatewaylogs", "applicationgatewayaccesslog", "frontdooraccesslog")
+"""The categories of access logs."""
+
+
+def of_other_category(values: pl.Series) -> pl.Series:
+    """Whether the category of a record is none of an access log; null where it has none."""
+    return map_categories(known(values), lambda s: ~s.str.to_lowercase().is_in(_ACCESS))
 
 
 def _of_http(urls: pl.Series) -> pl.Series:

@@ -1,0 +1,163 @@
+"""The same requests give the same tables, through whatever gateway and in whatever shape.
+
+What a shape does not tell is null, never 0; and it changes nothing of what the shape tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+import apilog
+from aggregate import oracle
+from aggregate.compare import run
+from aggregate.oracle import Record, frame_of
+from apilog.aggregate import TABLES, Plan, select_tables
+from apilog.schema import SCHEMA
+from formats.gateways import one_apigee, one_aws, one_azure, one_nginx
+from formats.gateways.one_traffic import CALLS, SOURCES, Call, Shape, traffic
+
+FORMATS: Mapping[str, Shape] = {
+    **one_nginx.FORMATS,
+    **one_aws.FORMATS,
+    **one_apigee.FORMATS,
+    **one_azure.FORMATS,
+}
+SHAPES: Mapping[str, Shape] = {
+    **FORMATS,
+    **one_aws.DELIVERIES,
+    **one_apigee.DELIVERIES,
+    **one_azure.DELIVERIES,
+}
+COLUMNS = tuple(name for name in SCHEMA if name not in ("source", "line_number"))
+OF_REQUESTS = tuple(name for name in TABLES if name != "anomalies")
+
+
+def records_of(shape: Shape, calls: Sequence[Call]) -> list[Record]:
+    """The records that are to be read."""
+    return [shape.record(call) for call in calls]
+
+
+@cache
+def tables_of(shown: tuple[tuple[tuple[str, object], ...], ...]) -> dict[str, pl.DataFrame]:
+    """The tables of a report on these records, which were in no log."""
+    return run(Plan(tables=select_tables(OF_REQUESTS)), [dict(row) for row in shown]).tables
+
+
+def read(path: Path) -> pl.DataFrame:
+    """The records of a file in the order of time, in which not every delivery has them."""
+    return apilog.scan(path).select(COLUMNS).collect().sort("timestamp", "request_id")
+
+
+def check_records(shape: Shape, calls: Sequence[Call], path: Path) -> None:
+    """Written in this shape, the calls are read as what it tells of them."""
+    path.write_bytes(shape.write(calls))
+    expected = frame_of(records_of(shape, calls)).select(COLUMNS)
+    assert_frame_equal(read(path), expected.sort("timestamp", "request_id"))
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_the_tables_are_those_of_the_requests(name: str, tmp_path: Path) -> None:
+    shape = SHAPES[name]
+    check_records(shape, CALLS, tmp_path / "log")
+    report = apilog.report([tmp_path / "log"], tables=OF_REQUESTS)
+    assert (report.input.records, report.input.rejects) == (len(CALLS), 0)
+    assert report.input.lines == len(CALLS) + report.input.skipped
+    shown = tuple(tuple(record.items()) for record in records_of(shape, CALLS))
+    for table, expected in tables_of(shown).items():
+        assert_frame_equal(report.tables[table], expected)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_one_request_is_enough_to_be_recognised(name: str, tmp_path: Path) -> None:
+    check_records(SHAPES[name], CALLS[:1], tmp_path / "log")
+
+
+@settings(max_examples=100, deadline=None)
+@given(name=st.sampled_from(list(SHAPES)), calls=traffic())
+def test_any_traffic_is_read_as_it_was(
+    name: str, calls: list[Call], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    check_records(SHAPES[name], calls, tmp_path_factory.getbasetemp() / "one-schema.log")
+
+
+# Whose the errors are
+
+_NGINX_TRIED = {8: "upstream", 9: "upstream"}
+"""nginx logs its own 502 and 504 as the service's where it had tried to reach that."""
+_NOT_TOLD = dict.fromkeys((8, 9, 14), "unknown")
+TOLD: Mapping[str, Mapping[int, str]] = {
+    "nginx, apilog's log_format": SOURCES | _NGINX_TRIED,
+    "nginx, ingress": SOURCES | _NGINX_TRIED,
+    "nginx, JSON": SOURCES | _NGINX_TRIED,
+    "nginx, LTSV": SOURCES | _NGINX_TRIED,
+    "nginx, combined": SOURCES | dict.fromkeys((6, 7, 8, 9, 13, 14), "unknown"),
+    "AWS REST, template": SOURCES,
+    "AWS HTTP, template": SOURCES,
+    "AWS WebSocket, template": SOURCES,
+    "AWS REST, preset console": SOURCES | dict.fromkeys((6, 7, 8, 9, 13, 14), "unknown"),
+    "Apigee, analytics as JSON": SOURCES,
+    "Apigee, analytics with commas": SOURCES,
+    "Apigee, Google's message template": SOURCES,
+    "Apigee, apilog's policy": SOURCES,
+    "Apigee, router log, apigee-router": SOURCES,
+    "Azure APIM, storage": SOURCES,
+    "Azure APIM, portal CSV": SOURCES,
+    "Azure APIM, AzureDiagnostics": SOURCES,
+    "Azure App Gateway v1, lines": SOURCES | _NOT_TOLD,
+    "Azure App Gateway v2, lines": SOURCES,
+    "Azure Front Door, lines": SOURCES,
+}
+"""Shape to whose the errors of the calls are; it says so, or that it can't tell."""
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_client_gateway_and_service_are_told_apart(name: str, tmp_path: Path) -> None:
+    (tmp_path / "log").write_bytes(SHAPES[name].write(CALLS))
+    report = apilog.report(
+        tmp_path / "log", by=["timestamp", "error_source"], bucket="1s", tables=["endpoints"]
+    )
+    found = {
+        row["timestamp"]: row["error_source"]
+        for row in report.tables["endpoints"].to_dicts()
+        if row["error_source"]
+    }
+    second = {call.number: call.at.replace(microsecond=0) for call in CALLS}
+    assert found == {second[number]: source for number, source in TOLD[name].items()}
+
+
+# The shapes themselves
+
+
+def test_what_two_shapes_tell_is_the_same() -> None:
+    """Whatever gateway it is, but for its name, its own names of failures and its ids."""
+    own = {"gateway", "error_type", "request_id", "operation", "upstream_status", "user_agent"}
+    for shape in SHAPES.values():
+        for call in CALLS:
+            told = {k: v for k, v in shape.record(call).items() if k not in own}
+            at = call.at.replace(microsecond=0) if shape.in_seconds else call.at
+            assert told.items() <= {**call.record, "timestamp": at}.items()
+
+
+def test_every_gateway_tells_what_a_report_is_about() -> None:
+    for name, shape in SHAPES.items():
+        assert shape.lacks <= set(SCHEMA), name
+        assert not shape.lacks & {"timestamp", "status"}, name
+    for gateway in {shape.gateway for shape in SHAPES.values()}:
+        lacked = frozenset.intersection(
+            *(shape.lacks for shape in SHAPES.values() if shape.gateway == gateway)
+        )
+        assert not lacked & {"method", "path", "route", "duration_ms", "response_bytes"}, gateway
+
+
+def test_the_sources_of_errors_are_as_their_definition_says() -> None:
+    shape = FORMATS["Azure APIM, storage"]
+    found = {c.number: oracle.error_source(shape.record(c)) for c in CALLS}
+    assert {number: source for number, source in found.items() if source} == SOURCES

@@ -1,0 +1,68 @@
+"""One bad line costs no other, whatever is wrong with it; through the command."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from apilog.formats import gateways
+from apilog.formats.gateways.gateway import Gateway
+from commands import Run
+
+BAD: dict[str, bytes] = {
+    "objects nested 10 000 deep": b',"x":' + b'{"a":' * 10_000 + b"1" + b"}" * 10_001,
+    "arrays nested 10 000 deep": b',"x":' + b"[" * 10_000 + b"]" * 10_000 + b"}",
+    "a number of 5 000 digits": b',"x":1' + b"0" * 5_000 + b"}",
+    "a number beyond doubles": b',"x":1e999999,"status":1e400}',
+    "a key again in another case": b',"STATUS":"zzz","Properties":{"METHOD":1}}',
+    "bytes that are no UTF-8": b',"x":"\xff\xfe\xc3("}',
+    "a control character": b',"x":"\x01\x00"}',
+    "no end": b',"x":"',
+    "a constant that JSON lacks": b',"x":NaN}',
+    "two commas": b',,"x":1}',
+}
+READ = {
+    "a key again in another case",
+    "bytes that are no UTF-8",
+}
+"""What is odd, but can be read."""
+
+
+@pytest.mark.parametrize("what", BAD)
+@pytest.mark.parametrize("gateway", gateways.GATEWAYS, ids=lambda g: str(g.name))
+def test_a_bad_line_is_one_reject(run: Run, tmp_path: Path, gateway: Gateway, what: str) -> None:
+    good = gateway.samples[0].encode()
+    path = tmp_path / "a.log"
+    path.write_bytes((good + b"\n") * 300 + good[:-1] + BAD[what] + b"\n" + (good + b"\n") * 300)
+    result = run("report", path, "-f", "json")
+    assert result.code == 0
+    account = json.loads(result.text)["input"]
+    assert account["lines"] == 601
+    assert account["records"] + account["rejects"] == 601
+    assert account["records"] >= (601 if what in READ else 600)
+
+
+@pytest.mark.parametrize("gateway", gateways.GATEWAYS, ids=lambda g: str(g.name))
+def test_a_last_line_that_is_half_written_costs_only_itself(
+    run: Run, tmp_path: Path, gateway: Gateway
+) -> None:
+    good = gateway.samples[0].encode()
+    path = tmp_path / "a.log"
+    for end in (1, len(good) // 3, len(good) // 2, len(good) - 1):
+        path.write_bytes((good + b"\n") * 3 + good[:end])
+        account = json.loads(run("report", path, "-f", "json").text)["input"]
+        assert (account["records"], account["rejects"]) == (3, 1)
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_a_bad_event_in_an_envelope_is_one_reject(run: Run, tmp_path: Path, what: str) -> None:
+    good = gateways.GATEWAYS[0].samples[0]
+    bad = good[:-1] + BAD[what].decode("utf-8", "replace")
+    events = [{"timestamp": 1, "message": m, "ingestionTime": 1} for m in [good, bad, good]]
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"events": events}))
+    account = json.loads(run("report", path, "-f", "json").text)["input"]
+    assert account["lines"] == 3
+    assert account["records"] >= (3 if what in READ else 2)

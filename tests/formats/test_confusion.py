@@ -1,0 +1,102 @@
+"""The confusion matrix of detection: every sample is of its own format, and of no other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import polars as pl
+
+import apilog
+from apilog.formats import gateways
+from apilog.formats.detect import FORMATS, KINDS, detect
+from apilog.formats.registry import FORMATS as REGISTERED
+from apilog.formats.skips import SKIPS
+from formats.broken import JSON, LOGFMT, LTSV
+from formats.reads import lines_of, name_of
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SAMPLE_LOGS = REPOSITORY / "sample_logs"
+CASES = sorted((REPOSITORY / "tests/cases").glob("*/*.log"))
+
+SAMPLES: Mapping[str, tuple[str, ...]] = {
+    **{f.name: f.samples for f in FORMATS},
+    **{gateway.name: gateway.samples for gateway in gateways.GATEWAYS},
+    "json": JSON,
+    "ltsv": LTSV,
+    "logfmt": LOGFMT,
+}
+"""Lines of every format there is."""
+
+ROWS = [(name, sample) for name, samples in SAMPLES.items() for sample in samples]
+
+
+def matrix(heads: Iterable[tuple[str, Iterable[str]]]) -> dict[str, dict[str | None, int]]:
+    """Format to what its heads are detected as, and how often."""
+    found: dict[str, dict[str | None, int]] = {}
+    for name, lines in heads:
+        row = found.setdefault(name, {})
+        told = name_of(lines_of(*lines))
+        row[told] = row.get(told, 0) + 1
+    return found
+
+
+def off_diagonal(found: Mapping[str, Mapping[str | None, int]]) -> list[tuple[str, str | None]]:
+    return [(name, told) for name, row in found.items() for told in row if told != name]
+
+
+def test_every_format_has_samples_and_a_sample_log() -> None:
+    assert SAMPLES.keys() == REGISTERED.keys()
+    assert all(SAMPLES.values())
+    assert {f"{name}.log" for name in SAMPLES} <= {path.name for path in SAMPLE_LOGS.iterdir()}
+
+
+def test_no_sample_alone_is_taken_for_another_format() -> None:
+    found = matrix((name, [sample]) for name, sample in ROWS)
+    assert found.keys() == REGISTERED.keys()
+    assert off_diagonal(found) == []
+
+
+def test_no_format_is_taken_for_another_by_all_of_its_samples() -> None:
+    assert off_diagonal(matrix((name, samples * 3) for name, samples in SAMPLES.items())) == []
+
+
+def test_no_sample_log_is_taken_for_another_format() -> None:
+    def lines(name: str) -> list[str]:
+        return (SAMPLE_LOGS / f"{name}.log").read_text("utf-8").splitlines()
+
+    assert off_diagonal(matrix((name, lines(name)) for name in SAMPLES)) == []
+    each_alone = matrix((name, [line]) for name in SAMPLES for line in lines(name)[:4])
+    assert off_diagonal(each_alone) == []
+
+
+def test_no_gateway_claims_the_records_of_another() -> None:
+    kinds = {name: kind for name, kind in KINDS.items() if name in gateways.KINDS}
+    claimed = {
+        (name, kind)
+        for name, sample in ROWS
+        for kind in kinds
+        if kinds[kind].infer(pl.Series([sample])) is not None
+    }
+    assert claimed == {(name, name) for name in kinds}
+
+
+def test_cases_of_a_gateway_are_read_as_its_logs() -> None:
+    found: dict[str, set[str]] = {}
+    for path in CASES:
+        gateways_of = apilog.scan(path).select("gateway").collect().to_series().unique()
+        found.setdefault(path.parent.name, set()).update(gateways_of)
+    assert found.pop("nginx") <= {"nginx", "apache"}
+    found.pop("mixed", None)
+    assert found == {name: {name} for name in found}
+
+
+def test_no_line_beside_the_log_is_taken_for_one_of_it() -> None:
+    beside = [(skip.reason, line) for skip in SKIPS for line in skip.samples]
+    beside += [(message, line) for _, message, _, lines in gateways.REFUSALS for line in lines]
+    read = {}
+    for reason, line in beside:
+        reading = detect(pl.Series([line]))
+        if reading and any(stage.formats for stage in reading.stages):
+            read[line] = (reason, reading.name)
+    assert read == {}
