@@ -42,6 +42,8 @@ class Accumulator:
     value: Callable[[], pl.Expr]
     """Of one record; an integer, a truth value or a timestamp, so that merging is exact."""
     merge: Merge = Merge.SUM
+    is_count: bool = False
+    """Whether it counts the records that have the column."""
 
     def partial(self) -> pl.Expr:
         """Over the records of a group; a sum is Int64."""
@@ -95,28 +97,30 @@ def _micros(column: str) -> pl.Expr:
     return (pl.col(column) * 1000).round().cast(pl.Int64)
 
 
+def _count(name: str, column: str) -> Accumulator:
+    return Accumulator(
+        name=name, column=column, value=lambda: pl.col(column).is_not_null(), is_count=True
+    )
+
+
 def _latency_accumulators(prefix: str, column: str) -> tuple[Accumulator, ...]:
-    def acc(suffix: str, value: Callable[[], pl.Expr], merge: Merge) -> Accumulator:
-        return Accumulator(name=f"{prefix}_{suffix}", column=column, value=value, merge=merge)
+    def acc(suffix: str, merge: Merge) -> Accumulator:
+        return Accumulator(name=f"{prefix}_{suffix}", column=column, value=micros, merge=merge)
 
     def micros() -> pl.Expr:
         return _micros(column)
 
     return (
-        acc("n", lambda: pl.col(column).is_not_null(), Merge.SUM),
-        acc("us", micros, Merge.SUM),
-        acc("min_us", micros, Merge.MIN),
-        acc("max_us", micros, Merge.MAX),
+        _count(f"{prefix}_n", column),
+        acc("us", Merge.SUM),
+        acc("min_us", Merge.MIN),
+        acc("max_us", Merge.MAX),
     )
 
 
 def _size_accumulators(column: str) -> tuple[Accumulator, ...]:
     return (
-        Accumulator(
-            name=f"{column}_n",
-            column=column,
-            value=lambda: pl.col(column).is_not_null(),
-        ),
+        _count(f"{column}_n", column),
         Accumulator(name=column, column=column, value=lambda: pl.col(column)),
     )
 

@@ -56,8 +56,8 @@ def anomalies(
     kind = pl.when(pl.col("score") > 0).then(pl.lit("spike")).otherwise(pl.lit("drop"))
     return (
         scored.filter(pl.col("score").abs() >= _SCORE)
-        .with_columns(kind=kind)
-        .select(*_SCHEMA)
+        .with_columns_seq(kind=kind)
+        .select_seq(*_SCHEMA)
         .sort("timestamp", "metric")
     )
 
@@ -67,10 +67,10 @@ def _filled(hours: pl.DataFrame) -> pl.DataFrame:
     at = pl.col("timestamp")
     after = at.shift(-1)
     upto = pl.when(after - at <= _LONGEST_GAP).then(after).otherwise(at + _HOUR)
-    every = hours.sort("timestamp").select(
+    every = hours.sort("timestamp").select_seq(
         pl.datetime_ranges(at, upto, _HOUR, closed="left").explode().alias("timestamp")
     )
-    return every.join(hours, on="timestamp", how="left", maintain_order="left").select(
+    return every.join(hours, on="timestamp", how="left", maintain_order="left").select_seq(
         "timestamp",
         pl.col("requests", "errors").fill_null(0),
         end=at + _HOUR,
@@ -88,10 +88,10 @@ def _by_day(hours: pl.DataFrame) -> pl.DataFrame:
     values = _values(hours)
     scored = []
     for metric in ("requests", "error_rate"):
-        known = values.with_columns(earlier(metric).alias("earlier"))
+        known = values.with_columns_seq(earlier(metric).alias("earlier"))
         deviation = (pl.element() - pl.element().median()).abs().median()
         scored.append(
-            known.filter(pl.col("earlier").list.len() >= _FEWEST_DAYS).select(
+            known.filter(pl.col("earlier").list.len() >= _FEWEST_DAYS).select_seq(
                 *("timestamp", "requests"),
                 value=metric,
                 expected=pl.col("earlier").list.median(),
@@ -108,7 +108,7 @@ def _by_bucket(buckets: pl.DataFrame) -> pl.DataFrame:
     if values.height < _FEWEST_BUCKETS or not values["requests"].median():
         values = values.clear()
     return _scored(
-        values.select(
+        values.select_seq(
             *("timestamp", "requests"),
             value=metric,
             expected=pl.col(metric).median(),
@@ -122,7 +122,7 @@ def _by_bucket(buckets: pl.DataFrame) -> pl.DataFrame:
 def _values(frame: pl.DataFrame) -> pl.DataFrame:
     requests = pl.col("requests").cast(pl.Float64)
     rate = pl.when(requests > 0).then(pl.col("errors") / requests)
-    return frame.select("timestamp", requests, error_rate=rate)
+    return frame.select_seq("timestamp", requests, error_rate=rate)
 
 
 def _scored(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
@@ -135,4 +135,4 @@ def _scored(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
     )
     deviation = pl.col("value") - expected
     score = _CONSISTENT * deviation / pl.max_horizontal("mad", chance)
-    return pl.concat(frames).with_columns(score.alias("score"))
+    return pl.concat(frames).with_columns_seq(score.alias("score"))

@@ -44,7 +44,10 @@ class Chunk:
         """The histogram's bucket of each duration as codes."""
         name = f"bucket of {column}"
         if name not in self._coded:
-            codes = self.records.select(bucket_code(column).alias("bucket")).to_series()
+            values = self.records[column]
+            lowest = values.min()
+            plain = self.is_full(column) and isinstance(lowest, float) and lowest > 0
+            codes = self.records.select_seq(bucket_code(column, plain=plain)).to_series()
             self._coded[name] = Coded(codes, CODES, lambda code: [bucket_of_code(code)])
         return self._coded[name]
 
@@ -55,6 +58,10 @@ class Chunk:
     def is_absent(self, column: str | None) -> bool:
         """Whether no record knows the column."""
         return column is not None and self.records[column].null_count() == self.rows
+
+    def is_full(self, column: str | None) -> bool:
+        """Whether every record has a value in the column."""
+        return column is not None and not self.records[column].null_count()
 
     def _accumulated(self) -> dict[str, pl.Series]:
         cubes = layout(self.plan).cubes

@@ -162,7 +162,9 @@ def _sums(cube: Cube, chunk: Chunk, key: Coded) -> pl.DataFrame:
     """The groups of the chunk: `key`, the cube's detail and its accumulators."""
     constant, detail = cube.constant_sums, chunk.key(cube.detail)
     absent = {a for a in cube.sums if chunk.is_absent(ACCUMULATORS[a].column)} - {*constant}
-    summed = [a for a in cube.sums if a not in (*constant, *absent, "requests")]
+    counts = {a for a in cube.sums if ACCUMULATORS[a].is_count} - absent - {*constant}
+    full = {a for a in counts if chunk.is_full(ACCUMULATORS[a].column)}
+    summed = [a for a in cube.sums if a not in (*constant, *absent, *full, "requests")]
     code, requests = pl.col("code"), pl.col("requests")
     fine = combine(key, detail)
     values = pl.DataFrame([fine.codes.alias("code"), *map(chunk.value, summed)])
@@ -183,6 +185,7 @@ def _sums(cube: Cube, chunk: Chunk, key: Coded) -> pl.DataFrame:
         *cube.detail,
         *("requests", *summed),
         *((ACCUMULATORS[a].value() * requests).fill_null(0).alias(a) for a in constant),
+        *(requests.alias(a) for a in full),
         *map(nothing, absent),
     )
 

@@ -94,12 +94,12 @@ def _table(view: _View, table: TableSpec) -> pl.DataFrame:
     )
     if table.name == ANOMALIES:
         return _anomalies(view, cube, state, rows.sums)
-    frame = rows.sums.with_row_index("row").with_columns(
+    frame = rows.sums.with_row_index("row").with_columns_seq(
         window_seconds=pl.lit(view.window_seconds, pl.Float64)
     )
     for part in (*_quantiles(table, state, rows), *_distinct(view, table, rows)):
         frame = frame.join(part, on="row", how="left", maintain_order="left")
-    return frame.select(*table.keys, *(_metric(view, m) for m in table.metrics))
+    return frame.select_seq(*table.keys, *(_metric(view, m) for m in table.metrics))
 
 
 def _metric(view: _View, name: str) -> pl.Expr:
@@ -118,7 +118,7 @@ def _quantiles(table: TableSpec, state: CubeState, rows: Rows) -> Iterator[pl.Da
         row = rows_of_ids(table, state, rows)
         histogram = state.histograms[column]
         yield quantiles(
-            histogram.with_columns(row.gather(histogram["id"]))
+            histogram.with_columns_seq(row.gather(histogram["id"]))
             .group_by("row", "bucket")
             .agg(pl.col("n").sum()),
             wanted,
@@ -134,7 +134,7 @@ def _distinct(view: _View, table: TableSpec, rows: Rows) -> Iterator[pl.DataFram
             hashes = state.distinct[column]
             row = rows_of_ids(table, state, rows).gather(hashes["id"])
             count = pl.col("hash").n_unique().cast(pl.Int64).alias(name)
-            yield hashes.with_columns(row).group_by("row").agg(count)
+            yield hashes.with_columns_seq(row).group_by("row").agg(count)
 
 
 def _anomalies(view: _View, cube: Cube, state: CubeState, buckets: pl.DataFrame) -> pl.DataFrame:
@@ -151,8 +151,8 @@ def _anomalies(view: _View, cube: Cube, state: CubeState, buckets: pl.DataFrame)
     end = bucket_ends(buckets["timestamp"], name, plan.timezone).alias("end")
     errors = (pl.col("client_errors") + pl.col("server_errors")).alias("errors")
     return anomalies(
-        hours.select("timestamp", "requests", errors),
-        buckets.select("timestamp", end, "requests", errors).drop_nulls("timestamp"),
+        hours.select_seq("timestamp", "requests", errors),
+        buckets.select_seq("timestamp", end, "requests", errors).drop_nulls("timestamp"),
         since,
         until,
     )

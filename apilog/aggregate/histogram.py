@@ -37,12 +37,18 @@ def is_clean(durations: pl.Series) -> bool:
     return bool(durations.is_between(0.0, LONGEST_MS).all())
 
 
-def bucket_code(column: str) -> pl.Expr:
-    """Code of the bucket of a cleaned duration (UInt64); 0 for null, 1 for zero."""
+def bucket_code(column: str, *, plain: bool = False) -> pl.Expr:
+    """Code of the bucket of a cleaned duration (UInt64); 0 for null, 1 for zero.
+
+    `plain` where there is neither a null nor a zero.
+    """
     value = pl.col(column)
     bucket = (value.clip(SHORTEST_MS).log() / math.log(GAMMA)).ceil()
-    code = pl.when(value > 0).then(bucket - (ZERO_BUCKET - 1)).otherwise(1.0)
-    return pl.when(value.is_not_null()).then(code).otherwise(0.0).cast(pl.UInt64)
+    code = bucket - (ZERO_BUCKET - 1)
+    if not plain:
+        code = pl.when(value > 0).then(code).otherwise(1.0)
+        code = pl.when(value.is_not_null()).then(code).otherwise(0.0)
+    return code.cast(pl.UInt64).alias("bucket")
 
 
 def bucket_of_code(code: pl.Expr) -> pl.Expr:
@@ -66,22 +72,22 @@ def quantiles(
     microseconds, indexed by row. Gives `row` and a column for each name wanted: the
     value at rank floor(q·(n−1)), never outside the extremes.
     """
-    ranked = histogram.sort("row", "bucket").with_columns(
+    ranked = histogram.sort("row", "bucket").with_columns_seq(
         upto=pl.col("n").cum_sum().over("row"), total=pl.col("n").sum().over("row")
     )
-    result = histogram.select("row").unique()
+    result = histogram.select_seq("row").unique()
     for name, q in wanted.items():
         rank = (q * (pl.col("total") - 1)).floor().cast(pl.Int64)
         found = ranked.filter(
             (pl.col("upto") > rank) & (pl.col("upto") - pl.col("n") <= rank)
-        ).select("row", bucket_value().alias(name))
+        ).select_seq("row", bucket_value().alias(name))
         result = result.join(found, on="row", how="left")
-    extremes = result.select(
+    extremes = result.select_seq(
         low=pl.lit(low_us.gather(result["row"])) / 1000,
         high=pl.lit(high_us.gather(result["row"])) / 1000,
     )
     low, high = _lower(extremes["low"]), _upper(extremes["high"])
-    return result.with_columns(pl.col(name).clip(low, high) for name in wanted)
+    return result.with_columns_seq(pl.col(name).clip(low, high) for name in wanted)
 
 
 def _lower(low: pl.Series) -> pl.Series:

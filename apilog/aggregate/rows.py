@@ -57,19 +57,19 @@ def roll_up(
         found = found.filter(table.where())
     groups = found.group_by(_fold(table), *table.keys).agg(merged(accumulators))
     groups = _completed(table, groups, accumulators, buckets)
-    shown = groups.with_columns(_shown(k) for k in table.keys)
+    shown = groups.with_columns_seq(_shown(k) for k in table.keys)
     row, kept = _placed(table, shown, most if table.is_capped else groups.height)
     rest = (pl.when(pl.col("row") < kept).then(k).otherwise(_rest(k)).alias(k) for k in table.keys)
-    sums = shown.with_columns(row).with_columns(rest).group_by("row", *table.keys)
+    sums = shown.with_columns_seq(row).with_columns_seq(rest).group_by("row", *table.keys)
     return Rows(
-        groups.select("fold", *table.keys, row),
+        groups.select_seq("fold", *table.keys, row),
         sums.agg(merged(accumulators)).sort("row").drop("row"),
     )
 
 
 def rows_of_ids(table: TableSpec, state: CubeState, rows: Rows) -> pl.Series:
     """For each key of a cube the table's row it is part of."""
-    keys = state.keys.select(_fold(table), *table.keys)
+    keys = state.keys.select_seq(_fold(table), *table.keys)
     return keys.join(
         rows.keys, on=keys.columns, how="left", nulls_equal=True, maintain_order="left"
     )["row"]
@@ -94,10 +94,10 @@ def _completed(
         empty = pl.select(kept)
     elif table.keys == ("timestamp",) and buckets is not None:
         every = buckets.to_frame().join(groups, on="timestamp", how="anti")
-        empty = every.with_columns(kept)
+        empty = every.with_columns_seq(kept)
     else:
         return groups
-    empty = empty.with_columns(map(nothing, accumulators)).select(groups.columns)
+    empty = empty.with_columns_seq(map(nothing, accumulators)).select_seq(groups.columns)
     return pl.concat([groups, empty])
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import polars as pl
 
-from apilog.formats.dictionary import encode, map_categories
+from apilog.formats.dictionary import encode, map_categories, over_runs
 from apilog.schema import TIMESTAMP
 
 _NAIVE = pl.Datetime("us")
@@ -109,7 +109,7 @@ def _nothing(s: pl.Series) -> pl.Series:
 
 
 def _strptime(s: pl.Series, layout: str) -> pl.Series:
-    return s.str.strptime(_NAIVE, layout, strict=False)
+    return over_runs(s, lambda texts: texts.str.strptime(_NAIVE, layout, strict=False))
 
 
 def _utc(local: pl.Series, offset_us: pl.Series | int) -> pl.Series:

@@ -29,7 +29,7 @@ text = dict.fromkeys(("ip", "ident", "user", "time", "zone", "request"), pl.Stri
 schema = {**text, "status": pl.Int16, "bytes": pl.Int64, "referer": pl.String,
           "agent": pl.String, "seconds": pl.Float64, "upstream": pl.Float64}
 frame = pl.scan_csv(sys.argv[1], separator=" ", quote_char='"', has_header=False, schema=schema)
-frame.select(pl.all().null_count()).collect(engine="streaming")
+frame.collect()
 """
 DUCKDB = """
 import sys

@@ -184,7 +184,7 @@ _CHECKED = frozenset({"time_local", "time_local_zone", "time_iso8601", "msec", "
 
 def _checks(field: pl.Expr, token: Token) -> list[pl.Expr]:
     if token.variable is None:
-        return [field.fill_null("") == token.prefix]
+        return [(field if token.prefix else field.fill_null("")) == token.prefix]
     checks = []
     if token.prefix:
         checks.append(field.str.starts_with(token.prefix))
