@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import traceback
@@ -53,6 +54,8 @@ def run() -> NoReturn:
     # Chunks already run on a thread for each processor: more threads for single operations
     # only get in their way. Polars reads this when it is imported.
     os.environ.setdefault("POLARS_MAX_THREADS", str(max(1, (os.cpu_count() or 1) // 2)))
+    # Imports make many objects and hardly any garbage.
+    gc.set_threshold(100_000, 20, 20)
     try:
         code = main()
     except Exception:  # noqa: BLE001 - Python's own code would be 1: a threshold failed

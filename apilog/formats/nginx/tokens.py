@@ -166,20 +166,31 @@ class TokenPlan:
         for name in frame.columns:
             if name not in _EXTRA:
                 token = self.tokens[int(name[1:])]
-                value = _bare(pl.col(name), token)
-                ok += _checks(pl.col(name), token)
+                field = _field(frame[name], token)
+                value = _bare(field, token)
+                ok += _checks(field, token)
                 if token.number:
                     is_text = frame.schema[name] == pl.String
                     ok += _number_checks(value, token, token.number, is_text=is_text)
                 if token.variable:
                     values.setdefault(token.variable, value)
-        whole = pl.all_horizontal(pl.lit(value=True), *ok).fill_null(value=False)
+        every = pl.repeat(value=True, n=frame.height, dtype=pl.Boolean)
+        whole = pl.all_horizontal(every, *ok).fill_null(value=False)
         # It comes in ten pieces or so, and everything after would pay for that.
         return frame.select_seq(whole.alias("ok"), **values).rechunk()
 
 
 _CHECKED = frozenset({"time_local", "time_local_zone", "time_iso8601", "msec", "status"})
 """Variables whose shape shows that the fields of a row are not shifted."""
+
+
+def _field(values: pl.Series, token: Token) -> pl.Expr:
+    """The field, as a literal if it is a text of known length that is the same in all rows."""
+    if (token.length or token.variable is None) and values.len() and not values.null_count():
+        first = values[0]
+        if first == values[-1] and (values == first).all():
+            return pl.lit(first)
+    return pl.col(values.name)
 
 
 def _checks(field: pl.Expr, token: Token) -> list[pl.Expr]:
