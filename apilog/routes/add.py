@@ -22,11 +22,18 @@ def add_route(records: pl.DataFrame, rules: Sequence[Rule] = ()) -> pl.DataFrame
     """
     if "route" not in records.columns:
         return records.with_columns(_routes(records, rules).alias("route"))
-    named = records["route"].cast(pl.String)
+    named = records["route"]
+    if not named.null_count():
+        return records.with_columns(_encoded(named))
     if named.null_count() == len(named):
         return records.with_columns(_routes(records, rules).alias("route"))
-    routes = named.zip_with(named.is_not_null(), _routes(records, rules).cast(pl.String))
+    texts = named.cast(pl.String)
+    routes = texts.zip_with(texts.is_not_null(), _routes(records, rules).cast(pl.String))
     return records.with_columns(encode(routes))
+
+
+def _encoded(routes: pl.Series) -> pl.Series:
+    return routes if isinstance(routes.dtype, pl.Categorical) else encode(routes)
 
 
 def _routes(records: pl.DataFrame, rules: Sequence[Rule]) -> pl.Series:
