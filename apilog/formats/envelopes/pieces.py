@@ -11,15 +11,17 @@ import re
 _MARKS = (b" stdout P", b" stderr P", b'"stream":')
 _CRI = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T\S+ (stdout|stderr) ([FP])(?:[: ]|$)")
 _TAIL_BYTES = 1 << 20
+_PROBED_BYTES = 1 << 16
 _TAIL_LINES = 200
 """How far an event is looked for its beginning; pieces are of 16 KiB."""
 
 
 def unfinished(data: bytes) -> int:
     """How many bytes these lines have from an event on that goes on behind them; 0: none does."""
-    tail = data[-_TAIL_BYTES:]
-    if not any(mark in tail for mark in _MARKS):
+    end = data[-_PROBED_BYTES:]
+    if not any(mark in end for mark in _MARKS):
         return 0
+    tail = data[-_TAIL_BYTES:]
     lines = tail.split(b"\n")[:-1][-_TAIL_LINES:]
     left = sum(map(len, lines)) + len(lines)
     begun: dict[tuple[str, str], int] = {}
