@@ -11,9 +11,10 @@ import re
 _MARKS = (b" stdout P", b" stderr P", b'"stream":')
 _CRI = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T\S+ (stdout|stderr) ([FP])(?:[: ]|$)")
 _TAIL_BYTES = 1 << 20
-_PROBED_BYTES = 1 << 16
 _TAIL_LINES = 200
 """How far an event is looked for its beginning; pieces are of 16 KiB."""
+_PROBED_BYTES = 1 << 16
+"""Where a file has to show that it has events in pieces."""
 
 
 def unfinished(data: bytes) -> int:
