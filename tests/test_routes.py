@@ -14,7 +14,6 @@ from apilog.errors import UsageError
 from apilog.routes import add_route, classify, parse_rule, parse_rules
 
 UUID = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
-SAMPLES = Path(__file__).parents[2] / "shared" / "samples" / "nginx"
 
 
 def route(path: str | None, *rules: str) -> str | None:
@@ -257,9 +256,10 @@ def test_records_without_paths_have_no_route() -> None:
     assert add_route(only_named)["route"].cast(pl.String).to_list() == ["/a", None]
 
 
-@pytest.mark.skipif(not SAMPLES.exists(), reason="needs ../shared/samples")
-def test_real_paths_merge_where_they_should() -> None:
-    lines = (SAMPLES / "tstack-lnav" / "logfile_shop_access_log.0").read_text().splitlines()
+def test_real_paths_merge_where_they_should(samples: Path) -> None:
+    lines = (
+        (samples / "nginx" / "tstack-lnav" / "logfile_shop_access_log.0").read_text().splitlines()
+    )
     paths = pl.Series([line.split('"')[1].split(" ")[1].split("?")[0] for line in lines])
     routes = classify(paths)
     counts = dict(routes.value_counts().rows())

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from apilog.formats.envelopes import ENVELOPES, Envelope, detect_envelope
 
 LINE = '203.0.113.7 - - [10/Oct/2026:13:55:36 +0000] "GET /a HTTP/1.1" 200 5 "-" "curl/8"'
-SAMPLES = Path(__file__).parents[3] / "shared" / "samples" / "nginx"
 BY_NAME = {envelope.name: envelope for envelope in ENVELOPES}
 
 every_envelope = pytest.mark.parametrize("envelope", ENVELOPES, ids=lambda e: e.name)
@@ -226,18 +225,20 @@ def test_most_lines_decide_and_blank_ones_do_not_count() -> None:
     assert detected("", "") is None
 
 
-@pytest.mark.skipif(not SAMPLES.exists(), reason="needs ../shared/samples")
-def test_real_syslog_files() -> None:
+def test_real_syslog_files(samples: Path) -> None:
     pfsense = (
-        SAMPLES / "crowdsecurity-hub/pfsense-rfc5424-nginx/pfsense-rfc5424-nginx.log"
+        samples / "nginx" / "crowdsecurity-hub/pfsense-rfc5424-nginx/pfsense-rfc5424-nginx.log"
     ).read_text()
     assert detected(*pfsense.splitlines()) == "syslog5424"
-    mixed = (SAMPLES / "tstack-lnav/logfile_syslog_with_access_log.0").read_text().splitlines()
+    mixed = (
+        (samples / "nginx" / "tstack-lnav/logfile_syslog_with_access_log.0")
+        .read_text()
+        .splitlines()
+    )
     assert detected(*mixed) == "syslog"
     assert [row for row, _ in unwrap("syslog", *mixed)] == [1, 2]
 
 
-@pytest.mark.skipif(not SAMPLES.exists(), reason="needs ../shared/samples")
 @pytest.mark.parametrize(
     "name",
     [
@@ -249,6 +250,6 @@ def test_real_syslog_files() -> None:
         "crowdsecurity-hub/nginx-proxy-manager-logs/nginx-proxy-manager-logs.log",
     ],
 )
-def test_real_bare_logs_are_in_no_envelope(name: str) -> None:
-    lines = (SAMPLES / name).read_text(errors="replace").split("\n")[:200]
+def test_real_bare_logs_are_in_no_envelope(samples: Path, name: str) -> None:
+    lines = (samples / "nginx" / name).read_text(errors="replace").split("\n")[:200]
     assert detected(*lines) is None

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from apilog.formats.skips import BLANK, ERROR_LOG, OTHER_PROGRAM, SKIPS, skip_reasons
 
 LINE = '203.0.113.7 - - [10/Oct/2026:13:55:36 +0000] "GET /a HTTP/1.1" 200 5 "-" "curl/8"'
-SAMPLES = Path(__file__).parents[3] / "shared" / "samples" / "nginx"
 
 
 def reason(line: str) -> str | None:
@@ -76,7 +75,6 @@ def test_a_line_is_judged_alone(line: str, neighbour: str) -> None:
     assert together.to_list() == [reason(neighbour), reason(line)]
 
 
-@pytest.mark.skipif(not SAMPLES.exists(), reason="needs ../shared/samples")
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
@@ -91,8 +89,8 @@ def test_a_line_is_judged_alone(line: str, neighbour: str) -> None:
     ],
 )
 def test_in_real_access_logs_only_error_lines_are_skipped(
-    name: str, expected: dict[str, int]
+    samples: Path, name: str, expected: dict[str, int]
 ) -> None:
-    lines = (SAMPLES / name).read_text(errors="replace").removesuffix("\n").split("\n")
+    lines = (samples / "nginx" / name).read_text(errors="replace").removesuffix("\n").split("\n")
     reasons = skip_reasons(pl.Series(lines)).drop_nulls()
     assert dict(reasons.value_counts().rows()) == expected
