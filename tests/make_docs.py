@@ -74,7 +74,7 @@ def running_in(folder: Path) -> Iterator[io.BytesIO]:
 
 
 def _report() -> str:
-    shown, end, _ = output_of("report", "sample_logs/api.log").partition("\nConsumers ")
+    shown, end, _ = output_of("report", "sample_logs/api.log").partition("\nConsumers")
     assert end
     return _fenced(f"$ apilog report sample_logs/api.log\n{shown}\n…")
 
@@ -210,6 +210,15 @@ def _detect() -> str:
     return _fenced(f"$ apilog {' '.join(argv)}\n{output_of(*argv)}")
 
 
+def _query() -> str:
+    sql = (
+        "SELECT consumer, COUNT(*) AS requests, QUANTILE_CONT(duration_ms, 0.95) AS p95_ms\n"
+        "  FROM requests WHERE route LIKE '/v1/%' GROUP BY consumer ORDER BY requests DESC LIMIT 4"
+    )
+    shown = output_of("query", sql, "sample_logs/api.log")
+    return _fenced(f'$ apilog query "{sql}" sample_logs/api.log\n{shown}')
+
+
 def _suggestion() -> str:
     return _fenced(SUGGESTION, "nginx")
 
@@ -236,6 +245,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "kinds": _kinds,
     "layers": _layers,
     "metrics": _metrics,
+    "query": _query,
     "report": _report,
     "skips": _skips,
     "suggestion": _suggestion,

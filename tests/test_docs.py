@@ -183,8 +183,10 @@ def test_a_command_and_its_options_are_documented(name: str) -> None:
     _, heading, section = text.partition(f"## `apilog {name}`\n")
     assert heading
     section = section.partition("\n## ")[0]
-    group = typer.main.get_command(app)
-    for parameter in group.commands[name].params:  # type: ignore[attr-defined]
+    command = typer.main.get_command(app)
+    for word in name.split():
+        command = command.commands[word]  # type: ignore[attr-defined]
+    for parameter in command.params:
         for option in (o for o in parameter.opts if o.startswith("--")):
             assert re.search(rf"{option}\b", section), option
 

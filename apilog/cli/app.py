@@ -11,19 +11,28 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from apilog.cli import catalogue, detect, report, streams
+from apilog.cli import catalogue, detect, ingest, query, report, store, streams
 from apilog.cli.streams import ExitCode
 from apilog.errors import ApilogError
 from apilog.version import __version__
 
 COMMANDS: tuple[tuple[str, Callable[..., object]], ...] = (
     ("report", report.report),
+    ("query", query.query),
+    ("ingest", ingest.ingest),
+    ("store info", store.info),
+    ("store verify", store.verify),
+    ("store compact", store.compact),
+    ("store prune", store.prune),
     ("detect", detect.detect),
     ("formats", catalogue.formats),
     ("schema", catalogue.schema),
     ("metrics", catalogue.metrics),
 )
-"""Every command, in the order of the help."""
+"""Every command, in the order of the help; of two words, the first names a group."""
+
+GROUPS = {"store": "Look after a store: what it holds, whether it is intact, its upkeep."}
+"""The groups of commands, and what each is for."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -62,7 +71,7 @@ def run() -> NoReturn:
         streams.show(traceback.format_exc())
         streams.error("this is a bug in apilog", "please report it with the lines above")
         code = ExitCode.ERROR
-    sys.exit(code)
+    streams.end_process(code)
 
 
 def _run_command(argv: Sequence[str]) -> int:
@@ -84,7 +93,7 @@ def _run_command(argv: Sequence[str]) -> int:
 def _tell_usage(problem: typer.TyperException) -> None:
     """Typer's own errors in the words of the others; the bare command's help as it is."""
     context = getattr(problem, "ctx", None)
-    message = problem.format_message()
+    message = problem.format_message().replace(": Value error, ", ": ")
     if message.startswith("Usage:"):
         streams.show(message)
         return
@@ -103,14 +112,18 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-app = typer.Typer(
-    name="apilog",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    # Plain help is the same in a pipe, and spares importing rich.
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+def _group(name: str) -> typer.Typer:
+    return typer.Typer(
+        name=name,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        # Plain help is the same in a pipe, and spares importing rich.
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+
+app = _group("apilog")
 
 
 @app.callback()
@@ -125,5 +138,9 @@ def root(
     """Turn gateway access logs into usage, error and latency reports."""
 
 
+_groups = {"": app} | {name: _group(name) for name in GROUPS}
+for _name, _help in GROUPS.items():
+    app.add_typer(_groups[_name], help=_help)
 for _name, _function in COMMANDS:
-    app.command(_name)(_function)
+    _of, _, _command = _name.rpartition(" ")
+    _groups[_of].command(_command)(_function)

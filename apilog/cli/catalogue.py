@@ -5,7 +5,6 @@ Each is a list of flat rows of texts, made from the values that the program runs
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Collection, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -14,9 +13,8 @@ from typing import Annotated
 import typer
 
 from apilog.cli import streams
+from apilog.cli.target import is_terminal
 from apilog.outputs import OUTPUTS, OutputOptions
-from apilog.outputs.escape import terminal_text
-from apilog.units import MISSING
 from apilog.version import __version__
 
 Row = dict[str, str | None]
@@ -71,7 +69,10 @@ def formats(
         }
         for info in ([known(name)] if name else FORMATS.values())
     ]
-    _write("formats", rows, format, output, force)
+    if format is ListFormat.TABLE and output is None and is_terminal() and name is None:
+        # What a line of a terminal has no room for: `apilog formats NAME` tells it.
+        rows = [{key: row[key] for key in ("format", "gateway", "title")} for row in rows]
+    _write("formats", rows, format, output, force, prose="title")
 
 
 def schema(
@@ -91,7 +92,7 @@ def schema(
         }
         for column in COLUMNS
     ]
-    _write("schema", rows, format, output, force)
+    _write("schema", rows, format, output, force, prose="meaning")
 
 
 def metrics(
@@ -112,7 +113,7 @@ def metrics(
         }
         for metric in METRICS.values()
     ]
-    _write("metrics", rows, format, output, force)
+    _write("metrics", rows, format, output, force, prose="definition")
 
 
 def _in_order(columns: Collection[str] | None) -> str | None:
@@ -123,15 +124,25 @@ def _in_order(columns: Collection[str] | None) -> str | None:
 
 
 def _write(
-    name: str, rows: Sequence[Row], format: ListFormat, output: Path | None, force: bool
+    name: str,
+    rows: Sequence[Row],
+    format: ListFormat,
+    output: Path | None,
+    force: bool,
+    *,
+    prose: str,
 ) -> None:
     if format is not ListFormat.TABLE:
         _write_data(name, rows, format, output, force)
-    elif output is None and sys.stdout is not None and sys.stdout.isatty():
-        _print_table(rows)
-    else:
-        with streams.open_output(output, force=force) as stream:
-            stream.write(_aligned(rows).encode())
+        return
+    from apilog.outputs.listing import for_pipe, for_terminal
+
+    with streams.open_output(output, force=force) as stream:
+        if output is None and is_terminal():
+            options = OutputOptions(width=streams.width(), color=streams.color())
+            stream.write(for_terminal(rows, prose, options))
+        else:
+            stream.write(for_pipe(rows))
 
 
 def _write_data(
@@ -152,33 +163,3 @@ def _write_data(
     )
     with streams.open_output(output, force=force) as stream:
         OUTPUTS[format].write(report, stream, OutputOptions(table=name))
-
-
-def _print_table(rows: Sequence[Row]) -> None:
-    """For a person: cells wrapped to the terminal's width."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    first, *others = rows[0]
-    table.add_column(first, style="cyan", no_wrap=True)
-    for name in others:
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(terminal_text(cell or MISSING)) for cell in row.values()))
-    Console().print(table)
-
-
-def _aligned(rows: Sequence[Row]) -> str:
-    """For a pipe: a line a row, whatever its width."""
-    cells = [
-        list(rows[0]),
-        *([terminal_text(cell or MISSING) for cell in r.values()] for r in rows),
-    ]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return "".join(
-        "  ".join(f"{cell:{width}}" for cell, width in zip(line, widths, strict=True)).rstrip()
-        + "\n"
-        for line in cells
-    )

@@ -10,6 +10,7 @@ import typer
 
 from apilog.cli import options, streams
 from apilog.cli.streams import ExitCode
+from apilog.cli.target import is_terminal
 
 
 class DetectFormat(StrEnum):
@@ -38,9 +39,11 @@ def detect(
     streams.check_target(output, force=force)
     findings, problems = examine(files, log_format=log_format, nginx_conf=nginx_conf)
     if findings or format is DetectFormat.JSON:
-        width = streams.width(to_terminal=output is None)
+        to_terminal = output is None and is_terminal()
+        width = streams.width(to_terminal=to_terminal)
+        color = to_terminal and streams.color()
         with streams.open_output(output, force=force) as stream:
-            stream.write(draw(findings, problems, format.value, width))
+            stream.write(draw(findings, problems, format.value, width, color=color))
     for problem in problems:
         streams.error(problem)
     raise typer.Exit(ExitCode.ERROR if problems else ExitCode.OK)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
@@ -9,12 +10,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
+from apilog.units import format_bytes, format_duration
+
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
 
 _QUIET_SECONDS = 0.5
 """Work that is done by then shows no bar."""
+_BESIDE_BAR = 54
+"""Columns for what is told beside the bar."""
 
 
 class Bar:
@@ -34,10 +39,13 @@ class Bar:
     def advance(self, size: int) -> None:
         """So many bytes more were read."""
         self._done += size
-        if self._bar is None and time.monotonic() - self._started > _QUIET_SECONDS:
+        seconds = time.monotonic() - self._started
+        if self._bar is None and seconds > _QUIET_SECONDS:
             self._bar, self._task = _drawn(self._total)
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=self._done)
+            progress = describe(self._done, self._total, seconds)
+            self._bar.update(self._task, completed=self._done, told=progress)
+            self._bar.start()
 
     def stop(self) -> None:
         """Take the bar off the screen."""
@@ -63,25 +71,26 @@ def _is_able(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
+def describe(done: int, total: int | None, seconds: float) -> str:
+    """How much was read, how fast since the start, and how long the rest takes at that rate."""
+    speed = done / max(seconds, 1e-3)
+    of_all = "" if total is None else f" of {format_bytes(total)}"
+    text = f"{format_bytes(done)}{of_all}  {format_bytes(round(speed))}/s"
+    if total is None or done >= total or not done:
+        return text
+    return f"{text}  {format_duration(1000 * math.ceil((total - done) / speed))} left"
+
+
 def _drawn(total: int | None) -> tuple[RichProgress, TaskID]:
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
+    from rich.progress import BarColumn, Progress, TextColumn
 
+    console = Console(stderr=True)
     bar = Progress(
         "reading",
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
+        BarColumn(bar_width=max(4, min(40, console.width - _BESIDE_BAR))),
+        TextColumn("{task.fields[told]}", style="cyan"),
+        console=console,
         transient=True,
     )
-    task = bar.add_task("reading", total=total)
-    bar.start()
-    return bar, task
+    return bar, bar.add_task("reading", total=total, told="")

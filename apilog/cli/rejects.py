@@ -26,6 +26,7 @@ def writing(path: Path | None, *, force: bool) -> Iterator[Callable[[pl.DataFram
     if path is None:
         yield None
         return
+    streams.check_target(path, force=force)
     with streams.open_output(path, force=force) as stream:
         yield lambda rejects: _write(rejects, stream)
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from apilog.cli import options, streams
+from apilog.cli import options
 from apilog.cli.streams import ExitCode
 from apilog.cli.target import Target
-
-if TYPE_CHECKING:
-    from apilog.model import Report
 
 
 class ReportFormat(StrEnum):
@@ -63,6 +60,7 @@ def report(
     where none can be read, no report is written.
     """
     from apilog.cli.interrupts import heed_interrupts
+    from apilog.cli.outcome import exit_code, tell, tell_errors
     from apilog.cli.progress import watched
     from apilog.cli.rejects import check_apart, writing
     from apilog.reports import ReportOptions, build, nothing_read
@@ -90,36 +88,8 @@ def report(
         with watched(shown=not (quiet or no_progress)) as progress:
             built = build(sources, asked, progress=progress, rejects=sink)
         if nothing_read(built):
-            _tell_errors(built, strict=strict, quiet=quiet)
+            tell_errors(built, strict=strict, quiet=quiet)
             raise typer.Exit(ExitCode.ERROR)
     target.write(built)
-    _tell(built, target, strict=strict, quiet=quiet)
-    raise typer.Exit(_exit_code(built, strict=strict))
-
-
-def _tell(built: Report, target: Target, *, strict: bool, quiet: bool) -> None:
-    """Errors always; notes unless the report on stdout shows them, or nobody wants them."""
-    shown = target.is_stdout and target.format == ReportFormat.TABLE and target.table is None
-    _tell_errors(built, strict=strict, quiet=quiet or shown)
-    if not (quiet or shown):
-        for text in built.notes:
-            streams.note(text)
-
-
-def _tell_errors(built: Report, *, strict: bool, quiet: bool) -> None:
-    for file in built.input.files:
-        if file.error and (strict or not file.is_damaged):
-            streams.error(f"{file.path}: {file.error}", file.hint)
-        elif file.error and not quiet:
-            streams.note(f"{file.path}: {file.error}; what stands before the damage was read")
-    if strict and built.input.rejects:
-        streams.error(
-            f"{built.input.rejects:,} lines could not be read, and --strict allows none",
-            "--rejects FILE keeps them",
-        )
-
-
-def _exit_code(built: Report, *, strict: bool) -> ExitCode:
-    files = built.input.files
-    failed = any(f.error and (strict or not f.is_damaged) for f in files)
-    return ExitCode.ERROR if failed or (strict and built.input.rejects) else ExitCode.OK
+    tell(built, target, strict=strict, quiet=quiet)
+    raise typer.Exit(exit_code(built, strict=strict))

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from enum import IntEnum
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 from apilog.errors import ApilogError, OutputError
 from apilog.outputs.escape import terminal_text
@@ -113,6 +113,18 @@ def abandon_stdout() -> None:
         sink = os.open(os.devnull, os.O_WRONLY)
         os.dup2(sink, sys.stdout.fileno())
         os.close(sink)
+
+
+def end_process(code: int) -> NoReturn:
+    """End here and now, with nothing left in the streams.
+
+    Python's own end would abort the process where a thread of Polars is still about to call
+    back, as after a query that failed on a value.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(code)
 
 
 def _is_stdout(path: Path) -> bool:

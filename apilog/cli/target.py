@@ -81,6 +81,7 @@ class Target:
             table=self.table,
             width=streams.width(to_terminal=to_terminal),
             color=to_terminal and streams.color(),
+            terminal=to_terminal,
             top=self.top,
             raw=self.raw,
         )

@@ -27,7 +27,8 @@ REJECTS = {
 """Columns of rejects, as `--rejects` writes them."""
 
 _POSITION = {"line_number", "source"}
-_TOO_LONG = "longer than 1 MiB"
+TOO_LONG = "longer than 1 MiB"
+"""The reason of a reject of which only the beginning is kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,7 +213,7 @@ def _rejects(rejects: pl.DataFrame, numbering: _Numbering, pieces: Sequence[Piec
         "reason",
     )
     too_long = [
-        (number, piece.path, line.line_number, line.head.decode("utf-8", "replace"), _TOO_LONG)
+        (number, piece.path, line.line_number, line.head.decode("utf-8", "replace"), TOO_LONG)
         for number, piece in enumerate(pieces)
         for line in piece.chunk.oversize
     ]

@@ -24,7 +24,7 @@ from apilog.engines.reading import Unrecognised, reading_of
 from apilog.formats.choice import Choice
 from apilog.formats.detect import detect
 from apilog.formats.reading import Reading
-from apilog.sources import CHUNK_BYTES, Source, SourceError, find_sources, open_chunks
+from apilog.sources import CHUNK_BYTES, Chunk, Source, SourceError, find_sources, open_chunks
 
 T = TypeVar("T")
 
@@ -54,6 +54,44 @@ class NoProgress:
         """See `Progress.advance`."""
 
 
+class Input(Protocol):
+    """What a run reads; `Source` for an input from its beginning to its end."""
+
+    @property
+    def path(self) -> str:
+        """As users see it."""
+
+    @property
+    def size(self) -> int | None:
+        """Bytes on disk still to be read; None if that is not known."""
+
+    @property
+    def head(self) -> bytes:
+        """Lines before those of the first chunk, which tell how it is to be read."""
+
+    def chunks(self, chunk_bytes: int) -> Iterable[Chunk]:
+        """Its lines; `head` is asked for after the first of them. Raises SourceError."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """A source from its beginning to its end."""
+
+    source: Source
+    head: bytes = b""
+
+    @property
+    def path(self) -> str:
+        return self.source.path
+
+    @property
+    def size(self) -> int | None:
+        return self.source.size
+
+    def chunks(self, chunk_bytes: int) -> Iterable[Chunk]:
+        return open_chunks(self.source, chunk_bytes=chunk_bytes)
+
+
 @dataclass(frozen=True, slots=True)
 class Result(Generic[T]):
     """What the work made of some records."""
@@ -76,8 +114,11 @@ class Run(Generic[T]):
         progress: Progress | None = None,
         workers: int | None = None,
         chunk_bytes: int = CHUNK_BYTES,
+        inputs: Sequence[Input] = (),
     ) -> None:
-        self._inputs, problems = find_sources(sources)
+        """`inputs` are read after the sources."""
+        found, problems = find_sources(sources)
+        self._inputs: list[Input] = [*map(_Whole, found), *inputs]
         self._wanted = wanted
         self._work = work
         self._choice = choice
@@ -126,16 +167,17 @@ class Run(Generic[T]):
                 self._fail(account, error)
 
     def _parts_of(
-        self, source: Source, account: FileAccount, pool: ThreadPoolExecutor
+        self, source: Input, account: FileAccount, pool: ThreadPoolExecutor
     ) -> Iterator[_Part]:
         # The pool is first in, first out: whoever waits for the reading has it under way.
         reading: Future[Reading] | None = None
         position = 0
-        for chunk in with_whole_events(open_chunks(source, chunk_bytes=self._chunk_bytes)):
+        for chunk in with_whole_events(source.chunks(self._chunk_bytes)):
             if account.error:
                 return  # its format is unknown: the rest of it would be too
             if reading is None:
-                reading = pool.submit(reading_of, source.path, chunk.data, self._choice)
+                lines = source.head + chunk.data
+                reading = pool.submit(reading_of, source.path, lines, self._choice)
             yield _Part(Piece(source.path, chunk), account, reading, chunk.position - position)
             position = chunk.position
 

@@ -5,17 +5,34 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
 
 import polars as pl
 from polars.io.plugins import register_io_source
 
 from apilog.engines.chunk import Wanted
-from apilog.engines.local import Run
+from apilog.engines.local import Progress, Run
 from apilog.errors import InputError
 from apilog.formats.choice import Choice
 from apilog.routes import Rule
 from apilog.schema import SCHEMA
 from apilog.sources import CHUNK_BYTES, STDIN, DamagedSource, SourceError
+
+
+@dataclass(slots=True)
+class Pass:
+    """One reading of the sources, and what came of it so far."""
+
+    run: Run[_Picked]
+    first: datetime | None = None
+    """The time of the earliest record, also of one that the query left out."""
+    last: datetime | None = None
+
+    def add(self, picked: _Picked) -> None:
+        """Take the times of some records."""
+        self.first = min((t for t in (self.first, picked.first) if t), default=None)
+        self.last = max((t for t in (self.last, picked.last) if t), default=None)
 
 
 def scan_logs(
@@ -26,11 +43,14 @@ def scan_logs(
     keep_query: bool = False,
     strict: bool = False,
     chunk_bytes: int = CHUNK_BYTES,
+    progress: Progress | None = None,
+    passes: list[Pass] | None = None,
 ) -> pl.LazyFrame:
     """The records of the sources, one row a request, in the order of the lines.
 
     Raises `InputError` on collection if a source can't be read, before anything is read if it
-    can't be found; with `strict` also if a line is rejected or an input damaged.
+    can't be found; with `strict` also if a line is rejected or an input damaged. Where `passes`
+    are given, each reading is added to them instead, with the errors in its account.
     """
 
     once = _Once(any(os.fspath(source) == STDIN for source in sources))
@@ -50,9 +70,14 @@ def scan_logs(
             _picking(shown, predicate),
             choice=choice,
             chunk_bytes=chunk_bytes,
+            progress=None if passes else progress,
         )
+        reading = Pass(run)
+        if passes is not None:
+            passes.append(reading)
         yield pl.DataFrame(schema={name: SCHEMA[name] for name in shown})
-        with closing(_checked(run, strict=strict)) as frames:
+        checked = _checked(run, strict=strict) if passes is None else _accounted(reading)
+        with closing(checked) as frames:
             yield from frames if n_rows is None else _first(frames, n_rows)
 
     return register_io_source(batches, schema=SCHEMA, is_pure=True)
@@ -67,26 +92,42 @@ class _Once:
 
     def take(self) -> None:
         if self._taken and self._has_stdin:
-            hint = "collect the frame once, and work on what that gives"
+            hint = "collect the frame once, or save the input to a file"
             raise InputError("standard input was read already", hint)
         self._taken = True
 
 
-def _picking(
-    columns: list[str], predicate: pl.Expr | None
-) -> Callable[[pl.DataFrame], pl.DataFrame]:
+@dataclass(frozen=True, slots=True)
+class _Picked:
+    frame: pl.DataFrame
+    first: datetime | None
+    last: datetime | None
+
+
+def _picking(columns: list[str], predicate: pl.Expr | None) -> Callable[[pl.DataFrame], _Picked]:
     """The work on each chunk: the rows and columns that the query needs."""
 
-    def pick(records: pl.DataFrame) -> pl.DataFrame:
+    def pick(records: pl.DataFrame) -> _Picked:
         plain = records.select(
             pl.col(name).cast(SCHEMA[name]) for name in SCHEMA if name in records.columns
         )
-        return (plain if predicate is None else plain.filter(predicate)).select(columns)
+        kept = plain if predicate is None else plain.filter(predicate)
+        first, last = records.select(
+            first=pl.col("timestamp").min(), last=pl.col("timestamp").max()
+        ).row(0)
+        return _Picked(kept.select(columns), first, last)
 
     return pick
 
 
-def _checked(run: Run[pl.DataFrame], *, strict: bool) -> Generator[pl.DataFrame]:
+def _accounted(reading: Pass) -> Generator[pl.DataFrame]:
+    with closing(reading.run.results()) as results:
+        for result in results:
+            reading.add(result.value)
+            yield result.value.frame
+
+
+def _checked(run: Run[_Picked], *, strict: bool) -> Generator[pl.DataFrame]:
     """The frames of the run; raises where an input can't be read, or with `strict` not whole."""
     _refuse(run.errors, strict=strict)
     with closing(run.results()) as results:
@@ -94,7 +135,7 @@ def _checked(run: Run[pl.DataFrame], *, strict: bool) -> Generator[pl.DataFrame]
             _refuse(run.errors, strict=strict)
             if strict:
                 _refuse_rejects(result.rejects)
-            yield result.value
+            yield result.value.frame
     _refuse(run.errors, strict=strict)
 
 

@@ -45,7 +45,7 @@ class Where:
             hint = (
                 _VALUES if values.height else _TIMES if "datetime" in str(error).lower() else _TYPES
             )
-            raise UsageError(f"{_option(self.text)}: {_said(error)}", hint) from error
+            raise UsageError(f"{_option(self.text)}: {said(error)}", hint) from error
 
 
 def where(text: str) -> Where:
@@ -64,7 +64,7 @@ def where(text: str) -> Where:
             raise unknown_column(name, _option(text))
         alone = not expr.meta.has_multiple_outputs() and _is_about_one_row(expr)
     except pl.exceptions.PolarsError as error:
-        raise UsageError(f"{_option(text)}: {_said(error)}", _EXAMPLE) from error
+        raise UsageError(f"{_option(text)}: {said(error)}", _EXAMPLE) from error
     if not alone:
         raise UsageError(
             f"{_option(text)} is not about one request alone",
@@ -113,6 +113,6 @@ def _option(text: str) -> str:
     return f"--where {text!r}"
 
 
-def _said(error: Exception) -> str:
+def said(error: BaseException) -> str:
     """What Polars said, on one line, without its advice."""
     return " ".join(str(error).partition("\n\n")[0].split()) or type(error).__name__

@@ -30,6 +30,8 @@ class OutputOptions:
     """Columns of the terminal."""
     color: bool = False
     """Whether the terminal output may use ANSI colours."""
+    terminal: bool = False
+    """Whether a terminal shows what is drawn, so that no text may act on it."""
     top: int | None = None
     """Rows a ranking shows on the terminal; data outputs always draw every row."""
     raw: bool = False

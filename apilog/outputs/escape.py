@@ -33,6 +33,11 @@ def terminal_text(text: str) -> str:
     return _UNSAFE.sub(_visible, text)
 
 
+def terminal_lines(text: str) -> str:
+    r"""Like `terminal_text`, but for text of several lines: `\n` stays."""
+    return "\n".join(map(terminal_text, text.split("\n")))
+
+
 def markdown_text(text: str) -> str:
     """Text for a cell of a Markdown table: no HTML, link, emphasis, code or cell border."""
     escaped = terminal_text(text).translate(_MARKDOWN)

@@ -6,6 +6,7 @@ Lines fit the width, except those that are meant to be copied.
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -16,21 +17,38 @@ from apilog.outputs.escape import json_text, terminal_text
 
 _LABEL = 10
 """Columns of the labels, margin and gap included."""
+_LABELS = r"^(  (?:read|has|lacks|reject)\b|  log_format$)"
 _NARROWEST = 40
 _SHOWN = 200
 """How much of a rejected line is shown."""
 
 
 def draw(
-    findings: Sequence[Finding], problems: Sequence[ApilogError], output: str, width: int
+    findings: Sequence[Finding],
+    problems: Sequence[ApilogError],
+    output: str,
+    width: int,
+    *,
+    color: bool = False,
 ) -> bytes:
     """The findings as `table` (text, without the problems) or `json`."""
     if output == "json":
         return _json(findings, problems).encode()
+    text = _table(findings, width)
+    return (_colored(text) if color else text).encode()
+
+
+def _table(findings: Sequence[Finding], width: int) -> str:
     blocks = [_text(finding, max(width, _NARROWEST)) for finding in findings]
     suggestions = dict.fromkeys(f.suggestion for f in findings if f.suggestion)
     blocks += [f"To log everything, in nginx.conf:\n  {text}\n" for text in suggestions]
-    return "\n".join(blocks).encode()
+    return "\n".join(blocks)
+
+
+def _colored(text: str) -> str:
+    """With headings in bold and labels dim; the text has no control characters of its own."""
+    text = re.sub(r"^(?=\S)(.+)", "\x1b[1m\\1\x1b[0m", text, flags=re.MULTILINE)
+    return re.sub(_LABELS, "\x1b[2m\\1\x1b[0m", text, flags=re.MULTILINE)
 
 
 def _json(findings: Sequence[Finding], problems: Sequence[ApilogError]) -> str:
@@ -85,10 +103,11 @@ def _lacks(lacks: Sequence[Lack], width: int) -> list[str]:
 
 def _wrapped(label: str, text: str, width: int, indent: int = _LABEL) -> list[str]:
     """A label, if there is one, and its text on lines that fit; the later ones indented."""
-    return textwrap.wrap(
+    lines = textwrap.wrap(
         text,
         width,
         initial_indent=f"{label:{_LABEL}}" if label else "",
         subsequent_indent=" " * indent,
         break_on_hyphens=False,
     )
+    return [line.rstrip() for line in lines]

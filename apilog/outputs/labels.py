@@ -5,6 +5,7 @@ Every value that comes back is text as it stands: the caller escapes it for its 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import date, datetime
 
@@ -81,6 +82,8 @@ def display(value: object, unit: Unit | None, timezone: str) -> str:
             return value.isoformat()
         case bytes():
             return value.hex()
+        case list() | dict():
+            return json.dumps(value, ensure_ascii=False, default=str)
         case _:
             return str(value)
 
@@ -89,7 +92,7 @@ def displays(values: Sequence[object], unit: Unit | None, timezone: str) -> list
     """The values of a column, rates all per the same span of time."""
     if unit is not Unit.PER_SECOND:
         return [display(value, unit, timezone) for value in values]
-    rates = [value if isinstance(value, float) else None for value in values]
+    rates = [value if isinstance(value, int | float) else None for value in values]
     span = _span(max((rate for rate in rates if rate is not None), default=0.0))
     return [NULL if rate is None else _rate(rate, span) for rate in rates]
 

@@ -45,14 +45,7 @@ class ReportOptions:
 
     def plan(self, now: datetime | None = None) -> Plan:
         """The tables to compute and their limits."""
-        now = now or datetime.now(UTC)
-        since, until = self._instant(self.since, now), self._instant(self.until, now)
-        if since and until and since >= until:
-            raise UsageError(
-                f"--since {since:%Y-%m-%dT%H:%M:%SZ} is not before --until "
-                f"{until:%Y-%m-%dT%H:%M:%SZ}",
-                "--until is exclusive: give the instant after the last one wanted",
-            )
+        since, until = limits(self.since, self.until, self.tz, now)
         if self.bucket is not None:
             parse_step(self.bucket)
         _positive("--top", self.top)
@@ -81,16 +74,32 @@ class ReportOptions:
             keep_query=self.keep_query,
         )
 
-    def _instant(self, given: Instant, now: datetime) -> datetime | None:
-        match given:
-            case None:
-                return None
-            case str():
-                return parse_instant(given, now=now, timezone=zone(self.tz))
-            case datetime():
-                return (given if given.tzinfo else given.replace(tzinfo=zone(self.tz))).astimezone(
-                    UTC
-                )
+
+def limits(
+    since: Instant, until: Instant, tz: str, now: datetime | None = None
+) -> tuple[datetime | None, datetime | None]:
+    """The instants that `--since` and `--until` mean; UsageError if the one isn't before the other.
+
+    A time without a zone is in `tz`.
+    """
+    now = now or datetime.now(UTC)
+    start, end = _instant(since, tz, now), _instant(until, tz, now)
+    if start and end and start >= end:
+        raise UsageError(
+            f"--since {start:%Y-%m-%dT%H:%M:%SZ} is not before --until {end:%Y-%m-%dT%H:%M:%SZ}",
+            "--until is exclusive: give the instant after the last one wanted",
+        )
+    return start, end
+
+
+def _instant(given: Instant, tz: str, now: datetime) -> datetime | None:
+    match given:
+        case None:
+            return None
+        case str():
+            return parse_instant(given, now=now, timezone=zone(tz))
+        case datetime():
+            return (given if given.tzinfo else given.replace(tzinfo=zone(tz))).astimezone(UTC)
 
 
 def _positive(option: str, number: int | None) -> None:

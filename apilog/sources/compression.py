@@ -29,7 +29,8 @@ MAX_STEP_BYTES = 1 << 20
 XZ_MEMORY_BYTES = 1 << 28
 """The most an xz stream may ask for: four times what `xz -9` needs."""
 
-_MAGIC_BYTES = 10
+MAGIC_BYTES = 10
+"""How much tells the kind of compression."""
 _ARCHIVES = {
     b"PK\x03\x04": ("a ZIP archive", "unzip -p FILE | apilog report -"),
     b"7z\xbc\xaf\x27\x1c": ("a 7z archive", "7z x -so FILE | apilog report -"),
@@ -100,13 +101,18 @@ COMPRESSIONS = (
 )
 
 
+def is_compressed(head: bytes) -> bool:
+    """Whether a stream that starts like this is compressed."""
+    return any(kind.starts(head) for kind in COMPRESSIONS)
+
+
 def decompressed(reader: Reader, step: int) -> Reader:
     """The stream without its compression, up to two layers of it; a plain one as it is.
 
     `step` is how many compressed bytes are taken at once: at most so many are lost before damage.
     """
     for _ in range(MAX_LAYERS):
-        head, reader = peek(reader, _MAGIC_BYTES)
+        head, reader = peek(reader, MAGIC_BYTES)
         kind = next((kind for kind in COMPRESSIONS if kind.starts(head)), None)
         if kind is None:
             break
@@ -161,7 +167,7 @@ class _Decompressing:
     def _begin_member(self) -> bool:
         """Start the next member, if there is one; zeros after a member are padding."""
         rest = self._rest.lstrip(b"\0")
-        while len(rest) < _MAGIC_BYTES and (block := self._reader.read(self._step)):
+        while len(rest) < MAGIC_BYTES and (block := self._reader.read(self._step)):
             rest = (rest + block).lstrip(b"\0")
         self._rest = rest
         if self._kind.starts(rest):

@@ -5,24 +5,20 @@ An input that ends badly gives everything before the damage, and then raises.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 
 from apilog.sources.chunks import Chunk, cut_into_chunks
-from apilog.sources.compression import decompressed, foreign
+from apilog.sources.compression import foreign
 from apilog.sources.framing import framed
-from apilog.sources.readers import RawReader, StreamDamage, Undecodable
+from apilog.sources.readers import Reader, StreamDamage
 from apilog.sources.source import DamagedSource, Source, SourceError
+from apilog.sources.stored import Stored
 from apilog.sources.text import as_utf8
 
 CHUNK_BYTES = 16 << 20
 MAX_LINE_BYTES = 1 << 20
 HEAD_BYTES = 256 << 10
-
-_FILE_STEP_BYTES = 64 << 10
-_PIPE_STEP_BYTES = 1 << 10
-"""Smaller than for files: a pipe can't be read again to get closer to the damage."""
-_SKIP_BYTES = 1 << 20
 
 
 def open_chunks(
@@ -39,20 +35,17 @@ def open_chunks(
     Raises SourceError at the first step if the source can't be opened, and DamagedSource after
     the last chunk if it could not be read to its end.
     """
-    with closing(_Stored(source)) as stored:
-        what, reader = foreign(stored)
-        if what is not None:
-            raise SourceError(source.path, f"is {what[0]}", f"unpack it first: `{what[1]}`")
-        try:
-            yield from cut_into_chunks(
+    with closing(Stored(source)) as stored:
+        reader = refused_if_foreign(stored, source.path)
+        yield from with_damage_told(
+            cut_into_chunks(
                 framed(as_utf8(reader), max_line_bytes),
                 lambda: stored.position,
                 chunk_bytes=chunk_bytes,
                 max_line_bytes=max_line_bytes,
-            )
-        except StreamDamage as damage:
-            hint = "what could be read of it is included; copy it again from where it came"
-            raise DamagedSource(source.path, str(damage), hint) from damage
+            ),
+            source.path,
+        )
 
 
 def read_head(source: Source, size: int = HEAD_BYTES) -> bytes:
@@ -67,53 +60,18 @@ def read_head(source: Source, size: int = HEAD_BYTES) -> bytes:
             return b""
 
 
-class _Stored:
-    """The decompressed bytes of a source, up to the very byte that can't be decompressed.
+def refused_if_foreign(reader: Reader, path: str) -> Reader:
+    """The whole stream again; raises SourceError if it is an archive that has to be unpacked."""
+    what, whole = foreign(reader)
+    if what is not None:
+        raise SourceError(path, f"is {what[0]}", f"unpack it first: `{what[1]}`")
+    return whole
 
-    Decompressors swallow what they made of a block that turns out damaged. A file is then read
-    again to where it stood, and the block is given byte by byte.
-    """
 
-    def __init__(self, source: Source) -> None:
-        self._source = source
-        self._delivered = self._furthest = 0
-        self._read_again = False
-        self._open(range(0))
-
-    @property
-    def position(self) -> int:
-        """How far in the file reading came; never goes back."""
-        self._furthest = max(self._furthest, self._raw.position)
-        return self._furthest
-
-    def read(self, size: int) -> bytes:
-        """The next decompressed bytes."""
-        try:
-            block = self._reader.read(size)
-        except Undecodable as damage:
-            if self._read_again or not self._raw.seekable:
-                raise StreamDamage(f"{damage}, near byte {self.position}") from damage
-            self._get_closer(damage)
-            return self.read(size)
-        self._delivered += len(block)
-        return block
-
-    def close(self) -> None:
-        """Close the file."""
-        self._raw.close()
-
-    def _open(self, fine: range) -> None:
-        self._raw = RawReader(self._source, fine)
-        step = _FILE_STEP_BYTES if self._raw.seekable else _PIPE_STEP_BYTES
-        self._reader = decompressed(self._raw, step)
-
-    def _get_closer(self, damage: Undecodable) -> None:
-        self._read_again = True
-        self.close()
-        try:
-            self._open(self._raw.last_two_blocks())
-        except SourceError as error:
-            raise StreamDamage(str(damage)) from error
-        left = self._delivered
-        while left and (block := self._reader.read(min(left, _SKIP_BYTES))):
-            left -= len(block)
+def with_damage_told(chunks: Iterable[Chunk], path: str) -> Iterator[Chunk]:
+    """The chunks, and then DamagedSource if their stream ended badly."""
+    try:
+        yield from chunks
+    except StreamDamage as damage:
+        hint = "what could be read of it is included; copy it again from where it came"
+        raise DamagedSource(path, str(damage), hint) from damage

@@ -59,6 +59,11 @@ class RawReader:
         self.position += len(block)
         return block
 
+    def seek(self, position: int) -> None:
+        """Go on at this byte of a file."""
+        if self._stream is not None:
+            self.position = self._previous = self._last = self._stream.seek(position)
+
     def last_two_blocks(self) -> range:
         """Where the last two blocks stand in the file: a decoder may hold parts of both."""
         return range(self._previous, self.position)

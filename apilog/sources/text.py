@@ -22,6 +22,11 @@ def as_utf8(reader: Reader) -> Reader:
     return whole
 
 
+def is_utf16(head: bytes) -> bool:
+    """Whether a stream that starts like this becomes other bytes than its own."""
+    return head.startswith(_UTF16_MARKS)
+
+
 class _FromUtf16:
     """UTF-16 as UTF-8; what is no UTF-16 becomes U+FFFD."""
 

@@ -21,6 +21,7 @@ from apilog.cli.streams import ExitCode, open_output
 from apilog.errors import InputError, OutputError
 from apilog.version import __version__
 from commands import Ran, Run
+from weblog import SAMPLE_LOGS
 
 APILOG = [sys.executable, "-m", "apilog"]
 
@@ -53,12 +54,12 @@ def test_help_is_data_and_names_every_command(run: Run, option: str) -> None:
     result = run(option)
     assert (result.code, result.stderr) == (0, "")
     for name, _ in cli.COMMANDS:
-        assert re.search(rf"^  {name}  +[A-Z]", result.text, re.MULTILINE)
+        assert re.search(rf"^  {name.split()[0]}  +[A-Z]", result.text, re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", [name for name, _ in cli.COMMANDS])
 def test_every_command_has_help_for_each_option(run: Run, name: str) -> None:
-    text = run(name, "--help").text
+    text = run(*name.split(), "--help").text
     assert text.startswith(f"Usage: apilog {name} ")
     options = text[text.index("Options:") :]
     assert not re.findall(r"^  (--?\S+(?: \S+)?)$\n^  -", options, re.MULTILINE)
@@ -77,6 +78,11 @@ def test_no_command_is_wrong_usage_and_shows_help_on_stderr(run: Run) -> None:
         (["schema", "--frobnicate"], "no such option: --frobnicate", "apilog schema"),
         (["schema", "-f", "yaml"], "invalid value for '--format' / '-f'", "apilog schema"),
         (["schema", "--output"], "option '--output' requires an argument", "apilog"),
+        (
+            ["report", "a.log", "-f", "x"],
+            "invalid value for '--format' / '-f': 'x'",
+            "apilog report",
+        ),
         (["schema", "extra"], "got unexpected extra argument(s) (extra)", "apilog schema"),
         (["schema", "\x1b[2J"], r"got unexpected extra argument(s) (\x1b[2J)", "apilog schema"),
     ],
@@ -125,17 +131,30 @@ def test_an_interrupt_is_130_without_a_message(run: Run, monkeypatch: pytest.Mon
     assert run("probe") == Ran(130, b"", "")
 
 
-def test_a_bug_shows_where_and_is_not_mistaken_for_a_failed_threshold(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    command_that(monkeypatch, raising(ZeroDivisionError("\x1b[2J")))
-    monkeypatch.setattr(sys, "argv", ["apilog", "probe"])
-    with pytest.raises(SystemExit) as caught:
-        cli.run()
-    assert caught.value.code == 2
-    errors = capfd.readouterr().err
-    assert "\nZeroDivisionError: \\x1b[2J\n" in errors
-    assert "apilog: error: this is a bug in apilog\n" in errors
+def test_a_bug_shows_where_and_is_not_mistaken_for_a_failed_threshold() -> None:
+    code = (
+        "import sys; from apilog.cli import app, streams\n"
+        "def fail(): raise ZeroDivisionError('\\x1b[2J')\n"
+        "streams.flush_stdout = fail\n"
+        "sys.argv = ['apilog', '--version']; app.run()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, f"apilog {__version__}\n")
+    assert "\nZeroDivisionError: \\x1b[2J\n" in done.stderr
+    assert "apilog: error: this is a bug in apilog\n" in done.stderr
+
+
+def test_a_thread_that_still_works_does_not_keep_the_process_from_ending() -> None:
+    code = (
+        "import sys, threading; from apilog.cli import app\n"
+        "threading.Thread(target=threading.Event().wait).start()\n"
+        "sys.argv = ['apilog', '--version']; app.run()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout == f"apilog {__version__}\n".encode()
 
 
 def test_a_note_goes_to_stderr_on_one_line(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
@@ -185,10 +204,11 @@ def test_ctrl_c_in_a_process_is_130() -> None:
     assert (done.returncode, done.stderr) == (130, b"")
 
 
-def test_a_table_on_a_terminal_is_wrapped_to_its_width() -> None:
+def on_terminal(*argv: str, **env: str) -> str:
+    """What a command shows on a terminal that says how wide it is by COLUMNS."""
     leader, follower = pty.openpty()
-    environment = {**os.environ, "COLUMNS": "70", "TERM": "xterm"}
-    process = subprocess.Popen([*APILOG, "schema"], stdout=follower, env=environment)
+    environment = {**os.environ, "TERM": "xterm", **env}
+    process = subprocess.Popen([*APILOG, *argv], stdout=follower, env=environment)
     os.close(follower)
     shown = b""
     while True:
@@ -201,11 +221,58 @@ def test_a_table_on_a_terminal_is_wrapped_to_its_width() -> None:
         shown += part
     os.close(leader)
     assert process.wait(60) == 0
-    text = shown.decode()
-    lines = re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()
+    return shown.decode().replace("\r\n", "\n")
+
+
+def plain(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+def test_a_list_on_a_terminal_keeps_to_its_width() -> None:
+    text = on_terminal("schema", COLUMNS="70")
+    lines = text.splitlines()
     assert 60 < max(map(len, lines)) <= 70
-    assert lines[0].split() == ["column", "type", "otel", "meaning"]
-    assert "\x1b[3" not in text  # NO_COLOR
+    assert lines[0] == "timestamp  type Datetime(us, UTC)"
+    assert lines[1].startswith("    When the request ended")
+    assert "\x1b" not in text  # NO_COLOR
+
+
+def test_a_wide_terminal_has_sentences_beside_the_columns() -> None:
+    text = on_terminal("schema", COLUMNS="120", NO_COLOR="")
+    head, first, *rest = plain(text).splitlines()
+    assert "\x1b[36mtimestamp" in text
+    assert head.split() == ["column", "type", "otel", "meaning"]
+    assert first.index("When the") == head.index("meaning")
+    assert 100 < max(map(len, rest)) <= 120
+
+
+@pytest.mark.parametrize("columns", ["40", "80", "300"])
+def test_the_formats_on_a_terminal_are_few_columns_and_one_tells_all(columns: str) -> None:
+    lines = on_terminal("formats", COLUMNS=columns).splitlines()
+    assert max(map(len, lines)) <= int(columns)
+    assert not any("https:" in line for line in lines)
+    whole = on_terminal("formats", "combined", COLUMNS=columns).splitlines()
+    assert [line.split()[0] for line in whole if line[0] != " "] == [
+        "format",
+        "gateway",
+        "title",
+        "columns",
+        "url",
+    ]
+    assert whole[-1].endswith("/ngx_http_log_module.html")
+
+
+def test_findings_on_a_terminal_have_headings_and_the_same_text(run: Run) -> None:
+    path = str(SAMPLE_LOGS / "combined.log")
+    text = on_terminal("detect", path, COLUMNS="80", NO_COLOR="")
+    assert text.startswith(f"\x1b[1m{path}: combined (nginx)\x1b[0m\n\x1b[2m  read\x1b[0m")
+    assert plain(text) == run("detect", path).text
+    assert on_terminal("detect", path, COLUMNS="80") == plain(text)
+
+
+def test_a_terminal_that_takes_ascii_alone_is_no_reason_to_fail() -> None:
+    text = on_terminal("schema", COLUMNS="120", PYTHONIOENCODING="ascii")
+    assert text == on_terminal("schema", COLUMNS="120")
 
 
 def test_an_existing_file_is_kept_without_force(run: Run, tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ def test_rejected_lines_are_an_error_only_with_strict(run: Run, good: Path, tmp_
     strict = run("report", good, bad, "-f", "json", "--strict", "--quiet")
     assert strict.code == 2
     assert strict.stderr == (
-        "apilog: error: 1 lines could not be read, and --strict allows none\n"
+        "apilog: error: 1 line could not be read, and --strict allows none\n"
         "hint: --rejects FILE keeps them\n"
     )
     assert strict.stdout == lenient.stdout

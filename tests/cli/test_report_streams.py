@@ -63,9 +63,10 @@ def test_existing_files_are_refused_before_anything_is_read(run: Run, tmp_path: 
         assert "exists already" in result.stderr
         assert "nowhere" not in result.stderr
     assert target.read_text() == "mine\n"
-    result = run("report", "nowhere.log", "-o", tmp_path / "no" / "where.txt")
-    assert f"there is no folder {tmp_path}/no" in result.stderr
-    assert "nowhere" not in result.stderr
+    for option in ("-o", "--rejects"):
+        result = run("report", "nowhere.log", option, tmp_path / "no" / "where.txt")
+        assert f"there is no folder {tmp_path}/no" in result.stderr
+        assert "nowhere" not in result.stderr
 
 
 def test_report_and_rejects_are_not_written_to_one_file(run: Run, tmp_path: Path) -> None:
@@ -217,6 +218,18 @@ def test_any_columns_are_survived(run: Run, monkeypatch: pytest.MonkeyPatch, col
 def test_parquet_is_not_thrown_at_a_terminal() -> None:
     told = "apilog: error: parquet is not for a terminal\nhint: name a file with --output\n"
     assert on_terminal(TIMED, "-f", "parquet") == Shown(2, told, b"")
+
+
+@pytest.mark.parametrize("options", [[], ["--raw"]])
+def test_csv_on_a_terminal_does_not_act_on_it(tmp_path: Path, options: list[str]) -> None:
+    log = write(tmp_path / "odd.log", [line("/\\x1B[2J\\xC2\\x9B\\x07")])
+    argv = [log, "-f", "csv", "--by", "path", *options]
+    screen = on_terminal(*argv, "--no-progress").screen
+    assert "\n/\\x1b[2J\\x9b\\x07,1," in screen
+    assert "\x1b" not in screen
+    piped = on_terminal(*argv, "--no-progress", stdout=False)
+    assert piped.stdout.startswith(b"path,requests")
+    assert "\n/\x1b[2J\x9b\x07,1,".encode() in piped.stdout
 
 
 @pytest.fixture

@@ -114,6 +114,13 @@ def test_ndjson_is_an_object_a_line(text):
     assert [json.loads(line)["route"] for line in lines] == [text] * 4
 
 
+def is_formula(text: str) -> bool:
+    """Whether a spreadsheet might run it: blanks and what nobody sees do not protect from that."""
+    invisible = (c.isspace() or unicodedata.category(c) in {"Cc", "Cf"} for c in text)
+    start = next((i for i, hidden in enumerate(invisible) if not hidden), len(text))
+    return text[start : start + 1] in set("=+-@＝＋－＠") or text[:1] in set("\t\r\n")
+
+
 def read_csv(document: str) -> list[list[str]]:
     return list(csv.reader(io.StringIO(document, newline="")))
 
@@ -123,13 +130,32 @@ def read_csv(document: str) -> list[list[str]]:
 def test_csv_comes_back_with_no_cell_that_is_a_formula(text):
     report = report_of(text)
     header, *rows = read_csv(drawn("csv", report))
-    expected = f"'{text}" if text[:1] in set("=+-@\t\r") else text
+    expected = f"'{text}" if is_formula(text) else text
     assert [row[header.index("route")] for row in rows] == [expected] * 4
     assert {len(row) for row in rows} == {len(header)}
     raw = read_csv(drawn("csv", report, raw=True))[1:]
     assert [row[header.index("route")] for row in raw] == [text] * 4
     for cell in (cell for row in read_csv(drawn("csv", report, table="result")) for cell in row):
-        assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+        assert not is_formula(cell)
+
+
+@pytest.mark.parametrize(
+    "text", [" =1+1", "\ufeff=1+1", "\u200b\xa0@SUM(A1)", "＝1+1", "＠x", "\n=1", "\x00-1"]
+)
+def test_csv_neutralises_what_only_some_spreadsheets_run(text):
+    frame = pl.DataFrame({text: [text, f"a{text}"]})
+    report = replace(nasty_report(), tables={"result": frame})
+    assert read_csv(drawn("csv", report)) == [[f"'{text}"], [f"'{text}"], [f"a{text}"]]
+    assert read_csv(drawn("csv", report, raw=True)) == [[text], [text], [f"a{text}"]]
+
+
+@given(TEXTS)
+@settings(max_examples=30)
+def test_csv_does_not_act_on_a_terminal(text):
+    report = report_of(text)
+    for table, raw in (("endpoints", False), ("result", True)):
+        shown = drawn("csv", report, table=table, raw=raw, terminal=True)
+        assert not STEERING.search(without_newlines(shown))
 
 
 @pytest.mark.parametrize("name", ["*", "^.*$", "^a", "", "{}", "[red]x[/red]", "=1+1", "a\nb"])

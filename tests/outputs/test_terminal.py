@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from rich.cells import cell_len
 
-from apilog.model import Report
+from apilog.model import FileInput, Report
 from outputs.nasty import empty_report, nasty_report
 
 
@@ -260,3 +260,43 @@ def test_more_buckets_than_columns_share_them(draw):
     assert "peak 100 at 23:59" in drawn
     assert lines[0].endswith("█")
     assert lines[-1].split() == ["00:00", "23:59"]
+
+
+@pytest.mark.parametrize(("rows", "shown"), [(5, 5), (6, 6), (7, 5)])
+def test_a_row_that_would_be_the_only_one_left_out_is_shown(draw, rows, shown):
+    consumers = pl.DataFrame(
+        {"consumer": [f"caller-{i}" for i in range(rows)], "requests": [9 - i for i in range(rows)]}
+    )
+    text = section(text_of(draw("table", with_tables(consumers=consumers), width=80)), "Consumers")
+    assert sum("caller-" in line for line in text) == shown
+    assert any("… and 2 more" in line for line in text) == (shown < rows)
+    asked = text_of(draw("table", with_tables(consumers=consumers), width=80, top=5))
+    assert sum("caller-" in line for line in section(asked, "Consumers")) == 5
+
+
+def test_a_cause_names_whom_the_log_blames_and_nobody_where_it_does_not_tell(draw):
+    key = {"gateway": "nginx", "method": "GET", "route": "/a"}
+    sources = {"upstream": 502, "gateway": 504, "unknown": 500, "client": 404}
+    counts = {"requests": 40, "errors": 10, "server_errors": 9, "client_errors": 1}
+    report = with_tables(
+        endpoints=pl.DataFrame([{**key, **counts}]),
+        errors=pl.DataFrame(
+            [
+                {**key, "status": status, "error_source": source, "requests": 4 - i}
+                for i, (source, status) in enumerate(sources.items())
+            ]
+        ),
+    )
+    text = "\n".join(section(text_of(draw("table", report, width=120)), "Failing most"))
+    assert "502 upstream ×4 · 504 gateway ×3 · 500 ×2 · 404 ×1" in text
+
+
+@pytest.mark.parametrize(("count", "said"), [(1, "f0"), (4, "f0 + f1 + f2 + f3"), (5, "5 formats")])
+def test_a_few_formats_are_named_and_more_are_counted(draw, count, said):
+    report = nasty_report()
+    files = tuple(
+        FileInput(path="x", format=f"f{i}", lines=1, records=1, rejects=0, skipped=0)
+        for i in range(count)
+    )
+    report = replace(report, input=replace(report.input, files=files))
+    assert f" · {said} · " in text_of(draw("table", report, width=120)).replace("\n", " · ")

@@ -32,7 +32,7 @@ _MESSAGE = (
 )
 """What API Gateway may have written: JSON, XML, Serverless' text, an execution log."""
 _CLF_TIME = r"[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9]{2}:"
-_TAG = r"^(?:[^ ]+ )?[^ ]+: "
+_TAG = r"^(?:[^ ]+ )?[^ ]*[^ :]: "  # an address may end in two colons
 """As syslog has it before a message."""
 _WITHIN = r'^[ \t]|^["{}\[\]<]'
 """How a line begins that can go on with a message."""

@@ -29,10 +29,11 @@ def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
         lines = single(page, options.table, options.width)
     else:
         lines = sections(page, options.width)
-    stream.write(_encoded(lines, options))
+    stream.write(encoded(lines, options))
 
 
-def _encoded(lines: Iterable[Text], options: OutputOptions) -> bytes:
+def encoded(lines: Iterable[Text], options: OutputOptions) -> bytes:
+    """The lines, with colours only if the options have some."""
     buffer = io.StringIO()
     # The 16 colours of the terminal's own theme are readable on any background.
     console = Console(

@@ -27,7 +27,7 @@ def anomalies(page: Page) -> Section | None:
     def columns(shown: pl.DataFrame) -> list[Column]:
         return _columns(shown, page.report.timezone)
 
-    return ranking(frame, columns, page.rows(5), title="Anomalies")
+    return ranking(frame, columns, page.rows(5, frame.height), title="Anomalies")
 
 
 def _columns(frame: pl.DataFrame, timezone: str) -> list[Column]:

@@ -34,7 +34,8 @@ def cause_column(page: Page, shown: pl.DataFrame) -> Words:
 def _cause(row: dict[str, object]) -> str:
     source = row.get("error_source")
     words = [NULL if row["status"] is None else str(row["status"])]
-    if source is not None and source != "client":
+    # A 4xx says by itself that it was the client; that nobody knows says nothing.
+    if source not in (None, "client", "unknown"):
         words.append(str(source))
     requests = row["requests"]
     count = format_count(requests, compact=True) if isinstance(requests, int) else NULL

@@ -62,13 +62,9 @@ def busiest(page: Page) -> Section | None:
         return [*key_columns(shown, _telling(frame)), *counts, *shares, *metrics]
 
     count = split_other(frame)[0].height
-    return ranking(
-        frame,
-        columns,
-        page.rows(10),
-        title=_title(frame),
-        subtitle=f"the {page.rows(10)} busiest of {count:,}" if count > page.rows(10) else "",
-    )
+    top = page.rows(10, count)
+    subtitle = f"the {top} busiest of {count:,}" if count > top else ""
+    return ranking(frame, columns, top, title=_title(frame), subtitle=subtitle)
 
 
 def slowest(page: Page) -> Section | None:
@@ -95,7 +91,8 @@ def slowest(page: Page) -> Section | None:
         ]
 
     subtitle = "by p95" + (f", {enough}" if enough else "")
-    return ranking(frame, columns, page.rows(5), title="Slowest", subtitle=subtitle, counted="")
+    top = page.rows(5, frame.height)
+    return ranking(frame, columns, top, title="Slowest", subtitle=subtitle, counted="")
 
 
 def failing(page: Page) -> Section | None:
@@ -112,8 +109,9 @@ def failing(page: Page) -> Section | None:
         causes = [cause_column(page, shown)] if has_causes(page, frame) else []
         return [*key_columns(shown, _telling(frame)), *metrics, *causes]
 
+    top = page.rows(5, frame.height)
     return ranking(
-        frame, columns, page.rows(5), title="Failing most", subtitle="5xx first", counted="errors"
+        frame, columns, top, title="Failing most", subtitle="5xx first", counted="errors"
     )
 
 
@@ -127,7 +125,7 @@ def errors(page: Page) -> Section | None:
         metrics = metric_columns(shown, _ERRORS, page.report.timezone)
         return [*key_columns(shown, _telling(frame)), *metrics]
 
-    return ranking(frame, columns, page.rows(5), title="Errors")
+    return ranking(frame, columns, page.rows(5, split_other(frame)[0].height), title="Errors")
 
 
 def _title(frame: pl.DataFrame) -> str:

@@ -33,6 +33,8 @@ _TOTALS = (
     ("response_bytes", "sent"),
 )
 _GAP = 3
+_NAMED = 4
+"""Formats that are called by their names; more are counted."""
 
 
 def head(report: Report, width: int) -> list[Text]:
@@ -94,7 +96,8 @@ def _inputs(report: Report) -> list[Text]:
     files = len(read.files)
     formats = sorted({file.format for file in read.files if file.format})
     only = read.files[0].path if files == 1 else f"{files:,} files"
-    parts = [(only, ""), (" + ".join(formats), ""), (_counted(read.lines, "line"), "")]
+    named = " + ".join(formats) if len(formats) <= _NAMED else f"{len(formats)} formats"
+    parts = [(only, ""), (named, ""), (_counted(read.lines, "line"), "")]
     if read.rejects:
         parts.append((f"{format_count(read.rejects)} rejected", "yellow"))
     if read.skipped:

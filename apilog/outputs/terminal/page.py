@@ -63,9 +63,12 @@ class Page:
         frame = self.table("overview")
         return frame[column][0] if frame.height and column in frame.columns else None
 
-    def rows(self, default: int) -> int:
-        """How many rows to show."""
-        return default if self.top is None else self.top
+    def rows(self, default: int, count: int) -> int:
+        """How many of so many rows to show."""
+        if self.top is not None:
+            return self.top
+        # A line that tells of one more row takes as much room as the row.
+        return count if count == default + 1 else default
 
 
 def keys(frame: pl.DataFrame) -> list[str]:

@@ -88,7 +88,8 @@ def _busiest(
         metric = metric_columns(shown, metrics, zone)
         return [*key_columns(shown, keys(frame)), *requests, *shares, *metric]
 
-    count, top = split_other(frame)[0].height, page.rows(top)
+    count = split_other(frame)[0].height
+    top = page.rows(top, count)
     subtitle = f"the {top} busiest of {count:,}" if count > top else ""
     return ranking(frame, columns, top, title=title, subtitle=subtitle)
 

@@ -35,6 +35,12 @@ def framed(reader: Reader, max_line_bytes: int) -> Reader:
     return whole
 
 
+def is_framed_anew(head: bytes) -> bool:
+    """Whether a stream that starts like this is not passed through as it is."""
+    shape = shape_of(head, complete=len(head) < HEAD_BYTES)
+    return not shape or shape.framing is not Framing.LINES or shape.carries or bool(shape.begins)
+
+
 def _events(shape: Shape, whole: Reader, max_line_bytes: int) -> Reader:
     if shape.framing is Framing.JSON:
         return _Events(whole, Splitter(max_line_bytes, unwrap=shape.unwrap))

@@ -1,0 +1,115 @@
+"""`apilog ingest`: parse, ingest, tell, exit code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from apilog.cli import options, streams
+from apilog.cli.progress import Bar, watched
+from apilog.cli.rejects import writing
+from apilog.cli.streams import ExitCode
+from apilog.errors import UsageError
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from apilog.ingest import Ingested, IngestOptions
+    from apilog.ingest.run import RejectSink
+
+
+def ingest(
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[SOURCES]...",
+            help="Log files, directories, globs, or - for standard input.",
+            show_default=False,
+        ),
+    ] = None,
+    store: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The store: a folder, made if it is missing. Required."),
+    ] = None,
+    final: Annotated[
+        bool,
+        typer.Option("--final", help="Take a last line without a newline: nothing comes after it."),
+    ] = False,
+    retry_rejects: Annotated[
+        bool,
+        typer.Option("--retry-rejects", help="Read the store's rejected lines again."),
+    ] = False,
+    log_format: options.LogFormat = None,
+    nginx_conf: options.NginxConf = None,
+    rejects: options.Rejects = None,
+    force: options.Force = False,
+    quiet: options.Quiet = False,
+    no_progress: options.NoProgress = False,
+) -> None:
+    """Add what is new in access logs to a store of Parquet files; safe to run again.
+
+    Inputs are known by their content: what was read before is not read again, whatever its
+    name is now. Sources that can't be read are told on stderr and the others ingested, with
+    exit code 2.
+    """
+    from apilog.cli.interrupts import heed_interrupts
+    from apilog.formats.choice import choose
+    from apilog.ingest import IngestOptions
+
+    folder = _checked(sources, store, retry_rejects=retry_rejects)
+    asked = IngestOptions(choice=choose(log_format, nginx_conf), final=final)
+    heed_interrupts()
+    if retry_rejects:
+        _retry(folder, asked, quiet=quiet)
+    if sources:
+        sink = writing(rejects, force=force)
+        bar = watched(shown=not (quiet or no_progress))
+        raise typer.Exit(_ingest(sources, folder, asked, sink, bar, quiet=quiet))
+
+
+def _checked(sources: list[str] | None, store: Path | None, *, retry_rejects: bool) -> Path:
+    if store is None:
+        raise UsageError("missing option '--store'", "give the folder of the store")
+    if not sources and not retry_rejects:
+        raise UsageError("missing argument 'SOURCES...'", "give log files, or --retry-rejects")
+    return store
+
+
+def _retry(store: Path, asked: IngestOptions, *, quiet: bool) -> None:
+    from apilog.ingest import retry_rejects
+
+    told = retry_rejects(store, asked).text()
+    if not quiet:
+        streams.show(told)
+
+
+def _ingest(
+    sources: list[str],
+    store: Path,
+    asked: IngestOptions,
+    sink: AbstractContextManager[RejectSink | None],
+    bar: AbstractContextManager[Bar | None],
+    *,
+    quiet: bool,
+) -> ExitCode:
+    from apilog.ingest import ingest
+
+    with sink as rejects, bar as progress:
+        done = ingest(sources, store, asked, progress=progress, rejects=rejects)
+    _tell(done, quiet=quiet)
+    return ExitCode.ERROR if any(not f.is_damaged for f in done.errors) else ExitCode.OK
+
+
+def _tell(done: Ingested, *, quiet: bool) -> None:
+    for file in done.errors:
+        if not file.is_damaged:
+            streams.error(f"{file.path}: {file.error}", file.hint)
+        elif not quiet:
+            streams.note(f"{file.path}: {file.error}; what stands before the damage was read")
+    if quiet:
+        return
+    for text in done.notes:
+        streams.note(text)
+    streams.show("\n".join(done.lines()))

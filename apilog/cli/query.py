@@ -1,0 +1,91 @@
+"""`apilog query`: parse, run the SELECT, draw its rows, exit code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from apilog.cli import options
+from apilog.cli.report import ReportFormat
+from apilog.cli.streams import ExitCode
+from apilog.cli.target import Target
+
+if TYPE_CHECKING:
+    from apilog.model import Report
+    from apilog.reports.query import QueryOptions
+
+
+SQL = Annotated[
+    str,
+    typer.Argument(metavar="SQL", help="One SELECT over the table `requests`.", show_default=False),
+]
+
+
+def query(
+    sql: SQL,
+    sources: options.Sources,
+    log_format: options.LogFormat = None,
+    nginx_conf: options.NginxConf = None,
+    since: options.Since = None,
+    until: options.Until = None,
+    tz: options.Tz = "UTC",
+    route: options.Route = None,
+    keep_query: options.KeepQuery = False,
+    format: Annotated[
+        ReportFormat, typer.Option("--format", "-f", help="How to draw the rows.")
+    ] = ReportFormat.TABLE,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Leave CSV cells as they are, formulas too.")
+    ] = False,
+    output: options.Output = None,
+    force: options.Force = False,
+    strict: options.Strict = False,
+    quiet: options.Quiet = False,
+    no_progress: options.NoProgress = False,
+) -> None:
+    """Run a SELECT of SQL over the requests of access logs.
+
+    The table `requests` has the columns of `apilog schema`; only those that the query needs are
+    parsed. Sources that can't be read are told on stderr, with exit code 2.
+    """
+    from apilog.reports.query import QueryOptions
+
+    asked = QueryOptions(
+        log_format=log_format,
+        nginx_conf=nginx_conf,
+        since=since,
+        until=until,
+        tz=tz,
+        routes=route or (),
+        keep_query=keep_query,
+    )
+    target = Target(output=output, format=format.value, force=force, raw=raw)
+    report = _run(sql, sources, asked, target, shown=not (quiet or no_progress))
+    raise typer.Exit(_finish(report, target, strict=strict, quiet=quiet))
+
+
+def _run(
+    sql: str, sources: list[str], asked: QueryOptions, target: Target, *, shown: bool
+) -> Report:
+    from apilog.cli.interrupts import heed_interrupts
+    from apilog.cli.progress import watched
+    from apilog.reports.query import RESULT, query
+
+    heed_interrupts()
+    target.check([RESULT])
+    with watched(shown=shown) as progress:
+        return query(sql, sources, asked, progress=progress)
+
+
+def _finish(report: Report, target: Target, *, strict: bool, quiet: bool) -> ExitCode:
+    """Draws the rows, unless there was nothing to query."""
+    from apilog.cli.outcome import exit_code, tell, tell_errors
+    from apilog.reports import nothing_read
+
+    if nothing_read(report):
+        tell_errors(report, strict=strict, quiet=quiet)
+        return ExitCode.ERROR
+    target.write(report)
+    tell(report, target, strict=strict, quiet=quiet)
+    return exit_code(report, strict=strict)

@@ -1,0 +1,152 @@
+"""The decompressed bytes of an input, to be read from where it was left.
+
+Opened once: whatever is renamed meanwhile, identity and lines are of the same file.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, suppress
+from tempfile import SpooledTemporaryFile
+from typing import Protocol
+
+from apilog.ingest.identity import TAIL_BYTES
+from apilog.sources import Source
+from apilog.sources.opening import refused_if_foreign
+from apilog.sources.readers import Reader, StreamDamage
+from apilog.sources.stored import Stored
+
+_STEP_BYTES = 1 << 20
+_IN_MEMORY_BYTES = 8 << 20
+
+
+class Content(Protocol):
+    """A stream whose earlier bytes can be read again, until it is settled."""
+
+    ends: bool
+    """Whether its last line is one even without a newline: nothing will be added."""
+
+    @property
+    def position(self) -> int:
+        """Bytes read of it as it is stored."""
+
+    def read(self, size: int) -> bytes:
+        """The next bytes; empty at the end. Raises StreamDamage."""
+
+    def seek(self, offset: int) -> None:
+        """Go on from this byte, or from the end if that comes first."""
+
+    def settle(self) -> None:
+        """Say that no earlier byte will be asked for again."""
+
+    def close(self) -> None:
+        """Close the file."""
+
+
+def opened(source: Source) -> Content:
+    """The content of a source; raises SourceError for one that can't be read."""
+    with ExitStack() as undo:
+        stored = Stored(source)
+        undo.callback(stored.close)
+        whole = refused_if_foreign(stored, source.path)
+        content = _File(stored) if stored.seekable else _Pipe(stored, whole)
+        undo.pop_all()
+    return content
+
+
+def exactly(content: Content, size: int) -> bytes:
+    """So many bytes; fewer only at the end, or where damage is."""
+    blocks = []
+    with suppress(StreamDamage):
+        while size > 0 and (block := content.read(size)):
+            blocks.append(block)
+            size -= len(block)
+    return b"".join(blocks)
+
+
+def tail_before(content: Content, offset: int) -> bytes | None:
+    """The last bytes before an offset, 4 KiB at most; None if the content is shorter."""
+    size = min(TAIL_BYTES, offset)
+    try:
+        content.seek(offset - size)
+    except StreamDamage:
+        return None
+    tail = exactly(content, size)
+    return tail if len(tail) == size else None
+
+
+class _File:
+    """A file, compressed or not."""
+
+    def __init__(self, stored: Stored) -> None:
+        self._stored = stored
+        self.ends = not stored.is_plain
+        stored.seek(0)
+
+    @property
+    def position(self) -> int:
+        return self._stored.position
+
+    def read(self, size: int) -> bytes:
+        return self._stored.read(size)
+
+    def seek(self, offset: int) -> None:
+        self._stored.seek(offset)
+
+    def settle(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self._stored.close()
+
+
+class _Pipe:
+    """A pipe; what is read before `settle` can be read again, from memory or disk."""
+
+    ends = True
+
+    def __init__(self, stored: Stored, whole: Reader) -> None:
+        self._stored = stored
+        self._live = whole
+        self._kept = SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115
+        self._end = self._at = 0
+        self._is_kept = True
+        self._damage: StreamDamage | None = None
+
+    @property
+    def position(self) -> int:
+        return self._stored.position
+
+    def read(self, size: int) -> bytes:
+        if self._at < self._end:
+            self._kept.seek(self._at)
+            block = self._kept.read(min(size, self._end - self._at))
+        else:
+            block = self._read_on(size)
+        self._at += len(block)
+        return block
+
+    def seek(self, offset: int) -> None:
+        self._at = min(offset, self._end)
+        while self._at < offset and self.read(min(_STEP_BYTES, offset - self._at)):
+            pass
+
+    def close(self) -> None:
+        self._kept.close()
+        self._stored.close()
+
+    def settle(self) -> None:
+        self._is_kept = False
+
+    def _read_on(self, size: int) -> bytes:
+        if self._damage:
+            raise self._damage
+        try:
+            block = self._live.read(size)
+        except StreamDamage as damage:
+            self._damage = damage
+            raise
+        if self._is_kept:
+            self._kept.seek(self._end)
+            self._kept.write(block)
+            self._end += len(block)
+        return block

@@ -1,0 +1,102 @@
+"""Inputs known by their content: the hash of their beginning, and of the end of what was read.
+
+Names, times and inodes play no part: a file is the continuation of what is known if its bytes
+up to there are.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+
+from apilog.store import KnownInput
+
+HEAD_BYTES = 64 << 10
+TAIL_BYTES = 4 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a stream is known by after some of its bytes were read."""
+
+    head_hash: str
+    head_length: int
+    offset: int
+    """Bytes read."""
+    tail_hash: str
+
+    @classmethod
+    def of(cls, head: bytes, offset: int, tail: bytes) -> Identity:
+        """Of a stream with these first and last bytes up to the offset, which is not 0."""
+        length = _rounded(min(len(head), offset))
+        return cls(digest(head[:length]), length, offset, digest(tail))
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """A known input, and what this run has found of it."""
+
+    known: KnownInput
+    stored: KnownInput | None
+    """As it stands in the store; None while it doesn't."""
+    claimed: bool = False
+    """Whether a source of this run is just that, no more and no less."""
+    failed: bool = False
+    """Whether it turned out not to be readable."""
+
+
+class Index:
+    """All known inputs, to be found by their content."""
+
+    def __init__(self, inputs: Iterable[KnownInput]) -> None:
+        self._entries: defaultdict[tuple[int, str], list[Entry]] = defaultdict(list)
+        self._lengths: set[int] = set()
+        for known in inputs:
+            self.add(Entry(known, known))
+
+    def add(self, entry: Entry) -> None:
+        """Have an input known from now on."""
+        known = entry.known
+        self._entries[known.head_length, known.head_hash].append(entry)
+        self._lengths.add(known.head_length)
+
+    def remove(self, entry: Entry) -> None:
+        """Forget an input that turned out not to be readable."""
+        entry.failed = True
+        self._entries[entry.known.head_length, entry.known.head_hash].remove(entry)
+
+    def candidates(self, head: bytes) -> list[Entry]:
+        """The inputs that begin like this, those read furthest first."""
+        found: list[Entry] = []
+        hashed, done = sha256(), 0
+        for length in sorted(self._lengths):
+            if length > len(head):
+                break
+            hashed.update(head[done:length])
+            done = length
+            found += self._entries.get((length, hashed.hexdigest()), ())
+        return sorted(found, key=lambda entry: entry.known.offset, reverse=True)
+
+
+def continued(candidates: Iterable[Entry], tail_at: Callable[[int], bytes | None]) -> Entry | None:
+    """The first of the inputs that a stream continues.
+
+    `tail_at` gives what stands before an offset, up to 4 KiB; None if the stream ends before.
+    """
+    for entry in candidates:
+        tail = tail_at(entry.known.offset)
+        if tail is not None and digest(tail) == entry.known.tail_hash:
+            return entry
+    return None
+
+
+def digest(data: bytes) -> str:
+    """The hash of some bytes, as a store keeps it."""
+    return sha256(data).hexdigest()
+
+
+def _rounded(length: int) -> int:
+    """A power of two: among any number of known files are few lengths to compare."""
+    return min(HEAD_BYTES, 1 << (length.bit_length() - 1))

@@ -1,0 +1,166 @@
+"""An input opened where reading it was left, if it was.
+
+Lines that pass through as they are go on at a byte. What is framed anew, such as indented JSON,
+is read from its beginning again, without the events that were taken.
+"""
+
+from __future__ import annotations
+
+import sys
+from codecs import BOM_UTF8
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from io import BytesIO
+
+from apilog.ingest.content import exactly, opened, tail_before
+from apilog.ingest.identity import HEAD_BYTES, Entry, Identity, Index, continued
+from apilog.ingest.lines import after, numbered, without_open_line
+from apilog.ingest.whole import Allowance, Everything, WholeLines
+from apilog.sources import HEAD_BYTES as FORMAT_HEAD_BYTES
+from apilog.sources import MAX_LINE_BYTES, Chunk, Source
+from apilog.sources.chunks import cut_into_chunks
+from apilog.sources.framing import framed
+from apilog.sources.framing.stream import is_framed_anew
+from apilog.sources.opening import with_damage_told
+from apilog.sources.readers import Reader
+from apilog.sources.text import as_utf8, is_utf16
+
+
+class Opened:
+    """An input while it is read."""
+
+    def __init__(self, source: Source, index: Index, allowance: Allowance, *, final: bool) -> None:
+        """Open it and find what it continues; raises SourceError if it can't be read."""
+        self._path = source.path
+        self._allowance = allowance
+        self._content = opened(source)
+        self._final = final
+        with ExitStack() as undo:
+            undo.callback(self._content.close)
+            self._begin(index)
+            undo.pop_all()
+
+    def _begin(self, index: Index) -> None:
+        content = self._content
+        size = FORMAT_HEAD_BYTES if content.ends else HEAD_BYTES
+        self._head = exactly(content, size)
+        candidates = index.candidates(self._head[:HEAD_BYTES])
+        self.base: Entry | None = continued(candidates, lambda at: tail_before(content, at))
+        self.lines = self.base.known.lines if self.base else 0
+        """All that were taken, in earlier runs too."""
+        self._is_framed = _is_framed(self._head[:HEAD_BYTES])
+        self.has_more = self._looks_further()
+        if self.has_more and not content.ends:
+            content.seek(0)
+            self._head = exactly(content, FORMAT_HEAD_BYTES)
+        self._reader = self._reader_from_here()
+        content.settle()
+
+    def _looks_further(self) -> bool:
+        """Whether there is anything that was not taken."""
+        if self.base is None:
+            return True
+        self._content.seek(self.base.known.offset)
+        known = self.base.known
+        may_wait = self._is_framed and self._takes_open_line and not known.complete
+        return may_wait or bool(exactly(self._content, 1))
+
+    def _reader_from_here(self) -> Everything:
+        content, offset, tail = self._content, 0, b""
+        if self.base and not self._is_framed:
+            offset = self.base.known.offset
+            tail = tail_before(content, offset) or b""
+        # Where a line was taken before it ended, only counting tells where the next one begins.
+        is_within_line = bool(tail) and not tail.endswith(b"\n")
+        self._is_counted = self._is_framed or is_within_line
+        if is_within_line:
+            offset, tail = 0, b""
+        content.seek(offset)
+        if self._is_framed:
+            return Everything(content, self._allowance)
+        allowance = Allowance(sys.maxsize) if is_within_line else self._allowance
+        return WholeLines(content, allowance, offset, tail, final=self._final)
+
+    @property
+    def _takes_open_line(self) -> bool:
+        return self._final or self._content.ends
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether there is more to be read once there is an allowance again."""
+        return self._reader.is_paused
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing waits at its end for what may still be written."""
+        return self._takes_open_line and not self._reader.is_damaged
+
+    @property
+    def offset(self) -> int:
+        """Bytes taken, in earlier runs too."""
+        return self._reader.offset
+
+    def identity(self) -> Identity | None:
+        """What it is known by now; None while there is nothing new to know."""
+        known = self.base.known if self.base else None
+        if not self.has_more or not self.offset:
+            return None
+        # Of a line that was taken before it ended, there may be more that has not ended either.
+        if known and self.offset <= known.offset and self.lines == known.lines:
+            return None
+        return Identity.of(self._head[:HEAD_BYTES], self.offset, self._reader.tail)
+
+    def first_lines(self) -> bytes:
+        """Its first lines, by which its format is told."""
+        reader = framed(as_utf8(BytesIO(self._head)), MAX_LINE_BYTES)
+        return b"".join(without_open_line(c).data for c in _cut(reader, int, FORMAT_HEAD_BYTES))
+
+    def chunks(self, chunk_bytes: int) -> Iterator[Chunk]:
+        """The lines that were not taken, as far as the allowance goes.
+
+        Raises DamagedSource after them, if it ended badly.
+        """
+        if not self.has_more:
+            return
+        start = self._content.position
+        cut = self._counted(chunk_bytes) if self._is_counted else self._next(chunk_bytes)
+        for chunk in with_damage_told(cut, self._path):
+            last = chunk.first_line + chunk.lines - 1
+            self.lines = max(self.lines, last, *(line.line_number for line in chunk.oversize))
+            yield replace(chunk, position=chunk.position - start)
+
+    def close(self) -> None:
+        """Close the file, and let go of its head."""
+        self._content.close()
+        self._head = b""
+
+    def _next(self, chunk_bytes: int) -> Iterator[Chunk]:
+        """The lines from where the reader is."""
+        reader = self._reader if self.offset else as_utf8(self._reader)
+        yield from numbered(self._cut(reader, chunk_bytes), self.lines)
+
+    def _counted(self, chunk_bytes: int) -> Iterator[Chunk]:
+        """The lines of the whole stream without as many as were taken."""
+        reader = as_utf8(self._reader)
+        if self._is_framed:
+            reader = framed(reader, MAX_LINE_BYTES)
+        yield from after(self._closed(self._cut(reader, chunk_bytes)), self.lines)
+
+    def _closed(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
+        for chunk in chunks:
+            takes_all = self._final or self.is_complete or not self._is_framed
+            yield chunk if takes_all else without_open_line(chunk)
+
+    def _cut(self, reader: Reader, chunk_bytes: int) -> Iterator[Chunk]:
+        content = self._content
+        return _cut(reader, lambda: content.position, chunk_bytes)
+
+
+def _cut(reader: Reader, position: Callable[[], int], chunk_bytes: int) -> Iterator[Chunk]:
+    return cut_into_chunks(reader, position, chunk_bytes=chunk_bytes, max_line_bytes=MAX_LINE_BYTES)
+
+
+def _is_framed(head: bytes) -> bool:
+    """Whether the lines of a stream that starts like this are not its own bytes."""
+    return is_utf16(head) or is_framed_anew(head.removeprefix(BOM_UTF8))

@@ -1,0 +1,138 @@
+"""What a query may be, and how its errors are told: one line and a hint.
+
+A statement that passes here reads the table `requests` and no file.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import polars as pl
+
+from apilog.engines.select import said
+from apilog.errors import UsageError
+from apilog.schema import SCHEMA
+
+TABLE = "requests"
+"""The one table that there is."""
+
+FUNCTIONS = (
+    "ABS ARRAY_AGG ARRAY_LENGTH AVG CEIL COALESCE CONCAT CONCAT_WS CORR COUNT COVAR DATE_PART "
+    "DATE_TRUNC DENSE_RANK ENDS_WITH EXP FIRST FIRST_VALUE FLOOR GREATEST IFNULL INITCAP LAG LAST "
+    "LAST_VALUE LEAD LEAST LEFT LENGTH LN LOG LOG10 LOG2 LOWER LTRIM MAX MEDIAN MIN MOD NULLIF "
+    "POW QUANTILE_CONT QUANTILE_DISC RANK REGEXP_LIKE REPLACE REVERSE RIGHT ROUND ROW_NUMBER "
+    "RTRIM SIGN SPLIT_PART SQRT STARTS_WITH STDDEV STRFTIME STRING_AGG STRPOS STRPTIME SUBSTR SUM "
+    "UPPER VARIANCE"
+)
+"""Those that are proposed for a name that isn't one, separated by blanks."""
+
+_OTHERS = {
+    "percentile_cont": "QUANTILE_CONT(duration_ms, 0.95)",
+    "percentile_disc": "QUANTILE_DISC(duration_ms, 0.95)",
+    "percentile": "QUANTILE_CONT(duration_ms, 0.95)",
+    "quantile": "QUANTILE_CONT(duration_ms, 0.95)",
+    "len": "COUNT(*) or LENGTH(path)",
+    "date_format": "STRFTIME(timestamp, '%H')",
+    "to_char": "STRFTIME(timestamp, '%H')",
+    "time_bucket": "DATE_TRUNC('hour', timestamp)",
+}
+"""What other databases call some functions, and how to write them here."""
+
+_EXAMPLE = 'such as "SELECT route, COUNT(*) AS n FROM requests GROUP BY route"'
+_COLUMNS = "`apilog schema` lists the columns"
+_TEXTS = f"texts stand in single quotes; {_COLUMNS}"
+_TYPES = f"{_COLUMNS} and their types"
+_VALUES = "TRY_CAST(… AS …) gives NULL for what can't be converted"
+_TIMES = "write a time as a text, as in \"timestamp >= '2026-11-21T10:00:00Z'\""
+
+_COMMENT = r"/\*.*?\*/|--[^\n]*(?:\n|$)"
+_START = re.compile(rf"(?>\s|\(|{_COMMENT})*+(?:SELECT|WITH)\b", re.IGNORECASE | re.DOTALL)
+_GAP = r"(?:\s|(?:--|\#)[^\n]*\n)*"
+# Too much is refused rather than too little: also a text that holds such a call.
+_FILES = re.compile(
+    rf"(?<!\w)(?:read|scan)_\w+[\"'`\]]?{_GAP}(?:/\*.*\*/{_GAP})?\(", re.IGNORECASE | re.DOTALL
+)
+_COLUMN = re.compile(
+    r'unable to find column "(?P<name>.*?)"(?:; valid columns: \[(?P<valid>.*)\])?'
+    r"|no column named '(?P<qualified>.*?)' found",
+    re.DOTALL,
+)
+_RELATION = re.compile(
+    r"relation '(?P<name>.*?)' was not found|no table or struct column named '(?P<alias>.*?)'",
+    re.DOTALL,
+)
+_TWICE = re.compile(r"duplicate output name '(?P<name>.*?)'\. ", re.DOTALL)
+_FUNCTION = re.compile(r"unsupported function '(?P<name>.*?)'", re.DOTALL)
+_TABLE_FUNCTION = re.compile(r"'(?P<name>.*?)' is not a supported table function", re.DOTALL)
+
+
+def check_statement(sql: str) -> None:
+    """Raise UsageError for what is no SELECT, and for one that would read files."""
+    if not _START.match(sql):
+        raise UsageError("the query is not a SELECT", f"write one {_EXAMPLE}")
+    if _FILES.search(sql):
+        raise UsageError(
+            "the query calls a function that reads files", f"the one table is {TABLE!r}"
+        )
+
+
+@contextmanager
+def explained(*, on_values: bool = False) -> Iterator[None]:
+    """Turns what Polars raises into UsageError; `on_values`: while rows are worked on."""
+    try:
+        yield
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise _problem(error, on_values=on_values) from error
+
+
+def _problem(error: BaseException, *, on_values: bool) -> UsageError:
+    text = str(error)
+    if found := _COLUMN.search(text):
+        return _no_column(found["name"] or found["qualified"] or "", found["valid"])
+    if found := _RELATION.search(text):
+        name = found["name"] or found["alias"] or ""
+        return UsageError(f"query: no table {name!r}", f"the one table is {TABLE!r}")
+    if found := _FUNCTION.search(text):
+        return _no_function(found["name"])
+    if found := _TABLE_FUNCTION.search(text):
+        name = found["name"]
+        return UsageError(f"query: no table function {name!r}", f"the one table is {TABLE!r}")
+    if found := _TWICE.search(text):
+        hint = "name one of them with AS, as in SELECT status AS s"
+        return UsageError(f"query: several columns are called {found['name']!r}", hint)
+    return UsageError(f"query: {said(error)}", _hint(error, on_values=on_values))
+
+
+def _hint(error: BaseException, *, on_values: bool) -> str:
+    text = str(error)
+    if "one (and only one) statement" in text:
+        return "write one statement; WITH name AS (SELECT …) names steps of it"
+    if "date/datetime/time" in text:
+        return _TIMES
+    if text.startswith("conversion from"):
+        return _VALUES
+    return _TYPES if on_values else f"write one SELECT {_EXAMPLE}"
+
+
+def _no_column(name: str, valid: str | None) -> UsageError:
+    names = re.findall(r'"((?:[^"\\]|\\.)*)"', valid) if valid else []
+    near = _nearest(name, names or SCHEMA)
+    return UsageError(f"query: no column {name!r}", f"{near}{_COLUMNS}" if near else _TEXTS)
+
+
+def _no_function(name: str) -> UsageError:
+    other = _OTHERS.get(name.lower())
+    near = f"write {other}; " if other else _nearest(name, FUNCTIONS.split())
+    return UsageError(
+        f"query: no function {name!r}", f"{near}the functions are those of Polars SQL"
+    )
+
+
+def _nearest(name: str, names: Iterable[str]) -> str:
+    """A question for the name that was probably meant; nothing if none is near."""
+    by_case = {known.lower(): known for known in names}
+    near = difflib.get_close_matches(name.lower(), by_case, n=1, cutoff=0.6)
+    return f"did you mean {by_case[near[0]]!r}? " if near else ""

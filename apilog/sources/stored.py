@@ -1,0 +1,95 @@
+"""The decompressed bytes of an input, up to the very byte that can't be decompressed.
+
+A file can be read from any of its bytes on; a pipe only once, from its beginning.
+"""
+
+from __future__ import annotations
+
+from apilog.sources.compression import MAGIC_BYTES, decompressed, is_compressed
+from apilog.sources.readers import RawReader, Reader, StreamDamage, Undecodable, peek
+from apilog.sources.source import Source, SourceError
+
+_FILE_STEP_BYTES = 64 << 10
+_PIPE_STEP_BYTES = 1 << 10
+"""Smaller than for files: a pipe can't be read again to get closer to the damage."""
+_SKIP_BYTES = 1 << 20
+
+
+class Stored:
+    """A source without its compression.
+
+    Decompressors swallow what they made of a block that turns out damaged. A file is then read
+    again to where it stood, and the block is given byte by byte.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._delivered = self._furthest = 0
+        self._read_again = False
+        self._reader: Reader
+        self._open(range(0))
+
+    @property
+    def position(self) -> int:
+        """How far in the file reading came; never goes back."""
+        self._furthest = max(self._furthest, self._raw.position)
+        return self._furthest
+
+    @property
+    def seekable(self) -> bool:
+        """Whether it is a file."""
+        return self._raw.seekable
+
+    def read(self, size: int) -> bytes:
+        """The next decompressed bytes."""
+        try:
+            block = self._reader.read(size)
+        except Undecodable as damage:
+            if self._read_again or not self._raw.seekable:
+                raise StreamDamage(f"{damage}, near byte {self.position}") from damage
+            self._get_closer(damage)
+            return self.read(size)
+        self._delivered += len(block)
+        return block
+
+    def seek(self, offset: int) -> None:
+        """Go on at this decompressed byte of a file, or at its end if that comes first.
+
+        Costs nothing in a plain file; what is compressed is read up to there.
+        """
+        if self.is_plain:
+            self._raw.seek(offset)
+            self._reader = self._raw
+            self._delivered = offset
+            return
+        if offset < self._delivered:
+            self._raw.seek(0)
+            self._reader = decompressed(self._raw, _FILE_STEP_BYTES)
+            self._delivered = 0
+        self._skip(offset - self._delivered)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._raw.close()
+
+    def _open(self, fine: range) -> None:
+        self._raw = RawReader(self._source, fine)
+        step = _FILE_STEP_BYTES if self._raw.seekable else _PIPE_STEP_BYTES
+        head, whole = peek(self._raw, MAGIC_BYTES)
+        self.is_plain = not is_compressed(head)
+        """Whether it is not compressed."""
+        self._reader = decompressed(whole, step)
+
+    def _get_closer(self, damage: Undecodable) -> None:
+        self._read_again = True
+        self.close()
+        try:
+            self._open(self._raw.last_two_blocks())
+        except SourceError as error:
+            raise StreamDamage(str(damage)) from error
+        left, self._delivered = self._delivered, 0
+        self._skip(left)
+
+    def _skip(self, size: int) -> None:
+        while size > 0 and (block := self.read(min(size, _SKIP_BYTES))):
+            size -= len(block)

@@ -1,0 +1,117 @@
+"""Data files of a store: frames to Parquet bytes, and back.
+
+A file has every column of its schema in that order, text as plain strings, its rows in order
+of time; so that DuckDB, pandas and Spark read it as it stands.
+"""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+
+from apilog.errors import InputError
+from apilog.schema import GATEWAY, SCHEMA
+from apilog.store.entries import DataFile
+from apilog.store.layout import Kind
+
+Types = Mapping[str, pl.DataType | type[pl.DataType]]
+
+REJECT_COLUMNS: Types = {
+    "source": pl.String,
+    "line_number": pl.Int64,
+    "line": pl.String,
+    "reason": pl.String,
+    "format": pl.String,
+}
+"""Columns of stored rejects."""
+
+# As text, so that a store outlives the list of gateways.
+_RECORD_COLUMNS: Types = SCHEMA | {"gateway": pl.String}
+_STORED: Mapping[Kind, Types] = {"records": _RECORD_COLUMNS, "rejects": REJECT_COLUMNS}
+
+Span = tuple[datetime | None, datetime | None]
+
+
+def stored(frame: pl.DataFrame, kind: Kind) -> pl.DataFrame:
+    """The frame with exactly the stored columns; those that it lacks are null."""
+    return frame.select(
+        (pl.col(name) if name in frame.columns else pl.lit(None)).cast(dtype).alias(name)
+        for name, dtype in _STORED[kind].items()
+    )
+
+
+def encode(frame: pl.DataFrame) -> bytes:
+    """A Parquet file of a frame that `stored` gave."""
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer, compression="zstd", compression_level=3, statistics=True)
+    return buffer.getvalue()
+
+
+def span_of(frame: pl.DataFrame) -> Span:
+    """The first and last time of records in order of time."""
+    times = frame["timestamp"].drop_nulls()
+    return (times[0], times[-1]) if len(times) else (None, None)
+
+
+def describe(name: str, kind: Kind, rows: int, span: Span, data: bytes) -> DataFile:
+    """What the manifest says of a file with these bytes."""
+    return DataFile(
+        name=name,
+        kind=kind,
+        rows=rows,
+        size=len(data),
+        first=span[0],
+        last=span[1],
+        crc=zlib.crc32(data),
+    )
+
+
+def scan_files(paths: Sequence[Path], kind: Kind) -> pl.LazyFrame:
+    """The rows of the files as they are stored; columns that an older file lacks are null."""
+    types = _STORED[kind]
+    if not paths:
+        return pl.LazyFrame(schema=types)
+    return pl.scan_parquet(
+        list(paths),
+        schema=types,
+        missing_columns="insert",
+        extra_columns="ignore",
+        glob=False,
+        hive_partitioning=False,
+    )
+
+
+def as_schema(stored_records: pl.LazyFrame) -> pl.LazyFrame:
+    """Stored records with the types of the schema."""
+    return stored_records.with_columns(pl.col("gateway").cast(GATEWAY))
+
+
+def read_intact(folder: Path, file: DataFile) -> pl.DataFrame:
+    """The rows of a file, its columns as stored; InputError if it isn't as it was written."""
+    if problem := problem_of(folder, file):
+        raise InputError(f"{folder / file.name} {problem}", "see `apilog store verify`")
+    return scan_files([folder / file.name], file.kind).collect()
+
+
+def problem_of(folder: Path, file: DataFile) -> str | None:
+    """What is wrong with a file, measured by the manifest; None for one that is intact."""
+    try:
+        data = (folder / file.name).read_bytes()
+    except FileNotFoundError:
+        return "is missing"
+    except OSError as error:
+        return f"can't be read: {error.strerror or error}"
+    if len(data) != file.size:
+        return f"has {len(data):,} bytes instead of {file.size:,}"
+    if zlib.crc32(data) != file.crc:
+        return "has other bytes than were written"
+    try:
+        rows = pl.scan_parquet(io.BytesIO(data)).select(pl.len()).collect().item()
+    except pl.exceptions.PolarsError as error:
+        return f"is no Parquet file: {str(error).splitlines()[0]}"
+    return None if rows == file.rows else f"has {rows:,} rows instead of {file.rows:,}"

@@ -1,0 +1,60 @@
+"""Where things lie in a store, by their names relative to its folder.
+
+Only files whose names are made here are ever removed.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Literal
+
+Kind = Literal["records", "rejects"]
+
+LOCK = "lock"
+MANIFESTS = "manifest"
+
+_NO_DAY = "__HIVE_DEFAULT_PARTITION__"
+_FILE = r"[0-9]{8,20}-[0-9a-f]{8}-[0-9]{5,9}\.parquet"
+_FOLDER = rf"records/date=(?:[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}|{_NO_DAY})|rejects"
+_DATA = re.compile(rf"(?:{_FOLDER})/{_FILE}")
+_OWN = re.compile(rf"(?:{_FOLDER})/{_FILE}|{MANIFESTS}/[0-9]{{20}}\.json")
+_UNFINISHED = re.compile(r"(.*/)\.([^/]+)\.tmp")
+_MANIFEST = re.compile(r"([0-9]{20})\.json")
+
+
+def folder_of_day(day: date | None) -> str:
+    """The folder of a day's records; of None, that of records without a time."""
+    return f"records/date={day.isoformat() if day else _NO_DAY}"
+
+
+def file_name(folder: str, generation: int, run: str, number: int) -> str:
+    """A data file's name; no two files of a store ever share it."""
+    return f"{folder}/{generation:08d}-{run}-{number:05d}.parquet"
+
+
+def manifest_name(generation: int) -> str:
+    """The name of that generation's manifest."""
+    return f"{MANIFESTS}/{generation:020d}.json"
+
+
+def unfinished(name: str) -> str:
+    """What a file is called until it is committed: Spark and Arrow skip it, globs miss it."""
+    folder, _, file = name.rpartition("/")
+    return f"{folder}/.{file}.tmp"
+
+
+def generation_of(name: str) -> int | None:
+    """The generation of a file in the folder of manifests; None for other files."""
+    match = _MANIFEST.fullmatch(name)
+    return int(match[1]) if match else None
+
+
+def is_data(name: str) -> bool:
+    """Whether a name is one that `file_name` makes."""
+    return _DATA.fullmatch(name) is not None
+
+
+def is_own(name: str) -> bool:
+    """Whether a store itself makes files of this name, finished or not."""
+    return _OWN.fullmatch(_UNFINISHED.sub(r"\1\2", name)) is not None

@@ -1,0 +1,149 @@
+"""Reading a store: one committed state of it, without a lock.
+
+A Store never changes; what is committed later is in the next one that is opened.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Self
+
+import polars as pl
+
+from apilog.errors import InputError
+from apilog.store import layout
+from apilog.store.entries import DataFile, instant_text
+from apilog.store.files import as_schema, scan_files
+from apilog.store.manifest import RESTORE, Manifest
+
+_ATTEMPTS = 20
+"""How often a manifest may be replaced between listing and reading it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """One committed state of the store in a folder."""
+
+    path: Path
+    manifest: Manifest
+
+    @staticmethod
+    def is_store(path: str | os.PathLike[str]) -> bool:
+        """Whether a folder is a store; not whether it can be read."""
+        try:
+            return bool(generations(Path(path)))
+        except OSError:
+            return False
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> Self:
+        """The newest state of the store in that folder.
+
+        Raises InputError if there is none, if a newer apilog wrote it, or if its manifest is
+        damaged.
+        """
+        folder = Path(path)
+        for _ in range(_ATTEMPTS):
+            try:
+                newest = max(generations(folder), default=None)
+                if newest is None:
+                    break
+                return cls(folder, read_manifest(folder, newest))
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:
+                raise InputError(f"can't read {folder}: {error.strerror or error}") from error
+        raise no_store(folder)
+
+    def files(
+        self, since: datetime | None = None, until: datetime | None = None
+    ) -> tuple[DataFile, ...]:
+        """The files of records that may be in the window, by name; `until` is outside of it."""
+        return tuple(
+            file
+            for file in self.manifest.files
+            if file.kind == "records" and _meets(file, since, until)
+        )
+
+    def scan(self, since: datetime | None = None, until: datetime | None = None) -> pl.LazyFrame:
+        """The records in the window, with the columns of the schema in their types.
+
+        Reads the files and columns that a query needs. A file that `compact` or `prune` removes
+        meanwhile makes the query fail; opened anew, the store gives the same.
+        """
+        found = scan_files(self.paths(self.files(since, until)), "records")
+        if since is not None:
+            found = found.filter(pl.col("timestamp") >= since)
+        if until is not None:
+            found = found.filter(pl.col("timestamp") < until)
+        return as_schema(found)
+
+    def reject_files(self) -> tuple[DataFile, ...]:
+        """The files of rejects, by name."""
+        return tuple(file for file in self.manifest.files if file.kind == "rejects")
+
+    def scan_rejects(self) -> pl.LazyFrame:
+        """The rejects, with the columns of REJECT_COLUMNS."""
+        return scan_files(self.paths(self.reject_files()), "rejects")
+
+    def facts(self) -> dict[str, str | int | None]:
+        """What the store holds, in order; times in ISO 8601, sizes in bytes."""
+        records, manifest = self.files(), self.manifest
+        firsts = [file.first for file in records if file.first]
+        lasts = [file.last for file in records if file.last]
+        return {
+            "store": str(self.path),
+            "version": manifest.version,
+            "generation": manifest.generation,
+            "written": instant_text(manifest.created),
+            "first": instant_text(min(firsts)) if firsts else None,
+            "last": instant_text(max(lasts)) if lasts else None,
+            "days": len({file.name.rpartition("/")[0] for file in records}),
+            "records": sum(file.rows for file in records),
+            "rejects": sum(file.rows for file in self.reject_files()),
+            "inputs": len(manifest.inputs),
+            "files": len(manifest.files),
+            "size": sum(file.size for file in manifest.files),
+        }
+
+    def paths(self, files: tuple[DataFile, ...]) -> list[Path]:
+        """Where the files lie."""
+        return [self.path / file.name for file in files]
+
+
+def generations(folder: Path) -> list[int]:
+    """The generations that a store keeps; empty for another folder, OSError for none."""
+    if not folder.is_dir():
+        raise NotADirectoryError(folder)
+    try:
+        names = os.listdir(folder / layout.MANIFESTS)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return [g for name in names if (g := layout.generation_of(name)) is not None]
+
+
+def read_manifest(folder: Path, generation: int) -> Manifest:
+    """The manifest of a generation; InputError if it is damaged or newer, OSError if gone."""
+    path = folder / layout.manifest_name(generation)
+    manifest = Manifest.from_json(path.read_bytes(), str(path))
+    if manifest.generation != generation:
+        raise InputError(f"{path} is of another generation: {manifest.generation}", RESTORE)
+    return manifest
+
+
+def no_store(folder: Path) -> InputError:
+    """The error for a folder that is no store."""
+    if not folder.exists():
+        return InputError(f"there is no folder {folder}", "check the path of the store")
+    return InputError(
+        f"{folder} is no store of apilog", "`apilog ingest` makes one; check the path"
+    )
+
+
+def _meets(file: DataFile, since: datetime | None, until: datetime | None) -> bool:
+    if file.first is None or file.last is None:
+        return since is None and until is None
+    return (since is None or file.last >= since) and (until is None or file.first < until)

@@ -1,0 +1,145 @@
+"""`apilog ingest` as a user runs it: streams, exit codes, stdin, rejects."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from apilog.store import Store, Writer
+from apilog.store.files import read_intact
+from commands import Run
+from ingest.logs import held, lines
+
+BAD = b"this is no request\n"
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "store"
+
+
+def test_the_summary_goes_to_stderr(run: Run, store: Path) -> None:
+    Path("a.log").write_bytes(lines(range(20)) + BAD + b"\n")
+    result = run("ingest", "a.log", "--store", store)
+    assert (result.code, result.stdout) == (0, b"")
+    files, counts, sizes = result.stderr.splitlines()
+    assert files == "files: 1 new, 0 continued, 0 already known"
+    assert counts == "lines: 22 = 20 records + 1 rejects + 1 skipped"
+    assert " in, " in sizes
+    assert run("ingest", "a.log", "--store", store, "--quiet").stderr == ""
+
+
+def test_one_source_that_cannot_be_read_does_not_keep_the_others_out(run: Run, store: Path) -> None:
+    Path("a.log").write_bytes(lines(range(20)))
+    Path("b.log").write_bytes(BAD * 5)
+    result = run("ingest", "b.log", "missing.log", "a.log", "--store", store)
+    assert result.code == 2
+    assert "missing.log: no such file" in result.stderr
+    assert "b.log: no known format" in result.stderr
+    assert "files: 1 new, 0 continued, 0 already known, 2 failed" in result.stderr
+    assert held(store) == [*range(20)]
+    assert [known.path for known in Store.open(store).manifest.inputs] == ["a.log"]
+
+
+def test_a_damaged_source_is_noted(run: Run, store: Path) -> None:
+    Path("a.log.gz").write_bytes(gzip.compress(lines(range(5000)))[:-500])
+    result = run("ingest", "a.log.gz", "--store", store)
+    assert result.code == 0
+    assert "note: a.log.gz: the gzip data ends too early" in result.stderr
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_stdin_is_known_by_its_content_too(
+    run_process: Run, store: Path, pack: type[bytes]
+) -> None:
+    for end in (3000, 3000, 3500, 4000):
+        text = lines(range(end))[:-1]
+        result = run_process("ingest", "-", "--store", store, stdin=pack(text))
+        assert result.code == 0, result.stderr
+        assert held(store) == [*range(end)]
+    Path("a.log").write_bytes(lines(range(4100)))
+    assert run_process("ingest", "a.log", "--store", store).code == 0
+    assert held(store) == [*range(4100)]
+
+
+def test_stdin_that_only_begins_like_something_known_is_new(run_process: Run, store: Path) -> None:
+    Path("a.log").write_bytes(lines(range(2000)))
+    run_process("ingest", "a.log", "--store", store)
+    other = lines([*range(1000), *range(5000, 7000)])
+    assert run_process("ingest", "-", "--store", store, stdin=other).code == 0
+    assert held(store) == sorted([*range(2000), *range(1000), *range(5000, 7000)])
+
+
+def test_rejects_are_kept_and_written(run: Run, store: Path) -> None:
+    Path("a.log").write_bytes(lines(range(3)) + BAD)
+    assert run("ingest", "a.log", "--store", store, "--rejects", "bad.ndjson").code == 0
+    (told,) = map(json.loads, Path("bad.ndjson").read_text().splitlines())
+    assert told == {
+        "source": "a.log",
+        "line_number": 4,
+        "line": BAD.decode().strip(),
+        "reason": "not combined",
+    }
+    (file,) = (f for f in Store.open(store).manifest.files if f.kind == "rejects")
+    kept = read_intact(store, file).to_dicts()
+    assert kept == [told | {"format": "combined"}]
+
+
+def test_rejects_that_can_be_read_now_become_records(run: Run, store: Path) -> None:
+    custom = b"".join(b"GET|/n/%d|200|2026-11-20T12:00:00+00:00\n" % n for n in (7, 8))
+    Path("a.log").write_bytes(lines(range(3)) + custom + BAD)
+    run("ingest", "a.log", "--store", store)
+    assert held(store) == [0, 1, 2]
+    log_format = "$request_method|$uri|$status|$time_iso8601"
+    for told in ("of 3 rejected lines 2 are", "of 1 rejected lines 0 are"):
+        result = run("ingest", "--retry-rejects", "--store", store, "-l", log_format)
+        assert (result.code, result.stdout) == (0, b"")
+        assert told in result.stderr
+        assert held(store) == [0, 1, 2, 7, 8]
+    records = Store.open(store).scan().collect()
+    assert sorted(records["line_number"]) == [1, 2, 3, 4, 5]
+    assert {*records["source"]} == {"a.log"}
+    assert sum(f.rows for f in Store.open(store).manifest.files if f.kind == "rejects") == 1
+
+
+def test_query_strings_are_not_stored(run: Run, store: Path) -> None:
+    Path("a.log").write_bytes(lines(range(3)).replace(b" HTTP/1.1", b"?token=s3cret HTTP/1.1"))
+    run("ingest", "a.log", "--store", store)
+    assert held(store) == [0, 1, 2]
+    assert not any(b"s3cret" in path.read_bytes() for path in store.rglob("*.parquet"))
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (["a.log"], "--store"),
+        (["--store", "store"], "SOURCES"),
+        (["a.log", "--store", "store", "-l", "combinde"], "combined"),
+        (["--retry-rejects", "--store", "none"], "none"),
+        (["a.log", "--store", "full"], "full"),
+    ],
+)
+def test_wrong_usage_ends_with_2_and_makes_no_store(
+    run: Run, store: Path, argv: list[str], told: str
+) -> None:
+    Path("a.log").write_bytes(lines(range(3)))
+    Path("full").mkdir()
+    Path("full", "else.txt").touch()
+    result = run("ingest", *argv)
+    assert (result.code, result.stdout) == (2, b"")
+    assert "apilog: error: " in result.stderr
+    assert told in result.stderr
+    assert not store.exists()
+
+
+def test_a_store_that_another_run_writes_is_left_to_it(run: Run, store: Path) -> None:
+    Path("a.log").write_bytes(lines(range(3)))
+    with Writer(store):
+        result = run("ingest", "a.log", "--store", store)
+    assert result.code == 2
+    assert "is being written by process" in result.stderr
+    assert run("ingest", "a.log", "--store", store).code == 0
