@@ -40,19 +40,34 @@ def with_whole_events(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
         yield waiting
 
 
-def _moved(chunk: Chunk, following: Chunk) -> tuple[Chunk, Chunk]:
-    """The two with the events that the first does not end in the second."""
+def split_unfinished(chunk: Chunk) -> tuple[Chunk, Chunk | None]:
+    """The chunk without the events that go on behind it, and these; None if there are none."""
     kept = chunk.data
     while size := unfinished(kept):  # an event within may end only in what was moved
         kept = kept[:-size]
     moved = chunk.data[len(kept) :]
+    if not moved:
+        return chunk, None
     count = moved.count(b"\n")
-    return (
-        replace(chunk, data=kept, lines=chunk.lines - count),
-        replace(
-            following,
-            data=moved + following.data,
-            first_line=following.first_line - count,
-            lines=following.lines + count,
-        ),
+    lines = chunk.lines - count
+    rest = replace(
+        chunk, data=moved, first_line=chunk.first_line + lines, lines=count, oversize=()
     )
+    return replace(chunk, data=kept, lines=lines), rest
+
+
+def as_one(first: Chunk, following: Chunk) -> Chunk:
+    """Two chunks that stand together as one; the second has no line that is too long."""
+    return replace(
+        following,
+        data=first.data + following.data,
+        first_line=first.first_line,
+        lines=first.lines + following.lines,
+        oversize=first.oversize,
+    )
+
+
+def _moved(chunk: Chunk, following: Chunk) -> tuple[Chunk, Chunk]:
+    """The two with the events that the first does not end in the second."""
+    first, rest = split_unfinished(chunk)
+    return first, as_one(rest, following) if rest else following

@@ -5,7 +5,7 @@ Nothing here knows what a line means.
 
 from __future__ import annotations
 
-from apilog.sources.chunks import Chunk, OversizeLine
+from apilog.sources.chunks import Chunk, LineCutter, OversizeLine
 from apilog.sources.find import find_sources
 from apilog.sources.opening import (
     CHUNK_BYTES,
@@ -23,6 +23,7 @@ __all__ = [
     "STDIN",
     "Chunk",
     "DamagedSource",
+    "LineCutter",
     "OversizeLine",
     "Source",
     "SourceError",

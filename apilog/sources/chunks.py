@@ -55,7 +55,7 @@ def cut_into_chunks(
 
     Raises the StreamDamage that ended the stream, if any, after the last chunk.
     """
-    cutter = _Cutter(chunk_bytes, max_line_bytes)
+    cutter = LineCutter(chunk_bytes, max_line_bytes)
     try:
         while not cutter.fill(reader):
             yield from cutter.cut(position())
@@ -65,7 +65,7 @@ def cut_into_chunks(
     yield from cutter.finish(position())
 
 
-class _Cutter:
+class LineCutter:
     """Takes the blocks of one stream and makes chunks of them.
 
     A line is too long if it has more than `max_line_bytes` before its LF.
