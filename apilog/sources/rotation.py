@@ -37,6 +37,16 @@ def oldest_first(files: Iterable[str]) -> list[str]:
     return [file for family in families.values() for _, _, file in sorted(family)]
 
 
+def are_siblings(one: str, other: str) -> bool:
+    """Whether the names are of one log file, rotated or not, in the same folder.
+
+    >>> are_siblings("a.log", "a.log.1"), are_siblings("a.log", "b.log")
+    (True, False)
+    """
+    (folder, name), (other_folder, other_name) = os.path.split(one), os.path.split(other)
+    return folder == other_folder and _rotation(name)[0] == _rotation(other_name)[0]
+
+
 def _rotation(name: str) -> tuple[str, int, tuple[int, ...]]:
     """The live file's name, the kind of rotation, and what ascends from old to new within it."""
     stem = COMPRESSED_SUFFIX.sub("", name)

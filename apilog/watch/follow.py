@@ -1,0 +1,233 @@
+"""All files that are watched: found, followed through their rotation, and read in turns.
+
+Each line is given once, those of a file in order:
+
+- renamed: what is still written to the old file is read before the new one is begun;
+- copied and truncated: what was not read before is read from the copy;
+- a copy of a file that is followed, and what is compressed, is no new file.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from apilog.sources import Chunk, SourceError, find_sources
+from apilog.sources.compression import is_compressed
+from apilog.sources.rotation import are_siblings
+from apilog.sources.source import Source, cannot_open
+from apilog.watch.pipe import Pipe
+from apilog.watch.tail import KNOWN_BYTES, Identity, Tail, identity_of
+
+LOOK_SECONDS = 1.0
+"""How often files are looked for."""
+LINGER_SECONDS = 60.0
+"""How long a file that was rotated away is still read after its last line."""
+ROUND_BYTES = 32 << 20
+"""So much is given at once."""
+_ENOUGH = 256
+"""So many first bytes tell a copy, if there are no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Lines that have come."""
+
+    stream: Tail | Pipe
+    chunks: list[Chunk]
+    is_last: bool = False
+    """Whether nothing more comes of this stream."""
+
+
+@dataclass(slots=True)
+class _Leaving:
+    """A file that has lost its name to another one."""
+
+    tail: Tail
+    since: float
+
+
+class Follower:
+    """The files that SOURCES stand for, now and later."""
+
+    def __init__(
+        self,
+        sources: Sequence[str],
+        begin: Callable[[str], int],
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`begin` tells at which byte to begin a file that is there at the start."""
+        self._sources = sources
+        self._begin = begin
+        self._now = now
+        self._tails: dict[str, Tail] = {}
+        self._pipes: dict[str, Pipe] = {}
+        self._leaving: list[_Leaving] = []
+        self._past: deque[tuple[str, bytes]] = deque(maxlen=64)
+        """Files that were truncated or closed, and how they began."""
+        self._looked = -LOOK_SECONDS
+        self._is_new = True
+        self.is_behind = False
+        """Whether there is more to be read at once."""
+        self.problems: list[SourceError] = []
+        """What kept sources from being found when they were last looked for."""
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing can come any more: all sources are pipes that were closed."""
+        only_pipes = bool(self._pipes) and not (self._tails or self._leaving)
+        return only_pipes and not self.problems and all(p.has_ended for p in self._pipes.values())
+
+    def poll(self) -> list[Arrival]:
+        """The lines that have come since, some tens of MiB at most."""
+        if self._now() - self._looked >= LOOK_SECONDS:
+            self._look()
+        self.is_behind = False
+        arrivals: list[Arrival] = []
+        for arrival in self._read():
+            arrivals.append(arrival)
+            if sum(len(c.data) for a in arrivals for c in a.chunks) >= ROUND_BYTES:
+                self.is_behind = True
+                break
+        return [a for a in arrivals if a.chunks or a.is_last]
+
+    def close(self) -> list[Arrival]:
+        """Let go of all files; what stands without a newline at their ends."""
+        streams = [*(one.tail for one in self._leaving), *self._tails.values()]
+        rest = [Arrival(s, s.finish(), is_last=True) for s in [*streams, *self._pipes.values()]]
+        for stream in (*streams, *self._pipes.values()):
+            stream.close()
+        return [arrival for arrival in rest if arrival.chunks]
+
+    def _read(self) -> Iterator[Arrival]:
+        yield from self._read_leaving()
+        if self.is_behind:
+            return  # the files after them wait, so that lines come in order
+        for file in list(self._tails):
+            # Who was read goes to the end of the queue.
+            tail = self._tails[file] = self._tails.pop(file)
+            if tail.is_truncated:
+                yield from self._truncated(tail)
+            yield self._arrival(self._tails[file])
+        for pipe in self._pipes.values():
+            ended = pipe.has_ended
+            chunks, more = pipe.read()
+            self.is_behind |= more
+            yield Arrival(pipe, chunks, is_last=pipe.has_ended and not ended)
+
+    def _read_leaving(self) -> Iterator[Arrival]:
+        for one in list(self._leaving):
+            arrival = self._arrival(one.tail)
+            if arrival.chunks:
+                one.since = self._now()
+                yield arrival
+            elif self._is_gone(one):
+                self._leaving.remove(one)
+                self._past.append((one.tail.file, one.tail.head))
+                yield Arrival(one.tail, one.tail.finish(), is_last=True)
+                one.tail.close()
+
+    def _arrival(self, tail: Tail) -> Arrival:
+        chunks, more = tail.read()
+        self.is_behind |= more
+        return Arrival(tail, chunks)
+
+    def _is_gone(self, one: _Leaving) -> bool:
+        """Whether nobody can be writing to the file any more."""
+        followed = one.tail.file in self._tails or one.tail.is_deleted
+        return followed and self._now() - one.since >= LINGER_SECONDS
+
+    def _truncated(self, tail: Tail) -> Iterator[Arrival]:
+        """Begin a file anew, after what its copy has of the time before."""
+        self._tails[tail.file] = Tail(tail.file)
+        self._past.append((tail.file, tail.head))
+        if any(tail.move_to(copy) for copy in _siblings(tail.file)):
+            self._leaving.append(_Leaving(tail, self._now()))
+            yield self._arrival(tail)
+        else:
+            yield Arrival(tail, tail.finish(), is_last=True)
+            tail.close()
+
+    def _look(self) -> None:
+        """Find the files anew."""
+        self._looked = self._now()
+        found, self.problems = find_sources(self._sources)
+        for source in found:
+            try:
+                self._found(source)
+            except OSError as error:
+                self.problems.append(cannot_open(source.file, error))
+        self._is_new = False
+
+    def _found(self, source: Source) -> None:
+        if source.size is None:
+            if source.file not in self._pipes:
+                self._pipes[source.file] = Pipe(source.file)
+            return
+        status = os.stat(source.file)
+        known = self._tails.get(source.file)
+        identity = identity_of(status)
+        if known and known.identity == identity:
+            return
+        if renamed := self._with_identity(identity):
+            self._renamed(renamed, source.file)
+        elif known or self._is_to_be_followed(source.file, status):
+            begin = self._begin(source.file) if self._is_new else 0
+            tail = Tail(source.file, begin)
+            self._let_go(source.file)
+            self._tails[source.file] = tail
+
+    def _with_identity(self, identity: Identity) -> Tail | None:
+        tails = [*self._tails.values(), *(one.tail for one in self._leaving)]
+        return next((tail for tail in tails if tail.identity == identity), None)
+
+    def _renamed(self, tail: Tail, file: str) -> None:
+        """The file has another name that is watched too; who had that name leaves."""
+        if any(one.tail is tail for one in self._leaving):
+            return
+        self._let_go(file)
+        if self._tails.pop(tail.file, None):
+            self._leaving.append(_Leaving(tail, self._now()))
+
+    def _let_go(self, file: str) -> None:
+        if tail := self._tails.pop(file, None):
+            self._leaving.append(_Leaving(tail, self._now()))
+
+    def _is_to_be_followed(self, file: str, status: os.stat_result) -> bool:
+        """Whether a file is plain text, and no copy of one that is or was followed."""
+        with open(file, "rb", buffering=0) as stream:
+            head = stream.read(KNOWN_BYTES)
+        if self._is_new:
+            return not is_compressed(head)
+        if not head or is_compressed(head) or not stat.S_ISREG(status.st_mode):
+            return False
+        tails = [*self._tails.values(), *(one.tail for one in self._leaving)]
+        known = [*((tail.file, tail.head) for tail in tails), *self._past]
+        return not any(
+            _is_copy(head, other, are_related=are_siblings(file, of)) for of, other in known
+        )
+
+
+def _is_copy(head: bytes, other: bytes, *, are_related: bool) -> bool:
+    """Whether a file that begins like this is a copy of the other, complete or not.
+
+    If names don't say that they are related, a few first bytes in common are no proof: they may
+    be the header of both.
+    """
+    common = min(len(head), len(other))
+    if not common or head[:common] != other[:common]:
+        return False
+    return are_related or common >= _ENOUGH or len(head) <= len(other)
+
+
+def _siblings(file: str) -> list[str]:
+    """The files beside it that a rotation may have made of it, the newest first."""
+    folder = os.path.dirname(file)
+    entries = [e.path for e in os.scandir(folder or os.curdir) if e.is_file()]
+    paths = [path if folder else os.path.basename(path) for path in entries]
+    siblings = [path for path in paths if path != file and are_siblings(path, file)]
+    return sorted(siblings, key=lambda path: os.stat(path).st_mtime, reverse=True)
