@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from apilog.cli import catalogue, detect, ingest, query, report, store, streams
+from apilog.cli import catalogue, detect, ingest, query, report, store, streams, watch
 from apilog.cli.streams import ExitCode
 from apilog.errors import ApilogError
 from apilog.version import __version__
@@ -24,6 +24,7 @@ COMMANDS: tuple[tuple[str, Callable[..., object]], ...] = (
     ("store verify", store.verify),
     ("store compact", store.compact),
     ("store prune", store.prune),
+    ("watch", watch.watch),
     ("detect", detect.detect),
     ("formats", catalogue.formats),
     ("schema", catalogue.schema),

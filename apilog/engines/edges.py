@@ -50,9 +50,7 @@ def split_unfinished(chunk: Chunk) -> tuple[Chunk, Chunk | None]:
         return chunk, None
     count = moved.count(b"\n")
     lines = chunk.lines - count
-    rest = replace(
-        chunk, data=moved, first_line=chunk.first_line + lines, lines=count, oversize=()
-    )
+    rest = replace(chunk, data=moved, first_line=chunk.first_line + lines, lines=count, oversize=())
     return replace(chunk, data=kept, lines=lines), rest
 
 

@@ -77,10 +77,20 @@ class Follower:
         """What kept sources from being found when they were last looked for."""
 
     @property
+    def has_sources(self) -> bool:
+        """Whether there is a file or pipe to read."""
+        return bool(self._tails or self._pipes)
+
+    @property
+    def has_pipes(self) -> bool:
+        """Whether a source is standard input or a named pipe."""
+        return bool(self._pipes)
+
+    @property
     def has_ended(self) -> bool:
         """Whether nothing can come any more: all sources are pipes that were closed."""
-        only_pipes = bool(self._pipes) and not (self._tails or self._leaving)
-        return only_pipes and not self.problems and all(p.has_ended for p in self._pipes.values())
+        may_grow = self._tails or self._leaving or self.problems
+        return self.has_pipes and not may_grow and all(p.has_ended for p in self._pipes.values())
 
     def poll(self) -> list[Arrival]:
         """The lines that have come since, some tens of MiB at most."""
@@ -97,9 +107,10 @@ class Follower:
 
     def close(self) -> list[Arrival]:
         """Let go of all files; what stands without a newline at their ends."""
-        streams = [*(one.tail for one in self._leaving), *self._tails.values()]
-        rest = [Arrival(s, s.finish(), is_last=True) for s in [*streams, *self._pipes.values()]]
-        for stream in (*streams, *self._pipes.values()):
+        streams: list[Tail | Pipe] = [one.tail for one in self._leaving]
+        streams += [*self._tails.values(), *self._pipes.values()]
+        rest = [Arrival(stream, stream.finish(), is_last=True) for stream in streams]
+        for stream in streams:
             stream.close()
         return [arrival for arrival in rest if arrival.chunks]
 
@@ -175,7 +186,7 @@ class Follower:
             return
         if renamed := self._with_identity(identity):
             self._renamed(renamed, source.file)
-        elif known or self._is_to_be_followed(source.file, status):
+        elif known or self._is_to_be_followed(source, status):
             begin = self._begin(source.file) if self._is_new else 0
             tail = Tail(source.file, begin)
             self._let_go(source.file)
@@ -197,18 +208,23 @@ class Follower:
         if tail := self._tails.pop(file, None):
             self._leaving.append(_Leaving(tail, self._now()))
 
-    def _is_to_be_followed(self, file: str, status: os.stat_result) -> bool:
+    def _is_to_be_followed(self, source: Source, status: os.stat_result) -> bool:
         """Whether a file is plain text, and no copy of one that is or was followed."""
-        with open(file, "rb", buffering=0) as stream:
+        with open(source.file, "rb", buffering=0) as stream:
             head = stream.read(KNOWN_BYTES)
+        if is_compressed(head):
+            if source.file in self._sources:
+                hint = "`apilog report` reads it"
+                self.problems.append(SourceError(source.path, "is compressed", hint))
+            return False
         if self._is_new:
-            return not is_compressed(head)
-        if not head or is_compressed(head) or not stat.S_ISREG(status.st_mode):
+            return True
+        if not head or not stat.S_ISREG(status.st_mode):
             return False
         tails = [*self._tails.values(), *(one.tail for one in self._leaving)]
         known = [*((tail.file, tail.head) for tail in tails), *self._past]
         return not any(
-            _is_copy(head, other, are_related=are_siblings(file, of)) for of, other in known
+            _is_copy(head, other, are_related=are_siblings(source.file, of)) for of, other in known
         )
 
 

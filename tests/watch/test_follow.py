@@ -29,9 +29,7 @@ class Clock:
 class Followed:
     """A follower, and all lines it gave."""
 
-    def __init__(
-        self, *sources: str | Path, begin: Callable[[str], int] = lambda _: 0
-    ) -> None:
+    def __init__(self, *sources: str | Path, begin: Callable[[str], int] = lambda _: 0) -> None:
         self.clock = Clock()
         self.follower = Follower([str(s) for s in sources], begin, self.clock)
         OPEN.append(self.follower)

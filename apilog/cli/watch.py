@@ -1,0 +1,131 @@
+"""`apilog watch`: parse, follow, show until stopped, exit code."""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from apilog.cli import options, streams
+from apilog.cli.streams import ExitCode
+from apilog.cli.target import is_terminal
+from apilog.errors import OutputError, UsageError
+
+if TYPE_CHECKING:
+    from apilog.watch.view import View
+
+_SHORTEST = timedelta(milliseconds=100)
+
+
+def watch(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILES...",
+            help="Growing log files, directories, globs, or - for standard input.",
+            show_default=False,
+        ),
+    ],
+    interval: Annotated[
+        str, typer.Option(metavar="TIME", help="How often to show how it stands.")
+    ] = "2s",
+    window: Annotated[
+        str, typer.Option(metavar="TIME", help="The time up to now that is counted; 7d at most.")
+    ] = "5m",
+    once: Annotated[
+        bool, typer.Option("--once", help="Show once what is there, up to its newest request.")
+    ] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Write a line of JSON each interval.")
+    ] = False,
+    from_start: Annotated[
+        bool,
+        typer.Option("--from-start", help="Read files from their beginning, not their last part."),
+    ] = False,
+    log_format: options.LogFormat = None,
+    nginx_conf: options.NginxConf = None,
+    where: options.Where = None,
+    top: Annotated[
+        int | None, typer.Option(min=1, help="Endpoints and errors of a line of JSON.")
+    ] = None,
+    tz: options.Tz = "UTC",
+    route: options.Route = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Watch growing logs: rates, errors, latency and endpoints of the last minutes, live.
+
+    Rotated files are followed, new files of a directory or glob are found. Where stdout is no
+    terminal, a line is written each interval. Ctrl-C ends it with exit code 130, SIGTERM with 0.
+    """
+    from apilog.reports.options import ReportOptions
+    from apilog.watch.loop import heeded, run
+    from apilog.watch.loop import once as show_once
+    from apilog.watch.watch import Watch, WatchOptions
+
+    asked = WatchOptions(
+        window=_length("--window", window),
+        reading=ReportOptions(
+            log_format=log_format, nginx_conf=nginx_conf, where=where, tz=tz, routes=route or ()
+        ),
+        from_start=from_start,
+        once=once,
+    )
+    every = _length("--interval", interval)
+    view = _view(files, asked.window, top, json=json, once=once, quiet=quiet)
+    watched = Watch(files, asked, view.tell)
+    if once:
+        show_once(watched, view)
+        for problem in watched.problems:
+            streams.error(problem)
+        raise typer.Exit(ExitCode.ERROR if watched.problems else ExitCode.OK)
+    with heeded() as told:
+        run(watched, view, every, told)
+    streams.flush_stdout()
+    raise typer.Exit(ExitCode.INTERRUPTED if told.is_interrupted else ExitCode.OK)
+
+
+def _length(option: str, text: str) -> timedelta:
+    from apilog.units import parse_duration
+    from apilog.watch.rolling import LONGEST
+
+    length = parse_duration(text)
+    if not _SHORTEST <= length <= LONGEST:
+        raise UsageError(f"{option} {text} is not between 100ms and 7d")
+    return length
+
+
+def _view(
+    files: list[str], window: timedelta, top: int | None, *, json: bool, once: bool, quiet: bool
+) -> View:
+    """The view that was asked for, or that suits where stdout leads."""
+    from apilog.outputs import OutputOptions
+    from apilog.outputs.terminal import encoded
+    from apilog.watch.dashboard import Subject, draw
+    from apilog.watch.lines import Lines, json_line, text_line
+
+    def tell(text: str) -> None:
+        if not quiet:
+            streams.note(text)
+
+    if sys.stdout is None:
+        raise OutputError("standard output is closed", "it is where a watch is shown")
+    subject = Subject(sources=" ".join(files), window=window)
+    to_terminal = is_terminal()
+    drawing = OutputOptions(
+        width=streams.width(to_terminal=to_terminal), color=to_terminal and streams.color()
+    )
+    if json:
+        return Lines(sys.stdout.buffer, lambda frame: json_line(frame, top), tell)
+    if once:
+        return Lines(
+            sys.stdout.buffer,
+            lambda frame: encoded(draw(frame, subject, drawing.width, None), drawing),
+            tell,
+        )
+    if not to_terminal:
+        return Lines(sys.stdout.buffer, text_line, tell)
+    from apilog.watch.screen import Screen
+
+    return Screen(subject, tell, color=streams.color())

@@ -1,0 +1,182 @@
+"""A watch: what comes in is followed, read and counted; a frame tells how it stands."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+
+from apilog.formats.choice import Choice
+from apilog.model import InputSummary, Report
+from apilog.reports.options import ReportOptions
+from apilog.sources import STDIN, Source, SourceError, find_sources
+from apilog.version import __version__
+from apilog.watch.clock import LogClock
+from apilog.watch.follow import Arrival, Follower
+from apilog.watch.frame import PLAN, Frame
+from apilog.watch.intake import Intake, Tell
+from apilog.watch.newest import COLUMNS, NewestErrors
+from apilog.watch.rolling import Rolling
+from apilog.watch.seek import CLOSE_BYTES, LogFile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchOptions:
+    """What to watch, and how."""
+
+    window: timedelta
+    """What a frame is about: the time up to now."""
+    reading: ReportOptions
+    """Format, condition, routes and zone."""
+    from_start: bool = False
+    """Whether files are read from their beginning, not only their last minutes."""
+    once: bool = False
+    """Whether what is there is all: then the log's time is that of its newest record."""
+
+
+class Watch:
+    """The growing files of SOURCES, and the last minutes of what they say."""
+
+    def __init__(
+        self,
+        sources: Sequence[str],
+        options: WatchOptions,
+        tell: Tell,
+        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Raises UsageError for options that can't be understood. `tell` is for notes."""
+        self._options = options
+        self._sources = sources
+        self._tell = tell
+        self._wall = wall
+        self._choice = options.reading.choice()
+        wanted = options.reading.wanted(PLAN.columns | set(COLUMNS))
+        started = wall()
+        clock = (lambda: started) if options.once else wall
+        self._clock = LogClock(clock, trusting=options.once)
+        self._starts = _Starts(sources, options, self._choice, self._clock, wall)
+        self._follower = Follower(sources, self._starts.offset)
+        self._intake = Intake(wanted, self._choice, tell)
+        self._rolling = Rolling(PLAN, options.window)
+        self._errors = NewestErrors()
+        self._told: set[str] = set()
+        self._has_caught_up = False
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing can come any more."""
+        return self._follower.has_ended
+
+    @property
+    def problems(self) -> Sequence[SourceError]:
+        """Why sources could not be found when they were last looked for."""
+        return self._follower.problems
+
+    @property
+    def has_sources(self) -> bool:
+        """Whether there is a file or pipe to read."""
+        return self._follower.has_sources
+
+    @property
+    def reads_pipes(self) -> bool:
+        """Whether a source is standard input or a named pipe."""
+        return self._follower.has_pipes
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether there is more to be read at once."""
+        return self._follower.is_behind
+
+    @property
+    def now(self) -> datetime:
+        """The time of the log."""
+        return self._clock.now()
+
+    def read(self) -> None:
+        """Take in what has come since."""
+        self._take(self._follower.poll())
+        if not (self._has_caught_up or self.is_behind):
+            self._has_caught_up = True
+            self._rolling.late = 0  # what a file held before the window is not late
+        for problem in self.problems:
+            if str(problem) not in self._told and not self._options.once:
+                self._told.add(str(problem))
+                self._tell(f"{problem}; waiting for it")
+
+    def close(self) -> None:
+        """Take in the last lines, and let go of the files."""
+        self._take(self._follower.close())
+
+    def frame(self) -> Frame:
+        """How it stands."""
+        finished = self._rolling.finish(self.now)
+        counts = self._intake.counts
+        read = InputSummary(
+            lines=counts.lines,
+            records=counts.records,
+            rejects=counts.rejects,
+            skipped=counts.skipped,
+            files=(),
+        )
+        report = Report(
+            version=__version__,
+            command="watch",
+            since=finished.since,
+            until=self.now,
+            input=read,
+            tables={**finished.tables, "errors": self._errors.frame},
+            bucket=finished.bucket,
+            timezone=self._options.reading.tz,
+        )
+        step = timedelta(seconds=self._rolling.step)
+        return Frame(at=self._wall(), report=report, step=step, late=self._rolling.late)
+
+    def _take(self, arrivals: Sequence[Arrival]) -> None:
+        for records in self._intake.take(arrivals):
+            self._clock.see(records["timestamp"])
+            self._count(records)
+
+    def _count(self, records: pl.DataFrame) -> None:
+        self._rolling.add(records, self.now)
+        self._errors.add(records)
+
+
+class _Starts:
+    """Where files that are there at the start are begun: with the last minutes of the log."""
+
+    def __init__(
+        self,
+        sources: Sequence[str],
+        options: WatchOptions,
+        choice: Choice | None,
+        clock: LogClock,
+        wall: Callable[[], datetime],
+    ) -> None:
+        self._options = options
+        self._choice = choice
+        self._clock = clock
+        if not options.from_start:
+            found = [s for s in find_sources(sources)[0] if s.size and s.file != STDIN]
+            for source in found:
+                self._see(source, wall())
+
+    def _see(self, source: Source, now: datetime) -> None:
+        """Set the clock by the end of a file, as if its last line came when it was written."""
+        log = LogFile(source.file, self._choice)
+        written = now if self._options.once else datetime.fromtimestamp(log.written, UTC)
+        if self._options.once or now - written <= self._options.window:
+            self._clock.see(log.last_times(), written)
+
+    def offset(self, file: str) -> int:
+        """The byte to begin a file at."""
+        if self._options.from_start or not os.path.getsize(file):
+            return 0
+        log = LogFile(file, self._choice)
+        since = self._clock.now() - self._options.window
+        last = log.last_times().max()
+        if isinstance(last, datetime):
+            return log.end() if last < since else log.offset_of(since)
+        return log.end() if log.size > CLOSE_BYTES else 0
