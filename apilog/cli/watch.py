@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
@@ -124,7 +125,7 @@ def _view(
             lambda frame: encoded(draw(frame, subject, drawing.width, None), drawing),
             tell,
         )
-    if not to_terminal:
+    if not to_terminal or os.environ.get("TERM") == "dumb":
         return Lines(sys.stdout.buffer, text_line, tell)
     from apilog.watch.screen import Screen
 

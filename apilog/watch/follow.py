@@ -237,7 +237,7 @@ def _is_copy(head: bytes, other: bytes, *, are_related: bool) -> bool:
     common = min(len(head), len(other))
     if not common or head[:common] != other[:common]:
         return False
-    return are_related or common >= _ENOUGH or len(head) <= len(other)
+    return are_related or common >= _ENOUGH
 
 
 def _siblings(file: str) -> list[str]:

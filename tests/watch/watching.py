@@ -1,0 +1,192 @@
+"""A process of `apilog watch` on a terminal or a pipe, and a log that is written meanwhile."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import weblog
+
+PATIENCE_SECONDS = 60
+"""How long a condition is waited for; far more than it ever takes."""
+
+
+def until(holds: Callable[[], object], what: str = "") -> None:
+    """Wait until the condition holds."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not holds():
+        assert time.monotonic() < end, what or "waited in vain"
+        time.sleep(0.02)
+
+
+def now_line(path: str = "/v1/users/7", **more: Any) -> str:
+    """A request of this moment, in its log line."""
+    return weblog.line(path, start=datetime.now(UTC), **{"ms": 20, **more})
+
+
+def append(path: Path, *lines: str) -> None:
+    """Write lines to the end of a file."""
+    with path.open("a") as out:
+        out.writelines(f"{line}\n" for line in lines)
+
+
+class OnTerminal:
+    """A watch whose streams are a terminal."""
+
+    def __init__(self, process: subprocess.Popen[bytes], leader: int) -> None:
+        self.process = process
+        self._leader = leader
+        self._data = b""
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def output(self) -> str:
+        """All that was sent to the terminal, escape sequences and all."""
+        return self._data.decode(errors="replace").replace("\r\n", "\n")
+
+    @property
+    def screen(self) -> str:
+        """What the dashboard showed last, as far as it is complete."""
+        frames = re.split(r"\x1b\[H", self.output)
+        return plain(frames[-2] if len(frames) > 2 else frames[-1])
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Give the terminal another size; what it showed before is forgotten."""
+        set_size(self._leader, columns, rows)
+        self.process.send_signal(signal.SIGWINCH)
+        seen = len(self._data)
+        until(lambda: self._data[seen:].count(b"\x1b[H") >= 3)
+
+    def end(self, number: int = signal.SIGINT) -> int:
+        """Stop it; its exit code."""
+        self.process.send_signal(number)
+        code = self.process.wait(PATIENCE_SECONDS)
+        self._reader.join(PATIENCE_SECONDS)
+        return code
+
+    def _read(self) -> None:
+        with contextlib.suppress(OSError):  # Linux's end of a terminal
+            while part := os.read(self._leader, 1 << 16):
+                self._data += part
+
+
+@contextmanager
+def on_terminal(*argv: str | Path, columns: int = 100, rows: int = 40) -> Iterator[OnTerminal]:
+    """A watch on a terminal of that size."""
+    mine = {name: text for name, text in os.environ.items() if name not in ("COLUMNS", "NO_COLOR")}
+    leader, follower = pty.openpty()
+    set_size(leader, columns, rows)
+    process = subprocess.Popen(
+        command(*argv),
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+        env={**mine, "TERM": "xterm-256color"},
+    )
+    os.close(follower)
+    shown = OnTerminal(process, leader)
+    try:
+        yield shown
+    finally:
+        process.kill()
+        process.wait()
+        shown._reader.join(PATIENCE_SECONDS)
+        os.close(leader)
+
+
+class Piped:
+    """A watch that writes lines of JSON to a pipe."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.process = process
+        self.frames: list[dict[str, Any]] = []
+        self.errors = ""
+        self._threads = [
+            threading.Thread(target=self._read, daemon=True),
+            threading.Thread(target=self._read_errors, daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def last(self) -> dict[str, Any]:
+        """The last frame; empty before the first."""
+        return self.frames[-1] if self.frames else {}
+
+    def seen(self, key: str, value: object) -> Callable[[], bool]:
+        """Whether a count of the lines that were read has a value."""
+        return lambda: bool(self.last) and self.last["input"][key] == value
+
+    def end(self, number: int = signal.SIGINT) -> int:
+        """Stop it; its exit code."""
+        self.process.send_signal(number)
+        return self.ended()
+
+    def ended(self) -> int:
+        """Wait until it ends by itself."""
+        code = self.process.wait(PATIENCE_SECONDS)
+        for thread in self._threads:
+            thread.join(PATIENCE_SECONDS)
+        return code
+
+    def _read(self) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self.frames.append(json.loads(line))
+
+    def _read_errors(self) -> None:
+        assert self.process.stderr
+        for line in self.process.stderr:
+            self.errors += line.decode()
+
+
+@contextmanager
+def piped(*argv: str | Path, env: dict[str, str] | None = None) -> Iterator[Piped]:
+    """A watch that writes a line of JSON ten times a second."""
+    with subprocess.Popen(
+        command("--json", "--interval", "100ms", *argv),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, **(env or {})},
+    ) as process:
+        shown = Piped(process)
+        try:
+            yield shown
+        finally:
+            process.kill()
+            process.wait()
+            for thread in shown._threads:
+                thread.join(PATIENCE_SECONDS)
+
+
+def command(*argv: str | Path) -> list[str]:
+    """The command line of a watch."""
+    return [sys.executable, "-m", "apilog", "watch", *map(str, argv)]
+
+
+def set_size(terminal: int, columns: int, rows: int) -> None:
+    """The size of a terminal."""
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+
+def plain(text: str) -> str:
+    """Text without the sequences that steer a terminal."""
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
