@@ -10,7 +10,11 @@ from enum import StrEnum
 from statistics import NormalDist
 from typing import NamedTuple
 
+from apilog.statistics.tails import hypergeometric_at_least
+
 _NORMAL = NormalDist()
+_HALVINGS = 80
+"""More than the bits of a float."""
 
 
 class Interval(NamedTuple):
@@ -78,20 +82,48 @@ def two_proportion(
     first: Proportion,
     second: Proportion,
     *,
+    factor: float = 1.0,
     margin: float = 0.0,
     alternative: Alternative = Alternative.TWO_SIDED,
+    continuity: bool = False,
 ) -> float | None:
-    """The p-value of the score test that first − second is the margin.
+    """The p-value of the score test that first is factor · second + margin.
 
     The variance is the one under the null hypothesis, with the proportions that fit the data
-    best of all that differ by the margin (Farrington and Manning 1990); with a margin of 0 it is
-    the pooled test. Where neither varies, the difference is either the margin (1) or not (0).
+    best of all for which it holds (Farrington and Manning 1990); for equality it is the pooled
+    test. Where neither varies, the null hypothesis either holds (1) or not (0). `continuity`
+    moves the difference towards none by half a step of each count (Yates 1934).
     """
     if not first.n or not second.n:
         return None
-    excess = first.rate - second.rate - margin
-    p, q = _restricted(first, second, margin)
-    variance = p * (1 - p) / first.n + q * (1 - q) / second.n
+    excess = first.rate - factor * second.rate - margin
+    if continuity:
+        step = (1 / first.n + factor / second.n) / 2
+        excess = math.copysign(max(0.0, abs(excess) - step), excess)
+    p, q = _restricted(first, second, factor, margin)
+    variance = p * (1 - p) / first.n + factor**2 * q * (1 - q) / second.n
+    return normal_p_value(excess, variance, alternative)
+
+
+def fisher(first: Proportion, second: Proportion, alternative: Alternative) -> float | None:
+    """The one-sided p-value of Fisher's exact test of equality (1934).
+
+    Never too small, however few successes there are.
+
+    >>> round(fisher(Proportion(3, 3), Proportion(0, 3), Alternative.GREATER), 9)
+    0.05
+    """
+    if not first.n or not second.n:
+        return None
+    if alternative is Alternative.LESS:
+        first, second = second, first
+    marked = first.successes + second.successes
+    others = first.n + second.n - marked
+    return hypergeometric_at_least(first.successes, first.n, marked, others)
+
+
+def normal_p_value(excess: float, variance: float, alternative: Alternative) -> float:
+    """The p-value of a normal value that is expected to be 0."""
     # What is left of a difference that is exactly the margin is rounding.
     if abs(excess) < 1e-12:
         z = 0.0
@@ -120,21 +152,26 @@ def _two_sided_z(confidence: float) -> float:
     return -normal_quantile((1 - confidence) / 2)
 
 
-def _restricted(first: Proportion, second: Proportion, margin: float) -> tuple[float, float]:
-    """The likeliest two proportions that differ by the margin."""
-    if not margin:
+def _restricted(
+    first: Proportion, second: Proportion, factor: float, margin: float
+) -> tuple[float, float]:
+    """The likeliest two proportions of which the first is factor · second + margin."""
+    if factor == 1 and not margin:
         pooled = (first.successes + second.successes) / (first.n + second.n)
         return pooled, pooled
-    # The root of the cubic likelihood equation between the bounds, after Farrington and Manning.
-    theta, p, q = second.n / first.n, first.rate, second.rate
-    a = 1 + theta
-    b = -(1 + theta + p + theta * q + margin * (theta + 2))
-    c = margin * margin + margin * (2 * p + theta + 1) + p + theta * q
-    d = -p * margin * (1 + margin)
-    v = (b / (3 * a)) ** 3 - b * c / (6 * a * a) + d / (2 * a)
-    u = math.copysign(math.sqrt(max(0.0, (b / (3 * a)) ** 2 - c / (3 * a))), v)
-    angle = (math.pi + math.acos(max(-1.0, min(1.0, v / u**3)))) / 3 if u else 0.0
-    likeliest = 2 * u * math.cos(angle) - b / (3 * a)
-    low, high = max(0.0, margin), min(1.0, 1 + margin)
-    likeliest = max(low, min(high, likeliest))
-    return likeliest, likeliest - margin
+    low, high = max(0.0, -margin / factor), min(1.0, (1 - margin) / factor)
+    # The likelihood is concave: halve the interval by the sign of its slope.
+    for _ in range(_HALVINGS):
+        q = (low + high) / 2
+        p = factor * q + margin
+        if not (low < q < high and 0 < p < 1):
+            break
+        slope = factor * _slope(first, p) + _slope(second, q)
+        low, high = (q, high) if slope > 0 else (low, q)
+    q = (low + high) / 2
+    return min(1.0, max(0.0, factor * q + margin)), min(1.0, max(0.0, q))
+
+
+def _slope(proportion: Proportion, p: float) -> float:
+    """Of the logarithm of the likelihood, at p."""
+    return proportion.successes / p - (proportion.n - proportion.successes) / (1 - p)
