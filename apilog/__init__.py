@@ -46,13 +46,13 @@ def scan(
     keep_query: bool = False,
     strict: bool = False,
 ) -> pl.LazyFrame:
-    """The records of log files, one row a request, as a Polars LazyFrame.
+    """The records of log files and stores, one row a request, as a Polars LazyFrame.
 
-    Columns are those of `apilog schema`; only the ones a query uses are parsed, and filters
-    are applied while reading. Rows come in the order of the lines. Lines that no format reads
-    are left out, or raise `InputError` with `strict`. A source that can't be read raises
-    `InputError` when the frame is collected; of a damaged one everything before the damage is
-    there. Standard input can be collected once.
+    Columns are those of `apilog schema`; only the ones a query uses are read, and filters are
+    applied while reading. Rows come in the order of the lines, those of stores first. Lines that
+    no format reads are left out, or raise `InputError` with `strict`. A source that can't be read
+    raises `InputError` when the frame is collected; of a damaged one everything before the damage
+    is there. A store is read as it is when this is called. Standard input can be collected once.
 
     >>> import apilog
     >>> import polars as pl
@@ -61,7 +61,8 @@ def scan(
     38
 
     Args:
-        sources: Files, directories, globs, or `-` for standard input.
+        sources: Files, directories, globs, stores made by `apilog ingest`, or `-` for standard
+            input.
         log_format: A name from `apilog formats` or an nginx `log_format` string; detected
             for each file by default.
         nginx_conf: An nginx.conf whose log formats are used instead.
@@ -69,17 +70,18 @@ def scan(
         keep_query: Keep the query string in `path`, the values of known secrets masked.
         strict: Raise on the first line that no format reads, and on damaged input.
     """
-    from apilog.engines.scan import scan_logs
+    from apilog.engines.scan import scan as scan_sources
     from apilog.formats.choice import choose
     from apilog.routes import parse_rules
 
-    return scan_logs(
+    frame, _ = scan_sources(
         _listed(sources),
         choice=choose(log_format, nginx_conf),
         rules=parse_rules(routes),
         keep_query=keep_query,
         strict=strict,
     )
+    return frame
 
 
 def report(
@@ -99,7 +101,7 @@ def report(
     keep_query: bool = False,
     tables: Sequence[str] | None = None,
 ) -> Report:
-    """The usage, error, latency and endpoint report on log files.
+    """The usage, error, latency and endpoint report on log files and stores.
 
     `report.tables` maps names (`overview`, `traffic`, `endpoints`, …) to Polars frames; ratios
     are 0 to 1, latencies milliseconds, times UTC, missing values null. What could not be read
@@ -113,7 +115,8 @@ def report(
     38
 
     Args:
-        sources: Files, directories, globs, or `-` for standard input.
+        sources: Files, directories, globs, stores made by `apilog ingest`, or `-` for standard
+            input.
         log_format: A name from `apilog formats` or an nginx `log_format` string; detected
             for each file by default.
         nginx_conf: An nginx.conf whose log formats are used instead.

@@ -32,6 +32,21 @@ class Merge(StrEnum):
     MAX = "max"
 
 
+class Kind(StrEnum):
+    """What a metric is statistically, which decides how two of its values are compared."""
+
+    COUNT = "count"
+    """Of requests."""
+    RATE = "rate"
+    """Of requests, per second."""
+    PROPORTION = "proportion"
+    """Of requests, those that something happened to."""
+    QUANTILE = "quantile"
+    MEAN = "mean"
+    OTHER = "other"
+    """Extremes, sums, distinct counts, times: no sample tells how far chance moves them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accumulator:
     """A value that is computed over some records and merges associatively."""
@@ -76,11 +91,22 @@ class Metric:
     """The record's column whose distinct values it counts."""
     better: str = ""
     """`lower`, `higher`, or neither."""
+    kind: Kind = Kind.OTHER
+    events: str = ""
+    """Of a proportion of requests: the metric that counts what happened."""
 
     @property
     def column(self) -> str:
         """Its column in data outputs: a latency carries its unit."""
         return f"{self.name}_ms" if self.unit is Unit.MILLISECONDS else self.name
+
+    @property
+    def durations(self) -> str | None:
+        """Of a latency: the record's column that it is about."""
+        if self.unit is not Unit.MILLISECONDS:
+            return None
+        read = (ACCUMULATORS[name].column for name in self.accumulators)
+        return self.histogram or next(read, None)
 
 
 def is_client_error() -> pl.Expr:
@@ -184,6 +210,7 @@ def _latency_metrics(prefix: str, column: str, what: str) -> tuple[Metric, ...]:
             histogram=column,
             quantile=q,
             better="lower",
+            kind=Kind.QUANTILE,
         )
         for q in (0.50, 0.90, 0.95, 0.99)
     )
@@ -195,6 +222,7 @@ def _latency_metrics(prefix: str, column: str, what: str) -> tuple[Metric, ...]:
             accumulators=(n, us),
             expr=lambda: pl.when(pl.col(n) > 0).then(pl.col(us) / pl.col(n) / 1000),
             better="lower",
+            kind=Kind.MEAN,
         ),
         Metric(
             name=f"{prefix}_min",
@@ -235,6 +263,7 @@ METRICS: dict[str, Metric] = {
             definition="Requests, those without a status included.",
             accumulators=("requests",),
             expr=lambda: pl.col("requests"),
+            kind=Kind.COUNT,
         ),
         Metric(
             name="request_rate",
@@ -245,6 +274,7 @@ METRICS: dict[str, Metric] = {
             expr=lambda: pl.when(pl.col("window_seconds") > 0).then(
                 pl.col("requests") / pl.col("window_seconds")
             ),
+            kind=Kind.RATE,
         ),
         Metric(
             name="errors",
@@ -253,6 +283,7 @@ METRICS: dict[str, Metric] = {
             accumulators=("client_errors", "server_errors"),
             expr=_errors,
             better="lower",
+            kind=Kind.COUNT,
         ),
         Metric(
             name="error_rate",
@@ -261,6 +292,8 @@ METRICS: dict[str, Metric] = {
             accumulators=("requests", "client_errors", "server_errors"),
             expr=lambda: _ratio(_errors()),
             better="lower",
+            kind=Kind.PROPORTION,
+            events="errors",
         ),
         Metric(
             name="client_errors",
@@ -269,6 +302,7 @@ METRICS: dict[str, Metric] = {
             accumulators=("client_errors",),
             expr=lambda: pl.col("client_errors"),
             better="lower",
+            kind=Kind.COUNT,
         ),
         Metric(
             name="client_error_rate",
@@ -277,6 +311,8 @@ METRICS: dict[str, Metric] = {
             accumulators=("requests", "client_errors"),
             expr=lambda: _ratio(pl.col("client_errors")),
             better="lower",
+            kind=Kind.PROPORTION,
+            events="client_errors",
         ),
         Metric(
             name="server_errors",
@@ -285,6 +321,7 @@ METRICS: dict[str, Metric] = {
             accumulators=("server_errors",),
             expr=lambda: pl.col("server_errors"),
             better="lower",
+            kind=Kind.COUNT,
         ),
         Metric(
             name="server_error_rate",
@@ -293,6 +330,8 @@ METRICS: dict[str, Metric] = {
             accumulators=("requests", "server_errors"),
             expr=lambda: _ratio(pl.col("server_errors")),
             better="lower",
+            kind=Kind.PROPORTION,
+            events="server_errors",
         ),
         *_latency_metrics("latency", "duration_ms", "the known durations of requests"),
         *_latency_metrics(

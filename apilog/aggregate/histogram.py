@@ -63,6 +63,24 @@ def bucket_value() -> pl.Expr:
     return pl.when(pl.col("bucket") > ZERO_BUCKET).then(value).otherwise(0.0)
 
 
+def value_of(bucket: int) -> float:
+    """What `bucket_value` gives for a bucket, as a plain number."""
+    return 2.0 * GAMMA**bucket / (GAMMA + 1) if bucket > ZERO_BUCKET else 0.0
+
+
+def bucket_of(ms: float) -> int:
+    """The bucket that so many milliseconds fall into; below all buckets if they are negative."""
+    if ms <= 0:
+        return ZERO_BUCKET if ms == 0 else ZERO_BUCKET - 1
+    # The edge of a bucket, however it was computed, is in the bucket.
+    return math.ceil(math.log(max(ms, SHORTEST_MS)) / math.log(GAMMA) - 1e-9)
+
+
+def upper_edge(bucket: int) -> float:
+    """The longest duration of a bucket."""
+    return GAMMA**bucket if bucket > ZERO_BUCKET else 0.0
+
+
 def quantiles(
     histogram: pl.DataFrame, wanted: Mapping[str, float], low_us: pl.Series, high_us: pl.Series
 ) -> pl.DataFrame:

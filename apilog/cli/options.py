@@ -11,7 +11,7 @@ Sources = Annotated[
     list[str],
     typer.Argument(
         metavar="SOURCES...",
-        help="Log files, directories, globs, or - for standard input.",
+        help="Log files, directories, globs, stores of `apilog ingest`, or - for standard input.",
         show_default=False,
     ),
 ]

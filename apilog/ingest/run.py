@@ -17,6 +17,7 @@ import polars as pl
 from apilog.engines.chunk import Wanted
 from apilog.engines.inputs import FileAccount, summary
 from apilog.engines.local import NoProgress, Progress, Run
+from apilog.engines.stored import logs_among
 from apilog.ingest.identity import Index
 from apilog.ingest.inputs import LogInput, State
 from apilog.ingest.options import IngestOptions
@@ -62,7 +63,9 @@ class _Work:
         progress: Progress,
         rejects: RejectSink | None,
     ) -> None:
-        found, self._problems = find_sources(sources)
+        logs, stores = logs_among(sources)
+        found, not_found = find_sources(logs)
+        self._problems = [*stores, *not_found]
         folder = os.path.join(os.path.realpath(writer.path), "")
         index = Index(writer.store.manifest.inputs)
         self._writer = writer

@@ -43,6 +43,7 @@ def build(
         lambda records: partial(plan, records),
         choice=choice,
         progress=progress,
+        within=(plan.since, plan.until),
     )
     unread = _Unread(rejects)
     finished = finish(plan, _folded(plan, run, unread))

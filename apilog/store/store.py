@@ -68,13 +68,20 @@ class Store:
             if file.kind == "records" and _meets(file, since, until)
         )
 
-    def scan(self, since: datetime | None = None, until: datetime | None = None) -> pl.LazyFrame:
+    def scan(
+        self,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        files: tuple[DataFile, ...] | None = None,
+    ) -> pl.LazyFrame:
         """The records in the window, with the columns of the schema in their types.
 
-        Reads the files and columns that a query needs. A file that `compact` or `prune` removes
-        meanwhile makes the query fail; opened anew, the store gives the same.
+        Where `files` are given, those in them. Reads the files and columns that a query needs. A
+        file that `compact` or `prune` removes meanwhile makes the query fail; opened anew, the
+        store gives the same.
         """
-        found = scan_files(self.paths(self.files(since, until)), "records")
+        chosen = self.files(since, until) if files is None else files
+        found = scan_files(self.paths(chosen), "records")
         if since is not None:
             found = found.filter(pl.col("timestamp") >= since)
         if until is not None:

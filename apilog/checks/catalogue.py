@@ -1,0 +1,29 @@
+"""What thresholds may be about: metrics, and the columns that choose and split them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from apilog.metrics import METRICS, Metric, Unit
+from apilog.schema import COLUMNS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalogue:
+    """Metrics of one kind of things, such as requests, and the columns that these have."""
+
+    metrics: Mapping[str, Metric]
+    columns: tuple[str, ...]
+    """What `{column="value"}` and `for each column` may name."""
+
+
+REQUESTS = Catalogue(
+    metrics={name: m for name, m in METRICS.items() if m.unit is not Unit.TIMESTAMP},
+    columns=tuple(
+        c.name for c in COLUMNS if isinstance(c.dtype, pl.Enum) or c.dtype in (pl.String, pl.Int16)
+    ),
+)
+"""What is measured of requests; texts and statuses choose among them."""

@@ -1,0 +1,134 @@
+"""Stores among the inputs: their records as a run takes them, a few files at a time.
+
+Only files that may hold records of the window are opened, and of them only the columns wanted.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from apilog.aggregate import FOLDABLE_GATEWAYS
+from apilog.engines.chunk import Wanted
+from apilog.routes import add_route
+from apilog.schema import SCHEMA
+from apilog.sources import STDIN, SourceError
+from apilog.store import DataFile, Store
+
+FORMAT = "store"
+"""What the account of a store says of its format."""
+
+Within = tuple[datetime | None, datetime | None]
+"""The first instant that is wanted, and the first that no longer is; None: no limit."""
+
+_ROWS = 200_000
+_FILES = 128
+"""Small files are read together, up to so many rows and files."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPart:
+    """Files of a store that are read together."""
+
+    store: Store
+    files: tuple[DataFile, ...]
+
+    @property
+    def records(self) -> int:
+        """Records of the files, also those outside of the window."""
+        return records_in(self.files)
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk."""
+        return sum(file.size for file in self.files)
+
+    def read(self, within: Within, wanted: Wanted) -> pl.DataFrame:
+        """The records in the window that are wanted: their columns, and `timestamp`.
+
+        Raises SourceError if a file can't be read.
+        """
+        try:
+            records = self._scan(within).select(sorted(_stored(wanted))).collect()
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise self._unreadable(error) from error
+        if wanted.rules and "route" in wanted.made:
+            records = _rerouted(records, wanted)
+        if wanted.where:
+            records = wanted.where.filter(records)
+        return records.select(c for c in SCHEMA if c in wanted.columns or c == "timestamp")
+
+    def _scan(self, within: Within) -> pl.LazyFrame:
+        return self.store.scan(*within, files=self.files)
+
+    def _unreadable(self, error: Exception) -> SourceError:
+        gone = [file.name for file in self.files if not (self.store.path / file.name).exists()]
+        told = " ".join(str(error).partition("\n")[0].split())
+        reason = f"{gone[0]} was removed while it was being read" if gone else told
+        return SourceError(
+            str(self.store.path), reason, "run it again; `apilog store verify` finds damaged files"
+        )
+
+
+def stores_among(
+    sources: Iterable[str | os.PathLike[str]],
+) -> tuple[list[Store], list[str | os.PathLike[str]]]:
+    """The stores that some of the sources are, each once and as it is now, and the other sources.
+
+    Raises InputError for a store that can't be read.
+    """
+    folders: dict[str, str | os.PathLike[str]] = {}
+    others = []
+    for source in sources:
+        if os.fspath(source) != STDIN and Store.is_store(source):
+            folders.setdefault(os.path.realpath(source), source)
+        else:
+            others.append(source)
+    return [Store.open(folder) for folder in folders.values()], others
+
+
+def logs_among(
+    sources: Iterable[str | os.PathLike[str]],
+) -> tuple[list[str | os.PathLike[str]], list[SourceError]]:
+    """The sources that are no stores, and an error for each that is one."""
+    stores, logs = stores_among(sources)
+    hint = "`apilog store info` tells what it holds; report and query read it"
+    return logs, [SourceError(str(store.path), "a store, not a log", hint) for store in stores]
+
+
+def parts_of(store: Store, within: Within) -> Iterator[StoredPart]:
+    """The files of the store that may hold records of the window, in order."""
+    part: list[DataFile] = []
+    rows = 0
+    for file in store.files(*within):
+        rows += file.rows
+        if part and (rows > _ROWS or len(part) == _FILES):
+            yield StoredPart(store, tuple(part))
+            part, rows = [], file.rows
+        part.append(file)
+    if part:
+        yield StoredPart(store, tuple(part))
+
+
+def records_in(files: Iterable[DataFile]) -> int:
+    """How many records these files hold."""
+    return sum(file.rows for file in files)
+
+
+def _stored(wanted: Wanted) -> frozenset[str]:
+    """The columns to read."""
+    if wanted.rules and "route" in wanted.made:
+        return wanted.made | {"gateway", "method", "path"}
+    return wanted.made
+
+
+def _rerouted(records: pl.DataFrame, wanted: Wanted) -> pl.DataFrame:
+    """The records with the user's routes, but for those whose gateway has named the route."""
+    usual = add_route(records.drop("route"))["route"].cast(pl.String)
+    is_guessed = pl.col("gateway").cast(pl.String).is_in(sorted(FOLDABLE_GATEWAYS))
+    is_named = pl.col("route").ne_missing(usual) & ~is_guessed
+    return add_route(records.with_columns(pl.when(is_named).then("route")), wanted.rules)
