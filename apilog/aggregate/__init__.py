@@ -6,7 +6,8 @@ the tables. All engines use these three, so that all give the same figures.
 
 from __future__ import annotations
 
-from apilog.aggregate.finish import Finished, finish
+from apilog.aggregate.anomalies import SCORE, hours_between, score_hours
+from apilog.aggregate.finish import Finished, finish, hours_of
 from apilog.aggregate.plan import FOLDABLE_GATEWAYS, Plan
 from apilog.aggregate.rows import NOT_FOUND_TEXT, OTHER_TEXT
 from apilog.aggregate.state import Partial, merge, partial
@@ -16,6 +17,7 @@ __all__ = [
     "FOLDABLE_GATEWAYS",
     "NOT_FOUND_TEXT",
     "OTHER_TEXT",
+    "SCORE",
     "TABLES",
     "Finished",
     "Order",
@@ -23,7 +25,10 @@ __all__ = [
     "Plan",
     "TableSpec",
     "finish",
+    "hours_between",
+    "hours_of",
     "merge",
     "partial",
+    "score_hours",
     "select_tables",
 ]

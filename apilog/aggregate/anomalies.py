@@ -4,7 +4,8 @@ Each complete hour (UTC) is held against the same hour of up to 28 earlier days,
 `expected` is their median, and the score is the robust z-score 0.6745·(value − expected)/MAD,
 where the MAD (median absolute deviation) is never taken as less than chance alone gives:
 √expected and 1 for requests; one percentage point and the binomial deviation for error_rate.
-An hour without requests between others counts as 0. Reported is a score of 6 and more.
+An hour without requests between others counts as 0. Reported is a score of 6 and more; of
+hours that follow each other only the first, when it began.
 
 A log too short for that is judged by its time buckets, at least 12 complete ones, each
 held against the median of all, unless more than half of them are empty.
@@ -19,7 +20,8 @@ import polars as pl
 
 from apilog.schema import TIMESTAMP
 
-_SCORE = 6.0
+SCORE = 6.0
+"""From here on a score, whatever its sign, is reported."""
 _CONSISTENT = 0.6745
 """Makes a MAD comparable to a standard deviation."""
 _EARLIER_DAYS = 28
@@ -50,20 +52,25 @@ def anomalies(
     if since is None or until is None:
         return pl.DataFrame(schema=_SCHEMA)
     inside = (pl.col("timestamp") >= since) & (pl.col("end") <= until)
-    scored = _by_day(_filled(hours).filter(inside))
+    scored = score_hours(hours_between(hours).filter(inside))
     if scored.is_empty():
         scored = _by_bucket(buckets.filter(inside))
     kind = pl.when(pl.col("score") > 0).then(pl.lit("spike")).otherwise(pl.lit("drop"))
-    return (
-        scored.filter(pl.col("score").abs() >= _SCORE)
-        .with_columns_seq(kind=kind)
-        .select_seq(*_SCHEMA)
-        .sort("timestamp", "metric")
-    )
+    unusual = scored.filter(pl.col("score").abs() >= SCORE).with_columns_seq(kind=kind)
+    return _beginnings(unusual).select_seq(*_SCHEMA).sort("timestamp", "metric")
 
 
-def _filled(hours: pl.DataFrame) -> pl.DataFrame:
-    """The hours with those between them that had no requests; `end` is that of the hour."""
+def _beginnings(unusual: pl.DataFrame) -> pl.DataFrame:
+    """Those that don't go on where one of the same metric and kind ended."""
+    ended = pl.col("end").shift(1).over("metric", "kind", order_by="timestamp")
+    return unusual.filter((pl.col("timestamp") != ended).fill_null(True))
+
+
+def hours_between(hours: pl.DataFrame) -> pl.DataFrame:
+    """Hours, `timestamp, end, requests, errors`, with those between them that had no requests.
+
+    Takes `timestamp, requests, errors` in any order.
+    """
     at = pl.col("timestamp")
     after = at.shift(-1)
     upto = pl.when(after - at <= _LONGEST_GAP).then(after).otherwise(at + _HOUR)
@@ -77,8 +84,12 @@ def _filled(hours: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _by_day(hours: pl.DataFrame) -> pl.DataFrame:
-    """Each hour with enough earlier days, scored."""
+def score_hours(hours: pl.DataFrame) -> pl.DataFrame:
+    """Each hour that has enough earlier days, as `timestamp, end, metric, value, expected, score`.
+
+    Takes every hour from the first on as `timestamp, end, requests, errors`, in order; the counts
+    of an hour that isn't known are null.
+    """
     days = range(1, _EARLIER_DAYS + 1)
 
     def earlier(column: str) -> pl.Expr:
@@ -91,8 +102,10 @@ def _by_day(hours: pl.DataFrame) -> pl.DataFrame:
         known = values.with_columns_seq(earlier(metric).alias("earlier"))
         deviation = (pl.element() - pl.element().median()).abs().median()
         scored.append(
-            known.filter(pl.col("earlier").list.len() >= _FEWEST_DAYS).select_seq(
-                *("timestamp", "requests"),
+            known.filter(
+                pl.col("requests").is_not_null(), pl.col("earlier").list.len() >= _FEWEST_DAYS
+            ).select_seq(
+                *("timestamp", "end", "requests"),
                 value=metric,
                 expected=pl.col("earlier").list.median(),
                 mad=pl.col("earlier").list.eval(deviation).list.first(),
@@ -109,7 +122,7 @@ def _by_bucket(buckets: pl.DataFrame) -> pl.DataFrame:
         values = values.clear()
     return _scored(
         values.select_seq(
-            *("timestamp", "requests"),
+            *("timestamp", "end", "requests"),
             value=metric,
             expected=pl.col(metric).median(),
             mad=(pl.col(metric) - pl.col(metric).median()).abs().median(),
@@ -122,7 +135,7 @@ def _by_bucket(buckets: pl.DataFrame) -> pl.DataFrame:
 def _values(frame: pl.DataFrame) -> pl.DataFrame:
     requests = pl.col("requests").cast(pl.Float64)
     rate = pl.when(requests > 0).then(pl.col("errors") / requests)
-    return frame.select_seq("timestamp", requests, error_rate=rate)
+    return frame.select_seq("timestamp", "end", requests, error_rate=rate)
 
 
 def _scored(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:

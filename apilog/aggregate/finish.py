@@ -93,7 +93,7 @@ def _table(view: _View, table: TableSpec) -> pl.DataFrame:
         buckets=view.buckets,
     )
     if table.name == ANOMALIES:
-        return _anomalies(view, cube, state, rows.sums)
+        return _anomalies(view, rows.sums)
     frame = rows.sums.with_row_index("row").with_columns_seq(
         window_seconds=pl.lit(view.window_seconds, pl.Float64)
     )
@@ -137,8 +137,13 @@ def _distinct(view: _View, table: TableSpec, rows: Rows) -> Iterator[pl.DataFram
             yield hashes.with_columns_seq(row).group_by("row").agg(count)
 
 
-def _anomalies(view: _View, cube: Cube, state: CubeState, buckets: pl.DataFrame) -> pl.DataFrame:
-    plan, partial = view.plan, view.partial
+def hours_of(plan: Plan, partial: Partial) -> pl.DataFrame:
+    """What the anomalies are found in: hours (UTC) as `timestamp, requests, errors`, unsorted.
+
+    The plan has that table; hours without requests are missing.
+    """
+    source = layout(plan).source[ANOMALIES]
+    cube, state = layout(plan).cubes[source], partial.cubes[source]
     accumulators = ["requests", "client_errors", "server_errors"]
     hours = (
         with_keys(cube, state, ["fold"], accumulators)
@@ -146,13 +151,20 @@ def _anomalies(view: _View, cube: Cube, state: CubeState, buckets: pl.DataFrame)
         .group_by(pl.col("hour").alias("timestamp"))
         .agg(merged(accumulators))
     )
+    return hours.select_seq("timestamp", "requests", _ERRORS)
+
+
+_ERRORS = (pl.col("client_errors") + pl.col("server_errors")).alias("errors")
+
+
+def _anomalies(view: _View, buckets: pl.DataFrame) -> pl.DataFrame:
+    plan, partial = view.plan, view.partial
     since, until = instants(plan, partial.first, partial.last)
     name = step(plan, partial.first, partial.last) or "1h"
     end = bucket_ends(buckets["timestamp"], name, plan.timezone).alias("end")
-    errors = (pl.col("client_errors") + pl.col("server_errors")).alias("errors")
     return anomalies(
-        hours.select_seq("timestamp", "requests", errors),
-        buckets.select_seq("timestamp", end, "requests", errors).drop_nulls("timestamp"),
+        hours_of(plan, partial),
+        buckets.select_seq("timestamp", end, "requests", _ERRORS).drop_nulls("timestamp"),
         since,
         until,
     )

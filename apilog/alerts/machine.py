@@ -61,9 +61,7 @@ def _is_due(rule: Rule, alert: Alert, now: datetime) -> bool:
     return rule.repeat is not None and now - alert.notified >= rule.repeat
 
 
-def _resolved(
-    rule: Rule, alert: Alert | None, seen: Observation, now: datetime
-) -> Notice | None:
+def _resolved(rule: Rule, alert: Alert | None, seen: Observation, now: datetime) -> Notice | None:
     if alert is None or alert.notified is None:
         return None
     healed = replace(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from aggregate.oracle import frame_of
 from apilog.aggregate import Plan, finish, merge, partial, select_tables
-from apilog.aggregate.anomalies import anomalies
+from apilog.aggregate.anomalies import anomalies, score_hours
 from apilog.aggregate.fold import MOST_HOURS
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -74,6 +74,33 @@ def test_a_spike_and_a_drop_are_found_in_their_hours() -> None:
 def test_an_hour_without_any_request_is_a_drop() -> None:
     (drop,) = found(lambda h: 0 if h == 24 * 6 + 12 else 100, 24 * 7)
     assert (drop["value"], drop["expected"], drop["kind"]) == (0, 100, "drop")
+
+
+def test_an_outage_of_many_hours_is_listed_once_when_it_begins() -> None:
+    began = 24 * 6 + 9
+    (drop,) = found(lambda h: 0 if began <= h < began + 8 else 100, 24 * 7)
+    assert drop["timestamp"] == START + began * HOUR
+    assert (drop["value"], drop["expected"], drop["kind"]) == (0, 100, "drop")
+
+
+def test_a_drop_and_a_spike_one_after_the_other_are_two() -> None:
+    unusual = {24 * 6 + 9: 2, 24 * 6 + 10: 900, 24 * 6 + 11: 900, 24 * 6 + 13: 900}
+    table = found(lambda h: unusual.get(h, 100), 24 * 7)
+    assert [(row["timestamp"] - START) // HOUR - 24 * 6 for row in table] == [9, 10, 13]
+    assert [row["kind"] for row in table] == ["drop", "spike", "spike"]
+
+
+def test_hours_that_are_not_known_are_no_days_without_requests() -> None:
+    hours = frame([100] * 24 * 5, HOUR).with_columns(
+        pl.when(pl.col("timestamp").dt.hour() == 7)
+        .then(None)
+        .otherwise("requests")
+        .alias("requests")
+    )
+    scored = score_hours(hours).filter(metric="requests")
+    assert 7 not in scored["timestamp"].dt.hour()
+    assert scored["score"].unique().to_list() == [0]
+    assert scored.height == 2 * 23
 
 
 def test_a_gap_of_weeks_is_not_a_drop() -> None:
@@ -140,8 +167,8 @@ def test_hours_of_years_ago_are_forgotten_and_still_counted() -> None:
 
 
 def by_definition(requests: list[int]) -> list[tuple[int, float]]:
-    """Hours and scores of the requests' anomalies."""
-    result = []
+    """Hours and scores of the requests' anomalies, of each run the first."""
+    result, last = [], (-2, 0)
     for hour, value in enumerate(requests):
         earlier = requests[hour % 24 : hour : 24][-28:]
         if len(earlier) < 3:
@@ -149,8 +176,11 @@ def by_definition(requests: list[int]) -> list[tuple[int, float]]:
         expected = statistics.median(earlier)
         mad = statistics.median(abs(v - expected) for v in earlier)
         score = 0.6745 * (value - expected) / max(mad, expected**0.5, 1)
+        sign = 1 if score > 0 else -1
         if abs(score) >= 6:
-            result.append((hour, score))
+            if last != (hour - 1, sign):
+                result.append((hour, score))
+            last = (hour, sign)
     return result
 
 

@@ -72,5 +72,3 @@ def _labels(rule: Rule, labels: Labels) -> str:
 
 def _escaped(value: str) -> str:
     return terminal_text(value).translate(_ESCAPED)
-
-
