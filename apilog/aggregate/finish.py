@@ -15,7 +15,7 @@ from apilog.aggregate.anomalies import anomalies
 from apilog.aggregate.cube import CubeState, merged, with_keys
 from apilog.aggregate.fold import fold_routes
 from apilog.aggregate.histogram import quantiles
-from apilog.aggregate.plan import Cube, Plan, extreme, layout
+from apilog.aggregate.plan import Plan, extreme, layout
 from apilog.aggregate.rows import Rows, roll_up, rows_of_ids
 from apilog.aggregate.state import Partial
 from apilog.aggregate.tables import ANOMALIES, TableSpec, accumulators_of, histograms_of

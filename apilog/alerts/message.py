@@ -5,6 +5,7 @@ Texts of the log stand in it as they are: whoever writes them to a target escape
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -16,6 +17,13 @@ from apilog.units import format_duration
 
 VERSION = 1
 """Of the object; a key is never given another meaning within a version."""
+_VARIABLES = {
+    f"APILOG_ALERT_{'NAME' if key == 'alert' else key.upper()}": key
+    for key in (
+        *("event", "alert", "severity", "threshold", "labels", "value", "limit", "requests"),
+        *("since", "at", "message"),
+    )
+}
 
 
 def document(notice: Notice) -> dict[str, object]:
@@ -42,37 +50,25 @@ def document(notice: Notice) -> dict[str, object]:
 def sentence(notice: Notice) -> str:
     """A notice in one line.
 
-    Such as `[critical] errors: error_rate is 7.2 % over 5m 0s, has to be < 5 %`.
+    Such as `[critical] errors: error_rate is 7.2 % over 5m, not < 5 %`.
     """
     rule, alert = notice.rule, notice.alert
-    metric, unit = rule.threshold.metric, rule.threshold.metric.unit
+    metric = rule.threshold.metric
     about = "".join(f" {column}={value}" for column, value in alert.labels)
-    if notice.event is Event.RESOLVED:
-        return f"[resolved] {rule.name}{about}: {_value(metric.name, alert.value, unit)}".rstrip(
-            ": "
-        ) + (f" ({alert.reason})" if alert.reason else "")
-    still = "still " if notice.is_repeated else ""
-    limit = _number(alert.limit, unit)
     why = f" ({alert.reason})" if alert.reason else ""
-    return (
-        f"[{rule.severity}] {rule.name}{about}: {still}{_value(metric.name, alert.value, unit)} "
-        f"over {format_duration(rule.over.total_seconds() * 1000)}, has to be "
-        f"{rule.threshold.operator} {limit}{why}"
-    )
+    value = "" if alert.value is None else f" {metric.name} is {_number(alert.value, metric.unit)}"
+    if notice.event is Event.RESOLVED:
+        return f"[resolved] {rule.name}{about}:{value or ' is over'}{why}"
+    still = " still:" if notice.is_repeated else ""
+    over = format_duration(rule.over.total_seconds() * 1000).removesuffix(" 0s").removesuffix(" 0m")
+    limit = f"{rule.threshold.operator} {_number(alert.limit, metric.unit)}"
+    return f"[{rule.severity}] {rule.name}{about}:{still}{value} over {over}, not {limit}{why}"
 
 
 def environment(notice: Notice) -> Mapping[str, str]:
-    """A notice as variables of the environment, without what others named: the labels."""
+    """A notice as variables of the environment."""
     told = document(notice)
-    names = ("event", "alert", "severity", "threshold", "value", "limit", "requests", "since", "at")
-    return {
-        f"APILOG_ALERT_{'NAME' if name == 'alert' else name.upper()}": _text(told[name])
-        for name in names
-    }
-
-
-def _value(metric: str, value: float | None, unit: Unit) -> str:
-    return "" if value is None else f"{metric} is {_number(value, unit)}"
+    return {variable: _text(told[key]) for variable, key in _VARIABLES.items()}
 
 
 def _number(value: float | None, unit: Unit) -> str:
@@ -80,6 +76,8 @@ def _number(value: float | None, unit: Unit) -> str:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False)
     return "" if value is None else str(value)
 
 

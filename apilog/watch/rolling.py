@@ -1,4 +1,4 @@
-"""The last minutes of a log, as sums: a ring of short slots, each a partial of the report's.
+"""The last minutes of a log, as sums: a ring of short slots that merge into one state.
 
 A window's figures come from its merged slots, so that quantiles are read off all its
 requests. It begins where a slot does, so it is up to a sixtieth shorter than asked for.
@@ -6,8 +6,10 @@ requests. It begins where a slot does, so it is up to a sixtieth shorter than as
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Generic, Protocol, TypeVar
 
 import polars as pl
 
@@ -22,29 +24,39 @@ _STEPS = (
 )
 """Seconds; all divide a day, so that slots are the report's buckets."""
 
+S = TypeVar("S")
 
-class Rolling:
-    """A window that ends now."""
 
-    def __init__(self, plan: Plan, window: timedelta) -> None:
-        """The plan has no limits of time; its bucket becomes the slots'."""
-        seconds = window.total_seconds()
-        self.step = next((s for s in _STEPS if s * _SLOTS >= seconds), _STEPS[-1])
-        self.plan = replace(plan, bucket=f"{self.step}s")
-        self._length = max(1, round(seconds / self.step))
-        self._slots: dict[int, Partial] = {}
+class Sums(Protocol[S]):
+    """What is computed of records, in parts that merge in any order."""
+
+    def partial(self, records: pl.DataFrame, /) -> S:
+        """The state of some records."""
+
+    def merge(self, states: Sequence[S], /) -> S:
+        """One state of several; that of no records for none."""
+
+
+class Ring(Generic[S]):
+    """The states of a window that ends now."""
+
+    def __init__(self, sums: Sums[S], window: timedelta, step: int | None = None) -> None:
+        """`step` is the length of a slot in seconds; None: about a sixtieth of the window."""
+        self._sums = sums
+        self.step = step or step_of(window)
+        self._length = max(1, round(window.total_seconds() / self.step))
+        self._slots: dict[int, S] = {}
         self._known_since: datetime | None = None
         self.late = 0
         """Records that were older than the window, or newer than the log's own time."""
 
     def since(self, now: datetime) -> datetime:
         """Where the window begins; later if nothing is known of a part of it."""
-        first = datetime.fromtimestamp(self._first(now) * self.step, UTC)
-        return max(first, self._known_since or now)
+        return max(self._begin(now), self._known_since or now)
 
     def is_complete(self, now: datetime) -> bool:
         """Whether the whole window is known, so that few requests mean little traffic."""
-        return self.since(now) == datetime.fromtimestamp(self._first(now) * self.step, UTC)
+        return self.since(now) == self._begin(now)
 
     def add(self, records: pl.DataFrame, now: datetime) -> None:
         """Count records in their slots."""
@@ -54,23 +66,24 @@ class Rolling:
         inside = slots.is_between(first, last).fill_null(False)
         self.late += records.height - int(inside.sum())
         for start in slots.filter(inside).unique().to_list():
-            own = records.filter(slots == start)
-            states = [self._slots[start]] if start in self._slots else []
-            self._slots[start] = merge(self.plan, [*states, partial(self.plan, own)])
+            own = self._sums.partial(records.filter(slots == start))
+            known = [self._slots[start]] if start in self._slots else []
+            self._slots[start] = self._sums.merge([*known, own])
         self._forget(first)
 
-    def finish(self, now: datetime) -> Finished:
-        """The tables of the window; `until` is now."""
-        self._forget(self._first(now))
+    def merged(self, now: datetime) -> S:
+        """The state of the window."""
         self._know(None, now)
-        state = merge(self.plan, list(self._slots.values()))
-        limits = replace(self.plan, since=self.since(now), until=now + _MICROSECOND)
-        return finish(limits, state)
+        self._forget(self._first(now))
+        return self._sums.merge(list(self._slots.values()))
 
     def _know(self, oldest: object, now: datetime) -> None:
         """Take note of since when the log is known: its oldest record, or the first look at it."""
         known = [t for t in (oldest, self._known_since or now) if isinstance(t, datetime)]
         self._known_since = min(known)
+
+    def _begin(self, now: datetime) -> datetime:
+        return datetime.fromtimestamp(self._first(now) * self.step, UTC)
 
     def _slot(self, at: datetime) -> int:
         return int(at.timestamp() // self.step)
@@ -81,3 +94,37 @@ class Rolling:
     def _forget(self, first: int) -> None:
         for start in [start for start in self._slots if start < first]:
             del self._slots[start]
+
+
+class Rolling:
+    """The tables of a plan over a window that ends now."""
+
+    def __init__(self, plan: Plan, window: timedelta) -> None:
+        """The plan has no limits of time; its bucket becomes the slots'."""
+        step = step_of(window)
+        self._sums = _Planned(replace(plan, bucket=f"{step}s"))
+        self.ring = Ring(self._sums, window, step)
+
+    def finish(self, now: datetime) -> Finished:
+        """The tables; `until` is now."""
+        state = self.ring.merged(now)
+        until = now + _MICROSECOND
+        return finish(replace(self._sums.plan, since=self.ring.since(now), until=until), state)
+
+
+class _Planned:
+    """The sums of a report."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+
+    def partial(self, records: pl.DataFrame) -> Partial:
+        return partial(self.plan, records)
+
+    def merge(self, states: Sequence[Partial]) -> Partial:
+        return merge(self.plan, states)
+
+
+def step_of(window: timedelta) -> int:
+    """The seconds of a slot, so that a window has 60 of them at most."""
+    return next((s for s in _STEPS if s * _SLOTS >= window.total_seconds()), _STEPS[-1])

@@ -100,7 +100,7 @@ class Watch:
         self._take(self._follower.poll())
         if not (self._has_caught_up or self.is_behind):
             self._has_caught_up = True
-            self._rolling.late = 0  # what a file held before the window is not late
+            self._rolling.ring.late = 0  # what a file held before the window is not late
         for problem in self.problems:
             if str(problem) not in self._told and not self._options.once:
                 self._told.add(str(problem))
@@ -131,8 +131,10 @@ class Watch:
             bucket=finished.bucket,
             timezone=self._options.reading.tz,
         )
-        step = timedelta(seconds=self._rolling.step)
-        return Frame(at=self._wall(), report=report, step=step, late=self._rolling.late)
+        ring = self._rolling.ring
+        return Frame(
+            at=self._wall(), report=report, step=timedelta(seconds=ring.step), late=ring.late
+        )
 
     def _take(self, arrivals: Sequence[Arrival]) -> None:
         for records in self._intake.take(arrivals):
@@ -140,7 +142,7 @@ class Watch:
             self._count(records)
 
     def _count(self, records: pl.DataFrame) -> None:
-        self._rolling.add(records, self.now)
+        self._rolling.ring.add(records, self.now)
         self._errors.add(records)
 
 

@@ -82,7 +82,7 @@ def main() -> None:
         for line in watch.stdout:
             now = written.value
             frame = json.loads(line)
-            if 0 < frame["input"]["lines"] and writer.is_alive():
+            if frame["input"]["lines"] > 0 and writer.is_alive():
                 behind.append((now - frame["input"]["lines"]) / options.rate)
         writer.join()
         _, _, usage = os.wait4(watch.pid, 0)

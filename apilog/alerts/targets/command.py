@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from apilog.alerts.message import document, environment
 from apilog.alerts.rules import Notice
@@ -24,7 +25,7 @@ class Command:
 
     name: str
     argv: Sequence[str]
-    delivery: Delivery = Delivery()
+    delivery: Delivery = field(default_factory=Delivery)
 
     def send(self, notice: Notice) -> None:
         """Run it to its end; raises DeliveryError if it fails, or takes longer than the time-out.
@@ -64,9 +65,7 @@ class Command:
 def _kill(process: subprocess.Popen[bytes]) -> None:
     """End the process and those that it has started."""
     if hasattr(os, "killpg"):
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
     process.kill()
     process.wait()

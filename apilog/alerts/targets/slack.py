@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from apilog.alerts.message import sentence
 from apilog.alerts.rules import Notice
@@ -20,7 +20,7 @@ class Slack:
 
     name: str
     address: Address
-    delivery: Delivery = Delivery()
+    delivery: Delivery = field(default_factory=Delivery)
 
     def send(self, notice: Notice) -> None:
         """Post it; see `post` for errors."""

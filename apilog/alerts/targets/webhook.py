@@ -24,7 +24,7 @@ class Webhook:
     name: str
     address: Address
     secret: str | None = field(default=None, repr=False)
-    delivery: Delivery = Delivery()
+    delivery: Delivery = field(default_factory=Delivery)
 
     def send(self, notice: Notice) -> None:
         """Post it; see `post` for errors."""

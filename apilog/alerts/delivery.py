@@ -1,0 +1,136 @@
+"""Telling targets on threads of their own, so that one that hangs holds up nobody.
+
+Each target has a short queue: what does not fit is dropped, and said so.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from queue import Empty, Full, Queue
+
+from apilog.alerts.rules import Notice
+from apilog.alerts.targets.base import (
+    Delivery,
+    DeliveryError,
+    Exporter,
+    Notifier,
+    Standing,
+)
+
+QUEUED = 100
+"""Notices that wait for a target."""
+GRACE_SECONDS = 15.0
+"""How long the end of a watch waits for what is still to be told."""
+
+Tell = Callable[[str], None]
+
+
+class Dispatch:
+    """Passes notices and standings on to targets."""
+
+    def __init__(
+        self, notifiers: Sequence[Notifier], exporters: Sequence[Exporter], tell: Tell
+    ) -> None:
+        """`tell` hears of failures, on any thread; targets are told from now to `close`."""
+        self._tell = tell
+        self._notifiers = [(one, _Worker(one.name, tell)) for one in notifiers]
+        self._exporters = [(one, _Worker(one.name, tell, queued=1)) for one in exporters]
+
+    def send(self, notice: Notice) -> None:
+        """Have those told whom the rule names; returns at once."""
+        wanted = notice.rule.targets
+        for target, worker in self._notifiers:
+            if wanted is None or target.name in wanted:
+                worker.put(_sending(target, notice, worker.ended))
+
+    def publish(self, standing: Standing) -> None:
+        """Have the exporters show how alerts stand; returns at once."""
+        for target, worker in self._exporters:
+            worker.put(_writing(target, standing), newest=True)
+
+    def close(self, grace: float = GRACE_SECONDS) -> bool:
+        """Wait for what is still to be told, not for ever; whether all was told."""
+        end = time.monotonic() + grace
+        workers = [worker for _, worker in (*self._notifiers, *self._exporters)]
+        for worker in workers:
+            worker.finish()
+        told = [worker.join(max(0.0, end - time.monotonic())) for worker in workers]
+        return all(told)
+
+
+_Job = Callable[[], None]
+
+
+class _Worker:
+    """A thread that does jobs one after the other."""
+
+    def __init__(self, name: str, tell: Tell, queued: int = QUEUED) -> None:
+        self._name = name
+        self._tell = tell
+        self._jobs: Queue[_Job | None] = Queue(queued + 1)
+        self._queued = queued
+        self._failures = 0
+        self.ended = threading.Event()
+        """Set when nobody waits for the jobs any more."""
+        self._thread = threading.Thread(target=self._work, name=f"alerts {name}", daemon=True)
+        self._thread.start()
+
+    def put(self, job: _Job, *, newest: bool = False) -> None:
+        """Queue a job; where there is no room drop it, or with `newest` the one before."""
+        if newest:
+            with suppress(Empty):
+                self._jobs.get_nowait()
+        if self._jobs.qsize() >= self._queued:
+            self._tell(f"alerts: {self._name} is too slow, a notice was dropped")
+            return
+        self._jobs.put(job)
+
+    def finish(self) -> None:
+        """No more jobs come."""
+        try:
+            self._jobs.put_nowait(None)
+        except Full:
+            self.ended.set()
+
+    def join(self, seconds: float) -> bool:
+        """Wait that long for the jobs; whether all were done."""
+        self._thread.join(seconds)
+        self.ended.set()
+        if self._thread.is_alive():
+            self._tell(f"alerts: {self._name} was still being told when the time was up")
+        return not (self._thread.is_alive() or self._failures)
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            try:
+                job()
+            except DeliveryError as error:
+                self._failures += 1
+                self._tell(f"alerts: {self._name}: {error}")
+
+
+def _sending(target: Notifier, notice: Notice, ended: threading.Event) -> _Job:
+    return lambda: _persistently(lambda: target.send(notice), target.delivery, ended)
+
+
+def _writing(target: Exporter, standing: Standing) -> _Job:
+    return lambda: target.write(standing)
+
+
+def _persistently(job: _Job, delivery: Delivery, ended: threading.Event) -> None:
+    """Try again where that may help, each time after a longer pause."""
+    pause = delivery.pause.total_seconds()
+    for retry in range(delivery.retries + 1):
+        try:
+            job()
+            return
+        except DeliveryError as error:
+            if not error.may_pass or retry == delivery.retries:
+                raise
+        # Jitter, so that many watches don't come back at the same moment.
+        if ended.wait(pause * 2**retry * random.uniform(0.5, 1.5)):
+            raise DeliveryError("given up, because the watch has ended")
