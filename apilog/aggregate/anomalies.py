@@ -85,8 +85,9 @@ def hours_between(hours: pl.DataFrame) -> pl.DataFrame:
 
 
 def score_hours(hours: pl.DataFrame) -> pl.DataFrame:
-    """Each hour that has enough earlier days, as `timestamp, end, metric, value, expected, score`.
+    """The scores of hours: `timestamp, end, requests, metric, value, expected, score`.
 
+    Those with enough earlier days are there. An error rate has no score without requests.
     Takes every hour from the first on as `timestamp, end, requests, errors`, in order; the counts
     of an hour that isn't known are null.
     """

@@ -43,7 +43,7 @@ class History:
 
         Of two counts of an hour the larger is kept: the smaller one saw a part of the logs.
         """
-        for start, requests, errors in hours.select(_SCHEMA).iter_rows():
+        for start, requests, errors in hours.select(*_SCHEMA).iter_rows():
             self._add(start, (requests, errors))
 
     def count(self, records: pl.DataFrame) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from apilog.checks.threshold import Limit, Operator
 from apilog.metrics import METRICS, Metric, Unit
 from apilog.schema import COLUMNS
 
@@ -18,6 +19,8 @@ class Catalogue:
     metrics: Mapping[str, Metric]
     columns: tuple[str, ...]
     """What `{column="value"}` and `for each column` may name."""
+    usual: tuple[Operator, Limit] | None = None
+    """What a metric alone is held against."""
 
 
 REQUESTS = Catalogue(

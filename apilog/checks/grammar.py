@@ -46,6 +46,9 @@ class _Parser:
 
     def threshold(self) -> Threshold:
         metric, catalogue = self._metric()
+        if catalogue.usual and self._next.kind is Kind.END:
+            operator, limit = catalogue.usual
+            return Threshold(metric=metric, operator=operator, limit=limit)
         where = self._where(catalogue)
         operator = self._operator()
         limit = self._limit(metric)

@@ -40,7 +40,7 @@ class Token:
 # Bounded digits: what is longer is no limit of anything.
 _TOKEN = re.compile(
     r"""\s*(?:
-    (?P<name>[A-Za-z_][A-Za-z0-9_]*)
+    (?P<name>[A-Za-z_][A-Za-z0-9_]*(?:\([A-Za-z_][A-Za-z0-9_]*\))?)
     | (?P<number>[0-9]{1,15}(?:\.[0-9]{1,9})?(?![0-9.])|\.[0-9]{1,9}(?![0-9.]))
     | "(?P<string>(?:[^"\\]|\\["\\])*)"
     | (?P<sign><=|>=|[<>{}=,+\-*%/])

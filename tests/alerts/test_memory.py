@@ -1,0 +1,136 @@
+"""The state of alerts in a file, and the hours that tell what is usual."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from alerts.examples import HOSTILE, START, observed, rule
+from apilog.alerts.history import HOUR, History
+from apilog.alerts.machine import advance
+from apilog.alerts.memory import Memory, load, save
+from apilog.alerts.rules import Verdict
+from apilog.errors import InputError
+from apilog.schema import SCHEMA
+
+
+def memory() -> Memory:
+    labels = (("route", HOSTILE), ("status", "503"))
+    alert, _ = advance(rule(), None, observed(Verdict.FAILS, labels), START)
+    waiting, _ = advance(rule(intervals=3), None, observed(Verdict.FAILS, value=None), START)
+    assert alert
+    assert waiting
+    return Memory(alerts=(alert, waiting), hours={START: (100, 3), START + HOUR: (0, 0)})
+
+
+def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    assert load(path) == Memory()
+    save(path, memory())
+    assert load(path) == memory()
+    save(path, Memory())
+    assert load(path) == Memory()
+    assert [p.name for p in tmp_path.iterdir()] == ["state.json"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "is damaged"),
+        ('{"kind": "apilog al', "is damaged"),
+        ("[]", "is no state file"),
+        ('{"alerts": []}', "is no state file"),
+        ('{"kind": "apilog alerts", "version": 2}', "later version"),
+        ('{"kind": "apilog alerts", "version": 1, "alerts": [{}], "hours": {}}', "is damaged"),
+        (
+            '{"kind": "apilog alerts", "version": 1, "alerts": [], "hours": {"x": [1, 2]}}',
+            "damaged",
+        ),
+        ('{"kind": "apilog alerts", "version": "1"}', "is damaged"),
+        ("[" * 100_000, "is damaged"),
+    ],
+)
+def test_a_file_that_is_not_understood_is_left_alone(tmp_path: Path, text: str, told: str) -> None:
+    path = tmp_path / "state.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match=told) as caught:
+        load(path)
+    assert "--state" in caught.value.hint
+    assert path.read_text() == text
+
+
+def test_the_file_is_for_people_too(tmp_path: Path) -> None:
+    save(tmp_path / "state.json", memory())
+    text = (tmp_path / "state.json").read_text()
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    document = json.loads(text)
+    assert (document["kind"], document["version"]) == ("apilog alerts", 1)
+    assert document["alerts"][0]["labels"]["route"] == HOSTILE
+    assert document["hours"] == {"2026-11-20T12:00:00Z": [100, 3], "2026-11-20T13:00:00Z": [0, 0]}
+
+
+def hours(*counts: tuple[int, int, int]) -> pl.DataFrame:
+    """Hours after the start, requests and errors."""
+    rows = [(START + h * HOUR, requests, errors) for h, requests, errors in counts]
+    schema = {"timestamp": SCHEMA["timestamp"], "requests": pl.Int64, "errors": pl.Int64}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def records(*at: timedelta, status: int = 200) -> pl.DataFrame:
+    return pl.DataFrame(
+        {"timestamp": [START + moment for moment in at], "status": status},
+        schema={"timestamp": SCHEMA["timestamp"], "status": pl.Int16},
+    )
+
+
+def test_of_two_counts_of_an_hour_the_larger_is_kept() -> None:
+    history = History()
+    history.add(hours((0, 100, 3), (1, 50, 0)))
+    history.add(hours((0, 90, 3), (1, 60, 1)))
+    assert history.hours == {START: (100, 3), START + HOUR: (60, 1)}
+
+
+def test_only_whole_hours_are_taken_from_what_is_counted() -> None:
+    history = History()
+    since = START + HOUR / 2
+    history.count(records(HOUR / 2, HOUR))
+    history.count(records(HOUR * 1.5, status=500))
+    history.pass_to(START + HOUR * 1.9, since)
+    assert history.hours == {}
+    history.count(records(HOUR * 1.95))
+    history.pass_to(START + HOUR * 3.5, since)
+    assert history.hours == {START + HOUR: (3, 1), START + 2 * HOUR: (0, 0)}
+    history.pass_to(START + HOUR * 24 * 30, START + HOUR * 24 * 30)
+    assert history.hours == {}
+
+
+def test_an_hour_is_judged_by_the_days_before() -> None:
+    history = History()
+    history.add(hours(*((24 * day, 100 + day, 0) for day in range(5))))
+    last = START + 24 * 5 * HOUR
+    assert history.last_score("requests", last + HOUR) is None
+    history.add(hours((24 * 5, 3, 3)))
+    score = history.last_score("requests", last + HOUR * 1.5)
+    assert score
+    assert (score["value"], score["expected"]) == (3, 102)
+    assert score["score"] == pytest.approx(0.6745 * (3 - 102) / 102**0.5)
+    errors = history.last_score("error_rate", last + HOUR * 1.5)
+    assert errors
+    assert errors["score"] > 6
+    assert history.last_score("requests", last + HOUR * 2.5) is None
+
+
+def test_days_that_are_not_known_are_no_quiet_ones() -> None:
+    history = History()
+    history.add(hours(*((24 * day, 100, 0) for day in (0, 3, 9, 10))))
+    score = history.last_score("requests", START + (24 * 10 + 1) * HOUR)
+    assert score
+    assert (score["expected"], score["score"]) == (100, 0)
+    few = History()
+    few.add(hours(*((24 * day, 100, 0) for day in (0, 3, 10))))
+    assert few.last_score("requests", START + (24 * 10 + 1) * HOUR) is None
