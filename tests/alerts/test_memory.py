@@ -121,7 +121,7 @@ def test_an_hour_is_judged_by_the_days_before() -> None:
     assert score["score"] == pytest.approx(0.6745 * (3 - 102) / 102**0.5)
     errors = history.last_score("error_rate", last + HOUR * 1.5)
     assert errors
-    assert errors["score"] > 6
+    assert 2 < errors["score"] < 6  # of three requests chance makes that
     assert history.last_score("requests", last + HOUR * 2.5) is None
 
 
