@@ -88,8 +88,8 @@ def watch(
 
 
 def _length(option: str, text: str) -> timedelta:
+    from apilog.aggregate.rolling import LONGEST
     from apilog.units import parse_duration
-    from apilog.watch.rolling import LONGEST
 
     length = parse_duration(text)
     if not _SHORTEST <= length <= LONGEST:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
+from apilog.aggregate.rolling import Rolling
 from apilog.formats.choice import Choice
 from apilog.model import InputSummary, Report
 from apilog.reports.options import ReportOptions
@@ -19,7 +20,6 @@ from apilog.watch.follow import Arrival, Follower
 from apilog.watch.frame import PLAN, Frame
 from apilog.watch.intake import Intake, Tell
 from apilog.watch.newest import COLUMNS, NewestErrors
-from apilog.watch.rolling import Rolling
 from apilog.watch.seek import CLOSE_BYTES, LogFile
 
 

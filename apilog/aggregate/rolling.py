@@ -13,7 +13,9 @@ from typing import Generic, Protocol, TypeVar
 
 import polars as pl
 
-from apilog.aggregate import Finished, Partial, Plan, finish, merge, partial
+from apilog.aggregate.finish import Finished, finish
+from apilog.aggregate.plan import Plan
+from apilog.aggregate.state import Partial, merge, partial
 
 LONGEST = timedelta(days=7)
 _SLOTS = 60

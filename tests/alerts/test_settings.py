@@ -1,0 +1,132 @@
+"""`[alerts]` of a configuration."""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from apilog.alerts.rules import Severity
+from apilog.alerts.settings import Settings, settings
+from apilog.alerts.targets import Command, Slack, Textfile, Webhook
+from apilog.errors import UsageError
+
+WHOLE = """
+repeat = "4h"
+min_requests = 50
+
+[[rules]]
+name = "errors"
+threshold = "error_rate < 5%"
+over = "10m"
+for = 3
+severity = "critical"
+repeat = "30m"
+targets = ["ops", "pager"]
+
+[[rules]]
+threshold = 'latency_p95{route="/v1/orders"} < 300ms for each method'
+
+[[rules]]
+threshold = "anomaly(requests)"
+
+[[targets]]
+type = "webhook"
+name = "ops"
+url = "https://example.com/hook"
+secret_env = "HOOK_SECRET"
+timeout = "3s"
+retries = 2
+
+[[targets]]
+type = "slack"
+url_env = "SLACK_URL"
+
+[[targets]]
+type = "command"
+name = "pager"
+command = ["page", "--now"]
+
+[[targets]]
+type = "textfile"
+path = "/var/lib/node_exporter/apilog.prom"
+"""
+
+
+def read(text: str) -> Settings:
+    return settings(tomllib.loads(text), "apilog.toml: alerts")
+
+
+def test_everything_that_can_be_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOOK_SECRET", "topsecret")
+    monkeypatch.setenv("SLACK_URL", "https://hooks.example.com/T0/B0/x")
+    found = read(WHOLE)
+    errors, latency, anomaly = found.rules
+    assert (errors.name, errors.condition) == ("errors", "error_rate < 5%")
+    assert (errors.over, errors.intervals) == (timedelta(minutes=10), 3)
+    assert (errors.severity, errors.repeat) == (Severity.CRITICAL, timedelta(minutes=30))
+    assert errors.targets == ("ops", "pager")
+    assert latency.name == latency.condition
+    assert (latency.over, latency.intervals) == (timedelta(minutes=5), 1)
+    assert (latency.severity, latency.repeat) == (Severity.WARNING, timedelta(hours=4))
+    assert latency.targets is None
+    assert anomaly.condition == "anomaly(requests) < 6"
+    assert found.min_requests == 50
+    hook, slack, pager = found.notifiers
+    assert isinstance(hook, Webhook)
+    assert (hook.secret, hook.address.host) == ("topsecret", "example.com")
+    assert (hook.delivery.timeout, hook.delivery.retries) == (timedelta(seconds=3), 2)
+    assert isinstance(slack, Slack)
+    assert slack.name == "slack"
+    assert isinstance(pager, Command)
+    assert pager.argv == ("page", "--now")
+    assert found.exporters == (
+        Textfile(name="textfile", path=Path("/var/lib/node_exporter/apilog.prom")),
+    )
+
+
+def test_nothing_need_be_said() -> None:
+    assert read("") == Settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("rules = 3", "alerts.rules: is not a list of tables"),
+        ("[[rules]]", "alerts.rules[0].threshold: is missing"),
+        ("[[rules]]\nthreshold = 5", "alerts.rules[0].threshold: is not a text"),
+        ("[[rules]]\nthreshold = ''", "alerts.rules[0].threshold: is empty"),
+        ("[[rules]]\nthreshold = 'eror_rate < 5%'", "did you mean error_rate"),
+        ("[[rules]]\nthreshold = 'error_rate < baseline'", "no baseline to compare with"),
+        ("[[rules]]\nthreshold = 'requests > 1'\nover = '5'", "alerts.rules[0].over: can't read"),
+        ("[[rules]]\nthreshold = 'requests > 1'\nover = '30d'", "is not between 1s and 7d"),
+        ("[[rules]]\nthreshold = 'requests > 1'\nfor = 0", "rules[0].for: is not a whole number"),
+        ("[[rules]]\nthreshold = 'requests > 1'\nfor = true", "for: is not a whole number"),
+        ("[[rules]]\nthreshold = 'requests > 1'\nseverity = 'criticl'", "mean 'critical'?"),
+        ("[[rules]]\nthreshold = 'requests > 1'\ntreshold = 1", "did you mean 'threshold'?"),
+        ("[[rules]]\nthreshold = 'requests > 1'\ntargets = ['x']", "there is no target 'x'"),
+        ("[[rules]]\nthreshold = 'requests > 1'\n" * 2, "two are called 'requests > 1'"),
+        ("reapeat = '1h'", "did you mean 'repeat'?"),
+        ("repeat = '0s'", "alerts.repeat: is no time at all"),
+        ("[[targets]]", "alerts.targets[0].type: is missing"),
+        ("[[targets]]\ntype = 'mail'", "there is no type 'mail'"),
+        ("[[targets]]\ntype = 'command'", "targets[0].command: is missing"),
+        ("[[targets]]\ntype = 'command'\ncommand = 'page now'", "is not a list of texts"),
+        ("[[targets]]\ntype = 'webhook'", "give either `url` or `url_env`"),
+        ("[[targets]]\ntype = 'webhook'\nurl = 'file:///etc/passwd'", "url: an address has to"),
+        ("[[targets]]\ntype = 'slack'\nurl_env = 'NOT_SET'", "NOT_SET, which holds the address"),
+        (
+            "[[targets]]\ntype = 'webhook'\nurl = 'http://h/'\nsecret_env = 'NOT_SET'",
+            "secret_env: the variable NOT_SET, which holds the secret, is not set",
+        ),
+        ("[[targets]]\ntype = 'webhook'\nurl = 'http://h/'\nsecret = 'x'", "secret: is unknown"),
+        ("[[targets]]\ntype = 'textfile'", "targets[0].path: is missing"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_key(text: str, told: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        read(text)
+    assert told in f"{caught.value}; {caught.value.hint}"
+    assert str(caught.value).startswith("apilog.toml: alerts.")
