@@ -7,6 +7,7 @@ the tables. All engines use these three, so that all give the same figures.
 from __future__ import annotations
 
 from apilog.aggregate.finish import Finished, finish
+from apilog.aggregate.groups import Groups, groups
 from apilog.aggregate.plan import FOLDABLE_GATEWAYS, Plan
 from apilog.aggregate.rows import NOT_FOUND_TEXT, OTHER_TEXT
 from apilog.aggregate.state import Partial, merge, partial
@@ -18,11 +19,13 @@ __all__ = [
     "OTHER_TEXT",
     "TABLES",
     "Finished",
+    "Groups",
     "Order",
     "Partial",
     "Plan",
     "TableSpec",
     "finish",
+    "groups",
     "merge",
     "partial",
     "select_tables",
