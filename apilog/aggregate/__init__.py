@@ -6,8 +6,9 @@ the tables. All engines use these three, so that all give the same figures.
 
 from __future__ import annotations
 
-from apilog.aggregate.anomalies import SCORE, hours_between, score_hours
-from apilog.aggregate.finish import Finished, finish, hours_of
+from apilog.aggregate.anomalies import SCORE, score_hours
+from apilog.aggregate.finish import Finished, finish
+from apilog.aggregate.groups import Groups, groups
 from apilog.aggregate.plan import FOLDABLE_GATEWAYS, Plan
 from apilog.aggregate.rows import NOT_FOUND_TEXT, OTHER_TEXT
 from apilog.aggregate.state import Partial, merge, partial
@@ -20,13 +21,13 @@ __all__ = [
     "SCORE",
     "TABLES",
     "Finished",
+    "Groups",
     "Order",
     "Partial",
     "Plan",
     "TableSpec",
     "finish",
-    "hours_between",
-    "hours_of",
+    "groups",
     "merge",
     "partial",
     "score_hours",

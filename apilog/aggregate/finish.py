@@ -44,10 +44,10 @@ def finish(plan: Plan, partial: Partial) -> Finished:
     are null there. Metrics are null where no record tells them; counts of requests are 0.
     Raises UsageError if a fixed step cuts the window into too many buckets.
     """
-    view = _View.of(plan, partial)
+    view = View.of(plan, partial)
     since, until = limits(plan, partial.first, partial.last)
     return Finished(
-        tables={table.name: _table(view, table) for table in plan.tables},
+        tables={table.name: table_of(view, table) for table in plan.tables},
         since=since,
         until=until,
         bucket=step(plan, partial.first, partial.last),
@@ -55,8 +55,8 @@ def finish(plan: Plan, partial: Partial) -> Finished:
 
 
 @dataclass(frozen=True, slots=True)
-class _View:
-    """A state with its routes folded, and what all tables need."""
+class View:
+    """A state with its routes folded, and what all its tables need."""
 
     plan: Plan
     partial: Partial
@@ -66,7 +66,8 @@ class _View:
     """The columns with distinct values that some record has."""
 
     @classmethod
-    def of(cls, plan: Plan, partial: Partial) -> _View:
+    def of(cls, plan: Plan, partial: Partial) -> View:
+        """The state as the tables of the plan are made from."""
         pairs = zip(layout(plan).cubes, partial.cubes, strict=True)
         states = [fold_routes(plan, cube, state) for cube, state in pairs]
         known = frozenset(c for s in states for c, d in s.distinct.items() if d.height)
@@ -76,33 +77,52 @@ class _View:
 
     @property
     def window_seconds(self) -> float | None:
+        """From the limit given, or the first record, to the limit given or the last record."""
         since, until = limits(self.plan, self.partial.first, self.partial.last)
         return (until - since).total_seconds() if since and until else None
 
 
-def _table(view: _View, table: TableSpec) -> pl.DataFrame:
+def table_of(view: View, table: TableSpec) -> pl.DataFrame:
+    """One finished table."""
+    rows = rows_of(view, table)
+    if table.name == ANOMALIES:
+        return _anomalies(view, table, rows.sums)
+    return metrics_of(view, table, rows)
+
+
+def rows_of(view: View, table: TableSpec) -> Rows:
+    """The rows of a table with the accumulators that its metrics need."""
     source = layout(view.plan).source[table.name]
-    cube, state = layout(view.plan).cubes[source], view.states[source]
     low_high = (extreme(c, m) for c in histograms_of(table.metrics) for m in (Merge.MIN, Merge.MAX))
-    rows = roll_up(
+    return roll_up(
         table,
-        cube,
-        state,
+        layout(view.plan).cubes[source],
+        view.states[source],
         sorted({"requests", *accumulators_of(table.metrics), *low_high}),
         most=min(view.plan.top or view.plan.max_rows, view.plan.max_rows),
         buckets=view.buckets,
     )
-    if table.name == ANOMALIES:
-        return _anomalies(view, rows.sums)
+
+
+def metrics_of(view: View, table: TableSpec, rows: Rows) -> pl.DataFrame:
+    """The keys of the rows and the table's metrics."""
     frame = rows.sums.with_row_index("row").with_columns_seq(
         window_seconds=pl.lit(view.window_seconds, pl.Float64)
     )
-    for part in (*_quantiles(table, state, rows), *_distinct(view, table, rows)):
+    for part in (*_quantiles(view, table, rows), *_distinct(view, table, rows)):
         frame = frame.join(part, on="row", how="left", maintain_order="left")
     return frame.select_seq(*table.keys, *(_metric(view, m) for m in table.metrics))
 
 
-def _metric(view: _View, name: str) -> pl.Expr:
+def histogram_of(view: View, table: TableSpec, rows: Rows, column: str) -> pl.DataFrame:
+    """How many durations of each row lie in which bucket: `row`, `bucket`, `n`."""
+    state = view.states[layout(view.plan).source[table.name]]
+    row, histogram = rows_of_ids(table, state, rows), state.histograms[column]
+    moved = histogram.with_columns_seq(row.gather(histogram["id"]))
+    return moved.group_by("row", "bucket").agg(pl.col("n").sum())
+
+
+def _metric(view: View, name: str) -> pl.Expr:
     metric = METRICS[name]
     if metric.distinct:
         # Where no record of the report has the column, nobody knows how many there are.
@@ -111,23 +131,19 @@ def _metric(view: _View, name: str) -> pl.Expr:
     return (metric.expr() if metric.expr else pl.col(metric.column)).alias(metric.column)
 
 
-def _quantiles(table: TableSpec, state: CubeState, rows: Rows) -> Iterator[pl.DataFrame]:
+def _quantiles(view: View, table: TableSpec, rows: Rows) -> Iterator[pl.DataFrame]:
     for column in sorted(histograms_of(table.metrics)):
         metrics = (METRICS[m] for m in table.metrics)
         wanted = {m.column: m.quantile for m in metrics if m.histogram == column and m.quantile}
-        row = rows_of_ids(table, state, rows)
-        histogram = state.histograms[column]
         yield quantiles(
-            histogram.with_columns_seq(row.gather(histogram["id"]))
-            .group_by("row", "bucket")
-            .agg(pl.col("n").sum()),
+            histogram_of(view, table, rows, column),
             wanted,
             rows.sums[extreme(column, Merge.MIN)],
             rows.sums[extreme(column, Merge.MAX)],
         )
 
 
-def _distinct(view: _View, table: TableSpec, rows: Rows) -> Iterator[pl.DataFrame]:
+def _distinct(view: View, table: TableSpec, rows: Rows) -> Iterator[pl.DataFrame]:
     for name in table.metrics:
         if column := METRICS[name].distinct:
             state = view.states[layout(view.plan).distinct[table.name, column]]
@@ -137,13 +153,10 @@ def _distinct(view: _View, table: TableSpec, rows: Rows) -> Iterator[pl.DataFram
             yield hashes.with_columns_seq(row).group_by("row").agg(count)
 
 
-def hours_of(plan: Plan, partial: Partial) -> pl.DataFrame:
-    """What the anomalies are found in: hours (UTC) as `timestamp, requests, errors`, unsorted.
-
-    The plan has that table; hours without requests are missing.
-    """
-    source = layout(plan).source[ANOMALIES]
-    cube, state = layout(plan).cubes[source], partial.cubes[source]
+def _anomalies(view: View, table: TableSpec, buckets: pl.DataFrame) -> pl.DataFrame:
+    plan, partial = view.plan, view.partial
+    source = layout(plan).source[table.name]
+    cube, state = layout(plan).cubes[source], view.states[source]
     accumulators = ["requests", "client_errors", "server_errors"]
     hours = (
         with_keys(cube, state, ["fold"], accumulators)
@@ -151,20 +164,13 @@ def hours_of(plan: Plan, partial: Partial) -> pl.DataFrame:
         .group_by(pl.col("hour").alias("timestamp"))
         .agg(merged(accumulators))
     )
-    return hours.select_seq("timestamp", "requests", _ERRORS)
-
-
-_ERRORS = (pl.col("client_errors") + pl.col("server_errors")).alias("errors")
-
-
-def _anomalies(view: _View, buckets: pl.DataFrame) -> pl.DataFrame:
-    plan, partial = view.plan, view.partial
     since, until = instants(plan, partial.first, partial.last)
     name = step(plan, partial.first, partial.last) or "1h"
     end = bucket_ends(buckets["timestamp"], name, plan.timezone).alias("end")
+    errors = (pl.col("client_errors") + pl.col("server_errors")).alias("errors")
     return anomalies(
-        hours_of(plan, partial),
-        buckets.select_seq("timestamp", end, "requests", _ERRORS).drop_nulls("timestamp"),
+        hours.select_seq("timestamp", "requests", errors),
+        buckets.select_seq("timestamp", end, "requests", errors).drop_nulls("timestamp"),
         since,
         until,
     )

@@ -35,6 +35,15 @@ class Rows:
     """`fold` and the table's keys as cubes have them, and the `row` they are part of."""
     sums: pl.DataFrame
     """The table's keys as a report shows them and its accumulators, by row."""
+    kept: int
+    """So many rows come first that are not the row of all others."""
+
+    @property
+    def named(self) -> pl.Series:
+        """Whether each row is one value of the keys, not the sum of several that were folded."""
+        own = self.keys.filter(pl.col("fold") == KEPT, pl.col("row") < self.kept)["row"]
+        every = pl.int_range(self.sums.height, dtype=pl.UInt32, eager=True)
+        return every.is_in(own.implode()).alias("named")
 
 
 def roll_up(
@@ -64,6 +73,7 @@ def roll_up(
     return Rows(
         groups.select_seq("fold", *table.keys, row),
         sums.agg(merged(accumulators)).sort("row").drop("row"),
+        kept,
     )
 
 

@@ -109,13 +109,19 @@ def _measured(
         value=sample.value,
         requests=sample.size,
     )
-    if why := _too_little(threshold, sample, total, policy):
-        return replace(result, reason=why)
+    why = _too_little(threshold, sample, total, policy)
     if isinstance(threshold.limit, Baseline):
         base = baseline.samples.get(key) if baseline else None
+        if base is not None and base.value is not None:
+            limit = threshold.limit.of(base.value)
+            result = replace(result, baseline=base.value, limit=limit)
+        why = why or _too_little_before(threshold, base, policy)
+        if why or base is None:
+            return replace(result, reason=why)
         return _compared(result, threshold.limit, sample, base, policy)
-    assert sample.value is not None
     limit = threshold.limit.quantity.value
+    if why or sample.value is None:
+        return replace(result, limit=limit, reason=why)
     low, high = interval(threshold.metric, sample, policy.confidence)
     holds = threshold.operator.holds(sample.value, limit)
     state = State.PASS if holds else State.FAIL
@@ -123,21 +129,14 @@ def _measured(
 
 
 def _compared(
-    result: Result, limit: Baseline, sample: Sample, base: Sample | None, policy: Policy
+    result: Result, limit: Baseline, sample: Sample, base: Sample, policy: Policy
 ) -> Result:
     """The comparison with its p-value; not yet decided."""
-    if base is None or base.value is None or not base.size:
-        return replace(result, reason="not in the baseline")
     metric, operator = result.threshold.metric, result.threshold.operator
-    compared = replace(result, baseline=base.value, limit=limit.of(base.value))
-    if base.size < policy.min_requests and not _is_volume(result.threshold):
-        few = _few(base.size, result.threshold)
-        return replace(compared, reason=f"{few} in the baseline, fewer than {policy.min_requests}")
     low, high = interval_of_difference(metric, sample, base, policy.confidence)
     side = Alternative.GREATER if operator.is_upper else Alternative.LESS
-    null = Null(limit.factor, limit.margin)
-    p = p_value(metric, sample, base, null, side)
-    return replace(compared, low=low, high=high, p_value=p)
+    p = p_value(metric, sample, base, Null(limit.factor, limit.margin), side)
+    return replace(result, low=low, high=high, p_value=p)
 
 
 def _decided(results: Sequence[Result], policy: Policy) -> list[Result]:
@@ -167,6 +166,15 @@ def _too_little(threshold: Threshold, sample: Sample, total: int, policy: Policy
         return f"{_few(sample.size, threshold)}, fewer than {policy.min_requests}"
     if sample.value is None:
         return "nothing tells it"
+    return ""
+
+
+def _too_little_before(threshold: Threshold, base: Sample | None, policy: Policy) -> str:
+    """Why the baseline decides nothing; empty if it does."""
+    if base is None or base.value is None or not base.size:
+        return "not in the baseline"
+    if not _is_volume(threshold) and base.size < policy.min_requests:
+        return f"{_few(base.size, threshold)} in the baseline, fewer than {policy.min_requests}"
     return ""
 
 

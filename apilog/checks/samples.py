@@ -33,3 +33,9 @@ class Measured:
     """By the values of its `each`; without one there is a sample for the key `()`."""
     total: int
     """Everything that was looked at in the window, whatever the threshold chooses of it."""
+    seconds: float | None = None
+    """Length of the window."""
+    others: Mapping[Key, Sample] = field(default_factory=dict)
+    """What is in no value of the columns: without one, or folded into a row of several."""
+    unnamed: int = 0
+    """Requests of the others."""

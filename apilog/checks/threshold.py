@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from apilog.metrics import Metric
+from apilog.metrics import METRICS, Metric
 
 
 class Operator(StrEnum):
@@ -97,6 +97,26 @@ class Baseline:
 Limit = Fixed | Baseline
 
 
+Where = tuple[tuple[str, str], ...]
+"""Columns and the texts that they have to equal; no two are of one column."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A metric of some requests, for each value of some columns."""
+
+    metric: Metric
+    where: Where = ()
+    each: tuple[str, ...] = ()
+
+
+ENDPOINT = ("gateway", "method", "route")
+ROUTES = Subject(metric=METRICS["requests"], each=ENDPOINT)
+"""Which routes there are."""
+GATEWAYS = Subject(metric=METRICS["requests"], each=("gateway",))
+"""Which gateways wrote the logs."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Threshold:
     """A metric, of which requests, and the limit it has to keep."""
@@ -104,10 +124,15 @@ class Threshold:
     metric: Metric
     operator: Operator
     limit: Limit
-    where: tuple[tuple[str, str], ...] = ()
-    """Columns and the texts that they have to equal."""
+    where: Where = ()
+    """Of which requests."""
     each: tuple[str, ...] = ()
     """Columns for each of whose values it is evaluated."""
+
+    @property
+    def subject(self) -> Subject:
+        """What it is about."""
+        return Subject(metric=self.metric, where=self.where, each=self.each)
 
     @property
     def is_comparison(self) -> bool:

@@ -1,0 +1,115 @@
+"""The tables of a report on thresholds, made of results and samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import polars as pl
+
+from apilog.checks.evaluate import Result, State
+from apilog.checks.samples import Key, Measured, Sample
+from apilog.checks.threshold import ENDPOINT, Threshold
+from apilog.metrics import Kind
+from apilog.schema import SCHEMA
+
+CHECKS, WORST, CHANGED = "checks", "worst", "changed"
+"""Names of the tables."""
+
+_BEFORE = {"threshold": pl.String, "metric": pl.String}
+_AFTER = {
+    "state": pl.String,
+    "value": pl.Float64,
+    "limit": pl.Float64,
+    "baseline": pl.Float64,
+    "requests": pl.Int64,
+    "low": pl.Float64,
+    "high": pl.Float64,
+    "p_value": pl.Float64,
+    "reason": pl.String,
+}
+_WORST = {"value": pl.Float64, "requests": pl.Int64}
+_SHOWN = 5
+"""Endpoints that are named for a threshold that failed."""
+_ORDER = (State.FAIL, State.INCONCLUSIVE, State.PASS)
+
+
+def checks_table(results: Mapping[Threshold, Sequence[Result]]) -> pl.DataFrame:
+    """A row a result: thresholds in their order, of each the failures first, then the busiest."""
+    chosen = {c for t in results for c in (*(name for name, _ in t.where), *t.each)}
+    used = sorted(chosen, key=_position)
+    rows = [
+        {
+            "threshold": str(threshold),
+            "metric": threshold.metric.name,
+            **dict.fromkeys(used),
+            **_chosen(threshold, result.key),
+            **{name: getattr(result, name) for name in _AFTER},
+            "reason": result.reason or None,
+        }
+        for threshold, found in results.items()
+        for result in sorted(found, key=lambda r: (_ORDER.index(r.state), -r.requests))
+    ]
+    return pl.DataFrame(rows, schema={**_BEFORE, **dict.fromkeys(used, pl.String), **_AFTER})
+
+
+def worst_table(failed: Iterable[tuple[Threshold, Measured]]) -> pl.DataFrame:
+    """For thresholds that failed, the endpoints that did most for it."""
+    rows = [
+        {
+            "threshold": str(threshold),
+            **dict.fromkeys(ENDPOINT),
+            **dict(zip(_open(threshold), key, strict=True)),
+            **dict(threshold.where),
+            "value": sample.value,
+            "requests": sample.size,
+        }
+        for threshold, measured in failed
+        for key, sample in _worst(threshold, measured)
+    ]
+    columns = {c: None for row in rows for c in row if c not in ("threshold", *_WORST)}
+    keys = dict.fromkeys(columns or ENDPOINT, pl.String)
+    return pl.DataFrame(rows, schema={"threshold": pl.String, **keys, **_WORST})
+
+
+def changed_table(current: Measured, base: Measured) -> pl.DataFrame:
+    """The endpoints that only one side has, the busiest first."""
+    rows = [
+        {**dict(zip(ENDPOINT, key, strict=True)), "change": change, "requests": sample.size}
+        for change, one, other in (("new", current, base), ("vanished", base, current))
+        for key, sample in sorted(one.samples.items(), key=lambda item: -item[1].size)
+        if key not in other.samples
+    ]
+    keys = dict.fromkeys(ENDPOINT, pl.String)
+    return pl.DataFrame(rows, schema={**keys, "change": pl.String, "requests": pl.Int64})
+
+
+def _position(column: str) -> tuple[int, str]:
+    """Columns of records stand as in a record, others after them."""
+    return ([*SCHEMA].index(column) if column in SCHEMA else len(SCHEMA)), column
+
+
+def _chosen(threshold: Threshold, key: Key) -> dict[str, str | None]:
+    values = {
+        column: None if v is None else str(v) for column, v in zip(threshold.each, key, strict=True)
+    }
+    return {**dict(threshold.where), **values}
+
+
+def _open(threshold: Threshold) -> tuple[str, ...]:
+    chosen = {column for column, _ in threshold.where}
+    return tuple(column for column in ENDPOINT if column not in chosen)
+
+
+def _worst(threshold: Threshold, measured: Measured) -> list[tuple[Key, Sample]]:
+    """Of a limit from above: most events, or else the largest values among busy endpoints."""
+    if not threshold.operator.is_upper:
+        return []
+    every = [*measured.samples.items(), *measured.others.items()]
+    samples = [item for item in every if item[1].value]
+    if threshold.metric.kind is Kind.PROPORTION:
+        samples.sort(key=lambda item: -(item[1].events or 0))
+    else:
+        busy = max((sample.size for _, sample in samples), default=0) / 100
+        samples = [item for item in samples if item[1].size >= busy]
+        samples.sort(key=lambda item: -(item[1].value or 0))
+    return samples[:_SHOWN]
