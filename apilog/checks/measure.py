@@ -50,8 +50,9 @@ class Measurement:
         tables: Sequence[TableSpec] = (),
         max_routes: int = 1000,
         max_rows: int = 10_000,
+        max_keys: int = 100_000,
     ) -> None:
-        """`tables` are made beside, of all requests."""
+        """`tables` are made beside, of all requests; for the limits see `Plan`."""
         self.window = window
         self.subjects = tuple(dict.fromkeys(subjects))
         self._specs = _specs(self.subjects, tables)
@@ -62,6 +63,7 @@ class Measurement:
                 until=window.until,
                 max_routes=max_routes,
                 max_rows=max_rows,
+                max_keys=max_keys,
             )
             for specs in self._specs.values()
         )

@@ -1,0 +1,63 @@
+"""Alerts as a whole: records in, evaluations, and targets told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import polars as pl
+
+from apilog.alerts.board import Board
+from apilog.alerts.delivery import Dispatch, Tell
+from apilog.alerts.evaluator import Evaluator
+from apilog.alerts.history import History
+from apilog.alerts.memory import Memory
+from apilog.alerts.rules import Alert, Notice
+from apilog.alerts.settings import Settings
+from apilog.alerts.targets.base import Standing
+
+
+class Alerts:
+    """The alerts of a configuration, and what is kept of them."""
+
+    def __init__(self, settings: Settings, memory: Memory, tell: Tell) -> None:
+        """`tell` hears of targets that fail, on any thread."""
+        self._history = History(memory.hours)
+        self._evaluator = Evaluator(settings.rules, self._history, settings.min_requests)
+        self._board = Board(settings.rules, memory.alerts)
+        self._dispatch = Dispatch(settings.notifiers, settings.exporters, tell)
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns of records that it reads."""
+        return self._evaluator.columns
+
+    @property
+    def alerts(self) -> Sequence[Alert]:
+        """Those that are pending or firing."""
+        return self._board.alerts
+
+    @property
+    def memory(self) -> Memory:
+        """What the next run has to know."""
+        return Memory(alerts=tuple(self._board.alerts), hours=self._history.hours)
+
+    def add(self, records: pl.DataFrame, now: datetime) -> None:
+        """Count records; `now` is the time that the log has reached."""
+        self._evaluator.add(records, now)
+
+    def evaluate(self, now: datetime) -> list[Notice]:
+        """Hold all rules against what is known now; targets are told of what is returned."""
+        notices = [
+            notice
+            for rule, observations in self._evaluator.observe(now)
+            for notice in self._board.evaluated(rule, observations, now)
+        ]
+        for notice in notices:
+            self._dispatch.send(notice)
+        self._dispatch.publish(Standing(rules=self._board.rules, alerts=self.alerts, at=now))
+        return notices
+
+    def close(self) -> bool:
+        """Wait for targets that are still being told; whether all were."""
+        return self._dispatch.close()
