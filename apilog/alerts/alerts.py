@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
 import polars as pl
@@ -12,7 +11,7 @@ from apilog.alerts.delivery import Dispatch, Tell
 from apilog.alerts.evaluator import Evaluator
 from apilog.alerts.history import History
 from apilog.alerts.memory import Memory
-from apilog.alerts.rules import Alert, Notice
+from apilog.alerts.rules import Alert, Notice, Rule
 from apilog.alerts.settings import Settings
 from apilog.alerts.targets.base import Standing
 
@@ -33,9 +32,10 @@ class Alerts:
         return self._evaluator.columns
 
     @property
-    def alerts(self) -> Sequence[Alert]:
-        """Those that are pending or firing."""
-        return self._board.alerts
+    def standing(self) -> tuple[tuple[Rule, Alert], ...]:
+        """The alerts that are pending or firing, with their rules."""
+        rules = {rule.name: rule for rule in self._board.rules}
+        return tuple((rules[alert.rule], alert) for alert in self._board.alerts)
 
     @property
     def memory(self) -> Memory:
@@ -55,7 +55,8 @@ class Alerts:
         ]
         for notice in notices:
             self._dispatch.send(notice)
-        self._dispatch.publish(Standing(rules=self._board.rules, alerts=self.alerts, at=now))
+        board = self._board
+        self._dispatch.publish(Standing(rules=board.rules, alerts=board.alerts, at=now))
         return notices
 
     def close(self) -> bool:

@@ -65,7 +65,7 @@ class History:
 
     def pass_to(self, now: datetime, since: datetime) -> None:
         """Take the counts of hours that are over, if they began after `since`; forget old ones."""
-        hour = _start(since + HOUR - timedelta(microseconds=1))
+        hour = _start(max(since, now - _KEPT) + HOUR - timedelta(microseconds=1))
         while hour + HOUR <= now:
             self._add(hour, self._counting.get(hour, (0, 0)))
             hour += HOUR

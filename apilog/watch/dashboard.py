@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 import polars as pl
 from rich.text import Text
 
+from apilog.alerts.message import sentence
+from apilog.alerts.rules import Event, Notice
 from apilog.metrics import Unit
 from apilog.outputs.escape import terminal_text
 from apilog.outputs.labels import display, unit_of
@@ -25,11 +27,13 @@ from apilog.outputs.terminal.ranking import ranking
 from apilog.outputs.terminal.text import clip, flow, pad
 from apilog.units import format_count, format_duration
 from apilog.watch.frame import Frame
+from apilog.watch.lines import is_firing
 
 NARROWEST = 24
 _RECENT = timedelta(seconds=10)
 """What a rate of now is about, if slots aren't longer."""
 _MOST_ROWS = 10
+_MOST_ALERTS = 5
 _TILES = (
     ("error_rate", "errors"),
     ("server_error_rate", "5xx"),
@@ -53,7 +57,12 @@ def draw(
 ) -> list[Text]:
     """The lines of the dashboard, none wider than `width`; at most `height` if it is given."""
     width = max(width, NARROWEST)
-    blocks = [_head(frame, subject, width), _tiles(frame, width), _charts(frame, width)]
+    blocks = [
+        _head(frame, subject, width),
+        _alerts(frame, width),
+        _tiles(frame, width),
+        _charts(frame, width),
+    ]
     foot = [clip(Text(terminal_text(text), "yellow"), width) for text in remarks]
     used = sum(len(block) + 1 for block in blocks if block) + len(foot)
     makers: tuple[Callable[[Page], Section | None], ...] = (busiest, failing, _newest)
@@ -86,6 +95,19 @@ def _head(frame: Frame, subject: Subject, width: int) -> list[Text]:
     if frame.late:
         parts.append(Text(f"{format_count(frame.late)} late", "dim"))
     return flow(parts, width)
+
+
+def _alerts(frame: Frame, width: int) -> list[Text]:
+    """What fires, then what may be about to; a few of them."""
+    shown = sorted(frame.alerts, key=lambda one: not is_firing(one))
+    lines = []
+    for rule, alert in shown[:_MOST_ALERTS]:
+        notice = Notice(event=Event.FIRING, rule=rule, alert=alert, at=frame.at)
+        mark, style = ("▲ ", "bold red") if is_firing((rule, alert)) else ("  pending ", "yellow")
+        lines.append(clip(Text(mark + terminal_text(sentence(notice)), style), width))
+    if len(shown) > _MOST_ALERTS:
+        lines.append(Text(f"  … and {len(shown) - _MOST_ALERTS:,} more", "dim"))
+    return lines
 
 
 def _tiles(frame: Frame, width: int) -> list[Text]:

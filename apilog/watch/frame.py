@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from apilog.aggregate import Order, Plan, TableSpec
+from apilog.alerts.rules import Alert, Rule
 from apilog.model import Report
 
 _COUNTED = (
@@ -42,3 +43,5 @@ class Frame:
     """That of the traffic."""
     late: int
     """Records that came too late for the window."""
+    alerts: tuple[tuple[Rule, Alert], ...] = ()
+    """Those that are pending or firing, with their rules."""

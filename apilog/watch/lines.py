@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from apilog.alerts.rules import Alert, Rule, Status
 from apilog.outputs.escape import json_text, terminal_text
 from apilog.outputs.labels import display, unit_of
 from apilog.outputs.values import iso_timestamp, plain
@@ -75,6 +76,7 @@ def json_line(frame: Frame, top: int | None = None) -> bytes:
             "skipped": read.skipped,
             "late": frame.late,
         },
+        "alerts": [_alert(*one, report.timezone) for one in frame.alerts if is_firing(one)],
         "endpoints": _rows(endpoints, report.timezone),
         "newest_errors": _rows(report.tables["errors"].head(top or _TOP), report.timezone),
     }
@@ -92,8 +94,28 @@ def text_line(frame: Frame) -> bytes:
         for key, words in _SHOWN
         if overview[key] is not None
     ]
+    firing = dict.fromkeys(rule.name for rule, alert in filter(is_firing, frame.alerts))
+    said += [f"ALERT {name}" for name in firing]
     line = " · ".join([f"{at:%Y-%m-%d %H:%M:%S}", *said])
     return f"{terminal_text(line)}\n".encode()
+
+
+def is_firing(one: tuple[Rule, Alert]) -> bool:
+    """Whether an alert fires."""
+    return one[1].status is Status.FIRING
+
+
+def _alert(rule: Rule, alert: Alert, timezone: str) -> dict[str, object]:
+    return {
+        "alert": rule.name,
+        "severity": rule.severity.value,
+        "threshold": rule.condition,
+        "labels": dict(alert.labels),
+        "value": alert.value,
+        "limit": alert.limit,
+        "requests": alert.requests,
+        "since": _time(alert.since, timezone),
+    }
 
 
 def _rows(frame: pl.DataFrame, timezone: str) -> list[dict[str, object]]:

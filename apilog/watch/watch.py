@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 
 from apilog.aggregate.rolling import Rolling
+from apilog.alerts.alerts import Alerts
 from apilog.formats.choice import Choice
 from apilog.model import InputSummary, Report
 from apilog.reports.options import ReportOptions
@@ -45,15 +46,18 @@ class Watch:
         sources: Sequence[str],
         options: WatchOptions,
         tell: Tell,
+        alerts: Alerts | None = None,
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """Raises UsageError for options that can't be understood. `tell` is for notes."""
+        self._alerts = alerts
         self._options = options
         self._sources = sources
         self._tell = tell
         self._wall = wall
         self._choice = options.reading.choice()
-        wanted = options.reading.wanted(PLAN.columns | set(COLUMNS))
+        alerted = alerts.columns if alerts else set()
+        wanted = options.reading.wanted(PLAN.columns.union(COLUMNS, alerted))
         started = wall()
         clock = (lambda: started) if options.once else wall
         self._clock = LogClock(clock, trusting=options.once)
@@ -111,7 +115,9 @@ class Watch:
         self._take(self._follower.close())
 
     def frame(self) -> Frame:
-        """How it stands."""
+        """How it stands; alerts are evaluated."""
+        if self._alerts:
+            self._alerts.evaluate(self.now)
         finished = self._rolling.finish(self.now)
         counts = self._intake.counts
         read = InputSummary(
@@ -133,7 +139,11 @@ class Watch:
         )
         ring = self._rolling.ring
         return Frame(
-            at=self._wall(), report=report, step=timedelta(seconds=ring.step), late=ring.late
+            at=self._wall(),
+            report=report,
+            step=timedelta(seconds=ring.step),
+            late=ring.late,
+            alerts=self._alerts.standing if self._alerts else (),
         )
 
     def _take(self, arrivals: Sequence[Arrival]) -> None:
@@ -144,6 +154,8 @@ class Watch:
     def _count(self, records: pl.DataFrame) -> None:
         self._rolling.ring.add(records, self.now)
         self._errors.add(records)
+        if self._alerts:
+            self._alerts.add(records, self.now)
 
 
 class _Starts:
