@@ -10,7 +10,7 @@ from apilog.alerts.board import Board
 from apilog.alerts.delivery import Dispatch, Tell
 from apilog.alerts.evaluator import Evaluator
 from apilog.alerts.history import History
-from apilog.alerts.memory import Memory
+from apilog.alerts.memory import Memory, load, save
 from apilog.alerts.rules import Alert, Notice, Rule
 from apilog.alerts.settings import Settings
 from apilog.alerts.targets.base import Standing
@@ -19,8 +19,14 @@ from apilog.alerts.targets.base import Standing
 class Alerts:
     """The alerts of a configuration, and what is kept of them."""
 
-    def __init__(self, settings: Settings, memory: Memory, tell: Tell) -> None:
-        """`tell` hears of targets that fail, on any thread."""
+    def __init__(self, settings: Settings, tell: Tell) -> None:
+        """Begins with what the state file remembers, if there is one: InputError if it can't.
+
+        `tell` hears of targets that fail, on any thread.
+        """
+        self._state = settings.state
+        memory = load(settings.state) if settings.state else Memory()
+        self._saved: Memory | None = None
         self._history = History(memory.hours)
         self._evaluator = Evaluator(settings.rules, self._history, settings.min_requests)
         self._board = Board(settings.rules, memory.alerts)
@@ -36,11 +42,6 @@ class Alerts:
         """The alerts that are pending or firing, with their rules."""
         rules = {rule.name: rule for rule in self._board.rules}
         return tuple((rules[alert.rule], alert) for alert in self._board.alerts)
-
-    @property
-    def memory(self) -> Memory:
-        """What the next run has to know."""
-        return Memory(alerts=tuple(self._board.alerts), hours=self._history.hours)
 
     def add(self, records: pl.DataFrame, now: datetime) -> None:
         """Count records; `now` is the time that the log has reached."""
@@ -58,6 +59,13 @@ class Alerts:
         board = self._board
         self._dispatch.publish(Standing(rules=board.rules, alerts=board.alerts, at=now))
         return notices
+
+    def save(self) -> None:
+        """Have the state file remember it; raises OutputError if that can't be written."""
+        memory = Memory(alerts=tuple(self._board.alerts), hours=self._history.hours)
+        if self._state and memory != self._saved:
+            save(self._state, memory)
+            self._saved = memory
 
     def close(self) -> bool:
         """Wait for targets that are still being told; whether all were."""

@@ -53,13 +53,17 @@ def watch(
     ] = None,
     tz: options.Tz = "UTC",
     route: options.Route = None,
+    config: options.ConfigFile = None,
+    state: options.AlertState = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Watch growing logs: rates, errors, latency and endpoints of the last minutes, live.
 
     Rotated files are followed, new files of a directory or glob are found. Where stdout is no
-    terminal, a line is written each interval. Ctrl-C ends it with exit code 130, SIGTERM with 0.
+    terminal, a line is written each interval. Alerts of the configuration are evaluated each
+    interval. Ctrl-C ends it with exit code 130, SIGTERM with 0.
     """
+    from apilog.cli.alerting import alerts_of, end
     from apilog.reports.options import ReportOptions
     from apilog.watch.loop import heeded, run
     from apilog.watch.loop import once as show_once
@@ -75,14 +79,17 @@ def watch(
     )
     every = _length("--interval", interval)
     view = _view(files, asked.window, top, json=json, once=once, quiet=quiet)
-    watched = Watch(files, asked, view.tell)
+    alerts = alerts_of(config, state, view.tell)
+    watched = Watch(files, asked, view.tell, alerts)
     if once:
         show_once(watched, view)
+        end(alerts)
         for problem in watched.problems:
             streams.error(problem)
         raise typer.Exit(ExitCode.ERROR if watched.problems else ExitCode.OK)
     with heeded() as told:
         run(watched, view, every, told)
+        end(alerts)
     streams.flush_stdout()
     raise typer.Exit(ExitCode.INTERRUPTED if told.is_interrupted else ExitCode.OK)
 

@@ -13,6 +13,7 @@ from apilog.watch.dashboard import Subject, draw
 from apilog.watch.frame import Frame
 
 _REMARKS = 3
+_MOST_SAID = 100
 
 
 class Screen:
@@ -23,6 +24,7 @@ class Screen:
         self._subject = subject
         self._tell = tell
         self._frame: Frame | None = None
+        self._has_left = False
         self._said: list[str] = []
         self._remarks: deque[str] = deque(maxlen=_REMARKS)
         console = Console(
@@ -46,6 +48,7 @@ class Screen:
     def __exit__(self, *error: object) -> None:
         """See `View`."""
         self._live.stop()
+        self._has_left = True
         for text in self._said:
             self._tell(text)
 
@@ -60,9 +63,11 @@ class Screen:
 
     def tell(self, text: str) -> None:
         """Show it below the dashboard, and once more when that is gone."""
-        if len(self._said) < 100:
+        if self._has_left:
+            self._tell(text)
+        elif len(self._said) < _MOST_SAID:
             self._said.append(text)
-        self._remarks.append(text)
+            self._remarks.append(text)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The dashboard in the size of the terminal."""

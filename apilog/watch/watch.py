@@ -11,6 +11,7 @@ import polars as pl
 
 from apilog.aggregate.rolling import Rolling
 from apilog.alerts.alerts import Alerts
+from apilog.errors import OutputError
 from apilog.formats.choice import Choice
 from apilog.model import InputSummary, Report
 from apilog.reports.options import ReportOptions
@@ -118,6 +119,7 @@ class Watch:
         """How it stands; alerts are evaluated."""
         if self._alerts:
             self._alerts.evaluate(self.now)
+            self._save(self._alerts)
         finished = self._rolling.finish(self.now)
         counts = self._intake.counts
         read = InputSummary(
@@ -145,6 +147,15 @@ class Watch:
             late=ring.late,
             alerts=self._alerts.standing if self._alerts else (),
         )
+
+    def _save(self, alerts: Alerts) -> None:
+        """Save their state; that it can't be is told once, and no reason to stop."""
+        try:
+            alerts.save()
+        except OutputError as error:
+            if str(error) not in self._told:
+                self._told.add(str(error))
+                self._tell(f"alerts: {error}")
 
     def _take(self, arrivals: Sequence[Arrival]) -> None:
         for records in self._intake.take(arrivals):
