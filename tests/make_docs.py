@@ -219,6 +219,11 @@ def _query() -> str:
     return _fenced(f'$ apilog query "{sql}" sample_logs/api.log\n{shown}')
 
 
+def _watch() -> str:
+    argv = ("watch", "sample_logs/api.log", "--once", "--window", "3h")
+    return _fenced(f"$ apilog {' '.join(argv)}\n{output_of(*argv)}")
+
+
 def _suggestion() -> str:
     return _fenced(SUGGESTION, "nginx")
 
@@ -253,6 +258,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "tables": _tables,
     "tail-keys": _tail_keys,
     "variables": _variables,
+    "watch": _watch,
 }
 """Name in the mark to what stands behind it."""
 

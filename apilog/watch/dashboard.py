@@ -6,7 +6,7 @@ It has the sections of the report; what has no room is left out from below.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
@@ -17,11 +17,11 @@ from apilog.alerts.message import sentence
 from apilog.alerts.rules import Event, Notice
 from apilog.metrics import Unit
 from apilog.outputs.escape import terminal_text
-from apilog.outputs.labels import display, unit_of
+from apilog.outputs.labels import NULL, display, unit_of
 from apilog.outputs.terminal.charts import Series, charts
 from apilog.outputs.terminal.columns import any_column, key_columns, rate_style
 from apilog.outputs.terminal.endpoints import busiest, failing
-from apilog.outputs.terminal.grid import Column
+from apilog.outputs.terminal.grid import Column, Words
 from apilog.outputs.terminal.page import Page, Section, shows
 from apilog.outputs.terminal.ranking import ranking
 from apilog.outputs.terminal.text import clip, flow, pad
@@ -32,6 +32,8 @@ from apilog.watch.lines import is_firing
 NARROWEST = 24
 _RECENT = timedelta(seconds=10)
 """What a rate of now is about, if slots aren't longer."""
+_BESIDE = ("duration_ms", "consumer", "client_ip")
+"""What else is told of a request that failed; where there is no room the last one goes first."""
 _MOST_ROWS = 10
 _MOST_ALERTS = 5
 _TILES = (
@@ -42,6 +44,8 @@ _TILES = (
     ("latency_p99_ms", "p99"),
 )
 _GAP = 3
+_Tile = tuple[str, str, str]
+"""Label, number and its style."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,15 +128,30 @@ def _tiles(frame: Frame, width: int) -> list[Text]:
             unit = unit_of(column)
             style = rate_style(column, overview[column]) if unit is Unit.RATIO else ""
             tiles.append((label, display(overview[column], unit, "UTC"), style))
-    cells = max(len(text) for label, value, _ in tiles for text in (label, value)) + _GAP
     lines: list[Text] = []
-    each = max(1, (width - 2 + _GAP) // cells)
-    for start in range(0, len(tiles), each):
-        shown = tiles[start : start + each]
-        labels = [pad(Text(label, "dim"), cells) for label, _, _ in shown]
-        values = [pad(Text(value, f"bold {style}".strip()), cells) for _, value, style in shown]
+    for row in _in_rows(tiles, width - 2):
+        widths = [max(len(label), len(value)) + _GAP for label, value, _ in row]
+        labels = [pad(Text(t[0], "dim"), w) for t, w in zip(row, widths, strict=True)]
+        values = [
+            pad(Text(value, f"bold {style}".strip()), w)
+            for (_, value, style), w in zip(row, widths, strict=True)
+        ]
         lines += [clip(_joined(labels), width), clip(_joined(values), width)]
     return lines
+
+
+def _in_rows(tiles: Sequence[_Tile], room: int) -> list[list[_Tile]]:
+    """The tiles in as few rows as they need."""
+    rows: list[list[_Tile]] = []
+    used = 0
+    for tile in tiles:
+        cells = max(len(tile[0]), len(tile[1]))
+        if not rows or used + cells > room:
+            rows.append([])
+            used = 0
+        rows[-1].append(tile)
+        used += cells + _GAP
+    return rows
 
 
 def _joined(cells: Sequence[Text]) -> Text:
@@ -192,13 +211,11 @@ def _newest(page: Page) -> Section | None:
 
     def columns(shown: pl.DataFrame) -> list[Column]:
         times = shown["timestamp"].dt.convert_time_zone(zone.key).dt.to_string("%H:%M:%S")
-        known = [c for c in ("duration_ms", "consumer", "client_ip") if shows(shown, c)]
+        known = [(c, i) for i, c in enumerate(_BESIDE, 1) if shows(shown, c)]
         return [
-            *key_columns(
-                shown.select(times.alias("timestamp"), "method", "status", "path"),
-                ["timestamp", "status", "method", "path"],
-            ),
-            *(any_column(shown[name], zone.key) for name in known),
+            Words(title="time", cells=times.fill_null(NULL).to_list(), styles="dim"),
+            *key_columns(shown, ["status", "method", "path"]),
+            *(replace(any_column(shown[c], zone.key), drop=drop) for c, drop in known),
         ]
 
     return ranking(frame, columns, page.rows(5, frame.height), title="Newest errors", counted="")
