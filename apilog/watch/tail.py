@@ -41,6 +41,7 @@ class Tail:
         """The file's first bytes, `KNOWN_BYTES` at most."""
         self._stream: BinaryIO = open(file, "rb", buffering=0)  # noqa: SIM115
         self.identity = identity_of(os.fstat(self._stream.fileno()))
+        self._first_lines = b""
         self._cutter = LineCutter(CHUNK_BYTES, MAX_LINE_BYTES)
         self._seam = self._at(max(0, start - _SEAM_BYTES), min(start, _SEAM_BYTES))
         self._know_head()
@@ -56,7 +57,9 @@ class Tail:
         return _unmarked(self._cutter.finish(self.offset))
 
     def first_lines(self) -> bytes:
-        """Whole lines from the beginning of the file up to what was read."""
+        """Whole lines from the beginning of the file up to what was read; also once closed."""
+        if self._stream.closed:
+            return self._first_lines
         data = self._at(0, min(self.offset, HEAD_BYTES))
         return data[: data.rfind(b"\n") + 1]
 
@@ -89,6 +92,7 @@ class Tail:
 
     def close(self) -> None:
         """Let go of the file."""
+        self._first_lines = self.first_lines()
         self._stream.close()
 
     def _goes_on_in(self, stream: BinaryIO) -> bool:

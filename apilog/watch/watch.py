@@ -11,6 +11,7 @@ import polars as pl
 
 from apilog.aggregate.rolling import Rolling
 from apilog.alerts.alerts import Alerts
+from apilog.engines.stored import logs_among
 from apilog.errors import OutputError
 from apilog.formats.choice import Choice
 from apilog.model import InputSummary, Report
@@ -50,7 +51,12 @@ class Watch:
         alerts: Alerts | None = None,
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """Raises UsageError for options that can't be understood. `tell` is for notes."""
+        """Raises UsageError for options that can't be understood, InputError for a store.
+
+        `tell` is for notes.
+        """
+        for problem in logs_among(sources)[1]:
+            raise problem
         self._alerts = alerts
         self._options = options
         self._sources = sources

@@ -247,3 +247,17 @@ def test_a_condition_selects(run: Run) -> None:
     everything = json.loads(run("watch", API, "--once", "--json", "--window", "1d").stdout)
     failed = run("watch", API, "--once", "--json", "--window", "1d", "--where", "status >= 500")
     assert json.loads(failed.stdout)["requests"] == everything["server_errors"] > 0
+
+
+def test_what_is_left_at_the_end_is_read_even_if_nothing_was_before(run: Run, log: Path) -> None:
+    log.write_bytes(now_line().encode())  # no newline yet
+    frame = json.loads(run("watch", log, "--once", "--json").stdout)
+    assert frame["input"]["records"] == 1
+
+
+def test_a_store_is_no_log(run: Run, tmp_path: Path) -> None:
+    assert run("ingest", API, "--store", tmp_path / "store", "-q").code == 0
+    shown = run("watch", tmp_path / "store", "--once")
+    assert (shown.code, shown.stdout) == (2, b"")
+    assert "a store, not a log" in shown.stderr
+    assert run("watch", tmp_path, "--once", "--json").code == 0
