@@ -10,7 +10,6 @@ Each line is given once, those of a file in order:
 from __future__ import annotations
 
 import os
-import stat
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -69,6 +68,8 @@ class Follower:
         self._leaving: list[_Leaving] = []
         self._past: deque[tuple[str, bytes]] = deque(maxlen=64)
         """Files that were truncated or closed, and how they began."""
+        self._ignored: dict[Identity, bytes] = {}
+        """Files that are there and not followed, and how they begin."""
         self._looked = -LOOK_SECONDS
         self._is_new = True
         self.is_behind = False
@@ -139,6 +140,7 @@ class Follower:
             elif self._is_gone(one):
                 self._leaving.remove(one)
                 self._past.append((one.tail.file, one.tail.head))
+                self._ignored[one.tail.identity] = one.tail.head
                 yield Arrival(one.tail, one.tail.finish(), is_last=True)
                 one.tail.close()
 
@@ -167,30 +169,38 @@ class Follower:
         """Find the files anew."""
         self._looked = self._now()
         found, self.problems = find_sources(self._sources)
+        there: set[Identity] = set()
         for source in found:
             try:
-                self._found(source)
+                there.add(self._found(source))
             except OSError as error:
                 self.problems.append(cannot_open(source.file, error))
+        # An inode of what is gone may be that of another file next time.
+        self._ignored = {i: head for i, head in self._ignored.items() if i in there}
+        for file in {*self._tails} - {source.file for source in found}:
+            if self._tails[file].is_deleted:
+                self._let_go(file)
         self._is_new = False
 
-    def _found(self, source: Source) -> None:
+    def _found(self, source: Source) -> Identity:
+        """Follow a file that was found, unless it is followed already or not to be."""
+        status = os.stat(source.file)
+        identity = identity_of(status)
         if source.size is None:
             if source.file not in self._pipes:
                 self._pipes[source.file] = Pipe(source.file)
-            return
-        status = os.stat(source.file)
+            return identity
         known = self._tails.get(source.file)
-        identity = identity_of(status)
         if known and known.identity == identity:
-            return
+            return identity
         if renamed := self._with_identity(identity):
             self._renamed(renamed, source.file)
-        elif known or self._is_to_be_followed(source, status):
+        elif known or self._is_to_be_followed(source, identity):
             begin = self._begin(source.file) if self._is_new else 0
             tail = Tail(source.file, begin)
             self._let_go(source.file)
             self._tails[source.file] = tail
+        return identity
 
     def _with_identity(self, identity: Identity) -> Tail | None:
         tails = [*self._tails.values(), *(one.tail for one in self._leaving)]
@@ -199,19 +209,25 @@ class Follower:
     def _renamed(self, tail: Tail, file: str) -> None:
         """The file has another name that is watched too; who had that name leaves."""
         if any(one.tail is tail for one in self._leaving):
+            if file == tail.file:  # it has its name back
+                self._leaving = [one for one in self._leaving if one.tail is not tail]
+                self._let_go(file)
+                self._tails[file] = tail
             return
         self._let_go(file)
-        if self._tails.pop(tail.file, None):
-            self._leaving.append(_Leaving(tail, self._now()))
+        self._let_go(tail.file)
 
     def _let_go(self, file: str) -> None:
         if tail := self._tails.pop(file, None):
             self._leaving.append(_Leaving(tail, self._now()))
 
-    def _is_to_be_followed(self, source: Source, status: os.stat_result) -> bool:
+    def _is_to_be_followed(self, source: Source, identity: Identity) -> bool:
         """Whether a file is plain text, and no copy of one that is or was followed."""
         with open(source.file, "rb", buffering=0) as stream:
             head = stream.read(KNOWN_BYTES)
+        ignored = self._ignored.get(identity)
+        if ignored is not None and head.startswith(ignored):
+            return False
         if is_compressed(head):
             if source.file in self._sources:
                 hint = "`apilog report` reads it"
@@ -219,13 +235,16 @@ class Follower:
             return False
         if self._is_new:
             return True
-        if not head or not stat.S_ISREG(status.st_mode):
+        if head and self._is_copy(source.file, head):
+            self._ignored[identity] = head
             return False
+        return bool(head)
+
+    def _is_copy(self, file: str, head: bytes) -> bool:
+        """Whether a file that begins like this is a copy of one that is or was followed."""
         tails = [*self._tails.values(), *(one.tail for one in self._leaving)]
         known = [*((tail.file, tail.head) for tail in tails), *self._past]
-        return not any(
-            _is_copy(head, other, are_related=are_siblings(source.file, of)) for of, other in known
-        )
+        return any(_is_copy(head, other, are_related=are_siblings(file, of)) for of, other in known)
 
 
 def _is_copy(head: bytes, other: bytes, *, are_related: bool) -> bool:

@@ -25,6 +25,8 @@ from apilog.watch.tail import Tail
 _WAITING_BYTES = 1 << 20
 """Longer events are read as they are."""
 _UNKNOWN = Reading(())
+_KEPT = 1_000
+"""Files whose format is remembered for whoever takes their names."""
 
 Stream = Tail | Pipe
 Tell = Callable[[str], None]
@@ -119,6 +121,8 @@ class Intake:
             return _UNKNOWN
         if reading.name:
             self._readings[stream] = self._by_path[stream.path] = reading
+            if len(self._by_path) > _KEPT:
+                del self._by_path[next(iter(self._by_path))]
         return reading
 
 

@@ -6,7 +6,7 @@ Lines are taken to be roughly in the order of time.
 from __future__ import annotations
 
 import os
-from datetime import datetime
+from datetime import UTC, datetime
 
 import polars as pl
 
@@ -30,8 +30,8 @@ class LogFile:
             self._head = _whole_lines(stream.read(HEAD_BYTES))
             status = os.fstat(stream.fileno())
         self.size = status.st_size
-        self.written = status.st_mtime
-        """When it was last written to, in seconds since 1970."""
+        self.written = datetime.fromtimestamp(status.st_mtime, UTC)
+        """When it was last written to, by the machine's clock."""
 
     def last_times(self) -> pl.Series:
         """The times of its last records."""

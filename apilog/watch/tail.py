@@ -42,19 +42,24 @@ class Tail:
         self._stream: BinaryIO = open(file, "rb", buffering=0)  # noqa: SIM115
         self.identity = identity_of(os.fstat(self._stream.fileno()))
         self._first_lines = b""
-        self._cutter = LineCutter(CHUNK_BYTES, MAX_LINE_BYTES)
+        self._cutter: LineCutter | None = None
         self._seam = self._at(max(0, start - _SEAM_BYTES), min(start, _SEAM_BYTES))
         self._know_head()
 
     def read(self) -> tuple[list[Chunk], bool]:
         """The next whole lines, a few MiB of them at most, and whether there is more to read."""
         self._know_head()
+        if self._cutter is None:
+            # It takes memory: files that don't grow have none.
+            if os.fstat(self._stream.fileno()).st_size <= self.offset:
+                return [], False
+            self._cutter = LineCutter(CHUNK_BYTES, MAX_LINE_BYTES)
         at_end = self._cutter.fill(_Following(self))
         return _unmarked(self._cutter.cut(self.offset)), not at_end
 
     def finish(self) -> list[Chunk]:
         """The last line, if it has no newline; to be called when nothing more can come."""
-        return _unmarked(self._cutter.finish(self.offset))
+        return _unmarked(self._cutter.finish(self.offset)) if self._cutter else []
 
     def first_lines(self) -> bytes:
         """Whole lines from the beginning of the file up to what was read; also once closed."""

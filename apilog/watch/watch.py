@@ -122,8 +122,8 @@ class Watch:
         self._take(self._follower.close())
 
     def frame(self) -> Frame:
-        """How it stands; alerts are evaluated."""
-        if self._alerts:
+        """How it stands; alerts are evaluated, unless the window is still being filled."""
+        if self._alerts and self._has_caught_up:
             self._alerts.evaluate(self.now)
             self._save(self._alerts)
         finished = self._rolling.finish(self.now)
@@ -189,17 +189,23 @@ class _Starts:
         self._options = options
         self._choice = choice
         self._clock = clock
+        self._wall = wall
         if not options.from_start:
             found = [s for s in find_sources(sources)[0] if s.size and s.file != STDIN]
             for source in found:
-                self._see(source, wall())
+                self._see(source)
 
-    def _see(self, source: Source, now: datetime) -> None:
+    def _is_recent(self, log: LogFile) -> bool:
+        """Whether it was written to so lately that it can have lines of the window."""
+        return self._wall() - log.written <= self._options.window
+
+    def _see(self, source: Source) -> None:
         """Set the clock by the end of a file, as if its last line came when it was written."""
         log = LogFile(source.file, self._choice)
-        written = now if self._options.once else datetime.fromtimestamp(log.written, UTC)
-        if self._options.once or now - written <= self._options.window:
-            self._clock.see(log.last_times(), written)
+        if self._options.once:
+            self._clock.see(log.last_times(), self._wall())
+        elif self._is_recent(log):
+            self._clock.see(log.last_times(), log.written)
 
     def offset(self, file: str) -> int:
         """The byte to begin a file at."""
@@ -207,6 +213,8 @@ class _Starts:
             return 0
         log = LogFile(file, self._choice)
         since = self._clock.now() - self._options.window
+        if not (self._options.once or self._is_recent(log)):
+            return log.end()
         last = log.last_times().max()
         if isinstance(last, datetime):
             return log.end() if last < since else log.offset_of(since)

@@ -187,6 +187,57 @@ def test_renamed_within_a_glob(log: Path) -> None:
     assert followed.look() == []
 
 
+def test_what_was_rotated_often_stays_known(log: Path) -> None:
+    followed = Followed(log.parent / "access.log*")
+    followed.look()
+    for number in range(150):
+        log.rename(log.with_name(f"access.log.{number}"))
+        append(log, f"file {number}")
+        followed.look(2 * LINGER_SECONDS)
+        followed.look()
+    assert followed.lines == ["one", "two", *(f"file {number}" for number in range(150))]
+
+
+def test_a_new_file_may_get_the_inode_of_a_deleted_one(log: Path) -> None:
+    followed = Followed(log.parent / "*.log")
+    followed.look()
+    for number in range(30):
+        path = log.with_name(f"{number}.log")
+        append(path, f"file {number}")
+        followed.look()
+        followed.look(2 * LINGER_SECONDS)
+        path.unlink()
+        followed.look()
+        followed.look(2 * LINGER_SECONDS)
+    assert followed.lines == ["one", "two", *(f"file {number}" for number in range(30))]
+
+
+def test_files_that_are_gone_are_let_go(log: Path) -> None:
+    followed = Followed(log.parent)
+    append(log.with_name("other.log"), "uno")
+    followed.look()
+    before = len(os.listdir("/proc/self/fd"))
+    log.with_name("other.log").unlink()
+    followed.look(2 * LINGER_SECONDS)
+    followed.look(2 * LINGER_SECONDS)
+    assert len(os.listdir("/proc/self/fd")) == before - 1
+
+
+def test_a_file_may_get_its_name_back(log: Path) -> None:
+    followed = Followed(log.parent / "access.log*")
+    followed.look()
+    away = log.rename(log.with_name("access.log.old"))
+    append(away, "three")
+    followed.look()
+    away.rename(log)
+    append(log, "four")
+    followed.look(2 * LINGER_SECONDS)
+    followed.look(2 * LINGER_SECONDS)
+    append(log, "five")
+    followed.look()
+    assert followed.lines == ["one", "two", "three", "four", "five"]
+
+
 def test_compressed_siblings_are_no_new_files(log: Path) -> None:
     followed = Followed(log.parent)
     followed.look()
