@@ -90,3 +90,11 @@ KeepQuery = Annotated[
     bool,
     typer.Option("--keep-query", help="Keep the query string in `path`, secrets in it masked."),
 ]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="Read settings here. Default: apilog.toml, or [tool.apilog] of pyproject.toml.",
+    ),
+]
