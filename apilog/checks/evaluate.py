@@ -12,6 +12,7 @@ from enum import StrEnum
 from apilog.checks.comparing import Null, interval, interval_of_difference, p_value
 from apilog.checks.samples import Key, Measured, Sample
 from apilog.checks.threshold import Baseline, Threshold
+from apilog.errors import UsageError
 from apilog.metrics import Kind
 from apilog.statistics.multiple import benjamini_hochberg
 from apilog.statistics.proportions import Alternative
@@ -33,6 +34,15 @@ class Policy:
     min_requests: int = 100
     confidence: float = 0.99
     """One-sided of a comparison, two-sided of an interval."""
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for numbers that ask for nothing."""
+        if not 0.5 <= self.confidence < 1:
+            raise UsageError(
+                f"a confidence of {self.confidence:g} is not from 0.5 up to 1", "write 0.99"
+            )
+        if self.min_requests < 0:
+            raise UsageError(f"at least {self.min_requests} requests is no minimum")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +173,8 @@ def _too_little(threshold: Threshold, sample: Sample, total: int, policy: Policy
     if not total:
         return "no requests"
     if not _is_volume(threshold) and sample.size < policy.min_requests:
-        return f"{_few(sample.size, threshold)}, fewer than {policy.min_requests}"
+        few = _few(sample.size, threshold)
+        return f"{few}, fewer than {policy.min_requests}" if sample.size else few
     if sample.value is None:
         return "nothing tells it"
     return ""

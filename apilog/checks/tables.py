@@ -30,7 +30,7 @@ _AFTER = {
 _WORST = {"value": pl.Float64, "requests": pl.Int64}
 _SHOWN = 5
 """Endpoints that are named for a threshold that failed."""
-_ORDER = (State.FAIL, State.INCONCLUSIVE, State.PASS)
+_ORDER = (State.FAIL, State.PASS, State.INCONCLUSIVE)
 
 
 def checks_table(results: Mapping[Threshold, Sequence[Result]]) -> pl.DataFrame:
@@ -49,7 +49,7 @@ def checks_table(results: Mapping[Threshold, Sequence[Result]]) -> pl.DataFrame:
         for threshold, found in results.items()
         for result in sorted(found, key=lambda r: (_ORDER.index(r.state), -r.requests))
     ]
-    return pl.DataFrame(rows, schema={**_BEFORE, **dict.fromkeys(used, pl.String), **_AFTER})
+    return pl.DataFrame(rows, schema={**_BEFORE, **_typed(used), **_AFTER})
 
 
 def worst_table(failed: Iterable[tuple[Threshold, Measured]]) -> pl.DataFrame:
@@ -57,29 +57,31 @@ def worst_table(failed: Iterable[tuple[Threshold, Measured]]) -> pl.DataFrame:
     rows = [
         {
             "threshold": str(threshold),
+            "metric": threshold.metric.name,
             **dict.fromkeys(ENDPOINT),
             **dict(zip(_open(threshold), key, strict=True)),
-            **dict(threshold.where),
+            **{column: text for column, text in threshold.where if column in ENDPOINT},
             "value": sample.value,
             "requests": sample.size,
         }
         for threshold, measured in failed
         for key, sample in _worst(threshold, measured)
     ]
-    columns = {c: None for row in rows for c in row if c not in ("threshold", *_WORST)}
-    keys = dict.fromkeys(columns or ENDPOINT, pl.String)
-    return pl.DataFrame(rows, schema={"threshold": pl.String, **keys, **_WORST})
+    keys = dict.fromkeys(ENDPOINT, pl.String)
+    return pl.DataFrame(rows, schema={**_BEFORE, **keys, **_WORST})
 
 
-def changed_table(current: Measured, base: Measured) -> pl.DataFrame:
+def changed_table(
+    current: Measured, base: Measured, columns: tuple[str, ...] = ENDPOINT
+) -> pl.DataFrame:
     """The endpoints that only one side has, the busiest first."""
     rows = [
-        {**dict(zip(ENDPOINT, key, strict=True)), "change": change, "requests": sample.size}
+        {**dict(zip(columns, key, strict=True)), "change": change, "requests": sample.size}
         for change, one, other in (("new", current, base), ("vanished", base, current))
         for key, sample in sorted(one.samples.items(), key=lambda item: -item[1].size)
         if key not in other.samples
     ]
-    keys = dict.fromkeys(ENDPOINT, pl.String)
+    keys = dict.fromkeys(columns, pl.String)
     return pl.DataFrame(rows, schema={**keys, "change": pl.String, "requests": pl.Int64})
 
 
@@ -88,11 +90,20 @@ def _position(column: str) -> tuple[int, str]:
     return ([*SCHEMA].index(column) if column in SCHEMA else len(SCHEMA)), column
 
 
-def _chosen(threshold: Threshold, key: Key) -> dict[str, str | None]:
-    values = {
-        column: None if v is None else str(v) for column, v in zip(threshold.each, key, strict=True)
+def _chosen(threshold: Threshold, key: Key) -> dict[str, str | int | None]:
+    given: dict[str, str | int | None] = {
+        column: int(text) if _is_number(column) else text for column, text in threshold.where
     }
-    return {**dict(threshold.where), **values}
+    return given | dict(zip(threshold.each, key, strict=True))
+
+
+def _typed(columns: Iterable[str]) -> dict[str, pl.DataType | type[pl.DataType]]:
+    """Texts, but for statuses."""
+    return {c: SCHEMA[c] if _is_number(c) else pl.String for c in columns}
+
+
+def _is_number(column: str) -> bool:
+    return column in SCHEMA and SCHEMA[column].is_integer()
 
 
 def _open(threshold: Threshold) -> tuple[str, ...]:

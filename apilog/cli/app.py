@@ -11,13 +11,28 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from apilog.cli import catalogue, detect, ingest, query, report, store, streams, watch
+from apilog.cli import (
+    baseline,
+    catalogue,
+    check,
+    compare,
+    detect,
+    ingest,
+    query,
+    report,
+    store,
+    streams,
+    watch,
+)
 from apilog.cli.streams import ExitCode
 from apilog.errors import ApilogError
 from apilog.version import __version__
 
 COMMANDS: tuple[tuple[str, Callable[..., object]], ...] = (
     ("report", report.report),
+    ("check", check.check),
+    ("baseline", baseline.baseline),
+    ("compare", compare.compare),
     ("query", query.query),
     ("ingest", ingest.ingest),
     ("store info", store.info),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from apilog.cli import streams
 from apilog.errors import UsageError
-from apilog.outputs import DEFAULT_TABLE, OUTPUTS, OutputOptions, write_directory
+from apilog.outputs import DEFAULT_TABLE, OutputOptions, find_output, write_directory
 
 if TYPE_CHECKING:
     from apilog.model import Report
@@ -90,10 +90,10 @@ class Target:
             write_directory(report, Path(self.output), self.format, options, self.force)
             return
         with streams.open_output(self.file, force=self.force) as stream:
-            OUTPUTS[self.format].write(report, stream, options)
+            find_output(self.format).write(report, stream, options)
 
     def _path(self, table: str) -> Path:
-        return Path(self.output or ".") / f"{table}.{OUTPUTS[self.format].suffix}"
+        return Path(self.output or ".") / f"{table}.{find_output(self.format).suffix}"
 
 
 def is_terminal() -> bool:

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFAULT_TABLE",
     "OUTPUTS",
+    "VERDICT_OUTPUTS",
     "Output",
     "OutputOptions",
+    "find_output",
     "write_directory",
 ]
 
@@ -46,6 +48,18 @@ OUTPUTS: Mapping[str, Output] = {
 }
 
 
+VERDICT_OUTPUTS: Mapping[str, Output] = {
+    name: Output(name=name, suffix=suffix, write=_deferred(module))
+    for name, suffix, module in (("junit", "xml", "junit"), ("github", "txt", "github"))
+}
+"""What only reports with verdicts can be drawn as: those of `check` and `compare`."""
+
+
+def find_output(name: str) -> Output:
+    """The output that `--format` calls so."""
+    return OUTPUTS[name] if name in OUTPUTS else VERDICT_OUTPUTS[name]
+
+
 def write_directory(
     report: Report, directory: Path, output: str, options: OutputOptions, force: bool = False
 ) -> list[Path]:
@@ -56,4 +70,4 @@ def write_directory(
     """
     from apilog.outputs import files
 
-    return files.write_directory(report, directory, OUTPUTS[output], options, force)
+    return files.write_directory(report, directory, find_output(output), options, force)

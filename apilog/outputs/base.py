@@ -57,11 +57,16 @@ def choose_table(report: Report, table: str | None) -> pl.DataFrame:
 
     Raises UsageError for a name the report does not have, with the nearest ones.
     """
+    return choose_named(report, table)[1]
+
+
+def choose_named(report: Report, table: str | None) -> tuple[str, pl.DataFrame]:
+    """The chosen table with its name; see `choose_table`."""
     tables = report.tables
     if table is None:
         table = DEFAULT_TABLE if DEFAULT_TABLE in tables else next(iter(tables), DEFAULT_TABLE)
     if table in tables:
-        return tables[table]
+        return table, tables[table]
     near = difflib.get_close_matches(table, tables, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else _available(report)
     raise UsageError(f"this report has no table {table!r}", hint)

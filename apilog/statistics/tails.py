@@ -67,7 +67,7 @@ def _summed(first: float, ratios: Iterable[float]) -> float:
     for ratio in ratios:
         term *= ratio
         total += term
-        if term < total * _NEGLIGIBLE:
+        if term <= total * _NEGLIGIBLE:
             break
     return min(total, 1.0)
 

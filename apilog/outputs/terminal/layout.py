@@ -8,6 +8,8 @@ from itertools import zip_longest
 from rich.text import Text
 
 from apilog.outputs.terminal.anomalies import anomalies
+from apilog.outputs.terminal.checks import changed, checks, worst
+from apilog.outputs.terminal.comparison import comparison
 from apilog.outputs.terminal.endpoints import busiest, errors, failing, slowest
 from apilog.outputs.terminal.header import head, totals
 from apilog.outputs.terminal.page import Page, Section
@@ -23,6 +25,10 @@ _BESIDE = 150
 _GAP = 4
 
 _ROWS: Sequence[Sequence[Callable[[Page], Section | None]]] = (
+    (checks,),
+    (worst,),
+    (comparison,),
+    (changed,),
     (traffic,),
     (anomalies,),
     (gateways,),
@@ -43,6 +49,10 @@ _KNOWN = {
     "latency",
     "consumers",
     "anomalies",
+    "checks",
+    "worst",
+    "comparison",
+    "changed",
 }
 
 
