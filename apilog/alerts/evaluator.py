@@ -11,10 +11,11 @@ from apilog.aggregate.rolling import Ring
 from apilog.alerts.history import History
 from apilog.alerts.rules import Labels, Observation, Rule, Verdict
 from apilog.checks import Fixed, Policy, Result, State, evaluate
+from apilog.checks.catalogue import SCORED
 from apilog.checks.measure import Measurement, Measures
 from apilog.checks.measure import State as Sums
 from apilog.checks.samples import Key
-from apilog.checks.unusual import SCORED, evaluate_hour
+from apilog.checks.unusual import evaluate_hour
 from apilog.metrics import Kind
 
 _MOST_KEYS = 5_000

@@ -15,8 +15,7 @@ from apilog.aggregate.rolling import LONGEST
 from apilog.alerts.rules import Rule, Severity
 from apilog.alerts.targets import Command, Delivery, Exporter, Notifier, Slack, Textfile, Webhook
 from apilog.alerts.targets.http import Address, from_environment
-from apilog.checks import REQUESTS, parse_threshold
-from apilog.checks.unusual import ANOMALIES
+from apilog.checks import parse_threshold
 from apilog.config import Config
 from apilog.config.alerts import RuleConfig, TargetConfig
 from apilog.errors import UsageError
@@ -60,7 +59,7 @@ def settings(config: Config) -> Settings:
 def _rule(rule: RuleConfig, file: Path | None, repeat: timedelta | None) -> Rule:
     over = rule.over or _OVER
     with _explained(file, rule.path):
-        threshold = parse_threshold(rule.threshold, (REQUESTS, ANOMALIES))
+        threshold = parse_threshold(rule.threshold)
         if threshold.is_comparison:
             hint = "give a number, or use anomaly(requests)"
             raise UsageError("an alert has no baseline to compare with", hint)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from apilog.checks.threshold import Limit, Operator
+from apilog.aggregate import SCORE
+from apilog.checks.threshold import Fixed, Limit, Operator, Quantity
 from apilog.metrics import METRICS, Metric, Unit
 from apilog.schema import COLUMNS
 
@@ -30,3 +31,21 @@ REQUESTS = Catalogue(
     ),
 )
 """What is measured of requests; texts and statuses choose among them."""
+
+SCORED = {f"anomaly({metric})": metric for metric in ("requests", "error_rate")}
+"""Metrics that score how unusual the last whole hour is, and what of it they score."""
+
+ANOMALIES = Catalogue(
+    metrics={
+        name: Metric(
+            name=name,
+            unit=Unit.COUNT,
+            definition=f"How unlike the same hour of earlier days the last hour is by {metric}.",
+            better="lower",
+        )
+        for name, metric in SCORED.items()
+    },
+    columns=(),
+    usual=(Operator.LESS, Fixed(quantity=Quantity(number=f"{SCORE:g}", value=SCORE))),
+)
+"""What can be unusual; alone it has to score less than what reports list."""

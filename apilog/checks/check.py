@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from apilog.checks.baseline import SavedBaseline
+from apilog.checks.catalogue import SCORED
 from apilog.checks.comparable import check_before, check_measured
 from apilog.checks.evaluate import Policy, State, evaluate, overall
 from apilog.checks.measure import Measurable, Measurement, Window
@@ -17,6 +18,7 @@ from apilog.checks.reading import Read, Reading, notes, read
 from apilog.checks.samples import Measured
 from apilog.checks.tables import CHANGED, CHECKS, WORST, changed_table, checks_table, worst_table
 from apilog.checks.threshold import ENDPOINT, GATEWAYS, ROUTES, Subject, Threshold
+from apilog.checks.unusual import evaluate_hour, hours_until, last_hour
 from apilog.model import Report
 from apilog.version import __version__
 
@@ -58,15 +60,21 @@ def check(
     anything is read; after it for one of other gateways or another length of time.
     """
     known = dict(elsewhere or {})
-    asked = [t for t in thresholds if t not in known]
+    unusual = [t for t in thresholds if t.metric.name in SCORED]
+    asked = [t for t in thresholds if t not in known and t not in unusual]
     check_before(asked, options.window, options.baseline, options.reading)
-    done = read(sources, _measurements(asked, options), options.reading)
+    measurements = _measurements(asked, options)
+    measurements += [hours_until(options.window)] if unusual else []
+    done = read(sources, measurements, options.reading)
     current, base = done.measures[0], _base(options, done)
     if base:
         check_measured(asked, current, base)
     known |= {t: current.of(t.subject) for t in asked}
     bases = {t: base.of(t.subject) for t in asked if base and t.is_comparison}
-    results = {t: evaluate(t, known[t], bases.get(t), options.policy) for t in thresholds}
+    hours = {t: [evaluate_hour(t, last_hour(t, done.measures[-1]))] for t in unusual}
+    results = {
+        t: hours.get(t) or evaluate(t, known[t], bases.get(t), options.policy) for t in thresholds
+    }
     failed = [t for t in asked if not t.each and overall(results[t]) is State.FAIL]
     tables = {
         CHECKS: checks_table(results),

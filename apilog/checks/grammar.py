@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-from apilog.checks.catalogue import REQUESTS, Catalogue
+from apilog.checks.catalogue import ANOMALIES, REQUESTS, Catalogue
 from apilog.checks.quantities import quantity, units_of
 from apilog.checks.threshold import Baseline, Fixed, Limit, Operator, Quantity, Threshold
 from apilog.checks.tokens import EXAMPLES, Kind, Token, error_at, nearest, tokens
@@ -21,7 +21,9 @@ from apilog.schema import GATEWAYS
 _OPERATORS = " ".join(Operator)
 
 
-def parse_threshold(text: str, catalogues: Sequence[Catalogue] = (REQUESTS,)) -> Threshold:
+def parse_threshold(
+    text: str, catalogues: Sequence[Catalogue] = (REQUESTS, ANOMALIES)
+) -> Threshold:
     """The threshold that a text says, its names looked up in the catalogues.
 
     Raises UsageError that points at the character and names the nearest metric or column.

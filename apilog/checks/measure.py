@@ -51,6 +51,7 @@ class Measurement:
         max_routes: int = 1000,
         max_rows: int = 10_000,
         max_keys: int = 100_000,
+        bucket: str | None = None,
     ) -> None:
         """`tables` are made beside, of all requests; for the limits see `Plan`."""
         self.window = window
@@ -64,6 +65,7 @@ class Measurement:
                 max_routes=max_routes,
                 max_rows=max_rows,
                 max_keys=max_keys,
+                bucket=bucket,
             )
             for specs in self._specs.values()
         )

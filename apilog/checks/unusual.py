@@ -9,32 +9,38 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from apilog.aggregate import SCORE
-from apilog.checks.catalogue import Catalogue
+import polars as pl
+
+from apilog.aggregate import Order, TableSpec, score_hours
+from apilog.checks.catalogue import SCORED
 from apilog.checks.evaluate import Result, State
-from apilog.checks.threshold import Fixed, Operator, Quantity, Threshold
-from apilog.metrics import Metric, Unit
+from apilog.checks.measure import Measurement, Measures, Window
+from apilog.checks.threshold import Fixed, Threshold
 from apilog.units import format_count, format_ratio
 
-SCORED = {f"anomaly({metric})": metric for metric in ("requests", "error_rate")}
-"""The metrics of thresholds, and what of an hour each of them scores."""
-
-ANOMALIES = Catalogue(
-    metrics={
-        name: Metric(
-            name=name,
-            unit=Unit.COUNT,
-            definition=f"How unlike the same hour of earlier days the last hour is by {metric}.",
-            better="lower",
-        )
-        for name, metric in SCORED.items()
-    },
-    columns=(),
-    usual=(Operator.LESS, Fixed(quantity=Quantity(number=f"{SCORE:g}", value=SCORE))),
+_HOURS = TableSpec(
+    name="hours", keys=("timestamp",), metrics=("requests", "errors"), order=Order.KEYS
 )
-"""What can be unusual; alone it has to score less than what reports list."""
-
 _UNJUDGED = "the last hour is not known whole, or has fewer than 3 earlier days"
+
+
+def hours_until(window: Window) -> Measurement:
+    """The measurement of all hours up to the end of a window: those before it are the history."""
+    return Measurement((), Window(until=window.until), tables=(_HOURS,), bucket="1h")
+
+
+def last_hour(threshold: Threshold, hours: Measures) -> Mapping[str, Any] | None:
+    """The last whole hour that was measured, as `score_hours` has it; None if it can't be told."""
+    since, until = hours.window.since, hours.window.until
+    if since is None or until is None:
+        return None
+    end = pl.col("timestamp").dt.offset_by("1h").alias("end")
+    every = hours.group(_HOURS.name).table.with_columns(end)
+    whole = every.filter(pl.col("timestamp") >= since, pl.col("end") <= until)
+    metric = SCORED[threshold.metric.name]
+    last = pl.col("timestamp") == whole["timestamp"].max()
+    scored = score_hours(whole).filter(last, pl.col("metric") == metric)
+    return scored.row(0, named=True) if scored.height else None
 
 
 def evaluate_hour(threshold: Threshold, hour: Mapping[str, Any] | None) -> Result:

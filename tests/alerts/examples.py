@@ -7,8 +7,7 @@ from typing import Any
 
 from apilog.alerts.machine import advance
 from apilog.alerts.rules import Labels, Notice, Observation, Rule, Severity, Verdict
-from apilog.checks import REQUESTS, parse_threshold
-from apilog.checks.unusual import ANOMALIES
+from apilog.checks import parse_threshold
 
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -18,7 +17,7 @@ HOSTILE = '/"x\\{}\n\x1b]0;owned\x07<!channel> & \u202e'
 def rule(threshold: str = "error_rate < 5%", **more: Any) -> Rule:
     """A critical rule over five minutes."""
     given = {"name": "errors", "over": 5 * MINUTE, "severity": Severity.CRITICAL, **more}
-    return Rule(threshold=parse_threshold(threshold, (REQUESTS, ANOMALIES)), **given)
+    return Rule(threshold=parse_threshold(threshold), **given)
 
 
 def observed(verdict: Verdict, labels: Labels = (), value: float | None = 0.072) -> Observation:

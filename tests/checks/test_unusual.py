@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from apilog.checks import State, parse_threshold
-from apilog.checks.catalogue import REQUESTS
-from apilog.checks.unusual import ANOMALIES, evaluate_hour
+from apilog.checks.unusual import evaluate_hour
 from apilog.errors import UsageError
+from commands import Run
+from weblog import line, write
 
-BOTH = (REQUESTS, ANOMALIES)
 HOUR = {
     "timestamp": datetime(2026, 11, 20, 14, tzinfo=UTC),
     "requests": 3.0,
@@ -31,8 +33,8 @@ HOUR = {
     ],
 )
 def test_what_is_understood(text: str, written: str) -> None:
-    assert str(parse_threshold(text, BOTH)) == written
-    assert parse_threshold(written, BOTH) == parse_threshold(text, BOTH)
+    assert str(parse_threshold(text)) == written
+    assert parse_threshold(written) == parse_threshold(text)
 
 
 @pytest.mark.parametrize(
@@ -49,22 +51,60 @@ def test_what_is_understood(text: str, written: str) -> None:
 )
 def test_what_is_refused(text: str, told: str) -> None:
     with pytest.raises(UsageError) as caught:
-        parse_threshold(text, BOTH)
+        parse_threshold(text)
     assert told in f"{caught.value} {caught.value.hint}"
 
 
 def test_a_drop_breaks_the_limit_as_a_spike_does() -> None:
-    threshold = parse_threshold("anomaly(requests)", BOTH)
+    threshold = parse_threshold("anomaly(requests)")
     drop = evaluate_hour(threshold, HOUR)
     assert (drop.state, drop.value, drop.limit, drop.requests) == (State.FAIL, 23.3, 6, 3)
     assert drop.reason == "a drop at 2026-11-20 14:00 UTC: 3, expected 1,200"
     assert evaluate_hour(threshold, {**HOUR, "score": 7.0}).state is State.FAIL
     assert evaluate_hour(threshold, {**HOUR, "score": -5.9}).state is State.PASS
-    lenient = parse_threshold("anomaly(requests) < 30", BOTH)
+    lenient = parse_threshold("anomaly(requests) < 30")
     assert evaluate_hour(lenient, HOUR).state is State.PASS
 
 
 def test_an_hour_that_cant_be_judged_decides_nothing() -> None:
-    threshold = parse_threshold("anomaly(requests)", BOTH)
+    threshold = parse_threshold("anomaly(requests)")
     assert evaluate_hour(threshold, None).state is State.INCONCLUSIVE
     assert evaluate_hour(threshold, {**HOUR, "score": None}).state is State.INCONCLUSIVE
+
+
+def log(tmp_path: Path, *, last: int, days: int = 5) -> Path:
+    """100 requests an hour, the last whole one with another number."""
+    hours = 24 * days + 2
+    return write(
+        tmp_path / "access.log",
+        (
+            line(after=h * 3600 + i * 30)
+            for h in range(hours)
+            for i in range(last if h == hours - 2 else 100)
+        ),
+    )
+
+
+def test_check_judges_the_last_whole_hour(run: Run, tmp_path: Path) -> None:
+    usual = run("check", log(tmp_path, last=97), "-t", "anomaly(requests)", "-f", "json")
+    assert usual.code == 0
+    shown = run("check", log(tmp_path, last=3), "-t", "anomaly(requests)", "-f", "json")
+    assert shown.code == 1
+    (row,) = json.loads(shown.stdout)["tables"]["checks"]
+    assert (row["state"], row["limit"], row["requests"]) == ("fail", 6, 3)
+    assert row["threshold"] == "anomaly(requests) < 6"
+    assert row["value"] == pytest.approx(0.6745 * 97 / 10)
+    assert row["reason"] == "a drop at 2026-11-25 12:00 UTC: 3, expected 100"
+    for format in ("table", "md", "junit", "github", "csv"):
+        result = run("check", tmp_path / "access.log", "-t", "anomaly(requests) < 5", "-f", format)
+        assert result.code == 1
+        assert "anomaly" in result.text
+    lenient = run("check", tmp_path / "access.log", "-t", "anomaly(requests) < 9")
+    assert lenient.code == 0
+
+
+def test_check_needs_earlier_days_also_from_before_the_window(run: Run, tmp_path: Path) -> None:
+    argv = ("check", log(tmp_path, last=3), "-t", "anomaly(requests)", "--quiet")
+    assert run(*argv, "--since", "2026-11-25T12:00").code == 1
+    assert run(*argv, "--until", "2026-11-25T12:00").code == 0
+    assert run("check", log(tmp_path, last=3, days=2), "-t", "anomaly(requests)").code == 3
