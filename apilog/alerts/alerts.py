@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import polars as pl
@@ -36,6 +37,11 @@ class Alerts:
     def columns(self) -> frozenset[str]:
         """The columns of records that it reads."""
         return self._evaluator.columns
+
+    @property
+    def rules(self) -> Sequence[Rule]:
+        """All rules."""
+        return self._board.rules
 
     @property
     def standing(self) -> tuple[tuple[Rule, Alert], ...]:

@@ -10,32 +10,40 @@ from datetime import datetime
 import polars as pl
 
 from apilog.alerts.alerts import Alerts
-from apilog.alerts.rules import Alert, Notice, Rule
-from apilog.checks.reading import Reading
+from apilog.alerts.rules import Notice, Status
+from apilog.alerts.tables import ALERTS, alerts_table
+from apilog.checks.reading import Reading, notes
 from apilog.engines.chunk import Wanted
 from apilog.engines.inputs import summary
 from apilog.engines.local import Run
-from apilog.model import InputSummary
+from apilog.model import Report
+from apilog.version import __version__
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluated:
     """What came of a run."""
 
+    report: Report
+    """Its table is `alerts`."""
     notices: Sequence[Notice]
     """What targets are told."""
-    standing: tuple[tuple[Rule, Alert], ...]
-    """The alerts that are pending or firing."""
     at: datetime | None
     """The time that they were evaluated for; None without a record, if none was given."""
-    input: InputSummary
+
+    @property
+    def is_firing(self) -> bool:
+        """Whether an alert fires."""
+        return bool((self.report.tables[ALERTS]["state"] == Status.FIRING).any())
 
 
 def evaluate_sources(
     sources: Sequence[str | os.PathLike[str]],
     alerts: Alerts,
     reading: Reading,
+    *,
     until: datetime | None = None,
+    tz: str = "UTC",
 ) -> Evaluated:
     """Read the sources and evaluate the alerts for `until` (exclusive), else the newest record.
 
@@ -59,7 +67,18 @@ def evaluate_sources(
         if now is not None:
             alerts.add(result.value, now)
     notices = [] if now is None else alerts.evaluate(now)
-    return Evaluated(notices=notices, standing=alerts.standing, at=now, input=summary(run.files))
+    read = summary(run.files)
+    report = Report(
+        version=__version__,
+        command="check",
+        since=None,
+        until=now,
+        input=read,
+        tables={ALERTS: alerts_table(alerts.rules, alerts.standing)},
+        timezone=tz,
+        notes=notes(read, kept=reading.rejects is not None),
+    )
+    return Evaluated(report=report, notices=notices, at=now)
 
 
 def _before(records: pl.DataFrame, until: datetime | None) -> pl.DataFrame:

@@ -89,6 +89,11 @@ def check(
         Inconclusive | None,
         typer.Option(help="What too little data means for the exit code. Default: 3."),
     ] = None,
+    alerts: Annotated[
+        bool,
+        typer.Option("--alerts", help="Evaluate the alerts of the configuration, as cron does."),
+    ] = False,
+    state: options.AlertState = None,
     config: options.ConfigFile = None,
     log_format: options.LogFormat = None,
     nginx_conf: options.NginxConf = None,
@@ -115,22 +120,16 @@ def check(
 
     Thresholds are such as "latency_p95{route='/orders'} < 300ms" or
     "error_rate <= baseline + 0.5pp for each route". Too little data to decide is exit code 3,
-    never a pass.
+    never a pass. With --alerts the rules of the configuration are evaluated instead, each over
+    its own last minutes, and those told who are to be: exit code 1 while one fires.
     """
     from apilog.checks.check import CheckOptions
     from apilog.checks.check import check as run
+    from apilog.cli.alerting import check_alerts, rules_to_check
     from apilog.cli.outcome import tell
     from apilog.cli.rejects import check_apart
     from apilog.config import load
 
-    settings = load(config).checks
-    thresholds = _thresholds([*settings.thresholds, *(threshold or ())])
-    policy = _policy(min_requests, confidence, settings)
-    window, earlier = _windows(since, until, baseline_since, baseline_until, tz)
-    saved = _saved(baseline, earlier, settings)
-    target = Target(output=output, format=format.value, force=force, table=table)
-    target.check(("checks", "worst", *(["changed"] if saved else [])))
-    check_apart(target, rejects)
     asked = ReadOptions(
         log_format=log_format,
         nginx_conf=nginx_conf,
@@ -141,6 +140,25 @@ def check(
         force=force,
         no_progress=quiet or no_progress,
     )
+    target = Target(output=output, format=format.value, force=force, table=table)
+    if alerts or state:
+        others = [threshold, baseline, baseline_since, baseline_until, since]
+        others += [min_requests, confidence, inconclusive]
+        alone = alerts and all(option is None for option in others)
+        told = rules_to_check(config, state, target, alone=alone)
+        check_apart(target, rejects)
+        raise typer.Exit(
+            check_alerts(
+                sources, told, asked, target, until=until, tz=tz, strict=strict, quiet=quiet
+            )
+        )
+    settings = load(config).checks
+    thresholds = _thresholds([*settings.thresholds, *(threshold or ())])
+    policy = _policy(min_requests, confidence, settings)
+    window, earlier = _windows(since, until, baseline_since, baseline_until, tz)
+    saved = _saved(baseline, earlier, settings)
+    target.check(("checks", "worst", *(["changed"] if saved else [])))
+    check_apart(target, rejects)
     with asked.reading() as reading:
         checked = run(
             sources,

@@ -11,10 +11,11 @@ import pytest
 
 from apilog.alerts.alerts import Alerts
 from apilog.alerts.cron import Evaluated, evaluate_sources
-from apilog.alerts.rules import Event, Status
+from apilog.alerts.rules import Event
 from apilog.alerts.settings import settings
 from apilog.checks.reading import Reading
 from apilog.config import load
+from commands import Run
 from weblog import START, line, write
 
 RULE = """
@@ -24,6 +25,11 @@ state = "state.json"
 name = "errors"
 threshold = "error_rate < 10%"
 for = 2
+"""
+EACH = """
+[[alerts.rules]]
+name = "slow"
+threshold = "latency_p95 < 100ms for each route"
 """
 Cron = Callable[..., Evaluated]
 
@@ -36,12 +42,16 @@ def cron(tmp_path: Path) -> Cron:
         (tmp_path / "apilog.toml").write_text(config)
         log = write(tmp_path / "access.log", lines)
         alerts = Alerts(settings(load(tmp_path / "apilog.toml")), print)
-        done = evaluate_sources([log], alerts, Reading(), until)
+        done = evaluate_sources([log], alerts, Reading(), until=until)
         alerts.save()
         assert alerts.close()
         return done
 
     return cron
+
+
+def states(done: Evaluated) -> list[str]:
+    return done.report.tables["alerts"]["state"].to_list()
 
 
 def log(seconds: int, failing_from: int = 10**9, until: int = 10**9) -> list[str]:
@@ -54,17 +64,17 @@ def log(seconds: int, failing_from: int = 10**9, until: int = 10**9) -> list[str
 
 def test_the_state_goes_from_run_to_run(cron: Cron, tmp_path: Path) -> None:
     first = cron(log(300))
-    assert (list(first.notices), first.standing) == ([], ())
+    assert (list(first.notices), states(first)) == ([], ["ok"])
     assert first.at == START + timedelta(seconds=299)
     second = cron(log(600, failing_from=300))
     assert not second.notices
-    assert [alert.status for _, alert in second.standing] == [Status.PENDING]
+    assert states(second) == ["pending"]
     third = cron(log(900, failing_from=300))
     assert [notice.event for notice in third.notices] == [Event.FIRING]
     assert third.notices[0].alert.since == START + timedelta(seconds=599)
     fourth = cron(log(1200, failing_from=300))
     assert not fourth.notices
-    assert [alert.status for _, alert in fourth.standing] == [Status.FIRING]
+    assert states(fourth) == ["firing"]
     fifth = cron(log(1500, failing_from=300, until=1200))
     assert [notice.event for notice in fifth.notices] == [Event.RESOLVED]
     assert json.loads((tmp_path / "state.json").read_text())["alerts"] == []
@@ -73,17 +83,18 @@ def test_the_state_goes_from_run_to_run(cron: Cron, tmp_path: Path) -> None:
 def test_silence_is_noticed_where_the_time_is_given(cron: Cron) -> None:
     silence = '[[alerts.rules]]\nthreshold = "requests >= 1"'
     lines = log(600)
-    assert not cron(lines, config=silence).standing
+    assert states(cron(lines, config=silence)) == ["ok"]
     late = START + timedelta(hours=1)
     done = cron(lines, until=late, config=silence)
-    assert (done.at, [alert.value for _, alert in done.standing]) == (late, [0])
+    assert (done.at, states(done)) == (late, ["firing"])
+    assert done.report.tables["alerts"]["value"].to_list() == [0]
 
 
 def test_what_is_newer_than_the_time_given_does_not_count(cron: Cron) -> None:
     lines = log(600, failing_from=300)
     done = cron(lines, until=START + timedelta(seconds=300), config=RULE.replace("for = 2", ""))
-    assert not done.standing
-    assert done.input.records == 600
+    assert states(done) == ["ok"]
+    assert done.report.input.records == 600
 
 
 def test_nothing_is_evaluated_without_a_request(cron: Cron) -> None:
@@ -104,4 +115,68 @@ def test_unusual_hours_are_found_in_the_logs_themselves(cron: Cron) -> None:
     # A rotated log holds less; the state has what came before.
     done = cron(lines[-150:], config=unusual)
     assert not done.notices
-    assert [alert.status for _, alert in done.standing] == [Status.FIRING]
+    assert states(done) == ["firing"]
+
+
+def test_the_command_tells_how_alerts_stand(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "apilog.toml").write_text(RULE + EACH)
+    write(tmp_path / "access.log", log(300))
+    argv = ("check", "access.log", "--alerts", "--state", "own.json")
+    usual = run(*argv, "-f", "json")
+    assert (usual.code, usual.stderr) == (0, "")
+    write(
+        tmp_path / "access.log",
+        [*log(300), *(line("/b", after=300 + i, status=503, ms=i) for i in range(300))],
+    )
+    assert run(*argv).code == 1
+    shown = run(*argv, "-f", "json")
+    assert shown.code == 1
+    errors, slow = json.loads(shown.stdout)["tables"]["alerts"]
+    assert (errors["alert"], errors["state"], errors["value"]) == ("errors", "firing", 1)
+    assert (slow["alert"], slow["state"], slow["labels"]) == ("slow", "firing", "route=/b")
+    assert slow["since"] == "2026-11-20T12:09:59Z"
+    assert not (tmp_path / "state.json").exists()
+    table = run(*argv)
+    assert table.code == 1
+    assert "firing" in table.text
+    assert run(*argv, "-f", "csv").text.startswith("alert,state,severity,labels,")
+
+
+def test_the_command_says_what_it_cant_do(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "access.log", log(30))
+    argv = ("check", "access.log", "--alerts")
+    nothing = run(*argv)
+    assert (nothing.code, nothing.stdout) == (2, b"")
+    assert "no alerts are configured" in nothing.stderr
+    (tmp_path / "apilog.toml").write_text(RULE)
+    for more in (("-t", "requests > 1"), ("--since", "1h"), ("-f", "junit"), ("--confidence", "1")):
+        result = run(*argv, *more)
+        assert (result.code, result.stdout) == (2, b"")
+    assert run("check", "access.log", "-t", "requests > 1", "--state", "x").code == 2
+    write(tmp_path / "access.log", [])
+    assert run(*argv).code == 3
+    assert run("check", "none.log", "--alerts").code == 2
+    (tmp_path / "state.json").write_text("something of the user's own")
+    write(tmp_path / "access.log", log(30))
+    result = run(*argv)
+    assert (result.code, result.stdout) == (2, b"")
+    assert "state.json is damaged" in result.stderr
+    assert (tmp_path / "state.json").read_text() == "something of the user's own"
+
+
+def test_a_target_that_cant_be_told_is_an_error(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    target = '[[alerts.targets]]\ntype = "command"\ncommand = ["./nothing"]\n'
+    (tmp_path / "apilog.toml").write_text(RULE.replace("for = 2", "") + target)
+    write(tmp_path / "access.log", log(300, failing_from=0))
+    result = run("check", "access.log", "--alerts")
+    assert result.code == 2
+    assert "apilog: note: alerts: command: ./nothing can't be run" in result.stderr
