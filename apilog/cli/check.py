@@ -142,7 +142,7 @@ def check(
     )
     target = Target(output=output, format=format.value, force=force, table=table)
     if alerts or state:
-        others = [threshold, baseline, baseline_since, baseline_until, since]
+        others: list[object] = [threshold, baseline, baseline_since, baseline_until, since]
         others += [min_requests, confidence, inconclusive]
         alone = alerts and all(option is None for option in others)
         told = rules_to_check(config, state, target, alone=alone)
