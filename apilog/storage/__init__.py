@@ -1,7 +1,8 @@
-"""Where files lie.
+"""Where files lie: folders on a disk, and prefixes of buckets in object storage.
 
-`folder_at` gives the Folder at a path; all else here works on that. Nothing in this package knows
-what the files hold.
+`folder_at` gives the Folder at a path or a URL (`s3://`, `gs://`, `az://`); all else here works
+on that. Nothing in this package knows what the files hold. Only what an argument names as a URL
+is looked up over the network.
 """
 
 from __future__ import annotations
@@ -18,7 +19,15 @@ __all__ = ["Folder", "Lock", "Place", "StorageError", "folder_at", "is_url"]
 
 
 def folder_at(place: Place) -> Folder:
-    """The folder at a path, which need not be there; a Folder is given back."""
+    """The folder at a path or URL, which need not be there; a Folder is given back.
+
+    Raises InputError for a URL that names no bucket, and where the package for URLs is missing.
+    """
     if not isinstance(place, (str, os.PathLike)):
         return place
-    return LocalFolder(Path(place))
+    text = os.fspath(place)
+    if is_url(text):
+        from apilog.storage.cloud.folder import CloudFolder
+
+        return CloudFolder.at(text)
+    return LocalFolder(Path(text))
