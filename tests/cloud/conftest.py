@@ -49,7 +49,7 @@ def make_bucket(endpoint: str, name: str) -> None:
 @pytest.fixture
 def bucket(endpoint: str) -> Bucket:
     """An empty bucket."""
-    name = f"logs-{next(_NUMBERS)}"
+    name = f"logs{next(_NUMBERS)}"
     make_bucket(endpoint, name)
     return Bucket("s3", name)
 
