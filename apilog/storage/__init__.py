@@ -11,11 +11,11 @@ import os
 from pathlib import Path
 
 from apilog.storage.base import Folder, Lock, Place
-from apilog.storage.errors import StorageError
+from apilog.storage.errors import StorageError, hint_of
 from apilog.storage.local import LocalFolder
 from apilog.storage.names import is_url
 
-__all__ = ["Folder", "Lock", "Place", "StorageError", "folder_at", "is_url"]
+__all__ = ["Folder", "Lock", "Place", "StorageError", "folder_at", "hint_of", "is_url"]
 
 
 def folder_at(place: Place) -> Folder:

@@ -33,6 +33,11 @@ def explained(path: str | os.PathLike[str]) -> Iterator[None]:
         raise OutputError(f"can't write {os.fspath(path)}: {reason}", _hint(error)) from error
 
 
+def hint_of(error: OSError) -> str:
+    """What object storage gave as a hint; of other errors nothing."""
+    return error.hint if isinstance(error, StorageError) else ""
+
+
 def _hint(error: OSError) -> str:
     if isinstance(error, StorageError):
         return error.hint

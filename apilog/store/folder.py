@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from apilog.errors import InputError
-from apilog.storage import Folder
+from apilog.storage import Folder, hint_of
 from apilog.store import commit, layout
 from apilog.store.manifest import Manifest
 from apilog.store.store import Store, no_store
@@ -26,7 +26,8 @@ def check_folder(folder: Folder, create: bool) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise InputError(f"can't open the store {folder}: {error.strerror or error}") from error
+        reason = error.strerror or str(error)
+        raise InputError(f"can't open the store {folder}: {reason}", hint_of(error)) from error
     if strange:
         raise InputError(
             f"{folder} is no store, and not empty: it holds {strange[0]}",

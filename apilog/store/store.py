@@ -13,7 +13,7 @@ from typing import Self
 import polars as pl
 
 from apilog.errors import InputError
-from apilog.storage import Folder, Place, folder_at
+from apilog.storage import Folder, Place, folder_at, hint_of
 from apilog.store import layout
 from apilog.store.entries import DataFile, instant_text
 from apilog.store.files import as_schema, scan_files
@@ -60,7 +60,7 @@ class Store:
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except OSError as error:
-                raise InputError(f"can't read {folder}: {error.strerror or error}") from error
+                raise _unreadable(folder, error) from error
         raise no_store(folder)
 
     def files(
@@ -148,11 +148,18 @@ def read_manifest(folder: Folder, generation: int) -> Manifest:
 
 def no_store(folder: Folder) -> InputError:
     """The error for a folder that is no store."""
-    if not folder.exists():
-        return InputError(f"there is no folder {folder}", "check the path of the store")
+    try:
+        if not folder.exists():
+            return InputError(f"there is no folder {folder}", "check the path of the store")
+    except OSError as error:
+        return _unreadable(folder, error)
     return InputError(
         f"{folder} is no store of apilog", "`apilog ingest` makes one; check the path"
     )
+
+
+def _unreadable(folder: Folder, error: OSError) -> InputError:
+    return InputError(f"can't read {folder}: {error.strerror or error}", hint_of(error))
 
 
 def _meets(file: DataFile, since: datetime | None, until: datetime | None) -> bool:

@@ -6,6 +6,11 @@ import bz2
 import gzip
 import json
 import lzma
+import os
+import signal
+import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -180,6 +185,22 @@ def test_a_server_that_is_not_there_is_told(
     result = run_process("report", "s3://bucket/a.log")
     assert (result.code, result.stdout) == (2, b"")
     assert "the server can't be reached" in result.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGINT")
+def test_an_interrupt_ends_a_request_that_gets_no_answer(
+    endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.getsockname()[1]}")
+        with subprocess.Popen(
+            [sys.executable, "-m", "apilog", "report", "s3://b/a.log"]
+        ) as process:
+            connection, _ = server.accept()
+            with connection:
+                assert connection.recv(5) == b"GET /"
+                process.send_signal(signal.SIGINT)
+                assert process.wait(20) == 130
 
 
 def test_urls_in_a_log_are_not_followed(bucket: Bucket, url: str, run: Run) -> None:

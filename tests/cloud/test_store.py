@@ -6,7 +6,7 @@ import gzip
 import json
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -346,6 +346,18 @@ def test_where_nothing_may_be_written_that_is_told(run: Run, bucket: Bucket, url
     result = run("ingest", f"{url}/a.log", "--store", "s3://no-such-bucket/store")
     assert (result.code, result.stdout) == (2, b"")
     assert "no bucket no-such-bucket" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["info", "verify", "compact"])
+def test_a_store_that_is_denied_is_told(
+    run: Run, store: str, denied: Callable[[], None], command: str
+) -> None:
+    make(store, records(3))
+    denied()
+    result = run("store", command, store)
+    assert (result.code, result.stdout) == (2, b"")
+    assert f"{store}: access denied: InvalidAccessKeyId" in result.stderr
+    assert "hint: check the credentials" in result.stderr
 
 
 def test_an_input_stays_known_under_its_url(bucket: Bucket, url: str, store: str) -> None:

@@ -5,18 +5,23 @@ Listing knows folders as a disk does: a prefix ends at a slash.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from apilog.storage.cloud.connect import connection
 from apilog.storage.cloud.library import library
 from apilog.storage.cloud.refusals import told
+from apilog.storage.cloud.waiting import waited
 
 if TYPE_CHECKING:
     from apilog.storage.cloud.connect import Connection
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,20 +55,21 @@ class Bucket:
 
     def below(self, prefix: str) -> Iterator[ObjectInfo]:
         """Every object in a folder, at any depth, in order of their keys."""
-        with self._told(prefix):
-            for page in library().list(self._connection, prefix or None):
-                yield from map(_info, page)
+        pages = self._asked(prefix, lambda api, there: iter(api.list(there, prefix or None)))
+        while page := self._asked(prefix, lambda *_: next(pages, None)):
+            yield from map(_info, page)
 
     def level(self, prefix: str) -> tuple[list[str], list[ObjectInfo]]:
         """The folders and objects directly in a folder, by their whole keys."""
-        with self._told(prefix):
-            found = library().list_with_delimiter(self._connection, prefix or None)
-            return list(found["common_prefixes"]), list(map(_info, found["objects"]))
+        found = self._asked(
+            prefix, lambda api, there: api.list_with_delimiter(there, prefix or None)
+        )
+        return list(found["common_prefixes"]), list(map(_info, found["objects"]))
 
     def info(self, key: str) -> ObjectInfo | None:
         """An object, without what it holds; None if it isn't there."""
-        with suppress(FileNotFoundError), self._told(key):
-            return _info(library().head(self._connection, key))
+        with suppress(FileNotFoundError):
+            return _info(self._asked(key, lambda api, there: api.head(there, key)))
         return None
 
     def read(self, key: str, start: int, end: int, version: str | None = None) -> Block:
@@ -72,42 +78,45 @@ class Bucket:
         Raises StorageError if the object has another version than the given one.
         """
         options: Any = {"range": (start, end)} | ({"if_match": version} if version else {})
-        with self._told(key):
-            found = library().get(self._connection, key, options=options)
+
+        def read(api: ModuleType, there: Connection) -> Block:
+            found = api.get(there, key, options=options)
             return Block(bytes(found.bytes()), found.meta["size"], found.meta["e_tag"])
+
+        return self._asked(key, read)
 
     def read_all(self, key: str) -> bytes:
         """All of an object."""
-        with self._told(key):
-            return bytes(library().get(self._connection, key).bytes())
+        return self._asked(key, lambda api, there: bytes(api.get(there, key).bytes()))
 
     def write(self, key: str, data: bytes, *, is_new: bool = False) -> None:
         """Make an object, whole or not at all.
 
         With `is_new` it raises FileExistsError, and changes nothing, if there is one.
         """
-        mode = "create" if is_new else "overwrite"
-        with self._told(key):
-            library().put(self._connection, key, data, mode=mode, use_multipart=False)
+        how: Any = {"mode": "create" if is_new else "overwrite", "use_multipart": False}
+        self._asked(key, lambda api, there: api.put(there, key, data, **how))
 
     def copy(self, source: str, target: str) -> None:
         """Make an object of the same content, within the storage."""
-        with self._told(source):
-            library().copy(self._connection, source, target)
+        self._asked(source, lambda api, there: api.copy(there, source, target))
 
     def delete(self, keys: Sequence[str]) -> None:
         """Remove objects, if they are there."""
         # Only S3 removes many in one request without minding those that aren't there.
         for some in [keys] if self.scheme == "s3" and keys else [[key] for key in keys]:
-            with suppress(FileNotFoundError), self._told(some[0]):
-                library().delete(self._connection, some)
+            with suppress(FileNotFoundError):
+                self._asked(some[0], partial(_delete, some))
 
-    @property
-    def _connection(self) -> Connection:
-        return connection(self.scheme, self.name)
+    def _asked(self, key: str, request: Callable[[ModuleType, Connection], T]) -> T:
+        """The answer to a request that obstore makes of the bucket, for an object or folder."""
+        api, there = library(), connection(self.scheme, self.name)
+        with told(f"{self.scheme}://{self.name}/{key}", self.name):
+            return waited(lambda: request(api, there))
 
-    def _told(self, key: str) -> AbstractContextManager[None]:
-        return told(f"{self.scheme}://{self.name}/{key}", self.name)
+
+def _delete(keys: Sequence[str], api: ModuleType, there: Connection) -> None:
+    api.delete(there, keys)
 
 
 def _info(found: Any) -> ObjectInfo:

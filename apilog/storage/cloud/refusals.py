@@ -13,6 +13,7 @@ from apilog.storage.errors import StorageError
 _NO_BUCKET = re.compile("NoSuchBucket|ContainerNotFound|The specified bucket does not exist")
 _ANSWER = re.compile(r"<Code>(?P<code>\w+)</Code>\s*(?:<Message>(?P<message>[^<]*)</Message>)?")
 _ELSEWHERE = re.compile("PermanentRedirect|AuthorizationHeaderMalformed|IllegalLocationConstraint")
+_DENIED = re.compile(r"status code: 40[13]\b")
 _METADATA = re.compile(
     r"169\.254\.|metadata\.google|CredentialsNotLoaded|credential", re.IGNORECASE
 )
@@ -45,8 +46,12 @@ def _refusal(error: Exception, where: str, bucket: str) -> OSError:
         return StorageError("it was replaced while it was being read", "run it again")
     if _NO_BUCKET.search(text):
         return _no_bucket(bucket)
-    if kind in ("PermissionDeniedError", "UnauthenticatedError"):
-        return StorageError("access denied", _ACCESS)
+    # Of lists, obstore tells the status in its text alone.
+    if kind in ("PermissionDeniedError", "UnauthenticatedError") or _DENIED.search(text):
+        answer = _ANSWER.search(text)
+        return StorageError(
+            f"access denied: {answer['code']}" if answer else "access denied", _ACCESS
+        )
     if _ELSEWHERE.search(text):
         return StorageError("the bucket is in another region", "set AWS_REGION to its region")
     if "Account must be specified" in text:
