@@ -9,6 +9,7 @@ import glob
 import os
 import stat
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from apilog.sources.rotation import oldest_first
 from apilog.sources.source import STDIN, Source, SourceError, cannot_open, shown
@@ -27,7 +28,7 @@ def find_sources(
     """
     search = _Search()
     found = [file for argument in sources for file in search.files(os.fsdecode(argument))]
-    inputs = [search.source(file) for file in oldest_first(_distinct(found))]
+    inputs = search.sources(oldest_first(_distinct(found)))
     problems = search.problems + [item for item in inputs if isinstance(item, SourceError)]
     return [item for item in inputs if isinstance(item, Source)], problems
 
@@ -52,9 +53,19 @@ class _Search:
             return self._globbed(argument)
         return [argument]
 
-    def source(self, file: str) -> Source | SourceError:
-        """The input at a path that was found."""
-        return Source.of(file, self._sizes[file]) if file in self._sizes else _source(file)
+    def sources(self, files: Sequence[str]) -> list[Source | SourceError]:
+        """The inputs at paths and URLs that were found, in the order in which they are read."""
+        if not self._sizes:
+            return [_source(file) for file in files]
+        from apilog.storage.cloud.ahead import Ahead
+
+        ahead = Ahead(file for file in files if self._sizes.get(file))
+        return [
+            replace(Source.of(file, self._sizes[file]), ahead=ahead)
+            if file in self._sizes
+            else _source(file)
+            for file in files
+        ]
 
     def _objects(self, url: str) -> list[str]:
         from apilog.sources.objects import objects_at

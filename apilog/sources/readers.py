@@ -143,10 +143,11 @@ def _opened(source: Source) -> tuple[_Seekable | None, _Read]:
 
 
 def _opened_object(source: Source) -> tuple[_Seekable, _Read]:
+    from apilog.storage.cloud.ahead import Ahead
     from apilog.storage.cloud.reader import ObjectReader
 
     try:
-        found = ObjectReader(source.file, source.size or 0)
+        found = ObjectReader(source.file, source.size or 0, source.ahead or Ahead())
     except OSError as error:
         raise cannot_open(source.file, error) from error
     return found, found.read

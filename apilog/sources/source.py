@@ -6,11 +6,15 @@ A `Source` is only a name: making one opens nothing.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from apilog.errors import InputError
 from apilog.storage import StorageError, is_url
+
+if TYPE_CHECKING:
+    from apilog.storage.cloud.ahead import Ahead
 
 STDIN = "-"
 """The path that stands for standard input."""
@@ -26,6 +30,8 @@ class Source:
     """The path as the operating system knows it, may hold surrogate escapes; or a URL."""
     size: int | None
     """Bytes as stored (compressed ones, if it is compressed); None for standard input and pipes."""
+    ahead: Ahead | None = field(default=None, compare=False, repr=False)
+    """Of an object among others: where they are fetched before their turn."""
 
     @property
     def is_stdin(self) -> bool:

@@ -75,6 +75,9 @@ class Folder(Protocol):
         of that name. After any other error the file may be there.
         """
 
+    def check_adding(self, name: str, data: bytes) -> None:
+        """Raise OutputError if a file could be added again that holds this already."""
+
     def remove(self, names: Iterable[str]) -> None:
         """Remove files, if they are there, and the folders that are empty then."""
 

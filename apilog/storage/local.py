@@ -71,6 +71,9 @@ class LocalFolder:
         self.stage(name, data)
         return lambda: self.publish([name])
 
+    def check_adding(self, name: str, data: bytes) -> None:
+        """The lock keeps others from it."""
+
     def remove(self, names: Iterable[str]) -> None:
         for name in names:
             disk.remove(self.path(name))

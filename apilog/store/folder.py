@@ -41,3 +41,4 @@ def make(folder: Folder) -> None:
     # Another writer may have made it just now.
     with suppress(FileExistsError):
         commit.prepare(folder, manifest)()
+        folder.check_adding(layout.manifest_name(1), manifest.to_json().encode())

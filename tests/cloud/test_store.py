@@ -192,6 +192,19 @@ def test_an_answer_that_was_lost_is_no_other_writer(
     assert lines_in(Store.open(store)) == [*range(1, 9)]
 
 
+def test_a_server_that_ignores_conditions_gets_no_store(
+    bucket: Bucket, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Bucket.write
+    monkeypatch.setattr(
+        Bucket, "write", lambda self, key, data, is_new=False: write(self, key, data)
+    )
+    with pytest.raises(OutputError, match="ignores the condition") as told:
+        Writer(store)
+    assert "If-None-Match" in told.value.hint
+    assert not keys(bucket)
+
+
 KILLED = """
 import os, sys
 from apilog.store import Writer, commit

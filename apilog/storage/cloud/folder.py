@@ -11,8 +11,10 @@ from typing import Self
 from apilog.storage.cloud.bucket import Bucket
 from apilog.storage.cloud.connect import scan_options
 from apilog.storage.cloud.url import ObjectUrl
-from apilog.storage.errors import explained
+from apilog.storage.errors import StorageError, explained
 from apilog.storage.names import unfinished
+
+_OLD = "keep stores on a disk, or on a server that knows If-None-Match"
 
 
 class NoLock:
@@ -86,6 +88,12 @@ class CloudFolder:
 
     def adding(self, name: str, data: bytes) -> Callable[[], None]:
         return lambda: self._add(name, data)
+
+    def check_adding(self, name: str, data: bytes) -> None:
+        with explained(self.path(name)):
+            if self._is_added(name, data):
+                self._bucket.delete([self._key(name)])
+                raise StorageError("the storage ignores the condition of a conditional write", _OLD)
 
     def remove(self, names: Iterable[str]) -> None:
         with explained(str(self)):

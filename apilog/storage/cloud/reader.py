@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from apilog.storage.cloud.ahead import Ahead
 from apilog.storage.cloud.bucket import Block, Bucket
 from apilog.storage.cloud.url import ObjectUrl
 
-FIRST_BYTES = 64 << 10
-"""Of the first request, and of the one after a jump: what tells an input by its content."""
-LARGEST_BYTES = 8 << 20
+_JUMP_BYTES = 64 << 10
+"""Of the first request after a jump."""
+_LARGEST_BYTES = 8 << 20
 """Of a request; at most two such ranges are held."""
 _AHEAD_BYTES = 1 << 20
 """From this size of ranges on, the next one is fetched while one is being read."""
@@ -21,16 +22,19 @@ _AHEAD_BYTES = 1 << 20
 class ObjectReader:
     """The bytes of an object."""
 
-    def __init__(self, url: str, size: int) -> None:
-        """Fetch the beginning, given the size that was seen last; OSError if that fails."""
+    def __init__(self, url: str, size: int, ahead: Ahead) -> None:
+        """Fetch the beginning, given the size that was seen last; OSError if that fails.
+
+        `ahead` may have done it already.
+        """
         place = ObjectUrl.parse(url)
         self._bucket, self._key = Bucket(place.scheme, place.bucket), place.key
         self._pool: ThreadPoolExecutor | None = None
         self._ahead: tuple[range, Future[Block]] | None = None
         self._position = 0
-        self._step = FIRST_BYTES
+        self._step = _JUMP_BYTES
         # There is no range of an empty object.
-        first = self._bucket.read(self._key, 0, FIRST_BYTES) if size else Block(b"", 0, None)
+        first = ahead.first(url) if size else Block(b"", 0, None)
         self._size, self._version = first.size, first.version
         self._head = self._block = _Held(0, first.data)
 
@@ -62,7 +66,7 @@ class ObjectReader:
     def _fetch(self) -> None:
         """Take the range from the position on, and have the one behind it fetched."""
         follows = self._position == self._block.end
-        self._step = min(2 * self._step, LARGEST_BYTES) if follows else FIRST_BYTES
+        self._step = min(2 * self._step, _LARGEST_BYTES) if follows else _JUMP_BYTES
         ahead, self._ahead = self._ahead, None
         if ahead and self._position == ahead[0].start:
             found = ahead[1].result()
@@ -71,7 +75,7 @@ class ObjectReader:
         self._block = _Held(self._position, found.data)
         wanted = self._range(self._block.end)
         if wanted and self._step >= _AHEAD_BYTES:
-            self._pool = self._pool or ThreadPoolExecutor(1, thread_name_prefix="apilog-ahead")
+            self._pool = self._pool or ThreadPoolExecutor(1, "apilog-ahead")
             self._ahead = wanted, self._pool.submit(self._get, wanted)
 
     def _range(self, start: int) -> range:

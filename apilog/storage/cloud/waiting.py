@@ -20,7 +20,7 @@ def waited(request: Callable[[], T]) -> T:
     """
     if current_thread() is not main_thread():
         return request()
-    pool = ThreadPoolExecutor(1, thread_name_prefix="apilog-request")
+    pool = ThreadPoolExecutor(1, "apilog-request")
     try:
         return pool.submit(request).result()
     finally:
