@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from apilog.storage.base import Folder, Lock, Place
+from apilog.storage.base import FileInfo, Folder, Lock, Place
 from apilog.storage.errors import StorageError, hint_of
 from apilog.storage.local import LocalFolder
 from apilog.storage.names import is_url
 
-__all__ = ["Folder", "Lock", "Place", "StorageError", "folder_at", "hint_of", "is_url"]
+__all__ = ["FileInfo", "Folder", "Lock", "Place", "StorageError", "folder_at", "hint_of", "is_url"]
 
 
 def folder_at(place: Place) -> Folder:

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class FileInfo:
+    """What a listing tells of a file."""
+
+    size: int
+    """Bytes."""
+    written: datetime
+    """By the clock of the storage, UTC."""
 
 
 class Lock(Protocol):
@@ -19,8 +30,8 @@ class Lock(Protocol):
 class Folder(Protocol):
     """A place for files, known by their names relative to it, with slashes.
 
-    To write a file for others to read, call `put`; `entries` or `names` list what is there,
-    `remove` removes it. Files that only make sense together are staged and then published.
+    To write a file for others to read, call `put`; `entries`, `names` and `infos` list what is
+    there, `remove` removes it. Files that only make sense together are staged and then published.
 
     Reading raises OSError (FileNotFoundError for what isn't there), writing OutputError. Each
     change is lasting when its method returns. Names must not come from what a log holds.
@@ -47,8 +58,8 @@ class Folder(Protocol):
     def names(self, below: str = "") -> Iterator[str]:
         """Every file at any depth; links to folders aren't followed. Empty for no folder."""
 
-    def written(self, below: str) -> Mapping[str, datetime]:
-        """The files at any depth, and when each was written by the clock of the storage."""
+    def infos(self, below: str = "") -> Mapping[str, FileInfo]:
+        """Every file at any depth, and what a listing tells of it."""
 
     def path(self, name: str) -> Path | str:
         """The path or URL of a file, for other readers."""

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from apilog.storage import disk
+from apilog.storage.base import FileInfo
 from apilog.storage.lock import FileLock
 from apilog.storage.names import unfinished
 
@@ -35,11 +36,8 @@ class LocalFolder:
             for file in files:
                 yield (Path(directory) / file).relative_to(self.location).as_posix()
 
-    def written(self, below: str) -> Mapping[str, datetime]:
-        return {
-            name: datetime.fromtimestamp(self.path(name).stat().st_mtime, UTC)
-            for name in self.names(below)
-        }
+    def infos(self, below: str = "") -> Mapping[str, FileInfo]:
+        return {name: _info(self.path(name)) for name in self.names(below)}
 
     def path(self, name: str) -> Path:
         return self.location / name
@@ -83,3 +81,8 @@ class LocalFolder:
     def lock(self, name: str) -> FileLock:
         disk.make_folder(self.location)
         return FileLock(self.path(name))
+
+
+def _info(path: Path) -> FileInfo:
+    status = path.stat()
+    return FileInfo(status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))

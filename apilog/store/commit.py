@@ -109,13 +109,13 @@ def names_in(folder: Folder) -> Iterator[str]:
 
 def _recent(folder: Folder, current: Manifest) -> set[int]:
     """The generations that were written not long before the current one."""
-    written = folder.written(layout.MANIFESTS)
-    now = written.get(layout.manifest_name(current.generation))
+    infos = folder.infos(layout.MANIFESTS)
+    now = infos.get(layout.manifest_name(current.generation))
     return {
         generation
-        for name, then in written.items()
+        for name, then in infos.items()
         if (generation := layout.generation_of(name.rpartition("/")[2])) is not None
-        and (now is None or now - then < GRACE)
+        and (now is None or now.written - then.written < GRACE)
     }
 
 

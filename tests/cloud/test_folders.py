@@ -70,11 +70,12 @@ def test_a_file_is_added_by_the_last_step(folder: Folder) -> None:
     assert folder.read("m/1.json") == b"{}"
 
 
-def test_when_a_file_was_written(folder: Folder) -> None:
+def test_what_a_listing_tells(folder: Folder) -> None:
     folder.put("m/1.json", b"{}")
-    (name, written), *others = folder.written("m").items()
-    assert (name, others) == ("m/1.json", [])
-    assert abs(datetime.now(UTC) - written) < timedelta(minutes=1)
+    ((name, info),) = folder.infos("m").items()
+    assert (name, info.size) == ("m/1.json", 2)
+    assert abs(datetime.now(UTC) - info.written) < timedelta(minutes=1)
+    assert folder.infos() == {name: info}
 
 
 def test_paths(folder: Folder) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Self
 
+from apilog.storage.base import FileInfo
 from apilog.storage.cloud.bucket import Bucket
 from apilog.storage.cloud.connect import scan_options
 from apilog.storage.cloud.url import ObjectUrl
@@ -59,9 +59,9 @@ class CloudFolder:
         for found in self._bucket.below(self._key(below)):
             yield self._name(found.key)
 
-    def written(self, below: str) -> Mapping[str, datetime]:
+    def infos(self, below: str = "") -> Mapping[str, FileInfo]:
         found = self._bucket.below(self._key(below))
-        return {self._name(info.key): info.written for info in found}
+        return {self._name(info.key): FileInfo(info.size, info.written) for info in found}
 
     def path(self, name: str) -> str:
         return str(self.url.of(self._key(name)))
