@@ -11,7 +11,7 @@ Sources = Annotated[
     list[str],
     typer.Argument(
         metavar="SOURCES...",
-        help="Log files, directories, globs, stores of `apilog ingest`, or - for standard input.",
+        help="Log files, directories, globs, s3:// gs:// az:// URLs, stores, or - for stdin.",
         show_default=False,
     ),
 ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -22,7 +21,8 @@ class InfoFormat(StrEnum):
 
 
 Folder = Annotated[
-    Path, typer.Argument(metavar="DIR", help="The folder of the store.", show_default=False)
+    str,
+    typer.Argument(metavar="DIR|URL", help="The folder or URL of the store.", show_default=False),
 ]
 
 
@@ -47,13 +47,15 @@ def info(
 
 def verify(folder: Folder) -> None:
     """Read a store again, compare it with its manifest, and name damaged files."""
+    from apilog.storage import folder_at
     from apilog.store import verify as check
 
-    found = check(folder)
+    store = folder_at(folder)
+    found = check(store)
     for damage in found.damaged:
-        streams.error(f"{folder / damage.name} {damage.problem}", "restore it from a backup")
+        streams.error(f"{store.path(damage.name)} {damage.problem}", "restore it from a backup")
     for name in found.strangers:
-        streams.note(f"{folder / name} is no part of the store")
+        streams.note(f"{store.path(name)} is no part of the store")
     if found.damaged:
         raise typer.Exit(ExitCode.ERROR)
     _print(f"intact: {format_count(found.files)} files, {format_count(found.rows)} rows")

@@ -17,6 +17,7 @@ from apilog.engines.chunk import Wanted
 from apilog.routes import add_route
 from apilog.schema import SCHEMA
 from apilog.sources import STDIN, SourceError
+from apilog.storage import is_url
 from apilog.store import DataFile, Store
 
 FORMAT = "store"
@@ -66,11 +67,14 @@ class StoredPart:
         return self.store.scan(*within, files=self.files)
 
     def _unreadable(self, error: Exception) -> SourceError:
-        gone = [file.name for file in self.files if not (self.store.path / file.name).exists()]
+        there = set(self.store.folder.names("records"))
+        gone = [file.name for file in self.files if file.name not in there]
         told = " ".join(str(error).partition("\n")[0].split())
         reason = f"{gone[0]} was removed while it was being read" if gone else told
         return SourceError(
-            str(self.store.path), reason, "run it again; `apilog store verify` finds damaged files"
+            str(self.store.folder),
+            reason,
+            "run it again; `apilog store verify` finds damaged files",
         )
 
 
@@ -85,10 +89,14 @@ def stores_among(
     others = []
     for source in sources:
         if os.fspath(source) != STDIN and Store.is_store(source):
-            folders.setdefault(os.path.realpath(source), source)
+            folders.setdefault(_identity(os.fspath(source)), source)
         else:
             others.append(source)
     return [Store.open(folder) for folder in folders.values()], others
+
+
+def _identity(place: str) -> str:
+    return place.rstrip("/") if is_url(place) else os.path.realpath(place)
 
 
 def logs_among(
@@ -97,7 +105,7 @@ def logs_among(
     """The sources that are no stores, and an error for each that is one."""
     stores, logs = stores_among(sources)
     hint = "`apilog store info` tells what it holds; report and query read it"
-    return logs, [SourceError(str(store.path), "a store, not a log", hint) for store in stores]
+    return logs, [SourceError(str(store.folder), "a store, not a log", hint) for store in stores]
 
 
 def parts_of(store: Store, within: Within) -> Iterator[StoredPart]:

@@ -5,7 +5,6 @@ A line moves in one commit: it is a reject of the store or a record, never both.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -19,6 +18,7 @@ from apilog.ingest.options import IngestOptions
 from apilog.ingest.run import as_records
 from apilog.schema import SCHEMA
 from apilog.sources import Chunk
+from apilog.storage import Place
 from apilog.store import DataFile, Writer
 from apilog.store.files import read_intact
 
@@ -38,7 +38,7 @@ class Retried:
         return f"of {self.lines:,} rejected lines {self.records:,} are records now"
 
 
-def retry_rejects(store: str | os.PathLike[str], options: IngestOptions | None = None) -> Retried:
+def retry_rejects(store: Place, options: IngestOptions | None = None) -> Retried:
     """Read all stored rejects again, and move to the records those that can be read now.
 
     Lines that would now be skipped stay rejects. Raises InputError for what is no store.
@@ -54,7 +54,7 @@ def retry_rejects(store: str | os.PathLike[str], options: IngestOptions | None =
 
 
 def _retry(writer: Writer, file: DataFile, choice: Choice | None) -> int:
-    stored = read_intact(writer.path, file).with_row_index("at")
+    stored = read_intact(writer.folder, file).with_row_index("at")
     found = [frame for frame in _read(stored, choice) if frame.height]
     if not found:
         return 0

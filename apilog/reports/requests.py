@@ -82,7 +82,7 @@ class Requests:
 def _of_store(store: Store) -> FileInput:
     records = records_in(store.files())
     return FileInput(
-        path=str(store.path),
+        path=str(store.folder),
         format=FORMAT,
         lines=records,
         records=records,

@@ -9,6 +9,8 @@ import re
 from datetime import date
 from typing import Literal
 
+from apilog.storage.names import finished
+
 Kind = Literal["records", "rejects"]
 
 LOCK = "lock"
@@ -19,7 +21,6 @@ _FILE = r"[0-9]{8,20}-[0-9a-f]{8}-[0-9]{5,9}\.parquet"
 _FOLDER = rf"records/date=(?:[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}|{_NO_DAY})|rejects"
 _DATA = re.compile(rf"(?:{_FOLDER})/{_FILE}")
 _OWN = re.compile(rf"(?:{_FOLDER})/{_FILE}|{MANIFESTS}/[0-9]{{20}}\.json")
-_UNFINISHED = re.compile(r"(.*/)\.([^/]+)\.tmp")
 _MANIFEST = re.compile(r"([0-9]{20})\.json")
 
 
@@ -38,12 +39,6 @@ def manifest_name(generation: int) -> str:
     return f"{MANIFESTS}/{generation:020d}.json"
 
 
-def unfinished(name: str) -> str:
-    """What a file is called until it is committed: Spark and Arrow skip it, globs miss it."""
-    folder, _, file = name.rpartition("/")
-    return f"{folder}/.{file}.tmp"
-
-
 def generation_of(name: str) -> int | None:
     """The generation of a file in the folder of manifests; None for other files."""
     match = _MANIFEST.fullmatch(name)
@@ -57,4 +52,9 @@ def is_data(name: str) -> bool:
 
 def is_own(name: str) -> bool:
     """Whether a store itself makes files of this name, finished or not."""
-    return _OWN.fullmatch(_UNFINISHED.sub(r"\1\2", name)) is not None
+    return _OWN.fullmatch(finished(name)) is not None
+
+
+def generation_for(name: str) -> int:
+    """The generation that an own file, finished or not, was made for."""
+    return int(finished(name).rpartition("/")[2].partition("-")[0].removesuffix(".json"))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
+from apilog.storage import Place
 from apilog.store.entries import DataFile
 from apilog.store.writer import Writer
 
@@ -21,7 +21,7 @@ class Pruned:
     """Bytes."""
 
 
-def prune(path: str | os.PathLike[str], keep: timedelta, now: datetime | None = None) -> Pruned:
+def prune(path: Place, keep: timedelta, now: datetime | None = None) -> Pruned:
     """Remove the days of a store that ended more than `keep` ago, in UTC.
 
     Rejects go by the day on which they were stored. Inputs stay known, so that no line comes
