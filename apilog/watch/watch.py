@@ -17,6 +17,7 @@ from apilog.formats.choice import Choice
 from apilog.model import InputSummary, Report
 from apilog.reports.options import ReportOptions
 from apilog.sources import STDIN, Source, SourceError, find_sources
+from apilog.storage import is_url
 from apilog.version import __version__
 from apilog.watch.clock import LogClock
 from apilog.watch.follow import Arrival, Follower
@@ -51,12 +52,11 @@ class Watch:
         alerts: Alerts | None = None,
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """Raises UsageError for options that can't be understood, InputError for a store.
+        """Raises UsageError for options that can't be understood, InputError for what can't grow.
 
         `tell` is for notes.
         """
-        for problem in logs_among(sources)[1]:
-            raise problem
+        _check(sources)
         self._alerts = alerts
         self._options = options
         self._sources = sources
@@ -173,6 +173,15 @@ class Watch:
         self._errors.add(records)
         if self._alerts:
             self._alerts.add(records, self.now)
+
+
+def _check(sources: Sequence[str]) -> None:
+    """Raise InputError for stores and object storage: their files never grow."""
+    for problem in logs_among(sources)[1]:
+        raise problem
+    if url := next(filter(is_url, sources), None):
+        hint = "report, check and query read objects; a watch follows files and pipes"
+        raise SourceError(url, "objects don't grow", hint)
 
 
 class _Starts:
