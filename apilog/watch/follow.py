@@ -172,7 +172,10 @@ class Follower:
         there: set[Identity] = set()
         for source in found:
             try:
-                there.add(self._found(source))
+                if source.size is None:
+                    self._pipe_found(source.file)
+                else:
+                    there.add(self._found(source))
             except OSError as error:
                 self.problems.append(cannot_open(source.file, error))
         # An inode of what is gone may be that of another file next time.
@@ -182,14 +185,13 @@ class Follower:
                 self._let_go(file)
         self._is_new = False
 
+    def _pipe_found(self, file: str) -> None:
+        if file not in self._pipes:
+            self._pipes[file] = Pipe(file)
+
     def _found(self, source: Source) -> Identity:
         """Follow a file that was found, unless it is followed already or not to be."""
-        status = os.stat(source.file)
-        identity = identity_of(status)
-        if source.size is None:
-            if source.file not in self._pipes:
-                self._pipes[source.file] = Pipe(source.file)
-            return identity
+        identity = identity_of(os.stat(source.file))
         known = self._tails.get(source.file)
         if known and known.identity == identity:
             return identity

@@ -125,7 +125,7 @@ def test_standard_input_is_watched_until_it_ends(log: Path) -> None:
         assert shown.process.stdin
         shown.process.stdin.write(now_line().encode() + b"\n" + now_line().encode())
         shown.process.stdin.flush()
-        until(shown.seen("records", 1))  # the second line has no newline yet
+        until(shown.seen("records", 1), "the second line has no newline yet")
         shown.process.stdin.close()
         assert shown.ended() == 0
     assert shown.last["input"]["records"] == 2
