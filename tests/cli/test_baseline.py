@@ -52,7 +52,7 @@ def test_new_and_vanished_routes_are_listed(folder: Path, run: Run) -> None:
     ]
     shown = run(*argv).text
     assert "Changed  endpoints of one side only" in shown
-    assert "vanished  GET     /v1/gone" in shown
+    assert "vanished  GET /v1/gone" in shown
 
 
 def test_another_time_of_the_same_sources(folder: Path, run: Run) -> None:
