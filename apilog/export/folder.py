@@ -10,7 +10,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from apilog.errors import InputError
@@ -82,16 +82,15 @@ class LocalFolder:
         """See `Place`."""
         run = secrets.token_hex(4)
         beside = self.path / f".{folder}.{run}.new"
-        try:
+        with ExitStack() as undo:
+            undo.callback(self._recover)
             disk.make_folder(beside)
             for name, data in files.items():
                 disk.write_file(beside / name, data)
             disk.sync_folder(beside)
             retired = [self._retire(name, run) for name in before]
             disk.rename(beside, self.path / folder)
-        except BaseException:
-            self._recover()
-            raise
+            undo.pop_all()
         disk.sync_folder(self.path)
         for path in retired:
             self._dissolve(path, self.path / folder)
