@@ -29,9 +29,10 @@ _MERGE_AT = 8
 class Held(Generic[Key]):
     """The states of each key, put together as they come."""
 
-    def __init__(self, plan_of: Callable[[Key], Plan], most_bytes: int = HELD_BYTES) -> None:
+    def __init__(self, plan_of: Callable[[Key], Plan], most_bytes: int | None = None) -> None:
+        """`most_bytes` may be held in memory; None: HELD_BYTES."""
         self._plan_of = plan_of
-        self._most = most_bytes
+        self._most = HELD_BYTES if most_bytes is None else most_bytes
         # In the order in which they were last met.
         self._states: dict[Key, list[Partial]] = {}
         self._sizes: dict[Key, int] = {}
