@@ -39,7 +39,7 @@ def export(
     UsageError for options that can't be understood or that the folder was not made with,
     InputError if another run holds the folder, OutputError if it can't be written.
     """
-    options.report.plan()
+    options.report.check()
     _refuse_own_source(sources, to)
     folder = LocalFolder(to)
     with folder.opened():

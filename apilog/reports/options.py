@@ -43,6 +43,11 @@ class ReportOptions:
     tables: Sequence[str] | None = None
     """Names of the tables to compute; None: all."""
 
+    def check(self) -> None:
+        """Raise UsageError for what can't be understood."""
+        self.wanted(self.plan().columns)
+        self.choice()
+
     def plan(self, now: datetime | None = None) -> Plan:
         """The tables to compute and their limits."""
         since, until = limits(self.since, self.until, self.tz, now)
