@@ -7,6 +7,7 @@ so that nothing new to say changes nothing.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +24,12 @@ FOLDER_MARK = "export.json"
 PERIOD_MARK = "period.json"
 OPEN = ".open"
 """Behind the name of a period that was not over when it was written."""
+
+PERIOD = (
+    r"[0-9]{4}-(?:[0-9]{2}-[0-9]{2}(?:T[0-9]{2}(?:Z|[+-][0-9]{4,6}))?|W[0-9]{2})"
+    rf"(?:{re.escape(OPEN)})?"
+)
+"""What the folder of a period may be called, as a regular expression."""
 
 
 class NewerVersion(Exception):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
+
+LOCK = ".export.lock"
 
 
 class Place(Protocol):
@@ -11,6 +14,12 @@ class Place(Protocol):
 
     `str` of it is what users call it. What fails raises OutputError, or InputError for reading.
     """
+
+    def opened(self) -> AbstractContextManager[None]:
+        """Hold the lock, and put right what a killed run left.
+
+        Raises InputError if another run holds it.
+        """
 
     def read(self, name: str) -> bytes | None:
         """A file; None if it isn't there."""
@@ -21,14 +30,14 @@ class Place(Protocol):
     def folders(self) -> Sequence[str]:
         """The names of everything that is called like a period's folder."""
 
-    def sizes(self, folder: str) -> Mapping[str, int]:
-        """What lies in a folder, with bytes; empty where there is no folder."""
+    def sizes(self, folder: str) -> Mapping[str, int | None]:
+        """What lies in a folder, with bytes if they are known; empty where there is no folder."""
 
     def replace(self, folder: str, files: Mapping[str, bytes], before: Sequence[str]) -> None:
         """Make a folder of these files in place of those before, one of which may be it.
 
-        Readers see the folders of a period whole or not at all. Where folders can't be renamed,
-        the mark, which comes last in `files`, has to appear last and go first.
+        Readers see the folders of a period whole or not at all. Files in them that are not
+        export's own go on in the new one.
         """
 
     def remove(self, folder: str) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from apilog.engines.local import Progress
 from apilog.errors import UsageError
+from apilog.export.disk import DiskPlace
 from apilog.export.draw import drawn
-from apilog.export.folder import LocalFolder
 from apilog.export.marks import PERIOD_MARK, PeriodMark
 from apilog.export.options import ExportOptions
 from apilog.export.own import Own
@@ -41,9 +41,9 @@ def export(
     """
     options.report.check()
     _refuse_own_source(sources, to)
-    folder = LocalFolder(to)
-    with folder.opened():
-        work = _Work(folder, options, now or datetime.now(UTC))
+    place: Place = DiskPlace(to)
+    with place.opened():
+        work = _Work(place, options, now or datetime.now(UTC))
         reports = PeriodReports(
             sources,
             options.report,

@@ -10,7 +10,7 @@ import pytest
 
 from apilog.errors import InputError, OutputError, UsageError
 from apilog.ingest import ingest
-from apilog.store.lock import Lock
+from apilog.storage.lock import FileLock
 from apilog.window import Every
 from export.exporting import hidden, log, mark, names, run, state
 from weblog import START, line, write
@@ -113,7 +113,7 @@ def test_two_at_once_are_refused(tmp_path: Path, source: Path) -> None:
     to = tmp_path / "to"
     run(source, to)
     before = state(to)
-    lock = Lock(to / ".export.lock")
+    lock = FileLock(to / ".export.lock")
     with pytest.raises(InputError, match="is being written by process"):
         run(source, to)
     lock.release()

@@ -14,19 +14,17 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from apilog.errors import InputError
-from apilog.export.marks import OPEN, PERIOD_MARK, NewerVersion, PeriodMark
-from apilog.store import disk
-from apilog.store.lock import Lock
+from apilog.export.marks import OPEN, PERIOD, PERIOD_MARK, NewerVersion, PeriodMark
+from apilog.export.place import LOCK
+from apilog.storage import disk
+from apilog.storage.errors import explained
+from apilog.storage.lock import FileLock
 
-LOCK = ".export.lock"
-
-_PERIOD = r"[0-9]{4}-(?:[0-9]{2}-[0-9]{2}(?:T[0-9]{2}(?:Z|[+-][0-9]{4,6}))?|W[0-9]{2})"
-_PERIOD_FOLDER = re.compile(rf"{_PERIOD}(?:{re.escape(OPEN)})?")
-_HIDDEN = re.compile(rf"\.({_PERIOD}(?:{re.escape(OPEN)})?)\.[0-9a-f]{{8}}\.(new|old|gone)")
+_HIDDEN = re.compile(rf"\.({PERIOD})\.[0-9a-f]{{8}}\.(new|old|gone)")
 """Not whole yet; to be put back or dissolved; to be removed."""
 
 
-class LocalFolder:
+class DiskPlace:
     """See `place.Place`."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -42,7 +40,7 @@ class LocalFolder:
         Raises InputError if another process holds it, OutputError if it can't be written.
         """
         disk.make_folder(self.path)
-        lock = Lock(self.path / LOCK)
+        lock = FileLock(self.path / LOCK)
         try:
             self._recover()
             yield
@@ -68,7 +66,7 @@ class LocalFolder:
 
     def folders(self) -> list[str]:
         """See `Place`."""
-        return sorted(name for name in self._names() if _PERIOD_FOLDER.fullmatch(name))
+        return sorted(name for name in self._names() if re.fullmatch(PERIOD, name))
 
     def sizes(self, folder: str) -> dict[str, int]:
         """See `Place`."""
@@ -102,7 +100,7 @@ class LocalFolder:
         self._delete(gone)
 
     def _names(self) -> list[str]:
-        with disk.explained(self.path):
+        with explained(self.path):
             return os.listdir(self.path)
 
     def _retire(self, folder: str, run: str) -> Path:
@@ -137,7 +135,7 @@ class LocalFolder:
         self._delete(gone)
 
     def _delete(self, folder: Path) -> None:
-        with disk.explained(folder):
+        with explained(folder):
             names = os.listdir(folder)
         for name in names:
             disk.remove(folder / name)
