@@ -60,6 +60,8 @@ def export(
     route: options.Route = None,
     max_routes: options.MaxRoutes = 1000,
     keep_query: options.KeepQuery = False,
+    anonymize_ip: options.AnonymizeIp = False,
+    hash_consumers: options.HashConsumers = None,
     raw: Annotated[
         bool, typer.Option("--raw", help="Leave CSV cells as they are, formulas too.")
     ] = False,
@@ -83,6 +85,7 @@ def export(
     from apilog.cli.rejects import writing
     from apilog.export import ExportOptions
     from apilog.export import export as bring_up_to_date
+    from apilog.privacy import Privacy
     from apilog.reports import ReportOptions
     from apilog.units import parse_duration
 
@@ -100,6 +103,7 @@ def export(
             routes=route or (),
             max_routes=max_routes,
             keep_query=keep_query,
+            privacy=Privacy.of(anonymize_ip=anonymize_ip, hash_consumers=hash_consumers),
             tables=table,
         ),
         every=every,

@@ -59,9 +59,7 @@ class StoredPart:
             raise self._unreadable(error) from error
         if wanted.rules and "route" in wanted.made:
             records = _rerouted(records, wanted)
-        if wanted.where:
-            records = wanted.where.filter(records)
-        return records.select(c for c in SCHEMA if c in wanted.columns or c == "timestamp")
+        return wanted.selected(records.select(c for c in SCHEMA if c in records.columns))
 
     def _scan(self, within: Within) -> pl.LazyFrame:
         return self.store.scan(*within, files=self.files)

@@ -51,4 +51,6 @@ class ExportOptions:
             "route": list(asked.routes),
             "max-routes": asked.max_routes,
             "keep-query": asked.keep_query,
+            "anonymize-ip": asked.privacy.anonymize_ip,
+            "hash-consumers": asked.privacy.key is not None,
         }
