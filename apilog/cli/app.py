@@ -25,6 +25,7 @@ COMMANDS: tuple[tuple[str, Callable[..., object]], ...] = (
     ("store verify", store.verify),
     ("store compact", store.compact),
     ("store prune", store.prune),
+    ("store anonymize", store.anonymize),
     ("detect", detect.detect),
     ("formats", catalogue.formats),
     ("schema", catalogue.schema),
