@@ -57,7 +57,8 @@ def verify(folder: Folder) -> None:
     store = folder_at(folder)
     found = check(store)
     for damage in found.damaged:
-        streams.error(f"{store.path(damage.name)} {damage.problem}", "restore it from a backup")
+        hint = f"restore it from a backup: it held {format_count(damage.rows)} rows"
+        streams.error(f"{store.path(damage.name)} {damage.problem}", hint)
     for name in found.strangers:
         streams.note(f"{store.path(name)} is no part of the store")
     if found.damaged:
