@@ -19,6 +19,7 @@ from apilog.export.place import LOCK
 from apilog.storage import disk
 from apilog.storage.errors import explained
 from apilog.storage.lock import FileLock
+from apilog.storage.names import unfinished
 
 _HIDDEN = re.compile(rf"\.({PERIOD})\.[0-9a-f]{{8}}\.(new|old|gone)")
 """Not whole yet; to be put back or dissolved; to be removed."""
@@ -59,10 +60,10 @@ class DiskPlace:
 
     def write(self, name: str, data: bytes) -> None:
         """See `Place`."""
-        beside = self.path / f".{name}.tmp"
+        beside, target = self.path / unfinished(name), self.path / name
         disk.write_file(beside, data)
-        disk.rename(beside, self.path / name)
-        disk.sync_folder(self.path)
+        disk.rename(beside, target)
+        disk.sync_folder(target.parent)
 
     def folders(self) -> list[str]:
         """See `Place`."""

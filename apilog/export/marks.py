@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Self
@@ -73,10 +73,19 @@ class PeriodMark:
     requests: int
     files: Mapping[str, tuple[int, str]]
     """Name to bytes and SHA-256, hexadecimal."""
+    made_of: str | None = field(default=None, compare=False)
+    """What it was made of and how, as a hash; None where only reading tells. No part of what the
+    folder holds."""
 
     @classmethod
     def of(
-        cls, period: Period, requests: int, files: Mapping[str, bytes], *, is_open: bool
+        cls,
+        period: Period,
+        requests: int,
+        files: Mapping[str, bytes],
+        *,
+        is_open: bool,
+        made_of: str | None,
     ) -> PeriodMark:
         """The mark of a period with these files."""
         return cls(
@@ -85,6 +94,7 @@ class PeriodMark:
             until=period.end,
             requests=requests,
             files={name: (len(data), sha256(data).hexdigest()) for name, data in files.items()},
+            made_of=made_of,
         )
 
     @property
@@ -103,6 +113,7 @@ class PeriodMark:
                 "until": _text(self.until),
                 "open": self.is_open,
                 "requests": self.requests,
+                "made_of": self.made_of,
                 "files": files,
             }
         )
@@ -117,6 +128,7 @@ class PeriodMark:
                 since=datetime.fromisoformat(found["since"]).astimezone(UTC),
                 until=datetime.fromisoformat(found["until"]).astimezone(UTC),
                 requests=int(found["requests"]),
+                made_of=found.get("made_of"),
                 files={n: (int(f["size"]), str(f["sha256"])) for n, f in found["files"].items()},
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -17,6 +17,7 @@ from apilog.export.marks import (
 )
 from apilog.export.options import Setting
 from apilog.export.place import Place
+from apilog.storage.names import unfinished
 from apilog.window import Period
 
 
@@ -77,7 +78,12 @@ class Own:
 
     def has_others(self, mark: PeriodMark) -> bool:
         """Whether a folder holds what export did not make."""
-        return not set(self._place.sizes(mark.folder)) <= {*mark.files, PERIOD_MARK}
+        own = {*mark.files, PERIOD_MARK, unfinished(PERIOD_MARK)}
+        return not own.issuperset(self._place.sizes(mark.folder))
+
+    def mark_period(self, mark: PeriodMark) -> None:
+        """Say anew of a folder whose files stay what it is made of."""
+        self._place.write(f"{mark.folder}/{PERIOD_MARK}", mark.to_json())
 
     def _folder_mark(self) -> FolderMark | None:
         data = self._place.read(FOLDER_MARK)

@@ -17,6 +17,7 @@ import polars as pl
 
 from apilog.aggregate import Held, Partial, Plan, finish, partial, split
 from apilog.engines.local import Progress
+from apilog.engines.stored import Within
 from apilog.model import InputSummary, Report
 from apilog.reports.options import ReportOptions
 from apilog.reports.passes import Pass, RejectSink
@@ -34,21 +35,26 @@ class PeriodReports:
         every: Every,
         is_wanted: Callable[[Period], bool],
         *,
+        within: Within = (None, None),
+        now: datetime | None = None,
         progress: Progress | None = None,
         rejects: RejectSink | None = None,
     ) -> None:
-        """Periods that reach beyond the options' limits are `cut`, and have no report.
+        """All periods that are wanted lie `within`, which spares reading what a store has beyond.
+        `now` is what ages among the limits are counted from.
+
+        Periods that reach beyond the options' limits are `cut`, and have no report.
 
         Raises UsageError for options that can't be understood, before reading.
         """
-        plan = options.plan()
+        plan = options.plan(now)
         self._cutting = _Cutting(plan, every, is_wanted)
         self._pass = Pass(
             sources,
             options,
             plan.columns,
             self._cutting.cut,
-            within=(plan.since, plan.until),
+            within=_both(within, (plan.since, plan.until)),
             progress=progress,
             rejects=rejects,
         )
@@ -126,7 +132,7 @@ class _Cutting:
             period = _period(start, self.every, self.plan.timezone)
             if not self.is_wanted(period):
                 continue
-            if self._is_whole(period):
+            if covers(self.plan, period):
                 pieces.states[period] = partial(self.plan_of(period), part)
             elif _is_within(part, self.plan):
                 pieces.cut.add(period)
@@ -136,9 +142,11 @@ class _Cutting:
         """The plan of the report on that period."""
         return replace(self.plan, since=period.start, until=period.end)
 
-    def _is_whole(self, period: Period) -> bool:
-        since, until = self.plan.since, self.plan.until
-        return (since is None or since <= period.start) and (until is None or period.end <= until)
+
+def covers(plan: Plan, period: Period) -> bool:
+    """Whether all of a period is within the limits."""
+    since, until = plan.since, plan.until
+    return (since is None or since <= period.start) and (until is None or period.end <= until)
 
 
 @lru_cache(maxsize=1024)
@@ -151,6 +159,13 @@ def _is_within(part: pl.DataFrame, plan: Plan) -> bool:
     at = part["timestamp"]
     at = at.filter(at >= plan.since) if plan.since else at
     return bool((at < plan.until).any()) if plan.until else not at.is_empty()
+
+
+def _both(one: Within, other: Within) -> Within:
+    """What is in both windows."""
+    starts = [since for since, _ in (one, other) if since]
+    ends = [until for _, until in (one, other) if until]
+    return max(starts, default=None), min(ends, default=None)
 
 
 def _requests(state: Partial) -> int:

@@ -84,8 +84,13 @@ def test_a_store_gives_what_its_logs_give(tmp_path: Path) -> None:
         }
         for folder in ("from-log", "from-store")
     }
-    assert files["from-log"] == files["from-store"]
-    assert len(files["from-log"]) > 20
+    for name, data in files["from-store"].items():
+        if name.endswith("period.json"):
+            made_of = json.loads(data).pop("made_of")
+            data = data.replace(f'"{made_of}"'.encode(), b"null")
+        assert files["from-log"].pop(name) == data
+    assert files["from-log"] == {}
+    assert len(files["from-store"]) > 20
 
 
 def test_days_in_berlin_have_23_or_25_hours_and_hours_come_twice(tmp_path: Path) -> None:
