@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -28,8 +27,10 @@ class ExportFormat(StrEnum):
 def export(
     sources: options.Sources,
     to: Annotated[
-        Path,
-        typer.Option(metavar="DIR", help="The folder to keep up to date; made if it is missing."),
+        str,
+        typer.Option(
+            metavar="DIR|URL", help="The folder to keep up to date; made if it is missing."
+        ),
     ],
     every: Annotated[
         Every, typer.Option(help="How long a period is; each gets a folder.")

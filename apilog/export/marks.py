@@ -73,6 +73,8 @@ class PeriodMark:
     requests: int
     files: Mapping[str, tuple[int, str]]
     """Name to bytes and SHA-256, hexadecimal."""
+    is_complete: bool = True
+    """Whether all of the files are there; only where folders can't be renamed they may not be."""
     made_of: str | None = field(default=None, compare=False)
     """What it was made of and how, as a hash; None where only reading tells. No part of what the
     folder holds."""
@@ -112,6 +114,7 @@ class PeriodMark:
                 "since": _text(self.since),
                 "until": _text(self.until),
                 "open": self.is_open,
+                "complete": self.is_complete,
                 "requests": self.requests,
                 "made_of": self.made_of,
                 "files": files,
@@ -128,6 +131,7 @@ class PeriodMark:
                 since=datetime.fromisoformat(found["since"]).astimezone(UTC),
                 until=datetime.fromisoformat(found["until"]).astimezone(UTC),
                 requests=int(found["requests"]),
+                is_complete=found["complete"] is True,
                 made_of=found.get("made_of"),
                 files={n: (int(f["size"]), str(f["sha256"])) for n, f in found["files"].items()},
             )

@@ -30,13 +30,14 @@ class Place(Protocol):
     def folders(self) -> Sequence[str]:
         """The names of everything that is called like a period's folder."""
 
-    def sizes(self, folder: str) -> Mapping[str, int | None]:
-        """What lies in a folder, with bytes if they are known; empty where there is no folder."""
+    def sizes(self, folder: str) -> Mapping[str, int]:
+        """What lies in a folder, with bytes; empty where there is no folder."""
 
     def replace(self, folder: str, files: Mapping[str, bytes], before: Sequence[str]) -> None:
         """Make a folder of these files in place of those before, one of which may be it.
 
-        Readers see the folders of a period whole or not at all. Files in them that are not
+        The mark is one of the files. Readers see the folders of a period whole or not at all; where
+        folders can't be renamed, a mark that says so means whole. Files in them that are not
         export's own go on in the new one.
         """
 

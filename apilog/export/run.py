@@ -6,17 +6,16 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
-from pathlib import Path
 
 from apilog.engines.local import Progress
 from apilog.engines.stored import Within
 from apilog.errors import UsageError
-from apilog.export.disk import DiskPlace
 from apilog.export.draw import drawn
 from apilog.export.marks import PERIOD_MARK, PeriodMark
 from apilog.export.options import ExportOptions
 from apilog.export.own import Own
 from apilog.export.place import Place
+from apilog.export.places import lies_within, place_at
 from apilog.export.stores import stored_periods
 from apilog.export.summary import Exported
 from apilog.model import Report
@@ -45,7 +44,7 @@ def export(
     """
     options.report.check()
     _refuse_own_source(sources, to)
-    place: Place = DiskPlace(to)
+    place = place_at(to)
     now = now or datetime.now(UTC)
     with place.opened():
         work = _Work(place, options, now, stored_periods(sources, options))
@@ -184,10 +183,8 @@ def _refuse_own_source(
     sources: Sequence[str | os.PathLike[str]], to: str | os.PathLike[str]
 ) -> None:
     """Exported files must not lie where the next run searches for logs."""
-    target = Path(os.path.realpath(to))
     for source in sources:
-        folder = Path(os.path.realpath(source))
-        if folder.is_dir() and target.is_relative_to(folder):
+        if lies_within(to, source):
             raise UsageError(
                 f"{os.fspath(to)} lies in the source {os.fspath(source)}",
                 "export to a folder outside of the sources",
