@@ -63,8 +63,8 @@ def scan(
     38
 
     Args:
-        sources: Files, directories, globs, stores made by `apilog ingest`, or `-` for standard
-            input.
+        sources: Files, directories, globs, stores made by `apilog ingest`, URLs of object
+            storage, or `-` for standard input.
         log_format: A name from `apilog formats` or an nginx `log_format` string; detected
             for each file by default.
         nginx_conf: An nginx.conf whose log formats are used instead.
@@ -124,8 +124,8 @@ def report(
     38
 
     Args:
-        sources: Files, directories, globs, stores made by `apilog ingest`, or `-` for standard
-            input.
+        sources: Files, directories, globs, stores made by `apilog ingest`, URLs of object
+            storage, or `-` for standard input.
         log_format: A name from `apilog formats` or an nginx `log_format` string; detected
             for each file by default.
         nginx_conf: An nginx.conf whose log formats are used instead.
