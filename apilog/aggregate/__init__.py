@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from apilog.aggregate.finish import Finished, finish
 from apilog.aggregate.groups import Groups, groups
+from apilog.aggregate.held import Held
 from apilog.aggregate.plan import FOLDABLE_GATEWAYS, Plan
 from apilog.aggregate.rows import NOT_FOUND_TEXT, OTHER_TEXT
+from apilog.aggregate.split import split
 from apilog.aggregate.state import Partial, merge, partial
 from apilog.aggregate.tables import TABLES, Order, TableSpec, select_tables
 
@@ -20,6 +22,7 @@ __all__ = [
     "TABLES",
     "Finished",
     "Groups",
+    "Held",
     "Order",
     "Partial",
     "Plan",
@@ -29,4 +32,5 @@ __all__ = [
     "merge",
     "partial",
     "select_tables",
+    "split",
 ]

@@ -173,7 +173,7 @@ class Run(Generic[T]):
         self, stored: Sequence[StoredPart], pool: ThreadPoolExecutor
     ) -> Iterator[_Batch[T]]:
         for store in self._stores:
-            account = FileAccount(str(store.path), formats={FORMAT: None})
+            account = FileAccount(str(store.folder), formats={FORMAT: None})
             self.files.append(account)
             parts = [part for part in stored if part.store is store]
             # Those outside of the window need no reading to be counted.

@@ -17,6 +17,7 @@ from apilog.engines.chunk import Wanted
 from apilog.routes import add_route
 from apilog.schema import SCHEMA
 from apilog.sources import STDIN, SourceError
+from apilog.storage import is_url
 from apilog.store import DataFile, Store
 
 FORMAT = "store"
@@ -25,6 +26,7 @@ FORMAT = "store"
 Within = tuple[datetime | None, datetime | None]
 """The first instant that is wanted, and the first that no longer is; None: no limit."""
 
+_VERIFY = "`apilog store verify` finds damaged files"
 _ROWS = 200_000
 _FILES = 128
 """Small files are read together, up to so many rows and files."""
@@ -56,22 +58,40 @@ class StoredPart:
             records = self._scan(within).select(sorted(_stored(wanted))).collect()
         except (OSError, pl.exceptions.PolarsError) as error:
             raise self._unreadable(error) from error
+        self._check(records, within)
         if wanted.rules and "route" in wanted.made:
             records = _rerouted(records, wanted)
-        if wanted.where:
-            records = wanted.where.filter(records)
-        return records.select(c for c in SCHEMA if c in wanted.columns or c == "timestamp")
+        return wanted.selected(records.select(c for c in SCHEMA if c in records.columns))
+
+    def _check(self, records: pl.DataFrame, within: Within) -> None:
+        """Raise SourceError where there are not as many as the store says there are."""
+        found, wanted = records.height, self.records
+        is_all = all(_is_inside(file, within) for file in self.files)
+        if found > wanted or (found < wanted and is_all):
+            told = f"{found:,} records where {wanted:,} should be"
+            raise SourceError(str(self.store.folder), told, _VERIFY)
 
     def _scan(self, within: Within) -> pl.LazyFrame:
         return self.store.scan(*within, files=self.files)
 
     def _unreadable(self, error: Exception) -> SourceError:
-        gone = [file.name for file in self.files if not (self.store.path / file.name).exists()]
+        there = set(self.store.folder.names("records"))
+        gone = [file.name for file in self.files if file.name not in there]
         told = " ".join(str(error).partition("\n")[0].split())
         reason = f"{gone[0]} was removed while it was being read" if gone else told
         return SourceError(
-            str(self.store.path), reason, "run it again; `apilog store verify` finds damaged files"
+            str(self.store.folder),
+            reason,
+            f"run it again; {_VERIFY}",
         )
+
+
+def _is_inside(file: DataFile, within: Within) -> bool:
+    """Whether all of its records are in the window."""
+    since, until = within
+    if file.first is None or file.last is None:
+        return within == (None, None)
+    return (since is None or file.first >= since) and (until is None or file.last < until)
 
 
 def stores_among(
@@ -85,10 +105,14 @@ def stores_among(
     others = []
     for source in sources:
         if os.fspath(source) != STDIN and Store.is_store(source):
-            folders.setdefault(os.path.realpath(source), source)
+            folders.setdefault(_identity(os.fspath(source)), source)
         else:
             others.append(source)
     return [Store.open(folder) for folder in folders.values()], others
+
+
+def _identity(place: str) -> str:
+    return place.rstrip("/") if is_url(place) else os.path.realpath(place)
 
 
 def logs_among(
@@ -97,7 +121,7 @@ def logs_among(
     """The sources that are no stores, and an error for each that is one."""
     stores, logs = stores_among(sources)
     hint = "`apilog store info` tells what it holds; report and query read it"
-    return logs, [SourceError(str(store.path), "a store, not a log", hint) for store in stores]
+    return logs, [SourceError(str(store.folder), "a store, not a log", hint) for store in stores]
 
 
 def parts_of(store: Store, within: Within) -> Iterator[StoredPart]:

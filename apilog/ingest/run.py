@@ -25,6 +25,7 @@ from apilog.ingest.summary import Ingested
 from apilog.ingest.whole import Allowance
 from apilog.schema import SCHEMA
 from apilog.sources import find_sources
+from apilog.storage import Place
 from apilog.store import Manifest, Writer
 
 RejectSink = Callable[[pl.DataFrame], None]
@@ -33,7 +34,7 @@ RejectSink = Callable[[pl.DataFrame], None]
 
 def ingest(
     sources: Sequence[str | os.PathLike[str]],
-    store: str | os.PathLike[str],
+    store: Place,
     options: IngestOptions | None = None,
     *,
     progress: Progress | None = None,
@@ -66,7 +67,6 @@ class _Work:
         logs, stores = logs_among(sources)
         found, not_found = find_sources(logs)
         self._problems = [*stores, *not_found]
-        folder = os.path.join(os.path.realpath(writer.path), "")
         index = Index(writer.store.manifest.inputs)
         self._writer = writer
         self._options = options
@@ -76,7 +76,7 @@ class _Work:
         self._inputs = [
             LogInput(source, index, self._allowance, final=options.final)
             for source in found
-            if not os.path.realpath(source.file).startswith(folder)
+            if not writer.folder.holds(source.file)
         ]
         sizes = [source.size for source in self._inputs]
         progress.total(None if None in sizes else sum(size for size in sizes if size))
@@ -100,7 +100,7 @@ class _Work:
         self._allowance.left = self._options.stretch_bytes
         run = Run(
             (),
-            Wanted(columns=frozenset(SCHEMA)),
+            Wanted(columns=frozenset(SCHEMA), privacy=self._options.privacy),
             as_records,
             choice=self._options.choice,
             progress=self._progress,
@@ -120,7 +120,9 @@ class _Work:
         paths = set(rejects["source"].unique())
         formats = {a.path: " + ".join(a.formats) or None for a in accounts if a.path in paths}
         named = pl.col("source").replace_strict(formats, return_dtype=pl.String)
-        self._writer.add_rejects(rejects.with_columns(named.alias("format")))
+        stored = rejects.with_columns(named.alias("format"))
+        # A line that could not be read holds who knows what.
+        self._writer.add_rejects(stored.drop("line") if self._options.privacy else stored)
         if self._rejects:
             self._rejects(rejects)
 

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from apilog.errors import OutputError
-from apilog.store import Store, Writer, disk, lock, prune
+from apilog.storage import disk, lock
+from apilog.store import Store, Writer, prune
 from store.building import START, files_under, lines_in, make, records
 from store.crashing import INPUTS, assert_complete, assert_whole, ingest
 
