@@ -44,6 +44,8 @@ def scan(
     nginx_conf: str | os.PathLike[str] | None = None,
     routes: Sequence[str] = (),
     keep_query: bool = False,
+    anonymize_ip: bool = False,
+    hash_consumers: str | None = None,
     strict: bool = False,
 ) -> pl.LazyFrame:
     """The records of log files and stores, one row a request, as a Polars LazyFrame.
@@ -61,17 +63,21 @@ def scan(
     38
 
     Args:
-        sources: Files, directories, globs, stores made by `apilog ingest`, or `-` for standard
-            input.
+        sources: Files, directories, globs, stores made by `apilog ingest`, URLs of object
+            storage, or `-` for standard input.
         log_format: A name from `apilog formats` or an nginx `log_format` string; detected
             for each file by default.
         nginx_conf: An nginx.conf whose log formats are used instead.
         routes: Templates such as `/v1/users/{name}` that come before the built-in ones.
         keep_query: Keep the query string in `path`, the values of known secrets masked.
+        anonymize_ip: Truncate client addresses, IPv4 to /24 and IPv6 to /48.
+        hash_consumers: Replace consumers by hashes with this key, or that of `env:NAME` or
+            `@FILE`.
         strict: Raise on the first line that no format reads, and on damaged input.
     """
     from apilog.engines.scan import scan as scan_sources
     from apilog.formats.choice import choose
+    from apilog.privacy import Privacy
     from apilog.routes import parse_rules
 
     frame, _ = scan_sources(
@@ -79,6 +85,7 @@ def scan(
         choice=choose(log_format, nginx_conf),
         rules=parse_rules(routes),
         keep_query=keep_query,
+        privacy=Privacy.of(anonymize_ip=anonymize_ip, hash_consumers=hash_consumers),
         strict=strict,
     )
     return frame
@@ -99,6 +106,8 @@ def report(
     routes: Sequence[str] = (),
     max_routes: int = 1000,
     keep_query: bool = False,
+    anonymize_ip: bool = False,
+    hash_consumers: str | None = None,
     tables: Sequence[str] | None = None,
 ) -> Report:
     """The usage, error, latency and endpoint report on log files and stores.
@@ -115,8 +124,8 @@ def report(
     38
 
     Args:
-        sources: Files, directories, globs, stores made by `apilog ingest`, or `-` for standard
-            input.
+        sources: Files, directories, globs, stores made by `apilog ingest`, URLs of object
+            storage, or `-` for standard input.
         log_format: A name from `apilog formats` or an nginx `log_format` string; detected
             for each file by default.
         nginx_conf: An nginx.conf whose log formats are used instead.
@@ -131,8 +140,12 @@ def report(
         routes: Templates such as `/v1/users/{name}` that come before the built-in ones.
         max_routes: Routes kept; the less busy ones fold into `(other)`.
         keep_query: Keep the query string in `path`, the values of known secrets masked.
+        anonymize_ip: Truncate client addresses, IPv4 to /24 and IPv6 to /48.
+        hash_consumers: Replace consumers by hashes with this key, or that of `env:NAME` or
+            `@FILE`.
         tables: Names of the tables to compute; all by default.
     """
+    from apilog.privacy import Privacy
     from apilog.reports import ReportOptions, build, nothing_read
 
     built = build(
@@ -150,6 +163,7 @@ def report(
             routes=routes,
             max_routes=max_routes,
             keep_query=keep_query,
+            privacy=Privacy.of(anonymize_ip=anonymize_ip, hash_consumers=hash_consumers),
             tables=tables,
         ),
     )

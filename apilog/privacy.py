@@ -11,6 +11,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import polars as pl
 
@@ -34,6 +35,12 @@ class Privacy:
     anonymize_ip: bool = False
     key: bytes | None = None
     """Of consumers' hashes; None: consumers stay."""
+
+    @classmethod
+    def of(cls, *, anonymize_ip: bool, hash_consumers: str | None) -> Self:
+        """What the options ask for; UsageError for a key that can't be read."""
+        key = None if hash_consumers is None else read_key(hash_consumers)
+        return cls(anonymize_ip=anonymize_ip, key=key)
 
     def __bool__(self) -> bool:
         return self.anonymize_ip or self.key is not None
@@ -66,6 +73,10 @@ class Privacy:
             key = self.key
             changes["consumer"] = lambda consumers: hash_consumers(consumers, key)
         return changes
+
+
+AS_LOGGED = Privacy()
+"""Nothing is done."""
 
 
 def read_key(text: str) -> bytes:

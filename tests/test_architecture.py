@@ -20,6 +20,9 @@ LONGEST_FUNCTION = 50
 LONG = {
     "__init__.py:report": "one argument a line, each documented",
     "cli/watch.py:watch": "its signature is the list of the command's options",
+    "__init__.py:scan": "one argument a line, each documented",
+    "cli/ingest.py:ingest": "its signature is the list of the command's options",
+    "cli/export.py:export": "its signature is the list of the command's options",
     "cli/report.py:report": "its signature is the list of the command's options",
     "formats/synonyms.py": "tables of names",
     "metrics.py": "the catalogue: one entry a metric",

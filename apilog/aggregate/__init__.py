@@ -9,8 +9,10 @@ from __future__ import annotations
 from apilog.aggregate.anomalies import SCORE, score_hours
 from apilog.aggregate.finish import Finished, finish
 from apilog.aggregate.groups import Groups, groups
+from apilog.aggregate.held import Held
 from apilog.aggregate.plan import FOLDABLE_GATEWAYS, Plan
 from apilog.aggregate.rows import NOT_FOUND_TEXT, OTHER_TEXT
+from apilog.aggregate.split import split
 from apilog.aggregate.state import Partial, merge, partial
 from apilog.aggregate.tables import TABLES, Order, TableSpec, select_tables
 
@@ -22,6 +24,7 @@ __all__ = [
     "TABLES",
     "Finished",
     "Groups",
+    "Held",
     "Order",
     "Partial",
     "Plan",
@@ -32,4 +35,5 @@ __all__ = [
     "partial",
     "score_hours",
     "select_tables",
+    "split",
 ]

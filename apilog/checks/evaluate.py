@@ -159,13 +159,24 @@ def _decided(results: Sequence[Result], policy: Policy) -> list[Result]:
 
 
 def _judged(result: Result, p: float, policy: Policy) -> Result:
+    """A failure is significant, and its limit lies outside of the interval that is shown."""
     assert result.value is not None
     assert result.limit is not None
     if result.threshold.operator.holds(result.value, result.limit):
         return replace(result, state=State.PASS)
-    if p < 1 - policy.confidence:
+    if p < 1 - policy.confidence and _is_outside(result):
         return replace(result, state=State.FAIL)
     return replace(result, state=State.PASS, reason="chance alone may make the difference")
+
+
+def _is_outside(result: Result) -> bool:
+    """Whether the interval of the difference leaves out what the limit allows."""
+    assert result.limit is not None
+    assert result.baseline is not None
+    allowed = result.limit - result.baseline
+    if result.threshold.operator.is_upper:
+        return result.low is not None and result.low > allowed
+    return result.high is not None and result.high < allowed
 
 
 def _too_little(threshold: Threshold, sample: Sample, total: int, policy: Policy) -> str:

@@ -47,6 +47,7 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _ESCAPE = re.compile(r'\\(["\\])')
 
 
@@ -54,6 +55,8 @@ def tokens(text: str) -> Iterator[Token]:
     """The tokens of a threshold, an END last. Raises UsageError at what is none."""
     if len(text) > LONGEST:
         raise UsageError(f"a threshold of {len(text):,} characters is too long")
+    if (broken := _SURROGATE.search(text)) is not None:
+        raise error_at(text, broken.start(), "this is not UTF-8")
     position, end = 0, len(text.rstrip())
     while position < end:
         match = _TOKEN.match(text, position)

@@ -45,6 +45,8 @@ def ingest(
     ] = False,
     log_format: options.LogFormat = None,
     nginx_conf: options.NginxConf = None,
+    anonymize_ip: options.AnonymizeIp = False,
+    hash_consumers: options.HashConsumers = None,
     rejects: options.Rejects = None,
     force: options.Force = False,
     quiet: options.Quiet = False,
@@ -59,9 +61,14 @@ def ingest(
     from apilog.cli.interrupts import heed_interrupts
     from apilog.formats.choice import choose
     from apilog.ingest import IngestOptions
+    from apilog.privacy import Privacy
 
     folder = _checked(sources, store, retry_rejects=retry_rejects)
-    asked = IngestOptions(choice=choose(log_format, nginx_conf), final=final)
+    asked = IngestOptions(
+        choice=choose(log_format, nginx_conf),
+        final=final,
+        privacy=Privacy.of(anonymize_ip=anonymize_ip, hash_consumers=hash_consumers),
+    )
     heed_interrupts()
     if retry_rejects:
         _retry(folder, asked, quiet=quiet)

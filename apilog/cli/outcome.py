@@ -30,7 +30,7 @@ def tell_errors(report: Report, *, strict: bool, quiet: bool) -> None:
             streams.note(f"{file.path}: {file.error}; what stands before the damage was read")
     if strict and report.input.rejects:
         keeping = (
-            "--rejects FILE" if report.command == "report" else "`apilog report --rejects FILE`"
+            "`apilog report --rejects FILE`" if report.command == "query" else "--rejects FILE"
         )
         count = "1 line" if report.input.rejects == 1 else f"{report.input.rejects:,} lines"
         streams.error(

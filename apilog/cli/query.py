@@ -32,6 +32,8 @@ def query(
     tz: options.Tz = "UTC",
     route: options.Route = None,
     keep_query: options.KeepQuery = False,
+    anonymize_ip: options.AnonymizeIp = False,
+    hash_consumers: options.HashConsumers = None,
     format: Annotated[
         ReportFormat, typer.Option("--format", "-f", help="How to draw the rows.")
     ] = ReportFormat.TABLE,
@@ -49,6 +51,7 @@ def query(
     The table `requests` has the columns of `apilog schema`; only those that the query needs are
     parsed. Sources that can't be read are told on stderr, with exit code 2.
     """
+    from apilog.privacy import Privacy
     from apilog.reports.query import QueryOptions
 
     asked = QueryOptions(
@@ -59,6 +62,7 @@ def query(
         tz=tz,
         routes=route or (),
         keep_query=keep_query,
+        privacy=Privacy.of(anonymize_ip=anonymize_ip, hash_consumers=hash_consumers),
     )
     target = Target(output=output, format=format.value, force=force, raw=raw)
     report = _run(sql, sources, asked, target, shown=not (quiet or no_progress))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import polars as pl
@@ -16,6 +16,7 @@ from apilog.engines.local import Progress, Run
 from apilog.engines.stored import Within, stores_among
 from apilog.errors import InputError
 from apilog.formats.choice import Choice
+from apilog.privacy import AS_LOGGED, Privacy
 from apilog.routes import Rule
 from apilog.schema import SCHEMA
 from apilog.sources import CHUNK_BYTES, STDIN, DamagedSource, SourceError
@@ -44,6 +45,7 @@ def scan(
     choice: Choice | None = None,
     rules: tuple[Rule, ...] = (),
     keep_query: bool = False,
+    privacy: Privacy = AS_LOGGED,
     strict: bool = False,
     progress: Progress | None = None,
     passes: list[Pass] | None = None,
@@ -54,7 +56,7 @@ def scan(
     their routes have to be made anew.
     """
     stores, logs = ([], list(sources)) if rules else stores_among(sources)
-    frames = [store.scan(*within) for store in stores]
+    frames = [privacy.scanned(store.scan(*within)) for store in stores]
     if logs or not stores:
         rest = scan_logs(
             logs,
@@ -62,6 +64,7 @@ def scan(
             choice=choice,
             rules=rules,
             keep_query=keep_query,
+            privacy=privacy,
             strict=strict,
             progress=progress,
             passes=passes,
@@ -77,6 +80,7 @@ def scan_logs(
     choice: Choice | None = None,
     rules: tuple[Rule, ...] = (),
     keep_query: bool = False,
+    privacy: Privacy = AS_LOGGED,
     strict: bool = False,
     chunk_bytes: int = CHUNK_BYTES,
     progress: Progress | None = None,
@@ -88,7 +92,8 @@ def scan_logs(
     can't be found; with `strict` also if a line is rejected or an input damaged. Where `passes`
     are given, each reading is added to them instead, with the errors in its account.
     """
-
+    none: frozenset[str] = frozenset()
+    wanted = Wanted(columns=none, rules=rules, keep_query=keep_query, privacy=privacy)
     once = _Once(any(os.fspath(source) == STDIN for source in sources))
 
     def batches(
@@ -102,7 +107,7 @@ def scan_logs(
         tested = [] if predicate is None else predicate.meta.root_names()
         run = Run(
             sources,
-            Wanted(columns=frozenset([*shown, *tested]), rules=rules, keep_query=keep_query),
+            replace(wanted, columns=frozenset([*shown, *tested])),
             _picking(shown, predicate),
             choice=choice,
             chunk_bytes=chunk_bytes,

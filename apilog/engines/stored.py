@@ -26,6 +26,7 @@ FORMAT = "store"
 Within = tuple[datetime | None, datetime | None]
 """The first instant that is wanted, and the first that no longer is; None: no limit."""
 
+_VERIFY = "`apilog store verify` finds damaged files"
 _ROWS = 200_000
 _FILES = 128
 """Small files are read together, up to so many rows and files."""
@@ -57,11 +58,18 @@ class StoredPart:
             records = self._scan(within).select(sorted(_stored(wanted))).collect()
         except (OSError, pl.exceptions.PolarsError) as error:
             raise self._unreadable(error) from error
+        self._check(records, within)
         if wanted.rules and "route" in wanted.made:
             records = _rerouted(records, wanted)
-        if wanted.where:
-            records = wanted.where.filter(records)
-        return records.select(c for c in SCHEMA if c in wanted.columns or c == "timestamp")
+        return wanted.selected(records.select(c for c in SCHEMA if c in records.columns))
+
+    def _check(self, records: pl.DataFrame, within: Within) -> None:
+        """Raise SourceError where there are not as many as the store says there are."""
+        found, wanted = records.height, self.records
+        is_all = all(_is_inside(file, within) for file in self.files)
+        if found > wanted or (found < wanted and is_all):
+            told = f"{found:,} records where {wanted:,} should be"
+            raise SourceError(str(self.store.folder), told, _VERIFY)
 
     def _scan(self, within: Within) -> pl.LazyFrame:
         return self.store.scan(*within, files=self.files)
@@ -74,8 +82,16 @@ class StoredPart:
         return SourceError(
             str(self.store.folder),
             reason,
-            "run it again; `apilog store verify` finds damaged files",
+            f"run it again; {_VERIFY}",
         )
+
+
+def _is_inside(file: DataFile, within: Within) -> bool:
+    """Whether all of its records are in the window."""
+    since, until = within
+    if file.first is None or file.last is None:
+        return within == (None, None)
+    return (since is None or file.first >= since) and (until is None or file.last < until)
 
 
 def stores_among(

@@ -100,7 +100,7 @@ class _Work:
         self._allowance.left = self._options.stretch_bytes
         run = Run(
             (),
-            Wanted(columns=frozenset(SCHEMA)),
+            Wanted(columns=frozenset(SCHEMA), privacy=self._options.privacy),
             as_records,
             choice=self._options.choice,
             progress=self._progress,
@@ -120,7 +120,9 @@ class _Work:
         paths = set(rejects["source"].unique())
         formats = {a.path: " + ".join(a.formats) or None for a in accounts if a.path in paths}
         named = pl.col("source").replace_strict(formats, return_dtype=pl.String)
-        self._writer.add_rejects(rejects.with_columns(named.alias("format")))
+        stored = rejects.with_columns(named.alias("format"))
+        # A line that could not be read holds who knows what.
+        self._writer.add_rejects(stored.drop("line") if self._options.privacy else stored)
         if self._rejects:
             self._rejects(rejects)
 

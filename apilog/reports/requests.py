@@ -17,6 +17,7 @@ from apilog.engines.scan import Pass, scan
 from apilog.engines.stored import FORMAT, Within, records_in
 from apilog.formats.choice import Choice
 from apilog.model import FileInput, InputSummary
+from apilog.privacy import Privacy
 from apilog.routes import Rule
 from apilog.store import Store
 
@@ -32,6 +33,7 @@ class Requests:
         choice: Choice | None,
         rules: tuple[Rule, ...],
         keep_query: bool,
+        privacy: Privacy,
         progress: Progress | None,
     ) -> None:
         self._within = within
@@ -42,6 +44,7 @@ class Requests:
             choice=choice,
             rules=rules,
             keep_query=keep_query,
+            privacy=privacy,
             progress=progress,
             passes=self._passes,
         )

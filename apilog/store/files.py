@@ -15,7 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from apilog.errors import InputError
-from apilog.schema import GATEWAY, SCHEMA
+from apilog.schema import COLUMNS, GATEWAY, SCHEMA
 from apilog.storage import Folder, Place, folder_at
 from apilog.store.entries import DataFile
 from apilog.store.layout import Kind
@@ -36,6 +36,11 @@ _RECORD_COLUMNS: Types = SCHEMA | {"gateway": pl.String}
 _STORED: Mapping[Kind, Types] = {"records": _RECORD_COLUMNS, "rejects": REJECT_COLUMNS}
 
 Span = tuple[datetime | None, datetime | None]
+
+
+def column_types() -> dict[str, str]:
+    """The columns of stored records with their types, as a manifest names them."""
+    return {c.name: "String" if c.dtype == GATEWAY else c.type_name for c in COLUMNS}
 
 
 def stored(frame: pl.DataFrame, kind: Kind) -> pl.DataFrame:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from apilog.errors import InputError
 from apilog.storage import Folder, hint_of
 from apilog.store import commit, layout
+from apilog.store.files import column_types
 from apilog.store.manifest import Manifest
 from apilog.store.store import Store, no_store
 
@@ -42,3 +43,14 @@ def make(folder: Folder) -> None:
     with suppress(FileExistsError):
         commit.prepare(folder, manifest)()
         folder.check_adding(layout.manifest_name(1), manifest.to_json().encode())
+
+
+def check_columns(store: Store) -> None:
+    """Raise InputError for a store with columns that would be lost where a file is rewritten."""
+    known = column_types()
+    for name, kind in store.manifest.columns.items():
+        if known.get(name) != kind:
+            raise InputError(
+                f"the store has a column {name} ({kind}) that this apilog doesn't know",
+                "upgrade apilog to write to it; it can be read as it is",
+            )

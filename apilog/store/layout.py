@@ -15,8 +15,10 @@ Kind = Literal["records", "rejects"]
 
 LOCK = "lock"
 MANIFESTS = "manifest"
+RECORDS = "records"
 
 _NO_DAY = "__HIVE_DEFAULT_PARTITION__"
+_DAY = re.compile(r"date=[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _FILE = r"[0-9]{8,20}-[0-9a-f]{8}-[0-9]{5,9}\.parquet"
 _FOLDER = rf"records/date=(?:[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}|{_NO_DAY})|rejects"
 _DATA = re.compile(rf"(?:{_FOLDER})/{_FILE}")
@@ -27,6 +29,11 @@ _MANIFEST = re.compile(r"([0-9]{20})\.json")
 def folder_of_day(day: date | None) -> str:
     """The folder of a day's records; of None, that of records without a time."""
     return f"records/date={day.isoformat() if day else _NO_DAY}"
+
+
+def is_day(name: str) -> bool:
+    """Whether a name is that of a day's folder in RECORDS."""
+    return name == f"date={_NO_DAY}" or _DAY.fullmatch(name) is not None
 
 
 def file_name(folder: str, generation: int, run: str, number: int) -> str:

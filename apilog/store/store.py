@@ -37,9 +37,10 @@ class Store:
 
     @staticmethod
     def is_store(path: Place) -> bool:
-        """Whether a folder is a store; not whether it can be read."""
+        """Whether a folder is a store, or was one; not whether it can be read."""
+        folder = folder_at(path)
         try:
-            return bool(generations(folder_at(path)))
+            return bool(generations(folder)) or _has_days(folder)
         except OSError:
             return False
 
@@ -153,6 +154,12 @@ def no_store(folder: Folder) -> InputError:
             return InputError(f"there is no folder {folder}", "check the path of the store")
     except OSError as error:
         return _unreadable(folder, error)
+    if _has_days(folder):
+        return InputError(
+            f"the store {folder} has lost its manifest: there is none in "
+            f"{folder.path(layout.MANIFESTS)}",
+            "restore that folder from a backup; what is in records/ can be read by other programs",
+        )
     return InputError(
         f"{folder} is no store of apilog", "`apilog ingest` makes one; check the path"
     )
@@ -160,6 +167,14 @@ def no_store(folder: Folder) -> InputError:
 
 def _unreadable(folder: Folder, error: OSError) -> InputError:
     return InputError(f"can't read {folder}: {error.strerror or error}", hint_of(error))
+
+
+def _has_days(folder: Folder) -> bool:
+    """Whether there are days of records, which no store has before its first manifest."""
+    try:
+        return any(layout.is_day(name) for name in folder.entries(layout.RECORDS))
+    except OSError:
+        return False
 
 
 def _meets(file: DataFile, since: datetime | None, until: datetime | None) -> bool:

@@ -21,6 +21,8 @@ class Damage:
     """Relative to the store."""
     problem: str
     """What is wrong: continues a sentence that begins with the name."""
+    rows: int
+    """What it held."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +48,7 @@ def verify(path: Place, told: Callable[[DataFile], None] = lambda _: None) -> Ve
     for file in store.manifest.files:
         told(file)
         if problem := problem_of(store.folder, file):
-            damaged[file] = Damage(file.name, problem)
+            damaged[file] = Damage(file.name, problem, file.rows)
     # What a writer has removed meanwhile is no damage.
     now = Store.open(path)
     still = set(now.manifest.files)

@@ -15,10 +15,10 @@ from apilog.errors import OutputError
 from apilog.storage import Lock, Place, folder_at
 from apilog.store import commit, layout
 from apilog.store.entries import DataFile, KnownInput
-from apilog.store.files import Span
-from apilog.store.folder import check_folder, make
+from apilog.store.files import Span, column_types
+from apilog.store.folder import check_columns, check_folder, make
 from apilog.store.layout import Kind
-from apilog.store.manifest import Manifest
+from apilog.store.manifest import VERSION, Manifest
 from apilog.store.spill import Spill
 from apilog.store.store import Store
 
@@ -47,6 +47,7 @@ class Writer:
                 make(self.folder)
             self.store = Store.open(self.folder)
             """The state of the last commit."""
+            check_columns(self.store)
             commit.retire(self.folder, self.store.manifest)
             commit.sweep(self.folder, self.store.manifest)
             self._begin()
@@ -103,6 +104,8 @@ class Writer:
                 return self.store
             manifest = replace(
                 before,
+                version=VERSION,
+                columns=column_types(),
                 generation=before.generation + 1,
                 created=datetime.now(UTC),
                 files=tuple(sorted(files, key=lambda file: file.name)),

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import boto3
 import pytest
 
 from apilog.ingest import ingest
@@ -13,6 +14,7 @@ from apilog.storage.cloud.bucket import Bucket
 from apilog.storage.cloud.connect import is_plain_http
 from commands import Run
 from ingest.logs import lines
+from store.building import make, records
 
 COUNT = "SELECT COUNT(*) AS n FROM requests"
 
@@ -93,6 +95,48 @@ def test_nothing_goes_unencrypted_unless_an_endpoint_says_so(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert is_plain_http(scheme) is plain
+
+
+MAIN = """
+import sys
+from apilog.cli.app import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("name", ["minio", "http://", "ftp://a", "http://a b", "http://a/\x1b[2J"])
+def test_an_endpoint_that_is_none_is_told(name: str) -> None:
+    code = f"import os; os.environ['AWS_ENDPOINT_URL'] = {name!r}"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{MAIN}", "report", "s3://bucket/a.log"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("apilog: error: AWS_ENDPOINT_URL is no URL of a server\nhint: ")
+
+
+def test_public_buckets_need_no_credentials(
+    bucket: Bucket,
+    url: str,
+    endpoint: str,
+    run_process: Run,
+    no_keys: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with monkeypatch.context() as keys:
+        keys.setenv("AWS_ACCESS_KEY_ID", "us")
+        keys.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+        keys.setenv("AWS_REGION", "us-east-1")
+        make(f"{url}/store", records(7))
+        client = boto3.client("s3", endpoint_url=endpoint)
+        for info in bucket.below(""):
+            client.put_object_acl(Bucket=bucket.name, Key=info.key, ACL="public-read")
+    monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    result = run_process("query", COUNT, f"{url}/store", "-f", "csv")
+    assert (result.code, result.text) == (0, "n\n7\n"), result.stderr
 
 
 WITHOUT = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gzip
 import json
 import lzma
@@ -15,6 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import apilog
 from apilog.errors import InputError
@@ -176,6 +179,26 @@ def test_what_is_no_url_is_told(run: Run, url: str) -> None:
     assert (result.code, result.stdout) == (2, b"")
     assert result.stderr.startswith("apilog: error: ")
     assert "hint: " in result.stderr
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(rest=st.text(st.sampled_from("ab/.*?[]%\\ \x00\x1b\udc80é\u202e"), max_size=12))
+def test_any_url_gives_sources_or_a_clear_error(endpoint: str, rest: str) -> None:
+    with contextlib.suppress(InputError):
+        sources, problems = find_sources([f"s3://{rest}"])
+        assert sources or problems
+        assert all(problem.hint or problem.reason for problem in problems)
+
+
+def test_names_of_objects_are_an_attackers_text_too(bucket: Bucket, url: str, run: Run) -> None:
+    bucket.write("in/[red]\u202e=1+1.log", lines(range(3)))
+    bucket.write("in/\u202ebad.log", b"no request\n" * 3)
+    for form in ("table", "md"):
+        result = run("report", f"{url}/in", "-f", form)
+        assert "\u202e" not in result.text + result.stderr
+    assert run("report", f"{url}/in").code == 2
 
 
 def test_a_server_that_is_not_there_is_told(

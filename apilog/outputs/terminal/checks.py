@@ -17,7 +17,6 @@ from apilog.outputs.verdicts import (
     CHECKS,
     State,
     between,
-    endpoint_columns,
     endpoints,
     gap,
     key_of,
@@ -96,9 +95,10 @@ def changed(page: Page) -> Section | None:
     rows = frame.head(most)
 
     def draw(width: int) -> list[Text]:
+        changes = rows["change"].to_list()
         columns: list[Column] = [
-            _texts(rows, "change", "dim", is_flexible=False),
-            *(_texts(rows, n, is_flexible=n == "route") for n in endpoint_columns(rows)),
+            Words(title="change", cells=changes, styles="dim"),
+            Words(title="endpoint", cells=[*map(terminal_text, endpoints(rows))], flexible=True),
             _counts(rows["requests"].to_list()),
         ]
         return grid(columns, rows.height, width) + _and_more(frame.slice(most), width)
@@ -177,11 +177,6 @@ def _worst_columns(rows: pl.DataFrame) -> list[Column]:
         Words(title="value", cells=values, right=True),
         _counts(rows["requests"].to_list()),
     ]
-
-
-def _texts(rows: pl.DataFrame, column: str, styles: str = "", *, is_flexible: bool) -> Words:
-    cells = ["–" if v is None else terminal_text(v) for v in rows[column].to_list()]
-    return Words(title=column, cells=cells, styles=styles, flexible=is_flexible)
 
 
 def _counts(values: Sequence[int]) -> Words:

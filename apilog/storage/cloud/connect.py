@@ -6,10 +6,12 @@ Credentials never stand in a URL, an error or a file of apilog.
 from __future__ import annotations
 
 import os
+import re
 from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
+from apilog.errors import InputError
 from apilog.storage.cloud.library import library
 from apilog.storage.cloud.refusals import told
 from apilog.storage.errors import StorageError
@@ -26,6 +28,8 @@ ENDPOINTS = {
 }
 """Variables of the environment that name another server than the cloud's own."""
 
+_SERVER = re.compile(r"https?://[A-Za-z0-9\[][!-~]*", re.IGNORECASE)
+
 # A range of 8 MiB over a slow line; that a bucket isn't there is said at once.
 _CLIENT = {"timeout": "180s", "connect_timeout": "10s"}
 _RETRIES = {"max_retries": 5, "retry_timeout": timedelta(seconds=60)}
@@ -35,7 +39,8 @@ _RETRIES = {"max_retries": 5, "retry_timeout": timedelta(seconds=60)}
 def connection(scheme: str, bucket: str) -> Connection:
     """The client of a bucket; nothing is sent yet.
 
-    Raises InputError where the package is missing, StorageError where credentials are.
+    Raises InputError where the package is missing or the endpoint is none, StorageError where
+    credentials are missing.
     """
     store = library().store
     client: dict[str, Any] = _CLIENT | {"allow_http": is_plain_http(scheme)}
@@ -54,6 +59,8 @@ def connection(scheme: str, bucket: str) -> Connection:
 def scan_options(scheme: str) -> dict[str, str]:
     """What Polars doesn't find out by itself."""
     options = {}
+    if scheme == "s3" and _is_unsigned():
+        options["aws_skip_signature"] = "true"
     if (endpoint := endpoint_of(scheme)) and scheme == "s3":
         options["aws_endpoint_url"] = endpoint
     if is_plain_http(scheme):
@@ -62,8 +69,15 @@ def scan_options(scheme: str) -> dict[str, str]:
 
 
 def endpoint_of(scheme: str) -> str | None:
-    """The server that the environment names instead of the cloud's own."""
-    return next((url for name in ENDPOINTS[scheme] if (url := os.environ.get(name))), None)
+    """The server that the environment names instead of the cloud's own; InputError for no URL."""
+    for name in ENDPOINTS[scheme]:
+        if url := os.environ.get(name):
+            if not _SERVER.fullmatch(url):
+                raise InputError(
+                    f"{name} is no URL of a server", "such as https://minio.example:9000"
+                )
+            return url
+    return None
 
 
 def is_plain_http(scheme: str) -> bool:
@@ -73,6 +87,10 @@ def is_plain_http(scheme: str) -> bool:
     return (endpoint_of(scheme) or "").lower().startswith("http://")
 
 
+def _is_unsigned() -> bool:
+    return os.environ.get("AWS_SKIP_SIGNATURE", "").lower() in ("true", "1")
+
+
 def _aws() -> dict[str, Any]:
     """Where the credentials come from, if not from variables that obstore reads itself.
 
@@ -80,7 +98,7 @@ def _aws() -> dict[str, Any]:
     finds web identities and the metadata of containers and instances.
     """
     has_keys = "AWS_ACCESS_KEY_ID" in os.environ and "AWS_PROFILE" not in os.environ
-    if has_keys or os.environ.get("AWS_SKIP_SIGNATURE", "").lower() in ("true", "1"):
+    if has_keys or _is_unsigned():
         return {}
     try:
         from botocore.exceptions import BotoCoreError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Self
 
@@ -13,6 +14,9 @@ from apilog.storage.cloud.connect import scan_options
 from apilog.storage.cloud.url import ObjectUrl
 from apilog.storage.errors import StorageError, explained
 from apilog.storage.names import unfinished
+
+_COPIES = 8
+"""So many are made at a time: there is one for each day that a log spans."""
 
 _OLD = "keep stores on a disk, or on a server that knows If-None-Match"
 
@@ -81,9 +85,9 @@ class CloudFolder:
 
     def publish(self, names: Iterable[str]) -> None:
         published = list(names)
-        for name in published:
-            with explained(self.path(name)):
-                self._bucket.copy(self._key(unfinished(name)), self._key(name))
+        with ThreadPoolExecutor(_COPIES, "apilog-copy") as pool:
+            # Asked for all results, so that the first error is raised.
+            list(pool.map(self._publish, published))
         self.remove(map(unfinished, published))
 
     def adding(self, name: str, data: bytes) -> Callable[[], None]:
@@ -101,6 +105,10 @@ class CloudFolder:
 
     def lock(self, name: str) -> NoLock:
         return NoLock()
+
+    def _publish(self, name: str) -> None:
+        with explained(self.path(name)):
+            self._bucket.copy(self._key(unfinished(name)), self._key(name))
 
     def _add(self, name: str, data: bytes) -> None:
         with explained(self.path(name)):

@@ -8,8 +8,9 @@ from typing import Self
 
 from apilog.errors import InputError
 
+_BUCKET = re.compile(r"\$?[A-Za-z0-9][A-Za-z0-9._-]*")
 # Control characters, and bytes that are no UTF-8.
-_IMPOSSIBLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+_IMPOSSIBLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class ObjectUrl:
         """
         scheme, _, rest = text.partition("://")
         bucket, _, key = rest.partition("/")
-        if not bucket:
+        if not _BUCKET.fullmatch(bucket):
             hint = f"write {scheme}://BUCKET/KEY, as in {scheme}://logs/2026/access.log"
             raise InputError(f"{text} names no bucket", hint)
         key = key.strip("/")

@@ -1,0 +1,285 @@
+"""A baseline tells what logs told, survives its file, and refuses what it can't tell."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from apilog.aggregate.histogram import GAMMA, ZERO_BUCKET, bucket_of, upper_edge, value_of
+from apilog.checks import Key, Measured, parse_threshold
+from apilog.checks.baseline import SavedBaseline, baseline_measurement
+from apilog.checks.baseline_file import baseline_text, read_baseline
+from apilog.checks.comparable import check_before, check_measured
+from apilog.checks.measure import Measurement, Window
+from apilog.checks.reading import Reading
+from apilog.checks.threshold import GATEWAYS, ROUTES
+from apilog.engines.select import where
+from apilog.errors import ApilogError, InputError, UsageError
+from checks.test_measure import START, frame, requests
+
+TEXTS = [
+    "error_rate < 1%",
+    "client_error_rate < 1% for each route",
+    'server_error_rate{route="/a"} < 1%',
+    'requests{status="503"} < 1',
+    "requests < 1 for each status",
+    "errors < 1 for each method, route",
+    "latency_p95 < 1s",
+    "latency_p50 < 1s for each method",
+    "latency_mean < 1s for each route",
+    'latency_mean{route="/b/{id}"} < 1s',
+    "upstream_latency_p99 < 1s for each gateway",
+    "request_rate > 1/s",
+]
+SUBJECTS = [*(parse_threshold(text).subject for text in TEXTS), ROUTES, GATEWAYS]
+
+
+def saved(records: pl.DataFrame, window: Window = Window()) -> SavedBaseline:  # noqa: B008
+    measurement = baseline_measurement(window)
+    return SavedBaseline.from_measures(
+        measurement.finish(measurement.merge([measurement.partial(records)])),
+        version="1.2.3",
+        formats=("combined",),
+        where=None,
+    )
+
+
+def known(measured: Measured) -> dict[Key, Any]:
+    """The samples that have a value: a baseline leaves out routes without durations."""
+    return {key: s for key, s in measured.samples.items() if s.value is not None and s.size}
+
+
+def test_buckets_are_told_apart_by_what_is_written() -> None:
+    for bucket in range(ZERO_BUCKET, bucket_of(1e11) + 1):
+        assert bucket_of(float(f"{value_of(bucket):.4g}")) == bucket
+        assert bucket_of(upper_edge(bucket)) == bucket
+        assert bucket_of(upper_edge(bucket) * GAMMA) == bucket + 1 or bucket == ZERO_BUCKET
+    assert bucket_of(-1) < ZERO_BUCKET == bucket_of(0)
+
+
+@given(requests())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+def test_a_baseline_tells_what_the_logs_told(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
+    records = frame(rows)
+    path = tmp_path / "baseline.json"
+    path.write_text(baseline_text(saved(records)))
+    baseline = read_baseline(path)
+    measurement = Measurement(SUBJECTS)
+    measures = measurement.finish(measurement.merge([measurement.partial(records)]))
+    for subject in SUBJECTS:
+        told, measured = baseline.of(subject), measures.of(subject)
+        assert known(told).keys() == known(measured).keys()
+        assert told.total == measured.total
+        assert told.seconds == measured.seconds
+        for key, sample in known(measured).items():
+            close = replace(told.samples[key], value=pytest.approx(sample.value))
+            assert close == sample
+    assert baseline_text(baseline) == path.read_text()
+
+
+def route(number: int, **facts: Any) -> dict[str, Any]:
+    at = START + timedelta(seconds=number)
+    usual = {"timestamp": at, "gateway": "nginx", "method": "GET", "route": "/a", "status": 200}
+    return {**usual, "duration_ms": 10.0, **facts}
+
+
+@pytest.fixture
+def baseline() -> SavedBaseline:
+    return saved(frame([route(i, status=500 if i < 5 else 200) for i in range(200)]))
+
+
+def test_the_file_is_readable_and_has_a_line_for_each_fact(baseline: SavedBaseline) -> None:
+    assert baseline_text(baseline).splitlines() == [
+        "{",
+        '  "apilog_baseline": 1,',
+        '  "version": "1.2.3",',
+        '  "since": "2026-11-20T00:00:00Z",',
+        '  "until": "2026-11-20T00:03:19Z",',
+        '  "formats": ["combined"],',
+        '  "where": null,',
+        '  "requests": 200,',
+        '  "routes": [',
+        "    {",
+        '      "gateway": "nginx",',
+        '      "method": "GET",',
+        '      "route": "/a",',
+        '      "statuses": {"200": 195, "500": 5},',
+        '      "latency": {"n": 200, "us": 2000000, "min_us": 10000, "max_us": 10000},',
+        '      "latency_ms": {"10.07": 200}',
+        "    }",
+        "  ]",
+        "}",
+    ]
+
+
+def test_the_file_holds_nothing_of_any_person() -> None:
+    secrets = {"client_ip": "203.0.113.77", "consumer": "ann", "path": "/a?token=7", "host": "h"}
+    text = baseline_text(saved(frame([route(i, **secrets) for i in range(5)])))
+    assert not [secret for secret in secrets.values() if secret in text.replace("/a\"", "")
+                and secret != "h"]  # fmt: skip
+
+
+def test_folded_routes_are_in_totals_but_are_no_routes() -> None:
+    rows = [route(i, route=f"/r{i}", status=404) for i in range(50)] + [route(99)]
+    baseline = saved(frame(rows))
+    assert '"folded": true' in baseline_text(baseline)
+    assert baseline.total == 51
+    assert baseline.of(ROUTES).samples.keys() == {("nginx", "GET", "/a")}
+    assert baseline.of(parse_threshold("error_rate < 1").subject).samples[()].events == 50
+
+
+BROKEN = {
+    "[]": "apilog_baseline is missing",
+    "{": "it is not JSON",
+    '{"apilog_baseline": 2}': "is of version 2",
+    '{"apilog_baseline": 1}': "routes",
+    '{"apilog_baseline": 1, "routes": [7]}': r"routes\[0\]",
+    '{"apilog_baseline": 1, "routes": [{}]}': r"routes\[0\]",
+    '{"apilog_baseline": 1, "routes": [], "since": "soon"}': "its head",
+    '{"apilog_baseline": 1, "routes": [], "since": "2026-01-01T00:00:00"}': "its head",
+}
+
+
+@pytest.mark.parametrize(("text", "problem"), BROKEN.items())
+def test_what_is_no_baseline_is_refused(tmp_path: Path, text: str, problem: str) -> None:
+    path = tmp_path / "b.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match=problem):
+        read_baseline(path)
+
+
+def test_a_missing_baseline_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="can't read the baseline"):
+        read_baseline(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("gateway", 7),
+        ("statuses", []),
+        ("statuses", {"200": -1}),
+        ("statuses", {"200": True}),
+        ("statuses", {"2xx": 1}),
+        ("latency_ms", {"nan": 1}),
+        ("latency_ms", {"inf": 1}),
+        ("latency_ms", {"1": 1.5}),
+        ("latency", {"n": "1"}),
+        ("latency", 3),
+    ],
+)
+def test_a_broken_fact_names_its_route(
+    tmp_path: Path, baseline: SavedBaseline, key: str, value: object
+) -> None:
+    document = json.loads(baseline_text(baseline))
+    document["routes"][0][key] = value
+    path = tmp_path / "b.json"
+    path.write_text(json.dumps(document))
+    with pytest.raises(InputError, match=r"routes\[0\]"):
+        read_baseline(path)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+
+
+@given(st.sampled_from(["routes", "since", "formats", "where", "version"]), JSON, st.data())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+def test_no_file_makes_it_crash(
+    tmp_path: Path, key: str, value: object, data: st.DataObject
+) -> None:
+    document = json.loads(baseline_text(saved(frame([route(i) for i in range(3)]))))
+    where_to = document["routes"][0] if data.draw(st.booleans()) else document
+    names = st.sampled_from(sorted(where_to)) if where_to is not document else st.just(key)
+    where_to[data.draw(names)] = value
+    path = tmp_path / "b.json"
+    path.write_text(json.dumps(document))
+    try:
+        baseline = read_baseline(path)
+    except ApilogError:
+        return
+    baseline.of(ROUTES)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("error_rate <= baseline for each consumer", "does not keep error_rate by consumer"),
+        ('latency_p95{status="200"} <= baseline', "does not keep latency_p95 by status"),
+        ("upstream_latency_p95 <= baseline", "carried no durations"),
+    ],
+)
+def test_what_a_baseline_does_not_keep_is_refused(
+    baseline: SavedBaseline, text: str, problem: str
+) -> None:
+    with pytest.raises(UsageError, match=problem):
+        check_before([parse_threshold(text)], Window(), baseline, Reading())
+
+
+def test_a_comparison_without_a_baseline_is_refused() -> None:
+    with pytest.raises(UsageError, match="needs a baseline"):
+        check_before([parse_threshold("error_rate <= baseline")], Window(), None, Reading())
+    check_before([parse_threshold("error_rate <= 1%")], Window(), None, Reading())
+
+
+def test_other_requests_are_refused(baseline: SavedBaseline) -> None:
+    reading = Reading(where=where("status >= 500"))
+    with pytest.raises(UsageError, match="was made with no --where"):
+        check_before([], Window(), baseline, reading)
+    with pytest.raises(UsageError, match="made with --where"):
+        check_before([], Window(), replace(baseline, where="status >= 500"), Reading())
+    check_before([], Window(), replace(baseline, where="status >= 500"), reading)
+
+
+def day(number: int) -> datetime:
+    return datetime(2026, 11, number, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("window", "earlier", "is_apart"),
+    [
+        (Window(since=day(2)), Window(until=day(2)), True),
+        (Window(since=day(3)), Window(since=day(1), until=day(2)), True),
+        (Window(until=day(2)), Window(since=day(2)), True),
+        (Window(since=day(2)), Window(until=day(3)), False),
+        (Window(since=day(2)), Window(), False),
+        (Window(), Window(until=day(3)), False),
+    ],
+)
+def test_windows_must_not_overlap(window: Window, earlier: Window, is_apart: bool) -> None:
+    if is_apart:
+        check_before([], window, earlier, Reading())
+        return
+    with pytest.raises(UsageError, match="overlap"):
+        check_before([], window, earlier, Reading())
+
+
+def test_other_gateways_are_refused(baseline: SavedBaseline) -> None:
+    azure = saved(frame([route(i, gateway="azure-apim") for i in range(9)]))
+    with pytest.raises(UsageError, match=r"the baseline is of nginx, .* of azure-apim"):
+        check_measured([], azure, baseline)
+    both = saved(frame([route(1), route(2, gateway="azure-apim")]))
+    check_measured([], both, baseline)
+    check_measured([], saved(frame([])), baseline)
+
+
+def test_counts_of_another_length_of_time_are_refused(baseline: SavedBaseline) -> None:
+    longer = saved(frame([route(0), route(3600)]))
+    counts = [parse_threshold("requests >= baseline * 0.5")]
+    with pytest.raises(UsageError, match="compares 1h 0m with a baseline of 3m 19s"):
+        check_measured(counts, longer, baseline)
+    check_measured([parse_threshold("request_rate >= baseline * 0.5")], longer, baseline)
+    check_measured(counts, baseline, baseline)
