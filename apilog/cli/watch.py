@@ -53,6 +53,8 @@ def watch(
     ] = None,
     tz: options.Tz = "UTC",
     route: options.Route = None,
+    anonymize_ip: options.AnonymizeIp = False,
+    hash_consumers: options.HashConsumers = None,
     config: options.ConfigFile = None,
     state: options.AlertState = None,
     quiet: options.Quiet = False,
@@ -64,6 +66,7 @@ def watch(
     interval. Ctrl-C ends it with exit code 130, SIGTERM with 0.
     """
     from apilog.cli.alerting import alerts_of, end
+    from apilog.privacy import Privacy
     from apilog.reports.options import ReportOptions
     from apilog.watch.loop import heeded, run
     from apilog.watch.loop import once as show_once
@@ -72,7 +75,12 @@ def watch(
     asked = WatchOptions(
         window=_length("--window", window),
         reading=ReportOptions(
-            log_format=log_format, nginx_conf=nginx_conf, where=where, tz=tz, routes=route or ()
+            log_format=log_format,
+            nginx_conf=nginx_conf,
+            where=where,
+            tz=tz,
+            routes=route or (),
+            privacy=Privacy.of(anonymize_ip=anonymize_ip, hash_consumers=hash_consumers),
         ),
         from_start=from_start,
         once=once,

@@ -264,3 +264,14 @@ def test_a_store_is_no_log(run: Run, tmp_path: Path) -> None:
     shown = run("watch", "s3://bucket/access.log", "--once")
     assert (shown.code, shown.stdout) == (2, b"")
     assert "objects don't grow" in shown.stderr
+
+
+def test_addresses_and_consumers_may_be_hidden(run: Run) -> None:
+    argv = ("watch", API, "--once", "--json", "--window", "1d", "--top", "50")
+    plain_ = json.loads(run(*argv).stdout)["newest_errors"]
+    hidden = run(*argv, "--anonymize-ip", "--hash-consumers", "a key of some length")
+    rows = json.loads(hidden.stdout)["newest_errors"]
+    assert all(row["client_ip"].endswith(".0") for row in rows)
+    known = {row["consumer"] for row in plain_} - {None}
+    assert known
+    assert not known & {row["consumer"] for row in rows}
