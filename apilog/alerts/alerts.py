@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import polars as pl
 
@@ -37,6 +37,11 @@ class Alerts:
     def columns(self) -> frozenset[str]:
         """The columns of records that it reads."""
         return self._evaluator.columns
+
+    @property
+    def longest(self) -> timedelta:
+        """The longest time that a rule looks at."""
+        return max(rule.over for rule in self._board.rules)
 
     @property
     def rules(self) -> Sequence[Rule]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from apilog.cli import streams
 from apilog.cli.checking import ReadOptions, stop_if_nothing_read, window_of
 from apilog.cli.streams import ExitCode
 from apilog.errors import UsageError
@@ -39,8 +40,6 @@ def rules_to_check(
     config: Path | None, state: Path | None, target: Target, *, alone: bool
 ) -> Alerts:
     """The alerts for `check --alerts`; UsageError without any, and with options on thresholds."""
-    from apilog.cli.streams import note
-
     if not alone:
         raise UsageError(
             "--alerts is about the rules of the configuration, not about other thresholds",
@@ -49,7 +48,7 @@ def rules_to_check(
     if target.format in _VERDICTS:
         raise UsageError(f"alerts are not drawn as {target.format}", "give -f json, csv or md")
     target.check([ALERTS])
-    found = alerts_of(config, state, note)
+    found = alerts_of(config, state, streams.error)
     if found is None:
         raise UsageError("no alerts are configured", _HINT)
     return found

@@ -87,7 +87,8 @@ def watch(
     )
     every = _length("--interval", interval)
     view = _view(files, asked.window, top, json=json, once=once, quiet=quiet)
-    alerts = alerts_of(config, state, view.tell)
+    has_screen = _has_screen(json=json, once=once)
+    alerts = alerts_of(config, state, view.tell if has_screen else streams.error)
     watched = Watch(files, asked, view.tell, alerts)
     if once:
         show_once(watched, view)
@@ -110,6 +111,11 @@ def _length(option: str, text: str) -> timedelta:
     if not _SHORTEST <= length <= LONGEST:
         raise UsageError(f"{option} {text} is not between 100ms and 7d")
     return length
+
+
+def _has_screen(*, json: bool, once: bool) -> bool:
+    """Whether a dashboard takes the whole terminal."""
+    return is_terminal() and os.environ.get("TERM") != "dumb" and not (json or once)
 
 
 def _view(
@@ -140,7 +146,7 @@ def _view(
             lambda frame: encoded(draw(frame, subject, drawing.width, None), drawing),
             tell,
         )
-    if not to_terminal or os.environ.get("TERM") == "dumb":
+    if not _has_screen(json=json, once=once):
         return Lines(sys.stdout.buffer, text_line, tell)
     from apilog.watch.screen import Screen
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,10 +12,9 @@ from apilog.aggregate.rolling import Rolling
 from apilog.alerts.alerts import Alerts
 from apilog.engines.stored import logs_among
 from apilog.errors import OutputError
-from apilog.formats.choice import Choice
 from apilog.model import InputSummary, Report
 from apilog.reports.options import ReportOptions
-from apilog.sources import STDIN, Source, SourceError, find_sources
+from apilog.sources import SourceError
 from apilog.storage import is_url
 from apilog.version import __version__
 from apilog.watch.clock import LogClock
@@ -24,7 +22,7 @@ from apilog.watch.follow import Arrival, Follower
 from apilog.watch.frame import PLAN, Frame
 from apilog.watch.intake import Intake, Tell
 from apilog.watch.newest import COLUMNS, NewestErrors
-from apilog.watch.seek import CLOSE_BYTES, LogFile
+from apilog.watch.starts import Starts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +56,8 @@ class Watch:
         """
         _check(sources)
         self._alerts = alerts
-        self._options = options
         self._sources = sources
+        self._options = options
         self._tell = tell
         self._wall = wall
         self._choice = options.reading.choice()
@@ -68,8 +66,7 @@ class Watch:
         started = wall()
         clock = (lambda: started) if options.once else wall
         self._clock = LogClock(clock, trusting=options.once)
-        self._starts = _Starts(sources, options, self._choice, self._clock, wall)
-        self._follower = Follower(sources, self._starts.offset)
+        self._follower = Follower(sources, self._begin())
         self._intake = Intake(wanted, self._choice, tell)
         self._rolling = Rolling(PLAN, options.window)
         self._errors = NewestErrors()
@@ -154,6 +151,16 @@ class Watch:
             alerts=self._alerts.standing if self._alerts else (),
         )
 
+    def _begin(self) -> Callable[[str], int]:
+        """At which byte a file that is there at the start is begun."""
+        options = self._options
+        if options.from_start:
+            return lambda _: 0
+        reach = max(options.window, self._alerts.longest if self._alerts else options.window)
+        starts = Starts(self._clock, self._choice, None if options.once else reach, self._wall)
+        starts.set_clock(self._sources)
+        return lambda file: starts.offset(file, reach)
+
     def _save(self, alerts: Alerts) -> None:
         """Save their state; that it can't be is told once, and no reason to stop."""
         try:
@@ -182,49 +189,3 @@ def _check(sources: Sequence[str]) -> None:
     if url := next(filter(is_url, sources), None):
         hint = "report, check and query read objects; a watch follows files and pipes"
         raise SourceError(url, "objects don't grow", hint)
-
-
-class _Starts:
-    """Where files that are there at the start are begun: with the last minutes of the log."""
-
-    def __init__(
-        self,
-        sources: Sequence[str],
-        options: WatchOptions,
-        choice: Choice | None,
-        clock: LogClock,
-        wall: Callable[[], datetime],
-    ) -> None:
-        self._options = options
-        self._choice = choice
-        self._clock = clock
-        self._wall = wall
-        if not options.from_start:
-            found = [s for s in find_sources(sources)[0] if s.size and s.file != STDIN]
-            for source in found:
-                self._see(source)
-
-    def _is_recent(self, log: LogFile) -> bool:
-        """Whether it was written to so lately that it can have lines of the window."""
-        return self._wall() - log.written <= self._options.window
-
-    def _see(self, source: Source) -> None:
-        """Set the clock by the end of a file, as if its last line came when it was written."""
-        log = LogFile(source.file, self._choice)
-        if self._options.once:
-            self._clock.see(log.last_times(), self._wall())
-        elif self._is_recent(log):
-            self._clock.see(log.last_times(), log.written)
-
-    def offset(self, file: str) -> int:
-        """The byte to begin a file at."""
-        if self._options.from_start or not os.path.getsize(file):
-            return 0
-        log = LogFile(file, self._choice)
-        since = self._clock.now() - self._options.window
-        if not (self._options.once or self._is_recent(log)):
-            return log.end()
-        last = log.last_times().max()
-        if isinstance(last, datetime):
-            return log.end() if last < since else log.offset_of(since)
-        return log.end() if log.size > CLOSE_BYTES else 0

@@ -179,4 +179,4 @@ def test_a_target_that_cant_be_told_is_an_error(
     write(tmp_path / "access.log", log(300, failing_from=0))
     result = run("check", "access.log", "--alerts")
     assert result.code == 2
-    assert "apilog: note: alerts: command: ./nothing can't be run" in result.stderr
+    assert "apilog: error: alerts: command: ./nothing can't be run" in result.stderr
