@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from apilog.alerts.targets import Command, Slack, Textfile, Webhook
 from apilog.config import load
 from apilog.errors import UsageError
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 Read = Callable[[str], Settings]
 WHOLE = """
 repeat = "4h"
@@ -139,3 +141,17 @@ def test_what_is_wrong_is_named_with_its_key(read: Read, text: str, told: str) -
         read(text)
     assert told in f"{caught.value}; {caught.value.hint}"
     assert "apilog.toml: alerts." in str(caught.value)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/alerts.md"])
+def test_what_the_documentation_shows_is_understood(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: str
+) -> None:
+    monkeypatch.setenv("APILOG_HOOK_SECRET", "topsecret")
+    monkeypatch.setenv("SLACK_WEBHOOK_URL", "https://hooks.example.com/T0/B0/x")
+    text = (REPOSITORY / page).read_text("utf-8")
+    shown = [b for b in re.findall(r"^```toml\n(.*?)^```", text, re.M | re.S) if "[[alerts" in b]
+    assert shown
+    for block in shown:
+        (tmp_path / "apilog.toml").write_text(block)
+        assert settings(load(tmp_path / "apilog.toml")).rules

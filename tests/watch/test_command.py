@@ -275,3 +275,10 @@ def test_addresses_and_consumers_may_be_hidden(run: Run) -> None:
     known = {row["consumer"] for row in plain_} - {None}
     assert known
     assert not known & {row["consumer"] for row in rows}
+
+
+def test_every_key_of_a_line_is_documented(run: Run) -> None:
+    frame = json.loads(run("watch", API, "--once", "--json").stdout)
+    page = (SAMPLE_LOGS.parent / "docs" / "watch.md").read_text("utf-8")
+    for key in (*frame, *frame["window"], *frame["input"]):
+        assert f"`{key}`" in page
