@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from apilog.aggregate.tables import TABLES
+from apilog.checks.quantities import UNITS
 from apilog.cli.app import COMMANDS, main
 from apilog.formats.advice import ADVICE, SUGGESTION
 from apilog.formats.envelopes import ENVELOPES
@@ -41,12 +42,12 @@ def rewritten(text: str) -> str:
     return PART.sub(lambda part: f"{part[1]}{PARTS[part[2]]().strip()}\n{part[3]}", text)
 
 
-def output_of(*argv: str, folder: Path = REPOSITORY) -> str:
-    """What a command prints on a terminal of 80 columns; an error if it fails."""
+def output_of(*argv: str, folder: Path = REPOSITORY, code: int = 0) -> str:
+    """What a command prints on a terminal of 80 columns; an error if it ends with another code."""
     with running_in(folder) as stdout:
-        code = main(argv)
-    if code:
-        message = f"apilog {' '.join(argv)} ended with {code}"
+        ended = main(argv)
+    if ended != code:
+        message = f"apilog {' '.join(argv)} ended with {ended}"
         raise RuntimeError(message)
     return stdout.getvalue().decode()
 
@@ -224,6 +225,39 @@ def _watch() -> str:
     return _fenced(f"$ apilog {' '.join(argv)}\n{output_of(*argv)}")
 
 
+_THRESHOLDS = ("server_error_rate < 2%", "latency_p95 < 300ms", "latency_p95 < 0.2s for each route")
+
+
+def _check() -> str:
+    options = [option for text in _THRESHOLDS for option in ("-t", text)]
+    shown = output_of("check", "sample_logs/api.log", *options, code=1)
+    told = " \\\n    ".join(f'-t "{text}"' for text in _THRESHOLDS)
+    return _fenced(f"$ apilog check sample_logs/api.log \\\n    {told}\n{shown}")
+
+
+def _compare() -> str:
+    argv = ("sample_logs/api.log.1.gz", "sample_logs/api.log", "--top", "2")
+    return _fenced(f"$ apilog compare {' '.join(argv)}\n{output_of('compare', *argv)}")
+
+
+def _baseline() -> str:
+    argv = ("sample_logs/api.log", "--where", "route = '/healthz'")
+    written = output_of("baseline", *argv)
+    shown = re.sub(r'(_ms": )\{.*\}', lambda found: _shortened(found[0]), written)
+    return _fenced(shown, "json")
+
+
+def _shortened(line: str) -> str:
+    """The first buckets of a histogram and the last."""
+    buckets = line.split(", ")
+    return ", ".join([*buckets[:3], "…", buckets[-1]]) if len(buckets) > 4 else line
+
+
+def _limit_units() -> str:
+    named = ((f"`{unit.value}`", _names(units)) for unit, units in UNITS.items())
+    return _table(("unit of the metric", "units of a limit"), named)
+
+
 def _suggestion() -> str:
     return _fenced(SUGGESTION, "nginx")
 
@@ -239,8 +273,11 @@ def _advice() -> str:
 
 PARTS: Mapping[str, Callable[[], str]] = {
     "advice": _advice,
+    "baseline": _baseline,
+    "check": _check,
     "columns": _columns,
     "commands": _commands,
+    "compare": _compare,
     "detect": _detect,
     "envelopes": _envelopes,
     "format-rows": _format_rows,
@@ -249,6 +286,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "json": _json,
     "kinds": _kinds,
     "layers": _layers,
+    "limit-units": _limit_units,
     "metrics": _metrics,
     "query": _query,
     "report": _report,

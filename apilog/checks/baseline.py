@@ -160,7 +160,7 @@ def _grouped(
     chosen = frame.filter(chosen_by(subject.where)) if subject.where else frame
     return (
         chosen.with_columns(named=named if subject.each else pl.lit(value=True))
-        .group_by(*subject.each, "named", *further)
+        .group_by(*subject.each, "named", *further, maintain_order=True)
         .agg(aggregates)
     )
 

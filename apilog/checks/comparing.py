@@ -33,7 +33,7 @@ def p_value(
     One-sided, or for both sides twice the smaller one, 1 at most.
     """
     test = _TESTS.get(metric.kind)
-    if test is None or not current.size or not base.size:
+    if test is None or not (_tells(metric, current) and _tells(metric, base)):
         return None
     if alternative is not Alternative.TWO_SIDED:
         return test(metric, current, base, null, alternative)
@@ -43,7 +43,7 @@ def p_value(
 
 def interval(metric: Metric, sample: Sample, confidence: float) -> Bounds:
     """The two-sided interval of a value; None where nothing bounds it."""
-    if not sample.size:
+    if not _tells(metric, sample):
         return None, None
     match metric.kind:
         case Kind.PROPORTION:
@@ -51,10 +51,7 @@ def interval(metric: Metric, sample: Sample, confidence: float) -> Bounds:
         case Kind.QUANTILE:
             assert metric.quantile is not None
             low, high = quantile_interval(Ranked.of(sample.histogram), metric.quantile, confidence)
-            return (
-                None if low is None else value_of(low),
-                None if high is None else value_of(high),
-            )
+            return _around_value(sample, low, high)
         case Kind.MEAN:
             return mean_interval(_mean(sample), confidence)
         case Kind.RATE:
@@ -73,8 +70,22 @@ def interval_of_difference(
     return difference(current.value, around, base.value, around_base)
 
 
+def _around_value(sample: Sample, low: int | None, high: int | None) -> Bounds:
+    """The bounds as milliseconds, the value between them: it is exact where extremes tell it."""
+    value = 0.0 if sample.value is None else sample.value
+    return (
+        None if low is None else min(value, value_of(low)),
+        None if high is None else max(value, value_of(high)),
+    )
+
+
+def _tells(metric: Metric, sample: Sample) -> bool:
+    """Whether there is something to reckon with: of a count, none is also some."""
+    return sample.size > 0 or metric.kind in (Kind.COUNT, Kind.RATE)
+
+
 def _around(metric: Metric, sample: Sample, confidence: float) -> Bounds:
-    if metric.kind is Kind.COUNT and sample.size:
+    if metric.kind is Kind.COUNT:
         return rate_interval(_rate(metric, sample), confidence)
     return interval(metric, sample, confidence)
 

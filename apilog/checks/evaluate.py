@@ -76,7 +76,8 @@ def evaluate(
 
     A threshold against the baseline takes the samples of both.
     """
-    if not current.samples:
+    samples = {**_vanished(threshold, current, baseline), **current.samples}
+    if not samples:
         nothing = "no requests" if not current.total else "no value to check it for"
         return [
             Result(
@@ -88,7 +89,7 @@ def evaluate(
         ]
     results = [
         _measured(threshold, key, sample, current.total, baseline, policy)
-        for key, sample in current.samples.items()
+        for key, sample in samples.items()
     ]
     if threshold.is_comparison:
         results = _decided(results, policy)
@@ -101,6 +102,16 @@ def overall(results: Sequence[Result]) -> State:
     if State.FAIL in states:
         return State.FAIL
     return State.PASS if State.PASS in states else State.INCONCLUSIVE
+
+
+def _vanished(
+    threshold: Threshold, current: Measured, baseline: Measured | None
+) -> dict[Key, Sample]:
+    """How many requests there are of what only the baseline has: none."""
+    if baseline is None or not threshold.is_comparison or not _is_volume(threshold):
+        return {}
+    nothing = Sample(value=0, size=0, events=0, seconds=current.seconds)
+    return {key: nothing for key in baseline.samples if key not in current.samples}
 
 
 def _measured(
@@ -193,8 +204,10 @@ def _too_little(threshold: Threshold, sample: Sample, total: int, policy: Policy
 
 def _too_little_before(threshold: Threshold, base: Sample | None, policy: Policy) -> str:
     """Why the baseline decides nothing; empty if it does."""
-    if base is None or base.value is None or not base.size:
+    if base is None or base.value is None:
         return "not in the baseline"
+    if not base.size:
+        return "no requests in the baseline"
     if not _is_volume(threshold) and base.size < policy.min_requests:
         return f"{_few(base.size, threshold)} in the baseline, fewer than {policy.min_requests}"
     return ""

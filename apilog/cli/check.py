@@ -118,8 +118,8 @@ def check(
 ) -> None:
     """Hold thresholds against access logs: exit code 0 if all hold, 1 if one failed.
 
-    Thresholds are such as "latency_p95{route='/orders'} < 300ms" or
-    "error_rate <= baseline + 0.5pp for each route". Too little data to decide is exit code 3,
+    Thresholds are such as 'latency_p95{route="/orders"} < 300ms' or
+    'error_rate <= baseline + 0.5pp for each route'. Too little data to decide is exit code 3,
     never a pass. With --alerts the rules of the configuration are evaluated instead, each over
     its own last minutes, and those told who are to be: exit code 1 while one fires.
     """

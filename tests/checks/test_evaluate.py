@@ -115,6 +115,8 @@ def test_the_interval_of_a_value_is_shown() -> None:
         ("error_rate <= baseline", errors(100, 5000), errors(0, 0), State.INCONCLUSIVE),
         ("requests >= baseline * 0.5", Sample(value=40, size=40, events=40),
          Sample(value=200, size=200, events=200), State.FAIL),
+        ("requests >= baseline * 0.5", Sample(value=0, size=0, events=0),
+         Sample(value=200, size=200, events=200), State.FAIL),
         ("requests >= baseline * 0.5", Sample(value=95, size=95, events=95),
          Sample(value=200, size=200, events=200), State.PASS),
         ("latency_p95 <= baseline", latency(*[200.0] * 500), latency(*[100.0] * 500), State.FAIL),
@@ -169,6 +171,18 @@ def test_for_each_has_a_result_for_every_value_and_corrects_for_their_number() -
     assert results["/new",].reason == "not in the baseline"
     assert single.p_value is not None
     assert single.p_value < 0.05 < (results["/39",].p_value or 0)
+
+
+def test_what_has_vanished_has_no_requests() -> None:
+    threshold = parse_threshold("requests >= baseline * 0.5 for each route")
+    count = Sample(value=200, size=200, events=200)
+    current, base = each({("/a",): count}), each({("/a",): count, ("/b",): count})
+    states = {result.key: result.state for result in evaluate(threshold, current, base)}
+    assert states == {("/a",): State.PASS, ("/b",): State.FAIL}
+    rates = parse_threshold("error_rate <= baseline for each route")
+    before = {("/a",): errors(1, 200), ("/b",): errors(1, 200)}
+    (rate,) = evaluate(rates, each({("/a",): errors(1, 200)}), each(before))
+    assert rate.key == ("/a",)
 
 
 def test_a_for_each_is_inconclusive_only_if_nothing_could_be_decided() -> None:

@@ -125,3 +125,19 @@ def test_a_configured_baseline_is_found_beside_the_configuration(folder: Path, r
     config.write_text('[checks]\nthresholds = ["error_rate <= baseline"]\nbaseline = "base.json"\n')
     assert run("check", "worse.log", "--config", config).code == 1
     assert run("check", "alike.log", "--config", config).code == 0
+
+
+@pytest.mark.slow
+def test_a_doubled_error_rate_is_found_and_none_is_made_up(folder: Path, run: Run) -> None:
+    log(folder / "base.log", traffic(20_000, 200, seed=11))
+    assert run("baseline", "base.log", "-o", "base.json").code == 0
+    compared = ["error_rate <= baseline", "latency_p95 <= baseline", "latency_p50 <= baseline"]
+    argv = [option for text in compared for option in ("-t", text)]
+    for seed in (12, 13):
+        log(folder / "alike.log", traffic(5000, 50, seed=seed))
+        log(folder / "worse.log", traffic(5000, 100, seed=seed))
+        assert run("check", "alike.log", "--baseline", "base.json", *argv).code == 0
+        worse = run("check", "worse.log", "--baseline", "base.json", *argv, "-f", "ndjson")
+        assert worse.code == 1
+        states = [json.loads(text)["state"] for text in worse.text.splitlines()]
+        assert states == ["fail", "pass", "pass"]
