@@ -10,11 +10,12 @@ import polars as pl
 from apilog.alerts.board import Board
 from apilog.alerts.delivery import Dispatch, Tell
 from apilog.alerts.evaluator import Evaluator
-from apilog.alerts.history import History
+from apilog.alerts.history import KEPT, History
 from apilog.alerts.memory import Memory, load, save
 from apilog.alerts.rules import Alert, Notice, Rule
 from apilog.alerts.settings import Settings
 from apilog.alerts.targets.base import Standing
+from apilog.checks.catalogue import SCORED
 
 
 class Alerts:
@@ -42,6 +43,12 @@ class Alerts:
     def longest(self) -> timedelta:
         """The longest time that a rule looks at."""
         return max(rule.over for rule in self._board.rules)
+
+    @property
+    def reach(self) -> timedelta:
+        """How far back a record can matter."""
+        scores = any(rule.threshold.metric.name in SCORED for rule in self._board.rules)
+        return max(self.longest, KEPT) if scores else self.longest
 
     @property
     def rules(self) -> Sequence[Rule]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import polars as pl
 
@@ -18,6 +18,9 @@ from apilog.engines.inputs import summary
 from apilog.engines.local import Run
 from apilog.model import Report
 from apilog.version import __version__
+
+_MARGIN = timedelta(days=1)
+"""So much more is read of a store, to see that it goes back as far as rules look."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +59,7 @@ def evaluate_sources(
         lambda records: _before(records, until),
         choice=reading.choice,
         progress=reading.progress,
+        within=(until and until - alerts.reach - _MARGIN, until),
     )
     now = until
     for result in run.results():

@@ -15,7 +15,8 @@ from apilog.metrics import is_client_error, is_server_error
 from apilog.schema import TIMESTAMP
 
 HOUR = timedelta(hours=1)
-_KEPT = timedelta(days=29)
+KEPT = timedelta(days=29)
+"""How long hours are remembered: those of 28 earlier days, and the last one."""
 _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "timestamp": TIMESTAMP,
     "requests": pl.Int64,
@@ -65,12 +66,12 @@ class History:
 
     def pass_to(self, now: datetime, since: datetime) -> None:
         """Take the counts of hours that are over, if they began after `since`; forget old ones."""
-        hour = _start(max(since, now - _KEPT) + HOUR - timedelta(microseconds=1))
+        hour = _start(max(since, now - KEPT) + HOUR - timedelta(microseconds=1))
         while hour + HOUR <= now:
             self._add(hour, self._counting.get(hour, (0, 0)))
             hour += HOUR
         self._counting = {start: c for start, c in self._counting.items() if start + HOUR > now}
-        self._hours = {start: c for start, c in self._hours.items() if start > now - _KEPT}
+        self._hours = {start: c for start, c in self._hours.items() if start > now - KEPT}
 
     def last_score(self, metric: str, now: datetime) -> dict[str, object] | None:
         """The last hour before now as `score_hours` has it; None if it can't be judged."""

@@ -180,3 +180,23 @@ def test_a_target_that_cant_be_told_is_an_error(
     result = run("check", "access.log", "--alerts")
     assert result.code == 2
     assert "apilog: error: alerts: command: ./nothing can't be run" in result.stderr
+
+
+def test_a_store_is_read_as_far_back_as_rules_look(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    old = [line("/old", after=-86_400 * 9 + i) for i in range(50)]
+    write(tmp_path / "access.log", [*old, *log(600, failing_from=300)])
+    assert run("ingest", "access.log", "--store", "store", "-q").code == 0
+    (tmp_path / "apilog.toml").write_text(
+        RULE.replace("for = 2", "") + '[[alerts.rules]]\nthreshold = "requests >= 1000"'
+    )
+    argv = ("--alerts", "--state", "s.json", "--until", "2026-11-20T12:10:00Z", "-f", "json")
+    of_logs = run("check", "access.log", *argv)
+    (tmp_path / "s.json").unlink()
+    of_store = run("check", "store", *argv)
+    assert (of_logs.code, of_store.code) == (1, 1)
+    logs, store = (json.loads(one.stdout) for one in (of_logs, of_store))
+    assert logs["tables"] == store["tables"]
+    assert [row["state"] for row in store["tables"]["alerts"]] == ["firing", "firing"]
