@@ -32,7 +32,7 @@ FORBIDDEN_CALLS = {"eval", "exec", "compile", "map_elements", "map_groups"}
 FORBIDDEN_IMPORTS = {"pickle", "marshal", "shelve", "cloudpickle"}
 CATCHES_EVERYTHING = {"cli/app.py:run"}
 
-HEAVY = {"polars", "pyarrow", "numpy", "rich", "dateutil", "crossplane", "isal"}
+HEAVY = {"polars", "pyarrow", "numpy", "rich", "dateutil", "crossplane", "isal", "obstore", "boto3"}
 
 
 def name_of(module: Path) -> str:
