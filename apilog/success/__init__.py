@@ -1,3 +1,10 @@
 """Developer success: the accounts of an API joined with their calls."""
 
 from __future__ import annotations
+
+from apilog.success.accounts import AccountColumns
+from apilog.success.build import build
+from apilog.success.options import SuccessOptions
+from apilog.success.population import PlanTerms
+
+__all__ = ["AccountColumns", "PlanTerms", "SuccessOptions", "build"]
