@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,28 +12,120 @@ from apilog.cli.report import ReportFormat
 from apilog.cli.streams import ExitCode
 from apilog.cli.target import Target
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import polars as pl
-
-    from apilog.cli.progress import Progress
-    from apilog.model import Report
-
 
 class CohortStep(StrEnum):
-    """What accounts of one cohort have in common."""
+    """What accounts of one cohort have in common, and what a step of their age is."""
 
     WEEK = "week"
     MONTH = "month"
 
 
-Accounts = Annotated[
-    str,
-    typer.Option(
-        "--accounts",
-        metavar="FILE|URL",
-        help="The accounts: CSV, NDJSON, Parquet, postgresql://… or sqlite:///….",
-        show_default=False,
-    ),
-]
+def success(
+    sources: options.Sources,
+    accounts: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE|URL",
+            help="The accounts: CSV, NDJSON, Parquet, postgresql://… or sqlite:///….",
+            show_default=False,
+        ),
+    ],
+    accounts_query: Annotated[
+        str | None, typer.Option(metavar="SQL", help="The SELECT that gives a database's accounts.")
+    ] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Evaluate all as of this instant. Default: now."),
+    ] = None,
+    activation_calls: Annotated[
+        int, typer.Option(min=1, help="So many successful calls make an account an active one.")
+    ] = 10,
+    cohort: Annotated[
+        CohortStep, typer.Option(help="Retention of accounts that signed up in the same …")
+    ] = CohortStep.WEEK,
+    control: Annotated[
+        str | None,
+        typer.Option(metavar="VARIANT", help="What variants compare with. Default: the first."),
+    ] = None,
+    min_accounts: Annotated[
+        int, typer.Option(min=1, help="No winner is called with fewer accounts in a variant.")
+    ] = 100,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="Tables for each value of a column of the accounts, or gateway; may be repeated.",
+        ),
+    ] = None,
+    hash_consumers: Annotated[
+        str | None,
+        typer.Option(metavar="KEY", help="Show hashes for consumers: env:NAME, @FILE or the key."),
+    ] = None,
+    log_format: options.LogFormat = None,
+    nginx_conf: options.NginxConf = None,
+    since: options.Since = None,
+    until: options.Until = None,
+    where: options.Where = None,
+    tz: options.Tz = "UTC",
+    route: options.Route = None,
+    format: Annotated[
+        ReportFormat, typer.Option("--format", "-f", help="How to draw the report.")
+    ] = ReportFormat.TABLE,
+    table: Annotated[
+        str | None,
+        typer.Option(help="The one table to draw; csv, md, ndjson and parquet hold one."),
+    ] = None,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Leave CSV cells as they are, formulas too.")
+    ] = False,
+    output: options.Output = None,
+    force: options.Force = False,
+    rejects: options.Rejects = None,
+    strict: options.Strict = False,
+    quiet: options.Quiet = False,
+    no_progress: options.NoProgress = False,
+) -> None:
+    """Tell whether developers succeed: join the calls in the logs with the accounts.
+
+    Activation, bottlenecks, trials, revenue, plans, proofs of concept, retention, experiments.
+    """
+    from apilog.cli.interrupts import heed_interrupts
+    from apilog.cli.outcome import exit_code, tell, tell_errors
+    from apilog.cli.progress import watched
+    from apilog.cli.rejects import check_apart, writing
+    from apilog.privacy import read_key
+    from apilog.reports import nothing_read
+    from apilog.success import SuccessOptions, build, table_names
+
+    target = Target(output=output, format=format.value, force=force, table=table, raw=raw)
+    asked = SuccessOptions(
+        accounts=accounts,
+        accounts_query=accounts_query,
+        as_of=as_of,
+        activation_calls=activation_calls,
+        cohort=cohort.value,
+        control=control,
+        min_accounts=min_accounts,
+        by=[column.strip() for text in by or () for column in text.split(",")],
+        since=since,
+        until=until,
+        where=where,
+        tz=tz,
+        log_format=log_format,
+        nginx_conf=nginx_conf,
+        routes=route or (),
+        hash_key=None if hash_consumers is None else read_key(hash_consumers),
+        strict=strict,
+    )
+    heed_interrupts()
+    target.check(table_names(table))
+    check_apart(target, rejects)
+    with writing(rejects, force=force) as sink:
+        with watched(shown=not (quiet or no_progress)) as progress:
+            built = build(sources, asked, progress=progress, rejects=sink)
+        if nothing_read(built):
+            tell_errors(built, strict=strict, quiet=quiet)
+            raise typer.Exit(ExitCode.ERROR)
+    target.write(built)
+    tell(built, target, strict=strict, quiet=quiet)
+    raise typer.Exit(exit_code(built, strict=strict))

@@ -11,7 +11,7 @@ import polars as pl
 from apilog.aggregate import finish
 from apilog.engines.inputs import summary
 from apilog.engines.local import Progress, Run
-from apilog.errors import UsageError
+from apilog.errors import InputError, UsageError
 from apilog.model import InputSummary, Report
 from apilog.privacy import hash_consumers
 from apilog.success.accounts import Accounts, read_accounts
@@ -83,6 +83,12 @@ def _accounts(options: SuccessOptions, terms: Terms) -> Accounts:
     accounts = read_accounts(
         options.accounts, query=options.accounts_query, columns=options.columns, by=own
     )
+    if options.strict and accounts.bad_rows:
+        count = "1 row" if accounts.bad_rows == 1 else f"{accounts.bad_rows:,} rows"
+        raise InputError(
+            f"{count} of the account table can't be used, and --strict allows none",
+            next(note for note in accounts.notes if " is left out" in note),
+        )
     check_values(accounts.frame, own)
     if terms.control is not None and terms.control not in accounts.frame["variant"].to_list():
         known = ", ".join(accounts.frame["variant"].drop_nulls().unique().sort().head(10).to_list())

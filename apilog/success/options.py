@@ -57,6 +57,9 @@ class SuccessOptions:
     hash_key: bytes | None = None
     """Of the hashes that stand for consumers and accounts; None: they are shown as they are."""
 
+    strict: bool = False
+    """Whether a bad row of the accounts is an error."""
+
     def terms(self, now: datetime | None = None) -> Terms:
         """What the figures depend on beside the data."""
         check_by(self.by)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 import polars as pl
 
+from apilog.errors import UsageError
 from apilog.success.population import Population
 from apilog.success.tables.bottlenecks import bottlenecks
 from apilog.success.tables.experiments import experiments
@@ -49,4 +51,23 @@ TABLES: Mapping[str, Table] = {
 }
 """Every table over accounts, in the order of the report."""
 
-__all__ = ["TABLES", "Table"]
+MORE_TABLES: Mapping[str, str] = {
+    "unmatched": "a consumer that no account claims; null: calls without one",
+    "goals": "a goal of the configuration, and whether it is reached; not with `--by`",
+}
+"""The tables that are not over accounts, and what a row of them is."""
+
+
+def table_names(only: str | None = None) -> list[str]:
+    """The names of all tables, or of the one; raises UsageError naming the nearest ones."""
+    names = [*TABLES, *MORE_TABLES]
+    if only is None:
+        return names
+    if only not in names:
+        near = get_close_matches(only, names)
+        hint = "did you mean " + " or ".join(near) if near else "it is one of " + ", ".join(names)
+        raise UsageError(f"there is no table {only!r}", hint)
+    return [only]
+
+
+__all__ = ["MORE_TABLES", "TABLES", "Table", "table_names"]
