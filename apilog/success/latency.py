@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from apilog.aggregate.histogram import bucket_of_code, quantiles
+from apilog.aggregate.histogram import LONGEST_MS, bucket_of_code, quantiles
 from apilog.success.calls.cells import PER_ACCOUNT, account_of, code_of, is_in_trial
 from apilog.success.calls.shards import sharded
 from apilog.success.population import Population
@@ -40,16 +40,21 @@ def p95_of_groups(
 
 
 def p95_of_accounts(population: Population, *, in_trial: bool = False) -> pl.DataFrame:
-    """`id` and `p95` in milliseconds of each account that has timed calls."""
-    ids = population.frame["id"]
+    """`id` and `p95` in milliseconds of each account that has timed calls.
+
+    Equal latencies give equal values, whatever else an account met: they can be ranked.
+    """
+    ids, accounts = population.frame["id"], population.extremes.height
     by_id = _by_id(population, ids, ids)
-    low, high = _extremes(population, in_trial=in_trial)
+    low, high = (
+        pl.Series([bound], dtype=pl.Float64).new_from_index(0, accounts)
+        for bound in (0.0, LONGEST_MS * 1001)
+    )
 
     def of_some(cells: pl.DataFrame) -> pl.DataFrame:
         histogram = _located(cells, by_id, in_trial=in_trial)
         return quantiles(histogram, _P95, low, high).select(id="row", p95="p95")
 
-    accounts = population.extremes.height
     return sharded([population.calls.latencies], accounts, of_some, PER_ACCOUNT)
 
 

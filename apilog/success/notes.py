@@ -34,7 +34,7 @@ def _left_out(accounts: Accounts, population: Population) -> Iterator[str]:
     later = accounts.frame.height - population.frame.height
     as_of = f"{population.terms.as_of:%Y-%m-%d %H:%M:%S}".removesuffix(":00") + " UTC"
     if later:
-        yield f"{_counted(later, 'account')} signed up after as-of ({as_of}), and left out"
+        yield f"{_counted(later, 'account')} signed up after as-of ({as_of}): left out"
     if late := population.calls.late:
         yield f"{_counted(late, 'call')} from as-of ({as_of}) on, or without a time: left out"
 

@@ -23,7 +23,8 @@ def trial_minutes(population: Population) -> pl.DataFrame:
     end = pl.min_horizontal(pl.col("trial_ends_at").fill_null(terms.as_of), pl.lit(terms.as_of))
     limits = population.frame.select(start=_minute(pl.col("trial_started_at")), end=_minute(end))
     if calls.first is None or calls.last is None:
-        return limits.select(minutes=pl.lit(0), bursts=pl.lit(0))
+        nothing = limits.with_columns(minutes=pl.lit(0, pl.Int64), bursts=pl.lit(0, pl.Int64))
+        return nothing.select("minutes", "bursts")
     logged = pl.select(
         first=pl.lit(calls.first).dt.epoch("us") // _MINUTE_US,
         last=pl.lit(calls.last).dt.epoch("us") // _MINUTE_US + 1,

@@ -27,12 +27,13 @@ def judged(experiments: pl.DataFrame, terms: Terms) -> pl.DataFrame:
     names = rows["variant"].unique().sort().to_list()
     control = terms.control or (names[0] if names else None)
     groups = experiments.columns[: experiments.columns.index("variant")]
-    base = pl.col("accounts").filter(pl.col("variant") == control).min()
+    is_control = pl.col("variant") == pl.lit(control, pl.String)
+    base = pl.col("accounts").filter(is_control).min()
     base = base.over(groups) if groups else base
     lower_is_better = pl.col("metric").is_in(_LOWER_IS_BETTER)
     is_better = (pl.col("lift") < 0) == lower_is_better
     verdict = (
-        pl.when(pl.col("variant") == control)
+        pl.when(is_control)
         .then(pl.lit("control"))
         .when(pl.min_horizontal("accounts", base) < terms.min_accounts)
         .then(pl.lit("too early"))
