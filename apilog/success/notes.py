@@ -23,6 +23,7 @@ def notes(
     accounts: Accounts, population: Population, tables: Mapping[str, pl.DataFrame]
 ) -> Iterator[str]:
     """All of them, those about the inputs first."""
+    yield f"all as of {_spoken(population.terms)}"
     yield from accounts.notes
     yield from _left_out(accounts, population)
     yield from _strangers(population.calls, tables["unmatched"])
@@ -32,11 +33,11 @@ def notes(
 
 def _left_out(accounts: Accounts, population: Population) -> Iterator[str]:
     later = accounts.frame.height - population.frame.height
-    as_of = f"{population.terms.as_of:%Y-%m-%d %H:%M:%S}".removesuffix(":00") + " UTC"
+    as_of = _spoken(population.terms)
     if later:
-        yield f"{_counted(later, 'account')} signed up after as-of ({as_of}): left out"
+        yield f"{_counted(later, 'account')} signed up after {as_of}: left out"
     if late := population.calls.late:
-        yield f"{_counted(late, 'call')} from as-of ({as_of}) on, or without a time: left out"
+        yield f"{_counted(late, 'call')} from {as_of} on, or without a time: left out"
 
 
 def _strangers(calls: Calls, unmatched: pl.DataFrame) -> Iterator[str]:
@@ -54,6 +55,8 @@ def _strangers(calls: Calls, unmatched: pl.DataFrame) -> Iterator[str]:
 
 
 def _trials(trials: pl.DataFrame) -> Iterator[str]:
+    if trials.columns[0] != "trial_kind":
+        return  # a sentence for each kind and group would be too many
     for row in trials.iter_rows(named=True):
         alike = [
             f"{what} (p = {row[name]:.2f})"
@@ -81,6 +84,10 @@ def _experiments(experiments: pl.DataFrame, terms: Terms) -> Iterator[str]:
             f"experiments: the variants differ in size more than chance allows (p = {split:.2g}); "
             "find out why before you trust them"
         )
+
+
+def _spoken(terms: Terms) -> str:
+    return f"{terms.as_of:%Y-%m-%d %H:%M:%S}".removesuffix(":00") + " UTC"
 
 
 def _counted(n: int, noun: str) -> str:

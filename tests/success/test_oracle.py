@@ -102,7 +102,7 @@ def test_accounts_that_sign_up_later_are_left_out_and_told() -> None:
     check(one)
     left_out = len(one.accounts) - len(Oracle(one).accounts)
     assert left_out >= 10
-    told = f"{left_out} accounts signed up after as-of (2026-11-18 09:30 UTC): left out"
+    told = f"{left_out} accounts signed up after 2026-11-18 09:30 UTC: left out"
     assert told in built(one).notes
 
 
