@@ -54,6 +54,7 @@ def build(
         lambda records: partial(plan, records),
         choice=choice,
         progress=progress,
+        within=limits,
     )
     folded = Folded(plan)
     for result in run.results():

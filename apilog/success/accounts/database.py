@@ -56,12 +56,15 @@ def _queried(url: str, query: str) -> pl.DataFrame:
     import adbc_driver_manager
 
     try:
-        return pl.read_database_uri(query, url, engine="adbc")
+        frame = pl.read_database_uri(query, url, engine="adbc")
     except (adbc_driver_manager.Error, pl.exceptions.PolarsError, ValueError) as error:
         raise InputError(
             f"can't read the accounts from the database: {_said(error, url)}",
             "try the URL and the query with the database's own client",
         ) from None  # what was raised may show the URL
+    # Types that Arrow does not know, such as PostgreSQL's numeric, are texts within.
+    own = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.BaseExtension)]
+    return frame.with_columns(pl.col(own).ext.storage()) if own else frame
 
 
 def _said(error: Exception, url: str) -> str:
