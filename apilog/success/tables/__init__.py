@@ -29,7 +29,7 @@ class Table:
     meaning: str
     """What a row of it is."""
     key: str = ""
-    """The account's column that its rows are about, if they are about one."""
+    """The account's column that its rows tell anyway, if they do."""
 
 
 TABLES: Mapping[str, Table] = {
@@ -44,7 +44,7 @@ TABLES: Mapping[str, Table] = {
     ),
     "revenue": Table(revenue, "a plan, then `(all)`: what it brings in", "plan"),
     "plans": Table(plans, "a plan with terms: how much of its quota is used", "plan"),
-    "candidates": Table(candidates, "an account near its limit, or hardly using its plan"),
+    "candidates": Table(candidates, "an account near its limit, or hardly using its plan", "plan"),
     "poc": Table(poc, "all proofs of concept"),
     "retention": Table(retention, "a cohort and its age: how many accounts still call"),
     "experiments": Table(experiments, "a metric and variant, against the control", "variant"),
