@@ -45,14 +45,14 @@ def united(marked: pl.DataFrame) -> pl.DataFrame:
     return marked.group_by("id", "word").agg(pl.col("mask").bitwise_or()).sort("id", "word")
 
 
-def unmarked(active: pl.DataFrame, word: int) -> pl.DataFrame:
-    """The `id` and `period` of each bit of one word."""
-    bits = pl.DataFrame({"bit": range(BITS)}, schema={"bit": pl.Int32}).with_columns(
-        value=pl.lit(2, pl.UInt64).pow(pl.col("bit"))
-    )
-    return (
-        active.filter(pl.col("word") == word)
-        .join(bits, how="cross")
-        .filter((pl.col("mask") & pl.col("value")) != 0)
-        .select("id", period=word * BITS + pl.col("bit"))
+def counted(active: pl.DataFrame, group: str) -> pl.DataFrame:
+    """How many sets of each group hold each period: `group`, `period`, `count`, without zeros."""
+    bits = [
+        ((pl.col("mask") & pl.lit(2**bit, pl.UInt64)) != 0).sum().cast(pl.Int64).alias(str(bit))
+        for bit in range(BITS)
+    ]
+    wide = active.group_by(group, "word").agg(bits)
+    counts = wide.unpivot(index=[group, "word"], variable_name="bit", value_name="count")
+    return counts.filter(pl.col("count") > 0).select(
+        group, period=pl.col("word") * BITS + pl.col("bit").cast(pl.Int32), count="count"
     )

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from apilog.success.calls.periods import first_day, period, unmarked
+from apilog.success.calls.periods import counted, first_day, period
 from apilog.success.population import Population
 from apilog.success.tables.expressions import ratio
-
-_SCHEMA = {"cohort_period": pl.Int32, "age": pl.Int32, "active": pl.Int64}
 
 
 def retention(population: Population) -> pl.DataFrame:
@@ -40,14 +38,7 @@ def retention(population: Population) -> pl.DataFrame:
 
 def _active(population: Population, members: pl.DataFrame) -> pl.DataFrame:
     """How many accounts of each cohort are active at each age."""
-    active = population.calls.active
-    parts = [
-        unmarked(active, word)
-        .join(members, on="id")
-        .filter(pl.col("period") >= pl.col("cohort_period"))
-        .group_by("cohort_period", age=pl.col("period") - pl.col("cohort_period"))
-        .agg(active=pl.len().cast(pl.Int64))
-        for word in active["word"].unique().sort().to_list()
-    ]
-    every = pl.concat([pl.DataFrame(schema=_SCHEMA), *parts])
-    return every.group_by("cohort_period", "age").agg(pl.col("active").sum())
+    active = population.calls.active.join(members, on="id")
+    age = pl.col("period") - pl.col("cohort_period")
+    counts = counted(active, "cohort_period").select("cohort_period", age=age, active="count")
+    return counts.filter(pl.col("age") >= 0)
