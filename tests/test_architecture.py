@@ -23,6 +23,7 @@ LONG = {
     "cli/ingest.py:ingest": "its signature is the list of the command's options",
     "cli/export.py:export": "its signature is the list of the command's options",
     "cli/report.py:report": "its signature is the list of the command's options",
+    "cli/success.py:success": "its signature is the list of the command's options",
     "formats/synonyms.py": "tables of names",
     "metrics.py": "the catalogue: one entry a metric",
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,12 @@ from apilog.cli import options
 from apilog.cli.report import ReportFormat
 from apilog.cli.streams import ExitCode
 from apilog.cli.target import Target
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from apilog.model import Report
+    from apilog.success import SuccessOptions
 
 
 class CohortStep(StrEnum):
@@ -89,13 +95,8 @@ def success(
 
     Activation, bottlenecks, trials, revenue, plans, proofs of concept, retention, experiments.
     """
-    from apilog.cli.interrupts import heed_interrupts
-    from apilog.cli.outcome import exit_code, tell, tell_errors
-    from apilog.cli.progress import watched
-    from apilog.cli.rejects import check_apart, writing
     from apilog.privacy import read_key
-    from apilog.reports import nothing_read
-    from apilog.success import SuccessOptions, build, table_names
+    from apilog.success import SuccessOptions
 
     target = Target(output=output, format=format.value, force=force, table=table, raw=raw)
     asked = SuccessOptions(
@@ -117,15 +118,34 @@ def success(
         hash_key=None if hash_consumers is None else read_key(hash_consumers),
         strict=strict,
     )
+    shown = not (quiet or no_progress)
+    report = _run(sources, asked, target, rejects, shown=shown)
+    raise typer.Exit(_finish(report, target, strict=strict, quiet=quiet))
+
+
+def _run(
+    sources: list[str], asked: SuccessOptions, target: Target, rejects: Path | None, *, shown: bool
+) -> Report:
+    from apilog.cli.interrupts import heed_interrupts
+    from apilog.cli.progress import watched
+    from apilog.cli.rejects import check_apart, writing
+    from apilog.success import build, table_names
+
     heed_interrupts()
-    target.check(table_names(table))
+    target.check(table_names(target.table))
     check_apart(target, rejects)
-    with writing(rejects, force=force) as sink:
-        with watched(shown=not (quiet or no_progress)) as progress:
-            built = build(sources, asked, progress=progress, rejects=sink)
-        if nothing_read(built):
-            tell_errors(built, strict=strict, quiet=quiet)
-            raise typer.Exit(ExitCode.ERROR)
-    target.write(built)
-    tell(built, target, strict=strict, quiet=quiet)
-    raise typer.Exit(exit_code(built, strict=strict))
+    with writing(rejects, force=target.force) as sink, watched(shown=shown) as progress:
+        return build(sources, asked, progress=progress, rejects=sink)
+
+
+def _finish(report: Report, target: Target, *, strict: bool, quiet: bool) -> ExitCode:
+    """Draws the report, unless there was nothing to join."""
+    from apilog.cli.outcome import exit_code, tell, tell_errors
+    from apilog.reports import nothing_read
+
+    if nothing_read(report):
+        tell_errors(report, strict=strict, quiet=quiet)
+        return ExitCode.ERROR
+    target.write(report)
+    tell(report, target, strict=strict, quiet=quiet)
+    return exit_code(report, strict=strict)
