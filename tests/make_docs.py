@@ -250,10 +250,10 @@ def _success_tables() -> str:
 
 def _success_metrics() -> str:
     rows = (
-        (f"`{m.name}`", m.unit.value, m.better, f"`{m.column}` of `{m.table}`", _names(m.keys))
+        (f"`{m.name}`", m.unit.value, m.better, _names(m.keys), m.definition)
         for m in SUCCESS_METRICS.values()
     )
-    return _table(("metric", "unit", "better", "is", "also by"), rows)
+    return _table(("metric", "unit", "better", "also by", "definition"), rows)
 
 
 def _suggestion() -> str:
