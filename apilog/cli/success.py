@@ -9,7 +9,6 @@ import typer
 
 from apilog.cli import options
 from apilog.cli.report import ReportFormat
-from apilog.cli.streams import ExitCode
 from apilog.cli.target import Target
 
 if TYPE_CHECKING:
@@ -95,6 +94,7 @@ def success(
 
     Activation, bottlenecks, trials, revenue, plans, proofs of concept, retention, experiments.
     """
+    from apilog.cli.outcome import finish
     from apilog.privacy import read_key
     from apilog.success import SuccessOptions
 
@@ -120,7 +120,7 @@ def success(
     )
     shown = not (quiet or no_progress)
     report = _run(sources, asked, target, rejects, shown=shown)
-    raise typer.Exit(_finish(report, target, strict=strict, quiet=quiet))
+    raise typer.Exit(finish(report, target, strict=strict, quiet=quiet))
 
 
 def _run(
@@ -136,16 +136,3 @@ def _run(
     check_apart(target, rejects)
     with writing(rejects, force=target.force) as sink, watched(shown=shown) as progress:
         return build(sources, asked, progress=progress, rejects=sink)
-
-
-def _finish(report: Report, target: Target, *, strict: bool, quiet: bool) -> ExitCode:
-    """Draws the report, unless there was nothing to join."""
-    from apilog.cli.outcome import exit_code, tell, tell_errors
-    from apilog.reports import nothing_read
-
-    if nothing_read(report):
-        tell_errors(report, strict=strict, quiet=quiet)
-        return ExitCode.ERROR
-    target.write(report)
-    tell(report, target, strict=strict, quiet=quiet)
-    return exit_code(report, strict=strict)

@@ -49,3 +49,17 @@ def lift_interval(one: LogRatio, control: LogRatio) -> Interval | None:
         return None
     ratio = one.value / control.value
     return Interval(ratio * math.exp(-_Z * error) - 1, ratio * math.exp(_Z * error) - 1)
+
+
+def quantile_lift(one: tuple[float, Interval], control: tuple[float, Interval]) -> Interval | None:
+    """The 95 % interval of one / control − 1, of two values with intervals of their own.
+
+    None where one of all these is 0. On the logarithm, after Zou and Donner (2008).
+    """
+    (value, (low, high)), (base, (base_low, base_high)) = one, control
+    if min(value, low, base, base_low) <= 0:
+        return None
+    lift = math.log(value / base)
+    down = math.hypot(math.log(value / low), math.log(base_high / base))
+    up = math.hypot(math.log(high / value), math.log(base / base_low))
+    return Interval(math.exp(lift - down) - 1, math.exp(lift + up) - 1)

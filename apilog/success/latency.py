@@ -21,12 +21,7 @@ def p95_of_groups(
     `group` gives the number of an account's group, or null.
     """
     rows = population.frame.select("id", group.cast(pl.UInt32).alias("row")).drop_nulls()
-    by_id = _by_id(population, rows["id"], rows["row"])
-    parts = [
-        _located(part, by_id, in_trial=in_trial)
-        for part in population.calls.latencies.iter_slices(_SLICE)
-    ]
-    histogram = _summed(pl.concat(parts)) if parts else _NO_HISTOGRAM
+    histogram = histogram_of_groups(population, group, in_trial=in_trial)
     low, high = _extremes(population, in_trial=in_trial)
     ends = (
         rows.with_columns(low=low.gather(rows["id"]), high=high.gather(rows["id"]))
@@ -37,6 +32,26 @@ def p95_of_groups(
     ends = every.join(ends, on="row", how="left", maintain_order="left")
     found = quantiles(histogram, _P95, ends["low"], ends["high"])
     return every.join(found, on="row", how="left", maintain_order="left")["p95"]
+
+
+def histogram_of_groups(
+    population: Population, group: pl.Expr, *, in_trial: bool = False
+) -> pl.DataFrame:
+    """`row`, `bucket` and `n` of the calls of each group."""
+    parts = [
+        _summed(cells_of_groups(population, group, cells, in_trial=in_trial))
+        for cells in population.calls.latencies.iter_slices(_SLICE)
+    ]
+    return _summed(pl.concat([_NO_HISTOGRAM, *parts]))
+
+
+def cells_of_groups(
+    population: Population, group: pl.Expr, cells: pl.DataFrame, *, in_trial: bool = False
+) -> pl.DataFrame:
+    """`id`, `row`, `bucket` and `n` of those cells that belong to a group."""
+    rows = population.frame.select("id", group.cast(pl.UInt32).alias("row")).drop_nulls()
+    by_id = _by_id(population, rows["id"], rows["row"])
+    return _located(cells, by_id, in_trial=in_trial)
 
 
 def p95_of_accounts(population: Population, *, in_trial: bool = False) -> pl.DataFrame:
@@ -52,7 +67,7 @@ def p95_of_accounts(population: Population, *, in_trial: bool = False) -> pl.Dat
     )
 
     def of_some(cells: pl.DataFrame) -> pl.DataFrame:
-        histogram = _located(cells, by_id, in_trial=in_trial)
+        histogram = _summed(_located(cells, by_id, in_trial=in_trial))
         return quantiles(histogram, _P95, low, high).select(id="row", p95="p95")
 
     return sharded([population.calls.latencies], accounts, of_some, PER_ACCOUNT)
@@ -70,13 +85,18 @@ def _by_id(population: Population, ids: pl.Series, rows: pl.Series) -> pl.Series
 def _located(cells: pl.DataFrame, by_id: pl.Series, *, in_trial: bool) -> pl.DataFrame:
     if in_trial:
         cells = cells.filter(is_in_trial(pl.col("cell")))
-    row = by_id.gather(cells.select(account_of(pl.col("cell"))).to_series())
-    located = cells.select(row.alias("row"), bucket_of_code(code_of(pl.col("cell"))), "n")
-    return _summed(located.drop_nulls("row"))
+    ids = cells.select(account_of(pl.col("cell"))).to_series()
+    located = cells.select(
+        ids,
+        by_id.gather(ids).alias("row"),
+        bucket_of_code(code_of(pl.col("cell"))),
+        pl.col("n").cast(pl.Int64),
+    )
+    return located.drop_nulls("row")
 
 
 def _summed(histogram: pl.DataFrame) -> pl.DataFrame:
-    return histogram.group_by("row", "bucket").agg(pl.col("n").cast(pl.Int64).sum())
+    return histogram.group_by("row", "bucket").agg(pl.col("n").sum())
 
 
 def _extremes(population: Population, *, in_trial: bool) -> tuple[pl.Series, pl.Series]:

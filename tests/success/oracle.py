@@ -531,7 +531,9 @@ class Oracle:
             )
         else:
             row["p_value"] = ranks(one, other)
-        if metric != "latency_p95" and value and base_value:
+        if metric == "latency_p95":
+            row["low"], row["high"] = latency_lift(group, base)
+        elif value and base_value:
             errors = [spread(metric, accounts) for accounts in (group, base)]
             if None not in errors:
                 error = math.sqrt(sum(e * e for e in errors if e is not None))
@@ -623,3 +625,33 @@ def spread(metric: str, group: list[Row]) -> float | None:
     r = top / bottom
     variance = n / (n - 1) * math.fsum((x - r * y) ** 2 for x, y in xy) / bottom**2
     return math.sqrt(variance) / r
+
+
+def latency_lift(group: list[Row], base: list[Row]) -> tuple[float | None, float | None]:
+    """Woodruff's interval of both p95, put together on the logarithm."""
+    one, other = bounds(group), bounds(base)
+    if one is None or other is None or 0 in (*one[:2], *other[:2]):
+        return None, None
+    (value, low, high), (base_value, base_low, base_high) = one, other
+    lift = math.log(value / base_value)
+    down = math.sqrt(math.log(value / low) ** 2 + math.log(base_high / base_value) ** 2)
+    up = math.sqrt(math.log(high / value) ** 2 + math.log(base_value / base_low) ** 2)
+    return math.exp(lift - down) - 1, math.exp(lift + up) - 1
+
+
+def bounds(group: list[Row]) -> tuple[float, float, float] | None:
+    """The p95 of the calls of a group, and the bounds of its interval."""
+    timed = [[c.ms for c in a["calls"] if c.ms is not None] for a in group]
+    timed = [durations for durations in timed if durations]
+    every = sorted(ms for durations in timed for ms in durations)
+    m, n = len(timed), len(every)
+    if m < 2:
+        return None
+    value = every[math.floor(0.95 * (n - 1))]
+    pairs = [(sum(ms <= value for ms in durations), len(durations)) for durations in timed]
+    share = sum(x for x, _ in pairs) / n
+    variance = m / (m - 1) * math.fsum((x - share * y) ** 2 for x, y in pairs) / n**2
+    off = float(stats.norm.ppf(0.975)) * math.sqrt(variance)
+    levels = (max(0.0, 0.95 - off), min(1.0, 0.95 + off))
+    low, high = (every[math.floor(level * (n - 1))] for level in levels)
+    return value, low, high

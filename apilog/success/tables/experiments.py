@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import polars as pl
 
 from apilog.statistics.chisquare import chi_square
-from apilog.statistics.proportions import Proportion, two_proportion
-from apilog.success.comparison import LogRatio, lift_interval, rank_test
+from apilog.statistics.proportions import Interval, Proportion, two_proportion
+from apilog.success.comparison import LogRatio, lift_interval, quantile_lift, rank_test
 from apilog.success.latency import p95_of_accounts, p95_of_groups
+from apilog.success.latency_bounds import p95_bounds
 from apilog.success.population import STAGES, Population
 from apilog.success.tables.expressions import ratio
 
@@ -81,10 +82,12 @@ class _Group:
     value: float | None
     total: Proportion
     """The sums; of a proportion its successes."""
+    bounds: Interval | None = None
+    """Of a latency, the interval of its value."""
 
     def log_ratio(self) -> LogRatio | None:
-        """The group's value with its error; None if it has none."""
-        if self.value is None:
+        """The group's value with its error; None for a latency, and without a value."""
+        if self.value is None or not self.total.n:
             return None
         residual = pl.col("numerator") - self.value * pl.col("denominator")
         squares = self.accounts.select((residual**2).sum()).item()
@@ -129,13 +132,15 @@ def _latency_groups(population: Population, variants: list[str]) -> dict[str, _G
     accounts = population.frame.select("id", "variant").join(
         p95_of_accounts(population), on="id", how="left"
     )
+    bounds = p95_bounds(population, number, len(variants))
     return {
         variant: _Group(
             accounts.filter(pl.col("variant") == variant).rename({"p95": "value"}),
             value,
             Proportion(0, 0),
+            interval,
         )
-        for variant, value in zip(variants, pooled, strict=True)
+        for variant, value, interval in zip(variants, pooled, bounds, strict=True)
     }
 
 
@@ -147,10 +152,17 @@ def _against(name: str, group: _Group, base: _Group) -> dict[str, object]:
         p_value = two_proportion(group.total, base.total)
     else:
         p_value = _ranked(group.accounts, base.accounts)
-    one, other = (group.log_ratio(), base.log_ratio()) if metric else (None, None)
-    interval = lift_interval(one, other) if one and other else None
-    low, high = interval or (None, None)
+    low, high = _interval(group, base) or (None, None)
     return {"lift": lift, "low": low, "high": high, "p_value": p_value}
+
+
+def _interval(group: _Group, base: _Group) -> Interval | None:
+    if group.value is None or base.value is None:
+        return None
+    if group.bounds and base.bounds:
+        return quantile_lift((group.value, group.bounds), (base.value, base.bounds))
+    one, other = group.log_ratio(), base.log_ratio()
+    return lift_interval(one, other) if one and other else None
 
 
 def _ranked(one: pl.DataFrame, other: pl.DataFrame) -> float | None:
