@@ -27,6 +27,7 @@ SCHEMA = {
     "accounts": pl.Int64,
     "reached": pl.Boolean,
     "operator": pl.String,
+    "unit": pl.String,
 }
 
 
@@ -50,7 +51,7 @@ def parse_goals(goals: Mapping[str, str | float]) -> list[Goal]:
 
 
 def goals_table(goals: list[Goal], tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """One row a goal; `reached` is null where there is no value."""
+    """One row a goal, target and value in its unit; `reached` is null where there is no value."""
     return pl.DataFrame([_row(goal, tables) for goal in goals], schema=SCHEMA, orient="row")
 
 
@@ -58,7 +59,8 @@ def _row(goal: Goal, tables: Mapping[str, pl.DataFrame]) -> tuple[object, ...]:
     found = value_of(goal.metric.name, tables)
     value, n = (found.value, found.n) if found else (None, 0)
     reached = None if value is None else _HOLDS[goal.operator](value, goal.target)
-    return goal.metric.name, goal.target, value, n, reached, goal.operator
+    metric = goal.metric
+    return metric.name, goal.target, value, n, reached, goal.operator, metric.unit.value
 
 
 def _goal(metric: SuccessMetric, text: str) -> Goal:

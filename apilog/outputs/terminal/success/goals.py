@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apilog.outputs.labels import unit_of
+from apilog.metrics import Unit
 from apilog.outputs.terminal.grid import Column, Words, grid
 from apilog.outputs.terminal.page import Page, Section
 from apilog.outputs.terminal.success.cells import shown
@@ -17,7 +17,7 @@ def goals(page: Page) -> Section | None:
         return None
     rows = [*frame.iter_rows(named=True)]
     marks = [_MARKS[row["reached"]] for row in rows]
-    units = [unit_of(row["goal"].removeprefix("trial_")) for row in rows]
+    units = [Unit(row["unit"]) for row in rows]
     targets = [
         f"{row['operator']} {shown(row['target'], unit)}"
         for row, unit in zip(rows, units, strict=True)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import polars as pl
 from rich.text import Text
 
-from apilog.outputs.terminal.grid import Bars, Column, Words, grid
+from apilog.outputs.terminal.bars import bar
+from apilog.outputs.terminal.grid import Column, Words, grid
 from apilog.outputs.terminal.page import Page, Section
 from apilog.outputs.terminal.ranking import ranking
 from apilog.outputs.terminal.success.cells import is_grouped, numbers, texts
 from apilog.outputs.terminal.text import wrap
 
+_BAR = 12
 _REASONS = {"upgrade": ("▲ upgrade", "green"), "churn": ("▼ may leave", "yellow")}
 
 
@@ -50,7 +52,9 @@ def plans(page: Page) -> Section | None:
             texts(frame, "plan", "plan", style="bold"),
             numbers(frame, "quota", "quota"),
             numbers(frame, "accounts", "accounts"),
-            Bars(values=[_capped(usage) for usage in frame["median_usage"]], drop=4, natural=12),
+            Words(
+                title="", cells=[_filled(u) for u in frame["median_usage"]], styles="cyan", drop=4
+            ),
             numbers(frame, "median_usage", "median use"),
             numbers(frame, "over_limit", "over", styles="red"),
             numbers(frame, "near_limit", "near", styles="yellow", drop=1),
@@ -98,5 +102,7 @@ def _columns(frame: pl.DataFrame) -> list[Column]:
     ]
 
 
-def _capped(usage: float | None) -> float | None:
-    return None if usage is None else min(usage, 1.0)
+def _filled(usage: float | None) -> str:
+    """How full the quota is."""
+    filled = bar(min(usage or 0.0, 1.0), _BAR)
+    return filled + "·" * (_BAR - len(filled))
