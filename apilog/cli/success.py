@@ -62,10 +62,7 @@ def success(
             help="Tables for each value of a column of the accounts, or gateway; may be repeated.",
         ),
     ] = None,
-    hash_consumers: Annotated[
-        str | None,
-        typer.Option(metavar="KEY", help="Show hashes for consumers: env:NAME, @FILE or the key."),
-    ] = None,
+    hash_consumers: options.HashConsumers = None,
     log_format: options.LogFormat = None,
     nginx_conf: options.NginxConf = None,
     since: options.Since = None,
