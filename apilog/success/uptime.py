@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import polars as pl
 
+from apilog.success.calls.state import MINUTE_US
 from apilog.success.population import Population
 
 BURST_ERRORS = 3
 BURST_SHARE = 0.1
 """A minute has a burst if so many of its calls, and such a share of them, got a 5xx."""
-
-_MINUTE_US = 60_000_000
 
 
 def trial_minutes(population: Population) -> pl.DataFrame:
@@ -26,8 +25,8 @@ def trial_minutes(population: Population) -> pl.DataFrame:
         nothing = limits.with_columns(minutes=pl.lit(0, pl.Int64), bursts=pl.lit(0, pl.Int64))
         return nothing.select("minutes", "bursts")
     logged = pl.select(
-        first=pl.lit(calls.first).dt.epoch("us") // _MINUTE_US,
-        last=pl.lit(calls.last).dt.epoch("us") // _MINUTE_US + 1,
+        first=pl.lit(calls.first).dt.epoch("us") // MINUTE_US,
+        last=pl.lit(calls.last).dt.epoch("us") // MINUTE_US + 1,
     ).row(0)
     within = limits.select(pl.all().clip(*logged)).cast(pl.Int32)
     bursts = _bursts(calls.minutes)
@@ -45,4 +44,4 @@ def _bursts(minutes: pl.DataFrame) -> pl.Series:
 
 def _minute(at: pl.Expr) -> pl.Expr:
     """The first whole minute from an instant on."""
-    return -(-at.dt.epoch("us") // _MINUTE_US)
+    return -(-at.dt.epoch("us") // MINUTE_US)

@@ -317,8 +317,6 @@ class Oracle:
             minute = math.floor(call.at.timestamp() // 60)
             total[minute] += 1
             failed[minute] += call.status is not None and 500 <= call.status <= 599
-        # Half of a minute may lie before the first trial, or behind the last one: such a minute
-        # is no minute of any trial.
         return {m for m, n in failed.items() if n >= 3 and n >= 0.1 * total[m]}
 
     def trial_minutes(self, account: Row) -> range:

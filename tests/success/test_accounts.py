@@ -53,6 +53,7 @@ def read(folder: Path, data: bytes | str, name: str = "accounts.csv", **how: obj
         ("accounts.csv", as_csv(ROWS)),
         ("semicolons.csv", as_csv(ROWS, ";")),
         ("tabs.tsv", as_csv(ROWS, "\t")),
+        ("blanks.csv", as_csv(ROWS).replace(b",signed_up_at,", b", signed_up_at ,")),
         ("with-mark.csv", b"\xef\xbb\xbf" + as_csv(ROWS)),
         ("accounts.ndjson", as_ndjson(ROWS)),
         ("no-ending", as_ndjson(ROWS)),
@@ -197,6 +198,11 @@ def test_columns_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="accounts have no column 'plann'") as caught:
         AccountColumns({"plann": "Tier"})
     assert caught.value.hint == "did you mean 'plan'?"
+
+
+def test_two_columns_of_one_name_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="two columns of the account table have one name"):
+        read(tmp_path, "account,plan, plan\na,b,c\n")
 
 
 def test_an_account_that_is_there_twice_is_an_error(tmp_path: Path) -> None:

@@ -65,6 +65,10 @@ def _kinds(by: Sequence[str]) -> dict[str, Kind]:
 
 def _named(frame: pl.DataFrame, columns: AccountColumns, by: Sequence[str]) -> pl.DataFrame:
     """The columns that are wanted, under the names that have a meaning; null where missing."""
+    try:
+        frame = frame.rename(str.strip)
+    except pl.exceptions.DuplicateError as error:
+        raise InputError("two columns of the account table have one name", "rename one") from error
     empty = not frame.width
     for name in dict.fromkeys(["account", *columns.names]):
         if columns.own(name) not in frame.columns and not empty:

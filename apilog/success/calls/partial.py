@@ -13,7 +13,7 @@ from apilog.metrics import is_client_error, is_server_error
 from apilog.schema import GATEWAYS
 from apilog.success.calls.cells import cell
 from apilog.success.calls.periods import marked, period
-from apilog.success.calls.state import CallPlan, Calls
+from apilog.success.calls.state import MINUTE_US, CallPlan, Calls
 
 GATEWAY_CODES = 32
 """A first call is its time in microseconds, times this, plus the code of its gateway."""
@@ -147,14 +147,16 @@ def _latencies(calls: pl.DataFrame) -> pl.DataFrame:
 
 
 def _minutes(plan: CallPlan, happened: pl.DataFrame) -> pl.DataFrame:
-    span = plan.trial_span
-    at = pl.col("timestamp")
-    within = happened.filter((at >= span[0]) & (at < span[1])) if span else happened.head(0)
+    """Of the minutes in which there are trials; of them all calls, whosever they are."""
+    span = plan.trial_minutes
+    minute = (pl.col("timestamp").dt.epoch("us") // MINUTE_US).cast(pl.Int32).alias("minute")
+    calls = happened.select(minute, is_server_error().alias("is_error"))
     return (
-        within.group_by(minute=(at.dt.epoch("us") // 60_000_000).cast(pl.Int32))
+        calls.filter((pl.col("minute") >= span.start) & (pl.col("minute") < span.stop))
+        .group_by("minute")
         .agg(
             requests=pl.len().cast(pl.Int64),
-            server_errors=is_server_error().sum().cast(pl.Int64),
+            server_errors=pl.col("is_error").sum().cast(pl.Int64),
         )
         .sort("minute")
     )

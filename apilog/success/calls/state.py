@@ -18,6 +18,9 @@ UNMATCHED = TableSpec(
 """The calls of consumers that no account claims."""
 
 
+MINUTE_US = 60_000_000
+
+
 class Cohort(StrEnum):
     """What accounts that signed up together have in common, and what a step of their age is."""
 
@@ -56,15 +59,19 @@ class CallPlan:
         return Plan(tables=(UNMATCHED,))
 
     @property
-    def trial_span(self) -> tuple[datetime, datetime] | None:
-        """From the first trial's start to the last one's end; None without trials."""
-        started = self.trials.drop_nulls("trial_started_at")
-        first, last = started["trial_started_at"].min(), started["trial_ends_at"].max()
-        if not isinstance(first, datetime):
-            return None
-        is_open = started["trial_ends_at"].null_count() > 0
-        end = last if isinstance(last, datetime) and not is_open else self.as_of
-        return first, min(end, self.as_of)
+    def trial_minutes(self) -> range:
+        """The minutes since 1970 from the first trial's start to the last one's end."""
+        at = self.trials.drop_nulls("trial_started_at").select(
+            start=pl.col("trial_started_at"),
+            end=pl.min_horizontal(
+                pl.col("trial_ends_at").fill_null(self.as_of), pl.lit(self.as_of)
+            ),
+        )
+        start, end = (at[name].dt.epoch("us") for name in ("start", "end"))
+        first, last = start.min(), end.max()
+        if not isinstance(first, int) or not isinstance(last, int):
+            return range(0)
+        return range(first // MINUTE_US, -(-last // MINUTE_US))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
