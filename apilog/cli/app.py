@@ -23,6 +23,7 @@ from apilog.cli import (
     report,
     store,
     streams,
+    success,
 )
 from apilog.cli.streams import ExitCode
 from apilog.errors import ApilogError
@@ -34,6 +35,7 @@ COMMANDS: tuple[tuple[str, Callable[..., object]], ...] = (
     ("baseline", baseline.baseline),
     ("compare", compare.compare),
     ("query", query.query),
+    ("success", success.success),
     ("ingest", ingest.ingest),
     ("export", export.export),
     ("store info", store.info),
