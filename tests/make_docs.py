@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from apilog.aggregate.tables import TABLES
+from apilog.checks import REQUESTS
 from apilog.checks.quantities import UNITS
 from apilog.cli.app import COMMANDS, main
 from apilog.formats.advice import ADVICE, SUGGESTION
@@ -255,7 +256,8 @@ def _shortened(line: str) -> str:
 
 
 def _limit_units() -> str:
-    named = ((f"`{unit.value}`", _names(units)) for unit, units in UNITS.items())
+    used = {metric.unit for metric in REQUESTS.metrics.values()}
+    named = ((f"`{unit.value}`", _names(of)) for unit, of in UNITS.items() if unit in used)
     return _table(("unit of the metric", "units of a limit"), named)
 
 
