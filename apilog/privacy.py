@@ -140,11 +140,15 @@ def _read(text: str) -> bytes:
 
 
 def _over_distinct(values: pl.Series, change: Callable[[pl.Series], pl.Series]) -> pl.Series:
-    texts = values.cast(pl.String)
-    distinct = texts.drop_nulls().unique()
-    if not len(distinct):
-        return texts
-    return texts.replace_strict(distinct, change(distinct), return_dtype=pl.String, default=None)
+    if not isinstance(values.dtype, pl.Categorical):
+        values = values.cast(pl.Categorical(pl.Categories.random()))
+    codes = values.to_physical()
+    highest = codes.max()
+    if not isinstance(highest, int):
+        return values.cast(pl.String)
+    distinct = pl.int_range(highest + 1, dtype=pl.UInt32, eager=True)
+    texts = distinct.cat.to(values.dtype).cast(pl.String)
+    return change(texts).gather(codes).alias(values.name)
 
 
 def _hashed(texts: pl.Series, key: bytes) -> pl.Series:
@@ -158,17 +162,12 @@ def _hashed(texts: pl.Series, key: bytes) -> pl.Series:
 
 
 def _truncated(texts: pl.Series) -> pl.Series:
-    is_ipv4 = texts.str.contains(_IPV4)
-    others = texts.filter(~is_ipv4)
-    ipv6 = pl.Series(others.name, [*map(_truncated_ipv6, others.to_list())], dtype=pl.String)
-    truncated = texts.str.replace(_IPV4, "${1}0")
-    return truncated.zip_with(is_ipv4, _spread(ipv6, ~is_ipv4)) if len(others) else truncated
-
-
-def _spread(values: pl.Series, mask: pl.Series) -> pl.Series:
-    """The values at the places that the mask has, one after the other; null elsewhere."""
-    empty = pl.Series(values.name, [None], dtype=values.dtype).new_from_index(0, len(mask))
-    return empty.scatter(mask.arg_true(), values)
+    ipv4 = texts.str.extract(_IPV4) + "0"
+    rest = ipv4.is_null().arg_true()
+    if not len(rest):
+        return ipv4
+    others = [_truncated_ipv6(text) for text in texts.gather(rest).to_list()]
+    return ipv4.scatter(rest, pl.Series(others, dtype=pl.String))
 
 
 def _truncated_ipv6(text: str) -> str | None:

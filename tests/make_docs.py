@@ -10,11 +10,13 @@ import contextlib
 import io
 import os
 import re
+import tempfile
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from apilog.aggregate.tables import TABLES
+from apilog.checks import REQUESTS
 from apilog.checks.quantities import UNITS
 from apilog.cli.app import COMMANDS, main
 from apilog.formats.advice import ADVICE, SUGGESTION
@@ -26,6 +28,11 @@ from apilog.formats.synonyms import SYNONYMS
 from apilog.metrics import METRICS
 from apilog.routes import KINDS
 from apilog.schema import COLUMNS, SCHEMA
+from apilog.success import SuccessOptions
+from apilog.success import build as success
+from apilog.success.metrics import METRICS as SUCCESS_METRICS
+from apilog.success.tables import MORE_TABLES
+from apilog.success.tables import TABLES as SUCCESS_TABLES
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PART = re.compile(r"(<!-- generated:(\S+) -->\n).*?(<!-- /generated -->)", re.DOTALL)
@@ -254,8 +261,40 @@ def _shortened(line: str) -> str:
 
 
 def _limit_units() -> str:
-    named = ((f"`{unit.value}`", _names(units)) for unit, units in UNITS.items())
+    used = {metric.unit for metric in REQUESTS.metrics.values()}
+    named = ((f"`{unit.value}`", _names(of)) for unit, of in UNITS.items() if unit in used)
     return _table(("unit of the metric", "units of a limit"), named)
+
+
+def _success() -> str:
+    """Three commands from logs to tables, in a folder of their own."""
+    accounts = "--accounts sample_logs/success/accounts.csv --as-of 2026-11-21"
+    commands = (
+        "ingest sample_logs/success/ --store store/ --quiet",
+        f"success store/ {accounts} --control old-quickstart",
+        f"success store/ {accounts} --table revenue -f csv --quiet",
+    )
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "sample_logs").symlink_to(REPOSITORY / "sample_logs")
+        shown = [f"$ apilog {c}\n{output_of(*c.split(), folder=folder)}" for c in commands]
+    return _fenced("\n".join(text.rstrip() for text in shown))
+
+
+def _success_tables() -> str:
+    empty = SuccessOptions(accounts=os.devnull, as_of="2026-11-21")
+    frames = success([os.devnull], empty).tables
+    meanings = {name: table.meaning for name, table in SUCCESS_TABLES.items()} | MORE_TABLES
+    rows = ((f"`{n}`", meanings[n], _names(frame.columns)) for n, frame in frames.items())
+    return _table(("table", "a row is", "columns"), rows)
+
+
+def _success_metrics() -> str:
+    rows = (
+        (f"`{m.name}`", m.unit.value, m.better, _names(m.keys), m.definition)
+        for m in SUCCESS_METRICS.values()
+    )
+    return _table(("metric", "unit", "better", "also by", "definition"), rows)
 
 
 def _suggestion() -> str:
@@ -291,6 +330,9 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "query": _query,
     "report": _report,
     "skips": _skips,
+    "success": _success,
+    "success-metrics": _success_metrics,
+    "success-tables": _success_tables,
     "suggestion": _suggestion,
     "synonyms": _synonyms,
     "tables": _tables,

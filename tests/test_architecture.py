@@ -27,6 +27,7 @@ LONG = {
     "cli/check.py:check": "its signature is the list of the command's options",
     "cli/compare.py:compare": "its signature is the list of the command's options",
     "cli/report.py:report": "its signature is the list of the command's options",
+    "cli/success.py:success": "its signature is the list of the command's options",
     "formats/synonyms.py": "tables of names",
     "metrics.py": "the catalogue: one entry a metric",
 }
@@ -36,7 +37,7 @@ FORBIDDEN_CALLS = {"eval", "exec", "compile", "map_elements", "map_groups"}
 FORBIDDEN_IMPORTS = {"pickle", "marshal", "shelve", "cloudpickle"}
 CATCHES_EVERYTHING = {"cli/app.py:run"}
 
-HEAVY = {"polars", "pyarrow", "numpy", "rich", "dateutil", "crossplane", "isal"}
+HEAVY = {"polars", "pyarrow", "numpy", "rich", "dateutil", "crossplane", "isal", "obstore", "boto3"}
 
 
 def name_of(module: Path) -> str:

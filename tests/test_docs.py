@@ -24,7 +24,7 @@ from apilog.cli.streams import ExitCode
 from apilog.formats.envelopes import ENVELOPES
 from apilog.formats.registry import FORMATS
 from apilog.metrics import METRICS
-from apilog.outputs import OUTPUTS
+from apilog.outputs import OUTPUTS, VERDICT_OUTPUTS
 from apilog.schema import COLUMNS
 from commands import Run
 
@@ -250,7 +250,7 @@ DOCUMENTED = [
     *(("docs/formats.md", name) for name in FORMATS),
     *(("docs/formats.md", envelope.name) for envelope in ENVELOPES),
     *(("README.md", name) for name in FORMATS),
-    *(("README.md", output) for output in OUTPUTS),
+    *(("README.md", output) for output in (*OUTPUTS, *VERDICT_OUTPUTS)),
 ]
 
 

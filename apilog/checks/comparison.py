@@ -12,6 +12,7 @@ from apilog.checks.comparing import Null, interval_of_difference, p_value
 from apilog.checks.evaluate import Policy
 from apilog.checks.samples import Key, Sample
 from apilog.metrics import Metric
+from apilog.statistics.differences import Bounds
 from apilog.statistics.multiple import benjamini_hochberg
 from apilog.statistics.proportions import Alternative
 
@@ -46,6 +47,8 @@ class Row:
     pair: Pair
     p_value: float | None
     """Two-sided, adjusted for how many endpoints there are; None with too few requests."""
+    around: Bounds
+    """The interval of the difference."""
 
 
 _FIGURES = {
@@ -68,7 +71,8 @@ def decided(
     """A row for each pair, their p-values adjusted together."""
     raw = [_p_value(metric, pair, policy) for pair in pairs.values()]
     for (key, pair), p in zip(pairs.items(), benjamini_hochberg(raw), strict=True):
-        yield Row(metric=metric, key=key, pair=pair, p_value=p)
+        around = interval_of_difference(metric, pair.b, pair.a, policy.confidence)
+        yield Row(metric=metric, key=key, pair=pair, p_value=p, around=around)
 
 
 def comparison_table(rows: Iterable[Row], columns: tuple[str, ...], policy: Policy) -> pl.DataFrame:
@@ -87,7 +91,7 @@ def comparison_table(rows: Iterable[Row], columns: tuple[str, ...], policy: Poli
         {
             "metric": row.metric.name,
             **dict(zip(columns, row.key or (None,) * len(columns), strict=True)),
-            **_figures(row, outcome, policy),
+            **_figures(row, outcome),
         }
         for outcome, row in drawn
     ]
@@ -107,16 +111,22 @@ def _outcome(row: Row, policy: Policy) -> Outcome:
     a, b = row.pair.a.value, row.pair.b.value
     if row.p_value is None or a is None or b is None:
         return Outcome.INCONCLUSIVE
-    if row.p_value >= 1 - policy.confidence or a == b:
+    if row.p_value >= 1 - policy.confidence or _holds_none(row.around):
         return Outcome.ALIKE
     if not row.metric.better:
         return Outcome.DIFFERENT
     return Outcome.BETTER if (b < a) == (row.metric.better == "lower") else Outcome.WORSE
 
 
-def _figures(row: Row, outcome: Outcome, policy: Policy) -> dict[str, object]:
+def _holds_none(around: Bounds) -> bool:
+    """Whether there may be no difference at all."""
+    low, high = around
+    return (low is None or low <= 0) and (high is None or high >= 0)
+
+
+def _figures(row: Row, outcome: Outcome) -> dict[str, object]:
     a, b = row.pair.a, row.pair.b
-    low, high = interval_of_difference(row.metric, b, a, policy.confidence)
+    low, high = row.around
     known = a.value is not None and b.value is not None
     return {
         "a": a.value,

@@ -23,6 +23,7 @@ from apilog.cli import (
     report,
     store,
     streams,
+    success,
     watch,
 )
 from apilog.cli.streams import ExitCode
@@ -35,6 +36,7 @@ COMMANDS: tuple[tuple[str, Callable[..., object]], ...] = (
     ("baseline", baseline.baseline),
     ("compare", compare.compare),
     ("query", query.query),
+    ("success", success.success),
     ("ingest", ingest.ingest),
     ("export", export.export),
     ("store info", store.info),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -223,7 +224,12 @@ def _windows(
             "give --since, where what is checked begins, or --baseline-until",
         )
     window = window_of(since or baseline_until, until, tz)
-    return window, window_of(baseline_since, baseline_until or since, tz)
+    try:
+        earlier = window_of(baseline_since, baseline_until or since, tz)
+    except UsageError as error:
+        told = re.sub("--(since|until)", r"--baseline-\1", str(error))
+        raise UsageError(told, error.hint) from error
+    return window, earlier
 
 
 def _saved(

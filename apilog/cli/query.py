@@ -8,7 +8,6 @@ import typer
 
 from apilog.cli import options
 from apilog.cli.report import ReportFormat
-from apilog.cli.streams import ExitCode
 from apilog.cli.target import Target
 
 if TYPE_CHECKING:
@@ -51,6 +50,7 @@ def query(
     The table `requests` has the columns of `apilog schema`; only those that the query needs are
     parsed. Sources that can't be read are told on stderr, with exit code 2.
     """
+    from apilog.cli.outcome import finish
     from apilog.privacy import Privacy
     from apilog.reports.query import QueryOptions
 
@@ -66,7 +66,7 @@ def query(
     )
     target = Target(output=output, format=format.value, force=force, raw=raw)
     report = _run(sql, sources, asked, target, shown=not (quiet or no_progress))
-    raise typer.Exit(_finish(report, target, strict=strict, quiet=quiet))
+    raise typer.Exit(finish(report, target, strict=strict, quiet=quiet))
 
 
 def _run(
@@ -80,16 +80,3 @@ def _run(
     target.check([RESULT])
     with watched(shown=shown) as progress:
         return query(sql, sources, asked, progress=progress)
-
-
-def _finish(report: Report, target: Target, *, strict: bool, quiet: bool) -> ExitCode:
-    """Draws the rows, unless there was nothing to query."""
-    from apilog.cli.outcome import exit_code, tell, tell_errors
-    from apilog.reports import nothing_read
-
-    if nothing_read(report):
-        tell_errors(report, strict=strict, quiet=quiet)
-        return ExitCode.ERROR
-    target.write(report)
-    tell(report, target, strict=strict, quiet=quiet)
-    return exit_code(report, strict=strict)

@@ -75,7 +75,7 @@ class DiskPlace:
         # What a link leads to is not export's own.
         if path.is_symlink() or not path.is_dir():
             return {}
-        return {entry.name: entry.stat().st_size for entry in os.scandir(path)}
+        return {e.name: e.stat(follow_symlinks=False).st_size for e in os.scandir(path)}
 
     def replace(self, folder: str, files: Mapping[str, bytes], before: Sequence[str]) -> None:
         """See `Place`."""

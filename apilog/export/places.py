@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from apilog.errors import UsageError
 from apilog.export.disk import DiskPlace
 from apilog.export.objects import ObjectPlace
 from apilog.export.place import Place
@@ -12,7 +13,9 @@ from apilog.storage import folder_at, is_url
 
 
 def place_at(to: str | os.PathLike[str]) -> Place:
-    """The place at a path or URL, which need not be there."""
+    """The place at a path or URL, which need not be there; UsageError for an empty one."""
+    if not os.fspath(to):
+        raise UsageError("--to is empty", "name the folder of the export")
     return ObjectPlace(folder_at(to)) if is_url(os.fspath(to)) else DiskPlace(to)
 
 

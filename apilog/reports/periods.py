@@ -7,7 +7,9 @@ could not be read belongs to no period.
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -23,6 +25,9 @@ from apilog.reports.options import ReportOptions
 from apilog.reports.passes import Pass, RejectSink
 from apilog.version import __version__
 from apilog.window import Every, Period, period_at, zone
+
+_AHEAD = 2
+"""Reports that are made while another one is used."""
 
 
 class PeriodReports:
@@ -84,9 +89,20 @@ class PeriodReports:
         return self._pass.notes
 
     def reports(self) -> Iterator[tuple[Period, Report]]:
-        """The report of each period that has requests, in order of time."""
-        for period in sorted(self._held.keys()):
-            yield period, self._report(period, self._held.take(period))
+        """The report of each period that has requests, in order of time.
+
+        While one is used, the next ones are made.
+        """
+        waiting: deque[tuple[Period, Future[Report]]] = deque()
+        with ThreadPoolExecutor(_AHEAD, thread_name_prefix="apilog") as pool:
+            for period in sorted(self._held.keys()):
+                made = pool.submit(self._report, period, self._held.take(period))
+                waiting.append((period, made))
+                if len(waiting) > _AHEAD:
+                    first, report = waiting.popleft()
+                    yield first, report.result()
+            for last, report in waiting:
+                yield last, report.result()
 
     def close(self) -> None:
         """Let go of what is held."""

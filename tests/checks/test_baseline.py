@@ -66,7 +66,7 @@ def test_buckets_are_told_apart_by_what_is_written() -> None:
 
 
 @given(requests())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 def test_a_baseline_tells_what_the_logs_told(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
     records = frame(rows)
     path = tmp_path / "baseline.json"
@@ -197,7 +197,7 @@ JSON = st.recursive(
 
 
 @given(st.sampled_from(["routes", "since", "formats", "where", "version"]), JSON, st.data())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
 def test_no_file_makes_it_crash(
     tmp_path: Path, key: str, value: object, data: st.DataObject
 ) -> None:

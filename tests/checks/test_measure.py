@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apilog.aggregate.histogram import bucket_of
@@ -146,6 +146,7 @@ def check(
 
 
 @given(requests(), st.integers(1, 4))
+@settings(max_examples=40)
 def test_samples_are_what_a_plain_count_gives(rows: list[dict[str, Any]], parts: int) -> None:
     subjects = [parse_threshold(text).subject for text in TEXTS]
     measurement = Measurement(subjects)
@@ -161,6 +162,7 @@ def test_samples_are_what_a_plain_count_gives(rows: list[dict[str, Any]], parts:
 
 
 @given(requests())
+@settings(max_examples=20)
 def test_only_the_window_is_measured(rows: list[dict[str, Any]]) -> None:
     window = Window(since=START + timedelta(minutes=20), until=START + timedelta(minutes=50))
     subjects = [parse_threshold(text).subject for text in TEXTS]

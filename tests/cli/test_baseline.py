@@ -66,6 +66,9 @@ def test_another_time_of_the_same_sources(folder: Path, run: Run) -> None:
     assert run(*argv, "--since", "2026-11-20", "--until", cut, *later).code == 0
     assert run(*argv, "--since", "2026-11-20", "--baseline-until", cut).code == 2
     assert run(*argv, "--baseline-since", "2026-11-20").code == 2
+    wrong = run(*argv, "--since", "2026-11-20", "--baseline-since", cut)
+    assert wrong.code == 2
+    assert "--baseline-since 2026-11-20T13:00:00Z is not before --baseline-until" in wrong.stderr
     run("baseline", "before.log", "-o", "base.json")
     assert run(*argv, "--baseline", "base.json", "--baseline-until", cut).code == 2
 

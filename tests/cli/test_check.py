@@ -238,3 +238,33 @@ def test_a_store_is_checked_like_its_logs(folder: Path, run: Run) -> None:
     argv = [*FAILS, "-t", "latency_p95 < 1s for each route", "-f", "json"]
     of_store = json.loads(run("check", "store", *argv).stdout)["tables"]
     assert of_store == json.loads(run("check", "access.log", *argv).stdout)["tables"]
+
+
+HOSTILE = [
+    "/a/::error::mine",
+    "/%3Cscript%3E/<script>",
+    "/x%0A::set-output name=a::b",
+    "/=cmd|calc!A1",
+    "/]]>&amp;",
+    "/\x9b31m/\u202eevil",
+]
+
+
+@pytest.mark.parametrize("output", ["table", "json", "junit", "github", "md", "ndjson"])
+def test_what_clients_send_is_never_more_than_text(folder: Path, run: Run, output: str) -> None:
+    parts = (traffic(150, 50, path=path, seed=i) for i, path in enumerate(HOSTILE))
+    log(folder / "hostile.log", *parts)
+    routes = [option for path in HOSTILE for option in ("--route", path)]
+    each = ["-t", "error_rate < 1% for each route", "-t", 'requests{route="\x1b[2J"} < 1']
+    result = run("check", "hostile.log", *each, "-t", "error_rate < 1%", *routes, "-f", output)
+    assert result.code == 1, result.stderr
+    shown = result.text.replace("\n", "")
+    assert not [char for char in shown if ord(char) < 32 or 127 <= ord(char) < 160]
+    assert "\u202e" not in shown
+    if output == "github":
+        commands = [text for text in result.text.splitlines() if text.startswith("::")]
+        assert {text.partition(" title=")[0] for text in commands} == {"::error"}
+    if output == "junit":
+        assert ElementTree.fromstring(result.stdout).get("failures") == "7"
+    if output == "md":
+        assert "<" not in shown

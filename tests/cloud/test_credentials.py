@@ -11,7 +11,7 @@ import pytest
 
 from apilog.ingest import ingest
 from apilog.storage.cloud.bucket import Bucket
-from apilog.storage.cloud.connect import is_plain_http
+from apilog.storage.cloud.connect import connection, is_plain_http
 from commands import Run
 from ingest.logs import lines
 from store.building import make, records
@@ -48,18 +48,50 @@ def test_a_profile_is_enough_for_logs_and_stores(
 
 @pytest.mark.parametrize("profile", [None, "unknown"])
 def test_without_credentials_that_is_told(
-    url: str,
-    run_process: Run,
+    run: Run,
     no_keys: Path,
     monkeypatch: pytest.MonkeyPatch,
     profile: str | None,
 ) -> None:
+    url = "s3://bucket-of-nobody"
     if profile:
         monkeypatch.setenv("AWS_PROFILE", profile)
-    result = run_process("report", f"{url}/a.log")
+    result = run("report", f"{url}/a.log")
     assert (result.code, result.stdout) == (2, b"")
     assert result.stderr.startswith(f"apilog: error: {url}/a.log: no credentials")
     assert "AWS_PROFILE" in result.stderr
+
+
+SSO = """\
+[profile team]
+sso_start_url = https://sso.example
+sso_region = us-east-1
+sso_account_id = 1
+sso_role_name = reader
+"""
+
+
+@pytest.mark.parametrize(
+    ("config", "why"),
+    [(SSO, "Token for https://sso.example does not exist"), ("[profile team]\n", "found")],
+)
+def test_a_profile_that_gives_no_credentials_is_told(
+    run: Run,
+    no_keys: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    config: str,
+    why: str,
+) -> None:
+    url = "s3://bucket-of-a-team"
+    no_keys.with_name("config").write_text(config)
+    monkeypatch.setenv("AWS_PROFILE", "team")
+    connection.cache_clear()
+    result = run("report", f"{url}/a.log")
+    connection.cache_clear()
+    assert (result.code, result.stdout) == (2, b"")
+    assert result.stderr.startswith(f"apilog: error: {url}/a.log: no credentials")
+    assert why in result.stderr
+    assert "hint: " in result.stderr
 
 
 def test_secrets_stand_in_no_output(
@@ -97,24 +129,14 @@ def test_nothing_goes_unencrypted_unless_an_endpoint_says_so(
     assert is_plain_http(scheme) is plain
 
 
-MAIN = """
-import sys
-from apilog.cli.app import main
-sys.exit(main(sys.argv[1:]))
-"""
-
-
 @pytest.mark.parametrize("name", ["minio", "http://", "ftp://a", "http://a b", "http://a/\x1b[2J"])
-def test_an_endpoint_that_is_none_is_told(name: str) -> None:
-    code = f"import os; os.environ['AWS_ENDPOINT_URL'] = {name!r}"
-    done = subprocess.run(
-        [sys.executable, "-c", f"{code}\n{MAIN}", "report", "s3://bucket/a.log"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("apilog: error: AWS_ENDPOINT_URL is no URL of a server\nhint: ")
+def test_an_endpoint_that_is_none_is_told(
+    run: Run, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", name)
+    result = run("report", "s3://bucket-elsewhere/a.log")
+    assert (result.code, result.stdout) == (2, b"")
+    assert result.stderr.startswith("apilog: error: AWS_ENDPOINT_URL is no URL of a server\nhint: ")
 
 
 def test_public_buckets_need_no_credentials(

@@ -9,6 +9,7 @@ import pytest
 
 from apilog.errors import InputError, OutputError
 from apilog.storage import Folder, StorageError, folder_at
+from apilog.storage.cloud.bucket import Bucket
 from apilog.storage.cloud.folder import CloudFolder
 from apilog.storage.cloud.url import ObjectUrl
 
@@ -68,6 +69,28 @@ def test_a_file_is_added_by_the_last_step(folder: Folder) -> None:
     with pytest.raises(FileExistsError):
         folder.adding("m/1.json", b"{1}")()
     assert folder.read("m/1.json") == b"{}"
+
+
+@pytest.mark.parametrize("refusals", [1, 4, 5])
+def test_requests_at_the_same_moment_may_all_be_refused(
+    url: str, monkeypatch: pytest.MonkeyPatch, refusals: int
+) -> None:
+    left = [FileExistsError("conflict")] * refusals
+    write = Bucket.write
+
+    def refused_first(self: Bucket, key: str, data: bytes, *, is_new: bool = False) -> None:
+        if left:
+            raise left.pop()
+        write(self, key, data, is_new=is_new)
+
+    monkeypatch.setattr(Bucket, "write", refused_first)
+    add = folder_at(url).adding("m/1.json", b"{}")
+    if refusals < 5:
+        add()
+        assert folder_at(url).read("m/1.json") == b"{}"
+    else:
+        with pytest.raises(OutputError, match="got in the way"):
+            add()
 
 
 def test_what_a_listing_tells(folder: Folder) -> None:

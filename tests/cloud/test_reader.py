@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import pickle
+from threading import current_thread
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from apilog.ingest import ingest
 from apilog.sources import DamagedSource, SourceError, find_sources, open_chunks
 from apilog.storage import StorageError
 from apilog.storage.cloud import ahead
 from apilog.storage.cloud import reader as reading
 from apilog.storage.cloud.ahead import Ahead
-from apilog.storage.cloud.bucket import Bucket
+from apilog.storage.cloud.bucket import Block, Bucket
 from apilog.storage.cloud.reader import ObjectReader
 from ingest.logs import lines
 
@@ -23,6 +25,7 @@ DATA = bytes(range(256)) * 8
 @pytest.fixture
 def small_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ahead, "FIRST_BYTES", 16)
+    monkeypatch.setattr(ahead, "LAST_BYTES", 40)
     monkeypatch.setattr(reading, "_JUMP_BYTES", 16)
     monkeypatch.setattr(reading, "_LARGEST_BYTES", 256)
     monkeypatch.setattr(reading, "_AHEAD_BYTES", 64)
@@ -36,12 +39,17 @@ STEPS = st.lists(
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(steps=STEPS)
+@given(steps=STEPS, with_end=st.booleans())
 def test_any_reads_and_seeks(
-    bucket: Bucket, url: str, small_ranges: None, steps: list[tuple[int | None, int]]
+    bucket: Bucket,
+    url: str,
+    small_ranges: None,
+    steps: list[tuple[int | None, int]],
+    with_end: bool,
 ) -> None:
     bucket.write("a.log", DATA)
-    reader = ObjectReader(f"{url}/a.log", len(DATA), Ahead())
+    others = [f"{url}/a.log", f"{url}/b.log"] if with_end else []
+    reader = ObjectReader(f"{url}/a.log", len(DATA), Ahead(others))
     at = 0
     for position, size in steps:
         if position is not None:
@@ -52,6 +60,25 @@ def test_any_reads_and_seeks(
         assert block or at >= len(DATA)
         at += len(block)
     reader.close()
+
+
+def test_what_is_known_of_many_objects_is_asked_for_ahead(
+    bucket: Bucket, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(30):
+        bucket.write(f"in/{number}.log", lines(range(1000 * number, 1000 * number + 900)))
+    assert ingest([f"{url}/in"], f"{url}/store").new == 30
+    asked: list[str] = []
+    read = Bucket.read
+
+    def counted(self: Bucket, key: str, start: int, end: int, version: str | None = None) -> Block:
+        asked.append(current_thread().name)
+        return read(self, key, start, end, version)
+
+    monkeypatch.setattr(Bucket, "read", counted)
+    assert ingest([f"{url}/in"], f"{url}/store").known == 30
+    assert len(asked) == 60
+    assert all(name.startswith("apilog-ahead") for name in asked)
 
 
 def test_from_beginning_to_end(bucket: Bucket, url: str, small_ranges: None) -> None:

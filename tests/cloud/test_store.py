@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
+import os
+import random
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -241,6 +245,41 @@ def test_a_writer_that_was_killed_left_nothing_that_counts(
     make(store, records(30, first_line=4))
     assert_tidy(bucket, store)
     assert lines_in(Store.open(store)) == [*range(1, 34)]
+
+
+INGEST = """
+import sys
+from apilog.ingest import IngestOptions, ingest
+print("ready", flush=True)
+ingest([sys.argv[1]], sys.argv[2], IngestOptions(chunk_bytes=20_000, stretch_bytes=60_000))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="kills as POSIX does")
+def test_killed_runs_lose_and_double_nothing(bucket: Bucket, url: str, store: str) -> None:
+    chance = random.Random(4)
+    written = killed = 0
+    for _ in range(10):
+        written += 3000
+        bucket.write("in/access.log", lines(range(written)))
+        with subprocess.Popen(
+            [sys.executable, "-c", INGEST, f"{url}/in", store], stdout=subprocess.PIPE
+        ) as process:
+            assert process.stdout
+            process.stdout.readline()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(chance.random() * 0.5)
+            process.kill()
+        killed += process.returncode == -signal.SIGKILL
+        if Store.is_store(store):
+            numbers = held(store)
+            assert numbers == [*range(len(numbers))]
+            assert verify(store).damaged == ()
+    ingest([f"{url}/in"], store)
+    assert held(store) == [*range(written)]
+    assert_tidy(bucket, store)
+    assert killed > 3
 
 
 def test_two_processes_that_ingest_again_and_again_lose_and_double_nothing(

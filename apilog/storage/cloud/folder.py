@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
 
@@ -18,6 +19,7 @@ from apilog.storage.names import unfinished
 _COPIES = 8
 """So many are made at a time: there is one for each day that a log spans."""
 
+_TRIES = 5
 _OLD = "keep stores on a disk, or on a server that knows If-None-Match"
 
 
@@ -112,10 +114,20 @@ class CloudFolder:
 
     def _add(self, name: str, data: bytes) -> None:
         with explained(self.path(name)):
-            # A request that is sent again after its answer was lost finds what it made itself.
-            if self._is_added(name, data) or self.read(name) == data:
-                return
-        raise FileExistsError(errno.EEXIST, "there is one already", self.path(name))
+            is_there = self._is_there(name, data)
+        if not is_there:
+            raise FileExistsError(errno.EEXIST, "there is one already", self.path(name))
+
+    def _is_there(self, name: str, data: bytes) -> bool:
+        """Whether a file that was to be added is there, and not another one."""
+        for _ in range(_TRIES):
+            if self._is_added(name, data):
+                return True
+            # Of requests at the same moment all may be refused. One that is sent again after its
+            # answer was lost finds what it has made itself.
+            with suppress(FileNotFoundError):
+                return self.read(name) == data
+        raise StorageError("other writers got in the way several times", "run it again")
 
     def _is_added(self, name: str, data: bytes) -> bool:
         try:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from apilog.storage.cloud.ahead import Ahead
+from apilog.storage.cloud.ahead import Ahead, Edges
 from apilog.storage.cloud.bucket import Block, Bucket
 from apilog.storage.cloud.url import ObjectUrl
 
@@ -34,15 +34,16 @@ class ObjectReader:
         self._position = 0
         self._step = _JUMP_BYTES
         # There is no range of an empty object.
-        first = ahead.first(url) if size else Block(b"", 0, None)
-        self._size, self._version = first.size, first.version
-        self._head = self._block = _Held(0, first.data)
+        edges = ahead.edges(url) if size else Edges(Block(b"", 0, None))
+        self._size, self._version = edges.first.size, edges.first.version
+        self._head = self._block = _Held(0, edges.first.data)
+        self._end = _Held(self._size - len(edges.last), edges.last)
 
     def read(self, size: int) -> bytes:
         """The next bytes, `size` at most; empty only at the end. Raises OSError."""
         if self._position >= self._size:
             return b""
-        for held in (self._head, self._block):
+        for held in (self._head, self._block, self._end):
             if data := held.at(self._position, size):
                 break
         else:
@@ -60,7 +61,7 @@ class ObjectReader:
         """Let go of all that is held."""
         if self._pool:
             self._pool.shutdown(wait=False, cancel_futures=True)
-        self._head = self._block = _Held(0, b"")
+        self._head = self._block = self._end = _Held(0, b"")
         self._ahead = None
 
     def _fetch(self) -> None:

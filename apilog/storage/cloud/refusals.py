@@ -17,6 +17,7 @@ _DENIED = re.compile(r"status code: 40[13]\b")
 _METADATA = re.compile(
     r"169\.254\.|metadata\.google|CredentialsNotLoaded|credential", re.IGNORECASE
 )
+_PROVIDER = re.compile(r"credential provider: \w+: (?P<why>.+)")
 _UNREACHED = re.compile("error sending request|kind: Connect|kind: Timeout|dns error")
 _LONGEST = 200
 
@@ -46,6 +47,8 @@ def _refusal(error: Exception, where: str, bucket: str) -> OSError:
         return StorageError("it was replaced while it was being read", "run it again")
     if _NO_BUCKET.search(text):
         return _no_bucket(bucket)
+    if provided := _PROVIDER.search(text):
+        return StorageError(_shortened(f"no credentials: {provided['why']}"), "log in again")
     # Of lists, obstore tells the status in its text alone.
     if kind in ("PermissionDeniedError", "UnauthenticatedError") or _DENIED.search(text):
         answer = _ANSWER.search(text)
