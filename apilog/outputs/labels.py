@@ -132,8 +132,10 @@ def displays(values: Sequence[object], unit: Unit | None, timezone: str) -> list
 
 
 def _span(per_second: float) -> tuple[int, str]:
-    """Seconds and name of the first span in which there is at least one request."""
+    """Seconds and name of the first span with a request in it; a second for none at all."""
     spans = ((1, "s"), (60, "min"))
+    if not per_second:
+        return spans[0]
     return next((span for span in spans if per_second * span[0] >= 0.9995), (3600, "h"))
 
 

@@ -120,7 +120,7 @@ def _tiles(frame: Frame, width: int) -> list[Text]:
     if not overview["requests"]:
         return [Text("No requests in the window.", "bold")]
     tiles = [
-        ("requests/s", display(_recent_rate(frame), Unit.PER_SECOND, "UTC"), ""),
+        ("rate now", display(_recent_rate(frame), Unit.PER_SECOND, "UTC"), ""),
         ("requests", format_count(overview["requests"]), ""),
     ]
     for column, label in _TILES:
@@ -178,7 +178,7 @@ def _charts(frame: Frame, width: int) -> list[Text]:
     seconds = frame.step.total_seconds()
     rate = traffic.select(pl.col("requests") / seconds).to_series()
     series = [
-        _series(rate, "requests/s", Unit.PER_SECOND, 3, "cyan"),
+        _series(rate, "rate", Unit.PER_SECOND, 3, "cyan"),
         _series(traffic["error_rate"], "errors", Unit.RATIO, 1, "red"),
     ]
     for column, style in (
