@@ -9,7 +9,7 @@ from contextlib import ExitStack, suppress
 from tempfile import SpooledTemporaryFile
 from typing import Protocol
 
-from apilog.ingest.identity import TAIL_BYTES
+from apilog.ingest.identity import HEAD_BYTES, TAIL_BYTES, packed_as
 from apilog.sources import Source
 from apilog.sources.opening import refused_if_foreign
 from apilog.sources.readers import Reader, StreamDamage
@@ -28,6 +28,9 @@ class Content(Protocol):
     @property
     def position(self) -> int:
         """Bytes read of it as it is stored."""
+
+    def packed_as(self) -> str | None:
+        """What a compressed file is known by; None for all else. Asked before anything is read."""
 
     def read(self, size: int) -> bytes:
         """The next bytes; empty at the end. Raises StreamDamage."""
@@ -86,6 +89,10 @@ class _File:
     def position(self) -> int:
         return self._stored.position
 
+    def packed_as(self) -> str | None:
+        edges = self._stored.edges(HEAD_BYTES, TAIL_BYTES) if self.ends else None
+        return packed_as(*edges) if edges else None
+
     def read(self, size: int) -> bytes:
         return self._stored.read(size)
 
@@ -115,6 +122,9 @@ class _Pipe:
     @property
     def position(self) -> int:
         return self._stored.position
+
+    def packed_as(self) -> str | None:
+        return None
 
     def read(self, size: int) -> bytes:
         if self._at < self._end:

@@ -34,6 +34,14 @@ class Identity:
         return cls(digest(head[:length]), length, offset, digest(tail))
 
 
+def packed_as(head: bytes, tail: bytes, size: int) -> str:
+    """What a compressed file is known by as it is stored.
+
+    As for lines, first and last bytes tell; the last ones of most kinds hold a checksum, too.
+    """
+    return digest(b"%d " % size + digest(head).encode() + digest(tail).encode())
+
+
 @dataclass(slots=True, eq=False)
 class Entry:
     """A known input, and what this run has found of it."""
@@ -53,6 +61,7 @@ class Index:
     def __init__(self, inputs: Iterable[KnownInput]) -> None:
         self._entries: defaultdict[tuple[int, str], list[Entry]] = defaultdict(list)
         self._lengths: set[int] = set()
+        self._packed: dict[str, Entry] = {}
         for known in inputs:
             self.add(Entry(known, known))
 
@@ -61,11 +70,17 @@ class Index:
         known = entry.known
         self._entries[known.head_length, known.head_hash].append(entry)
         self._lengths.add(known.head_length)
+        self._packed |= dict.fromkeys(known.packed, entry)
 
     def remove(self, entry: Entry) -> None:
         """Forget an input that turned out not to be readable."""
         entry.failed = True
         self._entries[entry.known.head_length, entry.known.head_hash].remove(entry)
+
+    def packed(self, packed_as: str) -> Entry | None:
+        """The input that such a compressed file holds, no more and no less."""
+        entry = self._packed.get(packed_as)
+        return entry if entry and not entry.failed else None
 
     def candidates(self, head: bytes) -> list[Entry]:
         """The inputs that begin like this, those read furthest first."""

@@ -16,6 +16,9 @@ from apilog.ingest.whole import Allowance
 from apilog.sources import Chunk, DamagedSource, Source, SourceError
 from apilog.store import KnownInput, Writer
 
+_MOST_PACKED = 8
+"""So many compressed files of one content are told without decompressing them."""
+
 
 class State(Enum):
     """What became of an input."""
@@ -144,6 +147,7 @@ class LogInput:
             rejects=before.rejects if before else 0,
             skipped=before.skipped if before else 0,
             format=before.format if before else None,
+            packed=opened.packed_as,
         )
 
     def _know(self, now: Entry, account: FileAccount, writer: Writer) -> None:
@@ -171,7 +175,8 @@ class LogInput:
             return
         complete = base.known.complete or opened.is_complete
         path = self.path if self._is_first else base.known.path
-        base.known = replace(base.known, path=path, complete=complete)
+        packed = tuple(dict.fromkeys((*base.known.packed, *opened.packed_as)))[-_MOST_PACKED:]
+        base.known = replace(base.known, path=path, complete=complete, packed=packed)
         if base.known != base.stored:
             writer.know(base.known, base.stored)
             base.stored = base.known

@@ -23,7 +23,7 @@ from apilog.sources.chunks import cut_into_chunks
 from apilog.sources.framing import framed
 from apilog.sources.framing.stream import is_framed_anew
 from apilog.sources.opening import with_damage_told
-from apilog.sources.readers import Reader
+from apilog.sources.readers import Reader, StreamDamage
 from apilog.sources.text import as_utf8, is_utf16
 
 
@@ -43,6 +43,11 @@ class Opened:
 
     def _begin(self, index: Index) -> None:
         content = self._content
+        self._packed_as = content.packed_as()
+        self._is_doubtful = False
+        if self._packed_as and (same := index.packed(self._packed_as)):
+            self._is_just(same)
+            return
         size = FORMAT_HEAD_BYTES if content.ends else HEAD_BYTES
         self._head = exactly(content, size)
         candidates = index.candidates(self._head[:HEAD_BYTES])
@@ -57,6 +62,11 @@ class Opened:
         self._reader = self._reader_from_here()
         content.settle()
 
+    def _is_just(self, same: Entry) -> None:
+        """Take it for known without decompressing it."""
+        self.base, self.lines, self.has_more = same, same.known.lines, False
+        self._head, self._reader = b"", Everything(self._content, self._allowance)
+
     def _looks_further(self) -> bool:
         """Whether there is anything that was not taken."""
         if self.base is None:
@@ -64,7 +74,11 @@ class Opened:
         self._content.seek(self.base.known.offset)
         known = self.base.known
         may_wait = self._is_framed and self._takes_open_line and not known.complete
-        return may_wait or bool(exactly(self._content, 1))
+        try:
+            return may_wait or bool(self._content.read(1))
+        except StreamDamage:
+            self._is_doubtful = True
+            return False
 
     def _reader_from_here(self) -> Everything:
         content, offset, tail = self._content, 0, b""
@@ -95,6 +109,12 @@ class Opened:
     def is_complete(self) -> bool:
         """Whether nothing waits at its end for what may still be written."""
         return self._takes_open_line and not self._reader.is_damaged
+
+    @property
+    def packed_as(self) -> tuple[str, ...]:
+        """What a compressed file of nothing but what is known now is known by, if it is one."""
+        is_whole = self.is_complete and not self.is_paused and not self._is_doubtful
+        return (self._packed_as,) if self._packed_as and is_whole else ()
 
     @property
     def offset(self) -> int:

@@ -7,9 +7,10 @@ ever in the store without the other.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from time import monotonic
 
 import polars as pl
@@ -23,7 +24,7 @@ from apilog.ingest.options import IngestOptions
 from apilog.ingest.summary import Ingested
 from apilog.ingest.whole import Allowance
 from apilog.schema import SCHEMA
-from apilog.sources import find_sources
+from apilog.sources import Source, find_sources
 from apilog.store import Manifest, Writer
 
 RejectSink = Callable[[pl.DataFrame], None]
@@ -63,7 +64,7 @@ class _Work:
         rejects: RejectSink | None,
     ) -> None:
         found, self._problems = find_sources(sources)
-        folder = os.path.join(os.path.realpath(writer.path), "")
+        found = outside(writer.path, found)
         index = Index(writer.store.manifest.inputs)
         self._writer = writer
         self._options = options
@@ -71,9 +72,7 @@ class _Work:
         self._rejects = rejects
         self._allowance = Allowance(0)
         self._inputs = [
-            LogInput(source, index, self._allowance, final=options.final)
-            for source in found
-            if not os.path.realpath(source.file).startswith(folder)
+            LogInput(source, index, self._allowance, final=options.final) for source in found
         ]
         sizes = [source.size for source in self._inputs]
         progress.total(None if None in sizes else sum(size for size in sizes if size))
@@ -150,6 +149,22 @@ class _Advances:
     def advance(self, size: int) -> None:
         """So many bytes more were read."""
         self.whole.advance(size)
+
+
+def outside(store: Path, sources: Iterable[Source]) -> list[Source]:
+    """The sources that are not the store's own files."""
+    own = os.path.join(os.path.realpath(store), "")
+    real: dict[str, str] = {}
+
+    def is_own(file: str) -> bool:
+        if os.path.islink(file):
+            return os.path.realpath(file).startswith(own)
+        folder = os.path.dirname(file)
+        if folder not in real:
+            real[folder] = os.path.join(os.path.realpath(folder), "")
+        return real[folder].startswith(own)
+
+    return [source for source in sources if source.is_stdin or not is_own(source.file)]
 
 
 def as_records(records: pl.DataFrame) -> pl.DataFrame:

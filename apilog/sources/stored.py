@@ -68,9 +68,32 @@ class Stored:
             self._delivered = 0
         self._skip(offset - self._delivered)
 
+    def edges(self, head: int, tail: int) -> tuple[bytes, bytes, int] | None:
+        """The first and last bytes of a file as they are stored, and how many there are.
+
+        None for a file that grows meanwhile, or can't be read. Reading starts over.
+        """
+        assert self._source.size is not None
+        start = max(0, self._source.size - tail)
+        try:
+            first = self._at(0, head)
+            last = self._at(start, tail + 1)
+        except StreamDamage:
+            first, last = b"", b""
+        self._raw.seek(0)
+        self._reader = decompressed(self._raw, _FILE_STEP_BYTES)
+        self._delivered = 0
+        is_whole = start + len(last) == self._source.size and bool(last)
+        return (first, last, self._source.size) if is_whole else None
+
     def close(self) -> None:
         """Close the file."""
         self._raw.close()
+
+    def _at(self, position: int, size: int) -> bytes:
+        """Stored bytes from this one on; fewer only at the end."""
+        self._raw.seek(position)
+        return peek(self._raw, size)[0]
 
     def _open(self, fine: range) -> None:
         self._raw = RawReader(self._source, fine)

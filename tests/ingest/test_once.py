@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -65,6 +66,68 @@ def test_a_compressed_copy_is_known(logs: Path, store: Path, count: int) -> None
     (logs / "a.log").unlink()
     assert counts(logs, store) == (0, 0, 1)
     assert held(store) == [*range(count)]
+
+
+@pytest.mark.parametrize("is_copy", [True, False])
+def test_a_known_compressed_file_is_not_decompressed_again(
+    logs: Path, store: Path, is_copy: bool
+) -> None:
+    chance = random.Random(3)
+    text = lines(chance.sample(range(10**6), 30_000))
+    if is_copy:
+        (logs / "a.log").write_bytes(text)
+        counts(logs, store)
+    packed = bytearray(gzip.compress(text, mtime=0))
+    (logs / "a.log.1.gz").write_bytes(packed)
+    assert counts(logs, store) == ((0, 0, 2) if is_copy else (1, 0, 0))
+    (logs / "a.log").unlink(missing_ok=True)
+    before = Store.open(store).manifest
+    # It can't be decompressed any more; its first and last bytes and its size are the same.
+    at = len(packed) // 2
+    packed[at : at + 200] = bytes(200)
+    (logs / "a.log.1.gz").write_bytes(packed)
+    assert counts(logs, store) == (0, 0, 1)
+    (logs / "a.log.1.gz").rename(logs / "a.log.2.gz")
+    assert counts(logs, store) == (0, 0, 1)
+    assert before.inputs[0].packed == Store.open(store).manifest.inputs[0].packed != ()
+    # One byte more, and it is looked into.
+    (logs / "a.log.2.gz").write_bytes(packed + b"\0")
+    assert ingest([logs], store).errors
+
+
+def test_several_compressed_files_of_one_content_settle(logs: Path, store: Path) -> None:
+    text = lines(range(2000))
+    for level in (1, 6, 9):
+        (logs / f"{level}.log.gz").write_bytes(gzip.compress(text, level, mtime=0))
+    assert counts(logs, store) == (1, 0, 2)
+    before = Store.open(store).manifest
+    assert len(before.inputs[0].packed) == 3
+    assert counts(logs, store) == (0, 0, 3)
+    assert Store.open(store).manifest == before
+    assert held(store) == [*range(2000)]
+
+
+def test_a_compressed_file_that_goes_on_is_not_taken_for_known(logs: Path, store: Path) -> None:
+    packed = gzip.compress(lines(range(2000)))
+    (logs / "a.log.gz").write_bytes(packed)
+    counts(logs, store)
+    (logs / "a.log.gz").write_bytes(packed + gzip.compress(lines(range(2000, 2100))))
+    assert counts(logs, store) == (0, 1, 0)
+    assert counts(logs, store) == (0, 0, 1)
+    assert held(store) == [*range(2100)]
+
+
+def test_a_store_of_before_compressed_files_were_known_is_read(logs: Path, store: Path) -> None:
+    (logs / "a.log.gz").write_bytes(gzip.compress(lines(range(200))))
+    counts(logs, store)
+    (newest,) = sorted((store / "manifest").glob("*.json"))[-1:]
+    data = json.loads(newest.read_text())
+    for known in data["inputs"]:
+        del known["packed"]
+    newest.write_text(json.dumps(data))
+    assert counts(logs, store) == (0, 0, 1)
+    assert counts(logs, store) == (0, 0, 1)
+    assert held(store) == [*range(200)]
 
 
 def test_a_compressed_file_goes_on_where_the_plain_one_was_left(logs: Path, store: Path) -> None:
