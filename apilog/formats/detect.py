@@ -40,7 +40,7 @@ HEAD_LINES = 500
 _SAMPLE = 25
 """So many lines show which formats to try at all."""
 
-_GROUP = 6
+_GROUP = 8
 """So many formats are asked for at once."""
 
 _STAMP = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9:.]+(?:Z|[+-][0-9]{2}:?[0-9]{2})?[ \t]"
@@ -83,11 +83,12 @@ def detect(head: pl.Series) -> Reading | None:
     A head of nothing but lines that are skipped gives a reading without formats.
     """
     head = head.head(HEAD_LINES)
-    likely = _unstamped(head, _likely(head, FORMATS))
+    begun = _likely(head, FORMATS)
+    likely = _unstamped(head, begun)
     named = _named(head, likely)
     if named and _count(named) == len(head):
         return Reading((Stage((), (named[0],)),))
-    head = _told(head)
+    whole, head = head, _told(head)
     if not len(head):
         return Reading(())
     # Lines that begin as a named format are in no envelope.
@@ -101,7 +102,7 @@ def detect(head: pl.Series) -> Reading | None:
         if formats or not len(texts):
             stages.append(Stage(envelopes, formats))
             head = head.gather(outer.unmatched)
-    if formats := _formats(head):
+    if formats := _formats(head, begun if head is whole else None):
         stages.append(Stage((), formats))
     return Reading(tuple(stages)) if stages else None
 
@@ -130,25 +131,28 @@ _Found = tuple[Format, pl.Series]
 """A format, and which texts it reads."""
 
 
-def _formats(texts: pl.Series, *, is_timed: bool = False) -> tuple[Format, ...]:
-    """The formats of the texts, each of what those before it don't read.
+def _formats(
+    texts: pl.Series, likely: list[NginxFormat] | None = None, *, is_timed: bool = False
+) -> tuple[Format, ...]:
+    """The formats of the texts, each of what those before it don't read; none is to be skipped.
 
-    `is_timed` tells that times came with the texts, so that they need none of their own.
+    `likely` are those of FORMATS that the texts may be of, if that is known. `is_timed` tells that times came with the texts, so that they need none of their own.
     """
     found: list[Format] = []
-    unread = _told(texts)
+    unread = texts
     while len(unread) and len(found) < _AT_MOST:
-        best = _best(unread, is_timed=is_timed, is_rest=bool(found))
+        best = _best(unread, likely, is_timed=is_timed, is_rest=bool(found))
         if best is None:
             break
         found.append(best[0])
-        unread = _rest(unread, best)
+        unread, likely = _rest(unread, best), None
     return tuple(found)
 
 
 def _told(texts: pl.Series) -> pl.Series:
     """Those that are not to be skipped."""
-    return texts.filter(skip_reasons(texts).is_null()) if len(texts) else texts
+    told = skip_reasons(texts).is_null() if len(texts) else None
+    return texts if told is None or told.all() else texts.filter(told)
 
 
 def _rest(texts: pl.Series, found: _Found) -> pl.Series:
@@ -165,13 +169,15 @@ def _rest(texts: pl.Series, found: _Found) -> pl.Series:
     return texts.filter(~reads)
 
 
-def _best(texts: pl.Series, *, is_timed: bool, is_rest: bool) -> _Found | None:
+def _best(
+    texts: pl.Series, likely: list[NginxFormat] | None, *, is_timed: bool, is_rest: bool
+) -> _Found | None:
     """The format that reads most of the texts; `is_rest` tells that others are read already."""
-    found = _lined(texts, FORMATS, is_rest=is_rest)
+    found = _lined(texts, _likely(texts, FORMATS) if likely is None else likely, is_rest=is_rest)
     if not any(2 * _count(f) >= len(texts) for f in found):
         found += _keyed(texts, is_timed=is_timed)
     for variants in (iso_variants, untimed_variants) if is_timed else (iso_variants,):
-        found = found or _lined(texts, variants(), is_rest=is_rest)
+        found = found or _lined(texts, _likely(texts, variants()), is_rest=is_rest)
     return max(found, key=_count, default=None)
 
 
@@ -179,9 +185,8 @@ def _count(found: _Found) -> int:
     return int(found[1].sum())
 
 
-def _lined(texts: pl.Series, formats: Sequence[NginxFormat], *, is_rest: bool) -> list[_Found]:
+def _lined(texts: pl.Series, likely: Sequence[NginxFormat], *, is_rest: bool) -> list[_Found]:
     """The format that reads most of the texts, and one that reads them with a tail."""
-    likely = _likely(texts, formats)
     named = _named(texts, likely)
     if named and 2 * _count(named) >= len(texts):
         return [named]
@@ -193,25 +198,26 @@ def _likely(texts: pl.Series, formats: Sequence[NginxFormat]) -> list[NginxForma
     """The formats that some of the texts may be of, judged by a few of them; the most specific
     first."""
     sample = texts.gather_every(max(1, len(texts) // _SAMPLE))
-    starting = [
-        log_format
+    begun = {
+        log_format.name
         for group in _groups(formats)
         if any_starts([f.strict for f in group], sample)
         for log_format in group
         if log_format.strict.starts(sample).any()
-    ]
-    times = {f.strict.time for f in starting}
-    seen = {time for time in times if sample.str.contains(time).any()}
-    return by_specificity([f for f in starting if f.strict.time in seen])
+    }
+    found = [f for f in formats if f.name in begun]
+    seen = {time for time in {f.strict.time for f in found} if sample.str.contains(time).any()}
+    return by_specificity([f for f in found if f.strict.time in seen])
 
 
 def _groups(formats: Sequence[NginxFormat]) -> Iterator[Sequence[NginxFormat]]:
-    """The formats, several at a time.
+    """The formats, several at a time, those that begin alike together.
 
     Polars keeps 32 compiled expressions a thread. Asked one by one, all of the formats would be
     compiled again for each file, which takes longer than everything else.
     """
-    return (formats[at : at + _GROUP] for at in range(0, len(formats), _GROUP))
+    alike = sorted(formats, key=lambda f: f.strict.pattern)
+    return (alike[at : at + _GROUP] for at in range(0, len(alike), _GROUP))
 
 
 def _named(texts: pl.Series, formats: Sequence[NginxFormat]) -> _Found | None:
