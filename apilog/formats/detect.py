@@ -136,7 +136,8 @@ def _formats(
 ) -> tuple[Format, ...]:
     """The formats of the texts, each of what those before it don't read; none is to be skipped.
 
-    `likely` are those of FORMATS that the texts may be of, if that is known. `is_timed` tells that times came with the texts, so that they need none of their own.
+    `likely` are those of FORMATS that the texts may be of, if that is known. `is_timed` tells
+    that times came with the texts, so that they need none of their own.
     """
     found: list[Format] = []
     unread = texts

@@ -6,6 +6,7 @@ Opened once: whatever is renamed meanwhile, identity and lines are of the same f
 from __future__ import annotations
 
 from contextlib import ExitStack, suppress
+from io import RawIOBase
 from tempfile import SpooledTemporaryFile
 from typing import Protocol
 
@@ -56,7 +57,7 @@ def opened(source: Source) -> Content:
     return content
 
 
-def exactly(content: Content, size: int) -> bytes:
+def exactly(content: Content | RawIOBase, size: int) -> bytes:
     """So many bytes; fewer only at the end, or where damage is."""
     blocks = []
     with suppress(StreamDamage):
@@ -75,6 +76,19 @@ def tail_before(content: Content, offset: int) -> bytes | None:
         return None
     tail = exactly(content, size)
     return tail if len(tail) == size else None
+
+
+def is_beginning_of(content: Content, file: str) -> bool:
+    """Whether all of the content, up to any damage, is what a plain file begins with."""
+    content.seek(0)
+    try:
+        with open(file, "rb", buffering=0) as original:
+            while block := exactly(content, _STEP_BYTES):
+                if exactly(original, len(block)) != block:
+                    return False
+    except OSError:
+        return False
+    return True
 
 
 class _File:

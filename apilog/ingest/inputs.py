@@ -5,7 +5,7 @@ It is opened when its turn comes, so that it is compared with all that was read 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from enum import Enum
 
@@ -14,6 +14,7 @@ from apilog.ingest.identity import Entry, Identity, Index
 from apilog.ingest.opening import Opened
 from apilog.ingest.whole import Allowance
 from apilog.sources import Chunk, DamagedSource, Source, SourceError
+from apilog.sources.source import shown
 from apilog.store import KnownInput, Writer
 
 _MOST_PACKED = 8
@@ -28,13 +29,23 @@ class State(Enum):
     CONTINUED = "continued"
     KNOWN = "already known"
     NOTHING = "holds no whole line yet"
+    GONE = "moved or removed before it was opened"
     FAILED = "can't be read"
 
 
 class LogInput:
     """A source as an engine reads it: in stretches, with a commit after each."""
 
-    def __init__(self, source: Source, index: Index, allowance: Allowance, *, final: bool) -> None:
+    def __init__(
+        self,
+        source: Source,
+        index: Index,
+        allowance: Allowance,
+        *,
+        final: bool,
+        others: Collection[str] = (),
+    ) -> None:
+        """`others` are all files that the run reads."""
         self.source = source
         self.state = State.UNREAD
         self.account = FileAccount(source.path)
@@ -42,9 +53,12 @@ class LogInput:
         self.bytes_read = 0
         self.same_as: str | None = None
         """The path of an input that has the same content."""
+        self.copy_of: str | None = None
+        """The path of a file of this run, of which this one is a copy that is being made."""
         self._index = index
         self._allowance = allowance
         self._final = final
+        self._others = others
         self._opened: Opened | None = None
         self._outcome = State.NEW
         self._base: Entry | None = None
@@ -113,9 +127,13 @@ class LogInput:
             self._opened = None
 
     def _open(self) -> Opened:
-        opened = Opened(self.source, self._index, self._allowance, final=self._final)
+        opened = Opened(
+            self.source, self._index, self._allowance, final=self._final, others=self._others
+        )
         self._base = opened.base
         self._outcome = State.CONTINUED if opened.base else State.NOTHING
+        if opened.copy_of:
+            self.copy_of, self._outcome = shown(opened.copy_of), State.KNOWN
         return opened
 
     def _note(self, opened: Opened) -> None:
@@ -182,7 +200,11 @@ class LogInput:
             base.stored = base.known
 
     def _give_up(self, error: SourceError) -> None:
-        self.state, self.account.error = State.FAILED, error
+        # It was there when the run began: what rotation made of it is taken by the next run.
+        if isinstance(error.__cause__, FileNotFoundError):
+            self.state = State.GONE
+        else:
+            self.state, self.account.error = State.FAILED, error
         if self._now:
             self._index.remove(self._now)
         self.close()

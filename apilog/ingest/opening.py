@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import sys
 from codecs import BOM_UTF8
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from io import BytesIO
 
-from apilog.ingest.content import exactly, opened, tail_before
+from apilog.ingest.content import exactly, is_beginning_of, opened, tail_before
 from apilog.ingest.identity import HEAD_BYTES, Entry, Identity, Index, continued
 from apilog.ingest.lines import after, numbered, without_open_line
 from apilog.ingest.whole import Allowance, Everything, WholeLines
@@ -24,18 +24,43 @@ from apilog.sources.framing import framed
 from apilog.sources.framing.stream import is_framed_anew
 from apilog.sources.opening import with_damage_told
 from apilog.sources.readers import Reader, StreamDamage
+from apilog.sources.rotation import may_be_copies_of
 from apilog.sources.text import as_utf8, is_utf16
 
 
 class Opened:
     """An input while it is read."""
 
-    def __init__(self, source: Source, index: Index, allowance: Allowance, *, final: bool) -> None:
-        """Open it and find what it continues; raises SourceError if it can't be read."""
+    def __init__(
+        self,
+        source: Source,
+        index: Index,
+        allowance: Allowance,
+        *,
+        final: bool,
+        others: Collection[str] = (),
+    ) -> None:
+        """Open it and find what it continues; raises SourceError if it can't be read.
+
+        `others` are all files that the run reads.
+        """
+        self.copy_of: str | None = None
+        """A file of the run that it is a copy of, perhaps one that is still being made.
+
+        Where more is known of the original, all of its copy is, but that can't be told by hashes.
+        """
+        self._originals = [file for file in may_be_copies_of(source.file) if file in others]
         self._path = source.path
         self._allowance = allowance
         self._content = opened(source)
         self._final = final
+        self._is_doubtful = False
+        self.base: Entry | None = None
+        """What it continues."""
+        self.lines = 0
+        """All that were taken, in earlier runs too."""
+        self.has_more = False
+        """Whether there is anything that was not taken."""
         with ExitStack() as undo:
             undo.callback(self._content.close)
             self._begin(index)
@@ -44,27 +69,40 @@ class Opened:
     def _begin(self, index: Index) -> None:
         content = self._content
         self._packed_as = content.packed_as()
-        self._is_doubtful = False
         if self._packed_as and (same := index.packed(self._packed_as)):
             self._is_just(same)
             return
-        size = FORMAT_HEAD_BYTES if content.ends else HEAD_BYTES
-        self._head = exactly(content, size)
-        candidates = index.candidates(self._head[:HEAD_BYTES])
-        self.base: Entry | None = continued(candidates, lambda at: tail_before(content, at))
-        self.lines = self.base.known.lines if self.base else 0
-        """All that were taken, in earlier runs too."""
-        self._is_framed = _is_framed(self._head[:HEAD_BYTES])
-        self.has_more = self._looks_further()
+        self._compare(index)
+        if self.has_more and self._originals:
+            self.copy_of = next((f for f in self._originals if is_beginning_of(content, f)), None)
+            if self.copy_of:
+                self._leave_out()
+                return
+            self._compare(index)  # an original is gone only when its copy is complete
         if self.has_more and not content.ends:
             content.seek(0)
             self._head = exactly(content, FORMAT_HEAD_BYTES)
         self._reader = self._reader_from_here()
         content.settle()
 
+    def _compare(self, index: Index) -> None:
+        """Find what it continues, and whether it goes on."""
+        content = self._content
+        content.seek(0)
+        self._head = exactly(content, FORMAT_HEAD_BYTES if content.ends else HEAD_BYTES)
+        candidates = index.candidates(self._head[:HEAD_BYTES])
+        self.base = continued(candidates, lambda at: tail_before(content, at))
+        self.lines = self.base.known.lines if self.base else 0
+        self._is_framed = _is_framed(self._head[:HEAD_BYTES])
+        self.has_more = self._looks_further()
+
     def _is_just(self, same: Entry) -> None:
         """Take it for known without decompressing it."""
-        self.base, self.lines, self.has_more = same, same.known.lines, False
+        self.base, self.lines = same, same.known.lines
+        self._leave_out()
+
+    def _leave_out(self) -> None:
+        self.has_more = False
         self._head, self._reader = b"", Everything(self._content, self._allowance)
 
     def _looks_further(self) -> bool:

@@ -71,8 +71,10 @@ class _Work:
         self._progress = _Advances(progress)
         self._rejects = rejects
         self._allowance = Allowance(0)
+        others = frozenset(source.file for source in found)
         self._inputs = [
-            LogInput(source, index, self._allowance, final=options.final) for source in found
+            LogInput(source, index, self._allowance, final=options.final, others=others)
+            for source in found
         ]
         sizes = [source.size for source in self._inputs]
         progress.total(None if None in sizes else sum(size for size in sizes if size))
@@ -173,6 +175,10 @@ def as_records(records: pl.DataFrame) -> pl.DataFrame:
 
 
 def _note(item: LogInput) -> str | None:
+    if item.state is State.GONE:
+        return f"{item.path} was {item.state.value}: what it has become is taken by the next run"
+    if item.copy_of:
+        return f"{item.path} holds nothing that {item.copy_of} doesn't: left out"
     if item.same_as is None:
         return None
     return f"{item.path} has the same content as {item.same_as}, which is known: left out"
