@@ -5,9 +5,6 @@ from __future__ import annotations
 import gzip
 import os
 import random
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,10 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from apilog.ingest import IngestOptions, ingest
-from apilog.store import Store, verify
+from apilog.store import Store, layout, verify
+from apilog.store.commit import names_in
+from apilog.store.store import generations
+from ingest.forking import Forks
 from ingest.logs import held, lines
 
-KILLS = 30
+ROUNDS, KILLS = 4, 50
 SMALL = IngestOptions(chunk_bytes=4_000, stretch_bytes=8_000)
 
 
@@ -104,6 +104,12 @@ class RotatingLog:
         if left:
             left()
 
+    def forget_old(self) -> None:
+        """Remove all but the newest siblings, as `rotate` does."""
+        for path in self.folder.glob("access.log.*"):
+            if int(path.name.split(".")[2]) > 4:
+                path.unlink()
+
     def _append(self, text: bytes) -> None:
         with self.live.open("ab") as stream:
             stream.write(text)
@@ -152,47 +158,56 @@ def test_any_history_gives_each_line_once(
             assert held(store) == [*range(log.written)]
 
 
-INGEST = """
-import sys
-from apilog.ingest import IngestOptions, ingest
-print("ready", flush=True)
-ingest([sys.argv[1]], sys.argv[2], IngestOptions(chunk_bytes=20_000, stretch_bytes=40_000))
-"""
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="kills as POSIX does")
-def test_a_killed_run_loses_and_doubles_nothing(tmp_path: Path) -> None:
-    chance = random.Random(4)
+@pytest.mark.parametrize("seed", range(ROUNDS))
+def test_a_killed_run_loses_and_doubles_nothing(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
     log, store = RotatingLog(tmp_path / "logs"), tmp_path / "store"
-    killed = 0
-    for _ in range(KILLS):
-        log.grow(chance.choice([3, 900, 20_000]))
-        STEPS[chance.choice(["half a line", "rename", "copytruncate", "compress"])](log)
-        killed += _ingest_killed_after(chance.random() * 0.4, log.folder, store)
-        if Store.is_store(store):
+    before: set[int] = set()
+    killed = unfinished = 0
+
+    def rotate() -> None:
+        STEPS[chance.choice([*STEPS])](log)
+
+    with Forks() as forks:
+        log.grow(900)
+        forks.run(log.folder, tmp_path / "other")
+        while killed < KILLS:
+            for _ in range(4):
+                log.grow(chance.choice([1, 150]))
+                rotate()
+            seen = {*names_in(store)}
+            killed += forks.killed(
+                log.folder,
+                store,
+                chance.random(),
+                meanwhile=rotate,
+                is_writing=chance.choice([None, lambda seen=seen: {*names_in(store)} != seen]),
+            )
+            if not Store.is_store(store):
+                continue
             numbers = held(store)
+            assert before <= {*numbers} <= {*range(log.written)}
             assert len(numbers) == len({*numbers})
             assert verify(store).damaged == ()
-        if chance.random() < 0.3:
-            ingest([log.folder], store)
-            assert held(store) == [*range(log.written)]
-    ingest([log.folder], store)
+            unfinished += bool({*names_in(store)} - needed(store))
+            before = {*numbers}
+            if chance.random() < 0.2:
+                forks.run(log.folder, store)
+                assert held(store) == [*range(log.written)]
+                log.forget_old()
+        forks.run(log.folder, store)
     assert held(store) == [*range(log.written)]
-    assert killed > KILLS // 3
+    # Some have met it while it wrote or committed, or this would prove little.
+    assert unfinished > KILLS // 20
 
 
-def _ingest_killed_after(seconds: float, logs: Path, store: Path) -> bool:
-    with subprocess.Popen(
-        [sys.executable, "-c", INGEST, str(logs), str(store)], stdout=subprocess.PIPE
-    ) as process:
-        assert process.stdout
-        process.stdout.readline()
-        try:
-            process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            process.kill()
-    return process.returncode == -signal.SIGKILL
+def needed(store: Path) -> set[str]:
+    """The files that a store needs, its manifests included."""
+    state = Store.open(store)
+    files = {file.name for file in state.manifest.files}
+    return files | {layout.manifest_name(generation) for generation in generations(store)}
 
 
 @pytest.mark.parametrize("share", [0, 0.001, 0.1, 0.6, 0.99, 1])
