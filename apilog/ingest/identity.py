@@ -15,6 +15,8 @@ from apilog.store import KnownInput
 
 HEAD_BYTES = 64 << 10
 TAIL_BYTES = 4 << 10
+_COPY_BYTES = 4 << 10
+"""So many first bytes, with their times, no two logs have in common."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +97,31 @@ class Index:
         return sorted(found, key=lambda entry: entry.known.offset, reverse=True)
 
 
-def continued(candidates: Iterable[Entry], tail_at: Callable[[int], bytes | None]) -> Entry | None:
-    """The first of the inputs that a stream continues.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a stream is of all that is known."""
 
-    `tail_at` gives what stands before an offset, up to 4 KiB; None if the stream ends before.
+    continues: Entry | None
+    """The input that it goes on from, or is just as long as."""
+    copies: Entry | None
+    """A longer input of which it is a copy that holds less."""
+
+
+def compared(candidates: Iterable[Entry], tail_at: Callable[[int], bytes | None]) -> Found:
+    """What a stream is of the inputs that begin like it, those read furthest first.
+
+    `tail_at` gives what stands before an offset, up to 4 KiB; None if the stream ends before. Then
+    enough of a beginning has to be the same, at least half of what is known of it: when a log is
+    copied and truncated, more may have been taken of it than its copy got.
     """
+    longer: Entry | None = None
     for entry in candidates:
         tail = tail_at(entry.known.offset)
+        if tail is None and entry.known.head_length >= _COPY_BYTES:
+            longer = longer or entry
         if tail is not None and digest(tail) == entry.known.tail_hash:
-            return entry
-    return None
+            return Found(entry, longer)
+    return Found(None, longer)
 
 
 def digest(data: bytes) -> str:

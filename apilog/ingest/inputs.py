@@ -14,7 +14,6 @@ from apilog.ingest.identity import Entry, Identity, Index
 from apilog.ingest.opening import Opened
 from apilog.ingest.whole import Allowance
 from apilog.sources import Chunk, DamagedSource, Source, SourceError
-from apilog.sources.source import shown
 from apilog.store import KnownInput, Writer
 
 _MOST_PACKED = 8
@@ -54,7 +53,7 @@ class LogInput:
         self.same_as: str | None = None
         """The path of an input that has the same content."""
         self.copy_of: str | None = None
-        """The path of a file of this run, of which this one is a copy that is being made."""
+        """The path of an input that holds all that this one does."""
         self._index = index
         self._allowance = allowance
         self._final = final
@@ -133,7 +132,7 @@ class LogInput:
         self._base = opened.base
         self._outcome = State.CONTINUED if opened.base else State.NOTHING
         if opened.copy_of:
-            self.copy_of, self._outcome = shown(opened.copy_of), State.KNOWN
+            self.copy_of, self._outcome = opened.copy_of, State.KNOWN
         return opened
 
     def _note(self, opened: Opened) -> None:

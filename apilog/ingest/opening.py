@@ -14,7 +14,7 @@ from dataclasses import replace
 from io import BytesIO
 
 from apilog.ingest.content import exactly, is_beginning_of, opened, tail_before
-from apilog.ingest.identity import HEAD_BYTES, Entry, Identity, Index, continued
+from apilog.ingest.identity import HEAD_BYTES, Entry, Identity, Index, compared
 from apilog.ingest.lines import after, numbered, without_open_line
 from apilog.ingest.whole import Allowance, Everything, WholeLines
 from apilog.sources import HEAD_BYTES as FORMAT_HEAD_BYTES
@@ -25,6 +25,7 @@ from apilog.sources.framing.stream import is_framed_anew
 from apilog.sources.opening import with_damage_told
 from apilog.sources.readers import Reader, StreamDamage
 from apilog.sources.rotation import may_be_copies_of
+from apilog.sources.source import shown
 from apilog.sources.text import as_utf8, is_utf16
 
 
@@ -45,10 +46,7 @@ class Opened:
         `others` are all files that the run reads.
         """
         self.copy_of: str | None = None
-        """A file of the run that it is a copy of, perhaps one that is still being made.
-
-        Where more is known of the original, all of its copy is, but that can't be told by hashes.
-        """
+        """A file that it holds nothing beyond, perhaps as a copy that is still being made."""
         self._originals = [file for file in may_be_copies_of(source.file) if file in others]
         self._path = source.path
         self._allowance = allowance
@@ -73,12 +71,13 @@ class Opened:
             self._is_just(same)
             return
         self._compare(index)
-        if self.has_more and self._originals:
-            self.copy_of = next((f for f in self._originals if is_beginning_of(content, f)), None)
-            if self.copy_of:
-                self._leave_out()
-                return
+        if self.has_more and self._originals and not self.copy_of:
+            original = next((f for f in self._originals if is_beginning_of(content, f)), None)
             self._compare(index)  # an original is gone only when its copy is complete
+            self.copy_of = shown(original) if original else self.copy_of
+        if self.copy_of:
+            self._leave_out()
+            return
         if self.has_more and not content.ends:
             content.seek(0)
             self._head = exactly(content, FORMAT_HEAD_BYTES)
@@ -91,10 +90,12 @@ class Opened:
         content.seek(0)
         self._head = exactly(content, FORMAT_HEAD_BYTES if content.ends else HEAD_BYTES)
         candidates = index.candidates(self._head[:HEAD_BYTES])
-        self.base = continued(candidates, lambda at: tail_before(content, at))
+        found = compared(candidates, lambda at: tail_before(content, at))
+        self.base = found.continues
         self.lines = self.base.known.lines if self.base else 0
         self._is_framed = _is_framed(self._head[:HEAD_BYTES])
         self.has_more = self._looks_further()
+        self.copy_of = found.copies.known.path if self.has_more and found.copies else None
 
     def _is_just(self, same: Entry) -> None:
         """Take it for known without decompressing it."""

@@ -92,7 +92,7 @@ def test_a_known_compressed_file_is_not_decompressed_again(
     assert before.inputs[0].packed == Store.open(store).manifest.inputs[0].packed != ()
     # One byte more, and it is looked into.
     (logs / "a.log.2.gz").write_bytes(packed + b"\0")
-    assert ingest([logs], store).errors
+    assert "holds nothing that" in ingest([logs], store).notes[0]
 
 
 def test_several_compressed_files_of_one_content_settle(logs: Path, store: Path) -> None:
@@ -312,3 +312,21 @@ def test_the_store_itself_is_no_source(tmp_path: Path) -> None:
     for _ in range(2):
         assert not ingest([tmp_path], tmp_path / "store").errors
     assert held(tmp_path / "store") == [*range(5)]
+
+
+@pytest.mark.parametrize("count", [60, 5000])
+def test_a_copy_that_holds_less_than_was_taken_is_left_out(
+    logs: Path, store: Path, count: int
+) -> None:
+    (logs / "a.log").write_bytes(lines(range(count)))
+    counts(logs, store)
+    (logs / "a.log").rename(logs.parent / "a.log")
+    for pack in (bytes, gzip.compress):
+        (logs / "b.log").write_bytes(pack(lines(range(count - 3))))
+        done = ingest([logs], store)
+        assert (done.new, done.continued, done.known, done.failed) == (0, 0, 1, 0)
+        assert "b.log holds nothing that" in done.notes[0]
+    assert held(store) == [*range(count)]
+    (logs / "b.log").write_bytes(lines(range(count + 3)))
+    assert counts(logs, store) == (0, 1, 0)
+    assert held(store) == [*range(count + 3)]
