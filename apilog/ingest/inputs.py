@@ -13,7 +13,7 @@ from apilog.engines.inputs import FileAccount
 from apilog.ingest.identity import Entry, Identity, Index
 from apilog.ingest.opening import Opened
 from apilog.ingest.whole import Allowance
-from apilog.sources import Chunk, DamagedSource, Source, SourceError
+from apilog.sources import Chunk, DamagedSource, MissingSource, Source, SourceError
 from apilog.store import KnownInput, Writer
 
 _MOST_PACKED = 8
@@ -200,7 +200,7 @@ class LogInput:
 
     def _give_up(self, error: SourceError) -> None:
         # It was there when the run began: what rotation made of it is taken by the next run.
-        if isinstance(error.__cause__, FileNotFoundError):
+        if isinstance(error, MissingSource):
             self.state = State.GONE
         else:
             self.state, self.account.error = State.FAILED, error

@@ -24,7 +24,8 @@ from apilog.ingest.options import IngestOptions
 from apilog.ingest.summary import Ingested
 from apilog.ingest.whole import Allowance
 from apilog.schema import SCHEMA
-from apilog.sources import Source, find_sources
+from apilog.sources import MissingSource, Source, find_sources
+from apilog.sources.source import shown
 from apilog.store import Manifest, Writer
 
 RejectSink = Callable[[pl.DataFrame], None]
@@ -63,7 +64,12 @@ class _Work:
         progress: Progress,
         rejects: RejectSink | None,
     ) -> None:
-        found, self._problems = find_sources(sources)
+        found, problems = find_sources(sources)
+        # What was only listed, and has gone since, has rotated: it has another name by now.
+        named = {shown(os.fsdecode(source)) for source in sources}
+        self._problems = [
+            p for p in problems if p.path in named or not isinstance(p, MissingSource)
+        ]
         found = outside(writer.path, found)
         index = Index(writer.store.manifest.inputs)
         self._writer = writer

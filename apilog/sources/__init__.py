@@ -14,7 +14,7 @@ from apilog.sources.opening import (
     open_chunks,
     read_head,
 )
-from apilog.sources.source import STDIN, DamagedSource, Source, SourceError
+from apilog.sources.source import STDIN, DamagedSource, MissingSource, Source, SourceError
 
 __all__ = [
     "CHUNK_BYTES",
@@ -23,6 +23,7 @@ __all__ = [
     "STDIN",
     "Chunk",
     "DamagedSource",
+    "MissingSource",
     "OversizeLine",
     "Source",
     "SourceError",

@@ -52,6 +52,10 @@ class SourceError(InputError):
         return type(self), (self.path, self.reason, self.hint)
 
 
+class MissingSource(SourceError):
+    """An input that is not there, or not any more."""
+
+
 class DamagedSource(SourceError):
     """An input that ended badly, raised after everything that could be read of it."""
 
@@ -70,7 +74,7 @@ def cannot_open(file: str, error: OSError | ValueError) -> SourceError:
     path = shown(file)
     match error:
         case FileNotFoundError() | NotADirectoryError():
-            return SourceError(path, "no such file or directory", _where_to_look(file))
+            return MissingSource(path, "no such file or directory", _where_to_look(file))
         case PermissionError():
             hint = "run as a user who may read it, or ask for read permission"
             return SourceError(path, "permission denied", hint)

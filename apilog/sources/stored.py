@@ -5,6 +5,8 @@ A file can be read from any of its bytes on; a pipe only once, from its beginnin
 
 from __future__ import annotations
 
+from io import BytesIO
+
 from apilog.sources.compression import MAGIC_BYTES, decompressed, is_compressed
 from apilog.sources.readers import RawReader, Reader, StreamDamage, Undecodable, peek
 from apilog.sources.source import Source, SourceError
@@ -59,7 +61,7 @@ class Stored:
         """
         if self.is_plain:
             self._raw.seek(offset)
-            self._reader = self._raw
+            self._reader = self._raw if self._short is None else BytesIO(self._short[offset:])
             self._delivered = offset
             return
         if offset < self._delivered:
@@ -101,7 +103,9 @@ class Stored:
         head, whole = peek(self._raw, MAGIC_BYTES)
         self.is_plain = not is_compressed(head)
         """Whether it is not compressed."""
-        self._reader = decompressed(whole, step)
+        # Of a file that begins to be written now, what follows might be compressed after all.
+        self._short = head if self.is_plain and len(head) < MAGIC_BYTES else None
+        self._reader = decompressed(whole, step) if self._short is None else BytesIO(head)
 
     def _get_closer(self, damage: Undecodable) -> None:
         self._read_again = True

@@ -151,6 +151,6 @@ def test_every_request_is_in_the_store_once(tmp_path: Path, way: str) -> None:
         assert {*on_disk(files(nginx))} <= {*numbers} <= {*range(clients.sent)}
         if not loses:
             assert numbers == [*range(clients.sent)]
-        assert len(numbers) > 0.9 * clients.sent > 100
+        assert len(numbers) > 0.5 * clients.sent > 100
         assert len(files(nginx)) >= ROTATIONS
         assert verify(store).damaged == verify(store).strangers == ()
