@@ -33,6 +33,9 @@ class Content(Protocol):
     def packed_as(self) -> str | None:
         """What a compressed file is known by; None for all else. Asked before anything is read."""
 
+    def still_begins(self, head: bytes) -> bool:
+        """Whether it begins like this even now: a log may be truncated while it is read."""
+
     def read(self, size: int) -> bytes:
         """The next bytes; empty at the end. Raises StreamDamage."""
 
@@ -107,6 +110,9 @@ class _File:
         edges = self._stored.edges(HEAD_BYTES, TAIL_BYTES) if self.ends else None
         return packed_as(*edges) if edges else None
 
+    def still_begins(self, head: bytes) -> bool:
+        return self.ends or self._stored.beginning(len(head)) == head
+
     def read(self, size: int) -> bytes:
         return self._stored.read(size)
 
@@ -139,6 +145,9 @@ class _Pipe:
 
     def packed_as(self) -> str | None:
         return None
+
+    def still_begins(self, head: bytes) -> bool:
+        return True
 
     def read(self, size: int) -> bytes:
         if self._at < self._end:

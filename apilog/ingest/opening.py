@@ -28,6 +28,9 @@ from apilog.sources.rotation import may_be_copies_of
 from apilog.sources.source import shown
 from apilog.sources.text import as_utf8, is_utf16
 
+_BEGINNING_BYTES = 4 << 10
+"""Differ where another log is."""
+
 
 class Opened:
     """An input while it is read."""
@@ -52,7 +55,7 @@ class Opened:
         self._allowance = allowance
         self._content = opened(source)
         self._final = final
-        self._is_doubtful = False
+        self._is_doubtful = self._is_sure = False
         self.base: Entry | None = None
         """What it continues."""
         self.lines = 0
@@ -89,6 +92,7 @@ class Opened:
         content = self._content
         content.seek(0)
         self._head = exactly(content, FORMAT_HEAD_BYTES if content.ends else HEAD_BYTES)
+        self._beginning = self._head[:_BEGINNING_BYTES]
         candidates = index.candidates(self._head[:HEAD_BYTES])
         found = compared(candidates, lambda at: tail_before(content, at))
         self.base = found.continues
@@ -185,6 +189,11 @@ class Opened:
         start = self._content.position
         cut = self._counted(chunk_bytes) if self._is_counted else self._next(chunk_bytes)
         for chunk in with_damage_told(cut, self._path):
+            if not self._is_sure and not self._content.still_begins(self._beginning):
+                # Truncated since it was compared: what it holds now is left to the next run.
+                self.has_more = False
+                return
+            self._is_sure = True
             last = chunk.first_line + chunk.lines - 1
             self.lines = max(self.lines, last, *(line.line_number for line in chunk.oversize))
             yield replace(chunk, position=chunk.position - start)

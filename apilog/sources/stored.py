@@ -88,6 +88,14 @@ class Stored:
         is_whole = start + len(last) == self._source.size and bool(last)
         return (first, last, self._source.size) if is_whole else None
 
+    def beginning(self, size: int) -> bytes:
+        """The first bytes of a plain file as they are now; reading goes on where it was."""
+        position = self._raw.position
+        try:
+            return self._at(0, size)
+        finally:
+            self._raw.seek(position)
+
     def close(self) -> None:
         """Close the file."""
         self._raw.close()
@@ -104,8 +112,17 @@ class Stored:
         self.is_plain = not is_compressed(head)
         """Whether it is not compressed."""
         # Of a file that begins to be written now, what follows might be compressed after all.
-        self._short = head if self.is_plain and len(head) < MAGIC_BYTES else None
+        is_short = self.is_plain and self._raw.seekable and len(head) < MAGIC_BYTES
+        self._short = head if is_short and not self._is_broken() else None
         self._reader = decompressed(whole, step) if self._short is None else BytesIO(head)
+
+    def _is_broken(self) -> bool:
+        """Whether no more can be read because reading fails."""
+        try:
+            self._raw.read(1)
+        except StreamDamage:
+            return True
+        return False
 
     def _get_closer(self, damage: Undecodable) -> None:
         self._read_again = True

@@ -11,6 +11,10 @@ from pathlib import Path
 import pytest
 
 from apilog.ingest import IngestOptions, ingest
+from apilog.ingest.identity import Index
+from apilog.ingest.opening import Opened
+from apilog.ingest.whole import Allowance
+from apilog.sources import find_sources
 from apilog.store import Store
 from ingest.logs import held, lines, numbering
 
@@ -330,3 +334,22 @@ def test_a_copy_that_holds_less_than_was_taken_is_left_out(
     (logs / "b.log").write_bytes(lines(range(count + 3)))
     assert counts(logs, store) == (0, 1, 0)
     assert held(store) == [*range(count + 3)]
+
+
+@pytest.mark.parametrize("known", [0, 100])
+def test_a_log_that_is_truncated_while_it_is_opened_waits(
+    logs: Path, store: Path, known: int
+) -> None:
+    log = logs / "a.log"
+    log.write_bytes(lines(range(known)))
+    counts(logs, store)
+    log.write_bytes(lines(range(120)))
+    (source,), _ = find_sources([log])
+    index = Index(Store.open(store).manifest.inputs)
+    opened = Opened(source, index, Allowance(1 << 30), final=False)
+    log.write_bytes(lines(range(1000, 1300)))  # with lines of the same length
+    assert list(opened.chunks(1 << 20)) == []
+    assert opened.identity() is None
+    opened.close()
+    counts(logs, store)
+    assert held(store) == [*range(known), *range(1000, 1300)]
