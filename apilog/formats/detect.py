@@ -7,8 +7,7 @@ of two formats is read with both.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,9 +21,9 @@ from apilog.formats.gateways.keyed import KeyedFormat
 from apilog.formats.jsonlines import JsonLinesFormat
 from apilog.formats.ltsv import LogfmtFormat, LtsvFormat
 from apilog.formats.nginx import library
-from apilog.formats.nginx.expression import any_starts
 from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.nginx.grammar import LogFormat, as_string
+from apilog.formats.nginx.likely import likely_formats
 from apilog.formats.nginx.tails import UNREAD, Tail, tail_parts
 from apilog.formats.nginx.variants import iso_variants, untimed_variants
 from apilog.formats.reading import Reading, Stage
@@ -36,12 +35,6 @@ FORMATS = (*library.FORMATS, *gateways.FORMATS)
 
 HEAD_LINES = 500
 """How many lines of a file's head are looked at."""
-
-_SAMPLE = 25
-"""So many lines show which formats to try at all."""
-
-_GROUP = 8
-"""So many formats are asked for at once."""
 
 _STAMP = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9:.]+(?:Z|[+-][0-9]{2}:?[0-9]{2})?[ \t]"
 """A time as tools that fetch logs write it before each line."""
@@ -83,7 +76,7 @@ def detect(head: pl.Series) -> Reading | None:
     A head of nothing but lines that are skipped gives a reading without formats.
     """
     head = head.head(HEAD_LINES)
-    begun = _likely(head, FORMATS)
+    begun = likely_formats(head, FORMATS)
     likely = _unstamped(head, begun)
     named = _named(head, likely)
     if named and _count(named) == len(head):
@@ -174,11 +167,13 @@ def _best(
     texts: pl.Series, likely: list[NginxFormat] | None, *, is_timed: bool, is_rest: bool
 ) -> _Found | None:
     """The format that reads most of the texts; `is_rest` tells that others are read already."""
-    found = _lined(texts, _likely(texts, FORMATS) if likely is None else likely, is_rest=is_rest)
+    found = _lined(
+        texts, likely_formats(texts, FORMATS) if likely is None else likely, is_rest=is_rest
+    )
     if not any(2 * _count(f) >= len(texts) for f in found):
         found += _keyed(texts, is_timed=is_timed)
     for variants in (iso_variants, untimed_variants) if is_timed else (iso_variants,):
-        found = found or _lined(texts, _likely(texts, variants()), is_rest=is_rest)
+        found = found or _lined(texts, likely_formats(texts, variants()), is_rest=is_rest)
     return max(found, key=_count, default=None)
 
 
@@ -193,32 +188,6 @@ def _lined(texts: pl.Series, likely: Sequence[NginxFormat], *, is_rest: bool) ->
         return [named]
     extended = _extended(texts, likely, is_read=is_rest or named is not None)
     return [found for found in (named, extended) if found]
-
-
-def _likely(texts: pl.Series, formats: Sequence[NginxFormat]) -> list[NginxFormat]:
-    """The formats that some of the texts may be of, judged by a few of them; the most specific
-    first."""
-    sample = texts.gather_every(max(1, len(texts) // _SAMPLE))
-    begun = {
-        log_format.name
-        for group in _groups(formats)
-        if any_starts([f.strict for f in group], sample)
-        for log_format in group
-        if log_format.strict.starts(sample).any()
-    }
-    found = [f for f in formats if f.name in begun]
-    seen = {time for time in {f.strict.time for f in found} if sample.str.contains(time).any()}
-    return by_specificity([f for f in found if f.strict.time in seen])
-
-
-def _groups(formats: Sequence[NginxFormat]) -> Iterator[Sequence[NginxFormat]]:
-    """The formats, several at a time, those that begin alike together.
-
-    Polars keeps 32 compiled expressions a thread. Asked one by one, all of the formats would be
-    compiled again for each file, which takes longer than everything else.
-    """
-    alike = sorted(formats, key=lambda f: f.strict.pattern)
-    return (alike[at : at + _GROUP] for at in range(0, len(alike), _GROUP))
 
 
 def _named(texts: pl.Series, formats: Sequence[NginxFormat]) -> _Found | None:
@@ -303,21 +272,3 @@ def _reads(log_format: Format, texts: pl.Series, *, is_timed: bool) -> pl.Series
 def _any_times(count: int) -> pl.Series:
     """Some time for each line, where only it matters that there is one."""
     return pl.Series("time", [0], pl.Int64).cast(TIMESTAMP).new_from_index(0, count)
-
-
-def by_specificity(formats: Sequence[NginxFormat]) -> list[NginxFormat]:
-    """The formats, those before others whose samples they don't read.
-
-    A format that reads the samples of another, but not the other way round, is the more
-    general one.
-    """
-
-    def generality(log_format: NginxFormat) -> int:
-        pattern = re.compile(f"{log_format.strict.pattern}\\Z")
-        return sum(
-            all(pattern.match(line) for line in other.samples)
-            for other in formats
-            if other is not log_format and other.samples
-        )
-
-    return sorted(formats, key=generality)

@@ -9,9 +9,10 @@ import polars as pl
 import pytest
 
 from apilog.formats.base import Lines
-from apilog.formats.detect import FORMATS, _likely, by_specificity
+from apilog.formats.detect import FORMATS
 from apilog.formats.envelopes import detect_envelopes, unwrap
 from apilog.formats.nginx.format import NginxFormat
+from apilog.formats.nginx.likely import by_specificity, likely_formats
 from apilog.formats.nginx.variants import iso_variants, untimed_variants
 
 CASES = sorted((Path(__file__).parents[1] / "cases").glob("*/*.log"))
@@ -33,11 +34,11 @@ def asked_one_by_one(texts: pl.Series, formats: Sequence[NginxFormat]) -> list[N
 def test_every_format_is_found_in_its_samples(formats: Sequence[NginxFormat]) -> None:
     for named in FORMATS:
         for texts in (pl.Series(named.samples), pl.Series([*named.samples, "no request", ""])):
-            assert _likely(texts, formats) == asked_one_by_one(texts, formats)
+            assert likely_formats(texts, formats) == asked_one_by_one(texts, formats)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda p: f"{p.parent.name}/{p.stem}")
 def test_the_same_formats_are_likely_for_every_case(case: Path) -> None:
     lines = Lines(case.read_bytes()).series
     for texts in (lines, lines.head(1), unwrap(detect_envelopes(lines), lines)):
-        assert _likely(texts, FORMATS) == asked_one_by_one(texts, FORMATS)
+        assert likely_formats(texts, FORMATS) == asked_one_by_one(texts, FORMATS)
