@@ -44,15 +44,17 @@ def scan(
     nginx_conf: str | os.PathLike[str] | None = None,
     routes: Sequence[str] = (),
     keep_query: bool = False,
+    anonymize_ip: bool = False,
+    hash_consumers: str | None = None,
     strict: bool = False,
 ) -> pl.LazyFrame:
-    """The records of log files, one row a request, as a Polars LazyFrame.
+    """The records of log files and stores, one row a request, as a Polars LazyFrame.
 
-    Columns are those of `apilog schema`; only the ones a query uses are parsed, and filters
-    are applied while reading. Rows come in the order of the lines. Lines that no format reads
-    are left out, or raise `InputError` with `strict`. A source that can't be read raises
-    `InputError` when the frame is collected; of a damaged one everything before the damage is
-    there. Standard input can be collected once.
+    Columns are those of `apilog schema`; only the ones a query uses are read, and filters are
+    applied while reading. Rows come in the order of the lines, those of stores first. Lines that
+    no format reads are left out, or raise `InputError` with `strict`. A source that can't be read
+    raises `InputError` when the frame is collected; of a damaged one everything before the damage
+    is there. A store is read as it is when this is called. Standard input can be collected once.
 
     >>> import apilog
     >>> import polars as pl
@@ -61,25 +63,32 @@ def scan(
     38
 
     Args:
-        sources: Files, directories, globs, or `-` for standard input.
+        sources: Files, directories, globs, stores made by `apilog ingest`, URLs of object
+            storage, or `-` for standard input.
         log_format: A name from `apilog formats` or an nginx `log_format` string; detected
             for each file by default.
         nginx_conf: An nginx.conf whose log formats are used instead.
         routes: Templates such as `/v1/users/{name}` that come before the built-in ones.
         keep_query: Keep the query string in `path`, the values of known secrets masked.
+        anonymize_ip: Truncate client addresses, IPv4 to /24 and IPv6 to /48.
+        hash_consumers: Replace consumers by hashes with this key, or that of `env:NAME` or
+            `@FILE`.
         strict: Raise on the first line that no format reads, and on damaged input.
     """
-    from apilog.engines.scan import scan_logs
+    from apilog.engines.scan import scan as scan_sources
     from apilog.formats.choice import choose
+    from apilog.privacy import Privacy
     from apilog.routes import parse_rules
 
-    return scan_logs(
+    frame, _ = scan_sources(
         _listed(sources),
         choice=choose(log_format, nginx_conf),
         rules=parse_rules(routes),
         keep_query=keep_query,
+        privacy=Privacy.of(anonymize_ip=anonymize_ip, hash_consumers=hash_consumers),
         strict=strict,
     )
+    return frame
 
 
 def report(
@@ -97,9 +106,11 @@ def report(
     routes: Sequence[str] = (),
     max_routes: int = 1000,
     keep_query: bool = False,
+    anonymize_ip: bool = False,
+    hash_consumers: str | None = None,
     tables: Sequence[str] | None = None,
 ) -> Report:
-    """The usage, error, latency and endpoint report on log files.
+    """The usage, error, latency and endpoint report on log files and stores.
 
     `report.tables` maps names (`overview`, `traffic`, `endpoints`, …) to Polars frames; ratios
     are 0 to 1, latencies milliseconds, times UTC, missing values null. What could not be read
@@ -113,7 +124,8 @@ def report(
     38
 
     Args:
-        sources: Files, directories, globs, or `-` for standard input.
+        sources: Files, directories, globs, stores made by `apilog ingest`, URLs of object
+            storage, or `-` for standard input.
         log_format: A name from `apilog formats` or an nginx `log_format` string; detected
             for each file by default.
         nginx_conf: An nginx.conf whose log formats are used instead.
@@ -128,8 +140,12 @@ def report(
         routes: Templates such as `/v1/users/{name}` that come before the built-in ones.
         max_routes: Routes kept; the less busy ones fold into `(other)`.
         keep_query: Keep the query string in `path`, the values of known secrets masked.
+        anonymize_ip: Truncate client addresses, IPv4 to /24 and IPv6 to /48.
+        hash_consumers: Replace consumers by hashes with this key, or that of `env:NAME` or
+            `@FILE`.
         tables: Names of the tables to compute; all by default.
     """
+    from apilog.privacy import Privacy
     from apilog.reports import ReportOptions, build, nothing_read
 
     built = build(
@@ -147,6 +163,7 @@ def report(
             routes=routes,
             max_routes=max_routes,
             keep_query=keep_query,
+            privacy=Privacy.of(anonymize_ip=anonymize_ip, hash_consumers=hash_consumers),
             tables=tables,
         ),
     )

@@ -22,6 +22,9 @@ class Unit(StrEnum):
     BYTES = "bytes"
     PER_SECOND = "per_second"
     TIMESTAMP = "timestamp"
+    HOURS = "hours"
+    DAYS = "days"
+    MONEY = "money"
 
 
 class Merge(StrEnum):

@@ -10,6 +10,7 @@ import contextlib
 import io
 import os
 import re
+import tempfile
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -25,6 +26,11 @@ from apilog.formats.synonyms import SYNONYMS
 from apilog.metrics import METRICS
 from apilog.routes import KINDS
 from apilog.schema import COLUMNS, SCHEMA
+from apilog.success import SuccessOptions
+from apilog.success import build as success
+from apilog.success.metrics import METRICS as SUCCESS_METRICS
+from apilog.success.tables import MORE_TABLES
+from apilog.success.tables import TABLES as SUCCESS_TABLES
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PART = re.compile(r"(<!-- generated:(\S+) -->\n).*?(<!-- /generated -->)", re.DOTALL)
@@ -219,6 +225,37 @@ def _query() -> str:
     return _fenced(f'$ apilog query "{sql}" sample_logs/api.log\n{shown}')
 
 
+def _success() -> str:
+    """Three commands from logs to tables, in a folder of their own."""
+    accounts = "--accounts sample_logs/success/accounts.csv --as-of 2026-11-21"
+    commands = (
+        "ingest sample_logs/success/ --store store/ --quiet",
+        f"success store/ {accounts} --control old-quickstart",
+        f"success store/ {accounts} --table revenue -f csv --quiet",
+    )
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "sample_logs").symlink_to(REPOSITORY / "sample_logs")
+        shown = [f"$ apilog {c}\n{output_of(*c.split(), folder=folder)}" for c in commands]
+    return _fenced("\n".join(text.rstrip() for text in shown))
+
+
+def _success_tables() -> str:
+    empty = SuccessOptions(accounts=os.devnull, as_of="2026-11-21")
+    frames = success([os.devnull], empty).tables
+    meanings = {name: table.meaning for name, table in SUCCESS_TABLES.items()} | MORE_TABLES
+    rows = ((f"`{n}`", meanings[n], _names(frame.columns)) for n, frame in frames.items())
+    return _table(("table", "a row is", "columns"), rows)
+
+
+def _success_metrics() -> str:
+    rows = (
+        (f"`{m.name}`", m.unit.value, m.better, _names(m.keys), m.definition)
+        for m in SUCCESS_METRICS.values()
+    )
+    return _table(("metric", "unit", "better", "also by", "definition"), rows)
+
+
 def _suggestion() -> str:
     return _fenced(SUGGESTION, "nginx")
 
@@ -248,6 +285,9 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "query": _query,
     "report": _report,
     "skips": _skips,
+    "success": _success,
+    "success-metrics": _success_metrics,
+    "success-tables": _success_tables,
     "suggestion": _suggestion,
     "synonyms": _synonyms,
     "tables": _tables,

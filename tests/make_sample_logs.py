@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+import success_story
 from apilog.formats.advice import SUGGESTION
 from apilog.formats.detect import FORMATS
 from apilog.formats.nginx.grammar import LogFormat, Text, parse
@@ -461,6 +462,7 @@ def files(seed: int = 7) -> Iterator[tuple[str, bytes]]:
         made = requests(rng, 40, DAY, 24)
         yield f"{name}.log", "".join(line(r) + "\n" for r in made).encode()
     yield "broken.log", BROKEN
+    yield from success_story.files()
 
 
 def main() -> None:
@@ -468,6 +470,7 @@ def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[1] / "sample_logs"
     folder.mkdir(exist_ok=True)
     for name, content in files():
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(content)
 
 

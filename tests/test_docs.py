@@ -129,6 +129,57 @@ def test_examples_run(folder: Path, run: Run, path: Path) -> None:
         assert result.code == 0, (argv, result.stderr)
 
 
+def printed(language: str) -> list[str]:
+    return [block for kind, block in BLOCK.findall(page("README.md")) if kind == language]
+
+
+def services() -> Iterator[str]:
+    """The commands that the crontab and the service of the README run."""
+    (crontab,) = printed("crontab")
+    for line in crontab.splitlines():
+        times, command = line.split(None, 5)[:5], line.split(None, 5)[5]
+        assert all(re.fullmatch(r"[*0-9/,-]+", time) for time in times)
+        assert "%" not in command  # which cron takes for a newline
+        yield from command.split(" && ")
+    yield from re.findall(r"^ExecStart=(.+)$", "".join(printed("systemd")), re.MULTILINE)
+
+
+def test_the_printed_cron_job_and_service_run(folder: Path, run: Run) -> None:
+    logs = folder / "nginx"
+    logs.mkdir()
+    for name in ("access.log", "access.log.1.gz"):
+        (folder / name).rename(logs / name)
+    commands = [*services()]
+    assert len(commands) == 4
+    assert commands[:2] == commands[2:]
+    for command in commands:
+        program, *argv = shlex.split(command)
+        assert program == "/opt/apilog/bin/apilog"
+        here = [re.sub(r"^/(?:var/log|srv/apilog)/", f"{folder}/", arg) for arg in argv]
+        here = ["--since=2026-01-01" if arg == "--since" else arg for arg in here if arg != "8d"]
+        here = ["9999d" if arg == "400d" else arg for arg in here]
+        result = run(*here)
+        assert (result.code, result.stderr) == (0, "")
+    assert [p.name[:10] for p in (folder / "reports").glob("2*")] == ["2026-11-20"]
+
+
+def test_systemd_takes_the_printed_units(tmp_path: Path) -> None:
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("systemd-analyze is not here")
+    timer, service = printed("systemd")
+    (tmp_path / "apilog.timer").write_text(timer)
+    # It looks for the program.
+    (tmp_path / "apilog.service").write_text(service.replace("/opt/apilog/bin/apilog", "/bin/true"))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", tmp_path / "apilog.timer", tmp_path / "apilog.service"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    told = [line for line in done.stderr.splitlines() if "apilog" in line]
+    assert (done.returncode, told) == (0, [])
+
+
 def test_the_readmes_first_command_sets_up_and_reports(run: Run, folder: Path) -> None:
     text = page("README.md")
     steps = [shlex.split(step) for step in marked(text, "run").strip().split(" && ")]

@@ -7,8 +7,10 @@ the tables. All engines use these three, so that all give the same figures.
 from __future__ import annotations
 
 from apilog.aggregate.finish import Finished, finish
+from apilog.aggregate.held import Held
 from apilog.aggregate.plan import FOLDABLE_GATEWAYS, Plan
 from apilog.aggregate.rows import NOT_FOUND_TEXT, OTHER_TEXT
+from apilog.aggregate.split import split
 from apilog.aggregate.state import Partial, merge, partial
 from apilog.aggregate.tables import TABLES, Order, TableSpec, select_tables
 
@@ -18,6 +20,7 @@ __all__ = [
     "OTHER_TEXT",
     "TABLES",
     "Finished",
+    "Held",
     "Order",
     "Partial",
     "Plan",
@@ -26,4 +29,5 @@ __all__ = [
     "merge",
     "partial",
     "select_tables",
+    "split",
 ]

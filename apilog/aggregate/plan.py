@@ -133,14 +133,18 @@ class _Draft:
         )
 
 
-@lru_cache(maxsize=64)
 def layout(plan: Plan) -> Layout:
     """The fewest cubes that serve all tables, none finer than its tables need."""
+    return _layout(plan.tables)
+
+
+@lru_cache(maxsize=64)
+def _layout(specs: tuple[TableSpec, ...]) -> Layout:
     drafts: list[_Draft] = []
     source: dict[str, int] = {}
     distinct: dict[tuple[str, str], int] = {}
     # Tables with many keys come first, so that those with few find a cube to roll up from.
-    tables = sorted(plan.tables, key=lambda t: (not _is_fine(t), -len(_keys(t))))
+    tables = sorted(specs, key=lambda t: (not _is_fine(t), -len(_keys(t))))
     for table in tables:
         index = _place_fine(drafts, table) if _is_fine(table) else _place_sums(drafts, table)
         source[table.name] = index

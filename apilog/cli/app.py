@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from apilog.cli import catalogue, detect, ingest, query, report, store, streams
+from apilog.cli import catalogue, detect, export, ingest, query, report, store, streams, success
 from apilog.cli.streams import ExitCode
 from apilog.errors import ApilogError
 from apilog.version import __version__
@@ -19,11 +19,14 @@ from apilog.version import __version__
 COMMANDS: tuple[tuple[str, Callable[..., object]], ...] = (
     ("report", report.report),
     ("query", query.query),
+    ("success", success.success),
     ("ingest", ingest.ingest),
+    ("export", export.export),
     ("store info", store.info),
     ("store verify", store.verify),
     ("store compact", store.compact),
     ("store prune", store.prune),
+    ("store anonymize", store.anonymize),
     ("detect", detect.detect),
     ("formats", catalogue.formats),
     ("schema", catalogue.schema),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,13 +24,16 @@ def ingest(
         list[str] | None,
         typer.Argument(
             metavar="[SOURCES]...",
-            help="Log files, directories, globs, or - for standard input.",
+            help="Log files, directories, globs, s3:// gs:// az:// URLs, or - for standard input.",
             show_default=False,
         ),
     ] = None,
     store: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="The store: a folder, made if it is missing. Required."),
+        str | None,
+        typer.Option(
+            metavar="DIR|URL",
+            help="The store: a folder or s3:// gs:// az:// URL, made if it is missing. Required.",
+        ),
     ] = None,
     final: Annotated[
         bool,
@@ -43,6 +45,8 @@ def ingest(
     ] = False,
     log_format: options.LogFormat = None,
     nginx_conf: options.NginxConf = None,
+    anonymize_ip: options.AnonymizeIp = False,
+    hash_consumers: options.HashConsumers = None,
     rejects: options.Rejects = None,
     force: options.Force = False,
     quiet: options.Quiet = False,
@@ -57,9 +61,14 @@ def ingest(
     from apilog.cli.interrupts import heed_interrupts
     from apilog.formats.choice import choose
     from apilog.ingest import IngestOptions
+    from apilog.privacy import Privacy
 
     folder = _checked(sources, store, retry_rejects=retry_rejects)
-    asked = IngestOptions(choice=choose(log_format, nginx_conf), final=final)
+    asked = IngestOptions(
+        choice=choose(log_format, nginx_conf),
+        final=final,
+        privacy=Privacy.of(anonymize_ip=anonymize_ip, hash_consumers=hash_consumers),
+    )
     heed_interrupts()
     if retry_rejects:
         _retry(folder, asked, quiet=quiet)
@@ -69,15 +78,15 @@ def ingest(
         raise typer.Exit(_ingest(sources, folder, asked, sink, bar, quiet=quiet))
 
 
-def _checked(sources: list[str] | None, store: Path | None, *, retry_rejects: bool) -> Path:
+def _checked(sources: list[str] | None, store: str | None, *, retry_rejects: bool) -> str:
     if store is None:
-        raise UsageError("missing option '--store'", "give the folder of the store")
+        raise UsageError("missing option '--store'", "give the folder or URL of the store")
     if not sources and not retry_rejects:
         raise UsageError("missing argument 'SOURCES...'", "give log files, or --retry-rejects")
     return store
 
 
-def _retry(store: Path, asked: IngestOptions, *, quiet: bool) -> None:
+def _retry(store: str, asked: IngestOptions, *, quiet: bool) -> None:
     from apilog.ingest import retry_rejects
 
     told = retry_rejects(store, asked).text()
@@ -87,7 +96,7 @@ def _retry(store: Path, asked: IngestOptions, *, quiet: bool) -> None:
 
 def _ingest(
     sources: list[str],
-    store: Path,
+    store: str,
     asked: IngestOptions,
     sink: AbstractContextManager[RejectSink | None],
     bar: AbstractContextManager[Bar | None],

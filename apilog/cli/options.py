@@ -11,7 +11,7 @@ Sources = Annotated[
     list[str],
     typer.Argument(
         metavar="SOURCES...",
-        help="Log files, directories, globs, or - for standard input.",
+        help="Log files, directories, globs, s3:// gs:// az:// URLs, stores, or - for stdin.",
         show_default=False,
     ),
 ]
@@ -86,6 +86,16 @@ Strict = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No notes on stderr.")]
 NoProgress = Annotated[bool, typer.Option("--no-progress", help="No progress bar.")]
+AnonymizeIp = Annotated[
+    bool,
+    typer.Option("--anonymize-ip", help="Truncate client addresses: IPv4 to /24, IPv6 to /48."),
+]
+HashConsumers = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KEY", help="Replace consumers by keyed hashes; env:NAME or @FILE hold the key."
+    ),
+]
 KeepQuery = Annotated[
     bool,
     typer.Option("--keep-query", help="Keep the query string in `path`, secrets in it masked."),

@@ -12,6 +12,18 @@ if TYPE_CHECKING:
     from apilog.model import Report
 
 
+def finish(report: Report, target: Target, *, strict: bool, quiet: bool) -> ExitCode:
+    """Draw the report, unless nothing could be read; tell of it, and give the exit code."""
+    from apilog.reports import nothing_read
+
+    if nothing_read(report):
+        tell_errors(report, strict=strict, quiet=quiet)
+        return ExitCode.ERROR
+    target.write(report)
+    tell(report, target, strict=strict, quiet=quiet)
+    return exit_code(report, strict=strict)
+
+
 def tell(report: Report, target: Target, *, strict: bool, quiet: bool) -> None:
     """Errors always; notes unless the report on stdout shows them, or nobody wants them."""
     shown = target.is_stdout and target.format == "table" and target.table is None
@@ -30,7 +42,7 @@ def tell_errors(report: Report, *, strict: bool, quiet: bool) -> None:
             streams.note(f"{file.path}: {file.error}; what stands before the damage was read")
     if strict and report.input.rejects:
         keeping = (
-            "--rejects FILE" if report.command == "report" else "`apilog report --rejects FILE`"
+            "`apilog report --rejects FILE`" if report.command == "query" else "--rejects FILE"
         )
         count = "1 line" if report.input.rejects == 1 else f"{report.input.rejects:,} lines"
         streams.error(

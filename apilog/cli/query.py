@@ -8,7 +8,6 @@ import typer
 
 from apilog.cli import options
 from apilog.cli.report import ReportFormat
-from apilog.cli.streams import ExitCode
 from apilog.cli.target import Target
 
 if TYPE_CHECKING:
@@ -32,6 +31,8 @@ def query(
     tz: options.Tz = "UTC",
     route: options.Route = None,
     keep_query: options.KeepQuery = False,
+    anonymize_ip: options.AnonymizeIp = False,
+    hash_consumers: options.HashConsumers = None,
     format: Annotated[
         ReportFormat, typer.Option("--format", "-f", help="How to draw the rows.")
     ] = ReportFormat.TABLE,
@@ -49,6 +50,8 @@ def query(
     The table `requests` has the columns of `apilog schema`; only those that the query needs are
     parsed. Sources that can't be read are told on stderr, with exit code 2.
     """
+    from apilog.cli.outcome import finish
+    from apilog.privacy import Privacy
     from apilog.reports.query import QueryOptions
 
     asked = QueryOptions(
@@ -59,10 +62,11 @@ def query(
         tz=tz,
         routes=route or (),
         keep_query=keep_query,
+        privacy=Privacy.of(anonymize_ip=anonymize_ip, hash_consumers=hash_consumers),
     )
     target = Target(output=output, format=format.value, force=force, raw=raw)
     report = _run(sql, sources, asked, target, shown=not (quiet or no_progress))
-    raise typer.Exit(_finish(report, target, strict=strict, quiet=quiet))
+    raise typer.Exit(finish(report, target, strict=strict, quiet=quiet))
 
 
 def _run(
@@ -76,16 +80,3 @@ def _run(
     target.check([RESULT])
     with watched(shown=shown) as progress:
         return query(sql, sources, asked, progress=progress)
-
-
-def _finish(report: Report, target: Target, *, strict: bool, quiet: bool) -> ExitCode:
-    """Draws the rows, unless there was nothing to query."""
-    from apilog.cli.outcome import exit_code, tell, tell_errors
-    from apilog.reports import nothing_read
-
-    if nothing_read(report):
-        tell_errors(report, strict=strict, quiet=quiet)
-        return ExitCode.ERROR
-    target.write(report)
-    tell(report, target, strict=strict, quiet=quiet)
-    return exit_code(report, strict=strict)

@@ -37,6 +37,8 @@ def report(
     route: options.Route = None,
     max_routes: options.MaxRoutes = 1000,
     keep_query: options.KeepQuery = False,
+    anonymize_ip: options.AnonymizeIp = False,
+    hash_consumers: options.HashConsumers = None,
     format: Annotated[
         ReportFormat, typer.Option("--format", "-f", help="How to draw the report.")
     ] = ReportFormat.TABLE,
@@ -63,6 +65,7 @@ def report(
     from apilog.cli.outcome import exit_code, tell, tell_errors
     from apilog.cli.progress import watched
     from apilog.cli.rejects import check_apart, writing
+    from apilog.privacy import Privacy
     from apilog.reports import ReportOptions, build, nothing_read
 
     target = Target(output=output, format=format.value, force=force, table=table, top=top, raw=raw)
@@ -79,6 +82,7 @@ def report(
         routes=route or (),
         max_routes=max_routes,
         keep_query=keep_query,
+        privacy=Privacy.of(anonymize_ip=anonymize_ip, hash_consumers=hash_consumers),
         tables=target.tables,
     )
     heed_interrupts()

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from apilog.cli import streams
+from apilog.cli import options, streams
 from apilog.cli.streams import ExitCode
+from apilog.errors import UsageError
 from apilog.units import MISSING, format_bytes, format_count, parse_duration
+
+if TYPE_CHECKING:
+    from apilog.privacy import Privacy
 
 
 class InfoFormat(StrEnum):
@@ -22,7 +25,8 @@ class InfoFormat(StrEnum):
 
 
 Folder = Annotated[
-    Path, typer.Argument(metavar="DIR", help="The folder of the store.", show_default=False)
+    str,
+    typer.Argument(metavar="DIR|URL", help="The folder or URL of the store.", show_default=False),
 ]
 
 
@@ -47,13 +51,16 @@ def info(
 
 def verify(folder: Folder) -> None:
     """Read a store again, compare it with its manifest, and name damaged files."""
+    from apilog.storage import folder_at
     from apilog.store import verify as check
 
-    found = check(folder)
+    store = folder_at(folder)
+    found = check(store)
     for damage in found.damaged:
-        streams.error(f"{folder / damage.name} {damage.problem}", "restore it from a backup")
+        hint = f"restore it from a backup: it held {format_count(damage.rows)} rows"
+        streams.error(f"{store.path(damage.name)} {damage.problem}", hint)
     for name in found.strangers:
-        streams.note(f"{folder / name} is no part of the store")
+        streams.note(f"{store.path(name)} is no part of the store")
     if found.damaged:
         raise typer.Exit(ExitCode.ERROR)
     _print(f"intact: {format_count(found.files)} files, {format_count(found.rows)} rows")
@@ -85,6 +92,53 @@ def prune(
         f"removed {format_count(gone.records)} records and {format_count(gone.rejects)} rejects: "
         f"{format_count(gone.files)} files, {format_bytes(gone.size)}"
     )
+
+
+def anonymize(
+    folder: Folder,
+    ip: Annotated[
+        bool, typer.Option("--ip", help="Truncate client addresses: IPv4 to /24, IPv6 to /48.")
+    ] = False,
+    hash_consumers: options.HashConsumers = None,
+    drop: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN", help="Empty this column, such as user_agent; repeatable."),
+    ] = None,
+    before: Annotated[
+        str | None,
+        typer.Option(metavar="AGE", help="Only days that ended longer ago, such as 30d."),
+    ] = None,
+) -> None:
+    """Truncate addresses, hash consumers and empty columns of the records in a store.
+
+    They are rewritten for good; the lines of rejects, which hold who knows what, are removed.
+    Safe to run again: only what is not done yet is rewritten.
+    """
+    from apilog.privacy import Privacy
+    from apilog.store import anonymize as rewrite
+
+    columns = [column.strip() for text in drop or () for column in text.split(",")]
+    privacy = Privacy.of(anonymize_ip=ip, hash_consumers=hash_consumers)
+    _check_anonymize(privacy, columns)
+    age = parse_duration(before) if before is not None else None
+    done = rewrite(folder, privacy, drop=columns, before=age)
+    _print(
+        f"rewrote {format_count(done.records)} records, and took the lines of "
+        f"{format_count(done.rejects)} rejects: {format_count(done.files)} files"
+    )
+
+
+def _check_anonymize(privacy: Privacy, columns: list[str]) -> None:
+    from apilog.engines.select import unknown_column
+    from apilog.schema import SCHEMA
+
+    if not privacy and not columns:
+        raise UsageError("nothing to anonymize", "give --ip, --hash-consumers KEY or --drop COLUMN")
+    for name in columns:
+        if name not in SCHEMA:
+            raise unknown_column(name, f"--drop {name!r}")
+        if name in ("timestamp", "gateway"):
+            raise UsageError(f"--drop {name}: every record needs it", "drop other columns")
 
 
 def _drawn(name: str, value: str | int | None) -> str:

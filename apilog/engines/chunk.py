@@ -15,6 +15,7 @@ import polars as pl
 from apilog.engines.select import Where
 from apilog.formats.base import Lines
 from apilog.formats.reading import Detector, Outcome, Reading, read
+from apilog.privacy import AS_LOGGED, Privacy
 from apilog.routes import Rule, add_route
 from apilog.sources import Chunk
 
@@ -42,6 +43,8 @@ class Wanted:
     where: Where | None = None
     keep_query: bool = False
     """Whether `path` keeps its query string, the values of secrets masked."""
+    privacy: Privacy = AS_LOGGED
+    """What is done to the records that `where`, which sees them as logged, has selected."""
 
     @property
     def made(self) -> frozenset[str]:
@@ -58,6 +61,14 @@ class Wanted:
         if needed & _POSITION:
             needed = (needed - _POSITION) | {"row"}
         return needed
+
+    def selected(self, records: pl.DataFrame) -> pl.DataFrame:
+        """The records for which `where` holds, with the columns wanted and `timestamp`."""
+        if self.where:
+            records = self.where.filter(records)
+        columns = self.columns | {"timestamp"}
+        wanted = records.select_seq(c for c in records.columns if c in columns)
+        return self.privacy.applied(wanted) if self.privacy else wanted
 
 
 @dataclass(slots=True)
@@ -188,9 +199,7 @@ def _finished(records: pl.DataFrame, numbering: _Numbering, wanted: Wanted) -> p
         records = records.with_columns(numbering.line_number(records["row"]))
     if "source" in wanted.made:
         records = records.with_columns(numbering.source(records["row"]))
-    if wanted.where:
-        records = wanted.where.filter(records)
-    return records.select_seq(c for c in records.columns if c in wanted.columns or c == "timestamp")
+    return wanted.selected(records)
 
 
 def _with_query(records: pl.DataFrame) -> pl.DataFrame:

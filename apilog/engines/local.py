@@ -17,10 +17,11 @@ from typing import Generic, Protocol, TypeVar
 
 import polars as pl
 
-from apilog.engines.chunk import Piece, PieceAccount, Wanted, read_pieces
+from apilog.engines.chunk import REJECTS, Piece, PieceAccount, Wanted, read_pieces
 from apilog.engines.edges import with_whole_events
 from apilog.engines.inputs import FileAccount
 from apilog.engines.reading import Unrecognised, reading_of
+from apilog.engines.stored import FORMAT, StoredPart, Within, parts_of, records_in, stores_among
 from apilog.formats.choice import Choice
 from apilog.formats.detect import detect
 from apilog.formats.reading import Reading
@@ -114,11 +115,18 @@ class Run(Generic[T]):
         progress: Progress | None = None,
         workers: int | None = None,
         chunk_bytes: int = CHUNK_BYTES,
+        within: Within = (None, None),
         inputs: Sequence[Input] = (),
     ) -> None:
-        """`inputs` are read after the sources."""
-        found, problems = find_sources(sources)
+        """Stores are read first, `inputs` after all sources.
+
+        `within` spares reading what a store holds outside of it; of logs everything is read.
+        Raises InputError for a store that can't be opened.
+        """
+        self._stores, logs = stores_among(sources)
+        found, problems = find_sources(logs)
         self._inputs: list[Input] = [*map(_Whole, found), *inputs]
+        self._within = within
         self._wanted = wanted
         self._work = work
         self._choice = choice
@@ -136,14 +144,14 @@ class Run(Generic[T]):
 
         What the work raises ends it. Closing it ends the threads.
         """
-        sizes = [source.size for source in self._inputs]
+        stored = [part for store in self._stores for part in parts_of(store, self._within)]
+        sizes = [*(part.size for part in stored), *(source.size for source in self._inputs)]
         self._progress.total(None if None in sizes else sum(s for s in sizes if s))
         waiting: deque[_Batch[T]] = deque()
         pool = ThreadPoolExecutor(self._workers, thread_name_prefix=_THREADS)
         try:
-            for parts in _batched(self._parts(pool), self._batch_pieces()):
-                told = [(part.account, part.size) for part in parts]
-                waiting.append(_Batch(told, pool.submit(self._read, parts)))
+            for batch in self._batches(stored, pool):
+                waiting.append(batch)
                 while waiting and (len(waiting) >= self._workers or waiting[0].made.done()):
                     yield from self._finished(waiting.popleft())
             while waiting:
@@ -152,6 +160,34 @@ class Run(Generic[T]):
             # The garbage collector may close this on any thread; none can wait for itself.
             is_own = current_thread().name.startswith(_THREADS)
             pool.shutdown(wait=not is_own, cancel_futures=True)
+
+    def _batches(
+        self, stored: Sequence[StoredPart], pool: ThreadPoolExecutor
+    ) -> Iterator[_Batch[T]]:
+        yield from self._stored_batches(stored, pool)
+        for parts in _batched(self._parts(pool), self._batch_pieces()):
+            told = [(part.account, part.size) for part in parts]
+            yield _Batch(told, pool.submit(self._read, parts))
+
+    def _stored_batches(
+        self, stored: Sequence[StoredPart], pool: ThreadPoolExecutor
+    ) -> Iterator[_Batch[T]]:
+        for store in self._stores:
+            account = FileAccount(str(store.folder), formats={FORMAT: None})
+            self.files.append(account)
+            parts = [part for part in stored if part.store is store]
+            # Those outside of the window need no reading to be counted.
+            account.records = records_in(store.files()) - sum(part.records for part in parts)
+            for part in parts:
+                yield _Batch([(account, part.size)], pool.submit(self._read_stored, part))
+
+    def _read_stored(self, part: StoredPart) -> list[_Made[T]]:
+        try:
+            records = part.read(self._within, self._wanted)
+        except SourceError as error:
+            return [_Made([error], None)]
+        account = PieceAccount(records=part.records, rejects=0, skipped=0, formats=())
+        return [_Made([account], Result(self._work(records), pl.DataFrame(schema=REJECTS)))]
 
     def _batch_pieces(self) -> int:
         """So many small files are read together, few enough that all workers have some."""
@@ -201,7 +237,7 @@ class Run(Generic[T]):
         told = iter(batch.told)
         for made in batch.made.result():
             for what, (account, size) in zip(made.accounts, told, strict=False):
-                if isinstance(what, Unrecognised):
+                if isinstance(what, SourceError):
                     self._fail(account, what)
                 else:
                     account.add(what)
@@ -229,7 +265,7 @@ class _Part:
 class _Made(Generic[T]):
     """What pieces that are read alike gave; no result if they can't be read."""
 
-    accounts: Sequence[PieceAccount | Unrecognised]
+    accounts: Sequence[PieceAccount | SourceError]
     result: Result[T] | None
 
 

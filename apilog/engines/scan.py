@@ -1,11 +1,11 @@
-"""Log files as a LazyFrame: only the columns that a query needs are parsed."""
+"""Logs and stores as a LazyFrame: only the columns that a query needs are read."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import polars as pl
@@ -13,11 +13,14 @@ from polars.io.plugins import register_io_source
 
 from apilog.engines.chunk import Wanted
 from apilog.engines.local import Progress, Run
+from apilog.engines.stored import Within, stores_among
 from apilog.errors import InputError
 from apilog.formats.choice import Choice
+from apilog.privacy import AS_LOGGED, Privacy
 from apilog.routes import Rule
 from apilog.schema import SCHEMA
 from apilog.sources import CHUNK_BYTES, STDIN, DamagedSource, SourceError
+from apilog.store import Store
 
 
 @dataclass(slots=True)
@@ -35,12 +38,49 @@ class Pass:
         self.last = max((t for t in (self.last, picked.last) if t), default=None)
 
 
-def scan_logs(
+def scan(
     sources: Sequence[str | os.PathLike[str]],
     *,
+    within: Within = (None, None),
     choice: Choice | None = None,
     rules: tuple[Rule, ...] = (),
     keep_query: bool = False,
+    privacy: Privacy = AS_LOGGED,
+    strict: bool = False,
+    progress: Progress | None = None,
+    passes: list[Pass] | None = None,
+) -> tuple[pl.LazyFrame, list[Store]]:
+    """The records of the sources in the window, and the stores that Polars reads by itself.
+
+    Those come first; see `scan_logs` for the rest. Stores are left to a run, like logs, where
+    their routes have to be made anew.
+    """
+    stores, logs = ([], list(sources)) if rules else stores_among(sources)
+    frames = [privacy.scanned(store.scan(*within)) for store in stores]
+    if logs or not stores:
+        rest = scan_logs(
+            logs,
+            within=within,
+            choice=choice,
+            rules=rules,
+            keep_query=keep_query,
+            privacy=privacy,
+            strict=strict,
+            progress=progress,
+            passes=passes,
+        )
+        frames.append(_limited(rest, within))
+    return pl.concat(frames), stores
+
+
+def scan_logs(
+    sources: Sequence[str | os.PathLike[str]],
+    *,
+    within: Within = (None, None),
+    choice: Choice | None = None,
+    rules: tuple[Rule, ...] = (),
+    keep_query: bool = False,
+    privacy: Privacy = AS_LOGGED,
     strict: bool = False,
     chunk_bytes: int = CHUNK_BYTES,
     progress: Progress | None = None,
@@ -52,7 +92,8 @@ def scan_logs(
     can't be found; with `strict` also if a line is rejected or an input damaged. Where `passes`
     are given, each reading is added to them instead, with the errors in its account.
     """
-
+    none: frozenset[str] = frozenset()
+    wanted = Wanted(columns=none, rules=rules, keep_query=keep_query, privacy=privacy)
     once = _Once(any(os.fspath(source) == STDIN for source in sources))
 
     def batches(
@@ -66,11 +107,12 @@ def scan_logs(
         tested = [] if predicate is None else predicate.meta.root_names()
         run = Run(
             sources,
-            Wanted(columns=frozenset([*shown, *tested]), rules=rules, keep_query=keep_query),
+            replace(wanted, columns=frozenset([*shown, *tested])),
             _picking(shown, predicate),
             choice=choice,
             chunk_bytes=chunk_bytes,
             progress=None if passes else progress,
+            within=within,
         )
         reading = Pass(run)
         if passes is not None:
@@ -81,6 +123,13 @@ def scan_logs(
             yield from frames if n_rows is None else _first(frames, n_rows)
 
     return register_io_source(batches, schema=SCHEMA, is_pure=True)
+
+
+def _limited(frame: pl.LazyFrame, within: Within) -> pl.LazyFrame:
+    since, until = within
+    if since:
+        frame = frame.filter(pl.col("timestamp") >= since)
+    return frame.filter(pl.col("timestamp") < until) if until else frame
 
 
 class _Once:

@@ -5,7 +5,6 @@ A line moves in one commit: it is a reject of the store or a record, never both.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -13,16 +12,14 @@ import polars as pl
 
 from apilog.engines.chunk import TOO_LONG, Piece, Wanted, read_pieces
 from apilog.engines.reading import Unrecognised, reading_of
-from apilog.formats.choice import Choice
 from apilog.formats.detect import detect
 from apilog.ingest.options import IngestOptions
 from apilog.ingest.run import as_records
 from apilog.schema import SCHEMA
 from apilog.sources import Chunk
+from apilog.storage import Place
 from apilog.store import DataFile, Writer
 from apilog.store.files import read_intact
-
-_WANTED = Wanted(columns=frozenset(SCHEMA))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,24 +35,24 @@ class Retried:
         return f"of {self.lines:,} rejected lines {self.records:,} are records now"
 
 
-def retry_rejects(store: str | os.PathLike[str], options: IngestOptions | None = None) -> Retried:
+def retry_rejects(store: Place, options: IngestOptions | None = None) -> Retried:
     """Read all stored rejects again, and move to the records those that can be read now.
 
     Lines that would now be skipped stay rejects. Raises InputError for what is no store.
     """
-    choice = (options or IngestOptions()).choice
+    options = options or IngestOptions()
     lines = records = 0
     with Writer(store, create=False) as writer:
         for file in [f for f in writer.store.manifest.files if f.kind == "rejects"]:
             lines += file.rows
-            records += _retry(writer, file, choice)
+            records += _retry(writer, file, options)
             writer.commit()
     return Retried(lines, records)
 
 
-def _retry(writer: Writer, file: DataFile, choice: Choice | None) -> int:
-    stored = read_intact(writer.path, file).with_row_index("at")
-    found = [frame for frame in _read(stored, choice) if frame.height]
+def _retry(writer: Writer, file: DataFile, options: IngestOptions) -> int:
+    stored = read_intact(writer.folder, file).with_row_index("at")
+    found = [frame for frame in _read(stored, options) if frame.height]
     if not found:
         return 0
     records = pl.concat(found)
@@ -92,9 +89,11 @@ def _recount(writer: Writer, moved: Mapping[str, int]) -> None:
             writer.know(known, before)
 
 
-def _read(stored: pl.DataFrame, choice: Choice | None) -> Iterator[pl.DataFrame]:
+def _read(stored: pl.DataFrame, options: IngestOptions) -> Iterator[pl.DataFrame]:
     """The records of the lines of each source, with the index of the line."""
-    whole = stored.filter(pl.col("reason") != TOO_LONG)
+    choice, wanted = options.choice, Wanted(columns=frozenset(SCHEMA), privacy=options.privacy)
+    # Those whose lines were not kept stay what they are.
+    whole = stored.filter(pl.col("reason") != TOO_LONG, pl.col("line").is_not_null())
     for part in whole.partition_by("source", maintain_order=True):
         lines = part["line"].str.join("\n")[0].encode() + b"\n"
         piece = Piece(
@@ -104,7 +103,7 @@ def _read(stored: pl.DataFrame, choice: Choice | None) -> Iterator[pl.DataFrame]
             reading = reading_of(piece.path, lines, choice)
         except Unrecognised:
             continue
-        for read in read_pieces([piece], reading, _WANTED, None if choice else detect):
+        for read in read_pieces([piece], reading, wanted, None if choice else detect):
             rows = read.records["line_number"] - 1
             yield as_records(read.records).with_columns(
                 part["line_number"].gather(rows), part["at"].gather(rows)

@@ -10,7 +10,6 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from time import monotonic
 
 import polars as pl
@@ -18,6 +17,7 @@ import polars as pl
 from apilog.engines.chunk import Wanted
 from apilog.engines.inputs import FileAccount, summary
 from apilog.engines.local import NoProgress, Progress, Run
+from apilog.engines.stored import logs_among
 from apilog.ingest.identity import Index
 from apilog.ingest.inputs import LogInput, State
 from apilog.ingest.options import IngestOptions
@@ -26,6 +26,7 @@ from apilog.ingest.whole import Allowance
 from apilog.schema import SCHEMA
 from apilog.sources import MissingSource, Source, find_sources
 from apilog.sources.source import shown
+from apilog.storage import Folder, Place
 from apilog.store import Manifest, Writer
 
 RejectSink = Callable[[pl.DataFrame], None]
@@ -34,7 +35,7 @@ RejectSink = Callable[[pl.DataFrame], None]
 
 def ingest(
     sources: Sequence[str | os.PathLike[str]],
-    store: str | os.PathLike[str],
+    store: Place,
     options: IngestOptions | None = None,
     *,
     progress: Progress | None = None,
@@ -64,19 +65,19 @@ class _Work:
         progress: Progress,
         rejects: RejectSink | None,
     ) -> None:
-        found, problems = find_sources(sources)
+        logs, stores = logs_among(sources)
+        found, not_found = find_sources(logs)
         # What was only listed, and has gone since, has rotated: it has another name by now.
-        named = {shown(os.fsdecode(source)) for source in sources}
-        self._problems = [
-            p for p in problems if p.path in named or not isinstance(p, MissingSource)
-        ]
-        found = outside(writer.path, found)
+        named = {shown(os.fsdecode(log)) for log in logs}
+        gone = [p for p in not_found if isinstance(p, MissingSource) and p.path not in named]
+        self._problems = [*stores, *(p for p in not_found if p not in gone)]
         index = Index(writer.store.manifest.inputs)
         self._writer = writer
         self._options = options
         self._progress = _Advances(progress)
         self._rejects = rejects
         self._allowance = Allowance(0)
+        found = _outside(writer.folder, found)
         others = frozenset(source.file for source in found)
         self._inputs = [
             LogInput(source, index, self._allowance, final=options.final, others=others)
@@ -104,7 +105,7 @@ class _Work:
         self._allowance.left = self._options.stretch_bytes
         run = Run(
             (),
-            Wanted(columns=frozenset(SCHEMA)),
+            Wanted(columns=frozenset(SCHEMA), privacy=self._options.privacy),
             as_records,
             choice=self._options.choice,
             progress=self._progress,
@@ -124,7 +125,9 @@ class _Work:
         paths = set(rejects["source"].unique())
         formats = {a.path: " + ".join(a.formats) or None for a in accounts if a.path in paths}
         named = pl.col("source").replace_strict(formats, return_dtype=pl.String)
-        self._writer.add_rejects(rejects.with_columns(named.alias("format")))
+        stored = rejects.with_columns(named.alias("format"))
+        # A line that could not be read holds who knows what.
+        self._writer.add_rejects(stored.drop("line") if self._options.privacy else stored)
         if self._rejects:
             self._rejects(rejects)
 
@@ -159,20 +162,19 @@ class _Advances:
         self.whole.advance(size)
 
 
-def outside(store: Path, sources: Iterable[Source]) -> list[Source]:
+def _outside(folder: Folder, sources: Iterable[Source]) -> list[Source]:
     """The sources that are not the store's own files."""
-    own = os.path.join(os.path.realpath(store), "")
-    real: dict[str, str] = {}
+    by_folder: dict[str, bool] = {}
 
     def is_own(file: str) -> bool:
         if os.path.islink(file):
-            return os.path.realpath(file).startswith(own)
-        folder = os.path.dirname(file)
-        if folder not in real:
-            real[folder] = os.path.join(os.path.realpath(folder), "")
-        return real[folder].startswith(own)
+            return folder.holds(file)
+        above = os.path.dirname(file)
+        if above not in by_folder:
+            by_folder[above] = folder.holds(file)
+        return by_folder[above]
 
-    return [source for source in sources if source.is_stdin or not is_own(source.file)]
+    return [source for source in sources if not is_own(source.file)]
 
 
 def as_records(records: pl.DataFrame) -> pl.DataFrame:

@@ -6,6 +6,7 @@ Every value that comes back is text as it stands: the caller escapes it for its 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from datetime import date, datetime
 
@@ -19,6 +20,39 @@ NULL = "–"
 """How a missing value is drawn."""
 
 _METRIC_UNITS = {metric.column: metric.unit for metric in METRICS.values()}
+_SUCCESS_UNITS = {
+    **dict.fromkeys(
+        (
+            *("rate", "step_rate", "share", "conversion_rate", "conversion_low", "conversion_high"),
+            *("completion_rate", "churn_rate", "uptime", "median_usage", "usage", "lift"),
+        ),
+        Unit.RATIO,
+    ),
+    **dict.fromkeys(
+        (
+            *("mrr", "arpu", "arppu", "clv", "price"),
+            *("revenue_per_1000_requests", "price_per_1000_requests"),
+        ),
+        Unit.MONEY,
+    ),
+    **dict.fromkeys(("median_days_to_convert", "median_days_left"), Unit.DAYS),
+    **dict.fromkeys(
+        (
+            *("accounts", "paying", "started", "running", "finished", "converted", "completed"),
+            *("active", "quota", "near_limit", "over_limit", "hardly_used", "ending_soon"),
+        ),
+        Unit.COUNT,
+    ),
+}
+"""Of the columns of `apilog success` that are no metrics of requests."""
+_SUFFIX_UNITS = {
+    "_ms": Unit.MILLISECONDS,
+    "_bytes": Unit.BYTES,
+    "_hours": Unit.HOURS,
+    "_days": Unit.DAYS,
+}
+_GROUPS = re.compile("_(?:converted|lost)$")
+"""Endings of columns that are about some of the accounts."""
 _SHORT_TITLES = {
     "request_rate": "rate",
     "server_errors": "5xx",
@@ -39,11 +73,11 @@ def is_metric(column: str) -> bool:
 
 def unit_of(column: str) -> Unit | None:
     """The unit of a column's numbers: the catalogue's, else what its suffix tells, or None."""
-    if column in _METRIC_UNITS:
-        return _METRIC_UNITS[column]
-    if column.endswith("_ms"):
-        return Unit.MILLISECONDS
-    return Unit.BYTES if column.endswith("_bytes") else None
+    name = _GROUPS.sub("", column)
+    known = _METRIC_UNITS.get(name) or _SUCCESS_UNITS.get(column) or _SUCCESS_UNITS.get(name)
+    return known or next(
+        (unit for suffix, unit in _SUFFIX_UNITS.items() if name.endswith(suffix)), None
+    )
 
 
 def metric_unit(metric: str | None) -> Unit | None:
@@ -122,6 +156,12 @@ def _number(value: float, unit: Unit | None) -> str:
             return format_bytes(value)
         case Unit.PER_SECOND:
             return _rate(value, _span(value))
+        case Unit.HOURS:
+            return format_duration(value * 3_600_000)
+        case Unit.DAYS:
+            return format_duration(value * 86_400_000)
+        case Unit.MONEY:
+            return f"{value:,.2f}"
         case _:
             return str(value) if isinstance(value, int) else f"{value:.6g}"
 

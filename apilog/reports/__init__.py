@@ -4,5 +4,7 @@ from __future__ import annotations
 
 from apilog.reports.build import build, nothing_read
 from apilog.reports.options import ReportOptions
+from apilog.reports.passes import RejectSink
+from apilog.reports.periods import PeriodReports, covers
 
-__all__ = ["ReportOptions", "build", "nothing_read"]
+__all__ = ["PeriodReports", "RejectSink", "ReportOptions", "build", "covers", "nothing_read"]

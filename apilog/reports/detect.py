@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from apilog.engines.reading import reading_of
+from apilog.engines.stored import logs_among
 from apilog.errors import ApilogError, InputError, UsageError
 from apilog.formats.advice import ADVICE, SUGGESTION
 from apilog.formats.base import Lines
@@ -31,8 +32,9 @@ def examine(
 ) -> tuple[list[Finding], list[ApilogError]]:
     """A finding for every file that can be read, and an error for every other one."""
     choice = choose(log_format, nginx_conf)
-    sources, found_problems = find_sources(files)
-    problems: list[ApilogError] = list(found_problems)
+    logs, stores = logs_among(files)
+    sources, not_found = find_sources(logs)
+    problems: list[ApilogError] = [*stores, *not_found]
     findings: list[Finding] = []
     for source in sources:
         try:

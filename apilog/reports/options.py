@@ -12,6 +12,7 @@ from apilog.engines.chunk import Wanted
 from apilog.engines.select import Where, where
 from apilog.errors import UsageError
 from apilog.formats.choice import Choice, choose
+from apilog.privacy import AS_LOGGED, Privacy
 from apilog.routes import parse_rules
 from apilog.window import parse_instant, parse_step, zone
 
@@ -40,8 +41,14 @@ class ReportOptions:
     routes: Sequence[str] = ()
     max_routes: int = 1000
     keep_query: bool = False
+    privacy: Privacy = AS_LOGGED
     tables: Sequence[str] | None = None
     """Names of the tables to compute; None: all."""
+
+    def check(self) -> None:
+        """Raise UsageError for what can't be understood."""
+        self.wanted(self.plan().columns)
+        self.choice()
 
     def plan(self, now: datetime | None = None) -> Plan:
         """The tables to compute and their limits."""
@@ -72,6 +79,7 @@ class ReportOptions:
             rules=parse_rules(self.routes),
             where=condition,
             keep_query=self.keep_query,
+            privacy=self.privacy,
         )
 
 

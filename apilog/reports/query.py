@@ -15,6 +15,7 @@ from apilog.engines.local import Progress
 from apilog.errors import UsageError
 from apilog.formats.choice import choose
 from apilog.model import InputSummary, Report
+from apilog.privacy import AS_LOGGED, Privacy
 from apilog.reports.options import Instant, limits
 from apilog.reports.requests import Requests
 from apilog.reports.sql import TABLE, check_statement, explained
@@ -39,6 +40,8 @@ class QueryOptions:
     tz: str = "UTC"
     routes: Sequence[str] = ()
     keep_query: bool = False
+    privacy: Privacy = AS_LOGGED
+    """What is done to the records before the SELECT sees them."""
 
 
 def query(
@@ -62,6 +65,7 @@ def query(
         choice=choose(options.log_format, options.nginx_conf),
         rules=parse_rules(options.routes),
         keep_query=options.keep_query,
+        privacy=options.privacy,
         progress=progress,
     )
     result = _collected(sql, requests.frame)

@@ -13,14 +13,13 @@ import polars as pl
 
 from apilog.engines.inputs import summary
 from apilog.engines.local import Progress
-from apilog.engines.scan import Pass, scan_logs
+from apilog.engines.scan import Pass, scan
+from apilog.engines.stored import FORMAT, Within, records_in
 from apilog.formats.choice import Choice
 from apilog.model import FileInput, InputSummary
+from apilog.privacy import Privacy
 from apilog.routes import Rule
-from apilog.sources import STDIN
 from apilog.store import Store
-
-Instants = tuple[datetime | None, datetime | None]
 
 
 class Requests:
@@ -29,29 +28,27 @@ class Requests:
     def __init__(
         self,
         sources: Sequence[str | os.PathLike[str]],
-        within: Instants,
+        within: Within,
         *,
         choice: Choice | None,
         rules: tuple[Rule, ...],
         keep_query: bool,
+        privacy: Privacy,
         progress: Progress | None,
     ) -> None:
         self._within = within
         self._passes: list[Pass] = []
-        paths = [s for s in sources if os.fspath(s) != STDIN and Store.is_store(s)]
-        self._stores = [Store.open(path) for path in paths]
-        frames = [store.scan(*within) for store in self._stores]
-        if len(paths) < len(sources) or not sources:
-            logs = scan_logs(
-                [source for source in sources if source not in paths],
-                choice=choice,
-                rules=rules,
-                keep_query=keep_query,
-                progress=progress,
-                passes=self._passes,
-            )
-            frames.append(_limited(logs, *within))
-        self.frame: pl.LazyFrame = pl.concat(frames).with_columns(pl.col("gateway").cast(pl.String))
+        frame, self._stores = scan(
+            sources,
+            within=within,
+            choice=choice,
+            rules=rules,
+            keep_query=keep_query,
+            privacy=privacy,
+            progress=progress,
+            passes=self._passes,
+        )
+        self.frame: pl.LazyFrame = frame.with_columns(pl.col("gateway").cast(pl.String))
         """Text is String, as SQL compares it."""
 
     def account(self) -> InputSummary:
@@ -69,7 +66,7 @@ class Requests:
             files=stores + logs.files,
         )
 
-    def window(self) -> Instants:
+    def window(self) -> Within:
         """The limits, else the times of the first and last record between them."""
         since, until = self._within
         times = sorted(self._times())
@@ -85,17 +82,11 @@ class Requests:
                 yield from (time for time in (file.first, file.last) if time)
 
 
-def _limited(frame: pl.LazyFrame, since: datetime | None, until: datetime | None) -> pl.LazyFrame:
-    if since:
-        frame = frame.filter(pl.col("timestamp") >= since)
-    return frame.filter(pl.col("timestamp") < until) if until else frame
-
-
 def _of_store(store: Store) -> FileInput:
-    records = sum(file.rows for file in store.files())
+    records = records_in(store.files())
     return FileInput(
-        path=str(store.path),
-        format="store",
+        path=str(store.folder),
+        format=FORMAT,
         lines=records,
         records=records,
         rejects=0,

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import polars as pl
 
 from apilog.engines.select import said
-from apilog.errors import UsageError
+from apilog.errors import ApilogError, InputError, UsageError
 from apilog.schema import SCHEMA
 
 TABLE = "requests"
@@ -45,6 +45,7 @@ _EXAMPLE = 'such as "SELECT route, COUNT(*) AS n FROM requests GROUP BY route"'
 _COLUMNS = "`apilog schema` lists the columns"
 _TEXTS = f"texts stand in single quotes; {_COLUMNS}"
 _TYPES = f"{_COLUMNS} and their types"
+_DAMAGED = "`apilog store verify` finds damaged files"
 _VALUES = "TRY_CAST(… AS …) gives NULL for what can't be converted"
 _TIMES = "write a time as a text, as in \"timestamp >= '2026-11-21T10:00:00Z'\""
 
@@ -81,15 +82,23 @@ def check_statement(sql: str) -> None:
 
 @contextmanager
 def explained(*, on_values: bool = False) -> Iterator[None]:
-    """Turns what Polars raises into UsageError; `on_values`: while rows are worked on."""
+    """Turns what Polars raises into UsageError; `on_values`: while rows are worked on.
+
+    InputError for a file of a store that is damaged or gone.
+    """
     try:
         yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(f"can't read what the query is about: {reason}", _DAMAGED) from error
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise _problem(error, on_values=on_values) from error
 
 
-def _problem(error: BaseException, *, on_values: bool) -> UsageError:
+def _problem(error: BaseException, *, on_values: bool) -> ApilogError:
     text = str(error)
+    if text.startswith("parquet: "):
+        return InputError(f"a file of a store can't be read: {said(error)}", _DAMAGED)
     if found := _COLUMN.search(text):
         return _no_column(found["name"] or found["qualified"] or "", found["valid"])
     if found := _RELATION.search(text):

@@ -9,16 +9,18 @@ import glob
 import os
 import stat
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from apilog.sources.rotation import oldest_first
 from apilog.sources.source import STDIN, Source, SourceError, cannot_open, shown
 from apilog.sources.walk import files_below, matches
+from apilog.storage import is_url
 
 
 def find_sources(
     sources: Sequence[str | os.PathLike[str]],
 ) -> tuple[list[Source], list[SourceError]]:
-    """The inputs that files, folders, globs and `-` stand for, and what could not be found.
+    """The inputs that files, folders, globs, URLs and `-` stand for, and what could not be found.
 
     Folders are searched to any depth, without hidden files and folders. Arguments keep their
     order, but rotated siblings are brought together, oldest first. A file that several
@@ -26,7 +28,7 @@ def find_sources(
     """
     search = _Search()
     found = [file for argument in sources for file in search.files(os.fsdecode(argument))]
-    inputs = [_source(file) for file in oldest_first(_distinct(found))]
+    inputs = search.sources(oldest_first(_distinct(found)))
     problems = search.problems + [item for item in inputs if isinstance(item, SourceError)]
     return [item for item in inputs if isinstance(item, Source)], problems
 
@@ -36,9 +38,13 @@ class _Search:
 
     def __init__(self) -> None:
         self.problems: list[SourceError] = []
+        self._sizes: dict[str, int] = {}
+        """Of the objects that were found, by URL."""
 
     def files(self, argument: str) -> list[str]:
         """The paths that one argument stands for."""
+        if is_url(argument):
+            return self._objects(argument)
         if argument == STDIN or os.path.isfile(argument):
             return [argument]
         if os.path.isdir(argument):
@@ -46,6 +52,31 @@ class _Search:
         if glob.has_magic(argument) and not os.path.lexists(argument):
             return self._globbed(argument)
         return [argument]
+
+    def sources(self, files: Sequence[str]) -> list[Source | SourceError]:
+        """The inputs at paths and URLs that were found, in the order in which they are read."""
+        if not self._sizes:
+            return [_source(file) for file in files]
+        from apilog.storage.cloud.ahead import Ahead
+
+        ahead = Ahead(file for file in files if self._sizes.get(file))
+        return [
+            replace(Source.of(file, self._sizes[file]), ahead=ahead)
+            if file in self._sizes
+            else _source(file)
+            for file in files
+        ]
+
+    def _objects(self, url: str) -> list[str]:
+        from apilog.sources.objects import objects_at
+
+        try:
+            found = objects_at(url)
+        except OSError as error:
+            self.problems.append(cannot_open(url, error))
+            return []
+        self._sizes |= found
+        return sorted(found)
 
     def _globbed(self, pattern: str) -> list[str]:
         before = len(self.problems)
@@ -86,7 +117,7 @@ def _distinct(files: Iterable[str]) -> list[str]:
 
 def _identity(file: str) -> str:
     try:
-        return file if file == STDIN else os.path.normcase(os.path.realpath(file))
+        return file if file == STDIN or is_url(file) else os.path.normcase(os.path.realpath(file))
     except (OSError, ValueError):
         return file
 

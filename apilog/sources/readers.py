@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from io import BufferedReader
-from typing import BinaryIO, Protocol, cast
+from typing import Protocol, cast
 
 from apilog.sources.source import Source, SourceError, cannot_open
 
@@ -120,8 +120,15 @@ class _Read(Protocol):
     def __call__(self, size: int, /) -> bytes: ...
 
 
-def _opened(source: Source) -> tuple[BinaryIO | None, _Read]:
+class _Seekable(Protocol):
+    def seek(self, position: int, /) -> int: ...
+    def close(self) -> None: ...
+
+
+def _opened(source: Source) -> tuple[_Seekable | None, _Read]:
     """The stream to close, if it is ours, and the function that reads from it."""
+    if source.is_object:
+        return _opened_object(source)
     if source.is_stdin:
         if sys.stdin is None:
             raise SourceError(source.path, "there is no standard input", "give a file instead")
@@ -133,3 +140,14 @@ def _opened(source: Source) -> tuple[BinaryIO | None, _Read]:
             raise SourceError(source.path, "is a directory") from error
         raise cannot_open(source.file, error) from error
     return stream, stream.read
+
+
+def _opened_object(source: Source) -> tuple[_Seekable, _Read]:
+    from apilog.storage.cloud.ahead import Ahead
+    from apilog.storage.cloud.reader import ObjectReader
+
+    try:
+        found = ObjectReader(source.file, source.size or 0, source.ahead or Ahead())
+    except OSError as error:
+        raise cannot_open(source.file, error) from error
+    return found, found.read

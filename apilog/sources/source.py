@@ -6,10 +6,15 @@ A `Source` is only a name: making one opens nothing.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from apilog.errors import InputError
+from apilog.storage import StorageError, is_url
+
+if TYPE_CHECKING:
+    from apilog.storage.cloud.ahead import Ahead
 
 STDIN = "-"
 """The path that stands for standard input."""
@@ -22,14 +27,21 @@ class Source:
     path: str
     """The path as shown to users, always encodable as UTF-8; `-` is standard input."""
     file: str
-    """The path as the operating system knows it; may hold surrogate escapes."""
+    """The path as the operating system knows it, may hold surrogate escapes; or a URL."""
     size: int | None
-    """Bytes on disk (compressed ones, if it is compressed); None for standard input and pipes."""
+    """Bytes as stored (compressed ones, if it is compressed); None for standard input and pipes."""
+    ahead: Ahead | None = field(default=None, compare=False, repr=False)
+    """Of an object among others: where they are fetched before their turn."""
 
     @property
     def is_stdin(self) -> bool:
         """Whether it is standard input, which can be read only once."""
         return self.file == STDIN
+
+    @property
+    def is_object(self) -> bool:
+        """Whether it lies in object storage: `file` is a URL."""
+        return is_url(self.file)
 
     @classmethod
     def of(cls, file: str, size: int | None) -> Source:
@@ -73,6 +85,11 @@ def cannot_open(file: str, error: OSError | ValueError) -> SourceError:
     """The error to show when the operating system refuses a path."""
     path = shown(file)
     match error:
+        case StorageError():
+            return SourceError(path, str(error.strerror), error.hint)
+        case FileNotFoundError() if is_url(file):
+            hint = "check the spelling; a folder ends at a slash, `*` matches the rest of a name"
+            return SourceError(path, "no such object or folder", hint)
         case FileNotFoundError() | NotADirectoryError():
             return MissingSource(path, "no such file or directory", _where_to_look(file))
         case PermissionError():
@@ -88,7 +105,8 @@ def cannot_open(file: str, error: OSError | ValueError) -> SourceError:
 def _where_to_look(file: str) -> str:
     if "://" in file:
         return (
-            "addresses are not read directly: fetch the object and pipe it in, with `-` as source"
+            "of addresses only s3://, gs:// and az:// are read: fetch the log and pipe it in, with "
+            "`-` as source"
         )
     if Path(file).is_absolute():
         return "check the spelling"

@@ -1,7 +1,8 @@
 """The files below a folder and the paths that a glob matches.
 
 No folder is entered twice in one walk, so that loops of symbolic links end. Hidden entries are
-left out unless a pattern asks for them with a leading dot.
+left out unless a pattern asks for them with a leading dot. Of a folder, tables of accounts that lie
+beside the logs are left out, too.
 """
 
 from __future__ import annotations
@@ -15,6 +16,11 @@ Refused = Callable[[OSError], None]
 """Called with the error, and its `filename`, of each folder that can't be listed."""
 
 _ANY_DEPTH = "**"
+_ACCOUNT_TABLE = re.compile(
+    rb"(?=.*\baccount\b)(?=.*\b(?:consumers|signed_up_at|converted_at)\b)[\w\xef\xbb\xbf,;\t\" -]+"
+)
+"""The head of a table of accounts, as `apilog success` takes it."""
+_HEAD_BYTES = 4096
 
 
 def files_below(folder: str, refused: Refused) -> list[str]:
@@ -25,7 +31,18 @@ def files_below(folder: str, refused: Refused) -> list[str]:
         for name in names
         if not name.startswith(".")
     ]
-    return sorted(file for file in files if os.path.isfile(file))
+    return sorted(file for file in files if os.path.isfile(file) and not _is_account_table(file))
+
+
+def _is_account_table(path: str) -> bool:
+    if not path.lower().endswith(".csv"):
+        return False
+    try:
+        with open(path, "rb") as file:
+            head = file.readline(_HEAD_BYTES).rstrip(b"\r\n")
+    except OSError:
+        return False  # whoever opens it as a log tells why
+    return _ACCOUNT_TABLE.fullmatch(head) is not None
 
 
 def matches(pattern: str, refused: Refused) -> list[str]:

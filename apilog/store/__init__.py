@@ -6,6 +6,7 @@ records come from.
 
 from __future__ import annotations
 
+from apilog.store.anonymize import Anonymized, anonymize
 from apilog.store.compact import Compacted, compact
 from apilog.store.entries import DataFile, KnownInput
 from apilog.store.files import REJECT_COLUMNS
@@ -18,6 +19,7 @@ from apilog.store.writer import Writer
 __all__ = [
     "REJECT_COLUMNS",
     "VERSION",
+    "Anonymized",
     "Compacted",
     "Damage",
     "DataFile",
@@ -27,6 +29,7 @@ __all__ = [
     "Store",
     "Verified",
     "Writer",
+    "anonymize",
     "compact",
     "prune",
     "verify",

@@ -1,80 +1,125 @@
 """Making a state of a store the current one, and removing what no state needs.
 
-The rename of the manifest is the commit. Before it a store is in its old state, after it in
+The appearance of the manifest is the commit. Before it a store is in its old state, after it in
 the new one; what a process leaves behind that was killed between is swept by the next.
+
+On a disk a lock keeps writers apart. In object storage nothing does: every writer goes on from
+the state that it has opened and adds the manifest of the next generation, which succeeds only if
+there is none of that name. So of several writers the first one commits, and the others find out
+before anything of theirs counts.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 from apilog.errors import InputError
-from apilog.store import disk, layout
+from apilog.storage import Folder
+from apilog.store import layout
 from apilog.store.manifest import Manifest
 from apilog.store.store import generations, read_manifest
 
 KEPT = 3
 """Manifests that are kept, the current one included."""
 
+GRACE = timedelta(hours=1)
+"""How long a manifest stays in object storage, so that its name can't be taken again.
 
-def prepare(folder: Path, manifest: Manifest) -> Path:
-    """Write the manifest beside its place; what is left of the commit is `publish`."""
-    disk.make_folder(folder / layout.MANIFESTS)
-    beside = folder / layout.unfinished(layout.manifest_name(manifest.generation))
-    disk.write_file(beside, manifest.to_json().encode())
-    return beside
-
-
-def publish(folder: Path, manifest: Manifest, beside: Path) -> None:
-    """Make it the current state."""
-    disk.rename(beside, folder / layout.manifest_name(manifest.generation))
-    disk.sync_folder(folder / layout.MANIFESTS)
+More than any request lasts, with all its retries: a writer makes sure that it goes on from the
+newest state, then adds the next manifest. Were that of another writer there and gone again
+between the two, both would succeed.
+"""
 
 
-def retire(folder: Path, current: Manifest, before: Manifest | None = None) -> None:
+def prepare(folder: Folder, manifest: Manifest) -> Callable[[], None]:
+    """Do all of the commit but the last step, which is the result.
+
+    That raises FileExistsError where another writer came first. Raises InputError if that is
+    known already.
+    """
+    if not folder.is_guarded and max(generations(folder), default=0) >= manifest.generation:
+        raise overtaken(folder)
+    return folder.adding(layout.manifest_name(manifest.generation), manifest.to_json().encode())
+
+
+def overtaken(folder: Folder) -> InputError:
+    """The error for a writer whose state is no longer the newest."""
+    return InputError(
+        f"{folder} was written by another process meanwhile",
+        "run it again: nothing is lost or doubled",
+    )
+
+
+def retire(folder: Folder, current: Manifest, before: Manifest | None = None) -> None:
     """Remove older manifests: all but a few, and those that name a file no longer needed.
 
     What they alone name is removed with them or by `sweep`; no file stays for their sake,
     since who reads the folder without apilog would count its rows twice. `before` is the state
-    that has just been replaced, whose older manifests name nothing that it doesn't.
+    that has just been replaced, whose older manifests name nothing that it doesn't. In object
+    storage they stay for GRACE, whatever they name.
     """
     names = _names_of(current)
+    spared = set() if folder.is_guarded else _recent(folder, current)
     older = sorted((g for g in generations(folder) if g != current.generation), reverse=True)
+    gone = []
     for place, generation in enumerate(older, start=1):
+        if generation in spared:
+            continue
         wanted = _names(folder, generation) if before is None else _names_of(before)
         if place >= KEPT or not wanted <= names:
-            disk.remove(folder / layout.manifest_name(generation))
+            gone.append(layout.manifest_name(generation))
+    folder.remove(gone)
 
 
-def clear(folder: Path, before: Manifest, current: Manifest) -> None:
+def clear(folder: Folder, before: Manifest, current: Manifest) -> None:
     """Remove what the new state no longer needs of the one before."""
     retire(folder, current, before)
-    for gone in set(before.files) - set(current.files):
-        disk.remove(folder / gone.name)
-        disk.remove_empty((folder / gone.name).parent)
+    if folder.is_guarded:
+        folder.remove(gone.name for gone in set(before.files) - set(current.files))
+    else:
+        sweep(folder, current)
 
 
-def sweep(folder: Path, current: Manifest) -> None:
-    """Remove the store's own files that are not part of its current state."""
+def sweep(folder: Folder, current: Manifest) -> None:
+    """Remove the store's own files that are not part of its current state.
+
+    Without a lock, other writers may be at work: their files are made for the next generation,
+    and are left alone. What was made for the current generation or an earlier one and isn't
+    named now never will be: its writer is dead, or will find that it has been overtaken.
+    """
     needed = _names_of(current)
     needed |= {layout.manifest_name(generation) for generation in generations(folder)}
-    for name in names_in(folder):
-        if layout.is_own(name) and name not in needed:
-            disk.remove(folder / name)
-            disk.remove_empty((folder / name).parent)
+    folder.remove(
+        [
+            name
+            for name in names_in(folder)
+            if layout.is_own(name)
+            and name not in needed
+            and (folder.is_guarded or layout.generation_for(name) <= current.generation)
+        ]
+    )
 
 
-def names_in(folder: Path) -> Iterator[str]:
+def names_in(folder: Folder) -> Iterator[str]:
     """Every file where a store keeps files, relative to it; links to folders aren't followed."""
     for part in (layout.MANIFESTS, "records", "rejects"):
-        for directory, _, files in os.walk(folder / part):
-            for file in files:
-                yield (Path(directory) / file).relative_to(folder).as_posix()
+        yield from folder.names(part)
 
 
-def _names(folder: Path, generation: int) -> set[str]:
+def _recent(folder: Folder, current: Manifest) -> set[int]:
+    """The generations that were written not long before the current one."""
+    infos = folder.infos(layout.MANIFESTS)
+    now = infos.get(layout.manifest_name(current.generation))
+    return {
+        generation
+        for name, then in infos.items()
+        if (generation := layout.generation_of(name.rpartition("/")[2])) is not None
+        and (now is None or now.written - then.written < GRACE)
+    }
+
+
+def _names(folder: Folder, generation: int) -> set[str]:
     """What an older manifest names; nothing if it can't be read, and so isn't needed."""
     try:
         return _names_of(read_manifest(folder, generation))

@@ -6,13 +6,13 @@ rows, unless it had them before.
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
+from apilog.storage import Place
 from apilog.store.entries import DataFile
 from apilog.store.files import Span, read_intact
 from apilog.store.writer import Writer
@@ -32,7 +32,7 @@ class Compacted:
     size_after: int
 
 
-def compact(path: str | os.PathLike[str]) -> Compacted:
+def compact(path: Place) -> Compacted:
     """Merge the small files of each day, and those of rejects; a commit a day.
 
     Raises InputError for a damaged file, as Writer does, and OutputError.
@@ -77,7 +77,7 @@ def _merges(files: Sequence[DataFile]) -> Iterator[list[DataFile]]:
 
 def _merge(writer: Writer, files: Sequence[DataFile]) -> None:
     kind = files[0].kind
-    rows = pl.concat([read_intact(writer.path, file) for file in files])
+    rows = pl.concat([read_intact(writer.folder, file) for file in files])
     if kind == "records":
         rows = rows.sort("timestamp", maintain_order=True)
     writer.write(rows, kind, _span(files))

@@ -15,7 +15,8 @@ from pathlib import Path
 import polars as pl
 
 from apilog.errors import InputError
-from apilog.schema import GATEWAY, SCHEMA
+from apilog.schema import COLUMNS, GATEWAY, SCHEMA
+from apilog.storage import Folder, Place, folder_at
 from apilog.store.entries import DataFile
 from apilog.store.layout import Kind
 
@@ -37,6 +38,11 @@ _STORED: Mapping[Kind, Types] = {"records": _RECORD_COLUMNS, "rejects": REJECT_C
 _ROW_GROUP = 250_000
 
 Span = tuple[datetime | None, datetime | None]
+
+
+def column_types() -> dict[str, str]:
+    """The columns of stored records with their types, as a manifest names them."""
+    return {c.name: "String" if c.dtype == GATEWAY else c.type_name for c in COLUMNS}
 
 
 def stored(frame: pl.DataFrame, kind: Kind) -> pl.DataFrame:
@@ -80,18 +86,24 @@ def describe(name: str, kind: Kind, rows: int, span: Span, data: bytes) -> DataF
     )
 
 
-def scan_files(paths: Sequence[Path], kind: Kind) -> pl.LazyFrame:
-    """The rows of the files as they are stored; columns that an older file lacks are null."""
+def scan_files(
+    paths: Sequence[Path | str], kind: Kind, options: dict[str, str] | None = None
+) -> pl.LazyFrame:
+    """The rows of the files as they are stored; columns that an older file lacks are null.
+
+    `options` are what Polars needs for URLs.
+    """
     types = _STORED[kind]
     if not paths:
         return pl.LazyFrame(schema=types)
     return pl.scan_parquet(
-        list(paths),
+        [str(path) for path in paths],
         schema=types,
         missing_columns="insert",
         extra_columns="ignore",
         glob=False,
         hive_partitioning=False,
+        storage_options=options,
     )
 
 
@@ -100,17 +112,18 @@ def as_schema(stored_records: pl.LazyFrame) -> pl.LazyFrame:
     return stored_records.with_columns(pl.col("gateway").cast(GATEWAY))
 
 
-def read_intact(folder: Path, file: DataFile) -> pl.DataFrame:
+def read_intact(store: Place, file: DataFile) -> pl.DataFrame:
     """The rows of a file, its columns as stored; InputError if it isn't as it was written."""
+    folder = folder_at(store)
     if problem := problem_of(folder, file):
-        raise InputError(f"{folder / file.name} {problem}", "see `apilog store verify`")
-    return scan_files([folder / file.name], file.kind).collect()
+        raise InputError(f"{folder.path(file.name)} {problem}", "see `apilog store verify`")
+    return scan_files([folder.path(file.name)], file.kind, folder.scan_options).collect()
 
 
-def problem_of(folder: Path, file: DataFile) -> str | None:
+def problem_of(folder: Folder, file: DataFile) -> str | None:
     """What is wrong with a file, measured by the manifest; None for one that is intact."""
     try:
-        data = (folder / file.name).read_bytes()
+        data = folder.read(file.name)
     except FileNotFoundError:
         return "is missing"
     except OSError as error:

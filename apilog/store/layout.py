@@ -9,23 +9,31 @@ import re
 from datetime import date
 from typing import Literal
 
+from apilog.storage.names import finished
+
 Kind = Literal["records", "rejects"]
 
 LOCK = "lock"
 MANIFESTS = "manifest"
+RECORDS = "records"
 
 _NO_DAY = "__HIVE_DEFAULT_PARTITION__"
+_DAY = re.compile(r"date=[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _FILE = r"[0-9]{8,20}-[0-9a-f]{8}-[0-9]{5,9}\.parquet"
 _FOLDER = rf"records/date=(?:[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}|{_NO_DAY})|rejects"
 _DATA = re.compile(rf"(?:{_FOLDER})/{_FILE}")
 _OWN = re.compile(rf"(?:{_FOLDER})/{_FILE}|{MANIFESTS}/[0-9]{{20}}\.json")
-_UNFINISHED = re.compile(r"(.*/)\.([^/]+)\.tmp")
 _MANIFEST = re.compile(r"([0-9]{20})\.json")
 
 
 def folder_of_day(day: date | None) -> str:
     """The folder of a day's records; of None, that of records without a time."""
     return f"records/date={day.isoformat() if day else _NO_DAY}"
+
+
+def is_day(name: str) -> bool:
+    """Whether a name is that of a day's folder in RECORDS."""
+    return name == f"date={_NO_DAY}" or _DAY.fullmatch(name) is not None
 
 
 def file_name(folder: str, generation: int, run: str, number: int) -> str:
@@ -36,12 +44,6 @@ def file_name(folder: str, generation: int, run: str, number: int) -> str:
 def manifest_name(generation: int) -> str:
     """The name of that generation's manifest."""
     return f"{MANIFESTS}/{generation:020d}.json"
-
-
-def unfinished(name: str) -> str:
-    """What a file is called until it is committed: Spark and Arrow skip it, globs miss it."""
-    folder, _, file = name.rpartition("/")
-    return f"{folder}/.{file}.tmp"
 
 
 def generation_of(name: str) -> int | None:
@@ -57,4 +59,9 @@ def is_data(name: str) -> bool:
 
 def is_own(name: str) -> bool:
     """Whether a store itself makes files of this name, finished or not."""
-    return _OWN.fullmatch(_UNFINISHED.sub(r"\1\2", name)) is not None
+    return _OWN.fullmatch(finished(name)) is not None
+
+
+def generation_for(name: str) -> int:
+    """The generation that an own file, finished or not, was made for."""
+    return int(finished(name).rpartition("/")[2].partition("-")[0].removesuffix(".json"))

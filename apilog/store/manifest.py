@@ -6,8 +6,8 @@ A manifest never changes; each commit writes another one, a generation later.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
 
@@ -21,9 +21,12 @@ from apilog.store.entries import (
     instant_of,
     instant_text,
 )
+from apilog.store.files import column_types
+from apilog.store.migrations import migrated
 
-VERSION = 1
-"""Of the manifest and the files it names; raised with every change of either."""
+VERSION = 2
+"""Of the manifest and the files it names; raised with a change of either that is more than a new
+column. `migrations` then reads what was written before."""
 
 RESTORE = "restore it from a backup; moved away, the store is as it was a commit earlier"
 """What to do with a manifest that is damaged."""
@@ -36,9 +39,12 @@ class Manifest:
     """One state of a store."""
 
     version: int = VERSION
+    """As it lies on the disk; a commit writes VERSION."""
     generation: int
     created: datetime
     """When this state was written, UTC; for people alone."""
+    columns: Mapping[str, str] = field(default_factory=column_types)
+    """Of the records, with their types; a file that lacks one has null there."""
     files: tuple[DataFile, ...] = ()
     inputs: tuple[KnownInput, ...] = ()
 
@@ -49,6 +55,7 @@ class Manifest:
         return (
             f'{{"version": {self.version}, "generation": {self.generation},'
             f' "created": "{instant_text(self.created)}",\n'
+            f'"columns": {json.dumps(dict(self.columns))},\n'
             f'"files": [{_lines(files)}],\n"inputs": [{_lines(inputs)}]}}\n'
         )
 
@@ -64,14 +71,16 @@ class Manifest:
             if version > VERSION:
                 found = f"{where} has version {version}, this apilog reads up to {VERSION}"
                 raise InputError(f"the store is newer than this apilog: {found}", _UPGRADE)
+            data = migrated(data, version)
             return cls(
                 version=version,
                 generation=int(data["generation"]),
                 created=instant_of(data["created"]),
+                columns={str(name): str(kind) for name, kind in data["columns"].items()},
                 files=tuple(map(file_of, data["files"])),
                 inputs=tuple(map(input_of, data["inputs"])),
             )
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise InputError(f"{where} is damaged", RESTORE) from error
 
 

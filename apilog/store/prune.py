@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 
-from apilog.store.entries import DataFile
+from apilog.storage import Place
+from apilog.store.ages import is_over, limit_of
 from apilog.store.writer import Writer
 
 
@@ -21,15 +21,15 @@ class Pruned:
     """Bytes."""
 
 
-def prune(path: str | os.PathLike[str], keep: timedelta, now: datetime | None = None) -> Pruned:
+def prune(path: Place, keep: timedelta, now: datetime | None = None) -> Pruned:
     """Remove the days of a store that ended more than `keep` ago, in UTC.
 
     Rejects go by the day on which they were stored. Inputs stay known, so that no line comes
     back. Records without a time stay. Raises InputError and OutputError as Writer does.
     """
-    limit = _limit(now or datetime.now(UTC), keep)
+    limit = limit_of(keep, now)
     with Writer(path, create=False) as writer:
-        old = [file for file in writer.store.manifest.files if _is_over(file, limit)]
+        old = [file for file in writer.store.manifest.files if is_over(file, limit)]
         writer.drop(old)
         writer.commit()
     return Pruned(
@@ -38,16 +38,3 @@ def prune(path: str | os.PathLike[str], keep: timedelta, now: datetime | None = 
         rejects=sum(file.rows for file in old if file.kind == "rejects"),
         size=sum(file.size for file in old),
     )
-
-
-def _is_over(file: DataFile, limit: datetime) -> bool:
-    if file.last is None:
-        return False
-    return datetime.combine(file.last.date(), time.max, UTC) < limit
-
-
-def _limit(now: datetime, keep: timedelta) -> datetime:
-    try:
-        return now - keep
-    except OverflowError:
-        return datetime.min.replace(tzinfo=UTC)

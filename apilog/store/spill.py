@@ -8,11 +8,12 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from pathlib import Path
 
 import polars as pl
 
-from apilog.store import disk, layout
+from apilog.storage import Folder
+from apilog.storage.names import unfinished
+from apilog.store import layout
 from apilog.store.entries import DataFile
 from apilog.store.files import Span, describe, encode, span_of, stored
 from apilog.store.layout import Kind
@@ -24,7 +25,7 @@ BYTES = 64_000_000
 class Spill:
     """The files that a writer makes until its next commit."""
 
-    def __init__(self, folder: Path, generation: int) -> None:
+    def __init__(self, folder: Folder, generation: int) -> None:
         self._folder = folder
         self._generation = generation
         self._run = secrets.token_hex(4)
@@ -65,38 +66,29 @@ class Spill:
         folder = folder if kind == "records" else "rejects"
         name = layout.file_name(folder, self._generation, self._run, self._count)
         data = encode(rows)
-        disk.make_folder(self._folder / folder)
         file = describe(name, kind, rows.height, span, data)
         # Noted before it is there, so that a file half written is discarded.
         self.files.append(file)
         self._count += 1
-        disk.write_file(self._unfinished(file), data)
+        self._folder.stage(name, data)
         return file
 
     def publish(self) -> tuple[DataFile, ...]:
         """Flush, and give all files their names; lasting when this returns."""
         self.flush()
-        for file in self.files:
-            disk.rename(self._unfinished(file), self._folder / file.name)
-        for folder in {(self._folder / file.name).parent for file in self.files}:
-            disk.sync_folder(folder)
+        self._folder.publish([file.name for file in self.files])
         return tuple(self.files)
 
     def discard(self) -> None:
         """Remove what was written, renamed or not, and forget what is held."""
         self._held = {"records": [], "rejects": []}
-        for file in self.files:
-            disk.remove(self._unfinished(file))
-            disk.remove(self._folder / file.name)
-            disk.remove_empty((self._folder / file.name).parent)
+        names = [file.name for file in self.files]
+        self._folder.remove([*map(unfinished, names), *names])
         self.files = []
 
     def _taken(self, kind: Kind) -> list[pl.DataFrame]:
         held, self._held[kind] = self._held[kind], []
         return held
-
-    def _unfinished(self, file: DataFile) -> Path:
-        return self._folder / layout.unfinished(file.name)
 
 
 def _days(ordered: pl.DataFrame) -> Iterable[pl.DataFrame]:

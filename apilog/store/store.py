@@ -5,7 +5,6 @@ A Store never changes; what is committed later is in the next one that is opened
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Self
 import polars as pl
 
 from apilog.errors import InputError
+from apilog.storage import Folder, Place, folder_at, hint_of
 from apilog.store import layout
 from apilog.store.entries import DataFile, instant_text
 from apilog.store.files import as_schema, scan_files
@@ -25,27 +25,33 @@ _ATTEMPTS = 20
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """One committed state of the store in a folder."""
+    """One committed state of the store in a folder, or at a URL."""
 
-    path: Path
+    folder: Folder
     manifest: Manifest
 
+    @property
+    def path(self) -> Path | str:
+        """The path or URL of its folder."""
+        return self.folder.location
+
     @staticmethod
-    def is_store(path: str | os.PathLike[str]) -> bool:
-        """Whether a folder is a store; not whether it can be read."""
+    def is_store(path: Place) -> bool:
+        """Whether a folder is a store, or was one; not whether it can be read."""
+        folder = folder_at(path)
         try:
-            return bool(generations(Path(path)))
+            return bool(generations(folder)) or _has_days(folder)
         except OSError:
             return False
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str]) -> Self:
+    def open(cls, path: Place) -> Self:
         """The newest state of the store in that folder.
 
         Raises InputError if there is none, if a newer apilog wrote it, or if its manifest is
         damaged.
         """
-        folder = Path(path)
+        folder = folder_at(path)
         for _ in range(_ATTEMPTS):
             try:
                 newest = max(generations(folder), default=None)
@@ -55,7 +61,7 @@ class Store:
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except OSError as error:
-                raise InputError(f"can't read {folder}: {error.strerror or error}") from error
+                raise _unreadable(folder, error) from error
         raise no_store(folder)
 
     def files(
@@ -68,13 +74,20 @@ class Store:
             if file.kind == "records" and _meets(file, since, until)
         )
 
-    def scan(self, since: datetime | None = None, until: datetime | None = None) -> pl.LazyFrame:
+    def scan(
+        self,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        files: tuple[DataFile, ...] | None = None,
+    ) -> pl.LazyFrame:
         """The records in the window, with the columns of the schema in their types.
 
-        Reads the files and columns that a query needs. A file that `compact` or `prune` removes
-        meanwhile makes the query fail; opened anew, the store gives the same.
+        Where `files` are given, those in them. Reads the files and columns that a query needs. A
+        file that `compact` or `prune` removes meanwhile makes the query fail; opened anew, the
+        store gives the same.
         """
-        found = scan_files(self.paths(self.files(since, until)), "records")
+        chosen = self.paths(self.files(since, until) if files is None else files)
+        found = scan_files(chosen, "records", self.folder.scan_options)
         if since is not None:
             found = found.filter(pl.col("timestamp") >= since)
         if until is not None:
@@ -87,7 +100,8 @@ class Store:
 
     def scan_rejects(self) -> pl.LazyFrame:
         """The rejects, with the columns of REJECT_COLUMNS."""
-        return scan_files(self.paths(self.reject_files()), "rejects")
+        files = self.paths(self.reject_files())
+        return scan_files(files, "rejects", self.folder.scan_options)
 
     def facts(self) -> dict[str, str | int | None]:
         """What the store holds, in order; times in ISO 8601, sizes in bytes."""
@@ -95,7 +109,7 @@ class Store:
         firsts = [file.first for file in records if file.first]
         lasts = [file.last for file in records if file.last]
         return {
-            "store": str(self.path),
+            "store": str(self.folder),
             "version": manifest.version,
             "generation": manifest.generation,
             "written": instant_text(manifest.created),
@@ -109,38 +123,58 @@ class Store:
             "size": sum(file.size for file in manifest.files),
         }
 
-    def paths(self, files: tuple[DataFile, ...]) -> list[Path]:
-        """Where the files lie."""
-        return [self.path / file.name for file in files]
+    def paths(self, files: tuple[DataFile, ...]) -> list[Path | str]:
+        """Where the files lie: paths or URLs."""
+        return [self.folder.path(file.name) for file in files]
 
 
-def generations(folder: Path) -> list[int]:
-    """The generations that a store keeps; empty for another folder, OSError for none."""
-    if not folder.is_dir():
-        raise NotADirectoryError(folder)
+def generations(folder: Folder) -> list[int]:
+    """The generations that a store keeps; empty for what is no store."""
     try:
-        names = os.listdir(folder / layout.MANIFESTS)
+        names = folder.entries(layout.MANIFESTS)
     except (FileNotFoundError, NotADirectoryError):
         return []
     return [g for name in names if (g := layout.generation_of(name)) is not None]
 
 
-def read_manifest(folder: Path, generation: int) -> Manifest:
+def read_manifest(folder: Folder, generation: int) -> Manifest:
     """The manifest of a generation; InputError if it is damaged or newer, OSError if gone."""
-    path = folder / layout.manifest_name(generation)
-    manifest = Manifest.from_json(path.read_bytes(), str(path))
+    name = layout.manifest_name(generation)
+    path = folder.path(name)
+    manifest = Manifest.from_json(folder.read(name), str(path))
     if manifest.generation != generation:
         raise InputError(f"{path} is of another generation: {manifest.generation}", RESTORE)
     return manifest
 
 
-def no_store(folder: Path) -> InputError:
+def no_store(folder: Folder) -> InputError:
     """The error for a folder that is no store."""
-    if not folder.exists():
-        return InputError(f"there is no folder {folder}", "check the path of the store")
+    try:
+        if not folder.exists():
+            return InputError(f"there is no folder {folder}", "check the path of the store")
+    except OSError as error:
+        return _unreadable(folder, error)
+    if _has_days(folder):
+        return InputError(
+            f"the store {folder} has lost its manifest: there is none in "
+            f"{folder.path(layout.MANIFESTS)}",
+            "restore that folder from a backup; what is in records/ can be read by other programs",
+        )
     return InputError(
         f"{folder} is no store of apilog", "`apilog ingest` makes one; check the path"
     )
+
+
+def _unreadable(folder: Folder, error: OSError) -> InputError:
+    return InputError(f"can't read {folder}: {error.strerror or error}", hint_of(error))
+
+
+def _has_days(folder: Folder) -> bool:
+    """Whether there are days of records, which no store has before its first manifest."""
+    try:
+        return any(layout.is_day(name) for name in folder.entries(layout.RECORDS))
+    except OSError:
+        return False
 
 
 def _meets(file: DataFile, since: datetime | None, until: datetime | None) -> bool:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
+from apilog.storage import Folder, Place
 from apilog.store import layout
 from apilog.store.commit import names_in
 from apilog.store.entries import DataFile
@@ -22,6 +21,8 @@ class Damage:
     """Relative to the store."""
     problem: str
     """What is wrong: continues a sentence that begins with the name."""
+    rows: int
+    """What it held."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +37,7 @@ class Verified:
     """Parquet files that are not part of the store; other programs that read it count them."""
 
 
-def verify(
-    path: str | os.PathLike[str], told: Callable[[DataFile], None] = lambda _: None
-) -> Verified:
+def verify(path: Place, told: Callable[[DataFile], None] = lambda _: None) -> Verified:
     """Read every file of a store and compare bytes and rows with its manifest.
 
     Needs no lock; `told` hears of each file before it is read. Raises InputError if there is
@@ -48,8 +47,8 @@ def verify(
     damaged: dict[DataFile, Damage] = {}
     for file in store.manifest.files:
         told(file)
-        if problem := problem_of(store.path, file):
-            damaged[file] = Damage(file.name, problem)
+        if problem := problem_of(store.folder, file):
+            damaged[file] = Damage(file.name, problem, file.rows)
     # What a writer has removed meanwhile is no damage.
     now = Store.open(path)
     still = set(now.manifest.files)
@@ -57,11 +56,11 @@ def verify(
         files=len(store.manifest.files),
         rows=sum(file.rows for file in store.manifest.files if file not in damaged),
         damaged=tuple(found for file, found in damaged.items() if file in still),
-        strangers=tuple(_strangers(store.path, store, now)),
+        strangers=tuple(_strangers(store.folder, store, now)),
     )
 
 
-def _strangers(folder: Path, *states: Store) -> list[str]:
+def _strangers(folder: Folder, *states: Store) -> list[str]:
     named = {file.name for state in states for file in state.manifest.files}
     return sorted(
         name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
@@ -13,12 +12,13 @@ from typing import Self
 import polars as pl
 
 from apilog.errors import OutputError
-from apilog.store import commit, disk, layout
+from apilog.storage import Lock, Place, folder_at
+from apilog.store import commit, layout
 from apilog.store.entries import DataFile, KnownInput
-from apilog.store.files import Span
-from apilog.store.folder import check_folder, make
+from apilog.store.files import Span, column_types
+from apilog.store.folder import check_columns, check_folder, make
 from apilog.store.layout import Kind
-from apilog.store.lock import Lock
+from apilog.store.manifest import VERSION, Manifest
 from apilog.store.spill import Spill
 from apilog.store.store import Store
 
@@ -30,28 +30,33 @@ class Writer:
     committed when the block ends is removed. After an error the writer is closed.
     """
 
-    def __init__(self, path: str | os.PathLike[str], create: bool = True) -> None:
+    def __init__(self, path: Place, create: bool = True) -> None:
         """Take the lock, and remove what a killed writer has left.
 
         A folder that is missing or empty becomes a store, unless `create` is False. Raises
         InputError if another process writes the store, if a newer apilog made it, or if the
         folder holds other things; OutputError if it can't be written.
         """
-        self.path = Path(path)
-        check_folder(self.path, create)
+        self.folder = folder_at(path)
+        check_folder(self.folder, create)
         with ExitStack() as undo:
-            disk.make_folder(self.path)
-            self._lock: Lock | None = Lock(self.path / layout.LOCK)
+            self._lock: Lock | None = self.folder.lock(layout.LOCK)
             undo.callback(self._lock.release)
-            if not Store.is_store(self.path):
-                check_folder(self.path, create)
-                make(self.path)
-            self.store = Store.open(self.path)
+            if not Store.is_store(self.folder):
+                check_folder(self.folder, create)
+                make(self.folder)
+            self.store = Store.open(self.folder)
             """The state of the last commit."""
-            commit.retire(self.path, self.store.manifest)
-            commit.sweep(self.path, self.store.manifest)
+            check_columns(self.store)
+            commit.retire(self.folder, self.store.manifest)
+            commit.sweep(self.folder, self.store.manifest)
             self._begin()
             undo.pop_all()
+
+    @property
+    def path(self) -> Path | str:
+        """The path or URL of the store."""
+        return self.folder.location
 
     def add_records(self, frame: pl.DataFrame) -> None:
         """Add records: columns of the schema, text also Categorical; what lacks is null."""
@@ -99,18 +104,17 @@ class Writer:
                 return self.store
             manifest = replace(
                 before,
+                version=VERSION,
+                columns=column_types(),
                 generation=before.generation + 1,
                 created=datetime.now(UTC),
                 files=tuple(sorted(files, key=lambda file: file.name)),
                 inputs=inputs,
             )
-            beside = commit.prepare(self.path, manifest)
-            # From here on they may be part of the store, even if the next line fails.
-            self._spill.files = []
-            commit.publish(self.path, manifest, beside)
-            self.store = Store(self.path, manifest)
+            self._publish(manifest)
+            self.store = Store(self.folder, manifest)
             self._begin()
-            commit.clear(self.path, before, manifest)
+            commit.clear(self.folder, before, manifest)
         return self.store
 
     def close(self) -> None:
@@ -131,9 +135,19 @@ class Writer:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _publish(self, manifest: Manifest) -> None:
+        publish = commit.prepare(self.folder, manifest)
+        # From here on they may be part of the store, even if the next line fails.
+        files, self._spill.files = self._spill.files, []
+        try:
+            publish()
+        except FileExistsError as error:
+            self._spill.files = files
+            raise commit.overtaken(self.folder) from error
+
     def _begin(self) -> None:
         manifest = self.store.manifest
-        self._spill = Spill(self.path, manifest.generation + 1)
+        self._spill = Spill(self.folder, manifest.generation + 1)
         self._files = dict.fromkeys(manifest.files)
         self._inputs = dict.fromkeys(manifest.inputs)
 

@@ -71,8 +71,8 @@ class Figures:
     peak_mb: float
 
 
-def generate(path: Path, lines: int) -> None:
-    """A log of an API: 20 requests a second, 60 consumers, 20 000 addresses.
+def generate(path: Path, lines: int, *, days: float | None = None) -> None:
+    """A log of an API: 20 requests a second, or spread over `days`; 60 consumers, 20 000 addresses.
 
     As in real logs, some 12 % of 100 000 neighbouring request lines are distinct.
     """
@@ -82,9 +82,10 @@ def generate(path: Path, lines: int) -> None:
     users = ("-",) * 6 + tuple(f"app{i}" for i in range(60))
     paths = ("users/{}", "orders/{}", "orders", "search?q={}", "items/{}/reviews", "health")
     start = datetime(2026, 11, 1, tzinfo=UTC)
+    a_second = 20 if days is None else lines / (86_400 * days)
     with path.open("w", buffering=1 << 20) as out:
         for i in range(lines):
-            at = start + timedelta(seconds=i // 20)
+            at = start + timedelta(seconds=int(i / a_second))
             is_new = rng.random() < 0.15
             number = rng.randrange(10**6) if is_new else min(int(rng.paretovariate(0.6)), 10**6)
             status = rng.choices((200, 201, 304, 404, 401, 500, 502), (80, 5, 5, 5, 2, 1, 2))[0]

@@ -111,10 +111,10 @@ def test_what_is_missing_does_not_keep_the_rest_from_being_found(
     make: Callable[..., None],
 ) -> None:
     make("a.log")
-    (source,), missing = find_sources(["gone.log", "*.txt", "a.log", "a.log/x", "s3://logs/a"])
+    (source,), missing = find_sources(["gone.log", "*.txt", "a.log", "a.log/x", "https://logs/a"])
     assert source.path == "a.log"
     assert {problem.path for problem in missing} == {
-        "gone.log", "*.txt", "a.log/x", "s3://logs/a",
+        "gone.log", "*.txt", "a.log/x", "https://logs/a",
     }  # fmt: skip
     assert all(problem.hint for problem in missing)
     assert all("\n" not in str(problem) for problem in missing)

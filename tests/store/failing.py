@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from apilog.errors import OutputError
-from apilog.store import disk, lock
+from apilog.storage import disk, lock
 
 CHANGES = ("open", "write", "fsync", "replace", "mkdir", "unlink", "rmdir", "ftruncate")
 

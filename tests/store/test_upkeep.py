@@ -14,7 +14,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from apilog.errors import InputError
-from apilog.store import Store, Writer, compact, prune, verify
+from apilog.store import VERSION, Store, Writer, compact, prune, verify
 from commands import Run
 from store.building import START, assert_tidy, lines_in, make, records, rejects
 
@@ -176,7 +176,7 @@ def test_info_on_a_terminal_and_as_data(path: Path, run: Run) -> None:
     assert facts.pop("written")
     assert facts == {
         "store": str(path),
-        "version": 1,
+        "version": VERSION,
         "generation": 9,
         "first": "2026-11-20T12:00:00Z",
         "last": "2026-11-22T13:00:00Z",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import zip_longest
 
 from rich.text import Text
@@ -13,6 +13,7 @@ from apilog.outputs.terminal.header import head, totals
 from apilog.outputs.terminal.page import Page, Section
 from apilog.outputs.terminal.remarks import damaged, no_latency, notes
 from apilog.outputs.terminal.statuses import statuses
+from apilog.outputs.terminal.success import ROWS as SUCCESS
 from apilog.outputs.terminal.tables import consumers, gateways, whole
 from apilog.outputs.terminal.text import pad
 from apilog.outputs.terminal.traffic import traffic
@@ -22,7 +23,9 @@ _BESIDE = 150
 """Columns from which two sections share a line."""
 _GAP = 4
 
-_ROWS: Sequence[Sequence[Callable[[Page], Section | None]]] = (
+_Rows = Sequence[Sequence[Callable[[Page], Section | None]]]
+
+_ROWS: _Rows = (
     (traffic,),
     (anomalies,),
     (gateways,),
@@ -49,20 +52,26 @@ _KNOWN = {
 def sections(page: Page, width: int) -> list[Text]:
     """The lines of the whole report; tables it has no section for are drawn as they are."""
     width = max(width, _NARROWEST)
+    if page.report.command == "success":
+        blocks = [head(page.report, width), *_sections(page, SUCCESS, width)]
+        return _stacked([*blocks, *_remarks(page, width)])
     tables = page.report.tables
     unknown = [whole(page, name).lines(width) for name in tables if name not in _KNOWN]
     if unknown and not _KNOWN.intersection(tables):
         return _stacked([*unknown, *_remarks(page, width)])
-    blocks = [head(page.report, width), _totals(page, width)]
-    for row in _ROWS:
-        found = [section for make in row if (section := make(page)) is not None]
-        blocks += _row(found, width)
+    blocks = [head(page.report, width), _totals(page, width), *_sections(page, _ROWS, width)]
     return _stacked([*blocks, *unknown, *_remarks(page, width)])
 
 
 def single(page: Page, name: str, width: int) -> list[Text]:
     """The lines of one table, all of its rows."""
     return whole(page, name).lines(max(width, _NARROWEST))
+
+
+def _sections(page: Page, rows: _Rows, width: int) -> Iterator[list[Text]]:
+    for row in rows:
+        found = [section for make in row if (section := make(page)) is not None]
+        yield from _row(found, width)
 
 
 def _totals(page: Page, width: int) -> list[Text]:

@@ -1,4 +1,4 @@
-"""Every change that a store makes on the disk, made to last.
+"""Every change on the disk, made to last.
 
 All system calls go through `os`, so that a test can let each of them fail. A change that fails
 raises OutputError with the reason.
@@ -6,16 +6,13 @@ raises OutputError with the reason.
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
-from apilog.errors import OutputError
+from apilog.storage.errors import explained
 
-_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _BINARY = getattr(os, "O_BINARY", 0)
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY
 
@@ -73,17 +70,3 @@ def remove_empty(folder: Path) -> None:
     """Remove a folder if nothing is in it."""
     with suppress(OSError):
         os.rmdir(folder)
-
-
-@contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """Turn what the system says into an error that a user can act on."""
-    try:
-        yield
-    except OSError as error:
-        hint = "check who may write there"
-        if error.errno in _SPACE:
-            hint = "free some space and run it again: nothing is lost or doubled"
-        elif error.errno == errno.EROFS:
-            hint = "the file system is mounted read-only"
-        raise OutputError(f"can't write {path}: {error.strerror or error}", hint) from error

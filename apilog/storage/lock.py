@@ -1,4 +1,4 @@
-"""The lock of a store: one writer at a time, freed by the system when its process ends."""
+"""The lock of a folder: one writer at a time, freed by the system when its process ends."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from apilog.errors import InputError
-from apilog.store import disk
+from apilog.storage.errors import explained
 
 if sys.platform == "win32":
     import msvcrt
@@ -21,12 +21,12 @@ _LOCKED_BYTE = 1 << 20
 _HELD = {errno.EAGAIN, errno.EACCES, errno.EDEADLK}
 
 
-class Lock:
+class FileLock:
     """Held from its making to `release`, or to the end of the process."""
 
     def __init__(self, path: Path) -> None:
         """Take the lock; InputError if another has it, OutputError if it can't be made."""
-        with disk.explained(path):
+        with explained(path):
             self._stream = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         with ExitStack() as undo:
             undo.callback(os.close, self._stream)
@@ -34,7 +34,7 @@ class Lock:
             undo.pop_all()
 
     def _take(self, path: Path) -> None:
-        with disk.explained(path):
+        with explained(path):
             try:
                 _lock(self._stream)
             except OSError as error:
@@ -51,7 +51,7 @@ class Lock:
         holder = f"process {text}" if text.isdecimal() else "another process"
         return InputError(
             f"{path.parent} is being written by {holder}",
-            "wait until it has ended; reading a store never needs to wait",
+            "wait until it has ended; reading never needs to wait",
         )
 
     def release(self) -> None:

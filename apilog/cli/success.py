@@ -1,0 +1,135 @@
+"""`apilog success`: parse, join accounts with calls, draw, exit code."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from apilog.cli import options
+from apilog.cli.report import ReportFormat
+from apilog.cli.target import Target
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from apilog.model import Report
+    from apilog.success import SuccessOptions
+
+
+class CohortStep(StrEnum):
+    """What accounts of one cohort have in common, and what a step of their age is."""
+
+    WEEK = "week"
+    MONTH = "month"
+
+
+def success(
+    sources: options.Sources,
+    accounts: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE|URL",
+            help="The accounts: CSV, NDJSON, Parquet, postgresql://… or sqlite:///….",
+            show_default=False,
+        ),
+    ],
+    accounts_query: Annotated[
+        str | None, typer.Option(metavar="SQL", help="The SELECT that gives a database's accounts.")
+    ] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Evaluate all as of this instant. Default: now."),
+    ] = None,
+    activation_calls: Annotated[
+        int, typer.Option(min=1, help="So many successful calls make an account an active one.")
+    ] = 10,
+    cohort: Annotated[
+        CohortStep, typer.Option(help="Retention of accounts that signed up in the same …")
+    ] = CohortStep.WEEK,
+    control: Annotated[
+        str | None,
+        typer.Option(metavar="VARIANT", help="What variants compare with. Default: the first."),
+    ] = None,
+    min_accounts: Annotated[
+        int, typer.Option(min=1, help="No winner is called with fewer accounts in a variant.")
+    ] = 100,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="Tables for each value of a column of the accounts, or gateway; may be repeated.",
+        ),
+    ] = None,
+    hash_consumers: options.HashConsumers = None,
+    log_format: options.LogFormat = None,
+    nginx_conf: options.NginxConf = None,
+    since: options.Since = None,
+    until: options.Until = None,
+    where: options.Where = None,
+    tz: options.Tz = "UTC",
+    route: options.Route = None,
+    format: Annotated[
+        ReportFormat, typer.Option("--format", "-f", help="How to draw the report.")
+    ] = ReportFormat.TABLE,
+    table: Annotated[
+        str | None,
+        typer.Option(help="The one table to draw; csv, md, ndjson and parquet hold one."),
+    ] = None,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Leave CSV cells as they are, formulas too.")
+    ] = False,
+    output: options.Output = None,
+    force: options.Force = False,
+    rejects: options.Rejects = None,
+    strict: options.Strict = False,
+    quiet: options.Quiet = False,
+    no_progress: options.NoProgress = False,
+) -> None:
+    """Tell whether developers succeed: join the calls in the logs with the accounts.
+
+    Activation, bottlenecks, trials, revenue, plans, proofs of concept, retention, experiments.
+    """
+    from apilog.cli.outcome import finish
+    from apilog.privacy import read_key
+    from apilog.success import SuccessOptions
+
+    target = Target(output=output, format=format.value, force=force, table=table, raw=raw)
+    asked = SuccessOptions(
+        accounts=accounts,
+        accounts_query=accounts_query,
+        as_of=as_of,
+        activation_calls=activation_calls,
+        cohort=cohort.value,
+        control=control,
+        min_accounts=min_accounts,
+        by=[column.strip() for text in by or () for column in text.split(",")],
+        since=since,
+        until=until,
+        where=where,
+        tz=tz,
+        log_format=log_format,
+        nginx_conf=nginx_conf,
+        routes=route or (),
+        hash_key=None if hash_consumers is None else read_key(hash_consumers),
+        strict=strict,
+    )
+    shown = not (quiet or no_progress)
+    report = _run(sources, asked, target, rejects, shown=shown)
+    raise typer.Exit(finish(report, target, strict=strict, quiet=quiet))
+
+
+def _run(
+    sources: list[str], asked: SuccessOptions, target: Target, rejects: Path | None, *, shown: bool
+) -> Report:
+    from apilog.cli.interrupts import heed_interrupts
+    from apilog.cli.progress import watched
+    from apilog.cli.rejects import check_apart, writing
+    from apilog.success import build, table_names
+
+    heed_interrupts()
+    target.check(table_names(target.table))
+    check_apart(target, rejects)
+    with writing(rejects, force=target.force) as sink, watched(shown=shown) as progress:
+        return build(sources, asked, progress=progress, rejects=sink)

@@ -1,0 +1,189 @@
+"""A report for each hour, day or week, all from one pass over the sources.
+
+Each equals the report whose limits are the period, but for the account of the inputs: what
+could not be read belongs to no period.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import lru_cache
+
+import polars as pl
+
+from apilog.aggregate import Held, Partial, Plan, finish, partial, split
+from apilog.engines.local import Progress
+from apilog.engines.stored import Within
+from apilog.model import InputSummary, Report
+from apilog.reports.options import ReportOptions
+from apilog.reports.passes import Pass, RejectSink
+from apilog.version import __version__
+from apilog.window import Every, Period, period_at, zone
+
+_AHEAD = 2
+"""Reports that are made while another one is used."""
+
+
+class PeriodReports:
+    """Reads once, then gives the reports; a context that holds states until its end."""
+
+    def __init__(
+        self,
+        sources: Sequence[str | os.PathLike[str]],
+        options: ReportOptions,
+        every: Every,
+        is_wanted: Callable[[Period], bool],
+        *,
+        within: Within = (None, None),
+        now: datetime | None = None,
+        progress: Progress | None = None,
+        rejects: RejectSink | None = None,
+    ) -> None:
+        """All periods that are wanted lie `within`, which spares reading what a store has beyond.
+        `now` is what ages among the limits are counted from.
+
+        Periods that reach beyond the options' limits are `cut`, and have no report.
+
+        Raises UsageError for options that can't be understood, before reading.
+        """
+        plan = options.plan(now)
+        self._cutting = _Cutting(plan, every, is_wanted)
+        self._pass = Pass(
+            sources,
+            options,
+            plan.columns,
+            self._cutting.cut,
+            within=_both(within, (plan.since, plan.until)),
+            progress=progress,
+            rejects=rejects,
+        )
+        self._held: Held[Period] = Held(self._cutting.plan_of)
+        self.cut: set[Period] = set()
+        """Periods that have requests, but are only partly within the limits."""
+        self.untimed = 0
+        """Requests without a time, which are in no period."""
+
+    def read(self) -> None:
+        """Read all sources."""
+        with closing(self._pass.results()) as results:
+            for pieces in results:
+                self.untimed += pieces.untimed
+                self.cut |= pieces.cut
+                for period, state in pieces.states.items():
+                    self._held.add(period, state)
+
+    @property
+    def input(self) -> InputSummary:
+        """The account of what was read."""
+        return self._pass.input
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be told about the lines that could not be read."""
+        return self._pass.notes
+
+    def reports(self) -> Iterator[tuple[Period, Report]]:
+        """The report of each period that has requests, in order of time.
+
+        While one is used, the next ones are made.
+        """
+        waiting: deque[tuple[Period, Future[Report]]] = deque()
+        with ThreadPoolExecutor(_AHEAD, thread_name_prefix="apilog") as pool:
+            for period in sorted(self._held.keys()):
+                made = pool.submit(self._report, period, self._held.take(period))
+                waiting.append((period, made))
+                if len(waiting) > _AHEAD:
+                    first, report = waiting.popleft()
+                    yield first, report.result()
+            for last, report in waiting:
+                yield last, report.result()
+
+    def close(self) -> None:
+        """Let go of what is held."""
+        self._held.close()
+
+    def _report(self, period: Period, state: Partial) -> Report:
+        finished = finish(self._cutting.plan_of(period), state)
+        records = _requests(state)
+        return Report(
+            version=__version__,
+            command="export",
+            since=finished.since,
+            until=finished.until,
+            input=InputSummary(lines=records, records=records, rejects=0, skipped=0, files=()),
+            tables=finished.tables,
+            bucket=finished.bucket,
+            timezone=self._cutting.plan.timezone,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Pieces:
+    """What one chunk has for each period."""
+
+    states: dict[Period, Partial]
+    cut: set[Period]
+    untimed: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Cutting:
+    """How records become states of periods; runs on any thread."""
+
+    plan: Plan
+    every: Every
+    is_wanted: Callable[[Period], bool]
+
+    def cut(self, records: pl.DataFrame) -> _Pieces:
+        pieces = _Pieces({}, set(), records["timestamp"].null_count())
+        for start, part in split(records, self.every.step, self.plan.timezone):
+            if start is None:
+                continue
+            period = _period(start, self.every, self.plan.timezone)
+            if not self.is_wanted(period):
+                continue
+            if covers(self.plan, period):
+                pieces.states[period] = partial(self.plan_of(period), part)
+            elif _is_within(part, self.plan):
+                pieces.cut.add(period)
+        return pieces
+
+    def plan_of(self, period: Period) -> Plan:
+        """The plan of the report on that period."""
+        return replace(self.plan, since=period.start, until=period.end)
+
+
+def covers(plan: Plan, period: Period) -> bool:
+    """Whether all of a period is within the limits."""
+    since, until = plan.since, plan.until
+    return (since is None or since <= period.start) and (until is None or period.end <= until)
+
+
+@lru_cache(maxsize=1024)
+def _period(start: datetime, every: Every, timezone: str) -> Period:
+    return period_at(start, every, zone(timezone))
+
+
+def _is_within(part: pl.DataFrame, plan: Plan) -> bool:
+    """Whether some of the records are within the plan's limits."""
+    at = part["timestamp"]
+    at = at.filter(at >= plan.since) if plan.since else at
+    return bool((at < plan.until).any()) if plan.until else not at.is_empty()
+
+
+def _both(one: Within, other: Within) -> Within:
+    """What is in both windows."""
+    starts = [since for since, _ in (one, other) if since]
+    ends = [until for _, until in (one, other) if until]
+    return max(starts, default=None), min(ends, default=None)
+
+
+def _requests(state: Partial) -> int:
+    """All of a state: each cube sums up every record."""
+    return int(state.cubes[0].sums["requests"].sum())

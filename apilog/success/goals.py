@@ -1,0 +1,91 @@
+"""`[goals]`: what a metric is meant to reach, and whether it did."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from apilog.errors import UsageError
+from apilog.metrics import Unit
+from apilog.success.metrics import SuccessMetric, metric_named, value_of
+from apilog.units import parse_duration, parse_ratio
+
+_GOAL = re.compile(r"\s*(?P<operator>>=|<=|>|<)?\s*(?P<value>\S.*?)\s*")
+_HOLDS = {
+    ">=": lambda value, target: value >= target,
+    "<=": lambda value, target: value <= target,
+    ">": lambda value, target: value > target,
+    "<": lambda value, target: value < target,
+}
+SCHEMA = {
+    "goal": pl.String,
+    "target": pl.Float64,
+    "value": pl.Float64,
+    "accounts": pl.Int64,
+    "reached": pl.Boolean,
+    "operator": pl.String,
+    "unit": pl.String,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What one metric is meant to reach."""
+
+    metric: SuccessMetric
+    operator: str
+    target: float
+    """In the metric's unit."""
+
+
+def parse_goals(goals: Mapping[str, str | float]) -> list[Goal]:
+    """Goals as the configuration has them, such as `conversion_rate = "25%"`.
+
+    Without an operator a metric that is better when higher is to reach at least the value, any
+    other one at most. Raises UsageError for a metric or value that can't be understood.
+    """
+    return [_goal(metric_named(name, "[goals]"), str(text)) for name, text in goals.items()]
+
+
+def goals_table(goals: list[Goal], tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """One row a goal, target and value in its unit; `reached` is null where there is no value."""
+    return pl.DataFrame([_row(goal, tables) for goal in goals], schema=SCHEMA, orient="row")
+
+
+def _row(goal: Goal, tables: Mapping[str, pl.DataFrame]) -> tuple[object, ...]:
+    found = value_of(goal.metric.name, tables)
+    value, n = (found.value, found.n) if found else (None, 0)
+    reached = None if value is None else _HOLDS[goal.operator](value, goal.target)
+    metric = goal.metric
+    return metric.name, goal.target, value, n, reached, goal.operator, metric.unit.value
+
+
+def _goal(metric: SuccessMetric, text: str) -> Goal:
+    match = _GOAL.fullmatch(text)
+    if match is None:
+        raise UsageError(f"[goals] {metric.name}: the goal is empty", 'write one such as "25%"')
+    default = ">=" if metric.better == "higher" else "<="
+    try:
+        target = _target(metric.unit, match["value"])
+    except (UsageError, ValueError) as error:
+        raise UsageError(
+            f"[goals] {metric.name}: {text!r} is no {_NAMES.get(metric.unit, 'number')}",
+            f"write one such as {_EXAMPLES.get(metric.unit, '1000')!r}",
+        ) from error
+    return Goal(metric, match["operator"] or default, target)
+
+
+_NAMES = {Unit.RATIO: "ratio", Unit.HOURS: "duration", Unit.DAYS: "duration"}
+_EXAMPLES = {Unit.RATIO: "25%", Unit.HOURS: "24h", Unit.DAYS: "14d", Unit.MILLISECONDS: "300ms"}
+_SECONDS = {Unit.HOURS: 3600.0, Unit.DAYS: 86_400.0, Unit.MILLISECONDS: 0.001}
+
+
+def _target(unit: Unit, text: str) -> float:
+    if unit is Unit.RATIO:
+        return parse_ratio(text)
+    if unit in _SECONDS and not text.replace(".", "", 1).isdecimal():
+        return parse_duration(text).total_seconds() / _SECONDS[unit]
+    return float(text.replace(",", "").replace("_", ""))

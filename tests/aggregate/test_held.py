@@ -1,0 +1,55 @@
+"""States of many reports in one pass: in memory or not, they are what they would be alone."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aggregate.oracle import Record, frame_of
+from aggregate.strategies import records
+from aggregate.test_merge import assert_same, pieces
+from apilog.aggregate import Held, Plan, finish, merge, partial, select_tables, split
+
+PLANS = {
+    "all": Plan(tables=select_tables()),
+    "by": Plan(tables=select_tables(["endpoints", "consumers"], ["client_ip"]), bucket="90s"),
+    "few": Plan(tables=select_tables(["statuses"]), timezone=str(ZoneInfo("Asia/Kathmandu"))),
+}
+
+
+@settings(max_examples=25)
+@given(st.dictionaries(st.sampled_from(sorted(PLANS)), records), st.randoms(), st.booleans())
+def test_what_is_taken_is_all_that_was_added(
+    rows: dict[str, list[Record]], choice: object, in_memory: bool
+) -> None:
+    held: Held[str] = Held(PLANS.__getitem__, most_bytes=1 << 30 if in_memory else 0)
+    states = [
+        (key, partial(PLANS[key], frame_of(piece)))
+        for key, own in rows.items()
+        for piece in pieces(own, choice)  # type: ignore[arg-type]
+    ]
+    choice.shuffle(states)  # type: ignore[attr-defined]
+    for key, state in states:
+        held.add(key, state)
+    assert held.keys() == set(rows)
+    for key, own in rows.items():
+        plan = PLANS[key]
+        assert_same(finish(plan, held.take(key)), finish(plan, partial(plan, frame_of(own))))
+    assert held.keys() == set()
+    held.close()
+
+
+def test_a_key_that_was_never_met_has_no_state() -> None:
+    held: Held[str] = Held(PLANS.__getitem__)
+    with pytest.raises(KeyError):
+        held.take("all")
+
+
+@given(records)
+def test_the_parts_of_a_split_are_all_of_it(rows: list[Record]) -> None:
+    plan = PLANS["all"]
+    states = [partial(plan, part) for _, part in split(frame_of(rows), "1h", "Europe/Paris")]
+    assert_same(finish(plan, merge(plan, states)), finish(plan, partial(plan, frame_of(rows))))

@@ -1,0 +1,101 @@
+"""Logs to export, exports to look at; by itself, an export that can be killed."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from apilog.export import Exported, ExportOptions, export
+from apilog.reports import ReportOptions
+from apilog.window import Every
+from weblog import START, line, write
+
+NOW = START + timedelta(days=400)
+"""Long after every log here."""
+
+
+def log(path: Path, hours: Iterable[float], start: datetime = START) -> Path:
+    """A log of some requests around each of these hours after the start."""
+    lines = [
+        line(
+            f"/v1/{'users' if n % 3 else 'orders'}/{n}",
+            after=hour * 3600 + n,
+            status=500 if n % 5 == 0 else 200,
+            ms=10 + 7 * n,
+            ip=f"203.0.113.{n}",
+            user=f"app{n % 2}",
+            start=start,
+        )
+        for hour in hours
+        for n in range(1, 8)
+    ]
+    return write(path, lines)
+
+
+def run(
+    source: Path | list[Path],
+    to: Path,
+    *,
+    now: datetime = NOW,
+    every: Every = Every.DAY,
+    format: str = "csv",
+    closed_only: bool = False,
+    keep: timedelta | None = None,
+    force: bool = False,
+    **asked: Any,
+) -> Exported:
+    """One export; further options are those of a report."""
+    options = ExportOptions(
+        report=ReportOptions(**asked),
+        every=every,
+        format=format,
+        closed_only=closed_only,
+        keep=keep,
+        force=force,
+    )
+    sources = [source] if isinstance(source, Path) else source
+    return export(sources, to, options, now=now)
+
+
+def mark(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "period.json").read_bytes())
+    return found
+
+
+def names(to: Path) -> list[str]:
+    """The folders that a reader sees."""
+    return sorted(p.name for p in to.iterdir() if p.is_dir() and not p.name.startswith("."))
+
+
+def state(to: Path) -> dict[str, tuple[int, int, bytes]]:
+    """Every file with what tells whether it was written again: inode, time and content."""
+    files = (p for p in to.rglob("*") if p.is_file() and not p.name.startswith("."))
+    return {
+        p.relative_to(to).as_posix(): (p.stat().st_ino, p.stat().st_mtime_ns, p.read_bytes())
+        for p in files
+    }
+
+
+def hidden(to: Path) -> set[str]:
+    """What lies there without being shown."""
+    return {p.name for p in to.iterdir() if p.name.startswith(".")} - {".export.lock"}
+
+
+def whole_periods(to: Path) -> Iterator[dict[str, Any]]:
+    """The marks of all folders; each must hold exactly the files that it names."""
+    for name in names(to) if to.exists() else ():
+        found = mark(to / name)
+        assert found["folder"] == name
+        sizes = {p.name: p.stat().st_size for p in (to / name).iterdir()}
+        del sizes["period.json"]
+        assert sizes == {file: about["size"] for file, about in found["files"].items()}
+        yield found
+
+
+if __name__ == "__main__":
+    print("ready", flush=True)
+    run(Path(sys.argv[1]), Path(sys.argv[2]), now=datetime.fromtimestamp(float(sys.argv[3]), UTC))

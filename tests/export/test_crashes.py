@@ -1,0 +1,169 @@
+"""Killed, cut off or out of space at any moment: periods are whole or absent, and none is lost."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from apilog.errors import InputError, OutputError
+from export.exporting import NOW, hidden, log, names, run, whole_periods
+from store.test_faults import TESTS, PowerCut, fail
+from weblog import START
+
+TABLES = ["statuses", "errors"]
+NOON = START + timedelta(hours=25)
+
+
+@pytest.fixture
+def prepared(tmp_path: Path) -> Callable[[Path], tuple[Path, list[str]]]:
+    """Makes an export whose next run writes a new period, closes one and rewrites another."""
+    first, second = log(tmp_path / "a.log", (0, 24)), log(tmp_path / "b.log", (0, 0.5, 24, 48))
+
+    def make(to: Path) -> tuple[Path, list[str]]:
+        run(first, to, now=NOON)
+        assert names(to) == ["2026-11-20", "2026-11-21.open"]
+        return second, ["2026-11-20", "2026-11-21", "2026-11-22"]
+
+    return make
+
+
+def assert_nothing_lost(to: Path) -> None:
+    """Whole periods only, and each of those before in its old or new state."""
+    requests = {
+        about["folder"].removesuffix(".open"): about["requests"] for about in whole_periods(to)
+    }
+    assert requests.get("2026-11-20") in (7, 14)
+    assert requests.get("2026-11-21") == 7
+
+
+def assert_complete(to: Path, expected: list[str]) -> None:
+    assert names(to) == expected
+    assert [about["requests"] for about in whole_periods(to)] == [14, 7, 7]
+    assert hidden(to) == set()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("fault", "lasting"),
+    [
+        (PowerCut, True),
+        (lambda: OSError(errno.ENOSPC, "No space left on device"), False),
+        (lambda: OSError(errno.ENOSPC, "No space left on device"), True),
+    ],
+    ids=["power", "full once", "full"],
+)
+def test_any_operation_may_fail(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: Callable[[], BaseException],
+    lasting: bool,
+) -> None:
+    first, second = log(tmp_path / "a.log", (0, 24)), log(tmp_path / "b.log", (0, 0.5, 24, 48))
+    nothing = log(tmp_path / "nothing.log", ())
+
+    def doing(source: Path, to: Path) -> Callable[[], object]:
+        return lambda: run(source, to, tables=TABLES)
+
+    for at in range(1, 10_000):
+        to = tmp_path / f"{at}"
+        fail(monkeypatch, 0, fault, False, lambda to=to: run(first, to, now=NOON, tables=TABLES))
+        failed, error = fail(monkeypatch, at, fault, lasting, doing(second, to))
+        if failed is None:
+            assert at > 30
+            break
+        assert error is None or isinstance(error, PowerCut | OutputError)
+        # A reader sees whole periods; what is hidden comes back with the next run.
+        assert all(about["requests"] in (7, 14) for about in whole_periods(to))
+        fail(monkeypatch, 0, fault, False, doing(nothing, to))
+        assert_nothing_lost(to)
+        fail(monkeypatch, 0, fault, False, doing(second, to))
+        assert_complete(to, ["2026-11-20", "2026-11-21", "2026-11-22"])
+
+
+def wait_for_changes(to: Path, changes: int, process: subprocess.Popen[bytes]) -> None:
+    """Until the names in the folder have changed so often, or the process has ended."""
+    before = os.listdir(to)
+    while changes and process.poll() is None:
+        now = os.listdir(to)
+        changes -= now != before
+        before = now
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
+def test_a_run_that_is_killed_at_any_moment_is_made_good_by_the_next(
+    tmp_path: Path, prepared: Callable[[Path], tuple[Path, list[str]]]
+) -> None:
+    seen = set()
+    for changes in range(12):
+        to = tmp_path / f"{changes}"
+        source, expected = prepared(to)
+        with subprocess.Popen(
+            [sys.executable, "-m", "export.exporting", source, to, str(NOW.timestamp())],
+            cwd=TESTS,
+            stdout=subprocess.PIPE,
+        ) as process:
+            assert process.stdout
+            process.stdout.readline()
+            wait_for_changes(to, changes, process)
+            process.send_signal(signal.SIGKILL)
+        assert all(about["requests"] in (7, 14) for about in whole_periods(to))
+        seen.add(tuple(names(to)))
+        run(log(tmp_path / "nothing.log", ()), to)
+        assert_nothing_lost(to)
+        run(source, to)
+        assert_complete(to, expected)
+    assert len(seen) > 2  # or this would prove nothing
+
+
+def test_a_reader_sees_whole_periods_while_they_are_replaced(tmp_path: Path) -> None:
+    to = tmp_path / "to"
+    small, large = log(tmp_path / "a.log", (0, 24)), log(tmp_path / "b.log", (0, 1, 24, 25))
+    run(small, to)
+    end = threading.Event()
+    seen: list[bool] = []
+
+    def read() -> None:
+        while not end.is_set():
+            for folder in to.glob("2026-*"):
+                # The folder may be replaced between two looks; within one it is whole.
+                found = {p.name for p in folder.glob("*")} if folder.exists() else set()
+                seen.append(len(found) in (0, 10))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for source in (large, small) * 4:
+        run(source, to, force=True)
+    end.set()
+    reader.join()
+    assert len(seen) > 10
+    assert all(seen)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="files are locked otherwise")
+def test_a_folder_that_cant_be_written_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = log(tmp_path / "a.log", (0,))
+    (tmp_path / "file").write_text("")
+    with pytest.raises((InputError, OutputError), match="can't write"):
+        run(source, tmp_path / "file")
+    failed, error = fail(
+        monkeypatch,
+        1,
+        lambda: OSError(errno.EROFS, "Read-only file system"),
+        True,
+        lambda: run(source, tmp_path / "to"),
+    )
+    assert isinstance(error, OutputError)
+    assert "read-only" in error.hint
+    assert failed == "mkdir"

@@ -1,0 +1,144 @@
+"""The figures of every period are those of the report on it, to the last digit."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+import apilog
+from apilog.ingest import ingest
+from apilog.model import Report
+from apilog.outputs import OUTPUTS, OutputOptions
+from apilog.window import Every
+from export.exporting import log, mark, names, run
+from weblog import SAMPLE_LOGS
+
+HOURS = (0, 0.9, 1, 11.9, 12, 36, 200)
+AUTUMN = datetime(2026, 10, 24, 20, tzinfo=UTC)
+"""Five hours before clocks are put back in Berlin."""
+
+
+def drawn(report: Report, table: str) -> bytes:
+    stream = io.BytesIO()
+    OUTPUTS["csv"].write(report, stream, OutputOptions(table=table))
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("every", Every)
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"tz": "Europe/Berlin"},
+        {"tz": "Asia/Kathmandu", "by": ["consumer", "status"], "bucket": "10m"},
+        {"where": "status < 500", "top": 1},
+    ],
+    ids=["plain", "Berlin", "by", "where"],
+)
+def test_each_period_is_the_report_on_it(
+    tmp_path: Path, every: Every, asked: dict[str, Any]
+) -> None:
+    logs = [log(tmp_path / "a.log", HOURS, AUTUMN), log(tmp_path / "b.log", [3, 30], AUTUMN)]
+    run(logs, tmp_path / "to", every=every, **asked)
+    requests = 0
+    for name in names(tmp_path / "to"):
+        folder = tmp_path / "to" / name
+        about = mark(folder)
+        requests += about["requests"]
+        report = apilog.report(logs, since=about["since"], until=about["until"], **asked)
+        assert list(about["files"]) == [f"{table}.csv" for table in report.tables]
+        for table in report.tables:
+            assert (folder / f"{table}.csv").read_bytes() == drawn(report, table)
+    whole = apilog.report(logs, tables=["overview"], **asked).tables["overview"]
+    assert requests == whole["requests"].item()
+
+
+@pytest.mark.parametrize("name", ["api.log", "aws-apigateway.log", "broken.log", "apigee.log"])
+def test_all_periods_together_have_all_requests_of_a_log(tmp_path: Path, name: str) -> None:
+    run(SAMPLE_LOGS / name, tmp_path / "to", every=Every.HOUR, tables=["overview"])
+    files = [tmp_path / "to" / period / "overview.csv" for period in names(tmp_path / "to")]
+    found = pl.concat(pl.read_csv(file, infer_schema=False) for file in files)
+    whole = apilog.report(SAMPLE_LOGS / name, tables=["overview"]).tables["overview"]
+    for column in ("requests", "errors", "response_bytes"):
+        assert found[column].cast(pl.Int64).sum() == (whole[column].item() or 0)
+
+
+def test_a_store_gives_what_its_logs_give(tmp_path: Path) -> None:
+    source = log(tmp_path / "a.log", HOURS)
+    ingest([source], tmp_path / "store")
+    run(source, tmp_path / "from-log")
+    run(tmp_path / "store", tmp_path / "from-store")
+    files = {
+        folder: {
+            p.relative_to(tmp_path / folder).as_posix(): p.read_bytes()
+            for p in (tmp_path / folder).rglob("*.*")
+            if p.is_file() and p.name != ".export.lock"
+        }
+        for folder in ("from-log", "from-store")
+    }
+    for name, data in files["from-store"].items():
+        if name.endswith("period.json"):
+            made_of = json.loads(data).pop("made_of")
+            data = data.replace(f'"{made_of}"'.encode(), b"null")
+        assert files["from-log"].pop(name) == data
+    assert files["from-log"] == {}
+    assert len(files["from-store"]) > 20
+
+
+def test_days_in_berlin_have_23_or_25_hours_and_hours_come_twice(tmp_path: Path) -> None:
+    source = log(tmp_path / "a.log", range(60), AUTUMN)
+    run(source, tmp_path / "days", tz="Europe/Berlin")
+    requests = {
+        name: mark(tmp_path / "days" / name)["requests"] for name in names(tmp_path / "days")
+    }
+    assert requests == {
+        "2026-10-24": 7 * 2,
+        "2026-10-25": 7 * 25,
+        "2026-10-26": 7 * 24,
+        "2026-10-27": 7 * 9,
+    }
+    run(source, tmp_path / "hours", tz="Europe/Berlin", every=Every.HOUR, tables=["overview"])
+    assert len(names(tmp_path / "hours")) == 60
+    assert names(tmp_path / "hours")[4:6] == ["2026-10-25T02+0100", "2026-10-25T02+0200"]
+    starts = {n: mark(tmp_path / "hours" / n)["since"] for n in names(tmp_path / "hours")}
+    assert starts["2026-10-25T02+0200"] < starts["2026-10-25T02+0100"]
+    for name, start in starts.items():
+        local = datetime.fromisoformat(start).astimezone(ZoneInfo("Europe/Berlin"))
+        assert f"{local:%Y-%m-%dT%H%z}" == name
+
+
+@pytest.mark.parametrize("format", ["csv", "ndjson", "md", "parquet", "json"])
+def test_every_format_holds_the_tables(tmp_path: Path, format: str) -> None:
+    source = log(tmp_path / "a.log", HOURS)
+    run(source, tmp_path / "to", format=format)
+    again = run(source, tmp_path / "to", format=format)
+    assert len(again.unchanged) == len(names(tmp_path / "to")) == 4
+    for name in names(tmp_path / "to"):
+        folder, about = tmp_path / "to" / name, mark(tmp_path / "to" / name)
+        report = apilog.report(source, since=about["since"], until=about["until"])
+        if format == "json":
+            assert list(about["files"]) == ["report.json"]
+            found = json.loads((folder / "report.json").read_bytes())
+            assert list(found["tables"]) == list(report.tables)
+            assert found["apilog"]["command"] == "export"
+            assert found["window"] == {"since": about["since"], "until": about["until"]}
+            counts = {
+                key: found["input"][key] for key in ("lines", "records", "rejects", "skipped")
+            }
+            n = about["requests"]
+            assert counts == {"lines": n, "records": n, "rejects": 0, "skipped": 0}
+        else:
+            assert list(about["files"]) == [f"{table}.{format}" for table in report.tables]
+        if format == "parquet":
+            frame = pl.read_parquet(folder / "endpoints.parquet")
+            assert_frame_equal(
+                frame, report.tables["endpoints"].with_columns(pl.col("gateway").cast(pl.String))
+            )

@@ -1,0 +1,170 @@
+"""A place that can't rename folders: marks say what is whole, whenever a run is cut off."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from apilog.errors import OutputError
+from apilog.export import places
+from apilog.export.objects import ObjectPlace
+from apilog.storage.local import LocalFolder
+from export.exporting import log, mark, names, run, state
+from weblog import START
+
+TABLES = ["statuses", "errors"]
+NOON = START + timedelta(hours=25)
+
+
+class CutOff(BaseException):
+    """Nothing runs any more."""
+
+
+class Brittle(LocalFolder):
+    """A folder whose changes fail from the given one on; 0: none."""
+
+    __slots__ = ()
+    changes = 0
+    fails_at = 0
+
+    def _count(self) -> None:
+        Brittle.changes += 1
+        if 0 < Brittle.fails_at <= Brittle.changes:
+            raise CutOff
+
+    def put(self, name: str, data: bytes) -> None:
+        self._count()
+        super().put(name, data)
+
+    def remove(self, names: Iterable[str]) -> None:
+        for name in names:
+            self._count()
+            super().remove([name])
+
+
+@pytest.fixture(autouse=True)
+def objects(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every export goes to a place without renames."""
+
+    def place_at(to: str | Path) -> ObjectPlace:
+        return ObjectPlace(Brittle(Path(to)))
+
+    monkeypatch.setattr("apilog.export.run.place_at", place_at)
+
+
+@pytest.fixture
+def cut(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Callable[[], object]], bool]:
+    """Do it and fail from that change on; whether it came so far."""
+
+    def cut(at: int, action: Callable[[], object]) -> bool:
+        with monkeypatch.context() as patch:
+            patch.setattr(Brittle, "changes", 0)
+            patch.setattr(Brittle, "fails_at", at)
+            try:
+                action()
+            except CutOff:
+                return True
+            return False
+
+    return cut
+
+
+def complete(to: Path) -> dict[str, Any]:
+    """What a reader counts: the folders whose mark says that they are whole, which they are."""
+    found = {}
+    for path in to.glob("2*/period.json"):
+        about = json.loads(path.read_bytes())
+        if about["complete"]:
+            sizes = {p.name: p.stat().st_size for p in path.parent.iterdir()}
+            assert all(sizes[name] == file["size"] for name, file in about["files"].items())
+            assert len(sizes) == len(about["files"]) + 1
+            found[path.parent.name] = about["requests"]
+    return found
+
+
+def test_runs_do_what_they_do_on_a_disk(tmp_path: Path) -> None:
+    to = tmp_path / "to"
+    source = log(tmp_path / "a.log", (0, 24))
+    assert run(source, to, now=NOON).new == ["2026-11-20", "2026-11-21.open"]
+    before = state(to)
+    assert run(source, to, now=NOON).unchanged == ["2026-11-20", "2026-11-21.open"]
+    assert state(to) == before
+    (to / "2026-11-21.open" / "notes.txt").write_text("mine")
+    assert run(source, to).rewritten == ["2026-11-21"]
+    assert names(to) == ["2026-11-20", "2026-11-21"]
+    assert (to / "2026-11-21" / "notes.txt").read_text() == "mine"
+    assert run(source, to, force=True, format="md", tables=TABLES).rewritten == names(to)
+    assert {p.suffix for p in (to / "2026-11-20").iterdir()} == {".md", ".json"}
+    done = run(source, to, format="md", tables=TABLES, keep=timedelta(days=1))
+    assert (done.removed, names(to)) == (["2026-11-20"], ["2026-11-21"])
+
+
+def test_a_folder_of_others_is_left(tmp_path: Path) -> None:
+    to = tmp_path / "to"
+    (to / "2026-11-20").mkdir(parents=True)
+    (to / "2026-11-20" / "a.txt").write_text("mine")
+    with pytest.raises(OutputError, match="was not made by export"):
+        run(log(tmp_path / "a.log", (0,)), to)
+    assert [p.name for p in (to / "2026-11-20").iterdir()] == ["a.txt"]
+
+
+def test_a_run_that_is_cut_off_anywhere_is_made_good_by_the_next(
+    tmp_path: Path, cut: Callable[[int, Callable[[], object]], bool]
+) -> None:
+    first, second = log(tmp_path / "a.log", (0, 24)), log(tmp_path / "b.log", (0, 1, 24, 48))
+    for at in range(1, 1000):
+        to = tmp_path / f"{at}"
+        run(first, to, now=NOON, tables=TABLES)
+        was_cut = cut(at, lambda to=to: run(second, to, tables=TABLES))
+        found = complete(to)
+        assert not {"2026-11-21", "2026-11-21.open"} <= set(found)
+        assert all(requests in (7, 14) for requests in found.values())
+        run(second, to, tables=TABLES)
+        assert complete(to) == {"2026-11-20": 14, "2026-11-21": 7, "2026-11-22": 7}
+        assert names(to) == sorted(complete(to))
+        if not was_cut:
+            assert at > 10
+            return
+
+
+def test_removing_that_is_cut_off_is_finished_by_the_next(
+    tmp_path: Path, cut: Callable[[int, Callable[[], object]], bool]
+) -> None:
+    source = log(tmp_path / "a.log", (0, 24))
+    for at in range(1, 1000):
+        to = tmp_path / f"{at}"
+        run(source, to, tables=TABLES)
+        kept = {"keep": timedelta(days=1), "now": START + timedelta(hours=59), "tables": TABLES}
+        was_cut = cut(at, lambda to=to, kept=kept: run(source, to, **kept))
+        assert complete(to)["2026-11-21"] == 7
+        run(source, to, **kept)  # type: ignore[arg-type]
+        assert names(to) == ["2026-11-21"]
+        if not was_cut:
+            assert at > 3
+            return
+
+
+@pytest.mark.parametrize(
+    ("to", "source", "lies"),
+    [
+        ("s3://b/logs/out", "s3://b/logs", True),
+        ("s3://b/logs/out", "s3://b/logs/", True),
+        ("s3://b/logs", "s3://b/logs/", True),
+        ("s3://b/logs-out", "s3://b/logs", False),
+        ("s3://b/out", "logs", False),
+        ("out", "s3://b", False),
+    ],
+)
+def test_a_place_below_a_source_is_known(to: str, source: str, lies: bool) -> None:
+    assert places.lies_within(to, source) is lies
+
+
+def test_marks_of_a_disk_say_complete_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("apilog.export.run.place_at", places.place_at)
+    run(log(tmp_path / "a.log", (0,)), tmp_path / "to")
+    assert mark(tmp_path / "to" / "2026-11-20")["complete"] is True

@@ -1,0 +1,655 @@
+"""Every table of a success report from lists of dicts, in plain Python; statistics by scipy.
+
+It shares no code with apilog and follows the definitions word by word.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from statistics import median
+from typing import Any
+
+from scipy import stats
+
+Row = dict[str, Any]
+STAGES = ("signed_up", "first_call", "first_success", "activated", "converted")
+BINS = (0, 1 / 12, 0.25, 1, 6, 24, 72, 168, 336, 720)
+
+
+@dataclass
+class Call:
+    """One request."""
+
+    at: datetime
+    consumer: str | None
+    status: int | None
+    ms: float | None
+    route: str = "/v1/things"
+
+    @property
+    def is_error(self) -> bool:
+        return self.status is not None and 400 <= self.status <= 599
+
+    @property
+    def is_success(self) -> bool:
+        return self.status is not None and self.status < 400
+
+
+@dataclass
+class World:
+    """Accounts and calls, and how they are looked at."""
+
+    accounts: list[Row]
+    calls: list[Call]
+    as_of: datetime
+    activation_calls: int = 10
+    cohort: str = "week"
+    control: str | None = None
+    min_accounts: int = 100
+    plans: dict[str, tuple[int | None, float | None]] = field(default_factory=dict)
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def ratio(a: float, b: float) -> float | None:
+    return a / b if b else None
+
+
+def middle(values: Iterable[float]) -> float | None:
+    known = list(values)
+    return median(known) if known else None
+
+
+def linear(values: Iterable[float], q: float) -> float | None:
+    known = sorted(values)
+    if not known:
+        return None
+    place = q * (len(known) - 1)
+    low = math.floor(place)
+    high = min(low + 1, len(known) - 1)
+    return known[low] + (known[high] - known[low]) * (place - low)
+
+
+def p95(durations: Iterable[float | None]) -> float | None:
+    known = sorted(d for d in durations if d is not None)
+    return known[math.floor(0.95 * (len(known) - 1))] if known else None
+
+
+def hours(start: datetime, end: datetime) -> float:
+    return (end - start).total_seconds() / 3600
+
+
+def ranks(one: Sequence[float | None], other: Sequence[float | None]) -> float | None:
+    a, b = [v for v in one if v is not None], [v for v in other if v is not None]
+    if not a or not b:
+        return None
+    if len({*a, *b}) == 1:
+        return 1.0
+    return float(stats.mannwhitneyu(a, b, method="auto").pvalue)
+
+
+class Oracle:
+    """The tables."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        claimed = {
+            consumer: account["account"]
+            for account in world.accounts
+            for consumer in account["consumers"] or [account["account"]]
+        }
+        within = [
+            c
+            for c in world.calls
+            if (world.since is None or c.at >= world.since)
+            and (world.until is None or c.at < world.until)
+        ]
+        self.calls = [c for c in within if c.at < world.as_of]
+        self.late = len(within) - len(self.calls)
+        own = defaultdict(list)
+        self.strangers = []
+        for call in self.calls:
+            if call.consumer in claimed:
+                own[claimed[call.consumer]].append(call)
+            else:
+                self.strangers.append(call)
+        seen = [self.seen(account, own[account["account"]]) for account in world.accounts]
+        self.accounts = [a for a in seen if not a["signed_up"] or a["signed_up"] <= world.as_of]
+
+    def seen(self, account: Row, calls: list[Call]) -> Row:
+        """An account as it is at as-of, with its calls."""
+        calls = sorted(calls, key=lambda call: call.at)
+        good = [call.at for call in calls if call.is_success]
+        first = calls[0].at if calls else None
+        n = self.world.activation_calls
+
+        def happened(name: str) -> datetime | None:
+            at = account.get(name)
+            return at if at and at <= self.world.as_of else None
+
+        row = dict(account) | {
+            "calls": calls,
+            "signed_up": account.get("signed_up_at") or first,
+            "first_call": first,
+            "first_success": good[0] if good else None,
+            "activated": good[n - 1] if len(good) >= n else None,
+            "converted": happened("converted_at"),
+            "churned": happened("churned_at"),
+            "trial_start": happened("trial_started_at"),
+            "poc_start": happened("poc_started_at"),
+            "poc_end": happened("poc_completed_at"),
+        }
+        row["stage"] = 0
+        for stage in STAGES[1:]:
+            if row[stage] is None:
+                break
+            row["stage"] += 1
+        return row
+
+    def tables(self) -> dict[str, list[Row]]:
+        return {
+            "funnel": self.funnel(),
+            "onboarding": self.onboarding(),
+            "onboarding_histogram": self.onboarding_histogram(),
+            "bottlenecks": self.bottlenecks(),
+            "trials": self.trials(),
+            "revenue": self.revenue(),
+            "plans": self.plans(),
+            "candidates": self.candidates(),
+            "poc": self.poc(),
+            "retention": self.retention(),
+            "experiments": self.experiments(),
+            "unmatched": self.unmatched(),
+        }
+
+    def funnel(self) -> list[Row]:
+        rows: list[Row] = []
+        for i, stage in enumerate(STAGES):
+            reached = [a for a in self.accounts if a["stage"] >= i]
+            rows.append(
+                {
+                    "stage": stage,
+                    "accounts": len(reached),
+                    "rate": ratio(len(reached), len(self.accounts)),
+                    "step_rate": ratio(len(reached), rows[-1]["accounts"]) if rows else None,
+                    "median_hours": middle(
+                        hours(a["signed_up"], a[stage]) for a in reached if a["signed_up"]
+                    ),
+                }
+            )
+        return rows
+
+    def taken(self, event: str) -> list[float]:
+        return [hours(a["signed_up"], a[event]) for a in self.accounts if a[event]]
+
+    def onboarding(self) -> list[Row]:
+        return [
+            {
+                "stage": event,
+                "accounts": len(taken),
+                "p50_hours": linear(taken, 0.5),
+                "p90_hours": linear(taken, 0.9),
+            }
+            for event in STAGES[1:4]
+            for taken in [self.taken(event)]
+        ]
+
+    def onboarding_histogram(self) -> list[Row]:
+        rows = []
+        for event in STAGES[1:4]:
+            taken = self.taken(event)
+            for low, high in zip((None, *BINS), (*BINS, None), strict=True):
+                n = sum((low is None or t >= low) and (high is None or t < high) for t in taken)
+                rows.append(
+                    {
+                        "stage": event,
+                        "from_hours": low,
+                        "to_hours": high,
+                        "accounts": n,
+                        "share": ratio(n, len(taken)),
+                    }
+                )
+        return rows
+
+    def bottlenecks(self) -> list[Row]:
+        counts: Counter[tuple[int, str | None, int | None]] = Counter()
+        for account in self.accounts:
+            if account["stage"] == 4:
+                continue
+            errors = [c for c in account["calls"] if c.is_error] or account["calls"]
+            last = max(errors, key=lambda c: (c.at, c.route, c.status or -1), default=None)
+            counts[account["stage"], last and last.route, last and last.status] += 1
+        stalled = Counter(a["stage"] for a in self.accounts)
+        rows = [
+            {
+                "stage": STAGES[stage],
+                "route": route,
+                "status": status,
+                "accounts": n,
+                "share": n / stalled[stage],
+            }
+            for (stage, route, status), n in counts.items()
+        ]
+        return sorted(
+            rows,
+            key=lambda r: (
+                STAGES.index(r["stage"]),
+                -r["accounts"],
+                r["route"] is None,
+                r["route"] or "",
+                r["status"] is None,
+                r["status"] or 0,
+            ),
+        )
+
+    def trials(self) -> list[Row]:
+        kinds = {a["trial_kind"] for a in self.accounts if a["trial_start"]}
+        ordered = sorted(kinds, key=lambda kind: (kind is None, kind or ""))
+        return [self.trial(kind) for kind in ordered]
+
+    def trial(self, kind: str | None) -> Row:
+        as_of = self.world.as_of
+        started = [a for a in self.accounts if a["trial_start"] and a["trial_kind"] == kind]
+        converted = [a for a in started if a["converted"]]
+        open_ = [a for a in started if not a["converted"]]
+        lost = [a for a in open_ if a["trial_ends_at"] and a["trial_ends_at"] <= as_of]
+        running = [a for a in open_ if a not in lost]
+        finished = len(converted) + len(lost)
+        low, high = (
+            stats.binomtest(len(converted), finished).proportion_ci(0.95, method="wilson")
+            if finished
+            else (None, None)
+        )
+        left = [hours(as_of, a["trial_ends_at"]) / 24 for a in running if a["trial_ends_at"]]
+        row = {
+            "trial_kind": kind,
+            "started": len(started),
+            "running": len(running),
+            "finished": finished,
+            "converted": len(converted),
+            "conversion_rate": ratio(len(converted), finished),
+            "conversion_low": low,
+            "conversion_high": high,
+            "median_days_to_convert": middle(
+                hours(a["trial_start"], a["converted"]) / 24 for a in converted
+            ),
+            "ending_soon": sum(days <= 7 for days in left),
+            "median_days_left": middle(left),
+        }
+        for suffix, group in (("", started), ("_converted", converted), ("_lost", lost)):
+            row |= {f"{name}{suffix}": value for name, value in self.met(group).items()}
+        compare: dict[str, Callable[[list[Call]], float | None]] = {
+            "requests_p_value": len,
+            "error_rate_p_value": lambda cs: ratio(sum(c.is_error for c in cs), len(cs)),
+            "latency_p95_p_value": lambda cs: p95(c.ms for c in cs),
+        }
+        for name, value in compare.items():
+            row[name] = ranks(
+                [value(self.within(a)) for a in converted], [value(self.within(a)) for a in lost]
+            )
+        return row
+
+    def within(self, account: Row) -> list[Call]:
+        """The calls in an account's trial."""
+        start, end = account["trial_start"], account["trial_ends_at"]
+        return [c for c in account["calls"] if c.at >= start and (end is None or c.at < end)]
+
+    def met(self, group: list[Row]) -> Row:
+        calls = [call for account in group for call in self.within(account)]
+        minutes = [minute for account in group for minute in self.trial_minutes(account)]
+        bursts = self.bursts()
+        down = sum(minute in bursts for minute in minutes)
+        return {
+            "requests_per_account": ratio(len(calls), len(group)),
+            "error_rate": ratio(sum(c.is_error for c in calls), len(calls)),
+            "latency_p95_ms": p95(c.ms for c in calls),
+            "uptime": 1 - down / len(minutes) if minutes else None,
+        }
+
+    def bursts(self) -> set[int]:
+        total: Counter[int] = Counter()
+        failed: Counter[int] = Counter()
+        for call in self.calls:
+            minute = math.floor(call.at.timestamp() // 60)
+            total[minute] += 1
+            failed[minute] += call.status is not None and 500 <= call.status <= 599
+        return {m for m, n in failed.items() if n >= 3 and n >= 0.1 * total[m]}
+
+    def trial_minutes(self, account: Row) -> range:
+        if not self.calls:
+            return range(0)
+        first = math.floor(min(c.at for c in self.calls).timestamp() // 60)
+        last = math.floor(max(c.at for c in self.calls).timestamp() // 60) + 1
+        end = min(account["trial_ends_at"] or self.world.as_of, self.world.as_of)
+        start = math.ceil(account["trial_start"].timestamp() / 60)
+        return range(max(start, first), min(math.ceil(end.timestamp() / 60), last))
+
+    def revenue(self) -> list[Row]:
+        plans = {a["plan"] for a in self.accounts}
+        ordered = sorted(plans, key=lambda plan: (plan is None, plan or ""))
+        rows = [
+            self.money(plan, [a for a in self.accounts if a["plan"] == plan]) for plan in ordered
+        ]
+        return [*rows, self.money("(all)", self.accounts)]
+
+    def money(self, plan: str | None, accounts: list[Row]) -> Row:
+        then = self.world.as_of - timedelta(days=30)
+        paying = [a for a in accounts if a["converted"] and not a["churned"] and a["mrr"]]
+        mrr = math.fsum(a["mrr"] for a in paying)
+        at_risk = [
+            a
+            for a in accounts
+            if a["converted"]
+            and a["converted"] <= then
+            and not (a["churned"] and a["churned"] <= then)
+        ]
+        churned = [a for a in accounts if a["churned"] and a["churned"] > then]
+        arppu, churn = ratio(mrr, len(paying)), ratio(len(churned), len(at_risk))
+        requests = sum(len(a["calls"]) for a in accounts)
+        return {
+            "plan": plan,
+            "accounts": len(accounts),
+            "paying": len(paying),
+            "mrr": mrr,
+            "arpu": ratio(mrr, len(accounts)),
+            "arppu": arppu,
+            "conversion_rate": ratio(sum(bool(a["converted"]) for a in accounts), len(accounts)),
+            "churn_rate": churn,
+            "clv": arppu / churn if churn and arppu is not None else None,
+            "requests": requests,
+            "requests_per_account": ratio(requests, len(accounts)),
+            "revenue_per_1000_requests": ratio(mrr * 1000, requests),
+        }
+
+    def used(self, account: Row) -> int:
+        then = self.world.as_of - timedelta(days=30)
+        return sum(call.at >= then for call in account["calls"])
+
+    def hardly(self, account: Row, quota: int | None) -> bool:
+        then = self.world.as_of - timedelta(days=30)
+        is_old = account["signed_up"] is not None and account["signed_up"] <= then
+        return bool(quota) and is_old and self.used(account) / (quota or 1) < 0.1
+
+    def plans(self) -> list[Row]:
+        rows = []
+        for plan, (quota, price) in self.world.plans.items():
+            accounts = [a for a in self.accounts if a["plan"] == plan and not a["churned"]]
+            usages = [self.used(a) / quota for a in accounts] if quota else []
+            requests = sum(map(self.used, accounts))
+            rows.append(
+                {
+                    "plan": plan,
+                    "quota": quota,
+                    "price": price,
+                    "accounts": len(accounts),
+                    "requests": requests,
+                    "requests_per_account": ratio(requests, len(accounts)),
+                    "median_usage": middle(usages),
+                    "near_limit": sum(0.8 <= u <= 1 for u in usages),
+                    "over_limit": sum(u > 1 for u in usages),
+                    "hardly_used": sum(self.hardly(a, quota) for a in accounts),
+                    "price_per_1000_requests": (
+                        price * 1000 / quota if quota and price is not None else None
+                    ),
+                }
+            )
+        return rows
+
+    def candidates(self) -> list[Row]:
+        rows = []
+        for account in self.accounts:
+            quota, _ = self.world.plans.get(account["plan"], (None, None))
+            if not quota or account["churned"]:
+                continue
+            usage = self.used(account) / quota
+            why = "upgrade" if usage >= 0.8 else "churn" if self.hardly(account, quota) else None
+            if why:
+                rows.append(
+                    {
+                        "account": account["account"],
+                        "plan": account["plan"],
+                        "candidate_for": why,
+                        "requests": self.used(account),
+                        "quota": quota,
+                        "usage": usage,
+                    }
+                )
+        return sorted(rows, key=lambda row: (-row["usage"], row["account"]))
+
+    def poc(self) -> list[Row]:
+        started = [a for a in self.accounts if a["poc_start"]]
+        done = [a for a in started if a["poc_end"]]
+        days = [hours(a["poc_start"], a["poc_end"]) / 24 for a in done]
+        return [
+            {
+                "started": len(started),
+                "completed": len(done),
+                "conversion_rate": ratio(sum(bool(a["converted"]) for a in done), len(done)),
+                "completion_rate": ratio(len(done), len(started)),
+                "median_days": middle(days),
+                "p90_days": linear(days, 0.9),
+            }
+        ]
+
+    def first_day(self, at: datetime) -> date:
+        day = at.date()
+        if self.world.cohort == "month":
+            return day.replace(day=1)
+        return day - timedelta(days=day.weekday())
+
+    def next_day(self, day: date) -> date:
+        if self.world.cohort == "week":
+            return day + timedelta(days=7)
+        return (day + timedelta(days=32)).replace(day=1)
+
+    def retention(self) -> list[Row]:
+        cohorts = defaultdict(list)
+        for account in self.accounts:
+            if account["signed_up"]:
+                cohorts[self.first_day(account["signed_up"])].append(account)
+        rows = []
+        as_of = self.world.as_of
+        for cohort, members in sorted(cohorts.items()):
+            day, age = cohort, 0
+            while day <= as_of.date():
+                active = sum(
+                    any(self.first_day(c.at) == day for c in account["calls"])
+                    for account in members
+                )
+                end = datetime.combine(self.next_day(day), datetime.min.time(), as_of.tzinfo)
+                rows.append(
+                    {
+                        "cohort": cohort,
+                        "age": age,
+                        "accounts": len(members),
+                        "active": active,
+                        "rate": active / len(members),
+                        "complete": end <= as_of,
+                    }
+                )
+                day, age = self.next_day(day), age + 1
+        return rows
+
+    def experiments(self) -> list[Row]:
+        groups = defaultdict(list)
+        for account in self.accounts:
+            if account["variant"]:
+                groups[account["variant"]].append(account)
+        names = sorted(groups)
+        if not names:
+            return []
+        control = self.world.control or names[0]
+        sizes = [len(groups[name]) for name in names]
+        split = float(stats.chisquare(sizes).pvalue) if len(sizes) > 1 else None
+        rows = [
+            self.experiment(metric, name, groups, control) | {"split_p_value": split}
+            for metric in METRICS
+            for name in names
+        ]
+        made = [row for row in rows if row["p_value"] is not None]
+        if made:
+            adjusted = stats.false_discovery_control([row["p_value"] for row in made])
+            for row, p_value in zip(made, adjusted, strict=True):
+                row["p_value"] = float(p_value)
+        for row in rows:
+            row["verdict"] = self.verdict(row, groups, control)
+        return rows
+
+    def experiment(self, metric: str, name: str, groups: dict[str, list[Row]], control: str) -> Row:
+        value_of, each, is_proportion = METRICS[metric]
+        group, base = groups[name], groups.get(control, [])
+        value, base_value = value_of(group), value_of(base)
+        row: Row = {
+            "variant": name,
+            "metric": metric,
+            "accounts": len(group),
+            "value": value,
+            "lift": None,
+            "low": None,
+            "high": None,
+            "p_value": None,
+        }
+        if name == control or not base:
+            return row
+        if value is not None and base_value:
+            row["lift"] = value / base_value - 1
+        one, other = [each(a) for a in group], [each(a) for a in base]
+        if is_proportion:
+            hits = [sum(one), sum(other)]
+            misses = [len(one) - hits[0], len(other) - hits[1]]
+            same = not sum(hits) or not sum(misses)
+            row["p_value"] = (
+                1.0
+                if same
+                else float(stats.chi2_contingency([hits, misses], correction=False).pvalue)
+            )
+        else:
+            row["p_value"] = ranks(one, other)
+        if metric == "latency_p95":
+            row["low"], row["high"] = latency_lift(group, base)
+        elif value and base_value:
+            errors = [spread(metric, accounts) for accounts in (group, base)]
+            if None not in errors:
+                error = math.sqrt(sum(e * e for e in errors if e is not None))
+                z = stats.norm.ppf(0.975)
+                row["low"] = value / base_value * math.exp(-z * error) - 1
+                row["high"] = value / base_value * math.exp(z * error) - 1
+        return row
+
+    def verdict(self, row: Row, groups: dict[str, list[Row]], control: str) -> str:
+        if row["variant"] == control:
+            return "control"
+        base = len(groups.get(control, []))
+        if min(row["accounts"], base) < self.world.min_accounts:
+            return "too early"
+        if row["split_p_value"] is not None and row["split_p_value"] < 0.001:
+            return "uneven split"
+        if row["p_value"] is None or row["lift"] is None:
+            return "no data"
+        if row["p_value"] >= 0.05:
+            return "no difference shown"
+        wants_less = row["metric"] in ("error_rate", "latency_p95")
+        return "better" if (row["lift"] < 0) == wants_less else "worse"
+
+    def unmatched(self) -> list[Row]:
+        by_consumer = defaultdict(list)
+        for call in self.strangers:
+            by_consumer[call.consumer].append(call)
+        rows = [
+            {
+                "consumer": consumer,
+                "requests": len(calls),
+                "errors": sum(c.is_error for c in calls),
+                "error_rate": sum(c.is_error for c in calls) / len(calls),
+                "last_seen": max(c.at for c in calls),
+            }
+            for consumer, calls in by_consumer.items()
+        ]
+        return sorted(
+            rows, key=lambda r: (-r["requests"], r["consumer"] is None, r["consumer"] or "")
+        )
+
+
+def errors_of(account: Row) -> int:
+    return sum(c.is_error for c in account["calls"])
+
+
+METRICS: dict[str, tuple[Callable[[list[Row]], float | None], Callable[[Row], Any], bool]] = {
+    "activation": (
+        lambda group: ratio(sum(a["stage"] >= 3 for a in group), len(group)),
+        lambda a: a["stage"] >= 3,
+        True,
+    ),
+    "conversion": (
+        lambda group: ratio(sum(bool(a["converted"]) for a in group), len(group)),
+        lambda a: bool(a["converted"]),
+        True,
+    ),
+    "error_rate": (
+        lambda group: ratio(sum(map(errors_of, group)), sum(len(a["calls"]) for a in group)),
+        lambda a: ratio(errors_of(a), len(a["calls"])),
+        False,
+    ),
+    "latency_p95": (
+        lambda group: p95(c.ms for a in group for c in a["calls"]),
+        lambda a: p95(c.ms for c in a["calls"]),
+        False,
+    ),
+    "requests_per_account": (
+        lambda group: ratio(sum(len(a["calls"]) for a in group), len(group)),
+        lambda a: len(a["calls"]),
+        False,
+    ),
+}
+
+
+def spread(metric: str, group: list[Row]) -> float | None:
+    """The standard error of the logarithm of a ratio of sums, over accounts."""
+    pairs = {
+        "activation": lambda a: (int(a["stage"] >= 3), 1),
+        "conversion": lambda a: (int(bool(a["converted"])), 1),
+        "error_rate": lambda a: (errors_of(a), len(a["calls"])),
+        "requests_per_account": lambda a: (len(a["calls"]), 1),
+    }
+    n = len(group)
+    if n < 2:
+        return None
+    xy = [pairs[metric](a) for a in group]
+    top, bottom = sum(x for x, _ in xy), sum(y for _, y in xy)
+    r = top / bottom
+    variance = n / (n - 1) * math.fsum((x - r * y) ** 2 for x, y in xy) / bottom**2
+    return math.sqrt(variance) / r
+
+
+def latency_lift(group: list[Row], base: list[Row]) -> tuple[float | None, float | None]:
+    """Woodruff's interval of both p95, put together on the logarithm."""
+    one, other = bounds(group), bounds(base)
+    if one is None or other is None or 0 in (*one[:2], *other[:2]):
+        return None, None
+    (value, low, high), (base_value, base_low, base_high) = one, other
+    lift = math.log(value / base_value)
+    down = math.sqrt(math.log(value / low) ** 2 + math.log(base_high / base_value) ** 2)
+    up = math.sqrt(math.log(high / value) ** 2 + math.log(base_value / base_low) ** 2)
+    return math.exp(lift - down) - 1, math.exp(lift + up) - 1
+
+
+def bounds(group: list[Row]) -> tuple[float, float, float] | None:
+    """The p95 of the calls of a group, and the bounds of its interval."""
+    timed = [[c.ms for c in a["calls"] if c.ms is not None] for a in group]
+    timed = [durations for durations in timed if durations]
+    every = sorted(ms for durations in timed for ms in durations)
+    m, n = len(timed), len(every)
+    if m < 2:
+        return None
+    value = every[math.floor(0.95 * (n - 1))]
+    pairs = [(sum(ms <= value for ms in durations), len(durations)) for durations in timed]
+    share = sum(x for x, _ in pairs) / n
+    variance = m / (m - 1) * math.fsum((x - share * y) ** 2 for x, y in pairs) / n**2
+    off = float(stats.norm.ppf(0.975)) * math.sqrt(variance)
+    levels = (max(0.0, 0.95 - off), min(1.0, 0.95 + off))
+    low, high = (every[math.floor(level * (n - 1))] for level in levels)
+    return value, low, high

@@ -1,0 +1,143 @@
+"""The state of the calls: the same in any order, any grouping, any shards."""
+
+from __future__ import annotations
+
+import importlib
+import random
+from datetime import timedelta
+from itertools import pairwise
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from apilog.schema import SCHEMA
+from apilog.success.calls import CallPlan, Calls, Folded, merge, partial, shards
+from apilog.success.calls.state import Cohort
+from success.oracle import World
+from success.worlds import AS_OF, START, world
+
+FRAMES = ("accounts", "successes", "active", "lasts", "latencies", "minutes")
+
+
+def plan_of(one: World) -> CallPlan:
+    claims = [
+        (consumer, number)
+        for number, row in enumerate(one.accounts)
+        for consumer in row["consumers"] or [row["account"]]
+    ]
+    schema = {"consumer": pl.String, "id": pl.UInt32}
+    return CallPlan(
+        claims=pl.DataFrame(claims, schema=schema, orient="row").sort("consumer"),
+        trials=pl.DataFrame(
+            [
+                (r["trial_started_at"], r["trial_ends_at"], r["variant"] is not None)
+                for r in one.accounts
+            ],
+            schema={
+                "trial_started_at": SCHEMA["timestamp"],
+                "trial_ends_at": SCHEMA["timestamp"],
+                "is_detailed": pl.Boolean,
+            },
+            orient="row",
+        ),
+        as_of=one.as_of,
+        recent_from=one.as_of - timedelta(days=30),
+        activation_calls=3,
+        cohort=Cohort.WEEK,
+    )
+
+
+def records_of(plan: CallPlan, one: World) -> pl.DataFrame:
+    rows = [
+        {
+            "timestamp": call.at,
+            "consumer": call.consumer,
+            "status": call.status,
+            "duration_ms": call.ms,
+            "route": call.route,
+            "gateway": random.Random(call.at.timestamp()).choice((None, "nginx", "apigee")),
+        }
+        for call in one.calls
+    ]
+    schema = {name: SCHEMA[name] for name in sorted(plan.columns)}
+    return pl.DataFrame(rows, schema=schema)
+
+
+def assert_same(one: Calls, other: Calls) -> None:
+    assert (one.first, one.last, one.late) == (other.first, other.last, other.late)
+    for name in FRAMES:
+        assert_frame_equal(getattr(one, name), getattr(other, name), check_exact=True)
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 10**6), st.integers(0, 25), st.lists(st.integers(0, 300), max_size=6))
+def test_any_cutting_and_any_order_give_the_same_state(
+    seed: int, accounts: int, cuts: list[int]
+) -> None:
+    one = world(seed, accounts, 300)
+    plan = plan_of(one)
+    records = records_of(plan, one)
+    whole = partial(plan, records)
+    edges = sorted({0, 300, *cuts})
+    parts = [records[a:b] for a, b in pairwise(edges)]
+    random.Random(seed).shuffle(parts)
+    states = [partial(plan, part) for part in parts]
+    assert_same(merge(plan, states), merge(plan, [whole]))
+    assert_same(merge(plan, [merge(plan, states[:2]), *states[2:]]), merge(plan, [whole]))
+
+
+def test_text_may_be_dictionary_encoded() -> None:
+    one = world(3, 20, 300)
+    plan = plan_of(one)
+    records = records_of(plan, one)
+    encoded = records.with_columns(pl.col("consumer", "route").cast(pl.Categorical))
+    assert_same(partial(plan, encoded), partial(plan, records))
+
+
+def test_shards_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = world(4, 50, 2_000)
+    plan = plan_of(one)
+    records = records_of(plan, one)
+    states = [partial(plan, records[i : i + 250]) for i in range(0, 2_000, 250)]
+    whole = merge(plan, states)
+    monkeypatch.setattr(shards, "_ACCOUNTS", 7)
+    assert_same(merge(plan, states), whole)
+
+
+def test_folding_makes_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = world(5, 40, 2_000)
+    plan = plan_of(one)
+    records = records_of(plan, one)
+    states = [partial(plan, records[i : i + 100]) for i in range(0, 2_000, 100)]
+    module = importlib.import_module("apilog.success.calls.merge")
+    monkeypatch.setattr(module, "_FOLD_FROM", 50)
+    folded = Folded(plan)
+    for state in states:
+        folded.add(state)
+    assert_same(folded.result(), merge(plan, states))
+
+
+def test_what_is_kept_of_an_account_does_not_grow_with_its_calls() -> None:
+    one = world(6, 10, 0)
+    plan = plan_of(one)
+    key = one.accounts[0]["consumers"] or [one.accounts[0]["account"]]
+    times = [START + timedelta(seconds=7 * i) for i in range(20_000)]
+    records = (
+        pl.DataFrame(
+            {"timestamp": times, "consumer": [key[0]] * 20_000, "status": [200] * 20_000},
+        )
+        .with_columns(
+            duration_ms=pl.lit(5.0),
+            route=pl.lit("/v1"),
+            gateway=pl.lit("nginx").cast(SCHEMA["gateway"]),
+        )
+        .cast({"status": pl.Int16, "timestamp": SCHEMA["timestamp"]})
+    )
+    state = partial(plan, records)
+    assert (state.accounts.height, state.successes.height, state.lasts.height) == (1, 3, 1)
+    assert state.active.height <= 2
+    assert state.latencies.height <= 2
+    assert state.minutes.height <= (AS_OF - START).total_seconds() / 60
