@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from apilog.ingest import IngestOptions, ingest
+from apilog.storage.local import LocalFolder
 from apilog.store import Store, layout, verify
 from apilog.store.commit import names_in
 from apilog.store.store import generations
@@ -177,13 +178,15 @@ def test_a_killed_run_loses_and_doubles_nothing(tmp_path: Path, seed: int) -> No
             for _ in range(4):
                 log.grow(chance.choice([1, 150]))
                 rotate()
-            seen = {*names_in(store)}
+            seen = {*names_in(LocalFolder(store))}
             killed += forks.killed(
                 log.folder,
                 store,
                 chance.random(),
                 meanwhile=rotate,
-                is_writing=chance.choice([None, lambda seen=seen: {*names_in(store)} != seen]),
+                is_writing=chance.choice(
+                    [None, lambda seen=seen: {*names_in(LocalFolder(store))} != seen]
+                ),
             )
             if not Store.is_store(store):
                 continue
@@ -191,7 +194,7 @@ def test_a_killed_run_loses_and_doubles_nothing(tmp_path: Path, seed: int) -> No
             assert before <= {*numbers} <= {*range(log.written)}
             assert len(numbers) == len({*numbers})
             assert verify(store).damaged == ()
-            unfinished += bool({*names_in(store)} - needed(store))
+            unfinished += bool({*names_in(LocalFolder(store))} - needed(store))
             before = {*numbers}
             if chance.random() < 0.2:
                 forks.run(log.folder, store)
@@ -207,7 +210,9 @@ def needed(store: Path) -> set[str]:
     """The files that a store needs, its manifests included."""
     state = Store.open(store)
     files = {file.name for file in state.manifest.files}
-    return files | {layout.manifest_name(generation) for generation in generations(store)}
+    return files | {
+        layout.manifest_name(generation) for generation in generations(LocalFolder(store))
+    }
 
 
 @pytest.mark.parametrize("share", [0, 0.001, 0.1, 0.6, 0.99, 1])
