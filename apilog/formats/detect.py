@@ -7,7 +7,6 @@ of two formats is read with both.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -24,6 +23,7 @@ from apilog.formats.ltsv import LogfmtFormat, LtsvFormat
 from apilog.formats.nginx import library
 from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.nginx.grammar import LogFormat, as_string
+from apilog.formats.nginx.likely import likely_formats
 from apilog.formats.nginx.tails import UNREAD, Tail, tail_parts
 from apilog.formats.nginx.variants import iso_variants, untimed_variants
 from apilog.formats.reading import Reading, Stage
@@ -35,9 +35,6 @@ FORMATS = (*library.FORMATS, *gateways.FORMATS)
 
 HEAD_LINES = 500
 """How many lines of a file's head are looked at."""
-
-_SAMPLE = 25
-"""So many lines show which formats to try at all."""
 
 _STAMP = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9:.]+(?:Z|[+-][0-9]{2}:?[0-9]{2})?[ \t]"
 """A time as tools that fetch logs write it before each line."""
@@ -79,11 +76,12 @@ def detect(head: pl.Series) -> Reading | None:
     A head of nothing but lines that are skipped gives a reading without formats.
     """
     head = head.head(HEAD_LINES)
-    likely = _unstamped(head, _likely(head, FORMATS))
+    begun = likely_formats(head, FORMATS)
+    likely = _unstamped(head, begun)
     named = _named(head, likely)
     if named and _count(named) == len(head):
         return Reading((Stage((), (named[0],)),))
-    head = _told(head)
+    whole, head = head, _told(head)
     if not len(head):
         return Reading(())
     # Lines that begin as a named format are in no envelope.
@@ -97,7 +95,7 @@ def detect(head: pl.Series) -> Reading | None:
         if formats or not len(texts):
             stages.append(Stage(envelopes, formats))
             head = head.gather(outer.unmatched)
-    if formats := _formats(head):
+    if formats := _formats(head, begun if head is whole else None):
         stages.append(Stage((), formats))
     return Reading(tuple(stages)) if stages else None
 
@@ -126,25 +124,29 @@ _Found = tuple[Format, pl.Series]
 """A format, and which texts it reads."""
 
 
-def _formats(texts: pl.Series, *, is_timed: bool = False) -> tuple[Format, ...]:
-    """The formats of the texts, each of what those before it don't read.
+def _formats(
+    texts: pl.Series, likely: list[NginxFormat] | None = None, *, is_timed: bool = False
+) -> tuple[Format, ...]:
+    """The formats of the texts, each of what those before it don't read; none is to be skipped.
 
-    `is_timed` tells that times came with the texts, so that they need none of their own.
+    `likely` are those of FORMATS that the texts may be of, if that is known. `is_timed` tells
+    that times came with the texts, so that they need none of their own.
     """
     found: list[Format] = []
-    unread = _told(texts)
+    unread = texts
     while len(unread) and len(found) < _AT_MOST:
-        best = _best(unread, is_timed=is_timed, is_rest=bool(found))
+        best = _best(unread, likely, is_timed=is_timed, is_rest=bool(found))
         if best is None:
             break
         found.append(best[0])
-        unread = _rest(unread, best)
+        unread, likely = _rest(unread, best), None
     return tuple(found)
 
 
 def _told(texts: pl.Series) -> pl.Series:
     """Those that are not to be skipped."""
-    return texts.filter(skip_reasons(texts).is_null()) if len(texts) else texts
+    told = skip_reasons(texts).is_null() if len(texts) else None
+    return texts if told is None or told.all() else texts.filter(told)
 
 
 def _rest(texts: pl.Series, found: _Found) -> pl.Series:
@@ -161,13 +163,17 @@ def _rest(texts: pl.Series, found: _Found) -> pl.Series:
     return texts.filter(~reads)
 
 
-def _best(texts: pl.Series, *, is_timed: bool, is_rest: bool) -> _Found | None:
+def _best(
+    texts: pl.Series, likely: list[NginxFormat] | None, *, is_timed: bool, is_rest: bool
+) -> _Found | None:
     """The format that reads most of the texts; `is_rest` tells that others are read already."""
-    found = _lined(texts, FORMATS, is_rest=is_rest)
+    found = _lined(
+        texts, likely_formats(texts, FORMATS) if likely is None else likely, is_rest=is_rest
+    )
     if not any(2 * _count(f) >= len(texts) for f in found):
         found += _keyed(texts, is_timed=is_timed)
     for variants in (iso_variants, untimed_variants) if is_timed else (iso_variants,):
-        found = found or _lined(texts, variants(), is_rest=is_rest)
+        found = found or _lined(texts, likely_formats(texts, variants()), is_rest=is_rest)
     return max(found, key=_count, default=None)
 
 
@@ -175,25 +181,13 @@ def _count(found: _Found) -> int:
     return int(found[1].sum())
 
 
-def _lined(texts: pl.Series, formats: Sequence[NginxFormat], *, is_rest: bool) -> list[_Found]:
+def _lined(texts: pl.Series, likely: Sequence[NginxFormat], *, is_rest: bool) -> list[_Found]:
     """The format that reads most of the texts, and one that reads them with a tail."""
-    likely = _likely(texts, formats)
     named = _named(texts, likely)
     if named and 2 * _count(named) >= len(texts):
         return [named]
     extended = _extended(texts, likely, is_read=is_rest or named is not None)
     return [found for found in (named, extended) if found]
-
-
-def _likely(texts: pl.Series, formats: Sequence[NginxFormat]) -> list[NginxFormat]:
-    """The formats that some of the texts may be of, judged by a few of them; the most specific
-    first."""
-    sample = texts.gather_every(max(1, len(texts) // _SAMPLE))
-    times = {f.strict.time for f in formats}
-    seen = {time for time in times if sample.str.contains(time).any()}
-    return by_specificity(
-        [f for f in formats if f.strict.time in seen and f.strict.starts(sample).any()]
-    )
 
 
 def _named(texts: pl.Series, formats: Sequence[NginxFormat]) -> _Found | None:
@@ -278,21 +272,3 @@ def _reads(log_format: Format, texts: pl.Series, *, is_timed: bool) -> pl.Series
 def _any_times(count: int) -> pl.Series:
     """Some time for each line, where only it matters that there is one."""
     return pl.Series("time", [0], pl.Int64).cast(TIMESTAMP).new_from_index(0, count)
-
-
-def by_specificity(formats: Sequence[NginxFormat]) -> list[NginxFormat]:
-    """The formats, those before others whose samples they don't read.
-
-    A format that reads the samples of another, but not the other way round, is the more
-    general one.
-    """
-
-    def generality(log_format: NginxFormat) -> int:
-        pattern = re.compile(f"{log_format.strict.pattern}\\Z")
-        return sum(
-            all(pattern.match(line) for line in other.samples)
-            for other in formats
-            if other is not log_format and other.samples
-        )
-
-    return sorted(formats, key=generality)

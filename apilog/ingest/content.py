@@ -6,10 +6,11 @@ Opened once: whatever is renamed meanwhile, identity and lines are of the same f
 from __future__ import annotations
 
 from contextlib import ExitStack, suppress
+from io import RawIOBase
 from tempfile import SpooledTemporaryFile
 from typing import Protocol
 
-from apilog.ingest.identity import TAIL_BYTES
+from apilog.ingest.identity import HEAD_BYTES, TAIL_BYTES, packed_as
 from apilog.sources import Source
 from apilog.sources.opening import refused_if_foreign
 from apilog.sources.readers import Reader, StreamDamage
@@ -28,6 +29,12 @@ class Content(Protocol):
     @property
     def position(self) -> int:
         """Bytes read of it as it is stored."""
+
+    def packed_as(self) -> str | None:
+        """What a compressed file is known by; None for all else. Asked before anything is read."""
+
+    def still_begins(self, head: bytes) -> bool:
+        """Whether it begins like this even now: a log may be truncated while it is read."""
 
     def read(self, size: int) -> bytes:
         """The next bytes; empty at the end. Raises StreamDamage."""
@@ -53,7 +60,7 @@ def opened(source: Source) -> Content:
     return content
 
 
-def exactly(content: Content, size: int) -> bytes:
+def exactly(content: Content | RawIOBase, size: int) -> bytes:
     """So many bytes; fewer only at the end, or where damage is."""
     blocks = []
     with suppress(StreamDamage):
@@ -74,6 +81,19 @@ def tail_before(content: Content, offset: int) -> bytes | None:
     return tail if len(tail) == size else None
 
 
+def is_beginning_of(content: Content, file: str) -> bool:
+    """Whether all of the content, up to any damage, is what a plain file begins with."""
+    content.seek(0)
+    try:
+        with open(file, "rb", buffering=0) as original:
+            while block := exactly(content, _STEP_BYTES):
+                if exactly(original, len(block)) != block:
+                    return False
+    except OSError:
+        return False
+    return True
+
+
 class _File:
     """A file, compressed or not."""
 
@@ -85,6 +105,13 @@ class _File:
     @property
     def position(self) -> int:
         return self._stored.position
+
+    def packed_as(self) -> str | None:
+        edges = self._stored.edges(HEAD_BYTES, TAIL_BYTES) if self.ends else None
+        return packed_as(*edges) if edges else None
+
+    def still_begins(self, head: bytes) -> bool:
+        return self.ends or self._stored.beginning(len(head)) == head
 
     def read(self, size: int) -> bytes:
         return self._stored.read(size)
@@ -115,6 +142,12 @@ class _Pipe:
     @property
     def position(self) -> int:
         return self._stored.position
+
+    def packed_as(self) -> str | None:
+        return None
+
+    def still_begins(self, head: bytes) -> bool:
+        return True
 
     def read(self, size: int) -> bytes:
         if self._at < self._end:

@@ -15,6 +15,8 @@ from apilog.store import KnownInput
 
 HEAD_BYTES = 64 << 10
 TAIL_BYTES = 4 << 10
+_COPY_BYTES = 4 << 10
+"""So many first bytes, with their times, no two logs have in common."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,14 @@ class Identity:
         """Of a stream with these first and last bytes up to the offset, which is not 0."""
         length = _rounded(min(len(head), offset))
         return cls(digest(head[:length]), length, offset, digest(tail))
+
+
+def packed_as(head: bytes, tail: bytes, size: int) -> str:
+    """What a compressed file is known by as it is stored.
+
+    As for lines, first and last bytes tell; the last ones of most kinds hold a checksum, too.
+    """
+    return digest(b"%d " % size + digest(head).encode() + digest(tail).encode())
 
 
 @dataclass(slots=True, eq=False)
@@ -53,6 +63,7 @@ class Index:
     def __init__(self, inputs: Iterable[KnownInput]) -> None:
         self._entries: defaultdict[tuple[int, str], list[Entry]] = defaultdict(list)
         self._lengths: set[int] = set()
+        self._packed: dict[str, Entry] = {}
         for known in inputs:
             self.add(Entry(known, known))
 
@@ -61,11 +72,17 @@ class Index:
         known = entry.known
         self._entries[known.head_length, known.head_hash].append(entry)
         self._lengths.add(known.head_length)
+        self._packed |= dict.fromkeys(known.packed, entry)
 
     def remove(self, entry: Entry) -> None:
         """Forget an input that turned out not to be readable."""
         entry.failed = True
         self._entries[entry.known.head_length, entry.known.head_hash].remove(entry)
+
+    def packed(self, packed_as: str) -> Entry | None:
+        """The input that such a compressed file holds, no more and no less."""
+        entry = self._packed.get(packed_as)
+        return entry if entry and not entry.failed else None
 
     def candidates(self, head: bytes) -> list[Entry]:
         """The inputs that begin like this, those read furthest first."""
@@ -80,16 +97,31 @@ class Index:
         return sorted(found, key=lambda entry: entry.known.offset, reverse=True)
 
 
-def continued(candidates: Iterable[Entry], tail_at: Callable[[int], bytes | None]) -> Entry | None:
-    """The first of the inputs that a stream continues.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a stream is of all that is known."""
 
-    `tail_at` gives what stands before an offset, up to 4 KiB; None if the stream ends before.
+    continues: Entry | None
+    """The input that it goes on from, or is just as long as."""
+    copies: Entry | None
+    """A longer input of which it is a copy that holds less."""
+
+
+def compared(candidates: Iterable[Entry], tail_at: Callable[[int], bytes | None]) -> Found:
+    """What a stream is of the inputs that begin like it, those read furthest first.
+
+    `tail_at` gives what stands before an offset, up to 4 KiB; None if the stream ends before. Then
+    enough of a beginning has to be the same, at least half of what is known of it: when a log is
+    copied and truncated, more may have been taken of it than its copy got.
     """
+    longer: Entry | None = None
     for entry in candidates:
         tail = tail_at(entry.known.offset)
+        if tail is None and entry.known.head_length >= _COPY_BYTES:
+            longer = longer or entry
         if tail is not None and digest(tail) == entry.known.tail_hash:
-            return entry
-    return None
+            return Found(entry, longer)
+    return Found(None, longer)
 
 
 def digest(data: bytes) -> str:

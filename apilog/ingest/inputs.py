@@ -5,7 +5,7 @@ It is opened when its turn comes, so that it is compared with all that was read 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from enum import Enum
 
@@ -13,8 +13,11 @@ from apilog.engines.inputs import FileAccount
 from apilog.ingest.identity import Entry, Identity, Index
 from apilog.ingest.opening import Opened
 from apilog.ingest.whole import Allowance
-from apilog.sources import Chunk, DamagedSource, Source, SourceError
+from apilog.sources import Chunk, DamagedSource, MissingSource, Source, SourceError
 from apilog.store import KnownInput, Writer
+
+_MOST_PACKED = 8
+"""So many compressed files of one content are told without decompressing them."""
 
 
 class State(Enum):
@@ -25,13 +28,23 @@ class State(Enum):
     CONTINUED = "continued"
     KNOWN = "already known"
     NOTHING = "holds no whole line yet"
+    GONE = "moved or removed before it was opened"
     FAILED = "can't be read"
 
 
 class LogInput:
     """A source as an engine reads it: in stretches, with a commit after each."""
 
-    def __init__(self, source: Source, index: Index, allowance: Allowance, *, final: bool) -> None:
+    def __init__(
+        self,
+        source: Source,
+        index: Index,
+        allowance: Allowance,
+        *,
+        final: bool,
+        others: Collection[str] = (),
+    ) -> None:
+        """`others` are all files that the run reads."""
         self.source = source
         self.state = State.UNREAD
         self.account = FileAccount(source.path)
@@ -39,9 +52,12 @@ class LogInput:
         self.bytes_read = 0
         self.same_as: str | None = None
         """The path of an input that has the same content."""
+        self.copy_of: str | None = None
+        """The path of an input that holds all that this one does."""
         self._index = index
         self._allowance = allowance
         self._final = final
+        self._others = others
         self._opened: Opened | None = None
         self._outcome = State.NEW
         self._base: Entry | None = None
@@ -110,9 +126,13 @@ class LogInput:
             self._opened = None
 
     def _open(self) -> Opened:
-        opened = Opened(self.source, self._index, self._allowance, final=self._final)
+        opened = Opened(
+            self.source, self._index, self._allowance, final=self._final, others=self._others
+        )
         self._base = opened.base
         self._outcome = State.CONTINUED if opened.base else State.NOTHING
+        if opened.copy_of:
+            self.copy_of, self._outcome = opened.copy_of, State.KNOWN
         return opened
 
     def _note(self, opened: Opened) -> None:
@@ -144,6 +164,7 @@ class LogInput:
             rejects=before.rejects if before else 0,
             skipped=before.skipped if before else 0,
             format=before.format if before else None,
+            packed=opened.packed_as,
         )
 
     def _know(self, now: Entry, account: FileAccount, writer: Writer) -> None:
@@ -171,13 +192,18 @@ class LogInput:
             return
         complete = base.known.complete or opened.is_complete
         path = self.path if self._is_first else base.known.path
-        base.known = replace(base.known, path=path, complete=complete)
+        packed = tuple(dict.fromkeys((*base.known.packed, *opened.packed_as)))[-_MOST_PACKED:]
+        base.known = replace(base.known, path=path, complete=complete, packed=packed)
         if base.known != base.stored:
             writer.know(base.known, base.stored)
             base.stored = base.known
 
     def _give_up(self, error: SourceError) -> None:
-        self.state, self.account.error = State.FAILED, error
+        # It was there when the run began: what rotation made of it is taken by the next run.
+        if isinstance(error, MissingSource):
+            self.state = State.GONE
+        else:
+            self.state, self.account.error = State.FAILED, error
         if self._now:
             self._index.remove(self._now)
         self.close()

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import sys
 from codecs import BOM_UTF8
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from io import BytesIO
 
-from apilog.ingest.content import exactly, opened, tail_before
-from apilog.ingest.identity import HEAD_BYTES, Entry, Identity, Index, continued
+from apilog.ingest.content import exactly, is_beginning_of, opened, tail_before
+from apilog.ingest.identity import HEAD_BYTES, Entry, Identity, Index, compared
 from apilog.ingest.lines import after, numbered, without_open_line
 from apilog.ingest.whole import Allowance, Everything, WholeLines
 from apilog.sources import HEAD_BYTES as FORMAT_HEAD_BYTES
@@ -23,19 +23,45 @@ from apilog.sources.chunks import cut_into_chunks
 from apilog.sources.framing import framed
 from apilog.sources.framing.stream import is_framed_anew
 from apilog.sources.opening import with_damage_told
-from apilog.sources.readers import Reader
+from apilog.sources.readers import Reader, StreamDamage
+from apilog.sources.rotation import may_be_copies_of
+from apilog.sources.source import shown
 from apilog.sources.text import as_utf8, is_utf16
+
+_BEGINNING_BYTES = 4 << 10
+"""Differ where another log is."""
 
 
 class Opened:
     """An input while it is read."""
 
-    def __init__(self, source: Source, index: Index, allowance: Allowance, *, final: bool) -> None:
-        """Open it and find what it continues; raises SourceError if it can't be read."""
+    def __init__(
+        self,
+        source: Source,
+        index: Index,
+        allowance: Allowance,
+        *,
+        final: bool,
+        others: Collection[str] = (),
+    ) -> None:
+        """Open it and find what it continues; raises SourceError if it can't be read.
+
+        `others` are all files that the run reads.
+        """
+        self.copy_of: str | None = None
+        """A file that it holds nothing beyond, perhaps as a copy that is still being made."""
+        self._originals = [file for file in may_be_copies_of(source.file) if file in others]
         self._path = source.path
         self._allowance = allowance
         self._content = opened(source)
         self._final = final
+        self._is_doubtful = self._is_sure = False
+        self.base: Entry | None = None
+        """What it continues."""
+        self.lines = 0
+        """All that were taken, in earlier runs too."""
+        self.has_more = False
+        """Whether there is anything that was not taken."""
         with ExitStack() as undo:
             undo.callback(self._content.close)
             self._begin(index)
@@ -43,19 +69,46 @@ class Opened:
 
     def _begin(self, index: Index) -> None:
         content = self._content
-        size = FORMAT_HEAD_BYTES if content.ends else HEAD_BYTES
-        self._head = exactly(content, size)
-        candidates = index.candidates(self._head[:HEAD_BYTES])
-        self.base: Entry | None = continued(candidates, lambda at: tail_before(content, at))
-        self.lines = self.base.known.lines if self.base else 0
-        """All that were taken, in earlier runs too."""
-        self._is_framed = _is_framed(self._head[:HEAD_BYTES])
-        self.has_more = self._looks_further()
+        self._packed_as = content.packed_as()
+        if self._packed_as and (same := index.packed(self._packed_as)):
+            self._is_just(same)
+            return
+        self._compare(index)
+        if self.has_more and self._originals and not self.copy_of:
+            original = next((f for f in self._originals if is_beginning_of(content, f)), None)
+            self._compare(index)  # an original is gone only when its copy is complete
+            self.copy_of = shown(original) if original else self.copy_of
+        if self.copy_of:
+            self._leave_out()
+            return
         if self.has_more and not content.ends:
             content.seek(0)
             self._head = exactly(content, FORMAT_HEAD_BYTES)
         self._reader = self._reader_from_here()
         content.settle()
+
+    def _compare(self, index: Index) -> None:
+        """Find what it continues, and whether it goes on."""
+        content = self._content
+        content.seek(0)
+        self._head = exactly(content, FORMAT_HEAD_BYTES if content.ends else HEAD_BYTES)
+        self._beginning = self._head[:_BEGINNING_BYTES]
+        candidates = index.candidates(self._head[:HEAD_BYTES])
+        found = compared(candidates, lambda at: tail_before(content, at))
+        self.base = found.continues
+        self.lines = self.base.known.lines if self.base else 0
+        self._is_framed = _is_framed(self._head[:HEAD_BYTES])
+        self.has_more = self._looks_further()
+        self.copy_of = found.copies.known.path if self.has_more and found.copies else None
+
+    def _is_just(self, same: Entry) -> None:
+        """Take it for known without decompressing it."""
+        self.base, self.lines = same, same.known.lines
+        self._leave_out()
+
+    def _leave_out(self) -> None:
+        self.has_more = False
+        self._head, self._reader = b"", Everything(self._content, self._allowance)
 
     def _looks_further(self) -> bool:
         """Whether there is anything that was not taken."""
@@ -64,7 +117,11 @@ class Opened:
         self._content.seek(self.base.known.offset)
         known = self.base.known
         may_wait = self._is_framed and self._takes_open_line and not known.complete
-        return may_wait or bool(exactly(self._content, 1))
+        try:
+            return may_wait or bool(self._content.read(1))
+        except StreamDamage:
+            self._is_doubtful = True
+            return False
 
     def _reader_from_here(self) -> Everything:
         content, offset, tail = self._content, 0, b""
@@ -97,6 +154,12 @@ class Opened:
         return self._takes_open_line and not self._reader.is_damaged
 
     @property
+    def packed_as(self) -> tuple[str, ...]:
+        """What a compressed file of nothing but what is known now is known by, if it is one."""
+        is_whole = self.is_complete and not self.is_paused and not self._is_doubtful
+        return (self._packed_as,) if self._packed_as and is_whole else ()
+
+    @property
     def offset(self) -> int:
         """Bytes taken, in earlier runs too."""
         return self._reader.offset
@@ -126,6 +189,11 @@ class Opened:
         start = self._content.position
         cut = self._counted(chunk_bytes) if self._is_counted else self._next(chunk_bytes)
         for chunk in with_damage_told(cut, self._path):
+            if not self._is_sure and not self._content.still_begins(self._beginning):
+                # Truncated since it was compared: what it holds now is left to the next run.
+                self.has_more = False
+                return
+            self._is_sure = True
             last = chunk.first_line + chunk.lines - 1
             self.lines = max(self.lines, last, *(line.line_number for line in chunk.oversize))
             yield replace(chunk, position=chunk.position - start)

@@ -5,8 +5,8 @@ A line moves in one commit: it is a reject of the store or a record, never both.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -57,12 +57,36 @@ def _retry(writer: Writer, file: DataFile, options: IngestOptions) -> int:
         return 0
     records = pl.concat(found)
     taken = records["at"]
+    _recount(writer, dict(records["source"].value_counts().iter_rows()))
     writer.add_records(records.drop("at"))
     left = stored.filter(~pl.col("at").is_in(taken.implode())).drop("at")
     writer.drop([file])
     if left.height:
         writer.write(left, "rejects", (file.first, file.last))
     return records.height
+
+
+def _recount(writer: Writer, moved: Mapping[str, int]) -> None:
+    """Have the inputs know how many of their rejects are records now, by their sources.
+
+    An input may have another path by now: one of that path comes first, then those whose path
+    goes on like it, as rotated ones do.
+    """
+    inputs = {known: known for known in writer.store.manifest.inputs if known.rejects}
+    for source, count in moved.items():
+        likely = sorted(
+            inputs, key=lambda i: (i.path != source, not i.path.startswith(source), i.path)
+        )
+        for before in likely:
+            known = inputs[before]
+            some = min(count, known.rejects)
+            count -= some
+            inputs[before] = replace(
+                known, records=known.records + some, rejects=known.rejects - some
+            )
+    for before, known in inputs.items():
+        if known != before:
+            writer.know(known, before)
 
 
 def _read(stored: pl.DataFrame, options: IngestOptions) -> Iterator[pl.DataFrame]:

@@ -7,7 +7,7 @@ ever in the store without the other.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from time import monotonic
@@ -24,8 +24,9 @@ from apilog.ingest.options import IngestOptions
 from apilog.ingest.summary import Ingested
 from apilog.ingest.whole import Allowance
 from apilog.schema import SCHEMA
-from apilog.sources import find_sources
-from apilog.storage import Place
+from apilog.sources import MissingSource, Source, find_sources
+from apilog.sources.source import shown
+from apilog.storage import Folder, Place
 from apilog.store import Manifest, Writer
 
 RejectSink = Callable[[pl.DataFrame], None]
@@ -66,17 +67,21 @@ class _Work:
     ) -> None:
         logs, stores = logs_among(sources)
         found, not_found = find_sources(logs)
-        self._problems = [*stores, *not_found]
+        # What was only listed, and has gone since, has rotated: it has another name by now.
+        named = {shown(os.fsdecode(log)) for log in logs}
+        gone = [p for p in not_found if isinstance(p, MissingSource) and p.path not in named]
+        self._problems = [*stores, *(p for p in not_found if p not in gone)]
         index = Index(writer.store.manifest.inputs)
         self._writer = writer
         self._options = options
         self._progress = _Advances(progress)
         self._rejects = rejects
         self._allowance = Allowance(0)
+        found = _outside(writer.folder, found)
+        others = frozenset(source.file for source in found)
         self._inputs = [
-            LogInput(source, index, self._allowance, final=options.final)
+            LogInput(source, index, self._allowance, final=options.final, others=others)
             for source in found
-            if not writer.folder.holds(source.file)
         ]
         sizes = [source.size for source in self._inputs]
         progress.total(None if None in sizes else sum(size for size in sizes if size))
@@ -157,12 +162,31 @@ class _Advances:
         self.whole.advance(size)
 
 
+def _outside(folder: Folder, sources: Iterable[Source]) -> list[Source]:
+    """The sources that are not the store's own files."""
+    by_folder: dict[str, bool] = {}
+
+    def is_own(file: str) -> bool:
+        if os.path.islink(file):
+            return folder.holds(file)
+        above = os.path.dirname(file)
+        if above not in by_folder:
+            by_folder[above] = folder.holds(file)
+        return by_folder[above]
+
+    return [source for source in sources if not is_own(source.file)]
+
+
 def as_records(records: pl.DataFrame) -> pl.DataFrame:
     """Records in the types of the schema, as a store takes them."""
     return records.select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items())
 
 
 def _note(item: LogInput) -> str | None:
+    if item.state is State.GONE:
+        return f"{item.path} was {item.state.value}: what it has become is taken by the next run"
+    if item.copy_of:
+        return f"{item.path} holds nothing that {item.copy_of} doesn't: left out"
     if item.same_as is None:
         return None
     return f"{item.path} has the same content as {item.same_as}, which is known: left out"

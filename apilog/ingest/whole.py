@@ -11,6 +11,7 @@ from apilog.formats.envelopes.pieces import unfinished
 from apilog.ingest.content import Content
 from apilog.ingest.identity import TAIL_BYTES
 from apilog.sources import MAX_LINE_BYTES
+from apilog.sources.framing.stamped import is_open_event
 from apilog.sources.readers import StreamDamage
 
 _READ_BYTES = 512 << 10
@@ -106,6 +107,9 @@ class WholeLines(Everything):
         end = text.rfind(b"\n") + 1
         while end and (size := unfinished(text[:end])):
             end -= size
+        last = text.rfind(b"\n", 0, max(end - 1, 0)) + 1
+        if is_open_event(text[last:end]):
+            end = last
         if len(text) - end > _HELD_BYTES:
             end = len(text)
         self._ready, self._held = text[:end], text[end:]

@@ -14,7 +14,7 @@ from apilog.sources.opening import (
     open_chunks,
     read_head,
 )
-from apilog.sources.source import STDIN, DamagedSource, Source, SourceError
+from apilog.sources.source import STDIN, DamagedSource, MissingSource, Source, SourceError
 
 __all__ = [
     "CHUNK_BYTES",
@@ -24,6 +24,7 @@ __all__ = [
     "Chunk",
     "DamagedSource",
     "LineCutter",
+    "MissingSource",
     "OversizeLine",
     "Source",
     "SourceError",

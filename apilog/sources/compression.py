@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import bz2
 import lzma
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -101,9 +102,19 @@ COMPRESSIONS = (
 )
 
 
+_MAGIC = re.compile(b"|".join(re.escape(m) for kind in COMPRESSIONS for m in kind.magics))
+"""What any of them starts with; most streams start with none."""
+
+
 def is_compressed(head: bytes) -> bool:
     """Whether a stream that starts like this is compressed."""
-    return any(kind.starts(head) for kind in COMPRESSIONS)
+    return _MAGIC.match(head) is not None
+
+
+def _kind_of(head: bytes) -> Compression | None:
+    if not is_compressed(head):
+        return None
+    return next(kind for kind in COMPRESSIONS if kind.starts(head))
 
 
 def decompressed(reader: Reader, step: int) -> Reader:
@@ -113,7 +124,7 @@ def decompressed(reader: Reader, step: int) -> Reader:
     """
     for _ in range(MAX_LAYERS):
         head, reader = peek(reader, MAGIC_BYTES)
-        kind = next((kind for kind in COMPRESSIONS if kind.starts(head)), None)
+        kind = _kind_of(head)
         if kind is None:
             break
         reader = _Decompressing(kind, reader, step)

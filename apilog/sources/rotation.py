@@ -47,6 +47,18 @@ def are_siblings(one: str, other: str) -> bool:
     return folder == other_folder and _rotation(name)[0] == _rotation(other_name)[0]
 
 
+def may_be_copies_of(file: str) -> list[str]:
+    """The files that a rotated one may just be being made from, by its name.
+
+    >>> may_be_copies_of("logs/a.log.1.gz")
+    ['logs/a.log.1', 'logs/a.log']
+    """
+    folder, name = os.path.split(file)
+    plain = COMPRESSED_SUFFIX.sub("", name)
+    live, _, _ = _rotation(name)
+    return [os.path.join(folder, other) for other in dict.fromkeys((plain, live)) if other != name]
+
+
 def _rotation(name: str) -> tuple[str, int, tuple[int, ...]]:
     """The live file's name, the kind of rotation, and what ascends from old to new within it."""
     stem = COMPRESSED_SUFFIX.sub("", name)

@@ -64,6 +64,10 @@ class SourceError(InputError):
         return type(self), (self.path, self.reason, self.hint)
 
 
+class MissingSource(SourceError):
+    """An input that is not there, or not any more."""
+
+
 class DamagedSource(SourceError):
     """An input that ended badly, raised after everything that could be read of it."""
 
@@ -87,7 +91,7 @@ def cannot_open(file: str, error: OSError | ValueError) -> SourceError:
             hint = "check the spelling; a folder ends at a slash, `*` matches the rest of a name"
             return SourceError(path, "no such object or folder", hint)
         case FileNotFoundError() | NotADirectoryError():
-            return SourceError(path, "no such file or directory", _where_to_look(file))
+            return MissingSource(path, "no such file or directory", _where_to_look(file))
         case PermissionError():
             hint = "run as a user who may read it, or ask for read permission"
             return SourceError(path, "permission denied", hint)

@@ -5,6 +5,8 @@ A file can be read from any of its bytes on; a pipe only once, from its beginnin
 
 from __future__ import annotations
 
+from io import BytesIO
+
 from apilog.sources.compression import MAGIC_BYTES, decompressed, is_compressed
 from apilog.sources.readers import RawReader, Reader, StreamDamage, Undecodable, peek
 from apilog.sources.source import Source, SourceError
@@ -59,7 +61,7 @@ class Stored:
         """
         if self.is_plain:
             self._raw.seek(offset)
-            self._reader = self._raw
+            self._reader = self._raw if self._short is None else BytesIO(self._short[offset:])
             self._delivered = offset
             return
         if offset < self._delivered:
@@ -68,9 +70,40 @@ class Stored:
             self._delivered = 0
         self._skip(offset - self._delivered)
 
+    def edges(self, head: int, tail: int) -> tuple[bytes, bytes, int] | None:
+        """The first and last bytes of a file as they are stored, and how many there are.
+
+        None for a file that grows meanwhile, or can't be read. Reading starts over.
+        """
+        assert self._source.size is not None
+        start = max(0, self._source.size - tail)
+        try:
+            first = self._at(0, head)
+            last = self._at(start, tail + 1)
+        except StreamDamage:
+            first, last = b"", b""
+        self._raw.seek(0)
+        self._reader = decompressed(self._raw, _FILE_STEP_BYTES)
+        self._delivered = 0
+        is_whole = start + len(last) == self._source.size and bool(last)
+        return (first, last, self._source.size) if is_whole else None
+
+    def beginning(self, size: int) -> bytes:
+        """The first bytes of a plain file as they are now; reading goes on where it was."""
+        position = self._raw.position
+        try:
+            return self._at(0, size)
+        finally:
+            self._raw.seek(position)
+
     def close(self) -> None:
         """Close the file."""
         self._raw.close()
+
+    def _at(self, position: int, size: int) -> bytes:
+        """Stored bytes from this one on; fewer only at the end."""
+        self._raw.seek(position)
+        return peek(self._raw, size)[0]
 
     def _open(self, fine: range) -> None:
         self._raw = RawReader(self._source, fine)
@@ -78,7 +111,18 @@ class Stored:
         head, whole = peek(self._raw, MAGIC_BYTES)
         self.is_plain = not is_compressed(head)
         """Whether it is not compressed."""
-        self._reader = decompressed(whole, step)
+        # Of a file that begins to be written now, what follows might be compressed after all.
+        is_short = self.is_plain and self._raw.seekable and len(head) < MAGIC_BYTES
+        self._short = head if is_short and not self._is_broken() else None
+        self._reader = decompressed(whole, step) if self._short is None else BytesIO(head)
+
+    def _is_broken(self) -> bool:
+        """Whether no more can be read because reading fails."""
+        try:
+            self._raw.read(1)
+        except StreamDamage:
+            return True
+        return False
 
     def _get_closer(self, damage: Undecodable) -> None:
         self._read_again = True

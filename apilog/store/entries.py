@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from apilog.store import layout
 from apilog.store.layout import Kind
 
-Value = str | int | bool | None
+Value = str | int | bool | tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +49,8 @@ class KnownInput:
     rejects: int
     skipped: int
     format: str | None
+    packed: tuple[str, ...] = ()
+    """What compressed files of just this content are known by without being decompressed."""
 
 
 def as_json(entry: DataFile | KnownInput) -> dict[str, Value]:
@@ -70,7 +72,10 @@ def file_of(entry: Mapping[str, object]) -> DataFile:
 
 def input_of(entry: Mapping[str, object]) -> KnownInput:
     """The input that JSON describes; TypeError if it describes none."""
-    known = KnownInput(**entry)  # type: ignore[arg-type]
+    packed = entry.get("packed", [])
+    if not (isinstance(packed, list) and all(isinstance(text, str) for text in packed)):
+        raise TypeError("packed")
+    known = KnownInput(**(dict(entry) | {"packed": tuple(packed)}))  # type: ignore[arg-type]
     _check(known, _INPUT_TYPES)
     return known
 

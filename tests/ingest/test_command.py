@@ -103,7 +103,27 @@ def test_rejects_that_can_be_read_now_become_records(run: Run, store: Path) -> N
     records = Store.open(store).scan().collect()
     assert sorted(records["line_number"]) == [1, 2, 3, 4, 5]
     assert {*records["source"]} == {"a.log"}
-    assert sum(f.rows for f in Store.open(store).manifest.files if f.kind == "rejects") == 1
+    manifest = Store.open(store).manifest
+    assert sum(f.rows for f in manifest.files if f.kind == "rejects") == 1
+    (known,) = manifest.inputs
+    assert (known.lines, known.records, known.rejects, known.skipped) == (6, 5, 1, 0)
+
+
+def test_retried_rejects_are_counted_where_their_inputs_are_now(run: Run, store: Path) -> None:
+    custom = b"".join(b"GET|/n/%d|200|2026-11-20T12:00:00+00:00\n" % n for n in (7, 8))
+    Path("a.log").write_bytes(lines(range(3)) + custom)
+    run("ingest", "a.log", "--store", store)
+    Path("a.log").rename("a.log.1")
+    Path("a.log").write_bytes(lines(range(20, 30)) + custom[:41] + BAD)
+    Path("b.log").write_bytes(lines(range(40, 50)) + BAD)
+    run("ingest", ".", "--store", store)
+    log_format = "$request_method|$uri|$status|$time_iso8601"
+    assert run("ingest", "--retry-rejects", "--store", store, "-l", log_format).code == 0
+    counts = {Path(i.path).name: (i.records, i.rejects) for i in Store.open(store).manifest.inputs}
+    assert sum(records for records, _ in counts.values()) == len(held(store)) == 26
+    assert sum(rejects for _, rejects in counts.values()) == 2
+    assert counts["b.log"] == (10, 1)
+    assert all(i.lines == i.records + i.rejects for i in Store.open(store).manifest.inputs)
 
 
 def test_query_strings_are_not_stored(run: Run, store: Path) -> None:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import gzip
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from apilog.ingest import IngestOptions, ingest
+from apilog.ingest.identity import Index
+from apilog.ingest.opening import Opened
+from apilog.ingest.whole import Allowance
+from apilog.sources import find_sources
 from apilog.store import Store
 from ingest.logs import held, lines, numbering
 
@@ -65,6 +70,68 @@ def test_a_compressed_copy_is_known(logs: Path, store: Path, count: int) -> None
     (logs / "a.log").unlink()
     assert counts(logs, store) == (0, 0, 1)
     assert held(store) == [*range(count)]
+
+
+@pytest.mark.parametrize("is_copy", [True, False])
+def test_a_known_compressed_file_is_not_decompressed_again(
+    logs: Path, store: Path, is_copy: bool
+) -> None:
+    chance = random.Random(3)
+    text = lines(chance.sample(range(10**6), 30_000))
+    if is_copy:
+        (logs / "a.log").write_bytes(text)
+        counts(logs, store)
+    packed = bytearray(gzip.compress(text, mtime=0))
+    (logs / "a.log.1.gz").write_bytes(packed)
+    assert counts(logs, store) == ((0, 0, 2) if is_copy else (1, 0, 0))
+    (logs / "a.log").unlink(missing_ok=True)
+    before = Store.open(store).manifest
+    # It can't be decompressed any more; its first and last bytes and its size are the same.
+    at = len(packed) // 2
+    packed[at : at + 200] = bytes(200)
+    (logs / "a.log.1.gz").write_bytes(packed)
+    assert counts(logs, store) == (0, 0, 1)
+    (logs / "a.log.1.gz").rename(logs / "a.log.2.gz")
+    assert counts(logs, store) == (0, 0, 1)
+    assert before.inputs[0].packed == Store.open(store).manifest.inputs[0].packed != ()
+    # One byte more, and it is looked into.
+    (logs / "a.log.2.gz").write_bytes(packed + b"\0")
+    assert "holds nothing that" in ingest([logs], store).notes[0]
+
+
+def test_several_compressed_files_of_one_content_settle(logs: Path, store: Path) -> None:
+    text = lines(range(2000))
+    for level in (1, 6, 9):
+        (logs / f"{level}.log.gz").write_bytes(gzip.compress(text, level, mtime=0))
+    assert counts(logs, store) == (1, 0, 2)
+    before = Store.open(store).manifest
+    assert len(before.inputs[0].packed) == 3
+    assert counts(logs, store) == (0, 0, 3)
+    assert Store.open(store).manifest == before
+    assert held(store) == [*range(2000)]
+
+
+def test_a_compressed_file_that_goes_on_is_not_taken_for_known(logs: Path, store: Path) -> None:
+    packed = gzip.compress(lines(range(2000)))
+    (logs / "a.log.gz").write_bytes(packed)
+    counts(logs, store)
+    (logs / "a.log.gz").write_bytes(packed + gzip.compress(lines(range(2000, 2100))))
+    assert counts(logs, store) == (0, 1, 0)
+    assert counts(logs, store) == (0, 0, 1)
+    assert held(store) == [*range(2100)]
+
+
+def test_a_store_of_before_compressed_files_were_known_is_read(logs: Path, store: Path) -> None:
+    (logs / "a.log.gz").write_bytes(gzip.compress(lines(range(200))))
+    counts(logs, store)
+    (newest,) = sorted((store / "manifest").glob("*.json"))[-1:]
+    data = json.loads(newest.read_text())
+    for known in data["inputs"]:
+        del known["packed"]
+    newest.write_text(json.dumps(data))
+    assert counts(logs, store) == (0, 0, 1)
+    assert counts(logs, store) == (0, 0, 1)
+    assert held(store) == [*range(200)]
 
 
 def test_a_compressed_file_goes_on_where_the_plain_one_was_left(logs: Path, store: Path) -> None:
@@ -249,3 +316,40 @@ def test_the_store_itself_is_no_source(tmp_path: Path) -> None:
     for _ in range(2):
         assert not ingest([tmp_path], tmp_path / "store").errors
     assert held(tmp_path / "store") == [*range(5)]
+
+
+@pytest.mark.parametrize("count", [60, 5000])
+def test_a_copy_that_holds_less_than_was_taken_is_left_out(
+    logs: Path, store: Path, count: int
+) -> None:
+    (logs / "a.log").write_bytes(lines(range(count)))
+    counts(logs, store)
+    (logs / "a.log").rename(logs.parent / "a.log")
+    for pack in (bytes, gzip.compress):
+        (logs / "b.log").write_bytes(pack(lines(range(count - 3))))
+        done = ingest([logs], store)
+        assert (done.new, done.continued, done.known, done.failed) == (0, 0, 1, 0)
+        assert "b.log holds nothing that" in done.notes[0]
+    assert held(store) == [*range(count)]
+    (logs / "b.log").write_bytes(lines(range(count + 3)))
+    assert counts(logs, store) == (0, 1, 0)
+    assert held(store) == [*range(count + 3)]
+
+
+@pytest.mark.parametrize("known", [0, 100])
+def test_a_log_that_is_truncated_while_it_is_opened_waits(
+    logs: Path, store: Path, known: int
+) -> None:
+    log = logs / "a.log"
+    log.write_bytes(lines(range(known)))
+    counts(logs, store)
+    log.write_bytes(lines(range(120)))
+    (source,), _ = find_sources([log])
+    index = Index(Store.open(store).manifest.inputs)
+    opened = Opened(source, index, Allowance(1 << 30), final=False)
+    log.write_bytes(lines(range(1000, 1300)))  # with lines of the same length
+    assert list(opened.chunks(1 << 20)) == []
+    assert opened.identity() is None
+    opened.close()
+    counts(logs, store)
+    assert held(store) == [*range(known), *range(1000, 1300)]

@@ -125,8 +125,10 @@ def running_nginx(tmp_path: Path) -> Iterator[Nginx]:
         (tmp_path / folder).mkdir()
     (tmp_path / "nginx.conf").write_text(CONF.format(prefix=tmp_path, **ports))
     (tmp_path / "conf.d" / "server.conf").write_text(SERVER.format(prefix=tmp_path, **ports))
+    # As root its workers would be of another user, who may not look into this folder.
+    options = "daemon off;" + (" user root;" if os.geteuid() == 0 else "")
     process = subprocess.Popen(
-        [binary, "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf"), "-g", "daemon off;"],
+        [binary, "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf"), "-g", options],
         stderr=subprocess.DEVNULL,
     )
     server = Nginx(ports["port"], tmp_path)

@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apilog.sources import SourceError, find_sources, open_chunks
+from apilog.sources import Source, SourceError, find_sources, open_chunks
+from apilog.sources.stored import Stored
 
 Read = Callable[..., Any]
 Compress = Callable[[bytes], bytes]
@@ -262,3 +263,14 @@ def test_archives_are_refused_with_the_way_out(
     with pytest.raises(SourceError, match=what) as caught:
         next(open_chunks(source))
     assert "apilog report -" in caught.value.hint
+
+
+def test_what_a_file_begins_with_after_it_was_opened_is_not_read_as_plain(tmp_path: Path) -> None:
+    path = tmp_path / "a.log.gz"
+    path.touch()
+    source = Source.of(str(path), 0)
+    stored = Stored(source)
+    path.write_bytes(gzip.compress(b"a line\n" * 100))
+    stored.seek(0)
+    assert stored.read(100) == b""
+    stored.close()

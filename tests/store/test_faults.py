@@ -11,73 +11,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from apilog.errors import OutputError
-from apilog.storage import disk, lock
 from apilog.store import Store, Writer, prune
 from store.building import START, files_under, lines_in, make, records
 from store.crashing import INPUTS, assert_complete, assert_whole, ingest
+from store.failing import CHANGES, PowerCut, fail
 
-CHANGES = ("open", "write", "fsync", "replace", "mkdir", "unlink", "rmdir", "ftruncate")
 TESTS = Path(__file__).resolve().parent.parent
-
-
-class PowerCut(BaseException):
-    """Nothing runs any more, not even what would clean up."""
-
-
-class FaultyOs:
-    """`os`, of which one call fails: alone, or with all that follow; none if it is call 0.
-
-    Its fsync does nothing else, which no test can see and every test would wait for.
-    """
-
-    def __init__(self, fails_at: int, fault: Callable[[], BaseException], lasting: bool) -> None:
-        self.calls = 0
-        self.fault: str | None = None
-        self._fails_at = fails_at
-        self._fault = fault
-        self._lasting = lasting
-
-    def __getattr__(self, name: str) -> Any:
-        real = getattr(os, name)
-        return self._counted(name, real) if name in CHANGES else real
-
-    def _counted(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*args: Any) -> Any:
-            self.calls += 1
-            if self.calls == self._fails_at or (self._lasting and self.calls > self._fails_at > 0):
-                self.fault = self.fault or name
-                if name == "write":
-                    # As a disk does that fills up: a part is there.
-                    real(args[0], bytes(args[1])[: len(args[1]) // 2])
-                raise self._fault()
-            return None if name == "fsync" else real(*args)
-
-        return call
-
-
-def fail(
-    monkeypatch: pytest.MonkeyPatch,
-    at: int,
-    fault: Callable[[], BaseException],
-    lasting: bool,
-    action: Callable[[], object],
-) -> tuple[str | None, BaseException | None]:
-    """Do it with one call failing: which one did, and the error."""
-    faulty = FaultyOs(at, fault, lasting)
-    error = None
-    with monkeypatch.context() as patch:
-        patch.setattr(disk, "os", faulty)
-        patch.setattr(lock, "os", faulty)
-        try:
-            action()
-        except (OutputError, PowerCut) as raised:
-            error = raised
-    return faulty.fault, error
 
 
 def faults(

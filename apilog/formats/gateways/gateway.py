@@ -57,6 +57,8 @@ class Gateway:
     by its whole path alone."""
     wrappers: frozenset[str] = frozenset()
     """Names of objects that hold the record: what is in them goes by its path within."""
+    rare: tuple[str, ...] = ()
+    """Keys that the first records of a log may lack, as they are written; beside the markers."""
     suffixes: tuple[str, ...] = ()
     """Endings of keys that tell no more than the type of the value."""
     others: tuple[Source, ...] = ()

@@ -26,7 +26,7 @@ from apilog.formats.gateways.recipes import (
 )
 from apilog.formats.jsonpaths import decode_paths, leaves, objects_in
 from apilog.formats.jsontext import load
-from apilog.formats.synonyms import Path
+from apilog.formats.synonyms import Path, normalise
 from apilog.schema import TIMESTAMP
 
 _HEAD = 200
@@ -116,8 +116,19 @@ def infer(gateway: Gateway, head: pl.Series, *, is_timed: bool = False) -> Keyed
     paths = named(gateway, fields)
     if not is_marked(gateway, paths):
         return None
-    found = KeyedFormat(gateway_info=gateway, paths=paths, spares=spares(gateway, fields, paths))
+    found = KeyedFormat(
+        gateway_info=gateway,
+        paths=_rare(gateway, paths) | paths,
+        spares=spares(gateway, fields, paths),
+    )
     return found if is_timed or "timestamp" in found.columns else None
+
+
+def _rare(gateway: Gateway, paths: Mapping[str, Path]) -> dict[str, Path]:
+    """Where keys would stand that these records lack: what their head lacks may come later."""
+    marked = next(marker for marker in gateway.markers if marker <= paths.keys())
+    above = paths[min(marked)][:-1]
+    return {normalise(key): (*above, key) for key in gateway.rare}
 
 
 def _objects(gateway: Gateway, head: pl.Series) -> Sequence[Mapping[str, object]]:

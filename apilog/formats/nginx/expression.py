@@ -141,6 +141,12 @@ class Expression:
         return f"^(?P<all>{body}){_END}"
 
 
+def any_starts(expressions: Sequence[Expression], lines: pl.Series) -> bool:
+    """Whether one of them reads a line, or the beginning of one."""
+    either = "|".join(f"(?:{e.pattern})" for e in expressions)
+    return bool(lines.str.contains(f"^(?:{either})(?: |{_END})").any())
+
+
 def expression(log_format: LogFormat, *, strict: bool = False) -> Expression:
     """The expression of a log format.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from apilog.sources.framing.scan import Stop, scan_object
 from apilog.sources.readers import Reader, StreamDamage
 
 STEP_BYTES = 256 << 10
@@ -25,6 +26,8 @@ _BEGINNINGS = tuple(
 _MESSAGE_GOES_ON = re.compile(rb'[ \t]+["{}\[\]<]|["}\]]')
 """How a line begins that can only go on with an event."""
 _BESIDE = rb"[ \t\r]*(?:\n|\Z)|Permission Check Successful|SEARCHEDLOGSTREAMS|NEXTTOKEN|[bf]/\d{50}"
+_END = re.compile(rb"\r?\n[ \t\r]*\Z")
+_ELEMENT = re.compile(rb"<([A-Za-z][\w.-]*)[^>]*(?<!/)>")
 _HEADER = re.compile(rb'"?(?:@|timestamp"?,)')
 
 
@@ -43,8 +46,22 @@ def beginning_of(head: bytes) -> re.Pattern[bytes] | None:
     return begins
 
 
+def is_open_event(line: bytes) -> bool:
+    """Whether a line is the beginning of an event that surely goes on in the next line."""
+    found = next((m for pattern in _BEGINNINGS if (m := pattern.match(line))), None)
+    if found is None:
+        return False
+    message = line[found.end() :].lstrip()
+    if message.startswith(b'"'):
+        return message.count(b'"') % 2 == 1
+    if element := _ELEMENT.match(message):
+        return b"</" + element[1] + b">" not in message
+    return message.startswith(b"{") and scan_object(message, 0)[0] is Stop.OPEN
+
+
 class Joined:
-    """The stream with one event a line. An event longer than `limit` is left in parts."""
+    """The stream with one event a line. An event longer than `limit` is left in parts, one that
+    is cut off at the end is a last line without a newline."""
 
     def __init__(self, reader: Reader, begins: re.Pattern[bytes], limit: int) -> None:
         self._reader = reader
@@ -78,6 +95,9 @@ class Joined:
         is_all = self._ended or len(data) > self._limit + STEP_BYTES
         end = len(data) if is_all else _last_start(self._begins, data)
         self._ready, self._held = self._within.sub(_blank, data[:end]), data[end:]
+        if self._ended:
+            told = _END.sub(b"", self._ready)
+            self._ready = told if is_open_event(told[told.rfind(b"\n") + 1 :]) else self._ready
 
 
 def _blank(found: re.Match[bytes]) -> bytes:

@@ -60,6 +60,7 @@ GATEWAY = Gateway(
     required=("status", "method", "path"),
     belongs=(Source(("category",), _from_clients, optional=("isreceivedfromclient",)),),
     others=each(of_other_category, "category"),
+    rare=("isReceivedFromClient",),
     suffixes=SUFFIXES,
     sources={
         "timestamp": TIMES,

@@ -1,0 +1,121 @@
+"""Runs of ingest as processes that start at once, forked off one that has imported everything.
+
+It has done no work: a process whose threads have started must not fork.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from apilog.ingest import IngestOptions, ingest
+
+TESTS = Path(__file__).resolve().parent.parent
+WRITING = 0.03
+"""Seconds that writing and committing some files may take."""
+SMALL = IngestOptions(chunk_bytes=4_000, stretch_bytes=8_000)
+"""Several commits a run."""
+
+
+class Forks:
+    """Starts runs; one at a time."""
+
+    def __init__(self) -> None:
+        self._usual = 0.0
+        """Seconds of a run."""
+
+    def __enter__(self) -> Self:
+        self._server = subprocess.Popen(
+            [sys.executable, "-m", "ingest.forking"],
+            cwd=TESTS,
+            env=os.environ | {"POLARS_MAX_THREADS": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+        )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.communicate()
+
+    def run(self, logs: Path, store: Path) -> None:
+        """One run, which has to succeed."""
+        self._request(logs, store)
+        assert self._ended() == 0
+
+    def killed(
+        self,
+        logs: Path,
+        store: Path,
+        moment: float,
+        meanwhile: Callable[[], None],
+        is_writing: Callable[[], bool] | None = None,
+    ) -> bool:
+        """One run, killed at this share of the time that runs take, halfway to which something
+        is done meanwhile; with `is_writing` only once that is true. Whether it was killed, or had
+        ended before."""
+        process = self._request(logs, store)
+        self._ends_within(moment * self._usual / 2)
+        meanwhile()
+        if is_writing:
+            while not is_writing() and not self._ends_within(0.001):
+                pass
+            self._ends_within(moment * WRITING)
+        else:
+            self._ends_within(moment * self._usual / 2)
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+        ended = self._ended()
+        assert ended in (0, -signal.SIGKILL)
+        return ended != 0
+
+    def _ends_within(self, seconds: float) -> bool:
+        assert self._server.stdout
+        return bool(select.select([self._server.stdout], [], [], seconds)[0])
+
+    def _request(self, logs: Path, store: Path) -> int:
+        assert self._server.stdin
+        assert self._server.stdout
+        self._started = time.monotonic()
+        self._server.stdin.write(json.dumps([str(logs), str(store)]).encode() + b"\n")
+        return int(self._server.stdout.readline())
+
+    def _ended(self) -> int:
+        assert self._server.stdout
+        status = int(self._server.stdout.readline())
+        if status == 0:
+            took = time.monotonic() - self._started
+            self._usual = max(took, 0.9 * self._usual)
+        return status
+
+
+def _serve() -> None:
+    for request in sys.stdin:
+        logs, store = json.loads(request)
+        sys.stdout.flush()
+        process = os.fork()
+        if not process:
+            done = ingest([logs], store, SMALL)
+            os._exit(any(not file.is_damaged for file in done.errors))
+        print(process, flush=True)
+        _, status = os.waitpid(process, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+if __name__ == "__main__":
+    _serve()

@@ -1,0 +1,104 @@
+"""A log that is ingested while it grows gives what it gives in one run, wherever runs cut it."""
+
+from __future__ import annotations
+
+import gzip
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from apilog.ingest import ingest
+from apilog.store import Store
+
+CASES = sorted((Path(__file__).parents[1] / "cases").glob("*/*.log"))
+# Base64 of something compressed, wrapped over lines: half of it can't be told from a whole one.
+DELIVERED_WHOLE = {"base64-wrapped"}
+SEEDS = range(2)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a store holds of one log."""
+
+    records: pl.DataFrame
+    rejects: pl.DataFrame
+    counts: tuple[int, int, int, int]
+
+    @classmethod
+    def of(cls, path: Path) -> Taken:
+        store = Store.open(path)
+        inputs = store.manifest.inputs
+        taken = cls(
+            store.scan().drop("source").collect().sort("line_number", "path"),
+            # The reason names the formats that were tried, which the length of the head decides.
+            store.scan_rejects().select("line_number", "line").collect().sort("line_number"),
+            (
+                sum(known.lines for known in inputs),
+                sum(known.records for known in inputs),
+                sum(known.rejects for known in inputs),
+                sum(known.skipped for known in inputs),
+            ),
+        )
+        assert taken.counts[1:3] == (taken.records.height, taken.rejects.height)
+        return taken
+
+    def __eq__(self, other: object) -> bool:
+        assert isinstance(other, Taken)
+        return (
+            self.counts == other.counts
+            and self.records.equals(other.records)
+            and self.rejects.equals(other.rejects)
+        )
+
+
+def grown(folder: Path, parts: Sequence[bytes]) -> Taken:
+    """What comes of a log to which the parts are added one by one, with a run after each."""
+    folder.mkdir()
+    log, store = folder / "x.log", folder / "store"
+    for part in parts:
+        with log.open("ab") as stream:
+            stream.write(part)
+        ingest([log], store)
+    return Taken.of(store)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES, ids=lambda p: f"{p.parent.name}/{p.stem}")
+def test_any_cuts_give_what_one_run_gives(case: Path, tmp_path: Path) -> None:
+    text = case.read_bytes().removesuffix(b"\n") + b"\n"
+    whole = grown(tmp_path / "whole", [text])
+    if case.stem in DELIVERED_WHOLE:
+        return
+    for seed in SEEDS:
+        chance = random.Random(f"{case.stem} {seed}")
+        cuts = sorted(chance.randrange(len(text) + 1) for _ in range(chance.randint(1, 4)))
+        parts = [text[start:end] for start, end in pairwise([0, *cuts, len(text)])]
+        folder = tmp_path / str(seed)
+        assert grown(folder, parts) == whole, cuts
+        (folder / "x.log.1.gz").write_bytes(gzip.compress(text))
+        (folder / "x.log").unlink()
+        ingest([folder / "x.log.1.gz"], folder / "store")
+        assert Taken.of(folder / "store") == whole, cuts
+
+
+FRONTDOOR = Path(__file__).parents[1] / "cases" / "azure-frontdoor" / "access-log.log"
+PRETTY = Path(__file__).parents[1] / "cases" / "aws-apigateway" / "cloudwatch-insights-pretty.log"
+
+
+@pytest.mark.parametrize(
+    ("case", "cuts"),
+    [
+        (FRONTDOOR, [3410, 3420, 4586, 4658]),  # a flag that no earlier line has
+        (PRETTY, [65, 441]),  # within an event's first line, and within its message
+        (PRETTY, [222, 616, 761, 772]),
+    ],
+)
+def test_cuts_that_have_gone_wrong(case: Path, cuts: list[int], tmp_path: Path) -> None:
+    text = case.read_bytes()
+    parts = [text[start:end] for start, end in pairwise([0, *cuts, len(text)])]
+    assert grown(tmp_path / "cut", parts) == grown(tmp_path / "whole", [text])
