@@ -135,8 +135,11 @@ def _json() -> str:
 
 
 def _format_rows() -> str:
-    rows = ((f"`{f.name}`", f.gateway, f.title) for f in FORMATS.values())
-    return _table(("format", "gateway", "what it is"), rows)
+    """A row a gateway."""
+    names: dict[str, list[str]] = {}
+    for log_format in FORMATS.values():
+        names.setdefault(log_format.gateway, []).append(f"`{log_format.name}`")
+    return _table(("gateway", "formats"), ((g, ", ".join(n)) for g, n in names.items()))
 
 
 def _formats() -> str:
@@ -266,19 +269,32 @@ def _limit_units() -> str:
     return _table(("unit of the metric", "units of a limit"), named)
 
 
-def _success() -> str:
-    """Three commands from logs to tables, in a folder of their own."""
-    accounts = "--accounts sample_logs/success/accounts.csv --as-of 2026-11-21"
-    commands = (
-        "ingest sample_logs/success/ --store store/ --quiet",
-        f"success store/ {accounts} --control old-quickstart",
-        f"success store/ {accounts} --table revenue -f csv --quiet",
-    )
+_ACCOUNTS = "--accounts sample_logs/success/accounts.csv --as-of 2026-11-21"
+_SUCCESS = (
+    "ingest sample_logs/success/ --store store/ --quiet",
+    f"success store/ {_ACCOUNTS} --control old-quickstart",
+    f"success store/ {_ACCOUNTS} --table revenue -f csv --quiet",
+)
+
+
+def _success_outputs() -> tuple[str, ...]:
+    """What three commands from logs to tables print, in a folder of their own."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "sample_logs").symlink_to(REPOSITORY / "sample_logs")
-        shown = [f"$ apilog {c}\n{output_of(*c.split(), folder=folder)}" for c in commands]
-    return _fenced("\n".join(text.rstrip() for text in shown))
+        shown = [f"$ apilog {c}\n{output_of(*c.split(), folder=folder)}" for c in _SUCCESS]
+    return tuple(text.rstrip() for text in shown)
+
+
+def _success() -> str:
+    """The three commands; of the report its first sections."""
+    stored, report, table = _success_outputs()
+    first, *_ = report.partition("\n\nWhere they stop")
+    return _fenced(f"{stored}\n{first}\n\n…\n\n{table}")
+
+
+def _success_report() -> str:
+    return _fenced(_success_outputs()[1])
 
 
 def _success_tables() -> str:
@@ -332,6 +348,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "skips": _skips,
     "success": _success,
     "success-metrics": _success_metrics,
+    "success-report": _success_report,
     "success-tables": _success_tables,
     "suggestion": _suggestion,
     "synonyms": _synonyms,
