@@ -112,3 +112,18 @@ AlertState = Annotated[
     Path | None,
     typer.Option("--state", metavar="FILE", help="Where alerts are remembered between runs."),
 ]
+Accounts = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE|URL",
+        help="The accounts: CSV, NDJSON, Parquet, postgresql://… or sqlite:///….",
+        show_default=False,
+    ),
+]
+AccountsQuery = Annotated[
+    str | None, typer.Option(metavar="SQL", help="The SELECT that gives a database's accounts.")
+]
+AsOf = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="Evaluate accounts as of this instant. Default: now."),
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,21 +28,9 @@ class CohortStep(StrEnum):
 
 def success(
     sources: options.Sources,
-    accounts: Annotated[
-        str,
-        typer.Option(
-            metavar="FILE|URL",
-            help="The accounts: CSV, NDJSON, Parquet, postgresql://… or sqlite:///….",
-            show_default=False,
-        ),
-    ],
-    accounts_query: Annotated[
-        str | None, typer.Option(metavar="SQL", help="The SELECT that gives a database's accounts.")
-    ] = None,
-    as_of: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", help="Evaluate all as of this instant. Default: now."),
-    ] = None,
+    accounts: options.Accounts = None,
+    accounts_query: options.AccountsQuery = None,
+    as_of: options.AsOf = None,
     activation_calls: Annotated[
         int, typer.Option(min=1, help="So many successful calls make an account an active one.")
     ] = 10,
@@ -63,6 +52,7 @@ def success(
         ),
     ] = None,
     hash_consumers: options.HashConsumers = None,
+    config: options.ConfigFile = None,
     log_format: options.LogFormat = None,
     nginx_conf: options.NginxConf = None,
     since: options.Since = None,
@@ -91,14 +81,13 @@ def success(
 
     Activation, bottlenecks, trials, revenue, plans, proofs of concept, retention, experiments.
     """
+    from apilog.cli.accounts import joined
     from apilog.cli.outcome import finish
     from apilog.privacy import read_key
-    from apilog.success import SuccessOptions
 
     target = Target(output=output, format=format.value, force=force, table=table, raw=raw)
-    asked = SuccessOptions(
-        accounts=accounts,
-        accounts_query=accounts_query,
+    asked = replace(
+        joined(accounts, accounts_query, config),
         as_of=as_of,
         activation_calls=activation_calls,
         cohort=cohort.value,

@@ -8,5 +8,6 @@ from __future__ import annotations
 
 from apilog.config.checks import ChecksConfig
 from apilog.config.load import Config, load
+from apilog.config.success import AccountsConfig
 
-__all__ = ["ChecksConfig", "Config", "load"]
+__all__ = ["AccountsConfig", "ChecksConfig", "Config", "load"]

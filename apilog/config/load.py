@@ -10,6 +10,14 @@ from typing import TypeVar
 
 from apilog.config.alerts import AlertsConfig, read_alerts
 from apilog.config.checks import ChecksConfig, read_checks
+from apilog.config.success import (
+    AccountsConfig,
+    Goals,
+    Plans,
+    read_accounts,
+    read_goals,
+    read_plans,
+)
 from apilog.config.table import Table
 from apilog.errors import UsageError
 
@@ -27,6 +35,9 @@ class Config:
     """The file they are from; None without one."""
     checks: ChecksConfig = field(default_factory=ChecksConfig)
     alerts: AlertsConfig = field(default_factory=AlertsConfig)
+    accounts: AccountsConfig = field(default_factory=AccountsConfig)
+    plans: Plans = field(default_factory=dict)
+    goals: Goals = field(default_factory=dict)
 
 
 def load(path: Path | None = None, folder: Path | None = None) -> Config:
@@ -50,6 +61,9 @@ def _config(table: Table, path: Path) -> Config:
         path=path,
         checks=_section(table, "checks", read_checks, ChecksConfig()),
         alerts=_section(table, "alerts", read_alerts, AlertsConfig()),
+        accounts=_section(table, "accounts", read_accounts, AccountsConfig()),
+        plans=_section(table, "plans", read_plans, {}),
+        goals=_section(table, "goals", read_goals, {}),
     )
     table.finish()
     return config

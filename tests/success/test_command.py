@@ -181,7 +181,8 @@ def test_what_can_not_be_asked_is_one_clear_error(
 def test_accounts_are_asked_for(run: Run) -> None:
     result = run("success", SAMPLE)
     assert result.code == 2
-    assert "missing option '--accounts'" in result.stderr
+    assert "there are no accounts to join" in result.stderr
+    assert "give --accounts FILE" in result.stderr
 
 
 def test_consumers_are_hashed_in_every_output(run: Run, log: Path, tmp_path: Path) -> None:
