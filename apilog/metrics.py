@@ -97,6 +97,8 @@ class Metric:
     kind: Kind = Kind.OTHER
     events: str = ""
     """Of a proportion of requests: the metric that counts what happened."""
+    sample: str = "request"
+    """What it is measured on many of."""
 
     @property
     def column(self) -> str:

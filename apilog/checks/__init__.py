@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from apilog.checks.catalogue import REQUESTS, Catalogue
+from apilog.checks.catalogue import ANOMALIES, REQUESTS, Catalogue
 from apilog.checks.evaluate import Policy, Result, State, evaluate, overall
 from apilog.checks.grammar import parse_threshold
 from apilog.checks.samples import Key, Measured, Sample
 from apilog.checks.threshold import Baseline, Fixed, Operator, Quantity, Threshold
 
 __all__ = [
+    "ANOMALIES",
     "REQUESTS",
     "Baseline",
     "Catalogue",

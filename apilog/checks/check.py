@@ -44,6 +44,8 @@ class CheckOptions:
     reading: Reading = field(default_factory=Reading)
     tz: str = "UTC"
     """Zone in which times are shown."""
+    min_elsewhere: int = 20
+    """What `policy.min_requests` is for what was measured elsewhere, on fewer things."""
 
 
 def check(
@@ -72,8 +74,10 @@ def check(
     known |= {t: current.of(t.subject) for t in asked}
     bases = {t: base.of(t.subject) for t in asked if base and t.is_comparison}
     hours = {t: [evaluate_hour(t, last_hour(t, done.measures[-1]))] for t in unusual}
+    fewer = replace(options.policy, min_requests=options.min_elsewhere)
+    policies = {t: fewer if elsewhere and t in elsewhere else options.policy for t in thresholds}
     results = {
-        t: hours.get(t) or evaluate(t, known[t], bases.get(t), options.policy) for t in thresholds
+        t: hours.get(t) or evaluate(t, known[t], bases.get(t), policies[t]) for t in thresholds
     }
     failed = [t for t in asked if not t.each and overall(results[t]) is State.FAIL]
     tables = {

@@ -78,7 +78,8 @@ def evaluate(
     """
     samples = {**_vanished(threshold, current, baseline), **current.samples}
     if not samples:
-        nothing = "no requests" if not current.total else "no value to check it for"
+        none = f"no {threshold.metric.sample}s"
+        nothing = none if not current.total else "no value to check it for"
         return [
             Result(
                 threshold=threshold,
@@ -193,7 +194,7 @@ def _is_outside(result: Result) -> bool:
 def _too_little(threshold: Threshold, sample: Sample, total: int, policy: Policy) -> str:
     """Why the sample decides nothing; empty if it does."""
     if not total:
-        return "no requests"
+        return f"no {threshold.metric.sample}s"
     if not _is_volume(threshold) and sample.size < policy.min_requests:
         few = _few(sample.size, threshold)
         return f"{few}, fewer than {policy.min_requests}" if sample.size else few
@@ -219,5 +220,5 @@ def _is_volume(threshold: Threshold) -> bool:
 
 
 def _few(size: int, threshold: Threshold) -> str:
-    what = "request" if not threshold.metric.durations else "duration"
+    what = threshold.metric.sample if not threshold.metric.durations else "duration"
     return f"{format_count(size) if size else 'no'} {what}{'' if size == 1 else 's'}"

@@ -23,7 +23,7 @@ UNITS: Mapping[Unit, Mapping[str, Fraction]] = {
         **{f"{p}B": Fraction(1000**n) for n, p in enumerate(("k", "M", "G", "T"), 1)},
         **{f"{p}iB": Fraction(1024**n) for n, p in enumerate(("K", "M", "G", "T"), 1)},
     },
-    Unit.HOURS: {"m": Fraction(1, 60), "h": Fraction(1), "d": Fraction(24)},
+    Unit.HOURS: {"m": Fraction(1, 60), "h": Fraction(1), "d": Fraction(24), "w": Fraction(168)},
     Unit.DAYS: {"h": Fraction(1, 24), "d": Fraction(1), "w": Fraction(7)},
     Unit.PER_SECOND: {"/s": Fraction(1), "/min": Fraction(1, 60), "/h": Fraction(1, 3600)},
 }

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from apilog.cli import options
+from apilog.cli import options, success_checks
+from apilog.cli.accounts import joined
 from apilog.cli.checking import ReadOptions, stop_if_nothing_read, window_of
 from apilog.cli.streams import ExitCode
 from apilog.cli.target import Target
 from apilog.errors import UsageError
 
 if TYPE_CHECKING:
-    from apilog.checks import Policy, Threshold
+    from apilog.checks import Measured, Policy, Threshold
     from apilog.checks.baseline import SavedBaseline
     from apilog.checks.check import Checked
     from apilog.checks.measure import Window
@@ -95,6 +97,10 @@ def check(
         typer.Option("--alerts", help="Evaluate the alerts of the configuration, as cron does."),
     ] = False,
     state: options.AlertState = None,
+    accounts: options.Accounts = None,
+    accounts_query: options.AccountsQuery = None,
+    as_of: options.AsOf = None,
+    min_accounts: Annotated[int, typer.Option(min=0, help="Fewer accounts decide nothing.")] = 20,
     config: options.ConfigFile = None,
     log_format: options.LogFormat = None,
     nginx_conf: options.NginxConf = None,
@@ -120,9 +126,10 @@ def check(
     """Hold thresholds against access logs: exit code 0 if all hold, 1 if one failed.
 
     Thresholds are such as 'latency_p95{route="/orders"} < 300ms' or
-    'error_rate <= baseline + 0.5pp for each route'. Too little data to decide is exit code 3,
-    never a pass. With --alerts the rules of the configuration are evaluated instead, each over
-    its own last minutes, and those told who are to be: exit code 1 while one fires.
+    'error_rate <= baseline + 0.5pp for each route', and with --accounts also
+    'trial_conversion_rate >= 20%'. Too little data to decide is exit code 3, never a pass. With
+    --alerts the rules of the configuration are evaluated instead, each over its own last minutes,
+    and those told who are to be: exit code 1 while one fires.
     """
     from apilog.checks.check import CheckOptions
     from apilog.checks.check import check as run
@@ -160,11 +167,35 @@ def check(
     saved = _saved(baseline, earlier, settings)
     target.check(("checks", "worst", *(["changed"] if saved else [])))
     check_apart(target, rejects)
+    about_accounts = success_checks.are_success(thresholds)
+    elsewhere: dict[Threshold, Measured] = {}
+    if about_accounts:
+        joining = replace(
+            joined(accounts, accounts_query, config),
+            as_of=as_of,
+            since=since,
+            until=until,
+            tz=tz,
+            where=where,
+            log_format=log_format,
+            nginx_conf=nginx_conf,
+            routes=route or (),
+            goals={},
+        )
+        elsewhere = success_checks.measured(sources, about_accounts, joining)
     with asked.reading() as reading:
         checked = run(
             sources,
             thresholds,
-            CheckOptions(window=window, baseline=saved, policy=policy, reading=reading, tz=tz),
+            CheckOptions(
+                window=window,
+                baseline=saved,
+                policy=policy,
+                reading=reading,
+                tz=tz,
+                min_elsewhere=min_accounts,
+            ),
+            elsewhere=elsewhere,
         )
         stop_if_nothing_read(checked.report, strict=strict, quiet=quiet)
     target.write(checked.report)
@@ -185,14 +216,15 @@ def write_summary(report: Report) -> None:
 
 
 def _thresholds(texts: list[str]) -> list[Threshold]:
-    from apilog.checks import parse_threshold
+    from apilog.checks import ANOMALIES, REQUESTS, parse_threshold
 
     if not texts:
         raise UsageError(
             "there is no threshold to check",
             'give -t "error_rate < 1%", or thresholds in [checks] of apilog.toml',
         )
-    return [*dict.fromkeys(map(parse_threshold, texts))]
+    catalogues = (REQUESTS, ANOMALIES, success_checks.catalogue())
+    return [*dict.fromkeys(parse_threshold(text, catalogues) for text in texts)]
 
 
 def _policy(min_requests: int | None, confidence: float | None, settings: ChecksConfig) -> Policy:
