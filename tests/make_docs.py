@@ -10,6 +10,7 @@ import contextlib
 import io
 import os
 import re
+import shlex
 import tempfile
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -273,24 +274,24 @@ _ACCOUNTS = "--accounts sample_logs/success/accounts.csv --as-of 2026-11-21"
 _SUCCESS = (
     "ingest sample_logs/success/ --store store/ --quiet",
     f"success store/ {_ACCOUNTS} --control old-quickstart",
-    f"success store/ {_ACCOUNTS} --table revenue -f csv --quiet",
+    f'check store/ {_ACCOUNTS} -t "trial_conversion_rate >= 10%"',
 )
 
 
 def _success_outputs() -> tuple[str, ...]:
-    """What three commands from logs to tables print, in a folder of their own."""
+    """What three commands from logs to a verdict print, in a folder of their own."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "sample_logs").symlink_to(REPOSITORY / "sample_logs")
-        shown = [f"$ apilog {c}\n{output_of(*c.split(), folder=folder)}" for c in _SUCCESS]
+        shown = [f"$ apilog {c}\n{output_of(*shlex.split(c), folder=folder)}" for c in _SUCCESS]
     return tuple(text.rstrip() for text in shown)
 
 
 def _success() -> str:
     """The three commands; of the report its first sections."""
-    stored, report, table = _success_outputs()
+    stored, report, verdict = _success_outputs()
     first, *_ = report.partition("\n\nWhere they stop")
-    return _fenced(f"{stored}\n{first}\n\n…\n\n{table}")
+    return _fenced(f"{stored}\n{first}\n\n…\n\n{verdict}")
 
 
 def _success_report() -> str:
