@@ -1,8 +1,8 @@
 """The files below a folder and the paths that a glob matches.
 
 No folder is entered twice in one walk, so that loops of symbolic links end. Hidden entries are
-left out unless a pattern asks for them with a leading dot. Of a folder, tables of accounts that lie
-beside the logs are left out, too.
+left out unless a pattern asks for them with a leading dot. Below a folder, stores and tables of
+accounts that lie beside the logs are left out, too.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ _ACCOUNT_TABLE = re.compile(
 )
 """The head of a table of accounts, as `apilog success` takes it."""
 _HEAD_BYTES = 4096
+_MANIFEST = re.compile(r"[0-9]{20}\.json")
+"""What lies in the folder `manifest` of every store."""
 
 
 def files_below(folder: str, refused: Refused) -> list[str]:
@@ -98,10 +100,19 @@ def _walk(folder: str, refused: Refused) -> Iterator[tuple[str, list[str]]]:
         entered: list[str] = []
         for name in sorted(folders):
             identity = _identity(os.path.join(parent, name))
-            if not name.startswith(".") and identity not in seen:
-                seen.add(identity)
-                entered.append(name)
+            if name.startswith(".") or identity in seen or _is_store(os.path.join(parent, name)):
+                continue
+            seen.add(identity)
+            entered.append(name)
         folders[:] = entered
+
+
+def _is_store(folder: str) -> bool:
+    """Whether a folder is a store, whose records came from logs that may lie beside it."""
+    try:
+        return any(map(_MANIFEST.fullmatch, os.listdir(os.path.join(folder, "manifest"))))
+    except OSError:
+        return False
 
 
 def _identity(folder: str) -> tuple[int, int] | None:

@@ -160,6 +160,13 @@ def test_where_logs_are_wanted_a_store_is_named(
     assert f"apilog: error: {stored}: a store, not a log\nhint: " in result.stderr
 
 
+def test_a_store_below_a_folder_of_logs_is_not_searched(run: Run, tmp_path: Path) -> None:
+    log = write(tmp_path / "access.log", [line(after=n) for n in range(9)])
+    ingest([tmp_path], tmp_path / "kept" / "store")
+    assert tables(run, tmp_path) == tables(run, log) == tables(run, tmp_path / "kept" / "store")
+    assert tables(run, f"{tmp_path}/**") == tables(run, log)
+
+
 def test_scan_reads_stores_beside_logs(stored: Path) -> None:
     log = SAMPLE_LOGS / "api.log"
     alone = apilog.scan(log).collect()
