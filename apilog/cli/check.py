@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,17 +11,14 @@ import typer
 
 from apilog.cli import options, success_checks
 from apilog.cli.accounts import joined
-from apilog.cli.checking import ReadOptions, stop_if_nothing_read, window_of
+from apilog.cli.checking import ReadOptions, stop_if_nothing_read
 from apilog.cli.streams import ExitCode
 from apilog.cli.target import Target
-from apilog.errors import UsageError
+from apilog.cli.thresholds import baseline_of, policy_of, thresholds_of, windows_of
 
 if TYPE_CHECKING:
-    from apilog.checks import Measured, Policy, Threshold
-    from apilog.checks.baseline import SavedBaseline
+    from apilog.checks import Measured, Threshold
     from apilog.checks.check import Checked
-    from apilog.checks.measure import Window
-    from apilog.config import ChecksConfig
     from apilog.model import Report
 
 
@@ -153,50 +148,38 @@ def check(
         others: list[object] = [threshold, baseline, baseline_since, baseline_until, since]
         others += [min_requests, confidence, inconclusive]
         alone = alerts and all(option is None for option in others)
-        told = rules_to_check(config, state, target, alone=alone)
+        rules = rules_to_check(config, state, target, alone=alone)
         check_apart(target, rejects)
-        raise typer.Exit(
-            check_alerts(
-                sources, told, asked, target, until=until, tz=tz, strict=strict, quiet=quiet
-            )
-        )
+        told = {"strict": strict, "quiet": quiet}
+        raise typer.Exit(check_alerts(sources, rules, asked, target, until=until, tz=tz, **told))
     settings = load(config).checks
-    thresholds = _thresholds([*settings.thresholds, *(threshold or ())])
-    policy = _policy(min_requests, confidence, settings)
-    window, earlier = _windows(since, until, baseline_since, baseline_until, tz)
-    saved = _saved(baseline, earlier, settings)
+    thresholds = thresholds_of(threshold, settings)
+    policy = policy_of(min_requests, confidence, settings)
+    window, earlier = windows_of(since, until, baseline_since, baseline_until, tz)
+    saved = baseline_of(baseline, earlier, settings)
     target.check(("checks", "worst", *(["changed"] if saved else [])))
     check_apart(target, rejects)
-    about_accounts = success_checks.are_success(thresholds)
     elsewhere: dict[Threshold, Measured] = {}
-    if about_accounts:
-        joining = replace(
+    if about_accounts := success_checks.are_success(thresholds):
+        joining = success_checks.joining(
             joined(accounts, accounts_query, config),
+            asked,
             as_of=as_of,
             since=since,
             until=until,
             tz=tz,
-            where=where,
-            log_format=log_format,
-            nginx_conf=nginx_conf,
-            routes=route or (),
-            goals={},
         )
         elsewhere = success_checks.measured(sources, about_accounts, joining)
     with asked.reading() as reading:
-        checked = run(
-            sources,
-            thresholds,
-            CheckOptions(
-                window=window,
-                baseline=saved,
-                policy=policy,
-                reading=reading,
-                tz=tz,
-                min_elsewhere=min_accounts,
-            ),
-            elsewhere=elsewhere,
+        how = CheckOptions(
+            window=window,
+            baseline=saved,
+            policy=policy,
+            reading=reading,
+            tz=tz,
+            min_elsewhere=min_accounts,
         )
+        checked = run(sources, thresholds, how, elsewhere=elsewhere)
         stop_if_nothing_read(checked.report, strict=strict, quiet=quiet)
     target.write(checked.report)
     if format is VerdictFormat.GITHUB:
@@ -213,69 +196,6 @@ def write_summary(report: Report) -> None:
     if path := os.environ.get(_SUMMARY):
         with Path(path).open("a", encoding="utf-8") as file:
             file.write(summary(report))
-
-
-def _thresholds(texts: list[str]) -> list[Threshold]:
-    from apilog.checks import ANOMALIES, REQUESTS, parse_threshold
-
-    if not texts:
-        raise UsageError(
-            "there is no threshold to check",
-            'give -t "error_rate < 1%", or thresholds in [checks] of apilog.toml',
-        )
-    catalogues = (REQUESTS, ANOMALIES, success_checks.catalogue())
-    return [*dict.fromkeys(parse_threshold(text, catalogues) for text in texts)]
-
-
-def _policy(min_requests: int | None, confidence: float | None, settings: ChecksConfig) -> Policy:
-    """What is given, else what is configured, else the defaults."""
-    from apilog.checks import Policy
-
-    usual = Policy()
-    numbers = (min_requests, settings.min_requests, usual.min_requests)
-    confidences = (confidence, settings.confidence, usual.confidence)
-    return Policy(
-        min_requests=next(n for n in numbers if n is not None),
-        confidence=next(c for c in confidences if c is not None),
-    )
-
-
-def _windows(
-    since: str | None,
-    until: str | None,
-    baseline_since: str | None,
-    baseline_until: str | None,
-    tz: str,
-) -> tuple[Window, Window | None]:
-    """The time that is checked, and that of the baseline, which ends where the other begins."""
-    if baseline_since is None and baseline_until is None:
-        return window_of(since, until, tz), None
-    if since is None and baseline_until is None:
-        raise UsageError(
-            "--baseline-since alone does not say where the baseline ends",
-            "give --since, where what is checked begins, or --baseline-until",
-        )
-    window = window_of(since or baseline_until, until, tz)
-    try:
-        earlier = window_of(baseline_since, baseline_until or since, tz)
-    except UsageError as error:
-        told = re.sub("--(since|until)", r"--baseline-\1", str(error))
-        raise UsageError(told, error.hint) from error
-    return window, earlier
-
-
-def _saved(
-    file: Path | None, earlier: Window | None, settings: ChecksConfig
-) -> SavedBaseline | Window | None:
-    """The baseline; what the options give goes before the configuration."""
-    from apilog.checks.baseline_file import read_baseline
-
-    if file and earlier:
-        raise UsageError(
-            "--baseline and --baseline-since both give a baseline", "leave one of them out"
-        )
-    path = file or (None if earlier else settings.baseline)
-    return read_baseline(path) if path else earlier
 
 
 def _exit_code(checked: Checked, undecided: Inconclusive, *, strict: bool) -> ExitCode:

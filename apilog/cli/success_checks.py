@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from apilog.errors import UsageError
 
 if TYPE_CHECKING:
     from apilog.checks import Catalogue, Key, Measured, Threshold
+    from apilog.cli.checking import ReadOptions
     from apilog.success import SuccessOptions
     from apilog.success.metrics import Value
 
@@ -53,6 +55,30 @@ def are_success(thresholds: Sequence[Threshold]) -> list[Threshold]:
                 known = f"it is told apart by {', '.join(keys)}" if keys else "leave it out"
                 raise UsageError(f"{threshold}: {name} has no column {column!r}", known)
     return found
+
+
+def joining(
+    accounts: SuccessOptions,
+    asked: ReadOptions,
+    *,
+    as_of: str | None,
+    since: str | None,
+    until: str | None,
+    tz: str,
+) -> SuccessOptions:
+    """The accounts joined with the same calls as are checked; without goals."""
+    return replace(
+        accounts,
+        as_of=as_of,
+        since=since,
+        until=until,
+        tz=tz,
+        where=asked.where,
+        log_format=asked.log_format,
+        nginx_conf=asked.nginx_conf,
+        routes=asked.routes,
+        goals={},
+    )
 
 
 def measured(
