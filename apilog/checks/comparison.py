@@ -24,7 +24,7 @@ class Outcome(StrEnum):
     BETTER = "better"
     DIFFERENT = "different"
     """Of a metric that has no better way."""
-    ALIKE = "alike"
+    UNPROVEN = "no difference shown"
     """Chance alone may make the difference."""
     INCONCLUSIVE = "inconclusive"
 
@@ -112,7 +112,7 @@ def _outcome(row: Row, policy: Policy) -> Outcome:
     if row.p_value is None or a is None or b is None:
         return Outcome.INCONCLUSIVE
     if row.p_value >= 1 - policy.confidence or _holds_none(row.around):
-        return Outcome.ALIKE
+        return Outcome.UNPROVEN
     if not row.metric.better:
         return Outcome.DIFFERENT
     return Outcome.BETTER if (b < a) == (row.metric.better == "lower") else Outcome.WORSE

@@ -20,10 +20,10 @@ _STYLES = {
     "worse": "bold red",
     "better": "green",
     "different": "yellow",
-    "alike": "dim",
+    "no difference shown": "dim",
     "inconclusive": "yellow",
 }
-_SHORT = {"inconclusive": "?"}
+_SHORT = {"inconclusive": "?", "no difference shown": "–"}
 
 Row = Mapping[str, Any]
 
@@ -53,7 +53,8 @@ def comparison(page: Page) -> Section | None:
             drawn += _more(group.height - shown_rows, width)
         return drawn
 
-    return Section(title="Comparison", subtitle="of b with a", draw=draw)
+    subtitle = "of b with a; – no difference shown, ? too little data"
+    return Section(title="Comparison", subtitle=subtitle, draw=draw)
 
 
 def _columns(rows: Sequence[Row], named: Sequence[str]) -> list[Column]:
