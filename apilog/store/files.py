@@ -36,6 +36,8 @@ _RECORD_COLUMNS: Types = SCHEMA | {"gateway": pl.String}
 _STORED: Mapping[Kind, Types] = {"records": _RECORD_COLUMNS, "rejects": REJECT_COLUMNS}
 
 _ROW_GROUP = 250_000
+_ASCENDING = frozenset({"timestamp", "line_number"})
+"""Columns that change little from row to row: stored as differences, not as values."""
 
 Span = tuple[datetime | None, datetime | None]
 
@@ -55,14 +57,22 @@ def stored(frame: pl.DataFrame, kind: Kind) -> pl.DataFrame:
 
 def encode(frame: pl.DataFrame) -> bytes:
     """A Parquet file of a frame that `stored` gave."""
+    # Polars can't write columns as differences, which makes files a fifth smaller.
+    from pyarrow import parquet
+
+    table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+    names = set(table.column_names)
     buffer = io.BytesIO()
     # Higher levels cost time and save nothing here; each row group has dictionaries of its own.
-    frame.write_parquet(
+    parquet.write_table(
+        table,
         buffer,
         compression="zstd",
         compression_level=1,
-        statistics=True,
         row_group_size=_ROW_GROUP,
+        use_dictionary=sorted(names - _ASCENDING),
+        column_encoding=dict.fromkeys(names & _ASCENDING, "DELTA_BINARY_PACKED"),
+        store_schema=False,
     )
     return buffer.getvalue()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -206,3 +207,20 @@ def test_pandas_reads_the_folder_while_a_writer_is_at_it(
     with Writer(path) as writer:
         writer.add_records(records(10))
         assert len(pd.read_parquet(path / "records")) == 10
+
+
+def test_any_times_and_numbers_come_back(tmp_path: Path) -> None:
+    """They are stored as differences, which may be of any size and go up and down."""
+    times = [START, None, START - timedelta(days=9000), START, START + timedelta(microseconds=1)]
+    numbers = [2**62, -(2**62), None, 0, 7]
+    frame = pl.DataFrame(
+        {"timestamp": times, "line_number": numbers, "path": ["/a", None, "\x00", "", "ü"]},
+        schema={name: SCHEMA[name] for name in ("timestamp", "line_number", "path")},
+    )
+    store = make(tmp_path / "store", frame)
+    found = store.scan().select(frame.columns).collect().sort("line_number")
+    assert found.equals(frame.sort("line_number"))
+    first = store.files()[0].name
+    columns = pq.ParquetFile(tmp_path / "store" / first).metadata.row_group(0)
+    encodings = {columns.column(i).path_in_schema: columns.column(i).encodings for i in (0, 1)}
+    assert "DELTA_BINARY_PACKED" in encodings["timestamp"]
