@@ -60,7 +60,7 @@ def encode(frame: pl.DataFrame) -> bytes:
     # Polars can't write columns as differences, which makes files a fifth smaller.
     from pyarrow import parquet
 
-    table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+    table = frame.to_arrow(compat_level=pl.CompatLevel.newest())
     names = set(table.column_names)
     buffer = io.BytesIO()
     # Higher levels cost time and save nothing here; each row group has dictionaries of its own.
