@@ -95,7 +95,9 @@ class _Search:
         before = len(self.problems)
         files = files_below(folder, self._refused)
         if not files and len(self.problems) == before:
-            self._problem(folder, "no files in this directory", "hidden files are left out")
+            self._problem(
+                folder, "no files in this directory", "hidden files and stores are left out"
+            )
         return files
 
     def _refused(self, error: OSError) -> None:

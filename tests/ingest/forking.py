@@ -18,10 +18,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import pyarrow.parquet  # noqa: F401 - a run imports it when it first writes
+
 from apilog.ingest import IngestOptions, ingest
 
 TESTS = Path(__file__).resolve().parent.parent
-WRITING = 0.03
+WRITING = 0.006
 """Seconds that writing and committing some files may take."""
 SMALL = IngestOptions(chunk_bytes=4_000, stretch_bytes=8_000)
 """Several commits a run."""

@@ -260,7 +260,9 @@ def test_a_store_is_no_log(run: Run, tmp_path: Path) -> None:
     shown = run("watch", tmp_path / "store", "--once")
     assert (shown.code, shown.stdout) == (2, b"")
     assert "a store, not a log" in shown.stderr
-    assert run("watch", tmp_path, "--once", "--json").code == 0
+    shown = run("watch", tmp_path, "--once", "--json")
+    assert (shown.code, shown.stdout) == (2, b"")
+    assert "no files in this directory\nhint: hidden files and stores are left out" in shown.stderr
     shown = run("watch", "s3://bucket/access.log", "--once")
     assert (shown.code, shown.stdout) == (2, b"")
     assert "objects don't grow" in shown.stderr
