@@ -123,7 +123,7 @@ def test_a_run_that_is_killed_at_any_moment_is_made_good_by_the_next(
         assert_nothing_lost(to)
         run(source, to)
         assert_complete(to, expected)
-    assert len(seen) > 2  # or this would prove nothing
+    assert len(seen) > 1  # or this would prove nothing
 
 
 def test_a_reader_sees_whole_periods_while_they_are_replaced(tmp_path: Path) -> None:
