@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from apilog.model import Report
+    from apilog.report_model import Report
 
     Sources = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -75,17 +75,17 @@ def scan(
             `@FILE`.
         strict: Raise on the first line that no format reads, and on damaged input.
     """
-    from apilog.engines.scan import scan as scan_sources
-    from apilog.formats.choice import choose
+    from apilog.engine.scan import scan_sources as scan_sources
+    from apilog.formats.file_plan import choose_format
     from apilog.privacy import Privacy
     from apilog.routes import parse_rules
 
     frame, _ = scan_sources(
-        _listed(sources),
-        choice=choose(log_format, nginx_conf),
+        _list_sources(sources),
+        choice=choose_format(log_format, nginx_conf),
         rules=parse_rules(routes),
         keep_query=keep_query,
-        privacy=Privacy.of(anonymize_ip=anonymize_ip, hash_consumers=hash_consumers),
+        privacy=Privacy.from_options(anonymize_ip=anonymize_ip, hash_consumers=hash_consumers),
         strict=strict,
     )
     return frame
@@ -146,10 +146,10 @@ def report(
         tables: Names of the tables to compute; all by default.
     """
     from apilog.privacy import Privacy
-    from apilog.reports import ReportOptions, build, nothing_read
+    from apilog.reports import ReportOptions, build_report, read_nothing
 
-    built = build(
-        _listed(sources),
+    built = build_report(
+        _list_sources(sources),
         ReportOptions(
             log_format=log_format,
             nginx_conf=nginx_conf,
@@ -163,15 +163,15 @@ def report(
             routes=routes,
             max_routes=max_routes,
             keep_query=keep_query,
-            privacy=Privacy.of(anonymize_ip=anonymize_ip, hash_consumers=hash_consumers),
+            privacy=Privacy.from_options(anonymize_ip=anonymize_ip, hash_consumers=hash_consumers),
             tables=tables,
         ),
     )
-    if nothing_read(built):
+    if read_nothing(built):
         file = built.input.files[0]
         raise InputError(f"{file.path}: {file.error}", file.hint)
     return built
 
 
-def _listed(sources: Sources) -> list[str | os.PathLike[str]]:
+def _list_sources(sources: Sources) -> list[str | os.PathLike[str]]:
     return [sources] if isinstance(sources, (str, os.PathLike)) else list(sources)

@@ -27,7 +27,7 @@ class Unit(StrEnum):
     MONEY = "money"
 
 
-class Merge(StrEnum):
+class MergeRule(StrEnum):
     """How two partial values of an accumulator become one."""
 
     SUM = "sum"
@@ -35,7 +35,7 @@ class Merge(StrEnum):
     MAX = "max"
 
 
-class Kind(StrEnum):
+class MetricKind(StrEnum):
     """What a metric is statistically, which decides how two of its values are compared."""
 
     COUNT = "count"
@@ -59,20 +59,20 @@ class Accumulator:
     """The record's column it reads, if any."""
     value: Callable[[], pl.Expr]
     """Of one record; an integer, a truth value or a timestamp, so that merging is exact."""
-    merge: Merge = Merge.SUM
+    merge: MergeRule = MergeRule.SUM
     is_count: bool = False
     """Whether it counts the records that have the column."""
 
-    def partial(self) -> pl.Expr:
+    def partial_expr(self) -> pl.Expr:
         """Over the records of a group; a sum is Int64."""
         match self.merge:
-            case Merge.SUM if self.column is None:
+            case MergeRule.SUM if self.column is None:
                 return pl.len().cast(pl.Int64)
-            case Merge.SUM:
+            case MergeRule.SUM:
                 return self.value().cast(pl.Int64).sum()
-            case Merge.MIN:
+            case MergeRule.MIN:
                 return self.value().min()
-            case Merge.MAX:
+            case MergeRule.MAX:
                 return self.value().max()
 
 
@@ -94,7 +94,7 @@ class Metric:
     """The record's column whose distinct values it counts."""
     better: str = ""
     """`lower`, `higher`, or neither."""
-    kind: Kind = Kind.OTHER
+    kind: MetricKind = MetricKind.OTHER
     events: str = ""
     """Of a proportion of requests: the metric that counts what happened."""
     sample: str = "request"
@@ -106,7 +106,7 @@ class Metric:
         return f"{self.name}_ms" if self.unit is Unit.MILLISECONDS else self.name
 
     @property
-    def durations(self) -> str | None:
+    def duration_column(self) -> str | None:
         """Of a latency: the record's column that it is about."""
         if self.unit is not Unit.MILLISECONDS:
             return None
@@ -124,34 +124,34 @@ def is_server_error() -> pl.Expr:
     return pl.col("status").is_between(500, 599)
 
 
-def _micros(column: str) -> pl.Expr:
+def _microseconds(column: str) -> pl.Expr:
     return (pl.col(column) * 1000).round().cast(pl.Int64)
 
 
-def _count(name: str, column: str) -> Accumulator:
+def _count_known(name: str, column: str) -> Accumulator:
     return Accumulator(
         name=name, column=column, value=lambda: pl.col(column).is_not_null(), is_count=True
     )
 
 
 def _latency_accumulators(prefix: str, column: str) -> tuple[Accumulator, ...]:
-    def acc(suffix: str, merge: Merge) -> Accumulator:
+    def acc(suffix: str, merge: MergeRule) -> Accumulator:
         return Accumulator(name=f"{prefix}_{suffix}", column=column, value=micros, merge=merge)
 
     def micros() -> pl.Expr:
-        return _micros(column)
+        return _microseconds(column)
 
     return (
-        _count(f"{prefix}_n", column),
-        acc("us", Merge.SUM),
-        acc("min_us", Merge.MIN),
-        acc("max_us", Merge.MAX),
+        _count_known(f"{prefix}_n", column),
+        acc("us", MergeRule.SUM),
+        acc("min_us", MergeRule.MIN),
+        acc("max_us", MergeRule.MAX),
     )
 
 
 def _size_accumulators(column: str) -> tuple[Accumulator, ...]:
     return (
-        _count(f"{column}_n", column),
+        _count_known(f"{column}_n", column),
         Accumulator(name=column, column=column, value=lambda: pl.col(column)),
     )
 
@@ -183,24 +183,24 @@ ACCUMULATORS: dict[str, Accumulator] = {
             name="first_seen",
             column="timestamp",
             value=lambda: pl.col("timestamp"),
-            merge=Merge.MIN,
+            merge=MergeRule.MIN,
         ),
         Accumulator(
             name="last_seen",
             column="timestamp",
             value=lambda: pl.col("timestamp"),
-            merge=Merge.MAX,
+            merge=MergeRule.MAX,
         ),
     )
 }
 
 
-def _ratio(numerator: pl.Expr) -> pl.Expr:
+def _per_request(numerator: pl.Expr) -> pl.Expr:
     """Divided by requests; null where there are none."""
     return pl.when(pl.col("requests") > 0).then(numerator / pl.col("requests"))
 
 
-def _errors() -> pl.Expr:
+def _error_count() -> pl.Expr:
     return pl.col("client_errors") + pl.col("server_errors")
 
 
@@ -215,7 +215,7 @@ def _latency_metrics(prefix: str, column: str, what: str) -> tuple[Metric, ...]:
             histogram=column,
             quantile=q,
             better="lower",
-            kind=Kind.QUANTILE,
+            kind=MetricKind.QUANTILE,
         )
         for q in (0.50, 0.90, 0.95, 0.99)
     )
@@ -227,7 +227,7 @@ def _latency_metrics(prefix: str, column: str, what: str) -> tuple[Metric, ...]:
             accumulators=(n, us),
             expr=lambda: pl.when(pl.col(n) > 0).then(pl.col(us) / pl.col(n) / 1000),
             better="lower",
-            kind=Kind.MEAN,
+            kind=MetricKind.MEAN,
         ),
         Metric(
             name=f"{prefix}_min",
@@ -268,7 +268,7 @@ METRICS: dict[str, Metric] = {
             definition="Requests, those without a status included.",
             accumulators=("requests",),
             expr=lambda: pl.col("requests"),
-            kind=Kind.COUNT,
+            kind=MetricKind.COUNT,
         ),
         Metric(
             name="request_rate",
@@ -279,25 +279,25 @@ METRICS: dict[str, Metric] = {
             expr=lambda: pl.when(pl.col("window_seconds") > 0).then(
                 pl.col("requests") / pl.col("window_seconds")
             ),
-            kind=Kind.RATE,
+            kind=MetricKind.RATE,
         ),
         Metric(
             name="errors",
             unit=Unit.COUNT,
             definition="Requests answered 4xx or 5xx.",
             accumulators=("client_errors", "server_errors"),
-            expr=_errors,
+            expr=_error_count,
             better="lower",
-            kind=Kind.COUNT,
+            kind=MetricKind.COUNT,
         ),
         Metric(
             name="error_rate",
             unit=Unit.RATIO,
             definition="errors / requests; null without requests.",
             accumulators=("requests", "client_errors", "server_errors"),
-            expr=lambda: _ratio(_errors()),
+            expr=lambda: _per_request(_error_count()),
             better="lower",
-            kind=Kind.PROPORTION,
+            kind=MetricKind.PROPORTION,
             events="errors",
         ),
         Metric(
@@ -307,16 +307,16 @@ METRICS: dict[str, Metric] = {
             accumulators=("client_errors",),
             expr=lambda: pl.col("client_errors"),
             better="lower",
-            kind=Kind.COUNT,
+            kind=MetricKind.COUNT,
         ),
         Metric(
             name="client_error_rate",
             unit=Unit.RATIO,
             definition="client_errors / requests; null without requests.",
             accumulators=("requests", "client_errors"),
-            expr=lambda: _ratio(pl.col("client_errors")),
+            expr=lambda: _per_request(pl.col("client_errors")),
             better="lower",
-            kind=Kind.PROPORTION,
+            kind=MetricKind.PROPORTION,
             events="client_errors",
         ),
         Metric(
@@ -326,16 +326,16 @@ METRICS: dict[str, Metric] = {
             accumulators=("server_errors",),
             expr=lambda: pl.col("server_errors"),
             better="lower",
-            kind=Kind.COUNT,
+            kind=MetricKind.COUNT,
         ),
         Metric(
             name="server_error_rate",
             unit=Unit.RATIO,
             definition="server_errors / requests; null without requests.",
             accumulators=("requests", "server_errors"),
-            expr=lambda: _ratio(pl.col("server_errors")),
+            expr=lambda: _per_request(pl.col("server_errors")),
             better="lower",
-            kind=Kind.PROPORTION,
+            kind=MetricKind.PROPORTION,
             events="server_errors",
         ),
         *_latency_metrics("latency", "duration_ms", "the known durations of requests"),

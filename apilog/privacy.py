@@ -17,13 +17,13 @@ import polars as pl
 
 from apilog.errors import UsageError
 
-PREFIX = "hmac:"
+HASH_PREFIX = "hmac:"
 """What a hashed consumer begins with."""
 
 _HEX_DIGITS = 32
-_HASHED = rf"^{PREFIX}[0-9a-f]{{{_HEX_DIGITS}}}$"
+_HASHED_PATTERN = rf"^{HASH_PREFIX}[0-9a-f]{{{_HEX_DIGITS}}}$"
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
-_IPV4 = rf"^((?:{_OCTET}\.){{3}}){_OCTET}$"
+_IPV4_PATTERN = rf"^((?:{_OCTET}\.){{3}}){_OCTET}$"
 _MAPPED_IPV4 = bytes(10) + b"\xff\xff"
 _SIX_TO_FOUR = b"\x20\x02"
 
@@ -37,7 +37,7 @@ class Privacy:
     """Of consumers' hashes; None: consumers stay."""
 
     @classmethod
-    def of(cls, *, anonymize_ip: bool, hash_consumers: str | None) -> Self:
+    def from_options(cls, *, anonymize_ip: bool, hash_consumers: str | None) -> Self:
         """What the options ask for; UsageError for a key that can't be read."""
         key = None if hash_consumers is None else read_key(hash_consumers)
         return cls(anonymize_ip=anonymize_ip, key=key)
@@ -45,26 +45,26 @@ class Privacy:
     def __bool__(self) -> bool:
         return self.anonymize_ip or self.key is not None
 
-    def applied(self, records: pl.DataFrame) -> pl.DataFrame:
+    def apply(self, records: pl.DataFrame) -> pl.DataFrame:
         """The records with their columns `client_ip` and `consumer`, if there, made so.
 
         These come back as String.
         """
         changed = [
             change(records[name])
-            for name, change in self.changes().items()
+            for name, change in self.column_changes().items()
             if name in records.columns
         ]
         return records.with_columns(changed)
 
-    def scanned(self, records: pl.LazyFrame) -> pl.LazyFrame:
+    def apply_lazily(self, records: pl.LazyFrame) -> pl.LazyFrame:
         """The same of a frame that is still to be read and has both columns."""
         return records.with_columns(
             pl.col(name).map_batches(change, return_dtype=pl.String, is_elementwise=True)
-            for name, change in self.changes().items()
+            for name, change in self.column_changes().items()
         )
 
-    def changes(self) -> dict[str, Callable[[pl.Series], pl.Series]]:
+    def column_changes(self) -> dict[str, Callable[[pl.Series], pl.Series]]:
         """What is done to which column."""
         changes: dict[str, Callable[[pl.Series], pl.Series]] = {}
         if self.anonymize_ip:
@@ -88,7 +88,7 @@ def read_key(text: str) -> bytes:
     >>> read_key("a long secret")
     b'a long secret'
     """
-    key = _read(text)
+    key = _read_key_bytes(text)
     if not key:
         raise UsageError("the key of --hash-consumers is empty", _HINT)
     return key
@@ -103,7 +103,7 @@ def hash_consumers(consumers: pl.Series, key: bytes) -> pl.Series:
     >>> hash_consumers(pl.Series(["acme", None, "acme"]), b"key").to_list()[1:]
     [None, 'hmac:2a0c2d9f96b5b1a7675b436bb43ee0c0']
     """
-    return _over_distinct(consumers, lambda texts: _hashed(texts, key))
+    return _over_distinct(consumers, lambda texts: _hash_texts(texts, key))
 
 
 def truncate_addresses(addresses: pl.Series) -> pl.Series:
@@ -115,13 +115,13 @@ def truncate_addresses(addresses: pl.Series) -> pl.Series:
     >>> truncate_addresses(pl.Series(["203.0.113.77", "2001:db8:1:2::3"])).to_list()
     ['203.0.113.0', '2001:db8:1::']
     """
-    return _over_distinct(addresses, _truncated)
+    return _over_distinct(addresses, _truncate_texts)
 
 
 _HINT = "give env:NAME for a variable, @FILE for a file, or the key itself"
 
 
-def _read(text: str) -> bytes:
+def _read_key_bytes(text: str) -> bytes:
     if text.startswith("env:"):
         name = text.removeprefix("env:")
         if name not in os.environ:
@@ -151,26 +151,26 @@ def _over_distinct(values: pl.Series, change: Callable[[pl.Series], pl.Series]) 
     return change(texts).gather(codes).alias(values.name)
 
 
-def _hashed(texts: pl.Series, key: bytes) -> pl.Series:
+def _hash_texts(texts: pl.Series, key: bytes) -> pl.Series:
     # Polars has no HMAC; a chunk has far fewer consumers than lines.
     hashes = (
-        PREFIX + hmac.digest(key, text.encode(), "sha256").hex()[:_HEX_DIGITS]
+        HASH_PREFIX + hmac.digest(key, text.encode(), "sha256").hex()[:_HEX_DIGITS]
         for text in texts.to_list()
     )
     hashed = pl.Series(texts.name, list(hashes), dtype=pl.String)
-    return texts.zip_with(texts.str.contains(_HASHED), hashed)
+    return texts.zip_with(texts.str.contains(_HASHED_PATTERN), hashed)
 
 
-def _truncated(texts: pl.Series) -> pl.Series:
-    ipv4 = texts.str.extract(_IPV4) + "0"
+def _truncate_texts(texts: pl.Series) -> pl.Series:
+    ipv4 = texts.str.extract(_IPV4_PATTERN) + "0"
     rest = ipv4.is_null().arg_true()
     if not len(rest):
         return ipv4
-    others = [_truncated_ipv6(text) for text in texts.gather(rest).to_list()]
+    others = [_truncate_ipv6(text) for text in texts.gather(rest).to_list()]
     return ipv4.scatter(rest, pl.Series(others, dtype=pl.String))
 
 
-def _truncated_ipv6(text: str) -> str | None:
+def _truncate_ipv6(text: str) -> str | None:
     try:
         # A zone such as %eth0 is the host's own.
         packed = socket.inet_pton(socket.AF_INET6, text.partition("%")[0])

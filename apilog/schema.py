@@ -27,7 +27,7 @@ TIMESTAMP = pl.Datetime("us", "UTC")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class RecordColumn:
     """One column of the record."""
 
     name: str
@@ -49,164 +49,164 @@ class Column:
                 return str(self.dtype)
 
 
-COLUMNS: tuple[Column, ...] = (
-    Column(
+COLUMNS: tuple[RecordColumn, ...] = (
+    RecordColumn(
         name="timestamp",
         dtype=TIMESTAMP,
         meaning="When the request ended (nginx, Apache) or started (the other gateways), UTC.",
         otel="",
     ),
-    Column(
+    RecordColumn(
         name="gateway",
         dtype=GATEWAY,
         meaning="The gateway that wrote the line.",
         otel="",
     ),
-    Column(
+    RecordColumn(
         name="api",
         dtype=pl.String,
         meaning="API or proxy name; of an ingress, the service behind it.",
         otel="service.name",
     ),
-    Column(
+    RecordColumn(
         name="stage",
         dtype=pl.String,
         meaning="Stage or environment.",
         otel="deployment.environment.name",
     ),
-    Column(
+    RecordColumn(
         name="operation",
         dtype=pl.String,
         meaning="The gateway's own name of the operation (operation id, flow).",
         otel="",
     ),
-    Column(
+    RecordColumn(
         name="method",
         dtype=pl.String,
         meaning="HTTP method as sent.",
         otel="http.request.method",
     ),
-    Column(
+    RecordColumn(
         name="path",
         dtype=pl.String,
         meaning="Path as sent, without the query string.",
         otel="url.path",
     ),
-    Column(
+    RecordColumn(
         name="route",
         dtype=pl.String,
         meaning="Low-cardinality template of the path, such as /users/{id}.",
         otel="http.route",
     ),
-    Column(
+    RecordColumn(
         name="host",
         dtype=pl.String,
         meaning="Host the client asked for.",
         otel="server.address",
     ),
-    Column(
+    RecordColumn(
         name="protocol",
         dtype=pl.String,
         meaning="Protocol as logged, such as HTTP/1.1.",
         otel="network.protocol.version",
     ),
-    Column(
+    RecordColumn(
         name="referer",
         dtype=pl.String,
         meaning="Referer header.",
         otel="http.request.header.referer",
     ),
-    Column(
+    RecordColumn(
         name="user_agent",
         dtype=pl.String,
         meaning="User-Agent header.",
         otel="user_agent.original",
     ),
-    Column(
+    RecordColumn(
         name="status",
         dtype=pl.Int16,
         meaning="Status the client got; null if none was sent.",
         otel="http.response.status_code",
     ),
-    Column(
+    RecordColumn(
         name="upstream_status",
         dtype=pl.Int16,
         meaning="Status the service behind the gateway answered, last attempt.",
         otel="",
     ),
-    Column(
+    RecordColumn(
         name="duration_ms",
         dtype=pl.Float64,
         meaning="Whole request, milliseconds.",
         otel="http.server.request.duration",
     ),
-    Column(
+    RecordColumn(
         name="upstream_duration_ms",
         dtype=pl.Float64,
         meaning="Time in the service behind the gateway, sum of attempts, milliseconds.",
         otel="http.client.request.duration",
     ),
-    Column(
+    RecordColumn(
         name="request_bytes",
         dtype=pl.Int64,
         meaning="Size of the request, bytes.",
         otel="http.request.size",
     ),
-    Column(
+    RecordColumn(
         name="response_bytes",
         dtype=pl.Int64,
         meaning="Size of the response, bytes; the body alone where the format tells.",
         otel="http.response.body.size",
     ),
-    Column(
+    RecordColumn(
         name="client_ip",
         dtype=pl.String,
         meaning="Address of the caller as the gateway saw it.",
         otel="client.address",
     ),
-    Column(
+    RecordColumn(
         name="consumer",
         dtype=pl.String,
         meaning="Who called: API key id, application, subscription or user.",
         otel="enduser.id",
     ),
-    Column(
+    RecordColumn(
         name="plan",
         dtype=pl.String,
         meaning="Product or usage plan of the consumer.",
         otel="",
     ),
-    Column(
+    RecordColumn(
         name="request_id",
         dtype=pl.String,
         meaning="The gateway's id of the request.",
         otel="",
     ),
-    Column(
+    RecordColumn(
         name="trace_id",
         dtype=pl.String,
         meaning="Id of the distributed trace.",
         otel="trace_id",
     ),
-    Column(
+    RecordColumn(
         name="error_type",
         dtype=pl.String,
         meaning="The gateway's own name of the failure.",
         otel="error.type",
     ),
-    Column(
+    RecordColumn(
         name="cache_status",
         dtype=pl.String,
         meaning="What the gateway's cache did (HIT, MISS, …).",
         otel="",
     ),
-    Column(
+    RecordColumn(
         name="source",
         dtype=pl.String,
         meaning="File or stream the line was read from.",
         otel="log.file.path",
     ),
-    Column(
+    RecordColumn(
         name="line_number",
         dtype=pl.Int64,
         meaning="Number of the line in its source, from 1.",

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import settings
 
 from apilog.cli.app import main
-from commands import Ran
+from tests.commands import Ran
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 # Read before `environment` hides it from the tests.

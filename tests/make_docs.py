@@ -1,7 +1,7 @@
 """Writes the generated parts of the documentation, those between `<!-- generated:… -->` marks.
 
 Run it by hand after a change of commands, columns, metrics or formats:
-`python tests/make_docs.py`. A test compares the files with what this would write.
+`python -m tests.make_docs`. A test compares the files with what this would write.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from apilog.aggregate.tables import TABLES
-from apilog.checks import REQUESTS
-from apilog.checks.quantities import UNITS
+from apilog.aggregate.table_specs import TABLES
+from apilog.checks import REQUEST_METRICS
+from apilog.checks.threshold import UNITS_BY_METRIC_UNIT
 from apilog.cli.app import COMMANDS, main
+from apilog.developer_success import SuccessOptions
+from apilog.developer_success import build_success_report as success
+from apilog.developer_success.success_metrics import SUCCESS_METRICS as SUCCESS_METRICS
+from apilog.developer_success.tables import MORE_TABLES
+from apilog.developer_success.tables import SUCCESS_TABLES as SUCCESS_TABLES
 from apilog.formats.advice import ADVICE, SUGGESTION
-from apilog.formats.envelopes import ENVELOPES
-from apilog.formats.nginx import library, tails, variables
-from apilog.formats.registry import FORMATS
-from apilog.formats.skips import SKIPS
-from apilog.formats.synonyms import SYNONYMS
+from apilog.formats.generic.synonyms import SYNONYMS
+from apilog.formats.nginx import library, trailing_fields, variables
+from apilog.formats.registry import FORMAT_INFOS
+from apilog.formats.skipped_lines import SKIP_RULES
 from apilog.metrics import METRICS
-from apilog.routes import KINDS
+from apilog.routes import SEGMENT_KINDS
 from apilog.schema import COLUMNS, SCHEMA
-from apilog.success import SuccessOptions
-from apilog.success import build as success
-from apilog.success.metrics import METRICS as SUCCESS_METRICS
-from apilog.success.tables import MORE_TABLES
-from apilog.success.tables import TABLES as SUCCESS_TABLES
+from apilog.transport.envelope_registry import ENVELOPES
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PART = re.compile(r"(<!-- generated:(\S+) -->\n).*?(<!-- /generated -->)", re.DOTALL)
@@ -138,17 +138,17 @@ def _json() -> str:
 def _format_rows() -> str:
     """A row a gateway."""
     names: dict[str, list[str]] = {}
-    for log_format in FORMATS.values():
+    for log_format in FORMAT_INFOS.values():
         names.setdefault(log_format.gateway, []).append(f"`{log_format.name}`")
     return _table(("gateway", "formats"), ((g, ", ".join(n)) for g, n in names.items()))
 
 
 def _formats() -> str:
-    return "\n\n".join(_format(name) for name in FORMATS)
+    return "\n\n".join(_format(name) for name in FORMAT_INFOS)
 
 
 def _format(name: str) -> str:
-    info = FORMATS[name]
+    info = FORMAT_INFOS[name]
     columns = [c for c in SCHEMA if c in info.columns] if info.columns else []
     fills = f"Fills {_names(columns)}." if columns else "Fills what its keys tell."
     shown = [_fenced(text) for text in (info.log_format, _example(name)) if text]
@@ -158,7 +158,7 @@ def _format(name: str) -> str:
 
 def _example(name: str) -> str:
     """A line of the format: a sample of its own, else the first of its sample log."""
-    samples = {f.name: f.samples[0] for f in library.FORMATS}
+    samples = {f.name: f.samples[0] for f in library.NGINX_FORMATS}
     log = REPOSITORY / "sample_logs" / f"{name}.log"
     return samples.get(name) or log.read_text("utf-8").splitlines()[0]
 
@@ -173,7 +173,7 @@ def _envelopes() -> str:
 def _variables() -> str:
     rows = (
         (f"`{column}`", ", ".join(f"`${field.variable}`" for field in fields))
-        for column, fields in variables.FIELDS.items()
+        for column, fields in variables.VARIABLES_BY_COLUMN.items()
         if column in SCHEMA
     )
     return _table(("column", "variables, the first that the log has"), rows)
@@ -181,7 +181,7 @@ def _variables() -> str:
 
 def _tail_keys() -> str:
     keys: dict[str, list[str]] = {}
-    for key, variable in tails._KEYS.items():
+    for key, variable in trailing_fields._VARIABLE_OF_KEY.items():
         keys.setdefault(variable, []).append(key)
     rows = ((f"`${variable}`", _names(names)) for variable, names in keys.items())
     return _table(("stands for", "keys"), rows)
@@ -194,7 +194,7 @@ def _synonyms() -> str:
 
 def _skips() -> str:
     reasons: dict[str, str] = {}
-    for skip in SKIPS:
+    for skip in SKIP_RULES:
         sample = next((s for s in skip.samples if s.strip(" \t\r\x00")), "")
         if skip.reason not in reasons or not reasons[skip.reason]:
             reasons[skip.reason] = sample
@@ -203,7 +203,7 @@ def _skips() -> str:
 
 
 def _kinds() -> str:
-    rows = ((f"`{kind.name}`", kind.meaning) for kind in KINDS)
+    rows = ((f"`{kind.name}`", kind.meaning) for kind in SEGMENT_KINDS)
     return _table(("stands in the route", "for a segment that is"), rows)
 
 
@@ -265,8 +265,10 @@ def _shortened(line: str) -> str:
 
 
 def _limit_units() -> str:
-    used = {metric.unit for metric in REQUESTS.metrics.values()}
-    named = ((f"`{unit.value}`", _names(of)) for unit, of in UNITS.items() if unit in used)
+    used = {metric.unit for metric in REQUEST_METRICS.metrics.values()}
+    named = (
+        (f"`{unit.value}`", _names(of)) for unit, of in UNITS_BY_METRIC_UNIT.items() if unit in used
+    )
     return _table(("unit of the metric", "units of a limit"), named)
 
 

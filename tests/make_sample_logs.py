@@ -1,6 +1,6 @@
 """Writes sample_logs/: a day of made-up traffic, in every built-in format.
 
-Run it by hand: `python tests/make_sample_logs.py`. The same seed gives the same bytes.
+Run it by hand: `python -m tests.make_sample_logs`. The same seed gives the same bytes.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-import success_story
 from apilog.formats.advice import SUGGESTION
-from apilog.formats.detect import FORMATS
-from apilog.formats.nginx.grammar import LogFormat, Text, parse
+from apilog.formats.detect import ALL_TEXT_FORMATS
+from apilog.formats.nginx.grammar import LiteralText, LogFormat, parse_log_format
+from tests import success_story
 
 DAY = datetime(2026, 11, 20, tzinfo=UTC)
 CONSUMERS = ("-", "mobile-app", "partner-acme", "partner-globex", "web-shop", "nightly-export")
@@ -199,12 +199,12 @@ def render(log_format: LogFormat, r: Request) -> str:
     """The line that the format makes of a request."""
     known = values(r) | gateway_values(r)
     return "".join(
-        p.text if isinstance(p, Text) else known.get(p.name, "-") for p in log_format.parts
+        p.text if isinstance(p, LiteralText) else known.get(p.name, "-") for p in log_format.parts
     )
 
 
 Line = Callable[[Request], str]
-COMBINED = next(f.log_format for f in FORMATS if f.name == "combined")
+COMBINED = next(f.log_format for f in ALL_TEXT_FORMATS if f.name == "combined")
 
 
 def _combined(r: Request) -> str:
@@ -414,7 +414,7 @@ def _azure_frontdoor(r: Request) -> str:
 
 
 LINES: dict[str, Line] = {
-    **{f.name: partial(render, f.log_format) for f in FORMATS if f.name != "apilog"},
+    **{f.name: partial(render, f.log_format) for f in ALL_TEXT_FORMATS if f.name != "apilog"},
     "aws-apigateway": _aws,
     "apigee": _apigee,
     "azure-apim": _azure_apim,
@@ -432,7 +432,7 @@ LINES: dict[str, Line] = {
     "syslog-5424": lambda r: (
         f"<190>1 {r.time:%Y-%m-%dT%H:%M:%S}.000000Z edge-1 nginx 31 - - {_combined(r)}"
     ),
-    "apilog": partial(render, parse(SUGGESTION)),
+    "apilog": partial(render, parse_log_format(SUGGESTION)),
     "apigee-loadbalancer": _apigee_balancer,
 }
 """Name to how a request is written; a new one comes last, and leaves the others as they are."""

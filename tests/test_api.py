@@ -14,9 +14,9 @@ import pytest
 
 import apilog
 from apilog.aggregate import TABLES
-from apilog.model import Report
+from apilog.report_model import Report
 from apilog.schema import SCHEMA
-from weblog import SAMPLE_LOGS, START, line, write
+from tests.weblog import SAMPLE_LOGS, START, line, write
 
 TIMED = SAMPLE_LOGS / "api.log"
 

@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from weblog import line, write
+from tests.weblog import line, write
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 README = (REPOSITORY / "README.md").read_text("utf-8")

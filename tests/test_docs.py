@@ -17,16 +17,16 @@ import typer
 
 import apilog
 import apilog.errors
-import make_docs
-from apilog.aggregate.tables import ERROR_SOURCES, TABLES
+from apilog.aggregate.table_specs import ERROR_SOURCES, TABLES
 from apilog.cli.app import COMMANDS, app
 from apilog.cli.streams import ExitCode
-from apilog.formats.envelopes import ENVELOPES
-from apilog.formats.registry import FORMATS
+from apilog.formats.registry import FORMAT_INFOS
 from apilog.metrics import METRICS
-from apilog.outputs import OUTPUTS, VERDICT_OUTPUTS
+from apilog.render import OUTPUTS, VERDICT_OUTPUTS
 from apilog.schema import COLUMNS
-from commands import Run
+from apilog.transport.envelope_registry import ENVELOPES
+from tests import make_docs
+from tests.commands import Run
 
 PAGES = make_docs.documents()
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
@@ -86,7 +86,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("path", PAGES, ids=name_of)
 def test_generated_parts_are_current(path: Path) -> None:
     text = path.read_text("utf-8")
-    # `python tests/make_docs.py` makes them so.
+    # `python -m tests.make_docs` makes them so.
     assert text == make_docs.rewritten(text)
 
 
@@ -247,7 +247,7 @@ DOCUMENTED = [
     *(("docs/metrics.md", metric) for metric in METRICS),
     *(("docs/metrics.md", source) for source in ERROR_SOURCES),
     *(("docs/outputs.md", table) for table in TABLES),
-    *(("docs/formats.md", name) for name in FORMATS),
+    *(("docs/formats.md", name) for name in FORMAT_INFOS),
     *(("docs/formats.md", envelope.name) for envelope in ENVELOPES),
     *(("README.md", output) for output in (*OUTPUTS, *VERDICT_OUTPUTS)),
 ]
@@ -260,7 +260,7 @@ def test_every_name_has_a_row_or_a_heading(path: str, name: str) -> None:
 
 def test_the_readme_names_every_format_beside_its_gateway() -> None:
     rows = page("README.md").splitlines()
-    for name, log_format in FORMATS.items():
+    for name, log_format in FORMAT_INFOS.items():
         assert any(r.startswith(f"| {log_format.gateway} |") and f"`{name}`" in r for r in rows), (
             name
         )
@@ -283,7 +283,7 @@ def test_everything_public_is_documented(name: str) -> None:
     assert getattr(apilog, name).__doc__
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", FORMAT_INFOS)
 def test_every_format_has_a_sample_log_that_it_reads(name: str) -> None:
     report = apilog.report(
         make_docs.REPOSITORY / "sample_logs" / f"{name}.log", tables=["overview"]

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apilog.aggregate.split import split
+from apilog.aggregate.time_buckets import split_by_time
 from apilog.schema import TIMESTAMP
-from apilog.window import Every, period_at
+from apilog.time import PeriodLength, period_at
 
 BERLIN = ZoneInfo("Europe/Berlin")
 ZONES = (
@@ -30,25 +30,27 @@ def at(text: str, zone: ZoneInfo | None = None) -> datetime:
 @pytest.mark.parametrize(
     ("instant", "every", "name", "hours"),
     [
-        ("2026-11-21T09:30", Every.DAY, "2026-11-21", 24),
-        ("2026-03-29T12:00", Every.DAY, "2026-03-29", 23),
-        ("2026-10-25T12:00", Every.DAY, "2026-10-25", 25),
-        ("2026-10-25T02:30+02:00", Every.HOUR, "2026-10-25T02+0200", 1),
-        ("2026-10-25T02:30+01:00", Every.HOUR, "2026-10-25T02+0100", 1),
-        ("2026-03-29T03:30", Every.HOUR, "2026-03-29T03+0200", 1),
-        ("2026-11-21T09:30", Every.WEEK, "2026-W47", 168),
-        ("2026-10-25T12:00", Every.WEEK, "2026-W43", 169),
-        ("2027-01-01T12:00", Every.WEEK, "2026-W53", 168),
+        ("2026-11-21T09:30", PeriodLength.DAY, "2026-11-21", 24),
+        ("2026-03-29T12:00", PeriodLength.DAY, "2026-03-29", 23),
+        ("2026-10-25T12:00", PeriodLength.DAY, "2026-10-25", 25),
+        ("2026-10-25T02:30+02:00", PeriodLength.HOUR, "2026-10-25T02+0200", 1),
+        ("2026-10-25T02:30+01:00", PeriodLength.HOUR, "2026-10-25T02+0100", 1),
+        ("2026-03-29T03:30", PeriodLength.HOUR, "2026-03-29T03+0200", 1),
+        ("2026-11-21T09:30", PeriodLength.WEEK, "2026-W47", 168),
+        ("2026-10-25T12:00", PeriodLength.WEEK, "2026-W43", 169),
+        ("2027-01-01T12:00", PeriodLength.WEEK, "2026-W53", 168),
     ],
 )
-def test_names_and_lengths_in_berlin(instant: str, every: Every, name: str, hours: int) -> None:
+def test_names_and_lengths_in_berlin(
+    instant: str, every: PeriodLength, name: str, hours: int
+) -> None:
     period = period_at(at(instant, BERLIN), every, BERLIN)
     assert (period.name, period.end - period.start) == (name, timedelta(hours=hours))
 
 
-@given(INSTANTS, st.sampled_from(Every), st.sampled_from(ZONES))
+@given(INSTANTS, st.sampled_from(PeriodLength), st.sampled_from(ZONES))
 def test_a_period_holds_its_instant_and_the_next_one_goes_on(
-    instant: datetime, every: Every, name: str
+    instant: datetime, every: PeriodLength, name: str
 ) -> None:
     zone = ZoneInfo(name)
     period = period_at(instant, every, zone)
@@ -61,13 +63,17 @@ def test_a_period_holds_its_instant_and_the_next_one_goes_on(
     assert [period_at(t, every, zone) for t in (period.start, last)] == [period] * 2
 
 
-@given(st.lists(st.none() | INSTANTS, max_size=30), st.sampled_from(Every), st.sampled_from(ZONES))
+@given(
+    st.lists(st.none() | INSTANTS, max_size=30),
+    st.sampled_from(PeriodLength),
+    st.sampled_from(ZONES),
+)
 def test_records_are_split_as_instants_are(
-    instants: list[datetime | None], every: Every, name: str
+    instants: list[datetime | None], every: PeriodLength, name: str
 ) -> None:
     records = pl.DataFrame({"timestamp": pl.Series(instants, dtype=TIMESTAMP)})
     records = records.with_columns(n=pl.int_range(pl.len()))
-    found = {start: part["n"].to_list() for start, part in split(records, every.step, name)}
+    found = {start: part["n"].to_list() for start, part in split_by_time(records, every.step, name)}
     expected: dict[datetime | None, list[int]] = {}
     for n, instant in enumerate(instants):
         start = period_at(instant, every, ZoneInfo(name)).start if instant else None

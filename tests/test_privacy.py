@@ -81,10 +81,10 @@ def test_frames_change_in_the_two_columns_alone_read_or_not() -> None:
     frame = pl.DataFrame({"client_ip": ["192.0.2.9"], "consumer": ["acme"], "status": [200]})
     privacy = Privacy(anonymize_ip=True, key=KEY)
     expected = [{"client_ip": "192.0.2.0", "consumer": hashed("acme"), "status": 200}]
-    assert privacy.applied(frame).to_dicts() == expected
-    assert privacy.scanned(frame.lazy()).collect().to_dicts() == expected
-    assert privacy.applied(frame.select("status")).to_dicts() == [{"status": 200}]
-    assert Privacy().applied(frame).equals(frame)
+    assert privacy.apply(frame).to_dicts() == expected
+    assert privacy.apply_lazily(frame.lazy()).collect().to_dicts() == expected
+    assert privacy.apply(frame.select("status")).to_dicts() == [{"status": 200}]
+    assert Privacy().apply(frame).equals(frame)
     assert (bool(privacy), bool(Privacy())) == (True, False)
 
 

@@ -11,13 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apilog.errors import UsageError
-from apilog.routes import add_route, classify, parse_rule, parse_rules
+from apilog.routes import add_route, classify_paths, parse_rule, parse_rules
 
 UUID = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
 
 
 def route(path: str | None, *rules: str) -> str | None:
-    result: str | None = classify(pl.Series([path], dtype=pl.String), parse_rules(rules)).item()
+    result: str | None = classify_paths(
+        pl.Series([path], dtype=pl.String), parse_rules(rules)
+    ).item()
     return result
 
 
@@ -129,13 +131,13 @@ anything = st.one_of(
 
 @given(st.lists(st.one_of(st.none(), anything), max_size=5))
 def test_classifying_twice_changes_nothing_more(paths: list[str | None]) -> None:
-    once = classify(pl.Series(paths, dtype=pl.String))
-    assert classify(once).to_list() == once.to_list()
+    once = classify_paths(pl.Series(paths, dtype=pl.String))
+    assert classify_paths(once).to_list() == once.to_list()
 
 
 @given(st.lists(anything, max_size=5))
 def test_a_route_does_not_depend_on_its_neighbours(paths: list[str]) -> None:
-    together = classify(pl.Series(paths, dtype=pl.String)).to_list()
+    together = classify_paths(pl.Series(paths, dtype=pl.String)).to_list()
     assert together == [route(path) for path in paths]
 
 
@@ -148,7 +150,7 @@ def test_segments_are_only_replaced_never_added_or_lost(text: str) -> None:
 
 def test_a_uuid_late_in_a_chunk_is_found_as_well() -> None:
     paths = pl.Series([f"/n/{i}" for i in range(1000)] + [f"/u/{UUID}"])
-    assert classify(paths).unique().sort().to_list() == ["/n/{id}", "/u/{uuid}"]
+    assert classify_paths(paths).unique().sort().to_list() == ["/n/{id}", "/u/{uuid}"]
 
 
 @pytest.mark.parametrize(
@@ -261,7 +263,7 @@ def test_real_paths_merge_where_they_should(samples: Path) -> None:
         (samples / "nginx" / "tstack-lnav" / "logfile_shop_access_log.0").read_text().splitlines()
     )
     paths = pl.Series([line.split('"')[1].split(" ")[1].split("?")[0] for line in lines])
-    routes = classify(paths)
+    routes = classify_paths(paths)
     counts = dict(routes.value_counts().rows())
     assert paths.str.contains(r"^/product/[0-9]+$").sum() == counts["/product/{id}"]
     assert "/image/{id}/productModel/200x200" in counts

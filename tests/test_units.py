@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apilog import units
 from apilog.errors import UsageError
-from apilog.units import (
+from apilog.text import units
+from apilog.text.units import (
     format_bytes,
     format_count,
     format_duration,

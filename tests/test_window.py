@@ -11,9 +11,17 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from apilog import window
+from apilog import time
 from apilog.errors import UsageError
-from apilog.window import STEPS, bucket_start, buckets, parse_instant, parse_step, step_for, zone
+from apilog.time import (
+    STEPS,
+    bucket_start,
+    choose_step,
+    iter_buckets,
+    parse_instant,
+    parse_step,
+    parse_zone,
+)
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 21, 10, 30, tzinfo=UTC)
@@ -43,7 +51,7 @@ def truncated(instants: list[datetime], step: str, timezone: ZoneInfo) -> list[d
 
 
 def test_examples_in_docstrings() -> None:
-    result = doctest.testmod(window.steps)
+    result = doctest.testmod(time.steps)
     assert (result.attempted, result.failed) == (1, 0)
 
 
@@ -120,7 +128,7 @@ def test_iso_8601_goes_round(instant: datetime, timezone: ZoneInfo) -> None:
 
 
 def test_zones() -> None:
-    assert zone("Europe/Berlin") == BERLIN
+    assert parse_zone("Europe/Berlin") == BERLIN
 
 
 @pytest.mark.parametrize(
@@ -130,7 +138,7 @@ def test_zones() -> None:
 )
 def test_an_unknown_zone_names_its_nearest(name: str, hint: str) -> None:
     with pytest.raises(UsageError, match="there is no time zone") as caught:
-        zone(name)
+        parse_zone(name)
     assert hint in caught.value.hint
 
 
@@ -138,7 +146,7 @@ def test_polars_knows_every_zone_that_is_accepted() -> None:
     moment = pl.Series([NOW])
     for name in available_timezones():
         try:
-            accepted = zone(name)
+            accepted = parse_zone(name)
         except UsageError:
             continue
         assert moment.dt.convert_time_zone(str(accepted)).to_list() == [NOW]
@@ -188,7 +196,7 @@ def test_buckets_are_those_that_polars_finds_in_the_window(
     since: datetime, shift: timedelta, length: timedelta, step: str, timezone: ZoneInfo
 ) -> None:
     start, end = since + shift, since + shift + length
-    starts = list(buckets(start, end, step, timezone))
+    starts = list(iter_buckets(start, end, step, timezone))
     every = pl.datetime_range(start, end, "1m", closed="left", time_zone="UTC", eager=True)
     last = end - timedelta(microseconds=1)
     inside = [at for at in starts if start <= at < end]
@@ -213,7 +221,7 @@ def test_buckets_are_those_that_polars_finds_in_the_window(
 )
 def test_the_step_is_the_shortest_that_gives_60_rows(length: timedelta, step: str) -> None:
     since = datetime(2026, 11, 1, tzinfo=UTC)
-    assert step_for(since, since + length, UTC) == step
+    assert choose_step(since, since + length, UTC) == step
 
 
 @given(INSTANTS, st.timedeltas(timedelta(0), timedelta(days=200)), ZONES, st.integers(1, 100))
@@ -221,9 +229,9 @@ def test_no_step_gives_more_rows_than_asked_for(
     since: datetime, length: timedelta, timezone: ZoneInfo, at_most: int
 ) -> None:
     until = since + length
-    step = step_for(since, until, timezone, at_most)
-    assert step == "1w" or len(list(buckets(since, until, step, timezone))) <= at_most
+    step = choose_step(since, until, timezone, at_most)
+    assert step == "1w" or len(list(iter_buckets(since, until, step, timezone))) <= at_most
     shorter = {name: before for (before, _), (name, _) in pairwise(STEPS)}
     if step in shorter:
-        finer = buckets(since, until, shorter[step], timezone)
+        finer = iter_buckets(since, until, shorter[step], timezone)
         assert sum(1 for _ in zip(finer, range(at_most + 1), strict=False)) > at_most

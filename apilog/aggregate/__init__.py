@@ -6,34 +6,39 @@ the tables. All engines use these three, so that all give the same figures.
 
 from __future__ import annotations
 
-from apilog.aggregate.anomalies import SCORE, score_hours
-from apilog.aggregate.finish import Finished, finish
-from apilog.aggregate.groups import Groups, groups
-from apilog.aggregate.held import Held
-from apilog.aggregate.plan import FOLDABLE_GATEWAYS, Plan
-from apilog.aggregate.rows import NOT_FOUND_TEXT, OTHER_TEXT
-from apilog.aggregate.split import split
-from apilog.aggregate.state import Partial, merge, partial
-from apilog.aggregate.tables import TABLES, Order, TableSpec, select_tables
+from apilog.aggregate.anomalies import REPORTED_SCORE, score_hours
+from apilog.aggregate.finish import (
+    NOT_FOUND_TEXT,
+    OTHER_TEXT,
+    FinishedTables,
+    TableWithInputs,
+    finish,
+    finish_with_inputs,
+)
+from apilog.aggregate.plan import FOLDABLE_GATEWAYS, ReportPlan
+from apilog.aggregate.spilling_states import SpillingStates
+from apilog.aggregate.state import PartialState, merge, partial
+from apilog.aggregate.table_specs import TABLES, RowOrder, TableSpec, select_tables
+from apilog.aggregate.time_buckets import split_by_time
 
 __all__ = [
     "FOLDABLE_GATEWAYS",
     "NOT_FOUND_TEXT",
     "OTHER_TEXT",
-    "SCORE",
+    "REPORTED_SCORE",
     "TABLES",
-    "Finished",
-    "Groups",
-    "Held",
-    "Order",
-    "Partial",
-    "Plan",
+    "FinishedTables",
+    "PartialState",
+    "ReportPlan",
+    "RowOrder",
+    "SpillingStates",
     "TableSpec",
+    "TableWithInputs",
     "finish",
-    "groups",
+    "finish_with_inputs",
     "merge",
     "partial",
     "score_hours",
     "select_tables",
-    "split",
+    "split_by_time",
 ]

@@ -20,7 +20,7 @@ import polars as pl
 
 from apilog.schema import TIMESTAMP
 
-SCORE = 6.0
+REPORTED_SCORE = 6.0
 """From here on a score, whatever its sign, is reported."""
 _CONSISTENT = 0.6745
 """Makes a MAD comparable to a standard deviation."""
@@ -41,7 +41,7 @@ _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 }
 
 
-def anomalies(
+def find_anomalies(
     hours: pl.DataFrame, buckets: pl.DataFrame, since: datetime | None, until: datetime | None
 ) -> pl.DataFrame:
     """The spikes and drops of requests and of error_rate, by time.
@@ -52,21 +52,21 @@ def anomalies(
     if since is None or until is None:
         return pl.DataFrame(schema=_SCHEMA)
     inside = (pl.col("timestamp") >= since) & (pl.col("end") <= until)
-    scored = score_hours(hours_between(hours).filter(inside))
+    scored = score_hours(fill_hours(hours).filter(inside))
     if scored.is_empty():
-        scored = _by_bucket(buckets.filter(inside))
+        scored = _score_buckets(buckets.filter(inside))
     kind = pl.when(pl.col("score") > 0).then(pl.lit("spike")).otherwise(pl.lit("drop"))
-    unusual = scored.filter(pl.col("score").abs() >= SCORE).with_columns_seq(kind=kind)
-    return _beginnings(unusual).select_seq(*_SCHEMA).sort("timestamp", "metric")
+    unusual = scored.filter(pl.col("score").abs() >= REPORTED_SCORE).with_columns_seq(kind=kind)
+    return _first_of_each_run(unusual).select_seq(*_SCHEMA).sort("timestamp", "metric")
 
 
-def _beginnings(unusual: pl.DataFrame) -> pl.DataFrame:
+def _first_of_each_run(unusual: pl.DataFrame) -> pl.DataFrame:
     """Those that don't go on where one of the same metric and kind ended."""
     ended = pl.col("end").shift(1).over("metric", "kind", order_by="timestamp")
     return unusual.filter((pl.col("timestamp") != ended).fill_null(True))
 
 
-def hours_between(hours: pl.DataFrame) -> pl.DataFrame:
+def fill_hours(hours: pl.DataFrame) -> pl.DataFrame:
     """Hours, `timestamp, end, requests, errors`, with those between them that had no requests.
 
     Takes `timestamp, requests, errors` in any order.
@@ -97,7 +97,7 @@ def score_hours(hours: pl.DataFrame) -> pl.DataFrame:
         of_day = pl.col("timestamp").dt.hour()
         return pl.concat_list(pl.col(column).shift(d).over(of_day) for d in days).list.drop_nulls()
 
-    values = _values(hours)
+    values = _metric_values(hours)
     scored = []
     for metric in ("requests", "error_rate"):
         known = values.with_columns_seq(earlier(metric).alias("earlier"))
@@ -113,15 +113,15 @@ def score_hours(hours: pl.DataFrame) -> pl.DataFrame:
                 metric=pl.lit(metric),
             )
         )
-    return _scored(scored)
+    return _score(scored)
 
 
-def _by_bucket(buckets: pl.DataFrame) -> pl.DataFrame:
+def _score_buckets(buckets: pl.DataFrame) -> pl.DataFrame:
     """Each bucket held against all, scored; none if they are few."""
-    values = _values(buckets)
+    values = _metric_values(buckets)
     if values.height < _FEWEST_BUCKETS or not values["requests"].median():
         values = values.clear()
-    return _scored(
+    return _score(
         values.select_seq(
             *("timestamp", "end", "requests"),
             value=metric,
@@ -133,13 +133,13 @@ def _by_bucket(buckets: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _values(frame: pl.DataFrame) -> pl.DataFrame:
+def _metric_values(frame: pl.DataFrame) -> pl.DataFrame:
     requests = pl.col("requests").cast(pl.Float64)
     rate = pl.when(requests > 0).then(pl.col("errors") / requests)
     return frame.select_seq("timestamp", "end", requests, error_rate=rate)
 
 
-def _scored(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
+def _score(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
     expected, requests = pl.col("expected"), pl.col("requests")
     share = (expected * requests + 1) / (requests + 2)
     chance = (

@@ -1,4 +1,4 @@
-"""The state of one cube: what is known of each of its keys, in sums that merge by adding.
+"""The records of one chunk as codes, and the state of one cube that is made from them.
 
 Keys are listed once; the other frames refer to them by row number (`id`). A key that
 stands for several others says so in `fold`, never by a text that a log could hold too.
@@ -8,14 +8,146 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import polars as pl
 
-from apilog.aggregate.chunk import Chunk
-from apilog.aggregate.keys import Coded, combine
-from apilog.aggregate.plan import Cube
-from apilog.metrics import ACCUMULATORS, Merge
+from apilog.aggregate.ddsketch import (
+    BUCKET_CODES,
+    bucket_code,
+    bucket_of_code,
+    clean_duration,
+    is_clean_duration,
+)
+from apilog.aggregate.packed_keys import (
+    PackedKeys,
+    combine_keys,
+    dictionary_decoder,
+    encode_column,
+    pack_columns,
+)
+from apilog.aggregate.plan import Cube, ReportPlan, cube_layout
+from apilog.aggregate.table_specs import ERROR_SOURCES, KEY_TYPES
+from apilog.aggregate.time_buckets import bucket_step, encode_buckets, encode_hours
+from apilog.metrics import ACCUMULATORS, MergeRule, is_client_error, is_server_error
 from apilog.schema import TIMESTAMP
+
+_DURATION_COLUMNS = ("duration_ms", "upstream_duration_ms")
+
+
+class EncodedRecords:
+    """Records within the plan's limits, and codes of their columns."""
+
+    def __init__(self, plan: ReportPlan, records: pl.DataFrame) -> None:
+        self.plan = plan
+        self.records = _clean_durations(_records_within(records, plan))
+        self.rows = self.records.height
+        self.first, self.last = _time_extent(self.records)
+        self._coded: dict[str, PackedKeys] = {}
+        self._keys: dict[tuple[str, ...], PackedKeys] = {}
+        self._values = self._compute_values()
+
+    def packed_key(self, columns: tuple[str, ...]) -> PackedKeys:
+        """These columns as one key."""
+        if columns not in self._keys:
+            self._keys[columns] = pack_columns([self.encoded_column(c) for c in columns], self.rows)
+        return self._keys[columns]
+
+    def encoded_column(self, column: str) -> PackedKeys:
+        """One column, or a key derived from the record, as codes."""
+        if column not in self._coded:
+            self._coded[column] = self._encode_column(column)
+        return self._coded[column]
+
+    def encoded_buckets(self, column: str) -> PackedKeys:
+        """The histogram's bucket of each duration as codes."""
+        name = f"bucket of {column}"
+        if name not in self._coded:
+            values = self.records[column]
+            lowest = values.min()
+            plain = self.is_full(column) and isinstance(lowest, float) and lowest > 0
+            codes = self.records.select_seq(bucket_code(column, plain=plain)).to_series()
+            self._coded[name] = PackedKeys(codes, BUCKET_CODES, lambda code: [bucket_of_code(code)])
+        return self._coded[name]
+
+    def accumulator_values(self, accumulator: str) -> pl.Series:
+        """What the accumulator takes from each record."""
+        return self._values[accumulator]
+
+    def is_absent(self, column: str | None) -> bool:
+        """Whether no record knows the column."""
+        return column is not None and self.records[column].null_count() == self.rows
+
+    def is_full(self, column: str | None) -> bool:
+        """Whether every record has a value in the column."""
+        return column is not None and not self.records[column].null_count()
+
+    def _compute_values(self) -> dict[str, pl.Series]:
+        cubes = cube_layout(self.plan).cubes
+        names = {a for cube in cubes for a in set(cube.sums) - set(cube.constant_sums)}
+        wanted = [
+            a for n in names if (a := ACCUMULATORS[n]).column and not self.is_absent(a.column)
+        ]
+        # Several accumulators share their values: computed once.
+        first = {a.value: a.name for a in reversed(wanted)}
+        made = self.records.select_seq(value().alias(name) for value, name in first.items())
+        return {a.name: made[first[a.value]].alias(a.name) for a in wanted}
+
+    def _encode_column(self, column: str) -> PackedKeys:
+        match column:
+            case "timestamp":
+                name = bucket_step(self.plan, self.first, self.last) or "1s"
+                return encode_buckets(self.records["timestamp"], name, self.plan.timezone)
+            case "hour":
+                return encode_hours(self.records["timestamp"])
+            case "error_source":
+                return _encode_error_source(self.records)
+            case _:
+                return encode_column(self.records[column])
+
+
+_ERROR_SOURCE_VALUES = pl.Series("error_source", ERROR_SOURCES, dtype=KEY_TYPES["error_source"])
+
+
+def _encode_error_source(records: pl.DataFrame) -> PackedKeys:
+    client, upstream, gateway, unknown = range(1, len(ERROR_SOURCES) + 1)
+    answer = pl.col("upstream_status")
+    server = (
+        pl.when(answer.is_between(500, 599))
+        .then(upstream)
+        .when(answer.is_not_null() | pl.col("error_type").is_not_null())
+        .then(gateway)
+        .otherwise(unknown)
+    )
+    source = pl.when(is_client_error()).then(client).when(is_server_error()).then(server)
+    codes = records.select(source.otherwise(0).cast(pl.UInt64)).to_series()
+    return PackedKeys(codes, len(ERROR_SOURCES) + 1, dictionary_decoder(_ERROR_SOURCE_VALUES))
+
+
+def _records_within(records: pl.DataFrame, plan: ReportPlan) -> pl.DataFrame:
+    """The records of the window; those without a time are in none with limits."""
+    at = pl.col("timestamp")
+    bounds = [at >= plan.since] if plan.since else []
+    bounds += [at < plan.until] if plan.until else []
+    if not bounds:
+        return records
+    mask = records.select(pl.all_horizontal(bounds).fill_null(False)).to_series()
+    return records if mask.all() else records.filter(mask)
+
+
+def _clean_durations(records: pl.DataFrame) -> pl.DataFrame:
+    odd = [
+        c for c in _DURATION_COLUMNS if c in records.columns and not is_clean_duration(records[c])
+    ]
+    return records.with_columns(clean_duration(c) for c in odd) if odd else records
+
+
+def _time_extent(records: pl.DataFrame) -> tuple[datetime | None, datetime | None]:
+    first, last = records["timestamp"].min(), records["timestamp"].max()
+    if isinstance(first, datetime) and isinstance(last, datetime):
+        return first, last
+    return None, None
+
 
 KEPT, NOT_FOUND, OTHER_ROUTES, OTHER = range(4)
 """Values of `fold`: itself; routes never found; further routes; the rest of all keys."""
@@ -38,25 +170,25 @@ class CubeState:
     with the same version of Polars; not to be kept for longer."""
 
 
-def partial_cube(cube: Cube, chunk: Chunk) -> CubeState:
+def partial_cube(cube: Cube, chunk: EncodedRecords) -> CubeState:
     """The cube of one chunk."""
-    key = chunk.key(cube.keys)
-    sums = _sums(cube, chunk, key)
+    key = chunk.packed_key(cube.keys)
+    sums = _compute_sums(cube, chunk, key)
     used = sums["key"].unique().sort()
-    ids = _ids(used, pl.col("key"))
+    ids = _key_ids(used, pl.col("key"))
     return CubeState(
-        _compact(
+        _copy_texts(
             used.to_frame().select_seq(
                 pl.lit(KEPT, pl.UInt8).alias("fold"), *key.decode(pl.col("key"))
             )
         ),
         sums.select_seq(ids, *cube.detail, *cube.sums),
-        {c: _histogram(chunk, key, used, c) for c in cube.histograms},
-        {c: _distinct(chunk, key, used, c) for c in cube.distinct},
+        {c: _compute_histogram(chunk, key, used, c) for c in cube.histograms},
+        {c: _compute_set(chunk, key, used, c) for c in cube.distinct},
     )
 
 
-def merge_cubes(cube: Cube, states: Sequence[CubeState]) -> CubeState:
+def merge_cube_states(cube: Cube, states: Sequence[CubeState]) -> CubeState:
     """One state for several; in any order the same, but for the numbering of ids."""
     if len(states) == 1:
         return states[0]
@@ -69,7 +201,7 @@ def merge_cubes(cube: Cube, states: Sequence[CubeState]) -> CubeState:
         )
         return pl.concat(moved)
 
-    return regroup(
+    return merge_equal_keys(
         cube,
         CubeState(
             pl.concat(s.keys for s in states),
@@ -80,7 +212,7 @@ def merge_cubes(cube: Cube, states: Sequence[CubeState]) -> CubeState:
     )
 
 
-def regroup(cube: Cube, state: CubeState) -> CubeState:
+def merge_equal_keys(cube: Cube, state: CubeState) -> CubeState:
     """The state with equal keys made one."""
     unique = state.keys.unique(maintain_order=True)
     columns = state.keys.columns
@@ -92,14 +224,14 @@ def regroup(cube: Cube, state: CubeState) -> CubeState:
         return frame.with_columns(id=ids.gather(frame["id"]))
 
     return CubeState(
-        _compact(unique),
-        renumbered(state.sums).group_by("id", *cube.detail).agg(merged(cube.sums)),
-        {c: _added(renumbered(h)) for c, h in state.histograms.items()},
-        {c: _united(renumbered(d), unique.height) for c, d in state.distinct.items()},
+        _copy_texts(unique),
+        renumbered(state.sums).group_by("id", *cube.detail).agg(merge_exprs(cube.sums)),
+        {c: _add_counts(renumbered(h)) for c, h in state.histograms.items()},
+        {c: _unite_sets(renumbered(d), unique.height) for c, d in state.distinct.items()},
     )
 
 
-def with_keys(
+def sums_with_keys(
     cube: Cube, state: CubeState, columns: Sequence[str], accumulators: Sequence[str]
 ) -> pl.DataFrame:
     """These accumulators for each group, with its detail and these columns of its key."""
@@ -107,32 +239,32 @@ def with_keys(
     return state.keys.select(columns)[state.sums["id"]].hstack(sums)
 
 
-def merged(accumulators: Iterable[str]) -> list[pl.Expr]:
+def merge_exprs(accumulators: Iterable[str]) -> list[pl.Expr]:
     """Partial values of a group as one, each by its own rule."""
-    return [_merge(a) for a in accumulators]
+    return [_merge_expr(a) for a in accumulators]
 
 
-def _merge(accumulator: str) -> pl.Expr:
+def _merge_expr(accumulator: str) -> pl.Expr:
     value = pl.col(accumulator)
     match ACCUMULATORS[accumulator].merge:
-        case Merge.SUM:
+        case MergeRule.SUM:
             return value.sum().cast(pl.Int64)
-        case Merge.MIN:
+        case MergeRule.MIN:
             return value.min()
-        case Merge.MAX:
+        case MergeRule.MAX:
             return value.max()
 
 
-def nothing(accumulator: str) -> pl.Expr:
+def empty_value(accumulator: str) -> pl.Expr:
     """What an accumulator is where nothing was accumulated."""
     definition = ACCUMULATORS[accumulator]
-    if definition.merge is Merge.SUM:
+    if definition.merge is MergeRule.SUM:
         return pl.lit(0, pl.Int64).alias(accumulator)
     dtype = TIMESTAMP if definition.column == "timestamp" else pl.Int64
     return pl.lit(None, dtype).alias(accumulator)
 
 
-def _compact(keys: pl.DataFrame) -> pl.DataFrame:
+def _copy_texts(keys: pl.DataFrame) -> pl.DataFrame:
     # Texts taken from a column keep all texts of that column in memory, until they are copied.
     return keys.with_columns_seq(
         pl.concat_str(name, pl.lit("")).alias(name)
@@ -141,11 +273,11 @@ def _compact(keys: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _added(histogram: pl.DataFrame) -> pl.DataFrame:
+def _add_counts(histogram: pl.DataFrame) -> pl.DataFrame:
     return histogram.group_by("id", "bucket").agg(pl.col("n").sum())
 
 
-def _united(distinct: pl.DataFrame, keys: int) -> pl.DataFrame:
+def _unite_sets(distinct: pl.DataFrame, keys: int) -> pl.DataFrame:
     if keys > 1:
         return distinct.unique()
     # One column is quicker than two, and this is the largest set: all clients.
@@ -154,22 +286,22 @@ def _united(distinct: pl.DataFrame, keys: int) -> pl.DataFrame:
     return pl.DataFrame({"id": ids, "hash": hashes})
 
 
-def _ids(used: pl.Series, key: pl.Expr) -> pl.Expr:
+def _key_ids(used: pl.Series, key: pl.Expr) -> pl.Expr:
     return pl.lit(used).search_sorted(key).alias("id")
 
 
-def _sums(cube: Cube, chunk: Chunk, key: Coded) -> pl.DataFrame:
+def _compute_sums(cube: Cube, chunk: EncodedRecords, key: PackedKeys) -> pl.DataFrame:
     """The groups of the chunk: `key`, the cube's detail and its accumulators."""
-    constant, detail = cube.constant_sums, chunk.key(cube.detail)
+    constant, detail = cube.constant_sums, chunk.packed_key(cube.detail)
     absent = {a for a in cube.sums if chunk.is_absent(ACCUMULATORS[a].column)} - {*constant}
     counts = {a for a in cube.sums if ACCUMULATORS[a].is_count} - absent - {*constant}
     full = {a for a in counts if chunk.is_full(ACCUMULATORS[a].column)}
     summed = [a for a in cube.sums if a not in (*constant, *absent, *full, "requests")]
     code, requests = pl.col("code"), pl.col("requests")
-    fine = combine(key, detail)
-    values = pl.DataFrame([fine.codes.alias("code"), *map(chunk.value, summed)])
-    groups = _grouped(
-        values, fine.size, [pl.len().cast(pl.Int64).alias("requests"), *merged(summed)]
+    fine = combine_keys(key, detail)
+    values = pl.DataFrame([fine.codes.alias("code"), *map(chunk.accumulator_values, summed)])
+    groups = _group_by_code(
+        values, fine.size, [pl.len().cast(pl.Int64).alias("requests"), *merge_exprs(summed)]
     )
     own = code // detail.size
     decided = {ACCUMULATORS[a].column for a in constant} - {*cube.detail}
@@ -186,40 +318,44 @@ def _sums(cube: Cube, chunk: Chunk, key: Coded) -> pl.DataFrame:
         *("requests", *summed),
         *((ACCUMULATORS[a].value() * requests).fill_null(0).alias(a) for a in constant),
         *(requests.alias(a) for a in full),
-        *map(nothing, absent),
+        *map(empty_value, absent),
     )
 
 
-def _grouped(values: pl.DataFrame, size: int, aggregates: list[pl.Expr]) -> pl.DataFrame:
+def _group_by_code(values: pl.DataFrame, size: int, aggregates: list[pl.Expr]) -> pl.DataFrame:
     if size == 1 and values.height:
         return values.select_seq(pl.col("code").first(), *aggregates)
     return values.group_by("code").agg(aggregates)
 
 
-def _histogram(chunk: Chunk, key: Coded, used: pl.Series, column: str) -> pl.DataFrame:
-    buckets, code = chunk.buckets(column), pl.col("code")
-    counts = combine(key, buckets).codes.alias("code").value_counts(name="n")
+def _compute_histogram(
+    chunk: EncodedRecords, key: PackedKeys, used: pl.Series, column: str
+) -> pl.DataFrame:
+    buckets, code = chunk.encoded_buckets(column), pl.col("code")
+    counts = combine_keys(key, buckets).codes.alias("code").value_counts(name="n")
     if chunk.records[column].null_count():
         counts = counts.filter(counts["code"] % buckets.size > 0)
     return counts.select_seq(
-        _ids(used, code // buckets.size),
+        _key_ids(used, code // buckets.size),
         *buckets.decode(code % buckets.size),
         pl.col("n").cast(pl.Int64),
     )
 
 
-def _distinct(chunk: Chunk, key: Coded, used: pl.Series, column: str) -> pl.DataFrame:
+def _compute_set(
+    chunk: EncodedRecords, key: PackedKeys, used: pl.Series, column: str
+) -> pl.DataFrame:
     values = chunk.records[column]
     if key.size == 1 and values.dtype == pl.String:
         # Quicker than encoding, where no other cube needs the codes.
         every = values.drop_nulls().hash(_HASH_SEED).alias("hash")
-        return _united(every.to_frame(), 1)
-    coded, code = chunk.coded(column), pl.col("code")
-    pairs = combine(key, coded).codes.alias("code").unique()
+        return _unite_sets(every.to_frame(), 1)
+    coded, code = chunk.encoded_column(column), pl.col("code")
+    pairs = combine_keys(key, coded).codes.alias("code").unique()
     if values.null_count():
         pairs = pairs.filter(pairs % coded.size > 0)
     # Hashes of the values, not of the codes, which differ from chunk to chunk.
     (value,) = coded.decode(code % coded.size)
     return pairs.to_frame().select_seq(
-        _ids(used, code // coded.size), value.hash(_HASH_SEED).alias("hash")
+        _key_ids(used, code // coded.size), value.hash(_HASH_SEED).alias("hash")
     )

@@ -11,28 +11,28 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 
-from apilog.aggregate.tables import (
+from apilog.aggregate.table_specs import (
     ANOMALIES,
-    BOUNDED,
+    BOUNDED_KEYS,
     TableSpec,
     accumulators_of,
     distinct_of,
     histograms_of,
 )
-from apilog.metrics import ACCUMULATORS, Merge
+from apilog.metrics import ACCUMULATORS, MergeRule
 
 FOLDABLE_GATEWAYS = frozenset({"nginx", "apache", "traefik"})
 """Gateways that name no routes themselves: their templates are guessed from paths."""
 
-_DETAIL = frozenset({"status", "error_source", "hour"})
-_DERIVED = {
+_DETAIL_KEYS = frozenset({"status", "error_source", "hour"})
+_DERIVED_FROM = {
     "error_source": ("status", "upstream_status", "error_type"),
     "hour": ("timestamp",),
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class ReportPlan:
     """The tables of one report and what limits them; hashable, and the same everywhere."""
 
     tables: tuple[TableSpec, ...]
@@ -60,7 +60,7 @@ class Plan:
     @property
     def columns(self) -> frozenset[str]:
         """The columns of the schema it reads."""
-        return frozenset().union(*(cube.columns for cube in layout(self).cubes), {"timestamp"})
+        return frozenset().union(*(cube.columns for cube in cube_layout(self).cubes), {"timestamp"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +79,7 @@ class Cube:
     @property
     def columns(self) -> frozenset[str]:
         """The columns of the schema it reads."""
-        keys = (_DERIVED.get(key, (key,)) for key in (*self.keys, *self.detail))
+        keys = (_DERIVED_FROM.get(key, (key,)) for key in (*self.keys, *self.detail))
         read = {c for a in self.sums if (c := ACCUMULATORS[a].column)}
         return frozenset().union(*keys, read, self.histograms, self.distinct)
 
@@ -89,37 +89,41 @@ class Cube:
         return tuple(
             a
             for a in self.sums
-            if ACCUMULATORS[a].merge is Merge.SUM
+            if ACCUMULATORS[a].merge is MergeRule.SUM
             and ACCUMULATORS[a].column in (*self.keys, *self.detail)
         )
 
     @property
     def is_bounded(self) -> bool:
         """Whether it stays small whatever the log holds."""
-        return set(self.keys) <= BOUNDED
+        return set(self.keys) <= BOUNDED_KEYS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
+class CubeLayout:
     """Which cubes there are, and what each table is rolled up from."""
 
     cubes: tuple[Cube, ...]
-    source: dict[str, int]
+    cube_of_table: dict[str, int]
     """Table to the cube of its sums and histograms."""
-    distinct: dict[tuple[str, str], int]
+    cube_of_set: dict[tuple[str, str], int]
     """Table and column to the cube of its sets."""
 
 
 @dataclass(slots=True)
-class _Draft:
+class _CubeDraft:
     keys: frozenset[str]
     detail: set[str] = field(default_factory=set)
     sums: set[str] = field(default_factory=set)
     histograms: set[str] = field(default_factory=set)
     distinct: set[str] = field(default_factory=set)
 
-    def finished(self) -> Cube:
-        extremes = {extreme(c, m) for c in self.histograms for m in (Merge.MIN, Merge.MAX)}
+    def to_cube(self) -> Cube:
+        extremes = {
+            extreme_accumulator(c, m)
+            for c in self.histograms
+            for m in (MergeRule.MIN, MergeRule.MAX)
+        }
         routed = "route" in self.keys
         if routed and "gateway" not in self.keys:
             self.detail.add("gateway")
@@ -133,18 +137,18 @@ class _Draft:
         )
 
 
-def layout(plan: Plan) -> Layout:
+def cube_layout(plan: ReportPlan) -> CubeLayout:
     """The fewest cubes that serve all tables, none finer than its tables need."""
-    return _layout(plan.tables)
+    return _lay_out(plan.tables)
 
 
 @lru_cache(maxsize=64)
-def _layout(specs: tuple[TableSpec, ...]) -> Layout:
-    drafts: list[_Draft] = []
+def _lay_out(specs: tuple[TableSpec, ...]) -> CubeLayout:
+    drafts: list[_CubeDraft] = []
     source: dict[str, int] = {}
     distinct: dict[tuple[str, str], int] = {}
     # Tables with many keys come first, so that those with few find a cube to roll up from.
-    tables = sorted(specs, key=lambda t: (not _is_fine(t), -len(_keys(t))))
+    tables = sorted(specs, key=lambda t: (not _is_fine(t), -len(_cube_keys(t))))
     for table in tables:
         index = _place_fine(drafts, table) if _is_fine(table) else _place_sums(drafts, table)
         source[table.name] = index
@@ -153,22 +157,22 @@ def _layout(specs: tuple[TableSpec, ...]) -> Layout:
     for table in tables:
         for column in sorted(distinct_of(table.metrics)):
             distinct[table.name, column] = _place_set(drafts, table, column, source[table.name])
-    return Layout(
-        cubes=tuple(draft.finished() for draft in drafts), source=source, distinct=distinct
+    return CubeLayout(
+        cubes=tuple(draft.to_cube() for draft in drafts), cube_of_table=source, cube_of_set=distinct
     )
 
 
-def extreme(column: str, merge: Merge) -> str:
+def extreme_accumulator(column: str, merge: MergeRule) -> str:
     """The accumulator that keeps the smallest or largest value of the column."""
     return next(a.name for a in ACCUMULATORS.values() if a.column == column and a.merge is merge)
 
 
-def _keys(table: TableSpec) -> frozenset[str]:
+def _cube_keys(table: TableSpec) -> frozenset[str]:
     return frozenset((*table.keys, "hour") if table.name == ANOMALIES else table.keys)
 
 
 def _is_unbounded(table: TableSpec) -> bool:
-    return not set(table.keys) <= BOUNDED
+    return not set(table.keys) <= BOUNDED_KEYS
 
 
 def _is_fine(table: TableSpec) -> bool:
@@ -177,45 +181,45 @@ def _is_fine(table: TableSpec) -> bool:
     return bool(histograms_of(table.metrics) or sets)
 
 
-def _serves(draft: _Draft, table: TableSpec) -> bool:
+def _can_serve(draft: _CubeDraft, table: TableSpec) -> bool:
     """Whether rolling up costs the table nothing, even where the cube outgrows its limits."""
-    own = _keys(table) - BOUNDED
-    return not own or draft.keys - BOUNDED - own <= {"method"}
+    own = _cube_keys(table) - BOUNDED_KEYS
+    return not own or draft.keys - BOUNDED_KEYS - own <= {"method"}
 
 
-def _place_fine(drafts: list[_Draft], table: TableSpec) -> int:
+def _place_fine(drafts: list[_CubeDraft], table: TableSpec) -> int:
     for index, draft in enumerate(drafts):
-        if _keys(table) <= draft.keys and _serves(draft, table):
+        if _cube_keys(table) <= draft.keys and _can_serve(draft, table):
             return index
-    drafts.append(_Draft(_keys(table)))
+    drafts.append(_CubeDraft(_cube_keys(table)))
     return len(drafts) - 1
 
 
-def _place_sums(drafts: list[_Draft], table: TableSpec) -> int:
-    keys = _keys(table)
+def _place_sums(drafts: list[_CubeDraft], table: TableSpec) -> int:
+    keys = _cube_keys(table)
     for index, draft in enumerate(drafts):
-        if keys <= draft.keys | draft.detail and _serves(draft, table):
+        if keys <= draft.keys | draft.detail and _can_serve(draft, table):
             return index
     for index, draft in enumerate(drafts):
-        if draft.keys <= keys <= draft.keys | _DETAIL:
+        if draft.keys <= keys <= draft.keys | _DETAIL_KEYS:
             draft.detail |= keys - draft.keys
             return index
-    drafts.append(_Draft(keys - _DETAIL, set(keys & _DETAIL)))
+    drafts.append(_CubeDraft(keys - _DETAIL_KEYS, set(keys & _DETAIL_KEYS)))
     return len(drafts) - 1
 
 
-def _place_set(drafts: list[_Draft], table: TableSpec, column: str, source: int) -> int:
+def _place_set(drafts: list[_CubeDraft], table: TableSpec, column: str, source: int) -> int:
     # Few values: the set may lie in a cube of its own. Many: in the one that the rows come from,
     # because only there do they fold alike.
     if _is_unbounded(table):
         drafts[source].distinct.add(column)
         return source
     for index, draft in enumerate(drafts):
-        if column in draft.distinct and _keys(table) <= draft.keys:
+        if column in draft.distinct and _cube_keys(table) <= draft.keys:
             return index
     for index, draft in enumerate(drafts):
-        if draft.keys == _keys(table):
+        if draft.keys == _cube_keys(table):
             draft.distinct.add(column)
             return index
-    drafts.append(_Draft(_keys(table), distinct={column}))
+    drafts.append(_CubeDraft(_cube_keys(table), distinct={column}))
     return len(drafts) - 1

@@ -1,8 +1,9 @@
-"""partial and merge: from records to a state, and from states to one state.
+"""partial and merge: from records to a state, and from states to one state of bounded size.
 
 Merging adds integers, compares extremes and unites sets, so that any grouping and any
 order of the chunks gives the same report, bit for bit. The exception is a cube that
-outgrows `Plan.max_keys`: its totals stay exact, but which keys survive depends on order.
+outgrows `ReportPlan.max_keys`: several of its keys are folded into one, so that hostile or
+endless ones stay a few rows; its totals stay exact, but which keys survive depends on order.
 """
 
 from __future__ import annotations
@@ -13,16 +14,149 @@ from datetime import datetime
 
 import polars as pl
 
-from apilog.aggregate.chunk import Chunk
-from apilog.aggregate.cube import CubeState, merge_cubes, partial_cube, regroup
-from apilog.aggregate.fold import forget_hours, prune
-from apilog.aggregate.plan import Cube, Plan, layout
-from apilog.aggregate.times import MOST_BUCKETS, bucket_starts, step, too_many_buckets
+from apilog.aggregate.cube import (
+    KEPT,
+    NOT_FOUND,
+    OTHER,
+    OTHER_ROUTES,
+    CubeState,
+    EncodedRecords,
+    merge_cube_states,
+    merge_equal_keys,
+    partial_cube,
+    sums_with_keys,
+)
+from apilog.aggregate.plan import Cube, ReportPlan, cube_layout
+from apilog.aggregate.table_specs import BOUNDED_KEYS
+from apilog.aggregate.time_buckets import MOST_BUCKETS, bucket_starts, bucket_step, too_many_buckets
 from apilog.schema import SCHEMA
+
+MOST_HOURS = 3 * 366 * 24
+"""Hours kept for the anomalies: the newest ones."""
+
+
+def fold_routes(plan: ReportPlan, cube: Cube, state: CubeState) -> CubeState:
+    """The state as reports show it: routes nobody found, and those over the maximum, folded.
+
+    A route is one template of a gateway and method, as far as the cube has these keys.
+    Only templates that apilog guessed fold, never names that a gateway gave.
+    """
+    if "route" not in cube.keys:
+        return state
+    template = _template_keys(cube)
+    ascending = [False] * len(template)
+    routes = _guessed_routes(plan, cube, state).sort(
+        "requests", *template, descending=[True, *ascending], nulls_last=True
+    )
+    found = routes.filter(~pl.col("never_found")).select(template).slice(plan.max_routes)
+    folds = pl.concat(
+        [
+            routes.filter("never_found").select(*template, to=_fold_literal(NOT_FOUND)),
+            found.with_columns(to=_fold_literal(OTHER_ROUTES)),
+        ]
+    )
+    return _fold_keys(cube, state, _match_folds(state.keys, folds)["to"])
+
+
+def fold_idle_keys(plan: ReportPlan, cube: Cube, state: CubeState) -> CubeState:
+    """The state with its less busy keys folded, until it is within the plan's limits.
+
+    Guessed routes fold per gateway and method, and only if that isn't enough all keys that
+    can take many values. A folded key that is met again starts anew as a row of its own.
+    """
+    while not cube.is_bounded and _is_large(plan, state):
+        idle = _idle_keys(state, min(state.keys.height, plan.max_keys) // 2)
+        folded = _fold_keys(cube, state, _select_where(idle, _route_folds(plan, cube, state)))
+        if _is_large(plan, folded):
+            idle = _idle_keys(folded, min(folded.keys.height, plan.max_keys) // 2)
+            others = pl.repeat(OTHER, len(idle), dtype=pl.UInt8, eager=True)
+            folded = _fold_keys(cube, folded, _select_where(idle, others))
+        if folded.keys.height == state.keys.height:
+            break
+        state = folded
+    return state
+
+
+def forget_hours(cube: Cube, state: CubeState) -> CubeState:
+    """The state without the hours before the newest `MOST_HOURS`; their sums stay, with none."""
+    if "hour" not in cube.detail or state.sums["hour"].n_unique() <= MOST_HOURS:
+        return state
+    oldest = state.sums["hour"].unique().top_k(MOST_HOURS).min()
+    hour = pl.when(pl.col("hour") >= oldest).then("hour")
+    return merge_equal_keys(cube, replace(state, sums=state.sums.with_columns(hour)))
+
+
+def _fold_literal(value: int) -> pl.Expr:
+    return pl.lit(value, pl.UInt8)
+
+
+def _template_keys(cube: Cube) -> list[str]:
+    return [k for k in ("gateway", "method", "route") if k in cube.keys]
+
+
+def _guessed_routes(plan: ReportPlan, cube: Cube, state: CubeState) -> pl.DataFrame:
+    """The templates that may fold: `requests`, and whether all of them got a 404."""
+    gateway = pl.col("gateway").cast(pl.String)
+    is_guessed = gateway.is_in(sorted(plan.foldable_gateways)).fill_null(False)
+    requests, not_found = pl.col("requests").sum(), pl.col("not_found").sum()
+    return (
+        sums_with_keys(cube, state, ["fold", *cube.keys], ["requests", "not_found"])
+        .filter(pl.col("fold") == KEPT, pl.col("route").is_not_null())
+        .group_by(_template_keys(cube))
+        .agg(requests, never_found=requests == not_found, is_guessed=is_guessed.all())
+        .filter("is_guessed")
+    )
+
+
+def _match_folds(keys: pl.DataFrame, folds: pl.DataFrame) -> pl.DataFrame:
+    """The column `to` for each key; null for those that don't fold."""
+    template = folds.columns[:-1]
+    kept = keys.with_columns(pl.when(pl.col("fold") == KEPT).then("route").alias("route"))
+    return kept.join(folds, on=template, how="left", nulls_equal=True, maintain_order="left")
+
+
+def _is_large(plan: ReportPlan, state: CubeState) -> bool:
+    cells = (f.height for f in (*state.histograms.values(), *state.distinct.values()))
+    return state.keys.height > plan.max_keys or max(cells, default=0) > plan.max_cells
+
+
+def _route_folds(plan: ReportPlan, cube: Cube, state: CubeState) -> pl.Series:
+    """What each key of a guessed route folds to, null for others."""
+    if "route" not in cube.keys:
+        return pl.repeat(None, state.keys.height, dtype=pl.UInt8, eager=True)
+    to = (
+        pl.when("never_found").then(_fold_literal(NOT_FOUND)).otherwise(_fold_literal(OTHER_ROUTES))
+    )
+    routes = _guessed_routes(plan, cube, state)
+    return _match_folds(state.keys, routes.select(*_template_keys(cube), to=to))["to"]
+
+
+def _idle_keys(state: CubeState, busy: int) -> pl.Series:
+    """For each key whether it isn't one of so many busy ones."""
+    totals = state.sums.group_by("id").agg(pl.col("requests").sum())
+    kept = totals.sort("requests", "id", descending=[True, False])["id"].head(busy)
+    return ~pl.int_range(state.keys.height, dtype=pl.UInt32, eager=True).is_in(kept.implode())
+
+
+def _select_where(mask: pl.Series, values: pl.Series) -> pl.Series:
+    return pl.select(pl.when(mask).then(values)).to_series()
+
+
+def _fold_keys(cube: Cube, state: CubeState, to: pl.Series) -> CubeState:
+    """The state with each key folded as `to` says, null meaning not at all."""
+    if to.null_count() == len(to):
+        return state
+    fold = pl.max_horizontal("fold", pl.lit(to)).alias("fold")
+    keys = state.keys.with_columns(fold).with_columns(
+        pl.when(pl.col("fold") < (OTHER if key != "route" else NOT_FOUND)).then(key).alias(key)
+        for key in cube.keys
+        if key not in BOUNDED_KEYS
+    )
+    return merge_equal_keys(cube, replace(state, keys=keys))
 
 
 @dataclass(frozen=True, slots=True)
-class Partial:
+class PartialState:
     """What is known of some records: small, plain data, the same for any engine."""
 
     first: datetime | None
@@ -33,17 +167,17 @@ class Partial:
     """In the order of the plan's cubes."""
 
 
-def partial(plan: Plan, records: pl.DataFrame) -> Partial:
+def partial(plan: ReportPlan, records: pl.DataFrame) -> PartialState:
     """The state of one chunk of records; those outside of the plan's limits are left out.
 
     Takes the plan's `columns` as the schema types them, text also as Categorical.
     """
-    chunk = Chunk(plan, records)
-    cubes = tuple(partial_cube(cube, chunk) for cube in layout(plan).cubes)
-    return Partial(chunk.first, chunk.last, cubes)
+    chunk = EncodedRecords(plan, records)
+    cubes = tuple(partial_cube(cube, chunk) for cube in cube_layout(plan).cubes)
+    return PartialState(chunk.first, chunk.last, cubes)
 
 
-def merge(plan: Plan, partials: Sequence[Partial]) -> Partial:
+def merge(plan: ReportPlan, partials: Sequence[PartialState]) -> PartialState:
     """One state for several; that of no records for none.
 
     Raises UsageError if a fixed step cuts the records into more buckets than a report can hold.
@@ -54,27 +188,29 @@ def merge(plan: Plan, partials: Sequence[Partial]) -> Partial:
     lasts = [p.last for p in partials if p.last]
     first, last = min(firsts, default=None), max(lasts, default=None)
     cubes = tuple(
-        _merged(plan, cube, step(plan, first, last), [p.cubes[i] for p in partials])
-        for i, cube in enumerate(layout(plan).cubes)
+        _merge_cube(plan, cube, bucket_step(plan, first, last), [p.cubes[i] for p in partials])
+        for i, cube in enumerate(cube_layout(plan).cubes)
     )
-    return Partial(first, last, cubes)
+    return PartialState(first, last, cubes)
 
 
-def _merged(plan: Plan, cube: Cube, step: str | None, states: list[CubeState]) -> CubeState:
-    merged = merge_cubes(cube, states)
+def _merge_cube(
+    plan: ReportPlan, cube: Cube, step: str | None, states: list[CubeState]
+) -> CubeState:
+    merged = merge_cube_states(cube, states)
     if "timestamp" in cube.keys and step:
-        merged = _coarsened(plan, cube, step, merged)
-    return prune(plan, cube, forget_hours(cube, merged))
+        merged = _coarsen_buckets(plan, cube, step, merged)
+    return fold_idle_keys(plan, cube, forget_hours(cube, merged))
 
 
-def _coarsened(plan: Plan, cube: Cube, step: str, state: CubeState) -> CubeState:
+def _coarsen_buckets(plan: ReportPlan, cube: Cube, step: str, state: CubeState) -> CubeState:
     """The state with buckets of the step, which is a multiple of those it has."""
     starts = bucket_starts(state.keys["timestamp"], step, plan.timezone)
     keys = state.keys.with_columns(starts)
     state = (
         replace(state, keys=keys)
         if keys.is_unique().all()
-        else regroup(cube, replace(state, keys=keys))
+        else merge_equal_keys(cube, replace(state, keys=keys))
     )
     if cube.keys == ("timestamp",) and plan.bucket and state.keys.height > MOST_BUCKETS + 1:
         raise too_many_buckets(plan.bucket)

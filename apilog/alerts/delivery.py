@@ -1,6 +1,6 @@
-"""Telling targets on threads of their own, so that one that hangs holds up nobody.
+"""Delivering notices on threads of their own, so that a target that hangs holds up nobody.
 
-Each target has a short queue: what does not fit is dropped, and said so.
+Each target has a short queue; a notice that does not fit is dropped, with a message.
 """
 
 from __future__ import annotations
@@ -12,45 +12,45 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import Empty, Full, Queue
 
-from apilog.alerts.rules import Notice
-from apilog.alerts.targets.base import (
-    Delivery,
+from apilog.alerts.rules import AlertNotice
+from apilog.alerts.targets import (
+    AlertSnapshot,
     DeliveryError,
-    Exporter,
+    DeliveryPolicy,
     Notifier,
-    Standing,
+    SnapshotWriter,
 )
 
-QUEUED = 100
+MOST_QUEUED = 100
 """Notices that wait for a target."""
 GRACE_SECONDS = 15.0
 """How long the end of a watch waits for what is still to be told."""
 
-Tell = Callable[[str], None]
+ProblemSink = Callable[[str], None]
 
 
-class Dispatch:
+class AlertDispatcher:
     """Passes notices and standings on to targets."""
 
     def __init__(
-        self, notifiers: Sequence[Notifier], exporters: Sequence[Exporter], tell: Tell
+        self, notifiers: Sequence[Notifier], exporters: Sequence[SnapshotWriter], tell: ProblemSink
     ) -> None:
         """`tell` hears of failures, on any thread; targets are told from now to `close`."""
         self._tell = tell
-        self._notifiers = [(one, _Worker(one.name, tell)) for one in notifiers]
-        self._exporters = [(one, _Worker(one.name, tell, queued=1)) for one in exporters]
+        self._notifiers = [(one, _TargetWorker(one.name, tell)) for one in notifiers]
+        self._exporters = [(one, _TargetWorker(one.name, tell, queued=1)) for one in exporters]
 
-    def send(self, notice: Notice) -> None:
+    def send_notice(self, notice: AlertNotice) -> None:
         """Have those told whom the rule names; returns at once."""
         wanted = notice.rule.targets
         for target, worker in self._notifiers:
             if wanted is None or target.name in wanted:
-                worker.put(_sending(target, notice, worker.ended))
+                worker.queue_job(_send_job(target, notice, worker.ended))
 
-    def publish(self, standing: Standing) -> None:
+    def publish_snapshot(self, standing: AlertSnapshot) -> None:
         """Have the exporters show how alerts stand; returns at once."""
         for target, worker in self._exporters:
-            worker.put(_writing(target, standing), newest=True)
+            worker.queue_job(_write_job(target, standing), newest=True)
 
     def close(self, grace: float = GRACE_SECONDS) -> bool:
         """Wait for what is still to be told, not for ever; whether all was told."""
@@ -62,24 +62,24 @@ class Dispatch:
         return all(told)
 
 
-_Job = Callable[[], None]
+_DeliveryJob = Callable[[], None]
 
 
-class _Worker:
+class _TargetWorker:
     """A thread that does jobs one after the other."""
 
-    def __init__(self, name: str, tell: Tell, queued: int = QUEUED) -> None:
+    def __init__(self, name: str, tell: ProblemSink, queued: int = MOST_QUEUED) -> None:
         self._name = name
         self._tell = tell
-        self._jobs: Queue[_Job | None] = Queue(queued + 1)
+        self._jobs: Queue[_DeliveryJob | None] = Queue(queued + 1)
         self._queued = queued
         self._failures = 0
         self.ended = threading.Event()
         """Set when nobody waits for the jobs any more."""
-        self._thread = threading.Thread(target=self._work, name=f"alerts {name}", daemon=True)
+        self._thread = threading.Thread(target=self._run_jobs, name=f"alerts {name}", daemon=True)
         self._thread.start()
 
-    def put(self, job: _Job, *, newest: bool = False) -> None:
+    def queue_job(self, job: _DeliveryJob, *, newest: bool = False) -> None:
         """Queue a job; where there is no room drop it, or with `newest` the one before."""
         if newest:
             with suppress(Empty):
@@ -104,7 +104,7 @@ class _Worker:
             self._tell(f"alerts: {self._name} was still being told when the time was up")
         return not (self._thread.is_alive() or self._failures)
 
-    def _work(self) -> None:
+    def _run_jobs(self) -> None:
         while (job := self._jobs.get()) is not None:
             try:
                 job()
@@ -113,15 +113,15 @@ class _Worker:
                 self._tell(f"alerts: {self._name}: {error}")
 
 
-def _sending(target: Notifier, notice: Notice, ended: threading.Event) -> _Job:
-    return lambda: _persistently(lambda: target.send(notice), target.delivery, ended)
+def _send_job(target: Notifier, notice: AlertNotice, ended: threading.Event) -> _DeliveryJob:
+    return lambda: _with_retries(lambda: target.send(notice), target.delivery, ended)
 
 
-def _writing(target: Exporter, standing: Standing) -> _Job:
+def _write_job(target: SnapshotWriter, standing: AlertSnapshot) -> _DeliveryJob:
     return lambda: target.write(standing)
 
 
-def _persistently(job: _Job, delivery: Delivery, ended: threading.Event) -> None:
+def _with_retries(job: _DeliveryJob, delivery: DeliveryPolicy, ended: threading.Event) -> None:
     """Try again where that may help, each time after a longer pause."""
     pause = delivery.pause.total_seconds()
     for retry in range(delivery.retries + 1):

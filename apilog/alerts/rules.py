@@ -1,4 +1,4 @@
-"""What an alert watches for, as plain values."""
+"""The vocabulary of alerts as plain values: rules, observations, alerts and notices."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from apilog.checks import Threshold
 
-Labels = tuple[tuple[str, str], ...]
+AlertLabels = tuple[tuple[str, str], ...]
 """What one of several alerts of a rule is about: columns of its `for each`, and their values."""
 
 
@@ -21,12 +21,12 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class AlertRule:
     """A threshold that has to hold."""
 
     name: str
     threshold: Threshold
-    over: timedelta
+    window: timedelta
     """The time up to now that it is evaluated on."""
     intervals: int = 1
     """How many evaluations have to fail, one after the other, before anybody is told."""
@@ -42,7 +42,7 @@ class Rule:
         return str(self.threshold)
 
 
-class Verdict(StrEnum):
+class RuleVerdict(StrEnum):
     """What an evaluation says of one alert."""
 
     HOLDS = "holds"
@@ -57,15 +57,15 @@ class Verdict(StrEnum):
 class Observation:
     """An evaluation of a rule, for one of its values."""
 
-    labels: Labels
-    verdict: Verdict
+    labels: AlertLabels
+    verdict: RuleVerdict
     value: float | None = None
     limit: float | None = None
     requests: int = 0
     reason: str = ""
 
 
-class Status(StrEnum):
+class AlertStatus(StrEnum):
     """How an alert stands; one that isn't kept is all right."""
 
     PENDING = "pending"
@@ -79,8 +79,8 @@ class Alert:
     rule: str
     condition: str
     """What had to hold, so that another condition begins anew."""
-    labels: Labels
-    status: Status
+    labels: AlertLabels
+    status: AlertStatus
     since: datetime
     """When it began to fail."""
     breaches: int
@@ -93,12 +93,12 @@ class Alert:
     reason: str = ""
 
     @property
-    def key(self) -> tuple[str, Labels]:
+    def key(self) -> tuple[str, AlertLabels]:
         """What tells it from the others."""
         return self.rule, self.labels
 
 
-class Event(StrEnum):
+class NoticeEvent(StrEnum):
     """What a notice is about."""
 
     FIRING = "firing"
@@ -106,11 +106,11 @@ class Event(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
+class AlertNotice:
     """What targets are told."""
 
-    event: Event
-    rule: Rule
+    event: NoticeEvent
+    rule: AlertRule
     alert: Alert
     at: datetime
     is_repeated: bool = False

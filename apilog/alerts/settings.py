@@ -1,6 +1,6 @@
-"""Rules and targets out of a configuration, complete before anything is read.
+"""Alert rules and targets built from the configuration, checked before anything is read.
 
-Secrets come from variables of the environment, which the configuration names.
+Secrets come from environment variables that the configuration names.
 """
 
 from __future__ import annotations
@@ -11,64 +11,73 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from apilog.aggregate.rolling import LONGEST
-from apilog.alerts.rules import Rule, Severity
-from apilog.alerts.targets import Command, Delivery, Exporter, Notifier, Slack, Textfile, Webhook
-from apilog.alerts.targets.http import Address, from_environment
+from apilog.aggregate.sliding_window import LONGEST_WINDOW
+from apilog.alerts.rules import AlertRule, Severity
+from apilog.alerts.targets import (
+    CommandTarget,
+    DeliveryPolicy,
+    Notifier,
+    SlackTarget,
+    SnapshotWriter,
+    TextfileTarget,
+    WebhookAddress,
+    WebhookTarget,
+    read_variable,
+)
 from apilog.checks import parse_threshold
 from apilog.config import Config
-from apilog.config.alerts import RuleConfig, TargetConfig
+from apilog.config.sections import RuleConfig, TargetConfig
 from apilog.errors import UsageError
 
 MIN_REQUESTS = 20
 """Fewer requests of a window decide nothing, unless the configuration says another number."""
-_OVER = timedelta(minutes=5)
-_SHORTEST = timedelta(seconds=1)
+_USUAL_WINDOW = timedelta(minutes=5)
+_SHORTEST_WINDOW = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class AlertSettings:
     """All that is configured of alerts."""
 
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[AlertRule, ...] = ()
     notifiers: tuple[Notifier, ...] = ()
-    exporters: tuple[Exporter, ...] = ()
+    snapshot_writers: tuple[SnapshotWriter, ...] = ()
     min_requests: int = MIN_REQUESTS
-    state: Path | None = None
+    state_file: Path | None = None
     """The file that remembers them."""
 
 
-def settings(config: Config) -> Settings:
+def alert_settings(config: Config) -> AlertSettings:
     """The settings of a configuration.
 
     Raises UsageError that names the key for thresholds that can't be understood or need a
     baseline, and for variables of the environment that are not set.
     """
     alerts, file = config.alerts, config.path
-    return Settings(
-        rules=tuple(_rule(one, file, alerts.repeat) for one in alerts.rules),
-        notifiers=tuple(_notifier(one, file) for one in alerts.targets if one.file is None),
-        exporters=tuple(
-            Textfile(name=one.name, path=one.file) for one in alerts.targets if one.file
+    return AlertSettings(
+        rules=tuple(_make_rule(one, file, alerts.repeat) for one in alerts.rules),
+        notifiers=tuple(_make_notifier(one, file) for one in alerts.targets if one.file is None),
+        snapshot_writers=tuple(
+            TextfileTarget(name=one.name, path=one.file) for one in alerts.targets if one.file
         ),
         min_requests=alerts.min_requests or MIN_REQUESTS,
-        state=alerts.state,
+        state_file=alerts.state,
     )
 
 
-def _rule(rule: RuleConfig, file: Path | None, repeat: timedelta | None) -> Rule:
-    over = rule.over or _OVER
-    with _explained(file, rule.path):
+def _make_rule(rule: RuleConfig, file: Path | None, repeat: timedelta | None) -> AlertRule:
+    over = rule.over or _USUAL_WINDOW
+    with _naming_key(file, rule.path):
         threshold = parse_threshold(rule.threshold)
         if threshold.is_comparison:
             hint = "give a number, or use anomaly(requests)"
             raise UsageError("an alert has no baseline to compare with", hint)
-        if not _SHORTEST <= over <= LONGEST:
+        if not _SHORTEST_WINDOW <= over <= LONGEST_WINDOW:
             raise UsageError("the time that it looks at (over) is not between 1s and 7d")
-    return Rule(
+    return AlertRule(
         name=rule.name,
         threshold=threshold,
-        over=over,
+        window=over,
         intervals=rule.intervals or 1,
         severity=Severity(rule.severity or Severity.WARNING),
         repeat=rule.repeat or repeat,
@@ -76,26 +85,26 @@ def _rule(rule: RuleConfig, file: Path | None, repeat: timedelta | None) -> Rule
     )
 
 
-def _notifier(target: TargetConfig, file: Path | None) -> Notifier:
-    usual = Delivery()
-    delivery = Delivery(
+def _make_notifier(target: TargetConfig, file: Path | None) -> Notifier:
+    usual = DeliveryPolicy()
+    delivery = DeliveryPolicy(
         timeout=target.timeout or usual.timeout,
         retries=usual.retries if target.retries is None else target.retries,
     )
     if target.type == "command":
-        return Command(name=target.name, argv=target.command, delivery=delivery)
-    with _explained(file, target.path):
-        url = target.url or from_environment(target.url_env or "", "the address")
-        address, secret = Address.of(url), None
+        return CommandTarget(name=target.name, argv=target.command, delivery=delivery)
+    with _naming_key(file, target.path):
+        url = target.url or read_variable(target.url_env or "", "the address")
+        address, secret = WebhookAddress.parse(url), None
         if target.secret_env:
-            secret = from_environment(target.secret_env, "the secret")
+            secret = read_variable(target.secret_env, "the secret")
     if target.type == "slack":
-        return Slack(name=target.name, address=address, delivery=delivery)
-    return Webhook(name=target.name, address=address, secret=secret, delivery=delivery)
+        return SlackTarget(name=target.name, address=address, delivery=delivery)
+    return WebhookTarget(name=target.name, address=address, secret=secret, delivery=delivery)
 
 
 @contextmanager
-def _explained(file: Path | None, path: str) -> Iterator[None]:
+def _naming_key(file: Path | None, path: str) -> Iterator[None]:
     """Has errors say where in the configuration they come from."""
     try:
         yield

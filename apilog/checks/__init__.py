@@ -5,28 +5,42 @@
 
 from __future__ import annotations
 
-from apilog.checks.catalogue import ANOMALIES, REQUESTS, Catalogue
-from apilog.checks.evaluate import Policy, Result, State, evaluate, overall
+from apilog.checks.evaluate import (
+    CheckState,
+    DecisionPolicy,
+    ThresholdResult,
+    evaluate_threshold,
+    overall_state,
+)
 from apilog.checks.grammar import parse_threshold
-from apilog.checks.samples import Key, Measured, Sample
-from apilog.checks.threshold import Baseline, Fixed, Operator, Quantity, Threshold
+from apilog.checks.measurement import MetricSample, SampleKey, SubjectSamples
+from apilog.checks.threshold import (
+    ANOMALY_METRICS,
+    REQUEST_METRICS,
+    BaselineLimit,
+    FixedLimit,
+    MetricCatalogue,
+    Operator,
+    Quantity,
+    Threshold,
+)
 
 __all__ = [
-    "ANOMALIES",
-    "REQUESTS",
-    "Baseline",
-    "Catalogue",
-    "Fixed",
-    "Key",
-    "Measured",
+    "ANOMALY_METRICS",
+    "REQUEST_METRICS",
+    "BaselineLimit",
+    "CheckState",
+    "DecisionPolicy",
+    "FixedLimit",
+    "MetricCatalogue",
+    "MetricSample",
     "Operator",
-    "Policy",
     "Quantity",
-    "Result",
-    "Sample",
-    "State",
+    "SampleKey",
+    "SubjectSamples",
     "Threshold",
-    "evaluate",
-    "overall",
+    "ThresholdResult",
+    "evaluate_threshold",
+    "overall_state",
     "parse_threshold",
 ]

@@ -1,44 +1,64 @@
-"""A baseline: what was counted once, by gateway, method and route, to compare with later.
+"""A baseline: counts by gateway, method and route that later requests are compared with.
 
-It holds statuses and buckets of durations and nothing of any person. Thresholds are measured
-out of it as they are out of logs.
+It holds statuses and latency buckets and no personal data. Thresholds are measured from it as they
+are from logs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
-from apilog.aggregate import OTHER_TEXT, Groups, TableSpec
-from apilog.aggregate.cube import merged
-from apilog.aggregate.histogram import quantiles
-from apilog.aggregate.plan import extreme
-from apilog.aggregate.tables import accumulators_of
-from apilog.checks.measure import Measurement, Measures, Window, chosen_by, measured
-from apilog.checks.samples import Measured
-from apilog.checks.threshold import ENDPOINT, Subject
+from apilog.aggregate import OTHER_TEXT, TableSpec, TableWithInputs
+from apilog.aggregate.cube import merge_exprs
+from apilog.aggregate.ddsketch import estimate_quantiles
+from apilog.aggregate.plan import extreme_accumulator
+from apilog.aggregate.table_specs import accumulators_of
+from apilog.checks.measurement import (
+    Measurement,
+    MeasurementResult,
+    MeasureOptions,
+    SubjectSamples,
+    Window,
+    matches_values,
+    measure_sources,
+    reject_notes,
+    samples_from,
+)
+from apilog.checks.threshold import ENDPOINT_COLUMNS, MetricSubject
 from apilog.errors import UsageError
-from apilog.metrics import ACCUMULATORS, METRICS, Merge
+from apilog.metrics import ACCUMULATORS, METRICS, MergeRule
+from apilog.report_model import Report
+from apilog.version import __version__
 
-DURATIONS = ("duration_ms", "upstream_duration_ms")
-OF_DURATIONS = {
+DURATION_COLUMNS = ("duration_ms", "upstream_duration_ms")
+DURATION_ACCUMULATORS = {
     column: tuple(a.name for a in ACCUMULATORS.values() if a.column == column)
-    for column in DURATIONS
+    for column in DURATION_COLUMNS
 }
 """For each column of durations its accumulators: how many, their sum, least and greatest."""
 
 _MAX_ROWS = 100_000
-_LATENCIES = tuple(m.name for m in METRICS.values() if m.durations)
-ROUTES = TableSpec(name="routes", keys=ENDPOINT, metrics=("requests", *_LATENCIES))
-_STATUSES = TableSpec(name="statuses", keys=(*ENDPOINT, "status"), metrics=("requests",))
+_LATENCY_METRICS = tuple(m.name for m in METRICS.values() if m.duration_column)
+ROUTES_TABLE = TableSpec(
+    name="routes", keys=ENDPOINT_COLUMNS, metrics=("requests", *_LATENCY_METRICS)
+)
+_STATUSES_TABLE = TableSpec(
+    name="statuses", keys=(*ENDPOINT_COLUMNS, "status"), metrics=("requests",)
+)
 
 
 def baseline_measurement(window: Window, max_routes: int = 1000) -> Measurement:
     """What has to be measured to make a baseline."""
     return Measurement(
-        (), window, tables=(ROUTES, _STATUSES), max_routes=max_routes, max_rows=_MAX_ROWS
+        (),
+        window,
+        tables=(ROUTES_TABLE, _STATUSES_TABLE),
+        max_routes=max_routes,
+        max_rows=_MAX_ROWS,
     )
 
 
@@ -62,20 +82,27 @@ class SavedBaseline:
     """For each column of durations; and `bucket`, `n`."""
 
     @classmethod
-    def from_measures(
-        cls, measures: Measures, *, version: str, formats: Iterable[str], where: str | None
+    def from_result(
+        cls, measures: MeasurementResult, *, version: str, formats: Iterable[str], where: str | None
     ) -> SavedBaseline:
         """The baseline out of a `baseline_measurement`."""
-        routes, statuses = measures.group(ROUTES.name), measures.group(_STATUSES.name)
-        keyed = routes.table.select(*ENDPOINT, routes.named)
+        routes, statuses = (
+            measures.table_groups(ROUTES_TABLE.name),
+            measures.table_groups(_STATUSES_TABLE.name),
+        )
+        keyed = routes.table.select(*ENDPOINT_COLUMNS, routes.is_single_key)
         return cls(
             version=version,
             window=measures.window,
             formats=tuple(formats),
             where=where,
-            counts=statuses.table.select(*ENDPOINT, statuses.named, "status", "requests"),
+            counts=statuses.table.select(
+                *ENDPOINT_COLUMNS, statuses.is_single_key, "status", "requests"
+            ),
             durations=keyed.hstack(
-                routes.sums.select(name for names in OF_DURATIONS.values() for name in names)
+                routes.sums.select(
+                    name for names in DURATION_ACCUMULATORS.values() for name in names
+                )
             ),
             histograms={
                 column: keyed[histogram["row"]].hstack(histogram.select("bucket", "n"))
@@ -95,28 +122,34 @@ class SavedBaseline:
             return None
         return (self.window.until - self.window.since).total_seconds()
 
-    def check(self, subject: Subject) -> None:
+    def check_subject(self, subject: MetricSubject) -> None:
         """Raise UsageError if it can't tell the subject."""
         columns = {column for column, _ in subject.where} | {*subject.each}
-        kept = {*ENDPOINT} if subject.metric.durations else {*ENDPOINT, "status"}
+        kept = (
+            {*ENDPOINT_COLUMNS} if subject.metric.duration_column else {*ENDPOINT_COLUMNS, "status"}
+        )
         if missing := sorted(columns - kept):
             raise UsageError(
                 f"the baseline file does not keep {subject.metric.name} by {', '.join(missing)}",
                 "compare with another time of the sources: --baseline-since, --baseline-until",
             )
-        column = subject.metric.durations
+        column = subject.metric.duration_column
         if column and self.histograms[column].is_empty():
             raise UsageError(
                 f"the baseline file has no {subject.metric.name}: its logs carried no durations",
                 "make it from logs with durations; `apilog detect FILE` tells how to log them",
             )
 
-    def of(self, subject: Subject) -> Measured:
+    def samples_of(self, subject: MetricSubject) -> SubjectSamples:
         """The samples of a subject that passes `check`."""
-        group = self._timed(subject) if subject.metric.durations else self._counted(subject)
-        return measured(subject, group, self.total, self.seconds)
+        group = (
+            self._latency_groups(subject)
+            if subject.metric.duration_column
+            else self._count_groups(subject)
+        )
+        return samples_from(subject, group, self.total, self.seconds)
 
-    def _counted(self, subject: Subject) -> Groups:
+    def _count_groups(self, subject: MetricSubject) -> TableWithInputs:
         metric = subject.metric
         names = [metric.name, *filter(None, [metric.events])]
         needed = sorted({"requests", *accumulators_of(names)})
@@ -124,40 +157,42 @@ class SavedBaseline:
             (ACCUMULATORS[a].value() * pl.col("requests")).sum().cast(pl.Int64).alias(a)
             for a in needed
         )
-        sums = _grouped(self.counts, subject, each_times).with_columns(
+        sums = _group_subject(self.counts, subject, each_times).with_columns(
             window_seconds=pl.lit(self.seconds, pl.Float64)
         )
-        return _as_groups(subject, sums, [name for name in names if name != "requests"], {})
+        return _build_groups(subject, sums, [name for name in names if name != "requests"], {})
 
-    def _timed(self, subject: Subject) -> Groups:
-        metric, column = subject.metric, subject.metric.durations
+    def _latency_groups(self, subject: MetricSubject) -> TableWithInputs:
+        metric, column = subject.metric, subject.metric.duration_column
         assert column is not None
-        sums = _grouped(self.durations, subject, merged(OF_DURATIONS[column]))
+        sums = _group_subject(self.durations, subject, merge_exprs(DURATION_ACCUMULATORS[column]))
         keys = [*subject.each, "named"]
         histogram = (
-            _grouped(self.histograms[column], subject, [pl.col("n").sum()], "bucket")
+            _group_subject(self.histograms[column], subject, [pl.col("n").sum()], "bucket")
             .join(sums.select(*keys).with_row_index("row"), on=keys, nulls_equal=True)
             .select("row", "bucket", "n")
         )
         # Nobody asks a latency how many requests had none.
-        sums = sums.with_columns(requests=pl.col(OF_DURATIONS[column][0]))
+        sums = sums.with_columns(requests=pl.col(DURATION_ACCUMULATORS[column][0]))
         names = [metric.name]
         if metric.quantile:
-            low, high = (sums[extreme(column, merge)] for merge in (Merge.MIN, Merge.MAX))
-            found = quantiles(histogram, {metric.column: metric.quantile}, low, high)
+            low, high = (
+                sums[extreme_accumulator(column, merge)] for merge in (MergeRule.MIN, MergeRule.MAX)
+            )
+            found = estimate_quantiles(histogram, {metric.column: metric.quantile}, low, high)
             sums = sums.with_row_index("row").join(
                 found, on="row", how="left", maintain_order="left"
             )
             names = []
-        return _as_groups(subject, sums, names, {column: histogram})
+        return _build_groups(subject, sums, names, {column: histogram})
 
 
-def _grouped(
-    frame: pl.DataFrame, subject: Subject, aggregates: Iterable[pl.Expr], *further: str
+def _group_subject(
+    frame: pl.DataFrame, subject: MetricSubject, aggregates: Iterable[pl.Expr], *further: str
 ) -> pl.DataFrame:
     """What the subject chooses, by its columns, `named` and further ones."""
     named = pl.col("named") if "route" in subject.each else pl.col("gateway") != OTHER_TEXT
-    chosen = frame.filter(chosen_by(subject.where)) if subject.where else frame
+    chosen = frame.filter(matches_values(subject.where)) if subject.where else frame
     return (
         chosen.with_columns(named=named if subject.each else pl.lit(value=True))
         .group_by(*subject.each, "named", *further, maintain_order=True)
@@ -165,12 +200,47 @@ def _grouped(
     )
 
 
-def _as_groups(
-    subject: Subject,
+def _build_groups(
+    subject: MetricSubject,
     sums: pl.DataFrame,
     names: Iterable[str],
     histograms: dict[str, pl.DataFrame],
-) -> Groups:
+) -> TableWithInputs:
     metrics = (METRICS[name] for name in names)
     table = sums.with_columns(m.expr().alias(m.column) for m in metrics if m.expr)
-    return Groups(table=table, named=table["named"], sums=sums, histograms=histograms)
+    return TableWithInputs(
+        table=table, is_single_key=table["named"], sums=sums, histograms=histograms
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaselineResult:
+    """A baseline, and the account of what it was made from."""
+
+    baseline: SavedBaseline
+    report: Report
+    """Without tables."""
+
+
+def make_baseline(
+    sources: Sequence[str | os.PathLike[str]], window: Window, reading: MeasureOptions
+) -> BaselineResult:
+    """The baseline of the requests in a window."""
+    measurement = baseline_measurement(window, reading.max_routes)
+    done = measure_sources(sources, [measurement], reading)
+    baseline = SavedBaseline.from_result(
+        done.results[0],
+        version=__version__,
+        formats=done.formats,
+        where=reading.where.text if reading.where else None,
+    )
+    report = Report(
+        version=__version__,
+        command="baseline",
+        since=baseline.window.since,
+        until=baseline.window.until,
+        input=done.input,
+        tables={},
+        notes=reject_notes(done.input, kept=reading.rejects is not None),
+    )
+    return BaselineResult(baseline=baseline, report=report)

@@ -14,10 +14,10 @@ from typing import Any
 
 import polars as pl
 
-from apilog.aggregate.histogram import bucket_of, value_of
-from apilog.checks.baseline import DURATIONS, OF_DURATIONS, SavedBaseline
-from apilog.checks.measure import Window
-from apilog.checks.threshold import ENDPOINT
+from apilog.aggregate.ddsketch import bucket_of, bucket_value_ms
+from apilog.checks.baseline import DURATION_ACCUMULATORS, DURATION_COLUMNS, SavedBaseline
+from apilog.checks.measurement import Window
+from apilog.checks.threshold import ENDPOINT_COLUMNS
 from apilog.errors import InputError
 from apilog.metrics import ACCUMULATORS
 from apilog.schema import SCHEMA
@@ -27,64 +27,66 @@ VERSION = 1
 
 _NO_STATUS = "none"
 _KEYS: dict[str, pl.DataType | type[pl.DataType]] = {
-    **dict.fromkeys(ENDPOINT, pl.String),
+    **dict.fromkeys(ENDPOINT_COLUMNS, pl.String),
     "named": pl.Boolean,
 }
 _COUNTS = {**_KEYS, "status": SCHEMA["status"], "requests": pl.Int64}
-_SUMS = {**_KEYS, **{name: pl.Int64 for names in OF_DURATIONS.values() for name in names}}
+_SUMS = {**_KEYS, **{name: pl.Int64 for names in DURATION_ACCUMULATORS.values() for name in names}}
 _HISTOGRAM = {**_KEYS, "bucket": pl.Int16, "n": pl.Int64}
 _SHORT = {"duration_ms": "latency", "upstream_duration_ms": "upstream_latency"}
 
 
-def baseline_text(baseline: SavedBaseline) -> str:
+def format_baseline(baseline: SavedBaseline) -> str:
     """The file's text."""
     head = {
         "apilog_baseline": VERSION,
         "version": baseline.version,
-        "since": _iso(baseline.window.since),
-        "until": _iso(baseline.window.until),
+        "since": _format_instant(baseline.window.since),
+        "until": _format_instant(baseline.window.until),
         "formats": list(baseline.formats),
         "where": baseline.where,
         "requests": baseline.total,
     }
-    lines = [f"  {json.dumps(key)}: {_json(value)}," for key, value in head.items()]
-    routes = ",\n".join(_block(route) for route in _routes(baseline))
+    lines = [f"  {json.dumps(key)}: {_format_json(value)}," for key, value in head.items()]
+    routes = ",\n".join(_format_route(route) for route in _iter_routes(baseline))
     return "\n".join(["{", *lines, '  "routes": [', *([routes] if routes else []), "  ]", "}", ""])
 
 
-def _block(route: Mapping[str, object]) -> str:
+def _format_route(route: Mapping[str, object]) -> str:
     """A route with a line for each of its facts."""
-    facts = ",\n".join(f"      {json.dumps(key)}: {_json(value)}" for key, value in route.items())
+    facts = ",\n".join(
+        f"      {json.dumps(key)}: {_format_json(value)}" for key, value in route.items()
+    )
     return f"    {{\n{facts}\n    }}"
 
 
-def _json(value: object) -> str:
+def _format_json(value: object) -> str:
     return json.dumps(value, ensure_ascii=True)
 
 
-def _iso(moment: datetime | None) -> str | None:
+def _format_instant(moment: datetime | None) -> str | None:
     return moment.isoformat().replace("+00:00", "Z") if moment else None
 
 
-def _routes(baseline: SavedBaseline) -> Iterator[dict[str, object]]:
+def _iter_routes(baseline: SavedBaseline) -> Iterator[dict[str, object]]:
     """The facts of each route, sorted by what it is called."""
-    order = [*ENDPOINT, "named"]
-    statuses = _by_key(baseline.counts.sort("status", nulls_last=True), "status", "requests")
+    order = [*ENDPOINT_COLUMNS, "named"]
+    statuses = _group_by_key(baseline.counts.sort("status", nulls_last=True), "status", "requests")
     histograms = {
-        column: _by_key(frame.sort("bucket"), "bucket", "n")
+        column: _group_by_key(frame.sort("bucket"), "bucket", "n")
         for column, frame in baseline.histograms.items()
     }
     for row in baseline.durations.sort(order, nulls_last=True).iter_rows(named=True):
         key = tuple(row[name] for name in order)
         yield {
-            **{name: row[name] for name in ENDPOINT},
+            **{name: row[name] for name in ENDPOINT_COLUMNS},
             **({} if row["named"] else {"folded": True}),
             "statuses": {_NO_STATUS if s is None else str(s): n for s, n in statuses[key]},
-            **_latencies(row, {c: found.get(key, []) for c, found in histograms.items()}),
+            **_latency_facts(row, {c: found.get(key, []) for c, found in histograms.items()}),
         }
 
 
-def _latencies(
+def _latency_facts(
     row: Mapping[str, Any], histograms: Mapping[str, list[tuple[int, int]]]
 ) -> dict[str, object]:
     """Sums, and counts by bucket, of those durations that the route has."""
@@ -92,54 +94,56 @@ def _latencies(
     for column, buckets in histograms.items():
         if buckets:
             short = _SHORT[column]
-            facts[short] = {_plain(column, name): row[name] for name in OF_DURATIONS[column]}
-            facts[f"{short}_ms"] = {f"{value_of(bucket):.4g}": n for bucket, n in buckets}
+            facts[short] = {
+                _short_name(column, name): row[name] for name in DURATION_ACCUMULATORS[column]
+            }
+            facts[f"{short}_ms"] = {f"{bucket_value_ms(bucket):.4g}": n for bucket, n in buckets}
     return facts
 
 
-def _by_key(
+def _group_by_key(
     frame: pl.DataFrame, name: str, count: str
 ) -> dict[tuple[object, ...], list[tuple[Any, int]]]:
     found: dict[tuple[object, ...], list[tuple[Any, int]]] = {}
-    for *key, value, n in frame.select(*ENDPOINT, "named", name, count).iter_rows():
+    for *key, value, n in frame.select(*ENDPOINT_COLUMNS, "named", name, count).iter_rows():
         found.setdefault(tuple(key), []).append((value, n))
     return found
 
 
-def _plain(column: str, accumulator: str) -> str:
+def _short_name(column: str, accumulator: str) -> str:
     """An accumulator's name without its column's: `n`, `us`, `min_us`, `max_us`."""
     return accumulator.removeprefix(f"{_SHORT[column]}_")
 
 
 def read_baseline(path: Path) -> SavedBaseline:
     """The baseline in a file. Raises InputError for what is none, saying where."""
-    document = _document(path)
+    document = _load_document(path)
     place = str(path)
     routes = document.get("routes")
     if not isinstance(routes, list):
-        raise _broken(place, "routes")
-    tables = _Tables()
+        raise _broken_baseline(place, "routes")
+    tables = _BaselineRows()
     for number, route in enumerate(routes):
         try:
-            tables.add(route)
+            tables.add_route(route)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise _broken(place, f"routes[{number}]") from error
+            raise _broken_baseline(place, f"routes[{number}]") from error
     try:
-        return tables.baseline(document)
+        return tables.build_baseline(document)
     except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
-        raise _broken(place, "its head") from error
+        raise _broken_baseline(place, "its head") from error
 
 
-def _document(path: Path) -> dict[str, Any]:
+def _load_document(path: Path) -> dict[str, Any]:
     try:
         document = json.loads(path.read_bytes())
     except OSError as error:
         raise InputError(f"can't read the baseline {path}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
-        raise _broken(str(path), "it is not JSON") from error
+        raise _broken_baseline(str(path), "it is not JSON") from error
     version = document.get("apilog_baseline") if isinstance(document, dict) else None
     if version is None:
-        raise _broken(str(path), "apilog_baseline is missing")
+        raise _broken_baseline(str(path), "apilog_baseline is missing")
     if version != VERSION:
         raise InputError(
             f"the baseline {path} is of version {version!r}, this apilog reads {VERSION}",
@@ -148,41 +152,45 @@ def _document(path: Path) -> dict[str, Any]:
     return dict(document)
 
 
-def _broken(path: str, where: str) -> InputError:
+def _broken_baseline(path: str, where: str) -> InputError:
     return InputError(
         f"{path} is no baseline of apilog: {where}", "make it again with `apilog baseline`"
     )
 
 
-class _Tables:
+class _BaselineRows:
     """The rows of a baseline's frames, filled route by route."""
 
     def __init__(self) -> None:
         self._counts: list[tuple[object, ...]] = []
         self._sums: list[tuple[object, ...]] = []
-        self._histograms: dict[str, list[tuple[object, ...]]] = {c: [] for c in DURATIONS}
+        self._histograms: dict[str, list[tuple[object, ...]]] = {c: [] for c in DURATION_COLUMNS}
 
-    def add(self, route: dict[str, Any]) -> None:
+    def add_route(self, route: dict[str, Any]) -> None:
         """Take the facts of one route."""
-        key = (*(_text(route[name]) for name in ENDPOINT), not route.get("folded", False))
+        key = (
+            *(_parse_text(route[name]) for name in ENDPOINT_COLUMNS),
+            not route.get("folded", False),
+        )
         for status, n in route["statuses"].items():
             number = None if status == _NO_STATUS else int(status)
-            self._counts.append((*key, number, _count(n)))
+            self._counts.append((*key, number, _parse_count(n)))
         sums: list[object] = []
-        for column, names in OF_DURATIONS.items():
+        for column, names in DURATION_ACCUMULATORS.items():
             latency = route.get(_SHORT[column], {})
-            sums += [_sum(name, latency.get(_plain(column, name))) for name in names]
+            sums += [_parse_sum(name, latency.get(_short_name(column, name))) for name in names]
             for ms, n in route.get(f"{_SHORT[column]}_ms", {}).items():
-                self._histograms[column].append((*key, bucket_of(float(ms)), _count(n)))
+                self._histograms[column].append((*key, bucket_of(float(ms)), _parse_count(n)))
         self._sums.append((*key, *sums))
 
-    def baseline(self, document: Mapping[str, Any]) -> SavedBaseline:
+    def build_baseline(self, document: Mapping[str, Any]) -> SavedBaseline:
         """The baseline of all routes that were taken."""
         where = document.get("where")
         return SavedBaseline(
             version=str(document.get("version", "")),
             window=Window(
-                since=_moment(document.get("since")), until=_moment(document.get("until"))
+                since=_parse_instant(document.get("since")),
+                until=_parse_instant(document.get("until")),
             ),
             formats=tuple(map(str, document.get("formats", ()))),
             where=None if where is None else str(where),
@@ -195,26 +203,26 @@ class _Tables:
         )
 
 
-def _text(value: object) -> str | None:
+def _parse_text(value: object) -> str | None:
     if value is None or isinstance(value, str):
         return value
     raise TypeError
 
 
-def _count(value: object) -> int:
+def _parse_count(value: object) -> int:
     """A count as the file has it; a truth value is none."""
     if type(value) is not int or not 0 <= value < 1 << 53:
         raise TypeError
     return value
 
 
-def _sum(name: str, value: object) -> int | None:
+def _parse_sum(name: str, value: object) -> int | None:
     if value is None:
         return 0 if ACCUMULATORS[name].merge == "sum" else None
-    return _count(value)
+    return _parse_count(value)
 
 
-def _moment(value: object) -> datetime | None:
+def _parse_instant(value: object) -> datetime | None:
     if value is None:
         return None
     if not isinstance(value, str):

@@ -1,25 +1,40 @@
 """Whether a threshold holds for what was measured: pass, fail or inconclusive.
 
-Nothing passes that was not measured, and a difference that chance may have made fails nothing.
+Nothing passes that was not measured, and a difference that chance may explain fails nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
-from apilog.checks.comparing import Null, interval, interval_of_difference, p_value
-from apilog.checks.samples import Key, Measured, Sample
-from apilog.checks.threshold import Baseline, Threshold
+import polars as pl
+
+from apilog.aggregate import RowOrder, TableSpec, score_hours
+from apilog.checks.measurement import (
+    Measurement,
+    MeasurementResult,
+    MetricSample,
+    SampleKey,
+    SubjectSamples,
+    Window,
+)
+from apilog.checks.significance import (
+    NullHypothesis,
+    p_value,
+    sample_difference_interval,
+    value_interval,
+)
+from apilog.checks.threshold import SCORED_METRICS, BaselineLimit, FixedLimit, Threshold
 from apilog.errors import UsageError
-from apilog.metrics import Kind
-from apilog.statistics.multiple import benjamini_hochberg
-from apilog.statistics.proportions import Alternative
-from apilog.units import format_count
+from apilog.metrics import MetricKind
+from apilog.statistics.two_samples import Alternative, benjamini_hochberg
+from apilog.text.units import format_count, format_ratio
 
 
-class State(StrEnum):
+class CheckState(StrEnum):
     """What came out for a threshold."""
 
     PASS = "pass"
@@ -28,7 +43,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class DecisionPolicy:
     """What is asked of the data before they decide."""
 
     min_requests: int = 100
@@ -46,13 +61,13 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class ThresholdResult:
     """What came out for one value of a threshold's columns."""
 
     threshold: Threshold
-    key: Key
+    key: SampleKey
     """Values of `threshold.each`."""
-    state: State
+    state: CheckState
     value: float | None = None
     limit: float | None = None
     baseline: float | None = None
@@ -66,122 +81,130 @@ class Result:
     reason: str = ""
 
 
-def evaluate(
+def evaluate_threshold(
     threshold: Threshold,
-    current: Measured,
-    baseline: Measured | None = None,
-    policy: Policy = Policy(),
-) -> list[Result]:
+    current: SubjectSamples,
+    baseline: SubjectSamples | None = None,
+    policy: DecisionPolicy = DecisionPolicy(),
+) -> list[ThresholdResult]:
     """The results of a threshold: one, or with `for each` one a value.
 
     A threshold against the baseline takes the samples of both.
     """
-    samples = {**_vanished(threshold, current, baseline), **current.samples}
+    samples = {**_vanished_samples(threshold, current, baseline), **current.samples}
     if not samples:
         none = f"no {threshold.metric.sample}s"
         nothing = none if not current.total else "no value to check it for"
         return [
-            Result(
+            ThresholdResult(
                 threshold=threshold,
                 key=(None,) * len(threshold.each),
-                state=State.INCONCLUSIVE,
+                state=CheckState.INCONCLUSIVE,
                 reason=nothing,
             )
         ]
     results = [
-        _measured(threshold, key, sample, current.total, baseline, policy)
+        _evaluate_sample(threshold, key, sample, current.total, baseline, policy)
         for key, sample in samples.items()
     ]
     if threshold.is_comparison:
-        results = _decided(results, policy)
+        results = _decide_comparisons(results, policy)
     return results
 
 
-def overall(results: Sequence[Result]) -> State:
+def overall_state(results: Sequence[ThresholdResult]) -> CheckState:
     """The state of a threshold: inconclusive only if none of its values could be decided."""
     states = {result.state for result in results}
-    if State.FAIL in states:
-        return State.FAIL
-    return State.PASS if State.PASS in states else State.INCONCLUSIVE
+    if CheckState.FAIL in states:
+        return CheckState.FAIL
+    return CheckState.PASS if CheckState.PASS in states else CheckState.INCONCLUSIVE
 
 
-def _vanished(
-    threshold: Threshold, current: Measured, baseline: Measured | None
-) -> dict[Key, Sample]:
+def _vanished_samples(
+    threshold: Threshold, current: SubjectSamples, baseline: SubjectSamples | None
+) -> dict[SampleKey, MetricSample]:
     """How many requests there are of what only the baseline has: none."""
-    if baseline is None or not threshold.is_comparison or not _is_volume(threshold):
+    if baseline is None or not threshold.is_comparison or not _is_about_volume(threshold):
         return {}
-    nothing = Sample(value=0, size=0, events=0, seconds=current.seconds)
+    nothing = MetricSample(value=0, size=0, events=0, seconds=current.seconds)
     return {key: nothing for key in baseline.samples if key not in current.samples}
 
 
-def _measured(
+def _evaluate_sample(
     threshold: Threshold,
-    key: Key,
-    sample: Sample,
+    key: SampleKey,
+    sample: MetricSample,
     total: int,
-    baseline: Measured | None,
-    policy: Policy,
-) -> Result:
+    baseline: SubjectSamples | None,
+    policy: DecisionPolicy,
+) -> ThresholdResult:
     """The result for one sample; of a comparison before chance is allowed for."""
-    result = Result(
+    result = ThresholdResult(
         threshold=threshold,
         key=key,
-        state=State.INCONCLUSIVE,
+        state=CheckState.INCONCLUSIVE,
         value=sample.value,
         requests=sample.size,
     )
-    why = _too_little(threshold, sample, total, policy)
-    if isinstance(threshold.limit, Baseline):
+    why = _why_undecided(threshold, sample, total, policy)
+    if isinstance(threshold.limit, BaselineLimit):
         base = baseline.samples.get(key) if baseline else None
         if base is not None and base.value is not None:
-            limit = threshold.limit.of(base.value)
+            limit = threshold.limit.limit_for(base.value)
             result = replace(result, baseline=base.value, limit=limit)
-        why = why or _too_little_before(threshold, base, policy)
+        why = why or _why_baseline_undecided(threshold, base, policy)
         if why or base is None:
             return replace(result, reason=why)
-        return _compared(result, threshold.limit, sample, base, policy)
+        return _with_p_value(result, threshold.limit, sample, base, policy)
     limit = threshold.limit.quantity.value
     if why or sample.value is None:
         return replace(result, limit=limit, reason=why)
-    low, high = interval(threshold.metric, sample, policy.confidence)
+    low, high = value_interval(threshold.metric, sample, policy.confidence)
     holds = threshold.operator.holds(sample.value, limit)
-    state = State.PASS if holds else State.FAIL
+    state = CheckState.PASS if holds else CheckState.FAIL
     return replace(result, state=state, limit=limit, low=low, high=high)
 
 
-def _compared(
-    result: Result, limit: Baseline, sample: Sample, base: Sample, policy: Policy
-) -> Result:
+def _with_p_value(
+    result: ThresholdResult,
+    limit: BaselineLimit,
+    sample: MetricSample,
+    base: MetricSample,
+    policy: DecisionPolicy,
+) -> ThresholdResult:
     """The comparison with its p-value; not yet decided."""
     metric, operator = result.threshold.metric, result.threshold.operator
-    low, high = interval_of_difference(metric, sample, base, policy.confidence)
+    low, high = sample_difference_interval(metric, sample, base, policy.confidence)
     side = Alternative.GREATER if operator.is_upper else Alternative.LESS
-    p = p_value(metric, sample, base, Null(limit.factor, limit.margin), side)
+    p = p_value(metric, sample, base, NullHypothesis(limit.factor, limit.margin), side)
     return replace(result, low=low, high=high, p_value=p)
 
 
-def _decided(results: Sequence[Result], policy: Policy) -> list[Result]:
+def _decide_comparisons(
+    results: Sequence[ThresholdResult], policy: DecisionPolicy
+) -> list[ThresholdResult]:
     """Comparisons with their states, p-values adjusted for how many there are."""
     adjusted = benjamini_hochberg([result.p_value for result in results])
     return [
-        result if p is None else _judged(replace(result, p_value=p), p, policy)
+        result if p is None else _decide_comparison(replace(result, p_value=p), p, policy)
         for result, p in zip(results, adjusted, strict=True)
     ]
 
 
-def _judged(result: Result, p: float, policy: Policy) -> Result:
+def _decide_comparison(
+    result: ThresholdResult, p: float, policy: DecisionPolicy
+) -> ThresholdResult:
     """A failure is significant, and its limit lies outside of the interval that is shown."""
     assert result.value is not None
     assert result.limit is not None
     if result.threshold.operator.holds(result.value, result.limit):
-        return replace(result, state=State.PASS)
-    if p < 1 - policy.confidence and _is_outside(result):
-        return replace(result, state=State.FAIL)
-    return replace(result, state=State.PASS, reason="chance alone may make the difference")
+        return replace(result, state=CheckState.PASS)
+    if p < 1 - policy.confidence and _excludes_limit(result):
+        return replace(result, state=CheckState.FAIL)
+    return replace(result, state=CheckState.PASS, reason="chance alone may make the difference")
 
 
-def _is_outside(result: Result) -> bool:
+def _excludes_limit(result: ThresholdResult) -> bool:
     """Whether the interval of the difference leaves out what the limit allows."""
     assert result.limit is not None
     assert result.baseline is not None
@@ -191,34 +214,96 @@ def _is_outside(result: Result) -> bool:
     return result.high is not None and result.high < allowed
 
 
-def _too_little(threshold: Threshold, sample: Sample, total: int, policy: Policy) -> str:
+def _why_undecided(
+    threshold: Threshold, sample: MetricSample, total: int, policy: DecisionPolicy
+) -> str:
     """Why the sample decides nothing; empty if it does."""
     if not total:
         return f"no {threshold.metric.sample}s"
-    if not _is_volume(threshold) and sample.size < policy.min_requests:
-        few = _few(sample.size, threshold)
+    if not _is_about_volume(threshold) and sample.size < policy.min_requests:
+        few = _format_few(sample.size, threshold)
         return f"{few}, fewer than {policy.min_requests}" if sample.size else few
     if sample.value is None:
         return "nothing tells it"
     return ""
 
 
-def _too_little_before(threshold: Threshold, base: Sample | None, policy: Policy) -> str:
+def _why_baseline_undecided(
+    threshold: Threshold, base: MetricSample | None, policy: DecisionPolicy
+) -> str:
     """Why the baseline decides nothing; empty if it does."""
     if base is None or base.value is None:
         return "not in the baseline"
     if not base.size:
         return "no requests in the baseline"
-    if not _is_volume(threshold) and base.size < policy.min_requests:
-        return f"{_few(base.size, threshold)} in the baseline, fewer than {policy.min_requests}"
+    if not _is_about_volume(threshold) and base.size < policy.min_requests:
+        return (
+            f"{_format_few(base.size, threshold)} in the baseline, fewer than {policy.min_requests}"
+        )
     return ""
 
 
-def _is_volume(threshold: Threshold) -> bool:
+def _is_about_volume(threshold: Threshold) -> bool:
     """Whether it is about how many requests there are, where few of them are an answer."""
-    return threshold.metric.kind is Kind.RATE or threshold.metric.name == "requests"
+    return threshold.metric.kind is MetricKind.RATE or threshold.metric.name == "requests"
 
 
-def _few(size: int, threshold: Threshold) -> str:
-    what = threshold.metric.sample if not threshold.metric.durations else "duration"
+def _format_few(size: int, threshold: Threshold) -> str:
+    what = threshold.metric.sample if not threshold.metric.duration_column else "duration"
     return f"{format_count(size) if size else 'no'} {what}{'' if size == 1 else 's'}"
+
+
+_HOURS_TABLE = TableSpec(
+    name="hours", keys=("timestamp",), metrics=("requests", "errors"), order=RowOrder.KEYS
+)
+_UNJUDGED_REASON = "the last hour is not known whole, or has fewer than 3 earlier days"
+
+
+def hours_until(window: Window) -> Measurement:
+    """The measurement of all hours up to the end of a window: those before it are the history."""
+    return Measurement((), Window(until=window.until), tables=(_HOURS_TABLE,), bucket="1h")
+
+
+def last_whole_hour(threshold: Threshold, hours: MeasurementResult) -> Mapping[str, Any] | None:
+    """The last whole hour that was measured, as `score_hours` has it; None if it can't be told."""
+    since, until = hours.window.since, hours.window.until
+    if since is None or until is None:
+        return None
+    end = pl.col("timestamp").dt.offset_by("1h").alias("end")
+    every = hours.table_groups(_HOURS_TABLE.name).table.with_columns(end)
+    whole = every.filter(pl.col("timestamp") >= since, pl.col("end") <= until)
+    metric = SCORED_METRICS[threshold.metric.name]
+    last = pl.col("timestamp") == whole["timestamp"].max()
+    scored = score_hours(whole).filter(last, pl.col("metric") == metric)
+    return scored.row(0, named=True) if scored.height else None
+
+
+def evaluate_hour(threshold: Threshold, hour: Mapping[str, Any] | None) -> ThresholdResult:
+    """Whether the threshold holds for an hour as `score_hours` gives it; None: it can't be told."""
+    assert isinstance(threshold.limit, FixedLimit)
+    limit = threshold.limit.quantity.value
+    result = ThresholdResult(
+        threshold=threshold, key=(), state=CheckState.INCONCLUSIVE, reason=_UNJUDGED_REASON
+    )
+    if hour is None or hour["score"] is None:
+        return result
+    score = abs(hour["score"])
+    state = CheckState.PASS if threshold.operator.holds(score, limit) else CheckState.FAIL
+    return ThresholdResult(
+        threshold=threshold,
+        key=(),
+        state=state,
+        value=score,
+        limit=limit,
+        requests=int(hour["requests"]),
+        reason=_describe_hour(hour),
+    )
+
+
+def _describe_hour(hour: Mapping[str, Any]) -> str:
+    show = format_count if hour["metric"] == "requests" else format_ratio
+    kind = "spike" if hour["score"] > 0 else "drop"
+    return (
+        f"a {kind} at {hour['timestamp']:%Y-%m-%d %H:%M} UTC: {show(hour['value'])}, "
+        f"expected {show(hour['expected'])}"
+    )

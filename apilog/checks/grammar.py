@@ -1,187 +1,307 @@
 """The language of thresholds: `METRIC[{column="value",…}] OP LIMIT [for each COLUMN,…]`.
 
-A limit is a number with a unit, or `baseline`, `baseline + 0.5pp`, `baseline * 1.1`. All is
-checked against the catalogue before anything is read.
+A limit is a number with a unit, or `baseline`, `baseline + 0.5pp`, `baseline * 1.1`. Everything is
+checked against the catalogue before any input is read; errors point at a character.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
 from fractions import Fraction
 
-from apilog.checks.catalogue import ANOMALIES, REQUESTS, Catalogue
-from apilog.checks.quantities import quantity, units_of
-from apilog.checks.threshold import Baseline, Fixed, Limit, Operator, Quantity, Threshold
-from apilog.checks.tokens import EXAMPLES, Kind, Token, error_at, nearest, tokens
+from apilog.checks.threshold import (
+    ANOMALY_METRICS,
+    REQUEST_METRICS,
+    BaselineLimit,
+    FixedLimit,
+    Limit,
+    MetricCatalogue,
+    Operator,
+    Quantity,
+    Threshold,
+    allowed_units,
+    parse_quantity,
+)
 from apilog.errors import UsageError
-from apilog.metrics import Kind as MetricKind
 from apilog.metrics import Metric, Unit
+from apilog.metrics import MetricKind as MetricKind
 from apilog.schema import GATEWAYS
+
+MAX_CHARACTERS = 1000
+"""Characters of a threshold."""
+
+
+class TokenKind(StrEnum):
+    """What a token is."""
+
+    NAME = "name"
+    NUMBER = "number"
+    STRING = "string"
+    SIGN = "sign"
+    END = "end"
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdToken:
+    """A piece of a threshold; of a string the text without quotes and escapes."""
+
+    kind: TokenKind
+    text: str
+    position: int
+    """Of its first character, from 0."""
+
+    def __str__(self) -> str:
+        return "the end" if self.kind is TokenKind.END else repr(self.text)
+
+
+# Bounded digits: what is longer is no limit of anything.
+_TOKEN = re.compile(
+    r"""\s*(?:
+    (?P<name>[A-Za-z_][A-Za-z0-9_]*(?:\([A-Za-z_][A-Za-z0-9_]*\))?)
+    | (?P<number>[0-9]{1,15}(?:\.[0-9]{1,9})?(?![0-9.])|\.[0-9]{1,9}(?![0-9.]))
+    | "(?P<string>(?:[^"\\]|\\["\\])*)"
+    | (?P<sign><=|>=|[<>{}=,+\-*%/])
+    )""",
+    re.VERBOSE,
+)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_ESCAPE = re.compile(r'\\(["\\])')
+
+
+def tokenize(text: str) -> Iterator[ThresholdToken]:
+    """The tokens of a threshold, an END last. Raises UsageError at what is none."""
+    if len(text) > MAX_CHARACTERS:
+        raise UsageError(f"a threshold of {len(text):,} characters is too long")
+    if (broken := _SURROGATE.search(text)) is not None:
+        raise error_at(text, broken.start(), "this is not UTF-8")
+    position, end = 0, len(text.rstrip())
+    while position < end:
+        match = _TOKEN.match(text, position)
+        if match is None or match.lastgroup is None:
+            raise _bad_character_error(text, position)
+        found = match[match.lastgroup]
+        if match.lastgroup == "string":
+            found = _ESCAPE.sub(r"\1", found)
+        start = match.end() - len(match[0].lstrip())
+        yield ThresholdToken(TokenKind(match.lastgroup), found, start)
+        position = match.end()
+    yield ThresholdToken(TokenKind.END, "", end)
+
+
+def error_at(text: str, position: int, problem: str, hint: str = "") -> UsageError:
+    """The error for what stands at that character."""
+    return UsageError(f"threshold {text!r}, character {position + 1}: {problem}", hint)
+
+
+def suggest_nearest(name: str, known: Sequence[str], otherwise: str) -> str:
+    """A hint that names the nearest of the known names, or what else to do."""
+    near = get_close_matches(name, known, n=2, cutoff=0.6)
+    return f"did you mean {' or '.join(near)}?" if near else otherwise
+
+
+def _bad_character_error(text: str, position: int) -> UsageError:
+    start = position + len(text[position:]) - len(text[position:].lstrip())
+    match text[start]:
+        case '"':
+            return error_at(
+                text, start, "this text has no end", 'close it with "; write \\" and \\\\ in it'
+            )
+        case "'":
+            return error_at(text, start, "texts stand in double quotes", 'write {route="/orders"}')
+        case char if char.isdigit() or char == ".":
+            return error_at(text, start, "this number can't be read", "write 300 or 0.5")
+        case char:
+            return error_at(text, start, f"unexpected {char!r}", EXAMPLES)
+
+
+EXAMPLES = (
+    'write such as error_rate < 1%, latency_p95{route="/orders/{id}"} < 300ms, '
+    "error_rate <= baseline + 0.5pp for each route"
+)
+
 
 _OPERATORS = " ".join(Operator)
 
 
 def parse_threshold(
-    text: str, catalogues: Sequence[Catalogue] = (REQUESTS, ANOMALIES)
+    text: str, catalogues: Sequence[MetricCatalogue] = (REQUEST_METRICS, ANOMALY_METRICS)
 ) -> Threshold:
     """The threshold that a text says, its names looked up in the catalogues.
 
     Raises UsageError that points at the character and names the nearest metric or column.
 
     >>> threshold = parse_threshold('latency_p95{route="/orders/{id}"} < 0.3s for each method')
-    >>> threshold.limit.quantity.value, threshold.each
+    >>> parse.limit.quantity.value, parse.each
     (300.0, ('method',))
     >>> str(threshold)
     'latency_p95{route="/orders/{id}"} < 0.3s for each method'
     """
-    return _Parser(text, catalogues).threshold()
+    return _ThresholdParser(text, catalogues).parse()
 
 
-class _Parser:
+class _ThresholdParser:
     """Reads the tokens from left to right."""
 
-    def __init__(self, text: str, catalogues: Sequence[Catalogue]) -> None:
+    def __init__(self, text: str, catalogues: Sequence[MetricCatalogue]) -> None:
         self._text = text
         self._catalogues = catalogues
-        self._tokens = list(tokens(text))
-        self._at = 0
+        self._tokens = list(tokenize(text))
+        self._index = 0
 
-    def threshold(self) -> Threshold:
-        metric, catalogue = self._metric()
-        if catalogue.usual and self._next.kind is Kind.END:
-            operator, limit = catalogue.usual
+    def parse(self) -> Threshold:
+        metric, catalogue = self._parse_metric()
+        if catalogue.default_limit and self._next_token.kind is TokenKind.END:
+            operator, limit = catalogue.default_limit
             return Threshold(metric=metric, operator=operator, limit=limit)
-        where = self._where(catalogue)
-        operator = self._operator()
-        limit = self._limit(metric)
-        each = self._each(catalogue, dict(where))
-        if self._next.kind is not Kind.END:
-            raise self._unexpected("the end or `for each COLUMN`")
+        where = self._parse_where(catalogue)
+        operator = self._parse_operator()
+        limit = self._parse_limit(metric)
+        each = self._parse_each(catalogue, dict(where))
+        if self._next_token.kind is not TokenKind.END:
+            raise self._unexpected_error("the end or `for each COLUMN`")
         return Threshold(metric=metric, operator=operator, limit=limit, where=where, each=each)
 
-    def _metric(self) -> tuple[Metric, Catalogue]:
-        name = self._expect(Kind.NAME, "a metric")
+    def _parse_metric(self) -> tuple[Metric, MetricCatalogue]:
+        name = self._expect(TokenKind.NAME, "a metric")
         for catalogue in self._catalogues:
             if name.text in catalogue.metrics:
                 return catalogue.metrics[name.text], catalogue
         known = [metric for catalogue in self._catalogues for metric in catalogue.metrics]
         problem = f"there is no metric {name.text!r}"
-        raise self._error(name, problem, nearest(name.text, known, "`apilog metrics` lists them"))
+        raise self._error_at_token(
+            name, problem, suggest_nearest(name.text, known, "`apilog metrics` lists them")
+        )
 
-    def _where(self, catalogue: Catalogue) -> tuple[tuple[str, str], ...]:
+    def _parse_where(self, catalogue: MetricCatalogue) -> tuple[tuple[str, str], ...]:
         chosen: dict[str, str] = {}
-        if not self._take("{"):
+        if not self._accept("{"):
             return ()
-        while not self._take("}"):
-            column = self._column(catalogue, chosen)
-            if not self._take("="):
-                raise self._unexpected("=")
-            value = self._expect(Kind.STRING, 'a text such as "/orders"')
+        while not self._accept("}"):
+            column = self._parse_column(catalogue, chosen)
+            if not self._accept("="):
+                raise self._unexpected_error("=")
+            value = self._expect(TokenKind.STRING, 'a text such as "/orders"')
             self._check_value(column, value)
             chosen[column] = value.text
-            if not self._take(",") and self._next.text != "}":
-                raise self._unexpected("`,` or `}`")
+            if not self._accept(",") and self._next_token.text != "}":
+                raise self._unexpected_error("`,` or `}`")
         return tuple(chosen.items())
 
-    def _each(self, catalogue: Catalogue, chosen: dict[str, str]) -> tuple[str, ...]:
-        if not self._take("for"):
+    def _parse_each(self, catalogue: MetricCatalogue, chosen: dict[str, str]) -> tuple[str, ...]:
+        if not self._accept("for"):
             return ()
-        if not self._take("each"):
-            raise self._unexpected("`each`")
+        if not self._accept("each"):
+            raise self._unexpected_error("`each`")
         columns: dict[str, str] = {}
-        while not columns or self._take(","):
-            columns[self._column(catalogue, {**chosen, **columns})] = ""
+        while not columns or self._accept(","):
+            columns[self._parse_column(catalogue, {**chosen, **columns})] = ""
         return tuple(columns)
 
-    def _column(self, catalogue: Catalogue, used: dict[str, str]) -> str:
-        name = self._expect(Kind.NAME, "a column")
+    def _parse_column(self, catalogue: MetricCatalogue, used: dict[str, str]) -> str:
+        name = self._expect(TokenKind.NAME, "a column")
         if name.text not in catalogue.columns:
             listed = f"it is one of {', '.join(catalogue.columns)}"
-            hint = nearest(name.text, catalogue.columns, listed)
-            raise self._error(name, f"there is no column {name.text!r} to choose by", hint)
+            hint = suggest_nearest(name.text, catalogue.columns, listed)
+            raise self._error_at_token(name, f"there is no column {name.text!r} to choose by", hint)
         if name.text in used:
-            raise self._error(name, f"the column {name.text!r} stands twice")
+            raise self._error_at_token(name, f"the column {name.text!r} stands twice")
         return name.text
 
-    def _check_value(self, column: str, value: Token) -> None:
+    def _check_value(self, column: str, value: ThresholdToken) -> None:
         if column == "gateway" and value.text not in GATEWAYS:
-            hint = nearest(value.text, GATEWAYS, f"it is one of {', '.join(GATEWAYS)}")
-            raise self._error(value, f"there is no gateway {value.text!r}", hint)
+            hint = suggest_nearest(value.text, GATEWAYS, f"it is one of {', '.join(GATEWAYS)}")
+            raise self._error_at_token(value, f"there is no gateway {value.text!r}", hint)
         if column.endswith("status") and column != "cache_status" and not _is_status(value.text):
-            raise self._error(value, f"{value.text!r} is no status", 'write {status="503"}')
+            raise self._error_at_token(
+                value, f"{value.text!r} is no status", 'write {status="503"}'
+            )
 
-    def _operator(self) -> Operator:
-        token = self._next
-        if token.kind is Kind.SIGN and token.text in set(Operator):
-            self._at += 1
+    def _parse_operator(self) -> Operator:
+        token = self._next_token
+        if token.kind is TokenKind.SIGN and token.text in set(Operator):
+            self._index += 1
             return Operator(token.text)
-        raise self._unexpected(f"one of {_OPERATORS}")
+        raise self._unexpected_error(f"one of {_OPERATORS}")
 
-    def _limit(self, metric: Metric) -> Limit:
-        start = self._next
-        if not self._take("baseline"):
-            return Fixed(quantity=self._quantity(metric, is_margin=False))
+    def _parse_limit(self, metric: Metric) -> Limit:
+        start = self._next_token
+        if not self._accept("baseline"):
+            return FixedLimit(quantity=self._parse_quantity(metric, is_margin=False))
         if metric.kind is MetricKind.OTHER:
             problem = f"{metric.name} can't be compared with a baseline"
-            raise self._error(start, problem, "chance alone may move it any far: give a number")
-        if self._take("*"):
-            return Baseline(times=self._factor())
-        if self._take("+"):
-            return Baseline(plus=self._quantity(metric, is_margin=True))
-        if self._take("-"):
-            return Baseline(minus=self._quantity(metric, is_margin=True))
-        return Baseline()
+            raise self._error_at_token(
+                start, problem, "chance alone may move it any far: give a number"
+            )
+        if self._accept("*"):
+            return BaselineLimit(times=self._parse_factor())
+        if self._accept("+"):
+            return BaselineLimit(plus=self._parse_quantity(metric, is_margin=True))
+        if self._accept("-"):
+            return BaselineLimit(minus=self._parse_quantity(metric, is_margin=True))
+        return BaselineLimit()
 
-    def _factor(self) -> Quantity:
-        number = self._expect(Kind.NUMBER, "a factor such as 1.1")
-        factor = quantity(number.text, "", {})
+    def _parse_factor(self) -> Quantity:
+        number = self._expect(TokenKind.NUMBER, "a factor such as 1.1")
+        factor = parse_quantity(number.text, "", {})
         if not factor.value:
-            raise self._error(number, "the factor is 0", "write a limit of 0 without `baseline`")
+            raise self._error_at_token(
+                number, "the factor is 0", "write a limit of 0 without `baseline`"
+            )
         return factor
 
-    def _quantity(self, metric: Metric, *, is_margin: bool) -> Quantity:
-        number = self._expect(Kind.NUMBER, "a number" if is_margin else "a number or `baseline`")
-        units = units_of(metric.unit, is_margin=is_margin)
-        token = self._next
-        unit = self._unit()
+    def _parse_quantity(self, metric: Metric, *, is_margin: bool) -> Quantity:
+        number = self._expect(
+            TokenKind.NUMBER, "a number" if is_margin else "a number or `baseline`"
+        )
+        units = allowed_units(metric.unit, is_margin=is_margin)
+        token = self._next_token
+        unit = self._parse_unit()
         if unit and unit not in units:
-            raise self._error(token, f"{metric.name} has no unit {unit!r}", _hint(units, unit))
-        found = quantity(number.text, unit, units)
+            raise self._error_at_token(
+                token, f"{metric.name} has no unit {unit!r}", _units_hint(units, unit)
+            )
+        found = parse_quantity(number.text, unit, units)
         if metric.unit is Unit.RATIO and found.value > 1:
-            raise self._error(number, f"{found} is more than 100 %", "write 5% or 0.05")
+            raise self._error_at_token(number, f"{found} is more than 100 %", "write 5% or 0.05")
         return found
 
-    def _unit(self) -> str:
-        if self._take("%"):
+    def _parse_unit(self) -> str:
+        if self._accept("%"):
             return "%"
-        slash = "/" if self._take("/") else ""
-        if self._next.kind is Kind.NAME and (slash or self._next.text != "for"):
-            slash += self._next.text
-            self._at += 1
+        slash = "/" if self._accept("/") else ""
+        if self._next_token.kind is TokenKind.NAME and (slash or self._next_token.text != "for"):
+            slash += self._next_token.text
+            self._index += 1
         return slash
 
     @property
-    def _next(self) -> Token:
-        return self._tokens[self._at]
+    def _next_token(self) -> ThresholdToken:
+        return self._tokens[self._index]
 
-    def _take(self, text: str) -> bool:
+    def _accept(self, text: str) -> bool:
         """Whether it stands next; then it is passed over."""
-        token = self._next
-        found = token.kind in (Kind.SIGN, Kind.NAME) and token.text == text
-        self._at += found
+        token = self._next_token
+        found = token.kind in (TokenKind.SIGN, TokenKind.NAME) and token.text == text
+        self._index += found
         return found
 
-    def _expect(self, kind: Kind, what: str) -> Token:
-        token = self._next
+    def _expect(self, kind: TokenKind, what: str) -> ThresholdToken:
+        token = self._next_token
         if token.kind is not kind:
-            raise self._unexpected(what)
-        self._at += 1
+            raise self._unexpected_error(what)
+        self._index += 1
         return token
 
-    def _unexpected(self, what: str) -> UsageError:
-        return self._error(self._next, f"expected {what}, found {self._next}", EXAMPLES)
+    def _unexpected_error(self, what: str) -> UsageError:
+        return self._error_at_token(
+            self._next_token, f"expected {what}, found {self._next_token}", EXAMPLES
+        )
 
-    def _error(self, token: Token, problem: str, hint: str = "") -> UsageError:
+    def _error_at_token(self, token: ThresholdToken, problem: str, hint: str = "") -> UsageError:
         return error_at(self._text, token.position, problem, hint)
 
 
@@ -189,7 +309,7 @@ def _is_status(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) == 3
 
 
-def _hint(units: Mapping[str, Fraction], unit: str) -> str:
+def _units_hint(units: Mapping[str, Fraction], unit: str) -> str:
     if unit == "%" and "pp" in units:
         return "write 0.5pp for percentage points, or baseline * 1.05"
     return f"its units are {', '.join(units)}" if units else "write the number alone"

@@ -1,16 +1,21 @@
-"""What a threshold says, as plain values; `str` writes it as it is parsed.
+"""Thresholds as plain values: what they are about, their limits and the units of these.
 
-A number keeps the text and the unit that it was written with.
+`str` writes a threshold as it is parsed: a number keeps its text and its unit.
 """
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from fractions import Fraction
 
-from apilog.metrics import METRICS, Metric
+import polars as pl
+
+from apilog.aggregate import REPORTED_SCORE
+from apilog.metrics import METRICS, Metric, Unit
+from apilog.schema import COLUMNS
 
 
 class Operator(StrEnum):
@@ -28,10 +33,10 @@ class Operator(StrEnum):
 
     def holds(self, value: float, limit: float) -> bool:
         """Whether the value is on the right side of the limit."""
-        return _COMPARE[self](value, limit)
+        return _COMPARISONS[self](value, limit)
 
 
-_COMPARE: dict[Operator, Callable[[float, float], bool]] = {
+_COMPARISONS: dict[Operator, Callable[[float, float], bool]] = {
     Operator.LESS: operator.lt,
     Operator.AT_MOST: operator.le,
     Operator.MORE: operator.gt,
@@ -54,7 +59,7 @@ class Quantity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fixed:
+class FixedLimit:
     """A limit that is a number."""
 
     quantity: Quantity
@@ -64,7 +69,7 @@ class Fixed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Baseline:
+class BaselineLimit:
     """A limit that is the baseline's value, times a factor or with a margin added."""
 
     times: Quantity | None = None
@@ -83,7 +88,7 @@ class Baseline:
             return -self.minus.value
         return self.plus.value if self.plus else 0.0
 
-    def of(self, baseline: float) -> float:
+    def limit_for(self, baseline: float) -> float:
         """The limit for a value of the baseline."""
         return baseline * self.factor + self.margin
 
@@ -94,26 +99,26 @@ class Baseline:
         return "baseline"
 
 
-Limit = Fixed | Baseline
+Limit = FixedLimit | BaselineLimit
 
 
-Where = tuple[tuple[str, str], ...]
+ColumnValues = tuple[tuple[str, str], ...]
 """Columns and the texts that they have to equal; no two are of one column."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class MetricSubject:
     """A metric of some requests, for each value of some columns."""
 
     metric: Metric
-    where: Where = ()
+    where: ColumnValues = ()
     each: tuple[str, ...] = ()
 
 
-ENDPOINT = ("gateway", "method", "route")
-ROUTES = Subject(metric=METRICS["requests"], each=ENDPOINT)
+ENDPOINT_COLUMNS = ("gateway", "method", "route")
+ROUTE_SUBJECT = MetricSubject(metric=METRICS["requests"], each=ENDPOINT_COLUMNS)
 """Which routes there are."""
-GATEWAYS = Subject(metric=METRICS["requests"], each=("gateway",))
+GATEWAY_SUBJECT = MetricSubject(metric=METRICS["requests"], each=("gateway",))
 """Which gateways wrote the logs."""
 
 
@@ -124,28 +129,109 @@ class Threshold:
     metric: Metric
     operator: Operator
     limit: Limit
-    where: Where = ()
+    where: ColumnValues = ()
     """Of which requests."""
     each: tuple[str, ...] = ()
     """Columns for each of whose values it is evaluated."""
 
     @property
-    def subject(self) -> Subject:
+    def subject(self) -> MetricSubject:
         """What it is about."""
-        return Subject(metric=self.metric, where=self.where, each=self.each)
+        return MetricSubject(metric=self.metric, where=self.where, each=self.each)
 
     @property
     def is_comparison(self) -> bool:
         """Whether it needs a baseline."""
-        return isinstance(self.limit, Baseline)
+        return isinstance(self.limit, BaselineLimit)
 
     def __str__(self) -> str:
-        chosen = ",".join(f"{column}={_quoted(value)}" for column, value in self.where)
+        chosen = ",".join(f"{column}={_quote_text(value)}" for column, value in self.where)
         where = f"{{{chosen}}}" if chosen else ""
         each = f" for each {', '.join(self.each)}" if self.each else ""
         return f"{self.metric.name}{where} {self.operator} {self.limit}{each}"
 
 
-def _quoted(value: str) -> str:
+def _quote_text(value: str) -> str:
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
+
+
+_PERCENTAGE_POINTS: Mapping[str, Fraction] = {"pp": Fraction(1, 100)}
+UNITS_BY_METRIC_UNIT: Mapping[Unit, Mapping[str, Fraction]] = {
+    Unit.RATIO: {"%": Fraction(1, 100)},
+    Unit.MILLISECONDS: {
+        "us": Fraction(1, 1000),
+        "ms": Fraction(1),
+        "s": Fraction(1000),
+        "m": Fraction(60_000),
+        "h": Fraction(3_600_000),
+    },
+    Unit.BYTES: {
+        "B": Fraction(1),
+        **{f"{p}B": Fraction(1000**n) for n, p in enumerate(("k", "M", "G", "T"), 1)},
+        **{f"{p}iB": Fraction(1024**n) for n, p in enumerate(("K", "M", "G", "T"), 1)},
+    },
+    Unit.HOURS: {"m": Fraction(1, 60), "h": Fraction(1), "d": Fraction(24), "w": Fraction(168)},
+    Unit.DAYS: {"h": Fraction(1, 24), "d": Fraction(1), "w": Fraction(7)},
+    Unit.PER_SECOND: {"/s": Fraction(1), "/min": Fraction(1, 60), "/h": Fraction(1, 3600)},
+}
+"""For each unit of a metric, those that its limits may be written in, and their worth."""
+
+
+def allowed_units(unit: Unit, *, is_margin: bool) -> Mapping[str, Fraction]:
+    """The units of a limit, or of what is added to a baseline.
+
+    A percentage that is added would be one of two things, so there are points instead.
+    """
+    return (
+        _PERCENTAGE_POINTS
+        if is_margin and unit is Unit.RATIO
+        else UNITS_BY_METRIC_UNIT.get(unit, {})
+    )
+
+
+def parse_quantity(number: str, unit: str, units: Mapping[str, Fraction]) -> Quantity:
+    """The number in one of the units; without one it is in the metric's own."""
+    worth = units[unit] if unit else Fraction(1)
+    return Quantity(number=number, unit=unit, value=float(Fraction(number) * worth))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricCatalogue:
+    """Metrics of one kind of things, such as requests, and the columns that these have."""
+
+    metrics: Mapping[str, Metric]
+    columns: tuple[str, ...]
+    """What `{column="value"}` and `for each column` may name."""
+    default_limit: tuple[Operator, Limit] | None = None
+    """What a metric alone is held against."""
+
+
+REQUEST_METRICS = MetricCatalogue(
+    metrics={name: m for name, m in METRICS.items() if m.unit is not Unit.TIMESTAMP},
+    columns=tuple(
+        c.name for c in COLUMNS if isinstance(c.dtype, pl.Enum) or c.dtype in (pl.String, pl.Int16)
+    ),
+)
+"""What is measured of requests; texts and statuses choose among them."""
+
+SCORED_METRICS = {f"anomaly({metric})": metric for metric in ("requests", "error_rate")}
+"""Metrics that score how unusual the last whole hour is, and what of it they score."""
+
+ANOMALY_METRICS = MetricCatalogue(
+    metrics={
+        name: Metric(
+            name=name,
+            unit=Unit.COUNT,
+            definition=f"How unlike the same hour of earlier days the last hour is by {metric}.",
+            better="lower",
+        )
+        for name, metric in SCORED_METRICS.items()
+    },
+    columns=(),
+    default_limit=(
+        Operator.LESS,
+        FixedLimit(quantity=Quantity(number=f"{REPORTED_SCORE:g}", value=REPORTED_SCORE)),
+    ),
+)
+"""What can be unusual; alone it has to score less than what reports list."""

@@ -12,43 +12,43 @@ from typing import Annotated, NoReturn
 import typer
 
 from apilog.cli import (
-    baseline,
-    catalogue,
-    check,
-    compare,
-    detect,
-    export,
-    ingest,
-    query,
-    report,
-    store,
+    baseline_cmd,
+    catalogue_cmd,
+    check_cmd,
+    compare_cmd,
+    detect_cmd,
+    export_cmd,
+    ingest_cmd,
+    query_cmd,
+    report_cmd,
+    store_cmd,
     streams,
-    success,
-    watch,
+    success_cmd,
+    watch_cmd,
 )
 from apilog.cli.streams import ExitCode
 from apilog.errors import ApilogError
 from apilog.version import __version__
 
 COMMANDS: tuple[tuple[str, Callable[..., object]], ...] = (
-    ("report", report.report),
-    ("check", check.check),
-    ("baseline", baseline.baseline),
-    ("compare", compare.compare),
-    ("query", query.query),
-    ("success", success.success),
-    ("ingest", ingest.ingest),
-    ("export", export.export),
-    ("store info", store.info),
-    ("store verify", store.verify),
-    ("store compact", store.compact),
-    ("store prune", store.prune),
-    ("store anonymize", store.anonymize),
-    ("watch", watch.watch),
-    ("detect", detect.detect),
-    ("formats", catalogue.formats),
-    ("schema", catalogue.schema),
-    ("metrics", catalogue.metrics),
+    ("report", report_cmd.report),
+    ("check", check_cmd.check),
+    ("baseline", baseline_cmd.baseline),
+    ("compare", compare_cmd.compare),
+    ("query", query_cmd.query),
+    ("success", success_cmd.success),
+    ("ingest", ingest_cmd.ingest),
+    ("export", export_cmd.export),
+    ("store info", store_cmd.info),
+    ("store verify", store_cmd.verify),
+    ("store compact", store_cmd.compact),
+    ("store prune", store_cmd.prune),
+    ("store anonymize", store_cmd.anonymize),
+    ("watch", watch_cmd.watch),
+    ("detect", detect_cmd.detect),
+    ("formats", catalogue_cmd.formats),
+    ("schema", catalogue_cmd.schema),
+    ("metrics", catalogue_cmd.metrics),
 )
 """Every command, in the order of the help; of two words, the first names a group."""
 
@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return ExitCode.OK
     except OSError as problem:
         streams.abandon_stdout()
-        streams.error(_describe(problem))
+        streams.error(_describe_os_error(problem))
         return ExitCode.ERROR
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
@@ -104,14 +104,14 @@ def _run_command(argv: Sequence[str]) -> int:
             raise end.__context__ from None
         code = end.code
     except typer.TyperException as problem:
-        _tell_usage(problem)
+        _report_usage_error(problem)
         return ExitCode.ERROR
     except typer.Abort as problem:
         raise KeyboardInterrupt from problem
     return int(code or ExitCode.OK)
 
 
-def _tell_usage(problem: typer.TyperException) -> None:
+def _report_usage_error(problem: typer.TyperException) -> None:
     """Typer's own errors in the words of the others; the bare command's help as it is."""
     context = getattr(problem, "ctx", None)
     message = problem.format_message().replace(": Value error, ", ": ")
@@ -122,7 +122,7 @@ def _tell_usage(problem: typer.TyperException) -> None:
     streams.error(f"{message[:1].lower()}{message[1:]}", f"see `{command} --help`")
 
 
-def _describe(problem: OSError) -> str:
+def _describe_os_error(problem: OSError) -> str:
     reason = problem.strerror or str(problem)
     return f"{problem.filename!r}: {reason}" if problem.filename else reason
 
@@ -133,7 +133,7 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-def _group(name: str) -> typer.Typer:
+def _make_group(name: str) -> typer.Typer:
     return typer.Typer(
         name=name,
         no_args_is_help=True,
@@ -144,7 +144,7 @@ def _group(name: str) -> typer.Typer:
     )
 
 
-app = _group("apilog")
+app = _make_group("apilog")
 
 
 @app.callback()
@@ -159,7 +159,7 @@ def root(
     """Turn gateway access logs into usage, error and latency reports."""
 
 
-_groups = {"": app} | {name: _group(name) for name in GROUPS}
+_groups = {"": app} | {name: _make_group(name) for name in GROUPS}
 for _name, _help in GROUPS.items():
     app.add_typer(_groups[_name], help=_help)
 for _name, _function in COMMANDS:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
-from apilog.units import format_bytes, format_duration
+from apilog.text.units import format_bytes, format_duration
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 _QUIET_SECONDS = 0.5
 """Work that is done by then shows no bar."""
-_BESIDE_BAR = 54
+_TEXT_WIDTH = 54
 """Columns for what is told beside the bar."""
 
 
-class Bar:
+class ProgressBar:
     """Told how far the reading is; draws once the work has taken a while."""
 
     def __init__(self) -> None:
@@ -41,9 +41,9 @@ class Bar:
         self._done += size
         seconds = time.monotonic() - self._started
         if self._bar is None and seconds > _QUIET_SECONDS:
-            self._bar, self._task = _drawn(self._total)
+            self._bar, self._task = _create_bar(self._total)
         if self._bar is not None and self._task is not None:
-            progress = describe(self._done, self._total, seconds)
+            progress = describe_progress(self._done, self._total, seconds)
             self._bar.update(self._task, completed=self._done, told=progress)
             self._bar.start()
 
@@ -54,24 +54,24 @@ class Bar:
 
 
 @contextmanager
-def watched(*, shown: bool) -> Iterator[Bar | None]:
+def progress_bar(*, shown: bool) -> Iterator[ProgressBar | None]:
     """A bar that is gone at the end; None where it is not wanted or stderr can't show one."""
-    if not shown or not _is_able(sys.stderr):
+    if not shown or not _can_redraw(sys.stderr):
         yield None
         return
-    bar = Bar()
+    bar = ProgressBar()
     try:
         yield bar
     finally:
         bar.stop()
 
 
-def _is_able(stream: TextIO | None) -> bool:
+def _can_redraw(stream: TextIO | None) -> bool:
     """Whether it is a terminal on which a line can be drawn again."""
     return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def describe(done: int, total: int | None, seconds: float) -> str:
+def describe_progress(done: int, total: int | None, seconds: float) -> str:
     """How much was read, how fast since the start, and how long the rest takes at that rate."""
     speed = done / max(seconds, 1e-3)
     of_all = "" if total is None else f" of {format_bytes(total)}"
@@ -81,14 +81,14 @@ def describe(done: int, total: int | None, seconds: float) -> str:
     return f"{text}  {format_duration(1000 * math.ceil((total - done) / speed))} left"
 
 
-def _drawn(total: int | None) -> tuple[RichProgress, TaskID]:
+def _create_bar(total: int | None) -> tuple[RichProgress, TaskID]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 
     console = Console(stderr=True)
     bar = Progress(
         "reading",
-        BarColumn(bar_width=max(4, min(40, console.width - _BESIDE_BAR))),
+        BarColumn(bar_width=max(4, min(40, console.width - _TEXT_WIDTH))),
         TextColumn("{task.fields[told]}", style="cyan"),
         console=console,
         transient=True,

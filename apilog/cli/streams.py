@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, NoReturn
 
 from apilog.errors import ApilogError, OutputError
-from apilog.outputs.escape import terminal_text
+from apilog.render.text.escape import escape_terminal
 
 _WIDEST = 1000
 """Columns; beyond, bars say no more."""
@@ -38,20 +38,20 @@ class ExitCode(IntEnum):
 
 def note(text: str) -> None:
     """Tell the user something that doesn't change the result."""
-    _write_stderr(f"apilog: note: {terminal_text(text)}\n")
+    _write_stderr(f"apilog: note: {escape_terminal(text)}\n")
 
 
 def error(problem: ApilogError | str, hint: str = "") -> None:
     """Tell the user what went wrong, and what to do if there is a hint."""
-    _write_stderr(f"apilog: error: {terminal_text(str(problem))}\n")
+    _write_stderr(f"apilog: error: {escape_terminal(str(problem))}\n")
     hint = hint or (problem.hint if isinstance(problem, ApilogError) else "")
     if hint:
-        _write_stderr(f"hint: {terminal_text(hint)}\n")
+        _write_stderr(f"hint: {escape_terminal(hint)}\n")
 
 
 def show(text: str) -> None:
     """Write a text of several lines to stderr, each of them escaped."""
-    _write_stderr("".join(f"{terminal_text(line)}\n" for line in text.splitlines()))
+    _write_stderr("".join(f"{escape_terminal(line)}\n" for line in text.splitlines()))
 
 
 def width(*, to_terminal: bool = True) -> int:
@@ -74,7 +74,7 @@ def check_target(path: Path | None, *, force: bool) -> None:
     """
     if path is None or _is_stdout(path):
         return
-    from apilog.outputs.files import refuse_existing
+    from apilog.render.output import refuse_existing
 
     refuse_existing([path], force)
     if not path.parent.is_dir():
@@ -95,9 +95,9 @@ def open_output(path: Path | None, *, force: bool = False) -> Iterator[BinaryIO]
         sys.stdout.flush()
         yield sys.stdout.buffer
     else:
-        from apilog.outputs.files import replacing
+        from apilog.render.output import atomic_file
 
-        with replacing(path, force) as stream:
+        with atomic_file(path, force) as stream:
             yield stream
 
 

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 from apilog.errors import UsageError
 
 if TYPE_CHECKING:
-    from apilog.checks import Catalogue, Key, Measured, Threshold
-    from apilog.cli.checking import ReadOptions
-    from apilog.success import SuccessOptions
-    from apilog.success.metrics import Value
+    from apilog.checks import MetricCatalogue, SampleKey, SubjectSamples, Threshold
+    from apilog.cli.lifecycle import MeasureCommandOptions
+    from apilog.developer_success import SuccessOptions
+    from apilog.developer_success.success_metrics import SuccessValue
 
 
-def catalogue() -> Catalogue:
+def success_catalogue() -> MetricCatalogue:
     """The success metrics, as thresholds name them."""
-    from apilog.checks import Catalogue
-    from apilog.metrics import Kind, Metric
-    from apilog.success.metrics import KEYS, METRICS
+    from apilog.checks import MetricCatalogue
+    from apilog.developer_success.success_metrics import ROW_KEYS, SUCCESS_METRICS
+    from apilog.metrics import Metric, MetricKind
 
     metrics = {
         name: Metric(
@@ -28,28 +28,28 @@ def catalogue() -> Catalogue:
             unit=metric.unit,
             definition=metric.definition,
             better=metric.better,
-            kind=Kind.PROPORTION if metric.is_proportion else Kind.OTHER,
+            kind=MetricKind.PROPORTION if metric.is_proportion else MetricKind.OTHER,
             sample="account",
         )
-        for name, metric in METRICS.items()
+        for name, metric in SUCCESS_METRICS.items()
     }
-    return Catalogue(metrics=metrics, columns=KEYS)
+    return MetricCatalogue(metrics=metrics, columns=ROW_KEYS)
 
 
-def are_success(thresholds: Sequence[Threshold]) -> list[Threshold]:
+def success_thresholds(thresholds: Sequence[Threshold]) -> list[Threshold]:
     """Those that are about success metrics.
 
     Raises UsageError for one that a metric can't be held to: a baseline, or a column that doesn't
     tell it apart.
     """
-    from apilog.success.metrics import METRICS
+    from apilog.developer_success.success_metrics import SUCCESS_METRICS
 
-    found = [threshold for threshold in thresholds if threshold.metric.name in METRICS]
+    found = [threshold for threshold in thresholds if threshold.metric.name in SUCCESS_METRICS]
     for threshold in found:
         name = threshold.metric.name
         if threshold.is_comparison:
             raise UsageError(f"{threshold}: {name} is not in a baseline", "give a number")
-        keys = METRICS[name].keys
+        keys = SUCCESS_METRICS[name].keys
         for column in (*dict(threshold.where), *threshold.each):
             if column not in keys:
                 known = f"it is told apart by {', '.join(keys)}" if keys else "leave it out"
@@ -57,9 +57,9 @@ def are_success(thresholds: Sequence[Threshold]) -> list[Threshold]:
     return found
 
 
-def joining(
+def join_options(
     accounts: SuccessOptions,
-    asked: ReadOptions,
+    asked: MeasureCommandOptions,
     *,
     as_of: str | None,
     since: str | None,
@@ -81,17 +81,17 @@ def joining(
     )
 
 
-def measured(
+def measure_success(
     sources: Sequence[str | os.PathLike[str]],
     thresholds: Sequence[Threshold],
     options: SuccessOptions,
-) -> dict[Threshold, Measured]:
+) -> dict[Threshold, SubjectSamples]:
     """What the thresholds are held against; the sources are read for it.
 
     Raises UsageError for standard input, which the requests are measured of as well.
     """
-    from apilog.success import build
-    from apilog.success.metrics import values
+    from apilog.developer_success import build_success_report
+    from apilog.developer_success.success_metrics import success_values
 
     if not thresholds:
         return {}
@@ -100,21 +100,21 @@ def measured(
             "standard input can't be read twice, for requests and for accounts",
             "save the log to a file, or `apilog ingest` it",
         )
-    found = values(build(sources, options).tables)
-    return {threshold: _measured(threshold, found) for threshold in thresholds}
+    found = success_values(build_success_report(sources, options).tables)
+    return {threshold: _measure_threshold(threshold, found) for threshold in thresholds}
 
 
-def _measured(threshold: Threshold, values: Sequence[Value]) -> Measured:
-    from apilog.checks import Measured, Sample
+def _measure_threshold(threshold: Threshold, values: Sequence[SuccessValue]) -> SubjectSamples:
+    from apilog.checks import MetricSample, SubjectSamples
 
     own = [value for value in values if value.name == threshold.metric.name]
     chosen = dict(threshold.where)
     columns = {*chosen, *threshold.each}
-    samples: dict[Key, Sample] = {
-        tuple(value.keys[column] for column in threshold.each): Sample(
+    samples: dict[SampleKey, MetricSample] = {
+        tuple(value.keys[column] for column in threshold.each): MetricSample(
             value=value.value, size=value.n, events=value.events
         )
         for value in own
         if set(value.keys) == columns and chosen.items() <= value.keys.items()
     }
-    return Measured(samples=samples, total=sum(value.n for value in own))
+    return SubjectSamples(samples=samples, total=sum(value.n for value in own))

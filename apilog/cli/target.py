@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING
 
 from apilog.cli import streams
 from apilog.errors import UsageError
-from apilog.outputs import DEFAULT_TABLE, OutputOptions, find_output, write_directory
+from apilog.render import DEFAULT_TABLE, OutputOptions, find_output, write_directory
 
 if TYPE_CHECKING:
-    from apilog.model import Report
+    from apilog.report_model import Report
 
-_WHOLE = {"table", "json"}
+_WHOLE_FORMATS = {"table", "json"}
 """Formats that hold all tables; the others hold one."""
-_BINARY = {"parquet"}
+_BINARY_FORMATS = {"parquet"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class OutputTarget:
     """Where a report goes, and in which format."""
 
     output: str | None
@@ -57,18 +57,18 @@ class Target:
         """The tables that will be drawn; None: all."""
         if self.table is not None:
             return [self.table]
-        return None if self.format in _WHOLE or self.is_directory else [DEFAULT_TABLE]
+        return None if self.format in _WHOLE_FORMATS or self.is_directory else [DEFAULT_TABLE]
 
     def check(self, tables: Iterable[str]) -> None:
         """Raise UsageError for what can't be written, OutputError for a file that exists.
 
         `tables` are those that the report is going to have.
         """
-        from apilog.outputs.files import refuse_existing
+        from apilog.render.output import refuse_existing
 
         if self.output == "":
             raise UsageError("--output is empty", "name a file, a directory/ or - for stdout")
-        if self.format in _BINARY and self.is_stdout and is_terminal():
+        if self.format in _BINARY_FORMATS and self.is_stdout and is_terminal():
             raise UsageError(f"{self.format} is not for a terminal", "name a file with --output")
         streams.check_target(self.file, force=self.force)
         if self.is_directory:

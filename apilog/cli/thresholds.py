@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from apilog.cli import success_checks
-from apilog.cli.checking import window_of
+from apilog.cli.lifecycle import parse_window
 from apilog.errors import UsageError
 
 if TYPE_CHECKING:
-    from apilog.checks import Policy, Threshold
+    from apilog.checks import DecisionPolicy, Threshold
     from apilog.checks.baseline import SavedBaseline
-    from apilog.checks.measure import Window
+    from apilog.checks.measurement import Window
     from apilog.config import ChecksConfig
 
 
-def thresholds_of(given: list[str] | None, settings: ChecksConfig) -> list[Threshold]:
+def collect_thresholds(given: list[str] | None, settings: ChecksConfig) -> list[Threshold]:
     """The configured thresholds and those given, each once; UsageError for none."""
-    from apilog.checks import ANOMALIES, REQUESTS, parse_threshold
+    from apilog.checks import ANOMALY_METRICS, REQUEST_METRICS, parse_threshold
 
     texts = [*settings.thresholds, *(given or ())]
     if not texts:
@@ -30,24 +30,26 @@ def thresholds_of(given: list[str] | None, settings: ChecksConfig) -> list[Thres
             "there is no threshold to check",
             'give -t "error_rate < 1%", or thresholds in [checks] of apilog.toml',
         )
-    catalogues = (REQUESTS, ANOMALIES, success_checks.catalogue())
+    catalogues = (REQUEST_METRICS, ANOMALY_METRICS, success_checks.success_catalogue())
     return [*dict.fromkeys(parse_threshold(text, catalogues) for text in texts)]
 
 
-def policy_of(min_requests: int | None, confidence: float | None, settings: ChecksConfig) -> Policy:
+def choose_policy(
+    min_requests: int | None, confidence: float | None, settings: ChecksConfig
+) -> DecisionPolicy:
     """What is given, else what is configured, else the defaults."""
-    from apilog.checks import Policy
+    from apilog.checks import DecisionPolicy
 
-    usual = Policy()
+    usual = DecisionPolicy()
     numbers = (min_requests, settings.min_requests, usual.min_requests)
     confidences = (confidence, settings.confidence, usual.confidence)
-    return Policy(
+    return DecisionPolicy(
         min_requests=next(n for n in numbers if n is not None),
         confidence=next(c for c in confidences if c is not None),
     )
 
 
-def windows_of(
+def choose_windows(
     since: str | None,
     until: str | None,
     baseline_since: str | None,
@@ -56,22 +58,22 @@ def windows_of(
 ) -> tuple[Window, Window | None]:
     """The time that is checked, and that of the baseline, which ends where the other begins."""
     if baseline_since is None and baseline_until is None:
-        return window_of(since, until, tz), None
+        return parse_window(since, until, tz), None
     if since is None and baseline_until is None:
         raise UsageError(
             "--baseline-since alone does not say where the baseline ends",
             "give --since, where what is checked begins, or --baseline-until",
         )
-    window = window_of(since or baseline_until, until, tz)
+    window = parse_window(since or baseline_until, until, tz)
     try:
-        earlier = window_of(baseline_since, baseline_until or since, tz)
+        earlier = parse_window(baseline_since, baseline_until or since, tz)
     except UsageError as error:
         told = re.sub("--(since|until)", r"--baseline-\1", str(error))
         raise UsageError(told, error.hint) from error
     return window, earlier
 
 
-def baseline_of(
+def choose_baseline(
     file: Path | None, earlier: Window | None, settings: ChecksConfig
 ) -> SavedBaseline | Window | None:
     """The baseline: of a file, or the same sources at an earlier time."""

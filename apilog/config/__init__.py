@@ -1,13 +1,114 @@
 """Configuration: `apilog.toml`, or `[tool.apilog]` of `pyproject.toml`.
 
-The one place where settings are read from files. Each section has a module that knows its
-keys; whatever is not known is an error.
+This is the only place that reads settings from files. An unknown key is an error.
 """
 
 from __future__ import annotations
 
-from apilog.config.checks import ChecksConfig
-from apilog.config.load import Config, load
-from apilog.config.success import AccountsConfig
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
 
-__all__ = ["AccountsConfig", "ChecksConfig", "Config", "load"]
+from apilog.config.sections import (
+    AccountsConfig,
+    AlertsConfig,
+    ChecksConfig,
+    GoalsConfig,
+    PlansConfig,
+    read_accounts,
+    read_alerts,
+    read_checks,
+    read_goals,
+    read_plans,
+)
+from apilog.config.toml_table import ConfigTable
+from apilog.errors import UsageError
+
+__all__ = ["AccountsConfig", "ChecksConfig", "Config", "load_config"]
+
+
+SectionT = TypeVar("SectionT")
+
+OWN_FILE = "apilog.toml"
+PROJECT_FILE = "pyproject.toml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """All settings; a section that is missing is there with nothing set."""
+
+    path: Path | None = None
+    """The file they are from; None without one."""
+    checks: ChecksConfig = field(default_factory=ChecksConfig)
+    alerts: AlertsConfig = field(default_factory=AlertsConfig)
+    accounts: AccountsConfig = field(default_factory=AccountsConfig)
+    plans: PlansConfig = field(default_factory=dict)
+    goals: GoalsConfig = field(default_factory=dict)
+
+
+def load_config(path: Path | None = None, folder: Path | None = None) -> Config:
+    """The settings of a file: the given one, else `apilog.toml` or `pyproject.toml` of the folder.
+
+    The folder is the current one unless another is given. Of `pyproject.toml` it is the table
+    `[tool.apilog]`. Raises UsageError for a file that can't be read and for unknown keys.
+    """
+    found = path or _find_file(folder or Path())
+    if found is None:
+        return Config()
+    values = _parse_toml(found)
+    if found.name == PROJECT_FILE:
+        values = _project_table(values)
+    return _read_config(
+        ConfigTable(values, found, "tool.apilog" if found.name == PROJECT_FILE else ""), found
+    )
+
+
+def _read_config(table: ConfigTable, path: Path) -> Config:
+    """Every section is named here."""
+    config = Config(
+        path=path,
+        checks=_read_section(table, "checks", read_checks, ChecksConfig()),
+        alerts=_read_section(table, "alerts", read_alerts, AlertsConfig()),
+        accounts=_read_section(table, "accounts", read_accounts, AccountsConfig()),
+        plans=_read_section(table, "plans", read_plans, {}),
+        goals=_read_section(table, "goals", read_goals, {}),
+    )
+    table.finish()
+    return config
+
+
+def _read_section(
+    table: ConfigTable, key: str, read: Callable[[ConfigTable], SectionT], without: SectionT
+) -> SectionT:
+    section = table.table(key)
+    if section is None:
+        return without
+    settings = read(section)
+    section.finish()
+    return settings
+
+
+def _find_file(folder: Path) -> Path | None:
+    own, project = folder / OWN_FILE, folder / PROJECT_FILE
+    if own.is_file():
+        return own
+    if project.is_file() and _project_table(_parse_toml(project)):
+        return project
+    return None
+
+
+def _project_table(values: dict[str, object]) -> dict[str, object]:
+    tool = values.get("tool")
+    own = tool.get("apilog") if isinstance(tool, dict) else None
+    return own if isinstance(own, dict) else {}
+
+
+def _parse_toml(path: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(path.read_bytes().decode())
+    except OSError as error:
+        raise UsageError(f"can't read {path}: {error.strerror or error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UsageError(f"{path} is not TOML: {error}") from error

@@ -14,23 +14,23 @@ from typing import Protocol
 import polars as pl
 
 from apilog.formats import gateways
-from apilog.formats.base import Format, Lines, Stop
-from apilog.formats.envelopes import detect_envelopes, unwrap
+from apilog.formats.contract import Format, MatchFailure
 from apilog.formats.gateways.delimited import DelimitedFormat
 from apilog.formats.gateways.keyed import KeyedFormat
-from apilog.formats.jsonlines import JsonLinesFormat
-from apilog.formats.ltsv import LogfmtFormat, LtsvFormat
+from apilog.formats.generic.json_lines import JsonLinesFormat
+from apilog.formats.generic.labelled import LogfmtFormat, LtsvFormat
 from apilog.formats.nginx import library
 from apilog.formats.nginx.format import NginxFormat
-from apilog.formats.nginx.grammar import LogFormat, as_string
-from apilog.formats.nginx.likely import likely_formats
-from apilog.formats.nginx.tails import UNREAD, Tail, tail_parts
-from apilog.formats.nginx.variants import iso_variants, untimed_variants
-from apilog.formats.reading import Reading, Stage
-from apilog.formats.skips import skip_reasons
+from apilog.formats.nginx.grammar import LogFormat, format_string
+from apilog.formats.nginx.library import candidate_formats, iso_variants, untimed_variants
+from apilog.formats.nginx.trailing_fields import UNREAD_TAIL, LineTail, infer_trailing_fields
+from apilog.formats.parse_plan import ParsePlan, ParseStage
+from apilog.formats.skipped_lines import skip_reasons
 from apilog.schema import TIMESTAMP
+from apilog.transport.envelope_registry import detect_envelopes, unwrap_texts
+from apilog.values.event_lines import EventLines
 
-FORMATS = (*library.FORMATS, *gateways.FORMATS)
+ALL_TEXT_FORMATS = (*library.NGINX_FORMATS, *gateways.TEXT_FORMATS)
 """Every named format of plain text."""
 
 HEAD_LINES = 500
@@ -45,15 +45,15 @@ _AT_MOST = 4
 """How many formats one head may have; more are noise that happens to fit."""
 
 
-class Kind(Protocol):
+class FormatDetector(Protocol):
     """A kind of format whose fields are found in the head of a file."""
 
     def infer(self, head: pl.Series, /) -> Format | None:
         """The format of a file that begins with these lines, if it is of this kind."""
 
 
-KINDS: Mapping[str, Kind] = {
-    **gateways.KINDS,
+FORMAT_DETECTORS: Mapping[str, FormatDetector] = {
+    **gateways.DETECTORS,
     "json": JsonLinesFormat,
     "ltsv": LtsvFormat,
     "logfmt": LogfmtFormat,
@@ -62,45 +62,45 @@ KINDS: Mapping[str, Kind] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Mismatch:
+class HeadMismatch:
     """The first line that no format reads, and the format that came furthest."""
 
     line: str
     format: str
-    stop: Stop
+    stop: MatchFailure
 
 
-def detect(head: pl.Series) -> Reading | None:
+def detect_plan(head: pl.Series) -> ParsePlan | None:
     """How to read a file that begins with these lines; None if no line can be read.
 
     A head of nothing but lines that are skipped gives a reading without formats.
     """
     head = head.head(HEAD_LINES)
-    begun = likely_formats(head, FORMATS)
-    likely = _unstamped(head, begun)
-    named = _named(head, likely)
-    if named and _count(named) == len(head):
-        return Reading((Stage((), (named[0],)),))
-    whole, head = head, _told(head)
+    begun = candidate_formats(head, ALL_TEXT_FORMATS)
+    likely = _starting_with_time(head, begun)
+    named = _find_named(head, likely)
+    if named and _count_matches(named) == len(head):
+        return ParsePlan((ParseStage((), (named[0],)),))
+    whole, head = head, _without_skipped(head)
     if not len(head):
-        return Reading(())
+        return ParsePlan(())
     # Lines that begin as a named format are in no envelope.
-    is_bare = any(2 * int(f.strict.starts(head).sum()) >= len(head) for f in likely)
+    is_bare = any(2 * int(f.strict.matches_beginning(head).sum()) >= len(head) for f in likely)
     envelopes = () if is_bare else detect_envelopes(head)
-    stages: list[Stage] = []
+    stages: list[ParseStage] = []
     if envelopes:
         outer = envelopes[0].unwrap(head)
-        texts = _told(unwrap(envelopes[1:], outer.texts["text"]))
-        formats = _formats(texts, is_timed=any(e.times for e in envelopes))
+        texts = _without_skipped(unwrap_texts(envelopes[1:], outer.texts["text"]))
+        formats = _find_formats(texts, is_timed=any(e.times for e in envelopes))
         if formats or not len(texts):
-            stages.append(Stage(envelopes, formats))
+            stages.append(ParseStage(envelopes, formats))
             head = head.gather(outer.unmatched)
-    if formats := _formats(head, begun if head is whole else None):
-        stages.append(Stage((), formats))
-    return Reading(tuple(stages)) if stages else None
+    if formats := _find_formats(head, begun if head is whole else None):
+        stages.append(ParseStage((), formats))
+    return ParsePlan(tuple(stages)) if stages else None
 
 
-def _unstamped(head: pl.Series, formats: list[NginxFormat]) -> list[NginxFormat]:
+def _starting_with_time(head: pl.Series, formats: list[NginxFormat]) -> list[NginxFormat]:
     """The formats; of lines that begin with an ISO time, those that begin with a time too.
 
     That time would be taken for the name of a client, and what follows it for a user.
@@ -110,21 +110,21 @@ def _unstamped(head: pl.Series, formats: list[NginxFormat]) -> list[NginxFormat]
     return [f for f in formats if f.log_format.string.startswith(("$time", "$msec"))]
 
 
-def mismatch(head: pl.Series) -> Mismatch:
+def find_mismatch(head: pl.Series) -> HeadMismatch:
     """What to say of a head that `detect` can't make anything of."""
-    lines = _told(head)
-    inside = _told(unwrap(detect_envelopes(lines), lines))
+    lines = _without_skipped(head)
+    inside = _without_skipped(unwrap_texts(detect_envelopes(lines), lines))
     line = (inside if len(inside) else lines)[0]
-    stops = {f.name: f.explain(line) for f in FORMATS}
+    stops = {f.name: f.explain(line) for f in ALL_TEXT_FORMATS}
     furthest = max(stops, key=lambda name: stops[name].position)
-    return Mismatch(line, furthest, stops[furthest])
+    return HeadMismatch(line, furthest, stops[furthest])
 
 
-_Found = tuple[Format, pl.Series]
+_FormatMatches = tuple[Format, pl.Series]
 """A format, and which texts it reads."""
 
 
-def _formats(
+def _find_formats(
     texts: pl.Series, likely: list[NginxFormat] | None = None, *, is_timed: bool = False
 ) -> tuple[Format, ...]:
     """The formats of the texts, each of what those before it don't read; none is to be skipped.
@@ -135,21 +135,21 @@ def _formats(
     found: list[Format] = []
     unread = texts
     while len(unread) and len(found) < _AT_MOST:
-        best = _best(unread, likely, is_timed=is_timed, is_rest=bool(found))
+        best = _find_best(unread, likely, is_timed=is_timed, is_rest=bool(found))
         if best is None:
             break
         found.append(best[0])
-        unread, likely = _rest(unread, best), None
+        unread, likely = _unread_texts(unread, best), None
     return tuple(found)
 
 
-def _told(texts: pl.Series) -> pl.Series:
+def _without_skipped(texts: pl.Series) -> pl.Series:
     """Those that are not to be skipped."""
     told = skip_reasons(texts).is_null() if len(texts) else None
     return texts if told is None or told.all() else texts.filter(told)
 
 
-def _rest(texts: pl.Series, found: _Found) -> pl.Series:
+def _unread_texts(texts: pl.Series, found: _FormatMatches) -> pl.Series:
     """What is left to the next format: a named one reads more than it is recognised by, and a
     gateway's knows lines of its other logs."""
     log_format, reads = found
@@ -158,68 +158,76 @@ def _rest(texts: pl.Series, found: _Found) -> pl.Series:
     if isinstance(log_format, NginxFormat):
         reads = log_format.expression.matches(texts)
     elif isinstance(log_format, KeyedFormat | DelimitedFormat):
-        others = log_format.others_among(Lines.of(texts))
+        others = log_format.find_foreign_lines(EventLines.from_series(texts))
         reads = reads if others is None else reads | others
     return texts.filter(~reads)
 
 
-def _best(
+def _find_best(
     texts: pl.Series, likely: list[NginxFormat] | None, *, is_timed: bool, is_rest: bool
-) -> _Found | None:
+) -> _FormatMatches | None:
     """The format that reads most of the texts; `is_rest` tells that others are read already."""
-    found = _lined(
-        texts, likely_formats(texts, FORMATS) if likely is None else likely, is_rest=is_rest
+    found = _find_text_formats(
+        texts,
+        candidate_formats(texts, ALL_TEXT_FORMATS) if likely is None else likely,
+        is_rest=is_rest,
     )
-    if not any(2 * _count(f) >= len(texts) for f in found):
-        found += _keyed(texts, is_timed=is_timed)
+    if not any(2 * _count_matches(f) >= len(texts) for f in found):
+        found += _find_detected(texts, is_timed=is_timed)
     for variants in (iso_variants, untimed_variants) if is_timed else (iso_variants,):
-        found = found or _lined(texts, likely_formats(texts, variants()), is_rest=is_rest)
-    return max(found, key=_count, default=None)
+        found = found or _find_text_formats(
+            texts, candidate_formats(texts, variants()), is_rest=is_rest
+        )
+    return max(found, key=_count_matches, default=None)
 
 
-def _count(found: _Found) -> int:
+def _count_matches(found: _FormatMatches) -> int:
     return int(found[1].sum())
 
 
-def _lined(texts: pl.Series, likely: Sequence[NginxFormat], *, is_rest: bool) -> list[_Found]:
+def _find_text_formats(
+    texts: pl.Series, likely: Sequence[NginxFormat], *, is_rest: bool
+) -> list[_FormatMatches]:
     """The format that reads most of the texts, and one that reads them with a tail."""
-    named = _named(texts, likely)
-    if named and 2 * _count(named) >= len(texts):
+    named = _find_named(texts, likely)
+    if named and 2 * _count_matches(named) >= len(texts):
         return [named]
-    extended = _extended(texts, likely, is_read=is_rest or named is not None)
+    extended = _find_extended(texts, likely, is_read=is_rest or named is not None)
     return [found for found in (named, extended) if found]
 
 
-def _named(texts: pl.Series, formats: Sequence[NginxFormat]) -> _Found | None:
+def _find_named(texts: pl.Series, formats: Sequence[NginxFormat]) -> _FormatMatches | None:
     """The format that reads most of the texts whole; of equals the first."""
-    best: _Found | None = None
+    best: _FormatMatches | None = None
     for log_format in formats:
         found = log_format, log_format.strict.matches(texts)
-        if _count(found) > (_count(best) if best else 0):
+        if _count_matches(found) > (_count_matches(best) if best else 0):
             best = found
-        if best and _count(best) == len(texts):
+        if best and _count_matches(best) == len(texts):
             break
     return best
 
 
-def _extended(texts: pl.Series, formats: Sequence[NginxFormat], *, is_read: bool) -> _Found | None:
+def _find_extended(
+    texts: pl.Series, formats: Sequence[NginxFormat], *, is_read: bool
+) -> _FormatMatches | None:
     """A format for lines that begin as a known one and go on with fields of their own.
 
     `is_read` tells that other lines are read whole.
     """
-    begun = ((f, texts.filter(f.strict.begins(texts))) for f in formats)
-    base, lines = max(begun, key=_how_far, default=(None, texts))
+    begun = ((f, texts.filter(f.strict.matches_extended(texts))) for f in formats)
+    base, lines = max(begun, key=_match_length, default=(None, texts))
     if base is None:
         return None
-    found = [base.strict.split(line) for line in lines]
-    tails = [Tail(rest, values.get("status", "")) for values, rest in found if rest.strip()]
+    found = [base.strict.split_tail(line) for line in lines]
+    tails = [LineTail(rest, values.get("status", "")) for values, rest in found if rest.strip()]
     if not tails:
         return None
-    parts = tail_parts(base.log_format, tails)
-    if UNREAD in parts and (is_read or len(tails) < _FEW):
+    parts = infer_trailing_fields(base.log_format, tails)
+    if UNREAD_TAIL in parts and (is_read or len(tails) < _FEW):
         return None  # a few cut lines beside good ones are no format
     extended = NginxFormat(
-        name=f"{base.name}{as_string(parts)}",
+        name=f"{base.name}{format_string(parts)}",
         log_format=LogFormat((*base.log_format.parts, *parts), base.log_format.escape),
         gateway=base.gateway,
         title=base.title,
@@ -227,18 +235,18 @@ def _extended(texts: pl.Series, formats: Sequence[NginxFormat], *, is_read: bool
     return extended, extended.expression.matches(texts)
 
 
-def _how_far(begun: tuple[NginxFormat, pl.Series]) -> tuple[int, int]:
+def _match_length(begun: tuple[NginxFormat, pl.Series]) -> tuple[int, int]:
     """How many texts begin as the format, and how little is left of the first of them."""
     log_format, lines = begun
-    return len(lines), -len(log_format.strict.split(lines[0])[1]) if len(lines) else 0
+    return len(lines), -len(log_format.strict.split_tail(lines[0])[1]) if len(lines) else 0
 
 
-def _keyed(texts: pl.Series, *, is_timed: bool) -> list[_Found]:
+def _find_detected(texts: pl.Series, *, is_timed: bool) -> list[_FormatMatches]:
     """Gateways' objects and tables, those that read some of the texts; or else JSON, LTSV and
     key=value, which know less of the same values."""
-    found: list[_Found] = []
-    for kind in KINDS.values():
-        if isinstance(kind, gateways.GatewayKind):
+    found: list[_FormatMatches] = []
+    for kind in FORMAT_DETECTORS.values():
+        if isinstance(kind, gateways.GatewayDetector):
             inferred = kind.infer(texts, is_timed=is_timed)
         elif found and isinstance(found[0][0], KeyedFormat | DelimitedFormat):
             break
@@ -246,7 +254,7 @@ def _keyed(texts: pl.Series, *, is_timed: bool) -> list[_Found]:
             inferred = kind.infer(texts)
         if inferred is None:
             continue
-        reads = _reads(inferred, texts, is_timed=is_timed)
+        reads = _read_texts(inferred, texts, is_timed=is_timed)
         if reads.any() or _is_header_alone(inferred, texts):
             found.append((inferred, reads))
             if reads.all():
@@ -258,17 +266,17 @@ def _is_header_alone(log_format: Format, texts: pl.Series) -> bool:
     """Whether the texts are nothing but the header of the table: an export of no requests."""
     if not isinstance(log_format, DelimitedFormat):
         return False
-    others = log_format.others_among(Lines.of(texts))
+    others = log_format.find_foreign_lines(EventLines.from_series(texts))
     return others is not None and bool(others.all())
 
 
-def _reads(log_format: Format, texts: pl.Series, *, is_timed: bool) -> pl.Series:
-    lines = Lines.of(texts, (lambda: _any_times(len(texts))) if is_timed else None)
+def _read_texts(log_format: Format, texts: pl.Series, *, is_timed: bool) -> pl.Series:
+    lines = EventLines.from_series(texts, (lambda: _some_times(len(texts))) if is_timed else None)
     rejected = log_format.parse(lines, ["timestamp"]).rejects["row"]
     every = pl.int_range(len(texts), dtype=pl.UInt32, eager=True)
     return ~every.is_in(rejected.implode())
 
 
-def _any_times(count: int) -> pl.Series:
+def _some_times(count: int) -> pl.Series:
     """Some time for each line, where only it matters that there is one."""
     return pl.Series("time", [0], pl.Int64).cast(TIMESTAMP).new_from_index(0, count)

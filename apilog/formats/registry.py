@@ -28,7 +28,7 @@ class FormatInfo:
     """nginx's `log_format` string, if it has one."""
 
 
-INFERRED = (
+DETECTED_INFOS = (
     FormatInfo(
         name="json",
         gateway="nginx",
@@ -54,17 +54,17 @@ INFERRED = (
 """Formats whose fields are found in the head of a file."""
 
 
-def _of_gateway(gateway: Gateway) -> FormatInfo:
+def _gateway_info(gateway: Gateway) -> FormatInfo:
     return FormatInfo(
         name=gateway.name,
         gateway=gateway.name,
         title=gateway.title,
-        columns=frozenset(c for c in gateway.sources if c in SCHEMA) | {"gateway"},
+        columns=frozenset(c for c in gateway.column_sources if c in SCHEMA) | {"gateway"},
         url=gateway.url,
     )
 
 
-FORMATS: Mapping[str, FormatInfo] = {
+FORMAT_INFOS: Mapping[str, FormatInfo] = {
     info.name: info
     for info in (
         *(
@@ -76,10 +76,10 @@ FORMATS: Mapping[str, FormatInfo] = {
                 url=f.url,
                 log_format=f.log_format.string,
             )
-            for f in (*library.FORMATS, *gateways.FORMATS)
+            for f in (*library.NGINX_FORMATS, *gateways.TEXT_FORMATS)
         ),
-        *INFERRED,
-        *map(_of_gateway, gateways.GATEWAYS),
+        *DETECTED_INFOS,
+        *map(_gateway_info, gateways.GATEWAYS),
     )
 }
 """What `--log-format` takes by name."""
@@ -88,22 +88,22 @@ TEMPLATES: Mapping[str, str] = {"nginx": SUGGESTION, **gateways.TEMPLATES}
 """Gateway to what `apilog formats NAME --template` prints."""
 
 
-def known(name: str) -> FormatInfo:
+def find_format(name: str) -> FormatInfo:
     """The format of that name; raises UsageError naming the nearest ones."""
-    if name in FORMATS:
-        return FORMATS[name]
-    near = get_close_matches(name, FORMATS, n=3)
+    if name in FORMAT_INFOS:
+        return FORMAT_INFOS[name]
+    near = get_close_matches(name, FORMAT_INFOS, n=3)
     hint = f"did you mean {' or '.join(near)}?" if near else "`apilog formats` lists them all"
     raise UsageError(f"there is no format {name!r}", hint)
 
 
-def template_of(name: str | None) -> str:
+def gateway_template(name: str | None) -> str:
     """What to put into a gateway so that its log tells everything; ends in a newline.
 
     Raises UsageError for a format that there is no template for.
     """
     if name is not None and name not in TEMPLATES:
-        known(name)
+        find_format(name)
     if name is None or name not in TEMPLATES:
         raise UsageError(
             "a template is of one gateway", f"name one of {', '.join(sorted(TEMPLATES))}"

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from apilog.reports.build import build, nothing_read
+from apilog.reports.build import build_report, read_nothing
 from apilog.reports.options import ReportOptions
-from apilog.reports.passes import RejectSink
-from apilog.reports.periods import PeriodReports, covers
+from apilog.reports.periods import PeriodReports, covers_period
+from apilog.reports.source_pass import RejectSink
 
-__all__ = ["PeriodReports", "RejectSink", "ReportOptions", "build", "covers", "nothing_read"]
+__all__ = [
+    "PeriodReports",
+    "RejectSink",
+    "ReportOptions",
+    "build_report",
+    "covers_period",
+    "read_nothing",
+]

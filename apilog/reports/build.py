@@ -6,18 +6,18 @@ import os
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 
-from apilog.aggregate import Partial, Plan, finish, merge, partial
-from apilog.engines.local import Progress
-from apilog.model import Report
+from apilog.aggregate import PartialState, ReportPlan, finish, merge, partial
+from apilog.engine.local import Progress
+from apilog.report_model import Report
 from apilog.reports.options import ReportOptions
-from apilog.reports.passes import Pass, RejectSink
+from apilog.reports.source_pass import RejectSink, SourcePass
 from apilog.version import __version__
 
 _FOLD_AT = 8
 """So many partial results wait before they are merged."""
 
 
-def build(
+def build_report(
     sources: Sequence[str | os.PathLike[str]],
     options: ReportOptions,
     *,
@@ -29,8 +29,8 @@ def build(
     An input that can't be read has its `error` in `report.input.files`; the others are
     reported. Raises `UsageError` for options that can't be understood, before reading.
     """
-    plan = options.plan()
-    reading = Pass(
+    plan = options.make_plan()
+    reading = SourcePass(
         sources,
         options,
         plan.columns,
@@ -39,8 +39,8 @@ def build(
         within=(plan.since, plan.until),
         rejects=rejects,
     )
-    with closing(reading.results()) as states:
-        finished = finish(plan, _folded(plan, states))
+    with closing(reading.iter_results()) as states:
+        finished = finish(plan, _merge_states(plan, states))
     return Report(
         version=__version__,
         command="report",
@@ -54,14 +54,14 @@ def build(
     )
 
 
-def nothing_read(report: Report) -> bool:
+def read_nothing(report: Report) -> bool:
     """Whether there were inputs and not one of them could be opened and understood."""
     files = report.input.files
     return bool(files) and all(file.error and not file.is_damaged for file in files)
 
 
-def _folded(plan: Plan, states: Iterable[Partial]) -> Partial:
-    waiting: list[Partial] = []
+def _merge_states(plan: ReportPlan, states: Iterable[PartialState]) -> PartialState:
+    waiting: list[PartialState] = []
     for state in states:
         waiting.append(state)
         if len(waiting) == _FOLD_AT:

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from apilog.aggregate import Plan, select_tables
-from apilog.engines.chunk import Wanted
-from apilog.engines.select import Where, where
+from apilog.aggregate import ReportPlan, select_tables
+from apilog.engine.parse_chunks import ReadSpec
+from apilog.engine.where import RowFilter, parse_where
 from apilog.errors import UsageError
-from apilog.formats.choice import Choice, choose
+from apilog.formats.file_plan import FormatChoice, choose_format
 from apilog.privacy import AS_LOGGED, Privacy
 from apilog.routes import parse_rules
-from apilog.window import parse_instant, parse_step, zone
+from apilog.time import parse_instant, parse_step, parse_zone
 
 Instant = str | datetime | None
 
@@ -47,34 +47,34 @@ class ReportOptions:
 
     def check(self) -> None:
         """Raise UsageError for what can't be understood."""
-        self.wanted(self.plan().columns)
-        self.choice()
+        self.make_read_spec(self.make_plan().columns)
+        self.choose_format()
 
-    def plan(self, now: datetime | None = None) -> Plan:
+    def make_plan(self, now: datetime | None = None) -> ReportPlan:
         """The tables to compute and their limits."""
-        since, until = limits(self.since, self.until, self.tz, now)
+        since, until = parse_limits(self.since, self.until, self.tz, now)
         if self.bucket is not None:
             parse_step(self.bucket)
-        _positive("--top", self.top)
-        _positive("--max-routes", self.max_routes)
-        return Plan(
+        _check_positive("--top", self.top)
+        _check_positive("--max-routes", self.max_routes)
+        return ReportPlan(
             tables=select_tables(self.tables, tuple(self.by)),
             bucket=self.bucket,
-            timezone=zone(self.tz).key,
+            timezone=parse_zone(self.tz).key,
             since=since,
             until=until,
             max_routes=self.max_routes,
             top=self.top,
         )
 
-    def choice(self) -> Choice | None:
+    def choose_format(self) -> FormatChoice | None:
         """The format that the user chose, if any."""
-        return choose(self.log_format, self.nginx_conf)
+        return choose_format(self.log_format, self.nginx_conf)
 
-    def wanted(self, columns: frozenset[str]) -> Wanted:
+    def make_read_spec(self, columns: frozenset[str]) -> ReadSpec:
         """What is to be made of every chunk for these columns."""
-        condition: Where | None = where(self.where) if self.where is not None else None
-        return Wanted(
+        condition: RowFilter | None = parse_where(self.where) if self.where is not None else None
+        return ReadSpec(
             columns=columns,
             rules=parse_rules(self.routes),
             where=condition,
@@ -83,7 +83,7 @@ class ReportOptions:
         )
 
 
-def limits(
+def parse_limits(
     since: Instant, until: Instant, tz: str, now: datetime | None = None
 ) -> tuple[datetime | None, datetime | None]:
     """The instants that `--since` and `--until` mean; UsageError if the one isn't before the other.
@@ -91,7 +91,7 @@ def limits(
     A time without a zone is in `tz`.
     """
     now = now or datetime.now(UTC)
-    start, end = _instant(since, tz, now), _instant(until, tz, now)
+    start, end = _parse_limit(since, tz, now), _parse_limit(until, tz, now)
     if start and end and start >= end:
         raise UsageError(
             f"--since {start:%Y-%m-%dT%H:%M:%SZ} is not before --until {end:%Y-%m-%dT%H:%M:%SZ}",
@@ -100,16 +100,16 @@ def limits(
     return start, end
 
 
-def _instant(given: Instant, tz: str, now: datetime) -> datetime | None:
+def _parse_limit(given: Instant, tz: str, now: datetime) -> datetime | None:
     match given:
         case None:
             return None
         case str():
-            return parse_instant(given, now=now, timezone=zone(tz))
+            return parse_instant(given, now=now, timezone=parse_zone(tz))
         case datetime():
-            return (given if given.tzinfo else given.replace(tzinfo=zone(tz))).astimezone(UTC)
+            return (given if given.tzinfo else given.replace(tzinfo=parse_zone(tz))).astimezone(UTC)
 
 
-def _positive(option: str, number: int | None) -> None:
+def _check_positive(option: str, number: int | None) -> None:
     if number is not None and number < 1:
         raise UsageError(f"{option} {number} is not a positive number")

@@ -17,14 +17,21 @@ from functools import lru_cache
 
 import polars as pl
 
-from apilog.aggregate import Held, Partial, Plan, finish, partial, split
-from apilog.engines.local import Progress
-from apilog.engines.stored import Within
-from apilog.model import InputSummary, Report
+from apilog.aggregate import (
+    PartialState,
+    ReportPlan,
+    SpillingStates,
+    finish,
+    partial,
+    split_by_time,
+)
+from apilog.engine.local import Progress
+from apilog.engine.store_parts import Within
+from apilog.report_model import InputSummary, Report
 from apilog.reports.options import ReportOptions
-from apilog.reports.passes import Pass, RejectSink
+from apilog.reports.source_pass import RejectSink, SourcePass
+from apilog.time import Period, PeriodLength, parse_zone, period_at
 from apilog.version import __version__
-from apilog.window import Every, Period, period_at, zone
 
 _AHEAD = 2
 """Reports that are made while another one is used."""
@@ -37,7 +44,7 @@ class PeriodReports:
         self,
         sources: Sequence[str | os.PathLike[str]],
         options: ReportOptions,
-        every: Every,
+        every: PeriodLength,
         is_wanted: Callable[[Period], bool],
         *,
         within: Within = (None, None),
@@ -52,31 +59,31 @@ class PeriodReports:
 
         Raises UsageError for options that can't be understood, before reading.
         """
-        plan = options.plan(now)
-        self._cutting = _Cutting(plan, every, is_wanted)
-        self._pass = Pass(
+        plan = options.make_plan(now)
+        self._cutter = _PeriodCutter(plan, every, is_wanted)
+        self._pass = SourcePass(
             sources,
             options,
             plan.columns,
-            self._cutting.cut,
-            within=_both(within, (plan.since, plan.until)),
+            self._cutter.cut_records,
+            within=_intersect_windows(within, (plan.since, plan.until)),
             progress=progress,
             rejects=rejects,
         )
-        self._held: Held[Period] = Held(self._cutting.plan_of)
-        self.cut: set[Period] = set()
+        self._period_states: SpillingStates[Period] = SpillingStates(self._cutter.plan_of)
+        self.cut_periods: set[Period] = set()
         """Periods that have requests, but are only partly within the limits."""
         self.untimed = 0
         """Requests without a time, which are in no period."""
 
-    def read(self) -> None:
+    def read_sources(self) -> None:
         """Read all sources."""
-        with closing(self._pass.results()) as results:
+        with closing(self._pass.iter_results()) as results:
             for pieces in results:
                 self.untimed += pieces.untimed
-                self.cut |= pieces.cut
+                self.cut_periods |= pieces.cut_periods
                 for period, state in pieces.states.items():
-                    self._held.add(period, state)
+                    self._period_states.add(period, state)
 
     @property
     def input(self) -> InputSummary:
@@ -88,15 +95,15 @@ class PeriodReports:
         """What is to be told about the lines that could not be read."""
         return self._pass.notes
 
-    def reports(self) -> Iterator[tuple[Period, Report]]:
+    def iter_reports(self) -> Iterator[tuple[Period, Report]]:
         """The report of each period that has requests, in order of time.
 
         While one is used, the next ones are made.
         """
         waiting: deque[tuple[Period, Future[Report]]] = deque()
         with ThreadPoolExecutor(_AHEAD, thread_name_prefix="apilog") as pool:
-            for period in sorted(self._held.keys()):
-                made = pool.submit(self._report, period, self._held.take(period))
+            for period in sorted(self._period_states.keys()):
+                made = pool.submit(self._make_report, period, self._period_states.take(period))
                 waiting.append((period, made))
                 if len(waiting) > _AHEAD:
                     first, report = waiting.popleft()
@@ -106,11 +113,11 @@ class PeriodReports:
 
     def close(self) -> None:
         """Let go of what is held."""
-        self._held.close()
+        self._period_states.close()
 
-    def _report(self, period: Period, state: Partial) -> Report:
-        finished = finish(self._cutting.plan_of(period), state)
-        records = _requests(state)
+    def _make_report(self, period: Period, state: PartialState) -> Report:
+        finished = finish(self._cutter.plan_of(period), state)
+        records = _count_requests(state)
         return Report(
             version=__version__,
             command="export",
@@ -119,71 +126,71 @@ class PeriodReports:
             input=InputSummary(lines=records, records=records, rejects=0, skipped=0, files=()),
             tables=finished.tables,
             bucket=finished.bucket,
-            timezone=self._cutting.plan.timezone,
+            timezone=self._cutter.plan.timezone,
         )
 
 
 @dataclass(frozen=True, slots=True)
-class _Pieces:
+class _ChunkPeriods:
     """What one chunk has for each period."""
 
-    states: dict[Period, Partial]
-    cut: set[Period]
+    states: dict[Period, PartialState]
+    cut_periods: set[Period]
     untimed: int
 
 
 @dataclass(frozen=True, slots=True)
-class _Cutting:
+class _PeriodCutter:
     """How records become states of periods; runs on any thread."""
 
-    plan: Plan
-    every: Every
+    plan: ReportPlan
+    every: PeriodLength
     is_wanted: Callable[[Period], bool]
 
-    def cut(self, records: pl.DataFrame) -> _Pieces:
-        pieces = _Pieces({}, set(), records["timestamp"].null_count())
-        for start, part in split(records, self.every.step, self.plan.timezone):
+    def cut_records(self, records: pl.DataFrame) -> _ChunkPeriods:
+        pieces = _ChunkPeriods({}, set(), records["timestamp"].null_count())
+        for start, part in split_by_time(records, self.every.step, self.plan.timezone):
             if start is None:
                 continue
-            period = _period(start, self.every, self.plan.timezone)
+            period = _cached_period_at(start, self.every, self.plan.timezone)
             if not self.is_wanted(period):
                 continue
-            if covers(self.plan, period):
+            if covers_period(self.plan, period):
                 pieces.states[period] = partial(self.plan_of(period), part)
-            elif _is_within(part, self.plan):
-                pieces.cut.add(period)
+            elif _has_records_within(part, self.plan):
+                pieces.cut_periods.add(period)
         return pieces
 
-    def plan_of(self, period: Period) -> Plan:
+    def plan_of(self, period: Period) -> ReportPlan:
         """The plan of the report on that period."""
         return replace(self.plan, since=period.start, until=period.end)
 
 
-def covers(plan: Plan, period: Period) -> bool:
+def covers_period(plan: ReportPlan, period: Period) -> bool:
     """Whether all of a period is within the limits."""
     since, until = plan.since, plan.until
     return (since is None or since <= period.start) and (until is None or period.end <= until)
 
 
 @lru_cache(maxsize=1024)
-def _period(start: datetime, every: Every, timezone: str) -> Period:
-    return period_at(start, every, zone(timezone))
+def _cached_period_at(start: datetime, every: PeriodLength, timezone: str) -> Period:
+    return period_at(start, every, parse_zone(timezone))
 
 
-def _is_within(part: pl.DataFrame, plan: Plan) -> bool:
+def _has_records_within(part: pl.DataFrame, plan: ReportPlan) -> bool:
     """Whether some of the records are within the plan's limits."""
     at = part["timestamp"]
     at = at.filter(at >= plan.since) if plan.since else at
     return bool((at < plan.until).any()) if plan.until else not at.is_empty()
 
 
-def _both(one: Within, other: Within) -> Within:
+def _intersect_windows(one: Within, other: Within) -> Within:
     """What is in both windows."""
     starts = [since for since, _ in (one, other) if since]
     ends = [until for _, until in (one, other) if until]
     return max(starts, default=None), min(ends, default=None)
 
 
-def _requests(state: Partial) -> int:
+def _count_requests(state: PartialState) -> int:
     """All of a state: each cube sums up every record."""
     return int(state.cubes[0].sums["requests"].sum())

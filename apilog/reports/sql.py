@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import polars as pl
 
-from apilog.engines.select import said
+from apilog.engine.where import polars_message
 from apilog.errors import ApilogError, InputError, UsageError
 from apilog.schema import SCHEMA
 
@@ -29,7 +29,7 @@ FUNCTIONS = (
 )
 """Those that are proposed for a name that isn't one, separated by blanks."""
 
-_OTHERS = {
+_FUNCTION_SYNONYMS = {
     "percentile_cont": "QUANTILE_CONT(duration_ms, 0.95)",
     "percentile_disc": "QUANTILE_DISC(duration_ms, 0.95)",
     "percentile": "QUANTILE_CONT(duration_ms, 0.95)",
@@ -50,38 +50,40 @@ _VALUES = "TRY_CAST(… AS …) gives NULL for what can't be converted"
 _TIMES = "write a time as a text, as in \"timestamp >= '2026-11-21T10:00:00Z'\""
 
 _COMMENT = r"/\*.*?\*/|--[^\n]*(?:\n|$)"
-_START = re.compile(rf"(?>\s|\(|{_COMMENT})*+(?:SELECT|WITH)\b", re.IGNORECASE | re.DOTALL)
+_SELECT_START = re.compile(rf"(?>\s|\(|{_COMMENT})*+(?:SELECT|WITH)\b", re.IGNORECASE | re.DOTALL)
 _GAP = r"(?:\s|(?:--|\#)[^\n]*\n)*"
 # Too much is refused rather than too little: also a text that holds such a call.
-_FILES = re.compile(
+_FILE_FUNCTION = re.compile(
     rf"(?<!\w)(?:read|scan)_\w+[\"'`\]]?{_GAP}(?:/\*.*\*/{_GAP})?\(", re.IGNORECASE | re.DOTALL
 )
-_COLUMN = re.compile(
+_UNKNOWN_COLUMN = re.compile(
     r'unable to find column "(?P<name>.*?)"(?:; valid columns: \[(?P<valid>.*)\])?'
     r"|no column named '(?P<qualified>.*?)' found",
     re.DOTALL,
 )
-_RELATION = re.compile(
+_UNKNOWN_TABLE = re.compile(
     r"relation '(?P<name>.*?)' was not found|no table or struct column named '(?P<alias>.*?)'",
     re.DOTALL,
 )
-_TWICE = re.compile(r"duplicate output name '(?P<name>.*?)'\. ", re.DOTALL)
-_FUNCTION = re.compile(r"unsupported function '(?P<name>.*?)'", re.DOTALL)
-_TABLE_FUNCTION = re.compile(r"'(?P<name>.*?)' is not a supported table function", re.DOTALL)
+_DUPLICATE_OUTPUT = re.compile(r"duplicate output name '(?P<name>.*?)'\. ", re.DOTALL)
+_UNKNOWN_FUNCTION = re.compile(r"unsupported function '(?P<name>.*?)'", re.DOTALL)
+_UNKNOWN_TABLE_FUNCTION = re.compile(
+    r"'(?P<name>.*?)' is not a supported table function", re.DOTALL
+)
 
 
 def check_statement(sql: str) -> None:
     """Raise UsageError for what is no SELECT, and for one that would read files."""
-    if not _START.match(sql):
+    if not _SELECT_START.match(sql):
         raise UsageError("the query is not a SELECT", f"write one {_EXAMPLE}")
-    if _FILES.search(sql):
+    if _FILE_FUNCTION.search(sql):
         raise UsageError(
             "the query calls a function that reads files", f"the one table is {TABLE!r}"
         )
 
 
 @contextmanager
-def explained(*, on_values: bool = False) -> Iterator[None]:
+def translate_polars_errors(*, on_values: bool = False) -> Iterator[None]:
     """Turns what Polars raises into UsageError; `on_values`: while rows are worked on.
 
     InputError for a file of a store that is damaged or gone.
@@ -92,30 +94,30 @@ def explained(*, on_values: bool = False) -> Iterator[None]:
         reason = error.strerror or str(error)
         raise InputError(f"can't read what the query is about: {reason}", _DAMAGED) from error
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        raise _problem(error, on_values=on_values) from error
+        raise _translate_error(error, on_values=on_values) from error
 
 
-def _problem(error: BaseException, *, on_values: bool) -> ApilogError:
+def _translate_error(error: BaseException, *, on_values: bool) -> ApilogError:
     text = str(error)
     if text.startswith("parquet: "):
-        return InputError(f"a file of a store can't be read: {said(error)}", _DAMAGED)
-    if found := _COLUMN.search(text):
-        return _no_column(found["name"] or found["qualified"] or "", found["valid"])
-    if found := _RELATION.search(text):
+        return InputError(f"a file of a store can't be read: {polars_message(error)}", _DAMAGED)
+    if found := _UNKNOWN_COLUMN.search(text):
+        return _unknown_column_error(found["name"] or found["qualified"] or "", found["valid"])
+    if found := _UNKNOWN_TABLE.search(text):
         name = found["name"] or found["alias"] or ""
         return UsageError(f"query: no table {name!r}", f"the one table is {TABLE!r}")
-    if found := _FUNCTION.search(text):
-        return _no_function(found["name"])
-    if found := _TABLE_FUNCTION.search(text):
+    if found := _UNKNOWN_FUNCTION.search(text):
+        return _unknown_function_error(found["name"])
+    if found := _UNKNOWN_TABLE_FUNCTION.search(text):
         name = found["name"]
         return UsageError(f"query: no table function {name!r}", f"the one table is {TABLE!r}")
-    if found := _TWICE.search(text):
+    if found := _DUPLICATE_OUTPUT.search(text):
         hint = "name one of them with AS, as in SELECT status AS s"
         return UsageError(f"query: several columns are called {found['name']!r}", hint)
-    return UsageError(f"query: {said(error)}", _hint(error, on_values=on_values))
+    return UsageError(f"query: {polars_message(error)}", _hint_for(error, on_values=on_values))
 
 
-def _hint(error: BaseException, *, on_values: bool) -> str:
+def _hint_for(error: BaseException, *, on_values: bool) -> str:
     text = str(error)
     if "one (and only one) statement" in text:
         return "write one statement; WITH name AS (SELECT …) names steps of it"
@@ -126,21 +128,21 @@ def _hint(error: BaseException, *, on_values: bool) -> str:
     return _TYPES if on_values else f"write one SELECT {_EXAMPLE}"
 
 
-def _no_column(name: str, valid: str | None) -> UsageError:
+def _unknown_column_error(name: str, valid: str | None) -> UsageError:
     names = re.findall(r'"((?:[^"\\]|\\.)*)"', valid) if valid else []
-    near = _nearest(name, names or SCHEMA)
+    near = _suggest_name(name, names or SCHEMA)
     return UsageError(f"query: no column {name!r}", f"{near}{_COLUMNS}" if near else _TEXTS)
 
 
-def _no_function(name: str) -> UsageError:
-    other = _OTHERS.get(name.lower())
-    near = f"write {other}; " if other else _nearest(name, FUNCTIONS.split())
+def _unknown_function_error(name: str) -> UsageError:
+    other = _FUNCTION_SYNONYMS.get(name.lower())
+    near = f"write {other}; " if other else _suggest_name(name, FUNCTIONS.split())
     return UsageError(
         f"query: no function {name!r}", f"{near}the functions are those of Polars SQL"
     )
 
 
-def _nearest(name: str, names: Iterable[str]) -> str:
+def _suggest_name(name: str, names: Iterable[str]) -> str:
     """A question for the name that was probably meant; nothing if none is near."""
     by_case = {known.lower(): known for known in names}
     near = difflib.get_close_matches(name.lower(), by_case, n=1, cutoff=0.6)

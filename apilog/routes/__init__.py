@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from apilog.routes.add import add_route
-from apilog.routes.rules import Rule, parse_rule, parse_rules
-from apilog.routes.segments import KINDS, Kind
-from apilog.routes.templates import classify
+from apilog.routes.classify import RouteRule, add_route, classify_paths, parse_rule, parse_rules
+from apilog.routes.segments import SEGMENT_KINDS, SegmentKind
 
-__all__ = ["KINDS", "Kind", "Rule", "add_route", "classify", "parse_rule", "parse_rules"]
+__all__ = [
+    "SEGMENT_KINDS",
+    "RouteRule",
+    "SegmentKind",
+    "add_route",
+    "classify_paths",
+    "parse_rule",
+    "parse_rules",
+]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-_CANDIDATE = r"^[+-]?[0-9]|@|%40|[0-9].{4}|.{4}[0-9]"
+_MAY_HAVE_KIND = r"^[+-]?[0-9]|@|%40|[0-9].{4}|.{4}[0-9]"
 """Matches every segment that may have a kind; cheaper than asking the kinds."""
 _SUFFIX = r"(?:\.(?:json|xml)|:[A-Za-z]{3,})$"
 """What may follow an identifier in its segment and stays: `123.json`, `123:cancel`."""
@@ -47,7 +47,7 @@ _WORDS = r"[a-z]{6}|(?:[_~-].*){4}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class SegmentKind:
     """One kind of identifier."""
 
     name: str
@@ -59,45 +59,49 @@ class Kind:
     """A pattern that it must not match."""
 
 
-KINDS = (
-    Kind(name="{id}", meaning="integer", all_of=(r"^[+-]?[0-9]+$",)),
-    Kind(name="{uuid}", meaning="UUID", all_of=(rf"^(?:\{{|%7[Bb])?{UUID}(?:\}}|%7[Dd])?$",)),
-    Kind(
+SEGMENT_KINDS = (
+    SegmentKind(name="{id}", meaning="integer", all_of=(r"^[+-]?[0-9]+$",)),
+    SegmentKind(
+        name="{uuid}", meaning="UUID", all_of=(rf"^(?:\{{|%7[Bb])?{UUID}(?:\}}|%7[Dd])?$",)
+    ),
+    SegmentKind(
         name="{date}",
         meaning="ISO 8601 date, with or without a time",
         all_of=(rf"^(?:{_DATE}(?:(?:[Tt ]|%20){_TIME})?|[0-9]{{8}}T[0-9]{{6}}Z?)$",),
     ),
-    Kind(name="{email}", meaning="e-mail address", all_of=(_ADDRESS,), none_of=_VERSION_OR_FILE),
-    Kind(name="{token}", meaning="ULID", all_of=(_ULID,)),
-    Kind(
+    SegmentKind(
+        name="{email}", meaning="e-mail address", all_of=(_ADDRESS,), none_of=_VERSION_OR_FILE
+    ),
+    SegmentKind(name="{token}", meaning="ULID", all_of=(_ULID,)),
+    SegmentKind(
         name="{token}",
         meaning="hex of 16 characters or more, digits and letters, also after `sha256:`",
         all_of=(_HEX, _DIGIT_BESIDE_LETTER),
     ),
-    Kind(
+    SegmentKind(
         name="{token}",
         meaning="hex of 8 to 15 characters, its letters in short runs",
         all_of=(_SHORT_HEX, _SHORT_LETTER_RUN),
     ),
-    Kind(name="{token}", meaning="JSON web token", all_of=(_JWT,)),
-    Kind(
+    SegmentKind(name="{token}", meaning="JSON web token", all_of=(_JWT,)),
+    SegmentKind(
         name="{token}",
         meaning="20 or more letters and digits of one case in turn",
         all_of=(_ONE_CASE, _THREE_CHANGES),
     ),
-    Kind(
+    SegmentKind(
         name="{token}",
         meaning="random text of 14 or more letters and digits after a prefix such as `cus_`",
         all_of=(_PREFIXED, "[0-9]", _ODD),
         none_of=_LONG_WORD_AT_END,
     ),
-    Kind(
+    SegmentKind(
         name="{token}",
         meaning="random text of 20 or more characters, both cases and digits, no words",
         all_of=(_MIXED_CASE, "[A-Z]", "[0-9]", "[a-z]", f"{_ODD}.*{_ODD}"),
         none_of=_WORDS,
     ),
-    Kind(
+    SegmentKind(
         name="{token}",
         meaning="long random text, both cases and digits",
         all_of=(_MIXED_CASE, "[A-Z]", "[0-9]", f"{_ODD}(?:.*{_ODD}){{4}}"),
@@ -110,22 +114,22 @@ def name_segments(segments: pl.Series) -> pl.Series:
     """Each segment, or the name of its kind. Nulls stay null; order and length are kept."""
     integers = segments.cast(pl.Int64, strict=False).is_not_null()
     named = segments.zip_with(~integers, pl.Series(["{id}"]))
-    candidates = (~integers & segments.str.contains(_CANDIDATE)).arg_true()
+    candidates = (~integers & segments.str.contains(_MAY_HAVE_KIND)).arg_true()
     if not len(candidates):
         return named
-    return named.scatter(candidates, _name(segments.gather(candidates)))
+    return named.scatter(candidates, _name_candidates(segments.gather(candidates)))
 
 
-def _name(segments: pl.Series) -> pl.Series:
+def _name_candidates(segments: pl.Series) -> pl.Series:
     stems = segments.str.replace(_SUFFIX, "")
     names = pl.Series("name", [None], dtype=pl.String).new_from_index(0, len(segments))
-    for kind in KINDS:
-        names.scatter(_rows_of(kind, stems, names.is_null().arg_true()), kind.name)
+    for kind in SEGMENT_KINDS:
+        names.scatter(_rows_of_kind(kind, stems, names.is_null().arg_true()), kind.name)
     suffixes = segments.to_frame("segment").select(pl.col("segment").str.strip_prefix(stems))
     return (names + suffixes.to_series()).zip_with(names.is_not_null(), segments)
 
 
-def _rows_of(kind: Kind, stems: pl.Series, rows: pl.Series) -> pl.Series:
+def _rows_of_kind(kind: SegmentKind, stems: pl.Series, rows: pl.Series) -> pl.Series:
     """Those of the rows whose stem is of this kind."""
     for pattern in kind.all_of:
         rows = rows.filter(stems.gather(rows).str.contains(pattern))

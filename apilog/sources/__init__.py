@@ -5,30 +5,18 @@ Nothing here knows what a line means.
 
 from __future__ import annotations
 
-from apilog.sources.chunks import Chunk, LineCutter, OversizeLine
 from apilog.sources.find import find_sources
-from apilog.sources.opening import (
-    CHUNK_BYTES,
-    HEAD_BYTES,
-    MAX_LINE_BYTES,
-    open_chunks,
-    read_head,
-)
-from apilog.sources.source import STDIN, DamagedSource, MissingSource, Source, SourceError
+from apilog.sources.line_chunks import LineChunk, LineCutter, OversizeLine
+from apilog.sources.source import STDIN, DamagedSource, LogSource, MissingSource, SourceError
 
 __all__ = [
-    "CHUNK_BYTES",
-    "HEAD_BYTES",
-    "MAX_LINE_BYTES",
     "STDIN",
-    "Chunk",
     "DamagedSource",
+    "LineChunk",
     "LineCutter",
+    "LogSource",
     "MissingSource",
     "OversizeLine",
-    "Source",
     "SourceError",
     "find_sources",
-    "open_chunks",
-    "read_head",
 ]

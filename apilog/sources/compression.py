@@ -1,4 +1,4 @@
-"""Compressed streams: told by their first bytes, decompressed in bounded steps.
+"""Compressed streams: the codec is told by the first bytes, decompression runs in bounded steps.
 
 Never more than a fixed amount is decompressed at once, whatever the input claims.
 """
@@ -9,14 +9,93 @@ import bz2
 import lzma
 import re
 import sys
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, cast
 
 from isal import igzip_lib
 
-from apilog.sources.gzip_member import GzipMember
-from apilog.sources.readers import Reader, StreamDamage, Undecodable, peek
+from apilog.sources.byte_streams import ByteStream, StreamDamage, UndecodableBytes, peek_head
+
+MAX_HEADER_BYTES = 1 << 17
+"""More than the longest extra field, and a long name and comment."""
+
+_FIXED_HEADER = 10
+_DEFLATE = 8
+_CHECKSUM, _EXTRA, _NAME, _COMMENT, _RESERVED = 2, 4, 8, 16, 0xE0
+
+_new_inflater = partial(igzip_lib.IgzipDecompressor, flag=igzip_lib.DECOMP_GZIP_NO_HDR_VER)
+
+
+class GzipMember:
+    """A decompressor with the interface of those in the standard library."""
+
+    def __init__(self) -> None:
+        self._header: bytes | None = b""
+        self._inflater = _new_inflater()
+
+    @property
+    def eof(self) -> bool:
+        """Whether the member is complete and its checksum right."""
+        return self._header is None and bool(self._inflater.eof)
+
+    @property
+    def needs_input(self) -> bool:
+        """Whether nothing more comes out without more input."""
+        return self._header is not None or self._inflater.needs_input
+
+    @property
+    def unused_data(self) -> bytes:
+        """What was given beyond the end of the member."""
+        return self._inflater.unused_data
+
+    def decompress(self, data: bytes, /, max_length: int) -> bytes:
+        """The next bytes, `max_length` at most. Raises ValueError or IsalError."""
+        if self._header is not None:
+            self._header += data
+            length = gzip_header_length(self._header)
+            if length is None:
+                return b""
+            data, self._header = self._header[length:], None
+        return self._inflater.decompress(data, max_length)
+
+
+def gzip_header_length(head: bytes) -> int | None:
+    """The length of the gzip header that these bytes start with; None if they end within it.
+
+    Raises ValueError if they are no gzip header.
+    """
+    if len(head) < _FIXED_HEADER:
+        return None
+    flags = head[3]
+    if head[2] != _DEFLATE or flags & _RESERVED:
+        raise ValueError("not a gzip header")
+    end = _optional_fields_end(head, flags)
+    if end is None or end > len(head):
+        if len(head) > MAX_HEADER_BYTES:
+            raise ValueError("the gzip header does not end")
+        return None
+    return end
+
+
+def _optional_fields_end(head: bytes, flags: int) -> int | None:
+    end = _FIXED_HEADER
+    if flags & _EXTRA:
+        end += 2 + int.from_bytes(head[end : end + 2], "little")
+    for text in (_NAME, _COMMENT):
+        if flags & text:
+            end = head.find(b"\0", end) + 1
+            if not end:
+                return None
+    if flags & _CHECKSUM:
+        stated = int.from_bytes(head[end : end + 2], "little")
+        if end + 2 <= len(head) and stated != zlib.crc32(head[:end]) & 0xFFFF:
+            raise ValueError("the checksum of the gzip header is wrong")
+        end += 2
+    return end
+
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -40,7 +119,7 @@ _ARCHIVES = {
     b"LZIP\x01": ("compressed with lzip", "lzip -dc FILE | apilog report -"),
 }
 _TAR_MAGIC, _TAR_OFFSET = b"ustar", 257
-_ERRORS: tuple[type[Exception], ...] = (
+_DECODE_ERRORS: tuple[type[Exception], ...] = (
     cast("type[Exception]", igzip_lib.IsalError),
     lzma.LZMAError,
     zstd.ZstdError,
@@ -63,94 +142,94 @@ class Decompressor(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Compression:
+class Codec:
     """One kind of compression."""
 
     name: str
     magics: tuple[bytes, ...]
-    new: Callable[[], Decompressor]
+    new_decompressor: Callable[[], Decompressor]
 
-    def starts(self, head: bytes) -> bool:
+    def matches_head(self, head: bytes) -> bool:
         """Whether a member of this kind starts with these bytes."""
         return head.startswith(self.magics)
 
 
-COMPRESSIONS = (
-    Compression(name="gzip", magics=(b"\x1f\x8b",), new=GzipMember),
-    Compression(
+CODECS = (
+    Codec(name="gzip", magics=(b"\x1f\x8b",), new_decompressor=GzipMember),
+    Codec(
         name="bzip2",
         magics=tuple(
             b"BZh%d%b" % (level, block)
             for level in range(1, 10)
             for block in (bytes.fromhex("314159265359"), bytes.fromhex("177245385090"))
         ),
-        new=bz2.BZ2Decompressor,
+        new_decompressor=bz2.BZ2Decompressor,
     ),
-    Compression(
+    Codec(
         name="xz",
         magics=(b"\xfd7zXZ\0",),
-        new=lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY_BYTES),
+        new_decompressor=lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY_BYTES),
     ),
-    Compression(
+    Codec(
         name="zstd",
         magics=(
             b"\x28\xb5\x2f\xfd",
             *(bytes([0x50 + number]) + b"\x2a\x4d\x18" for number in range(16)),
         ),
-        new=zstd.ZstdDecompressor,
+        new_decompressor=zstd.ZstdDecompressor,
     ),
 )
 
 
-_MAGIC = re.compile(b"|".join(re.escape(m) for kind in COMPRESSIONS for m in kind.magics))
+_ANY_MAGIC = re.compile(b"|".join(re.escape(m) for kind in CODECS for m in kind.magics))
 """What any of them starts with; most streams start with none."""
 
 
 def is_compressed(head: bytes) -> bool:
     """Whether a stream that starts like this is compressed."""
-    return _MAGIC.match(head) is not None
+    return _ANY_MAGIC.match(head) is not None
 
 
-def _kind_of(head: bytes) -> Compression | None:
+def _detect_codec(head: bytes) -> Codec | None:
     if not is_compressed(head):
         return None
-    return next(kind for kind in COMPRESSIONS if kind.starts(head))
+    return next(kind for kind in CODECS if kind.matches_head(head))
 
 
-def decompressed(reader: Reader, step: int) -> Reader:
+def decompress_stream(reader: ByteStream, step: int) -> ByteStream:
     """The stream without its compression, up to two layers of it; a plain one as it is.
 
     `step` is how many compressed bytes are taken at once: at most so many are lost before damage.
     """
     for _ in range(MAX_LAYERS):
-        head, reader = peek(reader, MAGIC_BYTES)
-        kind = _kind_of(head)
+        head, reader = peek_head(reader, MAGIC_BYTES)
+        kind = _detect_codec(head)
         if kind is None:
             break
-        reader = _Decompressing(kind, reader, step)
+        reader = _DecompressingStream(kind, reader, step)
     return reader
 
 
-def foreign(reader: Reader) -> tuple[tuple[str, str] | None, Reader]:
+def detect_archive(reader: ByteStream) -> tuple[tuple[str, str] | None, ByteStream]:
     """What kind of archive a stream is, and a command that reads it; and the whole stream again.
 
     None for a stream that may be a log.
     """
-    head, reader = peek(reader, _TAR_OFFSET + len(_TAR_MAGIC))
+    head, reader = peek_head(reader, _TAR_OFFSET + len(_TAR_MAGIC))
     if head[_TAR_OFFSET:] == _TAR_MAGIC:
         return ("a tar archive", "tar -xOf FILE | apilog report -"), reader
     found = (what for magic, what in _ARCHIVES.items() if head.startswith(magic))
     return next(found, None), reader
 
 
-class _Decompressing:
+class _DecompressingStream:
     """All members of a compressed stream, one after the other."""
 
-    def __init__(self, kind: Compression, reader: Reader, step: int) -> None:
+    def __init__(self, kind: Codec, reader: ByteStream, step: int) -> None:
         self._kind = kind
         self._reader = reader
         self._step = step
-        self._member: Decompressor | None = kind.new()
+        self._member: Decompressor | None = kind.new_decompressor()
         self._rest = b""
 
     def read(self, size: int) -> bytes:
@@ -168,8 +247,8 @@ class _Decompressing:
                 raise StreamDamage(f"the {self._kind.name} data ends too early: it was cut off")
         try:
             block = member.decompress(given, size)
-        except _ERRORS as error:
-            raise Undecodable(f"the {self._kind.name} data is damaged: {error}") from error
+        except _DECODE_ERRORS as error:
+            raise UndecodableBytes(f"the {self._kind.name} data is damaged: {error}") from error
         if member.eof:
             self._rest = member.unused_data
             self._member = None
@@ -181,8 +260,8 @@ class _Decompressing:
         while len(rest) < MAGIC_BYTES and (block := self._reader.read(self._step)):
             rest = (rest + block).lstrip(b"\0")
         self._rest = rest
-        if self._kind.starts(rest):
-            self._member = self._kind.new()
+        if self._kind.matches_head(rest):
+            self._member = self._kind.new_decompressor()
         elif rest:
             name = self._kind.name
             raise StreamDamage(f"what follows the {name} data is not {name} data and was left out")

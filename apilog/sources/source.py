@@ -14,14 +14,14 @@ from apilog.errors import InputError
 from apilog.storage import StorageError, is_url
 
 if TYPE_CHECKING:
-    from apilog.storage.cloud.ahead import Ahead
+    from apilog.storage.cloud.object_reader import ObjectPrefetcher
 
 STDIN = "-"
 """The path that stands for standard input."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class LogSource:
     """One input."""
 
     path: str
@@ -30,7 +30,7 @@ class Source:
     """The path as the operating system knows it, may hold surrogate escapes; or a URL."""
     size: int | None
     """Bytes as stored (compressed ones, if it is compressed); None for standard input and pipes."""
-    ahead: Ahead | None = field(default=None, compare=False, repr=False)
+    ahead: ObjectPrefetcher | None = field(default=None, compare=False, repr=False)
     """Of an object among others: where they are fetched before their turn."""
 
     @property
@@ -44,9 +44,9 @@ class Source:
         return is_url(self.file)
 
     @classmethod
-    def of(cls, file: str, size: int | None) -> Source:
+    def from_path(cls, file: str, size: int | None) -> LogSource:
         """The source at a path of the operating system."""
-        return cls(path=shown(file), file=file, size=size)
+        return cls(path=display_path(file), file=file, size=size)
 
 
 class SourceError(InputError):
@@ -72,18 +72,18 @@ class DamagedSource(SourceError):
     """An input that ended badly, raised after everything that could be read of it."""
 
 
-def shown(file: str) -> str:
+def display_path(file: str) -> str:
     r"""A path made safe to encode: bytes of a file name that are no UTF-8 are shown as `\xHH`.
 
-    >>> shown("caf\udce9.log")
+    >>> display_path("caf\udce9.log")
     'caf\\xe9.log'
     """
     return os.fsencode(file).decode("utf-8", "backslashreplace")
 
 
-def cannot_open(file: str, error: OSError | ValueError) -> SourceError:
+def open_error(file: str, error: OSError | ValueError) -> SourceError:
     """The error to show when the operating system refuses a path."""
-    path = shown(file)
+    path = display_path(file)
     match error:
         case StorageError():
             return SourceError(path, str(error.strerror), error.hint)
@@ -91,7 +91,7 @@ def cannot_open(file: str, error: OSError | ValueError) -> SourceError:
             hint = "check the spelling; a folder ends at a slash, `*` matches the rest of a name"
             return SourceError(path, "no such object or folder", hint)
         case FileNotFoundError() | NotADirectoryError():
-            return MissingSource(path, "no such file or directory", _where_to_look(file))
+            return MissingSource(path, "no such file or directory", _missing_hint(file))
         case PermissionError():
             hint = "run as a user who may read it, or ask for read permission"
             return SourceError(path, "permission denied", hint)
@@ -102,7 +102,7 @@ def cannot_open(file: str, error: OSError | ValueError) -> SourceError:
             return SourceError(path.replace("\0", "\\0"), "not a possible file name")
 
 
-def _where_to_look(file: str) -> str:
+def _missing_hint(file: str) -> str:
     if "://" in file:
         return (
             "of addresses only s3://, gs:// and az:// are read: fetch the log and pipe it in, with "
@@ -110,4 +110,4 @@ def _where_to_look(file: str) -> str:
         )
     if Path(file).is_absolute():
         return "check the spelling"
-    return f"check the spelling; the name is relative to {shown(str(Path.cwd()))}"
+    return f"check the spelling; the name is relative to {display_path(str(Path.cwd()))}"

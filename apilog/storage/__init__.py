@@ -10,15 +10,30 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from apilog.storage.base import FileInfo, Folder, Lock, Place
-from apilog.storage.errors import StorageError, hint_of
-from apilog.storage.local import LocalFolder
-from apilog.storage.names import is_url
+from apilog.storage.folder import (
+    FileInfo,
+    Folder,
+    FolderLike,
+    FolderLock,
+    StorageError,
+    hint_of,
+    is_url,
+)
+from apilog.storage.local_folder import LocalFolder
 
-__all__ = ["FileInfo", "Folder", "Lock", "Place", "StorageError", "folder_at", "hint_of", "is_url"]
+__all__ = [
+    "FileInfo",
+    "Folder",
+    "FolderLike",
+    "FolderLock",
+    "StorageError",
+    "folder_at",
+    "hint_of",
+    "is_url",
+]
 
 
-def folder_at(place: Place) -> Folder:
+def folder_at(place: FolderLike) -> Folder:
     """The folder at a path or URL, which need not be there; a Folder is given back.
 
     Raises InputError for a URL that names no bucket, and where the package for URLs is missing.
@@ -27,7 +42,7 @@ def folder_at(place: Place) -> Folder:
         return place
     text = os.fspath(place)
     if is_url(text):
-        from apilog.storage.cloud.folder import CloudFolder
+        from apilog.storage.cloud.cloud_folder import CloudFolder
 
-        return CloudFolder.at(text)
+        return CloudFolder.from_url(text)
     return LocalFolder(Path(text))

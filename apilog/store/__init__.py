@@ -6,29 +6,35 @@ records come from.
 
 from __future__ import annotations
 
-from apilog.store.anonymize import Anonymized, anonymize
-from apilog.store.compact import Compacted, compact
-from apilog.store.entries import DataFile, KnownInput
-from apilog.store.files import REJECT_COLUMNS
-from apilog.store.manifest import VERSION, Manifest
-from apilog.store.prune import Pruned, prune
-from apilog.store.store import Store
-from apilog.store.verify import Damage, Verified, verify
-from apilog.store.writer import Writer
+from apilog.store.data_files import REJECT_COLUMNS, DataFile, InputCheckpoint
+from apilog.store.maintenance import (
+    AnonymizeSummary,
+    CompactSummary,
+    DamagedFile,
+    PruneSummary,
+    VerifySummary,
+    anonymize,
+    compact,
+    prune,
+    verify,
+)
+from apilog.store.manifest import MANIFEST_VERSION, StoreManifest
+from apilog.store.reader import Store
+from apilog.store.writer import StoreWriter
 
 __all__ = [
+    "MANIFEST_VERSION",
     "REJECT_COLUMNS",
-    "VERSION",
-    "Anonymized",
-    "Compacted",
-    "Damage",
+    "AnonymizeSummary",
+    "CompactSummary",
+    "DamagedFile",
     "DataFile",
-    "KnownInput",
-    "Manifest",
-    "Pruned",
+    "InputCheckpoint",
+    "PruneSummary",
     "Store",
-    "Verified",
-    "Writer",
+    "StoreManifest",
+    "StoreWriter",
+    "VerifySummary",
     "anonymize",
     "compact",
     "prune",

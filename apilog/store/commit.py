@@ -17,10 +17,10 @@ from datetime import timedelta
 from apilog.errors import InputError
 from apilog.storage import Folder
 from apilog.store import layout
-from apilog.store.manifest import Manifest
-from apilog.store.store import generations, read_manifest
+from apilog.store.manifest import StoreManifest
+from apilog.store.reader import generations, read_manifest
 
-KEPT = 3
+KEPT_MANIFESTS = 3
 """Manifests that are kept, the current one included."""
 
 GRACE = timedelta(hours=1)
@@ -32,18 +32,20 @@ between the two, both would succeed.
 """
 
 
-def prepare(folder: Folder, manifest: Manifest) -> Callable[[], None]:
+def prepare_commit(folder: Folder, manifest: StoreManifest) -> Callable[[], None]:
     """Do all of the commit but the last step, which is the result.
 
     That raises FileExistsError where another writer came first. Raises InputError if that is
     known already.
     """
     if not folder.is_guarded and max(generations(folder), default=0) >= manifest.generation:
-        raise overtaken(folder)
-    return folder.adding(layout.manifest_name(manifest.generation), manifest.to_json().encode())
+        raise overtaken_error(folder)
+    return folder.prepare_add(
+        layout.manifest_name(manifest.generation), manifest.to_json().encode()
+    )
 
 
-def overtaken(folder: Folder) -> InputError:
+def overtaken_error(folder: Folder) -> InputError:
     """The error for a writer whose state is no longer the newest."""
     return InputError(
         f"{folder} was written by another process meanwhile",
@@ -51,7 +53,9 @@ def overtaken(folder: Folder) -> InputError:
     )
 
 
-def retire(folder: Folder, current: Manifest, before: Manifest | None = None) -> None:
+def retire_manifests(
+    folder: Folder, current: StoreManifest, before: StoreManifest | None = None
+) -> None:
     """Remove older manifests: all but a few, and those that name a file no longer needed.
 
     What they alone name is removed with them or by `sweep`; no file stays for their sake,
@@ -59,57 +63,57 @@ def retire(folder: Folder, current: Manifest, before: Manifest | None = None) ->
     that has just been replaced, whose older manifests name nothing that it doesn't. In object
     storage they stay for GRACE, whatever they name.
     """
-    names = _names_of(current)
-    spared = set() if folder.is_guarded else _recent(folder, current)
+    names = _file_names(current)
+    spared = set() if folder.is_guarded else _recent_generations(folder, current)
     older = sorted((g for g in generations(folder) if g != current.generation), reverse=True)
     gone = []
     for place, generation in enumerate(older, start=1):
         if generation in spared:
             continue
-        wanted = _names(folder, generation) if before is None else _names_of(before)
-        if place >= KEPT or not wanted <= names:
+        wanted = _names_in_generation(folder, generation) if before is None else _file_names(before)
+        if place >= KEPT_MANIFESTS or not wanted <= names:
             gone.append(layout.manifest_name(generation))
-    folder.remove(gone)
+    folder.remove_files(gone)
 
 
-def clear(folder: Folder, before: Manifest, current: Manifest) -> None:
+def remove_replaced(folder: Folder, before: StoreManifest, current: StoreManifest) -> None:
     """Remove what the new state no longer needs of the one before."""
-    retire(folder, current, before)
+    retire_manifests(folder, current, before)
     if folder.is_guarded:
-        folder.remove(gone.name for gone in set(before.files) - set(current.files))
+        folder.remove_files(gone.name for gone in set(before.files) - set(current.files))
     else:
-        sweep(folder, current)
+        sweep_leftovers(folder, current)
 
 
-def sweep(folder: Folder, current: Manifest) -> None:
+def sweep_leftovers(folder: Folder, current: StoreManifest) -> None:
     """Remove the store's own files that are not part of its current state.
 
     Without a lock, other writers may be at work: their files are made for the next generation,
     and are left alone. What was made for the current generation or an earlier one and isn't
     named now never will be: its writer is dead, or will find that it has been overtaken.
     """
-    needed = _names_of(current)
+    needed = _file_names(current)
     needed |= {layout.manifest_name(generation) for generation in generations(folder)}
-    folder.remove(
+    folder.remove_files(
         [
             name
-            for name in names_in(folder)
-            if layout.is_own(name)
+            for name in list_store_files(folder)
+            if layout.is_own_name(name)
             and name not in needed
             and (folder.is_guarded or layout.generation_for(name) <= current.generation)
         ]
     )
 
 
-def names_in(folder: Folder) -> Iterator[str]:
+def list_store_files(folder: Folder) -> Iterator[str]:
     """Every file where a store keeps files, relative to it; links to folders aren't followed."""
-    for part in (layout.MANIFESTS, "records", "rejects"):
-        yield from folder.names(part)
+    for part in (layout.MANIFEST_FOLDER, "records", "rejects"):
+        yield from folder.list_files(part)
 
 
-def _recent(folder: Folder, current: Manifest) -> set[int]:
+def _recent_generations(folder: Folder, current: StoreManifest) -> set[int]:
     """The generations that were written not long before the current one."""
-    infos = folder.infos(layout.MANIFESTS)
+    infos = folder.list_file_infos(layout.MANIFEST_FOLDER)
     now = infos.get(layout.manifest_name(current.generation))
     return {
         generation
@@ -119,13 +123,13 @@ def _recent(folder: Folder, current: Manifest) -> set[int]:
     }
 
 
-def _names(folder: Folder, generation: int) -> set[str]:
+def _names_in_generation(folder: Folder, generation: int) -> set[str]:
     """What an older manifest names; nothing if it can't be read, and so isn't needed."""
     try:
-        return _names_of(read_manifest(folder, generation))
+        return _file_names(read_manifest(folder, generation))
     except (InputError, OSError):
         return set()
 
 
-def _names_of(manifest: Manifest) -> set[str]:
+def _file_names(manifest: StoreManifest) -> set[str]:
     return {file.name for file in manifest.files}

@@ -9,21 +9,23 @@ import re
 from datetime import date
 from typing import Literal
 
-from apilog.storage.names import finished
+from apilog.storage.folder import finished_name
 
-Kind = Literal["records", "rejects"]
+DataKind = Literal["records", "rejects"]
 
-LOCK = "lock"
-MANIFESTS = "manifest"
-RECORDS = "records"
+LOCK_NAME = "lock"
+MANIFEST_FOLDER = "manifest"
+RECORDS_FOLDER = "records"
 
 _NO_DAY = "__HIVE_DEFAULT_PARTITION__"
-_DAY = re.compile(r"date=[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_FILE = r"[0-9]{8,20}-[0-9a-f]{8}-[0-9]{5,9}\.parquet"
-_FOLDER = rf"records/date=(?:[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}|{_NO_DAY})|rejects"
-_DATA = re.compile(rf"(?:{_FOLDER})/{_FILE}")
-_OWN = re.compile(rf"(?:{_FOLDER})/{_FILE}|{MANIFESTS}/[0-9]{{20}}\.json")
-_MANIFEST = re.compile(r"([0-9]{20})\.json")
+_DAY_FOLDER = re.compile(r"date=[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_FILE_PATTERN = r"[0-9]{8,20}-[0-9a-f]{8}-[0-9]{5,9}\.parquet"
+_FOLDER_PATTERN = rf"records/date=(?:[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}|{_NO_DAY})|rejects"
+_DATA_NAME = re.compile(rf"(?:{_FOLDER_PATTERN})/{_FILE_PATTERN}")
+_OWN_NAME = re.compile(
+    rf"(?:{_FOLDER_PATTERN})/{_FILE_PATTERN}|{MANIFEST_FOLDER}/[0-9]{{20}}\.json"
+)
+_MANIFEST_NAME = re.compile(r"([0-9]{20})\.json")
 
 
 def folder_of_day(day: date | None) -> str:
@@ -31,37 +33,37 @@ def folder_of_day(day: date | None) -> str:
     return f"records/date={day.isoformat() if day else _NO_DAY}"
 
 
-def is_day(name: str) -> bool:
+def is_day_folder(name: str) -> bool:
     """Whether a name is that of a day's folder in RECORDS."""
-    return name == f"date={_NO_DAY}" or _DAY.fullmatch(name) is not None
+    return name == f"date={_NO_DAY}" or _DAY_FOLDER.fullmatch(name) is not None
 
 
-def file_name(folder: str, generation: int, run: str, number: int) -> str:
+def data_file_name(folder: str, generation: int, run: str, number: int) -> str:
     """A data file's name; no two files of a store ever share it."""
     return f"{folder}/{generation:08d}-{run}-{number:05d}.parquet"
 
 
 def manifest_name(generation: int) -> str:
     """The name of that generation's manifest."""
-    return f"{MANIFESTS}/{generation:020d}.json"
+    return f"{MANIFEST_FOLDER}/{generation:020d}.json"
 
 
 def generation_of(name: str) -> int | None:
     """The generation of a file in the folder of manifests; None for other files."""
-    match = _MANIFEST.fullmatch(name)
+    match = _MANIFEST_NAME.fullmatch(name)
     return int(match[1]) if match else None
 
 
-def is_data(name: str) -> bool:
+def is_data_name(name: str) -> bool:
     """Whether a name is one that `file_name` makes."""
-    return _DATA.fullmatch(name) is not None
+    return _DATA_NAME.fullmatch(name) is not None
 
 
-def is_own(name: str) -> bool:
+def is_own_name(name: str) -> bool:
     """Whether a store itself makes files of this name, finished or not."""
-    return _OWN.fullmatch(finished(name)) is not None
+    return _OWN_NAME.fullmatch(finished_name(name)) is not None
 
 
 def generation_for(name: str) -> int:
     """The generation that an own file, finished or not, was made for."""
-    return int(finished(name).rpartition("/")[2].partition("-")[0].removesuffix(".json"))
+    return int(finished_name(name).rpartition("/")[2].partition("-")[0].removesuffix(".json"))

@@ -1,44 +1,77 @@
 """What a store consists of at one moment: its data files, and the inputs they came from.
 
-A manifest never changes; each commit writes another one, a generation later.
+A manifest never changes; each commit writes another one, a generation later. Manifests of older
+versions are migrated while they are read, one step per version.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 
 from apilog.errors import InputError
-from apilog.store.entries import (
+from apilog.store.data_files import (
     DataFile,
-    KnownInput,
-    as_json,
-    file_of,
-    input_of,
-    instant_of,
-    instant_text,
+    InputCheckpoint,
+    column_types,
+    entry_to_json,
+    format_instant,
+    parse_checkpoint,
+    parse_data_file,
+    parse_instant,
 )
-from apilog.store.files import column_types
-from apilog.store.migrations import migrated
 
-VERSION = 2
+ManifestData = dict[str, Any]
+"""A manifest as JSON holds it."""
+
+_COLUMNS_OF_1 = {
+    "timestamp": "Datetime(us, UTC)",
+    **dict.fromkeys(("gateway", "api", "stage", "operation", "method", "path", "route"), "String"),
+    **dict.fromkeys(("host", "protocol", "referer", "user_agent"), "String"),
+    **dict.fromkeys(("status", "upstream_status"), "Int16"),
+    **dict.fromkeys(("duration_ms", "upstream_duration_ms"), "Float64"),
+    **dict.fromkeys(("request_bytes", "response_bytes"), "Int64"),
+    **dict.fromkeys(("client_ip", "consumer", "plan", "request_id", "trace_id"), "String"),
+    **dict.fromkeys(("error_type", "cache_status", "source"), "String"),
+    "line_number": "Int64",
+}
+
+
+def _name_columns(data: ManifestData) -> ManifestData:
+    """1 to 2: the manifest names the columns, so that no writer loses one that it doesn't know."""
+    return data | {"columns": _COLUMNS_OF_1}
+
+
+MIGRATIONS: Mapping[int, Callable[[ManifestData], ManifestData]] = {1: _name_columns}
+"""From which version to the next."""
+
+
+def migrate_manifest(data: ManifestData, version: int) -> ManifestData:
+    """The manifest of that version as one of the newest."""
+    while version in MIGRATIONS:
+        data = MIGRATIONS[version](data) | {"version": version + 1}
+        version += 1
+    return data
+
+
+MANIFEST_VERSION = 2
 """Of the manifest and the files it names; raised with a change of either that is more than a new
 column. `migrations` then reads what was written before."""
 
-RESTORE = "restore it from a backup; moved away, the store is as it was a commit earlier"
+RESTORE_HINT = "restore it from a backup; moved away, the store is as it was a commit earlier"
 """What to do with a manifest that is damaged."""
 
-_UPGRADE = "upgrade apilog to read it"
+_UPGRADE_HINT = "upgrade apilog to read it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
+class StoreManifest:
     """One state of a store."""
 
-    version: int = VERSION
+    version: int = MANIFEST_VERSION
     """As it lies on the disk; a commit writes VERSION."""
     generation: int
     created: datetime
@@ -46,7 +79,7 @@ class Manifest:
     columns: Mapping[str, str] = field(default_factory=column_types)
     """Of the records, with their types; a file that lacks one has null there."""
     files: tuple[DataFile, ...] = ()
-    inputs: tuple[KnownInput, ...] = ()
+    inputs: tuple[InputCheckpoint, ...] = ()
 
     def to_json(self) -> str:
         """The manifest as text: a line a file and an input, sorted."""
@@ -54,9 +87,9 @@ class Manifest:
         inputs = sorted(self.inputs, key=lambda i: (i.path, i.head_hash, i.offset))
         return (
             f'{{"version": {self.version}, "generation": {self.generation},'
-            f' "created": "{instant_text(self.created)}",\n'
+            f' "created": "{format_instant(self.created)}",\n'
             f'"columns": {json.dumps(dict(self.columns))},\n'
-            f'"files": [{_lines(files)}],\n"inputs": [{_lines(inputs)}]}}\n'
+            f'"files": [{_join_entries(files)}],\n"inputs": [{_join_entries(inputs)}]}}\n'
         )
 
     @classmethod
@@ -68,22 +101,22 @@ class Manifest:
         try:
             data = json.loads(text)
             version = int(data["version"])
-            if version > VERSION:
-                found = f"{where} has version {version}, this apilog reads up to {VERSION}"
-                raise InputError(f"the store is newer than this apilog: {found}", _UPGRADE)
-            data = migrated(data, version)
+            if version > MANIFEST_VERSION:
+                found = f"{where} has version {version}, this apilog reads up to {MANIFEST_VERSION}"
+                raise InputError(f"the store is newer than this apilog: {found}", _UPGRADE_HINT)
+            data = migrate_manifest(data, version)
             return cls(
                 version=version,
                 generation=int(data["generation"]),
-                created=instant_of(data["created"]),
+                created=parse_instant(data["created"]),
                 columns={str(name): str(kind) for name, kind in data["columns"].items()},
-                files=tuple(map(file_of, data["files"])),
-                inputs=tuple(map(input_of, data["inputs"])),
+                files=tuple(map(parse_data_file, data["files"])),
+                inputs=tuple(map(parse_checkpoint, data["inputs"])),
             )
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise InputError(f"{where} is damaged", RESTORE) from error
+            raise InputError(f"{where} is damaged", RESTORE_HINT) from error
 
 
-def _lines(entries: Iterable[DataFile | KnownInput]) -> str:
-    lines = ",\n".join(json.dumps(as_json(entry)) for entry in entries)
+def _join_entries(entries: Iterable[DataFile | InputCheckpoint]) -> str:
+    lines = ",\n".join(json.dumps(entry_to_json(entry)) for entry in entries)
     return f"\n{lines}\n" if lines else ""

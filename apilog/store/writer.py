@@ -1,7 +1,12 @@
-"""Writing a store: collect, then commit; all or nothing, one writer at a time."""
+"""Writing a store: collect, then commit; all or nothing, one writer at a time.
+
+Memory is bounded: rows go to the disk at ROWS rows or BYTES bytes, as files that no reader sees
+until the commit. A folder becomes a store only if nothing of others is in it.
+"""
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
@@ -11,26 +16,158 @@ from typing import Self
 
 import polars as pl
 
-from apilog.errors import OutputError
-from apilog.storage import Lock, Place, folder_at
+from apilog.errors import InputError, OutputError
+from apilog.storage import Folder, FolderLike, FolderLock, folder_at, hint_of
+from apilog.storage.folder import unfinished_name
 from apilog.store import commit, layout
-from apilog.store.entries import DataFile, KnownInput
-from apilog.store.files import Span, column_types
-from apilog.store.folder import check_columns, check_folder, make
-from apilog.store.layout import Kind
-from apilog.store.manifest import VERSION, Manifest
-from apilog.store.spill import Spill
-from apilog.store.store import Store
+from apilog.store.data_files import (
+    DataFile,
+    InputCheckpoint,
+    TimeSpan,
+    column_types,
+    describe_file,
+    encode_parquet,
+    time_span_of,
+    with_stored_columns,
+)
+from apilog.store.layout import DataKind
+from apilog.store.manifest import MANIFEST_VERSION, StoreManifest
+from apilog.store.reader import Store, no_store_error
+
+ROWS = 200_000
+BYTES = 64_000_000
 
 
-class Writer:
+class WriteBuffer:
+    """The files that a writer makes until its next commit."""
+
+    def __init__(self, folder: Folder, generation: int) -> None:
+        self._folder = folder
+        self._generation = generation
+        self._run = secrets.token_hex(4)
+        self._held: dict[DataKind, list[pl.DataFrame]] = {"records": [], "rejects": []}
+        self._bytes = 0
+        self._rows = 0
+        self._count = 0
+        self.files: list[DataFile] = []
+        """Written, not renamed yet."""
+
+    def add_rows(self, frame: pl.DataFrame, kind: DataKind) -> None:
+        """Hold rows, and write out what is held if it is enough."""
+        if frame.is_empty():
+            return
+        rows = with_stored_columns(frame, kind)
+        self._held[kind].append(rows)
+        self._rows += rows.height
+        self._bytes += int(rows.estimated_size())
+        if self._rows >= ROWS or self._bytes >= BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write out what is held: a file a day, and one of rejects."""
+        if records := self._take_held("records"):
+            ordered = pl.concat(records).sort("timestamp", maintain_order=True)
+            del records
+            for rows in _split_days(ordered):
+                self.write_file(rows, "records", time_span_of(rows))
+        if rejects := self._take_held("rejects"):
+            now = datetime.now(UTC)
+            self.write_file(pl.concat(rejects), "rejects", (now, now))
+        self._rows = self._bytes = 0
+
+    def write_file(self, rows: pl.DataFrame, kind: DataKind, span: TimeSpan) -> DataFile:
+        """Write a file of rows of one day, as they are stored and in order."""
+        first = span[0]
+        folder = layout.folder_of_day(first.date() if first else None)
+        folder = folder if kind == "records" else "rejects"
+        name = layout.data_file_name(folder, self._generation, self._run, self._count)
+        data = encode_parquet(rows)
+        file = describe_file(name, kind, rows.height, span, data)
+        # Noted before it is there, so that a file half written is discarded.
+        self.files.append(file)
+        self._count += 1
+        self._folder.stage_file(name, data)
+        return file
+
+    def publish_files(self) -> tuple[DataFile, ...]:
+        """Flush, and give all files their names; lasting when this returns."""
+        self.flush()
+        self._folder.publish_files([file.name for file in self.files])
+        return tuple(self.files)
+
+    def discard(self) -> None:
+        """Remove what was written, renamed or not, and forget what is held."""
+        self._held = {"records": [], "rejects": []}
+        names = [file.name for file in self.files]
+        self._folder.remove_files([*map(unfinished_name, names), *names])
+        self.files = []
+
+    def _take_held(self, kind: DataKind) -> list[pl.DataFrame]:
+        held, self._held[kind] = self._held[kind], []
+        return held
+
+
+def _split_days(ordered: pl.DataFrame) -> Iterable[pl.DataFrame]:
+    """The rows of each day; of a frame in order of time without copying them."""
+    runs = ordered["timestamp"].dt.date().rle().struct.field("len")
+    start = 0
+    for length in runs:
+        yield ordered.slice(start, length)
+        start += length
+
+
+_IGNORED_NAMES = {layout.LOCK_NAME, layout.MANIFEST_FOLDER, "lost+found"}
+"""In a folder that is to become a store: left by a killed writer, or by the file system."""
+
+
+def check_folder(folder: Folder, create: bool) -> None:
+    """Raise InputError for a folder that is no store, and isn't to become or can't become one."""
+    if Store.is_store(folder):
+        return
+    if not create:
+        raise no_store_error(folder)
+    try:
+        strange = sorted({n for n in folder.list_entries() if n[0] != "."} - _IGNORED_NAMES)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(f"can't open the store {folder}: {reason}", hint_of(error)) from error
+    if strange:
+        raise InputError(
+            f"{folder} is no store, and not empty: it holds {strange[0]}",
+            "name a folder that is new or empty",
+        )
+
+
+def make_store(folder: Folder) -> None:
+    """Make an empty store: from here on the folder is one."""
+    manifest = StoreManifest(generation=1, created=datetime.now(UTC))
+    # Another writer may have made it just now.
+    with suppress(FileExistsError):
+        commit.prepare_commit(folder, manifest)()
+        folder.check_add_refused(layout.manifest_name(1), manifest.to_json().encode())
+
+
+def check_columns(store: Store) -> None:
+    """Raise InputError for a store with columns that would be lost where a file is rewritten."""
+    known = column_types()
+    for name, kind in store.manifest.columns.items():
+        if known.get(name) != kind:
+            raise InputError(
+                f"the store has a column {name} ({kind}) that this apilog doesn't know",
+                "upgrade apilog to write to it; it can be read as it is",
+            )
+
+
+class StoreWriter:
     """The one writer of a store, from its making to `close` or the end of its `with` block.
 
     Nothing is visible before `commit`, which may be called again and again. What is not
     committed when the block ends is removed. After an error the writer is closed.
     """
 
-    def __init__(self, path: Place, create: bool = True) -> None:
+    def __init__(self, path: FolderLike, create: bool = True) -> None:
         """Take the lock, and remove what a killed writer has left.
 
         A folder that is missing or empty becomes a store, unless `create` is False. Raises
@@ -40,17 +177,17 @@ class Writer:
         self.folder = folder_at(path)
         check_folder(self.folder, create)
         with ExitStack() as undo:
-            self._lock: Lock | None = self.folder.lock(layout.LOCK)
+            self._lock: FolderLock | None = self.folder.acquire_lock(layout.LOCK_NAME)
             undo.callback(self._lock.release)
             if not Store.is_store(self.folder):
                 check_folder(self.folder, create)
-                make(self.folder)
+                make_store(self.folder)
             self.store = Store.open(self.folder)
             """The state of the last commit."""
             check_columns(self.store)
-            commit.retire(self.folder, self.store.manifest)
-            commit.sweep(self.folder, self.store.manifest)
-            self._begin()
+            commit.retire_manifests(self.folder, self.store.manifest)
+            commit.sweep_leftovers(self.folder, self.store.manifest)
+            self._begin_generation()
             undo.pop_all()
 
     @property
@@ -60,15 +197,17 @@ class Writer:
 
     def add_records(self, frame: pl.DataFrame) -> None:
         """Add records: columns of the schema, text also Categorical; what lacks is null."""
-        with self._closing():
-            self._spill.add(frame, "records")
+        with self._close_on_error():
+            self._spill.add_rows(frame, "records")
 
     def add_rejects(self, frame: pl.DataFrame) -> None:
         """Add rejects: columns of REJECT_COLUMNS; what lacks is null."""
-        with self._closing():
-            self._spill.add(frame, "rejects")
+        with self._close_on_error():
+            self._spill.add_rows(frame, "rejects")
 
-    def know(self, known: KnownInput, replaces: KnownInput | None = None) -> None:
+    def save_checkpoint(
+        self, known: InputCheckpoint, replaces: InputCheckpoint | None = None
+    ) -> None:
         """Note an input as read; `replaces` is what was known of it before.
 
         Raises KeyError if that isn't known.
@@ -77,7 +216,7 @@ class Writer:
             del self._inputs[replaces]
         self._inputs[known] = None
 
-    def drop(self, files: Iterable[DataFile]) -> None:
+    def drop_files(self, files: Iterable[DataFile]) -> None:
         """Leave files out of the next state, which are removed once it is committed.
 
         Raises KeyError for a file that the store doesn't have.
@@ -85,10 +224,10 @@ class Writer:
         for file in files:
             del self._files[file]
 
-    def write(self, rows: pl.DataFrame, kind: Kind, span: Span) -> None:
+    def write_rows(self, rows: pl.DataFrame, kind: DataKind, span: TimeSpan) -> None:
         """Add a file of rows that are stored already: of one day, in order, columns as stored."""
-        with self._closing():
-            self._spill.write(rows, kind, span)
+        with self._close_on_error():
+            self._spill.write_file(rows, kind, span)
 
     def commit(self) -> Store:
         """Make all that was added the store's state; lasting when this returns.
@@ -96,25 +235,25 @@ class Writer:
         Without a change nothing is written. Raises OutputError if it can't be done; the store
         is then in the old state or, if only the last steps failed, in the new one.
         """
-        with self._closing():
-            files = (*self._files, *self._spill.publish())
+        with self._close_on_error():
+            files = (*self._files, *self._spill.publish_files())
             before = self.store.manifest
             inputs = tuple(self._inputs)
             if set(files) == set(before.files) and set(inputs) == set(before.inputs):
                 return self.store
             manifest = replace(
                 before,
-                version=VERSION,
+                version=MANIFEST_VERSION,
                 columns=column_types(),
                 generation=before.generation + 1,
                 created=datetime.now(UTC),
                 files=tuple(sorted(files, key=lambda file: file.name)),
                 inputs=inputs,
             )
-            self._publish(manifest)
+            self._publish_manifest(manifest)
             self.store = Store(self.folder, manifest)
-            self._begin()
-            commit.clear(self.folder, before, manifest)
+            self._begin_generation()
+            commit.remove_replaced(self.folder, before, manifest)
         return self.store
 
     def close(self) -> None:
@@ -135,24 +274,24 @@ class Writer:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _publish(self, manifest: Manifest) -> None:
-        publish = commit.prepare(self.folder, manifest)
+    def _publish_manifest(self, manifest: StoreManifest) -> None:
+        publish = commit.prepare_commit(self.folder, manifest)
         # From here on they may be part of the store, even if the next line fails.
         files, self._spill.files = self._spill.files, []
         try:
             publish()
         except FileExistsError as error:
             self._spill.files = files
-            raise commit.overtaken(self.folder) from error
+            raise commit.overtaken_error(self.folder) from error
 
-    def _begin(self) -> None:
+    def _begin_generation(self) -> None:
         manifest = self.store.manifest
-        self._spill = Spill(self.folder, manifest.generation + 1)
+        self._spill = WriteBuffer(self.folder, manifest.generation + 1)
         self._files = dict.fromkeys(manifest.files)
         self._inputs = dict.fromkeys(manifest.inputs)
 
     @contextmanager
-    def _closing(self) -> Iterator[None]:
+    def _close_on_error(self) -> Iterator[None]:
         """Close the writer if the block fails: half of it must not be committed later."""
         if self._lock is None:
             raise ValueError("the writer is closed")

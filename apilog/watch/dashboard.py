@@ -1,38 +1,41 @@
-"""The dashboard: a terminal full of what happens now, drawn anew with each frame.
+"""The dashboard: a full terminal screen that is redrawn with each frame.
 
-It has the sections of the report; what has no room is left out from below.
+It shows sections of the report; what does not fit is left out from the bottom up. The terminal is
+given back as it was.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import polars as pl
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.live import Live
 from rich.text import Text
 
-from apilog.alerts.message import sentence
-from apilog.alerts.rules import Event, Notice
+from apilog.alerts.message import notice_sentence
+from apilog.alerts.rules import AlertNotice, NoticeEvent
 from apilog.metrics import Unit
-from apilog.outputs.escape import terminal_text
-from apilog.outputs.labels import NULL, display, unit_of
-from apilog.outputs.terminal.charts import Series, charts
-from apilog.outputs.terminal.columns import any_column, key_columns, rate_style
-from apilog.outputs.terminal.endpoints import busiest, failing
-from apilog.outputs.terminal.grid import Column, Words
-from apilog.outputs.terminal.page import Page, Section, shows
-from apilog.outputs.terminal.ranking import ranking
-from apilog.outputs.terminal.text import clip, flow, pad
-from apilog.units import format_count, format_duration
-from apilog.watch.frame import Frame
-from apilog.watch.lines import is_firing
+from apilog.render.sections.columns import column_by_type, key_columns, rate_style
+from apilog.render.sections.endpoints import busiest_section, failing_section
+from apilog.render.sections.section import ReportView, Section, has_values, ranking_section
+from apilog.render.terminal.charts import ChartSeries, draw_charts
+from apilog.render.terminal.fit_text import clip_line, flow_parts, pad_text
+from apilog.render.terminal.grid import GridColumn, TextColumn
+from apilog.render.text.cell_text import NULL, column_unit, format_value
+from apilog.render.text.escape import escape_terminal
+from apilog.text.units import format_count, format_duration
+from apilog.watch.frame import WatchFrame
+from apilog.watch.line_view import is_firing
 
 NARROWEST = 24
-_RECENT = timedelta(seconds=10)
+_RATE_SPAN = timedelta(seconds=10)
 """What a rate of now is about, if slots aren't longer."""
-_BESIDE = ("duration_ms", "consumer", "client_ip")
+_ERROR_DETAILS = ("duration_ms", "consumer", "client_ip")
 """What else is told of a request that failed; where there is no room the last one goes first."""
 _MOST_ROWS = 10
 _MOST_ALERTS = 5
@@ -49,98 +52,106 @@ _Tile = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class DashboardSubject:
     """What the head of the dashboard names."""
 
     sources: str
     window: timedelta
 
 
-def draw(
-    frame: Frame, subject: Subject, width: int, height: int | None, remarks: Sequence[str] = ()
+def draw_dashboard(
+    frame: WatchFrame,
+    subject: DashboardSubject,
+    width: int,
+    height: int | None,
+    remarks: Sequence[str] = (),
 ) -> list[Text]:
     """The lines of the dashboard, none wider than `width`; at most `height` if it is given."""
     width = max(width, NARROWEST)
     blocks = [
-        _head(frame, subject, width),
-        _alerts(frame, width),
-        _tiles(frame, width),
-        _charts(frame, width),
+        _headline(frame, subject, width),
+        _alert_lines(frame, width),
+        _metric_tiles(frame, width),
+        _trend_charts(frame, width),
     ]
-    foot = [clip(Text(terminal_text(text), "yellow"), width) for text in remarks]
+    foot = [clip_line(Text(escape_terminal(text), "yellow"), width) for text in remarks]
     used = sum(len(block) + 1 for block in blocks if block) + len(foot)
-    makers: tuple[Callable[[Page], Section | None], ...] = (busiest, failing, _newest)
-    rows = _rows(height - used, len(makers)) if height else _MOST_ROWS
-    page = Page.of(frame.report, rows)
+    makers: tuple[Callable[[ReportView], Section | None], ...] = (
+        busiest_section,
+        failing_section,
+        _recent_errors_section,
+    )
+    rows = _rows_per_section(height - used, len(makers)) if height else _MOST_ROWS
+    page = ReportView.of(frame.report, rows)
     if rows > 0:
         blocks += [section.lines(width) for make in makers if (section := make(page))]
-    lines = _stacked(blocks)
+    lines = _stack_blocks(blocks)
     return [*(lines[: height - len(foot)] if height else lines), *foot]
 
 
-def _rows(room: int, sections: int) -> int:
+def _rows_per_section(room: int, sections: int) -> int:
     """How many rows each of the sections can have: a title, a head, a foot and a gap beside."""
     return min(_MOST_ROWS, room // sections - 4)
 
 
-def _head(frame: Frame, subject: Subject, width: int) -> list[Text]:
+def _headline(frame: WatchFrame, subject: DashboardSubject, width: int) -> list[Text]:
     zone = ZoneInfo(frame.report.timezone)
     window = format_duration(subject.window.total_seconds() * 1000)
     read, now = frame.report.input, frame.report.until or frame.at
     parts = [
         Text("apilog watch", "bold"),
-        Text(f"{now.astimezone(zone):%H:%M:%S} {terminal_text(frame.report.timezone)}"),
+        Text(f"{now.astimezone(zone):%H:%M:%S} {escape_terminal(frame.report.timezone)}"),
         Text(f"last {window.removesuffix(' 0s').removesuffix(' 0m')}"),
-        Text(terminal_text(subject.sources)),
+        Text(escape_terminal(subject.sources)),
         Text(f"{format_count(read.lines)} lines", "dim"),
     ]
     if read.rejects:
         parts.append(Text(f"{format_count(read.rejects)} rejected", "yellow"))
     if frame.late:
         parts.append(Text(f"{format_count(frame.late)} late", "dim"))
-    return flow(parts, width)
+    return flow_parts(parts, width)
 
 
-def _alerts(frame: Frame, width: int) -> list[Text]:
+def _alert_lines(frame: WatchFrame, width: int) -> list[Text]:
     """What fires, then what may be about to; a few of them."""
     shown = sorted(frame.alerts, key=lambda one: not is_firing(one))
     lines = []
     for rule, alert in shown[:_MOST_ALERTS]:
-        notice = Notice(event=Event.FIRING, rule=rule, alert=alert, at=frame.at)
+        notice = AlertNotice(event=NoticeEvent.FIRING, rule=rule, alert=alert, at=frame.at)
         mark, style = ("▲ ", "bold red") if is_firing((rule, alert)) else ("  pending ", "yellow")
-        lines.append(clip(Text(mark + terminal_text(sentence(notice)), style), width))
+        lines.append(clip_line(Text(mark + escape_terminal(notice_sentence(notice)), style), width))
     if len(shown) > _MOST_ALERTS:
         lines.append(Text(f"  … and {len(shown) - _MOST_ALERTS:,} more", "dim"))
     return lines
 
 
-def _tiles(frame: Frame, width: int) -> list[Text]:
+def _metric_tiles(frame: WatchFrame, width: int) -> list[Text]:
     """Labels and the numbers below them; nothing without requests."""
     overview = frame.report.tables["overview"].row(0, named=True)
     if not overview["requests"]:
         return [Text("No requests in the window.", "bold")]
     tiles = [
-        ("rate now", display(_recent_rate(frame), Unit.PER_SECOND, "UTC"), ""),
+        ("rate now", format_value(_recent_rate(frame), Unit.PER_SECOND, "UTC"), ""),
         ("requests", format_count(overview["requests"]), ""),
     ]
     for column, label in _TILES:
         if overview[column] is not None:
-            unit = unit_of(column)
+            unit = column_unit(column)
             style = rate_style(column, overview[column]) if unit is Unit.RATIO else ""
-            tiles.append((label, display(overview[column], unit, "UTC"), style))
+            tiles.append((label, format_value(overview[column], unit, "UTC"), style))
     lines: list[Text] = []
-    for row in _in_rows(tiles, width - 2):
+    for row in _wrap_tiles(tiles, width - 2):
         widths = [max(len(label), len(value)) + _GAP for label, value, _ in row]
-        labels = [pad(Text(t[0], "dim"), w) for t, w in zip(row, widths, strict=True)]
+        labels = [pad_text(Text(t[0], "dim"), w) for t, w in zip(row, widths, strict=True)]
         values = [
-            pad(Text(value, f"bold {style}".strip()), w)
+            pad_text(Text(value, f"bold {style}".strip()), w)
             for (_, value, style), w in zip(row, widths, strict=True)
         ]
-        lines += [clip(_joined(labels), width), clip(_joined(values), width)]
+        lines += [clip_line(_join_cells(labels), width), clip_line(_join_cells(values), width)]
     return lines
 
 
-def _in_rows(tiles: Sequence[_Tile], room: int) -> list[list[_Tile]]:
+def _wrap_tiles(tiles: Sequence[_Tile], room: int) -> list[list[_Tile]]:
     """The tiles in as few rows as they need."""
     rows: list[list[_Tile]] = []
     used = 0
@@ -154,16 +165,16 @@ def _in_rows(tiles: Sequence[_Tile], room: int) -> list[list[_Tile]]:
     return rows
 
 
-def _joined(cells: Sequence[Text]) -> Text:
+def _join_cells(cells: Sequence[Text]) -> Text:
     line = Text("  ") + Text("").join(cells)
     line.rstrip()
     return line
 
 
-def _recent_rate(frame: Frame) -> float | None:
+def _recent_rate(frame: WatchFrame) -> float | None:
     """Requests per second of the last complete slots."""
     slots = frame.report.tables["traffic"]
-    count = max(1, _RECENT // frame.step)
+    count = max(1, _RATE_SPAN // frame.step)
     complete = slots.head(max(0, slots.height - 1)).tail(count)
     if complete.is_empty():
         rate: float | None = frame.report.tables["overview"]["request_rate"][0]
@@ -171,32 +182,34 @@ def _recent_rate(frame: Frame) -> float | None:
     return float(complete["requests"].sum()) / (complete.height * frame.step.total_seconds())
 
 
-def _charts(frame: Frame, width: int) -> list[Text]:
+def _trend_charts(frame: WatchFrame, width: int) -> list[Text]:
     traffic = frame.report.tables["traffic"]
-    if traffic.height < 2 or not shows(traffic, "timestamp", "requests"):
+    if traffic.height < 2 or not has_values(traffic, "timestamp", "requests"):
         return []
     seconds = frame.step.total_seconds()
     rate = traffic.select(pl.col("requests") / seconds).to_series()
     series = [
-        _series(rate, "rate", Unit.PER_SECOND, 3, "cyan"),
-        _series(traffic["error_rate"], "errors", Unit.RATIO, 1, "red"),
+        _chart_series(rate, "rate", Unit.PER_SECOND, 3, "cyan"),
+        _chart_series(traffic["error_rate"], "errors", Unit.RATIO, 1, "red"),
     ]
     for column, style in (
         ("latency_p50_ms", "green"),
         ("latency_p95_ms", "magenta"),
         ("latency_p99_ms", "magenta"),
     ):
-        if shows(traffic, column):
+        if has_values(traffic, column):
             name = column.removeprefix("latency_").removesuffix("_ms")
-            series.append(_series(traffic[column], name, Unit.MILLISECONDS, 1, style))
+            series.append(_chart_series(traffic[column], name, Unit.MILLISECONDS, 1, style))
     zone = ZoneInfo(frame.report.timezone)
-    return charts(series, [moment.astimezone(zone) for moment in traffic["timestamp"]], width)
+    return draw_charts(series, [moment.astimezone(zone) for moment in traffic["timestamp"]], width)
 
 
-def _series(values: pl.Series, label: str, unit: Unit, height: int, style: str) -> Series:
-    return Series(
+def _chart_series(
+    values: pl.Series, label: str, unit: Unit, height: int, style: str
+) -> ChartSeries:
+    return ChartSeries(
         label=label,
-        peak=display(values.max(), unit, "UTC"),
+        peak=format_value(values.max(), unit, "UTC"),
         values=values.to_list(),
         height=height,
         style=style,
@@ -204,27 +217,98 @@ def _series(values: pl.Series, label: str, unit: Unit, height: int, style: str) 
     )
 
 
-def _newest(page: Page) -> Section | None:
+def _recent_errors_section(page: ReportView) -> Section | None:
     """The newest requests that failed."""
     frame = page.table("errors")
     zone = ZoneInfo(page.report.timezone)
 
-    def columns(shown: pl.DataFrame) -> list[Column]:
+    def columns(shown: pl.DataFrame) -> list[GridColumn]:
         times = shown["timestamp"].dt.convert_time_zone(zone.key).dt.to_string("%H:%M:%S")
-        known = [(c, i) for i, c in enumerate(_BESIDE, 1) if shows(shown, c)]
+        known = [(c, i) for i, c in enumerate(_ERROR_DETAILS, 1) if has_values(shown, c)]
         return [
-            Words(title="time", cells=times.fill_null(NULL).to_list(), styles="dim"),
+            TextColumn(title="time", cells=times.fill_null(NULL).to_list(), styles="dim"),
             *key_columns(shown, ["status", "method", "path"]),
-            *(replace(any_column(shown[c], zone.key), drop=drop) for c, drop in known),
+            *(replace(column_by_type(shown[c], zone.key), drop=drop) for c, drop in known),
         ]
 
-    return ranking(frame, columns, page.rows(5, frame.height), title="Newest errors", counted="")
+    return ranking_section(
+        frame, columns, page.rows(5, frame.height), title="Newest errors", counted=""
+    )
 
 
-def _stacked(blocks: Sequence[Sequence[Text]]) -> list[Text]:
+def _stack_blocks(blocks: Sequence[Sequence[Text]]) -> list[Text]:
     lines: list[Text] = []
     for block in blocks:
         if lines and block:
             lines.append(Text())
         lines += block
     return lines
+
+
+_REMARKS = 3
+_MOST_SAID = 100
+
+
+class ScreenView:
+    """Draws each frame over the last one."""
+
+    def __init__(
+        self, subject: DashboardSubject, tell: Callable[[str], None], *, color: bool
+    ) -> None:
+        """`tell` gets what was said once the screen is given back."""
+        self._subject = subject
+        self._tell = tell
+        self._frame: WatchFrame | None = None
+        self._has_left = False
+        self._said: list[str] = []
+        self._remarks: deque[str] = deque(maxlen=_REMARKS)
+        console = Console(
+            color_system="standard" if color else None, no_color=not color, highlight=False
+        )
+        self._live = Live(
+            self,
+            console=console,
+            screen=True,
+            auto_refresh=False,
+            redirect_stdout=False,
+            redirect_stderr=False,
+            vertical_overflow="crop",
+        )
+
+    def __enter__(self) -> ScreenView:
+        """See `View`."""
+        self._live.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """See `View`."""
+        self._live.stop()
+        self._has_left = True
+        for text in self._said:
+            self._tell(text)
+
+    def show_frame(self, frame: WatchFrame) -> None:
+        """See `View`."""
+        self._frame = frame
+        self._live.refresh()
+
+    def redraw(self) -> None:
+        """See `View`."""
+        self._live.refresh()
+
+    def show_note(self, text: str) -> None:
+        """Show it below the dashboard, and once more when that is gone."""
+        if self._has_left:
+            self._tell(text)
+        elif len(self._said) < _MOST_SAID:
+            self._said.append(text)
+            self._remarks.append(text)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The dashboard in the size of the terminal."""
+        if self._frame is None:
+            yield Text()
+            return
+        width, height = options.max_width, options.size.height
+        lines = draw_dashboard(self._frame, self._subject, width, height, self._remarks)
+        yield Text("\n", no_wrap=True, overflow="crop").join(lines)

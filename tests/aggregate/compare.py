@@ -8,13 +8,13 @@ from typing import Any
 
 import polars as pl
 
-from aggregate import oracle
-from aggregate.oracle import Key, Record, frame_of
-from apilog.aggregate import Finished, Plan, TableSpec, finish, partial
+from apilog.aggregate import FinishedTables, ReportPlan, TableSpec, finish, partial
 from apilog.metrics import METRICS
+from tests.aggregate import oracle
+from tests.aggregate.oracle import Key, Record, frame_of
 
 
-def run(plan: Plan, rows: Sequence[Record]) -> Finished:
+def run(plan: ReportPlan, rows: Sequence[Record]) -> FinishedTables:
     frame = frame_of(rows).select(sorted(plan.columns))
     return finish(plan, partial(plan, frame))
 

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from apilog.schema import SCHEMA
-from apilog.window import bucket_start
+from apilog.time import bucket_start
 
 Record = dict[str, Any]
 Key = tuple[Any, ...]

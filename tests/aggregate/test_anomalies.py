@@ -11,14 +11,14 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aggregate.oracle import frame_of
-from apilog.aggregate import Plan, finish, merge, partial, select_tables
-from apilog.aggregate.anomalies import anomalies, score_hours
-from apilog.aggregate.fold import MOST_HOURS
+from apilog.aggregate import ReportPlan, finish, merge, partial, select_tables
+from apilog.aggregate.anomalies import find_anomalies, score_hours
+from apilog.aggregate.state import MOST_HOURS
+from tests.aggregate.oracle import frame_of
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-PLAN = Plan(tables=select_tables(["anomalies"]))
+PLAN = ReportPlan(tables=select_tables(["anomalies"]))
 
 
 def log(requests: Callable[[int], int], hours: int, failed: Callable[[int], int]) -> pl.DataFrame:
@@ -152,11 +152,11 @@ def test_a_few_buckets_are_not_judged() -> None:
     none, minute = frame([], HOUR).drop("end"), timedelta(minutes=1)
     for n, expected in ((11, 0), (12, 1)):
         buckets = frame([900] + [100] * (n - 1), minute)
-        assert anomalies(none, buckets, START, START + n * minute).height == expected
+        assert find_anomalies(none, buckets, START, START + n * minute).height == expected
 
 
 def test_hours_of_years_ago_are_forgotten_and_still_counted() -> None:
-    plan = Plan(tables=select_tables(["traffic", "anomalies"]))
+    plan = ReportPlan(tables=select_tables(["traffic", "anomalies"]))
     times = [{"timestamp": START + i * HOUR} for i in range(MOST_HOURS + 50)]
     records = frame_of(times).select(sorted(plan.columns))
     state = merge(plan, [partial(plan, records.head(9000)), partial(plan, records.tail(-9000))])
@@ -188,7 +188,7 @@ def by_definition(requests: list[int]) -> list[tuple[int, float]]:
 @given(st.lists(st.sampled_from([0, 5, 50, 60, 900]), min_size=24 * 33, max_size=24 * 40))
 def test_scores_are_those_of_the_definition(requests: list[int]) -> None:
     hours, buckets = frame(requests, HOUR).drop("end"), frame([], HOUR)
-    table = anomalies(hours, buckets, START, START + len(requests) * HOUR)
+    table = find_anomalies(hours, buckets, START, START + len(requests) * HOUR)
     expected = by_definition(requests)
     assert table["timestamp"].to_list() == [START + h * HOUR for h, _ in expected]
     for found, (_, score) in zip(table["score"], expected, strict=True):

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aggregate import oracle
-from aggregate.compare import check, run, window_seconds
-from aggregate.oracle import OTHERS, Record
-from aggregate.strategies import records
-from apilog.aggregate import Plan, select_tables
-from apilog.aggregate.keys import combine, encode, pack
+from apilog.aggregate import ReportPlan, select_tables
+from apilog.aggregate.packed_keys import combine_keys, encode_column, pack_columns
 from apilog.schema import SCHEMA
+from tests.aggregate import oracle
+from tests.aggregate.compare import check, run, window_seconds
+from tests.aggregate.oracle import OTHERS, Record
+from tests.aggregate.strategies import records
 
 START = datetime(2026, 11, 21, tzinfo=UTC)
 GROUPABLE = sorted({*SCHEMA, "error_source"} - {"route"})
@@ -29,7 +29,7 @@ def test_any_columns_can_be_grouped_by(rows: list[Record], by: list[str]) -> Non
         for column in ("duration_ms", "upstream_duration_ms"):
             row[column] = None if row[column] is None else float(number % 3)
         row.update(line_number=number % 5 * 10**15, path=f"/{number % 7}", source="access.log")
-    plan = Plan(tables=select_tables(["overview", "endpoints"], by))
+    plan = ReportPlan(tables=select_tables(["overview", "endpoints"], by))
     finished = run(plan, rows)
     value = oracle.key_of(finished.bucket or "1s", "UTC")
     (spec,) = (t for t in plan.tables if t.name == "endpoints")
@@ -41,7 +41,7 @@ def test_any_columns_can_be_grouped_by(rows: list[Record], by: list[str]) -> Non
 
 def test_more_values_than_rows_are_kept_fold_into_the_last() -> None:
     rows: list[Record] = [{"timestamp": START, "path": f"/{i % 30}"} for i in range(45)]
-    plan = Plan(tables=select_tables(["endpoints"], ["path"]), max_rows=20)
+    plan = ReportPlan(tables=select_tables(["endpoints"], ["path"]), max_rows=20)
     table = run(plan, rows).tables["endpoints"]
     (spec,) = plan.tables
     groups = oracle.topped(oracle.grouped(rows, ["path"], lambda r, k: r[k]), 20)
@@ -51,7 +51,7 @@ def test_more_values_than_rows_are_kept_fold_into_the_last() -> None:
 
 def test_a_number_of_all_others_is_null() -> None:
     rows: list[Record] = [{"timestamp": START, "line_number": i} for i in range(4)]
-    plan = Plan(tables=select_tables(["endpoints"], ["line_number"]), top=1)
+    plan = ReportPlan(tables=select_tables(["endpoints"], ["line_number"]), top=1)
     table = run(plan, rows).tables["endpoints"]
     assert table.select("line_number", "requests").rows() == [(0, 1), (None, 3)]
 
@@ -78,8 +78,8 @@ def wide_frame(rows: int) -> pl.DataFrame:
 @pytest.mark.parametrize("rows", [0, 1, 2000])
 def test_packed_keys_unpack_to_the_values(rows: int) -> None:
     frame = wide_frame(rows)
-    coded = [encode(frame[c]) for c in frame.columns]
-    key = combine(pack(coded[:-1], rows), coded[-1])
+    coded = [encode_column(frame[c]) for c in frame.columns]
+    key = combine_keys(pack_columns(coded[:-1], rows), coded[-1])
     assert key.codes.dtype == pl.UInt64
     codes = key.codes.alias("code").to_frame()
     assert codes.select(key.decode(pl.col("code"))).equals(frame)

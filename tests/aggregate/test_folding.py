@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aggregate import oracle
-from aggregate.compare import check, run, window_seconds
-from aggregate.oracle import OTHERS, Key, Record, frame_of
-from aggregate.strategies import records
-from apilog.aggregate import Finished, Plan, finish, merge, partial, select_tables
+from apilog.aggregate import FinishedTables, ReportPlan, finish, merge, partial, select_tables
+from tests.aggregate import oracle
+from tests.aggregate.compare import check, run, window_seconds
+from tests.aggregate.oracle import OTHERS, Key, Record, frame_of
+from tests.aggregate.strategies import records
 
 AT = datetime(2026, 11, 21, tzinfo=UTC)
 FOLDED = ("endpoints", "latency", "errors", "consumers", "gateways")
@@ -32,15 +32,15 @@ def record(route: str | None, status: int | None = 200, **more: Any) -> Record:
     }
 
 
-def endpoints(plan: Plan, rows: Sequence[Record]) -> dict[Key, int]:
+def endpoints(plan: ReportPlan, rows: Sequence[Record]) -> dict[Key, int]:
     """Requests of each row of the table."""
     table = run(plan, rows).tables["endpoints"]
     keys = [name for name in table.columns if name in plan.tables[0].keys]
     return {tuple(row[k] for k in keys): row["requests"] for row in table.to_dicts()}
 
 
-def plan_of(*tables: str, by: Sequence[str] = (), **more: Any) -> Plan:
-    return Plan(tables=select_tables(tables or ["endpoints"], by), **more)
+def plan_of(*tables: str, by: Sequence[str] = (), **more: Any) -> ReportPlan:
+    return ReportPlan(tables=select_tables(tables or ["endpoints"], by), **more)
 
 
 def test_a_route_that_nobody_ever_found_folds() -> None:
@@ -178,7 +178,7 @@ def scan_of(chunk: int) -> list[Record]:
     return [*real, *scanned, *named]
 
 
-def crowded(plan: Plan) -> tuple[Finished, list[Record]]:
+def crowded(plan: ReportPlan) -> tuple[FinishedTables, list[Record]]:
     state = merge(plan, [])
     for chunk in range(6):
         state = merge(
@@ -189,7 +189,7 @@ def crowded(plan: Plan) -> tuple[Finished, list[Record]]:
 
 
 def test_a_state_that_outgrows_its_limit_folds_and_stays_exact_in_total() -> None:
-    finished, rows = crowded(Plan(tables=select_tables(), max_keys=40))
+    finished, rows = crowded(ReportPlan(tables=select_tables(), max_keys=40))
     overview = finished.tables["overview"].row(0, named=True)
     assert overview["requests"] == len(rows)
     assert overview["errors"] == sum(r["status"] == 404 for r in rows)
@@ -203,7 +203,7 @@ def test_a_state_that_outgrows_its_limit_folds_and_stays_exact_in_total() -> Non
 
 
 def test_a_state_that_outgrows_its_limit_keeps_the_busy_keys() -> None:
-    finished, rows = crowded(Plan(tables=select_tables(), max_keys=40))
+    finished, rows = crowded(ReportPlan(tables=select_tables(), max_keys=40))
     first = finished.tables["endpoints"].row(0, named=True)
     busy = [r for r in rows if r["route"] == "/a"]
     assert (first["route"], first["requests"], first["consumers"]) == ("/a", len(busy), 1)

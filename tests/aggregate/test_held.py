@@ -8,15 +8,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aggregate.oracle import Record, frame_of
-from aggregate.strategies import records
-from aggregate.test_merge import assert_same, pieces
-from apilog.aggregate import Held, Plan, finish, merge, partial, select_tables, split
+from apilog.aggregate import (
+    ReportPlan,
+    SpillingStates,
+    finish,
+    merge,
+    partial,
+    select_tables,
+    split_by_time,
+)
+from tests.aggregate.oracle import Record, frame_of
+from tests.aggregate.strategies import records
+from tests.aggregate.test_merge import assert_same, pieces
 
 PLANS = {
-    "all": Plan(tables=select_tables()),
-    "by": Plan(tables=select_tables(["endpoints", "consumers"], ["client_ip"]), bucket="90s"),
-    "few": Plan(tables=select_tables(["statuses"]), timezone=str(ZoneInfo("Asia/Kathmandu"))),
+    "all": ReportPlan(tables=select_tables()),
+    "by": ReportPlan(tables=select_tables(["endpoints", "consumers"], ["client_ip"]), bucket="90s"),
+    "few": ReportPlan(tables=select_tables(["statuses"]), timezone=str(ZoneInfo("Asia/Kathmandu"))),
 }
 
 
@@ -25,7 +33,9 @@ PLANS = {
 def test_what_is_taken_is_all_that_was_added(
     rows: dict[str, list[Record]], choice: object, in_memory: bool
 ) -> None:
-    held: Held[str] = Held(PLANS.__getitem__, most_bytes=1 << 30 if in_memory else 0)
+    held: SpillingStates[str] = SpillingStates(
+        PLANS.__getitem__, most_bytes=1 << 30 if in_memory else 0
+    )
     states = [
         (key, partial(PLANS[key], frame_of(piece)))
         for key, own in rows.items()
@@ -43,7 +53,7 @@ def test_what_is_taken_is_all_that_was_added(
 
 
 def test_a_key_that_was_never_met_has_no_state() -> None:
-    held: Held[str] = Held(PLANS.__getitem__)
+    held: SpillingStates[str] = SpillingStates(PLANS.__getitem__)
     with pytest.raises(KeyError):
         held.take("all")
 
@@ -51,5 +61,7 @@ def test_a_key_that_was_never_met_has_no_state() -> None:
 @given(records)
 def test_the_parts_of_a_split_are_all_of_it(rows: list[Record]) -> None:
     plan = PLANS["all"]
-    states = [partial(plan, part) for _, part in split(frame_of(rows), "1h", "Europe/Paris")]
+    states = [
+        partial(plan, part) for _, part in split_by_time(frame_of(rows), "1h", "Europe/Paris")
+    ]
     assert_same(finish(plan, merge(plan, states)), finish(plan, partial(plan, frame_of(rows))))

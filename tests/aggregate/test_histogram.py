@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregate.oracle import Record, frame_of
-from aggregate.strategies import START
-from apilog.aggregate import Plan, TableSpec, finish, merge, partial
+from apilog.aggregate import ReportPlan, TableSpec, finish, merge, partial
+from tests.aggregate.oracle import Record, frame_of
+from tests.aggregate.strategies import START
 
 QUANTILES = (50, 90, 95, 99)
-PLAN = Plan(
+PLAN = ReportPlan(
     tables=(
         TableSpec(
             name="overview",

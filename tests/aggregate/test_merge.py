@@ -13,12 +13,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from aggregate.oracle import Record, frame_of
-from aggregate.strategies import START, records
-from apilog.aggregate import Finished, Partial, Plan, finish, merge, partial, select_tables
+from apilog.aggregate import (
+    FinishedTables,
+    PartialState,
+    ReportPlan,
+    finish,
+    merge,
+    partial,
+    select_tables,
+)
+from tests.aggregate.oracle import Record, frame_of
+from tests.aggregate.strategies import START, records
 
 plans = st.builds(
-    Plan,
+    ReportPlan,
     tables=st.sampled_from(
         [
             select_tables(),
@@ -33,7 +41,7 @@ plans = st.builds(
 )
 
 
-def tree(plan: Plan, partials: list[Partial], choice: random.Random) -> Partial:
+def tree(plan: ReportPlan, partials: list[PartialState], choice: random.Random) -> PartialState:
     """Merges random ones, a few at a time, until one is left."""
     while len(partials) != 1:
         choice.shuffle(partials)
@@ -42,7 +50,7 @@ def tree(plan: Plan, partials: list[Partial], choice: random.Random) -> Partial:
     return partials[0]
 
 
-def assert_same(left: Finished, right: Finished) -> None:
+def assert_same(left: FinishedTables, right: FinishedTables) -> None:
     assert (left.since, left.until, left.bucket) == (right.since, right.until, right.bucket)
     assert list(left.tables) == list(right.tables)
     for name, table in left.tables.items():
@@ -59,7 +67,7 @@ def pieces(rows: Sequence[Record], choice: random.Random) -> list[list[Record]]:
 @settings(max_examples=40)
 @given(plans, records, st.randoms(use_true_random=False))
 def test_any_chunks_in_any_order_give_the_same_report(
-    plan: Plan, rows: list[Record], choice: random.Random
+    plan: ReportPlan, rows: list[Record], choice: random.Random
 ) -> None:
     columns = sorted(plan.columns)
     whole = finish(plan, partial(plan, frame_of(rows).select(columns)))
@@ -68,7 +76,7 @@ def test_any_chunks_in_any_order_give_the_same_report(
 
 
 def test_merging_nothing_is_an_empty_report() -> None:
-    plan = Plan(tables=select_tables())
+    plan = ReportPlan(tables=select_tables())
     finished = finish(plan, merge(plan, []))
     assert (finished.since, finished.until, finished.bucket) == (None, None, None)
     overview = finished.tables.pop("overview").to_dicts()
@@ -79,7 +87,7 @@ def test_merging_nothing_is_an_empty_report() -> None:
 
 
 def test_an_empty_report_has_the_types_of_a_full_one() -> None:
-    plan = Plan(tables=select_tables())
+    plan = ReportPlan(tables=select_tables())
     row = {"timestamp": START, "gateway": "nginx", "consumer": "anna", "duration_ms": 1.0}
     full = finish(plan, partial(plan, frame_of([row]).select(sorted(plan.columns))))
     empty = finish(plan, merge(plan, []))
@@ -90,7 +98,7 @@ def test_an_empty_report_has_the_types_of_a_full_one() -> None:
 @settings(max_examples=10)
 @given(records)
 def test_a_state_and_its_plan_survive_pickling(rows: list[Record]) -> None:
-    plan = Plan(tables=select_tables())
+    plan = ReportPlan(tables=select_tables())
     state = partial(plan, frame_of(rows).select(sorted(plan.columns)))
     sent_plan, sent = pickle.loads(pickle.dumps((plan, state)))
     assert sent_plan == plan
@@ -107,7 +115,7 @@ sys.stdout.buffer.write(pickle.dumps(partial(*pickle.load(sys.stdin.buffer))))
 
 
 def test_states_of_two_processes_merge() -> None:
-    plan = Plan(tables=select_tables(["overview", "endpoints"]))
+    plan = ReportPlan(tables=select_tables(["overview", "endpoints"]))
     rows: list[Record] = [
         {"timestamp": START, "consumer": f"c{i}", "client_ip": f"192.0.2.{i}"} for i in range(9)
     ]
@@ -127,7 +135,7 @@ def test_states_of_two_processes_merge() -> None:
 @settings(max_examples=10)
 @given(records)
 def test_text_may_come_as_codes_of_any_dictionary(rows: list[Record]) -> None:
-    plan = Plan(tables=select_tables())
+    plan = ReportPlan(tables=select_tables())
     text = frame_of(rows).select(sorted(plan.columns))
     coded = text.with_columns(
         text[c].cast(pl.Categorical(pl.Categories.random()))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from apilog.aggregate import TABLES, Plan, TableSpec, select_tables
-from apilog.aggregate.plan import layout
+from apilog.aggregate import TABLES, ReportPlan, TableSpec, select_tables
+from apilog.aggregate.plan import cube_layout
 from apilog.errors import UsageError
 from apilog.metrics import METRICS
 
@@ -14,7 +14,7 @@ _SIZES = {"response_bytes"}
 
 
 def columns(*tables: str, by: tuple[str, ...] = ()) -> frozenset[str]:
-    return Plan(tables=select_tables(tables, by)).columns
+    return ReportPlan(tables=select_tables(tables, by)).columns
 
 
 def test_every_metric_of_a_table_is_in_the_catalogue() -> None:
@@ -70,7 +70,7 @@ def test_only_the_columns_that_a_table_needs_are_read() -> None:
 
 
 def test_a_report_needs_few_cubes() -> None:
-    cubes = layout(Plan(tables=select_tables())).cubes
+    cubes = cube_layout(ReportPlan(tables=select_tables())).cubes
     assert sorted((cube.keys, cube.detail) for cube in cubes) == [
         ((), ()),
         (("consumer",), ()),
@@ -81,13 +81,13 @@ def test_a_report_needs_few_cubes() -> None:
 
 def test_latencies_by_a_detail_get_a_cube_of_their_own() -> None:
     slow = TableSpec(name="slow", keys=("status",), metrics=("requests", "latency_p95"))
-    plan = Plan(tables=(*select_tables(["endpoints", "errors"]), slow))
-    cubes = layout(plan).cubes
-    assert cubes[layout(plan).source["slow"]].keys == ("status",)
-    assert layout(plan).source["endpoints"] == layout(plan).source["errors"]
+    plan = ReportPlan(tables=(*select_tables(["endpoints", "errors"]), slow))
+    cubes = cube_layout(plan).cubes
+    assert cubes[cube_layout(plan).cube_of_table["slow"]].keys == ("status",)
+    assert cube_layout(plan).cube_of_table["endpoints"] == cube_layout(plan).cube_of_table["errors"]
 
 
 def test_a_table_of_few_values_is_not_rolled_up_from_a_cube_that_may_fold() -> None:
-    plan = Plan(tables=select_tables(["endpoints", "consumers"], ["consumer", "client_ip"]))
-    source = layout(plan).source
+    plan = ReportPlan(tables=select_tables(["endpoints", "consumers"], ["consumer", "client_ip"]))
+    source = cube_layout(plan).cube_of_table
     assert source["consumers"] != source["endpoints"]

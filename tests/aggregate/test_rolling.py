@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apilog.aggregate import Order, Plan, TableSpec, finish, partial
-from apilog.aggregate.rolling import LONGEST, Rolling, step_of
+from apilog.aggregate import ReportPlan, RowOrder, TableSpec, finish, partial
+from apilog.aggregate.sliding_window import LONGEST_WINDOW, SlidingReport, slot_seconds
 from apilog.schema import SCHEMA
 
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 METRICS = ("requests", "errors", "latency_p50", "latency_p95", "latency_max")
-PLAN = Plan(
+PLAN = ReportPlan(
     tables=(
         TableSpec(name="overview", metrics=(*METRICS, "request_rate")),
-        TableSpec(name="traffic", keys=("timestamp",), metrics=METRICS, order=Order.KEYS),
+        TableSpec(name="traffic", keys=("timestamp",), metrics=METRICS, order=RowOrder.KEYS),
         TableSpec(name="endpoints", keys=("route",), metrics=METRICS),
     )
 )
@@ -44,14 +44,14 @@ def frame(rows: list[tuple[int, str, int, float]]) -> pl.DataFrame:
 def test_a_window_has_the_figures_of_its_records(
     rows: list[tuple[int, str, int, float]], seconds: int, size: int
 ) -> None:
-    rolling = Rolling(PLAN, timedelta(seconds=seconds))
+    rolling = SlidingReport(PLAN, timedelta(seconds=seconds))
     newest = 0
     for start in range(0, len(rows), size):
         part = rows[start : start + size]
         newest = max([newest, *(at for at, *_ in part)])
-        rolling.ring.add(frame(part), START + timedelta(seconds=newest))
+        rolling.window.add(frame(part), START + timedelta(seconds=newest))
     now = START + timedelta(seconds=newest)
-    step = rolling.ring.step
+    step = rolling.window.step
     first = newest // step * step - seconds + step
     inside = [row for row in rows if row[0] >= first]
     found = rolling.finish(now).tables
@@ -59,41 +59,41 @@ def test_a_window_has_the_figures_of_its_records(
     assert found["endpoints"].equals(expected["endpoints"])
     assert found["overview"].drop("request_rate").equals(expected["overview"].drop("request_rate"))
     assert found["traffic"]["requests"].sum() == len(inside)
-    assert rolling.ring.late <= len(rows) - len(inside)
+    assert rolling.window.late_records <= len(rows) - len(inside)
 
 
 def test_the_window_begins_where_the_log_does() -> None:
-    rolling = Rolling(PLAN, timedelta(minutes=5))
+    rolling = SlidingReport(PLAN, timedelta(minutes=5))
     now = START + timedelta(seconds=100)
-    rolling.ring.add(frame([(90, "a", 200, 1.0), (100, "a", 200, 1.0)]), now)
-    assert rolling.ring.since(now) == START + timedelta(seconds=90)
-    assert not rolling.ring.is_complete(now)
+    rolling.window.add(frame([(90, "a", 200, 1.0), (100, "a", 200, 1.0)]), now)
+    assert rolling.window.since(now) == START + timedelta(seconds=90)
+    assert not rolling.window.is_complete(now)
     assert rolling.finish(now).tables["overview"]["request_rate"][0] == pytest.approx(0.2, abs=1e-4)
     later = now + timedelta(minutes=5)
-    assert rolling.ring.is_complete(later)
+    assert rolling.window.is_complete(later)
     assert rolling.finish(later).tables["overview"].select("requests", "request_rate").row(0) == (
         (0, 0)
     )
 
 
 def test_what_comes_too_late_or_from_the_future_is_counted_apart() -> None:
-    rolling = Rolling(PLAN, timedelta(minutes=1))
-    rolling.ring.add(frame([(100, "a", 200, 1.0), (30, "a", 200, 1.0)]), START)
-    assert rolling.ring.late == 2
-    rolling.ring.add(frame([(100, "a", 200, 1.0)]), START + timedelta(seconds=100))
-    rolling.ring.add(frame([(30, "a", 200, 1.0)]), START + timedelta(seconds=100))
-    assert rolling.ring.late == 3
+    rolling = SlidingReport(PLAN, timedelta(minutes=1))
+    rolling.window.add(frame([(100, "a", 200, 1.0), (30, "a", 200, 1.0)]), START)
+    assert rolling.window.late_records == 2
+    rolling.window.add(frame([(100, "a", 200, 1.0)]), START + timedelta(seconds=100))
+    rolling.window.add(frame([(30, "a", 200, 1.0)]), START + timedelta(seconds=100))
+    assert rolling.window.late_records == 3
     assert rolling.finish(START + timedelta(seconds=100)).tables["overview"]["requests"][0] == 1
 
 
 def test_records_without_a_time_are_in_no_window() -> None:
-    rolling = Rolling(PLAN, timedelta(minutes=1))
-    rolling.ring.add(frame([(0, "a", 200, 1.0)]).with_columns(timestamp=None), START)
-    assert rolling.ring.late == 1
+    rolling = SlidingReport(PLAN, timedelta(minutes=1))
+    rolling.window.add(frame([(0, "a", 200, 1.0)]).with_columns(timestamp=None), START)
+    assert rolling.window.late_records == 1
 
 
-@given(st.timedeltas(timedelta(milliseconds=100), LONGEST))
+@given(st.timedeltas(timedelta(milliseconds=100), LONGEST_WINDOW))
 def test_a_window_has_a_bounded_number_of_slots(window: timedelta) -> None:
-    step = step_of(window)
+    step = slot_seconds(window)
     assert window.total_seconds() / step <= 60
     assert 86_400 % step == 0

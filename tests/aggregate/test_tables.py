@@ -10,22 +10,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aggregate import oracle
-from aggregate.compare import check, run, window_seconds
-from aggregate.oracle import Record
-from aggregate.strategies import bare_records, records
-from apilog.aggregate import Plan, select_tables
-from apilog.window import buckets
+from apilog.aggregate import ReportPlan, select_tables
+from apilog.time import iter_buckets
+from tests.aggregate import oracle
+from tests.aggregate.compare import check, run, window_seconds
+from tests.aggregate.oracle import Record
+from tests.aggregate.strategies import bare_records, records
 
 
 def overview(rows: Sequence[Record]) -> dict[str, Any]:
-    return run(Plan(tables=select_tables(["overview"])), rows).tables["overview"].row(0, named=True)
+    return (
+        run(ReportPlan(tables=select_tables(["overview"])), rows)
+        .tables["overview"]
+        .row(0, named=True)
+    )
 
 
 @settings(max_examples=60)
 @given(st.one_of(records, bare_records))
 def test_every_table_is_what_its_definitions_say(rows: list[Record]) -> None:
-    plan = Plan(tables=select_tables())
+    plan = ReportPlan(tables=select_tables())
     finished = run(plan, rows)
     step = finished.bucket or "1s"
     shown = oracle.with_folded_routes(rows)
@@ -37,7 +41,7 @@ def test_every_table_is_what_its_definitions_say(rows: list[Record]) -> None:
         if spec.name == "overview":
             groups.setdefault((), [])
         if spec.name == "traffic" and (times := oracle.known(rows, "timestamp")):
-            for start in buckets(
+            for start in iter_buckets(
                 min(times), max(times) + max(times).resolution, step, ZoneInfo("UTC")
             ):
                 groups.setdefault((start,), [])
@@ -65,7 +69,7 @@ def test_a_size_of_zero_is_known() -> None:
 
 def test_a_row_without_consumers_has_none_where_others_have_some() -> None:
     rows = [{"route": "/a", "consumer": "anna", "status": 200}, {"route": "/b", "status": 200}]
-    table = run(Plan(tables=select_tables(["endpoints"])), rows).tables["endpoints"]
+    table = run(ReportPlan(tables=select_tables(["endpoints"])), rows).tables["endpoints"]
     assert table.select("route", "consumers").rows() == [("/a", 1), ("/b", 0)]
 
 
@@ -83,5 +87,7 @@ def test_who_caused_an_error(
     status: int, upstream_status: int | None, error_type: str | None, source: str
 ) -> None:
     row = {"status": status, "upstream_status": upstream_status, "error_type": error_type}
-    table = run(Plan(tables=select_tables(["errors"])), [row, {"status": 200}, {}]).tables["errors"]
+    table = run(ReportPlan(tables=select_tables(["errors"])), [row, {"status": 200}, {}]).tables[
+        "errors"
+    ]
     assert table.select("status", "error_source", "requests").rows() == [(status, source, 1)]

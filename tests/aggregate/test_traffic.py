@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aggregate.oracle import Record, frame_of, within
-from apilog.aggregate import Finished, Plan, finish, merge, partial, select_tables
+from apilog.aggregate import FinishedTables, ReportPlan, finish, merge, partial, select_tables
 from apilog.errors import UsageError
-from apilog.window import bucket_start, buckets, step_for
+from apilog.time import bucket_start, choose_step, iter_buckets
+from tests.aggregate.oracle import Record, frame_of, within
 
 US = timedelta(microseconds=1)
 ZONES = (
@@ -27,18 +27,18 @@ ZONES = (
 )
 
 
-def traffic_plan(**more: Any) -> Plan:
-    return Plan(tables=select_tables(["traffic"]), **more)
+def traffic_plan(**more: Any) -> ReportPlan:
+    return ReportPlan(tables=select_tables(["traffic"]), **more)
 
 
-def report(plan: Plan, times: Sequence[datetime], chunks: int = 1) -> Finished:
+def report(plan: ReportPlan, times: Sequence[datetime], chunks: int = 1) -> FinishedTables:
     rows: list[Record] = [{"timestamp": at, "gateway": "nginx", "status": 200} for at in times]
     frame = frame_of(rows).select(sorted(plan.columns))
     parts = [partial(plan, frame[i::chunks]) for i in range(chunks)]
     return finish(plan, merge(plan, parts))
 
 
-def traffic(finished: Finished) -> dict[datetime, int]:
+def traffic(finished: FinishedTables) -> dict[datetime, int]:
     return dict(finished.tables["traffic"].select("timestamp", "requests").rows())
 
 
@@ -61,10 +61,10 @@ def test_buckets_are_those_of_the_window(
     times = [start + o * US for o in offsets]
     finished = report(traffic_plan(timezone=timezone), times, chunks=3)
     zone, until = ZoneInfo(timezone), max(times) + US
-    step = step_for(min(times), until, zone)
+    step = choose_step(min(times), until, zone)
     assert finished.bucket == step
     counted = Counter(bucket_start(at, step, zone) for at in times)
-    expected = {at: counted[at] for at in buckets(min(times), until, step, zone)}
+    expected = {at: counted[at] for at in iter_buckets(min(times), until, step, zone)}
     assert traffic(finished) == expected
     assert len(expected) <= 60 or step == "1w"
 
@@ -85,7 +85,7 @@ def test_a_given_step_is_kept(
     counted = Counter(bucket_start(at, step, zone) for at in times)
     assert finished.bucket == step
     assert traffic(finished) == {
-        at: counted[at] for at in buckets(min(times), max(times) + US, step, zone)
+        at: counted[at] for at in iter_buckets(min(times), max(times) + US, step, zone)
     }
 
 
@@ -138,7 +138,7 @@ def test_since_is_inclusive_and_until_exclusive(
     start = day("2026-11-21")
     first, last = (None if s is None else start + timedelta(seconds=s) for s in (since, until))
     rows: list[Record] = [{"timestamp": start + timedelta(seconds=s)} for s in seconds]
-    plan = Plan(tables=select_tables(["overview"]), since=first, until=last)
+    plan = ReportPlan(tables=select_tables(["overview"]), since=first, until=last)
     frame = frame_of([*rows, {}]).select(sorted(plan.columns))
     overview = finish(plan, partial(plan, frame)).tables["overview"]
     assert overview["requests"][0] == len(within([*rows, {}], first, last))
@@ -146,7 +146,7 @@ def test_since_is_inclusive_and_until_exclusive(
 
 def test_the_rate_is_per_second_of_the_limits() -> None:
     since = day("2026-11-21")
-    plan = Plan(
+    plan = ReportPlan(
         tables=select_tables(["overview"]), since=since, until=since + timedelta(seconds=100)
     )
     rows: list[Record] = [{"timestamp": since + timedelta(seconds=s)} for s in (1, 2, 3, 4, 5)]
@@ -155,7 +155,7 @@ def test_the_rate_is_per_second_of_the_limits() -> None:
 
 
 def test_a_window_without_length_has_no_rate() -> None:
-    plan = Plan(tables=select_tables(["overview"]))
+    plan = ReportPlan(tables=select_tables(["overview"]))
     frame = frame_of([{"timestamp": day("2026-11-21")}] * 2).select(sorted(plan.columns))
     assert finish(plan, partial(plan, frame)).tables["overview"]["request_rate"][0] is None
 
@@ -191,7 +191,7 @@ def test_a_chosen_step_never_fails_however_long_the_window() -> None:
 
 
 def test_rows_by_time_and_another_key_use_the_same_buckets() -> None:
-    plan = Plan(tables=select_tables(["endpoints"], ["timestamp", "method"]), bucket="1h")
+    plan = ReportPlan(tables=select_tables(["endpoints"], ["timestamp", "method"]), bucket="1h")
     rows: list[Record] = [
         {"timestamp": day("2026-11-21T10:10"), "method": "GET"},
         {"timestamp": day("2026-11-21T10:50"), "method": "GET"},

@@ -5,8 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from apilog.alerts.machine import advance
-from apilog.alerts.rules import Labels, Notice, Observation, Rule, Severity, Verdict
+from apilog.alerts.rules import (
+    AlertLabels,
+    AlertNotice,
+    AlertRule,
+    Observation,
+    RuleVerdict,
+    Severity,
+)
+from apilog.alerts.transitions import advance_alert
 from apilog.checks import parse_threshold
 
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -14,20 +21,22 @@ MINUTE = timedelta(minutes=1)
 HOSTILE = '/"x\\{}\n\x1b]0;owned\x07<!channel> & \u202e'
 
 
-def rule(threshold: str = "error_rate < 5%", **more: Any) -> Rule:
+def rule(threshold: str = "error_rate < 5%", **more: Any) -> AlertRule:
     """A critical rule over five minutes."""
     given = {"name": "errors", "over": 5 * MINUTE, "severity": Severity.CRITICAL, **more}
-    return Rule(threshold=parse_threshold(threshold), **given)
+    return AlertRule(threshold=parse_threshold(threshold), **given)
 
 
-def observed(verdict: Verdict, labels: Labels = (), value: float | None = 0.072) -> Observation:
+def observed(
+    verdict: RuleVerdict, labels: AlertLabels = (), value: float | None = 0.072
+) -> Observation:
     """An evaluation of an error rate."""
     limit = 0.05 if value is not None else None
     return Observation(labels=labels, verdict=verdict, value=value, limit=limit, requests=1200)
 
 
-def notice(labels: Labels = (), **more: Any) -> Notice:
+def notice(labels: AlertLabels = (), **more: Any) -> AlertNotice:
     """What is told of an alert that begins to fire."""
-    _, told = advance(rule(**more), None, observed(Verdict.FAILS, labels), START)
+    _, told = advance_alert(rule(**more), None, observed(RuleVerdict.FAILS, labels), START)
     assert told
     return told

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from apilog.alerts.alerts import Alerts
-from apilog.alerts.cron import Evaluated, evaluate_sources
-from apilog.alerts.rules import Event
-from apilog.alerts.settings import settings
-from apilog.checks.reading import Reading
-from apilog.config import load
-from commands import Run
-from weblog import START, line, write
+from apilog.alerts.batch import BatchEvaluation, evaluate_sources
+from apilog.alerts.manager import AlertManager
+from apilog.alerts.rules import NoticeEvent
+from apilog.alerts.settings import alert_settings
+from apilog.checks.measurement import MeasureOptions
+from apilog.config import load_config
+from tests.commands import Run
+from tests.weblog import START, line, write
 
 RULE = """
 [alerts]
@@ -31,18 +31,20 @@ EACH = """
 name = "slow"
 threshold = "latency_p95 < 100ms for each route"
 """
-Cron = Callable[..., Evaluated]
+Cron = Callable[..., BatchEvaluation]
 
 
 @pytest.fixture
 def cron(tmp_path: Path) -> Cron:
     """One run over a log, with the configuration and state of the folder."""
 
-    def cron(lines: Sequence[str], until: datetime | None = None, config: str = RULE) -> Evaluated:
+    def cron(
+        lines: Sequence[str], until: datetime | None = None, config: str = RULE
+    ) -> BatchEvaluation:
         (tmp_path / "apilog.toml").write_text(config)
         log = write(tmp_path / "access.log", lines)
-        alerts = Alerts(settings(load(tmp_path / "apilog.toml")), print)
-        done = evaluate_sources([log], alerts, Reading(), until=until)
+        alerts = AlertManager(alert_settings(load_config(tmp_path / "apilog.toml")), print)
+        done = evaluate_sources([log], alerts, MeasureOptions(), until=until)
         alerts.save()
         assert alerts.close()
         return done
@@ -50,7 +52,7 @@ def cron(tmp_path: Path) -> Cron:
     return cron
 
 
-def states(done: Evaluated) -> list[str]:
+def states(done: BatchEvaluation) -> list[str]:
     return done.report.tables["alerts"]["state"].to_list()
 
 
@@ -70,13 +72,13 @@ def test_the_state_goes_from_run_to_run(cron: Cron, tmp_path: Path) -> None:
     assert not second.notices
     assert states(second) == ["pending"]
     third = cron(log(900, failing_from=300))
-    assert [notice.event for notice in third.notices] == [Event.FIRING]
+    assert [notice.event for notice in third.notices] == [NoticeEvent.FIRING]
     assert third.notices[0].alert.since == START + timedelta(seconds=599)
     fourth = cron(log(1200, failing_from=300))
     assert not fourth.notices
     assert states(fourth) == ["firing"]
     fifth = cron(log(1500, failing_from=300, until=1200))
-    assert [notice.event for notice in fifth.notices] == [Event.RESOLVED]
+    assert [notice.event for notice in fifth.notices] == [NoticeEvent.RESOLVED]
     assert json.loads((tmp_path / "state.json").read_text())["alerts"] == []
 
 

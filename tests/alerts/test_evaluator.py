@@ -9,11 +9,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from alerts.examples import MINUTE, START, rule
-from apilog.alerts.evaluator import Evaluator
-from apilog.alerts.history import HOUR, History
-from apilog.alerts.rules import Observation, Rule, Verdict
+from apilog.alerts.evaluation import HOUR, HourHistory, RuleEvaluator
+from apilog.alerts.rules import AlertRule, Observation, RuleVerdict
 from apilog.schema import SCHEMA
+from tests.alerts.examples import MINUTE, START, rule
 
 SECOND = timedelta(seconds=1)
 
@@ -37,18 +36,18 @@ def frame(rows: Iterable[dict[str, Any]]) -> pl.DataFrame:
 class Evaluated:
     """An evaluator of one rule, and its time."""
 
-    def __init__(self, given: Rule, history: History | None = None) -> None:
+    def __init__(self, given: AlertRule, history: HourHistory | None = None) -> None:
         self.rule = given
-        self.evaluator = Evaluator([given], history or History(), 20)
+        self.evaluator = RuleEvaluator([given], history or HourHistory(), 20)
         self.now = START
 
     def add(self, *rows: dict[str, Any]) -> None:
         records = frame(rows)
         self.now = max([self.now, *records["timestamp"]])
-        self.evaluator.add(records, self.now)
+        self.evaluator.add_records(records, self.now)
 
     def all(self) -> list[Observation]:
-        ((found, observations),) = self.evaluator.observe(self.now)
+        ((found, observations),) = self.evaluator.observe_rules(self.now)
         assert found is self.rule
         return observations
 
@@ -64,14 +63,14 @@ def every_second(count: int, **more: Any) -> list[dict[str, Any]]:
 def test_a_rate_of_the_last_minutes() -> None:
     seen = Evaluated(rule("error_rate < 5%"))
     seen.add(*every_second(300))
-    assert (seen.one().verdict, seen.one().value) == (Verdict.HOLDS, 0)
+    assert (seen.one().verdict, seen.one().value) == (RuleVerdict.HOLDS, 0)
     seen.add(*(request(START + 5 * MINUTE + i * SECOND, status=503) for i in range(60)))
     one = seen.one()
-    assert (one.verdict, one.limit, one.labels) == (Verdict.FAILS, 0.05, ())
+    assert (one.verdict, one.limit, one.labels) == (RuleVerdict.FAILS, 0.05, ())
     assert one.value == pytest.approx(60 / one.requests)
     assert 295 <= one.requests <= 300
     seen.now += 10 * MINUTE
-    assert seen.one().verdict is Verdict.ABSENT
+    assert seen.one().verdict is RuleVerdict.ABSENT
 
 
 def test_quantiles_come_from_all_requests_of_the_window() -> None:
@@ -83,39 +82,39 @@ def test_quantiles_come_from_all_requests_of_the_window() -> None:
             *({**row, "duration_ms": slow if i % 10 == 0 else 10.0} for i, row in enumerate(rows))
         )
     one = seen.one()
-    assert one.verdict is Verdict.FAILS
+    assert one.verdict is RuleVerdict.FAILS
     assert one.value == pytest.approx(1000, rel=0.01)
 
 
 def test_few_requests_decide_nothing() -> None:
     seen = Evaluated(rule("error_rate < 5%"))
     seen.add(*every_second(19, status=500))
-    assert (seen.one().verdict, seen.one().requests) == (Verdict.UNDECIDED, 19)
+    assert (seen.one().verdict, seen.one().requests) == (RuleVerdict.UNDECIDED, 19)
     seen.add(request(START + 19 * SECOND, status=500))
-    assert seen.one().verdict is Verdict.FAILS
+    assert seen.one().verdict is RuleVerdict.FAILS
 
 
 def test_silence_is_an_answer_where_requests_are_counted() -> None:
     seen = Evaluated(rule("requests >= 10"))
     seen.add(*every_second(30))
-    assert seen.one().verdict is Verdict.UNDECIDED  # the window began before the log
+    assert seen.one().verdict is RuleVerdict.UNDECIDED  # the window began before the log
     seen.now = START + 6 * MINUTE
-    assert (seen.one().verdict, seen.one().value) == (Verdict.FAILS, 0)
+    assert (seen.one().verdict, seen.one().value) == (RuleVerdict.FAILS, 0)
     seen.add(*(request(seen.now + i * SECOND) for i in range(15)))
-    assert (seen.one().verdict, seen.one().value) == (Verdict.HOLDS, 15)
+    assert (seen.one().verdict, seen.one().value) == (RuleVerdict.HOLDS, 15)
     rate = Evaluated(rule("request_rate > 0.01/s"))
     rate.add(request(START))
     rate.now += 6 * MINUTE
-    assert (rate.one().verdict, rate.one().value) == (Verdict.FAILS, 0)
+    assert (rate.one().verdict, rate.one().value) == (RuleVerdict.FAILS, 0)
 
 
 def test_too_many_are_known_at_once() -> None:
     seen = Evaluated(rule("requests < 10"))
     seen.add(*every_second(30))
-    assert (seen.one().verdict, seen.one().value) == (Verdict.FAILS, 30)
+    assert (seen.one().verdict, seen.one().value) == (RuleVerdict.FAILS, 30)
     seen = Evaluated(rule("requests < 100"))
     seen.add(*every_second(30))
-    assert seen.one().verdict is Verdict.UNDECIDED
+    assert seen.one().verdict is RuleVerdict.UNDECIDED
 
 
 def test_each_route_is_judged_by_itself() -> None:
@@ -124,35 +123,35 @@ def test_each_route_is_judged_by_itself() -> None:
     seen.add(*every_second(5, route="/c", status=500))
     found = {one.labels: one.verdict for one in seen.all()}
     assert found == {
-        (("route", "/a"),): Verdict.HOLDS,
-        (("route", "/b"),): Verdict.FAILS,
-        (("route", "/c"),): Verdict.UNDECIDED,
+        (("route", "/a"),): RuleVerdict.HOLDS,
+        (("route", "/b"),): RuleVerdict.FAILS,
+        (("route", "/c"),): RuleVerdict.UNDECIDED,
     }
 
 
 def test_an_unusual_hour_fails_when_it_is_over() -> None:
     known = {START - day * 24 * HOUR: (100, 0) for day in range(1, 6)}
-    seen = Evaluated(rule("anomaly(requests)"), History(known))
+    seen = Evaluated(rule("anomaly(requests)"), HourHistory(known))
     seen.add(*every_second(5))
-    assert seen.one().verdict is Verdict.UNDECIDED
+    assert seen.one().verdict is RuleVerdict.UNDECIDED
     seen.now = START + HOUR
     one = seen.one()
-    assert (one.verdict, one.limit, one.requests) == (Verdict.FAILS, 6, 5)
+    assert (one.verdict, one.limit, one.requests) == (RuleVerdict.FAILS, 6, 5)
     assert one.reason == "a drop at 2026-11-20 12:00 UTC: 5, expected 100"
-    usual = Evaluated(rule("anomaly(requests)"), History(known))
+    usual = Evaluated(rule("anomaly(requests)"), HourHistory(known))
     usual.add(*every_second(97))
     usual.now = START + HOUR
-    assert usual.one().verdict is Verdict.HOLDS
+    assert usual.one().verdict is RuleVerdict.HOLDS
 
 
 def test_rules_of_several_lengths_are_evaluated_side_by_side() -> None:
     rules = [rule(over=MINUTE, name="short"), rule(over=10 * MINUTE, name="long")]
-    evaluator = Evaluator(rules, History(), 20)
+    evaluator = RuleEvaluator(rules, HourHistory(), 20)
     rows = every_second(600)
-    evaluator.add(
+    evaluator.add_records(
         frame({**row, "status": 500 if i >= 540 else 200} for i, row in enumerate(rows)),
         START + 10 * MINUTE,
     )
-    short, long = (found[0] for _, found in evaluator.observe(START + 10 * MINUTE - SECOND))
+    short, long = (found[0] for _, found in evaluator.observe_rules(START + 10 * MINUTE - SECOND))
     assert short.value == 1
     assert long.value == pytest.approx(0.1, abs=0.005)

@@ -9,30 +9,34 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.examples import MINUTE, START, observed, rule
-from apilog.alerts.board import MOST_ALERTS, Board
-from apilog.alerts.machine import advance
-from apilog.alerts.rules import Alert, Event, Notice, Rule, Status, Verdict
+from apilog.alerts.rules import Alert, AlertNotice, AlertRule, AlertStatus, NoticeEvent, RuleVerdict
+from apilog.alerts.transitions import MOST_ALERTS, ActiveAlerts, advance_alert
+from tests.alerts.examples import MINUTE, START, observed, rule
 
-LETTERS = {"F": Verdict.FAILS, ".": Verdict.HOLDS, "?": Verdict.UNDECIDED, "0": Verdict.ABSENT}
+LETTERS = {
+    "F": RuleVerdict.FAILS,
+    ".": RuleVerdict.HOLDS,
+    "?": RuleVerdict.UNDECIDED,
+    "0": RuleVerdict.ABSENT,
+}
 
 
-def story(given: Rule, verdicts: str) -> str:
+def story(given: AlertRule, verdicts: str) -> str:
     """A letter an evaluation, one a minute: what is told of each.
 
     `f` firing, `a` firing again, `r` resolved, `-` nothing.
     """
     alert, told = None, ""
     for i, letter in enumerate(verdicts):
-        alert, notice = advance(given, alert, observed(LETTERS[letter]), START + i * MINUTE)
+        alert, notice = advance_alert(given, alert, observed(LETTERS[letter]), START + i * MINUTE)
         told += _letter(notice)
     return told
 
 
-def _letter(notice: Notice | None) -> str:
+def _letter(notice: AlertNotice | None) -> str:
     if notice is None:
         return "-"
-    if notice.event is Event.RESOLVED:
+    if notice.event is NoticeEvent.RESOLVED:
         return "r"
     return "a" if notice.is_repeated else "f"
 
@@ -76,13 +80,15 @@ def test_every_beginning_is_told_once_and_has_one_end(
 
 def test_an_alert_keeps_when_it_began_and_what_was_measured() -> None:
     given = rule(intervals=2)
-    first, _ = advance(given, None, observed(Verdict.FAILS, value=0.06), START)
-    second, told = advance(given, first, observed(Verdict.FAILS, value=0.08), START + MINUTE)
+    first, _ = advance_alert(given, None, observed(RuleVerdict.FAILS, value=0.06), START)
+    second, told = advance_alert(
+        given, first, observed(RuleVerdict.FAILS, value=0.08), START + MINUTE
+    )
     assert first == Alert(
         rule="errors",
         condition="error_rate < 5%",
         labels=(),
-        status=Status.PENDING,
+        status=AlertStatus.PENDING,
         since=START,
         breaches=1,
         value=0.06,
@@ -90,40 +96,47 @@ def test_an_alert_keeps_when_it_began_and_what_was_measured() -> None:
         requests=1200,
     )
     assert second == replace(
-        first, status=Status.FIRING, breaches=2, value=0.08, notified=START + MINUTE
+        first, status=AlertStatus.FIRING, breaches=2, value=0.08, notified=START + MINUTE
     )
-    assert told == Notice(event=Event.FIRING, rule=given, alert=second, at=START + MINUTE)
+    assert told == AlertNotice(
+        event=NoticeEvent.FIRING, rule=given, alert=second, at=START + MINUTE
+    )
 
 
 def test_another_condition_begins_anew() -> None:
-    alert, _ = advance(rule(), None, observed(Verdict.FAILS), START)
+    alert, _ = advance_alert(rule(), None, observed(RuleVerdict.FAILS), START)
     stricter = rule("error_rate < 1%", intervals=2)
-    alert, told = advance(stricter, alert, observed(Verdict.FAILS), START + MINUTE)
+    alert, told = advance_alert(stricter, alert, observed(RuleVerdict.FAILS), START + MINUTE)
     assert alert
-    assert (alert.status, alert.breaches, told) == (Status.PENDING, 1, None)
+    assert (alert.status, alert.breaches, told) == (AlertStatus.PENDING, 1, None)
 
 
 def test_each_value_has_an_alert_of_its_own() -> None:
     each = rule("error_rate < 5% for each route")
-    board = Board([each])
+    board = ActiveAlerts([each])
     a, b = (("route", "/a"),), (("route", "/b"),)
-    told = board.evaluated(each, [observed(Verdict.FAILS, a), observed(Verdict.HOLDS, b)], START)
+    told = board.apply_observations(
+        each, [observed(RuleVerdict.FAILS, a), observed(RuleVerdict.HOLDS, b)], START
+    )
     assert [notice.alert.labels for notice in told] == [a]
-    told = board.evaluated(each, [observed(Verdict.FAILS, b)], START + MINUTE)
-    assert {(n.event, n.alert.labels) for n in told} == {(Event.RESOLVED, a), (Event.FIRING, b)}
+    told = board.apply_observations(each, [observed(RuleVerdict.FAILS, b)], START + MINUTE)
+    assert {(n.event, n.alert.labels) for n in told} == {
+        (NoticeEvent.RESOLVED, a),
+        (NoticeEvent.FIRING, b),
+    }
     assert [alert.labels for alert in board.firing] == [b]
 
 
 def test_a_rule_has_only_so_many_alerts() -> None:
     each = rule("error_rate < 5% for each path")
-    board = Board([each])
-    many = [observed(Verdict.FAILS, (("path", f"/{i}"),)) for i in range(MOST_ALERTS + 100)]
-    assert len(board.evaluated(each, many, START)) == MOST_ALERTS
-    assert len(board.alerts) == MOST_ALERTS
+    board = ActiveAlerts([each])
+    many = [observed(RuleVerdict.FAILS, (("path", f"/{i}"),)) for i in range(MOST_ALERTS + 100)]
+    assert len(board.apply_observations(each, many, START)) == MOST_ALERTS
+    assert len(board.in_order) == MOST_ALERTS
 
 
 def test_alerts_of_rules_that_are_gone_are_forgotten() -> None:
-    alert, _ = advance(rule(), None, observed(Verdict.FAILS), START)
+    alert, _ = advance_alert(rule(), None, observed(RuleVerdict.FAILS), START)
     assert alert
-    assert Board([rule()], [alert]).firing == [alert]
-    assert Board([rule(name="other")], [alert]).alerts == []
+    assert ActiveAlerts([rule()], [alert]).firing == [alert]
+    assert ActiveAlerts([rule(name="other")], [alert]).in_order == []

@@ -9,31 +9,33 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from alerts.examples import HOSTILE, START, observed, rule
-from apilog.alerts.history import HOUR, History
-from apilog.alerts.machine import advance
-from apilog.alerts.memory import Memory, load, save
-from apilog.alerts.rules import Verdict
+from apilog.alerts.evaluation import HOUR, HourHistory
+from apilog.alerts.rules import RuleVerdict
+from apilog.alerts.state_file import SavedAlerts, load_state, save_state
+from apilog.alerts.transitions import advance_alert
 from apilog.errors import InputError
 from apilog.schema import SCHEMA
+from tests.alerts.examples import HOSTILE, START, observed, rule
 
 
-def memory() -> Memory:
+def memory() -> SavedAlerts:
     labels = (("route", HOSTILE), ("status", "503"))
-    alert, _ = advance(rule(), None, observed(Verdict.FAILS, labels), START)
-    waiting, _ = advance(rule(intervals=3), None, observed(Verdict.FAILS, value=None), START)
+    alert, _ = advance_alert(rule(), None, observed(RuleVerdict.FAILS, labels), START)
+    waiting, _ = advance_alert(
+        rule(intervals=3), None, observed(RuleVerdict.FAILS, value=None), START
+    )
     assert alert
     assert waiting
-    return Memory(alerts=(alert, waiting), hours={START: (100, 3), START + HOUR: (0, 0)})
+    return SavedAlerts(alerts=(alert, waiting), hours={START: (100, 3), START + HOUR: (0, 0)})
 
 
 def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
-    assert load(path) == Memory()
-    save(path, memory())
-    assert load(path) == memory()
-    save(path, Memory())
-    assert load(path) == Memory()
+    assert load_state(path) == SavedAlerts()
+    save_state(path, memory())
+    assert load_state(path) == memory()
+    save_state(path, SavedAlerts())
+    assert load_state(path) == SavedAlerts()
     assert [p.name for p in tmp_path.iterdir()] == ["state.json"]
 
 
@@ -58,13 +60,13 @@ def test_a_file_that_is_not_understood_is_left_alone(tmp_path: Path, text: str, 
     path = tmp_path / "state.json"
     path.write_text(text)
     with pytest.raises(InputError, match=told) as caught:
-        load(path)
+        load_state(path)
     assert "--state" in caught.value.hint
     assert path.read_text() == text
 
 
 def test_the_file_is_for_people_too(tmp_path: Path) -> None:
-    save(tmp_path / "state.json", memory())
+    save_state(tmp_path / "state.json", memory())
     text = (tmp_path / "state.json").read_text()
     assert "\x1b" not in text
     assert "\u202e" not in text
@@ -89,48 +91,48 @@ def records(*at: timedelta, status: int = 200) -> pl.DataFrame:
 
 
 def test_of_two_counts_of_an_hour_the_larger_is_kept() -> None:
-    history = History()
-    history.add(hours((0, 100, 3), (1, 50, 0)))
-    history.add(hours((0, 90, 3), (1, 60, 1)))
-    assert history.hours == {START: (100, 3), START + HOUR: (60, 1)}
+    history = HourHistory()
+    history.add_hours(hours((0, 100, 3), (1, 50, 0)))
+    history.add_hours(hours((0, 90, 3), (1, 60, 1)))
+    assert history.known_hours == {START: (100, 3), START + HOUR: (60, 1)}
 
 
 def test_only_whole_hours_are_taken_from_what_is_counted() -> None:
-    history = History()
+    history = HourHistory()
     since = START + HOUR / 2
-    history.count(records(HOUR / 2, HOUR))
-    history.count(records(HOUR * 1.5, status=500))
-    history.pass_to(START + HOUR * 1.9, since)
-    assert history.hours == {}
-    history.count(records(HOUR * 1.95))
-    history.pass_to(START + HOUR * 3.5, since)
-    assert history.hours == {START + HOUR: (3, 1), START + 2 * HOUR: (0, 0)}
-    history.pass_to(START + HOUR * 24 * 30, START + HOUR * 24 * 30)
-    assert history.hours == {}
+    history.count_records(records(HOUR / 2, HOUR))
+    history.count_records(records(HOUR * 1.5, status=500))
+    history.complete_hours(START + HOUR * 1.9, since)
+    assert history.known_hours == {}
+    history.count_records(records(HOUR * 1.95))
+    history.complete_hours(START + HOUR * 3.5, since)
+    assert history.known_hours == {START + HOUR: (3, 1), START + 2 * HOUR: (0, 0)}
+    history.complete_hours(START + HOUR * 24 * 30, START + HOUR * 24 * 30)
+    assert history.known_hours == {}
 
 
 def test_an_hour_is_judged_by_the_days_before() -> None:
-    history = History()
-    history.add(hours(*((24 * day, 100 + day, 0) for day in range(5))))
+    history = HourHistory()
+    history.add_hours(hours(*((24 * day, 100 + day, 0) for day in range(5))))
     last = START + 24 * 5 * HOUR
-    assert history.last_score("requests", last + HOUR) is None
-    history.add(hours((24 * 5, 3, 3)))
-    score = history.last_score("requests", last + HOUR * 1.5)
+    assert history.score_last_hour("requests", last + HOUR) is None
+    history.add_hours(hours((24 * 5, 3, 3)))
+    score = history.score_last_hour("requests", last + HOUR * 1.5)
     assert score
     assert (score["value"], score["expected"]) == (3, 102)
     assert score["score"] == pytest.approx(0.6745 * (3 - 102) / 102**0.5)
-    errors = history.last_score("error_rate", last + HOUR * 1.5)
+    errors = history.score_last_hour("error_rate", last + HOUR * 1.5)
     assert errors
     assert 2 < errors["score"] < 6  # of three requests chance makes that
-    assert history.last_score("requests", last + HOUR * 2.5) is None
+    assert history.score_last_hour("requests", last + HOUR * 2.5) is None
 
 
 def test_days_that_are_not_known_are_no_quiet_ones() -> None:
-    history = History()
-    history.add(hours(*((24 * day, 100, 0) for day in (0, 3, 9, 10))))
-    score = history.last_score("requests", START + (24 * 10 + 1) * HOUR)
+    history = HourHistory()
+    history.add_hours(hours(*((24 * day, 100, 0) for day in (0, 3, 9, 10))))
+    score = history.score_last_hour("requests", START + (24 * 10 + 1) * HOUR)
     assert score
     assert (score["expected"], score["score"]) == (100, 0)
-    few = History()
-    few.add(hours(*((24 * day, 100, 0) for day in (0, 3, 10))))
-    assert few.last_score("requests", START + (24 * 10 + 1) * HOUR) is None
+    few = HourHistory()
+    few.add_hours(hours(*((24 * day, 100, 0) for day in (0, 3, 10))))
+    assert few.score_last_hour("requests", START + (24 * 10 + 1) * HOUR) is None

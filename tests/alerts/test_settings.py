@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from apilog.alerts.rules import Severity
-from apilog.alerts.settings import Settings, settings
-from apilog.alerts.targets import Command, Slack, Textfile, Webhook
-from apilog.config import load
+from apilog.alerts.settings import AlertSettings, alert_settings
+from apilog.alerts.targets import CommandTarget, SlackTarget, TextfileTarget, WebhookTarget
+from apilog.config import load_config
 from apilog.errors import UsageError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-Read = Callable[[str], Settings]
+Read = Callable[[str], AlertSettings]
 WHOLE = """
 repeat = "4h"
 min_requests = 50
@@ -60,12 +60,12 @@ path = "/var/lib/node_exporter/apilog.prom"
 
 
 @pytest.fixture
-def read(tmp_path: Path) -> Callable[[str], Settings]:
-    def read(text: str) -> Settings:
+def read(tmp_path: Path) -> Callable[[str], AlertSettings]:
+    def read(text: str) -> AlertSettings:
         path = tmp_path / "apilog.toml"
         path.write_text(text.replace("[[", "[[alerts.") if "[[" in text else text)
         path.write_text(f"[alerts]\n{path.read_text()}")
-        return settings(load(path))
+        return alert_settings(load_config(path))
 
     return read
 
@@ -76,30 +76,30 @@ def test_everything_that_can_be_said(read: Read, monkeypatch: pytest.MonkeyPatch
     found = read(WHOLE)
     errors, latency, anomaly = found.rules
     assert (errors.name, errors.condition) == ("errors", "error_rate < 5%")
-    assert (errors.over, errors.intervals) == (timedelta(minutes=10), 3)
+    assert (errors.window, errors.intervals) == (timedelta(minutes=10), 3)
     assert (errors.severity, errors.repeat) == (Severity.CRITICAL, timedelta(minutes=30))
     assert errors.targets == ("ops", "pager")
     assert latency.name == latency.condition
-    assert (latency.over, latency.intervals) == (timedelta(minutes=5), 1)
+    assert (latency.window, latency.intervals) == (timedelta(minutes=5), 1)
     assert (latency.severity, latency.repeat) == (Severity.WARNING, timedelta(hours=4))
     assert latency.targets is None
     assert anomaly.condition == "anomaly(requests) < 6"
     assert found.min_requests == 50
     hook, slack, pager = found.notifiers
-    assert isinstance(hook, Webhook)
+    assert isinstance(hook, WebhookTarget)
     assert (hook.secret, hook.address.host) == ("topsecret", "example.com")
     assert (hook.delivery.timeout, hook.delivery.retries) == (timedelta(seconds=3), 2)
-    assert isinstance(slack, Slack)
+    assert isinstance(slack, SlackTarget)
     assert slack.name == "slack"
-    assert isinstance(pager, Command)
+    assert isinstance(pager, CommandTarget)
     assert pager.argv == ("page", "--now")
-    assert found.exporters == (
-        Textfile(name="textfile", path=Path("/var/lib/node_exporter/apilog.prom")),
+    assert found.snapshot_writers == (
+        TextfileTarget(name="textfile", path=Path("/var/lib/node_exporter/apilog.prom")),
     )
 
 
 def test_nothing_need_be_said(read: Read) -> None:
-    assert read("") == Settings()
+    assert read("") == AlertSettings()
 
 
 @pytest.mark.parametrize(
@@ -154,4 +154,4 @@ def test_what_the_documentation_shows_is_understood(
     assert shown
     for block in shown:
         (tmp_path / "apilog.toml").write_text(block)
-        assert settings(load(tmp_path / "apilog.toml")).rules
+        assert alert_settings(load_config(tmp_path / "apilog.toml")).rules

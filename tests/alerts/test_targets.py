@@ -15,18 +15,25 @@ from pathlib import Path
 
 import pytest
 
-from alerts.examples import HOSTILE, START, notice, observed, rule
-from alerts.receiver import Receiver, receiver
-from apilog.alerts.board import Board
-from apilog.alerts.delivery import QUEUED, Dispatch
-from apilog.alerts.message import document, sentence
-from apilog.alerts.rules import Event, Notice, Verdict
-from apilog.alerts.targets import Command, Delivery, DeliveryError, Slack, Textfile, Webhook
-from apilog.alerts.targets.base import Standing
-from apilog.alerts.targets.http import Address
+from apilog.alerts.delivery import MOST_QUEUED, AlertDispatcher
+from apilog.alerts.message import notice_document, notice_sentence
+from apilog.alerts.rules import AlertNotice, NoticeEvent, RuleVerdict
+from apilog.alerts.targets import (
+    AlertSnapshot,
+    CommandTarget,
+    DeliveryError,
+    DeliveryPolicy,
+    SlackTarget,
+    TextfileTarget,
+    WebhookAddress,
+    WebhookTarget,
+)
+from apilog.alerts.transitions import ActiveAlerts
 from apilog.errors import UsageError
+from tests.alerts.examples import HOSTILE, START, notice, observed, rule
+from tests.alerts.receiver import Receiver, receiver
 
-QUICK = Delivery(timeout=timedelta(seconds=20), retries=3, pause=timedelta(milliseconds=5))
+QUICK = DeliveryPolicy(timeout=timedelta(seconds=20), retries=3, pause=timedelta(milliseconds=5))
 LABELS = (("route", HOSTILE),)
 
 
@@ -38,8 +45,10 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
         yield server
 
 
-def webhook(server: Receiver, **more: object) -> Webhook:
-    return replace(Webhook(name="ops", address=Address.of(server.url), delivery=QUICK), **more)
+def webhook(server: Receiver, **more: object) -> WebhookTarget:
+    return replace(
+        WebhookTarget(name="ops", address=WebhookAddress.parse(server.url), delivery=QUICK), **more
+    )
 
 
 def until(holds: Callable[[], object]) -> None:
@@ -56,7 +65,7 @@ def test_a_webhook_gets_a_signed_document(server: Receiver) -> None:
     assert got.headers["Content-Type"] == "application/json"
     digest = hmac.new(b"topsecret", got.body, hashlib.sha256).hexdigest()
     assert got.headers["X-Apilog-Signature"] == f"sha256={digest}"
-    assert json.loads(got.body) == document(told)
+    assert json.loads(got.body) == notice_document(told)
     assert json.loads(got.body) == {
         "version": 1,
         "event": "firing",
@@ -83,7 +92,9 @@ def test_without_a_secret_nothing_is_signed(server: Receiver) -> None:
 
 
 def test_secrets_are_not_shown() -> None:
-    hook = Webhook(name="ops", address=Address.of("https://example.com/hook"), secret="topsecret")
+    hook = WebhookTarget(
+        name="ops", address=WebhookAddress.parse("https://example.com/hook"), secret="topsecret"
+    )
     assert "topsecret" not in repr(hook)
 
 
@@ -93,8 +104,8 @@ def test_a_server_that_fails_is_asked_again_until_it_recovers(
 ) -> None:
     server.answers = [answer, answer]
     told: list[str] = []
-    dispatch = Dispatch([webhook(server)], [], told.append)
-    dispatch.send(notice())
+    dispatch = AlertDispatcher([webhook(server)], [], told.append)
+    dispatch.send_notice(notice())
     assert dispatch.close(60)
     assert len(server.received) == 3
     assert told == []
@@ -103,8 +114,8 @@ def test_a_server_that_fails_is_asked_again_until_it_recovers(
 def test_a_server_that_never_recovers_is_told_of_once(server: Receiver) -> None:
     server.answers = [500] * 100
     told: list[str] = []
-    dispatch = Dispatch([webhook(server)], [], told.append)
-    dispatch.send(notice())
+    dispatch = AlertDispatcher([webhook(server)], [], told.append)
+    dispatch.send_notice(notice())
     assert not dispatch.close(60)
     assert len(server.received) == 4
     assert told == ["alerts: ops: 127.0.0.1 answered 500"]
@@ -114,8 +125,8 @@ def test_a_server_that_never_recovers_is_told_of_once(server: Receiver) -> None:
 def test_what_is_refused_for_good_is_not_sent_again(server: Receiver, answer: int) -> None:
     server.answers = [answer]
     told: list[str] = []
-    dispatch = Dispatch([webhook(server)], [], told.append)
-    dispatch.send(notice())
+    dispatch = AlertDispatcher([webhook(server)], [], told.append)
+    dispatch.send_notice(notice())
     assert not dispatch.close(60)
     assert len(server.received) == 1
     assert told == [f"alerts: ops: 127.0.0.1 answered {answer}"]
@@ -134,14 +145,14 @@ def test_a_server_that_hangs_holds_up_neither_the_watch_nor_others(server: Recei
         server.answers = ["hang"]
         told: list[str] = []
         healthy = replace(webhook(other), name="healthy")
-        dispatch = Dispatch([webhook(server), healthy], [], told.append)
-        for _ in range(QUEUED + 20):
-            dispatch.send(notice())
-        until(lambda: len(other.received) >= QUEUED)
+        dispatch = AlertDispatcher([webhook(server), healthy], [], told.append)
+        for _ in range(MOST_QUEUED + 20):
+            dispatch.send_notice(notice())
+        until(lambda: len(other.received) >= MOST_QUEUED)
         assert len(server.received) == 1
         assert any("ops is too slow" in text for text in told)
         server.released.set()
-        until(lambda: len(server.received) >= QUEUED)
+        until(lambda: len(server.received) >= MOST_QUEUED)
         dispatch.close(60)
 
 
@@ -156,8 +167,8 @@ def test_a_server_that_takes_too_long_is_given_up(server: Receiver) -> None:
 def test_the_end_of_a_watch_does_not_wait_for_ever(server: Receiver) -> None:
     server.answers = ["hang"]
     told: list[str] = []
-    dispatch = Dispatch([webhook(server)], [], told.append)
-    dispatch.send(notice())
+    dispatch = AlertDispatcher([webhook(server)], [], told.append)
+    dispatch.send_notice(notice())
     until(lambda: server.received)
     assert not dispatch.close(0.05)
     assert told == ["alerts: ops was still being told when the time was up"]
@@ -166,9 +177,9 @@ def test_the_end_of_a_watch_does_not_wait_for_ever(server: Receiver) -> None:
 
 def test_nobody_listens() -> None:
     with receiver() as gone:
-        address = Address.of(gone.url)
+        address = WebhookAddress.parse(gone.url)
     with pytest.raises(DeliveryError, match="refused") as caught:
-        Webhook(name="ops", address=address).send(notice())
+        WebhookTarget(name="ops", address=address).send(notice())
     assert caught.value.may_pass
 
 
@@ -177,11 +188,11 @@ def test_nobody_listens() -> None:
 )
 def test_addresses_that_are_refused(url: str) -> None:
     with pytest.raises(UsageError):
-        Address.of(url)
+        WebhookAddress.parse(url)
 
 
 def test_slack_gets_text_that_does_nothing(server: Receiver) -> None:
-    Slack(name="chat", address=Address.of(server.url)).send(notice(LABELS))
+    SlackTarget(name="chat", address=WebhookAddress.parse(server.url)).send(notice(LABELS))
     text = json.loads(server.received[0].body)["text"]
     assert text.startswith("[critical] errors route=/")
     assert "&lt;!channel&gt; &amp;" in text
@@ -191,8 +202,8 @@ def test_slack_gets_text_that_does_nothing(server: Receiver) -> None:
 def test_only_those_are_told_whom_the_rule_names(server: Receiver) -> None:
     with receiver() as other:
         others = replace(webhook(other), name="others")
-        dispatch = Dispatch([webhook(server), others], [], print)
-        dispatch.send(notice(targets=("others",)))
+        dispatch = AlertDispatcher([webhook(server), others], [], print)
+        dispatch.send_notice(notice(targets=("others",)))
         dispatch.close(60)
         assert (len(server.received), len(other.received)) == (0, 1)
 
@@ -211,10 +222,10 @@ def test_a_command_gets_the_notice_on_stdin_and_in_its_environment(tmp_path: Pat
     )
     argv = script(tmp_path, code)
     told = notice((("route", HOSTILE + "\0$(touch x)"),))
-    Command(name="pager", argv=(*argv, "$(id)", "; true")).send(told)
+    CommandTarget(name="pager", argv=(*argv, "$(id)", "; true")).send(told)
     argv_seen, stdin, variables = json.loads((tmp_path / "out.json").read_text())
     assert argv_seen == ["$(id)", "; true"]
-    assert json.loads(stdin) == document(told)
+    assert json.loads(stdin) == notice_document(told)
     assert variables["APILOG_ALERT_NAME"] == "errors"
     assert variables["APILOG_ALERT_EVENT"] == "firing"
     assert variables["APILOG_ALERT_VALUE"] == "0.072"
@@ -225,9 +236,9 @@ def test_a_command_gets_the_notice_on_stdin_and_in_its_environment(tmp_path: Pat
 def test_a_command_that_fails_says_why(tmp_path: Path) -> None:
     argv = script(tmp_path, "import sys; sys.exit('no \\x1b[2J pager')")
     with pytest.raises(DeliveryError, match=r"ended with 1: no .* pager"):
-        Command(name="pager", argv=argv).send(notice())
+        CommandTarget(name="pager", argv=argv).send(notice())
     with pytest.raises(DeliveryError, match="can't be run"):
-        Command(name="pager", argv=(str(tmp_path / "nothing"),)).send(notice())
+        CommandTarget(name="pager", argv=(str(tmp_path / "nothing"),)).send(notice())
 
 
 def test_a_command_that_hangs_is_ended_with_its_children(tmp_path: Path) -> None:
@@ -239,9 +250,9 @@ def test_a_command_that_hangs_is_ended_with_its_children(tmp_path: Path) -> None
     )
     argv = script(tmp_path, code)
     with pytest.raises(DeliveryError, match="took longer than 3 s"):
-        Command(name="pager", argv=argv, delivery=Delivery(timeout=timedelta(seconds=3))).send(
-            notice()
-        )
+        CommandTarget(
+            name="pager", argv=argv, delivery=DeliveryPolicy(timeout=timedelta(seconds=3))
+        ).send(notice())
     child = (tmp_path / "out.json").read_text()
     until(lambda: not _is_running(child))
 
@@ -254,16 +265,16 @@ def _is_running(pid: str) -> bool:
     return state != "Z"
 
 
-def standing() -> Standing:
+def standing() -> AlertSnapshot:
     each, other = rule("error_rate < 5% for each route"), rule("requests >= 1", name="traffic")
-    board = Board([each, other])
-    board.evaluated(each, [observed(Verdict.FAILS, LABELS)], START)
-    return Standing(rules=board.rules, alerts=board.alerts, at=START)
+    board = ActiveAlerts([each, other])
+    board.apply_observations(each, [observed(RuleVerdict.FAILS, LABELS)], START)
+    return AlertSnapshot(rules=board.rules, alerts=board.in_order, at=START)
 
 
 def test_a_textfile_shows_how_alerts_stand(tmp_path: Path) -> None:
     path = tmp_path / "apilog.prom"
-    target = Textfile(name="prometheus", path=path)
+    target = TextfileTarget(name="prometheus", path=path)
     target.write(standing())
     text = path.read_text()
     labels = (
@@ -285,9 +296,9 @@ def test_a_textfile_shows_how_alerts_stand(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_told_of(tmp_path: Path) -> None:
     told: list[str] = []
-    target = Textfile(name="prometheus", path=tmp_path / "none" / "apilog.prom")
-    dispatch = Dispatch([], [target], told.append)
-    dispatch.publish(standing())
+    target = TextfileTarget(name="prometheus", path=tmp_path / "none" / "apilog.prom")
+    dispatch = AlertDispatcher([], [target], told.append)
+    dispatch.publish_snapshot(standing())
     assert not dispatch.close(60)
     assert len(told) == 1
     assert "prometheus" in told[0]
@@ -295,11 +306,11 @@ def test_a_folder_that_is_not_there_is_told_of(tmp_path: Path) -> None:
 
 def test_sentences() -> None:
     told = notice()
-    assert sentence(told) == "[critical] errors: error_rate is 7.2 % over 5m, not < 5 %"
-    over: Notice = replace(
-        told, event=Event.RESOLVED, alert=replace(told.alert, value=0.01, reason="")
+    assert notice_sentence(told) == "[critical] errors: error_rate is 7.2 % over 5m, not < 5 %"
+    over: AlertNotice = replace(
+        told, event=NoticeEvent.RESOLVED, alert=replace(told.alert, value=0.01, reason="")
     )
-    assert sentence(over) == "[resolved] errors: error_rate is 1 %"
+    assert notice_sentence(over) == "[resolved] errors: error_rate is 1 %"
     gone = replace(over, alert=replace(told.alert, value=None, reason="no more requests"))
-    assert sentence(gone) == "[resolved] errors: is over (no more requests)"
-    assert "still: error_rate is" in sentence(replace(told, is_repeated=True))
+    assert notice_sentence(gone) == "[resolved] errors: is over (no more requests)"
+    assert "still: error_rate is" in notice_sentence(replace(told, is_repeated=True))

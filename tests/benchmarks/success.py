@@ -19,7 +19,7 @@ import polars as pl
 from report import Figures, run
 
 from apilog.schema import SCHEMA
-from apilog.store import Writer
+from apilog.store import StoreWriter
 
 START = datetime(2026, 8, 1, tzinfo=UTC)
 DAYS = 100
@@ -60,7 +60,7 @@ def store_of(folder: Path, accounts: int, calls: int) -> Path:
     if path.exists():
         return path
     rng = np.random.default_rng(6)
-    with Writer(path) as writer:
+    with StoreWriter(path) as writer:
         for day in range(DAYS):
             writer.add_records(calls_of(rng, day, accounts, calls // DAYS))
         writer.commit()

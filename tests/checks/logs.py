@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
-from weblog import line, write
+from tests.weblog import line, write
 
 
 def traffic(

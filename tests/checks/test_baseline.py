@@ -13,17 +13,22 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from apilog.aggregate.histogram import GAMMA, ZERO_BUCKET, bucket_of, upper_edge, value_of
-from apilog.checks import Key, Measured, parse_threshold
+from apilog.aggregate.ddsketch import (
+    GAMMA,
+    ZERO_BUCKET,
+    bucket_of,
+    bucket_upper_edge,
+    bucket_value_ms,
+)
+from apilog.checks import SampleKey, SubjectSamples, parse_threshold
 from apilog.checks.baseline import SavedBaseline, baseline_measurement
-from apilog.checks.baseline_file import baseline_text, read_baseline
-from apilog.checks.comparable import check_before, check_measured
-from apilog.checks.measure import Measurement, Window
-from apilog.checks.reading import Reading
-from apilog.checks.threshold import GATEWAYS, ROUTES
-from apilog.engines.select import where
+from apilog.checks.baseline_file import format_baseline, read_baseline
+from apilog.checks.baseline_rules import check_after_reading, check_before_reading
+from apilog.checks.measurement import Measurement, MeasureOptions, Window
+from apilog.checks.threshold import GATEWAY_SUBJECT, ROUTE_SUBJECT
+from apilog.engine.where import parse_where
 from apilog.errors import ApilogError, InputError, UsageError
-from checks.test_measure import START, frame, requests
+from tests.checks.test_measure import START, frame, requests
 
 TEXTS = [
     "error_rate < 1%",
@@ -39,12 +44,12 @@ TEXTS = [
     "upstream_latency_p99 < 1s for each gateway",
     "request_rate > 1/s",
 ]
-SUBJECTS = [*(parse_threshold(text).subject for text in TEXTS), ROUTES, GATEWAYS]
+SUBJECTS = [*(parse_threshold(text).subject for text in TEXTS), ROUTE_SUBJECT, GATEWAY_SUBJECT]
 
 
 def saved(records: pl.DataFrame, window: Window = Window()) -> SavedBaseline:  # noqa: B008
     measurement = baseline_measurement(window)
-    return SavedBaseline.from_measures(
+    return SavedBaseline.from_result(
         measurement.finish(measurement.merge([measurement.partial(records)])),
         version="1.2.3",
         formats=("combined",),
@@ -52,16 +57,16 @@ def saved(records: pl.DataFrame, window: Window = Window()) -> SavedBaseline:  #
     )
 
 
-def known(measured: Measured) -> dict[Key, Any]:
+def known(measured: SubjectSamples) -> dict[SampleKey, Any]:
     """The samples that have a value: a baseline leaves out routes without durations."""
     return {key: s for key, s in measured.samples.items() if s.value is not None and s.size}
 
 
 def test_buckets_are_told_apart_by_what_is_written() -> None:
     for bucket in range(ZERO_BUCKET, bucket_of(1e11) + 1):
-        assert bucket_of(float(f"{value_of(bucket):.4g}")) == bucket
-        assert bucket_of(upper_edge(bucket)) == bucket
-        assert bucket_of(upper_edge(bucket) * GAMMA) == bucket + 1 or bucket == ZERO_BUCKET
+        assert bucket_of(float(f"{bucket_value_ms(bucket):.4g}")) == bucket
+        assert bucket_of(bucket_upper_edge(bucket)) == bucket
+        assert bucket_of(bucket_upper_edge(bucket) * GAMMA) == bucket + 1 or bucket == ZERO_BUCKET
     assert bucket_of(-1) < ZERO_BUCKET == bucket_of(0)
 
 
@@ -70,19 +75,19 @@ def test_buckets_are_told_apart_by_what_is_written() -> None:
 def test_a_baseline_tells_what_the_logs_told(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
     records = frame(rows)
     path = tmp_path / "baseline.json"
-    path.write_text(baseline_text(saved(records)))
+    path.write_text(format_baseline(saved(records)))
     baseline = read_baseline(path)
     measurement = Measurement(SUBJECTS)
     measures = measurement.finish(measurement.merge([measurement.partial(records)]))
     for subject in SUBJECTS:
-        told, measured = baseline.of(subject), measures.of(subject)
+        told, measured = baseline.samples_of(subject), measures.samples_of(subject)
         assert known(told).keys() == known(measured).keys()
         assert told.total == measured.total
         assert told.seconds == measured.seconds
         for key, sample in known(measured).items():
             close = replace(told.samples[key], value=pytest.approx(sample.value))
             assert close == sample
-    assert baseline_text(baseline) == path.read_text()
+    assert format_baseline(baseline) == path.read_text()
 
 
 def route(number: int, **facts: Any) -> dict[str, Any]:
@@ -97,7 +102,7 @@ def baseline() -> SavedBaseline:
 
 
 def test_the_file_is_readable_and_has_a_line_for_each_fact(baseline: SavedBaseline) -> None:
-    assert baseline_text(baseline).splitlines() == [
+    assert format_baseline(baseline).splitlines() == [
         "{",
         '  "apilog_baseline": 1,',
         '  "version": "1.2.3",',
@@ -122,7 +127,7 @@ def test_the_file_is_readable_and_has_a_line_for_each_fact(baseline: SavedBaseli
 
 def test_the_file_holds_nothing_of_any_person() -> None:
     secrets = {"client_ip": "203.0.113.77", "consumer": "ann", "path": "/a?token=7", "host": "h"}
-    text = baseline_text(saved(frame([route(i, **secrets) for i in range(5)])))
+    text = format_baseline(saved(frame([route(i, **secrets) for i in range(5)])))
     assert not [secret for secret in secrets.values() if secret in text.replace("/a\"", "")
                 and secret != "h"]  # fmt: skip
 
@@ -130,10 +135,10 @@ def test_the_file_holds_nothing_of_any_person() -> None:
 def test_folded_routes_are_in_totals_but_are_no_routes() -> None:
     rows = [route(i, route=f"/r{i}", status=404) for i in range(50)] + [route(99)]
     baseline = saved(frame(rows))
-    assert '"folded": true' in baseline_text(baseline)
+    assert '"folded": true' in format_baseline(baseline)
     assert baseline.total == 51
-    assert baseline.of(ROUTES).samples.keys() == {("nginx", "GET", "/a")}
-    assert baseline.of(parse_threshold("error_rate < 1").subject).samples[()].events == 50
+    assert baseline.samples_of(ROUTE_SUBJECT).samples.keys() == {("nginx", "GET", "/a")}
+    assert baseline.samples_of(parse_threshold("error_rate < 1").subject).samples[()].events == 50
 
 
 BROKEN = {
@@ -179,7 +184,7 @@ def test_a_missing_baseline_is_told(tmp_path: Path) -> None:
 def test_a_broken_fact_names_its_route(
     tmp_path: Path, baseline: SavedBaseline, key: str, value: object
 ) -> None:
-    document = json.loads(baseline_text(baseline))
+    document = json.loads(format_baseline(baseline))
     document["routes"][0][key] = value
     path = tmp_path / "b.json"
     path.write_text(json.dumps(document))
@@ -201,7 +206,7 @@ JSON = st.recursive(
 def test_no_file_makes_it_crash(
     tmp_path: Path, key: str, value: object, data: st.DataObject
 ) -> None:
-    document = json.loads(baseline_text(saved(frame([route(i) for i in range(3)]))))
+    document = json.loads(format_baseline(saved(frame([route(i) for i in range(3)]))))
     where_to = document["routes"][0] if data.draw(st.booleans()) else document
     names = st.sampled_from(sorted(where_to)) if where_to is not document else st.just(key)
     where_to[data.draw(names)] = value
@@ -211,7 +216,7 @@ def test_no_file_makes_it_crash(
         baseline = read_baseline(path)
     except ApilogError:
         return
-    baseline.of(ROUTES)
+    baseline.samples_of(ROUTE_SUBJECT)
 
 
 @pytest.mark.parametrize(
@@ -226,22 +231,26 @@ def test_what_a_baseline_does_not_keep_is_refused(
     baseline: SavedBaseline, text: str, problem: str
 ) -> None:
     with pytest.raises(UsageError, match=problem):
-        check_before([parse_threshold(text)], Window(), baseline, Reading())
+        check_before_reading([parse_threshold(text)], Window(), baseline, MeasureOptions())
 
 
 def test_a_comparison_without_a_baseline_is_refused() -> None:
     with pytest.raises(UsageError, match="needs a baseline"):
-        check_before([parse_threshold("error_rate <= baseline")], Window(), None, Reading())
-    check_before([parse_threshold("error_rate <= 1%")], Window(), None, Reading())
+        check_before_reading(
+            [parse_threshold("error_rate <= baseline")], Window(), None, MeasureOptions()
+        )
+    check_before_reading([parse_threshold("error_rate <= 1%")], Window(), None, MeasureOptions())
 
 
 def test_other_requests_are_refused(baseline: SavedBaseline) -> None:
-    reading = Reading(where=where("status >= 500"))
+    reading = MeasureOptions(where=parse_where("status >= 500"))
     with pytest.raises(UsageError, match="was made with no --where"):
-        check_before([], Window(), baseline, reading)
+        check_before_reading([], Window(), baseline, reading)
     with pytest.raises(UsageError, match="made with --where"):
-        check_before([], Window(), replace(baseline, where="status >= 500"), Reading())
-    check_before([], Window(), replace(baseline, where="status >= 500"), reading)
+        check_before_reading(
+            [], Window(), replace(baseline, where="status >= 500"), MeasureOptions()
+        )
+    check_before_reading([], Window(), replace(baseline, where="status >= 500"), reading)
 
 
 def day(number: int) -> datetime:
@@ -261,25 +270,25 @@ def day(number: int) -> datetime:
 )
 def test_windows_must_not_overlap(window: Window, earlier: Window, is_apart: bool) -> None:
     if is_apart:
-        check_before([], window, earlier, Reading())
+        check_before_reading([], window, earlier, MeasureOptions())
         return
     with pytest.raises(UsageError, match="overlap"):
-        check_before([], window, earlier, Reading())
+        check_before_reading([], window, earlier, MeasureOptions())
 
 
 def test_other_gateways_are_refused(baseline: SavedBaseline) -> None:
     azure = saved(frame([route(i, gateway="azure-apim") for i in range(9)]))
     with pytest.raises(UsageError, match=r"the baseline is of nginx, .* of azure-apim"):
-        check_measured([], azure, baseline)
+        check_after_reading([], azure, baseline)
     both = saved(frame([route(1), route(2, gateway="azure-apim")]))
-    check_measured([], both, baseline)
-    check_measured([], saved(frame([])), baseline)
+    check_after_reading([], both, baseline)
+    check_after_reading([], saved(frame([])), baseline)
 
 
 def test_counts_of_another_length_of_time_are_refused(baseline: SavedBaseline) -> None:
     longer = saved(frame([route(0), route(3600)]))
     counts = [parse_threshold("requests >= baseline * 0.5")]
     with pytest.raises(UsageError, match="compares 1h 0m with a baseline of 3m 19s"):
-        check_measured(counts, longer, baseline)
-    check_measured([parse_threshold("request_rate >= baseline * 0.5")], longer, baseline)
-    check_measured(counts, baseline, baseline)
+        check_after_reading(counts, longer, baseline)
+    check_after_reading([parse_threshold("request_rate >= baseline * 0.5")], longer, baseline)
+    check_after_reading(counts, baseline, baseline)

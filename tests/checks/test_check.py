@@ -8,37 +8,46 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apilog.aggregate.histogram import value_of
-from apilog.checks import Catalogue, Measured, Policy, Sample, State, evaluate, parse_threshold
-from apilog.checks.check import CheckOptions, check
-from apilog.checks.evaluate import overall
-from apilog.metrics import Kind, Metric, Unit
-from checks.logs import log, traffic
+from apilog.aggregate.ddsketch import bucket_value_ms
+from apilog.checks import (
+    CheckState,
+    DecisionPolicy,
+    MetricCatalogue,
+    MetricSample,
+    SubjectSamples,
+    evaluate_threshold,
+    parse_threshold,
+)
+from apilog.checks.check import CheckOptions, check_sources
+from apilog.checks.evaluate import overall_state
+from apilog.metrics import Metric, MetricKind, Unit
+from tests.checks.logs import log, traffic
 
 CONVERSION = Metric(
     name="trial_conversion_rate",
     unit=Unit.RATIO,
     definition="Trials that converted.",
-    kind=Kind.PROPORTION,
+    kind=MetricKind.PROPORTION,
     better="higher",
 )
-TRIALS = Catalogue(metrics={CONVERSION.name: CONVERSION}, columns=("trial_kind",))
+TRIALS = MetricCatalogue(metrics={CONVERSION.name: CONVERSION}, columns=("trial_kind",))
 
 
 @pytest.mark.parametrize(
-    ("converted", "state"), [(30, State.PASS), (10, State.FAIL), (None, State.INCONCLUSIVE)]
+    ("converted", "state"),
+    [(30, CheckState.PASS), (10, CheckState.FAIL), (None, CheckState.INCONCLUSIVE)],
 )
 def test_thresholds_on_what_others_measured(
-    tmp_path: Path, converted: int | None, state: State
+    tmp_path: Path, converted: int | None, state: CheckState
 ) -> None:
     path = log(tmp_path / "access.log", traffic(200, 0))
     errors = parse_threshold("error_rate < 1%")
     trials = parse_threshold('trial_conversion_rate{trial_kind="reverse"} >= 20%', (TRIALS,))
     size = 0 if converted is None else 100
     value = None if converted is None else converted / size
-    sample = Sample(value=value, size=size, events=converted)
-    elsewhere = {trials: Measured(samples={(): sample}, total=300)}
-    checked = check([path], [errors, trials], CheckOptions(), elsewhere=elsewhere)
+    sample = MetricSample(value=value, size=size, events=converted)
+    elsewhere = {trials: SubjectSamples(samples={(): sample}, total=300)}
+    checked = check_sources([path], [errors, trials], CheckOptions(), elsewhere=elsewhere)
     assert checked.state is state
     rows = checked.report.tables["checks"]
     assert rows["state"].to_list() == ["pass", state.value]
@@ -52,8 +61,10 @@ def test_what_is_in_no_value_is_told(tmp_path: Path) -> None:
         traffic(200, 0),
         traffic(7, 7, path="/wp-login.php", status=404, seed=2),
     )
-    checked = check([path], [parse_threshold("error_rate < 1% for each route")], CheckOptions())
-    assert checked.state is State.PASS
+    checked = check_sources(
+        [path], [parse_threshold("error_rate < 1% for each route")], CheckOptions()
+    )
+    assert checked.state is CheckState.PASS
     assert checked.report.notes == (
         "7 requests have no route of their own: no `for each` is about them",
     )
@@ -63,12 +74,12 @@ COUNTS = st.integers(0, 3_000)
 
 
 @st.composite
-def samples(draw: st.DrawFn) -> Sample:
+def samples(draw: st.DrawFn) -> MetricSample:
     """Of a latency and of a proportion at once, so that any threshold can read it."""
     histogram = draw(st.dictionaries(st.integers(-300, 500), st.integers(1, 500), max_size=5))
     size = sum(histogram.values())
-    value = value_of(draw(st.sampled_from(sorted(histogram)))) if histogram else None
-    return Sample(
+    value = bucket_value_ms(draw(st.sampled_from(sorted(histogram)))) if histogram else None
+    return MetricSample(
         value=value, size=size, events=draw(st.integers(0, size)), histogram=histogram, seconds=60.0
     )
 
@@ -81,22 +92,22 @@ METRICS = st.sampled_from(
 
 @given(samples(), samples(), METRICS, st.sampled_from(["<", "<=", ">", ">="]), LIMITS, COUNTS)
 def test_verdicts_are_consistent(
-    current: Sample, base: Sample, metric: str, operator: str, limit: str, least: int
+    current: MetricSample, base: MetricSample, metric: str, operator: str, limit: str, least: int
 ) -> None:
     threshold = parse_threshold(f"{metric} {operator} {limit}")
-    sides = [Measured(samples={(): s}, total=s.size) for s in (current, base)]
-    results = evaluate(threshold, *sides, Policy(min_requests=least))
+    sides = [SubjectSamples(samples={(): s}, total=s.size) for s in (current, base)]
+    results = evaluate_threshold(threshold, *sides, DecisionPolicy(min_requests=least))
     (result,) = results
-    assert overall(results) is result.state
+    assert overall_state(results) is result.state
     assert result.p_value is None or 0 <= result.p_value <= 1
-    if result.state is State.INCONCLUSIVE:
+    if result.state is CheckState.INCONCLUSIVE:
         assert result.reason
         return
     assert current.size
     assert result.value is not None
     assert result.limit is not None
     holds = threshold.operator.holds(result.value, result.limit)
-    if result.state is State.FAIL:
+    if result.state is CheckState.FAIL:
         assert not holds
         assert result.p_value is None or result.p_value < 0.01
     elif not holds:
@@ -107,7 +118,7 @@ def test_verdicts_are_consistent(
 def test_error_rates_are_compared_both_ways(n: int, m: int, data: st.DataObject) -> None:
     x, y = data.draw(st.integers(0, n)), data.draw(st.integers(0, m))
     sides = [
-        Measured(samples={(): Sample(value=k / size, size=size, events=k)}, total=size)
+        SubjectSamples(samples={(): MetricSample(value=k / size, size=size, events=k)}, total=size)
         for k, size in ((x, n), (y, m))
     ]
     for text in (
@@ -115,8 +126,10 @@ def test_error_rates_are_compared_both_ways(n: int, m: int, data: st.DataObject)
         "error_rate >= baseline * 0.9",
         "error_rate < baseline",
     ):
-        (result,) = evaluate(parse_threshold(text), *sides, Policy(min_requests=0))
-        assert result.state is not State.INCONCLUSIVE
+        (result,) = evaluate_threshold(
+            parse_threshold(text), *sides, DecisionPolicy(min_requests=0)
+        )
+        assert result.state is not CheckState.INCONCLUSIVE
         assert result.p_value is not None
         assert 0 <= result.p_value <= 1
         assert result.low is not None

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apilog.checks import REQUESTS, Baseline, Fixed, Threshold, parse_threshold
+from apilog.checks import REQUEST_METRICS, BaselineLimit, FixedLimit, Threshold, parse_threshold
 from apilog.errors import UsageError
-from apilog.metrics import METRICS, Kind, Unit
+from apilog.metrics import METRICS, MetricKind, Unit
 from apilog.schema import GATEWAYS
 
 WRITTEN = {
@@ -60,7 +60,7 @@ def test_what_is_written(text: str, canonical: str) -> None:
 )
 def test_what_a_limit_is_worth(text: str, value: float) -> None:
     limit = parse_threshold(text).limit
-    assert isinstance(limit, Fixed)
+    assert isinstance(limit, FixedLimit)
     assert limit.quantity.value == value
 
 
@@ -76,9 +76,9 @@ def test_what_a_limit_is_worth(text: str, value: float) -> None:
 )
 def test_what_a_baseline_is_worth(text: str, factor: float, margin: float) -> None:
     limit = parse_threshold(text).limit
-    assert isinstance(limit, Baseline)
+    assert isinstance(limit, BaselineLimit)
     assert (limit.factor, limit.margin) == (factor, margin)
-    assert limit.of(0.02) == 0.02 * factor + margin
+    assert limit.limit_for(0.02) == 0.02 * factor + margin
 
 
 @pytest.mark.parametrize(
@@ -149,11 +149,11 @@ UNITS = {
 @st.composite
 def thresholds(draw: st.DrawFn) -> str:
     """Any threshold there is, written with blanks in any place."""
-    metric = METRICS[draw(st.sampled_from(sorted(REQUESTS.metrics)))]
+    metric = METRICS[draw(st.sampled_from(sorted(REQUEST_METRICS.metrics)))]
     unit = draw(st.sampled_from(UNITS.get(metric.unit, [""])))
     number = draw(st.integers(0, 100).map(str) if metric.unit is Unit.RATIO else NUMBERS)
     limits = [f"{number} {unit}"]
-    if metric.kind is not Kind.OTHER:
+    if metric.kind is not MetricKind.OTHER:
         margin = "pp" if metric.unit is Unit.RATIO else unit
         limits += [
             "baseline",
@@ -161,7 +161,7 @@ def thresholds(draw: st.DrawFn) -> str:
             f"baseline + {number}{margin}",
         ]
         limits += [f"baseline -{number} {margin}"]
-    columns = draw(st.permutations(REQUESTS.columns))
+    columns = draw(st.permutations(REQUEST_METRICS.columns))
     cut, end = sorted(draw(st.tuples(st.integers(0, 3), st.integers(0, 4))))
     chosen = ",".join(f"{c} = {draw(values(c))}" for c in columns[:cut])
     each = f" for each {', '.join(columns[cut:end])}" if end > cut else ""

@@ -13,11 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apilog.aggregate.histogram import bucket_of
+from apilog.aggregate.ddsketch import bucket_of
 from apilog.checks import parse_threshold
-from apilog.checks.measure import Measurement, Window
-from apilog.checks.samples import Measured
-from apilog.checks.threshold import Subject
+from apilog.checks.measurement import Measurement, SubjectSamples, Window
+from apilog.checks.threshold import MetricSubject
 from apilog.metrics import METRICS
 from apilog.schema import SCHEMA
 
@@ -74,11 +73,13 @@ TEXTS = [
 ]
 
 
-def chosen(subject: Subject, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def chosen(subject: MetricSubject, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [row for row in rows if all(str(row[column]) == text for column, text in subject.where)]
 
 
-def value_of(subject: Subject, rows: list[dict[str, Any]], seconds: float | None) -> float | None:
+def value_of(
+    subject: MetricSubject, rows: list[dict[str, Any]], seconds: float | None
+) -> float | None:
     """The metric by its definition."""
     name = subject.metric.name
     statuses = [row["status"] or 0 for row in rows]
@@ -100,7 +101,9 @@ def value_of(subject: Subject, rows: list[dict[str, Any]], seconds: float | None
     if name == "request_bytes":
         sizes = [row["request_bytes"] for row in rows if row["request_bytes"] is not None]
         return sum(sizes) if sizes else None
-    values = sorted(v for row in rows if (v := row[str(subject.metric.durations)]) is not None)
+    values = sorted(
+        v for row in rows if (v := row[str(subject.metric.duration_column)]) is not None
+    )
     if not values:
         return None
     if subject.metric.quantile:
@@ -111,7 +114,7 @@ def value_of(subject: Subject, rows: list[dict[str, Any]], seconds: float | None
 
 
 def groups(
-    subject: Subject, rows: list[dict[str, Any]]
+    subject: MetricSubject, rows: list[dict[str, Any]]
 ) -> Iterator[tuple[tuple[Any, ...], list[dict[str, Any]]]]:
     if not subject.each:
         yield (), chosen(subject, rows)
@@ -125,7 +128,10 @@ def groups(
 
 
 def check(
-    subject: Subject, measured: Measured, rows: list[dict[str, Any]], seconds: float | None
+    subject: MetricSubject,
+    measured: SubjectSamples,
+    rows: list[dict[str, Any]],
+    seconds: float | None,
 ) -> None:
     expected = dict(groups(subject, rows))
     assert measured.samples.keys() == expected.keys()
@@ -133,7 +139,7 @@ def check(
     in_groups = sum(map(len, expected.values()))
     assert measured.unnamed == len(chosen(subject, rows)) - in_groups
     for key, own in expected.items():
-        sample, column = measured.samples[key], subject.metric.durations
+        sample, column = measured.samples[key], subject.metric.duration_column
         value = value_of(subject, own, seconds)
         close = None if value is None else pytest.approx(value, rel=0.0101, abs=0.001)
         assert sample.value == close
@@ -158,7 +164,7 @@ def test_samples_are_what_a_plain_count_gives(rows: list[dict[str, Any]], parts:
         seconds = (max(times) - min(times)).total_seconds() if rows else None
         assert measures.seconds == seconds
         for subject in subjects:
-            check(subject, measures.of(subject), rows, seconds)
+            check(subject, measures.samples_of(subject), rows, seconds)
 
 
 @given(requests())
@@ -172,16 +178,16 @@ def test_only_the_window_is_measured(rows: list[dict[str, Any]]) -> None:
     assert window.until
     own = [row for row in rows if window.since <= row["timestamp"] < window.until]
     for subject in subjects:
-        check(subject, measures.of(subject), own, 1800)
+        check(subject, measures.samples_of(subject), own, 1800)
 
 
 def test_nothing_was_measured() -> None:
     measurement = Measurement([parse_threshold(text).subject for text in TEXTS])
     measures = measurement.finish(measurement.merge([]))
     assert measures.total == 0
-    assert measures.of(parse_threshold("error_rate < 1%").subject).samples[()].value is None
+    assert measures.samples_of(parse_threshold("error_rate < 1%").subject).samples[()].value is None
     each_route = parse_threshold("client_error_rate < 1% for each route").subject
-    assert measures.of(each_route).samples == {}
+    assert measures.samples_of(each_route).samples == {}
 
 
 def test_what_is_chosen_is_not_folded_however_many_values_there_are() -> None:
@@ -205,8 +211,8 @@ def test_what_is_chosen_is_not_folded_however_many_values_there_are() -> None:
     measurement = Measurement(subjects, max_routes=10)
     measures = measurement.finish(measurement.merge([measurement.partial(frame(rows))]))
     for subject in subjects[:2]:
-        assert measures.of(subject).samples[()].value == 0.5
-    each = measures.of(subjects[2])
+        assert measures.samples_of(subject).samples[()].value == 0.5
+    each = measures.samples_of(subjects[2])
     assert len(each.samples) == 10
     assert each.samples["/r7",].events == 1
     assert each.unnamed == 2990
@@ -214,7 +220,7 @@ def test_what_is_chosen_is_not_folded_however_many_values_there_are() -> None:
 
 def test_a_value_that_is_called_other_is_one() -> None:
     rows = [{"timestamp": START, "gateway": "nginx", "consumer": name} for name in ("(other)", "a")]
-    subject = Subject(metric=METRICS["requests"], each=("consumer",))
+    subject = MetricSubject(metric=METRICS["requests"], each=("consumer",))
     measurement = Measurement([subject])
     measures = measurement.finish(measurement.merge([measurement.partial(frame(rows))]))
-    assert measures.of(subject).samples.keys() == {("(other)",), ("a",)}
+    assert measures.samples_of(subject).samples.keys() == {("(other)",), ("a",)}

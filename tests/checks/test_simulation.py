@@ -12,31 +12,40 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from apilog.aggregate.histogram import GAMMA, bucket_of, value_of
-from apilog.checks import Measured, Sample, State, evaluate, parse_threshold
+from apilog.aggregate.ddsketch import GAMMA, bucket_of, bucket_value_ms
+from apilog.checks import (
+    CheckState,
+    MetricSample,
+    SubjectSamples,
+    evaluate_threshold,
+    parse_threshold,
+)
 from apilog.checks.threshold import Threshold
 
 BASELINE = 20_000
 
 
-def errors(events: int, n: int) -> Sample:
-    return Sample(value=events / n, size=n, events=events)
+def errors(events: int, n: int) -> MetricSample:
+    return MetricSample(value=events / n, size=n, events=events)
 
 
-def fails(threshold: Threshold, current: Sample, base: Sample) -> bool:
-    sides = [Measured(samples={(): sample}, total=sample.size) for sample in (current, base)]
-    (result,) = evaluate(threshold, *sides)
-    assert result.state is not State.INCONCLUSIVE
-    return result.state is State.FAIL
+def fails(threshold: Threshold, current: MetricSample, base: MetricSample) -> bool:
+    sides = [SubjectSamples(samples={(): sample}, total=sample.size) for sample in (current, base)]
+    (result,) = evaluate_threshold(threshold, *sides)
+    assert result.state is not CheckState.INCONCLUSIVE
+    return result.state is CheckState.FAIL
 
 
 def alarms(
-    threshold: Threshold, draw: Callable[[], Sample], base: Callable[[], Sample], runs: int
+    threshold: Threshold,
+    draw: Callable[[], MetricSample],
+    base: Callable[[], MetricSample],
+    runs: int,
 ) -> float:
     return sum(fails(threshold, draw(), base()) for _ in range(runs)) / runs
 
 
-def binomial(seed: int, n: int, rate: float) -> Callable[[], Sample]:
+def binomial(seed: int, n: int, rate: float) -> Callable[[], MetricSample]:
     rng = np.random.default_rng(seed)
     return lambda: errors(int(rng.binomial(n, rate)), n)
 
@@ -80,18 +89,20 @@ def test_a_margin_is_not_exceeded_at_its_edge() -> None:
     assert beyond >= 0.95
 
 
-def durations(seed: int, n: int, q: float | None, scale: float = 1.0) -> Callable[[], Sample]:
+def durations(seed: int, n: int, q: float | None, scale: float = 1.0) -> Callable[[], MetricSample]:
     """Durations as services have them: most short, some very long."""
     rng = np.random.default_rng(seed)
 
-    def draw() -> Sample:
+    def draw() -> MetricSample:
         values = rng.lognormal(3.5, 0.9, n) * scale
         found, counts = np.unique(np.ceil(np.log(values) / np.log(GAMMA)), return_counts=True)
         histogram = dict(zip(found.astype(int).tolist(), counts.tolist(), strict=True))
         value = float(values.mean())
         if q is not None:
-            value = value_of(bucket_of(float(np.partition(values, rank := int(q * (n - 1)))[rank])))
-        return Sample(value=value, size=n, histogram=histogram)
+            value = bucket_value_ms(
+                bucket_of(float(np.partition(values, rank := int(q * (n - 1)))[rank]))
+            )
+        return MetricSample(value=value, size=n, histogram=histogram)
 
     return draw
 
@@ -119,8 +130,8 @@ def test_requests_of_identical_traffic() -> None:
     rng = np.random.default_rng(15)
     threshold = parse_threshold("request_rate >= baseline")
 
-    def draw() -> Sample:
+    def draw() -> MetricSample:
         n = int(rng.poisson(BASELINE))
-        return Sample(value=n / 3600, size=n, events=n, seconds=3600.0)
+        return MetricSample(value=n / 3600, size=n, events=n, seconds=3600.0)
 
     assert alarms(threshold, draw, draw, 1000) <= 0.01

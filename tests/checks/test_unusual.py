@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from apilog.checks import State, parse_threshold
-from apilog.checks.unusual import evaluate_hour
+from apilog.checks import CheckState, parse_threshold
+from apilog.checks.evaluate import evaluate_hour
 from apilog.errors import UsageError
-from commands import Run
-from weblog import line, write
+from tests.commands import Run
+from tests.weblog import line, write
 
 HOUR = {
     "timestamp": datetime(2026, 11, 20, 14, tzinfo=UTC),
@@ -58,18 +58,18 @@ def test_what_is_refused(text: str, told: str) -> None:
 def test_a_drop_breaks_the_limit_as_a_spike_does() -> None:
     threshold = parse_threshold("anomaly(requests)")
     drop = evaluate_hour(threshold, HOUR)
-    assert (drop.state, drop.value, drop.limit, drop.requests) == (State.FAIL, 23.3, 6, 3)
+    assert (drop.state, drop.value, drop.limit, drop.requests) == (CheckState.FAIL, 23.3, 6, 3)
     assert drop.reason == "a drop at 2026-11-20 14:00 UTC: 3, expected 1,200"
-    assert evaluate_hour(threshold, {**HOUR, "score": 7.0}).state is State.FAIL
-    assert evaluate_hour(threshold, {**HOUR, "score": -5.9}).state is State.PASS
+    assert evaluate_hour(threshold, {**HOUR, "score": 7.0}).state is CheckState.FAIL
+    assert evaluate_hour(threshold, {**HOUR, "score": -5.9}).state is CheckState.PASS
     lenient = parse_threshold("anomaly(requests) < 30")
-    assert evaluate_hour(lenient, HOUR).state is State.PASS
+    assert evaluate_hour(lenient, HOUR).state is CheckState.PASS
 
 
 def test_an_hour_that_cant_be_judged_decides_nothing() -> None:
     threshold = parse_threshold("anomaly(requests)")
-    assert evaluate_hour(threshold, None).state is State.INCONCLUSIVE
-    assert evaluate_hour(threshold, {**HOUR, "score": None}).state is State.INCONCLUSIVE
+    assert evaluate_hour(threshold, None).state is CheckState.INCONCLUSIVE
+    assert evaluate_hour(threshold, {**HOUR, "score": None}).state is CheckState.INCONCLUSIVE
 
 
 def log(tmp_path: Path, *, last: int, days: int = 5) -> Path:

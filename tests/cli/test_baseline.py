@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from checks.logs import log, traffic
-from commands import Run
-from weblog import line, write
+from tests.checks.logs import log, traffic
+from tests.commands import Run
+from tests.weblog import line, write
 
 
 @pytest.fixture

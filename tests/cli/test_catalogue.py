@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from apilog.cli.catalogue import ListFormat
-from apilog.formats.registry import FORMATS
+from apilog.cli.catalogue_cmd import ListFormat
+from apilog.formats.registry import FORMAT_INFOS
 from apilog.metrics import METRICS
 from apilog.schema import COLUMNS, SCHEMA
 from apilog.version import __version__
-from commands import Run
+from tests.commands import Run
 
 NAMES = {
-    "formats": list(FORMATS),
+    "formats": list(FORMAT_INFOS),
     "schema": [column.name for column in COLUMNS],
     "metrics": list(METRICS),
 }

@@ -9,9 +9,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from checks.logs import log, traffic
-from commands import Run
-from weblog import write
+from tests.checks.logs import log, traffic
+from tests.commands import Run
+from tests.weblog import write
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ from apilog.cli import streams
 from apilog.cli.streams import ExitCode, open_output
 from apilog.errors import InputError, OutputError
 from apilog.version import __version__
-from commands import Ran, Run
-from weblog import SAMPLE_LOGS
+from tests.commands import Ran, Run
+from tests.weblog import SAMPLE_LOGS
 
 APILOG = [sys.executable, "-m", "apilog"]
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from commands import Run
-from weblog import SAMPLE_LOGS, line, write
+from tests.commands import Run
+from tests.weblog import SAMPLE_LOGS, line, write
 
 NAMED = ("combined", "ltsv", "traefik-clf", "apache-combined", "ingress-nginx")
 WRAPPED = ("docker", "cri", "journald", "syslog-3164", "syslog-5424")

@@ -12,9 +12,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from apilog.outputs.escape import UNSAFE
-from commands import Run
-from weblog import line, write
+from apilog.render.text.escape import UNSAFE
+from tests.commands import Run
+from tests.weblog import line, write
 
 USERS = [
     "\x1b[2J\x1b]0;owned\x07",

@@ -11,8 +11,8 @@ import pytest
 
 import apilog
 from apilog.privacy import hash_consumers
-from commands import Run
-from weblog import line, write
+from tests.commands import Run
+from tests.weblog import line, write
 
 ADDRESSES = ["203.0.113.77", "203.0.113.9", "198.51.100.3", "2001:db8:1:2::77"]
 CONSUMERS = ["acme", "acme", "globex", "alice@example.com"]

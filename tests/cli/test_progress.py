@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from apilog.cli.progress import describe
+from apilog.cli.progress import describe_progress
 
 
 @pytest.mark.parametrize(
@@ -22,4 +22,4 @@ from apilog.cli.progress import describe
 def test_rate_and_time_left_are_those_since_the_start(
     done: int, total: int | None, seconds: float, said: str
 ) -> None:
-    assert describe(done, total, seconds) == said
+    assert describe_progress(done, total, seconds) == said

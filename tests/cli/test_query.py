@@ -16,13 +16,14 @@ import polars as pl
 import pytest
 
 import apilog
-from apilog.formats.base import Format, Lines, Parsed, Stop
-from apilog.formats.choice import Choice, choose
-from apilog.outputs.escape import UNSAFE
+from apilog.formats.contract import Format, MatchFailure, ParsedRecords
+from apilog.formats.file_plan import FormatChoice, choose_format
+from apilog.render.text.escape import UNSAFE
 from apilog.reports import query as reports_query
-from apilog.store import Writer
-from commands import Run
-from weblog import SAMPLE_LOGS, line, write
+from apilog.store import StoreWriter
+from apilog.values.event_lines import EventLines
+from tests.commands import Run
+from tests.weblog import SAMPLE_LOGS, line, write
 
 LOG = SAMPLE_LOGS / "api.log"
 HOSTILE = ["\x1b[2J", "a\u202eb", "=cmd|' /C calc'!A0", "<b>|`x`", "two\nlines", "zero\u200bwidth"]
@@ -117,11 +118,11 @@ class Watching:
     def columns(self) -> frozenset[str]:
         return self.inner.columns
 
-    def parse(self, lines: Lines, columns: Collection[str]) -> Parsed:
+    def parse(self, lines: EventLines, columns: Collection[str]) -> ParsedRecords:
         self.asked.update(columns)
         return self.inner.parse(lines, columns)
 
-    def explain(self, line: str) -> Stop:
+    def explain(self, line: str) -> MatchFailure:
         return self.inner.explain(line)
 
 
@@ -140,10 +141,10 @@ def test_only_the_columns_that_a_query_needs_are_parsed(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sql: str, parsed: set[str]
 ) -> None:
     path = write(tmp_path / "a.log", [line(ms=i) for i in range(9)])
-    choice = choose("combined-request-time")
+    choice = choose_format("combined-request-time")
     assert choice
     watching = Watching(choice.formats[0])
-    monkeypatch.setattr(reports_query, "choose", lambda *_: Choice((watching,)))
+    monkeypatch.setattr(reports_query, "choose", lambda *_: FormatChoice((watching,)))
     assert rows(run, sql, path)
     assert watching.asked - {"gateway", "route"} <= parsed | {"timestamp"}
 
@@ -292,7 +293,7 @@ def test_what_cannot_be_read_is_told_and_the_rest_is_queried(run: Run, tmp_path:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
-    with Writer(tmp_path / "store") as writer:
+    with StoreWriter(tmp_path / "store") as writer:
         writer.add_records(apilog.scan(LOG).collect())
         writer.commit()
     return tmp_path / "store"

@@ -9,11 +9,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from apilog.outputs.escape import UNSAFE
+from apilog.render.text.escape import UNSAFE
 from apilog.reports.sql import FUNCTIONS
 from apilog.schema import SCHEMA
-from commands import Run
-from weblog import SAMPLE_LOGS
+from tests.commands import Run
+from tests.weblog import SAMPLE_LOGS
 
 LOG = SAMPLE_LOGS / "api.log"
 UNSAFE_CHARACTER = re.compile(f"[{UNSAFE}]")

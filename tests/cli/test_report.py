@@ -14,8 +14,8 @@ import polars as pl
 import pytest
 
 from apilog.aggregate import TABLES
-from commands import Run
-from weblog import SAMPLE_LOGS, START, line, write
+from tests.commands import Run
+from tests.weblog import SAMPLE_LOGS, START, line, write
 
 TIMED = SAMPLE_LOGS / "api.log"
 OTHER = "(other)"

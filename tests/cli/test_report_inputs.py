@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from commands import Ran, Run
-from weblog import SAMPLE_LOGS, line, write
+from tests.commands import Ran, Run
+from tests.weblog import SAMPLE_LOGS, line, write
 
 TIMED = SAMPLE_LOGS / "api.log"
 

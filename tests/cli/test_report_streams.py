@@ -20,8 +20,8 @@ from pathlib import Path
 
 import pytest
 
-from commands import Run
-from weblog import SAMPLE_LOGS, line, write
+from tests.commands import Run
+from tests.weblog import SAMPLE_LOGS, line, write
 
 APILOG = [sys.executable, "-m", "apilog", "report"]
 TIMED = SAMPLE_LOGS / "api.log"

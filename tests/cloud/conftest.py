@@ -12,7 +12,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from apilog.storage.cloud.bucket import Bucket
-from apilog.storage.cloud.connect import connection
+from apilog.storage.cloud.connection import connect_bucket
 
 SERVER = Path(__file__).with_name("s3_server.py")
 _NUMBERS = itertools.count(1)
@@ -35,10 +35,10 @@ def endpoint() -> Iterator[str]:
         patch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
         patch.setenv("AWS_REGION", "us-east-1")
         patch.delenv("AWS_PROFILE", raising=False)
-        connection.cache_clear()
+        connect_bucket.cache_clear()
         yield url
         process.stdin.close()
-    connection.cache_clear()
+    connect_bucket.cache_clear()
 
 
 def make_bucket(endpoint: str, name: str) -> None:

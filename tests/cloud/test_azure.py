@@ -20,13 +20,13 @@ from urllib.request import Request, urlopen
 import pytest
 
 from apilog.errors import InputError
-from apilog.ingest import ingest
+from apilog.ingestion import ingest
 from apilog.storage import folder_at
-from apilog.storage.cloud.connect import connection
-from apilog.store import Store, Writer, compact, verify
-from commands import Run
-from ingest.logs import lines
-from store.building import lines_in, make, records
+from apilog.storage.cloud.connection import connect_bucket
+from apilog.store import Store, StoreWriter, compact, verify
+from tests.commands import Run
+from tests.ingest.logs import lines
+from tests.store.building import lines_in, make, records
 
 AZURITE = os.environ.get("APILOG_AZURITE") or shutil.which("azurite-blob")
 ACCOUNT = "devstoreaccount1"
@@ -54,7 +54,7 @@ def azurite() -> Iterator[str]:
         patch.setenv("AZURE_STORAGE_ENDPOINT", url)
         yield url
         process.terminate()
-    connection.cache_clear()
+    connect_bucket.cache_clear()
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def url(azurite: str) -> str:
 def test_logs_are_read(url: str, run: Run) -> None:
     folder = folder_at(url)
     for name in ("in/a b.log", "in/b.log", "in/sub/c.log", "d.log"):
-        folder.put(name, lines(range(10)))
+        folder.put_file(name, lines(range(10)))
     for pattern, records_ in {"d.log": 10, "in": 30, "in/*.log": 20, "**/*.log": 40}.items():
         result = run("report", f"{url}/{pattern}", "-f", "json")
         assert json.loads(result.text)["input"]["records"] == records_, result.stderr
@@ -84,7 +84,7 @@ def test_logs_are_read(url: str, run: Run) -> None:
 
 
 def test_a_store_is_written_read_and_looked_after(url: str, run: Run) -> None:
-    folder_at(url).put("in/a.log", lines(range(100)))
+    folder_at(url).put_file("in/a.log", lines(range(100)))
     store = f"{url}/store"
     for known in (0, 1):
         assert ingest([f"{url}/in"], store).known == known
@@ -97,9 +97,9 @@ def test_a_store_is_written_read_and_looked_after(url: str, run: Run) -> None:
 
 def test_of_two_writers_at_once_the_first_wins(url: str) -> None:
     make(f"{url}/store", records(3))
-    with Writer(f"{url}/store") as slow:
+    with StoreWriter(f"{url}/store") as slow:
         slow.add_records(records(5, first_line=100))
-        add = slow.folder.adding("manifest/00000000000000000003.json", b"{}")
+        add = slow.folder.prepare_add("manifest/00000000000000000003.json", b"{}")
         make(f"{url}/store", records(5, first_line=4))
         with pytest.raises(FileExistsError):
             add()

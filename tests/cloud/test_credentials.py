@@ -9,12 +9,12 @@ from pathlib import Path
 import boto3
 import pytest
 
-from apilog.ingest import ingest
+from apilog.ingestion import ingest
 from apilog.storage.cloud.bucket import Bucket
-from apilog.storage.cloud.connect import connection, is_plain_http
-from commands import Run
-from ingest.logs import lines
-from store.building import make, records
+from apilog.storage.cloud.connection import connect_bucket, is_plain_http
+from tests.commands import Run
+from tests.ingest.logs import lines
+from tests.store.building import make, records
 
 COUNT = "SELECT COUNT(*) AS n FROM requests"
 
@@ -85,9 +85,9 @@ def test_a_profile_that_gives_no_credentials_is_told(
     url = "s3://bucket-of-a-team"
     no_keys.with_name("config").write_text(config)
     monkeypatch.setenv("AWS_PROFILE", "team")
-    connection.cache_clear()
+    connect_bucket.cache_clear()
     result = run("report", f"{url}/a.log")
-    connection.cache_clear()
+    connect_bucket.cache_clear()
     assert (result.code, result.stdout) == (2, b"")
     assert result.stderr.startswith(f"apilog: error: {url}/a.log: no credentials")
     assert why in result.stderr
@@ -153,7 +153,7 @@ def test_public_buckets_need_no_credentials(
         keys.setenv("AWS_REGION", "us-east-1")
         make(f"{url}/store", records(7))
         client = boto3.client("s3", endpoint_url=endpoint)
-        for info in bucket.below(""):
+        for info in bucket.list_below(""):
             client.put_object_acl(Bucket=bucket.name, Key=info.key, ACL="public-read")
     monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
     monkeypatch.setenv("AWS_REGION", "us-east-1")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from apilog.storage import folder_at
 from apilog.storage.cloud.bucket import Bucket
-from commands import Run
-from export.exporting import log
+from tests.commands import Run
+from tests.export.exporting import log
 
 
 def test_a_bucket_is_kept_up_to_date(bucket: Bucket, url: str, run: Run, tmp_path: Path) -> None:
@@ -18,17 +18,17 @@ def test_a_bucket_is_kept_up_to_date(bucket: Bucket, url: str, run: Run, tmp_pat
     folder = folder_at(to)
     files = ("errors.csv", "period.json", "statuses.csv")
     expected = {f"2026-11-{day}/{name}" for day in (20, 21) for name in files} | {"export.json"}
-    assert set(folder.names()) == expected
-    assert b"\n200," in folder.read("2026-11-20/statuses.csv")
-    assert json.loads(folder.read("2026-11-21/period.json"))["complete"] is True
-    before = folder.infos()
+    assert set(folder.list_files()) == expected
+    assert b"\n200," in folder.read_file("2026-11-20/statuses.csv")
+    assert json.loads(folder.read_file("2026-11-21/period.json"))["complete"] is True
+    before = folder.list_file_infos()
     done = run("export", source, "--to", to, "--table", "statuses", "--table", "errors")
     assert (done.code, done.stderr) == (0, "periods: 0 new, 0 rewritten, 2 unchanged\n")
-    assert folder.infos() == before
+    assert folder.list_file_infos() == before
     done = run(
         "export", source, "--to", to, "--table", "statuses", "--table", "errors", "--keep", "1h"
     )
-    assert set(folder.names()) in ({"export.json"}, expected)  # as the clock may be
+    assert set(folder.list_files()) in ({"export.json"}, expected)  # as the clock may be
 
 
 def test_a_store_in_a_bucket_is_exported(url: str, run: Run, tmp_path: Path) -> None:

@@ -14,11 +14,11 @@ import boto3
 import pytest
 
 from apilog.storage.cloud.bucket import Bucket
-from apilog.storage.cloud.connect import connection
+from apilog.storage.cloud.connection import connect_bucket
 from apilog.store import Store, verify
-from commands import Run
-from ingest.logs import lines
-from store.building import lines_in, make, records
+from tests.commands import Run
+from tests.ingest.logs import lines
+from tests.store.building import lines_in, make, records
 
 
 @pytest.fixture
@@ -31,14 +31,14 @@ def google(endpoint: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> It
     monkeypatch.setenv("GOOGLE_SERVICE_ACCOUNT", str(tmp_path / "account.json"))
     monkeypatch.setenv("GOOGLE_BASE_URL", endpoint)
     yield
-    connection.cache_clear()
+    connect_bucket.cache_clear()
 
 
 def test_logs_and_stores_are_read(bucket: Bucket, endpoint: str, google: None, run: Run) -> None:
     bucket.write("in/a b.log", lines(range(30)))
     make(f"s3://{bucket.name}/store", records(30))
     client = boto3.client("s3", endpoint_url=endpoint)
-    for info in bucket.below(""):
+    for info in bucket.list_below(""):
         client.put_object_acl(Bucket=bucket.name, Key=info.key, ACL="public-read")
     url = f"gs://{bucket.name}"
     result = run("report", f"{url}/in/*.log", "-f", "json")

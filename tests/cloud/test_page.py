@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-import make_docs
 from apilog.storage import folder_at
-from cloud.conftest import make_bucket
-from commands import Run
+from tests import make_docs
+from tests.cloud.conftest import make_bucket
+from tests.commands import Run
 
 
 def test_the_examples_of_the_page_run(
@@ -21,7 +21,7 @@ def test_the_examples_of_the_page_run(
     monkeypatch.chdir(tmp_path)
     make_bucket(endpoint, "my-logs")
     log = make_docs.REPOSITORY / "sample_logs" / "api.log"
-    folder_at("s3://my-logs").put("2026/11/21/access.log.gz", gzip.compress(log.read_bytes()))
+    folder_at("s3://my-logs").put_file("2026/11/21/access.log.gz", gzip.compress(log.read_bytes()))
     page = (make_docs.REPOSITORY / "docs" / "cloud.md").read_text("utf-8")
     commands = re.findall(r"^apilog (.*)$", page, re.MULTILINE)
     assert len(commands) >= 6

@@ -9,23 +9,23 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from apilog.ingest import ingest
-from apilog.sources import DamagedSource, SourceError, find_sources, open_chunks
+from apilog.ingestion import ingest
+from apilog.sources import DamagedSource, SourceError, find_sources
 from apilog.storage import StorageError
-from apilog.storage.cloud import ahead
-from apilog.storage.cloud import reader as reading
-from apilog.storage.cloud.ahead import Ahead
-from apilog.storage.cloud.bucket import Block, Bucket
-from apilog.storage.cloud.reader import ObjectReader
-from ingest.logs import lines
+from apilog.storage.cloud import object_reader
+from apilog.storage.cloud import object_reader as reading
+from apilog.storage.cloud.bucket import Bucket, ObjectBlock
+from apilog.storage.cloud.object_reader import ObjectPrefetcher, ObjectReader
+from apilog.transport.opening import open_chunks
+from tests.ingest.logs import lines
 
 DATA = bytes(range(256)) * 8
 
 
 @pytest.fixture
 def small_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ahead, "FIRST_BYTES", 16)
-    monkeypatch.setattr(ahead, "LAST_BYTES", 40)
+    monkeypatch.setattr(object_reader, "FIRST_BYTES", 16)
+    monkeypatch.setattr(object_reader, "LAST_BYTES", 40)
     monkeypatch.setattr(reading, "_JUMP_BYTES", 16)
     monkeypatch.setattr(reading, "_LARGEST_BYTES", 256)
     monkeypatch.setattr(reading, "_AHEAD_BYTES", 64)
@@ -49,7 +49,7 @@ def test_any_reads_and_seeks(
 ) -> None:
     bucket.write("a.log", DATA)
     others = [f"{url}/a.log", f"{url}/b.log"] if with_end else []
-    reader = ObjectReader(f"{url}/a.log", len(DATA), Ahead(others))
+    reader = ObjectReader(f"{url}/a.log", len(DATA), ObjectPrefetcher(others))
     at = 0
     for position, size in steps:
         if position is not None:
@@ -71,7 +71,9 @@ def test_what_is_known_of_many_objects_is_asked_for_ahead(
     asked: list[str] = []
     read = Bucket.read
 
-    def counted(self: Bucket, key: str, start: int, end: int, version: str | None = None) -> Block:
+    def counted(
+        self: Bucket, key: str, start: int, end: int, version: str | None = None
+    ) -> ObjectBlock:
         asked.append(current_thread().name)
         return read(self, key, start, end, version)
 
@@ -83,7 +85,7 @@ def test_what_is_known_of_many_objects_is_asked_for_ahead(
 
 def test_from_beginning_to_end(bucket: Bucket, url: str, small_ranges: None) -> None:
     bucket.write("a.log", DATA)
-    reader = ObjectReader(f"{url}/a.log", len(DATA), Ahead())
+    reader = ObjectReader(f"{url}/a.log", len(DATA), ObjectPrefetcher())
     blocks = []
     while block := reader.read(100):
         blocks.append(block)
@@ -95,7 +97,7 @@ def test_an_object_that_is_replaced_while_it_is_read_is_told(
     bucket: Bucket, url: str, small_ranges: None
 ) -> None:
     bucket.write("a.log", DATA)
-    reader = ObjectReader(f"{url}/a.log", len(DATA), Ahead())
+    reader = ObjectReader(f"{url}/a.log", len(DATA), ObjectPrefetcher())
     bucket.write("a.log", DATA[::-1])
     assert reader.read(16) == DATA[:16]
     with pytest.raises(StorageError, match="replaced while it was being read"):
@@ -128,7 +130,7 @@ def test_many_objects_are_fetched_before_their_turn_and_come_in_order(
     bucket.write("01.log", lines([999]))
     assert [chunk.data for chunk in open_chunks(sources[1])] == [lines([999])]
     sources, _ = find_sources([url])
-    bucket.delete(["03.log"])
+    bucket.delete_objects(["03.log"])
     with pytest.raises(SourceError, match="no such object"):
         list(open_chunks(sources[3]))
     assert [chunk.data for chunk in open_chunks(sources[2])] == [lines([2])]

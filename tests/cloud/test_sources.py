@@ -23,8 +23,8 @@ import apilog
 from apilog.errors import InputError
 from apilog.sources import find_sources
 from apilog.storage.cloud.bucket import Bucket
-from commands import Run
-from ingest.logs import lines
+from tests.commands import Run
+from tests.ingest.logs import lines
 
 
 def found(*urls: str) -> list[str]:

@@ -24,12 +24,12 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from apilog.errors import InputError, OutputError
-from apilog.ingest import IngestOptions, ingest
+from apilog.ingestion import IngestOptions, ingest
 from apilog.storage.cloud.bucket import Bucket
-from apilog.store import Store, Writer, commit, compact, prune, verify
-from commands import Run
-from ingest.logs import lines
-from store.building import START, known, lines_in, make, records, rejects
+from apilog.store import Store, StoreWriter, commit, compact, prune, verify
+from tests.commands import Run
+from tests.ingest.logs import lines
+from tests.store.building import START, known, lines_in, make, records, rejects
 
 TESTS = Path(__file__).resolve().parent.parent
 
@@ -41,7 +41,7 @@ def store(url: str) -> str:
 
 
 def keys(bucket: Bucket) -> list[str]:
-    return [info.key.removeprefix("logs/store/") for info in bucket.below("logs")]
+    return [info.key.removeprefix("logs/store/") for info in bucket.list_below("logs")]
 
 
 def data_keys(bucket: Bucket) -> set[str]:
@@ -50,7 +50,7 @@ def data_keys(bucket: Bucket) -> set[str]:
 
 def held(store: str) -> list[int]:
     """The numbers of the requests in the store, in ascending order, doubles included."""
-    paths = Store.open(store).scan().select("path").collect()["path"]
+    paths = Store.open(store).scan_records().select("path").collect()["path"]
     return sorted(int(path.rpartition("/")[2]) for path in paths)
 
 
@@ -61,16 +61,18 @@ def assert_tidy(bucket: Bucket, store: str) -> None:
 
 def test_what_is_written_is_what_is_read(bucket: Bucket, store: str) -> None:
     given = records(50)
-    found = make(store, given).scan().collect()
+    found = make(store, given).scan_records().collect()
     wanted = given.with_columns(pl.col("method").cast(pl.String))
     assert_frame_equal(found.select(wanted.columns).sort("line_number"), wanted)
-    window = Store.open(store).scan(START + timedelta(hours=13), START + timedelta(hours=14))
+    window = Store.open(store).scan_records(
+        START + timedelta(hours=13), START + timedelta(hours=14)
+    )
     assert window.select("line_number").collect().rows() == [(14,)]
     assert_tidy(bucket, store)
 
 
 def test_columns_and_filters_reach_the_objects(store: str) -> None:
-    query = make(store, records(50)).scan().filter(pl.col("status") == 201).select("path")
+    query = make(store, records(50)).scan_records().filter(pl.col("status") == 201).select("path")
     plan = query.explain()
     assert "PROJECT 2/27 COLUMNS" in plan
     assert "SELECTION" in plan
@@ -107,10 +109,10 @@ def test_ingest_takes_each_line_once_whatever_becomes_of_the_log(
 def test_a_run_with_nothing_new_writes_nothing(bucket: Bucket, url: str, store: str) -> None:
     bucket.write("in/a.log", lines(range(100)))
     ingest([f"{url}/in"], store)
-    before = {info.key: info.written for info in bucket.below("logs")}
+    before = {info.key: info.written for info in bucket.list_below("logs")}
     done = ingest([f"{url}/in"], store)
     assert (done.known, done.new) == (1, 0)
-    assert {info.key: info.written for info in bucket.below("logs")} == before
+    assert {info.key: info.written for info in bucket.list_below("logs")} == before
 
 
 def test_a_long_object_is_read_in_ranges_and_continued(
@@ -132,9 +134,9 @@ def test_of_two_writers_at_once_the_first_wins_and_the_other_can_try_again(
     bucket: Bucket, store: str
 ) -> None:
     make(store, records(3))
-    with Writer(store) as slow:
+    with StoreWriter(store) as slow:
         slow.add_records(records(5, first_line=100))
-        with Writer(store) as quick:
+        with StoreWriter(store) as quick:
             quick.add_records(records(5, first_line=4))
             quick.commit()
         with pytest.raises(InputError, match="was written by another process meanwhile") as told:
@@ -142,7 +144,7 @@ def test_of_two_writers_at_once_the_first_wins_and_the_other_can_try_again(
     assert "run it again" in told.value.hint
     assert lines_in(Store.open(store)) == [*range(1, 9)]
     assert_tidy(bucket, store)
-    with Writer(store) as again:
+    with StoreWriter(store) as again:
         again.add_records(records(5, first_line=100))
         again.commit()
     assert lines_in(Store.open(store)) == [*range(1, 9), *range(100, 105)]
@@ -153,7 +155,7 @@ def test_the_manifest_itself_is_the_lock(
     bucket: Bucket, store: str, monkeypatch: pytest.MonkeyPatch, commits: int
 ) -> None:
     make(store, records(3))
-    with Writer(store) as slow:
+    with StoreWriter(store) as slow:
         slow.add_records(records(5, first_line=100))
         for number in range(commits):
             make(store, records(3, first_line=4 + 3 * number))
@@ -175,7 +177,9 @@ def test_manifests_go_once_they_are_old(
     assert len([key for key in keys(bucket) if key.startswith("manifest/")]) == 6
     monkeypatch.setattr(commit, "GRACE", timedelta(0))
     make(store, records(2, first_line=11))
-    assert len([key for key in keys(bucket) if key.startswith("manifest/")]) == commit.KEPT
+    assert (
+        len([key for key in keys(bucket) if key.startswith("manifest/")]) == commit.KEPT_MANIFESTS
+    )
 
 
 def test_an_answer_that_was_lost_is_no_other_writer(
@@ -189,7 +193,7 @@ def test_an_answer_that_was_lost_is_no_other_writer(
         if is_new:
             write(self, key, data, is_new=True)
 
-    with Writer(store) as writer, monkeypatch.context() as patch:
+    with StoreWriter(store) as writer, monkeypatch.context() as patch:
         patch.setattr(Bucket, "write", twice)
         writer.add_records(records(5, first_line=4))
         writer.commit()
@@ -204,7 +208,7 @@ def test_a_server_that_ignores_conditions_gets_no_store(
         Bucket, "write", lambda self, key, data, is_new=False: write(self, key, data)
     )
     with pytest.raises(OutputError, match="ignores the condition") as told:
-        Writer(store)
+        StoreWriter(store)
     assert "If-None-Match" in told.value.hint
     assert not keys(bucket)
 
@@ -240,7 +244,7 @@ def test_a_writer_that_was_killed_left_nothing_that_counts(
     assert lines_in(Store.open(store)) == [1, 2, 3]
     assert set(verify(store).strangers) == (left if at == "manifest" else set())
     # It may still be at work: only once another one has committed, it can't any more.
-    Writer(store).close()
+    StoreWriter(store).close()
     assert data_keys(bucket) == before | left
     make(store, records(30, first_line=4))
     assert_tidy(bucket, store)
@@ -303,7 +307,7 @@ def damage(bucket: Bucket, key: str, how: str) -> None:
     data = bytearray(bucket.read_all(key))
     data[len(data) // 2] ^= 1
     if how == "gone":
-        bucket.delete([key])
+        bucket.delete_objects([key])
     else:
         bucket.write(key, bytes(data) if how == "other" else bytes(data[:-1]))
 
@@ -316,7 +320,7 @@ def test_verify_finds_a_damaged_object(
     bucket: Bucket, store: str, run: Run, how: str, problem: str
 ) -> None:
     made = make(store, records(50))
-    name = made.files()[0].name
+    name = made.record_files()[0].name
     assert run("store", "verify", store).text == "intact: 3 files, 50 rows\n"
     damage(bucket, f"logs/store/{name}", how)
     result = run("store", "verify", store)
@@ -328,7 +332,7 @@ def test_verify_finds_a_damaged_object(
 def test_upkeep(bucket: Bucket, store: str, run: Run) -> None:
     batches = [records(12, first_line=1 + 12 * number) for number in range(4)]
     make(store, *batches)
-    with Writer(store) as writer:
+    with StoreWriter(store) as writer:
         writer.add_rejects(rejects(2))
         writer.commit()
     facts = json.loads(run("store", "info", store, "-f", "json").text)
@@ -357,7 +361,7 @@ def test_query_asks_a_store_and_a_log_together(
 
 
 def test_others_read_it_and_agree(bucket: Bucket, endpoint: str, store: str) -> None:
-    ours = make(store, records(60), records(45, first_line=61)).scan().collect()
+    ours = make(store, records(60), records(45, first_line=61)).scan_records().collect()
     wanted = sorted(ours.select("line_number", "status").rows())
     filesystem = pyarrow.fs.S3FileSystem(
         access_key="somebody",
@@ -383,8 +387,8 @@ def test_a_folder_with_other_things_is_not_taken(bucket: Bucket, url: str, run: 
     bucket.write("thesis/text.odt", b"years of work")
     for target in (url, f"{url}/thesis"):
         with pytest.raises(InputError, match="is no store, and not empty"):
-            Writer(target)
-    assert [info.key for info in bucket.below("")] == ["thesis/text.odt"]
+            StoreWriter(target)
+    assert [info.key for info in bucket.list_below("")] == ["thesis/text.odt"]
     for command in ("info", "verify", "compact"):
         result = run("store", command, f"{url}/none")
         assert result.code == 2
@@ -394,7 +398,7 @@ def test_a_folder_with_other_things_is_not_taken(bucket: Bucket, url: str, run: 
 def test_where_nothing_may_be_written_that_is_told(run: Run, bucket: Bucket, url: str) -> None:
     bucket.write("a.log", lines(range(3)))
     with pytest.raises((InputError, OutputError), match="there is no bucket no-such-bucket"):
-        Writer("s3://no-such-bucket/store")
+        StoreWriter("s3://no-such-bucket/store")
     result = run("ingest", f"{url}/a.log", "--store", "s3://no-such-bucket/store")
     assert (result.code, result.stdout) == (2, b"")
     assert "no bucket no-such-bucket" in result.stderr

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apilog.config import ChecksConfig, Config, load
-from apilog.config.table import Table
+from apilog.config import ChecksConfig, Config, load_config
+from apilog.config.toml_table import ConfigTable
 from apilog.errors import UsageError
 
 OWN = """
@@ -30,13 +30,13 @@ READ = {
 
 
 def test_without_a_file_nothing_is_set(tmp_path: Path) -> None:
-    assert load(folder=tmp_path) == Config() == Config(checks=ChecksConfig())
+    assert load_config(folder=tmp_path) == Config() == Config(checks=ChecksConfig())
 
 
 def test_the_own_file(tmp_path: Path) -> None:
     (tmp_path / "apilog.toml").write_text(OWN)
     (tmp_path / "pyproject.toml").write_text("[tool.apilog.checks]\nmin_requests = 1")
-    found = load(folder=tmp_path)
+    found = load_config(folder=tmp_path)
     assert found.path == tmp_path / "apilog.toml"
     assert found.checks == ChecksConfig(baseline=tmp_path / "base.json", **READ)  # type: ignore[arg-type]
 
@@ -44,19 +44,19 @@ def test_the_own_file(tmp_path: Path) -> None:
 def test_a_table_of_the_project(tmp_path: Path) -> None:
     project = tmp_path / "pyproject.toml"
     project.write_text("[project]\nname = 'x'\n" + OWN.replace("[checks]", "[tool.apilog.checks]"))
-    for found in (load(folder=tmp_path), load(project)):
+    for found in (load_config(folder=tmp_path), load_config(project)):
         assert found.checks == ChecksConfig(baseline=tmp_path / "base.json", **READ)  # type: ignore[arg-type]
 
 
 def test_a_project_without_the_table_sets_nothing(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("[project]\nname = 'x'\n[tool.other]\nx = 1")
-    assert load(folder=tmp_path) == Config()
+    assert load_config(folder=tmp_path) == Config()
 
 
 def test_the_current_folder_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "apilog.toml").write_text(OWN)
     monkeypatch.chdir(tmp_path)
-    assert load().checks.min_requests == 50
+    assert load_config().checks.min_requests == 50
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_errors_name_the_key(tmp_path: Path, text: str, problem: str, hint: str)
     path = tmp_path / "apilog.toml"
     path.write_text(text)
     with pytest.raises(UsageError) as raised:
-        load(folder=tmp_path)
+        load_config(folder=tmp_path)
     assert str(raised.value).startswith(str(path))
     assert problem in str(raised.value)
     assert hint in raised.value.hint
@@ -90,12 +90,12 @@ def test_errors_name_the_key(tmp_path: Path, text: str, problem: str, hint: str)
 def test_in_a_project_the_path_is_that_of_the_project(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("[tool.apilog.checks]\nbasline = 'x'")
     with pytest.raises(UsageError, match=r"tool\.apilog\.checks\.basline is no setting"):
-        load(folder=tmp_path)
+        load_config(folder=tmp_path)
 
 
 def test_a_given_file_has_to_be_there(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="can't read"):
-        load(tmp_path / "none.toml")
+        load_config(tmp_path / "none.toml")
 
 
 VALUES = st.recursive(
@@ -110,7 +110,7 @@ READERS = ("text", "texts", "number", "flag", "file", "table", "tables")
 
 @given(VALUES, st.sampled_from(READERS))
 def test_any_value_is_read_or_refused(value: object, reader: str) -> None:
-    table = Table({"key": value, "other": 1}, Path("apilog.toml"), "section")
+    table = ConfigTable({"key": value, "other": 1}, Path("apilog.toml"), "section")
     with contextlib.suppress(UsageError):
         getattr(table, reader)("key")
     assert getattr(table, reader)("missing") is None

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from apilog.config import AccountsConfig, Config, load
+from apilog.config import AccountsConfig, Config, load_config
+from apilog.developer_success import AccountColumns, PlanTerms
 from apilog.errors import UsageError
-from apilog.success import AccountColumns, PlanTerms
 
 
 def loaded(folder: Path, text: str) -> Config:
     path = folder / "apilog.toml"
     path.write_text(text)
-    return load(path)
+    return load_config(path)
 
 
 def test_all_sections(tmp_path: Path) -> None:

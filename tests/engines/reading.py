@@ -10,13 +10,13 @@ from pathlib import Path
 
 import polars as pl
 
-from apilog.engines.chunk import Wanted
-from apilog.engines.local import Run
-from apilog.formats.choice import Choice
-from apilog.model import FileInput
+from apilog.engine.local import LocalRun
+from apilog.engine.parse_chunks import ReadSpec
+from apilog.formats.file_plan import FormatChoice
+from apilog.report_model import FileInput
 from apilog.schema import SCHEMA
 
-EVERYTHING = Wanted(columns=frozenset(SCHEMA))
+EVERYTHING = ReadSpec(columns=frozenset(SCHEMA))
 SMALL = 2000
 """Bytes of a chunk that holds some 20 lines."""
 
@@ -33,13 +33,13 @@ class Everything:
 def read_all(
     sources: Sequence[str | Path],
     *,
-    wanted: Wanted = EVERYTHING,
-    choice: Choice | None = None,
+    wanted: ReadSpec = EVERYTHING,
+    choice: FormatChoice | None = None,
     workers: int = 2,
     chunk_bytes: int = 1 << 20,
 ) -> Everything:
     """Every record, reject and file of the sources; texts as String, columns in order."""
-    run = Run(sources, wanted, plain, choice=choice, workers=workers, chunk_bytes=chunk_bytes)
+    run = LocalRun(sources, wanted, plain, choice=choice, workers=workers, chunk_bytes=chunk_bytes)
     results = list(run.results())
     shown = [name for name in SCHEMA if name in wanted.columns]
     return Everything(
@@ -47,7 +47,7 @@ def read_all(
         if results
         else pl.DataFrame(schema={name: SCHEMA[name] for name in shown}),
         pl.concat([result.rejects for result in results]) if results else pl.DataFrame(),
-        [file.done() for file in run.files],
+        [file.to_file_input() for file in run.accounts],
     )
 
 

@@ -12,13 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import apilog
-from apilog.engines.edges import with_whole_events
-from apilog.formats.envelopes.pieces import unfinished
-from apilog.sources import Chunk, DamagedSource
-from apilog.sources.chunks import OversizeLine
-from commands import Run
-from engines.reading import Everything, read_all
-from weblog import line, write
+from apilog.sources import DamagedSource, LineChunk
+from apilog.sources.line_chunks import OversizeLine
+from apilog.transport.split_events import unfinished_size, with_whole_events
+from tests.commands import Run
+from tests.engines.reading import Everything, read_all
+from tests.weblog import line, write
 
 TIME = "2026-11-21T10:00:00.123456789Z"
 
@@ -128,13 +127,13 @@ def test_a_report_counts_events(run: Run, tmp_path: Path, wrap: Wrap) -> None:
 # Chunks
 
 
-def chunks_of(lines: Sequence[bytes], sizes: Sequence[int]) -> list[Chunk]:
+def chunks_of(lines: Sequence[bytes], sizes: Sequence[int]) -> list[LineChunk]:
     """Chunks of so many lines each."""
     made = []
     at = 0
     for size in sizes:
         data = b"".join(text + b"\n" for text in lines[at : at + size])
-        made.append(Chunk(data=data, first_line=at + 1, lines=size, position=at + size))
+        made.append(LineChunk(data=data, first_line=at + 1, lines=size, position=at + size))
         at += size
     return made
 
@@ -158,13 +157,13 @@ def test_no_line_is_lost_or_renumbered(groups: list[list[bytes]]) -> None:
         assert (chunk.first_line, chunk.lines) == (number, chunk.data.count(b"\n"))
         assert chunk.data
         number += chunk.lines
-    assert not any(unfinished(chunk.data) for chunk in made[:-1])
+    assert not any(unfinished_size(chunk.data) for chunk in made[:-1])
 
 
 def test_a_line_that_is_too_long_ends_an_event() -> None:
     first, second = chunks_of([cri("a", "stdout", False).encode(), b"b"], [1, 1])
     long_line = (OversizeLine(2, b"x"),)
-    second = Chunk(data=second.data, first_line=3, lines=1, position=9, oversize=long_line)
+    second = LineChunk(data=second.data, first_line=3, lines=1, position=9, oversize=long_line)
     assert list(with_whole_events([first, second])) == [first, second]
 
 
@@ -183,5 +182,5 @@ def test_damage_comes_after_what_was_waiting() -> None:
 
 def test_an_event_of_endless_pieces_is_given_up() -> None:
     piece = cri("x" * 100, "stdout", False).encode() + b"\n"
-    assert unfinished(piece * 100) == 100 * len(piece)
-    assert unfinished(piece * 100_000) <= 1 << 20
+    assert unfinished_size(piece * 100) == 100 * len(piece)
+    assert unfinished_size(piece * 100_000) <= 1 << 20

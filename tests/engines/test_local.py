@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apilog.engines.chunk import Wanted
-from apilog.engines.local import Run
-from apilog.formats.choice import choose
-from engines.reading import EVERYTHING, SMALL, is_open, plain, read_all, threads_left
-from weblog import SAMPLE_LOGS, line, write
+from apilog.engine.local import LocalRun
+from apilog.engine.parse_chunks import ReadSpec
+from apilog.formats.file_plan import choose_format
+from tests.engines.reading import EVERYTHING, SMALL, is_open, plain, read_all, threads_left
+from tests.weblog import SAMPLE_LOGS, line, write
 
 TIMED = SAMPLE_LOGS / "api.log"
 
@@ -42,7 +42,7 @@ def mixed(tmp_path: Path) -> list[Path]:
 def test_results_do_not_depend_on_threads_and_chunks(
     mixed: list[Path], workers: int, chunk_bytes: int
 ) -> None:
-    choice = choose("combined-request-time")
+    choice = choose_format("combined-request-time")
     whole = read_all(mixed, choice=choice, workers=1)
     cut = read_all(mixed, choice=choice, workers=workers, chunk_bytes=chunk_bytes)
     assert cut.records.equals(whole.records)
@@ -130,7 +130,7 @@ def test_every_line_of_any_bytes_is_counted_once(
     files = [folder / f"{i}.log" for i in range(len(contents))]
     for path, lines in zip(files, contents, strict=True):
         path.write_bytes(b"\n".join(lines))
-    choice = choose("combined-request-time") if is_chosen else None
+    choice = choose_format("combined-request-time") if is_chosen else None
     read = read_all(files, choice=choice, chunk_bytes=chunk_bytes, workers=1)
     for file, lines in zip(read.files, contents, strict=True):
         assert file.lines == file.records + file.rejects + file.skipped
@@ -155,7 +155,7 @@ def test_no_more_chunks_are_in_flight_than_workers_and_one(workers: int) -> None
         return records.height
 
     most = 0
-    run = Run([TIMED], EVERYTHING, work, workers=workers, chunk_bytes=SMALL)
+    run = LocalRun([TIMED], EVERYTHING, work, workers=workers, chunk_bytes=SMALL)
     for _ in run.results():
         with lock:
             most = max(most, begun - ended)
@@ -171,7 +171,7 @@ def test_what_the_work_raises_is_raised_and_ends_the_threads() -> None:
         return records.height
 
     seen = []
-    run = Run([TIMED], EVERYTHING, work, chunk_bytes=SMALL)
+    run = LocalRun([TIMED], EVERYTHING, work, chunk_bytes=SMALL)
     with pytest.raises(ZeroDivisionError):
         seen.extend(result.value for result in run.results())
     assert not threads_left()
@@ -180,7 +180,7 @@ def test_what_the_work_raises_is_raised_and_ends_the_threads() -> None:
 
 
 def test_results_that_nobody_wants_any_more_end_the_threads() -> None:
-    results = Run([TIMED], EVERYTHING, plain, workers=3, chunk_bytes=SMALL).results()
+    results = LocalRun([TIMED], EVERYTHING, plain, workers=3, chunk_bytes=SMALL).results()
     assert next(results).value.height
     assert threads_left()
     assert is_open(TIMED)
@@ -202,7 +202,7 @@ def test_progress_is_told_all_bytes_on_disk() -> None:
 
     meter = Meter()
     files = [TIMED, SAMPLE_LOGS / "api.log.1.gz", *sorted(SAMPLE_LOGS.glob("*json*.log"))]
-    run = Run(files, EVERYTHING, plain, progress=meter, chunk_bytes=SMALL)
+    run = LocalRun(files, EVERYTHING, plain, progress=meter, chunk_bytes=SMALL)
     assert list(run.results())
     assert meter.seen == meter.expected == sum(file.stat().st_size for file in files)
 
@@ -220,7 +220,7 @@ def test_of_standard_input_nobody_knows_the_total(monkeypatch: pytest.MonkeyPatc
     meter = Meter()
     with TIMED.open() as text:
         monkeypatch.setattr(sys, "stdin", text)
-        run = Run(["-"], EVERYTHING, plain, progress=meter)
+        run = LocalRun(["-"], EVERYTHING, plain, progress=meter)
         assert [result.value.height for result in run.results()] == [1500]
     assert meter.expected is None
 
@@ -248,7 +248,7 @@ def test_a_file_of_no_known_format_is_worse_than_damaged(tmp_path: Path) -> None
 
 def test_a_chosen_kind_that_a_file_is_not_of_names_the_line(tmp_path: Path) -> None:
     path = write(tmp_path / "a.log", numbered(3))
-    (file,) = read_all([path], choice=choose("json")).files
+    (file,) = read_all([path], choice=choose_format("json")).files
     assert file.error == f"not of the given format: {numbered(1)[0]!r}"
     assert "--log-format" in file.hint
 
@@ -256,13 +256,13 @@ def test_a_chosen_kind_that_a_file_is_not_of_names_the_line(tmp_path: Path) -> N
 def test_blank_lines_are_of_any_chosen_kind(tmp_path: Path) -> None:
     path = write(tmp_path / "a.log", ["", "  ", ""])
     for name in ("json", "ltsv", "logfmt", "combined"):
-        (file,) = read_all([path], choice=choose(name)).files
+        (file,) = read_all([path], choice=choose_format(name)).files
         assert (file.error, file.lines, file.skipped) == (None, 3, 3), name
 
 
 def test_only_the_columns_wanted_are_made() -> None:
-    wanted = Wanted(columns=frozenset({"status"}))
-    run = Run([TIMED], wanted, lambda records: set(records.columns), chunk_bytes=SMALL)
+    wanted = ReadSpec(columns=frozenset({"status"}))
+    run = LocalRun([TIMED], wanted, lambda records: set(records.columns), chunk_bytes=SMALL)
     assert {frozenset(result.value) for result in run.results()} == {
         frozenset({"status", "timestamp"})
     }

@@ -15,13 +15,14 @@ from typing import Literal
 import polars as pl
 import pytest
 
-from apilog.engines.scan import scan_logs
+from apilog.engine.scan import scan_logs
 from apilog.errors import ApilogError, InputError
-from apilog.formats.base import Format, Lines, Parsed, Stop
-from apilog.formats.choice import Choice, choose
+from apilog.formats.contract import Format, MatchFailure, ParsedRecords
+from apilog.formats.file_plan import FormatChoice, choose_format
 from apilog.schema import SCHEMA
-from engines.reading import SMALL, threads_left
-from weblog import SAMPLE_LOGS, line, write
+from apilog.values.event_lines import EventLines
+from tests.engines.reading import SMALL, threads_left
+from tests.weblog import SAMPLE_LOGS, line, write
 
 Engine = Literal["in-memory", "streaming"]
 ENGINES: tuple[Engine, ...] = ("in-memory", "streaming")
@@ -47,17 +48,17 @@ class Watching:
     def columns(self) -> frozenset[str]:
         return self.inner.columns
 
-    def parse(self, lines: Lines, columns: Collection[str]) -> Parsed:
+    def parse(self, lines: EventLines, columns: Collection[str]) -> ParsedRecords:
         self.asked.append(set(columns))
         return self.inner.parse(lines, columns)
 
-    def explain(self, line: str) -> Stop:
+    def explain(self, line: str) -> MatchFailure:
         return self.inner.explain(line)
 
 
 @pytest.fixture
 def watching() -> Watching:
-    choice = choose(
+    choice = choose_format(
         '$remote_addr - $remote_user [$time_local] "$request" $status '
         '$body_bytes_sent "$http_referer" "$http_user_agent" $request_time '
         "$upstream_response_time"
@@ -67,7 +68,7 @@ def watching() -> Watching:
 
 
 def scan(watching: Watching) -> pl.LazyFrame:
-    return scan_logs(TIMED, choice=Choice((watching,)))
+    return scan_logs(TIMED, choice=FormatChoice((watching,)))
 
 
 def test_the_schema_is_known_without_reading() -> None:
@@ -173,14 +174,14 @@ def endless(path: Path) -> Iterator[list[int]]:
 @pytest.mark.parametrize("engine", ENGINES)
 def test_the_first_rows_need_no_more_reading_than_they_take(tmp_path: Path, engine: Engine) -> None:
     with endless(tmp_path / "pipe") as taken:
-        frame = scan_logs([tmp_path / "pipe"], chunk_bytes=SMALL, choice=choose("combined"))
+        frame = scan_logs([tmp_path / "pipe"], chunk_bytes=SMALL, choice=choose_format("combined"))
         assert frame.head(30).select("status").collect(engine=engine).height == 30
     assert taken[0] < 1 << 20
     assert not threads_left()
 
 
 def test_what_cannot_be_found_is_said_before_anything_is_read(watching: Watching) -> None:
-    frame = scan_logs([*TIMED, "nowhere.log"], choice=Choice((watching,)))
+    frame = scan_logs([*TIMED, "nowhere.log"], choice=FormatChoice((watching,)))
     with pytest.raises(InputError, match=r"^nowhere.log: no such file or directory$"):
         frame.head(1).collect()
     assert watching.asked == []

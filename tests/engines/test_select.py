@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import polars as pl
 import pytest
 
-from apilog.engines import select
-from apilog.engines.select import where
+from apilog.engine import where
+from apilog.engine.where import parse_where
 from apilog.errors import UsageError
 from apilog.schema import SCHEMA
 
@@ -27,7 +27,7 @@ RECORDS = pl.DataFrame(ROWS, schema={name: SCHEMA[name] for name in ROWS}).with_
 
 
 def kept(condition: str) -> list[int]:
-    return where(condition).filter(RECORDS)["line_number"].to_list()
+    return parse_where(condition).filter(RECORDS)["line_number"].to_list()
 
 
 @pytest.mark.parametrize(
@@ -71,13 +71,13 @@ def test_a_condition_keeps_the_requests_for_which_it_holds(
 
 
 def test_only_the_columns_it_names_are_needed() -> None:
-    condition = where("status >= 500 OR host = 'a.example'")
+    condition = parse_where("status >= 500 OR host = 'a.example'")
     assert condition.columns == {"status", "host"}
     assert condition.filter(RECORDS.select("status", "host")).height == 2
 
 
 def test_kept_records_are_untouched() -> None:
-    assert where("path IS NOT NULL").filter(RECORDS).schema == RECORDS.schema
+    assert parse_where("path IS NOT NULL").filter(RECORDS).schema == RECORDS.schema
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_kept_records_are_untouched() -> None:
 )
 def test_what_is_no_condition_is_refused_with_a_hint(condition: str, said: str, hint: str) -> None:
     with pytest.raises(UsageError) as caught:
-        where(condition)
+        parse_where(condition)
     message = str(caught.value)
     assert message.startswith(f"--where {condition!r}")
     assert "\n" not in message
@@ -130,14 +130,14 @@ def test_what_is_no_condition_is_refused_with_a_hint(condition: str, said: str, 
 )
 def test_a_condition_on_several_requests_would_depend_on_the_chunks(condition: str) -> None:
     with pytest.raises(UsageError, match="is not about one request alone"):
-        where(condition)
+        parse_where(condition)
 
 
 @pytest.mark.parametrize(
     "condition", ["CAST(path AS INT) > 3", "CAST(path AS DATE) > '2020-01-01'"]
 )
 def test_what_fails_on_a_value_is_the_users_mistake(condition: str) -> None:
-    broken = where(condition)
+    broken = parse_where(condition)
     with pytest.raises(UsageError) as caught:
         broken.filter(RECORDS)
     assert str(caught.value).startswith(f"--where {condition!r}: ")
@@ -145,4 +145,4 @@ def test_what_fails_on_a_value_is_the_users_mistake(condition: str) -> None:
 
 
 def test_the_examples_hold() -> None:
-    assert doctest.testmod(select).failed == 0
+    assert doctest.testmod(where).failed == 0

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from apilog.export import Exported, ExportOptions, export
+from apilog.exports import ExportOptions, ExportSummary, export
 from apilog.reports import ReportOptions
-from apilog.window import Every
-from weblog import START, line, write
+from apilog.time import PeriodLength
+from tests.weblog import START, line, write
 
 NOW = START + timedelta(days=400)
 """Long after every log here."""
@@ -41,13 +41,13 @@ def run(
     to: Path,
     *,
     now: datetime = NOW,
-    every: Every = Every.DAY,
+    every: PeriodLength = PeriodLength.DAY,
     format: str = "csv",
     closed_only: bool = False,
     keep: timedelta | None = None,
     force: bool = False,
     **asked: Any,
-) -> Exported:
+) -> ExportSummary:
     """One export; further options are those of a report."""
     options = ExportOptions(
         report=ReportOptions(**asked),

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from apilog.export import ExportOptions, export
+from apilog.exports import ExportOptions, export
 from apilog.reports import ReportOptions
-from commands import Run
-from export.exporting import log, names
-from weblog import SAMPLE_LOGS, line, write
+from tests.commands import Run
+from tests.export.exporting import log, names
+from tests.weblog import SAMPLE_LOGS, line, write
 
 GOLDEN = Path(__file__).parent / "golden"
 LATER = datetime(2027, 1, 1, tzinfo=UTC)

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from apilog.errors import InputError, OutputError
-from export.exporting import NOW, hidden, log, names, run, whole_periods
-from store.test_faults import TESTS, PowerCut, fail
-from weblog import START
+from tests.export.exporting import NOW, hidden, log, names, run, whole_periods
+from tests.store.test_faults import TESTS, PowerCut, fail
+from tests.weblog import START
 
 TABLES = ["statuses", "errors"]
 NOON = START + timedelta(hours=25)
@@ -109,7 +109,7 @@ def test_a_run_that_is_killed_at_any_moment_is_made_good_by_the_next(
         to = tmp_path / f"{changes}"
         source, expected = prepared(to)
         with subprocess.Popen(
-            [sys.executable, "-m", "export.exporting", source, to, str(NOW.timestamp())],
+            [sys.executable, "-m", "tests.export.exporting", source, to, str(NOW.timestamp())],
             cwd=TESTS,
             stdout=subprocess.PIPE,
         ) as process:

@@ -14,12 +14,12 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import apilog
-from apilog.ingest import ingest
-from apilog.model import Report
-from apilog.outputs import OUTPUTS, OutputOptions
-from apilog.window import Every
-from export.exporting import log, mark, names, run
-from weblog import SAMPLE_LOGS
+from apilog.ingestion import ingest
+from apilog.render import OUTPUTS, OutputOptions
+from apilog.report_model import Report
+from apilog.time import PeriodLength
+from tests.export.exporting import log, mark, names, run
+from tests.weblog import SAMPLE_LOGS
 
 HOURS = (0, 0.9, 1, 11.9, 12, 36, 200)
 AUTUMN = datetime(2026, 10, 24, 20, tzinfo=UTC)
@@ -32,7 +32,7 @@ def drawn(report: Report, table: str) -> bytes:
     return stream.getvalue()
 
 
-@pytest.mark.parametrize("every", Every)
+@pytest.mark.parametrize("every", PeriodLength)
 @pytest.mark.parametrize(
     "asked",
     [
@@ -44,7 +44,7 @@ def drawn(report: Report, table: str) -> bytes:
     ids=["plain", "Berlin", "by", "where"],
 )
 def test_each_period_is_the_report_on_it(
-    tmp_path: Path, every: Every, asked: dict[str, Any]
+    tmp_path: Path, every: PeriodLength, asked: dict[str, Any]
 ) -> None:
     logs = [log(tmp_path / "a.log", HOURS, AUTUMN), log(tmp_path / "b.log", [3, 30], AUTUMN)]
     run(logs, tmp_path / "to", every=every, **asked)
@@ -63,7 +63,7 @@ def test_each_period_is_the_report_on_it(
 
 @pytest.mark.parametrize("name", ["api.log", "aws-apigateway.log", "broken.log", "apigee.log"])
 def test_all_periods_together_have_all_requests_of_a_log(tmp_path: Path, name: str) -> None:
-    run(SAMPLE_LOGS / name, tmp_path / "to", every=Every.HOUR, tables=["overview"])
+    run(SAMPLE_LOGS / name, tmp_path / "to", every=PeriodLength.HOUR, tables=["overview"])
     files = [tmp_path / "to" / period / "overview.csv" for period in names(tmp_path / "to")]
     found = pl.concat(pl.read_csv(file, infer_schema=False) for file in files)
     whole = apilog.report(SAMPLE_LOGS / name, tables=["overview"]).tables["overview"]
@@ -105,7 +105,9 @@ def test_days_in_berlin_have_23_or_25_hours_and_hours_come_twice(tmp_path: Path)
         "2026-10-26": 7 * 24,
         "2026-10-27": 7 * 9,
     }
-    run(source, tmp_path / "hours", tz="Europe/Berlin", every=Every.HOUR, tables=["overview"])
+    run(
+        source, tmp_path / "hours", tz="Europe/Berlin", every=PeriodLength.HOUR, tables=["overview"]
+    )
     assert len(names(tmp_path / "hours")) == 60
     assert names(tmp_path / "hours")[4:6] == ["2026-10-25T02+0100", "2026-10-25T02+0200"]
     starts = {n: mark(tmp_path / "hours" / n)["since"] for n in names(tmp_path / "hours")}

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from apilog.errors import InputError, OutputError, UsageError
-from apilog.ingest import ingest
-from apilog.storage.lock import FileLock
-from apilog.window import Every
-from export.exporting import hidden, log, mark, names, run, state
-from weblog import START, line, write
+from apilog.ingestion import ingest
+from apilog.storage.local_folder import FileLock
+from apilog.time import PeriodLength
+from tests.export.exporting import hidden, log, mark, names, run, state
+from tests.weblog import START, line, write
 
 DAYS = (0, 24)
 
@@ -158,7 +158,7 @@ def test_times_at_the_ends_of_the_calendar_are_periods_or_rejects(
     tmp_path: Path, year: str
 ) -> None:
     text = line("/", ms=1).replace("20/Nov/2026", f"01/Jan/{year}")
-    for every in Every:
+    for every in PeriodLength:
         source = write(tmp_path / "a.log", [text, line("/", ms=1)])
         done = run(source, tmp_path / every, every=every, tz="Pacific/Apia")
         assert len(done.new) in (1, 2)

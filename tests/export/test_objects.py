@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from apilog.errors import OutputError
-from apilog.export import places
-from apilog.export.objects import ObjectPlace
-from apilog.storage.local import LocalFolder
-from export.exporting import log, mark, names, run, state
-from weblog import START
+from apilog.exports import export_folder
+from apilog.exports.export_folder import ObjectExportFolder
+from apilog.storage.local_folder import LocalFolder
+from tests.export.exporting import log, mark, names, run, state
+from tests.weblog import START
 
 TABLES = ["statuses", "errors"]
 NOON = START + timedelta(hours=25)
@@ -39,22 +39,22 @@ class Brittle(LocalFolder):
 
     def put(self, name: str, data: bytes) -> None:
         self._count()
-        super().put(name, data)
+        super().put_file(name, data)
 
     def remove(self, names: Iterable[str]) -> None:
         for name in names:
             self._count()
-            super().remove([name])
+            super().remove_files([name])
 
 
 @pytest.fixture(autouse=True)
 def objects(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every export goes to a place without renames."""
 
-    def place_at(to: str | Path) -> ObjectPlace:
-        return ObjectPlace(Brittle(Path(to)))
+    def place_at(to: str | Path) -> ObjectExportFolder:
+        return ObjectExportFolder(Brittle(Path(to)))
 
-    monkeypatch.setattr("apilog.export.run.place_at", place_at)
+    monkeypatch.setattr("apilog.exports.export_run.place_at", place_at)
 
 
 @pytest.fixture
@@ -161,10 +161,10 @@ def test_removing_that_is_cut_off_is_finished_by_the_next(
     ],
 )
 def test_a_place_below_a_source_is_known(to: str, source: str, lies: bool) -> None:
-    assert places.lies_within(to, source) is lies
+    assert export_folder.lies_within(to, source) is lies
 
 
 def test_marks_of_a_disk_say_complete_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("apilog.export.run.place_at", places.place_at)
+    monkeypatch.setattr("apilog.exports.export_run.place_at", export_folder.place_at)
     run(log(tmp_path / "a.log", (0,)), tmp_path / "to")
     assert mark(tmp_path / "to" / "2026-11-20")["complete"] is True

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from apilog.errors import UsageError
-from apilog.window import Every
-from export.exporting import NOW, hidden, log, mark, names, run, state
-from weblog import START
+from apilog.time import PeriodLength
+from tests.export.exporting import NOW, hidden, log, mark, names, run, state
+from tests.weblog import START
 
 DAYS = (0, 24, 48)
 """Hours after noon of the 20th: three days."""
@@ -25,7 +25,7 @@ def test_a_second_run_writes_nothing(tmp_path: Path) -> None:
     again = run(source, to)
     assert (again.unchanged, again.new, again.rewritten) == (names(to), [], [])
     assert state(to) == before
-    assert again.line() == "periods: 0 new, 0 rewritten, 3 unchanged"
+    assert again.format_line() == "periods: 0 new, 0 rewritten, 3 unchanged"
 
 
 def test_only_what_changed_is_written_again(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_limits_never_cut_a_period(tmp_path: Path) -> None:
     done = run(source, to, since="2026-11-20T18:00:00Z", until="2026-11-22T13:00:00Z", force=True)
     assert done.cut == ["2026-11-20", "2026-11-22"]
     assert done.unchanged == ["2026-11-21"]
-    assert "2 left out, of which the limits cut off a part" in done.line()
+    assert "2 left out, of which the limits cut off a part" in done.format_line()
     done = run(source, to, since="2026-11-21", until="2026-11-23")
     assert (done.cut, done.rewritten) == ([], ["2026-11-22"])
     after = state(to)
@@ -119,7 +119,7 @@ def test_logs_that_have_lost_a_part_take_nothing_away(tmp_path: Path) -> None:
     rotated = log(tmp_path / "b.log", (2, 24, 25))
     done = run(rotated, to)
     assert (done.kept, done.rewritten) == (["2026-11-20"], ["2026-11-21"])
-    assert "1 kept, of which the sources have less" in done.line()
+    assert "1 kept, of which the sources have less" in done.format_line()
     assert all(state(to)[name] == before[name] for name in before if "-20/" in name)
     assert run(rotated, to, force=True).rewritten == ["2026-11-20"]
     assert mark(to / "2026-11-20")["requests"] == 7
@@ -130,7 +130,7 @@ def test_a_folder_keeps_its_options(tmp_path: Path) -> None:
     run(source, to)
     before = state(to)
     for other, told in (
-        ({"every": Every.HOUR}, "--every day, not with --every hour"),
+        ({"every": PeriodLength.HOUR}, "--every day, not with --every hour"),
         ({"format": "md"}, "--format csv, not with --format md"),
         ({"where": "status < 500"}, "no --where, not with --where status < 500"),
         ({"by": ["host", "path"]}, "no --by, not with --by host --by path"),
@@ -150,9 +150,9 @@ def test_many_periods_need_no_more_memory_than_allowed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = log(tmp_path / "a.log", (*range(12), *range(12)))
-    run(source, tmp_path / "in-memory", every=Every.HOUR)
-    monkeypatch.setattr("apilog.aggregate.held.HELD_BYTES", 1)
-    run(source, tmp_path / "on-disk", every=Every.HOUR)
+    run(source, tmp_path / "in-memory", every=PeriodLength.HOUR)
+    monkeypatch.setattr("apilog.aggregate.spilling_states.HELD_BYTES", 1)
+    run(source, tmp_path / "on-disk", every=PeriodLength.HOUR)
     contents = (
         {name: content for name, (_, _, content) in state(tmp_path / folder).items()}
         for folder in ("in-memory", "on-disk")

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from apilog.engines.stored import StoredPart
-from apilog.ingest import ingest
+from apilog.engine.store_parts import StoredPart
+from apilog.ingestion import ingest
 from apilog.privacy import Privacy
 from apilog.store import anonymize, compact
-from apilog.window import Every
-from export.exporting import log, mark, names, run, state
-from weblog import START
+from apilog.time import PeriodLength
+from tests.export.exporting import log, mark, names, run, state
+from tests.weblog import START
 
 DAYS = (0, 24, 48)
 
@@ -54,7 +54,7 @@ def test_what_did_not_change_is_not_read(
     assert read() == ["2026-11-20", "2026-11-21", "2026-11-22"]
     again = run(store, to)
     assert (read(), again.unchanged, state(to)) == ([], names(to), before)
-    assert (again.report.input.records, again.line()) == (
+    assert (again.report.input.records, again.format_line()) == (
         21,
         "periods: 0 new, 0 rewritten, 3 unchanged",
     )
@@ -76,9 +76,9 @@ def test_late_records_are_read_with_their_day(
     assert mark(to / "2026-11-21")["requests"] == 14
 
 
-@pytest.mark.parametrize("every", Every)
+@pytest.mark.parametrize("every", PeriodLength)
 def test_other_files_with_the_same_records_leave_the_tables(
-    tmp_path: Path, store: Path, read: Callable[[], list[str]], every: Every
+    tmp_path: Path, store: Path, read: Callable[[], list[str]], every: PeriodLength
 ) -> None:
     to = tmp_path / "to"
     ingest([log(tmp_path / "b.log", [0.2, 24.5, 48.5])], store)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from apilog.formats.envelopes import ENVELOPES
-from apilog.formats.nginx.library import FORMATS
-from apilog.formats.skips import SKIPS
+from apilog.formats.nginx.library import NGINX_FORMATS
+from apilog.formats.skipped_lines import SKIP_RULES
+from apilog.transport.envelope_registry import ENVELOPES
 
 JSON = (
     '{"time":"2026-11-21T10:00:00+00:00","method":"GET","uri":"/v1/users/42","status":"200"}',
@@ -23,12 +23,12 @@ LOGFMT = (
 
 valid = st.sampled_from(
     [
-        *(line for f in FORMATS for line in f.samples),
+        *(line for f in NGINX_FORMATS for line in f.samples),
         *JSON,
         *LTSV,
         *LOGFMT,
         *(line for e in ENVELOPES for sample in e.samples for line in sample.lines),
-        *(line for skip in SKIPS for line in skip.samples),
+        *(line for skip in SKIP_RULES for line in skip.samples),
     ]
 ).map(str.encode)
 """Lines of every format, in every envelope, and such as are skipped."""

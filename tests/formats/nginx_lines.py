@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from apilog.formats.nginx.grammar import LogFormat, Text
+from apilog.formats.nginx.grammar import LiteralText, LogFormat
 
 _JSON = {0x08: b"\\b", 0x09: b"\\t", 0x0A: b"\\n", 0x0C: b"\\f", 0x0D: b"\\r"}
 
@@ -37,7 +37,7 @@ def line(log_format: LogFormat, values: Mapping[str, bytes | None]) -> bytes:
     """The line that nginx would write, without its newline."""
     return b"".join(
         part.text.encode()
-        if isinstance(part, Text)
+        if isinstance(part, LiteralText)
         else escaped(values[part.name], log_format.escape)
         for part in log_format.parts
     )

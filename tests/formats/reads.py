@@ -7,43 +7,44 @@ from collections.abc import Collection
 import polars as pl
 import polars.selectors as cs
 
-from apilog.formats.base import Format, Lines
-from apilog.formats.detect import detect
-from apilog.formats.reading import Detector, Outcome, Reading, Stage, read
+from apilog.formats.contract import Format
+from apilog.formats.detect import detect_plan
+from apilog.formats.parse_plan import ParsedLines, ParsePlan, ParseStage, PlanDetector, parse_lines
 from apilog.schema import SCHEMA
+from apilog.values.event_lines import EventLines
 
 COLUMNS = ("row", *(c for c in SCHEMA if c not in ("source", "line_number", "route")), "query")
 """All that a format can be asked for."""
 
 
-def lines_of(*lines: str | bytes) -> Lines:
+def lines_of(*lines: str | bytes) -> EventLines:
     """The lines as they stand in a file."""
-    return Lines(
+    return EventLines(
         b"".join((line.encode() if isinstance(line, str) else line) + b"\n" for line in lines)
     )
 
 
-def reading_of(log_format: Format) -> Reading:
+def reading_of(log_format: Format) -> ParsePlan:
     """The format alone, on bare lines."""
-    return Reading((Stage((), (log_format,)),))
+    return ParsePlan((ParseStage((), (log_format,)),))
 
 
 def read_lines(
-    lines: Lines,
-    reading: Reading | None = None,
+    lines: EventLines,
+    reading: ParsePlan | None = None,
     columns: Collection[str] = COLUMNS,
-    detector: Detector | None = None,
-) -> Outcome:
+    detector: PlanDetector | None = None,
+) -> ParsedLines:
     """What is read of the lines, as detected or as given."""
     if reading is None:
-        reading = detect(lines.series)
+        reading = detect_plan(lines.series)
         assert reading is not None, lines.series[0]
-    return read(lines, reading, columns, detector)
+    return parse_lines(lines, reading, columns, detector)
 
 
-def name_of(lines: Lines) -> str | None:
+def name_of(lines: EventLines) -> str | None:
     """The name of what the lines are detected as."""
-    found = detect(lines.series)
+    found = detect_plan(lines.series)
     return found.name if found else None
 
 
@@ -52,7 +53,7 @@ def plain(records: pl.DataFrame) -> pl.DataFrame:
     return records.with_columns(cs.categorical().cast(pl.String))
 
 
-def rows(outcome: Outcome) -> list[dict[str, object]]:
+def rows(outcome: ParsedLines) -> list[dict[str, object]]:
     """The records without what is null, and without their gateway and row."""
     return [
         {k: v for k, v in row.items() if v is not None and k not in ("gateway", "row")}

@@ -13,8 +13,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from apilog.engines.chunk import Wanted
-from apilog.engines.local import Run
+from apilog.engine.local import LocalRun
+from apilog.engine.parse_chunks import ReadSpec
 from apilog.routes import parse_rules
 from apilog.schema import SCHEMA
 
@@ -23,8 +23,8 @@ CASES = sorted((Path(__file__).parents[1] / "cases").glob("*/*.log"))
 
 
 def _read(path: Path) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
-    wanted = Wanted(columns=frozenset(SCHEMA) - {"source"}, rules=parse_rules(()))
-    run = Run([path], wanted, lambda records: records)
+    wanted = ReadSpec(columns=frozenset(SCHEMA) - {"source"}, rules=parse_rules(()))
+    run = LocalRun([path], wanted, lambda records: records)
     results = list(run.results())
     assert not run.errors
     records = [_plain(row) for r in results for row in _rows(r.value)]

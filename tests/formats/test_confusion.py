@@ -9,18 +9,18 @@ import polars as pl
 
 import apilog
 from apilog.formats import gateways
-from apilog.formats.detect import FORMATS, KINDS, detect
-from apilog.formats.registry import FORMATS as REGISTERED
-from apilog.formats.skips import SKIPS
-from formats.broken import JSON, LOGFMT, LTSV
-from formats.reads import lines_of, name_of
+from apilog.formats.detect import ALL_TEXT_FORMATS, FORMAT_DETECTORS, detect_plan
+from apilog.formats.registry import FORMAT_INFOS as REGISTERED
+from apilog.formats.skipped_lines import SKIP_RULES
+from tests.formats.broken import JSON, LOGFMT, LTSV
+from tests.formats.reads import lines_of, name_of
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SAMPLE_LOGS = REPOSITORY / "sample_logs"
 CASES = sorted((REPOSITORY / "tests/cases").glob("*/*.log"))
 
 SAMPLES: Mapping[str, tuple[str, ...]] = {
-    **{f.name: f.samples for f in FORMATS},
+    **{f.name: f.samples for f in ALL_TEXT_FORMATS},
     **{gateway.name: gateway.samples for gateway in gateways.GATEWAYS},
     "json": JSON,
     "ltsv": LTSV,
@@ -71,7 +71,7 @@ def test_no_sample_log_is_taken_for_another_format() -> None:
 
 
 def test_no_gateway_claims_the_records_of_another() -> None:
-    kinds = {name: kind for name, kind in KINDS.items() if name in gateways.KINDS}
+    kinds = {name: kind for name, kind in FORMAT_DETECTORS.items() if name in gateways.DETECTORS}
     claimed = {
         (name, kind)
         for name, sample in ROWS
@@ -92,11 +92,11 @@ def test_cases_of_a_gateway_are_read_as_its_logs() -> None:
 
 
 def test_no_line_beside_the_log_is_taken_for_one_of_it() -> None:
-    beside = [(skip.reason, line) for skip in SKIPS for line in skip.samples]
+    beside = [(skip.reason, line) for skip in SKIP_RULES for line in skip.samples]
     beside += [(message, line) for _, message, _, lines in gateways.REFUSALS for line in lines]
     read = {}
     for reason, line in beside:
-        reading = detect(pl.Series([line]))
+        reading = detect_plan(pl.Series([line]))
         if reading and any(stage.formats for stage in reading.stages):
             read[line] = (reason, reading.name)
     assert read == {}

@@ -13,22 +13,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apilog.formats import gateways
-from apilog.formats.base import Format, Lines
-from apilog.formats.detect import FORMATS, KINDS, detect
-from apilog.formats.dictionary import encode
-from apilog.formats.envelopes import ENVELOPES
+from apilog.formats.contract import Format
+from apilog.formats.detect import ALL_TEXT_FORMATS, FORMAT_DETECTORS, detect_plan
 from apilog.formats.nginx.format import NginxFormat
-from apilog.formats.reading import Outcome, Reading, Stage, read
+from apilog.formats.parse_plan import ParsedLines, ParsePlan, ParseStage, parse_lines
 from apilog.schema import SCHEMA
-from formats.broken import JSON, LOGFMT, LTSV, any_bytes, damaged, mixtures, valid
-from formats.reads import COLUMNS, lines_of, name_of, plain, read_lines, reading_of, rows
+from apilog.transport.envelope_registry import ENVELOPES
+from apilog.values.dictionary import encode_texts
+from apilog.values.event_lines import EventLines
+from tests.formats.broken import JSON, LOGFMT, LTSV, any_bytes, damaged, mixtures, valid
+from tests.formats.reads import COLUMNS, lines_of, name_of, plain, read_lines, reading_of, rows
 
 SAMPLE_LOGS = Path(__file__).parents[2] / "sample_logs"
 INFERRED = {"json": JSON, "ltsv": LTSV, "logfmt": LOGFMT}
 KEYED = {gateway.name: gateway.samples for gateway in gateways.GATEWAYS}
-SAMPLES = {f.name: f.samples for f in FORMATS} | KEYED | INFERRED
+SAMPLES = {f.name: f.samples for f in ALL_TEXT_FORMATS} | KEYED | INFERRED
 
-each_format = pytest.mark.parametrize("log_format", FORMATS, ids=lambda f: f.name)
+each_format = pytest.mark.parametrize("log_format", ALL_TEXT_FORMATS, ids=lambda f: f.name)
 
 
 # Samples
@@ -122,9 +123,9 @@ NAMED_OTHERWISE = {
 
 @pytest.mark.parametrize("name", [*SAMPLES, *(Path(n).stem for n in NAMED_OTHERWISE)])
 def test_each_sample_log_is_detected_by_its_name(name: str) -> None:
-    lines = Lines((SAMPLE_LOGS / f"{name}.log").read_bytes())
+    lines = EventLines((SAMPLE_LOGS / f"{name}.log").read_bytes())
     assert name_of(lines) == NAMED_OTHERWISE.get(f"{name}.log", name)
-    outcome = read_lines(lines, detector=detect)
+    outcome = read_lines(lines, detector=detect_plan)
     if name != "broken":
         assert outcome.records.height == lines.count
 
@@ -136,13 +137,13 @@ _LINE_BY_LINE = frozenset({"syslog", "syslog5424", "journald", "json-wrapped", "
 """Envelopes in which no event has more than one line."""
 
 
-def _accounted(lines: Lines, outcome: Outcome, reading: Reading) -> None:
+def _accounted(lines: EventLines, outcome: ParsedLines, reading: ParsePlan) -> None:
     """Every line is a record, a reject or skipped; none is two of them."""
     told = [*outcome.records["row"].to_list(), *outcome.rejects["row"].to_list()]
     assert len(told) == len(set(told))
     assert set(told) <= set(range(lines.count))
     assert len(told) + outcome.skipped <= lines.count
-    readings = [r for r in (reading, outcome.found) if r]
+    readings = [r for r in (reading, outcome.found_plan) if r]
     envelopes = {e.name for r in readings for stage in r.stages for e in stage.envelopes}
     if envelopes <= _LINE_BY_LINE:
         assert len(told) + outcome.skipped == lines.count
@@ -150,21 +151,23 @@ def _accounted(lines: Lines, outcome: Outcome, reading: Reading) -> None:
 
 @given(st.lists(any_bytes | damaged() | valid, max_size=6).map(b"\n".join))
 def test_no_bytes_break_detection_or_reading(data: bytes) -> None:
-    lines = Lines(data)
-    reading = detect(lines.series) or Reading(())
-    _accounted(lines, read_lines(lines, reading, detector=detect), reading)
+    lines = EventLines(data)
+    reading = detect_plan(lines.series) or ParsePlan(())
+    _accounted(lines, read_lines(lines, reading, detector=detect_plan), reading)
 
 
 @given(mixtures())
 def test_every_line_of_any_mixture_is_accounted_for(given_lines: list[bytes]) -> None:
     lines = lines_of(*given_lines)
-    reading = detect(lines.series) or Reading(())
+    reading = detect_plan(lines.series) or ParsePlan(())
     _accounted(lines, read_lines(lines, reading), reading)
-    _accounted(lines, read_lines(lines, reading, detector=detect), reading)
+    _accounted(lines, read_lines(lines, reading, detector=detect_plan), reading)
 
 
-inferred = [f for kind, s in (KEYED | INFERRED).items() if (f := KINDS[kind].infer(pl.Series(s)))]
-any_format = st.sampled_from([*FORMATS, *inferred])
+inferred = [
+    f for kind, s in (KEYED | INFERRED).items() if (f := FORMAT_DETECTORS[kind].infer(pl.Series(s)))
+]
+any_format = st.sampled_from([*ALL_TEXT_FORMATS, *inferred])
 
 
 @given(any_format, mixtures())
@@ -191,7 +194,7 @@ _ADDED = st.sampled_from(
 @st.composite
 def _of_one_format(draw: st.DrawFn) -> tuple[NginxFormat, list[bytes]]:
     """A format, and lines of it: good ones, some with a character added, and any bytes."""
-    log_format = draw(st.sampled_from(FORMATS))
+    log_format = draw(st.sampled_from(ALL_TEXT_FORMATS))
     good = st.sampled_from([sample.encode() for sample in log_format.samples])
 
     @st.composite
@@ -206,7 +209,7 @@ def _of_one_format(draw: st.DrawFn) -> tuple[NginxFormat, list[bytes]]:
     return log_format, draw(st.lists(good | spoilt() | noise, min_size=1, max_size=8))
 
 
-def _table(outcome: Outcome) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+def _table(outcome: ParsedLines) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
     return (
         plain(outcome.records).sort("row").to_dicts(),
         outcome.rejects.sort("row").to_dicts(),
@@ -240,7 +243,7 @@ def test_columns_do_not_depend_on_what_else_is_asked(
     assert some.skipped == whole.skipped
 
 
-@given(st.sampled_from(FORMATS), st.lists(damaged() | any_bytes, max_size=4))
+@given(st.sampled_from(ALL_TEXT_FORMATS), st.lists(damaged() | any_bytes, max_size=4))
 def test_a_good_line_is_read_whatever_stands_beside_it(
     log_format: NginxFormat, others: list[bytes]
 ) -> None:
@@ -254,21 +257,23 @@ def test_a_good_line_is_read_whatever_stands_beside_it(
 
 
 @settings(max_examples=30)
-@given(st.sampled_from(FORMATS), st.integers(1, 40))
+@given(st.sampled_from(ALL_TEXT_FORMATS), st.integers(1, 40))
 def test_fields_and_expression_read_the_same(log_format: NginxFormat, times: int) -> None:
     """A log format is read in two ways, by splitting and by an expression."""
     lines = lines_of(*(log_format.samples * times))
-    variables = log_format.mapper.needed(log_format.columns)
+    variables = log_format.mapper.needed_variables(log_format.columns)
     if log_format.tokens is None:  # as of XML, which has no fields to split
         return
-    split = log_format.tokens.read(lines, variables)
+    split = log_format.tokens.read_values(lines, variables)
     assert split is not None
     ok = split["ok"]
     assert log_format.expression.matches(lines.series).all()
-    found = log_format.expression.read(lines.series, variables)
+    found = log_format.expression.read_values(lines.series, variables)
     made = [
         plain(
-            pl.DataFrame(log_format.mapper.records(values.filter(ok), sorted(log_format.columns)))
+            pl.DataFrame(
+                log_format.mapper.build_columns(values.filter(ok), sorted(log_format.columns))
+            )
         )
         for values in (split, found)
     ]
@@ -283,12 +288,12 @@ def test_records_of_two_formats_stand_in_the_order_of_their_lines() -> None:
 
 
 def test_a_reading_of_no_formats_rejects_what_is_not_skipped() -> None:
-    outcome = read(lines_of("", "# comment", "what"), Reading(()), COLUMNS)
+    outcome = parse_lines(lines_of("", "# comment", "what"), ParsePlan(()), COLUMNS)
     assert (outcome.skipped, outcome.rejects["reason"].to_list()) == (2, ["no known format"])
-    outcome = read(lines_of("what"), Reading((Stage(ENVELOPES[:1], ()),)), COLUMNS)
+    outcome = parse_lines(lines_of("what"), ParsePlan((ParseStage(ENVELOPES[:1], ()),)), COLUMNS)
     assert outcome.rejects["line"].to_list() == ["what"]
 
 
 def test_text_may_come_encoded() -> None:
     records = read_lines(lines_of(*SAMPLES["combined"])).records
-    assert isinstance(encode(records["path"]).dtype, pl.Categorical)
+    assert isinstance(encode_texts(records["path"]).dtype, pl.Categorical)

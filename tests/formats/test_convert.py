@@ -10,25 +10,25 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from apilog.formats import convert
-from apilog.formats.convert import (
-    blank_to_null,
-    clf_times,
-    clf_times_joined,
-    durations_ms,
-    epoch_times,
-    floats,
-    integers,
-    iso_times,
-    seconds_to_ms,
-    sizes,
-    statuses,
-    times,
-    upstream_last_status,
-    upstream_sum_ms,
-)
-from apilog.formats.dictionary import categories, encode, from_codes, map_categories
 from apilog.schema import TIMESTAMP
+from apilog.values import convert
+from apilog.values.convert import (
+    blank_to_null,
+    durations_to_ms,
+    last_upstream_status,
+    parse_clf_times,
+    parse_epoch_times,
+    parse_iso_times,
+    parse_joined_clf_times,
+    parse_times,
+    seconds_to_ms,
+    sum_upstream_ms,
+    to_floats,
+    to_integers,
+    to_sizes,
+    to_statuses,
+)
+from apilog.values.dictionary import category_texts, encode_texts, from_codes, map_categories
 
 MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 ONE_ARGUMENT = {
@@ -77,7 +77,7 @@ def test_any_text_gives_a_value_or_null(
     assert found.name == "name"
     assert len(found) == len(values)
     assert all(f is None for f, v in zip(found.to_list(), values, strict=True) if not v or v == "-")
-    assert function(encode(texts(*values))).to_list() == found.to_list()
+    assert function(encode_texts(texts(*values))).to_list() == found.to_list()
 
 
 @pytest.mark.parametrize("name", ONE_ARGUMENT)
@@ -92,14 +92,14 @@ def test_a_value_does_not_depend_on_its_neighbours(name: str, values: list[str |
 def test_blanks_become_null_in_texts_and_in_encoded_ones() -> None:
     values = texts("a", "-", "", None, "a", "--")
     assert blank_to_null(values).to_list() == ["a", None, None, None, "a", "--"]
-    encoded = blank_to_null(encode(values))
+    encoded = blank_to_null(encode_texts(values))
     assert encoded.to_list() == ["a", None, None, None, "a", "--"]
     assert isinstance(encoded.dtype, pl.Categorical)
 
 
 def test_integers() -> None:
     assert each(
-        integers, "12", "12.0", "12.5", " 7 ", "1e3", "-3", "x", "99999999999999999999"
+        to_integers, "12", "12.0", "12.5", " 7 ", "1e3", "-3", "x", "99999999999999999999"
     ) == [
         12,
         12,
@@ -110,11 +110,11 @@ def test_integers() -> None:
         None,
         None,
     ]
-    assert each(integers, "9007199254740993") == [2**53 + 1]
+    assert each(to_integers, "9007199254740993") == [2**53 + 1]
 
 
 def test_floats() -> None:
-    assert each(floats, "1.5", " 2 ", "nan", "inf", "-inf", "1e400", "1,5") == [
+    assert each(to_floats, "1.5", " 2 ", "nan", "inf", "-inf", "1e400", "1,5") == [
         1.5,
         2.0,
         None,
@@ -127,16 +127,16 @@ def test_floats() -> None:
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_floats_keep_every_digit(number: float) -> None:
-    assert each(floats, repr(number)) == [number]
+    assert each(to_floats, repr(number)) == [number]
 
 
 def test_statuses_that_are_none() -> None:
-    found = each(statuses, "200", "499", "000", "0", "-", "99", "1000", "70000", "-200", "200.0")
+    found = each(to_statuses, "200", "499", "000", "0", "-", "99", "1000", "70000", "-200", "200.0")
     assert found == [200, 499, None, None, None, None, None, None, None, 200]
 
 
 def test_sizes_are_never_negative_nor_absurd() -> None:
-    assert each(sizes, "0", "12", "-1", "-", "99999999999999999", "9007199254740992") == [
+    assert each(to_sizes, "0", "12", "-1", "-", "99999999999999999", "9007199254740992") == [
         0,
         12,
         None,
@@ -179,14 +179,14 @@ def test_durations_that_are_none() -> None:
     ],
 )
 def test_durations_with_units(text: str, expected: float | None) -> None:
-    assert each(durations_ms, text) == [expected]
+    assert each(durations_to_ms, text) == [expected]
 
 
 @pytest.mark.parametrize(
     ("unit", "expected"), [("s", 7000.0), ("ms", 7.0), ("us", 0.007), ("ns", 0.0), ("m", 420_000.0)]
 )
 def test_the_unit_of_a_bare_number(unit: str, expected: float) -> None:
-    assert durations_ms(texts("7", "8ms"), unit).to_list() == [expected, 8.0]
+    assert durations_to_ms(texts("7", "8ms"), unit).to_list() == [expected, 8.0]
 
 
 attempts = st.lists(st.none() | st.integers(0, 100_000), min_size=1, max_size=5)
@@ -199,15 +199,15 @@ def test_upstream_lists_are_summed(groups: list[list[int | None]]) -> None:
 
     text = " : ".join(", ".join(map(write, group)) for group in groups)
     known = [entry for group in groups for entry in group if entry is not None]
-    assert each(upstream_sum_ms, "0.001", text) == [1.0, float(sum(known)) if known else None]
+    assert each(sum_upstream_ms, "0.001", text) == [1.0, float(sum(known)) if known else None]
 
 
 def test_upstream_lists_that_say_nothing() -> None:
-    assert each(upstream_sum_ms, "-", "-, -", "", ":", "0.1, x") == [None] * 5
+    assert each(sum_upstream_ms, "-", "-, -", "", ":", "0.1, x") == [None] * 5
 
 
 def test_the_last_status_of_an_upstream_list() -> None:
-    found = each(upstream_last_status, "502, 200", "502 : 404", "200", "502, -", "-, 200", "-", "0")
+    found = each(last_upstream_status, "502, 200", "502 : 404", "200", "502, -", "-, 200", "-", "0")
     assert found == [200, 404, 200, None, 200, None, None]
 
 
@@ -234,16 +234,16 @@ def test_clf_times_in_any_zones(pairs: list[tuple[datetime, int]]) -> None:
     local = [clf(moment) for moment, _ in pairs]
     zone = [offset(minutes) for _, minutes in pairs]
     expected = [in_utc(moment.replace(microsecond=0), minutes) for moment, minutes in pairs]
-    assert clf_times(texts(*local), texts(*zone)).to_list() == expected
+    assert parse_clf_times(texts(*local), texts(*zone)).to_list() == expected
     joined = [" ".join(pair) for pair in zip(local, zone, strict=True)]
-    assert clf_times_joined(texts(*joined)).to_list() == expected
-    assert times(texts(*(f"[{text}]" for text in joined))).to_list() == expected
+    assert parse_joined_clf_times(texts(*joined)).to_list() == expected
+    assert parse_times(texts(*(f"[{text}]" for text in joined))).to_list() == expected
 
 
 def test_clf_times_that_are_none() -> None:
     local = texts("28/Sep/1970:12:00:00", "31/Feb/2020:00:00:00", None, "-", "28/Sep/1970:12:00:00")
     zone = texts("+0600", "+0600", "+0600", "+0600", "six")
-    assert clf_times(local, zone).to_list() == [utc(1970, 9, 28, 6), None, None, None, None]
+    assert parse_clf_times(local, zone).to_list() == [utc(1970, 9, 28, 6), None, None, None, None]
 
 
 @given(
@@ -277,13 +277,13 @@ def test_iso_times(
         )
         known = moment.replace(microsecond=int(f"{ticks:0<6}"[:6]))
         expected.append(in_utc(known, minutes if style in ("colon", "plain", "blank") else 0))
-    assert iso_times(texts(*written)).to_list() == expected
-    assert times(texts(*written)).to_list() == expected
+    assert parse_iso_times(texts(*written)).to_list() == expected
+    assert parse_times(texts(*written)).to_list() == expected
 
 
 def test_iso_times_of_one_column_may_differ() -> None:
     found = each(
-        iso_times,
+        parse_iso_times,
         "2026-11-21T10:00:00.123456789Z",
         "2026-11-21T10:00:00+01",
         "2026/11/21 10:00:00",
@@ -317,7 +317,7 @@ def test_iso_times_of_one_column_may_differ() -> None:
     ],
 )
 def test_times_that_no_log_has_are_null(text: str) -> None:
-    assert each(times, text) == [None]
+    assert each(parse_times, text) == [None]
 
 
 @given(st.integers(0, 4 * 10**15))
@@ -325,21 +325,21 @@ def test_times_that_no_log_has_are_null(text: str) -> None:
 def test_epochs_by_magnitude(microseconds: int) -> None:
     microseconds += 10**14  # milliseconds of the first years look like seconds
     expected = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
-    found = each(epoch_times, str(microseconds), f"{microseconds}789")
+    found = each(parse_epoch_times, str(microseconds), f"{microseconds}789")
     assert found == [expected] * 2
     seconds, rest = divmod(microseconds, 10**6)
-    assert each(epoch_times, f"{seconds}.{rest:06d}", f"{seconds}") == [
+    assert each(parse_epoch_times, f"{seconds}.{rest:06d}", f"{seconds}") == [
         expected,
         expected.replace(microsecond=0),
     ]
     millis = expected.replace(microsecond=rest // 1000 * 1000)
-    assert each(epoch_times, f"{microseconds // 1000}") == [millis]
+    assert each(parse_epoch_times, f"{microseconds // 1000}") == [millis]
 
 
 def test_times_written_in_other_ways() -> None:
     noon = utc(2026, 11, 7, 13, 2, 31)
     assert each(
-        times,
+        parse_times,
         "Sat, 07 Nov 2026 13:02:31 GMT",
         "Sat, 07 Nov 2026 14:02:31 +0100",
         "Sat Nov  7 13:02:31 2026",
@@ -353,39 +353,39 @@ def test_times_written_in_other_ways() -> None:
 def test_times_of_several_kinds_in_one_column() -> None:
     at = utc(2017, 3, 6, 10, 6, 23)
     assert each(
-        times, "1488794783", "2017-03-06T10:06:23Z", "[06/Mar/2017:11:06:23 +0100]", None, "-"
+        parse_times, "1488794783", "2017-03-06T10:06:23Z", "[06/Mar/2017:11:06:23 +0100]", None, "-"
     ) == [at, at, at, None, None]
 
 
 @pytest.mark.parametrize("word", ["infinity", "1_000", "٣", "0x10"])
 def test_what_only_python_takes_for_a_number(word: str) -> None:
-    assert each(floats, word) == [None]
-    assert each(integers, word) == [None]
+    assert each(to_floats, word) == [None]
+    assert each(to_integers, word) == [None]
 
 
 class TestDictionary:
     def test_encoding_keeps_values_and_nulls(self) -> None:
-        encoded = encode(texts("b", "a", None, "b"))
+        encoded = encode_texts(texts("b", "a", None, "b"))
         assert encoded.to_list() == ["b", "a", None, "b"]
         assert encoded.to_physical().to_list() == [0, 1, None, 0]
-        assert categories(encoded).to_list() == ["b", "a"]
-        assert encode(encoded) is encoded
+        assert category_texts(encoded).to_list() == ["b", "a"]
+        assert encode_texts(encoded) is encoded
 
     def test_a_plain_series_has_no_categories(self) -> None:
         with pytest.raises(TypeError, match="not dictionary-encoded"):
-            categories(texts("a"))
+            category_texts(texts("a"))
 
     def test_equal_results_become_one_category(self) -> None:
         encoded = map_categories(
-            encode(texts("A", "a", None, "b", "x")),
+            encode_texts(texts("A", "a", None, "b", "x")),
             lambda s: s.str.to_lowercase().replace("x", None),
         )
         assert encoded.to_list() == ["a", "a", None, "b", None]
-        assert categories(encoded).to_list() == ["a", "b"]
+        assert category_texts(encoded).to_list() == ["a", "b"]
         assert encoded.name == "name"
 
     def test_other_types_come_as_they_are(self) -> None:
-        lengths = map_categories(encode(texts("aa", None, "b")), lambda s: s.str.len_bytes())
+        lengths = map_categories(encode_texts(texts("aa", None, "b")), lambda s: s.str.len_bytes())
         assert lengths.to_list() == [2, None, 1]
 
     def test_codes_may_point_at_equal_texts_and_at_none(self) -> None:
@@ -398,4 +398,4 @@ class TestDictionary:
             return s.str.to_uppercase()
 
         plain = function(texts(*values)).to_list()
-        assert map_categories(encode(texts(*values)), function).to_list() == plain
+        assert map_categories(encode_texts(texts(*values)), function).to_list() == plain

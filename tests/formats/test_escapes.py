@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from apilog.formats.dictionary import encode
-from apilog.formats.escapes import decode_backslashes, decode_hex_escapes
+from apilog.values.dictionary import encode_texts
+from apilog.values.escapes import decode_apache_escapes, decode_hex_escapes
 
 HEX = re.compile(r"\\x([0-9A-Fa-f]{2})")
 APACHE = re.compile(r'\\(?:x([0-9A-Fa-f]{2})|([\\"nrtbv]))')
@@ -68,7 +68,7 @@ def test_hex_escapes_of_any_text(values: list[str | None]) -> None:
     expected = [None if v is None else by_hand(HEX, v) for v in values]
     series = pl.Series("name", values, dtype=pl.String)
     assert decode_hex_escapes(series).to_list() == expected
-    assert decode_hex_escapes(encode(series)).to_list() == expected
+    assert decode_hex_escapes(encode_texts(series)).to_list() == expected
     assert decode_hex_escapes(series).name == "name"
 
 
@@ -78,8 +78,8 @@ def test_hex_escapes_of_any_text(values: list[str | None]) -> None:
 def test_backslashes_of_any_text(values: list[str | None]) -> None:
     expected = [None if v is None else by_hand(APACHE, v) for v in values]
     series = pl.Series("name", values, dtype=pl.String)
-    assert decode_backslashes(series).to_list() == expected
-    assert decode_backslashes(encode(series)).to_list() == expected
+    assert decode_apache_escapes(series).to_list() == expected
+    assert decode_apache_escapes(encode_texts(series)).to_list() == expected
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_what_nginx_writes(logged: str, meant: str) -> None:
     ],
 )
 def test_what_apache_writes(logged: str, meant: str) -> None:
-    assert decode_backslashes(pl.Series([logged])).to_list() == [meant]
+    assert decode_apache_escapes(pl.Series([logged])).to_list() == [meant]
 
 
 def test_values_without_escapes_are_not_copied() -> None:

@@ -9,10 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from apilog.formats.base import Lines
-from apilog.formats.jsonpaths import decode_paths
-from apilog.formats.jsonrepair import repair
-from formats.reads import lines_of
+from apilog.values.event_lines import EventLines
+from apilog.values.json_text import decode_paths, repair_lines
+from tests.formats.reads import lines_of
 
 CONTROLS = "".join(chr(i) for i in range(0x20) if chr(i) != "\n")
 BARE = st.text(st.sampled_from(CONTROLS + "ab \u00e9,:{}[]-"), max_size=8)
@@ -20,7 +19,7 @@ BARE = st.text(st.sampled_from(CONTROLS + "ab \u00e9,:{}[]-"), max_size=8)
 ANY = st.text(st.sampled_from('\\"\n\t\r\x01\x7fnux/b\u00e9'), max_size=8)
 
 
-def values(lines: Lines, *paths: tuple[str, ...]) -> list[list[str | None]]:
+def values(lines: EventLines, *paths: tuple[str, ...]) -> list[list[str | None]]:
     found, ok = decode_paths(lines, list(paths))
     assert ok.all()
     return [found[path].to_list() for path in paths]
@@ -70,4 +69,4 @@ def test_texts_in_objects_that_are_asked_for_as_well(texts: list[str]) -> None:
     ],
 )
 def test_repaired_lines_say_the_same(line: str, repaired: object) -> None:
-    assert json.loads(repair(pl.Series([line]))[0]) == repaired
+    assert json.loads(repair_lines(pl.Series([line]))[0]) == repaired

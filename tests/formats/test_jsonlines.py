@@ -12,17 +12,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apilog.formats.base import Lines
-from apilog.formats.jsonlines import JsonLinesFormat
+from apilog.formats.generic.json_lines import JsonLinesFormat
 from apilog.schema import SCHEMA
+from apilog.values.event_lines import EventLines
 
 
-def lines_of(*values: Mapping[str, object] | str) -> Lines:
+def lines_of(*values: Mapping[str, object] | str) -> EventLines:
     texts = (v if isinstance(v, str) else json.dumps(v) for v in values)
-    return Lines("\n".join(texts).encode())
+    return EventLines("\n".join(texts).encode())
 
 
-def inferred(lines: Lines) -> JsonLinesFormat:
+def inferred(lines: EventLines) -> JsonLinesFormat:
     found = JsonLinesFormat.infer(lines.series)
     assert found is not None
     return found
@@ -401,7 +401,7 @@ OBJECTS = st.dictionaries(st.sampled_from(KEYS), VALUES | st.dictionaries(st.tex
 def test_any_lines_are_records_or_rejects(parts: list[bytes]) -> None:
     example = {"ts": NOON, "status": 1, "path": "/", "request_time": 0.1}
     log_format = inferred(lines_of({**example, "status": 200, "upstream_response_time": "0.1"}))
-    lines = Lines(b"\n".join(parts))
+    lines = EventLines(b"\n".join(parts))
     columns = sorted(log_format.columns)
     parsed = log_format.parse(lines, columns)
     rows = range(lines.count) if parsed.rows is None else parsed.rows.to_list()
@@ -423,7 +423,7 @@ def test_any_head_can_be_looked_at(head: list[str]) -> None:
 
 class TestSamples:
     def test_alp(self, samples: Path) -> None:
-        lines = Lines((samples / "nginx/tkuchiki-alp/json_access.log").read_bytes())
+        lines = EventLines((samples / "nginx/tkuchiki-alp/json_access.log").read_bytes())
         parsed = inferred(lines).parse(lines, sorted(SCHEMA))
         assert parsed.records.height == lines.count == 14
         first = parsed.records.row(0, named=True)
@@ -435,4 +435,4 @@ class TestSamples:
 
     def test_upsun_is_an_envelope_and_no_access_log(self, samples: Path) -> None:
         name = "nginx/crowdsecurity-hub/base-upsun-httplog-logs/base-upsun-httplog-logs.log"
-        assert JsonLinesFormat.infer(Lines((samples / name).read_bytes()).series) is None
+        assert JsonLinesFormat.infer(EventLines((samples / name).read_bytes()).series) is None

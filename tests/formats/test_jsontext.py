@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apilog.formats.base import Lines
-from apilog.formats.jsonpaths import decode_paths, keys_of
-from apilog.formats.jsontext import decode_lines, decode_objects
+from apilog.values.event_lines import EventLines
+from apilog.values.json_text import decode_object_lines, decode_objects, decode_paths, keys_of
 
 
 def decoded(*lines: str | None, keys: tuple[str, ...] = ("a", "b")) -> list[object]:
@@ -100,7 +99,7 @@ def test_a_null_and_a_newline_in_a_text() -> None:
 
 
 def test_bytes_that_are_no_utf8() -> None:
-    frame, ok = decode_lines(Lines(b'{"a":"\xff"}\n{"a":"b"}\n'), ["a"])
+    frame, ok = decode_object_lines(EventLines(b'{"a":"\xff"}\n{"a":"b"}\n'), ["a"])
     assert ok.to_list() == [True, True]
     assert frame["a"].to_list() == ["\ufffd", "b"]
 
@@ -138,8 +137,8 @@ def test_any_mixture_of_good_and_bad_lines(mixture: list[object]) -> None:
 
 @given(st.lists(st.binary(max_size=30) | st.text(max_size=30).map(str.encode), max_size=10))
 def test_any_bytes_are_accounted_for(parts: list[bytes]) -> None:
-    lines = Lines(b"\n".join(parts))
-    frame, ok = decode_lines(lines, ["a"])
+    lines = EventLines(b"\n".join(parts))
+    frame, ok = decode_object_lines(lines, ["a"])
     assert frame.height == len(ok) == lines.count
 
 
@@ -150,7 +149,9 @@ def test_many_bad_lines_among_many() -> None:
 
 
 def test_nested_values_by_path() -> None:
-    lines = Lines(b'{"r":{"h":{"ua":["x"]},"m":"GET"},"s":1}\n{"r":{"m":5}}\n{"s":2}\n{"r":null}\n')
+    lines = EventLines(
+        b'{"r":{"h":{"ua":["x"]},"m":"GET"},"s":1}\n{"r":{"m":5}}\n{"s":2}\n{"r":null}\n'
+    )
     paths = [("r", "h", "ua"), ("r", "m"), ("s",)]
     found, ok = decode_paths(lines, paths)
     assert ok.all()
@@ -163,7 +164,7 @@ def test_nested_values_by_path() -> None:
 
 @pytest.mark.parametrize("odd", ['{"r":"text"}', '{"r":[1]}', '{"r":5}', "junk"])
 def test_nested_values_where_a_line_has_something_else(odd: str) -> None:
-    lines = Lines(f'{{"r":{{"m":"a\\nb"}},"s":1}}\n{odd}\n'.encode())
+    lines = EventLines(f'{{"r":{{"m":"a\\nb"}},"s":1}}\n{odd}\n'.encode())
     found, ok = decode_paths(lines, [("r", "m"), ("s",)])
     assert found["r", "m"].to_list() == ["a\nb", None]
     assert found["s",].to_list() == ["1", None]
@@ -171,7 +172,7 @@ def test_nested_values_where_a_line_has_something_else(odd: str) -> None:
 
 
 def test_a_path_that_goes_on_where_another_ends() -> None:
-    found, _ = decode_paths(Lines(b'{"r":{"m":1}}\n{"r":"x"}\n'), [("r",), ("r", "m")])
+    found, _ = decode_paths(EventLines(b'{"r":{"m":1}}\n{"r":"x"}\n'), [("r",), ("r", "m")])
     assert found["r",].to_list() == ['{"m": 1}', "x"]
     assert found["r", "m"].to_list() == ["1", None]
 

@@ -8,37 +8,44 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from apilog.formats.base import Lines
-from apilog.formats.detect import FORMATS
-from apilog.formats.envelopes import detect_envelopes, unwrap
+from apilog.formats.detect import ALL_TEXT_FORMATS
 from apilog.formats.nginx.format import NginxFormat
-from apilog.formats.nginx.likely import by_specificity, likely_formats
-from apilog.formats.nginx.variants import iso_variants, untimed_variants
+from apilog.formats.nginx.library import (
+    candidate_formats,
+    iso_variants,
+    sort_by_specificity,
+    untimed_variants,
+)
+from apilog.transport.envelope_registry import detect_envelopes, unwrap_texts
+from apilog.values.event_lines import EventLines
 
 CASES = sorted((Path(__file__).parents[1] / "cases").glob("*/*.log"))
-SETS = {"named": FORMATS, "iso": iso_variants(), "untimed": untimed_variants()}
+SETS = {"named": ALL_TEXT_FORMATS, "iso": iso_variants(), "untimed": untimed_variants()}
 
 
 def asked_one_by_one(texts: pl.Series, formats: Sequence[NginxFormat]) -> list[NginxFormat]:
     sample = texts.gather_every(max(1, len(texts) // 25))
-    return by_specificity(
+    return sort_by_specificity(
         [
             f
             for f in formats
-            if sample.str.contains(f.strict.time).any() and f.strict.starts(sample).any()
+            if sample.str.contains(f.strict.time_pattern).any()
+            and f.strict.matches_beginning(sample).any()
         ]
     )
 
 
 @pytest.mark.parametrize("formats", SETS.values(), ids=SETS)
 def test_every_format_is_found_in_its_samples(formats: Sequence[NginxFormat]) -> None:
-    for named in FORMATS:
+    for named in ALL_TEXT_FORMATS:
         for texts in (pl.Series(named.samples), pl.Series([*named.samples, "no request", ""])):
-            assert likely_formats(texts, formats) == asked_one_by_one(texts, formats)
+            assert candidate_formats(texts, formats) == asked_one_by_one(texts, formats)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda p: f"{p.parent.name}/{p.stem}")
 def test_the_same_formats_are_likely_for_every_case(case: Path) -> None:
-    lines = Lines(case.read_bytes()).series
-    for texts in (lines, lines.head(1), unwrap(detect_envelopes(lines), lines)):
-        assert likely_formats(texts, FORMATS) == asked_one_by_one(texts, FORMATS)
+    lines = EventLines(case.read_bytes()).series
+    for texts in (lines, lines.head(1), unwrap_texts(detect_envelopes(lines), lines)):
+        assert candidate_formats(texts, ALL_TEXT_FORMATS) == asked_one_by_one(
+            texts, ALL_TEXT_FORMATS
+        )

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apilog.formats.base import Lines, Parsed
-from apilog.formats.ltsv import LogfmtFormat, LtsvFormat
+from apilog.formats.contract import ParsedRecords
+from apilog.formats.generic.labelled import LogfmtFormat, LtsvFormat
 from apilog.schema import SCHEMA
+from apilog.values.event_lines import EventLines
 
 Kind = type[LtsvFormat] | type[LogfmtFormat]
 Write = Callable[[Mapping[str, str]], str]
@@ -54,14 +55,14 @@ def logfmt(values: Mapping[str, str]) -> str:
     return " ".join(f'{label}="{value}"' for label, value in values.items())
 
 
-def parsed(kind: Kind, *lines: str) -> Parsed:
-    data = Lines("\n".join(lines).encode())
+def parsed(kind: Kind, *lines: str) -> ParsedRecords:
+    data = EventLines("\n".join(lines).encode())
     log_format = kind.infer(data.series)
     assert log_format is not None
     return log_format.parse(data, sorted(log_format.columns))
 
 
-def rows(result: Parsed) -> list[dict[str, object]]:
+def rows(result: ParsedRecords) -> list[dict[str, object]]:
     return [{k: v for k, v in row.items() if v is not None} for row in result.records.to_dicts()]
 
 
@@ -156,7 +157,7 @@ good = st.sampled_from([ltsv(LINE).encode(), logfmt(LINE).encode()])
 def test_any_lines_are_records_or_rejects(
     log_format: LtsvFormat | LogfmtFormat, parts: list[bytes]
 ) -> None:
-    lines = Lines(b"\n".join(parts))
+    lines = EventLines(b"\n".join(parts))
     result = log_format.parse(lines, sorted(SCHEMA))
     numbers = list(range(lines.count)) if result.rows is None else result.rows.to_list()
     rejected = result.rejects["row"].to_list()
@@ -173,7 +174,7 @@ def test_any_head_can_be_looked_at(head: list[str]) -> None:
 
 
 def test_alp_sample(samples: Path) -> None:
-    lines = Lines((samples / "nginx/tkuchiki-alp/ltsv_access.log").read_bytes())
+    lines = EventLines((samples / "nginx/tkuchiki-alp/ltsv_access.log").read_bytes())
     log_format = LtsvFormat.infer(lines.series)
     assert log_format is not None
     result = log_format.parse(lines, sorted(SCHEMA))

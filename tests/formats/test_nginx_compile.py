@@ -9,11 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apilog.formats.nginx.format import compiled
-from apilog.formats.nginx.grammar import Escape, LogFormat, Part, Text, Variable, parse
-from apilog.formats.nginx.template import JsonTemplateFormat
-from formats.nginx_lines import escaped, line
-from formats.reads import lines_of, read_lines, reading_of, rows
+from apilog.formats.nginx.format import JsonTemplateFormat, compile_log_format
+from apilog.formats.nginx.grammar import (
+    EscapeMode,
+    FormatPart,
+    FormatVariable,
+    LiteralText,
+    LogFormat,
+    parse_log_format,
+)
+from tests.formats.nginx_lines import escaped, line
+from tests.formats.reads import lines_of, read_lines, reading_of, rows
 
 Values = Mapping[str, bytes | None]
 
@@ -140,13 +146,13 @@ def expected(time: datetime, values: Values, names: frozenset[str]) -> dict[str,
 
 
 @st.composite
-def any_format(draw: st.DrawFn, escape: Escape) -> LogFormat:
+def any_format(draw: st.DrawFn, escape: EscapeMode) -> LogFormat:
     """A log format whose lines can be read in one way only: free text stands in quotes."""
     separator = draw(st.sampled_from([" ", " ", "|", "\t", ";", " - ", "  "]))
     times = st.sampled_from(["time_local", "time_iso8601", "msec"])
     names = draw(st.lists(st.sampled_from([*VALUES, "request"]), unique=True, max_size=9))
     names.insert(draw(st.integers(0, len(names))), draw(times))
-    parts: list[Part] = []
+    parts: list[FormatPart] = []
     for name in names:
         free = name in (*FREE, "request")
         fences = ['""'] if free else ["", "", '""', "[]", "key="]
@@ -154,16 +160,18 @@ def any_format(draw: st.DrawFn, escape: Escape) -> LogFormat:
             fences = ['""']
         fence = draw(st.sampled_from(fences))
         opening, closing = (fence, "") if fence == "key=" else (fence[:1], fence[1:])
-        parts += [Text(separator + opening), Variable(name), Text(closing)]
+        parts += [LiteralText(separator + opening), FormatVariable(name), LiteralText(closing)]
     first = parts[0]
-    assert isinstance(first, Text)
-    parts[0] = Text(first.text.removeprefix(separator))
-    string = "".join(part.text if isinstance(part, Text) else f"${{{part.name}}}" for part in parts)
-    return parse(string, escape)
+    assert isinstance(first, LiteralText)
+    parts[0] = LiteralText(first.text.removeprefix(separator))
+    string = "".join(
+        part.text if isinstance(part, LiteralText) else f"${{{part.name}}}" for part in parts
+    )
+    return parse_log_format(string, escape)
 
 
 def _check(log_format: LogFormat, drawn: list[tuple[datetime, dict[str, bytes | None]]]) -> None:
-    made = compiled(log_format)
+    made = compile_log_format(log_format)
     lines = [line(log_format, values) for _, values in drawn]
     outcome = read_lines(lines_of(*lines), reading_of(made))
     assert outcome.rejects.is_empty()
@@ -192,7 +200,7 @@ def test_escape_json_loses_nothing(
 
 
 @st.composite
-def any_template(draw: st.DrawFn, escape: Escape) -> LogFormat:
+def any_template(draw: st.DrawFn, escape: EscapeMode) -> LogFormat:
     """A log format that writes JSON objects, some of them in others."""
     names = [draw(st.sampled_from(["time_local", "time_iso8601", "msec"]))]
     names += draw(st.lists(st.sampled_from([*VALUES, "request"]), unique=True, max_size=9))
@@ -204,14 +212,14 @@ def any_template(draw: st.DrawFn, escape: Escape) -> LogFormat:
         value = f"${{{name}}}" if bare else f'"${{{name}}}"'
         nested = draw(st.integers(0, 3)) == 0
         members.append(f'"k{i}":{blank}' + (f'{{"inner":{blank}{value}}}' if nested else value))
-    return parse("{" + f",{blank}".join([*members, '"constant": 5']) + "}", escape)
+    return parse_log_format("{" + f",{blank}".join([*members, '"constant": 5']) + "}", escape)
 
 
 @given(any_template("json"), st.lists(any_values(), min_size=1, max_size=3))
 def test_json_by_escape_json_loses_nothing(
     log_format: LogFormat, drawn: list[tuple[datetime, dict[str, bytes | None]]]
 ) -> None:
-    assert isinstance(compiled(log_format), JsonTemplateFormat)
+    assert isinstance(compile_log_format(log_format), JsonTemplateFormat)
     _check(log_format, drawn)
 
 
@@ -257,15 +265,17 @@ def test_json_by_escape_default_is_repaired(
         ),
     ],
 )
-def test_json_formats(escape: Escape, string: str, logged: str, record: dict[str, object]) -> None:
-    made = compiled(parse(string, escape))
+def test_json_formats(
+    escape: EscapeMode, string: str, logged: str, record: dict[str, object]
+) -> None:
+    made = compile_log_format(parse_log_format(string, escape))
     assert isinstance(made, JsonTemplateFormat)
     (read,) = rows(read_lines(lines_of(logged), reading_of(made)))
     assert read == {"timestamp": datetime(1970, 1, 1, 0, 0, 1, 500000, UTC), **record}
 
 
 def test_a_broken_line_of_json_is_a_reject_alone() -> None:
-    made = compiled(parse('{"t":"$msec","s":"$status"}', "json"))
+    made = compile_log_format(parse_log_format('{"t":"$msec","s":"$status"}', "json"))
     good = '{"t":"1.5","s":"200"}'
     lines = lines_of(good, good[:-4], "what", "", '{"s":"200"}', good)
     outcome = read_lines(lines, reading_of(made))
@@ -277,9 +287,9 @@ def test_a_broken_line_of_json_is_a_reject_alone() -> None:
 # What is special to some strings
 
 
-def read_one(string: str, logged: str, escape: Escape = "default") -> dict[str, object]:
+def read_one(string: str, logged: str, escape: EscapeMode = "default") -> dict[str, object]:
     """The record of one line, without its time."""
-    made = compiled(parse(string, escape))
+    made = compile_log_format(parse_log_format(string, escape))
     outcome = read_lines(lines_of(logged), reading_of(made))
     assert outcome.rejects.is_empty()
     (record,) = rows(outcome)
@@ -318,7 +328,9 @@ def test_lists_of_upstreams(
 
 
 def test_a_list_among_numbers_changes_no_other_line() -> None:
-    made = compiled(parse("$msec $request_time $upstream_response_time $status"))
+    made = compile_log_format(
+        parse_log_format("$msec $request_time $upstream_response_time $status")
+    )
     lines = [f"{i}.5 0.0{i} 0.00{i} 20{i}" for i in range(10)]
     lines[4] = "4.5 0.04 0.001, 0.003 204"
     outcome = read_lines(lines_of(*lines), reading_of(made))
@@ -392,13 +404,13 @@ def test_apaches_escapes_in_a_format_of_nginx() -> None:
 
 
 @pytest.mark.parametrize("escape", ["json", "none"])
-def test_what_is_missing_is_empty_in_other_modes(escape: Escape) -> None:
+def test_what_is_missing_is_empty_in_other_modes(escape: EscapeMode) -> None:
     string = '$msec $status $request_time $upstream_status "$http_referer" $request_length'
     assert read_one(string, '1.5 200   "" ', escape) == {"status": 200}
 
 
 def test_lines_of_another_form_are_rejects() -> None:
-    made = compiled(parse("$msec [$status] $uri"))
+    made = compile_log_format(parse_log_format("$msec [$status] $uri"))
     bad = ("1.5 200 /a", "1.5 [20] /a", "x [200] /a", "1.5 [200]", "[200] 1.5 /a", "1.5 [200 /a")
     lines = lines_of("1.5 [200] /a", *bad)
     outcome = read_lines(lines, reading_of(made))
@@ -407,7 +419,7 @@ def test_lines_of_another_form_are_rejects() -> None:
 
 
 def test_a_format_without_a_time_reads_nothing_on_its_own() -> None:
-    made = compiled(parse("$status $uri"))
+    made = compile_log_format(parse_log_format("$status $uri"))
     assert "timestamp" not in made.columns
     outcome = read_lines(lines_of("200 /a"), reading_of(made))
     assert outcome.rejects["row"].to_list() == [0]
@@ -424,7 +436,7 @@ def test_a_format_without_a_time_reads_nothing_on_its_own() -> None:
     ],
 )
 def test_where_a_line_stops_matching(line_: str, position: int, expected_there: str) -> None:
-    made = compiled(parse("$msec [$status] $request_id"))
+    made = compile_log_format(parse_log_format("$msec [$status] $request_id"))
     stop = made.explain(line_)
     assert stop.position == position
     assert expected_there in stop.expected

@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 
 import apilog
 from apilog.errors import InputError
-from apilog.formats.nginx.conf import AccessLog, read_conf
-from apilog.formats.nginx.format import NginxFormat
-from apilog.formats.nginx.library import FORMATS
-from apilog.formats.nginx.template import JsonTemplateFormat
+from apilog.formats.nginx.conf import AccessLogDirective, read_conf
+from apilog.formats.nginx.format import JsonTemplateFormat, NginxFormat
+from apilog.formats.nginx.library import NGINX_FORMATS
 
-COMBINED = next(f for f in FORMATS if f.name == "combined")
+COMBINED = next(f for f in NGINX_FORMATS if f.name == "combined")
 
 
 def conf(folder: Path, text: str, name: str = "nginx.conf") -> Path:
@@ -56,9 +55,9 @@ def test_formats_that_are_used_in_their_order(tmp_path: Path) -> None:
         "default",
     ]
     assert found.access_logs == (
-        AccessLog("logs/access.log", "second"),
-        AccessLog("/var/log/a.log", "first"),
-        AccessLog("/var/log/b.log", "second"),
+        AccessLogDirective("logs/access.log", "second"),
+        AccessLogDirective("/var/log/a.log", "first"),
+        AccessLogDirective("/var/log/b.log", "second"),
     )
 
 
@@ -130,7 +129,7 @@ def test_logs_of_other_protocols_do_not_count(tmp_path: Path) -> None:
         """,
     )
     assert strings(path) == {"main": "$status"}
-    assert read_conf(path).access_logs == (AccessLog("/web", "main"),)
+    assert read_conf(path).access_logs == (AccessLogDirective("/web", "main"),)
 
 
 def test_what_apilog_does_not_know_is_passed_over(tmp_path: Path) -> None:

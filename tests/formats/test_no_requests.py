@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import apilog
-from apilog.model import FileInput
-from commands import Run
+from apilog.report_model import FileInput
+from tests.commands import Run
 
 CASES = Path(__file__).parents[1] / "cases"
 TABLES = {

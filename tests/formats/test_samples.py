@@ -15,8 +15,8 @@ import polars as pl
 import pytest
 
 import apilog
-from apilog.model import FileInput
-from formats import expectations
+from apilog.report_model import FileInput
+from tests.formats import expectations
 
 LOGS: Mapping[str, tuple[str | None, int, int, int]] = {
     "azure/opentelemetry-collector-contrib/agw/access-log.json": ("azure-appgateway", 6, 0, 0),

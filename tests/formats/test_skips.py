@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apilog.formats.skips import BLANK, ERROR_LOG, OTHER_PROGRAM, SKIPS, skip_reasons
+from apilog.formats.skipped_lines import BLANK, ERROR_LOG, OTHER_PROGRAM, SKIP_RULES, skip_reasons
 
 LINE = '203.0.113.7 - - [10/Oct/2026:13:55:36 +0000] "GET /a HTTP/1.1" 200 5 "-" "curl/8"'
 
@@ -21,7 +21,7 @@ def reason(line: str) -> str | None:
 
 
 @pytest.mark.parametrize(
-    ("line", "expected"), [(line, skip.reason) for skip in SKIPS for line in skip.samples]
+    ("line", "expected"), [(line, skip.reason) for skip in SKIP_RULES for line in skip.samples]
 )
 def test_each_sample_has_its_reason(line: str, expected: str) -> None:
     assert reason(line) == expected

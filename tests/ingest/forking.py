@@ -20,7 +20,7 @@ from typing import Self
 
 import pyarrow.parquet  # noqa: F401 - a run imports it when it first writes
 
-from apilog.ingest import IngestOptions, ingest
+from apilog.ingestion import IngestOptions, ingest
 
 TESTS = Path(__file__).resolve().parent.parent
 WRITING = 0.006
@@ -38,7 +38,7 @@ class Forks:
 
     def __enter__(self) -> Self:
         self._server = subprocess.Popen(
-            [sys.executable, "-m", "ingest.forking"],
+            [sys.executable, "-m", "tests.ingest.forking"],
             cwd=TESTS,
             env=os.environ | {"POLARS_MAX_THREADS": "1"},
             stdin=subprocess.PIPE,

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from apilog.store import Store, Writer
-from apilog.store.files import read_intact
-from commands import Run
-from ingest.logs import held, lines
+from apilog.store import Store, StoreWriter
+from apilog.store.data_files import read_verified
+from tests.commands import Run
+from tests.ingest.logs import held, lines
 
 BAD = b"this is no request\n"
 
@@ -85,7 +85,7 @@ def test_rejects_are_kept_and_written(run: Run, store: Path) -> None:
         "reason": "not combined",
     }
     (file,) = (f for f in Store.open(store).manifest.files if f.kind == "rejects")
-    kept = read_intact(store, file).to_dicts()
+    kept = read_verified(store, file).to_dicts()
     assert kept == [told | {"format": "combined"}]
 
 
@@ -100,7 +100,7 @@ def test_rejects_that_can_be_read_now_become_records(run: Run, store: Path) -> N
         assert (result.code, result.stdout) == (0, b"")
         assert told in result.stderr
         assert held(store) == [0, 1, 2, 7, 8]
-    records = Store.open(store).scan().collect()
+    records = Store.open(store).scan_records().collect()
     assert sorted(records["line_number"]) == [1, 2, 3, 4, 5]
     assert {*records["source"]} == {"a.log"}
     manifest = Store.open(store).manifest
@@ -158,7 +158,7 @@ def test_wrong_usage_ends_with_2_and_makes_no_store(
 
 def test_a_store_that_another_run_writes_is_left_to_it(run: Run, store: Path) -> None:
     Path("a.log").write_bytes(lines(range(3)))
-    with Writer(store):
+    with StoreWriter(store):
         result = run("ingest", "a.log", "--store", store)
     assert result.code == 2
     assert "is being written by process" in result.stderr

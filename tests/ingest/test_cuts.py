@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from apilog.ingest import ingest
+from apilog.ingestion import ingest
 from apilog.store import Store
 
 CASES = sorted((Path(__file__).parents[1] / "cases").glob("*/*.log"))
@@ -34,7 +34,7 @@ class Taken:
         store = Store.open(path)
         inputs = store.manifest.inputs
         taken = cls(
-            store.scan().drop("source").collect().sort("line_number", "path"),
+            store.scan_records().drop("source").collect().sort("line_number", "path"),
             # The reason names the formats that were tried, which the length of the head decides.
             store.scan_rejects().select("line_number", "line").collect().sort("line_number"),
             (

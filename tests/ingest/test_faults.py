@@ -14,10 +14,10 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from apilog.errors import OutputError
-from apilog.ingest import Ingested, IngestOptions, ingest
+from apilog.ingestion import IngestOptions, IngestSummary, ingest
 from apilog.store import Store, verify
-from ingest.logs import held, lines
-from store.failing import CHANGES, PowerCut, fail
+from tests.ingest.logs import held, lines
+from tests.store.failing import CHANGES, PowerCut, fail
 
 FAULTS = tuple(OSError(code, os.strerror(code)) for code in (errno.ENOSPC, errno.EIO, errno.EROFS))
 BAD = b"this is no request\n"
@@ -37,7 +37,7 @@ def logs(tmp_path: Path) -> Path:
 WRITTEN = [*range(100), *range(90_000, 90_020)]
 
 
-def run_over(logs: Path, store: Path) -> Ingested:
+def run_over(logs: Path, store: Path) -> IngestSummary:
     return ingest([logs], store, IngestOptions(stretch_bytes=1, chunk_bytes=2_000))
 
 
@@ -117,7 +117,7 @@ def _set_clock(patch: pytest.MonkeyPatch, seconds: int) -> None:
     """Have the modules of the store see another time; nothing sets the clock of the machine."""
     from datetime import datetime, timedelta, tzinfo
 
-    from apilog.store import spill, writer
+    from apilog.store import writer
 
     class Jumped(datetime):
         @classmethod
@@ -126,8 +126,7 @@ def _set_clock(patch: pytest.MonkeyPatch, seconds: int) -> None:
                 (datetime.now(tz) + timedelta(seconds=seconds)).timestamp(), tz
             )
 
-    for module in (spill, writer):
-        patch.setattr(module, "datetime", Jumped)
+    patch.setattr(writer, "datetime", Jumped)
 
 
 @pytest.mark.slow

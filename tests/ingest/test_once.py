@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from apilog.ingest import IngestOptions, ingest
-from apilog.ingest.identity import Index
-from apilog.ingest.opening import Opened
-from apilog.ingest.whole import Allowance
+from apilog.ingestion import IngestOptions, ingest
+from apilog.ingestion.fingerprint import FingerprintIndex
+from apilog.ingestion.line_aligned import CommitBudget
+from apilog.ingestion.opened_input import OpenedInput
 from apilog.sources import find_sources
 from apilog.store import Store
-from ingest.logs import held, lines, numbering
+from tests.ingest.logs import held, lines, numbering
 
 FINAL = IngestOptions(final=True)
 
@@ -345,11 +345,11 @@ def test_a_log_that_is_truncated_while_it_is_opened_waits(
     counts(logs, store)
     log.write_bytes(lines(range(120)))
     (source,), _ = find_sources([log])
-    index = Index(Store.open(store).manifest.inputs)
-    opened = Opened(source, index, Allowance(1 << 30), final=False)
+    index = FingerprintIndex(Store.open(store).manifest.inputs)
+    opened = OpenedInput(source, index, CommitBudget(1 << 30), final=False)
     log.write_bytes(lines(range(1000, 1300)))  # with lines of the same length
     assert list(opened.chunks(1 << 20)) == []
-    assert opened.identity() is None
+    assert opened.fingerprint() is None
     opened.close()
     counts(logs, store)
     assert held(store) == [*range(known), *range(1000, 1300)]

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from apilog.ingest import IngestOptions, ingest
-from apilog.storage.local import LocalFolder
+from apilog.ingestion import IngestOptions, ingest
+from apilog.storage.local_folder import LocalFolder
 from apilog.store import Store, layout, verify
-from apilog.store.commit import names_in
-from apilog.store.store import generations
-from ingest.forking import Forks
-from ingest.logs import held, lines
+from apilog.store.commit import list_store_files
+from apilog.store.reader import generations
+from tests.ingest.forking import Forks
+from tests.ingest.logs import held, lines
 
 ROUNDS, KILLS = 4, 50
 SMALL = IngestOptions(chunk_bytes=4_000, stretch_bytes=8_000)
@@ -178,14 +178,14 @@ def test_a_killed_run_loses_and_doubles_nothing(tmp_path: Path, seed: int) -> No
             for _ in range(4):
                 log.grow(chance.choice([1, 150]))
                 rotate()
-            seen = {*names_in(LocalFolder(store))}
+            seen = {*list_store_files(LocalFolder(store))}
             killed += forks.killed(
                 log.folder,
                 store,
                 chance.random(),
                 meanwhile=rotate,
                 is_writing=chance.choice(
-                    [None, lambda seen=seen: {*names_in(LocalFolder(store))} != seen]
+                    [None, lambda seen=seen: {*list_store_files(LocalFolder(store))} != seen]
                 ),
             )
             if not Store.is_store(store):
@@ -194,7 +194,7 @@ def test_a_killed_run_loses_and_doubles_nothing(tmp_path: Path, seed: int) -> No
             assert before <= {*numbers} <= {*range(log.written)}
             assert len(numbers) == len({*numbers})
             assert verify(store).damaged == ()
-            unfinished += bool({*names_in(LocalFolder(store))} - needed(store))
+            unfinished += bool({*list_store_files(LocalFolder(store))} - needed(store))
             before = {*numbers}
             if chance.random() < 0.2:
                 forks.run(log.folder, store)

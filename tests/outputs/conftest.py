@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from apilog.model import Report
-from apilog.outputs import OUTPUTS, OutputOptions
+from apilog.render import OUTPUTS, OutputOptions
+from apilog.report_model import Report
 
 GOLDEN = Path(__file__).parent / "golden"
 UPDATE = bool(os.environ.get("UPDATE_GOLDEN"))

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 
 from apilog.metrics import METRICS, Unit
-from apilog.model import FileInput, InputSummary, Report
+from apilog.report_model import FileInput, InputSummary, Report
 from apilog.schema import GATEWAY, TIMESTAMP
 
 START = datetime(2026, 11, 20, 22, 30, tzinfo=UTC)

@@ -19,9 +19,9 @@ from polars import selectors as cs
 from polars.testing import assert_frame_equal
 
 from apilog.errors import UsageError
-from apilog.outputs import OUTPUTS, OutputOptions
-from apilog.outputs.values import SLICE_ROWS
-from outputs.nasty import nasty_report
+from apilog.render import OUTPUTS, OutputOptions
+from apilog.render.data.cell_values import SLICE_ROWS
+from tests.outputs.nasty import nasty_report
 
 ONE_TABLE = ("ndjson", "csv", "md", "parquet")
 
@@ -181,6 +181,6 @@ def test_one_table_of_a_report_without_tables_is_an_error(draw):
 
 
 def test_listing_the_outputs_imports_nothing_heavy():
-    code = "import sys, apilog.outputs; print(*{'polars', 'pyarrow', 'rich'} & set(sys.modules))"
+    code = "import sys, apilog.render; print(*{'polars', 'pyarrow', 'rich'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert done.stdout.split() == []

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.text import Text
 
-from apilog.outputs.terminal.bars import bar, chart
-from apilog.outputs.terminal.text import flow, shorten_end, shorten_middle, wrap
+from apilog.render.terminal.charts import draw_bar, draw_chart
+from apilog.render.terminal.fit_text import flow_parts, shorten_end, shorten_middle, wrap_text
 
 WIDE_TEXT = st.text(st.sampled_from("ab/é漢字🎉e\u0301{}…"))
 
@@ -18,7 +18,7 @@ WIDE_TEXT = st.text(st.sampled_from("ab/é漢字🎉e\u0301{}…"))
     st.lists(st.floats(0, 1e9, allow_subnormal=False) | st.none(), min_size=1), st.integers(1, 4)
 )
 def test_a_chart_shows_what_is_above_zero_and_nothing_else(values, height):
-    rows = chart(values, height)
+    rows = draw_chart(values, height)
     assert len(rows) == height
     for i, value in enumerate(values):
         assert (rows[-1][i] != " ") == bool(value)
@@ -28,7 +28,7 @@ def test_a_chart_shows_what_is_above_zero_and_nothing_else(values, height):
 
 @given(st.floats(0, 1), st.integers(1, 40))
 def test_a_bar_is_as_long_as_its_share(fraction, width):
-    drawn = bar(fraction, width)
+    drawn = draw_bar(fraction, width)
     assert len(drawn) <= width
     assert bool(drawn) == (fraction > 0)
     assert abs(len(drawn) - fraction * width) < 1.0625
@@ -36,7 +36,7 @@ def test_a_bar_is_as_long_as_its_share(fraction, width):
 
 @pytest.mark.parametrize("fraction", [None, 0, -1, float("nan"), float("-inf")])
 def test_no_bar_for_what_is_no_share(fraction):
-    assert bar(fraction, 10) == ""
+    assert draw_bar(fraction, 10) == ""
 
 
 @given(WIDE_TEXT, st.integers(0, 20))
@@ -60,9 +60,9 @@ def test_a_path_is_shortened_in_the_middle():
 
 @given(st.lists(WIDE_TEXT), st.integers(1, 30))
 def test_flowing_parts_fit(parts, width):
-    assert all(cell_len(line.plain) <= width for line in flow(map(Text, parts), width))
+    assert all(cell_len(line.plain) <= width for line in flow_parts(map(Text, parts), width))
 
 
 @given(st.lists(WIDE_TEXT).map(" ".join), st.integers(3, 30))
 def test_wrapped_text_fits(text, width):
-    assert all(cell_len(line.plain) <= width for line in wrap(text, width))
+    assert all(cell_len(line.plain) <= width for line in wrap_text(text, width))

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from apilog.errors import OutputError
-from apilog.outputs import OUTPUTS, OutputOptions, write_directory
-from apilog.outputs.files import replacing
-from outputs.nasty import nasty_report
+from apilog.render import OUTPUTS, OutputOptions, write_directory
+from apilog.render.output import atomic_file
+from tests.outputs.nasty import nasty_report
 
 OPTIONS = OutputOptions()
 
@@ -39,17 +39,17 @@ def test_a_directory_with_one_of_the_files_is_left_as_it_is(tmp_path):
 def test_an_existing_file_is_replaced_only_by_force(tmp_path):
     path = tmp_path / "report.json"
     path.write_text("old")
-    with pytest.raises(OutputError), replacing(path, force=False) as stream:
+    with pytest.raises(OutputError), atomic_file(path, force=False) as stream:
         stream.write(b"new")
     assert path.read_text() == "old"
-    with replacing(path, force=True) as stream:
+    with atomic_file(path, force=True) as stream:
         stream.write(b"new")
         assert path.read_text() == "old"
     assert path.read_text() == "new"
 
 
 def write_half(path: Path) -> None:
-    with replacing(path, force=True) as stream:
+    with atomic_file(path, force=True) as stream:
         stream.write(b"half")
         raise ZeroDivisionError
 
@@ -66,10 +66,10 @@ def test_an_error_half_way_leaves_nothing_behind(tmp_path):
 def test_a_file_that_can_not_be_written_says_which_and_why(tmp_path):
     with (
         pytest.raises(OutputError, match=r"can't write .*report\.csv: No such file"),
-        replacing(tmp_path / "missing" / "report.csv", force=False),
+        atomic_file(tmp_path / "missing" / "report.csv", force=False),
     ):
         pass
-    with pytest.raises(OutputError, match="can't write"), replacing(tmp_path, force=True):
+    with pytest.raises(OutputError, match="can't write"), atomic_file(tmp_path, force=True):
         pass
 
 
@@ -77,7 +77,7 @@ def test_a_symbolic_link_stays_one(tmp_path):
     target, link = tmp_path / "target", tmp_path / "link"
     target.write_text("old")
     link.symlink_to(target)
-    with replacing(link, force=True) as stream:
+    with atomic_file(link, force=True) as stream:
         stream.write(b"new")
     assert link.is_symlink()
     assert target.read_text() == "new"
@@ -85,7 +85,7 @@ def test_a_symbolic_link_stays_one(tmp_path):
 
 @pytest.mark.skipif(not Path("/dev/null").exists(), reason="there is no /dev/null here")
 def test_a_device_is_written_to_and_not_replaced():
-    with replacing(Path("/dev/null"), force=False) as stream:
+    with atomic_file(Path("/dev/null"), force=False) as stream:
         stream.write(b"anything")
     assert Path("/dev/null").is_char_device()
 
@@ -94,6 +94,6 @@ def test_a_device_is_written_to_and_not_replaced():
 def test_a_file_has_the_mode_that_any_new_file_has(tmp_path):
     usual = tmp_path / "usual"
     usual.touch()
-    with replacing(tmp_path / "report", force=False) as stream:
+    with atomic_file(tmp_path / "report", force=False) as stream:
         stream.write(b"x")
     assert (tmp_path / "report").stat().st_mode == usual.stat().st_mode

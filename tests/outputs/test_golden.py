@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from apilog.outputs import OUTPUTS
-from outputs.nasty import empty_report, nasty_report
+from apilog.render import OUTPUTS
+from tests.outputs.nasty import empty_report, nasty_report
 
 CASES = {
     "nasty.json": ("json", {}),

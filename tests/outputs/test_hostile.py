@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from rich.cells import cell_len
 
-from apilog.model import FileInput, InputSummary, Report
-from apilog.outputs import OUTPUTS, OutputOptions
-from apilog.outputs.escape import UNSAFE, markdown_text, terminal_text
-from outputs.nasty import ROUTES, nasty_report
+from apilog.render import OUTPUTS, OutputOptions
+from apilog.render.text.escape import UNSAFE, escape_markdown, escape_terminal
+from apilog.report_model import FileInput, InputSummary, Report
+from tests.outputs.nasty import ROUTES, nasty_report
 
 HOSTILE = st.sampled_from([text for text in ROUTES if text is not None])
 CHARACTERS = st.characters(exclude_categories=["Cs"])
@@ -186,19 +186,19 @@ def test_markdown_cells_hold_text_alone(text):
     assert {child.type for cell in cells for child in cell.children or ()} <= {"text"}
     read = ["".join(child.content for child in cell.children or ()) for cell in cells]
     # A reader drops the blanks around a cell.
-    assert read[columns + 2].strip() == terminal_text(text).strip()
+    assert read[columns + 2].strip() == escape_terminal(text).strip()
 
 
 @pytest.mark.parametrize("text", ["https://e.example", "www.e.example", "WWW.e.example", "a@b.c"])
 def test_markdown_breaks_what_github_would_link(text):
-    assert re.search(r"\\[:.@]", markdown_text(text))
+    assert re.search(r"\\[:.@]", escape_markdown(text))
 
 
 def test_every_control_and_format_character_is_written_out():
     for code in range(sys.maxunicode + 1):
         char = chr(code)
         if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"}:
-            assert re.fullmatch(r"\\[a-zA-Z0-9]+", terminal_text(char)), hex(code)
+            assert re.fullmatch(r"\\[a-zA-Z0-9]+", escape_terminal(char)), hex(code)
 
 
 @pytest.mark.parametrize(
@@ -214,4 +214,4 @@ def test_every_control_and_format_character_is_written_out():
     ],
 )
 def test_terminal_text_shows_escapes_and_keeps_letters(text, shown):
-    assert terminal_text(text) == shown
+    assert escape_terminal(text) == shown

@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 from rich.cells import cell_len
 
-from apilog.model import FileInput, Report
-from outputs.nasty import empty_report, nasty_report
+from apilog.report_model import FileInput, Report
+from tests.outputs.nasty import empty_report, nasty_report
 
 
 def text_of(drawn: bytes) -> str:

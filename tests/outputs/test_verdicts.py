@@ -17,13 +17,13 @@ from markdown_it import MarkdownIt
 from rich.cells import cell_len
 
 from apilog.errors import UsageError
-from apilog.model import Report
-from apilog.outputs import OutputOptions, find_output
-from apilog.outputs.escape import terminal_text
-from apilog.outputs.github import summary
-from outputs.nasty import ROUTES, nasty_report
-from outputs.test_hostile import SGR, STEERING, TEXTS, without_newlines
-from outputs.verdict_reports import checks_report, comparison_report
+from apilog.render import OutputOptions, find_output
+from apilog.render.text.escape import escape_terminal
+from apilog.render.text.github import job_summary
+from apilog.report_model import Report
+from tests.outputs.nasty import ROUTES, nasty_report
+from tests.outputs.test_hostile import SGR, STEERING, TEXTS, without_newlines
+from tests.outputs.verdict_reports import checks_report, comparison_report
 
 GOLDEN = {
     "checks-80.txt": ("table", {"width": 80}),
@@ -51,7 +51,7 @@ def test_draws_a_nasty_comparison(width, draw_verdicts, golden):
 
 
 def test_draws_a_summary(golden):
-    golden("checks.summary.md", summary(checks_report(*NASTY)).encode())
+    golden("checks.summary.md", job_summary(checks_report(*NASTY)).encode())
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_junit_is_xml_that_holds_the_text(text, report):
         *("failure", "error", "skipped", "system-out"),
     }
     names = [case.get("name") or "" for case in root.iter("testcase")]
-    assert any(terminal_text(text) in name for name in names)
+    assert any(escape_terminal(text) in name for name in names)
     for suite in [root, *root.iter("testsuite")]:
         cases = [*suite.iter("testcase")]
         assert int(suite.get("tests") or -1) == len(cases)
@@ -107,7 +107,7 @@ def test_no_text_makes_a_workflow_command(text, report):
 @given(TEXTS, st.sampled_from(REPORTS))
 @settings(max_examples=60)
 def test_the_summary_is_headings_and_tables_of_text(text, report):
-    document = summary(report(text, "/other", said=text))
+    document = job_summary(report(text, "/other", said=text))
     assert not set("<>") & set(document)
     tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(document)
     kinds = {child.type for token in tokens for child in token.children or ()}
@@ -140,4 +140,4 @@ def test_a_for_each_of_many_values_is_cut_but_counted():
     assert len(each) == 11
     assert each[-1].endswith("and 28 more")
     long = pl.concat([report.tables["checks"]] * 3)
-    assert "… and " in summary(replace(report, tables={"checks": long}))
+    assert "… and " in job_summary(replace(report, tables={"checks": long}))

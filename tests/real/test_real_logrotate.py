@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 import apilog
-from apilog.ingest import ingest
+from apilog.ingestion import ingest
 from apilog.store import Store, verify
-from real.nginx_server import Nginx, running_nginx
+from tests.real.nginx_server import Nginx, running_nginx
 
 ROTATIONS = 8
 # As nginx's manual has it: a moment after the signal all workers write to the new file.
@@ -99,7 +99,7 @@ def numbers_in(paths: list[str]) -> list[int]:
 
 
 def held(store: Path) -> list[int]:
-    return numbers_in(Store.open(store).scan().select("path").collect()["path"].to_list())
+    return numbers_in(Store.open(store).scan_records().select("path").collect()["path"].to_list())
 
 
 def on_disk(logs: list[Path]) -> list[int]:

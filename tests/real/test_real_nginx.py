@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 import apilog
-from real.nginx_server import FORMATS, Nginx, running_nginx
+from tests.real.nginx_server import FORMATS, Nginx, running_nginx
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from real.nginx_server import Nginx, running_nginx
-from watch.watching import piped, until
+from tests.real.nginx_server import Nginx, running_nginx
+from tests.watch.watching import piped, until
 
 ROTATIONS = {
     "renamed": "create\n postrotate\n kill -USR1 $(cat {pid})\n endscript",

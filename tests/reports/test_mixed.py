@@ -10,10 +10,10 @@ import polars as pl
 import pytest
 
 import apilog
-from aggregate import oracle
-from apilog.model import Report
-from formats.gateways import one_apigee, one_aws, one_azure, one_nginx
-from formats.gateways.one_traffic import CALLS, Call, Shape
+from apilog.report_model import Report
+from tests.aggregate import oracle
+from tests.formats.gateways import one_apigee, one_aws, one_azure, one_nginx
+from tests.formats.gateways.one_traffic import CALLS, Call, Shape
 
 SHAPES: Mapping[str, tuple[Shape, int]] = {
     "access.log": (one_nginx.FORMATS["nginx, apilog's log_format"], 15),

@@ -36,29 +36,31 @@ def at(*parts: int) -> datetime:
     ],
 )
 def test_a_limit_is_an_instant(text: str, zone: str, instant: datetime) -> None:
-    assert ReportOptions(since=text, tz=zone).plan(NOW).since == instant
-    assert ReportOptions(until=text, tz=zone).plan(NOW).until == instant
+    assert ReportOptions(since=text, tz=zone).make_plan(NOW).since == instant
+    assert ReportOptions(until=text, tz=zone).make_plan(NOW).until == instant
 
 
 def test_a_datetime_without_a_zone_is_in_the_reports() -> None:
     naive = datetime(2026, 11, 20, 12)  # noqa: DTZ001 - what users write
     options = ReportOptions(since=naive, until=naive.replace(hour=13), tz="Europe/Berlin")
-    plan = options.plan(NOW)
+    plan = options.make_plan(NOW)
     assert (plan.since, plan.until) == (at(2026, 11, 20, 11), at(2026, 11, 20, 12))
     aware = datetime(2026, 11, 20, 12, tzinfo=ZoneInfo("Asia/Tokyo"))
-    assert ReportOptions(since=aware, tz="Europe/Berlin").plan(NOW).since == at(2026, 11, 20, 3)
+    assert ReportOptions(since=aware, tz="Europe/Berlin").make_plan(NOW).since == at(
+        2026, 11, 20, 3
+    )
 
 
 @pytest.mark.parametrize(("since", "until"), [("today", "yesterday"), ("24h", "24h")])
 def test_an_empty_window_is_refused(since: str, until: str) -> None:
     with pytest.raises(UsageError, match=r"^--since .* is not before --until ") as caught:
-        ReportOptions(since=since, until=until).plan(NOW)
+        ReportOptions(since=since, until=until).make_plan(NOW)
     assert "exclusive" in caught.value.hint
 
 
 def test_options_are_looked_at_only_when_asked() -> None:
     options = ReportOptions(where="nonsense(", bucket="nonsense")
     with pytest.raises(UsageError, match="nonsense"):
-        options.plan(NOW)
+        options.make_plan(NOW)
     with pytest.raises(UsageError, match="nonsense"):
-        options.wanted(frozenset())
+        options.make_read_spec(frozenset())

@@ -20,8 +20,8 @@ import duckdb
 import pytest
 
 import apilog
-from commands import Run
-from weblog import SAMPLE_LOGS
+from tests.commands import Run
+from tests.weblog import SAMPLE_LOGS
 
 LOGS = [SAMPLE_LOGS / "api.log.1.gz", SAMPLE_LOGS / "api.log"]
 LINE = re.compile(

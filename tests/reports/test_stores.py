@@ -11,10 +11,10 @@ import polars as pl
 import pytest
 
 import apilog
-from apilog.ingest import ingest
+from apilog.ingestion import ingest
 from apilog.store import Store, compact
-from commands import Run
-from weblog import SAMPLE_LOGS, line, write
+from tests.commands import Run
+from tests.weblog import SAMPLE_LOGS, line, write
 
 CASES = sorted((Path(__file__).parent.parent / "cases").glob("*/*.log"))
 LOGS = sorted(SAMPLE_LOGS.glob("*.log")) + [SAMPLE_LOGS / "api.log.1.gz"]
@@ -73,7 +73,7 @@ def test_stores_and_logs_mix(run: Run, tmp_path: Path, stored: Path) -> None:
 
 
 def test_a_store_counts_its_records_and_is_counted_once(run: Run, stored: Path) -> None:
-    facts = Store.open(stored).facts()
+    facts = Store.open(stored).collect_facts()
     result = run("report", stored, f"{stored}/", "--since", "2026-11-20T23:59", "-f", "json")
     assert json.loads(result.text)["input"] == {
         "lines": facts["records"],
@@ -142,7 +142,7 @@ def test_a_store_that_was_compacted_gives_the_same(run: Run, tmp_path: Path) -> 
         ingest([more], tmp_path / "store")
     before = tables(run, tmp_path / "store")
     compact(tmp_path / "store")
-    assert len(Store.open(tmp_path / "store").files()) == 1
+    assert len(Store.open(tmp_path / "store").record_files()) == 1
     assert tables(run, tmp_path / "store") == before
 
 
@@ -173,7 +173,7 @@ def test_scan_reads_stores_beside_logs(stored: Path) -> None:
     both = apilog.scan([log, stored]).collect()
     assert both.schema == alone.schema
     assert both.tail(alone.height).equals(alone)
-    assert both.height == alone.height + Store.open(stored).facts()["records"]
+    assert both.height == alone.height + Store.open(stored).collect_facts()["records"]
 
 
 def test_scan_makes_routes_anew_where_it_is_told_to(stored: Path) -> None:

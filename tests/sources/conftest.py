@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from apilog.sources import Chunk, DamagedSource, find_sources, open_chunks
-from apilog.sources.framing import framed
-from apilog.sources.framing.split import Splitter
+from apilog.sources import DamagedSource, LineChunk, find_sources
+from apilog.transport.framing import frame_stream
+from apilog.transport.json_splitter import JsonSplitter
+from apilog.transport.opening import open_chunks
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -33,7 +34,7 @@ COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
 class Everything:
     """All that a source gave."""
 
-    chunks: list[Chunk]
+    chunks: list[LineChunk]
     error: DamagedSource | None
 
     @property
@@ -62,7 +63,7 @@ def read_all() -> Callable[..., Everything]:
     def read_all(path: str | Path, **limits: int) -> Everything:
         (source,), problems = find_sources([path])
         assert not problems
-        chunks: list[Chunk] = []
+        chunks: list[LineChunk] = []
         try:
             for chunk in open_chunks(source, **limits):
                 chunks.append(chunk)  # noqa: PERF402 - what came before the damage counts
@@ -113,7 +114,7 @@ def frame() -> Callable[..., bytes]:
         text: bytes | str, *, sizes: Sequence[int] = (1 << 20,), limit: int = 1 << 20
     ) -> bytes:
         data = text.encode("utf-8", "replace") if isinstance(text, str) else text
-        stream = framed(Portions(data, sizes), limit)
+        stream = frame_stream(Portions(data, sizes), limit)
         blocks = []
         while block := stream.read(sizes[0]):
             blocks.append(block)
@@ -128,10 +129,10 @@ def split() -> Callable[..., bytes]:
 
     def split(text: bytes | str, window: int, *, limit: int = 1 << 20) -> bytes:
         data = text.encode("utf-8", "replace") if isinstance(text, str) else text
-        splitter, left, out = Splitter(limit, unwrap=True), b"", []
+        splitter, left, out = JsonSplitter(limit, unwrap=True), b"", []
         for start in range(0, len(data) + window, window):
             left += data[start : start + window]
-            lines, taken = splitter.take(left, final=start >= len(data))
+            lines, taken = splitter.split_window(left, final=start >= len(data))
             left = left[taken:]
             out += lines
         assert not left

@@ -16,8 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apilog.sources import Source, SourceError, find_sources, open_chunks
-from apilog.sources.stored import Stored
+from apilog.sources import LogSource, SourceError, find_sources
+from apilog.sources.decompressed import DecompressedSource
+from apilog.transport.opening import open_chunks
 
 Read = Callable[..., Any]
 Compress = Callable[[bytes], bytes]
@@ -268,8 +269,8 @@ def test_archives_are_refused_with_the_way_out(
 def test_what_a_file_begins_with_after_it_was_opened_is_not_read_as_plain(tmp_path: Path) -> None:
     path = tmp_path / "a.log.gz"
     path.touch()
-    source = Source.of(str(path), 0)
-    stored = Stored(source)
+    source = LogSource.from_path(str(path), 0)
+    stored = DecompressedSource(source)
     path.write_bytes(gzip.compress(b"a line\n" * 100))
     stored.seek(0)
     assert stored.read(100) == b""

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from apilog.sources import DamagedSource, Source, find_sources, open_chunks
+from apilog.sources import DamagedSource, LogSource, find_sources
+from apilog.transport.opening import open_chunks
 
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="POSIX file names and modes only")
 
@@ -255,7 +256,7 @@ def test_standard_input_keeps_its_place(make: Callable[..., None]) -> None:
 
 
 def test_sources_and_errors_travel_between_processes() -> None:
-    source = Source.of("caf\udce9.log", 7)
+    source = LogSource.from_path("caf\udce9.log", 7)
     error = DamagedSource("a.log", "cut off", "copy it again")
     assert pickle.loads(pickle.dumps(source)) == source
     copy = pickle.loads(pickle.dumps(error))

@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apilog.sources import find_sources, read_head
+from apilog.sources import find_sources
+from apilog.transport.opening import read_head
 
 Read = Callable[..., Any]
 Frame = Callable[..., bytes]

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apilog.sources.framing.stamped import beginning_of
+from apilog.transport.cloudwatch import find_event_start
 
 Frame = Callable[..., bytes]
 Everything = Any
@@ -101,4 +101,4 @@ def test_an_event_without_end_is_left_in_parts(frame: Frame) -> None:
     ],
 )
 def test_other_lines_are_left_alone(head: bytes) -> None:
-    assert beginning_of(head) is None
+    assert find_event_start(head) is None

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apilog.sources import Source, SourceError, find_sources, open_chunks, read_head
+from apilog.sources import LogSource, SourceError, find_sources
+from apilog.transport.opening import open_chunks, read_head
 
 Read = Callable[..., Any]
 
@@ -184,7 +185,7 @@ def test_a_file_that_grows_while_it_is_read_gives_the_new_lines(tmp_path: Path) 
 
 
 def test_a_file_that_vanished_is_an_error_with_its_name(tmp_path: Path) -> None:
-    source = Source.of(str(tmp_path / "gone.log"), 5)
+    source = LogSource.from_path(str(tmp_path / "gone.log"), 5)
     with pytest.raises(SourceError, match=r"gone\.log: no such file") as caught:
         next(open_chunks(source))
     assert caught.value.hint
@@ -192,7 +193,7 @@ def test_a_file_that_vanished_is_an_error_with_its_name(tmp_path: Path) -> None:
 
 def test_a_directory_in_place_of_a_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="is a directory"):
-        next(open_chunks(Source.of(str(tmp_path), 5)))
+        next(open_chunks(LogSource.from_path(str(tmp_path), 5)))
 
 
 def test_the_head_is_whole_lines_of_about_that_size(

@@ -15,13 +15,15 @@ from typing import Any
 
 import pytest
 
-from apilog.sources import find_sources, open_chunks
+from apilog.sources import find_sources
+from apilog.transport.opening import open_chunks
 
 Read = Callable[..., Any]
 
 COPY = """
 import sys
-from apilog.sources import DamagedSource, find_sources, open_chunks
+from apilog.sources import DamagedSource, find_sources
+from apilog.transport.opening import open_chunks
 (source,), problems = find_sources(["-", "-"])
 try:
     for chunk in open_chunks(source):
@@ -31,7 +33,8 @@ except DamagedSource as damage:
 """
 MEASURE = """
 import resource, sys
-from apilog.sources import find_sources, open_chunks
+from apilog.sources import find_sources
+from apilog.transport.opening import open_chunks
 sources, problems = find_sources(sys.argv[1:])
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 lines = sum(c.lines + len(c.oversize) for source in sources for c in open_chunks(source))

@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from apilog.statistics.multiple import benjamini_hochberg
-from apilog.statistics.proportions import (
+from apilog.statistics.two_samples import (
     Alternative,
     Interval,
     Proportion,
-    newcombe,
+    benjamini_hochberg,
+    newcombe_interval,
     normal_quantile,
-    two_proportion,
-    wilson,
+    two_proportion_test,
+    wilson_interval,
 )
 
 
@@ -30,14 +30,14 @@ def proportions(draw: st.DrawFn, most: int = 5_000) -> Proportion:
 @given(proportions(), st.sampled_from((0.9, 0.95, 0.99)))
 def test_wilson_is_scipys(one: Proportion, confidence: float) -> None:
     low, high = stats.binomtest(one.successes, one.n).proportion_ci(confidence, method="wilson")
-    assert wilson(one, confidence) == pytest.approx((low, high), abs=1e-12)
+    assert wilson_interval(one, confidence) == pytest.approx((low, high), abs=1e-12)
 
 
 def test_none_of_none_has_neither_interval_nor_test() -> None:
     some, none = Proportion(1, 2), Proportion(0, 0)
-    assert wilson(none) is None
-    assert newcombe(some, none) is None
-    assert two_proportion(none, some) is None
+    assert wilson_interval(none) is None
+    assert newcombe_interval(some, none) is None
+    assert two_proportion_test(none, some) is None
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_none_of_none_has_neither_interval_nor_test() -> None:
 def test_newcombes_interval_is_the_published_one(
     first: tuple[int, int], second: tuple[int, int], expected: tuple[float, float]
 ) -> None:
-    found = newcombe(Proportion(*first), Proportion(*second))
+    found = newcombe_interval(Proportion(*first), Proportion(*second))
     assert found == pytest.approx(expected, abs=5e-5)
 
 
@@ -61,7 +61,7 @@ def test_newcombes_interval_is_the_published_one(
 def test_newcombes_interval_mirrors_and_holds_the_difference(
     one: Proportion, two: Proportion
 ) -> None:
-    found, mirrored = newcombe(one, two), newcombe(two, one)
+    found, mirrored = newcombe_interval(one, two), newcombe_interval(two, one)
     assert found is not None
     assert mirrored == pytest.approx(Interval(-found.high, -found.low))
     assert found.low - 1e-12 <= one.rate - two.rate <= found.high + 1e-12
@@ -71,10 +71,10 @@ def test_newcombes_interval_mirrors_and_holds_the_difference(
 def test_without_a_margin_it_is_the_pooled_test(one: Proportion, two: Proportion) -> None:
     table = [[p.successes, p.n - p.successes] for p in (one, two)]
     if 0 in (sum(row[0] for row in table), sum(row[1] for row in table)):
-        assert two_proportion(one, two) == 1.0
+        assert two_proportion_test(one, two) == 1.0
         return
     expected = stats.chi2_contingency(table, correction=False).pvalue
-    assert two_proportion(one, two) == pytest.approx(expected, abs=1e-9)
+    assert two_proportion_test(one, two) == pytest.approx(expected, abs=1e-9)
 
 
 @given(
@@ -105,18 +105,18 @@ def test_with_a_margin_the_variance_is_of_the_likeliest_proportions(
     if variance < 1e-6:
         return
     z = (one.rate - two.rate - margin) / math.sqrt(variance)
-    found = two_proportion(one, two, margin=margin, alternative=Alternative.GREATER)
+    found = two_proportion_test(one, two, margin=margin, alternative=Alternative.GREATER)
     assert found == pytest.approx(stats.norm.sf(z), abs=2e-4)
 
 
 @given(proportions(), proportions(), st.floats(-0.3, 0.3))
 def test_the_two_sides_add_up(one: Proportion, two: Proportion, margin: float) -> None:
     sides = [
-        two_proportion(one, two, margin=margin, alternative=side)
+        two_proportion_test(one, two, margin=margin, alternative=side)
         for side in (Alternative.GREATER, Alternative.LESS)
     ]
     assert sum(side for side in sides if side is not None) == pytest.approx(1)
-    both = two_proportion(one, two, margin=margin)
+    both = two_proportion_test(one, two, margin=margin)
     assert both == pytest.approx(min(1, 2 * min(side for side in sides if side is not None)))
 
 

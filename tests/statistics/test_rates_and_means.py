@@ -10,18 +10,23 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from apilog.statistics.differences import difference
-from apilog.statistics.means import Mean, mean_interval, two_means, variance_of
-from apilog.statistics.proportions import (
+from apilog.statistics.two_samples import (
     Alternative,
+    EventRate,
     Proportion,
-    newcombe,
+    SampleMean,
+    difference_interval,
+    mean_interval,
+    newcombe_interval,
     normal_quantile,
     normal_tail,
-    two_proportion,
-    wilson,
+    rate_interval,
+    sample_variance,
+    two_mean_test,
+    two_proportion_test,
+    two_rate_test,
+    wilson_interval,
 )
-from apilog.statistics.rates import Rate, rate_interval, two_rates
 
 SIDES = st.sampled_from([*Alternative])
 COUNTS = st.integers(0, 500)
@@ -32,7 +37,7 @@ TIMES = st.floats(0.5, 1000)
 def test_two_rates_are_a_binomial(x: int, y: int, t: float, u: float, factor: float) -> None:
     share = factor * t / (factor * t + u)
     for side in (Alternative.GREATER, Alternative.LESS):
-        found = two_rates(Rate(x, t), Rate(y, u), factor=factor, alternative=side)
+        found = two_rate_test(EventRate(x, t), EventRate(y, u), factor=factor, alternative=side)
         if x + y:
             expected = stats.binomtest(x, x + y, share, alternative=side.value).pvalue
             assert found == pytest.approx(expected, abs=1e-9)
@@ -41,16 +46,16 @@ def test_two_rates_are_a_binomial(x: int, y: int, t: float, u: float, factor: fl
 
 
 def test_two_rates_with_a_margin() -> None:
-    first, second = Rate(140, 1), Rate(100, 1)
-    found = two_rates(first, second, margin=10, alternative=Alternative.GREATER)
+    first, second = EventRate(140, 1), EventRate(100, 1)
+    found = two_rate_test(first, second, margin=10, alternative=Alternative.GREATER)
     assert found == pytest.approx(normal_tail(30 / math.sqrt(240)))
-    assert two_rates(first, second, margin=40, alternative=Alternative.GREATER) == 0.5
+    assert two_rate_test(first, second, margin=40, alternative=Alternative.GREATER) == 0.5
 
 
 @given(COUNTS, TIMES, st.sampled_from([0.9, 0.99]))
 def test_the_interval_of_a_rate_solves_its_equation(x: int, t: float, confidence: float) -> None:
     z = normal_quantile((1 + confidence) / 2)
-    low, high = rate_interval(Rate(x, t), confidence)
+    low, high = rate_interval(EventRate(x, t), confidence)
     assert low <= x / t <= high
     for bound in (low, high):
         assert (x - bound * t) ** 2 == pytest.approx(z**2 * bound * t, abs=1e-6)
@@ -59,23 +64,23 @@ def test_the_interval_of_a_rate_solves_its_equation(x: int, t: float, confidence
 @given(st.lists(st.tuples(st.integers(0, 10_000), st.integers(1, 9)), min_size=2, max_size=20))
 def test_the_variance_is_that_of_the_values(counts: list[tuple[int, int]]) -> None:
     values = [value for value, n in counts for _ in range(n)]
-    assert variance_of(counts) == pytest.approx(statistics.variance(values))
+    assert sample_variance(counts) == pytest.approx(statistics.variance(values))
 
 
 def test_one_value_has_no_variance() -> None:
-    assert variance_of([(3.0, 1)]) == 0
+    assert sample_variance([(3.0, 1)]) == 0
 
 
 @given(SIDES, st.floats(-3, 3))
 def test_two_means_are_welchs_with_many_values(side: Alternative, gap: float) -> None:
-    first, second = Mean(100 + gap, 250.0, 40_000), Mean(100.0, 90.0, 30_000)
+    first, second = SampleMean(100 + gap, 250.0, 40_000), SampleMean(100.0, 90.0, 30_000)
     expected = stats.ttest_ind_from_stats(
         *(first.value, math.sqrt(first.variance), first.n),
         *(second.value, math.sqrt(second.variance), second.n),
         equal_var=False,
         alternative=side.value,
     ).pvalue
-    assert two_means(first, second, alternative=side) == pytest.approx(expected, abs=1e-4)
+    assert two_mean_test(first, second, alternative=side) == pytest.approx(expected, abs=1e-4)
     low, high = mean_interval(first, 0.95)
     assert high - low == pytest.approx(2 * 1.96 * math.sqrt(250 / 40_000), rel=1e-3)
 
@@ -83,13 +88,13 @@ def test_two_means_are_welchs_with_many_values(side: Alternative, gap: float) ->
 @given(st.integers(1, 500), st.integers(1, 500), st.integers(0, 500), st.integers(0, 500))
 def test_a_difference_of_wilson_intervals_is_newcombes(n: int, m: int, x: int, y: int) -> None:
     first, second = Proportion(min(x, n), n), Proportion(min(y, m), m)
-    around = [wilson(proportion, 0.99) or (None, None) for proportion in (first, second)]
-    found = difference(first.rate, around[0], second.rate, around[1])
-    assert found == pytest.approx(newcombe(first, second, 0.99))
+    around = [wilson_interval(proportion, 0.99) or (None, None) for proportion in (first, second)]
+    found = difference_interval(first.rate, around[0], second.rate, around[1])
+    assert found == pytest.approx(newcombe_interval(first, second, 0.99))
 
 
 def test_what_has_no_bound_gives_none() -> None:
-    assert difference(5, (1, None), 3, (None, 4)) == (5 - 3 - math.hypot(4, 1), None)
+    assert difference_interval(5, (1, None), 3, (None, 4)) == (5 - 3 - math.hypot(4, 1), None)
 
 
 @given(
@@ -122,7 +127,7 @@ def test_the_score_of_a_ratio_is_at_the_likeliest_proportions(
     own = factor * best + margin
     variance = own * (1 - own) / n + factor**2 * best * (1 - best) / m
     z = (first.rate - factor * second.rate - margin) / math.sqrt(variance)
-    found = two_proportion(
+    found = two_proportion_test(
         first, second, factor=factor, margin=margin, alternative=Alternative.GREATER
     )
     assert found == pytest.approx(stats.norm.sf(z), abs=1e-5)

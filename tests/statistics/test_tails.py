@@ -7,11 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from apilog.statistics.proportions import Alternative, Proportion, fisher, two_proportion
-from apilog.statistics.tails import (
+from apilog.statistics.distributions import (
     binomial_at_least,
     binomial_at_most,
     hypergeometric_at_least,
+)
+from apilog.statistics.two_samples import (
+    Alternative,
+    Proportion,
+    fisher_exact_test,
+    two_proportion_test,
 )
 
 CHANCES = st.floats(0.001, 0.999)
@@ -59,7 +64,7 @@ def proportions(draw: st.DrawFn) -> Proportion:
 def test_fishers_test_is_scipys(first: Proportion, second: Proportion, side: Alternative) -> None:
     table = [[p.successes, p.n - p.successes] for p in (first, second)]
     expected = stats.fisher_exact(table, alternative=side.value).pvalue
-    assert fisher(first, second, side) == pytest.approx(expected, abs=1e-8)
+    assert fisher_exact_test(first, second, side) == pytest.approx(expected, abs=1e-8)
 
 
 @given(proportions(), proportions())
@@ -70,9 +75,9 @@ def test_the_corrected_score_test_is_scipys_chi_square(
     if 0 in (sum(column) for column in zip(*table, strict=True)):
         return
     expected = stats.chi2_contingency(table, correction=True).pvalue
-    found = two_proportion(first, second, continuity=True)
+    found = two_proportion_test(first, second, continuity=True)
     assert found == pytest.approx(expected, abs=1e-9)
 
 
 def test_of_nothing_there_is_no_exact_test() -> None:
-    assert fisher(Proportion(0, 0), Proportion(1, 2), Alternative.GREATER) is None
+    assert fisher_exact_test(Proportion(0, 0), Proportion(1, 2), Alternative.GREATER) is None

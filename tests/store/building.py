@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from apilog.schema import SCHEMA
-from apilog.store import KnownInput, Store, Writer
+from apilog.store import InputCheckpoint, Store, StoreWriter
 
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -47,8 +47,8 @@ def rejects(count: int) -> pl.DataFrame:
     )
 
 
-def known(name: str = "a.log", offset: int = 100) -> KnownInput:
-    return KnownInput(
+def known(name: str = "a.log", offset: int = 100) -> InputCheckpoint:
+    return InputCheckpoint(
         head_hash="ab" * 32,
         head_length=100,
         offset=offset,
@@ -66,16 +66,16 @@ def known(name: str = "a.log", offset: int = 100) -> KnownInput:
 def make(path: Path, *batches: pl.DataFrame) -> Store:
     """A store to which each batch was committed in a run of its own."""
     for number, batch in enumerate(batches):
-        with Writer(path) as writer:
+        with StoreWriter(path) as writer:
             writer.add_records(batch)
-            writer.know(known(f"{number}.log"))
+            writer.save_checkpoint(known(f"{number}.log"))
             writer.commit()
     return Store.open(path)
 
 
 def lines_in(store: Store) -> Sequence[int]:
     """The line numbers of all records, sorted."""
-    found = store.scan().select("line_number").collect()["line_number"]
+    found = store.scan_records().select("line_number").collect()["line_number"]
     return sorted(found.to_list())
 
 

@@ -6,8 +6,8 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-from apilog.store import Store, Writer, compact, verify
-from store.building import assert_tidy, known, lines_in, records, rejects
+from apilog.store import Store, StoreWriter, compact, verify
+from tests.store.building import assert_tidy, known, lines_in, records, rejects
 
 INPUTS = ("a.log", "b.log")
 LINES = 14
@@ -16,14 +16,14 @@ LINES = 14
 
 def ingest(path: Path) -> None:
     """Take what isn't known yet, a commit an input, each of the same two days."""
-    with Writer(path) as writer:
+    with StoreWriter(path) as writer:
         for number, name in enumerate(INPUTS):
             if known(name, LINES) in writer.store.manifest.inputs:
                 continue
             first = 1 + number * LINES
             writer.add_records(records(LINES, step=timedelta(hours=1), first_line=first))
             writer.add_rejects(rejects(1))
-            writer.know(known(name, LINES))
+            writer.save_checkpoint(known(name, LINES))
             writer.commit()
     compact(path)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from apilog.errors import OutputError
-from apilog.storage import disk, lock
+from apilog.storage import local_folder
 
 CHANGES = ("open", "write", "fsync", "replace", "mkdir", "unlink", "rmdir", "ftruncate")
 
@@ -60,8 +60,8 @@ def fail(
     faulty = FaultyOs(at, fault, lasting)
     error = None
     with monkeypatch.context() as patch:
-        patch.setattr(disk, "os", faulty)
-        patch.setattr(lock, "os", faulty)
+        patch.setattr(local_folder, "os", faulty)
+        patch.setattr(local_folder, "os", faulty)
         try:
             action()
         except (OutputError, PowerCut) as raised:

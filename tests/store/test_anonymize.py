@@ -14,10 +14,10 @@ import pytest
 
 from apilog.privacy import Privacy
 from apilog.schema import SCHEMA
-from apilog.store import Anonymized, Store, Writer, anonymize, verify
-from commands import Run
-from store.building import START, assert_tidy, files_under, records, rejects
-from store.test_faults import PowerCut, fail
+from apilog.store import AnonymizeSummary, Store, StoreWriter, anonymize, verify
+from tests.commands import Run
+from tests.store.building import START, assert_tidy, files_under, records, rejects
+from tests.store.test_faults import PowerCut, fail
 
 KEY = b"s3cret"
 ALL = Privacy(anonymize_ip=True, key=KEY)
@@ -40,7 +40,7 @@ def personal(count: int, first_line: int = 1) -> pl.DataFrame:
 def make(path: Path) -> Store:
     """Three days in two commits, with rejects, and a record without a time."""
     for part in (personal(40), personal(20, first_line=41)):
-        with Writer(path) as writer:
+        with StoreWriter(path) as writer:
             writer.add_records(part)
             writer.add_records(
                 part.head(1).with_columns(timestamp=pl.lit(None, SCHEMA["timestamp"]))
@@ -52,7 +52,9 @@ def make(path: Path) -> Store:
 
 def rows(store: Store) -> list[dict[str, Any]]:
     """All records, in an order that does not depend on files."""
-    return store.scan().collect().sort("line_number", "timestamp", nulls_last=True).to_dicts()
+    return (
+        store.scan_records().collect().sort("line_number", "timestamp", nulls_last=True).to_dicts()
+    )
 
 
 def address(text: str | None) -> str | None:
@@ -85,7 +87,7 @@ def test_every_record_is_rewritten_and_nothing_else_changes(tmp_path: Path) -> N
     before = rows(make(tmp_path))
     done = anonymize(tmp_path, ALL, drop=["user_agent"])
     store = Store.open(tmp_path)
-    assert done == Anonymized(files=len(store.manifest.files), records=62, rejects=4)
+    assert done == AnonymizeSummary(files=len(store.manifest.files), records=62, rejects=4)
     assert rows(store) == [expected(row) for row in before]
     assert verify(tmp_path).damaged == ()
     assert_tidy(tmp_path)
@@ -106,11 +108,11 @@ def test_a_second_run_does_nothing_and_new_records_are_all_it_needs(tmp_path: Pa
     make(tmp_path)
     anonymize(tmp_path, ALL)
     store = Store.open(tmp_path)
-    assert anonymize(tmp_path, ALL) == Anonymized(files=0, records=0, rejects=0)
+    assert anonymize(tmp_path, ALL) == AnonymizeSummary(files=0, records=0, rejects=0)
     # Another key changes nothing: what was hashed stays comparable.
     assert anonymize(tmp_path, Privacy(key=b"other")).files == 0
     assert Store.open(tmp_path) == store
-    with Writer(tmp_path) as writer:
+    with StoreWriter(tmp_path) as writer:
         writer.add_records(personal(3, first_line=61))
         writer.commit()
     assert anonymize(tmp_path, ALL).records == 3

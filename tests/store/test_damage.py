@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from apilog.store import Store, verify
-from commands import Run
+from tests.commands import Run
 
 FIXTURE = Path(__file__).parent / "fixtures" / "version-1"
 SQL = "SELECT consumer, COUNT(*) AS n FROM requests GROUP BY consumer"
@@ -65,7 +65,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
 def damaged(request: pytest.FixtureRequest, store: Path) -> tuple[Path, str, str]:
     """A store, the name of its damaged file, and what is wrong with it."""
     damage, problem = DAMAGES[request.param]
-    file = next(f for f in Store.open(store).files() if f.rows == 5)
+    file = next(f for f in Store.open(store).record_files() if f.rows == 5)
     damage(store / file.name)
     return store, file.name, problem
 
@@ -146,4 +146,4 @@ def test_a_damaged_manifest_is_named(store: Path, run: Run) -> None:
     # What its hint says is true: the commit before still stands.
     newest.unlink()
     assert run("store", "verify", store).code == 0
-    assert Store.open(store).scan().collect().height == 20
+    assert Store.open(store).scan_records().collect().height == 20

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from apilog.errors import OutputError
-from apilog.store import Store, Writer, prune
-from store.building import START, files_under, lines_in, make, records
-from store.crashing import INPUTS, assert_complete, assert_whole, ingest
-from store.failing import CHANGES, PowerCut, fail
+from apilog.store import Store, StoreWriter, prune
+from tests.store.building import START, files_under, lines_in, make, records
+from tests.store.crashing import INPUTS, assert_complete, assert_whole, ingest
+from tests.store.failing import CHANGES, PowerCut, fail
 
 TESTS = Path(__file__).resolve().parent.parent
 
@@ -92,7 +92,7 @@ def test_pruning_that_is_cut_short_is_finished_by_the_next_writer(
         )
         left = lines_in(Store.open(path))
         assert left in (list(range(1, 61)), list(range(37, 61)))
-        Writer(path).close()
+        StoreWriter(path).close()
         assert files_under(path) >= {file.name for file in Store.open(path).manifest.files}
         shown = {name for name in files_under(path) if name.startswith("records/")}
         assert shown == {file.name for file in Store.open(path).manifest.files}
@@ -112,7 +112,7 @@ def test_a_folder_that_cant_be_written_is_told(
             1,
             lambda code=code: OSError(code, os.strerror(code)),
             True,
-            lambda: Writer(path),
+            lambda: StoreWriter(path),
         )
         assert failed == "open"
         assert isinstance(error, OutputError)
@@ -132,7 +132,7 @@ def test_a_writer_that_is_killed_at_any_moment_leaves_a_whole_store(tmp_path: Pa
     for number in range(30):
         path = tmp_path / f"{number}"
         with subprocess.Popen(
-            [sys.executable, "-m", "store.crashing", str(path)],
+            [sys.executable, "-m", "tests.store.crashing", str(path)],
             cwd=TESTS,
             stdout=subprocess.PIPE,
         ) as process:

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from apilog.errors import InputError
-from apilog.store import Store, Writer, compact, prune, verify
-from apilog.units import parse_duration
-from store.building import lines_in, make, records
-from store.test_faults import TESTS
+from apilog.store import Store, StoreWriter, compact, prune, verify
+from apilog.text.units import parse_duration
+from tests.store.building import lines_in, make, records
+from tests.store.test_faults import TESTS
 
 HOLD = """
 import sys
@@ -45,7 +45,7 @@ def test_a_second_writer_is_told_who_has_the_store(tmp_path: Path) -> None:
     path = tmp_path / "s"
     make(path, records(3))
     with holder(path) as process:
-        for action in (Writer, compact, lambda p: prune(p, parse_duration("1d"))):
+        for action in (StoreWriter, compact, lambda p: prune(p, parse_duration("1d"))):
             with pytest.raises(InputError) as told:
                 action(path)
             assert re.search(rf"{re.escape(str(path))} is being written", str(told.value))
@@ -56,16 +56,16 @@ def test_a_second_writer_is_told_who_has_the_store(tmp_path: Path) -> None:
         assert verify(path).damaged == ()
         process.communicate(b"\n")
     assert lines_in(Store.open(path)) == [1, 2, 3, 100, 101, 102, 103, 104]
-    Writer(path).close()
+    StoreWriter(path).close()
 
 
 def test_two_writers_of_one_process_exclude_each_other_too(tmp_path: Path) -> None:
     with (
-        Writer(tmp_path / "s"),
+        StoreWriter(tmp_path / "s"),
         pytest.raises(InputError, match=f"process {os.getpid()}"),
     ):
-        Writer(tmp_path / "s")
-    Writer(tmp_path / "s").close()
+        StoreWriter(tmp_path / "s")
+    StoreWriter(tmp_path / "s").close()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
@@ -73,7 +73,7 @@ def test_the_lock_of_a_killed_writer_is_free(tmp_path: Path) -> None:
     path = tmp_path / "s"
     with holder(path) as process:
         process.send_signal(signal.SIGKILL)
-    with Writer(path) as writer:
+    with StoreWriter(path) as writer:
         assert lines_in(writer.commit()) == []
 
 
@@ -90,7 +90,7 @@ for number in range(60):
 
 def test_a_reader_sees_whole_commits_while_they_are_made(tmp_path: Path) -> None:
     path = tmp_path / "s"
-    Writer(path).close()
+    StoreWriter(path).close()
     seen = [0]
     with subprocess.Popen([sys.executable, "-c", COMMIT, str(path)], cwd=TESTS) as process:
         while process.poll() is None:

@@ -17,8 +17,15 @@ from hypothesis import strategies as st
 
 from apilog.errors import InputError
 from apilog.schema import SCHEMA
-from apilog.store import VERSION, DataFile, KnownInput, Manifest, Store, Writer
-from store.building import START, known, make, records
+from apilog.store import (
+    MANIFEST_VERSION,
+    DataFile,
+    InputCheckpoint,
+    Store,
+    StoreManifest,
+    StoreWriter,
+)
+from tests.store.building import START, known, make, records
 
 TIMES = st.integers(-(2**50), 2**50).map(lambda n: START + timedelta(microseconds=n))
 COUNTS = st.integers(0, 2**62)
@@ -35,7 +42,7 @@ FILES = st.builds(
 # Any text, also lone surrogates, which stand for bytes in names of files.
 TEXTS = st.text(st.characters())
 INPUTS = st.builds(
-    KnownInput,
+    InputCheckpoint,
     head_hash=TEXTS,
     head_length=COUNTS,
     offset=COUNTS,
@@ -52,26 +59,26 @@ INPUTS = st.builds(
 
 @given(
     st.builds(
-        Manifest,
-        version=st.just(VERSION),
+        StoreManifest,
+        version=st.just(MANIFEST_VERSION),
         generation=COUNTS,
         created=TIMES,
         files=st.tuples(FILES),
         inputs=st.tuples(INPUTS),
     )
 )
-def test_a_manifest_comes_back_from_its_text(manifest: Manifest) -> None:
-    assert Manifest.from_json(manifest.to_json()) == manifest
+def test_a_manifest_comes_back_from_its_text(manifest: StoreManifest) -> None:
+    assert StoreManifest.from_json(manifest.to_json()) == manifest
 
 
 @given(st.data())
 def test_a_changed_manifest_is_refused_or_read_but_never_a_bug(data: st.DataObject) -> None:
-    manifest = Manifest(generation=3, created=START, inputs=(known(),))
+    manifest = StoreManifest(generation=3, created=START, inputs=(known(),))
     text = manifest.to_json().encode()
     place = data.draw(st.integers(0, len(text) - 1))
     changed = text[:place] + data.draw(st.binary(max_size=3)) + text[place + 1 :]
     with contextlib.suppress(InputError):
-        Manifest.from_json(changed)
+        StoreManifest.from_json(changed)
 
 
 @pytest.mark.parametrize(
@@ -80,21 +87,21 @@ def test_a_changed_manifest_is_refused_or_read_but_never_a_bug(data: st.DataObje
 )
 def test_a_manifest_names_no_file_outside(name: str) -> None:
     file = DataFile(name=name, kind="records", rows=1, size=1, first=None, last=None, crc=0)
-    text = Manifest(generation=1, created=START, files=(file,)).to_json()
+    text = StoreManifest(generation=1, created=START, files=(file,)).to_json()
     with pytest.raises(InputError, match="damaged"):
-        Manifest.from_json(text)
+        StoreManifest.from_json(text)
 
 
 def test_a_newer_store_is_refused_politely(tmp_path: Path) -> None:
     path = tmp_path / "s"
     make(path, records(2))
     newest = max((path / "manifest").iterdir())
-    newest.write_text(json.dumps({"version": VERSION + 1, "who": "knows"}))
+    newest.write_text(json.dumps({"version": MANIFEST_VERSION + 1, "who": "knows"}))
     with pytest.raises(InputError, match="newer than this apilog") as told:
         Store.open(path)
     assert "upgrade" in told.value.hint
     with pytest.raises(InputError, match="newer than this apilog"):
-        Writer(path)
+        StoreWriter(path)
 
 
 def test_a_damaged_manifest_is_named_and_nothing_is_removed(tmp_path: Path) -> None:
@@ -102,7 +109,7 @@ def test_a_damaged_manifest_is_named_and_nothing_is_removed(tmp_path: Path) -> N
     store = make(path, records(2), records(2))
     newest = max((path / "manifest").iterdir())
     newest.write_text(newest.read_text()[:-5])
-    for open_ in (Store.open, Writer):
+    for open_ in (Store.open, StoreWriter):
         with pytest.raises(InputError, match=newest.name):
             open_(path)
     assert all((path / file.name).exists() for file in store.manifest.files)
@@ -134,7 +141,7 @@ def test_a_window_holds_its_start_and_not_its_end(
     tmp_path: Path, since: datetime | None, until: datetime | None, lines: range
 ) -> None:
     store = make(tmp_path / "s", records(50))
-    found = store.scan(since, until).select("line_number").collect()
+    found = store.scan_records(since, until).select("line_number").collect()
     assert sorted(found["line_number"]) == list(lines)
 
 
@@ -142,17 +149,17 @@ def test_a_day_is_read_without_opening_the_others(tmp_path: Path) -> None:
     path = tmp_path / "s"
     store = make(path, records(20, step=timedelta(days=1)))
     since, until = START + timedelta(days=5, hours=-12), START + timedelta(days=6, hours=-12)
-    assert len(store.files(since, until)) == 1
-    wanted = {file.name for file in store.files(since, until)}
-    for file in store.files():
+    assert len(store.record_files(since, until)) == 1
+    wanted = {file.name for file in store.record_files(since, until)}
+    for file in store.record_files():
         if file.name not in wanted:
             (path / file.name).unlink()
-    assert store.scan(since, until).collect().height == 1
+    assert store.scan_records(since, until).collect().height == 1
 
 
 def test_columns_and_filters_reach_the_files(tmp_path: Path) -> None:
     store = make(tmp_path / "s", records(50))
-    query = store.scan().filter(pl.col("status") == 201).select("gateway", "path")
+    query = store.scan_records().filter(pl.col("status") == 201).select("gateway", "path")
     plan = query.explain()
     assert "PROJECT 3/27 COLUMNS" in plan
     assert "SELECTION" in plan
@@ -162,22 +169,22 @@ def test_columns_and_filters_reach_the_files(tmp_path: Path) -> None:
 def test_a_column_that_an_older_file_lacks_is_null(tmp_path: Path) -> None:
     path = tmp_path / "s"
     store = make(path, records(3))
-    for file in store.files():
+    for file in store.record_files():
         pl.read_parquet(path / file.name, hive_partitioning=False).drop("trace_id").write_parquet(
             path / file.name
         )
-    assert store.scan().collect()["trace_id"].to_list() == [None] * 3
+    assert store.scan_records().collect()["trace_id"].to_list() == [None] * 3
 
 
 def test_a_path_with_the_signs_of_globs_is_a_path(tmp_path: Path) -> None:
     store = make(tmp_path / "s[0-9]*", records(3))
-    assert store.scan().collect().height == 3
+    assert store.scan_records().collect().height == 3
 
 
 def test_duckdb_and_pandas_read_the_records_and_agree(tmp_path: Path) -> None:
     path = tmp_path / "s"
     store = make(path, records(60), records(45, first_line=61, start=START + timedelta(hours=9)))
-    ours = store.scan().collect()
+    ours = store.scan_records().collect()
     wanted = (
         ours.group_by(date=pl.col("timestamp").dt.date().cast(pl.String), status="status")
         .agg(pl.len().alias("n"), pl.col("duration_ms").sum().alias("ms"))
@@ -203,8 +210,8 @@ def test_pandas_reads_the_folder_while_a_writer_is_at_it(
 ) -> None:
     path = tmp_path / "s"
     make(path, records(10))
-    monkeypatch.setattr("apilog.store.spill.ROWS", 5)
-    with Writer(path) as writer:
+    monkeypatch.setattr("apilog.store.writer.ROWS", 5)
+    with StoreWriter(path) as writer:
         writer.add_records(records(10))
         assert len(pd.read_parquet(path / "records")) == 10
 
@@ -218,9 +225,9 @@ def test_any_times_and_numbers_come_back(tmp_path: Path) -> None:
         schema={name: SCHEMA[name] for name in ("timestamp", "line_number", "path")},
     )
     store = make(tmp_path / "store", frame)
-    found = store.scan().select(frame.columns).collect().sort("line_number")
+    found = store.scan_records().select(frame.columns).collect().sort("line_number")
     assert found.equals(frame.sort("line_number"))
-    first = store.files()[0].name
+    first = store.record_files()[0].name
     columns = pq.ParquetFile(tmp_path / "store" / first).metadata.row_group(0)
     encodings = {columns.column(i).path_in_schema: columns.column(i).encodings for i in (0, 1)}
     assert "DELTA_BINARY_PACKED" in encodings["timestamp"]

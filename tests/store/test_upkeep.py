@@ -14,9 +14,9 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from apilog.errors import InputError
-from apilog.store import VERSION, Store, Writer, compact, prune, verify
-from commands import Run
-from store.building import START, assert_tidy, lines_in, make, records, rejects
+from apilog.store import MANIFEST_VERSION, Store, StoreWriter, compact, prune, verify
+from tests.commands import Run
+from tests.store.building import START, assert_tidy, lines_in, make, records, rejects
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def path(tmp_path: Path) -> Path:
     path = tmp_path / "s"
     for number in range(4):
         make(path, records(50, first_line=1 + 50 * number))
-        with Writer(path) as writer:
+        with StoreWriter(path) as writer:
             writer.add_rejects(rejects(2))
             writer.commit()
     return path
@@ -92,14 +92,16 @@ def test_files_that_other_readers_would_count_are_told(path: Path, run: Run) -> 
 
 def test_compacting_keeps_every_row_in_its_order(path: Path) -> None:
     before = Store.open(path)
-    rows = before.scan().collect()
+    rows = before.scan_records().collect()
     compacted = compact(path)
     after = Store.open(path)
     assert (compacted.files_before, compacted.files_after) == (16, 4)
     assert compacted.size_after < compacted.size_before
     # Equal times stay in the order in which they were ingested.
     assert_frame_equal(
-        after.scan().collect(), rows.sort("timestamp", maintain_order=True), check_row_order=True
+        after.scan_records().collect(),
+        rows.sort("timestamp", maintain_order=True),
+        check_row_order=True,
     )
     assert after.scan_rejects().collect().height == 8
     assert after.manifest.inputs == before.manifest.inputs
@@ -112,16 +114,16 @@ def test_compacting_keeps_every_row_in_its_order(path: Path) -> None:
 
 def test_compacting_makes_no_file_of_any_size(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # The name in the package is the function.
-    monkeypatch.setattr(sys.modules["apilog.store.compact"], "ROWS", 50)
+    monkeypatch.setattr(sys.modules["apilog.store.maintenance"], "ROWS", 50)
     compact(path)
-    files = Store.open(path).files()
+    files = Store.open(path).record_files()
     # Of 12 rows each four fit, of 24 two, of 14 three.
     assert [file.rows for file in files] == [48, 48, 48, 14, 42]
     assert lines_in(Store.open(path)) == list(range(1, 201))
 
 
 def test_compacting_refuses_damage_and_changes_nothing(path: Path) -> None:
-    file = Store.open(path).files()[0]
+    file = Store.open(path).record_files()[0]
     flip(path / file.name)
     with pytest.raises(InputError, match="other bytes"):
         compact(path)
@@ -154,7 +156,7 @@ def test_pruning_removes_whole_days_that_are_over(
     assert [p.name for p in sorted((path / "records").iterdir())] == [
         f"date=2026-11-{day}" for day in days
     ]
-    assert sorted({t.day for t in store.scan().collect()["timestamp"]}) == days
+    assert sorted({t.day for t in store.scan_records().collect()["timestamp"]}) == days
     assert store.manifest.inputs == inputs
     assert_tidy(path)
 
@@ -176,7 +178,7 @@ def test_info_on_a_terminal_and_as_data(path: Path, run: Run) -> None:
     assert facts.pop("written")
     assert facts == {
         "store": str(path),
-        "version": VERSION,
+        "version": MANIFEST_VERSION,
         "generation": 9,
         "first": "2026-11-20T12:00:00Z",
         "last": "2026-11-22T13:00:00Z",
@@ -192,7 +194,7 @@ def test_info_on_a_terminal_and_as_data(path: Path, run: Run) -> None:
 
 
 def test_info_of_an_empty_store(tmp_path: Path, run: Run) -> None:
-    Writer(tmp_path).close()
+    StoreWriter(tmp_path).close()
     assert "first       –" in run("store", "info", tmp_path).text
 
 
@@ -215,7 +217,7 @@ def test_what_is_no_store_ends_with_2(tmp_path: Path, run: Run, command: str) ->
 
 
 def test_a_store_held_by_another_ends_with_2(path: Path, run: Run) -> None:
-    with Writer(path):
+    with StoreWriter(path):
         result = run("store", "compact", path)
     assert result.code == 2
     assert "is being written by process" in result.stderr

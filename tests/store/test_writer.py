@@ -11,9 +11,9 @@ from polars.testing import assert_frame_equal
 
 from apilog.errors import InputError
 from apilog.schema import SCHEMA
-from apilog.store import REJECT_COLUMNS, Store, Writer
-from apilog.store import spill as spilling
-from store.building import (
+from apilog.store import REJECT_COLUMNS, Store, StoreWriter
+from apilog.store import writer as spilling
+from tests.store.building import (
     START,
     assert_tidy,
     files_under,
@@ -28,7 +28,7 @@ from store.building import (
 def test_records_come_back_with_every_column_in_its_type(tmp_path: Path) -> None:
     given = records(50)
     store = make(tmp_path / "s", given)
-    found = store.scan().collect()
+    found = store.scan_records().collect()
     assert found.schema == SCHEMA
     wanted = given.with_columns(pl.col("method").cast(pl.String))
     assert_frame_equal(found.select(wanted.columns).sort("line_number"), wanted)
@@ -38,12 +38,12 @@ def test_records_come_back_with_every_column_in_its_type(tmp_path: Path) -> None
 def test_a_file_holds_one_utc_day_in_order_of_time(tmp_path: Path) -> None:
     given = records(50).sample(fraction=1, shuffle=True, seed=1)
     store = make(tmp_path / "s", given)
-    assert [Path(f.name).parent.name for f in store.files()] == [
+    assert [Path(f.name).parent.name for f in store.record_files()] == [
         "date=2026-11-20",
         "date=2026-11-21",
         "date=2026-11-22",
     ]
-    for file in store.files():
+    for file in store.record_files():
         rows = pl.read_parquet(tmp_path / "s" / file.name, hive_partitioning=False)
         assert rows.columns == list(SCHEMA)
         assert rows["timestamp"].is_sorted()
@@ -61,12 +61,12 @@ def test_records_without_a_time_are_kept_in_a_folder_of_their_own(tmp_path: Path
     )
     store = make(tmp_path / "s", given)
     assert lines_in(store) == [1, 2, 3]
-    assert store.scan(since=START).select("line_number").collect().height == 2
-    assert any("__HIVE_DEFAULT_PARTITION__" in file.name for file in store.files())
+    assert store.scan_records(since=START).select("line_number").collect().height == 2
+    assert any("__HIVE_DEFAULT_PARTITION__" in file.name for file in store.record_files())
 
 
 def test_rejects_come_back(tmp_path: Path) -> None:
-    with Writer(tmp_path / "s") as writer:
+    with StoreWriter(tmp_path / "s") as writer:
         writer.add_rejects(rejects(3))
         writer.add_rejects(rejects(2).drop("format"))
         store = writer.commit()
@@ -78,9 +78,9 @@ def test_rejects_come_back(tmp_path: Path) -> None:
 
 def test_nothing_is_visible_before_its_commit(tmp_path: Path) -> None:
     path = tmp_path / "s"
-    with Writer(path) as writer:
+    with StoreWriter(path) as writer:
         writer.add_records(records(10))
-        writer.know(known())
+        writer.save_checkpoint(known())
         assert Store.open(path).manifest.files == ()
         writer.commit()
         writer.add_records(records(5, first_line=11))
@@ -97,7 +97,7 @@ def test_what_is_spilled_but_not_committed_is_removed(
     make(path, records(4))
     before = files_under(path)
     monkeypatch.setattr(spilling, "ROWS", 10)
-    with Writer(path) as writer:
+    with StoreWriter(path) as writer:
         writer.add_records(records(30))
         names = files_under(path) - before
         assert names
@@ -111,7 +111,7 @@ def test_a_block_that_raises_leaves_the_old_state(tmp_path: Path) -> None:
     make(path, records(4))
 
     def write() -> None:
-        with Writer(path) as writer:
+        with StoreWriter(path) as writer:
             writer.add_records(records(30))
             raise KeyboardInterrupt
 
@@ -123,18 +123,18 @@ def test_a_block_that_raises_leaves_the_old_state(tmp_path: Path) -> None:
 
 def test_memory_is_bounded_by_writing_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spilling, "ROWS", 100)
-    with Writer(tmp_path / "s") as writer:
+    with StoreWriter(tmp_path / "s") as writer:
         for number in range(10):
             writer.add_records(records(30, step=timedelta(seconds=1), first_line=1 + 30 * number))
         store = writer.commit()
-    assert [file.rows for file in store.files()] == [120, 120, 60]
+    assert [file.rows for file in store.record_files()] == [120, 120, 60]
     assert lines_in(store) == list(range(1, 301))
 
 
 def test_a_commit_without_a_change_makes_no_generation(tmp_path: Path) -> None:
     path = tmp_path / "s"
     before = make(path, records(4)).manifest
-    with Writer(path) as writer:
+    with StoreWriter(path) as writer:
         writer.add_records(records(0))
         assert writer.commit().manifest == before
     assert Store.open(path).manifest == before
@@ -142,14 +142,14 @@ def test_a_commit_without_a_change_makes_no_generation(tmp_path: Path) -> None:
 
 def test_inputs_are_known_and_replaced(tmp_path: Path) -> None:
     path = tmp_path / "s"
-    with Writer(path) as writer:
-        writer.know(known("a.log", 100))
-        writer.know(known("b.log", 100))
+    with StoreWriter(path) as writer:
+        writer.save_checkpoint(known("a.log", 100))
+        writer.save_checkpoint(known("b.log", 100))
         writer.commit()
-    with Writer(path) as writer:
-        writer.know(known("a.log.1", 150), replaces=known("a.log", 100))
+    with StoreWriter(path) as writer:
+        writer.save_checkpoint(known("a.log.1", 150), replaces=known("a.log", 100))
         with pytest.raises(KeyError):
-            writer.know(known("c.log"), replaces=known("unheard of"))
+            writer.save_checkpoint(known("c.log"), replaces=known("unheard of"))
         writer.commit()
     assert {(i.path, i.offset) for i in Store.open(path).manifest.inputs} == {
         ("a.log.1", 150),
@@ -169,8 +169,8 @@ def test_the_latest_three_manifests_are_kept(tmp_path: Path) -> None:
 def test_a_dropped_file_goes_with_the_commit(tmp_path: Path) -> None:
     path = tmp_path / "s"
     store = make(path, records(2), records(2, first_line=3))
-    with Writer(path) as writer:
-        writer.drop(store.files()[:1])
+    with StoreWriter(path) as writer:
+        writer.drop_files(store.record_files()[:1])
         assert lines_in(Store.open(path)) == [1, 2, 3, 4]
         writer.commit()
     assert lines_in(Store.open(path)) == [3, 4]
@@ -178,7 +178,7 @@ def test_a_dropped_file_goes_with_the_commit(tmp_path: Path) -> None:
 
 
 def test_a_writer_that_is_closed_takes_nothing_more(tmp_path: Path) -> None:
-    with Writer(tmp_path / "s") as writer:
+    with StoreWriter(tmp_path / "s") as writer:
         pass
     with pytest.raises(ValueError, match="closed"):
         writer.add_records(records(1))
@@ -189,7 +189,7 @@ def test_a_writer_that_is_closed_takes_nothing_more(tmp_path: Path) -> None:
 def test_a_folder_with_other_things_is_not_taken(tmp_path: Path) -> None:
     (tmp_path / "thesis.odt").write_text("years of work")
     with pytest.raises(InputError, match=r"not empty.*thesis\.odt"):
-        Writer(tmp_path)
+        StoreWriter(tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.odt"]
 
 
@@ -206,7 +206,7 @@ def test_files_of_others_in_a_store_are_left_alone(tmp_path: Path) -> None:
 
 def test_a_new_writer_can_be_told_not_to_make_a_store(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no folder"):
-        Writer(tmp_path / "s", create=False)
+        StoreWriter(tmp_path / "s", create=False)
     with pytest.raises(InputError, match="no store"):
-        Writer(tmp_path, create=False)
+        StoreWriter(tmp_path, create=False)
     assert not list(tmp_path.iterdir())

@@ -12,10 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apilog.developer_success.accounts import AccountColumns, Accounts, read_accounts
+from apilog.developer_success.accounts.account_columns import AccountColumnKind, convert_column
 from apilog.errors import InputError, UsageError
-from apilog.success.accounts import AccountColumns, Accounts, read_accounts
-from apilog.success.accounts.columns import Kind
-from apilog.success.accounts.values import convert
 
 ROWS = [
     {"account": "a1", "consumers": "k1; k2", "signed_up_at": "2026-09-01T10:00:00Z", "mrr": "49.5"},
@@ -103,23 +102,23 @@ def test_a_head_alone_has_no_accounts(tmp_path: Path) -> None:
     ],
 )
 def test_times(text: str, instant: datetime | str | None) -> None:
-    read = convert(pl.Series([text]), Kind.INSTANT)
+    read = convert_column(pl.Series([text]), AccountColumnKind.INSTANT)
     assert read.values.to_list() == [None if instant == "bad" else instant]
     assert read.bad.to_list() == [instant == "bad"]
 
 
 def test_times_without_a_zone_are_told() -> None:
     for values in (["2026-11-21"], [date(2026, 11, 21)], [datetime(2026, 11, 21)]):  # noqa: DTZ001
-        assert convert(pl.Series(values), Kind.INSTANT).lacks_zone
+        assert convert_column(pl.Series(values), AccountColumnKind.INSTANT).lacks_zone
     for aware in (["2026-11-21T00:00:00Z"], [datetime(2026, 11, 21, tzinfo=UTC)], [""]):
-        assert not convert(pl.Series(aware), Kind.INSTANT).lacks_zone
+        assert not convert_column(pl.Series(aware), AccountColumnKind.INSTANT).lacks_zone
 
 
 @given(st.lists(st.text(max_size=30) | st.none(), max_size=8))
 def test_any_text_is_a_value_or_bad_or_missing(texts: list[str | None]) -> None:
     column = pl.Series("x", texts, dtype=pl.String)
-    for kind in Kind:
-        read = convert(column, kind)
+    for kind in AccountColumnKind:
+        read = convert_column(column, kind)
         told = zip(texts, read.values.to_list(), read.bad.to_list(), strict=True)
         for text, value, bad in told:
             is_missing = text is None or not read_strip(text)
@@ -132,7 +131,7 @@ def read_strip(text: str) -> str:
 
 @pytest.mark.parametrize("amount", ["-1", "NaN", "inf", "12 EUR"])
 def test_amounts_that_are_none(amount: str) -> None:
-    assert convert(pl.Series([amount]), Kind.MONEY).bad.to_list() == [True]
+    assert convert_column(pl.Series([amount]), AccountColumnKind.MONEY).bad.to_list() == [True]
 
 
 def test_each_bad_row_is_told_with_its_number_and_reason(tmp_path: Path) -> None:

@@ -13,11 +13,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from apilog.developer_success import call_summary
+from apilog.developer_success.call_plan import CohortPeriod
+from apilog.developer_success.call_summary import (
+    CallAccumulator,
+    CallPlan,
+    CallSummary,
+    merge_calls,
+    partial_calls,
+)
 from apilog.schema import SCHEMA
-from apilog.success.calls import CallPlan, Calls, Folded, merge, partial, shards
-from apilog.success.calls.state import Cohort
-from success.oracle import World
-from success.worlds import AS_OF, START, world
+from tests.success.oracle import World
+from tests.success.worlds import AS_OF, START, world
 
 FRAMES = ("accounts", "successes", "active", "lasts", "latencies", "minutes")
 
@@ -46,7 +53,7 @@ def plan_of(one: World) -> CallPlan:
         as_of=one.as_of,
         recent_from=one.as_of - timedelta(days=30),
         activation_calls=3,
-        cohort=Cohort.WEEK,
+        cohort=CohortPeriod.WEEK,
     )
 
 
@@ -66,7 +73,7 @@ def records_of(plan: CallPlan, one: World) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema)
 
 
-def assert_same(one: Calls, other: Calls) -> None:
+def assert_same(one: CallSummary, other: CallSummary) -> None:
     assert (one.first, one.last, one.late) == (other.first, other.last, other.late)
     for name in FRAMES:
         assert_frame_equal(getattr(one, name), getattr(other, name), check_exact=True)
@@ -80,13 +87,15 @@ def test_any_cutting_and_any_order_give_the_same_state(
     one = world(seed, accounts, 300)
     plan = plan_of(one)
     records = records_of(plan, one)
-    whole = partial(plan, records)
+    whole = partial_calls(plan, records)
     edges = sorted({0, 300, *cuts})
     parts = [records[a:b] for a, b in pairwise(edges)]
     random.Random(seed).shuffle(parts)
-    states = [partial(plan, part) for part in parts]
-    assert_same(merge(plan, states), merge(plan, [whole]))
-    assert_same(merge(plan, [merge(plan, states[:2]), *states[2:]]), merge(plan, [whole]))
+    states = [partial_calls(plan, part) for part in parts]
+    assert_same(merge_calls(plan, states), merge_calls(plan, [whole]))
+    assert_same(
+        merge_calls(plan, [merge_calls(plan, states[:2]), *states[2:]]), merge_calls(plan, [whole])
+    )
 
 
 def test_text_may_be_dictionary_encoded() -> None:
@@ -94,30 +103,30 @@ def test_text_may_be_dictionary_encoded() -> None:
     plan = plan_of(one)
     records = records_of(plan, one)
     encoded = records.with_columns(pl.col("consumer", "route").cast(pl.Categorical))
-    assert_same(partial(plan, encoded), partial(plan, records))
+    assert_same(partial_calls(plan, encoded), partial_calls(plan, records))
 
 
 def test_shards_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     one = world(4, 50, 2_000)
     plan = plan_of(one)
     records = records_of(plan, one)
-    states = [partial(plan, records[i : i + 250]) for i in range(0, 2_000, 250)]
-    whole = merge(plan, states)
-    monkeypatch.setattr(shards, "_ACCOUNTS", 7)
-    assert_same(merge(plan, states), whole)
+    states = [partial_calls(plan, records[i : i + 250]) for i in range(0, 2_000, 250)]
+    whole = merge_calls(plan, states)
+    monkeypatch.setattr(call_summary, "_ACCOUNTS", 7)
+    assert_same(merge_calls(plan, states), whole)
 
 
 def test_folding_makes_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     one = world(5, 40, 2_000)
     plan = plan_of(one)
     records = records_of(plan, one)
-    states = [partial(plan, records[i : i + 100]) for i in range(0, 2_000, 100)]
-    module = importlib.import_module("apilog.success.calls.merge")
+    states = [partial_calls(plan, records[i : i + 100]) for i in range(0, 2_000, 100)]
+    module = importlib.import_module("apilog.developer_success.call_summary")
     monkeypatch.setattr(module, "_FOLD_FROM", 50)
-    folded = Folded(plan)
+    folded = CallAccumulator(plan)
     for state in states:
         folded.add(state)
-    assert_same(folded.result(), merge(plan, states))
+    assert_same(folded.merged_summary(), merge_calls(plan, states))
 
 
 def test_what_is_kept_of_an_account_does_not_grow_with_its_calls() -> None:
@@ -136,7 +145,7 @@ def test_what_is_kept_of_an_account_does_not_grow_with_its_calls() -> None:
         )
         .cast({"status": pl.Int16, "timestamp": SCHEMA["timestamp"]})
     )
-    state = partial(plan, records)
+    state = partial_calls(plan, records)
     assert (state.accounts.height, state.successes.height, state.lasts.height) == (1, 3, 1)
     assert state.active.height <= 2
     assert state.latencies.height <= 2

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from commands import Run
+from tests.commands import Run
 
 SAMPLE = Path(__file__).parents[2] / "sample_logs" / "success"
 JOIN = ("--accounts", SAMPLE / "accounts.csv", "--as-of", "2026-11-21")

@@ -12,12 +12,12 @@ import polars as pl
 import pytest
 from rich.cells import cell_len
 
-from apilog.model import Report
-from apilog.outputs import OUTPUTS, OutputOptions
+from apilog.developer_success import PlanTerms, SuccessOptions, build_success_report
+from apilog.developer_success.tables import table_names
 from apilog.privacy import hash_consumers
-from apilog.success import PlanTerms, SuccessOptions, build
-from apilog.success.tables import table_names
-from commands import Run
+from apilog.render import OUTPUTS, OutputOptions
+from apilog.report_model import Report
+from tests.commands import Run
 
 SAMPLE = Path(__file__).parents[2] / "sample_logs" / "success"
 ACCOUNTS = SAMPLE / "accounts.csv"
@@ -143,7 +143,7 @@ def test_accounts_in_small_groups_beyond_the_largest_are_one_group(
     rows = "".join(f"k{i},town-{i}\n" for i in range(60))
     table = table_of(tmp_path, f"account,town\n{rows}")
     options = SuccessOptions(accounts=str(table), by=["town"], as_of="2026-11-21")
-    funnel = build([log], options).tables["funnel"]
+    funnel = build_success_report([log], options).tables["funnel"]
     first = funnel.filter(pl.col("stage") == "signed_up")
     assert first.height == 51
     assert first.row(-1)[:3] == ("(other)", "signed_up", 10)
@@ -213,7 +213,7 @@ def test_accounts_that_are_addresses_are_hidden(log: Path, tmp_path: Path) -> No
 
     def shown(key: bytes | None) -> list[str]:
         options = SuccessOptions(accounts=str(table), plans=plans, as_of="2026-11-21", hash_key=key)
-        return build([log], options).tables["candidates"]["account"].to_list()
+        return build_success_report([log], options).tables["candidates"]["account"].to_list()
 
     assert sorted(shown(None)) == ["(hidden)", "b"]
     assert all(text.startswith("hmac:") for text in shown(b"key"))
@@ -294,7 +294,7 @@ def hostile_report(folder: Path) -> Report:
     plans = {text: PlanTerms(quota=1)}
     goals = {"conversion_rate": "25%", "trial_error_rate": "<= 5%", "clv": 100}
     options = SuccessOptions(accounts=str(table), plans=plans, goals=goals, as_of="2026-11-21")
-    return build([log], options)
+    return build_success_report([log], options)
 
 
 @pytest.mark.parametrize("width", [24, 40, 80, 120, 200])

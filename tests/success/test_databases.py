@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from apilog.developer_success.accounts import AccountColumns, read_accounts
 from apilog.errors import ApilogError, InputError, UsageError
-from apilog.success.accounts import AccountColumns, read_accounts
-from commands import Run
-from success.postgres_server import PASSWORD, Postgres, running
+from tests.commands import Run
+from tests.success.postgres_server import PASSWORD, Postgres, running
 
 QUERY = (
     "SELECT id AS account, keys AS consumers, created AS signed_up_at, tier AS plan FROM customers"
@@ -28,9 +28,9 @@ def postgres() -> Iterator[Postgres]:
 @pytest.fixture
 def sqlite(tmp_path: Path) -> str:
     path = tmp_path / "app.db"
-    with sqlite3.connect(path) as database:
-        database.execute("CREATE TABLE users (id, key, since, plan, mrr)")
-        database.executemany(
+    with sqlite3.connect(path) as raw_tables:
+        raw_tables.execute("CREATE TABLE users (id, key, since, plan, mrr)")
+        raw_tables.executemany(
             "INSERT INTO users VALUES (?, ?, ?, ?, ?)",
             [(7, "k7", "2026-09-01T10:00:00", "pro", 49), (8, None, "soon", None, None)],
         )
@@ -113,9 +113,9 @@ def test_what_can_not_be_asked(url: str, query: str | None, told: str) -> None:
 
 
 def test_a_missing_driver_names_the_extra(sqlite: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from apilog.success.accounts import database
+    from apilog.developer_success.accounts import raw_tables
 
-    monkeypatch.setattr(database, "_DRIVERS", {"sqlite": "adbc_driver_that_is_not_there"})
+    monkeypatch.setattr(raw_tables, "_DRIVERS", {"sqlite": "adbc_driver_that_is_not_there"})
     with pytest.raises(ApilogError) as caught:
         read_accounts(sqlite, query="SELECT 1")
     assert caught.value.hint == "pip install 'apilog[db]'"

@@ -7,12 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from apilog.developer_success import SuccessOptions, build_success_report
+from apilog.developer_success.goals import parse_goals
+from apilog.developer_success.success_metrics import (
+    ROW_KEYS,
+    SUCCESS_METRICS,
+    SuccessValue,
+    find_success_metric,
+    success_value_of,
+    success_values,
+)
 from apilog.errors import UsageError
 from apilog.metrics import METRICS as REQUEST_METRICS
-from apilog.model import Report
-from apilog.success import SuccessOptions, build
-from apilog.success.goals import parse_goals
-from apilog.success.metrics import KEYS, METRICS, Value, metric_named, value_of, values
+from apilog.report_model import Report
 
 SAMPLE = Path(__file__).parents[2] / "sample_logs" / "success"
 OPTIONS = SuccessOptions(accounts=str(SAMPLE / "accounts.csv"), as_of="2026-11-21")
@@ -20,23 +27,23 @@ OPTIONS = SuccessOptions(accounts=str(SAMPLE / "accounts.csv"), as_of="2026-11-2
 
 @pytest.fixture(scope="module")
 def report() -> Report:
-    return build([SAMPLE], OPTIONS)
+    return build_success_report([SAMPLE], OPTIONS)
 
 
-def found(report: Report, name: str, **keys: str) -> Value:
-    value = value_of(name, report.tables, keys)
+def found(report: Report, name: str, **keys: str) -> SuccessValue:
+    value = success_value_of(name, report.tables, keys)
     assert value is not None, name
     return value
 
 
 def test_every_metric_has_one_value_for_all_accounts(report: Report) -> None:
-    for name in METRICS:
-        assert sum(v.name == name and not v.keys for v in values(report.tables)) == 1, name
+    for name in SUCCESS_METRICS:
+        assert sum(v.name == name and not v.keys for v in success_values(report.tables)) == 1, name
 
 
 def test_names_are_not_those_of_requests() -> None:
-    assert not set(METRICS) & set(REQUEST_METRICS)
-    assert KEYS == ("trial_kind", "plan", "age")
+    assert not set(SUCCESS_METRICS) & set(REQUEST_METRICS)
+    assert ROW_KEYS == ("trial_kind", "plan", "age")
 
 
 def test_values_are_those_of_the_tables(report: Report) -> None:
@@ -69,7 +76,7 @@ def test_trials_are_put_together_where_that_can_be_done(report: Report) -> None:
     reverse = found(report, "trial_latency_p95", trial_kind="reverse")
     assert reverse.value == trials["latency_p95_ms"][0]
     one = {**report.tables, "trials": trials.head(1)}
-    alone = value_of("trial_latency_p95", one)
+    alone = success_value_of("trial_latency_p95", one)
     assert alone is not None
     assert alone.value == reverse.value
 
@@ -88,7 +95,7 @@ def test_retention_is_over_the_cohorts_that_are_over(report: Report) -> None:
 
 def test_an_unknown_metric_names_the_nearest() -> None:
     with pytest.raises(UsageError, match="no success metric 'trial_conversion'") as caught:
-        metric_named("trial_conversion", "[goals]")
+        find_success_metric("trial_conversion", "[goals]")
     assert "trial_conversion_rate" in caught.value.hint
 
 
@@ -126,7 +133,7 @@ def test_goals_are_reached_or_missed() -> None:
         "trial_latency_p95": "1s",
         "retention_rate": "<= 100%",
     }
-    table = build([SAMPLE], replace(OPTIONS, goals=goals)).tables["goals"]
+    table = build_success_report([SAMPLE], replace(OPTIONS, goals=goals)).tables["goals"]
     assert dict(table.select("goal", "reached").iter_rows()) == {
         "conversion_rate": True,
         "churn_rate": False,
@@ -134,5 +141,8 @@ def test_goals_are_reached_or_missed() -> None:
         "retention_rate": True,
     }
     assert (
-        build([SAMPLE], replace(OPTIONS, goals=goals, by=["country"])).tables.get("goals") is None
+        build_success_report([SAMPLE], replace(OPTIONS, goals=goals, by=["country"])).tables.get(
+            "goals"
+        )
+        is None
     )

@@ -12,10 +12,10 @@ import polars as pl
 import pytest
 from hypothesis import example, given, settings
 
-from apilog.model import Report
-from apilog.success import PlanTerms, SuccessOptions, build
-from success.oracle import Oracle, Row, World
-from success.worlds import AS_OF, START, account, call, world, worlds, write
+from apilog.developer_success import PlanTerms, SuccessOptions, build_success_report
+from apilog.report_model import Report
+from tests.success.oracle import Oracle, Row, World
+from tests.success.worlds import AS_OF, START, account, call, world, worlds, write
 
 # A latency is within 1 % of the one that has the rank.
 SHIFTED = ("value", "lift", "low", "high")
@@ -40,7 +40,7 @@ def options(world: World, table: Path, **more: object) -> SuccessOptions:
 def built(world: World) -> Report:
     with tempfile.TemporaryDirectory() as folder:
         log, table = write(world, Path(folder))
-        return build([log], options(world, table))
+        return build_success_report([log], options(world, table))
 
 
 def same(name: str, found: pl.DataFrame, expected: list[Row]) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from apilog.success.accounts import COLUMNS
-from success.oracle import Call, Row, World
+from apilog.developer_success.accounts import ACCOUNT_COLUMNS
+from tests.success.oracle import Call, Row, World
 
 START = datetime(2026, 8, 30, tzinfo=UTC)
 AS_OF = datetime(2026, 11, 18, 9, 30, tzinfo=UTC)
@@ -26,10 +26,10 @@ def write(world: World, folder: Path) -> tuple[Path, Path]:
     log, table = folder / "calls.log", folder / "accounts.csv"
     log.write_text("".join(f"{json.dumps(line(call))}\n" for call in world.calls))
     with table.open("w", newline="") as out:
-        writer = csv.DictWriter(out, list(COLUMNS))
+        writer = csv.DictWriter(out, list(ACCOUNT_COLUMNS))
         writer.writeheader()
         for account in world.accounts:
-            writer.writerow({name: cell(account.get(name)) for name in COLUMNS})
+            writer.writerow({name: cell(account.get(name)) for name in ACCOUNT_COLUMNS})
     return log, table
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from alerts.receiver import Receiver, receiver
-from commands import Run
-from watch.watching import append, now_line, on_terminal, piped, until
-from weblog import write
+from tests.alerts.receiver import Receiver, receiver
+from tests.commands import Run
+from tests.watch.watching import append, now_line, on_terminal, piped, until
+from tests.weblog import write
 
 CONFIG = """
 [alerts]

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from commands import Run
-from watch.watching import (
+from tests.commands import Run
+from tests.watch.watching import (
     PATIENCE_SECONDS,
     append,
     command,
@@ -23,7 +23,7 @@ from watch.watching import (
     plain,
     until,
 )
-from weblog import SAMPLE_LOGS, line, write
+from tests.weblog import SAMPLE_LOGS, line, write
 
 API = SAMPLE_LOGS / "api.log"
 NOTHING = "\x1b[?1049l"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from apilog.watch.seek import LogFile
-from weblog import START, line, write
+from apilog.watch.event_time import TimeSearch
+from tests.weblog import START, line, write
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_little_is_read_before_the_instant_and_nothing_after_is_missed(
     log: Path, second: int
 ) -> None:
-    offset = LogFile(str(log), None).offset_of(START + timedelta(seconds=second))
+    offset = TimeSearch(str(log), None).find_offset(START + timedelta(seconds=second))
     data = log.read_bytes()
     assert offset == 0 or data[offset - 1] == ord("\n")
     skipped = data[:offset].count(b"\n")
@@ -32,16 +32,16 @@ def test_little_is_read_before_the_instant_and_nothing_after_is_missed(
 def test_the_end_is_behind_the_last_newline(tmp_path: Path) -> None:
     path = tmp_path / "a.log"
     path.write_bytes(b"one\ntwo\nthr")
-    assert LogFile(str(path), None).end() == 8
+    assert TimeSearch(str(path), None).end_offset() == 8
     path.write_bytes(b"one")
-    assert LogFile(str(path), None).end() == 0
+    assert TimeSearch(str(path), None).end_offset() == 0
     path.write_bytes(b"x" * (3 << 20))
-    assert LogFile(str(path), None).end() == 3 << 20
+    assert TimeSearch(str(path), None).end_offset() == 3 << 20
 
 
 def test_the_times_of_its_last_records(log: Path, tmp_path: Path) -> None:
-    times = LogFile(str(log), None).last_times()
+    times = TimeSearch(str(log), None).last_times()
     assert times.max() == START + timedelta(seconds=29_999)
     assert 100 < len(times) < 1000
     odd = write(tmp_path / "odd.txt", ["nothing of a log"])
-    assert LogFile(str(odd), None).last_times().is_empty()
+    assert TimeSearch(str(odd), None).last_times().is_empty()

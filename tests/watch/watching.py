@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import weblog
+from tests import weblog
 
 PATIENCE_SECONDS = 60
 """How long a condition is waited for; far more than it ever takes."""

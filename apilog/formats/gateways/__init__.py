@@ -10,17 +10,17 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from apilog.formats.base import Format
+from apilog.formats.contract import Format
 from apilog.formats.gateways import apigee, aws, azure, delimited, keyed
 from apilog.formats.gateways.gateway import Gateway
 
 GATEWAYS: tuple[Gateway, ...] = (aws.GATEWAY, *apigee.GATEWAYS, *azure.GATEWAYS)
 """Gateways whose records are recognised by the names of their values."""
 
-FORMATS = (*aws.FORMATS, *apigee.FORMATS)
+TEXT_FORMATS = (*aws.TEXT_FORMATS, *apigee.TEXT_FORMATS)
 """Formats of theirs that are plain text."""
 
-SKIPS = (*aws.SKIPS, *apigee.SKIPS, *azure.SKIPS)
+NON_ACCESS_LINES = (*aws.NON_ACCESS_LINES, *apigee.NON_ACCESS_LINES, *azure.NON_ACCESS_LINES)
 """Lines beside their access logs: reason, pattern, samples."""
 
 REFUSALS = (*aws.REFUSALS, *apigee.REFUSALS, *azure.REFUSALS)
@@ -38,7 +38,7 @@ TEMPLATES: Mapping[str, str] = {**aws.TEMPLATES, **apigee.TEMPLATES, **azure.TEM
 
 
 @dataclass(frozen=True, slots=True)
-class GatewayKind:
+class GatewayDetector:
     """The formats of one gateway: objects, or a table with a header."""
 
     gateway: Gateway
@@ -48,8 +48,10 @@ class GatewayKind:
 
         `is_timed` tells that times came with the lines, so that records need none.
         """
-        objects = keyed.infer(self.gateway, head, is_timed=is_timed)
-        return objects or delimited.infer(self.gateway, head)
+        objects = keyed.infer_keyed(self.gateway, head, is_timed=is_timed)
+        return objects or delimited.infer_delimited(self.gateway, head)
 
 
-KINDS: Mapping[str, GatewayKind] = {gateway.name: GatewayKind(gateway) for gateway in GATEWAYS}
+DETECTORS: Mapping[str, GatewayDetector] = {
+    gateway.name: GatewayDetector(gateway) for gateway in GATEWAYS
+}

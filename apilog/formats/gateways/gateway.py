@@ -11,13 +11,13 @@ from functools import partial
 
 import polars as pl
 
-from apilog.formats import convert
-from apilog.formats.dictionary import encode, map_categories
-from apilog.formats.times import times
+from apilog.values import convert
+from apilog.values.dictionary import encode_texts, map_categories
+from apilog.values.times import parse_times
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ColumnSource:
     """Values that a column can be made of.
 
     `names` are of `normalise`; a nested value goes by its whole path and by its last key.
@@ -27,9 +27,9 @@ class Source:
     """Values that are needed, all of them."""
     convert: Callable[..., pl.Series]
     """Takes a String series for each name and gives one of the column's type."""
-    optional: tuple[str, ...] = ()
+    optional_names: tuple[str, ...] = ()
     """Values that say more; `convert` is given None for one that the log does not have."""
-    final: bool = False
+    exclusive: bool = False
     """Where the log has its names, no later source is asked, whatever the values."""
 
 
@@ -42,51 +42,51 @@ class Gateway:
     url: str
     gateway: str = ""
     """The value of the column `gateway`, if that is not the name."""
-    markers: tuple[frozenset[str], ...]
+    fingerprint_keys: tuple[frozenset[str], ...]
     """Names of values: a record that has all of one set is this gateway's."""
-    sources: Mapping[str, tuple[Source, ...]]
+    column_sources: Mapping[str, tuple[ColumnSource, ...]]
     """Column to its sources, best first; `timestamp` is required of every record."""
-    required: tuple[str, ...] = ("status", "method", "path", "route", "operation")
+    required_columns: tuple[str, ...] = ("status", "method", "path", "route", "operation")
     """A record has one of these columns at least, or it is a reject."""
-    belongs: tuple[Source, ...] = ()
+    is_own_record: tuple[ColumnSource, ...] = ()
     """Sources of whether a record is this gateway's (Boolean); where they are null, it is."""
-    ignored: frozenset[str] = frozenset()
+    ignored_keys: frozenset[str] = frozenset()
     """Names of values that are not looked into: headers, bodies."""
-    apart: frozenset[str] = frozenset()
+    nested_scopes: frozenset[str] = frozenset()
     """Names of objects about something else than the request as a whole: what is in them goes
     by its whole path alone."""
-    wrappers: frozenset[str] = frozenset()
+    record_wrappers: frozenset[str] = frozenset()
     """Names of objects that hold the record: what is in them goes by its path within."""
-    rare: tuple[str, ...] = ()
+    optional_keys: tuple[str, ...] = ()
     """Keys that the first records of a log may lack, as they are written; beside the markers."""
-    suffixes: tuple[str, ...] = ()
+    type_suffixes: tuple[str, ...] = ()
     """Endings of keys that tell no more than the type of the value."""
-    others: tuple[Source, ...] = ()
+    is_foreign_record: tuple[ColumnSource, ...] = ()
     """Sources of whether a line is of another log, and to be skipped (Boolean)."""
-    repair: Callable[[pl.Series], pl.Series] | None = None
+    repair_json: Callable[[pl.Series], pl.Series] | None = None
     """Makes JSON of lines that are none, as far as their author's slips can be told."""
     samples: tuple[str, ...] = ()
 
 
-def texts(*names: str) -> tuple[Source, ...]:
+def first_text(*names: str) -> tuple[ColumnSource, ...]:
     """Sources of a text column, one a name."""
-    return tuple(Source((name,), _text) for name in names)
+    return tuple(ColumnSource((name,), _encode_text) for name in names)
 
 
-def each(function: Callable[[pl.Series], pl.Series], *names: str) -> tuple[Source, ...]:
+def first_of(function: Callable[[pl.Series], pl.Series], *names: str) -> tuple[ColumnSource, ...]:
     """Sources that one function reads, one a name."""
-    return tuple(Source((name,), function) for name in names)
+    return tuple(ColumnSource((name,), function) for name in names)
 
 
-def instants(*names: str) -> tuple[Source, ...]:
+def first_time(*names: str) -> tuple[ColumnSource, ...]:
     """Sources of a time, in whatever notation."""
-    return each(times, *names)
+    return first_of(parse_times, *names)
 
 
-def milliseconds(*names: str) -> tuple[Source, ...]:
+def first_duration_ms(*names: str) -> tuple[ColumnSource, ...]:
     """Sources of a duration that is logged in milliseconds."""
-    return each(partial(convert.durations_ms, unit="ms"), *names)
+    return first_of(partial(convert.durations_to_ms, unit="ms"), *names)
 
 
-def _text(values: pl.Series) -> pl.Series:
-    return map_categories(encode(values), convert.blank_to_null)
+def _encode_text(values: pl.Series) -> pl.Series:
+    return map_categories(encode_texts(values), convert.blank_to_null)

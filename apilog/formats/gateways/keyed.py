@@ -12,143 +12,149 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from apilog.formats.base import Lines, Parsed, Stop
-from apilog.formats.gateways.gateway import Gateway
-from apilog.formats.gateways.naming import is_marked, named, spares
-from apilog.formats.gateways.recipes import (
-    accounted,
-    fillable,
-    made,
-    needed_for,
-    of_other_logs,
-    recipe_of,
-    with_spares,
+from apilog.formats.contract import MatchFailure, ParsedRecords
+from apilog.formats.gateways.column_builder import (
+    account_for_lines,
+    build_columns,
+    choose_sources,
+    fill_from_alternates,
+    fillable_columns,
+    find_foreign_records,
+    needed_names,
 )
-from apilog.formats.jsonpaths import decode_paths, leaves, objects_in
-from apilog.formats.jsontext import load
-from apilog.formats.synonyms import Path, normalise
+from apilog.formats.gateways.gateway import Gateway
+from apilog.formats.gateways.key_resolution import find_alternates, has_fingerprint, resolve_keys
+from apilog.formats.generic.synonyms import FieldPath, normalise_name
 from apilog.schema import TIMESTAMP
+from apilog.values.event_lines import EventLines
+from apilog.values.json_text import decode_paths, iter_leaves, load_json, load_objects
 
-_HEAD = 200
+_HEAD_LINES = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyedFormat:
     """A gateway's records as JSON objects, with the keys of one file."""
 
-    gateway_info: Gateway
-    paths: Mapping[str, Path]
+    spec: Gateway
+    key_paths: Mapping[str, FieldPath]
     """Name to the path of its key."""
-    spares: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+    alternates: Mapping[str, tuple[FieldPath, ...]] = field(default_factory=dict)
     """Name to further paths, for records that have nothing at the first."""
 
     @property
     def name(self) -> str:
         """See `Format.name`."""
-        return self.gateway_info.name
+        return self.spec.name
 
     @property
     def gateway(self) -> str:
         """See `Format.gateway`."""
-        return self.gateway_info.gateway or self.gateway_info.name
+        return self.spec.gateway or self.spec.name
 
     @property
     def columns(self) -> frozenset[str]:
         """See `Format.columns`."""
-        return fillable(self.gateway_info, self.paths)
+        return fillable_columns(self.spec, self.key_paths)
 
-    def parse(self, lines: Lines, columns: Collection[str]) -> Parsed:
+    def parse(self, lines: EventLines, columns: Collection[str]) -> ParsedRecords:
         """See `Format.parse`."""
-        recipe = recipe_of(self.gateway_info, columns, self.paths)
-        values, ok = self._values(lines, needed_for(recipe, self.paths))
-        records = made(recipe, values)
-        return accounted(_timed(records, lines), ok, columns, self.gateway_info)
+        recipe = choose_sources(self.spec, columns, self.key_paths)
+        values, ok = self._read_values(lines, needed_names(recipe, self.key_paths))
+        records = build_columns(recipe, values)
+        return account_for_lines(_with_delivery_times(records, lines), ok, columns, self.spec)
 
-    def others_among(self, lines: Lines) -> pl.Series | None:
+    def find_foreign_lines(self, lines: EventLines) -> pl.Series | None:
         """Which lines are of another log and to be skipped; None if that can't be told."""
-        return of_other_logs(
-            self.gateway_info, self.paths, lambda names: self._values(lines, names)[0]
+        return find_foreign_records(
+            self.spec, self.key_paths, lambda names: self._read_values(lines, names)[0]
         )
 
-    def explain(self, line: str) -> Stop:
+    def explain(self, line: str) -> MatchFailure:
         """See `Format.explain`."""
         try:
             json.loads(line)
         except (json.JSONDecodeError, RecursionError) as error:
-            return Stop(getattr(error, "pos", 0), "JSON")
-        return Stop(len(line), f"the keys of {self.name}")
+            return MatchFailure(getattr(error, "pos", 0), "JSON")
+        return MatchFailure(len(line), f"the keys of {self.name}")
 
-    def _values(
-        self, lines: Lines, names: Collection[str]
+    def _read_values(
+        self, lines: EventLines, names: Collection[str]
     ) -> tuple[Mapping[str, pl.Series], pl.Series]:
         """The values of these names, and which lines they could be taken from."""
-        several = {name: (self.paths[name], *self.spares.get(name, ())) for name in names}
+        several = {name: (self.key_paths[name], *self.alternates.get(name, ())) for name in names}
         paths = sorted({path for paths in several.values() for path in paths})
         found, ok = decode_paths(lines, paths)
-        if self.gateway_info.repair and not ok.all():
-            found, ok = self._repaired(lines, found, ok)
-        return {name: with_spares([found[p] for p in ps]) for name, ps in several.items()}, ok
+        if self.spec.repair_json and not ok.all():
+            found, ok = self._read_repaired(lines, found, ok)
+        return {
+            name: fill_from_alternates([found[p] for p in ps]) for name, ps in several.items()
+        }, ok
 
-    def _repaired(
-        self, lines: Lines, found: Mapping[Path, pl.Series], ok: pl.Series
-    ) -> tuple[Mapping[Path, pl.Series], pl.Series]:
+    def _read_repaired(
+        self, lines: EventLines, found: Mapping[FieldPath, pl.Series], ok: pl.Series
+    ) -> tuple[Mapping[FieldPath, pl.Series], pl.Series]:
         """The values, also of lines that are JSON only after repair."""
-        assert self.gateway_info.repair
+        assert self.spec.repair_json
         bad = (~ok).arg_true()
-        mended = Lines.of(self.gateway_info.repair(lines.series.gather(bad)))
+        mended = EventLines.from_series(self.spec.repair_json(lines.series.gather(bad)))
         more, sound = decode_paths(mended, list(found))
         merged = {path: s.clone().scatter(bad, more[path]) for path, s in found.items()}
         return merged, ok.clone().scatter(bad, sound)
 
 
-def infer(gateway: Gateway, head: pl.Series, *, is_timed: bool = False) -> KeyedFormat | None:
+def infer_keyed(gateway: Gateway, head: pl.Series, *, is_timed: bool = False) -> KeyedFormat | None:
     """The format of a log of this gateway that begins with these lines, if it is one.
 
     `is_timed` tells that times come with the lines, so that they need none of their own.
     """
-    records = [list(_fields(value)) for value in _objects(gateway, head.head(_HEAD))]
-    names = [named(gateway, fields) for fields in records]
-    if any(is_marked(gateway, several) for several in names):
+    records = [
+        list(_field_paths(value)) for value in _objects_in_head(gateway, head.head(_HEAD_LINES))
+    ]
+    names = [resolve_keys(gateway, fields) for fields in records]
+    if any(has_fingerprint(gateway, several) for several in names):
         records = [
-            r for r, several in zip(records, names, strict=True) if is_marked(gateway, several)
+            r
+            for r, several in zip(records, names, strict=True)
+            if has_fingerprint(gateway, several)
         ]
     fields = [path for several in records for path in several]
-    paths = named(gateway, fields)
-    if not is_marked(gateway, paths):
+    paths = resolve_keys(gateway, fields)
+    if not has_fingerprint(gateway, paths):
         return None
     found = KeyedFormat(
-        gateway_info=gateway,
-        paths=_rare(gateway, paths) | paths,
-        spares=spares(gateway, fields, paths),
+        spec=gateway,
+        key_paths=_optional_key_paths(gateway, paths) | paths,
+        alternates=find_alternates(gateway, fields, paths),
     )
     return found if is_timed or "timestamp" in found.columns else None
 
 
-def _rare(gateway: Gateway, paths: Mapping[str, Path]) -> dict[str, Path]:
+def _optional_key_paths(gateway: Gateway, paths: Mapping[str, FieldPath]) -> dict[str, FieldPath]:
     """Where keys would stand that these records lack: what their head lacks may come later."""
-    marked = next(marker for marker in gateway.markers if marker <= paths.keys())
+    marked = next(marker for marker in gateway.fingerprint_keys if marker <= paths.keys())
     above = paths[min(marked)][:-1]
-    return {normalise(key): (*above, key) for key in gateway.rare}
+    return {normalise_name(key): (*above, key) for key in gateway.optional_keys}
 
 
-def _objects(gateway: Gateway, head: pl.Series) -> Sequence[Mapping[str, object]]:
-    found = objects_in(head)
-    if found or gateway.repair is None or not head.str.contains(r"^\s*\{").any():
+def _objects_in_head(gateway: Gateway, head: pl.Series) -> Sequence[Mapping[str, object]]:
+    found = load_objects(head)
+    if found or gateway.repair_json is None or not head.str.contains(r"^\s*\{").any():
         return found
-    return objects_in(gateway.repair(head.drop_nulls()))
+    return load_objects(gateway.repair_json(head.drop_nulls()))
 
 
-def _fields(value: Mapping[str, object]) -> Iterator[Path]:
+def _field_paths(value: Mapping[str, object]) -> Iterator[FieldPath]:
     """The paths of the values in an object, and in objects that are written as texts."""
-    for path, inner in leaves(value):
+    for path, inner in iter_leaves(value):
         yield path
         if isinstance(inner, str) and inner.startswith("{"):
-            within = load(inner)
+            within = load_json(inner)
             if isinstance(within, dict):
-                yield from ((*path, *below) for below, _ in leaves(within))
+                yield from ((*path, *below) for below, _ in iter_leaves(within))
 
 
-def _timed(records: pl.DataFrame, lines: Lines) -> pl.DataFrame:
+def _with_delivery_times(records: pl.DataFrame, lines: EventLines) -> pl.DataFrame:
     """The records; those without a time of their own have the one that came with the line."""
     own = records["timestamp"] if "timestamp" in records.columns else None
     if own is not None and not own.null_count():

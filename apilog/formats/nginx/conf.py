@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from apilog.errors import InputError, UsageError
-from apilog.formats.nginx.grammar import Escape, parse, unescape
-from apilog.formats.nginx.library import FORMATS
+from apilog.formats.nginx.grammar import EscapeMode, parse_log_format, unescape_string
+from apilog.formats.nginx.library import NGINX_FORMATS
 
 if TYPE_CHECKING:
-    from apilog.formats.base import Format
+    from apilog.formats.contract import Format
 
 
 @dataclass(frozen=True, slots=True)
-class AccessLog:
+class AccessLogDirective:
     """An `access_log` directive: where it writes, and in which format."""
 
     path: str
@@ -34,14 +34,14 @@ class NginxConf:
     formats: tuple[Format, ...]
     """Every format that some `access_log` uses; all that are defined where none does; where
     none is defined, `combined`."""
-    access_logs: tuple[AccessLog, ...]
+    access_logs: tuple[AccessLogDirective, ...]
 
 
-_TELLING = frozenset(
+_LOG_DIRECTIVES = frozenset(
     {"http", "server", "location", "include", "log_format", "access_log", "events"}
 )
 """A file without any of these is no nginx configuration, whatever its syntax."""
-_OTHER_LOGS = frozenset({"stream", "mail"})
+_OTHER_PROTOCOLS = frozenset({"stream", "mail"})
 """Blocks whose log formats are of other protocols."""
 
 _Directive = dict[str, Any]
@@ -52,15 +52,15 @@ def read_conf(path: str | os.PathLike[str]) -> NginxConf:
 
     Raises `InputError` for a file that is missing or no nginx configuration.
     """
-    directives = list(_directives(_parsed(Path(path))))
-    defined = {f.name: f for f in map(_log_format, directives) if f is not None}
-    logs = tuple(log for log in map(_access_log, directives) if log is not None)
-    named = {f.name: f for f in FORMATS} | defined
+    directives = list(_walk_directives(_parse_files(Path(path))))
+    defined = {f.name: f for f in map(_parse_log_format, directives) if f is not None}
+    logs = tuple(log for log in map(_parse_access_log, directives) if log is not None)
+    named = {f.name: f for f in NGINX_FORMATS} | defined
     used = tuple(named[name] for name in dict.fromkeys(log.format for log in logs) if name in named)
     return NginxConf(used or tuple(defined.values()) or (named["combined"],), logs)
 
 
-def _parsed(path: Path) -> list[dict[str, Any]]:
+def _parse_files(path: Path) -> list[dict[str, Any]]:
     """The file and those it includes."""
     import crossplane  # only wanted with --nginx-conf, and slow to import
 
@@ -69,29 +69,29 @@ def _parsed(path: Path) -> list[dict[str, Any]]:
     try:
         parsed = crossplane.parse(str(path), check_ctx=False, check_args=False)
     except (OSError, ValueError, RecursionError) as error:
-        raise _no_conf(path, str(error)) from error
+        raise _bad_conf(path, str(error)) from error
     configs: list[dict[str, Any]] = parsed["config"]
     names = {d["directive"] for config in configs for d in config["parsed"]}
-    if not names & _TELLING and any(config["parsed"] for config in configs):
-        raise _no_conf(path, "no directive that says anything about logs")
+    if not names & _LOG_DIRECTIVES and any(config["parsed"] for config in configs):
+        raise _bad_conf(path, "no directive that says anything about logs")
     for config in configs:
         if config["errors"] and not config["parsed"]:
-            raise _no_conf(path, config["errors"][0]["error"])
+            raise _bad_conf(path, config["errors"][0]["error"])
     return configs
 
 
-def _no_conf(path: Path, reason: str) -> InputError:
+def _bad_conf(path: Path, reason: str) -> InputError:
     reason = reason or "it is no list of directives"
     return InputError(f"{path} is no nginx configuration: {reason}", "try `nginx -t` on it")
 
 
-def _directives(configs: Sequence[dict[str, Any]]) -> Iterator[_Directive]:
+def _walk_directives(configs: Sequence[dict[str, Any]]) -> Iterator[_Directive]:
     """Every directive for HTTP, those of included files where they are included."""
     seen = {0}
 
     def walk(block: Sequence[_Directive]) -> Iterator[_Directive]:
         for directive in block:
-            if directive["directive"] in _OTHER_LOGS:
+            if directive["directive"] in _OTHER_PROTOCOLS:
                 continue
             yield directive
             yield from walk(directive.get("block", ()))
@@ -103,26 +103,28 @@ def _directives(configs: Sequence[dict[str, Any]]) -> Iterator[_Directive]:
     return walk(configs[0]["parsed"])
 
 
-def _log_format(directive: _Directive) -> Format | None:
-    from apilog.formats.nginx.format import compiled
+def _parse_log_format(directive: _Directive) -> Format | None:
+    from apilog.formats.nginx.format import compile_log_format
 
     if directive["directive"] != "log_format" or len(directive["args"]) < 2:
         return None
     name, *strings = directive["args"]
-    escape: Escape = "default"
+    escape: EscapeMode = "default"
     if strings[0] in ("escape=default", "escape=json", "escape=none"):
         escape = strings.pop(0).removeprefix("escape=")
     try:
-        return compiled(parse("".join(map(unescape, strings)), escape), name=name)
+        return compile_log_format(
+            parse_log_format("".join(map(unescape_string, strings)), escape), name=name
+        )
     except UsageError:  # text without a variable
         return None
 
 
-def _access_log(directive: _Directive) -> AccessLog | None:
+def _parse_access_log(directive: _Directive) -> AccessLogDirective | None:
     if directive["directive"] != "access_log" or not directive["args"]:
         return None
     path, *options = directive["args"]
     if path == "off":
         return None
     is_name = bool(options) and "=" not in options[0] and options[0] != "gzip"
-    return AccessLog(path, options[0] if is_name else "combined")
+    return AccessLogDirective(path, options[0] if is_name else "combined")

@@ -11,8 +11,14 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from apilog.formats.base import Stop
-from apilog.formats.nginx.grammar import Escape, LogFormat, Part, Text, Variable
+from apilog.formats.contract import MatchFailure
+from apilog.formats.nginx.grammar import (
+    EscapeMode,
+    FormatPart,
+    FormatVariable,
+    LiteralText,
+    LogFormat,
+)
 
 # Classes such as \d know all of Unicode: to compile them takes five times as long.
 _NUMBER = r"([0-9]+(?:\.[0-9]+)?|-)"
@@ -59,17 +65,17 @@ _FIRST_ADDRESS = f"({_ADDRESS[1:-1]}|-)"
 _USER = r"([^ \t]*|[^ \t\"\[-][^\t\"\[]*[^ \t\"\[])"
 """A word, or several that do not begin with a dash: that would be a field of its own."""
 _ONE_WORD = r"([^ \t]*)"
-_END = r"[ \t\r]*$"
-_FREE = re.compile(
+_LINE_END = r"[ \t\r]*$"
+_FREE_TEXT = re.compile(
     r"(request|request_uri|remote_user|uri|args|query_string|document_uri|ssl_.*|http_.*|sent_.*"
     r"|tail)\Z"
 )
 """Variables whose value may hold blanks."""
 
-_FIRST = {"request_uri": "/", "uri": "/", "document_uri": "/", "is_args": "?"}
+_FIRST_CHARACTER = {"request_uri": "/", "uri": "/", "document_uri": "/", "is_args": "?"}
 """What values begin with, where they are not set apart from the value before."""
 
-_EXPLAINED = 4096
+_EXPLAINED_LENGTH = 4096
 """Characters of a line that are looked at to explain it: Python's expressions are not linear."""
 
 _EXPECTED = {
@@ -81,7 +87,7 @@ _EXPECTED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Expression:
+class LineExpression:
     """A log format as a regular expression whose groups are the variables, in order."""
 
     pattern: str
@@ -89,9 +95,9 @@ class Expression:
     steps: tuple[tuple[str, str], ...]
     """Pattern of each part, and what it wants there."""
 
-    def read(self, lines: pl.Series, variables: Collection[str]) -> pl.DataFrame:
+    def read_values(self, lines: pl.Series, variables: Collection[str]) -> pl.DataFrame:
         """One row a line: the raw values of these variables, and `ok`."""
-        found = lines.str.extract_groups(self._named()).struct.unnest()
+        found = lines.str.extract_groups(self._named_pattern()).struct.unnest()
         chosen: dict[str, pl.Expr] = {}
         for i, name in enumerate(self.groups):
             if name.removesuffix("_zone") in variables or name in variables:
@@ -100,54 +106,54 @@ class Expression:
 
     def matches(self, lines: pl.Series) -> pl.Series:
         """Which lines it reads, as Boolean."""
-        return lines.str.contains(f"^{self.pattern}{_END}")
+        return lines.str.contains(f"^{self.pattern}{_LINE_END}")
 
     @property
-    def time(self) -> str:
+    def time_pattern(self) -> str:
         """The pattern of its time, unanchored; empty if it has none."""
         names = ("time_local", "time_iso8601", "msec")
         return next((_SHAPES[name] for name in names if name in self.groups), "")
 
-    def starts(self, lines: pl.Series) -> pl.Series:
+    def matches_beginning(self, lines: pl.Series) -> pl.Series:
         """Which lines it reads, or the beginning of, as Boolean."""
-        return lines.str.contains(f"^{self.pattern}(?: |{_END})")
+        return lines.str.contains(f"^{self.pattern}(?: |{_LINE_END})")
 
-    def begins(self, lines: pl.Series) -> pl.Series:
+    def matches_extended(self, lines: pl.Series) -> pl.Series:
         """Which lines begin like this and go on after a blank, as Boolean."""
         return lines.str.contains(f"^{self.pattern} ")
 
-    def split(self, line: str) -> tuple[dict[str, str], str]:
+    def split_tail(self, line: str) -> tuple[dict[str, str], str]:
         """The values in a line that begins like this, and what follows."""
         found = re.match(self.pattern, line)
         if found is None:
             return {}, ""
         return dict(zip(self.groups, found.groups(), strict=True)), line[found.end() :]
 
-    def explain(self, line: str) -> Stop:
+    def explain(self, line: str) -> MatchFailure:
         """Where the line stops matching, to the character."""
-        line = line[:_EXPLAINED]
+        line = line[:_EXPLAINED_LENGTH]
         matched, position = "", 0
         for pattern, expected in self.steps:
             found = re.match(matched + pattern, line)
             if found is None:
-                return Stop(position, expected)
+                return MatchFailure(position, expected)
             matched += pattern
             position = found.end()
-        return Stop(position, "the end of the line")
+        return MatchFailure(position, "the end of the line")
 
-    def _named(self) -> str:
+    def _named_pattern(self) -> str:
         numbers = iter(range(len(self.groups)))
         body = re.sub(r"(?<!\\)\((?!\?)", lambda _: f"(?P<g{next(numbers)}>", self.pattern)
-        return f"^(?P<all>{body}){_END}"
+        return f"^(?P<all>{body}){_LINE_END}"
 
 
-def any_starts(expressions: Sequence[Expression], lines: pl.Series) -> bool:
+def any_matches_beginning(expressions: Sequence[LineExpression], lines: pl.Series) -> bool:
     """Whether one of them reads a line, or the beginning of one."""
     either = "|".join(f"(?:{e.pattern})" for e in expressions)
-    return bool(lines.str.contains(f"^(?:{either})(?: |{_END})").any())
+    return bool(lines.str.contains(f"^(?:{either})(?: |{_LINE_END})").any())
 
 
-def expression(log_format: LogFormat, *, strict: bool = False) -> Expression:
+def compile_expression(log_format: LogFormat, *, strict: bool = False) -> LineExpression:
     """The expression of a log format.
 
     `strict` is for detection: it admits only what the format's own server writes, while
@@ -157,35 +163,37 @@ def expression(log_format: LogFormat, *, strict: bool = False) -> Expression:
     steps: list[tuple[str, str]] = []
     quoted = False
     for i, part in enumerate(log_format.parts):
-        if isinstance(part, Text):
+        if isinstance(part, LiteralText):
             quoted ^= part.text.count('"') % 2 == 1
-            steps.append((_literal(part.text), f"the text {part.text!r}"))
+            steps.append((_escape_literal(part.text), f"the text {part.text!r}"))
             continue
         following = log_format.parts[i + 1] if i + 1 < len(log_format.parts) else None
-        shape = _shape(part.name, following, log_format.escape, quoted=quoted, strict=strict)
+        shape = _value_pattern(
+            part.name, following, log_format.escape, quoted=quoted, strict=strict
+        )
         if strict and part.name == "remote_addr":
             shape = _ADDRESS if i else _FIRST_ADDRESS
         if strict and part.name == "remote_user":
-            shape = _USER if _is_behind_dash(log_format.parts[:i]) else _ONE_WORD
+            shape = _USER if _follows_dash(log_format.parts[:i]) else _ONE_WORD
         groups += ["time_local", "time_local_zone"] if part.name == "time_local" else [part.name]
         steps.append((shape, _EXPECTED.get(part.name, f"the value of ${part.name}")))
-    return Expression("".join(pattern for pattern, _ in steps), tuple(groups), tuple(steps))
+    return LineExpression("".join(pattern for pattern, _ in steps), tuple(groups), tuple(steps))
 
 
-def _is_behind_dash(parts: Sequence[Part]) -> bool:
+def _follows_dash(parts: Sequence[FormatPart]) -> bool:
     last = parts[-1] if parts else None
-    return isinstance(last, Text) and last.text.endswith(" - ")
+    return isinstance(last, LiteralText) and last.text.endswith(" - ")
 
 
-def _literal(text: str) -> str:
+def _escape_literal(text: str) -> str:
     """Escaped the way both Python and Polars read it."""
     return re.sub(r"[\\.+*?()|\[\]{}^$]", r"\\\g<0>", text)
 
 
-def _shape(
+def _value_pattern(
     name: str,
-    following: Text | Variable | None,
-    escape: Escape,
+    following: LiteralText | FormatVariable | None,
+    escape: EscapeMode,
     *,
     quoted: bool,
     strict: bool,
@@ -195,27 +203,31 @@ def _shape(
         return r'([^"]*)'
     shape = shape or _SHAPES.get(name)
     if shape is None:
-        shape = _any_value(name, following, escape, quoted=quoted)
+        shape = _free_pattern(name, following, escape, quoted=quoted)
     # An empty string stands for a missing value in these two modes.
     if escape in ("json", "none") and shape.endswith("|-)"):
         shape = f"{shape[:-1]}|)"
     return shape
 
 
-def _any_value(
-    name: str, following: Text | Variable | None, escape: Escape, *, quoted: bool
+def _free_pattern(
+    name: str, following: LiteralText | FormatVariable | None, escape: EscapeMode, *, quoted: bool
 ) -> str:
-    if isinstance(following, Variable) and (first := _FIRST.get(following.name)):
+    if isinstance(following, FormatVariable) and (first := _FIRST_CHARACTER.get(following.name)):
         return f'([^ \\t"{first}]*)'
     if quoted:
         return r"(.*?)" if escape == "none" else r'((?:[^"\\]|\\.)*)'
-    if escape == "default" and isinstance(following, Text) and following.text.startswith("\t"):
+    if (
+        escape == "default"
+        and isinstance(following, LiteralText)
+        and following.text.startswith("\t")
+    ):
         return r"([^\t]*)"  # within a value it is escaped
     if name.startswith("upstream_"):
         return _LIST if escape in ("default", "apache") else f"({_LIST[1:-1]}|)"
-    if _FREE.match(name):
+    if _FREE_TEXT.match(name):
         return r"(.*?)"
     if following is None:
         return _ONE_WORD
-    stop = following.text[0] if isinstance(following, Text) else " "
-    return f"([^{_literal(stop)} \\t]*)" if stop != '"' else r"([^ \t]*?)"
+    stop = following.text[0] if isinstance(following, LiteralText) else " "
+    return f"([^{_escape_literal(stop)} \\t]*)" if stop != '"' else r"([^ \t]*?)"

@@ -1,35 +1,42 @@
-"""The named formats of the nginx family: a string, its escaping and samples, each.
+"""The named formats of the nginx family, their variants of time, and the choice among them.
 
-The samples run as tests and decide the order of detection: a format that reads another's
-samples, but not the other way round, is the more general one and comes later.
+The samples run as tests and decide the order of detection: a format that reads another's samples,
+but not the other way round, is the more general one and comes later.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Sequence
+from functools import cache
+
+import polars as pl
+
 from apilog.formats.advice import SUGGESTION
+from apilog.formats.nginx.expression import any_matches_beginning
 from apilog.formats.nginx.format import NginxFormat
-from apilog.formats.nginx.grammar import Escape, parse
+from apilog.formats.nginx.grammar import EscapeMode, parse_log_format
 
 _APACHE = "https://httpd.apache.org/docs/current/mod/mod_log_config.html"
 _NGINX = "https://nginx.org/en/docs/http/ngx_http_log_module.html"
-_START = "$remote_addr - $remote_user [$time_local] "
+_LINE_START = "$remote_addr - $remote_user [$time_local] "
 _APACHE_START = "$remote_addr $ident $remote_user [$time_local] "
 _REQUEST = '"$request" $status $body_bytes_sent'
-_AGENT = ' "$http_referer" "$http_user_agent"'
+_REFERER_AND_AGENT = ' "$http_referer" "$http_user_agent"'
 
 
-def _format(
+def _nginx_format(
     name: str,
     string: str,
     title: str,
     *samples: str,
     gateway: str = "nginx",
-    escape: Escape = "default",
+    escape: EscapeMode = "default",
     url: str = _NGINX,
 ) -> NginxFormat:
     return NginxFormat(
         name=name,
-        log_format=parse(string, escape),
+        log_format=parse_log_format(string, escape),
         gateway=gateway,
         title=title,
         url=url,
@@ -37,44 +44,52 @@ def _format(
     )
 
 
-def _apache(name: str, string: str, title: str, *samples: str) -> NginxFormat:
-    return _format(name, string, title, *samples, gateway="apache", escape="apache", url=_APACHE)
+def _apache_format(name: str, string: str, title: str, *samples: str) -> NginxFormat:
+    return _nginx_format(
+        name, string, title, *samples, gateway="apache", escape="apache", url=_APACHE
+    )
 
 
-FORMATS: tuple[NginxFormat, ...] = (
-    _format(
+NGINX_FORMATS: tuple[NginxFormat, ...] = (
+    _nginx_format(
         "combined",
-        _START + _REQUEST + _AGENT,
+        _LINE_START + _REQUEST + _REFERER_AND_AGENT,
         "nginx's default, and Apache's combined",
         '203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] "GET /v1/users/42 HTTP/1.1" 200 512 "-" '
         '"curl/8.1"',
         '2001:db8::1 - alice [21/Nov/2026:10:00:01 +0000] "\\x16\\x03\\x01" 400 0 "-" "-"',
     ),
-    _format(
+    _nginx_format(
         "main",
-        _START + _REQUEST + _AGENT + ' "$http_x_forwarded_for"',
+        _LINE_START + _REQUEST + _REFERER_AND_AGENT + ' "$http_x_forwarded_for"',
         "combined and X-Forwarded-For, as Debian's and Docker's nginx.conf have it",
         '203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] "GET /v1/users/42 HTTP/1.1" 200 512 "-" '
         '"curl/8.1" "198.51.100.2, 10.0.0.1"',
     ),
-    _format(
+    _nginx_format(
         "common",
-        _START + _REQUEST,
+        _LINE_START + _REQUEST,
         "the Common Log Format",
         '203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] "GET /v1/users/42 HTTP/1.1" 200 512',
     ),
-    _format(
+    _nginx_format(
         "timed-combined",
-        "$remote_addr - $remote_user [$time_local]  " + _REQUEST + _AGENT + " $request_time "
+        "$remote_addr - $remote_user [$time_local]  "
+        + _REQUEST
+        + _REFERER_AND_AGENT
+        + " $request_time "
         "$upstream_response_time $gzip_ratio $sent_http_x_cache $sent_http_location $http_host "
         "$ssl_protocol $ssl_cipher",
         "combined with times, cache, host and TLS (two blanks after the time)",
         '203.0.113.7 - - [21/Nov/2026:10:00:00 +0000]  "GET /v1/users/42 HTTP/1.1" 200 512 "-" '
         '"curl/8.1" 0.012 0.011 - - - api.example.com TLSv1.3 TLS_AES_256_GCM_SHA384',
     ),
-    _format(
+    _nginx_format(
         "ingress-nginx",
-        _START + _REQUEST + _AGENT + " $request_length $request_time [$proxy_upstream_name] "
+        _LINE_START
+        + _REQUEST
+        + _REFERER_AND_AGENT
+        + " $request_length $request_time [$proxy_upstream_name] "
         "[$proxy_alternative_upstream_name] $upstream_addr $upstream_response_length "
         "$upstream_response_time $upstream_status $req_id",
         "Kubernetes ingress-nginx, upstreaminfo",
@@ -86,9 +101,12 @@ FORMATS: tuple[NginxFormat, ...] = (
         "0.000, 1.000 502, 502 752178adb17130b291aefd8c386279e7",
         url="https://kubernetes.github.io/ingress-nginx/user-guide/nginx-configuration/log-format/",
     ),
-    _format(
+    _nginx_format(
         "ingress-nginx-old",
-        _START + _REQUEST + _AGENT + " $request_length $request_time [$proxy_upstream_name] "
+        _LINE_START
+        + _REQUEST
+        + _REFERER_AND_AGENT
+        + " $request_length $request_time [$proxy_upstream_name] "
         "$upstream_addr $upstream_response_length $upstream_response_time $upstream_status $req_id",
         "Kubernetes ingress-nginx, upstreaminfo before alternative upstreams",
         '203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] "GET /v1/users/42 HTTP/2.0" 200 512 "-" '
@@ -96,7 +114,7 @@ FORMATS: tuple[NginxFormat, ...] = (
         "752178adb17130b291aefd8c386279e7",
         url="https://kubernetes.github.io/ingress-nginx/user-guide/nginx-configuration/log-format/",
     ),
-    _format(
+    _nginx_format(
         "nginx-proxy-manager",
         "[$time_local] $upstream_cache_status $upstream_status $status - $request_method $scheme "
         '$host "$request_uri" [Client $remote_addr] [Length $body_bytes_sent] [Gzip $gzip_ratio] '
@@ -106,7 +124,7 @@ FORMATS: tuple[NginxFormat, ...] = (
         '[Client 203.0.113.7] [Length 512] [Gzip 3.10] [Sent-to 10.0.0.15] "curl/8.1" "-"',
         url="https://nginxproxymanager.com/",
     ),
-    _format(
+    _nginx_format(
         "nginx-proxy-manager-short",
         '[$time_local] $status - $request_method $scheme $host "$request_uri" '
         "[Client $remote_addr] [Length $body_bytes_sent] [Gzip $gzip_ratio] "
@@ -116,7 +134,7 @@ FORMATS: tuple[NginxFormat, ...] = (
         '[Length 0] [Gzip -] "curl/8.1" "-"',
         url="https://nginxproxymanager.com/",
     ),
-    _format(
+    _nginx_format(
         "apilog",
         SUGGESTION,
         "what apilog advises: combined with sizes, times, the upstream's status, host and id",
@@ -125,82 +143,89 @@ FORMATS: tuple[NginxFormat, ...] = (
         '203.0.113.7 - alice [21/Nov/2026:10:00:01 +0000] "GET /v1/users/42 HTTP/1.1" 503 150 "-" '
         '"curl/8.1" 462 0.001 - - api.example.com 752178adb17130b291aefd8c386279e8',
     ),
-    _format(
+    _nginx_format(
         "vhost-combined",
-        "$host $remote_addr - $remote_user [$time_local] " + _REQUEST + _AGENT,
+        "$host $remote_addr - $remote_user [$time_local] " + _REQUEST + _REFERER_AND_AGENT,
         "the virtual host, with or without its port, then combined",
         'api.example.com 203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] "GET /v1/users/42 '
         'HTTP/1.1" 200 512 "-" "curl/8.1"',
         'api.example.com:443 203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] "GET / HTTP/1.1" '
         '301 0 "-" "curl/8.1"',
     ),
-    _format(
+    _nginx_format(
         "vhost-forwarded",
         '$host "$http_x_forwarded_for" $remote_addr - $remote_user [$time_local] '
         + _REQUEST
-        + _AGENT,
+        + _REFERER_AND_AGENT,
         "the virtual host and X-Forwarded-For, then combined",
         'example.com:80 "203.0.113.7, 10.0.0.1" 10.2.1.185 - - [21/Nov/2026:10:00:00 +0000] '
         '"GET /v1/users/42 HTTP/1.1" 200 512 "-" "curl/8.1"',
     ),
-    _format(
+    _nginx_format(
         "gandi",
-        "$host $remote_addr - $remote_user [$time_local] ($request_time s) " + _REQUEST + _AGENT,
+        "$host $remote_addr - $remote_user [$time_local] ($request_time s) "
+        + _REQUEST
+        + _REFERER_AND_AGENT,
         "the virtual host, and whole seconds before the request",
         'api.example.com 203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] (0 s) "GET /v1/users/42 '
         'HTTP/1.1" 200 512 "-" "curl/8.1"',
     ),
-    _format(
+    _nginx_format(
         "combined-request-time",
-        _START + '"$request" $status $body_bytes_sent $request_time' + _AGENT,
+        _LINE_START + '"$request" $status $body_bytes_sent $request_time' + _REFERER_AND_AGENT,
         "combined with the duration in seconds before the referer",
         '203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] "GET /v1/users/42 HTTP/1.1" 200 512 0.012 '
         '"-" "curl/8.1"',
     ),
-    _format(
+    _nginx_format(
         "combined-no-ident",
-        "$remote_addr - [$time_local] " + _REQUEST + _AGENT,
+        "$remote_addr - [$time_local] " + _REQUEST + _REFERER_AND_AGENT,
         "combined without a user",
         '203.0.113.7 - [21/Nov/2026:10:00:00 +0000] "GET /v1/users/42 HTTP/1.1" 200 512 "-" '
         '"curl/8.1"',
     ),
-    _format(
+    _nginx_format(
         "request-fields",
         "[$time_local] $remote_addr $request_method $request_uri $status $request_length "
         "$body_bytes_sent $request_time $upstream_response_time",
         "time, address, method, path, status, sizes and times, set apart by blanks",
         "[21/Nov/2026:10:00:00 +0000] 203.0.113.7 GET /v1/users/42 200 512 1024 0.012 0.011",
     ),
-    _apache(
+    _apache_format(
         "apache-combined",
-        _APACHE_START + _REQUEST + _AGENT,
+        _APACHE_START + _REQUEST + _REFERER_AND_AGENT,
         "Apache's combined, with an ident or `\\\"` in values",
         '203.0.113.7 ident alice [21/Nov/2026:10:00:00 +0000] "GET /a\\"b HTTP/1.1" 200 - "-" '
         '"say \\"hi\\""',
     ),
-    _apache(
+    _apache_format(
         "apache-common",
         _APACHE_START + _REQUEST,
         "Apache's common, with an ident",
         '203.0.113.7 ident alice [21/Nov/2026:10:00:00 +0000] "GET /v1/users/42 HTTP/1.1" 304 -',
     ),
-    _apache(
+    _apache_format(
         "apache-vhost-combined",
-        "$host $remote_addr $ident $remote_user [$time_local] " + _REQUEST + _AGENT,
+        "$host $remote_addr $ident $remote_user [$time_local] " + _REQUEST + _REFERER_AND_AGENT,
         "Apache's vhost_combined",
         'api.example.com:443 203.0.113.7 ident alice [21/Nov/2026:10:00:00 +0000] "GET '
         '/a\\"b HTTP/1.1" 200 - "-" "curl/8.1"',
     ),
-    _apache(
+    _apache_format(
         "apache-timed",
-        _APACHE_START + '"$request" $status $body_bytes_sent ${request_time_us}' + _AGENT,
+        _APACHE_START
+        + '"$request" $status $body_bytes_sent ${request_time_us}'
+        + _REFERER_AND_AGENT,
         "combined with the duration in microseconds (%D) before the referer",
         '203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] "GET /v1/users/42 HTTP/1.1" 304 - 3551 '
         '"-" "curl/8.1"',
     ),
-    _format(
+    _nginx_format(
         "traefik-clf",
-        _START + _REQUEST + _AGENT + ' $requests_total "$router_name" "$server_url" '
+        _LINE_START
+        + _REQUEST
+        + _REFERER_AND_AGENT
+        + ' $requests_total "$router_name" "$server_url" '
         "${request_time_ms}ms",
         "Traefik's access log in the Common Log Format",
         '203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] "GET /v1/users/42 HTTP/1.1" 200 512 "-" '
@@ -210,3 +235,80 @@ FORMATS: tuple[NginxFormat, ...] = (
     ),
 )
 """Every named format that a `log_format` string describes."""
+
+
+@cache
+def iso_variants() -> tuple[NginxFormat, ...]:
+    """With `$time_iso8601` in the place of `$time_local`."""
+    return tuple(_with_time_replaced("$time_local", "$time_iso8601"))
+
+
+@cache
+def untimed_variants() -> tuple[NginxFormat, ...]:
+    """Without a time: for lines in an envelope that has one."""
+    return tuple(_with_time_replaced("[$time_local] ", ""))
+
+
+def _with_time_replaced(old: str, new: str) -> Iterator[NginxFormat]:
+    for named in NGINX_FORMATS:
+        string = named.log_format.string.replace(old, new)
+        yield NginxFormat(
+            name=string,
+            log_format=parse_log_format(string, named.log_format.escape),
+            gateway=named.gateway,
+            title=named.title,
+            url=named.url,
+        )
+
+
+_SAMPLE_LINES = 25
+"""So many lines show which formats to try at all."""
+
+_GROUP_SIZE = 8
+"""So many formats are asked for at once."""
+
+
+def candidate_formats(texts: pl.Series, formats: Sequence[NginxFormat]) -> list[NginxFormat]:
+    """The formats that some of the texts may be of, judged by a few of them; the most specific
+    first."""
+    sample = texts.gather_every(max(1, len(texts) // _SAMPLE_LINES))
+    begun = {
+        log_format.name
+        for group in _group_alike(formats)
+        if any_matches_beginning([f.strict for f in group], sample)
+        for log_format in group
+        if log_format.strict.matches_beginning(sample).any()
+    }
+    found = [f for f in formats if f.name in begun]
+    seen = {
+        time for time in {f.strict.time_pattern for f in found} if sample.str.contains(time).any()
+    }
+    return sort_by_specificity([f for f in found if f.strict.time_pattern in seen])
+
+
+def _group_alike(formats: Sequence[NginxFormat]) -> Iterator[Sequence[NginxFormat]]:
+    """The formats, several at a time, those that begin alike together.
+
+    Polars keeps 32 compiled expressions a thread. Asked one by one, all of the formats would be
+    compiled again for each file, which takes longer than everything else.
+    """
+    alike = sorted(formats, key=lambda f: f.strict.pattern)
+    return (alike[at : at + _GROUP_SIZE] for at in range(0, len(alike), _GROUP_SIZE))
+
+
+def sort_by_specificity(formats: Sequence[NginxFormat]) -> list[NginxFormat]:
+    """The formats, those before others whose samples they don't read.
+
+    A format that reads the samples of another, but not the other way round, is the more
+    general one.
+    """
+
+    def generality(log_format: NginxFormat) -> int:
+        pattern = re.compile(f"{log_format.strict.pattern}\\Z")
+        return sum(
+            all(pattern.match(line) for line in other.samples)
+            for other in formats
+            if other is not log_format and other.samples
+        )
+
+    return sorted(formats, key=generality)

@@ -13,79 +13,79 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from apilog.formats import convert, times
-from apilog.formats.dictionary import categories, encode, from_codes, map_categories
-from apilog.formats.nginx import conversions
-from apilog.formats.nginx.conversions import Convert
-from apilog.formats.request import split_request, target_path, target_query
+from apilog.values import convert, requests, times
+from apilog.values.dictionary import category_texts, encode_texts, from_codes, map_categories
+from apilog.values.requests import ColumnConverter, split_request_lines, target_path, target_query
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class VariableSource:
     """How a column is made of one variable."""
 
     variable: str
-    convert: Convert
+    convert: ColumnConverter
 
 
-def _fields(convert_text: Convert, *names: str) -> tuple[Field, ...]:
-    return tuple(Field(name, convert_text) for name in names)
+def _sources(convert_text: ColumnConverter, *names: str) -> tuple[VariableSource, ...]:
+    return tuple(VariableSource(name, convert_text) for name in names)
 
 
-FIELDS: Mapping[str, tuple[Field, ...]] = {
+VARIABLES_BY_COLUMN: Mapping[str, tuple[VariableSource, ...]] = {
     "timestamp": (
-        Field("msec", times.epoch_times),
-        Field("time_iso8601", times.iso_times),
-        Field("time_local", times.clf_times_joined),
-        Field("time_any", times.times),
+        VariableSource("msec", times.parse_epoch_times),
+        VariableSource("time_iso8601", times.parse_iso_times),
+        VariableSource("time_local", times.parse_joined_clf_times),
+        VariableSource("time_any", times.parse_times),
     ),
-    "api": _fields(
-        conversions.without_brackets,
+    "api": _sources(
+        requests.strip_brackets,
         "proxy_upstream_name",
         "api_name",
         "service_name",
         "upstream_http_x_apigee_proxy",
     ),
     "host": (
-        *_fields(conversions.host, "host"),
-        *_fields(conversions.text, "http_host", "server_name", "ssl_server_name"),
+        *_sources(requests.encode_host, "host"),
+        *_sources(requests.encode_given, "http_host", "server_name", "ssl_server_name"),
     ),
-    "operation": _fields(conversions.text, "event_type"),
+    "operation": _sources(requests.encode_given, "event_type"),
     "protocol": (
-        *_fields(conversions.text, "server_protocol"),
-        *_fields(conversions.of_route_request("protocol"), "route_request"),
+        *_sources(requests.encode_given, "server_protocol"),
+        *_sources(requests.part_of_route_request("protocol"), "route_request"),
     ),
-    "referer": _fields(conversions.text, "http_referer"),
-    "user_agent": _fields(conversions.text, "http_user_agent"),
+    "referer": _sources(requests.encode_given, "http_referer"),
+    "user_agent": _sources(requests.encode_given, "http_user_agent"),
     "method": (
-        *_fields(conversions.text, "request_method"),
-        *_fields(conversions.of_route_request("method"), "route_request"),
+        *_sources(requests.encode_given, "request_method"),
+        *_sources(requests.part_of_route_request("method"), "route_request"),
     ),
     "route": (
-        *_fields(conversions.route, "resource_path", "http_route_key"),
-        *_fields(conversions.of_route_request("route"), "route_request"),
+        *_sources(requests.encode_route_key, "resource_path", "http_route_key"),
+        *_sources(requests.part_of_route_request("route"), "route_request"),
     ),
-    "path": _fields(conversions.text, "request_uri", "uri", "document_uri"),
-    "status": _fields(convert.statuses, "status"),
-    "upstream_status": _fields(convert.upstream_last_status, "upstream_status", "origin_status"),
+    "path": _sources(requests.encode_given, "request_uri", "uri", "document_uri"),
+    "status": _sources(convert.to_statuses, "status"),
+    "upstream_status": _sources(convert.last_upstream_status, "upstream_status", "origin_status"),
     "duration_ms": (
-        Field("request_time", convert.seconds_to_ms),
-        Field("request_time_ms", conversions.millis),
-        Field("request_time_us", conversions.micros_to_ms),
+        VariableSource("request_time", convert.seconds_to_ms),
+        VariableSource("request_time_ms", requests.bare_ms),
+        VariableSource("request_time_us", requests.micros_to_ms),
     ),
     "upstream_duration_ms": (
-        *_fields(convert.upstream_sum_ms, "upstream_response_time"),
-        *_fields(conversions.seconds_or_millis, "my_x_apigee_target_latency"),
+        *_sources(convert.sum_upstream_ms, "upstream_response_time"),
+        *_sources(requests.seconds_or_ms, "my_x_apigee_target_latency"),
     ),
-    "request_bytes": _fields(convert.sizes, "request_length"),
-    "response_bytes": _fields(convert.sizes, "body_bytes_sent", "bytes_sent"),
+    "request_bytes": _sources(convert.to_sizes, "request_length"),
+    "response_bytes": _sources(convert.to_sizes, "body_bytes_sent", "bytes_sent"),
     "client_ip": (
-        *_fields(convert.blank_to_null, "remote_addr", "realip_remote_addr", "source_ip"),
-        *_fields(conversions.without_port, "remote_addr_port"),
-        *_fields(conversions.first_address, "http_x_forwarded_for", "proxy_add_x_forwarded_for"),
+        *_sources(convert.blank_to_null, "remote_addr", "realip_remote_addr", "source_ip"),
+        *_sources(requests.strip_port, "remote_addr_port"),
+        *_sources(
+            requests.encode_first_address, "http_x_forwarded_for", "proxy_add_x_forwarded_for"
+        ),
     ),
-    "consumer": _fields(
-        conversions.text,
+    "consumer": _sources(
+        requests.encode_given,
         "http_x_consumer_id",
         "http_x_consumer_username",
         "http_x_client_id",
@@ -98,8 +98,8 @@ FIELDS: Mapping[str, tuple[Field, ...]] = {
         "remote_user",
         "caller",
     ),
-    "plan": _fields(conversions.text, "plan", "api_plan", "http_x_plan"),
-    "request_id": _fields(
+    "plan": _sources(requests.encode_given, "plan", "api_plan", "http_x_plan"),
+    "request_id": _sources(
         convert.blank_to_null,
         "request_id",
         "req_id",
@@ -108,33 +108,36 @@ FIELDS: Mapping[str, tuple[Field, ...]] = {
         "upstream_http_x_apigee_message_id",
     ),
     "trace_id": (
-        *_fields(convert.blank_to_null, "opentelemetry_trace_id", "otel_trace_id"),
-        *_fields(
-            conversions.trace_id, "http_traceparent", "http_x_b3_traceid", "http_x_amzn_trace_id"
+        *_sources(convert.blank_to_null, "opentelemetry_trace_id", "otel_trace_id"),
+        *_sources(
+            requests.extract_trace_id,
+            "http_traceparent",
+            "http_x_b3_traceid",
+            "http_x_amzn_trace_id",
         ),
     ),
-    "query": _fields(conversions.query, "args", "query_string"),
-    "cache_status": _fields(conversions.last_of_list, "upstream_cache_status"),
-    "error_type": _fields(conversions.text, "upstream_http_x_apigee_fault_code"),
+    "query": _sources(requests.encode_query, "args", "query_string"),
+    "cache_status": _sources(requests.last_attempt, "upstream_cache_status"),
+    "error_type": _sources(requests.encode_given, "upstream_http_x_apigee_fault_code"),
 }
 
 _FROM_REQUEST = ("method", "path", "protocol", "query")
-_FROM_TARGET: Mapping[str, Convert] = {"path": target_path, "query": target_query}
+_FROM_TARGET: Mapping[str, ColumnConverter] = {"path": target_path, "query": target_query}
 
 
 @dataclass(frozen=True, slots=True)
-class Mapper:
+class VariableMapper:
     """Makes schema columns of the values of a log format's variables."""
 
     variables: frozenset[str]
     unescape: Callable[[pl.Series], pl.Series]
     """Undoes the format's escaping, over distinct texts."""
-    fields: Mapping[str, Field] = field(init=False)
+    fields: Mapping[str, VariableSource] = field(init=False)
 
     def __post_init__(self) -> None:
         chosen = {
             column: field
-            for column, candidates in FIELDS.items()
+            for column, candidates in VARIABLES_BY_COLUMN.items()
             for field in reversed(candidates)
             if field.variable in self.variables
         }
@@ -152,10 +155,10 @@ class Mapper:
             made.add("error_type")
         return frozenset(made)
 
-    def needed(self, columns: Collection[str]) -> set[str]:
+    def needed_variables(self, columns: Collection[str]) -> set[str]:
         """The variables that these columns are made of."""
         needed = {self.fields[c].variable for c in columns if c in self.fields}
-        if "request" in self.variables and any(self._of_request(c) for c in columns):
+        if "request" in self.variables and any(self._is_from_request(c) for c in columns):
             needed.add("request")
         if "query" in columns and "path" in self.fields:
             needed.add(self.fields["path"].variable)
@@ -163,55 +166,57 @@ class Mapper:
             needed |= {"status", "upstream_status"} & self.variables
         return needed
 
-    def records(
+    def build_columns(
         self, values: pl.DataFrame, columns: Collection[str], *, escaped: bool = True
     ) -> dict[str, pl.Series]:
         """The columns that can be made of these values (String columns named by variable).
 
         `escaped` is False where no value holds a backslash.
         """
-        unescape = self.unescape if escaped else _unchanged
+        unescape = self.unescape if escaped else _keep_escapes
         made = {
-            column: _unescaped(_converted(self.fields[column], values), unescape)
+            column: _unescape_texts(_convert_values(self.fields[column], values), unescape)
             for column in columns
-            if column in self.fields and column != "path" and not self._of_request(column)
+            if column in self.fields and column != "path" and not self._is_from_request(column)
         }
-        wanted = [c for c in columns if self._of_request(c)]
+        wanted = [c for c in columns if self._is_from_request(c)]
         if wanted:
             made |= _request_columns(values["request"], wanted, unescape)
         of_target = [c for c in columns if c in _FROM_TARGET and c not in made]
         if of_target and "path" in self.fields:
-            targets = _unescaped(_converted(self.fields["path"], values), unescape)
+            targets = _unescape_texts(_convert_values(self.fields["path"], values), unescape)
             made |= {c: map_categories(targets, _FROM_TARGET[c]) for c in of_target}
         if "error_type" in columns and "error_type" in self.columns and "error_type" not in made:
-            made["error_type"] = convert.no_upstream(values["status"], values["upstream_status"])
+            made["error_type"] = convert.mark_no_upstream(
+                values["status"], values["upstream_status"]
+            )
         return {column: series.alias(column) for column, series in made.items()}
 
-    def _of_request(self, column: str) -> bool:
+    def _is_from_request(self, column: str) -> bool:
         return column in _FROM_REQUEST and "request" in self.variables
 
 
 def _request_columns(
-    request: pl.Series, columns: list[str], unescape: Convert
+    request: pl.Series, columns: list[str], unescape: ColumnConverter
 ) -> dict[str, pl.Series]:
-    lines = encode(request)
+    lines = encode_texts(request)
     codes = lines.to_physical()
-    split = split_request(categories(lines))
+    split = split_request_lines(category_texts(lines))
     texts = {s.name: s for s in split.iter_columns()}
     texts |= {c: _FROM_TARGET[c](split["target"]) for c in columns if c in _FROM_TARGET}
     return {name: from_codes(codes, unescape(texts[name])) for name in columns}
 
 
-def _unescaped(series: pl.Series, unescape: Convert) -> pl.Series:
+def _unescape_texts(series: pl.Series, unescape: ColumnConverter) -> pl.Series:
     is_text = isinstance(series.dtype, (pl.String, pl.Categorical))
     return unescape(series) if is_text else series
 
 
-def _unchanged(texts: pl.Series) -> pl.Series:
+def _keep_escapes(texts: pl.Series) -> pl.Series:
     return texts
 
 
-def _converted(field: Field, values: pl.DataFrame) -> pl.Series:
+def _convert_values(field: VariableSource, values: pl.DataFrame) -> pl.Series:
     if field.variable == "time_local" and "time_local_zone" in values.columns:
-        return times.clf_times(values["time_local"], values["time_local_zone"])
+        return times.parse_clf_times(values["time_local"], values["time_local_zone"])
     return field.convert(values[field.variable])

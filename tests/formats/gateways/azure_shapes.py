@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from apilog.sources.framing import framed
+from apilog.transport.framing import frame_stream
 
 START = datetime(2026, 11, 21, 9, 59, 59, 446_000, tzinfo=UTC)
 
@@ -325,6 +325,6 @@ FRAMED: Mapping[str, Render] = {
 
 def events_of(text: str) -> list[str]:
     """The events of a stream, one a line."""
-    reader = framed(io.BytesIO(text.encode()), 1 << 20)
+    reader = frame_stream(io.BytesIO(text.encode()), 1 << 20)
     data = b"".join(iter(lambda: reader.read(1 << 16), b""))
     return data.decode().splitlines()

@@ -6,11 +6,11 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from apilog.formats.gateways.apigee_router import ROUTER_FORMATS
-from apilog.formats.nginx.grammar import LogFormat, Text
-from formats.gateways import apigee_shapes
-from formats.gateways.one_deliveries import OBJECTS, Deliver, Event
-from formats.gateways.one_traffic import Call, Fault, Shape
+from apilog.formats.gateways.apigee.router import ROUTER_FORMATS
+from apilog.formats.nginx.grammar import LiteralText, LogFormat
+from tests.formats.gateways import apigee_shapes
+from tests.formats.gateways.one_deliveries import OBJECTS, Deliver, Event
+from tests.formats.gateways.one_traffic import Call, Fault, Shape
 
 _TARGET_FAULT = "messaging.adaptors.http.flow.ErrorResponseCode"
 FAULTS = {
@@ -104,7 +104,8 @@ def _router(log_format: LogFormat, calls: Sequence[Call]) -> bytes:
             "tail": "/v1/orders",
         }
         parts = (
-            p.text if isinstance(p, Text) else _or_dash(known.get(p.name)) for p in log_format.parts
+            p.text if isinstance(p, LiteralText) else _or_dash(known.get(p.name))
+            for p in log_format.parts
         )
         lines.append("".join(parts) + "\n")
     return "".join(lines).encode()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from apilog.formats.gateways import aws
-from formats.gateways import aws_shapes
-from formats.gateways.one_deliveries import (
+from tests.formats.gateways import aws_shapes
+from tests.formats.gateways.one_deliveries import (
     CLOUDWATCH,
     CLOUDWATCH_OBJECTS,
     OBJECTS,
@@ -14,7 +14,7 @@ from formats.gateways.one_deliveries import (
     Event,
     lines,
 )
-from formats.gateways.one_traffic import Call, Fault, Shape
+from tests.formats.gateways.one_traffic import Call, Fault, Shape
 
 FAULTS = {
     Fault.KEY: "INVALID_API_KEY",

@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from formats.gateways import azure_shapes
-from formats.gateways.one_deliveries import OBJECTS, Deliver, Event
-from formats.gateways.one_traffic import Call, Fault, Shape
+from tests.formats.gateways import azure_shapes
+from tests.formats.gateways.one_deliveries import OBJECTS, Deliver, Event
+from tests.formats.gateways.one_traffic import Call, Fault, Shape
 
 APIM_FAULTS = {
     Fault.KEY: "SubscriptionKeyNotFound",

@@ -9,10 +9,10 @@ from functools import partial
 
 from apilog.formats.advice import SUGGESTION
 from apilog.formats.nginx import library
-from apilog.formats.nginx.grammar import LogFormat, Text, parse
-from formats.gateways.one_traffic import Call, Fault, Shape
+from apilog.formats.nginx.grammar import LiteralText, LogFormat, parse_log_format
+from tests.formats.gateways.one_traffic import Call, Fault, Shape
 
-_BUILT_IN = {f.name: f.log_format for f in library.FORMATS}
+_BUILT_IN = {f.name: f.log_format for f in library.NGINX_FORMATS}
 
 
 def _upstream_status(call: Call) -> int | None:
@@ -68,7 +68,7 @@ def text(log_format: LogFormat, calls: Sequence[Call]) -> bytes:
     lines = []
     for known in map(variables, calls):
         parts = (
-            p.text if isinstance(p, Text) else _escaped(log_format, known.get(p.name))
+            p.text if isinstance(p, LiteralText) else _escaped(log_format, known.get(p.name))
             for p in log_format.parts
         )
         lines.append("".join(parts) + "\n")
@@ -125,16 +125,16 @@ _COMBINED_LACKS = (
 FORMATS: Mapping[str, Shape] = {
     "nginx, combined": _shape(_BUILT_IN["combined"], *_COMBINED_LACKS),
     "nginx, combined with times": _shape(
-        parse(_BUILT_IN["combined"].string + " $request_time $upstream_response_time"),
+        parse_log_format(_BUILT_IN["combined"].string + " $request_time $upstream_response_time"),
         *(c for c in _COMBINED_LACKS if "duration" not in c),
     ),
-    "nginx, apilog's log_format": _shape(parse(SUGGESTION), *_CUSTOM, "api"),
+    "nginx, apilog's log_format": _shape(parse_log_format(SUGGESTION), *_CUSTOM, "api"),
     "nginx, ingress": _shape(_BUILT_IN["ingress-nginx"], *_CUSTOM, "host"),
-    "nginx, JSON": _shape(parse(_JSON, "json")),
+    "nginx, JSON": _shape(parse_log_format(_JSON, "json")),
     "nginx, JSON with milliseconds": _shape(
-        parse(_JSON.replace("time_iso8601", "msec"), "json"), in_seconds=False
+        parse_log_format(_JSON.replace("time_iso8601", "msec"), "json"), in_seconds=False
     ),
-    "nginx, LTSV": _shape(parse(_LTSV)),
-    "nginx, logfmt": _shape(parse(_LOGFMT)),
+    "nginx, LTSV": _shape(parse_log_format(_LTSV)),
+    "nginx, logfmt": _shape(parse_log_format(_LOGFMT)),
 }
 """By what is logged."""

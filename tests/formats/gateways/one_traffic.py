@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from hypothesis import strategies as st
 
-from aggregate.oracle import Record
+from tests.aggregate.oracle import Record
 
 START = datetime(2026, 11, 21, 10, 0, 0, 250_000, tzinfo=UTC)
 

@@ -11,11 +11,11 @@ import pytest
 
 from apilog.formats import gateways
 from apilog.formats.advice import ADVICE
-from apilog.formats.gateways.apigee_policy import LOGGED
+from apilog.formats.gateways.apigee import LOGGED_VARIABLES
 from apilog.formats.gateways.aws.templates import LOG_FORMATS
 from apilog.schema import GATEWAYS, SCHEMA
-from commands import Run
-from weblog import write
+from tests.commands import Run
+from tests.weblog import write
 
 _MEMBER = re.compile(r'"(\w+)": "([^"]+)"')
 BARE = {
@@ -67,7 +67,10 @@ def test_what_is_advised_fills_the_column(run: Run, tmp_path: Path, gateway: str
 
 
 def test_what_is_advised_stands_in_the_templates_too() -> None:
-    known = {"aws-apigateway": "".join(LOG_FORMATS.values()), "apigee": "".join(LOGGED.values())}
+    known = {
+        "aws-apigateway": "".join(LOG_FORMATS.values()),
+        "apigee": "".join(LOGGED_VARIABLES.values()),
+    }
     for gateway, text in known.items():
         for directive in ADVICE[gateway].values():
             for _, variable in _MEMBER.findall(directive):

@@ -13,18 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apilog.formats.base import Format, Lines, Parsed
-from apilog.formats.envelopes.cloudlogging import CLOUD_LOGGING
+from apilog.formats.contract import Format, ParsedRecords
 from apilog.formats.gateways import apigee, delimited, keyed
-from apilog.formats.gateways.apigee_policy import LOGGED
+from apilog.formats.gateways.apigee import LOGGED_VARIABLES
 from apilog.schema import SCHEMA
-from formats.gateways.apigee_shapes import (
-    LACKING,
-    REQUESTS,
-    SHAPES,
-    policy_message,
-    rendered,
-)
+from apilog.transport.json_envelopes import CLOUD_LOGGING
+from apilog.values.event_lines import EventLines
+from tests.formats.gateways.apigee_shapes import LACKING, REQUESTS, SHAPES, policy_message, rendered
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 TEN = datetime(2026, 11, 21, 10, tzinfo=UTC)
@@ -33,25 +28,29 @@ COLUMNS = (*SCHEMA, "query")
 
 
 def format_of(texts: pl.Series, *, is_timed: bool = False) -> Format:
-    found = keyed.infer(apigee.GATEWAY, texts, is_timed=is_timed) or delimited.infer(
-        apigee.GATEWAY, texts
-    )
+    found = keyed.infer_keyed(
+        apigee.GATEWAY, texts, is_timed=is_timed
+    ) or delimited.infer_delimited(apigee.GATEWAY, texts)
     assert found is not None
     return found
 
 
-def parsed(lines: list[str]) -> tuple[Format, Parsed]:
+def parsed(lines: list[str]) -> tuple[Format, ParsedRecords]:
     texts = pl.Series(lines)
     if not CLOUD_LOGGING.detect(texts):
-        return (log_format := format_of(texts)), log_format.parse(Lines.of(texts), COLUMNS)
+        return (log_format := format_of(texts)), log_format.parse(
+            EventLines.from_series(texts), COLUMNS
+        )
     inside, times = CLOUD_LOGGING.unwrap(texts), CLOUD_LOGGING.times
     assert times is not None
-    events = Lines.of(inside.texts["text"], lambda: times(texts).gather(inside.texts["row"]))
+    events = EventLines.from_series(
+        inside.texts["text"], lambda: times(texts).gather(inside.texts["row"])
+    )
     log_format = format_of(events.series, is_timed=True)
     return log_format, log_format.parse(events, COLUMNS)
 
 
-def rows(result: Parsed) -> list[dict[str, object]]:
+def rows(result: ParsedRecords) -> list[dict[str, object]]:
     return [{k: v for k, v in row.items() if v is not None} for row in result.records.to_dicts()]
 
 
@@ -83,7 +82,10 @@ def test_no_secret_is_in_any_record(shape: str) -> None:
 @pytest.mark.parametrize("nothing", ["(not set)", "NULL", "null", "", "-", None])
 def test_what_stands_for_nothing_is_null(nothing: str | None) -> None:
     every = {
-        name for sources in apigee.GATEWAY.sources.values() for s in sources for name in s.names
+        name
+        for sources in apigee.GATEWAY.column_sources.values()
+        for s in sources
+        for name in s.names
     }
     given = {"apiproxy", "clientreceivedstarttimestamp", "responsestatuscode"}
     unset = dict.fromkeys(every - given, nothing)
@@ -291,16 +293,16 @@ class TestMarkers:
 
     @pytest.mark.parametrize("line", OTHERS.values(), ids=OTHERS.keys())
     def test_other_gateways_are_not_apigee(self, line: Mapping[str, object]) -> None:
-        assert keyed.infer(apigee.GATEWAY, pl.Series([json.dumps(line)])) is None
+        assert keyed.infer_keyed(apigee.GATEWAY, pl.Series([json.dumps(line)])) is None
 
     def test_sample_logs_of_others_are_not_apigee(self) -> None:
         for log in sorted((REPOSITORY / "sample_logs").glob("*.log")):
             if log.name.startswith("apigee"):
                 continue
-            head = Lines(log.read_bytes()).series
-            assert keyed.infer(apigee.GATEWAY, head) is None, log.name
-            assert delimited.infer(apigee.GATEWAY, head) is None, log.name
-            assert not any(f.strict.matches(head).any() for f in apigee.FORMATS), log.name
+            head = EventLines(log.read_bytes()).series
+            assert keyed.infer_keyed(apigee.GATEWAY, head) is None, log.name
+            assert delimited.infer_delimited(apigee.GATEWAY, head) is None, log.name
+            assert not any(f.strict.matches(head).any() for f in apigee.TEXT_FORMATS), log.name
 
 
 class TestRefusals:
@@ -322,11 +324,12 @@ class TestRefusals:
         objects = [json.dumps(dict(zip(names, values, strict=True)))]
         for lines in (table, objects):
             texts = pl.Series(lines)
-            log_format = keyed.infer(apigee.GATEWAY, texts) or delimited.infer(
+            log_format = keyed.infer_keyed(apigee.GATEWAY, texts) or delimited.infer_delimited(
                 apigee.GATEWAY, texts
             )
             assert (
-                log_format is None or not log_format.parse(Lines.of(texts), COLUMNS).records.height
+                log_format is None
+                or not log_format.parse(EventLines.from_series(texts), COLUMNS).records.height
             )
 
 
@@ -335,7 +338,7 @@ class TestPolicy:
         known = {"apiproxy.name": "orders", "client.received.start.timestamp": TEN_MS}
         known |= {"message.status.code": 404}
         message = json.loads(rendered(policy_message(), known))
-        assert set(message) == set(LOGGED)
+        assert set(message) == set(LOGGED_VARIABLES)
         (row,) = rows(parsed([json.dumps(message)])[1])
         assert row == {"timestamp": TEN, "api": "orders", "status": 404}
 
@@ -343,14 +346,16 @@ class TestPolicy:
         escaped = re.findall(r"escapeJSON\(([\w.-]+)\)", policy_message())
         nasty = dict.fromkeys(escaped, '"},\n\\{')
         assert len(nasty) > 3
-        assert set(json.loads(rendered(policy_message(), nasty))) == set(LOGGED)
+        assert set(json.loads(rendered(policy_message(), nasty))) == set(LOGGED_VARIABLES)
 
     def test_every_key_is_read(self) -> None:
-        (log_format, _) = parsed([json.dumps(dict.fromkeys(LOGGED, "1"))])
+        (log_format, _) = parsed([json.dumps(dict.fromkeys(LOGGED_VARIABLES, "1"))])
         assert isinstance(log_format, keyed.KeyedFormat)
-        recipe = keyed.recipe_of(apigee.GATEWAY, COLUMNS, log_format.paths)
-        paths = {log_format.paths[name] for name in keyed.needed_for(recipe, log_format.paths)}
-        assert {(key,) for key in LOGGED} - paths == {("organization",)}
+        recipe = keyed.choose_sources(apigee.GATEWAY, COLUMNS, log_format.key_paths)
+        paths = {
+            log_format.key_paths[name] for name in keyed.needed_names(recipe, log_format.key_paths)
+        }
+        assert {(key,) for key in LOGGED_VARIABLES} - paths == {("organization",)}
 
 
 class TestCloudLogging:
@@ -406,10 +411,10 @@ class TestCloudLogging:
 
 
 class TestRouter:
-    FULL, SHORT = apigee.FORMATS
+    FULL, SHORT = apigee.TEXT_FORMATS
 
     def row(self, log_format: Format, line: str) -> dict[str, object]:
-        (row,) = rows(log_format.parse(Lines(line.encode()), COLUMNS))
+        (row,) = rows(log_format.parse(EventLines(line.encode()), COLUMNS))
         return row
 
     def test_with_the_host(self) -> None:
@@ -444,18 +449,18 @@ class TestRouter:
         assert self.row(self.SHORT, by_target)["upstream_status"] == 500
 
     def test_what_follows_in_other_versions_is_not_read(self) -> None:
-        for log_format in apigee.FORMATS:
+        for log_format in apigee.TEXT_FORMATS:
             line = log_format.samples[0]
             assert self.row(log_format, f"{line}\t-\tmore") == self.row(log_format, line)
 
     def test_each_reads_its_own_samples_alone(self) -> None:
-        for log_format in apigee.FORMATS:
-            for other in apigee.FORMATS:
+        for log_format in apigee.TEXT_FORMATS:
+            for other in apigee.TEXT_FORMATS:
                 matches = log_format.strict.matches(pl.Series(other.samples))
                 assert matches.all() == (log_format is other)
 
     def test_columns_that_are_not_asked_for(self) -> None:
-        lines = Lines(self.SHORT.samples[0].encode())
+        lines = EventLines(self.SHORT.samples[0].encode())
         assert self.SHORT.parse(lines, ["upstream_status"]).records.columns == ["upstream_status"]
 
 
@@ -465,9 +470,9 @@ FORMATS = [
     format_of(pl.Series(RUNTIME)),
     format_of(pl.Series(MESSAGES)),
     format_of(pl.Series(SHAPES["analytics with tabs"](REQUESTS))),
-    *apigee.FORMATS,
+    *apigee.TEXT_FORMATS,
 ]
-good = st.sampled_from([*RUNTIME, *MESSAGES, *(f.samples[0] for f in apigee.FORMATS)])
+good = st.sampled_from([*RUNTIME, *MESSAGES, *(f.samples[0] for f in apigee.TEXT_FORMATS)])
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
 keys = st.sampled_from([*json.loads(RUNTIME[0]), *json.loads(MESSAGES[0])])
 objects = st.dictionaries(keys, scalars | st.lists(scalars, max_size=2), max_size=8).map(json.dumps)
@@ -478,7 +483,7 @@ noise = objects | good | good.map(lambda line: line[:-9]) | st.text('{}[]":,\t|-
 @given(parts=st.lists(noise.map(str.encode) | st.binary(max_size=12), max_size=8))
 @settings(max_examples=60)
 def test_any_lines_are_records_or_rejects(log_format: Format, parts: list[bytes]) -> None:
-    lines = Lines(b"\n".join(parts))
+    lines = EventLines(b"\n".join(parts))
     result = log_format.parse(lines, COLUMNS)
     numbers = list(range(lines.count)) if result.rows is None else result.rows.to_list()
     assert result.records.height == len(numbers)
@@ -489,7 +494,7 @@ def test_any_lines_are_records_or_rejects(log_format: Format, parts: list[bytes]
 @settings(max_examples=60)
 def test_any_head_can_be_looked_at(head: list[str]) -> None:
     texts = pl.Series(head, dtype=pl.String)
-    for infer in (keyed.infer, delimited.infer):
+    for infer in (keyed.infer_keyed, delimited.infer_delimited):
         found = infer(apigee.GATEWAY, texts)
         assert found is None or "timestamp" in found.columns
     inside = CLOUD_LOGGING.unwrap(texts)

@@ -15,16 +15,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aggregate import oracle
 from apilog.formats import gateways
-from apilog.formats.base import Format, Lines
+from apilog.formats.contract import Format
 from apilog.formats.gateways import aws
 from apilog.formats.gateways.gateway import Gateway
-from apilog.formats.gateways.keyed import infer
+from apilog.formats.gateways.keyed import infer_keyed
 from apilog.formats.nginx import library
 from apilog.schema import SCHEMA
-from formats import broken
-from formats.gateways.aws_shapes import (
+from apilog.values.event_lines import EventLines
+from tests.aggregate import oracle
+from tests.formats import broken
+from tests.formats.gateways.aws_shapes import (
     HTTP,
     HTTP_SHAPES,
     REST,
@@ -39,7 +40,7 @@ from formats.gateways.aws_shapes import (
 )
 
 TEN = datetime(2026, 11, 21, 10, tzinfo=UTC)
-BY_NAME = {f.name: f for f in aws.FORMATS}
+BY_NAME = {f.name: f for f in aws.TEXT_FORMATS}
 
 RECORD = {
     "timestamp": TEN,
@@ -73,14 +74,14 @@ WEBSOCKET_RECORD = {
 
 
 def inferred(*lines: str) -> Format:
-    found = infer(aws.GATEWAY, pl.Series(lines))
+    found = infer_keyed(aws.GATEWAY, pl.Series(lines))
     assert found is not None
     return found
 
 
 def records(log_format: Format, *lines: str) -> list[dict[str, object]]:
     """What the lines say, without nulls."""
-    parsed = log_format.parse(Lines("\n".join(lines).encode()), sorted(log_format.columns))
+    parsed = log_format.parse(EventLines("\n".join(lines).encode()), sorted(log_format.columns))
     assert parsed.rejects.is_empty()
     return [{k: v for k, v in row.items() if v is not None} for row in parsed.records.to_dicts()]
 
@@ -140,9 +141,9 @@ def test_a_line_with_a_comma_in_its_route_keeps_its_time() -> None:
     assert found == [HTTP_RECORD, {**HTTP_RECORD, "route": "/a,b"}, HTTP_RECORD]
 
 
-@pytest.mark.parametrize("log_format", aws.FORMATS, ids=lambda f: f.name)
+@pytest.mark.parametrize("log_format", aws.TEXT_FORMATS, ids=lambda f: f.name)
 def test_samples_are_read_by_their_own_format_alone(log_format: Format) -> None:
-    others = [f for f in (*aws.FORMATS, *library.FORMATS) if f is not log_format]
+    others = [f for f in (*aws.TEXT_FORMATS, *library.NGINX_FORMATS) if f is not log_format]
     own = BY_NAME[log_format.name]
     assert len(records(log_format, *own.samples)) == len(own.samples)
     assert own.strict.matches(pl.Series(own.samples)).all()
@@ -314,11 +315,11 @@ def test_the_finer_time_counts() -> None:
 
 def test_a_time_may_come_with_the_line() -> None:
     line = f'{{"requestId":"{UUID}","routeKey":"GET /a","status":"200","latency":"7"}}'
-    assert infer(aws.GATEWAY, pl.Series([line])) is None
-    log_format = infer(aws.GATEWAY, pl.Series([line]), is_timed=True)
+    assert infer_keyed(aws.GATEWAY, pl.Series([line])) is None
+    log_format = infer_keyed(aws.GATEWAY, pl.Series([line]), is_timed=True)
     assert log_format is not None
     given = pl.Series([TEN], dtype=SCHEMA["timestamp"])
-    lines = Lines.of(pl.Series([line, line]), lambda: given.extend_constant(None, 1))
+    lines = EventLines.from_series(pl.Series([line, line]), lambda: given.extend_constant(None, 1))
     parsed = log_format.parse(lines, ["timestamp", "duration_ms"])
     assert parsed.records.to_dicts() == [{"timestamp": TEN, "duration_ms": 7.0}]
     assert parsed.rejects.rows() == [(1, "no time that can be understood")]
@@ -367,7 +368,7 @@ def test_columns(keys: dict[str, object], column: str, value: object) -> None:
 
 def test_rejects_say_why() -> None:
     good = render(REST_SHAPES["console"], REST)
-    lines = Lines("\n".join([good, "junk", '{"requestId":"x"}', "", good[:-9]]).encode())
+    lines = EventLines("\n".join([good, "junk", '{"requestId":"x"}', "", good[:-9]]).encode())
     parsed = inferred(good).parse(lines, ["status"])
     assert parsed.rejects.rows() == [
         (1, "not JSON"),
@@ -375,7 +376,7 @@ def test_rejects_say_why() -> None:
         (3, "not JSON"),
         (4, "not JSON"),
     ]
-    lines = Lines(json.dumps({"requestTime": REST["requestTime"]}).encode())
+    lines = EventLines(json.dumps({"requestTime": REST["requestTime"]}).encode())
     parsed = inferred(good).parse(lines, ["status"])
     assert parsed.rejects["reason"].to_list() == ["no request of aws-apigateway"]
 
@@ -391,9 +392,9 @@ def test_no_other_log_is_taken_for_api_gateways() -> None:
     others = {gateway.name: gateway.samples for gateway in _other_gateways()}
     assert "azure-apim" in others
     for samples in (*others.values(), broken.JSON):
-        assert infer(aws.GATEWAY, pl.Series(samples, dtype=pl.String)) is None
+        assert infer_keyed(aws.GATEWAY, pl.Series(samples, dtype=pl.String)) is None
         for sample in samples:
-            assert infer(aws.GATEWAY, pl.Series([sample])) is None, sample
+            assert infer_keyed(aws.GATEWAY, pl.Series([sample])) is None, sample
 
 
 MADE_UP = {
@@ -510,8 +511,8 @@ def test_commands_set_the_formats() -> None:
 
 ACCESS = (
     *aws.GATEWAY.samples,
-    *(line for f in aws.FORMATS for line in f.samples),
-    *(line for f in library.FORMATS for line in f.samples),
+    *(line for f in aws.TEXT_FORMATS for line in f.samples),
+    *(line for f in library.NGINX_FORMATS for line in f.samples),
     *broken.JSON,
 )
 
@@ -519,7 +520,7 @@ ACCESS = (
 @pytest.mark.parametrize(
     ("pattern", "samples"),
     [
-        *((pattern, samples) for _, pattern, samples in aws.SKIPS),
+        *((pattern, samples) for _, pattern, samples in aws.NON_ACCESS_LINES),
         *((pattern, samples) for pattern, _, _, samples in aws.REFUSALS),
     ],
 )
@@ -532,12 +533,12 @@ lines_of_json = st.sampled_from(
     [render(s, REST).encode() for s in REST_SHAPES.values() if s.startswith("{")]
     + [line.encode() for line in aws.GATEWAY.samples]
 )
-lines_of_text = st.sampled_from([line.encode() for f in aws.FORMATS for line in f.samples])
+lines_of_text = st.sampled_from([line.encode() for f in aws.TEXT_FORMATS for line in f.samples])
 
 
 def accounted(log_format: Format, parts: list[bytes]) -> None:
     """Assert that each line is a record or a reject."""
-    lines = Lines(b"\n".join(parts))
+    lines = EventLines(b"\n".join(parts))
     parsed = log_format.parse(lines, sorted(log_format.columns))
     rows = range(lines.count) if parsed.rows is None else parsed.rows.to_list()
     rejected = parsed.rejects["row"].to_list()
@@ -556,7 +557,7 @@ def test_any_lines_are_records_or_rejects(parts: list[bytes]) -> None:
     accounted(inferred(*every, *aws.GATEWAY.samples), parts)
 
 
-@given(broken.mixtures(lines_of_text), st.sampled_from(aws.FORMATS))
+@given(broken.mixtures(lines_of_text), st.sampled_from(aws.TEXT_FORMATS))
 @settings(max_examples=60)
 def test_any_lines_are_records_or_rejects_of_a_preset(
     parts: list[bytes], log_format: Format
@@ -567,7 +568,7 @@ def test_any_lines_are_records_or_rejects_of_a_preset(
 @given(broken.mixtures(lines_of_json))
 @settings(max_examples=60)
 def test_any_head_can_be_looked_at(parts: list[bytes]) -> None:
-    head = Lines(b"\n".join(parts)).series
-    found = infer(aws.GATEWAY, head)
+    head = EventLines(b"\n".join(parts)).series
+    found = infer_keyed(aws.GATEWAY, head)
     if found is not None:
         accounted(found, parts)

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apilog.formats.gateways.aws import GATEWAY
-from apilog.formats.gateways.aws.quotes import with_quotes_escaped
-from formats.reads import lines_of, read_lines, rows
+from apilog.formats.gateways.aws.unescaped_json import escape_inner_quotes
+from tests.formats.reads import lines_of, read_lines, rows
 
 KEYS = {
     "requestId": "8d1fbbf2",
@@ -63,7 +63,7 @@ def test_a_file_of_nothing_else_is_recognised() -> None:
 
 @given(AGENTS.filter(lambda agent: not set(agent) & set("\\{}")))
 def test_quotes_come_back_as_they_came(agent: str) -> None:
-    (mended,) = with_quotes_escaped(pl.Series([logged(agent)]))
+    (mended,) = escape_inner_quotes(pl.Series([logged(agent)]))
     try:
         found = json.loads(mended)["userAgent"]
     except json.JSONDecodeError:
@@ -84,5 +84,5 @@ def test_one_line_costs_no_other(agents: list[str], good: int) -> None:
 
 @pytest.mark.parametrize("sample", GATEWAY.samples[:3])
 def test_sound_lines_are_left_alone(sample: str) -> None:
-    (mended,) = with_quotes_escaped(pl.Series([sample]))
+    (mended,) = escape_inner_quotes(pl.Series([sample]))
     assert mended == sample

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aggregate import oracle
-from apilog.formats.base import Format, Lines
+from apilog.formats.contract import Format
 from apilog.formats.gateways import delimited, keyed
 from apilog.formats.gateways.azure import GATEWAYS
-from apilog.formats.gateways.azure.values import log_analytics_times
-from formats.gateways.azure_shapes import (
+from apilog.formats.gateways.azure.resource_logs import log_analytics_times
+from apilog.values.event_lines import EventLines
+from tests.aggregate import oracle
+from tests.formats.gateways.azure_shapes import (
     ERROR_SOURCES,
     FRAMED,
     RECORDS,
@@ -30,7 +31,7 @@ APIM = GATEWAYS[0]
 
 def format_of(lines: list[str]) -> Format:
     head = pl.Series(lines)
-    found = keyed.infer(APIM, head) or delimited.infer(APIM, head)
+    found = keyed.infer_keyed(APIM, head) or delimited.infer_delimited(APIM, head)
     assert found is not None
     return found
 
@@ -38,7 +39,7 @@ def format_of(lines: list[str]) -> Format:
 def read(lines: list[str], log_format: Format | None = None) -> tuple[list[dict[str, object]], int]:
     """The records, without nulls, and how many lines are rejects."""
     log_format = log_format or format_of(lines)
-    parsed = log_format.parse(Lines("\n".join(lines).encode()), sorted(log_format.columns))
+    parsed = log_format.parse(EventLines("\n".join(lines).encode()), sorted(log_format.columns))
     rows = [{k: v for k, v in row.items() if v is not None} for row in parsed.records.to_dicts()]
     return [{"gateway": log_format.gateway, **row} for row in rows], parsed.rejects.height
 
@@ -89,7 +90,7 @@ def test_errors_are_told_apart() -> None:
 
 def test_only_the_columns_asked_for_are_made() -> None:
     lines = storage(REQUESTS)
-    parsed = format_of(lines).parse(Lines("\n".join(lines).encode()), ["status"])
+    parsed = format_of(lines).parse(EventLines("\n".join(lines).encode()), ["status"])
     assert set(parsed.records.columns) == {"status", "timestamp"}
     assert parsed.rejects.is_empty()
 
@@ -97,7 +98,7 @@ def test_only_the_columns_asked_for_are_made() -> None:
 def test_whether_a_line_is_a_record_does_not_depend_on_the_columns() -> None:
     lines = [*storage(REQUESTS), '{"time":"2026-11-21T10:00:00Z","category":"GatewayLogs"}', "{"]
     log_format = format_of(lines)
-    whole = Lines("\n".join(lines).encode())
+    whole = EventLines("\n".join(lines).encode())
     for columns in ([], ["api"], ["status", "path"], sorted(log_format.columns)):
         assert log_format.parse(whole, columns).rejects["row"].to_list() == [8, 9]
 
@@ -151,7 +152,7 @@ def test_records_of_other_categories_are_rejects(category: str) -> None:
     lines = storage(REQUESTS)
     lines[3] = lines[3].replace('"GatewayLogs"', f'"{category}"')
     log_format = format_of(lines)
-    parsed = log_format.parse(Lines("\n".join(lines).encode()), ["path"])
+    parsed = log_format.parse(EventLines("\n".join(lines).encode()), ["path"])
     assert parsed.rejects.to_dicts() == [
         {"row": 3, "reason": "a record of something else than azure-apim"}
     ]
@@ -190,7 +191,7 @@ VALUES = st.recursive(
 )
 def test_any_bytes_are_accounted_for(shape: str, events: list[bytes | dict[str, object]]) -> None:
     texts = [e if isinstance(e, bytes) else json.dumps(e).encode() for e in events]
-    lines = Lines(b"\n".join([*texts, SHAPES[shape](REQUESTS)[-1].encode()]))
+    lines = EventLines(b"\n".join([*texts, SHAPES[shape](REQUESTS)[-1].encode()]))
     parsed = FORMATS[shape].parse(lines, sorted(FORMATS[shape].columns))
     rows = range(lines.count) if parsed.rows is None else parsed.rows
     assert sorted([*rows, *parsed.rejects["row"]]) == list(range(lines.count))
@@ -199,10 +200,10 @@ def test_any_bytes_are_accounted_for(shape: str, events: list[bytes | dict[str, 
 
 @given(st.lists(st.binary(max_size=80), max_size=5))
 def test_any_head_can_be_looked_at(lines: list[bytes]) -> None:
-    head = Lines(b"\n".join(lines)).series
+    head = EventLines(b"\n".join(lines)).series
     for gateway in GATEWAYS:
-        assert keyed.infer(gateway, head) is None
-        assert delimited.infer(gateway, head) is None
+        assert keyed.infer_keyed(gateway, head) is None
+        assert delimited.infer_delimited(gateway, head) is None
 
 
 def test_times_of_the_portal() -> None:

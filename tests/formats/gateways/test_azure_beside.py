@@ -10,9 +10,9 @@ import polars as pl
 import pytest
 
 from apilog.formats.gateways import delimited, keyed
-from apilog.formats.gateways.azure import GATEWAYS, REFUSALS, SKIPS, TEMPLATES
+from apilog.formats.gateways.azure import GATEWAYS, NON_ACCESS_LINES, REFUSALS, TEMPLATES
 from apilog.formats.gateways.gateway import Gateway
-from formats.gateways.azure_shapes import FRAMED, REQUESTS, SHAPES
+from tests.formats.gateways.azure_shapes import FRAMED, REQUESTS, SHAPES
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 ACCESS = [line for gateway in GATEWAYS for line in gateway.samples] + [
@@ -24,7 +24,7 @@ def matches(pattern: str, lines: list[str]) -> list[bool]:
     return pl.Series(lines).str.contains(pattern).to_list()
 
 
-@pytest.mark.parametrize(("reason", "pattern", "samples"), SKIPS)
+@pytest.mark.parametrize(("reason", "pattern", "samples"), NON_ACCESS_LINES)
 def test_what_is_skipped(reason: str, pattern: str, samples: tuple[str, ...]) -> None:
     assert reason
     assert all(matches(pattern, [*samples]))
@@ -41,7 +41,7 @@ def test_what_is_refused(pattern: str, message: str, hint: str, samples: tuple[s
 
 @pytest.mark.parametrize("category", ["WebSocketConnectionLogs", "gatewaymcplogs", "GatewayLlmLog"])
 def test_every_shape_of_another_category_is_skipped(category: str) -> None:
-    _, pattern, _ = SKIPS[0]
+    _, pattern, _ = NON_ACCESS_LINES[0]
     for name, render in SHAPES.items():
         lines = [line.replace("GatewayLogs", category) for line in render(REQUESTS)]
         assert all(matches(pattern, lines[1:])), name
@@ -51,7 +51,7 @@ def test_every_shape_of_another_category_is_skipped(category: str) -> None:
 def test_samples_are_read_and_are_nobody_elses(gateway: Gateway) -> None:
     for sample in gateway.samples:
         head = pl.Series([sample])
-        assert [g.name for g in GATEWAYS if keyed.infer(g, head)] == [gateway.name]
+        assert [g.name for g in GATEWAYS if keyed.infer_keyed(g, head)] == [gateway.name]
 
 
 LOGS = sorted((REPOSITORY / "sample_logs").glob("*.log"))
@@ -62,8 +62,8 @@ OTHERS = [log for log in LOGS if not log.name.startswith("azure-")]
 def test_logs_of_others_are_not_azures(log: Path) -> None:
     head = pl.Series(log.read_text(encoding="utf-8", errors="replace").splitlines()[:200])
     for gateway in GATEWAYS:
-        assert keyed.infer(gateway, head) is None
-        assert delimited.infer(gateway, head) is None
+        assert keyed.infer_keyed(gateway, head) is None
+        assert delimited.infer_delimited(gateway, head) is None
 
 
 OF_OTHERS = {
@@ -80,7 +80,7 @@ OF_OTHERS = {
 @pytest.mark.parametrize("name", OF_OTHERS)
 def test_records_of_others_are_not_azures(name: str) -> None:
     head = pl.Series([json.dumps(dict.fromkeys(OF_OTHERS[name].split(), "1"))])
-    assert not any(keyed.infer(gateway, head) for gateway in GATEWAYS)
+    assert not any(keyed.infer_keyed(gateway, head) for gateway in GATEWAYS)
 
 
 @pytest.mark.parametrize("gateway", GATEWAYS, ids=lambda g: str(g.name))

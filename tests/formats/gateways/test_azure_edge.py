@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aggregate import oracle
-from apilog.formats.base import Format, Lines
+from apilog.formats.contract import Format
 from apilog.formats.gateways import delimited, keyed
 from apilog.formats.gateways.azure import GATEWAYS
 from apilog.formats.gateways.gateway import Gateway
-from formats.gateways.azure_shapes import events_of
+from apilog.values.event_lines import EventLines
+from tests.aggregate import oracle
+from tests.formats.gateways.azure_shapes import events_of
 
 _, APP_GATEWAY, FRONT_DOOR = GATEWAYS
 
@@ -23,9 +24,9 @@ _, APP_GATEWAY, FRONT_DOOR = GATEWAYS
 def read(gateway: Gateway, *events: object) -> list[dict[str, object]]:
     """The records of the events, without nulls; all of them have to be records."""
     lines = [event if isinstance(event, str) else json.dumps(event) for event in events]
-    log_format = keyed.infer(gateway, pl.Series(lines))
+    log_format = keyed.infer_keyed(gateway, pl.Series(lines))
     assert log_format is not None
-    parsed = log_format.parse(Lines("\n".join(lines).encode()), sorted(log_format.columns))
+    parsed = log_format.parse(EventLines("\n".join(lines).encode()), sorted(log_format.columns))
     assert parsed.rejects.is_empty()
     return [{k: v for k, v in row.items() if v is not None} for row in parsed.records.to_dicts()]
 
@@ -278,9 +279,12 @@ def test_the_host_is_also_in_the_uri() -> None:
 def test_requests_between_edges_are_no_requests_of_clients() -> None:
     events = [front_door(isReceivedFromClient=flag) for flag in (True, False, "true", "False")]
     lines = [json.dumps(event) for event in (*events, front_door())]
-    log_format = keyed.infer(FRONT_DOOR, pl.Series(lines))
+    log_format = keyed.infer_keyed(FRONT_DOOR, pl.Series(lines))
     assert log_format is not None
-    assert log_format.parse(Lines("\n".join(lines).encode()), []).rejects["row"].to_list() == [1, 3]
+    assert log_format.parse(EventLines("\n".join(lines).encode()), []).rejects["row"].to_list() == [
+        1,
+        3,
+    ]
 
 
 def test_tables_of_log_analytics() -> None:
@@ -309,9 +313,9 @@ def test_one_table_of_two_gateways() -> None:
     ]
     lines = [json.dumps(row) for row in rows]
     for gateway, rejected in ((APP_GATEWAY, [1]), (FRONT_DOOR, [0, 2])):
-        log_format = keyed.infer(gateway, pl.Series(lines))
+        log_format = keyed.infer_keyed(gateway, pl.Series(lines))
         assert log_format is not None
-        parsed = log_format.parse(Lines("\n".join(lines).encode()), ["path"])
+        parsed = log_format.parse(EventLines("\n".join(lines).encode()), ["path"])
         assert parsed.rejects["row"].to_list() == rejected
         assert set(parsed.records["path"]) == {"/v1/users/42"}
 
@@ -349,8 +353,8 @@ FORMATS: list[Format] = [
     found
     for gateway, properties in ((APP_GATEWAY, V2), (FRONT_DOOR, DOOR))
     for found in (
-        keyed.infer(gateway, pl.Series([json.dumps({"time": None, **properties})])),
-        delimited.infer(gateway, pl.Series([",".join(["time", *properties])])),
+        keyed.infer_keyed(gateway, pl.Series([json.dumps({"time": None, **properties})])),
+        delimited.infer_delimited(gateway, pl.Series([",".join(["time", *properties])])),
     )
     if found
 ]
@@ -371,7 +375,7 @@ def test_any_bytes_are_accounted_for(
 ) -> None:
     known = {"time": "2026-11-21T10:00:00Z", **V2, **DOOR}
     texts = [e if isinstance(e, bytes) else json.dumps(known | e).encode() for e in events]
-    lines = Lines(b"\n".join(texts))
+    lines = EventLines(b"\n".join(texts))
     parsed = log_format.parse(lines, sorted(log_format.columns))
     rows = range(lines.count) if parsed.rows is None else parsed.rows
     assert sorted([*rows, *parsed.rejects["row"]]) == list(range(lines.count))

@@ -13,16 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apilog.formats.envelopes import ENVELOPES as OTHERS
-from apilog.formats.envelopes import Envelope
-from apilog.formats.envelopes.cloudwatch import ENVELOPES
 from apilog.formats.gateways import aws
 from apilog.formats.nginx import library
 from apilog.schema import TIMESTAMP
-from formats import broken
+from apilog.transport.cloudwatch import CLOUDWATCH_ENVELOPES
+from apilog.transport.envelope_registry import ENVELOPES as OTHERS
+from apilog.transport.envelope_registry import Envelope
+from tests.formats import broken
 
-BY_NAME = {envelope.name: envelope for envelope in ENVELOPES}
-every_envelope = pytest.mark.parametrize("envelope", ENVELOPES, ids=lambda e: e.name)
+BY_NAME = {envelope.name: envelope for envelope in CLOUDWATCH_ENVELOPES}
+every_envelope = pytest.mark.parametrize("envelope", CLOUDWATCH_ENVELOPES, ids=lambda e: e.name)
 
 WRITTEN = datetime(2026, 11, 21, 10, 0, 0, 602_000, tzinfo=UTC)
 MS = 1_795_255_200_602
@@ -74,7 +74,7 @@ WRAP: dict[str, tuple[str, Callable[[str], str]]] = {
 
 MESSAGES = (
     *aws.GATEWAY.samples,
-    *(line for f in aws.FORMATS for line in f.samples),
+    *(line for f in aws.TEXT_FORMATS for line in f.samples),
     *(line for _, _, _, lines in aws.REFUSALS for line in lines),
 )
 
@@ -86,7 +86,7 @@ def wrapped(way: str, *messages: str) -> pl.Series:
 def detected(lines: pl.Series) -> str | None:
     """As `detect_envelope` looks at the head of a file."""
     head = lines.filter(lines.str.contains(r"\S"))
-    return next((e.name for e in (*ENVELOPES, *OTHERS) if e.detect(head)), None)
+    return next((e.name for e in (*CLOUDWATCH_ENVELOPES, *OTHERS) if e.detect(head)), None)
 
 
 @every_envelope
@@ -162,15 +162,15 @@ def test_what_the_command_line_adds_is_of_no_event() -> None:
 @pytest.mark.parametrize(
     "lines",
     [
-        *((line,) for f in library.FORMATS for line in f.samples),
+        *((line,) for f in library.NGINX_FORMATS for line in f.samples),
         *((line,) for line in MESSAGES),
         *((line,) for line in (*broken.JSON, *broken.LTSV, *broken.LOGFMT)),
-        *(sample.lines for e in OTHERS for sample in e.samples if e not in ENVELOPES),
+        *(sample.lines for e in OTHERS for sample in e.samples if e not in CLOUDWATCH_ENVELOPES),
         ("2026-11-21T10:00:00+00:00 203.0.113.7 GET /a 200",),
         ('2026-11-21T10:00:00+00:00 203.0.113.7 "GET /a HTTP/1.1" 200 5',),
         ("2026-11-21T10:00:00.123Z INFO started",),
-        (f"2026-11-21T10:00:00.123456+00:00 web1 nginx: {library.FORMATS[0].samples[0]}",),
-        (f"2026-11-21T10:00:00.123Z web1 nginx[7]: {library.FORMATS[0].samples[0]}",),
+        (f"2026-11-21T10:00:00.123456+00:00 web1 nginx: {library.NGINX_FORMATS[0].samples[0]}",),
+        (f"2026-11-21T10:00:00.123Z web1 nginx[7]: {library.NGINX_FORMATS[0].samples[0]}",),
         ('{"timestamp":1795255200602,"message":"started","level":"info"}',),
         ('{"timestamp":"2026-11-21T10:00:00Z","message":"GET /a 200","id":"7"}',),
         ("1795255200602,prod,users,200",),
@@ -180,11 +180,11 @@ def test_what_the_command_line_adds_is_of_no_event() -> None:
 )
 def test_what_is_of_no_log_group(lines: Sequence[str]) -> None:
     head = series(*lines)
-    assert [e.name for e in ENVELOPES if e.detect(head)] == []
+    assert [e.name for e in CLOUDWATCH_ENVELOPES if e.detect(head)] == []
 
 
 def test_lines_without_a_time_are_not_taken_into_an_event() -> None:
-    access = library.FORMATS[0].samples[0]
+    access = library.NGINX_FORMATS[0].samples[0]
     head = series("2026-11-21T10:00:00.123Z {}", *[access] * 9)
     assert detected(head) is None
 
@@ -198,7 +198,7 @@ def test_no_lines_are_no_events(envelope: Envelope) -> None:
     assert not envelope.detect(series())
 
 
-_samples = [line for e in ENVELOPES for s in e.samples for line in s.lines]
+_samples = [line for e in CLOUDWATCH_ENVELOPES for s in e.samples for line in s.lines]
 _any_lines = st.lists(
     st.sampled_from(_samples)
     | st.sampled_from(_samples).flatmap(
@@ -209,7 +209,7 @@ _any_lines = st.lists(
 )
 
 
-@given(_any_lines, st.sampled_from(ENVELOPES))
+@given(_any_lines, st.sampled_from(CLOUDWATCH_ENVELOPES))
 def test_every_line_is_accounted_for_once(lines: list[str], envelope: Envelope) -> None:
     envelope.detect(series(*lines))
     inside = envelope.unwrap(series(*lines))

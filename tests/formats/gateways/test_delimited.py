@@ -11,21 +11,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apilog.formats import convert
-from apilog.formats.base import Lines, Parsed
-from apilog.formats.gateways.delimited import HEADER, DelimitedFormat, infer
-from apilog.formats.gateways.gateway import Gateway, each, instants, texts
+from apilog.formats.contract import ParsedRecords
+from apilog.formats.gateways.delimited import HEADER_REASON, DelimitedFormat, infer_delimited
+from apilog.formats.gateways.gateway import Gateway, first_of, first_text, first_time
+from apilog.values import convert
+from apilog.values.event_lines import EventLines
 
 GATEWAY = Gateway(
     name="apigee",
     title="a gateway for tests",
     url="https://example.com/",
-    markers=(frozenset({"proxy", "code"}),),
-    sources={
-        "timestamp": instants("started"),
-        "api": texts("proxy"),
-        "status": each(convert.statuses, "code"),
-        "user_agent": texts("agent"),
+    fingerprint_keys=(frozenset({"proxy", "code"}),),
+    column_sources={
+        "timestamp": first_time("started"),
+        "api": first_text("proxy"),
+        "status": first_of(convert.to_statuses, "code"),
+        "user_agent": first_text("agent"),
     },
 )
 COLUMNS = ("timestamp", "api", "status", "user_agent")
@@ -36,18 +37,18 @@ RECORD = (TEN, "orders", 200, "curl/8.1")
 
 
 def format_of(head: str | bytes) -> DelimitedFormat:
-    lines = Lines(head if isinstance(head, bytes) else head.encode())
-    found = infer(GATEWAY, lines.series)
+    lines = EventLines(head if isinstance(head, bytes) else head.encode())
+    found = infer_delimited(GATEWAY, lines.series)
     assert found is not None
     return found
 
 
-def parsed(data: str | bytes) -> Parsed:
-    lines = Lines(data if isinstance(data, bytes) else data.encode())
+def parsed(data: str | bytes) -> ParsedRecords:
+    lines = EventLines(data if isinstance(data, bytes) else data.encode())
     return format_of(data).parse(lines, COLUMNS)
 
 
-def rows(result: Parsed) -> list[tuple[object, ...]]:
+def rows(result: ParsedRecords) -> list[tuple[object, ...]]:
     return result.records.select(COLUMNS).rows()
 
 
@@ -58,7 +59,7 @@ def test_separators_and_line_ends(separator: str, end: str, mark: str) -> None:
     table = mark + end.join(separator.join(line) for line in (HEAD, ROW, ROW))
     result = parsed(table)
     assert rows(result) == [RECORD, RECORD]
-    assert result.rejects.rows() == [(0, HEADER)]
+    assert result.rejects.rows() == [(0, HEADER_REASON)]
 
 
 def test_columns_in_another_order_and_with_others_between() -> None:
@@ -78,7 +79,7 @@ def test_empty_fields_are_null_also_the_last_one() -> None:
 
 def test_later_chunks_have_no_header() -> None:
     log_format = format_of(",".join(HEAD))
-    later = log_format.parse(Lines((",".join(ROW) + "\n").encode()), COLUMNS)
+    later = log_format.parse(EventLines((",".join(ROW) + "\n").encode()), COLUMNS)
     assert rows(later) == [RECORD]
     assert later.rejects.is_empty()
 
@@ -87,7 +88,7 @@ def test_the_header_again_in_the_middle_of_joined_files() -> None:
     head, row = ",".join(HEAD), ",".join(ROW)
     result = parsed(f"{head}\n{row}\n\ufeff{head}\r\n{row}\n")
     assert rows(result) == [RECORD] * 2
-    assert result.rejects.rows() == [(0, HEADER), (2, HEADER)]
+    assert result.rejects.rows() == [(0, HEADER_REASON), (2, HEADER_REASON)]
 
 
 def test_a_header_after_other_lines() -> None:
@@ -107,7 +108,7 @@ def test_a_header_after_other_lines() -> None:
     ids=["nothing", "not its marker", "no time", "json", "blanks", "an open quote"],
 )
 def test_what_is_no_table_of_the_gateway(head: str) -> None:
-    assert infer(GATEWAY, Lines(head.encode()).series) is None
+    assert infer_delimited(GATEWAY, EventLines(head.encode()).series) is None
 
 
 NOT_ROWS = {
@@ -156,7 +157,7 @@ def test_bytes_that_are_no_utf8() -> None:
 def test_lines_that_begin_like_a_compressed_file(begins: bytes) -> None:
     row = ",".join(["x", *ROW]).encode()
     log_format = format_of(",".join(["first", *HEAD]))
-    result = log_format.parse(Lines(begins + row + b"\n" + row + b"\n"), COLUMNS)
+    result = log_format.parse(EventLines(begins + row + b"\n" + row + b"\n"), COLUMNS)
     assert rows(result) == [RECORD] * 2
 
 
@@ -194,7 +195,7 @@ noise = st.lists(st.sampled_from([b'"', b",", b"\n", b"\r", b"x", b"\xff", GOOD]
 @given(noise.map(b"".join) | st.binary(max_size=60))
 @settings(max_examples=200)
 def test_any_lines_are_records_or_rejects(data: bytes) -> None:
-    lines = Lines(data)
+    lines = EventLines(data)
     result = format_of(",".join(HEAD)).parse(lines, COLUMNS)
     numbers = list(range(lines.count)) if result.rows is None else result.rows.to_list()
     assert result.records.height == len(numbers)
@@ -206,7 +207,7 @@ def test_any_lines_are_records_or_rejects(data: bytes) -> None:
 def test_a_whole_line_is_read_whatever_stands_beside_it(others: list[bytes]) -> None:
     beside = [part.replace(b"\n", b"") + b"\n" for part in others]
     data = b"".join(part + GOOD for part in beside)
-    result = format_of(",".join(HEAD)).parse(Lines(data), COLUMNS)
+    result = format_of(",".join(HEAD)).parse(EventLines(data), COLUMNS)
     read = range(2 * len(beside)) if result.rows is None else result.rows.to_list()
     assert {2 * i + 1 for i in range(len(beside))} <= {*read}
 
@@ -214,5 +215,5 @@ def test_a_whole_line_is_read_whatever_stands_beside_it(others: list[bytes]) -> 
 @given(st.lists(TEXT | st.sampled_from([",".join(HEAD), "{", '"']), max_size=6))
 @settings(max_examples=60)
 def test_any_head_can_be_looked_at(head: list[str]) -> None:
-    found = infer(GATEWAY, pl.Series(head, dtype=pl.String))
+    found = infer_delimited(GATEWAY, pl.Series(head, dtype=pl.String))
     assert found is None or "timestamp" in found.columns

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from apilog.formats import gateways
-from apilog.formats.gateways.aws.beside import REFUSALS
-from commands import Run
-from weblog import write
+from apilog.formats.gateways.aws.non_access_lines import REFUSALS
+from tests.commands import Run
+from tests.weblog import write
 
 SAMPLES = {g.name: g.samples for g in gateways.GATEWAYS}
 EXECUTION = REFUSALS[0][3]
-CLF = next(f for f in gateways.FORMATS if f.name == "aws-clf").samples
+CLF = next(f for f in gateways.TEXT_FORMATS if f.name == "aws-clf").samples
 STREAM = "2026-11-21-10-00-00"
 
 Wrap = Callable[[Sequence[str]], str]

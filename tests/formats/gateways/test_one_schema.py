@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 import apilog
-from aggregate import oracle
-from aggregate.compare import run
-from aggregate.oracle import Record, frame_of
-from apilog.aggregate import TABLES, Plan, select_tables
+from apilog.aggregate import TABLES, ReportPlan, select_tables
 from apilog.schema import SCHEMA
-from formats.gateways import one_apigee, one_aws, one_azure, one_nginx
-from formats.gateways.one_traffic import CALLS, SOURCES, Call, Shape, traffic
+from tests.aggregate import oracle
+from tests.aggregate.compare import run
+from tests.aggregate.oracle import Record, frame_of
+from tests.formats.gateways import one_apigee, one_aws, one_azure, one_nginx
+from tests.formats.gateways.one_traffic import CALLS, SOURCES, Call, Shape, traffic
 
 FORMATS: Mapping[str, Shape] = {
     **one_nginx.FORMATS,
@@ -48,7 +48,7 @@ def records_of(shape: Shape, calls: Sequence[Call]) -> list[Record]:
 @cache
 def tables_of(shown: tuple[tuple[tuple[str, object], ...], ...]) -> dict[str, pl.DataFrame]:
     """The tables of a report on these records, which were in no log."""
-    return run(Plan(tables=select_tables(OF_REQUESTS)), [dict(row) for row in shown]).tables
+    return run(ReportPlan(tables=select_tables(OF_REQUESTS)), [dict(row) for row in shown]).tables
 
 
 def read(path: Path) -> pl.DataFrame:

@@ -14,7 +14,7 @@ import pytest
 
 import apilog
 from apilog.formats import gateways
-from commands import Run
+from tests.commands import Run
 
 SECRET = "hunter2"
 Object = dict[str, Any]

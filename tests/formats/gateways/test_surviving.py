@@ -9,7 +9,7 @@ import pytest
 
 from apilog.formats import gateways
 from apilog.formats.gateways.gateway import Gateway
-from commands import Run
+from tests.commands import Run
 
 BAD: dict[str, bytes] = {
     "objects nested 10 000 deep": b',"x":' + b'{"a":' * 10_000 + b"1" + b"}" * 10_001,

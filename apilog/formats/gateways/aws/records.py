@@ -9,31 +9,38 @@ from __future__ import annotations
 
 from functools import partial
 
-from apilog.formats.convert import sizes, statuses
-from apilog.formats.gateways.aws.quotes import with_quotes_escaped
-from apilog.formats.gateways.aws.values import (
+from apilog.formats.gateways.aws.context_variables import (
     api_of_domain,
     blocked_by_code,
     blocked_by_status,
-    message,
-    method,
-    path,
-    route,
+    error_messages,
+    request_paths,
+    route_methods,
+    route_templates,
     service_status,
-    trace,
+    xray_trace_ids,
 )
-from apilog.formats.gateways.gateway import Gateway, Source, each, instants, milliseconds, texts
+from apilog.formats.gateways.aws.unescaped_json import escape_inner_quotes
+from apilog.formats.gateways.gateway import (
+    ColumnSource,
+    Gateway,
+    first_duration_ms,
+    first_of,
+    first_text,
+    first_time,
+)
+from apilog.values.convert import to_sizes, to_statuses
 
 NAME = "aws-apigateway"
 URL = "https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html"
 
 
-def _keys(*names: str) -> tuple[str, ...]:
+def _with_context_prefix(*names: str) -> tuple[str, ...]:
     """The names, each also as `$context.name`."""
     return tuple(key for name in names for key in (name, f"context{name}"))
 
 
-_STATUS = _keys(
+_STATUS = _with_context_prefix(
     "status",
     "statuscode",
     "responsestatus",
@@ -42,23 +49,27 @@ _STATUS = _keys(
     "httpstatuscode",
     "responsecode",
 )
-_ERROR_TYPE = _keys("errorresponsetype", "responsetype", "errortype", "gatewayresponsetype")
-_ERROR = _keys("errormessage", "errormessagestring", "error", "errormsg")
-_AUTHORIZER_ERROR = _keys("authorizererror", "authorizeerror", "authenticateerror")
-_INTEGRATION_ERROR = _keys("integrationerrormessage", "integrationerror", "backenderror")
+_ERROR_TYPE = _with_context_prefix(
+    "errorresponsetype", "responsetype", "errortype", "gatewayresponsetype"
+)
+_ERROR = _with_context_prefix("errormessage", "errormessagestring", "error", "errormsg")
+_AUTHORIZER_ERROR = _with_context_prefix("authorizererror", "authorizeerror", "authenticateerror")
+_INTEGRATION_ERROR = _with_context_prefix(
+    "integrationerrormessage", "integrationerror", "backenderror"
+)
 
 
-def _texts(*names: str) -> tuple[Source, ...]:
-    return texts(*_keys(*names))
+def _first_text(*names: str) -> tuple[ColumnSource, ...]:
+    return first_text(*_with_context_prefix(*names))
 
 
-def _service_statuses(*names: str) -> tuple[Source, ...]:
+def _first_service_status(*names: str) -> tuple[ColumnSource, ...]:
     convert = partial(service_status, clients=len(_STATUS))
     optional = (*_STATUS, *_ERROR_TYPE, *_ERROR, *_INTEGRATION_ERROR)
-    return tuple(Source((name,), convert, optional) for name in _keys(*names))
+    return tuple(ColumnSource((name,), convert, optional) for name in _with_context_prefix(*names))
 
 
-_MARKERS = (
+_FINGERPRINTS = (
     ("requestid", "resourcepath"),
     ("requestid", "routekey"),
     ("requestid", "integrationlatency"),
@@ -79,15 +90,17 @@ GATEWAY = Gateway(
     name=NAME,
     title="API Gateway access logs as JSON: REST, HTTP and WebSocket APIs",
     url=URL,
-    repair=with_quotes_escaped,
-    markers=tuple(
+    repair_json=escape_inner_quotes,
+    fingerprint_keys=tuple(
         frozenset(prefix + name for name in names)
-        for names in _MARKERS
+        for names in _FINGERPRINTS
         for prefix in ("", "context")
     ),
     # Each of these has a status, a latency, an error and an id of its own.
-    apart=frozenset({"authenticate", "authorize", "authorizer", "error", "integration", "waf"}),
-    ignored=frozenset(
+    nested_scopes=frozenset(
+        {"authenticate", "authorize", "authorizer", "error", "integration", "waf"}
+    ),
+    ignored_keys=frozenset(
         {
             "body",
             "headers",
@@ -101,10 +114,10 @@ GATEWAY = Gateway(
             "responseoverride",
         }
     ),
-    sources={
+    column_sources={
         # When the request came in; the text has whole seconds only.
-        "timestamp": instants(
-            *_keys(
+        "timestamp": first_time(
+            *_with_context_prefix(
                 "requesttimeepoch",
                 "requesttime",
                 "time",
@@ -117,32 +130,39 @@ GATEWAY = Gateway(
             )
         ),
         "api": (
-            *_texts("apiname", "api", "apiid", "restapiid", "httpapiid"),
-            *each(api_of_domain, *_keys("domainname", "domain")),
+            *_first_text("apiname", "api", "apiid", "restapiid", "httpapiid"),
+            *first_of(api_of_domain, *_with_context_prefix("domainname", "domain")),
         ),
-        "stage": _texts("stage", "stagename", "environment", "env"),
-        "operation": _texts("operationname", "operationid", "operation", "eventtype"),
+        "stage": _first_text("stage", "stagename", "environment", "env"),
+        "operation": _first_text("operationname", "operationid", "operation", "eventtype"),
         "method": (
-            *_texts("httpmethod", "method", "requestmethod", "verb"),
-            *each(method, *_keys("routekey", "route")),
+            *_first_text("httpmethod", "method", "requestmethod", "verb"),
+            *first_of(route_methods, *_with_context_prefix("routekey", "route")),
         ),
-        "path": each(path, *_keys("path", "requestpath", "uri", "requesturi", "rawpath", "url")),
-        "route": each(route, *_keys("resourcepath", "resource", "routekey", "route")),
-        "host": _texts("domainname", "domain", "host"),
-        "protocol": _texts("protocol", "httpprotocol"),
-        "user_agent": _texts("identityuseragent", "useragent", "agent", "ua"),
-        "status": each(statuses, *_STATUS),
+        "path": first_of(
+            request_paths,
+            *_with_context_prefix("path", "requestpath", "uri", "requesturi", "rawpath", "url"),
+        ),
+        "route": first_of(
+            route_templates, *_with_context_prefix("resourcepath", "resource", "routekey", "route")
+        ),
+        "host": _first_text("domainname", "domain", "host"),
+        "protocol": _first_text("protocol", "httpprotocol"),
+        "user_agent": _first_text("identityuseragent", "useragent", "agent", "ua"),
+        "status": first_of(to_statuses, *_STATUS),
         "upstream_status": (
-            *each(
-                statuses,
-                *_keys("functionresponsestatus", "functionstatus", "lambdastatus", "backendstatus"),
+            *first_of(
+                to_statuses,
+                *_with_context_prefix(
+                    "functionresponsestatus", "functionstatus", "lambdastatus", "backendstatus"
+                ),
             ),
-            *_service_statuses(
+            *_first_service_status(
                 "integrationstatus", "integrationintegrationstatus", "integrationservicestatus"
             ),
         ),
-        "duration_ms": milliseconds(
-            *_keys(
+        "duration_ms": first_duration_ms(
+            *_with_context_prefix(
                 "responselatency",
                 "responselatencyms",
                 "requestlatency",
@@ -156,8 +176,8 @@ GATEWAY = Gateway(
                 "responsems",
             )
         ),
-        "upstream_duration_ms": milliseconds(
-            *_keys(
+        "upstream_duration_ms": first_duration_ms(
+            *_with_context_prefix(
                 "integrationlatency",
                 "integrationlatencyms",
                 "functionlatency",
@@ -165,12 +185,14 @@ GATEWAY = Gateway(
                 "backendlatency",
             )
         ),
-        "response_bytes": each(
-            sizes,
-            *_keys("responselength", "responsesize", "responsebytes", "bytessent", "bytes"),
+        "response_bytes": first_of(
+            to_sizes,
+            *_with_context_prefix(
+                "responselength", "responsesize", "responsebytes", "bytessent", "bytes"
+            ),
         ),
-        "client_ip": _texts("identitysourceip", "sourceip", "ip", "clientip", "remoteip"),
-        "consumer": _texts(
+        "client_ip": _first_text("identitysourceip", "sourceip", "ip", "clientip", "remoteip"),
+        "consumer": _first_text(
             "identityapikeyid",
             "apikeyid",
             "keyid",
@@ -201,16 +223,18 @@ GATEWAY = Gateway(
             "identitycognitoidentityid",
             "cognitoidentityid",
         ),
-        "plan": _texts("usageplan", "usageplanname", "usageplanid", "plan"),
-        "request_id": _texts("requestid", "extendedrequestid", "reqid"),
-        "trace_id": each(trace, *_keys("xraytraceid", "traceid", "xray")),
+        "plan": _first_text("usageplan", "usageplanname", "usageplanid", "plan"),
+        "request_id": _first_text("requestid", "extendedrequestid", "reqid"),
+        "trace_id": first_of(
+            xray_trace_ids, *_with_context_prefix("xraytraceid", "traceid", "xray")
+        ),
         "error_type": (
-            *each(message, *_ERROR_TYPE),
-            *each(blocked_by_code, *_keys("wafresponsecode", "wafresponse")),
-            *each(blocked_by_status, *_keys("wafstatus")),
-            *each(message, *_ERROR),
-            *each(message, *_AUTHORIZER_ERROR),
-            *each(message, *_INTEGRATION_ERROR),
+            *first_of(error_messages, *_ERROR_TYPE),
+            *first_of(blocked_by_code, *_with_context_prefix("wafresponsecode", "wafresponse")),
+            *first_of(blocked_by_status, *_with_context_prefix("wafstatus")),
+            *first_of(error_messages, *_ERROR),
+            *first_of(error_messages, *_AUTHORIZER_ERROR),
+            *first_of(error_messages, *_INTEGRATION_ERROR),
         ),
     },
     samples=(

@@ -81,7 +81,7 @@ def _rest_command(log_format: str) -> str:
     )
 
 
-def _command(log_format: str) -> str:
+def _v2_command(log_format: str) -> str:
     settings = {"DestinationArn": _ARN, "Format": log_format}
     return (
         "aws apigatewayv2 update-stage --api-id API_ID --stage-name STAGE \\\n"
@@ -89,8 +89,8 @@ def _command(log_format: str) -> str:
     )
 
 
-def _section(kind: str, log_format: str) -> str:
-    command = (_rest_command if kind == "REST" else _command)(log_format)
+def _template_section(kind: str, log_format: str) -> str:
+    command = (_rest_command if kind == "REST" else _v2_command)(log_format)
     return f"# Access-log format of {kind} APIs:\n{log_format}\n# The same by command:\n{command}\n"
 
 
@@ -115,7 +115,7 @@ TEMPLATES: Mapping[str, str] = {
     NAME: (
         "# API_ID, STAGE; REGION, ACCOUNT, LOG_GROUP: of the CloudWatch log group to write to.\n"
         "# For Firehose, DestinationArn is that of the delivery stream amazon-apigateway-NAME.\n\n"
-        + "\n".join(_section(kind, log_format) for kind, log_format in LOG_FORMATS.items())
+        + "\n".join(_template_section(kind, log_format) for kind, log_format in LOG_FORMATS.items())
     )
 }
 """Gateway to what to put into it: formats, and the shell commands that set them."""

@@ -5,10 +5,14 @@ Invariant: everything of Azure that other modules need is named here.
 
 from __future__ import annotations
 
-from apilog.formats.gateways.azure import apim, appgateway, frontdoor
-from apilog.formats.gateways.azure.beside import REFUSALS, SKIPS
-from apilog.formats.gateways.azure.templates import ADVICE, TEMPLATES
+from apilog.formats.gateways.azure import apim, application_gateway, front_door
+from apilog.formats.gateways.azure.resource_logs import (
+    ADVICE,
+    NON_ACCESS_LINES,
+    REFUSALS,
+    TEMPLATES,
+)
 
-GATEWAYS = (apim.GATEWAY, appgateway.GATEWAY, frontdoor.GATEWAY)
+GATEWAYS = (apim.GATEWAY, application_gateway.GATEWAY, front_door.GATEWAY)
 
-__all__ = ["ADVICE", "GATEWAYS", "REFUSALS", "SKIPS", "TEMPLATES"]
+__all__ = ["ADVICE", "GATEWAYS", "NON_ACCESS_LINES", "REFUSALS", "TEMPLATES"]

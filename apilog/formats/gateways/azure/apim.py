@@ -12,79 +12,79 @@ from functools import partial
 
 import polars as pl
 
-from apilog.formats import convert
-from apilog.formats.gateways.azure.values import (
+from apilog.formats.gateways.azure.resource_logs import (
     HEADERS_AND_BODIES,
-    SUFFIXES,
-    TIMES,
-    identifiers,
-    in_category,
-    named,
-    of_other_category,
+    TIME_SOURCES,
+    TYPE_SUFFIXES,
+    first_id,
+    first_known,
+    is_category,
+    is_foreign_category,
     url_host,
     url_path,
     url_query,
 )
-from apilog.formats.gateways.gateway import Gateway, Source, each, milliseconds
+from apilog.formats.gateways.gateway import ColumnSource, Gateway, first_duration_ms, first_of
+from apilog.values import convert
 
 URL = "https://learn.microsoft.com/azure/azure-monitor/reference/tables/apimanagementgatewaylogs"
 
-_MARKERS = (
+_FINGERPRINTS = (
     frozenset({"isrequestsuccess", "responsecode"}),
     frozenset({"resourceid", "category", "url", "responsecode"}),
     frozenset({"timegenerated", "url", "responsecode"}),
 )
 
 
-def _backend_ms(durations: pl.Series, codes: pl.Series | None = None) -> pl.Series:
+def _backend_duration_ms(durations: pl.Series, codes: pl.Series | None = None) -> pl.Series:
     """Milliseconds in the service behind; 0 counts only where the service answered."""
-    found = convert.durations_ms(durations, unit="ms")
+    found = convert.durations_to_ms(durations, unit="ms")
     unasked = found == 0
     if codes is not None:
-        unasked &= convert.statuses(codes).is_null()
+        unasked &= convert.to_statuses(codes).is_null()
     return found.set(unasked, None)
 
 
-def _last_error(part: str) -> tuple[Source, ...]:
+def _last_error(part: str) -> tuple[ColumnSource, ...]:
     """A part of `lastError`: flattened, within the record, or within its properties."""
-    return named(f"lasterror{part}", f"propertieslasterror{part}")
+    return first_known(f"lasterror{part}", f"propertieslasterror{part}")
 
 
 GATEWAY = Gateway(
     name="azure-apim",
     title="Azure API Management: GatewayLogs of storage, Event Hubs and Log Analytics",
     url=URL,
-    markers=_MARKERS,
-    required=("status", "method", "path"),
-    belongs=each(partial(in_category, "gatewaylogs"), "category"),
-    others=each(of_other_category, "category"),
-    ignored=HEADERS_AND_BODIES | {"tracerecords"},
-    suffixes=SUFFIXES,
-    sources={
-        "timestamp": TIMES,
-        "api": named("apiid"),
-        "operation": named("operationid"),
-        "method": named("method"),
-        "path": each(url_path, "url"),
-        "query": each(url_query, "url"),
-        "host": each(url_host, "url"),
-        "protocol": named("clientprotocol"),
-        "status": each(convert.statuses, "responsecode"),
-        "upstream_status": each(convert.statuses, "backendresponsecode"),
-        "duration_ms": milliseconds("durationms", "totaltime"),
+    fingerprint_keys=_FINGERPRINTS,
+    required_columns=("status", "method", "path"),
+    is_own_record=first_of(partial(is_category, "gatewaylogs"), "category"),
+    is_foreign_record=first_of(is_foreign_category, "category"),
+    ignored_keys=HEADERS_AND_BODIES | {"tracerecords"},
+    type_suffixes=TYPE_SUFFIXES,
+    column_sources={
+        "timestamp": TIME_SOURCES,
+        "api": first_known("apiid"),
+        "operation": first_known("operationid"),
+        "method": first_known("method"),
+        "path": first_of(url_path, "url"),
+        "query": first_of(url_query, "url"),
+        "host": first_of(url_host, "url"),
+        "protocol": first_known("clientprotocol"),
+        "status": first_of(convert.to_statuses, "responsecode"),
+        "upstream_status": first_of(convert.to_statuses, "backendresponsecode"),
+        "duration_ms": first_duration_ms("durationms", "totaltime"),
         "upstream_duration_ms": tuple(
-            Source((name,), _backend_ms, optional=("backendresponsecode",))
+            ColumnSource((name,), _backend_duration_ms, optional_names=("backendresponsecode",))
             for name in ("backendtime", "servicetime")
         ),
-        "request_bytes": each(convert.sizes, "requestsize"),
-        "response_bytes": each(convert.sizes, "responsesize"),
-        "client_ip": named("calleripaddress"),
+        "request_bytes": first_of(convert.to_sizes, "requestsize"),
+        "response_bytes": first_of(convert.to_sizes, "responsesize"),
+        "client_ip": first_known("calleripaddress"),
         # `SubscriptionId` beside the record is Azure's: only the one within is the caller's.
-        "consumer": named("apimsubscriptionid", "propertiessubscriptionid", "userid"),
-        "plan": named("productid"),
-        "request_id": identifiers("correlationid"),
+        "consumer": first_known("apimsubscriptionid", "propertiessubscriptionid", "userid"),
+        "plan": first_known("productid"),
+        "request_id": first_id("correlationid"),
         "error_type": (*_last_error("reason"), *_last_error("source")),
-        "cache_status": named("cache"),
+        "cache_status": first_known("cache"),
     },
     samples=(
         (

@@ -1,0 +1,135 @@
+"""Columns as codes: grouping by several keys becomes grouping by one integer.
+
+A code is 0 for null and otherwise stands for one value; codes of several columns are
+packed into one by mixed radix. Codes belong to the chunk they were made from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+_CODE = pl.UInt64
+_LARGEST_KEY = 1 << 31
+"""Keys and columns are below it, so that any two of them can be combined."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackedKeys:
+    """Some columns of a chunk, as one code a row."""
+
+    codes: pl.Series
+    """UInt64, no nulls, all below `size`."""
+    size: int
+    decode: Callable[[pl.Expr], list[pl.Expr]]
+    """The values that codes stand for, one expression a column."""
+
+
+def encode_column(values: pl.Series) -> PackedKeys:
+    """A column as codes, whatever its type. A Categorical decodes to String."""
+    dtype = values.dtype
+    if dtype == pl.String:
+        values = values.cast(pl.Categorical(pl.Categories.random()))
+        return _encode_dictionary(values, pl.String)
+    if isinstance(dtype, pl.Categorical):
+        return _encode_dictionary(values, pl.String)
+    if isinstance(dtype, pl.Enum):
+        return _encode_dictionary(values, dtype)
+    if dtype.is_integer():
+        low, high = integer_bounds(values)
+        if high - low <= 4 * len(values) + 1000:
+            return encode_range(values, low, high)
+    return _encode_ranked(values)
+
+
+def integer_bounds(values: pl.Series) -> tuple[int, int]:
+    """Smallest and largest of an integer column; 0 and 0 where there is none."""
+    low, high = values.min(), values.max()
+    return (low, high) if isinstance(low, int) and isinstance(high, int) else (0, 0)
+
+
+def encode_range(values: pl.Series, low: int, high: int) -> PackedKeys:
+    """Integers between two bounds as their distance from the lower one."""
+    dtype, name = values.dtype, values.name
+    codes = _without_nulls(values.cast(pl.Int64) - low + 1).cast(_CODE)
+
+    def decode(code: pl.Expr) -> list[pl.Expr]:
+        return [(dictionary_position(code).cast(pl.Int64) + low).cast(dtype).alias(name)]
+
+    return PackedKeys(codes, high - low + 2, decode)
+
+
+def constant_key(rows: int) -> PackedKeys:
+    """The key of no columns: all rows are alike."""
+    zeros = pl.Series([0], dtype=_CODE).new_from_index(0, rows)
+    return PackedKeys(zeros, 1, lambda _: [])
+
+
+def pack_columns(columns: Sequence[PackedKeys], rows: int) -> PackedKeys:
+    """One key out of several columns, with room to `combine` it with another."""
+    if not columns:
+        return constant_key(rows)
+    key = columns[0]
+    for column in columns[1:]:
+        key = combine_keys(key, column)
+        if key.size > _LARGEST_KEY:
+            key = make_dense(key)
+    return key
+
+
+def combine_keys(key: PackedKeys, column: PackedKeys) -> PackedKeys:
+    """The key with one more column: its code is `key * column.size + column`."""
+    size = column.size
+    if key.size == 1:
+        codes = column.codes
+    else:
+        codes = key.codes if size == 1 else key.codes * size + column.codes
+
+    def decode(code: pl.Expr) -> list[pl.Expr]:
+        return key.decode(code // size) + column.decode(code % size)
+
+    return PackedKeys(codes, key.size * size, decode)
+
+
+def make_dense(key: PackedKeys) -> PackedKeys:
+    """The same key with codes below the number of rows; 0 no longer means null."""
+    used = key.codes.unique().sort()
+    codes = used.search_sorted(key.codes).cast(_CODE)
+    return PackedKeys(codes, len(used), lambda code: key.decode(pl.lit(used).gather(code)))
+
+
+def dictionary_position(
+    code: pl.Expr, dtype: type[pl.DataType] | pl.DataType = pl.UInt32
+) -> pl.Expr:
+    """The position in a dictionary: one less, null for 0."""
+    # 0 wraps around to what no other type can hold.
+    return (code - 1).cast(dtype, strict=False)
+
+
+def dictionary_decoder(values: pl.Series) -> Callable[[pl.Expr], list[pl.Expr]]:
+    """Decodes to the value at the code's position."""
+    return lambda code: [pl.lit(values).gather(dictionary_position(code)).alias(values.name)]
+
+
+def _encode_dictionary(values: pl.Series, dtype: pl.DataType | type[pl.DataType]) -> PackedKeys:
+    physical, name = values.to_physical(), values.name
+    codes = _without_nulls(physical.cast(_CODE) + 1)
+
+    def decode(code: pl.Expr) -> list[pl.Expr]:
+        # The dictionary of private categories lives only as long as a series that uses it.
+        source = values.dtype
+        return [dictionary_position(code, physical.dtype).cat.to(source).cast(dtype).alias(name)]
+
+    return PackedKeys(codes, integer_bounds(physical)[1] + 2, decode)
+
+
+def _without_nulls(codes: pl.Series) -> pl.Series:
+    return codes.fill_null(0) if codes.null_count() else codes
+
+
+def _encode_ranked(values: pl.Series) -> PackedKeys:
+    distinct = values.drop_nulls().unique().sort()
+    codes = values.rank("dense").fill_null(0).cast(_CODE)
+    return PackedKeys(codes, len(distinct) + 1, dictionary_decoder(distinct))

@@ -1,0 +1,136 @@
+"""The states of many reports that are read in one pass; memory is bounded.
+
+What was not met for longest goes to a file without a name, which the system frees when the
+process ends, however it ends.
+"""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import BinaryIO, Generic, TypeVar
+
+import polars as pl
+
+from apilog.aggregate.cube import CubeState
+from apilog.aggregate.plan import ReportPlan, cube_layout
+from apilog.aggregate.state import PartialState, merge
+
+Key = TypeVar("Key")
+
+SPILL_ABOVE_BYTES = 256 << 20
+"""Of states in memory; with more, half of it is written out."""
+
+_MERGE_AT = 8
+"""So many states of one key wait before they are merged."""
+
+
+class SpillingStates(Generic[Key]):
+    """The states of each key, put together as they come."""
+
+    def __init__(self, plan_of: Callable[[Key], ReportPlan], most_bytes: int | None = None) -> None:
+        """`most_bytes` may be held in memory; None: HELD_BYTES."""
+        self._plan_of = plan_of
+        self._most = SPILL_ABOVE_BYTES if most_bytes is None else most_bytes
+        # In the order in which they were last met.
+        self._states: dict[Key, list[PartialState]] = {}
+        self._sizes: dict[Key, int] = {}
+        self._bytes = 0
+        self._saved: dict[Key, list[tuple[int, int]]] = {}
+        self._file: BinaryIO | None = None
+
+    def add(self, key: Key, state: PartialState) -> None:
+        """Take one more state."""
+        states = [*self._states.pop(key, ()), state]
+        if len(states) == _MERGE_AT:
+            states = [merge(self._plan_of(key), states)]
+        self._states[key] = states
+        self._update_size(key, sum(map(_state_size, states)))
+        if self._bytes > self._most:
+            self._spill()
+
+    def keys(self) -> set[Key]:
+        """All keys that were met."""
+        return {*self._states, *self._saved}
+
+    def take(self, key: Key) -> PartialState:
+        """The state of a key, which is no longer held; KeyError for one that was not met."""
+        waiting, saved = self._states.pop(key, None), self._saved.pop(key, None)
+        if waiting is None and saved is None:
+            raise KeyError(key)
+        self._update_size(key, 0)
+        plan = self._plan_of(key)
+        return merge(
+            plan, [*(self._read_state(plan, *place) for place in saved or ()), *(waiting or ())]
+        )
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._file:
+            self._file.close()
+
+    def _update_size(self, key: Key, size: int) -> None:
+        self._bytes += size - self._sizes.pop(key, 0)
+        if size:
+            self._sizes[key] = size
+
+    def _spill(self) -> None:
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(prefix="apilog-")  # noqa: SIM115 - see close
+        end = self._file.seek(0, io.SEEK_END)
+        while self._states and self._bytes > self._most // 2:
+            key = next(iter(self._states))
+            data = _pack_state(merge(self._plan_of(key), self._states.pop(key)))
+            self._update_size(key, 0)
+            self._file.write(data)
+            self._saved.setdefault(key, []).append((end, len(data)))
+            end += len(data)
+
+    def _read_state(self, plan: ReportPlan, start: int, length: int) -> PartialState:
+        assert self._file is not None
+        self._file.seek(start)
+        return _unpack_state(plan, self._file.read(length))
+
+
+def _state_size(state: PartialState) -> int:
+    return sum(int(frame.estimated_size()) for frame in _state_frames(state))
+
+
+def _state_frames(state: PartialState) -> Iterator[pl.DataFrame]:
+    """All frames of a state, in an order that the plan decides."""
+    for cube in state.cubes:
+        yield from (cube.keys, cube.sums, *cube.histograms.values(), *cube.distinct.values())
+
+
+def _pack_state(state: PartialState) -> bytes:
+    buffer = io.BytesIO()
+    times = pl.DataFrame({"first": [state.first], "last": [state.last]})
+    for frame in (times, *_state_frames(state)):
+        part = io.BytesIO()
+        frame.write_ipc_stream(part, compression="lz4")
+        buffer.write(part.tell().to_bytes(8, "little"))
+        buffer.write(part.getbuffer())
+    return buffer.getvalue()
+
+
+def _unpack_state(plan: ReportPlan, data: bytes) -> PartialState:
+    frames = _iter_frames(memoryview(data))
+    first, last = next(frames).row(0)
+    cubes = tuple(
+        CubeState(
+            next(frames),
+            next(frames),
+            {column: next(frames) for column in cube.histograms},
+            {column: next(frames) for column in cube.distinct},
+        )
+        for cube in cube_layout(plan).cubes
+    )
+    return PartialState(first, last, cubes)
+
+
+def _iter_frames(data: memoryview) -> Iterator[pl.DataFrame]:
+    while data:
+        length = int.from_bytes(data[:8], "little")
+        yield pl.read_ipc_stream(bytes(data[8 : 8 + length]))
+        data = data[8 + length :]

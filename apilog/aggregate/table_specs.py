@@ -1,0 +1,202 @@
+"""The tables a report can have, as data: keys, metrics, order.
+
+A key is a column of the record, or `error_source`, which is derived. `timestamp` as a
+key is the start of a bucket, never a record's own time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from enum import StrEnum
+
+import polars as pl
+
+from apilog.errors import UsageError
+from apilog.metrics import METRICS, is_client_error, is_server_error
+from apilog.schema import SCHEMA
+
+ERROR_SOURCES = ("client", "upstream", "gateway", "unknown")
+"""Every value the key `error_source` can take: who caused a 4xx or 5xx."""
+
+KEY_TYPES: dict[str, pl.DataType | type[pl.DataType]] = {
+    **SCHEMA,
+    "error_source": pl.Enum(ERROR_SOURCES),
+    "hour": SCHEMA["timestamp"],
+}
+"""Every key with its type inside a state; `hour` (UTC) is the anomalies' own."""
+
+_NUMBERED_KEYS = frozenset({"timestamp", "hour", "status", "upstream_status"})
+BOUNDED_KEYS = _NUMBERED_KEYS | {"gateway", "error_source"}
+"""Keys that take few values whatever the log holds."""
+
+
+class RowOrder(StrEnum):
+    """How the rows of a table are sorted."""
+
+    REQUESTS = "requests"
+    """Busiest first, ties by keys."""
+    KEYS = "keys"
+    """By keys, ascending, nulls last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableSpec:
+    """One table: a row for each value of its keys, a column for each metric."""
+
+    name: str
+    keys: tuple[str, ...] = ()
+    metrics: tuple[str, ...]
+    """Names of the catalogue, in the order of the columns."""
+    order: RowOrder = RowOrder.REQUESTS
+    where: Callable[[], pl.Expr] | None = None
+    """Over its keys: which rows it has; only for tables without latencies and distinct counts."""
+
+    @property
+    def is_capped(self) -> bool:
+        """Whether it keeps the busiest rows only, and sums up the others in one.
+
+        Not a table over time or statuses alone: it's short, and has no text to name that row.
+        """
+        return not _NUMBERED_KEYS.issuperset(self.keys)
+
+
+def _latency_metrics(prefix: str) -> tuple[str, ...]:
+    return tuple(f"{prefix}_{s}" for s in ("mean", "min", "max", "p50", "p90", "p95", "p99"))
+
+
+def _is_error() -> pl.Expr:
+    return is_client_error() | is_server_error()
+
+
+_ERRORS = ("errors", "error_rate")
+_CLIENT_ERRORS = ("client_errors", "client_error_rate")
+_SERVER_ERRORS = ("server_errors", "server_error_rate")
+_BYTES = ("request_bytes", "response_bytes")
+_LATENCY_SHORT = ("latency_mean", "latency_p50", "latency_p95", "latency_p99")
+_ENDPOINT = ("gateway", "method", "route")
+
+ANOMALIES = "anomalies"
+"""The one table that is computed from another cube's hours instead of its own metrics."""
+
+TABLES: dict[str, TableSpec] = {
+    t.name: t
+    for t in (
+        TableSpec(
+            name="overview",
+            metrics=(
+                *("requests", "request_rate", *_ERRORS, *_CLIENT_ERRORS, *_SERVER_ERRORS),
+                *(*_latency_metrics("latency"), *_latency_metrics("upstream_latency")),
+                *(*_BYTES, "consumers", "clients", "last_seen"),
+            ),
+        ),
+        TableSpec(
+            name="gateways",
+            keys=("gateway",),
+            metrics=(
+                *("requests", "request_rate", *_ERRORS, "client_errors", *_SERVER_ERRORS),
+                *(*_LATENCY_SHORT, "response_bytes", "last_seen"),
+            ),
+        ),
+        TableSpec(
+            name="traffic",
+            keys=("timestamp",),
+            metrics=(
+                *("requests", *_ERRORS, "client_errors", *_SERVER_ERRORS),
+                *(*_LATENCY_SHORT, *_BYTES),
+            ),
+            order=RowOrder.KEYS,
+        ),
+        TableSpec(
+            name="endpoints",
+            keys=_ENDPOINT,
+            metrics=(
+                *("requests", "request_rate", *_ERRORS, *_CLIENT_ERRORS, *_SERVER_ERRORS),
+                *(*_latency_metrics("latency"), *_BYTES, "consumers", "last_seen"),
+            ),
+        ),
+        TableSpec(
+            name="statuses",
+            keys=("status",),
+            metrics=("requests", "response_bytes", "last_seen"),
+            order=RowOrder.KEYS,
+        ),
+        TableSpec(
+            name="errors",
+            keys=(*_ENDPOINT, "status", "error_source"),
+            metrics=("requests", "last_seen"),
+            where=_is_error,
+        ),
+        TableSpec(
+            name="latency",
+            keys=_ENDPOINT,
+            metrics=(
+                "requests",
+                *_latency_metrics("latency"),
+                *_latency_metrics("upstream_latency"),
+            ),
+        ),
+        TableSpec(
+            name="consumers",
+            keys=("consumer",),
+            metrics=(
+                *("requests", *_ERRORS, "client_errors", "server_errors"),
+                *("latency_mean", "response_bytes", "last_seen"),
+            ),
+        ),
+        TableSpec(name=ANOMALIES, keys=("timestamp",), metrics=("requests", "error_rate")),
+    )
+}
+"""Every table of a report, in its order."""
+
+
+def select_tables(
+    names: Sequence[str] | None = None, by: Sequence[str] = ()
+) -> tuple[TableSpec, ...]:
+    """The tables of these names (None: all), in the catalogue's order.
+
+    `by` replaces the keys of `endpoints`; `timestamp` there means the bucket. Raises
+    UsageError for an unknown table or column.
+    """
+    chosen = list(TABLES) if names is None else names
+    for name in chosen:
+        _require_known(name, TABLES, "table")
+    for name in by:
+        _require_known(name, _GROUPABLE, "column")
+    return tuple(
+        _replace_keys(spec, tuple(dict.fromkeys(by))) if by and name == "endpoints" else spec
+        for name, spec in TABLES.items()
+        if name in chosen
+    )
+
+
+def _replace_keys(spec: TableSpec, keys: tuple[str, ...]) -> TableSpec:
+    # No two columns of a table have one name.
+    metrics = tuple(m for m in spec.metrics if METRICS[m].column not in keys)
+    return replace(spec, keys=keys, metrics=metrics)
+
+
+_GROUPABLE = (*SCHEMA, "error_source")
+
+
+def _require_known(name: str, known: Sequence[str] | dict[str, TableSpec], what: str) -> None:
+    if name not in known:
+        near = get_close_matches(name, known)
+        hint = "did you mean " + " or ".join(near) if near else "it is one of " + ", ".join(known)
+        raise UsageError(f"there is no {what} {name!r}", hint)
+
+
+def accumulators_of(metrics: Sequence[str]) -> frozenset[str]:
+    """The accumulators that these metrics need."""
+    return frozenset(a for m in metrics for a in METRICS[m].accumulators)
+
+
+def histograms_of(metrics: Sequence[str]) -> frozenset[str]:
+    """The columns whose histograms these metrics need."""
+    return frozenset(h for m in metrics if (h := METRICS[m].histogram))
+
+
+def distinct_of(metrics: Sequence[str]) -> frozenset[str]:
+    """The columns whose distinct values these metrics count."""
+    return frozenset(d for m in metrics if (d := METRICS[m].distinct))

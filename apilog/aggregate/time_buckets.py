@@ -1,0 +1,173 @@
+"""Time as a key: bucket starts and hours, and which step a window is cut by.
+
+A state's buckets always have the step of its own window, so that it needs no more than
+60 of them; a wider window has a longer step, whose buckets are unions of the shorter.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from apilog.aggregate.packed_keys import PackedKeys, encode_column, make_dense
+from apilog.errors import UsageError
+from apilog.schema import TIMESTAMP
+from apilog.text.units import parse_duration
+from apilog.time import STEPS, iter_buckets, parse_step
+
+if TYPE_CHECKING:
+    from apilog.aggregate.plan import ReportPlan
+
+
+MOST_BUCKETS = 100_000
+"""More rows of time than this are refused, or not filled up."""
+
+_MOST_ROWS = 60
+_MICROSECOND = timedelta(microseconds=1)
+_HOUR_US = 3_600_000_000
+_DAY_US = 24 * _HOUR_US
+# All of today's offsets from UTC are multiples of it.
+_QUARTER_US = _HOUR_US // 4
+
+
+def window_limits(
+    plan: ReportPlan, first: datetime | None, last: datetime | None
+) -> tuple[datetime | None, datetime | None]:
+    """The window of a report: its limits where given, else its first and last record."""
+    return (plan.since or first, plan.until or last)
+
+
+def half_open_window(
+    plan: ReportPlan, first: datetime | None, last: datetime | None
+) -> tuple[datetime | None, datetime | None]:
+    """The window, its end exclusive."""
+    since, until = window_limits(plan, first, last)
+    return since, until if until is None or plan.until else until + _MICROSECOND
+
+
+def bucket_step(plan: ReportPlan, first: datetime | None, last: datetime | None) -> str | None:
+    """The step of the buckets; None if it isn't fixed and there is no window yet.
+
+    Raises UsageError if the fixed one can't be understood.
+    """
+    if plan.bucket:
+        return parse_step(plan.bucket)
+    since, until = half_open_window(plan, first, last)
+    if since is None or until is None:
+        return None
+    for name, seconds in STEPS[:-1]:
+        # Where clocks change a bucket can be longer than its step, but hardly by a day in all.
+        slack = 86_400 if seconds >= 3_600 else 0
+        if (until - since).total_seconds() <= _MOST_ROWS * seconds + slack:
+            found = iter_buckets(since, until, name, ZoneInfo(plan.timezone))
+            if sum(1 for _ in islice(found, _MOST_ROWS + 1)) <= _MOST_ROWS:
+                return name
+    return STEPS[-1][0]
+
+
+def list_buckets(
+    plan: ReportPlan, first: datetime | None, last: datetime | None
+) -> pl.Series | None:
+    """The start of every bucket of the window, empty ones included.
+
+    None where they are too many to list. Raises UsageError if the user asked for those.
+    """
+    since, until = half_open_window(plan, first, last)
+    name = bucket_step(plan, first, last)
+    if since is None or until is None or name is None:
+        return pl.Series("timestamp", [], dtype=TIMESTAMP)
+    # Twice: where clocks are changed there is one more bucket.
+    if (until - since) / parse_duration(name) <= 2 * MOST_BUCKETS:
+        found = iter_buckets(since, until, name, ZoneInfo(plan.timezone))
+        starts = list(islice(found, MOST_BUCKETS + 1))
+        if len(starts) <= MOST_BUCKETS:
+            return pl.Series("timestamp", starts, dtype=TIMESTAMP)
+    if plan.bucket:
+        raise too_many_buckets(plan.bucket)
+    return None
+
+
+def too_many_buckets(step: str) -> UsageError:
+    """The error for a step that is too short for the window."""
+    return UsageError(
+        f"the step {step} cuts the window into more than {MOST_BUCKETS:,} buckets",
+        "choose a longer --bucket, or limit the time with --since and --until",
+    )
+
+
+def bucket_starts(instants: pl.Series, step: str, timezone: str) -> pl.Series:
+    """The start, in UTC, of the bucket of each instant."""
+    if timezone == "UTC":
+        return instants.dt.truncate(step)
+    local = instants.dt.convert_time_zone(timezone)
+    return local.dt.truncate(step).dt.convert_time_zone("UTC")
+
+
+def bucket_ends(starts: pl.Series, step: str, timezone: str) -> pl.Series:
+    """Where the buckets that start there end, in UTC."""
+    local = starts.dt.convert_time_zone(timezone)
+    return local.dt.offset_by(step).dt.convert_time_zone("UTC")
+
+
+def encode_buckets(timestamps: pl.Series, step: str, timezone: str) -> PackedKeys:
+    """Bucket starts as codes."""
+    length = parse_duration(step) // _MICROSECOND
+    # Only the start of each unit is looked up in the time zone, not every record.
+    unit = math.gcd(length, _DAY_US if timezone == "UTC" else _QUARTER_US)
+    coded = _encode_units(timestamps, unit)
+    if unit == length:
+        return coded
+    return _map_codes(coded, lambda starts: bucket_starts(starts, step, timezone))
+
+
+def encode_hours(timestamps: pl.Series) -> PackedKeys:
+    """Hours, UTC, as codes."""
+    return _encode_units(timestamps.alias("hour"), _HOUR_US)
+
+
+def _encode_units(timestamps: pl.Series, unit_us: int) -> PackedKeys:
+    """Which unit since 1970 each instant is in, decoded as the unit's start."""
+    coded = encode_column(timestamps.to_physical() // unit_us)
+
+    def decode(code: pl.Expr) -> list[pl.Expr]:
+        return [(units * unit_us).cast(TIMESTAMP) for units in coded.decode(code)]
+
+    return PackedKeys(coded.codes, coded.size, decode)
+
+
+def _map_codes(coded: PackedKeys, change: Callable[[pl.Series], pl.Series]) -> PackedKeys:
+    """Codes of changed values, some of which have become equal to their neighbours."""
+    if coded.size > 10_000:
+        coded = make_dense(coded)
+    changed = change(pl.select(coded.decode(pl.int_range(coded.size, dtype=pl.UInt64))).to_series())
+    codes, values = changed.rle_id().cast(pl.UInt64), changed.unique(maintain_order=True)
+    return PackedKeys(
+        codes.gather(coded.codes), len(values), lambda code: [pl.lit(values).gather(code)]
+    )
+
+
+_BUCKET = "bucket"
+
+
+def split_by_time(
+    records: pl.DataFrame, step: str, timezone: str
+) -> Iterator[tuple[datetime | None, pl.DataFrame]]:
+    """The records of each bucket, with its start in UTC; None for those without a time."""
+    if records.is_empty():
+        return
+    coded = encode_buckets(records["timestamp"], step, timezone)
+    codes = coded.codes.alias(_BUCKET)
+    used = codes.unique()
+    starts = used.to_frame().select_seq(coded.decode(pl.col(_BUCKET))).to_series()
+    if len(used) == 1:
+        yield starts.item(), records
+        return
+    parts = records.with_columns(codes).partition_by(_BUCKET, include_key=False, as_dict=True)
+    for code, start in zip(used.to_list(), starts.to_list(), strict=True):
+        yield start, parts[(code,)]

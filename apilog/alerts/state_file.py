@@ -1,0 +1,134 @@
+"""The state file, which carries alerts from one run to the next: JSON, replaced atomically.
+
+A file that is damaged, of another kind or of a later version is an error and is never overwritten.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from apilog.alerts.evaluation import HourCounts
+from apilog.alerts.rules import Alert, AlertStatus
+from apilog.errors import InputError
+from apilog.render.data.cell_values import iso_timestamp
+from apilog.render.output import atomic_file
+from apilog.render.text.escape import escape_json
+
+STATE_KIND = "apilog alerts"
+STATE_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedAlerts:
+    """What is kept between two runs."""
+
+    alerts: Sequence[Alert] = ()
+    hours: Mapping[datetime, HourCounts] = field(default_factory=dict)
+
+
+def load_state(path: Path) -> SavedAlerts:
+    """What the file holds; nothing if there is none.
+
+    Raises InputError for a file that is damaged, of another kind or of a later version: it is
+    not overwritten.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        return SavedAlerts()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise InputError(
+            f"can't read the state file {path}: {reason}", _recovery_hint(path)
+        ) from error
+    try:
+        document = json.loads(text)
+        if not (isinstance(document, dict) and document.get("kind") == STATE_KIND):
+            raise InputError(f"{path} is no state file of alerts", _recovery_hint(path))
+        if document["version"] > STATE_VERSION:
+            newer = f"{path} was written by a later version of apilog"
+            raise InputError(newer, "use that version, or name another file with --state")
+        return _parse_document(document)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InputError(f"the state file {path} is damaged", _recovery_hint(path)) from error
+
+
+def save_state(path: Path, memory: SavedAlerts) -> None:
+    """Replace the file; raises OutputError if it can't be written."""
+    document = {
+        "kind": STATE_KIND,
+        "version": STATE_VERSION,
+        "alerts": [_alert_document(alert) for alert in memory.alerts],
+        "hours": {_format_time(start): list(counts) for start, counts in memory.hours.items()},
+    }
+    with atomic_file(path, force=True) as stream:
+        stream.write(escape_json(json.dumps(document, ensure_ascii=False, indent=1)).encode())
+        stream.write(b"\n")
+
+
+def _alert_document(alert: Alert) -> dict[str, object]:
+    return {
+        "rule": alert.rule,
+        "condition": alert.condition,
+        "labels": dict(alert.labels),
+        "status": alert.status.value,
+        "since": _format_time(alert.since),
+        "breaches": alert.breaches,
+        "notified": None if alert.notified is None else _format_time(alert.notified),
+        "value": alert.value,
+        "limit": alert.limit,
+        "requests": alert.requests,
+        "reason": alert.reason,
+    }
+
+
+def _parse_document(document: dict[str, Any]) -> SavedAlerts:
+    alerts = tuple(
+        Alert(
+            rule=str(one["rule"]),
+            condition=str(one["condition"]),
+            labels=tuple((str(name), str(value)) for name, value in one["labels"].items()),
+            status=AlertStatus(one["status"]),
+            since=_parse_time(one["since"]),
+            breaches=int(one["breaches"]),
+            notified=None if one["notified"] is None else _parse_time(one["notified"]),
+            value=_parse_number(one["value"]),
+            limit=_parse_number(one["limit"]),
+            requests=int(one["requests"]),
+            reason=str(one["reason"]),
+        )
+        for one in document["alerts"]
+    )
+    hours = {
+        _parse_time(start): (int(requests), int(errors))
+        for start, (requests, errors) in document["hours"].items()
+    }
+    return SavedAlerts(alerts=alerts, hours=hours)
+
+
+def _format_time(moment: datetime) -> str:
+    return iso_timestamp(moment, "UTC")
+
+
+def _parse_time(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a time without a zone")
+    return moment
+
+
+def _parse_number(value: object) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError("no number")
+    return value
+
+
+def _recovery_hint(path: Path) -> str:
+    return f"remove {path} to begin afresh, or name another file with --state"

@@ -1,0 +1,99 @@
+"""Whether a baseline can be compared with: what is refused, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from apilog.checks.baseline import SavedBaseline
+from apilog.checks.measurement import MeasureOptions, SampleSource, Window
+from apilog.checks.threshold import GATEWAY_SUBJECT, Threshold
+from apilog.errors import UsageError
+from apilog.metrics import MetricKind
+from apilog.text.units import format_duration
+
+_LENGTH_TOLERANCE = 0.01
+"""Windows are equally long if they differ by no more than this share."""
+
+
+def check_before_reading(
+    thresholds: Sequence[Threshold],
+    window: Window,
+    baseline: SavedBaseline | Window | None,
+    reading: MeasureOptions,
+) -> None:
+    """Raise UsageError for what can be refused before anything is read."""
+    compared = [threshold for threshold in thresholds if threshold.is_comparison]
+    match baseline:
+        case None:
+            if compared:
+                raise UsageError(
+                    f"{str(compared[0])!r} needs a baseline",
+                    "give --baseline FILE as `apilog baseline` writes it, or --baseline-since",
+                )
+        case Window():
+            _check_windows_apart(window, baseline)
+        case SavedBaseline():
+            _check_same_where(baseline.where, reading.where.text if reading.where else None)
+            for threshold in compared:
+                baseline.check_subject(threshold.subject)
+
+
+def check_after_reading(
+    thresholds: Sequence[Threshold], current: SampleSource, base: SampleSource
+) -> None:
+    """Raise UsageError if the logs are of other gateways, or counts of another length of time."""
+    ours, theirs = (_gateway_names(side) for side in (current, base))
+    if ours and theirs and not ours & theirs:
+        raise UsageError(
+            f"the baseline is of {_join_names(theirs)}, "
+            f"the requests checked are of {_join_names(ours)}",
+            "gateways measure differently: make a baseline from logs of the same one",
+        )
+    for threshold in thresholds:
+        if threshold.is_comparison and threshold.metric.kind is MetricKind.COUNT:
+            now, then = (side.samples_of(threshold.subject).seconds for side in (current, base))
+            if not _are_equally_long(now, then):
+                raise UsageError(
+                    f"{str(threshold)!r} compares {_format_length(now)} with a baseline of "
+                    f"{_format_length(then)}",
+                    "compare request_rate or a rate of errors, or windows of the same length",
+                )
+
+
+def _check_windows_apart(window: Window, baseline: Window) -> None:
+    ends_before = baseline.until and window.since and baseline.until <= window.since
+    begins_after = baseline.since and window.until and window.until <= baseline.since
+    if not (ends_before or begins_after):
+        raise UsageError(
+            "the time that is checked and that of the baseline overlap",
+            "end the one where the other begins: --since, --until, --baseline-since, "
+            "--baseline-until",
+        )
+
+
+def _check_same_where(of_baseline: str | None, given: str | None) -> None:
+    if of_baseline != given:
+        made = f"--where {of_baseline!r}" if of_baseline else "no --where"
+        raise UsageError(
+            f"the baseline was made with {made}, this is asked with "
+            f"{f'--where {given!r}' if given else 'none'}",
+            "choose the same requests on both sides",
+        )
+
+
+def _gateway_names(side: SampleSource) -> frozenset[str]:
+    return frozenset(str(gateway) for (gateway,) in side.samples_of(GATEWAY_SUBJECT).samples)
+
+
+def _join_names(names: frozenset[str]) -> str:
+    return " and ".join(sorted(names))
+
+
+def _are_equally_long(now: float | None, then: float | None) -> bool:
+    if now is None or then is None:
+        return True
+    return abs(now - then) <= _LENGTH_TOLERANCE * max(now, then)
+
+
+def _format_length(seconds: float | None) -> str:
+    return format_duration(None if seconds is None else seconds * 1000)

@@ -1,0 +1,129 @@
+"""The tables of a report on thresholds, made of results and samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import polars as pl
+
+from apilog.checks.evaluate import CheckState, ThresholdResult
+from apilog.checks.measurement import MetricSample, SampleKey, SubjectSamples
+from apilog.checks.threshold import ENDPOINT_COLUMNS, Threshold
+from apilog.metrics import MetricKind
+from apilog.schema import SCHEMA
+
+CHECKS_TABLE, WORST_TABLE, CHANGED_TABLE = "checks", "worst", "changed"
+"""Names of the tables."""
+
+_FIRST_COLUMNS = {"threshold": pl.String, "metric": pl.String}
+_RESULT_COLUMNS = {
+    "state": pl.String,
+    "value": pl.Float64,
+    "limit": pl.Float64,
+    "baseline": pl.Float64,
+    "requests": pl.Int64,
+    "low": pl.Float64,
+    "high": pl.Float64,
+    "p_value": pl.Float64,
+    "reason": pl.String,
+}
+_WORST_COLUMNS = {"value": pl.Float64, "requests": pl.Int64}
+_WORST_COUNT = 5
+"""Endpoints that are named for a threshold that failed."""
+_STATE_ORDER = (CheckState.FAIL, CheckState.PASS, CheckState.INCONCLUSIVE)
+
+
+def checks_table(results: Mapping[Threshold, Sequence[ThresholdResult]]) -> pl.DataFrame:
+    """A row a result: thresholds in their order, of each the failures first, then the busiest."""
+    chosen = {c for t in results for c in (*(name for name, _ in t.where), *t.each)}
+    used = sorted(chosen, key=_column_position)
+    rows = [
+        {
+            "threshold": str(threshold),
+            "metric": threshold.metric.name,
+            **dict.fromkeys(used),
+            **_chosen_values(threshold, result.key),
+            **{name: getattr(result, name) for name in _RESULT_COLUMNS},
+            "reason": result.reason or None,
+        }
+        for threshold, found in results.items()
+        for result in sorted(found, key=lambda r: (_STATE_ORDER.index(r.state), -r.requests))
+    ]
+    return pl.DataFrame(rows, schema={**_FIRST_COLUMNS, **_column_types(used), **_RESULT_COLUMNS})
+
+
+def worst_table(failed: Iterable[tuple[Threshold, SubjectSamples]]) -> pl.DataFrame:
+    """For thresholds that failed, the endpoints that did most for it."""
+    rows = [
+        {
+            "threshold": str(threshold),
+            "metric": threshold.metric.name,
+            **dict.fromkeys(ENDPOINT_COLUMNS),
+            **dict(zip(_open_columns(threshold), key, strict=True)),
+            **{column: text for column, text in threshold.where if column in ENDPOINT_COLUMNS},
+            "value": sample.value,
+            "requests": sample.size,
+        }
+        for threshold, measured in failed
+        for key, sample in _worst_endpoints(threshold, measured)
+    ]
+    keys = dict.fromkeys(ENDPOINT_COLUMNS, pl.String)
+    return pl.DataFrame(rows, schema={**_FIRST_COLUMNS, **keys, **_WORST_COLUMNS})
+
+
+def changed_table(
+    current: SubjectSamples, base: SubjectSamples, columns: tuple[str, ...] = ENDPOINT_COLUMNS
+) -> pl.DataFrame:
+    """The endpoints that only one side has, the busiest first."""
+    rows = [
+        {**dict(zip(columns, key, strict=True)), "change": change, "requests": sample.size}
+        for change, one, other in (("new", current, base), ("vanished", base, current))
+        for key, sample in sorted(one.samples.items(), key=lambda item: -item[1].size)
+        if key not in other.samples
+    ]
+    keys = dict.fromkeys(columns, pl.String)
+    return pl.DataFrame(rows, schema={**keys, "change": pl.String, "requests": pl.Int64})
+
+
+def _column_position(column: str) -> tuple[int, str]:
+    """Columns of records stand as in a record, others after them."""
+    return ([*SCHEMA].index(column) if column in SCHEMA else len(SCHEMA)), column
+
+
+def _chosen_values(threshold: Threshold, key: SampleKey) -> dict[str, str | int | None]:
+    given: dict[str, str | int | None] = {
+        column: int(text) if _is_integer_column(column) else text
+        for column, text in threshold.where
+    }
+    return given | dict(zip(threshold.each, key, strict=True))
+
+
+def _column_types(columns: Iterable[str]) -> dict[str, pl.DataType | type[pl.DataType]]:
+    """Texts, but for statuses."""
+    return {c: SCHEMA[c] if _is_integer_column(c) else pl.String for c in columns}
+
+
+def _is_integer_column(column: str) -> bool:
+    return column in SCHEMA and SCHEMA[column].is_integer()
+
+
+def _open_columns(threshold: Threshold) -> tuple[str, ...]:
+    chosen = {column for column, _ in threshold.where}
+    return tuple(column for column in ENDPOINT_COLUMNS if column not in chosen)
+
+
+def _worst_endpoints(
+    threshold: Threshold, measured: SubjectSamples
+) -> list[tuple[SampleKey, MetricSample]]:
+    """Of a limit from above: most events, or else the largest values among busy endpoints."""
+    if not threshold.operator.is_upper:
+        return []
+    every = [*measured.samples.items(), *measured.others.items()]
+    samples = [item for item in every if item[1].value]
+    if threshold.metric.kind is MetricKind.PROPORTION:
+        samples.sort(key=lambda item: -(item[1].events or 0))
+    else:
+        busy = max((sample.size for _, sample in samples), default=0) / 100
+        samples = [item for item in samples if item[1].size >= busy]
+        samples.sort(key=lambda item: -(item[1].value or 0))
+    return samples[:_WORST_COUNT]

@@ -1,0 +1,147 @@
+"""The rows of a comparison: both values, their difference, and whether chance explains it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import polars as pl
+
+from apilog.checks.evaluate import DecisionPolicy
+from apilog.checks.measurement import MetricSample, SampleKey
+from apilog.checks.significance import NullHypothesis, p_value, sample_difference_interval
+from apilog.metrics import Metric
+from apilog.statistics.two_samples import Alternative, Bounds, benjamini_hochberg
+
+
+class DifferenceVerdict(StrEnum):
+    """What a difference comes to."""
+
+    WORSE = "worse"
+    BETTER = "better"
+    DIFFERENT = "different"
+    """Of a metric that has no better way."""
+    UNPROVEN = "no difference shown"
+    """Chance alone may make the difference."""
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True, slots=True)
+class SamplePair:
+    """The samples of both sides."""
+
+    a: MetricSample
+    b: MetricSample
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparisonRow:
+    """A metric of one endpoint, or of all requests."""
+
+    metric: Metric
+    key: SampleKey | None
+    """None for all requests."""
+    pair: SamplePair
+    p_value: float | None
+    """Two-sided, adjusted for how many endpoints there are; None with too few requests."""
+    interval: Bounds
+    """The interval of the difference."""
+
+
+_FIGURE_COLUMNS = {
+    "a": pl.Float64,
+    "b": pl.Float64,
+    "difference": pl.Float64,
+    "low": pl.Float64,
+    "high": pl.Float64,
+    "p_value": pl.Float64,
+    "verdict": pl.String,
+    "a_requests": pl.Int64,
+    "b_requests": pl.Int64,
+}
+_VERDICT_ORDER = [*DifferenceVerdict]
+
+
+def compare_pairs(
+    metric: Metric,
+    pairs: Mapping[SampleKey, SamplePair] | Mapping[None, SamplePair],
+    policy: DecisionPolicy,
+) -> Iterator[ComparisonRow]:
+    """A row for each pair, their p-values adjusted together."""
+    raw = [_pair_p_value(metric, pair, policy) for pair in pairs.values()]
+    for (key, pair), p in zip(pairs.items(), benjamini_hochberg(raw), strict=True):
+        around = sample_difference_interval(metric, pair.b, pair.a, policy.confidence)
+        yield ComparisonRow(metric=metric, key=key, pair=pair, p_value=p, interval=around)
+
+
+def comparison_table(
+    rows: Iterable[ComparisonRow], columns: tuple[str, ...], policy: DecisionPolicy
+) -> pl.DataFrame:
+    """A line a row: by metric, all requests first, then what differs, then the busiest."""
+    drawn = [(_verdict_of(row, policy), row) for row in rows]
+    metrics = list(dict.fromkeys(row.metric.name for _, row in drawn))
+    drawn.sort(
+        key=lambda item: (
+            metrics.index(item[1].metric.name),
+            item[1].key is not None,
+            _VERDICT_ORDER.index(item[0]),
+            -item[1].pair.b.size,
+        )
+    )
+    lines = [
+        {
+            "metric": row.metric.name,
+            **dict(zip(columns, row.key or (None,) * len(columns), strict=True)),
+            **_row_figures(row, outcome),
+        }
+        for outcome, row in drawn
+    ]
+    keys = dict.fromkeys(columns, pl.String)
+    return pl.DataFrame(lines, schema={"metric": pl.String, **keys, **_FIGURE_COLUMNS})
+
+
+def _pair_p_value(metric: Metric, pair: SamplePair, policy: DecisionPolicy) -> float | None:
+    if min(pair.a.size, pair.b.size) < max(1, policy.min_requests):
+        return None
+    if pair.a.value is None or pair.b.value is None:
+        return None
+    return p_value(metric, pair.b, pair.a, NullHypothesis(), Alternative.TWO_SIDED)
+
+
+def _verdict_of(row: ComparisonRow, policy: DecisionPolicy) -> DifferenceVerdict:
+    a, b = row.pair.a.value, row.pair.b.value
+    if row.p_value is None or a is None or b is None:
+        return DifferenceVerdict.INCONCLUSIVE
+    if row.p_value >= 1 - policy.confidence or _includes_zero(row.interval):
+        return DifferenceVerdict.UNPROVEN
+    if not row.metric.better:
+        return DifferenceVerdict.DIFFERENT
+    return (
+        DifferenceVerdict.BETTER
+        if (b < a) == (row.metric.better == "lower")
+        else DifferenceVerdict.WORSE
+    )
+
+
+def _includes_zero(around: Bounds) -> bool:
+    """Whether there may be no difference at all."""
+    low, high = around
+    return (low is None or low <= 0) and (high is None or high >= 0)
+
+
+def _row_figures(row: ComparisonRow, outcome: DifferenceVerdict) -> dict[str, object]:
+    a, b = row.pair.a, row.pair.b
+    low, high = row.interval
+    known = a.value is not None and b.value is not None
+    return {
+        "a": a.value,
+        "b": b.value,
+        "difference": (b.value or 0) - (a.value or 0) if known else None,
+        "low": low,
+        "high": high,
+        "p_value": row.p_value,
+        "verdict": outcome.value,
+        "a_requests": a.size,
+        "b_requests": b.size,
+    }

@@ -1,0 +1,387 @@
+"""Measurements: what thresholds need of requests, in sums that merge, from one pass.
+
+A measurement consists of a few plans of the aggregate, one for each choice of requests (`where`),
+so that chosen values are never folded. It takes the same three steps: partial, merge, finish.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import reduce
+from typing import Protocol
+
+import polars as pl
+
+from apilog.aggregate import (
+    PartialState,
+    ReportPlan,
+    TableSpec,
+    TableWithInputs,
+    finish_with_inputs,
+    merge,
+    partial,
+)
+from apilog.checks.threshold import ColumnValues, MetricSubject
+from apilog.engine.local import LocalRun, Progress
+from apilog.engine.parse_chunks import ReadSpec, summarise_inputs
+from apilog.engine.where import RowFilter
+from apilog.formats.file_plan import FormatChoice
+from apilog.metrics import METRICS, Metric, MetricKind
+from apilog.report_model import InputSummary
+from apilog.routes import RouteRule
+from apilog.schema import SCHEMA
+
+SampleKey = tuple[str | int | None, ...]
+"""Values of the columns that a threshold is evaluated for each of; empty for all requests."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricSample:
+    """One value of a metric, and what chance can have had to do with it."""
+
+    value: float | None
+    """None where nothing tells it, as a latency without durations."""
+    size: int
+    """What it was measured on: requests, of a latency those with a duration."""
+    events: int | None = None
+    """Of a proportion: how many of them."""
+    histogram: Mapping[int, int] = field(default_factory=dict)
+    """Of a latency: count by bucket."""
+    seconds: float | None = None
+    """Length of the window, for what counts or is per second."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectSamples:
+    """All samples for one threshold."""
+
+    samples: Mapping[SampleKey, MetricSample]
+    """By the values of its `each`; without one there is a sample for the key `()`."""
+    total: int
+    """Everything that was looked at in the window, whatever the threshold chooses of it."""
+    seconds: float | None = None
+    """Length of the window."""
+    others: Mapping[SampleKey, MetricSample] = field(default_factory=dict)
+    """What is in no value of the columns: without one, or folded into a row of several."""
+    unnamed: int = 0
+    """Requests of the others."""
+
+
+MeasurementState = tuple[PartialState, ...]
+"""Of the plans of a measurement."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """The time that is measured: `since` inclusive, `until` exclusive; None for no limit."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+class SampleSource(Protocol):
+    """What subjects can be measured of: logs that were read, or a baseline."""
+
+    def samples_of(self, subject: MetricSubject) -> SubjectSamples:
+        """The samples of a subject."""
+
+
+class Measurement:
+    """What is measured of the requests in a window; `columns` are those that it reads."""
+
+    def __init__(
+        self,
+        subjects: Iterable[MetricSubject],
+        window: Window = Window(),
+        *,
+        tables: Sequence[TableSpec] = (),
+        max_routes: int = 1000,
+        max_rows: int = 10_000,
+        max_keys: int = 100_000,
+        bucket: str | None = None,
+    ) -> None:
+        """`tables` are made beside, of all requests; for the limits see `Plan`."""
+        self.window = window
+        self.subjects = tuple(dict.fromkeys(subjects))
+        self._specs_by_where = _table_specs(self.subjects, tables)
+        self._plans = tuple(
+            ReportPlan(
+                tables=tuple(specs),
+                since=window.since,
+                until=window.until,
+                max_routes=max_routes,
+                max_rows=max_rows,
+                max_keys=max_keys,
+                bucket=bucket,
+            )
+            for specs in self._specs_by_where.values()
+        )
+        chosen = {column for where in self._specs_by_where for column, _ in where}
+        self.columns = frozenset(chosen).union(*(plan.columns for plan in self._plans))
+
+    def partial(self, records: pl.DataFrame) -> MeasurementState:
+        """The state of some records, which have at least the `columns`."""
+        return tuple(
+            partial(plan, records.filter(matches_values(where)) if where else records)
+            for where, plan in zip(self._specs_by_where, self._plans, strict=True)
+        )
+
+    def merge(self, states: Sequence[MeasurementState]) -> MeasurementState:
+        """One state of several."""
+        return tuple(
+            merge(plan, [state[i] for state in states]) for i, plan in enumerate(self._plans)
+        )
+
+    def finish(self, state: MeasurementState, seconds: float | None = None) -> MeasurementResult:
+        """What was measured; `seconds` is the length of a window that is no fixed one."""
+        found = [
+            finish_with_inputs(plan, one) for plan, one in zip(self._plans, state, strict=True)
+        ]
+        return MeasurementResult(
+            window=Window(
+                since=self.window.since or state[0].first,
+                until=self.window.until or state[0].last,
+            ),
+            groups={
+                (where, name): group
+                for where, named in zip(self._specs_by_where, found, strict=True)
+                for name, group in named.items()
+            },
+            given_seconds=seconds,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasurementResult:
+    """The finished measurement."""
+
+    window: Window
+    """The limits given, else the first and last record."""
+    groups: Mapping[tuple[ColumnValues, str], TableWithInputs]
+    given_seconds: float | None = None
+
+    @property
+    def seconds(self) -> float | None:
+        """Length of the window."""
+        if self.given_seconds is not None:
+            return self.given_seconds
+        if self.window.since is None or self.window.until is None:
+            return None
+        return (self.window.until - self.window.since).total_seconds()
+
+    @property
+    def total(self) -> int:
+        """All requests of the window."""
+        return int(self.groups[(), _table_name(())].table["requests"].sum())
+
+    def table_groups(self, table: str) -> TableWithInputs:
+        """One of the tables made beside."""
+        return self.groups[(), table]
+
+    def samples_of(self, subject: MetricSubject) -> SubjectSamples:
+        """The samples of a subject."""
+        group = self.groups[subject.where, _table_name(subject.each)]
+        return samples_from(subject, group, self.total, self.seconds)
+
+
+def matches_values(where: ColumnValues) -> pl.Expr:
+    """Whether a request, or a row of keys, is one of those; `where` is not empty."""
+    equal = (
+        pl.col(column) == (int(text) if SCHEMA[column].is_integer() else text)
+        for column, text in where
+    )
+    return reduce(lambda a, b: a & b, equal).fill_null(value=False)
+
+
+def samples_from(
+    subject: MetricSubject, group: TableWithInputs, total: int, seconds: float | None
+) -> SubjectSamples:
+    """The samples of a subject, out of a table over its columns."""
+    is_value = group.is_single_key
+    if subject.each:
+        known = group.table.select(pl.all_horizontal(pl.col(subject.each).is_not_null()))
+        is_value &= known.to_series()
+    found = [*zip(is_value, _iter_samples(subject, group, seconds), strict=True)]
+    return SubjectSamples(
+        samples=dict(item for is_one, item in found if is_one),
+        total=total,
+        seconds=seconds,
+        others=dict(item for is_one, item in found if not is_one),
+        unnamed=int(group.table["requests"].filter(~is_value).sum()),
+    )
+
+
+def _table_specs(
+    subjects: Iterable[MetricSubject], tables: Sequence[TableSpec]
+) -> dict[ColumnValues, list[TableSpec]]:
+    """The tables to make for each choice of requests; of all requests at least their number."""
+    metrics: dict[ColumnValues, dict[tuple[str, ...], set[str]]] = {(): {(): set()}}
+    for subject in subjects:
+        own = metrics.setdefault(subject.where, {}).setdefault(subject.each, set())
+        own.update(_needed_metrics(subject.metric))
+    specs = {
+        where: [_table_spec(each, names) for each, names in by_each.items()]
+        for where, by_each in metrics.items()
+    }
+    specs[()].extend(tables)
+    return specs
+
+
+def _needed_metrics(metric: Metric) -> Iterator[str]:
+    """The metrics that a sample is made of."""
+    yield metric.name
+    if metric.events:
+        yield metric.events
+    if metric.duration_column:
+        # Any quantile brings the histogram.
+        yield next(m.name for m in METRICS.values() if m.histogram == metric.duration_column)
+
+
+def _table_spec(each: tuple[str, ...], names: set[str]) -> TableSpec:
+    metrics = tuple(name for name in METRICS if name in names | {"requests"})
+    return TableSpec(name=_table_name(each), keys=each, metrics=metrics)
+
+
+def _table_name(each: tuple[str, ...]) -> str:
+    return f"by {', '.join(each)}"
+
+
+def _iter_samples(
+    subject: MetricSubject, group: TableWithInputs, seconds: float | None
+) -> Iterator[tuple[SampleKey, MetricSample]]:
+    """Of each row of the table."""
+    metric, table = subject.metric, group.table
+    histograms = _histograms_by_row(metric, group)
+    columns = (table[name].to_list() for name in (metric.column, "requests"))
+    keys = table.select(subject.each).rows() if subject.each else [()] * table.height
+    for row, (key, value, requests, events) in enumerate(
+        zip(keys, *columns, _event_counts(metric, table), strict=True)
+    ):
+        histogram = histograms.get(row, {})
+        if metric.kind is MetricKind.RATE and seconds:
+            value = requests / seconds
+        sample = MetricSample(
+            value=value,
+            size=sum(histogram.values()) if metric.duration_column else requests,
+            events=events,
+            histogram=histogram,
+            seconds=seconds,
+        )
+        yield key, sample
+
+
+def _event_counts(metric: Metric, table: pl.DataFrame) -> list[int | None]:
+    """What is counted for each row, where the metric counts something."""
+    match metric.kind:
+        case MetricKind.PROPORTION:
+            return table[metric.events].to_list()
+        case MetricKind.COUNT:
+            return table[metric.column].to_list()
+        case MetricKind.RATE:
+            return table["requests"].to_list()
+        case _:
+            return [None] * table.height
+
+
+def _histograms_by_row(metric: Metric, group: TableWithInputs) -> dict[int, dict[int, int]]:
+    if not metric.duration_column:
+        return {}
+    found: dict[int, dict[int, int]] = {}
+    for row, bucket, n in group.histograms[metric.duration_column].iter_rows():
+        found.setdefault(row, {})[bucket] = n
+    return found
+
+
+_MERGE_AT = 8
+"""So many partial states wait before they are merged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasureOptions:
+    """How sources are read."""
+
+    choice: FormatChoice | None = None
+    rules: tuple[RouteRule, ...] = ()
+    where: RowFilter | None = None
+    max_routes: int = 1000
+    progress: Progress | None = None
+    rejects: Callable[[pl.DataFrame], None] | None = None
+    """Takes the lines that could not be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredSources:
+    """What came of a pass."""
+
+    results: tuple[MeasurementResult, ...]
+    """Of each measurement."""
+    input: InputSummary
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """The formats that were found, sorted."""
+        return tuple(sorted({file.format for file in self.input.files if file.format}))
+
+
+def measure_sources(
+    sources: Sequence[str | os.PathLike[str]],
+    measurements: Sequence[Measurement],
+    reading: MeasureOptions,
+) -> MeasuredSources:
+    """Read the sources once and make all measurements of them.
+
+    An input that can't be read has its error in the summary.
+    """
+    columns = frozenset[str]().union(*(measurement.columns for measurement in measurements))
+    run: LocalRun[tuple[MeasurementState, ...]] = LocalRun(
+        sources,
+        ReadSpec(columns=columns, rules=reading.rules, where=reading.where),
+        lambda records: tuple(measurement.partial(records) for measurement in measurements),
+        choice=reading.choice,
+        progress=reading.progress,
+        within=_enclosing_window(measurements),
+    )
+    waiting: list[tuple[MeasurementState, ...]] = []
+    for result in run.results():
+        if reading.rejects and result.rejects.height:
+            reading.rejects(result.rejects)
+        waiting.append(result.value)
+        if len(waiting) == _MERGE_AT:
+            waiting = [_merge_states(measurements, waiting)]
+    states = _merge_states(measurements, waiting)
+    return MeasuredSources(
+        results=tuple(m.finish(state) for m, state in zip(measurements, states, strict=True)),
+        input=summarise_inputs(run.accounts),
+    )
+
+
+def reject_notes(read: InputSummary, *, kept: bool) -> tuple[str, ...]:
+    """What the reader of a result should know about the lines; `kept` if the rejects are."""
+    if not read.rejects:
+        return ()
+    told = f"{read.rejects:,} of {read.rejects + read.records:,} lines could not be read"
+    return (told if kept else f"{told}; --rejects FILE keeps them",)
+
+
+def _merge_states(
+    measurements: Sequence[Measurement], states: Sequence[tuple[MeasurementState, ...]]
+) -> tuple[MeasurementState, ...]:
+    return tuple(
+        measurement.merge([state[i] for state in states])
+        for i, measurement in enumerate(measurements)
+    )
+
+
+def _enclosing_window(
+    measurements: Sequence[Measurement],
+) -> tuple[datetime | None, datetime | None]:
+    """The time in which all windows lie."""
+    starts = [measurement.window.since for measurement in measurements]
+    ends = [measurement.window.until for measurement in measurements]
+    return (
+        None if None in starts else min(start for start in starts if start),
+        None if None in ends else max(end for end in ends if end),
+    )

@@ -1,0 +1,165 @@
+"""The commands that print what apilog knows: `formats`, `schema`, `metrics`.
+
+Each is a list of flat rows of texts, made from the values that the program runs on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from apilog.cli import streams
+from apilog.cli.target import is_terminal
+from apilog.render import OUTPUTS, OutputOptions
+from apilog.version import __version__
+
+CatalogueRow = dict[str, str | None]
+
+
+class ListFormat(StrEnum):
+    """How a list is drawn."""
+
+    TABLE = "table"
+    JSON = "json"
+    NDJSON = "ndjson"
+    CSV = "csv"
+    MD = "md"
+
+
+FormatOption = Annotated[ListFormat, typer.Option("--format", "-f", help="How to draw the list.")]
+OutputOption = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Write to this file instead of stdout.")
+]
+ForceOption = Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")]
+
+
+def formats(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", help="The one format to list.", show_default=False),
+    ] = None,
+    template: Annotated[
+        bool,
+        typer.Option(
+            "--template", help="Print what to put into the gateway NAME to log everything."
+        ),
+    ] = False,
+    format: FormatOption = ListFormat.TABLE,
+    output: OutputOption = None,
+    force: ForceOption = False,
+) -> None:
+    """List the log formats that apilog reads, or print a gateway's template."""
+    from apilog.formats.registry import FORMAT_INFOS, find_format, gateway_template
+
+    if template:
+        with streams.open_output(output, force=force) as stream:
+            stream.write(gateway_template(name).encode())
+        return
+    rows: list[CatalogueRow] = [
+        {
+            "format": info.name,
+            "gateway": info.gateway,
+            "title": info.title,
+            "columns": _in_schema_order(info.columns),
+            "url": info.url,
+        }
+        for info in ([find_format(name)] if name else FORMAT_INFOS.values())
+    ]
+    if format is ListFormat.TABLE and output is None and is_terminal() and name is None:
+        # What a line of a terminal has no room for: `apilog formats NAME` tells it.
+        rows = [{key: row[key] for key in ("format", "gateway", "title")} for row in rows]
+    _write_list("formats", rows, format, output, force, prose="title")
+
+
+def schema(
+    format: FormatOption = ListFormat.TABLE,
+    output: OutputOption = None,
+    force: ForceOption = False,
+) -> None:
+    """List the columns of a record, with OpenTelemetry's names."""
+    from apilog.schema import COLUMNS
+
+    rows: list[CatalogueRow] = [
+        {
+            "column": column.name,
+            "type": column.type_name,
+            "otel": column.otel or None,
+            "meaning": column.meaning,
+        }
+        for column in COLUMNS
+    ]
+    _write_list("schema", rows, format, output, force, prose="meaning")
+
+
+def metrics(
+    format: FormatOption = ListFormat.TABLE,
+    output: OutputOption = None,
+    force: ForceOption = False,
+) -> None:
+    """List the metrics and what each means."""
+    from apilog.metrics import METRICS
+
+    rows: list[CatalogueRow] = [
+        {
+            "metric": metric.name,
+            "column": metric.column,
+            "unit": metric.unit.value,
+            "better": metric.better or None,
+            "definition": metric.definition,
+        }
+        for metric in METRICS.values()
+    ]
+    _write_list("metrics", rows, format, output, force, prose="definition")
+
+
+def _in_schema_order(columns: Collection[str] | None) -> str | None:
+    """The columns in the schema's order; none for a format that takes any keys."""
+    from apilog.schema import SCHEMA
+
+    return None if columns is None else " ".join(name for name in SCHEMA if name in columns)
+
+
+def _write_list(
+    name: str,
+    rows: Sequence[CatalogueRow],
+    format: ListFormat,
+    output: Path | None,
+    force: bool,
+    *,
+    prose: str,
+) -> None:
+    if format is not ListFormat.TABLE:
+        _write_list_data(name, rows, format, output, force)
+        return
+    from apilog.render.terminal.listing import listing_for_pipe, listing_for_terminal
+
+    with streams.open_output(output, force=force) as stream:
+        if output is None and is_terminal():
+            options = OutputOptions(width=streams.width(), color=streams.color())
+            stream.write(listing_for_terminal(rows, prose, options))
+        else:
+            stream.write(listing_for_pipe(rows))
+
+
+def _write_list_data(
+    name: str, rows: Sequence[CatalogueRow], format: ListFormat, output: Path | None, force: bool
+) -> None:
+    """Draw the rows as the one table of a report that read nothing."""
+    import polars as pl
+
+    from apilog.report_model import InputSummary, Report
+
+    report = Report(
+        version=__version__,
+        command=name,
+        since=None,
+        until=None,
+        input=InputSummary(lines=0, records=0, rejects=0, skipped=0, files=()),
+        tables={name: pl.DataFrame(rows, schema=dict.fromkeys(rows[0], pl.String))},
+    )
+    with streams.open_output(output, force=force) as stream:
+        OUTPUTS[format].write(report, stream, OutputOptions(table=name))

@@ -1,0 +1,213 @@
+"""`apilog check`: parse, measure, evaluate, draw, exit code."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from apilog.cli import options, success_checks
+from apilog.cli.lifecycle import MeasureCommandOptions, accounts_from_options, stop_if_nothing_read
+from apilog.cli.streams import ExitCode
+from apilog.cli.target import OutputTarget
+from apilog.cli.thresholds import choose_baseline, choose_policy, choose_windows, collect_thresholds
+
+if TYPE_CHECKING:
+    from apilog.checks import SubjectSamples, Threshold
+    from apilog.checks.check import CheckResult
+    from apilog.report_model import Report
+
+
+class VerdictFormat(StrEnum):
+    """How verdicts are drawn."""
+
+    TABLE = "table"
+    JSON = "json"
+    JUNIT = "junit"
+    GITHUB = "github"
+    NDJSON = "ndjson"
+    CSV = "csv"
+    MD = "md"
+    PARQUET = "parquet"
+
+
+class InconclusivePolicy(StrEnum):
+    """What too little data means for the exit code."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    OWN = "3"
+
+
+_INCONCLUSIVE_CODES = {
+    InconclusivePolicy.PASS: ExitCode.OK,
+    InconclusivePolicy.FAIL: ExitCode.FAILED,
+    InconclusivePolicy.OWN: ExitCode.INCONCLUSIVE,
+}
+_SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
+"""Names the file that GitHub shows on the page of a job."""
+
+
+def check(
+    sources: options.Sources,
+    threshold: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--threshold",
+            "-t",
+            metavar="THRESHOLD",
+            help='Such as "error_rate < 1%"; may be repeated, and adds to the configuration\'s.',
+        ),
+    ] = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Compare with what `apilog baseline` saved."),
+    ] = None,
+    baseline_since: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Compare with this time of the same sources."),
+    ] = None,
+    baseline_until: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Its end, exclusive. Default: where --since begins."),
+    ] = None,
+    min_requests: Annotated[
+        int | None,
+        typer.Option(min=0, help="Fewer requests decide nothing. Default: 100."),
+    ] = None,
+    confidence: Annotated[
+        float | None,
+        typer.Option(help="How sure a difference to the baseline has to be. Default: 0.99."),
+    ] = None,
+    inconclusive: Annotated[
+        InconclusivePolicy | None,
+        typer.Option(help="What too little data means for the exit code. Default: 3."),
+    ] = None,
+    alerts: Annotated[
+        bool,
+        typer.Option("--alerts", help="Evaluate the alerts of the configuration, as cron does."),
+    ] = False,
+    state: options.AlertState = None,
+    accounts: options.Accounts = None,
+    accounts_query: options.AccountsQuery = None,
+    as_of: options.AsOf = None,
+    min_accounts: Annotated[int, typer.Option(min=0, help="Fewer accounts decide nothing.")] = 20,
+    config: options.ConfigFile = None,
+    log_format: options.LogFormat = None,
+    nginx_conf: options.NginxConf = None,
+    since: options.Since = None,
+    until: options.Until = None,
+    where: options.Where = None,
+    tz: options.Tz = "UTC",
+    route: options.Route = None,
+    max_routes: options.MaxRoutes = 1000,
+    format: Annotated[
+        VerdictFormat, typer.Option("--format", "-f", help="How to draw the results.")
+    ] = VerdictFormat.TABLE,
+    table: Annotated[
+        str | None, typer.Option(help="The one table to draw: checks, worst or changed.")
+    ] = None,
+    output: options.Output = None,
+    force: options.Force = False,
+    rejects: options.Rejects = None,
+    strict: options.Strict = False,
+    quiet: options.Quiet = False,
+    no_progress: options.NoProgress = False,
+) -> None:
+    """Hold thresholds against access logs: exit code 0 if all hold, 1 if one failed.
+
+    Thresholds are such as 'latency_p95{route="/orders"} < 300ms' or
+    'error_rate <= baseline + 0.5pp for each route', and with --accounts also
+    'trial_conversion_rate >= 20%'. Too little data to decide is exit code 3, never a pass. With
+    --alerts the rules of the configuration are evaluated instead, each over its own last minutes,
+    and those told who are to be: exit code 1 while one fires.
+    """
+    from apilog.checks.check import CheckOptions
+    from apilog.checks.check import check_sources as run
+    from apilog.cli.alerting import check_alerts, rules_to_check
+    from apilog.cli.lifecycle import refuse_same_file, report_notes
+    from apilog.config import load_config
+
+    asked = MeasureCommandOptions(
+        log_format=log_format,
+        nginx_conf=nginx_conf,
+        where=where,
+        routes=route or (),
+        max_routes=max_routes,
+        rejects=rejects,
+        force=force,
+        no_progress=quiet or no_progress,
+    )
+    target = OutputTarget(output=output, format=format.value, force=force, table=table)
+    if alerts or state:
+        others: list[object] = [threshold, baseline, baseline_since, baseline_until, since]
+        others += [min_requests, confidence, inconclusive]
+        alone = alerts and all(option is None for option in others)
+        rules = rules_to_check(config, state, target, alone=alone)
+        refuse_same_file(target, rejects)
+        told = {"strict": strict, "quiet": quiet}
+        raise typer.Exit(check_alerts(sources, rules, asked, target, until=until, tz=tz, **told))
+    settings = load_config(config).checks
+    thresholds = collect_thresholds(threshold, settings)
+    policy = choose_policy(min_requests, confidence, settings)
+    window, earlier = choose_windows(since, until, baseline_since, baseline_until, tz)
+    saved = choose_baseline(baseline, earlier, settings)
+    target.check(("checks", "worst", *(["changed"] if saved else [])))
+    refuse_same_file(target, rejects)
+    elsewhere: dict[Threshold, SubjectSamples] = {}
+    if about_accounts := success_checks.success_thresholds(thresholds):
+        joining = success_checks.join_options(
+            accounts_from_options(accounts, accounts_query, config),
+            asked,
+            as_of=as_of,
+            since=since,
+            until=until,
+            tz=tz,
+        )
+        elsewhere = success_checks.measure_success(sources, about_accounts, joining)
+    with asked.reading() as reading:
+        how = CheckOptions(
+            window=window,
+            baseline=saved,
+            policy=policy,
+            reading=reading,
+            tz=tz,
+            min_elsewhere=min_accounts,
+        )
+        checked = run(sources, thresholds, how, elsewhere=elsewhere)
+        stop_if_nothing_read(checked.report, strict=strict, quiet=quiet)
+    target.write(checked.report)
+    if format is VerdictFormat.GITHUB:
+        write_job_summary(checked.report)
+    report_notes(checked.report, target, strict=strict, quiet=quiet)
+    undecided = inconclusive or InconclusivePolicy(settings.inconclusive or InconclusivePolicy.OWN)
+    raise typer.Exit(_check_exit_code(checked, undecided, strict=strict))
+
+
+def write_job_summary(report: Report) -> None:
+    """Add to the summary of a GitHub job, where there is one."""
+    from apilog.render.text.github import job_summary
+
+    if path := os.environ.get(_SUMMARY_VARIABLE):
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(job_summary(report))
+
+
+def _check_exit_code(
+    checked: CheckResult, undecided: InconclusivePolicy, *, strict: bool
+) -> ExitCode:
+    from apilog.checks import CheckState
+    from apilog.cli.lifecycle import input_exit_code
+
+    if code := input_exit_code(checked.report, strict=strict):
+        return code
+    match checked.state:
+        case CheckState.FAIL:
+            return ExitCode.FAILED
+        case CheckState.INCONCLUSIVE:
+            return _INCONCLUSIVE_CODES[undecided]
+        case CheckState.PASS:
+            return ExitCode.OK

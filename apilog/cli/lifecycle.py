@@ -1,0 +1,201 @@
+"""What commands do before and after their work: rejects files, interrupts, notes, exit codes.
+
+Errors go to stderr before the exit code is given; nothing here draws a report.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import typer
+
+from apilog.cli import streams
+from apilog.cli.streams import ExitCode
+from apilog.cli.target import OutputTarget
+from apilog.errors import UsageError
+from apilog.render.text.escape import escape_json
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from apilog.checks.measurement import MeasureOptions, Window
+    from apilog.cli.target import OutputTarget
+    from apilog.developer_success import SuccessOptions
+    from apilog.report_model import Report
+
+
+def end_reads_on_interrupt() -> None:
+    """Have an interrupt end a read that waits; to be called once Polars is imported.
+
+    Polars' own handler has the system restart such reads, so that Python does not see it.
+    """
+    if hasattr(signal, "siginterrupt"):  # not on Windows, where reads are not restarted
+        signal.siginterrupt(signal.SIGINT, True)
+
+
+def finish_report(report: Report, target: OutputTarget, *, strict: bool, quiet: bool) -> ExitCode:
+    """Draw the report, unless nothing could be read; tell of it, and give the exit code."""
+    from apilog.reports import read_nothing
+
+    if read_nothing(report):
+        report_input_errors(report, strict=strict, quiet=quiet)
+        return ExitCode.ERROR
+    target.write(report)
+    report_notes(report, target, strict=strict, quiet=quiet)
+    return input_exit_code(report, strict=strict)
+
+
+def report_notes(report: Report, target: OutputTarget, *, strict: bool, quiet: bool) -> None:
+    """Errors always; notes unless the report on stdout shows them, or nobody wants them."""
+    shown = target.is_stdout and target.format == "table" and target.table is None
+    report_input_errors(report, strict=strict, quiet=quiet or shown)
+    if not (quiet or shown):
+        for text in report.notes:
+            streams.note(text)
+
+
+def report_input_errors(report: Report, *, strict: bool, quiet: bool) -> None:
+    """Inputs that could not be read; damaged ones as notes, unless `strict`."""
+    for file in report.input.files:
+        if file.error and (strict or not file.is_damaged):
+            streams.error(f"{file.path}: {file.error}", file.hint)
+        elif file.error and not quiet:
+            streams.note(f"{file.path}: {file.error}; what stands before the damage was read")
+    if strict and report.input.rejects:
+        keeping = (
+            "`apilog report --rejects FILE`" if report.command == "query" else "--rejects FILE"
+        )
+        count = "1 line" if report.input.rejects == 1 else f"{report.input.rejects:,} lines"
+        streams.error(
+            f"{count} could not be read, and --strict allows none",
+            f"{keeping} keeps them",
+        )
+
+
+def input_exit_code(report: Report, *, strict: bool) -> ExitCode:
+    """ERROR if an input could not be read, or with `strict` not all of it."""
+    files = report.input.files
+    failed = any(f.error and (strict or not f.is_damaged) for f in files)
+    return ExitCode.ERROR if failed or (strict and report.input.rejects) else ExitCode.OK
+
+
+@contextmanager
+def rejects_writer(
+    path: Path | None, *, force: bool
+) -> Iterator[Callable[[pl.DataFrame], None] | None]:
+    """A sink that writes rejects to the file; None without one.
+
+    A file appears when the block ends without an error, an empty one if there were none.
+    """
+    if path is None:
+        yield None
+        return
+    streams.check_target(path, force=force)
+    with streams.open_output(path, force=force) as stream:
+        yield lambda rejects: _write_rejects(rejects, stream)
+
+
+def refuse_same_file(target: OutputTarget, rejects: Path | None) -> None:
+    """Raise UsageError if report and rejects would be written to the same place."""
+    if rejects is None:
+        return
+    both_stdout = target.is_stdout and str(rejects) == "-"
+    if both_stdout or (target.file and os.path.realpath(target.file) == os.path.realpath(rejects)):
+        raise UsageError(
+            f"report and rejects would both be written to {rejects}",
+            "give --output and --rejects different files",
+        )
+
+
+def _write_rejects(rejects: pl.DataFrame, stream: BinaryIO) -> None:
+    stream.write(escape_json(rejects.write_ndjson()).encode())
+
+
+def accounts_from_options(
+    accounts: str | None, query: str | None, config: Path | None
+) -> SuccessOptions:
+    """The accounts that are meant, and what the configuration says of them.
+
+    Raises UsageError if neither names any.
+    """
+    from apilog.config import load_config
+    from apilog.developer_success import SuccessOptions
+
+    settings = load_config(config)
+    source = accounts or settings.accounts.source
+    if source is None:
+        raise UsageError(
+            "there are no accounts to join",
+            "give --accounts FILE, or `source` in [accounts] of apilog.toml",
+        )
+    return SuccessOptions(
+        accounts=source,
+        accounts_query=query or (None if accounts else settings.accounts.query),
+        columns=settings.accounts.columns,
+        plans=settings.plans,
+        goals=settings.goals,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasureCommandOptions:
+    """The options on reading, as they were given."""
+
+    log_format: str | None
+    nginx_conf: Path | None
+    where: str | None
+    routes: Sequence[str]
+    max_routes: int
+    rejects: Path | None
+    force: bool
+    no_progress: bool
+
+    @contextmanager
+    def reading(self) -> Iterator[MeasureOptions]:
+        """How the sources are read; its files are complete when the block ends."""
+        from apilog.checks.measurement import MeasureOptions
+        from apilog.cli.progress import progress_bar
+        from apilog.engine.where import parse_where
+        from apilog.formats.file_plan import choose_format
+        from apilog.routes import parse_rules
+
+        choice, rules = choose_format(self.log_format, self.nginx_conf), parse_rules(self.routes)
+        condition = parse_where(self.where) if self.where is not None else None
+        end_reads_on_interrupt()
+        with (
+            rejects_writer(self.rejects, force=self.force) as sink,
+            progress_bar(shown=not self.no_progress) as progress,
+        ):
+            yield MeasureOptions(
+                choice=choice,
+                rules=rules,
+                where=condition,
+                max_routes=self.max_routes,
+                progress=progress,
+                rejects=sink,
+            )
+
+
+def parse_window(since: str | None, until: str | None, tz: str) -> Window:
+    """The time that `--since` and `--until` mean."""
+    from apilog.checks.measurement import Window
+    from apilog.reports.options import parse_limits
+
+    start, end = parse_limits(since, until, tz)
+    return Window(since=start, until=end)
+
+
+def stop_if_nothing_read(report: Report, *, strict: bool, quiet: bool) -> None:
+    """End with an error if there were inputs and none could be read."""
+
+    from apilog.reports import read_nothing
+
+    if read_nothing(report):
+        report_input_errors(report, strict=strict, quiet=quiet)
+        raise typer.Exit(ExitCode.ERROR)

@@ -1,0 +1,154 @@
+"""`apilog store …`: what a store holds, whether it is intact, and its upkeep."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from apilog.cli import options, streams
+from apilog.cli.streams import ExitCode
+from apilog.errors import UsageError
+from apilog.text.units import MISSING, format_bytes, format_count, parse_duration
+
+if TYPE_CHECKING:
+    from apilog.privacy import Privacy
+
+
+class InfoFormat(StrEnum):
+    """How the facts are drawn."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+StoreFolder = Annotated[
+    str,
+    typer.Argument(metavar="DIR|URL", help="The folder or URL of the store.", show_default=False),
+]
+
+
+def info(
+    folder: StoreFolder,
+    format: Annotated[
+        InfoFormat, typer.Option("--format", "-f", help="How to draw it.")
+    ] = InfoFormat.TABLE,
+) -> None:
+    """Tell what a store holds: records, rejects, days, files, size."""
+    from apilog.render.text.escape import escape_terminal
+    from apilog.store import Store
+
+    facts = Store.open(folder).collect_facts()
+    if format is InfoFormat.JSON:
+        text = json.dumps(facts, indent=1)
+    else:
+        width = max(map(len, facts))
+        text = "\n".join(
+            f"{n:{width}}  {escape_terminal(_format_fact(n, v))}" for n, v in facts.items()
+        )
+    _print_line(text)
+
+
+def verify(folder: StoreFolder) -> None:
+    """Read a store again, compare it with its manifest, and name damaged files."""
+    from apilog.storage import folder_at
+    from apilog.store import verify as check
+
+    store = folder_at(folder)
+    found = check(store)
+    for damage in found.damaged:
+        hint = f"restore it from a backup: it held {format_count(damage.rows)} rows"
+        streams.error(f"{store.path(damage.name)} {damage.problem}", hint)
+    for name in found.strangers:
+        streams.note(f"{store.path(name)} is no part of the store")
+    if found.damaged:
+        raise typer.Exit(ExitCode.ERROR)
+    _print_line(f"intact: {format_count(found.files)} files, {format_count(found.rows)} rows")
+
+
+def compact(folder: StoreFolder) -> None:
+    """Merge the small files of each day of a store."""
+    from apilog.store import compact as merge
+
+    done = merge(folder)
+    _print_line(
+        f"{format_count(done.files_before)} files, {format_bytes(done.size_before)} → "
+        f"{format_count(done.files_after)} files, {format_bytes(done.size_after)}"
+    )
+
+
+def prune(
+    folder: StoreFolder,
+    keep: Annotated[
+        str,
+        typer.Option(metavar="AGE", help="Keep the days of this time, such as 400d or 8w."),
+    ],
+) -> None:
+    """Remove the days of a store that are older than an age."""
+    from apilog.store import prune as remove
+
+    gone = remove(folder, parse_duration(keep))
+    _print_line(
+        f"removed {format_count(gone.records)} records and {format_count(gone.rejects)} rejects: "
+        f"{format_count(gone.files)} files, {format_bytes(gone.size)}"
+    )
+
+
+def anonymize(
+    folder: StoreFolder,
+    ip: Annotated[
+        bool, typer.Option("--ip", help="Truncate client addresses: IPv4 to /24, IPv6 to /48.")
+    ] = False,
+    hash_consumers: options.HashConsumers = None,
+    drop: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN", help="Empty this column, such as user_agent; repeatable."),
+    ] = None,
+    before: Annotated[
+        str | None,
+        typer.Option(metavar="AGE", help="Only days that ended longer ago, such as 30d."),
+    ] = None,
+) -> None:
+    """Truncate addresses, hash consumers and empty columns of the records in a store.
+
+    They are rewritten for good; the lines of rejects, which hold who knows what, are removed.
+    Safe to run again: only what is not done yet is rewritten.
+    """
+    from apilog.privacy import Privacy
+    from apilog.store import anonymize as rewrite
+
+    columns = [column.strip() for text in drop or () for column in text.split(",")]
+    privacy = Privacy.from_options(anonymize_ip=ip, hash_consumers=hash_consumers)
+    _check_anonymize(privacy, columns)
+    age = parse_duration(before) if before is not None else None
+    done = rewrite(folder, privacy, drop=columns, before=age)
+    _print_line(
+        f"rewrote {format_count(done.records)} records, and took the lines of "
+        f"{format_count(done.rejects)} rejects: {format_count(done.files)} files"
+    )
+
+
+def _check_anonymize(privacy: Privacy, columns: list[str]) -> None:
+    from apilog.engine.where import unknown_column_error
+    from apilog.schema import SCHEMA
+
+    if not privacy and not columns:
+        raise UsageError("nothing to anonymize", "give --ip, --hash-consumers KEY or --drop COLUMN")
+    for name in columns:
+        if name not in SCHEMA:
+            raise unknown_column_error(name, f"--drop {name!r}")
+        if name in ("timestamp", "gateway"):
+            raise UsageError(f"--drop {name}: every record needs it", "drop other columns")
+
+
+def _format_fact(name: str, value: str | int | None) -> str:
+    if isinstance(value, int):
+        return format_bytes(value) if name == "size" else format_count(value)
+    return value or MISSING
+
+
+def _print_line(text: str) -> None:
+    with streams.open_output(None) as stream:
+        stream.write(f"{text}\n".encode())

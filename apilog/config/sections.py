@@ -1,0 +1,252 @@
+"""The sections `[alerts]`, `[checks]`, `[accounts]`, `[plans.NAME]` and `[goals]`.
+
+Thresholds and secrets are kept as they are written; other modules parse them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from apilog.config.toml_table import ConfigTable
+from apilog.developer_success import AccountColumns, PlanTerms
+from apilog.errors import UsageError
+from apilog.text.units import parse_duration
+
+SEVERITIES = ("info", "warning", "critical")
+TARGET_TYPES = ("command", "webhook", "slack", "textfile")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleConfig:
+    """A table `[[alerts.rules]]`."""
+
+    path: str
+    """Where its threshold stands in the file."""
+    threshold: str
+    name: str
+    over: timedelta | None = None
+    intervals: int | None = None
+    severity: str | None = None
+    repeat: timedelta | None = None
+    targets: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetConfig:
+    """A table `[[alerts.targets]]`; which keys it may have depends on its type."""
+
+    path: str
+    """Where its type stands in the file."""
+    type: str
+    name: str
+    command: tuple[str, ...] = ()
+    url: str | None = None
+    url_env: str | None = None
+    secret_env: str | None = None
+    file: Path | None = None
+    timeout: timedelta | None = None
+    retries: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertsConfig:
+    """None is a setting that the file does not have."""
+
+    rules: tuple[RuleConfig, ...] = ()
+    targets: tuple[TargetConfig, ...] = ()
+    repeat: timedelta | None = None
+    min_requests: int | None = None
+    state: Path | None = None
+
+
+def read_alerts(table: ConfigTable) -> AlertsConfig:
+    """The section. Raises UsageError for a value that is none of its kind."""
+    targets = tuple(_read_target(one) for one in table.tables("targets") or ())
+    rules = tuple(_read_rule(one, targets) for one in table.tables("rules") or ())
+    for key, names in (("rules", [r.name for r in rules]), ("targets", [t.name for t in targets])):
+        for name in names:
+            if names.count(name) > 1:
+                raise table.error(key, f"has two called {name!r}", "give each a name of its own")
+    return AlertsConfig(
+        rules=rules,
+        targets=targets,
+        repeat=_read_duration(table, "repeat"),
+        min_requests=table.integer("min_requests", least=1),
+        state=table.file("state"),
+    )
+
+
+def _read_rule(table: ConfigTable, targets: tuple[TargetConfig, ...]) -> RuleConfig:
+    threshold = _require_text(table, "threshold", 'such as "error_rate < 5%"')
+    told = table.texts("targets")
+    known = [target.name for target in targets if target.type != "textfile"]
+    for name in told or ():
+        if name not in known:
+            hint = f"it is one of {', '.join(known)}" if known else "add [[alerts.targets]]"
+            raise table.error("targets", f"names {name!r}, which is no target", hint)
+    rule = RuleConfig(
+        path=table.key_path("threshold"),
+        threshold=threshold,
+        name=table.text("name") or threshold,
+        over=_read_duration(table, "over"),
+        intervals=table.integer("for", least=1),
+        severity=table.choice("severity", SEVERITIES),
+        repeat=_read_duration(table, "repeat"),
+        targets=told,
+    )
+    table.finish()
+    return rule
+
+
+def _read_target(table: ConfigTable) -> TargetConfig:
+    kind = table.choice("type", TARGET_TYPES) or _require_text(
+        table, "type", f"one of {', '.join(TARGET_TYPES)}"
+    )
+    name = table.text("name") or kind
+    path = table.key_path("type")
+    match kind:
+        case "command":
+            command = table.texts("command")
+            if not command:
+                hint = 'write a list such as ["/usr/local/bin/page", "--urgent"]: no shell reads it'
+                raise table.error("command", "is missing", hint)
+            target = TargetConfig(
+                path=path,
+                type=kind,
+                name=name,
+                command=command,
+                timeout=_read_duration(table, "timeout"),
+            )
+        case "textfile":
+            file = table.file("path")
+            if file is None:
+                raise table.error("path", "is missing", 'write path = "…/apilog.prom"')
+            target = TargetConfig(path=path, type=kind, name=name, file=file)
+        case _:
+            target = _read_http_target(table, kind, name)
+    table.finish()
+    return target
+
+
+def _read_http_target(table: ConfigTable, kind: str, name: str) -> TargetConfig:
+    url, url_env = table.text("url"), table.text("url_env")
+    if bool(url) == bool(url_env):
+        hint = "an address that is a secret stands in a variable of the environment: url_env"
+        raise table.error("url", "or url_env has to be there, one of them", hint)
+    return TargetConfig(
+        path=table.key_path("type"),
+        type=kind,
+        name=name,
+        url=url,
+        url_env=url_env,
+        secret_env=table.text("secret_env") if kind == "webhook" else None,
+        timeout=_read_duration(table, "timeout"),
+        retries=table.integer("retries", least=0),
+    )
+
+
+def _require_text(table: ConfigTable, key: str, such_as: str) -> str:
+    text = table.text(key)
+    if not text:
+        raise table.error(key, "is missing", f"write {key} = …, {such_as}")
+    return text
+
+
+def _read_duration(table: ConfigTable, key: str) -> timedelta | None:
+    text = table.text(key)
+    if text is None:
+        return None
+    try:
+        length = parse_duration(text)
+    except UsageError as error:
+        raise table.error(key, f"is no length of time: {error}", error.hint) from error
+    if not length:
+        raise table.error(key, "is no time at all", f'write {key} = "5m"')
+    return length
+
+
+INCONCLUSIVE_CHOICES = ("pass", "fail", "3")
+"""What becomes of the exit code where too little was measured."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChecksConfig:
+    """None is a setting that the file does not have."""
+
+    thresholds: tuple[str, ...] = ()
+    """As they are written; not yet parsed."""
+    baseline: Path | None = None
+    min_requests: int | None = None
+    confidence: float | None = None
+    inconclusive: str | None = None
+
+
+def read_checks(table: ConfigTable) -> ChecksConfig:
+    """The section. Raises UsageError for a value that is none of its kind."""
+    return ChecksConfig(
+        thresholds=table.texts("thresholds") or (),
+        baseline=table.file("baseline"),
+        min_requests=table.integer("min_requests", least=0),
+        confidence=table.number("confidence"),
+        inconclusive=table.choice("inconclusive", INCONCLUSIVE_CHOICES),
+    )
+
+
+PlansConfig = Mapping[str, PlanTerms]
+GoalsConfig = Mapping[str, str | float]
+"""Of metrics, as they are written; not yet parsed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountsConfig:
+    """Where the accounts are, and what their columns are called."""
+
+    source: str | None = None
+    """A file, or the URL of a database."""
+    query: str | None = None
+    columns: AccountColumns = field(default_factory=AccountColumns)
+
+
+def read_accounts(table: ConfigTable) -> AccountsConfig:
+    """The section. A file is looked for from the folder of the configuration."""
+    source = table.text("source")
+    if source is not None and "://" not in source:
+        source = str(table.file("source"))
+    return AccountsConfig(
+        source=source, query=table.text("query"), columns=_read_columns(table.table("columns"))
+    )
+
+
+def read_plans(table: ConfigTable) -> PlansConfig:
+    """The terms of each plan by its name."""
+    names = table.keys()
+    sections = {name: terms for name in names if (terms := table.table(name)) is not None}
+    found = {name: _read_terms(terms) for name, terms in sections.items()}
+    for section in sections.values():
+        section.finish()
+    return found
+
+
+def read_goals(table: ConfigTable) -> GoalsConfig:
+    """What each metric is to reach: a text such as "25%", or a number."""
+    names = table.keys()
+    return {name: goal for name in names if (goal := _read_goal(table, name)) is not None}
+
+
+def _read_columns(table: ConfigTable | None) -> AccountColumns:
+    names = table.keys() if table else ()
+    return AccountColumns({n: own for n in names if table and (own := table.text(n))})
+
+
+def _read_terms(table: ConfigTable) -> PlanTerms:
+    return PlanTerms(quota=table.integer("quota", least=1), price=table.number("price"))
+
+
+def _read_goal(table: ConfigTable, name: str) -> str | float | None:
+    try:
+        return table.number(name)
+    except UsageError:
+        return table.text(name)

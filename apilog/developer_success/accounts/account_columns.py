@@ -1,0 +1,179 @@
+"""The columns of an account table: their names, their kinds, and the conversion of their values.
+
+A value that can't be understood becomes null and is marked; an empty text is a missing value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from enum import Enum
+
+import polars as pl
+
+from apilog.errors import UsageError
+
+
+class AccountColumnKind(Enum):
+    """What a column holds."""
+
+    TEXT = "text"
+    INSTANT = "time"
+    MONEY = "number"
+
+
+ACCOUNT_COLUMNS: Mapping[str, AccountColumnKind] = {
+    "account": AccountColumnKind.TEXT,
+    "consumers": AccountColumnKind.TEXT,
+    "signed_up_at": AccountColumnKind.INSTANT,
+    "plan": AccountColumnKind.TEXT,
+    "trial_kind": AccountColumnKind.TEXT,
+    "trial_started_at": AccountColumnKind.INSTANT,
+    "trial_ends_at": AccountColumnKind.INSTANT,
+    "converted_at": AccountColumnKind.INSTANT,
+    "churned_at": AccountColumnKind.INSTANT,
+    "mrr": AccountColumnKind.MONEY,
+    "poc_started_at": AccountColumnKind.INSTANT,
+    "poc_completed_at": AccountColumnKind.INSTANT,
+    "variant": AccountColumnKind.TEXT,
+}
+"""Every column that has a meaning; only `account` has to be there."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountColumns:
+    """What the columns of an account table are called there."""
+
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Of `COLUMNS` to the table's own; one that is missing is called as here."""
+
+    def __post_init__(self) -> None:
+        for name in self.names:
+            if name not in ACCOUNT_COLUMNS:
+                near = get_close_matches(name, ACCOUNT_COLUMNS, n=1)
+                raise UsageError(
+                    f"[accounts.columns]: accounts have no column {name!r}",
+                    f"did you mean {near[0]!r}?"
+                    if near
+                    else f"they have {', '.join(ACCOUNT_COLUMNS)}",
+                )
+
+    def own_name(self, name: str) -> str:
+        """What the table calls the column."""
+        return self.names.get(name, name)
+
+
+_ISO = (
+    r"^(?<date>\d{4}-\d{2}-\d{2})"
+    r"(?:[Tt ](?<minutes>\d{2}:\d{2})(?<seconds>:\d{2})?(?<fraction>[.,]\d{1,9})?"
+    r" ?(?<zone>[Zz]|UTC|[+-]\d{2}(?::?\d{2})?)?)?$"
+)
+_PATTERN = "%Y-%m-%dT%H:%M:%S%.f%:z"
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+CONSUMER_SEPARATOR = ";"
+"""Between the consumers of one account."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConvertedColumn:
+    """A column as it is meant."""
+
+    values: pl.Series
+    bad: pl.Series
+    """Whether a value is there that can't be understood."""
+    lacks_zone: bool = False
+    """Whether some time says nothing of a zone, and was taken as UTC."""
+
+
+def convert_column(column: pl.Series, kind: AccountColumnKind) -> ConvertedColumn:
+    """A column of that kind: String, a time in UTC, or Float64."""
+    return _CONVERTERS[kind](column)
+
+
+def trimmed_text(column: pl.Expr) -> pl.Expr:
+    """Trimmed text; null where nothing is left."""
+    text = column.str.strip_chars()
+    return pl.when(text != "").then(text)
+
+
+def _column_as_text(column: pl.Series) -> pl.Series:
+    """Any column as trimmed text; lists are joined by `;`, whole numbers have no point."""
+    if isinstance(column.dtype, pl.List):
+        column = column.cast(pl.List(pl.String)).list.join(CONSUMER_SEPARATOR, ignore_nulls=True)
+    elif column.dtype.is_float() and _is_whole(column):
+        column = column.cast(pl.Int64)  # some databases write ids as 1234.0
+    return pl.select(trimmed_text(pl.lit(column.cast(pl.String)))).to_series().alias(column.name)
+
+
+def _is_whole(column: pl.Series) -> bool:
+    return bool((column.is_finite() & (column == column.round())).all())
+
+
+def _convert_text(column: pl.Series) -> ConvertedColumn:
+    values = _column_as_text(column)
+    return ConvertedColumn(values, pl.Series([False]).new_from_index(0, len(values)))
+
+
+def _convert_money(column: pl.Series) -> ConvertedColumn:
+    given = _column_as_text(column) if column.dtype == pl.String else column
+    values = given.cast(pl.Float64, strict=False)
+    values = _null_unless(values, values.is_finite() & (values >= 0))
+    return ConvertedColumn(values, given.is_not_null() & values.is_null())
+
+
+def _convert_instants(column: pl.Series) -> ConvertedColumn:
+    given, lacks_zone = column, False
+    if isinstance(column.dtype, pl.Datetime):
+        lacks_zone = column.dtype.time_zone is None and column.count() > 0
+        values = column.dt.cast_time_unit("us")
+        values = (
+            values.dt.convert_time_zone("UTC")
+            if column.dtype.time_zone
+            else values.dt.replace_time_zone("UTC")
+        )
+    elif column.dtype == pl.Date:
+        lacks_zone = column.count() > 0
+        values = column.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    else:
+        given = _column_as_text(column)
+        values, lacks_zone = _parse_instants(given)
+    values = _null_unless(values, values >= _EARLIEST)
+    return ConvertedColumn(values, given.is_not_null() & values.is_null(), lacks_zone)
+
+
+def _parse_instants(texts: pl.Series) -> tuple[pl.Series, bool]:
+    """ISO 8601 as instants; a day alone is its first moment."""
+    parts = texts.str.extract_groups(_ISO).struct.unnest()
+    zone = pl.col("zone")
+    offset = (
+        pl.when(zone.is_null() | zone.str.contains("^(?:[Zz]|UTC)$"))
+        .then(pl.lit("+00:00"))
+        .when(zone.str.len_chars() == 3)
+        .then(zone + ":00")
+        .otherwise(zone.str.replace(r"^(...)(\d\d)$", "$1:$2"))
+    )
+    whole = pl.concat_str(
+        "date",
+        pl.lit("T"),
+        pl.col("minutes").fill_null("00:00"),
+        pl.col("seconds").fill_null(":00"),
+        pl.col("fraction").fill_null("").str.replace(",", "."),
+        offset,
+    )
+    instants = whole.str.to_datetime(_PATTERN, time_unit="us", strict=False)
+    read = parts.select(instants.alias(texts.name), lacks=zone.is_null() & instants.is_not_null())
+    return read.to_series(), bool(read["lacks"].any())
+
+
+def _null_unless(values: pl.Series, holds: pl.Series) -> pl.Series:
+    """The values for which it holds, null elsewhere."""
+    return pl.select(pl.when(holds).then(values)).to_series().alias(values.name)
+
+
+_CONVERTERS: Mapping[AccountColumnKind, Callable[[pl.Series], ConvertedColumn]] = {
+    AccountColumnKind.TEXT: _convert_text,
+    AccountColumnKind.MONEY: _convert_money,
+    AccountColumnKind.INSTANT: _convert_instants,
+}

@@ -1,0 +1,99 @@
+"""`[goals]`: what a metric is meant to reach, and whether it did."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from apilog.developer_success.success_metrics import (
+    SuccessMetric,
+    find_success_metric,
+    success_value_of,
+)
+from apilog.errors import UsageError
+from apilog.metrics import Unit
+from apilog.text.units import parse_duration, parse_ratio
+
+_GOAL_SYNTAX = re.compile(r"\s*(?P<operator>>=|<=|>|<)?\s*(?P<value>\S.*?)\s*")
+_HOLDS = {
+    ">=": lambda value, target: value >= target,
+    "<=": lambda value, target: value <= target,
+    ">": lambda value, target: value > target,
+    "<": lambda value, target: value < target,
+}
+GOALS_SCHEMA = {
+    "goal": pl.String,
+    "target": pl.Float64,
+    "value": pl.Float64,
+    "accounts": pl.Int64,
+    "reached": pl.Boolean,
+    "operator": pl.String,
+    "unit": pl.String,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What one metric is meant to reach."""
+
+    metric: SuccessMetric
+    operator: str
+    target: float
+    """In the metric's unit."""
+
+
+def parse_goals(goals: Mapping[str, str | float]) -> list[Goal]:
+    """Goals as the configuration has them, such as `conversion_rate = "25%"`.
+
+    Without an operator a metric that is better when higher is to reach at least the value, any
+    other one at most. Raises UsageError for a metric or value that can't be understood.
+    """
+    return [
+        _parse_goal(find_success_metric(name, "[goals]"), str(text)) for name, text in goals.items()
+    ]
+
+
+def goals_table(goals: list[Goal], tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """One row a goal, target and value in its unit; `reached` is null where there is no value."""
+    return pl.DataFrame(
+        [_goal_row(goal, tables) for goal in goals], schema=GOALS_SCHEMA, orient="row"
+    )
+
+
+def _goal_row(goal: Goal, tables: Mapping[str, pl.DataFrame]) -> tuple[object, ...]:
+    found = success_value_of(goal.metric.name, tables)
+    value, n = (found.value, found.n) if found else (None, 0)
+    reached = None if value is None else _HOLDS[goal.operator](value, goal.target)
+    metric = goal.metric
+    return metric.name, goal.target, value, n, reached, goal.operator, metric.unit.value
+
+
+def _parse_goal(metric: SuccessMetric, text: str) -> Goal:
+    match = _GOAL_SYNTAX.fullmatch(text)
+    if match is None:
+        raise UsageError(f"[goals] {metric.name}: the goal is empty", 'write one such as "25%"')
+    default = ">=" if metric.better == "higher" else "<="
+    try:
+        target = _parse_target(metric.unit, match["value"])
+    except (UsageError, ValueError) as error:
+        raise UsageError(
+            f"[goals] {metric.name}: {text!r} is no {_NAMES.get(metric.unit, 'number')}",
+            f"write one such as {_EXAMPLES.get(metric.unit, '1000')!r}",
+        ) from error
+    return Goal(metric, match["operator"] or default, target)
+
+
+_NAMES = {Unit.RATIO: "ratio", Unit.HOURS: "duration", Unit.DAYS: "duration"}
+_EXAMPLES = {Unit.RATIO: "25%", Unit.HOURS: "24h", Unit.DAYS: "14d", Unit.MILLISECONDS: "300ms"}
+_SECONDS = {Unit.HOURS: 3600.0, Unit.DAYS: 86_400.0, Unit.MILLISECONDS: 0.001}
+
+
+def _parse_target(unit: Unit, text: str) -> float:
+    if unit is Unit.RATIO:
+        return parse_ratio(text)
+    if unit in _SECONDS and not text.replace(".", "", 1).isdecimal():
+        return parse_duration(text).total_seconds() / _SECONDS[unit]
+    return float(text.replace(",", "").replace("_", ""))

@@ -1,0 +1,318 @@
+"""The success metrics that goals and thresholds name, and their values in a finished report.
+
+Each metric is one figure of a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+
+import polars as pl
+
+from apilog.developer_success.tables.account_statistics import TOTAL_KEY
+from apilog.errors import UsageError
+from apilog.metrics import Unit
+
+__all__ = [
+    "ROW_KEYS",
+    "SUCCESS_METRICS",
+    "SuccessMetric",
+    "SuccessValue",
+    "find_success_metric",
+    "success_value_of",
+    "success_values",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuccessMetric:
+    """One figure of a table."""
+
+    name: str
+    unit: Unit
+    definition: str
+    """One sentence."""
+    better: str
+    """`lower` or `higher`."""
+    table: str
+    column: str
+    """The column with its value."""
+    counted: str
+    """The column with how many accounts it is over."""
+    row: Mapping[str, str] = field(default_factory=dict)
+    """The key of the row about all accounts, if the table has several rows."""
+    keys: tuple[str, ...] = ()
+    """Columns that tell further rows, which have a value of their own."""
+    is_proportion: bool = False
+    """Whether it is a share of the accounts that it is over."""
+
+
+_MetricSpec = tuple[str, str, Unit, str, str]
+"""Name, column, unit, which is better, definition."""
+
+
+def _funnel_metrics() -> Iterator[SuccessMetric]:
+    for stage, rate, what in (
+        ("first_call", "first_call_rate", "called"),
+        ("first_success", "first_success_rate", "had a successful call"),
+        ("activated", "activation_rate", "were activated"),
+    ):
+        yield SuccessMetric(
+            name=rate,
+            unit=Unit.RATIO,
+            definition=f"Accounts that {what} / accounts.",
+            better="higher",
+            table="funnel",
+            column="rate",
+            counted="signed_up",
+            row={"stage": stage},
+            is_proportion=True,
+        )
+        yield SuccessMetric(
+            name=f"median_hours_to_{stage}",
+            unit=Unit.HOURS,
+            definition=f"Median time from sign-up, over the accounts that {what}.",
+            better="lower",
+            table="funnel",
+            column="median_hours",
+            counted="accounts",
+            row={"stage": stage},
+        )
+
+
+def _table_metrics(
+    table: str,
+    counted: str,
+    *specs: _MetricSpec,
+    row: Mapping[str, str] | None = None,
+    keys: tuple[str, ...] = (),
+) -> Iterator[SuccessMetric]:
+    for name, column, unit, better, definition in specs:
+        yield SuccessMetric(
+            name=name,
+            unit=unit,
+            definition=definition,
+            better=better,
+            table=table,
+            column=column,
+            counted=counted,
+            row=row or {},
+            keys=keys,
+            is_proportion=name in _PROPORTIONS,
+        )
+
+
+_PROPORTIONS = {
+    "trial_conversion_rate",
+    "conversion_rate",
+    "poc_completion_rate",
+    "poc_conversion_rate",
+    "retention_rate",
+}
+_TRIAL_KIND = ("trial_kind",)
+
+SUCCESS_METRICS: Mapping[str, SuccessMetric] = {
+    metric.name: metric
+    for metric in (
+        *_funnel_metrics(),
+        *_table_metrics(
+            "trials",
+            "started",
+            (
+                *("trial_error_rate", "error_rate", Unit.RATIO, "lower"),
+                "Errors / calls within trials.",
+            ),
+            (
+                *("trial_latency_p95", "latency_p95_ms", Unit.MILLISECONDS, "lower"),
+                "The p95 of calls within trials.",
+            ),
+            (
+                *("trial_uptime", "uptime", Unit.RATIO, "higher"),
+                "Minutes of trials without a burst of server errors / minutes of trials.",
+            ),
+            (
+                *("trial_requests_per_account", "requests_per_account", Unit.COUNT, "higher"),
+                "Calls within trials / trials.",
+            ),
+            keys=_TRIAL_KIND,
+        ),
+        *_table_metrics(
+            "trials",
+            "finished",
+            (
+                *("trial_conversion_rate", "conversion_rate", Unit.RATIO, "higher"),
+                "Converted trials / finished ones.",
+            ),
+            keys=_TRIAL_KIND,
+        ),
+        *_table_metrics(
+            "trials",
+            "converted",
+            (
+                *("trial_median_days_to_convert", "median_days_to_convert", Unit.DAYS, "lower"),
+                "Median time from the start of a trial to the conversion.",
+            ),
+            keys=_TRIAL_KIND,
+        ),
+        *_table_metrics(
+            "revenue",
+            "accounts",
+            ("accounts", "accounts", Unit.COUNT, "higher", "Accounts."),
+            ("paying_accounts", "paying", Unit.COUNT, "higher", "Accounts that pay."),
+            ("mrr", "mrr", Unit.MONEY, "higher", "Monthly revenue."),
+            ("arpu", "arpu", Unit.MONEY, "higher", "mrr / accounts."),
+            ("arppu", "arppu", Unit.MONEY, "higher", "mrr / paying accounts."),
+            (
+                *("conversion_rate", "conversion_rate", Unit.RATIO, "higher"),
+                "Accounts that ever converted / accounts.",
+            ),
+            (
+                *("churn_rate", "churn_rate", Unit.RATIO, "lower"),
+                "Churned in the last 30 days / converted and not churned before them.",
+            ),
+            ("clv", "clv", Unit.MONEY, "higher", "arppu / churn_rate."),
+            (
+                *("requests_per_account", "requests_per_account", Unit.COUNT, "higher"),
+                "Calls / accounts.",
+            ),
+            (
+                *("revenue_per_1000_requests", "revenue_per_1000_requests", Unit.MONEY, "higher"),
+                "mrr / thousand calls.",
+            ),
+            row={"plan": TOTAL_KEY},
+            keys=("plan",),
+        ),
+        *_table_metrics(
+            "poc",
+            "started",
+            (
+                *("poc_completion_rate", "completion_rate", Unit.RATIO, "higher"),
+                "Completed proofs of concept / started ones.",
+            ),
+        ),
+        *_table_metrics(
+            "poc",
+            "completed",
+            (
+                *("poc_conversion_rate", "conversion_rate", Unit.RATIO, "higher"),
+                "Completed proofs of concept whose account converted / completed ones.",
+            ),
+            (
+                *("poc_median_days", "median_days", Unit.DAYS, "lower"),
+                "Median time of a completed proof of concept.",
+            ),
+            (
+                *("poc_p90_days", "p90_days", Unit.DAYS, "lower"),
+                "Time within which 90 % of the completed proofs of concept were.",
+            ),
+        ),
+        *_table_metrics(
+            "retention",
+            "accounts",
+            (
+                *("retention_rate", "rate", Unit.RATIO, "higher"),
+                "Accounts that called at that age (4 if none is said) / accounts old enough.",
+            ),
+            keys=("age",),
+        ),
+    )
+}
+"""By name. Of trials, plans and ages of cohorts there is a value for each row as well."""
+
+ROW_KEYS = tuple(dict.fromkeys(key for metric in SUCCESS_METRICS.values() for key in metric.keys))
+"""Every column that tells rows with a value of their own."""
+
+
+def find_success_metric(name: str, where: str) -> SuccessMetric:
+    """The metric; raises UsageError naming the nearest one."""
+    if name in SUCCESS_METRICS:
+        return SUCCESS_METRICS[name]
+    near = get_close_matches(name, SUCCESS_METRICS, n=2)
+    hint = (
+        f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(SUCCESS_METRICS)}"
+    )
+    raise UsageError(f"{where}: there is no success metric {name!r}", hint)
+
+
+_RETENTION_AGE = 4
+"""The age, in weeks or months, whose retention is meant where none is said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuccessValue:
+    """What a metric came to."""
+
+    name: str
+    unit: Unit
+    keys: Mapping[str, str]
+    """The row it is of, such as `{"plan": "pro"}`; empty for all accounts."""
+    value: float | None
+    n: int
+    """Accounts that it is over."""
+    events: int | None = None
+    """Of a proportion: how many of the accounts."""
+
+
+def success_values(tables: Mapping[str, pl.DataFrame]) -> list[SuccessValue]:
+    """Every value of every metric in the tables of a report without `--by`."""
+    return [
+        value for metric in SUCCESS_METRICS.values() for value in _metric_values(metric, tables)
+    ]
+
+
+def success_value_of(
+    name: str, tables: Mapping[str, pl.DataFrame], keys: Mapping[str, str] | None = None
+) -> SuccessValue | None:
+    """The value of a metric over all accounts, or of the row of these keys; None without one."""
+    wanted = keys or {}
+    found = (v for v in _metric_values(SUCCESS_METRICS[name], tables) if v.keys == wanted)
+    return next(found, None)
+
+
+def _metric_values(
+    metric: SuccessMetric, tables: Mapping[str, pl.DataFrame]
+) -> Iterator[SuccessValue]:
+    frame = tables[metric.table]
+    if metric.table == "retention":
+        frame = _retention_by_age(frame)
+    if metric.table == "funnel":
+        frame = frame.with_columns(signed_up=pl.col("accounts").first())
+    for row in frame.iter_rows(named=True):
+        is_total = bool(metric.row) and all(row[key] == text for key, text in metric.row.items())
+        keys = {} if is_total else {k: str(row[k]) for k in metric.keys if row[k] is not None}
+        if is_total or keys or not (metric.row or metric.keys):
+            yield _make_value(metric, row[metric.column], row[metric.counted], keys)
+    if metric.table == "trials":
+        yield _value_over_trials(metric, frame)
+    if metric.table == "retention":
+        for row in frame.filter(pl.col("age") == _RETENTION_AGE).iter_rows(named=True):
+            yield _make_value(metric, row["rate"], row["accounts"], {})
+
+
+def _make_value(
+    metric: SuccessMetric, value: float | None, n: int, keys: Mapping[str, str]
+) -> SuccessValue:
+    events = round(value * n) if metric.is_proportion and value is not None else None
+    return SuccessValue(
+        name=metric.name, unit=metric.unit, keys=keys, value=value, n=n, events=events
+    )
+
+
+def _value_over_trials(metric: SuccessMetric, trials: pl.DataFrame) -> SuccessValue:
+    """Of all kinds of trials together; None for what can't be put together from the rows."""
+    n = int(trials[metric.counted].sum())
+    if trials.height == 1:
+        value = trials[metric.column][0]
+    elif metric.is_proportion and n:
+        value = trials["converted"].sum() / n
+    else:
+        value = None
+    return _make_value(metric, value, n, {})
+
+
+def _retention_by_age(retention: pl.DataFrame) -> pl.DataFrame:
+    """The retention of all cohorts at each age, of the cells that are over."""
+    over = retention.filter("complete").group_by("age").agg(pl.sum("accounts", "active"))
+    return over.sort("age").with_columns(rate=pl.col("active") / pl.col("accounts"))

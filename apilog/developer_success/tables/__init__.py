@@ -1,0 +1,176 @@
+"""The tables of developer success, each a function of a population, and `--by`.
+
+With `--by` the same functions run over parts of the population.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+import polars as pl
+
+from apilog.developer_success.accounts import ACCOUNT_COLUMNS
+from apilog.developer_success.population import Population
+from apilog.developer_success.tables.experiments import experiments_table
+from apilog.developer_success.tables.lifecycle import (
+    bottlenecks_table,
+    funnel_table,
+    onboarding_histogram_table,
+    onboarding_table,
+    retention_table,
+)
+from apilog.developer_success.tables.revenue import candidates_table, plans_table, revenue_table
+from apilog.developer_success.tables.trials import poc_table, trials_table
+from apilog.errors import UsageError
+
+__all__ = ["MORE_TABLES", "SUCCESS_TABLES", "SuccessTable", "table_names"]
+
+
+@dataclass(frozen=True, slots=True)
+class SuccessTable:
+    """One table."""
+
+    make: Callable[[Population], pl.DataFrame]
+    meaning: str
+    """What a row of it is."""
+    key: str = ""
+    """The account's column that its rows tell anyway, if they do."""
+
+
+SUCCESS_TABLES: Mapping[str, SuccessTable] = {
+    "funnel": SuccessTable(funnel_table, "a stage: how many accounts come so far, and how soon"),
+    "onboarding": SuccessTable(onboarding_table, "a first event: how long accounts take to it"),
+    "onboarding_histogram": SuccessTable(
+        onboarding_histogram_table, "a first event and a span of hours"
+    ),
+    "bottlenecks": SuccessTable(
+        bottlenecks_table,
+        "a stage, and the last error (or else call) of accounts that stalled there",
+    ),
+    "trials": SuccessTable(
+        trials_table, "a kind of trial: what became of them, and what they met", "trial_kind"
+    ),
+    "revenue": SuccessTable(revenue_table, "a plan, then `(all)`: what it brings in", "plan"),
+    "plans": SuccessTable(plans_table, "a plan with terms: how much of its quota is used", "plan"),
+    "candidates": SuccessTable(
+        candidates_table, "an account near its limit, or hardly using its plan", "plan"
+    ),
+    "poc": SuccessTable(poc_table, "all proofs of concept"),
+    "retention": SuccessTable(
+        retention_table, "a cohort and its age: how many accounts still call"
+    ),
+    "experiments": SuccessTable(
+        experiments_table, "a metric and variant, against the control", "variant"
+    ),
+}
+"""Every table over accounts, in the order of the report."""
+
+MORE_TABLES: Mapping[str, str] = {
+    "unmatched": "a consumer that no account claims; null: calls without one",
+    "goals": "a goal of the configuration, and whether it is reached; not with `--by`",
+}
+"""The tables that are not over accounts, and what a row of them is."""
+
+
+def table_names(only: str | None = None) -> list[str]:
+    """The names of all tables, or of the one; raises UsageError naming the nearest ones."""
+    names = [*SUCCESS_TABLES, *MORE_TABLES]
+    if only is None:
+        return names
+    if only not in names:
+        near = get_close_matches(only, names)
+        hint = "did you mean " + " or ".join(near) if near else "it is one of " + ", ".join(names)
+        raise UsageError(f"there is no table {only!r}", hint)
+    return [only]
+
+
+GATEWAY_COLUMN = "gateway"
+"""Of an account's first call; the one group that is no column of the accounts."""
+OTHER_GROUP = "(other)"
+MOST_GROUPS = 50
+"""Groups that are kept apart; the accounts of all others are one group."""
+
+_GROUP_COLUMNS = ("plan", "trial_kind", "variant")
+"""Columns with a meaning that accounts can be grouped by; of the others there are too many."""
+
+
+def check_group_columns(by: Sequence[str]) -> None:
+    """Raise UsageError for a column that tells single accounts, or moments."""
+    for name in by:
+        if name in ACCOUNT_COLUMNS and name not in _GROUP_COLUMNS:
+            raise UsageError(
+                f"--by {name}: accounts can't be grouped by it",
+                f"take {', '.join(_GROUP_COLUMNS)}, gateway, or a further column of the accounts",
+            )
+
+
+def check_group_values(accounts: pl.DataFrame, by: Sequence[str]) -> None:
+    """Raise UsageError for a column that holds e-mail addresses: they stay in the account table."""
+    for name in by:
+        if name in accounts.columns and accounts[name].str.contains("@", literal=True).any():
+            raise UsageError(
+                f"--by {name}: the column holds e-mail addresses",
+                "they never leave the account table; group by another column",
+            )
+
+
+def tables_by_group(population: Population, by: Sequence[str]) -> dict[str, pl.DataFrame]:
+    """All tables; with `by` its columns stand in front, the largest group first.
+
+    A table that is about one of these columns anyway stays as it is.
+    """
+    groups = [*_split_groups(population, by)] if by else []
+    return {
+        name: _make_table(table, population, groups, by) for name, table in SUCCESS_TABLES.items()
+    }
+
+
+_AccountGroups = list[tuple[dict[str, str | None], Population]]
+
+
+def _make_table(
+    table: SuccessTable, population: Population, groups: _AccountGroups, by: Sequence[str]
+) -> pl.DataFrame:
+    if not by or table.key in by:
+        return table.make(population)
+    made = [_with_group_columns(table.make(group), values) for values, group in groups]
+    return (
+        pl.concat(made)
+        if made
+        else _with_group_columns(table.make(population).clear(), dict.fromkeys(by))
+    )
+
+
+def _with_group_columns(frame: pl.DataFrame, values: dict[str, str | None]) -> pl.DataFrame:
+    for name in values:
+        if name in frame.columns:
+            raise UsageError(
+                f"--by {name}: the report has a column of that name",
+                "rename the column of the account table",
+            )
+    head = (pl.lit(value, pl.String).alias(name) for name, value in values.items())
+    return frame.select(*head, pl.all())
+
+
+def _split_groups(
+    population: Population, by: Sequence[str]
+) -> Iterator[tuple[dict[str, str | None], Population]]:
+    sizes = (
+        population.frame.group_by(by)
+        .agg(accounts=pl.len())
+        .sort("accounts", *by, descending=[True, *[False] * len(by)], nulls_last=True)
+        .with_row_index("group")
+    )
+    numbered = population.frame.join(
+        sizes.select("group", *by), on=by, how="left", nulls_equal=True, maintain_order="left"
+    )
+    for number, row in enumerate(sizes.head(MOST_GROUPS).select(by).iter_rows(named=True)):
+        yield (
+            row,
+            population.restricted_to(numbered.filter(pl.col("group") == number).drop("group")),
+        )
+    rest = numbered.filter(pl.col("group") >= MOST_GROUPS).drop("group")
+    if rest.height:
+        yield dict.fromkeys(by, OTHER_GROUP), population.restricted_to(rest)

@@ -1,0 +1,101 @@
+"""Expressions and tests that several tables share; an account is the unit of all of them."""
+
+from __future__ import annotations
+
+import math
+
+import polars as pl
+
+from apilog.statistics.rank_tests import mann_whitney
+from apilog.statistics.two_samples import Interval, normal_quantile
+
+TOTAL_KEY = "(all)"
+"""The key of a row of totals."""
+
+_HOUR_US = 3_600_000_000
+
+
+def ratio(numerator: pl.Expr, denominator: pl.Expr) -> pl.Expr:
+    """One by the other; null if that is 0."""
+    return pl.when(denominator != 0).then(numerator / denominator)
+
+
+def hours_between(start: str, end: str) -> pl.Expr:
+    """The time from one column to another, in hours."""
+    return (pl.col(end) - pl.col(start)).dt.total_microseconds() / _HOUR_US
+
+
+def days_between(start: str, end: str) -> pl.Expr:
+    """The time from one column to another, in days."""
+    return hours_between(start, end) / 24
+
+
+def linear_quantile(values: pl.Expr, q: float) -> pl.Expr:
+    """The usual quantile, linear between two values; null without any."""
+    return values.quantile(q, interpolation="linear")
+
+
+def count_where(condition: pl.Expr) -> pl.Expr:
+    """How many rows it holds for."""
+    return condition.fill_null(value=False).sum().cast(pl.Int64)
+
+
+def sum_money(amounts: pl.Expr) -> pl.Expr:
+    """The sum of amounts, the same in any order: added in millionths."""
+    return (amounts * 1_000_000).round().cast(pl.Int64).sum() / 1_000_000
+
+
+SIGNIFICANT = 0.05
+_Z = normal_quantile(0.975)
+
+
+def rank_test(values: pl.Series, is_first: pl.Series) -> float | None:
+    """The two-sided Mann-Whitney p-value of the accounts marked against the others.
+
+    Accounts without a value are left out.
+    """
+    counts = (
+        pl.DataFrame({"value": values, "first": is_first})
+        .drop_nulls("value")
+        .group_by("value")
+        .agg(pl.col("first").sum().cast(pl.Int64), all=pl.len().cast(pl.Int64))
+        .sort("value")
+    )
+    return mann_whitney(counts.select("first", pl.col("all") - pl.col("first")).iter_rows())
+
+
+class LogRatio:
+    """A ratio of sums over accounts, on the scale on which its error is symmetric."""
+
+    def __init__(self, value: float, squares: float, denominator: float, accounts: int) -> None:
+        """`squares` is the sum of (numerator − value · denominator)² over the accounts."""
+        self.value = value
+        deviation = squares * accounts / (accounts - 1) if accounts > 1 else math.nan
+        self.error = math.sqrt(deviation) / denominator / value if value > 0 else math.nan
+
+
+def lift_interval(one: LogRatio, control: LogRatio) -> Interval | None:
+    """The 95 % interval of one / control − 1; None where a value is 0 or stands alone.
+
+    By the delta method on the logarithm, an account being the unit that varies; of plain
+    proportions it is the interval of Katz et al. (1978).
+    """
+    error = math.hypot(one.error, control.error)
+    if not math.isfinite(error):
+        return None
+    ratio = one.value / control.value
+    return Interval(ratio * math.exp(-_Z * error) - 1, ratio * math.exp(_Z * error) - 1)
+
+
+def quantile_lift(one: tuple[float, Interval], control: tuple[float, Interval]) -> Interval | None:
+    """The 95 % interval of one / control − 1, of two values with intervals of their own.
+
+    None where one of all these is 0. On the logarithm, after Zou and Donner (2008).
+    """
+    (value, (low, high)), (base, (base_low, base_high)) = one, control
+    if min(value, low, base, base_low) <= 0:
+        return None
+    lift = math.log(value / base)
+    down = math.hypot(math.log(value / low), math.log(base_high / base))
+    up = math.hypot(math.log(high / value), math.log(base / base_low))
+    return Interval(math.exp(lift - down) - 1, math.exp(lift + up) - 1)

@@ -1,0 +1,156 @@
+"""Revenue by plan, the use of quotas, and the accounts that may want another plan."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import polars as pl
+
+from apilog.developer_success.population import Population
+from apilog.developer_success.tables.account_statistics import (
+    TOTAL_KEY,
+    count_where,
+    ratio,
+    sum_money,
+)
+
+CHURN_WINDOW = timedelta(days=30)
+"""Churn is counted over this time before as-of."""
+
+
+def revenue_table(population: Population) -> pl.DataFrame:
+    """One row a plan, and `(all)`."""
+    sums = _revenue_sums(population)
+    by_plan = population.frame.group_by("plan").agg(**sums).sort("plan", nulls_last=True)
+    total = population.frame.select(plan=pl.lit(TOTAL_KEY), **sums)
+    rows = pl.concat([by_plan, total])
+    return rows.with_columns(
+        arpu=ratio(pl.col("mrr"), pl.col("accounts")),
+        arppu=ratio(pl.col("mrr"), pl.col("paying")),
+        conversion_rate=ratio(pl.col("converted"), pl.col("accounts")),
+        churn_rate=ratio(pl.col("churned"), pl.col("at_risk")),
+    ).select(
+        "plan",
+        "accounts",
+        "paying",
+        "mrr",
+        "arpu",
+        "arppu",
+        "conversion_rate",
+        "churn_rate",
+        clv=ratio(pl.col("arppu"), pl.col("churn_rate")),
+        requests="requests",
+        requests_per_account=ratio(pl.col("requests"), pl.col("accounts")),
+        revenue_per_1000_requests=ratio(pl.col("mrr") * 1000, pl.col("requests")),
+    )
+
+
+def _revenue_sums(population: Population) -> dict[str, pl.Expr]:
+    then = population.terms.as_of - CHURN_WINDOW
+    converted, churned = pl.col("converted_at"), pl.col("churned_at")
+    is_paying = converted.is_not_null() & churned.is_null() & (pl.col("mrr") > 0)
+    was_at_risk = (converted <= then) & (churned.is_null() | (churned > then))
+    return {
+        "accounts": pl.len().cast(pl.Int64),
+        "paying": count_where(is_paying),
+        "mrr": sum_money(pl.col("mrr").filter(is_paying.fill_null(value=False))),
+        "converted": count_where(converted.is_not_null()),
+        "churned": count_where(churned > then),
+        "at_risk": count_where(was_at_risk),
+        "requests": pl.col("requests").sum(),
+    }
+
+
+QUOTA_PERIOD = timedelta(days=30)
+"""Calls of this time before as-of count for a quota, which is one of a month."""
+NEAR_LIMIT = 0.8
+"""From this share of the quota on an account is near its limit; above 1 it is over."""
+HARDLY_USED = 0.1
+"""Below this share an account hardly uses its plan, if it has had it for that time."""
+_MOST_CANDIDATES = 10_000
+
+
+def plans_table(population: Population) -> pl.DataFrame:
+    """One row a plan that has terms, as configured; churned accounts don't count."""
+    usage = pl.col("usage")
+    sums = (
+        _quota_usage(population)
+        .group_by("plan")
+        .agg(
+            accounts=pl.len().cast(pl.Int64),
+            requests=pl.col("recent_requests").sum(),
+            median_usage=usage.median(),
+            near_limit=count_where((usage >= NEAR_LIMIT) & (usage <= 1)),
+            over_limit=count_where(usage > 1),
+            hardly_used=count_where(pl.col("is_hardly_used")),
+        )
+    )
+    known = _plan_terms(population).join(sums, on="plan", how="left", maintain_order="left")
+    counts = ("accounts", "requests", "near_limit", "over_limit", "hardly_used")
+    filled = known.with_columns(pl.col(name).fill_null(0) for name in counts)
+    return filled.select(
+        "plan",
+        "quota",
+        "price",
+        "accounts",
+        "requests",
+        ratio(pl.col("requests"), pl.col("accounts")).alias("requests_per_account"),
+        "median_usage",
+        "near_limit",
+        "over_limit",
+        "hardly_used",
+        ratio(pl.col("price") * 1000, pl.col("quota")).alias("price_per_1000_requests"),
+    )
+
+
+def candidates_table(population: Population) -> pl.DataFrame:
+    """One row an account to talk to: near or over its limit (upgrade), or hardly using it (churn).
+
+    The fullest first; at most 10 000.
+    """
+    usage = pl.col("usage")
+    chance = (
+        pl.when(usage >= NEAR_LIMIT)
+        .then(pl.lit("upgrade"))
+        .when("is_hardly_used")
+        .then(pl.lit("churn"))
+    )
+    used = (
+        _quota_usage(population)
+        .with_columns(chance.alias("candidate_for"))
+        .drop_nulls("candidate_for")
+    )
+    return (
+        used.sort("usage", "account", descending=[True, False])
+        .head(_MOST_CANDIDATES)
+        .select(
+            "account",
+            "plan",
+            "candidate_for",
+            pl.col("recent_requests").alias("requests"),
+            "quota",
+            "usage",
+        )
+    )
+
+
+def _plan_terms(population: Population) -> pl.DataFrame:
+    rows = [(name, terms.quota, terms.price) for name, terms in population.terms.plans.items()]
+    schema = {"plan": pl.String, "quota": pl.Int64, "price": pl.Float64}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _quota_usage(population: Population) -> pl.DataFrame:
+    """The accounts that have not churned, with how much of its quota each has used."""
+    since = population.terms.as_of - QUOTA_PERIOD
+    usage = pl.col("usage")
+    return (
+        population.frame.filter(pl.col("churned_at").is_null())
+        .join(_plan_terms(population), on="plan", how="inner", maintain_order="left")
+        .with_columns(usage=ratio(pl.col("recent_requests"), pl.col("quota")))
+        .with_columns(
+            is_hardly_used=((usage < HARDLY_USED) & (pl.col("signed_up_at") <= since)).fill_null(
+                value=False
+            )
+        )
+    )

@@ -1,0 +1,158 @@
+"""Stores among the inputs: their records as a run takes them, a few files at a time.
+
+Only files that may hold records of the window are opened, and of them only the columns wanted.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from apilog.aggregate import FOLDABLE_GATEWAYS
+from apilog.engine.parse_chunks import ReadSpec
+from apilog.routes import add_route
+from apilog.schema import SCHEMA
+from apilog.sources import STDIN, SourceError
+from apilog.storage import is_url
+from apilog.store import DataFile, Store
+
+STORE_FORMAT = "store"
+"""What the account of a store says of its format."""
+
+Within = tuple[datetime | None, datetime | None]
+"""The first instant that is wanted, and the first that no longer is; None: no limit."""
+
+_VERIFY = "`apilog store verify` finds damaged files"
+_ROWS = 200_000
+_FILES = 128
+"""Small files are read together, up to so many rows and files."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPart:
+    """Files of a store that are read together."""
+
+    store: Store
+    files: tuple[DataFile, ...]
+
+    @property
+    def records(self) -> int:
+        """Records of the files, also those outside of the window."""
+        return count_records(self.files)
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk."""
+        return sum(file.size for file in self.files)
+
+    def read(self, within: Within, wanted: ReadSpec) -> pl.DataFrame:
+        """The records in the window that are wanted: their columns, and `timestamp`.
+
+        Raises SourceError if a file can't be read.
+        """
+        try:
+            records = self._scan(within).select(sorted(_stored_columns(wanted))).collect()
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise self._read_error(error) from error
+        self._check_count(records, within)
+        if wanted.rules and "route" in wanted.needed_columns:
+            records = _reroute(records, wanted)
+        return wanted.select(records.select(c for c in SCHEMA if c in records.columns))
+
+    def _check_count(self, records: pl.DataFrame, within: Within) -> None:
+        """Raise SourceError where there are not as many as the store says there are."""
+        found, wanted = records.height, self.records
+        is_all = all(_is_inside(file, within) for file in self.files)
+        if found > wanted or (found < wanted and is_all):
+            told = f"{found:,} records where {wanted:,} should be"
+            raise SourceError(str(self.store.folder), told, _VERIFY)
+
+    def _scan(self, within: Within) -> pl.LazyFrame:
+        return self.store.scan_records(*within, files=self.files)
+
+    def _read_error(self, error: Exception) -> SourceError:
+        there = set(self.store.folder.list_files("records"))
+        gone = [file.name for file in self.files if file.name not in there]
+        told = " ".join(str(error).partition("\n")[0].split())
+        reason = f"{gone[0]} was removed while it was being read" if gone else told
+        return SourceError(
+            str(self.store.folder),
+            reason,
+            f"run it again; {_VERIFY}",
+        )
+
+
+def _is_inside(file: DataFile, within: Within) -> bool:
+    """Whether all of its records are in the window."""
+    since, until = within
+    if file.first is None or file.last is None:
+        return within == (None, None)
+    return (since is None or file.first >= since) and (until is None or file.last < until)
+
+
+def separate_stores(
+    sources: Iterable[str | os.PathLike[str]],
+) -> tuple[list[Store], list[str | os.PathLike[str]]]:
+    """The stores that some of the sources are, each once and as it is now, and the other sources.
+
+    Raises InputError for a store that can't be read.
+    """
+    folders: dict[str, str | os.PathLike[str]] = {}
+    others = []
+    for source in sources:
+        if os.fspath(source) != STDIN and Store.is_store(source):
+            folders.setdefault(_store_identity(os.fspath(source)), source)
+        else:
+            others.append(source)
+    return [Store.open(folder) for folder in folders.values()], others
+
+
+def _store_identity(place: str) -> str:
+    return place.rstrip("/") if is_url(place) else os.path.realpath(place)
+
+
+def refuse_stores(
+    sources: Iterable[str | os.PathLike[str]],
+) -> tuple[list[str | os.PathLike[str]], list[SourceError]]:
+    """The sources that are no stores, and an error for each that is one."""
+    stores, logs = separate_stores(sources)
+    hint = "`apilog store info` tells what it holds; report and query read it"
+    return logs, [SourceError(str(store.folder), "a store, not a log", hint) for store in stores]
+
+
+def split_into_parts(store: Store, within: Within) -> Iterator[StoredPart]:
+    """The files of the store that may hold records of the window, in order."""
+    part: list[DataFile] = []
+    rows = 0
+    for file in store.record_files(*within):
+        rows += file.rows
+        if part and (rows > _ROWS or len(part) == _FILES):
+            yield StoredPart(store, tuple(part))
+            part, rows = [], file.rows
+        part.append(file)
+    if part:
+        yield StoredPart(store, tuple(part))
+
+
+def count_records(files: Iterable[DataFile]) -> int:
+    """How many records these files hold."""
+    return sum(file.rows for file in files)
+
+
+def _stored_columns(wanted: ReadSpec) -> frozenset[str]:
+    """The columns to read."""
+    if wanted.rules and "route" in wanted.needed_columns:
+        return wanted.needed_columns | {"gateway", "method", "path"}
+    return wanted.needed_columns
+
+
+def _reroute(records: pl.DataFrame, wanted: ReadSpec) -> pl.DataFrame:
+    """The records with the user's routes, but for those whose gateway has named the route."""
+    usual = add_route(records.drop("route"))["route"].cast(pl.String)
+    is_guessed = pl.col("gateway").cast(pl.String).is_in(sorted(FOLDABLE_GATEWAYS))
+    is_named = pl.col("route").ne_missing(usual) & ~is_guessed
+    return add_route(records.with_columns(pl.when(is_named).then("route")), wanted.rules)

@@ -1,0 +1,120 @@
+"""`--where`: a Polars SQL expression over the columns of the schema.
+
+It decides on each request by itself, so that it means the same in every chunk.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+
+import polars as pl
+
+from apilog.errors import UsageError
+from apilog.schema import SCHEMA
+
+_EXAMPLE = "it takes SQL such as \"status >= 500 AND host = 'api.example.com'\""
+_TYPES = "`apilog schema` lists the columns' types"
+_TIMES = "write a time as a text, as in \"timestamp >= '2026-11-21T10:00:00Z'\""
+_VALUES = "TRY_CAST(… AS …) gives NULL for what can't be converted"
+
+
+@dataclass(frozen=True, slots=True)
+class RowFilter:
+    """A condition on records."""
+
+    text: str
+    columns: frozenset[str]
+
+    def filter(self, records: pl.DataFrame) -> pl.DataFrame:
+        """The records for which the condition holds.
+
+        Raises UsageError if it fails on a value, such as a CAST of one that is no number.
+        """
+        if not self.columns:  # such as `1 = 1`
+            return records if self._evaluate(pl.DataFrame({"any": [0]}))[0] else records.clear()
+        return records.filter(self._evaluate(records.select(_as_sql_type(c) for c in self.columns)))
+
+    def _evaluate(self, values: pl.DataFrame) -> pl.Series:
+        """Whether it holds for each row; the values have to be in the types of `_plain`."""
+        # In a whole statement, texts that are compared with times are read as times.
+        statement = f"SELECT (\n{self.text}\n) AS holds FROM requests"
+        try:
+            return pl.SQLContext({"requests": values.lazy()}).execute(statement).collect()["holds"]
+        except pl.exceptions.PolarsError as error:
+            hint = (
+                _VALUES if values.height else _TIMES if "datetime" in str(error).lower() else _TYPES
+            )
+            raise UsageError(
+                f"{_quote_option(self.text)}: {polars_message(error)}", hint
+            ) from error
+
+
+def parse_where(text: str) -> RowFilter:
+    """The condition that a `--where` text describes.
+
+    Raises `UsageError` for bad SQL, an unknown column (naming the nearest), for what is no
+    condition, and for one that looks at several requests at once.
+
+    >>> sorted(parse_where("status >= 500 AND method = 'GET'").columns)
+    ['method', 'status']
+    """
+    try:
+        expr = pl.sql_expr(text)
+        columns = frozenset(expr.meta.root_names())
+        for name in sorted(columns - SCHEMA.keys()):
+            raise unknown_column_error(name, _quote_option(text))
+        alone = not expr.meta.has_multiple_outputs() and _is_about_one_row(expr)
+    except pl.exceptions.PolarsError as error:
+        raise UsageError(f"{_quote_option(text)}: {polars_message(error)}", _EXAMPLE) from error
+    if not alone:
+        raise UsageError(
+            f"{_quote_option(text)} is not about one request alone",
+            "leave out aggregates, window functions and subqueries",
+        )
+    _check_is_condition(RowFilter(text, columns))
+    return RowFilter(text, columns)
+
+
+def unknown_column_error(name: str, where_from: str) -> UsageError:
+    """The error for a column that the schema does not have."""
+    near = difflib.get_close_matches(name, SCHEMA, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return UsageError(f"{where_from}: no column {name!r}", f"{hint}`apilog schema` lists them")
+
+
+def _check_is_condition(condition: RowFilter) -> None:
+    empty = pl.DataFrame(schema=SCHEMA)
+    kind = condition._evaluate(empty.select(_as_sql_type(name) for name in SCHEMA)).dtype
+    if kind != pl.Boolean:
+        raise UsageError(
+            f"{_quote_option(condition.text)} gives {kind}, not true or false",
+            'compare something, as in "status >= 500"',
+        )
+
+
+def _as_sql_type(name: str) -> pl.Expr:
+    """A column as SQL sees it: all text is String."""
+    is_text = isinstance(SCHEMA[name], pl.Enum) or SCHEMA[name] == pl.String
+    return pl.col(name).cast(pl.String) if is_text else pl.col(name)
+
+
+def _is_about_one_row(expr: pl.Expr) -> bool:
+    if expr.meta.is_literal():
+        return True
+    try:
+        alone = expr.meta.is_row_separable()
+    except pl.exceptions.ColumnNotFoundError:
+        alone = True  # `IN` is understood only beside its columns; it looks at one row
+    except pl.exceptions.InvalidOperationError:
+        return False  # a subquery
+    return alone and all(_is_about_one_row(part) for part in expr.meta.pop(schema=SCHEMA))
+
+
+def _quote_option(text: str) -> str:
+    return f"--where {text!r}"
+
+
+def polars_message(error: BaseException) -> str:
+    """What Polars said, on one line, without its advice."""
+    return " ".join(str(error).partition("\n\n")[0].split()) or type(error).__name__

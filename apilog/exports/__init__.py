@@ -1,0 +1,12 @@
+"""Exports: a folder a period, with a file for each table, brought up to date by every run.
+
+A reader sees a period's folder whole or not at all, and nothing that export didn't make is
+ever changed or removed.
+"""
+
+from __future__ import annotations
+
+from apilog.exports.export_options import ExportOptions, ExportSummary
+from apilog.exports.export_run import export
+
+__all__ = ["ExportOptions", "ExportSummary", "export"]

@@ -1,0 +1,63 @@
+"""What every log format is: a value that turns lines into records and rejects.
+
+A format sees the lines of one chunk and accounts for each of them exactly once:
+as a row of `records` or as a row of `rejects`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import polars as pl
+
+from apilog.values.event_lines import EventLines
+
+ROW_REJECTS_SCHEMA = {"row": pl.UInt32, "reason": pl.String}
+"""Columns of `Parsed.rejects`: the line's index in its chunk, and why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedRecords:
+    """What a format made of some lines; records and rejects add up to the lines."""
+
+    records: pl.DataFrame
+    """Columns of the schema, those that were asked for and that the format knows.
+    A String column may come dictionary-encoded, as Categorical."""
+    rows: pl.Series | None = None
+    """The index of each record's line (UInt32, ascending); None: record i is line i."""
+    rejects: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=ROW_REJECTS_SCHEMA))
+    """Columns of `REJECTS_SCHEMA`, ascending by row."""
+
+
+@dataclass(frozen=True, slots=True)
+class MatchFailure:
+    """Where in a line a format stopped matching, for error messages."""
+
+    position: int
+    """Characters that matched."""
+    expected: str
+    """What the format wanted there."""
+
+
+class Format(Protocol):
+    """One log format."""
+
+    @property
+    def name(self) -> str:
+        """What `--log-format` calls it."""
+
+    @property
+    def gateway(self) -> str:
+        """The value of the column `gateway`."""
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns of the schema that it can fill."""
+
+    def parse(self, lines: EventLines, columns: Collection[str]) -> ParsedRecords:
+        """Records (only these columns) and rejects of the lines; never raises on content."""
+
+    def explain(self, line: str) -> MatchFailure:
+        """Where matching of a line stopped."""

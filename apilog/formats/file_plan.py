@@ -1,0 +1,189 @@
+"""How a file is parsed: as the user chose, or as its first lines tell.
+
+A chosen format is never second-guessed: a line that it can't read is a reject. What a file is
+wrapped in is still found by looking.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from dataclasses import dataclass
+
+import polars as pl
+
+from apilog.errors import UsageError
+from apilog.formats.contract import Format, MatchFailure
+from apilog.formats.detect import (
+    ALL_TEXT_FORMATS,
+    FORMAT_DETECTORS,
+    HEAD_LINES,
+    FormatDetector,
+    detect_plan,
+    find_mismatch,
+)
+from apilog.formats.gateways import REFUSALS
+from apilog.formats.nginx.conf import read_conf
+from apilog.formats.nginx.format import compile_log_format
+from apilog.formats.nginx.grammar import parse_log_format
+from apilog.formats.parse_plan import ParsePlan, ParseStage
+from apilog.formats.registry import FORMAT_INFOS as NAMES
+from apilog.formats.skipped_lines import skip_reasons
+from apilog.sources import SourceError
+from apilog.transport.envelope_registry import detect_envelopes, unwrap_texts
+from apilog.values.event_lines import EventLines
+
+
+@dataclass(frozen=True, slots=True)
+class FormatChoice:
+    """Formats to read every file with."""
+
+    formats: tuple[Format, ...] = ()
+    detector: FormatDetector | None = None
+    """A kind of format whose fields are found in the head of each file."""
+
+    def plan_for(self, head: pl.Series) -> ParsePlan | None:
+        """How to read a file that begins with these lines; None: it is not of the chosen kind."""
+        head = head.head(HEAD_LINES)
+        stages = []
+        if envelopes := detect_envelopes(head):
+            stages.append(ParseStage(envelopes, self._formats(unwrap_texts(envelopes, head))))
+        stages.append(ParseStage((), self._formats(head)))
+        stages = [stage for stage in stages if stage.formats]
+        return ParsePlan(tuple(stages)) if stages else None
+
+    def _formats(self, texts: pl.Series) -> tuple[Format, ...]:
+        if self.detector is None:
+            return self.formats
+        inferred = self.detector.infer(texts)
+        return (inferred,) if inferred else ()
+
+
+def choose_format(
+    log_format: str | None = None, nginx_conf: str | os.PathLike[str] | None = None
+) -> FormatChoice | None:
+    """The choice that the two options make; None for neither.
+
+    Raises `UsageError` for an unknown name, `InputError` for a bad nginx.conf.
+    """
+    if log_format is None and nginx_conf is None:
+        return None
+    conf = read_conf(nginx_conf).formats if nginx_conf is not None else ()
+    if log_format is None:
+        return FormatChoice(conf)
+    if log_format in FORMAT_DETECTORS:
+        return FormatChoice(detector=FORMAT_DETECTORS[log_format])
+    named = {f.name: f for f in (*ALL_TEXT_FORMATS, *conf)}
+    if log_format in named:
+        return FormatChoice((named[log_format],))
+    if "$" in log_format:
+        return FormatChoice((compile_log_format(parse_log_format(log_format)),))
+    near = difflib.get_close_matches(log_format, [*NAMES, *named], n=1)
+    raise UsageError(
+        f"unknown log format {log_format!r}",
+        (f"did you mean {near[0]!r}? " if near else "")
+        + "`apilog formats` lists the names; nginx's log_format string serves too",
+    )
+
+
+_HEAD_BYTES = 256 << 10
+_SHOWN = 160
+"""How much of a line an error shows."""
+
+
+class UnrecognisedFormat(SourceError):
+    """A file whose first lines no format reads."""
+
+
+def plan_file(path: str, data: bytes, choice: FormatChoice | None = None) -> ParsePlan:
+    """How to read the file that begins with these lines: as chosen, or as detected.
+
+    Lines that are skipped whatever the format give a reading without formats, unless the log
+    is known to be no access log. Raises `Unrecognised` if the lines are of no known format, or
+    not of the chosen kind.
+    """
+    head = _first_lines(data)
+    found = choice.plan_for(head) if choice else detect_plan(head)
+    if found and found.name:
+        return found
+    refused = _refusal_of(path, head)
+    if refused and (later := None if choice else _plan_behind_refused(data, head)):
+        return later
+    if refused:
+        raise refused
+    told = head.filter(skip_reasons(head).is_null())
+    if found or not len(told):
+        return found or ParsePlan(())
+    raise _wrong_format_error(path, told[0]) if choice else _no_format_error(path, head)
+
+
+def explain_mismatch(choice: FormatChoice, line: str) -> str | None:
+    """Where the chosen format that comes furthest stops matching a line.
+
+    None for formats whose fields are found in the file.
+    """
+    if not choice.formats:
+        return None
+    stop = max((f.explain(line) for f in choice.formats), key=lambda stop: stop.position)
+    return _describe_failure(line, "it", stop)
+
+
+def _first_lines(data: bytes) -> pl.Series:
+    """The first whole lines."""
+    end = len(data)
+    if end > _HEAD_BYTES:
+        end = data.rfind(b"\n", 0, _HEAD_BYTES) + 1 or data.find(b"\n", _HEAD_BYTES) + 1
+    return EventLines(data[:end]).series
+
+
+def _refusal_of(path: str, lines: pl.Series) -> UnrecognisedFormat | None:
+    """What to say of a log that is known to be no access log."""
+    texts = pl.concat(
+        [lines.rename("line"), unwrap_texts(detect_envelopes(lines), lines).rename("line")]
+    )
+    for pattern, message, hint, _ in REFUSALS:
+        if texts.str.contains(pattern).any():
+            return UnrecognisedFormat(path, message, hint)
+    return None
+
+
+def _plan_behind_refused(data: bytes, head: pl.Series) -> ParsePlan | None:
+    """How to read what comes, in these lines, after a head of nothing but another log."""
+    lines = EventLines(data).series
+    envelopes = detect_envelopes(head)
+    if envelopes:
+        outer = envelopes[0].unwrap(lines)
+        told = skip_reasons(outer.texts["text"]).is_null()
+        found = detect_plan(lines.gather(outer.texts["row"].filter(told)))
+    else:
+        found = detect_plan(lines.filter(skip_reasons(lines).is_null()))
+    return found if found and found.name else None
+
+
+def _no_format_error(path: str, head: pl.Series) -> UnrecognisedFormat:
+    what = find_mismatch(head)
+    return UnrecognisedFormat(
+        path,
+        f"no known format: {_describe_failure(what.line, f'`{what.format}`', what.stop)}",
+        "give the gateway's own format with --log-format or --nginx-conf; `apilog formats` lists "
+        "the known ones",
+    )
+
+
+def _wrong_format_error(path: str, line: str) -> UnrecognisedFormat:
+    return UnrecognisedFormat(
+        path,
+        f"not of the given format: {_shorten_line(line)!r}",
+        "leave out --log-format to have the format detected",
+    )
+
+
+def _describe_failure(line: str, log_format: str, stop: MatchFailure) -> str:
+    return (
+        f"{_shorten_line(line)!r} stops being {log_format} at character {stop.position + 1}, where "
+        f"{stop.expected} should be"
+    )
+
+
+def _shorten_line(line: str) -> str:
+    return line if len(line) <= _SHOWN else line[:_SHOWN] + "…"

@@ -1,0 +1,337 @@
+"""Apigee (Edge, X, hybrid): analytics exports and records, and what MessageLogging writes.
+
+Authors of a MessageLogging policy choose its keys; those of Google's templates, of the analytics
+reference and of flow variables (`client.received.start.timestamp`) are known.
+Invariant: other modules import what they need of Apigee from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from apilog.formats.gateways.apigee import analytics_values as values
+from apilog.formats.gateways.apigee.analytics_values import first_known
+from apilog.formats.gateways.apigee.load_balancer import LOAD_BALANCER
+from apilog.formats.gateways.apigee.router import ROUTER_FORMATS
+from apilog.formats.gateways.gateway import ColumnSource, Gateway, first_duration_ms, first_of
+from apilog.values import convert
+
+LOGGED_VARIABLES = {
+    "organization": "{organization.name}",
+    "environment": "{environment.name}",
+    "apiproxy": "{apiproxy.name}",
+    "flow": "{apilog.flow}",
+    "request_verb": "{request.verb}",
+    "request_path": "{escapeJSON(proxy.basepath)}{escapeJSON(proxy.pathsuffix)}",
+    "request_host": "{escapeJSON(request.header.host)}",
+    "request_version": "{request.version}",
+    "referer": "{escapeJSON(request.header.referer)}",
+    "useragent": "{escapeJSON(request.header.user-agent)}",
+    "client_ip": "{client.ip}",
+    "response_status_code": "{message.status.code}",
+    "target_status_code": "{response.status.code}",
+    "client_received_start_timestamp": "{client.received.start.timestamp}",
+    "client_sent_end_timestamp": "{client.sent.end.timestamp}",
+    "target_sent_start_timestamp": "{target.sent.start.timestamp}",
+    "target_received_end_timestamp": "{target.received.end.timestamp}",
+    "request_size": "{request.header.content-length}",
+    "response_size": "{response.header.content-length}",
+    "developer_app": "{developer.app.name}",
+    "developer": "{developer.id}",
+    "api_product": "{apiproduct.name}",
+    "message_id": "{messageid}",
+    "traceparent": "{escapeJSON(request.header.traceparent)}",
+    "fault_name": "{fault.name}",
+    "cache_hit": "{responsecache.Response-Cache-1.cachehit}",
+}
+"""Key to flow variable, or to several of them one after the other."""
+
+_MESSAGE = (
+    "{\n"
+    + ",\n".join(f'      "{key}": "{value}"' for key, value in LOGGED_VARIABLES.items())
+    + "\n    }"
+)
+
+MESSAGE_LOGGING_POLICY = f"""<?xml version="1.0" encoding="UTF-8" standalone="yes"?>
+<!--
+  Attach this policy to the PostClientFlow of the ProxyEndpoint, so that the times are known.
+  apilog.flow: set it in each conditional flow with AssignMessage, to name the operation.
+  Response-Cache-1: put the name of your ResponseCache policy there.
+  Apigee Edge: use Syslog with Host and Port in place of CloudLogging and LogName.
+-->
+<MessageLogging name="ML-apilog" continueOnError="true" enabled="true">
+  <DisplayName>ML-apilog</DisplayName>
+  <CloudLogging>
+    <LogName>projects/{{organization.name}}/logs/apigee</LogName>
+    <Message contentType="application/json">{_MESSAGE}</Message>
+  </CloudLogging>
+</MessageLogging>
+"""
+"""The policy as XML."""
+
+
+_AGGREGATES = ("sum", "avg", "min", "max")
+_METRICS = (
+    "message_count",
+    "total_response_time",
+    "target_response_time",
+    "request_processing_latency",
+    "response_processing_latency",
+    "request_size",
+    "response_size",
+    "is_error",
+    "policy_error",
+    "target_error",
+    "cache_hit",
+)
+_APIGEE_KEYS = (
+    "apiproxy",
+    "apiproxyname",
+    "apiproxyrevision",
+    "clientreceivedstarttimestamp",
+    "proxyrequestreceived",
+    "gatewayflowid",
+    "developerapp",
+    "developerappname",
+)
+_AGGREGATE_NAMES = [f"{f}({m.replace('_', '')})" for f in _AGGREGATES for m in _METRICS]
+
+
+def _first_elapsed_ms(*pairs: tuple[str, str]) -> tuple[ColumnSource, ...]:
+    return tuple(ColumnSource(pair, values.elapsed_ms) for pair in pairs)
+
+
+GATEWAY = Gateway(
+    name="apigee",
+    title="Apigee analytics exports and records, and MessageLogging as JSON",
+    url="https://cloud.google.com/apigee/docs/api-platform/analytics/analytics-reference",
+    fingerprint_keys=(
+        *(frozenset({name}) for name in _APIGEE_KEYS),
+        frozenset({"organization", "environment", "proxy"}),
+        frozenset({"organizationname", "environmentname"}),
+    ),
+    is_own_record=(
+        *first_of(values.is_analytics, "recordtype"),
+        *first_of(values.never_a_record, *_AGGREGATE_NAMES),
+    ),
+    ignored_keys=frozenset(
+        f"{side}{part}"
+        for side in ("", "request", "response", "message", "error", "fault")
+        for part in ("content", "body", "payload", "headers")
+    ),
+    nested_scopes=frozenset(
+        {"target", "targetrequest", "targetresponse", "backend", "servicecallout"}
+    )
+    | {"resource", "labels", "httprequest"},
+    record_wrappers=frozenset({"jsonpayload"}),
+    column_sources={
+        "timestamp": first_of(
+            values.positive_times,
+            "clientreceivedstarttimestamp",
+            "clientreceived",
+            "clientreceivedendtimestamp",
+            "proxyrequestreceived",
+            "clientreceivedstarttime",
+            "requesttimestamp",
+            "systemtimestamp",
+            "timestamp",
+            "receivetimestamp",
+            "time",
+            "datetime",
+            "systemtime",
+            "axcreatedtime",
+        ),
+        "api": (
+            ColumnSource(("apiproxy",), values.encode_known, exclusive=True),
+            *first_known("apiproxyname", "proxyname", "proxy", "api"),
+        ),
+        "stage": first_known("environment", "environmentname", "env", "stage"),
+        "operation": (
+            *first_of(values.flow_names, "flowresource", "flow", "flowname", "proxyflow"),
+            *first_of(values.flow_names, "proxyflowname", "currentflowname"),
+            *first_known("operation", "operationname"),
+        ),
+        "method": first_known("requestverb", "verb", "requestmethod", "method", "httpmethod"),
+        "path": (
+            *first_of(values.url_paths, "requestpath", "path"),
+            *first_of(values.url_paths, "requesturi", "uri", "requesturl", "url"),
+            ColumnSource(("proxybasepath", "proxypathsuffix"), values.join_paths),
+        ),
+        "query": (
+            *first_of(values.query_strings, "requestquerystring", "querystring"),
+            *first_of(values.url_queries, "requesturi", "uri", "requesturl", "url"),
+        ),
+        "route": first_known("route", "routepath", "pathtemplate", "httproute"),
+        "host": first_known("requestheaderhost", "requesthost", "host"),
+        "protocol": first_of(values.protocol_names, "protocol", "requestversion", "httpversion"),
+        "referer": first_known("requestheaderreferer", "referer", "referrer"),
+        "user_agent": first_known("useragent", "requestheaderuseragent"),
+        "status": (
+            ColumnSource(
+                ("proxyresponsecode",),
+                values.client_status,
+                optional_names=("targetresponsecode", "faultname"),
+            ),
+            *first_of(
+                convert.to_statuses, "messagestatuscode", "responsestatuscode", "responsecode"
+            ),
+            *first_of(convert.to_statuses, "responsestatus", "statuscode", "status", "httpstatus"),
+            *first_of(convert.to_statuses, "errorstatuscode"),
+        ),
+        "upstream_status": (
+            ColumnSource(
+                ("targetresponsecode", "proxyresponsecode"),
+                values.target_status,
+                optional_names=("targetresponsereceived", "faultname"),
+                exclusive=True,
+            ),
+            ColumnSource(
+                ("targetstatuscode",),
+                values.status_if_received,
+                optional_names=("targetreceivedendtimestamp",),
+            ),
+            *first_of(convert.to_statuses, "targetresponsecode", "targetresponsestatuscode"),
+            *first_of(convert.to_statuses, "targetstatus", "backendstatus"),
+        ),
+        "duration_ms": (
+            *first_duration_ms("totalresponsetime"),
+            *_first_elapsed_ms(
+                ("proxyrequestreceived", "proxyresponsesent"),
+                ("clientreceivedstarttimestamp", "clientsentendtimestamp"),
+                ("clientreceivedendtimestamp", "clientsentendtimestamp"),
+                ("clientreceived", "proxyresponsesent"),
+                ("clientreceived", "clientsent"),
+            ),
+            *first_duration_ms("totaltime", "durationms", "latencyms", "duration", "latency"),
+        ),
+        "upstream_duration_ms": (
+            ColumnSource(
+                ("targetresponsetime",),
+                values.target_duration_ms,
+                optional_names=("targetresponsecode",),
+            ),
+            *_first_elapsed_ms(
+                ("targetrequestsent", "targetresponsereceived"),
+                ("targetsentstarttimestamp", "targetreceivedendtimestamp"),
+                ("targetsentendtimestamp", "targetreceivedendtimestamp"),
+            ),
+            *first_duration_ms("targettime", "targetlatencyms", "targetlatency", "backendlatency"),
+        ),
+        "request_bytes": first_of(
+            convert.to_sizes, "requestsize", "requestlength", "requestheadercontentlength"
+        ),
+        "response_bytes": first_of(
+            convert.to_sizes, "responsesize", "responselength", "responseheadercontentlength"
+        ),
+        "client_ip": first_of(
+            values.first_addresses,
+            "axresolvedclientip",
+            "clientip",
+            "proxyclientip",
+            "xforwardedforip",
+        ),
+        "consumer": (
+            ColumnSource(
+                ("developerapp",), values.consumer_names, optional_names=("apiproduct", "clientid")
+            ),
+            *first_known("developerappname", "appname", "clientid", "developer", "developerid"),
+        ),
+        "plan": first_known("apiproduct", "apiproductname", "product"),
+        "request_id": first_of(
+            values.unset_to_null, "gatewayflowid", "messageid", "correlationid", "requestid"
+        ),
+        "trace_id": first_of(
+            values.trace_ids,
+            "traceid",
+            "traceparent",
+            "requestheadertraceparent",
+            "requestheaderxcloudtracecontext",
+        ),
+        "error_type": (
+            *first_known("axedgeexecutionfaultcode", "faultcode", "faultname", "errortype"),
+            *first_of(partial(values.name_where_true, "policy_error"), "policyerror"),
+            *first_of(partial(values.name_where_true, "target_error"), "targeterror"),
+        ),
+        "cache_status": (
+            ColumnSource(("cachehit",), values.cache_status, optional_names=("axcacheexecuted",)),
+            *first_known("cachestatus"),
+        ),
+    },
+    samples=(
+        (
+            '{"organization":"shop","environment":"prod","apiproxy":"orders","request_path":'
+            '"/v1/orders/42","request_verb":"GET","response_status_code":200,"target_response_code"'
+            ':200,"client_received_start_timestamp":1795255200000,"total_response_time":57,'
+            '"target_response_time":50,"developer_app":"mobile","api_product":"gold",'
+            '"gateway_flow_id":"rt-1-42"}'
+        ),
+        (
+            '{"recordType":"APIAnalytics","apiproxy":"orders","request_uri":"/v1/orders/42",'
+            '"request_path":"/v1/orders/42","request_verb":"GET","response_status_code":200,'
+            '"client_received_start_timestamp":1795255200000,"client_id":"k1","api_product":"gold",'
+            '"organization":"shop","environment":"prod","gateway_source":"envoy"}'
+        ),
+        (
+            '{"organization":"shop","environment":"prod","apiProxy":"orders","apiProduct":"gold",'
+            '"developerApp":"mobile","clientId":"k1","requestUri":"/v1/orders/42","verb":"GET",'
+            '"correlationId":"rt-1-42","proxyRequestReceived":"1795255200000","proxyResponseSent":'
+            '"1795255200057","targetResponseReceived":"1795255200055","targetRequestSent":'
+            '"1795255200005","targetResponseCode":"200","proxyResponseCode":"200","faultName":""}'
+        ),
+    ),
+)
+
+GATEWAYS = (GATEWAY, LOAD_BALANCER)
+TEXT_FORMATS = ROUTER_FORMATS
+"""The formats of Apigee that a `log_format` string describes."""
+
+TEMPLATES: Mapping[str, str] = {"apigee": MESSAGE_LOGGING_POLICY}
+"""Gateway to what to put into it so that its log fills every column."""
+
+_ADVISED_KEYS: Mapping[str, tuple[str, ...]] = {
+    "duration_ms": ("client_received_start_timestamp", "client_sent_end_timestamp"),
+    "upstream_duration_ms": ("target_sent_start_timestamp", "target_received_end_timestamp"),
+    "upstream_status": ("target_status_code",),
+    "consumer": ("developer_app",),
+    "plan": ("api_product",),
+    "operation": ("flow",),
+    "error_type": ("fault_name",),
+    "request_bytes": ("request_size",),
+    "host": ("request_host",),
+    "user_agent": ("useragent",),
+    "client_ip": ("client_ip",),
+    "request_id": ("message_id",),
+}
+ADVICE: Mapping[str, str] = {
+    column: ", ".join(f'"{key}": "{LOGGED_VARIABLES[key]}"' for key in keys)
+    for column, keys in _ADVISED_KEYS.items()
+}
+"""Column to what to add to the Message of a MessageLogging policy."""
+
+NON_ACCESS_LINES: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+"""Lines to skip: the reason, the pattern, samples."""
+
+_TOTALS = "an Apigee statistic holds totals, not requests"
+_RAW_DATA_INSTEAD = (
+    "export the raw data (the analytics exports API), or log each request: see "
+    "`apilog formats apigee --template`"
+)
+REFUSALS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
+    (
+        rf'(?:^\ufeff?|[,|;\t"{{])\s*(?:{"|".join(_AGGREGATES)})\((?:{"|".join(_METRICS)})\)',
+        _TOTALS,
+        _RAW_DATA_INSTEAD,
+        (
+            "apiproxy,sum(message_count),avg(total_response_time)",
+            '{"apiproxy":"orders","sum(message_count)":"42","timestamp":1795255200000}',
+        ),
+    ),
+    (
+        r'^\s*\{\s*"environments"\s*:\s*\[\s*\{.*"(?:dimensions|metrics)"\s*:',
+        _TOTALS,
+        _RAW_DATA_INSTEAD,
+        ('{"environments":[{"dimensions":[{"metrics":[{"name":"tps"}],"name":"orders"}]}]}',),
+    ),
+)
+"""What can't be read: the pattern of a line, what it is, what to do instead, samples."""

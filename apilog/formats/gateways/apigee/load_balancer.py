@@ -1,0 +1,103 @@
+"""Apigee X: the log of the load balancer in front of it, as Cloud Logging entries.
+
+The service behind the balancer is Apigee, whose answers and its targets' look the same here:
+a 5xx is the balancer's where `statusDetails` says so, and otherwise nobody's.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import polars as pl
+
+from apilog.formats.gateways.apigee import analytics_values as values
+from apilog.formats.gateways.apigee.analytics_values import first_known
+from apilog.formats.gateways.gateway import ColumnSource, Gateway, first_of
+from apilog.values import convert
+from apilog.values.dictionary import map_categories
+
+_LOAD_BALANCER_TYPES = r"^(?:http_load_balancer|internal_http_lb_rule|(?:http|https)_.*lb_rule)$"
+_ANSWERED = r"^(?:response_|cache_lookup_|redirected_)"
+"""Begins the details of a request that went well, whatever the status."""
+
+
+def _is_load_balancer(kinds: pl.Series) -> pl.Series:
+    return map_categories(
+        values.encode_known(kinds), lambda s: s.str.contains(_LOAD_BALANCER_TYPES)
+    )
+
+
+def _failure_names(details: pl.Series) -> pl.Series:
+    """The balancer's own names of failures."""
+    return map_categories(
+        values.encode_known(details),
+        lambda s: s.set(s.str.contains(_ANSWERED).fill_null(value=False), None),
+    )
+
+
+def _bare_trace_ids(names: pl.Series) -> pl.Series:
+    return values.unset_to_null(names.str.replace(r"^projects/[^/]*/traces/", ""))
+
+
+def _url_hosts(urls: pl.Series) -> pl.Series:
+    return map_categories(
+        values.encode_known(urls),
+        lambda s: s.str.extract(r"^[a-z]+://([^/?#@]+)").str.replace(r":443$", ""),
+    )
+
+
+def _cdn_status(hit: pl.Series, asked: pl.Series | None) -> pl.Series:
+    """HIT, or MISS where the cache was asked."""
+    missed = hit.is_null() & False if asked is None else asked == "true"
+    frame = pl.DataFrame({"hit": hit == "true", "asked": missed})
+    return frame.select(
+        pl.when("hit").then(pl.lit("HIT")).when("asked").then(pl.lit("MISS"))
+    ).to_series()
+
+
+LOAD_BALANCER = Gateway(
+    name="apigee-loadbalancer",
+    gateway="apigee",
+    title="Apigee X, the load balancer in front of it: entries of Cloud Logging",
+    url="https://cloud.google.com/load-balancing/docs/https/https-logging-monitoring",
+    fingerprint_keys=(frozenset({"httprequestrequesturl", "httprequeststatus", "resourcetype"}),),
+    required_columns=("status", "method", "path"),
+    is_own_record=first_of(_is_load_balancer, "resourcetype"),
+    ignored_keys=frozenset({"metadata"}),
+    column_sources={
+        "timestamp": first_of(values.positive_times, "timestamp", "receivetimestamp"),
+        "method": first_known("httprequestrequestmethod"),
+        "path": first_of(values.url_paths, "httprequestrequesturl"),
+        "query": first_of(values.url_queries, "httprequestrequesturl"),
+        "host": first_of(_url_hosts, "httprequestrequesturl"),
+        "protocol": first_known("httprequestprotocol"),
+        "referer": first_known("httprequestreferer"),
+        "user_agent": first_known("httprequestuseragent"),
+        "status": first_of(convert.to_statuses, "httprequeststatus"),
+        "duration_ms": first_of(partial(convert.durations_to_ms, unit="s"), "httprequestlatency"),
+        "request_bytes": first_of(convert.to_sizes, "httprequestrequestsize"),
+        "response_bytes": first_of(convert.to_sizes, "httprequestresponsesize"),
+        "client_ip": first_known("httprequestremoteip", "jsonpayloadremoteip"),
+        "request_id": first_of(values.unset_to_null, "insertid"),
+        "trace_id": first_of(_bare_trace_ids, "trace"),
+        "error_type": first_of(_failure_names, "jsonpayloadstatusdetails"),
+        "cache_status": (
+            ColumnSource(
+                ("httprequestcachehit",), _cdn_status, optional_names=("httprequestcachelookup",)
+            ),
+        ),
+    },
+    samples=(
+        (
+            '{"httpRequest":{"latency":"0.057000s","protocol":"HTTP/2","remoteIp":"203.0.113.7",'
+            '"requestMethod":"GET","requestSize":"312","requestUrl":"https://api.example.com/v1/orders'
+            '/42?page=2","responseSize":"512","serverIp":"10.0.0.2","status":200,"userAgent":'
+            '"curl/8.1"},"insertId":"1x2y3z","jsonPayload":{"@type":"type.googleapis.com/google.cloud.'
+            'loadbalancing.type.LoadBalancerLogEntry","statusDetails":"response_sent_by_backend"},'
+            '"logName":"projects/shop/logs/requests","receiveTimestamp":"2026-11-21T10:00:00.9Z",'
+            '"resource":{"labels":{"backend_service_name":"apigee"},"type":"http_load_balancer"},'
+            '"severity":"INFO","timestamp":"2026-11-21T10:00:00.123456Z","trace":'
+            '"projects/shop/traces/0af7651916cd43dd8448eb211c80319c"}'
+        ),
+    ),
+)

@@ -1,0 +1,101 @@
+"""Azure Front Door, Standard, Premium and classic: the access log.
+
+Front Door does not log what the origin answered. A 5xx of a request that went to an origin
+and met no error of Front Door's own (`NoError`) is the origin's, and is its
+`upstream_status`; for all other answers that is null. What one edge asked of another is no
+request of a client and is left out.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import polars as pl
+
+from apilog.formats.gateways.azure.resource_logs import (
+    TIME_SOURCES,
+    TYPE_SUFFIXES,
+    encode_known,
+    error_names,
+    first_duration_s,
+    first_id,
+    first_known,
+    is_category,
+    is_foreign_category,
+    url_host,
+    url_path,
+    url_query,
+)
+from apilog.formats.gateways.gateway import ColumnSource, Gateway, first_of
+from apilog.values import convert
+from apilog.values.dictionary import map_categories
+
+
+def _origin_errors(statuses: pl.Series, errors: pl.Series, origins: pl.Series) -> pl.Series:
+    """Statuses from 500 on that an origin gave."""
+    found = convert.to_statuses(statuses)
+    asked = encode_known(origins).is_not_null() & (errors.str.to_lowercase() == "noerror")
+    return found.set(~(asked & (found >= 500)).fill_null(value=False), None)
+
+
+def _http_versions(values: pl.Series) -> pl.Series:
+    """Protocols; versions such as `2.0.0.0` as HTTP/2.0."""
+    version = r"^(\d+\.\d+)(?:\.\d+)*$"
+    return map_categories(encode_known(values), lambda s: s.str.replace(version, "HTTP/$1"))
+
+
+def _from_clients(categories: pl.Series, flags: pl.Series | None) -> pl.Series:
+    """Whether records are of the access log, and not of what one edge asked of another."""
+    found = is_category("frontdooraccesslog", categories)
+    if flags is None:
+        return found
+    return found & ~(flags.str.to_lowercase() == "false").fill_null(value=False)
+
+
+GATEWAY = Gateway(
+    name="azure-frontdoor",
+    title="Azure Front Door (Standard, Premium, classic): FrontDoorAccessLog",
+    url="https://learn.microsoft.com/azure/frontdoor/monitor-front-door-reference",
+    fingerprint_keys=(frozenset({"trackingreference", "httpstatuscode", "requesturi"}),),
+    required_columns=("status", "method", "path"),
+    is_own_record=(
+        ColumnSource(("category",), _from_clients, optional_names=("isreceivedfromclient",)),
+    ),
+    is_foreign_record=first_of(is_foreign_category, "category"),
+    optional_keys=("isReceivedFromClient",),
+    type_suffixes=TYPE_SUFFIXES,
+    column_sources={
+        "timestamp": TIME_SOURCES,
+        "api": first_known("endpoint"),
+        "operation": first_known("routingrulename", "routename"),
+        "method": first_known("httpmethod"),
+        "path": first_of(url_path, "requesturi"),
+        "query": first_of(url_query, "requesturi"),
+        "host": (*first_known("hostname"), *first_of(url_host, "requesturi")),
+        "protocol": first_of(_http_versions, "httpversion"),
+        "referer": first_known("referer", "referrer"),
+        "user_agent": first_known("useragent"),
+        "status": first_of(convert.to_statuses, "httpstatuscode"),
+        "upstream_status": (
+            ColumnSource(("httpstatuscode", "errorinfo", "originip"), _origin_errors),
+            ColumnSource(("httpstatuscode", "errorinfo", "backendhostname"), _origin_errors),
+        ),
+        "duration_ms": first_duration_s("timetaken"),
+        "request_bytes": first_of(convert.to_sizes, "requestbytes"),
+        "response_bytes": first_of(convert.to_sizes, "responsebytes"),
+        "client_ip": first_known("clientip", "socketip"),
+        "request_id": first_id("trackingreference"),
+        "error_type": first_of(partial(error_names, "NoError"), "errorinfo"),
+        "cache_status": first_known("cachestatus"),
+    },
+    samples=(
+        (
+            '{"time":"2026-11-21T10:00:00.0000000Z","category":"FrontDoorAccessLog","operationName":'
+            '"Microsoft.Cdn/Profiles/AccessLog/Write","properties":{"trackingReference":"20261121T",'
+            '"httpMethod":"GET","httpVersion":"2.0.0.0","requestUri":"https://api.contoso.com:443/v1",'
+            '"requestBytes":"60","responseBytes":"1624","clientIp":"203.0.113.7","timeTaken":"0.035",'
+            '"httpStatusCode":"200","cacheStatus":"CONFIG_NOCACHE","errorInfo":"NoError",'
+            '"ErrorInfo":"NoError","hostName":"api.contoso.com","originIp":"10.0.0.1:443"}}'
+        ),
+    ),
+)

@@ -1,0 +1,131 @@
+"""Lines that stand in access logs and are none: the reasons to skip a line.
+
+Asked only about lines that no format could read. A line is skipped when it is plainly
+something else; anything that may be a broken access line is not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from apilog.formats import gateways
+from apilog.transport.json_envelopes import is_of_another_unit
+from apilog.transport.syslog import is_of_another_program
+
+BLANK = "blank line"
+COMMENT = "comment"
+ERROR_LOG = "error log line"
+NOTICE = "notice of a program that starts or stops"
+MARKER = "marker of a log tool"
+SERVER_LOG = "line of the server's own log"
+OTHER_PROGRAM = "line of another program"
+
+_TIME = r"[0-9]{2}:[0-9]{2}:[0-9]{2}"
+_LEVEL = "emerg|alert|crit|error|err|warn|warning|notice|info|debug|trace[1-8]?"
+
+
+@dataclass(frozen=True, slots=True)
+class SkipRule:
+    """One kind of line to skip."""
+
+    reason: str
+    pattern: str
+    samples: tuple[str, ...]
+
+
+SKIP_RULES: tuple[SkipRule, ...] = (
+    SkipRule(BLANK, r"^[\s\x00]*$", ("", " \t", "\r", "\x00\x00")),
+    SkipRule(COMMENT, r"^\s*#", ("#Fields: date time cs-uri-stem", "# rotated", "#")),
+    SkipRule(
+        ERROR_LOG,
+        rf"^[0-9]{{4}}/[0-9]{{2}}/[0-9]{{2}} {_TIME} \[(?:{_LEVEL})\] ",
+        (
+            '2021/04/01 13:02:31 [error] 31#31: *1 open() "/a" failed (2: No such file)',
+            "2021/04/01 13:02:31 [notice] 1#1: start worker processes",
+        ),
+    ),
+    SkipRule(
+        ERROR_LOG,
+        rf"^\[[A-Z][a-z]{{2}} [A-Z][a-z]{{2}} [0-9 ]{{2}} {_TIME}(?:\.[0-9]+)? [0-9]{{4}}\] \[",
+        (
+            "[Thu Oct 13 12:24:49.880562 2022] [auth_basic:error] [pid 10:tid 1] AH01618: user x",
+            "[Sun Mar  7 16:02:00 2021] [error] [client 10.0.0.1] File does not exist: /var/www/a",
+        ),
+    ),
+    SkipRule(
+        ERROR_LOG,
+        rf"^\[[^\]\"]{{10,40}}\] \[(?:[A-Za-z0-9_]*:)?(?:{_LEVEL})\] ",
+        (
+            "[01/Mar/2021:12:00:19 +0000] [ab:alert] [pid 1] AH0: stopped",
+            "[2021-03-01T12:00:19Z] [warn] deprecated",
+        ),
+    ),
+    SkipRule(
+        NOTICE,
+        rf"^(?:/docker-entrypoint\.(?:sh|d/)|[0-9]{{1,3}}-[a-z0-9-]+\.(?:env)?sh: |"
+        rf"nginx: \[(?:{_LEVEL})\] |nginx: (?:the )?configuration |AH[0-9]{{5}}: |httpd: )",
+        (
+            "/docker-entrypoint.sh: Configuration complete; ready for start up",
+            "/docker-entrypoint.d/40-site.sh: done",
+            "10-listen-on-ipv6-by-default.sh: info: IPv6 listen already enabled",
+            "nginx: [warn] the 'user' directive makes sense only if run as super-user",
+            "nginx: configuration file /etc/nginx/nginx.conf test is successful",
+            "AH00558: httpd: Could not reliably determine the server's name",
+        ),
+    ),
+    SkipRule(
+        NOTICE,
+        r"^-{20,}$|^NGINX Ingress controller$|^ +(?:Release|Build|Repository|nginx version): ",
+        ("-" * 79, "NGINX Ingress controller", "  nginx version: nginx/1.25.5"),
+    ),
+    SkipRule(
+        MARKER,
+        r"^-- (?:Boot [0-9a-f]+|Reboot|Logs begin at .*|Journal begins at .*|No entries) ?--$"
+        r"|^==> .* <==$|^-+ ?last message repeated [0-9]+ times? ?-+$"
+        r"|^(?:tail|journalctl): ",
+        (
+            "-- Boot 6b1c3f7a2d --",
+            "-- Reboot --",
+            "-- Logs begin at Mon 2026-10-05 08:00:01 UTC, end at Mon 2026-10-05 09:00:01 UTC. --",
+            "-- No entries --",
+            "==> /var/log/nginx/access.log <==",
+            "tail: /var/log/nginx/access.log: file truncated",
+        ),
+    ),
+    SkipRule(
+        SERVER_LOG,
+        rf"^[IWEF][0-9]{{4}} {_TIME}\.[0-9]{{6}} +[0-9]+ [^ :]+:[0-9]+\] ",
+        ("I0318 15:00:00.000000       7 main.go:101] Running in Kubernetes cluster",),
+    ),
+    SkipRule(
+        SERVER_LOG,
+        r'^time="[^"]*" level=[a-z]+ |^[0-9]{4}-[0-9]{2}-[0-9]{2}T\S+ (?:TRC|DBG|INF|WRN|ERR|FTL) ',
+        (
+            'time="2026-10-10T13:55:36Z" level=info msg="Configuration loaded"',
+            "2026-10-10T13:55:36Z INF Traefik version 3.2.0 built on 2026-10-01",
+        ),
+    ),
+    *(SkipRule(*beside) for beside in gateways.NON_ACCESS_LINES),
+)
+"""What is told by a pattern; the first that matches gives the reason."""
+
+_ANY_RULE = "|".join(f"(?:{skip.pattern})" for skip in SKIP_RULES)
+"""Few lines match: to ask for all at once spares asking for each."""
+
+
+def skip_reasons(lines: pl.Series) -> pl.Series:
+    """Why each line is to be skipped, one of the constants above; null where it is not."""
+    other = is_of_another_program(lines) | is_of_another_unit(lines)
+    reasons = pl.select(pl.when(other).then(pl.lit(OTHER_PROGRAM)).alias("reason")).to_series()
+    told = lines.str.contains(_ANY_RULE).arg_true()
+    return (
+        reasons.scatter(told, _first_matching_reasons(lines.gather(told))) if len(told) else reasons
+    )
+
+
+def _first_matching_reasons(lines: pl.Series) -> pl.Series:
+    line = pl.col("line")
+    reasons = [pl.when(line.str.contains(s.pattern)).then(pl.lit(s.reason)) for s in SKIP_RULES]
+    return lines.to_frame("line").select(pl.coalesce(reasons)).to_series()

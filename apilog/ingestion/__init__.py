@@ -1,0 +1,8 @@
+"""Ingest: logs into a store, each line exactly once."""
+
+from __future__ import annotations
+
+from apilog.ingestion.ingest_run import IngestOptions, IngestSummary, ingest
+from apilog.ingestion.reject_retry import RetrySummary, retry_rejects
+
+__all__ = ["IngestOptions", "IngestSummary", "RetrySummary", "ingest", "retry_rejects"]

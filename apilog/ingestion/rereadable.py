@@ -1,0 +1,185 @@
+"""The decompressed bytes of an input, to be read from where it was left.
+
+Opened once: whatever is renamed meanwhile, identity and lines are of the same file.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, suppress
+from io import RawIOBase
+from tempfile import SpooledTemporaryFile
+from typing import Protocol
+
+from apilog.ingestion.fingerprint import HEAD_BYTES, TAIL_BYTES, compressed_fingerprint
+from apilog.sources import LogSource
+from apilog.sources.byte_streams import ByteStream, StreamDamage
+from apilog.sources.decompressed import DecompressedSource
+from apilog.transport.opening import refuse_archive
+
+_STEP_BYTES = 1 << 20
+_IN_MEMORY_BYTES = 8 << 20
+
+
+class RereadableStream(Protocol):
+    """A stream whose earlier bytes can be read again, until it is settled."""
+
+    cannot_grow: bool
+    """Whether its last line is one even without a newline: nothing will be added."""
+
+    @property
+    def position(self) -> int:
+        """Bytes read of it as it is stored."""
+
+    def compressed_fingerprint(self) -> str | None:
+        """What a compressed file is known by; None for all else. Asked before anything is read."""
+
+    def still_begins(self, head: bytes) -> bool:
+        """Whether it begins like this even now: a log may be truncated while it is read."""
+
+    def read(self, size: int) -> bytes:
+        """The next bytes; empty at the end. Raises StreamDamage."""
+
+    def seek(self, offset: int) -> None:
+        """Go on from this byte, or from the end if that comes first."""
+
+    def release_earlier(self) -> None:
+        """Say that no earlier byte will be asked for again."""
+
+    def close(self) -> None:
+        """Close the file."""
+
+
+def open_stream(source: LogSource) -> RereadableStream:
+    """The content of a source; raises SourceError for one that can't be read."""
+    with ExitStack() as undo:
+        stored = DecompressedSource(source)
+        undo.callback(stored.close)
+        whole = refuse_archive(stored, source.path)
+        content = _FileStream(stored) if stored.seekable else _SpooledPipe(stored, whole)
+        undo.pop_all()
+    return content
+
+
+def read_exactly(content: RereadableStream | RawIOBase, size: int) -> bytes:
+    """So many bytes; fewer only at the end, or where damage is."""
+    blocks = []
+    with suppress(StreamDamage):
+        while size > 0 and (block := content.read(size)):
+            blocks.append(block)
+            size -= len(block)
+    return b"".join(blocks)
+
+
+def tail_before(content: RereadableStream, offset: int) -> bytes | None:
+    """The last bytes before an offset, 4 KiB at most; None if the content is shorter."""
+    size = min(TAIL_BYTES, offset)
+    try:
+        content.seek(offset - size)
+    except StreamDamage:
+        return None
+    tail = read_exactly(content, size)
+    return tail if len(tail) == size else None
+
+
+def is_beginning_of(content: RereadableStream, file: str) -> bool:
+    """Whether all of the content, up to any damage, is what a plain file begins with."""
+    content.seek(0)
+    try:
+        with open(file, "rb", buffering=0) as original:
+            while block := read_exactly(content, _STEP_BYTES):
+                if read_exactly(original, len(block)) != block:
+                    return False
+    except OSError:
+        return False
+    return True
+
+
+class _FileStream:
+    """A file, compressed or not."""
+
+    def __init__(self, stored: DecompressedSource) -> None:
+        self._stored = stored
+        self.cannot_grow = not stored.is_plain
+        stored.seek(0)
+
+    @property
+    def position(self) -> int:
+        return self._stored.position
+
+    def compressed_fingerprint(self) -> str | None:
+        edges = self._stored.stored_edges(HEAD_BYTES, TAIL_BYTES) if self.cannot_grow else None
+        return compressed_fingerprint(*edges) if edges else None
+
+    def still_begins(self, head: bytes) -> bool:
+        return self.cannot_grow or self._stored.stored_head(len(head)) == head
+
+    def read(self, size: int) -> bytes:
+        return self._stored.read(size)
+
+    def seek(self, offset: int) -> None:
+        self._stored.seek(offset)
+
+    def release_earlier(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self._stored.close()
+
+
+class _SpooledPipe:
+    """A pipe; what is read before `settle` can be read again, from memory or disk."""
+
+    cannot_grow = True
+
+    def __init__(self, stored: DecompressedSource, whole: ByteStream) -> None:
+        self._stored = stored
+        self._live = whole
+        self._kept = SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115
+        self._end = self._at = 0
+        self._is_kept = True
+        self._damage: StreamDamage | None = None
+
+    @property
+    def position(self) -> int:
+        return self._stored.position
+
+    def compressed_fingerprint(self) -> str | None:
+        return None
+
+    def still_begins(self, head: bytes) -> bool:
+        return True
+
+    def read(self, size: int) -> bytes:
+        if self._at < self._end:
+            self._kept.seek(self._at)
+            block = self._kept.read(min(size, self._end - self._at))
+        else:
+            block = self._read_on(size)
+        self._at += len(block)
+        return block
+
+    def seek(self, offset: int) -> None:
+        self._at = min(offset, self._end)
+        while self._at < offset and self.read(min(_STEP_BYTES, offset - self._at)):
+            pass
+
+    def close(self) -> None:
+        self._kept.close()
+        self._stored.close()
+
+    def release_earlier(self) -> None:
+        self._is_kept = False
+
+    def _read_on(self, size: int) -> bytes:
+        if self._damage:
+            raise self._damage
+        try:
+            block = self._live.read(size)
+        except StreamDamage as damage:
+            self._damage = damage
+            raise
+        if self._is_kept:
+            self._kept.seek(self._end)
+            self._kept.write(block)
+            self._end += len(block)
+        return block

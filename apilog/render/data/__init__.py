@@ -1,0 +1,3 @@
+"""Data outputs: exact values for programs."""
+
+from __future__ import annotations

@@ -1,0 +1,102 @@
+"""Frames made of values that data formats can hold; no value is rounded or made up.
+
+Not-a-number and infinity become null, dictionary-encoded text becomes text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import polars as pl
+from polars import selectors as cs
+
+SLICE_ROWS = 50_000
+"""Rows that are turned into text at a time."""
+
+
+def iso_timestamp(moment: datetime, timezone: str) -> str:
+    """ISO 8601 in that zone, `Z` for UTC, microseconds only when there are some."""
+    if timezone == "UTC":
+        return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+    return moment.astimezone(ZoneInfo(timezone)).isoformat()
+
+
+def typed_values(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with its types, for formats that have some."""
+    return frame.select(
+        _typed_column(exact_column(name), dtype).alias(name) for name, dtype in frame.schema.items()
+    )
+
+
+def plain_values(frame: pl.DataFrame, timezone: str) -> pl.DataFrame:
+    """The frame as text, numbers and booleans; lists and structs stay what they are."""
+    return frame.select(
+        _plain_column(exact_column(name), dtype, timezone).alias(name)
+        for name, dtype in frame.schema.items()
+    )
+
+
+def flat_values(frame: pl.DataFrame, timezone: str) -> pl.DataFrame:
+    """Like `plain`, with lists and structs as JSON text."""
+    simple = plain_values(frame, timezone)
+    nested = [name for name, dtype in simple.schema.items() if dtype.is_nested()]
+    return simple.with_columns(_json_column(simple[name]) for name in nested)
+
+
+def text_slices(frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """The frame in parts that are small as text; none for an empty frame."""
+    if frame.height:
+        yield from frame.iter_slices(SLICE_ROWS)
+
+
+def exact_column(name: str) -> pl.Expr:
+    """The column of that name, where `pl.col` would take `*` or `^a` for a pattern."""
+    return cs.by_name(name).as_expr()
+
+
+def _typed_column(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    if dtype.is_float():
+        return pl.when(column.is_finite()).then(column)
+    if isinstance(dtype, pl.Enum | pl.Categorical | pl.Null):
+        return column.cast(pl.String)
+    return column
+
+
+def _plain_column(column: pl.Expr, dtype: pl.DataType, timezone: str) -> pl.Expr:
+    match dtype:
+        case pl.Datetime():
+            return _iso_column(column, dtype, timezone)
+        case pl.Date():
+            return column.cast(pl.String)
+        case pl.Time():
+            return column.dt.to_string("%H:%M:%S%.f")
+        case pl.Duration():
+            return column.dt.to_string("iso")
+        case pl.Decimal():
+            return column.cast(pl.Float64)
+        case pl.Binary():
+            return column.bin.encode("hex")
+        case _:
+            return _typed_column(column, dtype)
+
+
+def _iso_column(column: pl.Expr, dtype: pl.Datetime, timezone: str) -> pl.Expr:
+    """A datetime without a zone gets none."""
+    offset = ""
+    if dtype.time_zone is not None:
+        column = column.dt.convert_time_zone(timezone)
+        offset = "Z" if timezone == "UTC" else "%:z"
+    seconds = column.dt.to_string(f"%Y-%m-%dT%H:%M:%S{offset}")
+    fraction = column.dt.to_string(f"%Y-%m-%dT%H:%M:%S%.6f{offset}")
+    return pl.when(column.dt.microsecond() == 0).then(seconds).otherwise(fraction)
+
+
+def _json_column(nested: pl.Series) -> pl.Series:
+    texts = [
+        None if value is None else json.dumps(value, ensure_ascii=False, default=str)
+        for value in nested.to_list()
+    ]
+    return pl.Series(nested.name, texts, dtype=pl.String)

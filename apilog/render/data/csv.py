@@ -1,0 +1,56 @@
+"""CSV after RFC 4180: one table, exact values, an empty cell for null.
+
+A text cell that a spreadsheet might take for a formula gets a leading `'`.
+"""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+import polars as pl
+from polars import selectors as cs
+
+from apilog.render.data.cell_values import exact_column, flat_values, text_slices
+from apilog.render.output import OutputOptions, choose_table
+from apilog.render.text.escape import escape_terminal_lines
+from apilog.report_model import Report
+
+_FORMULA = r"^(?:[\s\p{Cc}\p{Cf}]*[=+\-@＝＋－＠]|[\t\r\n])"
+"""What a spreadsheet may run: some drop blanks and invisible characters in front.
+
+Wide signs are turned into the plain ones by those made for East Asian languages.
+"""
+
+
+def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
+    """Writes a header and the rows of the chosen table.
+
+    For a terminal, characters that act on it are written out.
+    """
+    frame = choose_table(report, options.table)
+    shown = escape_terminal_lines if options.terminal else str
+    stream.write(shown(_text_frame(frame.head(0), report, options).write_csv()).encode())
+    for part in text_slices(frame):
+        text = _text_frame(part, report, options).write_csv(include_header=False)
+        stream.write(shown(text).encode())
+
+
+def _text_frame(frame: pl.DataFrame, report: Report, options: OutputOptions) -> pl.DataFrame:
+    if options.raw:
+        return flat_values(frame, report.timezone)
+    # Values that are no text here (timestamps, lists) become text only afterwards.
+    return flat_values(_neutralise_formulas(frame), report.timezone)
+
+
+def _neutralise_formulas(frame: pl.DataFrame) -> pl.DataFrame:
+    texts = frame.select(cs.string() | cs.categorical() | cs.enum()).columns
+    quoted = frame.with_columns(map(_quote_formula, texts))
+    names = pl.Series(frame.columns, dtype=pl.String)
+    formulas = names.filter(names.str.contains(_FORMULA))
+    return quoted.rename({name: f"'{name}" for name in formulas})
+
+
+def _quote_formula(name: str) -> pl.Expr:
+    text = exact_column(name).cast(pl.String)
+    is_formula = text.str.contains(_FORMULA)
+    return pl.when(is_formula).then(pl.concat_str(pl.lit("'"), text)).otherwise(text).alias(name)

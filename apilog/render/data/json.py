@@ -1,0 +1,70 @@
+"""JSON: the whole report, exact values, a row a line.
+
+The keys are a contract with programs that read them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import BinaryIO
+
+import polars as pl
+
+from apilog.render.data.cell_values import iso_timestamp
+from apilog.render.data.ndjson import row_lines
+from apilog.render.output import OutputOptions, choose_table
+from apilog.render.text.escape import escape_json
+from apilog.report_model import Report
+
+_COUNTS = ("lines", "records", "rejects", "skipped")
+_FILE = ("path", "format", *_COUNTS, "error")
+
+
+def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
+    """Writes every table, or only the chosen one."""
+    for part in _document_parts(report, options.table):
+        stream.write(part.encode())
+
+
+def _document_parts(report: Report, table: str | None) -> Iterator[str]:
+    tables = report.tables if table is None else {table: choose_table(report, table)}
+    about = {"version": report.version, "command": report.command}
+    window = {
+        "since": _iso_or_none(report, report.since),
+        "until": _iso_or_none(report, report.until),
+    }
+    yield f'{{\n"apilog": {_compact_json(about)},\n"window": {_compact_json(window)},\n"input": '
+    yield from _input_parts(report)
+    yield ',\n"tables": {'
+    for i, (name, frame) in enumerate(tables.items()):
+        yield f"{',' if i else ''}\n  {_compact_json(name)}: ["
+        yield from _row_parts(frame, report.timezone)
+        yield "]"
+    yield "\n}\n}\n" if tables else "}\n}\n"
+
+
+def _input_parts(report: Report) -> Iterator[str]:
+    counts = {key: getattr(report.input, key) for key in _COUNTS}
+    files = [{key: getattr(file, key) for key in _FILE} for file in report.input.files]
+    yield _compact_json(counts)[:-1] + ',"files":['
+    yield ",".join(f"\n  {_compact_json(file)}" for file in files)
+    yield "\n]}" if files else "]}"
+
+
+def _row_parts(frame: pl.DataFrame, timezone: str) -> Iterator[str]:
+    separator = "\n    "
+    for part in row_lines(frame, timezone):
+        yield separator + part.removesuffix("\n").replace("\n", ",\n    ")
+        separator = ",\n    "
+    if frame.height:
+        yield "\n  "
+
+
+def _compact_json(value: object) -> str:
+    return escape_json(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+
+def _iso_or_none(report: Report, moment: datetime | None) -> str | None:
+    return None if moment is None else iso_timestamp(moment, report.timezone)

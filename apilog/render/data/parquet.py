@@ -1,0 +1,17 @@
+"""Parquet: one table with its types; times are UTC instants, dictionary codes plain text."""
+
+from __future__ import annotations
+
+import io
+from typing import BinaryIO
+
+from apilog.render.data.cell_values import typed_values
+from apilog.render.output import OutputOptions, choose_table
+from apilog.report_model import Report
+
+
+def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
+    """Writes the chosen table, compressed with zstd."""
+    buffer = io.BytesIO()
+    typed_values(choose_table(report, options.table)).write_parquet(buffer, compression="zstd")
+    stream.write(buffer.getbuffer())

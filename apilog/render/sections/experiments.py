@@ -1,0 +1,122 @@
+"""Goals and experiments: what was reached, and what each variant changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.text import Text
+
+from apilog.metrics import Unit
+from apilog.render.sections.columns import format_mean, is_grouped, number_column
+from apilog.render.sections.section import ReportView, Section
+from apilog.render.terminal.grid import GridColumn, TextColumn, draw_grid
+from apilog.render.text.cell_text import NULL
+from apilog.render.text.escape import escape_terminal
+
+_GOAL_MARKS = {
+    True: ("✓ reached", "green"),
+    False: ("✗ missed", "bold red"),
+    None: ("– no data", "dim"),
+}
+
+
+def goals_section(page: ReportView) -> Section | None:
+    """A line a goal, with what it was and what it came to."""
+    frame = page.table("goals")
+    if not frame.height:
+        return None
+    rows = [*frame.iter_rows(named=True)]
+    marks = [_GOAL_MARKS[row["reached"]] for row in rows]
+    units = [Unit(row["unit"]) for row in rows]
+    targets = [
+        f"{row['operator']} {format_mean(row['target'], unit)}"
+        for row, unit in zip(rows, units, strict=True)
+    ]
+    values = [format_mean(row["value"], unit) for row, unit in zip(rows, units, strict=True)]
+    styles = [style for _, style in marks]
+    columns: list[GridColumn] = [
+        TextColumn(title="", cells=[mark for mark, _ in marks], styles=styles),
+        TextColumn(
+            title="goal", cells=[row["goal"].replace("_", " ") for row in rows], styles="bold"
+        ),
+        TextColumn(title="wanted", cells=targets, right=True),
+        TextColumn(title="is", cells=values, right=True, styles=styles),
+        TextColumn(
+            title="accounts", cells=[f"{row['accounts']:,}" for row in rows], right=True, drop=1
+        ),
+    ]
+    reached = sum(row["reached"] is True for row in rows)
+    return Section(
+        title="Goals",
+        subtitle=f"{reached} of {len(rows)} reached",
+        draw=lambda width: draw_grid(columns, frame.height, width),
+    )
+
+
+_EXPERIMENT_UNITS = {
+    "activation": Unit.RATIO,
+    "conversion": Unit.RATIO,
+    "error_rate": Unit.RATIO,
+    "latency_p95": Unit.MILLISECONDS,
+}
+_EXPERIMENT_STYLES = {"better": "bold green", "worse": "bold red", "uneven split": "yellow"}
+
+
+def experiments_section(page: ReportView) -> Section | None:
+    """A line a metric and variant, with what it changed and whether that is more than chance."""
+    frame = page.table("experiments")
+    if is_grouped(frame, "variant") or not frame.height:
+        return None
+    rows = [*frame.iter_rows(named=True)]
+    metrics = [row["metric"] for row in rows]
+    firsts = [name != before for name, before in zip(metrics, ["", *metrics], strict=False)]
+
+    def draw(width: int) -> list[Text]:
+        names = [n.replace("_", " ") if f else "" for n, f in zip(metrics, firsts, strict=True)]
+        columns: list[GridColumn] = [
+            TextColumn(title="", cells=names, styles="bold"),
+            TextColumn(
+                title="variant",
+                cells=[escape_terminal(row["variant"]) for row in rows],
+                flexible=True,
+            ),
+            number_column(frame, "accounts", "accounts", drop=4),
+            TextColumn(title="value", cells=[_experiment_value(row) for row in rows], right=True),
+            TextColumn(
+                title="lift", cells=[_format_lift(row["lift"]) for row in rows], right=True, drop=1
+            ),
+            TextColumn(
+                title="95 % interval", cells=[_format_lift_interval(row) for row in rows], drop=3
+            ),
+            TextColumn(
+                title="p", cells=[_format_p(row["p_value"]) for row in rows], right=True, drop=2
+            ),
+            TextColumn(
+                title="",
+                cells=[row["verdict"] for row in rows],
+                styles=[_EXPERIMENT_STYLES.get(row["verdict"], "dim") for row in rows],
+            ),
+        ]
+        return draw_grid(columns, frame.height, width)
+
+    return Section(title="Experiments", subtitle="against the control", draw=draw)
+
+
+def _experiment_value(row: dict[str, Any]) -> str:
+    return format_mean(row["value"], _EXPERIMENT_UNITS.get(row["metric"]))
+
+
+def _format_lift(lift: float | None) -> str:
+    return NULL if lift is None else f"{100 * lift:+.1f} %"
+
+
+def _format_lift_interval(row: dict[str, Any]) -> str:
+    if row["low"] is None:
+        return ""
+    return f"{_format_lift(row['low'])} to {_format_lift(row['high'])}"
+
+
+def _format_p(p_value: float | None) -> str:
+    if p_value is None:
+        return ""
+    return "<0.001" if p_value < 0.001 else f"{p_value:.3f}"

@@ -1,0 +1,131 @@
+"""Traffic over time, and the anomalies in it.
+
+A chart needs at least two buckets; anomalies stand in order of their strength.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import polars as pl
+from rich.text import Text
+
+from apilog.metrics import Unit
+from apilog.render.sections.columns import format_short_times
+from apilog.render.sections.section import ReportView, Section, has_values, ranking_section
+from apilog.render.terminal.charts import ChartSeries, draw_charts, time_pattern
+from apilog.render.terminal.grid import GridColumn, TextColumn
+from apilog.render.text.cell_text import NULL, format_value, metric_unit
+from apilog.render.text.escape import escape_terminal
+from apilog.text.units import format_count
+
+
+def traffic_section(page: ReportView) -> Section | None:
+    """The charts; None if there are fewer than two buckets, which would show nothing."""
+    frame = page.table("traffic")
+    if frame.height < 2 or not has_values(frame, "timestamp", "requests"):
+        return None
+    series = _traffic_series(frame)
+    zone = ZoneInfo(page.report.timezone)
+    times = [moment.astimezone(zone) for moment in frame["timestamp"]]
+
+    def draw(width: int) -> list[Text]:
+        return draw_charts(series, times, width)
+
+    return Section(
+        title="Traffic", subtitle=_traffic_subtitle(frame, page.report.bucket, times), draw=draw
+    )
+
+
+def _traffic_series(frame: pl.DataFrame) -> list[ChartSeries]:
+    found = [_column_series(frame, "requests", "requests", Unit.COUNT, 3, "cyan", sum)]
+    if has_values(frame, "errors"):
+        found.append(_column_series(frame, "errors", "errors", Unit.COUNT, 1, "red", sum))
+    if has_values(frame, "latency_p95_ms"):
+        found.append(
+            _column_series(frame, "latency_p95_ms", "p95", Unit.MILLISECONDS, 1, "magenta", max)
+        )
+    return found
+
+
+def _column_series(
+    frame: pl.DataFrame,
+    column: str,
+    label: str,
+    unit: Unit,
+    height: int,
+    style: str,
+    merge: Callable[[Sequence[float]], float],
+) -> ChartSeries:
+    values: list[float | None] = frame[column].to_list()
+    peak = max((value for value in values if value is not None), default=None)
+    return ChartSeries(
+        label=label,
+        values=values,
+        peak=format_value(peak, unit, "UTC"),
+        height=height,
+        style=style,
+        merge=merge,
+    )
+
+
+def _traffic_subtitle(frame: pl.DataFrame, bucket: str | None, times: Sequence[datetime]) -> str:
+    peak = frame["requests"].arg_max() or 0
+    step = f"{escape_terminal(bucket)} steps, " if bucket else ""
+    when = times[peak].strftime(time_pattern(times))
+    return f"{step}peak {format_count(frame['requests'][peak])} at {when}"
+
+
+_ANOMALY_MARKS = {"spike": "▲", "drop": "▼"}
+
+
+def anomalies_section(page: ReportView) -> Section | None:
+    """What was unexpected, the strongest first, each value with its metric's unit."""
+    frame = page.table("anomalies")
+    if not has_values(frame, "timestamp", "metric", "value"):
+        return None
+    if has_values(frame, "score"):
+        frame = frame.sort(
+            pl.col("score").abs(), descending=True, nulls_last=True, maintain_order=True
+        )
+
+    def columns(shown: pl.DataFrame) -> list[GridColumn]:
+        return _anomaly_columns(shown, page.report.timezone)
+
+    return ranking_section(frame, columns, page.rows(5, frame.height), title="Anomalies")
+
+
+def _anomaly_columns(frame: pl.DataFrame, timezone: str) -> list[GridColumn]:
+    metrics = [str(metric) for metric in frame["metric"].to_list()]
+    names = [escape_terminal(metric.replace("_", " ")) for metric in metrics]
+    columns: list[GridColumn] = [
+        TextColumn(title="time", cells=format_short_times(frame["timestamp"], timezone)),
+        TextColumn(title="metric", cells=names, flexible=True),
+        TextColumn(
+            title="value", cells=_anomaly_values(frame, "value", metrics), right=True, styles="bold"
+        ),
+    ]
+    if "expected" in frame.columns:
+        expected = _anomaly_values(frame, "expected", metrics)
+        columns.append(TextColumn(title="expected", cells=expected, right=True, drop=1))
+    if "score" in frame.columns:
+        scores = [format_value(score, None, timezone) for score in frame["score"].round(1)]
+        columns.append(TextColumn(title="score", cells=scores, right=True, drop=3))
+    if "kind" in frame.columns:
+        columns.append(_anomaly_kinds(frame["kind"]))
+    return columns
+
+
+def _anomaly_values(frame: pl.DataFrame, column: str, metrics: list[str]) -> list[str]:
+    return [
+        format_value(value, metric_unit(metric), "UTC")
+        for value, metric in zip(frame[column].to_list(), metrics, strict=True)
+    ]
+
+
+def _anomaly_kinds(column: pl.Series) -> TextColumn:
+    kinds = [NULL if kind is None else str(kind) for kind in column]
+    cells = [escape_terminal(f"{_ANOMALY_MARKS.get(kind, ' ')} {kind}") for kind in kinds]
+    return TextColumn(title="", cells=cells, styles="yellow", drop=2)

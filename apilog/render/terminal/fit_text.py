@@ -1,0 +1,94 @@
+"""Text that fits: shortened, joined or wrapped by the cells it takes on a terminal.
+
+Widths are cells, not characters: a wide character takes two, a combining mark none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from rich.cells import cell_len
+from rich.text import Text
+
+ELLIPSIS = "…"
+
+# Marks that combine stay with the character before them.
+_CLUSTER = re.compile(r".[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]*")
+
+
+def shorten_middle(text: str, width: int) -> str:
+    """The text, or its start and end with `…` between; for paths, whose ends tell most."""
+    if cell_len(text) <= width:
+        return text
+    tail = _fitting_end(text, (width - 1) // 2)
+    return _fitting_start(text, width - 1 - cell_len(tail)) + ELLIPSIS[:width] + tail
+
+
+def shorten_end(text: str, width: int) -> str:
+    """The text, or its start with `…` at the end."""
+    return text if cell_len(text) <= width else _fitting_start(text, width - 1) + ELLIPSIS[:width]
+
+
+def pad_text(text: Text, width: int, *, right: bool = False) -> Text:
+    """The text with blanks to that width; after it, or before it for `right`."""
+    blanks = " " * max(0, width - cell_len(text.plain))
+    return Text.assemble(blanks, text) if right else Text.assemble(text, blanks)
+
+
+def flow_parts(parts: Iterable[Text], width: int, separator: str = " · ") -> list[Text]:
+    """The parts on as few lines as they need, joined; a part too long is cut."""
+    lines: list[Text] = []
+    for part in parts:
+        joined = Text.assemble(lines[-1], (separator, "dim"), part) if lines else part
+        if lines and cell_len(joined.plain) <= width:
+            lines[-1] = joined
+        else:
+            lines.append(clip_line(part, width))
+    return lines
+
+
+def wrap_text(text: str, width: int, style: str = "", mark: str = "  ") -> list[Text]:
+    """A sentence on several lines, broken at blanks, the first after a mark, the rest indented."""
+    room = width - cell_len(mark)
+    lines: list[str] = []
+    for word in text.split():
+        joined = f"{lines[-1]} {word}" if lines else word
+        if lines and cell_len(joined) <= room:
+            lines[-1] = joined
+        else:
+            lines.append(shorten_middle(word, room))
+    margins = [mark, *[" " * cell_len(mark)] * len(lines)]
+    return [Text(margin + line, style) for margin, line in zip(margins, lines, strict=False)]
+
+
+def clip_line(line: Text, width: int) -> Text:
+    """The line, cut where it would be wider."""
+    if cell_len(line.plain) <= width:
+        return line
+    kept = _fitting_start(line.plain, width - 1)
+    return Text.assemble(line[: len(kept)], ELLIPSIS[:width])
+
+
+def natural_width(texts: Sequence[str]) -> int:
+    """Cells of the widest text; 0 for none."""
+    return max(map(cell_len, texts), default=0)
+
+
+def _fitting_start(text: str, width: int) -> str:
+    kept = ""
+    # More characters than cells only with marks, which a cluster counts as one.
+    for cluster in _CLUSTER.findall(text[: 8 * max(width, 0) + 8]):
+        if cell_len(kept + cluster) > width:
+            break
+        kept += cluster
+    return kept
+
+
+def _fitting_end(text: str, width: int) -> str:
+    kept = ""
+    for cluster in reversed(_CLUSTER.findall(text[-8 * max(width, 0) - 8 :])):
+        if cell_len(cluster + kept) > width:
+            break
+        kept = cluster + kept
+    return kept

@@ -1,0 +1,172 @@
+"""What layout outputs call a column, and how they write its values for a person.
+
+Every value that comes back is text as it stands: the caller escapes it for its target.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from datetime import date, datetime
+
+import polars as pl
+
+from apilog.metrics import METRICS, Unit
+from apilog.render.data.cell_values import iso_timestamp
+from apilog.text.units import format_bytes, format_count, format_duration, format_ratio
+
+NULL = "–"
+"""How a missing value is drawn."""
+
+_METRIC_UNITS = {metric.column: metric.unit for metric in METRICS.values()}
+_SUCCESS_UNITS = {
+    **dict.fromkeys(
+        (
+            *("rate", "step_rate", "share", "conversion_rate", "conversion_low", "conversion_high"),
+            *("completion_rate", "churn_rate", "uptime", "median_usage", "usage", "lift"),
+        ),
+        Unit.RATIO,
+    ),
+    **dict.fromkeys(
+        (
+            *("mrr", "arpu", "arppu", "clv", "price"),
+            *("revenue_per_1000_requests", "price_per_1000_requests"),
+        ),
+        Unit.MONEY,
+    ),
+    **dict.fromkeys(("median_days_to_convert", "median_days_left"), Unit.DAYS),
+    **dict.fromkeys(
+        (
+            *("accounts", "paying", "started", "running", "finished", "converted", "completed"),
+            *("active", "quota", "near_limit", "over_limit", "hardly_used", "ending_soon"),
+        ),
+        Unit.COUNT,
+    ),
+}
+"""Of the columns of `apilog success` that are no metrics of requests."""
+_SUFFIX_UNITS = {
+    "_ms": Unit.MILLISECONDS,
+    "_bytes": Unit.BYTES,
+    "_hours": Unit.HOURS,
+    "_days": Unit.DAYS,
+}
+_GROUPS = re.compile("_(?:converted|lost)$")
+"""Endings of columns that are about some of the accounts."""
+_SHORT_TITLES = {
+    "request_rate": "rate",
+    "server_errors": "5xx",
+    "server_error_rate": "5xx rate",
+    "client_errors": "4xx",
+    "client_error_rate": "4xx rate",
+    "request_bytes": "received",
+    "response_bytes": "sent",
+    "error_source": "source",
+    "timestamp": "time",
+}
+
+
+def is_metric(column: str) -> bool:
+    """Whether a column holds a metric of the catalogue; the others are keys."""
+    return column in _METRIC_UNITS
+
+
+def column_unit(column: str) -> Unit | None:
+    """The unit of a column's numbers: the catalogue's, else what its suffix tells, or None."""
+    name = _GROUPS.sub("", column)
+    known = _METRIC_UNITS.get(name) or _SUCCESS_UNITS.get(column) or _SUCCESS_UNITS.get(name)
+    return known or next(
+        (unit for suffix, unit in _SUFFIX_UNITS.items() if name.endswith(suffix)), None
+    )
+
+
+def metric_unit(metric: str | None) -> Unit | None:
+    """The unit of a metric by its catalogue name; None if there is no such metric."""
+    return METRICS[metric].unit if metric in METRICS else None
+
+
+def column_title(column: str) -> str:
+    """A column's name as words, the unit left to the values."""
+    return column.removesuffix("_ms").replace("_", " ")
+
+
+def short_title(column: str) -> str:
+    """A column's name where there is little room, such as `p95` or `5xx`."""
+    name = column.replace("upstream_latency", "upstream").removeprefix("latency_")
+    return _SHORT_TITLES.get(column, column_title(name))
+
+
+def is_number(dtype: pl.DataType) -> bool:
+    """Whether a column is set to the right."""
+    return dtype.is_numeric() or isinstance(dtype, pl.Duration)
+
+
+def format_value(value: object, unit: Unit | None, timezone: str) -> str:
+    """A value with its unit; `–` for null and what is no number."""
+    match value:
+        case None:
+            return NULL
+        case bool():
+            return "yes" if value else "no"
+        case int() | float():
+            return _format_number(value, unit)
+        case datetime():
+            return iso_timestamp(value, timezone) if value.tzinfo else value.isoformat()
+        case date():
+            return value.isoformat()
+        case bytes():
+            return value.hex()
+        case list() | dict():
+            return json.dumps(value, ensure_ascii=False, default=str)
+        case _:
+            return str(value)
+
+
+def format_values(values: Sequence[object], unit: Unit | None, timezone: str) -> list[str]:
+    """The values of a column, rates all per the same span of time."""
+    if unit is not Unit.PER_SECOND:
+        return [format_value(value, unit, timezone) for value in values]
+    rates = [value if isinstance(value, int | float) else None for value in values]
+    span = _rate_span(max((rate for rate in rates if rate is not None), default=0.0))
+    return [NULL if rate is None else _format_rate(rate, span) for rate in rates]
+
+
+def _rate_span(per_second: float) -> tuple[int, str]:
+    """Seconds and name of the first span with a request in it; a second for none at all."""
+    spans = ((1, "s"), (60, "min"))
+    if not per_second:
+        return spans[0]
+    return next((span for span in spans if per_second * span[0] >= 0.9995), (3600, "h"))
+
+
+def _format_rate(per_second: float, span: tuple[int, str]) -> str:
+    seconds, name = span
+    return f"{_format_three_digits(per_second * seconds)}/{name}"
+
+
+def _format_number(value: float, unit: Unit | None) -> str:
+    if value != value or value in (float("inf"), float("-inf")):
+        return NULL
+    match unit:
+        case Unit.COUNT:
+            return format_count(value)
+        case Unit.RATIO:
+            return format_ratio(value)
+        case Unit.MILLISECONDS:
+            return format_duration(value)
+        case Unit.BYTES:
+            return format_bytes(value)
+        case Unit.PER_SECOND:
+            return _format_rate(value, _rate_span(value))
+        case Unit.HOURS:
+            return format_duration(value * 3_600_000)
+        case Unit.DAYS:
+            return format_duration(value * 86_400_000)
+        case Unit.MONEY:
+            return f"{value:,.2f}"
+        case _:
+            return str(value) if isinstance(value, int) else f"{value:.6g}"
+
+
+def _format_three_digits(value: float) -> str:
+    return f"{value:,.0f}" if value >= 99.95 else f"{value:.3g}"

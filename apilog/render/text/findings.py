@@ -1,0 +1,113 @@
+"""What `apilog detect` prints: text for people, or JSON.
+
+Lines fit the width, except those that are meant to be copied.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from apilog.errors import ApilogError
+from apilog.render.text.escape import escape_json, escape_terminal
+from apilog.report_model import DetectedFile, MissingColumn
+
+_LABEL_WIDTH = 10
+"""Columns of the labels, margin and gap included."""
+_LABELS = r"^(  (?:read|has|lacks|reject)\b|  log_format$)"
+_NARROWEST_WIDTH = 40
+_LONGEST_REJECT = 200
+"""How much of a rejected line is shown."""
+
+
+def draw_findings(
+    findings: Sequence[DetectedFile],
+    problems: Sequence[ApilogError],
+    output: str,
+    width: int,
+    *,
+    color: bool = False,
+) -> bytes:
+    """The findings as `table` (text, without the problems) or `json`."""
+    if output == "json":
+        return _findings_json(findings, problems).encode()
+    text = _findings_text(findings, width)
+    return (_color_labels(text) if color else text).encode()
+
+
+def _findings_text(findings: Sequence[DetectedFile], width: int) -> str:
+    blocks = [_finding_text(finding, max(width, _NARROWEST_WIDTH)) for finding in findings]
+    suggestions = dict.fromkeys(f.suggestion for f in findings if f.suggestion)
+    blocks += [f"To log everything, in nginx.conf:\n  {text}\n" for text in suggestions]
+    return "\n".join(blocks)
+
+
+def _color_labels(text: str) -> str:
+    """With headings in bold and labels dim; the text has no control characters of its own."""
+    text = re.sub(r"^(?=\S)(.+)", "\x1b[1m\\1\x1b[0m", text, flags=re.MULTILINE)
+    return re.sub(_LABELS, "\x1b[2m\\1\x1b[0m", text, flags=re.MULTILINE)
+
+
+def _findings_json(findings: Sequence[DetectedFile], problems: Sequence[ApilogError]) -> str:
+    document = {
+        "files": [asdict(finding) for finding in findings],
+        "errors": [{"error": str(problem), "hint": problem.hint} for problem in problems],
+    }
+    return escape_json(json.dumps(document, ensure_ascii=False, indent=2)) + "\n"
+
+
+def _finding_text(finding: DetectedFile, width: int) -> str:
+    title = f"{escape_terminal(finding.path)}: {_describe_format(finding)}"
+    lines = _wrap_labelled("", title, width, indent=2)
+    lines += _wrap_labelled("  read", _describe_counts(finding), width)
+    if finding.columns:
+        lines += _wrap_labelled("  has", " ".join(finding.columns), width)
+    lines += _lack_lines(finding.lacks, width)
+    if finding.reject is not None:
+        shown = escape_terminal(finding.reject)
+        shown = shown if len(shown) <= _LONGEST_REJECT else f"{shown[:_LONGEST_REJECT]}…"
+        lines += _wrap_labelled("  reject", shown, width)
+    if finding.log_format:
+        lines += ["  log_format", f"    {escape_terminal(finding.log_format)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _describe_format(finding: DetectedFile) -> str:
+    if finding.format is None:
+        return "no access log lines"
+    return f"{escape_terminal(finding.format)} ({', '.join(finding.gateways)})"
+
+
+def _describe_counts(finding: DetectedFile) -> str:
+    counts = [f"{finding.records:,} of the first {finding.lines:,} lines"]
+    if finding.rejects:
+        counts.append(f"{finding.rejects:,} rejected")
+    if finding.skipped:
+        counts.append(f"{finding.skipped:,} skipped")
+    return ", ".join(counts)
+
+
+def _lack_lines(lacks: Sequence[MissingColumn], width: int) -> list[str]:
+    """A line for each column, what to add for it beside."""
+    longest = max((len(lack.column) for lack in lacks), default=0)
+    lines: list[str] = []
+    for lack in lacks:
+        label = " " * _LABEL_WIDTH if lines else "  lacks"
+        text = f"{lack.column:{longest}}  add {lack.directive}"
+        lines += _wrap_labelled(label, text, width, indent=_LABEL_WIDTH + longest + len("  add "))
+    return lines
+
+
+def _wrap_labelled(label: str, text: str, width: int, indent: int = _LABEL_WIDTH) -> list[str]:
+    """A label, if there is one, and its text on lines that fit; the later ones indented."""
+    lines = textwrap.wrap(
+        text,
+        width,
+        initial_indent=f"{label:{_LABEL_WIDTH}}" if label else "",
+        subsequent_indent=" " * indent,
+        break_on_hyphens=False,
+    )
+    return [line.rstrip() for line in lines]

@@ -1,0 +1,83 @@
+"""GitHub Actions: annotations as workflow commands, and the summary of a job as Markdown.
+
+No text can end a command or begin one of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import BinaryIO
+
+from apilog.render.output import OutputOptions
+from apilog.render.text.escape import escape_markdown, escape_terminal
+from apilog.render.text.markdown import markdown_table
+from apilog.render.text.verdict_text import (
+    CHECKS,
+    COMPARISON,
+    VerdictLine,
+    VerdictState,
+    figures_as_text,
+    group_by_subject,
+    overall_state,
+    read_verdicts,
+    summary_sentence,
+)
+from apilog.report_model import Report
+from apilog.text.units import format_count
+
+_MOST_ANNOTATIONS = 10
+"""Annotations of one threshold; GitHub shows no more of a step."""
+_MOST_SUMMARY_ROWS = 50
+"""Rows of a table in the summary."""
+_DATA = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+_PROPERTY = _DATA | str.maketrans({":": "%3A", ",": "%2C"})
+
+
+def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
+    """Writes an annotation for each failure, and for each threshold that was not decided."""
+    for found in group_by_subject(read_verdicts(report)).values():
+        stream.write("".join(_annotation_lines(found, CHECKS in report.tables)).encode())
+    stream.write(f"apilog {report.command}: {summary_sentence(report)}\n".encode())
+
+
+def job_summary(report: Report) -> str:
+    """The job's summary: what came out, and the tables, shortened."""
+    heading = f"### apilog {escape_markdown(report.command)}: "
+    parts = [heading + f"{escape_markdown(summary_sentence(report))}\n"]
+    for name, frame in report.tables.items():
+        if frame.is_empty():
+            continue
+        if name not in (CHECKS, COMPARISON):
+            parts.append(f"#### {escape_markdown(name.capitalize())}\n")
+        shown = figures_as_text(name, frame.head(_MOST_SUMMARY_ROWS))
+        parts.append(markdown_table(shown, report.timezone))
+        if frame.height > _MOST_SUMMARY_ROWS:
+            parts.append(f"… and {format_count(frame.height - _MOST_SUMMARY_ROWS)} more\n")
+    parts += [f"- {escape_markdown(note)}" for note in report.notes]
+    return "\n".join(parts) + "\n"
+
+
+def _annotation_lines(found: list[VerdictLine], can_fail: bool) -> list[str]:
+    state = overall_state(found)
+    if state is VerdictState.PASS:
+        return []
+    failing = "error" if can_fail else "warning"
+    command = failing if state is VerdictState.FAIL else "warning"
+    told = [verdict for verdict in found if verdict.state is state]
+    lines = [
+        _workflow_command(command, verdict.name, verdict.explanation)
+        for verdict in told[:_MOST_ANNOTATIONS]
+    ]
+    if len(told) > _MOST_ANNOTATIONS:
+        more = f"and {format_count(len(told) - _MOST_ANNOTATIONS)} more"
+        lines.append(_workflow_command(command, told[0].subject, more))
+    return lines
+
+
+def _workflow_command(command: str, title: str, message: str) -> str:
+    shown_title = _escape_for_command(title, _PROPERTY)
+    return f"::{command} title={shown_title}::{_escape_for_command(message, _DATA)}\n"
+
+
+def _escape_for_command(text: str, escapes: Mapping[int, str]) -> str:
+    return escape_terminal(text).translate(escapes)

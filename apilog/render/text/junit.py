@@ -1,0 +1,63 @@
+"""JUnit XML: a suite a threshold, a case a value, as CI servers read test results.
+
+What was not decided is an error if the whole threshold was not, else skipped. In a comparison
+nothing fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import BinaryIO
+from xml.etree import ElementTree
+
+from apilog.render.output import OutputOptions
+from apilog.render.text.escape import escape_terminal
+from apilog.render.text.verdict_text import (
+    CHECKS,
+    VerdictLine,
+    VerdictState,
+    group_by_subject,
+    overall_state,
+    read_verdicts,
+)
+from apilog.report_model import Report
+
+_COUNTED = {"failures": "failure", "errors": "error", "skipped": "skipped"}
+
+
+def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
+    """Writes the verdicts of a check or a comparison; UsageError for any other report."""
+    root = ElementTree.Element("testsuites", name=f"apilog {escape_terminal(report.command)}")
+    can_fail = CHECKS in report.tables
+    for subject, found in group_by_subject(read_verdicts(report)).items():
+        suite = ElementTree.SubElement(root, "testsuite", name=escape_terminal(subject))
+        suite.extend(_test_case(verdict, overall_state(found), can_fail) for verdict in found)
+        _count_cases(suite, suite)
+    _count_cases(root, root.iter("testsuite"))
+    ElementTree.indent(root, " ")
+    stream.write(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n")
+
+
+def _test_case(verdict: VerdictLine, of_all: VerdictState, can_fail: bool) -> ElementTree.Element:
+    said = escape_terminal(verdict.explanation)
+    case = ElementTree.Element(
+        "testcase", classname="apilog", name=escape_terminal(verdict.name), time="0"
+    )
+    match verdict.state:
+        case VerdictState.FAIL if can_fail:
+            ElementTree.SubElement(case, "failure", message=said, type="threshold")
+        case VerdictState.INCONCLUSIVE if can_fail and of_all is VerdictState.INCONCLUSIVE:
+            ElementTree.SubElement(case, "error", message=said, type="inconclusive")
+        case VerdictState.INCONCLUSIVE:
+            ElementTree.SubElement(case, "skipped", message=said)
+        case _:
+            ElementTree.SubElement(case, "system-out").text = said
+    return case
+
+
+def _count_cases(element: ElementTree.Element, suites: Iterable[ElementTree.Element]) -> None:
+    """How many cases there are in all suites, and how they ended."""
+    cases = [case for suite in suites for case in suite.iter("testcase")]
+    element.set("tests", str(len(cases)))
+    for attribute, tag in _COUNTED.items():
+        element.set(attribute, str(sum(case.find(tag) is not None for case in cases)))

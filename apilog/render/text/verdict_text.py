@@ -1,0 +1,268 @@
+"""The verdicts of a check or a comparison in words, with their figures as text.
+
+The texts are not escaped: the caller escapes them for its target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import polars as pl
+
+from apilog.errors import UsageError
+from apilog.metrics import METRICS, Unit
+from apilog.render.text.cell_text import NULL, format_value
+from apilog.report_model import Report
+from apilog.text.units import format_count
+
+CHECKS, COMPARISON = "checks", "comparison"
+"""The tables that have verdicts."""
+
+_VALUE_COLUMNS = {
+    *("threshold", "metric", "state", "value", "limit", "baseline", "requests"),
+    *("low", "high", "p_value", "reason"),
+    *("a", "b", "a_requests", "b_requests", "difference", "verdict"),
+}
+
+
+class VerdictState(StrEnum):
+    """What a row comes to."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerdictLine:
+    """One row."""
+
+    subject: str
+    """The threshold, or the metric that is compared."""
+    key: str
+    """The values it is about, such as `GET /orders`; empty for all."""
+    state: VerdictState
+    explanation: str
+    """The figures and why, in one line."""
+
+    @property
+    def name(self) -> str:
+        """The subject and what of it."""
+        return f"{self.subject} ({self.key})" if self.key else self.subject
+
+
+def read_verdicts(report: Report) -> Iterator[VerdictLine]:
+    """The rows of the report's checks or comparison. Raises UsageError if it has neither."""
+    if CHECKS in report.tables:
+        yield from map(_check_verdict, report.tables[CHECKS].iter_rows(named=True))
+    elif COMPARISON in report.tables:
+        yield from map(_comparison_verdict, report.tables[COMPARISON].iter_rows(named=True))
+    else:
+        raise UsageError(
+            f"a {report.command} has no verdicts", "this format is for check and compare"
+        )
+
+
+def group_by_subject(found: Iterator[VerdictLine]) -> dict[str, list[VerdictLine]]:
+    """Verdicts by what they are about, in their order."""
+    groups: dict[str, list[VerdictLine]] = {}
+    for verdict in found:
+        groups.setdefault(verdict.subject, []).append(verdict)
+    return groups
+
+
+def overall_state(found: list[VerdictLine]) -> VerdictState:
+    """What all rows of a subject come to: inconclusive only if none could be decided."""
+    states = {verdict.state for verdict in found}
+    order = (VerdictState.FAIL, VerdictState.PASS)
+    return next((state for state in order if state in states), VerdictState.INCONCLUSIVE)
+
+
+def summary_sentence(report: Report) -> str:
+    """How many thresholds hold, or how many metrics differ, in a few words."""
+    states = [overall_state(found) for found in group_by_subject(read_verdicts(report)).values()]
+    failed, open_ = states.count(VerdictState.FAIL), states.count(VerdictState.INCONCLUSIVE)
+    is_check = CHECKS in report.tables
+    what = "threshold" if is_check else "metric"
+    total = f"{len(states)} {what}{'' if len(states) == 1 else 's'}"
+    parts = [f"{failed} of {total} {'failed' if is_check else 'got worse'}"] if failed else []
+    if open_:
+        parts.append(f"{open_}{'' if failed else f' of {total}'} could not be decided")
+    if parts:
+        return ", ".join(parts)
+    return f"{total} hold{'s' if len(states) == 1 else ''}" if is_check else f"{total} compared"
+
+
+def verdict_key(row: Mapping[str, Any]) -> str:
+    """The values that a row is about."""
+    return " ".join(
+        str(v) for name, v in row.items() if name not in _VALUE_COLUMNS and v is not None
+    )
+
+
+def key_names_of(frame: pl.DataFrame) -> list[str]:
+    """The columns that say what a row is about."""
+    return [name for name in frame.columns if name not in _VALUE_COLUMNS]
+
+
+def endpoint_columns(frame: pl.DataFrame) -> list[str]:
+    """The columns that name an endpoint; the gateway only if there are several."""
+    names: list[str] = [name for name in ("method", "route") if name in frame.columns]
+    if "gateway" in frame.columns and frame["gateway"].drop_nulls().n_unique() > 1:
+        names.insert(0, "gateway")
+    return names
+
+
+def endpoint_names(frame: pl.DataFrame) -> list[str]:
+    """What the endpoint of each row is called; empty for a row of all."""
+    rows = frame.select(endpoint_columns(frame)).iter_rows()
+    return [" ".join(str(value) for value in row if value is not None) for row in rows]
+
+
+def verdict_unit(metric: str) -> Unit | None:
+    """The unit of a metric's values; a rate that the catalogue doesn't have is a ratio."""
+    if metric in METRICS:
+        return METRICS[metric].unit
+    return Unit.RATIO if metric.endswith("_rate") else None
+
+
+def format_metric(value: float | None, metric: str) -> str:
+    """A value of the metric with its unit."""
+    return format_value(value, verdict_unit(metric), "UTC")
+
+
+def format_difference(difference: float | None, metric: str) -> str:
+    """A difference with its sign; of ratios in percentage points."""
+    if difference is None:
+        return NULL
+    unit = verdict_unit(metric)
+    text = format_value(abs(difference), unit, "UTC")
+    if unit is Unit.RATIO:
+        text = text.replace(" %", " pp")
+    return f"{'+' if difference > 0 else '−' if difference < 0 else '±'}{text}"
+
+
+def format_interval(low: float | None, high: float | None, metric: str, *, signed: bool) -> str:
+    """An interval; `…` where it has no bound."""
+    if low is None and high is None:
+        return NULL
+    draw = format_difference if signed else format_metric
+    return " to ".join("…" if bound is None else draw(bound, metric) for bound in (low, high))
+
+
+def margin_to_limit(row: Mapping[str, Any]) -> float | None:
+    """How far a checked value is above its limit."""
+    value, limit = row["value"], row["limit"]
+    return None if value is None or limit is None else value - limit
+
+
+def format_p_value(p: float | None) -> str:
+    """A p-value with two digits; the smallest ones by what they are below."""
+    if p is None:
+        return NULL
+    return "<0.0001" if p < 0.0001 else f"{p:.2g}" if p < 0.1 else f"{p:.2f}"
+
+
+def _check_verdict(row: Mapping[str, Any]) -> VerdictLine:
+    metric, parts = row["metric"], []
+    if row["value"] is not None:
+        parts.append(
+            f"{format_metric(row['value'], metric)} over {format_count(row['requests'])} requests"
+        )
+    if row["limit"] is not None:
+        parts.append(f"limit {format_metric(row['limit'], metric)}")
+    if row["baseline"] is not None:
+        parts.append(f"baseline {format_metric(row['baseline'], metric)}")
+    if (over := margin_to_limit(row)) is not None:
+        parts.append(f"margin {format_difference(over, metric)}")
+    if row["p_value"] is not None:
+        parts.append(f"p {format_p_value(row['p_value'])}")
+    if row["reason"]:
+        parts.append(row["reason"])
+    return VerdictLine(
+        subject=row["threshold"],
+        key=verdict_key(row),
+        state=VerdictState(row["state"]),
+        explanation=", ".join(parts),
+    )
+
+
+def _comparison_verdict(row: Mapping[str, Any]) -> VerdictLine:
+    metric = row["metric"]
+    interval = format_interval(row["low"], row["high"], metric, signed=True)
+    parts = [
+        f"{format_metric(row['a'], metric)} to {format_metric(row['b'], metric)}",
+        f"difference {format_difference(row['difference'], metric)} ({interval})",
+        f"p {format_p_value(row['p_value'])}",
+        row["verdict"],
+    ]
+    states = {"worse": VerdictState.FAIL, "inconclusive": VerdictState.INCONCLUSIVE}
+    return VerdictLine(
+        subject=metric,
+        key=verdict_key(row),
+        state=states.get(row["verdict"], VerdictState.PASS),
+        explanation=", ".join(part for part in parts if part),
+    )
+
+
+def figures_as_text(name: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """The table with its figures as texts; as it is if all of a column have one unit."""
+    draw = _FIGURES.get(name)
+    if draw is None:
+        return frame
+    keys = [key for key in key_names_of(frame) if frame[key].count()]
+    rows = [draw(row, {key: row[key] for key in keys}) for row in frame.iter_rows(named=True)]
+    empty = draw(dict.fromkeys(frame.columns), dict.fromkeys(keys))
+    return pl.DataFrame(rows, schema=dict.fromkeys(empty, pl.String))
+
+
+def _check_figures(row: Mapping[str, Any], keys: Mapping[str, Any]) -> dict[str, str | None]:
+    metric = row["metric"] or ""
+    signed = row["baseline"] is not None
+    return {
+        "state": row["state"],
+        "threshold": row["threshold"],
+        **keys,
+        "value": format_metric(row["value"], metric),
+        "limit": format_metric(row["limit"], metric),
+        "margin": format_difference(margin_to_limit(row), metric),
+        "requests": format_count(row["requests"]),
+        "interval": format_interval(row["low"], row["high"], metric, signed=signed),
+        "p": format_p_value(row["p_value"]),
+        "reason": row["reason"] or "",
+    }
+
+
+def _comparison_figures(row: Mapping[str, Any], keys: Mapping[str, Any]) -> dict[str, str | None]:
+    metric = row["metric"] or ""
+    return {
+        "verdict": row["verdict"],
+        "metric": row["metric"],
+        **keys,
+        "a": format_metric(row["a"], metric),
+        "b": format_metric(row["b"], metric),
+        "difference": format_difference(row["difference"], metric),
+        "interval": format_interval(row["low"], row["high"], metric, signed=True),
+        "p": format_p_value(row["p_value"]),
+        "requests of a": format_count(row["a_requests"]),
+        "requests of b": format_count(row["b_requests"]),
+    }
+
+
+def _worst_figures(row: Mapping[str, Any], keys: Mapping[str, Any]) -> dict[str, str | None]:
+    return {
+        "threshold": row["threshold"],
+        **keys,
+        "value": format_metric(row["value"], row["metric"] or ""),
+        "requests": format_count(row["requests"]),
+    }
+
+
+_FIGURES: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, str | None]]] = {
+    "checks": _check_figures,
+    "comparison": _comparison_figures,
+    "worst": _worst_figures,
+}

@@ -1,0 +1,94 @@
+"""A finished report: plain typed tables, drawn by any output.
+
+Nothing here knows how it is drawn. Ratios are 0 to 1, times UTC, missing values null.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileInput:
+    """What became of one input."""
+
+    path: str
+    format: str | None
+    """The formats found, joined by ` + `; null where none was."""
+    lines: int
+    records: int
+    rejects: int
+    skipped: int
+    error: str | None = None
+    """Why it could not be read, or not to its end."""
+    hint: str = ""
+    """What to do about the error."""
+    is_damaged: bool = False
+    """Whether everything before the damage was read, so that the report stands."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputSummary:
+    """What was read. `lines` is always `records + rejects + skipped`."""
+
+    lines: int
+    records: int
+    rejects: int
+    skipped: int
+    files: tuple[FileInput, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Everything a report says."""
+
+    version: str
+    command: str
+    since: datetime | None
+    """Start of the window: the limit given, else the first record."""
+    until: datetime | None
+    """End of the window: the limit given, else the last record."""
+    input: InputSummary
+    tables: dict[str, pl.DataFrame]
+    """Table name to frame; columns are dimensions and metric columns, in order."""
+    bucket: str | None = None
+    """Step of the traffic table, such as `5m`."""
+    timezone: str = "UTC"
+    """Zone in which timestamps are to be shown."""
+    notes: tuple[str, ...] = ()
+    """What the reader should know, one sentence each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingColumn:
+    """A column that a log does not fill, and what to write into the gateway to fill it."""
+
+    column: str
+    directive: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectedFile:
+    """How one file is read, judged by its head."""
+
+    path: str
+    format: str | None
+    """The formats found, joined by ` + `; null for a file of nothing but skipped lines."""
+    gateways: tuple[str, ...]
+    lines: int
+    """Lines of the head that were looked at: records + rejects + skipped."""
+    records: int
+    rejects: int
+    skipped: int
+    log_format: str | None
+    """The nginx log_format string behind the first format, if it has one."""
+    columns: tuple[str, ...]
+    """Columns that the lines fill."""
+    lacks: tuple[MissingColumn, ...]
+    suggestion: str | None
+    """A directive that logs everything, or null where nothing is lacking."""
+    reject: str | None
+    """The first line of the head that could not be read."""

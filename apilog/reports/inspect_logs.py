@@ -1,0 +1,89 @@
+"""`detect`: how each file is read, judged by its head, and what it does not tell."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import polars as pl
+
+from apilog.engine.store_parts import refuse_stores
+from apilog.errors import ApilogError, InputError, UsageError
+from apilog.formats.advice import ADVICE, SUGGESTION
+from apilog.formats.detect import detect_plan
+from apilog.formats.file_plan import FormatChoice, choose_format, plan_file
+from apilog.formats.nginx.format import NginxFormat
+from apilog.formats.parse_plan import ParsedLines, ParsePlan, iterate_formats, parse_lines
+from apilog.report_model import DetectedFile, MissingColumn
+from apilog.schema import SCHEMA
+from apilog.sources import LogSource, find_sources
+from apilog.transport.opening import read_head
+from apilog.values.event_lines import EventLines
+
+_OWN_COLUMNS = {"source", "line_number", "route"}
+"""Columns that apilog fills itself."""
+
+
+def inspect_logs(
+    files: Sequence[str | os.PathLike[str]],
+    *,
+    log_format: str | None = None,
+    nginx_conf: str | os.PathLike[str] | None = None,
+) -> tuple[list[DetectedFile], list[ApilogError]]:
+    """A finding for every file that can be read, and an error for every other one."""
+    choice = choose_format(log_format, nginx_conf)
+    logs, stores = refuse_stores(files)
+    sources, not_found = find_sources(logs)
+    problems: list[ApilogError] = [*stores, *not_found]
+    findings: list[DetectedFile] = []
+    for source in sources:
+        try:
+            findings.append(_inspect_source(source, choice))
+        except (InputError, UsageError) as problem:
+            problems.append(problem)
+    return findings, problems
+
+
+def _inspect_source(source: LogSource, choice: FormatChoice | None) -> DetectedFile:
+    lines = EventLines(read_head(source))
+    how = plan_file(source.path, lines.data, choice)
+    columns = [name for name in SCHEMA if name not in _OWN_COLUMNS]
+    outcome = parse_lines(lines, how, columns, None if choice else detect_plan)
+    formats = [f for r in (how, outcome.found_plan) if r for f in iterate_formats(r)]
+    names = [n for r in (how, outcome.found_plan) if r and (n := r.name)]
+    filled = _filled_columns(outcome.records)
+    gateways = tuple(dict.fromkeys(f.gateway for f in formats))
+    lacks = tuple(
+        MissingColumn(column=column, directive=directive)
+        for gateway in gateways[:1]
+        for column, directive in ADVICE.get(gateway, {}).items()
+        if column not in filled
+    )
+    return DetectedFile(
+        path=source.path,
+        format=" + ".join(names) or None,
+        gateways=gateways,
+        lines=outcome.records.height + outcome.rejects.height + outcome.skipped,
+        records=outcome.records.height,
+        rejects=outcome.rejects.height,
+        skipped=outcome.skipped,
+        log_format=_nginx_log_format(how),
+        columns=tuple(filled),
+        lacks=lacks,
+        suggestion=SUGGESTION if lacks and gateways[0] == "nginx" else None,
+        reject=_first_reject(outcome),
+    )
+
+
+def _filled_columns(records: pl.DataFrame) -> list[str]:
+    return [s.name for s in records.iter_columns() if s.null_count() < records.height]
+
+
+def _nginx_log_format(reading: ParsePlan) -> str | None:
+    """Of nginx alone: for other gateways such a string is only a way to say it."""
+    formats = (f for f in iterate_formats(reading) if isinstance(f, NginxFormat))
+    return next((f.log_format.string for f in formats if f.gateway == "nginx"), None)
+
+
+def _first_reject(outcome: ParsedLines) -> str | None:
+    return outcome.rejects["line"][0] if outcome.rejects.height else None

@@ -1,0 +1,185 @@
+"""A stream of bytes cut into chunks of whole lines, numbered.
+
+Inside a chunk, line `i` (from 0) is line `first_line + i` of the source: lines that are too long
+stand before a chunk's data, never within it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from apilog.sources.byte_streams import ByteStream, StreamDamage
+from apilog.text.counting import count_byte
+
+HEAD_BYTES = 200
+"""How much of a line that is too long is kept."""
+MAX_OVERSIZE_PER_CHUNK = 1000
+READ_BYTES = 1 << 19
+"""How much is read at once: what fits a processor cache is copied faster."""
+_LF = ord("\n")
+
+
+@dataclass(frozen=True, slots=True)
+class OversizeLine:
+    """A line longer than the limit, which is counted but not read."""
+
+    line_number: int
+    """Counted from 1."""
+    head: bytes
+    """Its first 200 bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineChunk:
+    """Some lines of a source, in its order."""
+
+    data: bytes
+    """Lines, each ended by a single LF; may be empty if there are oversize lines."""
+    first_line: int
+    """Number of the first line of `data`, counted from 1."""
+    lines: int
+    """How many lines `data` holds."""
+    position: int
+    """Bytes on disk read so far, for progress."""
+    oversize: tuple[OversizeLine, ...] = ()
+    """The lines just before `data` that were too long."""
+    last_line_open: bool = False
+    """Whether this ends the source and its last line had no newline of its own."""
+
+
+def cut_into_chunks(
+    reader: ByteStream, position: Callable[[], int], *, chunk_bytes: int, max_line_bytes: int
+) -> Iterator[LineChunk]:
+    """The chunks of a stream, of about `chunk_bytes` each.
+
+    Raises the StreamDamage that ended the stream, if any, after the last chunk.
+    """
+    cutter = LineCutter(chunk_bytes, max_line_bytes)
+    try:
+        while not cutter.fill_buffer(reader):
+            yield from cutter.cut_chunks(position())
+    except StreamDamage:
+        yield from cutter.cut_last_chunks(position())
+        raise
+    yield from cutter.cut_last_chunks(position())
+
+
+class LineCutter:
+    """Takes the blocks of one stream and makes chunks of them.
+
+    A line is too long if it has more than `max_line_bytes` before its LF.
+    """
+
+    def __init__(self, chunk_bytes: int, max_line_bytes: int) -> None:
+        self._chunk_bytes = chunk_bytes
+        self._limit = max_line_bytes
+        self._head = min(HEAD_BYTES, max_line_bytes)
+        self._buffer = bytearray(min(chunk_bytes, READ_BYTES))
+        self._filled = 0
+        self._skipping: bytes | None = None
+        self._next_line = 1
+        self._oversize: list[OversizeLine] = []
+
+    def fill_buffer(self, reader: ByteStream) -> bool:
+        """Read as much as makes a chunk; whether the stream ended. Raises StreamDamage."""
+        wanted = self._filled + self._chunk_bytes
+        while self._filled < wanted:
+            block = reader.read(min(READ_BYTES, wanted - self._filled))
+            if not block:
+                return True
+            end = self._filled + len(block)
+            if end > len(self._buffer):
+                missing = self._chunk_bytes + self._limit - len(self._buffer)
+                self._buffer.extend(bytes(max(len(block), min(len(self._buffer), missing))))
+            self._buffer[self._filled : end] = block
+            self._filled = end
+        return False
+
+    def cut_chunks(self, position: int) -> list[LineChunk]:
+        """The chunks of the whole lines read."""
+        return self._make_chunks(self._take_whole_lines(), position)
+
+    def cut_last_chunks(self, position: int) -> list[LineChunk]:
+        """The last chunks, with the last line, whether or not it ended."""
+        text = self._take_whole_lines()
+        left_open = self._filled > 0 or self._skipping is not None
+        if self._filled:
+            text += self._buffer[: self._filled] + b"\n"
+        chunks = self._make_chunks(text, position)
+        if self._skipping is not None:
+            self._count_oversize(self._skipping)
+        if self._oversize:
+            chunks.append(self._make_chunk(b"", position))
+        if left_open:
+            chunks[-1] = replace(chunks[-1], last_line_open=True)
+        return chunks
+
+    def _take_whole_lines(self) -> bytes:
+        """Take the lines out of the buffer that ended, and what is known to be too long."""
+        end = self._buffer.rfind(b"\n", 0, self._filled) + 1
+        start = 0
+        if self._skipping is not None:
+            start = self._buffer.find(b"\n", 0, end) + 1 if end else self._filled
+            if end:
+                self._count_oversize(self._skipping)
+                self._skipping = None
+        with memoryview(self._buffer) as view:
+            text = bytes(view[start:end])
+        self._keep_from(max(start, end))
+        return text
+
+    def _keep_from(self, start: int) -> None:
+        """Keep what was read from here on: the line that has not ended, or only its head."""
+        rest = self._buffer[start : self._filled]
+        if len(rest) > self._limit:
+            self._skipping = bytes(rest[: self._head])
+            rest.clear()
+        self._buffer[: len(rest)] = rest
+        self._filled = len(rest)
+
+    def _make_chunks(self, text: bytes, position: int) -> list[LineChunk]:
+        chunks = []
+        for start, stop, resume in _split_at_long_lines(text, self._limit):
+            if stop > start:
+                chunks.append(self._make_chunk(text[start:stop], position))
+            if resume > stop:
+                self._count_oversize(text[stop : stop + self._head])
+            if len(self._oversize) >= MAX_OVERSIZE_PER_CHUNK:
+                chunks.append(self._make_chunk(b"", position))
+        return chunks
+
+    def _make_chunk(self, data: bytes, position: int) -> LineChunk:
+        if b"\r" in data:
+            data = data.replace(b"\r\n", b"\n")
+        chunk = LineChunk(
+            data=data,
+            first_line=self._next_line,
+            lines=count_byte(data, _LF),
+            position=position,
+            oversize=tuple(self._oversize),
+        )
+        self._next_line += chunk.lines
+        self._oversize.clear()
+        return chunk
+
+    def _count_oversize(self, head: bytes) -> None:
+        self._oversize.append(OversizeLine(self._next_line, head))
+        self._next_line += 1
+
+
+def _split_at_long_lines(text: bytes, limit: int) -> Iterator[tuple[int, int, int]]:
+    """Where lines within the limit start and stop, and where the too long one after them ends.
+
+    The text ends in a newline or is empty. Looks only at one newline in `limit` bytes.
+    """
+    start = stop = 0
+    while stop < len(text):
+        newline = text.rfind(b"\n", stop, stop + limit + 1)
+        if newline >= 0:
+            stop = newline + 1
+            continue
+        resume = text.find(b"\n", stop + limit) + 1
+        yield start, stop, resume
+        start = stop = resume
+    yield start, stop, stop

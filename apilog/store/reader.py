@@ -1,0 +1,184 @@
+"""Reading a store: one committed state of it, without a lock.
+
+A Store never changes; what is committed later is in the next one that is opened.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Self
+
+import polars as pl
+
+from apilog.errors import InputError
+from apilog.storage import Folder, FolderLike, folder_at, hint_of
+from apilog.store import layout
+from apilog.store.data_files import DataFile, format_instant, scan_files, with_schema_types
+from apilog.store.manifest import RESTORE_HINT, StoreManifest
+
+_ATTEMPTS = 20
+"""How often a manifest may be replaced between listing and reading it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """One committed state of the store in a folder, or at a URL."""
+
+    folder: Folder
+    manifest: StoreManifest
+
+    @property
+    def path(self) -> Path | str:
+        """The path or URL of its folder."""
+        return self.folder.location
+
+    @staticmethod
+    def is_store(path: FolderLike) -> bool:
+        """Whether a folder is a store, or was one; not whether it can be read."""
+        folder = folder_at(path)
+        try:
+            return bool(generations(folder)) or _has_days(folder)
+        except OSError:
+            return False
+
+    @classmethod
+    def open(cls, path: FolderLike) -> Self:
+        """The newest state of the store in that folder.
+
+        Raises InputError if there is none, if a newer apilog wrote it, or if its manifest is
+        damaged.
+        """
+        folder = folder_at(path)
+        for _ in range(_ATTEMPTS):
+            try:
+                newest = max(generations(folder), default=None)
+                if newest is None:
+                    break
+                return cls(folder, read_manifest(folder, newest))
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:
+                raise _unreadable_error(folder, error) from error
+        raise no_store_error(folder)
+
+    def record_files(
+        self, since: datetime | None = None, until: datetime | None = None
+    ) -> tuple[DataFile, ...]:
+        """The files of records that may be in the window, by name; `until` is outside of it."""
+        return tuple(
+            file
+            for file in self.manifest.files
+            if file.kind == "records" and _overlaps_window(file, since, until)
+        )
+
+    def scan_records(
+        self,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        files: tuple[DataFile, ...] | None = None,
+    ) -> pl.LazyFrame:
+        """The records in the window, with the columns of the schema in their types.
+
+        Where `files` are given, those in them. Reads the files and columns that a query needs. A
+        file that `compact` or `prune` removes meanwhile makes the query fail; opened anew, the
+        store gives the same.
+        """
+        chosen = self.file_paths(self.record_files(since, until) if files is None else files)
+        found = scan_files(chosen, "records", self.folder.scan_options)
+        if since is not None:
+            found = found.filter(pl.col("timestamp") >= since)
+        if until is not None:
+            found = found.filter(pl.col("timestamp") < until)
+        return with_schema_types(found)
+
+    def reject_files(self) -> tuple[DataFile, ...]:
+        """The files of rejects, by name."""
+        return tuple(file for file in self.manifest.files if file.kind == "rejects")
+
+    def scan_rejects(self) -> pl.LazyFrame:
+        """The rejects, with the columns of REJECT_COLUMNS."""
+        files = self.file_paths(self.reject_files())
+        return scan_files(files, "rejects", self.folder.scan_options)
+
+    def collect_facts(self) -> dict[str, str | int | None]:
+        """What the store holds, in order; times in ISO 8601, sizes in bytes."""
+        records, manifest = self.record_files(), self.manifest
+        firsts = [file.first for file in records if file.first]
+        lasts = [file.last for file in records if file.last]
+        return {
+            "store": str(self.folder),
+            "version": manifest.version,
+            "generation": manifest.generation,
+            "written": format_instant(manifest.created),
+            "first": format_instant(min(firsts)) if firsts else None,
+            "last": format_instant(max(lasts)) if lasts else None,
+            "days": len({file.name.rpartition("/")[0] for file in records}),
+            "records": sum(file.rows for file in records),
+            "rejects": sum(file.rows for file in self.reject_files()),
+            "inputs": len(manifest.inputs),
+            "files": len(manifest.files),
+            "size": sum(file.size for file in manifest.files),
+        }
+
+    def file_paths(self, files: tuple[DataFile, ...]) -> list[Path | str]:
+        """Where the files lie: paths or URLs."""
+        return [self.folder.path(file.name) for file in files]
+
+
+def generations(folder: Folder) -> list[int]:
+    """The generations that a store keeps; empty for what is no store."""
+    try:
+        names = folder.list_entries(layout.MANIFEST_FOLDER)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return [g for name in names if (g := layout.generation_of(name)) is not None]
+
+
+def read_manifest(folder: Folder, generation: int) -> StoreManifest:
+    """The manifest of a generation; InputError if it is damaged or newer, OSError if gone."""
+    name = layout.manifest_name(generation)
+    path = folder.path(name)
+    manifest = StoreManifest.from_json(folder.read_file(name), str(path))
+    if manifest.generation != generation:
+        raise InputError(f"{path} is of another generation: {manifest.generation}", RESTORE_HINT)
+    return manifest
+
+
+def no_store_error(folder: Folder) -> InputError:
+    """The error for a folder that is no store."""
+    try:
+        if not folder.exists():
+            return InputError(f"there is no folder {folder}", "check the path of the store")
+    except OSError as error:
+        return _unreadable_error(folder, error)
+    if _has_days(folder):
+        return InputError(
+            f"the store {folder} has lost its manifest: there is none in "
+            f"{folder.path(layout.MANIFEST_FOLDER)}",
+            "restore that folder from a backup; what is in records/ can be read by other programs",
+        )
+    return InputError(
+        f"{folder} is no store of apilog", "`apilog ingest` makes one; check the path"
+    )
+
+
+def _unreadable_error(folder: Folder, error: OSError) -> InputError:
+    return InputError(f"can't read {folder}: {error.strerror or error}", hint_of(error))
+
+
+def _has_days(folder: Folder) -> bool:
+    """Whether there are days of records, which no store has before its first manifest."""
+    try:
+        return any(
+            layout.is_day_folder(name) for name in folder.list_entries(layout.RECORDS_FOLDER)
+        )
+    except OSError:
+        return False
+
+
+def _overlaps_window(file: DataFile, since: datetime | None, until: datetime | None) -> bool:
+    if file.first is None or file.last is None:
+        return since is None and until is None
+    return (since is None or file.last >= since) and (until is None or file.first < until)

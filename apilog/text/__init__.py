@@ -1,0 +1,3 @@
+"""Plain text: counts, units and spelling; no Polars, no terminal."""
+
+from __future__ import annotations

@@ -1,0 +1,138 @@
+"""What users write for a point in time or a time zone.
+
+A text has one meaning or is refused; the machine's own zone never plays a part.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, time, timedelta, tzinfo
+from datetime import timezone as fixed_offset
+from difflib import get_close_matches
+from functools import cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from apilog.errors import UsageError
+from apilog.text.units import parse_duration
+
+_DAYS = {"yesterday": -1, "today": 0, "tomorrow": 1}
+_EPOCH = re.compile(r"[0-9]{9,10}(?:\.[0-9]+)?")
+# POSIX and ISO disagree on the sign in `UTC+3`.
+_SIGNED_NAME = re.compile(r"\b(?:UTC|GMT|Z)[+-]", re.IGNORECASE)
+_YEAR_FIRST = re.compile(r"[0-9]{4}[-/.]")
+# Names in the system's zone data that Polars doesn't know, or that mean another zone elsewhere.
+_EXCLUDED_NAMES = {"Factory", "localtime", "posixrules"}
+# Two days that share neither year, month, day nor weekday, to see which of them a text lacks.
+_FILLERS = (datetime(2000, 1, 1), datetime(2003, 2, 3))  # noqa: DTZ001 - the text has the zone
+
+
+def parse_zone(name: str) -> ZoneInfo:
+    """The time zone of that IANA name; raises UsageError naming the nearest ones."""
+    known = _zone_names()
+    if name not in known:
+        folded = {candidate.casefold(): candidate for candidate in sorted(known)}
+        near = [folded[match] for match in get_close_matches(name.casefold(), folded)]
+        hint = f"did you mean {' or '.join(near)}?" if near else "write one such as Europe/Berlin"
+        raise UsageError(f"there is no time zone {name!r}", hint)
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise UsageError(f"can't load the time zone {name!r}: {error}") from error
+
+
+def parse_instant(text: str, *, now: datetime, timezone: tzinfo) -> datetime:
+    """The instant, in UTC, that a limit such as `--since` means.
+
+    Understands ISO 8601; an age (`24h`, `7d`, also `7d ago`); `now`, `today`,
+    `yesterday` and `tomorrow` (where the day starts in `timezone`); seconds since 1970;
+    and what dateutil reads in one way only. Times without an offset are in `timezone`,
+    the first of two where clocks are put back; a time alone is today's. Raises UsageError.
+    """
+    stripped, here = text.strip(), now.astimezone(timezone)
+    try:
+        for read in (_parse_keyword, _parse_epoch, _parse_age, _parse_iso, _parse_free_text):
+            if instant := read(stripped, here):
+                return instant.astimezone(UTC)
+    except OverflowError as error:
+        raise UsageError(f"the time {text!r} is out of range") from error
+    raise UsageError(
+        f"can't read the time {text!r}, or only in more than one way",
+        "write 2026-11-21, 2026-11-21T10:00:00Z, an age such as 24h or 7d, today, yesterday, "
+        "or seconds since 1970",
+    )
+
+
+@cache
+def _zone_names() -> frozenset[str]:
+    return frozenset(available_timezones() - _EXCLUDED_NAMES)
+
+
+def _parse_keyword(text: str, now: datetime) -> datetime | None:
+    word = text.lower()
+    if word == "now":
+        return now
+    if word not in _DAYS:
+        return None
+    return datetime.combine(now.date() + timedelta(days=_DAYS[word]), time(), now.tzinfo)
+
+
+def _parse_epoch(text: str, now: datetime) -> datetime | None:
+    if not _EPOCH.fullmatch(text):
+        return None
+    whole, _, fraction = text.partition(".")
+    return datetime.fromtimestamp(int(whole), UTC).replace(microsecond=int(f"{fraction:0<6.6}"))
+
+
+def _parse_age(text: str, now: datetime) -> datetime | None:
+    try:
+        age = parse_duration(text.removesuffix("ago"))
+    except UsageError:
+        return None
+    return now.astimezone(UTC) - age
+
+
+def _parse_iso(text: str, now: datetime) -> datetime | None:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return instant if instant.tzinfo else instant.replace(tzinfo=now.tzinfo)
+
+
+def _parse_free_text(text: str, now: datetime) -> datetime | None:
+    """What dateutil reads, if neither the order of day, month and year nor a filler matters."""
+    from dateutil import parser  # only for what nothing else reads: it takes long to load
+
+    if _SIGNED_NAME.search(text):
+        return None
+    orders = {(False, False), (True, False), (False, True)}
+    try:
+        readings = {
+            tuple(
+                parser.parse(
+                    text, default=filler, dayfirst=day, yearfirst=year, tzinfos=_zone_of_offset
+                )
+                for filler in _FILLERS
+            )
+            for day, year in ({(False, False)} if _YEAR_FIRST.match(text) else orders)
+        }
+    except (ValueError, TypeError):
+        return None
+    first, second = readings.pop()
+    if [first.date(), second.date()] == [filler.date() for filler in _FILLERS]:
+        first = second = datetime.combine(now.date(), first.timetz())
+    if readings or first != second:
+        return None
+    return first if first.tzinfo else first.replace(tzinfo=now.tzinfo)
+
+
+def _zone_of_offset(name: str | None, seconds: int | None) -> tzinfo | None:
+    """The zone of a name and offset that dateutil found.
+
+    Of the names only UTC's is taken: `CST` has three meanings.
+    """
+    if name is None:
+        return None if seconds is None else fixed_offset(timedelta(seconds=seconds))
+    if name not in ("UTC", "GMT", "Z", "z") or seconds:
+        raise ValueError(name)
+    return UTC

@@ -1,0 +1,97 @@
+"""What an envelope is: a syntax that a log driver puts around the lines of another program.
+
+An envelope accounts for each outer line once: as part of one inner event, or as unmatched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import polars as pl
+
+LOOKS_LIKE_ACCESS = (
+    r'(?-u:\b)HTTP/[0-9]|[" ](?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) |^[ \t]*\{"|^time:'
+    r'|[\[,> ][0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:|(?-u:\b)status="?[1-5][0-9]{2}(?-u:\b)'
+    r"| /[^ ]* .*(?-u:\b)[1-5][0-9]{2}(?-u:\b)|(?-u:\b)[1-5][0-9]{2}(?-u:\b).* /[^ ]* "
+)
+"""Text that may be an access line of whatever format."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnwrappedEvents:
+    """The inner events of some lines, and the lines that are not in the envelope."""
+
+    texts: pl.DataFrame
+    """`row` (UInt32, ascending): the line an event starts on; `text` (String), one line each."""
+    unmatched: pl.Series
+    """The other rows (UInt32, ascending)."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnvelopeSample:
+    """Lines as they stand in a file, and the texts inside."""
+
+    lines: tuple[str, ...]
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """One envelope."""
+
+    name: str
+    title: str
+    unwrap: Callable[[pl.Series], UnwrappedEvents]
+    """What is inside these lines (String, no nulls); never raises on content.
+
+    A piece whose end is missing, as at the end of a file, is an event of its own.
+    """
+    detect: Callable[[pl.Series], bool]
+    """Whether the head of a file is in this envelope."""
+    samples: tuple[EnvelopeSample, ...]
+    times: Callable[[pl.Series], pl.Series] | None = None
+    """When each line was written, as the envelope says; null where it does not."""
+    joins_lines: bool = False
+    """Whether it may cut an event into several lines."""
+
+
+def unwrap_lines(texts: pl.Series) -> UnwrappedEvents:
+    """Of one text a line, null where the line is not in the envelope."""
+    inside = texts.is_not_null()
+    rows = pl.int_range(len(texts), dtype=pl.UInt32, eager=True)
+    frame = pl.DataFrame({"row": rows, "text": texts}).filter(inside)
+    return UnwrappedEvents(_without_newlines(frame), rows.filter(~inside).alias("row"))
+
+
+def unwrap_pieces(texts: pl.Series, streams: pl.Series, complete: pl.Series) -> UnwrappedEvents:
+    """Like `unwrapped`, of texts that may be pieces: one that is not `complete` goes on in
+    the next of its stream."""
+    if (complete | texts.is_null()).all():
+        return unwrap_lines(texts)
+    rows = pl.int_range(len(texts), dtype=pl.UInt32, eager=True)
+    inside = texts.is_not_null()
+    pieces = pl.DataFrame(
+        {"row": rows, "text": texts, "stream": streams, "complete": complete}
+    ).filter(inside)
+    event = pl.col("complete").shift(1, fill_value=True).cum_sum().over("stream")
+    joined = (
+        pieces.group_by("stream", event.alias("event"), maintain_order=True)
+        .agg(pl.col("row").first(), pl.col("text").str.join())
+        .select("row", "text")
+        .sort("row")
+    )
+    return UnwrappedEvents(_without_newlines(joined), rows.filter(~inside).alias("row"))
+
+
+def is_mostly_true(matches: pl.Series) -> bool:
+    """Whether more than half are true; nulls are not. No values are not mostly anything."""
+    return 2 * int(matches.sum()) > len(matches)
+
+
+def _without_newlines(events: pl.DataFrame) -> pl.DataFrame:
+    r"""Without the newline at the end; one inside is shown as `\x0A`."""
+    text = pl.col("text").str.strip_chars_end("\r\n")
+    if events["text"].str.contains("\n", literal=True).any():
+        text = text.str.replace_all("\n", r"\x0A", literal=True)
+    return events.with_columns(text)

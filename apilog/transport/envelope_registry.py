@@ -1,0 +1,68 @@
+"""Every envelope by name, and which of them a file is in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from apilog.transport import cloudwatch, json_envelopes
+from apilog.transport.envelope import Envelope, EnvelopeSample, UnwrappedEvents
+from apilog.transport.json_envelopes import DOCKER, JOURNALD, JSON_WRAPPED
+from apilog.transport.line_prefixes import COMPOSE, CRI, QUOTES, TAGGED
+from apilog.transport.syslog import SYSLOG_3164, SYSLOG_5424
+
+__all__ = [
+    "ENVELOPES",
+    "Envelope",
+    "EnvelopeSample",
+    "UnwrappedEvents",
+    "detect_envelope",
+    "detect_envelopes",
+    "unwrap_texts",
+]
+
+ENVELOPES = (
+    *cloudwatch.CLOUDWATCH_ENVELOPES,
+    *json_envelopes.CLOUD_LOGGING_ENVELOPES,
+    CRI,
+    SYSLOG_5424,
+    SYSLOG_3164,
+    DOCKER,
+    JOURNALD,
+    JSON_WRAPPED,
+    COMPOSE,
+    QUOTES,
+    TAGGED,
+)
+"""All of them, the most particular first."""
+
+_DEEPEST = 3
+_SAMPLE = 100
+"""How many lines are looked at."""
+
+
+def detect_envelopes(lines: pl.Series) -> tuple[Envelope, ...]:
+    """The envelopes that most of these lines are in, each within the one before."""
+    found: list[Envelope] = []
+    while len(found) < _DEEPEST and (envelope := detect_envelope(lines)):
+        found.append(envelope)
+        lines = envelope.unwrap(lines).texts["text"]
+    return tuple(found)
+
+
+def unwrap_texts(envelopes: Sequence[Envelope], lines: pl.Series) -> pl.Series:
+    """The texts inside all of the envelopes."""
+    for envelope in envelopes:
+        lines = envelope.unwrap(lines).texts["text"]
+    return lines
+
+
+def detect_envelope(lines: pl.Series) -> Envelope | None:
+    """The envelope that most of these lines are in; None for bare lines.
+
+    Blank lines do not count.
+    """
+    head = lines.filter(lines.str.contains(r"\S"))
+    head = head.gather_every(max(1, len(head) // _SAMPLE))
+    return next((envelope for envelope in ENVELOPES if envelope.detect(head)), None)

@@ -1,0 +1,292 @@
+"""Envelopes that are JSON objects: Docker's json-file, log shippers, Cloud Logging, journald.
+
+An access log that is JSON itself is no envelope, even if it has a key such as `message`.
+"""
+
+from __future__ import annotations
+
+import json
+
+import polars as pl
+
+from apilog.transport.envelope import (
+    LOOKS_LIKE_ACCESS,
+    Envelope,
+    EnvelopeSample,
+    UnwrappedEvents,
+    is_mostly_true,
+    unwrap_lines,
+    unwrap_pieces,
+)
+from apilog.transport.syslog import keep_access_lines
+from apilog.values.json_text import decode_objects
+from apilog.values.times import parse_epoch_times, parse_iso_times, parse_times
+
+_TEXT_KEYS = ("message", "log", "msg")
+"""In this order: beside `message`, `log` is an object that describes the file."""
+_TIME_KEYS = ("@timestamp", "timestamp", "time", "date")
+_ACCESS_KEYS = (
+    "request",
+    "request_uri",
+    "uri",
+    "path",
+    "url",
+    "method",
+    "request_method",
+    "status",
+    "status_code",
+    "statusCode",
+    "remote_addr",
+    "req",
+    "res",
+    "http",
+    "httpRequest",
+)
+"""Top-level keys of JSON that is an access record itself."""
+
+
+def unwrap_docker(lines: pl.Series) -> UnwrappedEvents:
+    """The texts of `log`. One without a newline at its end goes on in the next of its stream,
+    unless no text of the chunk has one."""
+    frame, _ = decode_objects(lines, ("log", "stream"))
+    complete = frame["log"].str.ends_with("\n").fill_null(False)
+    if not complete.any():
+        return unwrap_lines(frame["log"])
+    return unwrap_pieces(frame["log"], frame["stream"], complete)
+
+
+def unwrap_json(lines: pl.Series) -> UnwrappedEvents:
+    """The texts of `message`, `log` or `msg`, the first that is there."""
+    frame, _ = decode_objects(lines, _TEXT_KEYS)
+    return unwrap_lines(frame.select(pl.coalesce(_TEXT_KEYS)).to_series())
+
+
+def _times_docker(lines: pl.Series) -> pl.Series:
+    return parse_iso_times(decode_objects(lines, ("time",))[0]["time"])
+
+
+def _times_json(lines: pl.Series) -> pl.Series:
+    frame, _ = decode_objects(lines, _TIME_KEYS)
+    return parse_times(frame.select(pl.coalesce(_TIME_KEYS)).to_series())
+
+
+def are_json_objects(head: pl.Series) -> bool:
+    return is_mostly_true(head.str.contains(r"^\s*\{"))
+
+
+def _detect_docker(head: pl.Series) -> bool:
+    if not are_json_objects(head):
+        return False
+    frame, _ = decode_objects(head, ("log", "stream"))
+    return is_mostly_true(frame["log"].is_not_null() & frame["stream"].is_in(["stdout", "stderr"]))
+
+
+def _detect_json(head: pl.Series) -> bool:
+    if not are_json_objects(head):
+        return False
+    frame, _ = decode_objects(head, (*_TEXT_KEYS, *_ACCESS_KEYS))
+    text = pl.coalesce(_TEXT_KEYS)
+    record = pl.any_horizontal(pl.col(_ACCESS_KEYS).is_not_null())
+    return is_mostly_true(
+        frame.select(text.str.contains(LOOKS_LIKE_ACCESS).fill_null(False) & ~record).to_series()
+    )
+
+
+_LINE = '203.0.113.7 - - [10/Oct/2026:13:55:36 +0000] "GET /a HTTP/1.1" 200 5 "-" "curl/8"'
+_TIME = "2026-10-10T13:55:36.123456789Z"
+
+
+def sample_lines(*objects: dict[str, object]) -> tuple[str, ...]:
+    return tuple(json.dumps(value) for value in objects)
+
+
+DOCKER = Envelope(
+    name="docker",
+    title="Docker json-file",
+    unwrap=unwrap_docker,
+    detect=_detect_docker,
+    times=_times_docker,
+    joins_lines=True,
+    samples=(
+        EnvelopeSample(
+            sample_lines(
+                {"log": _LINE + "\n", "stream": "stdout", "time": _TIME},
+                {"log": _LINE[:40], "stream": "stdout", "time": _TIME},
+                {"log": "oops\n", "stream": "stderr", "time": _TIME},
+                {"log": _LINE[40:] + "\r\n", "stream": "stdout", "time": _TIME},
+            ),
+            (_LINE, _LINE, "oops"),
+        ),
+    ),
+)
+
+JSON_WRAPPED = Envelope(
+    name="json-wrapped",
+    title="JSON objects with the line in log, message or msg",
+    unwrap=unwrap_json,
+    detect=_detect_json,
+    times=_times_json,
+    samples=(
+        EnvelopeSample(
+            sample_lines(
+                {"@timestamp": _TIME, "message": _LINE, "agent": {"type": "filebeat"}},
+                {"date": 1.5, "log": _LINE + "\n", "kubernetes": {"pod_name": "web-0"}},
+                {"level": "info", "msg": _LINE},
+            ),
+            (_LINE, _LINE, _LINE),
+        ),
+    ),
+)
+
+
+_PAYLOADS = ("jsonPayload", "textPayload")
+_TIMES = ("timestamp", "receiveTimestamp")
+_ENTRY_KEYS = ("logName", "insertId", "receiveTimestamp")
+"""An entry has one of these at least."""
+
+
+def unwrap_cloud_logging(lines: pl.Series) -> UnwrappedEvents:
+    """The object of `jsonPayload` or the text of `textPayload`, whichever is there."""
+    frame, _ = decode_objects(lines, _PAYLOADS)
+    text = pl.coalesce(_PAYLOADS)
+    # Between the values of JSON a newline is a blank; anywhere else it has to be seen.
+    on_one_line = text.str.strip_chars().str.replace_all(r"[\r\n]+", " ")
+    is_object = text.str.contains(r"^\s*\{")
+    return unwrap_lines(
+        frame.select(pl.when(is_object).then(on_one_line).otherwise(text).alias("text")).to_series()
+    )
+
+
+def _times_of_entries(lines: pl.Series) -> pl.Series:
+    frame, _ = decode_objects(lines, _TIMES)
+    return parse_times(frame.select(pl.coalesce(_TIMES)).to_series())
+
+
+def _detect_cloud_logging(head: pl.Series) -> bool:
+    if not are_json_objects(head):
+        return False
+    frame, _ = decode_objects(head, (*_PAYLOADS, *_ENTRY_KEYS))
+    entries = frame.filter(pl.any_horizontal(pl.col(_ENTRY_KEYS).is_not_null()))
+    objects = entries["jsonPayload"].drop_nulls()
+    if len(objects) and not JSON_WRAPPED.detect(objects):
+        entries = entries.filter(pl.col("jsonPayload").is_null())
+    held = pl.any_horizontal(pl.col(_PAYLOADS).is_not_null())
+    return 2 * entries.filter(held).height > len(head)
+
+
+_CLOUD_LINE = '203.0.113.7 - - [10/Oct/2026:13:55:36 +0000] "GET /a HTTP/1.1" 200 5 "-" "curl/8"'
+_ENTRY: dict[str, object] = {
+    "insertId": "1a2b3c",
+    "logName": "projects/shop/logs/apigee",
+    "receiveTimestamp": "2026-10-10T13:55:37.123456789Z",
+    "resource": {"type": "global", "labels": {"project_id": "shop"}},
+    "timestamp": "2026-10-10T13:55:36.123456789Z",
+}
+
+CLOUD_LOGGING = Envelope(
+    name="cloud-logging",
+    title="Google Cloud Logging entries",
+    unwrap=unwrap_cloud_logging,
+    detect=_detect_cloud_logging,
+    times=_times_of_entries,
+    samples=(
+        EnvelopeSample(
+            sample_lines(
+                {**_ENTRY, "textPayload": _CLOUD_LINE},
+                {**_ENTRY, "textPayload": '{\n  "verb": "GET"\n}\n'},
+                {**_ENTRY, "textPayload": "oops"},
+                {**_ENTRY, "jsonPayload": {"verb": "GET"}},
+                {**_ENTRY, "protoPayload": {"methodName": "SetIamPolicy"}},
+            ),
+            (_CLOUD_LINE, '{   "verb": "GET" }', "oops", '{"verb": "GET"}'),
+        ),
+    ),
+)
+
+CLOUD_LOGGING_ENVELOPES = (CLOUD_LOGGING,)
+"""The envelopes of this module."""
+
+
+_JOURNAL_KEYS = ("MESSAGE", "message", "SYSLOG_IDENTIFIER", "_COMM", "__REALTIME_TIMESTAMP")
+_BYTES = r"^\[(?:[0-9]{1,3}(?:, ?[0-9]{1,3})*)?\]$"
+
+
+def unwrap_journald(lines: pl.Series) -> UnwrappedEvents:
+    """The texts of `MESSAGE`, of web servers and whatever else looks like an access line."""
+    programs, texts = _journal_entries(lines)
+    return unwrap_lines(keep_access_lines(programs, texts))
+
+
+def _times_journald(lines: pl.Series) -> pl.Series:
+    frame, _ = decode_objects(lines, ("__REALTIME_TIMESTAMP",))
+    return parse_epoch_times(frame["__REALTIME_TIMESTAMP"])
+
+
+def is_of_another_unit(lines: pl.Series) -> pl.Series:
+    """Which lines are journal entries of a program that is no web server, and no access lines."""
+    entries = lines.str.contains('"__REALTIME_TIMESTAMP"', literal=True)
+    if not entries.any():
+        return entries
+    programs, texts = _journal_entries(lines)
+    return entries & texts.is_not_null() & keep_access_lines(programs, texts).is_null()
+
+
+def _journal_entries(lines: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """Programs and messages, null where the line is no entry."""
+    frame, _ = decode_objects(lines, _JOURNAL_KEYS)
+    columns = frame.select(
+        program=pl.coalesce("SYSLOG_IDENTIFIER", "_COMM"), text=pl.coalesce("MESSAGE", "message")
+    )
+    return columns["program"], _decode_byte_arrays(columns["text"])
+
+
+def _decode_byte_arrays(texts: pl.Series) -> pl.Series:
+    """journald writes a message that is not printable as an array of byte values."""
+    binary = texts.str.contains(_BYTES).fill_null(False)
+    if not binary.any():
+        return texts
+    decoded = [_decode_byte_array(text) for text in texts.filter(binary)]
+    return texts.clone().scatter(binary.arg_true(), decoded)
+
+
+def _decode_byte_array(array: str) -> str:
+    values = (int(value) & 0xFF for value in array.strip("[]").split(",") if value)
+    return bytes(values).decode("utf-8", "replace")
+
+
+def _detect_journald(head: pl.Series) -> bool:
+    if not are_json_objects(head):
+        return False
+    frame, _ = decode_objects(head, ("MESSAGE", "message", "__REALTIME_TIMESTAMP"))
+    text = frame.select(pl.coalesce("MESSAGE", "message")).to_series()
+    return is_mostly_true(text.is_not_null() & frame["__REALTIME_TIMESTAMP"].is_not_null())
+
+
+_JOURNAL_LINE = '203.0.113.7 - - [10/Oct/2026:13:55:36 +0000] "GET /a HTTP/1.1" 200 5 "-" "curl/8"'
+
+JOURNALD = Envelope(
+    name="journald",
+    title="journald JSON",
+    unwrap=unwrap_journald,
+    detect=_detect_journald,
+    times=_times_journald,
+    samples=(
+        EnvelopeSample(
+            sample_lines(
+                {
+                    "MESSAGE": _JOURNAL_LINE,
+                    "__REALTIME_TIMESTAMP": "1",
+                    "SYSLOG_IDENTIFIER": "nginx",
+                },
+                {"message": _JOURNAL_LINE, "__REALTIME_TIMESTAMP": "2", "_COMM": "nginx"},
+                {
+                    "MESSAGE": [*_JOURNAL_LINE.encode()],
+                    "__REALTIME_TIMESTAMP": "3",
+                    "_COMM": "nginx",
+                },
+                {"MESSAGE": "hello", "__REALTIME_TIMESTAMP": "4", "SYSLOG_IDENTIFIER": "sshd"},
+            ),
+            (_JOURNAL_LINE, _JOURNAL_LINE, _JOURNAL_LINE),
+        ),
+    ),
+)

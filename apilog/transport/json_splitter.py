@@ -1,0 +1,368 @@
+"""A JSON stream taken apart into lines, window by window.
+
+Every byte that is no blank, separator or syntax of a wrapper comes out in some line, in order.
+Apart from what `split_window` leaves over, only the frames around the events are remembered.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from apilog.transport.event_wrappers import (
+    FIRST_MEMBERS,
+    WrapperFrame,
+    add_late_members,
+    find_container_end,
+    open_container,
+    open_next_table,
+    open_table,
+    row_as_object,
+)
+from apilog.transport.json_scan import (
+    OPENS_OBJECT,
+    PLAIN_OBJECT,
+    BraceScan,
+    EndlessObject,
+    EndlessText,
+    ScanEnd,
+    blank_newlines,
+    find_broken_end,
+    has_seams,
+    join_plain_lines,
+    scan_object,
+    to_one_line,
+)
+
+SEPARATORS = rb"[\s,]*+"
+"""What may stand between objects and means nothing."""
+
+STAMP = (
+    rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d++)?+(?:Z|[+-]\d\d:?\d\d)?+"
+    rb"(?:[ \t]++[^\s{]\S*+)?+[ \t]*+(?:\r?\n)?+[ \t]*+"
+)
+"""What log tools put before an object: a time, perhaps a stream, perhaps on its own line."""
+
+_CONTAINER_START = rb'\{\s*+"(?:' + FIRST_MEMBERS + rb')"'
+_CONTAINER = re.compile(_CONTAINER_START)
+_PLAIN = re.compile(
+    SEPARATORS
+    + rb"((?:(?<=\n)" + STAMP + rb")?+)"
+    + rb"((?!" + _CONTAINER_START + rb')(?=\{\s*+["}])' + PLAIN_OBJECT + rb")"
+)  # fmt: skip
+_NO_SYNTAX = bytes(set(range(256)) - set(b'"{}\n'))
+_EMPTY_OBJECTS = (b'"}{}', b"}}{}", b"\n{}")
+
+
+def split_glued_objects(data: bytes) -> tuple[bytes, int] | None:
+    r"""The objects that surely end in these bytes, a line each, and where the next one starts.
+
+    None if anything but `}{` and `}\n{` separates objects, if a string ends like an object,
+    or if an object may be a container.
+
+    >>> split_glued_objects(b'{"a":1}{"b":{"c":2}}\n{"d":')
+    (b'{"a":1}\n{"b":{"c":2}}\n', 21)
+    """
+    if not data.startswith(b'{"') or b'}{"' not in data or _CONTAINER.search(data):
+        return None
+    lines = data.replace(b'}{"', b'}\n{"')
+    if not _is_one_object_a_line(_without_escapes(lines).translate(None, _NO_SYNTAX)):
+        return None
+    end = lines.rfind(b"\n") + 1
+    return lines[:end], len(data) - (len(lines) - end)
+
+
+def _without_escapes(text: bytes) -> bytes:
+    return text.replace(rb"\\", b"").replace(rb"\"", b"") if b"\\" in text else text
+
+
+def _is_one_object_a_line(syntax: bytes) -> bool:
+    """Whether each line is one object, going by its quotes and braces; the last may be a part.
+
+    With an even number of quotes before it, the end of a line is outside of strings.
+    """
+    return (
+        b'}{"' not in syntax
+        and syntax.count(b"\n") == syntax.count(b'}\n{"')
+        and not any(empty in syntax for empty in _EMPTY_OBJECTS)
+        and _is_balanced(syntax[: syntax.rfind(b"\n") + 1])
+        and not any(line.count(b'"') & 1 for line in syntax.split(b"\n")[:-1])
+    )
+
+
+def _is_balanced(syntax: bytes) -> bool:
+    return syntax.count(b"{") == syntax.count(b"}")
+
+
+def append_plain_objects(
+    data: bytes, at: int, dress: Callable[[bytes], bytes] | None, out: list[bytes]
+) -> int:
+    """Append a line for each object from here on as long as they are plain; where they end.
+
+    Not plain is what is broken or may be, what is nested deep, and what may be a container.
+    """
+    match = _PLAIN.match
+    while found := match(data, at):
+        start, end = found.span(2)
+        if has_seams(data, start + 1, end):
+            break
+        stamp, event = found.groups()
+        event = join_plain_lines(event)
+        if dress is not None:
+            event = dress(event)
+        if stamp:
+            event = prepend_stamp(stamp, event)
+        out.append(event)
+        out.append(b"\n")
+        at = end
+    return at
+
+
+def prepend_stamp(stamp: bytes, event: bytes) -> bytes:
+    """An object after the stamp that was found before it, which may be empty."""
+    return stamp.rstrip() + b" " + event if stamp else event
+
+
+MAX_FRAMES = 8
+"""Arrays around arrays that are remembered; there are two where an array holds containers."""
+MAX_PATIENCE = 16
+"""How often the end of a container may be looked for in vain, beyond as often as it was found."""
+
+_SEPARATORS = re.compile(SEPARATORS)
+_STAMP = re.compile(STAMP)
+_OPENS_ARRAY = re.compile(rb"\[\s*+(?:[{\]]|\Z)")
+_LINE = re.compile(rb'[^\n}]*+(?:\}(?!\s*+\{\s*+")[^\n}]*+)*+\}?')
+_BETWEEN_OBJECTS = re.compile(rb'[^\n{]*+(?:\{(?!\s*+")[^\n{]*+)*+')
+
+
+class JsonSplitter:
+    """Makes a line of every event, and of every text between events.
+
+    An object or a text that goes on for more than `limit` bytes comes in parts, unchanged but
+    for its newlines.
+    """
+
+    def __init__(self, limit: int, *, unwrap: bool) -> None:
+        self._limit = limit
+        self._unwrap = unwrap
+        self._frames: list[WrapperFrame] = []
+        self._at_line_start = True
+        self._patience = MAX_PATIENCE
+        self._endless: EndlessObject | EndlessText | None = None
+        self._out: list[bytes] = []
+        self._final = False
+
+    def split_window(self, data: bytes, *, final: bool) -> tuple[list[bytes], int]:
+        """The lines, each with its newline, and how many of the bytes they are made of.
+
+        What is left has to stand before the bytes that follow. With `final`, nothing is left,
+        and a last event that was cut off has no newline.
+        """
+        self._out, self._final = [], final
+        at = self._take_plain(data, self._take_glued(data))
+        while (after := self._take_next(data, at)) is not None:
+            at = self._take_plain(data, after)
+        return self._out, at
+
+    def _take_glued(self, data: bytes) -> int:
+        if self._frames or self._endless is not None:
+            return 0
+        lines, at = split_glued_objects(data) or (b"", 0)
+        self._out.append(lines)
+        return at
+
+    def _take_plain(self, data: bytes, at: int) -> int:
+        if self._endless is not None:
+            return at
+        frame = self._frames[-1] if self._frames else None
+        end = append_plain_objects(
+            data,
+            at,
+            frame.add_common_members if frame and frame.common_members else None,
+            self._out,
+        )
+        if end > at:
+            self._at_line_start = False
+        return end
+
+    def _take_next(self, data: bytes, at: int) -> int | None:
+        """Take the next thing; where it ends, or None if more has to be read before."""
+        if self._endless is not None:
+            return self._continue_endless(self._endless, data, at)
+        start = _match_end(_SEPARATORS, data, at)
+        if start > at and b"\n" in data[at:start]:
+            self._at_line_start = True
+        if start == len(data):
+            return start if start > at else None
+        match data[start : start + 1]:
+            case b"{" if OPENS_OBJECT.match(data, start):
+                return self._take_object(data, start, start)
+            case b"[":
+                return self._take_bracket(data, start)
+            case b"]" if self._frames:
+                return self._leave_array(data, start)
+            case first if first.isdigit() and self._at_line_start and not self._frames:
+                return self._take_stamped(data, start)
+        return self._take_text(data, start)
+
+    def _can_wait(self, data: bytes, start: int) -> bool:
+        """Whether to decide on what starts here when more of it is known."""
+        return not self._final and len(data) - start <= self._limit
+
+    def _emit_line(self, line: bytes) -> None:
+        self._out.append(to_one_line(line) + b"\n")
+        self._at_line_start = False
+
+    def _take_object(self, data: bytes, begin: int, start: int) -> int | None:
+        """Take an object, or enter a container; before it may stand a stamp."""
+        if self._unwrap:
+            if (opened := open_container(data, start)) is not None:
+                return self._enter_container(data, begin, start, opened)
+            if (table := open_table(data, start)) is not None:
+                frame, at = table
+                if frame is not None:
+                    return self._enter_container(data, begin, start, (frame, at))
+                if self._can_wait(data, start):
+                    return None
+        stop, end = scan_object(data, start)
+        if stop is ScanEnd.END and not has_seams(data, start + 1, end):
+            return self._emit_object(data, begin, start, end)
+        return self._take_doubtful(data, begin, start, (stop, end))
+
+    def _emit_object(self, data: bytes, begin: int, start: int, end: int) -> int:
+        event = data[start:end]
+        if self._frames and self._frames[-1].common_members:
+            event = self._frames[-1].add_common_members(event)
+        self._emit_line(prepend_stamp(data[begin:start], event))
+        return end
+
+    def _take_doubtful(
+        self, data: bytes, begin: int, start: int, scanned: tuple[ScanEnd, int]
+    ) -> int | None:
+        """Take an object that does not end, or within which another one seems to start."""
+        stop, end = scanned
+        after = find_broken_end(data, start, stop, end)
+        if after is not None and after > start:
+            self._emit_line(data[begin:after].rstrip())
+            return after
+        if (after is None or stop is ScanEnd.OPEN) and self._can_wait(data, start):
+            return None
+        if stop is ScanEnd.END:
+            return self._emit_object(data, begin, start, end)
+        if self._final:
+            self._out.append(to_one_line(data[begin:].rstrip()))
+            return len(data)
+        scan = BraceScan()
+        _, at = scan.run(data, start)
+        self._out.append(blank_newlines(data[begin:at]))
+        self._endless = EndlessObject(scan)
+        return at
+
+    def _continue_endless(
+        self, endless: EndlessObject | EndlessText, data: bytes, at: int
+    ) -> int | None:
+        """Put out more of what is longer than a line may be."""
+        end, ended = endless.run(data, at)
+        if self._final and not ended:
+            end = len(data)
+        self._out.append(blank_newlines(data[at:end]) + (b"\n" if ended else b""))
+        if ended or self._final:
+            self._endless = None
+            self._at_line_start = False
+        return end if ended or end > at else None
+
+    def _enter_container(
+        self, data: bytes, begin: int, start: int, opened: tuple[WrapperFrame, int]
+    ) -> int | None:
+        """Enter a container. Members after its events count if it is no longer than a line."""
+        frame, at = opened
+        if frame.common_names and not frame.common_members and self._patience:
+            stop, end = scan_object(data, start)
+            if stop is ScanEnd.OPEN and self._can_wait(data, start):
+                return None
+            found = stop is ScanEnd.END and end - start <= self._limit
+            self._adjust_patience(found=found)
+            if found:
+                frame = add_late_members(frame, data[at:end])
+        if start > begin:
+            self._emit_line(data[begin:start].rstrip())
+        return self._enter_frame(frame, at)
+
+    def _adjust_patience(self, *, found: bool) -> None:
+        """Look less for ends of containers where they are missing: it takes long each time."""
+        self._patience = min(self._patience + 1, MAX_PATIENCE) if found else self._patience - 1
+
+    def _enter_frame(self, frame: WrapperFrame, at: int) -> int:
+        """Go on within an array; a container whose end was missed is left for it."""
+        if frame.closing_braces and self._frames and self._frames[-1].closing_braces:
+            self._frames.pop()
+        if len(self._frames) < MAX_FRAMES:
+            self._frames.append(frame)
+        self._at_line_start = False
+        return at
+
+    def _take_bracket(self, data: bytes, start: int) -> int | None:
+        """Take a row of a table, or enter an array of objects."""
+        if self._frames and (template := self._frames[-1].row_template) is not None:
+            row = row_as_object(data, start, template)
+            if row is not None:
+                self._emit_line(row[0])
+                return row[1]
+            return None if self._can_wait(data, start) else self._take_text(data, start)
+        opening = _OPENS_ARRAY.match(data, start)
+        if opening is None:
+            return self._take_text(data, start)
+        if opening.end() == len(data) and self._can_wait(data, start):
+            return None
+        return self._enter_frame(WrapperFrame(), start + 1)
+
+    def _leave_array(self, data: bytes, start: int) -> int | None:
+        """Leave an array, and the container around it."""
+        frame = self._frames[-1]
+        if frame.row_template is not None and (table := open_next_table(data, start)):
+            following, at = table
+            if following is not None:
+                return self._enter_frame(following, at)
+            if self._can_wait(data, start):
+                return None
+        end = start + 1
+        if frame.closing_braces and self._patience:
+            found = find_container_end(data, start, frame)
+            if found is None and self._can_wait(data, start):
+                return None
+            self._adjust_patience(found=found is not None)
+            end = found or end
+            if found and not frame.is_bare_tail(tail := data[start + 1 : end]):
+                self._emit_line(b"{" + tail.lstrip(b" \t\r\n,"))
+        self._frames.pop()
+        return end
+
+    def _take_stamped(self, data: bytes, start: int) -> int | None:
+        """Take an object with the time before it, or else a text."""
+        stamp = _STAMP.match(data, start)
+        if stamp is not None:
+            if stamp.end() == len(data) and self._can_wait(data, start):
+                return None
+            if stamp.end() < len(data) and OPENS_OBJECT.match(data, stamp.end()):
+                return self._take_object(data, start, stamp.end())
+        return self._take_text(data, start)
+
+    def _take_text(self, data: bytes, start: int) -> int | None:
+        """Take a line that is no JSON, or what stands between objects on a line."""
+        whole_line = self._at_line_start and not self._frames
+        pattern = _LINE if whole_line else _BETWEEN_OBJECTS
+        end = _match_end(pattern, data, start)
+        if end < len(data):
+            self._emit_line(data[start:end].rstrip())
+        elif self._can_wait(data, start):
+            return None
+        else:
+            self._out.append(data[start:end])
+            self._endless = None if self._final else EndlessText(pattern)
+        return end
+
+
+def _match_end(pattern: re.Pattern[bytes], data: bytes, at: int) -> int:
+    """Where the match of a pattern that matches everywhere ends."""
+    found = pattern.match(data, at)
+    return found.end() if found else at

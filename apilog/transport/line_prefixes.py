@@ -1,0 +1,188 @@
+"""Envelopes that are told by the first characters of a line: CRI, compose, kubectl, quotes, and
+the name of a program.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from apilog.transport.envelope import (
+    LOOKS_LIKE_ACCESS,
+    Envelope,
+    EnvelopeSample,
+    UnwrappedEvents,
+    is_mostly_true,
+    unwrap_lines,
+    unwrap_pieces,
+)
+from apilog.transport.syslog import keep_access_lines
+from apilog.values.times import parse_iso_times
+
+_TIME = (
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-][0-9]{2}:[0-9]{2})"
+)
+_CRI = rf"^{_TIME} (?:stdout|stderr) [FP](?::\S*)? ?"
+_CRI_PARTIAL = rf"^{_TIME} std(?:out|err) P"
+_CRI_ERRORS = rf"^{_TIME} stderr"
+_COMPOSE = rf"^(?:[A-Za-z0-9._-]*[A-Za-z_][A-Za-z0-9._-]* +\| |\[pod/[^\] ]+\] )(?:{_TIME} )?"
+_QUOTE_NOT_DOUBLED = r'^(?:[^"]|"")*"(?:[^"]|$)'
+_QUOTE_NOT_ESCAPED = r'^(?:[^"\\]|\\.)*"'
+_LAST_QUOTE_ESCAPED = r"^(?:[^\\]|\\.)*\\$"
+
+
+def unwrap_cri(lines: pl.Series) -> UnwrappedEvents:
+    """The texts after `time stream tag`; pieces (tag P) joined."""
+    texts = _strip_prefix(_CRI, lines)
+    complete = ~lines.str.contains(_CRI_PARTIAL)
+    if complete.all():
+        return unwrap_lines(texts)
+    return unwrap_pieces(texts, lines.str.contains(_CRI_ERRORS), complete)
+
+
+def _times_cri(lines: pl.Series) -> pl.Series:
+    return parse_iso_times(lines.str.extract(rf"^({_TIME}) ", 1))
+
+
+def unwrap_compose(lines: pl.Series) -> UnwrappedEvents:
+    """The texts after `container  | ` or `[pod/name/container] `."""
+    return unwrap_lines(_strip_prefix(_COMPOSE, lines))
+
+
+def unwrap_quotes(lines: pl.Series) -> UnwrappedEvents:
+    """The texts of lines that are one quoted string, its inner quotes doubled or escaped."""
+    quoted = lines.str.starts_with('"') & lines.str.ends_with('"')
+    inner = lines.str.slice(1).str.strip_suffix('"').set(~quoted, None)
+    undoubled = inner.str.replace_all('""', '"', literal=True)
+    other = inner.str.contains(_QUOTE_NOT_DOUBLED).fill_null(False)
+    if not other.any():
+        return unwrap_lines(undoubled)
+    return unwrap_lines(_unescape_quotes(inner).zip_with(other, undoubled))
+
+
+def _unescape_quotes(inner: pl.Series) -> pl.Series:
+    r"""With `\"` and `\\` resolved; null where a quote is not escaped, or the outer one is."""
+    broken = inner.str.contains(_QUOTE_NOT_ESCAPED) | inner.str.contains(_LAST_QUOTE_ESCAPED)
+    return inner.str.replace_all(r'\\(["\\])', "$1").set(broken.fill_null(True), None)
+
+
+def _strip_prefix(prefix: str, lines: pl.Series) -> pl.Series:
+    """The lines after the prefix; null for those that do not start with it."""
+    rest = lines.str.replace(prefix, "")
+    return rest.set(rest.str.len_bytes() == lines.str.len_bytes(), None)
+
+
+def _detect_cri(head: pl.Series) -> bool:
+    return is_mostly_true(head.str.contains(_CRI))
+
+
+def _detect_compose(head: pl.Series) -> bool:
+    inner = _strip_prefix(_COMPOSE, head)
+    return is_mostly_true(inner.is_not_null()) and is_mostly_true(
+        inner.drop_nulls().str.contains(LOOKS_LIKE_ACCESS)
+    )
+
+
+def _detect_quotes(head: pl.Series) -> bool:
+    inner = unwrap_quotes(head).texts["text"]
+    return 2 * len(inner) > len(head) and is_mostly_true(inner.str.contains(LOOKS_LIKE_ACCESS))
+
+
+_LINE = '203.0.113.7 - - [10/Oct/2026:13:55:36 +0000] "GET /a HTTP/1.1" 200 5 "-" "curl/8"'
+
+CRI = Envelope(
+    name="cri",
+    title="Kubernetes container log (CRI)",
+    unwrap=unwrap_cri,
+    detect=_detect_cri,
+    times=_times_cri,
+    joins_lines=True,
+    samples=(
+        EnvelopeSample(
+            (
+                f"2026-10-10T13:55:36.123456789Z stdout F {_LINE}",
+                f"2026-10-10T13:55:36.123456789Z stdout P {_LINE[:40]}",
+                "2026-10-10T13:55:36.123456790Z stderr F oops",
+                f"2026-10-10T13:55:36.123456791+02:00 stdout F {_LINE[40:]}",
+            ),
+            (_LINE, _LINE, "oops"),
+        ),
+    ),
+)
+
+COMPOSE = Envelope(
+    name="compose",
+    title="docker compose logs, kubectl logs --prefix",
+    unwrap=unwrap_compose,
+    detect=_detect_compose,
+    samples=(
+        EnvelopeSample(
+            (
+                f"web-1  | {_LINE}",
+                f"web-1  | 2026-10-10T13:55:36.123456789Z {_LINE}",
+                f"[pod/web-7d4b9c6f5d-x2x9z/nginx] {_LINE}",
+            ),
+            (_LINE, _LINE, _LINE),
+        ),
+    ),
+)
+
+QUOTES = Envelope(
+    name="quoted",
+    title="lines wrapped whole in quotes",
+    unwrap=unwrap_quotes,
+    detect=_detect_quotes,
+    samples=(
+        EnvelopeSample(
+            (
+                '"' + _LINE.replace('"', '""') + '"',
+                '"' + _LINE.replace('"', r"\"") + '"',
+                '"/a" "GET"',
+            ),
+            (_LINE, _LINE),
+        ),
+    ),
+)
+
+
+_PROGRAM_TAG = (
+    r"^(?:[A-Za-z0-9_.-]+ )?([A-Za-z0-9_.@/+-]*[A-Za-z][A-Za-z0-9_.@/+-]*)(?:\[[0-9]+\])?: "
+)
+_NO_PROGRAMS = ("unix", "requestId")
+"""An address and a key, although a colon follows them."""
+
+
+def unwrap_tagged(lines: pl.Series) -> UnwrappedEvents:
+    """The texts after `program: ` or `host program[1]: `, of web servers and whatever else
+    looks like an access line."""
+    tags = lines.str.extract(_PROGRAM_TAG, 1)
+    inside = tags.is_not_null() & ~tags.is_in(_NO_PROGRAMS).fill_null(value=False)
+    return unwrap_lines(
+        keep_access_lines(tags, lines.str.replace(_PROGRAM_TAG, "").set(~inside, None))
+    )
+
+
+def _detect_tagged(head: pl.Series) -> bool:
+    if not is_mostly_true(head.str.contains(_PROGRAM_TAG)):
+        return False
+    inner = unwrap_tagged(head).texts["text"]
+    return 2 * len(inner) > len(head) and is_mostly_true(inner.str.contains(LOOKS_LIKE_ACCESS))
+
+
+_TAGGED_LINE = '203.0.113.7 - - [10/Oct/2026:13:55:36 +0000] "GET /a HTTP/1.1" 200 5 "-" "curl/8"'
+
+TAGGED = Envelope(
+    name="tagged",
+    title="lines after the name of their program",
+    unwrap=unwrap_tagged,
+    detect=_detect_tagged,
+    samples=(
+        EnvelopeSample(
+            (
+                f"nginx: {_TAGGED_LINE}",
+                f"web1 nginx[4711]: {_TAGGED_LINE}",
+                "web1 sshd[812]: Accepted publickey for root",
+            ),
+            (_TAGGED_LINE, _TAGGED_LINE),
+        ),
+    ),
+)

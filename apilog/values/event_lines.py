@@ -1,0 +1,100 @@
+"""The lines of one chunk, as bytes or as a Polars series, whichever is there first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from io import BytesIO
+
+import polars as pl
+
+from apilog.text.counting import count_byte
+
+_PACKED = (b"\x1f\x8b", b"x", b"(\xb5/\xfd")
+"""How gzip, zlib and zstd begin: Polars unpacks what does, also in memory."""
+
+
+def as_polars_text(data: bytes) -> tuple[bytes, int]:
+    """Lines as a reader of Polars takes them for text, and how many of them it is to skip."""
+    return (b"\n" + data, 1) if data.startswith(_PACKED) else (data, 0)
+
+
+TimesGetter = Callable[[], "pl.Series | None"]
+
+
+def _no_times() -> None:
+    return None
+
+
+class EventLines:
+    """The lines of one chunk, as bytes or as a Polars series, whichever is there first.
+
+    The bytes end in a newline unless they are empty; newlines are not part of a line.
+    Bytes that are no UTF-8 become U+FFFD in the series.
+    """
+
+    def __init__(self, data: bytes, count: int | None = None) -> None:
+        self.data = data if not data or data.endswith(b"\n") else data + b"\n"
+        self._times: TimesGetter = _no_times
+        if count is not None:
+            self.count = count
+
+    @classmethod
+    def from_series(cls, series: pl.Series, times: TimesGetter | None = None) -> EventLines:
+        """The lines of a series of strings, none of which holds a newline.
+
+        `times` gives the time that came with each line, outside of it.
+        """
+        lines = cls.__new__(cls)
+        lines.series = series
+        lines.count = len(series)
+        lines._times = times or _no_times
+        return lines
+
+    @cached_property
+    def times(self) -> pl.Series | None:
+        """The time that came with each line (null: with none); None if there are no such times."""
+        return self._times()
+
+    @cached_property
+    def data(self) -> bytes:
+        """All lines, each with its newline."""
+        if not len(self.series):
+            return b""
+        joined: str = self.series.str.join("\n", ignore_nulls=False)[0]
+        return joined.encode() + b"\n"
+
+    @cached_property
+    def count(self) -> int:
+        """How many lines there are."""
+        return count_byte(self.data, ord("\n"))
+
+    @cached_property
+    def utf8(self) -> bytes:
+        """The data as valid UTF-8."""
+        if self.data.isascii():
+            return self.data
+        return self.data.decode("utf-8", "replace").encode()
+
+    @cached_property
+    def series(self) -> pl.Series:
+        """One string a line."""
+        if not self.data:
+            return pl.Series("line", [], dtype=pl.String)
+        try:
+            return _series(self.data)
+        except pl.exceptions.ComputeError:  # no UTF-8: to ask beforehand costs more
+            return _series(self.utf8)
+
+    def gather(self, rows: pl.Series) -> EventLines:
+        """The lines at these indexes, in their order."""
+
+        def times() -> pl.Series | None:
+            return None if self.times is None else self.times.gather(rows)
+
+        return EventLines.from_series(self.series.gather(rows), times)
+
+
+def _series(data: bytes) -> pl.Series:
+    text, skipped = as_polars_text(data)
+    return pl.read_lines(BytesIO(text), name="line").to_series().slice(skipped)
