@@ -289,11 +289,9 @@ def _success_outputs() -> tuple[str, ...]:
     return tuple(text.rstrip() for text in shown)
 
 
-def _success() -> str:
-    """The three commands; of the report its first sections."""
-    stored, report, verdict = _success_outputs()
-    first, *_ = report.partition("\n\nWhere they stop")
-    return _fenced(f"{stored}\n{first}\n\n…\n\n{verdict}")
+def _success_check() -> str:
+    stored, _, verdict = _success_outputs()
+    return _fenced(f"{stored}\n{verdict}")
 
 
 def _success_report() -> str:
@@ -349,7 +347,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "query": _query,
     "report": _report,
     "skips": _skips,
-    "success": _success,
+    "success-check": _success_check,
     "success-metrics": _success_metrics,
     "success-report": _success_report,
     "success-tables": _success_tables,

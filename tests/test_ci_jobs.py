@@ -1,4 +1,4 @@
-"""The jobs that the README prints run as they are printed."""
+"""The jobs that the documentation prints run as they are printed."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ import pytest
 from tests.weblog import line, write
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-README = (REPOSITORY / "README.md").read_text("utf-8")
+PAGES = {name: (REPOSITORY / "docs" / f"{name}.md").read_text("utf-8") for name in ("ci", "cron")}
 STEP = re.compile(
     r"^( *)- (?:run: )?(?:>-\n((?:\1 {2,}.+\n)+)|((?:apilog|pip) .+)\n)", re.MULTILINE
 )
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+    text = "".join(PAGES.values())
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
 
 
 def steps(job: str) -> Iterator[str]:

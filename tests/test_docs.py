@@ -130,11 +130,11 @@ def test_examples_run(folder: Path, run: Run, path: Path) -> None:
 
 
 def printed(language: str) -> list[str]:
-    return [block for kind, block in BLOCK.findall(page("README.md")) if kind == language]
+    return [block for kind, block in BLOCK.findall(page("docs/cron.md")) if kind == language]
 
 
 def services() -> Iterator[str]:
-    """The commands that the crontab and the service of the README run."""
+    """The commands that the crontab and the service of docs/cron.md run."""
     (crontab,) = printed("crontab")
     for line in crontab.splitlines():
         times, command = line.split(None, 5)[:5], line.split(None, 5)[5]
@@ -249,7 +249,7 @@ DOCUMENTED = [
     *(("docs/outputs.md", table) for table in TABLES),
     *(("docs/formats.md", name) for name in FORMAT_INFOS),
     *(("docs/formats.md", envelope.name) for envelope in ENVELOPES),
-    *(("README.md", output) for output in (*OUTPUTS, *VERDICT_OUTPUTS)),
+    *(("docs/outputs.md", output) for output in (*OUTPUTS, *VERDICT_OUTPUTS)),
 ]
 
 
@@ -258,8 +258,8 @@ def test_every_name_has_a_row_or_a_heading(path: str, name: str) -> None:
     assert re.search(rf"^(?:\| |#+ )?`{re.escape(name)}`", page(path), re.MULTILINE)
 
 
-def test_the_readme_names_every_format_beside_its_gateway() -> None:
-    rows = page("README.md").splitlines()
+def test_every_format_is_named_beside_its_gateway() -> None:
+    rows = page("docs/formats.md").splitlines()
     for name, log_format in FORMAT_INFOS.items():
         assert any(r.startswith(f"| {log_format.gateway} |") and f"`{name}`" in r for r in rows), (
             name

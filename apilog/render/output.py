@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from apilog.errors import OutputError, UsageError
-from apilog.report_model import Report
 
 if TYPE_CHECKING:
     import polars as pl
