@@ -135,7 +135,7 @@ def parse_threshold(
     Raises UsageError that points at the character and names the nearest metric or column.
 
     >>> threshold = parse_threshold('latency_p95{route="/orders/{id}"} < 0.3s for each method')
-    >>> parse.limit.quantity.value, parse.each
+    >>> threshold.limit.quantity.value, threshold.each
     (300.0, ('method',))
     >>> str(threshold)
     'latency_p95{route="/orders/{id}"} < 0.3s for each method'
