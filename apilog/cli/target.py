@@ -13,14 +13,10 @@ from typing import TYPE_CHECKING
 
 from apilog.cli import streams
 from apilog.errors import UsageError
-from apilog.render import DEFAULT_TABLE, OutputOptions, find_output, write_directory
+from apilog.render import DEFAULT_TABLE, OutputOptions, find_output
 
 if TYPE_CHECKING:
     from apilog.report_model import Report
-
-_WHOLE_FORMATS = {"table", "json"}
-"""Formats that hold all tables; the others hold one."""
-_BINARY_FORMATS = {"parquet"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +53,8 @@ class OutputTarget:
         """The tables that will be drawn; None: all."""
         if self.table is not None:
             return [self.table]
-        return None if self.format in _WHOLE_FORMATS or self.is_directory else [DEFAULT_TABLE]
+        holds_all = find_output(self.format).holds_all_tables or self.is_directory
+        return None if holds_all else [DEFAULT_TABLE]
 
     def check(self, tables: Iterable[str]) -> None:
         """Raise UsageError for what can't be written, OutputError for a file that exists.
@@ -68,7 +65,7 @@ class OutputTarget:
 
         if self.output == "":
             raise UsageError("--output is empty", "name a file, a directory/ or - for stdout")
-        if self.format in _BINARY_FORMATS and self.is_stdout and is_terminal():
+        if find_output(self.format).is_binary and self.is_stdout and is_terminal():
             raise UsageError(f"{self.format} is not for a terminal", "name a file with --output")
         streams.check_target(self.file, force=self.force)
         if self.is_directory:
@@ -76,6 +73,7 @@ class OutputTarget:
 
     def write(self, report: Report) -> None:
         """Draw the report."""
+        output = find_output(self.format)
         to_terminal = self.is_stdout and is_terminal()
         options = OutputOptions(
             table=self.table,
@@ -87,10 +85,10 @@ class OutputTarget:
         )
         if self.is_directory:
             assert self.output is not None
-            write_directory(report, Path(self.output), self.format, options, self.force)
+            output.write_directory(report, Path(self.output), options, force=self.force)
             return
         with streams.open_output(self.file, force=self.force) as stream:
-            find_output(self.format).write(report, stream, options)
+            output.write(report, stream, options)
 
     def _path(self, table: str) -> Path:
         return Path(self.output or ".") / f"{table}.{find_output(self.format).suffix}"

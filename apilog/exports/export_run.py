@@ -31,18 +31,12 @@ from apilog.text.units import format_count
 from apilog.time import Period, parse_zone, period_at
 from apilog.version import __version__
 
-_SINGLE_FILE_FORMATS = {"json"}
-"""Formats whose one file holds every table."""
-
 
 def draw_files(report: Report, options: ExportOptions) -> Mapping[str, bytes]:
     """Name to content: a file for each table, or one for all."""
     output = OUTPUTS[options.format]
-    names = (
-        {"report": None}
-        if output.name in _SINGLE_FILE_FORMATS
-        else {name: name for name in report.tables}
-    )
+    tables: dict[str, str | None] = {name: name for name in report.tables}
+    names = {"report": None} if output.holds_all_tables else tables
     files = {}
     for name, table in names.items():
         stream = io.BytesIO()

@@ -1,20 +1,14 @@
 """Outputs: every way to draw a report, by the name that `--format` gives it.
 
-Modules are loaded when they draw, so that listing the outputs costs nothing.
+An output is a module with a function `write`, and one entry here that says what it is able to
+hold. Modules are loaded when they draw, so that listing the outputs costs nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
-from typing import TYPE_CHECKING, BinaryIO
 
-from apilog.render.output import DEFAULT_TABLE, DrawFunction, Output, OutputOptions
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from apilog.report_model import Report
+from apilog.render.output import DEFAULT_TABLE, Output, OutputOptions
 
 __all__ = [
     "DEFAULT_TABLE",
@@ -23,51 +17,27 @@ __all__ = [
     "Output",
     "OutputOptions",
     "find_output",
-    "write_directory",
 ]
 
+_REGISTRY = (
+    Output(
+        name="table", suffix="txt", module="terminal", holds_all_tables=True, is_for_people=True
+    ),
+    Output(name="json", suffix="json", module="data.json", holds_all_tables=True),
+    Output(name="junit", suffix="xml", module="text.junit", needs_verdicts=True),
+    Output(name="github", suffix="txt", module="text.github", needs_verdicts=True),
+    Output(name="ndjson", suffix="ndjson", module="data.ndjson"),
+    Output(name="csv", suffix="csv", module="data.csv"),
+    Output(name="md", suffix="md", module="text.markdown"),
+    Output(name="parquet", suffix="parquet", module="data.parquet", is_binary=True),
+)
 
-def _deferred_draw(module: str) -> DrawFunction:
-    def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
-        drawing = import_module(f"apilog.render.{module}")
-        drawing.write(report, stream, options)
-
-    return write
-
-
-OUTPUTS: Mapping[str, Output] = {
-    name: Output(name=name, suffix=suffix, write=_deferred_draw(module))
-    for name, suffix, module in (
-        ("table", "txt", "terminal"),
-        ("json", "json", "data.json"),
-        ("ndjson", "ndjson", "data.ndjson"),
-        ("csv", "csv", "data.csv"),
-        ("md", "md", "text.markdown"),
-        ("parquet", "parquet", "data.parquet"),
-    )
-}
-
-
-VERDICT_OUTPUTS: Mapping[str, Output] = {
-    name: Output(name=name, suffix=suffix, write=_deferred_draw(module))
-    for name, suffix, module in (("junit", "xml", "text.junit"), ("github", "txt", "text.github"))
-}
-"""What only reports with verdicts can be drawn as: those of `check` and `compare`."""
+OUTPUTS: Mapping[str, Output] = {o.name: o for o in _REGISTRY if not o.needs_verdicts}
+"""The outputs that can draw any report."""
+VERDICT_OUTPUTS: Mapping[str, Output] = {o.name: o for o in _REGISTRY if o.needs_verdicts}
+"""The outputs that draw only the results of `check` and `compare`."""
 
 
 def find_output(name: str) -> Output:
-    """The output that `--format` calls so."""
+    """Return the output that `--format` selects by that name."""
     return OUTPUTS[name] if name in OUTPUTS else VERDICT_OUTPUTS[name]
-
-
-def write_directory(
-    report: Report, directory: Path, output: str, options: OutputOptions, force: bool = False
-) -> list[Path]:
-    """Writes every table of the report as `<table>.<suffix>` and returns the files.
-
-    Each appears whole or not at all. Raises OutputError before anything is written if
-    one of them exists and `force` is not set.
-    """
-    from apilog.render import output as output_files
-
-    return output_files.write_directory(report, directory, find_output(output), options, force)

@@ -5,11 +5,12 @@ An output never changes a report and reads nothing else. Files appear whole or n
 
 from __future__ import annotations
 
-import difflib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -20,72 +21,95 @@ if TYPE_CHECKING:
 
     from apilog.report_model import Report
 
-
 DEFAULT_TABLE = "endpoints"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputOptions:
-    """How to draw. An output leaves alone what it has no use for."""
+    """How to draw; each output uses the options that concern it."""
 
     table: str | None = None
-    """The one table to draw; None: `endpoints` where only one fits, else all."""
+    """The one table to draw; None means all, or `endpoints` where only one fits."""
     width: int = 80
     """Columns of the terminal."""
     color: bool = False
     """Whether the terminal output may use ANSI colours."""
     terminal: bool = False
-    """Whether a terminal shows what is drawn, so that no text may act on it."""
+    """Whether the drawing goes to a terminal, on which no text may act."""
     top: int | None = None
     """Rows a ranking shows on the terminal; data outputs always draw every row."""
     raw: bool = False
     """Whether CSV text cells stay as they are, even if a spreadsheet would run them."""
 
 
-DrawFunction = Callable[["Report", BinaryIO, OutputOptions], None]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """One way to draw a report."""
+    """One way to draw a report, and what it is able to hold."""
 
     name: str
-    """What `--format` calls it."""
+    """The value of `--format` that selects it."""
     suffix: str
-    """Of its files, without the dot."""
-    write: DrawFunction
+    """The suffix of its files, without the dot."""
+    module: str
+    """The module below `apilog.render` whose function `write` draws."""
+    holds_all_tables: bool = False
+    """Whether one file holds the whole report, not a single table."""
+    is_binary: bool = False
+    """Whether a terminal can't show it."""
+    is_for_people: bool = False
+    """Whether it is laid out for a screen, so that no other program should read it."""
+    needs_verdicts: bool = False
+    """Whether it draws nothing but the results of `check` and `compare`."""
+
+    def write(self, report: Report, stream: BinaryIO, options: OutputOptions) -> None:
+        """Draw the report.
+
+        Raises UsageError for a table or for verdicts that the report does not have.
+        """
+        # Imported when it draws: listing the outputs must not load Polars or Rich.
+        import_module(f"apilog.render.{self.module}").write(report, stream, options)
+
+    def write_directory(
+        self, report: Report, directory: Path, options: OutputOptions, *, force: bool = False
+    ) -> list[Path]:
+        """Write every table as `<table>.<suffix>` and return the files.
+
+        Make the directory if it is missing. Raises OutputError before anything is written if
+        one of the files exists and `force` is not set.
+        """
+        paths = {name: directory / f"{name}.{self.suffix}" for name in report.tables}
+        refuse_existing(paths.values(), force)
+        with _explain_os_errors(directory):
+            directory.mkdir(parents=True, exist_ok=True)
+        for name, path in paths.items():
+            with atomic_file(path, force) as stream:
+                self.write(report, stream, replace(options, table=name))
+        return list(paths.values())
 
 
-def choose_table(report: Report, table: str | None) -> pl.DataFrame:
-    """The table of that name; without one `endpoints`, or else the report's first.
+def choose_table(report: Report, name: str | None) -> tuple[str, pl.DataFrame]:
+    """Return the table of that name, by default `endpoints` or else the first, with its name.
 
-    Raises UsageError for a name the report does not have, with the nearest ones.
+    Raises UsageError for a name that the report does not have, with the nearest ones.
     """
-    return choose_named_table(report, table)[1]
-
-
-def choose_named_table(report: Report, table: str | None) -> tuple[str, pl.DataFrame]:
-    """The chosen table with its name; see `choose_table`."""
     tables = report.tables
-    if table is None:
-        table = DEFAULT_TABLE if DEFAULT_TABLE in tables else next(iter(tables), DEFAULT_TABLE)
-    if table in tables:
-        return table, tables[table]
-    near = difflib.get_close_matches(table, tables, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else _describe_tables(report)
-    raise UsageError(f"this report has no table {table!r}", hint)
-
-
-def _describe_tables(report: Report) -> str:
-    return f"its tables are {', '.join(report.tables)}" if report.tables else "it has no tables"
+    if name is None:
+        name = DEFAULT_TABLE if DEFAULT_TABLE in tables else next(iter(tables), DEFAULT_TABLE)
+    if name in tables:
+        return name, tables[name]
+    if near := get_close_matches(name, tables, n=3, cutoff=0.5):
+        hint = f"did you mean {' or '.join(near)}?"
+    else:
+        hint = f"its tables are {', '.join(tables)}" if tables else "it has no tables"
+    raise UsageError(f"this report has no table {name!r}", hint)
 
 
 @contextmanager
 def atomic_file(path: Path, force: bool) -> Iterator[BinaryIO]:
-    """A stream whose content becomes the file when the block ends without an error.
+    """Open a stream whose content becomes the file when the block ends without an error.
 
-    A device or named pipe is written to directly, a symbolic link is followed. Raises
-    OutputError if the file exists and `force` is not set, or if it can't be written.
+    Write to a device or named pipe directly, and follow a symbolic link. Raises OutputError if
+    the file exists and `force` is not set, or if it can't be written.
     """
     target = Path(os.path.realpath(path))
     with _explain_os_errors(path):
@@ -94,6 +118,7 @@ def atomic_file(path: Path, force: bool) -> Iterator[BinaryIO]:
                 yield stream
             return
         refuse_existing([path], force)
+        # Beside its target, as a rename is atomic only within a file system.
         beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
         try:
             with beside.open("wb") as stream:
@@ -105,28 +130,10 @@ def atomic_file(path: Path, force: bool) -> Iterator[BinaryIO]:
             beside.unlink(missing_ok=True)
 
 
-def write_directory(
-    report: Report, directory: Path, output: Output, options: OutputOptions, force: bool
-) -> list[Path]:
-    """Writes every table as `<table>.<suffix>` and returns the files.
-
-    The directory is made if it is missing. Raises OutputError before anything is
-    written if one of the files exists and `force` is not set.
-    """
-    paths = {name: directory / f"{name}.{output.suffix}" for name in report.tables}
-    refuse_existing(paths.values(), force)
-    with _explain_os_errors(directory):
-        directory.mkdir(parents=True, exist_ok=True)
-    for name, path in paths.items():
-        with atomic_file(path, force) as stream:
-            output.write(report, stream, replace(options, table=name))
-    return list(paths.values())
-
-
 def refuse_existing(paths: Iterable[Path], force: bool) -> None:
-    """Raises OutputError for the first of the files that exists, unless `force` is set.
+    """Raise OutputError for the first of the files that exists, unless `force` is set.
 
-    What is no regular file, such as /dev/null, is not replaced and so never refused.
+    Only regular files count: /dev/null is not replaced, and so never refused.
     """
     existing = next((path for path in paths if path.is_file()), None)
     if existing is not None and not force:

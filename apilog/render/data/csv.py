@@ -27,7 +27,7 @@ def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
 
     For a terminal, characters that act on it are written out.
     """
-    frame = choose_table(report, options.table)
+    frame = choose_table(report, options.table)[1]
     shown = escape_terminal_lines if options.terminal else str
     stream.write(shown(_text_frame(frame.head(0), report, options).write_csv()).encode())
     for part in text_slices(frame):

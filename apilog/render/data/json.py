@@ -29,7 +29,7 @@ def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
 
 
 def _document_parts(report: Report, table: str | None) -> Iterator[str]:
-    tables = report.tables if table is None else {table: choose_table(report, table)}
+    tables = report.tables if table is None else {table: choose_table(report, table)[1]}
     about = {"version": report.version, "command": report.command}
     window = {
         "since": _iso_or_none(report, report.since),

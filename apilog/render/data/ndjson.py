@@ -15,7 +15,7 @@ from apilog.report_model import Report
 
 def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
     """Writes the chosen table; nothing for one without rows."""
-    for part in row_lines(choose_table(report, options.table), report.timezone):
+    for part in row_lines(choose_table(report, options.table)[1], report.timezone):
         stream.write(part.encode())
 
 

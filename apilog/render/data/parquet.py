@@ -13,5 +13,5 @@ from apilog.report_model import Report
 def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
     """Writes the chosen table, compressed with zstd."""
     buffer = io.BytesIO()
-    typed_values(choose_table(report, options.table)).write_parquet(buffer, compression="zstd")
+    typed_values(choose_table(report, options.table)[1]).write_parquet(buffer, compression="zstd")
     stream.write(buffer.getbuffer())

@@ -8,7 +8,7 @@ from typing import BinaryIO
 import polars as pl
 
 from apilog.render.data.cell_values import text_slices, typed_values
-from apilog.render.output import OutputOptions, choose_named_table
+from apilog.render.output import OutputOptions, choose_table
 from apilog.render.text.cell_text import column_title, column_unit, format_values, is_number
 from apilog.render.text.escape import escape_markdown
 from apilog.render.text.verdict_text import figures_as_text
@@ -17,7 +17,7 @@ from apilog.report_model import Report
 
 def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
     """Writes the chosen table; only its head if it has no rows."""
-    name, frame = choose_named_table(report, options.table)
+    name, frame = choose_table(report, options.table)
     for part in _table_parts(figures_as_text(name, frame), report.timezone):
         stream.write(part.encode())
 

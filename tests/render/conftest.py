@@ -1,6 +1,6 @@
 """Golden files: what an output drew once, and is held against.
 
-`UPDATE_GOLDEN=1 pytest tests/outputs` writes them anew; read the difference before
+`UPDATE_GOLDEN=1 pytest tests/render` writes them anew; read the difference before
 you keep it.
 """
 

@@ -11,7 +11,7 @@ import pytest
 from rich.cells import cell_len
 
 from apilog.report_model import FileInput, Report
-from tests.outputs.nasty import empty_report, nasty_report
+from tests.render.hostile_report import empty_report, hostile_report
 
 
 def text_of(drawn: bytes) -> str:
@@ -25,13 +25,13 @@ def section(drawn: str, title: str) -> list[str]:
 
 
 def with_tables(**tables: pl.DataFrame) -> Report:
-    report = nasty_report()
+    report = hostile_report()
     return replace(report, tables={**report.tables, **tables})
 
 
 def without_latency() -> Report:
     tables = {}
-    for name, frame in nasty_report().tables.items():
+    for name, frame in hostile_report().tables.items():
         latencies = [column for column in frame.columns if column.endswith("_ms")]
         tables[name] = frame.with_columns(pl.lit(None, pl.Float64).alias(c) for c in latencies)
     return with_tables(**tables)
@@ -39,26 +39,26 @@ def without_latency() -> Report:
 
 @pytest.mark.parametrize("width", [1, 24, 40, 60, 79, 80, 81, 120, 149, 150, 200, 400])
 def test_no_line_is_wider_than_the_terminal(draw, width):
-    for report in (nasty_report(), empty_report(), without_latency()):
+    for report in (hostile_report(), empty_report(), without_latency()):
         drawn = text_of(draw("table", report, width=width))
         assert max(map(cell_len, drawn.splitlines())) <= max(width, 24)
 
 
 def test_no_line_ends_in_blanks_and_no_two_are_empty(draw):
-    drawn = text_of(draw("table", nasty_report(), width=200))
+    drawn = text_of(draw("table", hostile_report(), width=200))
     assert not re.search(r"[ \t]+$", drawn, re.MULTILINE)
     assert "\n\n\n" not in drawn
     assert re.search(r"[^\n]\n\Z", drawn)
 
 
 def test_colour_adds_nothing_but_colour(draw):
-    coloured = text_of(draw("table", nasty_report(), color=True))
+    coloured = text_of(draw("table", hostile_report(), color=True))
     assert "\x1b[" in coloured
-    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == text_of(draw("table", nasty_report()))
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == text_of(draw("table", hostile_report()))
 
 
 def test_a_high_error_rate_is_red_and_none_is_dim(draw):
-    coloured = text_of(draw("table", nasty_report(), color=True, width=200))
+    coloured = text_of(draw("table", hostile_report(), color=True, width=200))
     rows = coloured.splitlines()
     assert any("\x1b[1;31m" in row and "2.86 %" in row for row in rows)
     assert any("\x1b[2m0 %" in row for row in rows)
@@ -66,7 +66,7 @@ def test_a_high_error_rate_is_red_and_none_is_dim(draw):
 
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_the_main_numbers_are_there_at_every_width(draw, width):
-    drawn = text_of(draw("table", nasty_report(), width=width))
+    drawn = text_of(draw("table", hostile_report(), width=width))
     for number in ("1,234,567", "114/s", "1 %", "13 ms", "19 ms", "22 ms", "396 MB"):
         assert number in drawn
     for title in ("Traffic", "Endpoints", "Statuses", "Consumers", "Failing most", "Slowest"):
@@ -75,7 +75,7 @@ def test_the_main_numbers_are_there_at_every_width(draw, width):
 
 def test_at_80_columns_an_endpoint_has_all_three_percentiles(draw):
     frame = (
-        nasty_report()
+        hostile_report()
         .tables["endpoints"]
         .with_columns(
             pl.lit("/v1/customers/{id}/invoices/{id}/lines").alias("route"),
@@ -91,14 +91,14 @@ def test_at_80_columns_an_endpoint_has_all_three_percentiles(draw):
 
 
 def test_millions_are_written_short_where_there_is_little_room(draw):
-    frame = nasty_report().tables["endpoints"].with_columns(pl.col("requests") * 1_000)
+    frame = hostile_report().tables["endpoints"].with_columns(pl.col("requests") * 1_000)
     report = with_tables(endpoints=frame)
     assert " 400M " in section(text_of(draw("table", report, width=60)), "Endpoints")[1]
     assert " 400,000,000 " in section(text_of(draw("table", report, width=200)), "Endpoints")[1]
 
 
 def test_top_limits_the_rows_and_says_how_many_more_there_are(draw):
-    lines = section(text_of(draw("table", nasty_report(), top=2)), "Endpoints")
+    lines = section(text_of(draw("table", hostile_report(), top=2)), "Endpoints")
     assert len(lines) == 1 + 2 + 1 + 1
     assert "(other)" in lines[3]
     assert lines[4] == "  … and 18 more with 210,170 requests"
@@ -106,7 +106,7 @@ def test_top_limits_the_rows_and_says_how_many_more_there_are(draw):
 
 def test_the_row_of_all_other_values_is_shown_last_though_it_be_the_busiest(draw):
     frame = (
-        nasty_report()
+        hostile_report()
         .tables["endpoints"]
         .with_columns(
             pl.when(pl.col("route") == "(other)")
@@ -121,7 +121,7 @@ def test_the_row_of_all_other_values_is_shown_last_though_it_be_the_busiest(draw
 
 
 def test_of_many_rows_of_all_the_rest_three_are_shown(draw):
-    endpoints = nasty_report().tables["endpoints"].with_columns(pl.lit("(other)").alias("route"))
+    endpoints = hostile_report().tables["endpoints"].with_columns(pl.lit("(other)").alias("route"))
     lines = section(text_of(draw("table", with_tables(endpoints=endpoints))), "Endpoints")
     assert sum("(other)" in line for line in lines) == 3
     assert lines[-1].startswith("  … and 18 more with ")
@@ -129,7 +129,7 @@ def test_of_many_rows_of_all_the_rest_three_are_shown(draw):
 
 def test_endpoints_by_other_columns(draw):
     frame = (
-        nasty_report()
+        hostile_report()
         .tables["endpoints"]
         .drop("gateway", "method", "route")
         .select(pl.lit("gold").alias("plan"), pl.int_range(21).alias("status"), pl.all())
@@ -147,12 +147,12 @@ def test_missing_durations_are_said_once_with_what_to_do(draw):
     assert "apilog detect FILE" in drawn
     assert "p95" not in drawn.replace("latency p95", "")
     assert "Slowest" not in drawn
-    assert "no durations" not in text_of(draw("table", nasty_report()))
+    assert "no durations" not in text_of(draw("table", hostile_report()))
 
 
 def test_slow_endpoints_with_few_requests_are_left_out_if_there_are_busier_ones(draw):
     latency = (
-        nasty_report()
+        hostile_report()
         .tables["latency"]
         .with_columns(
             pl.when(pl.col("route") == "/users/{id}")
@@ -171,13 +171,13 @@ def test_slow_endpoints_with_few_requests_are_left_out_if_there_are_busier_ones(
 
 
 def test_logs_without_consumers_have_no_such_section(draw):
-    frame = nasty_report().tables["consumers"].filter(pl.col("consumer").is_null())
+    frame = hostile_report().tables["consumers"].filter(pl.col("consumer").is_null())
     assert frame.height == 1
     assert "Consumers" not in text_of(draw("table", with_tables(consumers=frame)))
 
 
 def test_one_gateway_needs_no_section_and_no_column(draw):
-    report = with_tables(gateways=nasty_report().tables["gateways"].head(1))
+    report = with_tables(gateways=hostile_report().tables["gateways"].head(1))
     drawn = text_of(draw("table", report))
     assert "Gateways" not in drawn
     assert "gateway" not in section(drawn, "Endpoints")[0]
@@ -185,14 +185,14 @@ def test_one_gateway_needs_no_section_and_no_column(draw):
 
 def test_the_row_of_all_the_rest_is_no_gateway_of_its_own(draw):
     rest = pl.when(pl.col("route") == "(other)").then(pl.lit("(other)")).otherwise(pl.lit("nginx"))
-    endpoints = nasty_report().tables["endpoints"].with_columns(rest.alias("gateway"))
+    endpoints = hostile_report().tables["endpoints"].with_columns(rest.alias("gateway"))
     lines = section(text_of(draw("table", with_tables(endpoints=endpoints))), "Endpoints")
     assert lines[0].split()[0] == "method"
 
 
 def test_several_gateways_get_a_column(draw):
     endpoints = (
-        nasty_report()
+        hostile_report()
         .tables["endpoints"]
         .with_columns(pl.Series("gateway", ["nginx", "apache", None] * 7))
     )
@@ -200,25 +200,25 @@ def test_several_gateways_get_a_column(draw):
     assert lines[0].split()[0] == "gateway"
 
 
-@pytest.mark.parametrize("gone", list(nasty_report().tables))
+@pytest.mark.parametrize("gone", list(hostile_report().tables))
 def test_a_report_without_one_of_its_tables_is_drawn(draw, gone):
-    report = nasty_report()
+    report = hostile_report()
     tables = {name: frame for name, frame in report.tables.items() if name != gone}
     assert "No requests" not in text_of(draw("table", replace(report, tables=tables)))
 
 
-@pytest.mark.parametrize("name", list(nasty_report().tables))
+@pytest.mark.parametrize("name", list(hostile_report().tables))
 def test_a_table_with_nothing_but_nulls_is_drawn(draw, name):
-    frame = nasty_report().tables[name]
+    frame = hostile_report().tables[name]
     nulls = frame.with_columns(pl.lit(None, dtype).alias(c) for c, dtype in frame.schema.items())
     report = with_tables(**{name: nulls})
     assert draw("table", report)
     assert draw("table", report, table=name)
 
 
-@pytest.mark.parametrize("name", list(nasty_report().tables))
+@pytest.mark.parametrize("name", list(hostile_report().tables))
 def test_a_table_with_keys_alone_is_drawn(draw, name):
-    frame = nasty_report().tables[name]
+    frame = hostile_report().tables[name]
     assert draw("table", with_tables(**{name: frame.select(frame.columns[:1])}))
 
 
@@ -230,7 +230,7 @@ def test_an_empty_report_says_so(draw):
 
 def test_the_result_of_a_query_is_drawn_whole_with_exact_integers(draw):
     frame = pl.DataFrame({"status": [200] * 12, "n": range(1_000, 1_012)})
-    drawn = text_of(draw("table", replace(nasty_report(), notes=(), tables={"result": frame})))
+    drawn = text_of(draw("table", replace(hostile_report(), notes=(), tables={"result": frame})))
     assert section(drawn, "Result")[:2] == ["  status     n", "     200  1000"]
     assert len(section(drawn, "Result")) == 13
     assert "more" not in drawn
@@ -238,7 +238,7 @@ def test_the_result_of_a_query_is_drawn_whole_with_exact_integers(draw):
 
 def test_columns_without_room_are_named(draw):
     frame = pl.DataFrame({f"column_{i}": ["some text"] * 2 for i in range(9)})
-    drawn = text_of(draw("table", replace(nasty_report(), tables={"result": frame}), width=60))
+    drawn = text_of(draw("table", replace(hostile_report(), tables={"result": frame}), width=60))
     shown = section(drawn, "Result")
     assert shown[0].split("   ") == ["  column 0", *(f"column {i}" for i in range(1, 5))]
     assert re.search(
@@ -247,7 +247,7 @@ def test_columns_without_room_are_named(draw):
 
 
 def test_traffic_of_one_bucket_is_no_chart(draw):
-    traffic = nasty_report().tables["traffic"].head(1)
+    traffic = hostile_report().tables["traffic"].head(1)
     assert "Traffic" not in text_of(draw("table", with_tables(traffic=traffic)))
 
 
@@ -293,7 +293,7 @@ def test_a_cause_names_whom_the_log_blames_and_nobody_where_it_does_not_tell(dra
 
 @pytest.mark.parametrize(("count", "said"), [(1, "f0"), (4, "f0 + f1 + f2 + f3"), (5, "5 formats")])
 def test_a_few_formats_are_named_and_more_are_counted(draw, count, said):
-    report = nasty_report()
+    report = hostile_report()
     files = tuple(
         FileInput(path="x", format=f"f{i}", lines=1, records=1, rejects=0, skipped=0)
         for i in range(count)

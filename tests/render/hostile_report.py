@@ -43,7 +43,7 @@ ROUTES = (
 METHODS = ("GET", "POST", "\x16\x03\x01", None, "PROPFINDPROPFIND", "<b>")
 
 
-def nasty_report() -> Report:
+def hostile_report() -> Report:
     """The same report at every call."""
     endpoints = [_endpoint(i, route) for i, route in enumerate(ROUTES)]
     keys = ("gateway", "method", "route")
@@ -91,7 +91,7 @@ def nasty_report() -> Report:
 
 def empty_report() -> Report:
     """A report on empty input: every table is there, without rows."""
-    nasty = nasty_report()
+    hostile = hostile_report()
     nothing = InputSummary(lines=0, records=0, rejects=0, skipped=0, files=())
     return Report(
         version="0.0.0",
@@ -99,7 +99,7 @@ def empty_report() -> Report:
         since=None,
         until=None,
         input=nothing,
-        tables={name: frame.clear() for name, frame in nasty.tables.items()},
+        tables={name: frame.clear() for name, frame in hostile.tables.items()},
     )
 
 

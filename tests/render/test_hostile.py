@@ -20,7 +20,7 @@ from rich.cells import cell_len
 from apilog.render import OUTPUTS, OutputOptions
 from apilog.render.text.escape import UNSAFE, escape_markdown, escape_terminal
 from apilog.report_model import FileInput, InputSummary, Report
-from tests.outputs.nasty import ROUTES, nasty_report
+from tests.render.hostile_report import ROUTES, hostile_report
 
 HOSTILE = st.sampled_from([text for text in ROUTES if text is not None])
 CHARACTERS = st.characters(exclude_categories=["Cs"])
@@ -33,7 +33,7 @@ SGR = re.compile(r"\x1b\[[0-9;]*m")
 
 def report_of(text: str, path: str = "access.log") -> Report:
     """A report in which the text stands wherever text of a log may stand."""
-    tables = nasty_report().tables
+    tables = hostile_report().tables
     said = pl.lit(text, dtype=pl.String)
     endpoints = (
         tables["endpoints"].drop("consumers", "clients").head(4).with_columns(said.alias("route"))
@@ -144,7 +144,7 @@ def test_csv_comes_back_with_no_cell_that_is_a_formula(text):
 )
 def test_csv_neutralises_what_only_some_spreadsheets_run(text):
     frame = pl.DataFrame({text: [text, f"a{text}"]})
-    report = replace(nasty_report(), tables={"result": frame})
+    report = replace(hostile_report(), tables={"result": frame})
     assert read_csv(drawn("csv", report)) == [[f"'{text}"], [f"'{text}"], [f"a{text}"]]
     assert read_csv(drawn("csv", report, raw=True)) == [[text], [text], [f"a{text}"]]
 
@@ -162,12 +162,12 @@ def test_csv_does_not_act_on_a_terminal(text):
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_any_name_of_a_column_is_just_a_name(output, name):
     frame = pl.DataFrame({"before": ["(other)"], name: ["=x"], "after": [0.5]})
-    assert drawn(output, replace(nasty_report(), tables={"result": frame}), table="result")
+    assert drawn(output, replace(hostile_report(), tables={"result": frame}), table="result")
 
 
 def test_csv_never_touches_a_negative_number():
     frame = pl.DataFrame({"n": [-1, None], "x": [-0.5, float("nan")], "t": ["-1", None]})
-    report = replace(nasty_report(), tables={"result": frame})
+    report = replace(hostile_report(), tables={"result": frame})
     assert drawn("csv", report) == "n,x,t\n-1,-0.5,'-1\n,,\n"
 
 

@@ -21,13 +21,13 @@ from polars.testing import assert_frame_equal
 from apilog.errors import UsageError
 from apilog.render import OUTPUTS, OutputOptions
 from apilog.render.data.cell_values import SLICE_ROWS
-from tests.outputs.nasty import nasty_report
+from tests.render.hostile_report import hostile_report
 
 ONE_TABLE = ("ndjson", "csv", "md", "parquet")
 
 
 def report_of(**tables: pl.DataFrame):
-    return replace(nasty_report(), tables=tables, timezone="UTC")
+    return replace(hostile_report(), tables=tables, timezone="UTC")
 
 
 def load(document: bytes):
@@ -49,14 +49,14 @@ def test_json_numbers_are_exact_and_what_is_no_number_is_null(values):
 
 
 def test_json_has_the_keys_of_the_contract(draw):
-    read = load(draw("json", nasty_report()))
+    read = load(draw("json", hostile_report()))
     assert list(read) == ["apilog", "window", "input", "tables"]
     assert list(read["apilog"]) == ["version", "command"]
     assert list(read["window"]) == ["since", "until"]
     counts = ["lines", "records", "rejects", "skipped"]
     assert list(read["input"]) == [*counts, "files"]
     assert list(read["input"]["files"][0]) == ["path", "format", *counts, "error"]
-    assert list(read["tables"]) == list(nasty_report().tables)
+    assert list(read["tables"]) == list(hostile_report().tables)
 
 
 def test_json_rows_are_all_the_rows_of_a_table_longer_than_a_slice(draw):
@@ -123,7 +123,7 @@ def test_columns_of_every_type_that_sql_may_give_are_drawn(draw):
 
 
 def test_duckdb_reads_the_same_rows_and_plain_types_from_parquet(draw, tmp_path):
-    report = nasty_report()
+    report = hostile_report()
     for name, frame in report.tables.items():
         path = tmp_path / f"{name}.parquet"
         path.write_bytes(draw("parquet", report, table=name))
@@ -148,7 +148,7 @@ def test_duckdb_reads_the_same_rows_and_plain_types_from_parquet(draw, tmp_path)
 
 @pytest.mark.parametrize("output", ONE_TABLE)
 def test_one_table_outputs_hold_the_endpoints_unless_told_otherwise(draw, output):
-    report = nasty_report()
+    report = hostile_report()
     assert draw(output, report) == draw(output, report, table="endpoints")
     assert draw(output, report) != draw(output, report, table="traffic")
 
@@ -158,20 +158,20 @@ def test_a_report_without_endpoints_gives_its_first_table(draw):
 
 
 def test_json_holds_one_table_if_told_so(draw):
-    assert list(load(draw("json", nasty_report(), table="latency"))["tables"]) == ["latency"]
+    assert list(load(draw("json", hostile_report(), table="latency"))["tables"]) == ["latency"]
 
 
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_an_unknown_table_names_the_nearest_ones(draw, output):
     with pytest.raises(UsageError, match="no table 'endpoint'") as caught:
-        draw(output, nasty_report(), table="endpoint")
+        draw(output, hostile_report(), table="endpoint")
     assert caught.value.hint == "did you mean endpoints?"
 
 
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_a_table_unlike_any_other_lists_them_all(draw, output):
     with pytest.raises(UsageError) as caught:
-        draw(output, nasty_report(), table="zzzzzzzz")
+        draw(output, hostile_report(), table="zzzzzzzz")
     assert "overview, gateways, traffic" in caught.value.hint
 
 

@@ -21,9 +21,9 @@ from apilog.render import OutputOptions, find_output
 from apilog.render.text.escape import escape_terminal
 from apilog.render.text.github import job_summary
 from apilog.report_model import Report
-from tests.outputs.nasty import ROUTES, nasty_report
-from tests.outputs.test_hostile import SGR, STEERING, TEXTS, without_newlines
-from tests.outputs.verdict_reports import checks_report, comparison_report
+from tests.render.hostile_report import ROUTES, hostile_report
+from tests.render.hostile_verdicts import checks_report, comparison_report
+from tests.render.test_hostile import SGR, STEERING, TEXTS, without_newlines
 
 GOLDEN = {
     "checks-80.txt": ("table", {"width": 80}),
@@ -34,24 +34,24 @@ GOLDEN = {
     "checks.github.txt": ("github", {}),
     "checks.md": ("md", {}),
 }
-NASTY = [text for text in ROUTES if text]
+HOSTILE = [text for text in ROUTES if text]
 REPORTS: list[Callable[..., Report]] = [checks_report, comparison_report]
 
 
 @pytest.mark.parametrize("name", GOLDEN)
-def test_draws_nasty_checks(name, draw_verdicts, golden):
+def test_draws_hostile_checks(name, draw_verdicts, golden):
     output, options = GOLDEN[name]
-    golden(name, draw_verdicts(output, checks_report(*NASTY), **options))
+    golden(name, draw_verdicts(output, checks_report(*HOSTILE), **options))
 
 
 @pytest.mark.parametrize("width", [80, 200])
-def test_draws_a_nasty_comparison(width, draw_verdicts, golden):
-    drawn = draw_verdicts("table", comparison_report(*NASTY), width=width)
+def test_draws_a_hostile_comparison(width, draw_verdicts, golden):
+    drawn = draw_verdicts("table", comparison_report(*HOSTILE), width=width)
     golden(f"comparison-{width}.txt", drawn)
 
 
 def test_draws_a_summary(golden):
-    golden("checks.summary.md", job_summary(checks_report(*NASTY)).encode())
+    golden("checks.summary.md", job_summary(checks_report(*HOSTILE)).encode())
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def test_data_gives_the_text_back(text, report):
 def test_a_report_without_verdicts_can_not_be_drawn_so():
     for output in ("junit", "github"):
         with pytest.raises(UsageError, match="has no verdicts"):
-            drawn(output, nasty_report())
+            drawn(output, hostile_report())
 
 
 def test_a_for_each_of_many_values_is_cut_but_counted():

@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 
 from apilog.errors import OutputError
-from apilog.render import OUTPUTS, OutputOptions, write_directory
+from apilog.render import OUTPUTS, OutputOptions
 from apilog.render.output import atomic_file
-from tests.outputs.nasty import nasty_report
+from tests.render.hostile_report import hostile_report
 
 OPTIONS = OutputOptions()
 
 
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_a_directory_gets_every_table_as_the_output_draws_it(tmp_path, draw, output):
-    report = nasty_report()
-    written = write_directory(report, tmp_path / "new" / "deep", output, OPTIONS)
+    report = hostile_report()
+    written = OUTPUTS[output].write_directory(report, tmp_path / "new" / "deep", OPTIONS)
     assert [path.stem for path in written] == list(report.tables)
     assert {path.suffix for path in written} == {f".{OUTPUTS[output].suffix}"}
     for path in written:
@@ -29,10 +29,10 @@ def test_a_directory_gets_every_table_as_the_output_draws_it(tmp_path, draw, out
 def test_a_directory_with_one_of_the_files_is_left_as_it_is(tmp_path):
     (tmp_path / "statuses.csv").write_text("mine")
     with pytest.raises(OutputError, match=r"statuses\.csv exists") as caught:
-        write_directory(nasty_report(), tmp_path, "csv", OPTIONS)
+        OUTPUTS["csv"].write_directory(hostile_report(), tmp_path, OPTIONS)
     assert "--force" in caught.value.hint
     assert [path.name for path in tmp_path.iterdir()] == ["statuses.csv"]
-    write_directory(nasty_report(), tmp_path, "csv", OPTIONS, force=True)
+    OUTPUTS["csv"].write_directory(hostile_report(), tmp_path, OPTIONS, force=True)
     assert (tmp_path / "statuses.csv").read_text() != "mine"
 
 
