@@ -22,10 +22,11 @@ from apilog.alerts.rules import AlertNotice, NoticeEvent
 from apilog.metrics import Unit
 from apilog.render.sections.columns import column_by_type, key_columns, rate_style
 from apilog.render.sections.endpoints import busiest_section, failing_section
-from apilog.render.sections.section import ReportView, Section, has_values, ranking_section
-from apilog.render.terminal.charts import ChartSeries, draw_charts
+from apilog.render.sections.report_view import ReportView, has_values, ranking_section
+from apilog.render.sections.section import Charts, ChartSeries, Column, Section, TextColumn
+from apilog.render.terminal.charts import draw_charts
 from apilog.render.terminal.fit_text import clip_line, flow_parts, pad_text
-from apilog.render.terminal.grid import GridColumn, TextColumn
+from apilog.render.terminal.layout import draw_section, stack_blocks
 from apilog.render.text.cell_text import NULL, column_unit, format_value
 from apilog.render.text.escape import escape_terminal
 from apilog.text.units import format_count, format_duration
@@ -84,8 +85,8 @@ def draw_dashboard(
     rows = _rows_per_section(height - used, len(makers)) if height else _MOST_ROWS
     page = ReportView.of(frame.report, rows)
     if rows > 0:
-        blocks += [section.lines(width) for make in makers if (section := make(page))]
-    lines = _stack_blocks(blocks)
+        blocks += [draw_section(section, width) for make in makers if (section := make(page))]
+    lines = stack_blocks(blocks)
     return [*(lines[: height - len(foot)] if height else lines), *foot]
 
 
@@ -201,7 +202,8 @@ def _trend_charts(frame: WatchFrame, width: int) -> list[Text]:
             name = column.removeprefix("latency_").removesuffix("_ms")
             series.append(_chart_series(traffic[column], name, Unit.MILLISECONDS, 1, style))
     zone = ZoneInfo(frame.report.timezone)
-    return draw_charts(series, [moment.astimezone(zone) for moment in traffic["timestamp"]], width)
+    times = [moment.astimezone(zone) for moment in traffic["timestamp"]]
+    return draw_charts(Charts(series=series, times=times), width)
 
 
 def _chart_series(
@@ -222,27 +224,18 @@ def _recent_errors_section(page: ReportView) -> Section | None:
     frame = page.table("errors")
     zone = ZoneInfo(page.report.timezone)
 
-    def columns(shown: pl.DataFrame) -> list[GridColumn]:
+    def columns(shown: pl.DataFrame) -> list[Column]:
         times = shown["timestamp"].dt.convert_time_zone(zone.key).dt.to_string("%H:%M:%S")
         known = [(c, i) for i, c in enumerate(_ERROR_DETAILS, 1) if has_values(shown, c)]
         return [
             TextColumn(title="time", cells=times.fill_null(NULL).to_list(), styles="dim"),
             *key_columns(shown, ["status", "method", "path"]),
-            *(replace(column_by_type(shown[c], zone.key), drop=drop) for c, drop in known),
+            *(replace(column_by_type(shown[c], zone.key), drop_order=drop) for c, drop in known),
         ]
 
     return ranking_section(
-        frame, columns, page.rows(5, frame.height), title="Newest errors", counted=""
+        frame, columns, page.row_limit(5, frame.height), title="Newest errors", counted=""
     )
-
-
-def _stack_blocks(blocks: Sequence[Sequence[Text]]) -> list[Text]:
-    lines: list[Text] = []
-    for block in blocks:
-        if lines and block:
-            lines.append(Text())
-        lines += block
-    return lines
 
 
 _REMARKS = 3

@@ -1,6 +1,6 @@
 """Columns of sections, made from columns of a report's tables.
 
-All text that comes from logs is escaped here.
+Metrics without a value in any row get no column.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from apilog.metrics import Unit
-from apilog.render.sections.section import OTHER, has_values
-from apilog.render.terminal.grid import BarColumn, GridColumn, TextColumn
+from apilog.render.sections.report_view import OTHER, has_values
+from apilog.render.sections.section import BarColumn, Column, TextColumn
 from apilog.render.text.cell_text import (
     NULL,
     column_unit,
@@ -22,7 +22,6 @@ from apilog.render.text.cell_text import (
     is_number,
     short_title,
 )
-from apilog.render.text.escape import escape_terminal
 from apilog.text.units import format_count
 
 _FOLDED_KEYS = {OTHER, "(not found)"}
@@ -31,21 +30,21 @@ _LONG_COUNT = len("999,999")
 _KEY_STYLES = {"method": "magenta"}
 _LONGEST_KEY = 1_000
 _SHORT_KEYS = {"method": 8, "status": 6, "gateway": 16, "error_source": 8}
-"""Keys whose values are short, and the cells they get at most; others get `_LONGEST`."""
+"""Keys whose values are short, and the most characters they get; others get `_LONGEST_KEY`."""
 
 
 @dataclass(frozen=True, slots=True)
-class MetricColumn:
-    """A metric's column to draw if the table has values for it."""
+class MetricSpec:
+    """A metric that gets a column if the table has values for it."""
 
     name: str
-    drop: int = 0
-    """Where there is no room, the columns with the largest number go first; 0 stays."""
+    drop_order: int = 0
+    """See `TextColumn.drop_order`."""
     title: str | None = None
 
 
 def rate_style(column: str, rate: float | None) -> str:
-    """The colour of an error rate by its severity."""
+    """Return the style of an error rate by its severity."""
     if not rate:
         return "dim"
     if column == "client_error_rate":
@@ -55,9 +54,9 @@ def rate_style(column: str, rate: float | None) -> str:
 
 
 def metric_columns(
-    frame: pl.DataFrame, metrics: Sequence[MetricColumn], timezone: str
-) -> list[GridColumn]:
-    """A column for each of the metrics that has a value in some row."""
+    frame: pl.DataFrame, metrics: Sequence[MetricSpec], timezone: str
+) -> list[Column]:
+    """Return a column for each of the metrics that has a value in some row."""
     return [
         _metric_column(frame, metric, timezone)
         for metric in metrics
@@ -69,44 +68,48 @@ def share_columns(
     values: Sequence[float | None],
     total: float | None,
     *,
-    drop: int,
+    drop_order: int,
     styles: Sequence[str] | str = "cyan",
-    least: int = 0,
-) -> list[GridColumn]:
-    """Bars, and beside them each value's share of the total."""
+    min_width: int = 0,
+) -> list[Column]:
+    """Return bars, and beside them each value's share of the total."""
     shares = [value / total if value is not None and total else None for value in values]
     texts = [format_value(share, Unit.RATIO, "UTC") for share in shares]
     return [
-        BarColumn(values=values, drop=drop, styles=styles, least=least),
-        TextColumn(title="share", cells=texts, right=True, drop=drop + 2, styles="dim"),
+        BarColumn(values=values, drop_order=drop_order, styles=styles, min_width=min_width),
+        TextColumn(
+            title="share", cells=texts, align_right=True, drop_order=drop_order + 2, styles="dim"
+        ),
     ]
 
 
-def key_columns(frame: pl.DataFrame, names: Sequence[str]) -> list[GridColumn]:
-    """Text that tells the rows apart; a gateway among others goes where there is no room."""
+def key_columns(frame: pl.DataFrame, names: Sequence[str]) -> list[Column]:
+    """Return the columns that tell the rows apart; a gateway goes first where there is no room."""
     return [
-        replace(_key_column(frame[name]), drop=_OPTIONAL_KEYS.get(name, 0) if len(names) > 1 else 0)
+        replace(
+            _key_column(frame[name]),
+            drop_order=_OPTIONAL_KEYS.get(name, 0) if len(names) > 1 else 0,
+        )
         for name in names
     ]
 
 
 def column_by_type(column: pl.Series, timezone: str) -> TextColumn:
-    """A column of whatever type, as its type asks."""
+    """Return a column of any type, aligned and formatted as the type asks."""
     if not is_number(column.dtype) and not is_metric(column.name):
         return _key_column(column, timezone)
     texts = format_values(column.to_list(), column_unit(column.name), timezone)
-    texts = list(map(escape_terminal, texts))
-    return TextColumn(title=escape_terminal(short_title(column.name)), cells=texts, right=True)
+    return TextColumn(title=short_title(column.name), cells=texts, align_right=True)
 
 
 def format_short_times(column: pl.Series, timezone: str) -> list[str]:
-    """Timestamps to the minute, or to the second if some are no whole minutes."""
+    """Format timestamps to the minute, or to the second unless all are whole minutes."""
     local = column.dt.convert_time_zone(timezone)
     seconds = ":%S" if (local.dt.second() != 0).any() else ""
     return local.dt.to_string(f"%Y-%m-%d %H:%M{seconds}").fill_null(NULL).to_list()
 
 
-def _metric_column(frame: pl.DataFrame, metric: MetricColumn, timezone: str) -> TextColumn:
+def _metric_column(frame: pl.DataFrame, metric: MetricSpec, timezone: str) -> TextColumn:
     column = frame[metric.name]
     unit, values = column_unit(metric.name), column.to_list()
     styles: Sequence[str] | str = ""
@@ -124,9 +127,9 @@ def _metric_column(frame: pl.DataFrame, metric: MetricColumn, timezone: str) -> 
         title=short_title(metric.name) if metric.title is None else metric.title,
         cells=texts,
         styles=styles,
-        right=True,
-        drop=metric.drop,
-        short=short,
+        align_right=True,
+        drop_order=metric.drop_order,
+        compact_cells=short,
     )
 
 
@@ -134,17 +137,17 @@ def _key_column(column: pl.Series, timezone: str = "UTC") -> TextColumn:
     texts = [format_value(value, None, timezone) for value in column.to_list()]
     folded = [text in _FOLDED_KEYS or text == NULL for text in texts]
     return TextColumn(
-        title=escape_terminal(short_title(column.name)),
-        cells=[escape_terminal(_keep_ends(text)) or '""' for text in texts],
+        title=short_title(column.name),
+        cells=[_keep_ends(text) or '""' for text in texts],
         styles=["dim" if dim else _KEY_STYLES.get(column.name, "") for dim in folded],
-        flexible=column.name not in _SHORT_KEYS,
-        limit=_SHORT_KEYS.get(column.name, _LONGEST_KEY),
-        highlight="cyan" if column.name == "route" else "",
+        is_flexible=column.name not in _SHORT_KEYS,
+        max_width=_SHORT_KEYS.get(column.name, _LONGEST_KEY),
+        braces_style="cyan" if column.name == "route" else "",
     )
 
 
 def _keep_ends(text: str) -> str:
-    """The start and the end, all that is ever shown: measuring a mebibyte takes long."""
+    # No more is ever shown, and measuring the width of a mebibyte takes long.
     return (
         text if len(text) <= 2 * _LONGEST_KEY else f"{text[:_LONGEST_KEY]}…{text[-_LONGEST_KEY:]}"
     )
@@ -155,23 +158,25 @@ def number_column(
     name: str,
     title: str,
     *,
-    drop: int = 0,
+    drop_order: int = 0,
     styles: Sequence[str] | str = "",
     unit: Unit | None = None,
 ) -> TextColumn:
-    """A column of numbers with their unit."""
+    """Return a column of numbers with their unit."""
     cells = [format_mean(value, unit or column_unit(name)) for value in frame[name].to_list()]
-    return TextColumn(title=title, cells=cells, right=True, drop=drop, styles=styles)
+    return TextColumn(
+        title=title, cells=cells, align_right=True, drop_order=drop_order, styles=styles
+    )
 
 
 def text_column(frame: pl.DataFrame, name: str, title: str = "", *, style: str = "") -> TextColumn:
-    """A column of texts, which may be shortened."""
-    cells = [NULL if value is None else escape_terminal(str(value)) for value in frame[name]]
-    return TextColumn(title=title, cells=cells, styles=style, flexible=True)
+    """Return a column of texts, which may be shortened."""
+    cells = [NULL if value is None else str(value) for value in frame[name]]
+    return TextColumn(title=title, cells=cells, styles=style, is_flexible=True)
 
 
 def format_mean(value: float | None, unit: Unit | None) -> str:
-    """A number with its unit; a mean of counts has three digits."""
+    """Format a number with its unit; a mean of counts has three digits."""
     if unit is None and value is not None:
         return f"{value:,.0f}" if abs(value) >= 99.95 else f"{value:.3g}"
     return format_value(value, unit, "UTC")

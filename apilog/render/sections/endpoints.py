@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from apilog.render.sections.columns import MetricColumn, key_columns, metric_columns, share_columns
-from apilog.render.sections.section import (
+from apilog.render.sections.columns import MetricSpec, key_columns, metric_columns, share_columns
+from apilog.render.sections.report_view import (
     ReportView,
-    Section,
     column_total,
     has_values,
     key_names,
@@ -16,111 +15,111 @@ from apilog.render.sections.section import (
     split_other,
     with_enough_requests,
 )
-from apilog.render.terminal.fit_text import shorten_end
-from apilog.render.terminal.grid import BarColumn, GridColumn, TextColumn
+from apilog.render.sections.section import BarColumn, Column, Section, TextColumn
 from apilog.render.text.cell_text import NULL, column_title
-from apilog.render.text.escape import escape_terminal
 from apilog.text.units import format_count
 
 _CAUSE_COLUMNS = {"status", "requests"}
 
 
-def has_causes(page: ReportView, frame: pl.DataFrame) -> bool:
-    """Whether the errors of the report can be told by the keys of that table."""
-    names, known = key_names(frame), page.table("errors")
-    return bool(names) and known.height > 0 and _CAUSE_COLUMNS.union(names) <= set(known.columns)
+def has_causes(view: ReportView, frame: pl.DataFrame) -> bool:
+    """Whether the table of errors has all keys of that table, and so can explain its rows."""
+    names, errors = key_names(frame), view.table("errors")
+    return bool(names) and errors.height > 0 and _CAUSE_COLUMNS.union(names) <= set(errors.columns)
 
 
-def cause_column(page: ReportView, shown: pl.DataFrame) -> TextColumn:
-    """For each row its errors as `502 upstream 812`, server errors first."""
+def cause_column(view: ReportView, shown: pl.DataFrame) -> TextColumn:
+    """List the errors of each row as `502 upstream ×812`, server errors first."""
     names = key_names(shown)
-    known = page.table("errors").join(shown.select(names), on=names, how="semi", nulls_equal=True)
+    errors = view.table("errors").join(shown.select(names), on=names, how="semi", nulls_equal=True)
     causes: dict[tuple[object, ...], list[str]] = {}
-    for row in known.sort(pl.col("status") < 500, -pl.col("requests")).iter_rows(named=True):
+    for row in errors.sort(pl.col("status") < 500, -pl.col("requests")).iter_rows(named=True):
         causes.setdefault(tuple(row[name] for name in names), []).append(_describe_cause(row))
     texts = [" · ".join(causes.get(row, [NULL])) for row in shown.select(names).iter_rows()]
     return TextColumn(
-        title="causes", cells=texts, flexible=True, drop=3, least=16, shorten=shorten_end
+        title="causes", cells=texts, is_flexible=True, drop_order=3, min_width=16, keeps_end=False
     )
 
 
 def _describe_cause(row: dict[str, object]) -> str:
     source = row.get("error_source")
     words = [NULL if row["status"] is None else str(row["status"])]
-    # A 4xx says by itself that it was the client; that nobody knows says nothing.
+    # A 4xx is the client's by definition, and `unknown` says nothing.
     if source not in (None, "client", "unknown"):
         words.append(str(source))
     requests = row["requests"]
     count = format_count(requests, compact=True) if isinstance(requests, int) else NULL
-    return escape_terminal(" ".join([*words, f"×{count}"]))
+    return " ".join([*words, f"×{count}"])
 
 
 _BUSIEST_METRICS = (
-    MetricColumn("error_rate", title="errors"),
-    MetricColumn("server_error_rate", 4, "5xx"),
-    MetricColumn("latency_p50_ms", 3),
-    MetricColumn("latency_p95_ms", 1),
-    MetricColumn("latency_p99_ms", 3),
-    MetricColumn("latency_mean_ms", 7),
-    MetricColumn("latency_max_ms", 7),
-    MetricColumn("response_bytes", 8),
-    MetricColumn("consumers", 8),
-    MetricColumn("last_seen", 9),
+    MetricSpec("error_rate", title="errors"),
+    MetricSpec("server_error_rate", 4, "5xx"),
+    MetricSpec("latency_p50_ms", 3),
+    MetricSpec("latency_p95_ms", 1),
+    MetricSpec("latency_p99_ms", 3),
+    MetricSpec("latency_mean_ms", 7),
+    MetricSpec("latency_max_ms", 7),
+    MetricSpec("response_bytes", 8),
+    MetricSpec("consumers", 8),
+    MetricSpec("last_seen", 9),
 )
 _SLOWEST_METRICS = (
-    MetricColumn("latency_p99_ms", 3),
-    MetricColumn("latency_p50_ms", 2),
-    MetricColumn("upstream_latency_p95_ms", 4),
-    MetricColumn("latency_max_ms", 5),
-    MetricColumn("requests", 1),
+    MetricSpec("latency_p99_ms", 3),
+    MetricSpec("latency_p50_ms", 2),
+    MetricSpec("upstream_latency_p95_ms", 4),
+    MetricSpec("latency_max_ms", 5),
+    MetricSpec("requests", 1),
 )
 _FAILING_METRICS = (
-    MetricColumn("server_errors"),
-    MetricColumn("client_errors", 5),
-    MetricColumn("error_rate", 1, "errors"),
-    MetricColumn("requests", 6),
+    MetricSpec("server_errors"),
+    MetricSpec("client_errors", 5),
+    MetricSpec("error_rate", 1, "errors"),
+    MetricSpec("requests", 6),
 )
-_ERRORS_METRICS = (MetricColumn("requests"), MetricColumn("last_seen", 5))
+_ERRORS_METRICS = (MetricSpec("requests"), MetricSpec("last_seen", 5))
 
 
-def busiest_section(page: ReportView) -> Section | None:
-    """The endpoints, or whatever `--by` asked for, with the most requests."""
-    frame = sort_by_requests(page.table("endpoints"))
-    requests = page.overview("requests") or column_total(frame, "requests")
-    zone = page.report.timezone
+def busiest_section(view: ReportView) -> Section | None:
+    """Rank the endpoints, or whatever `--by` asked for, by their requests."""
+    frame = sort_by_requests(view.table("endpoints"))
+    requests = view.overview("requests") or column_total(frame, "requests")
+    zone = view.report.timezone
 
-    def columns(shown: pl.DataFrame) -> list[GridColumn]:
-        counts = metric_columns(shown, [MetricColumn("requests")], zone)
-        shares = share_columns(shown["requests"].to_list(), requests, drop=2) if counts else []
+    def columns(shown: pl.DataFrame) -> list[Column]:
+        counts = metric_columns(shown, [MetricSpec("requests")], zone)
+        shares = (
+            share_columns(shown["requests"].to_list(), requests, drop_order=2) if counts else []
+        )
         metrics = metric_columns(shown, _BUSIEST_METRICS, zone)
         return [*key_columns(shown, _distinct_keys(frame)), *counts, *shares, *metrics]
 
     count = split_other(frame)[0].height
-    top = page.rows(10, count)
+    top = view.row_limit(10, count)
     subtitle = f"the {top} busiest of {count:,}" if count > top else ""
     return ranking_section(frame, columns, top, title=_endpoints_title(frame), subtitle=subtitle)
 
 
-def slowest_section(page: ReportView) -> Section | None:
-    """The endpoints with the largest p95."""
+def slowest_section(view: ReportView) -> Section | None:
+    """Rank the endpoints by their p95."""
     source = next(
         (
             name
             for name in ("latency", "endpoints")
-            if has_values(page.table(name), "latency_p95_ms")
+            if has_values(view.table(name), "latency_p95_ms")
         ),
         None,
     )
     if source is None:
         return None
-    regular = split_other(page.table(source))[0].filter(pl.col("latency_p95_ms").is_not_null())
-    frame, enough = with_enough_requests(regular)
+    regular = split_other(view.table(source))[0].filter(pl.col("latency_p95_ms").is_not_null())
+    frame, note = with_enough_requests(regular)
     frame = frame.sort("latency_p95_ms", descending=True, maintain_order=True)
 
-    def columns(shown: pl.DataFrame) -> list[GridColumn]:
-        zone = page.report.timezone
-        bars = BarColumn(values=shown["latency_p95_ms"].to_list(), styles="magenta", drop=3)
-        p95 = metric_columns(shown, [MetricColumn("latency_p95_ms")], zone)
+    def columns(shown: pl.DataFrame) -> list[Column]:
+        zone = view.report.timezone
+        bars = BarColumn(values=shown["latency_p95_ms"].to_list(), styles="magenta", drop_order=3)
+        p95 = metric_columns(shown, [MetricSpec("latency_p95_ms")], zone)
         return [
             *key_columns(shown, _distinct_keys(frame)),
             *p95,
@@ -128,43 +127,43 @@ def slowest_section(page: ReportView) -> Section | None:
             *metric_columns(shown, _SLOWEST_METRICS, zone),
         ]
 
-    subtitle = "by p95" + (f", {enough}" if enough else "")
-    top = page.rows(5, frame.height)
+    subtitle = "by p95" + (f", {note}" if note else "")
+    top = view.row_limit(5, frame.height)
     return ranking_section(frame, columns, top, title="Slowest", subtitle=subtitle, counted="")
 
 
-def failing_section(page: ReportView) -> Section | None:
-    """The endpoints with the most server errors, then the most client errors, and their causes."""
-    frame = split_other(page.table("endpoints"))[0]
+def failing_section(view: ReportView) -> Section | None:
+    """Rank the endpoints by their server errors, then their client errors, with the causes."""
+    frame = split_other(view.table("endpoints"))[0]
     if not has_values(frame, "errors", "server_errors"):
         return None
     frame = frame.filter(pl.col("errors") > 0).sort(
         "server_errors", "errors", descending=True, nulls_last=True, maintain_order=True
     )
 
-    def columns(shown: pl.DataFrame) -> list[GridColumn]:
-        metrics = metric_columns(shown, _FAILING_METRICS, page.report.timezone)
-        causes = [cause_column(page, shown)] if has_causes(page, frame) else []
+    def columns(shown: pl.DataFrame) -> list[Column]:
+        metrics = metric_columns(shown, _FAILING_METRICS, view.report.timezone)
+        causes = [cause_column(view, shown)] if has_causes(view, frame) else []
         return [*key_columns(shown, _distinct_keys(frame)), *metrics, *causes]
 
-    top = page.rows(5, frame.height)
+    top = view.row_limit(5, frame.height)
     return ranking_section(
         frame, columns, top, title="Failing most", subtitle="5xx first", counted="errors"
     )
 
 
-def errors_section(page: ReportView) -> Section | None:
-    """The errors by endpoint, status and source, where `failing` can't show the causes."""
-    if has_causes(page, page.table("endpoints")):
+def errors_section(view: ReportView) -> Section | None:
+    """Rank the errors by endpoint, status and source, where `failing_section` can't show causes."""
+    if has_causes(view, view.table("endpoints")):
         return None
-    frame = sort_by_requests(page.table("errors"))
+    frame = sort_by_requests(view.table("errors"))
 
-    def columns(shown: pl.DataFrame) -> list[GridColumn]:
-        metrics = metric_columns(shown, _ERRORS_METRICS, page.report.timezone)
+    def columns(shown: pl.DataFrame) -> list[Column]:
+        metrics = metric_columns(shown, _ERRORS_METRICS, view.report.timezone)
         return [*key_columns(shown, _distinct_keys(frame)), *metrics]
 
     return ranking_section(
-        frame, columns, page.rows(5, split_other(frame)[0].height), title="Errors"
+        frame, columns, view.row_limit(5, split_other(frame)[0].height), title="Errors"
     )
 
 
@@ -172,11 +171,11 @@ def _endpoints_title(frame: pl.DataFrame) -> str:
     names = key_names(frame)
     if "route" in names or not names:
         return "Endpoints"
-    return escape_terminal("By " + ", ".join(map(column_title, names)))
+    return "By " + ", ".join(map(column_title, names))
 
 
 def _distinct_keys(frame: pl.DataFrame) -> list[str]:
-    """The keys, without the gateway if there is only one."""
+    """Return the keys, without the gateway if there is only one."""
     names = key_names(frame)
     if len(names) > 1 and "gateway" in names:
         gateways = split_other(frame)[0]["gateway"].drop_nulls()

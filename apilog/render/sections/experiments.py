@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from rich.text import Text
-
 from apilog.metrics import Unit
 from apilog.render.sections.columns import format_mean, is_grouped, number_column
-from apilog.render.sections.section import ReportView, Section
-from apilog.render.terminal.grid import GridColumn, TextColumn, draw_grid
+from apilog.render.sections.report_view import ReportView
+from apilog.render.sections.section import Column, Section, Table, TextColumn
 from apilog.render.text.cell_text import NULL
-from apilog.render.text.escape import escape_terminal
 
 _GOAL_MARKS = {
     True: ("✓ reached", "green"),
@@ -20,9 +17,9 @@ _GOAL_MARKS = {
 }
 
 
-def goals_section(page: ReportView) -> Section | None:
-    """A line a goal, with what it was and what it came to."""
-    frame = page.table("goals")
+def goals_section(view: ReportView) -> Section | None:
+    """Show each goal with its target and what was reached."""
+    frame = view.table("goals")
     if not frame.height:
         return None
     rows = [*frame.iter_rows(named=True)]
@@ -34,22 +31,25 @@ def goals_section(page: ReportView) -> Section | None:
     ]
     values = [format_mean(row["value"], unit) for row, unit in zip(rows, units, strict=True)]
     styles = [style for _, style in marks]
-    columns: list[GridColumn] = [
+    columns: list[Column] = [
         TextColumn(title="", cells=[mark for mark, _ in marks], styles=styles),
         TextColumn(
             title="goal", cells=[row["goal"].replace("_", " ") for row in rows], styles="bold"
         ),
-        TextColumn(title="wanted", cells=targets, right=True),
-        TextColumn(title="is", cells=values, right=True, styles=styles),
+        TextColumn(title="wanted", cells=targets, align_right=True),
+        TextColumn(title="is", cells=values, align_right=True, styles=styles),
         TextColumn(
-            title="accounts", cells=[f"{row['accounts']:,}" for row in rows], right=True, drop=1
+            title="accounts",
+            cells=[f"{row['accounts']:,}" for row in rows],
+            align_right=True,
+            drop_order=1,
         ),
     ]
     reached = sum(row["reached"] is True for row in rows)
     return Section(
         title="Goals",
         subtitle=f"{reached} of {len(rows)} reached",
-        draw=lambda width: draw_grid(columns, frame.height, width),
+        blocks=[Table(columns=columns, height=frame.height)],
     )
 
 
@@ -62,44 +62,47 @@ _EXPERIMENT_UNITS = {
 _EXPERIMENT_STYLES = {"better": "bold green", "worse": "bold red", "uneven split": "yellow"}
 
 
-def experiments_section(page: ReportView) -> Section | None:
-    """A line a metric and variant, with what it changed and whether that is more than chance."""
-    frame = page.table("experiments")
+def experiments_section(view: ReportView) -> Section | None:
+    """Show what each variant changed in each metric, and whether that is more than chance."""
+    frame = view.table("experiments")
     if is_grouped(frame, "variant") or not frame.height:
         return None
     rows = [*frame.iter_rows(named=True)]
     metrics = [row["metric"] for row in rows]
     firsts = [name != before for name, before in zip(metrics, ["", *metrics], strict=False)]
-
-    def draw(width: int) -> list[Text]:
-        names = [n.replace("_", " ") if f else "" for n, f in zip(metrics, firsts, strict=True)]
-        columns: list[GridColumn] = [
-            TextColumn(title="", cells=names, styles="bold"),
-            TextColumn(
-                title="variant",
-                cells=[escape_terminal(row["variant"]) for row in rows],
-                flexible=True,
-            ),
-            number_column(frame, "accounts", "accounts", drop=4),
-            TextColumn(title="value", cells=[_experiment_value(row) for row in rows], right=True),
-            TextColumn(
-                title="lift", cells=[_format_lift(row["lift"]) for row in rows], right=True, drop=1
-            ),
-            TextColumn(
-                title="95 % interval", cells=[_format_lift_interval(row) for row in rows], drop=3
-            ),
-            TextColumn(
-                title="p", cells=[_format_p(row["p_value"]) for row in rows], right=True, drop=2
-            ),
-            TextColumn(
-                title="",
-                cells=[row["verdict"] for row in rows],
-                styles=[_EXPERIMENT_STYLES.get(row["verdict"], "dim") for row in rows],
-            ),
-        ]
-        return draw_grid(columns, frame.height, width)
-
-    return Section(title="Experiments", subtitle="against the control", draw=draw)
+    names = [n.replace("_", " ") if f else "" for n, f in zip(metrics, firsts, strict=True)]
+    columns: list[Column] = [
+        TextColumn(title="", cells=names, styles="bold"),
+        TextColumn(
+            title="variant",
+            cells=[row["variant"] for row in rows],
+            is_flexible=True,
+        ),
+        number_column(frame, "accounts", "accounts", drop_order=4),
+        TextColumn(title="value", cells=[_experiment_value(row) for row in rows], align_right=True),
+        TextColumn(
+            title="lift",
+            cells=[_format_lift(row["lift"]) for row in rows],
+            align_right=True,
+            drop_order=1,
+        ),
+        TextColumn(
+            title="95 % interval", cells=[_format_lift_interval(row) for row in rows], drop_order=3
+        ),
+        TextColumn(
+            title="p",
+            cells=[_format_p(row["p_value"]) for row in rows],
+            align_right=True,
+            drop_order=2,
+        ),
+        TextColumn(
+            title="",
+            cells=[row["verdict"] for row in rows],
+            styles=[_EXPERIMENT_STYLES.get(row["verdict"], "dim") for row in rows],
+        ),
+    ]
+    table = Table(columns=columns, height=frame.height)
+    return Section(title="Experiments", subtitle="against the control", blocks=[table])
 
 
 def _experiment_value(row: dict[str, Any]) -> str:

@@ -7,112 +7,106 @@ from dataclasses import replace
 from datetime import date
 
 import polars as pl
-from rich.text import Text
 
 from apilog.metrics import Unit
 from apilog.render.sections.columns import (
-    MetricColumn,
+    MetricSpec,
     format_mean,
     is_grouped,
     key_columns,
     metric_columns,
     number_column,
-    share_columns,
     text_column,
 )
-from apilog.render.sections.section import (
+from apilog.render.sections.report_view import (
     ReportView,
-    Section,
+    describe_hidden_rows,
     has_values,
-    hidden_rows_line,
     ranking_section,
 )
-from apilog.render.terminal.charts import draw_chart
-from apilog.render.terminal.fit_text import clip_line, wrap_text
-from apilog.render.terminal.grid import BarColumn, GridColumn, TextColumn, draw_grid
-from apilog.render.text.escape import escape_terminal
+from apilog.render.sections.section import (
+    BarColumn,
+    Column,
+    HistogramColumn,
+    Paragraph,
+    Section,
+    Table,
+    TextColumn,
+)
 
 _LOW_STEP_RATE = 0.6
-"""Below this share of the stage before, a step is where to look."""
+"""A step below this share of the stage before is marked if it is the worst."""
 
 
-def funnel_section(page: ReportView) -> Section | None:
-    """A bar a stage, with what is left of all accounts and of the stage before."""
-    frame = page.table("funnel")
+def funnel_section(view: ReportView) -> Section | None:
+    """Show a bar for each stage, and the shares of all accounts and of the stage before."""
+    frame = view.table("funnel")
     if is_grouped(frame, "stage"):
         return None
     if not frame["accounts"][0]:
-        return Section(title="Funnel", draw=lambda _: [Text("  No accounts.", "dim")])
+        return Section(title="Funnel", blocks=[Paragraph(text="No accounts.", style="dim")])
     steps = frame["step_rate"].to_list()
     worst = min((step for step in steps if step is not None), default=None)
     styles = [
         "bold red" if s == worst and s < _LOW_STEP_RATE else "" for s in (x or 1 for x in steps)
     ]
-
-    def draw(width: int) -> list[Text]:
-        stages = [name.replace("_", " ") for name in frame["stage"]]
-        median = number_column(frame, "median_hours", "median time", drop=2)
-        columns: list[GridColumn] = [
-            TextColumn(title="", cells=stages, styles="bold"),
-            number_column(frame, "accounts", "accounts"),
-            BarColumn(values=frame["rate"].to_list(), drop=3, natural=40),
-            number_column(frame, "rate", "of all"),
-            number_column(frame, "step_rate", "of those before", styles=styles, drop=1),
-            replace(median, cells=["", *median.cells[1:]]),
-        ]
-        return draw_grid(columns, frame.height, width)
-
-    return Section(title="Funnel", subtitle="time from sign-up", draw=draw)
+    stages = [name.replace("_", " ") for name in frame["stage"]]
+    median = number_column(frame, "median_hours", "median time", drop_order=2)
+    columns: list[Column] = [
+        TextColumn(title="", cells=stages, styles="bold"),
+        number_column(frame, "accounts", "accounts"),
+        BarColumn(values=frame["rate"].to_list(), drop_order=3, max_width=40),
+        number_column(frame, "rate", "of all"),
+        number_column(frame, "step_rate", "of those before", styles=styles, drop_order=1),
+        replace(median, cells=["", *median.cells[1:]]),
+    ]
+    table = Table(columns=columns, height=frame.height)
+    return Section(title="Funnel", subtitle="time from sign-up", blocks=[table])
 
 
-def onboarding_section(page: ReportView) -> Section | None:
-    """How long accounts take to their first calls, as quantiles and a small histogram."""
-    frame, bins = page.table("onboarding"), page.table("onboarding_histogram")
+def onboarding_section(view: ReportView) -> Section | None:
+    """Show how long accounts take to their first calls, as quantiles and a small histogram."""
+    frame, bins = view.table("onboarding"), view.table("onboarding_histogram")
     if is_grouped(frame, "stage") or not frame["accounts"].sum():
         return None
-
-    def draw(width: int) -> list[Text]:
-        stages = frame["stage"].to_list()
-        columns: list[GridColumn] = [
-            TextColumn(
-                title="", cells=[stage.replace("_", " ") for stage in stages], styles="bold"
-            ),
-            number_column(frame, "p50_hours", "half within"),
-            number_column(frame, "p90_hours", "90 % within"),
-            TextColumn(
-                title=_bin_titles(bins),
-                cells=[_draw_histogram(bins, stage) for stage in stages],
-                styles="cyan",
-                drop=1,
-            ),
-        ]
-        return draw_grid(columns, frame.height, width)
-
-    return Section(title="Time from sign-up", draw=draw)
+    stages = frame["stage"].to_list()
+    histograms = [bins.filter(pl.col("stage") == stage) for stage in stages]
+    ends = bins.filter(pl.col("stage") == bins["stage"][0])["to_hours"].to_list()
+    columns: list[Column] = [
+        TextColumn(title="", cells=[stage.replace("_", " ") for stage in stages], styles="bold"),
+        number_column(frame, "p50_hours", "half within"),
+        number_column(frame, "p90_hours", "90 % within"),
+        HistogramColumn(
+            bins=[_bin_title(hours) for hours in ends],
+            counts=[histogram["accounts"].to_list() for histogram in histograms],
+            drop_order=1,
+        ),
+    ]
+    return Section(title="Time from sign-up", blocks=[Table(columns=columns, height=frame.height)])
 
 
-def bottlenecks_section(page: ReportView) -> Section | None:
-    """What accounts met last that came no further than a stage, the most first."""
-    frame = page.table("bottlenecks")
+def bottlenecks_section(view: ReportView) -> Section | None:
+    """Rank what accounts met last that came no further than a stage."""
+    frame = view.table("bottlenecks")
     if is_grouped(frame, "stage"):
         return None
     met = frame.filter(pl.col("stage") != "activated").sort(
         "accounts", descending=True, maintain_order=True
     )
 
-    def columns(rows: pl.DataFrame) -> list[GridColumn]:
+    def columns(rows: pl.DataFrame) -> list[Column]:
         stalled = [_STALLED_STAGES.get(stage, stage) for stage in rows["stage"]]
         return [
             TextColumn(title="", cells=stalled, styles="bold"),
-            *share_columns(rows["accounts"].to_list(), None, drop=3, styles="red")[:1],
+            BarColumn(values=rows["accounts"].to_list(), drop_order=3, styles="red"),
             number_column(rows, "accounts", "accounts"),
-            number_column(rows, "share", "of these", drop=1),
+            number_column(rows, "share", "of these", drop_order=1),
             number_column(rows, "status", "last met"),
             text_column(rows, "route"),
         ]
 
     return ranking_section(
-        met, columns, page.rows(6, met.height), title="Where they stop", counted="accounts"
+        met, columns, view.row_limit(6, met.height), title="Where they stop", counted="accounts"
     )
 
 
@@ -123,22 +117,6 @@ _STALLED_STAGES = {
 }
 
 
-def _draw_histogram(bins: pl.DataFrame, stage: str) -> str:
-    """A column a bin, below its title."""
-    mine = bins.filter(pl.col("stage") == stage)
-    blocks = draw_chart(mine["accounts"].to_list(), 1)[0]
-    titles = map(_bin_title, mine["to_hours"].to_list())
-    return " ".join(
-        f"{block * 2:{len(title)}}" for block, title in zip(blocks, titles, strict=True)
-    )
-
-
-def _bin_titles(bins: pl.DataFrame) -> str:
-    """Until when each bin goes."""
-    ends = bins.filter(pl.col("stage") == bins["stage"][0])["to_hours"].to_list()
-    return " ".join(map(_bin_title, ends))
-
-
 def _bin_title(hours: float | None) -> str:
     if hours is None:
         return "on"
@@ -147,32 +125,30 @@ def _bin_title(hours: float | None) -> str:
     return re.sub(r" 0[hms]$", "", format_mean(hours, Unit.HOURS))
 
 
-def groups_section(page: ReportView) -> Section | None:
-    """A line a group of accounts: how many there are, and the share that reached each stage."""
-    frame = page.table("funnel")
+def groups_section(view: ReportView) -> Section | None:
+    """Show the size of each group of accounts, and the share that reached each stage."""
+    frame = view.table("funnel")
     names = frame.columns[: frame.columns.index("stage")] if "stage" in frame.columns else []
     if not names or not frame.height:
         return None
     stages = frame["stage"].unique(maintain_order=True).to_list()
     heads = frame.filter(pl.col("stage") == stages[0])
-    top = page.rows(15, heads.height)
-
-    def draw(width: int) -> list[Text]:
-        columns: list[GridColumn] = [
-            *(text_column(heads.head(top), name, escape_terminal(name)) for name in names),
-            number_column(heads.head(top), "accounts", "accounts"),
-            *(_stage_column(frame, stage, top) for stage in stages[1:]),
-        ]
-        lines = draw_grid(columns, min(top, heads.height), width)
-        hint = "The other tables by group are in the other formats, or one with --table NAME."
-        return [
-            *lines,
-            *hidden_rows_line(heads.slice(top), width, ""),
-            *wrap_text(hint, width, "dim"),
-        ]
-
-    title = escape_terminal("By " + ", ".join(names))
-    return Section(title=title, subtitle="share that reached each stage", draw=draw)
+    top = view.row_limit(15, heads.height)
+    columns: list[Column] = [
+        *(text_column(heads.head(top), name, name) for name in names),
+        number_column(heads.head(top), "accounts", "accounts"),
+        *(_stage_column(frame, stage, top) for stage in stages[1:]),
+    ]
+    hidden = describe_hidden_rows(heads.slice(top), counted="")
+    hint = "The other tables by group are in the other formats, or one with --table NAME."
+    return Section(
+        title="By " + ", ".join(names),
+        subtitle="share that reached each stage",
+        blocks=[
+            Table(columns=columns, height=min(top, heads.height), hidden=hidden),
+            Paragraph(text=hint, style="dim"),
+        ],
+    )
 
 
 def _stage_column(frame: pl.DataFrame, stage: str, top: int) -> TextColumn:
@@ -181,38 +157,30 @@ def _stage_column(frame: pl.DataFrame, stage: str, top: int) -> TextColumn:
 
 
 _RETENTION_STYLES = ((0.6, "bold green"), (0.4, "green"), (0.2, "yellow"), (0.0, "red"))
-"""From the first share that is exceeded."""
+"""The style of the first share that is exceeded."""
 _MOST_COHORTS = 13
 
 
-def retention_section(page: ReportView) -> Section | None:
-    """The share of each cohort that called, by weeks or months since its sign-up."""
-    frame = page.table("retention")
+def retention_section(view: ReportView) -> Section | None:
+    """Show the share of each cohort that called, by weeks or months since its sign-up."""
+    frame = view.table("retention")
     if is_grouped(frame, "cohort") or not frame.height:
         return None
     cohorts = frame.unique("cohort", keep="first", maintain_order=True)
-    newest = cohorts.tail(page.rows(_MOST_COHORTS, cohorts.height))
+    newest = cohorts.tail(view.row_limit(_MOST_COHORTS, cohorts.height))
     step = "months" if _are_months(cohorts["cohort"].to_list()) else "weeks"
-
-    def draw(width: int) -> list[Text]:
-        ages = range(int(frame["age"].max()) + 1)  # type: ignore[arg-type]
-        columns: list[GridColumn] = [
-            TextColumn(
-                title="signed up", cells=[str(day) for day in newest["cohort"]], styles="bold"
-            ),
-            number_column(newest, "accounts", "accounts"),
-            *(_age_column(frame, newest, age) for age in ages),
-        ]
-        lines = draw_grid(columns, newest.height, width)
-        older = cohorts.height - newest.height
-        return lines + (
-            [clip_line(Text(f"  … and {older:,} older", "dim"), width)] if older else []
-        )
-
+    ages = range(int(frame["age"].max()) + 1)  # type: ignore[arg-type]
+    columns: list[Column] = [
+        TextColumn(title="signed up", cells=[str(day) for day in newest["cohort"]], styles="bold"),
+        number_column(newest, "accounts", "accounts"),
+        *(_age_column(frame, newest, age) for age in ages),
+    ]
+    older = cohorts.height - newest.height
+    hidden = f"… and {older:,} older" if older else ""
     return Section(
         title="Retention",
         subtitle=f"% that called, {step} after sign-up; · not over yet",
-        draw=draw,
+        blocks=[Table(columns=columns, height=newest.height, hidden=hidden)],
     )
 
 
@@ -226,8 +194,8 @@ def _age_column(frame: pl.DataFrame, cohorts: pl.DataFrame, age: int) -> TextCol
         title=f"{age} ",
         cells=[_retention_cell(rate, is_over=is_over) for rate, is_over in pairs],
         styles=[_retention_style(rate, is_over=is_over) for rate, is_over in pairs],
-        right=True,
-        drop=age,
+        align_right=True,
+        drop_order=age,
     )
 
 
@@ -243,28 +211,28 @@ def _retention_style(rate: float | None, *, is_over: bool) -> str:
 
 
 def _are_months(cohorts: list[date]) -> bool:
-    """Whether all begin on a first, and not all on a Monday."""
+    """Whether all cohorts begin on the first of a month, and not all on a Monday."""
     return all(day.day == 1 for day in cohorts) and any(day.weekday() for day in cohorts)
 
 
 _UNMATCHED_METRICS = (
-    MetricColumn("requests"),
-    MetricColumn("error_rate", title="errors"),
-    MetricColumn("last_seen", 1),
+    MetricSpec("requests"),
+    MetricSpec("error_rate", title="errors"),
+    MetricSpec("last_seen", 1),
 )
 
 
-def unmatched_section(page: ReportView) -> Section | None:
-    """The consumers that no account claims, the busiest first."""
-    frame = page.table("unmatched")
+def unmatched_section(view: ReportView) -> Section | None:
+    """Rank the consumers that no account claims."""
+    frame = view.table("unmatched")
     if not has_values(frame, "requests"):
         return None
 
-    def columns(shown: pl.DataFrame) -> list[GridColumn]:
-        metrics = metric_columns(shown, _UNMATCHED_METRICS, page.report.timezone)
+    def columns(shown: pl.DataFrame) -> list[Column]:
+        metrics = metric_columns(shown, _UNMATCHED_METRICS, view.report.timezone)
         return [*key_columns(shown, ["consumer"]), *metrics]
 
-    top = page.rows(5, frame.height)
+    top = view.row_limit(5, frame.height)
     return ranking_section(
         frame, columns, top, title="Of no account", subtitle="– names no consumer"
     )

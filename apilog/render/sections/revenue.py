@@ -2,101 +2,93 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
-from rich.text import Text
 
 from apilog.metrics import Unit
 from apilog.render.sections.columns import format_mean, is_grouped, number_column, text_column
-from apilog.render.sections.section import ReportView, Section, ranking_section
-from apilog.render.terminal.charts import draw_bar
-from apilog.render.terminal.fit_text import flow_parts, wrap_text
-from apilog.render.terminal.grid import GridColumn, TextColumn, draw_grid
+from apilog.render.sections.report_view import ReportView, ranking_section
+from apilog.render.sections.section import (
+    Block,
+    Column,
+    Fact,
+    Facts,
+    Gap,
+    Paragraph,
+    Section,
+    ShareColumn,
+    Table,
+    TextColumn,
+)
 from apilog.render.text.cell_text import format_value
-from apilog.render.text.escape import escape_terminal
 
-_USAGE_BAR_WIDTH = 12
 _CANDIDATE_REASONS = {"upgrade": ("▲ upgrade", "green"), "churn": ("▼ may leave", "yellow")}
 
 
-def revenue_section(page: ReportView) -> Section | None:
-    """A line a plan, the totals last."""
-    frame = page.table("revenue")
+def revenue_section(view: ReportView) -> Section | None:
+    """Show what each plan brings in, the totals last."""
+    frame = view.table("revenue")
     if is_grouped(frame, "plan") or not frame["accounts"].sum():
         return None
-
-    def draw(width: int) -> list[Text]:
-        columns: list[GridColumn] = [
-            text_column(frame, "plan", "plan", style="bold"),
-            number_column(frame, "accounts", "accounts"),
-            number_column(frame, "paying", "paying"),
-            number_column(frame, "mrr", "MRR", styles="bold"),
-            number_column(frame, "arpu", "ARPU", drop=4),
-            number_column(frame, "arppu", "ARPPU", drop=5),
-            number_column(frame, "conversion_rate", "converted", drop=2),
-            number_column(frame, "churn_rate", "churn 30 d", drop=1),
-            number_column(frame, "clv", "CLV", drop=3),
-            number_column(frame, "requests", "calls", drop=6),
-            number_column(frame, "revenue_per_1000_requests", "per 1000 calls", drop=7),
-        ]
-        return draw_grid(columns, frame.height, width)
-
-    return Section(title="Revenue", subtitle="a month, by plan", draw=draw)
+    columns: list[Column] = [
+        text_column(frame, "plan", "plan", style="bold"),
+        number_column(frame, "accounts", "accounts"),
+        number_column(frame, "paying", "paying"),
+        number_column(frame, "mrr", "MRR", styles="bold"),
+        number_column(frame, "arpu", "ARPU", drop_order=4),
+        number_column(frame, "arppu", "ARPPU", drop_order=5),
+        number_column(frame, "conversion_rate", "converted", drop_order=2),
+        number_column(frame, "churn_rate", "churn 30 d", drop_order=1),
+        number_column(frame, "clv", "CLV", drop_order=3),
+        number_column(frame, "requests", "calls", drop_order=6),
+        number_column(frame, "revenue_per_1000_requests", "per 1000 calls", drop_order=7),
+    ]
+    table = Table(columns=columns, height=frame.height)
+    return Section(title="Revenue", subtitle="a month, by plan", blocks=[table])
 
 
-def plans_section(page: ReportView) -> Section | None:
-    """How much of their quota the accounts of each plan use."""
-    frame = page.table("plans")
+def plans_section(view: ReportView) -> Section | None:
+    """Show how much of their quota the accounts of each plan use."""
+    frame = view.table("plans")
     if is_grouped(frame, "plan") or not frame.height:
         return None
-
-    def draw(width: int) -> list[Text]:
-        columns: list[GridColumn] = [
-            text_column(frame, "plan", "plan", style="bold"),
-            number_column(frame, "quota", "quota"),
-            number_column(frame, "accounts", "accounts"),
-            TextColumn(
-                title="",
-                cells=[_draw_usage(u) for u in frame["median_usage"]],
-                styles="cyan",
-                drop=4,
-            ),
-            number_column(frame, "median_usage", "median use"),
-            number_column(frame, "over_limit", "over", styles="red"),
-            number_column(frame, "near_limit", "near", styles="yellow", drop=1),
-            number_column(frame, "hardly_used", "hardly used", drop=2),
-            number_column(frame, "price_per_1000_requests", "per 1000 calls", drop=5),
-        ]
-        return draw_grid(columns, frame.height, width)
-
-    return Section(title="Plans", subtitle="calls of 30 days against the quota", draw=draw)
+    columns: list[Column] = [
+        text_column(frame, "plan", "plan", style="bold"),
+        number_column(frame, "quota", "quota"),
+        number_column(frame, "accounts", "accounts"),
+        ShareColumn(shares=frame["median_usage"].to_list(), drop_order=4),
+        number_column(frame, "median_usage", "median use"),
+        number_column(frame, "over_limit", "over", styles="red"),
+        number_column(frame, "near_limit", "near", styles="yellow", drop_order=1),
+        number_column(frame, "hardly_used", "hardly used", drop_order=2),
+        number_column(frame, "price_per_1000_requests", "per 1000 calls", drop_order=5),
+    ]
+    table = Table(columns=columns, height=frame.height)
+    return Section(title="Plans", subtitle="calls of 30 days against the quota", blocks=[table])
 
 
-def candidates_section(page: ReportView) -> Section | None:
-    """The accounts over or near their limit, and those that hardly use their plan."""
-    frame = page.table("candidates")
+def candidates_section(view: ReportView) -> Section | None:
+    """Name the accounts near or over their limit, and those that hardly use their plan."""
+    frame = view.table("candidates")
     if is_grouped(frame, "account") or not frame.height:
         return None
     full = frame.filter(pl.col("candidate_for") == "upgrade")
     idle = frame.filter(pl.col("candidate_for") == "churn").sort("usage", maintain_order=True)
-    top = page.rows(3, frame.height)
+    top = view.row_limit(3, frame.height)
     shown = pl.concat([full.head(top), idle.head(top)])
-    told = f"{full.height:,} may want a larger plan, {idle.height:,} may leave"
+    subtitle = f"{full.height:,} may want a larger plan, {idle.height:,} may leave"
     section = ranking_section(
-        shown, _candidate_columns, shown.height, title="Whom to talk to", subtitle=told
+        shown, _candidate_columns, shown.height, title="Whom to talk to", subtitle=subtitle
     )
     if section is None or frame["account"].is_in(["(hidden)"]).any() is False:
         return section
     hint = "Accounts that are e-mail addresses are hidden; --hash-consumers shows hashes."
-
-    def draw(width: int) -> list[Text]:
-        return [*section.draw(width), *wrap_text(hint, width, "dim")]
-
-    return Section(title=section.title, subtitle=section.subtitle, draw=draw)
+    return replace(section, blocks=[*section.blocks, Paragraph(text=hint, style="dim")])
 
 
-def _candidate_columns(frame: pl.DataFrame) -> list[GridColumn]:
+def _candidate_columns(frame: pl.DataFrame) -> list[Column]:
     reasons = [_CANDIDATE_REASONS.get(reason, (reason, "")) for reason in frame["candidate_for"]]
     return [
         TextColumn(
@@ -106,15 +98,9 @@ def _candidate_columns(frame: pl.DataFrame) -> list[GridColumn]:
         ),
         text_column(frame, "account", "account"),
         text_column(frame, "plan", "plan"),
-        number_column(frame, "requests", "calls", drop=1),
+        number_column(frame, "requests", "calls", drop_order=1),
         number_column(frame, "usage", "of quota"),
     ]
-
-
-def _draw_usage(usage: float | None) -> str:
-    """How full the quota is."""
-    filled = draw_bar(min(usage or 0.0, 1.0), _USAGE_BAR_WIDTH)
-    return filled + "·" * (_USAGE_BAR_WIDTH - len(filled))
 
 
 _MET_METRICS = (
@@ -124,30 +110,23 @@ _MET_METRICS = (
     ("uptime", "uptime", Unit.RATIO, None),
 )
 _TRIAL_GROUPS = (("all", ""), ("converted", "_converted"), ("lost", "_lost"))
-_CONVERSION_BAR_WIDTH = 20
 
 TrialRow = dict[str, Any]
 
 
-def trials_section(page: ReportView) -> Section | None:
-    """A card a kind: what became of its trials, and what their calls met."""
-    frame = page.table("trials")
+def trials_section(view: ReportView) -> Section | None:
+    """Show a card for each kind of trial: what became of it, and what its calls met."""
+    frame = view.table("trials")
     if is_grouped(frame, "trial_kind") or not frame.height:
         return None
-
-    def draw(width: int) -> list[Text]:
-        cards = [_trial_card(row, width) for row in frame.iter_rows(named=True)]
-        lines = cards[0]
-        for card in cards[1:]:
-            lines += [Text(), *card]
-        return lines
-
-    return Section(title="Trials", draw=draw)
+    first, *others = [_trial_card(row) for row in frame.iter_rows(named=True)]
+    blocks = [*first, *(block for card in others for block in (Gap(), *card))]
+    return Section(title="Trials", blocks=blocks)
 
 
-def poc_section(page: ReportView) -> Section | None:
-    """Proofs of concept, if there are any."""
-    frame = page.table("poc")
+def poc_section(view: ReportView) -> Section | None:
+    """Sum up the proofs of concept, if there are any."""
+    frame = view.table("poc")
     if is_grouped(frame, "started") or not frame["started"][0]:
         return None
     row = frame.row(0, named=True)
@@ -160,54 +139,52 @@ def poc_section(page: ReportView) -> Section | None:
             f"90 % up to {_format_days(row['p90_days'])}"
         ),
     ]
-    texts = [Text(part) for part in parts]
-    return Section(title="Proofs of concept", draw=lambda width: _indent_parts(texts, width))
+    facts = Facts(facts=[Fact(text=part) for part in parts])
+    return Section(title="Proofs of concept", blocks=[facts])
 
 
-def _trial_card(row: TrialRow, width: int) -> list[Text]:
-    kind = escape_terminal(row["trial_kind"] or "no kind")
-    head = [Text(kind, "bold cyan"), Text(f"{row['started']:,} started")]
-    head.append(Text(f"{row['finished']:,} finished"))
-    if row["running"]:
-        head.append(Text(f"{row['running']:,} running"))
-        if row["median_days_left"] is not None:
-            head.append(
-                Text(f"half of these have {_format_days(row['median_days_left'])} left", "dim")
-            )
-        if row["ending_soon"]:
-            head.append(Text(f"{row['ending_soon']:,} end within a week", "yellow"))
-    return [
-        *_indent_parts(head, width),
-        *_indent_parts(_conversion_parts(row), width),
-        *_met_lines(row, width),
+def _trial_card(row: TrialRow) -> list[Block]:
+    facts = [
+        Fact(text=row["trial_kind"] or "no kind", style="bold cyan"),
+        Fact(text=f"{row['started']:,} started"),
+        Fact(text=f"{row['finished']:,} finished"),
     ]
+    if row["running"]:
+        facts.append(Fact(text=f"{row['running']:,} running"))
+        if row["median_days_left"] is not None:
+            left = f"half of these have {_format_days(row['median_days_left'])} left"
+            facts.append(Fact(text=left, style="dim"))
+        if row["ending_soon"]:
+            facts.append(Fact(text=f"{row['ending_soon']:,} end within a week", style="yellow"))
+    return [Facts(facts=facts), Facts(facts=_conversion_facts(row)), *_met_tables(row)]
 
 
-def _conversion_parts(row: TrialRow) -> list[Text]:
-    if row["conversion_rate"] is None:
-        return [Text("none has ended", "dim")]
+def _conversion_facts(row: TrialRow) -> list[Fact]:
     rate = row["conversion_rate"]
-    filled = draw_bar(rate, _CONVERSION_BAR_WIDTH)
-    drawn = Text.assemble(
-        (f"converted {_format_ratio(rate)} ", "bold"),
-        (filled, "green"),
-        ("·" * (_CONVERSION_BAR_WIDTH - len(filled)), "dim"),
-        f" {row['converted']:,} of {row['finished']:,}",
-    )
+    if rate is None:
+        return [Fact(text="none has ended", style="dim")]
     low, high = _format_ratio(row["conversion_low"]), _format_ratio(row["conversion_high"])
-    parts = [drawn, Text(f"95 % sure: {low} to {high}", "dim")]
+    facts = [
+        Fact(
+            text=f"converted {_format_ratio(rate)}",
+            style="bold",
+            share=rate,
+            detail=f"{row['converted']:,} of {row['finished']:,}",
+        ),
+        Fact(text=f"95 % sure: {low} to {high}", style="dim"),
+    ]
     if row["median_days_to_convert"] is not None:
-        parts.append(Text(f"half within {_format_days(row['median_days_to_convert'])}"))
-    return parts
+        facts.append(Fact(text=f"half within {_format_days(row['median_days_to_convert'])}"))
+    return facts
 
 
-def _met_lines(row: TrialRow, width: int) -> list[Text]:
-    """What the calls of all, the converted and the lost met, side by side."""
+def _met_tables(row: TrialRow) -> list[Table]:
+    """Compare what the calls of all, the converted and the lost met; no table without a figure."""
     rows = [m for m in _MET_METRICS if row[m[1]] is not None]
     if not rows:
         return []
-    told = [_describe_significance(row[p] if p else None) for *_, p in rows]
-    columns: list[GridColumn] = [
+    significance = [_describe_significance(row[p] if p else None) for *_, p in rows]
+    columns: list[Column] = [
         TextColumn(
             title="  in the trial", cells=[f"  {label}" for label, *_ in rows], styles="dim"
         ),
@@ -215,18 +192,18 @@ def _met_lines(row: TrialRow, width: int) -> list[Text]:
             TextColumn(
                 title=title,
                 cells=[format_mean(row[name + ending], unit) for _, name, unit, _ in rows],
-                right=True,
+                align_right=True,
             )
             for title, ending in _TRIAL_GROUPS
         ),
         TextColumn(
             title="converted against lost",
-            cells=[text for text, _ in told],
-            styles=[style for _, style in told],
-            drop=1,
+            cells=[text for text, _ in significance],
+            styles=[style for _, style in significance],
+            drop_order=1,
         ),
     ]
-    return draw_grid(columns, len(rows), width)
+    return [Table(columns=columns, height=len(rows))]
 
 
 def _describe_significance(p_value: float | None) -> tuple[str, str]:
@@ -235,10 +212,6 @@ def _describe_significance(p_value: float | None) -> tuple[str, str]:
     if p_value >= 0.05:
         return f"no difference shown (p {p_value:.2f})", "dim"
     return ("differ (p < 0.001)" if p_value < 0.001 else f"differ (p {p_value:.3f})"), "bold yellow"
-
-
-def _indent_parts(parts: list[Text], width: int) -> list[Text]:
-    return [Text.assemble("  ", line) for line in flow_parts(parts, width - 2)]
 
 
 def _format_ratio(value: float | None) -> str:

@@ -10,44 +10,38 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import polars as pl
-from rich.text import Text
 
 from apilog.metrics import Unit
 from apilog.render.sections.columns import format_short_times
-from apilog.render.sections.section import ReportView, Section, has_values, ranking_section
-from apilog.render.terminal.charts import ChartSeries, draw_charts, time_pattern
-from apilog.render.terminal.grid import GridColumn, TextColumn
-from apilog.render.text.cell_text import NULL, format_value, metric_unit
-from apilog.render.text.escape import escape_terminal
+from apilog.render.sections.report_view import ReportView, has_values, ranking_section
+from apilog.render.sections.section import Charts, ChartSeries, Column, Section, TextColumn
+from apilog.render.text.cell_text import NULL, format_value, metric_unit, time_pattern
 from apilog.text.units import format_count
 
 
-def traffic_section(page: ReportView) -> Section | None:
-    """The charts; None if there are fewer than two buckets, which would show nothing."""
-    frame = page.table("traffic")
+def traffic_section(view: ReportView) -> Section | None:
+    """Chart the traffic; None if there are fewer than two buckets, which would show nothing."""
+    frame = view.table("traffic")
     if frame.height < 2 or not has_values(frame, "timestamp", "requests"):
         return None
-    series = _traffic_series(frame)
-    zone = ZoneInfo(page.report.timezone)
+    zone = ZoneInfo(view.report.timezone)
     times = [moment.astimezone(zone) for moment in frame["timestamp"]]
-
-    def draw(width: int) -> list[Text]:
-        return draw_charts(series, times, width)
-
     return Section(
-        title="Traffic", subtitle=_traffic_subtitle(frame, page.report.bucket, times), draw=draw
+        title="Traffic",
+        subtitle=_traffic_subtitle(frame, view.report.bucket, times),
+        blocks=[Charts(series=_traffic_series(frame), times=times)],
     )
 
 
 def _traffic_series(frame: pl.DataFrame) -> list[ChartSeries]:
-    found = [_column_series(frame, "requests", "requests", Unit.COUNT, 3, "cyan", sum)]
+    series = [_column_series(frame, "requests", "requests", Unit.COUNT, 3, "cyan", sum)]
     if has_values(frame, "errors"):
-        found.append(_column_series(frame, "errors", "errors", Unit.COUNT, 1, "red", sum))
+        series.append(_column_series(frame, "errors", "errors", Unit.COUNT, 1, "red", sum))
     if has_values(frame, "latency_p95_ms"):
-        found.append(
+        series.append(
             _column_series(frame, "latency_p95_ms", "p95", Unit.MILLISECONDS, 1, "magenta", max)
         )
-    return found
+    return series
 
 
 def _column_series(
@@ -73,7 +67,7 @@ def _column_series(
 
 def _traffic_subtitle(frame: pl.DataFrame, bucket: str | None, times: Sequence[datetime]) -> str:
     peak = frame["requests"].arg_max() or 0
-    step = f"{escape_terminal(bucket)} steps, " if bucket else ""
+    step = f"{bucket} steps, " if bucket else ""
     when = times[peak].strftime(time_pattern(times))
     return f"{step}peak {format_count(frame['requests'][peak])} at {when}"
 
@@ -81,9 +75,9 @@ def _traffic_subtitle(frame: pl.DataFrame, bucket: str | None, times: Sequence[d
 _ANOMALY_MARKS = {"spike": "▲", "drop": "▼"}
 
 
-def anomalies_section(page: ReportView) -> Section | None:
-    """What was unexpected, the strongest first, each value with its metric's unit."""
-    frame = page.table("anomalies")
+def anomalies_section(view: ReportView) -> Section | None:
+    """Rank what was unexpected by its strength, each value with its metric's unit."""
+    frame = view.table("anomalies")
     if not has_values(frame, "timestamp", "metric", "value"):
         return None
     if has_values(frame, "score"):
@@ -91,28 +85,31 @@ def anomalies_section(page: ReportView) -> Section | None:
             pl.col("score").abs(), descending=True, nulls_last=True, maintain_order=True
         )
 
-    def columns(shown: pl.DataFrame) -> list[GridColumn]:
-        return _anomaly_columns(shown, page.report.timezone)
+    def columns(shown: pl.DataFrame) -> list[Column]:
+        return _anomaly_columns(shown, view.report.timezone)
 
-    return ranking_section(frame, columns, page.rows(5, frame.height), title="Anomalies")
+    return ranking_section(frame, columns, view.row_limit(5, frame.height), title="Anomalies")
 
 
-def _anomaly_columns(frame: pl.DataFrame, timezone: str) -> list[GridColumn]:
+def _anomaly_columns(frame: pl.DataFrame, timezone: str) -> list[Column]:
     metrics = [str(metric) for metric in frame["metric"].to_list()]
-    names = [escape_terminal(metric.replace("_", " ")) for metric in metrics]
-    columns: list[GridColumn] = [
+    names = [metric.replace("_", " ") for metric in metrics]
+    columns: list[Column] = [
         TextColumn(title="time", cells=format_short_times(frame["timestamp"], timezone)),
-        TextColumn(title="metric", cells=names, flexible=True),
+        TextColumn(title="metric", cells=names, is_flexible=True),
         TextColumn(
-            title="value", cells=_anomaly_values(frame, "value", metrics), right=True, styles="bold"
+            title="value",
+            cells=_anomaly_values(frame, "value", metrics),
+            align_right=True,
+            styles="bold",
         ),
     ]
     if "expected" in frame.columns:
         expected = _anomaly_values(frame, "expected", metrics)
-        columns.append(TextColumn(title="expected", cells=expected, right=True, drop=1))
+        columns.append(TextColumn(title="expected", cells=expected, align_right=True, drop_order=1))
     if "score" in frame.columns:
         scores = [format_value(score, None, timezone) for score in frame["score"].round(1)]
-        columns.append(TextColumn(title="score", cells=scores, right=True, drop=3))
+        columns.append(TextColumn(title="score", cells=scores, align_right=True, drop_order=3))
     if "kind" in frame.columns:
         columns.append(_anomaly_kinds(frame["kind"]))
     return columns
@@ -127,5 +124,5 @@ def _anomaly_values(frame: pl.DataFrame, column: str, metrics: list[str]) -> lis
 
 def _anomaly_kinds(column: pl.Series) -> TextColumn:
     kinds = [NULL if kind is None else str(kind) for kind in column]
-    cells = [escape_terminal(f"{_ANOMALY_MARKS.get(kind, ' ')} {kind}") for kind in kinds]
-    return TextColumn(title="", cells=cells, styles="yellow", drop=2)
+    cells = [f"{_ANOMALY_MARKS.get(kind, ' ')} {kind}" for kind in kinds]
+    return TextColumn(title="", cells=cells, styles="yellow", drop_order=2)

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import islice
 from typing import Any
 
 import polars as pl
-from rich.text import Text
 
-from apilog.render.sections.section import ReportView, Section
-from apilog.render.terminal.fit_text import clip_line, wrap_text
-from apilog.render.terminal.grid import GridColumn, TextColumn, draw_grid
-from apilog.render.text.escape import escape_terminal
+from apilog.render.sections.report_view import ReportView, describe_hidden_rows
+from apilog.render.sections.section import Column, RowGroup, Section, Table, TextColumn
 from apilog.render.text.verdict_text import (
     CHECKS,
     COMPARISON,
@@ -41,169 +37,131 @@ _STATE_MARKS = {
 _MOST_VALUES = 10
 """Rows of one `for each` that are shown."""
 _MOST_WORST = 5
-_FIGURES_WIDTH = 46
-"""Columns that the figures beside a threshold take."""
-_CHECK_INDENT = " " * 8
 
-CheckRow = Mapping[str, Any]
+VerdictRow = Mapping[str, Any]
 
 
-def checks_section(page: ReportView) -> Section | None:
-    """The thresholds in their order, a row a value."""
-    if CHECKS not in page.tables:
+def checks_section(view: ReportView) -> Section | None:
+    """Show the thresholds in their order, with a row for each value."""
+    if CHECKS not in view.tables:
         return None
-    most = page.top or _MOST_VALUES
-    groups = page.tables[CHECKS].partition_by("threshold", maintain_order=True)
-    rows = [row for group in groups for row in group.head(most).iter_rows(named=True)]
+    most = view.top or _MOST_VALUES
+    frames = view.tables[CHECKS].partition_by("threshold", maintain_order=True)
+    rows = [row for frame in frames for row in frame.head(most).iter_rows(named=True)]
+    groups = [
+        RowGroup(
+            height=min(frame.height, most),
+            heading=frame["threshold"][0],
+            replaces_label=" for each " not in frame["threshold"][0],
+            hidden=_describe_hidden_values(frame.slice(most)),
+        )
+        for frame in frames
+    ]
+    table = Table(
+        columns=_check_columns(rows),
+        height=len(rows),
+        groups=groups,
+        label_column=1,
+        remarks={i: row["reason"] for i, row in enumerate(rows) if row["reason"]},
+        indent=8,
+    )
+    return Section(title=summary_sentence(view.report).capitalize(), blocks=[table])
 
-    def draw(width: int) -> list[Text]:
-        told = [_has_heading(row, width) for row in rows]
-        what = [
-            _value_label(row) if before else row["threshold"]
-            for row, before in zip(rows, told, strict=True)
-        ]
-        title, *lines = draw_grid(_check_columns(rows, what), len(rows), width)
-        drawn, rest = [title], iter(zip(rows, lines, told, strict=True))
-        for group in groups:
-            for number, (row, line, before) in enumerate(islice(rest, min(group.height, most))):
-                heading = wrap_text(escape_terminal(row["threshold"]), width, mark=_CHECK_INDENT)
-                drawn += heading if before and not number else []
-                drawn += [line, *_reason_lines(row, width)]
-            drawn += _hidden_values_line(group.slice(most), width)
-        return drawn
 
-    return Section(title=summary_sentence(page.report).capitalize(), draw=draw)
-
-
-def worst_section(page: ReportView) -> Section | None:
-    """Of each threshold that failed the endpoints that did most for it."""
-    frame = page.table("worst")
+def worst_section(view: ReportView) -> Section | None:
+    """Show the endpoints that did most for each threshold that failed."""
+    frame = view.table("worst")
     if frame.is_empty():
         return None
-    groups = [
+    frames = [
         group.head(_MOST_WORST) for group in frame.partition_by("threshold", maintain_order=True)
     ]
+    rows = pl.concat(frames)
+    values = [format_metric(v, m) for v, m in rows.select("value", "metric").iter_rows()]
+    columns: list[Column] = [
+        TextColumn(
+            title="endpoint",
+            cells=[f"  {name}" for name in endpoint_names(rows)],
+            is_flexible=True,
+        ),
+        TextColumn(title="value", cells=values, align_right=True),
+        _requests_column(rows["requests"].to_list()),
+    ]
+    groups = [RowGroup(height=group.height, heading=group["threshold"][0]) for group in frames]
+    table = Table(columns=columns, height=rows.height, groups=groups)
+    return Section(title="Worst", subtitle="where it failed", blocks=[table])
 
-    def draw(width: int) -> list[Text]:
-        title, *lines = draw_grid(
-            _worst_columns(pl.concat(groups)), sum(g.height for g in groups), width
-        )
-        drawn, rest = [title], iter(lines)
-        for group in groups:
-            drawn += wrap_text(escape_terminal(group["threshold"][0]), width)
-            drawn += islice(rest, group.height)
-        return drawn
 
-    return Section(title="Worst", subtitle="where it failed", draw=draw)
-
-
-def changed_section(page: ReportView) -> Section | None:
-    """Endpoints that the baseline does not have, and those that are gone."""
-    frame = page.table("changed")
+def changed_section(view: ReportView) -> Section | None:
+    """Show the endpoints that the baseline does not have, and those that are gone."""
+    frame = view.table("changed")
     if frame.is_empty():
         return None
-    most = page.rows(_MOST_VALUES, frame.height)
+    most = view.row_limit(_MOST_VALUES, frame.height)
     rows = frame.head(most)
-
-    def draw(width: int) -> list[Text]:
-        changes = rows["change"].to_list()
-        columns: list[GridColumn] = [
-            TextColumn(title="change", cells=changes, styles="dim"),
-            TextColumn(
-                title="endpoint", cells=[*map(escape_terminal, endpoint_names(rows))], flexible=True
-            ),
-            _requests_column(rows["requests"].to_list()),
-        ]
-        return draw_grid(columns, rows.height, width) + _hidden_endpoints_line(
-            frame.slice(most), width
-        )
-
-    return Section(title="Changed", subtitle="endpoints of one side only", draw=draw)
+    columns: list[Column] = [
+        TextColumn(title="change", cells=rows["change"].to_list(), styles="dim"),
+        TextColumn(title="endpoint", cells=endpoint_names(rows), is_flexible=True),
+        _requests_column(rows["requests"].to_list()),
+    ]
+    hidden = describe_hidden_rows(frame.slice(most), counted="")
+    table = Table(columns=columns, height=rows.height, hidden=hidden)
+    return Section(title="Changed", subtitle="endpoints of one side only", blocks=[table])
 
 
-def _has_heading(row: CheckRow, width: int) -> bool:
-    """Whether the threshold has a line of its own, and the row tells the value alone."""
-    return " for each " in row["threshold"] or len(row["threshold"]) > width - _FIGURES_WIDTH
-
-
-def _value_label(row: CheckRow) -> str:
-    return f"  {verdict_key(row) or 'all'}"
-
-
-def _check_columns(rows: Sequence[CheckRow], what: Sequence[str]) -> list[GridColumn]:
+def _check_columns(rows: Sequence[VerdictRow]) -> list[Column]:
+    labels = [f"  {verdict_key(row) or 'all'}" for row in rows]
     states = [VerdictState(row["state"]) for row in rows]
     values = [format_metric(row["value"], row["metric"]) for row in rows]
     limits = [format_metric(row["limit"], row["metric"]) for row in rows]
     margins = [format_difference(margin_to_limit(row), row["metric"]) for row in rows]
-    columns: list[GridColumn] = [
+    columns: list[Column] = [
         TextColumn(
             title="",
             cells=[_STATE_MARKS[s] for s in states],
             styles=[_STATE_STYLES[s] for s in states],
         ),
-        TextColumn(title="threshold", cells=[*map(escape_terminal, what)], flexible=True, least=24),
-        TextColumn(title="value", cells=values, right=True, styles="bold"),
-        TextColumn(title="limit", cells=limits, right=True, drop=1),
-        TextColumn(title="margin", cells=margins, right=True),
+        TextColumn(title="threshold", cells=labels, is_flexible=True, min_width=24),
+        TextColumn(title="value", cells=values, align_right=True, styles="bold"),
+        TextColumn(title="limit", cells=limits, align_right=True, drop_order=1),
+        TextColumn(title="margin", cells=margins, align_right=True),
         _requests_column([row["requests"] for row in rows]),
     ]
     return columns + _statistics_columns(rows)
 
 
-def _statistics_columns(rows: Sequence[CheckRow]) -> list[GridColumn]:
-    """For wide terminals: the baseline, the interval and the p-value."""
-    found: list[GridColumn] = []
+def _statistics_columns(rows: Sequence[VerdictRow]) -> list[Column]:
+    """Return the baseline, the interval and the p-value, for wide terminals."""
+    columns: list[Column] = []
     if any(row["baseline"] is not None for row in rows):
         texts = [format_metric(row["baseline"], row["metric"]) for row in rows]
-        found.append(TextColumn(title="baseline", cells=texts, right=True, drop=2))
+        columns.append(TextColumn(title="baseline", cells=texts, align_right=True, drop_order=2))
     intervals = [
         format_interval(row["low"], row["high"], row["metric"], signed=row["baseline"] is not None)
         for row in rows
     ]
-    found.append(TextColumn(title="interval", cells=intervals, right=True, drop=4, styles="dim"))
+    columns.append(
+        TextColumn(title="interval", cells=intervals, align_right=True, drop_order=4, styles="dim")
+    )
     if any(row["p_value"] is not None for row in rows):
         texts = [format_p_value(row["p_value"]) for row in rows]
-        found.append(TextColumn(title="p", cells=texts, right=True, drop=3))
-    return found
+        columns.append(TextColumn(title="p", cells=texts, align_right=True, drop_order=3))
+    return columns
 
 
-def _reason_lines(row: CheckRow, width: int) -> list[Text]:
-    reason = row["reason"]
-    return wrap_text(escape_terminal(reason), width, "dim", f"{_CHECK_INDENT}  ") if reason else []
-
-
-def _hidden_values_line(hidden: pl.DataFrame, width: int) -> list[Text]:
-    """How many values of a `for each` are not shown, by state."""
+def _describe_hidden_values(hidden: pl.DataFrame) -> str:
+    """Say how many values of a `for each` are not shown, by state."""
     if hidden.is_empty():
-        return []
+        return ""
     counts = dict(hidden["state"].value_counts().iter_rows())
-    told = ", ".join(
+    states = ", ".join(
         f"{format_count(counts[s])} {_STATE_MARKS[s]}" for s in VerdictState if s in counts
     )
-    return [
-        clip_line(
-            Text(f"{_CHECK_INDENT}  … and {format_count(hidden.height)} more: {told}", "dim"), width
-        )
-    ]
+    return f"… and {format_count(hidden.height)} more: {states}"
 
 
-def _hidden_endpoints_line(rest: pl.DataFrame, width: int) -> list[Text]:
-    text = f"  … and {format_count(rest.height)} more"
-    return [clip_line(Text(text, "dim"), width)] if rest.height else []
-
-
-def _worst_columns(rows: pl.DataFrame) -> list[GridColumn]:
-    labels = [*map(escape_terminal, endpoint_names(rows))]
-    values = [format_metric(v, m) for v, m in rows.select("value", "metric").iter_rows()]
-    return [
-        TextColumn(title="endpoint", cells=[f"  {label}" for label in labels], flexible=True),
-        TextColumn(title="value", cells=values, right=True),
-        _requests_column(rows["requests"].to_list()),
-    ]
-
-
-def _requests_column(values: Sequence[int]) -> TextColumn:
-    return TextColumn(title="requests", cells=[format_count(v) for v in values], right=True)
+def _requests_column(counts: Sequence[int]) -> TextColumn:
+    return TextColumn(title="requests", cells=[format_count(n) for n in counts], align_right=True)
 
 
 _MOST_ENDPOINTS = 5
@@ -216,40 +174,35 @@ _VERDICT_STYLES = {
 }
 _VERDICT_SHORT = {"inconclusive": "?", "no difference shown": "–"}
 
-ComparisonRow = Mapping[str, Any]
 
-
-def comparison_section(page: ReportView) -> Section | None:
-    """Both values of each metric, their difference, and the verdict."""
-    frame = page.table(COMPARISON)
+def comparison_section(view: ReportView) -> Section | None:
+    """Show both values of each metric, their difference, and the verdict."""
+    frame = view.table(COMPARISON)
     if frame.is_empty():
         return None
-    # All requests stand first.
-    most = (page.top or _MOST_ENDPOINTS) + 1
-    groups = frame.partition_by("metric", maintain_order=True)
-    shown_frame = pl.concat(group.head(most) for group in groups)
-    rows = [*shown_frame.iter_rows(named=True)]
-    named = [
-        f"  {escape_terminal(endpoint)}" if endpoint else str(row["metric"])
-        for row, endpoint in zip(rows, endpoint_names(shown_frame), strict=True)
+    # The first row of a metric is about all requests.
+    most = (view.top or _MOST_ENDPOINTS) + 1
+    frames = frame.partition_by("metric", maintain_order=True)
+    shown = pl.concat(group.head(most) for group in frames)
+    groups = [
+        RowGroup(
+            height=min(group.height, most),
+            hidden=describe_hidden_rows(group.slice(most), counted=""),
+        )
+        for group in frames
     ]
-
-    def draw(width: int) -> list[Text]:
-        title, *lines = draw_grid(_comparison_columns(rows, named), len(rows), width)
-        drawn, start = [title], 0
-        for group in groups:
-            shown_rows = min(group.height, most)
-            drawn += lines[start : start + shown_rows]
-            start += shown_rows
-            drawn += _more_endpoints(group.height - shown_rows, width)
-        return drawn
-
+    columns = _comparison_columns([*shown.iter_rows(named=True)], endpoint_names(shown))
+    table = Table(columns=columns, height=shown.height, groups=groups, indent=10)
     subtitle = "of b with a; – no difference shown, ? too little data"
-    return Section(title="Comparison", subtitle=subtitle, draw=draw)
+    return Section(title="Comparison", subtitle=subtitle, blocks=[table])
 
 
-def _comparison_columns(rows: Sequence[ComparisonRow], named: Sequence[str]) -> list[GridColumn]:
-    gaps = [format_difference(row["difference"], row["metric"]) for row in rows]
+def _comparison_columns(rows: Sequence[VerdictRow], endpoints: Sequence[str]) -> list[Column]:
+    labels = [
+        f"  {endpoint}" if endpoint else str(row["metric"])
+        for row, endpoint in zip(rows, endpoints, strict=True)
+    ]
+    differences = [format_difference(row["difference"], row["metric"]) for row in rows]
     intervals = [
         format_interval(row["low"], row["high"], row["metric"], signed=True) for row in rows
     ]
@@ -261,27 +214,20 @@ def _comparison_columns(rows: Sequence[ComparisonRow], named: Sequence[str]) -> 
     )
     return [
         verdicts,
-        TextColumn(title="metric", cells=named, flexible=True, least=20),
-        TextColumn(title="a", cells=_side_values(rows, "a"), right=True),
-        TextColumn(title="b", cells=_side_values(rows, "b"), right=True, styles="bold"),
+        TextColumn(title="metric", cells=labels, is_flexible=True, min_width=20),
+        TextColumn(title="a", cells=_side_values(rows, "a"), align_right=True),
+        TextColumn(title="b", cells=_side_values(rows, "b"), align_right=True, styles="bold"),
+        TextColumn(title="difference", cells=differences, align_right=True),
+        TextColumn(title="interval", cells=intervals, align_right=True, drop_order=3, styles="dim"),
         TextColumn(
-            title="difference",
-            cells=gaps,
-            right=True,
+            title="p",
+            cells=[format_p_value(row["p_value"]) for row in rows],
+            align_right=True,
+            drop_order=1,
         ),
-        TextColumn(title="interval", cells=intervals, right=True, drop=3, styles="dim"),
-        TextColumn(
-            title="p", cells=[format_p_value(row["p_value"]) for row in rows], right=True, drop=1
-        ),
-        TextColumn(title="requests", cells=sizes, right=True, drop=2),
+        TextColumn(title="requests", cells=sizes, align_right=True, drop_order=2),
     ]
 
 
-def _side_values(rows: Sequence[ComparisonRow], side: str) -> list[str]:
+def _side_values(rows: Sequence[VerdictRow], side: str) -> list[str]:
     return [format_metric(row[side], row["metric"]) for row in rows]
-
-
-def _more_endpoints(hidden: int, width: int) -> list[Text]:
-    if hidden <= 0:
-        return []
-    return [clip_line(Text(f"{' ' * 12}… and {format_count(hidden)} more", "dim"), width)]

@@ -13,27 +13,27 @@ from rich.console import Console
 from rich.text import Text
 
 from apilog.render.output import OutputOptions, choose_table
-from apilog.render.sections.section import ReportView
+from apilog.render.sections import ReportView
 from apilog.render.terminal.layout import report_lines, table_lines
 from apilog.report_model import Report
 
 
 def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
-    """Writes the whole report, or the chosen table alone.
+    """Write the whole report, or the chosen table alone.
 
     Raises UsageError for a table the report does not have.
     """
-    page = ReportView.of(report, options.top)
+    view = ReportView.of(report, options.top)
     if options.table is not None:
         choose_table(report, options.table)
-        lines = table_lines(page, options.table, options.width)
+        lines = table_lines(view, options.table, options.width)
     else:
-        lines = report_lines(page, options.width)
+        lines = report_lines(view, options.width)
     stream.write(encode_lines(lines, options))
 
 
 def encode_lines(lines: Iterable[Text], options: OutputOptions) -> bytes:
-    """The lines, with colours only if the options have some."""
+    """Encode the lines, with colours only if the options allow them."""
     buffer = io.StringIO()
     # The 16 colours of the terminal's own theme are readable on any background.
     console = Console(

@@ -1,176 +1,233 @@
-"""Tables for the terminal: columns that give way, never wrap and never pass the width."""
+"""Tables on the terminal: columns give way, rows never wrap, no line is wider than asked for.
+
+All text of a table is escaped here, before it is measured.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import islice
 
 from rich.text import Text
 
-from apilog.render.terminal.charts import draw_bar
-from apilog.render.terminal.fit_text import clip_line, natural_width, pad_text, shorten_middle
+from apilog.render.sections.section import (
+    BarColumn,
+    Column,
+    HistogramColumn,
+    RowGroup,
+    ShareColumn,
+    Table,
+    TextColumn,
+)
+from apilog.render.terminal.charts import draw_bar, draw_chart, draw_share
+from apilog.render.terminal.fit_text import (
+    clip_line,
+    natural_width,
+    pad_text,
+    shorten_end,
+    shorten_middle,
+    wrap_text,
+)
+from apilog.render.text.escape import escape_terminal
 
 _GAP = 2
 _INDENT = 2
 _SHORTEST_TEXT = 6
+_FIGURES_WIDTH = 46
+"""A heading that leaves less room than that beside it gets a line of its own."""
+_SHARE_WIDTH = 12
+
+_GridColumn = TextColumn | BarColumn
 
 
-class GridColumn(Protocol):
-    """One column of a grid."""
-
-    @property
-    def title(self) -> str:
-        """Stands above its cells."""
-
-    @property
-    def drop(self) -> int:
-        """Columns with the largest number go first where there is no room; those with 0 stay."""
-
-    @property
-    def right(self) -> bool:
-        """Whether its cells are set to the right."""
-
-    @property
-    def natural(self) -> int:
-        """The width it would like."""
-
-    def minimum(self, floor: int) -> int:
-        """The width it can live with; `floor` is what is enough for a long text."""
-
-    def narrowed(self) -> GridColumn:
-        """The column for little room."""
-
-    def cell(self, row: int, width: int) -> Text:
-        """A cell, no wider than that."""
+def draw_table(table: Table, width: int) -> list[Text]:
+    """Draw the titles, the rows, and what there is to say about them."""
+    columns = [_prepare_column(column) for column in table.columns]
+    if table.names_missing_columns:
+        return _draw_named_columns(table, columns, width)
+    if table.groups:
+        return _draw_groups(table, columns, width)
+    return _draw_grid(columns, table.height, width) + _draw_note(table.hidden, width)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TextColumn:
-    """A column of text or formatted numbers, already escaped."""
-
-    title: str
-    cells: Sequence[str]
-    styles: Sequence[str] | str = ""
-    drop: int = 0
-    right: bool = False
-    flexible: bool = False
-    """Whether long cells may be shortened."""
-    shorten: Callable[[str, int], str] = shorten_middle
-    limit: int = 1_000
-    """More cells than these it never takes."""
-    least: int = 0
-    """Cells that are enough for a flexible column, if they are fewer than usual."""
-    short: Sequence[str] | None = None
-    """What the cells may say where there is little room."""
-    highlight: str = ""
-    """A style for what stands in braces."""
-
-    @property
-    def natural(self) -> int:
-        """The width of its widest cell."""
-        return min(self.limit, natural_width([self.title, *self.cells]))
-
-    def minimum(self, floor: int) -> int:
-        """Its natural width, or less if it is flexible."""
-        if not self.flexible:
-            return self.natural
-        return min(self.natural, max(self.least or floor, len(self.title)))
-
-    def narrowed(self) -> TextColumn:
-        """The column with its short cells, if it has some."""
-        return self if self.short is None else replace(self, cells=self.short)
-
-    def cell(self, row: int, width: int) -> Text:
-        """The text, shortened if it has to be."""
-        text = Text(self.shorten(self.cells[row], width), _row_style(self.styles, row))
-        if self.highlight:
-            text.highlight_regex(r"\{[^{}]*\}", self.highlight)
-        return text
+def _prepare_column(column: Column) -> _GridColumn:
+    """Return the column with escaped text; small bars and histograms become text."""
+    match column:
+        case TextColumn():
+            compact = column.compact_cells
+            return replace(
+                column,
+                title=escape_terminal(column.title),
+                cells=[escape_terminal(cell) for cell in column.cells],
+                compact_cells=compact and [escape_terminal(cell) for cell in compact],
+            )
+        case BarColumn():
+            return column
+        case ShareColumn():
+            cells = ["".join(draw_share(share, _SHARE_WIDTH)) for share in column.shares]
+            return TextColumn(
+                title="", cells=cells, styles=column.style, drop_order=column.drop_order
+            )
+        case HistogramColumn():
+            cells = [_histogram_text(column.bins, counts) for counts in column.counts]
+            return TextColumn(
+                title=" ".join(column.bins),
+                cells=cells,
+                styles=column.style,
+                drop_order=column.drop_order,
+            )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BarColumn:
-    """A column of bars, the longest as wide as the column."""
-
-    values: Sequence[float | None]
-    styles: Sequence[str] | str = "cyan"
-    title: str = ""
-    drop: int = 0
-    right: bool = False
-    natural: int = 24
-    least: int = 0
-    """Cells that it needs, if they are more than usual."""
-
-    def minimum(self, floor: int) -> int:
-        """Few cells: the eighths of each still tell values apart."""
-        return min(self.natural, max(floor // 3 - 3, self.least, 4))
-
-    def narrowed(self) -> BarColumn:
-        """The same."""
-        return self
-
-    def cell(self, row: int, width: int) -> Text:
-        """The bar of one value, relative to the largest."""
-        largest = max((value for value in self.values if value is not None), default=0)
-        value = self.values[row]
-        fraction = value / largest if value and largest > 0 else 0
-        return Text(draw_bar(fraction, width), _row_style(self.styles, row))
+def _histogram_text(bins: Sequence[str], counts: Sequence[int]) -> str:
+    """Draw a block for each bin, below its title."""
+    blocks = draw_chart(counts, 1)[0]
+    return " ".join(f"{block * 2:{len(bin_)}}" for block, bin_ in zip(blocks, bins, strict=True))
 
 
-def draw_grid(columns: Sequence[GridColumn], rows: int, width: int) -> list[Text]:
-    """The titles and rows as lines; at least the first column is kept."""
+def _draw_named_columns(table: Table, columns: Sequence[_GridColumn], width: int) -> list[Text]:
+    """Draw the columns that fit and name the others; draw a single row upright."""
+    fitting = [column for column, _ in _fit_columns(columns, width - _INDENT)]
+    missing = [_title(column) for column in columns[len(fitting) :]]
+    texts = [column for column in columns if isinstance(column, TextColumn)]
+    if missing and table.height == 1:
+        titles = TextColumn(title="", cells=[column.title for column in texts], styles="dim")
+        cells = TextColumn(title="", cells=[c.cells[0] for c in texts], is_flexible=True)
+        return _draw_grid([titles, cells], len(texts), width)
+    lines = _draw_grid(fitting, table.height, width) + _draw_note(table.hidden, width)
+    if missing:
+        note = f"No room for {', '.join(missing)}: widen the terminal, or use another format."
+        lines += wrap_text(note, width, "dim")
+    return lines
+
+
+def _draw_groups(table: Table, columns: Sequence[_GridColumn], width: int) -> list[Text]:
+    """Draw headings above their groups, unless they fit into the rows in place of the labels."""
+    own_line = [
+        bool(group.heading)
+        and (not group.replaces_label or len(group.heading) > width - _FIGURES_WIDTH)
+        for group in table.groups
+    ]
+    columns = list(columns)
+    label = columns[table.label_column]
+    if isinstance(label, TextColumn):
+        cells = _labels(label.cells, table.groups, own_line)
+        columns[table.label_column] = replace(label, cells=cells)
+    title, *rows = _draw_grid(columns, table.height, width)
+    lines, numbered = [title], iter(enumerate(rows))
+    indent = " " * table.indent
+    for group, has_line in zip(table.groups, own_line, strict=True):
+        if has_line:
+            lines += wrap_text(escape_terminal(group.heading), width, mark=indent)
+        for number, row in islice(numbered, group.height):
+            remark = escape_terminal(table.remarks.get(number, ""))
+            lines += [row, *wrap_text(remark, width, "dim", f"{indent}  ")]
+        lines += _draw_note(group.hidden, width, f"{indent}  ")
+    return lines
+
+
+def _labels(
+    cells: Sequence[str], groups: Sequence[RowGroup], own_line: Sequence[bool]
+) -> list[str]:
+    labels: list[str] = []
+    for group, has_line in zip(groups, own_line, strict=True):
+        own_labels = cells[len(labels) : len(labels) + group.height]
+        if group.heading and not has_line:
+            own_labels = [escape_terminal(group.heading)] * group.height
+        labels += own_labels
+    return labels
+
+
+def _draw_note(note: str, width: int, indent: str = " " * _INDENT) -> list[Text]:
+    return [clip_line(Text(indent + escape_terminal(note), "dim"), width)] if note else []
+
+
+def _draw_grid(columns: Sequence[_GridColumn], rows: int, width: int) -> list[Text]:
+    """Draw the titles, unless all are empty, and the rows; at least the first column is kept."""
     fitted = _fit_columns(columns, width - _INDENT)
-    lines = [_assemble_row([_align_text(Text(c.title, "dim"), c, w) for c, w in fitted], width)]
-    lines += (
-        _assemble_row([_align_text(c.cell(row, w), c, w) for c, w in fitted], width)
-        for row in range(rows)
-    )
+    titles = [_pad_cell(Text(_title(c), "dim"), c, w) for c, w in fitted]
+    lines = [_join_cells(titles, width)]
+    for row in range(rows):
+        cells = [_pad_cell(_draw_cell(c, row, w), c, w) for c, w in fitted]
+        lines.append(_join_cells(cells, width))
     return lines if lines[0].plain else lines[1:]
 
 
-def fitting_columns(columns: Sequence[GridColumn], width: int) -> list[GridColumn]:
-    """Those columns that a grid of that width would show."""
-    return [column for column, _ in _fit_columns(columns, width - _INDENT)]
-
-
-def _fit_columns(columns: Sequence[GridColumn], width: int) -> list[tuple[GridColumn, int]]:
+def _fit_columns(columns: Sequence[_GridColumn], width: int) -> list[tuple[_GridColumn, int]]:
+    """Return the columns that there is room for, and their widths."""
     floor = max(12, min(28, width * 28 // 100))
     shown = list(columns)
     if _total_width(shown, floor) > width:
-        shown = [column.narrowed() for column in shown]
+        shown = [_compact_column(column) for column in shown]
     while len(shown) > 1 and _total_width(shown, floor) > width:
-        # Of equals, the last goes.
-        out = max(range(len(shown)), key=lambda i: (shown[i].drop, i))
-        if not shown[out].drop:
+        # Of columns with the same number the last one goes first.
+        out = max(range(len(shown)), key=lambda i: (shown[i].drop_order, i))
+        if not shown[out].drop_order:
             break
         del shown[out]
     slack = width - _total_width(shown, floor)
     widths = {}
-    # Bars take what the text leaves.
+    # Bars come last: they take the room that the text leaves.
     for i in sorted(range(len(shown)), key=lambda i: isinstance(shown[i], BarColumn)):
-        column, least = shown[i], shown[i].minimum(floor)
+        column, least = shown[i], _minimum_width(shown[i], floor)
         # What is missing is taken from the columns that can be shortened.
-        shortest = column.minimum(_SHORTEST_TEXT) if column.minimum(0) < least else least
-        extra = max(shortest - least, min(slack, column.natural - least))
+        can_shrink = _minimum_width(column, 0) < least
+        shortest = _minimum_width(column, _SHORTEST_TEXT) if can_shrink else least
+        extra = max(shortest - least, min(slack, _natural_width(column) - least))
         slack -= extra
         widths[i] = least + extra
     return [(column, widths[i]) for i, column in enumerate(shown)]
 
 
-def _total_width(columns: Sequence[GridColumn], floor: int) -> int:
-    return sum(column.minimum(floor) for column in columns) + _GAP * (len(columns) - 1)
+def _total_width(columns: Sequence[_GridColumn], floor: int) -> int:
+    return sum(_minimum_width(column, floor) for column in columns) + _GAP * (len(columns) - 1)
 
 
-def _align_text(text: Text, column: GridColumn, width: int) -> Text:
-    return pad_text(text, width, right=column.right)
+def _natural_width(column: _GridColumn) -> int:
+    if isinstance(column, BarColumn):
+        return column.max_width
+    return min(column.max_width, natural_width([column.title, *column.cells]))
 
 
-def _row_style(styles: Sequence[str] | str, row: int) -> str:
-    return styles if isinstance(styles, str) else styles[row]
+def _minimum_width(column: _GridColumn, floor: int) -> int:
+    """Return the width that a column needs; `floor` is enough for a long text."""
+    natural = _natural_width(column)
+    if isinstance(column, BarColumn):
+        # The eighths of a few cells still tell values apart.
+        return min(natural, max(floor // 3 - 3, column.min_width, 4))
+    if not column.is_flexible:
+        return natural
+    return min(natural, max(column.min_width or floor, len(column.title)))
 
 
-def _assemble_row(cells: Sequence[Text], width: int) -> Text:
+def _compact_column(column: _GridColumn) -> _GridColumn:
+    if isinstance(column, BarColumn) or column.compact_cells is None:
+        return column
+    return replace(column, cells=column.compact_cells)
+
+
+def _title(column: _GridColumn) -> str:
+    return column.title if isinstance(column, TextColumn) else ""
+
+
+def _draw_cell(column: _GridColumn, row: int, width: int) -> Text:
+    style = column.styles if isinstance(column.styles, str) else column.styles[row]
+    if isinstance(column, BarColumn):
+        largest = max((value for value in column.values if value is not None), default=0)
+        value = column.values[row]
+        return Text(draw_bar(value / largest if value and largest > 0 else 0, width), style)
+    shorten = shorten_middle if column.keeps_end else shorten_end
+    text = Text(shorten(column.cells[row], width), style)
+    if column.braces_style:
+        text.highlight_regex(r"\{[^{}]*\}", column.braces_style)
+    return text
+
+
+def _pad_cell(text: Text, column: _GridColumn, width: int) -> Text:
+    return pad_text(text, width, right=isinstance(column, TextColumn) and column.align_right)
+
+
+def _join_cells(cells: Sequence[Text], width: int) -> Text:
     line = Text(" " * _INDENT) + Text(" " * _GAP).join(cells)
     line.rstrip()
     return clip_line(line, width)

@@ -1,145 +1,141 @@
-"""Which sections the report has, in which order, and what stands side by side."""
+"""Sections on the terminal: their headings and blocks, one below the other or side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Sequence
 from itertools import zip_longest
 
+from rich.cells import cell_len
 from rich.text import Text
 
-from apilog.render.sections import SUCCESS_ROWS as SUCCESS
-from apilog.render.sections.breakdowns import (
-    consumers_section,
-    gateways_section,
-    statuses_section,
-    whole_table_section,
+from apilog.render.sections import ReportView, Section, report_sections, whole_table_section
+from apilog.render.sections.section import (
+    Block,
+    Charts,
+    Fact,
+    Facts,
+    Gap,
+    Paragraph,
+    Table,
+    Tiles,
 )
-from apilog.render.sections.endpoints import (
-    busiest_section,
-    errors_section,
-    failing_section,
-    slowest_section,
+from apilog.render.terminal.charts import draw_charts, draw_share
+from apilog.render.terminal.fit_text import (
+    clip_line,
+    flow_parts,
+    pad_text,
+    shorten_end,
+    shorten_middle,
+    wrap_text,
 )
-from apilog.render.sections.section import ReportView, Section
-from apilog.render.sections.summary import (
-    damaged_section,
-    head_lines,
-    no_latency_section,
-    notes_section,
-    totals_lines,
-)
-from apilog.render.sections.traffic import anomalies_section, traffic_section
-from apilog.render.sections.verdict_tables import (
-    changed_section,
-    checks_section,
-    comparison_section,
-    worst_section,
-)
-from apilog.render.terminal.fit_text import pad_text
+from apilog.render.terminal.grid import draw_table
+from apilog.render.text.escape import escape_terminal
 
 _NARROWEST_WIDTH = 24
 _SIDE_BY_SIDE_WIDTH = 150
 """Columns from which two sections share a line."""
-_GAP = 4
-
-_SectionRows = Sequence[Sequence[Callable[[ReportView], Section | None]]]
-
-_REPORT_ROWS: _SectionRows = (
-    (checks_section,),
-    (worst_section,),
-    (comparison_section,),
-    (changed_section,),
-    (traffic_section,),
-    (anomalies_section,),
-    (gateways_section,),
-    (busiest_section,),
-    (statuses_section, consumers_section),
-    (failing_section, slowest_section),
-    (errors_section,),
-    (no_latency_section,),
-)
-_REMARK_SECTIONS = (damaged_section, notes_section)
-_TABLES_WITH_SECTIONS = {
-    "overview",
-    "gateways",
-    "traffic",
-    "endpoints",
-    "statuses",
-    "errors",
-    "latency",
-    "consumers",
-    "anomalies",
-    "checks",
-    "worst",
-    "comparison",
-    "changed",
-}
+_SECTION_GAP = 4
+_TILE_GAP = 3
+_FACT_BAR_WIDTH = 20
 
 
-def report_lines(page: ReportView, width: int) -> list[Text]:
-    """The lines of the whole report; tables it has no section for are drawn as they are."""
+def report_lines(view: ReportView, width: int) -> list[Text]:
+    """Draw the whole report, with an empty line between its sections."""
     width = max(width, _NARROWEST_WIDTH)
-    if page.report.command == "success":
-        blocks = [head_lines(page.report, width), *_section_blocks(page, SUCCESS, width)]
-        return _stack_blocks([*blocks, *_remark_blocks(page, width)])
-    tables = page.report.tables
-    unknown = [
-        whole_table_section(page, name).lines(width)
-        for name in tables
-        if name not in _TABLES_WITH_SECTIONS
-    ]
-    if unknown and not _TABLES_WITH_SECTIONS.intersection(tables):
-        return _stack_blocks([*unknown, *_remark_blocks(page, width)])
-    blocks = [
-        head_lines(page.report, width),
-        _totals_block(page, width),
-        *_section_blocks(page, _REPORT_ROWS, width),
-    ]
-    return _stack_blocks([*blocks, *unknown, *_remark_blocks(page, width)])
+    return stack_blocks([lines for row in report_sections(view) for lines in _draw_row(row, width)])
 
 
-def table_lines(page: ReportView, name: str, width: int) -> list[Text]:
-    """The lines of one table, all of its rows."""
-    return whole_table_section(page, name).lines(max(width, _NARROWEST_WIDTH))
+def table_lines(view: ReportView, name: str, width: int) -> list[Text]:
+    """Draw one table with all of its rows."""
+    return draw_section(whole_table_section(view, name), max(width, _NARROWEST_WIDTH))
 
 
-def _section_blocks(page: ReportView, rows: _SectionRows, width: int) -> Iterator[list[Text]]:
-    for row in rows:
-        found = [section for make in row if (section := make(page)) is not None]
-        yield from _row_blocks(found, width)
-
-
-def _totals_block(page: ReportView, width: int) -> list[Text]:
-    lines = totals_lines(page, width)
-    if lines or any(
-        frame.height for name, frame in page.report.tables.items() if name != "overview"
-    ):
+def draw_section(section: Section, width: int) -> list[Text]:
+    """Draw the heading of a section, if it has one, and its blocks."""
+    lines = [line for block in section.blocks for line in _draw_block(block, width)]
+    if not section.title:
         return lines
-    return [Text("No requests.", "bold")]
+    title = escape_terminal(section.title)
+    heading = Text.assemble((title, "bold"))
+    room = width - len(title) - 2
+    if section.subtitle and room > 3:
+        heading.append("  " + shorten_end(escape_terminal(section.subtitle), room), "dim")
+    return [clip_line(heading, width), *lines]
 
 
-def _remark_blocks(page: ReportView, width: int) -> list[list[Text]]:
-    found = [section for make in _REMARK_SECTIONS if (section := make(page)) is not None]
-    return [section.lines(width) for section in found]
-
-
-def _row_blocks(found: Sequence[Section], width: int) -> list[list[Text]]:
-    if len(found) < 2 or width < _SIDE_BY_SIDE_WIDTH:
-        return [section.lines(width) for section in found]
-    half = (width - _GAP) // 2
-    left, right = (section.lines(half) for section in found)
-    return [
-        [
-            Text.assemble(pad_text(a, half + _GAP), b) if b.plain else a
-            for a, b in zip_longest(left, right, fillvalue=Text())
-        ]
-    ]
-
-
-def _stack_blocks(blocks: Sequence[Sequence[Text]]) -> list[Text]:
+def stack_blocks(blocks: Sequence[Sequence[Text]]) -> list[Text]:
+    """Join the lines of all blocks, with an empty line between those that have any."""
     lines: list[Text] = []
     for block in blocks:
         if lines and block:
             lines.append(Text())
         lines += block
+    return lines
+
+
+def _draw_row(sections: Sequence[Section], width: int) -> list[list[Text]]:
+    """Draw sections side by side if there are two and there is room, else one by one."""
+    if len(sections) < 2 or width < _SIDE_BY_SIDE_WIDTH:
+        return [draw_section(section, width) for section in sections]
+    half = (width - _SECTION_GAP) // 2
+    left, right = (draw_section(section, half) for section in sections)
+    return [
+        [
+            Text.assemble(pad_text(a, half + _SECTION_GAP), b) if b.plain else a
+            for a, b in zip_longest(left, right, fillvalue=Text())
+        ]
+    ]
+
+
+def _draw_block(block: Block, width: int) -> list[Text]:
+    match block:
+        case Table():
+            return draw_table(block, width)
+        case Charts():
+            return draw_charts(block, width)
+        case Tiles():
+            return _draw_tiles(block, width)
+        case Paragraph():
+            return _draw_paragraph(block, width)
+        case Facts():
+            facts = [_draw_fact(fact) for fact in block.facts]
+            lines = flow_parts(facts, width - block.indent)
+            return [Text.assemble(" " * block.indent, line) for line in lines]
+        case Gap():
+            return [Text()]
+
+
+def _draw_paragraph(paragraph: Paragraph, width: int) -> list[Text]:
+    text = escape_terminal(paragraph.text)
+    if paragraph.label:
+        label = shorten_middle(escape_terminal(paragraph.label), max(12, width // 2))
+        text = f"{label}: {text}"
+    return wrap_text(text, width, paragraph.style, " " * paragraph.indent + paragraph.bullet)
+
+
+def _draw_fact(fact: Fact) -> Text:
+    text = escape_terminal(fact.text)
+    if fact.share is None:
+        return Text(text, fact.style)
+    filled, rest = draw_share(fact.share, _FACT_BAR_WIDTH)
+    detail = f" {escape_terminal(fact.detail)}"
+    return Text.assemble((f"{text} ", fact.style), (filled, "green"), (rest, "dim"), detail)
+
+
+def _draw_tiles(tiles: Tiles, width: int) -> list[Text]:
+    """Draw labels with their numbers below, in columns of the same width."""
+    shown = [
+        (Text(escape_terminal(tile.label), "dim"), Text(tile.value, f"bold {tile.style}".strip()))
+        for tile in tiles.tiles
+    ]
+    cells = max(cell_len(text.plain) for tile in shown for text in tile) + _TILE_GAP
+    rows = math.ceil(len(shown) / max(1, (width - 2 + _TILE_GAP) // cells))
+    per_row = math.ceil(len(shown) / rows)
+    lines: list[Text] = []
+    for start in range(0, len(shown), per_row):
+        for texts in zip(*shown[start : start + per_row], strict=True):
+            line = Text("  ") + Text("").join(pad_text(text, cells) for text in texts)
+            line.rstrip()
+            lines.append(clip_line(line, width))
     return lines

@@ -131,6 +131,17 @@ def format_values(values: Sequence[object], unit: Unit | None, timezone: str) ->
     return [NULL if rate is None else _format_rate(rate, span) for rate in rates]
 
 
+def time_pattern(times: Sequence[datetime]) -> str:
+    """Return the shortest `strftime` pattern that tells the times apart."""
+    if any(moment.second for moment in times):
+        clock = "%H:%M:%S"
+    elif any(moment.hour or moment.minute for moment in times):
+        clock = "%H:%M"
+    else:
+        return "%Y-%m-%d"
+    return clock if times[0].date() == times[-1].date() else f"%m-%d {clock}"
+
+
 def _rate_span(per_second: float) -> tuple[int, str]:
     """Seconds and name of the first span with a request in it; a second for none at all."""
     spans = ((1, "s"), (60, "min"))
