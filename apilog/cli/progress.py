@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 _QUIET_SECONDS = 0.5
-"""Work that is done by then shows no bar."""
+"""Work that ends sooner shows no bar."""
 _TEXT_WIDTH = 54
-"""Columns for what is told beside the bar."""
+"""The width of the text beside the bar."""
 
 
 class ProgressBar:
-    """Told how far the reading is; draws once the work has taken a while."""
+    """A progress bar that appears once the work has taken a while."""
 
     def __init__(self) -> None:
         self._total: int | None = None
@@ -33,18 +33,18 @@ class ProgressBar:
         self._task: TaskID | None = None
 
     def total(self, size: int | None) -> None:
-        """All bytes there are to read; None if that is not known."""
+        """Set the number of bytes to read; None if it is not known."""
         self._total = size
 
     def advance(self, size: int) -> None:
-        """So many bytes more were read."""
+        """Count bytes that were read since the last call."""
         self._done += size
         seconds = time.monotonic() - self._started
         if self._bar is None and seconds > _QUIET_SECONDS:
             self._bar, self._task = _create_bar(self._total)
         if self._bar is not None and self._task is not None:
-            progress = describe_progress(self._done, self._total, seconds)
-            self._bar.update(self._task, completed=self._done, told=progress)
+            text = describe_progress(self._done, self._total, seconds)
+            self._bar.update(self._task, completed=self._done, text=text)
             self._bar.start()
 
     def stop(self) -> None:
@@ -55,7 +55,7 @@ class ProgressBar:
 
 @contextmanager
 def progress_bar(*, shown: bool) -> Iterator[ProgressBar | None]:
-    """A bar that is gone at the end; None where it is not wanted or stderr can't show one."""
+    """Show a bar until the block ends; None if it is not wanted or stderr can't show one."""
     if not shown or not _can_redraw(sys.stderr):
         yield None
         return
@@ -67,12 +67,12 @@ def progress_bar(*, shown: bool) -> Iterator[ProgressBar | None]:
 
 
 def _can_redraw(stream: TextIO | None) -> bool:
-    """Whether it is a terminal on which a line can be drawn again."""
+    """Whether the stream is a terminal on which a line can be drawn again."""
     return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def describe_progress(done: int, total: int | None, seconds: float) -> str:
-    """How much was read, how fast since the start, and how long the rest takes at that rate."""
+    """Say how much was read, how fast, and how long the rest takes at that rate."""
     speed = done / max(seconds, 1e-3)
     of_all = "" if total is None else f" of {format_bytes(total)}"
     text = f"{format_bytes(done)}{of_all}  {format_bytes(round(speed))}/s"
@@ -89,8 +89,8 @@ def _create_bar(total: int | None) -> tuple[RichProgress, TaskID]:
     bar = Progress(
         "reading",
         BarColumn(bar_width=max(4, min(40, console.width - _TEXT_WIDTH))),
-        TextColumn("{task.fields[told]}", style="cyan"),
+        TextColumn("{task.fields[text]}", style="cyan"),
         console=console,
         transient=True,
     )
-    return bar, bar.add_task("reading", total=total, told="")
+    return bar, bar.add_task("reading", total=total, text="")

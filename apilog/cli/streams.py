@@ -18,11 +18,11 @@ from apilog.errors import ApilogError, OutputError
 from apilog.render.text.escape import escape_terminal
 
 _WIDEST = 1000
-"""Columns; beyond, bars say no more."""
+"""The most columns that are used; wider bars say no more."""
 
 
 class ExitCode(IntEnum):
-    """What the process says to its caller. Where several apply: 2 before 1 before 3."""
+    """Exit codes. Where several apply, 2 goes before 1, and 1 before 3."""
 
     OK = 0
     """Done; all thresholds hold."""
@@ -37,12 +37,12 @@ class ExitCode(IntEnum):
 
 
 def note(text: str) -> None:
-    """Tell the user something that doesn't change the result."""
+    """Print a note, which doesn't change the result."""
     _write_stderr(f"apilog: note: {escape_terminal(text)}\n")
 
 
 def error(problem: ApilogError | str, hint: str = "") -> None:
-    """Tell the user what went wrong, and what to do if there is a hint."""
+    """Print what went wrong, and a hint on what to do if there is one."""
     _write_stderr(f"apilog: error: {escape_terminal(str(problem))}\n")
     hint = hint or (problem.hint if isinstance(problem, ApilogError) else "")
     if hint:
@@ -50,27 +50,27 @@ def error(problem: ApilogError | str, hint: str = "") -> None:
 
 
 def show(text: str) -> None:
-    """Write a text of several lines to stderr, each of them escaped."""
+    """Print a text of several lines to stderr, each of them escaped."""
     _write_stderr("".join(f"{escape_terminal(line)}\n" for line in text.splitlines()))
 
 
 def width(*, to_terminal: bool = True) -> int:
-    """What COLUMNS says, else the columns of the terminal; 80 without either, or for a file."""
-    told = os.environ.get("COLUMNS", "")
-    if told.isdecimal() and int(told):
-        return min(int(told), _WIDEST)
+    """Return the width to draw in: COLUMNS, else the terminal's; 80 without either."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns):
+        return min(int(columns), _WIDEST)
     return shutil.get_terminal_size((80, 24)).columns if to_terminal else 80
 
 
 def color() -> bool:
-    """Whether a terminal may get colours: not with NO_COLOR, nor if it is a dumb one."""
+    """Whether a terminal may get colours, which NO_COLOR and dumb terminals rule out."""
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def check_target(path: Path | None, *, force: bool) -> None:
-    """Raise OutputError for a file that could not be written; before long work.
+    """Raise OutputError before long work for a file that could not be written after it.
 
-    It exists and `force` isn't given, or its folder doesn't exist.
+    Either it exists and `force` isn't given, or its folder doesn't exist.
     """
     if path is None or _is_stdout(path):
         return
@@ -83,7 +83,7 @@ def check_target(path: Path | None, *, force: bool) -> None:
 
 @contextlib.contextmanager
 def open_output(path: Path | None, *, force: bool = False) -> Iterator[BinaryIO]:
-    """A binary stream to stdout (None or `-`) or to a file.
+    """Open a binary stream to stdout (None or `-`) or to a file.
 
     The file is written beside its target and renamed when the block ends without an
     error. Raises OutputError if the target exists and `force` isn't given, or if it
@@ -102,13 +102,13 @@ def open_output(path: Path | None, *, force: bool = False) -> Iterator[BinaryIO]
 
 
 def flush_stdout() -> None:
-    """Write out what stdout still holds; raises OSError if it can't be written."""
+    """Write out what stdout still holds. Raises OSError if it can't be written."""
     if sys.stdout is not None:
         sys.stdout.flush()
 
 
 def abandon_stdout() -> None:
-    """Let what stdout still holds go nowhere, so that the interpreter's exit stays quiet."""
+    """Discard what stdout still holds, so that the interpreter exits without an error of its own."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         sink = os.open(os.devnull, os.O_WRONLY)
         os.dup2(sink, sys.stdout.fileno())
@@ -116,10 +116,10 @@ def abandon_stdout() -> None:
 
 
 def end_process(code: int) -> NoReturn:
-    """End here and now, with nothing left in the streams.
+    """Flush the streams and end the process at once.
 
-    Python's own end would abort the process where a thread of Polars is still about to call
-    back, as after a query that failed on a value.
+    Python's own shutdown would abort if a thread of Polars was still about to call back, as
+    after a query that failed on a value.
     """
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):
@@ -132,7 +132,7 @@ def _is_stdout(path: Path) -> bool:
 
 
 def _write_stderr(text: str) -> None:
-    # Where not even stderr takes the text there is nobody left to tell.
+    # If not even stderr takes the text, nobody is left to read it.
     with contextlib.suppress(OSError, AttributeError):
         sys.stderr.write(text)
         sys.stderr.flush()

@@ -37,10 +37,10 @@ PROJECT_FILE = "pyproject.toml"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """All settings; a section that is missing is there with nothing set."""
+    """All settings; a section that the file does not have is there with nothing set."""
 
     path: Path | None = None
-    """The file they are from; None without one."""
+    """The file that holds them, if there is one."""
     checks: ChecksConfig = field(default_factory=ChecksConfig)
     alerts: AlertsConfig = field(default_factory=AlertsConfig)
     accounts: AccountsConfig = field(default_factory=AccountsConfig)
@@ -49,24 +49,23 @@ class Config:
 
 
 def load_config(path: Path | None = None, folder: Path | None = None) -> Config:
-    """The settings of a file: the given one, else `apilog.toml` or `pyproject.toml` of the folder.
+    """Read the settings of a file, by default `apilog.toml` or `pyproject.toml` of the folder.
 
-    The folder is the current one unless another is given. Of `pyproject.toml` it is the table
+    The folder is the current one unless another is given. In `pyproject.toml` they are the table
     `[tool.apilog]`. Raises UsageError for a file that can't be read and for unknown keys.
     """
-    found = path or _find_file(folder or Path())
-    if found is None:
+    file = path or _find_file(folder or Path())
+    if file is None:
         return Config()
-    values = _parse_toml(found)
-    if found.name == PROJECT_FILE:
+    values = _parse_toml(file)
+    if file.name == PROJECT_FILE:
         values = _project_table(values)
     return _read_config(
-        ConfigTable(values, found, "tool.apilog" if found.name == PROJECT_FILE else ""), found
+        ConfigTable(values, file, "tool.apilog" if file.name == PROJECT_FILE else ""), file
     )
 
 
 def _read_config(table: ConfigTable, path: Path) -> Config:
-    """Every section is named here."""
     config = Config(
         path=path,
         checks=_read_section(table, "checks", read_checks, ChecksConfig()),

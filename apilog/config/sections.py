@@ -53,7 +53,7 @@ class TargetConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertsConfig:
-    """None is a setting that the file does not have."""
+    """Rules and targets; a setting that the file does not have is None."""
 
     rules: tuple[RuleConfig, ...] = ()
     targets: tuple[TargetConfig, ...] = ()
@@ -63,7 +63,7 @@ class AlertsConfig:
 
 
 def read_alerts(table: ConfigTable) -> AlertsConfig:
-    """The section. Raises UsageError for a value that is none of its kind."""
+    """Read rules and targets. Raises UsageError for a value of the wrong type."""
     targets = tuple(_read_target(one) for one in table.tables("targets") or ())
     rules = tuple(_read_rule(one, targets) for one in table.tables("rules") or ())
     for key, names in (("rules", [r.name for r in rules]), ("targets", [t.name for t in targets])):
@@ -81,9 +81,9 @@ def read_alerts(table: ConfigTable) -> AlertsConfig:
 
 def _read_rule(table: ConfigTable, targets: tuple[TargetConfig, ...]) -> RuleConfig:
     threshold = _require_text(table, "threshold", 'such as "error_rate < 5%"')
-    told = table.texts("targets")
+    names = table.texts("targets")
     known = [target.name for target in targets if target.type != "textfile"]
-    for name in told or ():
+    for name in names or ():
         if name not in known:
             hint = f"it is one of {', '.join(known)}" if known else "add [[alerts.targets]]"
             raise table.error("targets", f"names {name!r}, which is no target", hint)
@@ -95,7 +95,7 @@ def _read_rule(table: ConfigTable, targets: tuple[TargetConfig, ...]) -> RuleCon
         intervals=table.integer("for", least=1),
         severity=table.choice("severity", SEVERITIES),
         repeat=_read_duration(table, "repeat"),
-        targets=told,
+        targets=names,
     )
     table.finish()
     return rule
@@ -169,15 +169,15 @@ def _read_duration(table: ConfigTable, key: str) -> timedelta | None:
 
 
 INCONCLUSIVE_CHOICES = ("pass", "fail", "3")
-"""What becomes of the exit code where too little was measured."""
+"""The exit codes to choose from where too little was measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChecksConfig:
-    """None is a setting that the file does not have."""
+    """Defaults of `apilog check`; a setting that the file does not have is None."""
 
     thresholds: tuple[str, ...] = ()
-    """As they are written; not yet parsed."""
+    """Thresholds as they are written; not yet parsed."""
     baseline: Path | None = None
     min_requests: int | None = None
     confidence: float | None = None
@@ -185,7 +185,7 @@ class ChecksConfig:
 
 
 def read_checks(table: ConfigTable) -> ChecksConfig:
-    """The section. Raises UsageError for a value that is none of its kind."""
+    """Read the defaults of checks. Raises UsageError for a value of the wrong type."""
     return ChecksConfig(
         thresholds=table.texts("thresholds") or (),
         baseline=table.file("baseline"),
@@ -197,7 +197,7 @@ def read_checks(table: ConfigTable) -> ChecksConfig:
 
 PlansConfig = Mapping[str, PlanTerms]
 GoalsConfig = Mapping[str, str | float]
-"""Of metrics, as they are written; not yet parsed."""
+"""Goals by metric, as they are written; not yet parsed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,7 +211,7 @@ class AccountsConfig:
 
 
 def read_accounts(table: ConfigTable) -> AccountsConfig:
-    """The section. A file is looked for from the folder of the configuration."""
+    """Read where the accounts are; a file is relative to the folder of the configuration."""
     source = table.text("source")
     if source is not None and "://" not in source:
         source = str(table.file("source"))
@@ -221,17 +221,17 @@ def read_accounts(table: ConfigTable) -> AccountsConfig:
 
 
 def read_plans(table: ConfigTable) -> PlansConfig:
-    """The terms of each plan by its name."""
+    """Read the terms of each plan by its name."""
     names = table.keys()
     sections = {name: terms for name in names if (terms := table.table(name)) is not None}
-    found = {name: _read_terms(terms) for name, terms in sections.items()}
+    plans = {name: _read_terms(terms) for name, terms in sections.items()}
     for section in sections.values():
         section.finish()
-    return found
+    return plans
 
 
 def read_goals(table: ConfigTable) -> GoalsConfig:
-    """What each metric is to reach: a text such as "25%", or a number."""
+    """Read the target of each metric: a text such as "25%", or a number."""
     names = table.keys()
     return {name: goal for name in names if (goal := _read_goal(table, name)) is not None}
 

@@ -1,4 +1,4 @@
-"""A table of a configuration file, read key by key; what was not asked for is an error.
+"""A table of a configuration file, read key by key; a key that nothing reads is an error.
 
 Every error names the file and the path of the key, and the nearest key that is known.
 """
@@ -16,21 +16,21 @@ class ConfigTable:
     """Typed access to one table. Absent keys are None; a value of another type is an error."""
 
     def __init__(self, values: Mapping[str, object], file: Path, path: str = "") -> None:
-        """`path` is that of the table in the file, such as `checks`."""
+        """Read a table; `path` is its place in the file, such as `checks`."""
         self._values = values
         self._file = file
         self._path = path
         self._asked: dict[str, None] = {}
 
     def text(self, key: str) -> str | None:
-        """A text."""
+        """Return a text."""
         value = self._get(key)
         if value is None or isinstance(value, str):
             return value
         raise self.error(key, "is not a text", f'write {key} = "…"')
 
     def texts(self, key: str) -> tuple[str, ...] | None:
-        """A list of texts."""
+        """Return a list of texts."""
         value = self._get(key)
         if value is None:
             return None
@@ -39,14 +39,14 @@ class ConfigTable:
         raise self.error(key, "is not a list of texts", f'write {key} = ["…", "…"]')
 
     def choice(self, key: str, choices: Sequence[str]) -> str | None:
-        """One of some texts."""
+        """Return one of the choices."""
         value = self.text(key)
         if value is None or value in choices:
             return value
         raise self.error(key, f"is {value!r}", f"it is one of {', '.join(choices)}")
 
     def integer(self, key: str, *, least: int) -> int | None:
-        """A whole number."""
+        """Return a whole number."""
         value = self._get(key)
         if value is None:
             return None
@@ -55,7 +55,7 @@ class ConfigTable:
         return value
 
     def number(self, key: str) -> float | None:
-        """A number, whole or not."""
+        """Return a number, whole or not."""
         value = self._get(key)
         if value is None:
             return None
@@ -64,19 +64,19 @@ class ConfigTable:
         return float(value)
 
     def flag(self, key: str) -> bool | None:
-        """True or false."""
+        """Return true or false."""
         value = self._get(key)
         if value is None or isinstance(value, bool):
             return value
         raise self.error(key, "is neither true nor false", f"write {key} = true")
 
     def file(self, key: str) -> Path | None:
-        """The path of a file, from the folder of the configuration."""
+        """Return the path of a file, relative to the folder of the configuration."""
         value = self.text(key)
         return None if value is None else self._file.parent / value
 
     def table(self, key: str) -> ConfigTable | None:
-        """A table in this one."""
+        """Return a table in this one."""
         value = self._get(key)
         if value is None:
             return None
@@ -85,7 +85,7 @@ class ConfigTable:
         raise self.error(key, "is not a table", f"write [{self.key_path(key)}]")
 
     def tables(self, key: str) -> tuple[ConfigTable, ...] | None:
-        """A list of tables, as `[[rules]]` makes it."""
+        """Return a list of tables, as `[[rules]]` makes it."""
         value = self._get(key)
         if value is None:
             return None
@@ -95,11 +95,11 @@ class ConfigTable:
         raise self.error(key, "is not a list of tables", f"write [[{self.key_path(key)}]]")
 
     def keys(self) -> Iterator[str]:
-        """Every key that is there, for tables whose keys are the user's own names."""
+        """Return all keys, for tables whose keys are the user's own names."""
         yield from self._values
 
     def finish(self) -> None:
-        """Raise UsageError for the first key that nobody asked for."""
+        """Raise UsageError for the first key that nothing has read."""
         for key in self._values:
             if key not in self._asked:
                 near = get_close_matches(key, self._asked, n=1, cutoff=0.5)
@@ -108,11 +108,11 @@ class ConfigTable:
                 raise self.error(key, "is no setting", hint)
 
     def error(self, key: str, problem: str, hint: str = "") -> UsageError:
-        """The error for the value of a key."""
+        """Return the error for the value of a key."""
         return UsageError(f"{self._file}: {self.key_path(key)} {problem}", hint)
 
     def key_path(self, key: str) -> str:
-        """The path of a key in the file."""
+        """Return the path of a key in the file."""
         return f"{self._path}.{key}" if self._path else key
 
     def _get(self, key: str) -> object:

@@ -14,25 +14,25 @@ import polars as pl
 from polars import selectors as cs
 
 SLICE_ROWS = 50_000
-"""Rows that are turned into text at a time."""
+"""The rows that are turned into text at a time, to bound memory."""
 
 
 def iso_timestamp(moment: datetime, timezone: str) -> str:
-    """ISO 8601 in that zone, `Z` for UTC, microseconds only when there are some."""
+    """Format a time as ISO 8601 in that zone, with microseconds only if there are any."""
     if timezone == "UTC":
         return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
     return moment.astimezone(ZoneInfo(timezone)).isoformat()
 
 
 def typed_values(frame: pl.DataFrame) -> pl.DataFrame:
-    """The frame with its types, for formats that have some."""
+    """Return the frame with its types, for formats that have types."""
     return frame.select(
         _typed_column(exact_column(name), dtype).alias(name) for name, dtype in frame.schema.items()
     )
 
 
 def plain_values(frame: pl.DataFrame, timezone: str) -> pl.DataFrame:
-    """The frame as text, numbers and booleans; lists and structs stay what they are."""
+    """Return the frame as text, numbers and booleans; lists and structs stay as they are."""
     return frame.select(
         _plain_column(exact_column(name), dtype, timezone).alias(name)
         for name, dtype in frame.schema.items()
@@ -40,20 +40,20 @@ def plain_values(frame: pl.DataFrame, timezone: str) -> pl.DataFrame:
 
 
 def flat_values(frame: pl.DataFrame, timezone: str) -> pl.DataFrame:
-    """Like `plain`, with lists and structs as JSON text."""
+    """Return the frame as `plain_values` does, with lists and structs as JSON text."""
     simple = plain_values(frame, timezone)
     nested = [name for name, dtype in simple.schema.items() if dtype.is_nested()]
     return simple.with_columns(_json_column(simple[name]) for name in nested)
 
 
 def text_slices(frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    """The frame in parts that are small as text; none for an empty frame."""
+    """Yield the frame in parts that are small as text; none for an empty frame."""
     if frame.height:
         yield from frame.iter_slices(SLICE_ROWS)
 
 
 def exact_column(name: str) -> pl.Expr:
-    """The column of that name, where `pl.col` would take `*` or `^a` for a pattern."""
+    """Return the column of that name; `pl.col` would take `*` or `^a` for a pattern."""
     return cs.by_name(name).as_expr()
 
 
@@ -84,7 +84,7 @@ def _plain_column(column: pl.Expr, dtype: pl.DataType, timezone: str) -> pl.Expr
 
 
 def _iso_column(column: pl.Expr, dtype: pl.Datetime, timezone: str) -> pl.Expr:
-    """A datetime without a zone gets none."""
+    """Format times in that zone; a datetime without a zone gets none."""
     offset = ""
     if dtype.time_zone is not None:
         column = column.dt.convert_time_zone(timezone)

@@ -16,16 +16,17 @@ from apilog.render.text.escape import escape_terminal_lines
 from apilog.report_model import Report
 
 _FORMULA = r"^(?:[\s\p{Cc}\p{Cf}]*[=+\-@＝＋－＠]|[\t\r\n])"
-"""What a spreadsheet may run: some drop blanks and invisible characters in front.
+"""Texts that a spreadsheet may run as a formula.
 
-Wide signs are turned into the plain ones by those made for East Asian languages.
+Some drop blanks and invisible characters in front, and those made for East Asian languages turn
+wide signs into plain ones. See https://owasp.org/www-community/attacks/CSV_Injection.
 """
 
 
 def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
-    """Writes a header and the rows of the chosen table.
+    """Write a header and the rows of the chosen table.
 
-    For a terminal, characters that act on it are written out.
+    Characters that would act on a terminal are written out if it goes to one.
     """
     frame = choose_table(report, options.table)[1]
     shown = escape_terminal_lines if options.terminal else str
@@ -38,7 +39,7 @@ def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
 def _text_frame(frame: pl.DataFrame, report: Report, options: OutputOptions) -> pl.DataFrame:
     if options.raw:
         return flat_values(frame, report.timezone)
-    # Values that are no text here (timestamps, lists) become text only afterwards.
+    # First the formulas: timestamps and lists become text only afterwards, and need no quote.
     return flat_values(_neutralise_formulas(frame), report.timezone)
 
 

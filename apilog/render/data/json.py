@@ -1,4 +1,4 @@
-"""JSON: the whole report, exact values, a row a line.
+"""JSON: the whole report with exact values, one row per line.
 
 The keys are a contract with programs that read them.
 """
@@ -23,7 +23,7 @@ _FILE = ("path", "format", *_COUNTS, "error")
 
 
 def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
-    """Writes every table, or only the chosen one."""
+    """Write every table, or only the chosen one."""
     for part in _document_parts(report, options.table):
         stream.write(part.encode())
 

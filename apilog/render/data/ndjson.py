@@ -1,4 +1,4 @@
-"""NDJSON: one table, one JSON object a row, exact values."""
+"""NDJSON: one table with exact values, one JSON object per line."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from apilog.report_model import Report
 
 
 def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
-    """Writes the chosen table; nothing for one without rows."""
+    """Write the chosen table; nothing for one without rows."""
     for part in row_lines(choose_table(report, options.table)[1], report.timezone):
         stream.write(part.encode())
 
 
 def row_lines(frame: pl.DataFrame, timezone: str) -> Iterator[str]:
-    """The rows as JSON objects, a line each, many lines at a time."""
+    """Yield the rows as lines of JSON, many lines at a time."""
     for part in text_slices(frame):
         yield escape_json(plain_values(part, timezone).write_ndjson())

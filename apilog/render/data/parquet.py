@@ -1,4 +1,4 @@
-"""Parquet: one table with its types; times are UTC instants, dictionary codes plain text."""
+"""Parquet: one table with its types; times are UTC instants, encoded text is plain text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from apilog.report_model import Report
 
 
 def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
-    """Writes the chosen table, compressed with zstd."""
+    """Write the chosen table, compressed with zstd."""
     buffer = io.BytesIO()
     typed_values(choose_table(report, options.table)[1]).write_parquet(buffer, compression="zstd")
     stream.write(buffer.getbuffer())

@@ -13,12 +13,12 @@ from rich.text import Text
 
 ELLIPSIS = "…"
 
-# Marks that combine stay with the character before them.
+# Combining marks stay with the character before them, and take no cell of their own.
 _CLUSTER = re.compile(r".[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]*")
 
 
 def shorten_middle(text: str, width: int) -> str:
-    """The text, or its start and end with `…` between; for paths, whose ends tell most."""
+    """Shorten a text in the middle, as suits paths, whose ends say most."""
     if cell_len(text) <= width:
         return text
     tail = _fitting_end(text, (width - 1) // 2)
@@ -26,18 +26,18 @@ def shorten_middle(text: str, width: int) -> str:
 
 
 def shorten_end(text: str, width: int) -> str:
-    """The text, or its start with `…` at the end."""
+    """Shorten a text at its end."""
     return text if cell_len(text) <= width else _fitting_start(text, width - 1) + ELLIPSIS[:width]
 
 
 def pad_text(text: Text, width: int, *, right: bool = False) -> Text:
-    """The text with blanks to that width; after it, or before it for `right`."""
+    """Fill up a text with blanks to that width; before it if it is aligned to the right."""
     blanks = " " * max(0, width - cell_len(text.plain))
     return Text.assemble(blanks, text) if right else Text.assemble(text, blanks)
 
 
 def flow_parts(parts: Iterable[Text], width: int, separator: str = " · ") -> list[Text]:
-    """The parts on as few lines as they need, joined; a part too long is cut."""
+    """Join the parts on as few lines as they need; a part that is too long is cut."""
     lines: list[Text] = []
     for part in parts:
         joined = Text.assemble(lines[-1], (separator, "dim"), part) if lines else part
@@ -49,7 +49,7 @@ def flow_parts(parts: Iterable[Text], width: int, separator: str = " · ") -> li
 
 
 def wrap_text(text: str, width: int, style: str = "", mark: str = "  ") -> list[Text]:
-    """A sentence on several lines, broken at blanks, the first after a mark, the rest indented."""
+    """Break a sentence at blanks; the first line follows a mark, the others are indented."""
     room = width - cell_len(mark)
     lines: list[str] = []
     for word in text.split():
@@ -63,7 +63,7 @@ def wrap_text(text: str, width: int, style: str = "", mark: str = "  ") -> list[
 
 
 def clip_line(line: Text, width: int) -> Text:
-    """The line, cut where it would be wider."""
+    """Cut a line that is too wide."""
     if cell_len(line.plain) <= width:
         return line
     kept = _fitting_start(line.plain, width - 1)
@@ -71,13 +71,13 @@ def clip_line(line: Text, width: int) -> Text:
 
 
 def natural_width(texts: Sequence[str]) -> int:
-    """Cells of the widest text; 0 for none."""
+    """Return the width of the widest text; 0 for none."""
     return max(map(cell_len, texts), default=0)
 
 
 def _fitting_start(text: str, width: int) -> str:
     kept = ""
-    # More characters than cells only with marks, which a cluster counts as one.
+    # Cut first: measuring each cluster of a mebibyte takes long. 8 marks per cell are plenty.
     for cluster in _CLUSTER.findall(text[: 8 * max(width, 0) + 8]):
         if cell_len(kept + cluster) > width:
             break

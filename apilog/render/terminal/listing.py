@@ -19,16 +19,16 @@ from apilog.text.units import MISSING
 _GAP = 2
 _INDENT = 4
 _READABLE = 40
-"""Columns below which a sentence is no longer read with ease."""
+"""The width below which a sentence is hard to read."""
 
 ListingRow = Mapping[str, str | None]
 
 
 def listing_for_terminal(rows: Sequence[ListingRow], prose: str, options: OutputOptions) -> bytes:
-    """The rows for a person; `prose` is the column that holds sentences.
+    """Draw the rows for a terminal; `prose` is the column that holds sentences.
 
-    They stand beside the other columns if there is room, else below them. A single row
-    is drawn upright.
+    Sentences stand beside the other columns if there is room, else below them. A single row is
+    drawn upright.
     """
     texts = [{name: escape_terminal(cell or "") for name, cell in row.items()} for row in rows]
     if len(texts) == 1:
@@ -45,7 +45,7 @@ def listing_for_terminal(rows: Sequence[ListingRow], prose: str, options: Output
 
 
 def listing_for_pipe(rows: Sequence[ListingRow]) -> bytes:
-    """A line a row, whatever its width."""
+    """Draw one row per line, however wide it is."""
     cells = [
         list(rows[0]),
         *([escape_terminal(cell or MISSING) for cell in row.values()] for row in rows),
@@ -65,21 +65,21 @@ def _lines_beside(
     cells = [Text(row[first], "cyan"), *(Text(row[name] or MISSING) for name in others)]
     padded = zip(cells, widths.values(), strict=True)
     start = Text("").join(pad_text(cell, width + _GAP) for cell, width in padded)
-    said = wrap_text(row[prose], room, mark="") or [Text()]
+    sentence = wrap_text(row[prose], room, mark="") or [Text()]
     blank = Text(" " * cell_len(start.plain))
-    margins = [start, *[blank] * (len(said) - 1)]
-    return [_assemble_line(margin, line) for margin, line in zip(margins, said, strict=True)]
+    margins = [start, *[blank] * (len(sentence) - 1)]
+    return [_assemble_line(margin, line) for margin, line in zip(margins, sentence, strict=True)]
 
 
 def _lines_below(row: Mapping[str, str], prose: str, width: int) -> list[Text]:
-    """The name and its other values on one line, the sentence indented on the next ones."""
+    """Draw the name and its other values on one line, and the sentence below, indented."""
     first, *others = row
-    told = " · ".join(f"{name} {row[name]}" for name in others if name != prose and row[name])
+    details = " · ".join(f"{name} {row[name]}" for name in others if name != prose and row[name])
     head = [Text(row[first], "bold cyan")]
-    if cell_len(row[first]) + _GAP + cell_len(told) <= width:
-        head = [_assemble_line(head[0], Text(" " * _GAP + told, "dim"))]
+    if cell_len(row[first]) + _GAP + cell_len(details) <= width:
+        head = [_assemble_line(head[0], Text(" " * _GAP + details, "dim"))]
     else:
-        head += wrap_text(told, width, "dim", " " * _INDENT)
+        head += wrap_text(details, width, "dim", " " * _INDENT)
     return [*head, *wrap_text(row[prose], width, mark=" " * _INDENT)]
 
 
@@ -89,9 +89,11 @@ def _upright_lines(row: Mapping[str, str], width: int) -> list[Text]:
     for name, cell in row.items():
         mark = f"{name:{labels}}"
         # A link that is cut can't be followed.
-        said = wrap_text(cell or MISSING, width, mark=mark) if " " in cell else [Text(mark + cell)]
-        said[0].stylize("dim", 0, labels)
-        lines += said
+        sentence = (
+            wrap_text(cell or MISSING, width, mark=mark) if " " in cell else [Text(mark + cell)]
+        )
+        sentence[0].stylize("dim", 0, labels)
+        lines += sentence
     return lines
 
 

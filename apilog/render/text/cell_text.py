@@ -1,6 +1,6 @@
-"""What layout outputs call a column, and how they write its values for a person.
+"""Titles of columns and formatted values, as people read them.
 
-Every value that comes back is text as it stands: the caller escapes it for its target.
+The text is not escaped: the caller escapes it for its target.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from apilog.render.data.cell_values import iso_timestamp
 from apilog.text.units import format_bytes, format_count, format_duration, format_ratio
 
 NULL = "–"
-"""How a missing value is drawn."""
+"""The text for a missing value."""
 
 _METRIC_UNITS = {metric.column: metric.unit for metric in METRICS.values()}
 _SUCCESS_UNITS = {
@@ -44,7 +44,7 @@ _SUCCESS_UNITS = {
         Unit.COUNT,
     ),
 }
-"""Of the columns of `apilog success` that are no metrics of requests."""
+"""Units of columns of `apilog success` that are no metrics of requests."""
 _SUFFIX_UNITS = {
     "_ms": Unit.MILLISECONDS,
     "_bytes": Unit.BYTES,
@@ -52,7 +52,7 @@ _SUFFIX_UNITS = {
     "_days": Unit.DAYS,
 }
 _GROUPS = re.compile("_(?:converted|lost)$")
-"""Endings of columns that are about some of the accounts."""
+"""Suffixes of columns that are about some of the accounts."""
 _SHORT_TITLES = {
     "request_rate": "rate",
     "server_errors": "5xx",
@@ -72,7 +72,7 @@ def is_metric(column: str) -> bool:
 
 
 def column_unit(column: str) -> Unit | None:
-    """The unit of a column's numbers: the catalogue's, else what its suffix tells, or None."""
+    """Return the unit of a column: that of its metric, or else what its suffix says."""
     name = _GROUPS.sub("", column)
     known = _METRIC_UNITS.get(name) or _SUCCESS_UNITS.get(column) or _SUCCESS_UNITS.get(name)
     return known or next(
@@ -81,28 +81,28 @@ def column_unit(column: str) -> Unit | None:
 
 
 def metric_unit(metric: str | None) -> Unit | None:
-    """The unit of a metric by its catalogue name; None if there is no such metric."""
+    """Return the unit of a metric by its name; None if there is no such metric."""
     return METRICS[metric].unit if metric in METRICS else None
 
 
 def column_title(column: str) -> str:
-    """A column's name as words, the unit left to the values."""
+    """Return a column's name as words, without the unit, which the values have."""
     return column.removesuffix("_ms").replace("_", " ")
 
 
 def short_title(column: str) -> str:
-    """A column's name where there is little room, such as `p95` or `5xx`."""
+    """Return a short title for a column, such as `p95` or `5xx`."""
     name = column.replace("upstream_latency", "upstream").removeprefix("latency_")
     return _SHORT_TITLES.get(column, column_title(name))
 
 
 def is_number(dtype: pl.DataType) -> bool:
-    """Whether a column is set to the right."""
+    """Whether a column holds numbers, which are aligned to the right."""
     return dtype.is_numeric() or isinstance(dtype, pl.Duration)
 
 
 def format_value(value: object, unit: Unit | None, timezone: str) -> str:
-    """A value with its unit; `–` for null and what is no number."""
+    """Format a value with its unit; `–` stands for null, NaN and infinity."""
     match value:
         case None:
             return NULL
@@ -123,7 +123,7 @@ def format_value(value: object, unit: Unit | None, timezone: str) -> str:
 
 
 def format_values(values: Sequence[object], unit: Unit | None, timezone: str) -> list[str]:
-    """The values of a column, rates all per the same span of time."""
+    """Format the values of a column, with all rates per the same span of time."""
     if unit is not Unit.PER_SECOND:
         return [format_value(value, unit, timezone) for value in values]
     rates = [value if isinstance(value, int | float) else None for value in values]
@@ -143,7 +143,7 @@ def time_pattern(times: Sequence[datetime]) -> str:
 
 
 def _rate_span(per_second: float) -> tuple[int, str]:
-    """Seconds and name of the first span with a request in it; a second for none at all."""
+    """Return the seconds and name of the shortest span in which there is a request."""
     spans = ((1, "s"), (60, "min"))
     if not per_second:
         return spans[0]

@@ -1,6 +1,6 @@
-"""Escaping of text that an attacker may have written, one function a target.
+"""Escaping of text that an attacker may have written, with one function for each target.
 
-Nothing that passes here can move a cursor, reorder or hide text, or become markup.
+Escaped text can't move a cursor, reorder or hide text, or become markup.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ UNSAFE = (
     "\u115f\u1160\u17b4\u17b5\u3164\uffa0"  # letters without ink
     "\ufe00-\ufe0f\U000e0000-\U000e0fff"  # variation selectors and tags
 )
-"""Characters that are invisible or steer a display, as a regular expression's class."""
+"""Characters that are invisible or steer a display, as a character class.
+
+See https://www.unicode.org/reports/tr36/ and https://trojansource.codes for what they can do.
+"""
 
 _UNSAFE = re.compile(f"[{UNSAFE}]")
 _NAMED = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
@@ -29,23 +32,23 @@ _MARKDOWN_LINK = re.compile(r":(?=//)|(?<=\bwww)\.", re.IGNORECASE)
 
 
 def escape_terminal(text: str) -> str:
-    r"""Text with every invisible or steering character written out, as `\x1b` or `\u202e`."""
+    r"""Write out every invisible or steering character, as `\x1b` or `\u202e`."""
     return _UNSAFE.sub(_write_out_char, text)
 
 
 def escape_terminal_lines(text: str) -> str:
-    r"""Like `terminal_text`, but for text of several lines: `\n` stays."""
+    r"""Escape text of several lines like `escape_terminal`, but keep `\n`."""
     return "\n".join(map(escape_terminal, text.split("\n")))
 
 
 def escape_markdown(text: str) -> str:
-    """Text for a cell of a Markdown table: no HTML, link, emphasis, code or cell border."""
+    """Escape text for a cell of a Markdown table: no HTML, links, emphasis, code or borders."""
     escaped = escape_terminal(text).translate(_MARKDOWN)
     return _MARKDOWN_LINK.sub(r"\\\g<0>", escaped)
 
 
 def escape_json(document: str) -> str:
-    r"""Serialised JSON with the steering characters in its strings written as `\uXXXX`.
+    r"""Write the steering characters in the strings of serialised JSON as `\uXXXX`.
 
     The newlines between values stay; those in strings are escaped already.
     """

@@ -1,4 +1,4 @@
-"""What `apilog detect` prints: text for people, or JSON.
+"""The findings of `apilog detect` as text or JSON.
 
 Lines fit the width, except those that are meant to be copied.
 """
@@ -16,11 +16,11 @@ from apilog.render.text.escape import escape_json, escape_terminal
 from apilog.report_model import DetectedFile, MissingColumn
 
 _LABEL_WIDTH = 10
-"""Columns of the labels, margin and gap included."""
+"""The width of the labels, with the margin and the gap."""
 _LABELS = r"^(  (?:read|has|lacks|reject)\b|  log_format$)"
 _NARROWEST_WIDTH = 40
 _LONGEST_REJECT = 200
-"""How much of a rejected line is shown."""
+"""The most characters of a rejected line that are shown."""
 
 
 def draw_findings(
@@ -31,7 +31,7 @@ def draw_findings(
     *,
     color: bool = False,
 ) -> bytes:
-    """The findings as `table` (text, without the problems) or `json`."""
+    """Draw the findings as `table` (text, without the problems) or as `json`."""
     if output == "json":
         return _findings_json(findings, problems).encode()
     text = _findings_text(findings, width)
@@ -46,7 +46,7 @@ def _findings_text(findings: Sequence[DetectedFile], width: int) -> str:
 
 
 def _color_labels(text: str) -> str:
-    """With headings in bold and labels dim; the text has no control characters of its own."""
+    # The text is escaped already, so that the only control characters are these.
     text = re.sub(r"^(?=\S)(.+)", "\x1b[1m\\1\x1b[0m", text, flags=re.MULTILINE)
     return re.sub(_LABELS, "\x1b[2m\\1\x1b[0m", text, flags=re.MULTILINE)
 
@@ -91,7 +91,7 @@ def _describe_counts(finding: DetectedFile) -> str:
 
 
 def _lack_lines(lacks: Sequence[MissingColumn], width: int) -> list[str]:
-    """A line for each column, what to add for it beside."""
+    """Return a line for each missing column, and beside it what to add to the log format."""
     longest = max((len(lack.column) for lack in lacks), default=0)
     lines: list[str] = []
     for lack in lacks:
@@ -102,7 +102,7 @@ def _lack_lines(lacks: Sequence[MissingColumn], width: int) -> list[str]:
 
 
 def _wrap_labelled(label: str, text: str, width: int, indent: int = _LABEL_WIDTH) -> list[str]:
-    """A label, if there is one, and its text on lines that fit; the later ones indented."""
+    """Wrap a text behind its label; all lines but the first are indented."""
     lines = textwrap.wrap(
         text,
         width,

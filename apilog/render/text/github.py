@@ -26,22 +26,25 @@ from apilog.report_model import Report
 from apilog.text.units import format_count
 
 _MOST_ANNOTATIONS = 10
-"""Annotations of one threshold; GitHub shows no more of a step."""
+"""The most annotations of one threshold: GitHub shows ten for each step.
+
+https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
+"""
 _MOST_SUMMARY_ROWS = 50
-"""Rows of a table in the summary."""
+"""The most rows of a table in the summary."""
 _DATA = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _PROPERTY = _DATA | str.maketrans({":": "%3A", ",": "%2C"})
 
 
 def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
-    """Writes an annotation for each failure, and for each threshold that was not decided."""
+    """Write an annotation for each failure, and for each threshold that was not decided."""
     for found in group_by_subject(read_verdicts(report)).values():
         stream.write("".join(_annotation_lines(found, CHECKS in report.tables)).encode())
     stream.write(f"apilog {report.command}: {summary_sentence(report)}\n".encode())
 
 
 def job_summary(report: Report) -> str:
-    """The job's summary: what came out, and the tables, shortened."""
+    """Return the summary of the job in Markdown: the outcome, and the tables, shortened."""
     heading = f"### apilog {escape_markdown(report.command)}: "
     parts = [heading + f"{escape_markdown(summary_sentence(report))}\n"]
     for name, frame in report.tables.items():

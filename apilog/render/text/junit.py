@@ -1,7 +1,7 @@
-"""JUnit XML: a suite a threshold, a case a value, as CI servers read test results.
+"""JUnit XML: a suite for each threshold and a case for each value, for CI servers.
 
-What was not decided is an error if the whole threshold was not, else skipped. In a comparison
-nothing fails.
+A value that was not decided is an error if no value of its threshold was, and else skipped.
+Nothing fails in a comparison.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ _COUNTED = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 
 
 def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
-    """Writes the verdicts of a check or a comparison; UsageError for any other report."""
+    """Write the verdicts of a check or a comparison.
+
+    Raises UsageError for any other report.
+    """
     root = ElementTree.Element("testsuites", name=f"apilog {escape_terminal(report.command)}")
     can_fail = CHECKS in report.tables
     for subject, found in group_by_subject(read_verdicts(report)).items():
@@ -56,7 +59,7 @@ def _test_case(verdict: VerdictLine, of_all: VerdictState, can_fail: bool) -> El
 
 
 def _count_cases(element: ElementTree.Element, suites: Iterable[ElementTree.Element]) -> None:
-    """How many cases there are in all suites, and how they ended."""
+    """Set how many cases there are in all suites, and how they ended."""
     cases = [case for suite in suites for case in suite.iter("testcase")]
     element.set("tests", str(len(cases)))
     for attribute, tag in _COUNTED.items():

@@ -16,14 +16,14 @@ from apilog.report_model import Report
 
 
 def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
-    """Writes the chosen table; only its head if it has no rows."""
+    """Write the chosen table; only its head if it has no rows."""
     name, frame = choose_table(report, options.table)
     for part in _table_parts(figures_as_text(name, frame), report.timezone):
         stream.write(part.encode())
 
 
 def markdown_table(frame: pl.DataFrame, timezone: str) -> str:
-    """A table with its head; empty for one without columns."""
+    """Return a table with its head; nothing for one without columns."""
     return "".join(_table_parts(frame, timezone))
 
 
