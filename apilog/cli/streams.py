@@ -108,7 +108,7 @@ def flush_stdout() -> None:
 
 
 def abandon_stdout() -> None:
-    """Discard what stdout still holds, so that the interpreter exits without an error of its own."""
+    """Discard what stdout still holds, so that the interpreter can exit without an error."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         sink = os.open(os.devnull, os.O_WRONLY)
         os.dup2(sink, sys.stdout.fileno())
