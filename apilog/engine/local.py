@@ -30,13 +30,14 @@ from apilog.engine.store_parts import (
     StoredPart,
     Within,
     count_records,
+    find_logs,
     separate_stores,
     split_into_parts,
 )
 from apilog.formats.detect import detect_plan
 from apilog.formats.file_plan import FormatChoice, UnrecognisedFormat, plan_file
 from apilog.formats.parse_plan import ParsePlan
-from apilog.sources import LineChunk, LogSource, SourceError, find_sources
+from apilog.sources import LineChunk, LogSource, SourceError
 from apilog.transport.opening import CHUNK_BYTES, open_chunks
 from apilog.transport.split_events import with_whole_events
 
@@ -137,7 +138,7 @@ class LocalRun(Generic[T]):
         Raises InputError for a store that can't be opened.
         """
         self._stores, logs = separate_stores(sources)
-        found, problems = find_sources(logs)
+        found, problems = find_logs(logs)
         self._inputs: list[RunInput] = [*map(_WholeSource, found), *inputs]
         self._within = within
         self._wanted = wanted

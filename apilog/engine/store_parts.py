@@ -6,9 +6,11 @@ Only files that may hold records of the window are opened, and of them only the 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 import polars as pl
 
@@ -16,9 +18,10 @@ from apilog.aggregate import FOLDABLE_GATEWAYS
 from apilog.engine.parse_chunks import ReadSpec
 from apilog.routes import add_route
 from apilog.schema import SCHEMA
-from apilog.sources import STDIN, SourceError
-from apilog.storage import is_url
+from apilog.sources import STDIN, LogSource, SourceError, find_sources
+from apilog.storage import folder_at, is_url
 from apilog.store import DataFile, Store
+from apilog.store.reader import generations
 
 STORE_FORMAT = "store"
 """What the account of a store says of its format."""
@@ -26,6 +29,11 @@ STORE_FORMAT = "store"
 Within = tuple[datetime | None, datetime | None]
 """The first instant that is wanted, and the first that no longer is; None: no limit."""
 
+_ACCOUNT_TABLE = re.compile(
+    rb"(?=.*\baccount\b)(?=.*\b(?:consumers|signed_up_at|converted_at)\b)[\w\xef\xbb\xbf,;\t\" -]+"
+)
+"""The head of a table of accounts, as `apilog success` takes it."""
+_ACCOUNT_HEAD_BYTES = 4096
 _VERIFY = "`apilog store verify` finds damaged files"
 _ROWS = 200_000
 _FILES = 128
@@ -122,6 +130,34 @@ def refuse_stores(
     stores, logs = separate_stores(sources)
     hint = "`apilog store info` tells what it holds; report and query read it"
     return logs, [SourceError(str(store.folder), "a store, not a log", hint) for store in stores]
+
+
+def find_logs(
+    sources: Sequence[str | os.PathLike[str]],
+) -> tuple[list[LogSource], list[SourceError]]:
+    """`find_sources` without the stores and tables of accounts that lie among logs in folders."""
+    return find_sources(
+        sources, leaves_out_folder=_is_store_folder, leaves_out_file=_is_account_table
+    )
+
+
+def _is_store_folder(folder: str) -> bool:
+    """Return whether a folder is a store: its records came from logs that may lie beside it."""
+    try:
+        return bool(generations(folder_at(Path(folder))))
+    except OSError:
+        return False
+
+
+def _is_account_table(path: str) -> bool:
+    if not path.lower().endswith(".csv"):
+        return False
+    try:
+        with open(path, "rb") as file:
+            head = file.readline(_ACCOUNT_HEAD_BYTES).rstrip(b"\r\n")
+    except OSError:
+        return False  # opening it as a log says why
+    return _ACCOUNT_TABLE.fullmatch(head) is not None
 
 
 def split_into_parts(store: Store, within: Within) -> Iterator[StoredPart]:

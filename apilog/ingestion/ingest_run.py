@@ -16,7 +16,7 @@ import polars as pl
 
 from apilog.engine.local import LocalRun, NoProgress, Progress
 from apilog.engine.parse_chunks import FileAccount, ReadSpec, summarise_inputs
-from apilog.engine.store_parts import refuse_stores
+from apilog.engine.store_parts import find_logs, refuse_stores
 from apilog.formats.file_plan import FormatChoice
 from apilog.ingestion.fingerprint import FingerprintIndex
 from apilog.ingestion.ingest_input import IngestInput, InputState
@@ -24,7 +24,7 @@ from apilog.ingestion.line_aligned import CommitBudget
 from apilog.privacy import AS_LOGGED, Privacy
 from apilog.report_model import FileInput, InputSummary
 from apilog.schema import SCHEMA
-from apilog.sources import LogSource, MissingSource, find_sources
+from apilog.sources import LogSource, MissingSource
 from apilog.sources.source import display_path
 from apilog.storage import Folder, FolderLike
 from apilog.store import StoreManifest, StoreWriter
@@ -128,7 +128,7 @@ class _IngestRun:
         rejects: RejectSink | None,
     ) -> None:
         logs, stores = refuse_stores(sources)
-        found, not_found = find_sources(logs)
+        found, not_found = find_logs(logs)
         # What was only listed, and has gone since, has rotated: it has another name by now.
         named = {display_path(os.fsdecode(log)) for log in logs}
         gone = [p for p in not_found if isinstance(p, MissingSource) and p.path not in named]

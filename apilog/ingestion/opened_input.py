@@ -32,11 +32,11 @@ from apilog.ingestion.rereadable import is_beginning_of, open_stream, read_exact
 from apilog.sources import LineChunk, LogSource
 from apilog.sources.byte_streams import ByteStream, StreamDamage, as_utf8, is_utf16
 from apilog.sources.find import may_be_copies_of
-from apilog.sources.line_chunks import cut_into_chunks
+from apilog.sources.line_chunks import cut_into_chunks, raise_damage_at_end
 from apilog.sources.source import display_path
 from apilog.transport.framing import changes_framing, frame_stream
 from apilog.transport.opening import HEAD_BYTES as FORMAT_HEAD_BYTES
-from apilog.transport.opening import MAX_LINE_BYTES, raise_damage_at_end
+from apilog.transport.opening import MAX_LINE_BYTES
 
 _BEGINNING_BYTES = 4 << 10
 """Differ where another log is."""
@@ -220,7 +220,7 @@ class OpenedInput:
 
     def _counted(self, chunk_bytes: int) -> Iterator[LineChunk]:
         """The lines of the whole stream without as many as were taken."""
-        reader = as_utf8(self._reader)
+        reader: ByteStream = as_utf8(self._reader)
         if self._is_framed:
             reader = frame_stream(reader, MAX_LINE_BYTES)
         yield from skip_lines(self._closed(self._cut(reader, chunk_bytes)), self.lines)

@@ -13,8 +13,8 @@ from typing import Protocol
 from apilog.ingestion.fingerprint import HEAD_BYTES, TAIL_BYTES, compressed_fingerprint
 from apilog.sources import LogSource
 from apilog.sources.byte_streams import ByteStream, StreamDamage
+from apilog.sources.compression import refuse_archive
 from apilog.sources.decompressed import DecompressedSource
-from apilog.transport.opening import refuse_archive
 
 _STEP_BYTES = 1 << 20
 _IN_MEMORY_BYTES = 8 << 20

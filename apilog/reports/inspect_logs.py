@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from apilog.engine.store_parts import refuse_stores
+from apilog.engine.store_parts import find_logs, refuse_stores
 from apilog.errors import ApilogError, InputError, UsageError
 from apilog.formats.advice import ADVICE, SUGGESTION
 from apilog.formats.detect import detect_plan
@@ -16,7 +16,7 @@ from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.parse_plan import ParsedLines, ParsePlan, iterate_formats, parse_lines
 from apilog.report_model import DetectedFile, MissingColumn
 from apilog.schema import SCHEMA
-from apilog.sources import LogSource, find_sources
+from apilog.sources import LogSource
 from apilog.transport.opening import read_head
 from apilog.values.event_lines import EventLines
 
@@ -33,7 +33,7 @@ def inspect_logs(
     """A finding for every file that can be read, and an error for every other one."""
     choice = choose_format(log_format, nginx_conf)
     logs, stores = refuse_stores(files)
-    sources, not_found = find_sources(logs)
+    sources, not_found = find_logs(logs)
     problems: list[ApilogError] = [*stores, *not_found]
     findings: list[DetectedFile] = []
     for source in sources:

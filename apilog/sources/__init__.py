@@ -1,4 +1,4 @@
-"""Finding and opening inputs: from SOURCES to numbered chunks of whole lines.
+"""Sources: inputs found, opened, decompressed and cut into numbered chunks of whole lines.
 
 Nothing here knows what a line means.
 """

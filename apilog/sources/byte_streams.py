@@ -1,7 +1,8 @@
 """Streams of bytes, stacked on each other: a file at the bottom, decoders above it.
 
 Whatever goes wrong while reading is a `StreamDamage`, raised once all that could be read before
-has been returned.
+has been returned. The head of a stream is kept in one place, `PeekableStream`, however many
+layers want to look at it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from io import BufferedReader
 from typing import Protocol, cast
 
 from apilog.sources.source import LogSource, SourceError, open_error
+
+_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class StreamDamage(Exception):
@@ -27,7 +30,52 @@ class ByteStream(Protocol):
     """A stream of bytes."""
 
     def read(self, size: int) -> bytes:
-        """The next bytes, about `size` at most; empty only at the end. Raises StreamDamage."""
+        """Return the next bytes, about `size` at most; none only at the end.
+
+        Raises StreamDamage.
+        """
+
+
+class PeekableStream:
+    """A stream whose next bytes can be looked at before they are read."""
+
+    # io.BufferedReader.peek does not serve: it gives what one raw read happens to bring, and
+    # copies every byte once more.
+
+    def __init__(self, stream: ByteStream) -> None:
+        self._stream = stream
+        self._head = b""
+        self._damage: StreamDamage | None = None
+
+    @classmethod
+    def over(cls, stream: ByteStream) -> PeekableStream:
+        """Return the stream itself if it is peekable already."""
+        return stream if isinstance(stream, cls) else cls(stream)
+
+    def peek(self, size: int) -> bytes:
+        """Return the next bytes, fewer than `size` only if there are no more.
+
+        Damage among them is left for `read` to raise.
+        """
+        if len(self._head) < size and self._damage is None:
+            blocks, missing = [self._head], size - len(self._head)
+            try:
+                while missing > 0 and (block := self._stream.read(missing)):
+                    blocks.append(block)
+                    missing -= len(block)
+            except StreamDamage as damage:
+                self._damage = damage
+            self._head = b"".join(blocks)
+        return self._head[:size]
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes."""
+        if self._head:
+            block, self._head = self._head[:size], self._head[size:]
+            return block
+        if self._damage is not None:
+            raise self._damage
+        return self._stream.read(size)
 
 
 class SourceReader:
@@ -39,14 +87,14 @@ class SourceReader:
     def __init__(self, source: LogSource, fine: range = range(0)) -> None:
         self.seekable = source.size is not None
         self.position = 0
-        """Bytes read so far."""
-        self._previous = 0
-        self._last = 0
+        """How many bytes were read."""
+        self._previous_block = 0
+        self._last_block = 0
         self._fine = fine
         self._stream, self._read = _open_source(source)
 
     def read(self, size: int) -> bytes:
-        """The next bytes."""
+        """Return the next bytes."""
         if self.position in self._fine:
             size = 1
         elif self.position < self._fine.start:
@@ -56,65 +104,24 @@ class SourceReader:
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise StreamDamage(f"reading stopped at byte {self.position}: {reason}") from error
-        self._previous, self._last = self._last, self.position
+        self._previous_block, self._last_block = self._last_block, self.position
         self.position += len(block)
         return block
 
     def seek(self, position: int) -> None:
         """Go on at this byte of a file."""
         if self._stream is not None:
-            self.position = self._previous = self._last = self._stream.seek(position)
+            self.position = self._stream.seek(position)
+            self._previous_block = self._last_block = self.position
 
     def last_two_blocks(self) -> range:
-        """Where the last two blocks stand in the file: a decoder may hold parts of both."""
-        return range(self._previous, self.position)
+        """Return where the last two blocks stand in the file: a decoder may hold parts of both."""
+        return range(self._previous_block, self.position)
 
     def close(self) -> None:
         """Close the file; standard input stays open."""
         if self._stream is not None:
             self._stream.close()
-
-
-class PrefixedStream:
-    """A stream some of whose first bytes were read already."""
-
-    def __init__(self, head: bytes, reader: ByteStream) -> None:
-        self._head = head
-        self._reader = reader
-
-    def read(self, size: int) -> bytes:
-        """The next bytes."""
-        if self._head:
-            block, self._head = self._head[:size], self._head[size:]
-            return block
-        return self._reader.read(size)
-
-
-def peek_head(reader: ByteStream, size: int) -> tuple[bytes, PrefixedStream]:
-    """The first bytes (fewer than `size` only if there are no more), and the whole stream again.
-
-    Damage within them is left for the stream to raise.
-    """
-    blocks, wanted = [], size
-    rest: ByteStream = reader
-    try:
-        while wanted > 0 and (block := reader.read(wanted)):
-            blocks.append(block)
-            wanted -= len(block)
-    except StreamDamage as damage:
-        rest = _DamagedStream(damage)
-    head = b"".join(blocks)
-    return head, PrefixedStream(head, rest)
-
-
-class _DamagedStream:
-    """The rest of a stream that was found damaged while peeking."""
-
-    def __init__(self, damage: StreamDamage) -> None:
-        self._damage = damage
-
-    def read(self, size: int) -> bytes:
-        raise self._damage
 
 
 class _ReadFunction(Protocol):
@@ -127,61 +134,57 @@ class _SeekableFile(Protocol):
 
 
 def _open_source(source: LogSource) -> tuple[_SeekableFile | None, _ReadFunction]:
-    """The stream to close, if it is ours, and the function that reads from it."""
+    """Return the file to close, if it is ours, and the function that reads from it."""
     if source.is_object:
-        return _open_object(source)
+        from apilog.storage.cloud.object_reader import ObjectPrefetcher, ObjectReader
+
+        prefetcher = source.prefetcher or ObjectPrefetcher()
+        try:
+            reader = ObjectReader(source.file, source.size or 0, prefetcher)
+        except OSError as error:
+            raise open_error(source.file, error) from error
+        return reader, reader.read
     if source.is_stdin:
         if sys.stdin is None:
             raise SourceError(source.path, "there is no standard input", "give a file instead")
         return None, cast("BufferedReader", sys.stdin.buffer).read1
     try:
-        stream = open(source.file, "rb", buffering=0)  # noqa: SIM115
+        file = open(source.file, "rb", buffering=0)  # noqa: SIM115
     except (OSError, ValueError) as error:
         if os.path.isdir(source.file):
             raise SourceError(source.path, "is a directory") from error
         raise open_error(source.file, error) from error
-    return stream, stream.read
+    return file, file.read
 
 
-def _open_object(source: LogSource) -> tuple[_SeekableFile, _ReadFunction]:
-    from apilog.storage.cloud.object_reader import ObjectPrefetcher, ObjectReader
+def as_utf8(stream: ByteStream) -> PeekableStream:
+    """Return the stream without its byte order mark, in UTF-8 if the mark says UTF-16.
 
-    try:
-        found = ObjectReader(source.file, source.size or 0, source.ahead or ObjectPrefetcher())
-    except OSError as error:
-        raise open_error(source.file, error) from error
-    return found, found.read
-
-
-_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-
-
-def as_utf8(reader: ByteStream) -> ByteStream:
-    """The stream without its byte order mark, in UTF-8 if the mark says UTF-16."""
-    head, whole = peek_head(reader, len(codecs.BOM_UTF8))
+    Without a mark a stream is passed on byte by byte as it is.
+    """
+    stream = PeekableStream.over(stream)
+    head = stream.peek(len(codecs.BOM_UTF8))
     if head == codecs.BOM_UTF8:
-        return reader
-    if head.startswith(_UTF16_MARKS):
-        return _Utf16Stream(whole)
-    return whole
+        stream.read(len(head))
+    return PeekableStream(_Utf16Stream(stream)) if is_utf16(head) else stream
 
 
 def is_utf16(head: bytes) -> bool:
-    """Whether a stream that starts like this becomes other bytes than its own."""
+    """Return whether a stream that starts like this becomes other bytes than its own."""
     return head.startswith(_UTF16_MARKS)
 
 
 class _Utf16Stream:
     """UTF-16 as UTF-8; what is no UTF-16 becomes U+FFFD."""
 
-    def __init__(self, reader: ByteStream) -> None:
-        self._reader = reader
+    def __init__(self, stream: ByteStream) -> None:
+        self._stream = stream
         self._decoder = codecs.getincrementaldecoder("utf-16")("replace")
         self._ended = False
 
     def read(self, size: int) -> bytes:
         while not self._ended:
-            block = self._reader.read(max(size // 2, 1))
+            block = self._stream.read(max(size // 2, 1))
             self._ended = not block
             if text := self._decoder.decode(block, final=self._ended):
                 return text.encode()

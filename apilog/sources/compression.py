@@ -17,7 +17,13 @@ from typing import Protocol, cast
 
 from isal import igzip_lib
 
-from apilog.sources.byte_streams import ByteStream, StreamDamage, UndecodableBytes, peek_head
+from apilog.sources.byte_streams import (
+    ByteStream,
+    PeekableStream,
+    StreamDamage,
+    UndecodableBytes,
+)
+from apilog.sources.source import SourceError
 
 MAX_HEADER_BYTES = 1 << 17
 """More than the longest extra field, and a long name and comment."""
@@ -103,14 +109,14 @@ else:
     from backports import zstd
 
 MAX_LAYERS = 2
-"""How often a stream may be compressed over."""
+"""How often a stream may be compressed again."""
 MAX_STEP_BYTES = 1 << 20
 """The most that is decompressed at once."""
 XZ_MEMORY_BYTES = 1 << 28
 """The most an xz stream may ask for: four times what `xz -9` needs."""
 
 MAGIC_BYTES = 10
-"""How much tells the kind of compression."""
+"""How many bytes tell the codec."""
 _ARCHIVES = {
     b"PK\x03\x04": ("a ZIP archive", "unzip -p FILE | apilog report -"),
     b"7z\xbc\xaf\x27\x1c": ("a 7z archive", "7z x -so FILE | apilog report -"),
@@ -143,14 +149,14 @@ class Decompressor(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Codec:
-    """One kind of compression."""
+    """One kind of compression: how it begins, and what undoes it."""
 
     name: str
     magics: tuple[bytes, ...]
     new_decompressor: Callable[[], Decompressor]
 
     def matches_head(self, head: bytes) -> bool:
-        """Whether a member of this kind starts with these bytes."""
+        """Return whether a member of this kind starts with these bytes."""
         return head.startswith(self.magics)
 
 
@@ -181,7 +187,7 @@ CODECS = (
 )
 
 
-_ANY_MAGIC = re.compile(b"|".join(re.escape(m) for kind in CODECS for m in kind.magics))
+_ANY_MAGIC = re.compile(b"|".join(re.escape(m) for codec in CODECS for m in codec.magics))
 """What any of them starts with; most streams start with none."""
 
 
@@ -190,46 +196,43 @@ def is_compressed(head: bytes) -> bool:
     return _ANY_MAGIC.match(head) is not None
 
 
-def _detect_codec(head: bytes) -> Codec | None:
-    if not is_compressed(head):
-        return None
-    return next(kind for kind in CODECS if kind.matches_head(head))
+def decompress_stream(stream: ByteStream, step: int) -> PeekableStream:
+    """Return the stream without its compression, up to two layers of it; a plain one as it is.
 
-
-def decompress_stream(reader: ByteStream, step: int) -> ByteStream:
-    """The stream without its compression, up to two layers of it; a plain one as it is.
-
-    `step` is how many compressed bytes are taken at once: at most so many are lost before damage.
+    `step` is how many compressed bytes are taken at once: no more than these are lost before
+    damage.
     """
+    stream = PeekableStream.over(stream)
     for _ in range(MAX_LAYERS):
-        head, reader = peek_head(reader, MAGIC_BYTES)
-        kind = _detect_codec(head)
-        if kind is None:
+        head = stream.peek(MAGIC_BYTES)
+        if not is_compressed(head):
             break
-        reader = _DecompressingStream(kind, reader, step)
-    return reader
+        codec = next(codec for codec in CODECS if codec.matches_head(head))
+        stream = PeekableStream(_DecompressingStream(codec, stream, step))
+    return stream
 
 
-def detect_archive(reader: ByteStream) -> tuple[tuple[str, str] | None, ByteStream]:
-    """What kind of archive a stream is, and a command that reads it; and the whole stream again.
-
-    None for a stream that may be a log.
-    """
-    head, reader = peek_head(reader, _TAR_OFFSET + len(_TAR_MAGIC))
+def refuse_archive(stream: ByteStream, path: str) -> PeekableStream:
+    """Return the stream; raises SourceError if it is an archive that has to be unpacked first."""
+    stream = PeekableStream.over(stream)
+    head = stream.peek(_TAR_OFFSET + len(_TAR_MAGIC))
+    archives = [a for magic, a in _ARCHIVES.items() if head.startswith(magic)]
     if head[_TAR_OFFSET:] == _TAR_MAGIC:
-        return ("a tar archive", "tar -xOf FILE | apilog report -"), reader
-    found = (what for magic, what in _ARCHIVES.items() if head.startswith(magic))
-    return next(found, None), reader
+        archives = [("a tar archive", "tar -xOf FILE | apilog report -")]
+    if archives:
+        name, command = archives[0]
+        raise SourceError(path, f"is {name}", f"unpack it first: `{command}`")
+    return stream
 
 
 class _DecompressingStream:
     """All members of a compressed stream, one after the other."""
 
-    def __init__(self, kind: Codec, reader: ByteStream, step: int) -> None:
-        self._kind = kind
-        self._reader = reader
+    def __init__(self, codec: Codec, stream: ByteStream, step: int) -> None:
+        self._codec = codec
+        self._stream = stream
         self._step = step
-        self._member: Decompressor | None = kind.new_decompressor()
+        self._member: Decompressor | None = codec.new_decompressor()
         self._rest = b""
 
     def read(self, size: int) -> bytes:
@@ -242,13 +245,13 @@ class _DecompressingStream:
         member, given = self._member, b""
         assert member is not None
         if member.needs_input:
-            given, self._rest = self._rest or self._reader.read(self._step), b""
+            given, self._rest = self._rest or self._stream.read(self._step), b""
             if not given:
-                raise StreamDamage(f"the {self._kind.name} data ends too early: it was cut off")
+                raise StreamDamage(f"the {self._codec.name} data ends too early: it was cut off")
         try:
             block = member.decompress(given, size)
         except _DECODE_ERRORS as error:
-            raise UndecodableBytes(f"the {self._kind.name} data is damaged: {error}") from error
+            raise UndecodableBytes(f"the {self._codec.name} data is damaged: {error}") from error
         if member.eof:
             self._rest = member.unused_data
             self._member = None
@@ -257,12 +260,12 @@ class _DecompressingStream:
     def _begin_member(self) -> bool:
         """Start the next member, if there is one; zeros after a member are padding."""
         rest = self._rest.lstrip(b"\0")
-        while len(rest) < MAGIC_BYTES and (block := self._reader.read(self._step)):
+        while len(rest) < MAGIC_BYTES and (block := self._stream.read(self._step)):
             rest = (rest + block).lstrip(b"\0")
         self._rest = rest
-        if self._kind.matches_head(rest):
-            self._member = self._kind.new_decompressor()
+        if self._codec.matches_head(rest):
+            self._member = self._codec.new_decompressor()
         elif rest:
-            name = self._kind.name
+            name = self._codec.name
             raise StreamDamage(f"what follows the {name} data is not {name} data and was left out")
         return bool(rest)

@@ -5,14 +5,15 @@ A file can be read from any of its bytes on; a pipe only once, from its beginnin
 
 from __future__ import annotations
 
+from contextlib import suppress
 from io import BytesIO
 
 from apilog.sources.byte_streams import (
     ByteStream,
+    PeekableStream,
     SourceReader,
     StreamDamage,
     UndecodableBytes,
-    peek_head,
 )
 from apilog.sources.compression import MAGIC_BYTES, decompress_stream, is_compressed
 from apilog.sources.source import LogSource, SourceError
@@ -34,24 +35,24 @@ class DecompressedSource:
         self._source = source
         self._delivered = self._furthest = 0
         self._read_again = False
-        self._reader: ByteStream
+        self._stream: ByteStream
         self._open_at_start(range(0))
 
     @property
     def position(self) -> int:
-        """How far in the file reading came; never goes back."""
+        """Return how far in the file reading came; it never goes back."""
         self._furthest = max(self._furthest, self._raw.position)
         return self._furthest
 
     @property
     def seekable(self) -> bool:
-        """Whether it is a file."""
+        """Return whether it is a file."""
         return self._raw.seekable
 
     def read(self, size: int) -> bytes:
-        """The next decompressed bytes."""
+        """Return the next decompressed bytes."""
         try:
-            block = self._reader.read(size)
+            block = self._stream.read(size)
         except UndecodableBytes as damage:
             if self._read_again or not self._raw.seekable:
                 raise StreamDamage(f"{damage}, near byte {self.position}") from damage
@@ -67,17 +68,17 @@ class DecompressedSource:
         """
         if self.is_plain:
             self._raw.seek(offset)
-            self._reader = self._raw if self._short is None else BytesIO(self._short[offset:])
+            self._stream = self._raw if self._short is None else BytesIO(self._short[offset:])
             self._delivered = offset
             return
         if offset < self._delivered:
             self._raw.seek(0)
-            self._reader = decompress_stream(self._raw, _FILE_STEP_BYTES)
+            self._stream = decompress_stream(self._raw, _FILE_STEP_BYTES)
             self._delivered = 0
         self._skip(offset - self._delivered)
 
     def stored_edges(self, head: int, tail: int) -> tuple[bytes, bytes, int] | None:
-        """The first and last bytes of a file as they are stored, and how many there are.
+        """Return the first and the last bytes of a file as they are stored, and its size.
 
         None for a file that grows meanwhile, or can't be read. Reading starts over.
         """
@@ -89,13 +90,13 @@ class DecompressedSource:
         except StreamDamage:
             first, last = b"", b""
         self._raw.seek(0)
-        self._reader = decompress_stream(self._raw, _FILE_STEP_BYTES)
+        self._stream = decompress_stream(self._raw, _FILE_STEP_BYTES)
         self._delivered = 0
         is_whole = start + len(last) == self._source.size and bool(last)
         return (first, last, self._source.size) if is_whole else None
 
     def stored_head(self, size: int) -> bytes:
-        """The first bytes of a plain file as they are now; reading goes on where it was."""
+        """Return the first bytes of a plain file as they are now; reading goes on where it was."""
         position = self._raw.position
         try:
             return self._read_stored(0, size)
@@ -107,28 +108,28 @@ class DecompressedSource:
         self._raw.close()
 
     def _read_stored(self, position: int, size: int) -> bytes:
-        """Stored bytes from this one on; fewer only at the end."""
+        """Return stored bytes from this one on; fewer only at the end."""
         self._raw.seek(position)
-        return peek_head(self._raw, size)[0]
+        return PeekableStream(self._raw).peek(size)
 
     def _open_at_start(self, fine: range) -> None:
         self._raw = SourceReader(self._source, fine)
-        step = _FILE_STEP_BYTES if self._raw.seekable else _PIPE_STEP_BYTES
-        head, whole = peek_head(self._raw, MAGIC_BYTES)
+        stream = PeekableStream(self._raw)
+        head = stream.peek(MAGIC_BYTES)
         self.is_plain = not is_compressed(head)
         """Whether it is not compressed."""
-        # Of a file that begins to be written now, what follows might be compressed after all.
-        is_short = self.is_plain and self._raw.seekable and len(head) < MAGIC_BYTES
-        self._short = head if is_short and not self._is_broken() else None
-        self._reader = decompress_stream(whole, step) if self._short is None else BytesIO(head)
-
-    def _is_broken(self) -> bool:
-        """Whether no more can be read because reading fails."""
-        try:
-            self._raw.read(1)
-        except StreamDamage:
-            return True
-        return False
+        self._short: bytes | None = None
+        """All of a file that is shorter than what tells its codec."""
+        if self.is_plain and self._raw.seekable and len(head) < MAGIC_BYTES:
+            # A file that begins to be written now may turn out to be compressed after all: of
+            # what is appended meanwhile, nothing is given. A head cut short by damage is none.
+            with suppress(StreamDamage):
+                self._raw.read(1)
+                self._short = head
+        step = _FILE_STEP_BYTES if self._raw.seekable else _PIPE_STEP_BYTES
+        self._stream = (
+            decompress_stream(stream, step) if self._short is None else BytesIO(self._short)
+        )
 
     def _reread_up_to_damage(self, damage: UndecodableBytes) -> None:
         self._read_again = True

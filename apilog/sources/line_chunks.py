@@ -6,10 +6,11 @@ stand before a chunk's data, never within it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from apilog.sources.byte_streams import ByteStream, StreamDamage
+from apilog.sources.source import DamagedSource
 from apilog.text.counting import count_byte
 
 HEAD_BYTES = 200
@@ -49,15 +50,15 @@ class LineChunk:
 
 
 def cut_into_chunks(
-    reader: ByteStream, position: Callable[[], int], *, chunk_bytes: int, max_line_bytes: int
+    stream: ByteStream, position: Callable[[], int], *, chunk_bytes: int, max_line_bytes: int
 ) -> Iterator[LineChunk]:
-    """The chunks of a stream, of about `chunk_bytes` each.
+    """Yield the chunks of a stream, of about `chunk_bytes` each.
 
     Raises the StreamDamage that ended the stream, if any, after the last chunk.
     """
     cutter = LineCutter(chunk_bytes, max_line_bytes)
     try:
-        while not cutter.fill_buffer(reader):
+        while not cutter.fill_buffer(stream):
             yield from cutter.cut_chunks(position())
     except StreamDamage:
         yield from cutter.cut_last_chunks(position())
@@ -65,8 +66,17 @@ def cut_into_chunks(
     yield from cutter.cut_last_chunks(position())
 
 
+def raise_damage_at_end(chunks: Iterable[LineChunk], path: str) -> Iterator[LineChunk]:
+    """Yield the chunks, then raise DamagedSource if their stream ended badly."""
+    try:
+        yield from chunks
+    except StreamDamage as damage:
+        hint = "what could be read of it is included; copy it again from where it came"
+        raise DamagedSource(path, str(damage), hint) from damage
+
+
 class LineCutter:
-    """Takes the blocks of one stream and makes chunks of them.
+    """Cuts the blocks of one stream into chunks.
 
     A line is too long if it has more than `max_line_bytes` before its LF.
     """
@@ -81,11 +91,11 @@ class LineCutter:
         self._next_line = 1
         self._oversize: list[OversizeLine] = []
 
-    def fill_buffer(self, reader: ByteStream) -> bool:
-        """Read as much as makes a chunk; whether the stream ended. Raises StreamDamage."""
+    def fill_buffer(self, stream: ByteStream) -> bool:
+        """Read as much as makes a chunk; return whether the stream ended. Raises StreamDamage."""
         wanted = self._filled + self._chunk_bytes
         while self._filled < wanted:
-            block = reader.read(min(READ_BYTES, wanted - self._filled))
+            block = stream.read(min(READ_BYTES, wanted - self._filled))
             if not block:
                 return True
             end = self._filled + len(block)
@@ -97,11 +107,11 @@ class LineCutter:
         return False
 
     def cut_chunks(self, position: int) -> list[LineChunk]:
-        """The chunks of the whole lines read."""
+        """Return the chunks of the whole lines read."""
         return self._make_chunks(self._take_whole_lines(), position)
 
     def cut_last_chunks(self, position: int) -> list[LineChunk]:
-        """The last chunks, with the last line, whether or not it ended."""
+        """Return the last chunks, with the last line, whether or not it ended."""
         text = self._take_whole_lines()
         left_open = self._filled > 0 or self._skipping is not None
         if self._filled:
@@ -169,9 +179,10 @@ class LineCutter:
 
 
 def _split_at_long_lines(text: bytes, limit: int) -> Iterator[tuple[int, int, int]]:
-    """Where lines within the limit start and stop, and where the too long one after them ends.
+    """Yield where lines within the limit start and stop, and where the long one after them ends.
 
-    The text ends in a newline or is empty. Looks only at one newline in `limit` bytes.
+    The text ends in a newline or is empty. It looks only at one newline in `limit` bytes: looking
+    at each would cost as much as reading the lines.
     """
     start = stop = 0
     while stop < len(text):

@@ -1,4 +1,4 @@
-"""What an input is, and how it can fail.
+"""An input as a name, and the errors of one that can't be read.
 
 A `Source` is only a name: making one opens nothing.
 """
@@ -30,22 +30,22 @@ class LogSource:
     """The path as the operating system knows it, may hold surrogate escapes; or a URL."""
     size: int | None
     """Bytes as stored (compressed ones, if it is compressed); None for standard input and pipes."""
-    ahead: ObjectPrefetcher | None = field(default=None, compare=False, repr=False)
-    """Of an object among others: where they are fetched before their turn."""
+    prefetcher: ObjectPrefetcher | None = field(default=None, compare=False, repr=False)
+    """What fetches this object and its neighbours before their turn; None for all else."""
 
     @property
     def is_stdin(self) -> bool:
-        """Whether it is standard input, which can be read only once."""
+        """Return whether it is standard input, which can be read only once."""
         return self.file == STDIN
 
     @property
     def is_object(self) -> bool:
-        """Whether it lies in object storage: `file` is a URL."""
+        """Return whether it lies in object storage: `file` is a URL."""
         return is_url(self.file)
 
     @classmethod
     def from_path(cls, file: str, size: int | None) -> LogSource:
-        """The source at a path of the operating system."""
+        """Return the source at a path of the operating system."""
         return cls(path=display_path(file), file=file, size=size)
 
 
@@ -65,7 +65,7 @@ class SourceError(InputError):
 
 
 class MissingSource(SourceError):
-    """An input that is not there, or not any more."""
+    """An input that is not there, or no longer."""
 
 
 class DamagedSource(SourceError):
@@ -73,7 +73,7 @@ class DamagedSource(SourceError):
 
 
 def display_path(file: str) -> str:
-    r"""A path made safe to encode: bytes of a file name that are no UTF-8 are shown as `\xHH`.
+    r"""Return a path that can be encoded: bytes of a file name that are no UTF-8 become `\xHH`.
 
     >>> display_path("caf\udce9.log")
     'caf\\xe9.log'
@@ -82,7 +82,7 @@ def display_path(file: str) -> str:
 
 
 def open_error(file: str, error: OSError | ValueError) -> SourceError:
-    """The error to show when the operating system refuses a path."""
+    """Return the error to show when the operating system or a storage refuses a path."""
     path = display_path(file)
     match error:
         case StorageError():

@@ -5,28 +5,69 @@ A payload may be wrapped over lines. A line that holds nothing readable is passe
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode
 from collections.abc import Iterator
+from io import BytesIO
 
 from apilog.sources.byte_streams import ByteStream, StreamDamage
 from apilog.sources.compression import decompress_stream
-from apilog.transport.stream_shape import continues_base64, find_carried_base64, is_base64_payload
 
 MAX_PAYLOAD_BYTES = 16 << 20
 """The longest line that is decoded; Kinesis allows 10 MiB before base64."""
 
 _STEP_BYTES = 1 << 20
 
+_BASE64_LINE = re.compile(rb"[A-Za-z0-9+/]{16,}+={0,2}+")
+_MORE_BASE64 = re.compile(rb"[A-Za-z0-9+/]++={0,2}+")
+# https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html for `kinesis`,
+# https://docs.aws.amazon.com/firehose/latest/dev/data-transformation.html for `recordId`,
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html for `awslogs`.
+_CARRIED_BASE64 = re.compile(
+    rb'"(?:awslogs|kinesis|recordId|SequenceNumber)"\s*+:[^\]}]*?"[dD]ata"\s*+:\s*+'
+    rb'"((?:[A-Za-z0-9+/=]|\\/|\\[rn])++)'
+)
+_JSON_ESCAPE = re.compile(rb"\\(?:(/)|[rn])")
+_TEXT = bytes({*range(0x20, 0x7F), *range(0x80, 0x100), *b"\t\r\n"})
+_GZIP = b"\x1f\x8b\x08"
+_JSON_START = re.compile(rb'\s*+(?:\[\s*+)?+\{\s*+"')
+
+
+def is_base64_payload(line: bytes) -> bool:
+    """Return whether a line is base64 of something compressed with gzip, or of JSON."""
+    if not _BASE64_LINE.fullmatch(line):
+        return False
+    start = _decode_start(line)
+    return start.startswith(_GZIP) or _JSON_START.match(start) is not None
+
+
+def find_carried_base64(record: bytes, *, whole: bool = True) -> bytes | None:
+    """Return the base64 that a record of Kinesis, Firehose or a subscription holds, if it does.
+
+    `whole` says that these bytes go on to the end of the record.
+    """
+    match = _CARRIED_BASE64.search(record)
+    if match is None or (whole and record[match.end() : match.end() + 1] != b'"'):
+        return None
+    base64 = _JSON_ESCAPE.sub(rb"\1", match[1])
+    start = _decode_start(base64)
+    is_readable = start.startswith(_GZIP) or not start.translate(None, _TEXT)
+    return base64 if is_readable else None
+
+
+def _decode_start(base64: bytes) -> bytes:
+    return b64decode(base64[:32][: len(base64[:32]) // 4 * 4])
+
 
 class PayloadStream:
     """The decoded payloads, each ended by a newline."""
 
-    def __init__(self, reader: ByteStream) -> None:
-        self._blocks = _decode_payloads(reader)
+    def __init__(self, stream: ByteStream) -> None:
+        self._blocks = _decode_payloads(stream)
         self._rest = b""
 
     def read(self, size: int) -> bytes:
-        """The next bytes."""
+        """Return the next bytes."""
         while not self._rest:
             try:
                 self._rest = next(self._blocks)
@@ -36,8 +77,8 @@ class PayloadStream:
         return block
 
 
-def _decode_payloads(reader: ByteStream) -> Iterator[bytes]:
-    for line, ended in _join_wrapped_lines(_read_lines(reader)):
+def _decode_payloads(stream: ByteStream) -> Iterator[bytes]:
+    for line, ended in _join_wrapped_lines(_read_lines(stream)):
         last = b""
         for block in _decode_line(line):
             yield block
@@ -46,11 +87,11 @@ def _decode_payloads(reader: ByteStream) -> Iterator[bytes]:
             yield b"\n"
 
 
-def _read_lines(reader: ByteStream) -> Iterator[tuple[bytes, bool]]:
-    """Each line, those that are too long in parts, and whether it ends there."""
+def _read_lines(stream: ByteStream) -> Iterator[tuple[bytes, bool]]:
+    """Yield each line, those that are too long in parts, and whether it ends there."""
     held = b""
     try:
-        while block := reader.read(_STEP_BYTES):
+        while block := stream.read(_STEP_BYTES):
             *lines, held = (held + block).split(b"\n")
             for line in lines:
                 yield line, True
@@ -65,7 +106,7 @@ def _read_lines(reader: ByteStream) -> Iterator[tuple[bytes, bool]]:
 
 
 def _join_wrapped_lines(lines: Iterator[tuple[bytes, bool]]) -> Iterator[tuple[bytes, bool]]:
-    """The lines, those that one payload is wrapped over together as one."""
+    """Yield the lines, those that one payload is wrapped over together as one."""
     parts: list[bytes] = []
     try:
         for line, ended in lines:
@@ -92,50 +133,32 @@ def _join_wrapped_lines(lines: Iterator[tuple[bytes, bool]]) -> Iterator[tuple[b
 
 
 def _continues_payload(line: bytes, parts: list[bytes]) -> bool:
-    return len(line) <= len(parts[0]) and continues_base64(line) and not is_base64_payload(line)
+    is_base64 = _MORE_BASE64.fullmatch(line) is not None
+    return len(line) <= len(parts[0]) and is_base64 and not is_base64_payload(line)
 
 
 def _ends_payload(line: bytes, parts: list[bytes]) -> bool:
-    """Whether no more than this line is of the payload: others are as long as the first."""
+    """Return whether this line is the last of its payload: others are as long as the first."""
     is_short = len(line) < len(parts[0]) or line.endswith(b"=")
     return is_short or len(parts) * len(parts[0]) > MAX_PAYLOAD_BYTES
 
 
 def _decode_line(line: bytes) -> Iterator[bytes]:
-    """What a line holds, in steps; then the line itself if not all of it could be read."""
+    """Yield what a line holds, in steps; then the line itself if not all of it could be read."""
     bare = line.strip()
-    base64 = (
-        bare
-        if is_base64_payload(bare)
-        else find_carried_base64(bare)
-        if bare.startswith(b"{")
-        else None
-    )
+    base64 = bare if is_base64_payload(bare) else None
+    if base64 is None and bare.startswith(b"{"):
+        base64 = find_carried_base64(bare)
     if base64 is None:
         yield line
         return
-    reader = decompress_stream(_BytesStream(_decode_base64(base64)), _STEP_BYTES)
+    digits = base64.partition(b"=")[0]
+    if len(digits) % 4 == 1:  # cut off: one digit alone is not a byte
+        digits = digits[:-1]
+    data = b64decode(digits + b"=" * (-len(digits) % 4))
+    stream = decompress_stream(BytesIO(data), _STEP_BYTES)
     try:
-        while block := reader.read(_STEP_BYTES):
+        while block := stream.read(_STEP_BYTES):
             yield block
     except StreamDamage:
         yield b"\n" + line
-
-
-def _decode_base64(base64: bytes) -> bytes:
-    """What base64 stands for, as far as it goes."""
-    digits = base64.partition(b"=")[0]
-    if len(digits) % 4 == 1:
-        digits = digits[:-1]
-    return b64decode(digits + b"=" * (-len(digits) % 4))
-
-
-class _BytesStream:
-    """Bytes as a stream."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-
-    def read(self, size: int) -> bytes:
-        block, self._data = self._data[:size], self._data[size:]
-        return block

@@ -1,69 +1,118 @@
-"""A stream framed anew: JSON of any layout as one event a line.
+"""Streams framed anew: JSON of any layout, base64 and events of several lines, one event per line.
 
-What is lines already passes through untouched.
+The head of a stream tells how it is framed. Whatever is not certainly framed in another way than
+by newlines is plain lines, and passes through untouched. What comes out otherwise, and in which
+order:
+
+- objects, however laid out, separated by nothing, blanks or commas: each on one line;
+- the objects of arrays and of containers (see `event_wrappers`), without the wrapper;
+- the rows of tables (see `event_wrappers`) as objects;
+- `TIME {…}` and a line that is only a time, perhaps with a stream's name, before an object:
+  time and object on one line, as other log tools write it;
+- other lines and texts between objects: lines of their own;
+- an object that is broken: a line of its own, up to where the next valid object starts;
+- lines of base64 over gzip or JSON, wrapped or not, and records of Kinesis, Firehose and
+  subscriptions that hold it: what they hold, framed in turn;
+- events of CloudWatch Logs over several lines: each on one line.
 """
 
 from __future__ import annotations
 
-from apilog.sources.byte_streams import ByteStream, StreamDamage, peek_head
-from apilog.transport.base64_payloads import PayloadStream
-from apilog.transport.cloudwatch import JoinedEventsStream
-from apilog.transport.json_splitter import JsonSplitter
-from apilog.transport.stream_shape import Framing, StreamShape, detect_shape
+import re
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from apilog.sources.byte_streams import ByteStream, PeekableStream, StreamDamage
+from apilog.transport.base64_payloads import (
+    PayloadStream,
+    find_carried_base64,
+    is_base64_payload,
+)
+from apilog.transport.cloudwatch import JoinedEventsStream, find_event_start
+from apilog.transport.event_wrappers import is_whole_container, open_table, starts_like_container
+from apilog.transport.json_scan import OPENS_OBJECT, ScanEnd, scan_object
+from apilog.transport.json_splitter import STAMP, JsonSplitter
 
 SHAPE_BYTES = 64 << 10
-"""How much is looked at first."""
+"""How much of a head is looked at first."""
 MAX_SHAPE_BYTES = 1 << 20
 """How much is looked at where a first object does not end before."""
 WINDOW_BYTES = 512 << 10
 """How much is taken apart at once, after what was left over."""
 
+_PRETTY_OBJECT = re.compile(rb"^(?:" + STAMP + rb')?+\{[ \t\r]*+\n\s*+"', re.MULTILINE)
+_SEAM = re.compile(rb'\}\s*+\{\s*+"')
+_OPENS_ARRAY = re.compile(rb"\[\s*+(?:\{\s*+[\"}]|\]\s*+\Z|\Z)")
+_GOES_ON_AS_JSON = re.compile(
+    rb'[ \t\r,]*+(?:\{\s*+["}]|\n|\Z)|[^\n}]*+(?:\}(?!\s*+\{\s*+")[^\n}]*+)*+\}\s*+\{'
+)
+_CARRIER_BYTES = 4 << 10
 
-def frame_stream(reader: ByteStream, max_line_bytes: int) -> ByteStream:
-    """The stream with one event a line, going by its head.
+
+class Framing(Enum):
+    """What separates the events of a stream."""
+
+    LINES = "newlines"
+    JSON = "the syntax of JSON"
+    BASE64 = "newlines, each line being base64"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamShape:
+    """How a stream is to be read."""
+
+    framing: Framing
+    unwraps: bool = True
+    """Whether objects that look like containers are."""
+    carries_base64: bool = False
+    """Whether each event holds others, in base64."""
+    event_start: re.Pattern[bytes] | None = None
+    """How an event starts, if events of several lines begin with a time."""
+
+
+_PLAIN_LINES = StreamShape(Framing.LINES)
+
+
+def frame_stream(stream: ByteStream, max_line_bytes: int) -> ByteStream:
+    """Return the stream with one event per line, going by its head.
 
     An event of more than `max_line_bytes` is a line of more than that. A last event that is
     cut off is a last line without a newline.
     """
-    shape, whole = _peek_shape(reader)
+    stream = PeekableStream.over(stream)
+    shape = _peek_shape(stream)
     if shape.framing is Framing.BASE64:
-        shape, whole = _peek_shape(PayloadStream(whole))
-    whole = _split_events(shape, whole, max_line_bytes)
+        stream = PeekableStream(PayloadStream(stream))
+        shape = _peek_shape(stream)
+    events = _split_events(shape, stream, max_line_bytes)
     if shape.carries_base64:
-        shape, whole = _peek_shape(PayloadStream(whole))
-        whole = _split_events(shape, whole, max_line_bytes)
-    return whole
+        stream = PeekableStream(PayloadStream(events))
+        events = _split_events(_peek_shape(stream), stream, max_line_bytes)
+    return events
 
 
 def changes_framing(head: bytes) -> bool:
-    """Whether a stream that starts like this is not passed through as it is."""
-    shape = detect_shape(head, complete=len(head) < SHAPE_BYTES)
-    return (
-        not shape
-        or shape.framing is not Framing.LINES
-        or shape.carries_base64
-        or bool(shape.event_start)
-    )
+    """Return whether a stream that starts like this is not passed through as it is."""
+    return detect_shape(head, complete=len(head) < SHAPE_BYTES) != _PLAIN_LINES
 
 
-def _split_events(shape: StreamShape, whole: ByteStream, max_line_bytes: int) -> ByteStream:
-    if shape.framing is Framing.JSON:
-        return _SplitStream(whole, JsonSplitter(max_line_bytes, unwrap=shape.unwraps))
-    return (
-        JoinedEventsStream(whole, shape.event_start, max_line_bytes) if shape.event_start else whole
-    )
-
-
-def _peek_shape(reader: ByteStream) -> tuple[StreamShape, ByteStream]:
-    """The shape of a stream, and the whole stream again."""
+def _peek_shape(stream: PeekableStream) -> StreamShape:
     size = SHAPE_BYTES
-    head, whole = peek_head(reader, size)
-    while (shape := detect_shape(head, complete=len(head) < size)) is None:
+    while True:
+        head = stream.peek(size)
+        if (shape := detect_shape(head, complete=len(head) < size)) is not None:
+            return shape
         if size >= MAX_SHAPE_BYTES:
-            return StreamShape(Framing.JSON), whole
+            return StreamShape(Framing.JSON)
         size *= 4
-        head, whole = peek_head(whole, size)
-    return shape, whole
+
+
+def _split_events(shape: StreamShape, stream: ByteStream, max_line_bytes: int) -> ByteStream:
+    if shape.framing is Framing.JSON:
+        return _SplitStream(stream, JsonSplitter(max_line_bytes, unwrap=shape.unwraps))
+    if shape.event_start:
+        return JoinedEventsStream(stream, shape.event_start, max_line_bytes)
+    return stream
 
 
 class _SplitStream:
@@ -72,39 +121,94 @@ class _SplitStream:
     Windows are cut at the same places however much the stream gives at once.
     """
 
-    def __init__(self, reader: ByteStream, splitter: JsonSplitter) -> None:
-        self._reader = reader
+    def __init__(self, stream: ByteStream, splitter: JsonSplitter) -> None:
+        self._stream = stream
         self._splitter = splitter
         self._left = b""
-        self._ready = memoryview(b"")
+        self._lines = memoryview(b"")
         self._ended = False
         self._damage: StreamDamage | None = None
 
     def read(self, size: int) -> bytes:
-        """The next bytes."""
-        while not self._ready:
+        """Return the next bytes."""
+        while not self._lines:
             if self._damage is not None:
                 raise self._damage
             if self._ended:
                 return b""
-            self._advance()
-        block, self._ready = self._ready[:size], self._ready[size:]
+            self._split_window()
+        block, self._lines = self._lines[:size], self._lines[size:]
         return bytes(block)
 
-    def _advance(self) -> None:
-        window = b"".join([self._left, *self._blocks()])
-        lines, taken = self._splitter.split_window(window, final=self._ended)
-        self._left = window[taken:]
-        self._ready = memoryview(b"".join(lines))
-
-    def _blocks(self) -> list[bytes]:
-        """The next bytes to take apart; fewer only at the end."""
-        blocks, wanted = [], WINDOW_BYTES
+    def _split_window(self) -> None:
+        blocks, missing = [self._left], WINDOW_BYTES
         try:
-            while wanted > 0 and (block := self._reader.read(wanted)):
+            while missing > 0 and (block := self._stream.read(missing)):
                 blocks.append(block)
-                wanted -= len(block)
+                missing -= len(block)
         except StreamDamage as damage:
             self._damage = damage
-        self._ended = wanted > 0
-        return blocks
+        self._ended = missing > 0
+        window = b"".join(blocks)
+        lines, taken = self._splitter.split_window(window, final=self._ended)
+        self._left = window[taken:]
+        self._lines = memoryview(b"".join(lines))
+
+
+def detect_shape(head: bytes, *, complete: bool) -> StreamShape | None:
+    """Return the shape of a stream that starts like this; None if more of it has to be seen.
+
+    `complete` says that there is no more to see.
+    """
+    text = head.lstrip()
+    if event_start := find_event_start(text):
+        return StreamShape(Framing.LINES, event_start=event_start)
+    shape = _detect_framing(text, complete=complete)
+    may_carry = shape and text.startswith((b"{", b"["))
+    if shape and may_carry and find_carried_base64(text[:_CARRIER_BYTES], whole=False):
+        return replace(shape, carries_base64=True)
+    return shape
+
+
+def _detect_framing(text: bytes, *, complete: bool) -> StreamShape | None:
+    if OPENS_OBJECT.match(text):
+        return _detect_shape_of_objects(text, complete=complete)
+    if _OPENS_ARRAY.match(text) or _PRETTY_OBJECT.search(text):
+        return StreamShape(Framing.JSON)
+    if is_base64_payload(text.partition(b"\n")[0].rstrip()):
+        return StreamShape(Framing.BASE64)
+    cut_objects = not complete and b"\n" not in text and _SEAM.search(text)
+    return StreamShape(Framing.JSON) if cut_objects else _PLAIN_LINES
+
+
+def _detect_shape_of_objects(text: bytes, *, complete: bool) -> StreamShape | None:
+    if open_table(text, 0):
+        return StreamShape(Framing.JSON)
+    stop, end = scan_object(text, 0)
+    unwrap = True
+    if starts_like_container(text, 0):
+        unwrap = stop is not ScanEnd.END or is_whole_container(text[:end])
+        if unwrap:
+            return StreamShape(Framing.JSON)
+    if stop is ScanEnd.OPEN and b"\n" not in text and not complete:
+        return None
+    if _PRETTY_OBJECT.search(text):
+        return StreamShape(Framing.JSON, unwrap)
+    if stop is ScanEnd.END and text[end:].partition(b"\n")[0].strip():
+        is_lines = not _GOES_ON_AS_JSON.match(text, end)
+    else:
+        # One object on a line is NDJSON only if most lines are: the last counts if it is complete.
+        lines = text.split(b"\n")
+        if not complete and len(lines) > 1:
+            lines.pop()
+        lines = [line.strip() for line in lines if not line.isspace() and line]
+        is_lines = 2 * sum(map(_is_one_object, lines)) > len(lines)
+    return _PLAIN_LINES if is_lines else StreamShape(Framing.JSON, unwrap)
+
+
+def _is_one_object(line: bytes) -> bool:
+    """Return whether a line is one object, or would be one without a quote too many."""
+    if not line.startswith(b"{"):
+        return False
+    stop, end = scan_object(line, 0)
+    return end == len(line) if stop is ScanEnd.END else stop is ScanEnd.OPEN and line.endswith(b"}")

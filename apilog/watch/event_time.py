@@ -14,8 +14,9 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
+from apilog.engine.store_parts import find_logs
 from apilog.formats.file_plan import FormatChoice
-from apilog.sources import STDIN, find_sources
+from apilog.sources import STDIN
 from apilog.transport.opening import HEAD_BYTES
 from apilog.watch.decoder import record_times
 
@@ -143,7 +144,7 @@ class StartOffsets:
 
     def set_clock(self, sources: Sequence[str]) -> None:
         """Set the clock by the ends of files, as if a last line came when its file was written."""
-        for source in find_sources(sources)[0]:
+        for source in find_logs(sources)[0]:
             if source.size and source.file != STDIN:
                 with suppress(OSError):  # whoever follows it will say so
                     self._observe_end(TimeSearch(source.file, self._choice))

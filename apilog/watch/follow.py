@@ -15,7 +15,8 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from apilog.sources import LineChunk, SourceError, find_sources
+from apilog.engine.store_parts import find_logs
+from apilog.sources import LineChunk, SourceError
 from apilog.sources.compression import is_compressed
 from apilog.sources.find import are_siblings
 from apilog.sources.source import LogSource, open_error
@@ -167,7 +168,7 @@ class Follower:
     def _find_files(self) -> None:
         """Find the files anew."""
         self._looked = self._now()
-        found, self.problems = find_sources(self._sources)
+        found, self.problems = find_logs(self._sources)
         there: set[InodeIdentity] = set()
         for source in found:
             try:
