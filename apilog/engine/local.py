@@ -1,7 +1,6 @@
 """The local engine: chunks of all inputs on a pool of threads, results in order.
 
-Polars releases the interpreter's lock, so that threads are enough. At most `workers`
-batches are in flight at a time: memory does not grow with the input.
+At most `workers` tasks are in flight at a time: memory does not grow with the input.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ import polars as pl
 from apilog.engine.parse_chunks import (
     REJECTS_SCHEMA,
     ChunkAccount,
+    ChunkResult,
     FileAccount,
     FileChunk,
     ReadSpec,
@@ -43,20 +43,22 @@ from apilog.transport.split_events import with_whole_events
 
 T = TypeVar("T")
 
+# Threads are enough: Polars releases the interpreter's lock while it works
+# (https://docs.pola.rs/user-guide/misc/multiprocessing/), and nothing has to be copied to them.
 _THREADS = "apilog"
-_BATCH_BYTES = 1 << 20
-_BATCH_PIECES = 256
-"""Small files are read together, up to so many bytes and files."""
+_TASK_BYTES = 1 << 20
+_MOST_CHUNKS = 256
+"""Small files are read together, up to these limits."""
 
 
 class Progress(Protocol):
-    """Told how far the reading is."""
+    """A display of how far the reading is."""
 
     def total(self, size: int | None) -> None:
-        """All bytes there are to read; None if some input can't tell."""
+        """Take how many bytes there are to read; None if some input can't tell."""
 
     def advance(self, size: int) -> None:
-        """So many bytes more were read."""
+        """Take how many bytes more were read."""
 
 
 class NoProgress:
@@ -70,22 +72,22 @@ class NoProgress:
 
 
 class RunInput(Protocol):
-    """What a run reads; `Source` for an input from its beginning to its end."""
+    """What a run reads."""
 
     @property
     def path(self) -> str:
-        """As users see it."""
+        """The input as users see it."""
 
     @property
     def size(self) -> int | None:
-        """Bytes on disk still to be read; None if that is not known."""
+        """How many bytes on disk are to be read; None if that is not known."""
 
     @property
     def head(self) -> bytes:
-        """Lines before those of the first chunk, which tell how it is to be read."""
+        """The lines before those of the first chunk, which tell how it is to be parsed."""
 
     def chunks(self, chunk_bytes: int) -> Iterable[LineChunk]:
-        """Its lines; `head` is asked for after the first of them. Raises SourceError."""
+        """Yield its lines; `head` is asked for after the first of them. Raises SourceError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,22 +109,18 @@ class _WholeSource:
         return open_chunks(self.source, chunk_bytes=chunk_bytes)
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkResult(Generic[T]):
-    """What the work made of some records."""
-
-    value: T
-    rejects: pl.DataFrame
-    """Columns of `chunk.REJECTS`."""
+_Task = tuple[list[tuple[FileAccount, int]], Future[list[ChunkResult[T] | SourceError]]]
+"""The accounts of some chunks and the bytes on disk they took, in their order, and what becomes of
+them; an error stands for one chunk. Not the chunks: their lines are most of the memory."""
 
 
 class LocalRun(Generic[T]):
-    """One pass over all inputs; `files` is complete when `results` is at its end."""
+    """One pass over all inputs; `accounts` is complete when `results` is at its end."""
 
     def __init__(
         self,
         sources: Sequence[str | os.PathLike[str]],
-        wanted: ReadSpec,
+        spec: ReadSpec,
         work: Callable[[pl.DataFrame], T],
         *,
         choice: FormatChoice | None = None,
@@ -132,16 +130,16 @@ class LocalRun(Generic[T]):
         within: Within = (None, None),
         inputs: Sequence[RunInput] = (),
     ) -> None:
-        """Stores are read first, `inputs` after all sources.
+        """Find the inputs: stores are read first, `inputs` after all sources.
 
         `within` spares reading what a store holds outside of it; of logs everything is read.
         Raises InputError for a store that can't be opened.
         """
         self._stores, logs = separate_stores(sources)
-        found, problems = find_logs(logs)
-        self._inputs: list[RunInput] = [*map(_WholeSource, found), *inputs]
+        files, problems = find_logs(logs)
+        self._inputs: list[RunInput] = [*map(_WholeSource, files), *inputs]
         self._within = within
-        self._wanted = wanted
+        self._spec = spec
         self._work = work
         self._choice = choice
         self._detector = None if choice else detect_plan
@@ -151,169 +149,130 @@ class LocalRun(Generic[T]):
         self._chunk_bytes = chunk_bytes
         self.accounts: list[FileAccount] = [FileAccount(p.path, error=p) for p in problems]
         self.errors: list[SourceError] = list(problems)
-        """Of the files, in the order in which they came up."""
+        """The errors of the files, in the order in which they came up."""
 
     def results(self) -> Generator[ChunkResult[T]]:
-        """Read all; what the work made of the records, in the order of the lines.
+        """Read all inputs; yield what the work made of the records, in the order of the lines.
 
         What the work raises ends it. Closing it ends the threads.
         """
-        stored = [part for store in self._stores for part in split_into_parts(store, self._within)]
-        sizes = [*(part.size for part in stored), *(source.size for source in self._inputs)]
+        parts = [part for store in self._stores for part in split_into_parts(store, self._within)]
+        sizes = [*(part.size for part in parts), *(source.size for source in self._inputs)]
         self._progress.total(None if None in sizes else sum(s for s in sizes if s))
-        waiting: deque[_ChunkTask[T]] = deque()
+        # Tasks are submitted only as fast as results are taken, so that memory does not grow with
+        # the input; a result that is there is handed on before more is read.
+        in_flight: deque[_Task[T]] = deque()
         pool = ThreadPoolExecutor(self._workers, thread_name_prefix=_THREADS)
         try:
-            for batch in self._submit_tasks(stored, pool):
-                waiting.append(batch)
-                while waiting and (len(waiting) >= self._workers or waiting[0].made.done()):
-                    yield from self._collect_results(waiting.popleft())
-            while waiting:
-                yield from self._collect_results(waiting.popleft())
+            for task in self._submit_tasks(parts, pool):
+                in_flight.append(task)
+                while in_flight and (len(in_flight) >= self._workers or in_flight[0][1].done()):
+                    yield from self._collect_results(in_flight.popleft())
+            while in_flight:
+                yield from self._collect_results(in_flight.popleft())
         finally:
             # The garbage collector may close this on any thread; none can wait for itself.
             is_own = current_thread().name.startswith(_THREADS)
             pool.shutdown(wait=not is_own, cancel_futures=True)
 
     def _submit_tasks(
-        self, stored: Sequence[StoredPart], pool: ThreadPoolExecutor
-    ) -> Iterator[_ChunkTask[T]]:
-        yield from self._submit_stored(stored, pool)
-        for parts in _group_small_chunks(self._pending_chunks(pool), self._chunks_per_task()):
-            told = [(part.account, part.size) for part in parts]
-            yield _ChunkTask(told, pool.submit(self._run_task, parts))
-
-    def _submit_stored(
-        self, stored: Sequence[StoredPart], pool: ThreadPoolExecutor
-    ) -> Iterator[_ChunkTask[T]]:
+        self, parts: Sequence[StoredPart], pool: ThreadPoolExecutor
+    ) -> Iterator[_Task[T]]:
         for store in self._stores:
             account = FileAccount(str(store.folder), formats={STORE_FORMAT: None})
             self.accounts.append(account)
-            parts = [part for part in stored if part.store is store]
-            # Those outside of the window need no reading to be counted.
-            account.records = count_records(store.record_files()) - sum(
-                part.records for part in parts
-            )
-            for part in parts:
-                yield _ChunkTask([(account, part.size)], pool.submit(self._read_stored_part, part))
+            own = [part for part in parts if part.store is store]
+            # Files outside of the window need no reading to be counted.
+            total = count_records(store.record_files())
+            account.records = total - sum(part.records for part in own)
+            for part in own:
+                yield [(account, part.size)], pool.submit(self._read_stored, part)
+        # Small files are read together, but so few that all workers have some.
+        most = max(1, min(len(self._inputs) // (4 * self._workers), _MOST_CHUNKS))
+        for chunks in _group_small_chunks(self._read_chunks(pool), most):
+            accounts = [(chunk.account, chunk.stored_bytes) for chunk in chunks]
+            yield accounts, pool.submit(self._parse_chunks, chunks)
 
-    def _read_stored_part(self, part: StoredPart) -> list[_WorkResult[T]]:
+    def _read_stored(self, part: StoredPart) -> list[ChunkResult[T] | SourceError]:
         try:
-            records = part.read(self._within, self._wanted)
+            records = part.read(self._within, self._spec)
         except SourceError as error:
-            return [_WorkResult([error], None)]
+            return [error]
         account = ChunkAccount(records=part.records, rejects=0, skipped=0, formats=())
-        return [
-            _WorkResult(
-                [account], ChunkResult(self._work(records), pl.DataFrame(schema=REJECTS_SCHEMA))
-            )
-        ]
+        rejects = pl.DataFrame(schema=REJECTS_SCHEMA)
+        return [ChunkResult(value=self._work(records), rejects=rejects, accounts=(account,))]
 
-    def _chunks_per_task(self) -> int:
-        """So many small files are read together, few enough that all workers have some."""
-        return max(1, min(len(self._inputs) // (4 * self._workers), _BATCH_PIECES))
-
-    def _pending_chunks(self, pool: ThreadPoolExecutor) -> Iterator[_PendingChunk]:
+    def _read_chunks(self, pool: ThreadPoolExecutor) -> Iterator[FileChunk]:
+        """Yield the chunks of all inputs, their plans under way on the pool."""
         for source in self._inputs:
             account = FileAccount(source.path)
             self.accounts.append(account)
+            # The pool is first in, first out: a task that waits for the plan has it under way.
+            plan: Future[ParsePlan] | None = None
+            position = 0
             try:
-                yield from self._pending_chunks_of(source, account, pool)
+                for chunk in with_whole_events(source.chunks(self._chunk_bytes)):
+                    if account.error:
+                        break  # its format is unknown: the rest of it would be too
+                    if plan is None:
+                        head = source.head + chunk.data
+                        plan = pool.submit(plan_file, source.path, head, self._choice)
+                    yield FileChunk(account, chunk, plan, chunk.position - position)
+                    position = chunk.position
             except SourceError as error:
                 self._note_failure(account, error)
 
-    def _pending_chunks_of(
-        self, source: RunInput, account: FileAccount, pool: ThreadPoolExecutor
-    ) -> Iterator[_PendingChunk]:
-        # The pool is first in, first out: whoever waits for the reading has it under way.
-        reading: Future[ParsePlan] | None = None
-        position = 0
-        for chunk in with_whole_events(source.chunks(self._chunk_bytes)):
-            if account.error:
-                return  # its format is unknown: the rest of it would be too
-            if reading is None:
-                lines = source.head + chunk.data
-                reading = pool.submit(plan_file, source.path, lines, self._choice)
-            yield _PendingChunk(
-                FileChunk(source.path, chunk), account, reading, chunk.position - position
+    def _parse_chunks(self, chunks: Sequence[FileChunk]) -> list[ChunkResult[T] | SourceError]:
+        results: list[ChunkResult[T] | SourceError] = []
+        for plan, group in groupby(chunks, _plan_or_error):
+            alike = list(group)
+            if isinstance(plan, UnrecognisedFormat):
+                results += [plan] * len(alike)
+                continue
+            for parsed in parse_chunks(alike, plan, self._spec, self._detector):
+                value = self._work(parsed.value)
+                rejects, accounts = parsed.rejects, parsed.accounts
+                results.append(ChunkResult(value=value, rejects=rejects, accounts=accounts))
+        return results
+
+    def _collect_results(self, task: _Task[T]) -> Iterator[ChunkResult[T]]:
+        accounts, future = task
+        file_accounts = iter(accounts)
+        for result in future.result():
+            outcomes: Sequence[ChunkAccount | SourceError] = (
+                (result,) if isinstance(result, SourceError) else result.accounts
             )
-            position = chunk.position
-
-    def _run_task(self, parts: Sequence[_PendingChunk]) -> list[_WorkResult[T]]:
-        return [
-            made
-            for how, alike in groupby(parts, _plan_or_error)
-            for made in self._parse_alike(how, [part.piece for part in alike])
-        ]
-
-    def _parse_alike(
-        self, how: ParsePlan | UnrecognisedFormat, pieces: Sequence[FileChunk]
-    ) -> Iterator[_WorkResult[T]]:
-        if isinstance(how, UnrecognisedFormat):
-            yield _WorkResult([how] * len(pieces), None)
-            return
-        for read in parse_chunks(pieces, how, self._wanted, self._detector):
-            yield _WorkResult(read.accounts, ChunkResult(self._work(read.records), read.rejects))
-
-    def _collect_results(self, batch: _ChunkTask[T]) -> Iterator[ChunkResult[T]]:
-        told = iter(batch.told)
-        for made in batch.made.result():
-            for what, (account, size) in zip(made.accounts, told, strict=False):
-                if isinstance(what, SourceError):
-                    self._note_failure(account, what)
+            for outcome, (account, stored_bytes) in zip(outcomes, file_accounts, strict=False):
+                if isinstance(outcome, SourceError):
+                    self._note_failure(account, outcome)
                 else:
-                    account.add(what)
-                self._progress.advance(size)
-            if made.result:
-                yield made.result
+                    account.add(outcome)
+                self._progress.advance(stored_bytes)
+            if not isinstance(result, SourceError):
+                yield result
 
     def _note_failure(self, account: FileAccount, error: SourceError) -> None:
         account.fail(error)
         self.errors.append(error)
 
 
-@dataclass(frozen=True, slots=True)
-class _PendingChunk:
-    """A piece on its way."""
-
-    piece: FileChunk
-    account: FileAccount
-    reading: Future[ParsePlan]
-    size: int
-    """Bytes on disk that it took."""
-
-
-@dataclass(frozen=True, slots=True)
-class _WorkResult(Generic[T]):
-    """What pieces that are read alike gave; no result if they can't be read."""
-
-    accounts: Sequence[ChunkAccount | SourceError]
-    result: ChunkResult[T] | None
-
-
-@dataclass(frozen=True, slots=True)
-class _ChunkTask(Generic[T]):
-    told: Sequence[tuple[FileAccount, int]]
-    """Of each part, who is told what became of it; not the part, whose chunk is large."""
-    made: Future[list[_WorkResult[T]]]
-
-
-def _group_small_chunks(parts: Iterable[_PendingChunk], most: int) -> Iterator[list[_PendingChunk]]:
-    """Parts that are worth one task; at most so many, and more than one only if small."""
-    batch: list[_PendingChunk] = []
+def _group_small_chunks(chunks: Iterable[FileChunk], most: int) -> Iterator[list[FileChunk]]:
+    """Yield chunks that are worth one task: `most` at most, and more than one only if small."""
+    group: list[FileChunk] = []
     size = 0
-    for part in parts:
-        size += len(part.piece.chunk.data)
-        if batch and (size > _BATCH_BYTES or len(batch) == most):
-            yield batch
-            batch, size = [], len(part.piece.chunk.data)
-        batch.append(part)
-    if batch:
-        yield batch
+    for chunk in chunks:
+        size += len(chunk.chunk.data)
+        if group and (size > _TASK_BYTES or len(group) == most):
+            yield group
+            group, size = [], len(chunk.chunk.data)
+        group.append(chunk)
+    if group:
+        yield group
 
 
-def _plan_or_error(part: _PendingChunk) -> ParsePlan | UnrecognisedFormat:
+def _plan_or_error(chunk: FileChunk) -> ParsePlan | UnrecognisedFormat:
+    assert chunk.plan is not None
     try:
-        return part.reading.result()
+        return chunk.plan.result()
     except UnrecognisedFormat as error:
         return error

@@ -7,18 +7,22 @@ reject, skipped, or a further piece of an event that is.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
+from typing import Generic, TypeVar
 
 import polars as pl
 
 from apilog.engine.where import RowFilter
-from apilog.formats.parse_plan import ParsedLines, ParsePlan, PlanDetector, parse_lines
+from apilog.formats.parse_plan import ParsePlan, PlanDetector, parse_lines
 from apilog.privacy import AS_LOGGED, Privacy
 from apilog.report_model import FileInput, InputSummary
 from apilog.routes import RouteRule, add_route
 from apilog.sources import DamagedSource, LineChunk, SourceError
 from apilog.values.event_lines import EventLines
+
+T = TypeVar("T")
 
 REJECTS_SCHEMA = {
     "source": pl.String,
@@ -35,7 +39,7 @@ TOO_LONG_REASON = "longer than 1 MiB"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadSpec:
-    """What is to be made of every chunk."""
+    """What is wanted of every chunk: columns, and which records."""
 
     columns: frozenset[str]
     """Columns of the schema."""
@@ -49,11 +53,11 @@ class ReadSpec:
 
     @property
     def needed_columns(self) -> frozenset[str]:
-        """The columns that are needed on the way."""
+        """The columns that are needed on the way, to decide on records among others."""
         return self.columns | {"timestamp"} | (self.where.columns if self.where else frozenset())
 
     def format_columns(self) -> frozenset[str]:
-        """The columns that formats have to give for it."""
+        """Return the columns that formats have to give."""
         needed = self.needed_columns
         if "route" in needed:
             needed |= {"path"}
@@ -64,30 +68,17 @@ class ReadSpec:
         return needed
 
     def select(self, records: pl.DataFrame) -> pl.DataFrame:
-        """The records for which `where` holds, with the columns wanted and `timestamp`."""
+        """Return the records for which `where` holds, with the columns wanted and `timestamp`."""
         if self.where:
             records = self.where.filter(records)
         columns = self.columns | {"timestamp"}
-        wanted = records.select_seq(c for c in records.columns if c in columns)
-        return self.privacy.apply(wanted) if self.privacy else wanted
-
-
-@dataclass(slots=True)
-class FileChunk:
-    """A chunk of a file."""
-
-    path: str
-    """The file as users see it."""
-    chunk: LineChunk
-
-    def release(self) -> None:
-        """Let go of the lines themselves, which are most of the memory."""
-        self.chunk = replace(self.chunk, data=b"")
+        selected = records.select_seq(c for c in records.columns if c in columns)
+        return self.privacy.apply(selected) if self.privacy else selected
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkAccount:
-    """What became of the events of one piece; a line is one, unless an envelope has cut it."""
+    """What became of the events of one chunk; a line is one, unless an envelope has cut it."""
 
     records: int
     """Those that `where` leaves out included."""
@@ -96,161 +87,12 @@ class ChunkAccount:
     formats: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParsedFileChunks:
-    """What pieces that were read together gave."""
-
-    records: pl.DataFrame
-    """The columns wanted and `timestamp`; text may be Categorical."""
-    rejects: pl.DataFrame
-    """Columns of `REJECTS`, in the order of the lines."""
-    accounts: tuple[ChunkAccount, ...]
-    """One a piece."""
-
-
-def parse_chunks(
-    pieces: Sequence[FileChunk], reading: ParsePlan, wanted: ReadSpec, detector: PlanDetector | None
-) -> Iterator[ParsedFileChunks]:
-    """The records of pieces that are read in the same way, and the account of their lines.
-
-    All in one go, which for many small files is far cheaper; piece by piece if events may go
-    over several lines, or if a line needed a format that `detector` had to find.
-    """
-    if len(pieces) > 1 and reading.joins_lines:
-        yield from _parse_singly(pieces, reading, wanted, detector)
-        return
-    numbering = _RowNumbering(pieces)
-    lines = EventLines(b"".join(piece.chunk.data for piece in pieces), numbering.count)
-    columns = wanted.format_columns() | ({"row"} if len(pieces) > 1 else set())
-    outcome = parse_lines(lines, reading, sorted(columns), detector)
-    if outcome.found_plan and len(pieces) > 1:
-        yield from _parse_singly(pieces, reading, wanted, detector)
-        return
-    del lines
-    for piece in pieces:
-        piece.release()
-    yield ParsedFileChunks(
-        records=_finish_records(outcome.records, numbering, wanted),
-        rejects=_locate_rejects(outcome.rejects, numbering, pieces),
-        accounts=tuple(_make_accounts(outcome, numbering, pieces, reading)),
-    )
-
-
-def _parse_singly(
-    pieces: Sequence[FileChunk], reading: ParsePlan, wanted: ReadSpec, detector: PlanDetector | None
-) -> Iterator[ParsedFileChunks]:
-    for piece in pieces:
-        yield from parse_chunks([piece], reading, wanted, detector)
-
-
-class _RowNumbering:
-    """Which line of which piece a row of all their lines is."""
-
-    def __init__(self, pieces: Sequence[FileChunk]) -> None:
-        edges = [0, *accumulate(piece.chunk.lines for piece in pieces)]
-        self.count = edges[-1]
-        self._edges = pl.Series(edges, dtype=pl.UInt32)
-        self._paths = pl.Series([piece.path for piece in pieces], dtype=pl.String)
-        firsts = (p.chunk.first_line - start for p, start in zip(pieces, edges, strict=False))
-        self._offsets = pl.Series(list(firsts), dtype=pl.Int64)
-
-    def chunk_positions(self, rows: pl.Series) -> pl.Series:
-        """The positions of the rows' pieces."""
-        return (self._edges.search_sorted(rows, side="right") - 1).alias("piece")
-
-    def source_paths(self, rows: pl.Series) -> pl.Series:
-        """The paths of the rows' files."""
-        return self._paths.gather(self.chunk_positions(rows)).alias("source")
-
-    def line_numbers(self, rows: pl.Series) -> pl.Series:
-        """The numbers of the rows in their files."""
-        offsets = self._offsets.gather(self.chunk_positions(rows))
-        return (rows.cast(pl.Int64) + offsets).alias("line_number")
-
-    def count_by_chunk(self, frame: pl.DataFrame) -> list[int]:
-        """How many of the frame's rows each piece has; they ascend."""
-        if len(self._paths) == 1:
-            return [frame.height]
-        return frame["row"].search_sorted(self._edges).cast(pl.Int64).diff()[1:].to_list()
-
-
-def _make_accounts(
-    outcome: ParsedLines, numbering: _RowNumbering, pieces: Sequence[FileChunk], reading: ParsePlan
-) -> Iterator[ChunkAccount]:
-    formats = tuple(n for r in (reading, outcome.found_plan) if r and (n := r.name))
-    records, rejects = (
-        numbering.count_by_chunk(outcome.records),
-        numbering.count_by_chunk(outcome.rejects),
-    )
-    for piece, read_, rejected in zip(pieces, records, rejects, strict=True):
-        # One piece may have more lines than events, several have as many.
-        alone = len(pieces) == 1
-        yield ChunkAccount(
-            records=read_,
-            rejects=rejected + len(piece.chunk.oversize),
-            skipped=outcome.skipped if alone else piece.chunk.lines - read_ - rejected,
-            formats=formats,
-        )
-
-
-def _finish_records(
-    records: pl.DataFrame, numbering: _RowNumbering, wanted: ReadSpec
-) -> pl.DataFrame:
-    """Records with route, position and query, those that `where` selects."""
-    if "route" in wanted.needed_columns:
-        records = add_route(records, wanted.rules)
-    if "query" in records.columns:
-        records = _append_query(records)
-    if "line_number" in wanted.needed_columns:
-        records = records.with_columns(numbering.line_numbers(records["row"]))
-    if "source" in wanted.needed_columns:
-        records = records.with_columns(numbering.source_paths(records["row"]))
-    return wanted.select(records)
-
-
-def _append_query(records: pl.DataFrame) -> pl.DataFrame:
-    query = pl.col("query").cast(pl.String)
-    path = pl.col("path").cast(pl.String)
-    return records.with_columns(
-        path=pl.when(query.is_not_null()).then(path + "?" + query).otherwise(path)
-    )
-
-
-def _locate_rejects(
-    rejects: pl.DataFrame, numbering: _RowNumbering, pieces: Sequence[FileChunk]
-) -> pl.DataFrame:
-    if not rejects.height and not any(piece.chunk.oversize for piece in pieces):
-        return pl.DataFrame(schema=REJECTS_SCHEMA)
-    rows = rejects["row"]
-    located = rejects.select(
-        numbering.chunk_positions(rows),
-        numbering.source_paths(rows),
-        numbering.line_numbers(rows),
-        "line",
-        "reason",
-    )
-    too_long = [
-        (
-            number,
-            piece.path,
-            line.line_number,
-            line.head.decode("utf-8", "replace"),
-            TOO_LONG_REASON,
-        )
-        for number, piece in enumerate(pieces)
-        for line in piece.chunk.oversize
-    ]
-    if too_long:
-        more = pl.DataFrame(too_long, schema=located.schema, orient="row")
-        located = pl.concat([located, more]).sort("piece", "line_number")
-    return located.drop("piece")
-
-
 @dataclass(slots=True)
 class FileAccount:
-    """What has been read of one input so far."""
+    """What has been read of one input so far: the account of its lines, and its error."""
 
     path: str
+    """The file as users see it."""
     records: int = 0
     rejects: int = 0
     skipped: int = 0
@@ -258,12 +100,12 @@ class FileAccount:
     """Names in the order in which they were found."""
     error: SourceError | None = None
 
-    def add(self, piece: ChunkAccount) -> None:
-        """Count some of its lines."""
-        self.records += piece.records
-        self.rejects += piece.rejects
-        self.skipped += piece.skipped
-        self.formats |= dict.fromkeys(piece.formats)
+    def add(self, chunk: ChunkAccount) -> None:
+        """Count the lines of a chunk."""
+        self.records += chunk.records
+        self.rejects += chunk.rejects
+        self.skipped += chunk.skipped
+        self.formats |= dict.fromkeys(chunk.formats)
 
     def fail(self, error: SourceError) -> None:
         """Keep the error; a file that can't be read at all is worse than a damaged end."""
@@ -271,7 +113,7 @@ class FileAccount:
             self.error = error
 
     def to_file_input(self) -> FileInput:
-        """The account as a report shows it."""
+        """Return the account as a report shows it."""
         return FileInput(
             path=self.path,
             format=" + ".join(self.formats) or None,
@@ -286,7 +128,7 @@ class FileAccount:
 
 
 def summarise_inputs(accounts: Sequence[FileAccount]) -> InputSummary:
-    """All inputs together."""
+    """Return the account of all inputs together."""
     files = tuple(account.to_file_input() for account in accounts)
     return InputSummary(
         lines=sum(f.lines for f in files),
@@ -295,3 +137,161 @@ def summarise_inputs(accounts: Sequence[FileAccount]) -> InputSummary:
         skipped=sum(f.skipped for f in files),
         files=files,
     )
+
+
+@dataclass(slots=True)
+class FileChunk:
+    """A chunk of a file on its way to be parsed."""
+
+    account: FileAccount
+    """The account of its file."""
+    chunk: LineChunk
+    plan: Future[ParsePlan] | None = None
+    """How its file is parsed, as soon as that is known."""
+    stored_bytes: int = 0
+    """How many bytes on disk it took."""
+
+    @property
+    def path(self) -> str:
+        """The file as users see it."""
+        return self.account.path
+
+    def release_lines(self) -> None:
+        """Let go of the lines themselves, which are most of the memory."""
+        self.chunk = replace(self.chunk, data=b"")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkResult(Generic[T]):
+    """What chunks that were parsed together gave."""
+
+    value: T
+    """Their records, or what some work has made of these."""
+    rejects: pl.DataFrame
+    """Columns of `REJECTS_SCHEMA`, in the order of the lines."""
+    accounts: tuple[ChunkAccount, ...]
+    """One per chunk."""
+
+
+def parse_chunks(
+    chunks: Sequence[FileChunk], plan: ParsePlan, spec: ReadSpec, detector: PlanDetector | None
+) -> Iterator[ChunkResult[pl.DataFrame]]:
+    """Yield the records of chunks that are parsed in the same way, and the account of their lines.
+
+    The records have the columns wanted and `timestamp`; text may be Categorical. Lines that the
+    plan can't read are shown to `detector`, which may find a plan for them.
+    """
+    # Many small chunks are far cheaper in one go. That does not serve if an event may go over
+    # several lines, or if lines of one chunk need a format that the detector has to find.
+    if len(chunks) > 1 and plan.joins_lines:
+        yield from _parse_singly(chunks, plan, spec, detector)
+        return
+    numbering = _RowNumbering(chunks)
+    lines = EventLines(b"".join(c.chunk.data for c in chunks), numbering.count)
+    columns = spec.format_columns() | ({"row"} if len(chunks) > 1 else set())
+    parsed = parse_lines(lines, plan, sorted(columns), detector)
+    if parsed.found_plan and len(chunks) > 1:
+        yield from _parse_singly(chunks, plan, spec, detector)
+        return
+    del lines
+    for chunk in chunks:
+        chunk.release_lines()
+    formats = tuple(n for p in (plan, parsed.found_plan) if p and (n := p.name))
+    record_counts = numbering.count_by_chunk(parsed.records)
+    reject_counts = numbering.count_by_chunk(parsed.rejects)
+    accounts = tuple(
+        ChunkAccount(
+            records=records,
+            rejects=rejects + len(chunk.chunk.oversize),
+            # One chunk may have more lines than events, several have as many.
+            skipped=parsed.skipped if len(chunks) == 1 else chunk.chunk.lines - records - rejects,
+            formats=formats,
+        )
+        for chunk, records, rejects in zip(chunks, record_counts, reject_counts, strict=True)
+    )
+    yield ChunkResult(
+        value=_finish_records(parsed.records, numbering, spec),
+        rejects=_locate_rejects(parsed.rejects, numbering, chunks),
+        accounts=accounts,
+    )
+
+
+def _parse_singly(
+    chunks: Sequence[FileChunk], plan: ParsePlan, spec: ReadSpec, detector: PlanDetector | None
+) -> Iterator[ChunkResult[pl.DataFrame]]:
+    for chunk in chunks:
+        yield from parse_chunks([chunk], plan, spec, detector)
+
+
+class _RowNumbering:
+    """Which line of which chunk a row of all their lines is."""
+
+    def __init__(self, chunks: Sequence[FileChunk]) -> None:
+        edges = [0, *accumulate(c.chunk.lines for c in chunks)]
+        self.count = edges[-1]
+        self._edges = pl.Series(edges, dtype=pl.UInt32)
+        self._paths = pl.Series([c.path for c in chunks], dtype=pl.String)
+        offsets = (c.chunk.first_line - start for c, start in zip(chunks, edges, strict=False))
+        self._offsets = pl.Series(list(offsets), dtype=pl.Int64)
+
+    def chunk_positions(self, rows: pl.Series) -> pl.Series:
+        """Return the positions of the rows' chunks."""
+        return (self._edges.search_sorted(rows, side="right") - 1).alias("chunk")
+
+    def source_paths(self, rows: pl.Series) -> pl.Series:
+        """Return the paths of the rows' files."""
+        return self._paths.gather(self.chunk_positions(rows)).alias("source")
+
+    def line_numbers(self, rows: pl.Series) -> pl.Series:
+        """Return the numbers of the rows in their files."""
+        offsets = self._offsets.gather(self.chunk_positions(rows))
+        return (rows.cast(pl.Int64) + offsets).alias("line_number")
+
+    def count_by_chunk(self, frame: pl.DataFrame) -> list[int]:
+        """Return how many of the frame's rows, which ascend, each chunk has."""
+        if len(self._paths) == 1:
+            return [frame.height]
+        return frame["row"].search_sorted(self._edges).cast(pl.Int64).diff()[1:].to_list()
+
+
+def _finish_records(
+    records: pl.DataFrame, numbering: _RowNumbering, spec: ReadSpec
+) -> pl.DataFrame:
+    """Return the records with route, position and query, those that `where` selects."""
+    if "route" in spec.needed_columns:
+        records = add_route(records, spec.rules)
+    if "query" in records.columns:
+        query = pl.col("query").cast(pl.String)
+        path = pl.col("path").cast(pl.String)
+        with_query = pl.when(query.is_not_null()).then(path + "?" + query).otherwise(path)
+        records = records.with_columns(path=with_query)
+    if "line_number" in spec.needed_columns:
+        records = records.with_columns(numbering.line_numbers(records["row"]))
+    if "source" in spec.needed_columns:
+        records = records.with_columns(numbering.source_paths(records["row"]))
+    return spec.select(records)
+
+
+def _locate_rejects(
+    rejects: pl.DataFrame, numbering: _RowNumbering, chunks: Sequence[FileChunk]
+) -> pl.DataFrame:
+    """Return the rejects and the lines that were too long, with their files and line numbers."""
+    if not rejects.height and not any(c.chunk.oversize for c in chunks):
+        return pl.DataFrame(schema=REJECTS_SCHEMA)
+    rows = rejects["row"]
+    located = rejects.select(
+        numbering.chunk_positions(rows),
+        numbering.source_paths(rows),
+        numbering.line_numbers(rows),
+        "line",
+        "reason",
+    )
+    too_long = [
+        (i, c.path, line.line_number, line.head.decode("utf-8", "replace"), TOO_LONG_REASON)
+        for i, c in enumerate(chunks)
+        for line in c.chunk.oversize
+    ]
+    if too_long:
+        more = pl.DataFrame(too_long, schema=located.schema, orient="row")
+        located = pl.concat([located, more]).sort("chunk", "line_number")
+    return located.drop("chunk")

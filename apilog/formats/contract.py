@@ -8,27 +8,34 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
 
 from apilog.values.event_lines import EventLines
 
+if TYPE_CHECKING:
+    from apilog.formats.parse_plan import ParsePlan
+
 ROW_REJECTS_SCHEMA = {"row": pl.UInt32, "reason": pl.String}
-"""Columns of `Parsed.rejects`: the line's index in its chunk, and why."""
+"""Columns of a format's rejects: the line's index in its chunk, and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedRecords:
-    """What a format made of some lines; records and rejects add up to the lines."""
+    """What became of some lines: records, rejects and skipped lines add up to them."""
 
     records: pl.DataFrame
-    """Columns of the schema, those that were asked for and that the format knows.
+    """Columns of the schema, of those that were asked for.
     A String column may come dictionary-encoded, as Categorical."""
     rows: pl.Series | None = None
     """The index of each record's line (UInt32, ascending); None: record i is line i."""
     rejects: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=ROW_REJECTS_SCHEMA))
-    """Columns of `REJECTS_SCHEMA`, ascending by row."""
+    """Columns of `ROW_REJECTS_SCHEMA`, ascending by row; a plan gives the line, too."""
+    skipped: int = 0
+    """How many lines were skipped; a format skips none, a plan does."""
+    found_plan: ParsePlan | None = None
+    """The formats that were found on the way, for lines that a plan could not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +43,7 @@ class MatchFailure:
     """Where in a line a format stopped matching, for error messages."""
 
     position: int
-    """Characters that matched."""
+    """How many characters matched."""
     expected: str
     """What the format wanted there."""
 
@@ -57,7 +64,7 @@ class Format(Protocol):
         """The columns of the schema that it can fill."""
 
     def parse(self, lines: EventLines, columns: Collection[str]) -> ParsedRecords:
-        """Records (only these columns) and rejects of the lines; never raises on content."""
+        """Return the records (only these columns) and rejects; never raises on content."""
 
     def explain(self, line: str) -> MatchFailure:
-        """Where matching of a line stopped."""
+        """Return where matching of a line stopped."""

@@ -1,4 +1,4 @@
-"""How one file is read: which envelopes and formats, in which order, and the reading itself.
+"""How a file is parsed: which envelopes and formats are tried, in which order; and the parsing.
 
 Every event is accounted for once: it is a record, a reject with a reason, or skipped.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import polars as pl
 import polars.selectors as cs
 
-from apilog.formats.contract import Format
+from apilog.formats.contract import Format, ParsedRecords
 from apilog.formats.gateways.delimited import DelimitedFormat
 from apilog.formats.gateways.keyed import KeyedFormat
 from apilog.formats.nginx.format import NginxFormat
@@ -23,7 +23,7 @@ from apilog.values.event_lines import EventLines
 
 TEXT_REJECTS_SCHEMA = {"row": pl.UInt32, "line": pl.String, "reason": pl.String}
 INTERNAL_COLUMNS = {"query": pl.String, "row": pl.UInt32}
-"""Columns beside the schema that a reading can give: the masked query string, and the
+"""Columns beside the schema that records can have on the way: the masked query string, and the
 index of the line in its chunk."""
 
 
@@ -34,11 +34,11 @@ class ParseStage:
     envelopes: tuple[Envelope, ...]
     """Each within the one before."""
     formats: tuple[Format, ...]
-    """None, if all that the envelopes hold is to be skipped."""
+    """Empty if all that the envelopes hold is to be skipped."""
 
     @property
     def name(self) -> str:
-        """Such as `docker: combined`."""
+        """The envelopes and formats, such as `docker: combined`."""
         formats = " + ".join(dict.fromkeys(f.name for f in self.formats))
         return ": ".join([*(e.name for e in self.envelopes), formats])
 
@@ -60,7 +60,7 @@ class ParsePlan:
         return any(e.joins_lines for stage in self.stages for e in stage.envelopes)
 
     def without_formats_of(self, other: ParsePlan) -> ParsePlan | None:
-        """What it tries that the other does not; None if that is nothing.
+        """Return what it tries that the other does not; None if that is nothing.
 
         Formats that leave the end of lines unread are left out where the other has any: what
         they read then are its lines, cut off.
@@ -85,199 +85,150 @@ def _leaves_ends_unread(log_format: Format) -> bool:
     return isinstance(log_format, NginxFormat) and UNREAD_TAIL in log_format.log_format.parts
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParsedLines:
-    """What became of the lines of a chunk."""
-
-    records: pl.DataFrame
-    """The columns asked for, all of them, in the schema's types."""
-    rejects: pl.DataFrame
-    """Columns of `REJECTS`."""
-    skipped: int
-    found_plan: ParsePlan | None = None
-    """Formats that were found on the way, for lines that the given ones could not read."""
-
-
-@dataclass(frozen=True, slots=True)
-class _PendingEvents:
-    """Texts still to be read, and the lines they are of (None: line i is text i)."""
-
-    lines: EventLines
-    rows: pl.Series | None
-
-    def rows_of(self, within: pl.Series | None) -> pl.Series | None:
-        if within is None:
-            return self.rows
-        return within if self.rows is None else self.rows.gather(within)
-
-    def gather(self, within: pl.Series) -> _PendingEvents:
-        return _PendingEvents(self.lines.gather(within), self.rows_of(within))
-
-
 PlanDetector = Callable[[pl.Series], "ParsePlan | None"]
+
+_DETECTION_LINES = 200
+"""How many unread lines a detector is shown."""
 
 
 def parse_lines(
     lines: EventLines,
-    reading: ParsePlan,
+    plan: ParsePlan,
     columns: Collection[str],
     detector: PlanDetector | None = None,
-) -> ParsedLines:
-    """Records, rejects and skipped lines of a chunk.
+) -> ParsedRecords:
+    """Return the records, rejects and skipped lines of a chunk.
 
-    Lines that `reading` can't read are shown to `detector`, which may name more formats.
+    The records have all columns asked for, in the schema's types; rejects have the columns of
+    `TEXT_REJECTS_SCHEMA`. Lines that the plan can't read are shown to `detector`, which may name
+    more formats.
     """
     parts: list[pl.DataFrame] = []
-    rest = _parse_stages(_PendingEvents(lines, None), reading, columns, parts)
-    skipped, rest = _drop_skipped(rest, reading)
-    found = detector(rest.lines.series.head(_SHOWN_LINES)) if rest and detector else None
-    if found and (found := found.without_formats_of(reading)):
-        rest = _parse_stages(rest, found, columns, parts)
-        more, rest = _drop_skipped(rest, found)
-        skipped += more
-    return ParsedLines(
+    skipped, unread = _run_plan(lines, plan, columns, parts)
+    found_plan = None
+    if unread is not None and detector:
+        found_plan = detector(unread.series.head(_DETECTION_LINES))
+        found_plan = found_plan.without_formats_of(plan) if found_plan else None
+    if unread is not None and found_plan:
+        more_skipped, unread = _run_plan(unread, found_plan, columns, parts)
+        skipped += more_skipped
+    rejects = pl.DataFrame(schema=TEXT_REJECTS_SCHEMA)
+    if unread is not None:
+        reason = f"not {plan.name}" if plan.name else "no known format"
+        rejects = pl.DataFrame({"row": _rows_of(unread), "line": unread.series})
+        rejects = rejects.with_columns(pl.lit(reason).alias("reason")).sort("row")
+    return ParsedRecords(
         records=_concat_records(parts, columns),
-        rejects=_reject_events(rest, reading),
+        rejects=rejects,
         skipped=skipped,
-        found_plan=found,
+        found_plan=found_plan,
     )
 
 
-_SHOWN_LINES = 200
-"""How many unread lines a detector is shown."""
-
-
-def _parse_stages(
-    events: _PendingEvents | None,
-    reading: ParsePlan,
-    columns: Collection[str],
-    parts: list[pl.DataFrame],
-) -> _PendingEvents | None:
-    for stage in reading.stages:
-        inside, rest = events, []
+def _run_plan(
+    lines: EventLines, plan: ParsePlan, columns: Collection[str], parts: list[pl.DataFrame]
+) -> tuple[int, EventLines | None]:
+    """Append the records to `parts`; return how many lines are skipped, and those left over."""
+    unread: EventLines | None = lines
+    for stage in plan.stages:
+        inside, outside = unread, []
         for envelope in stage.envelopes:
+            if inside is None:
+                break
             inside, bare = _take_off_envelope(inside, envelope)
-            rest.append(bare)
-        events = _concat_events(_parse_with_formats(inside, stage.formats, columns, parts), *rest)
-    return events
+            outside.append(bare)
+        for log_format in stage.formats:
+            if inside is None:
+                break
+            # Without any column a frame has no height.
+            parsed = log_format.parse(inside, {*columns, "timestamp"})
+            if parsed.records.height:
+                rows = inside.rows_of(parsed.rows)
+                parts.append(_to_schema(parsed.records, log_format, columns, rows))
+            inside = inside.gather(parsed.rejects["row"]) if parsed.rejects.height else None
+        unread = _concat_events(inside, *outside)
+    return _drop_skipped(unread, plan) if unread is not None else (0, None)
 
 
 def _take_off_envelope(
-    events: _PendingEvents | None, envelope: Envelope
-) -> tuple[_PendingEvents | None, _PendingEvents | None]:
-    """The events inside the envelope, and those that are not in it."""
-    if events is None:
-        return None, None
-    lines = events.lines
-    inside = envelope.unwrap(lines.series)
-    rows = inside.texts["row"]
+    lines: EventLines, envelope: Envelope
+) -> tuple[EventLines | None, EventLines | None]:
+    """Return the events inside the envelope, and the lines that are not in it."""
+    unwrapped = envelope.unwrap(lines.series)
+    indexes = unwrapped.texts["row"]
 
     def times() -> pl.Series | None:
         given = envelope.times(lines.series) if envelope.times else lines.times
-        return None if given is None else given.gather(rows)
+        return None if given is None else given.gather(indexes)
 
-    texts = _PendingEvents(
-        EventLines.from_series(inside.texts["text"], times), events.rows_of(rows)
-    )
-    bare = events.gather(inside.unmatched) if len(inside.unmatched) else None
-    return (texts if len(rows) else None), bare
-
-
-def _parse_with_formats(
-    events: _PendingEvents | None,
-    formats: tuple[Format, ...],
-    columns: Collection[str],
-    parts: list[pl.DataFrame],
-) -> _PendingEvents | None:
-    for log_format in formats:
-        if events is None:
-            return None
-        # Without any column a frame has no height.
-        parsed = log_format.parse(events.lines, {*columns, "timestamp"})
-        if parsed.records.height:
-            rows = events.rows_of(parsed.rows)
-            parts.append(_to_schema(parsed.records, log_format, columns, rows))
-        events = events.gather(parsed.rejects["row"]) if parsed.rejects.height else None
-    return events
+    texts = EventLines.from_series(unwrapped.texts["text"], times, lines.rows_of(indexes))
+    bare = lines.gather(unwrapped.unmatched) if len(unwrapped.unmatched) else None
+    return (texts if len(indexes) else None), bare
 
 
 def _to_schema(
     records: pl.DataFrame, log_format: Format, columns: Collection[str], rows: pl.Series | None
 ) -> pl.DataFrame:
-    """The columns asked for, those that the format lacks as nulls."""
+    """Return the columns asked for, those that the format lacks as nulls."""
     height = records.height
-    made: list[pl.Series] = []
+    series: list[pl.Series] = []
     for name in columns:
         if name in records.columns:
-            made.append(records[name])
+            series.append(records[name])
         elif name == "gateway":
-            made.append(pl.Series(name, [log_format.gateway], GATEWAY).new_from_index(0, height))
+            series.append(pl.Series(name, [log_format.gateway], GATEWAY).new_from_index(0, height))
         elif name == "row":
-            every = pl.int_range(height, dtype=pl.UInt32, eager=True)
-            made.append((every if rows is None else rows).alias(name))
+            series.append((_row_numbers(height) if rows is None else rows).alias(name))
         else:
-            made.append(pl.Series(name, [None], _column_type(name)).new_from_index(0, height))
-    return pl.DataFrame(made)
+            series.append(pl.Series(name, [None], _column_type(name)).new_from_index(0, height))
+    return pl.DataFrame(series)
 
 
 def _column_type(name: str) -> pl.DataType | type[pl.DataType]:
     return SCHEMA.get(name) or INTERNAL_COLUMNS[name]
 
 
-def _concat_events(*parts: _PendingEvents | None) -> _PendingEvents | None:
+def _concat_events(*parts: EventLines | None) -> EventLines | None:
     given = [part for part in parts if part is not None]
     if len(given) <= 1:
         return given[0] if given else None
-    texts = pl.concat([part.lines.series.alias("line") for part in given])
+    texts = pl.concat([part.series.alias("line") for part in given])
     rows = pl.concat([_rows_of(part).alias("row") for part in given])
-    return _PendingEvents(EventLines.from_series(texts), rows)
+    return EventLines.from_series(texts, rows=rows)
 
 
-def _rows_of(events: _PendingEvents) -> pl.Series:
-    return events.rows if events.rows is not None else _row_numbers(events.lines.count)
+def _rows_of(lines: EventLines) -> pl.Series:
+    return lines.rows if lines.rows is not None else _row_numbers(lines.count)
 
 
 def _row_numbers(count: int) -> pl.Series:
     return pl.int_range(count, dtype=pl.UInt32, eager=True)
 
 
-def _drop_skipped(
-    events: _PendingEvents | None, reading: ParsePlan
-) -> tuple[int, _PendingEvents | None]:
-    if events is None:
-        return 0, None
-    unexplained = skip_reasons(events.lines.series).is_null()
-    for log_format in iterate_formats(reading):
+def _drop_skipped(lines: EventLines, plan: ParsePlan) -> tuple[int, EventLines | None]:
+    is_unexplained = skip_reasons(lines.series).is_null()
+    for log_format in iterate_formats(plan):
         if isinstance(log_format, DelimitedFormat | KeyedFormat):
-            others = log_format.find_foreign_lines(events.lines)
-            unexplained = unexplained if others is None else unexplained & ~others
-    kept = _row_numbers(events.lines.count).filter(unexplained)
-    skipped = events.lines.count - len(kept)
+            foreign = log_format.find_foreign_lines(lines)
+            is_unexplained = is_unexplained if foreign is None else is_unexplained & ~foreign
+    kept = _row_numbers(lines.count).filter(is_unexplained)
+    skipped = lines.count - len(kept)
     if not skipped:
-        return 0, events
-    return skipped, (events.gather(kept) if len(kept) else None)
+        return 0, lines
+    return skipped, (lines.gather(kept) if len(kept) else None)
 
 
 def _concat_records(parts: list[pl.DataFrame], columns: Collection[str]) -> pl.DataFrame:
-    """One frame, in the order of the lines; texts of several formats lose their encoding."""
+    """Return one frame, in the order of the lines; texts of several formats lose their encoding."""
     if not parts:
         return pl.DataFrame(schema={name: _column_type(name) for name in columns})
     if len(parts) == 1:
         return parts[0]
-    plain = [part.with_columns(cs.categorical().cast(pl.String)) for part in parts]
-    joined = pl.concat(plain)
-    return joined.sort("row", maintain_order=True) if "row" in joined.columns else joined
+    records = pl.concat(part.with_columns(cs.categorical().cast(pl.String)) for part in parts)
+    return records.sort("row", maintain_order=True) if "row" in records.columns else records
 
 
-def _reject_events(events: _PendingEvents | None, reading: ParsePlan) -> pl.DataFrame:
-    if events is None:
-        return pl.DataFrame(schema=TEXT_REJECTS_SCHEMA)
-    reason = f"not {reading.name}" if reading.name else "no known format"
-    frame = pl.DataFrame({"row": _rows_of(events), "line": events.lines.series})
-    return frame.with_columns(pl.lit(reason).alias("reason")).sort("row")
-
-
-def iterate_formats(reading: ParsePlan) -> Iterator[Format]:
-    """Every format of a reading."""
-    for stage in reading.stages:
+def iterate_formats(plan: ParsePlan) -> Iterator[Format]:
+    """Yield every format of a plan."""
+    for stage in plan.stages:
         yield from stage.formats

@@ -10,7 +10,13 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from apilog.engine.parse_chunks import TOO_LONG_REASON, FileChunk, ReadSpec, parse_chunks
+from apilog.engine.parse_chunks import (
+    TOO_LONG_REASON,
+    FileAccount,
+    FileChunk,
+    ReadSpec,
+    parse_chunks,
+)
 from apilog.formats.detect import detect_plan
 from apilog.formats.file_plan import UnrecognisedFormat, plan_file
 from apilog.ingestion.ingest_run import IngestOptions, cast_to_schema
@@ -96,14 +102,15 @@ def _read_rejected_lines(stored: pl.DataFrame, options: IngestOptions) -> Iterat
     for part in whole.partition_by("source", maintain_order=True):
         lines = part["line"].str.join("\n")[0].encode() + b"\n"
         piece = FileChunk(
-            part["source"][0], LineChunk(data=lines, first_line=1, lines=part.height, position=0)
+            FileAccount(part["source"][0]),
+            LineChunk(data=lines, first_line=1, lines=part.height, position=0),
         )
         try:
             reading = plan_file(piece.path, lines, choice)
         except UnrecognisedFormat:
             continue
         for read in parse_chunks([piece], reading, wanted, None if choice else detect_plan):
-            rows = read.records["line_number"] - 1
-            yield cast_to_schema(read.records).with_columns(
+            rows = read.value["line_number"] - 1
+            yield cast_to_schema(read.value).with_columns(
                 part["line_number"].gather(rows), part["at"].gather(rows)
             )

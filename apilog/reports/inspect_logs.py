@@ -10,10 +10,11 @@ import polars as pl
 from apilog.engine.store_parts import find_logs, refuse_stores
 from apilog.errors import ApilogError, InputError, UsageError
 from apilog.formats.advice import ADVICE, SUGGESTION
+from apilog.formats.contract import ParsedRecords
 from apilog.formats.detect import detect_plan
 from apilog.formats.file_plan import FormatChoice, choose_format, plan_file
 from apilog.formats.nginx.format import NginxFormat
-from apilog.formats.parse_plan import ParsedLines, ParsePlan, iterate_formats, parse_lines
+from apilog.formats.parse_plan import ParsePlan, iterate_formats, parse_lines
 from apilog.report_model import DetectedFile, MissingColumn
 from apilog.schema import SCHEMA
 from apilog.sources import LogSource
@@ -85,5 +86,5 @@ def _nginx_log_format(reading: ParsePlan) -> str | None:
     return next((f.log_format.string for f in formats if f.gateway == "nginx"), None)
 
 
-def _first_reject(outcome: ParsedLines) -> str | None:
+def _first_reject(outcome: ParsedRecords) -> str | None:
     return outcome.rejects["line"][0] if outcome.rejects.height else None

@@ -1,4 +1,8 @@
-"""The lines of one chunk, as bytes or as a Polars series, whichever is there first."""
+"""The events of a chunk as lines of text, in whichever form they are there first.
+
+The bytes end in a newline unless they are empty; newlines are not part of a line. Bytes that are
+no UTF-8 become U+FFFD in the series.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ _PACKED = (b"\x1f\x8b", b"x", b"(\xb5/\xfd")
 
 
 def as_polars_text(data: bytes) -> tuple[bytes, int]:
-    """Lines as a reader of Polars takes them for text, and how many of them it is to skip."""
+    """Return lines as Polars reads them for text, and how many of them it is to skip."""
     return (b"\n" + data, 1) if data.startswith(_PACKED) else (data, 0)
 
 
@@ -27,27 +31,31 @@ def _no_times() -> None:
 
 
 class EventLines:
-    """The lines of one chunk, as bytes or as a Polars series, whichever is there first.
-
-    The bytes end in a newline unless they are empty; newlines are not part of a line.
-    Bytes that are no UTF-8 become U+FFFD in the series.
-    """
+    """Events, one per line, and the lines of the chunk that they came from."""
 
     def __init__(self, data: bytes, count: int | None = None) -> None:
         self.data = data if not data or data.endswith(b"\n") else data + b"\n"
+        self.rows: pl.Series | None = None
+        """The row of the chunk that each came from (UInt32); None: event i is line i."""
         self._times: TimesGetter = _no_times
         if count is not None:
             self.count = count
 
     @classmethod
-    def from_series(cls, series: pl.Series, times: TimesGetter | None = None) -> EventLines:
-        """The lines of a series of strings, none of which holds a newline.
+    def from_series(
+        cls,
+        series: pl.Series,
+        times: TimesGetter | None = None,
+        rows: pl.Series | None = None,
+    ) -> EventLines:
+        """Return the lines of a series of strings, none of which holds a newline.
 
         `times` gives the time that came with each line, outside of it.
         """
         lines = cls.__new__(cls)
         lines.series = series
         lines.count = len(series)
+        lines.rows = rows
         lines._times = times or _no_times
         return lines
 
@@ -78,23 +86,29 @@ class EventLines:
 
     @cached_property
     def series(self) -> pl.Series:
-        """One string a line."""
+        """The lines as strings."""
         if not self.data:
             return pl.Series("line", [], dtype=pl.String)
         try:
-            return _series(self.data)
+            return _read_lines(self.data)
         except pl.exceptions.ComputeError:  # no UTF-8: to ask beforehand costs more
-            return _series(self.utf8)
+            return _read_lines(self.utf8)
 
-    def gather(self, rows: pl.Series) -> EventLines:
-        """The lines at these indexes, in their order."""
+    def gather(self, indexes: pl.Series) -> EventLines:
+        """Return the lines at these indexes, in their order."""
 
         def times() -> pl.Series | None:
-            return None if self.times is None else self.times.gather(rows)
+            return None if self.times is None else self.times.gather(indexes)
 
-        return EventLines.from_series(self.series.gather(rows), times)
+        return EventLines.from_series(self.series.gather(indexes), times, self.rows_of(indexes))
+
+    def rows_of(self, indexes: pl.Series | None) -> pl.Series | None:
+        """Return the rows of the chunk that the lines at these indexes came from; None: of all."""
+        if indexes is None:
+            return self.rows
+        return indexes if self.rows is None else self.rows.gather(indexes)
 
 
-def _series(data: bytes) -> pl.Series:
+def _read_lines(data: bytes) -> pl.Series:
     text, skipped = as_polars_text(data)
     return pl.read_lines(BytesIO(text), name="line").to_series().slice(skipped)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from apilog.engine.parse_chunks import FileChunk, ReadSpec, parse_chunks
+from apilog.engine.parse_chunks import FileAccount, FileChunk, ReadSpec, parse_chunks
 from apilog.formats.detect import detect_plan
 from apilog.formats.file_plan import FormatChoice, UnrecognisedFormat, plan_file
 from apilog.formats.parse_plan import ParsePlan
@@ -78,13 +78,13 @@ class Decoder:
                     self.counts.records += account.records
                     self.counts.rejects += account.rejects
                     self.counts.skipped += account.skipped
-                yield read.records
+                yield read.value
 
     def _plan_chunks(self, arrival: Arrival) -> Iterator[_PlannedPiece]:
         stream = arrival.stream
         for chunk in self._whole_events(arrival):
             reading = self._readings.get(stream) or self._find_plan(stream, chunk)
-            yield _PlannedPiece(FileChunk(stream.path, chunk), reading)
+            yield _PlannedPiece(FileChunk(FileAccount(stream.path), chunk), reading)
         if arrival.is_last:
             self._readings.pop(stream, None)
 
@@ -143,5 +143,7 @@ def record_times(path: str, head: bytes, lines: bytes, choice: FormatChoice | No
     except UnrecognisedFormat:
         return pl.Series(dtype=pl.Datetime("us", "UTC"))
     chunk = LineChunk(data=lines, first_line=1, lines=lines.count(b"\n"), position=0)
-    read = parse_chunks([FileChunk(path, chunk)], reading, ReadSpec(columns=frozenset()), None)
-    return pl.concat([one.records["timestamp"] for one in read]).drop_nulls()
+    read = parse_chunks(
+        [FileChunk(FileAccount(path), chunk)], reading, ReadSpec(columns=frozenset()), None
+    )
+    return pl.concat([one.value["timestamp"] for one in read]).drop_nulls()

@@ -7,9 +7,9 @@ from collections.abc import Collection
 import polars as pl
 import polars.selectors as cs
 
-from apilog.formats.contract import Format
+from apilog.formats.contract import Format, ParsedRecords
 from apilog.formats.detect import detect_plan
-from apilog.formats.parse_plan import ParsedLines, ParsePlan, ParseStage, PlanDetector, parse_lines
+from apilog.formats.parse_plan import ParsePlan, ParseStage, PlanDetector, parse_lines
 from apilog.schema import SCHEMA
 from apilog.values.event_lines import EventLines
 
@@ -34,7 +34,7 @@ def read_lines(
     reading: ParsePlan | None = None,
     columns: Collection[str] = COLUMNS,
     detector: PlanDetector | None = None,
-) -> ParsedLines:
+) -> ParsedRecords:
     """What is read of the lines, as detected or as given."""
     if reading is None:
         reading = detect_plan(lines.series)
@@ -53,7 +53,7 @@ def plain(records: pl.DataFrame) -> pl.DataFrame:
     return records.with_columns(cs.categorical().cast(pl.String))
 
 
-def rows(outcome: ParsedLines) -> list[dict[str, object]]:
+def rows(outcome: ParsedRecords) -> list[dict[str, object]]:
     """The records without what is null, and without their gateway and row."""
     return [
         {k: v for k, v in row.items() if v is not None and k not in ("gateway", "row")}

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apilog.formats import gateways
-from apilog.formats.contract import Format
+from apilog.formats.contract import Format, ParsedRecords
 from apilog.formats.detect import ALL_TEXT_FORMATS, FORMAT_DETECTORS, detect_plan
 from apilog.formats.nginx.format import NginxFormat
-from apilog.formats.parse_plan import ParsedLines, ParsePlan, ParseStage, parse_lines
+from apilog.formats.parse_plan import ParsePlan, ParseStage, parse_lines
 from apilog.schema import SCHEMA
 from apilog.transport.envelope_registry import ENVELOPES
 from apilog.values.dictionary import encode_texts
@@ -137,7 +137,7 @@ _LINE_BY_LINE = frozenset({"syslog", "syslog5424", "journald", "json-wrapped", "
 """Envelopes in which no event has more than one line."""
 
 
-def _accounted(lines: EventLines, outcome: ParsedLines, reading: ParsePlan) -> None:
+def _accounted(lines: EventLines, outcome: ParsedRecords, reading: ParsePlan) -> None:
     """Every line is a record, a reject or skipped; none is two of them."""
     told = [*outcome.records["row"].to_list(), *outcome.rejects["row"].to_list()]
     assert len(told) == len(set(told))
@@ -209,7 +209,7 @@ def _of_one_format(draw: st.DrawFn) -> tuple[NginxFormat, list[bytes]]:
     return log_format, draw(st.lists(good | spoilt() | noise, min_size=1, max_size=8))
 
 
-def _table(outcome: ParsedLines) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+def _table(outcome: ParsedRecords) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
     return (
         plain(outcome.records).sort("row").to_dicts(),
         outcome.rejects.sort("row").to_dicts(),
