@@ -51,7 +51,7 @@ def scan_sources(
     progress: Progress | None = None,
     passes: list[ScanStats] | None = None,
 ) -> tuple[pl.LazyFrame, list[Store]]:
-    """The records of the sources in the window, and the stores that Polars reads by itself.
+    """Return the records of the sources in the window, and the stores that Polars reads itself.
 
     Those come first; see `scan_logs` for the rest. Stores are left to a run, like logs, where
     their routes have to be made anew.
@@ -87,7 +87,7 @@ def scan_logs(
     progress: Progress | None = None,
     passes: list[ScanStats] | None = None,
 ) -> pl.LazyFrame:
-    """The records of the sources, one row a request, in the order of the lines.
+    """Return the records of the sources, one row per request, in the order of the lines.
 
     Raises `InputError` on collection if a source can't be read, before anything is read if it
     can't be found; with `strict` also if a line is rejected or an input damaged. Where `passes`
@@ -159,7 +159,7 @@ class _SelectedRows:
 def _make_selection(
     columns: list[str], predicate: pl.Expr | None
 ) -> Callable[[pl.DataFrame], _SelectedRows]:
-    """The work on each chunk: the rows and columns that the query needs."""
+    """Return the work on each chunk: to pick the rows and columns that the query needs."""
 
     def pick(records: pl.DataFrame) -> _SelectedRows:
         plain = records.select(
@@ -182,7 +182,7 @@ def _frames_with_stats(reading: ScanStats) -> Generator[pl.DataFrame]:
 
 
 def _checked_frames(run: LocalRun[_SelectedRows], *, strict: bool) -> Generator[pl.DataFrame]:
-    """The frames of the run; raises where an input can't be read, or with `strict` not whole."""
+    """Yield the frames; raises where an input can't be read, or with `strict` not whole."""
     _raise_errors(run.errors, strict=strict)
     with closing(run.results()) as results:
         for result in results:
@@ -209,7 +209,7 @@ def _raise_first_reject(rejects: pl.DataFrame) -> None:
 
 
 def _first_rows(frames: Iterator[pl.DataFrame], rows: int) -> Iterator[pl.DataFrame]:
-    """The first rows; no further frame is asked for once there are enough."""
+    """Yield the first rows; no further frame is asked for once there are enough."""
     while rows > 0 and (frame := next(frames, None)) is not None:
         yield frame.head(rows)
         rows -= frame.height

@@ -49,16 +49,16 @@ class StoredPart:
 
     @property
     def records(self) -> int:
-        """Records of the files, also those outside of the window."""
+        """How many records the files hold, also outside of the window."""
         return count_records(self.files)
 
     @property
     def size(self) -> int:
-        """Bytes on disk."""
+        """How many bytes they take on disk."""
         return sum(file.size for file in self.files)
 
     def read(self, within: Within, wanted: ReadSpec) -> pl.DataFrame:
-        """The records in the window that are wanted: their columns, and `timestamp`.
+        """Return the records in the window that are wanted: their columns, and `timestamp`.
 
         Raises SourceError if a file can't be read.
         """
@@ -95,7 +95,7 @@ class StoredPart:
 
 
 def _is_inside(file: DataFile, within: Within) -> bool:
-    """Whether all of its records are in the window."""
+    """Return whether all of its records are in the window."""
     since, until = within
     if file.first is None or file.last is None:
         return within == (None, None)
@@ -105,7 +105,7 @@ def _is_inside(file: DataFile, within: Within) -> bool:
 def separate_stores(
     sources: Iterable[str | os.PathLike[str]],
 ) -> tuple[list[Store], list[str | os.PathLike[str]]]:
-    """The stores that some of the sources are, each once and as it is now, and the other sources.
+    """Return the stores among the sources, each once and as it is now, and the other sources.
 
     Raises InputError for a store that can't be read.
     """
@@ -126,7 +126,7 @@ def _store_identity(place: str) -> str:
 def refuse_stores(
     sources: Iterable[str | os.PathLike[str]],
 ) -> tuple[list[str | os.PathLike[str]], list[SourceError]]:
-    """The sources that are no stores, and an error for each that is one."""
+    """Return the sources that are no stores, and an error for each that is one."""
     stores, logs = separate_stores(sources)
     hint = "`apilog store info` tells what it holds; report and query read it"
     return logs, [SourceError(str(store.folder), "a store, not a log", hint) for store in stores]
@@ -135,7 +135,7 @@ def refuse_stores(
 def find_logs(
     sources: Sequence[str | os.PathLike[str]],
 ) -> tuple[list[LogSource], list[SourceError]]:
-    """`find_sources` without the stores and tables of accounts that lie among logs in folders."""
+    """Find sources, without the stores and tables of accounts that lie among logs in folders."""
     return find_sources(
         sources, leaves_out_folder=_is_store_folder, leaves_out_file=_is_account_table
     )
@@ -161,7 +161,7 @@ def _is_account_table(path: str) -> bool:
 
 
 def split_into_parts(store: Store, within: Within) -> Iterator[StoredPart]:
-    """The files of the store that may hold records of the window, in order."""
+    """Yield the files of the store that may hold records of the window, in order."""
     part: list[DataFile] = []
     rows = 0
     for file in store.record_files(*within):
@@ -175,19 +175,19 @@ def split_into_parts(store: Store, within: Within) -> Iterator[StoredPart]:
 
 
 def count_records(files: Iterable[DataFile]) -> int:
-    """How many records these files hold."""
+    """Return how many records these files hold."""
     return sum(file.rows for file in files)
 
 
 def _stored_columns(wanted: ReadSpec) -> frozenset[str]:
-    """The columns to read."""
+    """Return the columns to read."""
     if wanted.rules and "route" in wanted.needed_columns:
         return wanted.needed_columns | {"gateway", "method", "path"}
     return wanted.needed_columns
 
 
 def _reroute(records: pl.DataFrame, wanted: ReadSpec) -> pl.DataFrame:
-    """The records with the user's routes, but for those whose gateway has named the route."""
+    """Return the records with the user's routes, save where a gateway has named the route."""
     usual = add_route(records.drop("route"))["route"].cast(pl.String)
     is_guessed = pl.col("gateway").cast(pl.String).is_in(sorted(FOLDABLE_GATEWAYS))
     is_named = pl.col("route").ne_missing(usual) & ~is_guessed

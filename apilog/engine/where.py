@@ -27,7 +27,7 @@ class RowFilter:
     columns: frozenset[str]
 
     def filter(self, records: pl.DataFrame) -> pl.DataFrame:
-        """The records for which the condition holds.
+        """Return the records for which the condition holds.
 
         Raises UsageError if it fails on a value, such as a CAST of one that is no number.
         """
@@ -36,7 +36,7 @@ class RowFilter:
         return records.filter(self._evaluate(records.select(_as_sql_type(c) for c in self.columns)))
 
     def _evaluate(self, values: pl.DataFrame) -> pl.Series:
-        """Whether it holds for each row; the values have to be in the types of `_plain`."""
+        """Return whether it holds for each row; values must be in the types of `_as_sql_type`."""
         # In a whole statement, texts that are compared with times are read as times.
         statement = f"SELECT (\n{self.text}\n) AS holds FROM requests"
         try:
@@ -51,7 +51,7 @@ class RowFilter:
 
 
 def parse_where(text: str) -> RowFilter:
-    """The condition that a `--where` text describes.
+    """Return the condition that a `--where` text describes.
 
     Raises `UsageError` for bad SQL, an unknown column (naming the nearest), for what is no
     condition, and for one that looks at several requests at once.
@@ -77,7 +77,7 @@ def parse_where(text: str) -> RowFilter:
 
 
 def unknown_column_error(name: str, where_from: str) -> UsageError:
-    """The error for a column that the schema does not have."""
+    """Return the error for a column that the schema does not have."""
     near = difflib.get_close_matches(name, SCHEMA, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return UsageError(f"{where_from}: no column {name!r}", f"{hint}`apilog schema` lists them")
@@ -94,7 +94,7 @@ def _check_is_condition(condition: RowFilter) -> None:
 
 
 def _as_sql_type(name: str) -> pl.Expr:
-    """A column as SQL sees it: all text is String."""
+    """Return a column as SQL sees it: all text is String."""
     is_text = isinstance(SCHEMA[name], pl.Enum) or SCHEMA[name] == pl.String
     return pl.col(name).cast(pl.String) if is_text else pl.col(name)
 
@@ -116,5 +116,5 @@ def _quote_option(text: str) -> str:
 
 
 def polars_message(error: BaseException) -> str:
-    """What Polars said, on one line, without its advice."""
+    """Return what Polars said, on one line, without its advice."""
     return " ".join(str(error).partition("\n\n")[0].split()) or type(error).__name__

@@ -49,7 +49,7 @@ class FormatDetector(Protocol):
     """A kind of format whose fields are found in the head of a file."""
 
     def infer(self, head: pl.Series, /) -> Format | None:
-        """The format of a file that begins with these lines, if it is of this kind."""
+        """Return the format of a file that begins with these lines, if it is of this kind."""
 
 
 FORMAT_DETECTORS: Mapping[str, FormatDetector] = {
@@ -71,7 +71,7 @@ class HeadMismatch:
 
 
 def detect_plan(head: pl.Series) -> ParsePlan | None:
-    """How to read a file that begins with these lines; None if no line can be read.
+    """Return how to parse a file that begins with these lines; None if no line can be read.
 
     A head of nothing but lines that are skipped gives a reading without formats.
     """
@@ -101,7 +101,7 @@ def detect_plan(head: pl.Series) -> ParsePlan | None:
 
 
 def _starting_with_time(head: pl.Series, formats: list[NginxFormat]) -> list[NginxFormat]:
-    """The formats; of lines that begin with an ISO time, those that begin with a time too.
+    """Return the formats; for lines that begin with an ISO time, those that do so, too.
 
     That time would be taken for the name of a client, and what follows it for a user.
     """
@@ -111,7 +111,7 @@ def _starting_with_time(head: pl.Series, formats: list[NginxFormat]) -> list[Ngi
 
 
 def find_mismatch(head: pl.Series) -> HeadMismatch:
-    """What to say of a head that `detect` can't make anything of."""
+    """Return what to say of a head that `detect_plan` can't make anything of."""
     lines = _without_skipped(head)
     inside = _without_skipped(unwrap_texts(detect_envelopes(lines), lines))
     line = (inside if len(inside) else lines)[0]
@@ -166,7 +166,7 @@ def _unread_texts(texts: pl.Series, found: _FormatMatches) -> pl.Series:
 def _find_best(
     texts: pl.Series, likely: list[NginxFormat] | None, *, is_timed: bool, is_rest: bool
 ) -> _FormatMatches | None:
-    """The format that reads most of the texts; `is_rest` tells that others are read already."""
+    """Return the format that reads most of the texts; `is_rest`: others are read already."""
     found = _find_text_formats(
         texts,
         candidate_formats(texts, ALL_TEXT_FORMATS) if likely is None else likely,
@@ -188,7 +188,7 @@ def _count_matches(found: _FormatMatches) -> int:
 def _find_text_formats(
     texts: pl.Series, likely: Sequence[NginxFormat], *, is_rest: bool
 ) -> list[_FormatMatches]:
-    """The format that reads most of the texts, and one that reads them with a tail."""
+    """Return the format that reads most of the texts, and one that reads them with a tail."""
     named = _find_named(texts, likely)
     if named and 2 * _count_matches(named) >= len(texts):
         return [named]
@@ -197,7 +197,7 @@ def _find_text_formats(
 
 
 def _find_named(texts: pl.Series, formats: Sequence[NginxFormat]) -> _FormatMatches | None:
-    """The format that reads most of the texts whole; of equals the first."""
+    """Return the format that reads most of the texts whole; of equals the first."""
     best: _FormatMatches | None = None
     for log_format in formats:
         found = log_format, log_format.strict.matches(texts)
@@ -211,7 +211,7 @@ def _find_named(texts: pl.Series, formats: Sequence[NginxFormat]) -> _FormatMatc
 def _find_extended(
     texts: pl.Series, formats: Sequence[NginxFormat], *, is_read: bool
 ) -> _FormatMatches | None:
-    """A format for lines that begin as a known one and go on with fields of their own.
+    """Return a format for lines that begin as a known one and go on with fields of their own.
 
     `is_read` tells that other lines are read whole.
     """
@@ -236,7 +236,7 @@ def _find_extended(
 
 
 def _match_length(begun: tuple[NginxFormat, pl.Series]) -> tuple[int, int]:
-    """How many texts begin as the format, and how little is left of the first of them."""
+    """Return how many texts begin as the format, and how little is left of the first."""
     log_format, lines = begun
     return len(lines), -len(log_format.strict.split_tail(lines[0])[1]) if len(lines) else 0
 
@@ -263,7 +263,7 @@ def _find_detected(texts: pl.Series, *, is_timed: bool) -> list[_FormatMatches]:
 
 
 def _is_header_alone(log_format: Format, texts: pl.Series) -> bool:
-    """Whether the texts are nothing but the header of the table: an export of no requests."""
+    """Return whether the texts are only a table's header: an export of no requests."""
     if not isinstance(log_format, DelimitedFormat):
         return False
     others = log_format.find_foreign_lines(EventLines.from_series(texts))

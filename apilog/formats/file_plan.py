@@ -43,7 +43,7 @@ class FormatChoice:
     """A kind of format whose fields are found in the head of each file."""
 
     def plan_for(self, head: pl.Series) -> ParsePlan | None:
-        """How to read a file that begins with these lines; None: it is not of the chosen kind."""
+        """Return how to parse a file with this head; None if it is not of the chosen kind."""
         head = head.head(HEAD_LINES)
         stages = []
         if envelopes := detect_envelopes(head):
@@ -62,7 +62,7 @@ class FormatChoice:
 def choose_format(
     log_format: str | None = None, nginx_conf: str | os.PathLike[str] | None = None
 ) -> FormatChoice | None:
-    """The choice that the two options make; None for neither.
+    """Return the choice that the two options make; None for neither.
 
     Raises `UsageError` for an unknown name, `InputError` for a bad nginx.conf.
     """
@@ -96,7 +96,7 @@ class UnrecognisedFormat(SourceError):
 
 
 def plan_file(path: str, data: bytes, choice: FormatChoice | None = None) -> ParsePlan:
-    """How to read the file that begins with these lines: as chosen, or as detected.
+    """Return how to parse the file that begins with these lines: as chosen, or as detected.
 
     Lines that are skipped whatever the format give a reading without formats, unless the log
     is known to be no access log. Raises `Unrecognised` if the lines are of no known format, or
@@ -118,7 +118,7 @@ def plan_file(path: str, data: bytes, choice: FormatChoice | None = None) -> Par
 
 
 def explain_mismatch(choice: FormatChoice, line: str) -> str | None:
-    """Where the chosen format that comes furthest stops matching a line.
+    """Say where the chosen format that comes furthest stops matching a line.
 
     None for formats whose fields are found in the file.
     """
@@ -137,7 +137,7 @@ def _first_lines(data: bytes) -> pl.Series:
 
 
 def _refusal_of(path: str, lines: pl.Series) -> UnrecognisedFormat | None:
-    """What to say of a log that is known to be no access log."""
+    """Return what to say of a log that is known to be no access log."""
     texts = pl.concat(
         [lines.rename("line"), unwrap_texts(detect_envelopes(lines), lines).rename("line")]
     )
@@ -148,7 +148,7 @@ def _refusal_of(path: str, lines: pl.Series) -> UnrecognisedFormat | None:
 
 
 def _plan_behind_refused(data: bytes, head: pl.Series) -> ParsePlan | None:
-    """How to read what comes, in these lines, after a head of nothing but another log."""
+    """Return how to parse what comes after a head of nothing but another log."""
     lines = EventLines(data).series
     envelopes = detect_envelopes(head)
     if envelopes:

@@ -89,7 +89,7 @@ TEMPLATES: Mapping[str, str] = {"nginx": SUGGESTION, **gateways.TEMPLATES}
 
 
 def find_format(name: str) -> FormatInfo:
-    """The format of that name; raises UsageError naming the nearest ones."""
+    """Return the format of that name; raises UsageError naming the nearest ones."""
     if name in FORMAT_INFOS:
         return FORMAT_INFOS[name]
     near = get_close_matches(name, FORMAT_INFOS, n=3)
@@ -98,7 +98,7 @@ def find_format(name: str) -> FormatInfo:
 
 
 def gateway_template(name: str | None) -> str:
-    """What to put into a gateway so that its log tells everything; ends in a newline.
+    """Return what to put into a gateway so that its log tells everything.
 
     Raises UsageError for a format that there is no template for.
     """

@@ -116,7 +116,7 @@ _ANY_RULE = "|".join(f"(?:{skip.pattern})" for skip in SKIP_RULES)
 
 
 def skip_reasons(lines: pl.Series) -> pl.Series:
-    """Why each line is to be skipped, one of the constants above; null where it is not."""
+    """Return why each line is skipped, one of the constants above; null where it is not."""
     other = is_of_another_program(lines) | is_of_another_unit(lines)
     reasons = pl.select(pl.when(other).then(pl.lit(OTHER_PROGRAM)).alias("reason")).to_series()
     told = lines.str.contains(_ANY_RULE).arg_true()

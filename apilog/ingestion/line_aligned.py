@@ -12,9 +12,8 @@ from apilog.ingestion.fingerprint import TAIL_BYTES
 from apilog.ingestion.rereadable import RereadableStream
 from apilog.sources import LineChunk
 from apilog.sources.byte_streams import StreamDamage
-from apilog.transport.cloudwatch import is_open_event
 from apilog.transport.opening import MAX_LINE_BYTES
-from apilog.transport.split_events import unfinished_size
+from apilog.transport.split_events import whole_events_size
 
 _READ_BYTES = 512 << 10
 _HELD_BYTES = 2 * MAX_LINE_BYTES
@@ -112,12 +111,7 @@ class LineAlignedStream(RawStream):
             self._ready, self._held = self._held, b""
 
     def _split(self, text: bytes) -> None:
-        end = text.rfind(b"\n") + 1
-        while end and (size := unfinished_size(text[:end])):
-            end -= size
-        last = text.rfind(b"\n", 0, max(end - 1, 0)) + 1
-        if is_open_event(text[last:end]):
-            end = last
+        end = whole_events_size(text)
         if len(text) - end > _HELD_BYTES:
             end = len(text)
         self._ready, self._held = text[:end], text[end:]

@@ -16,7 +16,7 @@ _ANY_DEPTH = "**"
 
 
 def find_objects(url: str) -> dict[str, int]:
-    """The URLs of the objects, and their sizes in bytes.
+    """Return the URLs of the objects, and their sizes in bytes.
 
     Raises FileNotFoundError if there is none, other OSErrors where the storage refuses, and
     InputError for what is no URL of an object.
@@ -39,14 +39,14 @@ def _matching_objects(bucket: Bucket, key: str, *, is_folder: bool) -> list[Obje
 
 
 def _visible_objects(bucket: Bucket, folder: str) -> Iterator[ObjectInfo]:
-    """The visible objects in a folder, at any depth."""
+    """Yield the visible objects in a folder, at any depth."""
     for info, parts in _all_objects(bucket, folder):
         if not _is_hidden(parts):
             yield info
 
 
 def _all_objects(bucket: Bucket, folder: str) -> Iterator[tuple[ObjectInfo, list[str]]]:
-    """Every object in a folder, and its names from there on.
+    """Yield every object in a folder, and its names from there on.
 
     Consoles make empty objects that keep folders in sight: those are left out.
     """
@@ -63,7 +63,7 @@ def _all_objects(bucket: Bucket, folder: str) -> Iterator[tuple[ObjectInfo, list
 
 
 def _expand_glob(bucket: Bucket, folder: str, segments: list[str]) -> Iterator[ObjectInfo]:
-    """The objects in a folder that match; a folder that matches stands for all in it."""
+    """Yield the objects in a folder that match; a folder that matches stands for all in it."""
     segment, rest = segments[0], segments[1:]
     if _ANY_DEPTH in segments:
         yield from (
@@ -82,12 +82,12 @@ def _expand_glob(bucket: Bucket, folder: str, segments: list[str]) -> Iterator[O
 
 
 def _matching_keys(keys: Iterable[str], pattern: str) -> list[str]:
-    """The keys whose last part a pattern matches."""
+    """Return the keys whose last part a pattern matches."""
     return [key for key in keys if _is_match(key.rpartition("/")[2], pattern)]
 
 
 def _path_matches(parts: list[str], segments: list[str]) -> bool:
-    """Whether an object is matched, or a folder that it is in."""
+    """Return whether a pattern matches an object, or a folder that it is in."""
     if not segments:
         return not _is_hidden(parts)
     if not parts:

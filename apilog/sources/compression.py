@@ -44,21 +44,21 @@ class GzipMember:
 
     @property
     def eof(self) -> bool:
-        """Whether the member is complete and its checksum right."""
+        """Return whether the member is complete and its checksum right."""
         return self._header is None and bool(self._inflater.eof)
 
     @property
     def needs_input(self) -> bool:
-        """Whether nothing more comes out without more input."""
+        """Return whether nothing more comes out without more input."""
         return self._header is not None or self._inflater.needs_input
 
     @property
     def unused_data(self) -> bytes:
-        """What was given beyond the end of the member."""
+        """Return what was given beyond the end of the member."""
         return self._inflater.unused_data
 
     def decompress(self, data: bytes, /, max_length: int) -> bytes:
-        """The next bytes, `max_length` at most. Raises ValueError or IsalError."""
+        """Return the next bytes, `max_length` at most. Raises ValueError or IsalError."""
         if self._header is not None:
             self._header += data
             length = gzip_header_length(self._header)
@@ -69,7 +69,7 @@ class GzipMember:
 
 
 def gzip_header_length(head: bytes) -> int | None:
-    """The length of the gzip header that these bytes start with; None if they end within it.
+    """Return the length of the gzip header at the start; None if the bytes end within it.
 
     Raises ValueError if they are no gzip header.
     """
@@ -192,7 +192,7 @@ _ANY_MAGIC = re.compile(b"|".join(re.escape(m) for codec in CODECS for m in code
 
 
 def is_compressed(head: bytes) -> bool:
-    """Whether a stream that starts like this is compressed."""
+    """Return whether a stream that starts like this is compressed."""
     return _ANY_MAGIC.match(head) is not None
 
 

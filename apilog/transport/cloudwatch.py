@@ -47,7 +47,7 @@ _CSV_HEADER = re.compile(rb'"?(?:@|timestamp"?,)')
 
 
 def find_event_start(head: bytes) -> re.Pattern[bytes] | None:
-    """How events begin in a stream of several lines an event; None for any other stream."""
+    """Return how events begin in a stream with several lines per event; None for all others."""
     lines = [line + b"\n" for line in head.split(b"\n")[:-1] if line.strip()]
     if lines and _CSV_HEADER.match(lines[0]):
         del lines[0]
@@ -62,7 +62,7 @@ def find_event_start(head: bytes) -> re.Pattern[bytes] | None:
 
 
 def is_open_event(line: bytes) -> bool:
-    """Whether a line is the beginning of an event that surely goes on in the next line."""
+    """Return whether a line begins an event that surely goes on in the next line."""
     found = next((m for pattern in _EVENT_STARTS if (m := pattern.match(line))), None)
     if found is None:
         return False
@@ -91,7 +91,7 @@ class JoinedEventsStream:
         self._damage: StreamDamage | None = None
 
     def read(self, size: int) -> bytes:
-        """The next bytes."""
+        """Return the next bytes."""
         while not self._ready:
             if self._damage is not None:
                 raise self._damage
@@ -118,12 +118,12 @@ class JoinedEventsStream:
 
 
 def _replace_newline(found: re.Match[bytes]) -> bytes:
-    """What stands for a newline within an event: a blank, if there is none before it."""
+    """Return what stands for a newline within an event: a blank, if none is before it."""
     return b"" if found.string[found.start() - 1 : found.start()] in (b" ", b"\t") else b" "
 
 
 def _find_last_event(begins: re.Pattern[bytes], data: bytes) -> int:
-    """Where the last event starts; 0 if none starts behind the first byte."""
+    """Return where the last event starts; 0 if none starts behind the first byte."""
     end = len(data)
     while (newline := data.rfind(b"\n", 0, end)) >= 0:
         if begins.match(data, newline + 1):
@@ -162,7 +162,7 @@ _EVENT_ID = r"^[0-9]{50,60}$"
 
 
 def _group_events(lines: pl.Series, begins: str) -> tuple[pl.DataFrame, pl.Series]:
-    """`row` and `text` of the events that begin like this, and the rows that are of none."""
+    """Return `row` and `text` of the events that begin like this, and the rows of none."""
     rows = pl.int_range(len(lines), dtype=pl.UInt32, eager=True).alias("row")
     starts = lines.str.contains(begins)
     foreign = lines.str.contains(_FOREIGN) & ~starts
@@ -181,7 +181,7 @@ def _group_events(lines: pl.Series, begins: str) -> tuple[pl.DataFrame, pl.Serie
 def _unwrap_events(
     lines: pl.Series, begins: str, strip: Callable[[pl.Series], pl.Series]
 ) -> UnwrappedEvents:
-    """The events that begin like this, what is around them taken off."""
+    """Unwrap the events that begin like this."""
     frame, unmatched = _group_events(lines, begins)
     texts = strip(frame["text"])
     sound = texts.is_not_null()
@@ -193,7 +193,7 @@ def _unwrap_events(
 
 
 def _is_stream_of(head: pl.Series, begins: str, strip: Callable[[pl.Series], pl.Series]) -> bool:
-    """Whether a head, maybe with gaps, is of events that begin like this.
+    """Return whether a head, maybe with gaps, is of events that begin like this.
 
     `strip` gives what a line says of its message.
     """
@@ -208,7 +208,7 @@ def _is_stream_of(head: pl.Series, begins: str, strip: Callable[[pl.Series], pl.
 def _stamped_envelope(
     name: str, title: str, begins: str, *samples: EnvelopeSample, is_epoch: bool = False
 ) -> Envelope:
-    """An envelope that is told by what is before a message."""
+    """Return an envelope that is told by what is before a message."""
 
     def strip(events: pl.Series) -> pl.Series:
         return events.str.replace(begins, "")
@@ -228,13 +228,13 @@ def _text_message(events: pl.Series) -> pl.Series:
 
 
 def _text_times(lines: pl.Series) -> pl.Series:
-    """When an event happened; of one in several lines when it was taken in."""
+    """Return when an event happened; of one in several lines when it was taken in."""
     ingested = lines.str.extract(_EVENTS, 1).fill_null(lines.str.extract(_EVENTS, 2))
     return parse_epoch_times(lines.str.extract(_EVENTS_END, 1).fill_null(ingested))
 
 
 def _row_message(rows: pl.Series) -> pl.Series:
-    """The message of CSV rows: their first quoted field, or all that is not the time."""
+    """Return the message of CSV rows: the first quoted field, or all that is not the time."""
     quoted = rows.str.extract(_QUOTED, 2).str.replace_all('""', '"', literal=True)
     return quoted.fill_null(rows.str.extract(_UNQUOTED, 2))
 
@@ -249,7 +249,7 @@ def _row_times(lines: pl.Series) -> pl.Series:
 
 
 def _unwrap_objects(lines: pl.Series) -> UnwrappedEvents:
-    """The texts of `message`."""
+    """Unwrap the texts of `message`."""
     frame, _ = decode_objects(lines, ("message",))
     texts = frame["message"].str.strip_chars()
     if texts.str.contains("\n", literal=True).any():

@@ -18,6 +18,10 @@ LOOKS_LIKE_ACCESS = (
 """Text that may be an access line of whatever format."""
 
 
+SAMPLE_LINE = '203.0.113.7 - - [10/Oct/2026:13:55:36 +0000] "GET /a HTTP/1.1" 200 5 "-" "curl/8"'
+"""An access line that samples of envelopes hold."""
+
+
 @dataclass(frozen=True, slots=True)
 class UnwrappedEvents:
     """The inner events of some lines, and the lines that are not in the envelope."""
@@ -57,7 +61,7 @@ class Envelope:
 
 
 def unwrap_lines(texts: pl.Series) -> UnwrappedEvents:
-    """Of one text a line, null where the line is not in the envelope."""
+    """Return the events of lines that hold one text each, null where not in the envelope."""
     inside = texts.is_not_null()
     rows = pl.int_range(len(texts), dtype=pl.UInt32, eager=True)
     frame = pl.DataFrame({"row": rows, "text": texts}).filter(inside)
@@ -85,12 +89,12 @@ def unwrap_pieces(texts: pl.Series, streams: pl.Series, complete: pl.Series) -> 
 
 
 def is_mostly_true(matches: pl.Series) -> bool:
-    """Whether more than half are true; nulls are not. No values are not mostly anything."""
+    """Return whether more than half are true; nulls are not. No values are not mostly true."""
     return 2 * int(matches.sum()) > len(matches)
 
 
 def _without_newlines(events: pl.DataFrame) -> pl.DataFrame:
-    r"""Without the newline at the end; one inside is shown as `\x0A`."""
+    r"""Return the texts without the newline at the end; one inside is shown as `\x0A`."""
     text = pl.col("text").str.strip_chars_end("\r\n")
     if events["text"].str.contains("\n", literal=True).any():
         text = text.str.replace_all("\n", r"\x0A", literal=True)

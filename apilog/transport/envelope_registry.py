@@ -43,7 +43,7 @@ _SAMPLE = 100
 
 
 def detect_envelopes(lines: pl.Series) -> tuple[Envelope, ...]:
-    """The envelopes that most of these lines are in, each within the one before."""
+    """Return the envelopes that most of these lines are in, each within the one before."""
     found: list[Envelope] = []
     while len(found) < _DEEPEST and (envelope := detect_envelope(lines)):
         found.append(envelope)
@@ -52,14 +52,14 @@ def detect_envelopes(lines: pl.Series) -> tuple[Envelope, ...]:
 
 
 def unwrap_texts(envelopes: Sequence[Envelope], lines: pl.Series) -> pl.Series:
-    """The texts inside all of the envelopes."""
+    """Return the texts inside all of the envelopes."""
     for envelope in envelopes:
         lines = envelope.unwrap(lines).texts["text"]
     return lines
 
 
 def detect_envelope(lines: pl.Series) -> Envelope | None:
-    """The envelope that most of these lines are in; None for bare lines.
+    """Return the envelope that most of these lines are in; None for bare lines.
 
     Blank lines do not count.
     """

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from apilog.transport.json_scan import PLAIN_OBJECT, STRING
 
+_COLON = rb"\s*+:\s*+"
 _decoder = json.JSONDecoder(strict=False, parse_int=str, parse_float=str)
 _OF_REQUEST = re.compile("time|date|status|method|path|uri|url|latency|duration", re.IGNORECASE)
 
@@ -32,7 +33,7 @@ class WrapperFrame:
     """What a row is as an object, `%b` for each value; None if the elements are objects."""
 
     def add_common_members(self, event: bytes) -> bytes:
-        """An object with the members that it lacks of those that all have in common."""
+        """Return an object with the members that it lacks of those that all have in common."""
         missing = [pair for pair in self.common_members if not _has_member(event, pair[0])]
         if not missing:
             return event
@@ -41,7 +42,7 @@ class WrapperFrame:
         return b"{" + members + (b"" if rest.startswith(b"}") else b",") + rest
 
     def is_bare_tail(self, tail: bytes) -> bool:
-        """Whether what stands between the array and the end of its container is only its own."""
+        """Return whether nothing of an event stands between the array and its container's end."""
         opening = '{"":[{"":[]' if self.closing_braces > 1 else '{"":[]'
         try:
             members = _decoder.decode(opening + tail.decode("latin-1"))
@@ -52,12 +53,12 @@ class WrapperFrame:
 
 
 def is_request_member(name: str) -> bool:
-    """Whether a member of this name is one of an event rather than of what wraps events."""
+    """Return whether a member of this name belongs to an event rather than to a wrapper."""
     return _OF_REQUEST.search(name) is not None
 
 
 def _has_member(event: bytes, name: bytes) -> bool:
-    """Whether an object has a member of this name, in quotes, at its top."""
+    """Return whether an object has a member of this name, in quotes, at its top."""
     if name not in event:
         return False
     try:
@@ -66,11 +67,10 @@ def _has_member(event: bytes, name: bytes) -> bool:
         return True
 
 
-_TABLE_COLON = rb"\s*+:\s*+"
 _OUTSIDE = rb'[^"\[\]]*+(?:' + STRING + rb'[^"\[\]]*+)*+'
-_TABLE_NAME = rb'"name"' + _TABLE_COLON + STRING
-_COLUMNS = rb'"columns"' + _TABLE_COLON + rb"(?P<columns>\[" + _OUTSIDE + rb"\])"
-_ROWS = rb'"rows"' + _TABLE_COLON + rb"\["
+_TABLE_NAME = rb'"name"' + _COLON + STRING
+_COLUMNS = rb'"columns"' + _COLON + rb"(?P<columns>\[" + _OUTSIDE + rb"\])"
+_ROWS = rb'"rows"' + _COLON + rb"\["
 _NEXT = rb"\s*+,\s*+"
 _NAMED = rb"(?:" + _TABLE_NAME + _NEXT + rb")?+"
 _TABLE = re.compile(
@@ -78,9 +78,9 @@ _TABLE = re.compile(
 )
 TABLE_FIRST_MEMBERS = ("tables", "error", "render", "statistics")
 """What an answer may start with."""
-_BESIDE = rb'"(?:error|render|statistics)"' + _TABLE_COLON + PLAIN_OBJECT + _NEXT
+_BESIDE = rb'"(?:error|render|statistics)"' + _COLON + PLAIN_OBJECT + _NEXT
 _FIRST_TABLE = re.compile(
-    rb"\{\s*+(?:" + _BESIDE + rb')*+"tables"' + _TABLE_COLON + rb"\[\s*+(?=\{)", re.DOTALL
+    rb"\{\s*+(?:" + _BESIDE + rb')*+"tables"' + _COLON + rb"\[\s*+(?=\{)", re.DOTALL
 )
 _NEXT_TABLE = re.compile(
     rb"\](?:"
@@ -88,7 +88,7 @@ _NEXT_TABLE = re.compile(
     + rb"(?:"
     + _TABLE_NAME
     + rb'|"columns"'
-    + _TABLE_COLON
+    + _COLON
     + rb"\["
     + _OUTSIDE
     + rb"\]))*+"
@@ -103,7 +103,6 @@ _FLAT_ROW = re.compile(
 )
 _LEVELS = 3
 _BLANKS = " \t\r\n"
-_row_decoder = json.JSONDecoder(strict=False, parse_int=str, parse_float=str)
 
 
 def _nested_array(levels: int) -> bytes:
@@ -118,7 +117,7 @@ _LATE_COLUMNS = re.compile(_nested_array(_LEVELS + 1) + _NEXT + _NAMED + _COLUMN
 
 
 def open_table(data: bytes, start: int) -> tuple[WrapperFrame | None, int] | None:
-    """The first table of the answer that starts here, and where its rows start.
+    """Return the first table of the answer that starts here, and where its rows start.
 
     No frame if its columns are not in these bytes.
     """
@@ -127,13 +126,13 @@ def open_table(data: bytes, start: int) -> tuple[WrapperFrame | None, int] | Non
 
 
 def open_next_table(data: bytes, start: int) -> tuple[WrapperFrame | None, int] | None:
-    """`opened_table` of the one that follows the rows whose closing bracket stands here."""
+    """Return the table after the rows whose closing bracket stands here, like `open_table`."""
     found = _NEXT_TABLE.match(data, start)
     return _open_table_at(data, found.end()) if found else None
 
 
 def row_as_object(data: bytes, start: int, template: bytes) -> tuple[bytes, int] | None:
-    """The row that starts here, and where it ends; None if it does not."""
+    """Return the row that starts here, and where it ends; None if it does not."""
     if found := _FLAT_ROW.match(data, start):
         end = found.end()
         values = _CELLS.findall(data, start, end)
@@ -165,7 +164,7 @@ def _open_table_at(data: bytes, start: int) -> tuple[WrapperFrame | None, int] |
 
 
 def _array_elements(data: bytes) -> tuple[list[bytes], int]:
-    """The elements of the JSON array that starts here as they stand, and where it ends.
+    """Return the elements of the JSON array that starts here, and where it ends.
 
     Nothing and 0 if this is no array, or not all of one.
     """
@@ -174,7 +173,7 @@ def _array_elements(data: bytes) -> tuple[list[bytes], int]:
     try:
         at = _skip_blanks(text, 1)
         while text[at] != "]":
-            _, end = _row_decoder.raw_decode(text, at)
+            _, end = _decoder.raw_decode(text, at)
             elements.append(data[at:end])
             at = _skip_blanks(text, end)
             if text[at] == ",":
@@ -253,7 +252,6 @@ FIRST_MEMBERS = _any_of(
 
 _CONTROL_MESSAGE = b'"CONTROL_MESSAGE"'
 _ARRAYS = _any_of(kind.array_name for kind in CONTAINER_KINDS)
-_COLON = rb"\s*+:\s*+"
 _SCALAR = rb"(?:" + STRING + rb"|[-+.\w]++)"
 _FLAT_LIST = rb'\[[^\[\]"]*+(?:' + STRING + rb'[^\[\]"]*+)*+\]'
 _SHORT_LIST = rb'\[[^\[\]"]*+(?:' + STRING + rb'[^\[\]"]*+){0,50}+\]'
@@ -287,7 +285,7 @@ _COMMON_MEMBERS = {
 
 
 def open_container(data: bytes, start: int) -> tuple[WrapperFrame, int] | None:
-    """The container that opens here and where its events start; None if this is no container.
+    """Return the container that opens here and where its events start, if it is one.
 
     A control message is none: it tests a connection and carries no events.
     """
@@ -302,13 +300,13 @@ def open_container(data: bytes, start: int) -> tuple[WrapperFrame, int] | None:
 
 
 def find_container_end(data: bytes, start: int, frame: WrapperFrame) -> int | None:
-    """Where the container ends whose events end here; None if not just members follow."""
+    """Return where the container ends whose events end here, if just members follow."""
     found = _TAILS[frame.closing_braces].match(data, start)
     return found.end() if found else None
 
 
 def add_late_members(frame: WrapperFrame, rest: bytes) -> WrapperFrame:
-    """The frame with the members to keep that come after its events, given all that follows."""
+    """Return the frame with the members to keep that come after its events."""
     if rest[rest.rfind(b"]") :].split() in ([b"]}"], [b"]", b"}"]):
         return frame
     try:
@@ -324,12 +322,12 @@ def add_late_members(frame: WrapperFrame, rest: bytes) -> WrapperFrame:
 
 
 def starts_like_container(data: bytes, start: int) -> bool:
-    """Whether a container or a control message starts here, going by what it starts with."""
+    """Return whether a container or a control message starts here, by how it starts."""
     return _match_opening(data, start) is not None
 
 
 def is_whole_container(text: bytes) -> bool:
-    """Whether a whole object that starts like a container is one to its end."""
+    """Return whether a whole object that starts like a container is one to its end."""
     try:
         members = json.loads(text.decode("latin-1"), strict=False)
     except (ValueError, RecursionError):

@@ -11,6 +11,7 @@ import polars as pl
 
 from apilog.transport.envelope import (
     LOOKS_LIKE_ACCESS,
+    SAMPLE_LINE,
     Envelope,
     EnvelopeSample,
     UnwrappedEvents,
@@ -56,7 +57,7 @@ def unwrap_docker(lines: pl.Series) -> UnwrappedEvents:
 
 
 def unwrap_json(lines: pl.Series) -> UnwrappedEvents:
-    """The texts of `message`, `log` or `msg`, the first that is there."""
+    """Unwrap the texts of `message`, `log` or `msg`, the first that is there."""
     frame, _ = decode_objects(lines, _TEXT_KEYS)
     return unwrap_lines(frame.select(pl.coalesce(_TEXT_KEYS)).to_series())
 
@@ -92,7 +93,6 @@ def _detect_json(head: pl.Series) -> bool:
     )
 
 
-_LINE = '203.0.113.7 - - [10/Oct/2026:13:55:36 +0000] "GET /a HTTP/1.1" 200 5 "-" "curl/8"'
 _TIME = "2026-10-10T13:55:36.123456789Z"
 
 
@@ -110,12 +110,12 @@ DOCKER = Envelope(
     samples=(
         EnvelopeSample(
             sample_lines(
-                {"log": _LINE + "\n", "stream": "stdout", "time": _TIME},
-                {"log": _LINE[:40], "stream": "stdout", "time": _TIME},
+                {"log": SAMPLE_LINE + "\n", "stream": "stdout", "time": _TIME},
+                {"log": SAMPLE_LINE[:40], "stream": "stdout", "time": _TIME},
                 {"log": "oops\n", "stream": "stderr", "time": _TIME},
-                {"log": _LINE[40:] + "\r\n", "stream": "stdout", "time": _TIME},
+                {"log": SAMPLE_LINE[40:] + "\r\n", "stream": "stdout", "time": _TIME},
             ),
-            (_LINE, _LINE, "oops"),
+            (SAMPLE_LINE, SAMPLE_LINE, "oops"),
         ),
     ),
 )
@@ -129,11 +129,11 @@ JSON_WRAPPED = Envelope(
     samples=(
         EnvelopeSample(
             sample_lines(
-                {"@timestamp": _TIME, "message": _LINE, "agent": {"type": "filebeat"}},
-                {"date": 1.5, "log": _LINE + "\n", "kubernetes": {"pod_name": "web-0"}},
-                {"level": "info", "msg": _LINE},
+                {"@timestamp": _TIME, "message": SAMPLE_LINE, "agent": {"type": "filebeat"}},
+                {"date": 1.5, "log": SAMPLE_LINE + "\n", "kubernetes": {"pod_name": "web-0"}},
+                {"level": "info", "msg": SAMPLE_LINE},
             ),
-            (_LINE, _LINE, _LINE),
+            (SAMPLE_LINE, SAMPLE_LINE, SAMPLE_LINE),
         ),
     ),
 )
@@ -146,7 +146,7 @@ _ENTRY_KEYS = ("logName", "insertId", "receiveTimestamp")
 
 
 def unwrap_cloud_logging(lines: pl.Series) -> UnwrappedEvents:
-    """The object of `jsonPayload` or the text of `textPayload`, whichever is there."""
+    """Unwrap the object of `jsonPayload` or the text of `textPayload`, whichever is there."""
     frame, _ = decode_objects(lines, _PAYLOADS)
     text = pl.coalesce(_PAYLOADS)
     # Between the values of JSON a newline is a blank; anywhere else it has to be seen.
@@ -174,7 +174,6 @@ def _detect_cloud_logging(head: pl.Series) -> bool:
     return 2 * entries.filter(held).height > len(head)
 
 
-_CLOUD_LINE = '203.0.113.7 - - [10/Oct/2026:13:55:36 +0000] "GET /a HTTP/1.1" 200 5 "-" "curl/8"'
 _ENTRY: dict[str, object] = {
     "insertId": "1a2b3c",
     "logName": "projects/shop/logs/apigee",
@@ -192,13 +191,13 @@ CLOUD_LOGGING = Envelope(
     samples=(
         EnvelopeSample(
             sample_lines(
-                {**_ENTRY, "textPayload": _CLOUD_LINE},
+                {**_ENTRY, "textPayload": SAMPLE_LINE},
                 {**_ENTRY, "textPayload": '{\n  "verb": "GET"\n}\n'},
                 {**_ENTRY, "textPayload": "oops"},
                 {**_ENTRY, "jsonPayload": {"verb": "GET"}},
                 {**_ENTRY, "protoPayload": {"methodName": "SetIamPolicy"}},
             ),
-            (_CLOUD_LINE, '{   "verb": "GET" }', "oops", '{"verb": "GET"}'),
+            (SAMPLE_LINE, '{   "verb": "GET" }', "oops", '{"verb": "GET"}'),
         ),
     ),
 )
@@ -212,7 +211,7 @@ _BYTES = r"^\[(?:[0-9]{1,3}(?:, ?[0-9]{1,3})*)?\]$"
 
 
 def unwrap_journald(lines: pl.Series) -> UnwrappedEvents:
-    """The texts of `MESSAGE`, of web servers and whatever else looks like an access line."""
+    """Unwrap `MESSAGE`, of web servers and of others that look like an access line."""
     programs, texts = _journal_entries(lines)
     return unwrap_lines(keep_access_lines(programs, texts))
 
@@ -223,7 +222,7 @@ def _times_journald(lines: pl.Series) -> pl.Series:
 
 
 def is_of_another_unit(lines: pl.Series) -> pl.Series:
-    """Which lines are journal entries of a program that is no web server, and no access lines."""
+    """Return which lines are journal entries of no web server that look like no access line."""
     entries = lines.str.contains('"__REALTIME_TIMESTAMP"', literal=True)
     if not entries.any():
         return entries
@@ -232,7 +231,7 @@ def is_of_another_unit(lines: pl.Series) -> pl.Series:
 
 
 def _journal_entries(lines: pl.Series) -> tuple[pl.Series, pl.Series]:
-    """Programs and messages, null where the line is no entry."""
+    """Return programs and messages, null where the line is no entry."""
     frame, _ = decode_objects(lines, _JOURNAL_KEYS)
     columns = frame.select(
         program=pl.coalesce("SYSLOG_IDENTIFIER", "_COMM"), text=pl.coalesce("MESSAGE", "message")
@@ -241,7 +240,7 @@ def _journal_entries(lines: pl.Series) -> tuple[pl.Series, pl.Series]:
 
 
 def _decode_byte_arrays(texts: pl.Series) -> pl.Series:
-    """journald writes a message that is not printable as an array of byte values."""
+    """Return messages that journald wrote as arrays of byte values, not being printable."""
     binary = texts.str.contains(_BYTES).fill_null(False)
     if not binary.any():
         return texts
@@ -262,8 +261,6 @@ def _detect_journald(head: pl.Series) -> bool:
     return is_mostly_true(text.is_not_null() & frame["__REALTIME_TIMESTAMP"].is_not_null())
 
 
-_JOURNAL_LINE = '203.0.113.7 - - [10/Oct/2026:13:55:36 +0000] "GET /a HTTP/1.1" 200 5 "-" "curl/8"'
-
 JOURNALD = Envelope(
     name="journald",
     title="journald JSON",
@@ -274,19 +271,19 @@ JOURNALD = Envelope(
         EnvelopeSample(
             sample_lines(
                 {
-                    "MESSAGE": _JOURNAL_LINE,
+                    "MESSAGE": SAMPLE_LINE,
                     "__REALTIME_TIMESTAMP": "1",
                     "SYSLOG_IDENTIFIER": "nginx",
                 },
-                {"message": _JOURNAL_LINE, "__REALTIME_TIMESTAMP": "2", "_COMM": "nginx"},
+                {"message": SAMPLE_LINE, "__REALTIME_TIMESTAMP": "2", "_COMM": "nginx"},
                 {
-                    "MESSAGE": [*_JOURNAL_LINE.encode()],
+                    "MESSAGE": [*SAMPLE_LINE.encode()],
                     "__REALTIME_TIMESTAMP": "3",
                     "_COMM": "nginx",
                 },
                 {"MESSAGE": "hello", "__REALTIME_TIMESTAMP": "4", "SYSLOG_IDENTIFIER": "sshd"},
             ),
-            (_JOURNAL_LINE, _JOURNAL_LINE, _JOURNAL_LINE),
+            (SAMPLE_LINE, SAMPLE_LINE, SAMPLE_LINE),
         ),
     ),
 )

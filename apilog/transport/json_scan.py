@@ -27,7 +27,7 @@ _BLANKS, _BEFORE_OBJECT = b" \t\r\n", b":,["
 
 
 def _outside_braces(string: bytes) -> bytes:
-    """The pattern of what stands between braces, strings included."""
+    """Return the pattern of what stands between braces, strings included."""
     return rb'[^"{}]*+(?:' + string + rb'[^"{}]*+)*+'
 
 
@@ -69,15 +69,15 @@ class BraceScan:
     """Whether a string is open."""
 
     def run(self, data: bytes, at: int) -> tuple[ScanEnd, int]:
-        """Go on from here: why it stopped and where. After OPEN, it goes on from there."""
+        """Go on from here; return why it stopped, and where. After OPEN, it goes on from there."""
         while True:
             if self.quoted:
-                at = _match_end(_REST_OF_STRING, data, at)
+                at = match_end(_REST_OF_STRING, data, at)
                 if data[at : at + 1] != b'"':
                     return ScanEnd.OPEN, at
                 self.quoted = False
                 at += 1
-            at = _match_end(_OUTSIDE_STRINGS, data, at)
+            at = match_end(_OUTSIDE_STRINGS, data, at)
             if at == len(data):
                 return ScanEnd.OPEN, at
             if data[at] == _QUOTE:
@@ -94,21 +94,21 @@ class BraceScan:
 
 
 def scan_object(data: bytes, start: int) -> tuple[ScanEnd, int]:
-    """Why and where the scan of the object that starts here stops."""
+    """Return why and where the scan of the object that starts here stops."""
     if found := _PLAIN_OBJECT.match(data, start):
         return ScanEnd.END, found.end()
     return BraceScan().run(data, start)
 
 
 def has_seams(data: bytes, start: int, end: int) -> bool:
-    """Whether there may be `seams`; False is certain, and quickly found."""
+    """Return whether there may be `seams`; False is certain, and quickly found."""
     if _SEAM.search(data, start, end):
         return True
     return data.find(b"\n", start, end) >= 0 and bool(_SEAM_AT_LINE.search(data, start, end))
 
 
 def seams(data: bytes, start: int, end: int) -> Iterator[int]:
-    """Where within these bytes an object may start that is no part of another.
+    """Yield where within these bytes an object may start that is no part of another.
 
     That is after a closing brace, or on a new line after anything but a comma, colon or
     bracket. Valid JSON has such a place only at the end of a string.
@@ -123,7 +123,7 @@ def seams(data: bytes, start: int, end: int) -> Iterator[int]:
 
 
 def is_sound(data: bytes, start: int) -> bool | None:
-    """Whether a valid JSON object starts here; None if the bytes end before it does."""
+    """Return whether a valid JSON object starts here; None if the bytes end before it does."""
     stop, end = scan_object(data, start)
     if stop is ScanEnd.OPEN:
         return None
@@ -137,7 +137,7 @@ def is_sound(data: bytes, start: int) -> bool | None:
 
 
 def _is_astray(data: bytes, at: int) -> bool:
-    """Whether an object with members starts here, which nothing before it leads up to."""
+    """Return whether an object with members starts here that nothing before it leads up to."""
     last = _last_before(data, at, 0)
     if last < 0 or data[last] in _BEFORE_OBJECT:
         return False
@@ -145,15 +145,15 @@ def _is_astray(data: bytes, at: int) -> bool:
 
 
 def _last_before(data: bytes, at: int, start: int) -> int:
-    """Where the last byte before this place stands that is no blank; less than start if none."""
+    """Return where the last byte before this place stands that is no blank; < start if none."""
     last = at - 1
     while last >= start and data[last] in _BLANKS:
         last -= 1
     return last
 
 
-def _match_end(pattern: re.Pattern[bytes], data: bytes, at: int) -> int:
-    """Where the match of a pattern that matches everywhere ends."""
+def match_end(pattern: re.Pattern[bytes], data: bytes, at: int) -> int:
+    """Return where the match of a pattern that matches everywhere ends."""
     found = pattern.match(data, at)
     return found.end() if found else at
 
@@ -163,7 +163,7 @@ _STRING_OR_BREAK = re.compile(STRING + rb"|\n\s*+", re.DOTALL)
 
 
 def to_one_line(text: bytes) -> bytes:
-    r"""JSON, whole or not, on one line; indentation goes.
+    r"""Return JSON, whole or not, on one line; indentation goes.
 
     >>> to_one_line(b'{\n  "a": "x\ny"\n}')
     b'{ "a": "x\\ny" }'
@@ -174,14 +174,14 @@ def to_one_line(text: bytes) -> bytes:
 
 
 def join_plain_lines(text: bytes) -> bytes:
-    """`one_line` for text without newlines in strings."""
+    """Return `to_one_line` of text without newlines in strings, more quickly."""
     if b"\n" not in text:
         return text
     return _BREAK.sub(b" ", text.replace(b"\r\n", b"\n"))
 
 
 def blank_newlines(text: bytes) -> bytes:
-    """Text of the same length without newlines."""
+    """Return text of the same length without newlines."""
     return text.replace(b"\n", b" ")
 
 
@@ -195,7 +195,7 @@ MAX_SEAMS = 8
 
 
 def find_broken_end(data: bytes, start: int, stop: ScanEnd, end: int) -> int | None:
-    """Where to go on after a broken object; `start` if it is not broken.
+    """Return where to go on after a broken object; `start` if it is not broken.
 
     None if more bytes are needed to know. `stop` and `end` are what its scan gave.
     """
@@ -213,7 +213,7 @@ class EndlessObject:
     scan: BraceScan = field(default_factory=BraceScan)
 
     def run(self, data: bytes, at: int) -> tuple[int, bool]:
-        """How far it goes, and whether it ends there."""
+        """Return how far it goes, and whether it ends there."""
         stop, end = self.scan.run(data, at)
         for seam in islice(seams(data, at, end), MAX_SEAMS):
             if is_sound(data, seam):
@@ -228,7 +228,7 @@ class EndlessText:
     pattern: re.Pattern[bytes]
 
     def run(self, data: bytes, at: int) -> tuple[int, bool]:
-        """How far it goes, and whether it ends there."""
+        """Return how far it goes, and whether it ends there."""
         found = self.pattern.match(data, at)
         end = found.end() if found else at
         return end, end < len(data)

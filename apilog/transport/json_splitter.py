@@ -30,6 +30,7 @@ from apilog.transport.json_scan import (
     find_broken_end,
     has_seams,
     join_plain_lines,
+    match_end,
     scan_object,
     to_one_line,
 )
@@ -55,7 +56,7 @@ _EMPTY_OBJECTS = (b'"}{}', b"}}{}", b"\n{}")
 
 
 def split_glued_objects(data: bytes) -> tuple[bytes, int] | None:
-    r"""The objects that surely end in these bytes, a line each, and where the next one starts.
+    r"""Return the objects that surely end in these bytes, and where the next one starts.
 
     None if anything but `}{` and `}\n{` separates objects, if a string ends like an object,
     or if an object may be a container.
@@ -77,7 +78,7 @@ def _without_escapes(text: bytes) -> bytes:
 
 
 def _is_one_object_a_line(syntax: bytes) -> bool:
-    """Whether each line is one object, going by its quotes and braces; the last may be a part.
+    """Return whether each line is one object, by quotes and braces; the last may be a part.
 
     With an even number of quotes before it, the end of a line is outside of strings.
     """
@@ -119,7 +120,7 @@ def append_plain_objects(
 
 
 def prepend_stamp(stamp: bytes, event: bytes) -> bytes:
-    """An object after the stamp that was found before it, which may be empty."""
+    """Return an object after the stamp that was found before it, which may be empty."""
     return stamp.rstrip() + b" " + event if stamp else event
 
 
@@ -153,7 +154,7 @@ class JsonSplitter:
         self._final = False
 
     def split_window(self, data: bytes, *, final: bool) -> tuple[list[bytes], int]:
-        """The lines, each with its newline, and how many of the bytes they are made of.
+        """Return the lines, each with its newline, and how many of the bytes they are made of.
 
         What is left has to stand before the bytes that follow. With `final`, nothing is left,
         and a last event that was cut off has no newline.
@@ -189,7 +190,7 @@ class JsonSplitter:
         """Take the next thing; where it ends, or None if more has to be read before."""
         if self._endless is not None:
             return self._continue_endless(self._endless, data, at)
-        start = _match_end(_SEPARATORS, data, at)
+        start = match_end(_SEPARATORS, data, at)
         if start > at and b"\n" in data[at:start]:
             self._at_line_start = True
         if start == len(data):
@@ -206,7 +207,7 @@ class JsonSplitter:
         return self._take_text(data, start)
 
     def _can_wait(self, data: bytes, start: int) -> bool:
-        """Whether to decide on what starts here when more of it is known."""
+        """Return whether to decide on what starts here when more of it is known."""
         return not self._final and len(data) - start <= self._limit
 
     def _emit_line(self, line: bytes) -> None:
@@ -351,7 +352,7 @@ class JsonSplitter:
         """Take a line that is no JSON, or what stands between objects on a line."""
         whole_line = self._at_line_start and not self._frames
         pattern = _LINE if whole_line else _BETWEEN_OBJECTS
-        end = _match_end(pattern, data, start)
+        end = match_end(pattern, data, start)
         if end < len(data):
             self._emit_line(data[start:end].rstrip())
         elif self._can_wait(data, start):
@@ -360,9 +361,3 @@ class JsonSplitter:
             self._out.append(data[start:end])
             self._endless = None if self._final else EndlessText(pattern)
         return end
-
-
-def _match_end(pattern: re.Pattern[bytes], data: bytes, at: int) -> int:
-    """Where the match of a pattern that matches everywhere ends."""
-    found = pattern.match(data, at)
-    return found.end() if found else at

@@ -8,6 +8,7 @@ import polars as pl
 
 from apilog.transport.envelope import (
     LOOKS_LIKE_ACCESS,
+    SAMPLE_LINE,
     Envelope,
     EnvelopeSample,
     UnwrappedEvents,
@@ -31,7 +32,7 @@ _LAST_QUOTE_ESCAPED = r"^(?:[^\\]|\\.)*\\$"
 
 
 def unwrap_cri(lines: pl.Series) -> UnwrappedEvents:
-    """The texts after `time stream tag`; pieces (tag P) joined."""
+    """Unwrap the texts after `time stream tag`; pieces (tag P) are joined."""
     texts = _strip_prefix(_CRI, lines)
     complete = ~lines.str.contains(_CRI_PARTIAL)
     if complete.all():
@@ -44,12 +45,12 @@ def _times_cri(lines: pl.Series) -> pl.Series:
 
 
 def unwrap_compose(lines: pl.Series) -> UnwrappedEvents:
-    """The texts after `container  | ` or `[pod/name/container] `."""
+    """Unwrap the texts after `container  | ` or `[pod/name/container] `."""
     return unwrap_lines(_strip_prefix(_COMPOSE, lines))
 
 
 def unwrap_quotes(lines: pl.Series) -> UnwrappedEvents:
-    """The texts of lines that are one quoted string, its inner quotes doubled or escaped."""
+    """Unwrap lines that are one quoted string, its inner quotes doubled or escaped."""
     quoted = lines.str.starts_with('"') & lines.str.ends_with('"')
     inner = lines.str.slice(1).str.strip_suffix('"').set(~quoted, None)
     undoubled = inner.str.replace_all('""', '"', literal=True)
@@ -60,13 +61,13 @@ def unwrap_quotes(lines: pl.Series) -> UnwrappedEvents:
 
 
 def _unescape_quotes(inner: pl.Series) -> pl.Series:
-    r"""With `\"` and `\\` resolved; null where a quote is not escaped, or the outer one is."""
+    r"""Resolve `\"` and `\\`; null where a quote is not escaped, or the outer one is."""
     broken = inner.str.contains(_QUOTE_NOT_ESCAPED) | inner.str.contains(_LAST_QUOTE_ESCAPED)
     return inner.str.replace_all(r'\\(["\\])', "$1").set(broken.fill_null(True), None)
 
 
 def _strip_prefix(prefix: str, lines: pl.Series) -> pl.Series:
-    """The lines after the prefix; null for those that do not start with it."""
+    """Return the lines after the prefix; null for those that do not start with it."""
     rest = lines.str.replace(prefix, "")
     return rest.set(rest.str.len_bytes() == lines.str.len_bytes(), None)
 
@@ -87,8 +88,6 @@ def _detect_quotes(head: pl.Series) -> bool:
     return 2 * len(inner) > len(head) and is_mostly_true(inner.str.contains(LOOKS_LIKE_ACCESS))
 
 
-_LINE = '203.0.113.7 - - [10/Oct/2026:13:55:36 +0000] "GET /a HTTP/1.1" 200 5 "-" "curl/8"'
-
 CRI = Envelope(
     name="cri",
     title="Kubernetes container log (CRI)",
@@ -99,12 +98,12 @@ CRI = Envelope(
     samples=(
         EnvelopeSample(
             (
-                f"2026-10-10T13:55:36.123456789Z stdout F {_LINE}",
-                f"2026-10-10T13:55:36.123456789Z stdout P {_LINE[:40]}",
+                f"2026-10-10T13:55:36.123456789Z stdout F {SAMPLE_LINE}",
+                f"2026-10-10T13:55:36.123456789Z stdout P {SAMPLE_LINE[:40]}",
                 "2026-10-10T13:55:36.123456790Z stderr F oops",
-                f"2026-10-10T13:55:36.123456791+02:00 stdout F {_LINE[40:]}",
+                f"2026-10-10T13:55:36.123456791+02:00 stdout F {SAMPLE_LINE[40:]}",
             ),
-            (_LINE, _LINE, "oops"),
+            (SAMPLE_LINE, SAMPLE_LINE, "oops"),
         ),
     ),
 )
@@ -117,11 +116,11 @@ COMPOSE = Envelope(
     samples=(
         EnvelopeSample(
             (
-                f"web-1  | {_LINE}",
-                f"web-1  | 2026-10-10T13:55:36.123456789Z {_LINE}",
-                f"[pod/web-7d4b9c6f5d-x2x9z/nginx] {_LINE}",
+                f"web-1  | {SAMPLE_LINE}",
+                f"web-1  | 2026-10-10T13:55:36.123456789Z {SAMPLE_LINE}",
+                f"[pod/web-7d4b9c6f5d-x2x9z/nginx] {SAMPLE_LINE}",
             ),
-            (_LINE, _LINE, _LINE),
+            (SAMPLE_LINE, SAMPLE_LINE, SAMPLE_LINE),
         ),
     ),
 )
@@ -134,11 +133,11 @@ QUOTES = Envelope(
     samples=(
         EnvelopeSample(
             (
-                '"' + _LINE.replace('"', '""') + '"',
-                '"' + _LINE.replace('"', r"\"") + '"',
+                '"' + SAMPLE_LINE.replace('"', '""') + '"',
+                '"' + SAMPLE_LINE.replace('"', r"\"") + '"',
                 '"/a" "GET"',
             ),
-            (_LINE, _LINE),
+            (SAMPLE_LINE, SAMPLE_LINE),
         ),
     ),
 )
@@ -168,8 +167,6 @@ def _detect_tagged(head: pl.Series) -> bool:
     return 2 * len(inner) > len(head) and is_mostly_true(inner.str.contains(LOOKS_LIKE_ACCESS))
 
 
-_TAGGED_LINE = '203.0.113.7 - - [10/Oct/2026:13:55:36 +0000] "GET /a HTTP/1.1" 200 5 "-" "curl/8"'
-
 TAGGED = Envelope(
     name="tagged",
     title="lines after the name of their program",
@@ -178,11 +175,11 @@ TAGGED = Envelope(
     samples=(
         EnvelopeSample(
             (
-                f"nginx: {_TAGGED_LINE}",
-                f"web1 nginx[4711]: {_TAGGED_LINE}",
+                f"nginx: {SAMPLE_LINE}",
+                f"web1 nginx[4711]: {SAMPLE_LINE}",
                 "web1 sshd[812]: Accepted publickey for root",
             ),
-            (_TAGGED_LINE, _TAGGED_LINE),
+            (SAMPLE_LINE, SAMPLE_LINE),
         ),
     ),
 )

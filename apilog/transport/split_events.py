@@ -11,37 +11,43 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from apilog.sources import DamagedSource, LineChunk
+from apilog.transport.cloudwatch import is_open_event
 
+# Container runtimes cut what a program writes into pieces of 16 KiB. CRI marks a piece that goes
+# on with the tag `P`, and the last one with `F`; Docker leaves out the newline at its end. See
+# https://github.com/kubernetes/design-proposals-archive/blob/main/node/kubelet-cri-logging.md
+# and https://github.com/moby/moby/blob/master/daemon/logger/copier.go
 _MARKS = (b" stdout P", b" stderr P", b'"stream":')
 _CRI = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T\S+ (stdout|stderr) ([FP])(?:[: ]|$)")
 _TAIL_BYTES = 1 << 20
 _TAIL_LINES = 200
-"""How far an event is looked for its beginning; pieces are of 16 KiB."""
+"""How far back the beginning of an event is looked for."""
 _PROBED_BYTES = 1 << 16
 """Where a file has to show that it has events in pieces."""
 
 
 def unfinished_size(data: bytes) -> int:
-    """How many bytes these lines have from an event on that goes on behind them; 0: none does."""
-    end = data[-_PROBED_BYTES:]
-    if not any(mark in end for mark in _MARKS):
+    """Return how many bytes these lines have from an event on that goes on behind them."""
+    probe = data[-_PROBED_BYTES:]
+    if not any(mark in probe for mark in _MARKS):
         return 0
     tail = data[-_TAIL_BYTES:]
     lines = tail.split(b"\n")[:-1][-_TAIL_LINES:]
-    left = sum(map(len, lines)) + len(lines)
+    bytes_left = sum(map(len, lines)) + len(lines)
     begun: dict[tuple[str, str], int] = {}
-    ended: set[str] = set()
+    drivers_with_ends: set[str] = set()
     for line in lines:
         if piece := _parse_cri(line) or _parse_docker(line):
             driver, stream, is_last = piece
             if is_last:
                 begun.pop((driver, stream), None)
-                ended.add(driver)
+                drivers_with_ends.add(driver)
             else:
-                begun.setdefault((driver, stream), left)
-        left -= len(line) + 1
+                begun.setdefault((driver, stream), bytes_left)
+        bytes_left -= len(line) + 1
     # Where no text of Docker's ends in a newline, all of them are whole.
-    return max((at for (driver, _), at in begun.items() if driver in {"cri", *ended}), default=0)
+    cutting = {"cri", *drivers_with_ends}
+    return max((size for (driver, _), size in begun.items() if driver in cutting), default=0)
 
 
 _DriverPiece = tuple[str, str, bool]
@@ -49,8 +55,8 @@ _DriverPiece = tuple[str, str, bool]
 
 
 def _parse_cri(line: bytes) -> _DriverPiece | None:
-    found = _CRI.match(line)
-    return ("cri", found[1].decode(), found[2] == b"F") if found else None
+    match = _CRI.match(line)
+    return ("cri", match[1].decode(), match[2] == b"F") if match else None
 
 
 def _parse_docker(line: bytes) -> _DriverPiece | None:
@@ -66,50 +72,63 @@ def _parse_docker(line: bytes) -> _DriverPiece | None:
     return "docker", stream, text.endswith("\n")
 
 
+def finished_size(data: bytes) -> int:
+    """Return how many bytes of some whole lines stand before all events that go on behind them."""
+    end = len(data)
+    # An event before the unfinished one may end only within it: then both are unfinished.
+    while end and (size := unfinished_size(data[:end])):
+        end -= size
+    return end
+
+
+def whole_events_size(text: bytes) -> int:
+    """Return how many bytes of a text that may be cut anywhere are lines and events that ended."""
+    end = finished_size(text[: text.rfind(b"\n") + 1])
+    last_line = text.rfind(b"\n", 0, max(end - 1, 0)) + 1
+    return last_line if is_open_event(text[last_line:end]) else end
+
+
 def with_whole_events(chunks: Iterable[LineChunk]) -> Iterator[LineChunk]:
-    """The chunks of one source, none of which ends within an event that the next one goes on with.
+    """Yield the chunks of one source, cut anew so that no event goes on in the next one.
 
     What the chunks raise as damage is raised after all of them.
     """
-    waiting: LineChunk | None = None
+    held: LineChunk | None = None
     try:
         for chunk in chunks:
-            if waiting is None:
-                joined = chunk
-            elif chunk.oversize:  # a line that is not read stands between
-                yield waiting
-                joined = chunk
-            else:
-                first, joined = _move_unfinished(waiting, chunk)
+            joined = chunk
+            if held is not None:
+                first, rest = held, None
+                if not chunk.oversize:  # else a line that is not read stands between
+                    first, rest = split_unfinished(held)
+                    joined = join_chunks(rest, chunk) if rest else chunk
                 if first.lines or first.oversize:
                     yield first
-            waiting = joined if unfinished_size(joined.data) else None
-            if waiting is None:
+            held = joined if unfinished_size(joined.data) else None
+            if held is None:
                 yield joined
     except DamagedSource:
-        if waiting is not None:
-            yield waiting
+        if held is not None:
+            yield held
         raise
-    if waiting is not None:
-        yield waiting
+    if held is not None:
+        yield held
 
 
 def split_unfinished(chunk: LineChunk) -> tuple[LineChunk, LineChunk | None]:
-    """The chunk without the events that go on behind it, and these; None if there are none."""
-    kept = chunk.data
-    while size := unfinished_size(kept):  # an event within may end only in what was moved
-        kept = kept[:-size]
-    moved = chunk.data[len(kept) :]
+    """Return the chunk without the events that go on behind it, and these, if there are any."""
+    end = finished_size(chunk.data)
+    moved = chunk.data[end:]
     if not moved:
         return chunk, None
     count = moved.count(b"\n")
     lines = chunk.lines - count
     rest = replace(chunk, data=moved, first_line=chunk.first_line + lines, lines=count, oversize=())
-    return replace(chunk, data=kept, lines=lines), rest
+    return replace(chunk, data=chunk.data[:end], lines=lines), rest
 
 
 def join_chunks(first: LineChunk, following: LineChunk) -> LineChunk:
-    """Two chunks that stand together as one; the second has no line that is too long."""
+    """Return two chunks that stand together as one; the second has no line that is too long."""
     return replace(
         following,
         data=first.data + following.data,
@@ -117,9 +136,3 @@ def join_chunks(first: LineChunk, following: LineChunk) -> LineChunk:
         lines=first.lines + following.lines,
         oversize=first.oversize,
     )
-
-
-def _move_unfinished(chunk: LineChunk, following: LineChunk) -> tuple[LineChunk, LineChunk]:
-    """The two with the events that the first does not end in the second."""
-    first, rest = split_unfinished(chunk)
-    return first, join_chunks(rest, following) if rest else following

@@ -14,6 +14,7 @@ import polars as pl
 from apilog.schema import TIMESTAMP
 from apilog.transport.envelope import (
     LOOKS_LIKE_ACCESS,
+    SAMPLE_LINE,
     Envelope,
     EnvelopeSample,
     UnwrappedEvents,
@@ -30,7 +31,7 @@ _SHAPE = r"^([A-Z][a-z]{2}) +([0-9]{1,2}) ([0-9:.]+)$"
 
 
 def parse_yearless_times(texts: pl.Series, now: datetime | None = None) -> pl.Series:
-    """The latest time not after `now` that each text can mean; it is taken as UTC.
+    """Return the latest time not after `now` that each text can mean; it is taken as UTC.
 
     A text with a year, or any other time, is what it says; what is no time is null.
     """
@@ -78,13 +79,13 @@ _HEADED = rf"^(?:[0-9]{{1,7}} )?(?:<[0-9]{{1,3}}>|{_BSD_TIME}|{_ISO_TIME} )"
 
 
 def unwrap_3164(lines: pl.Series) -> UnwrappedEvents:
-    """The texts after `time host tag:`."""
+    """Unwrap the texts after `time host tag:`."""
     tags, texts = _split_3164(_without_count(lines))
     return unwrap_lines(keep_access_lines(tags, texts))
 
 
 def unwrap_5424(lines: pl.Series) -> UnwrappedEvents:
-    """The messages."""
+    """Unwrap the messages."""
     tags, texts = _split_5424(_without_count(lines))
     return unwrap_lines(keep_access_lines(tags, texts))
 
@@ -98,7 +99,7 @@ def _times_5424(lines: pl.Series) -> pl.Series:
 
 
 def is_of_another_program(lines: pl.Series) -> pl.Series:
-    """Which lines are syslog of a program that is no web server, and no access lines."""
+    """Return which lines are syslog of a program that is no web server, and no access lines."""
     headed = lines.str.contains(_HEADED)
     rows = headed.arg_true()
     return headed.scatter(rows, _is_foreign(lines.gather(rows))) if len(rows) else headed
@@ -116,7 +117,7 @@ def _is_foreign(lines: pl.Series) -> pl.Series:
 
 
 def keep_access_lines(programs: pl.Series, texts: pl.Series) -> pl.Series:
-    """The texts, null where a program that is no web server wrote what is no access line."""
+    """Return the texts, null where no web server wrote one that is no access line."""
     others = ~programs.str.contains(_WEB_SERVERS).fill_null(False)
     if not others.any():
         return texts
@@ -130,7 +131,7 @@ def _without_count(lines: pl.Series) -> pl.Series:
 
 
 def _split_3164(lines: pl.Series) -> tuple[pl.Series, pl.Series]:
-    """Tags and texts, null where the line has no header or no tag."""
+    """Return tags and texts, null where the line has no header or no tag."""
     rest = lines.str.replace(_HEADER, "")
     tags, texts = _split_once(rest, ": ")
     headed = (rest.str.len_bytes() < lines.str.len_bytes()) & tags.str.contains(_SYSLOG_TAG)
@@ -138,7 +139,7 @@ def _split_3164(lines: pl.Series) -> tuple[pl.Series, pl.Series]:
 
 
 def _split_5424(lines: pl.Series) -> tuple[pl.Series, pl.Series]:
-    """Application names and messages, null where the line has no header."""
+    """Return application names and messages, null where the line has no header."""
     rest = lines.str.replace(_HEADER_5424, "")
     tags, after = _split_once(rest, " ")
     texts = after.str.replace(_REST_5424, "")
@@ -162,8 +163,6 @@ def _detect_5424(head: pl.Series) -> bool:
     return is_mostly_true(_split_5424(_without_count(head))[1].is_not_null())
 
 
-_SYSLOG_LINE = '203.0.113.7 - - [10/Oct/2026:13:55:36 +0000] "GET /a HTTP/1.1" 200 5 "-" "curl/8"'
-
 SYSLOG_3164 = Envelope(
     name="syslog",
     title="syslog (RFC 3164, and with ISO times)",
@@ -173,12 +172,12 @@ SYSLOG_3164 = Envelope(
     samples=(
         EnvelopeSample(
             (
-                f"<190>Oct 10 13:55:36 web1 nginx: {_SYSLOG_LINE}",
+                f"<190>Oct 10 13:55:36 web1 nginx: {SAMPLE_LINE}",
                 "Oct 10 13:55:37 web1 sshd[812]: Accepted publickey for root",
-                f"Oct  1 13:55:37 web1 nginx-access[4711]: {_SYSLOG_LINE}",
-                f"2026-10-10T13:55:38.123456+00:00 web1 nginx: {_SYSLOG_LINE}",
+                f"Oct  1 13:55:37 web1 nginx-access[4711]: {SAMPLE_LINE}",
+                f"2026-10-10T13:55:38.123456+00:00 web1 nginx: {SAMPLE_LINE}",
             ),
-            (_SYSLOG_LINE, _SYSLOG_LINE, _SYSLOG_LINE),
+            (SAMPLE_LINE, SAMPLE_LINE, SAMPLE_LINE),
         ),
     ),
 )
@@ -192,12 +191,12 @@ SYSLOG_5424 = Envelope(
     samples=(
         EnvelopeSample(
             (
-                f"<190>1 2026-10-10T13:55:36.003Z web1 nginx 4711 - - \ufeff{_SYSLOG_LINE}",
+                f"<190>1 2026-10-10T13:55:36.003Z web1 nginx 4711 - - \ufeff{SAMPLE_LINE}",
                 '<190>1 2026-10-10T13:55:36Z web1 nginx - ID47 [a@1 b="c\\"]d"][e@1] '
-                + _SYSLOG_LINE,
+                + SAMPLE_LINE,
                 "<86>1 2026-10-10T13:55:36Z web1 sshd 812 - - Accepted publickey for root",
             ),
-            (_SYSLOG_LINE, _SYSLOG_LINE),
+            (SAMPLE_LINE, SAMPLE_LINE),
         ),
     ),
 )
