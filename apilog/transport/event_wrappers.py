@@ -1,4 +1,4 @@
-"""What stands around events in JSON: arrays, containers, and tables of Log Analytics.
+"""Wrappers of events in JSON: arrays, containers, and tables of Log Analytics.
 
 A container starts with a member that wrappers start with, has only numbers, texts, short lists and
 small objects before an array of objects under a known name, and tells nothing of a request itself.
@@ -21,16 +21,16 @@ _OF_REQUEST = re.compile("time|date|status|method|path|uri|url|latency|duration"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrapperFrame:
-    """An array that is open, and what it tells of its elements."""
+    """An array that is open, and what its wrapper tells of its elements."""
 
     closing_braces: int = 0
     """How many objects close after the array."""
     common_names: tuple[str, ...] = ()
     """Names of the members beside the array that belong to every event."""
     common_members: tuple[tuple[bytes, bytes], ...] = ()
-    """Those of them that are there: name in quotes, and value, as they stand."""
+    """Those of them that are present: name in quotes, and value, as they stand."""
     row_template: bytes | None = None
-    """What a row is as an object, `%b` for each value; None if the elements are objects."""
+    """A row as an object, with `%b` for each value; None if the elements are objects."""
 
     def add_common_members(self, event: bytes) -> bytes:
         """Return an object with the members that it lacks of those that all have in common."""
@@ -67,6 +67,8 @@ def _has_member(event: bytes, name: bytes) -> bool:
         return True
 
 
+# Answers of Log Analytics name the columns once and give rows as arrays:
+# https://learn.microsoft.com/azure/azure-monitor/logs/api/response-format
 _OUTSIDE = rb'[^"\[\]]*+(?:' + STRING + rb'[^"\[\]]*+)*+'
 _TABLE_NAME = rb'"name"' + _COLON + STRING
 _COLUMNS = rb'"columns"' + _COLON + rb"(?P<columns>\[" + _OUTSIDE + rb"\])"
@@ -121,30 +123,30 @@ def open_table(data: bytes, start: int) -> tuple[WrapperFrame | None, int] | Non
 
     No frame if its columns are not in these bytes.
     """
-    found = _FIRST_TABLE.match(data, start)
-    return _open_table_at(data, found.end()) if found else None
+    match = _FIRST_TABLE.match(data, start)
+    return _open_table_at(data, match.end()) if match else None
 
 
 def open_next_table(data: bytes, start: int) -> tuple[WrapperFrame | None, int] | None:
     """Return the table after the rows whose closing bracket stands here, like `open_table`."""
-    found = _NEXT_TABLE.match(data, start)
-    return _open_table_at(data, found.end()) if found else None
+    match = _NEXT_TABLE.match(data, start)
+    return _open_table_at(data, match.end()) if match else None
 
 
 def row_as_object(data: bytes, start: int, template: bytes) -> tuple[bytes, int] | None:
     """Return the row that starts here, and where it ends; None if it does not."""
-    if found := _FLAT_ROW.match(data, start):
-        end = found.end()
+    if match := _FLAT_ROW.match(data, start):
+        end = match.end()
         values = _CELLS.findall(data, start, end)
     else:
-        found = _SHALLOW_ROW.match(data, start)
-        values, length = _array_elements(found[0] if found else data[start:])
-        if found is None and not length:
+        match = _SHALLOW_ROW.match(data, start)
+        values, length = _array_elements(match[0] if match else data[start:])
+        if match is None and not length:
             return None
-        end = found.end() if found else start + length
+        end = match.end() if match else start + length
     try:
         return template % tuple(values), end
-    except TypeError:
+    except TypeError:  # a row that does not fit the columns is left as it is
         return data[start:end], end
 
 
@@ -204,26 +206,31 @@ class ContainerKind:
 
 
 CONTAINER_KINDS = (
-    # Azure resource logs; analytics records of Apigee's adapters and microgateway; what Firehose
+    # Azure resource logs (https://learn.microsoft.com/azure/azure-monitor/essentials/
+    # resource-logs-schema); analytics records of Apigee's adapters and microgateway; what Firehose
     # hands to a function.
     ContainerKind(
         array_name="records",
         common_names=("organization", "environment"),
         first_members=("invocationId", "deliveryStreamArn", "region"),
     ),
-    # Records of Kinesis, as a function gets them and as the AWS command line does.
+    # Records of Kinesis, as a function gets them and as the AWS command line does, see
+    # https://docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html.
     ContainerKind(array_name="Records", first_members=("NextShardIterator", "MillisBehindLatest")),
-    # aws logs filter-log-events and get-log-events.
+    # aws logs filter-log-events and get-log-events, see
+    # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html.
     ContainerKind(
         array_name="events",
         first_members=("searchedLogStreams", "nextToken", "nextForwardToken", "nextBackwardToken"),
     ),
-    # A subscription to CloudWatch Logs.
+    # A subscription to CloudWatch Logs, see
+    # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html.
     ContainerKind(
         array_name="logEvents",
         first_members=("messageType", "owner", "logGroup", "logStream", "subscriptionFilters"),
     ),
-    # A page of Cloud Logging's API, and what is sent to it to be written.
+    # A page of Cloud Logging's API, and what is sent to it to be written, see
+    # https://cloud.google.com/logging/docs/reference/v2/rest/v2/entries/list.
     ContainerKind(
         array_name="entries",
         common_names=("logName",),
@@ -289,20 +296,22 @@ def open_container(data: bytes, start: int) -> tuple[WrapperFrame, int] | None:
 
     A control message is none: it tests a connection and carries no events.
     """
-    found = _match_opening(data, start)
-    if found is None or _CONTROL_MESSAGE in found["siblings"]:
+    match = _match_opening(data, start)
+    if match is None or _CONTROL_MESSAGE in match["siblings"]:
         return None
-    kind = _KIND_BY_ARRAY[found["array"]]
-    kept = _COMMON_MEMBERS[kind.array_name].findall(found["siblings"]) if kind.common_names else ()
+    kind = _KIND_BY_ARRAY[match["array"]]
+    present = (
+        _COMMON_MEMBERS[kind.array_name].findall(match["siblings"]) if kind.common_names else ()
+    )
     return WrapperFrame(
-        closing_braces=1, common_names=kind.common_names, common_members=tuple(kept)
-    ), found.end()
+        closing_braces=1, common_names=kind.common_names, common_members=tuple(present)
+    ), match.end()
 
 
 def find_container_end(data: bytes, start: int, frame: WrapperFrame) -> int | None:
     """Return where the container ends whose events end here, if just members follow."""
-    found = _TAILS[frame.closing_braces].match(data, start)
-    return found.end() if found else None
+    match = _TAILS[frame.closing_braces].match(data, start)
+    return match.end() if match else None
 
 
 def add_late_members(frame: WrapperFrame, rest: bytes) -> WrapperFrame:
@@ -336,8 +345,8 @@ def is_whole_container(text: bytes) -> bool:
 
 
 def _match_opening(data: bytes, start: int) -> re.Match[bytes] | None:
-    found = _OPENING.match(data, start)
-    if found is None:
+    match = _OPENING.match(data, start)
+    if match is None:
         return None
-    names = _EACH_SIBLING.findall(found["siblings"])
-    return None if any(is_request_member(name.decode("latin-1")) for name in names) else found
+    names = _EACH_SIBLING.findall(match["siblings"])
+    return None if any(is_request_member(name.decode("latin-1")) for name in names) else match

@@ -19,6 +19,8 @@ STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 OPENS_OBJECT = re.compile(rb'\{\s*+(?:["}]|\Z)')
 """What an object starts with; at the end of the bytes, what may become one."""
 
+# Possessive quantifiers (https://docs.python.org/3/library/re.html#regular-expression-syntax) keep the patterns
+# linear. They nest to `_LEVELS` only: what is deeper is left to `BraceScan`, which is slower.
 _STRING_ON_LINE = rb'"[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+"'
 _AFTER_OPENER = rb"(?:(?<=[:,\[])|(?<=[:,\[]\s))"
 _LEVELS = 4
@@ -95,13 +97,13 @@ class BraceScan:
 
 def scan_object(data: bytes, start: int) -> tuple[ScanEnd, int]:
     """Return why and where the scan of the object that starts here stops."""
-    if found := _PLAIN_OBJECT.match(data, start):
-        return ScanEnd.END, found.end()
+    if match := _PLAIN_OBJECT.match(data, start):
+        return ScanEnd.END, match.end()
     return BraceScan().run(data, start)
 
 
 def has_seams(data: bytes, start: int, end: int) -> bool:
-    """Return whether there may be `seams`; False is certain, and quickly found."""
+    """Return whether there may be `seams`; False is certain, and quickly match."""
     if _SEAM.search(data, start, end):
         return True
     return data.find(b"\n", start, end) >= 0 and bool(_SEAM_AT_LINE.search(data, start, end))
@@ -113,8 +115,8 @@ def seams(data: bytes, start: int, end: int) -> Iterator[int]:
     That is after a closing brace, or on a new line after anything but a comma, colon or
     bracket. Valid JSON has such a place only at the end of a string.
     """
-    for found in _OPENS_MEMBERS.finditer(data, start, end):
-        at = found.start()
+    for match in _OPENS_MEMBERS.finditer(data, start, end):
+        at = match.start()
         last = _last_before(data, at, start)
         if last < start or data[last] in _BEFORE_OBJECT:
             continue
@@ -154,8 +156,8 @@ def _last_before(data: bytes, at: int, start: int) -> int:
 
 def match_end(pattern: re.Pattern[bytes], data: bytes, at: int) -> int:
     """Return where the match of a pattern that matches everywhere ends."""
-    found = pattern.match(data, at)
-    return found.end() if found else at
+    match = pattern.match(data, at)
+    return match.end() if match else at
 
 
 _BREAK = re.compile(rb"\n\s*+")
@@ -185,8 +187,8 @@ def blank_newlines(text: bytes) -> bytes:
     return text.replace(b"\n", b" ")
 
 
-def _replace_break(found: re.Match[bytes]) -> bytes:
-    text = found[0]
+def _replace_break(match: re.Match[bytes]) -> bytes:
+    text = match[0]
     return text.replace(b"\n", rb"\n") if text.startswith(b'"') else b" "
 
 
@@ -229,6 +231,5 @@ class EndlessText:
 
     def run(self, data: bytes, at: int) -> tuple[int, bool]:
         """Return how far it goes, and whether it ends there."""
-        found = self.pattern.match(data, at)
-        end = found.end() if found else at
+        end = match_end(self.pattern, data, at)
         return end, end < len(data)

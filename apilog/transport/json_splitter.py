@@ -1,4 +1,4 @@
-"""A JSON stream taken apart into lines, window by window.
+"""JSON streams taken apart into lines, window by window.
 
 Every byte that is no blank, separator or syntax of a wrapper comes out in some line, in order.
 Apart from what `split_window` leaves over, only the frames around the events are remembered.
@@ -35,6 +35,9 @@ from apilog.transport.json_scan import (
     to_one_line,
 )
 
+# Every pattern here is possessive (https://docs.python.org/3/library/re.html#regular-expression-syntax): it never
+# goes back on what it matched, so that no text of an attacker makes it take more than linear time.
+
 SEPARATORS = rb"[\s,]*+"
 """What may stand between objects and means nothing."""
 
@@ -43,6 +46,17 @@ STAMP = (
     rb"(?:[ \t]++[^\s{]\S*+)?+[ \t]*+(?:\r?\n)?+[ \t]*+"
 )
 """What log tools put before an object: a time, perhaps a stream, perhaps on its own line."""
+
+MAX_FRAMES = 8
+"""Arrays around arrays that are remembered; there are two where an array holds containers."""
+MAX_PATIENCE = 16
+"""How often the end of a container may be looked for in vain, beyond as often as it was found."""
+
+_SEPARATORS = re.compile(SEPARATORS)
+_STAMP = re.compile(STAMP)
+_OPENS_ARRAY = re.compile(rb"\[\s*+(?:[{\]]|\Z)")
+_LINE = re.compile(rb'[^\n}]*+(?:\}(?!\s*+\{\s*+")[^\n}]*+)*+\}?')
+_BETWEEN_OBJECTS = re.compile(rb'[^\n{]*+(?:\{(?!\s*+")[^\n{]*+)*+')
 
 _CONTAINER_START = rb'\{\s*+"(?:' + FIRST_MEMBERS + rb')"'
 _CONTAINER = re.compile(_CONTAINER_START)
@@ -67,47 +81,43 @@ def split_glued_objects(data: bytes) -> tuple[bytes, int] | None:
     if not data.startswith(b'{"') or b'}{"' not in data or _CONTAINER.search(data):
         return None
     lines = data.replace(b'}{"', b'}\n{"')
-    if not _is_one_object_a_line(_without_escapes(lines).translate(None, _NO_SYNTAX)):
+    # Looking at quotes, braces and newlines alone, by C code over the whole window, is several
+    # times as fast as a scan of each object. It proves that all objects are whole or gives up.
+    syntax = lines.replace(rb"\\", b"").replace(rb"\"", b"") if b"\\" in lines else lines
+    if not _is_one_object_per_line(syntax.translate(None, _NO_SYNTAX)):
         return None
     end = lines.rfind(b"\n") + 1
     return lines[:end], len(data) - (len(lines) - end)
 
 
-def _without_escapes(text: bytes) -> bytes:
-    return text.replace(rb"\\", b"").replace(rb"\"", b"") if b"\\" in text else text
-
-
-def _is_one_object_a_line(syntax: bytes) -> bool:
+def _is_one_object_per_line(syntax: bytes) -> bool:
     """Return whether each line is one object, by quotes and braces; the last may be a part.
 
     With an even number of quotes before it, the end of a line is outside of strings.
     """
+    whole = syntax[: syntax.rfind(b"\n") + 1]
     return (
         b'}{"' not in syntax
         and syntax.count(b"\n") == syntax.count(b'}\n{"')
         and not any(empty in syntax for empty in _EMPTY_OBJECTS)
-        and _is_balanced(syntax[: syntax.rfind(b"\n") + 1])
+        and whole.count(b"{") == whole.count(b"}")
         and not any(line.count(b'"') & 1 for line in syntax.split(b"\n")[:-1])
     )
-
-
-def _is_balanced(syntax: bytes) -> bool:
-    return syntax.count(b"{") == syntax.count(b"}")
 
 
 def append_plain_objects(
     data: bytes, at: int, dress: Callable[[bytes], bytes] | None, out: list[bytes]
 ) -> int:
-    """Append a line for each object from here on as long as they are plain; where they end.
+    """Append a line for each object from here on as long as they are plain; return where they end.
 
     Not plain is what is broken or may be, what is nested deep, and what may be a container.
     """
     match = _PLAIN.match
-    while found := match(data, at):
-        start, end = found.span(2)
+    while plain := match(data, at):
+        start, end = plain.span(2)
         if has_seams(data, start + 1, end):
             break
-        stamp, event = found.groups()
+        stamp, event = plain.groups()
         event = join_plain_lines(event)
         if dress is not None:
             event = dress(event)
@@ -124,20 +134,12 @@ def prepend_stamp(stamp: bytes, event: bytes) -> bytes:
     return stamp.rstrip() + b" " + event if stamp else event
 
 
-MAX_FRAMES = 8
-"""Arrays around arrays that are remembered; there are two where an array holds containers."""
-MAX_PATIENCE = 16
-"""How often the end of a container may be looked for in vain, beyond as often as it was found."""
-
-_SEPARATORS = re.compile(SEPARATORS)
-_STAMP = re.compile(STAMP)
-_OPENS_ARRAY = re.compile(rb"\[\s*+(?:[{\]]|\Z)")
-_LINE = re.compile(rb'[^\n}]*+(?:\}(?!\s*+\{\s*+")[^\n}]*+)*+\}?')
-_BETWEEN_OBJECTS = re.compile(rb'[^\n{]*+(?:\{(?!\s*+")[^\n{]*+)*+')
-
-
 class JsonSplitter:
     """Makes a line of every event, and of every text between events.
+
+    It tries three ways, from fast to careful: a whole window of glued objects by replacing bytes,
+    one object after another by a pattern, and whatever these are not certain of by a scan that
+    counts braces and knows wrappers, broken objects and texts.
 
     An object or a text that goes on for more than `limit` bytes comes in parts, unchanged but
     for its newlines.
@@ -160,34 +162,27 @@ class JsonSplitter:
         and a last event that was cut off has no newline.
         """
         self._out, self._final = [], final
-        at = self._take_plain(data, self._take_glued(data))
+        at = 0
+        if not self._frames and self._endless is None:
+            lines, at = split_glued_objects(data) or (b"", 0)
+            self._out.append(lines)
+        at = self._take_plain(data, at)
         while (after := self._take_next(data, at)) is not None:
             at = self._take_plain(data, after)
         return self._out, at
-
-    def _take_glued(self, data: bytes) -> int:
-        if self._frames or self._endless is not None:
-            return 0
-        lines, at = split_glued_objects(data) or (b"", 0)
-        self._out.append(lines)
-        return at
 
     def _take_plain(self, data: bytes, at: int) -> int:
         if self._endless is not None:
             return at
         frame = self._frames[-1] if self._frames else None
-        end = append_plain_objects(
-            data,
-            at,
-            frame.add_common_members if frame and frame.common_members else None,
-            self._out,
-        )
+        dress = frame.add_common_members if frame and frame.common_members else None
+        end = append_plain_objects(data, at, dress, self._out)
         if end > at:
             self._at_line_start = False
         return end
 
     def _take_next(self, data: bytes, at: int) -> int | None:
-        """Take the next thing; where it ends, or None if more has to be read before."""
+        """Take what comes next; return where it ends, or None if more has to be read before."""
         if self._endless is not None:
             return self._continue_endless(self._endless, data, at)
         start = match_end(_SEPARATORS, data, at)
@@ -253,6 +248,8 @@ class JsonSplitter:
         if self._final:
             self._out.append(to_one_line(data[begin:].rstrip()))
             return len(data)
+        # More than a line may hold, and it does not end: it is given on in parts, and counted as
+        # one line that is too long.
         scan = BraceScan()
         _, at = scan.run(data, start)
         self._out.append(blank_newlines(data[begin:at]))
@@ -281,16 +278,17 @@ class JsonSplitter:
             stop, end = scan_object(data, start)
             if stop is ScanEnd.OPEN and self._can_wait(data, start):
                 return None
-            found = stop is ScanEnd.END and end - start <= self._limit
-            self._adjust_patience(found=found)
-            if found:
+            is_whole = stop is ScanEnd.END and end - start <= self._limit
+            self._adjust_patience(found=is_whole)
+            if is_whole:
                 frame = add_late_members(frame, data[at:end])
         if start > begin:
             self._emit_line(data[begin:start].rstrip())
         return self._enter_frame(frame, at)
 
     def _adjust_patience(self, *, found: bool) -> None:
-        """Look less for ends of containers where they are missing: it takes long each time."""
+        # To look for the end of a container costs a scan of all that follows: with a stream of
+        # broken ones that would be quadratic.
         self._patience = min(self._patience + 1, MAX_PATIENCE) if found else self._patience - 1
 
     def _enter_frame(self, frame: WrapperFrame, at: int) -> int:
@@ -328,12 +326,12 @@ class JsonSplitter:
                 return None
         end = start + 1
         if frame.closing_braces and self._patience:
-            found = find_container_end(data, start, frame)
-            if found is None and self._can_wait(data, start):
+            container_end = find_container_end(data, start, frame)
+            if container_end is None and self._can_wait(data, start):
                 return None
-            self._adjust_patience(found=found is not None)
-            end = found or end
-            if found and not frame.is_bare_tail(tail := data[start + 1 : end]):
+            self._adjust_patience(found=container_end is not None)
+            end = container_end or end
+            if container_end and not frame.is_bare_tail(tail := data[start + 1 : end]):
                 self._emit_line(b"{" + tail.lstrip(b" \t\r\n,"))
         self._frames.pop()
         return end
