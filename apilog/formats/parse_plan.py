@@ -18,7 +18,7 @@ from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.nginx.trailing_fields import UNREAD_TAIL
 from apilog.formats.skipped_lines import skip_reasons
 from apilog.schema import GATEWAY, SCHEMA
-from apilog.transport.envelope_registry import Envelope
+from apilog.transport.envelope import Envelope
 from apilog.values.event_lines import EventLines
 
 TEXT_REJECTS_SCHEMA = {"row": pl.UInt32, "line": pl.String, "reason": pl.String}

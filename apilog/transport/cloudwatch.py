@@ -1,7 +1,8 @@
-"""CloudWatch Logs: what it puts around the events of a log group, by the way they were fetched.
+"""CloudWatch Logs: what is around the events of a log group, by the way they were fetched.
 
-Invariant: a line that does not begin an event goes on with the one before; the lines of an event
-are one line inside, joined by blanks, which means the same to JSON and XML.
+Invariant: a line that does not begin an event goes on with the one before. The lines of an event
+become one line, joined by blanks, which means the same to JSON and XML: in the stream, before it is
+cut into lines (`JoinedEventsStream`), or else in the envelope.
 """
 
 from __future__ import annotations
@@ -26,6 +27,11 @@ from apilog.values.times import parse_epoch_times, parse_iso_times
 
 STEP_BYTES = 256 << 10
 
+# The ways in which events are fetched, each with a syntax of its own:
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/S3Export.html
+# https://docs.aws.amazon.com/cli/latest/reference/logs/tail.html
+# https://docs.aws.amazon.com/cli/latest/reference/logs/filter-log-events.html
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax.html
 _TO_THE_SECOND = rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"
 _EVENT_STARTS = tuple(
     re.compile(pattern)
@@ -53,20 +59,20 @@ def find_event_start(head: bytes) -> re.Pattern[bytes] | None:
         del lines[0]
     if not lines:
         return None
-    begins = next((pattern for pattern in _EVENT_STARTS if pattern.match(lines[0])), None)
-    if begins is None or not any(
-        _MESSAGE_GOES_ON.match(line) and not begins.match(line) for line in lines
+    start = next((pattern for pattern in _EVENT_STARTS if pattern.match(lines[0])), None)
+    if start is None or not any(
+        _MESSAGE_GOES_ON.match(line) and not start.match(line) for line in lines
     ):
         return None
-    return begins
+    return start
 
 
 def is_open_event(line: bytes) -> bool:
     """Return whether a line begins an event that surely goes on in the next line."""
-    found = next((m for pattern in _EVENT_STARTS if (m := pattern.match(line))), None)
-    if found is None:
+    start = next((m for pattern in _EVENT_STARTS if (m := pattern.match(line))), None)
+    if start is None:
         return False
-    message = line[found.end() :].lstrip()
+    message = line[start.end() :].lstrip()
     if message.startswith(b'"'):
         return message.count(b'"') % 2 == 1
     if element := _XML_ELEMENT.match(message):
@@ -75,15 +81,18 @@ def is_open_event(line: bytes) -> bool:
 
 
 class JoinedEventsStream:
-    """The stream with one event a line. An event longer than `limit` is left in parts, one that
-    is cut off at the end is a last line without a newline."""
+    """A stream with one event per line.
 
-    def __init__(self, reader: ByteStream, begins: re.Pattern[bytes], limit: int) -> None:
-        self._reader = reader
-        self._within = re.compile(
-            rb"\r?\n(?!" + begins.pattern + rb"|" + _BETWEEN_EVENTS + rb")[ \t]*"
+    An event longer than `limit` is left in parts, one that is cut off at the end is a last line
+    without a newline. Blank lines end nothing and stay.
+    """
+
+    def __init__(self, stream: ByteStream, event_start: re.Pattern[bytes], limit: int) -> None:
+        self._stream = stream
+        self._newline_within = re.compile(
+            rb"\r?\n(?!" + event_start.pattern + rb"|" + _BETWEEN_EVENTS + rb")[ \t]*"
         )
-        self._begins = begins
+        self._event_start = event_start
         self._limit = limit
         self._held = b""
         self._ready = b""
@@ -104,32 +113,34 @@ class JoinedEventsStream:
     def _advance(self) -> None:
         """Take whole events, but for the last, which may go on."""
         try:
-            block = self._reader.read(STEP_BYTES)
+            block = self._stream.read(STEP_BYTES)
         except StreamDamage as damage:
             self._damage, block = damage, b""
         self._ended = not block
         data = self._held + block
         is_all = self._ended or len(data) > self._limit + STEP_BYTES
-        end = len(data) if is_all else _find_last_event(self._begins, data)
-        self._ready, self._held = self._within.sub(_replace_newline, data[:end]), data[end:]
+        end = len(data) if is_all else self._last_event_start(data)
+        self._held = data[end:]
+        self._ready = self._newline_within.sub(_replace_newline, data[:end])
         if self._ended:
-            told = _END_OF_STREAM.sub(b"", self._ready)
-            self._ready = told if is_open_event(told[told.rfind(b"\n") + 1 :]) else self._ready
+            text = _END_OF_STREAM.sub(b"", self._ready)
+            if is_open_event(text[text.rfind(b"\n") + 1 :]):
+                self._ready = text
+
+    def _last_event_start(self, data: bytes) -> int:
+        """Return where the last event starts; 0 if none starts behind the first byte."""
+        end = len(data)
+        while (newline := data.rfind(b"\n", 0, end)) >= 0:
+            if self._event_start.match(data, newline + 1):
+                return newline + 1
+            end = newline
+        return 0
 
 
-def _replace_newline(found: re.Match[bytes]) -> bytes:
+def _replace_newline(newline: re.Match[bytes]) -> bytes:
     """Return what stands for a newline within an event: a blank, if none is before it."""
-    return b"" if found.string[found.start() - 1 : found.start()] in (b" ", b"\t") else b" "
-
-
-def _find_last_event(begins: re.Pattern[bytes], data: bytes) -> int:
-    """Return where the last event starts; 0 if none starts behind the first byte."""
-    end = len(data)
-    while (newline := data.rfind(b"\n", 0, end)) >= 0:
-        if begins.match(data, newline + 1):
-            return newline + 1
-        end = newline
-    return 0
+    before = newline.string[newline.start() - 1 : newline.start()]
+    return b"" if before in (b" ", b"\t") else b" "
 
 
 _SECOND = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}"
@@ -150,7 +161,7 @@ _MESSAGE = (
 """What API Gateway may have written: JSON, XML, Serverless' text, an execution log."""
 _CLF_TIME = r"[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9]{2}:"
 _TAG = r"^(?:[^ ]+ )?[^ ]*[^ :]: "  # an address may end in two colons
-"""As syslog has it before a message."""
+"""A program's name as syslog has it before a message."""
 _WITHIN = r'^[ \t]|^["{}\[\]<]'
 """How a line begins that can go on with a message."""
 _OF_THE_EXPORT = "Permission Check Successful"
@@ -161,35 +172,29 @@ _FOREIGN = rf"^\s*(?:{_OF_THE_EXPORT})?\s*$|^SEARCHEDLOGSTREAMS(?:\t|$)|^NEXTTOK
 _EVENT_ID = r"^[0-9]{50,60}$"
 
 
-def _group_events(lines: pl.Series, begins: str) -> tuple[pl.DataFrame, pl.Series]:
-    """Return `row` and `text` of the events that begin like this, and the rows of none."""
+def _unwrap_events(
+    lines: pl.Series, begins: str, strip: Callable[[pl.Series], pl.Series]
+) -> UnwrappedEvents:
+    """Unwrap the events that begin like this; `strip` takes off what is around their message."""
     rows = pl.int_range(len(lines), dtype=pl.UInt32, eager=True).alias("row")
     starts = lines.str.contains(begins)
     foreign = lines.str.contains(_FOREIGN) & ~starts
     inside = ~foreign & (starts.cum_sum() > 0)
     frame = pl.DataFrame({"row": rows, "text": lines, "starts": starts}).filter(inside)
-    if not frame["starts"].all():
+    if not frame["starts"].all():  # grouping is dear, and most logs have one line per event
         later = pl.col("text").str.strip_chars()
         frame = (
             frame.with_columns(pl.when("starts").then("text").otherwise(later))
             .group_by(pl.col("starts").cum_sum().alias("event"), maintain_order=True)
             .agg(pl.col("row").first(), pl.col("text").str.join(" "))
         )
-    return frame.select("row", "text"), rows.filter(~inside)
-
-
-def _unwrap_events(
-    lines: pl.Series, begins: str, strip: Callable[[pl.Series], pl.Series]
-) -> UnwrappedEvents:
-    """Unwrap the events that begin like this."""
-    frame, unmatched = _group_events(lines, begins)
+    unmatched = rows.filter(~inside)
     texts = strip(frame["text"])
     sound = texts.is_not_null()
-    inside = frame.select("row", texts.str.strip_chars().alias("text")).filter(sound)
-    if sound.all():
-        return UnwrappedEvents(inside, unmatched)
-    broken = frame["row"].filter(~sound)
-    return UnwrappedEvents(inside, pl.concat([unmatched, broken]).sort())
+    events = frame.select("row", texts.str.strip_chars().alias("text")).filter(sound)
+    if not sound.all():
+        unmatched = pl.concat([unmatched, frame["row"].filter(~sound)]).sort()
+    return UnwrappedEvents(events, unmatched)
 
 
 def _is_stream_of(head: pl.Series, begins: str, strip: Callable[[pl.Series], pl.Series]) -> bool:
@@ -205,9 +210,7 @@ def _is_stream_of(head: pl.Series, begins: str, strip: Callable[[pl.Series], pl.
     return is_mostly_true(texts.str.contains(_MESSAGE) | is_access)
 
 
-def _stamped_envelope(
-    name: str, title: str, begins: str, *samples: EnvelopeSample, is_epoch: bool = False
-) -> Envelope:
+def _stamped_envelope(name: str, title: str, begins: str, *samples: EnvelopeSample) -> Envelope:
     """Return an envelope that is told by what is before a message."""
 
     def strip(events: pl.Series) -> pl.Series:

@@ -1,4 +1,4 @@
-"""What an envelope is: a syntax that a log driver puts around the lines of another program.
+"""What an envelope is: the syntax that a log driver puts around the lines of another program.
 
 An envelope accounts for each outer line once: as part of one inner event, or as unmatched.
 """
@@ -15,7 +15,7 @@ LOOKS_LIKE_ACCESS = (
     r'|[\[,> ][0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:|(?-u:\b)status="?[1-5][0-9]{2}(?-u:\b)'
     r"| /[^ ]* .*(?-u:\b)[1-5][0-9]{2}(?-u:\b)|(?-u:\b)[1-5][0-9]{2}(?-u:\b).* /[^ ]* "
 )
-"""Text that may be an access line of whatever format."""
+"""Text that may be an access line of any format."""
 
 
 SAMPLE_LINE = '203.0.113.7 - - [10/Oct/2026:13:55:36 +0000] "GET /a HTTP/1.1" 200 5 "-" "curl/8"'
@@ -55,7 +55,7 @@ class Envelope:
     """Whether the head of a file is in this envelope."""
     samples: tuple[EnvelopeSample, ...]
     times: Callable[[pl.Series], pl.Series] | None = None
-    """When each line was written, as the envelope says; null where it does not."""
+    """When each line was written, as the envelope says; null where it does not say so."""
     joins_lines: bool = False
     """Whether it may cut an event into several lines."""
 
@@ -69,8 +69,10 @@ def unwrap_lines(texts: pl.Series) -> UnwrappedEvents:
 
 
 def unwrap_pieces(texts: pl.Series, streams: pl.Series, complete: pl.Series) -> UnwrappedEvents:
-    """Like `unwrapped`, of texts that may be pieces: one that is not `complete` goes on in
-    the next of its stream."""
+    """Return the events of texts that may be pieces.
+
+    A text that is not `complete` goes on in the next one of its stream.
+    """
     if (complete | texts.is_null()).all():
         return unwrap_lines(texts)
     rows = pl.int_range(len(texts), dtype=pl.UInt32, eager=True)

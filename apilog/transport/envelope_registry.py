@@ -1,4 +1,4 @@
-"""Every envelope by name, and which of them a file is in."""
+"""Every envelope, and which of them a file is in."""
 
 from __future__ import annotations
 
@@ -6,25 +6,15 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from apilog.transport import cloudwatch, json_envelopes
-from apilog.transport.envelope import Envelope, EnvelopeSample, UnwrappedEvents
-from apilog.transport.json_envelopes import DOCKER, JOURNALD, JSON_WRAPPED
+from apilog.transport.cloudwatch import CLOUDWATCH_ENVELOPES
+from apilog.transport.envelope import Envelope
+from apilog.transport.json_envelopes import CLOUD_LOGGING, DOCKER, JOURNALD, JSON_WRAPPED
 from apilog.transport.line_prefixes import COMPOSE, CRI, QUOTES, TAGGED
 from apilog.transport.syslog import SYSLOG_3164, SYSLOG_5424
 
-__all__ = [
-    "ENVELOPES",
-    "Envelope",
-    "EnvelopeSample",
-    "UnwrappedEvents",
-    "detect_envelope",
-    "detect_envelopes",
-    "unwrap_texts",
-]
-
 ENVELOPES = (
-    *cloudwatch.CLOUDWATCH_ENVELOPES,
-    *json_envelopes.CLOUD_LOGGING_ENVELOPES,
+    *CLOUDWATCH_ENVELOPES,
+    CLOUD_LOGGING,
     CRI,
     SYSLOG_5424,
     SYSLOG_3164,
@@ -37,18 +27,18 @@ ENVELOPES = (
 )
 """All of them, the most particular first."""
 
-_DEEPEST = 3
-_SAMPLE = 100
+_MOST_NESTED = 3
+_SAMPLE_SIZE = 100
 """How many lines are looked at."""
 
 
 def detect_envelopes(lines: pl.Series) -> tuple[Envelope, ...]:
     """Return the envelopes that most of these lines are in, each within the one before."""
-    found: list[Envelope] = []
-    while len(found) < _DEEPEST and (envelope := detect_envelope(lines)):
-        found.append(envelope)
+    envelopes: list[Envelope] = []
+    while len(envelopes) < _MOST_NESTED and (envelope := detect_envelope(lines)):
+        envelopes.append(envelope)
         lines = envelope.unwrap(lines).texts["text"]
-    return tuple(found)
+    return tuple(envelopes)
 
 
 def unwrap_texts(envelopes: Sequence[Envelope], lines: pl.Series) -> pl.Series:
@@ -64,5 +54,5 @@ def detect_envelope(lines: pl.Series) -> Envelope | None:
     Blank lines do not count.
     """
     head = lines.filter(lines.str.contains(r"\S"))
-    head = head.gather_every(max(1, len(head) // _SAMPLE))
+    head = head.gather_every(max(1, len(head) // _SAMPLE_SIZE))
     return next((envelope for envelope in ENVELOPES if envelope.detect(head)), None)

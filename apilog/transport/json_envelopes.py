@@ -1,11 +1,13 @@
 """Envelopes that are JSON objects: Docker's json-file, log shippers, Cloud Logging, journald.
 
-An access log that is JSON itself is no envelope, even if it has a key such as `message`.
+An access log that is JSON itself is no envelope, even if it has a key such as `message`. An entry
+of Cloud Logging or of the journal keeps its own time, for a text that has none.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import polars as pl
 
@@ -46,9 +48,18 @@ _ACCESS_KEYS = (
 """Top-level keys of JSON that is an access record itself."""
 
 
+def _decode_first(lines: pl.Series, keys: Sequence[str]) -> pl.Series:
+    """Return the value of the first of these keys that is there, as text."""
+    frame, _ = decode_objects(lines, keys)
+    return frame.select(pl.coalesce(keys)).to_series()
+
+
 def unwrap_docker(lines: pl.Series) -> UnwrappedEvents:
-    """The texts of `log`. One without a newline at its end goes on in the next of its stream,
-    unless no text of the chunk has one."""
+    """Unwrap the texts of `log`.
+
+    One without a newline at its end goes on in the next one of its stream, unless no text of the
+    chunk has a newline.
+    """
     frame, _ = decode_objects(lines, ("log", "stream"))
     complete = frame["log"].str.ends_with("\n").fill_null(False)
     if not complete.any():
@@ -58,20 +69,11 @@ def unwrap_docker(lines: pl.Series) -> UnwrappedEvents:
 
 def unwrap_json(lines: pl.Series) -> UnwrappedEvents:
     """Unwrap the texts of `message`, `log` or `msg`, the first that is there."""
-    frame, _ = decode_objects(lines, _TEXT_KEYS)
-    return unwrap_lines(frame.select(pl.coalesce(_TEXT_KEYS)).to_series())
-
-
-def _times_docker(lines: pl.Series) -> pl.Series:
-    return parse_iso_times(decode_objects(lines, ("time",))[0]["time"])
-
-
-def _times_json(lines: pl.Series) -> pl.Series:
-    frame, _ = decode_objects(lines, _TIME_KEYS)
-    return parse_times(frame.select(pl.coalesce(_TIME_KEYS)).to_series())
+    return unwrap_lines(_decode_first(lines, _TEXT_KEYS))
 
 
 def are_json_objects(head: pl.Series) -> bool:
+    """Return whether most lines begin as a JSON object does."""
     return is_mostly_true(head.str.contains(r"^\s*\{"))
 
 
@@ -97,6 +99,7 @@ _TIME = "2026-10-10T13:55:36.123456789Z"
 
 
 def sample_lines(*objects: dict[str, object]) -> tuple[str, ...]:
+    """Return each object as a line of JSON."""
     return tuple(json.dumps(value) for value in objects)
 
 
@@ -105,7 +108,7 @@ DOCKER = Envelope(
     title="Docker json-file",
     unwrap=unwrap_docker,
     detect=_detect_docker,
-    times=_times_docker,
+    times=lambda lines: parse_iso_times(_decode_first(lines, ("time",))),
     joins_lines=True,
     samples=(
         EnvelopeSample(
@@ -125,7 +128,7 @@ JSON_WRAPPED = Envelope(
     title="JSON objects with the line in log, message or msg",
     unwrap=unwrap_json,
     detect=_detect_json,
-    times=_times_json,
+    times=lambda lines: parse_times(_decode_first(lines, _TIME_KEYS)),
     samples=(
         EnvelopeSample(
             sample_lines(
@@ -139,6 +142,7 @@ JSON_WRAPPED = Envelope(
 )
 
 
+# https://cloud.google.com/logging/docs/reference/v2/rest/v2/LogEntry
 _PAYLOADS = ("jsonPayload", "textPayload")
 _TIMES = ("timestamp", "receiveTimestamp")
 _ENTRY_KEYS = ("logName", "insertId", "receiveTimestamp")
@@ -155,11 +159,6 @@ def unwrap_cloud_logging(lines: pl.Series) -> UnwrappedEvents:
     return unwrap_lines(
         frame.select(pl.when(is_object).then(on_one_line).otherwise(text).alias("text")).to_series()
     )
-
-
-def _times_of_entries(lines: pl.Series) -> pl.Series:
-    frame, _ = decode_objects(lines, _TIMES)
-    return parse_times(frame.select(pl.coalesce(_TIMES)).to_series())
 
 
 def _detect_cloud_logging(head: pl.Series) -> bool:
@@ -187,7 +186,7 @@ CLOUD_LOGGING = Envelope(
     title="Google Cloud Logging entries",
     unwrap=unwrap_cloud_logging,
     detect=_detect_cloud_logging,
-    times=_times_of_entries,
+    times=lambda lines: parse_times(_decode_first(lines, _TIMES)),
     samples=(
         EnvelopeSample(
             sample_lines(
@@ -202,10 +201,7 @@ CLOUD_LOGGING = Envelope(
     ),
 )
 
-CLOUD_LOGGING_ENVELOPES = (CLOUD_LOGGING,)
-"""The envelopes of this module."""
-
-
+# https://systemd.io/JOURNAL_EXPORT_FORMATS/#journal-json-format
 _JOURNAL_KEYS = ("MESSAGE", "message", "SYSLOG_IDENTIFIER", "_COMM", "__REALTIME_TIMESTAMP")
 _BYTES = r"^\[(?:[0-9]{1,3}(?:, ?[0-9]{1,3})*)?\]$"
 
@@ -214,11 +210,6 @@ def unwrap_journald(lines: pl.Series) -> UnwrappedEvents:
     """Unwrap `MESSAGE`, of web servers and of others that look like an access line."""
     programs, texts = _journal_entries(lines)
     return unwrap_lines(keep_access_lines(programs, texts))
-
-
-def _times_journald(lines: pl.Series) -> pl.Series:
-    frame, _ = decode_objects(lines, ("__REALTIME_TIMESTAMP",))
-    return parse_epoch_times(frame["__REALTIME_TIMESTAMP"])
 
 
 def is_of_another_unit(lines: pl.Series) -> pl.Series:
@@ -244,13 +235,11 @@ def _decode_byte_arrays(texts: pl.Series) -> pl.Series:
     binary = texts.str.contains(_BYTES).fill_null(False)
     if not binary.any():
         return texts
-    decoded = [_decode_byte_array(text) for text in texts.filter(binary)]
+    decoded: list[str] = []
+    for array in texts.filter(binary):
+        values = (int(value) & 0xFF for value in array.strip("[]").split(",") if value)
+        decoded.append(bytes(values).decode("utf-8", "replace"))
     return texts.clone().scatter(binary.arg_true(), decoded)
-
-
-def _decode_byte_array(array: str) -> str:
-    values = (int(value) & 0xFF for value in array.strip("[]").split(",") if value)
-    return bytes(values).decode("utf-8", "replace")
 
 
 def _detect_journald(head: pl.Series) -> bool:
@@ -266,7 +255,7 @@ JOURNALD = Envelope(
     title="journald JSON",
     unwrap=unwrap_journald,
     detect=_detect_journald,
-    times=_times_journald,
+    times=lambda lines: parse_epoch_times(_decode_first(lines, ("__REALTIME_TIMESTAMP",))),
     samples=(
         EnvelopeSample(
             sample_lines(

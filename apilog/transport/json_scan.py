@@ -19,8 +19,8 @@ STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 OPENS_OBJECT = re.compile(rb'\{\s*+(?:["}]|\Z)')
 """What an object starts with; at the end of the bytes, what may become one."""
 
-# Possessive quantifiers (https://docs.python.org/3/library/re.html#regular-expression-syntax) keep the patterns
-# linear. They nest to `_LEVELS` only: what is deeper is left to `BraceScan`, which is slower.
+# Possessive quantifiers keep the patterns linear on hostile text. They nest to `_LEVELS` only: what
+# is deeper is left to `BraceScan`, which is slower.
 _STRING_ON_LINE = rb'"[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+"'
 _AFTER_OPENER = rb"(?:(?<=[:,\[])|(?<=[:,\[]\s))"
 _LEVELS = 4

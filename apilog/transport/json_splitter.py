@@ -35,8 +35,9 @@ from apilog.transport.json_scan import (
     to_one_line,
 )
 
-# Every pattern here is possessive (https://docs.python.org/3/library/re.html#regular-expression-syntax): it never
-# goes back on what it matched, so that no text of an attacker makes it take more than linear time.
+# Every pattern here is possessive: it never goes back on what it matched, so that no text of an
+# attacker makes it take more than linear time. See
+# https://docs.python.org/3/library/re.html#regular-expression-syntax
 
 SEPARATORS = rb"[\s,]*+"
 """What may stand between objects and means nothing."""

@@ -1,6 +1,4 @@
-"""Envelopes that are told by the first characters of a line: CRI, compose, kubectl, quotes, and
-the name of a program.
-"""
+"""Envelopes told by how a line begins: CRI, compose, kubectl, quotes, and names of programs."""
 
 from __future__ import annotations
 
@@ -40,10 +38,6 @@ def unwrap_cri(lines: pl.Series) -> UnwrappedEvents:
     return unwrap_pieces(texts, lines.str.contains(_CRI_ERRORS), complete)
 
 
-def _times_cri(lines: pl.Series) -> pl.Series:
-    return parse_iso_times(lines.str.extract(rf"^({_TIME}) ", 1))
-
-
 def unwrap_compose(lines: pl.Series) -> UnwrappedEvents:
     """Unwrap the texts after `container  | ` or `[pod/name/container] `."""
     return unwrap_lines(_strip_prefix(_COMPOSE, lines))
@@ -54,26 +48,18 @@ def unwrap_quotes(lines: pl.Series) -> UnwrappedEvents:
     quoted = lines.str.starts_with('"') & lines.str.ends_with('"')
     inner = lines.str.slice(1).str.strip_suffix('"').set(~quoted, None)
     undoubled = inner.str.replace_all('""', '"', literal=True)
-    other = inner.str.contains(_QUOTE_NOT_DOUBLED).fill_null(False)
-    if not other.any():
+    is_escaped = inner.str.contains(_QUOTE_NOT_DOUBLED).fill_null(False)
+    if not is_escaped.any():
         return unwrap_lines(undoubled)
-    return unwrap_lines(_unescape_quotes(inner).zip_with(other, undoubled))
-
-
-def _unescape_quotes(inner: pl.Series) -> pl.Series:
-    r"""Resolve `\"` and `\\`; null where a quote is not escaped, or the outer one is."""
     broken = inner.str.contains(_QUOTE_NOT_ESCAPED) | inner.str.contains(_LAST_QUOTE_ESCAPED)
-    return inner.str.replace_all(r'\\(["\\])', "$1").set(broken.fill_null(True), None)
+    unescaped = inner.str.replace_all(r'\\(["\\])', "$1").set(broken.fill_null(True), None)
+    return unwrap_lines(unescaped.zip_with(is_escaped, undoubled))
 
 
 def _strip_prefix(prefix: str, lines: pl.Series) -> pl.Series:
     """Return the lines after the prefix; null for those that do not start with it."""
     rest = lines.str.replace(prefix, "")
     return rest.set(rest.str.len_bytes() == lines.str.len_bytes(), None)
-
-
-def _detect_cri(head: pl.Series) -> bool:
-    return is_mostly_true(head.str.contains(_CRI))
 
 
 def _detect_compose(head: pl.Series) -> bool:
@@ -92,8 +78,8 @@ CRI = Envelope(
     name="cri",
     title="Kubernetes container log (CRI)",
     unwrap=unwrap_cri,
-    detect=_detect_cri,
-    times=_times_cri,
+    detect=lambda head: is_mostly_true(head.str.contains(_CRI)),
+    times=lambda lines: parse_iso_times(lines.str.extract(rf"^({_TIME}) ", 1)),
     joins_lines=True,
     samples=(
         EnvelopeSample(
@@ -151,8 +137,10 @@ _NO_PROGRAMS = ("unix", "requestId")
 
 
 def unwrap_tagged(lines: pl.Series) -> UnwrappedEvents:
-    """The texts after `program: ` or `host program[1]: `, of web servers and whatever else
-    looks like an access line."""
+    """Unwrap the texts after `program: ` or `host program[1]: `.
+
+    Only those of web servers, and others that look like an access line.
+    """
     tags = lines.str.extract(_PROGRAM_TAG, 1)
     inside = tags.is_not_null() & ~tags.is_in(_NO_PROGRAMS).fill_null(value=False)
     return unwrap_lines(

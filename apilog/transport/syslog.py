@@ -1,5 +1,6 @@
-"""Syslog, as files and collectors hold it: RFC 3164, with ISO times as rsyslog writes them, and
-RFC 5424.
+"""Syslog as files and collectors hold it: RFC 3164, RFC 5424, and ISO times as rsyslog writes them.
+
+See https://www.rfc-editor.org/rfc/rfc3164 and https://www.rfc-editor.org/rfc/rfc5424.
 
 A syslog stream is shared. A line counts as inside only if its program is a web server or its text
 looks like an access line; `is_of_another_program` is for all the rest.
@@ -26,7 +27,7 @@ from apilog.values.times import parse_iso_times, parse_times
 _YEARS = 9
 """A 29 February may be eight years ago."""
 _AHEAD = timedelta(days=1)
-"""Clocks and zones differ: that much later than now is not the future yet."""
+"""Clocks and zones differ: no more than this later than now is not the future yet."""
 _SHAPE = r"^([A-Z][a-z]{2}) +([0-9]{1,2}) ([0-9:.]+)$"
 
 
@@ -36,16 +37,16 @@ def parse_yearless_times(texts: pl.Series, now: datetime | None = None) -> pl.Se
     A text with a year, or any other time, is what it says; what is no time is null.
     """
     limit = (now or datetime.now(UTC)) + _AHEAD
-    bare = texts.str.contains(_SHAPE).fill_null(value=False)
-    found = parse_times(texts.set(bare, None))
+    is_yearless = texts.str.contains(_SHAPE).fill_null(value=False)
+    times = parse_times(texts.set(is_yearless, None))
     for year in range(limit.year, limit.year - _YEARS, -1):
-        left = (bare & found.is_null()).arg_true()
-        if not len(left):
+        missing = (is_yearless & times.is_null()).arg_true()
+        if not len(missing):
             break
-        dated = texts.gather(left).str.replace(_SHAPE, f"$1 $2 {year} $3")
-        then = parse_times(dated)
-        found = found.scatter(left, then.set(then > limit, None).cast(TIMESTAMP))
-    return found
+        dated = texts.gather(missing).str.replace(_SHAPE, f"$1 $2 {year} $3")
+        in_year = parse_times(dated)
+        times = times.scatter(missing, in_year.set(in_year > limit, None).cast(TIMESTAMP))
+    return times
 
 
 _WEB_SERVERS = (
@@ -75,7 +76,7 @@ _REST_5424 = (
 _STAMP = rf"{_PRIORITY}({_BSD_TIME}|{_ISO_TIME}) "
 _STAMP_5424 = r"^<[0-9]{1,3}>[1-9][0-9]? ([^ ]+) "
 _HEADED = rf"^(?:[0-9]{{1,7}} )?(?:<[0-9]{{1,3}}>|{_BSD_TIME}|{_ISO_TIME} )"
-"""What every line of syslog begins with; cheaper than to take it apart."""
+"""What every line of syslog begins with; cheaper than taking it apart."""
 
 
 def unwrap_3164(lines: pl.Series) -> UnwrappedEvents:
@@ -90,30 +91,21 @@ def unwrap_5424(lines: pl.Series) -> UnwrappedEvents:
     return unwrap_lines(keep_access_lines(tags, texts))
 
 
-def _times_3164(lines: pl.Series) -> pl.Series:
-    return parse_yearless_times(_without_count(lines).str.extract(_STAMP, 1))
-
-
-def _times_5424(lines: pl.Series) -> pl.Series:
-    return parse_iso_times(_without_count(lines).str.extract(_STAMP_5424, 1))
-
-
 def is_of_another_program(lines: pl.Series) -> pl.Series:
     """Return which lines are syslog of a program that is no web server, and no access lines."""
-    headed = lines.str.contains(_HEADED)
-    rows = headed.arg_true()
-    return headed.scatter(rows, _is_foreign(lines.gather(rows))) if len(rows) else headed
-
-
-def _is_foreign(lines: pl.Series) -> pl.Series:
-    lines = _without_count(lines)
+    is_headed = lines.str.contains(_HEADED)
+    rows = is_headed.arg_true()
+    if not len(rows):
+        return is_headed
+    lines = _without_count(lines.gather(rows))
     tags, texts = _split_3164(lines)
     newer_tags, newer_texts = _split_5424(lines)
     tags = tags.zip_with(texts.is_not_null(), newer_tags)
     texts = texts.zip_with(texts.is_not_null(), newer_texts)
     # An ISO time may begin a line of any log; without a tag only the older time tells syslog.
-    headed = texts.is_not_null() | lines.str.contains(_PRIORITY + _BSD_TIME)
-    return headed & keep_access_lines(tags, texts.fill_null(lines)).is_null()
+    is_syslog = texts.is_not_null() | lines.str.contains(_PRIORITY + _BSD_TIME)
+    is_other = keep_access_lines(tags, texts.fill_null(lines)).is_null()
+    return is_headed.scatter(rows, is_syslog & is_other)
 
 
 def keep_access_lines(programs: pl.Series, texts: pl.Series) -> pl.Series:
@@ -155,20 +147,12 @@ def _split_once(texts: pl.Series, separator: str) -> tuple[pl.Series, pl.Series]
     return before, after
 
 
-def _detect_3164(head: pl.Series) -> bool:
-    return is_mostly_true(_split_3164(_without_count(head))[1].is_not_null())
-
-
-def _detect_5424(head: pl.Series) -> bool:
-    return is_mostly_true(_split_5424(_without_count(head))[1].is_not_null())
-
-
 SYSLOG_3164 = Envelope(
     name="syslog",
     title="syslog (RFC 3164, and with ISO times)",
     unwrap=unwrap_3164,
-    detect=_detect_3164,
-    times=_times_3164,
+    detect=lambda head: is_mostly_true(_split_3164(_without_count(head))[1].is_not_null()),
+    times=lambda lines: parse_yearless_times(_without_count(lines).str.extract(_STAMP, 1)),
     samples=(
         EnvelopeSample(
             (
@@ -186,8 +170,8 @@ SYSLOG_5424 = Envelope(
     name="syslog5424",
     title="syslog (RFC 5424)",
     unwrap=unwrap_5424,
-    detect=_detect_5424,
-    times=_times_5424,
+    detect=lambda head: is_mostly_true(_split_5424(_without_count(head))[1].is_not_null()),
+    times=lambda lines: parse_iso_times(_without_count(lines).str.extract(_STAMP_5424, 1)),
     samples=(
         EnvelopeSample(
             (

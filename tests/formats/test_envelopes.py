@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apilog.transport.envelope_registry import ENVELOPES, Envelope, detect_envelope
+from apilog.transport.envelope import Envelope
+from apilog.transport.envelope_registry import ENVELOPES, detect_envelope
 
 LINE = '203.0.113.7 - - [10/Oct/2026:13:55:36 +0000] "GET /a HTTP/1.1" 200 5 "-" "curl/8"'
 BY_NAME = {envelope.name: envelope for envelope in ENVELOPES}

@@ -17,8 +17,8 @@ from apilog.formats.gateways import aws
 from apilog.formats.nginx import library
 from apilog.schema import TIMESTAMP
 from apilog.transport.cloudwatch import CLOUDWATCH_ENVELOPES
+from apilog.transport.envelope import Envelope
 from apilog.transport.envelope_registry import ENVELOPES as OTHERS
-from apilog.transport.envelope_registry import Envelope
 from tests.formats import broken
 
 BY_NAME = {envelope.name: envelope for envelope in CLOUDWATCH_ENVELOPES}
