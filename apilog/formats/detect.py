@@ -85,7 +85,9 @@ def detect_plan(head: pl.Series) -> ParsePlan | None:
     if not len(head):
         return ParsePlan(())
     # Lines that begin as a named format are in no envelope.
-    is_bare = any(2 * int(f.strict.matches_beginning(head).sum()) >= len(head) for f in likely)
+    is_bare = any(
+        2 * int(f.strict_expression.matches_beginning(head).sum()) >= len(head) for f in likely
+    )
     envelopes = () if is_bare else detect_envelopes(head)
     stages: list[ParseStage] = []
     if envelopes:
@@ -200,7 +202,7 @@ def _find_named(texts: pl.Series, formats: Sequence[NginxFormat]) -> _FormatMatc
     """Return the format that reads most of the texts whole; of equals the first."""
     best: _FormatMatches | None = None
     for log_format in formats:
-        found = log_format, log_format.strict.matches(texts)
+        found = log_format, log_format.strict_expression.matches(texts)
         if _count_matches(found) > (_count_matches(best) if best else 0):
             best = found
         if best and _count_matches(best) == len(texts):
@@ -215,11 +217,11 @@ def _find_extended(
 
     `is_read` tells that other lines are read whole.
     """
-    begun = ((f, texts.filter(f.strict.matches_extended(texts))) for f in formats)
+    begun = ((f, texts.filter(f.strict_expression.matches_extended(texts))) for f in formats)
     base, lines = max(begun, key=_match_length, default=(None, texts))
     if base is None:
         return None
-    found = [base.strict.split_tail(line) for line in lines]
+    found = [base.strict_expression.split_tail(line) for line in lines]
     tails = [LineTail(rest, values.get("status", "")) for values, rest in found if rest.strip()]
     if not tails:
         return None
@@ -238,7 +240,9 @@ def _find_extended(
 def _match_length(begun: tuple[NginxFormat, pl.Series]) -> tuple[int, int]:
     """Return how many texts begin as the format, and how little is left of the first."""
     log_format, lines = begun
-    return len(lines), -len(log_format.strict.split_tail(lines[0])[1]) if len(lines) else 0
+    return len(lines), -len(log_format.strict_expression.split_tail(lines[0])[1]) if len(
+        lines
+    ) else 0
 
 
 def _find_detected(texts: pl.Series, *, is_timed: bool) -> list[_FormatMatches]:

@@ -1,7 +1,7 @@
 """Dictionary encoding: work done once per distinct text instead of once per line.
 
-Invariant: every encoded series has categories of its own, so the codes of one chunk
-mean nothing beside those of another; cast to String before mixing them.
+Invariant: every encoded series has categories of its own, so the codes of one chunk mean nothing
+beside those of another; cast to String before mixing them.
 """
 
 from __future__ import annotations
@@ -10,16 +10,20 @@ from collections.abc import Callable
 
 import polars as pl
 
+ColumnConverter = Callable[[pl.Series], pl.Series]
+"""Takes a series and returns one of the same length."""
+
 
 def encode_texts(s: pl.Series) -> pl.Series:
-    """The texts as a Categorical with its own categories; nulls stay null."""
+    """Return the texts as a Categorical with its own categories; nulls stay null."""
     if isinstance(s.dtype, pl.Categorical):
         return s
+    # Unnamed categories share one table of texts: codes would grow with what other chunks hold.
     return s.cast(pl.Categorical(pl.Categories.random()))
 
 
 def category_texts(s: pl.Series) -> pl.Series:
-    """The distinct texts of an encoded series, by code; some may be of no value any more."""
+    """Return the distinct texts of an encoded series, by code; some may no longer be in use."""
     dtype = s.dtype
     if not isinstance(dtype, pl.Categorical):
         message = f"not dictionary-encoded: {dtype}"
@@ -31,7 +35,7 @@ def category_texts(s: pl.Series) -> pl.Series:
 
 
 def from_codes(codes: pl.Series, texts: pl.Series) -> pl.Series:
-    """An encoded series from codes (UInt32, nulls allowed) into texts.
+    """Return an encoded series from codes (UInt32, nulls allowed) into texts.
 
     Equal texts become one category, null texts null values.
     """
@@ -39,26 +43,33 @@ def from_codes(codes: pl.Series, texts: pl.Series) -> pl.Series:
     return encoded.to_physical().gather(codes).cat.to(encoded.dtype)
 
 
-def map_categories(s: pl.Series, function: Callable[[pl.Series], pl.Series]) -> pl.Series:
-    """The function of every text of an encoded series, computed once per distinct text.
+def map_categories(s: pl.Series, function: ColumnConverter) -> pl.Series:
+    """Apply a function to every text of an encoded series, once per distinct text.
 
-    The function takes and returns a series of the same length. Texts come back encoded,
-    with equal results as one category; any other type comes back as it is.
+    Texts come back encoded, with equal results as one category; any other type comes back as it
+    is.
     """
     texts = category_texts(s)
-    result = function(texts)
-    if result is texts:
+    mapped = function(texts)
+    if mapped is texts:
         return s
     codes = s.to_physical()
-    if result.dtype == pl.String:
-        return from_codes(codes, result).alias(s.name)
-    return result.gather(codes).alias(s.name)
+    if mapped.dtype == pl.String:
+        return from_codes(codes, mapped).alias(s.name)
+    return mapped.gather(codes).alias(s.name)
 
 
-def map_runs(s: pl.Series, function: Callable[[pl.Series], pl.Series]) -> pl.Series:
-    """The function of a series of texts, computed once for equal neighbours.
+def map_texts(s: pl.Series, function: ColumnConverter) -> pl.Series:
+    """Apply a function to a series of texts, encoded or not."""
+    if isinstance(s.dtype, pl.Categorical):
+        return map_categories(s, function)
+    return function(s)
 
-    For times above all, which a log has in their order.
+
+def map_runs(s: pl.Series, function: ColumnConverter) -> pl.Series:
+    """Apply a function to a series of texts, once for equal neighbours.
+
+    This is for times above all: a log has them in order, many requests to a second.
     """
     begins = (s != s.shift()).fill_null(value=True)
     if 2 * int(begins.sum()) > len(s):
@@ -66,8 +77,15 @@ def map_runs(s: pl.Series, function: Callable[[pl.Series], pl.Series]) -> pl.Ser
     return function(s.filter(begins)).gather(begins.cum_sum() - 1).alias(s.name)
 
 
-def map_texts(s: pl.Series, function: Callable[[pl.Series], pl.Series]) -> pl.Series:
-    """The function of a series of texts, encoded or not."""
-    if isinstance(s.dtype, pl.Categorical):
-        return map_categories(s, function)
-    return function(s)
+def retry_nulls(s: pl.Series, result: pl.Series, parse: ColumnConverter) -> pl.Series:
+    """Return the result, where it lacks a value that `s` has with that text parsed another way.
+
+    The quick way serves nearly all values, the thorough one sees only what is left.
+    """
+    if result.null_count() == s.null_count():
+        return result
+    missed = (result.is_null() & (s != "-") & (s != "")).fill_null(value=False)
+    if not missed.any():
+        return result
+    position = (missed.cum_sum() - 1).cast(pl.UInt32).set(~missed, None)
+    return parse(s.filter(missed)).gather(position).zip_with(missed, result)

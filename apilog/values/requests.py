@@ -1,4 +1,6 @@
-"""Request lines, route keys and the texts that come with a request, a column at a time.
+"""Request lines, targets and route keys, and texts that come with a request, a column at a time.
+
+Functions that begin with `encode` take a column, those on lines, targets and keys distinct texts.
 
 Invariant: a value that is missing (empty or a dash) is null, and a query string never comes out
 with the values of its secrets.
@@ -6,13 +8,10 @@ with the values of its secrets.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import polars as pl
 
-from apilog.values import convert
-from apilog.values.convert import blank_to_null
-from apilog.values.dictionary import encode_texts, map_categories
+from apilog.values.convert import blank_to_null, encode_given
+from apilog.values.dictionary import ColumnConverter, encode_texts, map_categories
 
 _METHOD_TOKEN = r"^[A-Za-z][A-Za-z0-9_-]{0,31}$"
 _USUAL_PROTOCOLS = (" HTTP/1.1", " HTTP/2.0", " HTTP/1.0", " HTTP/3.0")
@@ -21,10 +20,13 @@ _SECRET_VALUE = (
     r"(?i)((?:^|[&;])(?:[^=&;]*(?:token|secret|passw|pwd|(?:api|subscription)[_-]?key|signature"
     r"|credential|session|auth|jwt)[^=&;]*|key|sig|code|sid)=)[^&;#]*"
 )
+_LEADING_VERB = r"^([A-Z]+) /"
+_ANY_VERB = "ANY"
+_HOST_AND_PORT = r"^([^:\[\]]+|\[[^\]]*\]):[0-9]{1,5}$"
 
 
 def split_request_lines(request: pl.Series) -> pl.DataFrame:
-    """Columns `method`, `target`, `protocol` of raw request lines.
+    """Split raw request lines into columns `method`, `target` and `protocol`.
 
     The method runs to the first blank and is a token; the protocol is the last word if it is
     one; the target is what lies between, blanks included. A text that is no request (a TLS
@@ -34,9 +36,9 @@ def split_request_lines(request: pl.Series) -> pl.DataFrame:
     words = line.to_frame().select(pl.col("line").str.splitn(" ", 2)).unnest("line")
     method, rest = words["field_0"], words["field_1"]
     # Methods are few: the expression runs on the distinct ones.
-    known = method.unique().drop_nulls()
-    known = known.filter(known.str.contains(_METHOD_TOKEN))
-    is_request = (method.is_in(known.implode()) & rest.is_not_null()).fill_null(value=False)
+    methods = method.unique().drop_nulls()
+    methods = methods.filter(methods.str.contains(_METHOD_TOKEN))
+    is_request = (method.is_in(methods.implode()) & rest.is_not_null()).fill_null(value=False)
     target, protocol = _split_protocol(rest)
     if is_request.all():
         return pl.DataFrame({"method": method, "target": target, "protocol": protocol})
@@ -51,27 +53,29 @@ def split_request_lines(request: pl.Series) -> pl.DataFrame:
 
 
 def _split_protocol(rest: pl.Series) -> tuple[pl.Series, pl.Series]:
-    """What stands before the protocol, and the protocol; without one all of it, and null."""
+    """Split targets and protocols; without a protocol all of the text is the target."""
     target = protocol = pl.Series(rest.name, [None], pl.String).new_from_index(0, len(rest))
-    left = rest
+    unsplit = rest
+    # Comparing the ends of texts is several times cheaper than the expression for the rest.
     for usual in _USUAL_PROTOCOLS:
-        ends = left.str.ends_with(usual).fill_null(value=False)
-        target = left.str.strip_suffix(usual).zip_with(ends, target)
+        ends = unsplit.str.ends_with(usual).fill_null(value=False)
+        target = unsplit.str.strip_suffix(usual).zip_with(ends, target)
         protocol = protocol.set(ends, usual[1:])
-        left = left.set(ends, None)
-        if left.null_count() == len(left):
+        unsplit = unsplit.set(ends, None)
+        if unsplit.null_count() == len(unsplit):
             return target, protocol
-    rows = left.is_not_null().arg_true()
-    words = left.gather(rows).str.extract_groups(_TARGET_PROTOCOL).struct.unnest()
+    rows = unsplit.is_not_null().arg_true()
+    words = unsplit.gather(rows).str.extract_groups(_TARGET_PROTOCOL).struct.unnest()
     return (
-        target.scatter(rows, words["target"].fill_null(left.gather(rows))),
+        target.scatter(rows, words["target"].fill_null(unsplit.gather(rows))),
         protocol.scatter(rows, words["protocol"]),
     )
 
 
 def target_path(target: pl.Series) -> pl.Series:
-    """The path of request targets: no query, no scheme and host."""
+    """Return the path of request targets: no query, no scheme and host."""
     path = _split_at_query(target)["field_0"].alias("path")
+    # A proxy is asked for an absolute target: https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2
     absolute = path.str.starts_with("http://") | path.str.starts_with("https://")
     if not absolute.any():
         return path
@@ -80,7 +84,7 @@ def target_path(target: pl.Series) -> pl.Series:
 
 
 def target_query(target: pl.Series) -> pl.Series:
-    """The query of request targets, without its question mark, the values of secrets masked."""
+    """Return the query of request targets without its question mark, values of secrets masked."""
     query = _split_at_query(target)["field_1"].alias("query")
     return query.str.replace_all(_SECRET_VALUE, "${1}***")
 
@@ -89,110 +93,68 @@ def _split_at_query(target: pl.Series) -> pl.DataFrame:
     return target.alias("t").to_frame().select(pl.col("t").str.splitn("?", 2)).unnest("t")
 
 
-_LEADING_VERB = r"^([A-Z]+) /"
-_ANY_VERB = "ANY"
-
-
 def route_from_key(keys: pl.Series) -> pl.Series:
-    """The path template of a key that begins with a verb; other keys as they stand."""
+    """Return the path template of route keys that begin with a verb; other keys as they stand.
+
+    Route keys are `GET /pets/{petId}`, `ANY /{proxy+}`, `$default`, `join`.
+    """
     return blank_to_null(keys.str.replace(_LEADING_VERB, "/"))
 
 
 def method_from_key(keys: pl.Series) -> pl.Series:
-    """The verb of a key that has one, unless it stands for all verbs."""
+    """Return the verb of route keys that have one, unless it stands for all verbs."""
     verbs = keys.str.extract(_LEADING_VERB, 1)
     return verbs.set(verbs == _ANY_VERB, None)
 
 
-def split_route_request_lines(requests: pl.Series) -> pl.DataFrame:
-    """Columns `method`, `route`, `protocol` of request lines that have a route or a route key
-    for a target: `GET /pets/{petId} HTTP/1.1`, `GET GET /pets HTTP/1.1`."""
-    parts = split_request_lines(requests)
-    # What is no request is a target as a whole, and no route.
-    target = parts["target"].set(parts["method"].is_null(), None)
-    return parts.select("method", route_from_key(target).alias("route"), "protocol")
-
-
-ColumnConverter = Callable[[pl.Series], pl.Series]
-
-_HOST_AND_PORT = r"^([^:\[\]]+|\[[^\]]*\]):[0-9]{1,5}$"
-
-
-def encode_given(values: pl.Series) -> pl.Series:
-    """Text that repeats, dictionary-encoded."""
-    return convert.blank_to_null(encode_texts(values))
-
-
-def encode_query(values: pl.Series) -> pl.Series:
-    """A query string that was logged on its own, the values of secrets masked."""
-    return map_categories(encode_given(values), lambda s: target_query("?" + s))
-
-
-def encode_first_address(values: pl.Series) -> pl.Series:
-    """The client's end of an X-Forwarded-For list."""
-    return map_categories(
-        convert.blank_to_null(encode_texts(values)),
-        lambda lists: lists.str.splitn(",", 2).struct.field("field_0").str.strip_chars(),
-    )
-
-
-def strip_brackets(values: pl.Series) -> pl.Series:
-    """Without the brackets that a field of ingress-nginx may come in."""
-    return convert.blank_to_null(
-        map_categories(encode_texts(values), lambda s: s.str.strip_chars("[]"))
-    )
-
-
-def last_attempt(values: pl.Series) -> pl.Series:
-    """Of the last attempt."""
-    return map_categories(
-        convert.blank_to_null(encode_texts(values)),
-        lambda lists: lists.str.split(", ").list.last().str.split(" : ").list.last(),
-    )
-
-
-def micros_to_ms(values: pl.Series) -> pl.Series:
-    """Milliseconds of whole microseconds."""
-    return convert.durations_to_ms(values, "us")
-
-
-def seconds_or_ms(values: pl.Series) -> pl.Series:
-    """Seconds where there is a point, milliseconds otherwise."""
-    is_seconds = values.str.contains(".", literal=True).fill_null(value=False)
-    return convert.seconds_to_ms(values).zip_with(is_seconds, bare_ms(values))
-
-
-def strip_port(values: pl.Series) -> pl.Series:
-    """The address of `203.0.113.7:52814`, also of `[2001:db8::7]:52814`."""
-    address = values.str.replace(r":[0-9]+$", "").str.strip_chars("[]")
-    return convert.blank_to_null(address)
-
-
-def encode_host(values: pl.Series) -> pl.Series:
-    """`$host`, which nginx gives without a port and Apache's `%v:%p` with one."""
-    return map_categories(encode_given(values), lambda s: s.str.replace(_HOST_AND_PORT, "$1"))
-
-
-def bare_ms(values: pl.Series) -> pl.Series:
-    """Milliseconds, unless a unit says otherwise."""
-    return convert.durations_to_ms(values, "ms")
-
-
-def extract_trace_id(values: pl.Series) -> pl.Series:
-    """The trace id, also out of a W3C traceparent (`00-TRACE-SPAN-01`)."""
-    values = convert.blank_to_null(values)
-    parts = values.str.split("-")
-    is_parent = (parts.list.len() == 4) & (values.str.len_bytes() == 55)
-    return parts.list.get(1, null_on_oob=True).zip_with(is_parent.fill_null(False), values)
-
-
 def encode_route_key(values: pl.Series) -> pl.Series:
-    """The route of keys such as `GET /pets/{petId}`."""
+    """Return the routes of keys such as `GET /pets/{petId}`, encoded."""
     return map_categories(encode_texts(values), route_from_key)
 
 
 def part_of_route_request(part: str) -> ColumnConverter:
-    """A part of request lines whose target is a route."""
-    return lambda values: map_categories(
-        encode_texts(values), lambda requests: split_route_request_lines(requests)[part]
-    )
+    """Return a converter that takes a part of request lines whose target is a route or route key.
+
+    The lines are such as `GET /pets/{petId} HTTP/1.1` and `GET GET /pets HTTP/1.1`, the parts
+    `method`, `route` and `protocol`.
+    """
+
+    def take_part(requests: pl.Series) -> pl.Series:
+        parts = split_request_lines(requests)
+        if part != "route":
+            return parts[part]
+        # What is no request is a target as a whole, and no route.
+        return route_from_key(parts["target"].set(parts["method"].is_null(), None))
+
+    return lambda values: map_categories(encode_texts(values), take_part)
+
+
+def mask_query_strings(texts: pl.Series) -> pl.Series:
+    """Return query strings without their question mark, if they have one, secrets masked."""
+    return target_query("?" + texts.str.strip_prefix("?"))
+
+
+def first_of_list(texts: pl.Series) -> pl.Series:
+    """Return the first entry of lists such as X-Forwarded-For: there, the client's end."""
+    return texts.str.splitn(",", 2).struct.field("field_0").str.strip_chars()
+
+
+def encode_host(values: pl.Series) -> pl.Series:
+    """Return hosts without a port, which Apache's `%v:%p` has and nginx's `$host` has not."""
+    return map_categories(encode_given(values), lambda s: s.str.replace(_HOST_AND_PORT, "$1"))
+
+
+def strip_port(values: pl.Series) -> pl.Series:
+    """Return the address of `203.0.113.7:52814`, also of `[2001:db8::7]:52814`."""
+    return blank_to_null(values.str.replace(r":[0-9]+$", "").str.strip_chars("[]"))
+
+
+def extract_trace_id(values: pl.Series) -> pl.Series:
+    """Return trace ids, also out of a traceparent (`00-TRACE-SPAN-01`).
+
+    See https://www.w3.org/TR/trace-context/#traceparent-header
+    """
+    values = blank_to_null(values)
+    parts = values.str.split("-")
+    is_parent = (parts.list.len() == 4) & (values.str.len_bytes() == 55)
+    return parts.list.get(1, null_on_oob=True).zip_with(is_parent.fill_null(False), values)

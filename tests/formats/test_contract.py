@@ -262,9 +262,9 @@ def test_fields_and_expression_read_the_same(log_format: NginxFormat, times: int
     """A log format is read in two ways, by splitting and by an expression."""
     lines = lines_of(*(log_format.samples * times))
     variables = log_format.mapper.needed_variables(log_format.columns)
-    if log_format.tokens is None:  # as of XML, which has no fields to split
+    if log_format.token_plan is None:  # as of XML, which has no fields to split
         return
-    split = log_format.tokens.read_values(lines, variables)
+    split = log_format.token_plan.read_values(lines, variables)
     assert split is not None
     ok = split["ok"]
     assert log_format.expression.matches(lines.series).all()

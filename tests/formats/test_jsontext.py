@@ -10,7 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apilog.values.event_lines import EventLines
-from apilog.values.json_text import decode_object_lines, decode_objects, decode_paths, keys_of
+from apilog.values.json_text import (
+    decode_object_lines,
+    decode_objects,
+    decode_paths,
+    iter_leaves,
+    load_objects,
+)
 
 
 def decoded(*lines: str | None, keys: tuple[str, ...] = ("a", "b")) -> list[object]:
@@ -175,6 +181,12 @@ def test_a_path_that_goes_on_where_another_ends() -> None:
     found, _ = decode_paths(EventLines(b'{"r":{"m":1}}\n{"r":"x"}\n'), [("r",), ("r", "m")])
     assert found["r",].to_list() == ['{"m": 1}', "x"]
     assert found["r", "m"].to_list() == ["1", None]
+
+
+def keys_of(head: pl.Series, limit: int = 200) -> list[str]:
+    """The keys in the first lines, in order; those of nested objects joined with dots."""
+    paths = (path for value in load_objects(head, limit) for path, _ in iter_leaves(value))
+    return list(dict.fromkeys(".".join(path) for path in paths))
 
 
 def test_keys_of_the_head() -> None:

@@ -29,8 +29,8 @@ def asked_one_by_one(texts: pl.Series, formats: Sequence[NginxFormat]) -> list[N
         [
             f
             for f in formats
-            if sample.str.contains(f.strict.time_pattern).any()
-            and f.strict.matches_beginning(sample).any()
+            if sample.str.contains(f.strict_expression.time_pattern).any()
+            and f.strict_expression.matches_beginning(sample).any()
         ]
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +19,8 @@ from apilog.formats.nginx.grammar import (
     LogFormat,
     parse_log_format,
 )
+from apilog.schema import TIMESTAMP
+from apilog.values.event_lines import EventLines
 from tests.formats.nginx_lines import escaped, line
 from tests.formats.reads import lines_of, read_lines, reading_of, rows
 
@@ -272,6 +275,18 @@ def test_json_formats(
     assert isinstance(made, JsonTemplateFormat)
     (read,) = rows(read_lines(lines_of(logged), reading_of(made)))
     assert read == {"timestamp": datetime(1970, 1, 1, 0, 0, 1, 500000, UTC), **record}
+
+
+def test_json_without_a_time_takes_the_one_that_came_with_the_line() -> None:
+    untimed = compile_log_format(parse_log_format('{"s":"$status"}', "json"))
+    times = pl.Series([datetime(1970, 1, 1, tzinfo=UTC), None], dtype=TIMESTAMP)
+    texts = pl.Series(['{"s":"200"}', '{"s":"201"}'])
+    parsed = untimed.parse(EventLines.from_series(texts, lambda: times), ["timestamp", "status"])
+    assert parsed.records.to_dicts() == [
+        {"timestamp": datetime(1970, 1, 1, tzinfo=UTC), "status": 200}
+    ]
+    assert parsed.rejects["row"].to_list() == [1]
+    assert untimed.parse(EventLines.from_series(texts), ["status"]).rejects.height == 2
 
 
 def test_a_broken_line_of_json_is_a_reject_alone() -> None:

@@ -275,15 +275,17 @@ def candidate_formats(texts: pl.Series, formats: Sequence[NginxFormat]) -> list[
     begun = {
         log_format.name
         for group in _group_alike(formats)
-        if any_matches_beginning([f.strict for f in group], sample)
+        if any_matches_beginning([f.strict_expression for f in group], sample)
         for log_format in group
-        if log_format.strict.matches_beginning(sample).any()
+        if log_format.strict_expression.matches_beginning(sample).any()
     }
     found = [f for f in formats if f.name in begun]
     seen = {
-        time for time in {f.strict.time_pattern for f in found} if sample.str.contains(time).any()
+        time
+        for time in {f.strict_expression.time_pattern for f in found}
+        if sample.str.contains(time).any()
     }
-    return sort_by_specificity([f for f in found if f.strict.time_pattern in seen])
+    return sort_by_specificity([f for f in found if f.strict_expression.time_pattern in seen])
 
 
 def _group_alike(formats: Sequence[NginxFormat]) -> Iterator[Sequence[NginxFormat]]:
@@ -292,7 +294,7 @@ def _group_alike(formats: Sequence[NginxFormat]) -> Iterator[Sequence[NginxForma
     Polars keeps 32 compiled expressions a thread. Asked one by one, all of the formats would be
     compiled again for each file, which takes longer than everything else.
     """
-    alike = sorted(formats, key=lambda f: f.strict.pattern)
+    alike = sorted(formats, key=lambda f: f.strict_expression.pattern)
     return (alike[at : at + _GROUP_SIZE] for at in range(0, len(alike), _GROUP_SIZE))
 
 
@@ -304,7 +306,7 @@ def sort_by_specificity(formats: Sequence[NginxFormat]) -> list[NginxFormat]:
     """
 
     def generality(log_format: NginxFormat) -> int:
-        pattern = re.compile(f"{log_format.strict.pattern}\\Z")
+        pattern = re.compile(f"{log_format.strict_expression.pattern}\\Z")
         return sum(
             all(pattern.match(line) for line in other.samples)
             for other in formats

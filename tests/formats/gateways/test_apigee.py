@@ -302,7 +302,9 @@ class TestMarkers:
             head = EventLines(log.read_bytes()).series
             assert keyed.infer_keyed(apigee.GATEWAY, head) is None, log.name
             assert delimited.infer_delimited(apigee.GATEWAY, head) is None, log.name
-            assert not any(f.strict.matches(head).any() for f in apigee.TEXT_FORMATS), log.name
+            assert not any(f.strict_expression.matches(head).any() for f in apigee.TEXT_FORMATS), (
+                log.name
+            )
 
 
 class TestRefusals:
@@ -456,7 +458,7 @@ class TestRouter:
     def test_each_reads_its_own_samples_alone(self) -> None:
         for log_format in apigee.TEXT_FORMATS:
             for other in apigee.TEXT_FORMATS:
-                matches = log_format.strict.matches(pl.Series(other.samples))
+                matches = log_format.strict_expression.matches(pl.Series(other.samples))
                 assert matches.all() == (log_format is other)
 
     def test_columns_that_are_not_asked_for(self) -> None:

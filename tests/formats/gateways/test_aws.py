@@ -146,10 +146,10 @@ def test_samples_are_read_by_their_own_format_alone(log_format: Format) -> None:
     others = [f for f in (*aws.TEXT_FORMATS, *library.NGINX_FORMATS) if f is not log_format]
     own = BY_NAME[log_format.name]
     assert len(records(log_format, *own.samples)) == len(own.samples)
-    assert own.strict.matches(pl.Series(own.samples)).all()
+    assert own.strict_expression.matches(pl.Series(own.samples)).all()
     for other in others:
-        assert not other.strict.matches(pl.Series(own.samples)).any(), other.name
-        assert not own.strict.matches(pl.Series(other.samples)).any(), other.name
+        assert not other.strict_expression.matches(pl.Series(own.samples)).any(), other.name
+        assert not own.strict_expression.matches(pl.Series(other.samples)).any(), other.name
 
 
 def test_samples_as_json() -> None:
