@@ -1,4 +1,4 @@
-"""Routes: what stands for a path in tables, such as `/users/{id}`."""
+"""Routes: the templates that stand for paths in tables, such as `/users/{id}`."""
 
 from __future__ import annotations
 

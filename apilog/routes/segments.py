@@ -1,4 +1,4 @@
-"""What a path segment is: one of a few kinds of identifier, or itself.
+"""Kinds of identifiers that stand in path segments, told by their shape.
 
 A segment is only given a kind when its shape leaves little doubt. Merging two routes
 hides one of them, while an identifier that is missed only adds a row.
@@ -28,7 +28,9 @@ _VERSION_OR_FILE = (
 )
 """What has an @ and is no address: `react@18.2.0-rc.js`, `logo@2x.png`."""
 
+# https://github.com/ulid/spec: Crockford's base 32 without I, L, O and U, 128 bits.
 _ULID = r"^[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}$"
+# https://www.rfc-editor.org/rfc/rfc7519: the header is JSON, and `eyJ` is base64url of `{"`.
 _JWT = r"^eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*$"
 _HEX = r"^(?:(?:md5|sha[0-9]{1,3})(?::|%3[Aa])|0x|[a-z]{1,12}-)?[0-9a-fA-F]{16,}$"
 _SHORT_HEX = r"^(?:[0-9a-f]{8,15}|[0-9A-F]{8,15})$"
@@ -48,10 +50,10 @@ _WORDS = r"[a-z]{6}|(?:[_~-].*){4}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentKind:
-    """One kind of identifier."""
+    """A kind of identifier."""
 
     name: str
-    """What stands in the route instead."""
+    """The placeholder that stands in the route instead."""
     meaning: str
     all_of: tuple[str, ...]
     """Patterns that a segment (without its suffix) must match; the rarest first."""
@@ -111,28 +113,26 @@ SEGMENT_KINDS = (
 
 
 def name_segments(segments: pl.Series) -> pl.Series:
-    """Each segment, or the name of its kind. Nulls stay null; order and length are kept."""
-    integers = segments.cast(pl.Int64, strict=False).is_not_null()
-    named = segments.zip_with(~integers, pl.Series(["{id}"]))
-    candidates = (~integers & segments.str.contains(_MAY_HAVE_KIND)).arg_true()
+    """Return each segment, or the name of its kind. Nulls stay null; order and length are kept."""
+    # Most identifiers are integers, and a cast is far cheaper than the patterns.
+    is_integer = segments.cast(pl.Int64, strict=False).is_not_null()
+    named = segments.zip_with(~is_integer, pl.Series(["{id}"]))
+    candidates = (~is_integer & segments.str.contains(_MAY_HAVE_KIND)).arg_true()
     if not len(candidates):
         return named
     return named.scatter(candidates, _name_candidates(segments.gather(candidates)))
 
 
 def _name_candidates(segments: pl.Series) -> pl.Series:
+    """Return each segment, or the name of its kind and the suffix that stays."""
     stems = segments.str.replace(_SUFFIX, "")
     names = pl.Series("name", [None], dtype=pl.String).new_from_index(0, len(segments))
     for kind in SEGMENT_KINDS:
-        names.scatter(_rows_of_kind(kind, stems, names.is_null().arg_true()), kind.name)
+        rows = names.is_null().arg_true()
+        for pattern in kind.all_of:
+            rows = rows.filter(stems.gather(rows).str.contains(pattern))
+        if kind.none_of is not None:
+            rows = rows.filter(~stems.gather(rows).str.contains(kind.none_of))
+        names.scatter(rows, kind.name)
     suffixes = segments.to_frame("segment").select(pl.col("segment").str.strip_prefix(stems))
     return (names + suffixes.to_series()).zip_with(names.is_not_null(), segments)
-
-
-def _rows_of_kind(kind: SegmentKind, stems: pl.Series, rows: pl.Series) -> pl.Series:
-    """Those of the rows whose stem is of this kind."""
-    for pattern in kind.all_of:
-        rows = rows.filter(stems.gather(rows).str.contains(pattern))
-    if kind.none_of is None:
-        return rows
-    return rows.filter(~stems.gather(rows).str.contains(kind.none_of))
