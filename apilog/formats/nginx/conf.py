@@ -29,7 +29,7 @@ class AccessLogDirective:
 
 @dataclass(frozen=True, slots=True)
 class NginxConf:
-    """What a configuration says about its access logs."""
+    """The access logs of a configuration, and their formats."""
 
     formats: tuple[Format, ...]
     """Every format that some `access_log` uses; all that are defined where none does; where
@@ -48,7 +48,7 @@ _Directive = dict[str, Any]
 
 
 def read_conf(path: str | os.PathLike[str]) -> NginxConf:
-    """The access logs and log formats of an nginx.conf; a file that it includes may be missing.
+    """Read the access logs and log formats of an nginx.conf; files that it includes may be missing.
 
     Raises `InputError` for a file that is missing or no nginx configuration.
     """
@@ -61,7 +61,10 @@ def read_conf(path: str | os.PathLike[str]) -> NginxConf:
 
 
 def _parse_files(path: Path) -> list[dict[str, Any]]:
-    """The file and those it includes."""
+    """Return the file and those it includes, as crossplane has them.
+
+    See https://github.com/nginxinc/crossplane#crossplane-parse
+    """
     import crossplane  # only wanted with --nginx-conf, and slow to import
 
     if not path.is_file():
@@ -86,8 +89,8 @@ def _bad_conf(path: Path, reason: str) -> InputError:
 
 
 def _walk_directives(configs: Sequence[dict[str, Any]]) -> Iterator[_Directive]:
-    """Every directive for HTTP, those of included files where they are included."""
-    seen = {0}
+    """Yield every directive for HTTP, those of included files where they are included."""
+    seen = {0}  # files may include each other
 
     def walk(block: Sequence[_Directive]) -> Iterator[_Directive]:
         for directive in block:

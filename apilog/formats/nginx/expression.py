@@ -1,6 +1,7 @@
 """Plan B: a log format as one anchored regular expression, for the lines plan A can't read.
 
-The expressions run on an engine that is linear in the line's length.
+The expressions run on Rust's regex, which takes time linear in the line's length whatever the log
+holds: https://docs.rs/regex/latest/regex/#untrusted-input
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from apilog.formats.nginx.grammar import (
 _NUMBER = r"([0-9]+(?:\.[0-9]+)?|-)"
 _SIZE = r"([0-9]+|-)"
 _LIST = r"([^ \t,]+(?:, [^ \t,]+| : [^ \t,]+)*)"
-"""One entry an attempt; `, ` sets servers apart, ` : ` groups of servers."""
+"""One entry per attempt; `, ` sets servers apart, ` : ` groups of servers:
+https://nginx.org/en/docs/http/ngx_http_upstream_module.html#var_upstream_addr"""
 
 _CLOCK = r"[0-9]{2}:[0-9]{2}:[0-9]{2}"
 _SHAPES = {
@@ -76,7 +78,8 @@ _FIRST_CHARACTER = {"request_uri": "/", "uri": "/", "document_uri": "/", "is_arg
 """What values begin with, where they are not set apart from the value before."""
 
 _EXPLAINED_LENGTH = 4096
-"""Characters of a line that are looked at to explain it: Python's expressions are not linear."""
+"""Characters of a line that are looked at to explain it: Python's expressions backtrack, and may
+take time exponential in the line's length."""
 
 _EXPECTED = {
     "time_local": "a time like 28/Sep/1970:12:00:00 +0600",
@@ -96,16 +99,19 @@ class LineExpression:
     """Pattern of each part, and what it wants there."""
 
     def read_values(self, lines: pl.Series, variables: Collection[str]) -> pl.DataFrame:
-        """One row a line: the raw values of these variables, and `ok`."""
-        found = lines.str.extract_groups(self._named_pattern()).struct.unnest()
+        """Return one row per line: the raw values of these variables, and `ok`."""
+        # A variable may stand twice in a format, so that groups go by number.
+        numbers = iter(range(len(self.groups)))
+        named = re.sub(r"(?<!\\)\((?!\?)", lambda _: f"(?P<g{next(numbers)}>", self.pattern)
+        values = lines.str.extract_groups(f"^(?P<all>{named}){_LINE_END}").struct.unnest()
         chosen: dict[str, pl.Expr] = {}
         for i, name in enumerate(self.groups):
             if name.removesuffix("_zone") in variables or name in variables:
                 chosen.setdefault(name, pl.col(f"g{i}"))
-        return found.select(pl.col("all").is_not_null().alias("ok"), **chosen)
+        return values.select(pl.col("all").is_not_null().alias("ok"), **chosen)
 
     def matches(self, lines: pl.Series) -> pl.Series:
-        """Which lines it reads, as Boolean."""
+        """Return which lines it reads, as Boolean."""
         return lines.str.contains(f"^{self.pattern}{_LINE_END}")
 
     @property
@@ -115,46 +121,41 @@ class LineExpression:
         return next((_SHAPES[name] for name in names if name in self.groups), "")
 
     def matches_beginning(self, lines: pl.Series) -> pl.Series:
-        """Which lines it reads, or the beginning of, as Boolean."""
+        """Return which lines it reads, or the beginning of, as Boolean."""
         return lines.str.contains(f"^{self.pattern}(?: |{_LINE_END})")
 
     def matches_extended(self, lines: pl.Series) -> pl.Series:
-        """Which lines begin like this and go on after a blank, as Boolean."""
+        """Return which lines begin like this and go on after a blank, as Boolean."""
         return lines.str.contains(f"^{self.pattern} ")
 
     def split_tail(self, line: str) -> tuple[dict[str, str], str]:
-        """The values in a line that begins like this, and what follows."""
-        found = re.match(self.pattern, line)
-        if found is None:
+        """Return the values in a line that begins like this, and what follows."""
+        match = re.match(self.pattern, line)
+        if match is None:
             return {}, ""
-        return dict(zip(self.groups, found.groups(), strict=True)), line[found.end() :]
+        return dict(zip(self.groups, match.groups(), strict=True)), line[match.end() :]
 
     def explain(self, line: str) -> MatchFailure:
-        """Where the line stops matching, to the character."""
+        """Return where the line stops matching, to the character."""
         line = line[:_EXPLAINED_LENGTH]
         matched, position = "", 0
         for pattern, expected in self.steps:
-            found = re.match(matched + pattern, line)
-            if found is None:
+            match = re.match(matched + pattern, line)
+            if match is None:
                 return MatchFailure(position, expected)
             matched += pattern
-            position = found.end()
+            position = match.end()
         return MatchFailure(position, "the end of the line")
-
-    def _named_pattern(self) -> str:
-        numbers = iter(range(len(self.groups)))
-        body = re.sub(r"(?<!\\)\((?!\?)", lambda _: f"(?P<g{next(numbers)}>", self.pattern)
-        return f"^(?P<all>{body}){_LINE_END}"
 
 
 def any_matches_beginning(expressions: Sequence[LineExpression], lines: pl.Series) -> bool:
-    """Whether one of them reads a line, or the beginning of one."""
+    """Return whether one of the expressions reads a line, or the beginning of one."""
     either = "|".join(f"(?:{e.pattern})" for e in expressions)
     return bool(lines.str.contains(f"^(?:{either})(?: |{_LINE_END})").any())
 
 
 def compile_expression(log_format: LogFormat, *, strict: bool = False) -> LineExpression:
-    """The expression of a log format.
+    """Return the expression of a log format.
 
     `strict` is for detection: it admits only what the format's own server writes, while
     reading also takes what a relative of it writes (Apache's `\\"` and missing sizes).
@@ -162,57 +163,50 @@ def compile_expression(log_format: LogFormat, *, strict: bool = False) -> LineEx
     groups: list[str] = []
     steps: list[tuple[str, str]] = []
     quoted = False
-    for i, part in enumerate(log_format.parts):
+    for position, part in enumerate(log_format.parts):
         if isinstance(part, LiteralText):
             quoted ^= part.text.count('"') % 2 == 1
             steps.append((_escape_literal(part.text), f"the text {part.text!r}"))
             continue
-        following = log_format.parts[i + 1] if i + 1 < len(log_format.parts) else None
-        shape = _value_pattern(
-            part.name, following, log_format.escape, quoted=quoted, strict=strict
-        )
-        if strict and part.name == "remote_addr":
-            shape = _ADDRESS if i else _FIRST_ADDRESS
-        if strict and part.name == "remote_user":
-            shape = _USER if _follows_dash(log_format.parts[:i]) else _ONE_WORD
+        pattern = _value_pattern(part.name, log_format, position, quoted=quoted, strict=strict)
         groups += ["time_local", "time_local_zone"] if part.name == "time_local" else [part.name]
-        steps.append((shape, _EXPECTED.get(part.name, f"the value of ${part.name}")))
+        steps.append((pattern, _EXPECTED.get(part.name, f"the value of ${part.name}")))
     return LineExpression("".join(pattern for pattern, _ in steps), tuple(groups), tuple(steps))
 
 
-def _follows_dash(parts: Sequence[FormatPart]) -> bool:
-    last = parts[-1] if parts else None
-    return isinstance(last, LiteralText) and last.text.endswith(" - ")
-
-
 def _escape_literal(text: str) -> str:
-    """Escaped the way both Python and Polars read it."""
+    """Escape a text the way both Python and Polars read it."""
     return re.sub(r"[\\.+*?()|\[\]{}^$]", r"\\\g<0>", text)
 
 
 def _value_pattern(
-    name: str,
-    following: LiteralText | FormatVariable | None,
-    escape: EscapeMode,
-    *,
-    quoted: bool,
-    strict: bool,
+    name: str, log_format: LogFormat, position: int, *, quoted: bool, strict: bool
 ) -> str:
-    shape = _STRICT_SHAPES.get(name) if strict and escape == "default" else None
+    """Return the pattern of a variable at this position of the format."""
+    escape = log_format.escape
+    preceding = log_format.parts[position - 1] if position else None
+    if strict and name == "remote_addr":
+        return _ADDRESS if position else _FIRST_ADDRESS
+    if strict and name == "remote_user":
+        is_behind_dash = isinstance(preceding, LiteralText) and preceding.text.endswith(" - ")
+        return _USER if is_behind_dash else _ONE_WORD
     if strict and escape == "default" and quoted and name not in _SHAPES:
         return r'([^"]*)'
-    shape = shape or _SHAPES.get(name)
-    if shape is None:
-        shape = _free_pattern(name, following, escape, quoted=quoted)
+    pattern = _STRICT_SHAPES.get(name) if strict and escape == "default" else None
+    pattern = pattern or _SHAPES.get(name)
+    if pattern is None:
+        following = log_format.parts[position + 1 : position + 2]
+        pattern = _free_pattern(name, following[0] if following else None, escape, quoted=quoted)
     # An empty string stands for a missing value in these two modes.
-    if escape in ("json", "none") and shape.endswith("|-)"):
-        shape = f"{shape[:-1]}|)"
-    return shape
+    if escape in ("json", "none") and pattern.endswith("|-)"):
+        pattern = f"{pattern[:-1]}|)"
+    return pattern
 
 
 def _free_pattern(
-    name: str, following: LiteralText | FormatVariable | None, escape: EscapeMode, *, quoted: bool
+    name: str, following: FormatPart | None, escape: EscapeMode, *, quoted: bool
 ) -> str:
+    """Return the pattern of a value that has no shape of its own: up to what follows it."""
     if isinstance(following, FormatVariable) and (first := _FIRST_CHARACTER.get(following.name)):
         return f'([^ \\t"{first}]*)'
     if quoted:

@@ -1,6 +1,6 @@
 """The grammar of nginx's `log_format`, and nothing about what the variables mean.
 
-Source: the `log_format` directive of ngx_http_log_module.
+Source: https://nginx.org/en/docs/http/ngx_http_log_module.html#log_format
 """
 
 from __future__ import annotations
@@ -18,10 +18,14 @@ EscapeMode = Literal["default", "json", "none", "apache"]
 
 _DIRECTIVE = re.compile(r"\s*log_format\s+(?P<name>\S+)\s+(?P<rest>.*?);?\s*\Z", re.DOTALL)
 _ESCAPE_OPTION = re.compile(r"escape=(default|json|none)\s+")
+# Quoted in one of two ways, or bare up to a blank or semicolon: ngx_conf_read_token of
+# https://github.com/nginx/nginx/blob/master/src/core/ngx_conf_file.c
 _QUOTED_STRING = re.compile(
     r"""\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|((?:\\.|[^\s'";\\])(?:\\.|[^\s;\\])*))""",
     re.DOTALL,
 )
+# A name runs as far as it can, or stands in braces: ngx_http_log_compile_format of
+# https://github.com/nginx/nginx/blob/master/src/http/modules/ngx_http_log_module.c
 _VARIABLE = re.compile(r"\$(?:\{([A-Za-z0-9_]+)\}|([A-Za-z0-9_]+))")
 _NAME = re.compile(r"[A-Za-z0-9_]")
 _BACKSLASHED = re.compile(r"\\(.)", re.DOTALL)
@@ -59,12 +63,12 @@ class LogFormat:
 
     @property
     def string(self) -> str:
-        """The format as nginx would be given it."""
+        """The format as it stands in nginx.conf, in one string."""
         return format_string(self.parts)
 
 
 def format_string(parts: Sequence[FormatPart]) -> str:
-    """Parts as nginx would be given them, with braces only where a name needs them.
+    """Write parts as nginx would be given them, with braces only where a name needs them.
 
     >>> format_string([FormatVariable("status"), LiteralText("ms "), FormatVariable("request")])
     '${status}ms $request'
@@ -80,7 +84,7 @@ def format_string(parts: Sequence[FormatPart]) -> str:
 
 
 def parse_log_format(string: str, escape: EscapeMode = "default") -> LogFormat:
-    """The parts of a format string; `log_format NAME …;` as it stands in nginx.conf serves too.
+    """Parse a format string, or a whole `log_format NAME …;` as it stands in nginx.conf.
 
     Raises `UsageError` for a string without a variable.
 
@@ -88,40 +92,29 @@ def parse_log_format(string: str, escape: EscapeMode = "default") -> LogFormat:
     ('remote_addr', 'time_local')
     """
     if directive := _DIRECTIVE.match(string):
-        string, escape = _parse_arguments(directive["rest"])
-    parts = tuple(_split_parts(string))
-    if not any(isinstance(p, FormatVariable) for p in parts):
+        string, escape = directive["rest"], "default"
+        if option := _ESCAPE_OPTION.match(string):
+            escape = option[1]  # type: ignore[assignment]  # the expression allows only these
+            string = string[option.end() :]
+        # Strings join without a separator.
+        string = "".join(unescape_string("".join(s)) for s in _QUOTED_STRING.findall(string))
+    parts: list[FormatPart] = []
+    end = 0
+    for match in _VARIABLE.finditer(string):
+        if match.start() > end:
+            parts.append(LiteralText(string[end : match.start()]))
+        parts.append(FormatVariable(match[1] or match[2]))
+        end = match.end()
+    if not parts:
         raise UsageError(
             f"log format {string!r} has no variable in it",
             "give a name from `apilog formats`, or nginx's log_format string in single quotes",
         )
-    return LogFormat(parts, escape)
-
-
-def _parse_arguments(rest: str) -> tuple[str, EscapeMode]:
-    """The string and the escaping of a directive's arguments; strings join without a separator."""
-    escape: EscapeMode = "default"
-    if option := _ESCAPE_OPTION.match(rest):
-        escape = option[1]  # type: ignore[assignment]  # the expression allows these three alone
-        rest = rest[option.end() :]
-    return "".join(
-        unescape_string("".join(groups)) for groups in _QUOTED_STRING.findall(rest)
-    ), escape
+    if end < len(string):
+        parts.append(LiteralText(string[end:]))
+    return LogFormat(tuple(parts), escape)
 
 
 def unescape_string(text: str) -> str:
-    """A string of nginx.conf with its backslashes resolved; before most characters they stay."""
+    """Resolve the backslashes in a string of nginx.conf; before most characters they stay."""
     return _BACKSLASHED.sub(lambda m: _ESCAPED.get(m[1], m[0]), text)
-
-
-def _split_parts(string: str) -> list[FormatPart]:
-    parts: list[FormatPart] = []
-    end = 0
-    for found in _VARIABLE.finditer(string):
-        if found.start() > end:
-            parts.append(LiteralText(string[end : found.start()]))
-        parts.append(FormatVariable(found[1] or found[2]))
-        end = found.end()
-    if end < len(string):
-        parts.append(LiteralText(string[end:]))
-    return parts

@@ -239,13 +239,13 @@ NGINX_FORMATS: tuple[NginxFormat, ...] = (
 
 @cache
 def iso_variants() -> tuple[NginxFormat, ...]:
-    """With `$time_iso8601` in the place of `$time_local`."""
+    """Return the named formats with `$time_iso8601` in the place of `$time_local`."""
     return tuple(_with_time_replaced("$time_local", "$time_iso8601"))
 
 
 @cache
 def untimed_variants() -> tuple[NginxFormat, ...]:
-    """Without a time: for lines in an envelope that has one."""
+    """Return the named formats without a time, for lines in an envelope that has one."""
     return tuple(_with_time_replaced("[$time_local] ", ""))
 
 
@@ -262,44 +262,38 @@ def _with_time_replaced(old: str, new: str) -> Iterator[NginxFormat]:
 
 
 _SAMPLE_LINES = 25
-"""So many lines show which formats to try at all."""
+"""The number of lines that show which formats to try at all."""
 
 _GROUP_SIZE = 8
-"""So many formats are asked for at once."""
+"""The number of formats that are asked for at once."""
 
 
 def candidate_formats(texts: pl.Series, formats: Sequence[NginxFormat]) -> list[NginxFormat]:
-    """The formats that some of the texts may be of, judged by a few of them; the most specific
-    first."""
+    """Return the formats that some of the texts may be of, the most specific first.
+
+    A few of the texts are looked at.
+    """
     sample = texts.gather_every(max(1, len(texts) // _SAMPLE_LINES))
-    begun = {
-        log_format.name
-        for group in _group_alike(formats)
-        if any_matches_beginning([f.strict_expression for f in group], sample)
-        for log_format in group
-        if log_format.strict_expression.matches_beginning(sample).any()
-    }
-    found = [f for f in formats if f.name in begun]
-    seen = {
+    # Polars keeps 32 compiled expressions per thread. Asked one by one, all of the formats would be
+    # compiled again for each file, which takes longer than everything else: so several are asked
+    # for at a time, those that begin alike together.
+    alike = sorted(formats, key=lambda f: f.strict_expression.pattern)
+    begun: set[str] = set()
+    for at in range(0, len(alike), _GROUP_SIZE):
+        group = alike[at : at + _GROUP_SIZE]
+        if any_matches_beginning([f.strict_expression for f in group], sample):
+            begun |= {f.name for f in group if f.strict_expression.matches_beginning(sample).any()}
+    candidates = [f for f in formats if f.name in begun]
+    times = {
         time
-        for time in {f.strict_expression.time_pattern for f in found}
+        for time in {f.strict_expression.time_pattern for f in candidates}
         if sample.str.contains(time).any()
     }
-    return sort_by_specificity([f for f in found if f.strict_expression.time_pattern in seen])
-
-
-def _group_alike(formats: Sequence[NginxFormat]) -> Iterator[Sequence[NginxFormat]]:
-    """The formats, several at a time, those that begin alike together.
-
-    Polars keeps 32 compiled expressions a thread. Asked one by one, all of the formats would be
-    compiled again for each file, which takes longer than everything else.
-    """
-    alike = sorted(formats, key=lambda f: f.strict_expression.pattern)
-    return (alike[at : at + _GROUP_SIZE] for at in range(0, len(alike), _GROUP_SIZE))
+    return sort_by_specificity([f for f in candidates if f.strict_expression.time_pattern in times])
 
 
 def sort_by_specificity(formats: Sequence[NginxFormat]) -> list[NginxFormat]:
-    """The formats, those before others whose samples they don't read.
+    """Return the formats, those before others whose samples they don't read.
 
     A format that reads the samples of another, but not the other way round, is the more
     general one.

@@ -1,8 +1,9 @@
-"""Reading what follows a known format at the end of its lines.
+"""The inference of the fields that follow a known format at the end of its lines.
 
-Many a log is `combined` with fields of one's own behind it. Their order is unknown but
-their shapes speak: this makes a `log_format` of the head of such a file. A field whose
-shape says nothing is a variable that nothing reads.
+Many a log is `combined` with fields of one's own behind it. Their order is unknown but their shapes
+tell what they are: this makes a `log_format` of the head of such a file.
+
+Invariant: a field whose shape says nothing becomes a variable that nothing reads.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from apilog.formats.nginx.grammar import FormatPart, FormatVariable, LiteralText, LogFormat
 
 UNREAD_TAIL = FormatVariable("tail")
-"""Stands for all that follows, whatever it is."""
+"""Stands for all that follows the known format, whatever it is."""
 
 _FIELD = re.compile(r' ("(?:[^"\\]|\\.)*"|\[[^\[\]]*\]|[^\s,"]+(?:,? : [^\s,"]+|, [^\s,"]+)*)')
 _KEY_VALUE = re.compile(r'([A-Za-z_][\w.-]*)([=:])("?)(.*?)\3\Z', re.DOTALL)
@@ -69,7 +70,7 @@ class _ValueShape:
     pattern: re.Pattern[str]
     quoted: bool | None = None
     after: str = ""
-    """The variable that has to be there already."""
+    """A variable that has to come first."""
 
 
 _VALUE_SHAPES = (
@@ -95,35 +96,50 @@ class LineTail:
 
 @dataclass(frozen=True, slots=True)
 class _TrailingColumn:
-    """The values of one field."""
+    """The values of one field, and the statuses of their lines."""
 
     values: list[str]
     statuses: list[str]
 
-    @property
-    def given_values(self) -> list[str]:
-        return [value for value in self.values if value not in ("-", "")]
-
     def strip_enclosing(self, opening: str, closing: str) -> _TrailingColumn | None:
-        """The values without what encloses each; None if something else does."""
+        """Return the values without what encloses each; None if something else does."""
         if not all(v[0] == opening and v[-1] == closing for v in self.values):
             return None
         return _TrailingColumn([v[1:-1] for v in self.values], self.statuses)
 
-    def ends_in_status(self) -> bool:
-        """Whether most values end in the status of their line, as an upstream's does."""
-        pairs = [p for p in zip(self.values, self.statuses, strict=True) if p[0] not in ("-", "")]
-        return 2 * sum(value.endswith(status) for value, status in pairs) > len(pairs)
+    def choose_variable(self, known: set[str], opening: str) -> str | None:
+        """Return the variable that the values look like; None if they look like none."""
+        pairs = zip(self.values, self.statuses, strict=True)
+        given = [(value, status) for value, status in pairs if value not in ("-", "")]
+        # An upstream's status is mostly that of the line.
+        often_status = 2 * sum(value.endswith(status) for value, status in given) > len(given)
+
+        def fits(shape: _ValueShape) -> bool:
+            return (
+                # A forwarded-for is often empty in every line; of other fields that says nothing.
+                (bool(given) or bool(shape.quoted))
+                and shape.variable not in known
+                and (not shape.after or shape.after in known)
+                and (shape.quoted is None or shape.quoted == (opening == '"'))
+                and all(shape.pattern.match(value) for value, _ in given)
+                and (shape.variable != "upstream_status" or often_status)
+            )
+
+        return next((shape.variable for shape in _VALUE_SHAPES if fits(shape)), None)
 
 
 def infer_trailing_fields(base: LogFormat, tails: Sequence[LineTail]) -> tuple[FormatPart, ...]:
-    """Fields for what follows the base in most of these lines.
+    """Return fields for what follows the base in most of these lines.
 
     Where no number of fields is that of half of the lines, the tail is the one variable
-    `UNREAD`.
+    `UNREAD_TAIL`.
     """
     rows = [(_FIELD.findall(tail.text), tail) for tail in tails]
-    whole = [(row, tail.status) for row, tail in rows if _is_whole(row, tail.text)]
+    whole = [
+        (row, tail.status)
+        for row, tail in rows
+        if "".join(f" {field}" for field in row) == tail.text.rstrip()
+    ]
     width, often = Counter(len(row) for row, _ in whole).most_common(1)[0] if whole else (0, 0)
     if 2 * often < len(tails):
         return LiteralText(" "), UNREAD_TAIL
@@ -131,56 +147,29 @@ def infer_trailing_fields(base: LogFormat, tails: Sequence[LineTail]) -> tuple[F
     statuses = [status for _, status in usual]
     known = set(base.variables)
     parts: list[FormatPart] = []
-    for number in range(width):
-        column = _TrailingColumn([row[number] for row, _ in usual], statuses)
-        parts += [LiteralText(" "), *_field_parts(column, number + 1, known)]
+    for position in range(width):
+        column = _TrailingColumn([row[position] for row, _ in usual], statuses)
+        before, name, after = _describe_field(column, known)
+        if name is None or name in known:
+            name = f"tail_{position + 1}"
+        known.add(name)
+        parts += [
+            LiteralText(" "),
+            *([LiteralText(before)] if before else []),
+            FormatVariable(name),
+        ]
+        parts += [LiteralText(after)] if after else []
     return tuple(parts)
 
 
-def _is_whole(row: list[str], tail: str) -> bool:
-    return "".join(f" {field}" for field in row) == tail.rstrip()
-
-
-def _field_parts(column: _TrailingColumn, number: int, known: set[str]) -> list[FormatPart]:
-    keyed = [_KEY_VALUE.match(v) for v in column.values]
-    if all(keyed) and len({(m[1], m[2], m[3]) for m in keyed if m}) == 1:
-        first = keyed[0]
-        assert first is not None  # all of them matched
-        name = _claim_name(_VARIABLE_OF_KEY.get(first[1].lower(), f"tail_{number}"), number, known)
-        before, after = f"{first[1]}{first[2]}{first[3]}", first[3]
-        return [LiteralText(before), FormatVariable(name), *([LiteralText(after)] if after else [])]
+def _describe_field(column: _TrailingColumn, known: set[str]) -> tuple[str, str | None, str]:
+    """Return what stands before the values, their variable if it can be told, and what follows."""
+    keyed = [match for v in column.values if (match := _KEY_VALUE.match(v))]
+    prefixes = {(match[1], match[2], match[3]) for match in keyed}
+    if len(keyed) == len(column.values) and len(prefixes) == 1:
+        key, separator, quote = prefixes.pop()
+        return f"{key}{separator}{quote}", _VARIABLE_OF_KEY.get(key.lower()), quote
     for opening, closing in ('""', "[]"):
         if inner := column.strip_enclosing(opening, closing):
-            return [
-                LiteralText(opening),
-                _choose_variable(inner, number, known, opening),
-                LiteralText(closing),
-            ]
-    return [_choose_variable(column, number, known, "")]
-
-
-def _choose_variable(
-    column: _TrailingColumn, number: int, known: set[str], opening: str
-) -> FormatVariable:
-    telling = column.given_values
-
-    def fits(shape: _ValueShape) -> bool:
-        return (
-            shape.variable not in known
-            and (not shape.after or shape.after in known)
-            and (shape.quoted is None or shape.quoted == (opening == '"'))
-            and all(map(shape.pattern.match, telling))
-            and (shape.variable != "upstream_status" or column.ends_in_status())
-        )
-
-    # A forwarded-for is often empty in every line; of other fields that says nothing.
-    name = next(
-        (s.variable for s in _VALUE_SHAPES if (telling or s.quoted) and fits(s)), f"tail_{number}"
-    )
-    return FormatVariable(_claim_name(name, number, known))
-
-
-def _claim_name(name: str, number: int, known: set[str]) -> str:
-    chosen = f"tail_{number}" if name in known else name
-    known.add(chosen)
-    return chosen
+            return opening, inner.choose_variable(known, opening), closing
+    return "", column.choose_variable(known, ""), ""
