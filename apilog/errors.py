@@ -28,3 +28,14 @@ class InputError(ApilogError):
 
 class OutputError(ApilogError):
     """An output that can't be written, or must not be overwritten."""
+
+
+def install_hint(extra: str) -> str:
+    """Return the hint that tells how to install an optional part of apilog.
+
+    No package index has apilog, so `pip install 'apilog[…]'` would find nothing.
+
+    >>> install_hint("cloud")
+    "in a checkout of apilog: pip install '.[cloud]'"
+    """
+    return f"in a checkout of apilog: pip install '.[{extra}]'"

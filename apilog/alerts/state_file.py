@@ -16,8 +16,8 @@ from apilog.alerts.evaluation import HourCounts
 from apilog.alerts.rules import Alert, AlertStatus
 from apilog.errors import InputError
 from apilog.render.data.cell_values import iso_timestamp
-from apilog.render.output import atomic_file
 from apilog.render.text.escape import escape_json
+from apilog.storage.local_folder import atomic_file
 
 STATE_KIND = "apilog alerts"
 STATE_VERSION = 1

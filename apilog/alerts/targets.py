@@ -26,8 +26,8 @@ from urllib.parse import urlsplit
 from apilog.alerts.message import notice_document, notice_environment, notice_sentence
 from apilog.alerts.rules import Alert, AlertLabels, AlertNotice, AlertRule, AlertStatus
 from apilog.errors import ApilogError, OutputError, UsageError
-from apilog.render.output import atomic_file
 from apilog.render.text.escape import escape_json, escape_terminal
+from apilog.storage.local_folder import atomic_file
 from apilog.version import __version__
 
 __all__ = [

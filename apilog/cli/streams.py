@@ -74,7 +74,7 @@ def check_target(path: Path | None, *, force: bool) -> None:
     """
     if path is None or _is_stdout(path):
         return
-    from apilog.render.output import refuse_existing
+    from apilog.storage.local_folder import refuse_existing
 
     refuse_existing([path], force)
     if not path.parent.is_dir():
@@ -95,7 +95,7 @@ def open_output(path: Path | None, *, force: bool = False) -> Iterator[BinaryIO]
         sys.stdout.flush()
         yield sys.stdout.buffer
     else:
-        from apilog.render.output import atomic_file
+        from apilog.storage.local_folder import atomic_file
 
         with atomic_file(path, force) as stream:
             yield stream

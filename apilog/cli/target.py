@@ -61,7 +61,7 @@ class OutputTarget:
 
         `tables` are those that the report is going to have.
         """
-        from apilog.render.output import refuse_existing
+        from apilog.storage.local_folder import refuse_existing
 
         if self.output == "":
             raise UsageError("--output is empty", "name a file, a directory/ or - for stdout")

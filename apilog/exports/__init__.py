@@ -1,7 +1,7 @@
-"""Exports: a folder a period, with a file for each table, brought up to date by every run.
+"""Exports: a folder per period, with a file for each table, brought up to date by every run.
 
-A reader sees a period's folder whole or not at all, and nothing that export didn't make is
-ever changed or removed.
+Readers see a period's folder whole or not at all, and nothing that export didn't make is ever
+changed or removed.
 """
 
 from __future__ import annotations

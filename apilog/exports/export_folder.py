@@ -1,8 +1,7 @@
-"""The folder of an export, on a disk or in object storage: every change that export makes there.
+"""The folder of an export: its manifests, and every change that export makes to it.
 
-On a disk a period's folder is made beside its place under a hidden name, and renamed when it is
-whole. Object storage can't rename folders: there the period's manifest says that it is incomplete,
-and which files are export's own, so that a killed run leaves nothing that is not known.
+Only what a manifest names is export's own; nothing else is changed or removed. A killed run leaves
+nothing that the next one doesn't recognise and put right.
 """
 
 from __future__ import annotations
@@ -10,201 +9,43 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
-from typing import Protocol
 
-from apilog.errors import InputError, UsageError
+from apilog.errors import OutputError, UsageError
+from apilog.exports.export_options import ExportSetting
 from apilog.exports.manifest import (
+    EXPORT_VERSION,
     OPEN_SUFFIX,
     PERIOD_FILE,
     PERIOD_FOLDER_PATTERN,
+    SETTINGS_FILE,
     NewerManifest,
     PeriodManifest,
+    SettingsManifest,
+    period_folder_name,
 )
-from apilog.storage import Folder, folder_at, hint_of, is_url, local_folder
-from apilog.storage.folder import explain_write_errors, unfinished_name
-from apilog.storage.local_folder import FileLock
+from apilog.storage import Folder, LocalFolder, folder_at, is_url, unreadable_error
+from apilog.storage.folder import unfinished_name
+from apilog.time import Period
 
 EXPORT_LOCK = ".export.lock"
 
-
-class ExportFolder(Protocol):
-    """Folders of files. Names are relative to the place, with slashes.
-
-    `str` of it is what users call it. What fails raises OutputError, or InputError for reading.
-    """
-
-    def hold_lock(self) -> AbstractContextManager[None]:
-        """Hold the lock, and put right what a killed run left.
-
-        Raises InputError if another run holds it.
-        """
-
-    def read_file(self, name: str) -> bytes | None:
-        """A file; None if it isn't there."""
-
-    def write_file(self, name: str, data: bytes) -> None:
-        """Make or replace a file, which readers see whole."""
-
-    def list_folders(self) -> Sequence[str]:
-        """The names of everything that is called like a period's folder."""
-
-    def file_sizes(self, folder: str) -> Mapping[str, int]:
-        """What lies in a folder, with bytes; empty where there is no folder."""
-
-    def replace_folder(
-        self, folder: str, files: Mapping[str, bytes], before: Sequence[str]
-    ) -> None:
-        """Make a folder of these files in place of those before, one of which may be it.
-
-        The mark is one of the files. Readers see the folders of a period whole or not at all; where
-        folders can't be renamed, a mark that says so means whole. Files in them that are not
-        export's own go on in the new one.
-        """
-
-    def remove_folder(self, folder: str) -> None:
-        """Remove a folder of which every file is export's own."""
-
-
 _HIDDEN = re.compile(rf"\.({PERIOD_FOLDER_PATTERN})\.[0-9a-f]{{8}}\.(new|old|gone)")
-"""Not whole yet; to be put back or dissolved; to be removed."""
+"""Folders that are not whole yet, that were replaced, and that are being removed."""
 
 
-class DiskExportFolder:
-    """See `place.Place`."""
+class ExportFolder:
+    """The folder of an export in any storage: files of a period are replaced one by one.
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+    While that is done the period's manifest says that it is incomplete, and names the files of
+    before and after, so that all of them are known to be export's own.
 
-    def __str__(self) -> str:
-        return str(self.path)
-
-    @contextmanager
-    def hold_lock(self) -> Iterator[None]:
-        """Hold the folder's lock, made if it is missing, and put right what a killed run left.
-
-        Raises InputError if another process holds it, OutputError if it can't be written.
-        """
-        local_folder.make_folder(self.path)
-        lock = FileLock(self.path / EXPORT_LOCK)
-        try:
-            self._recover()
-            yield
-        finally:
-            lock.release()
-
-    def read_file(self, name: str) -> bytes | None:
-        """See `Place`."""
-        try:
-            return (self.path / name).read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except OSError as error:
-            reason = error.strerror or error
-            raise InputError(f"can't read {self.path / name}: {reason}") from error
-
-    def write_file(self, name: str, data: bytes) -> None:
-        """See `Place`."""
-        beside, target = self.path / unfinished_name(name), self.path / name
-        local_folder.write_synced(beside, data)
-        local_folder.rename_path(beside, target)
-        local_folder.sync_folder(target.parent)
-
-    def list_folders(self) -> list[str]:
-        """See `Place`."""
-        return sorted(name for name in self._names() if re.fullmatch(PERIOD_FOLDER_PATTERN, name))
-
-    def file_sizes(self, folder: str) -> dict[str, int]:
-        """See `Place`."""
-        path = self.path / folder
-        # What a link leads to is not export's own.
-        if path.is_symlink() or not path.is_dir():
-            return {}
-        return {e.name: e.stat(follow_symlinks=False).st_size for e in os.scandir(path)}
-
-    def replace_folder(
-        self, folder: str, files: Mapping[str, bytes], before: Sequence[str]
-    ) -> None:
-        """See `Place`."""
-        run = secrets.token_hex(4)
-        beside = self.path / f".{folder}.{run}.new"
-        with ExitStack() as undo:
-            undo.callback(self._recover)
-            local_folder.make_folder(beside)
-            for name, data in files.items():
-                local_folder.write_synced(beside / name, data)
-            local_folder.sync_folder(beside)
-            retired = [self._retire(name, run) for name in before]
-            local_folder.rename_path(beside, self.path / folder)
-            undo.pop_all()
-        local_folder.sync_folder(self.path)
-        for path in retired:
-            self._dissolve(path, self.path / folder)
-
-    def remove_folder(self, folder: str) -> None:
-        """See `Place`."""
-        gone = self.path / f".{folder}.{secrets.token_hex(4)}.gone"
-        local_folder.rename_path(self.path / folder, gone)
-        self._delete(gone)
-
-    def _names(self) -> list[str]:
-        with explain_write_errors(self.path):
-            return os.listdir(self.path)
-
-    def _retire(self, folder: str, run: str) -> Path:
-        hidden = self.path / f".{folder}.{run}.old"
-        local_folder.rename_path(self.path / folder, hidden)
-        return hidden
-
-    def _recover(self) -> None:
-        """Finish or undo what was begun: a period that was there is there again."""
-        hidden = [match for name in sorted(self._names()) if (match := _HIDDEN.fullmatch(name))]
-        for match in hidden:
-            path, folder = self.path / match[0], match[1]
-            if match[2] != "old":
-                self._delete(path)
-                continue
-            period = folder.removesuffix(OPEN_SUFFIX)
-            place = next(
-                (p for p in (period, period + OPEN_SUFFIX) if (self.path / p).exists()), None
-            )
-            if place is None:
-                local_folder.rename_path(path, self.path / folder)
-            else:
-                self._dissolve(path, self.path / place)
-
-    def _dissolve(self, old: Path, new: Path) -> None:
-        """Remove a folder that was replaced; files that are not export's go on in the new one."""
-        kept = set(os.listdir(old)) - _own_file_names(old)
-        for name in sorted(kept):
-            if (new / name).exists():
-                return  # neither is ours to overwrite
-            local_folder.rename_path(old / name, new / name)
-        gone = old.with_suffix(".gone")
-        local_folder.rename_path(old, gone)
-        self._delete(gone)
-
-    def _delete(self, folder: Path) -> None:
-        with explain_write_errors(folder):
-            names = os.listdir(folder)
-        for name in names:
-            local_folder.unlink_file(folder / name)
-        local_folder.remove_empty_folder(folder)
-
-
-def _own_file_names(folder: Path) -> set[str]:
-    """What the folder's mark names, and the mark."""
-    try:
-        return {*PeriodManifest.from_json((folder / PERIOD_FILE).read_bytes()).files, PERIOD_FILE}
-    except (OSError, ValueError, NewerManifest):
-        return {PERIOD_FILE}
-
-
-class ObjectExportFolder:
-    """See `place.Place`."""
+    Errors are OutputError, or InputError while reading.
+    """
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
@@ -214,102 +55,279 @@ class ObjectExportFolder:
 
     @contextmanager
     def hold_lock(self) -> Iterator[None]:
-        """See `Place`; where there are no locks, nothing is held."""
+        """Hold the lock, if the storage has locks, and put right what a killed run left.
+
+        Raises InputError if another run holds it.
+        """
         lock = self._folder.acquire_lock(EXPORT_LOCK)
         try:
+            self._recover()
             yield
         finally:
             lock.release()
 
-    def read_file(self, name: str) -> bytes | None:
-        """See `Place`."""
+    def check_settings(self, settings: Mapping[str, ExportSetting]) -> None:
+        """Raise UsageError if the folder was exported with other options."""
+        if (data := self._read(SETTINGS_FILE)) is None:
+            return
         try:
-            return self._folder.read_file(name)
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise self._unreadable(name, error) from error
+            manifest = SettingsManifest.from_json(data)
+        except NewerManifest as error:
+            raise self._newer_error(SETTINGS_FILE, error) from error
+        except ValueError as error:
+            raise OutputError(
+                f"{self}/{SETTINGS_FILE} is not what export writes there",
+                "restore it, or move it away: then the next run writes it anew",
+            ) from error
+        for name, value in settings.items():
+            before = manifest.settings.get(name)
+            # An option that an older version didn't have was not given.
+            if before != value and (before or value):
+                raise UsageError(
+                    f"{self} was exported with {_format_option(name, before)}, "
+                    f"not with {_format_option(name, value)}",
+                    "name another folder, or pass --force to go on in this one",
+                )
 
-    def write_file(self, name: str, data: bytes) -> None:
-        """See `Place`."""
-        self._folder.put_file(name, data)
+    def write_settings(self, manifest: SettingsManifest) -> None:
+        """Write how the export is made, unless the folder says so already."""
+        data = manifest.to_json()
+        if self._read(SETTINGS_FILE) != data:
+            self._folder.put_file(SETTINGS_FILE, data)
 
-    def list_folders(self) -> list[str]:
-        """See `Place`."""
+    def read_period(self, period: Period) -> list[PeriodManifest]:
+        """Read the manifests of the period's folders: that of the open one, of the closed one.
+
+        Raises OutputError if a folder of that name is not export's.
+        """
+        manifests = []
+        for is_open in (False, True):
+            name = period_folder_name(period, is_open=is_open)
+            if name not in self._period_folders:
+                continue
+            if (manifest := self._read_manifest(name)) is None:
+                raise OutputError(
+                    f"{self}/{name} is there, and was not made by export",
+                    "move it away, or name another folder",
+                )
+            manifests.append(manifest)
+        return manifests
+
+    def read_all_periods(self) -> Iterable[PeriodManifest]:
+        """Read the manifests of all folders that are export's."""
+        manifests = (self._read_manifest(name) for name in sorted(self._period_folders))
+        return (manifest for manifest in manifests if manifest)
+
+    def is_intact(self, manifest: PeriodManifest) -> bool:
+        """Whether the files of a period are there, and as long as they were written."""
+        sizes = self._file_sizes(manifest.folder)
+        return all(sizes.get(name) == size for name, (size, _) in manifest.files.items())
+
+    def has_foreign_files(self, manifest: PeriodManifest) -> bool:
+        """Whether the folder of a period holds something that export did not make."""
+        return not _own_names(manifest).issuperset(self._list_entries(manifest.folder))
+
+    def write_period(self, manifest: PeriodManifest) -> None:
+        """Write the manifest of a folder whose files are there."""
+        self._folder.put_file(f"{manifest.folder}/{PERIOD_FILE}", manifest.to_json())
+
+    def replace_period(
+        self,
+        manifest: PeriodManifest,
+        files: Mapping[str, bytes],
+        replaced: Sequence[PeriodManifest],
+    ) -> None:
+        """Make a folder of these files in place of the period's folders that are there.
+
+        Readers see either the old folder or the new one, whole, and never both. Files in the old
+        one that are not export's own go on in the new one.
+        """
+        folder = manifest.folder
+        obsolete = {n for old in replaced if old.folder == folder for n in old.files} - {*files}
+        others = [old for old in replaced if old.folder != folder]
+        self._write_incomplete(manifest, {*files, *obsolete})
+        for other in others:
+            self._write_incomplete(other, other.files)
+        for name, data in files.items():
+            self._folder.put_file(f"{folder}/{name}", data)
+        self.write_period(manifest)
+        self._folder.remove_files(f"{folder}/{name}" for name in obsolete)
+        for other in others:
+            for name in sorted(self._file_sizes(other.folder).keys() - _own_names(other)):
+                moved = self._folder.read_file(f"{other.folder}/{name}")
+                self._folder.put_file(f"{folder}/{name}", moved)
+                self._folder.remove_files([f"{other.folder}/{name}"])
+            self._remove_own_files(other)
+
+    def remove_period(self, manifest: PeriodManifest) -> None:
+        """Remove a folder in which every file is export's own."""
+        self._write_incomplete(manifest, manifest.files)
+        self._remove_own_files(manifest)
+
+    def _recover(self) -> None:
+        """Do nothing: a period that is incomplete is written by the next run that reads it."""
+
+    @cached_property
+    def _period_folders(self) -> frozenset[str]:
+        names = self._list_entries()
+        return frozenset(name for name in names if re.fullmatch(PERIOD_FOLDER_PATTERN, name))
+
+    def _list_entries(self, below: str = "") -> list[str]:
         try:
-            names = self._folder.list_entries()
+            return self._folder.list_entries(below)
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise self._unreadable("", error) from error
-        return sorted(name for name in names if re.fullmatch(PERIOD_FOLDER_PATTERN, name))
+            raise unreadable_error(self._folder.path(below), error) from error
 
-    def file_sizes(self, folder: str) -> dict[str, int]:
-        """See `Place`."""
+    def _file_sizes(self, folder: str) -> Mapping[str, int]:
+        """Return the files in a folder with their bytes; empty where there is no folder."""
         try:
-            found = self._folder.list_file_infos(folder)
+            infos = self._folder.list_file_infos(folder)
         except OSError as error:
-            raise self._unreadable(folder, error) from error
-        return {name.removeprefix(f"{folder}/"): info.size for name, info in found.items()}
+            raise unreadable_error(self._folder.path(folder), error) from error
+        return {name.removeprefix(f"{folder}/"): info.size for name, info in infos.items()}
 
-    def replace_folder(
-        self, folder: str, files: Mapping[str, bytes], before: Sequence[str]
+    def _read(self, name: str) -> bytes | None:
+        try:
+            return self._folder.read_file(name)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise unreadable_error(self._folder.path(name), error) from error
+
+    def _read_manifest(self, folder: str) -> PeriodManifest | None:
+        name = f"{folder}/{PERIOD_FILE}"
+        data = self._read(name) if PERIOD_FILE in self._file_sizes(folder) else None
+        try:
+            manifest = PeriodManifest.from_json(data or b"")
+        except NewerManifest as error:
+            raise self._newer_error(name, error) from error
+        except ValueError:
+            return None
+        return manifest if manifest.folder == folder else None
+
+    def _newer_error(self, name: str, error: NewerManifest) -> OutputError:
+        return OutputError(
+            f"{self}/{name} has version {error}, this apilog writes up to {EXPORT_VERSION}",
+            "upgrade apilog",
+        )
+
+    def _write_incomplete(self, manifest: PeriodManifest, names: Iterable[str]) -> None:
+        files = dict.fromkeys(sorted(names), (0, ""))
+        self.write_period(
+            replace(manifest, files=files, requests=0, made_of=None, is_complete=False)
+        )
+
+    def _remove_own_files(self, manifest: PeriodManifest) -> None:
+        self._folder.remove_files(f"{manifest.folder}/{name}" for name in manifest.files)
+        # The manifest goes last: it is what says that the files before it are export's.
+        self._folder.remove_files([f"{manifest.folder}/{PERIOD_FILE}"])
+
+
+class DiskExportFolder(ExportFolder):
+    """The folder of an export on a disk, where a period's folder is replaced by renaming.
+
+    The new folder is made beside its place under a hidden name, and renamed when it is whole.
+    """
+
+    def __init__(self, folder: LocalFolder) -> None:
+        super().__init__(folder)
+        self._disk = folder
+
+    def replace_period(
+        self,
+        manifest: PeriodManifest,
+        files: Mapping[str, bytes],
+        replaced: Sequence[PeriodManifest],
     ) -> None:
-        """See `Place`."""
-        names = set(files) - {PERIOD_FILE}
-        marks = {name: self._mark(name) for name in before}
-        old = set(marks[folder].files) - names if folder in marks else set()
-        self._begin(folder, PeriodManifest.from_json(files[PERIOD_FILE]), names | old)
-        for other, mark in marks.items():
-            if other != folder:
-                self._begin(other, mark, set(mark.files))
-        for name in names:
-            self._folder.put_file(f"{folder}/{name}", files[name])
-        self._folder.put_file(f"{folder}/{PERIOD_FILE}", files[PERIOD_FILE])
-        self._folder.remove_files(f"{folder}/{name}" for name in old)
-        for other in set(before) - {folder}:
-            self._move_others(other, folder, set(marks[other].files))
-            self._delete(other, marks[other])
+        run = secrets.token_hex(4)
+        new = f".{manifest.folder}.{run}.new"
+        retired = {old.folder: f".{old.folder}.{run}.old" for old in replaced}
+        contents = {f"{new}/{name}": data for name, data in files.items()}
+        contents[f"{new}/{PERIOD_FILE}"] = manifest.to_json()
+        with ExitStack() as undo:
+            undo.callback(self._recover)
+            for name, data in contents.items():
+                self._disk.stage_file(name, data)
+            self._disk.publish_files(contents)
+            # Between the renames there is no folder of the period. That is why readers that meet
+            # a run must look again, and why a killed run leaves an `.old` to be put back.
+            self._disk.move_entries({**retired, new: manifest.folder})
+            undo.pop_all()
+        for old in retired.values():
+            self._dissolve(old, manifest.folder)
 
-    def remove_folder(self, folder: str) -> None:
-        """See `Place`."""
-        mark = self._mark(folder)
-        self._begin(folder, mark, set(mark.files))
-        self._delete(folder, mark)
+    def remove_period(self, manifest: PeriodManifest) -> None:
+        gone = f".{manifest.folder}.{secrets.token_hex(4)}.gone"
+        self._disk.move_entries({manifest.folder: gone})
+        self._disk.remove_folder(gone)
 
-    def _mark(self, folder: str) -> PeriodManifest:
-        return PeriodManifest.from_json(self.read_file(f"{folder}/{PERIOD_FILE}") or b"")
+    def _recover(self) -> None:
+        """Finish or undo what was begun: a period that was there is there again."""
+        for hidden in filter(None, map(_HIDDEN.fullmatch, sorted(self._list_entries()))):
+            name, folder, state = hidden[0], hidden[1], hidden[2]
+            if state != "old":
+                self._disk.remove_folder(name)
+                continue
+            period = folder.removesuffix(OPEN_SUFFIX)
+            successors = [n for n in (period, period + OPEN_SUFFIX) if self._disk.path(n).exists()]
+            if successors:
+                self._dissolve(name, successors[0])
+            else:
+                self._disk.move_entries({name: folder})
 
-    def _begin(self, folder: str, mark: PeriodManifest, names: set[str]) -> None:
-        """Say that a folder is not complete, and that files of these names are export's own."""
-        nothing = dict.fromkeys(sorted(names), (0, ""))
-        begun = replace(mark, files=nothing, requests=0, made_of=None, is_complete=False)
-        self._folder.put_file(f"{folder}/{PERIOD_FILE}", begun.to_json())
+    def _dissolve(self, old: str, new: str) -> None:
+        """Remove a folder that was replaced; files that are not export's move to the new one."""
+        try:
+            manifest = PeriodManifest.from_json(self._read(f"{old}/{PERIOD_FILE}") or b"")
+            own = _own_names(manifest)
+        except (ValueError, NewerManifest):
+            own = {PERIOD_FILE}
+        foreign = sorted({*self._list_entries(old)} - own)
+        moves = {
+            f"{old}/{name}": f"{new}/{name}"
+            for name in foreign
+            if not self._disk.path(f"{new}/{name}").exists()
+        }
+        self._disk.move_entries(moves)
+        if len(moves) < len(foreign):
+            return  # neither of two files of one name is ours to overwrite
+        gone = f"{old.removesuffix('.old')}.gone"
+        self._disk.move_entries({old: gone})
+        self._disk.remove_folder(gone)
 
-    def _move_others(self, folder: str, target: str, own: set[str]) -> None:
-        """Files that are not export's go on in the new folder."""
-        for name in sorted(set(self.file_sizes(folder)) - own - {PERIOD_FILE}):
-            self._folder.put_file(f"{target}/{name}", self._folder.read_file(f"{folder}/{name}"))
-            self._folder.remove_files([f"{folder}/{name}"])
-
-    def _delete(self, folder: str, mark: PeriodManifest) -> None:
-        """Remove a folder, its mark last."""
-        self._folder.remove_files(f"{folder}/{name}" for name in mark.files)
-        self._folder.remove_files([f"{folder}/{PERIOD_FILE}"])
-
-    def _unreadable(self, name: str, error: OSError) -> InputError:
-        return InputError(f"can't read {self}/{name}: {error.strerror or error}", hint_of(error))
+    def _file_sizes(self, folder: str) -> Mapping[str, int]:
+        # The target of a link is not export's own.
+        return {} if self._disk.is_link(folder) else super()._file_sizes(folder)
 
 
-def place_at(to: str | os.PathLike[str]) -> ExportFolder:
-    """The place at a path or URL, which need not be there; UsageError for an empty one."""
+def _own_names(manifest: PeriodManifest) -> set[str]:
+    return {*manifest.files, PERIOD_FILE, unfinished_name(PERIOD_FILE)}
+
+
+def _format_option(name: str, value: ExportSetting) -> str:
+    match value:
+        case None | False | []:
+            return f"no --{name}"
+        case True:
+            return f"--{name}"
+        case list():
+            return " ".join(f"--{name} {item}" for item in value)
+        case _:
+            return f"--{name} {value}"
+
+
+def export_folder_at(to: str | os.PathLike[str]) -> ExportFolder:
+    """Return the folder at a path or URL, which need not exist; UsageError for an empty one."""
     if not os.fspath(to):
         raise UsageError("--to is empty", "name the folder of the export")
-    return ObjectExportFolder(folder_at(to)) if is_url(os.fspath(to)) else DiskExportFolder(to)
+    folder = folder_at(to)
+    return DiskExportFolder(folder) if isinstance(folder, LocalFolder) else ExportFolder(folder)
 
 
 def lies_within(to: str | os.PathLike[str], source: str | os.PathLike[str]) -> bool:
-    """Whether a place lies in a folder or below a prefix, or is it."""
+    """Whether a path or URL lies in a folder or below a prefix, or is it."""
     inner, outer = os.fspath(to), os.fspath(source)
     if is_url(inner) or is_url(outer):
         return f"{inner.rstrip('/')}/".startswith(f"{outer.rstrip('/')}/")

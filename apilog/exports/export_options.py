@@ -1,4 +1,4 @@
-"""What an export is asked for, checked before any input is read, and the summary of a run."""
+"""The options of an export, checked before any input is read, and the summary of a run."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ class ExportOptions:
     keep: timedelta | None = None
     """How long ago a period may have ended; older ones are removed, and not written."""
     force: bool = False
-    """Whether other options than the folder has, and fewer requests, are taken."""
+    """Whether the folder's options may change, and periods may lose requests."""
 
     def kept_since(self, now: datetime) -> datetime | None:
-        """A period that ended by then is too old; None: none is."""
+        """Return the time up to which periods are too old; None if none is."""
         try:
             return None if self.keep is None else now - self.keep
         except OverflowError:
             return None
 
     def settings(self) -> Mapping[str, ExportSetting]:
-        """What all periods of a folder have in common: option to value, as JSON holds it."""
+        """Return what all periods of a folder have in common: option to value, as JSON holds it."""
         asked = self.report
         return {
             "every": self.every.value,
@@ -60,10 +60,10 @@ class ExportOptions:
 
 @dataclass(frozen=True, slots=True)
 class ExportSummary:
-    """What one run has done; lists are names of folders, in order of time."""
+    """What one run has done: lists of folder names, in order of time."""
 
     report: Report
-    """The account of the inputs; without tables."""
+    """The account of the inputs, without tables."""
     notes: list[str]
     new: list[str] = field(default_factory=list)
     rewritten: list[str] = field(default_factory=list)
@@ -75,7 +75,7 @@ class ExportSummary:
     removed: list[str] = field(default_factory=list)
 
     def format_line(self) -> str:
-        """The summary."""
+        """Return the summary for people."""
         counts = {
             "new": self.new,
             "rewritten": self.rewritten,
@@ -85,9 +85,9 @@ class ExportSummary:
             "removed": self.removed,
         }
         always = ("new", "rewritten", "unchanged")
-        told = (
+        parts = (
             f"{format_count(len(names))} {what}"
             for what, names in counts.items()
             if names or what in always
         )
-        return f"periods: {', '.join(told)}"
+        return f"periods: {', '.join(parts)}"

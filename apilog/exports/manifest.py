@@ -1,7 +1,7 @@
-"""What export writes of itself into its folder: one mark for all of it, one a period.
+"""The manifests that export writes into its folder: one of the settings, and one per period.
 
-They say what is its own, how it was made, and what each file is; never when it was written,
-so that nothing new to say changes nothing.
+They say what is export's own, how it was made, and what each file holds. They never say when they
+were written, so a run that changes nothing writes nothing.
 """
 
 from __future__ import annotations
@@ -12,28 +12,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Self
+from typing import Any, Self
 
 from apilog.exports.export_options import ExportSetting
 from apilog.time import Period
 
 EXPORT_VERSION = 1
-"""Of both marks and the layout of the folder."""
+"""The version of both manifests and of the layout of the folder."""
 
 SETTINGS_FILE = "export.json"
 PERIOD_FILE = "period.json"
 OPEN_SUFFIX = ".open"
-"""Behind the name of a period that was not over when it was written."""
+"""The end of the folder name of a period that was not over when it was written."""
 
 PERIOD_FOLDER_PATTERN = (
     r"[0-9]{4}-(?:[0-9]{2}-[0-9]{2}(?:T[0-9]{2}(?:Z|[+-][0-9]{4,6}))?|W[0-9]{2})"
     rf"(?:{re.escape(OPEN_SUFFIX)})?"
 )
-"""What the folder of a period may be called, as a regular expression."""
+"""A regular expression for the names of periods' folders."""
 
 
 class NewerManifest(Exception):
-    """A mark of a later version; its argument is the version."""
+    """A manifest of a later version, which is the argument."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,34 +42,28 @@ class SettingsManifest:
 
     settings: Mapping[str, ExportSetting]
     columns: Mapping[str, list[str]]
-    """Of each table, in order."""
+    """The columns of each table, in order."""
 
     def to_json(self) -> bytes:
-        """As its file holds it."""
-        return _dump_json(
-            {
-                "version": EXPORT_VERSION,
-                "settings": dict(self.settings),
-                "columns": dict(self.columns),
-            }
-        )
+        """Return the bytes of the manifest's file."""
+        return _dump_json({"settings": dict(self.settings), "columns": dict(self.columns)})
 
     @classmethod
     def from_json(cls, data: bytes) -> Self:
-        """The mark in a file; ValueError if there is none, NewerVersion."""
-        found = _load_versioned(data)
+        """Parse the bytes of a file; ValueError for anything else, NewerManifest."""
+        fields = _load_json(data)
         try:
-            return cls(settings=dict(found["settings"]), columns=dict(found["columns"]))
+            return cls(settings=dict(fields["settings"]), columns=dict(fields["columns"]))
         except (KeyError, TypeError, ValueError) as error:
-            raise ValueError("no mark of an export") from error
+            raise ValueError("no manifest of an export") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeriodManifest:
-    """What one folder holds."""
+    """What the folder of one period holds."""
 
     folder: str
-    """Its name: that of the period, with OPEN behind it where it was not over."""
+    """The name of the period, with OPEN_SUFFIX if it was not over."""
     since: datetime
     """UTC."""
     until: datetime
@@ -78,10 +72,10 @@ class PeriodManifest:
     files: Mapping[str, tuple[int, str]]
     """Name to bytes and SHA-256, hexadecimal."""
     is_complete: bool = True
-    """Whether all of the files are there; only where folders can't be renamed they may not be."""
+    """Whether all files are there: not while they are replaced one by one in object storage."""
     made_of: str | None = field(default=None, compare=False)
-    """What it was made of and how, as a hash; None where only reading tells. No part of what the
-    folder holds."""
+    """A hash of what it was made of and how; None where only reading the sources tells. It says
+    nothing about what the folder holds, so it takes no part in comparisons."""
 
     @classmethod
     def for_period(
@@ -93,7 +87,7 @@ class PeriodManifest:
         is_open: bool,
         made_of: str | None,
     ) -> PeriodManifest:
-        """The mark of a period with these files."""
+        """Make the manifest of a period with these files."""
         return cls(
             folder=period_folder_name(period, is_open=is_open),
             since=period.start,
@@ -109,11 +103,9 @@ class PeriodManifest:
         return self.folder.endswith(OPEN_SUFFIX)
 
     def to_json(self) -> bytes:
-        """As its file holds it."""
-        files = {name: {"size": size, "sha256": sha} for name, (size, sha) in self.files.items()}
+        """Return the bytes of the manifest's file."""
         return _dump_json(
             {
-                "version": EXPORT_VERSION,
                 "folder": self.folder,
                 "since": _format_instant(self.since),
                 "until": _format_instant(self.until),
@@ -121,46 +113,51 @@ class PeriodManifest:
                 "complete": self.is_complete,
                 "requests": self.requests,
                 "made_of": self.made_of,
-                "files": files,
+                "files": {
+                    name: {"size": size, "sha256": digest}
+                    for name, (size, digest) in self.files.items()
+                },
             }
         )
 
     @classmethod
     def from_json(cls, data: bytes) -> Self:
-        """The mark in a file; ValueError if there is none, NewerVersion."""
-        found = _load_versioned(data)
+        """Parse the bytes of a file; ValueError for anything else, NewerManifest."""
+        fields = _load_json(data)
         try:
+            files = fields["files"].items()
             return cls(
-                folder=str(found["folder"]),
-                since=datetime.fromisoformat(found["since"]).astimezone(UTC),
-                until=datetime.fromisoformat(found["until"]).astimezone(UTC),
-                requests=int(found["requests"]),
-                is_complete=found["complete"] is True,
-                made_of=found.get("made_of"),
-                files={n: (int(f["size"]), str(f["sha256"])) for n, f in found["files"].items()},
+                folder=str(fields["folder"]),
+                since=datetime.fromisoformat(fields["since"]).astimezone(UTC),
+                until=datetime.fromisoformat(fields["until"]).astimezone(UTC),
+                requests=int(fields["requests"]),
+                is_complete=fields["complete"] is True,
+                made_of=fields.get("made_of"),
+                files={name: (int(file["size"]), str(file["sha256"])) for name, file in files},
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ValueError("no mark of a period") from error
+            raise ValueError("no manifest of a period") from error
 
 
 def period_folder_name(period: Period, *, is_open: bool) -> str:
-    """The name of a period's folder."""
+    """Return the name of a period's folder."""
     return period.name + (OPEN_SUFFIX if is_open else "")
 
 
-def _load_versioned(data: bytes) -> dict:  # type: ignore[type-arg]
+def _load_json(data: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(data)
-        version = int(found["version"])
+        fields = json.loads(data)
+        version = int(fields["version"])
     except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise ValueError("no mark") from error
+        raise ValueError("no manifest") from error
     if version > EXPORT_VERSION:
         raise NewerManifest(version)
-    return dict(found)
+    return dict(fields)
 
 
-def _dump_json(value: object) -> bytes:
-    return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()
+def _dump_json(fields: Mapping[str, object]) -> bytes:
+    text = json.dumps({"version": EXPORT_VERSION, **fields}, indent=1, ensure_ascii=False)
+    return f"{text}\n".encode()
 
 
 def _format_instant(instant: datetime) -> str:

@@ -5,9 +5,6 @@ An output never changes a report and reads nothing else. Files appear whole or n
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from importlib import import_module
@@ -15,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from apilog.errors import OutputError, UsageError
+from apilog.storage.local_folder import atomic_file, refuse_existing
 
 if TYPE_CHECKING:
     import polars as pl
@@ -79,8 +77,10 @@ class Output:
         """
         paths = {name: directory / f"{name}.{self.suffix}" for name in report.tables}
         refuse_existing(paths.values(), force)
-        with _explain_os_errors(directory):
+        try:
             directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"can't write {directory}: {error.strerror or error}") from error
         for name, path in paths.items():
             with atomic_file(path, force) as stream:
                 self.write(report, stream, replace(options, table=name))
@@ -102,49 +102,3 @@ def choose_table(report: Report, name: str | None) -> tuple[str, pl.DataFrame]:
     else:
         hint = f"its tables are {', '.join(tables)}" if tables else "it has no tables"
     raise UsageError(f"this report has no table {name!r}", hint)
-
-
-@contextmanager
-def atomic_file(path: Path, force: bool) -> Iterator[BinaryIO]:
-    """Open a stream whose content becomes the file when the block ends without an error.
-
-    Write to a device or named pipe directly, and follow a symbolic link. Raises OutputError if
-    the file exists and `force` is not set, or if it can't be written.
-    """
-    target = Path(os.path.realpath(path))
-    with _explain_os_errors(path):
-        if target.exists() and not target.is_file():
-            with target.open("wb") as stream:
-                yield stream
-            return
-        refuse_existing([path], force)
-        # Beside its target, as a rename is atomic only within a file system.
-        beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        try:
-            with beside.open("wb") as stream:
-                yield stream
-                stream.flush()
-                os.fsync(stream.fileno())
-            beside.replace(target)
-        finally:
-            beside.unlink(missing_ok=True)
-
-
-def refuse_existing(paths: Iterable[Path], force: bool) -> None:
-    """Raise OutputError for the first of the files that exists, unless `force` is set.
-
-    Only regular files count: /dev/null is not replaced, and so never refused.
-    """
-    existing = next((path for path in paths if path.is_file()), None)
-    if existing is not None and not force:
-        raise OutputError(f"{existing} exists already", "pass --force to replace it")
-
-
-@contextmanager
-def _explain_os_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise OutputError(f"can't write {path}: {error.strerror or error}") from error

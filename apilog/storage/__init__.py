@@ -1,8 +1,8 @@
 """Where files lie: folders on a disk, and prefixes of buckets in object storage.
 
 `folder_at` gives the Folder at a path or a URL (`s3://`, `gs://`, `az://`); all else here works
-on that. Nothing in this package knows what the files hold. Only what an argument names as a URL
-is looked up over the network.
+on that. Nothing in this package knows what the files hold. The network is used only for what an
+argument names as a URL.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from apilog.storage.folder import (
     FolderLike,
     FolderLock,
     StorageError,
-    hint_of,
     is_url,
+    unreadable_error,
 )
 from apilog.storage.local_folder import LocalFolder
 
@@ -26,15 +26,16 @@ __all__ = [
     "Folder",
     "FolderLike",
     "FolderLock",
+    "LocalFolder",
     "StorageError",
     "folder_at",
-    "hint_of",
     "is_url",
+    "unreadable_error",
 ]
 
 
 def folder_at(place: FolderLike) -> Folder:
-    """The folder at a path or URL, which need not be there; a Folder is given back.
+    """Return the folder at a path or URL, which need not exist; a Folder is given back.
 
     Raises InputError for a URL that names no bucket, and where the package for URLs is missing.
     """

@@ -1,6 +1,6 @@
 """A folder on a disk, its lock, and every change that apilog makes on a disk.
 
-All system calls go through `os`, so that a test can let each of them fail. A change is on the disk
+System calls go through `os`, so that a test can let each of them fail. A change is on the disk
 when its function returns; one that fails raises OutputError with the reason.
 """
 
@@ -10,88 +10,72 @@ import errno
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
-from apilog.errors import InputError
+from apilog.errors import InputError, OutputError
 from apilog.storage.folder import FileInfo, explain_write_errors, unfinished_name
-
-_BINARY_FLAG = getattr(os, "O_BINARY", 0)
-_NEW_FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY_FLAG
-
-
-def write_synced(path: Path, data: bytes) -> None:
-    """Make a file of these bytes, on the disk when this returns."""
-    with explain_write_errors(path):
-        stream = os.open(path, _NEW_FILE_FLAGS, 0o666)
-        try:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[os.write(stream, rest) :]
-            os.fsync(stream)
-        finally:
-            os.close(stream)
-
-
-def rename_path(source: Path, target: Path) -> None:
-    """Give a file its name; lasting once the folder is synced."""
-    with explain_write_errors(target):
-        os.replace(source, target)
-
-
-def make_folder(path: Path) -> None:
-    """Make a folder and those above it, if they are missing; on the disk when this returns."""
-    with explain_write_errors(path):
-        if os.path.isdir(path):
-            return
-        make_folder(path.parent)
-        with suppress(FileExistsError):
-            os.mkdir(path)
-        sync_folder(path.parent)
-
-
-def sync_folder(path: Path) -> None:
-    """Make the names in a folder last."""
-    # Windows can't open folders; its names last as they are.
-    if sys.platform == "win32":
-        return
-    with explain_write_errors(path):
-        folder = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-
-def unlink_file(path: Path) -> None:
-    """Remove a file, if it is there."""
-    with explain_write_errors(path), suppress(FileNotFoundError):
-        os.unlink(path)
-
-
-def remove_empty_folder(folder: Path) -> None:
-    """Remove a folder if nothing is in it."""
-    with suppress(OSError):
-        os.rmdir(folder)
-
 
 if sys.platform == "win32":
     import msvcrt
 else:
     import fcntl
 
+_NEW_FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
+
 # Windows keeps others from reading what is locked: it locks a byte behind the text.
 _LOCKED_BYTE = 1 << 20
 _HELD_ERRNOS = {errno.EAGAIN, errno.EACCES, errno.EDEADLK}
 
 
+@contextmanager
+def atomic_file(path: Path, force: bool) -> Iterator[BinaryIO]:
+    """Open a stream whose content becomes the file when the block ends without an error.
+
+    A device or named pipe is written to directly, a symbolic link is followed. Raises
+    OutputError if the file exists and `force` is not set, or if it can't be written.
+    """
+    target = Path(os.path.realpath(path))
+    try:
+        if target.exists() and not target.is_file():
+            with target.open("wb") as stream:
+                yield stream
+            return
+        refuse_existing([path], force)
+        beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        try:
+            with beside.open("wb") as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            beside.replace(target)
+        finally:
+            beside.unlink(missing_ok=True)
+    except BrokenPipeError:
+        # The reader of a pipe has gone: that ends a command quietly.
+        raise
+    except OSError as error:
+        raise OutputError(f"can't write {path}: {error.strerror or error}") from error
+
+
+def refuse_existing(paths: Iterable[Path], force: bool) -> None:
+    """Raise OutputError for the first of the files that exists, unless `force` is set.
+
+    What is no regular file, such as /dev/null, is not replaced and so never refused.
+    """
+    existing = next((path for path in paths if path.is_file()), None)
+    if existing is not None and not force:
+        raise OutputError(f"{existing} exists already", "pass --force to replace it")
+
+
 class FileLock:
-    """Held from its making to `release`, or to the end of the process."""
+    """A lock on a file, which the system frees when the process ends."""
 
     def __init__(self, path: Path) -> None:
-        """Take the lock; InputError if another has it, OutputError if it can't be made."""
+        """Take the lock; InputError if another process has it, OutputError if it can't be made."""
         with explain_write_errors(path):
             self._stream = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         with ExitStack() as undo:
@@ -100,53 +84,42 @@ class FileLock:
             undo.pop_all()
 
     def _acquire(self, path: Path) -> None:
-        with explain_write_errors(path):
-            try:
-                _lock_stream(self._stream)
-            except OSError as error:
+        try:
+            if sys.platform == "win32":
+                os.lseek(self._stream, _LOCKED_BYTE, os.SEEK_SET)
+                msvcrt.locking(self._stream, msvcrt.LK_NBLCK, 1)
+                os.lseek(self._stream, 0, os.SEEK_SET)
+            else:
+                fcntl.flock(self._stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            with explain_write_errors(path):
                 if error.errno not in _HELD_ERRNOS:
                     raise
-                raise self._held_error(path) from error
-        # For people alone: who has it. It must not fail where the disk is full.
+                text = os.read(self._stream, 20).decode("ascii", "replace").strip()
+            holder = f"process {text}" if text.isdecimal() else "another process"
+            raise InputError(
+                f"{path.parent} is being written by {holder}",
+                "wait until it has ended; reading never needs to wait",
+            ) from error
+        # The number is for people alone: writing it must not fail where the disk is full.
         with suppress(OSError):
             os.ftruncate(self._stream, 0)
             os.write(self._stream, f"{os.getpid()}\n".encode())
 
-    def _held_error(self, path: Path) -> InputError:
-        text = os.read(self._stream, 20).decode("ascii", "replace").strip()
-        holder = f"process {text}" if text.isdecimal() else "another process"
-        return InputError(
-            f"{path.parent} is being written by {holder}",
-            "wait until it has ended; reading never needs to wait",
-        )
-
     def release(self) -> None:
         """Let others write."""
-        # Said in so many words: a process forked meanwhile has the same open file.
-        _unlock_stream(self._stream)
+        # Closing alone would not do: a process forked meanwhile has the same open file.
+        if sys.platform == "win32":
+            os.lseek(self._stream, _LOCKED_BYTE, os.SEEK_SET)
+            msvcrt.locking(self._stream, msvcrt.LK_UNLCK, 1)
+        else:
+            fcntl.flock(self._stream, fcntl.LOCK_UN)
         os.close(self._stream)
-
-
-def _lock_stream(stream: int) -> None:
-    if sys.platform == "win32":
-        os.lseek(stream, _LOCKED_BYTE, os.SEEK_SET)
-        msvcrt.locking(stream, msvcrt.LK_NBLCK, 1)
-        os.lseek(stream, 0, os.SEEK_SET)
-    else:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def _unlock_stream(stream: int) -> None:
-    if sys.platform == "win32":
-        os.lseek(stream, _LOCKED_BYTE, os.SEEK_SET)
-        msvcrt.locking(stream, msvcrt.LK_UNLCK, 1)
-    else:
-        fcntl.flock(stream, fcntl.LOCK_UN)
 
 
 @dataclass(frozen=True, slots=True)
 class LocalFolder:
-    """See `Folder`."""
+    """A folder on a disk: see `Folder`, and what only a disk can do."""
 
     location: Path
     is_guarded: bool = True
@@ -167,7 +140,11 @@ class LocalFolder:
                 yield (Path(directory) / file).relative_to(self.location).as_posix()
 
     def list_file_infos(self, below: str = "") -> Mapping[str, FileInfo]:
-        return {name: _file_info(self.path(name)) for name in self.list_files(below)}
+        infos = {}
+        for name in self.list_files(below):
+            status = self.path(name).lstat()
+            infos[name] = FileInfo(status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
+        return infos
 
     def path(self, name: str) -> Path:
         return self.location / name
@@ -183,36 +160,89 @@ class LocalFolder:
         self.prepare_add(name, data)()
 
     def stage_file(self, name: str, data: bytes) -> None:
-        beside = self.path(unfinished_name(name))
-        make_folder(beside.parent)
-        write_synced(beside, data)
+        path = self.path(unfinished_name(name))
+        _make_folder(path.parent)
+        with explain_write_errors(path):
+            stream = os.open(path, _NEW_FILE_FLAGS, 0o666)
+            try:
+                rest = memoryview(data)
+                while rest:
+                    rest = rest[os.write(stream, rest) :]
+                os.fsync(stream)
+            finally:
+                os.close(stream)
 
     def publish_files(self, names: Iterable[str]) -> None:
-        folders = set()
-        for name in names:
-            rename_path(self.path(unfinished_name(name)), self.path(name))
-            folders.add(self.path(name).parent)
-        for folder in folders:
-            sync_folder(folder)
+        self.move_entries({unfinished_name(name): name for name in names})
 
     def prepare_add(self, name: str, data: bytes) -> Callable[[], None]:
         self.stage_file(name, data)
         return lambda: self.publish_files([name])
 
     def check_add_refused(self, name: str, data: bytes) -> None:
-        """The lock keeps others from it."""
+        """Do nothing: the lock keeps others from adding it."""
 
     def remove_files(self, names: Iterable[str]) -> None:
         for name in names:
-            unlink_file(self.path(name))
-            if (parent := self.path(name).parent) != self.location:
-                remove_empty_folder(parent)
+            path = self.path(name)
+            with explain_write_errors(path), suppress(FileNotFoundError):
+                os.unlink(path)
+            if path.parent != self.location:
+                _remove_empty_folder(path.parent)
 
     def acquire_lock(self, name: str) -> FileLock:
-        make_folder(self.location)
+        _make_folder(self.location)
         return FileLock(self.path(name))
 
+    def is_link(self, name: str) -> bool:
+        """Whether a name leads elsewhere."""
+        return self.path(name).is_symlink()
 
-def _file_info(path: Path) -> FileInfo:
-    status = path.stat()
-    return FileInfo(status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
+    def move_entries(self, moves: Mapping[str, str]) -> None:
+        """Rename files or folders, old name to new name, one after the other.
+
+        Each is a single step for readers. A file of the new name is replaced.
+        """
+        parents = set()
+        for source, target in moves.items():
+            with explain_write_errors(self.path(target)):
+                os.replace(self.path(source), self.path(target))
+            parents.add(self.path(target).parent)
+        for parent in parents:
+            _sync_folder(parent)
+
+    def remove_folder(self, name: str) -> None:
+        """Remove a folder with the files in it."""
+        folder = self.path(name)
+        with explain_write_errors(folder):
+            entries = os.listdir(folder)
+        self.remove_files(f"{name}/{entry}" for entry in entries)
+        _remove_empty_folder(folder)
+
+
+def _make_folder(path: Path) -> None:
+    with explain_write_errors(path):
+        if os.path.isdir(path):
+            return
+        _make_folder(path.parent)
+        with suppress(FileExistsError):
+            os.mkdir(path)
+        _sync_folder(path.parent)
+
+
+def _sync_folder(path: Path) -> None:
+    # A new name survives a power cut only once its folder is synced, too: see fsync(2). Windows
+    # can't open folders; its names last as they are.
+    if sys.platform == "win32":
+        return
+    with explain_write_errors(path):
+        folder = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _remove_empty_folder(folder: Path) -> None:
+    with suppress(OSError):
+        os.rmdir(folder)

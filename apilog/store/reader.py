@@ -13,7 +13,7 @@ from typing import Self
 import polars as pl
 
 from apilog.errors import InputError
-from apilog.storage import Folder, FolderLike, folder_at, hint_of
+from apilog.storage import Folder, FolderLike, folder_at, unreadable_error
 from apilog.store import layout
 from apilog.store.data_files import DataFile, format_instant, scan_files, with_schema_types
 from apilog.store.manifest import RESTORE_HINT, StoreManifest
@@ -60,7 +60,7 @@ class Store:
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except OSError as error:
-                raise _unreadable_error(folder, error) from error
+                raise unreadable_error(folder, error) from error
         raise no_store_error(folder)
 
     def record_files(
@@ -152,7 +152,7 @@ def no_store_error(folder: Folder) -> InputError:
         if not folder.exists():
             return InputError(f"there is no folder {folder}", "check the path of the store")
     except OSError as error:
-        return _unreadable_error(folder, error)
+        return unreadable_error(folder, error)
     if _has_days(folder):
         return InputError(
             f"the store {folder} has lost its manifest: there is none in "
@@ -162,10 +162,6 @@ def no_store_error(folder: Folder) -> InputError:
     return InputError(
         f"{folder} is no store of apilog", "`apilog ingest` makes one; check the path"
     )
-
-
-def _unreadable_error(folder: Folder, error: OSError) -> InputError:
-    return InputError(f"can't read {folder}: {error.strerror or error}", hint_of(error))
 
 
 def _has_days(folder: Folder) -> bool:

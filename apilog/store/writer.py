@@ -17,7 +17,7 @@ from typing import Self
 import polars as pl
 
 from apilog.errors import InputError, OutputError
-from apilog.storage import Folder, FolderLike, FolderLock, folder_at, hint_of
+from apilog.storage import Folder, FolderLike, FolderLock, folder_at, unreadable_error
 from apilog.storage.folder import unfinished_name
 from apilog.store import commit, layout
 from apilog.store.data_files import (
@@ -131,8 +131,7 @@ def check_folder(folder: Folder, create: bool) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(f"can't open the store {folder}: {reason}", hint_of(error)) from error
+        raise unreadable_error(folder, error, "open the store") from error
     if strange:
         raise InputError(
             f"{folder} is no store, and not empty: it holds {strange[0]}",

@@ -185,7 +185,7 @@ def test_without_the_extra_it_is_named(argv: list[str]) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
         "apilog: error: URLs of object storage need the package obstore, which is not installed\n"
-        "hint: pip install 'apilog[cloud]'\n"
+        "hint: in a checkout of apilog: pip install '.[cloud]'\n"
     )
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from apilog.errors import OutputError
 from apilog.exports import export_folder
-from apilog.exports.export_folder import ObjectExportFolder
+from apilog.exports.export_folder import ExportFolder
 from apilog.storage.local_folder import LocalFolder
 from tests.export.exporting import log, mark, names, run, state
 from tests.weblog import START
@@ -37,11 +37,11 @@ class Brittle(LocalFolder):
         if 0 < Brittle.fails_at <= Brittle.changes:
             raise CutOff
 
-    def put(self, name: str, data: bytes) -> None:
+    def put_file(self, name: str, data: bytes) -> None:
         self._count()
         super().put_file(name, data)
 
-    def remove(self, names: Iterable[str]) -> None:
+    def remove_files(self, names: Iterable[str]) -> None:
         for name in names:
             self._count()
             super().remove_files([name])
@@ -51,10 +51,10 @@ class Brittle(LocalFolder):
 def objects(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every export goes to a place without renames."""
 
-    def place_at(to: str | Path) -> ObjectExportFolder:
-        return ObjectExportFolder(Brittle(Path(to)))
+    def without_renames(to: str | Path) -> ExportFolder:
+        return ExportFolder(Brittle(Path(to)))
 
-    monkeypatch.setattr("apilog.exports.export_run.place_at", place_at)
+    monkeypatch.setattr("apilog.exports.export_run.export_folder_at", without_renames)
 
 
 @pytest.fixture
@@ -165,6 +165,8 @@ def test_a_place_below_a_source_is_known(to: str, source: str, lies: bool) -> No
 
 
 def test_marks_of_a_disk_say_complete_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("apilog.exports.export_run.place_at", export_folder.place_at)
+    monkeypatch.setattr(
+        "apilog.exports.export_run.export_folder_at", export_folder.export_folder_at
+    )
     run(log(tmp_path / "a.log", (0,)), tmp_path / "to")
     assert mark(tmp_path / "to" / "2026-11-20")["complete"] is True

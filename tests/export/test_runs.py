@@ -151,7 +151,7 @@ def test_many_periods_need_no_more_memory_than_allowed(
 ) -> None:
     source = log(tmp_path / "a.log", (*range(12), *range(12)))
     run(source, tmp_path / "in-memory", every=PeriodLength.HOUR)
-    monkeypatch.setattr("apilog.aggregate.spilling_states.HELD_BYTES", 1)
+    monkeypatch.setattr("apilog.aggregate.spilling_states.SPILL_ABOVE_BYTES", 1)
     run(source, tmp_path / "on-disk", every=PeriodLength.HOUR)
     contents = (
         {name: content for name, (_, _, content) in state(tmp_path / folder).items()}

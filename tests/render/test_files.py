@@ -9,7 +9,7 @@ import pytest
 
 from apilog.errors import OutputError
 from apilog.render import OUTPUTS, OutputOptions
-from apilog.render.output import atomic_file
+from apilog.storage.local_folder import atomic_file
 from tests.render.hostile_report import hostile_report
 
 OPTIONS = OutputOptions()

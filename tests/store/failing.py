@@ -61,7 +61,6 @@ def fail(
     error = None
     with monkeypatch.context() as patch:
         patch.setattr(local_folder, "os", faulty)
-        patch.setattr(local_folder, "os", faulty)
         try:
             action()
         except (OutputError, PowerCut) as raised:

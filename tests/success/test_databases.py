@@ -118,7 +118,7 @@ def test_a_missing_driver_names_the_extra(sqlite: str, monkeypatch: pytest.Monke
     monkeypatch.setattr(raw_tables, "_DRIVERS", {"sqlite": "adbc_driver_that_is_not_there"})
     with pytest.raises(ApilogError) as caught:
         read_accounts(sqlite, query="SELECT 1")
-    assert caught.value.hint == "pip install 'apilog[db]'"
+    assert caught.value.hint == "in a checkout of apilog: pip install '.[db]'"
 
 
 def test_the_command_reads_a_database(sqlite: str, tmp_path: Path, run: Run) -> None:

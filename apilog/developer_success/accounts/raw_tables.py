@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 import polars as pl
 
-from apilog.errors import InputError, UsageError
+from apilog.errors import InputError, UsageError, install_hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +207,7 @@ def read_database(url: str, query: str | None) -> RawAccountTable:
     if find_spec(driver) is None:
         raise UsageError(
             f"reading accounts from {scheme} needs a driver that isn't installed",
-            "pip install 'apilog[db]'",
+            install_hint("db"),
         )
     if scheme == "sqlite":
         _check_sqlite_file(url)

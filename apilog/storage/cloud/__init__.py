@@ -1,7 +1,7 @@
 """Object storage: Amazon S3 and what is like it, Google Cloud Storage, Azure Blob Storage.
 
-The only place that opens a network connection. The package for it is an extra, imported when a
-URL is first used.
+No other package opens a network connection. It needs the package obstore, an extra that is imported
+when a URL is first used.
 """
 
 from __future__ import annotations

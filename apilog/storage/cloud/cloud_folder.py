@@ -14,14 +14,14 @@ from apilog.storage.cloud.connection import scan_options
 from apilog.storage.folder import FileInfo, StorageError, explain_write_errors, unfinished_name
 
 _COPIES = 8
-"""So many are made at a time: there is one for each day that a log spans."""
+"""How many copies are made at a time: there is one for each day that a log spans."""
 
 _TRIES = 5
 _CONDITION_HINT = "keep stores on a disk, or on a server that knows If-None-Match"
 
 
 class NoFolderLock:
-    """Object storage has no locks: who adds a file first is the one who has written."""
+    """The lock of object storage, which has none: the writer that adds a file first has won."""
 
     def release(self) -> None:
         """Nothing to do."""
@@ -29,14 +29,14 @@ class NoFolderLock:
 
 @dataclass(frozen=True, slots=True)
 class CloudFolder:
-    """See `Folder`."""
+    """A prefix of a bucket: see `Folder`."""
 
     url: ObjectUrl
     is_guarded: bool = False
 
     @classmethod
     def from_url(cls, url: str) -> Self:
-        """The folder at a URL; InputError if it is none."""
+        """Return the folder at a URL; InputError if it names no bucket."""
         return cls(ObjectUrl.parse(url))
 
     def __str__(self) -> str:
@@ -55,16 +55,16 @@ class CloudFolder:
 
     def list_entries(self, below: str = "") -> list[str]:
         folders, objects = self._bucket.list_level(self._key_of(below))
-        keys = [*folders, *(found.key for found in objects)]
+        keys = [*folders, *(info.key for info in objects)]
         return [key.rpartition("/")[2] for key in keys]
 
     def list_files(self, below: str = "") -> Iterator[str]:
-        for found in self._bucket.list_below(self._key_of(below)):
-            yield self._name_of(found.key)
+        for info in self._bucket.list_below(self._key_of(below)):
+            yield self._name_of(info.key)
 
     def list_file_infos(self, below: str = "") -> Mapping[str, FileInfo]:
-        found = self._bucket.list_below(self._key_of(below))
-        return {self._name_of(info.key): FileInfo(info.size, info.written) for info in found}
+        infos = self._bucket.list_below(self._key_of(below))
+        return {self._name_of(info.key): FileInfo(info.size, info.written) for info in infos}
 
     def path(self, name: str) -> str:
         return str(self.url.with_key(self._key_of(name)))
@@ -85,7 +85,7 @@ class CloudFolder:
     def publish_files(self, names: Iterable[str]) -> None:
         published = list(names)
         with ThreadPoolExecutor(_COPIES, "apilog-copy") as pool:
-            # Asked for all results, so that the first error is raised.
+            # The list asks for all results, so that the first error is raised.
             list(pool.map(self._publish_object, published))
         self.remove_files(map(unfinished_name, published))
 
@@ -113,20 +113,19 @@ class CloudFolder:
 
     def _add_object(self, name: str, data: bytes) -> None:
         with explain_write_errors(self.path(name)):
-            is_there = self._is_there(name, data)
-        if not is_there:
-            raise FileExistsError(errno.EEXIST, "there is one already", self.path(name))
-
-    def _is_there(self, name: str, data: bytes) -> bool:
-        """Whether a file that was to be added is there, and not another one."""
-        for _ in range(_TRIES):
-            if self._try_add(name, data):
-                return True
-            # Of requests at the same moment all may be refused. One that is sent again after its
-            # answer was lost finds what it has made itself.
-            with suppress(FileNotFoundError):
-                return self.read_file(name) == data
-        raise StorageError("other writers got in the way several times", "run it again")
+            for _ in range(_TRIES):
+                if self._try_add(name, data):
+                    return
+                # A server may refuse all of several requests at the same moment (S3 says 409), so
+                # there may be no file now. And a request that was sent again, because its answer
+                # was lost, is refused for the file that it has made itself.
+                with suppress(FileNotFoundError):
+                    if self.read_file(name) == data:
+                        return
+                    break
+            else:
+                raise StorageError("other writers got in the way several times", "run it again")
+        raise FileExistsError(errno.EEXIST, "there is one already", self.path(name))
 
     def _try_add(self, name: str, data: bytes) -> bool:
         try:

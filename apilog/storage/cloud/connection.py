@@ -1,7 +1,7 @@
 """Connections to buckets, with the credentials and endpoints that the environment gives.
 
-What a server refuses becomes an OSError with a hint. Credentials never stand in a URL, an error or
-a file of apilog.
+The refusal of a server becomes an OSError with a hint. Credentials never stand in a URL, an error
+or a file of apilog.
 """
 
 from __future__ import annotations
@@ -18,40 +18,28 @@ from threading import current_thread, main_thread
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from apilog.errors import InputError
+from apilog.errors import InputError, install_hint
 from apilog.storage.folder import StorageError
 
+if TYPE_CHECKING:
+    from obstore.store import AzureStore, GCSStore, S3Store
 
-def import_obstore() -> ModuleType:
-    """obstore; InputError with a hint where it isn't installed."""
-    try:
-        import obstore
-        import obstore.exceptions
-        import obstore.store
-    except ImportError as error:
-        raise InputError(
-            "URLs of object storage need the package obstore, which is not installed",
-            "pip install 'apilog[cloud]'",
-        ) from error
-    return obstore
-
+    Connection = S3Store | GCSStore | AzureStore
 
 T = TypeVar("T")
 
+ENDPOINT_VARIABLES = {
+    "s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
+    "gs": ("GOOGLE_BASE_URL",),
+    "az": ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"),
+}
+"""The environment variables that name another server than the cloud's own, by scheme."""
 
-def run_interruptible(request: Callable[[], T]) -> T:
-    """What the request gives or raises; on the main thread it is made by another one.
+_SERVER_URL = re.compile(r"https?://[A-Za-z0-9\[][!-~]*", re.IGNORECASE)
 
-    An interrupt leaves that one behind, which ends with its request.
-    """
-    if current_thread() is not main_thread():
-        return request()
-    pool = ThreadPoolExecutor(1, "apilog-request")
-    try:
-        return pool.submit(request).result()
-    finally:
-        pool.shutdown(wait=False)
-
+# Long enough for a range of 8 MiB over a slow line.
+_CLIENT_OPTIONS = {"timeout": "180s", "connect_timeout": "10s"}
+_RETRY_OPTIONS = {"max_retries": 5, "retry_timeout": timedelta(seconds=60)}
 
 _NO_BUCKET = re.compile("NoSuchBucket|ContainerNotFound|The specified bucket does not exist")
 _ANSWER = re.compile(r"<Code>(?P<code>\w+)</Code>\s*(?:<Message>(?P<message>[^<]*)</Message>)?")
@@ -65,11 +53,44 @@ _UNREACHED = re.compile("error sending request|kind: Connect|kind: Timeout|dns e
 _LONGEST_TEXT = 200
 
 _ACCESS_HINT = "check the credentials, and that they may list, read and, for a store, write there"
+_CREDENTIALS_HINT = (
+    "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; AWS_SKIP_SIGNATURE=true "
+    "reads public buckets"
+)
+
+
+def import_obstore() -> ModuleType:
+    """Import obstore; InputError with a hint where it isn't installed."""
+    try:
+        import obstore
+        import obstore.exceptions
+        import obstore.store
+    except ImportError as error:
+        raise InputError(
+            "URLs of object storage need the package obstore, which is not installed",
+            install_hint("cloud"),
+        ) from error
+    return obstore
+
+
+def run_interruptible(request: Callable[[], T]) -> T:
+    """Make a request so that Ctrl-C ends the wait for its answer.
+
+    Only the main thread receives an interrupt, and not while it is inside of a request. So there
+    the request is made on another thread, which an interrupt leaves behind.
+    """
+    if current_thread() is not main_thread():
+        return request()
+    pool = ThreadPoolExecutor(1, "apilog-request")
+    try:
+        return pool.submit(request).result()
+    finally:
+        pool.shutdown(wait=False)
 
 
 @contextmanager
 def translate_refusals(where: str, bucket: str) -> Iterator[None]:
-    """Turn what obstore raises into OSError: FileNotFoundError, FileExistsError, StorageError."""
+    """Turn the errors of obstore into FileNotFoundError, FileExistsError and StorageError."""
     refused: type[Exception] = import_obstore().exceptions.BaseError
     try:
         yield
@@ -90,9 +111,9 @@ def _refusal_error(error: Exception, where: str, bucket: str) -> OSError:
         return StorageError("it was replaced while it was being read", "run it again")
     if _NO_BUCKET.search(text):
         return _no_bucket_error(bucket)
-    if provided := _PROVIDER.search(text):
-        return StorageError(_shorten_text(f"no credentials: {provided['why']}"), "log in again")
-    # Of lists, obstore tells the status in its text alone.
+    if provider := _PROVIDER.search(text):
+        return StorageError(_shorten_text(f"no credentials: {provider['why']}"), "log in again")
+    # When a listing is denied, only the text of obstore's error has the status.
     if kind in ("PermissionDeniedError", "UnauthenticatedError") or _DENIED.search(text):
         answer = _ANSWER.search(text)
         return StorageError(
@@ -102,13 +123,9 @@ def _refusal_error(error: Exception, where: str, bucket: str) -> OSError:
         return StorageError("the bucket is in another region", "set AWS_REGION to its region")
     if "Account must be specified" in text:
         return StorageError("no account given", "set AZURE_STORAGE_ACCOUNT_NAME")
-    return _other_error(text, debug)
-
-
-def _other_error(text: str, debug: str) -> StorageError:
     if answer := _ANSWER.search(text):
-        told_too = f": {answer['message']}" if answer["message"] else ""
-        return StorageError(_shorten_text(f"{answer['code']}{told_too}"))
+        message = f": {answer['message']}" if answer["message"] else ""
+        return StorageError(_shorten_text(f"{answer['code']}{message}"))
     if _METADATA.search(text):
         return StorageError("no credentials found", _ACCESS_HINT)
     if _UNREACHED.search(text + debug):
@@ -125,48 +142,29 @@ def _shorten_text(text: str) -> str:
     return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}…"
 
 
-if TYPE_CHECKING:
-    from obstore.store import AzureStore, GCSStore, S3Store
-
-    Connection = S3Store | GCSStore | AzureStore
-
-ENDPOINT_VARIABLES = {
-    "s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
-    "gs": ("GOOGLE_BASE_URL",),
-    "az": ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"),
-}
-"""Variables of the environment that name another server than the cloud's own."""
-
-_SERVER_URL = re.compile(r"https?://[A-Za-z0-9\[][!-~]*", re.IGNORECASE)
-
-# A range of 8 MiB over a slow line; that a bucket isn't there is said at once.
-_CLIENT_OPTIONS = {"timeout": "180s", "connect_timeout": "10s"}
-_RETRY_OPTIONS = {"max_retries": 5, "retry_timeout": timedelta(seconds=60)}
-
-
 @lru_cache(maxsize=64)
 def connect_bucket(scheme: str, bucket: str) -> Connection:
-    """The client of a bucket; nothing is sent yet.
+    """Return the client of a bucket; nothing is sent yet.
 
     Raises InputError where the package is missing or the endpoint is none, StorageError where
     credentials are missing.
     """
     store = import_obstore().store
-    client: dict[str, Any] = _CLIENT_OPTIONS | {"allow_http": is_plain_http(scheme)}
-    options: dict[str, Any] = {"client_options": client, "retry_config": _RETRY_OPTIONS}
+    client_options = _CLIENT_OPTIONS | {"allow_http": is_plain_http(scheme)}
+    options: dict[str, Any] = {"client_options": client_options, "retry_config": _RETRY_OPTIONS}
     with translate_refusals(f"{scheme}://{bucket}", bucket):
         match scheme:
             case "s3":
-                made = store.S3Store(bucket, **options, **_aws_credentials())
+                client = store.S3Store(bucket, **options, **_aws_credentials())
             case "gs":
-                made = store.GCSStore(bucket, **options)
+                client = store.GCSStore(bucket, **options)
             case _:
-                made = store.AzureStore(bucket, **options)
-    return cast("Connection", made)
+                client = store.AzureStore(bucket, **options)
+    return cast("Connection", client)
 
 
 def scan_options(scheme: str) -> dict[str, str]:
-    """What Polars doesn't find out by itself."""
+    """Return the options that Polars doesn't find out by itself."""
     options = {}
     if scheme == "s3" and _is_unsigned():
         options["aws_skip_signature"] = "true"
@@ -178,7 +176,7 @@ def scan_options(scheme: str) -> dict[str, str]:
 
 
 def endpoint_of(scheme: str) -> str | None:
-    """The server that the environment names instead of the cloud's own; InputError for no URL."""
+    """Return the server that the environment names, if any; InputError if it is no URL."""
     for name in ENDPOINT_VARIABLES[scheme]:
         if url := os.environ.get(name):
             if not _SERVER_URL.fullmatch(url):
@@ -201,7 +199,7 @@ def _is_unsigned() -> bool:
 
 
 def _aws_credentials() -> dict[str, Any]:
-    """Where the credentials come from, if not from variables that obstore reads itself.
+    """Return the provider of credentials, unless obstore finds them itself.
 
     boto3 knows profiles, single sign-on, assumed roles and instance metadata; without it obstore
     finds web identities and the metadata of containers and instances.
@@ -220,9 +218,3 @@ def _aws_credentials() -> dict[str, Any]:
         raise StorageError(f"no credentials: {error}", _CREDENTIALS_HINT) from error
     except ValueError as error:
         raise StorageError("no credentials found", _CREDENTIALS_HINT) from error
-
-
-_CREDENTIALS_HINT = (
-    "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; AWS_SKIP_SIGNATURE=true "
-    "reads public buckets"
-)

@@ -15,25 +15,25 @@ from threading import Lock
 from apilog.storage.cloud.bucket import Bucket, ObjectBlock, ObjectUrl
 
 FIRST_BYTES = 64 << 10
-"""Of the beginning: what tells an input by its content."""
+"""The length of the beginning, by which an input is known."""
 LAST_BYTES = 4 << 10
-"""Of the end: what tells whether an input is known up to there."""
+"""The length of the end, which tells whether an input is known up to there."""
 
 _OBJECTS_AHEAD = 16
-"""So many are on their way or waiting for their turn: about 1 MiB."""
+"""How many objects are on their way or wait for their turn: about 1 MiB."""
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectEdges:
-    """What is known of an object before it is read."""
+    """The first and last bytes of an object."""
 
     first: ObjectBlock
     last: bytes = b""
-    """Empty where it was not fetched, or is within the first bytes."""
+    """The last bytes; empty if they were not fetched, or are within the first ones."""
 
 
 class ObjectPrefetcher:
-    """Objects that are going to be read, in their order.
+    """Fetches the edges of objects before they are read, in their order.
 
     A copy in another process knows of none, and fetches each when it is asked for.
     """
@@ -46,12 +46,12 @@ class ObjectPrefetcher:
         self._lock = Lock()
 
     def take_edges(self, url: str) -> ObjectEdges:
-        """The beginning of an object that is not empty, perhaps its end; raises OSError."""
+        """Return the beginning of a non-empty object, perhaps its end; raises OSError."""
         with self._lock:
             self._fetch_some()
-            found = self._waiting.pop(url, None)
+            future = self._waiting.pop(url, None)
             self._fetch_some()
-        return found.result() if found else _fetch_edges(url)
+        return future.result() if future else _fetch_edges(url)
 
     def _fetch_some(self) -> None:
         for url in islice(self._left, _OBJECTS_AHEAD - len(self._waiting)):
@@ -63,33 +63,33 @@ class ObjectPrefetcher:
 
 
 def _fetch_edges(url: str, *, with_last: bool = False) -> ObjectEdges:
-    place = ObjectUrl.parse(url)
-    bucket = Bucket(place.scheme, place.bucket)
-    first = bucket.read(place.key, 0, FIRST_BYTES)
+    target = ObjectUrl.parse(url)
+    bucket = Bucket(target.scheme, target.bucket)
+    first = bucket.read(target.key, 0, FIRST_BYTES)
     start = max(len(first.data), first.size - LAST_BYTES)
     if not with_last or start == first.size:
         return ObjectEdges(first)
-    return ObjectEdges(first, bucket.read(place.key, start, first.size, first.version).data)
+    return ObjectEdges(first, bucket.read(target.key, start, first.size, first.version).data)
 
 
 _JUMP_BYTES = 64 << 10
-"""Of the first request after a jump."""
+"""The size of the first request after a jump."""
 _LARGEST_BYTES = 8 << 20
-"""Of a request; at most two such ranges are held."""
+"""The largest size of a request; at most two such ranges are held."""
 _AHEAD_BYTES = 1 << 20
 """From this size of ranges on, the next one is fetched while one is being read."""
 
 
 class ObjectReader:
-    """The bytes of an object."""
+    """A stream of the bytes of an object."""
 
     def __init__(self, url: str, size: int, ahead: ObjectPrefetcher) -> None:
         """Fetch the beginning, given the size that was seen last; OSError if that fails.
 
         `ahead` may have done it already.
         """
-        place = ObjectUrl.parse(url)
-        self._bucket, self._key = Bucket(place.scheme, place.bucket), place.key
+        target = ObjectUrl.parse(url)
+        self._bucket, self._key = Bucket(target.scheme, target.bucket), target.key
         self._pool: ThreadPoolExecutor | None = None
         self._ahead: tuple[range, Future[ObjectBlock]] | None = None
         self._position = 0
@@ -101,7 +101,7 @@ class ObjectReader:
         self._end = _HeldRange(self._size - len(edges.last), edges.last)
 
     def read(self, size: int) -> bytes:
-        """The next bytes, `size` at most; empty only at the end. Raises OSError."""
+        """Return the next bytes, `size` at most; empty only at the end. Raises OSError."""
         if self._position >= self._size:
             return b""
         for held in (self._head, self._block, self._end):
@@ -126,29 +126,30 @@ class ObjectReader:
         self._ahead = None
 
     def _fetch_range(self) -> None:
-        """Take the range from the position on, and have the one behind it fetched."""
+        """Fetch the range from the position on, and have the one behind it fetched."""
+        # Who reads on gets ranges that double; who jumps around pays for little each time.
         follows = self._position == self._block.end
         self._step = min(2 * self._step, _LARGEST_BYTES) if follows else _JUMP_BYTES
         ahead, self._ahead = self._ahead, None
         if ahead and self._position == ahead[0].start:
-            found = ahead[1].result()
+            block = ahead[1].result()
         else:
-            found = self._read_range(self._range_from(self._position))
-        self._block = _HeldRange(self._position, found.data)
-        wanted = self._range_from(self._block.end)
-        if wanted and self._step >= _AHEAD_BYTES:
+            block = self._read_range(self._range_from(self._position))
+        self._block = _HeldRange(self._position, block.data)
+        following = self._range_from(self._block.end)
+        if following and self._step >= _AHEAD_BYTES:
             self._pool = self._pool or ThreadPoolExecutor(1, "apilog-ahead")
-            self._ahead = wanted, self._pool.submit(self._read_range, wanted)
+            self._ahead = following, self._pool.submit(self._read_range, following)
 
     def _range_from(self, start: int) -> range:
         return range(start, min(start + self._step, self._size))
 
-    def _read_range(self, wanted: range) -> ObjectBlock:
-        return self._bucket.read(self._key, wanted.start, wanted.stop, self._version)
+    def _read_range(self, span: range) -> ObjectBlock:
+        return self._bucket.read(self._key, span.start, span.stop, self._version)
 
 
 class _HeldRange:
-    """Some bytes of the object, and where they stand in it."""
+    """A range of the object in memory."""
 
     def __init__(self, start: int, data: bytes) -> None:
         self._start = start
@@ -156,7 +157,7 @@ class _HeldRange:
         self.end = start + len(data)
 
     def bytes_at(self, position: int, size: int) -> bytes:
-        """Up to `size` bytes from a position on; empty if that lies elsewhere."""
+        """Return up to `size` bytes from a position on; empty if that lies elsewhere."""
         if not self._start <= position < self.end:
             return b""
         start = position - self._start
