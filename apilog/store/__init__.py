@@ -1,4 +1,4 @@
-"""The store: records as Parquet files by day, and a manifest that says which of them count.
+"""The store: records as Parquet files, partitioned by day, and a manifest that names them.
 
 A file that the newest manifest doesn't name is no part of the store. Nothing here knows where
 records come from.
@@ -6,7 +6,8 @@ records come from.
 
 from __future__ import annotations
 
-from apilog.store.data_files import REJECT_COLUMNS, DataFile, InputCheckpoint
+from apilog.store.checkpoint import InputCheckpoint
+from apilog.store.data_files import REJECT_COLUMNS, DataFile
 from apilog.store.maintenance import (
     AnonymizeSummary,
     CompactSummary,

@@ -1,4 +1,4 @@
-"""Making a state of a store the current one, and removing what no state needs.
+"""Commits: make a state of a store the current one, and remove what no state needs.
 
 The appearance of the manifest is the commit. Before it a store is in its old state, after it in
 the new one; what a process leaves behind that was killed between is swept by the next.
@@ -21,7 +21,7 @@ from apilog.store.manifest import StoreManifest
 from apilog.store.reader import generations, read_manifest
 
 KEPT_MANIFESTS = 3
-"""Manifests that are kept, the current one included."""
+"""How many manifests are kept, the current one included."""
 
 GRACE = timedelta(hours=1)
 """How long a manifest stays in object storage, so that its name can't be taken again.
@@ -46,7 +46,7 @@ def prepare_commit(folder: Folder, manifest: StoreManifest) -> Callable[[], None
 
 
 def overtaken_error(folder: Folder) -> InputError:
-    """The error for a writer whose state is no longer the newest."""
+    """Return the error for a writer whose state is no longer the newest."""
     return InputError(
         f"{folder} was written by another process meanwhile",
         "run it again: nothing is lost or doubled",
@@ -56,31 +56,33 @@ def overtaken_error(folder: Folder) -> InputError:
 def retire_manifests(
     folder: Folder, current: StoreManifest, before: StoreManifest | None = None
 ) -> None:
-    """Remove older manifests: all but a few, and those that name a file no longer needed.
+    """Remove older manifests, except the latest ones that name only files of the current state.
 
-    What they alone name is removed with them or by `sweep`; no file stays for their sake,
-    since who reads the folder without apilog would count its rows twice. `before` is the state
-    that has just been replaced, whose older manifests name nothing that it doesn't. In object
-    storage they stay for GRACE, whatever they name.
+    No file stays for the sake of an older manifest: other programs that read the folder would
+    count its rows twice. `before` is the state that has just been replaced, whose older manifests
+    name nothing that it doesn't. In object storage manifests stay for GRACE, whatever they name.
     """
-    names = _file_names(current)
+    current_names = _file_names(current)
     spared = set() if folder.is_guarded else _recent_generations(folder, current)
     older = sorted((g for g in generations(folder) if g != current.generation), reverse=True)
-    gone = []
-    for place, generation in enumerate(older, start=1):
+    retired = []
+    for age, generation in enumerate(older, start=1):
         if generation in spared:
             continue
-        wanted = _names_in_generation(folder, generation) if before is None else _file_names(before)
-        if place >= KEPT_MANIFESTS or not wanted <= names:
-            gone.append(layout.manifest_name(generation))
-    folder.remove_files(gone)
+        try:
+            names = _file_names(before or read_manifest(folder, generation))
+        except (InputError, OSError):
+            names = set()  # a manifest that can't be read needs no files
+        if age >= KEPT_MANIFESTS or not names <= current_names:
+            retired.append(layout.manifest_name(generation))
+    folder.remove_files(retired)
 
 
 def remove_replaced(folder: Folder, before: StoreManifest, current: StoreManifest) -> None:
-    """Remove what the new state no longer needs of the one before."""
+    """Remove the files that the new state no longer needs of the one before."""
     retire_manifests(folder, current, before)
     if folder.is_guarded:
-        folder.remove_files(gone.name for gone in set(before.files) - set(current.files))
+        folder.remove_files(file.name for file in set(before.files) - set(current.files))
     else:
         sweep_leftovers(folder, current)
 
@@ -106,29 +108,21 @@ def sweep_leftovers(folder: Folder, current: StoreManifest) -> None:
 
 
 def list_store_files(folder: Folder) -> Iterator[str]:
-    """Every file where a store keeps files, relative to it; links to folders aren't followed."""
+    """List every file where a store keeps files; links to folders aren't followed."""
     for part in (layout.MANIFEST_FOLDER, "records", "rejects"):
         yield from folder.list_files(part)
 
 
 def _recent_generations(folder: Folder, current: StoreManifest) -> set[int]:
-    """The generations that were written not long before the current one."""
+    """Return the generations that were written not long before the current one."""
     infos = folder.list_file_infos(layout.MANIFEST_FOLDER)
-    now = infos.get(layout.manifest_name(current.generation))
+    newest = infos.get(layout.manifest_name(current.generation))
     return {
         generation
-        for name, then in infos.items()
+        for name, info in infos.items()
         if (generation := layout.generation_of(name.rpartition("/")[2])) is not None
-        and (now is None or now.written - then.written < GRACE)
+        and (newest is None or newest.written - info.written < GRACE)
     }
-
-
-def _names_in_generation(folder: Folder, generation: int) -> set[str]:
-    """What an older manifest names; nothing if it can't be read, and so isn't needed."""
-    try:
-        return _file_names(read_manifest(folder, generation))
-    except (InputError, OSError):
-        return set()
 
 
 def _file_names(manifest: StoreManifest) -> set[str]:

@@ -1,4 +1,4 @@
-"""Data files of a store: what a manifest says of them, and frames to Parquet bytes and back.
+"""Data files of a store: their entries in a manifest, and frames to Parquet bytes and back.
 
 A file has every column of its schema in that order, text as plain strings, its rows in order of
 time, so that DuckDB, pandas and Spark read it as it stands.
@@ -19,103 +19,8 @@ from apilog.errors import InputError
 from apilog.schema import COLUMNS, GATEWAY, SCHEMA
 from apilog.storage import Folder, FolderLike, folder_at
 from apilog.store import layout
+from apilog.store.checkpoint import check_types
 from apilog.store.layout import DataKind
-
-EntryValue = str | int | bool | tuple[str, ...] | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DataFile:
-    """A Parquet file of the store."""
-
-    name: str
-    """Relative to the store, with slashes."""
-    kind: DataKind
-    rows: int
-    size: int
-    """Bytes."""
-    first: datetime | None
-    """UTC: the first record's time; of rejects, when they were stored. None without times."""
-    last: datetime | None
-    crc: int
-    """CRC-32 of its bytes."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InputCheckpoint:
-    """An input that was read, known by its content; lengths are of decompressed bytes."""
-
-    head_hash: str
-    """SHA-256 of its first `head_length` bytes, hexadecimal."""
-    head_length: int
-    offset: int
-    """Bytes consumed."""
-    tail_hash: str
-    """SHA-256 of the last 4 KiB consumed, hexadecimal."""
-    path: str
-    """Where it was last seen."""
-    complete: bool
-    """Whether it can't grow: it was compressed, a stream, or said to be final."""
-    lines: int
-    records: int
-    rejects: int
-    skipped: int
-    format: str | None
-    packed: tuple[str, ...] = ()
-    """What compressed files of just this content are known by without being decompressed."""
-
-
-def entry_to_json(entry: DataFile | InputCheckpoint) -> dict[str, EntryValue]:
-    """The entry as JSON holds it."""
-    values = ((field.name, getattr(entry, field.name)) for field in fields(entry))
-    return {name: format_instant(v) if isinstance(v, datetime) else v for name, v in values}
-
-
-def parse_data_file(entry: Mapping[str, object]) -> DataFile:
-    """The file that JSON describes; KeyError, TypeError or ValueError if it describes none."""
-    times = {
-        name: parse_instant(entry[name]) if entry[name] else None for name in ("first", "last")
-    }
-    file = DataFile(**(dict(entry) | times))  # type: ignore[arg-type]
-    _check_types(file, {"name": str, "rows": int, "size": int, "crc": int})
-    # A name is joined to the store's folder, and may be removed.
-    if not layout.is_data_name(file.name) or not file.name.startswith(f"{file.kind}/"):
-        raise ValueError(file.name)
-    return file
-
-
-def parse_checkpoint(entry: Mapping[str, object]) -> InputCheckpoint:
-    """The input that JSON describes; TypeError if it describes none."""
-    packed = entry.get("packed", [])
-    if not (isinstance(packed, list) and all(isinstance(text, str) for text in packed)):
-        raise TypeError("packed")
-    known = InputCheckpoint(**(dict(entry) | {"packed": tuple(packed)}))  # type: ignore[arg-type]
-    _check_types(known, _INPUT_TYPES)
-    return known
-
-
-_INPUT_TYPES: Mapping[str, type] = {
-    **dict.fromkeys(("head_hash", "tail_hash", "path"), str),
-    **dict.fromkeys(("head_length", "offset", "lines", "records", "rejects", "skipped"), int),
-    "complete": bool,
-}
-
-
-def _check_types(entry: DataFile | InputCheckpoint, types: Mapping[str, type]) -> None:
-    for name, wanted in types.items():
-        if type(getattr(entry, name)) is not wanted:
-            raise TypeError(name)
-
-
-def format_instant(instant: datetime) -> str:
-    """An instant as the manifest writes it: ISO 8601, UTC, with a Z."""
-    return instant.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
-
-
-def parse_instant(text: object) -> datetime:
-    """The instant that `instant_text` wrote; ValueError for other texts."""
-    return datetime.fromisoformat(str(text)).astimezone(UTC)
-
 
 ColumnTypes = Mapping[str, pl.DataType | type[pl.DataType]]
 
@@ -126,29 +31,78 @@ REJECT_COLUMNS: ColumnTypes = {
     "reason": pl.String,
     "format": pl.String,
 }
-"""Columns of stored rejects."""
+"""The columns of stored rejects."""
 
-# As text, so that a store outlives the list of gateways.
-_RECORD_COLUMNS: ColumnTypes = SCHEMA | {"gateway": pl.String}
 _STORED_COLUMNS: Mapping[DataKind, ColumnTypes] = {
-    "records": _RECORD_COLUMNS,
+    # The gateway is stored as text, so that a store outlives the list of gateways.
+    "records": SCHEMA | {"gateway": pl.String},
     "rejects": REJECT_COLUMNS,
 }
 
 _ROW_GROUP_ROWS = 250_000
 _ASCENDING = frozenset({"timestamp", "line_number"})
-"""Columns that change little from row to row: stored as differences, not as values."""
+"""Columns that change little from row to row: stored as differences, not as values.
+
+That is Parquet's DELTA_BINARY_PACKED: https://parquet.apache.org/docs/file-format/data-pages/encodings/
+"""
 
 TimeSpan = tuple[datetime | None, datetime | None]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataFile:
+    """A Parquet file of the store."""
+
+    name: str
+    """The path relative to the store, with slashes."""
+    kind: DataKind
+    rows: int
+    size: int
+    """Bytes."""
+    first: datetime | None
+    """The first record's time, or when rejects were stored, UTC; None without times."""
+    last: datetime | None
+    crc: int
+    """The CRC-32 of its bytes."""
+
+    def to_json(self) -> dict[str, object]:
+        """Return the entry of the manifest."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        times = {name: values[name] and format_instant(values[name]) for name in ("first", "last")}
+        return values | times
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, object]) -> DataFile:
+        """Parse an entry of a manifest; KeyError, TypeError or ValueError if it is no file."""
+        times = {
+            name: parse_instant(entry[name]) if entry[name] else None for name in ("first", "last")
+        }
+        file = cls(**(dict(entry) | times))  # type: ignore[arg-type]
+        check_types(file, {"name": str, "rows": int, "size": int, "crc": int})
+        # The name is joined to the path of the store, and the file may be removed: a manifest
+        # must not lead to files elsewhere.
+        if not layout.is_data_name(file.name) or not file.name.startswith(f"{file.kind}/"):
+            raise ValueError(file.name)
+        return file
+
+
+def format_instant(instant: datetime) -> str:
+    """Format an instant as a manifest has it: ISO 8601, UTC, with a Z."""
+    return instant.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+
+
+def parse_instant(text: object) -> datetime:
+    """Undo `format_instant`; ValueError for other texts."""
+    return datetime.fromisoformat(str(text)).astimezone(UTC)
+
+
 def column_types() -> dict[str, str]:
-    """The columns of stored records with their types, as a manifest names them."""
+    """Return the columns of stored records with their types, as a manifest names them."""
     return {c.name: "String" if c.dtype == GATEWAY else c.type_name for c in COLUMNS}
 
 
 def with_stored_columns(frame: pl.DataFrame, kind: DataKind) -> pl.DataFrame:
-    """The frame with exactly the stored columns; those that it lacks are null."""
+    """Return the frame with exactly the stored columns; those that it lacks are null."""
     return frame.select(
         (pl.col(name) if name in frame.columns else pl.lit(None)).cast(dtype).alias(name)
         for name, dtype in _STORED_COLUMNS[kind].items()
@@ -156,7 +110,7 @@ def with_stored_columns(frame: pl.DataFrame, kind: DataKind) -> pl.DataFrame:
 
 
 def encode_parquet(frame: pl.DataFrame) -> bytes:
-    """A Parquet file of a frame that `stored` gave."""
+    """Encode a frame with the stored columns as a Parquet file."""
     # Polars can't write columns as differences, which makes files a fifth smaller.
     from pyarrow import parquet
 
@@ -178,13 +132,13 @@ def encode_parquet(frame: pl.DataFrame) -> bytes:
 
 
 def time_span_of(frame: pl.DataFrame) -> TimeSpan:
-    """The first and last time of records in order of time."""
+    """Return the first and last time of records in order of time."""
     times = frame["timestamp"].drop_nulls()
     return (times[0], times[-1]) if len(times) else (None, None)
 
 
 def describe_file(name: str, kind: DataKind, rows: int, span: TimeSpan, data: bytes) -> DataFile:
-    """What the manifest says of a file with these bytes."""
+    """Make the manifest's entry for a file with these bytes."""
     return DataFile(
         name=name,
         kind=kind,
@@ -199,9 +153,9 @@ def describe_file(name: str, kind: DataKind, rows: int, span: TimeSpan, data: by
 def scan_files(
     paths: Sequence[Path | str], kind: DataKind, options: dict[str, str] | None = None
 ) -> pl.LazyFrame:
-    """The rows of the files as they are stored; columns that an older file lacks are null.
+    """Scan the rows of files as they are stored; columns that an older file lacks are null.
 
-    `options` are what Polars needs for URLs.
+    `options` are the folder's `scan_options`.
     """
     types = _STORED_COLUMNS[kind]
     if not paths:
@@ -218,12 +172,12 @@ def scan_files(
 
 
 def with_schema_types(stored_records: pl.LazyFrame) -> pl.LazyFrame:
-    """Stored records with the types of the schema."""
+    """Return stored records with the types of the schema."""
     return stored_records.with_columns(pl.col("gateway").cast(GATEWAY))
 
 
 def read_verified(store: FolderLike, file: DataFile) -> pl.DataFrame:
-    """The rows of a file, its columns as stored; InputError if it isn't as it was written."""
+    """Read the rows of a file as they are stored; InputError if the file is damaged."""
     folder = folder_at(store)
     if problem := find_damage(folder, file):
         raise InputError(f"{folder.path(file.name)} {problem}", "see `apilog store verify`")
@@ -231,7 +185,7 @@ def read_verified(store: FolderLike, file: DataFile) -> pl.DataFrame:
 
 
 def find_damage(folder: Folder, file: DataFile) -> str | None:
-    """What is wrong with a file, measured by the manifest; None for one that is intact."""
+    """Compare a file with its entry in the manifest; None if it is intact, or what is wrong."""
     try:
         data = folder.read_file(file.name)
     except FileNotFoundError:

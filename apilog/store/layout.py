@@ -1,4 +1,4 @@
-"""Where things lie in a store, by their names relative to its folder.
+"""The layout of a store: the names of its files, relative to its folder.
 
 Only files whose names are made here are ever removed.
 """
@@ -17,6 +17,7 @@ LOCK_NAME = "lock"
 MANIFEST_FOLDER = "manifest"
 RECORDS_FOLDER = "records"
 
+# Hive's name for the partition of null, which other readers know.
 _NO_DAY = "__HIVE_DEFAULT_PARTITION__"
 _DAY_FOLDER = re.compile(r"date=[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _FILE_PATTERN = r"[0-9]{8,20}-[0-9a-f]{8}-[0-9]{5,9}\.parquet"
@@ -29,33 +30,33 @@ _MANIFEST_NAME = re.compile(r"([0-9]{20})\.json")
 
 
 def folder_of_day(day: date | None) -> str:
-    """The folder of a day's records; of None, that of records without a time."""
+    """Return the folder of a day's records; None is for records without a time."""
     return f"records/date={day.isoformat() if day else _NO_DAY}"
 
 
 def is_day_folder(name: str) -> bool:
-    """Whether a name is that of a day's folder in RECORDS."""
+    """Whether a name is that of a day's folder in RECORDS_FOLDER."""
     return name == f"date={_NO_DAY}" or _DAY_FOLDER.fullmatch(name) is not None
 
 
 def data_file_name(folder: str, generation: int, run: str, number: int) -> str:
-    """A data file's name; no two files of a store ever share it."""
+    """Return the name of a data file; no two files of a store ever share it."""
     return f"{folder}/{generation:08d}-{run}-{number:05d}.parquet"
 
 
 def manifest_name(generation: int) -> str:
-    """The name of that generation's manifest."""
+    """Return the name of that generation's manifest."""
     return f"{MANIFEST_FOLDER}/{generation:020d}.json"
 
 
 def generation_of(name: str) -> int | None:
-    """The generation of a file in the folder of manifests; None for other files."""
+    """Return the generation of a file in MANIFEST_FOLDER; None for other files."""
     match = _MANIFEST_NAME.fullmatch(name)
     return int(match[1]) if match else None
 
 
 def is_data_name(name: str) -> bool:
-    """Whether a name is one that `file_name` makes."""
+    """Whether a name is one that `data_file_name` makes."""
     return _DATA_NAME.fullmatch(name) is not None
 
 
@@ -65,5 +66,5 @@ def is_own_name(name: str) -> bool:
 
 
 def generation_for(name: str) -> int:
-    """The generation that an own file, finished or not, was made for."""
+    """Return the generation that the store's own file, finished or not, was made for."""
     return int(finished_name(name).rpartition("/")[2].partition("-")[0].removesuffix(".json"))

@@ -1,7 +1,7 @@
 """Maintenance of a store: remove old days, merge small files, anonymize records, verify all files.
 
-What changes a store goes through the one writer, so each step is a commit: it has happened
-entirely or not at all.
+Every change goes through the one writer, so each step is a commit: it has happened entirely or not
+at all.
 """
 
 from __future__ import annotations
@@ -14,16 +14,19 @@ from datetime import UTC, datetime, time, timedelta
 import polars as pl
 
 from apilog.privacy import Privacy
-from apilog.storage import Folder, FolderLike
+from apilog.storage import FolderLike
 from apilog.store import layout
 from apilog.store.commit import list_store_files
-from apilog.store.data_files import DataFile, TimeSpan, find_damage, read_verified
+from apilog.store.data_files import DataFile, find_damage, read_verified
 from apilog.store.reader import Store
 from apilog.store.writer import StoreWriter
 
+COMPACTED_ROWS = 400_000
+"""The most rows of a file that `compact` makes."""
+
 
 def age_limit(age: timedelta, now: datetime | None = None) -> datetime:
-    """The instant that long ago; the first one there is for longer ones."""
+    """Return the instant that long ago, or the earliest one there is."""
     try:
         return (now or datetime.now(UTC)) - age
     except OverflowError:
@@ -31,18 +34,16 @@ def age_limit(age: timedelta, now: datetime | None = None) -> datetime:
 
 
 def ended_before(file: DataFile, limit: datetime) -> bool:
-    """Whether the day of a file ended before the limit; of rejects that of storing them.
+    """Whether the day of a file ended before the limit; never for a file without times.
 
-    That of a file without times did not.
+    The day of rejects is that on which they were stored.
     """
-    if file.last is None:
-        return False
-    return datetime.combine(file.last.date(), time.max, UTC) < limit
+    return file.last is not None and datetime.combine(file.last.date(), time.max, UTC) < limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PruneSummary:
-    """What was removed."""
+    """The size of what `prune` removed."""
 
     files: int
     records: int
@@ -54,8 +55,8 @@ class PruneSummary:
 def prune(path: FolderLike, keep: timedelta, now: datetime | None = None) -> PruneSummary:
     """Remove the days of a store that ended more than `keep` ago, in UTC.
 
-    Rejects go by the day on which they were stored. Inputs stay known, so that no line comes
-    back. Records without a time stay. Raises InputError and OutputError as Writer does.
+    Rejects go by the day on which they were stored. Checkpoints stay, so that no line comes back.
+    Records without a time stay. Raises InputError and OutputError as StoreWriter does.
     """
     limit = age_limit(keep, now)
     with StoreWriter(path, create=False) as writer:
@@ -70,13 +71,9 @@ def prune(path: FolderLike, keep: timedelta, now: datetime | None = None) -> Pru
     )
 
 
-ROWS = 400_000
-"""Of a file that is made."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompactSummary:
-    """What merging changed: of the whole store."""
+    """The store before and after `compact`."""
 
     files_before: int
     files_after: int
@@ -86,14 +83,18 @@ class CompactSummary:
 
 
 def compact(path: FolderLike) -> CompactSummary:
-    """Merge the small files of each day, and those of rejects; a commit a day.
+    """Merge the small files of each day, and those of rejects, with a commit per day.
 
-    Raises InputError for a damaged file, as Writer does, and OutputError.
+    Rows and their order stay what they were. Memory is bounded: no file that is made has more than
+    COMPACTED_ROWS rows, unless it had them before. Raises InputError for a damaged file and as
+    StoreWriter does, and OutputError.
     """
     with StoreWriter(path, create=False) as writer:
         before = writer.store.manifest.files
-        for group in _small_files_by_folder(before):
-            merges = [merge for merge in _plan_merges(group) if len(merge) > 1]
+        # Two files of more than half of the rows would not fit into one.
+        small = [file for file in before if file.rows <= COMPACTED_ROWS // 2]
+        for files in _group_by_folder(small):
+            merges = [merge for merge in _plan_merges(files) if len(merge) > 1]
             for merge in merges:
                 _merge_files(writer, merge)
             if merges:
@@ -107,21 +108,19 @@ def compact(path: FolderLike) -> CompactSummary:
     )
 
 
-def _small_files_by_folder(files: Iterable[DataFile]) -> Iterable[list[DataFile]]:
-    """The small files of each folder, in the order in which they were written."""
+def _group_by_folder(files: Iterable[DataFile]) -> Iterable[list[DataFile]]:
+    """Group files by day, rejects apart, in the order in which they were written."""
     folders: defaultdict[str, list[DataFile]] = defaultdict(list)
     for file in sorted(files, key=lambda file: file.name):
-        # More than half: two of them would not fit into one.
-        if file.rows <= ROWS // 2:
-            folders[file.name.rpartition("/")[0]].append(file)
+        folders[file.name.rpartition("/")[0]].append(file)
     return folders.values()
 
 
 def _plan_merges(files: Sequence[DataFile]) -> Iterator[list[DataFile]]:
-    """Consecutive files that fit into one."""
+    """Split files into runs that fit into one file each."""
     merge: list[DataFile] = []
     for file in files:
-        if merge and sum(f.rows for f in merge) + file.rows > ROWS:
+        if merge and sum(f.rows for f in merge) + file.rows > COMPACTED_ROWS:
             yield merge
             merge = []
         merge.append(file)
@@ -133,24 +132,20 @@ def _merge_files(writer: StoreWriter, files: Sequence[DataFile]) -> None:
     rows = pl.concat([read_verified(writer.folder, file) for file in files])
     if kind == "records":
         rows = rows.sort("timestamp", maintain_order=True)
-    writer.write_rows(rows, kind, _span_of_files(files))
+    firsts = [file.first for file in files if file.first]
+    lasts = [file.last for file in files if file.last]
+    writer.write_rows(rows, kind, (min(firsts, default=None), max(lasts, default=None)))
     writer.drop_files(files)
-
-
-def _span_of_files(files: Iterable[DataFile]) -> TimeSpan:
-    spans = [(file.first, file.last) for file in files if file.first and file.last]
-    return (min(s[0] for s in spans), max(s[1] for s in spans)) if spans else (None, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnonymizeSummary:
-    """What was rewritten."""
+    """The size of what `anonymize` rewrote."""
 
     files: int
     records: int
-    """Of the files of records."""
     rejects: int
-    """Of those of rejects, whose lines are gone."""
+    """Rejects, whose lines are gone."""
 
 
 def anonymize(
@@ -161,20 +156,27 @@ def anonymize(
     before: timedelta | None = None,
     now: datetime | None = None,
 ) -> AnonymizeSummary:
-    """Rewrite the records of the days that ended more than `before` ago; None: of all days.
+    """Rewrite the records of the days that ended more than `before` ago, or of all days.
 
-    `drop` are columns that become null. The lines of rejects, which can't be told apart, become
-    null, so that they can't be read again. Records without a time are always rewritten. Raises
-    InputError for a damaged file, as Writer does, and OutputError.
+    `drop` are columns that become null. The lines of rejects become null, too: nobody can tell
+    what they hold. Records without a time are always rewritten. There is a commit per day, and
+    files that are anonymous already stay, so that a killed run goes on where it was and a run per
+    day costs little. Raises InputError for a damaged file and as StoreWriter does, and
+    OutputError.
     """
     limit = None if before is None else age_limit(before, now)
     changed: list[DataFile] = []
     with StoreWriter(path, create=False) as writer:
-        for files in _files_by_day(writer.store.manifest.files, limit):
-            done = [file for file in files if _rewrite_file(writer, file, privacy, drop)]
-            if done:
+        old = [
+            file
+            for file in writer.store.manifest.files
+            if limit is None or file.last is None or ended_before(file, limit)
+        ]
+        for files in _group_by_folder(old):
+            rewritten = [file for file in files if _rewrite_file(writer, file, privacy, drop)]
+            if rewritten:
                 writer.commit()
-            changed += done
+            changed += rewritten
     return AnonymizeSummary(
         files=len(changed),
         records=sum(file.rows for file in changed if file.kind == "records"),
@@ -182,25 +184,14 @@ def anonymize(
     )
 
 
-def _files_by_day(
-    files: Iterable[DataFile], limit: datetime | None
-) -> Iterable[Sequence[DataFile]]:
-    """The files of each day, and those of rejects."""
-    days: defaultdict[str, list[DataFile]] = defaultdict(list)
-    for file in files:
-        if limit is None or file.last is None or ended_before(file, limit):
-            days[file.name.rpartition("/")[0]].append(file)
-    return days.values()
-
-
 def _rewrite_file(
     writer: StoreWriter, file: DataFile, privacy: Privacy, drop: Collection[str]
 ) -> bool:
-    """Whether there was anything to do."""
+    """Anonymize a file; whether there was anything to do."""
     rows = read_verified(writer.folder, file)
-    gone = ["line"] if file.kind == "rejects" else drop
+    emptied = ["line"] if file.kind == "rejects" else drop
     after = privacy.apply(rows).with_columns(
-        pl.lit(None, rows.schema[name]).alias(name) for name in gone
+        pl.lit(None, rows.schema[name]).alias(name) for name in emptied
     )
     if after.equals(rows):
         return False
@@ -211,57 +202,55 @@ def _rewrite_file(
 
 @dataclass(frozen=True, slots=True)
 class DamagedFile:
-    """A file of the store that isn't as it was written."""
+    """A file of the store that differs from its entry in the manifest."""
 
     name: str
-    """Relative to the store."""
+    """The path relative to the store."""
     problem: str
-    """What is wrong: continues a sentence that begins with the name."""
+    """The end of a sentence that begins with the name."""
     rows: int
-    """What it held."""
+    """The number of rows that it held."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifySummary:
-    """What checking a store found."""
+    """The result of `verify`."""
 
     files: int
     rows: int
-    """Of the files that are intact, rejects included."""
+    """The rows of intact files, rejects included."""
     damaged: tuple[DamagedFile, ...]
     strangers: tuple[str, ...]
-    """Parquet files that are not part of the store; other programs that read it count them."""
+    """Parquet files that are no part of the store, but that other programs would read as one."""
 
 
-def verify(path: FolderLike, told: Callable[[DataFile], None] = lambda _: None) -> VerifySummary:
+def verify(
+    path: FolderLike, progress: Callable[[DataFile], None] = lambda _: None
+) -> VerifySummary:
     """Read every file of a store and compare bytes and rows with its manifest.
 
-    Needs no lock; `told` hears of each file before it is read. Raises InputError if there is
-    no store, or if its manifest can't be read.
+    This needs no lock; `progress` is called with each file before it is read. Raises InputError
+    if there is no store, or if its manifest can't be read.
     """
     store = Store.open(path)
     damaged: dict[DataFile, DamagedFile] = {}
     for file in store.manifest.files:
-        told(file)
+        progress(file)
         if problem := find_damage(store.folder, file):
             damaged[file] = DamagedFile(file.name, problem, file.rows)
-    # What a writer has removed meanwhile is no damage.
+    # A file that a writer has removed meanwhile is not damaged.
     now = Store.open(path)
-    still = set(now.manifest.files)
-    return VerifySummary(
-        files=len(store.manifest.files),
-        rows=sum(file.rows for file in store.manifest.files if file not in damaged),
-        damaged=tuple(found for file, found in damaged.items() if file in still),
-        strangers=tuple(_find_strangers(store.folder, store, now)),
-    )
-
-
-def _find_strangers(folder: Folder, *states: Store) -> list[str]:
-    named = {file.name for state in states for file in state.manifest.files}
-    return sorted(
+    named = {file.name for file in (*store.manifest.files, *now.manifest.files)}
+    strangers = sorted(
         name
-        for name in list_store_files(folder)
+        for name in list_store_files(store.folder)
         if name.endswith(".parquet")
         and name not in named
         and not name.startswith(f"{layout.MANIFEST_FOLDER}/")
+    )
+    return VerifySummary(
+        files=len(store.manifest.files),
+        rows=sum(file.rows for file in store.manifest.files if file not in damaged),
+        damaged=tuple(damaged[file] for file in now.manifest.files if file in damaged),
+        strangers=tuple(strangers),
     )

@@ -19,7 +19,7 @@ from apilog.store.data_files import DataFile, format_instant, scan_files, with_s
 from apilog.store.manifest import RESTORE_HINT, StoreManifest
 
 _ATTEMPTS = 20
-"""How often a manifest may be replaced between listing and reading it."""
+"""How often a manifest may be removed between listing and reading it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Store:
 
     @staticmethod
     def is_store(path: FolderLike) -> bool:
-        """Whether a folder is a store, or was one; not whether it can be read."""
+        """Whether a folder is a store, or was one; it may still be unreadable."""
         folder = folder_at(path)
         try:
             return bool(generations(folder)) or _has_days(folder)
@@ -45,7 +45,7 @@ class Store:
 
     @classmethod
     def open(cls, path: FolderLike) -> Self:
-        """The newest state of the store in that folder.
+        """Open the newest state of the store in a folder.
 
         Raises InputError if there is none, if a newer apilog wrote it, or if its manifest is
         damaged.
@@ -66,7 +66,7 @@ class Store:
     def record_files(
         self, since: datetime | None = None, until: datetime | None = None
     ) -> tuple[DataFile, ...]:
-        """The files of records that may be in the window, by name; `until` is outside of it."""
+        """Return the files that may have records in the window, by name; `until` is exclusive."""
         return tuple(
             file
             for file in self.manifest.files
@@ -79,31 +79,31 @@ class Store:
         until: datetime | None = None,
         files: tuple[DataFile, ...] | None = None,
     ) -> pl.LazyFrame:
-        """The records in the window, with the columns of the schema in their types.
+        """Scan the records in the window, or those in `files`, in the types of the schema.
 
-        Where `files` are given, those in them. Reads the files and columns that a query needs. A
-        file that `compact` or `prune` removes meanwhile makes the query fail; opened anew, the
-        store gives the same.
+        Polars pushes projections and predicates down: only the files, columns and row groups that
+        a query needs are read. A file that `compact` or `prune` removes meanwhile makes the query
+        fail; opened anew, the store gives the same records.
         """
-        chosen = self.file_paths(self.record_files(since, until) if files is None else files)
-        found = scan_files(chosen, "records", self.folder.scan_options)
+        paths = self.file_paths(self.record_files(since, until) if files is None else files)
+        frame = scan_files(paths, "records", self.folder.scan_options)
         if since is not None:
-            found = found.filter(pl.col("timestamp") >= since)
+            frame = frame.filter(pl.col("timestamp") >= since)
         if until is not None:
-            found = found.filter(pl.col("timestamp") < until)
-        return with_schema_types(found)
+            frame = frame.filter(pl.col("timestamp") < until)
+        return with_schema_types(frame)
 
     def reject_files(self) -> tuple[DataFile, ...]:
-        """The files of rejects, by name."""
+        """Return the files of rejects, by name."""
         return tuple(file for file in self.manifest.files if file.kind == "rejects")
 
     def scan_rejects(self) -> pl.LazyFrame:
-        """The rejects, with the columns of REJECT_COLUMNS."""
-        files = self.file_paths(self.reject_files())
-        return scan_files(files, "rejects", self.folder.scan_options)
+        """Scan the rejects, with the columns of REJECT_COLUMNS."""
+        paths = self.file_paths(self.reject_files())
+        return scan_files(paths, "rejects", self.folder.scan_options)
 
     def collect_facts(self) -> dict[str, str | int | None]:
-        """What the store holds, in order; times in ISO 8601, sizes in bytes."""
+        """Describe what the store holds; times in ISO 8601, sizes in bytes."""
         records, manifest = self.record_files(), self.manifest
         firsts = [file.first for file in records if file.first]
         lasts = [file.last for file in records if file.last]
@@ -123,12 +123,12 @@ class Store:
         }
 
     def file_paths(self, files: tuple[DataFile, ...]) -> list[Path | str]:
-        """Where the files lie: paths or URLs."""
+        """Return the paths or URLs of files."""
         return [self.folder.path(file.name) for file in files]
 
 
 def generations(folder: Folder) -> list[int]:
-    """The generations that a store keeps; empty for what is no store."""
+    """Return the generations that a store keeps; none if it is no store."""
     try:
         names = folder.list_entries(layout.MANIFEST_FOLDER)
     except (FileNotFoundError, NotADirectoryError):
@@ -137,7 +137,7 @@ def generations(folder: Folder) -> list[int]:
 
 
 def read_manifest(folder: Folder, generation: int) -> StoreManifest:
-    """The manifest of a generation; InputError if it is damaged or newer, OSError if gone."""
+    """Read a manifest; InputError if it is damaged or newer, OSError if it is gone."""
     name = layout.manifest_name(generation)
     path = folder.path(name)
     manifest = StoreManifest.from_json(folder.read_file(name), str(path))
@@ -147,7 +147,7 @@ def read_manifest(folder: Folder, generation: int) -> StoreManifest:
 
 
 def no_store_error(folder: Folder) -> InputError:
-    """The error for a folder that is no store."""
+    """Return the error for a folder that is no store."""
     try:
         if not folder.exists():
             return InputError(f"there is no folder {folder}", "check the path of the store")

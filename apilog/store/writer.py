@@ -1,7 +1,7 @@
 """Writing a store: collect, then commit; all or nothing, one writer at a time.
 
-Memory is bounded: rows go to the disk at ROWS rows or BYTES bytes, as files that no reader sees
-until the commit. A folder becomes a store only if nothing of others is in it.
+Memory is bounded: rows go to the disk at FLUSH_ROWS rows or FLUSH_BYTES bytes, as files that no
+reader sees until the commit. A folder becomes a store only if nothing else is in it.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from apilog.errors import InputError, OutputError
 from apilog.storage import Folder, FolderLike, FolderLock, folder_at, unreadable_error
 from apilog.storage.folder import unfinished_name
 from apilog.store import commit, layout
+from apilog.store.checkpoint import InputCheckpoint
 from apilog.store.data_files import (
     DataFile,
-    InputCheckpoint,
     TimeSpan,
     column_types,
     describe_file,
@@ -34,8 +34,12 @@ from apilog.store.layout import DataKind
 from apilog.store.manifest import MANIFEST_VERSION, StoreManifest
 from apilog.store.reader import Store, no_store_error
 
-ROWS = 200_000
-BYTES = 64_000_000
+FLUSH_ROWS = 200_000
+FLUSH_BYTES = 64_000_000
+"""The rows and bytes in memory at which they are written out."""
+
+_IGNORED_NAMES = {layout.LOCK_NAME, layout.MANIFEST_FOLDER, "lost+found"}
+"""What a folder may hold that becomes a store: a killed writer or the file system left it."""
 
 
 class WriteBuffer:
@@ -50,65 +54,61 @@ class WriteBuffer:
         self._rows = 0
         self._count = 0
         self.files: list[DataFile] = []
-        """Written, not renamed yet."""
+        """The files that are written, but not published yet."""
 
     def add_rows(self, frame: pl.DataFrame, kind: DataKind) -> None:
-        """Hold rows, and write out what is held if it is enough."""
+        """Keep rows, and write out what is kept if it is enough."""
         if frame.is_empty():
             return
         rows = with_stored_columns(frame, kind)
         self._held[kind].append(rows)
         self._rows += rows.height
         self._bytes += int(rows.estimated_size())
-        if self._rows >= ROWS or self._bytes >= BYTES:
+        if self._rows >= FLUSH_ROWS or self._bytes >= FLUSH_BYTES:
             self.flush()
 
     def flush(self) -> None:
-        """Write out what is held: a file a day, and one of rejects."""
-        if records := self._take_held("records"):
-            ordered = pl.concat(records).sort("timestamp", maintain_order=True)
-            del records
+        """Write out what is kept: a file per day, and one of rejects."""
+        held, self._held = self._held, {"records": [], "rejects": []}
+        if held["records"]:
+            ordered = pl.concat(held.pop("records")).sort("timestamp", maintain_order=True)
             for rows in _split_days(ordered):
                 self.write_file(rows, "records", time_span_of(rows))
-        if rejects := self._take_held("rejects"):
+        if rejects := held["rejects"]:
             now = datetime.now(UTC)
             self.write_file(pl.concat(rejects), "rejects", (now, now))
         self._rows = self._bytes = 0
 
     def write_file(self, rows: pl.DataFrame, kind: DataKind, span: TimeSpan) -> DataFile:
-        """Write a file of rows of one day, as they are stored and in order."""
+        """Write a file of rows of one day, in order, with columns as they are stored."""
         first = span[0]
         folder = layout.folder_of_day(first.date() if first else None)
         folder = folder if kind == "records" else "rejects"
         name = layout.data_file_name(folder, self._generation, self._run, self._count)
         data = encode_parquet(rows)
         file = describe_file(name, kind, rows.height, span, data)
-        # Noted before it is there, so that a file half written is discarded.
+        # It is noted before it is there, so that a half-written file is discarded.
         self.files.append(file)
         self._count += 1
         self._folder.stage_file(name, data)
         return file
 
     def publish_files(self) -> tuple[DataFile, ...]:
-        """Flush, and give all files their names; lasting when this returns."""
+        """Flush, and give all files their names."""
         self.flush()
         self._folder.publish_files([file.name for file in self.files])
         return tuple(self.files)
 
     def discard(self) -> None:
-        """Remove what was written, renamed or not, and forget what is held."""
+        """Remove the files, published or not, and forget the rows."""
         self._held = {"records": [], "rejects": []}
         names = [file.name for file in self.files]
         self._folder.remove_files([*map(unfinished_name, names), *names])
         self.files = []
 
-    def _take_held(self, kind: DataKind) -> list[pl.DataFrame]:
-        held, self._held[kind] = self._held[kind], []
-        return held
-
 
 def _split_days(ordered: pl.DataFrame) -> Iterable[pl.DataFrame]:
-    """The rows of each day; of a frame in order of time without copying them."""
+    """Slice a frame in order of time into days, without copying rows."""
     runs = ordered["timestamp"].dt.date().rle().struct.field("len")
     start = 0
     for length in runs:
@@ -116,31 +116,27 @@ def _split_days(ordered: pl.DataFrame) -> Iterable[pl.DataFrame]:
         start += length
 
 
-_IGNORED_NAMES = {layout.LOCK_NAME, layout.MANIFEST_FOLDER, "lost+found"}
-"""In a folder that is to become a store: left by a killed writer, or by the file system."""
-
-
 def check_folder(folder: Folder, create: bool) -> None:
-    """Raise InputError for a folder that is no store, and isn't to become or can't become one."""
+    """Raise InputError for a folder that neither is a store nor can become one."""
     if Store.is_store(folder):
         return
     if not create:
         raise no_store_error(folder)
     try:
-        strange = sorted({n for n in folder.list_entries() if n[0] != "."} - _IGNORED_NAMES)
+        foreign = sorted({n for n in folder.list_entries() if n[0] != "."} - _IGNORED_NAMES)
     except FileNotFoundError:
         return
     except OSError as error:
         raise unreadable_error(folder, error, "open the store") from error
-    if strange:
+    if foreign:
         raise InputError(
-            f"{folder} is no store, and not empty: it holds {strange[0]}",
+            f"{folder} is no store, and not empty: it holds {foreign[0]}",
             "name a folder that is new or empty",
         )
 
 
 def make_store(folder: Folder) -> None:
-    """Make an empty store: from here on the folder is one."""
+    """Make a folder an empty store."""
     manifest = StoreManifest(generation=1, created=datetime.now(UTC))
     # Another writer may have made it just now.
     with suppress(FileExistsError):
@@ -149,7 +145,7 @@ def make_store(folder: Folder) -> None:
 
 
 def check_columns(store: Store) -> None:
-    """Raise InputError for a store with columns that would be lost where a file is rewritten."""
+    """Raise InputError for a store with columns that rewriting a file would lose."""
     known = column_types()
     for name, kind in store.manifest.columns.items():
         if known.get(name) != kind:
@@ -162,12 +158,12 @@ def check_columns(store: Store) -> None:
 class StoreWriter:
     """The one writer of a store, from its making to `close` or the end of its `with` block.
 
-    Nothing is visible before `commit`, which may be called again and again. What is not
-    committed when the block ends is removed. After an error the writer is closed.
+    Nothing is visible before `commit`, which may be called any number of times. Rows that are not
+    committed when the block ends are removed. After an error the writer is closed.
     """
 
     def __init__(self, path: FolderLike, create: bool = True) -> None:
-        """Take the lock, and remove what a killed writer has left.
+        """Take the lock, and remove what a killed writer has left behind.
 
         A folder that is missing or empty becomes a store, unless `create` is False. Raises
         InputError if another process writes the store, if a newer apilog made it, or if the
@@ -195,28 +191,28 @@ class StoreWriter:
         return self.folder.location
 
     def add_records(self, frame: pl.DataFrame) -> None:
-        """Add records: columns of the schema, text also Categorical; what lacks is null."""
+        """Add records in columns of the schema, text also Categorical; missing ones are null."""
         with self._close_on_error():
-            self._spill.add_rows(frame, "records")
+            self._buffer.add_rows(frame, "records")
 
     def add_rejects(self, frame: pl.DataFrame) -> None:
-        """Add rejects: columns of REJECT_COLUMNS; what lacks is null."""
+        """Add rejects in columns of REJECT_COLUMNS; missing ones are null."""
         with self._close_on_error():
-            self._spill.add_rows(frame, "rejects")
+            self._buffer.add_rows(frame, "rejects")
 
     def save_checkpoint(
-        self, known: InputCheckpoint, replaces: InputCheckpoint | None = None
+        self, checkpoint: InputCheckpoint, replaces: InputCheckpoint | None = None
     ) -> None:
-        """Note an input as read; `replaces` is what was known of it before.
+        """Note how far an input was read, perhaps in place of an earlier checkpoint of it.
 
-        Raises KeyError if that isn't known.
+        Raises KeyError if the store doesn't have that one.
         """
         if replaces is not None:
             del self._inputs[replaces]
-        self._inputs[known] = None
+        self._inputs[checkpoint] = None
 
     def drop_files(self, files: Iterable[DataFile]) -> None:
-        """Leave files out of the next state, which are removed once it is committed.
+        """Leave files out of the next state; they are removed once it is committed.
 
         Raises KeyError for a file that the store doesn't have.
         """
@@ -224,18 +220,18 @@ class StoreWriter:
             del self._files[file]
 
     def write_rows(self, rows: pl.DataFrame, kind: DataKind, span: TimeSpan) -> None:
-        """Add a file of rows that are stored already: of one day, in order, columns as stored."""
+        """Write a file of rows of one day, in order, with columns as they are stored."""
         with self._close_on_error():
-            self._spill.write_file(rows, kind, span)
+            self._buffer.write_file(rows, kind, span)
 
     def commit(self) -> Store:
-        """Make all that was added the store's state; lasting when this returns.
+        """Make everything that was added the state of the store, lasting when this returns.
 
         Without a change nothing is written. Raises OutputError if it can't be done; the store
         is then in the old state or, if only the last steps failed, in the new one.
         """
         with self._close_on_error():
-            files = (*self._files, *self._spill.publish_files())
+            files = (*self._files, *self._buffer.publish_files())
             before = self.store.manifest
             inputs = tuple(self._inputs)
             if set(files) == set(before.files) and set(inputs) == set(before.inputs):
@@ -256,14 +252,14 @@ class StoreWriter:
         return self.store
 
     def close(self) -> None:
-        """Remove what isn't committed, and let others write; a second time nothing happens."""
+        """Remove what isn't committed, and let others write; it may be called twice."""
         lock, self._lock = self._lock, None
         if lock is None:
             return
         try:
-            # What can't be removed is swept by the next writer.
+            # The next writer sweeps what can't be removed now.
             with suppress(OutputError):
-                self._spill.discard()
+                self._buffer.discard()
         finally:
             lock.release()
 
@@ -275,17 +271,18 @@ class StoreWriter:
 
     def _publish_manifest(self, manifest: StoreManifest) -> None:
         publish = commit.prepare_commit(self.folder, manifest)
-        # From here on they may be part of the store, even if the next line fails.
-        files, self._spill.files = self._spill.files, []
+        # From here on the files may be part of the store, even if the next line fails: an answer
+        # may be lost after the manifest has appeared. So `close` must not remove them.
+        files, self._buffer.files = self._buffer.files, []
         try:
             publish()
         except FileExistsError as error:
-            self._spill.files = files
+            self._buffer.files = files
             raise commit.overtaken_error(self.folder) from error
 
     def _begin_generation(self) -> None:
         manifest = self.store.manifest
-        self._spill = WriteBuffer(self.folder, manifest.generation + 1)
+        self._buffer = WriteBuffer(self.folder, manifest.generation + 1)
         self._files = dict.fromkeys(manifest.files)
         self._inputs = dict.fromkeys(manifest.inputs)
 

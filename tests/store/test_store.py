@@ -210,7 +210,7 @@ def test_pandas_reads_the_folder_while_a_writer_is_at_it(
 ) -> None:
     path = tmp_path / "s"
     make(path, records(10))
-    monkeypatch.setattr("apilog.store.writer.ROWS", 5)
+    monkeypatch.setattr("apilog.store.writer.FLUSH_ROWS", 5)
     with StoreWriter(path) as writer:
         writer.add_records(records(10))
         assert len(pd.read_parquet(path / "records")) == 10

@@ -114,7 +114,7 @@ def test_compacting_keeps_every_row_in_its_order(path: Path) -> None:
 
 def test_compacting_makes_no_file_of_any_size(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # The name in the package is the function.
-    monkeypatch.setattr(sys.modules["apilog.store.maintenance"], "ROWS", 50)
+    monkeypatch.setattr(sys.modules["apilog.store.maintenance"], "COMPACTED_ROWS", 50)
     compact(path)
     files = Store.open(path).record_files()
     # Of 12 rows each four fit, of 24 two, of 14 three.

@@ -96,7 +96,7 @@ def test_what_is_spilled_but_not_committed_is_removed(
     path = tmp_path / "s"
     make(path, records(4))
     before = files_under(path)
-    monkeypatch.setattr(spilling, "ROWS", 10)
+    monkeypatch.setattr(spilling, "FLUSH_ROWS", 10)
     with StoreWriter(path) as writer:
         writer.add_records(records(30))
         names = files_under(path) - before
@@ -122,7 +122,7 @@ def test_a_block_that_raises_leaves_the_old_state(tmp_path: Path) -> None:
 
 
 def test_memory_is_bounded_by_writing_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spilling, "ROWS", 100)
+    monkeypatch.setattr(spilling, "FLUSH_ROWS", 100)
     with StoreWriter(tmp_path / "s") as writer:
         for number in range(10):
             writer.add_records(records(30, step=timedelta(seconds=1), first_line=1 + 30 * number))
