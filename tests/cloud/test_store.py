@@ -31,7 +31,7 @@ from tests.commands import Run
 from tests.ingest.logs import lines
 from tests.store.building import START, known, lines_in, make, records, rejects
 
-TESTS = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -215,16 +215,16 @@ def test_a_server_that_ignores_conditions_gets_no_store(
 
 KILLED = """
 import os, sys
-from apilog.store import Writer, commit
-from store.building import known, records
+from apilog.store import StoreWriter, commit
+from tests.store.building import known, records
 at = sys.argv[2]
 if at == "manifest":
-    commit.prepare = lambda *_: os._exit(9)
-with Writer(sys.argv[1]) as writer:
+    commit.prepare_commit = lambda *_: os._exit(9)
+with StoreWriter(sys.argv[1]) as writer:
     writer.add_records(records(30, first_line=4))
-    writer.know(known("killed.log"))
+    writer.save_checkpoint(known("killed.log"))
     if at == "data":
-        writer._spill.flush()
+        writer._buffer.flush()
         os._exit(9)
     writer.commit()
 """
@@ -236,7 +236,7 @@ def test_a_writer_that_was_killed_left_nothing_that_counts(
 ) -> None:
     make(store, records(3))
     before = data_keys(bucket)
-    done = subprocess.run([sys.executable, "-c", KILLED, store, at], cwd=TESTS, check=False)
+    done = subprocess.run([sys.executable, "-c", KILLED, store, at], cwd=ROOT, check=False)
     assert done.returncode == 9
     left = data_keys(bucket) - before
     assert len(left) == 2

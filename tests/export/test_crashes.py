@@ -17,7 +17,7 @@ import pytest
 
 from apilog.errors import InputError, OutputError
 from tests.export.exporting import NOW, hidden, log, names, run, whole_periods
-from tests.store.test_faults import TESTS, PowerCut, fail
+from tests.store.test_faults import ROOT, PowerCut, fail
 from tests.weblog import START
 
 TABLES = ["statuses", "errors"]
@@ -110,7 +110,7 @@ def test_a_run_that_is_killed_at_any_moment_is_made_good_by_the_next(
         source, expected = prepared(to)
         with subprocess.Popen(
             [sys.executable, "-m", "tests.export.exporting", source, to, str(NOW.timestamp())],
-            cwd=TESTS,
+            cwd=ROOT,
             stdout=subprocess.PIPE,
         ) as process:
             assert process.stdout

@@ -22,7 +22,7 @@ import pyarrow.parquet  # noqa: F401 - a run imports it when it first writes
 
 from apilog.ingestion import IngestOptions, ingest
 
-TESTS = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 WRITING = 0.006
 """Seconds that writing and committing some files may take."""
 SMALL = IngestOptions(chunk_bytes=4_000, stretch_bytes=8_000)
@@ -39,7 +39,7 @@ class Forks:
     def __enter__(self) -> Self:
         self._server = subprocess.Popen(
             [sys.executable, "-m", "tests.ingest.forking"],
-            cwd=TESTS,
+            cwd=ROOT,
             env=os.environ | {"POLARS_MAX_THREADS": "1"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

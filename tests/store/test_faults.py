@@ -20,7 +20,7 @@ from tests.store.building import START, files_under, lines_in, make, records
 from tests.store.crashing import INPUTS, assert_complete, assert_whole, ingest
 from tests.store.failing import CHANGES, PowerCut, fail
 
-TESTS = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def faults(
@@ -133,7 +133,7 @@ def test_a_writer_that_is_killed_at_any_moment_leaves_a_whole_store(tmp_path: Pa
         path = tmp_path / f"{number}"
         with subprocess.Popen(
             [sys.executable, "-m", "tests.store.crashing", str(path)],
-            cwd=TESTS,
+            cwd=ROOT,
             stdout=subprocess.PIPE,
         ) as process:
             assert process.stdout

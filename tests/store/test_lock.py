@@ -15,13 +15,13 @@ from apilog.errors import InputError
 from apilog.store import Store, StoreWriter, compact, prune, verify
 from apilog.text.units import parse_duration
 from tests.store.building import lines_in, make, records
-from tests.store.test_faults import TESTS
+from tests.store.test_faults import ROOT
 
 HOLD = """
 import sys
-from apilog.store import Writer
-from store.building import records
-with Writer(sys.argv[1]) as writer:
+from apilog.store import StoreWriter
+from tests.store.building import records
+with StoreWriter(sys.argv[1]) as writer:
     writer.add_records(records(5, first_line=100))
     print("ready", flush=True)
     sys.stdin.readline()
@@ -32,7 +32,7 @@ with Writer(sys.argv[1]) as writer:
 def holder(path: Path) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(path)],
-        cwd=TESTS,
+        cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
@@ -79,10 +79,10 @@ def test_the_lock_of_a_killed_writer_is_free(tmp_path: Path) -> None:
 
 COMMIT = """
 import sys
-from apilog.store import Writer
-from store.building import records
+from apilog.store import StoreWriter
+from tests.store.building import records
 for number in range(60):
-    with Writer(sys.argv[1]) as writer:
+    with StoreWriter(sys.argv[1]) as writer:
         writer.add_records(records(5, first_line=1 + 5 * number))
         writer.commit()
 """
@@ -92,7 +92,7 @@ def test_a_reader_sees_whole_commits_while_they_are_made(tmp_path: Path) -> None
     path = tmp_path / "s"
     StoreWriter(path).close()
     seen = [0]
-    with subprocess.Popen([sys.executable, "-c", COMMIT, str(path)], cwd=TESTS) as process:
+    with subprocess.Popen([sys.executable, "-c", COMMIT, str(path)], cwd=ROOT) as process:
         while process.poll() is None:
             seen.append(len(lines_in(Store.open(path))))
     assert process.returncode == 0
