@@ -30,8 +30,8 @@ from apilog.alerts.targets import (
 )
 from apilog.alerts.transitions import ActiveAlerts
 from apilog.errors import UsageError
-from tests.alerts.examples import HOSTILE, START, notice, observed, rule
-from tests.alerts.receiver import Receiver, receiver
+from tests.alerts.alert_builders import HOSTILE, START, notice, observed, rule
+from tests.alerts.http_receiver import Receiver, receiver
 
 QUICK = DeliveryPolicy(timeout=timedelta(seconds=20), retries=3, pause=timedelta(milliseconds=5))
 LABELS = (("route", HOSTILE),)

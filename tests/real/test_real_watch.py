@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.real.nginx_server import Nginx, running_nginx
-from tests.watch.watching import piped, until
+from tests.watch.watch_process import piped, until
 
 ROTATIONS = {
     "renamed": "create\n postrotate\n kill -USR1 $(cat {pid})\n endscript",

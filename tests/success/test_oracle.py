@@ -14,8 +14,8 @@ from hypothesis import example, given, settings
 
 from apilog.developer_success import PlanTerms, SuccessOptions, build_success_report
 from apilog.report_model import Report
-from tests.success.oracle import Oracle, Row, World
-from tests.success.worlds import AS_OF, START, account, call, world, worlds, write
+from tests.success.random_worlds import AS_OF, START, account, call, world, worlds, write
+from tests.success.success_oracle import Oracle, Row, World
 
 # A latency is within 1 % of the one that has the rank.
 SHIFTED = ("value", "lift", "low", "high")

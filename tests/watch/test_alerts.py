@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.alerts.receiver import Receiver, receiver
+from tests.alerts.http_receiver import Receiver, receiver
 from tests.commands import Run
-from tests.watch.watching import append, now_line, on_terminal, piped, until
+from tests.watch.watch_process import append, now_line, on_terminal, piped, until
 from tests.weblog import write
 
 CONFIG = """

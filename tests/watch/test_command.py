@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands import Run
-from tests.watch.watching import (
+from tests.watch.watch_process import (
     PATIENCE_SECONDS,
     append,
     command,

@@ -23,7 +23,7 @@ HOSTILE = '/"x\\{}\n\x1b]0;owned\x07<!channel> & \u202e'
 
 def rule(threshold: str = "error_rate < 5%", **more: Any) -> AlertRule:
     """A critical rule over five minutes."""
-    given = {"name": "errors", "over": 5 * MINUTE, "severity": Severity.CRITICAL, **more}
+    given = {"name": "errors", "window": 5 * MINUTE, "severity": Severity.CRITICAL, **more}
     return AlertRule(threshold=parse_threshold(threshold), **given)
 
 

@@ -23,8 +23,8 @@ from apilog.developer_success.call_summary import (
     partial_calls,
 )
 from apilog.schema import SCHEMA
-from tests.success.oracle import World
-from tests.success.worlds import AS_OF, START, world
+from tests.success.random_worlds import AS_OF, START, world
+from tests.success.success_oracle import World
 
 FRAMES = ("accounts", "successes", "active", "lasts", "latencies", "minutes")
 

@@ -15,7 +15,7 @@ from apilog.alerts.state_file import SavedAlerts, load_state, save_state
 from apilog.alerts.transitions import advance_alert
 from apilog.errors import InputError
 from apilog.schema import SCHEMA
-from tests.alerts.examples import HOSTILE, START, observed, rule
+from tests.alerts.alert_builders import HOSTILE, START, observed, rule
 
 
 def memory() -> SavedAlerts:

@@ -11,7 +11,7 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from apilog.developer_success.accounts import ACCOUNT_COLUMNS
-from tests.success.oracle import Call, Row, World
+from tests.success.success_oracle import Call, Row, World
 
 START = datetime(2026, 8, 30, tzinfo=UTC)
 AS_OF = datetime(2026, 11, 18, 9, 30, tzinfo=UTC)

@@ -12,7 +12,7 @@ import pytest
 from apilog.alerts.evaluation import HOUR, HourHistory, RuleEvaluator
 from apilog.alerts.rules import AlertRule, Observation, RuleVerdict
 from apilog.schema import SCHEMA
-from tests.alerts.examples import MINUTE, START, rule
+from tests.alerts.alert_builders import MINUTE, START, rule
 
 SECOND = timedelta(seconds=1)
 
@@ -145,7 +145,7 @@ def test_an_unusual_hour_fails_when_it_is_over() -> None:
 
 
 def test_rules_of_several_lengths_are_evaluated_side_by_side() -> None:
-    rules = [rule(over=MINUTE, name="short"), rule(over=10 * MINUTE, name="long")]
+    rules = [rule(window=MINUTE, name="short"), rule(window=10 * MINUTE, name="long")]
     evaluator = RuleEvaluator(rules, HourHistory(), 20)
     rows = every_second(600)
     evaluator.add_records(

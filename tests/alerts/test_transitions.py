@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from apilog.alerts.rules import Alert, AlertNotice, AlertRule, AlertStatus, NoticeEvent, RuleVerdict
 from apilog.alerts.transitions import MOST_ALERTS, ActiveAlerts, advance_alert
-from tests.alerts.examples import MINUTE, START, observed, rule
+from tests.alerts.alert_builders import MINUTE, START, observed, rule
 
 LETTERS = {
     "F": RuleVerdict.FAILS,
