@@ -93,6 +93,11 @@ class Alert:
     reason: str = ""
 
     @property
+    def is_firing(self) -> bool:
+        """Whether the alert is firing, not only pending."""
+        return self.status is AlertStatus.FIRING
+
+    @property
     def key(self) -> tuple[str, AlertLabels]:
         """What tells it from the others."""
         return self.rule, self.labels

@@ -68,8 +68,13 @@ def watch(
     from apilog.cli.alerting import configured_alerts, end_alerts
     from apilog.privacy import Privacy
     from apilog.reports.options import ReportOptions
-    from apilog.watch.session import WatchOptions, WatchSession, noted_signals, run_watch
-    from apilog.watch.session import show_once as show_once
+    from apilog.watch.session import (
+        WatchOptions,
+        WatchSession,
+        noted_signals,
+        run_watch,
+        show_once,
+    )
 
     asked = WatchOptions(
         window=_parse_span("--window", window),
@@ -92,9 +97,9 @@ def watch(
     if once:
         show_once(watched, view)
         end_alerts(alerts)
-        for problem in watched.problems:
+        for problem in watched.follower.problems:
             streams.error(problem)
-        raise typer.Exit(ExitCode.ERROR if watched.problems else ExitCode.OK)
+        raise typer.Exit(ExitCode.ERROR if watched.follower.problems else ExitCode.OK)
     with noted_signals() as told:
         run_watch(watched, view, every, told)
         end_alerts(alerts)

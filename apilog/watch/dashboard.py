@@ -30,14 +30,13 @@ from apilog.render.terminal.layout import draw_section, stack_blocks
 from apilog.render.text.cell_text import NULL, column_unit, format_value
 from apilog.render.text.escape import escape_terminal
 from apilog.text.units import format_count, format_duration
-from apilog.watch.frame import WatchFrame
-from apilog.watch.line_view import is_firing
+from apilog.watch.frame import NoteSink, WatchFrame
 
 NARROWEST = 24
 _RATE_SPAN = timedelta(seconds=10)
-"""What a rate of now is about, if slots aren't longer."""
+"""The time that the current rate is measured over, unless slots are longer."""
 _ERROR_DETAILS = ("duration_ms", "consumer", "client_ip")
-"""What else is told of a request that failed; where there is no room the last one goes first."""
+"""Further columns of a failed request; where there is no room the last is dropped first."""
 _MOST_ROWS = 10
 _MOST_ALERTS = 5
 _TILES = (
@@ -49,12 +48,12 @@ _TILES = (
 )
 _GAP = 3
 _Tile = tuple[str, str, str]
-"""Label, number and its style."""
+"""A label, a number and its style."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DashboardSubject:
-    """What the head of the dashboard names."""
+    """What the headline of the dashboard names."""
 
     sources: str
     window: timedelta
@@ -67,7 +66,7 @@ def draw_dashboard(
     height: int | None,
     remarks: Sequence[str] = (),
 ) -> list[Text]:
-    """The lines of the dashboard, none wider than `width`; at most `height` if it is given."""
+    """Return the lines of the dashboard, none wider than `width`, at most `height` of them."""
     width = max(width, NARROWEST)
     blocks = [
         _headline(frame, subject, width),
@@ -82,17 +81,13 @@ def draw_dashboard(
         failing_section,
         _recent_errors_section,
     )
-    rows = _rows_per_section(height - used, len(makers)) if height else _MOST_ROWS
+    # Each section takes four lines beside its rows: a title, a head, a foot and a gap.
+    rows = min(_MOST_ROWS, (height - used) // len(makers) - 4) if height else _MOST_ROWS
     page = ReportView.of(frame.report, rows)
     if rows > 0:
         blocks += [draw_section(section, width) for make in makers if (section := make(page))]
     lines = stack_blocks(blocks)
     return [*(lines[: height - len(foot)] if height else lines), *foot]
-
-
-def _rows_per_section(room: int, sections: int) -> int:
-    """How many rows each of the sections can have: a title, a head, a foot and a gap beside."""
-    return min(_MOST_ROWS, room // sections - 4)
 
 
 def _headline(frame: WatchFrame, subject: DashboardSubject, width: int) -> list[Text]:
@@ -114,20 +109,20 @@ def _headline(frame: WatchFrame, subject: DashboardSubject, width: int) -> list[
 
 
 def _alert_lines(frame: WatchFrame, width: int) -> list[Text]:
-    """What fires, then what may be about to; a few of them."""
-    shown = sorted(frame.alerts, key=lambda one: not is_firing(one))
+    """Return a line for each of a few alerts, firing ones before pending ones."""
+    alerts = sorted(frame.alerts, key=lambda pair: not pair[1].is_firing)
     lines = []
-    for rule, alert in shown[:_MOST_ALERTS]:
+    for rule, alert in alerts[:_MOST_ALERTS]:
         notice = AlertNotice(event=NoticeEvent.FIRING, rule=rule, alert=alert, at=frame.at)
-        mark, style = ("▲ ", "bold red") if is_firing((rule, alert)) else ("  pending ", "yellow")
+        mark, style = ("▲ ", "bold red") if alert.is_firing else ("  pending ", "yellow")
         lines.append(clip_line(Text(mark + escape_terminal(notice_sentence(notice)), style), width))
-    if len(shown) > _MOST_ALERTS:
-        lines.append(Text(f"  … and {len(shown) - _MOST_ALERTS:,} more", "dim"))
+    if len(alerts) > _MOST_ALERTS:
+        lines.append(Text(f"  … and {len(alerts) - _MOST_ALERTS:,} more", "dim"))
     return lines
 
 
 def _metric_tiles(frame: WatchFrame, width: int) -> list[Text]:
-    """Labels and the numbers below them; nothing without requests."""
+    """Return labels with the numbers below them, or a sentence if there are no requests."""
     overview = frame.report.tables["overview"].row(0, named=True)
     if not overview["requests"]:
         return [Text("No requests in the window.", "bold")]
@@ -142,18 +137,19 @@ def _metric_tiles(frame: WatchFrame, width: int) -> list[Text]:
             tiles.append((label, format_value(overview[column], unit, "UTC"), style))
     lines: list[Text] = []
     for row in _wrap_tiles(tiles, width - 2):
-        widths = [max(len(label), len(value)) + _GAP for label, value, _ in row]
-        labels = [pad_text(Text(t[0], "dim"), w) for t, w in zip(row, widths, strict=True)]
-        values = [
-            pad_text(Text(value, f"bold {style}".strip()), w)
-            for (_, value, style), w in zip(row, widths, strict=True)
-        ]
-        lines += [clip_line(_join_cells(labels), width), clip_line(_join_cells(values), width)]
+        labels, values = Text("  "), Text("  ")
+        for label, value, style in row:
+            cells = max(len(label), len(value)) + _GAP
+            labels.append_text(pad_text(Text(label, "dim"), cells))
+            values.append_text(pad_text(Text(value, f"bold {style}".strip()), cells))
+        for line in (labels, values):
+            line.rstrip()
+            lines.append(clip_line(line, width))
     return lines
 
 
 def _wrap_tiles(tiles: Sequence[_Tile], room: int) -> list[list[_Tile]]:
-    """The tiles in as few rows as they need."""
+    """Distribute the tiles over as few rows as they need."""
     rows: list[list[_Tile]] = []
     used = 0
     for tile in tiles:
@@ -166,14 +162,8 @@ def _wrap_tiles(tiles: Sequence[_Tile], room: int) -> list[list[_Tile]]:
     return rows
 
 
-def _join_cells(cells: Sequence[Text]) -> Text:
-    line = Text("  ") + Text("").join(cells)
-    line.rstrip()
-    return line
-
-
 def _recent_rate(frame: WatchFrame) -> float | None:
-    """Requests per second of the last complete slots."""
+    """Return the requests per second of the last complete slots."""
     slots = frame.report.tables["traffic"]
     count = max(1, _RATE_SPAN // frame.step)
     complete = slots.head(max(0, slots.height - 1)).tail(count)
@@ -189,9 +179,9 @@ def _trend_charts(frame: WatchFrame, width: int) -> list[Text]:
         return []
     seconds = frame.step.total_seconds()
     rate = traffic.select(pl.col("requests") / seconds).to_series()
-    series = [
-        _chart_series(rate, "rate", Unit.PER_SECOND, 3, "cyan"),
-        _chart_series(traffic["error_rate"], "errors", Unit.RATIO, 1, "red"),
+    charted = [
+        (rate, "rate", Unit.PER_SECOND, 3, "cyan"),
+        (traffic["error_rate"], "errors", Unit.RATIO, 1, "red"),
     ]
     for column, style in (
         ("latency_p50_ms", "green"),
@@ -200,37 +190,35 @@ def _trend_charts(frame: WatchFrame, width: int) -> list[Text]:
     ):
         if has_values(traffic, column):
             name = column.removeprefix("latency_").removesuffix("_ms")
-            series.append(_chart_series(traffic[column], name, Unit.MILLISECONDS, 1, style))
+            charted.append((traffic[column], name, Unit.MILLISECONDS, 1, style))
+    series = [
+        ChartSeries(
+            label=label,
+            peak=format_value(values.max(), unit, "UTC"),
+            values=values.to_list(),
+            height=height,
+            style=style,
+            merge=max,
+        )
+        for values, label, unit, height, style in charted
+    ]
     zone = ZoneInfo(frame.report.timezone)
     times = [moment.astimezone(zone) for moment in traffic["timestamp"]]
     return draw_charts(Charts(series=series, times=times), width)
 
 
-def _chart_series(
-    values: pl.Series, label: str, unit: Unit, height: int, style: str
-) -> ChartSeries:
-    return ChartSeries(
-        label=label,
-        peak=format_value(values.max(), unit, "UTC"),
-        values=values.to_list(),
-        height=height,
-        style=style,
-        merge=max,
-    )
-
-
 def _recent_errors_section(page: ReportView) -> Section | None:
-    """The newest requests that failed."""
+    """Return the section of the most recent failed requests."""
     frame = page.table("errors")
     zone = ZoneInfo(page.report.timezone)
 
-    def columns(shown: pl.DataFrame) -> list[Column]:
-        times = shown["timestamp"].dt.convert_time_zone(zone.key).dt.to_string("%H:%M:%S")
-        known = [(c, i) for i, c in enumerate(_ERROR_DETAILS, 1) if has_values(shown, c)]
+    def columns(rows: pl.DataFrame) -> list[Column]:
+        times = rows["timestamp"].dt.convert_time_zone(zone.key).dt.to_string("%H:%M:%S")
+        details = [(c, i) for i, c in enumerate(_ERROR_DETAILS, 1) if has_values(rows, c)]
         return [
             TextColumn(title="time", cells=times.fill_null(NULL).to_list(), styles="dim"),
-            *key_columns(shown, ["status", "method", "path"]),
-            *(replace(column_by_type(shown[c], zone.key), drop_order=drop) for c, drop in known),
+            *key_columns(rows, ["status", "method", "path"]),
+            *(replace(column_by_type(rows[c], zone.key), drop_order=drop) for c, drop in details),
         ]
 
     return ranking_section(
@@ -239,21 +227,19 @@ def _recent_errors_section(page: ReportView) -> Section | None:
 
 
 _REMARKS = 3
-_MOST_SAID = 100
+_MOST_NOTES = 100
 
 
 class ScreenView:
-    """Draws each frame over the last one."""
+    """Draws each frame over the last one, on the alternate screen of the terminal."""
 
-    def __init__(
-        self, subject: DashboardSubject, tell: Callable[[str], None], *, color: bool
-    ) -> None:
-        """`tell` gets what was said once the screen is given back."""
+    def __init__(self, subject: DashboardSubject, note: NoteSink, *, color: bool) -> None:
+        """Pass all notes to `note` once the terminal is given back."""
         self._subject = subject
-        self._tell = tell
+        self._note = note
         self._frame: WatchFrame | None = None
         self._has_left = False
-        self._said: list[str] = []
+        self._notes: list[str] = []
         self._remarks: deque[str] = deque(maxlen=_REMARKS)
         console = Console(
             color_system="standard" if color else None, no_color=not color, highlight=False
@@ -269,36 +255,36 @@ class ScreenView:
         )
 
     def __enter__(self) -> ScreenView:
-        """See `View`."""
+        """See `FrameView`."""
         self._live.start()
         return self
 
     def __exit__(self, *error: object) -> None:
-        """See `View`."""
+        """See `FrameView`."""
         self._live.stop()
         self._has_left = True
-        for text in self._said:
-            self._tell(text)
+        for text in self._notes:
+            self._note(text)
 
     def show_frame(self, frame: WatchFrame) -> None:
-        """See `View`."""
+        """See `FrameView`."""
         self._frame = frame
         self._live.refresh()
 
     def redraw(self) -> None:
-        """See `View`."""
+        """See `FrameView`."""
         self._live.refresh()
 
     def show_note(self, text: str) -> None:
-        """Show it below the dashboard, and once more when that is gone."""
+        """Show a note below the dashboard, and once more when the dashboard is gone."""
         if self._has_left:
-            self._tell(text)
-        elif len(self._said) < _MOST_SAID:
-            self._said.append(text)
+            self._note(text)
+        elif len(self._notes) < _MOST_NOTES:
+            self._notes.append(text)
             self._remarks.append(text)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """The dashboard in the size of the terminal."""
+        """Yield the dashboard in the size of the terminal."""
         if self._frame is None:
             yield Text()
             return

@@ -6,7 +6,7 @@ is split over several lines waits for its last one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -18,132 +18,112 @@ from apilog.formats.parse_plan import ParsePlan
 from apilog.sources import LineChunk
 from apilog.transport.split_events import join_chunks, split_unfinished
 from apilog.watch.follow import Arrival
+from apilog.watch.frame import NoteSink
 from apilog.watch.tail import FileTail, PipeTail
 
 _LONGEST_EVENT_BYTES = 1 << 20
-"""Longer events are read as they are."""
+"""Longer unfinished events are decoded as they are instead of waiting."""
 _NO_PLAN = ParsePlan(())
-_KEPT = 1_000
-"""Files whose format is remembered for whoever takes their names."""
+_MOST_PLANS = 1_000
+"""Files whose plan is kept for the file that takes their name after a rotation."""
 
 GrowingStream = FileTail | PipeTail
-NoteSink = Callable[[str], None]
 
 
 @dataclass(slots=True)
 class DecodedCounts:
-    """What became of the lines: each a record, a reject or skipped."""
+    """What became of the lines: each is a record, a reject or skipped."""
 
     records: int = 0
     rejects: int = 0
     skipped: int = 0
 
-    @property
-    def lines(self) -> int:
-        """All of them."""
-        return self.records + self.rejects + self.skipped
-
-
-@dataclass(frozen=True, slots=True)
-class _PlannedPiece:
-    piece: FileChunk
-    plan: ParsePlan
-
 
 class Decoder:
-    """Reads what a follower gives."""
+    """Turns the arrivals of a follower into records."""
 
-    def __init__(self, wanted: ReadSpec, choice: FormatChoice | None, tell: NoteSink) -> None:
-        self._wanted = wanted
+    def __init__(self, spec: ReadSpec, choice: FormatChoice | None, note: NoteSink) -> None:
+        self._spec = spec
         self._choice = choice
         self._detector = None if choice else detect_plan
-        self._tell = tell
-        self._readings: dict[GrowingStream, ParsePlan] = {}
-        self._by_path: dict[str, ParsePlan] = {}
-        self._told: set[str] = set()
-        self._waiting: dict[GrowingStream, LineChunk] = {}
+        self._note = note
+        self._plans: dict[GrowingStream, ParsePlan] = {}
+        self._plans_by_path: dict[str, ParsePlan] = {}
+        self._noted_paths: set[str] = set()
+        self._unfinished: dict[GrowingStream, LineChunk] = {}
         self.counts = DecodedCounts()
 
-    @property
-    def formats(self) -> tuple[str, ...]:
-        """The formats found, each once."""
-        return tuple(dict.fromkeys(n for r in self._by_path.values() if (n := r.name)))
-
     def decode(self, arrivals: Sequence[Arrival]) -> Iterator[pl.DataFrame]:
-        """The records of these lines; those of one file in order."""
-        parts = [part for arrival in arrivals for part in self._plan_chunks(arrival)]
-        for reading, pieces in _group_by_plan(parts):
-            for read in parse_chunks(pieces, reading, self._wanted, self._detector):
-                for account in read.accounts:
+        """Yield the records of these lines; those of one file stay in order."""
+        # Rotated files arrive a few lines at a time: chunks of one plan are parsed together.
+        groups: list[tuple[ParsePlan, list[FileChunk]]] = []
+        for arrival in arrivals:
+            for plan, chunk in self._plan_chunks(arrival):
+                for known, chunks in groups:
+                    if known == plan:
+                        chunks.append(chunk)
+                        break
+                else:
+                    groups.append((plan, [chunk]))
+        for plan, chunks in groups:
+            for parsed in parse_chunks(chunks, plan, self._spec, self._detector):
+                for account in parsed.accounts:
                     self.counts.records += account.records
                     self.counts.rejects += account.rejects
                     self.counts.skipped += account.skipped
-                yield read.value
+                yield parsed.value
 
-    def _plan_chunks(self, arrival: Arrival) -> Iterator[_PlannedPiece]:
+    def _plan_chunks(self, arrival: Arrival) -> Iterator[tuple[ParsePlan, FileChunk]]:
         stream = arrival.stream
         for chunk in self._whole_events(arrival):
-            reading = self._readings.get(stream) or self._find_plan(stream, chunk)
-            yield _PlannedPiece(FileChunk(FileAccount(stream.path), chunk), reading)
+            plan = self._plans.get(stream) or self._find_plan(stream, chunk)
+            yield plan, FileChunk(FileAccount(stream.path), chunk)
         if arrival.is_last:
-            self._readings.pop(stream, None)
+            self._plans.pop(stream, None)
 
     def _whole_events(self, arrival: Arrival) -> Iterator[LineChunk]:
-        """The chunks of a stream with whole events; the one that isn't over waits."""
+        """Yield chunks of whole events; the unfinished one at the end waits for the next chunk."""
         for chunk in arrival.chunks:
-            waiting = self._waiting.pop(arrival.stream, None)
-            if waiting and not chunk.oversize:
-                chunk = join_chunks(waiting, chunk)
-            elif waiting:
-                yield waiting
+            unfinished = self._unfinished.pop(arrival.stream, None)
+            if unfinished and not chunk.oversize:
+                chunk = join_chunks(unfinished, chunk)
+            elif unfinished:
+                yield unfinished
             whole, rest = split_unfinished(chunk)
             if whole.lines or whole.oversize:
                 yield whole
             if rest and len(rest.data) > _LONGEST_EVENT_BYTES:
                 yield rest
             elif rest:
-                self._waiting[arrival.stream] = rest
-        if arrival.is_last and (waiting := self._waiting.pop(arrival.stream, None)):
-            yield waiting
+                self._unfinished[arrival.stream] = rest
+        if arrival.is_last and (unfinished := self._unfinished.pop(arrival.stream, None)):
+            yield unfinished
 
     def _find_plan(self, stream: GrowingStream, chunk: LineChunk) -> ParsePlan:
-        """How a stream is read; what is not known is looked for in its next lines again."""
+        """Return the plan of a stream; if none is found, its next lines are tried again."""
         try:
-            reading = plan_file(stream.path, stream.first_lines() + chunk.data, self._choice)
+            plan = plan_file(stream.path, stream.first_lines() + chunk.data, self._choice)
         except UnrecognisedFormat as error:
-            if stream.path in self._by_path:
-                return self._by_path[stream.path]
-            if stream.path not in self._told:
-                self._told.add(stream.path)
-                self._tell(f"{error}; {error.hint}" if error.hint else str(error))
+            if stream.path in self._plans_by_path:
+                return self._plans_by_path[stream.path]
+            if stream.path not in self._noted_paths:
+                self._noted_paths.add(stream.path)
+                self._note(f"{error}; {error.hint}" if error.hint else str(error))
             return _NO_PLAN
-        if reading.name:
-            self._readings[stream] = self._by_path[stream.path] = reading
-            if len(self._by_path) > _KEPT:
-                del self._by_path[next(iter(self._by_path))]
-        return reading
-
-
-def _group_by_plan(parts: Sequence[_PlannedPiece]) -> Iterator[tuple[ParsePlan, list[FileChunk]]]:
-    """The pieces that are read in the same way, together."""
-    groups: list[tuple[ParsePlan, list[FileChunk]]] = []
-    for part in parts:
-        known = next((pieces for reading, pieces in groups if reading == part.plan), None)
-        if known is None:
-            groups.append((part.plan, [part.piece]))
-        else:
-            known.append(part.piece)
-    yield from groups
+        if plan.name:
+            self._plans[stream] = self._plans_by_path[stream.path] = plan
+            if len(self._plans_by_path) > _MOST_PLANS:
+                del self._plans_by_path[next(iter(self._plans_by_path))]
+        return plan
 
 
 def record_times(path: str, head: bytes, lines: bytes, choice: FormatChoice | None) -> pl.Series:
-    """The times of the records in whole lines of a file that begins with `head`."""
+    """Return the times of the records in whole lines of a file that begins with `head`."""
     try:
-        reading = plan_file(path, head + lines, choice)
+        plan = plan_file(path, head + lines, choice)
     except UnrecognisedFormat:
         return pl.Series(dtype=pl.Datetime("us", "UTC"))
     chunk = LineChunk(data=lines, first_line=1, lines=lines.count(b"\n"), position=0)
-    read = parse_chunks(
-        [FileChunk(FileAccount(path), chunk)], reading, ReadSpec(columns=frozenset()), None
-    )
-    return pl.concat([one.value["timestamp"] for one in read]).drop_nulls()
+    spec = ReadSpec(columns=frozenset())
+    parsed = parse_chunks([FileChunk(FileAccount(path), chunk)], plan, spec, None)
+    return pl.concat([one.value["timestamp"] for one in parsed]).drop_nulls()

@@ -22,24 +22,24 @@ from apilog.watch.decoder import record_times
 
 _LEAP = timedelta(hours=1)
 _ENOUGH_RECORDS = 10
-"""Fewer records than these don't set the clock forward by more than `_LEAP`: they may be wrong."""
+"""Fewer records than this never set the clock forward by more than `_LEAP`: they may be wrong."""
 
 
 class EventClock:
-    """Set by the newest records, carried on by the machine's clock; never goes back."""
+    """A clock that newer records set forward and the machine's clock carries on."""
 
     def __init__(self, wall: Callable[[], datetime], *, trusting: bool = False) -> None:
-        """`trusting` takes any record's time for the log's, however far ahead it is."""
+        """Read the machine's time from `wall`; if `trusting`, believe every record's time."""
         self._wall = wall
         self._trusting = trusting
         self._offset: timedelta | None = None
 
     def now(self) -> datetime:
-        """The log's time; the machine's as long as nothing is known of the log."""
+        """Return the event time; the machine's time until a record has been observed."""
         return self._wall() + (self._offset or timedelta())
 
     def observe_times(self, times: pl.Series, arrived: datetime | None = None) -> None:
-        """Take note of records that came at that time of the machine; now, if none is given."""
+        """Take note of records that arrived at that time of the machine, by default now."""
         arrived = arrived or self._wall()
         newest = _newest_time(times)
         if newest is None:
@@ -48,6 +48,8 @@ class EventClock:
         if self._offset is None or offset <= self._offset + _LEAP or self._trusting:
             self._offset = max(offset, self._offset or offset)
             return
+        # One record with a wrong year would move all windows past every other record, so a leap
+        # has to be confirmed by many records; until then the newest plausible time counts.
         bound = arrived + self._offset + _LEAP
         if int((times > bound).sum()) >= max(_ENOUGH_RECORDS, len(times) // 2):
             self._offset = offset
@@ -61,13 +63,13 @@ def _newest_time(times: pl.Series) -> datetime | None:
 
 
 CLOSE_BYTES = 1 << 20
-"""So many bytes are rather read than halved once more."""
+"""A range of this size is read rather than bisected further."""
 _PROBE_BYTES = 1 << 16
 _LAST_LINE_BYTES = 1 << 20
 
 
 class TimeSearch:
-    """A file and the times in it; raises OSError where it can't be read."""
+    """A search for positions in a file by time; every method raises OSError if it can't be read."""
 
     def __init__(self, file: str, choice: FormatChoice | None) -> None:
         self._file = file
@@ -77,18 +79,19 @@ class TimeSearch:
             status = os.fstat(stream.fileno())
         self.size = status.st_size
         self.written = datetime.fromtimestamp(status.st_mtime, UTC)
-        """When it was last written to, by the machine's clock."""
+        """When the file was last written to, by the machine's clock."""
 
     def last_times(self) -> pl.Series:
-        """The times of its last records."""
+        """Return the times of the last records."""
         return self._times_at(max(0, self.size - _PROBE_BYTES))
 
     def find_offset(self, since: datetime) -> int:
-        """The beginning of a line that is not long before the first record from then on."""
+        """Return where a line begins, not long before the first record at or after `since`."""
         low, high = 0, self.size
         while high - low > CLOSE_BYTES:
             middle = (low + high) // 2
             first = self._times_at(middle).min()
+            # A probe without a single time counts as late: reading too much loses nothing.
             if isinstance(first, datetime) and first < since:
                 low = middle
             else:
@@ -96,30 +99,29 @@ class TimeSearch:
         return self.line_start(low)
 
     def line_start(self, offset: int) -> int:
-        """The beginning of the first line from that byte on; that of the last if none begins."""
+        """Return where the first line at or after the offset begins; else the end of the file."""
         if not offset:
             return 0
-        with open(self._file, "rb") as stream:
-            stream.seek(offset - 1)
-            newline = stream.read(_LAST_LINE_BYTES).find(b"\n")
+        block = self._read(offset - 1, _LAST_LINE_BYTES)
+        newline = block.find(b"\n")
         return offset + newline if newline >= 0 else self.end_offset()
 
     def end_offset(self) -> int:
-        """Behind its last newline, or at its end if that is far before."""
+        """Return the offset behind the last newline, or the end if no newline is near it."""
         start = max(0, self.size - _LAST_LINE_BYTES)
-        with open(self._file, "rb") as stream:
-            stream.seek(start)
-            block = stream.read(self.size - start)
-        newline = block.rfind(b"\n")
+        newline = self._read(start, self.size - start).rfind(b"\n")
         return start + newline + 1 if newline >= 0 or not start else self.size
 
     def _times_at(self, offset: int) -> pl.Series:
-        with open(self._file, "rb") as stream:
-            stream.seek(offset)
-            block = stream.read(_PROBE_BYTES)
+        block = self._read(offset, _PROBE_BYTES)
         if offset:
             block = block[block.find(b"\n") + 1 :]
         return record_times(self._file, self._head, _whole_lines(block), self._choice)
+
+    def _read(self, offset: int, size: int) -> bytes:
+        with open(self._file, "rb") as stream:
+            stream.seek(offset)
+            return stream.read(size)
 
 
 def _whole_lines(data: bytes) -> bytes:
@@ -127,7 +129,7 @@ def _whole_lines(data: bytes) -> bytes:
 
 
 class StartOffsets:
-    """The beginnings of files by the clock of the log, which their ends set first."""
+    """Where to begin existing files by event time; the ends of the files set the clock first."""
 
     def __init__(
         self,
@@ -136,21 +138,25 @@ class StartOffsets:
         recent: timedelta | None,
         wall: Callable[[], datetime],
     ) -> None:
-        """Files that were not written to within `recent` are old; None: there are none."""
+        """Take files that were not written to within `recent` for old; with None, no file is."""
         self._clock = clock
         self._choice = choice
         self._recent = recent
         self._wall = wall
 
     def set_clock(self, sources: Sequence[str]) -> None:
-        """Set the clock by the ends of files, as if a last line came when its file was written."""
+        """Set the clock by the last lines, as if each arrived when its file was last written."""
         for source in find_logs(sources)[0]:
-            if source.size and source.file != STDIN:
-                with suppress(OSError):  # whoever follows it will say so
-                    self._observe_end(TimeSearch(source.file, self._choice))
+            if not source.size or source.file == STDIN:
+                continue
+            with suppress(OSError):  # the follower reports it
+                log = TimeSearch(source.file, self._choice)
+                if not self._is_old(log):
+                    arrived = self._wall() if self._recent is None else log.written
+                    self._clock.observe_times(log.last_times(), arrived)
 
     def find_start(self, file: str, reach: timedelta) -> int:
-        """The byte at which the last minutes of a file begin. Raises OSError."""
+        """Return the offset at which the last minutes of a file begin; raises OSError."""
         if not os.path.getsize(file):
             return 0
         log = TimeSearch(file, self._choice)
@@ -161,11 +167,6 @@ class StartOffsets:
         if isinstance(last, datetime):
             return log.end_offset() if last < since else log.find_offset(since)
         return log.end_offset() if log.size > CLOSE_BYTES else 0
-
-    def _observe_end(self, log: TimeSearch) -> None:
-        if not self._is_old(log):
-            arrived = self._wall() if self._recent is None else log.written
-            self._clock.observe_times(log.last_times(), arrived)
 
     def _is_old(self, log: TimeSearch) -> bool:
         return self._recent is not None and self._wall() - log.written > self._recent

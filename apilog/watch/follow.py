@@ -23,23 +23,23 @@ from apilog.sources.source import LogSource, open_error
 from apilog.watch.tail import KNOWN_BYTES, FileTail, InodeIdentity, PipeTail, inode_identity
 
 LOOK_SECONDS = 1.0
-"""How often files are looked for."""
+"""How often the sources are searched for files."""
 LINGER_SECONDS = 60.0
-"""How long a file that was rotated away is still read after its last line."""
+"""How long a rotated file is still read after its last line."""
 ROUND_BYTES = 32 << 20
-"""So much is given at once."""
+"""How much one poll returns at most."""
 _PROOF_BYTES = 256
-"""So many first bytes tell a copy, if there are no more."""
+"""How many equal first bytes prove a copy where the names are unrelated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """Lines that have come."""
+    """New lines of one stream."""
 
     stream: FileTail | PipeTail
     chunks: list[LineChunk]
     is_last: bool = False
-    """Whether nothing more comes of this stream."""
+    """Whether nothing more comes from this stream."""
 
 
 @dataclass(slots=True)
@@ -51,31 +51,31 @@ class _RotatedTail:
 
 
 class Follower:
-    """The files that SOURCES stand for, now and later."""
+    """Follows the files that the sources stand for, now and later."""
 
     def __init__(
         self,
         sources: Sequence[str],
-        begin: Callable[[str], int],
+        find_start: Callable[[str], int],
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`begin` tells at which byte to begin a file that is there at the start."""
+        """Begin files that exist at the start at the offset that `find_start` returns."""
         self._sources = sources
-        self._begin = begin
+        self._find_start = find_start
         self._now = now
         self._tails: dict[str, FileTail] = {}
         self._pipes: dict[str, PipeTail] = {}
         self._rotated: list[_RotatedTail] = []
-        self._past: deque[tuple[str, bytes]] = deque(maxlen=64)
-        """Files that were truncated or closed, and how they began."""
+        self._past_heads: deque[tuple[str, bytes]] = deque(maxlen=64)
+        """Names and first bytes of files that were truncated or closed."""
         self._ignored: dict[InodeIdentity, bytes] = {}
-        """Files that are there and not followed, and how they begin."""
-        self._looked = -LOOK_SECONDS
-        self._is_new = True
+        """The first bytes of existing files that are not followed."""
+        self._looked_at = -LOOK_SECONDS
+        self._is_first_look = True
         self.is_behind = False
-        """Whether there is more to be read at once."""
+        """Whether there is more to read right away."""
         self.problems: list[SourceError] = []
-        """What kept sources from being found when they were last looked for."""
+        """What kept sources from being found in the last search."""
 
     @property
     def has_sources(self) -> bool:
@@ -94,70 +94,73 @@ class Follower:
         return self.has_pipes and not may_grow and all(p.has_ended for p in self._pipes.values())
 
     def poll(self) -> list[Arrival]:
-        """The lines that have come since, some tens of MiB at most."""
-        if self._now() - self._looked >= LOOK_SECONDS:
+        """Return the lines that have come since the last poll, some tens of MiB at most."""
+        if self._now() - self._looked_at >= LOOK_SECONDS:
             self._find_files()
         self.is_behind = False
         arrivals: list[Arrival] = []
+        size = 0
         for arrival in self._read_streams():
             arrivals.append(arrival)
-            if sum(len(c.data) for a in arrivals for c in a.chunks) >= ROUND_BYTES:
+            size += sum(len(chunk.data) for chunk in arrival.chunks)
+            if size >= ROUND_BYTES:
                 self.is_behind = True
                 break
-        return [a for a in arrivals if a.chunks or a.is_last]
+        return [arrival for arrival in arrivals if arrival.chunks or arrival.is_last]
 
     def close(self) -> list[Arrival]:
-        """Let go of all files; what stands without a newline at their ends."""
-        streams: list[FileTail | PipeTail] = [one.tail for one in self._rotated]
-        streams += [*self._tails.values(), *self._pipes.values()]
-        rest = [Arrival(stream, stream.finish(), is_last=True) for stream in streams]
+        """Close all files; return the lines at their ends that have no newline."""
+        streams: list[FileTail | PipeTail] = [*self._all_tails(), *self._pipes.values()]
+        arrivals = [Arrival(stream, stream.finish(), is_last=True) for stream in streams]
         for stream in streams:
             stream.close()
-        return [arrival for arrival in rest if arrival.chunks]
+        return [arrival for arrival in arrivals if arrival.chunks]
+
+    def _all_tails(self) -> list[FileTail]:
+        return [*(rotated.tail for rotated in self._rotated), *self._tails.values()]
 
     def _read_streams(self) -> Iterator[Arrival]:
         yield from self._read_rotated()
         if self.is_behind:
-            return  # the files after them wait, so that lines come in order
+            return  # the files that came after them wait, so that lines stay in order
         for file in list(self._tails):
-            # Who was read goes to the end of the queue.
+            # A file that was read goes to the end of the queue, so that a busy one starves none.
             tail = self._tails[file] = self._tails.pop(file)
             if tail.is_truncated:
                 yield from self._restart_truncated(tail)
             yield self._read_tail(self._tails[file])
         for pipe in self._pipes.values():
-            ended = pipe.has_ended
-            chunks, more = pipe.read()
-            self.is_behind |= more
-            yield Arrival(pipe, chunks, is_last=pipe.has_ended and not ended)
+            had_ended = pipe.has_ended
+            chunks, has_more = pipe.read()
+            self.is_behind |= has_more
+            yield Arrival(pipe, chunks, is_last=pipe.has_ended and not had_ended)
 
     def _read_rotated(self) -> Iterator[Arrival]:
-        for one in list(self._rotated):
-            arrival = self._read_tail(one.tail)
+        for rotated in list(self._rotated):
+            tail = rotated.tail
+            arrival = self._read_tail(tail)
             if arrival.chunks:
-                one.since = self._now()
+                rotated.since = self._now()
                 yield arrival
-            elif self._is_finished(one):
-                self._rotated.remove(one)
-                self._past.append((one.tail.file, one.tail.head))
-                self._ignored[one.tail.identity] = one.tail.head
-                yield Arrival(one.tail, one.tail.finish(), is_last=True)
-                one.tail.close()
+                continue
+            # Workers go on writing to a renamed file until they are told to reopen their log.
+            is_replaced = tail.file in self._tails or tail.is_deleted
+            if is_replaced and self._now() - rotated.since >= LINGER_SECONDS:
+                self._rotated.remove(rotated)
+                self._past_heads.append((tail.file, tail.head))
+                self._ignored[tail.identity] = tail.head
+                yield Arrival(tail, tail.finish(), is_last=True)
+                tail.close()
 
     def _read_tail(self, tail: FileTail) -> Arrival:
-        chunks, more = tail.read()
-        self.is_behind |= more
+        chunks, has_more = tail.read()
+        self.is_behind |= has_more
         return Arrival(tail, chunks)
 
-    def _is_finished(self, one: _RotatedTail) -> bool:
-        """Whether nobody can be writing to the file any more."""
-        followed = one.tail.file in self._tails or one.tail.is_deleted
-        return followed and self._now() - one.since >= LINGER_SECONDS
-
     def _restart_truncated(self, tail: FileTail) -> Iterator[Arrival]:
-        """Begin a file anew, after what its copy has of the time before."""
+        """Begin a file again, after reading the rest of its previous content from its copy."""
         self._tails[tail.file] = FileTail(tail.file)
-        self._past.append((tail.file, tail.head))
+        self._past_heads.append((tail.file, tail.head))
         if any(tail.move_to(copy) for copy in _rotated_siblings(tail.file)):
             self._rotated.append(_RotatedTail(tail, self._now()))
             yield self._read_tail(tail)
@@ -166,65 +169,57 @@ class Follower:
             tail.close()
 
     def _find_files(self) -> None:
-        """Find the files anew."""
-        self._looked = self._now()
-        found, self.problems = find_logs(self._sources)
-        there: set[InodeIdentity] = set()
-        for source in found:
+        """Search the sources again: follow new files, release those that are gone."""
+        self._looked_at = self._now()
+        sources, self.problems = find_logs(self._sources)
+        identities: set[InodeIdentity] = set()
+        for source in sources:
             try:
-                if source.size is None:
-                    self._open_pipe(source.file)
-                else:
-                    there.add(self._follow_source(source))
+                if source.size is not None:
+                    identities.add(self._follow_source(source))
+                elif source.file not in self._pipes:
+                    self._pipes[source.file] = PipeTail(source.file)
             except OSError as error:
                 self.problems.append(open_error(source.file, error))
-        # An inode of what is gone may be that of another file next time.
-        self._ignored = {i: head for i, head in self._ignored.items() if i in there}
-        for file in {*self._tails} - {source.file for source in found}:
+        # The inode number of a deleted file may be given to another file.
+        self._ignored = {i: head for i, head in self._ignored.items() if i in identities}
+        for file in {*self._tails} - {source.file for source in sources}:
             if self._tails[file].is_deleted:
                 self._release(file)
-        self._is_new = False
-
-    def _open_pipe(self, file: str) -> None:
-        if file not in self._pipes:
-            self._pipes[file] = PipeTail(file)
+        self._is_first_look = False
 
     def _follow_source(self, source: LogSource) -> InodeIdentity:
-        """Follow a file that was found, unless it is followed already or not to be."""
+        """Follow a file that was found, unless it is already followed or must not be."""
         identity = inode_identity(os.stat(source.file))
-        known = self._tails.get(source.file)
-        if known and known.identity == identity:
+        current = self._tails.get(source.file)
+        if current and current.identity == identity:
             return identity
-        if renamed := self._tail_with_identity(identity):
+        if renamed := next((t for t in self._all_tails() if t.identity == identity), None):
             self._handle_rename(renamed, source.file)
-        elif known or self._should_follow(source, identity):
-            begin = self._begin(source.file) if self._is_new else 0
-            tail = FileTail(source.file, begin)
+        elif current or self._should_follow(source, identity):
+            start = self._find_start(source.file) if self._is_first_look else 0
+            tail = FileTail(source.file, start)
             self._release(source.file)
             self._tails[source.file] = tail
         return identity
 
-    def _tail_with_identity(self, identity: InodeIdentity) -> FileTail | None:
-        tails = [*self._tails.values(), *(one.tail for one in self._rotated)]
-        return next((tail for tail in tails if tail.identity == identity), None)
-
     def _handle_rename(self, tail: FileTail, file: str) -> None:
-        """The file has another name that is watched too; who had that name leaves."""
-        if any(one.tail is tail for one in self._rotated):
-            if file == tail.file:  # it has its name back
-                self._rotated = [one for one in self._rotated if one.tail is not tail]
-                self._release(file)
-                self._tails[file] = tail
-            return
-        self._release(file)
-        self._release(tail.file)
+        """Follow a file to another watched name; the file that had that name is released."""
+        if not any(rotated.tail is tail for rotated in self._rotated):
+            self._release(file)
+            self._release(tail.file)
+        elif file == tail.file:  # the file has got its old name back
+            self._rotated = [rotated for rotated in self._rotated if rotated.tail is not tail]
+            self._release(file)
+            self._tails[file] = tail
 
     def _release(self, file: str) -> None:
+        """Give up the name of a file, which is read on until it is quiet."""
         if tail := self._tails.pop(file, None):
             self._rotated.append(_RotatedTail(tail, self._now()))
 
     def _should_follow(self, source: LogSource, identity: InodeIdentity) -> bool:
-        """Whether a file is plain text, and no copy of one that is or was followed."""
+        """Whether a file is plain text, and no copy of a file that is or was followed."""
         with open(source.file, "rb", buffering=0) as stream:
             head = stream.read(KNOWN_BYTES)
         ignored = self._ignored.get(identity)
@@ -235,27 +230,23 @@ class Follower:
                 hint = "`apilog report` reads it"
                 self.problems.append(SourceError(source.path, "is compressed", hint))
             return False
-        if self._is_new:
+        if self._is_first_look:
             return True
-        if head and self._is_copy(source.file, head):
+        heads = [*((tail.file, tail.head) for tail in self._all_tails()), *self._past_heads]
+        if any(
+            _is_copy(head, other, are_related=are_siblings(source.file, name))
+            for name, other in heads
+        ):
             self._ignored[identity] = head
             return False
         return bool(head)
 
-    def _is_copy(self, file: str, head: bytes) -> bool:
-        """Whether a file that begins like this is a copy of one that is or was followed."""
-        tails = [*self._tails.values(), *(one.tail for one in self._rotated)]
-        known = [*((tail.file, tail.head) for tail in tails), *self._past]
-        return any(
-            _begins_alike(head, other, are_related=are_siblings(file, of)) for of, other in known
-        )
 
+def _is_copy(head: bytes, other: bytes, *, are_related: bool) -> bool:
+    """Whether a file that begins with `head` is a copy of the other, complete or not.
 
-def _begins_alike(head: bytes, other: bytes, *, are_related: bool) -> bool:
-    """Whether a file that begins like this is a copy of the other, complete or not.
-
-    If names don't say that they are related, a few first bytes in common are no proof: they may
-    be the header of both.
+    If the names don't say that they are related, a few equal bytes prove nothing: they may be a
+    header that both files have.
     """
     common = min(len(head), len(other))
     if not common or head[:common] != other[:common]:
@@ -264,7 +255,7 @@ def _begins_alike(head: bytes, other: bytes, *, are_related: bool) -> bool:
 
 
 def _rotated_siblings(file: str) -> list[str]:
-    """The files beside it that a rotation may have made of it, the newest first."""
+    """Return the files that a rotation may have made of this one, the newest first."""
     folder = os.path.dirname(file)
     entries = [e.path for e in os.scandir(folder or os.curdir) if e.is_file()]
     paths = [path if folder else os.path.basename(path) for path in entries]

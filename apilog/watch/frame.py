@@ -6,6 +6,7 @@ only draw it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -34,28 +35,28 @@ WATCH_TABLES = (
         metrics=(*_COUNTED, "latency_p50", "latency_p95", "latency_p99"),
     ),
 )
-"""The tables of a window, a part of the report's."""
+"""The tables of a window, some of the report's."""
 
 WATCH_PLAN = ReportPlan(
     tables=WATCH_TABLES, max_routes=500, max_rows=1_000, max_keys=5_000, max_cells=200_000
 )
-"""They are kept for each slot of the window, so they are kept small."""
+"""The limits are tight because each slot of the sliding window keeps sums of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchFrame:
-    """A moment of a watch."""
+    """What a watch knows at one moment."""
 
     at: datetime
-    """The machine's time."""
+    """The time of the machine, not of the log."""
     report: Report
-    """The tables of `TABLES`, and `errors` with the newest requests that failed."""
+    """The tables of `WATCH_TABLES`, and `errors` with the most recent failed requests."""
     step: timedelta
-    """That of the traffic."""
+    """The step of the traffic table."""
     late: int
-    """Records that came too late for the window."""
+    """How many records came too late for the window."""
     alerts: tuple[tuple[AlertRule, Alert], ...] = ()
-    """Those that are pending or firing, with their rules."""
+    """The pending and firing alerts, with their rules."""
 
 
 ERROR_COLUMNS = ("timestamp", "method", "path", "status", "duration_ms", "consumer", "client_ip")
@@ -63,37 +64,39 @@ _KEPT_ERRORS = 50
 
 
 class RecentErrors:
-    """A few failed requests, the newest first."""
+    """The most recent failed requests, the newest first."""
 
     def __init__(self) -> None:
         self.frame = pl.DataFrame(schema={name: SCHEMA[name] for name in ERROR_COLUMNS})
 
     def add(self, records: pl.DataFrame) -> None:
-        """Take those that are newer than what is kept."""
+        """Keep the failed requests that are newer than the kept ones."""
         failed = records.lazy().filter(is_client_error() | is_server_error())
         plain = failed.select(pl.col(name).cast(SCHEMA[name]) for name in ERROR_COLUMNS)
         newest = plain.sort("timestamp", nulls_last=False, maintain_order=True).tail(_KEPT_ERRORS)
         rows = pl.concat([self.frame.reverse(), newest.collect()])
-        self.frame = rows.sort("timestamp", nulls_last=False, maintain_order=True).tail(
-            _KEPT_ERRORS
-        )
-        self.frame = self.frame.reverse()
+        rows = rows.sort("timestamp", nulls_last=False, maintain_order=True)
+        self.frame = rows.tail(_KEPT_ERRORS).reverse()
+
+
+NoteSink = Callable[[str], None]
+"""Receives what the user should know beside the frames."""
 
 
 class FrameView(Protocol):
-    """Shows how a watch stands; entered before the first frame, left after the last."""
+    """A view of the frames; it is entered before the first frame and left after the last."""
 
     def __enter__(self) -> FrameView:
-        """Take hold of the output."""
+        """Take over the output."""
 
     def __exit__(self, *error: object) -> None:
         """Give the output back as it was."""
 
     def show_frame(self, frame: WatchFrame) -> None:
-        """Show a new moment."""
+        """Show a new frame."""
 
     def redraw(self) -> None:
-        """The terminal has another size."""
+        """Draw the last frame again, because the size of the terminal has changed."""
 
     def show_note(self, text: str) -> None:
-        """Say something that is not a frame."""
+        """Show a note beside the frames."""

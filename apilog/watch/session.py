@@ -14,21 +14,27 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import FrameType
 
-import polars as pl
-
 from apilog.aggregate.sliding_window import SlidingReport
 from apilog.alerts.manager import AlertManager
 from apilog.engine.store_parts import refuse_stores
 from apilog.errors import OutputError
+from apilog.formats.file_plan import FormatChoice
 from apilog.report_model import InputSummary, Report
 from apilog.reports.options import ReportOptions
 from apilog.sources import SourceError
 from apilog.storage import is_url
 from apilog.version import __version__
-from apilog.watch.decoder import Decoder, NoteSink
+from apilog.watch.decoder import Decoder
 from apilog.watch.event_time import EventClock, StartOffsets
 from apilog.watch.follow import Arrival, Follower
-from apilog.watch.frame import ERROR_COLUMNS, WATCH_PLAN, FrameView, RecentErrors, WatchFrame
+from apilog.watch.frame import (
+    ERROR_COLUMNS,
+    WATCH_PLAN,
+    FrameView,
+    NoteSink,
+    RecentErrors,
+    WatchFrame,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,158 +42,124 @@ class WatchOptions:
     """What to watch, and how."""
 
     window: timedelta
-    """What a frame is about: the time up to now."""
+    """The length of the sliding window that a frame shows."""
     reading: ReportOptions
     """Format, condition, routes and zone."""
     from_start: bool = False
-    """Whether files are read from their beginning, not only their last minutes."""
+    """Whether existing files are read from their beginning, not only their last minutes."""
     once: bool = False
-    """Whether what is there is all: then the log's time is that of its newest record."""
+    """Whether nothing more is to come: then the newest record sets the event time."""
 
 
 class WatchSession:
-    """The growing files of SOURCES, and the last minutes of what they say."""
+    """Follows sources that grow, and counts their records in a sliding window."""
 
     def __init__(
         self,
         sources: Sequence[str],
         options: WatchOptions,
-        tell: NoteSink,
+        note: NoteSink,
         alerts: AlertManager | None = None,
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """Raises UsageError for options that can't be understood, InputError for what can't grow.
+        """Find the sources and where to begin in them; `note` receives what the user should know.
 
-        `tell` is for notes.
+        Raises UsageError for invalid options, InputError for sources that can't grow.
         """
         _check_sources(sources)
         self._alerts = alerts
-        self._sources = sources
         self._options = options
-        self._tell = tell
+        self._note = note
         self._wall = wall
-        self._choice = options.reading.choose_format()
-        alerted = alerts.columns if alerts else set()
-        wanted = options.reading.make_read_spec(WATCH_PLAN.columns.union(ERROR_COLUMNS, alerted))
+        choice = options.reading.choose_format()
+        alert_columns = alerts.columns if alerts else set()
+        columns = WATCH_PLAN.columns.union(ERROR_COLUMNS, alert_columns)
         started = wall()
         clock = (lambda: started) if options.once else wall
         self._clock = EventClock(clock, trusting=options.once)
-        self._follower = Follower(sources, self._start_finder())
-        self._intake = Decoder(wanted, self._choice, tell)
-        self._rolling = SlidingReport(WATCH_PLAN, options.window)
+        self.follower = Follower(sources, self._start_finder(sources, choice))
+        self._decoder = Decoder(options.reading.make_read_spec(columns), choice, note)
+        self._sliding_report = SlidingReport(WATCH_PLAN, options.window)
         self._errors = RecentErrors()
-        self._told: set[str] = set()
+        self._noted: set[str] = set()
         self._has_caught_up = False
 
-    @property
-    def has_ended(self) -> bool:
-        """Whether nothing can come any more."""
-        return self._follower.has_ended
-
-    @property
-    def problems(self) -> Sequence[SourceError]:
-        """Why sources could not be found when they were last looked for."""
-        return self._follower.problems
-
-    @property
-    def has_sources(self) -> bool:
-        """Whether there is a file or pipe to read."""
-        return self._follower.has_sources
-
-    @property
-    def reads_pipes(self) -> bool:
-        """Whether a source is standard input or a named pipe."""
-        return self._follower.has_pipes
-
-    @property
-    def is_behind(self) -> bool:
-        """Whether there is more to be read at once."""
-        return self._follower.is_behind
-
-    @property
-    def now(self) -> datetime:
-        """The time of the log."""
-        return self._clock.now()
-
     def read_new(self) -> None:
-        """Take in what has come since."""
-        self._count_arrivals(self._follower.poll())
-        if not (self._has_caught_up or self.is_behind):
+        """Count the records that have come since the last call."""
+        self._count_arrivals(self.follower.poll())
+        if not (self._has_caught_up or self.follower.is_behind):
             self._has_caught_up = True
-            self._rolling.window.late_records = 0  # what a file held before the window is not late
-        for problem in self.problems:
-            if str(problem) not in self._told and not self._options.once:
-                self._told.add(str(problem))
-                self._tell(f"{problem}; waiting for it")
+            # Records of existing files that are older than the window are no late arrivals.
+            self._sliding_report.window.late_records = 0
+        if not self._options.once:
+            for problem in self.follower.problems:
+                self._note_once(str(problem), f"{problem}; waiting for it")
 
     def close(self) -> None:
-        """Take in the last lines, and let go of the files."""
-        self._count_arrivals(self._follower.close())
+        """Count the last lines and close the files."""
+        self._count_arrivals(self.follower.close())
 
     def current_frame(self) -> WatchFrame:
-        """How it stands; alerts are evaluated, unless the window is still being filled."""
+        """Return the frame of now; alerts are evaluated once the existing lines are read."""
+        now = self._clock.now()
         if self._alerts and self._has_caught_up:
-            self._alerts.evaluate(self.now)
-            self._save_alerts(self._alerts)
-        finished = self._rolling.finish(self.now)
-        counts = self._intake.counts
-        read = InputSummary(
-            lines=counts.lines,
-            records=counts.records,
-            rejects=counts.rejects,
-            skipped=counts.skipped,
-            files=(),
-        )
+            self._alerts.evaluate(now)
+            try:
+                self._alerts.save()
+            except OutputError as error:  # no reason to stop watching
+                self._note_once(str(error), f"alerts: {error}")
+        finished = self._sliding_report.finish(now)
+        counts = self._decoder.counts
         report = Report(
             version=__version__,
             command="watch",
             since=finished.since,
-            until=self.now,
-            input=read,
+            until=now,
+            input=InputSummary(
+                lines=counts.records + counts.rejects + counts.skipped,
+                records=counts.records,
+                rejects=counts.rejects,
+                skipped=counts.skipped,
+                files=(),
+            ),
             tables={**finished.tables, "errors": self._errors.frame},
             bucket=finished.bucket,
             timezone=self._options.reading.tz,
         )
-        ring = self._rolling.window
+        window = self._sliding_report.window
         return WatchFrame(
             at=self._wall(),
             report=report,
-            step=timedelta(seconds=ring.step),
-            late=ring.late_records,
+            step=timedelta(seconds=window.step),
+            late=window.late_records,
             alerts=self._alerts.active_alerts if self._alerts else (),
         )
 
-    def _start_finder(self) -> Callable[[str], int]:
-        """At which byte a file that is there at the start is begun."""
+    def _start_finder(
+        self, sources: Sequence[str], choice: FormatChoice | None
+    ) -> Callable[[str], int]:
+        """Return the function that says at which byte to begin a file that exists at the start."""
         options = self._options
         if options.from_start:
             return lambda _: 0
         reach = max(options.window, self._alerts.longest_window if self._alerts else options.window)
-        starts = StartOffsets(
-            self._clock, self._choice, None if options.once else reach, self._wall
-        )
-        starts.set_clock(self._sources)
+        starts = StartOffsets(self._clock, choice, None if options.once else reach, self._wall)
+        starts.set_clock(sources)
         return lambda file: starts.find_start(file, reach)
 
-    def _save_alerts(self, alerts: AlertManager) -> None:
-        """Save their state; that it can't be is told once, and no reason to stop."""
-        try:
-            alerts.save()
-        except OutputError as error:
-            if str(error) not in self._told:
-                self._told.add(str(error))
-                self._tell(f"alerts: {error}")
-
     def _count_arrivals(self, arrivals: Sequence[Arrival]) -> None:
-        for records in self._intake.decode(arrivals):
+        for records in self._decoder.decode(arrivals):
             self._clock.observe_times(records["timestamp"])
-            self._count_records(records)
+            now = self._clock.now()
+            self._sliding_report.window.add(records, now)
+            self._errors.add(records)
+            if self._alerts:
+                self._alerts.add(records, now)
 
-    def _count_records(self, records: pl.DataFrame) -> None:
-        self._rolling.window.add(records, self.now)
-        self._errors.add(records)
-        if self._alerts:
-            self._alerts.add(records, self.now)
+    def _note_once(self, key: str, text: str) -> None:
+        if key not in self._noted:
+            self._noted.add(key)
+            self._note(text)
 
 
 def _check_sources(sources: Sequence[str]) -> None:
@@ -200,37 +172,37 @@ def _check_sources(sources: Sequence[str]) -> None:
 
 
 POLL_SECONDS = 0.25
-"""How long new lines may wait; short, so that little is lost to a careless rotation."""
+"""How long new lines may wait; short, so that a careless rotation loses little."""
 
 
 @dataclass(slots=True)
 class ReceivedSignals:
-    """What the process was told while it watched."""
+    """The signals that the process has received while it watched."""
 
     stop_signal: int | None = None
-    """The signal that ends it."""
+    """The signal that ends the watch."""
     is_resized: bool = False
 
     @property
     def is_interrupted(self) -> bool:
-        """Whether it was Ctrl-C that ended it."""
+        """Whether Ctrl-C ended the watch."""
         return self.stop_signal == signal.SIGINT
 
 
 @contextmanager
 def noted_signals() -> Iterator[ReceivedSignals]:
-    """Signals noted instead of acted on: Ctrl-C, SIGTERM, and a resized terminal.
+    """Note Ctrl-C, SIGTERM and a resized terminal instead of acting on them.
 
     A second Ctrl-C interrupts at once.
     """
-    told = ReceivedSignals()
+    received = ReceivedSignals()
 
     def stop(number: int, _: FrameType | None) -> None:
-        told.stop_signal = number
+        received.stop_signal = number
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def resize(_: int, __: FrameType | None) -> None:
-        told.is_resized = True
+        received.is_resized = True
 
     handlers: dict[int, Callable[[int, FrameType | None], None]]
     handlers = {signal.SIGINT: stop, signal.SIGTERM: stop}
@@ -238,53 +210,45 @@ def noted_signals() -> Iterator[ReceivedSignals]:
         handlers[signal.SIGWINCH] = resize
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
-        yield told
+        yield received
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def show_once(watch: WatchSession, view: FrameView) -> None:
-    """Read what is there, and show one frame; none if there is nothing to read."""
-    _catch_up(watch)
-    if watch.has_sources:
-        watch.close()
+def show_once(session: WatchSession, view: FrameView) -> None:
+    """Read what is there and show one frame, or none if there is nothing to read."""
+    follower = session.follower
+    session.read_new()
+    while follower.is_behind or (follower.has_pipes and not follower.has_ended):
+        if not follower.is_behind:
+            time.sleep(POLL_SECONDS / 10)
+        session.read_new()
+    if follower.has_sources:
+        session.close()
         with view:
-            view.show_frame(watch.current_frame())
+            view.show_frame(session.current_frame())
 
 
 def run_watch(
-    watch: WatchSession, view: FrameView, interval: timedelta, told: ReceivedSignals
+    session: WatchSession, view: FrameView, interval: timedelta, received: ReceivedSignals
 ) -> None:
-    """Show a frame each interval; ends when told to, or when nothing can come any more."""
-    every = interval.total_seconds()
+    """Show a frame each interval until a signal stops it or nothing can come any more."""
+    seconds = interval.total_seconds()
     with view:
         due = time.monotonic()
-        while told.stop_signal is None:
-            watch.read_new()
-            if told.is_resized:
-                told.is_resized = False
+        while received.stop_signal is None:
+            session.read_new()
+            if received.is_resized:
+                received.is_resized = False
                 view.redraw()
             if time.monotonic() >= due:
-                view.show_frame(watch.current_frame())
-                due = _next_due(due, every)
-            if watch.has_ended:
+                view.show_frame(session.current_frame())
+                # A slow terminal or a busy log skips frames; they are not made up for.
+                due += seconds * ((time.monotonic() - due) // seconds + 1)
+            if session.follower.has_ended:
                 break
-            if not watch.is_behind:
+            if not session.follower.is_behind:
                 time.sleep(max(0.0, min(POLL_SECONDS, due - time.monotonic())))
-        watch.close()
-        view.show_frame(watch.current_frame())
-
-
-def _next_due(due: float, every: float) -> float:
-    """When the next frame is due; those that were missed are left out."""
-    missed = max(0.0, time.monotonic() - due) // every
-    return due + every * (missed + 1)
-
-
-def _catch_up(watch: WatchSession) -> None:
-    watch.read_new()
-    while watch.is_behind or (watch.reads_pipes and not watch.has_ended):
-        if not watch.is_behind:
-            time.sleep(POLL_SECONDS / 10)
-        watch.read_new()
+        session.close()
+        view.show_frame(session.current_frame())

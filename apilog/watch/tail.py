@@ -18,31 +18,32 @@ from apilog.sources.source import display_path
 from apilog.transport.opening import HEAD_BYTES, MAX_LINE_BYTES
 
 CHUNK_BYTES = 4 << 20
-"""So much of a file is read at a time."""
+"""How much of a file is read at a time."""
 KNOWN_BYTES = 1024
-"""The first bytes of a file, by which a copy of it is told."""
+"""How many first bytes of a file are kept to recognise a copy of it."""
 _SEAM_BYTES = 256
+"""How many bytes before the offset are kept to recognise a file that was rewritten."""
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 InodeIdentity = tuple[int, int]
 
 
 def inode_identity(status: os.stat_result) -> InodeIdentity:
-    """The device and inode of a file."""
+    """Return the device and inode of a file."""
     return status.st_dev, status.st_ino
 
 
 class FileTail:
-    """A file that is followed."""
+    """A followed file, held open so that neither a new name nor deletion ends it."""
 
     def __init__(self, file: str, start: int = 0) -> None:
-        """Begin at a byte that begins a line. Raises OSError if the file can't be opened."""
+        """Open the file and begin at `start`, where a line begins; raises OSError."""
         self.file = file
         self.path = display_path(file)
         self.offset = start
-        """Bytes of the file that were read."""
+        """How many bytes of the file were read."""
         self.head = b""
-        """The file's first bytes, `KNOWN_BYTES` at most."""
+        """The first bytes of the file, `KNOWN_BYTES` at most."""
         self._stream: BinaryIO = open(file, "rb", buffering=0)  # noqa: SIM115
         self.identity = inode_identity(os.fstat(self._stream.fileno()))
         self._first_lines = b""
@@ -51,10 +52,10 @@ class FileTail:
         self._read_head()
 
     def read(self) -> tuple[list[LineChunk], bool]:
-        """The next whole lines, a few MiB of them at most, and whether there is more to read."""
+        """Return the next whole lines, a few MiB at most, and whether there is more to read."""
         self._read_head()
         if self._cutter is None:
-            # It takes memory: files that don't grow have none.
+            # A cutter holds a buffer, so files that never grow (thousands in a folder) get none.
             if os.fstat(self._stream.fileno()).st_size <= self.offset:
                 return [], False
             self._cutter = LineCutter(CHUNK_BYTES, MAX_LINE_BYTES)
@@ -62,15 +63,13 @@ class FileTail:
         return _without_byte_order_mark(self._cutter.cut_chunks(self.offset)), not at_end
 
     def finish(self) -> list[LineChunk]:
-        """The last line, if it has no newline; to be called when nothing more can come."""
-        return (
-            _without_byte_order_mark(self._cutter.cut_last_chunks(self.offset))
-            if self._cutter
-            else []
-        )
+        """Return the last line if it has no newline; call this when nothing more can come."""
+        if self._cutter is None:
+            return []
+        return _without_byte_order_mark(self._cutter.cut_last_chunks(self.offset))
 
     def first_lines(self) -> bytes:
-        """Whole lines from the beginning of the file up to what was read; also once closed."""
+        """Return the first whole lines of what was read, also after the file is closed."""
         if self._stream.closed:
             return self._first_lines
         data = self._read_at(0, min(self.offset, HEAD_BYTES))
@@ -78,7 +77,7 @@ class FileTail:
 
     @property
     def is_truncated(self) -> bool:
-        """Whether the file was emptied since, even if it has grown again."""
+        """Whether the file was truncated after it was read, even if it has grown again."""
         size = os.fstat(self._stream.fileno()).st_size
         if size < self.offset:
             return True
@@ -86,11 +85,11 @@ class FileTail:
 
     @property
     def is_deleted(self) -> bool:
-        """Whether no name leads to the file any more."""
+        """Whether the file has no name any more."""
         return os.fstat(self._stream.fileno()).st_nlink == 0
 
     def move_to(self, copy: str) -> bool:
-        """Go on in a copy of the file, if that has what was read; else nothing is changed."""
+        """Continue in a copy of the file if it contains what was read; else change nothing."""
         try:
             stream = open(copy, "rb", buffering=0)  # noqa: SIM115
         except OSError:
@@ -104,12 +103,12 @@ class FileTail:
         return True
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._first_lines = self.first_lines()
         self._stream.close()
 
     def _continues_in(self, stream: BinaryIO) -> bool:
-        """Whether the bytes just before `offset` are those that were read there."""
+        """Whether the bytes just before `offset` are the ones that were read there."""
         start = self.offset - len(self._seam)
         return bool(self._seam) and self._read_at(start, len(self._seam), stream) == self._seam
 
@@ -130,7 +129,7 @@ class FileTail:
 
 
 class _TailStream:
-    """A tail as the stream that a cutter reads."""
+    """A file tail as the stream that a line cutter reads."""
 
     def __init__(self, tail: FileTail) -> None:
         self._tail = tail
@@ -140,7 +139,7 @@ class _TailStream:
 
 
 def _without_byte_order_mark(chunks: list[LineChunk]) -> list[LineChunk]:
-    """The chunks without a byte order mark before the first line."""
+    """Return the chunks without the byte order mark of the file."""
     return [
         replace(chunk, data=chunk.data.removeprefix(_BYTE_ORDER_MARK))
         if chunk.first_line == 1
@@ -153,45 +152,50 @@ _BLOCK_BYTES = 1 << 18
 
 
 class PipeTail:
-    """A stream that can be read once."""
+    """Standard input or a named pipe, which can be read only once."""
 
     def __init__(self, file: str) -> None:
-        """Raises InputError if standard input is closed, OSError if a pipe can't be opened."""
+        """Raise InputError if standard input is closed, OSError if a pipe can't be opened."""
         self.file = file
         self.path = display_path(file)
         self.has_ended = False
-        self._read = 0
-        self._is_ours = file != STDIN
-        self._descriptor = _open_descriptor(file)
+        self._offset = 0
+        if file != STDIN:
+            # Opening a named pipe would otherwise wait for its writer.
+            self._descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        elif sys.stdin is None:
+            raise InputError("there is no standard input", "give a file instead")
+        else:
+            self._descriptor = sys.stdin.fileno()
         self._cutter = LineCutter(CHUNK_BYTES, MAX_LINE_BYTES)
 
     def read(self) -> tuple[list[LineChunk], bool]:
-        """The next whole lines that are there, and whether there may be more by now."""
+        """Return the next whole lines that are there, and whether there may be more by now."""
         if self.has_ended:
             return [], False
         stream = _PipeStream(self)
         is_empty = self._cutter.fill_buffer(stream)
         if stream.at_end:
             self.has_ended = True
-            return self._cutter.cut_last_chunks(self._read), False
-        return self._cutter.cut_chunks(self._read), not is_empty
+            return self._cutter.cut_last_chunks(self._offset), False
+        return self._cutter.cut_chunks(self._offset), not is_empty
 
     def first_lines(self) -> bytes:
-        """Nothing: what was read of a pipe is gone."""
+        """Return nothing: what was read from a pipe is gone."""
         return b""
 
     def finish(self) -> list[LineChunk]:
-        """The last line, if it has no newline yet."""
-        return [] if self.has_ended else self._cutter.cut_last_chunks(self._read)
+        """Return the last line if it has no newline yet."""
+        return [] if self.has_ended else self._cutter.cut_last_chunks(self._offset)
 
     def close(self) -> None:
-        """Let go of a named pipe; standard input stays open."""
-        if self._is_ours:
+        """Close a named pipe; standard input stays open."""
+        if self.file != STDIN:
             os.close(self._descriptor)
 
 
 class _PipeStream:
-    """What a pipe holds, as the stream that a cutter reads; empty where a read would wait."""
+    """What a pipe holds now, as the stream that a line cutter reads; it never waits."""
 
     def __init__(self, pipe: PipeTail) -> None:
         self._pipe = pipe
@@ -205,15 +209,6 @@ class _PipeStream:
             block = os.read(descriptor, min(size, _BLOCK_BYTES))
         except BlockingIOError:
             return b""
-        self._pipe._read += len(block)
+        self._pipe._offset += len(block)
         self.at_end = not block
         return block
-
-
-def _open_descriptor(file: str) -> int:
-    if file != STDIN:
-        # Else it would wait here for a writer.
-        return os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-    if sys.stdin is None:
-        raise InputError("there is no standard input", "give a file instead")
-    return sys.stdin.fileno()
