@@ -1,4 +1,4 @@
-"""Alerts: rules held against the last minutes, and who is told when one breaks or heals.
+"""Alerts: rules that are evaluated on sliding windows, and the targets that are notified.
 
-A breach is told of once, its end once; what a target does can't hold up who evaluates.
+A breach is announced once, and its end once; a slow target can't hold up the evaluation.
 """

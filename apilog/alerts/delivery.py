@@ -10,98 +10,99 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from queue import Empty, Full, Queue
 
 from apilog.alerts.rules import AlertNotice
 from apilog.alerts.targets import (
     AlertSnapshot,
     DeliveryError,
-    DeliveryPolicy,
     Notifier,
     SnapshotWriter,
 )
 
 MOST_QUEUED = 100
-"""Notices that wait for a target."""
+"""How many notices may wait for a target."""
 GRACE_SECONDS = 15.0
-"""How long the end of a watch waits for what is still to be told."""
+"""How long the end of a watch waits for notices that are still being sent."""
 
 ProblemSink = Callable[[str], None]
 
 
 class AlertDispatcher:
-    """Passes notices and standings on to targets."""
+    """Passes notices and snapshots on to the targets, each on a thread of its own."""
 
     def __init__(
-        self, notifiers: Sequence[Notifier], exporters: Sequence[SnapshotWriter], tell: ProblemSink
+        self, notifiers: Sequence[Notifier], writers: Sequence[SnapshotWriter], report: ProblemSink
     ) -> None:
-        """`tell` hears of failures, on any thread; targets are told from now to `close`."""
-        self._tell = tell
-        self._notifiers = [(one, _TargetWorker(one.name, tell)) for one in notifiers]
-        self._exporters = [(one, _TargetWorker(one.name, tell, queued=1)) for one in exporters]
+        """Start the threads; `report` receives failures, on any thread, until `close`."""
+        self._notifiers = [(one, _TargetWorker(one.name, report)) for one in notifiers]
+        self._writers = [(one, _TargetWorker(one.name, report, queued=1)) for one in writers]
 
     def send_notice(self, notice: AlertNotice) -> None:
-        """Have those told whom the rule names; returns at once."""
+        """Queue a notice for the targets that its rule names, without waiting."""
         wanted = notice.rule.targets
         for target, worker in self._notifiers:
             if wanted is None or target.name in wanted:
-                worker.queue_job(_send_job(target, notice, worker.ended))
+                worker.queue_job(partial(_send_with_retries, target, notice, worker.ended))
 
-    def publish_snapshot(self, standing: AlertSnapshot) -> None:
-        """Have the exporters show how alerts stand; returns at once."""
-        for target, worker in self._exporters:
-            worker.queue_job(_write_job(target, standing), newest=True)
+    def publish_snapshot(self, snapshot: AlertSnapshot) -> None:
+        """Queue a snapshot for the writers in place of the last one, without waiting."""
+        for target, worker in self._writers:
+            worker.queue_job(partial(target.write, snapshot), newest=True)
 
     def close(self, grace: float = GRACE_SECONDS) -> bool:
-        """Wait for what is still to be told, not for ever; whether all was told."""
+        """Wait for queued notices, at most `grace` seconds; return whether all were delivered."""
         end = time.monotonic() + grace
-        workers = [worker for _, worker in (*self._notifiers, *self._exporters)]
+        workers = [worker for _, worker in (*self._notifiers, *self._writers)]
         for worker in workers:
             worker.finish()
-        told = [worker.join(max(0.0, end - time.monotonic())) for worker in workers]
-        return all(told)
+        delivered = [worker.join(max(0.0, end - time.monotonic())) for worker in workers]
+        return all(delivered)
 
 
 _DeliveryJob = Callable[[], None]
 
 
 class _TargetWorker:
-    """A thread that does jobs one after the other."""
+    """A thread that does the jobs of one target in order."""
 
-    def __init__(self, name: str, tell: ProblemSink, queued: int = MOST_QUEUED) -> None:
+    def __init__(self, name: str, report: ProblemSink, queued: int = MOST_QUEUED) -> None:
         self._name = name
-        self._tell = tell
+        self._report = report
+        # One place is left for the None that ends the thread.
         self._jobs: Queue[_DeliveryJob | None] = Queue(queued + 1)
         self._queued = queued
         self._failures = 0
         self.ended = threading.Event()
         """Set when nobody waits for the jobs any more."""
+        # A daemon thread: a target that hangs must not keep the process from ending.
         self._thread = threading.Thread(target=self._run_jobs, name=f"alerts {name}", daemon=True)
         self._thread.start()
 
     def queue_job(self, job: _DeliveryJob, *, newest: bool = False) -> None:
-        """Queue a job; where there is no room drop it, or with `newest` the one before."""
+        """Queue a job; if there is no room drop it, or with `newest` the job before it."""
         if newest:
             with suppress(Empty):
                 self._jobs.get_nowait()
         if self._jobs.qsize() >= self._queued:
-            self._tell(f"alerts: {self._name} is too slow, a notice was dropped")
+            self._report(f"alerts: {self._name} is too slow, a notice was dropped")
             return
         self._jobs.put(job)
 
     def finish(self) -> None:
-        """No more jobs come."""
+        """End the thread after the queued jobs."""
         try:
             self._jobs.put_nowait(None)
         except Full:
             self.ended.set()
 
     def join(self, seconds: float) -> bool:
-        """Wait that long for the jobs; whether all were done."""
+        """Wait for the jobs, at most `seconds`; return whether all succeeded."""
         self._thread.join(seconds)
         self.ended.set()
         if self._thread.is_alive():
-            self._tell(f"alerts: {self._name} was still being told when the time was up")
+            self._report(f"alerts: {self._name} was still being told when the time was up")
         return not (self._thread.is_alive() or self._failures)
 
     def _run_jobs(self) -> None:
@@ -110,27 +111,21 @@ class _TargetWorker:
                 job()
             except DeliveryError as error:
                 self._failures += 1
-                self._tell(f"alerts: {self._name}: {error}")
+                self._report(f"alerts: {self._name}: {error}")
 
 
-def _send_job(target: Notifier, notice: AlertNotice, ended: threading.Event) -> _DeliveryJob:
-    return lambda: _with_retries(lambda: target.send(notice), target.delivery, ended)
-
-
-def _write_job(target: SnapshotWriter, standing: AlertSnapshot) -> _DeliveryJob:
-    return lambda: target.write(standing)
-
-
-def _with_retries(job: _DeliveryJob, delivery: DeliveryPolicy, ended: threading.Event) -> None:
-    """Try again where that may help, each time after a longer pause."""
-    pause = delivery.pause.total_seconds()
-    for retry in range(delivery.retries + 1):
+def _send_with_retries(target: Notifier, notice: AlertNotice, ended: threading.Event) -> None:
+    """Send a notice; where it may help, retry with exponential backoff and jitter."""
+    policy = target.delivery
+    for retry in range(policy.retries + 1):
         try:
-            job()
+            target.send(notice)
             return
         except DeliveryError as error:
-            if not error.may_pass or retry == delivery.retries:
+            if not error.may_pass or retry == policy.retries:
                 raise
-        # Jitter, so that many watches don't come back at the same moment.
-        if ended.wait(pause * 2**retry * random.uniform(0.5, 1.5)):
+        # Without jitter, all watches of a fleet would retry at the same moment:
+        # https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+        pause = policy.pause.total_seconds() * 2**retry * random.uniform(0.5, 1.5)
+        if ended.wait(pause):
             raise DeliveryError("given up, because the watch has ended")

@@ -12,7 +12,7 @@ import polars as pl
 
 from apilog.aggregate import score_hours
 from apilog.aggregate.sliding_window import SlidingWindow
-from apilog.alerts.rules import AlertLabels, AlertRule, Observation, RuleVerdict
+from apilog.alerts.rules import AlertRule, Observation, RuleVerdict
 from apilog.checks import (
     CheckState,
     DecisionPolicy,
@@ -21,15 +21,14 @@ from apilog.checks import (
     evaluate_threshold,
 )
 from apilog.checks.evaluate import evaluate_hour
-from apilog.checks.measurement import Measurement, MeasurementResult, SampleKey
-from apilog.checks.measurement import MeasurementState as Sums
+from apilog.checks.measurement import Measurement, MeasurementResult, MeasurementState
 from apilog.checks.threshold import SCORED_METRICS
 from apilog.metrics import MetricKind, is_client_error, is_server_error
 from apilog.schema import TIMESTAMP
 
 HOUR = timedelta(hours=1)
 HISTORY_LENGTH = timedelta(days=29)
-"""How long hours are remembered: those of 28 earlier days, and the last one."""
+"""How long hours are kept: the same hour of 28 earlier days, and the last one."""
 _HOURS_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "timestamp": TIMESTAMP,
     "requests": pl.Int64,
@@ -37,32 +36,25 @@ _HOURS_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 }
 
 HourCounts = tuple[int, int]
-"""Requests, and how many of them were errors."""
+"""The requests of an hour, and how many of them were errors."""
 
 
 class HourHistory:
-    """Known hours, by their starts."""
+    """The counts of whole hours of the past weeks, by which unusual hours are recognised."""
 
     def __init__(self, hours: Mapping[datetime, HourCounts] | None = None) -> None:
+        """Begin with the counts of hours that are already known, by their starts."""
         self._hours = dict(hours or {})
-        self._counting: dict[datetime, HourCounts] = {}
+        self._open_hours: dict[datetime, HourCounts] = {}
 
     @property
     def known_hours(self) -> Mapping[datetime, HourCounts]:
-        """What is known, in order."""
+        """The counts of all known hours, in order."""
         return dict(sorted(self._hours.items()))
 
-    def add_hours(self, hours: pl.DataFrame) -> None:
-        """Take in whole hours, `timestamp, requests, errors`.
-
-        Of two counts of an hour the larger is kept: the smaller one saw a part of the logs.
-        """
-        for start, requests, errors in hours.select(*_HOURS_SCHEMA).iter_rows():
-            self._keep_larger(start, (requests, errors))
-
     def count_records(self, records: pl.DataFrame) -> None:
-        """Count records of hours that are not over yet."""
-        counted = (
+        """Count records in their hours, which become known when they are over."""
+        hours = (
             records.lazy()
             .select(
                 pl.col("timestamp").dt.truncate("1h"),
@@ -73,48 +65,38 @@ class HourHistory:
             .agg(requests=pl.len().cast(pl.Int64), errors=pl.col("failed").sum().cast(pl.Int64))
             .collect()
         )
-        for start, requests, errors in counted.iter_rows():
-            known = self._counting.get(start, (0, 0))
-            self._counting[start] = (known[0] + requests, known[1] + errors)
+        for start, requests, errors in hours.iter_rows():
+            so_far = self._open_hours.get(start, (0, 0))
+            self._open_hours[start] = (so_far[0] + requests, so_far[1] + errors)
 
     def complete_hours(self, now: datetime, since: datetime) -> None:
-        """Take the counts of hours that are over, if they began after `since`; forget old ones."""
+        """Take over the counts of hours that are over and were seen whole; forget old hours.
+
+        An hour was seen whole if it began at or after `since`. Of two counts of an hour the
+        larger is kept: the smaller one saw only some of the logs.
+        """
         hour = _hour_start(max(since, now - HISTORY_LENGTH) + HOUR - timedelta(microseconds=1))
         while hour + HOUR <= now:
-            self._keep_larger(hour, self._counting.get(hour, (0, 0)))
+            counts = self._open_hours.get(hour, (0, 0))
+            self._hours[hour] = max(counts, self._hours.get(hour, counts))
             hour += HOUR
-        self._counting = {start: c for start, c in self._counting.items() if start + HOUR > now}
+        self._open_hours = {start: c for start, c in self._open_hours.items() if start + HOUR > now}
         self._hours = {start: c for start, c in self._hours.items() if start > now - HISTORY_LENGTH}
 
     def score_last_hour(self, metric: str, now: datetime) -> dict[str, object] | None:
-        """The last hour before now as `score_hours` has it; None if it can't be judged."""
+        """Return the row of `score_hours` of the last hour before now, or None without one."""
         last = _hour_start(now) - HOUR
         if last not in self._hours:
             return None
-        scored = score_hours(self._hours_frame(last)).filter(
+        first = min(start for start in self._hours if start <= last)
+        starts = [first + i * HOUR for i in range((last - first) // HOUR + 1)]
+        # Unknown hours are nulls: a gap in the logs is not a quiet hour.
+        rows = [(start, *self._hours.get(start, (None, None))) for start in starts]
+        hours = pl.DataFrame(rows, schema=_HOURS_SCHEMA, orient="row")
+        scored = score_hours(hours.with_columns(end=pl.col("timestamp") + HOUR)).filter(
             pl.col("timestamp") == last, pl.col("metric") == metric
         )
         return scored.row(0, named=True) if scored.height else None
-
-    def _keep_larger(self, start: datetime, counts: HourCounts) -> None:
-        known = self._hours.get(start)
-        self._hours[start] = max(known, counts) if known else counts
-
-    def _hours_frame(self, last: datetime) -> pl.DataFrame:
-        """All hours up to the last, those that aren't known as nulls."""
-        first = min(start for start in self._hours if start <= last)
-        starts = _hour_range(first, last)
-        counts = [self._hours.get(start, (None, None)) for start in starts]
-        frame = pl.DataFrame(
-            [(start, *known) for start, known in zip(starts, counts, strict=True)],
-            schema=_HOURS_SCHEMA,
-            orient="row",
-        )
-        return frame.with_columns(end=pl.col("timestamp") + HOUR)
-
-
-def _hour_range(first: datetime, last: datetime) -> list[datetime]:
-    return [first + i * HOUR for i in range((last - first) // HOUR + 1)]
 
 
 def _hour_start(at: datetime) -> datetime:
@@ -122,73 +104,66 @@ def _hour_start(at: datetime) -> datetime:
 
 
 _MOST_KEYS = 5_000
-"""Values of a `for each` that are kept apart, in each slot of a ring."""
+"""How many values of a `for each` are kept apart in each slot of a sliding window."""
 
 
 class RuleEvaluator:
-    """What rules say of the records that were added."""
+    """Evaluates all rules on the records that were added."""
 
     def __init__(self, rules: Sequence[AlertRule], history: HourHistory, min_requests: int) -> None:
         self._rules = rules
         self._history = history
         self._policy = DecisionPolicy(min_requests=min_requests)
-        self._windows = {over: _RuleWindow(rules, over) for over in {r.window for r in rules}}
+        self._windows = {length: _RuleWindow(rules, length) for length in {r.window for r in rules}}
         self._known_since: datetime | None = None
+        """The oldest event time from which on all records were seen."""
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns of records that it reads."""
-        own = (window.columns for window in self._windows.values())
-        return frozenset({"timestamp", "status"}).union(*own)
+        """The columns of records that the rules read."""
+        columns = (window.columns for window in self._windows.values())
+        return frozenset({"timestamp", "status"}).union(*columns)
 
     def add_records(self, records: pl.DataFrame, now: datetime) -> None:
-        """Count records; `now` is the time that the log has reached."""
-        self._extend_known(records["timestamp"].min(), now)
+        """Count records; `now` is the event time."""
+        oldest = records["timestamp"].min()
+        since = self._known_since or now
+        self._known_since = min(oldest, since) if isinstance(oldest, datetime) else since
         self._history.count_records(records)
         for window in self._windows.values():
-            window.ring.add(records, now)
+            window.slots.add(records, now)
 
     def observe_rules(self, now: datetime) -> Iterator[tuple[AlertRule, list[Observation]]]:
-        """Each rule with what is to be said of it now."""
-        self._extend_known(None, now)
-        self._history.complete_hours(now, self._known_since or now)
-        measured = {over: window.measure(now) for over, window in self._windows.items()}
+        """Yield each rule with its observations at the event time `now`."""
+        self._known_since = self._known_since or now
+        self._history.complete_hours(now, self._known_since)
+        measured = {length: window.measure(now) for length, window in self._windows.items()}
         for rule in self._rules:
-            metric = SCORED_METRICS.get(rule.threshold.metric.name)
-            if metric:
+            threshold = rule.threshold
+            if metric := SCORED_METRICS.get(threshold.metric.name):
                 hour = self._history.score_last_hour(metric, now)
-                results = [evaluate_hour(rule.threshold, hour)]
-                yield rule, [_observe_hour(result) for result in results]
+                yield rule, [_observe_hour(evaluate_hour(threshold, hour))]
             else:
-                is_complete = self._windows[rule.window].ring.is_complete(now)
-                found = self._evaluate_threshold(rule, measured[rule.window])
-                yield rule, [_observe_window(one, is_complete=is_complete) for one in found]
-
-    def _evaluate_threshold(
-        self, rule: AlertRule, measures: MeasurementResult
-    ) -> list[ThresholdResult]:
-        return evaluate_threshold(
-            rule.threshold, measures.samples_of(rule.threshold.subject), policy=self._policy
-        )
-
-    def _extend_known(self, oldest: object, now: datetime) -> None:
-        known = [t for t in (oldest, self._known_since or now) if isinstance(t, datetime)]
-        self._known_since = min(known)
+                is_complete = self._windows[rule.window].slots.is_complete(now)
+                samples = measured[rule.window].samples_of(threshold.subject)
+                results = evaluate_threshold(threshold, samples, policy=self._policy)
+                yield rule, [_observe_window(one, is_complete=is_complete) for one in results]
 
 
 class _RuleWindow:
-    """The sums of all rules that look at the same length of time."""
+    """The sliding window of all rules that look at the same length of time."""
 
-    def __init__(self, rules: Sequence[AlertRule], over: timedelta) -> None:
-        own = (r.threshold for r in rules if r.window == over)
-        subjects = [t.subject for t in own if t.metric.name not in SCORED_METRICS]
+    def __init__(self, rules: Sequence[AlertRule], length: timedelta) -> None:
+        thresholds = (rule.threshold for rule in rules if rule.window == length)
+        subjects = [t.subject for t in thresholds if t.metric.name not in SCORED_METRICS]
         self._measurement = Measurement(subjects, max_keys=_MOST_KEYS, max_rows=_MOST_KEYS)
         self.columns = self._measurement.columns
-        self.ring: SlidingWindow[Sums] = SlidingWindow(self._measurement, over)
+        self.slots: SlidingWindow[MeasurementState] = SlidingWindow(self._measurement, length)
 
     def measure(self, now: datetime) -> MeasurementResult:
-        state = self.ring.merge_slots(now)
-        seconds = (now - self.ring.since(now)).total_seconds()
+        """Return the measurements of the window that ends at `now`."""
+        state = self.slots.merge_slots(now)
+        seconds = (now - self.slots.since(now)).total_seconds()
         return self._measurement.finish(state, seconds=seconds or None)
 
 
@@ -199,25 +174,24 @@ def _observe_hour(result: ThresholdResult) -> Observation:
 
 
 def _observe_window(result: ThresholdResult, *, is_complete: bool) -> Observation:
-    """What a result says of the last minutes, of which not all may be known yet."""
+    """Return what a result says of a window that may not have been seen whole yet."""
     threshold = result.threshold
-    if threshold.metric.kind is MetricKind.COUNT and not is_complete:
-        # More may have come than was seen: too few says nothing, too many does.
-        is_certain = result.state is CheckState.FAIL and threshold.operator.is_upper
-        return _make_observation(
-            result, RuleVerdict.FAILS if is_certain else RuleVerdict.UNDECIDED, result.value
-        )
-    if result.state is CheckState.FAIL:
-        return _make_observation(result, RuleVerdict.FAILS, result.value)
-    if result.state is CheckState.PASS:
-        return _make_observation(result, RuleVerdict.HOLDS, result.value)
-    if result.requests:
-        return _make_observation(result, RuleVerdict.UNDECIDED, result.value)
-    return _observe_silence(result, is_complete=is_complete)
+    is_count = threshold.metric.kind is MetricKind.COUNT
+    verdict = {
+        CheckState.PASS: RuleVerdict.HOLDS,
+        CheckState.FAIL: RuleVerdict.FAILS,
+    }.get(result.state)
+    if is_count and not is_complete:
+        # More may have come than was seen: too few proves nothing, too many does.
+        is_proven = verdict is RuleVerdict.FAILS and threshold.operator.is_upper
+        verdict = RuleVerdict.FAILS if is_proven else RuleVerdict.UNDECIDED
+    elif verdict is None and not result.requests:
+        return _observe_silence(result, is_complete=is_complete)
+    return _make_observation(result, verdict or RuleVerdict.UNDECIDED, result.value)
 
 
 def _observe_silence(result: ThresholdResult, *, is_complete: bool) -> Observation:
-    """What a window without requests says: how many there are is known, nothing else."""
+    """Return what a window without requests says: their number is known, nothing else."""
     threshold = result.threshold
     is_volume = threshold.metric.kind is MetricKind.RATE or threshold.metric.name == "requests"
     if not is_volume or threshold.each or not isinstance(threshold.limit, FixedLimit):
@@ -232,16 +206,12 @@ def _make_observation(
     result: ThresholdResult, verdict: RuleVerdict, value: float | None
 ) -> Observation:
     limit = result.threshold.limit
+    pairs = zip(result.threshold.each, result.key, strict=True)
     return Observation(
-        labels=_label_pairs(result.threshold.each, result.key),
+        labels=tuple((column, "" if cell is None else str(cell)) for column, cell in pairs),
         verdict=verdict,
         value=value,
         limit=limit.quantity.value if isinstance(limit, FixedLimit) else None,
         requests=result.requests,
         reason=result.reason,
     )
-
-
-def _label_pairs(columns: Sequence[str], key: SampleKey) -> AlertLabels:
-    pairs = zip(columns, key, strict=True)
-    return tuple((column, "" if value is None else str(value)) for column, value in pairs)

@@ -1,22 +1,20 @@
-"""What targets are told, as an object for machines and a sentence for people.
+"""Notices in words: a JSON object for programs, a sentence for people, environment variables.
 
-Texts of the log stand in it as they are: whoever writes them to a target escapes them.
+Text of the log is left as it is: each target escapes it for what it writes to.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
 
 from apilog.alerts.rules import AlertNotice, NoticeEvent
-from apilog.metrics import Unit
 from apilog.render.data.cell_values import iso_timestamp
 from apilog.render.text.cell_text import format_value
 from apilog.text.units import format_duration
 
 NOTICE_VERSION = 1
-"""Of the object; a key is never given another meaning within a version."""
+"""The version of the JSON object; within a version no key changes its meaning."""
 _VARIABLES = {
     f"APILOG_ALERT_{'NAME' if key == 'alert' else key.upper()}": key
     for key in (
@@ -27,7 +25,7 @@ _VARIABLES = {
 
 
 def notice_document(notice: AlertNotice) -> dict[str, object]:
-    """A notice as JSON has it."""
+    """Return a notice as a JSON object."""
     rule, alert = notice.rule, notice.alert
     return {
         "version": NOTICE_VERSION,
@@ -41,51 +39,41 @@ def notice_document(notice: AlertNotice) -> dict[str, object]:
         "value": alert.value,
         "limit": alert.limit,
         "requests": alert.requests,
-        "since": _format_time(alert.since),
-        "at": _format_time(notice.at),
+        "since": iso_timestamp(alert.since, "UTC"),
+        "at": iso_timestamp(notice.at, "UTC"),
         "message": notice_sentence(notice),
     }
 
 
 def notice_sentence(notice: AlertNotice) -> str:
-    """A notice in one line.
+    """Return a notice as one line.
 
-    Such as `[critical] errors: error_rate is 7.2 % over 5m, not < 5 %`.
+    For example `[critical] errors: error_rate is 7.2 % over 5m, not < 5 %`.
     """
     rule, alert = notice.rule, notice.alert
     metric = rule.threshold.metric
     about = "".join(f" {column}={value}" for column, value in alert.labels)
     why = f" ({alert.reason})" if alert.reason else ""
-    value = (
-        ""
-        if alert.value is None
-        else f" {metric.name} is {_format_value(alert.value, metric.unit)}"
-    )
+    value = ""
+    if alert.value is not None:
+        value = f" {metric.name} is {format_value(alert.value, metric.unit, 'UTC')}"
     if notice.event is NoticeEvent.RESOLVED:
         return f"[resolved] {rule.name}{about}:{value or ' is over'}{why}"
     still = " still:" if notice.is_repeated else ""
-    over = (
-        format_duration(rule.window.total_seconds() * 1000).removesuffix(" 0s").removesuffix(" 0m")
-    )
-    limit = f"{rule.threshold.operator} {_format_value(alert.limit, metric.unit)}"
+    window = format_duration(rule.window.total_seconds() * 1000)
+    over = window.removesuffix(" 0s").removesuffix(" 0m")
+    limit = f"{rule.threshold.operator} {format_value(alert.limit, metric.unit, 'UTC')}"
     return f"[{rule.severity}] {rule.name}{about}:{still}{value} over {over}, not {limit}{why}"
 
 
 def notice_environment(notice: AlertNotice) -> Mapping[str, str]:
-    """A notice as variables of the environment."""
-    told = notice_document(notice)
-    return {variable: _variable_text(told[key]) for variable, key in _VARIABLES.items()}
-
-
-def _format_value(value: float | None, unit: Unit) -> str:
-    return format_value(value, unit, "UTC")
-
-
-def _variable_text(value: object) -> str:
-    if isinstance(value, dict):
-        return json.dumps(value, ensure_ascii=False)
-    return "" if value is None else str(value)
-
-
-def _format_time(moment: datetime) -> str:
-    return iso_timestamp(moment, "UTC")
+    """Return a notice as environment variables."""
+    document = notice_document(notice)
+    variables = {}
+    for variable, key in _VARIABLES.items():
+        value = document[key]
+        if isinstance(value, dict):
+            variables[variable] = json.dumps(value, ensure_ascii=False)
+        else:
+            variables[variable] = "" if value is None else str(value)
+    return variables

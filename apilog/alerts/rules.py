@@ -9,11 +9,11 @@ from enum import StrEnum
 from apilog.checks import Threshold
 
 AlertLabels = tuple[tuple[str, str], ...]
-"""What one of several alerts of a rule is about: columns of its `for each`, and their values."""
+"""The columns of a rule's `for each` and their values, which tell its alerts apart."""
 
 
 class Severity(StrEnum):
-    """How bad it is; only whoever is told makes a difference of it."""
+    """How bad a breach is; apilog passes it on and treats all alike."""
 
     INFO = "info"
     WARNING = "warning"
@@ -27,35 +27,35 @@ class AlertRule:
     name: str
     threshold: Threshold
     window: timedelta
-    """The time up to now that it is evaluated on."""
+    """The length of the sliding window that the rule is evaluated on."""
     intervals: int = 1
-    """How many evaluations have to fail, one after the other, before anybody is told."""
+    """How many evaluations have to fail in a row before the alert fires."""
     severity: Severity = Severity.WARNING
     repeat: timedelta | None = None
-    """How long after a notice it is told of again if it still fails; None: never."""
+    """How long after a notice the next one is sent if the alert still fires; None: never."""
     targets: tuple[str, ...] | None = None
-    """Names of those who are told; None: all."""
+    """The names of the targets that are notified; None: all."""
 
     @property
     def condition(self) -> str:
-        """What has to hold, in the words of the configuration."""
+        """The threshold in the words of the configuration."""
         return str(self.threshold)
 
 
 class RuleVerdict(StrEnum):
-    """What an evaluation says of one alert."""
+    """The verdict of an evaluation on one alert."""
 
     HOLDS = "holds"
     FAILS = "fails"
     UNDECIDED = "undecided"
-    """Too few requests to tell."""
+    """There are too few requests to decide."""
     ABSENT = "absent"
-    """No requests that it is about."""
+    """There are no such requests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """An evaluation of a rule, for one of its values."""
+    """The evaluation of a rule for one combination of labels."""
 
     labels: AlertLabels
     verdict: RuleVerdict
@@ -66,7 +66,7 @@ class Observation:
 
 
 class AlertStatus(StrEnum):
-    """How an alert stands; one that isn't kept is all right."""
+    """The status of an alert; a healthy one is not kept."""
 
     PENDING = "pending"
     FIRING = "firing"
@@ -78,15 +78,15 @@ class Alert:
 
     rule: str
     condition: str
-    """What had to hold, so that another condition begins anew."""
+    """The condition that failed; if the rule's condition changes, the alert begins anew."""
     labels: AlertLabels
     status: AlertStatus
     since: datetime
-    """When it began to fail."""
+    """When the alert began to fail."""
     breaches: int
-    """Evaluations that failed, one after the other."""
+    """How many evaluations have failed in a row."""
     notified: datetime | None = None
-    """When it was last told of."""
+    """When the last notice was sent."""
     value: float | None = None
     limit: float | None = None
     requests: int = 0
@@ -99,12 +99,12 @@ class Alert:
 
     @property
     def key(self) -> tuple[str, AlertLabels]:
-        """What tells it from the others."""
+        """The identity of the alert among all alerts."""
         return self.rule, self.labels
 
 
 class NoticeEvent(StrEnum):
-    """What a notice is about."""
+    """What a notice announces."""
 
     FIRING = "firing"
     RESOLVED = "resolved"
@@ -112,11 +112,11 @@ class NoticeEvent(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertNotice:
-    """What targets are told."""
+    """A notice about one alert, as it is sent to targets."""
 
     event: NoticeEvent
     rule: AlertRule
     alert: Alert
     at: datetime
     is_repeated: bool = False
-    """Whether it was told of before and still fails."""
+    """Whether an earlier notice has announced that the alert fires."""

@@ -30,28 +30,28 @@ from apilog.config.sections import RuleConfig, TargetConfig
 from apilog.errors import UsageError
 
 MIN_REQUESTS = 20
-"""Fewer requests of a window decide nothing, unless the configuration says another number."""
+"""The default of `min_requests`: a window with fewer requests decides nothing."""
 _USUAL_WINDOW = timedelta(minutes=5)
 _SHORTEST_WINDOW = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertSettings:
-    """All that is configured of alerts."""
+    """The alerts section of the configuration, with rules parsed and targets built."""
 
     rules: tuple[AlertRule, ...] = ()
     notifiers: tuple[Notifier, ...] = ()
     snapshot_writers: tuple[SnapshotWriter, ...] = ()
     min_requests: int = MIN_REQUESTS
     state_file: Path | None = None
-    """The file that remembers them."""
+    """The file that carries alerts from one run to the next."""
 
 
 def alert_settings(config: Config) -> AlertSettings:
-    """The settings of a configuration.
+    """Build the rules and targets of a configuration.
 
-    Raises UsageError that names the key for thresholds that can't be understood or need a
-    baseline, and for variables of the environment that are not set.
+    Raises UsageError, which names the key, for thresholds that can't be parsed or need a baseline,
+    and for environment variables that are not set.
     """
     alerts, file = config.alerts, config.path
     return AlertSettings(
@@ -66,18 +66,18 @@ def alert_settings(config: Config) -> AlertSettings:
 
 
 def _make_rule(rule: RuleConfig, file: Path | None, repeat: timedelta | None) -> AlertRule:
-    over = rule.over or _USUAL_WINDOW
+    window = rule.over or _USUAL_WINDOW
     with _naming_key(file, rule.path):
         threshold = parse_threshold(rule.threshold)
         if threshold.is_comparison:
             hint = "give a number, or use anomaly(requests)"
             raise UsageError("an alert has no baseline to compare with", hint)
-        if not _SHORTEST_WINDOW <= over <= LONGEST_WINDOW:
+        if not _SHORTEST_WINDOW <= window <= LONGEST_WINDOW:
             raise UsageError("the time that it looks at (over) is not between 1s and 7d")
     return AlertRule(
         name=rule.name,
         threshold=threshold,
-        window=over,
+        window=window,
         intervals=rule.intervals or 1,
         severity=Severity(rule.severity or Severity.WARNING),
         repeat=rule.repeat or repeat,
@@ -105,7 +105,7 @@ def _make_notifier(target: TargetConfig, file: Path | None) -> Notifier:
 
 @contextmanager
 def _naming_key(file: Path | None, path: str) -> Iterator[None]:
-    """Has errors say where in the configuration they come from."""
+    """Let errors name the key of the configuration that they come from."""
     try:
         yield
     except UsageError as error:

@@ -25,17 +25,17 @@ STATE_VERSION = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedAlerts:
-    """What is kept between two runs."""
+    """What the state file keeps between two runs."""
 
     alerts: Sequence[Alert] = ()
     hours: Mapping[datetime, HourCounts] = field(default_factory=dict)
 
 
 def load_state(path: Path) -> SavedAlerts:
-    """What the file holds; nothing if there is none.
+    """Return the content of the file, or nothing if it does not exist.
 
-    Raises InputError for a file that is damaged, of another kind or of a later version: it is
-    not overwritten.
+    Raises InputError for a file that is damaged, of another kind or of a later version, so that
+    it is not overwritten.
     """
     try:
         text = path.read_text("utf-8")
@@ -58,13 +58,15 @@ def load_state(path: Path) -> SavedAlerts:
         raise InputError(f"the state file {path} is damaged", _recovery_hint(path)) from error
 
 
-def save_state(path: Path, memory: SavedAlerts) -> None:
-    """Replace the file; raises OutputError if it can't be written."""
+def save_state(path: Path, saved: SavedAlerts) -> None:
+    """Replace the file atomically; raises OutputError if it can't be written."""
     document = {
         "kind": STATE_KIND,
         "version": STATE_VERSION,
-        "alerts": [_alert_document(alert) for alert in memory.alerts],
-        "hours": {_format_time(start): list(counts) for start, counts in memory.hours.items()},
+        "alerts": [_alert_document(alert) for alert in saved.alerts],
+        "hours": {
+            iso_timestamp(start, "UTC"): list(counts) for start, counts in saved.hours.items()
+        },
     }
     with atomic_file(path, force=True) as stream:
         stream.write(escape_json(json.dumps(document, ensure_ascii=False, indent=1)).encode())
@@ -77,9 +79,9 @@ def _alert_document(alert: Alert) -> dict[str, object]:
         "condition": alert.condition,
         "labels": dict(alert.labels),
         "status": alert.status.value,
-        "since": _format_time(alert.since),
+        "since": iso_timestamp(alert.since, "UTC"),
         "breaches": alert.breaches,
-        "notified": None if alert.notified is None else _format_time(alert.notified),
+        "notified": None if alert.notified is None else iso_timestamp(alert.notified, "UTC"),
         "value": alert.value,
         "limit": alert.limit,
         "requests": alert.requests,
@@ -109,10 +111,6 @@ def _parse_document(document: dict[str, Any]) -> SavedAlerts:
         for start, (requests, errors) in document["hours"].items()
     }
     return SavedAlerts(alerts=alerts, hours=hours)
-
-
-def _format_time(moment: datetime) -> str:
-    return iso_timestamp(moment, "UTC")
 
 
 def _parse_time(text: str) -> datetime:

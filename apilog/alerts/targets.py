@@ -30,56 +30,45 @@ from apilog.render.text.escape import escape_json, escape_terminal
 from apilog.storage.local_folder import atomic_file
 from apilog.version import __version__
 
-__all__ = [
-    "CommandTarget",
-    "DeliveryError",
-    "DeliveryPolicy",
-    "Notifier",
-    "SlackTarget",
-    "SnapshotWriter",
-    "TextfileTarget",
-    "WebhookTarget",
-]
-
 
 class DeliveryError(ApilogError):
-    """A target did not take what it was told."""
+    """A target did not accept a notice."""
 
     def __init__(self, message: str, *, may_pass: bool = False) -> None:
-        """`may_pass` where trying again may help."""
+        """Set `may_pass` if trying again may help."""
         super().__init__(message)
         self.may_pass = may_pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryPolicy:
-    """How often and how long a target is tried."""
+    """How often and how long delivery to a target is tried."""
 
     timeout: timedelta = timedelta(seconds=10)
     retries: int = 4
-    """Tries after the first one, where that may help."""
+    """How many tries may follow the first one, if they may help."""
     pause: timedelta = timedelta(seconds=1)
-    """Before the first of them; each next one waits twice as long, give or take a half."""
+    """The pause before the first retry; it doubles each time, give or take a half."""
 
 
 class Notifier(Protocol):
-    """Is told when an alert fires and when it is over."""
+    """A target that is notified when an alert fires and when it is resolved."""
 
     @property
     def name(self) -> str:
-        """What the configuration calls it."""
+        """The name in the configuration."""
 
     @property
     def delivery(self) -> DeliveryPolicy:
-        """How it is tried."""
+        """How delivery is tried."""
 
     def send(self, notice: AlertNotice) -> None:
-        """Tell it; raises DeliveryError. Takes no longer than a few times the time-out."""
+        """Deliver a notice within a few times the time-out; raises DeliveryError."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertSnapshot:
-    """How all alerts stand after an evaluation."""
+    """All rules and active alerts after an evaluation."""
 
     rules: Sequence[AlertRule]
     alerts: Sequence[Alert]
@@ -87,17 +76,18 @@ class AlertSnapshot:
 
 
 class SnapshotWriter(Protocol):
-    """Shows how all alerts stand."""
+    """A target that publishes each snapshot of all alerts."""
 
     @property
     def name(self) -> str:
-        """What the configuration calls it."""
+        """The name in the configuration."""
 
-    def write(self, standing: AlertSnapshot) -> None:
-        """Show it; raises DeliveryError."""
+    def write(self, snapshot: AlertSnapshot) -> None:
+        """Publish a snapshot; raises DeliveryError."""
 
 
 _SHOWN_BYTES = 300
+"""How much of what a failed command has written to its standard error is reported."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,14 +99,15 @@ class CommandTarget:
     delivery: DeliveryPolicy = field(default_factory=DeliveryPolicy)
 
     def send(self, notice: AlertNotice) -> None:
-        """Run it to its end; raises DeliveryError if it fails, or takes longer than the time-out.
+        """Run the command; raises DeliveryError if it fails or takes longer than the time-out.
 
-        It is not tried again: what it did before it failed is not known.
+        A failure is never retried: nobody knows what the command did before it failed.
         """
-        told = escape_json(json.dumps(notice_document(notice), ensure_ascii=False))
+        document = escape_json(json.dumps(notice_document(notice), ensure_ascii=False))
         variables = {
             name: escape_terminal(text) for name, text in notice_environment(notice).items()
         }
+        seconds = self.delivery.timeout.total_seconds()
         with tempfile.TemporaryFile() as errors:
             try:
                 process = subprocess.Popen(
@@ -129,24 +120,19 @@ class CommandTarget:
                 )
             except (OSError, ValueError) as error:
                 raise DeliveryError(f"{self.argv[0]} can't be run: {error}") from error
-            code = self._run_to_end(process, f"{told}\n".encode())
-            if code:
+            try:
+                process.communicate(f"{document}\n".encode(), timeout=seconds)
+            except subprocess.TimeoutExpired as error:
+                _kill_group(process)
+                raise DeliveryError(f"{self.argv[0]} took longer than {seconds:g} s") from error
+            if code := process.returncode:
                 errors.seek(max(0, errors.tell() - _SHOWN_BYTES))
-                said = errors.read().decode("utf-8", "replace").strip()
-                raise DeliveryError(f"{self.argv[0]} ended with {code}{said and ': '}{said}")
-
-    def _run_to_end(self, process: subprocess.Popen[bytes], told: bytes) -> int:
-        seconds = self.delivery.timeout.total_seconds()
-        try:
-            process.communicate(told, timeout=seconds)
-        except subprocess.TimeoutExpired as error:
-            _kill_group(process)
-            raise DeliveryError(f"{self.argv[0]} took longer than {seconds:g} s") from error
-        return process.returncode
+                output = errors.read().decode("utf-8", "replace").strip()
+                raise DeliveryError(f"{self.argv[0]} ended with {code}{output and ': '}{output}")
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    """End the process and those that it has started."""
+    """Kill the process and its children, which would otherwise go on after the time-out."""
     if hasattr(os, "killpg"):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -155,19 +141,20 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
 
 
 _RETRIED_CODES = {408, 425, 429}
+"""Client errors that may pass: request timeout, too early, too many requests."""
 _READ_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookAddress:
-    """Where to post to. Addresses may be secrets, so messages name the host alone."""
+    """An address to post to; it may be a secret, so messages name only its host."""
 
     url: str
     host: str
 
     @classmethod
     def parse(cls, url: str) -> WebhookAddress:
-        """The address; raises UsageError if it is none of http or https, or holds a password."""
+        """Parse an http or https URL; raises UsageError for others and for URLs with a password."""
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise UsageError("an address has to begin with http:// or https://, and name a host")
@@ -180,7 +167,7 @@ class WebhookAddress:
 
 
 class _RedirectRefusal(request.HTTPRedirectHandler):
-    """Takes a redirect for the answer that it is."""
+    """Treats a redirect as a failure: a notice must not go to an address nobody configured."""
 
     def redirect_request(
         self,
@@ -197,8 +184,8 @@ class _RedirectRefusal(request.HTTPRedirectHandler):
 def post_json(
     address: WebhookAddress, body: bytes, headers: Mapping[str, str], timeout: timedelta
 ) -> None:
-    """Send the body; raises DeliveryError for any answer but a 2xx, and for none."""
-    asked = request.Request(
+    """Post a JSON body; raises DeliveryError unless the answer is a 2xx."""
+    post = request.Request(
         address.url,
         data=body,
         headers={
@@ -210,11 +197,15 @@ def post_json(
     )
     opener: Any = request.build_opener(_RedirectRefusal)
     try:
-        with opener.open(asked, timeout=timeout.total_seconds()) as answer:
+        with opener.open(post, timeout=timeout.total_seconds()) as answer:
             answer.read(_READ_BYTES)
     except error.HTTPError as answer:
         answer.close()
-        raise _refusal_error(address, answer.code) from answer
+        message = f"{address.host} answered {answer.code}"
+        if 300 <= answer.code < 400:
+            raise DeliveryError(f"{message}, and redirects are not followed") from answer
+        may_pass = answer.code >= 500 or answer.code in _RETRIED_CODES
+        raise DeliveryError(message, may_pass=may_pass) from answer
     except (OSError, http.client.HTTPException, ValueError) as problem:
         reason = getattr(problem, "reason", None) or problem
         text = str(reason) or type(problem).__name__
@@ -222,28 +213,20 @@ def post_json(
 
 
 def read_variable(variable: str, what: str) -> str:
-    """What a variable of the environment holds; raises UsageError if that is nothing."""
+    """Return the value of an environment variable; raises UsageError if it is not set."""
     value = os.environ.get(variable, "")
     if not value:
         raise UsageError(f"the variable {variable}, which holds {what}, is not set")
     return value
 
 
-def _refusal_error(address: WebhookAddress, code: int) -> DeliveryError:
-    if 300 <= code < 400:
-        return DeliveryError(f"{address.host} answered {code}, and redirects are not followed")
-    return DeliveryError(
-        f"{address.host} answered {code}", may_pass=code >= 500 or code in _RETRIED_CODES
-    )
-
-
 SIGNATURE_HEADER = "X-Apilog-Signature"
-"""The header with `sha256=` and the HMAC-SHA256 of the body, as hexadecimal digits."""
+"""The header that holds `sha256=` and the hexadecimal HMAC-SHA256 of the body."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookTarget:
-    """An address that takes notices."""
+    """An address that notices are posted to as JSON, signed if there is a secret."""
 
     name: str
     address: WebhookAddress
@@ -251,14 +234,14 @@ class WebhookTarget:
     delivery: DeliveryPolicy = field(default_factory=DeliveryPolicy)
 
     def send(self, notice: AlertNotice) -> None:
-        """Post it; see `post` for errors."""
+        """Post a notice; raises DeliveryError."""
         body = escape_json(json.dumps(notice_document(notice), ensure_ascii=False)).encode()
         headers = {} if self.secret is None else {SIGNATURE_HEADER: sign_body(self.secret, body)}
         post_json(self.address, body, headers, self.delivery.timeout)
 
 
 def sign_body(secret: str, body: bytes) -> str:
-    """The signature of a body, as the header has it."""
+    """Return the signature of a body as it stands in the header."""
     return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
@@ -267,21 +250,24 @@ _SLACK_MARKUP = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlackTarget:
-    """An incoming webhook; its address is the secret."""
+    """An incoming webhook of Slack, Mattermost, Rocket.Chat, or of Discord with `/slack`."""
 
     name: str
     address: WebhookAddress
     delivery: DeliveryPolicy = field(default_factory=DeliveryPolicy)
 
     def send(self, notice: AlertNotice) -> None:
-        """Post it; see `post` for errors."""
+        """Post a notice; raises DeliveryError."""
         message = {"text": escape_slack(notice_sentence(notice))}
         body = escape_json(json.dumps(message, ensure_ascii=False)).encode()
         post_json(self.address, body, {}, self.delivery.timeout)
 
 
 def escape_slack(text: str) -> str:
-    """Text that mentions nobody, links nowhere and hides nothing."""
+    """Escape text so that it mentions nobody, links nowhere and hides nothing.
+
+    See https://docs.slack.dev/messaging/formatting-message-text for the three characters.
+    """
     return escape_terminal(text).translate(_SLACK_MARKUP)
 
 
@@ -290,30 +276,31 @@ _LABEL_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextfileTarget:
-    """A file that is replaced after each evaluation, never seen half written."""
+    """A file for node_exporter's textfile collector, replaced atomically after each evaluation."""
 
     name: str
     path: Path
 
-    def write(self, standing: AlertSnapshot) -> None:
-        """Write it beside its place and rename it; raises DeliveryError."""
+    def write(self, snapshot: AlertSnapshot) -> None:
+        """Replace the file; raises DeliveryError."""
         try:
             with atomic_file(self.path, force=True) as stream:
-                stream.write("".join(f"{line}\n" for line in prometheus_lines(standing)).encode())
+                stream.write("".join(f"{line}\n" for line in prometheus_lines(snapshot)).encode())
         except OutputError as error:
             raise DeliveryError(str(error)) from error
 
 
-def prometheus_lines(standing: AlertSnapshot) -> Iterator[str]:
-    """The lines of Prometheus' text format.
+def prometheus_lines(snapshot: AlertSnapshot) -> Iterator[str]:
+    """Yield the lines of a snapshot in Prometheus' text format.
 
     `apilog_alert_firing` and `apilog_alert_pending` are 1 or 0 for each rule, and for each value
-    of its `for each` that fails; `apilog_alert_value` is what was measured.
+    of its `for each` that fails; `apilog_alert_value` is what was measured. The format:
+    https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
     """
     for status in AlertStatus:
         yield from _metric_head(f"apilog_alert_{status}", f"Whether the alert is {status}.")
-        for rule in standing.rules:
-            failing = [alert for alert in standing.alerts if alert.rule == rule.name]
+        for rule in snapshot.rules:
+            failing = [alert for alert in snapshot.alerts if alert.rule == rule.name]
             for alert in failing:
                 number = int(alert.status is status)
                 yield f"apilog_alert_{status}{_label_set(rule, alert.labels)} {number}"
@@ -322,28 +309,22 @@ def prometheus_lines(standing: AlertSnapshot) -> Iterator[str]:
     yield from _metric_head(
         "apilog_alert_value", "What the alert's metric measures, while it fails."
     )
-    yield from _value_lines(standing)
-    name = "apilog_alerts_evaluated_timestamp_seconds"
-    yield from _metric_head(name, "When the alerts were last evaluated.")
-    yield f"{name} {standing.at.timestamp():.3f}"
-
-
-def _value_lines(standing: AlertSnapshot) -> Iterator[str]:
-    rules = {rule.name: rule for rule in standing.rules}
-    for alert in standing.alerts:
+    rules = {rule.name: rule for rule in snapshot.rules}
+    for alert in snapshot.alerts:
         if alert.value is not None and alert.rule in rules:
             yield f"apilog_alert_value{_label_set(rules[alert.rule], alert.labels)} {alert.value!r}"
+    name = "apilog_alerts_evaluated_timestamp_seconds"
+    yield from _metric_head(name, "When the alerts were last evaluated.")
+    yield f"{name} {snapshot.at.timestamp():.3f}"
 
 
-def _metric_head(name: str, told: str) -> tuple[str, str]:
-    return f"# HELP {name} {told}", f"# TYPE {name} gauge"
+def _metric_head(name: str, meaning: str) -> tuple[str, str]:
+    return f"# HELP {name} {meaning}", f"# TYPE {name} gauge"
 
 
 def _label_set(rule: AlertRule, labels: AlertLabels) -> str:
     pairs = [("alert", rule.name), ("severity", rule.severity.value), *labels]
-    inner = ",".join(f'{name}="{_escape_label(value)}"' for name, value in pairs)
+    inner = ",".join(
+        f'{name}="{escape_terminal(value).translate(_LABEL_ESCAPES)}"' for name, value in pairs
+    )
     return f"{{{inner}}}"
-
-
-def _escape_label(value: str) -> str:
-    return escape_terminal(value).translate(_LABEL_ESCAPES)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,34 +13,16 @@ from apilog.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from apilog.alerts.delivery import ProblemSink
     from apilog.alerts.manager import AlertManager
     from apilog.cli.target import OutputTarget
-
-
-def configured_alerts(
-    config: Path | None, state: Path | None, tell: ProblemSink
-) -> AlertManager | None:
-    """The alerts of the configuration; None if it has no rules.
-
-    Raises ApilogError for what can't be understood, and for a state file that can't be read.
-    """
-    from apilog.alerts.manager import AlertManager
-    from apilog.alerts.settings import alert_settings
-    from apilog.config import load_config
-
-    found = alert_settings(load_config(config))
-    if not found.rules:
-        if state:
-            raise UsageError("--state is for alerts, and none are configured", _HINT)
-        return None
-    return AlertManager(replace(found, state_file=state or found.state_file), tell)
 
 
 def rules_to_check(
     config: Path | None, state: Path | None, target: OutputTarget, *, alone: bool
 ) -> AlertManager:
     """The alerts for `check --alerts`; UsageError without any, and with options on thresholds."""
+    from apilog.alerts.manager import NO_ALERTS_HINT, configured_alerts
+
     if not alone:
         raise UsageError(
             "--alerts is about the rules of the configuration, not about other thresholds",
@@ -50,10 +31,10 @@ def rules_to_check(
     if target.format in _VERDICT_FORMATS:
         raise UsageError(f"alerts are not drawn as {target.format}", "give -f json, csv or md")
     target.check([ALERTS])
-    found = configured_alerts(config, state, streams.error)
-    if found is None:
-        raise UsageError("no alerts are configured", _HINT)
-    return found
+    alerts = configured_alerts(config, state, streams.error)
+    if alerts is None:
+        raise UsageError("no alerts are configured", NO_ALERTS_HINT)
+    return alerts
 
 
 def check_alerts(
@@ -100,4 +81,3 @@ _VERDICT_FORMATS = {"junit", "github"}
 """Outputs of thresholds alone."""
 ALERTS = "alerts"
 """The table of `check --alerts`."""
-_HINT = "add [[alerts.rules]] to apilog.toml, or name the file with --config"

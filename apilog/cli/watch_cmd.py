@@ -65,7 +65,8 @@ def watch(
     terminal, a line is written each interval. Alerts of the configuration are evaluated each
     interval. Ctrl-C ends it with exit code 130, SIGTERM with 0.
     """
-    from apilog.cli.alerting import configured_alerts, end_alerts
+    from apilog.alerts.manager import configured_alerts
+    from apilog.cli.alerting import end_alerts
     from apilog.privacy import Privacy
     from apilog.reports.options import ReportOptions
     from apilog.watch.session import (

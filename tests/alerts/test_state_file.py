@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -76,11 +76,9 @@ def test_the_file_is_for_people_too(tmp_path: Path) -> None:
     assert document["hours"] == {"2026-11-20T12:00:00Z": [100, 3], "2026-11-20T13:00:00Z": [0, 0]}
 
 
-def hours(*counts: tuple[int, int, int]) -> pl.DataFrame:
-    """Hours after the start, requests and errors."""
-    rows = [(START + h * HOUR, requests, errors) for h, requests, errors in counts]
-    schema = {"timestamp": SCHEMA["timestamp"], "requests": pl.Int64, "errors": pl.Int64}
-    return pl.DataFrame(rows, schema=schema, orient="row")
+def hours(*counts: tuple[int, int, int]) -> dict[datetime, tuple[int, int]]:
+    """Hours after the start, with their requests and errors."""
+    return {START + h * HOUR: (requests, errors) for h, requests, errors in counts}
 
 
 def records(*at: timedelta, status: int = 200) -> pl.DataFrame:
@@ -91,9 +89,10 @@ def records(*at: timedelta, status: int = 200) -> pl.DataFrame:
 
 
 def test_of_two_counts_of_an_hour_the_larger_is_kept() -> None:
-    history = HourHistory()
-    history.add_hours(hours((0, 100, 3), (1, 50, 0)))
-    history.add_hours(hours((0, 90, 3), (1, 60, 1)))
+    history = HourHistory(hours((0, 100, 3), (1, 50, 0)))
+    history.count_records(records(*[HOUR / 4] * 87, *[HOUR * 1.5] * 59))
+    history.count_records(records(*[HOUR / 2] * 3, HOUR * 1.5, status=500))
+    history.complete_hours(START + 2 * HOUR, START)
     assert history.known_hours == {START: (100, 3), START + HOUR: (60, 1)}
 
 
@@ -112,11 +111,11 @@ def test_only_whole_hours_are_taken_from_what_is_counted() -> None:
 
 
 def test_an_hour_is_judged_by_the_days_before() -> None:
-    history = HourHistory()
-    history.add_hours(hours(*((24 * day, 100 + day, 0) for day in range(5))))
+    days = [(24 * day, 100 + day, 0) for day in range(5)]
+    history = HourHistory(hours(*days))
     last = START + 24 * 5 * HOUR
     assert history.score_last_hour("requests", last + HOUR) is None
-    history.add_hours(hours((24 * 5, 3, 3)))
+    history = HourHistory(hours(*days, (24 * 5, 3, 3)))
     score = history.score_last_hour("requests", last + HOUR * 1.5)
     assert score
     assert (score["value"], score["expected"]) == (3, 102)
@@ -128,11 +127,9 @@ def test_an_hour_is_judged_by_the_days_before() -> None:
 
 
 def test_days_that_are_not_known_are_no_quiet_ones() -> None:
-    history = HourHistory()
-    history.add_hours(hours(*((24 * day, 100, 0) for day in (0, 3, 9, 10))))
+    history = HourHistory(hours(*((24 * day, 100, 0) for day in (0, 3, 9, 10))))
     score = history.score_last_hour("requests", START + (24 * 10 + 1) * HOUR)
     assert score
     assert (score["expected"], score["score"]) == (100, 0)
-    few = HourHistory()
-    few.add_hours(hours(*((24 * day, 100, 0) for day in (0, 3, 10))))
+    few = HourHistory(hours(*((24 * day, 100, 0) for day in (0, 3, 10))))
     assert few.score_last_hour("requests", START + (24 * 10 + 1) * HOUR) is None

@@ -124,7 +124,7 @@ def test_each_value_has_an_alert_of_its_own() -> None:
         (NoticeEvent.RESOLVED, a),
         (NoticeEvent.FIRING, b),
     }
-    assert [alert.labels for alert in board.firing] == [b]
+    assert [alert.labels for alert in board.in_order if alert.is_firing] == [b]
 
 
 def test_a_rule_has_only_so_many_alerts() -> None:
@@ -138,5 +138,6 @@ def test_a_rule_has_only_so_many_alerts() -> None:
 def test_alerts_of_rules_that_are_gone_are_forgotten() -> None:
     alert, _ = advance_alert(rule(), None, observed(RuleVerdict.FAILS), START)
     assert alert
-    assert ActiveAlerts([rule()], [alert]).firing == [alert]
+    assert ActiveAlerts([rule()], [alert]).in_order == [alert]
+    assert alert.is_firing
     assert ActiveAlerts([rule(name="other")], [alert]).in_order == []
