@@ -20,13 +20,11 @@ UNMATCHED_TABLE = TableSpec(
     metrics=("requests", "errors", "error_rate", "last_seen"),
 )
 """The calls of consumers that no account claims."""
-
-
 MINUTE_US = 60_000_000
 
 
 class CohortPeriod(StrEnum):
-    """What accounts that signed up together have in common, and what a step of their age is."""
+    """The length of the period of sign-up that makes a cohort, and the step of a cohort's age."""
 
     WEEK = "week"
     MONTH = "month"
@@ -39,23 +37,23 @@ class CallPlan:
     claims: pl.DataFrame
     """`consumer` (ascending, unique) and the `id` (UInt32) of its account."""
     trials: pl.DataFrame
-    """Of each account, its position being its id: `trial_started_at`, `trial_ends_at`, and
-    whether its latencies are wanted as `is_detailed`."""
+    """One row per account, its position being its id: `trial_started_at`, `trial_ends_at`, and
+    `is_detailed`, whether its latencies are kept."""
     as_of: datetime
-    """Calls from it on have not happened."""
+    """The moment of the report: calls at or after it have not happened."""
     recent_from: datetime
-    """Start of the time whose calls count for a plan's quota."""
+    """Calls from here on count for a plan's quota."""
     activation_calls: int = 10
-    """So many successful calls make an account an active one."""
+    """How many successful calls activate an account."""
     cohort: CohortPeriod = CohortPeriod.WEEK
     since: datetime | None = None
     until: datetime | None = None
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns of the schema it reads."""
-        own = {"timestamp", "consumer", "status", "duration_ms", "route", "gateway"}
-        return self.unmatched.columns | own
+        """The columns of the schema that are read."""
+        columns = {"timestamp", "consumer", "status", "duration_ms", "route", "gateway"}
+        return self.unmatched.columns | columns
 
     @property
     def unmatched(self) -> ReportPlan:
@@ -64,15 +62,13 @@ class CallPlan:
 
     @property
     def trial_minutes(self) -> range:
-        """The minutes since 1970 from the first trial's start to the last one's end."""
-        at = self.trials.drop_nulls("trial_started_at").select(
-            start=pl.col("trial_started_at"),
-            end=pl.min_horizontal(
-                pl.col("trial_ends_at").fill_null(self.as_of), pl.lit(self.as_of)
-            ),
+        """The minutes since 1970 from the start of the first trial to the end of the last one."""
+        end = pl.min_horizontal(pl.col("trial_ends_at").fill_null(self.as_of), pl.lit(self.as_of))
+        first, last = (
+            self.trials.drop_nulls("trial_started_at")
+            .select(pl.col("trial_started_at").dt.epoch("us").min(), end.dt.epoch("us").max())
+            .row(0)
         )
-        start, end = (at[name].dt.epoch("us") for name in ("start", "end"))
-        first, last = start.min(), end.max()
         if not isinstance(first, int) or not isinstance(last, int):
             return range(0)
         return range(first // MINUTE_US, -(-last // MINUTE_US))
@@ -80,45 +76,45 @@ class CallPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallSummary:
-    """What is known of some calls. Every frame is sorted by its first column."""
+    """What some calls tell of each account. Every frame is sorted by its first column."""
 
     first: datetime | None
-    """Time of the oldest call."""
+    """The time of the oldest call."""
     last: datetime | None
-    """Time of the newest call."""
+    """The time of the newest call."""
     late: int
-    """Calls that had not happened at as-of, or have no time; they are left out."""
+    """How many calls are at or after as-of, or have no time; they are left out."""
     accounts: pl.DataFrame
-    """Of `id`: counts, extremes and first times; see `partial.ACCOUNT_VALUES`."""
+    """`id`, and the counts, extremes and first times of `ACCOUNT_VALUES`."""
     successes: pl.DataFrame
     """`id`, `at` (microseconds since 1970): the earliest successful calls of each account."""
     active: pl.DataFrame
-    """`id`, `word`, `mask`: of 64 weeks or months a word, those in which the account called."""
+    """`id`, `word`, `mask`: the periods in which each account called, as bits of 64-bit words."""
     lasts: pl.DataFrame
     """`id`, `rank`, `route`, `status`: the last error of each account, else its last call."""
     latencies: pl.DataFrame
-    """`cell`, `n`: calls by account, whether in its trial, and latency bucket; see `cells`."""
+    """`cell`, `n`: calls by account, trial or not, and latency bucket; see `latency_cell`."""
     minutes: pl.DataFrame
-    """`minute` (since 1970), `requests`, `server_errors`: of all calls, while there are trials."""
+    """`minute` (since 1970), `requests`, `server_errors` of all calls, while there are trials."""
     unmatched: PartialState
-    """Of calls that belong to no account."""
+    """The partial state of the table of calls that belong to no account."""
 
     @property
     def size(self) -> int:
-        """Rows of all frames."""
+        """The number of rows of all frames."""
         frames = (self.accounts, self.successes, self.active, self.lasts, self.latencies)
         return sum(frame.height for frame in (*frames, self.minutes))
 
 
 _CELLS_PER_HISTOGRAM = 2048
 CELLS_PER_ACCOUNT = 2 * _CELLS_PER_HISTOGRAM
-"""Cells of one account: those out of its trial, then those in it."""
+"""A DDSketch of the calls out of the account's trial, then one of those in it."""
 
 assert BUCKET_CODES <= _CELLS_PER_HISTOGRAM
 
 
 def latency_cell(account: pl.Expr, in_trial: pl.Expr, bucket: pl.Expr) -> pl.Expr:
-    """The cell (UInt64) of a call's latency."""
+    """Pack account, trial and latency bucket into one integer (UInt64), to group by one key."""
     return (
         account.cast(pl.UInt64) * CELLS_PER_ACCOUNT
         + in_trial.cast(pl.UInt64) * _CELLS_PER_HISTOGRAM
@@ -127,42 +123,42 @@ def latency_cell(account: pl.Expr, in_trial: pl.Expr, bucket: pl.Expr) -> pl.Exp
 
 
 def cell_account(cell: pl.Expr) -> pl.Expr:
-    """The `id` (UInt32) of a cell's account."""
+    """Return the `id` (UInt32) of a cell's account."""
     return (cell // CELLS_PER_ACCOUNT).cast(pl.UInt32).alias("id")
 
 
 def is_trial_cell(cell: pl.Expr) -> pl.Expr:
-    """Whether a cell is of calls within the account's trial."""
+    """Whether a cell counts calls within the account's trial."""
     return cell % CELLS_PER_ACCOUNT >= _CELLS_PER_HISTOGRAM
 
 
 def cell_bucket_code(cell: pl.Expr) -> pl.Expr:
-    """The code of a cell's bucket."""
+    """Return the code of a cell's latency bucket."""
     return cell % _CELLS_PER_HISTOGRAM
 
 
 PERIODS_PER_WORD = 64
-"""Periods in a word."""
+"""How many periods one word of a bit set holds."""
 
 
 def period_number(at: pl.Expr, cohort: CohortPeriod) -> pl.Expr:
-    """The number (Int32) of the week or month that holds the instant."""
+    """Return the number (Int32) of the week or month that contains the instant."""
     if cohort is CohortPeriod.MONTH:
         months = at.dt.year().cast(pl.Int32) * 12 + at.dt.month().cast(pl.Int32) - 1
         return months.alias("period")
-    # 1970 began on a Thursday.
+    # Day 0 of the epoch, 1970-01-01, was a Thursday; weeks begin on Monday.
     return ((at.dt.epoch("d").cast(pl.Int32) + 3) // 7).alias("period")
 
 
 def period_start(period: pl.Expr, cohort: CohortPeriod) -> pl.Expr:
-    """The date on which a week or month begins."""
+    """Return the date on which a week or month begins."""
     if cohort is CohortPeriod.MONTH:
         return pl.date(period // 12, period % 12 + 1, 1)
     return (period * 7 - 3).cast(pl.Date)
 
 
 def mark_periods(periods: pl.DataFrame) -> pl.DataFrame:
-    """Of `id` and `period` the set of each account: `id`, `word`, and a `mask` of its bits."""
+    """Turn rows of `id` and `period` into a bit set per account: `id`, `word` and `mask`."""
     bit = pl.lit(2, pl.UInt64).pow(pl.col("period") % PERIODS_PER_WORD)
     return (
         periods.unique()
@@ -173,12 +169,12 @@ def mark_periods(periods: pl.DataFrame) -> pl.DataFrame:
 
 
 def unite_periods(marked: pl.DataFrame) -> pl.DataFrame:
-    """The union of several such sets."""
+    """Unite the bit sets of each account."""
     return marked.group_by("id", "word").agg(pl.col("mask").bitwise_or()).sort("id", "word")
 
 
 def count_periods(active: pl.DataFrame, group: str) -> pl.DataFrame:
-    """How many sets of each group hold each period: `group`, `period`, `count`, without zeros."""
+    """Count the bit sets of each group that contain each period: `group`, `period`, `count`."""
     bits = [
         ((pl.col("mask") & pl.lit(2**bit, pl.UInt64)) != 0).sum().cast(pl.Int64).alias(str(bit))
         for bit in range(PERIODS_PER_WORD)

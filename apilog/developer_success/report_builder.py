@@ -10,13 +10,8 @@ import polars as pl
 
 from apilog.aggregate import finish
 from apilog.developer_success.accounts import Accounts, read_accounts
-from apilog.developer_success.call_plan import UNMATCHED_TABLE
-from apilog.developer_success.call_summary import (
-    CallAccumulator,
-    CallPlan,
-    CallSummary,
-    partial_calls,
-)
+from apilog.developer_success.call_plan import UNMATCHED_TABLE, CallPlan, CallSummary
+from apilog.developer_success.call_summary import CallAccumulator, partial_calls
 from apilog.developer_success.goals import goals_table
 from apilog.developer_success.options import SuccessOptions
 from apilog.developer_success.population import Population, SuccessTerms, build_population

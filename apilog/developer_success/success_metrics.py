@@ -28,7 +28,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuccessMetric:
-    """One figure of a table."""
+    """A success metric: one figure of a table."""
 
     name: str
     unit: Unit

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import random
 from datetime import timedelta
 from itertools import pairwise
@@ -14,14 +13,8 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from apilog.developer_success import call_summary
-from apilog.developer_success.call_plan import CohortPeriod
-from apilog.developer_success.call_summary import (
-    CallAccumulator,
-    CallPlan,
-    CallSummary,
-    merge_calls,
-    partial_calls,
-)
+from apilog.developer_success.call_plan import CallPlan, CallSummary, CohortPeriod
+from apilog.developer_success.call_summary import CallAccumulator, merge_calls, partial_calls
 from apilog.schema import SCHEMA
 from tests.success.random_worlds import AS_OF, START, world
 from tests.success.success_oracle import World
@@ -112,7 +105,7 @@ def test_shards_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     records = records_of(plan, one)
     states = [partial_calls(plan, records[i : i + 250]) for i in range(0, 2_000, 250)]
     whole = merge_calls(plan, states)
-    monkeypatch.setattr(call_summary, "_ACCOUNTS", 7)
+    monkeypatch.setattr(call_summary, "_SHARD_ACCOUNTS", 7)
     assert_same(merge_calls(plan, states), whole)
 
 
@@ -121,12 +114,11 @@ def test_folding_makes_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = plan_of(one)
     records = records_of(plan, one)
     states = [partial_calls(plan, records[i : i + 100]) for i in range(0, 2_000, 100)]
-    module = importlib.import_module("apilog.developer_success.call_summary")
-    monkeypatch.setattr(module, "_FOLD_FROM", 50)
-    folded = CallAccumulator(plan)
+    monkeypatch.setattr(call_summary, "_MERGE_ROWS", 50)
+    accumulator = CallAccumulator(plan)
     for state in states:
-        folded.add(state)
-    assert_same(folded.merged_summary(), merge_calls(plan, states))
+        accumulator.add(state)
+    assert_same(accumulator.merged_summary(), merge_calls(plan, states))
 
 
 def test_what_is_kept_of_an_account_does_not_grow_with_its_calls() -> None:

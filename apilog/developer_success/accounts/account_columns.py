@@ -17,7 +17,7 @@ from apilog.errors import UsageError
 
 
 class AccountColumnKind(Enum):
-    """What a column holds."""
+    """The kind of value that a column of the account table holds."""
 
     TEXT = "text"
     INSTANT = "time"
@@ -39,15 +39,15 @@ ACCOUNT_COLUMNS: Mapping[str, AccountColumnKind] = {
     "poc_completed_at": AccountColumnKind.INSTANT,
     "variant": AccountColumnKind.TEXT,
 }
-"""Every column that has a meaning; only `account` has to be there."""
+"""All columns that have a meaning; only `account` is required."""
 
 
 @dataclass(frozen=True, slots=True)
 class AccountColumns:
-    """What the columns of an account table are called there."""
+    """The names that the columns have in an account table."""
 
     names: Mapping[str, str] = field(default_factory=dict)
-    """Of `COLUMNS` to the table's own; one that is missing is called as here."""
+    """The table's own names by those of `ACCOUNT_COLUMNS`; a missing one is the same."""
 
     def __post_init__(self) -> None:
         for name in self.names:
@@ -61,7 +61,7 @@ class AccountColumns:
                 )
 
     def own_name(self, name: str) -> str:
-        """What the table calls the column."""
+        """Return the name of the column in the table."""
         return self.names.get(name, name)
 
 
@@ -73,42 +73,38 @@ _ISO = (
 _PATTERN = "%Y-%m-%dT%H:%M:%S%.f%:z"
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 CONSUMER_SEPARATOR = ";"
-"""Between the consumers of one account."""
+"""Separates the consumers of one account."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConvertedColumn:
-    """A column as it is meant."""
+    """A column converted to its kind."""
 
     values: pl.Series
     bad: pl.Series
-    """Whether a value is there that can't be understood."""
+    """Marks values that are present but can't be parsed."""
     lacks_zone: bool = False
-    """Whether some time says nothing of a zone, and was taken as UTC."""
+    """Whether a time has no zone, and was taken as UTC."""
 
 
 def convert_column(column: pl.Series, kind: AccountColumnKind) -> ConvertedColumn:
-    """A column of that kind: String, a time in UTC, or Float64."""
+    """Convert a column to its kind: String, a time in UTC, or Float64."""
     return _CONVERTERS[kind](column)
 
 
 def trimmed_text(column: pl.Expr) -> pl.Expr:
-    """Trimmed text; null where nothing is left."""
+    """Return the text without surrounding blanks, or null if nothing is left."""
     text = column.str.strip_chars()
     return pl.when(text != "").then(text)
 
 
 def _column_as_text(column: pl.Series) -> pl.Series:
-    """Any column as trimmed text; lists are joined by `;`, whole numbers have no point."""
+    """Convert any column to trimmed text: lists joined by `;`, whole numbers without a point."""
     if isinstance(column.dtype, pl.List):
         column = column.cast(pl.List(pl.String)).list.join(CONSUMER_SEPARATOR, ignore_nulls=True)
-    elif column.dtype.is_float() and _is_whole(column):
+    elif column.dtype.is_float() and (column.is_finite() & (column == column.round())).all():
         column = column.cast(pl.Int64)  # some databases write ids as 1234.0
     return pl.select(trimmed_text(pl.lit(column.cast(pl.String)))).to_series().alias(column.name)
-
-
-def _is_whole(column: pl.Series) -> bool:
-    return bool((column.is_finite() & (column == column.round())).all())
 
 
 def _convert_text(column: pl.Series) -> ConvertedColumn:
@@ -144,7 +140,7 @@ def _convert_instants(column: pl.Series) -> ConvertedColumn:
 
 
 def _parse_instants(texts: pl.Series) -> tuple[pl.Series, bool]:
-    """ISO 8601 as instants; a day alone is its first moment."""
+    """Parse ISO 8601, a day alone as its first moment; return also whether any lacked a zone."""
     parts = texts.str.extract_groups(_ISO).struct.unnest()
     zone = pl.col("zone")
     offset = (
@@ -163,12 +159,12 @@ def _parse_instants(texts: pl.Series) -> tuple[pl.Series, bool]:
         offset,
     )
     instants = whole.str.to_datetime(_PATTERN, time_unit="us", strict=False)
-    read = parts.select(instants.alias(texts.name), lacks=zone.is_null() & instants.is_not_null())
-    return read.to_series(), bool(read["lacks"].any())
+    parsed = parts.select(instants.alias(texts.name), lacks=zone.is_null() & instants.is_not_null())
+    return parsed.to_series(), bool(parsed["lacks"].any())
 
 
 def _null_unless(values: pl.Series, holds: pl.Series) -> pl.Series:
-    """The values for which it holds, null elsewhere."""
+    """Replace values by null where the condition does not hold."""
     return pl.select(pl.when(holds).then(values)).to_series().alias(values.name)
 
 

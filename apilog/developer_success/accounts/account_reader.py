@@ -6,6 +6,7 @@ A row that can't be understood is left out and reported with its number, never s
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 
 import polars as pl
@@ -20,7 +21,6 @@ from apilog.developer_success.accounts.account_columns import (
     trimmed_text,
 )
 from apilog.developer_success.accounts.raw_tables import (
-    Accounts,
     BadAccountRow,
     is_database_url,
     read_account_file,
@@ -29,12 +29,26 @@ from apilog.developer_success.accounts.raw_tables import (
 from apilog.errors import InputError, UsageError
 
 _MOST_LISTED = 10
-"""Bad rows that are told one by one."""
+"""How many bad rows are listed one by one."""
 _REASONS = {
     AccountColumnKind.INSTANT: "no time from 1970 on, such as 2026-11-21T10:00:00Z",
     AccountColumnKind.MONEY: "no amount",
 }
 _ORDERED_TIMES = (("trial_started_at", "trial_ends_at"), ("poc_started_at", "poc_completed_at"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accounts:
+    """The accounts, and which consumers belong to them."""
+
+    frame: pl.DataFrame
+    """One row per account, its position being its id: the columns of `ACCOUNT_COLUMNS` without
+    `consumers`, and those that `--by` names, as String."""
+    claims: pl.DataFrame
+    """`consumer`, ascending and unique, and the `id` (UInt32) of its account."""
+    notes: tuple[str, ...]
+    """What was assumed, and which rows are left out."""
+    bad_rows: int
 
 
 def read_accounts(
@@ -44,61 +58,63 @@ def read_accounts(
     columns: AccountColumns | None = None,
     by: Sequence[str] = (),
 ) -> Accounts:
-    """The accounts of a file or database.
+    """Read the accounts of a file or database.
 
-    `by` are columns of the table to keep beside those that have a meaning. Raises UsageError
-    for columns that aren't there, InputError for a source that can't be read, for accounts that
-    are there twice, and for a consumer that two accounts claim.
+    The columns of the table that `by` names are kept beside those that have a meaning. Raises
+    UsageError for columns that don't exist, InputError for a source that can't be read, for
+    duplicate accounts, and for a consumer that two accounts claim.
     """
-    columns = columns or AccountColumns()
     raw = read_database(source, query) if is_database_url(source) else read_account_file(source)
-    named = _select_columns(raw.frame, columns, by)
-    converted = {
-        name: convert_column(named[name], kind) for name, kind in _column_kinds(by).items()
-    }
-    problems = sorted(
-        [*raw.bad_rows, *_find_bad_rows(converted, raw.rows)], key=lambda problem: problem.row
+    named = _select_columns(raw.frame, columns or AccountColumns(), by)
+    kinds = {**dict.fromkeys(by, AccountColumnKind.TEXT), **ACCOUNT_COLUMNS}
+    converted = {name: convert_column(named[name], kind) for name, kind in kinds.items()}
+    bad_rows = sorted(
+        [*raw.bad_rows, *_find_bad_rows(converted, raw.rows)], key=lambda bad: bad.row
     )
-    bad = {problem.row for problem in problems}
-    good = ~raw.rows.is_in(list(bad)) if bad else raw.rows > 0
+    numbers = {bad.row for bad in bad_rows}
+    good = ~raw.rows.is_in(list(numbers)) if numbers else raw.rows > 0
     frame = pl.DataFrame([c.values.alias(name) for name, c in converted.items()]).filter(good)
     rows = raw.rows.filter(good)
-    _check_unique(frame, rows)
+    twice = frame.with_columns(rows).filter(pl.col("account").is_duplicated())
+    if twice.height:
+        first = twice.filter(pl.col("account") == twice["account"][0])["row"].to_list()
+        raise InputError(
+            f"an account is there more than once: {_format_rows(first)} of the account table"
+            f"{_and_more(twice['account'].n_unique())}",
+            "keep one row an account",
+        )
     return Accounts(
         frame=frame.drop("consumers"),
         claims=_claim_consumers(frame, rows),
-        notes=(*_note_zones(converted), *_note_bad_rows(problems)),
-        bad_rows=len(bad),
+        notes=tuple(_account_notes(converted, bad_rows)),
+        bad_rows=len(numbers),
     )
-
-
-def _column_kinds(by: Sequence[str]) -> dict[str, AccountColumnKind]:
-    return {**dict.fromkeys(by, AccountColumnKind.TEXT), **ACCOUNT_COLUMNS}
 
 
 def _select_columns(
     frame: pl.DataFrame, columns: AccountColumns, by: Sequence[str]
 ) -> pl.DataFrame:
-    """The columns that are wanted, under the names that have a meaning; null where missing."""
+    """Return the columns that are wanted, under the names that have a meaning; null if missing."""
     try:
         frame = frame.rename(str.strip)
     except pl.exceptions.DuplicateError as error:
         raise InputError("two columns of the account table have one name", "rename one") from error
-    empty = not frame.width
+    is_empty = not frame.width
     for name in dict.fromkeys(["account", *columns.names]):
-        if columns.own_name(name) not in frame.columns and not empty:
-            raise _missing_column(
-                columns.own_name(name), frame, f"[accounts.columns] can name {name!r}"
-            )
+        if columns.own_name(name) not in frame.columns and not is_empty:
+            hint = f"[accounts.columns] can name {name!r}"
+            raise _missing_column(columns.own_name(name), frame, hint)
     for name in by:
         if name not in frame.columns and name not in ACCOUNT_COLUMNS:
             raise _missing_column(name, frame, "--by takes any column of the accounts, or gateway")
-    own = {name: columns.own_name(name) for name in ACCOUNT_COLUMNS} | {
-        n: n for n in by if n not in ACCOUNT_COLUMNS
-    }
-    nothing = pl.Series([None], dtype=pl.String).new_from_index(0, frame.height)
+    own_names = {name: columns.own_name(name) for name in ACCOUNT_COLUMNS}
+    own_names |= {name: name for name in by if name not in ACCOUNT_COLUMNS}
+    nulls = pl.Series([None], dtype=pl.String).new_from_index(0, frame.height)
     return pl.DataFrame(
-        [(frame[o] if o in frame.columns else nothing).alias(name) for name, o in own.items()]
+        [
+            (frame[own_name] if own_name in frame.columns else nulls).alias(name)
+            for name, own_name in own_names.items()
+        ]
     )
 
 
@@ -111,37 +127,29 @@ def _missing_column(name: str, frame: pl.DataFrame, hint: str) -> UsageError:
 def _find_bad_rows(
     converted: dict[str, ConvertedColumn], rows: pl.Series
 ) -> Iterator[BadAccountRow]:
-    """One for each bad row: the first thing that is wrong with it.
+    """Yield each bad row with the first thing that is wrong with it.
 
-    It shows no value: what stands in a wrong column may be an address.
+    No reason shows a value: what stands in a wrong column may be an e-mail address.
     """
-    told: set[int] = set()
-    checks = [(converted["account"].values.is_null(), "account", "no account")]
-    checks += [(c.bad, name, "") for name, c in converted.items()]
+    reported: set[int] = set()
+    checks = [(converted["account"].values.is_null(), "no account")]
+    checks += [
+        (column.bad, f"{name} is {_REASONS[ACCOUNT_COLUMNS[name]]}")
+        for name, column in converted.items()
+        if ACCOUNT_COLUMNS.get(name) in _REASONS
+    ]
     for first, second in _ORDERED_TIMES:
-        reversed_ = (converted[second].values < converted[first].values).fill_null(value=False)
-        checks.append((reversed_, second, f"{second} is before {first}"))
-    for bad, name, reason in checks:
-        for at in bad.arg_true().to_list():
-            if rows[at] not in told:
-                told.add(rows[at])
-                yield BadAccountRow(
-                    rows[at], reason or f"{name} is {_REASONS[ACCOUNT_COLUMNS[name]]}"
-                )
-
-
-def _check_unique(frame: pl.DataFrame, rows: pl.Series) -> None:
-    twice = frame.with_columns(rows).filter(pl.col("account").is_duplicated())
-    if twice.height:
-        first = twice.filter(pl.col("account") == twice["account"][0])["row"].to_list()
-        raise InputError(
-            f"an account is there more than once: {_format_rows(first)} of the account table"
-            f"{_and_more(twice['account'].n_unique())}",
-            "keep one row an account",
-        )
+        is_reversed = (converted[second].values < converted[first].values).fill_null(value=False)
+        checks.append((is_reversed, f"{second} is before {first}"))
+    for is_bad, reason in checks:
+        for position in is_bad.arg_true().to_list():
+            if rows[position] not in reported:
+                reported.add(rows[position])
+                yield BadAccountRow(rows[position], reason)
 
 
 def _claim_consumers(frame: pl.DataFrame, rows: pl.Series) -> pl.DataFrame:
+    """Return each consumer with the id of its account; without a list it is the account itself."""
     listed = frame.select(
         pl.coalesce("consumers", "account").str.split(CONSUMER_SEPARATOR).alias("consumer"),
         id=pl.int_range(pl.len(), dtype=pl.UInt32),
@@ -175,14 +183,13 @@ def _and_more(count: int) -> str:
     return "" if count == 1 else f", and {count - 1:,} more such"
 
 
-def _note_zones(converted: dict[str, ConvertedColumn]) -> Iterator[str]:
+def _account_notes(
+    converted: dict[str, ConvertedColumn], bad_rows: Sequence[BadAccountRow]
+) -> Iterator[str]:
     names = [name for name, column in converted.items() if column.lacks_zone]
     if names:
         yield f"accounts: times without a zone are taken as UTC ({', '.join(names)})"
-
-
-def _note_bad_rows(problems: Sequence[BadAccountRow]) -> Iterator[str]:
-    for problem in problems[:_MOST_LISTED]:
-        yield f"accounts: row {problem.row} is left out: {problem.reason}"
-    if len(problems) > _MOST_LISTED:
-        yield f"accounts: {len(problems) - _MOST_LISTED:,} more rows are left out"
+    for bad in bad_rows[:_MOST_LISTED]:
+        yield f"accounts: row {bad.row} is left out: {bad.reason}"
+    if len(bad_rows) > _MOST_LISTED:
+        yield f"accounts: {len(bad_rows) - _MOST_LISTED:,} more rows are left out"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,50 +21,35 @@ from apilog.errors import InputError, UsageError, install_hint
 
 @dataclass(frozen=True, slots=True)
 class BadAccountRow:
-    """A row that is left out."""
+    """A row that is left out, and why."""
 
     row: int
-    """Its number, from 1; a head and blank lines don't count."""
+    """The number of the row, from 1; a header and blank lines don't count."""
     reason: str
-    """What is wrong with it."""
+    """What is wrong with the row."""
 
 
 @dataclass(frozen=True, slots=True)
 class RawAccountTable:
-    """A table as it was read, under its own names."""
+    """An account table as it was read, under its own column names."""
 
     frame: pl.DataFrame
     rows: pl.Series
-    """The number of each of its rows."""
+    """The number of each row."""
     bad_rows: list[BadAccountRow] = field(default_factory=list)
 
     @classmethod
     def complete(cls, frame: pl.DataFrame) -> RawAccountTable:
-        """A table of which every row could be read."""
+        """Number the rows of a table that could be read completely."""
         return cls(frame, pl.int_range(1, frame.height + 1, eager=True).alias("row"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accounts:
-    """The accounts, and who their consumers are."""
-
-    frame: pl.DataFrame
-    """A row an account, its position being its id: the columns of `COLUMNS` but `consumers`, and
-    those asked for by `--by`, as String."""
-    claims: pl.DataFrame
-    """`consumer`, ascending and unique, and the `id` (UInt32) of its account."""
-    notes: tuple[str, ...]
-    """What was assumed, and the rows that are left out."""
-    bad_rows: int
-
-
 _SEPARATORS = ",;\t|"
-_PARQUET = b"PAR1"
 _JSON_ENDINGS = {".ndjson", ".jsonl", ".json"}
 
 
 def read_account_file(name: str) -> RawAccountTable:
-    """The table of a file; raises InputError if it can't be read at all."""
+    """Read the table of a file; raises InputError if that is impossible."""
     path = Path(name)
     try:
         data = path.read_bytes()
@@ -75,17 +59,15 @@ def read_account_file(name: str) -> RawAccountTable:
             "--accounts takes a CSV, NDJSON or Parquet file, or the URL of a database",
         ) from error
     try:
-        return _choose_reader(path, data)(data)
+        # What Parquet files begin with: https://parquet.apache.org/docs/file-format/
+        if data.startswith(b"PAR1"):
+            return RawAccountTable.complete(pl.read_parquet(io.BytesIO(data)))
+        if path.suffix.lower() in _JSON_ENDINGS or data.lstrip()[:1] == b"{":
+            return _read_ndjson(data)
+        return _read_csv(data)
     except (pl.exceptions.PolarsError, UnicodeError, csv.Error) as error:
-        told = " ".join(str(error).split("\n")[0].split())
-        raise InputError(f"can't read the accounts of {name}: {told}") from error
-
-
-def _choose_reader(path: Path, data: bytes) -> Callable[[bytes], RawAccountTable]:
-    if data.startswith(_PARQUET):
-        return lambda data: RawAccountTable.complete(pl.read_parquet(io.BytesIO(data)))
-    is_json = path.suffix.lower() in _JSON_ENDINGS or data.lstrip()[:1] == b"{"
-    return _read_ndjson if is_json else _read_csv
+        message = " ".join(str(error).split("\n")[0].split())
+        raise InputError(f"can't read the accounts of {name}: {message}") from error
 
 
 def _read_csv(data: bytes) -> RawAccountTable:
@@ -108,21 +90,21 @@ def _read_csv(data: bytes) -> RawAccountTable:
 
 
 def _read_csv_by_row(data: bytes, separator: str) -> RawAccountTable:
-    """Row by row: some row has more cells than the head."""
+    """Read row by row, because some row has more cells than the header."""
     text = io.StringIO(data.decode("utf-8", "replace"), newline="")
     rows = csv.reader(text, delimiter=separator)
     names = next(rows)
     numbers: list[int] = []
     kept: list[list[str | None]] = []
-    problems: list[BadAccountRow] = []
+    bad_rows: list[BadAccountRow] = []
     for number, row in enumerate((row for row in rows if row), 1):
         if len(row) > len(names):
-            problems.append(BadAccountRow(number, f"{len(row)} cells under {len(names)} names"))
+            bad_rows.append(BadAccountRow(number, f"{len(row)} cells under {len(names)} names"))
             continue
         numbers.append(number)
         kept.append([*row, *[None] * (len(names) - len(row))])
     frame = pl.DataFrame(kept, schema=dict.fromkeys(names, pl.String), orient="row")
-    return RawAccountTable(frame, pl.Series("row", numbers, dtype=pl.Int64), problems)
+    return RawAccountTable(frame, pl.Series("row", numbers, dtype=pl.Int64), bad_rows)
 
 
 def _read_ndjson(data: bytes) -> RawAccountTable:
@@ -141,31 +123,25 @@ def _read_ndjson(data: bytes) -> RawAccountTable:
 
 
 def _read_ndjson_by_line(lines: list[bytes]) -> RawAccountTable:
-    """Line by line: some line is no object, or a name holds values of several types."""
-    problems: list[BadAccountRow] = []
-    found = dict(_json_objects(lines, problems))
-    names = dict.fromkeys(name for row in found.values() for name in row)
-    columns = {
-        name: pl.Series([_cell_text(row.get(name)) for row in found.values()], dtype=pl.String)
-        for name in names
-    }
-    return RawAccountTable(
-        pl.DataFrame(columns), pl.Series("row", [*found], dtype=pl.Int64), problems
-    )
-
-
-def _json_objects(
-    lines: list[bytes], problems: list[BadAccountRow]
-) -> Iterator[tuple[int, Mapping[str, object]]]:
+    """Read line by line, because a line is no object or a name holds several types."""
+    bad_rows: list[BadAccountRow] = []
+    objects: dict[int, dict[str, object]] = {}
     for number, line in enumerate(lines, 1):
         try:
             row = json.loads(line)
         except ValueError:
             row = None
         if isinstance(row, dict):
-            yield number, row
+            objects[number] = row
         else:
-            problems.append(BadAccountRow(number, "no JSON object"))
+            bad_rows.append(BadAccountRow(number, "no JSON object"))
+    names = dict.fromkeys(name for row in objects.values() for name in row)
+    columns = {
+        name: pl.Series([_cell_text(row.get(name)) for row in objects.values()], dtype=pl.String)
+        for name in names
+    }
+    numbers = pl.Series("row", [*objects], dtype=pl.Int64)
+    return RawAccountTable(pl.DataFrame(columns), numbers, bad_rows)
 
 
 def _cell_text(value: object) -> str | None:
@@ -185,14 +161,14 @@ _URL_HINT = "it takes postgresql://user:password@host/database and sqlite:///pat
 
 
 def is_database_url(source: str) -> bool:
-    """Whether accounts are to be read by a query."""
+    """Whether accounts are read from a database, not from a file."""
     return "://" in source
 
 
 def read_database(url: str, query: str | None) -> RawAccountTable:
-    """The rows that a query gives.
+    """Read the rows that a query returns.
 
-    Raises UsageError for a kind of database that isn't known, a missing query or driver, and
+    Raises UsageError for an unknown kind of database and for a missing query or driver, and
     InputError for what the database refuses.
     """
     scheme = url.partition("://")[0].lower()
@@ -210,11 +186,12 @@ def read_database(url: str, query: str | None) -> RawAccountTable:
             install_hint("db"),
         )
     if scheme == "sqlite":
-        _check_sqlite_file(url)
-    return RawAccountTable.complete(_run_query(url, query))
-
-
-def _run_query(url: str, query: str) -> pl.DataFrame:
+        path = unquote(url.partition("://")[2].partition("?")[0]).removeprefix("/")
+        if not Path(path or ".").is_file():  # SQLite would create it
+            raise InputError(
+                f"can't read the accounts: there is no database {path!r}",
+                "an absolute path has four slashes: sqlite:////var/lib/app.db",
+            )
     import adbc_driver_manager
 
     try:
@@ -226,32 +203,18 @@ def _run_query(url: str, query: str) -> pl.DataFrame:
         ) from None  # what was raised may show the URL
     # Types that Arrow does not know, such as PostgreSQL's numeric, are texts within.
     own = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.BaseExtension)]
-    return frame.with_columns(pl.col(own).ext.storage()) if own else frame
+    return RawAccountTable.complete(frame.with_columns(pl.col(own).ext.storage()) if own else frame)
 
 
 def _safe_message(error: Exception, url: str) -> str:
-    """What the database said, on one line, without any part of the URL that may be secret."""
-    told = str(error).partition("\nquery:")[0]
-    for secret in sorted(_secrets_in(url), key=len, reverse=True):
-        told = told.replace(secret, "***")
-    return " ".join(told.split())
-
-
-def _secrets_in(url: str) -> set[str]:
-    authority = url.partition("://")[2]
-    user_info = authority.rpartition("@")[0]
-    password = user_info.partition(":")[2]
+    """Return the database's message on one line, without any secret part of the URL."""
+    user_info = url.partition("://")[2].rpartition("@")[0]
     query = urlsplit(url.replace(" ", "%20")).query
     values = {pair.partition("=")[2] for pair in query.split("&") if "pass" in pair.lower()}
-    found = {url, user_info, password, *values}
-    return {text for secret in found for text in (secret, unquote(secret)) if text}
-
-
-def _check_sqlite_file(url: str) -> None:
-    """SQLite would make a missing file."""
-    path = unquote(url.partition("://")[2].partition("?")[0]).removeprefix("/")
-    if not Path(path or ".").is_file():
-        raise InputError(
-            f"can't read the accounts: there is no database {path!r}",
-            "an absolute path has four slashes: sqlite:////var/lib/app.db",
-        )
+    parts = {url, user_info, user_info.partition(":")[2], *values}
+    secrets = {text for part in parts for text in (part, unquote(part)) if text}
+    message = str(error).partition("\nquery:")[0]
+    # The longest first: replacing a part of it would leave the rest of the longer one.
+    for secret in sorted(secrets, key=len, reverse=True):
+        message = message.replace(secret, "***")
+    return " ".join(message.split())

@@ -25,18 +25,16 @@ from apilog.developer_success.tables.revenue import candidates_table, plans_tabl
 from apilog.developer_success.tables.trials import poc_table, trials_table
 from apilog.errors import UsageError
 
-__all__ = ["MORE_TABLES", "SUCCESS_TABLES", "SuccessTable", "table_names"]
-
 
 @dataclass(frozen=True, slots=True)
 class SuccessTable:
-    """One table."""
+    """A table over accounts."""
 
     make: Callable[[Population], pl.DataFrame]
     meaning: str
-    """What a row of it is."""
+    """What a row stands for."""
     key: str = ""
-    """The account's column that its rows tell anyway, if they do."""
+    """The column of the accounts that tells the rows apart anyway, if one does."""
 
 
 SUCCESS_TABLES: Mapping[str, SuccessTable] = {
@@ -65,17 +63,17 @@ SUCCESS_TABLES: Mapping[str, SuccessTable] = {
         experiments_table, "a metric and variant, against the control", "variant"
     ),
 }
-"""Every table over accounts, in the order of the report."""
+"""All tables over accounts, in the order of the report."""
 
 MORE_TABLES: Mapping[str, str] = {
     "unmatched": "a consumer that no account claims; null: calls without one",
     "goals": "a goal of the configuration, and whether it is reached; not with `--by`",
 }
-"""The tables that are not over accounts, and what a row of them is."""
+"""The tables that are not over accounts, and what a row of them stands for."""
 
 
 def table_names(only: str | None = None) -> list[str]:
-    """The names of all tables, or of the one; raises UsageError naming the nearest ones."""
+    """Return the names of all tables, or the one name; raises UsageError for an unknown one."""
     names = [*SUCCESS_TABLES, *MORE_TABLES]
     if only is None:
         return names
@@ -87,17 +85,17 @@ def table_names(only: str | None = None) -> list[str]:
 
 
 GATEWAY_COLUMN = "gateway"
-"""Of an account's first call; the one group that is no column of the accounts."""
+"""The gateway of an account's first call, the only group that is no column of the accounts."""
 OTHER_GROUP = "(other)"
 MOST_GROUPS = 50
-"""Groups that are kept apart; the accounts of all others are one group."""
+"""How many groups are kept apart; the accounts of all others are one group."""
 
 _GROUP_COLUMNS = ("plan", "trial_kind", "variant")
-"""Columns with a meaning that accounts can be grouped by; of the others there are too many."""
+"""The columns of `ACCOUNT_COLUMNS` to group by; the others have too many values."""
 
 
 def check_group_columns(by: Sequence[str]) -> None:
-    """Raise UsageError for a column that tells single accounts, or moments."""
+    """Raise UsageError for a column whose values are single accounts or moments."""
     for name in by:
         if name in ACCOUNT_COLUMNS and name not in _GROUP_COLUMNS:
             raise UsageError(
@@ -117,30 +115,22 @@ def check_group_values(accounts: pl.DataFrame, by: Sequence[str]) -> None:
 
 
 def tables_by_group(population: Population, by: Sequence[str]) -> dict[str, pl.DataFrame]:
-    """All tables; with `by` its columns stand in front, the largest group first.
+    """Compute all tables; with `by` its columns come first, and the largest group on top.
 
-    A table that is about one of these columns anyway stays as it is.
+    A table whose rows are told apart by one of these columns anyway stays as it is.
     """
     groups = [*_split_groups(population, by)] if by else []
-    return {
-        name: _make_table(table, population, groups, by) for name, table in SUCCESS_TABLES.items()
-    }
-
-
-_AccountGroups = list[tuple[dict[str, str | None], Population]]
-
-
-def _make_table(
-    table: SuccessTable, population: Population, groups: _AccountGroups, by: Sequence[str]
-) -> pl.DataFrame:
-    if not by or table.key in by:
-        return table.make(population)
-    made = [_with_group_columns(table.make(group), values) for values, group in groups]
-    return (
-        pl.concat(made)
-        if made
-        else _with_group_columns(table.make(population).clear(), dict.fromkeys(by))
-    )
+    tables = {}
+    for name, table in SUCCESS_TABLES.items():
+        if not by or table.key in by:
+            tables[name] = table.make(population)
+        elif groups:
+            parts = [_with_group_columns(table.make(group), values) for values, group in groups]
+            tables[name] = pl.concat(parts)
+        else:
+            empty = table.make(population).clear()
+            tables[name] = _with_group_columns(empty, dict.fromkeys(by))
+    return tables
 
 
 def _with_group_columns(frame: pl.DataFrame, values: dict[str, str | None]) -> pl.DataFrame:
@@ -167,10 +157,8 @@ def _split_groups(
         sizes.select("group", *by), on=by, how="left", nulls_equal=True, maintain_order="left"
     )
     for number, row in enumerate(sizes.head(MOST_GROUPS).select(by).iter_rows(named=True)):
-        yield (
-            row,
-            population.restricted_to(numbered.filter(pl.col("group") == number).drop("group")),
-        )
+        members = numbered.filter(pl.col("group") == number).drop("group")
+        yield row, population.restricted_to(members)
     rest = numbered.filter(pl.col("group") >= MOST_GROUPS).drop("group")
     if rest.height:
         yield dict.fromkeys(by, OTHER_GROUP), population.restricted_to(rest)

@@ -16,41 +16,42 @@ _HOUR_US = 3_600_000_000
 
 
 def ratio(numerator: pl.Expr, denominator: pl.Expr) -> pl.Expr:
-    """One by the other; null if that is 0."""
+    """Divide one by the other; null if the denominator is 0."""
     return pl.when(denominator != 0).then(numerator / denominator)
 
 
 def hours_between(start: str, end: str) -> pl.Expr:
-    """The time from one column to another, in hours."""
+    """Return the time from one column to another in hours."""
     return (pl.col(end) - pl.col(start)).dt.total_microseconds() / _HOUR_US
 
 
 def days_between(start: str, end: str) -> pl.Expr:
-    """The time from one column to another, in days."""
+    """Return the time from one column to another in days."""
     return hours_between(start, end) / 24
 
 
 def linear_quantile(values: pl.Expr, q: float) -> pl.Expr:
-    """The usual quantile, linear between two values; null without any."""
+    """Return the quantile, interpolated linearly between two values; null without any."""
     return values.quantile(q, interpolation="linear")
 
 
 def count_where(condition: pl.Expr) -> pl.Expr:
-    """How many rows it holds for."""
+    """Count the rows for which a condition holds; null is false."""
     return condition.fill_null(value=False).sum().cast(pl.Int64)
 
 
 def sum_money(amounts: pl.Expr) -> pl.Expr:
-    """The sum of amounts, the same in any order: added in millionths."""
+    """Add amounts in millionths, so that the sum is the same in any order."""
     return (amounts * 1_000_000).round().cast(pl.Int64).sum() / 1_000_000
 
 
 SIGNIFICANT = 0.05
+"""A p-value below this is significant."""
 _Z = normal_quantile(0.975)
 
 
 def rank_test(values: pl.Series, is_first: pl.Series) -> float | None:
-    """The two-sided Mann-Whitney p-value of the accounts marked against the others.
+    """Return the two-sided Mann-Whitney p-value of the marked accounts against the others.
 
     Accounts without a value are left out.
     """
@@ -65,20 +66,20 @@ def rank_test(values: pl.Series, is_first: pl.Series) -> float | None:
 
 
 class LogRatio:
-    """A ratio of sums over accounts, on the scale on which its error is symmetric."""
+    """The logarithm of a ratio of sums over accounts, on which scale its error is symmetric."""
 
     def __init__(self, value: float, squares: float, denominator: float, accounts: int) -> None:
-        """`squares` is the sum of (numerator − value · denominator)² over the accounts."""
+        """Take in `squares` the sum of (numerator − value · denominator)² over the accounts."""
         self.value = value
         deviation = squares * accounts / (accounts - 1) if accounts > 1 else math.nan
         self.error = math.sqrt(deviation) / denominator / value if value > 0 else math.nan
 
 
 def lift_interval(one: LogRatio, control: LogRatio) -> Interval | None:
-    """The 95 % interval of one / control − 1; None where a value is 0 or stands alone.
+    """Return the 95 % interval of one / control − 1; None if a value is 0 or of one account.
 
-    By the delta method on the logarithm, an account being the unit that varies; of plain
-    proportions it is the interval of Katz et al. (1978).
+    It is `ratio · exp(±z · √(error₁² + error₂²)) − 1` by the delta method on the logarithm, an
+    account being the unit that varies; for proportions it is the interval of Katz et al. (1978).
     """
     error = math.hypot(one.error, control.error)
     if not math.isfinite(error):
@@ -88,9 +89,10 @@ def lift_interval(one: LogRatio, control: LogRatio) -> Interval | None:
 
 
 def quantile_lift(one: tuple[float, Interval], control: tuple[float, Interval]) -> Interval | None:
-    """The 95 % interval of one / control − 1, of two values with intervals of their own.
+    """Return the 95 % interval of one / control − 1 from the intervals of the two values.
 
-    None where one of all these is 0. On the logarithm, after Zou and Donner (2008).
+    None if a value or bound is 0. The distances to the bounds are combined on the logarithm as
+    Zou and Donner (2008) do: https://doi.org/10.1002/sim.3095
     """
     (value, (low, high)), (base, (base_low, base_high)) = one, control
     if min(value, low, base, base_low) <= 0:

@@ -5,7 +5,7 @@ The p-values of all tests of the table are adjusted together (Benjamini and Hoch
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -33,7 +33,7 @@ _ONE = pl.lit(1)
 
 @dataclass(frozen=True, slots=True)
 class _ExperimentMetric:
-    """A ratio of sums over accounts; the latency is none, and stands apart."""
+    """A metric that is a ratio of sums over accounts."""
 
     numerator: pl.Expr
     denominator: pl.Expr
@@ -51,7 +51,7 @@ EXPERIMENT_METRICS: Mapping[str, _ExperimentMetric | None] = {
     "latency_p95": None,
     "requests_per_account": _ExperimentMetric(pl.col("requests"), _ONE),
 }
-"""In the order of the rows."""
+"""The metrics in the order of the rows; the latency is no ratio of sums and has no entry."""
 
 EXPERIMENTS_SCHEMA = {
     "variant": pl.String,
@@ -67,11 +67,13 @@ EXPERIMENTS_SCHEMA = {
 
 
 def experiments_table(population: Population) -> pl.DataFrame:
-    """One row a metric and variant; accounts without a variant are in none.
+    """Return one row per metric and variant; accounts without a variant are left out.
 
-    `lift`, its 95 % interval and the p-value, not adjusted yet, compare a variant with the
-    control, which itself has none. `split_p_value` tells whether the variants are as equal in
-    size as chance allows.
+    `value` = Σ numerator / Σ denominator over the accounts of the variant, or the p95 of their
+    calls; `lift` = value / value of the control − 1, with its 95 % interval `low` to `high`.
+    `p_value` (not adjusted yet) is of the two-proportion test for activation and conversion, else
+    of the Mann-Whitney test on the values of accounts. `split_p_value` is of the chi-square test
+    that the variants are equally large.
     """
     frame = population.frame.drop_nulls("variant")
     names = frame["variant"].unique().sort().to_list()
@@ -80,11 +82,22 @@ def experiments_table(population: Population) -> pl.DataFrame:
     control = population.terms.control or names[0]
     sizes = [frame.filter(pl.col("variant") == name).height for name in names]
     split = chi_square_test(sizes, [sum(sizes) / len(sizes)] * len(sizes))
-    rows = [
-        {**row, "split_p_value": split}
-        for metric in EXPERIMENT_METRICS
-        for row in _metric_rows(population.restricted_to(frame), metric, names, control)
-    ]
+    assigned = population.restricted_to(frame)
+    rows = []
+    for metric in EXPERIMENT_METRICS:
+        groups = _variant_groups(assigned, metric, names)
+        base = groups.get(control)
+        for name, group in groups.items():
+            row: dict[str, object] = {
+                "variant": name,
+                "metric": metric,
+                "accounts": group.accounts.height,
+                "value": group.value,
+                "split_p_value": split,
+            }
+            if base is not None and name != control:
+                row |= _compare_with_control(metric, group, base)
+            rows.append(row)
     return pl.DataFrame(rows, schema=EXPERIMENTS_SCHEMA, orient="row")
 
 
@@ -93,39 +106,20 @@ class _VariantGroup:
     """The accounts of one variant."""
 
     accounts: pl.DataFrame
-    """`numerator`, `denominator` and the `value` of each account."""
+    """`numerator`, `denominator` and `value` of each account; of a latency only the value."""
     value: float | None
     total: Proportion
-    """The sums; of a proportion its successes."""
+    """The sums of the numerators and denominators."""
     bounds: Interval | None = None
-    """Of a latency, the interval of its value."""
+    """The interval of the value of a latency."""
 
     def log_ratio(self) -> LogRatio | None:
-        """The group's value with its error; None for a latency, and without a value."""
+        """Return the value with its error; None for a latency, and without a value."""
         if self.value is None or not self.total.n:
             return None
         residual = pl.col("numerator") - self.value * pl.col("denominator")
         squares = self.accounts.select((residual**2).sum()).item()
         return LogRatio(self.value, squares, self.total.n, self.accounts.height)
-
-
-def _metric_rows(
-    population: Population, metric: str, names: list[str], control: str
-) -> Iterator[dict[str, object]]:
-    groups = _variant_groups(population, metric, names)
-    base = groups.get(control)
-    for name, group in groups.items():
-        row: dict[str, object] = {
-            "variant": name,
-            "metric": metric,
-            "accounts": group.accounts.height,
-            "value": group.value,
-        }
-        yield (
-            row
-            if base is None or name == control
-            else row | _compare_with_control(metric, group, base)
-        )
 
 
 def _variant_groups(
@@ -168,13 +162,17 @@ def _latency_groups(population: Population, variants: list[str]) -> dict[str, _V
 def _compare_with_control(
     name: str, group: _VariantGroup, base: _VariantGroup
 ) -> dict[str, object]:
-    """Lift, interval and p-value of a variant against the control."""
+    """Return lift, interval and p-value of a variant against the control."""
     metric = EXPERIMENT_METRICS[name]
     lift = group.value / base.value - 1 if group.value is not None and base.value else None
     if metric is not None and metric.is_proportion:
         p_value = two_proportion_test(group.total, base.total)
     else:
-        p_value = _rank_variants(group.accounts, base.accounts)
+        values = pl.concat([group.accounts["value"], base.accounts["value"]])
+        is_first = pl.Series([True, False]).gather(
+            pl.Series([0] * group.accounts.height + [1] * base.accounts.height, dtype=pl.UInt32)
+        )
+        p_value = rank_test(values, is_first)
     low, high = _lift_bounds(group, base) or (None, None)
     return {"lift": lift, "low": low, "high": high, "p_value": p_value}
 
@@ -188,27 +186,21 @@ def _lift_bounds(group: _VariantGroup, base: _VariantGroup) -> Interval | None:
     return lift_interval(one, other) if one and other else None
 
 
-def _rank_variants(one: pl.DataFrame, other: pl.DataFrame) -> float | None:
-    values = pl.concat([one["value"], other["value"]])
-    is_first = pl.Series([True, False]).gather(
-        pl.Series([0] * one.height + [1] * other.height, dtype=pl.UInt32)
-    )
-    return rank_test(values, is_first)
-
-
 UNEVEN_SPLIT = 0.001
-"""Below this p-value of the split, the variants were not given out as they should have been."""
+"""Below this p-value of the split, variants were not assigned as they should have been.
+
+A sample ratio mismatch makes every comparison doubtful: https://doi.org/10.1145/3292500.3330722
+"""
 
 _LOWER_IS_BETTER = ("error_rate", "latency_p95")
 
 
 def judge_experiments(experiments: pl.DataFrame, terms: SuccessTerms) -> pl.DataFrame:
-    """The table with its p-values adjusted (Benjamini-Hochberg) and a `verdict` on each row.
+    """Adjust the p-values (Benjamini-Hochberg) and add a `verdict` to each row.
 
-    All tests of the table are adjusted together, those of several groups of accounts too.
-
-    `control`; `too early` with fewer accounts than asked for on either side; `uneven split`;
-    `no data`; else `better`, `worse` or `no difference shown`.
+    All tests of the table are adjusted together, also those of several groups of accounts. The
+    verdict is `control`, `too early` (fewer accounts than asked for on either side),
+    `uneven split`, `no data`, `better`, `worse` or `no difference shown`.
     """
     adjusted = benjamini_hochberg(experiments["p_value"].to_list())
     rows = experiments.with_columns(pl.Series("p_value", adjusted, dtype=pl.Float64))

@@ -10,7 +10,11 @@ from apilog.developer_success.tables.account_statistics import hours_between, li
 
 
 def funnel_table(population: Population) -> pl.DataFrame:
-    """One row a stage; it counts an account only if that passed the stages before."""
+    """Return one row per stage with the accounts that reached it and all stages before it.
+
+    `rate` = accounts / signed-up accounts, `step_rate` = accounts / accounts of the stage before,
+    `median_hours` = median time from sign-up to the stage.
+    """
     stages = pl.concat(
         population.frame.filter(pl.col("stage") >= i).select(
             stage=pl.lit(stage),
@@ -30,12 +34,15 @@ def funnel_table(population: Population) -> pl.DataFrame:
 
 
 _EDGES = (0.0, 1 / 12, 0.25, 1.0, 6.0, 24.0, 72.0, 168.0, 336.0, 720.0)
-"""Hours at which the bins of the histogram begin."""
+"""The hours at which the bins of the onboarding histogram begin."""
 _EVENTS = tuple(zip(STAGES, STAGE_TIMES, strict=True))[1:4]
 
 
 def onboarding_table(population: Population) -> pl.DataFrame:
-    """One row an event: over the accounts that had it, the hours from sign-up."""
+    """Return one row per first event: how many accounts had it, and the hours from sign-up to it.
+
+    `p50_hours` and `p90_hours` are quantiles over these accounts.
+    """
     return pl.concat(
         _hours_to_event(population, time).select(
             stage=pl.lit(stage),
@@ -48,28 +55,30 @@ def onboarding_table(population: Population) -> pl.DataFrame:
 
 
 def onboarding_histogram_table(population: Population) -> pl.DataFrame:
-    """One row an event and bin, from `from_hours` on and before `to_hours`.
+    """Return one row per first event and bin of hours from sign-up, `from_hours` inclusive.
 
-    The first bin has no start: it is of the calls before sign-up. The last has no end.
+    `share` = accounts of the bin / accounts that had the event. The first bin has no start: it
+    holds calls before sign-up. The last bin has no end.
     """
     bins = pl.DataFrame({"from_hours": [None, *_EDGES], "to_hours": [*_EDGES, None]})
     bins = bins.with_row_index("bin")
-    return pl.concat(_bin_hours(population, stage, time, bins) for stage, time in _EVENTS)
-
-
-def _bin_hours(population: Population, stage: str, time: str, bins: pl.DataFrame) -> pl.DataFrame:
-    taken = _hours_to_event(population, time)["hours"]
-    places = pl.Series(_EDGES).search_sorted(taken, side="right").alias("bin").to_frame()
-    counts = places.group_by(pl.col("bin").cast(pl.UInt32)).agg(accounts=pl.len().cast(pl.Int64))
-    filled = bins.join(counts, on="bin", how="left", maintain_order="left")
     accounts = pl.col("accounts").fill_null(0)
-    return filled.select(
-        pl.lit(stage).alias("stage"),
-        "from_hours",
-        "to_hours",
-        accounts,
-        share=ratio(accounts, accounts.sum()),
-    )
+    parts = []
+    for stage, time in _EVENTS:
+        hours = _hours_to_event(population, time)["hours"]
+        numbers = pl.Series(_EDGES).search_sorted(hours, side="right").cast(pl.UInt32).alias("bin")
+        counts = numbers.to_frame().group_by("bin").agg(accounts=pl.len().cast(pl.Int64))
+        filled = bins.join(counts, on="bin", how="left", maintain_order="left")
+        parts.append(
+            filled.select(
+                pl.lit(stage).alias("stage"),
+                "from_hours",
+                "to_hours",
+                accounts,
+                share=ratio(accounts, accounts.sum()),
+            )
+        )
+    return pl.concat(parts)
 
 
 def _hours_to_event(population: Population, time: str) -> pl.DataFrame:
@@ -81,14 +90,14 @@ OTHER_ROUTE = "(other)"
 
 
 def bottlenecks_table(population: Population) -> pl.DataFrame:
-    """One row a stage, route and status: of the accounts that stalled there, their last call.
+    """Return one row per stage, route and status: the last call of accounts that stalled there.
 
-    Of an account that met errors it is the last error. Accounts that never called have neither
-    route nor status. The share is that of the stage's stalled accounts. Beyond 10 000 rows the
-    rarest are one row `(other)` a stage.
+    For an account that met errors it is the last error; accounts that never called have neither
+    route nor status. `share` = accounts / accounts that stalled at the stage. Beyond 10 000 rows
+    the rarest are folded into one row `(other)` per stage.
     """
     stalled = population.frame.filter(pl.col("stage") < len(STAGES) - 1)
-    met = (
+    rows = (
         stalled.join(population.calls.lasts, on="id", how="left")
         .group_by("stage", "route", "status")
         .agg(accounts=pl.len().cast(pl.Int64))
@@ -100,9 +109,11 @@ def bottlenecks_table(population: Population) -> pl.DataFrame:
             descending=[False, True, False, False],
             nulls_last=True,
         )
+        .with_columns(share=ratio(pl.col("accounts"), pl.col("accounts").sum().over("stage")))
     )
-    met = met.with_columns(share=ratio(pl.col("accounts"), pl.col("accounts").sum().over("stage")))
-    return _fold_rare_rows(met).select(
+    if rows.height > _MOST_BOTTLENECKS:
+        rows = _fold_rare_rows(rows)
+    return rows.select(
         pl.lit(pl.Series(STAGES)).gather(pl.col("stage").cast(pl.UInt32)).alias("stage"),
         "route",
         "status",
@@ -111,10 +122,8 @@ def bottlenecks_table(population: Population) -> pl.DataFrame:
     )
 
 
-def _fold_rare_rows(met: pl.DataFrame) -> pl.DataFrame:
-    if met.height <= _MOST_BOTTLENECKS:
-        return met
-    ranked = met.sort("accounts", descending=True, maintain_order=True)
+def _fold_rare_rows(rows: pl.DataFrame) -> pl.DataFrame:
+    ranked = rows.sort("accounts", descending=True, maintain_order=True)
     rest = (
         ranked.slice(_MOST_BOTTLENECKS)
         .group_by("stage", maintain_order=True)
@@ -129,10 +138,11 @@ def _fold_rare_rows(met: pl.DataFrame) -> pl.DataFrame:
 
 
 def retention_table(population: Population) -> pl.DataFrame:
-    """One row a cohort and age; age 0 is the week or month of the sign-up itself.
+    """Return one row per cohort and age in weeks or months; age 0 is the period of the sign-up.
 
-    An account is active in one in which it called. A cell that is not over at as-of is not
-    `complete`.
+    A cohort is the accounts that signed up in the same week or month; an account is active in a
+    period in which it called. `rate` = active accounts / accounts of the cohort. A row whose
+    period is not over at as-of is not `complete`.
     """
     terms = population.terms
     members = population.frame.select(
@@ -143,21 +153,17 @@ def retention_table(population: Population) -> pl.DataFrame:
     cells = cohorts.with_columns(
         age=pl.int_ranges(0, current - pl.col("cohort_period") + 1, dtype=pl.Int32)
     ).explode("age")
-    found = cells.join(_active_counts(population, members), on=["cohort_period", "age"], how="left")
-    at = pl.col("cohort_period") + pl.col("age")
-    return found.sort("cohort_period", "age").select(
+    counts = count_periods(population.calls.active.join(members, on="id"), "cohort_period").select(
+        "cohort_period", age=pl.col("period") - pl.col("cohort_period"), active="count"
+    )
+    rows = cells.join(counts, on=["cohort_period", "age"], how="left")
+    next_period = pl.col("cohort_period") + pl.col("age") + 1
+    end = period_start(next_period, terms.cohort).cast(pl.Datetime("us", "UTC"))
+    return rows.sort("cohort_period", "age").select(
         period_start(pl.col("cohort_period"), terms.cohort).alias("cohort"),
         pl.col("age").cast(pl.Int64),
         "accounts",
         pl.col("active").fill_null(0),
         rate=ratio(pl.col("active").fill_null(0), pl.col("accounts")),
-        complete=period_start(at + 1, terms.cohort).cast(pl.Datetime("us", "UTC")) <= terms.as_of,
+        complete=end <= terms.as_of,
     )
-
-
-def _active_counts(population: Population, members: pl.DataFrame) -> pl.DataFrame:
-    """How many accounts of each cohort are active at each age."""
-    active = population.calls.active.join(members, on="id")
-    age = pl.col("period") - pl.col("cohort_period")
-    counts = count_periods(active, "cohort_period").select("cohort_period", age=age, active="count")
-    return counts.filter(pl.col("age") >= 0)

@@ -15,12 +15,29 @@ from apilog.developer_success.tables.account_statistics import (
 )
 
 CHURN_WINDOW = timedelta(days=30)
-"""Churn is counted over this time before as-of."""
+"""The attribution window of churn: it ends at as-of."""
 
 
 def revenue_table(population: Population) -> pl.DataFrame:
-    """One row a plan, and `(all)`."""
-    sums = _revenue_sums(population)
+    """Return one row per plan, and the row `(all)`.
+
+    With the sums over the accounts of a plan: `arpu` = mrr / accounts, `arppu` = mrr / paying
+    accounts, `conversion_rate` = ever converted / accounts, `clv` = arppu / churn_rate, and
+    `churn_rate` = accounts that churned in the window / at-risk population, which are the accounts
+    that had converted and not churned when the window began.
+    """
+    since = population.terms.as_of - CHURN_WINDOW
+    converted, churned = pl.col("converted_at"), pl.col("churned_at")
+    is_paying = converted.is_not_null() & churned.is_null() & (pl.col("mrr") > 0)
+    sums = {
+        "accounts": pl.len().cast(pl.Int64),
+        "paying": count_where(is_paying),
+        "mrr": sum_money(pl.col("mrr").filter(is_paying.fill_null(value=False))),
+        "converted": count_where(converted.is_not_null()),
+        "churned": count_where(churned > since),
+        "at_risk": count_where((converted <= since) & (churned.is_null() | (churned > since))),
+        "requests": pl.col("requests").sum(),
+    }
     by_plan = population.frame.group_by("plan").agg(**sums).sort("plan", nulls_last=True)
     total = population.frame.select(plan=pl.lit(TOTAL_KEY), **sums)
     rows = pl.concat([by_plan, total])
@@ -45,33 +62,21 @@ def revenue_table(population: Population) -> pl.DataFrame:
     )
 
 
-def _revenue_sums(population: Population) -> dict[str, pl.Expr]:
-    then = population.terms.as_of - CHURN_WINDOW
-    converted, churned = pl.col("converted_at"), pl.col("churned_at")
-    is_paying = converted.is_not_null() & churned.is_null() & (pl.col("mrr") > 0)
-    was_at_risk = (converted <= then) & (churned.is_null() | (churned > then))
-    return {
-        "accounts": pl.len().cast(pl.Int64),
-        "paying": count_where(is_paying),
-        "mrr": sum_money(pl.col("mrr").filter(is_paying.fill_null(value=False))),
-        "converted": count_where(converted.is_not_null()),
-        "churned": count_where(churned > then),
-        "at_risk": count_where(was_at_risk),
-        "requests": pl.col("requests").sum(),
-    }
-
-
 QUOTA_PERIOD = timedelta(days=30)
-"""Calls of this time before as-of count for a quota, which is one of a month."""
+"""Calls of this time before as-of count for the monthly quota."""
 NEAR_LIMIT = 0.8
-"""From this share of the quota on an account is near its limit; above 1 it is over."""
+"""From this share of its quota an account is near its limit; above 1 it is over the limit."""
 HARDLY_USED = 0.1
-"""Below this share an account hardly uses its plan, if it has had it for that time."""
+"""Below this share of its quota an account hardly uses its plan, unless it is newer than that."""
 _MOST_CANDIDATES = 10_000
 
 
 def plans_table(population: Population) -> pl.DataFrame:
-    """One row a plan that has terms, as configured; churned accounts don't count."""
+    """Return one row per plan with configured terms, over its accounts that have not churned.
+
+    The usage of an account is its calls of the last 30 days / quota; `median_usage` and the counts
+    are over accounts. `price_per_1000_requests` = 1000 · price / quota.
+    """
     usage = pl.col("usage")
     sums = (
         _quota_usage(population)
@@ -85,9 +90,9 @@ def plans_table(population: Population) -> pl.DataFrame:
             hardly_used=count_where(pl.col("is_hardly_used")),
         )
     )
-    known = _plan_terms(population).join(sums, on="plan", how="left", maintain_order="left")
+    plans = _plan_terms(population).join(sums, on="plan", how="left", maintain_order="left")
     counts = ("accounts", "requests", "near_limit", "over_limit", "hardly_used")
-    filled = known.with_columns(pl.col(name).fill_null(0) for name in counts)
+    filled = plans.with_columns(pl.col(name).fill_null(0) for name in counts)
     return filled.select(
         "plan",
         "quota",
@@ -104,24 +109,23 @@ def plans_table(population: Population) -> pl.DataFrame:
 
 
 def candidates_table(population: Population) -> pl.DataFrame:
-    """One row an account to talk to: near or over its limit (upgrade), or hardly using it (churn).
+    """Return one row per account to talk to, those with the highest usage first, at most 10 000.
 
-    The fullest first; at most 10 000.
+    An account near or over its limit is a candidate for an upgrade, one that hardly uses its plan
+    for churn.
     """
     usage = pl.col("usage")
-    chance = (
+    reason = (
         pl.when(usage >= NEAR_LIMIT)
         .then(pl.lit("upgrade"))
         .when("is_hardly_used")
         .then(pl.lit("churn"))
     )
-    used = (
-        _quota_usage(population)
-        .with_columns(chance.alias("candidate_for"))
-        .drop_nulls("candidate_for")
-    )
     return (
-        used.sort("usage", "account", descending=[True, False])
+        _quota_usage(population)
+        .with_columns(reason.alias("candidate_for"))
+        .drop_nulls("candidate_for")
+        .sort("usage", "account", descending=[True, False])
         .head(_MOST_CANDIDATES)
         .select(
             "account",
@@ -141,7 +145,7 @@ def _plan_terms(population: Population) -> pl.DataFrame:
 
 
 def _quota_usage(population: Population) -> pl.DataFrame:
-    """The accounts that have not churned, with how much of its quota each has used."""
+    """Add the `usage` of its quota to each account that has terms and has not churned."""
     since = population.terms.as_of - QUOTA_PERIOD
     usage = pl.col("usage")
     return (
