@@ -48,6 +48,27 @@ class MatchFailure:
     """What the format wanted there."""
 
 
+@dataclass(frozen=True, slots=True)
+class SkipRule:
+    """One kind of line that lies in access logs and is no access line."""
+
+    reason: str
+    pattern: str
+    samples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One kind of log that looks like an access log and can't be read."""
+
+    pattern: str
+    """A line of it."""
+    message: str
+    hint: str
+    """What to read in its place."""
+    samples: tuple[str, ...]
+
+
 class Format(Protocol):
     """One log format."""
 

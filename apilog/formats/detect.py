@@ -15,8 +15,8 @@ import polars as pl
 
 from apilog.formats import gateways
 from apilog.formats.contract import Format, MatchFailure
+from apilog.formats.gateways.column_builder import GatewayFormat
 from apilog.formats.gateways.delimited import DelimitedFormat
-from apilog.formats.gateways.keyed import KeyedFormat
 from apilog.formats.generic.json_lines import JsonLinesFormat
 from apilog.formats.generic.labelled import LogfmtFormat, LtsvFormat
 from apilog.formats.nginx import library
@@ -159,7 +159,7 @@ def _unread_texts(texts: pl.Series, found: _FormatMatches) -> pl.Series:
         return texts.clear()
     if isinstance(log_format, NginxFormat):
         reads = log_format.expression.matches(texts)
-    elif isinstance(log_format, KeyedFormat | DelimitedFormat):
+    elif isinstance(log_format, GatewayFormat):
         others = log_format.find_foreign_lines(EventLines.from_series(texts))
         reads = reads if others is None else reads | others
     return texts.filter(~reads)
@@ -249,10 +249,11 @@ def _find_detected(texts: pl.Series, *, is_timed: bool) -> list[_FormatMatches]:
     """Gateways' objects and tables, those that read some of the texts; or else JSON, LTSV and
     key=value, which know less of the same values."""
     found: list[_FormatMatches] = []
+    inferred: Format | None
     for kind in FORMAT_DETECTORS.values():
         if isinstance(kind, gateways.GatewayDetector):
             inferred = kind.infer(texts, is_timed=is_timed)
-        elif found and isinstance(found[0][0], KeyedFormat | DelimitedFormat):
+        elif found and isinstance(found[0][0], GatewayFormat):
             break
         else:
             inferred = kind.infer(texts)

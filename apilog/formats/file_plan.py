@@ -141,9 +141,9 @@ def _refusal_of(path: str, lines: pl.Series) -> UnrecognisedFormat | None:
     texts = pl.concat(
         [lines.rename("line"), unwrap_texts(detect_envelopes(lines), lines).rename("line")]
     )
-    for pattern, message, hint, _ in REFUSALS:
-        if texts.str.contains(pattern).any():
-            return UnrecognisedFormat(path, message, hint)
+    for refusal in REFUSALS:
+        if texts.str.contains(refusal.pattern).any():
+            return UnrecognisedFormat(path, refusal.message, refusal.hint)
     return None
 
 

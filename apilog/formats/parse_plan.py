@@ -12,8 +12,7 @@ import polars as pl
 import polars.selectors as cs
 
 from apilog.formats.contract import Format, ParsedRecords
-from apilog.formats.gateways.delimited import DelimitedFormat
-from apilog.formats.gateways.keyed import KeyedFormat
+from apilog.formats.gateways.column_builder import GatewayFormat
 from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.nginx.trailing_fields import UNREAD_TAIL
 from apilog.formats.skipped_lines import skip_reasons
@@ -208,7 +207,7 @@ def _row_numbers(count: int) -> pl.Series:
 def _drop_skipped(lines: EventLines, plan: ParsePlan) -> tuple[int, EventLines | None]:
     is_unexplained = skip_reasons(lines.series).is_null()
     for log_format in iterate_formats(plan):
-        if isinstance(log_format, DelimitedFormat | KeyedFormat):
+        if isinstance(log_format, GatewayFormat):
             foreign = log_format.find_foreign_lines(lines)
             is_unexplained = is_unexplained if foreign is None else is_unexplained & ~foreign
     kept = _row_numbers(lines.count).filter(is_unexplained)

@@ -57,7 +57,7 @@ DETECTED_INFOS = (
 def _gateway_info(gateway: Gateway) -> FormatInfo:
     return FormatInfo(
         name=gateway.name,
-        gateway=gateway.name,
+        gateway=gateway.gateway,
         title=gateway.title,
         columns=frozenset(c for c in gateway.column_sources if c in SCHEMA) | {"gateway"},
         url=gateway.url,

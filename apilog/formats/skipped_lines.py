@@ -6,11 +6,10 @@ something else; anything that may be a broken access line is not.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import polars as pl
 
 from apilog.formats import gateways
+from apilog.formats.contract import SkipRule
 from apilog.transport.json_envelopes import is_of_another_unit
 from apilog.transport.syslog import is_of_another_program
 
@@ -24,15 +23,6 @@ OTHER_PROGRAM = "line of another program"
 
 _TIME = r"[0-9]{2}:[0-9]{2}:[0-9]{2}"
 _LEVEL = "emerg|alert|crit|error|err|warn|warning|notice|info|debug|trace[1-8]?"
-
-
-@dataclass(frozen=True, slots=True)
-class SkipRule:
-    """One kind of line to skip."""
-
-    reason: str
-    pattern: str
-    samples: tuple[str, ...]
 
 
 SKIP_RULES: tuple[SkipRule, ...] = (
@@ -107,7 +97,7 @@ SKIP_RULES: tuple[SkipRule, ...] = (
             "2026-10-10T13:55:36Z INF Traefik version 3.2.0 built on 2026-10-01",
         ),
     ),
-    *(SkipRule(*beside) for beside in gateways.NON_ACCESS_LINES),
+    *gateways.SKIP_RULES,
 )
 """What is told by a pattern; the first that matches gives the reason."""
 

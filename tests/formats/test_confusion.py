@@ -93,7 +93,7 @@ def test_cases_of_a_gateway_are_read_as_its_logs() -> None:
 
 def test_no_line_beside_the_log_is_taken_for_one_of_it() -> None:
     beside = [(skip.reason, line) for skip in SKIP_RULES for line in skip.samples]
-    beside += [(message, line) for _, message, _, lines in gateways.REFUSALS for line in lines]
+    beside += [(refusal.message, line) for refusal in gateways.REFUSALS for line in refusal.samples]
     read = {}
     for reason, line in beside:
         reading = detect_plan(pl.Series([line]))

@@ -1,6 +1,7 @@
-"""Gateways whose logs are objects or tables of named values: one module each.
+"""Gateways whose logs are JSON objects or tables of named values: one folder per vendor.
 
-A new one is a module with its `GATEWAY` as data, and its line in each of the tuples here.
+Invariant: everything that other modules know of a gateway comes from its entry in `GATEWAYS`. A
+new gateway is one `Gateway`, in the `GATEWAYS` of its folder.
 """
 
 from __future__ import annotations
@@ -10,31 +11,35 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from apilog.formats.contract import Format
-from apilog.formats.gateways import apigee, aws, azure, delimited, keyed
+from apilog.formats.contract import Refusal, SkipRule
+from apilog.formats.gateways import apigee, aws, azure
+from apilog.formats.gateways.column_builder import GatewayFormat
+from apilog.formats.gateways.delimited import infer_delimited
 from apilog.formats.gateways.gateway import Gateway
+from apilog.formats.gateways.keyed import infer_keyed
+from apilog.formats.nginx.format import NginxFormat
 
-GATEWAYS: tuple[Gateway, ...] = (aws.GATEWAY, *apigee.GATEWAYS, *azure.GATEWAYS)
-"""Gateways whose records are recognised by the names of their values."""
+GATEWAYS: tuple[Gateway, ...] = (*aws.GATEWAYS, *apigee.GATEWAYS, *azure.GATEWAYS)
+"""Every gateway whose records are recognised by the names of their values."""
 
-TEXT_FORMATS = (*aws.TEXT_FORMATS, *apigee.TEXT_FORMATS)
-"""Formats of theirs that are plain text."""
+TEXT_FORMATS: tuple[NginxFormat, ...] = tuple(f for g in GATEWAYS for f in g.text_formats)
+"""The gateways' logs as plain text."""
 
-NON_ACCESS_LINES = (*aws.NON_ACCESS_LINES, *apigee.NON_ACCESS_LINES, *azure.NON_ACCESS_LINES)
-"""Lines beside their access logs: reason, pattern, samples."""
+SKIP_RULES: tuple[SkipRule, ...] = tuple(
+    dict.fromkeys(rule for gateway in GATEWAYS for rule in gateway.skip_rules)
+)
+"""Lines that lie beside access lines; several gateways may name one rule."""
 
-REFUSALS = (*aws.REFUSALS, *apigee.REFUSALS, *azure.REFUSALS)
-"""Files that are no access logs, however alike: pattern, message, hint, samples."""
+REFUSALS: tuple[Refusal, ...] = tuple(
+    dict.fromkeys(refusal for gateway in GATEWAYS for refusal in gateway.refusals)
+)
+"""Logs that are no access logs; several gateways may name one refusal."""
 
-ADVICE: Mapping[str, Mapping[str, str]] = {
-    aws.GATEWAY.name: aws.ADVICE,
-    apigee.GATEWAY.name: apigee.ADVICE,
-    **azure.ADVICE,
-}
-"""Gateway to column to what to log, or to change, so that the column is filled."""
+ADVICE: Mapping[str, Mapping[str, str]] = {g.gateway: g.advice for g in GATEWAYS if g.advice}
+"""Value of the column `gateway` to column to what to log, or to change, to fill the column."""
 
-TEMPLATES: Mapping[str, str] = {**aws.TEMPLATES, **apigee.TEMPLATES, **azure.TEMPLATES}
-"""What to put into a gateway so that apilog can see everything."""
+TEMPLATES: Mapping[str, str] = {g.gateway: g.template for g in GATEWAYS if g.template}
+"""Value of the column `gateway` to what to put into the gateway so that it logs everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +48,13 @@ class GatewayDetector:
 
     gateway: Gateway
 
-    def infer(self, head: pl.Series, *, is_timed: bool = False) -> Format | None:
-        """The format of a log of this gateway that begins with these lines.
+    def infer(self, head: pl.Series, *, is_timed: bool = False) -> GatewayFormat | None:
+        """Return the format of a log of this gateway that begins with these lines, if it is one.
 
-        `is_timed` tells that times came with the lines, so that records need none.
+        `is_timed` says that times come with the lines, so that records need none.
         """
-        objects = keyed.infer_keyed(self.gateway, head, is_timed=is_timed)
-        return objects or delimited.infer_delimited(self.gateway, head)
+        objects = infer_keyed(self.gateway, head, is_timed=is_timed)
+        return objects or infer_delimited(self.gateway, head)
 
 
-DETECTORS: Mapping[str, GatewayDetector] = {
-    gateway.name: GatewayDetector(gateway) for gateway in GATEWAYS
-}
+DETECTORS: Mapping[str, GatewayDetector] = {g.name: GatewayDetector(g) for g in GATEWAYS}

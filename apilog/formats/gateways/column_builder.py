@@ -1,130 +1,130 @@
-"""Columns out of named values, and what becomes of the lines that they were taken from.
+"""Columns from a gateway's named values, and the account of the lines that held them.
 
-Invariant: a column is the first of its sources that says something, record by record; a
-value that no source gives is null. Every line is a record or a reject.
+Invariant: a column is the first of its sources that has a value, record by record; what no
+source gives is null. Every line is a record or a reject.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import polars as pl
 
-from apilog.formats.contract import ParsedRecords
+from apilog.formats.contract import MatchFailure, ParsedRecords
 from apilog.formats.gateways.gateway import ColumnSource, Gateway
+from apilog.schema import TIMESTAMP
+from apilog.values.event_lines import EventLines
 
-_IS_OWN = "belongs"
-_IS_FOREIGN = "others"
-
-ChosenSources = Mapping[str, list[ColumnSource]]
-"""Columns, and the sources that a log has for each."""
+_IS_OWN = "is_own_record"
 
 
-def fillable_columns(gateway: Gateway, names: Collection[str]) -> frozenset[str]:
-    """The columns that a log with values of these names can fill."""
-    return frozenset(
-        c for c, several in gateway.column_sources.items() if _usable_sources(several, names)
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayFormat(ABC):
+    """A gateway's records in the layout of one file."""
+
+    takes_delivery_times: ClassVar[bool] = False
+    """Whether a record without a time of its own has the time that came with its line."""
+
+    spec: Gateway
+    locations: Mapping[str, tuple[Any, ...]]
+    """Name to where its value stands in a line, and to its alternates."""
+
+    @property
+    def name(self) -> str:
+        """See `Format.name`."""
+        return self.spec.name
+
+    @property
+    def gateway(self) -> str:
+        """See `Format.gateway`."""
+        return self.spec.gateway
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """See `Format.columns`."""
+        sources = self.spec.column_sources
+        return frozenset(column for column in sources if self._usable_sources(sources[column]))
+
+    def parse(self, lines: EventLines, columns: Collection[str]) -> ParsedRecords:
+        """See `Format.parse`."""
+        declared = {**self.spec.column_sources, _IS_OWN: self.spec.is_own_record}
+        wanted = {"timestamp", *columns, *self.spec.required_columns, _IS_OWN}
+        usable = {c: self._usable_sources(s) for c, s in declared.items() if c in wanted}
+        chosen = {column: sources for column, sources in usable.items() if sources}
+        values, is_read = self._read_values(lines, chosen.values())
+        records = pl.DataFrame(
+            [_coalesce_sources(s, values).alias(column) for column, s in chosen.items()]
+        )
+        if self.takes_delivery_times:
+            records = _with_delivery_times(records, lines)
+        reasons = "" if is_read.all() else self._unread_reasons(lines)
+        return _account_for_lines(self.spec, records, is_read, columns, reasons)
+
+    @abstractmethod
+    def explain(self, line: str) -> MatchFailure:
+        """See `Format.explain`."""
+
+    def find_foreign_lines(self, lines: EventLines) -> pl.Series | None:
+        """Return which lines belong to another log and are skipped; None if none is known to."""
+        sources = self._usable_sources(self.spec.is_foreign_record)
+        if not sources:
+            return None
+        values, _ = self._read_values(lines, [sources])
+        return _coalesce_sources(sources, values).fill_null(value=False)
+
+    @abstractmethod
+    def _read_locations(
+        self, lines: EventLines, locations: list[Any]
+    ) -> tuple[Mapping[Any, pl.Series], pl.Series]:
+        """Return the values (String) at these places, and which lines could be read."""
+
+    @abstractmethod
+    def _unread_reasons(self, lines: EventLines) -> str | pl.Series:
+        """Return why lines could not be read: one reason for all, or one per line."""
+
+    def _usable_sources(self, sources: Iterable[ColumnSource]) -> list[ColumnSource]:
+        """Return the sources whose values the file has, up to an exclusive one."""
+        usable = [source for source in sources if self.locations.keys() >= {*source.names}]
+        last = next((i for i, source in enumerate(usable, 1) if source.exclusive), None)
+        return usable[:last]
+
+    def _read_values(
+        self, lines: EventLines, chosen: Iterable[list[ColumnSource]]
+    ) -> tuple[Mapping[str, pl.Series], pl.Series]:
+        """Return the values that sources take, by name, and which lines could be read."""
+        taken = {
+            name
+            for sources in chosen
+            for source in sources
+            for name in (*source.names, *source.optional_names)
+        }
+        places = {name: self.locations[name] for name in taken if name in self.locations}
+        found, is_read = self._read_locations(
+            lines, sorted({place for several in places.values() for place in several})
+        )
+        values = {
+            name: _fill_from_alternates([found[place] for place in several])
+            for name, several in places.items()
+        }
+        return values, is_read
 
 
-def choose_sources(
-    gateway: Gateway, columns: Collection[str], names: Collection[str]
-) -> ChosenSources:
-    """What these columns are made of, and those that tell records from rejects."""
-    wanted = {"timestamp", *columns, *gateway.required_columns}
-    sources = {**gateway.column_sources, _IS_OWN: gateway.is_own_record}
-    chosen = {c: _usable_sources(several, names) for c, several in sources.items()}
-    return {c: several for c, several in chosen.items() if several and c in {*wanted, _IS_OWN}}
-
-
-def needed_names(recipe: ChosenSources, names: Collection[str]) -> set[str]:
-    """The values that a recipe takes of a log that has these names."""
-    every = (s for several in recipe.values() for s in several)
-    return {name for s in every for name in (*s.names, *s.optional_names) if name in names}
-
-
-def build_columns(recipe: ChosenSources, values: Mapping[str, pl.Series]) -> pl.DataFrame:
-    """The columns of a recipe from the values that it needs."""
-    return pl.DataFrame(
-        [_coalesce_sources(s, values).alias(column) for column, s in recipe.items()]
-    )
-
-
-def fill_from_alternates(values: Sequence[pl.Series]) -> pl.Series:
-    """The first values; where they are null or blank the next, and so on."""
-    first, *others = values
+def _fill_from_alternates(alternates: list[pl.Series]) -> pl.Series:
+    """Return the first values; where they are null or blank the next ones, and so on."""
+    values, *others = alternates
     for other in others:
-        nothing = first.is_null() | (first == "")
-        if not nothing.any():
+        is_missing = values.is_null() | (values == "")
+        if not is_missing.any():
             break
-        first = other.zip_with(nothing.fill_null(value=True), first)
-    return first
-
-
-def find_foreign_records(
-    gateway: Gateway,
-    names: Collection[str],
-    values_of: Callable[[Collection[str]], Mapping[str, pl.Series]],
-) -> pl.Series | None:
-    """Which records are of another log than an access log; None if that can't be told."""
-    recipe = {_IS_FOREIGN: _usable_sources(gateway.is_foreign_record, names)}
-    if not recipe[_IS_FOREIGN]:
-        return None
-    return build_columns(recipe, values_of(needed_names(recipe, names)))[_IS_FOREIGN].fill_null(
-        value=False
-    )
-
-
-def _usable_sources(sources: Iterable[ColumnSource], names: Collection[str]) -> list[ColumnSource]:
-    """Those that a log with these names has, up to one that is final."""
-    known = [s for s in sources if all(name in names for name in s.names)]
-    last = next((i for i, source in enumerate(known, 1) if source.exclusive), None)
-    return known[:last]
-
-
-def account_for_lines(
-    records: pl.DataFrame,
-    ok: pl.Series,
-    columns: Collection[str],
-    gateway: Gateway,
-    *,
-    unsound: str | pl.Series = "not JSON",
-) -> ParsedRecords:
-    """Records that have a time and say something of a request; all others as rejects.
-
-    `ok` says which lines the values could be taken from, `unsound` why not from the others.
-    """
-    says = [records[c].is_not_null() for c in gateway.required_columns if c in records.columns]
-    timed = records["timestamp"].is_not_null()
-    told = pl.DataFrame([s.alias(str(i)) for i, s in enumerate(says)])
-    something = told.select(pl.any_horizontal(pl.all())).to_series() if says else ~timed
-    belongs = records[_IS_OWN].fill_null(value=True) if _IS_OWN in records.columns else ok
-    good = ok & timed & something & belongs
-    kept = records.select(c for c in records.columns if c in columns or c == "timestamp")
-    if good.all():
-        return ParsedRecords(records=kept)
-    rows = pl.int_range(len(good), dtype=pl.UInt32, eager=True)
-    states = pl.DataFrame({"row": rows, "ok": ok, "timed": timed, "belongs": belongs})
-    reasons = states.select(
-        "row",
-        pl.when(~pl.col("ok"))
-        .then(pl.lit(unsound))
-        .when(~pl.col("belongs"))
-        .then(pl.lit(f"a record of something else than {gateway.name}"))
-        .when(~pl.col("timed"))
-        .then(pl.lit("no time that can be understood"))
-        .otherwise(pl.lit(f"no request of {gateway.name}"))
-        .alias("reason"),
-    )
-    return ParsedRecords(
-        records=kept.filter(good),
-        rows=rows.filter(good),
-        rejects=reasons.filter(~good),
-    )
+        values = other.zip_with(is_missing, values)
+    return values
 
 
 def _coalesce_sources(sources: list[ColumnSource], values: Mapping[str, pl.Series]) -> pl.Series:
-    """The sources' values, later ones where earlier ones are null."""
+    """Return the sources' values, those of later sources where earlier ones are null."""
     converted = (
         s.convert(*(values[name] for name in s.names), *map(values.get, s.optional_names))
         for s in sources
@@ -133,9 +133,58 @@ def _coalesce_sources(sources: list[ColumnSource], values: Mapping[str, pl.Serie
     for more in converted:
         if not result.null_count():
             break
-        result = _without_encoding(result).zip_with(result.is_not_null(), _without_encoding(more))
+        # Each encoded series has categories of its own: codes of two don't mix.
+        earlier, later = (
+            s.cast(pl.String) if isinstance(s.dtype, pl.Categorical) else s for s in (result, more)
+        )
+        result = earlier.zip_with(earlier.is_not_null(), later)
     return result
 
 
-def _without_encoding(series: pl.Series) -> pl.Series:
-    return series.cast(pl.String) if isinstance(series.dtype, pl.Categorical) else series
+def _with_delivery_times(records: pl.DataFrame, lines: EventLines) -> pl.DataFrame:
+    """Return the records with the time that came with their lines where they have none."""
+    own = records["timestamp"] if "timestamp" in records.columns else None
+    if own is not None and not own.null_count():
+        return records
+    given = lines.times
+    if given is None:
+        given = pl.Series([None], dtype=TIMESTAMP).new_from_index(0, lines.count)
+    return records.with_columns((given if own is None else own.fill_null(given)).alias("timestamp"))
+
+
+def _account_for_lines(
+    spec: Gateway,
+    records: pl.DataFrame,
+    is_read: pl.Series,
+    columns: Collection[str],
+    unread_reasons: str | pl.Series,
+) -> ParsedRecords:
+    """Return the records that have a time and tell of a request, and all others as rejects."""
+    required = [pl.col(c).is_not_null() for c in spec.required_columns if c in records.columns]
+    is_own = pl.col(_IS_OWN).fill_null(value=True) if _IS_OWN in records.columns else pl.lit(True)
+    flags = records.select(
+        is_read.alias("read"),
+        is_own.alias("own"),
+        pl.col("timestamp").is_not_null().alias("timed"),
+        pl.any_horizontal(*required, pl.lit(False)).alias("tells"),
+    )
+    is_record = flags.select(pl.all_horizontal(pl.all())).to_series()
+    kept = records.select(c for c in records.columns if c in columns or c == "timestamp")
+    if is_record.all():
+        return ParsedRecords(records=kept)
+    rows = pl.int_range(len(is_record), dtype=pl.UInt32, eager=True).alias("row")
+    reasons = flags.select(
+        pl.when(~pl.col("read"))
+        .then(pl.lit(unread_reasons))
+        .when(~pl.col("own"))
+        .then(pl.lit(f"a record of something else than {spec.name}"))
+        .when(~pl.col("timed"))
+        .then(pl.lit("no time that can be understood"))
+        .otherwise(pl.lit(f"no request of {spec.name}"))
+        .alias("reason"),
+    )
+    return ParsedRecords(
+        records=kept.filter(is_record),
+        rows=rows.filter(is_record),
+        rejects=reasons.select(rows, "reason").filter(~is_record),
+    )

@@ -1,78 +1,47 @@
-"""A gateway's records as a table: a header line, then one line a record.
+"""A gateway's records as a table: a header line, then one line per record.
 
-Invariant: a line is a record only if it has as many fields as the header; a line that has
-not, or whose quotes don't pair up, changes nothing for the others.
+Invariant: a line is a record only if it has as many fields as the header; a line that has not,
+or whose quotes don't pair up, changes nothing for the others.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import polars as pl
 
-from apilog.formats.contract import MatchFailure, ParsedRecords
-from apilog.formats.gateways.column_builder import (
-    account_for_lines,
-    build_columns,
-    choose_sources,
-    fill_from_alternates,
-    fillable_columns,
-    find_foreign_records,
-    needed_names,
-)
+from apilog.formats.contract import MatchFailure
+from apilog.formats.gateways.column_builder import GatewayFormat
 from apilog.formats.gateways.gateway import Gateway
-from apilog.formats.gateways.key_resolution import find_alternates, has_fingerprint, resolve_keys
+from apilog.formats.gateways.key_resolution import has_fingerprint, locate_values
 from apilog.values.event_lines import EventLines, as_polars_text
 
 HEADER_REASON = "header line"
-"""The reason of rejects that are the header again: to be skipped."""
+"""The reason of rejects that repeat the header."""
 
 _SEPARATORS: Mapping[str, str] = {",": "commas", "|": "bars", "\t": "tabs", ";": "semicolons"}
 _HEAD_LINES = 200
 _UTC_SUFFIX = " [UTC]"
 _END_MARK = "\x01"
-"""Written behind every line, so that an empty last field is told from a missing one."""
+"""A last field that is added to every line, so that an empty field is told from a missing one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DelimitedFormat:
-    """A gateway's records as fields between separators, quoted where needed (RFC 4180)."""
+class DelimitedFormat(GatewayFormat):
+    """A gateway's records as fields between separators, quoted where needed.
 
-    spec: Gateway
+    Quotes are those of RFC 4180, https://www.rfc-editor.org/rfc/rfc4180, but for line breaks
+    within them: a record is one line.
+    """
+
+    locations: Mapping[str, tuple[int, ...]]
+    """Name to the position of its field, and of the fields that are its alternates."""
     separator: str
     header: str
     """The header line as it stands, without a byte order mark."""
     field_count: int
-    """How many fields a line has."""
-    field_positions: Mapping[str, tuple[int, ...]]
-    """Name (of `normalise`) to the position of its field, and of those that may stand in for it."""
-
-    @property
-    def name(self) -> str:
-        """See `Format.name`."""
-        return self.spec.name
-
-    @property
-    def gateway(self) -> str:
-        """See `Format.gateway`."""
-        return self.spec.gateway or self.spec.name
-
-    @property
-    def columns(self) -> frozenset[str]:
-        """See `Format.columns`."""
-        return fillable_columns(self.spec, self.field_positions)
-
-    def parse(self, lines: EventLines, columns: Collection[str]) -> ParsedRecords:
-        """See `Format.parse`. The header is a reject whose reason is `HEADER`."""
-        recipe = choose_sources(self.spec, columns, self.field_positions)
-        is_header = self._find_header_lines(lines)
-        values, ok = self._read_values(lines, needed_names(recipe, self.field_positions), is_header)
-        reasons = "" if ok.all() else self._reject_reasons(lines, is_header)
-        return account_for_lines(
-            build_columns(recipe, values), ok, columns, self.spec, unsound=reasons
-        )
 
     def explain(self, line: str) -> MatchFailure:
         """See `Format.explain`."""
@@ -82,88 +51,87 @@ class DelimitedFormat:
         return MatchFailure(0, self._expected_fields)
 
     def find_foreign_lines(self, lines: EventLines) -> pl.Series | None:
-        """Which lines are the header or of another log, and to be skipped; None if none is."""
+        """Return which lines are the header or belong to another log; None if none is known to."""
         header = self._find_header_lines(lines)
-        others = find_foreign_records(
-            self.spec,
-            self.field_positions,
-            lambda names: self._read_values(lines, names, header)[0],
-        )
-        return header if others is None else others if header is None else others | header
+        foreign = GatewayFormat.find_foreign_lines(self, lines)  # super() fails with slots
+        return header if foreign is None else foreign if header is None else foreign | header
 
     def _find_header_lines(self, lines: EventLines) -> pl.Series | None:
-        """Which lines are the header; None if none is."""
+        """Return which lines are the header, as in files that were joined; None if none is."""
         if self.header.encode() not in lines.data:
             return None
-        texts = lines.series.str.strip_prefix("\ufeff").str.strip_suffix("\r")
-        return texts == self.header
+        return lines.series.str.strip_prefix("\ufeff").str.strip_suffix("\r") == self.header
 
     @property
     def _expected_fields(self) -> str:
         return f"{self.field_count} fields with {_SEPARATORS[self.separator]} between them"
 
-    def _read_values(
-        self, lines: EventLines, names: Collection[str], is_header: pl.Series | None
-    ) -> tuple[Mapping[str, pl.Series], pl.Series]:
-        """The values of these names, and which lines they could be taken from."""
-        cells = self._read_cells(
-            lines, sorted({p for name in names for p in self.field_positions[name]})
-        )
+    def _read_locations(
+        self, lines: EventLines, locations: list[int]
+    ) -> tuple[Mapping[int, pl.Series], pl.Series]:
+        cells = self._read_cells(lines, locations)
+        is_header = self._find_header_lines(lines)
         if is_header is not None:
             cells = cells.with_columns(pl.when(~is_header).then(pl.all()).name.keep())
-        values = {
-            name: fill_from_alternates([cells[f"f{place}"] for place in self.field_positions[name]])
-            for name in names
-        }
+        values = {position: cells[f"f{position}"] for position in locations}
         return values, cells["ok"].fill_null(value=False)
 
-    def _read_cells(self, lines: EventLines, places: list[int]) -> pl.DataFrame:
-        """One row a line: the fields at these places, and `ok`."""
+    def _read_cells(self, lines: EventLines, positions: list[int]) -> pl.DataFrame:
+        """Return the fields at these positions, and `ok`, one row per line."""
         quote = '"' if b'"' in lines.data else None
-        if not (quote and _ends_in_open_quote(lines.data)):
-            frame = self._scan_csv(lines.data, places, quote)
-            if frame is not None and frame.height == lines.count:
-                return frame
-        return self._read_cells_by_quoting(lines, places)
+        # A quote that is left open joins its line with all up to the next quote, which the number
+        # of rows tells; only at the end of the data there is no next line to miss.
+        last_line = lines.data[lines.data.rfind(b"\n", 0, -1) + 1 :]
+        if last_line.count(b'"') % 2 == 0:
+            cells = self._scan_csv(lines.data, positions, quote)
+            if cells is not None and cells.height == lines.count:
+                return cells
+        return self._read_cells_by_quoting(lines, positions)
 
-    def _read_cells_by_quoting(self, lines: EventLines, places: list[int]) -> pl.DataFrame:
-        """Like `_read`; lines with sound quotes apart from those whose quotes mean nothing."""
+    def _read_cells_by_quoting(self, lines: EventLines, positions: list[int]) -> pl.DataFrame:
+        """Return the same as `_read_cells` where some quotes mean nothing or are left open.
+
+        Lines whose quotes are sound are read with quotes, those in which no field begins with
+        one without, and the others are left null.
+        """
         field = rf'(?:"(?:[^"]|"")*"|[^"{self.separator}][^{self.separator}]*|)'
         sound = lines.series.str.contains(rf"^{field}(?:[{self.separator}]{field})*\r?$")
         quoted = lines.series.str.contains(rf'(?:^|[{self.separator}])"')
-        read = pl.DataFrame(schema={**_text_schema(places), "ok": pl.Boolean, "row": pl.UInt32})
+        cells = pl.DataFrame(schema={**_text_schema(positions), "ok": pl.Boolean, "row": pl.UInt32})
         for chosen, quote in ((sound & quoted, '"'), (~quoted, None)):
             rows = chosen.arg_true().alias("row")
-            frame = self._scan_csv(lines.gather(rows).data, places, quote)
+            frame = self._scan_csv(lines.gather(rows).data, positions, quote)
             if frame is not None and frame.height == len(rows):
-                read.vstack(frame.with_columns(rows), in_place=True)
-        every = pl.DataFrame({"row": pl.int_range(lines.count, dtype=pl.UInt32, eager=True)})
-        return every.join(read, on="row", how="left", maintain_order="left")
+                cells.vstack(frame.with_columns(rows), in_place=True)
+        all_rows = pl.DataFrame({"row": pl.int_range(lines.count, dtype=pl.UInt32, eager=True)})
+        return all_rows.join(cells, on="row", how="left", maintain_order="left")
 
-    def _scan_csv(self, data: bytes, places: list[int], quote: str | None) -> pl.DataFrame | None:
-        """The fields at these places of every line, and `ok`; None if they can't be read."""
+    def _scan_csv(
+        self, data: bytes, positions: list[int], quote: str | None
+    ) -> pl.DataFrame | None:
+        """Return the fields at these positions, and `ok`; None if the lines can't be read.
+
+        A line is `ok` if the end mark stands where the header's fields end and nothing follows.
+        """
         end = (self.separator + _END_MARK + "\n").encode()
-        text, skipped = as_polars_text(data)
+        text, skipped_lines = as_polars_text(data)
+        columns = _text_schema(range(self.field_count))
         try:
             return (
                 pl.scan_csv(
                     text.replace(b"\r\n", b"\n").replace(b"\n", end),
-                    skip_lines=skipped,
+                    skip_lines=skipped_lines,
                     has_header=False,
                     separator=self.separator,
                     quote_char=quote,
-                    schema={
-                        **_text_schema(range(self.field_count)),
-                        "end": pl.String,
-                        "extra": pl.String,
-                    },
+                    schema={**columns, "end": pl.String, "extra": pl.String},
                     truncate_ragged_lines=True,
-                    # Fields are counted on the first line, which may have any number of them.
+                    # Polars counts fields on the first line, which may have any number of them.
                     missing_columns="insert",
                     extra_columns="ignore",
                 )
                 .select(
-                    *_text_schema(places),
+                    *_text_schema(positions),
                     ok=(pl.col("end") == _END_MARK) & pl.col("extra").is_null(),
                 )
                 .collect()
@@ -172,15 +140,15 @@ class DelimitedFormat:
         except pl.exceptions.PolarsError:  # quotes within a field, or no UTF-8
             return None
 
-    def _reject_reasons(self, lines: EventLines, is_header: pl.Series | None) -> pl.Series:
-        """Why each line has not the fields of the header."""
-        odd = lines.series.str.count_matches('"', literal=True) % 2 == 1
+    def _unread_reasons(self, lines: EventLines) -> pl.Series:
+        is_header = self._find_header_lines(lines)
+        is_open = lines.series.str.count_matches('"', literal=True) % 2 == 1
         return (
-            pl.DataFrame({"odd": odd, "header": odd & False if is_header is None else is_header})
+            is_open.to_frame("open")
             .select(
-                pl.when("header")
+                pl.when(False if is_header is None else is_header)
                 .then(pl.lit(HEADER_REASON))
-                .when("odd")
+                .when("open")
                 .then(pl.lit("a quote is left open"))
                 .otherwise(pl.lit(f"not {self._expected_fields}"))
             )
@@ -188,49 +156,41 @@ class DelimitedFormat:
         )
 
 
-def _text_schema(places: Iterable[int]) -> dict[str, type[pl.DataType]]:
-    return {f"f{place}": pl.String for place in places}
+def _text_schema(positions: Iterable[int]) -> dict[str, type[pl.DataType]]:
+    return {f"f{position}": pl.String for position in positions}
 
 
 def infer_delimited(gateway: Gateway, head: pl.Series) -> DelimitedFormat | None:
-    """The format of a log of this gateway that has its header among these lines, if it is one."""
-    found = (_infer_from_header(gateway, line) for line in head.head(_HEAD_LINES).drop_nulls())
-    return next((log_format for log_format in found if log_format), None)
+    """Return the format of a log of this gateway whose header is among these lines, if any."""
+    formats = (_infer_from_header(gateway, line) for line in head.head(_HEAD_LINES).drop_nulls())
+    return next((log_format for log_format in formats if log_format), None)
 
 
 def _infer_from_header(gateway: Gateway, line: str) -> DelimitedFormat | None:
     header = line.removeprefix("\ufeff").rstrip("\r\n")
-    for separator, fields in _split_by_each_separator(header):
-        keys = [field.strip().removesuffix(_UTC_SUFFIX) for field in fields]
-        single = [(key,) for key in keys if key]
-        paths = resolve_keys(gateway, single)
-        if not has_fingerprint(gateway, paths):
-            continue
-        others = find_alternates(gateway, single, paths)
-        places = {
-            name: tuple(keys.index(key) for (key, *_) in (path, *others.get(name, ())))
-            for name, path in paths.items()
-        }
-        columns = fillable_columns(gateway, places)
-        if "timestamp" in columns and columns & {*gateway.required_columns}:
-            return DelimitedFormat(
-                spec=gateway,
-                separator=separator,
-                header=header,
-                field_count=len(fields),
-                field_positions=places,
-            )
-    return None
-
-
-def _split_by_each_separator(line: str) -> Iterator[tuple[str, list[str]]]:
-    """The line's fields by every separator that it may have."""
-    if line.startswith(("{", "[")):
-        return
+    if header.startswith(("{", "[")):
+        return None
     for separator in _SEPARATORS:
-        fields = _split_fields(line, separator) if separator in line else None
-        if fields:
-            yield separator, fields
+        fields = _split_fields(header, separator) if separator in header else None
+        if not fields:
+            continue
+        keys = [field.strip().removesuffix(_UTC_SUFFIX) for field in fields]
+        located = locate_values(gateway, [(key,) for key in keys if key])
+        if not has_fingerprint(gateway, located):
+            continue
+        log_format = DelimitedFormat(
+            spec=gateway,
+            locations={
+                name: tuple(keys.index(key) for (key, *_) in paths)
+                for name, paths in located.items()
+            },
+            separator=separator,
+            header=header,
+            field_count=len(fields),
+        )
+        if "timestamp" in log_format.columns and log_format.columns & {*gateway.required_columns}:
+            return log_format
+    return None
 
 
 def _split_fields(line: str, separator: str) -> list[str] | None:
@@ -238,9 +198,3 @@ def _split_fields(line: str, separator: str) -> list[str] | None:
         return next(csv.reader([line], delimiter=separator, strict=True), None)
     except csv.Error:
         return None
-
-
-def _ends_in_open_quote(data: bytes) -> bool:
-    """Whether a quote is open at the end; one before it would have joined lines."""
-    last = data[data.rfind(b"\n", 0, -1) + 1 :]
-    return last.count(b'"') % 2 == 1

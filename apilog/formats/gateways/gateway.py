@@ -1,18 +1,21 @@
-"""What is known of a gateway whose records are named values, as data.
+"""The declaration of a gateway: how its records become columns, and what lies beside its logs.
 
-Invariant: names are of `normalise`, so that case and separators make no difference.
+Invariant: names of values are those of `normalise_name`, so that case and separators make no
+difference.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import polars as pl
 
-from apilog.values import convert
-from apilog.values.dictionary import encode_texts, map_categories
+from apilog.formats.contract import Refusal, SkipRule
+from apilog.formats.nginx.format import NginxFormat
+from apilog.values.convert import blank_to_null, durations_to_ms, encode_given
+from apilog.values.dictionary import ColumnConverter, map_categories
 from apilog.values.times import parse_times
 
 
@@ -20,73 +23,113 @@ from apilog.values.times import parse_times
 class ColumnSource:
     """Values that a column can be made of.
 
-    `names` are of `normalise`; a nested value goes by its whole path and by its last key.
+    A nested value goes by its whole path and by its last key.
     """
 
     names: tuple[str, ...]
     """Values that are needed, all of them."""
     convert: Callable[..., pl.Series]
-    """Takes a String series for each name and gives one of the column's type."""
+    """Takes a String series for each name and returns one of the column's type."""
     optional_names: tuple[str, ...] = ()
-    """Values that say more; `convert` is given None for one that the log does not have."""
+    """Values that add to the needed ones; `convert` gets None for each that the log lacks."""
     exclusive: bool = False
     """Where the log has its names, no later source is asked, whatever the values."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway:
-    """What is known of the records of one gateway."""
+    """A log of named values that a gateway writes, as JSON objects or as a table.
+
+    An instance in `apilog.formats.gateways.GATEWAYS` is all that detection, parsing, `apilog
+    formats` and `apilog detect` need.
+    """
 
     name: str
+    """The name of the format, as `--log-format` takes it."""
+    gateway: str
+    """The value of the column `gateway`: one of `apilog.schema.GATEWAYS`."""
     title: str
     url: str
-    gateway: str = ""
-    """The value of the column `gateway`, if that is not the name."""
+    """The gateway's own documentation of the log."""
+    samples: tuple[str, ...]
+
+    # How records are recognised.
     fingerprint_keys: tuple[frozenset[str], ...]
-    """Names of values: a record that has all of one set is this gateway's."""
+    """Sets of names: a record that has all names of one set is this gateway's."""
+    optional_keys: tuple[str, ...] = ()
+    """Keys, as they are written, that the first records of a log may lack; they stand beside
+    the fingerprint's."""
+    is_own_record: tuple[ColumnSource, ...] = ()
+    """Sources of whether a record is this gateway's (Boolean); where they are null, it is."""
+    is_foreign_record: tuple[ColumnSource, ...] = ()
+    """Sources of whether a line belongs to another log and is skipped (Boolean)."""
+
+    # How records become columns.
     column_sources: Mapping[str, tuple[ColumnSource, ...]]
     """Column to its sources, best first; `timestamp` is required of every record."""
     required_columns: tuple[str, ...] = ("status", "method", "path", "route", "operation")
-    """A record has one of these columns at least, or it is a reject."""
-    is_own_record: tuple[ColumnSource, ...] = ()
-    """Sources of whether a record is this gateway's (Boolean); where they are null, it is."""
-    ignored_keys: frozenset[str] = frozenset()
-    """Names of values that are not looked into: headers, bodies."""
-    nested_scopes: frozenset[str] = frozenset()
-    """Names of objects about something else than the request as a whole: what is in them goes
-    by its whole path alone."""
+    """A record has at least one of these columns, or it is a reject."""
+
+    # How keys become names.
     record_wrappers: frozenset[str] = frozenset()
-    """Names of objects that hold the record: what is in them goes by its path within."""
-    optional_keys: tuple[str, ...] = ()
-    """Keys that the first records of a log may lack, as they are written; beside the markers."""
+    """Names of objects that hold the record: values in them go by their path within."""
+    nested_scopes: frozenset[str] = frozenset()
+    """Names of objects about something else than the request as a whole: values in them go by
+    their whole path alone."""
+    ignored_keys: frozenset[str] = frozenset()
+    """Names of values that are never read: headers, bodies."""
     type_suffixes: tuple[str, ...] = ()
-    """Endings of keys that tell no more than the type of the value."""
-    is_foreign_record: tuple[ColumnSource, ...] = ()
-    """Sources of whether a line is of another log, and to be skipped (Boolean)."""
-    repair_json: Callable[[pl.Series], pl.Series] | None = None
-    """Makes JSON of lines that are none, as far as their author's slips can be told."""
-    samples: tuple[str, ...] = ()
+    """Endings of keys that only tell the type of the value."""
+    repair_json: ColumnConverter | None = None
+    """Turns lines that are not JSON into JSON where the gateway's slips can be recognised."""
+
+    # What lies beside the records, and what to tell the user.
+    text_formats: tuple[NginxFormat, ...] = ()
+    """The same log as plain text."""
+    skip_rules: tuple[SkipRule, ...] = ()
+    """Lines that lie beside access lines."""
+    refusals: tuple[Refusal, ...] = ()
+    """Logs of the same gateway that are no access logs."""
+    advice: Mapping[str, str] = field(default_factory=dict)
+    """Column to what to log, or to change, so that the column is filled."""
+    template: str = ""
+    """What to put into the gateway so that its log fills every column that it can."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnsetWords:
+    """The texts by which a vendor's logs say that a value is not set."""
+
+    words: tuple[str, ...]
+
+    def to_null(self, s: pl.Series) -> pl.Series:
+        """Return the texts, encoded or not, with the unset ones as null."""
+        return blank_to_null(s, self.words)
+
+    def encode(self, s: pl.Series) -> pl.Series:
+        """Return the texts dictionary-encoded, with the unset ones as null."""
+        return encode_given(s, self.words)
+
+    def map_set(self, s: pl.Series, function: ColumnConverter) -> pl.Series:
+        """Apply a function to the texts that are set, once per distinct text."""
+        return map_categories(self.encode(s), function)
+
+
+def first_of(convert: ColumnConverter, *names: str) -> tuple[ColumnSource, ...]:
+    """Return sources that one function converts, one per name, best first."""
+    return tuple(ColumnSource((name,), convert) for name in names)
 
 
 def first_text(*names: str) -> tuple[ColumnSource, ...]:
-    """Sources of a text column, one a name."""
-    return tuple(ColumnSource((name,), _encode_text) for name in names)
-
-
-def first_of(function: Callable[[pl.Series], pl.Series], *names: str) -> tuple[ColumnSource, ...]:
-    """Sources that one function reads, one a name."""
-    return tuple(ColumnSource((name,), function) for name in names)
+    """Return the sources of a text column, one per name."""
+    return first_of(encode_given, *names)
 
 
 def first_time(*names: str) -> tuple[ColumnSource, ...]:
-    """Sources of a time, in whatever notation."""
+    """Return the sources of a time in any notation, one per name."""
     return first_of(parse_times, *names)
 
 
-def first_duration_ms(*names: str) -> tuple[ColumnSource, ...]:
-    """Sources of a duration that is logged in milliseconds."""
-    return first_of(partial(convert.durations_to_ms, unit="ms"), *names)
-
-
-def _encode_text(values: pl.Series) -> pl.Series:
-    return map_categories(encode_texts(values), convert.blank_to_null)
+def first_duration_ms(*names: str, unit: str = "ms") -> tuple[ColumnSource, ...]:
+    """Return the sources of a duration that is logged in `unit`, one per name."""
+    return first_of(partial(durations_to_ms, unit=unit), *names)

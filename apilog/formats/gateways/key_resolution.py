@@ -1,12 +1,12 @@
-"""Which value of a record goes by which name.
+"""The resolution of a record's keys to the names that a gateway's declaration uses.
 
-Invariant: a name has one path; what else is the same but for case and the ending that tells
-its type stands in for it where it is missing.
+Invariant: a name has one path; paths that are the same but for case and the ending that tells
+the type are its alternates, for records that lack it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from itertools import chain
 
 from apilog.formats.gateways.gateway import Gateway
@@ -14,67 +14,59 @@ from apilog.formats.generic.synonyms import FieldPath, normalise_name
 
 
 def resolve_keys(gateway: Gateway, fields: Iterable[FieldPath]) -> dict[str, FieldPath]:
-    """The names that fields go by, and their paths.
+    """Return the names that fields go by, and the path of each.
 
     Of several fields with one name the one whose whole path it is counts, then the outermost.
     """
-    seen = (path for path in dict.fromkeys(fields) if not _is_ignored(gateway, path))
-    paths = sorted(seen, key=len)
-    inner = [path for path in paths if not _is_in_nested_scope(gateway, path)]
-    held = [
-        path for path in paths if path[1:] and normalise_name(path[0]) in gateway.record_wrappers
-    ]
-    ways = (
-        ((normalise_name("".join(path[1:])), path) for path in held),
-        ((normalise_name("".join(path)), path) for path in paths),
-        ((normalise_name(path[-1]), path) for path in inner),
+    paths = sorted(
         (
-            (normalise_name("".join(_without_type_suffix(gateway, key) for key in path)), path)
-            for path in paths
+            path
+            for path in dict.fromkeys(fields)
+            if gateway.ignored_keys.isdisjoint(_fold_path(gateway, path))
         ),
-        ((normalise_name(_without_type_suffix(gateway, path[-1])), path) for path in inner),
+        key=len,
     )
-    found: dict[str, FieldPath] = {}
-    for name, path in chain.from_iterable(ways):
-        found.setdefault(name, path)
-    return found
+    # A status within `authorizer` is not the request's: such values have no short name.
+    unscoped = [
+        path for path in paths if gateway.nested_scopes.isdisjoint(map(normalise_name, path[:-1]))
+    ]
+    wrapped = (p for p in paths if p[1:] and normalise_name(p[0]) in gateway.record_wrappers)
+    candidates = chain(
+        (("".join(path[1:]), path) for path in wrapped),
+        (("".join(path), path) for path in paths),
+        ((path[-1], path) for path in unscoped),
+        (("".join(_fold_path(gateway, path)), path) for path in paths),
+        ((_without_type_suffix(gateway, path[-1]), path) for path in unscoped),
+    )
+    resolved: dict[str, FieldPath] = {}
+    for name, path in candidates:
+        resolved.setdefault(normalise_name(name), path)
+    return resolved
 
 
-def find_alternates(
-    gateway: Gateway, fields: Iterable[FieldPath], paths: Mapping[str, FieldPath]
+def locate_values(
+    gateway: Gateway, fields: Collection[FieldPath]
 ) -> dict[str, tuple[FieldPath, ...]]:
-    """For each of these names the paths that are the same as its own but for case and ending."""
+    """Return the names that fields go by, and where their values stand: the path, alternates."""
     alike: dict[FieldPath, dict[FieldPath, None]] = {}
     for path in fields:
         alike.setdefault(_fold_path(gateway, path), {})[path] = None
-    if not any(len(several) > 1 for several in alike.values()):
-        return {}
-    found = {
-        name: tuple(other for other in alike[_fold_path(gateway, path)] if other != path)
-        for name, path in paths.items()
+    return {
+        name: (path, *(other for other in alike[_fold_path(gateway, path)] if other != path))
+        for name, path in resolve_keys(gateway, fields).items()
     }
-    return {name: others for name, others in found.items() if others}
 
 
-def has_fingerprint(gateway: Gateway, names: Collection[str]) -> bool:
-    """Whether a record with these names is this gateway's."""
-    return any(marker <= set(names) for marker in gateway.fingerprint_keys)
+def has_fingerprint(gateway: Gateway, names: Iterable[str]) -> bool:
+    """Return whether a record with these names is this gateway's."""
+    present = set(names)
+    return any(keys <= present for keys in gateway.fingerprint_keys)
 
 
 def _fold_path(gateway: Gateway, path: FieldPath) -> FieldPath:
     return tuple(normalise_name(_without_type_suffix(gateway, key)) for key in path)
 
 
-def _is_ignored(gateway: Gateway, path: FieldPath) -> bool:
-    return any(
-        normalise_name(_without_type_suffix(gateway, key)) in gateway.ignored_keys for key in path
-    )
-
-
-def _is_in_nested_scope(gateway: Gateway, path: FieldPath) -> bool:
-    return any(normalise_name(key) in gateway.nested_scopes for key in path[:-1])
-
-
 def _without_type_suffix(gateway: Gateway, key: str) -> str:
-    """The key without the ending that tells its type."""
-    return next((key.removesuffix(s) for s in gateway.type_suffixes if key.endswith(s)), key)
+    suffixes = (suffix for suffix in gateway.type_suffixes if key.endswith(suffix))
+    return key.removesuffix(next(suffixes, ""))

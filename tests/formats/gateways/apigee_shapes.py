@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from xml.etree import ElementTree
 
-from apilog.formats.gateways.apigee import TEMPLATES
+from apilog.formats.gateways.apigee import MESSAGE_LOGGING_POLICY
 
 START = datetime(2026, 11, 21, 10, tzinfo=UTC)
 _TARGET_FAULT = "messaging.adaptors.http.flow.ErrorResponseCode"
@@ -359,7 +359,7 @@ def rendered(template: str, variables: Mapping[str, object]) -> str:
 
 def policy_message() -> str:
     """The message template within the policy that apilog prints."""
-    message = ElementTree.fromstring(TEMPLATES["apigee"]).findtext(".//Message")
+    message = ElementTree.fromstring(MESSAGE_LOGGING_POLICY).findtext(".//Message")
     assert message is not None
     return message
 

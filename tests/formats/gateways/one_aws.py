@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from apilog.formats.gateways import aws
+from apilog.formats.gateways.aws.templates import LOG_FORMATS
 from tests.formats.gateways import aws_shapes
 from tests.formats.gateways.one_deliveries import (
     CLOUDWATCH,
@@ -113,7 +113,6 @@ _STYLES = aws_shapes.styles(*_FULL)
 _OLDER = aws_shapes.styles(
     *("requestTime" if name == "requestTimeEpoch" else name for name in _FULL)
 )
-_TEMPLATES = aws.LOG_FORMATS
 _OF_MESSAGES: Mapping[str, Callable[[Call], object]] = {"operation": lambda _: "MESSAGE"}
 
 
@@ -142,10 +141,10 @@ FORMATS: Mapping[str, Shape] = {
     },
     **{f"AWS REST, all keys {n}": _shape(s, *_NEVER) for n, s in _STYLES.items()},
     "AWS REST, all keys, text time": _shape(_OLDER["nested"], *_NEVER),
-    "AWS REST, template": _shape(_TEMPLATES["REST"], *_NEVER),
-    "AWS HTTP, template": _shape(_TEMPLATES["HTTP"], *_NEVER),
+    "AWS REST, template": _shape(LOG_FORMATS["REST"], *_NEVER),
+    "AWS HTTP, template": _shape(LOG_FORMATS["HTTP"], *_NEVER),
     "AWS WebSocket, template": _shape(
-        _TEMPLATES["WebSocket"],
+        LOG_FORMATS["WebSocket"],
         *(c for c in _MESSAGE_LACKS if c != "user_agent"),
         of=_message,
         says=_OF_MESSAGES,
@@ -155,7 +154,7 @@ FORMATS: Mapping[str, Shape] = {
 
 _PATIENT = ("export to S3", "filter-log-events", "tail", "Insights CSV")
 _DELIVERED: Mapping[str, tuple[str, Sequence[str], Sequence[str]]] = {
-    "JSON": (_TEMPLATES["REST"], _NEVER, tuple(CLOUDWATCH)),
+    "JSON": (LOG_FORMATS["REST"], _NEVER, tuple(CLOUDWATCH)),
     "CLF": (aws_shapes.REST_SHAPES["aws-clf-extended"], _PRESET_LACKS, tuple(CLOUDWATCH)),
     "JSON, numbers without quotes": (_STYLES["unquoted"], _NEVER, _PATIENT),
     "CSV": (aws_shapes.REST_SHAPES["aws-csv-extended"], _PRESET_LACKS, _PATIENT),
@@ -170,7 +169,7 @@ DELIVERIES: Mapping[str, Shape] = {
         for way in ways
     },
     **{
-        f"AWS JSON, {way}": _shape(_TEMPLATES["REST"], *_NEVER, deliver=deliver)
+        f"AWS JSON, {way}": _shape(LOG_FORMATS["REST"], *_NEVER, deliver=deliver)
         for way, deliver in {**OBJECTS, **CLOUDWATCH_OBJECTS}.items()
     },
     "AWS JSON, numbers without quotes, no newline between": _shape(

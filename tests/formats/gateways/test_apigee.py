@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apilog.formats.contract import Format, ParsedRecords
+from apilog.formats.contract import Format, ParsedRecords, Refusal
 from apilog.formats.gateways import apigee, delimited, keyed
 from apilog.formats.gateways.apigee import LOGGED_VARIABLES
+from apilog.formats.gateways.apigee.router import ROUTER_FORMATS
 from apilog.schema import SCHEMA
 from apilog.transport.json_envelopes import CLOUD_LOGGING
 from apilog.values.event_lines import EventLines
@@ -29,8 +30,8 @@ COLUMNS = (*SCHEMA, "query")
 
 def format_of(texts: pl.Series, *, is_timed: bool = False) -> Format:
     found = keyed.infer_keyed(
-        apigee.GATEWAY, texts, is_timed=is_timed
-    ) or delimited.infer_delimited(apigee.GATEWAY, texts)
+        apigee.ANALYTICS, texts, is_timed=is_timed
+    ) or delimited.infer_delimited(apigee.ANALYTICS, texts)
     assert found is not None
     return found
 
@@ -83,7 +84,7 @@ def test_no_secret_is_in_any_record(shape: str) -> None:
 def test_what_stands_for_nothing_is_null(nothing: str | None) -> None:
     every = {
         name
-        for sources in apigee.GATEWAY.column_sources.values()
+        for sources in apigee.ANALYTICS.column_sources.values()
         for s in sources
         for name in s.names
     }
@@ -288,35 +289,33 @@ OTHERS = {
 
 class TestMarkers:
     def test_samples_are_read(self) -> None:
-        for sample in apigee.GATEWAY.samples:
+        for sample in apigee.ANALYTICS.samples:
             assert parsed([sample])[1].rejects.is_empty()
 
     @pytest.mark.parametrize("line", OTHERS.values(), ids=OTHERS.keys())
     def test_other_gateways_are_not_apigee(self, line: Mapping[str, object]) -> None:
-        assert keyed.infer_keyed(apigee.GATEWAY, pl.Series([json.dumps(line)])) is None
+        assert keyed.infer_keyed(apigee.ANALYTICS, pl.Series([json.dumps(line)])) is None
 
     def test_sample_logs_of_others_are_not_apigee(self) -> None:
         for log in sorted((REPOSITORY / "sample_logs").glob("*.log")):
             if log.name.startswith("apigee"):
                 continue
             head = EventLines(log.read_bytes()).series
-            assert keyed.infer_keyed(apigee.GATEWAY, head) is None, log.name
-            assert delimited.infer_delimited(apigee.GATEWAY, head) is None, log.name
-            assert not any(f.strict_expression.matches(head).any() for f in apigee.TEXT_FORMATS), (
+            assert keyed.infer_keyed(apigee.ANALYTICS, head) is None, log.name
+            assert delimited.infer_delimited(apigee.ANALYTICS, head) is None, log.name
+            assert not any(f.strict_expression.matches(head).any() for f in ROUTER_FORMATS), (
                 log.name
             )
 
 
 class TestRefusals:
-    @pytest.mark.parametrize(("pattern", "message", "hint", "samples"), apigee.REFUSALS)
-    def test_statistics_are_refused(
-        self, pattern: str, message: str, hint: str, samples: tuple[str, ...]
-    ) -> None:
-        assert "totals" in message
-        assert "--template" in hint
-        assert pl.Series(samples).str.contains(pattern).all()
+    @pytest.mark.parametrize("refusal", apigee.ANALYTICS.refusals)
+    def test_statistics_are_refused(self, refusal: Refusal) -> None:
+        assert "totals" in refusal.message
+        assert "--template" in refusal.hint
+        assert pl.Series(refusal.samples).str.contains(refusal.pattern).all()
         requests = [line for render in SHAPES.values() for line in render(REQUESTS)]
-        assert not pl.Series(requests).str.contains(pattern).any()
+        assert not pl.Series(requests).str.contains(refusal.pattern).any()
 
     @pytest.mark.parametrize("separator", [",", "\t"])
     def test_statistics_are_not_read_as_requests(self, separator: str) -> None:
@@ -326,8 +325,8 @@ class TestRefusals:
         objects = [json.dumps(dict(zip(names, values, strict=True)))]
         for lines in (table, objects):
             texts = pl.Series(lines)
-            log_format = keyed.infer_keyed(apigee.GATEWAY, texts) or delimited.infer_delimited(
-                apigee.GATEWAY, texts
+            log_format = keyed.infer_keyed(apigee.ANALYTICS, texts) or delimited.infer_delimited(
+                apigee.ANALYTICS, texts
             )
             assert (
                 log_format is None
@@ -353,10 +352,9 @@ class TestPolicy:
     def test_every_key_is_read(self) -> None:
         (log_format, _) = parsed([json.dumps(dict.fromkeys(LOGGED_VARIABLES, "1"))])
         assert isinstance(log_format, keyed.KeyedFormat)
-        recipe = keyed.choose_sources(apigee.GATEWAY, COLUMNS, log_format.key_paths)
-        paths = {
-            log_format.key_paths[name] for name in keyed.needed_names(recipe, log_format.key_paths)
-        }
+        chosen = map(log_format._usable_sources, apigee.ANALYTICS.column_sources.values())
+        names = {n for sources in chosen for s in sources for n in (*s.names, *s.optional_names)}
+        paths = {log_format.locations[name][0] for name in names & log_format.locations.keys()}
         assert {(key,) for key in LOGGED_VARIABLES} - paths == {("organization",)}
 
 
@@ -413,7 +411,7 @@ class TestCloudLogging:
 
 
 class TestRouter:
-    FULL, SHORT = apigee.TEXT_FORMATS
+    FULL, SHORT = ROUTER_FORMATS
 
     def row(self, log_format: Format, line: str) -> dict[str, object]:
         (row,) = rows(log_format.parse(EventLines(line.encode()), COLUMNS))
@@ -451,13 +449,13 @@ class TestRouter:
         assert self.row(self.SHORT, by_target)["upstream_status"] == 500
 
     def test_what_follows_in_other_versions_is_not_read(self) -> None:
-        for log_format in apigee.TEXT_FORMATS:
+        for log_format in ROUTER_FORMATS:
             line = log_format.samples[0]
             assert self.row(log_format, f"{line}\t-\tmore") == self.row(log_format, line)
 
     def test_each_reads_its_own_samples_alone(self) -> None:
-        for log_format in apigee.TEXT_FORMATS:
-            for other in apigee.TEXT_FORMATS:
+        for log_format in ROUTER_FORMATS:
+            for other in ROUTER_FORMATS:
                 matches = log_format.strict_expression.matches(pl.Series(other.samples))
                 assert matches.all() == (log_format is other)
 
@@ -472,9 +470,9 @@ FORMATS = [
     format_of(pl.Series(RUNTIME)),
     format_of(pl.Series(MESSAGES)),
     format_of(pl.Series(SHAPES["analytics with tabs"](REQUESTS))),
-    *apigee.TEXT_FORMATS,
+    *ROUTER_FORMATS,
 ]
-good = st.sampled_from([*RUNTIME, *MESSAGES, *(f.samples[0] for f in apigee.TEXT_FORMATS)])
+good = st.sampled_from([*RUNTIME, *MESSAGES, *(f.samples[0] for f in ROUTER_FORMATS)])
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
 keys = st.sampled_from([*json.loads(RUNTIME[0]), *json.loads(MESSAGES[0])])
 objects = st.dictionaries(keys, scalars | st.lists(scalars, max_size=2), max_size=8).map(json.dumps)
@@ -497,7 +495,7 @@ def test_any_lines_are_records_or_rejects(log_format: Format, parts: list[bytes]
 def test_any_head_can_be_looked_at(head: list[str]) -> None:
     texts = pl.Series(head, dtype=pl.String)
     for infer in (keyed.infer_keyed, delimited.infer_delimited):
-        found = infer(apigee.GATEWAY, texts)
+        found = infer(apigee.ANALYTICS, texts)
         assert found is None or "timestamp" in found.columns
     inside = CLOUD_LOGGING.unwrap(texts)
     assert sorted([*inside.texts["row"], *inside.unmatched]) == list(range(len(head)))

@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 from apilog.formats import gateways
 from apilog.formats.contract import Format
 from apilog.formats.gateways import aws
+from apilog.formats.gateways.aws.templates import LOG_FORMATS
+from apilog.formats.gateways.aws.text_formats import TEXT_FORMATS
 from apilog.formats.gateways.gateway import Gateway
 from apilog.formats.gateways.keyed import infer_keyed
 from apilog.formats.nginx import library
@@ -40,7 +42,7 @@ from tests.formats.gateways.aws_shapes import (
 )
 
 TEN = datetime(2026, 11, 21, 10, tzinfo=UTC)
-BY_NAME = {f.name: f for f in aws.TEXT_FORMATS}
+BY_NAME = {f.name: f for f in TEXT_FORMATS}
 
 RECORD = {
     "timestamp": TEN,
@@ -74,7 +76,7 @@ WEBSOCKET_RECORD = {
 
 
 def inferred(*lines: str) -> Format:
-    found = infer_keyed(aws.GATEWAY, pl.Series(lines))
+    found = infer_keyed(aws.API_GATEWAY, pl.Series(lines))
     assert found is not None
     return found
 
@@ -141,9 +143,9 @@ def test_a_line_with_a_comma_in_its_route_keeps_its_time() -> None:
     assert found == [HTTP_RECORD, {**HTTP_RECORD, "route": "/a,b"}, HTTP_RECORD]
 
 
-@pytest.mark.parametrize("log_format", aws.TEXT_FORMATS, ids=lambda f: f.name)
+@pytest.mark.parametrize("log_format", TEXT_FORMATS, ids=lambda f: f.name)
 def test_samples_are_read_by_their_own_format_alone(log_format: Format) -> None:
-    others = [f for f in (*aws.TEXT_FORMATS, *library.NGINX_FORMATS) if f is not log_format]
+    others = [f for f in (*TEXT_FORMATS, *library.NGINX_FORMATS) if f is not log_format]
     own = BY_NAME[log_format.name]
     assert len(records(log_format, *own.samples)) == len(own.samples)
     assert own.strict_expression.matches(pl.Series(own.samples)).all()
@@ -153,7 +155,7 @@ def test_samples_are_read_by_their_own_format_alone(log_format: Format) -> None:
 
 
 def test_samples_as_json() -> None:
-    assert len(records(inferred(*aws.GATEWAY.samples), *aws.GATEWAY.samples)) == 4
+    assert len(records(inferred(*aws.API_GATEWAY.samples), *aws.API_GATEWAY.samples)) == 4
 
 
 @pytest.mark.parametrize(
@@ -315,8 +317,8 @@ def test_the_finer_time_counts() -> None:
 
 def test_a_time_may_come_with_the_line() -> None:
     line = f'{{"requestId":"{UUID}","routeKey":"GET /a","status":"200","latency":"7"}}'
-    assert infer_keyed(aws.GATEWAY, pl.Series([line])) is None
-    log_format = infer_keyed(aws.GATEWAY, pl.Series([line]), is_timed=True)
+    assert infer_keyed(aws.API_GATEWAY, pl.Series([line])) is None
+    log_format = infer_keyed(aws.API_GATEWAY, pl.Series([line]), is_timed=True)
     assert log_format is not None
     given = pl.Series([TEN], dtype=SCHEMA["timestamp"])
     lines = EventLines.from_series(pl.Series([line, line]), lambda: given.extend_constant(None, 1))
@@ -384,7 +386,7 @@ def test_rejects_say_why() -> None:
 def _other_gateways() -> Iterator[Gateway]:
     for module in pkgutil.walk_packages(gateways.__path__, f"{gateways.__name__}."):
         for value in vars(importlib.import_module(module.name)).values():
-            if isinstance(value, Gateway) and value.name != aws.GATEWAY.name:
+            if isinstance(value, Gateway) and value.name != aws.API_GATEWAY.name:
                 yield value
 
 
@@ -392,9 +394,9 @@ def test_no_other_log_is_taken_for_api_gateways() -> None:
     others = {gateway.name: gateway.samples for gateway in _other_gateways()}
     assert "azure-apim" in others
     for samples in (*others.values(), broken.JSON):
-        assert infer_keyed(aws.GATEWAY, pl.Series(samples, dtype=pl.String)) is None
+        assert infer_keyed(aws.API_GATEWAY, pl.Series(samples, dtype=pl.String)) is None
         for sample in samples:
-            assert infer_keyed(aws.GATEWAY, pl.Series([sample])) is None, sample
+            assert infer_keyed(aws.API_GATEWAY, pl.Series([sample])) is None, sample
 
 
 MADE_UP = {
@@ -447,9 +449,9 @@ def _variables(log_format: str) -> list[str]:
     return re.findall(r"\$context\.([\w.]+)", log_format)
 
 
-@pytest.mark.parametrize("kind", aws.LOG_FORMATS)
+@pytest.mark.parametrize("kind", LOG_FORMATS)
 def test_everything_in_a_template_is_seen(kind: str) -> None:
-    template = aws.LOG_FORMATS[kind]
+    template = LOG_FORMATS[kind]
     line = render(template, MADE_UP)
     log_format = inferred(line)
     needed = {"requestTimeEpoch", "status", "requestId"}
@@ -473,7 +475,7 @@ def test_everything_in_a_template_is_seen(kind: str) -> None:
 )
 def test_what_a_template_fills(kind: str, missing: set[str]) -> None:
     context = MADE_UP if kind != "WebSocket" else {**MADE_UP, "routeKey": "join"}
-    line = render(aws.LOG_FORMATS[kind], context)
+    line = render(LOG_FORMATS[kind], context)
     (record,) = records(inferred(line), line)
     outside = {"gateway", "source", "line_number"}
     assert set(SCHEMA) - record.keys() == missing | outside
@@ -482,36 +484,36 @@ def test_what_a_template_fills(kind: str, missing: set[str]) -> None:
     assert record["route"] == ("join" if kind == "WebSocket" else "/users/{userId}")
 
 
-@pytest.mark.parametrize("kind", aws.LOG_FORMATS)
+@pytest.mark.parametrize("kind", LOG_FORMATS)
 def test_templates_are_what_api_gateway_takes(kind: str) -> None:
-    log_format = aws.LOG_FORMATS[kind]
+    log_format = LOG_FORMATS[kind]
     assert "\n" not in log_format
     assert len(log_format.encode()) <= 3000
     assert "$context.requestId" in log_format
     assert "identity.apiKey" not in _variables(log_format)
-    text = aws.TEMPLATES["aws-apigateway"]
+    text = aws.API_GATEWAY.template
     assert text.isascii()
     assert log_format in text.splitlines()
 
 
 def test_commands_set_the_formats() -> None:
-    text = aws.TEMPLATES["aws-apigateway"]
+    text = aws.API_GATEWAY.template
     lines = text.replace("\\\n", " ").splitlines()
     commands = [shlex.split(line) for line in lines if line.startswith("aws ")]
     rest, *others = [(command[1], json.loads(command[-1])) for command in commands]
     assert rest[0] == "apigateway"
     values = {operation["path"]: operation["value"] for operation in rest[1]}
-    assert values["/accessLogSettings/format"] == aws.LOG_FORMATS["REST"]
+    assert values["/accessLogSettings/format"] == LOG_FORMATS["REST"]
     assert values["/accessLogSettings/destinationArn"].startswith("arn:aws:logs:")
     assert [(service, settings["Format"]) for service, settings in others] == [
-        ("apigatewayv2", aws.LOG_FORMATS["HTTP"]),
-        ("apigatewayv2", aws.LOG_FORMATS["WebSocket"]),
+        ("apigatewayv2", LOG_FORMATS["HTTP"]),
+        ("apigatewayv2", LOG_FORMATS["WebSocket"]),
     ]
 
 
 ACCESS = (
-    *aws.GATEWAY.samples,
-    *(line for f in aws.TEXT_FORMATS for line in f.samples),
+    *aws.API_GATEWAY.samples,
+    *(line for f in TEXT_FORMATS for line in f.samples),
     *(line for f in library.NGINX_FORMATS for line in f.samples),
     *broken.JSON,
 )
@@ -519,10 +521,7 @@ ACCESS = (
 
 @pytest.mark.parametrize(
     ("pattern", "samples"),
-    [
-        *((pattern, samples) for _, pattern, samples in aws.NON_ACCESS_LINES),
-        *((pattern, samples) for pattern, _, _, samples in aws.REFUSALS),
-    ],
+    [(r.pattern, r.samples) for r in (*aws.API_GATEWAY.skip_rules, *aws.API_GATEWAY.refusals)],
 )
 def test_what_lies_beside_is_told_from_access_lines(pattern: str, samples: tuple[str, ...]) -> None:
     assert pl.Series(samples).str.contains(pattern).all()
@@ -531,9 +530,9 @@ def test_what_lies_beside_is_told_from_access_lines(pattern: str, samples: tuple
 
 lines_of_json = st.sampled_from(
     [render(s, REST).encode() for s in REST_SHAPES.values() if s.startswith("{")]
-    + [line.encode() for line in aws.GATEWAY.samples]
+    + [line.encode() for line in aws.API_GATEWAY.samples]
 )
-lines_of_text = st.sampled_from([line.encode() for f in aws.TEXT_FORMATS for line in f.samples])
+lines_of_text = st.sampled_from([line.encode() for f in TEXT_FORMATS for line in f.samples])
 
 
 def accounted(log_format: Format, parts: list[bytes]) -> None:
@@ -554,10 +553,10 @@ def accounted(log_format: Format, parts: list[bytes]) -> None:
 @settings(max_examples=60)
 def test_any_lines_are_records_or_rejects(parts: list[bytes]) -> None:
     every = [render(s, REST) for s in REST_SHAPES.values() if s.startswith("{")]
-    accounted(inferred(*every, *aws.GATEWAY.samples), parts)
+    accounted(inferred(*every, *aws.API_GATEWAY.samples), parts)
 
 
-@given(broken.mixtures(lines_of_text), st.sampled_from(aws.TEXT_FORMATS))
+@given(broken.mixtures(lines_of_text), st.sampled_from(TEXT_FORMATS))
 @settings(max_examples=60)
 def test_any_lines_are_records_or_rejects_of_a_preset(
     parts: list[bytes], log_format: Format
@@ -569,6 +568,6 @@ def test_any_lines_are_records_or_rejects_of_a_preset(
 @settings(max_examples=60)
 def test_any_head_can_be_looked_at(parts: list[bytes]) -> None:
     head = EventLines(b"\n".join(parts)).series
-    found = infer_keyed(aws.GATEWAY, head)
+    found = infer_keyed(aws.API_GATEWAY, head)
     if found is not None:
         accounted(found, parts)

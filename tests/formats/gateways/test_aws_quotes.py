@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apilog.formats.gateways.aws import GATEWAY
+from apilog.formats.gateways.aws import API_GATEWAY
 from apilog.formats.gateways.aws.unescaped_json import escape_inner_quotes
 from tests.formats.reads import lines_of, read_lines, rows
 
@@ -82,7 +82,7 @@ def test_one_line_costs_no_other(agents: list[str], good: int) -> None:
     assert outcome.records.height + outcome.rejects.height + outcome.skipped == len(lines)
 
 
-@pytest.mark.parametrize("sample", GATEWAY.samples[:3])
+@pytest.mark.parametrize("sample", API_GATEWAY.samples[:3])
 def test_sound_lines_are_left_alone(sample: str) -> None:
     (mended,) = escape_inner_quotes(pl.Series([sample]))
     assert mended == sample

@@ -9,8 +9,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from apilog.formats.contract import Refusal, SkipRule
 from apilog.formats.gateways import delimited, keyed
-from apilog.formats.gateways.azure import GATEWAYS, NON_ACCESS_LINES, REFUSALS, TEMPLATES
+from apilog.formats.gateways.azure import GATEWAYS
+from apilog.formats.gateways.azure.resource_logs import SKIP_RULES
 from apilog.formats.gateways.gateway import Gateway
 from tests.formats.gateways.azure_shapes import FRAMED, REQUESTS, SHAPES
 
@@ -24,24 +26,24 @@ def matches(pattern: str, lines: list[str]) -> list[bool]:
     return pl.Series(lines).str.contains(pattern).to_list()
 
 
-@pytest.mark.parametrize(("reason", "pattern", "samples"), NON_ACCESS_LINES)
-def test_what_is_skipped(reason: str, pattern: str, samples: tuple[str, ...]) -> None:
-    assert reason
-    assert all(matches(pattern, [*samples]))
-    assert not any(matches(pattern, ACCESS))
+@pytest.mark.parametrize("rule", {rule: None for g in GATEWAYS for rule in g.skip_rules})
+def test_what_is_skipped(rule: SkipRule) -> None:
+    assert rule.reason
+    assert all(matches(rule.pattern, [*rule.samples]))
+    assert not any(matches(rule.pattern, ACCESS))
 
 
-@pytest.mark.parametrize(("pattern", "message", "hint", "samples"), REFUSALS)
-def test_what_is_refused(pattern: str, message: str, hint: str, samples: tuple[str, ...]) -> None:
-    assert message
-    assert hint
-    assert all(matches(pattern, [*samples]))
-    assert not any(matches(pattern, ACCESS))
+@pytest.mark.parametrize("refusal", {refusal: None for g in GATEWAYS for refusal in g.refusals})
+def test_what_is_refused(refusal: Refusal) -> None:
+    assert refusal.message
+    assert refusal.hint
+    assert all(matches(refusal.pattern, [*refusal.samples]))
+    assert not any(matches(refusal.pattern, ACCESS))
 
 
 @pytest.mark.parametrize("category", ["WebSocketConnectionLogs", "gatewaymcplogs", "GatewayLlmLog"])
 def test_every_shape_of_another_category_is_skipped(category: str) -> None:
-    _, pattern, _ = NON_ACCESS_LINES[0]
+    pattern = SKIP_RULES[0].pattern
     for name, render in SHAPES.items():
         lines = [line.replace("GatewayLogs", category) for line in render(REQUESTS)]
         assert all(matches(pattern, lines[1:])), name
@@ -85,7 +87,7 @@ def test_records_of_others_are_not_azures(name: str) -> None:
 
 @pytest.mark.parametrize("gateway", GATEWAYS, ids=lambda g: str(g.name))
 def test_templates_are_commands_for_the_category_that_is_read(gateway: Gateway) -> None:
-    words = shlex.split(TEMPLATES[gateway.name].replace("\\\n", ""), comments=True)
+    words = shlex.split(gateway.template.replace("\\\n", ""), comments=True)
     assert words[:4] == ["az", "monitor", "diagnostic-settings", "create"]
     options = dict(zip(words[4::2], words[5::2], strict=True))
     assert options.keys() == {"--name", "--resource", "--storage-account", "--logs"}

@@ -73,9 +73,9 @@ WRAP: dict[str, tuple[str, Callable[[str], str]]] = {
 """How an event is fetched: the envelope's name, and what is written."""
 
 MESSAGES = (
-    *aws.GATEWAY.samples,
-    *(line for f in aws.TEXT_FORMATS for line in f.samples),
-    *(line for _, _, _, lines in aws.REFUSALS for line in lines),
+    *aws.API_GATEWAY.samples,
+    *(line for f in aws.API_GATEWAY.text_formats for line in f.samples),
+    *(line for refusal in aws.API_GATEWAY.refusals for line in refusal.samples),
 )
 
 
@@ -119,7 +119,7 @@ def test_messages_in_several_lines(way: str) -> None:
 
 @pytest.mark.parametrize("way", WRAP)
 def test_the_time_comes_with_the_event(way: str) -> None:
-    lines = wrapped(way, aws.GATEWAY.samples[0])
+    lines = wrapped(way, aws.API_GATEWAY.samples[0])
     envelope = BY_NAME[WRAP[way][0]]
     assert envelope.times is not None
     times = envelope.times(lines)

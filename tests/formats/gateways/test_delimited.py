@@ -19,8 +19,10 @@ from apilog.values.event_lines import EventLines
 
 GATEWAY = Gateway(
     name="apigee",
+    gateway="apigee",
     title="a gateway for tests",
     url="https://example.com/",
+    samples=(),
     fingerprint_keys=(frozenset({"proxy", "code"}),),
     column_sources={
         "timestamp": first_time("started"),

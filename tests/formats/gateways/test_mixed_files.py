@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 
 from apilog.formats import gateways
-from apilog.formats.gateways.aws.non_access_lines import REFUSALS
 from tests.commands import Run
 from tests.weblog import write
 
 SAMPLES = {g.name: g.samples for g in gateways.GATEWAYS}
-EXECUTION = REFUSALS[0][3]
+EXECUTION = gateways.REFUSALS[0].samples
 CLF = next(f for f in gateways.TEXT_FORMATS if f.name == "aws-clf").samples
 STREAM = "2026-11-21-10-00-00"
 

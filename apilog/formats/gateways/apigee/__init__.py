@@ -2,16 +2,16 @@
 
 Authors of a MessageLogging policy choose its keys; those of Google's templates, of the analytics
 reference and of flow variables (`client.received.start.timestamp`) are known.
-Invariant: other modules import what they need of Apigee from here.
+Flow variables: https://cloud.google.com/apigee/docs/api-platform/reference/variables-reference
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 
+from apilog.formats.contract import Refusal
 from apilog.formats.gateways.apigee import analytics_values as values
-from apilog.formats.gateways.apigee.analytics_values import first_known
+from apilog.formats.gateways.apigee.analytics_values import UNSET, first_known
 from apilog.formats.gateways.apigee.load_balancer import LOAD_BALANCER
 from apilog.formats.gateways.apigee.router import ROUTER_FORMATS
 from apilog.formats.gateways.gateway import ColumnSource, Gateway, first_duration_ms, first_of
@@ -45,7 +45,10 @@ LOGGED_VARIABLES = {
     "fault_name": "{fault.name}",
     "cache_hit": "{responsecache.Response-Cache-1.cachehit}",
 }
-"""Key to flow variable, or to several of them one after the other."""
+"""Key to flow variable, or to several of them one after the other, of the MessageLogging policy.
+
+Each stands in quotes, so that a variable that is not resolved is an empty text.
+"""
 
 _MESSAGE = (
     "{\n"
@@ -68,8 +71,6 @@ MESSAGE_LOGGING_POLICY = f"""<?xml version="1.0" encoding="UTF-8" standalone="ye
   </CloudLogging>
 </MessageLogging>
 """
-"""The policy as XML."""
-
 
 _AGGREGATES = ("sum", "avg", "min", "max")
 _METRICS = (
@@ -97,13 +98,25 @@ _APIGEE_KEYS = (
 )
 _AGGREGATE_NAMES = [f"{f}({m.replace('_', '')})" for f in _AGGREGATES for m in _METRICS]
 
+_TOTALS = "an Apigee statistic holds totals, not requests"
+_RAW_DATA_INSTEAD = (
+    "export the raw data (the analytics exports API), or log each request: see "
+    "`apilog formats apigee --template`"
+)
+
+
+def _policy_members(*keys: str) -> str:
+    """Return what to add to the Message of the policy."""
+    return ", ".join(f'"{key}": "{LOGGED_VARIABLES[key]}"' for key in keys)
+
 
 def _first_elapsed_ms(*pairs: tuple[str, str]) -> tuple[ColumnSource, ...]:
     return tuple(ColumnSource(pair, values.elapsed_ms) for pair in pairs)
 
 
-GATEWAY = Gateway(
+ANALYTICS = Gateway(
     name="apigee",
+    gateway="apigee",
     title="Apigee analytics exports and records, and MessageLogging as JSON",
     url="https://cloud.google.com/apigee/docs/api-platform/analytics/analytics-reference",
     fingerprint_keys=(
@@ -143,7 +156,7 @@ GATEWAY = Gateway(
             "axcreatedtime",
         ),
         "api": (
-            ColumnSource(("apiproxy",), values.encode_known, exclusive=True),
+            ColumnSource(("apiproxy",), UNSET.encode, exclusive=True),
             *first_known("apiproxyname", "proxyname", "proxy", "api"),
         ),
         "stage": first_known("environment", "environmentname", "env", "stage"),
@@ -239,7 +252,7 @@ GATEWAY = Gateway(
         ),
         "plan": first_known("apiproduct", "apiproductname", "product"),
         "request_id": first_of(
-            values.unset_to_null, "gatewayflowid", "messageid", "correlationid", "requestid"
+            UNSET.to_null, "gatewayflowid", "messageid", "correlationid", "requestid"
         ),
         "trace_id": first_of(
             values.trace_ids,
@@ -280,58 +293,43 @@ GATEWAY = Gateway(
             '"1795255200005","targetResponseCode":"200","proxyResponseCode":"200","faultName":""}'
         ),
     ),
-)
-
-GATEWAYS = (GATEWAY, LOAD_BALANCER)
-TEXT_FORMATS = ROUTER_FORMATS
-"""The formats of Apigee that a `log_format` string describes."""
-
-TEMPLATES: Mapping[str, str] = {"apigee": MESSAGE_LOGGING_POLICY}
-"""Gateway to what to put into it so that its log fills every column."""
-
-_ADVISED_KEYS: Mapping[str, tuple[str, ...]] = {
-    "duration_ms": ("client_received_start_timestamp", "client_sent_end_timestamp"),
-    "upstream_duration_ms": ("target_sent_start_timestamp", "target_received_end_timestamp"),
-    "upstream_status": ("target_status_code",),
-    "consumer": ("developer_app",),
-    "plan": ("api_product",),
-    "operation": ("flow",),
-    "error_type": ("fault_name",),
-    "request_bytes": ("request_size",),
-    "host": ("request_host",),
-    "user_agent": ("useragent",),
-    "client_ip": ("client_ip",),
-    "request_id": ("message_id",),
-}
-ADVICE: Mapping[str, str] = {
-    column: ", ".join(f'"{key}": "{LOGGED_VARIABLES[key]}"' for key in keys)
-    for column, keys in _ADVISED_KEYS.items()
-}
-"""Column to what to add to the Message of a MessageLogging policy."""
-
-NON_ACCESS_LINES: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
-"""Lines to skip: the reason, the pattern, samples."""
-
-_TOTALS = "an Apigee statistic holds totals, not requests"
-_RAW_DATA_INSTEAD = (
-    "export the raw data (the analytics exports API), or log each request: see "
-    "`apilog formats apigee --template`"
-)
-REFUSALS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
-    (
-        rf'(?:^\ufeff?|[,|;\t"{{])\s*(?:{"|".join(_AGGREGATES)})\((?:{"|".join(_METRICS)})\)',
-        _TOTALS,
-        _RAW_DATA_INSTEAD,
-        (
-            "apiproxy,sum(message_count),avg(total_response_time)",
-            '{"apiproxy":"orders","sum(message_count)":"42","timestamp":1795255200000}',
+    text_formats=ROUTER_FORMATS,
+    refusals=(
+        Refusal(
+            rf'(?:^\ufeff?|[,|;\t"{{])\s*(?:{"|".join(_AGGREGATES)})\((?:{"|".join(_METRICS)})\)',
+            _TOTALS,
+            _RAW_DATA_INSTEAD,
+            (
+                "apiproxy,sum(message_count),avg(total_response_time)",
+                '{"apiproxy":"orders","sum(message_count)":"42","timestamp":1795255200000}',
+            ),
+        ),
+        Refusal(
+            r'^\s*\{\s*"environments"\s*:\s*\[\s*\{.*"(?:dimensions|metrics)"\s*:',
+            _TOTALS,
+            _RAW_DATA_INSTEAD,
+            ('{"environments":[{"dimensions":[{"metrics":[{"name":"tps"}],"name":"orders"}]}]}',),
         ),
     ),
-    (
-        r'^\s*\{\s*"environments"\s*:\s*\[\s*\{.*"(?:dimensions|metrics)"\s*:',
-        _TOTALS,
-        _RAW_DATA_INSTEAD,
-        ('{"environments":[{"dimensions":[{"metrics":[{"name":"tps"}],"name":"orders"}]}]}',),
-    ),
+    advice={
+        "duration_ms": _policy_members(
+            "client_received_start_timestamp", "client_sent_end_timestamp"
+        ),
+        "upstream_duration_ms": _policy_members(
+            "target_sent_start_timestamp", "target_received_end_timestamp"
+        ),
+        "upstream_status": _policy_members("target_status_code"),
+        "consumer": _policy_members("developer_app"),
+        "plan": _policy_members("api_product"),
+        "operation": _policy_members("flow"),
+        "error_type": _policy_members("fault_name"),
+        "request_bytes": _policy_members("request_size"),
+        "host": _policy_members("request_host"),
+        "user_agent": _policy_members("useragent"),
+        "client_ip": _policy_members("client_ip"),
+        "request_id": _policy_members("message_id"),
+    },
+    template=MESSAGE_LOGGING_POLICY,
 )
-"""What can't be read: the pattern of a line, what it is, what to do instead, samples."""
+
+GATEWAYS = (ANALYTICS, LOAD_BALANCER)

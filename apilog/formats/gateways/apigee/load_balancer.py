@@ -6,50 +6,43 @@ a 5xx is the balancer's where `statusDetails` says so, and otherwise nobody's.
 
 from __future__ import annotations
 
-from functools import partial
-
 import polars as pl
 
 from apilog.formats.gateways.apigee import analytics_values as values
-from apilog.formats.gateways.apigee.analytics_values import first_known
-from apilog.formats.gateways.gateway import ColumnSource, Gateway, first_of
+from apilog.formats.gateways.apigee.analytics_values import UNSET, first_known
+from apilog.formats.gateways.gateway import ColumnSource, Gateway, first_duration_ms, first_of
 from apilog.values import convert
-from apilog.values.dictionary import map_categories
 
 _LOAD_BALANCER_TYPES = r"^(?:http_load_balancer|internal_http_lb_rule|(?:http|https)_.*lb_rule)$"
 _ANSWERED = r"^(?:response_|cache_lookup_|redirected_)"
-"""Begins the details of a request that went well, whatever the status."""
+"""The beginning of `statusDetails` of a request that went well, whatever the status."""
 
 
 def _is_load_balancer(kinds: pl.Series) -> pl.Series:
-    return map_categories(
-        values.encode_known(kinds), lambda s: s.str.contains(_LOAD_BALANCER_TYPES)
-    )
+    return UNSET.map_set(kinds, lambda s: s.str.contains(_LOAD_BALANCER_TYPES))
 
 
 def _failure_names(details: pl.Series) -> pl.Series:
-    """The balancer's own names of failures."""
-    return map_categories(
-        values.encode_known(details),
-        lambda s: s.set(s.str.contains(_ANSWERED).fill_null(value=False), None),
+    """Return the balancer's own names of failures."""
+    return UNSET.map_set(
+        details, lambda s: s.set(s.str.contains(_ANSWERED).fill_null(value=False), None)
     )
 
 
 def _bare_trace_ids(names: pl.Series) -> pl.Series:
-    return values.unset_to_null(names.str.replace(r"^projects/[^/]*/traces/", ""))
+    return UNSET.to_null(names.str.replace(r"^projects/[^/]*/traces/", ""))
 
 
 def _url_hosts(urls: pl.Series) -> pl.Series:
-    return map_categories(
-        values.encode_known(urls),
-        lambda s: s.str.extract(r"^[a-z]+://([^/?#@]+)").str.replace(r":443$", ""),
+    return UNSET.map_set(
+        urls, lambda s: s.str.extract(r"^[a-z]+://([^/?#@]+)").str.replace(r":443$", "")
     )
 
 
 def _cdn_status(hit: pl.Series, asked: pl.Series | None) -> pl.Series:
-    """HIT, or MISS where the cache was asked."""
-    missed = hit.is_null() & False if asked is None else asked == "true"
-    frame = pl.DataFrame({"hit": hit == "true", "asked": missed})
+    """Return HIT, or MISS where the cache was asked."""
+    is_asked = hit.is_null() & False if asked is None else asked == "true"
+    frame = pl.DataFrame({"hit": hit == "true", "asked": is_asked})
     return frame.select(
         pl.when("hit").then(pl.lit("HIT")).when("asked").then(pl.lit("MISS"))
     ).to_series()
@@ -74,11 +67,11 @@ LOAD_BALANCER = Gateway(
         "referer": first_known("httprequestreferer"),
         "user_agent": first_known("httprequestuseragent"),
         "status": first_of(convert.to_statuses, "httprequeststatus"),
-        "duration_ms": first_of(partial(convert.durations_to_ms, unit="s"), "httprequestlatency"),
+        "duration_ms": first_duration_ms("httprequestlatency", unit="s"),
         "request_bytes": first_of(convert.to_sizes, "httprequestrequestsize"),
         "response_bytes": first_of(convert.to_sizes, "httprequestresponsesize"),
         "client_ip": first_known("httprequestremoteip", "jsonpayloadremoteip"),
-        "request_id": first_of(values.unset_to_null, "insertid"),
+        "request_id": first_of(UNSET.to_null, "insertid"),
         "trace_id": first_of(_bare_trace_ids, "trace"),
         "error_type": first_of(_failure_names, "jsonpayloadstatusdetails"),
         "cache_status": (

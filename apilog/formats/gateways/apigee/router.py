@@ -10,13 +10,12 @@ from collections.abc import Collection
 import polars as pl
 
 from apilog.formats.contract import ParsedRecords
+from apilog.formats.gateways.apigee.analytics_values import TARGET_FAILED
 from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.nginx.grammar import parse_log_format
 from apilog.values.event_lines import EventLines
 
 _URL = "https://docs.apigee.com/private-cloud/latest/how-monitor"
-_TARGET_FAILED = "ErrorResponseCode"
-"""The end of the fault code that stands for an error answer of the target."""
 
 _BEFORE_HOST = (
     "$time_iso8601\t$remote_addr_port\t$hostname\t$upstream_addr\t$request_time\t-\t-\t$status\t"
@@ -35,7 +34,7 @@ _AFTER_HOST = (
 
 
 class ApigeeRouterFormat(NginxFormat):
-    """A router's `log_format`: an error answer of the target is told by the fault's name."""
+    """A router's `log_format`, in which the fault's name marks an error answer of the target."""
 
     __slots__ = ()
 
@@ -49,7 +48,7 @@ class ApigeeRouterFormat(NginxFormat):
         if "upstream_status" not in columns:
             return NginxFormat.parse(self, lines, columns)
         parsed = NginxFormat.parse(self, lines, {*columns, "status", "error_type"})
-        by_target = pl.col("error_type").cast(pl.String).str.ends_with(_TARGET_FAILED)
+        by_target = pl.col("error_type").cast(pl.String).str.ends_with(TARGET_FAILED)
         records = parsed.records.with_columns(
             upstream_status=pl.when(by_target).then("status").cast(pl.Int16)
         )

@@ -1,21 +1,263 @@
-"""AWS API Gateway: its access logs, what else lies beside them, and how to turn them on.
+"""AWS API Gateway: access logs of REST, HTTP and WebSocket APIs, as JSON under any keys.
 
-Invariant: everything of API Gateway that other modules need is named here.
+Invariant: every value is a text that the gateway put for a `$context` variable, or `-` where
+that has none; latencies are milliseconds. A route is never a path: a log without
+`$context.path` has no paths.
 """
 
 from __future__ import annotations
 
-from apilog.formats.gateways.aws.non_access_lines import NON_ACCESS_LINES, REFUSALS
-from apilog.formats.gateways.aws.records import GATEWAY
-from apilog.formats.gateways.aws.templates import ADVICE, LOG_FORMATS, TEMPLATES
-from apilog.formats.gateways.aws.text_formats import TEXT_FORMATS
+from functools import partial
 
-__all__ = [
-    "ADVICE",
-    "GATEWAY",
-    "LOG_FORMATS",
-    "NON_ACCESS_LINES",
-    "REFUSALS",
-    "TEMPLATES",
-    "TEXT_FORMATS",
-]
+from apilog.formats.gateways.aws.context_variables import (
+    api_of_domain,
+    blocked_by_code,
+    blocked_by_status,
+    error_messages,
+    request_paths,
+    route_methods,
+    service_status,
+    xray_trace_ids,
+)
+from apilog.formats.gateways.aws.non_access_lines import REFUSALS, SKIP_RULES
+from apilog.formats.gateways.aws.templates import ADVICE, TEMPLATE
+from apilog.formats.gateways.aws.text_formats import LOGGING_GUIDE, TEXT_FORMATS
+from apilog.formats.gateways.aws.unescaped_json import escape_inner_quotes
+from apilog.formats.gateways.gateway import (
+    ColumnSource,
+    Gateway,
+    first_duration_ms,
+    first_of,
+    first_text,
+    first_time,
+)
+from apilog.values.convert import to_sizes, to_statuses
+from apilog.values.requests import encode_route_key
+
+
+def _variables(*names: str) -> tuple[str, ...]:
+    """Return the names of `$context` variables, each also with its prefix."""
+    return tuple(key for name in names for key in (name, f"context{name}"))
+
+
+_STATUS = _variables(
+    "status",
+    "statuscode",
+    "responsestatus",
+    "responsestatuscode",
+    "httpstatus",
+    "httpstatuscode",
+    "responsecode",
+)
+_ERROR_TYPE = _variables("errorresponsetype", "responsetype", "errortype", "gatewayresponsetype")
+_ERROR = _variables("errormessage", "errormessagestring", "error", "errormsg")
+_AUTHORIZER_ERROR = _variables("authorizererror", "authorizeerror", "authenticateerror")
+_INTEGRATION_ERROR = _variables("integrationerrormessage", "integrationerror", "backenderror")
+
+
+def _first_text(*names: str) -> tuple[ColumnSource, ...]:
+    return first_text(*_variables(*names))
+
+
+def _first_service_status(*names: str) -> tuple[ColumnSource, ...]:
+    convert = partial(service_status, client_count=len(_STATUS))
+    optional = (*_STATUS, *_ERROR_TYPE, *_ERROR, *_INTEGRATION_ERROR)
+    return tuple(ColumnSource((name,), convert, optional) for name in _variables(*names))
+
+
+_FINGERPRINTS = (
+    ("requestid", "resourcepath"),
+    ("requestid", "routekey"),
+    ("requestid", "integrationlatency"),
+    ("requestid", "integrationstatus"),
+    ("requestid", "responselatency"),
+    ("requestid", "apikeyid"),
+    ("requestid", "httpmethod", "responselength"),
+    ("requestid", "apiid", "stage"),
+    ("extendedrequestid",),
+    ("requesttimeepoch",),
+    ("identitysourceip",),
+    ("awsendpointrequestid",),
+    ("wafresponsecode",),
+    ("connectionid", "routekey"),
+)
+
+API_GATEWAY = Gateway(
+    name="aws-apigateway",
+    gateway="aws-apigateway",
+    title="API Gateway access logs as JSON: REST, HTTP and WebSocket APIs",
+    url=LOGGING_GUIDE,
+    repair_json=escape_inner_quotes,
+    fingerprint_keys=tuple(
+        frozenset(prefix + name for name in names)
+        for names in _FINGERPRINTS
+        for prefix in ("", "context")
+    ),
+    # Each of these has a status, a latency, an error and an id of its own.
+    nested_scopes=frozenset(
+        {"authenticate", "authorize", "authorizer", "error", "integration", "waf"}
+    ),
+    ignored_keys=frozenset(
+        {
+            "body",
+            "headers",
+            "multivalueheaders",
+            "querystringparameters",
+            "requestbody",
+            "requestheaders",
+            "requestoverride",
+            "responsebody",
+            "responseheaders",
+            "responseoverride",
+        }
+    ),
+    column_sources={
+        # When the request came in; the text has whole seconds only.
+        "timestamp": first_time(
+            *_variables(
+                "requesttimeepoch",
+                "requesttime",
+                "time",
+                "timestamp",
+                "datetime",
+                "date",
+                "ts",
+                "eventtime",
+                "starttime",
+            )
+        ),
+        "api": (
+            *_first_text("apiname", "api", "apiid", "restapiid", "httpapiid"),
+            *first_of(api_of_domain, *_variables("domainname", "domain")),
+        ),
+        "stage": _first_text("stage", "stagename", "environment", "env"),
+        "operation": _first_text("operationname", "operationid", "operation", "eventtype"),
+        "method": (
+            *_first_text("httpmethod", "method", "requestmethod", "verb"),
+            *first_of(route_methods, *_variables("routekey", "route")),
+        ),
+        "path": first_of(
+            request_paths,
+            *_variables("path", "requestpath", "uri", "requesturi", "rawpath", "url"),
+        ),
+        "route": first_of(
+            encode_route_key, *_variables("resourcepath", "resource", "routekey", "route")
+        ),
+        "host": _first_text("domainname", "domain", "host"),
+        "protocol": _first_text("protocol", "httpprotocol"),
+        "user_agent": _first_text("identityuseragent", "useragent", "agent", "ua"),
+        "status": first_of(to_statuses, *_STATUS),
+        "upstream_status": (
+            *first_of(
+                to_statuses,
+                *_variables(
+                    "functionresponsestatus", "functionstatus", "lambdastatus", "backendstatus"
+                ),
+            ),
+            *_first_service_status(
+                "integrationstatus", "integrationintegrationstatus", "integrationservicestatus"
+            ),
+        ),
+        "duration_ms": first_duration_ms(
+            *_variables(
+                "responselatency",
+                "responselatencyms",
+                "requestlatency",
+                "totallatency",
+                "latency",
+                "latencyms",
+                "duration",
+                "durationms",
+                "responsetime",
+                "responsetimems",
+                "responsems",
+            )
+        ),
+        "upstream_duration_ms": first_duration_ms(
+            *_variables(
+                "integrationlatency",
+                "integrationlatencyms",
+                "functionlatency",
+                "lambdalatency",
+                "backendlatency",
+            )
+        ),
+        "response_bytes": first_of(
+            to_sizes,
+            *_variables("responselength", "responsesize", "responsebytes", "bytessent", "bytes"),
+        ),
+        "client_ip": _first_text("identitysourceip", "sourceip", "ip", "clientip", "remoteip"),
+        "consumer": _first_text(
+            "identityapikeyid",
+            "apikeyid",
+            "keyid",
+            "authorizerprincipalid",
+            "principalid",
+            "authorizerclaimssub",
+            "claimssub",
+            "authorizersub",
+            "sub",
+            "usersub",
+            "authorizerclaimsclientid",
+            "claimsclientid",
+            "authorizerclientid",
+            "clientid",
+            "authorizerclaimscognito:username",
+            "claimscognito:username",
+            "cognito:username",
+            "authorizerclaimsusername",
+            "claimsusername",
+            "username",
+            "identitycaller",
+            "caller",
+            "identityuser",
+            "user",
+            "userid",
+            "identityuserarn",
+            "userarn",
+            "identitycognitoidentityid",
+            "cognitoidentityid",
+        ),
+        "plan": _first_text("usageplan", "usageplanname", "usageplanid", "plan"),
+        "request_id": _first_text("requestid", "extendedrequestid", "reqid"),
+        "trace_id": first_of(xray_trace_ids, *_variables("xraytraceid", "traceid", "xray")),
+        "error_type": (
+            *first_of(error_messages, *_ERROR_TYPE),
+            *first_of(blocked_by_code, *_variables("wafresponsecode", "wafresponse")),
+            *first_of(blocked_by_status, *_variables("wafstatus")),
+            *first_of(error_messages, *_ERROR),
+            *first_of(error_messages, *_AUTHORIZER_ERROR),
+            *first_of(error_messages, *_INTEGRATION_ERROR),
+        ),
+    },
+    samples=(
+        (
+            '{"requestId":"8d1fbbf2-5a3d-4a8e-9f63-0e1d2c3b4a59","extendedRequestId":'
+            '"UBuxEFWvoAMFbVw=","ip":"203.0.113.7","caller":"-","user":"-","requestTime":'
+            '"21/Nov/2026:10:00:00 +0000","httpMethod":"GET","resourcePath":"/users/{userId}",'
+            '"status":"200","protocol":"HTTP/1.1","responseLength":"512"}'
+        ),
+        (
+            '{"requestId":"GQIVriFLIAMEMsA=","ip":"203.0.113.7","requestTime":'
+            '"21/Nov/2026:10:00:00 +0000","httpMethod":"GET","routeKey":"GET /users/{userId}",'
+            '"status":"200","protocol":"HTTP/1.1","responseLength":"512"}'
+        ),
+        (
+            '{"requestId":"GQIVriFLIAMEMsA=","ip":"203.0.113.7","caller":"-","user":"-",'
+            '"requestTime":"21/Nov/2026:10:00:00 +0000","eventType":"MESSAGE","routeKey":"join",'
+            '"status":"200","connectionId":"GQIVrd7yoAMCJQw="}'
+        ),
+        (
+            '{"requestTime":"21/Nov/2026:10:00:00 +0000","requestId":"GQIVriFLIAMEMsA=",'
+            '"httpMethod":"GET","path":"/users/42","routeKey":"$default","status":504,'
+            '"responseLatency":-,"integrationStatus":"-","identity":{"sourceIp":"203.0.113.7"}}'
+        ),
+    ),
+    text_formats=TEXT_FORMATS,
+    skip_rules=SKIP_RULES,
+    refusals=REFUSALS,
+    advice=ADVICE,
+    template=TEMPLATE,
+)
+
+GATEWAYS = (API_GATEWAY,)

@@ -1,10 +1,12 @@
-"""Lines that lie beside API Gateway's access log: what is skipped, and what is refused.
+"""Lines that lie beside API Gateway's access log: which are skipped, and which are refused.
 
 Invariant: no pattern matches an access line. The patterns run on lines as they are and on
 what is inside envelopes.
 """
 
 from __future__ import annotations
+
+from apilog.formats.contract import Refusal, SkipRule
 
 _REQUEST_ID = r"\((?:[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|[A-Za-z0-9_+/-]{11,}=)\)"
 _PHASES = (
@@ -33,9 +35,9 @@ _PHASES_OF_A_REQUEST = (
     "Method completed with status: 200",
 )
 
-NON_ACCESS_LINES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    ("execution log of API Gateway", _EXECUTION, _PHASES_OF_A_REQUEST),
-    (
+SKIP_RULES: tuple[SkipRule, ...] = (
+    SkipRule("execution log of API Gateway", _EXECUTION, _PHASES_OF_A_REQUEST),
+    SkipRule(
         "control message of CloudWatch",
         (
             r'^CWL CONTROL MESSAGE: |"messageType"[ \t]*:[ \t]*"CONTROL_MESSAGE"'
@@ -54,12 +56,12 @@ NON_ACCESS_LINES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
             ),
         ),
     ),
-    (
+    SkipRule(
         "test of CloudWatch's export",
         r"^Permission Check Successful[ \t.]*$",
         ("Permission Check Successful",),
     ),
-    (
+    SkipRule(
         "header of a CloudWatch query",
         (
             '^\ufeff?"?(?:@(?:timestamp|message|ptr|log|logStream|ingestionTime)"?(?:,|$)'
@@ -67,7 +69,7 @@ NON_ACCESS_LINES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         ),
         ("@timestamp,@message", '"@timestamp","@message","@logStream"', "timestamp,message"),
     ),
-    (
+    SkipRule(
         "token of the AWS command line",
         (
             r"^SEARCHEDLOGSTREAMS(?:\t|$)|^NEXTTOKEN\t"
@@ -80,15 +82,13 @@ NON_ACCESS_LINES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         ),
     ),
 )
-"""Lines to skip: the reason, the pattern, samples."""
 
-REFUSALS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
-    (
+REFUSALS: tuple[Refusal, ...] = (
+    Refusal(
         _EXECUTION,
         "an execution log of API Gateway tells the phases of requests, and is no access log",
         "turn on access logging for the stage: see apilog formats aws-apigateway --template",
         _PHASES_OF_A_REQUEST,
     ),
 )
-"""Files that can't be read, where nothing else is in them: the pattern of a line, what it is,
-what to do instead, samples."""
+"""Logs that can't be read where nothing else is in the file."""

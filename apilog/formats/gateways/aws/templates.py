@@ -1,4 +1,4 @@
-"""What to put into API Gateway so that apilog can see everything that it can tell.
+"""The access-log formats with which API Gateway logs everything that apilog can read.
 
 Invariant: each format is one line, at most 3 KB (API Gateway's limit), and names no variable
 that is a secret or a header's or body's content.
@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-
-from apilog.formats.gateways.aws.records import NAME
 
 _COMMON = {
     "requestId": "requestId",
@@ -54,7 +52,7 @@ _WEBSOCKET = {
 
 
 def _log_format(*variables: Mapping[str, str]) -> str:
-    """One line of JSON, every value a text, as `$context` variables may be `-`."""
+    """Return one line of JSON, every value a text, as `$context` variables may be `-`."""
     keys = {key: f"$context.{name}" for several in variables for key, name in several.items()}
     return json.dumps(keys, separators=(",", ":"))
 
@@ -69,29 +67,23 @@ LOG_FORMATS: Mapping[str, str] = {
 _ARN = "arn:aws:logs:REGION:ACCOUNT:log-group:LOG_GROUP"
 
 
-def _rest_command(log_format: str) -> str:
-    changes = {"destinationArn": _ARN, "format": log_format}
-    operations = [
-        {"op": "replace", "path": f"/accessLogSettings/{key}", "value": value}
-        for key, value in changes.items()
-    ]
-    return (
-        "aws apigateway update-stage --rest-api-id API_ID --stage-name STAGE \\\n"
-        f"  --patch-operations '{json.dumps(operations)}'"
-    )
-
-
-def _v2_command(log_format: str) -> str:
+def _update_command(kind: str, log_format: str) -> str:
+    """Return the command that sets the format; REST APIs have a command line of their own."""
+    if kind == "REST":
+        changes = {"destinationArn": _ARN, "format": log_format}
+        operations = [
+            {"op": "replace", "path": f"/accessLogSettings/{key}", "value": value}
+            for key, value in changes.items()
+        ]
+        return (
+            "aws apigateway update-stage --rest-api-id API_ID --stage-name STAGE \\\n"
+            f"  --patch-operations '{json.dumps(operations)}'"
+        )
     settings = {"DestinationArn": _ARN, "Format": log_format}
     return (
         "aws apigatewayv2 update-stage --api-id API_ID --stage-name STAGE \\\n"
         f"  --access-log-settings '{json.dumps(settings)}'"
     )
-
-
-def _template_section(kind: str, log_format: str) -> str:
-    command = (_rest_command if kind == "REST" else _v2_command)(log_format)
-    return f"# Access-log format of {kind} APIs:\n{log_format}\n# The same by command:\n{command}\n"
 
 
 ADVICE: Mapping[str, str] = {
@@ -111,11 +103,13 @@ ADVICE: Mapping[str, str] = {
 }
 """Column to what to add to an access-log format that is JSON."""
 
-TEMPLATES: Mapping[str, str] = {
-    NAME: (
-        "# API_ID, STAGE; REGION, ACCOUNT, LOG_GROUP: of the CloudWatch log group to write to.\n"
-        "# For Firehose, DestinationArn is that of the delivery stream amazon-apigateway-NAME.\n\n"
-        + "\n".join(_template_section(kind, log_format) for kind, log_format in LOG_FORMATS.items())
+TEMPLATE = (
+    "# API_ID, STAGE; REGION, ACCOUNT, LOG_GROUP: of the CloudWatch log group to write to.\n"
+    "# For Firehose, DestinationArn is that of the delivery stream amazon-apigateway-NAME.\n\n"
+    + "\n".join(
+        f"# Access-log format of {kind} APIs:\n{log_format}\n"
+        f"# The same by command:\n{_update_command(kind, log_format)}\n"
+        for kind, log_format in LOG_FORMATS.items()
     )
-}
-"""Gateway to what to put into it: formats, and the shell commands that set them."""
+)
+"""The formats, and the shell commands that set them."""

@@ -1,4 +1,4 @@
-"""API Gateway's access logs as text: the console's presets but JSON, and Serverless' default.
+"""API Gateway's access logs as text: the console's presets but for JSON, and Serverless' default.
 
 Invariant: what stands where other servers write a path is a route, `/users/{userId}`, or a
 route key, `GET /users/{userId}`.
@@ -6,11 +6,11 @@ route key, `GET /users/{userId}`.
 
 from __future__ import annotations
 
-from apilog.formats.gateways.aws.records import NAME, URL
 from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.nginx.grammar import parse_log_format
 
-_WEBSOCKET = (
+LOGGING_GUIDE = "https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html"
+_WEBSOCKET_GUIDE = (
     "https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-logging.html"
 )
 _SERVERLESS = (
@@ -60,18 +60,22 @@ _XML_ELEMENTS = {
 """XML element to the variable in it, and a value."""
 
 
-def _text_format(name: str, string: str, title: str, *samples: str, url: str = URL) -> NginxFormat:
+def _text_format(
+    name: str, string: str, title: str, *samples: str, url: str = LOGGING_GUIDE
+) -> NginxFormat:
     return NginxFormat(
         name=f"aws-{name}",
         log_format=parse_log_format(string),
-        gateway=NAME,
+        gateway="aws-apigateway",
         title=title,
         url=url,
         samples=samples,
     )
 
 
-def _xml_format(name: str, title: str, request_id: str, tags: str, url: str = URL) -> NginxFormat:
+def _xml_format(
+    name: str, title: str, request_id: str, tags: str, url: str = LOGGING_GUIDE
+) -> NginxFormat:
     """A `<request>` of these elements, set apart by blanks."""
 
     def written(which: int, start: str) -> str:
@@ -115,14 +119,14 @@ TEXT_FORMATS: tuple[NginxFormat, ...] = (
         f"{_MESSAGE} $status $aws_request_id",
         "API Gateway, CLF of WebSocket APIs",
         f"{_MESSAGE_LINE} 200 {_SHORT}",
-        url=_WEBSOCKET,
+        url=_WEBSOCKET_GUIDE,
     ),
     _text_format(
         "websocket-clf-guide",
         f"{_MESSAGE} $status  $aws_request_id",
         "API Gateway, CLF of WebSocket APIs as the developer guide has it: two blanks",
         f"{_MESSAGE_LINE} 200  {_SHORT}",
-        url=_WEBSOCKET,
+        url=_WEBSOCKET_GUIDE,
     ),
     _text_format(
         "websocket-clf-serverless",
@@ -151,7 +155,7 @@ TEXT_FORMATS: tuple[NginxFormat, ...] = (
         "$status,$aws_request_id",
         "API Gateway, CSV of WebSocket APIs",
         f"203.0.113.7,-,-,{_TIME},MESSAGE,join,GQIVrd7yoAMCJQw=,200,{_SHORT}",
-        url=_WEBSOCKET,
+        url=_WEBSOCKET_GUIDE,
     ),
     _xml_format(
         "xml",
@@ -183,7 +187,7 @@ TEXT_FORMATS: tuple[NginxFormat, ...] = (
         "API Gateway, XML of WebSocket APIs",
         _SHORT,
         "ip caller user requestTime eventType routeKey status connectionId",
-        _WEBSOCKET,
+        _WEBSOCKET_GUIDE,
     ),
     _text_format(
         "serverless",

@@ -1,18 +1,9 @@
-"""Azure's gateways: their access logs, what else lies beside them, and how to turn them on.
-
-Invariant: everything of Azure that other modules need is named here.
-"""
+"""Azure's gateways, which log to Azure Monitor: API Management and the two at the edge."""
 
 from __future__ import annotations
 
-from apilog.formats.gateways.azure import apim, application_gateway, front_door
-from apilog.formats.gateways.azure.resource_logs import (
-    ADVICE,
-    NON_ACCESS_LINES,
-    REFUSALS,
-    TEMPLATES,
-)
+from apilog.formats.gateways.azure.apim import API_MANAGEMENT
+from apilog.formats.gateways.azure.application_gateway import APPLICATION_GATEWAY
+from apilog.formats.gateways.azure.front_door import FRONT_DOOR
 
-GATEWAYS = (apim.GATEWAY, application_gateway.GATEWAY, front_door.GATEWAY)
-
-__all__ = ["ADVICE", "GATEWAYS", "NON_ACCESS_LINES", "REFUSALS", "TEMPLATES"]
+GATEWAYS = (API_MANAGEMENT, APPLICATION_GATEWAY, FRONT_DOOR)

@@ -1,6 +1,6 @@
 """Azure API Management: the resource log GatewayLogs, in every shape it is delivered.
 
-One record a request that the gateway took. Its time is when processing began. `backendTime`
+A record is a request that the gateway took. Its time is when processing began. `backendTime`
 is 0 where no service was asked; such zeros are null here. A 5xx is the service's when
 `backendResponseCode` says so; with another code there, or with a `lastError` and none, the
 gateway made it.
@@ -12,14 +12,18 @@ from functools import partial
 
 import polars as pl
 
+from apilog.formats.contract import Refusal
 from apilog.formats.gateways.azure.resource_logs import (
     HEADERS_AND_BODIES,
+    LOCAL_TIMES,
+    SKIP_RULES,
     TIME_SOURCES,
     TYPE_SUFFIXES,
     first_id,
     first_known,
     is_category,
     is_foreign_category,
+    storage_command,
     url_host,
     url_path,
     url_query,
@@ -27,34 +31,31 @@ from apilog.formats.gateways.azure.resource_logs import (
 from apilog.formats.gateways.gateway import ColumnSource, Gateway, first_duration_ms, first_of
 from apilog.values import convert
 
-URL = "https://learn.microsoft.com/azure/azure-monitor/reference/tables/apimanagementgatewaylogs"
-
-_FINGERPRINTS = (
-    frozenset({"isrequestsuccess", "responsecode"}),
-    frozenset({"resourceid", "category", "url", "responsecode"}),
-    frozenset({"timegenerated", "url", "responsecode"}),
-)
-
 
 def _backend_duration_ms(durations: pl.Series, codes: pl.Series | None = None) -> pl.Series:
-    """Milliseconds in the service behind; 0 counts only where the service answered."""
-    found = convert.durations_to_ms(durations, unit="ms")
-    unasked = found == 0
+    """Return milliseconds in the service behind; 0 counts only where the service answered."""
+    ms = convert.durations_to_ms(durations, unit="ms")
+    is_unasked = ms == 0
     if codes is not None:
-        unasked &= convert.to_statuses(codes).is_null()
-    return found.set(unasked, None)
+        is_unasked &= convert.to_statuses(codes).is_null()
+    return ms.set(is_unasked, None)
 
 
 def _last_error(part: str) -> tuple[ColumnSource, ...]:
-    """A part of `lastError`: flattened, within the record, or within its properties."""
+    """Return the sources of a part of `lastError`, within the record or within its properties."""
     return first_known(f"lasterror{part}", f"propertieslasterror{part}")
 
 
-GATEWAY = Gateway(
+API_MANAGEMENT = Gateway(
     name="azure-apim",
+    gateway="azure-apim",
     title="Azure API Management: GatewayLogs of storage, Event Hubs and Log Analytics",
-    url=URL,
-    fingerprint_keys=_FINGERPRINTS,
+    url="https://learn.microsoft.com/azure/azure-monitor/reference/tables/apimanagementgatewaylogs",
+    fingerprint_keys=(
+        frozenset({"isrequestsuccess", "responsecode"}),
+        frozenset({"resourceid", "category", "url", "responsecode"}),
+        frozenset({"timegenerated", "url", "responsecode"}),
+    ),
     required_columns=("status", "method", "path"),
     is_own_record=first_of(partial(is_category, "gatewaylogs"), "category"),
     is_foreign_record=first_of(is_foreign_category, "category"),
@@ -118,4 +119,22 @@ GATEWAY = Gateway(
             '"responseCode_d":200,"isRequestSuccess_b":true,"Type":"AzureDiagnostics"}'
         ),
     ),
+    skip_rules=SKIP_RULES,
+    refusals=(
+        LOCAL_TIMES,
+        Refusal(
+            r'"callCount(?:Success|Total)"\s*:',
+            "a report of API Management holds totals, not requests",
+            "send GatewayLogs to storage: see apilog formats azure-apim --template",
+            ('{"name":"users","callCountSuccess":13,"callCountTotal":19,"apiTimeAvg":1.5}',),
+        ),
+    ),
+    # Azure's logs have no format that could be set: advice is about what makes the values.
+    advice={
+        "consumer": "nothing more, but turn on 'Subscription required' in the API's settings",
+        "plan": "nothing more, but add the API to a product, whose subscriptions callers then use",
+        "request_bytes": "the category GatewayLogs of today's diagnostic settings",
+        "client_ip": "the category GatewayLogs of today's diagnostic settings",
+    },
+    template=storage_command("GatewayLogs", "API Management service"),
 )

@@ -17,21 +17,22 @@ from functools import partial
 import polars as pl
 
 from apilog.formats.gateways.azure.resource_logs import (
+    LOCAL_TIMES,
+    SKIP_RULES,
     TIME_SOURCES,
     TYPE_SUFFIXES,
-    encode_known,
+    UNSET,
     error_names,
     first_id,
     first_known,
     is_category,
     is_foreign_category,
-    unset_to_null,
+    storage_command,
     url_path,
     url_query,
 )
 from apilog.formats.gateways.gateway import ColumnSource, Gateway, first_of
 from apilog.values import convert
-from apilog.values.dictionary import map_categories
 from apilog.values.requests import target_query
 
 _V2_ONLY_KEYS = (
@@ -45,51 +46,53 @@ _V1_QUERY_SUFFIX = r"(?:^|&)X-AzureApplicationGateway-.*"
 _NO_ANSWER = "ERRORINFO_UPSTREAM_"
 
 
-def _are_v2(sure: pl.Series, of_v2: Iterable[pl.Series | None]) -> pl.Series:
-    """Which records are of v2: those that surely are, and those with a value of v2's alone."""
-    found = sure.fill_null(value=False)
-    for values in of_v2:
-        if values is not None and not found.all():
-            found |= unset_to_null(values).is_not_null()
-    return found
+def _are_v2(sure: pl.Series, v2_values: Iterable[pl.Series | None]) -> pl.Series:
+    """Return which records are of v2: surely, or as they have a value that v1 does not know."""
+    is_v2 = sure.fill_null(value=False)
+    for values in v2_values:
+        if values is not None and not is_v2.all():
+            is_v2 |= UNSET.to_null(values).is_not_null()
+    return is_v2
 
 
-def _time_taken_ms(durations: pl.Series, *of_v2: pl.Series | None) -> pl.Series:
-    """Milliseconds of v2's seconds and of v1's milliseconds."""
-    in_seconds = _are_v2(durations.str.contains(".", literal=True), of_v2)
-    found = convert.durations_to_ms(durations, unit="s")
-    if in_seconds.all():
-        return found
-    return found.zip_with(in_seconds, convert.durations_to_ms(durations, unit="ms"))
+def _time_taken_ms(durations: pl.Series, *v2_values: pl.Series | None) -> pl.Series:
+    """Return milliseconds, from v2's seconds and from v1's milliseconds."""
+    is_seconds = _are_v2(durations.str.contains(".", literal=True), v2_values)
+    ms = convert.durations_to_ms(durations, unit="s")
+    if is_seconds.all():
+        return ms
+    return ms.zip_with(is_seconds, convert.durations_to_ms(durations, unit="ms"))
 
 
 def _backend_status(statuses: pl.Series, errors: pl.Series | None) -> pl.Series:
-    """The backends' statuses; one that the gateway made up for a silent backend is none."""
-    if errors is None:
-        return convert.last_upstream_status(statuses)
-    silent = errors.str.starts_with(_NO_ANSWER).fill_null(value=False)
-    return convert.last_upstream_status(statuses.set(silent, None))
+    """Return the backends' statuses; one that the gateway made up for a silent backend is null."""
+    if errors is not None:
+        is_silent = errors.str.starts_with(_NO_ANSWER).fill_null(value=False)
+        statuses = statuses.set(is_silent, None)
+    return convert.last_upstream_status(statuses)
 
 
-def _value_within_query(key: str, queries: pl.Series, *of_v2: pl.Series | None) -> pl.Series:
-    """A value that v1 appends to the query: the last, as callers can write such values too."""
+def _value_within_query(key: str, queries: pl.Series, *v2_values: pl.Series | None) -> pl.Series:
+    """Return a value that v1 appends to the query: the last, as callers can write such too."""
     has_key = queries.str.contains(f"{key}=", literal=True).fill_null(value=False)
     if not has_key.any():
         return queries.clear(len(queries))
-    return queries.set(_are_v2(~has_key, of_v2), None).str.extract(f"^(?:.*&)?{key}=([^&]*)")
+    return queries.set(_are_v2(~has_key, v2_values), None).str.extract(f"^(?:.*&)?{key}=([^&]*)")
 
 
-def _status_within_query(queries: pl.Series, *of_v2: pl.Series | None) -> pl.Series:
-    return convert.to_statuses(_value_within_query("SERVER-STATUS", queries, *of_v2))
+def _status_within_query(queries: pl.Series, *v2_values: pl.Series | None) -> pl.Series:
+    return convert.to_statuses(_value_within_query("SERVER-STATUS", queries, *v2_values))
 
 
 def _clean_queries(queries: pl.Series) -> pl.Series:
-    clean = map_categories(encode_known(queries), lambda s: s.str.replace(_V1_QUERY_SUFFIX, ""))
-    return map_categories(encode_known(clean), lambda s: target_query("?" + s))
+    """Return the callers' queries, without what v1 appends, the values of secrets masked."""
+    clean = UNSET.map_set(queries, lambda s: s.str.replace(_V1_QUERY_SUFFIX, ""))
+    return UNSET.map_set(clean, lambda s: target_query("?" + s))
 
 
-GATEWAY = Gateway(
+APPLICATION_GATEWAY = Gateway(
     name="azure-appgateway",
+    gateway="azure-appgateway",
     title="Azure Application Gateway (v1, v2): ApplicationGatewayAccessLog",
     url="https://learn.microsoft.com/azure/application-gateway/monitor-application-gateway-reference",
     fingerprint_keys=(frozenset({"httpstatus", "timetaken", "receivedbytes", "clientip"}),),
@@ -150,4 +153,12 @@ GATEWAY = Gateway(
             '"host":"www.contoso.com","error_info":"ERRORINFO_NO_ERROR"}}'
         ),
     ),
+    skip_rules=SKIP_RULES,
+    refusals=(LOCAL_TIMES,),
+    advice={
+        "upstream_duration_ms": "with the SKU v2: v1 has no serverResponseLatency",
+        "host": "with the SKU v2: v1 may have no host",
+        "request_id": "with the SKU v2: its transactionId",
+    },
+    template=storage_command("ApplicationGatewayAccessLog", "Application Gateway"),
 )

@@ -12,48 +12,50 @@ from functools import partial
 
 import polars as pl
 
+from apilog.formats.contract import SkipRule
 from apilog.formats.gateways.azure.resource_logs import (
+    LOCAL_TIMES,
+    SKIP_RULES,
     TIME_SOURCES,
     TYPE_SUFFIXES,
-    encode_known,
+    UNSET,
     error_names,
-    first_duration_s,
     first_id,
     first_known,
     is_category,
     is_foreign_category,
+    storage_command,
     url_host,
     url_path,
     url_query,
 )
-from apilog.formats.gateways.gateway import ColumnSource, Gateway, first_of
+from apilog.formats.gateways.gateway import ColumnSource, Gateway, first_duration_ms, first_of
 from apilog.values import convert
-from apilog.values.dictionary import map_categories
 
 
 def _origin_errors(statuses: pl.Series, errors: pl.Series, origins: pl.Series) -> pl.Series:
-    """Statuses from 500 on that an origin gave."""
-    found = convert.to_statuses(statuses)
-    asked = encode_known(origins).is_not_null() & (errors.str.to_lowercase() == "noerror")
-    return found.set(~(asked & (found >= 500)).fill_null(value=False), None)
+    """Return the statuses from 500 on that an origin gave."""
+    codes = convert.to_statuses(statuses)
+    is_origins = UNSET.encode(origins).is_not_null() & (errors.str.to_lowercase() == "noerror")
+    return codes.set(~(is_origins & (codes >= 500)).fill_null(value=False), None)
 
 
 def _http_versions(values: pl.Series) -> pl.Series:
-    """Protocols; versions such as `2.0.0.0` as HTTP/2.0."""
-    version = r"^(\d+\.\d+)(?:\.\d+)*$"
-    return map_categories(encode_known(values), lambda s: s.str.replace(version, "HTTP/$1"))
+    """Return protocols, versions such as `2.0.0.0` as HTTP/2.0."""
+    return UNSET.map_set(values, lambda s: s.str.replace(r"^(\d+\.\d+)(?:\.\d+)*$", "HTTP/$1"))
 
 
 def _from_clients(categories: pl.Series, flags: pl.Series | None) -> pl.Series:
-    """Whether records are of the access log, and not of what one edge asked of another."""
-    found = is_category("frontdooraccesslog", categories)
+    """Return whether records are of the access log, and not of what one edge asked of another."""
+    is_access = is_category("frontdooraccesslog", categories)
     if flags is None:
-        return found
-    return found & ~(flags.str.to_lowercase() == "false").fill_null(value=False)
+        return is_access
+    return is_access & ~(flags.str.to_lowercase() == "false").fill_null(value=False)
 
 
-GATEWAY = Gateway(
+FRONT_DOOR = Gateway(
     name="azure-frontdoor",
+    gateway="azure-frontdoor",
     title="Azure Front Door (Standard, Premium, classic): FrontDoorAccessLog",
     url="https://learn.microsoft.com/azure/frontdoor/monitor-front-door-reference",
     fingerprint_keys=(frozenset({"trackingreference", "httpstatuscode", "requesturi"}),),
@@ -80,7 +82,7 @@ GATEWAY = Gateway(
             ColumnSource(("httpstatuscode", "errorinfo", "originip"), _origin_errors),
             ColumnSource(("httpstatuscode", "errorinfo", "backendhostname"), _origin_errors),
         ),
-        "duration_ms": first_duration_s("timetaken"),
+        "duration_ms": first_duration_ms("timetaken", unit="s"),
         "request_bytes": first_of(convert.to_sizes, "requestbytes"),
         "response_bytes": first_of(convert.to_sizes, "responsebytes"),
         "client_ip": first_known("clientip", "socketip"),
@@ -98,4 +100,18 @@ GATEWAY = Gateway(
             '"ErrorInfo":"NoError","hostName":"api.contoso.com","originIp":"10.0.0.1:443"}}'
         ),
     ),
+    skip_rules=(
+        *SKIP_RULES,
+        SkipRule(
+            "request between two edges of Front Door",
+            r'"isReceivedFromClient"\s*:\s*"?(?i:false)',
+            ('{"category":"FrontdoorAccessLog","properties":{"isReceivedFromClient":false}}',),
+        ),
+    ),
+    refusals=(LOCAL_TIMES,),
+    advice={
+        "upstream_duration_ms": "the service behind: Front Door does not tell its time",
+        "consumer": "the service behind, or API Management: Front Door knows no callers",
+    },
+    template=storage_command("FrontDoorAccessLog", "Front Door profile"),
 )
