@@ -12,8 +12,8 @@ from apilog.formats import gateways
 from apilog.formats.detect import ALL_TEXT_FORMATS, FORMAT_DETECTORS, detect_plan
 from apilog.formats.registry import FORMAT_INFOS as REGISTERED
 from apilog.formats.skipped_lines import SKIP_RULES
-from tests.formats.broken import JSON, LOGFMT, LTSV
-from tests.formats.reads import lines_of, name_of
+from tests.formats.damaged_lines import JSON, LOGFMT, LTSV
+from tests.formats.read_rows import lines_of, name_of
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SAMPLE_LOGS = REPOSITORY / "sample_logs"

@@ -21,8 +21,8 @@ from apilog.schema import SCHEMA
 from apilog.transport.envelope_registry import ENVELOPES
 from apilog.values.dictionary import encode_texts
 from apilog.values.event_lines import EventLines
-from tests.formats.broken import JSON, LOGFMT, LTSV, any_bytes, damaged, mixtures, valid
-from tests.formats.reads import COLUMNS, lines_of, name_of, plain, read_lines, reading_of, rows
+from tests.formats.damaged_lines import JSON, LOGFMT, LTSV, any_bytes, damaged, mixtures, valid
+from tests.formats.read_rows import COLUMNS, lines_of, name_of, plain, read_lines, reading_of, rows
 
 SAMPLE_LOGS = Path(__file__).parents[2] / "sample_logs"
 INFERRED = {"json": JSON, "ltsv": LTSV, "logfmt": LOGFMT}

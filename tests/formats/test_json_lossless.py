@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from apilog.values.event_lines import EventLines
 from apilog.values.json_text import decode_paths, repair_lines
-from tests.formats.reads import lines_of
+from tests.formats.read_rows import lines_of
 
 CONTROLS = "".join(chr(i) for i in range(0x20) if chr(i) != "\n")
 BARE = st.text(st.sampled_from(CONTROLS + "ab \u00e9,:{}[]-"), max_size=8)

@@ -22,7 +22,7 @@ from apilog.formats.nginx.grammar import (
 from apilog.schema import TIMESTAMP
 from apilog.values.event_lines import EventLines
 from tests.formats.nginx_lines import escaped, line
-from tests.formats.reads import lines_of, read_lines, reading_of, rows
+from tests.formats.read_rows import lines_of, read_lines, reading_of, rows
 
 Values = Mapping[str, bytes | None]
 

@@ -16,7 +16,7 @@ import pytest
 
 import apilog
 from apilog.report_model import FileInput
-from tests.formats import expectations
+from tests.formats import other_tools
 
 LOGS: Mapping[str, tuple[str | None, int, int, int]] = {
     "azure/opentelemetry-collector-contrib/agw/access-log.json": ("azure-appgateway", 6, 0, 0),
@@ -123,7 +123,7 @@ def test_every_access_line_is_a_record(samples: Path, name: str) -> None:
 def test_crowdsec_agrees(samples: Path, case: str) -> None:
     folder = samples / "nginx/crowdsecurity-hub" / case
     (log,) = folder.glob("*.log")
-    expected = expectations.of_crowdsec((folder / "parser.assert").read_text("utf-8"))
+    expected = other_tools.of_crowdsec((folder / "parser.assert").read_text("utf-8"))
     assert expected
     lines = log.read_text("utf-8").splitlines()
     _, records = _read(log)
@@ -148,7 +148,7 @@ def _number(record: Mapping[str, object]) -> int:
 def test_googles_ops_agent_agrees(samples: Path, case: str, agent: str) -> None:
     folder = samples / "nginx/GoogleCloudPlatform-ops-agent" / case
     _, records = _read(folder / "input.log")
-    expected = expectations.of_ops_agent((folder / f"output_{agent}.yaml").read_text("utf-8"))
+    expected = other_tools.of_ops_agent((folder / f"output_{agent}.yaml").read_text("utf-8"))
     found = {(record["client_ip"], record["path"]): record for record in records}
     compared = [_differences(found[told["client_ip"], told["path"]], told) for told in expected]
     assert not any(compared)
@@ -164,7 +164,7 @@ def test_mtail_agrees(samples: Path, name: str) -> None:
         .agg(requests=pl.len(), bytes=pl.col("response_bytes").sum())
         .collect()
     )
-    expected = expectations.of_mtail((folder / f"apache-{name}.golden").read_text("utf-8"))
+    expected = other_tools.of_mtail((folder / f"apache-{name}.golden").read_text("utf-8"))
     found = {(row["method"], row["status"]): row for row in counted.to_dicts()}
     assert found.keys() == expected.keys()
     for key, told in expected.items():
@@ -195,7 +195,7 @@ def test_alp_agrees(samples: Path, name: str) -> None:
         )
         .collect()
     )
-    expected = expectations.of_alp((folder / "dump1.yaml").read_text("utf-8"))
+    expected = other_tools.of_alp((folder / "dump1.yaml").read_text("utf-8"))
     found = {(row["method"], row["path"]): row for row in counted.to_dicts()}
     assert expected.keys() - found.keys() == (set() if name == "combined" else {("GET", "/req")})
     for key, row in found.items():
@@ -223,7 +223,7 @@ def test_vector_agrees(samples: Path, tmp_path: Path, name: str) -> None:
                 assert not _read(log)[1], vector
             continue
         file, records = _read(log)
-        assert not _differences(records[0], expectations.of_vector(told)), vector
+        assert not _differences(records[0], other_tools.of_vector(told)), vector
         assert (len(records), file.rejects) == (1, 0)
 
 
@@ -237,7 +237,7 @@ def test_fluentd_agrees(samples: Path, tmp_path: Path, name: str) -> None:
         log = tmp_path / "access.log"
         log.write_text(f"{vector['input']}\n", encoding="utf-8")
         _, records = _read(log)
-        assert not _differences(records[0], expectations.of_vector(told)), vector
+        assert not _differences(records[0], other_tools.of_vector(told)), vector
         assert len(records) == 1
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.formats.reads import lines_of, name_of, read_lines, rows
+from tests.formats.read_rows import lines_of, name_of, read_lines, rows
 
 REST = '[21/Nov/2026:10:00:00 +0000] "GET /v1/users/42 HTTP/1.1" 200 512 "-" "curl/8.1"'
 

@@ -12,16 +12,21 @@ import pytest
 import apilog
 from apilog.report_model import Report
 from tests.aggregate import oracle
-from tests.formats.gateways import one_apigee, one_aws, one_azure, one_nginx
-from tests.formats.gateways.one_traffic import CALLS, Call, Shape
+from tests.formats.gateways import (
+    apigee_renderings,
+    aws_renderings,
+    azure_renderings,
+    nginx_renderings,
+)
+from tests.formats.gateways.sample_calls import CALLS, Call, Rendering
 
-SHAPES: Mapping[str, tuple[Shape, int]] = {
-    "access.log": (one_nginx.FORMATS["nginx, apilog's log_format"], 15),
-    "000000.gz": (one_aws.DELIVERIES["AWS JSON, export to S3"], 14),
-    "analytics.csv": (one_apigee.FORMATS["Apigee, analytics with commas"], 13),
-    "PT1H.json": (one_azure.FORMATS["Azure APIM, storage"], 12),
-    "agw.json": (one_azure.DELIVERIES["Azure App Gateway v2, records object"], 11),
-    "afd.json": (one_azure.FORMATS["Azure Front Door, lines"], 10),
+SHAPES: Mapping[str, tuple[Rendering, int]] = {
+    "access.log": (nginx_renderings.FORMATS["nginx, apilog's log_format"], 15),
+    "000000.gz": (aws_renderings.DELIVERIES["AWS JSON, export to S3"], 14),
+    "analytics.csv": (apigee_renderings.FORMATS["Apigee, analytics with commas"], 13),
+    "PT1H.json": (azure_renderings.FORMATS["Azure APIM, storage"], 12),
+    "agw.json": (azure_renderings.DELIVERIES["Azure App Gateway v2, records object"], 11),
+    "afd.json": (azure_renderings.FORMATS["Azure Front Door, lines"], 10),
 }
 """File to its shape, and how many of the calls went through that gateway."""
 
@@ -96,9 +101,9 @@ def test_whose_errors_they_are_is_told_in_each_gateway(report: Report) -> None:
 def test_one_file_may_hold_lines_of_several_gateways(tmp_path: Path) -> None:
     names = ("Azure APIM, storage", "Azure Front Door, lines")
     shapes = [
-        one_nginx.FORMATS["nginx, apilog's log_format"],
-        one_aws.FORMATS["AWS REST, template"],
-        *(one_azure.FORMATS[name] for name in names),
+        nginx_renderings.FORMATS["nginx, apilog's log_format"],
+        aws_renderings.FORMATS["AWS REST, template"],
+        *(azure_renderings.FORMATS[name] for name in names),
     ]
     written = [shape.write(CALLS).splitlines(keepends=True) for shape in shapes]
     lines = [line for together in zip(*written, strict=True) for line in together]

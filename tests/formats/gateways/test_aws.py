@@ -26,7 +26,7 @@ from apilog.formats.nginx import library
 from apilog.schema import SCHEMA
 from apilog.values.event_lines import EventLines
 from tests.aggregate import oracle
-from tests.formats import broken
+from tests.formats import damaged_lines
 from tests.formats.gateways.aws_shapes import (
     HTTP,
     HTTP_SHAPES,
@@ -393,7 +393,7 @@ def _other_gateways() -> Iterator[Gateway]:
 def test_no_other_log_is_taken_for_api_gateways() -> None:
     others = {gateway.name: gateway.samples for gateway in _other_gateways()}
     assert "azure-apim" in others
-    for samples in (*others.values(), broken.JSON):
+    for samples in (*others.values(), damaged_lines.JSON):
         assert infer_keyed(aws.API_GATEWAY, pl.Series(samples, dtype=pl.String)) is None
         for sample in samples:
             assert infer_keyed(aws.API_GATEWAY, pl.Series([sample])) is None, sample
@@ -515,7 +515,7 @@ ACCESS = (
     *aws.API_GATEWAY.samples,
     *(line for f in TEXT_FORMATS for line in f.samples),
     *(line for f in library.NGINX_FORMATS for line in f.samples),
-    *broken.JSON,
+    *damaged_lines.JSON,
 )
 
 
@@ -549,14 +549,14 @@ def accounted(log_format: Format, parts: list[bytes]) -> None:
         assert is_text or dtype == SCHEMA[name], name
 
 
-@given(broken.mixtures(lines_of_json))
+@given(damaged_lines.mixtures(lines_of_json))
 @settings(max_examples=60)
 def test_any_lines_are_records_or_rejects(parts: list[bytes]) -> None:
     every = [render(s, REST) for s in REST_SHAPES.values() if s.startswith("{")]
     accounted(inferred(*every, *aws.API_GATEWAY.samples), parts)
 
 
-@given(broken.mixtures(lines_of_text), st.sampled_from(TEXT_FORMATS))
+@given(damaged_lines.mixtures(lines_of_text), st.sampled_from(TEXT_FORMATS))
 @settings(max_examples=60)
 def test_any_lines_are_records_or_rejects_of_a_preset(
     parts: list[bytes], log_format: Format
@@ -564,7 +564,7 @@ def test_any_lines_are_records_or_rejects_of_a_preset(
     accounted(log_format, parts)
 
 
-@given(broken.mixtures(lines_of_json))
+@given(damaged_lines.mixtures(lines_of_json))
 @settings(max_examples=60)
 def test_any_head_can_be_looked_at(parts: list[bytes]) -> None:
     head = EventLines(b"\n".join(parts)).series

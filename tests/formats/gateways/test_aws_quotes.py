@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from apilog.formats.gateways.aws import API_GATEWAY
 from apilog.formats.gateways.aws.unescaped_json import escape_inner_quotes
-from tests.formats.reads import lines_of, read_lines, rows
+from tests.formats.read_rows import lines_of, read_lines, rows
 
 KEYS = {
     "requestId": "8d1fbbf2",

@@ -19,7 +19,7 @@ from apilog.schema import TIMESTAMP
 from apilog.transport.cloudwatch import CLOUDWATCH_ENVELOPES
 from apilog.transport.envelope import Envelope
 from apilog.transport.envelope_registry import ENVELOPES as OTHERS
-from tests.formats import broken
+from tests.formats import damaged_lines
 
 BY_NAME = {envelope.name: envelope for envelope in CLOUDWATCH_ENVELOPES}
 every_envelope = pytest.mark.parametrize("envelope", CLOUDWATCH_ENVELOPES, ids=lambda e: e.name)
@@ -164,7 +164,7 @@ def test_what_the_command_line_adds_is_of_no_event() -> None:
     [
         *((line,) for f in library.NGINX_FORMATS for line in f.samples),
         *((line,) for line in MESSAGES),
-        *((line,) for line in (*broken.JSON, *broken.LTSV, *broken.LOGFMT)),
+        *((line,) for line in (*damaged_lines.JSON, *damaged_lines.LTSV, *damaged_lines.LOGFMT)),
         *(sample.lines for e in OTHERS for sample in e.samples if e not in CLOUDWATCH_ENVELOPES),
         ("2026-11-21T10:00:00+00:00 203.0.113.7 GET /a 200",),
         ('2026-11-21T10:00:00+00:00 203.0.113.7 "GET /a HTTP/1.1" 200 5',),

@@ -21,26 +21,31 @@ from apilog.schema import SCHEMA
 from tests.aggregate import oracle
 from tests.aggregate.compare import run
 from tests.aggregate.oracle import Record, frame_of
-from tests.formats.gateways import one_apigee, one_aws, one_azure, one_nginx
-from tests.formats.gateways.one_traffic import CALLS, SOURCES, Call, Shape, traffic
+from tests.formats.gateways import (
+    apigee_renderings,
+    aws_renderings,
+    azure_renderings,
+    nginx_renderings,
+)
+from tests.formats.gateways.sample_calls import CALLS, SOURCES, Call, Rendering, traffic
 
-FORMATS: Mapping[str, Shape] = {
-    **one_nginx.FORMATS,
-    **one_aws.FORMATS,
-    **one_apigee.FORMATS,
-    **one_azure.FORMATS,
+FORMATS: Mapping[str, Rendering] = {
+    **nginx_renderings.FORMATS,
+    **aws_renderings.FORMATS,
+    **apigee_renderings.FORMATS,
+    **azure_renderings.FORMATS,
 }
-SHAPES: Mapping[str, Shape] = {
+SHAPES: Mapping[str, Rendering] = {
     **FORMATS,
-    **one_aws.DELIVERIES,
-    **one_apigee.DELIVERIES,
-    **one_azure.DELIVERIES,
+    **aws_renderings.DELIVERIES,
+    **apigee_renderings.DELIVERIES,
+    **azure_renderings.DELIVERIES,
 }
 COLUMNS = tuple(name for name in SCHEMA if name not in ("source", "line_number"))
 OF_REQUESTS = tuple(name for name in TABLES if name != "anomalies")
 
 
-def records_of(shape: Shape, calls: Sequence[Call]) -> list[Record]:
+def records_of(shape: Rendering, calls: Sequence[Call]) -> list[Record]:
     """The records that are to be read."""
     return [shape.record(call) for call in calls]
 
@@ -56,7 +61,7 @@ def read(path: Path) -> pl.DataFrame:
     return apilog.scan(path).select(COLUMNS).collect().sort("timestamp", "request_id")
 
 
-def check_records(shape: Shape, calls: Sequence[Call], path: Path) -> None:
+def check_records(shape: Rendering, calls: Sequence[Call], path: Path) -> None:
     """Written in this shape, the calls are read as what it tells of them."""
     path.write_bytes(shape.write(calls))
     expected = frame_of(records_of(shape, calls)).select(COLUMNS)
@@ -115,7 +120,7 @@ TOLD: Mapping[str, Mapping[int, str]] = {
     "Azure App Gateway v2, lines": SOURCES,
     "Azure Front Door, lines": SOURCES,
 }
-"""Shape to whose the errors of the calls are; it says so, or that it can't tell."""
+"""Rendering to whose the errors of the calls are; it says so, or that it can't tell."""
 
 
 @pytest.mark.parametrize("name", TOLD)

@@ -97,7 +97,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
+class Rendering:
     """A way in which a gateway's requests lie in a file."""
 
     gateway: str

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from tests.formats.gateways import azure_shapes
-from tests.formats.gateways.one_deliveries import OBJECTS, Deliver, Event
-from tests.formats.gateways.one_traffic import Call, Fault, Shape
+from tests.formats.gateways.deliveries import OBJECTS, Deliver, Event
+from tests.formats.gateways.sample_calls import Call, Fault, Rendering
 
 APIM_FAULTS = {
     Fault.KEY: "SubscriptionKeyNotFound",
@@ -82,8 +82,8 @@ def _delivered(render: azure_shapes.Render, deliver: Deliver, calls: Sequence[Ca
     return deliver([Event(c.at, text) for c, text in zip(calls, texts, strict=True)])
 
 
-def _apim_shape(write: Callable[[Sequence[Call]], bytes]) -> Shape:
-    return Shape(
+def _apim_shape(write: Callable[[Sequence[Call]], bytes]) -> Rendering:
+    return Rendering(
         gateway="azure-apim",
         write=write,
         lacks=frozenset({"stage", "user_agent"}),
@@ -93,11 +93,11 @@ def _apim_shape(write: Callable[[Sequence[Call]], bytes]) -> Shape:
 
 _RECORDS = azure_shapes.FRAMED["records object"]
 
-_APIM: Mapping[str, Shape] = {
+_APIM: Mapping[str, Rendering] = {
     f"Azure APIM, {name}": _apim_shape(partial(_apim, render))
     for name, render in azure_shapes.SHAPES.items()
 }
-_APIM_DELIVERIES: Mapping[str, Shape] = {
+_APIM_DELIVERIES: Mapping[str, Rendering] = {
     **{
         f"Azure APIM, {name}": _apim_shape(partial(_apim, render))
         for name, render in azure_shapes.FRAMED.items()
@@ -263,9 +263,9 @@ def _edge_shape(
     write: Callable[[Sequence[Call]], bytes],
     *lacks: str,
     gateway: str = "azure-appgateway",
-) -> Shape:
+) -> Rendering:
     is_door = gateway == "azure-frontdoor"
-    return Shape(
+    return Rendering(
         gateway=gateway,
         write=write,
         lacks=_EDGE_LACKS | set(lacks),
@@ -275,7 +275,7 @@ def _edge_shape(
     )
 
 
-def _edges(write: Write, *lacks: str, gateway: str = "azure-appgateway") -> dict[str, Shape]:
+def _edges(write: Write, *lacks: str, gateway: str = "azure-appgateway") -> dict[str, Rendering]:
     """By how the log is delivered."""
     ways: dict[str, Callable[[Sequence[Call]], bytes]] = {
         "lines": partial(_edge, write, OBJECTS["lines"]),
@@ -292,13 +292,13 @@ _BESIDE = {
     "Azure Front Door": _edges(_front_door, "upstream_duration_ms", gateway="azure-frontdoor"),
 }
 
-FORMATS: Mapping[str, Shape] = {
+FORMATS: Mapping[str, Rendering] = {
     **_APIM,
     **{f"{name}, lines": shapes["lines"] for name, shapes in _BESIDE.items()},
 }
 """By what is logged."""
 
-DELIVERIES: Mapping[str, Shape] = {
+DELIVERIES: Mapping[str, Rendering] = {
     **_APIM_DELIVERIES,
     **{
         f"{name}, {way}": shape
@@ -309,4 +309,4 @@ DELIVERIES: Mapping[str, Shape] = {
 }
 """By how the log is delivered."""
 
-SHAPES: Mapping[str, Shape] = {**FORMATS, **DELIVERIES}
+SHAPES: Mapping[str, Rendering] = {**FORMATS, **DELIVERIES}

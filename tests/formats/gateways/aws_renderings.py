@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from apilog.formats.gateways.aws.templates import LOG_FORMATS
 from tests.formats.gateways import aws_shapes
-from tests.formats.gateways.one_deliveries import (
+from tests.formats.gateways.deliveries import (
     CLOUDWATCH,
     CLOUDWATCH_OBJECTS,
     OBJECTS,
@@ -14,7 +14,7 @@ from tests.formats.gateways.one_deliveries import (
     Event,
     lines,
 )
-from tests.formats.gateways.one_traffic import Call, Fault, Shape
+from tests.formats.gateways.sample_calls import Call, Fault, Rendering
 
 FAULTS = {
     Fault.KEY: "INVALID_API_KEY",
@@ -76,8 +76,8 @@ def _shape(
     deliver: Deliver = lines,
     of: Callable[[Call], aws_shapes.Context] = context,
     says: Mapping[str, Callable[[Call], object]] | None = None,
-) -> Shape:
-    return Shape(
+) -> Rendering:
+    return Rendering(
         gateway="aws-apigateway",
         write=_written(log_format, deliver, of),
         lacks=frozenset(lacks),
@@ -121,7 +121,7 @@ def _presets(shapes: Mapping[str, str]) -> dict[str, str]:
     return {name: s for name, s in shapes.items() if name == "console" or "aws-" in name}
 
 
-FORMATS: Mapping[str, Shape] = {
+FORMATS: Mapping[str, Rendering] = {
     **{
         f"AWS REST, preset {n}": _shape(s, *_PRESET_LACKS)
         for n, s in _presets(aws_shapes.REST_SHAPES).items()
@@ -162,7 +162,7 @@ _DELIVERED: Mapping[str, tuple[str, Sequence[str], Sequence[str]]] = {
 }
 """Format, columns that it lacks, and the ways in which it is delivered."""
 
-DELIVERIES: Mapping[str, Shape] = {
+DELIVERIES: Mapping[str, Rendering] = {
     **{
         f"AWS {name}, {way}": _shape(log_format, *lacks, deliver=CLOUDWATCH[way])
         for name, (log_format, lacks, ways) in _DELIVERED.items()
@@ -178,4 +178,4 @@ DELIVERIES: Mapping[str, Shape] = {
 }
 """By how the log is delivered."""
 
-SHAPES: Mapping[str, Shape] = {**FORMATS, **DELIVERIES}
+SHAPES: Mapping[str, Rendering] = {**FORMATS, **DELIVERIES}

@@ -9,8 +9,8 @@ from functools import partial
 from apilog.formats.gateways.apigee.router import ROUTER_FORMATS
 from apilog.formats.nginx.grammar import LiteralText, LogFormat
 from tests.formats.gateways import apigee_shapes
-from tests.formats.gateways.one_deliveries import OBJECTS, Deliver, Event
-from tests.formats.gateways.one_traffic import Call, Fault, Shape
+from tests.formats.gateways.deliveries import OBJECTS, Deliver, Event
+from tests.formats.gateways.sample_calls import Call, Fault, Rendering
 
 _TARGET_FAULT = "messaging.adaptors.http.flow.ErrorResponseCode"
 FAULTS = {
@@ -132,8 +132,8 @@ _LACKING = {
 _ROUTER_LACKS = frozenset({"stage", "operation", "consumer", "plan"})
 
 
-def _shape(name: str, write: Callable[[Sequence[Call]], bytes]) -> Shape:
-    return Shape(
+def _shape(name: str, write: Callable[[Sequence[Call]], bytes]) -> Rendering:
+    return Rendering(
         gateway="apigee",
         write=write,
         lacks=_NEVER | _LACKING.get(name, set()),
@@ -143,13 +143,13 @@ def _shape(name: str, write: Callable[[Sequence[Call]], bytes]) -> Shape:
     )
 
 
-FORMATS: Mapping[str, Shape] = {
+FORMATS: Mapping[str, Rendering] = {
     **{
         f"Apigee, {name}": _shape(name, partial(_text, render))
         for name, render in apigee_shapes.SHAPES.items()
     },
     **{
-        f"Apigee, router log, {f.name}": Shape(
+        f"Apigee, router log, {f.name}": Rendering(
             gateway="apigee",
             write=partial(_router, f.log_format),
             lacks=_ROUTER_LACKS | ({"host"} if "no-host" in f.name else set()),
@@ -174,7 +174,7 @@ _DELIVERED = {
     "Cloud Logging, as text": _ENTRIES,
 }
 
-DELIVERIES: Mapping[str, Shape] = {
+DELIVERIES: Mapping[str, Rendering] = {
     **{
         f"Apigee, {name}, {way}": _shape(
             name, partial(_delivered, apigee_shapes.SHAPES[name], OBJECTS[way])
@@ -186,4 +186,4 @@ DELIVERIES: Mapping[str, Shape] = {
 }
 """By how the log is delivered."""
 
-SHAPES: Mapping[str, Shape] = {**FORMATS, **DELIVERIES}
+SHAPES: Mapping[str, Rendering] = {**FORMATS, **DELIVERIES}

@@ -10,7 +10,7 @@ from functools import partial
 from apilog.formats.advice import SUGGESTION
 from apilog.formats.nginx import library
 from apilog.formats.nginx.grammar import LiteralText, LogFormat, parse_log_format
-from tests.formats.gateways.one_traffic import Call, Fault, Shape
+from tests.formats.gateways.sample_calls import Call, Fault, Rendering
 
 _BUILT_IN = {f.name: f.log_format for f in library.NGINX_FORMATS}
 
@@ -105,8 +105,8 @@ def _no_upstream(call: Call) -> str | None:
     return "no_upstream" if unasked and (call.status or 0) >= 500 else None
 
 
-def _shape(log_format: LogFormat, *lacks: str, in_seconds: bool = True) -> Shape:
-    return Shape(
+def _shape(log_format: LogFormat, *lacks: str, in_seconds: bool = True) -> Rendering:
+    return Rendering(
         gateway="nginx",
         write=partial(text, log_format),
         lacks=frozenset(lacks),
@@ -122,7 +122,7 @@ _COMBINED_LACKS = (
     *("request_bytes", "request_id"),
 )
 
-FORMATS: Mapping[str, Shape] = {
+FORMATS: Mapping[str, Rendering] = {
     "nginx, combined": _shape(_BUILT_IN["combined"], *_COMBINED_LACKS),
     "nginx, combined with times": _shape(
         parse_log_format(_BUILT_IN["combined"].string + " $request_time $upstream_response_time"),
