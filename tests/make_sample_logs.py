@@ -1,4 +1,4 @@
-"""Writes sample_logs/: a day of made-up traffic, in every built-in format.
+"""Write sample_logs/: a day of made-up traffic, in every built-in format.
 
 Run it by hand: `python -m tests.make_sample_logs`. The same seed gives the same bytes.
 """
@@ -19,6 +19,7 @@ from pathlib import Path
 
 from apilog.formats.advice import SUGGESTION
 from apilog.formats.detect import ALL_TEXT_FORMATS
+from apilog.formats.gateways import GATEWAYS
 from apilog.formats.nginx.grammar import LiteralText, LogFormat, parse_log_format
 from tests import success_story
 
@@ -82,7 +83,7 @@ class Request:
 
 
 def requests(rng: random.Random, count: int, start: datetime, hours: float) -> list[Request]:
-    """So many requests in the order of their time, more of them by day than by night."""
+    """Return `count` requests in the order of their time, more of them by day than by night."""
     times = []
     while len(times) < count:
         at = rng.random() * hours
@@ -435,7 +436,8 @@ LINES: dict[str, Line] = {
     "apilog": partial(render, parse_log_format(SUGGESTION)),
     "apigee-loadbalancer": _apigee_balancer,
 }
-"""Name to how a request is written; a new one comes last, and leaves the others as they are."""
+"""Name of a log to how a request is written; a new one comes last, so that the seed leaves the
+others as they are. A gateway that is not here has its samples for a log."""
 
 BROKEN = (
     b'203.0.113.9 - - [20/Nov/2026:23:50:00 +0000] "\\x16\\x03\\x01\\x02\\x00" 400 150 "-" "-"\n'
@@ -459,8 +461,11 @@ def files(seed: int = 7) -> Iterator[tuple[str, bytes]]:
     yield "api.log.1.gz", gzip.compress(older, mtime=0)
     yield "api.log", "".join(_timed(r) + "\n" for r in evening).encode()
     for name, line in LINES.items():
-        made = requests(rng, 40, DAY, 24)
-        yield f"{name}.log", "".join(line(r) + "\n" for r in made).encode()
+        some = requests(rng, 40, DAY, 24)
+        yield f"{name}.log", "".join(line(r) + "\n" for r in some).encode()
+    for gateway in GATEWAYS:
+        if gateway.name not in LINES:
+            yield f"{gateway.name}.log", "".join(f"{s}\n" for s in gateway.samples).encode()
     yield "broken.log", BROKEN
     yield from success_story.files()
 

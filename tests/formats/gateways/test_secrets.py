@@ -63,6 +63,17 @@ _SECRETS: Mapping[str, Object] = {
     },
     "azure-frontdoor": {"requestUri": f"https://api.contoso.com:443/v1?sig={SECRET}"},
 }
+_ANYWHERE: Object = {
+    "headers": _HEADERS,
+    "requestHeaders": _HEADERS,
+    "responseHeaders": _HEADERS,
+    "body": _BODY,
+    "requestBody": _BODY,
+    "responseBody": _BODY,
+    "authorization": f"Bearer {SECRET}",
+    "password": SECRET,
+}
+"""For gateways that are not above."""
 _BALANCER = {"requestUrl": f"https://api.example.com/v1/orders?key={SECRET}"}
 
 
@@ -74,9 +85,9 @@ def _records() -> Mapping[str, Object]:
         if gateway.name == "apigee-loadbalancer":
             record["httpRequest"] |= _BALANCER
         elif "properties" in record:
-            record["properties"] |= _SECRETS[gateway.name]
+            record["properties"] |= _SECRETS.get(gateway.name, _ANYWHERE)
         else:
-            record |= _SECRETS[gateway.name]
+            record |= _SECRETS.get(gateway.name, _ANYWHERE)
         found[gateway.name] = record
     return found
 

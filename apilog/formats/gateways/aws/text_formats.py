@@ -76,13 +76,13 @@ def _text_format(
 def _xml_format(
     name: str, title: str, request_id: str, tags: str, url: str = LOGGING_GUIDE
 ) -> NginxFormat:
-    """A `<request>` of these elements, set apart by blanks."""
+    """Return the format of a `<request>` of these elements, with blanks between them."""
 
-    def written(which: int, start: str) -> str:
-        inner = (f"<{tag}>{_XML_ELEMENTS[tag][which]}</{tag}>" for tag in tags.split())
+    def render(variable_or_value: int, start: str) -> str:
+        inner = (f"<{tag}>{_XML_ELEMENTS[tag][variable_or_value]}</{tag}>" for tag in tags.split())
         return f'<request id="{start}"> {" ".join(inner)} </request>'
 
-    string, sample = written(0, "$aws_request_id"), written(1, request_id)
+    string, sample = render(0, "$aws_request_id"), render(1, request_id)
     return _text_format(name, string, title, sample, url=url)
 
 

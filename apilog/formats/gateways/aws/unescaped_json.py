@@ -1,5 +1,7 @@
-r"""Quotes and backslashes that API Gateway put into JSON as they came, such as a user agent's.
+r"""The repair of JSON into which API Gateway put quotes and backslashes as they came.
 
+API Gateway replaces `$context` variables in the format without escaping their values, so that a
+user agent with a quote ends its text early.
 Invariant: a quote is taken for JSON's only next to what JSON has there, a key before it or a
 comma and a key behind it; every other one is part of a text.
 """
@@ -8,6 +10,7 @@ from __future__ import annotations
 
 import polars as pl
 
+# Each stands for what is settled already; the lines are cleared of control characters first.
 _QUOTE, _ESCAPED_QUOTE, _ESCAPED_BACKSLASH, _CODE = "\x01", "\x02", "\x03", "\x04"
 _KEY = rf'([{{,]\s*)"([^"\\{_QUOTE}]*)"(\s*:)'
 _VALUE_STARTS = rf'({_QUOTE}\s*:\s*)"'
@@ -17,7 +20,7 @@ _NO_ESCAPE = r"\\([^/bfnrt])"
 
 
 def escape_inner_quotes(lines: pl.Series) -> pl.Series:
-    """Lines of JSON objects with the quotes within their texts escaped."""
+    """Return lines of JSON objects with the quotes within their texts escaped."""
     return (
         lines.str.replace_all(r"[\x00-\x1f]", " ")
         .str.replace_all(r"\\", _ESCAPED_BACKSLASH, literal=True)
