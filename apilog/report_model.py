@@ -5,8 +5,10 @@ Nothing here knows how it is drawn. Ratios are 0 to 1, times UTC, missing values
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 import polars as pl
 
@@ -92,3 +94,40 @@ class DetectedFile:
     """A directive that logs everything, or null where nothing is lacking."""
     reject: str | None
     """The first line of the head that could not be read."""
+
+
+class CheckState(StrEnum):
+    """What a check comes to; the column `state` of the table `checks` holds its text."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+
+    @classmethod
+    def overall(cls, states: Iterable[CheckState]) -> CheckState:
+        """Return the state of several checks: inconclusive only if none could be decided."""
+        present = set(states)
+        return next((state for state in (cls.FAIL, cls.PASS) if state in present), cls.INCONCLUSIVE)
+
+
+class DifferenceVerdict(StrEnum):
+    """What a compared metric comes to; the column `verdict` of `comparison` holds its text."""
+
+    WORSE = "worse"
+    BETTER = "better"
+    DIFFERENT = "different"
+    """It differs, and the metric has no better direction."""
+    UNPROVEN = "no difference shown"
+    """Chance alone may make the difference."""
+    INCONCLUSIVE = "inconclusive"
+
+    @property
+    def check_state(self) -> CheckState:
+        """The verdict as a check: only what got worse fails."""
+        match self:
+            case DifferenceVerdict.WORSE:
+                return CheckState.FAIL
+            case DifferenceVerdict.INCONCLUSIVE:
+                return CheckState.INCONCLUSIVE
+            case _:
+                return CheckState.PASS

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from apilog.time import TimeWindow
+
 GATEWAYS = (
     "nginx",
     "apache",
@@ -216,3 +218,14 @@ COLUMNS: tuple[RecordColumn, ...] = (
 
 SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {c.name: c.dtype for c in COLUMNS}
 """Column name to Polars type, in order."""
+
+
+def is_within(window: TimeWindow) -> pl.Expr:
+    """Return the condition that a record lies in the window.
+
+    A record without a time lies in none that has limits.
+    """
+    time = pl.col("timestamp")
+    limits = [time >= window.since] if window.since else []
+    limits += [time < window.until] if window.until else []
+    return pl.all_horizontal(limits).fill_null(value=False) if limits else pl.lit(value=True)

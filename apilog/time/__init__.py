@@ -17,16 +17,21 @@ from apilog.time.periods import (
     parse_step,
     period_at,
 )
+from apilog.time.window import ALL_TIME, TimeLimit, TimeWindow, parse_window
 
 __all__ = [
+    "ALL_TIME",
     "STEPS",
     "Period",
     "PeriodLength",
+    "TimeLimit",
+    "TimeWindow",
     "bucket_start",
     "choose_step",
     "iter_buckets",
     "parse_instant",
     "parse_step",
+    "parse_window",
     "parse_zone",
     "period_at",
 ]

@@ -1,0 +1,95 @@
+"""The window of time that a run is about.
+
+A `TimeWindow` is half-open everywhere: `since` is in it, `until` is not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from apilog.errors import UsageError
+from apilog.time.instants import parse_instant, parse_zone
+
+TimeLimit = str | datetime | None
+"""What a user gives for an end of a window; None means no limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeWindow:
+    """A stretch of time; None means that it has no limit on that side."""
+
+    since: datetime | None = None
+    """The first instant inside, aware."""
+    until: datetime | None = None
+    """The first instant after it, aware."""
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether any instant lies outside."""
+        return self.since is not None or self.until is not None
+
+    @property
+    def seconds(self) -> float | None:
+        """The length; None where a limit is missing."""
+        if self.since is None or self.until is None:
+            return None
+        return (self.until - self.since).total_seconds()
+
+    def overlaps(self, first: datetime, last: datetime) -> bool:
+        """Return whether some instant from `first` to `last`, both included, may lie inside."""
+        return (self.since is None or self.since <= last) and (
+            self.until is None or first < self.until
+        )
+
+    def contains(self, first: datetime, last: datetime) -> bool:
+        """Return whether all instants from `first` to `last`, both included, lie inside."""
+        return (self.since is None or self.since <= first) and (
+            self.until is None or last < self.until
+        )
+
+    def covers(self, other: TimeWindow) -> bool:
+        """Return whether the other window lies inside."""
+        return self.intersect(other) == other
+
+    def intersect(self, other: TimeWindow) -> TimeWindow:
+        """Return what both windows have in common; it is empty where they are apart."""
+        starts = [w.since for w in (self, other) if w.since is not None]
+        ends = [w.until for w in (self, other) if w.until is not None]
+        return TimeWindow(since=max(starts, default=None), until=min(ends, default=None))
+
+
+ALL_TIME = TimeWindow()
+"""The window without limits."""
+
+
+def parse_window(
+    since: TimeLimit, until: TimeLimit, timezone: str, now: datetime | None = None
+) -> TimeWindow:
+    """Return the window that `--since` and `--until` mean, in UTC.
+
+    A time without an offset is in `timezone`, an IANA name. Raises UsageError for what can't be
+    read, and where `since` is not before `until`.
+
+    >>> parse_window("2026-11-21", "2026-11-22T06:00Z", "Europe/Berlin").seconds / 3600
+    31.0
+    """
+    now = now or datetime.now(UTC)
+    start, end = (_instant(limit, timezone, now) for limit in (since, until))
+    if start and end and start >= end:
+        raise UsageError(
+            f"--since {start:%Y-%m-%dT%H:%M:%SZ} is not before --until {end:%Y-%m-%dT%H:%M:%SZ}",
+            "--until is exclusive: give the instant after the last one wanted",
+        )
+    return TimeWindow(since=start, until=end)
+
+
+def _instant(limit: TimeLimit, timezone: str, now: datetime) -> datetime | None:
+    match limit:
+        case None:
+            return None
+        case str():
+            return parse_instant(limit, now=now, timezone=parse_zone(timezone))
+        case datetime():
+            aware = limit if limit.tzinfo else limit.replace(tzinfo=parse_zone(timezone))
+            return aware.astimezone(UTC)
