@@ -14,11 +14,12 @@ held against the median of all, unless more than half of them are empty.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import polars as pl
 
 from apilog.schema import TIMESTAMP
+from apilog.time import TimeWindow
 
 REPORTED_SCORE = 6.0
 """From here on a score, whatever its sign, is reported."""
@@ -41,17 +42,15 @@ _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 }
 
 
-def find_anomalies(
-    hours: pl.DataFrame, buckets: pl.DataFrame, since: datetime | None, until: datetime | None
-) -> pl.DataFrame:
+def find_anomalies(hours: pl.DataFrame, buckets: pl.DataFrame, window: TimeWindow) -> pl.DataFrame:
     """The spikes and drops of requests and of error_rate, by time.
 
     Takes `timestamp, requests, errors` of hours and `timestamp, end, requests, errors` of the
     report's buckets, empty ones included, and the window, its end exclusive.
     """
-    if since is None or until is None:
+    if window.since is None or window.until is None:
         return pl.DataFrame(schema=_SCHEMA)
-    inside = (pl.col("timestamp") >= since) & (pl.col("end") <= until)
+    inside = (pl.col("timestamp") >= window.since) & (pl.col("end") <= window.until)
     scored = score_hours(fill_hours(hours).filter(inside))
     if scored.is_empty():
         scored = _score_buckets(buckets.filter(inside))

@@ -30,7 +30,8 @@ from apilog.aggregate.plan import Cube, ReportPlan, cube_layout
 from apilog.aggregate.table_specs import ERROR_SOURCES, KEY_TYPES
 from apilog.aggregate.time_buckets import bucket_step, encode_buckets, encode_hours
 from apilog.metrics import ACCUMULATORS, MergeRule, is_client_error, is_server_error
-from apilog.schema import TIMESTAMP
+from apilog.schema import TIMESTAMP, is_within
+from apilog.time import TimeWindow
 
 _DURATION_COLUMNS = ("duration_ms", "upstream_duration_ms")
 
@@ -40,7 +41,7 @@ class EncodedRecords:
 
     def __init__(self, plan: ReportPlan, records: pl.DataFrame) -> None:
         self.plan = plan
-        self.records = _clean_durations(_records_within(records, plan))
+        self.records = _clean_durations(_records_within(records, plan.window))
         self.rows = self.records.height
         self.first, self.last = _time_extent(self.records)
         self._coded: dict[str, PackedKeys] = {}
@@ -124,14 +125,10 @@ def _encode_error_source(records: pl.DataFrame) -> PackedKeys:
     return PackedKeys(codes, len(ERROR_SOURCES) + 1, dictionary_decoder(_ERROR_SOURCE_VALUES))
 
 
-def _records_within(records: pl.DataFrame, plan: ReportPlan) -> pl.DataFrame:
-    """The records of the window; those without a time are in none with limits."""
-    at = pl.col("timestamp")
-    bounds = [at >= plan.since] if plan.since else []
-    bounds += [at < plan.until] if plan.until else []
-    if not bounds:
+def _records_within(records: pl.DataFrame, window: TimeWindow) -> pl.DataFrame:
+    if not window.is_limited:
         return records
-    mask = records.select(pl.all_horizontal(bounds).fill_null(False)).to_series()
+    mask = records.select(is_within(window)).to_series()
     return records if mask.all() else records.filter(mask)
 
 

@@ -40,7 +40,6 @@ from apilog.aggregate.time_buckets import (
     bucket_step,
     half_open_window,
     list_buckets,
-    window_limits,
 )
 from apilog.metrics import METRICS, MergeRule
 
@@ -193,11 +192,11 @@ def finish(plan: ReportPlan, partial: PartialState) -> FinishedTables:
     Raises UsageError if a fixed step cuts the window into too many buckets.
     """
     view = FoldedState.from_partial(plan, partial)
-    since, until = window_limits(plan, partial.first, partial.last)
+    window = plan.window.with_defaults(partial.first, partial.last)
     return FinishedTables(
         tables={table.name: build_table(view, table) for table in plan.tables},
-        since=since,
-        until=until,
+        since=window.since,
+        until=window.until,
         bucket=bucket_step(plan, partial.first, partial.last),
     )
 
@@ -226,8 +225,7 @@ class FoldedState:
     @property
     def window_seconds(self) -> float | None:
         """From the limit given, or the first record, to the limit given or the last record."""
-        since, until = window_limits(self.plan, self.partial.first, self.partial.last)
-        return (until - since).total_seconds() if since and until else None
+        return self.plan.window.with_defaults(self.partial.first, self.partial.last).seconds
 
 
 def build_table(view: FoldedState, table: TableSpec) -> pl.DataFrame:
@@ -322,15 +320,14 @@ def _build_anomalies(view: FoldedState, table: TableSpec, buckets: pl.DataFrame)
         .group_by(pl.col("hour").alias("timestamp"))
         .agg(merge_exprs(accumulators))
     )
-    since, until = half_open_window(plan, partial.first, partial.last)
+    window = half_open_window(plan, partial.first, partial.last)
     name = bucket_step(plan, partial.first, partial.last) or "1h"
     end = bucket_ends(buckets["timestamp"], name, plan.timezone).alias("end")
     errors = (pl.col("client_errors") + pl.col("server_errors")).alias("errors")
     return find_anomalies(
         hours.select_seq("timestamp", "requests", errors),
         buckets.select_seq("timestamp", end, "requests", errors).drop_nulls("timestamp"),
-        since,
-        until,
+        window,
     )
 
 

@@ -8,7 +8,6 @@ few values that only its sums have, so that histograms stay small.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import lru_cache
 
 from apilog.aggregate.table_specs import (
@@ -20,6 +19,7 @@ from apilog.aggregate.table_specs import (
     histograms_of,
 )
 from apilog.metrics import ACCUMULATORS, MergeRule
+from apilog.time import ALL_TIME, TimeWindow
 
 FOLDABLE_GATEWAYS = frozenset({"nginx", "apache", "traefik"})
 """Gateways that name no routes themselves: their templates are guessed from paths."""
@@ -41,10 +41,8 @@ class ReportPlan:
     `window.STEPS` that gives at most 60 of them."""
     timezone: str = "UTC"
     """IANA name of the zone that decides where buckets start."""
-    since: datetime | None = None
-    """Records before it are left out; aware."""
-    until: datetime | None = None
-    """Records from it on are left out; aware."""
+    window: TimeWindow = ALL_TIME
+    """Records outside are left out."""
     max_routes: int = 1000
     """Routes kept of gateways that name none themselves."""
     top: int | None = None

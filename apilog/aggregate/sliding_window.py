@@ -16,6 +16,7 @@ import polars as pl
 from apilog.aggregate.finish import FinishedTables, finish
 from apilog.aggregate.plan import ReportPlan
 from apilog.aggregate.state import PartialState, merge, partial
+from apilog.time import TimeWindow
 
 LONGEST_WINDOW = timedelta(days=7)
 _MOST_SLOTS = 60
@@ -110,8 +111,8 @@ class SlidingReport:
     def finish(self, now: datetime) -> FinishedTables:
         """The tables; `until` is now."""
         state = self.window.merge_slots(now)
-        until = now + _MICROSECOND
-        return finish(replace(self._sums.plan, since=self.window.since(now), until=until), state)
+        window = TimeWindow(since=self.window.since(now), until=now + _MICROSECOND)
+        return finish(replace(self._sums.plan, window=window), state)
 
 
 class _PlannedSums:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from apilog.aggregate.packed_keys import PackedKeys, encode_column, make_dense
 from apilog.errors import UsageError
 from apilog.schema import TIMESTAMP
 from apilog.text.units import parse_duration
-from apilog.time import STEPS, iter_buckets, parse_step
+from apilog.time import STEPS, TimeWindow, iter_buckets, parse_step
 
 if TYPE_CHECKING:
     from apilog.aggregate.plan import ReportPlan
@@ -36,19 +37,12 @@ _DAY_US = 24 * _HOUR_US
 _QUARTER_US = _HOUR_US // 4
 
 
-def window_limits(
-    plan: ReportPlan, first: datetime | None, last: datetime | None
-) -> tuple[datetime | None, datetime | None]:
-    """The window of a report: its limits where given, else its first and last record."""
-    return (plan.since or first, plan.until or last)
-
-
-def half_open_window(
-    plan: ReportPlan, first: datetime | None, last: datetime | None
-) -> tuple[datetime | None, datetime | None]:
-    """The window, its end exclusive."""
-    since, until = window_limits(plan, first, last)
-    return since, until if until is None or plan.until else until + _MICROSECOND
+def half_open_window(plan: ReportPlan, first: datetime | None, last: datetime | None) -> TimeWindow:
+    """Return the plan's window, else that of the first and last record, its end exclusive."""
+    window = plan.window.with_defaults(first, last)
+    if window.until is None or plan.window.until:
+        return window
+    return replace(window, until=window.until + _MICROSECOND)
 
 
 def bucket_step(plan: ReportPlan, first: datetime | None, last: datetime | None) -> str | None:
@@ -58,7 +52,8 @@ def bucket_step(plan: ReportPlan, first: datetime | None, last: datetime | None)
     """
     if plan.bucket:
         return parse_step(plan.bucket)
-    since, until = half_open_window(plan, first, last)
+    window = half_open_window(plan, first, last)
+    since, until = window.since, window.until
     if since is None or until is None:
         return None
     for name, seconds in STEPS[:-1]:
@@ -78,7 +73,8 @@ def list_buckets(
 
     None where they are too many to list. Raises UsageError if the user asked for those.
     """
-    since, until = half_open_window(plan, first, last)
+    window = half_open_window(plan, first, last)
+    since, until = window.since, window.until
     name = bucket_step(plan, first, last)
     if since is None or until is None or name is None:
         return pl.Series("timestamp", [], dtype=TIMESTAMP)

@@ -19,6 +19,7 @@ from apilog.engine.local import LocalRun
 from apilog.engine.parse_chunks import ReadSpec, summarise_inputs
 from apilog.report_model import Report
 from apilog.schema import TIMESTAMP
+from apilog.time import TimeWindow
 from apilog.version import __version__
 
 ALERTS_TABLE = "alerts"
@@ -111,7 +112,7 @@ def evaluate_sources(
         lambda records: _records_before(records, until),
         choice=reading.choice,
         progress=reading.progress,
-        within=(until and until - alerts.lookback - _MARGIN, until),
+        window=TimeWindow(since=until and until - alerts.lookback - _MARGIN, until=until),
     )
     now = until
     for result in run.results():

@@ -14,7 +14,6 @@ from apilog.aggregate import score_hours
 from apilog.aggregate.sliding_window import SlidingWindow
 from apilog.alerts.rules import AlertRule, Observation, RuleVerdict
 from apilog.checks import (
-    CheckState,
     DecisionPolicy,
     FixedLimit,
     ThresholdResult,
@@ -24,6 +23,7 @@ from apilog.checks.evaluate import evaluate_hour
 from apilog.checks.measurement import Measurement, MeasurementResult, MeasurementState
 from apilog.checks.threshold import SCORED_METRICS
 from apilog.metrics import MetricKind, is_client_error, is_server_error
+from apilog.report_model import CheckState
 from apilog.schema import TIMESTAMP
 
 HOUR = timedelta(hours=1)

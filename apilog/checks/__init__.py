@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from apilog.checks.evaluate import (
-    CheckState,
     DecisionPolicy,
     ThresholdResult,
     evaluate_threshold,
@@ -29,7 +28,6 @@ __all__ = [
     "ANOMALY_METRICS",
     "REQUEST_METRICS",
     "BaselineLimit",
-    "CheckState",
     "DecisionPolicy",
     "FixedLimit",
     "MetricCatalogue",

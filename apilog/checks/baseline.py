@@ -22,7 +22,6 @@ from apilog.checks.measurement import (
     MeasurementResult,
     MeasureOptions,
     SubjectSamples,
-    Window,
     matches_values,
     measure_sources,
     reject_notes,
@@ -32,6 +31,7 @@ from apilog.checks.threshold import ENDPOINT_COLUMNS, MetricSubject
 from apilog.errors import UsageError
 from apilog.metrics import ACCUMULATORS, METRICS, MergeRule
 from apilog.report_model import Report
+from apilog.time import TimeWindow
 from apilog.version import __version__
 
 DURATION_COLUMNS = ("duration_ms", "upstream_duration_ms")
@@ -51,7 +51,7 @@ _STATUSES_TABLE = TableSpec(
 )
 
 
-def baseline_measurement(window: Window, max_routes: int = 1000) -> Measurement:
+def baseline_measurement(window: TimeWindow, max_routes: int = 1000) -> Measurement:
     """What has to be measured to make a baseline."""
     return Measurement(
         (),
@@ -70,7 +70,7 @@ class SavedBaseline:
 
     version: str
     """Of apilog, when it was made."""
-    window: Window
+    window: TimeWindow
     formats: tuple[str, ...]
     where: str | None
     """The condition on requests it was made with."""
@@ -118,9 +118,7 @@ class SavedBaseline:
     @property
     def seconds(self) -> float | None:
         """Length of its window."""
-        if self.window.since is None or self.window.until is None:
-            return None
-        return (self.window.until - self.window.since).total_seconds()
+        return self.window.seconds
 
     def check_subject(self, subject: MetricSubject) -> None:
         """Raise UsageError if it can't tell the subject."""
@@ -223,7 +221,7 @@ class BaselineResult:
 
 
 def make_baseline(
-    sources: Sequence[str | os.PathLike[str]], window: Window, reading: MeasureOptions
+    sources: Sequence[str | os.PathLike[str]], window: TimeWindow, reading: MeasureOptions
 ) -> BaselineResult:
     """The baseline of the requests in a window."""
     measurement = baseline_measurement(window, reading.max_routes)

@@ -16,11 +16,11 @@ import polars as pl
 
 from apilog.aggregate.ddsketch import bucket_of, bucket_value_ms
 from apilog.checks.baseline import DURATION_ACCUMULATORS, DURATION_COLUMNS, SavedBaseline
-from apilog.checks.measurement import Window
 from apilog.checks.threshold import ENDPOINT_COLUMNS
 from apilog.errors import InputError
 from apilog.metrics import ACCUMULATORS
 from apilog.schema import SCHEMA
+from apilog.time import TimeWindow
 
 VERSION = 1
 """Of the file; a reader of another one refuses it."""
@@ -188,7 +188,7 @@ class _BaselineRows:
         where = document.get("where")
         return SavedBaseline(
             version=str(document.get("version", "")),
-            window=Window(
+            window=TimeWindow(
                 since=_parse_instant(document.get("since")),
                 until=_parse_instant(document.get("until")),
             ),

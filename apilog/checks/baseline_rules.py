@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from apilog.checks.baseline import SavedBaseline
-from apilog.checks.measurement import MeasureOptions, SampleSource, Window
+from apilog.checks.measurement import MeasureOptions, SampleSource
 from apilog.checks.threshold import GATEWAY_SUBJECT, Threshold
 from apilog.errors import UsageError
 from apilog.metrics import MetricKind
 from apilog.text.units import format_duration
+from apilog.time import TimeWindow
 
 _LENGTH_TOLERANCE = 0.01
 """Windows are equally long if they differ by no more than this share."""
@@ -17,8 +18,8 @@ _LENGTH_TOLERANCE = 0.01
 
 def check_before_reading(
     thresholds: Sequence[Threshold],
-    window: Window,
-    baseline: SavedBaseline | Window | None,
+    window: TimeWindow,
+    baseline: SavedBaseline | TimeWindow | None,
     reading: MeasureOptions,
 ) -> None:
     """Raise UsageError for what can be refused before anything is read."""
@@ -30,7 +31,7 @@ def check_before_reading(
                     f"{str(compared[0])!r} needs a baseline",
                     "give --baseline FILE as `apilog baseline` writes it, or --baseline-since",
                 )
-        case Window():
+        case TimeWindow():
             _check_windows_apart(window, baseline)
         case SavedBaseline():
             _check_same_where(baseline.where, reading.where.text if reading.where else None)
@@ -60,7 +61,7 @@ def check_after_reading(
                 )
 
 
-def _check_windows_apart(window: Window, baseline: Window) -> None:
+def _check_windows_apart(window: TimeWindow, baseline: TimeWindow) -> None:
     ends_before = baseline.until and window.since and baseline.until <= window.since
     begins_after = baseline.since and window.until and window.until <= baseline.since
     if not (ends_before or begins_after):

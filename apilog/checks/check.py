@@ -20,7 +20,6 @@ from apilog.checks.check_tables import (
     worst_table,
 )
 from apilog.checks.evaluate import (
-    CheckState,
     DecisionPolicy,
     evaluate_hour,
     evaluate_threshold,
@@ -34,7 +33,6 @@ from apilog.checks.measurement import (
     MeasureOptions,
     SampleSource,
     SubjectSamples,
-    Window,
     measure_sources,
     reject_notes,
 )
@@ -46,7 +44,8 @@ from apilog.checks.threshold import (
     MetricSubject,
     Threshold,
 )
-from apilog.report_model import Report
+from apilog.report_model import CheckState, Report
+from apilog.time import TimeWindow
 from apilog.version import __version__
 
 
@@ -64,8 +63,8 @@ class CheckResult:
 class CheckOptions:
     """What is checked, against what, and how sure it has to be; the defaults are the command's."""
 
-    window: Window = field(default_factory=Window)
-    baseline: SavedBaseline | Window | None = None
+    window: TimeWindow = field(default_factory=TimeWindow)
+    baseline: SavedBaseline | TimeWindow | None = None
     """A saved one, or another time of the same sources."""
     policy: DecisionPolicy = field(default_factory=DecisionPolicy)
     reading: MeasureOptions = field(default_factory=MeasureOptions)
@@ -140,7 +139,7 @@ def _plan_measurements(thresholds: Sequence[Threshold], options: CheckOptions) -
     subjects = [*(t.subject for t in thresholds), *details, ROUTE_SUBJECT, GATEWAY_SUBJECT]
     most = options.reading.max_routes
     found = [Measurement(subjects, options.window, max_routes=most)]
-    if isinstance(options.baseline, Window):
+    if isinstance(options.baseline, TimeWindow):
         compared = [t.subject for t in thresholds if t.is_comparison]
         earlier = [*compared, ROUTE_SUBJECT, GATEWAY_SUBJECT]
         found.append(Measurement(earlier, options.baseline, max_routes=most))
@@ -148,7 +147,7 @@ def _plan_measurements(thresholds: Sequence[Threshold], options: CheckOptions) -
 
 
 def _baseline_samples(options: CheckOptions, done: MeasuredSources) -> SampleSource | None:
-    return done.results[1] if isinstance(options.baseline, Window) else options.baseline
+    return done.results[1] if isinstance(options.baseline, TimeWindow) else options.baseline
 
 
 def _subject_by_endpoint(threshold: Threshold) -> MetricSubject:

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import polars as pl
 
-from apilog.checks.evaluate import CheckState, ThresholdResult
+from apilog.checks.evaluate import ThresholdResult
 from apilog.checks.measurement import MetricSample, SampleKey, SubjectSamples
 from apilog.checks.threshold import ENDPOINT_COLUMNS, Threshold
 from apilog.metrics import MetricKind
+from apilog.report_model import CheckState
 from apilog.schema import SCHEMA
 
 CHECKS_TABLE, WORST_TABLE, CHANGED_TABLE = "checks", "worst", "changed"

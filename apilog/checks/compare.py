@@ -11,21 +11,21 @@ from dataclasses import dataclass, field
 
 from apilog.checks.check_tables import CHANGED_TABLE, changed_table
 from apilog.checks.compare_table import ComparisonRow, SamplePair, compare_pairs, comparison_table
-from apilog.checks.evaluate import CheckState, DecisionPolicy
+from apilog.checks.evaluate import DecisionPolicy
 from apilog.checks.grammar import suggest_nearest
 from apilog.checks.measurement import (
     Measurement,
     MeasurementResult,
     MeasureOptions,
     SubjectSamples,
-    Window,
     measure_sources,
     reject_notes,
 )
 from apilog.checks.threshold import ENDPOINT_COLUMNS, REQUEST_METRICS, ColumnValues, MetricSubject
 from apilog.errors import UsageError
 from apilog.metrics import METRICS, Metric, MetricKind
-from apilog.report_model import InputSummary, Report
+from apilog.report_model import CheckState, InputSummary, Report
+from apilog.time import TimeWindow
 from apilog.version import __version__
 
 DEFAULT_METRICS = ("error_rate", "server_error_rate", "latency_p50", "latency_p95", "latency_p99")
@@ -92,7 +92,7 @@ class CompareOptions:
     """What is compared, and how sure a difference has to be."""
 
     metrics: tuple[Metric, ...]
-    window: Window = field(default_factory=Window)
+    window: TimeWindow = field(default_factory=TimeWindow)
     policy: DecisionPolicy = field(default_factory=DecisionPolicy)
     reading: MeasureOptions = field(default_factory=MeasureOptions)
     tz: str = "UTC"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
 import polars as pl
 
@@ -12,19 +11,8 @@ from apilog.checks.evaluate import DecisionPolicy
 from apilog.checks.measurement import MetricSample, SampleKey
 from apilog.checks.significance import NullHypothesis, p_value, sample_difference_interval
 from apilog.metrics import Metric
+from apilog.report_model import DifferenceVerdict
 from apilog.statistics.two_samples import Alternative, Bounds, benjamini_hochberg
-
-
-class DifferenceVerdict(StrEnum):
-    """What a difference comes to."""
-
-    WORSE = "worse"
-    BETTER = "better"
-    DIFFERENT = "different"
-    """Of a metric that has no better way."""
-    UNPROVEN = "no difference shown"
-    """Chance alone may make the difference."""
-    INCONCLUSIVE = "inconclusive"
 
 
 @dataclass(frozen=True, slots=True)

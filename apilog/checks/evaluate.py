@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Any
 
 import polars as pl
@@ -19,7 +18,6 @@ from apilog.checks.measurement import (
     MetricSample,
     SampleKey,
     SubjectSamples,
-    Window,
 )
 from apilog.checks.significance import (
     NullHypothesis,
@@ -30,16 +28,10 @@ from apilog.checks.significance import (
 from apilog.checks.threshold import SCORED_METRICS, BaselineLimit, FixedLimit, Threshold
 from apilog.errors import UsageError
 from apilog.metrics import MetricKind
+from apilog.report_model import CheckState
 from apilog.statistics.two_samples import Alternative, benjamini_hochberg
 from apilog.text.units import format_count, format_ratio
-
-
-class CheckState(StrEnum):
-    """What came out for a threshold."""
-
-    PASS = "pass"
-    FAIL = "fail"
-    INCONCLUSIVE = "inconclusive"
+from apilog.time import TimeWindow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,10 +106,7 @@ def evaluate_threshold(
 
 def overall_state(results: Sequence[ThresholdResult]) -> CheckState:
     """The state of a threshold: inconclusive only if none of its values could be decided."""
-    states = {result.state for result in results}
-    if CheckState.FAIL in states:
-        return CheckState.FAIL
-    return CheckState.PASS if CheckState.PASS in states else CheckState.INCONCLUSIVE
+    return CheckState.overall(result.state for result in results)
 
 
 def _vanished_samples(
@@ -259,9 +248,9 @@ _HOURS_TABLE = TableSpec(
 _UNJUDGED_REASON = "the last hour is not known whole, or has fewer than 3 earlier days"
 
 
-def hours_until(window: Window) -> Measurement:
+def hours_until(window: TimeWindow) -> Measurement:
     """The measurement of all hours up to the end of a window: those before it are the history."""
-    return Measurement((), Window(until=window.until), tables=(_HOURS_TABLE,), bucket="1h")
+    return Measurement((), TimeWindow(until=window.until), tables=(_HOURS_TABLE,), bucket="1h")
 
 
 def last_whole_hour(threshold: Threshold, hours: MeasurementResult) -> Mapping[str, Any] | None:

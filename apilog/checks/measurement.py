@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import reduce
 from typing import Protocol
 
@@ -33,6 +32,7 @@ from apilog.metrics import METRICS, Metric, MetricKind
 from apilog.report_model import InputSummary
 from apilog.routes import RouteRule
 from apilog.schema import SCHEMA
+from apilog.time import ALL_TIME, TimeWindow
 
 SampleKey = tuple[str | int | None, ...]
 """Values of the columns that a threshold is evaluated for each of; empty for all requests."""
@@ -74,14 +74,6 @@ MeasurementState = tuple[PartialState, ...]
 """Of the plans of a measurement."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
-    """The time that is measured: `since` inclusive, `until` exclusive; None for no limit."""
-
-    since: datetime | None = None
-    until: datetime | None = None
-
-
 class SampleSource(Protocol):
     """What subjects can be measured of: logs that were read, or a baseline."""
 
@@ -95,7 +87,7 @@ class Measurement:
     def __init__(
         self,
         subjects: Iterable[MetricSubject],
-        window: Window = Window(),
+        window: TimeWindow = ALL_TIME,
         *,
         tables: Sequence[TableSpec] = (),
         max_routes: int = 1000,
@@ -110,8 +102,7 @@ class Measurement:
         self._plans = tuple(
             ReportPlan(
                 tables=tuple(specs),
-                since=window.since,
-                until=window.until,
+                window=window,
                 max_routes=max_routes,
                 max_rows=max_rows,
                 max_keys=max_keys,
@@ -141,10 +132,7 @@ class Measurement:
             finish_with_inputs(plan, one) for plan, one in zip(self._plans, state, strict=True)
         ]
         return MeasurementResult(
-            window=Window(
-                since=self.window.since or state[0].first,
-                until=self.window.until or state[0].last,
-            ),
+            window=self.window.with_defaults(state[0].first, state[0].last),
             groups={
                 (where, name): group
                 for where, named in zip(self._specs_by_where, found, strict=True)
@@ -158,7 +146,7 @@ class Measurement:
 class MeasurementResult:
     """The finished measurement."""
 
-    window: Window
+    window: TimeWindow
     """The limits given, else the first and last record."""
     groups: Mapping[tuple[ColumnValues, str], TableWithInputs]
     given_seconds: float | None = None
@@ -168,9 +156,7 @@ class MeasurementResult:
         """Length of the window."""
         if self.given_seconds is not None:
             return self.given_seconds
-        if self.window.since is None or self.window.until is None:
-            return None
-        return (self.window.until - self.window.since).total_seconds()
+        return self.window.seconds
 
     @property
     def total(self) -> int:
@@ -342,7 +328,7 @@ def measure_sources(
         lambda records: tuple(measurement.partial(records) for measurement in measurements),
         choice=reading.choice,
         progress=reading.progress,
-        within=_enclosing_window(measurements),
+        window=TimeWindow.enclosing(m.window for m in measurements),
     )
     waiting: list[tuple[MeasurementState, ...]] = []
     for result in run.results():
@@ -372,16 +358,4 @@ def _merge_states(
     return tuple(
         measurement.merge([state[i] for state in states])
         for i, measurement in enumerate(measurements)
-    )
-
-
-def _enclosing_window(
-    measurements: Sequence[Measurement],
-) -> tuple[datetime | None, datetime | None]:
-    """The time in which all windows lie."""
-    starts = [measurement.window.since for measurement in measurements]
-    ends = [measurement.window.until for measurement in measurements]
-    return (
-        None if None in starts else min(start for start in starts if start),
-        None if None in ends else max(end for end in ends if end),
     )

@@ -199,8 +199,8 @@ def write_job_summary(report: Report) -> None:
 def _check_exit_code(
     checked: CheckResult, undecided: InconclusivePolicy, *, strict: bool
 ) -> ExitCode:
-    from apilog.checks import CheckState
     from apilog.cli.lifecycle import input_exit_code
+    from apilog.report_model import CheckState
 
     if code := input_exit_code(checked.report, strict=strict):
         return code

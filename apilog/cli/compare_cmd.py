@@ -135,8 +135,8 @@ def _compare_sides(
 
 
 def _compare_exit_code(compared: ComparisonResult, *, strict: bool) -> ExitCode:
-    from apilog.checks import CheckState
     from apilog.cli.lifecycle import input_exit_code
+    from apilog.report_model import CheckState
 
     code = input_exit_code(compared.report, strict=strict)
     if code is ExitCode.OK and compared.state is CheckState.INCONCLUSIVE:

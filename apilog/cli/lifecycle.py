@@ -20,11 +20,12 @@ from apilog.cli.streams import ExitCode
 from apilog.cli.target import OutputTarget
 from apilog.errors import UsageError
 from apilog.render.text.escape import escape_json
+from apilog.time import TimeWindow
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from apilog.checks.measurement import MeasureOptions, Window
+    from apilog.checks.measurement import MeasureOptions
     from apilog.cli.target import OutputTarget
     from apilog.developer_success import SuccessOptions
     from apilog.report_model import Report
@@ -182,13 +183,11 @@ class MeasureCommandOptions:
             )
 
 
-def parse_window(since: str | None, until: str | None, tz: str) -> Window:
+def parse_window(since: str | None, until: str | None, tz: str) -> TimeWindow:
     """The time that `--since` and `--until` mean."""
-    from apilog.checks.measurement import Window
-    from apilog.reports.options import parse_limits
+    from apilog.time import parse_window as parse
 
-    start, end = parse_limits(since, until, tz)
-    return Window(since=start, until=end)
+    return parse(since, until, tz)
 
 
 def stop_if_nothing_read(report: Report, *, strict: bool, quiet: bool) -> None:

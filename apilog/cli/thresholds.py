@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from apilog.cli import success_checks
 from apilog.cli.lifecycle import parse_window
 from apilog.errors import UsageError
+from apilog.time import TimeWindow
 
 if TYPE_CHECKING:
     from apilog.checks import DecisionPolicy, Threshold
     from apilog.checks.baseline import SavedBaseline
-    from apilog.checks.measurement import Window
     from apilog.config import ChecksConfig
 
 
@@ -55,7 +55,7 @@ def choose_windows(
     baseline_since: str | None,
     baseline_until: str | None,
     tz: str,
-) -> tuple[Window, Window | None]:
+) -> tuple[TimeWindow, TimeWindow | None]:
     """The time that is checked, and that of the baseline, which ends where the other begins."""
     if baseline_since is None and baseline_until is None:
         return parse_window(since, until, tz), None
@@ -74,8 +74,8 @@ def choose_windows(
 
 
 def choose_baseline(
-    file: Path | None, earlier: Window | None, settings: ChecksConfig
-) -> SavedBaseline | Window | None:
+    file: Path | None, earlier: TimeWindow | None, settings: ChecksConfig
+) -> SavedBaseline | TimeWindow | None:
     """The baseline: of a file, or the same sources at an earlier time."""
     from apilog.checks.baseline_file import read_baseline
 

@@ -13,6 +13,7 @@ import polars as pl
 
 from apilog.aggregate import PartialState, ReportPlan, TableSpec
 from apilog.aggregate.ddsketch import BUCKET_CODES
+from apilog.time import ALL_TIME, TimeWindow
 
 UNMATCHED_TABLE = TableSpec(
     name="unmatched",
@@ -46,8 +47,7 @@ class CallPlan:
     activation_calls: int = 10
     """How many successful calls activate an account."""
     cohort: CohortPeriod = CohortPeriod.WEEK
-    since: datetime | None = None
-    until: datetime | None = None
+    window: TimeWindow = ALL_TIME
 
     @property
     def columns(self) -> frozenset[str]:

@@ -26,7 +26,7 @@ from apilog.developer_success.call_plan import (
     unite_periods,
 )
 from apilog.metrics import is_client_error, is_server_error
-from apilog.schema import GATEWAYS, SCHEMA
+from apilog.schema import GATEWAYS, SCHEMA, is_within
 
 _SHARD_ACCOUNTS = 1 << 16
 """How many accounts one shard holds."""
@@ -125,14 +125,8 @@ def latest_calls(lasts: pl.DataFrame) -> pl.DataFrame:
 
 def _calls_before_as_of(plan: CallPlan, records: pl.DataFrame) -> tuple[pl.DataFrame, int]:
     """Return the calls within the limits and before as-of, and how many only as-of leaves out."""
-    at = pl.col("timestamp")
-    within = pl.lit(value=True)
-    if plan.since:
-        within &= at >= plan.since
-    if plan.until:
-        within &= at < plan.until
-    limited = records.filter(within) if plan.since or plan.until else records
-    happened = limited.filter(at < plan.as_of)
+    limited = records.filter(is_within(plan.window)) if plan.window.is_limited else records
+    happened = limited.filter(pl.col("timestamp") < plan.as_of)
     return happened, limited.height - happened.height
 
 

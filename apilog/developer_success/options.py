@@ -17,9 +17,7 @@ from apilog.engine.where import parse_where
 from apilog.errors import UsageError
 from apilog.formats.file_plan import FormatChoice, choose_format
 from apilog.routes import parse_rules
-from apilog.time import parse_instant, parse_zone
-
-Instant = str | datetime | None
+from apilog.time import TimeLimit, TimeWindow, parse_limit, parse_window
 
 _MOST_CALLS = 1000
 
@@ -28,7 +26,7 @@ _MOST_CALLS = 1000
 class SuccessOptions:
     """What to report on, and how; the defaults are the command's.
 
-    Raises nothing by itself: `terms`, `limits`, `goals_asked`, `choice` and `wanted` raise
+    Raises nothing by itself: `terms`, `window`, `goals_asked`, `choice` and `wanted` raise
     `UsageError` for what can't be understood.
     """
 
@@ -38,16 +36,16 @@ class SuccessOptions:
     columns: AccountColumns = field(default_factory=AccountColumns)
     plans: Mapping[str, PlanTerms] = field(default_factory=dict)
     goals: Mapping[str, str | float] = field(default_factory=dict)
-    as_of: Instant = None
+    as_of: TimeLimit = None
     """All is evaluated at it; None: now."""
     activation_calls: int = 10
     cohort: str = "week"
     control: str | None = None
     min_accounts: int = 100
     by: Sequence[str] = ()
-    since: Instant = None
+    since: TimeLimit = None
     """Inclusive; of the calls."""
-    until: Instant = None
+    until: TimeLimit = None
     """Exclusive; of the calls."""
     where: str | None = None
     tz: str = "UTC"
@@ -71,7 +69,7 @@ class SuccessOptions:
             raise UsageError(f"--cohort {self.cohort!r} is neither week nor month")
         now = now or datetime.now(UTC)
         return SuccessTerms(
-            as_of=self._to_instant(self.as_of, now) or now,
+            as_of=parse_limit(self.as_of, self.tz, now) or now,
             activation_calls=self.activation_calls,
             cohort=CohortPeriod(self.cohort),
             control=self.control,
@@ -79,17 +77,9 @@ class SuccessOptions:
             plans=self.plans,
         )
 
-    def limits(self, now: datetime | None = None) -> tuple[datetime | None, datetime | None]:
-        """The instants that `--since` and `--until` mean."""
-        now = now or datetime.now(UTC)
-        since, until = self._to_instant(self.since, now), self._to_instant(self.until, now)
-        if since and until and since >= until:
-            raise UsageError(
-                f"--since {since:%Y-%m-%dT%H:%M:%SZ} is not before --until "
-                f"{until:%Y-%m-%dT%H:%M:%SZ}",
-                "--until is exclusive: give the instant after the last one wanted",
-            )
-        return since, until
+    def window(self, now: datetime | None = None) -> TimeWindow:
+        """The window that `--since` and `--until` mean."""
+        return parse_window(self.since, self.until, self.tz, now)
 
     def parsed_goals(self) -> list[Goal]:
         """The goals, understood."""
@@ -103,14 +93,3 @@ class SuccessOptions:
         """What is to be made of every chunk for these columns."""
         condition = parse_where(self.where) if self.where is not None else None
         return ReadSpec(columns=columns, rules=parse_rules(self.routes), where=condition)
-
-    def _to_instant(self, given: Instant, now: datetime) -> datetime | None:
-        match given:
-            case None:
-                return None
-            case str():
-                return parse_instant(given, now=now, timezone=parse_zone(self.tz))
-            case datetime():
-                return (
-                    given if given.tzinfo else given.replace(tzinfo=parse_zone(self.tz))
-                ).astimezone(UTC)

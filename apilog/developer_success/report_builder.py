@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
 
 import polars as pl
 
@@ -24,6 +23,7 @@ from apilog.engine.parse_chunks import summarise_inputs
 from apilog.errors import InputError, UsageError
 from apilog.privacy import hash_consumers
 from apilog.report_model import InputSummary, Report
+from apilog.time import TimeWindow
 from apilog.version import __version__
 
 _COMPARED = (
@@ -130,17 +130,17 @@ def build_success_report(
     An input that can't be read has its `error` in `report.input.files`. Raises `UsageError` for
     options and `InputError` for accounts that can't be understood, before the logs are read.
     """
-    terms, limits, goals = options.terms(), options.limits(), options.parsed_goals()
+    terms, window, goals = options.terms(), options.window(), options.parsed_goals()
     choice = options.choice()
     accounts = _load_accounts(options, terms)
-    plan = _make_call_plan(accounts, terms, limits, options)
+    plan = _make_call_plan(accounts, terms, window, options)
     run: LocalRun[CallSummary] = LocalRun(
         sources,
         options.wanted(plan.columns),
         lambda records: partial_calls(plan, records),
         choice=choice,
         progress=progress,
-        within=limits,
+        window=window,
     )
     folded = CallAccumulator(plan)
     for result in run.results():
@@ -152,12 +152,11 @@ def build_success_report(
     population = build_population(accounts, calls, terms)
     tables = _make_tables(population, plan, options)
     tables |= {"goals": goals_table(goals, tables)} if not options.by else {}
-    since, until = limits
     return Report(
         version=__version__,
         command="success",
-        since=since or calls.first,
-        until=until or calls.last,
+        since=window.since or calls.first,
+        until=window.until or calls.last,
         input=read,
         tables=tables,
         timezone=options.tz,
@@ -192,11 +191,10 @@ def _load_accounts(options: SuccessOptions, terms: SuccessTerms) -> Accounts:
 def _make_call_plan(
     accounts: Accounts,
     terms: SuccessTerms,
-    limits: tuple[datetime | None, datetime | None],
+    window: TimeWindow,
     options: SuccessOptions,
 ) -> CallPlan:
     is_detailed = pl.col("variant").is_not_null() | pl.col("trial_started_at").is_not_null()
-    since, until = limits
     return CallPlan(
         claims=_with_hashed_consumers(accounts.claims, options.hash_key),
         trials=accounts.frame.select(
@@ -206,8 +204,7 @@ def _make_call_plan(
         recent_from=terms.as_of - QUOTA_PERIOD,
         activation_calls=terms.activation_calls,
         cohort=terms.cohort,
-        since=since,
-        until=until,
+        window=window,
     )
 
 

@@ -28,7 +28,6 @@ from apilog.engine.parse_chunks import (
 from apilog.engine.store_parts import (
     STORE_FORMAT,
     StoredPart,
-    Within,
     count_records,
     find_logs,
     separate_stores,
@@ -38,6 +37,7 @@ from apilog.formats.detect import detect_plan
 from apilog.formats.file_plan import FormatChoice, UnrecognisedFormat, plan_file
 from apilog.formats.parse_plan import ParsePlan
 from apilog.sources import LineChunk, LogSource, SourceError
+from apilog.time import ALL_TIME, TimeWindow
 from apilog.transport.opening import CHUNK_BYTES, open_chunks
 from apilog.transport.split_events import with_whole_events
 
@@ -127,18 +127,18 @@ class LocalRun(Generic[T]):
         progress: Progress | None = None,
         workers: int | None = None,
         chunk_bytes: int = CHUNK_BYTES,
-        within: Within = (None, None),
+        window: TimeWindow = ALL_TIME,
         inputs: Sequence[RunInput] = (),
     ) -> None:
         """Find the inputs: stores are read first, `inputs` after all sources.
 
-        `within` spares reading what a store holds outside of it; of logs everything is read.
+        `window` spares reading what a store holds outside of it; of logs everything is read.
         Raises InputError for a store that can't be opened.
         """
         self._stores, logs = separate_stores(sources)
         files, problems = find_logs(logs)
         self._inputs: list[RunInput] = [*map(_WholeSource, files), *inputs]
-        self._within = within
+        self._window = window
         self._spec = spec
         self._work = work
         self._choice = choice
@@ -156,7 +156,7 @@ class LocalRun(Generic[T]):
 
         What the work raises ends it. Closing it ends the threads.
         """
-        parts = [part for store in self._stores for part in split_into_parts(store, self._within)]
+        parts = [part for store in self._stores for part in split_into_parts(store, self._window)]
         sizes = [*(part.size for part in parts), *(source.size for source in self._inputs)]
         self._progress.total(None if None in sizes else sum(s for s in sizes if s))
         # Tasks are submitted only as fast as results are taken, so that memory does not grow with
@@ -195,7 +195,7 @@ class LocalRun(Generic[T]):
 
     def _read_stored(self, part: StoredPart) -> list[ChunkResult[T] | SourceError]:
         try:
-            records = part.read(self._within, self._spec)
+            records = part.read(self._window, self._spec)
         except SourceError as error:
             return [error]
         account = ChunkAccount(records=part.records, rejects=0, skipped=0, formats=())

@@ -13,14 +13,15 @@ from polars.io.plugins import register_io_source
 
 from apilog.engine.local import LocalRun, Progress
 from apilog.engine.parse_chunks import ReadSpec
-from apilog.engine.store_parts import Within, separate_stores
+from apilog.engine.store_parts import separate_stores
 from apilog.errors import InputError
 from apilog.formats.file_plan import FormatChoice
 from apilog.privacy import AS_LOGGED, Privacy
 from apilog.routes import RouteRule
-from apilog.schema import SCHEMA
+from apilog.schema import SCHEMA, is_within
 from apilog.sources import STDIN, DamagedSource, SourceError
 from apilog.store import Store
+from apilog.time import ALL_TIME, TimeWindow
 from apilog.transport.opening import CHUNK_BYTES
 
 
@@ -42,7 +43,7 @@ class ScanStats:
 def scan_sources(
     sources: Sequence[str | os.PathLike[str]],
     *,
-    within: Within = (None, None),
+    window: TimeWindow = ALL_TIME,
     choice: FormatChoice | None = None,
     rules: tuple[RouteRule, ...] = (),
     keep_query: bool = False,
@@ -57,11 +58,13 @@ def scan_sources(
     their routes have to be made anew.
     """
     stores, logs = ([], list(sources)) if rules else separate_stores(sources)
-    frames = [privacy.apply_lazily(store.scan_records(*within)) for store in stores]
+    frames = [
+        privacy.apply_lazily(store.scan_records(window.since, window.until)) for store in stores
+    ]
     if logs or not stores:
         rest = scan_logs(
             logs,
-            within=within,
+            window=window,
             choice=choice,
             rules=rules,
             keep_query=keep_query,
@@ -70,14 +73,14 @@ def scan_sources(
             progress=progress,
             passes=passes,
         )
-        frames.append(_in_window(rest, within))
+        frames.append(rest.filter(is_within(window)) if window.is_limited else rest)
     return pl.concat(frames), stores
 
 
 def scan_logs(
     sources: Sequence[str | os.PathLike[str]],
     *,
-    within: Within = (None, None),
+    window: TimeWindow = ALL_TIME,
     choice: FormatChoice | None = None,
     rules: tuple[RouteRule, ...] = (),
     keep_query: bool = False,
@@ -113,7 +116,7 @@ def scan_logs(
             choice=choice,
             chunk_bytes=chunk_bytes,
             progress=None if passes else progress,
-            within=within,
+            window=window,
         )
         reading = ScanStats(run)
         if passes is not None:
@@ -126,13 +129,6 @@ def scan_logs(
             yield from frames if n_rows is None else _first_rows(frames, n_rows)
 
     return register_io_source(batches, schema=SCHEMA, is_pure=True)
-
-
-def _in_window(frame: pl.LazyFrame, within: Within) -> pl.LazyFrame:
-    since, until = within
-    if since:
-        frame = frame.filter(pl.col("timestamp") >= since)
-    return frame.filter(pl.col("timestamp") < until) if until else frame
 
 
 class _StdinGuard:

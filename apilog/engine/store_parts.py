@@ -9,7 +9,6 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import polars as pl
@@ -22,12 +21,10 @@ from apilog.sources import STDIN, LogSource, SourceError, find_sources
 from apilog.storage import folder_at, is_url
 from apilog.store import DataFile, Store
 from apilog.store.reader import generations
+from apilog.time import TimeWindow
 
 STORE_FORMAT = "store"
 """What the account of a store says of its format."""
-
-Within = tuple[datetime | None, datetime | None]
-"""The first instant that is wanted, and the first that no longer is; None: no limit."""
 
 _ACCOUNT_TABLE = re.compile(
     rb"(?=.*\baccount\b)(?=.*\b(?:consumers|signed_up_at|converted_at)\b)[\w\xef\xbb\xbf,;\t\" -]+"
@@ -57,30 +54,30 @@ class StoredPart:
         """How many bytes they take on disk."""
         return sum(file.size for file in self.files)
 
-    def read(self, within: Within, wanted: ReadSpec) -> pl.DataFrame:
+    def read(self, window: TimeWindow, wanted: ReadSpec) -> pl.DataFrame:
         """Return the records in the window that are wanted: their columns, and `timestamp`.
 
         Raises SourceError if a file can't be read.
         """
         try:
-            records = self._scan(within).select(sorted(_stored_columns(wanted))).collect()
+            records = self._scan(window).select(sorted(_stored_columns(wanted))).collect()
         except (OSError, pl.exceptions.PolarsError) as error:
             raise self._read_error(error) from error
-        self._check_count(records, within)
+        self._check_count(records, window)
         if wanted.rules and "route" in wanted.needed_columns:
             records = _reroute(records, wanted)
         return wanted.select(records.select(c for c in SCHEMA if c in records.columns))
 
-    def _check_count(self, records: pl.DataFrame, within: Within) -> None:
+    def _check_count(self, records: pl.DataFrame, window: TimeWindow) -> None:
         """Raise SourceError where there are not as many as the store says there are."""
         found, wanted = records.height, self.records
-        is_all = all(_is_inside(file, within) for file in self.files)
+        is_all = all(_is_inside(file, window) for file in self.files)
         if found > wanted or (found < wanted and is_all):
             told = f"{found:,} records where {wanted:,} should be"
             raise SourceError(str(self.store.folder), told, _VERIFY)
 
-    def _scan(self, within: Within) -> pl.LazyFrame:
-        return self.store.scan_records(*within, files=self.files)
+    def _scan(self, window: TimeWindow) -> pl.LazyFrame:
+        return self.store.scan_records(window.since, window.until, self.files)
 
     def _read_error(self, error: Exception) -> SourceError:
         there = set(self.store.folder.list_files("records"))
@@ -94,12 +91,11 @@ class StoredPart:
         )
 
 
-def _is_inside(file: DataFile, within: Within) -> bool:
+def _is_inside(file: DataFile, window: TimeWindow) -> bool:
     """Return whether all of its records are in the window."""
-    since, until = within
     if file.first is None or file.last is None:
-        return within == (None, None)
-    return (since is None or file.first >= since) and (until is None or file.last < until)
+        return not window.is_limited
+    return window.contains(file.first, file.last)
 
 
 def separate_stores(
@@ -160,11 +156,11 @@ def _is_account_table(path: str) -> bool:
     return _ACCOUNT_TABLE.fullmatch(head) is not None
 
 
-def split_into_parts(store: Store, within: Within) -> Iterator[StoredPart]:
+def split_into_parts(store: Store, window: TimeWindow) -> Iterator[StoredPart]:
     """Yield the files of the store that may hold records of the window, in order."""
     part: list[DataFile] = []
     rows = 0
-    for file in store.record_files(*within):
+    for file in store.record_files(window.since, window.until):
         rows += file.rows
         if part and (rows > _ROWS or len(part) == _FILES):
             yield StoredPart(store, tuple(part))

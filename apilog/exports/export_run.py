@@ -17,16 +17,16 @@ from datetime import UTC, datetime
 from hashlib import sha256
 
 from apilog.engine.local import Progress
-from apilog.engine.store_parts import Within, separate_stores
+from apilog.engine.store_parts import separate_stores
 from apilog.errors import UsageError
 from apilog.exports.export_folder import ExportFolder, export_folder_at, lies_within
 from apilog.exports.export_options import ExportOptions, ExportSummary
 from apilog.exports.manifest import EXPORT_VERSION, PeriodManifest, SettingsManifest
 from apilog.render import OUTPUTS, OutputOptions
 from apilog.report_model import Report
-from apilog.reports import PeriodReports, RejectSink, covers_period, read_nothing
+from apilog.reports import PeriodReports, RejectSink, read_nothing
 from apilog.text.units import format_count
-from apilog.time import Period, parse_zone, period_at
+from apilog.time import ALL_TIME, Period, TimeWindow, parse_zone, period_at
 from apilog.version import __version__
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -64,7 +64,7 @@ def export(
             options.report,
             options.every,
             run.is_wanted,
-            within=run.wanted_span(),
+            window=run.wanted_span(),
             now=now,
             progress=progress,
             rejects=rejects,
@@ -99,7 +99,7 @@ class _ExportRun:
         self._unchanged: dict[Period, PeriodManifest] = {}
         """The manifests of the periods whose folder is what reading them would give."""
         for period, made_of in (stored or {}).items():
-            if self._is_due(period) and covers_period(plan, period):
+            if self._is_due(period) and plan.window.covers(period.window):
                 for manifest in folder.read_period(period):
                     if (
                         manifest.made_of == made_of
@@ -112,14 +112,14 @@ class _ExportRun:
         """Whether a period is written if it has requests."""
         return self._is_due(period) and period not in self._unchanged
 
-    def wanted_span(self) -> Within:
+    def wanted_span(self) -> TimeWindow:
         """Return the span of all wanted periods; no limits where they are not known."""
         if self._stored is None:
-            return None, None
+            return ALL_TIME
         wanted = [period for period in self._stored if self.is_wanted(period)]
         if not wanted:
-            return _NEVER, None
-        return min(p.start for p in wanted), max(p.end for p in wanted)
+            return TimeWindow(since=_NEVER)
+        return TimeWindow(since=min(p.start for p in wanted), until=max(p.end for p in wanted))
 
     def _is_due(self, period: Period) -> bool:
         if self._limit is not None and period.end <= self._limit:

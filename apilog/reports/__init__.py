@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from apilog.reports.build import build_report, read_nothing
 from apilog.reports.options import ReportOptions
-from apilog.reports.periods import PeriodReports, covers_period
+from apilog.reports.periods import PeriodReports
 from apilog.reports.source_pass import RejectSink
 
 __all__ = [
@@ -12,6 +12,5 @@ __all__ = [
     "RejectSink",
     "ReportOptions",
     "build_report",
-    "covers_period",
     "read_nothing",
 ]

@@ -36,7 +36,7 @@ def build_report(
         plan.columns,
         lambda records: partial(plan, records),
         progress=progress,
-        within=(plan.since, plan.until),
+        window=plan.window,
         rejects=rejects,
     )
     with closing(reading.iter_results()) as states:

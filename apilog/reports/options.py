@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from apilog.aggregate import ReportPlan, select_tables
 from apilog.engine.parse_chunks import ReadSpec
@@ -14,9 +14,7 @@ from apilog.errors import UsageError
 from apilog.formats.file_plan import FormatChoice, choose_format
 from apilog.privacy import AS_LOGGED, Privacy
 from apilog.routes import parse_rules
-from apilog.time import parse_instant, parse_step, parse_zone
-
-Instant = str | datetime | None
+from apilog.time import TimeLimit, parse_step, parse_window, parse_zone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,9 +27,9 @@ class ReportOptions:
 
     log_format: str | None = None
     nginx_conf: str | os.PathLike[str] | None = None
-    since: Instant = None
+    since: TimeLimit = None
     """Inclusive."""
-    until: Instant = None
+    until: TimeLimit = None
     """Exclusive."""
     where: str | None = None
     by: Sequence[str] = ()
@@ -52,7 +50,7 @@ class ReportOptions:
 
     def make_plan(self, now: datetime | None = None) -> ReportPlan:
         """The tables to compute and their limits."""
-        since, until = parse_limits(self.since, self.until, self.tz, now)
+        window = parse_window(self.since, self.until, self.tz, now)
         if self.bucket is not None:
             parse_step(self.bucket)
         _check_positive("--top", self.top)
@@ -61,8 +59,7 @@ class ReportOptions:
             tables=select_tables(self.tables, tuple(self.by)),
             bucket=self.bucket,
             timezone=parse_zone(self.tz).key,
-            since=since,
-            until=until,
+            window=window,
             max_routes=self.max_routes,
             top=self.top,
         )
@@ -81,33 +78,6 @@ class ReportOptions:
             keep_query=self.keep_query,
             privacy=self.privacy,
         )
-
-
-def parse_limits(
-    since: Instant, until: Instant, tz: str, now: datetime | None = None
-) -> tuple[datetime | None, datetime | None]:
-    """The instants that `--since` and `--until` mean; UsageError if the one isn't before the other.
-
-    A time without a zone is in `tz`.
-    """
-    now = now or datetime.now(UTC)
-    start, end = _parse_limit(since, tz, now), _parse_limit(until, tz, now)
-    if start and end and start >= end:
-        raise UsageError(
-            f"--since {start:%Y-%m-%dT%H:%M:%SZ} is not before --until {end:%Y-%m-%dT%H:%M:%SZ}",
-            "--until is exclusive: give the instant after the last one wanted",
-        )
-    return start, end
-
-
-def _parse_limit(given: Instant, tz: str, now: datetime) -> datetime | None:
-    match given:
-        case None:
-            return None
-        case str():
-            return parse_instant(given, now=now, timezone=parse_zone(tz))
-        case datetime():
-            return (given if given.tzinfo else given.replace(tzinfo=parse_zone(tz))).astimezone(UTC)
 
 
 def _check_positive(option: str, number: int | None) -> None:

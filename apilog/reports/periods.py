@@ -26,11 +26,11 @@ from apilog.aggregate import (
     split_by_time,
 )
 from apilog.engine.local import Progress
-from apilog.engine.store_parts import Within
 from apilog.report_model import InputSummary, Report
 from apilog.reports.options import ReportOptions
 from apilog.reports.source_pass import RejectSink, SourcePass
-from apilog.time import Period, PeriodLength, parse_zone, period_at
+from apilog.schema import is_within
+from apilog.time import ALL_TIME, Period, PeriodLength, TimeWindow, parse_zone, period_at
 from apilog.version import __version__
 
 _AHEAD = 2
@@ -47,12 +47,12 @@ class PeriodReports:
         every: PeriodLength,
         is_wanted: Callable[[Period], bool],
         *,
-        within: Within = (None, None),
+        window: TimeWindow = ALL_TIME,
         now: datetime | None = None,
         progress: Progress | None = None,
         rejects: RejectSink | None = None,
     ) -> None:
-        """All periods that are wanted lie `within`, which spares reading what a store has beyond.
+        """All wanted periods lie in `window`, which spares reading what a store has beyond.
         `now` is what ages among the limits are counted from.
 
         Periods that reach beyond the options' limits are `cut`, and have no report.
@@ -66,7 +66,7 @@ class PeriodReports:
             options,
             plan.columns,
             self._cutter.cut_records,
-            within=_intersect_windows(within, (plan.since, plan.until)),
+            window=window.intersect(plan.window),
             progress=progress,
             rejects=rejects,
         )
@@ -155,40 +155,20 @@ class _PeriodCutter:
             period = _cached_period_at(start, self.every, self.plan.timezone)
             if not self.is_wanted(period):
                 continue
-            if covers_period(self.plan, period):
+            if self.plan.window.covers(period.window):
                 pieces.states[period] = partial(self.plan_of(period), part)
-            elif _has_records_within(part, self.plan):
+            elif not part.filter(is_within(self.plan.window)).is_empty():
                 pieces.cut_periods.add(period)
         return pieces
 
     def plan_of(self, period: Period) -> ReportPlan:
         """The plan of the report on that period."""
-        return replace(self.plan, since=period.start, until=period.end)
-
-
-def covers_period(plan: ReportPlan, period: Period) -> bool:
-    """Whether all of a period is within the limits."""
-    since, until = plan.since, plan.until
-    return (since is None or since <= period.start) and (until is None or period.end <= until)
+        return replace(self.plan, window=period.window)
 
 
 @lru_cache(maxsize=1024)
 def _cached_period_at(start: datetime, every: PeriodLength, timezone: str) -> Period:
     return period_at(start, every, parse_zone(timezone))
-
-
-def _has_records_within(part: pl.DataFrame, plan: ReportPlan) -> bool:
-    """Whether some of the records are within the plan's limits."""
-    at = part["timestamp"]
-    at = at.filter(at >= plan.since) if plan.since else at
-    return bool((at < plan.until).any()) if plan.until else not at.is_empty()
-
-
-def _intersect_windows(one: Within, other: Within) -> Within:
-    """What is in both windows."""
-    starts = [since for since, _ in (one, other) if since]
-    ends = [until for _, until in (one, other) if until]
-    return max(starts, default=None), min(ends, default=None)
 
 
 def _count_requests(state: PartialState) -> int:

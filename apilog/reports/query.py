@@ -15,16 +15,15 @@ import polars as pl
 from apilog.engine.local import Progress
 from apilog.engine.parse_chunks import summarise_inputs
 from apilog.engine.scan import ScanStats, scan_sources
-from apilog.engine.store_parts import STORE_FORMAT, Within, count_records
+from apilog.engine.store_parts import STORE_FORMAT, count_records
 from apilog.errors import UsageError
 from apilog.formats.file_plan import FormatChoice, choose_format
 from apilog.privacy import AS_LOGGED, Privacy
 from apilog.report_model import FileInput, InputSummary, Report
-from apilog.reports.options import Instant, parse_limits
 from apilog.reports.sql import TABLE, check_statement, translate_polars_errors
 from apilog.routes import RouteRule, parse_rules
 from apilog.store import Store
-from apilog.time import parse_zone
+from apilog.time import TimeLimit, TimeWindow, parse_window, parse_zone
 from apilog.version import __version__
 
 
@@ -34,7 +33,7 @@ class RequestFrame:
     def __init__(
         self,
         sources: Sequence[str | os.PathLike[str]],
-        within: Within,
+        window: TimeWindow,
         *,
         choice: FormatChoice | None,
         rules: tuple[RouteRule, ...],
@@ -42,11 +41,11 @@ class RequestFrame:
         privacy: Privacy,
         progress: Progress | None,
     ) -> None:
-        self._within = within
+        self._window = window
         self._passes: list[ScanStats] = []
         frame, self._stores = scan_sources(
             sources,
-            within=within,
+            window=window,
             choice=choice,
             rules=rules,
             keep_query=keep_query,
@@ -72,19 +71,18 @@ class RequestFrame:
             files=stores + logs.files,
         )
 
-    def time_range(self) -> Within:
+    def time_range(self) -> TimeWindow:
         """The limits, else the times of the first and last record between them."""
-        since, until = self._within
         times = sorted(self._record_times())
-        if not times or (since and times[-1] < since) or (until and times[0] >= until):
-            return since, until
-        return since or times[0], until or times[-1]
+        if not times or not self._window.overlaps(times[0], times[-1]):
+            return self._window
+        return self._window.with_defaults(times[0], times[-1])
 
     def _record_times(self) -> Iterator[datetime]:
         for reading in self._passes:
             yield from (time for time in (reading.first, reading.last) if time)
         for store in self._stores:
-            for file in store.record_files(*self._within):
+            for file in store.record_files(self._window.since, self._window.until):
                 yield from (time for time in (file.first, file.last) if time)
 
 
@@ -110,9 +108,9 @@ class QueryOptions:
 
     log_format: str | None = None
     nginx_conf: str | os.PathLike[str] | None = None
-    since: Instant = None
+    since: TimeLimit = None
     """Inclusive."""
-    until: Instant = None
+    until: TimeLimit = None
     """Exclusive."""
     tz: str = "UTC"
     routes: Sequence[str] = ()
@@ -138,7 +136,7 @@ def run_query(
     check_statement(sql)
     requests = RequestFrame(
         sources,
-        parse_limits(options.since, options.until, options.tz),
+        parse_window(options.since, options.until, options.tz),
         choice=choose_format(options.log_format, options.nginx_conf),
         rules=parse_rules(options.routes),
         keep_query=options.keep_query,
@@ -147,12 +145,12 @@ def run_query(
     )
     result = _collect_sql(sql, requests.frame)
     read = requests.summarize_input()
-    since, until = requests.time_range()
+    window = requests.time_range()
     return Report(
         version=__version__,
         command="query",
-        since=since,
-        until=until,
+        since=window.since,
+        until=window.until,
         input=read,
         tables={RESULT: result},
         timezone=parse_zone(options.tz).key,

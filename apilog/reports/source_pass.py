@@ -14,10 +14,10 @@ import polars as pl
 
 from apilog.engine.local import LocalRun, Progress
 from apilog.engine.parse_chunks import summarise_inputs
-from apilog.engine.store_parts import Within
 from apilog.formats.file_plan import FormatChoice, explain_mismatch
 from apilog.report_model import InputSummary
 from apilog.reports.options import ReportOptions
+from apilog.time import ALL_TIME, TimeWindow
 
 T = TypeVar("T")
 
@@ -35,17 +35,17 @@ class SourcePass(Generic[T]):
         columns: frozenset[str],
         work: Callable[[pl.DataFrame], T],
         *,
-        within: Within = (None, None),
+        window: TimeWindow = ALL_TIME,
         progress: Progress | None = None,
         rejects: RejectSink | None = None,
     ) -> None:
         """`work` gets the records of each chunk, with these columns of the schema.
 
-        It also gets records outside of `within`, where not reading them spares nothing.
+        It also gets records outside of `window`, where not reading them spares nothing.
         """
         wanted, self._choice = options.make_read_spec(columns), options.choose_format()
         self._run = LocalRun(
-            sources, wanted, work, choice=self._choice, progress=progress, within=within
+            sources, wanted, work, choice=self._choice, progress=progress, window=window
         )
         self._reject_notes = _RejectNotes(rejects)
 

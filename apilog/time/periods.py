@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from apilog.errors import UsageError
 from apilog.text.units import parse_duration
+from apilog.time.window import TimeWindow
 
 STEPS: tuple[tuple[str, int], ...] = (
     ("1s", 1),
@@ -168,6 +169,11 @@ class Period:
     name: str
     """`2026-11-21`, `2026-11-21T10Z`, `2026-11-21T10+0100` or `2026-W47`: sorted as text, the
     names of one zone and kind are in order of time, but for an hour that comes twice."""
+
+    @property
+    def window(self) -> TimeWindow:
+        """The period as a window."""
+        return TimeWindow(since=self.start, until=self.end)
 
     def is_over(self, now: datetime) -> bool:
         """Whether nothing that happens from now on belongs to it."""

@@ -5,6 +5,7 @@ A `TimeWindow` is half-open everywhere: `since` is in it, `until` is not.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -24,6 +25,15 @@ class TimeWindow:
     until: datetime | None = None
     """The first instant after it, aware."""
 
+    @classmethod
+    def enclosing(cls, windows: Iterable[TimeWindow]) -> TimeWindow:
+        """Return the shortest window that covers all of these; there is at least one."""
+        starts, ends = zip(*((w.since, w.until) for w in windows), strict=True)
+        return cls(
+            since=None if None in starts else min(starts),
+            until=None if None in ends else max(ends),
+        )
+
     @property
     def is_limited(self) -> bool:
         """Whether any instant lies outside."""
@@ -35,6 +45,10 @@ class TimeWindow:
         if self.since is None or self.until is None:
             return None
         return (self.until - self.since).total_seconds()
+
+    def with_defaults(self, first: datetime | None, last: datetime | None) -> TimeWindow:
+        """Return the window with `first` and `last` where a limit is missing."""
+        return TimeWindow(since=self.since or first, until=self.until or last)
 
     def overlaps(self, first: datetime, last: datetime) -> bool:
         """Return whether some instant from `first` to `last`, both included, may lie inside."""
@@ -75,7 +89,7 @@ def parse_window(
     31.0
     """
     now = now or datetime.now(UTC)
-    start, end = (_instant(limit, timezone, now) for limit in (since, until))
+    start, end = (parse_limit(limit, timezone, now) for limit in (since, until))
     if start and end and start >= end:
         raise UsageError(
             f"--since {start:%Y-%m-%dT%H:%M:%SZ} is not before --until {end:%Y-%m-%dT%H:%M:%SZ}",
@@ -84,7 +98,8 @@ def parse_window(
     return TimeWindow(since=start, until=end)
 
 
-def _instant(limit: TimeLimit, timezone: str, now: datetime) -> datetime | None:
+def parse_limit(limit: TimeLimit, timezone: str, now: datetime) -> datetime | None:
+    """Return the instant, in UTC, that one limit means; see `parse_window`."""
     match limit:
         case None:
             return None

@@ -14,11 +14,16 @@ from hypothesis import strategies as st
 from apilog.aggregate import ReportPlan, finish, merge, partial, select_tables
 from apilog.aggregate.anomalies import find_anomalies, score_hours
 from apilog.aggregate.state import MOST_HOURS
+from apilog.time import TimeWindow
 from tests.aggregate.oracle import frame_of
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 PLAN = ReportPlan(tables=select_tables(["anomalies"]))
+
+
+def until_after(length: timedelta) -> TimeWindow:
+    return TimeWindow(since=START, until=START + length)
 
 
 def log(requests: Callable[[int], int], hours: int, failed: Callable[[int], int]) -> pl.DataFrame:
@@ -152,7 +157,7 @@ def test_a_few_buckets_are_not_judged() -> None:
     none, minute = frame([], HOUR).drop("end"), timedelta(minutes=1)
     for n, expected in ((11, 0), (12, 1)):
         buckets = frame([900] + [100] * (n - 1), minute)
-        assert find_anomalies(none, buckets, START, START + n * minute).height == expected
+        assert find_anomalies(none, buckets, until_after(n * minute)).height == expected
 
 
 def test_hours_of_years_ago_are_forgotten_and_still_counted() -> None:
@@ -188,7 +193,7 @@ def by_definition(requests: list[int]) -> list[tuple[int, float]]:
 @given(st.lists(st.sampled_from([0, 5, 50, 60, 900]), min_size=24 * 33, max_size=24 * 40))
 def test_scores_are_those_of_the_definition(requests: list[int]) -> None:
     hours, buckets = frame(requests, HOUR).drop("end"), frame([], HOUR)
-    table = find_anomalies(hours, buckets, START, START + len(requests) * HOUR)
+    table = find_anomalies(hours, buckets, until_after(len(requests) * HOUR))
     expected = by_definition(requests)
     assert table["timestamp"].to_list() == [START + h * HOUR for h, _ in expected]
     for found, (_, score) in zip(table["score"], expected, strict=True):

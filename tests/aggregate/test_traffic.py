@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from apilog.aggregate import FinishedTables, ReportPlan, finish, merge, partial, select_tables
 from apilog.errors import UsageError
-from apilog.time import bucket_start, choose_step, iter_buckets
+from apilog.time import TimeWindow, bucket_start, choose_step, iter_buckets
 from tests.aggregate.oracle import Record, frame_of, within
 
 US = timedelta(microseconds=1)
@@ -120,7 +120,7 @@ def test_empty_buckets_have_no_requests_and_unknown_figures() -> None:
 
 def test_limits_are_the_window_whether_there_are_records_or_not() -> None:
     since, until = day("2026-11-21T10:00"), day("2026-11-21T11:00")
-    plan = traffic_plan(since=since, until=until, bucket="15m")
+    plan = traffic_plan(window=TimeWindow(since=since, until=until), bucket="15m")
     finished = report(plan, [since, until - US, until, since - US])
     assert list(traffic(finished).values()) == [1, 0, 0, 1]
     assert (finished.since, finished.until) == (since, until)
@@ -138,7 +138,8 @@ def test_since_is_inclusive_and_until_exclusive(
     start = day("2026-11-21")
     first, last = (None if s is None else start + timedelta(seconds=s) for s in (since, until))
     rows: list[Record] = [{"timestamp": start + timedelta(seconds=s)} for s in seconds]
-    plan = ReportPlan(tables=select_tables(["overview"]), since=first, until=last)
+    window = TimeWindow(since=first, until=last)
+    plan = ReportPlan(tables=select_tables(["overview"]), window=window)
     frame = frame_of([*rows, {}]).select(sorted(plan.columns))
     overview = finish(plan, partial(plan, frame)).tables["overview"]
     assert overview["requests"][0] == len(within([*rows, {}], first, last))
@@ -146,9 +147,8 @@ def test_since_is_inclusive_and_until_exclusive(
 
 def test_the_rate_is_per_second_of_the_limits() -> None:
     since = day("2026-11-21")
-    plan = ReportPlan(
-        tables=select_tables(["overview"]), since=since, until=since + timedelta(seconds=100)
-    )
+    window = TimeWindow(since=since, until=since + timedelta(seconds=100))
+    plan = ReportPlan(tables=select_tables(["overview"]), window=window)
     rows: list[Record] = [{"timestamp": since + timedelta(seconds=s)} for s in (1, 2, 3, 4, 5)]
     frame = frame_of(rows).select(sorted(plan.columns))
     assert finish(plan, partial(plan, frame)).tables["overview"]["request_rate"][0] == 0.05

@@ -24,10 +24,11 @@ from apilog.checks import SampleKey, SubjectSamples, parse_threshold
 from apilog.checks.baseline import SavedBaseline, baseline_measurement
 from apilog.checks.baseline_file import format_baseline, read_baseline
 from apilog.checks.baseline_rules import check_after_reading, check_before_reading
-from apilog.checks.measurement import Measurement, MeasureOptions, Window
+from apilog.checks.measurement import Measurement, MeasureOptions
 from apilog.checks.threshold import GATEWAY_SUBJECT, ROUTE_SUBJECT
 from apilog.engine.where import parse_where
 from apilog.errors import ApilogError, InputError, UsageError
+from apilog.time import TimeWindow
 from tests.checks.test_measure import START, frame, requests
 
 TEXTS = [
@@ -47,7 +48,7 @@ TEXTS = [
 SUBJECTS = [*(parse_threshold(text).subject for text in TEXTS), ROUTE_SUBJECT, GATEWAY_SUBJECT]
 
 
-def saved(records: pl.DataFrame, window: Window = Window()) -> SavedBaseline:  # noqa: B008
+def saved(records: pl.DataFrame, window: TimeWindow = TimeWindow()) -> SavedBaseline:  # noqa: B008
     measurement = baseline_measurement(window)
     return SavedBaseline.from_result(
         measurement.finish(measurement.merge([measurement.partial(records)])),
@@ -231,26 +232,28 @@ def test_what_a_baseline_does_not_keep_is_refused(
     baseline: SavedBaseline, text: str, problem: str
 ) -> None:
     with pytest.raises(UsageError, match=problem):
-        check_before_reading([parse_threshold(text)], Window(), baseline, MeasureOptions())
+        check_before_reading([parse_threshold(text)], TimeWindow(), baseline, MeasureOptions())
 
 
 def test_a_comparison_without_a_baseline_is_refused() -> None:
     with pytest.raises(UsageError, match="needs a baseline"):
         check_before_reading(
-            [parse_threshold("error_rate <= baseline")], Window(), None, MeasureOptions()
+            [parse_threshold("error_rate <= baseline")], TimeWindow(), None, MeasureOptions()
         )
-    check_before_reading([parse_threshold("error_rate <= 1%")], Window(), None, MeasureOptions())
+    check_before_reading(
+        [parse_threshold("error_rate <= 1%")], TimeWindow(), None, MeasureOptions()
+    )
 
 
 def test_other_requests_are_refused(baseline: SavedBaseline) -> None:
     reading = MeasureOptions(where=parse_where("status >= 500"))
     with pytest.raises(UsageError, match="was made with no --where"):
-        check_before_reading([], Window(), baseline, reading)
+        check_before_reading([], TimeWindow(), baseline, reading)
     with pytest.raises(UsageError, match="made with --where"):
         check_before_reading(
-            [], Window(), replace(baseline, where="status >= 500"), MeasureOptions()
+            [], TimeWindow(), replace(baseline, where="status >= 500"), MeasureOptions()
         )
-    check_before_reading([], Window(), replace(baseline, where="status >= 500"), reading)
+    check_before_reading([], TimeWindow(), replace(baseline, where="status >= 500"), reading)
 
 
 def day(number: int) -> datetime:
@@ -260,15 +263,15 @@ def day(number: int) -> datetime:
 @pytest.mark.parametrize(
     ("window", "earlier", "is_apart"),
     [
-        (Window(since=day(2)), Window(until=day(2)), True),
-        (Window(since=day(3)), Window(since=day(1), until=day(2)), True),
-        (Window(until=day(2)), Window(since=day(2)), True),
-        (Window(since=day(2)), Window(until=day(3)), False),
-        (Window(since=day(2)), Window(), False),
-        (Window(), Window(until=day(3)), False),
+        (TimeWindow(since=day(2)), TimeWindow(until=day(2)), True),
+        (TimeWindow(since=day(3)), TimeWindow(since=day(1), until=day(2)), True),
+        (TimeWindow(until=day(2)), TimeWindow(since=day(2)), True),
+        (TimeWindow(since=day(2)), TimeWindow(until=day(3)), False),
+        (TimeWindow(since=day(2)), TimeWindow(), False),
+        (TimeWindow(), TimeWindow(until=day(3)), False),
     ],
 )
-def test_windows_must_not_overlap(window: Window, earlier: Window, is_apart: bool) -> None:
+def test_windows_must_not_overlap(window: TimeWindow, earlier: TimeWindow, is_apart: bool) -> None:
     if is_apart:
         check_before_reading([], window, earlier, MeasureOptions())
         return

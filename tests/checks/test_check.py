@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from apilog.aggregate.ddsketch import bucket_value_ms
 from apilog.checks import (
-    CheckState,
     DecisionPolicy,
     MetricCatalogue,
     MetricSample,
@@ -21,6 +20,7 @@ from apilog.checks import (
 from apilog.checks.check import CheckOptions, check_sources
 from apilog.checks.evaluate import overall_state
 from apilog.metrics import Metric, MetricKind, Unit
+from apilog.report_model import CheckState
 from tests.checks.logs import log, traffic
 
 CONVERSION = Metric(

@@ -8,7 +8,6 @@ import pytest
 
 from apilog.aggregate.ddsketch import bucket_of, bucket_value_ms
 from apilog.checks import (
-    CheckState,
     DecisionPolicy,
     MetricCatalogue,
     MetricSample,
@@ -19,6 +18,7 @@ from apilog.checks import (
     parse_threshold,
 )
 from apilog.metrics import Metric, MetricKind, Unit
+from apilog.report_model import CheckState
 
 
 def errors(events: int, size: int) -> MetricSample:

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 
 from apilog.aggregate.ddsketch import bucket_of
 from apilog.checks import parse_threshold
-from apilog.checks.measurement import Measurement, SubjectSamples, Window
+from apilog.checks.measurement import Measurement, SubjectSamples
 from apilog.checks.threshold import MetricSubject
 from apilog.metrics import METRICS
 from apilog.schema import SCHEMA
+from apilog.time import TimeWindow
 
 START = datetime(2026, 11, 20, tzinfo=UTC)
 COLUMNS = [
@@ -170,7 +171,7 @@ def test_samples_are_what_a_plain_count_gives(rows: list[dict[str, Any]], parts:
 @given(requests())
 @settings(max_examples=20)
 def test_only_the_window_is_measured(rows: list[dict[str, Any]]) -> None:
-    window = Window(since=START + timedelta(minutes=20), until=START + timedelta(minutes=50))
+    window = TimeWindow(since=START + timedelta(minutes=20), until=START + timedelta(minutes=50))
     subjects = [parse_threshold(text).subject for text in TEXTS]
     measurement = Measurement(subjects, window)
     measures = measurement.finish(measurement.merge([measurement.partial(frame(rows))]))

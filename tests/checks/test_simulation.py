@@ -14,13 +14,13 @@ from scipy import stats
 
 from apilog.aggregate.ddsketch import GAMMA, bucket_of, bucket_value_ms
 from apilog.checks import (
-    CheckState,
     MetricSample,
     SubjectSamples,
     evaluate_threshold,
     parse_threshold,
 )
 from apilog.checks.threshold import Threshold
+from apilog.report_model import CheckState
 
 BASELINE = 20_000
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from apilog.checks import CheckState, parse_threshold
+from apilog.checks import parse_threshold
 from apilog.checks.evaluate import evaluate_hour
 from apilog.errors import UsageError
+from apilog.report_model import CheckState
 from tests.commands import Run
 from tests.weblog import line, write
 

@@ -36,17 +36,17 @@ def at(*parts: int) -> datetime:
     ],
 )
 def test_a_limit_is_an_instant(text: str, zone: str, instant: datetime) -> None:
-    assert ReportOptions(since=text, tz=zone).make_plan(NOW).since == instant
-    assert ReportOptions(until=text, tz=zone).make_plan(NOW).until == instant
+    assert ReportOptions(since=text, tz=zone).make_plan(NOW).window.since == instant
+    assert ReportOptions(until=text, tz=zone).make_plan(NOW).window.until == instant
 
 
 def test_a_datetime_without_a_zone_is_in_the_reports() -> None:
     naive = datetime(2026, 11, 20, 12)  # noqa: DTZ001 - what users write
     options = ReportOptions(since=naive, until=naive.replace(hour=13), tz="Europe/Berlin")
-    plan = options.make_plan(NOW)
-    assert (plan.since, plan.until) == (at(2026, 11, 20, 11), at(2026, 11, 20, 12))
+    window = options.make_plan(NOW).window
+    assert (window.since, window.until) == (at(2026, 11, 20, 11), at(2026, 11, 20, 12))
     aware = datetime(2026, 11, 20, 12, tzinfo=ZoneInfo("Asia/Tokyo"))
-    assert ReportOptions(since=aware, tz="Europe/Berlin").make_plan(NOW).since == at(
+    assert ReportOptions(since=aware, tz="Europe/Berlin").make_plan(NOW).window.since == at(
         2026, 11, 20, 3
     )
 

@@ -12,7 +12,6 @@ from apilog.render.sections.section import Column, RowGroup, Section, Table, Tex
 from apilog.render.text.verdict_text import (
     CHECKS,
     COMPARISON,
-    VerdictState,
     endpoint_names,
     format_difference,
     format_interval,
@@ -22,17 +21,18 @@ from apilog.render.text.verdict_text import (
     summary_sentence,
     verdict_key,
 )
+from apilog.report_model import CheckState
 from apilog.text.units import format_count
 
 _STATE_STYLES = {
-    VerdictState.FAIL: "bold red",
-    VerdictState.PASS: "green",
-    VerdictState.INCONCLUSIVE: "yellow",
+    CheckState.FAIL: "bold red",
+    CheckState.PASS: "green",
+    CheckState.INCONCLUSIVE: "yellow",
 }
 _STATE_MARKS = {
-    VerdictState.FAIL: "FAIL",
-    VerdictState.PASS: "pass",
-    VerdictState.INCONCLUSIVE: "?",
+    CheckState.FAIL: "FAIL",
+    CheckState.PASS: "pass",
+    CheckState.INCONCLUSIVE: "?",
 }
 _MOST_VALUES = 10
 """Rows of one `for each` that are shown."""
@@ -111,7 +111,7 @@ def changed_section(view: ReportView) -> Section | None:
 
 def _check_columns(rows: Sequence[VerdictRow]) -> list[Column]:
     labels = [f"  {verdict_key(row) or 'all'}" for row in rows]
-    states = [VerdictState(row["state"]) for row in rows]
+    states = [CheckState(row["state"]) for row in rows]
     values = [format_metric(row["value"], row["metric"]) for row in rows]
     limits = [format_metric(row["limit"], row["metric"]) for row in rows]
     margins = [format_difference(margin_to_limit(row), row["metric"]) for row in rows]
@@ -155,7 +155,7 @@ def _describe_hidden_values(hidden: pl.DataFrame) -> str:
         return ""
     counts = dict(hidden["state"].value_counts().iter_rows())
     states = ", ".join(
-        f"{format_count(counts[s])} {_STATE_MARKS[s]}" for s in VerdictState if s in counts
+        f"{format_count(counts[s])} {_STATE_MARKS[s]}" for s in CheckState if s in counts
     )
     return f"… and {format_count(hidden.height)} more: {states}"
 

@@ -15,14 +15,13 @@ from apilog.render.text.verdict_text import (
     CHECKS,
     COMPARISON,
     VerdictLine,
-    VerdictState,
     figures_as_text,
     group_by_subject,
     overall_state,
     read_verdicts,
     summary_sentence,
 )
-from apilog.report_model import Report
+from apilog.report_model import CheckState, Report
 from apilog.text.units import format_count
 
 _MOST_ANNOTATIONS = 10
@@ -62,10 +61,10 @@ def job_summary(report: Report) -> str:
 
 def _annotation_lines(found: list[VerdictLine], can_fail: bool) -> list[str]:
     state = overall_state(found)
-    if state is VerdictState.PASS:
+    if state is CheckState.PASS:
         return []
     failing = "error" if can_fail else "warning"
-    command = failing if state is VerdictState.FAIL else "warning"
+    command = failing if state is CheckState.FAIL else "warning"
     told = [verdict for verdict in found if verdict.state is state]
     lines = [
         _workflow_command(command, verdict.name, verdict.explanation)

@@ -15,12 +15,11 @@ from apilog.render.text.escape import escape_terminal
 from apilog.render.text.verdict_text import (
     CHECKS,
     VerdictLine,
-    VerdictState,
     group_by_subject,
     overall_state,
     read_verdicts,
 )
-from apilog.report_model import Report
+from apilog.report_model import CheckState, Report
 
 _COUNTED = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 
@@ -41,17 +40,17 @@ def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
     stream.write(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n")
 
 
-def _test_case(verdict: VerdictLine, of_all: VerdictState, can_fail: bool) -> ElementTree.Element:
+def _test_case(verdict: VerdictLine, of_all: CheckState, can_fail: bool) -> ElementTree.Element:
     said = escape_terminal(verdict.explanation)
     case = ElementTree.Element(
         "testcase", classname="apilog", name=escape_terminal(verdict.name), time="0"
     )
     match verdict.state:
-        case VerdictState.FAIL if can_fail:
+        case CheckState.FAIL if can_fail:
             ElementTree.SubElement(case, "failure", message=said, type="threshold")
-        case VerdictState.INCONCLUSIVE if can_fail and of_all is VerdictState.INCONCLUSIVE:
+        case CheckState.INCONCLUSIVE if can_fail and of_all is CheckState.INCONCLUSIVE:
             ElementTree.SubElement(case, "error", message=said, type="inconclusive")
-        case VerdictState.INCONCLUSIVE:
+        case CheckState.INCONCLUSIVE:
             ElementTree.SubElement(case, "skipped", message=said)
         case _:
             ElementTree.SubElement(case, "system-out").text = said

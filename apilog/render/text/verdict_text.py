@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import polars as pl
@@ -15,7 +14,7 @@ import polars as pl
 from apilog.errors import UsageError
 from apilog.metrics import METRICS, Unit
 from apilog.render.text.cell_text import NULL, format_value
-from apilog.report_model import Report
+from apilog.report_model import CheckState, DifferenceVerdict, Report
 from apilog.text.units import format_count
 
 CHECKS, COMPARISON = "checks", "comparison"
@@ -28,14 +27,6 @@ _VALUE_COLUMNS = {
 }
 
 
-class VerdictState(StrEnum):
-    """What a row comes to."""
-
-    PASS = "pass"
-    FAIL = "fail"
-    INCONCLUSIVE = "inconclusive"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictLine:
     """One row."""
@@ -44,7 +35,7 @@ class VerdictLine:
     """The threshold, or the metric that is compared."""
     key: str
     """The values it is about, such as `GET /orders`; empty for all."""
-    state: VerdictState
+    state: CheckState
     explanation: str
     """The figures and why, in one line."""
 
@@ -74,17 +65,15 @@ def group_by_subject(found: Iterator[VerdictLine]) -> dict[str, list[VerdictLine
     return groups
 
 
-def overall_state(found: list[VerdictLine]) -> VerdictState:
+def overall_state(found: list[VerdictLine]) -> CheckState:
     """What all rows of a subject come to: inconclusive only if none could be decided."""
-    states = {verdict.state for verdict in found}
-    order = (VerdictState.FAIL, VerdictState.PASS)
-    return next((state for state in order if state in states), VerdictState.INCONCLUSIVE)
+    return CheckState.overall(verdict.state for verdict in found)
 
 
 def summary_sentence(report: Report) -> str:
     """How many thresholds hold, or how many metrics differ, in a few words."""
     states = [overall_state(found) for found in group_by_subject(read_verdicts(report)).values()]
-    failed, open_ = states.count(VerdictState.FAIL), states.count(VerdictState.INCONCLUSIVE)
+    failed, open_ = states.count(CheckState.FAIL), states.count(CheckState.INCONCLUSIVE)
     is_check = CHECKS in report.tables
     what = "threshold" if is_check else "metric"
     total = f"{len(states)} {what}{'' if len(states) == 1 else 's'}"
@@ -185,7 +174,7 @@ def _check_verdict(row: Mapping[str, Any]) -> VerdictLine:
     return VerdictLine(
         subject=row["threshold"],
         key=verdict_key(row),
-        state=VerdictState(row["state"]),
+        state=CheckState(row["state"]),
         explanation=", ".join(parts),
     )
 
@@ -199,11 +188,10 @@ def _comparison_verdict(row: Mapping[str, Any]) -> VerdictLine:
         f"p {format_p_value(row['p_value'])}",
         row["verdict"],
     ]
-    states = {"worse": VerdictState.FAIL, "inconclusive": VerdictState.INCONCLUSIVE}
     return VerdictLine(
         subject=metric,
         key=verdict_key(row),
-        state=states.get(row["verdict"], VerdictState.PASS),
+        state=DifferenceVerdict(row["verdict"]).check_state,
         explanation=", ".join(part for part in parts if part),
     )
 
