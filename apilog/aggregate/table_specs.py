@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from enum import StrEnum
 
 import polars as pl
@@ -16,6 +15,7 @@ import polars as pl
 from apilog.errors import UsageError
 from apilog.metrics import METRICS, is_client_error, is_server_error
 from apilog.schema import SCHEMA
+from apilog.text.spelling import did_you_mean
 
 ERROR_SOURCES = ("client", "upstream", "gateway", "unknown")
 """Every value the key `error_source` can take: who caused a 4xx or 5xx."""
@@ -182,8 +182,7 @@ _GROUPABLE = (*SCHEMA, "error_source")
 
 def _require_known(name: str, known: Sequence[str] | dict[str, TableSpec], what: str) -> None:
     if name not in known:
-        near = get_close_matches(name, known)
-        hint = "did you mean " + " or ".join(near) if near else "it is one of " + ", ".join(known)
+        hint = did_you_mean(name, known, f"it is one of {', '.join(known)}")
         raise UsageError(f"there is no {what} {name!r}", hint)
 
 

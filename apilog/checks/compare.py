@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from apilog.checks.check_tables import CHANGED_TABLE, changed_table
 from apilog.checks.compare_table import ComparisonRow, SamplePair, compare_pairs, comparison_table
 from apilog.checks.evaluate import DecisionPolicy
-from apilog.checks.grammar import suggest_nearest
 from apilog.checks.measurement import (
     Measurement,
     MeasurementResult,
@@ -25,6 +24,7 @@ from apilog.checks.threshold import ENDPOINT_COLUMNS, REQUEST_METRICS, ColumnVal
 from apilog.errors import UsageError
 from apilog.metrics import METRICS, Metric, MetricKind
 from apilog.report_model import CheckState, InputSummary, Report
+from apilog.text.spelling import did_you_mean
 from apilog.time import TimeWindow
 from apilog.version import __version__
 
@@ -63,7 +63,7 @@ def parse_split(text: str) -> ColumnSplit:
         listed = f"it is one of {', '.join(REQUEST_METRICS.columns)}"
         raise UsageError(
             f"--split {text!r}: there is no column {column!r}",
-            suggest_nearest(column, REQUEST_METRICS.columns, listed),
+            did_you_mean(column, REQUEST_METRICS.columns, listed),
         )
     return ColumnSplit(column=column, a=pair[0], b=pair[1])
 
@@ -77,9 +77,7 @@ def parse_metrics(names: Sequence[str]) -> tuple[Metric, ...]:
         if name not in COMPARABLE_METRICS:
             problem = "can't be compared" if name in METRICS else "is no metric"
             listed = f"it is one of {', '.join(COMPARABLE_METRICS)}"
-            raise UsageError(
-                f"{name!r} {problem}", suggest_nearest(name, COMPARABLE_METRICS, listed)
-            )
+            raise UsageError(f"{name!r} {problem}", did_you_mean(name, COMPARABLE_METRICS, listed))
     return tuple(METRICS[name] for name in dict.fromkeys(names or DEFAULT_METRICS))
 
 

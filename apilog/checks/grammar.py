@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from enum import StrEnum
 from fractions import Fraction
 
@@ -30,6 +29,7 @@ from apilog.errors import UsageError
 from apilog.metrics import Metric, Unit
 from apilog.metrics import MetricKind as MetricKind
 from apilog.schema import GATEWAYS
+from apilog.text.spelling import did_you_mean
 
 MAX_CHARACTERS = 1000
 """Characters of a threshold."""
@@ -95,12 +95,6 @@ def tokenize(text: str) -> Iterator[ThresholdToken]:
 def error_at(text: str, position: int, problem: str, hint: str = "") -> UsageError:
     """The error for what stands at that character."""
     return UsageError(f"threshold {text!r}, character {position + 1}: {problem}", hint)
-
-
-def suggest_nearest(name: str, known: Sequence[str], otherwise: str) -> str:
-    """A hint that names the nearest of the known names, or what else to do."""
-    near = get_close_matches(name, known, n=2, cutoff=0.6)
-    return f"did you mean {' or '.join(near)}?" if near else otherwise
 
 
 def _bad_character_error(text: str, position: int) -> UsageError:
@@ -173,7 +167,7 @@ class _ThresholdParser:
         known = [metric for catalogue in self._catalogues for metric in catalogue.metrics]
         problem = f"there is no metric {name.text!r}"
         raise self._error_at_token(
-            name, problem, suggest_nearest(name.text, known, "`apilog metrics` lists them")
+            name, problem, did_you_mean(name.text, known, "`apilog metrics` lists them")
         )
 
     def _parse_where(self, catalogue: MetricCatalogue) -> tuple[tuple[str, str], ...]:
@@ -205,7 +199,7 @@ class _ThresholdParser:
         name = self._expect(TokenKind.NAME, "a column")
         if name.text not in catalogue.columns:
             listed = f"it is one of {', '.join(catalogue.columns)}"
-            hint = suggest_nearest(name.text, catalogue.columns, listed)
+            hint = did_you_mean(name.text, catalogue.columns, listed)
             raise self._error_at_token(name, f"there is no column {name.text!r} to choose by", hint)
         if name.text in used:
             raise self._error_at_token(name, f"the column {name.text!r} stands twice")
@@ -213,7 +207,7 @@ class _ThresholdParser:
 
     def _check_value(self, column: str, value: ThresholdToken) -> None:
         if column == "gateway" and value.text not in GATEWAYS:
-            hint = suggest_nearest(value.text, GATEWAYS, f"it is one of {', '.join(GATEWAYS)}")
+            hint = did_you_mean(value.text, GATEWAYS, f"it is one of {', '.join(GATEWAYS)}")
             raise self._error_at_token(value, f"there is no gateway {value.text!r}", hint)
         if column.endswith("status") and column != "cache_status" and not _is_status(value.text):
             raise self._error_at_token(

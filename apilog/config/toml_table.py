@@ -6,10 +6,10 @@ Every error names the file and the path of the key, and the nearest key that is 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 
 from apilog.errors import UsageError
+from apilog.text.spelling import did_you_mean
 
 
 class ConfigTable:
@@ -102,9 +102,8 @@ class ConfigTable:
         """Raise UsageError for the first key that nothing has read."""
         for key in self._values:
             if key not in self._asked:
-                near = get_close_matches(key, self._asked, n=1, cutoff=0.5)
                 known = f"the settings here are {', '.join(self._asked)}"
-                hint = f"did you mean {near[0]}?" if near else known
+                hint = did_you_mean(key, self._asked, known, at_most=1)
                 raise self.error(key, "is no setting", hint)
 
     def error(self, key: str, problem: str, hint: str = "") -> UsageError:

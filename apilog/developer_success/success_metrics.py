@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 
 import polars as pl
 
 from apilog.developer_success.tables.account_statistics import TOTAL_KEY
 from apilog.errors import UsageError
 from apilog.metrics import Unit
+from apilog.text.spelling import did_you_mean
 
 __all__ = [
     "ROW_KEYS",
@@ -229,10 +229,7 @@ def find_success_metric(name: str, where: str) -> SuccessMetric:
     """The metric; raises UsageError naming the nearest one."""
     if name in SUCCESS_METRICS:
         return SUCCESS_METRICS[name]
-    near = get_close_matches(name, SUCCESS_METRICS, n=2)
-    hint = (
-        f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(SUCCESS_METRICS)}"
-    )
+    hint = did_you_mean(name, SUCCESS_METRICS, f"there are {', '.join(SUCCESS_METRICS)}", at_most=2)
     raise UsageError(f"{where}: there is no success metric {name!r}", hint)
 
 

@@ -5,13 +5,13 @@ It decides on each request by itself, so that it means the same in every chunk.
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 
 import polars as pl
 
 from apilog.errors import UsageError
 from apilog.schema import SCHEMA
+from apilog.text.spelling import did_you_mean
 
 _EXAMPLE = "it takes SQL such as \"status >= 500 AND host = 'api.example.com'\""
 _TYPES = "`apilog schema` lists the columns' types"
@@ -77,10 +77,9 @@ def parse_where(text: str) -> RowFilter:
 
 
 def unknown_column_error(name: str, where_from: str) -> UsageError:
-    """Return the error for a column that the schema does not have."""
-    near = difflib.get_close_matches(name, SCHEMA, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    return UsageError(f"{where_from}: no column {name!r}", f"{hint}`apilog schema` lists them")
+    """The error for a column that the schema does not have."""
+    hint = did_you_mean(name, SCHEMA, also="`apilog schema` lists them", at_most=1, quoted=True)
+    return UsageError(f"{where_from}: no column {name!r}", hint)
 
 
 def _check_is_condition(condition: RowFilter) -> None:

@@ -6,7 +6,6 @@ wrapped in is still found by looking.
 
 from __future__ import annotations
 
-import difflib
 import os
 from dataclasses import dataclass
 
@@ -30,6 +29,7 @@ from apilog.formats.parse_plan import ParsePlan, ParseStage
 from apilog.formats.registry import FORMAT_INFOS as NAMES
 from apilog.formats.skipped_lines import skip_reasons
 from apilog.sources import SourceError
+from apilog.text.spelling import did_you_mean
 from apilog.transport.envelope_registry import detect_envelopes, unwrap_texts
 from apilog.values.event_lines import EventLines
 
@@ -78,11 +78,10 @@ def choose_format(
         return FormatChoice((named[log_format],))
     if "$" in log_format:
         return FormatChoice((compile_log_format(parse_log_format(log_format)),))
-    near = difflib.get_close_matches(log_format, [*NAMES, *named], n=1)
+    lists = "`apilog formats` lists the names; nginx's log_format string serves too"
     raise UsageError(
         f"unknown log format {log_format!r}",
-        (f"did you mean {near[0]!r}? " if near else "")
-        + "`apilog formats` lists the names; nginx's log_format string serves too",
+        did_you_mean(log_format, [*NAMES, *named], also=lists, at_most=1, quoted=True),
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from apilog.errors import UsageError
 from apilog.formats import gateways
@@ -12,6 +11,7 @@ from apilog.formats.advice import SUGGESTION
 from apilog.formats.gateways.gateway import Gateway
 from apilog.formats.nginx import library
 from apilog.schema import SCHEMA
+from apilog.text.spelling import did_you_mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +92,7 @@ def find_format(name: str) -> FormatInfo:
     """Return the format of that name; raises UsageError naming the nearest ones."""
     if name in FORMAT_INFOS:
         return FORMAT_INFOS[name]
-    near = get_close_matches(name, FORMAT_INFOS, n=3)
-    hint = f"did you mean {' or '.join(near)}?" if near else "`apilog formats` lists them all"
+    hint = did_you_mean(name, FORMAT_INFOS, "`apilog formats` lists them all")
     raise UsageError(f"there is no format {name!r}", hint)
 
 

@@ -6,13 +6,13 @@ An output never changes a report and reads nothing else. Files appear whole or n
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from apilog.errors import OutputError, UsageError
 from apilog.storage.local_folder import atomic_file, refuse_existing
+from apilog.text.spelling import did_you_mean
 
 if TYPE_CHECKING:
     import polars as pl
@@ -97,8 +97,5 @@ def choose_table(report: Report, name: str | None) -> tuple[str, pl.DataFrame]:
         name = DEFAULT_TABLE if DEFAULT_TABLE in tables else next(iter(tables), DEFAULT_TABLE)
     if name in tables:
         return name, tables[name]
-    if near := get_close_matches(name, tables, n=3, cutoff=0.5):
-        hint = f"did you mean {' or '.join(near)}?"
-    else:
-        hint = f"its tables are {', '.join(tables)}" if tables else "it has no tables"
-    raise UsageError(f"this report has no table {name!r}", hint)
+    listed = f"its tables are {', '.join(tables)}" if tables else "it has no tables"
+    raise UsageError(f"this report has no table {name!r}", did_you_mean(name, tables, listed))

@@ -5,9 +5,8 @@ A statement that passes here reads the table `requests` and no file.
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import polars as pl
@@ -15,6 +14,7 @@ import polars as pl
 from apilog.engine.where import polars_message
 from apilog.errors import ApilogError, InputError, UsageError
 from apilog.schema import SCHEMA
+from apilog.text.spelling import did_you_mean
 
 TABLE = "requests"
 """The one table that there is."""
@@ -130,20 +130,15 @@ def _hint_for(error: BaseException, *, on_values: bool) -> str:
 
 def _unknown_column_error(name: str, valid: str | None) -> UsageError:
     names = re.findall(r'"((?:[^"\\]|\\.)*)"', valid) if valid else []
-    near = _suggest_name(name, names or SCHEMA)
-    return UsageError(f"query: no column {name!r}", f"{near}{_COLUMNS}" if near else _TEXTS)
+    near = did_you_mean(name, names or SCHEMA, at_most=1, quoted=True)
+    return UsageError(f"query: no column {name!r}", f"{near} {_COLUMNS}" if near else _TEXTS)
 
 
 def _unknown_function_error(name: str) -> UsageError:
+    lists = "the functions are those of Polars SQL"
     other = _FUNCTION_SYNONYMS.get(name.lower())
-    near = f"write {other}; " if other else _suggest_name(name, FUNCTIONS.split())
-    return UsageError(
-        f"query: no function {name!r}", f"{near}the functions are those of Polars SQL"
-    )
-
-
-def _suggest_name(name: str, names: Iterable[str]) -> str:
-    """A question for the name that was probably meant; nothing if none is near."""
-    by_case = {known.lower(): known for known in names}
-    near = difflib.get_close_matches(name.lower(), by_case, n=1, cutoff=0.6)
-    return f"did you mean {by_case[near[0]]!r}? " if near else ""
+    if other:
+        hint = f"write {other}; {lists}"
+    else:
+        hint = did_you_mean(name, FUNCTIONS.split(), also=lists, at_most=1, quoted=True)
+    return UsageError(f"query: no function {name!r}", hint)

@@ -23,16 +23,19 @@ def did_you_mean(
     known: Iterable[str],
     otherwise: str = "",
     *,
+    also: str = "",
     at_most: int = 3,
     quoted: bool = False,
 ) -> str:
     """Return a hint that asks for the nearest known names, or `otherwise` if none is near.
 
-    `quoted` is for names that may hold anything, such as the columns of a user's table.
+    `also` is added in both cases. `quoted` is for names that may hold anything, such as the
+    columns of a user's table.
 
     >>> did_you_mean("statsu", ["status", "api"]), did_you_mean("x", ["status"], "see the list")
     ('did you mean status?', 'see the list')
     """
     near = nearest_names(name, known, at_most=at_most)
     shown = [repr(candidate) if quoted else candidate for candidate in near]
-    return f"did you mean {' or '.join(shown)}?" if near else otherwise
+    hint = f"did you mean {' or '.join(shown)}?" if near else otherwise
+    return " ".join(part for part in (hint, also) if part)

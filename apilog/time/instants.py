@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from datetime import timezone as fixed_offset
-from difflib import get_close_matches
 from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from apilog.errors import UsageError
+from apilog.text.spelling import did_you_mean
 from apilog.text.units import parse_duration
 
 _DAYS = {"yesterday": -1, "today": 0, "tomorrow": 1}
@@ -30,9 +30,7 @@ def parse_zone(name: str) -> ZoneInfo:
     """The time zone of that IANA name; raises UsageError naming the nearest ones."""
     known = _zone_names()
     if name not in known:
-        folded = {candidate.casefold(): candidate for candidate in sorted(known)}
-        near = [folded[match] for match in get_close_matches(name.casefold(), folded)]
-        hint = f"did you mean {' or '.join(near)}?" if near else "write one such as Europe/Berlin"
+        hint = did_you_mean(name, sorted(known), "write one such as Europe/Berlin")
         raise UsageError(f"there is no time zone {name!r}", hint)
     try:
         return ZoneInfo(name)

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from enum import Enum
 
 import polars as pl
 
 from apilog.errors import UsageError
+from apilog.text.spelling import did_you_mean
 
 
 class AccountColumnKind(Enum):
@@ -52,12 +52,10 @@ class AccountColumns:
     def __post_init__(self) -> None:
         for name in self.names:
             if name not in ACCOUNT_COLUMNS:
-                near = get_close_matches(name, ACCOUNT_COLUMNS, n=1)
+                known = f"they have {', '.join(ACCOUNT_COLUMNS)}"
                 raise UsageError(
                     f"[accounts.columns]: accounts have no column {name!r}",
-                    f"did you mean {near[0]!r}?"
-                    if near
-                    else f"they have {', '.join(ACCOUNT_COLUMNS)}",
+                    did_you_mean(name, ACCOUNT_COLUMNS, known, at_most=1, quoted=True),
                 )
 
     def own_name(self, name: str) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 import polars as pl
 
@@ -27,6 +26,7 @@ from apilog.developer_success.accounts.raw_tables import (
     read_database,
 )
 from apilog.errors import InputError, UsageError
+from apilog.text.spelling import did_you_mean
 
 _MOST_LISTED = 10
 """How many bad rows are listed one by one."""
@@ -119,9 +119,11 @@ def _select_columns(
 
 
 def _missing_column(name: str, frame: pl.DataFrame, hint: str) -> UsageError:
-    near = get_close_matches(name, frame.columns, n=1)
-    known = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(frame.columns)}"
-    return UsageError(f"the account table has no column {name!r}", f"{known} {hint}")
+    known = f"it has {', '.join(frame.columns)}"
+    return UsageError(
+        f"the account table has no column {name!r}",
+        did_you_mean(name, frame.columns, known, also=hint, at_most=1, quoted=True),
+    )
 
 
 def _find_bad_rows(

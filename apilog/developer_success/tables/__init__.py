@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 import polars as pl
 
@@ -24,6 +23,7 @@ from apilog.developer_success.tables.lifecycle import (
 from apilog.developer_success.tables.revenue import candidates_table, plans_table, revenue_table
 from apilog.developer_success.tables.trials import poc_table, trials_table
 from apilog.errors import UsageError
+from apilog.text.spelling import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +78,7 @@ def table_names(only: str | None = None) -> list[str]:
     if only is None:
         return names
     if only not in names:
-        near = get_close_matches(only, names)
-        hint = "did you mean " + " or ".join(near) if near else "it is one of " + ", ".join(names)
+        hint = did_you_mean(only, names, f"it is one of {', '.join(names)}")
         raise UsageError(f"there is no table {only!r}", hint)
     return [only]
 
