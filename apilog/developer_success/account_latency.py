@@ -25,7 +25,8 @@ from apilog.developer_success.call_plan import (
 )
 from apilog.developer_success.call_summary import map_shards
 from apilog.developer_success.population import Population
-from apilog.statistics.two_samples import Interval, normal_quantile
+from apilog.statistics.distributions import normal_quantile
+from apilog.statistics.two_samples import Interval
 
 _LEVEL = 0.95
 _QUANTILES = {"p95": _LEVEL}

@@ -1,4 +1,4 @@
-"""Tails of the binomial, hypergeometric and chi-square distributions.
+"""Tails of the normal, binomial, hypergeometric and chi-square distributions.
 
 Binomial and hypergeometric tails are summed exactly, from the term at the edge outwards, each
 from the one before: a few square roots of n terms.
@@ -8,12 +8,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from statistics import NormalDist
 
 _NEGLIGIBLE = 1e-17
+_EPSILON = 1e-15
+_TINY = 1e-300
+_MOST_STEPS = 10_000
+
+
+def normal_tail(z: float) -> float:
+    """Return the chance that a standard normal value exceeds z; accurate far out, too."""
+    # 1 − Φ(z) would lose all digits beyond z = 8.
+    return math.erfc(z / math.sqrt(2)) / 2
+
+
+def normal_quantile(p: float) -> float:
+    """Return the value that a standard normal one is below with the chance p."""
+    return NormalDist().inv_cdf(p)
 
 
 def binomial_at_most(k: int, n: int, p: float) -> float:
-    """How likely at most k of n are hit, each with probability p.
+    """Return the chance of at most k successes in n tries, each with probability p.
 
     >>> round(binomial_at_most(1, 3, 0.5), 9)
     0.5
@@ -25,6 +40,7 @@ def binomial_at_most(k: int, n: int, p: float) -> float:
     if p >= 1:
         return 0.0
     if k > n * p:
+        # Terms get smaller only away from the mean, so the other tail is summed.
         return 1.0 - binomial_at_most(n - k - 1, n, 1 - p)
     ratio = (1 - p) / p
     first = math.exp(_log_choose(n, k) + k * math.log(p) + (n - k) * math.log1p(-p))
@@ -32,12 +48,14 @@ def binomial_at_most(k: int, n: int, p: float) -> float:
 
 
 def binomial_at_least(k: int, n: int, p: float) -> float:
-    """How likely at least k of n are hit, each with probability p."""
+    """Return the chance of at least k successes in n tries, each with probability p."""
     return binomial_at_most(n - k, n, 1 - p)
 
 
 def hypergeometric_at_least(k: int, drawn: int, marked: int, others: int) -> float:
-    """How likely at least k marked are among those drawn, out of so many marked and others.
+    """Return the chance that at least k of those drawn are marked.
+
+    They are drawn without replacement from `marked` and `others` together.
 
     >>> round(hypergeometric_at_least(3, 3, 3, 3), 9)
     0.05
@@ -48,10 +66,9 @@ def hypergeometric_at_least(k: int, drawn: int, marked: int, others: int) -> flo
     if k > high:
         return 0.0
     if k * (marked + others) < drawn * marked:
-        # Those not drawn hold the other marked ones.
-        return 1.0 - hypergeometric_at_least(
-            marked - k + 1, marked + others - drawn, marked, others
-        )
+        # Below the mean the complement is summed: those not drawn hold the other marked ones.
+        undrawn = marked + others - drawn
+        return 1.0 - hypergeometric_at_least(marked - k + 1, undrawn, marked, others)
     first = math.exp(
         _log_choose(marked, k)
         + _log_choose(others, drawn - k)
@@ -77,13 +94,8 @@ def _log_choose(n: int, k: int) -> float:
     return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
 
 
-_EPSILON = 1e-15
-_TINY = 1e-300
-_MOST_STEPS = 10_000
-
-
 def chi_square_test(observed: Sequence[int], expected: Sequence[float]) -> float | None:
-    """The p-value (Pearson 1900) of counts against expected ones, all above zero.
+    """Return the p-value of counts against expected ones, which are all above zero.
 
     None for fewer than two counts, or if all are zero.
 
@@ -97,24 +109,22 @@ def chi_square_test(observed: Sequence[int], expected: Sequence[float]) -> float
 
 
 def chi_square_tail(x: float, degrees: int) -> float:
-    """The chance that a chi-square value of so many degrees of freedom is more than x."""
-    return _upper_gamma(degrees / 2, x / 2)
+    """Return the chance that a chi-square value with these degrees of freedom exceeds x.
 
-
-def _upper_gamma(a: float, x: float) -> float:
-    """The regularised upper incomplete gamma function Q(a, x).
-
-    By its series below a + 1, by Lentz's continued fraction above (DLMF 8.7.1, 8.9.2).
+    It is the regularised upper incomplete gamma function Q(degrees / 2, x / 2).
     """
+    a, x = degrees / 2, x / 2
     if x <= 0:
         return 1.0
     scale = math.exp(a * math.log(x) - x - math.lgamma(a))
+    # Each of the two converges fast only on its side of a + 1.
     if x < a + 1:
         return max(0.0, 1.0 - scale * _gamma_series(a, x))
     return min(1.0, scale * _gamma_fraction(a, x))
 
 
 def _gamma_series(a: float, x: float) -> float:
+    # https://dlmf.nist.gov/8.7#E1
     term = total = 1 / a
     for k in range(1, _MOST_STEPS):
         term *= x / (a + k)
@@ -125,6 +135,8 @@ def _gamma_series(a: float, x: float) -> float:
 
 
 def _gamma_fraction(a: float, x: float) -> float:
+    # https://dlmf.nist.gov/8.9#E2, evaluated from the front by Lentz's algorithm
+    # (https://dlmf.nist.gov/3.10#iii), so that the number of terms need not be known.
     b = x + 1 - a
     c, d = 1 / _TINY, 1 / b
     value = d

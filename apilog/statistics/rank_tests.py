@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 
-from apilog.statistics.distributions import binomial_at_least, binomial_at_most
-from apilog.statistics.two_samples import normal_tail
+from apilog.statistics.distributions import binomial_at_least, binomial_at_most, normal_tail
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,36 +25,38 @@ class RankedBuckets:
 
     @classmethod
     def from_counts(cls, histogram: Mapping[int, int]) -> RankedBuckets:
-        """The counts by bucket."""
+        """Return the ranks of values that are counted by bucket."""
         buckets = sorted(bucket for bucket, n in histogram.items() if n)
         return cls(tuple(buckets), tuple(accumulate(histogram[bucket] for bucket in buckets)))
 
     @property
     def total(self) -> int:
-        """How many values there are."""
+        """The number of values."""
         return self.cumulative[-1]
 
     def count_up_to(self, bucket: int) -> int:
-        """How many values lie in this bucket or before."""
+        """Return how many values lie in this bucket or before."""
         index = bisect_right(self.buckets, bucket)
         return self.cumulative[index - 1] if index else 0
 
     def bucket_at(self, rank: int) -> int:
-        """The bucket of the value at that rank, from 0."""
+        """Return the bucket of the value at that rank, from 0."""
         return self.buckets[bisect_right(self.cumulative, rank)]
 
 
 def quantile_interval(
     ranked: RankedBuckets, q: float, confidence: float
 ) -> tuple[int | None, int | None]:
-    """The buckets of the bounds of the q-quantile; None where there are too few values for one.
+    """Return the buckets that bound the q-quantile; None where there are too few values for one.
 
     >>> quantile_interval(RankedBuckets.from_counts(dict.fromkeys(range(100), 1)), 0.5, 0.95)
     (39, 60)
     """
+    # Of n values, the number below the q-quantile of their distribution is binomial with n and q,
+    # whatever the distribution: Conover, Practical Nonparametric Statistics (1999), section 3.2.
     alpha = (1 - confidence) / 2
     n, counts = ranked.total, range(ranked.total + 1)
-    # So many values below the quantile are not unlikely; so many are too many to be likely.
+    # The fewest values below the quantile that are not unlikely, and the first that are too many.
     few = bisect_left(counts, True, key=lambda k: binomial_at_most(k, n, q) > alpha)
     many = bisect_left(counts, True, key=lambda k: binomial_at_least(k, n, q) <= alpha)
     return (
@@ -70,11 +71,11 @@ def separation_p_value(
     q: float,
     edge_of: Callable[[int], int] = lambda bucket: bucket,
 ) -> float:
-    """The p-value against upper's q-quantile being at most lower's: where their bounds separate.
+    """Return the p-value against upper's q-quantile being at most lower's.
 
-    It is the least level at which there is an edge so that lower's quantile is below it and
-    upper's above, each at that level. Where the two are not on one scale, `edge_of` gives the
-    bucket of `upper` that what the upper edge of a bucket of `lower` stands for falls into.
+    It is the least level at which some edge has lower's quantile below it and upper's above, each
+    at that level. Where the two are not on one scale, `edge_of` gives the bucket of `upper` that
+    the upper edge of a bucket of `lower` falls into.
     """
 
     def is_below(bucket: int) -> float:
@@ -83,20 +84,20 @@ def separation_p_value(
     def is_above(bucket: int) -> float:
         return binomial_at_most(upper.count_up_to(edge_of(bucket)), upper.total, q)
 
-    # The higher the edge, the surer the one and the less sure the other.
+    # The higher the edge, the surer the one and the less sure the other: the best edge is where
+    # they cross.
     edges = lower.buckets
     crossing = bisect_left(edges, True, key=lambda b: is_above(b) >= is_below(b))
     near = edges[max(0, crossing - 1) : crossing + 1]
     return min(1.0, min(max(is_below(b), is_above(b)) for b in near))
 
 
-_EXACT_SMALLER = 8
+_EXACT_SMALLER_GROUP = 8
 _EXACT_PAIRS = 4_000
-"""Without ties, so few values in the smaller group, and pairs of both, are counted exactly."""
 
 
 def mann_whitney(counts: Iterable[tuple[int, int]]) -> float | None:
-    """The two-sided p-value (Mann and Whitney 1947); None if a group is empty.
+    """Return the two-sided p-value of the Mann-Whitney test; None if a group is empty.
 
     Takes how often the first and the second group have each distinct value, in ascending order
     of the values. It is the normal approximation with corrections for ties and continuity, or for
@@ -105,29 +106,21 @@ def mann_whitney(counts: Iterable[tuple[int, int]]) -> float | None:
     >>> round(mann_whitney([(1, 0), (1, 0), (0, 1), (1, 0), (0, 1), (0, 1)]), 3)
     0.2
     """
-    observed = [*counts]
-    n, m = sum(first for first, _ in observed), sum(second for _, second in observed)
+    # Mann and Whitney (1947), https://doi.org/10.1214/aoms/1177730491
+    pairs = [*counts]
+    n, m = sum(first for first, _ in pairs), sum(second for _, second in pairs)
     if not n or not m:
         return None
-    u, has_ties = _u_statistic(observed)
-    if not has_ties and min(n, m) <= _EXACT_SMALLER and n * m <= _EXACT_PAIRS:
-        return _exact_p_value(max(u, n * m - u), n, m)
-    return _approximate_p_value(u, n, m, observed)
-
-
-def _u_statistic(counts: Sequence[tuple[int, int]]) -> tuple[float, bool]:
-    """How many pairs the first group wins, ties being half, and whether there are any ties."""
-    below, u, has_ties = 0, 0.0, False
-    for first, second in counts:
+    # u: how many pairs of both groups the first one wins, a tie being half.
+    u, below, ties = 0.0, 0, 0
+    for first, second in pairs:
         u += first * (below + second / 2)
         below += second
-        has_ties = has_ties or first + second > 1
-    return u, has_ties
-
-
-def _approximate_p_value(u: float, n: int, m: int, counts: Sequence[tuple[int, int]]) -> float:
+        ties += (first + second) ** 3 - (first + second)
+    if not ties and min(n, m) <= _EXACT_SMALLER_GROUP and n * m <= _EXACT_PAIRS:
+        ways = _count_orders(n, m)
+        return min(1.0, 2 * sum(ways[math.ceil(max(u, n * m - u)) :]) / sum(ways))
     total = n + m
-    ties = sum((first + second) ** 3 - (first + second) for first, second in counts)
     variance = n * m / 12 * (total + 1 - ties / (total * (total - 1)))
     if variance <= 0:
         return 1.0
@@ -135,18 +128,10 @@ def _approximate_p_value(u: float, n: int, m: int, counts: Sequence[tuple[int, i
     return min(1.0, 2 * normal_tail(distance / math.sqrt(variance)))
 
 
-def _exact_p_value(u: float, n: int, m: int) -> float:
-    """The chance of a statistic as far from the middle as u, which is on the upper side."""
-    ways = _count_orders(n, m)
-    tail = sum(ways[math.ceil(u) :])
-    return min(1.0, 2 * tail / sum(ways))
-
-
 def _count_orders(n: int, m: int) -> list[int]:
-    """In how many orders of all values the first group wins 0, 1, … n·m pairs.
-
-    They are the coefficients of the Gaussian binomial: the product of (1 − q^(m+i)) / (1 − q^i).
-    """
+    """Return in how many orders of all values the first group wins 0, 1, … n·m pairs."""
+    # The coefficients of the Gaussian binomial, the product of (1 − q^(m+i)) / (1 − q^i):
+    # https://dlmf.nist.gov/26.9#ii
     n, m = min(n, m), max(n, m)
     ways = [1] + [0] * (n * m)
     for i in range(1, n + 1):

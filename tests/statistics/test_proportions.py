@@ -9,16 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
+from apilog.statistics.distributions import normal_quantile
 from apilog.statistics.two_samples import (
     Alternative,
     Interval,
     Proportion,
     benjamini_hochberg,
-    newcombe_interval,
-    normal_quantile,
     two_proportion_test,
     wilson_interval,
 )
+from tests.statistics.newcombe import newcombe_interval
 
 
 @st.composite

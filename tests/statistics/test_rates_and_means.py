@@ -10,6 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
+from apilog.statistics.distributions import normal_quantile, normal_tail
 from apilog.statistics.two_samples import (
     Alternative,
     EventRate,
@@ -17,9 +18,6 @@ from apilog.statistics.two_samples import (
     SampleMean,
     difference_interval,
     mean_interval,
-    newcombe_interval,
-    normal_quantile,
-    normal_tail,
     rate_interval,
     sample_variance,
     two_mean_test,
@@ -27,6 +25,7 @@ from apilog.statistics.two_samples import (
     two_rate_test,
     wilson_interval,
 )
+from tests.statistics.newcombe import newcombe_interval
 
 SIDES = st.sampled_from([*Alternative])
 COUNTS = st.integers(0, 500)

@@ -6,8 +6,9 @@ import math
 
 import polars as pl
 
+from apilog.statistics.distributions import normal_quantile
 from apilog.statistics.rank_tests import mann_whitney
-from apilog.statistics.two_samples import Interval, normal_quantile
+from apilog.statistics.two_samples import Interval
 
 TOTAL_KEY = "(all)"
 """The key of a row of totals."""
