@@ -24,6 +24,9 @@ GATEWAYS = (
 )
 """Every value the column `gateway` can take."""
 
+ROUTELESS_GATEWAYS = ("apache", "nginx", "traefik")
+"""Gateways that name no routes themselves: their routes are guessed from paths."""
+
 GATEWAY = pl.Enum(GATEWAYS)
 TIMESTAMP = pl.Datetime("us", "UTC")
 

@@ -15,14 +15,13 @@ from apilog.aggregate.finish import (
     finish,
     finish_with_inputs,
 )
-from apilog.aggregate.plan import FOLDABLE_GATEWAYS, ReportPlan
+from apilog.aggregate.plan import ReportPlan
 from apilog.aggregate.spilling_states import SpillingStates
-from apilog.aggregate.state import PartialState, merge, partial
+from apilog.aggregate.state import PartialState, merge, merge_in_batches, partial
 from apilog.aggregate.table_specs import TABLES, RowOrder, TableSpec, select_tables
 from apilog.aggregate.time_buckets import split_by_time
 
 __all__ = [
-    "FOLDABLE_GATEWAYS",
     "NOT_FOUND_TEXT",
     "OTHER_TEXT",
     "REPORTED_SCORE",
@@ -37,6 +36,7 @@ __all__ = [
     "finish",
     "finish_with_inputs",
     "merge",
+    "merge_in_batches",
     "partial",
     "score_hours",
     "select_tables",

@@ -37,7 +37,7 @@ _DURATION_COLUMNS = ("duration_ms", "upstream_duration_ms")
 
 
 class EncodedRecords:
-    """Records within the plan's limits, and codes of their columns."""
+    """The records of a chunk within the plan's limits, and codes of their columns."""
 
     def __init__(self, plan: ReportPlan, records: pl.DataFrame) -> None:
         self.plan = plan
@@ -49,19 +49,30 @@ class EncodedRecords:
         self._values = self._compute_values()
 
     def packed_key(self, columns: tuple[str, ...]) -> PackedKeys:
-        """These columns as one key."""
+        """Return these columns as one key."""
         if columns not in self._keys:
             self._keys[columns] = pack_columns([self.encoded_column(c) for c in columns], self.rows)
         return self._keys[columns]
 
     def encoded_column(self, column: str) -> PackedKeys:
-        """One column, or a key derived from the record, as codes."""
+        """Return one column, or a key derived from the record, as codes."""
         if column not in self._coded:
-            self._coded[column] = self._encode_column(column)
+            timestamps = self.records["timestamp"]
+            match column:
+                case "timestamp":
+                    step = bucket_step(self.plan, self.first, self.last) or "1s"
+                    coded = encode_buckets(timestamps, step, self.plan.timezone)
+                case "hour":
+                    coded = encode_hours(timestamps)
+                case "error_source":
+                    coded = _encode_error_source(self.records)
+                case _:
+                    coded = encode_column(self.records[column])
+            self._coded[column] = coded
         return self._coded[column]
 
     def encoded_buckets(self, column: str) -> PackedKeys:
-        """The histogram's bucket of each duration as codes."""
+        """Return the latency bucket of each duration as codes."""
         name = f"bucket of {column}"
         if name not in self._coded:
             values = self.records[column]
@@ -72,15 +83,15 @@ class EncodedRecords:
         return self._coded[name]
 
     def accumulator_values(self, accumulator: str) -> pl.Series:
-        """What the accumulator takes from each record."""
+        """Return what the accumulator takes from each record."""
         return self._values[accumulator]
 
     def is_absent(self, column: str | None) -> bool:
-        """Whether no record knows the column."""
+        """Return whether the column is null in all records."""
         return column is not None and self.records[column].null_count() == self.rows
 
     def is_full(self, column: str | None) -> bool:
-        """Whether every record has a value in the column."""
+        """Return whether the column is null in no record."""
         return column is not None and not self.records[column].null_count()
 
     def _compute_values(self) -> dict[str, pl.Series]:
@@ -89,22 +100,10 @@ class EncodedRecords:
         wanted = [
             a for n in names if (a := ACCUMULATORS[n]).column and not self.is_absent(a.column)
         ]
-        # Several accumulators share their values: computed once.
-        first = {a.value: a.name for a in reversed(wanted)}
-        made = self.records.select_seq(value().alias(name) for value, name in first.items())
-        return {a.name: made[first[a.value]].alias(a.name) for a in wanted}
-
-    def _encode_column(self, column: str) -> PackedKeys:
-        match column:
-            case "timestamp":
-                name = bucket_step(self.plan, self.first, self.last) or "1s"
-                return encode_buckets(self.records["timestamp"], name, self.plan.timezone)
-            case "hour":
-                return encode_hours(self.records["timestamp"])
-            case "error_source":
-                return _encode_error_source(self.records)
-            case _:
-                return encode_column(self.records[column])
+        # Accumulators share functions (a sum and its extremes): each is computed once.
+        name_of = {a.value: a.name for a in reversed(wanted)}
+        values = self.records.select_seq(value().alias(name) for value, name in name_of.items())
+        return {a.name: values[name_of[a.value]].alias(a.name) for a in wanted}
 
 
 _ERROR_SOURCE_VALUES = pl.Series("error_source", ERROR_SOURCES, dtype=KEY_TYPES["error_source"])
@@ -112,6 +111,8 @@ _ERROR_SOURCE_VALUES = pl.Series("error_source", ERROR_SOURCES, dtype=KEY_TYPES[
 
 def _encode_error_source(records: pl.DataFrame) -> PackedKeys:
     client, upstream, gateway, unknown = range(1, len(ERROR_SOURCES) + 1)
+    # A 5xx that the service behind the gateway gave is its own; any other answer or the gateway's
+    # word for a failure says that the gateway made it.
     answer = pl.col("upstream_status")
     server = (
         pl.when(answer.is_between(500, 599))
@@ -129,6 +130,7 @@ def _records_within(records: pl.DataFrame, window: TimeWindow) -> pl.DataFrame:
     if not window.is_limited:
         return records
     mask = records.select(is_within(window)).to_series()
+    # Filtering copies every column, and most chunks lie wholly inside.
     return records if mask.all() else records.filter(mask)
 
 
@@ -147,14 +149,14 @@ def _time_extent(records: pl.DataFrame) -> tuple[datetime | None, datetime | Non
 
 
 KEPT, NOT_FOUND, OTHER_ROUTES, OTHER = range(4)
-"""Values of `fold`: itself; routes never found; further routes; the rest of all keys."""
+"""Values of `fold`: a key itself; routes never found; further routes; the rest of all keys."""
 
 _HASH_SEED = 20_261_121
 
 
 @dataclass(frozen=True, slots=True)
 class CubeState:
-    """Frames only, so that it can be pickled, sent and saved."""
+    """The state of one cube: frames only, so that it can be pickled, sent and saved."""
 
     keys: pl.DataFrame
     """`fold` (UInt8) and the cube's keys; the row number is the id."""
@@ -168,7 +170,7 @@ class CubeState:
 
 
 def partial_cube(cube: Cube, chunk: EncodedRecords) -> CubeState:
-    """The cube of one chunk."""
+    """Return the cube of one chunk."""
     key = chunk.packed_key(cube.keys)
     sums = _compute_sums(cube, chunk, key)
     used = sums["key"].unique().sort()
@@ -186,7 +188,7 @@ def partial_cube(cube: Cube, chunk: EncodedRecords) -> CubeState:
 
 
 def merge_cube_states(cube: Cube, states: Sequence[CubeState]) -> CubeState:
-    """One state for several; in any order the same, but for the numbering of ids."""
+    """Return one state for several; their order decides only how ids are numbered."""
     if len(states) == 1:
         return states[0]
     heights = [s.keys.height for s in states]
@@ -210,7 +212,7 @@ def merge_cube_states(cube: Cube, states: Sequence[CubeState]) -> CubeState:
 
 
 def merge_equal_keys(cube: Cube, state: CubeState) -> CubeState:
-    """The state with equal keys made one."""
+    """Return the state with the rows of equal keys merged."""
     unique = state.keys.unique(maintain_order=True)
     columns = state.keys.columns
     ids = state.keys.join(
@@ -223,7 +225,10 @@ def merge_equal_keys(cube: Cube, state: CubeState) -> CubeState:
     return CubeState(
         _copy_texts(unique),
         renumbered(state.sums).group_by("id", *cube.detail).agg(merge_exprs(cube.sums)),
-        {c: _add_counts(renumbered(h)) for c, h in state.histograms.items()},
+        {
+            c: renumbered(h).group_by("id", "bucket").agg(pl.col("n").sum())
+            for c, h in state.histograms.items()
+        },
         {c: _unite_sets(renumbered(d), unique.height) for c, d in state.distinct.items()},
     )
 
@@ -231,29 +236,23 @@ def merge_equal_keys(cube: Cube, state: CubeState) -> CubeState:
 def sums_with_keys(
     cube: Cube, state: CubeState, columns: Sequence[str], accumulators: Sequence[str]
 ) -> pl.DataFrame:
-    """These accumulators for each group, with its detail and these columns of its key."""
+    """Return accumulators for each group, with its detail and these columns of its key."""
     sums = state.sums.select(*cube.detail, *accumulators)
     return state.keys.select(columns)[state.sums["id"]].hstack(sums)
 
 
 def merge_exprs(accumulators: Iterable[str]) -> list[pl.Expr]:
-    """Partial values of a group as one, each by its own rule."""
-    return [_merge_expr(a) for a in accumulators]
-
-
-def _merge_expr(accumulator: str) -> pl.Expr:
-    value = pl.col(accumulator)
-    match ACCUMULATORS[accumulator].merge:
-        case MergeRule.SUM:
-            return value.sum().cast(pl.Int64)
-        case MergeRule.MIN:
-            return value.min()
-        case MergeRule.MAX:
-            return value.max()
+    """Return expressions that merge the partial values of a group, each by its own rule."""
+    by_rule = {
+        MergeRule.SUM: lambda value: value.sum().cast(pl.Int64),
+        MergeRule.MIN: pl.Expr.min,
+        MergeRule.MAX: pl.Expr.max,
+    }
+    return [by_rule[ACCUMULATORS[a].merge](pl.col(a)) for a in accumulators]
 
 
 def empty_value(accumulator: str) -> pl.Expr:
-    """What an accumulator is where nothing was accumulated."""
+    """Return what an accumulator is where nothing was accumulated."""
     definition = ACCUMULATORS[accumulator]
     if definition.merge is MergeRule.SUM:
         return pl.lit(0, pl.Int64).alias(accumulator)
@@ -262,16 +261,13 @@ def empty_value(accumulator: str) -> pl.Expr:
 
 
 def _copy_texts(keys: pl.DataFrame) -> pl.DataFrame:
-    # Texts taken from a column keep all texts of that column in memory, until they are copied.
+    # A text taken from a column is a view into the buffers of all its texts, and keeps them in
+    # memory: https://pola.rs/posts/polars-string-type/
     return keys.with_columns_seq(
         pl.concat_str(name, pl.lit("")).alias(name)
         for name, dtype in keys.schema.items()
         if dtype == pl.String
     )
-
-
-def _add_counts(histogram: pl.DataFrame) -> pl.DataFrame:
-    return histogram.group_by("id", "bucket").agg(pl.col("n").sum())
 
 
 def _unite_sets(distinct: pl.DataFrame, keys: int) -> pl.DataFrame:
@@ -288,7 +284,9 @@ def _key_ids(used: pl.Series, key: pl.Expr) -> pl.Expr:
 
 
 def _compute_sums(cube: Cube, chunk: EncodedRecords, key: PackedKeys) -> pl.DataFrame:
-    """The groups of the chunk: `key`, the cube's detail and its accumulators."""
+    """Return the groups of the chunk: `key`, the cube's detail and its accumulators."""
+    # Only what varies within a group is summed. Accumulators that a key decides, such as errors
+    # where the status is a key, come from the number of requests; so do counts of full columns.
     constant, detail = cube.constant_sums, chunk.packed_key(cube.detail)
     absent = {a for a in cube.sums if chunk.is_absent(ACCUMULATORS[a].column)} - {*constant}
     counts = {a for a in cube.sums if ACCUMULATORS[a].is_count} - absent - {*constant}
@@ -297,9 +295,11 @@ def _compute_sums(cube: Cube, chunk: EncodedRecords, key: PackedKeys) -> pl.Data
     code, requests = pl.col("code"), pl.col("requests")
     fine = combine_keys(key, detail)
     values = pl.DataFrame([fine.codes.alias("code"), *map(chunk.accumulator_values, summed)])
-    groups = _group_by_code(
-        values, fine.size, [pl.len().cast(pl.Int64).alias("requests"), *merge_exprs(summed)]
-    )
+    aggregates = [pl.len().cast(pl.Int64).alias("requests"), *merge_exprs(summed)]
+    if fine.size == 1 and values.height:
+        groups = values.select_seq(pl.col("code").first(), *aggregates)
+    else:
+        groups = values.group_by("code").agg(aggregates)
     own = code // detail.size
     decided = {ACCUMULATORS[a].column for a in constant} - {*cube.detail}
     decoded = groups.select_seq(
@@ -317,12 +317,6 @@ def _compute_sums(cube: Cube, chunk: EncodedRecords, key: PackedKeys) -> pl.Data
         *(requests.alias(a) for a in full),
         *map(empty_value, absent),
     )
-
-
-def _group_by_code(values: pl.DataFrame, size: int, aggregates: list[pl.Expr]) -> pl.DataFrame:
-    if size == 1 and values.height:
-        return values.select_seq(pl.col("code").first(), *aggregates)
-    return values.group_by("code").agg(aggregates)
 
 
 def _compute_histogram(
@@ -345,8 +339,8 @@ def _compute_set(
     values = chunk.records[column]
     if key.size == 1 and values.dtype == pl.String:
         # Quicker than encoding, where no other cube needs the codes.
-        every = values.drop_nulls().hash(_HASH_SEED).alias("hash")
-        return _unite_sets(every.to_frame(), 1)
+        hashes = values.drop_nulls().hash(_HASH_SEED).alias("hash")
+        return _unite_sets(hashes.to_frame(), 1)
     coded, code = chunk.encoded_column(column), pl.col("code")
     pairs = combine_keys(key, coded).codes.alias("code").unique()
     if values.null_count():

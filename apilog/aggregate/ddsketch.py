@@ -1,7 +1,10 @@
-"""Log buckets: the shape of a distribution in sums, quantiles within 1 %.
+"""DDSketch: the shape of a distribution in logarithmic buckets, quantiles within 1 %.
 
 Bucket `b` holds the durations in (γ^(b-1), γ^b] milliseconds, everything up to 1 µs in
 the lowest; zero has a bucket of its own below. Histograms merge by adding counts.
+
+It is the sketch of Masson, Rim, Lee (2019), https://www.vldb.org/pvldb/vol12/p2195-masson.pdf, with
+α = 0.01 and as many buckets as durations need, so that none are ever collapsed.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from collections.abc import Mapping
 import polars as pl
 
 GAMMA = 1.01 / 0.99
+"""(1 + α) / (1 − α): the value in the middle of a bucket is off by α at most."""
 SHORTEST_MS = 1e-3
 LONGEST_MS = 1e11
 """Three years; what is longer is no duration."""
@@ -19,28 +23,27 @@ LONGEST_MS = 1e11
 _LOWEST_BUCKET = math.ceil(math.log(SHORTEST_MS) / math.log(GAMMA))
 ZERO_BUCKET = _LOWEST_BUCKET - 1
 BUCKET_CODES = math.ceil(math.log(LONGEST_MS) / math.log(GAMMA)) - ZERO_BUCKET + 3
-"""Bucket codes are below it."""
+"""The number of codes; they begin with null and zero."""
 
-# Extremes are kept in whole microseconds; from here on that is far finer than the 1 %.
 _EXACT_FROM_MS = 0.1
 _ROUNDING_MS = 0.0005
 
 
 def clean_duration(column: str) -> pl.Expr:
-    """The duration as all statistics take it: null if it isn't one, 0 if negative."""
+    """Return the duration as all statistics take it: null if it isn't one, 0 if negative."""
     value = pl.col(column)
     return pl.when(value.is_finite() & (value <= LONGEST_MS)).then(value.clip(lower_bound=0.0))
 
 
 def is_clean_duration(durations: pl.Series) -> bool:
-    """Whether cleaning would change nothing."""
+    """Return whether cleaning would change nothing."""
     return bool(durations.is_between(0.0, LONGEST_MS).all())
 
 
 def bucket_code(column: str, *, plain: bool = False) -> pl.Expr:
-    """Code of the bucket of a cleaned duration (UInt64); 0 for null, 1 for zero.
+    """Return the code of the bucket of a cleaned duration (UInt64); 0 for null, 1 for zero.
 
-    `plain` where there is neither a null nor a zero.
+    `plain` promises that there is neither a null nor a zero.
     """
     value = pl.col(column)
     bucket = (value.clip(SHORTEST_MS).log() / math.log(GAMMA)).ceil()
@@ -52,24 +55,24 @@ def bucket_code(column: str, *, plain: bool = False) -> pl.Expr:
 
 
 def bucket_of_code(code: pl.Expr) -> pl.Expr:
-    """The `bucket` (Int16) of a code that isn't 0."""
+    """Return the `bucket` (Int16) of a code that isn't 0."""
     return (code.cast(pl.Int16) + (ZERO_BUCKET - 1)).alias("bucket")
 
 
 def bucket_value_expr() -> pl.Expr:
-    """The milliseconds that the column `bucket` stands for: off by 1 % at most."""
+    """Return the milliseconds that the column `bucket` stands for: off by 1 % at most."""
     exponent = pl.col("bucket").cast(pl.Float64)
     value = 2.0 * pl.lit(GAMMA).pow(exponent) / (GAMMA + 1)
     return pl.when(pl.col("bucket") > ZERO_BUCKET).then(value).otherwise(0.0)
 
 
 def bucket_value_ms(bucket: int) -> float:
-    """What `bucket_value` gives for a bucket, as a plain number."""
+    """Return the milliseconds that a bucket stands for."""
     return 2.0 * GAMMA**bucket / (GAMMA + 1) if bucket > ZERO_BUCKET else 0.0
 
 
 def bucket_of(ms: float) -> int:
-    """The bucket that so many milliseconds fall into; below all buckets if they are negative."""
+    """Return the bucket of a duration; one below all buckets if it is negative."""
     if ms <= 0:
         return ZERO_BUCKET if ms == 0 else ZERO_BUCKET - 1
     # The edge of a bucket, however it was computed, is in the bucket.
@@ -77,17 +80,17 @@ def bucket_of(ms: float) -> int:
 
 
 def bucket_upper_edge(bucket: int) -> float:
-    """The longest duration of a bucket."""
+    """Return the longest duration of a bucket."""
     return GAMMA**bucket if bucket > ZERO_BUCKET else 0.0
 
 
 def estimate_quantiles(
     histogram: pl.DataFrame, wanted: Mapping[str, float], low_us: pl.Series, high_us: pl.Series
 ) -> pl.DataFrame:
-    """Quantiles in milliseconds of each row that has values.
+    """Return quantiles in milliseconds of each row that has values.
 
-    Takes `row`, `bucket`, `n`, one line a row and bucket, and the exact extremes in
-    microseconds, indexed by row. Gives `row` and a column for each name wanted: the
+    Takes `row`, `bucket`, `n`, one line per row and bucket, and the exact extremes in
+    microseconds, indexed by row. Gives `row` and a column for each name in `wanted`: the
     value at rank floor(q·(n−1)), never outside the extremes.
     """
     ranked = histogram.sort("row", "bucket").with_columns_seq(
@@ -96,25 +99,21 @@ def estimate_quantiles(
     result = histogram.select_seq("row").unique()
     for name, q in wanted.items():
         rank = (q * (pl.col("total") - 1)).floor().cast(pl.Int64)
-        found = ranked.filter(
+        at_rank = ranked.filter(
             (pl.col("upto") > rank) & (pl.col("upto") - pl.col("n") <= rank)
         ).select_seq("row", bucket_value_expr().alias(name))
-        result = result.join(found, on="row", how="left")
+        result = result.join(at_rank, on="row", how="left")
     extremes = result.select_seq(
         low=pl.lit(low_us.gather(result["row"])) / 1000,
         high=pl.lit(high_us.gather(result["row"])) / 1000,
     )
-    low, high = _lower_bound(extremes["low"]), _upper_bound(extremes["high"])
+    # Extremes are kept in whole microseconds: below 0.1 ms their rounding is more than 1 %.
+    low, high = extremes.select_seq(
+        low=pl.when(pl.col("low") >= _EXACT_FROM_MS)
+        .then("low")
+        .otherwise(pl.col("low") - _ROUNDING_MS),
+        high=pl.when(pl.col("high") >= _EXACT_FROM_MS)
+        .then("high")
+        .otherwise(pl.col("high") + _ROUNDING_MS),
+    ).get_columns()
     return result.with_columns_seq(pl.col(name).clip(low, high) for name in wanted)
-
-
-def _lower_bound(low: pl.Series) -> pl.Series:
-    return pl.select(
-        pl.when(low >= _EXACT_FROM_MS).then(low).otherwise(low - _ROUNDING_MS)
-    ).to_series()
-
-
-def _upper_bound(high: pl.Series) -> pl.Series:
-    return pl.select(
-        pl.when(high >= _EXACT_FROM_MS).then(high).otherwise(high + _ROUNDING_MS)
-    ).to_series()

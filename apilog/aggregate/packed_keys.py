@@ -2,6 +2,10 @@
 
 A code is 0 for null and otherwise stands for one value; codes of several columns are
 packed into one by mixed radix. Codes belong to the chunk they were made from.
+
+Polars groups by one integer several times faster than by several columns of text, and a group's
+texts are only looked up once it is known: dictionary encoding as in column stores (Abadi, Madden,
+Ferreira 2006, https://doi.org/10.1145/1142473.1142548).
 """
 
 from __future__ import annotations
@@ -18,17 +22,17 @@ _LARGEST_KEY = 1 << 31
 
 @dataclass(frozen=True, slots=True)
 class PackedKeys:
-    """Some columns of a chunk, as one code a row."""
+    """Some columns of a chunk, as one code per row."""
 
     codes: pl.Series
     """UInt64, no nulls, all below `size`."""
     size: int
     decode: Callable[[pl.Expr], list[pl.Expr]]
-    """The values that codes stand for, one expression a column."""
+    """Return the values that codes stand for, one expression per column."""
 
 
 def encode_column(values: pl.Series) -> PackedKeys:
-    """A column as codes, whatever its type. A Categorical decodes to String."""
+    """Return a column as codes, whatever its type. A Categorical decodes to String."""
     dtype = values.dtype
     if dtype == pl.String:
         values = values.cast(pl.Categorical(pl.Categories.random()))
@@ -45,13 +49,13 @@ def encode_column(values: pl.Series) -> PackedKeys:
 
 
 def integer_bounds(values: pl.Series) -> tuple[int, int]:
-    """Smallest and largest of an integer column; 0 and 0 where there is none."""
+    """Return the smallest and largest of an integer column; 0 and 0 where there is none."""
     low, high = values.min(), values.max()
     return (low, high) if isinstance(low, int) and isinstance(high, int) else (0, 0)
 
 
 def encode_range(values: pl.Series, low: int, high: int) -> PackedKeys:
-    """Integers between two bounds as their distance from the lower one."""
+    """Return integers between two bounds as their distance from the lower one."""
     dtype, name = values.dtype, values.name
     codes = _without_nulls(values.cast(pl.Int64) - low + 1).cast(_CODE)
 
@@ -62,13 +66,13 @@ def encode_range(values: pl.Series, low: int, high: int) -> PackedKeys:
 
 
 def constant_key(rows: int) -> PackedKeys:
-    """The key of no columns: all rows are alike."""
+    """Return the key of no columns: all rows are alike."""
     zeros = pl.Series([0], dtype=_CODE).new_from_index(0, rows)
     return PackedKeys(zeros, 1, lambda _: [])
 
 
 def pack_columns(columns: Sequence[PackedKeys], rows: int) -> PackedKeys:
-    """One key out of several columns, with room to `combine` it with another."""
+    """Return one key for several columns, with room to combine it with another."""
     if not columns:
         return constant_key(rows)
     key = columns[0]
@@ -80,7 +84,7 @@ def pack_columns(columns: Sequence[PackedKeys], rows: int) -> PackedKeys:
 
 
 def combine_keys(key: PackedKeys, column: PackedKeys) -> PackedKeys:
-    """The key with one more column: its code is `key * column.size + column`."""
+    """Return the key with one more column: its code is `key * column.size + column`."""
     size = column.size
     if key.size == 1:
         codes = column.codes
@@ -94,7 +98,7 @@ def combine_keys(key: PackedKeys, column: PackedKeys) -> PackedKeys:
 
 
 def make_dense(key: PackedKeys) -> PackedKeys:
-    """The same key with codes below the number of rows; 0 no longer means null."""
+    """Return the same key with codes below the number of rows; 0 no longer means null."""
     used = key.codes.unique().sort()
     codes = used.search_sorted(key.codes).cast(_CODE)
     return PackedKeys(codes, len(used), lambda code: key.decode(pl.lit(used).gather(code)))
@@ -103,13 +107,13 @@ def make_dense(key: PackedKeys) -> PackedKeys:
 def dictionary_position(
     code: pl.Expr, dtype: type[pl.DataType] | pl.DataType = pl.UInt32
 ) -> pl.Expr:
-    """The position in a dictionary: one less, null for 0."""
+    """Return the position in a dictionary: one less, null for 0."""
     # 0 wraps around to what no other type can hold.
     return (code - 1).cast(dtype, strict=False)
 
 
 def dictionary_decoder(values: pl.Series) -> Callable[[pl.Expr], list[pl.Expr]]:
-    """Decodes to the value at the code's position."""
+    """Return the function that decodes a code to the value at its position."""
     return lambda code: [pl.lit(values).gather(dictionary_position(code)).alias(values.name)]
 
 

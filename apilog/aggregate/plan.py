@@ -21,9 +21,6 @@ from apilog.aggregate.table_specs import (
 from apilog.metrics import ACCUMULATORS, MergeRule
 from apilog.time import ALL_TIME, TimeWindow
 
-FOLDABLE_GATEWAYS = frozenset({"nginx", "apache", "traefik"})
-"""Gateways that name no routes themselves: their templates are guessed from paths."""
-
 _DETAIL_KEYS = frozenset({"status", "error_source", "hour"})
 _DERIVED_FROM = {
     "error_source": ("status", "upstream_status", "error_type"),
@@ -47,7 +44,6 @@ class ReportPlan:
     """Routes kept of gateways that name none themselves."""
     top: int | None = None
     """Rows kept in each table over dimensions; None: `max_rows`."""
-    foldable_gateways: frozenset[str] = FOLDABLE_GATEWAYS
     max_rows: int = 10_000
     """Rows a table over dimensions keeps at most, without its row of the others."""
     max_keys: int = 100_000

@@ -15,22 +15,19 @@ import polars as pl
 
 from apilog.aggregate.cube import CubeState
 from apilog.aggregate.plan import ReportPlan, cube_layout
-from apilog.aggregate.state import PartialState, merge
+from apilog.aggregate.state import PartialState, add_to_batch, merge
 
 Key = TypeVar("Key")
 
 SPILL_ABOVE_BYTES = 256 << 20
-"""Of states in memory; with more, half of it is written out."""
-
-_MERGE_AT = 8
-"""So many states of one key wait before they are merged."""
+"""The size of states in memory beyond which half of them is written out."""
 
 
 class SpillingStates(Generic[Key]):
-    """The states of each key, put together as they come."""
+    """The states of each key, merged as they come."""
 
     def __init__(self, plan_of: Callable[[Key], ReportPlan], most_bytes: int | None = None) -> None:
-        """`most_bytes` may be held in memory; None: HELD_BYTES."""
+        """`most_bytes` may be held in memory; None means SPILL_ABOVE_BYTES."""
         self._plan_of = plan_of
         self._most = SPILL_ABOVE_BYTES if most_bytes is None else most_bytes
         # In the order in which they were last met.
@@ -41,21 +38,20 @@ class SpillingStates(Generic[Key]):
         self._file: BinaryIO | None = None
 
     def add(self, key: Key, state: PartialState) -> None:
-        """Take one more state."""
-        states = [*self._states.pop(key, ()), state]
-        if len(states) == _MERGE_AT:
-            states = [merge(self._plan_of(key), states)]
+        """Add one more state of the key."""
+        plan = self._plan_of(key)
+        states = add_to_batch(self._states.pop(key, []), state, lambda batch: merge(plan, batch))
         self._states[key] = states
         self._update_size(key, sum(map(_state_size, states)))
         if self._bytes > self._most:
             self._spill()
 
     def keys(self) -> set[Key]:
-        """All keys that were met."""
+        """Return all keys that were met."""
         return {*self._states, *self._saved}
 
     def take(self, key: Key) -> PartialState:
-        """The state of a key, which is no longer held; KeyError for one that was not met."""
+        """Return the state of a key and let go of it; KeyError for one that was not met."""
         waiting, saved = self._states.pop(key, None), self._saved.pop(key, None)
         if waiting is None and saved is None:
             raise KeyError(key)
@@ -98,7 +94,7 @@ def _state_size(state: PartialState) -> int:
 
 
 def _state_frames(state: PartialState) -> Iterator[pl.DataFrame]:
-    """All frames of a state, in an order that the plan decides."""
+    """Yield all frames of a state, in an order that the plan decides."""
     for cube in state.cubes:
         yield from (cube.keys, cube.sums, *cube.histograms.values(), *cube.distinct.values())
 

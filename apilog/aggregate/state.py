@@ -8,9 +8,10 @@ endless ones stay a few rows; its totals stay exact, but which keys survive depe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar
 
 import polars as pl
 
@@ -29,14 +30,14 @@ from apilog.aggregate.cube import (
 from apilog.aggregate.plan import Cube, ReportPlan, cube_layout
 from apilog.aggregate.table_specs import BOUNDED_KEYS
 from apilog.aggregate.time_buckets import MOST_BUCKETS, bucket_starts, bucket_step, too_many_buckets
-from apilog.schema import SCHEMA
+from apilog.schema import ROUTELESS_GATEWAYS, SCHEMA
 
 MOST_HOURS = 3 * 366 * 24
 """Hours kept for the anomalies: the newest ones."""
 
 
 def fold_routes(plan: ReportPlan, cube: Cube, state: CubeState) -> CubeState:
-    """The state as reports show it: routes nobody found, and those over the maximum, folded.
+    """Return the state with routes folded: those nobody found, and those over the maximum.
 
     A route is one template of a gateway and method, as far as the cube has these keys.
     Only templates that apilog guessed fold, never names that a gateway gave.
@@ -48,25 +49,31 @@ def fold_routes(plan: ReportPlan, cube: Cube, state: CubeState) -> CubeState:
     routes = _guessed_routes(plan, cube, state).sort(
         "requests", *template, descending=[True, *ascending], nulls_last=True
     )
-    found = routes.filter(~pl.col("never_found")).select(template).slice(plan.max_routes)
+    surplus = routes.filter(~pl.col("never_found")).select(template).slice(plan.max_routes)
     folds = pl.concat(
         [
             routes.filter("never_found").select(*template, to=_fold_literal(NOT_FOUND)),
-            found.with_columns(to=_fold_literal(OTHER_ROUTES)),
+            surplus.with_columns(to=_fold_literal(OTHER_ROUTES)),
         ]
     )
     return _fold_keys(cube, state, _match_folds(state.keys, folds)["to"])
 
 
 def fold_idle_keys(plan: ReportPlan, cube: Cube, state: CubeState) -> CubeState:
-    """The state with its less busy keys folded, until it is within the plan's limits.
+    """Return the state with its less busy keys folded, so that it is within the plan's limits.
 
     Guessed routes fold per gateway and method, and only if that isn't enough all keys that
     can take many values. A folded key that is met again starts anew as a row of its own.
     """
+    # A scanner, or an id that no rule recognises, makes a new key with nearly every request.
+    # Halving what is kept, instead of cutting at the limit, makes the next folding come only
+    # after as many new keys again: the cost for each key stays constant. As with lossy counting
+    # (Manku and Motwani 2002, https://www.vldb.org/conf/2002/S10P03.pdf) busy keys survive; here
+    # what leaves is added to the row of the others, so that totals stay exact.
     while not cube.is_bounded and _is_large(plan, state):
         idle = _idle_keys(state, min(state.keys.height, plan.max_keys) // 2)
-        folded = _fold_keys(cube, state, _select_where(idle, _route_folds(plan, cube, state)))
+        route_folds = _route_folds(plan, cube, state)
+        folded = _fold_keys(cube, state, _select_where(idle, route_folds))
         if _is_large(plan, folded):
             idle = _idle_keys(folded, min(folded.keys.height, plan.max_keys) // 2)
             others = pl.repeat(OTHER, len(idle), dtype=pl.UInt8, eager=True)
@@ -78,7 +85,7 @@ def fold_idle_keys(plan: ReportPlan, cube: Cube, state: CubeState) -> CubeState:
 
 
 def forget_hours(cube: Cube, state: CubeState) -> CubeState:
-    """The state without the hours before the newest `MOST_HOURS`; their sums stay, with none."""
+    """Return the state with the newest `MOST_HOURS`; sums of older ones stay without an hour."""
     if "hour" not in cube.detail or state.sums["hour"].n_unique() <= MOST_HOURS:
         return state
     oldest = state.sums["hour"].unique().top_k(MOST_HOURS).min()
@@ -95,9 +102,9 @@ def _template_keys(cube: Cube) -> list[str]:
 
 
 def _guessed_routes(plan: ReportPlan, cube: Cube, state: CubeState) -> pl.DataFrame:
-    """The templates that may fold: `requests`, and whether all of them got a 404."""
+    """Return the templates that may fold, with `requests` and whether all of them got a 404."""
     gateway = pl.col("gateway").cast(pl.String)
-    is_guessed = gateway.is_in(sorted(plan.foldable_gateways)).fill_null(False)
+    is_guessed = gateway.is_in(ROUTELESS_GATEWAYS).fill_null(False)
     requests, not_found = pl.col("requests").sum(), pl.col("not_found").sum()
     return (
         sums_with_keys(cube, state, ["fold", *cube.keys], ["requests", "not_found"])
@@ -109,7 +116,7 @@ def _guessed_routes(plan: ReportPlan, cube: Cube, state: CubeState) -> pl.DataFr
 
 
 def _match_folds(keys: pl.DataFrame, folds: pl.DataFrame) -> pl.DataFrame:
-    """The column `to` for each key; null for those that don't fold."""
+    """Return `to`, what it folds to, for each key; null for those that don't fold."""
     template = folds.columns[:-1]
     kept = keys.with_columns(pl.when(pl.col("fold") == KEPT).then("route").alias("route"))
     return kept.join(folds, on=template, how="left", nulls_equal=True, maintain_order="left")
@@ -121,7 +128,7 @@ def _is_large(plan: ReportPlan, state: CubeState) -> bool:
 
 
 def _route_folds(plan: ReportPlan, cube: Cube, state: CubeState) -> pl.Series:
-    """What each key of a guessed route folds to, null for others."""
+    """Return what each key of a guessed route folds to, null for others."""
     if "route" not in cube.keys:
         return pl.repeat(None, state.keys.height, dtype=pl.UInt8, eager=True)
     to = (
@@ -132,7 +139,7 @@ def _route_folds(plan: ReportPlan, cube: Cube, state: CubeState) -> pl.Series:
 
 
 def _idle_keys(state: CubeState, busy: int) -> pl.Series:
-    """For each key whether it isn't one of so many busy ones."""
+    """Return for each key whether it isn't one of the `busy` busiest ones."""
     totals = state.sums.group_by("id").agg(pl.col("requests").sum())
     kept = totals.sort("requests", "id", descending=[True, False])["id"].head(busy)
     return ~pl.int_range(state.keys.height, dtype=pl.UInt32, eager=True).is_in(kept.implode())
@@ -143,7 +150,7 @@ def _select_where(mask: pl.Series, values: pl.Series) -> pl.Series:
 
 
 def _fold_keys(cube: Cube, state: CubeState, to: pl.Series) -> CubeState:
-    """The state with each key folded as `to` says, null meaning not at all."""
+    """Return the state with each key folded as `to` says, null meaning not at all."""
     if to.null_count() == len(to):
         return state
     fold = pl.max_horizontal("fold", pl.lit(to)).alias("fold")
@@ -157,7 +164,7 @@ def _fold_keys(cube: Cube, state: CubeState, to: pl.Series) -> CubeState:
 
 @dataclass(frozen=True, slots=True)
 class PartialState:
-    """What is known of some records: small, plain data, the same for any engine."""
+    """The sums of some records: small, plain data, the same for any engine."""
 
     first: datetime | None
     """Time of the oldest record."""
@@ -168,7 +175,7 @@ class PartialState:
 
 
 def partial(plan: ReportPlan, records: pl.DataFrame) -> PartialState:
-    """The state of one chunk of records; those outside of the plan's limits are left out.
+    """Return the state of one chunk of records; those outside of the plan's limits are left out.
 
     Takes the plan's `columns` as the schema types them, text also as Categorical.
     """
@@ -178,7 +185,7 @@ def partial(plan: ReportPlan, records: pl.DataFrame) -> PartialState:
 
 
 def merge(plan: ReportPlan, partials: Sequence[PartialState]) -> PartialState:
-    """One state for several; that of no records for none.
+    """Return one state for several; that of no records for none.
 
     Raises UsageError if a fixed step cuts the records into more buckets than a report can hold.
     """
@@ -204,14 +211,32 @@ def _merge_cube(
 
 
 def _coarsen_buckets(plan: ReportPlan, cube: Cube, step: str, state: CubeState) -> CubeState:
-    """The state with buckets of the step, which is a multiple of those it has."""
+    """Return the state with buckets of the step, which is a multiple of those it has."""
     starts = bucket_starts(state.keys["timestamp"], step, plan.timezone)
     keys = state.keys.with_columns(starts)
-    state = (
-        replace(state, keys=keys)
-        if keys.is_unique().all()
-        else merge_equal_keys(cube, replace(state, keys=keys))
-    )
+    state = replace(state, keys=keys)
+    if not keys.is_unique().all():
+        state = merge_equal_keys(cube, state)
     if cube.keys == ("timestamp",) and plan.bucket and state.keys.height > MOST_BUCKETS + 1:
         raise too_many_buckets(plan.bucket)
     return state
+
+
+S = TypeVar("S")
+
+_BATCH_SIZE = 8
+
+
+def merge_in_batches(states: Iterable[S], merge: Callable[[Sequence[S]], S]) -> S:
+    """Return one state for several that come one after the other, of which few are held."""
+    batch: list[S] = []
+    for state in states:
+        batch = add_to_batch(batch, state, merge)
+    return merge(batch)
+
+
+def add_to_batch(batch: Sequence[S], state: S, merge: Callable[[Sequence[S]], S]) -> list[S]:
+    """Return the batch with one more state, merged into one if that makes it full."""
+    # Merging costs time for what is merged already, holding costs memory for what isn't.
+    longer = [*batch, state]
+    return [merge(longer)] if len(longer) == _BATCH_SIZE else longer

@@ -158,7 +158,9 @@ class _RuleWindow:
         subjects = [t.subject for t in thresholds if t.metric.name not in SCORED_METRICS]
         self._measurement = Measurement(subjects, max_keys=_MOST_KEYS, max_rows=_MOST_KEYS)
         self.columns = self._measurement.columns
-        self.slots: SlidingWindow[MeasurementState] = SlidingWindow(self._measurement, length)
+        self.slots: SlidingWindow[MeasurementState] = SlidingWindow(
+            self._measurement.partial, self._measurement.merge, length
+        )
 
     def measure(self, now: datetime) -> MeasurementResult:
         """Return the measurements of the window that ends at `now`."""

@@ -21,6 +21,7 @@ from apilog.aggregate import (
     TableWithInputs,
     finish_with_inputs,
     merge,
+    merge_in_batches,
     partial,
 )
 from apilog.checks.threshold import ColumnValues, MetricSubject
@@ -281,10 +282,6 @@ def _histograms_by_row(metric: Metric, group: TableWithInputs) -> dict[int, dict
     return found
 
 
-_MERGE_AT = 8
-"""So many partial states wait before they are merged."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasureOptions:
     """How sources are read."""
@@ -330,14 +327,14 @@ def measure_sources(
         progress=reading.progress,
         window=TimeWindow.enclosing(m.window for m in measurements),
     )
-    waiting: list[tuple[MeasurementState, ...]] = []
-    for result in run.results():
-        if reading.rejects and result.rejects.height:
-            reading.rejects(result.rejects)
-        waiting.append(result.value)
-        if len(waiting) == _MERGE_AT:
-            waiting = [_merge_states(measurements, waiting)]
-    states = _merge_states(measurements, waiting)
+
+    def measured() -> Iterator[tuple[MeasurementState, ...]]:
+        for result in run.results():
+            if reading.rejects and result.rejects.height:
+                reading.rejects(result.rejects)
+            yield result.value
+
+    states = merge_in_batches(measured(), lambda batch: _merge_states(measurements, batch))
     return MeasuredSources(
         results=tuple(m.finish(state) for m, state in zip(measurements, states, strict=True)),
         input=summarise_inputs(run.accounts),

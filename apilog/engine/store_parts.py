@@ -13,10 +13,9 @@ from pathlib import Path
 
 import polars as pl
 
-from apilog.aggregate import FOLDABLE_GATEWAYS
 from apilog.engine.parse_chunks import ReadSpec
 from apilog.routes import add_route
-from apilog.schema import SCHEMA
+from apilog.schema import ROUTELESS_GATEWAYS, SCHEMA
 from apilog.sources import STDIN, LogSource, SourceError, find_sources
 from apilog.storage import folder_at, is_url
 from apilog.store import DataFile, Store
@@ -185,6 +184,6 @@ def _stored_columns(wanted: ReadSpec) -> frozenset[str]:
 def _reroute(records: pl.DataFrame, wanted: ReadSpec) -> pl.DataFrame:
     """Return the records with the user's routes, save where a gateway has named the route."""
     usual = add_route(records.drop("route"))["route"].cast(pl.String)
-    is_guessed = pl.col("gateway").cast(pl.String).is_in(sorted(FOLDABLE_GATEWAYS))
+    is_guessed = pl.col("gateway").cast(pl.String).is_in(ROUTELESS_GATEWAYS)
     is_named = pl.col("route").ne_missing(usual) & ~is_guessed
     return add_route(records.with_columns(pl.when(is_named).then("route")), wanted.rules)

@@ -77,7 +77,7 @@ def parse_where(text: str) -> RowFilter:
 
 
 def unknown_column_error(name: str, where_from: str) -> UsageError:
-    """The error for a column that the schema does not have."""
+    """Return the error for a column that the schema does not have."""
     hint = did_you_mean(name, SCHEMA, also="`apilog schema` lists them", at_most=1, quoted=True)
     return UsageError(f"{where_from}: no column {name!r}", hint)
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 
-from apilog.aggregate import PartialState, ReportPlan, finish, merge, partial
+from apilog.aggregate import finish, merge, merge_in_batches, partial
 from apilog.engine.local import Progress
 from apilog.report_model import Report
 from apilog.reports.options import ReportOptions
 from apilog.reports.source_pass import RejectSink, SourcePass
 from apilog.version import __version__
-
-_FOLD_AT = 8
-"""So many partial results wait before they are merged."""
 
 
 def build_report(
@@ -40,7 +37,7 @@ def build_report(
         rejects=rejects,
     )
     with closing(reading.iter_results()) as states:
-        finished = finish(plan, _merge_states(plan, states))
+        finished = finish(plan, merge_in_batches(states, lambda batch: merge(plan, batch)))
     return Report(
         version=__version__,
         command="report",
@@ -58,12 +55,3 @@ def read_nothing(report: Report) -> bool:
     """Whether there were inputs and not one of them could be opened and understood."""
     files = report.input.files
     return bool(files) and all(file.error and not file.is_damaged for file in files)
-
-
-def _merge_states(plan: ReportPlan, states: Iterable[PartialState]) -> PartialState:
-    waiting: list[PartialState] = []
-    for state in states:
-        waiting.append(state)
-        if len(waiting) == _FOLD_AT:
-            waiting = [merge(plan, waiting)]
-    return merge(plan, waiting)
