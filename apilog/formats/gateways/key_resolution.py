@@ -10,10 +10,11 @@ from collections.abc import Collection, Iterable
 from itertools import chain
 
 from apilog.formats.gateways.gateway import Gateway
-from apilog.formats.generic.synonyms import FieldPath, normalise_name
+from apilog.formats.generic.synonyms import normalise_name
+from apilog.values.json_text import KeyPath
 
 
-def resolve_keys(gateway: Gateway, fields: Iterable[FieldPath]) -> dict[str, FieldPath]:
+def resolve_keys(gateway: Gateway, fields: Iterable[KeyPath]) -> dict[str, KeyPath]:
     """Return the names that fields go by, and the path of each.
 
     Of several fields with one name the one whose whole path it is counts, then the outermost.
@@ -38,17 +39,15 @@ def resolve_keys(gateway: Gateway, fields: Iterable[FieldPath]) -> dict[str, Fie
         (("".join(_fold_path(gateway, path)), path) for path in paths),
         ((_without_type_suffix(gateway, path[-1]), path) for path in unscoped),
     )
-    resolved: dict[str, FieldPath] = {}
+    resolved: dict[str, KeyPath] = {}
     for name, path in candidates:
         resolved.setdefault(normalise_name(name), path)
     return resolved
 
 
-def locate_values(
-    gateway: Gateway, fields: Collection[FieldPath]
-) -> dict[str, tuple[FieldPath, ...]]:
+def locate_values(gateway: Gateway, fields: Collection[KeyPath]) -> dict[str, tuple[KeyPath, ...]]:
     """Return the names that fields go by, and where their values stand: the path, alternates."""
-    alike: dict[FieldPath, dict[FieldPath, None]] = {}
+    alike: dict[KeyPath, dict[KeyPath, None]] = {}
     for path in fields:
         alike.setdefault(_fold_path(gateway, path), {})[path] = None
     return {
@@ -63,7 +62,7 @@ def has_fingerprint(gateway: Gateway, names: Iterable[str]) -> bool:
     return any(keys <= present for keys in gateway.fingerprint_keys)
 
 
-def _fold_path(gateway: Gateway, path: FieldPath) -> FieldPath:
+def _fold_path(gateway: Gateway, path: KeyPath) -> KeyPath:
     return tuple(normalise_name(_without_type_suffix(gateway, key)) for key in path)
 
 

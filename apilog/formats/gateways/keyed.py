@@ -16,9 +16,9 @@ from apilog.formats.contract import MatchFailure
 from apilog.formats.gateways.column_builder import GatewayFormat
 from apilog.formats.gateways.gateway import Gateway
 from apilog.formats.gateways.key_resolution import has_fingerprint, locate_values, resolve_keys
-from apilog.formats.generic.synonyms import FieldPath, normalise_name
+from apilog.formats.generic.synonyms import normalise_name
 from apilog.values.event_lines import EventLines
-from apilog.values.json_text import decode_paths, iter_leaves, load_json, load_objects
+from apilog.values.json_text import KeyPath, decode_paths, iter_leaves, load_json, load_objects
 
 _HEAD_LINES = 200
 
@@ -29,7 +29,7 @@ class KeyedFormat(GatewayFormat):
 
     takes_delivery_times = True
 
-    locations: Mapping[str, tuple[FieldPath, ...]]
+    locations: Mapping[str, tuple[KeyPath, ...]]
 
     def explain(self, line: str) -> MatchFailure:
         """See `Format.explain`."""
@@ -40,8 +40,8 @@ class KeyedFormat(GatewayFormat):
         return MatchFailure(len(line), f"the keys of {self.name}")
 
     def _read_locations(
-        self, lines: EventLines, locations: list[FieldPath]
-    ) -> tuple[Mapping[FieldPath, pl.Series], pl.Series]:
+        self, lines: EventLines, locations: list[KeyPath]
+    ) -> tuple[Mapping[KeyPath, pl.Series], pl.Series]:
         values, is_read = decode_paths(lines, locations)
         if self.spec.repair_json is None or is_read.all():
             return values, is_read
@@ -78,7 +78,7 @@ def infer_keyed(gateway: Gateway, head: pl.Series, *, is_timed: bool = False) ->
     return log_format if is_timed or "timestamp" in log_format.columns else None
 
 
-def _iter_field_paths(value: Mapping[str, object]) -> Iterator[FieldPath]:
+def _iter_field_paths(value: Mapping[str, object]) -> Iterator[KeyPath]:
     """Yield the paths of the values in an object, and in objects that are written as texts."""
     for path, leaf in iter_leaves(value):
         yield path

@@ -15,25 +15,30 @@ import polars as pl
 from apilog.formats.contract import MatchFailure, ParsedRecords
 from apilog.formats.generic.recognition import recognise_fields
 from apilog.formats.generic.records import fillable_columns, needed_targets, parse_fields
-from apilog.formats.generic.synonyms import FieldPath
 from apilog.values.event_lines import EventLines
-from apilog.values.json_text import decode_paths, iter_leaves, lines_from_texts, load_objects
+from apilog.values.json_text import (
+    KeyPath,
+    decode_paths,
+    iter_leaves,
+    lines_from_texts,
+    load_objects,
+)
 
 _HEAD_LINES = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JsonLinesFormat:
-    """JSON objects, one a line, with known keys for known things."""
+    """JSON objects, one per line, with known keys for known things."""
 
-    field_paths: Mapping[str, FieldPath]
-    """What is read (a name of `SYNONYMS`, durations with their unit), and the path of its key."""
+    field_paths: Mapping[str, KeyPath]
+    """What is read (a target of `SYNONYMS`, durations with their unit), and the path of its key."""
     gateway: str = "nginx"
     name: str = "json"
 
     @staticmethod
     def infer(head: pl.Series) -> JsonLinesFormat | None:
-        """The format of a log that begins with these lines.
+        """Return the format of a log that begins with these lines.
 
         None if they hold no objects with a time and a request, a path or a status.
         """
@@ -44,8 +49,10 @@ class JsonLinesFormat:
             return None
         paths = list(dict.fromkeys(path for value in objects for path, _ in iter_leaves(value)))
         values, _ = decode_paths(lines_from_texts(head), paths)
-        found = recognise_fields(values)
-        return JsonLinesFormat(field_paths=found[0], gateway=found[1]) if found else None
+        recognised = recognise_fields(values)
+        if not recognised:
+            return None
+        return JsonLinesFormat(field_paths=recognised[0], gateway=recognised[1])
 
     @property
     def columns(self) -> frozenset[str]:
@@ -55,8 +62,8 @@ class JsonLinesFormat:
     def parse(self, lines: EventLines, columns: Collection[str]) -> ParsedRecords:
         """See `Format.parse`."""
         targets = needed_targets(columns, self.field_paths)
-        found, ok = decode_paths(lines, [self.field_paths[target] for target in targets])
-        values = {target: found[self.field_paths[target]] for target in targets}
+        by_path, ok = decode_paths(lines, [self.field_paths[target] for target in targets])
+        values = {target: by_path[self.field_paths[target]] for target in targets}
         return parse_fields(values, ok, columns, unsound="not JSON", time_key=self._time_key)
 
     def explain(self, line: str) -> MatchFailure:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-FieldPath = tuple[str, ...]
+from apilog.values.json_text import KeyPath
 
 SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "time": (
@@ -284,7 +284,7 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
 }
 """What a field is to be used for, and the names it may have, the best first."""
 
-# What these hold is about the machine, the collector or the service behind, not the request.
+# What these objects hold is about the machine, the collector or the service behind.
 _NOT_THE_REQUEST = frozenset(
     {
         "agent",
@@ -309,24 +309,21 @@ _IGNORED_CHARACTERS = str.maketrans("", "", "_-.$@ ")
 
 
 def normalise_name(name: str) -> str:
-    """The form in which names are compared."""
+    """Return the form in which names are compared."""
     return name.lower().translate(_IGNORED_CHARACTERS)
 
 
-def names_of_path(path: FieldPath) -> tuple[str, ...]:
-    """The names that a field goes by: its whole path, then the path without its beginning."""
-    if normalise_name(path[0]) in _NOT_THE_REQUEST:
-        return (normalise_name("".join(path)),)
-    return tuple(normalise_name("".join(path[start:])) for start in range(len(path)))
+def candidate_paths(target: str, paths: Collection[KeyPath]) -> list[KeyPath]:
+    """Return the fields that go by a name of the target, the best first.
 
-
-def candidate_paths(target: str, paths: Collection[FieldPath]) -> list[FieldPath]:
-    """The fields that go by a name of the target, the best first."""
+    A field goes by its whole path, and by the path without its beginning.
+    """
     rank = {name: position for position, name in enumerate(SYNONYMS[target])}
-    found: list[tuple[int, int, FieldPath]] = []
+    ranked: list[tuple[int, int, KeyPath]] = []
     for path in paths:
-        names = names_of_path(path)
-        cut = next((i for i, name in enumerate(names) if name in rank), None)
+        cuts = 1 if normalise_name(path[0]) in _NOT_THE_REQUEST else len(path)
+        names = [normalise_name("".join(path[cut:])) for cut in range(cuts)]
+        cut = next((cut for cut, name in enumerate(names) if name in rank), None)
         if cut is not None:
-            found.append((cut, rank[names[cut]], path))
-    return [path for _, _, path in sorted(found, key=lambda entry: entry[:2])]
+            ranked.append((cut, rank[names[cut]], path))
+    return [path for _, _, path in sorted(ranked, key=lambda entry: entry[:2])]
