@@ -1,4 +1,4 @@
-"""`[goals]`: what a metric is meant to reach, and whether it did."""
+"""Goals: the values that success metrics are meant to reach, from `[goals]` of the config."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ GOALS_SCHEMA = {
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What one metric is meant to reach."""
+    """The value that a metric is meant to reach."""
 
     metric: SuccessMetric
     operator: str
     target: float
-    """In the metric's unit."""
+    """The target in the unit of the metric."""
 
 
 def parse_goals(goals: Mapping[str, str | float]) -> list[Goal]:
-    """Goals as the configuration has them, such as `conversion_rate = "25%"`.
+    """Parse the goals of a configuration, such as `conversion_rate = "25%"`.
 
-    Without an operator a metric that is better when higher is to reach at least the value, any
-    other one at most. Raises UsageError for a metric or value that can't be understood.
+    Without an operator, a metric that is better when higher has to reach at least the value, any
+    other one at most the value. Raises UsageError for an unknown metric or an invalid value.
     """
     return [
         _parse_goal(find_success_metric(name, "[goals]"), str(text)) for name, text in goals.items()
@@ -57,18 +57,16 @@ def parse_goals(goals: Mapping[str, str | float]) -> list[Goal]:
 
 
 def goals_table(goals: list[Goal], tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """One row a goal, target and value in its unit; `reached` is null where there is no value."""
-    return pl.DataFrame(
-        [_goal_row(goal, tables) for goal in goals], schema=GOALS_SCHEMA, orient="row"
-    )
-
-
-def _goal_row(goal: Goal, tables: Mapping[str, pl.DataFrame]) -> tuple[object, ...]:
-    found = success_value_of(goal.metric.name, tables)
-    value, n = (found.value, found.n) if found else (None, 0)
-    reached = None if value is None else _HOLDS[goal.operator](value, goal.target)
-    metric = goal.metric
-    return metric.name, goal.target, value, n, reached, goal.operator, metric.unit.value
+    """Return one row per goal, in the unit of its metric; `reached` is null without a value."""
+    rows = []
+    for goal in goals:
+        metric = goal.metric
+        result = success_value_of(metric.name, tables)
+        value, accounts = (result.value, result.n) if result else (None, 0)
+        reached = None if value is None else _HOLDS[goal.operator](value, goal.target)
+        unit = metric.unit.value
+        rows.append((metric.name, goal.target, value, accounts, reached, goal.operator, unit))
+    return pl.DataFrame(rows, schema=GOALS_SCHEMA, orient="row")
 
 
 def _parse_goal(metric: SuccessMetric, text: str) -> Goal:

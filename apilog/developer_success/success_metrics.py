@@ -15,16 +15,6 @@ from apilog.errors import UsageError
 from apilog.metrics import Unit
 from apilog.text.spelling import did_you_mean
 
-__all__ = [
-    "ROW_KEYS",
-    "SUCCESS_METRICS",
-    "SuccessMetric",
-    "SuccessValue",
-    "find_success_metric",
-    "success_value_of",
-    "success_values",
-]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuccessMetric:
@@ -33,20 +23,20 @@ class SuccessMetric:
     name: str
     unit: Unit
     definition: str
-    """One sentence."""
+    """The definition in one sentence."""
     better: str
     """`lower` or `higher`."""
     table: str
     column: str
-    """The column with its value."""
+    """The column with the value."""
     counted: str
-    """The column with how many accounts it is over."""
+    """The column with the number of accounts that the value is over."""
     row: Mapping[str, str] = field(default_factory=dict)
     """The key of the row about all accounts, if the table has several rows."""
     keys: tuple[str, ...] = ()
-    """Columns that tell further rows, which have a value of their own."""
+    """The columns that tell apart further rows, each with a value of its own."""
     is_proportion: bool = False
-    """Whether it is a share of the accounts that it is over."""
+    """Whether the value is a share of the accounts that it is over."""
 
 
 _MetricSpec = tuple[str, str, Unit, str, str]
@@ -219,14 +209,14 @@ SUCCESS_METRICS: Mapping[str, SuccessMetric] = {
         ),
     )
 }
-"""By name. Of trials, plans and ages of cohorts there is a value for each row as well."""
+"""All success metrics by name; those with `keys` also have a value for each row."""
 
 ROW_KEYS = tuple(dict.fromkeys(key for metric in SUCCESS_METRICS.values() for key in metric.keys))
-"""Every column that tells rows with a value of their own."""
+"""All columns that tell apart rows with a value of their own."""
 
 
 def find_success_metric(name: str, where: str) -> SuccessMetric:
-    """The metric; raises UsageError naming the nearest one."""
+    """Return a metric by its name; raises UsageError with the nearest names."""
     if name in SUCCESS_METRICS:
         return SUCCESS_METRICS[name]
     hint = did_you_mean(name, SUCCESS_METRICS, f"there are {', '.join(SUCCESS_METRICS)}", at_most=2)
@@ -234,26 +224,26 @@ def find_success_metric(name: str, where: str) -> SuccessMetric:
 
 
 _RETENTION_AGE = 4
-"""The age, in weeks or months, whose retention is meant where none is said."""
+"""The age, in weeks or months, that `retention_rate` is about if none is given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuccessValue:
-    """What a metric came to."""
+    """The value of a success metric in one report."""
 
     name: str
     unit: Unit
     keys: Mapping[str, str]
-    """The row it is of, such as `{"plan": "pro"}`; empty for all accounts."""
+    """The row of the value, such as `{"plan": "pro"}`; empty for all accounts."""
     value: float | None
     n: int
-    """Accounts that it is over."""
+    """The number of accounts that the value is over."""
     events: int | None = None
-    """Of a proportion: how many of the accounts."""
+    """The numerator of a proportion."""
 
 
 def success_values(tables: Mapping[str, pl.DataFrame]) -> list[SuccessValue]:
-    """Every value of every metric in the tables of a report without `--by`."""
+    """Return all values of all metrics in the tables of a report without `--by`."""
     return [
         value for metric in SUCCESS_METRICS.values() for value in _metric_values(metric, tables)
     ]
@@ -262,10 +252,10 @@ def success_values(tables: Mapping[str, pl.DataFrame]) -> list[SuccessValue]:
 def success_value_of(
     name: str, tables: Mapping[str, pl.DataFrame], keys: Mapping[str, str] | None = None
 ) -> SuccessValue | None:
-    """The value of a metric over all accounts, or of the row of these keys; None without one."""
+    """Return the value of a metric over all accounts, or of the row with these keys; or None."""
     wanted = keys or {}
-    found = (v for v in _metric_values(SUCCESS_METRICS[name], tables) if v.keys == wanted)
-    return next(found, None)
+    values = _metric_values(SUCCESS_METRICS[name], tables)
+    return next((value for value in values if value.keys == wanted), None)
 
 
 def _metric_values(
@@ -281,11 +271,18 @@ def _metric_values(
         keys = {} if is_total else {k: str(row[k]) for k in metric.keys if row[k] is not None}
         if is_total or keys or not (metric.row or metric.keys):
             yield _make_value(metric, row[metric.column], row[metric.counted], keys)
-    if metric.table == "trials":
-        yield _value_over_trials(metric, frame)
     if metric.table == "retention":
         for row in frame.filter(pl.col("age") == _RETENTION_AGE).iter_rows(named=True):
             yield _make_value(metric, row["rate"], row["accounts"], {})
+    if metric.table == "trials":
+        # Medians and quantiles can't be combined from those of the kinds: they have no total.
+        count = int(frame[metric.counted].sum())
+        value = None
+        if frame.height == 1:
+            value = frame[metric.column][0]
+        elif metric.is_proportion and count:
+            value = frame["converted"].sum() / count
+        yield _make_value(metric, value, count, {})
 
 
 def _make_value(
@@ -297,19 +294,7 @@ def _make_value(
     )
 
 
-def _value_over_trials(metric: SuccessMetric, trials: pl.DataFrame) -> SuccessValue:
-    """Of all kinds of trials together; None for what can't be put together from the rows."""
-    n = int(trials[metric.counted].sum())
-    if trials.height == 1:
-        value = trials[metric.column][0]
-    elif metric.is_proportion and n:
-        value = trials["converted"].sum() / n
-    else:
-        value = None
-    return _make_value(metric, value, n, {})
-
-
 def _retention_by_age(retention: pl.DataFrame) -> pl.DataFrame:
-    """The retention of all cohorts at each age, of the cells that are over."""
-    over = retention.filter("complete").group_by("age").agg(pl.sum("accounts", "active"))
-    return over.sort("age").with_columns(rate=pl.col("active") / pl.col("accounts"))
+    """Return the retention of all cohorts together at each age, over completed periods."""
+    completed = retention.filter("complete").group_by("age").agg(pl.sum("accounts", "active"))
+    return completed.sort("age").with_columns(rate=pl.col("active") / pl.col("accounts"))
