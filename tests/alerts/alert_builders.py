@@ -1,4 +1,4 @@
-"""Rules, and what is observed of them, for the tests of alerts."""
+"""Rules, observations and notices for the tests of alerts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HOSTILE = '/"x\\{}\n\x1b]0;owned\x07<!channel> & \u202e'
 
 
 def rule(threshold: str = "error_rate < 5%", **more: Any) -> AlertRule:
-    """A critical rule over five minutes."""
+    """Return a critical rule over five minutes."""
     given = {"name": "errors", "window": 5 * MINUTE, "severity": Severity.CRITICAL, **more}
     return AlertRule(threshold=parse_threshold(threshold), **given)
 
@@ -30,13 +30,13 @@ def rule(threshold: str = "error_rate < 5%", **more: Any) -> AlertRule:
 def observed(
     verdict: RuleVerdict, labels: AlertLabels = (), value: float | None = 0.072
 ) -> Observation:
-    """An evaluation of an error rate."""
+    """Return the evaluation of an error rate."""
     limit = 0.05 if value is not None else None
     return Observation(labels=labels, verdict=verdict, value=value, limit=limit, requests=1200)
 
 
 def notice(labels: AlertLabels = (), **more: Any) -> AlertNotice:
-    """What is told of an alert that begins to fire."""
-    _, told = advance_alert(rule(**more), None, observed(RuleVerdict.FAILS, labels), START)
-    assert told
-    return told
+    """Return the notice of an alert that begins to fire."""
+    _, firing = advance_alert(rule(**more), None, observed(RuleVerdict.FAILS, labels), START)
+    assert firing
+    return firing

@@ -1,4 +1,4 @@
-"""A real HTTP server on loopback that takes notices, refuses them, hangs, and recovers."""
+"""An HTTP server on loopback that accepts notices, refuses them, hangs, and recovers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A request."""
+    """A request that the server has received."""
 
     path: str
     headers: dict[str, str]
@@ -20,23 +20,23 @@ class Received:
 
 @dataclass(slots=True)
 class Receiver:
-    """The server, what it got, and how it answers."""
+    """The server with the requests that it has received, and how it answers."""
 
     url: str
     answers: list[int | str] = field(default_factory=list)
-    """For the next requests: a status, `hang`, `drop`, or an address to redirect to."""
+    """The answers to the next requests: a status, `hang`, `drop`, or an address to redirect to."""
     received: list[Received] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
-    """Set, hanging requests are answered."""
+    """When set, hanging requests are answered."""
 
     def answer(self) -> int | str:
-        """How the next request is answered; 200 if nothing else was asked for."""
+        """Return the answer to the next request, by default 200."""
         return self.answers.pop(0) if self.answers else 200
 
 
 @contextmanager
 def receiver() -> Iterator[Receiver]:
-    """A server until the block ends."""
+    """Run a server until the block ends."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:

@@ -30,7 +30,7 @@ INSERT INTO customers VALUES
 
 @dataclass(frozen=True, slots=True)
 class Postgres:
-    """A server that runs."""
+    """A running server."""
 
     port: int
 
@@ -40,7 +40,7 @@ class Postgres:
 
 @contextmanager
 def running() -> Iterator[Postgres]:
-    """A server with its data in a new folder; skips where PostgreSQL isn't installed."""
+    """Run a server with its data in a new folder; skip the test if PostgreSQL isn't installed."""
     with TemporaryDirectory(prefix="postgres-", ignore_cleanup_errors=True) as folder:
         yield from _running(Path(folder))
 
@@ -91,7 +91,7 @@ def _programs() -> Path:
 
 
 def _other_user(folder: Path) -> int | None:
-    """PostgreSQL does not run as root."""
+    """Return the user to run the server as, because PostgreSQL refuses to run as root."""
     if os.getuid():
         return None
     try:

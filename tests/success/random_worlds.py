@@ -1,4 +1,4 @@
-"""Made-up accounts and calls, as files that the command reads."""
+"""Random accounts and calls, and the files of them that the command reads."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROUTES = ("/v1/orders", "/v1/token", "/v1/users/{id}")
 
 
 def write(world: World, folder: Path) -> tuple[Path, Path]:
-    """The log and the account table of a world."""
+    """Write the log and the account table of a world; return their paths."""
     log, table = folder / "calls.log", folder / "accounts.csv"
     log.write_text("".join(f"{json.dumps(line(call))}\n" for call in world.calls))
     with table.open("w", newline="") as out:
@@ -60,7 +60,7 @@ def cell(value: object) -> str:
 
 
 def account(rng: random.Random, number: int, chance: float) -> Row:
-    """An account; each of its events happens with that chance."""
+    """Return an account whose events each happen with that chance."""
 
     def event(after: datetime, days: float) -> datetime | None:
         if rng.random() > chance:
@@ -101,7 +101,7 @@ def call(rng: random.Random, consumers: list[str | None]) -> Call:
 
 
 def world(seed: int, accounts: int, calls: int, chance: float = 0.7) -> World:
-    """A world that depends on the seed alone."""
+    """Return the world of a seed."""
     rng = random.Random(seed)
     rows = [account(rng, number, chance) for number in range(accounts)]
     known = [key for row in rows for key in row["consumers"] or [row["account"]]]

@@ -41,7 +41,7 @@ class Call:
 
 @dataclass
 class World:
-    """Accounts and calls, and how they are looked at."""
+    """Accounts and calls, and the options of the report on them."""
 
     accounts: list[Row]
     calls: list[Call]
@@ -93,7 +93,7 @@ def ranks(one: Sequence[float | None], other: Sequence[float | None]) -> float |
 
 
 class Oracle:
-    """The tables."""
+    """The tables of the report on a world."""
 
     def __init__(self, world: World) -> None:
         self.world = world

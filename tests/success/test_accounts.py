@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apilog.developer_success.accounts import AccountColumns, Accounts, read_accounts
@@ -114,19 +114,27 @@ def test_times_without_a_zone_are_told() -> None:
         assert not convert_column(pl.Series(aware), AccountColumnKind.INSTANT).lacks_zone
 
 
+@settings(max_examples=30)
 @given(st.lists(st.text(max_size=30) | st.none(), max_size=8))
 def test_any_text_is_a_value_or_bad_or_missing(texts: list[str | None]) -> None:
+    check_conversion(texts)
+
+
+@pytest.mark.slow
+@settings(max_examples=200)
+@given(st.lists(st.text(max_size=30) | st.none(), max_size=8))
+def test_any_of_many_texts_is_a_value_or_bad_or_missing(texts: list[str | None]) -> None:
+    check_conversion(texts)
+
+
+def check_conversion(texts: list[str | None]) -> None:
     column = pl.Series("x", texts, dtype=pl.String)
     for kind in AccountColumnKind:
-        read = convert_column(column, kind)
-        told = zip(texts, read.values.to_list(), read.bad.to_list(), strict=True)
-        for text, value, bad in told:
-            is_missing = text is None or not read_strip(text)
+        converted = convert_column(column, kind)
+        cells = zip(texts, converted.values.to_list(), converted.bad.to_list(), strict=True)
+        for text, value, bad in cells:
+            is_missing = text is None or not pl.Series([text]).str.strip_chars()[0]
             assert (value is not None) + bad + is_missing == 1, (text, value, bad)
-
-
-def read_strip(text: str) -> str:
-    return str(pl.Series([text]).str.strip_chars()[0])
 
 
 @pytest.mark.parametrize("amount", ["-1", "NaN", "inf", "12 EUR"])

@@ -1,4 +1,4 @@
-"""The state of the calls: the same in any order, any grouping, any shards."""
+"""The summary of the calls is the same in any order, any grouping and any shards."""
 
 from __future__ import annotations
 
@@ -72,11 +72,25 @@ def assert_same(one: CallSummary, other: CallSummary) -> None:
         assert_frame_equal(getattr(one, name), getattr(other, name), check_exact=True)
 
 
-@settings(max_examples=40)
-@given(st.integers(0, 10**6), st.integers(0, 25), st.lists(st.integers(0, 300), max_size=6))
+CUTTINGS = (st.integers(0, 10**6), st.integers(0, 25), st.lists(st.integers(0, 300), max_size=6))
+
+
+@settings(max_examples=15)
+@given(*CUTTINGS)
 def test_any_cutting_and_any_order_give_the_same_state(
     seed: int, accounts: int, cuts: list[int]
 ) -> None:
+    check_cutting(seed, accounts, cuts)
+
+
+@pytest.mark.slow
+@settings(max_examples=100)
+@given(*CUTTINGS)
+def test_many_cuttings_give_the_same_state(seed: int, accounts: int, cuts: list[int]) -> None:
+    check_cutting(seed, accounts, cuts)
+
+
+def check_cutting(seed: int, accounts: int, cuts: list[int]) -> None:
     one = world(seed, accounts, 300)
     plan = plan_of(one)
     records = records_of(plan, one)

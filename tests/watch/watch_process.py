@@ -1,4 +1,4 @@
-"""A process of `apilog watch` on a terminal or a pipe, and a log that is written meanwhile."""
+"""Processes of `apilog watch` on a terminal or a pipe, and a log that grows meanwhile."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from typing import Any
 from tests import weblog
 
 PATIENCE_SECONDS = 60
-"""How long a condition is waited for; far more than it ever takes."""
+"""How long to wait for a condition; far more than it ever takes."""
 
 
 def until(holds: Callable[[], object], what: str = "") -> None:
@@ -36,7 +36,7 @@ def until(holds: Callable[[], object], what: str = "") -> None:
 
 
 def now_line(path: str = "/v1/users/7", **more: Any) -> str:
-    """A request of this moment, in its log line."""
+    """Return the log line of a request of this moment."""
     return weblog.line(path, start=datetime.now(UTC), **{"ms": 20, **more})
 
 
@@ -47,7 +47,7 @@ def append(path: Path, *lines: str) -> None:
 
 
 class OnTerminal:
-    """A watch whose streams are a terminal."""
+    """A watch process whose standard streams are a terminal."""
 
     def __init__(self, process: subprocess.Popen[bytes], leader: int) -> None:
         self.process = process
@@ -58,24 +58,24 @@ class OnTerminal:
 
     @property
     def output(self) -> str:
-        """All that was sent to the terminal, escape sequences and all."""
+        """All that was sent to the terminal, with escape sequences."""
         return self._data.decode(errors="replace").replace("\r\n", "\n")
 
     @property
     def screen(self) -> str:
-        """What the dashboard showed last, as far as it is complete."""
+        """The last complete frame of the dashboard, as plain text."""
         frames = re.split(r"\x1b\[H", self.output)
         return plain(frames[-2] if len(frames) > 2 else frames[-1])
 
     def resize(self, columns: int, rows: int) -> None:
-        """Give the terminal another size; what it showed before is forgotten."""
+        """Resize the terminal, and wait until the dashboard is redrawn."""
         set_size(self._leader, columns, rows)
         self.process.send_signal(signal.SIGWINCH)
         seen = len(self._data)
         until(lambda: self._data[seen:].count(b"\x1b[H") >= 3)
 
     def end(self, number: int = signal.SIGINT) -> int:
-        """Stop it; its exit code."""
+        """Stop the process by a signal; return its exit code."""
         self.process.send_signal(number)
         code = self.process.wait(PATIENCE_SECONDS)
         self._reader.join(PATIENCE_SECONDS)
@@ -89,7 +89,7 @@ class OnTerminal:
 
 @contextmanager
 def on_terminal(*argv: str | Path, columns: int = 100, rows: int = 40) -> Iterator[OnTerminal]:
-    """A watch on a terminal of that size."""
+    """Run a watch on a terminal of that size until the block ends."""
     mine = {name: text for name, text in os.environ.items() if name not in ("COLUMNS", "NO_COLOR")}
     leader, follower = pty.openpty()
     set_size(leader, columns, rows)
@@ -112,7 +112,7 @@ def on_terminal(*argv: str | Path, columns: int = 100, rows: int = 40) -> Iterat
 
 
 class Piped:
-    """A watch that writes lines of JSON to a pipe."""
+    """A watch process that writes lines of JSON to a pipe."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.process = process
@@ -131,16 +131,16 @@ class Piped:
         return self.frames[-1] if self.frames else {}
 
     def seen(self, key: str, value: object) -> Callable[[], bool]:
-        """Whether a count of the lines that were read has a value."""
+        """Return a condition: whether a count of the input has a value."""
         return lambda: bool(self.last) and self.last["input"][key] == value
 
     def end(self, number: int = signal.SIGINT) -> int:
-        """Stop it; its exit code."""
+        """Stop the process by a signal; return its exit code."""
         self.process.send_signal(number)
         return self.ended()
 
     def ended(self) -> int:
-        """Wait until it ends by itself."""
+        """Wait until the process ends by itself; return its exit code."""
         code = self.process.wait(PATIENCE_SECONDS)
         for thread in self._threads:
             thread.join(PATIENCE_SECONDS)
@@ -159,7 +159,7 @@ class Piped:
 
 @contextmanager
 def piped(*argv: str | Path, env: dict[str, str] | None = None) -> Iterator[Piped]:
-    """A watch that writes a line of JSON ten times a second."""
+    """Run a watch that writes a line of JSON ten times a second, until the block ends."""
     with subprocess.Popen(
         command("--json", "--interval", "100ms", *argv),
         stdin=subprocess.PIPE,
@@ -178,15 +178,15 @@ def piped(*argv: str | Path, env: dict[str, str] | None = None) -> Iterator[Pipe
 
 
 def command(*argv: str | Path) -> list[str]:
-    """The command line of a watch."""
+    """Return the command line of a watch."""
     return [sys.executable, "-m", "apilog", "watch", *map(str, argv)]
 
 
 def set_size(terminal: int, columns: int, rows: int) -> None:
-    """The size of a terminal."""
+    """Set the size of a terminal."""
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
 
 def plain(text: str) -> str:
-    """Text without the sequences that steer a terminal."""
+    """Remove terminal escape sequences from a text."""
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
