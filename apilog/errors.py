@@ -6,6 +6,8 @@ The command line prints both and exits with 2; the library raises them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class ApilogError(Exception):
     """Root of all errors apilog raises on purpose.
@@ -24,6 +26,14 @@ class UsageError(ApilogError):
 
 class InputError(ApilogError):
     """An input that can't be found, opened or recognised."""
+
+
+class UnreadSourcesError(InputError):
+    """Not one of the sources could be read; the message is that of the first of `errors`."""
+
+    def __init__(self, errors: Sequence[InputError]) -> None:
+        super().__init__(str(errors[0]), errors[0].hint)
+        self.errors = errors
 
 
 class OutputError(ApilogError):

@@ -9,8 +9,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Self
 
 import polars as pl
+
+from apilog.errors import InputError, UnreadSourcesError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +45,23 @@ class InputSummary:
     skipped: int
     files: tuple[FileInput, ...]
 
+    @classmethod
+    def of_files(cls, files: Iterable[FileInput]) -> Self:
+        """Return the sums over these inputs."""
+        inputs = tuple(files)
+        return cls(
+            lines=sum(file.lines for file in inputs),
+            records=sum(file.records for file in inputs),
+            rejects=sum(file.rejects for file in inputs),
+            skipped=sum(file.skipped for file in inputs),
+            files=inputs,
+        )
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether there were inputs and not one of them could be opened and understood."""
+        return bool(self.files) and all(f.error and not f.is_damaged for f in self.files)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
@@ -62,6 +82,14 @@ class Report:
     """Zone in which timestamps are to be shown."""
     notes: tuple[str, ...] = ()
     """What the reader should know, one sentence each."""
+
+    def if_read(self) -> Self:
+        """Return the report; raises UnreadSourcesError if not one input could be read."""
+        if self.input.is_unread:
+            raise UnreadSourcesError(
+                [InputError(f"{file.path}: {file.error}", file.hint) for file in self.input.files]
+            )
+        return self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,6 @@ from apilog.aggregate.table_specs import TABLES
 from apilog.checks import REQUEST_METRICS
 from apilog.checks.threshold import UNITS_BY_METRIC_UNIT
 from apilog.cli.app import COMMANDS, main
-from apilog.developer_success import SuccessOptions
 from apilog.developer_success import build_success_report as success
 from apilog.developer_success.success_metrics import SUCCESS_METRICS as SUCCESS_METRICS
 from apilog.developer_success.tables import MORE_TABLES
@@ -31,6 +30,7 @@ from apilog.formats.nginx import library, trailing_fields, variables
 from apilog.formats.registry import FORMAT_INFOS
 from apilog.formats.skipped_lines import SKIP_RULES
 from apilog.metrics import METRICS
+from apilog.options import SuccessOptions
 from apilog.routes import SEGMENT_KINDS
 from apilog.schema import COLUMNS, SCHEMA
 from apilog.transport.envelope_registry import ENVELOPES

@@ -19,7 +19,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LONGEST_FILE = 500
 LONGEST_FUNCTION = 60
 LONG = {
-    "__init__.py:report": "one argument per line, each documented",
+    "cli/baseline_cmd.py:baseline": "its signature is the list of the command's options",
     "cli/check_cmd.py:check": "its signature is the list of the command's options",
     "cli/compare_cmd.py:compare": "its signature is the list of the command's options",
     "cli/export_cmd.py:export": "its signature is the list of the command's options",

@@ -5,7 +5,6 @@ The state file remembers what earlier runs found, so that a breach is notified o
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,12 +13,11 @@ import polars as pl
 
 from apilog.alerts.manager import AlertManager
 from apilog.alerts.rules import Alert, AlertNotice, AlertRule, AlertStatus
-from apilog.checks.measurement import MeasureOptions, reject_notes
-from apilog.engine.local import LocalRun
-from apilog.engine.parse_chunks import ReadSpec, summarise_inputs
+from apilog.engine.source_pass import SourcePass
+from apilog.options import ReadOptions, Source
 from apilog.report_model import Report
 from apilog.schema import TIMESTAMP
-from apilog.time import TimeWindow
+from apilog.time import TimeWindow, parse_window
 from apilog.version import __version__
 
 ALERTS_TABLE = "alerts"
@@ -94,46 +92,38 @@ class BatchEvaluation:
 
 
 def evaluate_sources(
-    sources: Sequence[str | os.PathLike[str]],
-    alerts: AlertManager,
-    reading: MeasureOptions,
-    *,
-    until: datetime | None = None,
-    tz: str = "UTC",
+    sources: Sequence[Source], alerts: AlertManager, options: ReadOptions
 ) -> BatchEvaluation:
     """Read the sources and evaluate the alerts for `until` (exclusive), else the newest record.
 
     An input that can't be read has its error in the summary. Without any record and `until`
-    nothing is evaluated.
+    nothing is evaluated. Rules have time windows of their own: `since` has no effect.
     """
-    run: LocalRun[pl.DataFrame] = LocalRun(
+    until = parse_window(None, options.until, options.tz).until
+    source_pass = SourcePass(
         sources,
-        ReadSpec(columns=alerts.columns, rules=reading.rules, where=reading.where),
+        options,
+        alerts.columns,
         lambda records: _records_before(records, until),
-        choice=reading.choice,
-        progress=reading.progress,
         window=TimeWindow(since=until and until - alerts.lookback - _MARGIN, until=until),
     )
     now = until
-    for result in run.results():
-        if reading.rejects and result.rejects.height:
-            reading.rejects(result.rejects)
-        newest = result.value["timestamp"].max()
+    for records in source_pass.iter_results():
+        newest = records["timestamp"].max()
         if until is None and isinstance(newest, datetime):
             now = max(now or newest, newest)
         if now is not None:
-            alerts.add(result.value, now)
+            alerts.add(records, now)
     notices = [] if now is None else alerts.evaluate(now)
-    read = summarise_inputs(run.accounts)
     report = Report(
         version=__version__,
         command="check",
         since=None,
         until=now,
-        input=read,
+        input=source_pass.input,
         tables={ALERTS_TABLE: alerts_table(alerts.rules, alerts.active_alerts)},
-        timezone=tz,
-        notes=reject_notes(read, kept=reading.rejects is not None),
+        timezone=options.tz,
+        notes=source_pass.notes,
     )
     return BatchEvaluation(report=report, notices=notices, at=now)
 

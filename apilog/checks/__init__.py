@@ -9,7 +9,6 @@ from apilog.checks.evaluate import (
     DecisionPolicy,
     ThresholdResult,
     evaluate_threshold,
-    overall_state,
 )
 from apilog.checks.grammar import parse_threshold
 from apilog.checks.measurement import MetricSample, SampleKey, SubjectSamples
@@ -39,6 +38,5 @@ __all__ = [
     "Threshold",
     "ThresholdResult",
     "evaluate_threshold",
-    "overall_state",
     "parse_threshold",
 ]

@@ -6,7 +6,6 @@ are from logs.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,18 +19,17 @@ from apilog.aggregate.table_specs import accumulators_of
 from apilog.checks.measurement import (
     Measurement,
     MeasurementResult,
-    MeasureOptions,
     SubjectSamples,
     matches_values,
     measure_sources,
-    reject_notes,
     samples_from,
 )
 from apilog.checks.threshold import ENDPOINT_COLUMNS, MetricSubject
 from apilog.errors import UsageError
 from apilog.metrics import ACCUMULATORS, METRICS, MergeRule
+from apilog.options import ReadOptions, Source
 from apilog.report_model import Report
-from apilog.time import TimeWindow
+from apilog.time import TimeWindow, parse_window
 from apilog.version import __version__
 
 DURATION_COLUMNS = ("duration_ms", "upstream_duration_ms")
@@ -220,25 +218,24 @@ class BaselineResult:
     """Without tables."""
 
 
-def make_baseline(
-    sources: Sequence[str | os.PathLike[str]], window: TimeWindow, reading: MeasureOptions
-) -> BaselineResult:
-    """The baseline of the requests in a window."""
-    measurement = baseline_measurement(window, reading.max_routes)
-    done = measure_sources(sources, [measurement], reading)
+def make_baseline(sources: Sequence[Source], options: ReadOptions) -> BaselineResult:
+    """Return the baseline of the requests that the options choose."""
+    window = parse_window(options.since, options.until, options.tz)
+    measurement = baseline_measurement(window, options.max_routes)
+    measured = measure_sources(sources, [measurement], options)
     baseline = SavedBaseline.from_result(
-        done.results[0],
+        measured.results[0],
         version=__version__,
-        formats=done.formats,
-        where=reading.where.text if reading.where else None,
+        formats=measured.formats,
+        where=options.where,
     )
     report = Report(
         version=__version__,
         command="baseline",
         since=baseline.window.since,
         until=baseline.window.until,
-        input=done.input,
+        input=measured.input,
         tables={},
-        notes=reject_notes(done.input, kept=reading.rejects is not None),
+        notes=measured.notes,
     )
     return BaselineResult(baseline=baseline, report=report)

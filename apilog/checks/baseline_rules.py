@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from apilog.checks.baseline import SavedBaseline
-from apilog.checks.measurement import MeasureOptions, SampleSource
+from apilog.checks.measurement import SampleSource
 from apilog.checks.threshold import GATEWAY_SUBJECT, Threshold
 from apilog.errors import UsageError
 from apilog.metrics import MetricKind
+from apilog.options import ReadOptions
 from apilog.text.units import format_duration
 from apilog.time import TimeWindow
 
@@ -20,7 +21,7 @@ def check_before_reading(
     thresholds: Sequence[Threshold],
     window: TimeWindow,
     baseline: SavedBaseline | TimeWindow | None,
-    reading: MeasureOptions,
+    options: ReadOptions,
 ) -> None:
     """Raise UsageError for what can be refused before anything is read."""
     compared = [threshold for threshold in thresholds if threshold.is_comparison]
@@ -34,7 +35,7 @@ def check_before_reading(
         case TimeWindow():
             _check_windows_apart(window, baseline)
         case SavedBaseline():
-            _check_same_where(baseline.where, reading.where.text if reading.where else None)
+            _check_same_where(baseline.where, options.where)
             for threshold in compared:
                 baseline.check_subject(threshold.subject)
 

@@ -5,11 +5,13 @@ Everything that can be refused without reading is refused before.
 
 from __future__ import annotations
 
-import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from apilog.checks.baseline import SavedBaseline
+from apilog.checks.baseline_file import read_baseline
 from apilog.checks.baseline_rules import check_after_reading, check_before_reading
 from apilog.checks.check_tables import (
     CHANGED_TABLE,
@@ -21,20 +23,18 @@ from apilog.checks.check_tables import (
 )
 from apilog.checks.evaluate import (
     DecisionPolicy,
+    ThresholdResult,
     evaluate_hour,
     evaluate_threshold,
     hours_until,
     last_whole_hour,
-    overall_state,
 )
 from apilog.checks.measurement import (
     MeasuredSources,
     Measurement,
-    MeasureOptions,
     SampleSource,
     SubjectSamples,
     measure_sources,
-    reject_notes,
 )
 from apilog.checks.threshold import (
     ENDPOINT_COLUMNS,
@@ -44,8 +44,10 @@ from apilog.checks.threshold import (
     MetricSubject,
     Threshold,
 )
+from apilog.errors import UsageError
+from apilog.options import CheckOptions, Source
 from apilog.report_model import CheckState, Report
-from apilog.time import TimeWindow
+from apilog.time import TimeWindow, parse_window
 from apilog.version import __version__
 
 
@@ -60,57 +62,76 @@ class CheckResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CheckOptions:
-    """What is checked, against what, and how sure it has to be; the defaults are the command's."""
+class CheckPlan:
+    """Thresholds and what they are held against, understood."""
 
-    window: TimeWindow = field(default_factory=TimeWindow)
-    baseline: SavedBaseline | TimeWindow | None = None
+    thresholds: Sequence[Threshold]
+    options: CheckOptions
+    window: TimeWindow
+    baseline: SavedBaseline | TimeWindow | None
     """A saved one, or another time of the same sources."""
-    policy: DecisionPolicy = field(default_factory=DecisionPolicy)
-    reading: MeasureOptions = field(default_factory=MeasureOptions)
-    tz: str = "UTC"
-    """Zone in which times are shown."""
-    min_elsewhere: int = 20
-    """What `policy.min_requests` is for what was measured elsewhere, on fewer things."""
+    policy: DecisionPolicy
 
 
-def check_sources(
-    sources: Sequence[str | os.PathLike[str]],
-    thresholds: Sequence[Threshold],
-    options: CheckOptions,
-    *,
-    elsewhere: Mapping[Threshold, SubjectSamples] | None = None,
+def plan_check(thresholds: Sequence[Threshold], options: CheckOptions) -> CheckPlan:
+    """Understand the options, and refuse what can be refused before anything is read.
+
+    Raises UsageError for a comparison without a baseline, or with one that can't tell it.
+    """
+    policy = DecisionPolicy(min_requests=options.min_requests, confidence=options.confidence)
+    window, earlier = _parse_windows(options)
+    if options.baseline is not None and earlier:
+        raise UsageError(
+            "--baseline and --baseline-since both give a baseline", "leave one of them out"
+        )
+    baseline = earlier if options.baseline is None else read_baseline(Path(options.baseline))
+    check_before_reading(thresholds, window, baseline, options)
+    return CheckPlan(
+        thresholds=thresholds,
+        options=options,
+        window=window,
+        baseline=baseline,
+        policy=policy,
+    )
+
+
+def run_check(
+    sources: Sequence[Source],
+    plan: CheckPlan,
+    account_samples: Mapping[Threshold, SubjectSamples] | None = None,
 ) -> CheckResult:
     """Measure the sources and evaluate the thresholds.
 
-    `elsewhere` has what was measured for thresholds that are about other things than requests.
-    Raises UsageError for a comparison without a baseline or with one that can't tell it, before
-    anything is read; after it for one of other gateways or another length of time.
+    `account_samples` has the samples of thresholds that are about accounts, not requests. Raises
+    UsageError for a baseline of other gateways or, where counts are compared, of another length.
     """
-    known = dict(elsewhere or {})
-    unusual = [t for t in thresholds if t.metric.name in SCORED_METRICS]
-    asked = [t for t in thresholds if t not in known and t not in unusual]
-    check_before_reading(asked, options.window, options.baseline, options.reading)
-    measurements = _plan_measurements(asked, options)
-    measurements += [hours_until(options.window)] if unusual else []
-    done = measure_sources(sources, measurements, options.reading)
-    current, base = done.results[0], _baseline_samples(options, done)
+    samples = dict(account_samples or {})
+    on_anomalies = [t for t in plan.thresholds if t.metric.name in SCORED_METRICS]
+    on_requests = [t for t in plan.thresholds if t not in samples and t not in on_anomalies]
+    measurements = _plan_measurements(on_requests, plan)
+    measurements += [hours_until(plan.window)] if on_anomalies else []
+    measured = measure_sources(sources, measurements, plan.options)
+    current, base = measured.results[0], _baseline_samples(plan, measured)
     if base:
-        check_after_reading(asked, current, base)
-    known |= {t: current.samples_of(t.subject) for t in asked}
-    bases = {t: base.samples_of(t.subject) for t in asked if base and t.is_comparison}
-    hours = {t: [evaluate_hour(t, last_whole_hour(t, done.results[-1]))] for t in unusual}
-    fewer = replace(options.policy, min_requests=options.min_elsewhere)
-    policies = {t: fewer if elsewhere and t in elsewhere else options.policy for t in thresholds}
+        check_after_reading(on_requests, current, base)
+    samples |= {t: current.samples_of(t.subject) for t in on_requests}
     results = {
-        t: hours.get(t) or evaluate_threshold(t, known[t], bases.get(t), policies[t])
-        for t in thresholds
+        t: [evaluate_hour(t, last_whole_hour(t, measured.results[-1]))]
+        if t in on_anomalies
+        else evaluate_threshold(
+            t,
+            samples[t],
+            base.samples_of(t.subject) if base and t.is_comparison else None,
+            _policy_for(t, plan, account_samples or {}),
+        )
+        for t in plan.thresholds
     }
-    failed = [t for t in asked if not t.each and overall_state(results[t]) is CheckState.FAIL]
     tables = {
         CHECKS_TABLE: checks_table(results),
         WORST_TABLE: worst_table(
-            [(t, current.samples_of(_subject_by_endpoint(t))) for t in failed]
+            (t, current.samples_of(_subject_by_endpoint(t)))
+            for t in on_requests
+            if not t.each and _overall(results[t]) is CheckState.FAIL
         ),
     }
     if base:
@@ -122,32 +143,62 @@ def check_sources(
         command="check",
         since=current.window.since,
         until=current.window.until,
-        input=done.input,
+        input=measured.input,
         tables=tables,
-        timezone=options.tz,
-        notes=(
-            *_unnamed_notes(known),
-            *reject_notes(done.input, kept=options.reading.rejects is not None),
-        ),
+        timezone=plan.options.tz,
+        notes=(*_unnamed_notes(samples), *measured.notes),
     )
-    return CheckResult(report=report, state=_worst_state(map(overall_state, results.values())))
+    return CheckResult(report=report, state=_worst_state(map(_overall, results.values())))
 
 
-def _plan_measurements(thresholds: Sequence[Threshold], options: CheckOptions) -> list[Measurement]:
-    """Of the window, and of that of the baseline."""
+def _parse_windows(options: CheckOptions) -> tuple[TimeWindow, TimeWindow | None]:
+    """Return the time that is checked, and that of the baseline, which ends where it begins."""
+    since, baseline_since, baseline_until = (
+        options.since,
+        options.baseline_since,
+        options.baseline_until,
+    )
+    if baseline_since is None and baseline_until is None:
+        return parse_window(since, options.until, options.tz), None
+    if since is None and baseline_until is None:
+        raise UsageError(
+            "--baseline-since alone does not say where the baseline ends",
+            "give --since, where what is checked begins, or --baseline-until",
+        )
+    window = parse_window(baseline_until if since is None else since, options.until, options.tz)
+    try:
+        earlier = parse_window(
+            baseline_since, since if baseline_until is None else baseline_until, options.tz
+        )
+    except UsageError as error:
+        told = re.sub("--(since|until)", r"--baseline-\1", str(error))
+        raise UsageError(told, error.hint) from error
+    return window, earlier
+
+
+def _policy_for(
+    threshold: Threshold, plan: CheckPlan, account_samples: Mapping[Threshold, SubjectSamples]
+) -> DecisionPolicy:
+    if threshold not in account_samples:
+        return plan.policy
+    return replace(plan.policy, min_requests=plan.options.min_accounts)
+
+
+def _plan_measurements(thresholds: Sequence[Threshold], plan: CheckPlan) -> list[Measurement]:
+    """Return the measurements of the window and of the baseline window."""
     details = (_subject_by_endpoint(t) for t in thresholds if not t.each)
     subjects = [*(t.subject for t in thresholds), *details, ROUTE_SUBJECT, GATEWAY_SUBJECT]
-    most = options.reading.max_routes
-    found = [Measurement(subjects, options.window, max_routes=most)]
-    if isinstance(options.baseline, TimeWindow):
+    max_routes = plan.options.max_routes
+    measurements = [Measurement(subjects, plan.window, max_routes=max_routes)]
+    if isinstance(plan.baseline, TimeWindow):
         compared = [t.subject for t in thresholds if t.is_comparison]
         earlier = [*compared, ROUTE_SUBJECT, GATEWAY_SUBJECT]
-        found.append(Measurement(earlier, options.baseline, max_routes=most))
-    return found
+        measurements.append(Measurement(earlier, plan.baseline, max_routes=max_routes))
+    return measurements
 
 
-def _baseline_samples(options: CheckOptions, done: MeasuredSources) -> SampleSource | None:
-    return done.results[1] if isinstance(options.baseline, TimeWindow) else options.baseline
+def _baseline_samples(plan: CheckPlan, measured: MeasuredSources) -> SampleSource | None:
+    return measured.results[1] if isinstance(plan.baseline, TimeWindow) else plan.baseline
 
 
 def _subject_by_endpoint(threshold: Threshold) -> MetricSubject:
@@ -163,6 +214,10 @@ def _unnamed_notes(measured: Mapping[Threshold, SubjectSamples]) -> Iterator[str
     for each, count in told.items():
         columns = " and ".join(each)
         yield f"{count:,} requests have no {columns} of their own: no `for each` is about them"
+
+
+def _overall(results: Sequence[ThresholdResult]) -> CheckState:
+    return CheckState.overall(result.state for result in results)
 
 
 def _worst_state(states: Iterable[CheckState]) -> CheckState:

@@ -5,9 +5,8 @@ Side b is compared with side a: a difference is b − a.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from apilog.checks.check_tables import CHANGED_TABLE, changed_table
 from apilog.checks.compare_table import ComparisonRow, SamplePair, compare_pairs, comparison_table
@@ -15,17 +14,17 @@ from apilog.checks.evaluate import DecisionPolicy
 from apilog.checks.measurement import (
     Measurement,
     MeasurementResult,
-    MeasureOptions,
     SubjectSamples,
     measure_sources,
-    reject_notes,
 )
 from apilog.checks.threshold import ENDPOINT_COLUMNS, REQUEST_METRICS, ColumnValues, MetricSubject
+from apilog.engine.source_pass import describe_rejects
 from apilog.errors import UsageError
 from apilog.metrics import METRICS, Metric, MetricKind
+from apilog.options import CompareOptions, Source
 from apilog.report_model import CheckState, InputSummary, Report
 from apilog.text.spelling import did_you_mean
-from apilog.time import TimeWindow
+from apilog.time import TimeWindow, parse_window
 from apilog.version import __version__
 
 DEFAULT_METRICS = ("error_rate", "server_error_rate", "latency_p50", "latency_p95", "latency_p99")
@@ -86,18 +85,6 @@ COMPARISON_TABLE = "comparison"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CompareOptions:
-    """What is compared, and how sure a difference has to be."""
-
-    metrics: tuple[Metric, ...]
-    window: TimeWindow = field(default_factory=TimeWindow)
-    policy: DecisionPolicy = field(default_factory=DecisionPolicy)
-    reading: MeasureOptions = field(default_factory=MeasureOptions)
-    tz: str = "UTC"
-    """Zone in which times are shown."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ComparisonResult:
     """A report on two sides, and whether anything could be decided."""
 
@@ -107,31 +94,32 @@ class ComparisonResult:
     """Pass if at least one row was decided, else inconclusive."""
 
 
-def compare_sources(
-    a: Sequence[str | os.PathLike[str]],
-    b: Sequence[str | os.PathLike[str]],
-    options: CompareOptions,
-) -> ComparisonResult:
-    """The sources b compared with the sources a."""
-    done = [
-        measure_sources(sources, [_comparison_measurement(options, [()])], options.reading)
-        for sources in (a, b)
-    ]
-    sides = [_ComparedSide(one.results[0], (), ENDPOINT_COLUMNS) for one in done]
-    names = [", ".join(map(str, sources)) for sources in (a, b)]
-    return _build_comparison(sides, names, options, _sum_inputs([one.input for one in done]))
+def compare_sources(sources: Sequence[Source], options: CompareOptions) -> ComparisonResult:
+    """Compare the second source with the first, or with a split the two values of its column.
+
+    Raises UsageError for options that can't be understood, before anything is read.
+    """
+    split = None if options.split is None else parse_split(options.split)
+    comparison = _Comparison(
+        metrics=parse_metrics(options.metrics),
+        window=parse_window(options.since, options.until, options.tz),
+        policy=DecisionPolicy(min_requests=options.min_requests, confidence=options.confidence),
+        options=options,
+    )
+    if split is None:
+        _check_two_sides(sources)
+        return comparison.compare_two(sources[0], sources[1])
+    return comparison.compare_split(sources, split)
 
 
-def compare_split(
-    sources: Sequence[str | os.PathLike[str]], split: ColumnSplit, options: CompareOptions
-) -> ComparisonResult:
-    """The requests with the split's second value compared with those with its first."""
-    wheres: list[ColumnValues] = [((split.column, value),) for value in (split.a, split.b)]
-    done = measure_sources(sources, [_comparison_measurement(options, wheres)], options.reading)
-    each = _endpoint_without(wheres[0])
-    sides = [_ComparedSide(done.results[0], where, each) for where in wheres]
-    names = [f"{split.column}={value}" for value in (split.a, split.b)]
-    return _build_comparison(sides, names, options, done.input)
+def _check_two_sides(sources: Sequence[Source]) -> None:
+    if len(sources) != 2:
+        raise UsageError(
+            f"compare takes two sources, not {len(sources)}",
+            "give a folder or glob for each side in quotes, or --split COLUMN=a,b",
+        )
+    if sources[0] == sources[1]:
+        raise UsageError("both sides are the same", "give another source for one of them")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,56 +140,86 @@ class _ComparedSide:
         )
 
 
-def _comparison_measurement(options: CompareOptions, wheres: Sequence[ColumnValues]) -> Measurement:
-    subjects = [
-        MetricSubject(metric=metric, where=where, each=each)
-        for where in wheres
-        for metric in (*options.metrics, METRICS["requests"])
-        for each in ((), _endpoint_without(where))
-    ]
-    return Measurement(subjects, options.window, max_routes=options.reading.max_routes)
-
-
 def _endpoint_without(where: ColumnValues) -> tuple[str, ...]:
     chosen = {column for column, _ in where}
     return tuple(column for column in ENDPOINT_COLUMNS if column not in chosen)
 
 
-def _build_comparison(
-    sides: Sequence[_ComparedSide],
-    names: Sequence[str],
-    options: CompareOptions,
-    read: InputSummary,
-) -> ComparisonResult:
-    a, b = sides
-    rows = [
-        row for metric in options.metrics for row in _comparison_rows(metric, a, b, options.policy)
-    ]
-    silent = [m.name for m in options.metrics if all(row.metric is not m for row in rows)]
-    requests = METRICS["requests"]
-    starts = [s.measures.window.since for s in sides if s.measures.window.since]
-    ends = [s.measures.window.until for s in sides if s.measures.window.until]
-    report = Report(
-        version=__version__,
-        command="compare",
-        since=min(starts, default=None),
-        until=max(ends, default=None),
-        input=read,
-        tables={
-            COMPARISON_TABLE: comparison_table(rows, a.each, options.policy),
-            CHANGED_TABLE: changed_table(b.by_endpoint(requests), a.by_endpoint(requests), a.each),
-        },
-        timezone=options.tz,
-        notes=(
-            f"a is {names[0]}, b is {names[1]}",
-            *([f"nothing tells {', '.join(silent)}"] if silent else []),
-            *reject_notes(read, kept=options.reading.rejects is not None),
-        ),
-    )
-    is_decided = any(row.p_value is not None for row in rows)
-    return ComparisonResult(
-        report=report, state=CheckState.PASS if is_decided else CheckState.INCONCLUSIVE
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Comparison:
+    """What is compared and how, understood."""
+
+    metrics: tuple[Metric, ...]
+    window: TimeWindow
+    policy: DecisionPolicy
+    options: CompareOptions
+
+    def compare_two(self, a: Source, b: Source) -> ComparisonResult:
+        measured = [
+            measure_sources([source], [self._measurement([()])], self.options) for source in (a, b)
+        ]
+        account = InputSummary.of_files(file for side in measured for file in side.input.files)
+        notes = (
+            *describe_rejects(account, are_kept=self.options.rejects is not None),
+            *(note for side in measured for note in side.mismatch_notes),
+        )
+        sides = [_ComparedSide(side.results[0], (), ENDPOINT_COLUMNS) for side in measured]
+        return self._result(sides, [str(a), str(b)], account, notes)
+
+    def compare_split(self, sources: Sequence[Source], split: ColumnSplit) -> ComparisonResult:
+        wheres: list[ColumnValues] = [((split.column, value),) for value in (split.a, split.b)]
+        measured = measure_sources(sources, [self._measurement(wheres)], self.options)
+        each = _endpoint_without(wheres[0])
+        sides = [_ComparedSide(measured.results[0], where, each) for where in wheres]
+        names = [f"{split.column}={value}" for value in (split.a, split.b)]
+        return self._result(sides, names, measured.input, measured.notes)
+
+    def _measurement(self, wheres: Sequence[ColumnValues]) -> Measurement:
+        subjects = [
+            MetricSubject(metric=metric, where=where, each=each)
+            for where in wheres
+            for metric in (*self.metrics, METRICS["requests"])
+            for each in ((), _endpoint_without(where))
+        ]
+        return Measurement(subjects, self.window, max_routes=self.options.max_routes)
+
+    def _result(
+        self,
+        sides: Sequence[_ComparedSide],
+        names: Sequence[str],
+        account: InputSummary,
+        notes: Sequence[str],
+    ) -> ComparisonResult:
+        a, b = sides
+        rows = [
+            row for metric in self.metrics for row in _comparison_rows(metric, a, b, self.policy)
+        ]
+        silent = [m.name for m in self.metrics if all(row.metric is not m for row in rows)]
+        requests = METRICS["requests"]
+        windows = [side.measures.window for side in sides]
+        report = Report(
+            version=__version__,
+            command="compare",
+            since=min((w.since for w in windows if w.since), default=None),
+            until=max((w.until for w in windows if w.until), default=None),
+            input=account,
+            tables={
+                COMPARISON_TABLE: comparison_table(rows, a.each, self.policy),
+                CHANGED_TABLE: changed_table(
+                    b.by_endpoint(requests), a.by_endpoint(requests), a.each
+                ),
+            },
+            timezone=self.options.tz,
+            notes=(
+                f"a is {names[0]}, b is {names[1]}",
+                *([f"nothing tells {', '.join(silent)}"] if silent else []),
+                *notes,
+            ),
+        )
+        is_decided = any(row.p_value is not None for row in rows)
+        return ComparisonResult(
+            report=report, state=CheckState.PASS if is_decided else CheckState.INCONCLUSIVE
+        )
 
 
 def _comparison_rows(
@@ -218,13 +236,3 @@ def _comparison_rows(
     before, after = a.by_endpoint(metric).samples, b.by_endpoint(metric).samples
     both = {key: SamplePair(before[key], after[key]) for key in before if key in after}
     yield from compare_pairs(metric, both, policy)
-
-
-def _sum_inputs(inputs: Sequence[InputSummary]) -> InputSummary:
-    return InputSummary(
-        lines=sum(one.lines for one in inputs),
-        records=sum(one.records for one in inputs),
-        rejects=sum(one.rejects for one in inputs),
-        skipped=sum(one.skipped for one in inputs),
-        files=tuple(file for one in inputs for file in one.files),
-    )

@@ -104,11 +104,6 @@ def evaluate_threshold(
     return results
 
 
-def overall_state(results: Sequence[ThresholdResult]) -> CheckState:
-    """The state of a threshold: inconclusive only if none of its values could be decided."""
-    return CheckState.overall(result.state for result in results)
-
-
 def _vanished_samples(
     threshold: Threshold, current: SubjectSamples, baseline: SubjectSamples | None
 ) -> dict[SampleKey, MetricSample]:

@@ -137,6 +137,18 @@ def parse_threshold(
     return _ThresholdParser(text, catalogues).parse()
 
 
+def parse_thresholds(
+    texts: Sequence[str], catalogues: Sequence[MetricCatalogue] = (REQUEST_METRICS, ANOMALY_METRICS)
+) -> tuple[Threshold, ...]:
+    """Return the thresholds of these texts, each once; raises UsageError if there are none."""
+    if not texts:
+        raise UsageError(
+            "there is no threshold to check",
+            'give -t "error_rate < 1%", or thresholds in [checks] of apilog.toml',
+        )
+    return tuple(dict.fromkeys(parse_threshold(text, catalogues) for text in texts))
+
+
 class _ThresholdParser:
     """Reads the tokens from left to right."""
 

@@ -6,8 +6,7 @@ so that chosen values are never folded. It takes the same three steps: partial, 
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import Protocol
@@ -21,17 +20,13 @@ from apilog.aggregate import (
     TableWithInputs,
     finish_with_inputs,
     merge,
-    merge_in_batches,
     partial,
 )
 from apilog.checks.threshold import ColumnValues, MetricSubject
-from apilog.engine.local import LocalRun, Progress
-from apilog.engine.parse_chunks import ReadSpec, summarise_inputs
-from apilog.engine.where import RowFilter
-from apilog.formats.file_plan import FormatChoice
+from apilog.engine.source_pass import SourcePass
 from apilog.metrics import METRICS, Metric, MetricKind
+from apilog.options import ReadOptions, Source
 from apilog.report_model import InputSummary
-from apilog.routes import RouteRule
 from apilog.schema import SCHEMA
 from apilog.time import ALL_TIME, TimeWindow
 
@@ -133,7 +128,10 @@ class Measurement:
             finish_with_inputs(plan, one) for plan, one in zip(self._plans, state, strict=True)
         ]
         return MeasurementResult(
-            window=self.window.with_defaults(state[0].first, state[0].last),
+            window=TimeWindow(
+                since=self.window.since or state[0].first,
+                until=self.window.until or state[0].last,
+            ),
             groups={
                 (where, name): group
                 for where, named in zip(self._specs_by_where, found, strict=True)
@@ -283,25 +281,16 @@ def _histograms_by_row(metric: Metric, group: TableWithInputs) -> dict[int, dict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MeasureOptions:
-    """How sources are read."""
-
-    choice: FormatChoice | None = None
-    rules: tuple[RouteRule, ...] = ()
-    where: RowFilter | None = None
-    max_routes: int = 1000
-    progress: Progress | None = None
-    rejects: Callable[[pl.DataFrame], None] | None = None
-    """Takes the lines that could not be read."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredSources:
     """What came of a pass."""
 
     results: tuple[MeasurementResult, ...]
-    """Of each measurement."""
+    """One for each measurement."""
     input: InputSummary
+    notes: tuple[str, ...]
+    """Notes on the lines that could not be read."""
+    mismatch_notes: tuple[str, ...]
+    """Those of them that are about the chosen format."""
 
     @property
     def formats(self) -> tuple[str, ...]:
@@ -310,49 +299,38 @@ class MeasuredSources:
 
 
 def measure_sources(
-    sources: Sequence[str | os.PathLike[str]],
-    measurements: Sequence[Measurement],
-    reading: MeasureOptions,
+    sources: Sequence[Source], measurements: Sequence[Measurement], options: ReadOptions
 ) -> MeasuredSources:
     """Read the sources once and make all measurements of them.
 
     An input that can't be read has its error in the summary.
     """
-    columns = frozenset[str]().union(*(measurement.columns for measurement in measurements))
-    run: LocalRun[tuple[MeasurementState, ...]] = LocalRun(
+    source_pass = SourcePass(
         sources,
-        ReadSpec(columns=columns, rules=reading.rules, where=reading.where),
+        options,
+        frozenset[str]().union(*(measurement.columns for measurement in measurements)),
         lambda records: tuple(measurement.partial(records) for measurement in measurements),
-        choice=reading.choice,
-        progress=reading.progress,
-        window=TimeWindow.enclosing(m.window for m in measurements),
+        window=_enclosing_window(measurements),
     )
-
-    def measured() -> Iterator[tuple[MeasurementState, ...]]:
-        for result in run.results():
-            if reading.rejects and result.rejects.height:
-                reading.rejects(result.rejects)
-            yield result.value
-
-    states = merge_in_batches(measured(), lambda batch: _merge_states(measurements, batch))
+    states = source_pass.merge_results(
+        lambda several: tuple(
+            measurement.merge([one[i] for one in several])
+            for i, measurement in enumerate(measurements)
+        )
+    )
     return MeasuredSources(
         results=tuple(m.finish(state) for m, state in zip(measurements, states, strict=True)),
-        input=summarise_inputs(run.accounts),
+        input=source_pass.input,
+        notes=source_pass.notes,
+        mismatch_notes=source_pass.mismatch_notes,
     )
 
 
-def reject_notes(read: InputSummary, *, kept: bool) -> tuple[str, ...]:
-    """What the reader of a result should know about the lines; `kept` if the rejects are."""
-    if not read.rejects:
-        return ()
-    told = f"{read.rejects:,} of {read.rejects + read.records:,} lines could not be read"
-    return (told if kept else f"{told}; --rejects FILE keeps them",)
-
-
-def _merge_states(
-    measurements: Sequence[Measurement], states: Sequence[tuple[MeasurementState, ...]]
-) -> tuple[MeasurementState, ...]:
-    return tuple(
-        measurement.merge([state[i] for state in states])
-        for i, measurement in enumerate(measurements)
+def _enclosing_window(measurements: Sequence[Measurement]) -> TimeWindow:
+    """Return the time in which all windows lie."""
+    starts = [measurement.window.since for measurement in measurements]
+    ends = [measurement.window.until for measurement in measurements]
+    return TimeWindow(
+        since=None if None in starts else min(start for start in starts if start),
+        until=None if None in ends else max(end for end in ends if end),
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from apilog.cli import streams
-from apilog.cli.lifecycle import MeasureCommandOptions, parse_window, stop_if_nothing_read
+from apilog.cli.lifecycle import stop_if_nothing_read
 from apilog.cli.streams import ExitCode
 from apilog.errors import UsageError
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from apilog.alerts.manager import AlertManager
     from apilog.cli.target import OutputTarget
+    from apilog.options import ReadOptions
 
 
 def rules_to_check(
@@ -40,11 +41,9 @@ def rules_to_check(
 def check_alerts(
     sources: Sequence[str],
     alerts: AlertManager,
-    asked: MeasureCommandOptions,
+    asked: ReadOptions,
     target: OutputTarget,
     *,
-    until: str | None,
-    tz: str,
     strict: bool,
     quiet: bool,
 ) -> ExitCode:
@@ -56,10 +55,8 @@ def check_alerts(
     from apilog.alerts.batch import evaluate_sources
     from apilog.cli.lifecycle import input_exit_code, report_notes
 
-    window = parse_window(None, until, tz)
-    with asked.reading() as reading:
-        done = evaluate_sources(sources, alerts, reading, until=window.until, tz=tz)
-        stop_if_nothing_read(done.report, strict=strict, quiet=quiet)
+    done = evaluate_sources(sources, alerts, asked)
+    stop_if_nothing_read(done.report, strict=strict, quiet=quiet)
     alerts.save()
     target.write(done.report)
     report_notes(done.report, target, strict=strict, quiet=quiet)

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from apilog.cli import options, streams
-from apilog.cli.lifecycle import MeasureCommandOptions, parse_window, stop_if_nothing_read
 from apilog.cli.target import OutputTarget
 from apilog.errors import InputError
 
@@ -27,6 +26,9 @@ def baseline(
     tz: options.Tz = "UTC",
     route: options.Route = None,
     max_routes: options.MaxRoutes = 1000,
+    keep_query: options.KeepQuery = False,
+    anonymize_ip: options.AnonymizeIp = False,
+    hash_consumers: options.HashConsumers = None,
     force: options.Force = False,
     rejects: options.Rejects = None,
     strict: options.Strict = False,
@@ -39,26 +41,36 @@ def baseline(
     """
     from apilog.checks.baseline import make_baseline
     from apilog.checks.baseline_file import format_baseline
-    from apilog.cli.lifecycle import input_exit_code, refuse_same_file, report_notes
+    from apilog.cli.lifecycle import (
+        input_exit_code,
+        read_hooks,
+        refuse_same_file,
+        report_notes,
+        stop_if_nothing_read,
+    )
+    from apilog.options import ReadOptions
 
-    window = parse_window(since, until, tz)
     target = OutputTarget(
         output=None if output is None else str(output), format="json", force=force
     )
     streams.check_target(output, force=force)
     refuse_same_file(target, rejects)
-    asked = MeasureCommandOptions(
-        log_format=log_format,
-        nginx_conf=nginx_conf,
-        where=where,
-        routes=route or (),
-        max_routes=max_routes,
-        rejects=rejects,
-        force=force,
-        no_progress=quiet or no_progress,
-    )
-    with asked.reading() as reading:
-        made = make_baseline(sources, window, reading)
+    with read_hooks(rejects, force=force, shown=not (quiet or no_progress)) as hooks:
+        asked = ReadOptions(
+            log_format=log_format,
+            nginx_conf=nginx_conf,
+            since=since,
+            until=until,
+            tz=tz,
+            where=where,
+            routes=route or (),
+            max_routes=max_routes,
+            keep_query=keep_query,
+            anonymize_ip=anonymize_ip,
+            hash_consumers=hash_consumers,
+            **hooks,
+        )
+        made = make_baseline(sources, asked)
         stop_if_nothing_read(made.report, strict=strict, quiet=quiet)
     if not made.baseline.total:
         raise InputError(

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from apilog.cli import options, success_checks
-from apilog.cli.lifecycle import MeasureCommandOptions, accounts_from_options, stop_if_nothing_read
+from apilog.cli import options
+from apilog.cli.lifecycle import accounts_from_options, stop_if_nothing_read
 from apilog.cli.streams import ExitCode
 from apilog.cli.target import OutputTarget
-from apilog.cli.thresholds import choose_baseline, choose_policy, choose_windows, collect_thresholds
 
 if TYPE_CHECKING:
-    from apilog.checks import SubjectSamples, Threshold
     from apilog.checks.check import CheckResult
+    from apilog.config import ChecksConfig
     from apilog.report_model import Report
 
 
@@ -104,6 +104,9 @@ def check(
     tz: options.Tz = "UTC",
     route: options.Route = None,
     max_routes: options.MaxRoutes = 1000,
+    keep_query: options.KeepQuery = False,
+    anonymize_ip: options.AnonymizeIp = False,
+    hash_consumers: options.HashConsumers = None,
     format: Annotated[
         VerdictFormat, typer.Option("--format", "-f", help="How to draw the results.")
     ] = VerdictFormat.TABLE,
@@ -125,66 +128,76 @@ def check(
     --alerts the rules of the configuration are evaluated instead, each over its own last minutes,
     and those told who are to be: exit code 1 while one fires.
     """
-    from apilog.checks.check import CheckOptions
-    from apilog.checks.check import check_sources as run
     from apilog.cli.alerting import check_alerts, rules_to_check
-    from apilog.cli.lifecycle import refuse_same_file, report_notes
+    from apilog.cli.lifecycle import read_hooks, refuse_same_file, report_notes
     from apilog.config import load_config
+    from apilog.developer_success.success_checks import check_all
+    from apilog.options import CheckOptions, ReadOptions
 
-    asked = MeasureCommandOptions(
+    target = OutputTarget(output=output, format=format.value, force=force, table=table)
+    read = ReadOptions(
         log_format=log_format,
         nginx_conf=nginx_conf,
+        since=since,
+        until=until,
+        tz=tz,
         where=where,
         routes=route or (),
         max_routes=max_routes,
-        rejects=rejects,
-        force=force,
-        no_progress=quiet or no_progress,
+        keep_query=keep_query,
+        anonymize_ip=anonymize_ip,
+        hash_consumers=hash_consumers,
     )
-    target = OutputTarget(output=output, format=format.value, force=force, table=table)
+    shown = not (quiet or no_progress)
     if alerts or state:
         others: list[object] = [threshold, baseline, baseline_since, baseline_until, since]
         others += [min_requests, confidence, inconclusive]
         alone = alerts and all(option is None for option in others)
         rules = rules_to_check(config, state, target, alone=alone)
         refuse_same_file(target, rejects)
-        told = {"strict": strict, "quiet": quiet}
-        raise typer.Exit(check_alerts(sources, rules, asked, target, until=until, tz=tz, **told))
-    settings = load_config(config).checks
-    thresholds = collect_thresholds(threshold, settings)
-    policy = choose_policy(min_requests, confidence, settings)
-    window, earlier = choose_windows(since, until, baseline_since, baseline_until, tz)
-    saved = choose_baseline(baseline, earlier, settings)
-    target.check(("checks", "worst", *(["changed"] if saved else [])))
+        with read_hooks(rejects, force=force, shown=shown) as hooks:
+            code = check_alerts(
+                sources, rules, replace(read, **hooks), target, strict=strict, quiet=quiet
+            )
+        raise typer.Exit(code)
+    settings = load_config(config)
+    is_earlier = baseline_since is not None or baseline_until is not None
+    saved = baseline or (None if is_earlier else settings.checks.baseline)
+    asked = read.convert_to(
+        CheckOptions,
+        thresholds=[*settings.checks.thresholds, *(threshold or ())],
+        baseline=saved,
+        baseline_since=baseline_since,
+        baseline_until=baseline_until,
+        as_of=as_of,
+        min_accounts=min_accounts,
+        **accounts_from_options(accounts, accounts_query, settings),
+        **_decision(min_requests, confidence, settings.checks),
+    )
+    target.check(("checks", "worst", *(["changed"] if saved or is_earlier else [])))
     refuse_same_file(target, rejects)
-    elsewhere: dict[Threshold, SubjectSamples] = {}
-    if about_accounts := success_checks.success_thresholds(thresholds):
-        joining = success_checks.join_options(
-            accounts_from_options(accounts, accounts_query, config),
-            asked,
-            as_of=as_of,
-            since=since,
-            until=until,
-            tz=tz,
-        )
-        elsewhere = success_checks.measure_success(sources, about_accounts, joining)
-    with asked.reading() as reading:
-        how = CheckOptions(
-            window=window,
-            baseline=saved,
-            policy=policy,
-            reading=reading,
-            tz=tz,
-            min_elsewhere=min_accounts,
-        )
-        checked = run(sources, thresholds, how, elsewhere=elsewhere)
+    with read_hooks(rejects, force=force, shown=shown) as hooks:
+        checked = check_all(sources, replace(asked, **hooks))
         stop_if_nothing_read(checked.report, strict=strict, quiet=quiet)
     target.write(checked.report)
     if format is VerdictFormat.GITHUB:
         write_job_summary(checked.report)
     report_notes(checked.report, target, strict=strict, quiet=quiet)
-    undecided = inconclusive or InconclusivePolicy(settings.inconclusive or InconclusivePolicy.OWN)
+    undecided = inconclusive or InconclusivePolicy(
+        settings.checks.inconclusive or InconclusivePolicy.OWN
+    )
     raise typer.Exit(_check_exit_code(checked, undecided, strict=strict))
+
+
+def _decision(
+    min_requests: int | None, confidence: float | None, settings: ChecksConfig
+) -> dict[str, Any]:
+    """Return the fields of options that are given, else configured."""
+    given = {
+        "min_requests": settings.min_requests if min_requests is None else min_requests,
+        "confidence": settings.confidence if confidence is None else confidence,
+    }
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def write_job_summary(report: Report) -> None:

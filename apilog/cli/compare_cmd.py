@@ -8,13 +8,12 @@ import typer
 
 from apilog.cli import options
 from apilog.cli.check_cmd import VerdictFormat, write_job_summary
-from apilog.cli.lifecycle import MeasureCommandOptions, parse_window, stop_if_nothing_read
+from apilog.cli.lifecycle import stop_if_nothing_read
 from apilog.cli.streams import ExitCode
 from apilog.cli.target import OutputTarget
-from apilog.errors import UsageError
 
 if TYPE_CHECKING:
-    from apilog.checks.compare import ColumnSplit, CompareOptions, ComparisonResult
+    from apilog.checks.compare import ComparisonResult
 
 
 def compare(
@@ -55,6 +54,9 @@ def compare(
     tz: options.Tz = "UTC",
     route: options.Route = None,
     max_routes: options.MaxRoutes = 1000,
+    keep_query: options.KeepQuery = False,
+    anonymize_ip: options.AnonymizeIp = False,
+    hash_consumers: options.HashConsumers = None,
     format: Annotated[
         VerdictFormat, typer.Option("--format", "-f", help="How to draw the comparison.")
     ] = VerdictFormat.TABLE,
@@ -73,65 +75,39 @@ def compare(
 
     Exit code 0 whatever the difference is; 3 if there is too little data to tell any.
     """
-    from apilog.checks import DecisionPolicy
-    from apilog.checks.compare import CompareOptions, parse_metrics
-    from apilog.cli.lifecycle import refuse_same_file, report_notes
+    from apilog.checks.compare import compare_sources
+    from apilog.cli.lifecycle import read_hooks, refuse_same_file, report_notes
+    from apilog.options import CompareOptions
 
-    parted = _parse_sides(split, sources)
-    metrics = parse_metrics(metric or ())
-    policy = DecisionPolicy(min_requests=min_requests, confidence=confidence)
-    window = parse_window(since, until, tz)
     target = OutputTarget(output=output, format=format.value, force=force, table=table, top=top)
     target.check(("comparison", "changed"))
     refuse_same_file(target, rejects)
-    asked = MeasureCommandOptions(
-        log_format=log_format,
-        nginx_conf=nginx_conf,
-        where=where,
-        routes=route or (),
-        max_routes=max_routes,
-        rejects=rejects,
-        force=force,
-        no_progress=quiet or no_progress,
-    )
-    with asked.reading() as reading:
-        compared = _compare_sides(
-            sources,
-            parted,
-            CompareOptions(metrics=metrics, window=window, policy=policy, reading=reading, tz=tz),
+    with read_hooks(rejects, force=force, shown=not (quiet or no_progress)) as hooks:
+        asked = CompareOptions(
+            split=split,
+            metrics=metric or (),
+            min_requests=min_requests,
+            confidence=confidence,
+            log_format=log_format,
+            nginx_conf=nginx_conf,
+            since=since,
+            until=until,
+            tz=tz,
+            where=where,
+            routes=route or (),
+            max_routes=max_routes,
+            keep_query=keep_query,
+            anonymize_ip=anonymize_ip,
+            hash_consumers=hash_consumers,
+            **hooks,
         )
+        compared = compare_sources(sources, asked)
         stop_if_nothing_read(compared.report, strict=strict, quiet=quiet)
     target.write(compared.report)
     if format is VerdictFormat.GITHUB:
         write_job_summary(compared.report)
     report_notes(compared.report, target, strict=strict, quiet=quiet)
     raise typer.Exit(_compare_exit_code(compared, strict=strict))
-
-
-def _parse_sides(text: str | None, sources: list[str]) -> ColumnSplit | None:
-    from apilog.checks.compare import parse_split
-
-    if text is not None:
-        return parse_split(text)
-    if len(sources) != 2:
-        raise UsageError(
-            f"compare takes two sources, not {len(sources)}",
-            "give a folder or glob for each side in quotes, or --split COLUMN=a,b",
-        )
-    if sources[0] == sources[1]:
-        raise UsageError("both sides are the same", "give another source for one of them")
-    return None
-
-
-def _compare_sides(
-    sources: list[str], split: ColumnSplit | None, asked: CompareOptions
-) -> ComparisonResult:
-    from apilog.checks.compare import compare_sources as both
-    from apilog.checks.compare import compare_split
-
-    if split:
-        return compare_split(sources, split, asked)
-    return both(sources[:1], sources[1:], asked)
 
 
 def _compare_exit_code(compared: ComparisonResult, *, strict: bool) -> ExitCode:

@@ -84,40 +84,42 @@ def export(
     from apilog.cli.progress import progress_bar
     from apilog.exports import ExportOptions
     from apilog.exports import export as bring_up_to_date
-    from apilog.privacy import Privacy
-    from apilog.reports import ReportOptions
+    from apilog.options import ReportOptions
     from apilog.text.units import parse_duration
 
-    asked = ExportOptions(
-        report=ReportOptions(
-            log_format=log_format,
-            nginx_conf=nginx_conf,
-            since=since,
-            until=until,
-            where=where,
-            by=[column.strip() for text in by or () for column in text.split(",")],
-            bucket=bucket,
-            top=top,
-            tz=tz,
-            routes=route or (),
-            max_routes=max_routes,
-            keep_query=keep_query,
-            privacy=Privacy.from_options(anonymize_ip=anonymize_ip, hash_consumers=hash_consumers),
-            tables=table,
-        ),
-        every=every,
-        format=format.value,
-        raw=raw,
-        closed_only=closed_only,
-        keep=parse_duration(keep) if keep is not None else None,
-        force=force,
-    )
     end_reads_on_interrupt()
     with (
         rejects_writer(rejects, force=force) as sink,
         progress_bar(shown=not (quiet or no_progress)) as progress,
     ):
-        done = bring_up_to_date(sources, to, asked, progress=progress, rejects=sink)
+        asked = ExportOptions(
+            report=ReportOptions(
+                log_format=log_format,
+                nginx_conf=nginx_conf,
+                since=since,
+                until=until,
+                where=where,
+                by=[column.strip() for text in by or () for column in text.split(",")],
+                bucket=bucket,
+                top=top,
+                tz=tz,
+                routes=route or (),
+                max_routes=max_routes,
+                keep_query=keep_query,
+                anonymize_ip=anonymize_ip,
+                hash_consumers=hash_consumers,
+                progress=progress,
+                rejects=sink,
+                tables=table,
+            ),
+            every=every,
+            format=format.value,
+            raw=raw,
+            closed_only=closed_only,
+            keep=parse_duration(keep) if keep is not None else None,
+            force=force,
+        )
+        done = bring_up_to_date(sources, to, asked)
     _report_export(done, strict=strict, quiet=quiet)
     raise typer.Exit(input_exit_code(done.report, strict=strict))
 

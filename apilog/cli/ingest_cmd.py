@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from apilog.ingestion import IngestOptions, IngestSummary
-    from apilog.ingestion.ingest_run import RejectSink
+    from apilog.options import RejectSink
 
 
 def ingest(

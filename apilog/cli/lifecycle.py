@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import typer
 
@@ -20,14 +19,12 @@ from apilog.cli.streams import ExitCode
 from apilog.cli.target import OutputTarget
 from apilog.errors import UsageError
 from apilog.render.text.escape import escape_json
-from apilog.time import TimeWindow
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from apilog.checks.measurement import MeasureOptions
     from apilog.cli.target import OutputTarget
-    from apilog.developer_success import SuccessOptions
+    from apilog.config import Config
     from apilog.report_model import Report
 
 
@@ -42,9 +39,7 @@ def end_reads_on_interrupt() -> None:
 
 def finish_report(report: Report, target: OutputTarget, *, strict: bool, quiet: bool) -> ExitCode:
     """Draw the report, unless nothing could be read; tell of it, and give the exit code."""
-    from apilog.reports import read_nothing
-
-    if read_nothing(report):
+    if report.input.is_unread:
         report_input_errors(report, strict=strict, quiet=quiet)
         return ExitCode.ERROR
     target.write(report)
@@ -119,82 +114,36 @@ def _write_rejects(rejects: pl.DataFrame, stream: BinaryIO) -> None:
 
 
 def accounts_from_options(
-    accounts: str | None, query: str | None, config: Path | None
-) -> SuccessOptions:
-    """The accounts that are meant, and what the configuration says of them.
+    accounts: str | None, query: str | None, config: Config
+) -> dict[str, Any]:
+    """Return the accounts that are meant, as fields of options: those given, else configured."""
+    return {
+        "accounts": accounts or config.accounts.source,
+        "accounts_query": query or (None if accounts else config.accounts.query),
+        "account_columns": config.accounts.columns.names,
+        "plans": config.plans,
+    }
 
-    Raises UsageError if neither names any.
+
+@contextmanager
+def read_hooks(rejects: Path | None, *, force: bool, shown: bool) -> Iterator[dict[str, Any]]:
+    """Give the fields of options that commands fill while they read: progress and rejects.
+
+    The rejects file is complete when the block ends.
     """
-    from apilog.config import load_config
-    from apilog.developer_success import SuccessOptions
+    from apilog.cli.progress import progress_bar
 
-    settings = load_config(config)
-    source = accounts or settings.accounts.source
-    if source is None:
-        raise UsageError(
-            "there are no accounts to join",
-            "give --accounts FILE, or `source` in [accounts] of apilog.toml",
-        )
-    return SuccessOptions(
-        accounts=source,
-        accounts_query=query or (None if accounts else settings.accounts.query),
-        columns=settings.accounts.columns,
-        plans=settings.plans,
-        goals=settings.goals,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MeasureCommandOptions:
-    """The options on reading, as they were given."""
-
-    log_format: str | None
-    nginx_conf: Path | None
-    where: str | None
-    routes: Sequence[str]
-    max_routes: int
-    rejects: Path | None
-    force: bool
-    no_progress: bool
-
-    @contextmanager
-    def reading(self) -> Iterator[MeasureOptions]:
-        """How the sources are read; its files are complete when the block ends."""
-        from apilog.checks.measurement import MeasureOptions
-        from apilog.cli.progress import progress_bar
-        from apilog.engine.where import parse_where
-        from apilog.formats.file_plan import choose_format
-        from apilog.routes import parse_rules
-
-        choice, rules = choose_format(self.log_format, self.nginx_conf), parse_rules(self.routes)
-        condition = parse_where(self.where) if self.where is not None else None
-        end_reads_on_interrupt()
-        with (
-            rejects_writer(self.rejects, force=self.force) as sink,
-            progress_bar(shown=not self.no_progress) as progress,
-        ):
-            yield MeasureOptions(
-                choice=choice,
-                rules=rules,
-                where=condition,
-                max_routes=self.max_routes,
-                progress=progress,
-                rejects=sink,
-            )
-
-
-def parse_window(since: str | None, until: str | None, tz: str) -> TimeWindow:
-    """The time that `--since` and `--until` mean."""
-    from apilog.time import parse_window as parse
-
-    return parse(since, until, tz)
+    end_reads_on_interrupt()
+    with (
+        rejects_writer(rejects, force=force) as sink,
+        progress_bar(shown=shown) as progress,
+    ):
+        yield {"progress": progress, "rejects": sink}
 
 
 def stop_if_nothing_read(report: Report, *, strict: bool, quiet: bool) -> None:
     """End with an error if there were inputs and none could be read."""
 
-    from apilog.reports import read_nothing
-
-    if read_nothing(report):
+    if report.input.is_unread:
         report_input_errors(report, strict=strict, quiet=quiet)
         raise typer.Exit(ExitCode.ERROR)

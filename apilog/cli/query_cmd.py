@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,8 +12,8 @@ from apilog.cli.report_cmd import ReportFormat
 from apilog.cli.target import OutputTarget
 
 if TYPE_CHECKING:
+    from apilog.options import QueryOptions
     from apilog.report_model import Report
-    from apilog.reports.query import QueryOptions
 
 
 SQL = Annotated[
@@ -51,8 +52,7 @@ def query(
     parsed. Sources that can't be read are told on stderr, with exit code 2.
     """
     from apilog.cli.lifecycle import finish_report
-    from apilog.privacy import Privacy
-    from apilog.reports.query import QueryOptions
+    from apilog.options import QueryOptions
 
     asked = QueryOptions(
         log_format=log_format,
@@ -62,7 +62,8 @@ def query(
         tz=tz,
         routes=route or (),
         keep_query=keep_query,
-        privacy=Privacy.from_options(anonymize_ip=anonymize_ip, hash_consumers=hash_consumers),
+        anonymize_ip=anonymize_ip,
+        hash_consumers=hash_consumers,
     )
     target = OutputTarget(output=output, format=format.value, force=force, raw=raw)
     report = _run_query(sql, sources, asked, target, shown=not (quiet or no_progress))
@@ -79,4 +80,4 @@ def _run_query(
     end_reads_on_interrupt()
     target.check([RESULT])
     with progress_bar(shown=shown) as progress:
-        return run_query(sql, sources, asked, progress=progress)
+        return run_query(sql, sources, replace(asked, progress=progress))

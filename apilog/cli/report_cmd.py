@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated
 
@@ -70,8 +71,8 @@ def report(
         report_notes,
     )
     from apilog.cli.progress import progress_bar
-    from apilog.privacy import Privacy
-    from apilog.reports import ReportOptions, build_report, read_nothing
+    from apilog.options import ReportOptions
+    from apilog.reports import build_report, make_plan
 
     target = OutputTarget(
         output=output, format=format.value, force=force, table=table, top=top, raw=raw
@@ -89,16 +90,17 @@ def report(
         routes=route or (),
         max_routes=max_routes,
         keep_query=keep_query,
-        privacy=Privacy.from_options(anonymize_ip=anonymize_ip, hash_consumers=hash_consumers),
+        anonymize_ip=anonymize_ip,
+        hash_consumers=hash_consumers,
         tables=target.tables,
     )
     end_reads_on_interrupt()
-    target.check(spec.name for spec in asked.make_plan().tables)
+    target.check(spec.name for spec in make_plan(asked).tables)
     refuse_same_file(target, rejects)
     with rejects_writer(rejects, force=force) as sink:
         with progress_bar(shown=not (quiet or no_progress)) as progress:
-            built = build_report(sources, asked, progress=progress, rejects=sink)
-        if read_nothing(built):
+            built = build_report(sources, replace(asked, progress=progress, rejects=sink))
+        if built.input.is_unread:
             report_input_errors(built, strict=strict, quiet=quiet)
             raise typer.Exit(ExitCode.ERROR)
     target.write(built)

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from apilog.cli import options
 from apilog.cli.report_cmd import ReportFormat
 from apilog.cli.target import OutputTarget
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from apilog.developer_success import SuccessOptions
-    from apilog.report_model import Report
 
 
 class CohortStep(StrEnum):
@@ -51,7 +44,6 @@ def success(
             help="Tables for each value of a column of the accounts, or gateway; may be repeated.",
         ),
     ] = None,
-    hash_consumers: options.HashConsumers = None,
     config: options.ConfigFile = None,
     log_format: options.LogFormat = None,
     nginx_conf: options.NginxConf = None,
@@ -60,6 +52,10 @@ def success(
     where: options.Where = None,
     tz: options.Tz = "UTC",
     route: options.Route = None,
+    max_routes: options.MaxRoutes = 1000,
+    keep_query: options.KeepQuery = False,
+    anonymize_ip: options.AnonymizeIp = False,
+    hash_consumers: options.HashConsumers = None,
     format: Annotated[
         ReportFormat, typer.Option("--format", "-f", help="How to draw the report.")
     ] = ReportFormat.TABLE,
@@ -81,47 +77,43 @@ def success(
 
     Activation, bottlenecks, trials, revenue, plans, proofs of concept, retention, experiments.
     """
-    from apilog.cli.lifecycle import accounts_from_options, finish_report
-    from apilog.privacy import read_key
+    from apilog.cli.lifecycle import (
+        accounts_from_options,
+        finish_report,
+        read_hooks,
+        refuse_same_file,
+    )
+    from apilog.config import load_config
+    from apilog.developer_success import build_success_report, table_names
+    from apilog.options import SuccessOptions
 
     target = OutputTarget(output=output, format=format.value, force=force, table=table, raw=raw)
-    asked = replace(
-        accounts_from_options(accounts, accounts_query, config),
-        as_of=as_of,
-        activation_calls=activation_calls,
-        cohort=cohort.value,
-        control=control,
-        min_accounts=min_accounts,
-        by=[column.strip() for text in by or () for column in text.split(",")],
-        since=since,
-        until=until,
-        where=where,
-        tz=tz,
-        log_format=log_format,
-        nginx_conf=nginx_conf,
-        routes=route or (),
-        hash_key=None if hash_consumers is None else read_key(hash_consumers),
-        strict=strict,
-    )
-    shown = not (quiet or no_progress)
-    report = _run_success(sources, asked, target, rejects, shown=shown)
-    raise typer.Exit(finish_report(report, target, strict=strict, quiet=quiet))
-
-
-def _run_success(
-    sources: list[str],
-    asked: SuccessOptions,
-    target: OutputTarget,
-    rejects: Path | None,
-    *,
-    shown: bool,
-) -> Report:
-    from apilog.cli.lifecycle import end_reads_on_interrupt, refuse_same_file, rejects_writer
-    from apilog.cli.progress import progress_bar
-    from apilog.developer_success import build_success_report, table_names
-
-    end_reads_on_interrupt()
     target.check(table_names(target.table))
     refuse_same_file(target, rejects)
-    with rejects_writer(rejects, force=target.force) as sink, progress_bar(shown=shown) as progress:
-        return build_success_report(sources, asked, progress=progress, rejects=sink)
+    settings = load_config(config)
+    with read_hooks(rejects, force=force, shown=not (quiet or no_progress)) as hooks:
+        asked = SuccessOptions(
+            **accounts_from_options(accounts, accounts_query, settings),
+            goals=settings.goals,
+            as_of=as_of,
+            activation_calls=activation_calls,
+            cohort=cohort.value,
+            control=control,
+            min_accounts=min_accounts,
+            by=[column.strip() for text in by or () for column in text.split(",")],
+            strict=strict,
+            log_format=log_format,
+            nginx_conf=nginx_conf,
+            since=since,
+            until=until,
+            tz=tz,
+            where=where,
+            routes=route or (),
+            max_routes=max_routes,
+            keep_query=keep_query,
+            anonymize_ip=anonymize_ip,
+            hash_consumers=hash_consumers,
+            **hooks,
+        )
+        report = build_success_report(sources, asked)
+    raise typer.Exit(finish_report(report, target, strict=strict, quiet=quiet))

@@ -67,8 +67,7 @@ def watch(
     """
     from apilog.alerts.manager import configured_alerts
     from apilog.cli.alerting import end_alerts
-    from apilog.privacy import Privacy
-    from apilog.reports.options import ReportOptions
+    from apilog.options import ReadOptions
     from apilog.watch.session import (
         WatchOptions,
         WatchSession,
@@ -79,13 +78,14 @@ def watch(
 
     asked = WatchOptions(
         window=_parse_span("--window", window),
-        reading=ReportOptions(
+        reading=ReadOptions(
             log_format=log_format,
             nginx_conf=nginx_conf,
             where=where,
             tz=tz,
             routes=route or (),
-            privacy=Privacy.from_options(anonymize_ip=anonymize_ip, hash_consumers=hash_consumers),
+            anonymize_ip=anonymize_ip,
+            hash_consumers=hash_consumers,
         ),
         from_start=from_start,
         once=once,

@@ -11,8 +11,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from apilog.config.toml_table import ConfigTable
-from apilog.developer_success import AccountColumns, PlanTerms
+from apilog.developer_success import AccountColumns
 from apilog.errors import UsageError
+from apilog.options import PlanTerms
 from apilog.text.units import parse_duration
 
 SEVERITIES = ("info", "warning", "critical")

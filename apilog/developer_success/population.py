@@ -14,6 +14,7 @@ import polars as pl
 from apilog.developer_success.accounts import Accounts
 from apilog.developer_success.call_plan import CallSummary, CohortPeriod
 from apilog.developer_success.call_summary import ACCOUNT_VALUES, GATEWAY_CODES, NO_GATEWAY
+from apilog.options import PlanTerms
 from apilog.schema import GATEWAY, GATEWAYS, TIMESTAMP
 
 STAGES = ("signed_up", "first_call", "first_success", "activated", "converted")
@@ -29,16 +30,6 @@ _EVENTS = (
     "poc_completed_at",
 )
 _COUNTS = tuple(name for name, (_, how) in ACCOUNT_VALUES.items() if how == "sum")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanTerms:
-    """The quota and the price of a plan."""
-
-    quota: int | None = None
-    """Calls per month."""
-    price: float | None = None
-    """The price per month."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import polars as pl
 
 from apilog.aggregate import finish
-from apilog.developer_success.accounts import Accounts, read_accounts
-from apilog.developer_success.call_plan import UNMATCHED_TABLE, CallPlan, CallSummary
+from apilog.developer_success.accounts import AccountColumns, Accounts, read_accounts
+from apilog.developer_success.call_plan import (
+    UNMATCHED_TABLE,
+    CallPlan,
+    CallSummary,
+    CohortPeriod,
+)
 from apilog.developer_success.call_summary import CallAccumulator, partial_calls
-from apilog.developer_success.goals import goals_table
-from apilog.developer_success.options import SuccessOptions
+from apilog.developer_success.goals import goals_table, parse_goals
 from apilog.developer_success.population import Population, SuccessTerms, build_population
-from apilog.developer_success.tables import GATEWAY_COLUMN, check_group_values, tables_by_group
+from apilog.developer_success.tables import (
+    GATEWAY_COLUMN,
+    check_group_columns,
+    check_group_values,
+    tables_by_group,
+)
 from apilog.developer_success.tables.account_statistics import SIGNIFICANT
 from apilog.developer_success.tables.experiments import UNEVEN_SPLIT, judge_experiments
 from apilog.developer_success.tables.revenue import QUOTA_PERIOD
-from apilog.engine.local import LocalRun, Progress
-from apilog.engine.parse_chunks import summarise_inputs
+from apilog.engine.source_pass import SourcePass, parse_choice, parse_privacy
 from apilog.errors import InputError, UsageError
+from apilog.options import Source, SuccessOptions
 from apilog.privacy import hash_consumers
-from apilog.report_model import InputSummary, Report
-from apilog.time import TimeWindow
+from apilog.report_model import Report
+from apilog.time import TimeWindow, parse_window
 from apilog.version import __version__
 
 _COMPARED = (
@@ -112,65 +122,86 @@ def _join_words(texts: list[str]) -> str:
     return " and ".join([", ".join(texts[:-1]), texts[-1]]) if len(texts) > 1 else texts[0]
 
 
-RejectSink = Callable[[pl.DataFrame], None]
-"""Takes rejects as they are found; columns source, line_number, line, reason."""
-
 _HIDDEN = "(hidden)"
+_MAX_ACTIVATION_CALLS = 1000
 
 
-def build_success_report(
-    sources: Sequence[str | os.PathLike[str]],
-    options: SuccessOptions,
-    *,
-    progress: Progress | None = None,
-    rejects: RejectSink | None = None,
-) -> Report:
-    """The success report on these sources and accounts.
+def build_success_report(sources: Sequence[Source], options: SuccessOptions) -> Report:
+    """Return the success report on these sources and accounts.
 
     An input that can't be read has its `error` in `report.input.files`. Raises `UsageError` for
     options and `InputError` for accounts that can't be understood, before the logs are read.
     """
-    terms, window, goals = options.terms(), options.window(), options.parsed_goals()
-    choice = options.choice()
+    now = datetime.now(UTC)
+    terms, goals = make_terms(options, now), parse_goals(options.goals)
+    window = parse_window(options.since, options.until, options.tz, now)
+    parse_choice(options)
+    key = parse_privacy(options).key
     accounts = _load_accounts(options, terms)
-    plan = _make_call_plan(accounts, terms, window, options)
-    run: LocalRun[CallSummary] = LocalRun(
+    plan = _make_call_plan(accounts, terms, window, key)
+    source_pass = SourcePass(
         sources,
-        options.wanted(plan.columns),
+        # Consumers are joined with accounts as they were logged, and hashed in the tables.
+        replace(options, hash_consumers=None),
+        plan.columns,
         lambda records: partial_calls(plan, records),
-        choice=choice,
-        progress=progress,
         window=window,
     )
-    folded = CallAccumulator(plan)
-    for result in run.results():
-        if rejects and result.rejects.height:
-            rejects(result.rejects)
-        folded.add(result.value)
-    calls = folded.merged_summary()
-    read = summarise_inputs(run.accounts)
+    accumulator = CallAccumulator(plan)
+    for summary in source_pass.iter_results():
+        accumulator.add(summary)
+    calls = accumulator.merged_summary()
     population = build_population(accounts, calls, terms)
-    tables = _make_tables(population, plan, options)
+    tables = _make_tables(population, plan, options.by, key)
     tables |= {"goals": goals_table(goals, tables)} if not options.by else {}
     return Report(
         version=__version__,
         command="success",
         since=window.since or calls.first,
         until=window.until or calls.last,
-        input=read,
+        input=source_pass.input,
         tables=tables,
         timezone=options.tz,
-        notes=(
-            *_note_rejects(read, kept=rejects is not None),
-            *success_notes(accounts, population, tables),
-        ),
+        notes=(*source_pass.notes, *success_notes(accounts, population, tables)),
+    )
+
+
+def make_terms(options: SuccessOptions, now: datetime) -> SuccessTerms:
+    """Return what the figures depend on beside the data.
+
+    Raises UsageError for options that can't be understood.
+    """
+    check_group_columns(options.by)
+    if not 1 <= options.activation_calls <= _MAX_ACTIVATION_CALLS:
+        raise UsageError(
+            f"--activation-calls {options.activation_calls} is not between 1 and "
+            f"{_MAX_ACTIVATION_CALLS:,}"
+        )
+    if options.cohort not in [*CohortPeriod]:
+        raise UsageError(f"--cohort {options.cohort!r} is neither week nor month")
+    as_of = parse_window(options.as_of, None, options.tz, now).since
+    return SuccessTerms(
+        as_of=as_of or now,
+        activation_calls=options.activation_calls,
+        cohort=CohortPeriod(options.cohort),
+        control=options.control,
+        min_accounts=options.min_accounts,
+        plans=options.plans,
     )
 
 
 def _load_accounts(options: SuccessOptions, terms: SuccessTerms) -> Accounts:
     own = [name for name in options.by if name != GATEWAY_COLUMN]
+    if options.accounts is None:
+        raise UsageError(
+            "there are no accounts to join",
+            "give --accounts FILE, or `source` in [accounts] of apilog.toml",
+        )
     accounts = read_accounts(
-        options.accounts, query=options.accounts_query, columns=options.columns, by=own
+        options.accounts,
+        query=options.accounts_query,
+        columns=AccountColumns(options.account_columns),
+        by=own,
     )
     if options.strict and accounts.bad_rows:
         count = "1 row" if accounts.bad_rows == 1 else f"{accounts.bad_rows:,} rows"
@@ -192,11 +223,11 @@ def _make_call_plan(
     accounts: Accounts,
     terms: SuccessTerms,
     window: TimeWindow,
-    options: SuccessOptions,
+    key: bytes | None,
 ) -> CallPlan:
     is_detailed = pl.col("variant").is_not_null() | pl.col("trial_started_at").is_not_null()
     return CallPlan(
-        claims=_with_hashed_consumers(accounts.claims, options.hash_key),
+        claims=_with_hashed_consumers(accounts.claims, key),
         trials=accounts.frame.select(
             "trial_started_at", "trial_ends_at", is_detailed.alias("is_detailed")
         ),
@@ -217,18 +248,16 @@ def _with_hashed_consumers(claims: pl.DataFrame, key: bytes | None) -> pl.DataFr
 
 
 def _make_tables(
-    population: Population, plan: CallPlan, options: SuccessOptions
+    population: Population, plan: CallPlan, by: Sequence[str], key: bytes | None
 ) -> dict[str, pl.DataFrame]:
-    tables = tables_by_group(population, options.by)
+    tables = tables_by_group(population, by)
     tables["experiments"] = judge_experiments(tables["experiments"], population.terms)
     tables["candidates"] = tables["candidates"].with_columns(
-        _hide_addresses(tables["candidates"]["account"], options.hash_key)
+        _hide_addresses(tables["candidates"]["account"], key)
     )
     unmatched = finish(plan.unmatched, population.calls.unmatched).tables[UNMATCHED_TABLE.name]
-    if options.hash_key is not None:
-        unmatched = unmatched.with_columns(
-            _hash_consumer_cells(unmatched["consumer"], options.hash_key)
-        )
+    if key is not None:
+        unmatched = unmatched.with_columns(_hash_consumer_cells(unmatched["consumer"], key))
     return {**tables, UNMATCHED_TABLE.name: unmatched}
 
 
@@ -243,9 +272,3 @@ def _hide_addresses(accounts: pl.Series, key: bytes | None) -> pl.Series:
         return hash_consumers(accounts, key)
     is_address = accounts.str.contains("@", literal=True)
     return accounts.set(is_address, _HIDDEN)
-
-
-def _note_rejects(read: InputSummary, *, kept: bool) -> Iterator[str]:
-    if read.rejects:
-        told = f"{read.rejects:,} of {read.rejects + read.records:,} lines could not be read"
-        yield told if kept else f"{told}; --rejects FILE keeps them"

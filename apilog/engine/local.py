@@ -36,6 +36,7 @@ from apilog.engine.store_parts import (
 from apilog.formats.detect import detect_plan
 from apilog.formats.file_plan import FormatChoice, UnrecognisedFormat, plan_file
 from apilog.formats.parse_plan import ParsePlan
+from apilog.options import Progress
 from apilog.sources import LineChunk, LogSource, SourceError
 from apilog.time import ALL_TIME, TimeWindow
 from apilog.transport.opening import CHUNK_BYTES, open_chunks
@@ -49,16 +50,6 @@ _THREADS = "apilog"
 _TASK_BYTES = 1 << 20
 _MOST_CHUNKS = 256
 """Small files are read together, up to these limits."""
-
-
-class Progress(Protocol):
-    """A display of how far the reading is."""
-
-    def total(self, size: int | None) -> None:
-        """Take how many bytes there are to read; None if some input can't tell."""
-
-    def advance(self, size: int) -> None:
-        """Take how many bytes more were read."""
 
 
 class NoProgress:

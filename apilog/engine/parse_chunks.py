@@ -129,14 +129,7 @@ class FileAccount:
 
 def summarise_inputs(accounts: Sequence[FileAccount]) -> InputSummary:
     """Return the account of all inputs together."""
-    files = tuple(account.to_file_input() for account in accounts)
-    return InputSummary(
-        lines=sum(f.lines for f in files),
-        records=sum(f.records for f in files),
-        rejects=sum(f.rejects for f in files),
-        skipped=sum(f.skipped for f in files),
-        files=files,
-    )
+    return InputSummary.of_files(account.to_file_input() for account in accounts)
 
 
 @dataclass(slots=True)

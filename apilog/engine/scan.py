@@ -11,18 +11,20 @@ from datetime import datetime
 import polars as pl
 from polars.io.plugins import register_io_source
 
-from apilog.engine.local import LocalRun, Progress
+from apilog.engine.local import LocalRun
 from apilog.engine.parse_chunks import ReadSpec
+from apilog.engine.source_pass import make_read_spec, parse_choice
 from apilog.engine.store_parts import separate_stores
 from apilog.errors import InputError
 from apilog.formats.file_plan import FormatChoice
-from apilog.privacy import AS_LOGGED, Privacy
-from apilog.routes import RouteRule
+from apilog.options import Progress, RecordOptions, Source
 from apilog.schema import SCHEMA, is_within
 from apilog.sources import STDIN, DamagedSource, SourceError
 from apilog.store import Store
 from apilog.time import ALL_TIME, TimeWindow
 from apilog.transport.opening import CHUNK_BYTES
+
+_ALL_AS_LOGGED = ReadSpec(columns=frozenset())
 
 
 @dataclass(slots=True)
@@ -41,36 +43,32 @@ class ScanStats:
 
 
 def scan_sources(
-    sources: Sequence[str | os.PathLike[str]],
+    sources: Sequence[Source],
+    options: RecordOptions,
     *,
     window: TimeWindow = ALL_TIME,
-    choice: FormatChoice | None = None,
-    rules: tuple[RouteRule, ...] = (),
-    keep_query: bool = False,
-    privacy: Privacy = AS_LOGGED,
     strict: bool = False,
-    progress: Progress | None = None,
     passes: list[ScanStats] | None = None,
 ) -> tuple[pl.LazyFrame, list[Store]]:
     """Return the records of the sources in the window, and the stores that Polars reads itself.
 
     Those come first; see `scan_logs` for the rest. Stores are left to a run, like logs, where
-    their routes have to be made anew.
+    their routes have to be made anew. Raises UsageError for options that can't be understood.
     """
-    stores, logs = ([], list(sources)) if rules else separate_stores(sources)
+    choice, spec = parse_choice(options), make_read_spec(options)
+    stores, logs = ([], list(sources)) if spec.rules else separate_stores(sources)
     frames = [
-        privacy.apply_lazily(store.scan_records(window.since, window.until)) for store in stores
+        spec.privacy.apply_lazily(store.scan_records(window.since, window.until))
+        for store in stores
     ]
     if logs or not stores:
         rest = scan_logs(
             logs,
+            spec,
             window=window,
             choice=choice,
-            rules=rules,
-            keep_query=keep_query,
-            privacy=privacy,
             strict=strict,
-            progress=progress,
+            progress=options.progress,
             passes=passes,
         )
         frames.append(rest.filter(is_within(window)) if window.is_limited else rest)
@@ -78,13 +76,11 @@ def scan_sources(
 
 
 def scan_logs(
-    sources: Sequence[str | os.PathLike[str]],
+    sources: Sequence[Source],
+    spec: ReadSpec = _ALL_AS_LOGGED,
     *,
     window: TimeWindow = ALL_TIME,
     choice: FormatChoice | None = None,
-    rules: tuple[RouteRule, ...] = (),
-    keep_query: bool = False,
-    privacy: Privacy = AS_LOGGED,
     strict: bool = False,
     chunk_bytes: int = CHUNK_BYTES,
     progress: Progress | None = None,
@@ -96,8 +92,6 @@ def scan_logs(
     can't be found; with `strict` also if a line is rejected or an input damaged. Where `passes`
     are given, each reading is added to them instead, with the errors in its account.
     """
-    none: frozenset[str] = frozenset()
-    wanted = ReadSpec(columns=none, rules=rules, keep_query=keep_query, privacy=privacy)
     once = _StdinGuard(any(os.fspath(source) == STDIN for source in sources))
 
     def batches(
@@ -111,7 +105,7 @@ def scan_logs(
         tested = [] if predicate is None else predicate.meta.root_names()
         run = LocalRun(
             sources,
-            replace(wanted, columns=frozenset([*shown, *tested])),
+            replace(spec, columns=frozenset([*shown, *tested])),
             _make_selection(shown, predicate),
             choice=choice,
             chunk_bytes=chunk_bytes,

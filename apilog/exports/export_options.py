@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from apilog.options import ReportOptions
 from apilog.report_model import Report
-from apilog.reports import ReportOptions
 from apilog.text.units import format_count
 from apilog.time import PeriodLength, parse_zone
 
@@ -53,8 +53,8 @@ class ExportOptions:
             "route": list(asked.routes),
             "max-routes": asked.max_routes,
             "keep-query": asked.keep_query,
-            "anonymize-ip": asked.privacy.anonymize_ip,
-            "hash-consumers": asked.privacy.key is not None,
+            "anonymize-ip": asked.anonymize_ip,
+            "hash-consumers": asked.hash_consumers is not None,
         }
 
 

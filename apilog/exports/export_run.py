@@ -16,7 +16,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from hashlib import sha256
 
-from apilog.engine.local import Progress
+from apilog.engine.source_pass import make_read_spec, parse_choice, parse_privacy
 from apilog.engine.store_parts import separate_stores
 from apilog.errors import UsageError
 from apilog.exports.export_folder import ExportFolder, export_folder_at, lies_within
@@ -24,7 +24,7 @@ from apilog.exports.export_options import ExportOptions, ExportSummary
 from apilog.exports.manifest import EXPORT_VERSION, PeriodManifest, SettingsManifest
 from apilog.render import OUTPUTS, OutputOptions
 from apilog.report_model import Report
-from apilog.reports import PeriodReports, RejectSink, read_nothing
+from apilog.reports import PeriodReports, make_plan
 from apilog.text.units import format_count
 from apilog.time import ALL_TIME, Period, TimeWindow, parse_zone, period_at
 from apilog.version import __version__
@@ -37,8 +37,6 @@ def export(
     to: str | os.PathLike[str],
     options: ExportOptions,
     *,
-    progress: Progress | None = None,
-    rejects: RejectSink | None = None,
     now: datetime | None = None,
 ) -> ExportSummary:
     """Bring the folder up to date with the sources; `now` decides which periods are over.
@@ -47,7 +45,9 @@ def export(
     UsageError for options that can't be understood or that the folder was not made with,
     InputError if another run holds the folder, OutputError if it can't be written.
     """
-    options.report.check()
+    make_read_spec(options.report)
+    parse_choice(options.report)
+    make_plan(options.report)
     for source in sources:
         # The next run would read the exported files as logs.
         if lies_within(to, source):
@@ -66,8 +66,6 @@ def export(
             run.is_wanted,
             window=run.wanted_span(),
             now=now,
-            progress=progress,
-            rejects=rejects,
         )
         with closing(reports):
             reports.read_sources()
@@ -95,7 +93,7 @@ class _ExportRun:
         self._stored = stored
         if not options.force:
             folder.check_settings(options.settings())
-        plan = options.report.make_plan(now)
+        plan = make_plan(options.report, now)
         self._unchanged: dict[Period, PeriodManifest] = {}
         """The manifests of the periods whose folder is what reading them would give."""
         for period, made_of in (stored or {}).items():
@@ -142,7 +140,7 @@ class _ExportRun:
         )
         cut = [period.name for period in sorted(reports.cut_periods)]
         summary = ExportSummary(account, notes, cut=cut)
-        if read_nothing(account):
+        if account.input.is_unread:
             return summary
         summary.unchanged.extend(manifest.folder for manifest in self._unchanged.values())
         for number, (period, report) in enumerate(reports.iter_reports()):
@@ -219,7 +217,7 @@ def stored_periods(
             period = period_at(at, options.every, timezone)
             names[period].append(file.name)
             at = period.end
-    key = options.report.privacy.key
+    key = parse_privacy(options.report).key
     keyed = hmac.digest(key, b"apilog export", "sha256").hex() if key is not None else ""
     how = json.dumps([EXPORT_VERSION, __version__, options.settings(), keyed]).encode()
     return {

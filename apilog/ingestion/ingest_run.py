@@ -7,20 +7,21 @@ ever in the store without the other.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from time import monotonic
 
 import polars as pl
 
-from apilog.engine.local import LocalRun, NoProgress, Progress
+from apilog.engine.local import LocalRun, NoProgress
 from apilog.engine.parse_chunks import FileAccount, ReadSpec, summarise_inputs
 from apilog.engine.store_parts import find_logs, refuse_stores
 from apilog.formats.file_plan import FormatChoice
 from apilog.ingestion.fingerprint import FingerprintIndex
 from apilog.ingestion.ingest_input import IngestInput, InputState
 from apilog.ingestion.line_aligned import CommitBudget
+from apilog.options import Progress, RejectSink
 from apilog.privacy import AS_LOGGED, Privacy
 from apilog.report_model import FileInput, InputSummary
 from apilog.schema import SCHEMA
@@ -87,10 +88,6 @@ class IngestSummary:
             f"lines: {format_count(read.lines)} = {lines}",
             f"{sizes}, {format_duration(self.seconds * 1000)}",
         )
-
-
-RejectSink = Callable[[pl.DataFrame], None]
-"""Takes rejects as they are found; columns source, line_number, line, reason."""
 
 
 def ingest(

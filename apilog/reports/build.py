@@ -2,56 +2,61 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from contextlib import closing
+from datetime import datetime
 
-from apilog.aggregate import finish, merge, merge_in_batches, partial
-from apilog.engine.local import Progress
+from apilog.aggregate import ReportPlan, finish, merge, partial, select_tables
+from apilog.engine.source_pass import SourcePass, check_positive
+from apilog.options import ReportOptions, Source
 from apilog.report_model import Report
-from apilog.reports.options import ReportOptions
-from apilog.reports.source_pass import RejectSink, SourcePass
+from apilog.time import parse_step, parse_window, parse_zone
 from apilog.version import __version__
 
 
-def build_report(
-    sources: Sequence[str | os.PathLike[str]],
-    options: ReportOptions,
-    *,
-    progress: Progress | None = None,
-    rejects: RejectSink | None = None,
-) -> Report:
-    """The report on these sources.
+def make_plan(options: ReportOptions, now: datetime | None = None) -> ReportPlan:
+    """Return the tables to compute and their limits; ages are counted from `now`.
+
+    Raises UsageError for options that can't be understood.
+    """
+    window = parse_window(options.since, options.until, options.tz, now)
+    if options.bucket is not None:
+        parse_step(options.bucket)
+    check_positive("--top", options.top)
+    check_positive("--max-routes", options.max_routes)
+    return ReportPlan(
+        tables=select_tables(options.tables, tuple(options.by)),
+        bucket=options.bucket,
+        timezone=parse_zone(options.tz).key,
+        window=window,
+        max_routes=options.max_routes,
+        top=options.top,
+    )
+
+
+def build_report(sources: Sequence[Source], options: ReportOptions) -> Report:
+    """Return the report on these sources.
 
     An input that can't be read has its `error` in `report.input.files`; the others are
     reported. Raises `UsageError` for options that can't be understood, before reading.
     """
-    plan = options.make_plan()
-    reading = SourcePass(
+    plan = make_plan(options)
+    source_pass = SourcePass(
         sources,
         options,
         plan.columns,
         lambda records: partial(plan, records),
-        progress=progress,
         window=plan.window,
-        rejects=rejects,
     )
-    with closing(reading.iter_results()) as states:
-        finished = finish(plan, merge_in_batches(states, lambda batch: merge(plan, batch)))
+    state = source_pass.merge_results(lambda states: merge(plan, states))
+    finished = finish(plan, state)
     return Report(
         version=__version__,
         command="report",
         since=finished.since,
         until=finished.until,
-        input=reading.input,
+        input=source_pass.input,
         tables=finished.tables,
         bucket=finished.bucket,
         timezone=options.tz,
-        notes=reading.notes,
+        notes=source_pass.notes,
     )
-
-
-def read_nothing(report: Report) -> bool:
-    """Whether there were inputs and not one of them could be opened and understood."""
-    files = report.input.files
-    return bool(files) and all(file.error and not file.is_damaged for file in files)

@@ -6,7 +6,6 @@ could not be read belongs to no period.
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,10 +24,10 @@ from apilog.aggregate import (
     partial,
     split_by_time,
 )
-from apilog.engine.local import Progress
+from apilog.engine.source_pass import SourcePass
+from apilog.options import ReportOptions, Source
 from apilog.report_model import InputSummary, Report
-from apilog.reports.options import ReportOptions
-from apilog.reports.source_pass import RejectSink, SourcePass
+from apilog.reports.build import make_plan
 from apilog.schema import is_within
 from apilog.time import ALL_TIME, Period, PeriodLength, TimeWindow, parse_zone, period_at
 from apilog.version import __version__
@@ -42,15 +41,13 @@ class PeriodReports:
 
     def __init__(
         self,
-        sources: Sequence[str | os.PathLike[str]],
+        sources: Sequence[Source],
         options: ReportOptions,
         every: PeriodLength,
         is_wanted: Callable[[Period], bool],
         *,
         window: TimeWindow = ALL_TIME,
         now: datetime | None = None,
-        progress: Progress | None = None,
-        rejects: RejectSink | None = None,
     ) -> None:
         """All wanted periods lie in `window`, which spares reading what a store has beyond.
         `now` is what ages among the limits are counted from.
@@ -59,7 +56,7 @@ class PeriodReports:
 
         Raises UsageError for options that can't be understood, before reading.
         """
-        plan = options.make_plan(now)
+        plan = make_plan(options, now)
         self._cutter = _PeriodCutter(plan, every, is_wanted)
         self._pass = SourcePass(
             sources,
@@ -67,8 +64,6 @@ class PeriodReports:
             plan.columns,
             self._cutter.cut_records,
             window=window.intersect(plan.window),
-            progress=progress,
-            rejects=rejects,
         )
         self._period_states: SpillingStates[Period] = SpillingStates(self._cutter.plan_of)
         self.cut_periods: set[Period] = set()

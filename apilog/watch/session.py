@@ -16,11 +16,12 @@ from types import FrameType
 
 from apilog.aggregate.sliding_window import SlidingReport
 from apilog.alerts.manager import AlertManager
+from apilog.engine.source_pass import make_read_spec, parse_choice
 from apilog.engine.store_parts import refuse_stores
 from apilog.errors import OutputError
 from apilog.formats.file_plan import FormatChoice
+from apilog.options import ReadOptions
 from apilog.report_model import InputSummary, Report
-from apilog.reports.options import ReportOptions
 from apilog.sources import SourceError
 from apilog.storage import is_url
 from apilog.version import __version__
@@ -43,7 +44,7 @@ class WatchOptions:
 
     window: timedelta
     """The length of the sliding window that a frame shows."""
-    reading: ReportOptions
+    reading: ReadOptions
     """Format, condition, routes and zone."""
     from_start: bool = False
     """Whether existing files are read from their beginning, not only their last minutes."""
@@ -71,14 +72,14 @@ class WatchSession:
         self._options = options
         self._note = note
         self._wall = wall
-        choice = options.reading.choose_format()
+        choice = parse_choice(options.reading)
         alert_columns = alerts.columns if alerts else set()
         columns = WATCH_PLAN.columns.union(ERROR_COLUMNS, alert_columns)
         started = wall()
         clock = (lambda: started) if options.once else wall
         self._clock = EventClock(clock, trusting=options.once)
         self.follower = Follower(sources, self._start_finder(sources, choice))
-        self._decoder = Decoder(options.reading.make_read_spec(columns), choice, note)
+        self._decoder = Decoder(make_read_spec(options.reading, columns), choice, note)
         self._sliding_report = SlidingReport(WATCH_PLAN, options.window)
         self._errors = RecentErrors()
         self._noted: set[str] = set()

@@ -13,8 +13,8 @@ from apilog.alerts.batch import BatchEvaluation, evaluate_sources
 from apilog.alerts.manager import AlertManager
 from apilog.alerts.rules import NoticeEvent
 from apilog.alerts.settings import alert_settings
-from apilog.checks.measurement import MeasureOptions
 from apilog.config import load_config
+from apilog.options import ReadOptions
 from tests.commands import Run
 from tests.weblog import START, line, write
 
@@ -44,7 +44,7 @@ def cron(tmp_path: Path) -> Cron:
         (tmp_path / "apilog.toml").write_text(config)
         log = write(tmp_path / "access.log", lines)
         alerts = AlertManager(alert_settings(load_config(tmp_path / "apilog.toml")), print)
-        done = evaluate_sources([log], alerts, MeasureOptions(), until=until)
+        done = evaluate_sources([log], alerts, ReadOptions(until=until))
         alerts.save()
         assert alerts.close()
         return done

@@ -24,10 +24,10 @@ from apilog.checks import SampleKey, SubjectSamples, parse_threshold
 from apilog.checks.baseline import SavedBaseline, baseline_measurement
 from apilog.checks.baseline_file import format_baseline, read_baseline
 from apilog.checks.baseline_rules import check_after_reading, check_before_reading
-from apilog.checks.measurement import Measurement, MeasureOptions
+from apilog.checks.measurement import Measurement
 from apilog.checks.threshold import GATEWAY_SUBJECT, ROUTE_SUBJECT
-from apilog.engine.where import parse_where
 from apilog.errors import ApilogError, InputError, UsageError
+from apilog.options import ReadOptions
 from apilog.time import TimeWindow
 from tests.checks.test_measure import START, frame, requests
 
@@ -232,26 +232,24 @@ def test_what_a_baseline_does_not_keep_is_refused(
     baseline: SavedBaseline, text: str, problem: str
 ) -> None:
     with pytest.raises(UsageError, match=problem):
-        check_before_reading([parse_threshold(text)], TimeWindow(), baseline, MeasureOptions())
+        check_before_reading([parse_threshold(text)], TimeWindow(), baseline, ReadOptions())
 
 
 def test_a_comparison_without_a_baseline_is_refused() -> None:
     with pytest.raises(UsageError, match="needs a baseline"):
         check_before_reading(
-            [parse_threshold("error_rate <= baseline")], TimeWindow(), None, MeasureOptions()
+            [parse_threshold("error_rate <= baseline")], TimeWindow(), None, ReadOptions()
         )
-    check_before_reading(
-        [parse_threshold("error_rate <= 1%")], TimeWindow(), None, MeasureOptions()
-    )
+    check_before_reading([parse_threshold("error_rate <= 1%")], TimeWindow(), None, ReadOptions())
 
 
 def test_other_requests_are_refused(baseline: SavedBaseline) -> None:
-    reading = MeasureOptions(where=parse_where("status >= 500"))
+    reading = ReadOptions(where="status >= 500")
     with pytest.raises(UsageError, match="was made with no --where"):
         check_before_reading([], TimeWindow(), baseline, reading)
     with pytest.raises(UsageError, match="made with --where"):
         check_before_reading(
-            [], TimeWindow(), replace(baseline, where="status >= 500"), MeasureOptions()
+            [], TimeWindow(), replace(baseline, where="status >= 500"), ReadOptions()
         )
     check_before_reading([], TimeWindow(), replace(baseline, where="status >= 500"), reading)
 
@@ -273,10 +271,10 @@ def day(number: int) -> datetime:
 )
 def test_windows_must_not_overlap(window: TimeWindow, earlier: TimeWindow, is_apart: bool) -> None:
     if is_apart:
-        check_before_reading([], window, earlier, MeasureOptions())
+        check_before_reading([], window, earlier, ReadOptions())
         return
     with pytest.raises(UsageError, match="overlap"):
-        check_before_reading([], window, earlier, MeasureOptions())
+        check_before_reading([], window, earlier, ReadOptions())
 
 
 def test_other_gateways_are_refused(baseline: SavedBaseline) -> None:

@@ -17,9 +17,9 @@ from apilog.checks import (
     evaluate_threshold,
     parse_threshold,
 )
-from apilog.checks.check import CheckOptions, check_sources
-from apilog.checks.evaluate import overall_state
+from apilog.checks.check import plan_check, run_check
 from apilog.metrics import Metric, MetricKind, Unit
+from apilog.options import CheckOptions
 from apilog.report_model import CheckState
 from tests.checks.logs import log, traffic
 
@@ -47,7 +47,7 @@ def test_thresholds_on_what_others_measured(
     value = None if converted is None else converted / size
     sample = MetricSample(value=value, size=size, events=converted)
     elsewhere = {trials: SubjectSamples(samples={(): sample}, total=300)}
-    checked = check_sources([path], [errors, trials], CheckOptions(), elsewhere=elsewhere)
+    checked = run_check([path], plan_check([errors, trials], CheckOptions()), elsewhere)
     assert checked.state is state
     rows = checked.report.tables["checks"]
     assert rows["state"].to_list() == ["pass", state.value]
@@ -61,9 +61,8 @@ def test_what_is_in_no_value_is_told(tmp_path: Path) -> None:
         traffic(200, 0),
         traffic(7, 7, path="/wp-login.php", status=404, seed=2),
     )
-    checked = check_sources(
-        [path], [parse_threshold("error_rate < 1% for each route")], CheckOptions()
-    )
+    thresholds = [parse_threshold("error_rate < 1% for each route")]
+    checked = run_check([path], plan_check(thresholds, CheckOptions()))
     assert checked.state is CheckState.PASS
     assert checked.report.notes == (
         "7 requests have no route of their own: no `for each` is about them",
@@ -98,7 +97,7 @@ def test_verdicts_are_consistent(
     sides = [SubjectSamples(samples={(): s}, total=s.size) for s in (current, base)]
     results = evaluate_threshold(threshold, *sides, DecisionPolicy(min_requests=least))
     (result,) = results
-    assert overall_state(results) is result.state
+    assert CheckState.overall(r.state for r in results) is result.state
     assert result.p_value is None or 0 <= result.p_value <= 1
     if result.state is CheckState.INCONCLUSIVE:
         assert result.reason

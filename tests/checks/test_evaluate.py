@@ -14,7 +14,6 @@ from apilog.checks import (
     SampleKey,
     SubjectSamples,
     evaluate_threshold,
-    overall_state,
     parse_threshold,
 )
 from apilog.metrics import Metric, MetricKind, Unit
@@ -206,7 +205,8 @@ def test_a_for_each_is_inconclusive_only_if_nothing_could_be_decided() -> None:
         ({("/a",): few, ("/b",): good}, CheckState.PASS),
         ({("/a",): few, ("/b",): good, ("/c",): bad}, CheckState.FAIL),
     ):
-        assert overall_state(evaluate_threshold(threshold, each(samples))) is state
+        results = evaluate_threshold(threshold, each(samples))
+        assert CheckState.overall(result.state for result in results) is state
 
 
 def test_metrics_that_are_measured_elsewhere() -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from apilog.config import AccountsConfig, Config, load_config
-from apilog.developer_success import AccountColumns, PlanTerms
+from apilog.developer_success import AccountColumns
 from apilog.errors import UsageError
+from apilog.options import PlanTerms
 
 
 def loaded(folder: Path, text: str) -> Config:

@@ -15,6 +15,7 @@ from typing import Literal
 import polars as pl
 import pytest
 
+from apilog.engine.parse_chunks import ReadSpec
 from apilog.engine.scan import scan_logs
 from apilog.errors import ApilogError, InputError
 from apilog.formats.contract import Format, MatchFailure, ParsedRecords
@@ -235,7 +236,8 @@ def test_every_row_knows_its_file_and_line(tmp_path: Path) -> None:
 def test_a_query_string_is_kept_on_request_with_its_secrets_masked(tmp_path: Path) -> None:
     path = write(tmp_path / "a.log", [line("/a?page=2&api_key=s3cret"), line("/b")])
     assert scan_logs([path]).collect()["path"].to_list() == ["/a", "/b"]
-    kept = scan_logs([path], keep_query=True).select("path", "route").collect()
+    spec = ReadSpec(columns=frozenset(), keep_query=True)
+    kept = scan_logs([path], spec).select("path", "route").collect()
     assert kept.rows() == [("/a?page=2&api_key=***", "/a"), ("/b", "/b")]
 
 

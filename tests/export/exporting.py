@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from apilog.exports import ExportOptions, ExportSummary, export
-from apilog.reports import ReportOptions
+from apilog.options import ReportOptions
 from apilog.time import PeriodLength
 from tests.weblog import START, line, write
 

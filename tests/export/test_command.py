@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from apilog.exports import ExportOptions, export
-from apilog.reports import ReportOptions
+from apilog.options import ReportOptions
 from tests.commands import Run
 from tests.export.exporting import log, names
 from tests.weblog import SAMPLE_LOGS, line, write

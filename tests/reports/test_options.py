@@ -7,8 +7,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from apilog.engine.source_pass import make_read_spec
 from apilog.errors import UsageError
-from apilog.reports import ReportOptions
+from apilog.options import ReportOptions
+from apilog.reports import make_plan
 
 NOW = datetime(2026, 11, 21, 0, 30, tzinfo=UTC)
 """Already the 21st in Berlin, still the 20th in New York."""
@@ -36,17 +38,17 @@ def at(*parts: int) -> datetime:
     ],
 )
 def test_a_limit_is_an_instant(text: str, zone: str, instant: datetime) -> None:
-    assert ReportOptions(since=text, tz=zone).make_plan(NOW).window.since == instant
-    assert ReportOptions(until=text, tz=zone).make_plan(NOW).window.until == instant
+    assert make_plan(ReportOptions(since=text, tz=zone), NOW).since == instant
+    assert make_plan(ReportOptions(until=text, tz=zone), NOW).until == instant
 
 
 def test_a_datetime_without_a_zone_is_in_the_reports() -> None:
     naive = datetime(2026, 11, 20, 12)  # noqa: DTZ001 - what users write
     options = ReportOptions(since=naive, until=naive.replace(hour=13), tz="Europe/Berlin")
-    window = options.make_plan(NOW).window
-    assert (window.since, window.until) == (at(2026, 11, 20, 11), at(2026, 11, 20, 12))
+    plan = make_plan(options, NOW)
+    assert (plan.since, plan.until) == (at(2026, 11, 20, 11), at(2026, 11, 20, 12))
     aware = datetime(2026, 11, 20, 12, tzinfo=ZoneInfo("Asia/Tokyo"))
-    assert ReportOptions(since=aware, tz="Europe/Berlin").make_plan(NOW).window.since == at(
+    assert make_plan(ReportOptions(since=aware, tz="Europe/Berlin"), NOW).since == at(
         2026, 11, 20, 3
     )
 
@@ -54,13 +56,13 @@ def test_a_datetime_without_a_zone_is_in_the_reports() -> None:
 @pytest.mark.parametrize(("since", "until"), [("today", "yesterday"), ("24h", "24h")])
 def test_an_empty_window_is_refused(since: str, until: str) -> None:
     with pytest.raises(UsageError, match=r"^--since .* is not before --until ") as caught:
-        ReportOptions(since=since, until=until).make_plan(NOW)
+        make_plan(ReportOptions(since=since, until=until), NOW)
     assert "exclusive" in caught.value.hint
 
 
 def test_options_are_looked_at_only_when_asked() -> None:
     options = ReportOptions(where="nonsense(", bucket="nonsense")
     with pytest.raises(UsageError, match="nonsense"):
-        options.make_plan(NOW)
+        make_plan(options, NOW)
     with pytest.raises(UsageError, match="nonsense"):
-        options.make_read_spec(frozenset())
+        make_read_spec(options)

@@ -12,8 +12,9 @@ import polars as pl
 import pytest
 from rich.cells import cell_len
 
-from apilog.developer_success import PlanTerms, SuccessOptions, build_success_report
+from apilog.developer_success import build_success_report
 from apilog.developer_success.tables import table_names
+from apilog.options import PlanTerms, SuccessOptions
 from apilog.privacy import hash_consumers
 from apilog.render import OUTPUTS, OutputOptions
 from apilog.report_model import Report
@@ -211,12 +212,14 @@ def test_accounts_that_are_addresses_are_hidden(log: Path, tmp_path: Path) -> No
     table = table_of(tmp_path, "account,consumers,plan\na@example.com,k1,pro\nb,k2,pro\n")
     plans = {"pro": PlanTerms(quota=1)}
 
-    def shown(key: bytes | None) -> list[str]:
-        options = SuccessOptions(accounts=str(table), plans=plans, as_of="2026-11-21", hash_key=key)
+    def shown(key: str | None) -> list[str]:
+        options = SuccessOptions(
+            accounts=str(table), plans=plans, as_of="2026-11-21", hash_consumers=key
+        )
         return build_success_report([log], options).tables["candidates"]["account"].to_list()
 
     assert sorted(shown(None)) == ["(hidden)", "b"]
-    assert all(text.startswith("hmac:") for text in shown(b"key"))
+    assert all(text.startswith("hmac:") for text in shown("key"))
 
 
 def test_bad_rows_fail_a_strict_run_only(run: Run, log: Path, tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ import polars as pl
 import pytest
 from hypothesis import example, given, settings
 
-from apilog.developer_success import PlanTerms, SuccessOptions, build_success_report
+from apilog.developer_success import build_success_report
+from apilog.options import PlanTerms, SuccessOptions
 from apilog.report_model import Report
 from tests.success.random_worlds import AS_OF, START, account, call, world, worlds, write
 from tests.success.success_oracle import Oracle, Row, World

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from apilog.developer_success import SuccessOptions, build_success_report
+from apilog.developer_success import build_success_report
 from apilog.developer_success.goals import parse_goals
 from apilog.developer_success.success_metrics import (
     ROW_KEYS,
@@ -19,6 +19,7 @@ from apilog.developer_success.success_metrics import (
 )
 from apilog.errors import UsageError
 from apilog.metrics import METRICS as REQUEST_METRICS
+from apilog.options import SuccessOptions
 from apilog.report_model import Report
 
 SAMPLE = Path(__file__).parents[2] / "sample_logs" / "success"

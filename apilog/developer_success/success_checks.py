@@ -1,0 +1,106 @@
+"""Thresholds on success metrics: `check` holds them against accounts beside those on requests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import fspath
+
+from apilog.checks.check import CheckResult, plan_check, run_check
+from apilog.checks.grammar import parse_thresholds
+from apilog.checks.measurement import MetricSample, SampleKey, SubjectSamples
+from apilog.checks.threshold import (
+    ANOMALY_METRICS,
+    REQUEST_METRICS,
+    MetricCatalogue,
+    Threshold,
+)
+from apilog.developer_success.report_builder import build_success_report
+from apilog.developer_success.success_metrics import (
+    ROW_KEYS,
+    SUCCESS_METRICS,
+    SuccessValue,
+    success_values,
+)
+from apilog.errors import UsageError
+from apilog.metrics import Metric, MetricKind
+from apilog.options import CheckOptions, JoinOptions, Source, SuccessOptions
+from apilog.sources import STDIN
+
+SUCCESS_CATALOGUE = MetricCatalogue(
+    metrics={
+        name: Metric(
+            name=name,
+            unit=metric.unit,
+            definition=metric.definition,
+            better=metric.better,
+            kind=MetricKind.PROPORTION if metric.is_proportion else MetricKind.OTHER,
+            sample="account",
+        )
+        for name, metric in SUCCESS_METRICS.items()
+    },
+    columns=ROW_KEYS,
+)
+"""The success metrics, as thresholds name them."""
+
+
+def check_all(sources: Sequence[Source], options: CheckOptions) -> CheckResult:
+    """Hold the thresholds against requests and, where they are about them, accounts.
+
+    Raises UsageError for what can't be understood, before anything is read.
+    """
+    thresholds = parse_thresholds(
+        options.thresholds, (REQUEST_METRICS, ANOMALY_METRICS, SUCCESS_CATALOGUE)
+    )
+    on_accounts = _success_thresholds(thresholds)
+    plan = plan_check(thresholds, options)
+    return run_check(sources, plan, _measure_accounts(sources, on_accounts, options))
+
+
+def _success_thresholds(thresholds: Sequence[Threshold]) -> list[Threshold]:
+    """Return the thresholds on success metrics.
+
+    Raises UsageError for one that a metric can't be held to: a baseline, or a column that doesn't
+    tell it apart.
+    """
+    on_accounts = [t for t in thresholds if t.metric.name in SUCCESS_METRICS]
+    for threshold in on_accounts:
+        name = threshold.metric.name
+        if threshold.is_comparison:
+            raise UsageError(f"{threshold}: {name} is not in a baseline", "give a number")
+        keys = SUCCESS_METRICS[name].keys
+        for column in (*dict(threshold.where), *threshold.each):
+            if column not in keys:
+                hint = f"it is told apart by {', '.join(keys)}" if keys else "leave it out"
+                raise UsageError(f"{threshold}: {name} has no column {column!r}", hint)
+    return on_accounts
+
+
+def _measure_accounts(
+    sources: Sequence[Source], thresholds: Sequence[Threshold], options: CheckOptions
+) -> dict[Threshold, SubjectSamples]:
+    """Return the samples of thresholds on accounts; the sources are read for them."""
+    if not thresholds:
+        return {}
+    if STDIN in [fspath(source) for source in sources]:
+        raise UsageError(
+            "standard input can't be read twice, for requests and for accounts",
+            "save the log to a file, or `apilog ingest` it",
+        )
+    # The same calls as are checked; rejects and progress belong to the pass over requests.
+    joined = options.convert_to(JoinOptions, progress=None, rejects=None)
+    values = success_values(build_success_report(sources, joined.convert_to(SuccessOptions)).tables)
+    return {threshold: _threshold_samples(threshold, values) for threshold in thresholds}
+
+
+def _threshold_samples(threshold: Threshold, values: Sequence[SuccessValue]) -> SubjectSamples:
+    of_metric = [value for value in values if value.name == threshold.metric.name]
+    chosen = dict(threshold.where)
+    columns = {*chosen, *threshold.each}
+    samples: dict[SampleKey, MetricSample] = {
+        tuple(value.keys[column] for column in threshold.each): MetricSample(
+            value=value.value, size=value.n, events=value.events
+        )
+        for value in of_metric
+        if set(value.keys) == columns and chosen.items() <= value.keys.items()
+    }
+    return SubjectSamples(samples=samples, total=sum(value.n for value in of_metric))

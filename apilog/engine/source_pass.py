@@ -1,0 +1,144 @@
+"""One pass over the sources: the caller decides what becomes of the records.
+
+Options are understood before anything is read. Rejected lines are passed on and accounted for in
+the same way for every caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
+from typing import Generic, TypeVar
+
+import polars as pl
+
+from apilog.aggregate import merge_in_batches
+from apilog.engine.local import LocalRun
+from apilog.engine.parse_chunks import ReadSpec, summarise_inputs
+from apilog.engine.where import parse_where
+from apilog.errors import UsageError
+from apilog.formats.file_plan import FormatChoice, choose_format, explain_mismatch
+from apilog.options import ReadOptions, RecordOptions, Source
+from apilog.privacy import Privacy
+from apilog.report_model import InputSummary
+from apilog.routes import parse_rules
+from apilog.time import ALL_TIME, TimeWindow
+
+T = TypeVar("T")
+
+
+def make_read_spec(options: RecordOptions, columns: frozenset[str] = frozenset()) -> ReadSpec:
+    """Return what is to be made of every chunk, with these columns of the schema.
+
+    Raises UsageError for options that can't be understood.
+    """
+    where = options.where if isinstance(options, ReadOptions) else None
+    return ReadSpec(
+        columns=columns,
+        rules=parse_rules(options.routes),
+        where=None if where is None else parse_where(where),
+        keep_query=options.keep_query,
+        privacy=parse_privacy(options),
+    )
+
+
+def parse_choice(options: RecordOptions) -> FormatChoice | None:
+    """Return the format that the options choose, if any; UsageError for one that isn't known."""
+    return choose_format(options.log_format, options.nginx_conf)
+
+
+def parse_privacy(options: RecordOptions) -> Privacy:
+    """Return what is done to personal data; UsageError for a key that can't be read."""
+    return Privacy.from_options(
+        anonymize_ip=options.anonymize_ip, hash_consumers=options.hash_consumers
+    )
+
+
+def check_positive(option: str, number: int | None) -> None:
+    """Raise UsageError for a number that is 0 or negative."""
+    if number is not None and number < 1:
+        raise UsageError(f"{option} {number} is not a positive number")
+
+
+class SourcePass(Generic[T]):
+    """Reads the sources as the options say; `input` and `notes` are there afterwards."""
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        options: ReadOptions,
+        columns: frozenset[str],
+        work: Callable[[pl.DataFrame], T],
+        *,
+        window: TimeWindow = ALL_TIME,
+    ) -> None:
+        """`work` gets the records of each chunk, with these columns of the schema.
+
+        It also gets records outside of `window`, where not reading them spares nothing. Raises
+        UsageError for options that can't be understood.
+        """
+        check_positive("--max-routes", options.max_routes)
+        self._choice = parse_choice(options)
+        self._rejects = options.rejects
+        self._first_rejects: dict[str, str] = {}
+        self._run = LocalRun(
+            sources,
+            make_read_spec(options, columns),
+            work,
+            choice=self._choice,
+            progress=options.progress,
+            window=window,
+        )
+
+    def iter_results(self) -> Generator[T]:
+        """Yield what the work makes of each chunk, in the order of the lines."""
+        with closing(self._run.results()) as results:
+            for result in results:
+                if result.rejects.height:
+                    self._take_rejects(result.rejects)
+                yield result.value
+
+    def merge_results(self, merge: Callable[[Sequence[T]], T]) -> T:
+        """Read everything and return the merged results; only a few are held at a time."""
+        with closing(self.iter_results()) as results:
+            return merge_in_batches(results, merge)
+
+    @property
+    def input(self) -> InputSummary:
+        """The account of what was read so far."""
+        return summarise_inputs(self._run.accounts)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Notes on the lines that could not be read."""
+        return (
+            *describe_rejects(self.input, are_kept=self._rejects is not None),
+            *self.mismatch_notes,
+        )
+
+    @property
+    def mismatch_notes(self) -> tuple[str, ...]:
+        """Why the chosen format reads no line of a file, for the first such file."""
+        if self._choice is None:
+            return ()
+        for file in self.input.files:
+            line = None if file.records else self._first_rejects.get(file.path)
+            if line is not None:
+                why = explain_mismatch(self._choice, line)
+                return (f"no line of {file.path} is in the given format: {why}",) if why else ()
+        return ()
+
+    def _take_rejects(self, rejects: pl.DataFrame) -> None:
+        if self._rejects:
+            self._rejects(rejects)
+        first_by_source = rejects.unique("source", keep="first", maintain_order=True)
+        lines = dict(first_by_source.select("source", "line").iter_rows())
+        self._first_rejects = lines | self._first_rejects
+
+
+def describe_rejects(account: InputSummary, *, are_kept: bool) -> Iterator[str]:
+    """Say how many lines could not be read, and unless they are kept how to keep them."""
+    if account.rejects:
+        total = account.rejects + account.records
+        note = f"{account.rejects:,} of {total:,} lines could not be read"
+        yield note if are_kept else f"{note}; --rejects FILE keeps them"

@@ -1,0 +1,213 @@
+"""Options of everything that reads logs, as plain values named as on the command line.
+
+Nothing is understood here, so that creating options never fails: what can't be understood raises
+`UsageError` before anything is read. Nothing heavy is imported either, for `import apilog` and
+`apilog --help`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from apilog.time import TimeLimit
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Source = str | os.PathLike[str]
+"""A file, directory, glob, store, URL of object storage, or `-` for standard input."""
+
+
+class Progress(Protocol):
+    """Told how far the reading is."""
+
+    def total(self, size: int | None) -> None:
+        """Take the number of bytes there are to read; None if some input can't tell."""
+
+    def advance(self, size: int) -> None:
+        """Take the number of bytes that were read since the last call."""
+
+
+class RejectSink(Protocol):
+    """Takes the lines that could not be read, as they are found."""
+
+    def __call__(self, rejects: pl.DataFrame, /) -> None:
+        """Take some; the columns are source, line_number, line and reason."""
+
+
+_Options = TypeVar("_Options", bound="FormatOptions")
+
+
+@dataclass(frozen=True, slots=True)
+class FormatOptions:
+    """What format the lines are in."""
+
+    log_format: str | None = None
+    """A name from `apilog formats` or an nginx `log_format` string; detected for each file by
+    default."""
+    _: KW_ONLY
+    nginx_conf: str | os.PathLike[str] | None = None
+    """An nginx.conf whose log formats are used instead."""
+
+    def as_arguments(self) -> dict[str, Any]:
+        """Return the options by name, as the functions of `apilog` take them."""
+        return {option.name: getattr(self, option.name) for option in fields(self)}
+
+    def convert_to(self, kind: type[_Options], **changes: Any) -> _Options:
+        """Return options of another kind: the fields that both have, and the changes."""
+        names = {option.name for option in fields(kind)}
+        common = {name: value for name, value in self.as_arguments().items() if name in names}
+        return kind(**{**common, **changes})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordOptions(FormatOptions):
+    """How lines become records."""
+
+    routes: Sequence[str] = ()
+    """Templates such as `/v1/users/{name}` that come before the built-in ones."""
+    keep_query: bool = False
+    """Keep the query string in `path`, the values of known secrets masked."""
+    anonymize_ip: bool = False
+    """Truncate client addresses, IPv4 to /24 and IPv6 to /48."""
+    hash_consumers: str | None = None
+    """Replace consumers by hashes with this key, or that of `env:NAME` or `@FILE`."""
+    progress: Progress | None = field(default=None, compare=False, repr=False)
+    """Told how far the reading is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadOptions(RecordOptions):
+    """How lines become records, and which of them are counted."""
+
+    since: TimeLimit = None
+    """Leave out what is older: a datetime (without a zone it is in `tz`), ISO 8601, an age such as
+    `24h`, `yesterday`."""
+    until: TimeLimit = None
+    """Leave out this instant and what is newer."""
+    tz: str = "UTC"
+    """Time zone of days, buckets and instants without one."""
+    where: str | None = None
+    """A condition in SQL on the columns of `apilog schema`."""
+    max_routes: int = 1000
+    """Routes kept; the less busy ones fold into `(other)`."""
+    rejects: RejectSink | None = field(default=None, compare=False, repr=False)
+    """Takes the lines that could not be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanOptions(RecordOptions):
+    """Options of `scan`."""
+
+    strict: bool = False
+    """Raise on the first line that no format reads, and on damaged input."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryOptions(RecordOptions):
+    """Options of a query."""
+
+    since: TimeLimit = None
+    """Leave out what is older: a datetime (without a zone it is in `tz`), ISO 8601, an age such as
+    `24h`, `yesterday`."""
+    until: TimeLimit = None
+    """Leave out this instant and what is newer."""
+    tz: str = "UTC"
+    """Time zone in which times are shown, and of instants without one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportOptions(ReadOptions):
+    """Options of a report."""
+
+    by: Sequence[str] = ()
+    """Columns that replace the keys of the table `endpoints`."""
+    bucket: str | None = None
+    """Step of the table `traffic`, such as `5m`; fitting by default."""
+    top: int | None = None
+    """Rows of each table over dimensions, the others summed up in `(other)`."""
+    tables: Sequence[str] | None = None
+    """Names of the tables to compute; all by default."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompareOptions(ReadOptions):
+    """Options of a comparison."""
+
+    split: str | None = None
+    """`COLUMN=a,b`: the sides are two values of a column; else they are the two sources."""
+    metrics: Sequence[str] = ()
+    """Metrics to compare; error rates and latencies by default."""
+    min_requests: int = 100
+    """Fewer requests on a side decide nothing."""
+    confidence: float = 0.99
+    """How sure a difference has to be, in either direction."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanTerms:
+    """What a plan of the accounts allows and costs."""
+
+    quota: int | None = None
+    """Calls per month."""
+    price: float | None = None
+    """Price per month."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinOptions(ReadOptions):
+    """How requests are joined with accounts."""
+
+    accounts: str | None = None
+    """A table of accounts: CSV, NDJSON or Parquet, or the URL of a database."""
+    accounts_query: str | None = None
+    """The SELECT that gives a database's accounts."""
+    account_columns: Mapping[str, str] = field(default_factory=dict)
+    """What columns are called in the table, where it is not what apilog calls them."""
+    plans: Mapping[str, PlanTerms] = field(default_factory=dict)
+    """The terms of each plan."""
+    as_of: TimeLimit = None
+    """Evaluate accounts as of this instant; now by default."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckOptions(JoinOptions):
+    """Options of a check."""
+
+    thresholds: Sequence[str] = ()
+    """Such as `error_rate < 1%` or `latency_p95 <= baseline * 1.1 for each route`."""
+    baseline: str | os.PathLike[str] | None = None
+    """A file that `baseline` wrote, to compare with."""
+    baseline_since: TimeLimit = None
+    """Compare with this time of the same sources."""
+    baseline_until: TimeLimit = None
+    """Its end, exclusive; where `since` begins by default."""
+    min_requests: int = 100
+    """Fewer requests decide nothing."""
+    confidence: float = 0.99
+    """How sure a difference to the baseline has to be."""
+    min_accounts: int = 20
+    """Fewer accounts decide nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuccessOptions(JoinOptions):
+    """Options of a success report."""
+
+    goals: Mapping[str, str | float] = field(default_factory=dict)
+    """Targets of success metrics, as `[success.goals]` has them."""
+    activation_calls: int = 10
+    """The number of successful calls that make an account an active one."""
+    cohort: str = "week"
+    """Retention of accounts that signed up in the same `week` or `month`."""
+    control: str | None = None
+    """The variant that others are compared with; the first by default."""
+    min_accounts: int = 100
+    """No winner is called with fewer accounts in a variant."""
+    by: Sequence[str] = ()
+    """Columns of the accounts, or `gateway`, for each of whose values there are tables."""
+    strict: bool = False
+    """Raise if a row of the accounts can't be used."""
