@@ -38,17 +38,17 @@ def at(*parts: int) -> datetime:
     ],
 )
 def test_a_limit_is_an_instant(text: str, zone: str, instant: datetime) -> None:
-    assert make_plan(ReportOptions(since=text, tz=zone), NOW).since == instant
-    assert make_plan(ReportOptions(until=text, tz=zone), NOW).until == instant
+    assert make_plan(ReportOptions(since=text, tz=zone), NOW).window.since == instant
+    assert make_plan(ReportOptions(until=text, tz=zone), NOW).window.until == instant
 
 
 def test_a_datetime_without_a_zone_is_in_the_reports() -> None:
     naive = datetime(2026, 11, 20, 12)  # noqa: DTZ001 - what users write
     options = ReportOptions(since=naive, until=naive.replace(hour=13), tz="Europe/Berlin")
     plan = make_plan(options, NOW)
-    assert (plan.since, plan.until) == (at(2026, 11, 20, 11), at(2026, 11, 20, 12))
+    assert (plan.window.since, plan.window.until) == (at(2026, 11, 20, 11), at(2026, 11, 20, 12))
     aware = datetime(2026, 11, 20, 12, tzinfo=ZoneInfo("Asia/Tokyo"))
-    assert make_plan(ReportOptions(since=aware, tz="Europe/Berlin"), NOW).since == at(
+    assert make_plan(ReportOptions(since=aware, tz="Europe/Berlin"), NOW).window.since == at(
         2026, 11, 20, 3
     )
 
