@@ -31,10 +31,10 @@ valid = st.sampled_from(
         *(line for skip in SKIP_RULES for line in skip.samples),
     ]
 ).map(str.encode)
-"""Lines of every format, in every envelope, and such as are skipped."""
+"""Lines of every format, in every envelope, and lines that are skipped."""
 
 any_bytes = st.binary(max_size=60).map(lambda data: data.replace(b"\n", b""))
-"""A line of whatever bytes."""
+"""A line of any bytes."""
 
 _pieces = st.sampled_from(
     [b"", b" ", b"  ", b'"', b'""', b'\\"', b"\\", b"\\x", b"[", b"]", b"-", b"0", b"9.5", b"e5"]
@@ -45,7 +45,7 @@ _pieces = st.sampled_from(
 
 @st.composite
 def damaged(draw: st.DrawFn, lines: st.SearchStrategy[bytes] = valid) -> bytes:
-    """A line with some pieces of it replaced, added or cut out."""
+    """Draw a line with some pieces of it replaced, added or cut out."""
     line = draw(lines)
     for _ in range(draw(st.integers(1, 3))):
         start = draw(st.integers(0, len(line)))
@@ -55,5 +55,5 @@ def damaged(draw: st.DrawFn, lines: st.SearchStrategy[bytes] = valid) -> bytes:
 
 
 def mixtures(lines: st.SearchStrategy[bytes] = valid) -> st.SearchStrategy[list[bytes]]:
-    """Files of good, damaged and meaningless lines."""
+    """Return a strategy for files of good, damaged and meaningless lines."""
     return st.lists(lines | damaged(lines) | damaged(lines) | any_bytes, max_size=8)

@@ -1,4 +1,4 @@
-"""How nginx writes a line: a log format and values to bytes, one byte after the other."""
+"""Lines as nginx writes them: a log format and values to bytes, one byte after the other."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _JSON = {0x08: b"\\b", 0x09: b"\\t", 0x0A: b"\\n", 0x0C: b"\\f", 0x0D: b"\\r"}
 
 
 def escaped(value: bytes | None, escape: str) -> bytes:
-    """A value as the log module writes it; None is a variable that was not found."""
+    """Return a value as the log module writes it; None is a variable that was not found."""
     if value is None:
         return b"-" if escape == "default" else b""
     if escape == "none":
@@ -34,7 +34,7 @@ def _json(byte: int) -> bytes:
 
 
 def line(log_format: LogFormat, values: Mapping[str, bytes | None]) -> bytes:
-    """The line that nginx would write, without its newline."""
+    """Return the line that nginx would write, without its newline."""
     return b"".join(
         part.text.encode()
         if isinstance(part, LiteralText)

@@ -1,4 +1,4 @@
-"""What other tools expect of the real logs, each in its own words, as records of ours.
+"""The expectations that other tools have of the real logs, translated into our records.
 
 Every function gives, by the log line, the columns that the tool is sure of; a value that is
 missing there is None.
@@ -62,7 +62,7 @@ CROWDSEC: Mapping[str, Column] = {
 
 
 def of_crowdsec(asserts: str) -> dict[str, Record]:
-    """What a `parser.assert` says of access lines."""
+    """Return what a `parser.assert` says of access lines."""
     events: dict[str, dict[str, str]] = {}
     for event, field, value in _ASSERT.findall(asserts):
         events.setdefault(event, {})[field] = json.loads(value)
@@ -112,7 +112,7 @@ VECTOR: Mapping[str, str] = {
 
 
 def of_vector(expected: Mapping[str, object]) -> Record:
-    """What a `*.vectors.jsonl` says of a line."""
+    """Return what a `*.vectors.jsonl` says of a line."""
     record = {VECTOR[k]: v for k, v in expected.items() if k in VECTOR}
     for column, value in record.items():
         if column == "timestamp":
@@ -125,45 +125,45 @@ def of_vector(expected: Mapping[str, object]) -> Record:
 
 
 def of_ops_agent(yaml: str) -> Iterator[Record]:
-    """What Google's Ops Agent makes of each line that it can read: of none with a blank behind."""
+    """Yield what Google's Ops Agent reads of each line; it reads none that ends in a blank."""
     for entry in re.split(r"^ +- ", yaml, flags=re.MULTILINE)[1:]:
-        told = dict(re.findall(r'^ *(\w+): "?(.*?)"?$', entry, re.MULTILINE))
-        if not told.get("remoteIp"):
+        values = dict(re.findall(r'^ *(\w+): "?(.*?)"?$', entry, re.MULTILINE))
+        if not values.get("remoteIp"):
             continue
         yield {
-            "client_ip": told["remoteIp"],
-            "method": told["requestMethod"],
-            "path": told["requestUrl"],
-            "protocol": told["protocol"],
-            "status": int(float(told["status"])),
-            "response_bytes": int(float(told.get("responseSize", 0))),
-            "user_agent": told.get("userAgent") or None,
-            "referer": None if told.get("referer") in (None, "", "-") else told["referer"],
-            "consumer": told.get("user"),
-            "timestamp": _instant(told["timestamp"]),
+            "client_ip": values["remoteIp"],
+            "method": values["requestMethod"],
+            "path": values["requestUrl"],
+            "protocol": values["protocol"],
+            "status": int(float(values["status"])),
+            "response_bytes": int(float(values.get("responseSize", 0))),
+            "user_agent": values.get("userAgent") or None,
+            "referer": None if values.get("referer") in (None, "", "-") else values["referer"],
+            "consumer": values.get("user"),
+            "timestamp": _instant(values["timestamp"]),
         }
 
 
 def of_mtail(golden: str) -> dict[tuple[str, int], Record]:
-    """What mtail counts by method and status: `requests` and `bytes`, which it has not of all."""
-    found: dict[tuple[str, int], Record] = {}
+    """Return mtail's `requests` and `bytes` by method and status; some lack the bytes."""
+    result: dict[tuple[str, int], Record] = {}
     pattern = r"^counter apache_http_(requests|bytes)_total \{(.*)\} (\d+) "
     for name, labels, value in re.findall(pattern, golden, re.MULTILINE):
-        told = dict(label.split("=") for label in labels.split(","))
-        status = int(told.get("status_code") or told["request_status"])
-        found.setdefault((told["request_method"], status), {})[name] = int(value)
-    return found
+        values = dict(label.split("=") for label in labels.split(","))
+        status = int(values.get("status_code") or values["request_status"])
+        result.setdefault((values["request_method"], status), {})[name] = int(value)
+    return result
 
 
 def of_alp(yaml: str) -> dict[tuple[str, str], Record]:
-    """What alp counts by method and path, of requests with a duration."""
-    found: dict[tuple[str, str], Record] = {}
+    """Return alp's figures by method and path, of requests with a duration."""
+    result: dict[tuple[str, str], Record] = {}
     for entry in yaml.split("- uri: ")[1:]:
         path = entry.partition("\n")[0]
         method = str(re.findall(r"method: (\w+)", entry)[0])
         times = entry.partition("response_time:")[2].partition("request_body_bytes:")
         sizes = times[2].partition("response_body_bytes:")[0]
-        found[method, path] = {
+        result[method, path] = {
             "requests": int(re.findall(r"count: (\d+)", entry)[0]),
             **{
                 f"status{n}xx": int(re.findall(rf"status{n}xx: (\d+)", entry)[0])
@@ -172,7 +172,7 @@ def of_alp(yaml: str) -> dict[tuple[str, str], Record]:
             **{name: _figure(times[0], name) for name in ("max", "min", "sum")},
             "bytes": _figure(sizes, "sum"),
         }
-    return found
+    return result
 
 
 def _figure(text: str, name: str) -> float:

@@ -1,4 +1,4 @@
-"""The requests as Apigee writes them."""
+"""Sample calls as Apigee writes them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _request_id(call: Call) -> str:
 
 
 def request(call: Call) -> apigee_shapes.Request:
-    """The request as the shapes of Apigee take it."""
+    """Return the call as the shapes of Apigee take it."""
     return apigee_shapes.Request(
         number=call.number,
         at=call.at,
@@ -70,7 +70,7 @@ def _delivered(render: apigee_shapes.Render, deliver: Deliver, calls: Sequence[C
 
 
 def _batches(calls: Sequence[Call]) -> bytes:
-    """What the adapters send to Apigee: some records, and whose they are."""
+    """Return what the adapters send to Apigee: some records, and whose they are."""
     records = [json.loads(line) for line in _lines(apigee_shapes.SHAPES["runtime records"], calls)]
     for record in records:
         del record["organization"], record["environment"]
@@ -116,7 +116,7 @@ def _or_dash(value: object) -> str:
 
 
 def _failed_answer(call: Call) -> int | None:
-    """A router knows what the service answered only where that was an error."""
+    """Return what the service answered, which a router knows only where that was an error."""
     return call.status if call.fault is Fault.UPSTREAM else None
 
 
@@ -164,7 +164,7 @@ FORMATS: Mapping[str, Rendering] = {
         for f in ROUTER_FORMATS
     },
 }
-"""By what is logged."""
+"""Renderings, by what is logged."""
 
 _ENTRIES = ("array", "array, pretty-printed")
 _DELIVERED = {
@@ -184,6 +184,6 @@ DELIVERIES: Mapping[str, Rendering] = {
     },
     "Apigee, batches of runtime records": _shape("runtime records", _batches),
 }
-"""By how the log is delivered."""
+"""Renderings, by how the log is delivered."""
 
 SHAPES: Mapping[str, Rendering] = {**FORMATS, **DELIVERIES}

@@ -20,7 +20,7 @@ _TARGET_FAULT = "messaging.adaptors.http.flow.ErrorResponseCode"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What happened; None where it did not."""
+    """One request; None where something did not happen."""
 
     number: int
     method: str = "GET"
@@ -42,21 +42,21 @@ class Request:
     api: str = "orders"
     ip: str = "203.0.113.7"
     at: datetime | None = None
-    """A second after the other by default."""
+    """By default requests are one second apart."""
 
     @property
     def moment(self) -> datetime:
-        """When it came in."""
+        """Return when it came in."""
         return self.at or START + timedelta(seconds=self.number)
 
     @property
     def started(self) -> int:
-        """Milliseconds since 1970."""
+        """Return when it came in, in milliseconds since 1970."""
         return round(self.moment.timestamp() * 1000)
 
     @property
     def record(self) -> Mapping[str, object]:
-        """What apilog is to make of it, without nulls."""
+        """Return the record that apilog is to read, without nulls."""
         columns = {
             "timestamp": self.moment,
             "api": self.api,
@@ -82,7 +82,7 @@ class Request:
 
     @property
     def variables(self) -> Mapping[str, object]:
-        """The flow variables, as they are after the response was sent; unresolved ones lack."""
+        """Return the flow variables after the response was sent, without unresolved ones."""
         received = None if self.target_taken is None else self.started + 4 + self.target_taken
         known = {
             "organization.name": "shop",
@@ -159,7 +159,7 @@ Render = Callable[[Sequence[Request]], list[str]]
 
 
 def _analytics(request: Request, *, nothing: str | None = None) -> dict[str, object]:
-    """The columns of the reference; what did not happen is this text, or null."""
+    """Return the columns of the reference; `nothing` stands for what did not happen."""
     columns: dict[str, object] = {
         "organization": "shop",
         "environment": "prod",
@@ -284,7 +284,7 @@ def _messages(requests: Sequence[Request]) -> list[str]:
 
 
 def _flow_variables(requests: Sequence[Request]) -> list[str]:
-    """The variables under their own names, dots and all."""
+    """Return the variables under their own names, dots and all."""
     names = dict.fromkeys(name for request in requests for name in request.variables)
     kept = [name for name in names if not name.startswith(("apilog", "responsecache"))]
     return [
@@ -348,7 +348,7 @@ _VARIABLE = re.compile(r"\{(?:(escapeJSON)\()?([\w.-]+)\)?\}")
 
 
 def rendered(template: str, variables: Mapping[str, object]) -> str:
-    """A message template as Apigee fills it: a variable that is not resolved is empty."""
+    """Fill a message template as Apigee does: a variable that is not resolved is empty."""
 
     def value(found: re.Match[str]) -> str:
         text = str(variables.get(found[2], ""))
@@ -358,7 +358,7 @@ def rendered(template: str, variables: Mapping[str, object]) -> str:
 
 
 def policy_message() -> str:
-    """The message template within the policy that apilog prints."""
+    """Return the message template within the policy that apilog prints."""
     message = ElementTree.fromstring(MESSAGE_LOGGING_POLICY).findtext(".//Message")
     assert message is not None
     return message
@@ -405,4 +405,4 @@ LACKING: Mapping[str, set[str]] = {
     "Cloud Logging": _GOOGLE_LACKS,
     "Cloud Logging, as text": _GOOGLE_LACKS,
 }
-"""Columns that a shape says nothing of."""
+"""Shape to the columns that it has no values for."""

@@ -1,4 +1,4 @@
-"""The requests as API Gateway logs them, in every way in which the log is delivered."""
+"""Sample calls as API Gateway logs them, in every way in which the log is delivered."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ FAULTS = {
     Fault.TIMEOUT: "INTEGRATION_TIMEOUT",
     Fault.BUSY: "THROTTLED",
 }
-"""Of error.responseType."""
+"""Values of `error.responseType`."""
 
 
 def context(call: Call) -> aws_shapes.Context:
-    """The request as `$context` variables; one that is not there is logged as `-`."""
+    """Return the call as `$context` variables; one that is missing is logged as `-`."""
     known: dict[str, object] = {
         "requestId": call.request_id,
         "extendedRequestId": "UBuxEFWvoAMFbVw=",
@@ -105,7 +105,7 @@ _MESSAGE_LACKS = (
 
 
 def _message(call: Call) -> aws_shapes.Context:
-    """The request as a message over a WebSocket."""
+    """Return the call as a message over a WebSocket."""
     return {**context(call), "routeKey": call.route}
 
 
@@ -117,7 +117,7 @@ _OF_MESSAGES: Mapping[str, Callable[[Call], object]] = {"operation": lambda _: "
 
 
 def _presets(shapes: Mapping[str, str]) -> dict[str, str]:
-    """Those that are offered as they stand; other keys have the formats below."""
+    """Return the shapes that are offered as they stand; the formats below have other keys."""
     return {name: s for name, s in shapes.items() if name == "console" or "aws-" in name}
 
 
@@ -150,7 +150,7 @@ FORMATS: Mapping[str, Rendering] = {
         says=_OF_MESSAGES,
     ),
 }
-"""By what is logged."""
+"""Renderings, by what is logged."""
 
 _PATIENT = ("export to S3", "filter-log-events", "tail", "Insights CSV")
 _DELIVERED: Mapping[str, tuple[str, Sequence[str], Sequence[str]]] = {
@@ -176,6 +176,6 @@ DELIVERIES: Mapping[str, Rendering] = {
         _STYLES["unquoted"], *_NEVER, deliver=OBJECTS["no newline between"]
     ),
 }
-"""By how the log is delivered."""
+"""Renderings, by how the log is delivered."""
 
 SHAPES: Mapping[str, Rendering] = {**FORMATS, **DELIVERIES}

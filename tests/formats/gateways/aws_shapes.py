@@ -18,7 +18,7 @@ _NUMBER = re.compile(r'"(\$context\.[A-Za-z.]*(?:status|latency|length))"', re.I
 
 
 def render(log_format: str, context: Context) -> str:
-    """What API Gateway writes: every value as the text that it is."""
+    """Return what API Gateway writes: every value as the text that it is."""
     return _VARIABLE.sub(lambda variable: context.get(variable[1], "-"), log_format)
 
 
@@ -27,7 +27,7 @@ def _object(keys: Mapping[str, object]) -> str:
 
 
 def nested_in(*names: str) -> str:
-    """Objects within objects, by the dots in the variables."""
+    """Return objects within objects, by the dots in the variables."""
     root: dict[str, object] = {}
     for name in names:
         inner = root
@@ -82,13 +82,13 @@ _WEBSOCKET = (
 
 
 def _json(names: tuple[str, ...], **console: str) -> dict[str, str]:
-    """The console's preset, and the same under other keys."""
+    """Return the console's preset, and the same under other keys."""
     preset = _object({k: f"$context.{name}" for k, name in console.items()})
     return {"console": preset, **styles(*names)}
 
 
 def styles(*names: str) -> dict[str, str]:
-    """Objects of these variables under keys in many styles."""
+    """Return objects of these variables under keys in many styles."""
     return {
         "nested": nested_in(*names),
         "camel": _flat(_camel, *names),
@@ -170,7 +170,7 @@ REST_SHAPES: Mapping[str, str] = {
         "protocol: $context.protocol, responseLength: $context.responseLength"
     ),
 }
-"""Log formats of REST APIs; those that are no JSON by the name of their format."""
+"""Log formats of REST APIs; plain text goes by the name of its format."""
 
 HTTP_SHAPES: Mapping[str, str] = {
     **_json(

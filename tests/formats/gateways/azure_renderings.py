@@ -1,4 +1,4 @@
-"""The requests as Azure's gateways write them."""
+"""Sample calls as Azure's gateways write them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _time(call: Call) -> str:
 
 
 def properties(call: Call) -> azure_shapes.Properties:
-    """The request as API Management tells it."""
+    """Return the call as API Management logs it."""
     error = {"reason": APIM_FAULTS[call.fault], "section": "inbound"} if _is_own(call) else None
     asked = call.upstream_ms is not None
     return _given(
@@ -66,7 +66,7 @@ def _apim(render: azure_shapes.Render, calls: Sequence[Call], between: str = "\n
 
 
 def _in_two(render: azure_shapes.Render, between: str, calls: Sequence[Call]) -> bytes:
-    """Two messages, one after the other."""
+    """Return two messages, one after the other."""
     half = (len(calls) + 1) // 2
     parts = (calls[:half], calls[half:])
     return b"".join(_apim(render, part, between) for part in parts if part)
@@ -276,7 +276,7 @@ def _edge_shape(
 
 
 def _edges(write: Write, *lacks: str, gateway: str = "azure-appgateway") -> dict[str, Rendering]:
-    """By how the log is delivered."""
+    """Return renderings, by how the log is delivered."""
     ways: dict[str, Callable[[Sequence[Call]], bytes]] = {
         "lines": partial(_edge, write, OBJECTS["lines"]),
         "array": partial(_edge, write, OBJECTS["array"]),
@@ -296,7 +296,7 @@ FORMATS: Mapping[str, Rendering] = {
     **_APIM,
     **{f"{name}, lines": shapes["lines"] for name, shapes in _BESIDE.items()},
 }
-"""By what is logged."""
+"""Renderings, by what is logged."""
 
 DELIVERIES: Mapping[str, Rendering] = {
     **_APIM_DELIVERIES,
@@ -307,6 +307,6 @@ DELIVERIES: Mapping[str, Rendering] = {
         if way != "lines"
     },
 }
-"""By how the log is delivered."""
+"""Renderings, by how the log is delivered."""
 
 SHAPES: Mapping[str, Rendering] = {**FORMATS, **DELIVERIES}

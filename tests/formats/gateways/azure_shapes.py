@@ -84,7 +84,7 @@ REQUESTS: tuple[Properties, ...] = (
     _with(*_BACKEND, responseCode=500, backendTime=0),
 )
 ERROR_SOURCES = (None, "upstream", "gateway", "gateway", "client", None, None, "unknown")
-"""Whose the requests' errors are."""
+"""The sources of the requests' errors."""
 
 _COMMON = {
     "gateway": "azure-apim",
@@ -113,7 +113,7 @@ def _record(*without: str, **columns: object) -> dict[str, object]:
 
 
 def moment(number: int) -> datetime:
-    """When a request came in."""
+    """Return when a request came in."""
     return START + timedelta(seconds=number)
 
 
@@ -157,7 +157,7 @@ def _inner(properties: Properties) -> dict[str, object]:
 
 
 def _around(number: int, properties: Properties) -> dict[str, object]:
-    """What stands beside the properties of a request."""
+    """Return what stands beside the properties of a request."""
     usual = {
         "time": f"{moment(number):%Y-%m-%dT%H:%M:%S}.4460000Z",
         "durationMs": 57,
@@ -182,17 +182,17 @@ def _resource_log(number: int, properties: Properties, inner: object = None) -> 
 
 
 def storage(requests: Sequence[Properties]) -> list[str]:
-    """PT1H.json of a storage account."""
+    """Return the lines of PT1H.json in a storage account."""
     return [json.dumps(_resource_log(*numbered)) for numbered in enumerate(requests)]
 
 
 def records_object(requests: Sequence[Properties]) -> list[str]:
-    """A message of an Event Hub: one object with all of them."""
+    """Return a message of an Event Hub: one object with all of them."""
     return [json.dumps({"records": [_resource_log(*each) for each in enumerate(requests)]})]
 
 
 def properties_as_text(requests: Sequence[Properties]) -> list[str]:
-    """As before, with `properties` as a text of JSON whose keys begin with a capital."""
+    """Return records whose `properties` are a text of JSON, keys with a capital."""
     renamed = {"apimSubscriptionId": "SubscriptionId", "backendTime": "ServiceTime"}
     lines = []
     for number, properties in enumerate(requests):
@@ -203,7 +203,7 @@ def properties_as_text(requests: Sequence[Properties]) -> list[str]:
 
 
 def _row(number: int, properties: Properties) -> dict[str, object]:
-    """A row of ApiManagementGatewayLogs."""
+    """Return a row of ApiManagementGatewayLogs."""
     around = _around(number, properties)
     row: dict[str, object] = {
         "TenantId": "workspace",
@@ -223,7 +223,7 @@ def _row(number: int, properties: Properties) -> dict[str, object]:
 
 
 def _flat(properties: Properties, between: str) -> dict[str, object]:
-    """Without `lastError`, its parts set beside the other values."""
+    """Return the properties with the parts of `lastError` beside the other values."""
     found = {k: v for k, v in _inner(properties).items() if k != "lastError"}
     error = properties.get("lastError")
     for part, value in error.items() if isinstance(error, Mapping) else ():
@@ -233,20 +233,20 @@ def _flat(properties: Properties, between: str) -> dict[str, object]:
 
 
 def _table(requests: Sequence[Properties]) -> tuple[list[str], list[list[object]]]:
-    """Columns, and all rows with a value for each."""
+    """Return columns, and all rows with a value for each."""
     rows = [_row(*numbered) for numbered in enumerate(requests)]
     columns = list(dict.fromkeys(key for row in rows for key in row))
     return columns, [[row.get(column) for column in columns] for row in rows]
 
 
 def table_objects(requests: Sequence[Properties]) -> list[str]:
-    """Rows of a table as objects."""
+    """Return the rows of a table as objects."""
     columns, rows = _table(requests)
     return [json.dumps(dict(zip(columns, row, strict=True))) for row in rows]
 
 
 def tables_and_rows(requests: Sequence[Properties]) -> list[str]:
-    """An answer of the query API."""
+    """Return an answer of the query API."""
     columns, rows = _table(requests)
     named = [{"name": column, "type": "dynamic"} for column in columns]
     table = {"name": "PrimaryResult", "columns": named, "rows": rows}
@@ -254,7 +254,7 @@ def tables_and_rows(requests: Sequence[Properties]) -> list[str]:
 
 
 def command_line(requests: Sequence[Properties]) -> list[str]:
-    """Objects of `az monitor log-analytics query`: Python's texts of all values."""
+    """Return objects of `az monitor log-analytics query`: Python's texts of all values."""
     columns, rows = _table(requests)
     return [
         json.dumps({"TableName": "PrimaryResult", **dict(zip(columns, map(str, row), strict=True))})
@@ -263,7 +263,7 @@ def command_line(requests: Sequence[Properties]) -> list[str]:
 
 
 def azure_diagnostics(requests: Sequence[Properties]) -> list[str]:
-    """Rows of the table AzureDiagnostics, whose columns carry their type."""
+    """Return rows of the table AzureDiagnostics, whose columns carry their type."""
     lines = []
     for number, properties in enumerate(requests):
         around = _around(number, properties)
@@ -288,7 +288,7 @@ def azure_diagnostics(requests: Sequence[Properties]) -> list[str]:
 
 
 def portal_csv(requests: Sequence[Properties]) -> list[str]:
-    """A CSV file as the portal exports it: a byte order mark, times as in the United States."""
+    """Return the portal's CSV file: a byte order mark, times as in the United States."""
     columns, rows = _table(requests)
     at = columns.index("TimeGenerated")
     columns[at] = "TimeGenerated [UTC]"
@@ -315,7 +315,7 @@ SHAPES: Mapping[str, Render] = {
     "AzureDiagnostics": azure_diagnostics,
     "portal CSV": portal_csv,
 }
-"""Shapes with an event a line."""
+"""Shapes with one event per line."""
 FRAMED: Mapping[str, Render] = {
     "records object": records_object,
     "tables and rows": tables_and_rows,
@@ -324,7 +324,7 @@ FRAMED: Mapping[str, Render] = {
 
 
 def events_of(text: str) -> list[str]:
-    """The events of a stream, one a line."""
+    """Return the events of a stream, one per line."""
     reader = frame_stream(io.BytesIO(text.encode()), 1 << 20)
     data = b"".join(iter(lambda: reader.read(1 << 16), b""))
     return data.decode().splitlines()

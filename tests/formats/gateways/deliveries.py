@@ -1,4 +1,4 @@
-"""How lines and objects come out of the places where gateways put them."""
+"""Lines and objects as they come out of the places where gateways put them."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from datetime import datetime, timedelta
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What was put into a log group."""
+    """One entry of a log group."""
 
     at: datetime
     message: str
 
     @property
     def written(self) -> datetime:
-        """When it was logged, which is not when the request came in."""
+        """Return when it was logged, which is not when the request came in."""
         return self.at + timedelta(seconds=5)
 
     @property
     def ms(self) -> int:
-        """When it was logged, in milliseconds since 1970."""
+        """Return when it was logged, in milliseconds since 1970."""
         return round(self.written.timestamp() * 1000)
 
     @property
     def pretty(self) -> str:
-        """An object over several lines."""
+        """Return the object over several lines."""
         return json.dumps(json.loads(self.message), indent=2, ensure_ascii=False)
 
 
@@ -45,22 +45,22 @@ def _text(lines: Sequence[str]) -> bytes:
 
 
 def lines(events: Sequence[Event]) -> bytes:
-    """As they are."""
+    """Return one message per line."""
     return _text([e.message for e in events])
 
 
 def no_newline_at_the_end(events: Sequence[Event]) -> bytes:
-    """As a file that is still written to."""
+    """Return the lines as in a file that is still being written."""
     return lines(events)[:-1]
 
 
 def windows_lines(events: Sequence[Event]) -> bytes:
-    """With the line ends of Windows, and a byte order mark."""
+    """Return the lines with the line ends of Windows and a byte order mark."""
     return b"\xef\xbb\xbf" + lines(events).replace(b"\n", b"\r\n")
 
 
 def compressed(events: Sequence[Event]) -> bytes:
-    """As rotated files are."""
+    """Return the lines compressed, as in rotated files."""
     return gzip.compress(lines(events))
 
 
@@ -126,7 +126,7 @@ def _insights(events: Sequence[Event]) -> bytes:
 
 
 def _payloads(events: Sequence[Event]) -> list[bytes]:
-    """What a subscription sends: a check at first, then some events at a time."""
+    """Return what a subscription sends: a check at first, then some events at a time."""
     common = {"owner": "123456789012", "logGroup": "api", "logStream": _STREAM}
     check = {"id": "", "timestamp": 1795255200000, "message": "CWL CONTROL MESSAGE: Checking."}
     found: list[tuple[str, list[dict[str, object]]]] = [("CONTROL_MESSAGE", [check])]
@@ -174,7 +174,7 @@ CLOUDWATCH: Mapping[str, Deliver] = {
     "subscription in base64": _base64,
     "Firehose, messages extracted": lambda events: _text([e.message for e in events])[:-1],
 }
-"""Of messages of any kind."""
+"""Deliveries of messages of any kind."""
 
 OBJECTS: Mapping[str, Deliver] = {
     "lines": lines,
@@ -189,10 +189,10 @@ OBJECTS: Mapping[str, Deliver] = {
         [json.loads(e.message) for e in events], indent=2
     ).encode(),
 }
-"""Of JSON objects."""
+"""Deliveries of JSON objects."""
 
 CLOUDWATCH_OBJECTS: Mapping[str, Deliver] = {
     "export to S3, pretty-printed": lambda events: _export(events, lambda e: e.pretty),
     "copied from the console": _copied,
 }
-"""Of JSON objects in CloudWatch alone."""
+"""Deliveries of JSON objects in CloudWatch alone."""

@@ -1,4 +1,4 @@
-"""The requests as nginx logs them."""
+"""Sample calls as nginx logs them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _BUILT_IN = {f.name: f.log_format for f in library.NGINX_FORMATS}
 
 
 def _upstream_status(call: Call) -> int | None:
-    """nginx logs its own answer as the service's where it had tried to reach that."""
+    """Return `$upstream_status`, nginx's own answer where it had tried to reach the service."""
     is_own = call.fault in (Fault.UNREACHABLE, Fault.TIMEOUT)
     return call.status if is_own else call.upstream_status
 
 
 def variables(call: Call) -> Mapping[str, str]:
-    """The request by nginx's variables, without those that have no value."""
+    """Return the call by nginx's variables, without those that have no value."""
     known: dict[str, object] = {
         "remote_addr": call.ip,
         "remote_user": call.consumer,
@@ -64,7 +64,7 @@ def _hexadecimal(found: re.Match[str]) -> str:
 
 
 def text(log_format: LogFormat, calls: Sequence[Call]) -> bytes:
-    """A file of what nginx writes by this format."""
+    """Return the file that nginx writes by this format."""
     lines = []
     for known in map(variables, calls):
         parts = (
@@ -137,4 +137,4 @@ FORMATS: Mapping[str, Rendering] = {
     "nginx, LTSV": _shape(parse_log_format(_LTSV)),
     "nginx, logfmt": _shape(parse_log_format(_LOGFMT)),
 }
-"""By what is logged."""
+"""Renderings, by what is logged."""

@@ -1,6 +1,6 @@
-"""Requests as plain data, and what apilog is to make of them through any gateway.
+"""Calls as plain data, and the records that apilog is to read through any gateway.
 
-A shape is a way to log them. It says which columns it knows: all others are null, never 0.
+A rendering is a way to log them. It says which columns it lacks: these are null, never 0.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ START = datetime(2026, 11, 21, 10, 0, 0, 250_000, tzinfo=UTC)
 
 
 class Fault(StrEnum):
-    """What went wrong in the gateway, or between it and the service behind."""
+    """A failure in the gateway, or between it and the service behind."""
 
     KEY = "no key that is known"
     QUOTA = "too many requests"
@@ -32,11 +32,11 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One request; None where there is nothing."""
+    """One call of an API; None where a value is missing."""
 
     number: int
     seconds: int
-    """Since the first one."""
+    """Seconds since the first one."""
     method: str = "GET"
     path: str = "/v1/orders/42"
     route: str = "/v1/orders/{id}"
@@ -56,22 +56,22 @@ class Call:
 
     @property
     def at(self) -> datetime:
-        """When it came in."""
+        """Return when it came in."""
         return START + timedelta(seconds=self.seconds)
 
     @property
     def request_id(self) -> str:
-        """As a UUID."""
+        """Return the id, a UUID."""
         return str(uuid.UUID(int=0x8D1FBBF2_5A3D_4A8E_9F63_000000000000 + self.number))
 
     @property
     def target(self) -> str:
-        """The path with a query, in which there is a secret."""
+        """Return the path with a query that holds a secret."""
         return f"{self.path}?page=2&token=5ecret"
 
     @property
     def record(self) -> Record:
-        """Everything that a gateway could tell, but for its own names of failures."""
+        """Return everything that a gateway could log, but for its own names of failures."""
         return {
             "timestamp": self.at,
             "api": self.api,
@@ -98,21 +98,21 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendering:
-    """A way in which a gateway's requests lie in a file."""
+    """A way in which a gateway's calls lie in a file."""
 
     gateway: str
     write: Callable[[Sequence[Call]], bytes]
     lacks: frozenset[str]
-    """Columns that it says nothing of."""
+    """Columns that it has no values for."""
     faults: Mapping[Fault, str] = field(default_factory=dict)
-    """The gateway's names for what went wrong."""
+    """The gateway's names of failures."""
     in_seconds: bool = False
     """Whether its times are whole seconds."""
     says: Mapping[str, Callable[[Call], object]] = field(default_factory=dict)
-    """Columns in which it has words of its own, or knows some of the values only."""
+    """Columns in which it has words of its own, or only some of the values."""
 
     def record(self, call: Call) -> Record:
-        """What is to be read of a request, without nulls."""
+        """Return the record that is to be read, without nulls."""
         named = None if call.fault is None else self.faults.get(call.fault)
         record = call.record | {"error_type": named}
         record |= {column: say(call) for column, say in self.says.items()}
@@ -251,7 +251,7 @@ CALLS: tuple[Call, ...] = (
         upstream_ms=None,
     ),
 )
-"""A request of every kind."""
+"""A call of every kind."""
 
 SOURCES: dict[int, str] = {
     3: "client",
@@ -264,12 +264,12 @@ SOURCES: dict[int, str] = {
     13: "upstream",
     14: "gateway",
 }
-"""Whose the errors are, by the number of the call."""
+"""Number of a call to the source of its error."""
 
 
 @st.composite
 def traffic(draw: st.DrawFn) -> list[Call]:
-    """Some of the requests, in any order and number, with other sizes and durations."""
+    """Draw some of the calls, in any order and number, with other sizes and durations."""
     kinds = draw(st.lists(st.sampled_from(CALLS), min_size=1, max_size=8))
     calls = []
     for number, kind in enumerate(kinds):
