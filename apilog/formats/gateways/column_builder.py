@@ -50,6 +50,8 @@ class GatewayFormat(ABC):
 
     def parse(self, lines: EventLines, columns: Collection[str]) -> ParsedRecords:
         """See `Format.parse`."""
+        # What decides between record and reject is built even if nobody asked for it: whether a
+        # line is a record depends on the line alone.
         declared = {**self.spec.column_sources, _IS_OWN: self.spec.is_own_record}
         wanted = {"timestamp", *columns, *self.spec.required_columns, _IS_OWN}
         usable = {c: self._usable_sources(s) for c, s in declared.items() if c in wanted}
@@ -88,6 +90,7 @@ class GatewayFormat(ABC):
     def _usable_sources(self, sources: Iterable[ColumnSource]) -> list[ColumnSource]:
         """Return the sources whose values the file has, up to an exclusive one."""
         usable = [source for source in sources if self.locations.keys() >= {*source.names}]
+        # An exclusive source whose names are there ends the list, even if its values are null.
         last = next((i for i, source in enumerate(usable, 1) if source.exclusive), None)
         return usable[:last]
 

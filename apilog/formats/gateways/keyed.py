@@ -21,6 +21,7 @@ from apilog.values.event_lines import EventLines
 from apilog.values.json_text import KeyPath, decode_paths, iter_leaves, load_json, load_objects
 
 _HEAD_LINES = 200
+"""How many lines decide: rare keys need more than a few, and each is loaded by Python."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +73,7 @@ def infer_keyed(gateway: Gateway, head: pl.Series, *, is_timed: bool = False) ->
     if not has_fingerprint(gateway, located):
         return None
     fingerprint = next(keys for keys in gateway.fingerprint_keys if keys <= located.keys())
+    # A key that the head lacks would stand in the same object as those of the fingerprint.
     scope = located[min(fingerprint)][0][:-1]
     optional = {normalise_name(key): ((*scope, key),) for key in gateway.optional_keys}
     log_format = KeyedFormat(spec=gateway, locations=optional | located)

@@ -156,6 +156,7 @@ ANALYTICS = Gateway(
             "axcreatedtime",
         ),
         "api": (
+            # In analytics `proxy` is an endpoint of the proxy, mostly `default`, and no API.
             ColumnSource(("apiproxy",), UNSET.encode, exclusive=True),
             *first_known("apiproxyname", "proxyname", "proxy", "api"),
         ),
@@ -193,6 +194,7 @@ ANALYTICS = Gateway(
             *first_of(convert.to_statuses, "errorstatuscode"),
         ),
         "upstream_status": (
+            # Google's message template has both codes, and only together they tell which is which.
             ColumnSource(
                 ("targetresponsecode", "proxyresponsecode"),
                 values.target_status,

@@ -37,6 +37,7 @@ from apilog.values.requests import encode_route_key
 
 def _variables(*names: str) -> tuple[str, ...]:
     """Return the names of `$context` variables, each also with its prefix."""
+    # Keys are the user's choice: `status`, `context_status`, or objects within `context`.
     return tuple(key for name in names for key in (name, f"context{name}"))
 
 

@@ -42,6 +42,7 @@ _V2_ONLY_KEYS = (
     "serverrouted",
     "clientresponsetime",
 )
+# https://learn.microsoft.com/azure/application-gateway/application-gateway-diagnostics#access-log
 _V1_QUERY_SUFFIX = r"(?:^|&)X-AzureApplicationGateway-.*"
 _NO_ANSWER = "ERRORINFO_UPSTREAM_"
 
@@ -57,6 +58,7 @@ def _are_v2(sure: pl.Series, v2_values: Iterable[pl.Series | None]) -> pl.Series
 
 def _time_taken_ms(durations: pl.Series, *v2_values: pl.Series | None) -> pl.Series:
     """Return milliseconds, from v2's seconds and from v1's milliseconds."""
+    # v2 writes 0 and whole seconds without a point: then another value of the record decides.
     is_seconds = _are_v2(durations.str.contains(".", literal=True), v2_values)
     ms = convert.durations_to_ms(durations, unit="s")
     if is_seconds.all():

@@ -33,6 +33,9 @@ _PORTAL_TIME = "%m/%d/%Y, %I:%M:%S%.f %p"
 _HOST = r"^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#]*@)?([^/?#@]*)"
 
 
+# Dictionary encoding pays where values repeat: identifiers are left as plain texts.
+
+
 def first_known(*names: str) -> tuple[ColumnSource, ...]:
     """Return the sources of a text that many records share, one per name."""
     return first_of(UNSET.encode, *names)
@@ -47,6 +50,7 @@ def log_analytics_times(values: pl.Series) -> pl.Series:
     """Return times as tables have them: ISO, or `7/2/2024, 6:31:31.446 AM` from the portal."""
     if not values.head(_HEAD_LINES).str.contains("/", literal=True).any():
         return parse_times(values)
+    # The portal writes times for readers in the United States, but in UTC.
     local = values.str.strptime(pl.Datetime("us"), _PORTAL_TIME, strict=False)
     times = local.set(~local.dt.year().is_between(1900, 2260), None).dt.replace_time_zone("UTC")
     if times.null_count() == values.null_count():
