@@ -1,4 +1,4 @@
-"""Finding out how a file is to be read, from its head.
+"""Detection: how a file is to be parsed, found from its head.
 
 Every format is run over the head; the one that reads most lines wins, and of two that read
 as many the more specific one. What it leaves is shown to the others again, so that a file
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import polars as pl
 
@@ -39,9 +39,9 @@ HEAD_LINES = 500
 _STAMP = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9:.]+(?:Z|[+-][0-9]{2}:?[0-9]{2})?[ \t]"
 """A time as tools that fetch logs write it before each line."""
 
-_FEW = 3
+_FEW_LINES = 3
 
-_AT_MOST = 4
+_MOST_FORMATS = 4
 """How many formats one head may have; more are noise that happens to fit."""
 
 
@@ -67,21 +67,22 @@ class HeadMismatch:
 
     line: str
     format: str
-    stop: MatchFailure
+    failure: MatchFailure
 
 
 def detect_plan(head: pl.Series) -> ParsePlan | None:
     """Return how to parse a file that begins with these lines; None if no line can be read.
 
-    A head of nothing but lines that are skipped gives a reading without formats.
+    A head of nothing but lines that are skipped gives a plan without formats.
     """
     head = head.head(HEAD_LINES)
-    begun = candidate_formats(head, ALL_TEXT_FORMATS)
-    likely = _starting_with_time(head, begun)
-    named = _find_named(head, likely)
-    if named and _count_matches(named) == len(head):
-        return ParsePlan((ParseStage((), (named[0],)),))
-    whole, head = head, _without_skipped(head)
+    candidates = candidate_formats(head, ALL_TEXT_FORMATS)
+    likely = _formats_with_leading_time(head, candidates)
+    # The common case, one named format and nothing else, is decided before any envelope is tried.
+    best = _find_named(head, likely)
+    if best and best.read_count == len(head):
+        return ParsePlan((ParseStage((), (best.log_format,)),))
+    whole, head = head, _drop_skipped(head)
     if not len(head):
         return ParsePlan(())
     # Lines that begin as a named format are in no envelope.
@@ -92,20 +93,20 @@ def detect_plan(head: pl.Series) -> ParsePlan | None:
     stages: list[ParseStage] = []
     if envelopes:
         outer = envelopes[0].unwrap(head)
-        texts = _without_skipped(unwrap_texts(envelopes[1:], outer.texts["text"]))
+        texts = _drop_skipped(unwrap_texts(envelopes[1:], outer.texts["text"]))
         formats = _find_formats(texts, is_timed=any(e.times for e in envelopes))
         if formats or not len(texts):
             stages.append(ParseStage(envelopes, formats))
             head = head.gather(outer.unmatched)
-    if formats := _find_formats(head, begun if head is whole else None):
+    if formats := _find_formats(head, candidates if head is whole else None):
         stages.append(ParseStage((), formats))
     return ParsePlan(tuple(stages)) if stages else None
 
 
-def _starting_with_time(head: pl.Series, formats: list[NginxFormat]) -> list[NginxFormat]:
-    """Return the formats; for lines that begin with an ISO time, those that do so, too.
+def _formats_with_leading_time(head: pl.Series, formats: list[NginxFormat]) -> list[NginxFormat]:
+    """Return the formats; for lines that begin with an ISO time, only those that do so, too.
 
-    That time would be taken for the name of a client, and what follows it for a user.
+    Others would take that time for the name of a client, and what follows it for a user.
     """
     if 2 * int(head.str.contains(_STAMP).sum()) <= len(head):
         return formats
@@ -114,98 +115,105 @@ def _starting_with_time(head: pl.Series, formats: list[NginxFormat]) -> list[Ngi
 
 def find_mismatch(head: pl.Series) -> HeadMismatch:
     """Return what to say of a head that `detect_plan` can't make anything of."""
-    lines = _without_skipped(head)
-    inside = _without_skipped(unwrap_texts(detect_envelopes(lines), lines))
+    lines = _drop_skipped(head)
+    inside = _drop_skipped(unwrap_texts(detect_envelopes(lines), lines))
     line = (inside if len(inside) else lines)[0]
-    stops = {f.name: f.explain(line) for f in ALL_TEXT_FORMATS}
-    furthest = max(stops, key=lambda name: stops[name].position)
-    return HeadMismatch(line, furthest, stops[furthest])
+    failures = {f.name: f.explain(line) for f in ALL_TEXT_FORMATS}
+    furthest = max(failures, key=lambda name: failures[name].position)
+    return HeadMismatch(line, furthest, failures[furthest])
 
 
-_FormatMatches = tuple[Format, pl.Series]
-"""A format, and which texts it reads."""
+class _FormatMatches(NamedTuple):
+    """A format, and which of some texts it reads."""
+
+    log_format: Format
+    is_read: pl.Series
+
+    @property
+    def read_count(self) -> int:
+        return int(self.is_read.sum())
 
 
 def _find_formats(
-    texts: pl.Series, likely: list[NginxFormat] | None = None, *, is_timed: bool = False
+    texts: pl.Series, candidates: list[NginxFormat] | None = None, *, is_timed: bool = False
 ) -> tuple[Format, ...]:
-    """The formats of the texts, each of what those before it don't read; none is to be skipped.
+    """Return the formats of texts, none of which is to be skipped.
 
-    `likely` are those of FORMATS that the texts may be of, if that is known. `is_timed` tells
-    that times came with the texts, so that they need none of their own.
+    Each format reads texts that those before it don't. `candidates` are the named formats that the
+    texts may be of, if that is known. `is_timed` says that times came with the texts, so that they
+    need none of their own.
     """
-    found: list[Format] = []
+    formats: list[Format] = []
     unread = texts
-    while len(unread) and len(found) < _AT_MOST:
-        best = _find_best(unread, likely, is_timed=is_timed, is_rest=bool(found))
+    while len(unread) and len(formats) < _MOST_FORMATS:
+        best = _find_best(unread, candidates, is_timed=is_timed, is_rest=bool(formats))
         if best is None:
             break
-        found.append(best[0])
-        unread, likely = _unread_texts(unread, best), None
-    return tuple(found)
+        formats.append(best.log_format)
+        unread, candidates = _unread_texts(unread, best), None
+    return tuple(formats)
 
 
-def _without_skipped(texts: pl.Series) -> pl.Series:
-    """Those that are not to be skipped."""
-    told = skip_reasons(texts).is_null() if len(texts) else None
-    return texts if told is None or told.all() else texts.filter(told)
+def _drop_skipped(texts: pl.Series) -> pl.Series:
+    if not len(texts):
+        return texts
+    is_kept = skip_reasons(texts).is_null()
+    return texts if is_kept.all() else texts.filter(is_kept)
 
 
-def _unread_texts(texts: pl.Series, found: _FormatMatches) -> pl.Series:
-    """What is left to the next format: a named one reads more than it is recognised by, and a
-    gateway's knows lines of its other logs."""
-    log_format, reads = found
-    if reads.all():
+def _unread_texts(texts: pl.Series, best: _FormatMatches) -> pl.Series:
+    """Return what is left to the next format.
+
+    A named format reads more than it is recognised by, and a gateway's knows lines of its other
+    logs.
+    """
+    log_format, is_read = best
+    if is_read.all():
         return texts.clear()
     if isinstance(log_format, NginxFormat):
-        reads = log_format.expression.matches(texts)
+        is_read = log_format.expression.matches(texts)
     elif isinstance(log_format, GatewayFormat):
-        others = log_format.find_foreign_lines(EventLines.from_series(texts))
-        reads = reads if others is None else reads | others
-    return texts.filter(~reads)
+        is_foreign = log_format.find_foreign_lines(EventLines.from_series(texts))
+        is_read = is_read if is_foreign is None else is_read | is_foreign
+    return texts.filter(~is_read)
 
 
 def _find_best(
-    texts: pl.Series, likely: list[NginxFormat] | None, *, is_timed: bool, is_rest: bool
+    texts: pl.Series, candidates: list[NginxFormat] | None, *, is_timed: bool, is_rest: bool
 ) -> _FormatMatches | None:
     """Return the format that reads most of the texts; `is_rest`: others are read already."""
-    found = _find_text_formats(
-        texts,
-        candidate_formats(texts, ALL_TEXT_FORMATS) if likely is None else likely,
-        is_rest=is_rest,
-    )
-    if not any(2 * _count_matches(f) >= len(texts) for f in found):
-        found += _find_detected(texts, is_timed=is_timed)
+    if candidates is None:
+        candidates = candidate_formats(texts, ALL_TEXT_FORMATS)
+    matches = _find_text_formats(texts, candidates, is_rest=is_rest)
+    if not any(2 * match.read_count >= len(texts) for match in matches):
+        matches += _find_detected(texts, is_timed=is_timed)
     for variants in (iso_variants, untimed_variants) if is_timed else (iso_variants,):
-        found = found or _find_text_formats(
-            texts, candidate_formats(texts, variants()), is_rest=is_rest
-        )
-    return max(found, key=_count_matches, default=None)
-
-
-def _count_matches(found: _FormatMatches) -> int:
-    return int(found[1].sum())
+        if not matches:
+            varied = candidate_formats(texts, variants())
+            matches = _find_text_formats(texts, varied, is_rest=is_rest)
+    return max(matches, key=lambda match: match.read_count, default=None)
 
 
 def _find_text_formats(
-    texts: pl.Series, likely: Sequence[NginxFormat], *, is_rest: bool
+    texts: pl.Series, candidates: Sequence[NginxFormat], *, is_rest: bool
 ) -> list[_FormatMatches]:
     """Return the format that reads most of the texts, and one that reads them with a tail."""
-    named = _find_named(texts, likely)
-    if named and 2 * _count_matches(named) >= len(texts):
+    named = _find_named(texts, candidates)
+    if named and 2 * named.read_count >= len(texts):
         return [named]
-    extended = _find_extended(texts, likely, is_read=is_rest or named is not None)
-    return [found for found in (named, extended) if found]
+    extended = _find_extended(texts, candidates, is_read=is_rest or named is not None)
+    return [match for match in (named, extended) if match]
 
 
 def _find_named(texts: pl.Series, formats: Sequence[NginxFormat]) -> _FormatMatches | None:
     """Return the format that reads most of the texts whole; of equals the first."""
     best: _FormatMatches | None = None
+    most = 0
     for log_format in formats:
-        found = log_format, log_format.strict_expression.matches(texts)
-        if _count_matches(found) > (_count_matches(best) if best else 0):
-            best = found
-        if best and _count_matches(best) == len(texts):
+        match = _FormatMatches(log_format, log_format.strict_expression.matches(texts))
+        if match.read_count > most:
+            best, most = match, match.read_count
+        if best and most == len(texts):
             break
     return best
 
@@ -215,18 +223,18 @@ def _find_extended(
 ) -> _FormatMatches | None:
     """Return a format for lines that begin as a known one and go on with fields of their own.
 
-    `is_read` tells that other lines are read whole.
+    `is_read` says that other lines are read whole.
     """
     begun = ((f, texts.filter(f.strict_expression.matches_extended(texts))) for f in formats)
     base, lines = max(begun, key=_match_length, default=(None, texts))
     if base is None:
         return None
-    found = [base.strict_expression.split_tail(line) for line in lines]
-    tails = [LineTail(rest, values.get("status", "")) for values, rest in found if rest.strip()]
+    splits = [base.strict_expression.split_tail(line) for line in lines]
+    tails = [LineTail(rest, values.get("status", "")) for values, rest in splits if rest.strip()]
     if not tails:
         return None
     parts = infer_trailing_fields(base.log_format, tails)
-    if UNREAD_TAIL in parts and (is_read or len(tails) < _FEW):
+    if UNREAD_TAIL in parts and (is_read or len(tails) < _FEW_LINES):
         return None  # a few cut lines beside good ones are no format
     extended = NginxFormat(
         name=f"{base.name}{format_string(parts)}",
@@ -234,7 +242,7 @@ def _find_extended(
         gateway=base.gateway,
         title=base.title,
     )
-    return extended, extended.expression.matches(texts)
+    return _FormatMatches(extended, extended.expression.matches(texts))
 
 
 def _match_length(begun: tuple[NginxFormat, pl.Series]) -> tuple[int, int]:
@@ -246,42 +254,44 @@ def _match_length(begun: tuple[NginxFormat, pl.Series]) -> tuple[int, int]:
 
 
 def _find_detected(texts: pl.Series, *, is_timed: bool) -> list[_FormatMatches]:
-    """Gateways' objects and tables, those that read some of the texts; or else JSON, LTSV and
-    key=value, which know less of the same values."""
-    found: list[_FormatMatches] = []
-    inferred: Format | None
-    for kind in FORMAT_DETECTORS.values():
-        if isinstance(kind, gateways.GatewayDetector):
-            inferred = kind.infer(texts, is_timed=is_timed)
-        elif found and isinstance(found[0][0], GatewayFormat):
+    """Return gateways' objects and tables that read some of the texts, or else generic formats.
+
+    JSON, LTSV and key=value know less of the same values than a gateway's format does.
+    """
+    matches: list[_FormatMatches] = []
+    log_format: Format | None
+    for detector in FORMAT_DETECTORS.values():
+        if isinstance(detector, gateways.GatewayDetector):
+            log_format = detector.infer(texts, is_timed=is_timed)
+        elif matches and isinstance(matches[0].log_format, GatewayFormat):
             break
         else:
-            inferred = kind.infer(texts)
-        if inferred is None:
+            log_format = detector.infer(texts)
+        if log_format is None:
             continue
-        reads = _read_texts(inferred, texts, is_timed=is_timed)
-        if reads.any() or _is_header_alone(inferred, texts):
-            found.append((inferred, reads))
-            if reads.all():
+        is_read = _read_texts(log_format, texts, is_timed=is_timed)
+        if is_read.any() or _is_header_alone(log_format, texts):
+            matches.append(_FormatMatches(log_format, is_read))
+            if is_read.all():
                 break
-    return found
+    return matches
 
 
 def _is_header_alone(log_format: Format, texts: pl.Series) -> bool:
     """Return whether the texts are only a table's header: an export of no requests."""
     if not isinstance(log_format, DelimitedFormat):
         return False
-    others = log_format.find_foreign_lines(EventLines.from_series(texts))
-    return others is not None and bool(others.all())
+    is_foreign = log_format.find_foreign_lines(EventLines.from_series(texts))
+    return is_foreign is not None and bool(is_foreign.all())
 
 
 def _read_texts(log_format: Format, texts: pl.Series, *, is_timed: bool) -> pl.Series:
-    lines = EventLines.from_series(texts, (lambda: _some_times(len(texts))) if is_timed else None)
+    """Return which texts the format reads."""
+
+    def some_times() -> pl.Series:  # it only matters that there is a time
+        return pl.Series("time", [0], pl.Int64).cast(TIMESTAMP).new_from_index(0, len(texts))
+
+    lines = EventLines.from_series(texts, some_times if is_timed else None)
     rejected = log_format.parse(lines, ["timestamp"]).rejects["row"]
-    every = pl.int_range(len(texts), dtype=pl.UInt32, eager=True)
-    return ~every.is_in(rejected.implode())
-
-
-def _some_times(count: int) -> pl.Series:
-    """Some time for each line, where only it matters that there is one."""
-    return pl.Series("time", [0], pl.Int64).cast(TIMESTAMP).new_from_index(0, count)
+    rows = pl.int_range(len(texts), dtype=pl.UInt32, eager=True)
+    return ~rows.is_in(rejected.implode())

@@ -36,7 +36,7 @@ from apilog.values.event_lines import EventLines
 
 @dataclass(frozen=True, slots=True)
 class FormatChoice:
-    """Formats to read every file with."""
+    """The format that the user chose to parse every file with."""
 
     formats: tuple[Format, ...] = ()
     detector: FormatDetector | None = None
@@ -86,7 +86,7 @@ def choose_format(
 
 
 _HEAD_BYTES = 256 << 10
-_SHOWN = 160
+_SHOWN_CHARACTERS = 160
 """How much of a line an error shows."""
 
 
@@ -97,23 +97,39 @@ class UnrecognisedFormat(SourceError):
 def plan_file(path: str, data: bytes, choice: FormatChoice | None = None) -> ParsePlan:
     """Return how to parse the file that begins with these lines: as chosen, or as detected.
 
-    Lines that are skipped whatever the format give a reading without formats, unless the log
-    is known to be no access log. Raises `Unrecognised` if the lines are of no known format, or
-    not of the chosen kind.
+    Lines that are skipped in any format give a plan without formats, unless the log is known to be
+    no access log. Raises UnrecognisedFormat if the lines are of no known format, or not of the
+    chosen kind.
     """
-    head = _first_lines(data)
-    found = choice.plan_for(head) if choice else detect_plan(head)
-    if found and found.name:
-        return found
-    refused = _refusal_of(path, head)
-    if refused and (later := None if choice else _plan_behind_refused(data, head)):
+    end = len(data)
+    if end > _HEAD_BYTES:
+        end = data.rfind(b"\n", 0, _HEAD_BYTES) + 1 or data.find(b"\n", _HEAD_BYTES) + 1
+    head = EventLines(data[:end]).series
+    plan = choice.plan_for(head) if choice else detect_plan(head)
+    if plan and plan.name:
+        return plan
+    refusal = _find_refusal(path, head)
+    if refusal and (later := None if choice else _plan_behind_refused(data, head)):
         return later
-    if refused:
-        raise refused
-    told = head.filter(skip_reasons(head).is_null())
-    if found or not len(told):
-        return found or ParsePlan(())
-    raise _wrong_format_error(path, told[0]) if choice else _no_format_error(path, head)
+    if refusal:
+        raise refusal
+    unskipped = head.filter(skip_reasons(head).is_null())
+    if plan or not len(unskipped):
+        return plan or ParsePlan(())
+    if choice:
+        raise UnrecognisedFormat(
+            path,
+            f"not of the given format: {_shorten_line(unskipped[0])!r}",
+            "leave out --log-format to have the format detected",
+        )
+    mismatch = find_mismatch(head)
+    failure = _describe_failure(mismatch.line, f"`{mismatch.format}`", mismatch.failure)
+    raise UnrecognisedFormat(
+        path,
+        f"no known format: {failure}",
+        "give the gateway's own format with --log-format or --nginx-conf; `apilog formats` lists "
+        "the known ones",
+    )
 
 
 def explain_mismatch(choice: FormatChoice, line: str) -> str | None:
@@ -123,23 +139,14 @@ def explain_mismatch(choice: FormatChoice, line: str) -> str | None:
     """
     if not choice.formats:
         return None
-    stop = max((f.explain(line) for f in choice.formats), key=lambda stop: stop.position)
-    return _describe_failure(line, "it", stop)
+    failures = (f.explain(line) for f in choice.formats)
+    return _describe_failure(line, "it", max(failures, key=lambda failure: failure.position))
 
 
-def _first_lines(data: bytes) -> pl.Series:
-    """The first whole lines."""
-    end = len(data)
-    if end > _HEAD_BYTES:
-        end = data.rfind(b"\n", 0, _HEAD_BYTES) + 1 or data.find(b"\n", _HEAD_BYTES) + 1
-    return EventLines(data[:end]).series
-
-
-def _refusal_of(path: str, lines: pl.Series) -> UnrecognisedFormat | None:
+def _find_refusal(path: str, lines: pl.Series) -> UnrecognisedFormat | None:
     """Return what to say of a log that is known to be no access log."""
-    texts = pl.concat(
-        [lines.rename("line"), unwrap_texts(detect_envelopes(lines), lines).rename("line")]
-    )
+    inside = unwrap_texts(detect_envelopes(lines), lines)
+    texts = pl.concat([lines.rename("line"), inside.rename("line")])
     for refusal in REFUSALS:
         if texts.str.contains(refusal.pattern).any():
             return UnrecognisedFormat(path, refusal.message, refusal.hint)
@@ -152,37 +159,19 @@ def _plan_behind_refused(data: bytes, head: pl.Series) -> ParsePlan | None:
     envelopes = detect_envelopes(head)
     if envelopes:
         outer = envelopes[0].unwrap(lines)
-        told = skip_reasons(outer.texts["text"]).is_null()
-        found = detect_plan(lines.gather(outer.texts["row"].filter(told)))
+        is_kept = skip_reasons(outer.texts["text"]).is_null()
+        plan = detect_plan(lines.gather(outer.texts["row"].filter(is_kept)))
     else:
-        found = detect_plan(lines.filter(skip_reasons(lines).is_null()))
-    return found if found and found.name else None
+        plan = detect_plan(lines.filter(skip_reasons(lines).is_null()))
+    return plan if plan and plan.name else None
 
 
-def _no_format_error(path: str, head: pl.Series) -> UnrecognisedFormat:
-    what = find_mismatch(head)
-    return UnrecognisedFormat(
-        path,
-        f"no known format: {_describe_failure(what.line, f'`{what.format}`', what.stop)}",
-        "give the gateway's own format with --log-format or --nginx-conf; `apilog formats` lists "
-        "the known ones",
-    )
-
-
-def _wrong_format_error(path: str, line: str) -> UnrecognisedFormat:
-    return UnrecognisedFormat(
-        path,
-        f"not of the given format: {_shorten_line(line)!r}",
-        "leave out --log-format to have the format detected",
-    )
-
-
-def _describe_failure(line: str, log_format: str, stop: MatchFailure) -> str:
+def _describe_failure(line: str, log_format: str, failure: MatchFailure) -> str:
     return (
-        f"{_shorten_line(line)!r} stops being {log_format} at character {stop.position + 1}, where "
-        f"{stop.expected} should be"
+        f"{_shorten_line(line)!r} stops being {log_format} at character {failure.position + 1}, "
+        f"where {failure.expected} should be"
     )
 
 
 def _shorten_line(line: str) -> str:
-    return line if len(line) <= _SHOWN else line[:_SHOWN] + "…"
+    return line if len(line) <= _SHOWN_CHARACTERS else line[:_SHOWN_CHARACTERS] + "…"
