@@ -24,10 +24,10 @@ from apilog.developer_success import build_success_report as success
 from apilog.developer_success.success_metrics import SUCCESS_METRICS as SUCCESS_METRICS
 from apilog.developer_success.tables import MORE_TABLES
 from apilog.developer_success.tables import SUCCESS_TABLES as SUCCESS_TABLES
-from apilog.formats.advice import ADVICE, SUGGESTION
 from apilog.formats.generic.synonyms import SYNONYMS
 from apilog.formats.nginx import library, trailing_fields, variables
-from apilog.formats.registry import FORMAT_INFOS
+from apilog.formats.nginx.library import SUGGESTION
+from apilog.formats.registry import ADVICE, FORMAT_INFOS
 from apilog.formats.skipped_lines import SKIP_RULES
 from apilog.metrics import METRICS
 from apilog.options import SuccessOptions

@@ -17,10 +17,10 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from apilog.formats.advice import SUGGESTION
 from apilog.formats.detect import ALL_TEXT_FORMATS
 from apilog.formats.gateways import GATEWAYS
 from apilog.formats.nginx.grammar import LiteralText, LogFormat, parse_log_format
+from apilog.formats.nginx.library import SUGGESTION
 from tests import success_story
 
 DAY = datetime(2026, 11, 20, tzinfo=UTC)

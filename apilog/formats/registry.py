@@ -1,4 +1,4 @@
-"""Every format by name. A new gateway is one module and one entry here."""
+"""Every format by name, and what to write into a gateway so that its log tells more."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from apilog.errors import UsageError
 from apilog.formats import gateways
-from apilog.formats.advice import SUGGESTION
 from apilog.formats.gateways.gateway import Gateway
 from apilog.formats.nginx import library
+from apilog.formats.nginx.library import SUGGESTION
 from apilog.schema import SCHEMA
 from apilog.text.spelling import did_you_mean
 
@@ -83,6 +83,35 @@ FORMAT_INFOS: Mapping[str, FormatInfo] = {
     )
 }
 """What `--log-format` takes by name."""
+
+_NGINX = {
+    "duration_ms": "$request_time",
+    "upstream_duration_ms": "$upstream_response_time",
+    "upstream_status": "$upstream_status",
+    "consumer": "$remote_user, or the header that names the caller: $http_x_consumer_id",
+    "request_bytes": "$request_length",
+    "host": "$host",
+    "request_id": "$request_id",
+}
+_APACHE = {
+    "duration_ms": "%D before the referer, as in apache-timed",
+    "consumer": "%u",
+    "host": "%v first, as in apache-vhost-combined",
+}
+_TRAEFIK = {
+    "duration_ms": "accessLog.format: json",
+    "upstream_duration_ms": "accessLog.format: json",
+    "upstream_status": "accessLog.format: json",
+    "consumer": "accessLog.fields.names.ClientUsername: keep",
+    "host": "accessLog.format: json",
+}
+ADVICE: Mapping[str, Mapping[str, str]] = {
+    "nginx": _NGINX,
+    "apache": _APACHE,
+    "traefik": _TRAEFIK,
+    **gateways.ADVICE,
+}
+"""Gateway to column to directive, the most useful column first."""
 
 TEMPLATES: Mapping[str, str] = {"nginx": SUGGESTION, **gateways.TEMPLATES}
 """Gateway to what `apilog formats NAME --template` prints."""

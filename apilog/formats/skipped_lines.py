@@ -1,6 +1,6 @@
-"""Lines that stand in access logs and are none: the reasons to skip a line.
+"""Skipped lines: those that stand in access logs and are none, and why.
 
-Asked only about lines that no format could read. A line is skipped when it is plainly
+The rules are asked only about lines that no format could read. A line is skipped when it is plainly
 something else; anything that may be a broken access line is not.
 """
 
@@ -99,23 +99,20 @@ SKIP_RULES: tuple[SkipRule, ...] = (
     ),
     *gateways.SKIP_RULES,
 )
-"""What is told by a pattern; the first that matches gives the reason."""
+"""What a pattern tells; the first that matches gives the reason."""
 
-_ANY_RULE = "|".join(f"(?:{skip.pattern})" for skip in SKIP_RULES)
-"""Few lines match: to ask for all at once spares asking for each."""
+_ANY_RULE = "|".join(f"(?:{rule.pattern})" for rule in SKIP_RULES)
 
 
 def skip_reasons(lines: pl.Series) -> pl.Series:
     """Return why each line is skipped, one of the constants above; null where it is not."""
-    other = is_of_another_program(lines) | is_of_another_unit(lines)
-    reasons = pl.select(pl.when(other).then(pl.lit(OTHER_PROGRAM)).alias("reason")).to_series()
-    told = lines.str.contains(_ANY_RULE).arg_true()
-    return (
-        reasons.scatter(told, _first_matching_reasons(lines.gather(told))) if len(told) else reasons
-    )
-
-
-def _first_matching_reasons(lines: pl.Series) -> pl.Series:
+    is_other = is_of_another_program(lines) | is_of_another_unit(lines)
+    reasons = pl.select(pl.when(is_other).then(pl.lit(OTHER_PROGRAM)).alias("reason")).to_series()
+    # Few lines match any rule: asking for all rules at once spares asking for each.
+    rows = lines.str.contains(_ANY_RULE).arg_true()
+    if not len(rows):
+        return reasons
     line = pl.col("line")
-    reasons = [pl.when(line.str.contains(s.pattern)).then(pl.lit(s.reason)) for s in SKIP_RULES]
-    return lines.to_frame("line").select(pl.coalesce(reasons)).to_series()
+    by_rule = [pl.when(line.str.contains(s.pattern)).then(pl.lit(s.reason)) for s in SKIP_RULES]
+    frame = lines.gather(rows).to_frame("line")
+    return reasons.scatter(rows, frame.select(pl.coalesce(by_rule)).to_series())

@@ -9,12 +9,13 @@ import polars as pl
 
 from apilog.engine.store_parts import find_logs, refuse_stores
 from apilog.errors import ApilogError, InputError, UsageError
-from apilog.formats.advice import ADVICE, SUGGESTION
 from apilog.formats.contract import ParsedRecords
 from apilog.formats.detect import detect_plan
 from apilog.formats.file_plan import FormatChoice, choose_format, plan_file
 from apilog.formats.nginx.format import NginxFormat
+from apilog.formats.nginx.library import SUGGESTION
 from apilog.formats.parse_plan import ParsePlan, iterate_formats, parse_lines
+from apilog.formats.registry import ADVICE
 from apilog.report_model import DetectedFile, MissingColumn
 from apilog.schema import SCHEMA
 from apilog.sources import LogSource

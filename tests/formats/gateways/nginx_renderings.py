@@ -7,9 +7,9 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from apilog.formats.advice import SUGGESTION
 from apilog.formats.nginx import library
 from apilog.formats.nginx.grammar import LiteralText, LogFormat, parse_log_format
+from apilog.formats.nginx.library import SUGGESTION
 from tests.formats.gateways.sample_calls import Call, Fault, Rendering
 
 _BUILT_IN = {f.name: f.log_format for f in library.NGINX_FORMATS}

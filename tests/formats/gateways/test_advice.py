@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from apilog.formats import gateways
-from apilog.formats.advice import ADVICE
 from apilog.formats.gateways.apigee import LOGGED_VARIABLES
 from apilog.formats.gateways.aws.templates import LOG_FORMATS
+from apilog.formats.registry import ADVICE
 from apilog.schema import GATEWAYS, SCHEMA
 from tests.commands import Run
 from tests.weblog import write
