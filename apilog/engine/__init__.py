@@ -1,1 +1,1 @@
-"""Engines: where and how the work on chunks is done."""
+"""The engine: chunks of all inputs and files of stores become records, where and how that runs."""

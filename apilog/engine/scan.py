@@ -1,4 +1,8 @@
-"""Logs and stores as a LazyFrame: only the columns that a query needs are read."""
+"""Logs and stores as a LazyFrame, with projection and predicate pushdown.
+
+Polars says which columns and rows a query needs; only these are made. See
+https://docs.pola.rs/user-guide/plugins/io_plugins/.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +23,7 @@ from apilog.errors import InputError
 from apilog.formats.file_plan import FormatChoice
 from apilog.options import Progress, RecordOptions, Source
 from apilog.schema import SCHEMA, is_within
-from apilog.sources import STDIN, DamagedSource, SourceError
+from apilog.sources import STDIN, DamagedSource
 from apilog.store import Store
 from apilog.time import ALL_TIME, TimeWindow
 from apilog.transport.opening import CHUNK_BYTES
@@ -29,17 +33,17 @@ _ALL_AS_LOGGED = ReadSpec(columns=frozenset())
 
 @dataclass(slots=True)
 class ScanStats:
-    """One reading of the sources, and what came of it so far."""
+    """One pass over the sources, and what came of it so far."""
 
     run: LocalRun[_SelectedRows]
     first: datetime | None = None
     """The time of the earliest record, also of one that the query left out."""
     last: datetime | None = None
 
-    def add(self, picked: _SelectedRows) -> None:
+    def add(self, rows: _SelectedRows) -> None:
         """Take the times of some records."""
-        self.first = min((t for t in (self.first, picked.first) if t), default=None)
-        self.last = max((t for t in (self.last, picked.last) if t), default=None)
+        self.first = min((t for t in (self.first, rows.first) if t), default=None)
+        self.last = max((t for t in (self.last, rows.last) if t), default=None)
 
 
 def scan_sources(
@@ -90,9 +94,10 @@ def scan_logs(
 
     Raises `InputError` on collection if a source can't be read, before anything is read if it
     can't be found; with `strict` also if a line is rejected or an input damaged. Where `passes`
-    are given, each reading is added to them instead, with the errors in its account.
+    are given, each pass is added to them instead, with the errors in its account.
     """
-    once = _StdinGuard(any(os.fspath(source) == STDIN for source in sources))
+    has_stdin = any(os.fspath(source) == STDIN for source in sources)
+    stdin_was_read = False
 
     def batches(
         columns: list[str] | None,
@@ -100,47 +105,43 @@ def scan_logs(
         n_rows: int | None,
         _batch_size: int | None,
     ) -> Iterator[pl.DataFrame]:
-        once.take()
-        shown = list(SCHEMA) if columns is None else columns
+        nonlocal stdin_was_read
+        if stdin_was_read:
+            hint = "collect the frame once, or save the input to a file"
+            raise InputError("standard input was read already", hint)
+        stdin_was_read = has_stdin
+        selected = list(SCHEMA) if columns is None else columns
         tested = [] if predicate is None else predicate.meta.root_names()
         run = LocalRun(
             sources,
-            replace(spec, columns=frozenset([*shown, *tested])),
-            _make_selection(shown, predicate),
+            replace(spec, columns=frozenset([*selected, *tested])),
+            _make_selection(selected, predicate),
             choice=choice,
             chunk_bytes=chunk_bytes,
             progress=None if passes else progress,
             window=window,
         )
-        reading = ScanStats(run)
+        stats = ScanStats(run)
         if passes is not None:
-            passes.append(reading)
-        yield pl.DataFrame(schema={name: SCHEMA[name] for name in shown})
-        checked = (
-            _checked_frames(run, strict=strict) if passes is None else _frames_with_stats(reading)
-        )
-        with closing(checked) as frames:
-            yield from frames if n_rows is None else _first_rows(frames, n_rows)
+            passes.append(stats)
+        # A first frame without rows tells Polars the schema even if no record follows.
+        yield pl.DataFrame(schema={name: SCHEMA[name] for name in selected})
+        rows_left = n_rows
+        with closing(_read_frames(stats, strict=None if passes is not None else strict)) as frames:
+            # No further frame is asked for once there are enough rows.
+            while rows_left is None or rows_left > 0:
+                if (frame := next(frames, None)) is None:
+                    break
+                yield frame.head(rows_left) if rows_left is not None else frame
+                rows_left = None if rows_left is None else rows_left - frame.height
 
     return register_io_source(batches, schema=SCHEMA, is_pure=True)
 
 
-class _StdinGuard:
-    """Raises when standard input, if it is a source, is to be read again."""
-
-    def __init__(self, has_stdin: bool) -> None:
-        self._has_stdin = has_stdin
-        self._taken = False
-
-    def take(self) -> None:
-        if self._taken and self._has_stdin:
-            hint = "collect the frame once, or save the input to a file"
-            raise InputError("standard input was read already", hint)
-        self._taken = True
-
-
 @dataclass(frozen=True, slots=True)
 class _SelectedRows:
+    """The rows of a chunk that a query selects, and the times of all its records."""
+
     frame: pl.DataFrame
     first: datetime | None
     last: datetime | None
@@ -151,55 +152,41 @@ def _make_selection(
 ) -> Callable[[pl.DataFrame], _SelectedRows]:
     """Return the work on each chunk: to pick the rows and columns that the query needs."""
 
-    def pick(records: pl.DataFrame) -> _SelectedRows:
-        plain = records.select(
+    def select_rows(records: pl.DataFrame) -> _SelectedRows:
+        in_schema = records.select(
             pl.col(name).cast(SCHEMA[name]) for name in SCHEMA if name in records.columns
         )
-        kept = plain if predicate is None else plain.filter(predicate)
+        kept = in_schema if predicate is None else in_schema.filter(predicate)
         first, last = records.select(
             first=pl.col("timestamp").min(), last=pl.col("timestamp").max()
         ).row(0)
         return _SelectedRows(kept.select(columns), first, last)
 
-    return pick
+    return select_rows
 
 
-def _frames_with_stats(reading: ScanStats) -> Generator[pl.DataFrame]:
-    with closing(reading.run.results()) as results:
-        for result in results:
-            reading.add(result.value)
-            yield result.value.frame
+def _read_frames(stats: ScanStats, *, strict: bool | None) -> Generator[pl.DataFrame]:
+    """Yield the frames of a pass; raises where an input can't be read, or with `strict` not whole.
 
+    With None for `strict` nothing is raised: the errors are left to the account of the run.
+    """
+    run = stats.run
 
-def _checked_frames(run: LocalRun[_SelectedRows], *, strict: bool) -> Generator[pl.DataFrame]:
-    """Yield the frames; raises where an input can't be read, or with `strict` not whole."""
-    _raise_errors(run.errors, strict=strict)
+    def raise_errors() -> None:
+        for error in run.errors if strict is not None else ():
+            if strict or not isinstance(error, DamagedSource):
+                raise error
+
+    raise_errors()
     with closing(run.results()) as results:
         for result in results:
-            _raise_errors(run.errors, strict=strict)
-            if strict:
-                _raise_first_reject(result.rejects)
+            raise_errors()
+            if strict and result.rejects.height:
+                first = result.rejects.row(0, named=True)
+                raise InputError(
+                    f"{first['source']}:{first['line_number']}: {first['reason']}",
+                    "without `strict` such lines are left out",
+                )
+            stats.add(result.value)
             yield result.value.frame
-    _raise_errors(run.errors, strict=strict)
-
-
-def _raise_errors(errors: Sequence[SourceError], *, strict: bool) -> None:
-    for error in errors:
-        if strict or not isinstance(error, DamagedSource):
-            raise error
-
-
-def _raise_first_reject(rejects: pl.DataFrame) -> None:
-    if rejects.height:
-        first = rejects.row(0, named=True)
-        raise InputError(
-            f"{first['source']}:{first['line_number']}: {first['reason']}",
-            "without `strict` such lines are left out",
-        )
-
-
-def _first_rows(frames: Iterator[pl.DataFrame], rows: int) -> Iterator[pl.DataFrame]:
-    """Yield the first rows; no further frame is asked for once there are enough."""
-    while rows > 0 and (frame := next(frames, None)) is not None:
-        yield frame.head(rows)
-        rows -= frame.height
+    raise_errors()

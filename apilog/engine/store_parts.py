@@ -1,4 +1,4 @@
-"""Stores among the inputs: their records as a run takes them, a few files at a time.
+"""Stores among the inputs: told from logs, and read as a run takes them, a few files at a time.
 
 Only files that may hold records of the window are opened, and of them only the columns wanted.
 """
@@ -23,7 +23,7 @@ from apilog.store.reader import generations
 from apilog.time import TimeWindow
 
 STORE_FORMAT = "store"
-"""What the account of a store says of its format."""
+"""The format that the account of a store names."""
 
 _ACCOUNT_TABLE = re.compile(
     rb"(?=.*\baccount\b)(?=.*\b(?:consumers|signed_up_at|converted_at)\b)[\w\xef\xbb\xbf,;\t\" -]+"
@@ -33,7 +33,7 @@ _ACCOUNT_HEAD_BYTES = 4096
 _VERIFY = "`apilog store verify` finds damaged files"
 _ROWS = 200_000
 _FILES = 128
-"""Small files are read together, up to so many rows and files."""
+"""Small files are read together, up to these limits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,41 +53,37 @@ class StoredPart:
         """How many bytes they take on disk."""
         return sum(file.size for file in self.files)
 
-    def read(self, window: TimeWindow, wanted: ReadSpec) -> pl.DataFrame:
+    def read(self, window: TimeWindow, spec: ReadSpec) -> pl.DataFrame:
         """Return the records in the window that are wanted: their columns, and `timestamp`.
 
         Raises SourceError if a file can't be read.
         """
+        makes_routes = bool(spec.rules) and "route" in spec.needed_columns
+        columns = spec.needed_columns
+        if makes_routes:
+            columns |= {"gateway", "method", "path"}
         try:
-            records = self._scan(window).select(sorted(_stored_columns(wanted))).collect()
+            scan = self.store.scan_records(window.since, window.until, self.files)
+            records = scan.select(sorted(columns)).collect()
         except (OSError, pl.exceptions.PolarsError) as error:
             raise self._read_error(error) from error
-        self._check_count(records, window)
-        if wanted.rules and "route" in wanted.needed_columns:
-            records = _reroute(records, wanted)
-        return wanted.select(records.select(c for c in SCHEMA if c in records.columns))
-
-    def _check_count(self, records: pl.DataFrame, window: TimeWindow) -> None:
-        """Raise SourceError where there are not as many as the store says there are."""
-        found, wanted = records.height, self.records
+        # A file may be whole as Parquet and still be another than the manifest means.
+        count, stated = records.height, self.records
         is_all = all(_is_inside(file, window) for file in self.files)
-        if found > wanted or (found < wanted and is_all):
-            told = f"{found:,} records where {wanted:,} should be"
-            raise SourceError(str(self.store.folder), told, _VERIFY)
-
-    def _scan(self, window: TimeWindow) -> pl.LazyFrame:
-        return self.store.scan_records(window.since, window.until, self.files)
+        if count > stated or (count < stated and is_all):
+            reason = f"{count:,} records where {stated:,} should be"
+            raise SourceError(str(self.store.folder), reason, _VERIFY)
+        if makes_routes:
+            records = _reroute(records, spec)
+        return spec.select(records.select(c for c in SCHEMA if c in records.columns))
 
     def _read_error(self, error: Exception) -> SourceError:
-        there = set(self.store.folder.list_files("records"))
-        gone = [file.name for file in self.files if file.name not in there]
-        told = " ".join(str(error).partition("\n")[0].split())
-        reason = f"{gone[0]} was removed while it was being read" if gone else told
-        return SourceError(
-            str(self.store.folder),
-            reason,
-            f"run it again; {_VERIFY}",
-        )
+        present = set(self.store.folder.list_files("records"))
+        gone = [file.name for file in self.files if file.name not in present]
+        reason = " ".join(str(error).partition("\n")[0].split())
+        if gone:
+            reason = f"{gone[0]} was removed while it was being read"
+        return SourceError(str(self.store.folder), reason, f"run it again; {_VERIFY}")
 
 
 def _is_inside(file: DataFile, window: TimeWindow) -> bool:
@@ -174,16 +170,9 @@ def count_records(files: Iterable[DataFile]) -> int:
     return sum(file.rows for file in files)
 
 
-def _stored_columns(wanted: ReadSpec) -> frozenset[str]:
-    """Return the columns to read."""
-    if wanted.rules and "route" in wanted.needed_columns:
-        return wanted.needed_columns | {"gateway", "method", "path"}
-    return wanted.needed_columns
-
-
-def _reroute(records: pl.DataFrame, wanted: ReadSpec) -> pl.DataFrame:
+def _reroute(records: pl.DataFrame, spec: ReadSpec) -> pl.DataFrame:
     """Return the records with the user's routes, save where a gateway has named the route."""
     usual = add_route(records.drop("route"))["route"].cast(pl.String)
     is_guessed = pl.col("gateway").cast(pl.String).is_in(ROUTELESS_GATEWAYS)
     is_named = pl.col("route").ne_missing(usual) & ~is_guessed
-    return add_route(records.with_columns(pl.when(is_named).then("route")), wanted.rules)
+    return add_route(records.with_columns(pl.when(is_named).then("route")), spec.rules)

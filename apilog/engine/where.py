@@ -42,12 +42,11 @@ class RowFilter:
         try:
             return pl.SQLContext({"requests": values.lazy()}).execute(statement).collect()["holds"]
         except pl.exceptions.PolarsError as error:
-            hint = (
-                _VALUES if values.height else _TIMES if "datetime" in str(error).lower() else _TYPES
-            )
-            raise UsageError(
-                f"{_quote_option(self.text)}: {polars_message(error)}", hint
-            ) from error
+            hint = _TIMES if "datetime" in str(error).lower() else _TYPES
+            if values.height:
+                hint = _VALUES
+            message = f"{_quote_option(self.text)}: {polars_message(error)}"
+            raise UsageError(message, hint) from error
 
 
 def parse_where(text: str) -> RowFilter:
@@ -64,32 +63,29 @@ def parse_where(text: str) -> RowFilter:
         columns = frozenset(expr.meta.root_names())
         for name in sorted(columns - SCHEMA.keys()):
             raise unknown_column_error(name, _quote_option(text))
-        alone = not expr.meta.has_multiple_outputs() and _is_about_one_row(expr)
+        is_alone = not expr.meta.has_multiple_outputs() and _is_about_one_row(expr)
     except pl.exceptions.PolarsError as error:
         raise UsageError(f"{_quote_option(text)}: {polars_message(error)}", _EXAMPLE) from error
-    if not alone:
+    if not is_alone:
         raise UsageError(
             f"{_quote_option(text)} is not about one request alone",
             "leave out aggregates, window functions and subqueries",
         )
-    _check_is_condition(RowFilter(text, columns))
-    return RowFilter(text, columns)
+    condition = RowFilter(text, columns)
+    empty = pl.DataFrame(schema=SCHEMA)
+    dtype = condition._evaluate(empty.select(_as_sql_type(name) for name in SCHEMA)).dtype
+    if dtype != pl.Boolean:
+        raise UsageError(
+            f"{_quote_option(text)} gives {dtype}, not true or false",
+            'compare something, as in "status >= 500"',
+        )
+    return condition
 
 
 def unknown_column_error(name: str, where_from: str) -> UsageError:
     """Return the error for a column that the schema does not have."""
     hint = did_you_mean(name, SCHEMA, also="`apilog schema` lists them", at_most=1, quoted=True)
     return UsageError(f"{where_from}: no column {name!r}", hint)
-
-
-def _check_is_condition(condition: RowFilter) -> None:
-    empty = pl.DataFrame(schema=SCHEMA)
-    kind = condition._evaluate(empty.select(_as_sql_type(name) for name in SCHEMA)).dtype
-    if kind != pl.Boolean:
-        raise UsageError(
-            f"{_quote_option(condition.text)} gives {kind}, not true or false",
-            'compare something, as in "status >= 500"',
-        )
 
 
 def _as_sql_type(name: str) -> pl.Expr:
@@ -102,12 +98,12 @@ def _is_about_one_row(expr: pl.Expr) -> bool:
     if expr.meta.is_literal():
         return True
     try:
-        alone = expr.meta.is_row_separable()
+        is_alone = expr.meta.is_row_separable()
     except pl.exceptions.ColumnNotFoundError:
-        alone = True  # `IN` is understood only beside its columns; it looks at one row
+        is_alone = True  # `IN` is understood only beside its columns; it looks at one row
     except pl.exceptions.InvalidOperationError:
         return False  # a subquery
-    return alone and all(_is_about_one_row(part) for part in expr.meta.pop(schema=SCHEMA))
+    return is_alone and all(_is_about_one_row(part) for part in expr.meta.pop(schema=SCHEMA))
 
 
 def _quote_option(text: str) -> str:

@@ -1,1 +1,1 @@
-"""Log formats: lines in, records and rejects out. `registry` names them all."""
+"""Log formats: events become records and rejects. `registry` names them all."""
