@@ -23,26 +23,22 @@ def find_objects(url: str) -> dict[str, int]:
     """
     place = ObjectUrl.parse(url)
     bucket = Bucket(place.scheme, place.bucket)
-    found = _matching_objects(bucket, place.key, is_folder=url.endswith("/"))
-    sizes = {str(place.with_key(info.key)): info.size for info in found}
+    objects: Iterable[ObjectInfo]
+    if place.key and not url.endswith("/") and (info := bucket.find_info(place.key)):
+        objects = [info]
+    elif glob.has_magic(place.key):
+        objects = _expand_glob(bucket, "", place.key.split("/"))
+    else:
+        objects = _visible_objects(bucket, place.key)
+    sizes = {str(place.with_key(info.key)): info.size for info in objects}
     if not sizes:
         raise FileNotFoundError(url)
     return sizes
 
 
-def _matching_objects(bucket: Bucket, key: str, *, is_folder: bool) -> list[ObjectInfo]:
-    if key and not is_folder and (info := bucket.find_info(key)):
-        return [info]
-    if glob.has_magic(key):
-        return list(_expand_glob(bucket, "", key.split("/")))
-    return list(_visible_objects(bucket, key))
-
-
 def _visible_objects(bucket: Bucket, folder: str) -> Iterator[ObjectInfo]:
     """Yield the visible objects in a folder, at any depth."""
-    for info, parts in _all_objects(bucket, folder):
-        if not _is_hidden(parts):
-            yield info
+    return (info for info, parts in _all_objects(bucket, folder) if not _is_hidden(parts))
 
 
 def _all_objects(bucket: Bucket, folder: str) -> Iterator[tuple[ObjectInfo, list[str]]]:
@@ -71,7 +67,7 @@ def _expand_glob(bucket: Bucket, folder: str, segments: list[str]) -> Iterator[O
         )
         return
     if not glob.has_magic(segment) and rest:
-        yield from _expand_glob(bucket, _join_key(folder, segment), rest)
+        yield from _expand_glob(bucket, f"{folder}/{segment}" if folder else segment, rest)
         return
     folders, objects = bucket.list_level(folder)
     for inner in _matching_keys(folders, segment):
@@ -108,7 +104,3 @@ def _is_match(name: str, pattern: str) -> bool:
 
 def _is_hidden(parts: Iterable[str]) -> bool:
     return any(part.startswith(".") for part in parts)
-
-
-def _join_key(folder: str, name: str) -> str:
-    return f"{folder}/{name}" if folder else name
