@@ -1,84 +1,122 @@
-"""An input of a run that ingests: only what is not known of it is read.
+"""An input of a run that ingests, read in stretches with a commit after each.
 
-It is opened when its turn comes, so that it is compared with all that was read before it.
+It is opened when its turn comes, so that it is compared with all that was read before it. What
+becomes of it is a table of states: no method asks in which order the others were called.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
-from enum import Enum
+from enum import Enum, auto
 
 from apilog.engine.parse_chunks import FileAccount
 from apilog.ingestion.fingerprint import Fingerprint, FingerprintIndex, KnownEntry
 from apilog.ingestion.line_aligned import CommitBudget
 from apilog.ingestion.opened_input import OpenedInput
-from apilog.sources import DamagedSource, LineChunk, LogSource, MissingSource, SourceError
+from apilog.sources import DamagedSource, LineChunk, LogSource, MissingSource
 from apilog.store import InputCheckpoint, StoreWriter
 
-_MOST_PACKED = 8
-"""So many compressed files of one content are told without decompressing them."""
+_MOST_COMPRESSED = 8
+"""How many compressed files of one content are recognised without decompressing them."""
 
 
 class InputState(Enum):
-    """What became of an input."""
+    """What has become of an input so far."""
 
-    UNREAD = "not read to its end"
-    NEW = "new"
-    CONTINUED = "continued"
-    KNOWN = "already known"
-    NOTHING = "holds no whole line yet"
-    GONE = "moved or removed before it was opened"
-    FAILED = "can't be read"
+    UNOPENED = "its turn has not come"
+    EMPTY = "it holds no whole line yet"
+    RESUMED = "it goes on from what is known"
+    NEW = "it is read from its beginning"
+    CONTINUED = "it is read on from what was known"
+    KNOWN = "all of it is known"
+    GONE = "it was moved or removed before it was opened"
+    FAILED = "it can't be read"
+
+
+class InputEvent(Enum):
+    """What can happen to an input."""
+
+    OPENED_NEW = auto()
+    OPENED_KNOWN = auto()
+    """It begins with all that is known of an input."""
+    OPENED_COPY = auto()
+    """Another file holds all that it does."""
+    ADVANCED = auto()
+    """A stretch has read new lines."""
+    STOOD_STILL = auto()
+    """A stretch has found none."""
+    VANISHED = auto()
+    BROKE = auto()
+
+
+TRANSITIONS: Mapping[tuple[InputState, InputEvent], InputState] = {
+    (InputState.UNOPENED, InputEvent.OPENED_NEW): InputState.EMPTY,
+    (InputState.UNOPENED, InputEvent.OPENED_KNOWN): InputState.RESUMED,
+    (InputState.UNOPENED, InputEvent.OPENED_COPY): InputState.KNOWN,
+    (InputState.EMPTY, InputEvent.ADVANCED): InputState.NEW,
+    (InputState.EMPTY, InputEvent.STOOD_STILL): InputState.EMPTY,
+    (InputState.RESUMED, InputEvent.ADVANCED): InputState.CONTINUED,
+    (InputState.RESUMED, InputEvent.STOOD_STILL): InputState.KNOWN,
+    (InputState.NEW, InputEvent.ADVANCED): InputState.NEW,
+    (InputState.NEW, InputEvent.STOOD_STILL): InputState.NEW,
+    (InputState.CONTINUED, InputEvent.ADVANCED): InputState.CONTINUED,
+    (InputState.CONTINUED, InputEvent.STOOD_STILL): InputState.CONTINUED,
+    (InputState.KNOWN, InputEvent.STOOD_STILL): InputState.KNOWN,
+    **{
+        (state, event): end
+        for event, end in (
+            # It was there when the run began: the next run takes what rotation has made of it.
+            (InputEvent.VANISHED, InputState.GONE),
+            (InputEvent.BROKE, InputState.FAILED),
+        )
+        for state in InputState
+        if state not in (InputState.GONE, InputState.FAILED)
+    },
+}
+"""The state after an event. There is no entry for what can't happen."""
 
 
 class IngestInput:
-    """A source as an engine reads it: in stretches, with a commit after each."""
+    """A source as an engine reads it: only what is not known of it is read."""
 
     def __init__(
         self,
         source: LogSource,
         index: FingerprintIndex,
-        allowance: CommitBudget,
+        budget: CommitBudget,
         *,
         final: bool,
         others: Collection[str] = (),
     ) -> None:
         """`others` are all files that the run reads."""
         self.source = source
-        self.state = InputState.UNREAD
+        self.state = InputState.UNOPENED
         self.account = FileAccount(source.path)
         """What this run has read of it."""
         self.bytes_read = 0
-        self.same_as: str | None = None
-        """The path of an input that has the same content."""
-        self.copy_of: str | None = None
-        """The path of an input that holds all that this one does."""
+        self.note: str | None = None
+        """Why it was left out, for people."""
         self._index = index
-        self._allowance = allowance
+        self._budget = budget
         self._final = final
         self._others = others
         self._opened: OpenedInput | None = None
-        self._outcome = InputState.NEW
-        self._base: KnownEntry | None = None
-        """What was known before this stretch."""
-        self._now: KnownEntry | None = None
-        """What is known after it; None if that is the same."""
-        self._own: KnownEntry | None = None
-        """What is known after the last stretch that was committed."""
-        self._grown: KnownEntry | None = None
-        """What an earlier run knew of it."""
-        self._is_first = True
-        """Whether it is the first source with the content of `_base`."""
+        self._known_before: KnownEntry | None = None
+        """The entry of an earlier run, or of another source, that it goes on from."""
+        self._reached: KnownEntry | None = None
+        """The entry of what this stretch has read, until that is committed."""
+        self._committed: KnownEntry | None = None
+        """The entry of what earlier stretches of this run have read."""
 
     @property
     def path(self) -> str:
-        """As users see it."""
+        """The path as users see it."""
         return self.source.path
 
     @property
     def size(self) -> int | None:
-        """Bytes on disk; None for a pipe."""
+        """The bytes on disk; None for a pipe."""
         return self.source.size
 
     @property
@@ -86,11 +124,20 @@ class IngestInput:
         """Its first lines, if the chunks don't begin with them."""
         return self._opened.first_lines() if self._opened and self._base else b""
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing more will be read of it."""
+        return self.state is not InputState.UNOPENED and self._opened is None
+
+    @property
+    def _base(self) -> KnownEntry | None:
+        return self._committed or self._known_before
+
     def chunks(self, chunk_bytes: int) -> Iterator[LineChunk]:
-        """The lines that are not known yet, as far as the allowance goes."""
-        if self.state is not InputState.UNREAD or self._allowance.is_spent:
+        """Read the lines that are not known yet, as far as the budget goes."""
+        if self.is_finished or self._budget.is_spent:
             return
-        opened = self._opened = self._opened or self._open_input()
+        opened = self._opened or self._open()
         try:
             yield from opened.chunks(chunk_bytes)
         except DamagedSource:
@@ -99,25 +146,39 @@ class IngestInput:
         self._note_reached(opened)
 
     def record_stretch(self, account: FileAccount, writer: StoreWriter) -> None:
-        """Have the writer know what was read in this stretch, given the account of it."""
+        """Have the writer note what was read in this stretch, given the account of it."""
+        opened = self._opened
         if account.error and not isinstance(account.error, DamagedSource):
-            self._give_up(account.error)
-        elif self._opened and self.state is InputState.UNREAD:
+            if isinstance(account.error, MissingSource):
+                self._apply(InputEvent.VANISHED)
+                self.note = (
+                    f"{self.path} was moved or removed before it was opened: "
+                    "what it has become is taken by the next run"
+                )
+            else:
+                self._apply(InputEvent.BROKE)
+                self.account.error = account.error
+            if self._reached:
+                self._index.remove(self._reached)
+            self.close()
+        elif opened:
             self.account.error = account.error
-            if self._now:
-                self._commit_checkpoint(self._now, account, writer)
-            elif self._base and self._base is not self._own:
-                self._confirm_known(self._base, self._opened, writer)
-            if not self._opened.is_paused:
-                self.state = self._outcome
+            if self._reached:
+                self._commit(self._reached, account, writer)
+            elif self._known_before and not self._committed:
+                self._confirm(self._known_before, opened, writer)
+            if not opened.is_paused:
                 self.close()
 
     def forget_superseded(self, writer: StoreWriter) -> None:
-        """At the end of the run: forget how it was before it grew, unless another source is so."""
-        grown = self._grown
-        if self._own and grown and grown.stored and not grown.claimed:
-            writer.save_checkpoint(self._own.known, grown.stored)
-            grown.stored = None
+        """At the end of the run, forget the checkpoint that this input has grown from.
+
+        It stays if another source holds just that, as a copy does that nobody removes.
+        """
+        before = self._known_before
+        if self._committed and before and before.stored and not before.claimed_by:
+            writer.save_checkpoint(self._committed.checkpoint, replaces=before.stored)
+            before.stored = None
 
     def close(self) -> None:
         """Read no more of it."""
@@ -125,38 +186,49 @@ class IngestInput:
             self._opened.close()
             self._opened = None
 
-    def _open_input(self) -> OpenedInput:
+    def _apply(self, event: InputEvent) -> None:
+        self.state = TRANSITIONS[self.state, event]
+
+    def _open(self) -> OpenedInput:
         opened = OpenedInput(
-            self.source, self._index, self._allowance, final=self._final, others=self._others
+            self.source, self._index, self._budget, final=self._final, others=self._others
         )
-        self._base = opened.base
-        self._outcome = InputState.CONTINUED if opened.base else InputState.NOTHING
+        self._opened, self._known_before = opened, opened.base
         if opened.copy_of:
-            self.copy_of, self._outcome = opened.copy_of, InputState.KNOWN
+            self.note = f"{self.path} holds nothing that {opened.copy_of} doesn't: left out"
+            self._apply(InputEvent.OPENED_COPY)
+        else:
+            self._apply(InputEvent.OPENED_KNOWN if opened.base else InputEvent.OPENED_NEW)
         return opened
 
     def _note_reached(self, opened: OpenedInput) -> None:
         """Have the sources that come later compared with what was read."""
-        if identity := opened.fingerprint():
-            if not self._base:
-                self._outcome = InputState.NEW
-            self._now = KnownEntry(self._make_checkpoint(identity, opened), None, claimed=True)
-            self._index.add(self._now)
-        elif (base := self._base) and base is not self._own:
-            self._outcome = InputState.KNOWN
-            self.same_as = base.known.path if base.known.path != self.path else None
-            self._is_first, base.claimed = not base.claimed, True
+        if fingerprint := opened.fingerprint():
+            self._apply(InputEvent.ADVANCED)
+            checkpoint = self._make_checkpoint(fingerprint, opened)
+            self._reached = KnownEntry(checkpoint, None, claimed_by=self.path)
+            self._index.add(self._reached)
+        else:
+            self._apply(InputEvent.STOOD_STILL)
+            known = self._known_before
+            if known and not self._committed:
+                same = known.checkpoint.path
+                if same != self.path and not self.note:
+                    self.note = (
+                        f"{self.path} has the same content as {same}, which is known: left out"
+                    )
+                known.claimed_by = known.claimed_by or self.path
         if not opened.is_paused:
             opened.close()
 
-    def _make_checkpoint(self, identity: Fingerprint, opened: OpenedInput) -> InputCheckpoint:
-        """What is known of it, without this stretch's account."""
-        before = self._base.known if self._base else None
+    def _make_checkpoint(self, fingerprint: Fingerprint, opened: OpenedInput) -> InputCheckpoint:
+        """Make the checkpoint that was reached, as yet without the account of this stretch."""
+        before = self._base.checkpoint if self._base else None
         return InputCheckpoint(
-            head_hash=identity.head_hash,
-            head_length=identity.head_length,
-            offset=identity.offset,
-            tail_hash=identity.tail_hash,
+            head_hash=fingerprint.head_hash,
+            head_length=fingerprint.head_length,
+            offset=fingerprint.offset,
+            tail_hash=fingerprint.tail_hash,
             path=self.path,
             complete=opened.is_complete,
             lines=opened.lines,
@@ -167,47 +239,38 @@ class IngestInput:
             packed=opened.compressed_fingerprints,
         )
 
-    def _commit_checkpoint(
-        self, now: KnownEntry, account: FileAccount, writer: StoreWriter
-    ) -> None:
-        base = self._base
-        now.known = now.stored = replace(
-            now.known,
-            records=now.known.records + account.records,
-            rejects=now.known.rejects + account.rejects,
-            skipped=now.known.skipped + account.skipped,
-            format=" + ".join(account.formats) or now.known.format,
-        )
+    def _commit(self, reached: KnownEntry, account: FileAccount, writer: StoreWriter) -> None:
+        checkpoint = reached.checkpoint
+        before = self._base.checkpoint.offset if self._base else 0
+        self.bytes_read += checkpoint.offset - before
         self.account.records += account.records
         self.account.rejects += account.rejects
         self.account.skipped += account.skipped
         self.account.formats |= account.formats
-        writer.save_checkpoint(now.known, base.stored if base and base is self._own else None)
-        if base and base is not self._own:
-            self._grown = base
-        self.bytes_read += now.known.offset - (base.known.offset if base else 0)
-        self._base, self._own, self._now = now, now, None
+        reached.checkpoint = reached.stored = replace(
+            checkpoint,
+            records=checkpoint.records + account.records,
+            rejects=checkpoint.rejects + account.rejects,
+            skipped=checkpoint.skipped + account.skipped,
+            format=" + ".join(account.formats) or checkpoint.format,
+        )
+        # What an earlier run knew stays until the end: another source may hold just that.
+        replaced = self._committed.stored if self._committed else None
+        writer.save_checkpoint(reached.checkpoint, replaced)
+        self._committed, self._reached = reached, None
 
-    def _confirm_known(self, base: KnownEntry, opened: OpenedInput, writer: StoreWriter) -> None:
-        """Keep what is known, with the path of the first source that has this content."""
-        if base.failed:
+    def _confirm(self, known: KnownEntry, opened: OpenedInput, writer: StoreWriter) -> None:
+        """Keep a checkpoint, with the path of the first source that has this content."""
+        if known.failed:
             return
-        complete = base.known.complete or opened.is_complete
-        path = self.path if self._is_first else base.known.path
-        packed = tuple(dict.fromkeys((*base.known.packed, *opened.compressed_fingerprints)))[
-            -_MOST_PACKED:
-        ]
-        base.known = replace(base.known, path=path, complete=complete, packed=packed)
-        if base.known != base.stored:
-            writer.save_checkpoint(base.known, base.stored)
-            base.stored = base.known
-
-    def _give_up(self, error: SourceError) -> None:
-        # It was there when the run began: what rotation made of it is taken by the next run.
-        if isinstance(error, MissingSource):
-            self.state = InputState.GONE
-        else:
-            self.state, self.account.error = InputState.FAILED, error
-        if self._now:
-            self._index.remove(self._now)
-        self.close()
+        before = known.checkpoint
+        packed = tuple(dict.fromkeys((*before.packed, *opened.compressed_fingerprints)))
+        known.checkpoint = replace(
+            before,
+            path=known.claimed_by or self.path,
+            complete=before.complete or opened.is_complete,
+            packed=packed[-_MOST_COMPRESSED:],
+        )
+        if known.checkpoint != known.stored:
+            writer.save_checkpoint(known.checkpoint, known.stored)
+            known.stored = known.checkpoint

@@ -1,7 +1,7 @@
 """From sources to a store: read what is not known, write, commit, and again.
 
-A commit names the records of a stretch together with the inputs they came from: neither is
-ever in the store without the other.
+A commit holds the records of a stretch together with the checkpoints of their inputs: neither is
+ever in the store without the other. That is what makes a run idempotent.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from apilog.schema import SCHEMA
 from apilog.sources import LogSource, MissingSource
 from apilog.sources.source import display_path
 from apilog.storage import Folder, FolderLike
-from apilog.store import StoreManifest, StoreWriter
+from apilog.store import StoreWriter
 from apilog.text.units import format_bytes, format_count, format_duration
 
 STRETCH_BYTES = 256 << 20
-"""How much is read between two commits: what a killed run loses."""
+"""The bytes read between two commits: as much as a killed run loses."""
 _CHUNK_BYTES = 8 << 20
-"""Less than for reports, which need few columns: here a line becomes all of them."""
+"""Less than for reports, which need few columns: here every line gets all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,48 +43,48 @@ class IngestOptions:
 
     choice: FormatChoice | None = None
     final: bool = False
-    """Whether a last line without a newline is taken of files too."""
+    """Whether the last line of a file is taken even without a newline."""
     privacy: Privacy = AS_LOGGED
-    """What is done to the records; rejects are then stored without their lines."""
+    """How records are made anonymous; then rejects are stored without their lines."""
     stretch_bytes: int = STRETCH_BYTES
     chunk_bytes: int = _CHUNK_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestSummary:
-    """What one run has added to a store."""
+    """The numbers of one run, and its inputs."""
 
     input: InputSummary
-    """Every input, with the lines that this run has read of it."""
+    """The account of every input: the lines that this run has read of it."""
     new: int
-    """Inputs read from their beginning."""
+    """The inputs that were read from their beginning."""
     continued: int
     known: int
-    """Inputs of which nothing was left to read."""
+    """The inputs of which nothing was left to read."""
     failed: int
     seconds: float
     bytes_in: int
-    """Of lines, decompressed."""
+    """The bytes of the lines, decompressed."""
     bytes_out: int
-    """Of files that were added to the store."""
+    """The bytes of the files that were added to the store."""
     notes: tuple[str, ...]
 
     @property
     def errors(self) -> tuple[FileInput, ...]:
-        """The inputs that could not be read, or not to their end."""
+        """Return the inputs that could not be read, or not to their end."""
         return tuple(file for file in self.input.files if file.error)
 
     def format_lines(self) -> tuple[str, ...]:
-        """The summary."""
+        """Return the summary for people."""
         read = self.input
         files = {"new": self.new, "continued": self.continued, "already known": self.known}
-        told = ", ".join(f"{format_count(count)} {name}" for name, count in files.items())
+        counts = ", ".join(f"{format_count(count)} {name}" for name, count in files.items())
         failed = f", {format_count(self.failed)} failed" if self.failed else ""
         sizes = f"{format_bytes(self.bytes_in)} in, {format_bytes(self.bytes_out)} out"
         kinds = {"records": read.records, "rejects": read.rejects, "skipped": read.skipped}
         lines = " + ".join(f"{format_count(count)} {name}" for name, count in kinds.items())
         return (
-            f"files: {told}{failed}",
+            f"files: {counts}{failed}",
             f"lines: {format_count(read.lines)} = {lines}",
             f"{sizes}, {format_duration(self.seconds * 1000)}",
         )
@@ -98,7 +98,7 @@ def ingest(
     progress: Progress | None = None,
     rejects: RejectSink | None = None,
 ) -> IngestSummary:
-    """Add to a store what the sources hold that is not in it yet.
+    """Add the lines of sources to a store that are not in it yet.
 
     An input that can't be read has its `error` in the result; the others are taken. Raises
     InputError or OutputError for a store that can't be written.
@@ -106,15 +106,16 @@ def ingest(
     started = monotonic()
     with StoreWriter(store) as writer:
         before = writer.store.manifest
-        work = _IngestRun(
+        run = _IngestRun(
             sources, writer, options or IngestOptions(), progress or NoProgress(), rejects
         )
-        work.run()
-        return work.summarize(monotonic() - started, _bytes_added(before, writer.store.manifest))
+        run.read_inputs()
+        added = set(writer.store.manifest.files) - set(before.files)
+        return run.summarize(monotonic() - started, sum(file.size for file in added))
 
 
 class _IngestRun:
-    """One run."""
+    """One run over the inputs that sources name."""
 
     def __init__(
         self,
@@ -125,33 +126,36 @@ class _IngestRun:
         rejects: RejectSink | None,
     ) -> None:
         logs, stores = refuse_stores(sources)
-        found, not_found = find_logs(logs)
-        # What was only listed, and has gone since, has rotated: it has another name by now.
+        found, problems = find_logs(logs)
+        # A file that a folder listed, and that has gone since, was rotated: it has another name by
+        # now, under which this run or the next one reads it.
         named = {display_path(os.fsdecode(log)) for log in logs}
-        gone = [p for p in not_found if isinstance(p, MissingSource) and p.path not in named]
-        self._problems = [*stores, *(p for p in not_found if p not in gone)]
+        self._problems = [
+            *stores,
+            *(p for p in problems if not isinstance(p, MissingSource) or p.path in named),
+        ]
         index = FingerprintIndex(writer.store.manifest.inputs)
         self._writer = writer
         self._options = options
         self._progress = _StretchProgress(progress)
         self._rejects = rejects
-        self._allowance = CommitBudget(0)
-        found = _exclude_own_files(writer.folder, found)
-        others = frozenset(source.file for source in found)
+        self._budget = CommitBudget(0)
+        logs_outside = _exclude_own_files(writer.folder, found)
+        others = frozenset(source.file for source in logs_outside)
         self._inputs = [
-            IngestInput(source, index, self._allowance, final=options.final, others=others)
-            for source in found
+            IngestInput(source, index, self._budget, final=options.final, others=others)
+            for source in logs_outside
         ]
         sizes = [source.size for source in self._inputs]
         progress.total(None if None in sizes else sum(size for size in sizes if size))
 
-    def run(self) -> None:
-        """Read all, with a commit after each stretch."""
+    def read_inputs(self) -> None:
+        """Read all inputs, with a commit after each stretch."""
         pending = self._inputs
         try:
             while pending:
                 self._run_stretch(pending)
-                pending = [item for item in pending if item.state is InputState.UNREAD]
+                pending = [item for item in pending if not item.is_finished]
                 if not pending:
                     for item in self._inputs:
                         item.forget_superseded(self._writer)
@@ -161,7 +165,7 @@ class _IngestRun:
                 item.close()
 
     def _run_stretch(self, inputs: Sequence[IngestInput]) -> None:
-        self._allowance.left = self._options.stretch_bytes
+        self._budget.left = self._options.stretch_bytes
         run = LocalRun(
             (),
             ReadSpec(columns=frozenset(SCHEMA), privacy=self._options.privacy),
@@ -183,15 +187,15 @@ class _IngestRun:
             return
         paths = set(rejects["source"].unique())
         formats = {a.path: " + ".join(a.formats) or None for a in accounts if a.path in paths}
-        named = pl.col("source").replace_strict(formats, return_dtype=pl.String)
-        stored = rejects.with_columns(named.alias("format"))
-        # A line that could not be read holds who knows what.
+        format_names = pl.col("source").replace_strict(formats, return_dtype=pl.String)
+        stored = rejects.with_columns(format_names.alias("format"))
+        # Nobody can tell what to hide in a line that no format reads.
         self._writer.add_rejects(stored.drop("line") if self._options.privacy else stored)
         if self._rejects:
             self._rejects(rejects)
 
     def summarize(self, seconds: float, bytes_out: int) -> IngestSummary:
-        """What it came to."""
+        """Return the numbers of the run."""
         failed = [FileAccount(problem.path, error=problem) for problem in self._problems]
         states = [item.state for item in self._inputs]
         return IngestSummary(
@@ -203,53 +207,41 @@ class _IngestRun:
             seconds=seconds,
             bytes_in=sum(item.bytes_read for item in self._inputs),
             bytes_out=bytes_out,
-            notes=tuple(note for item in self._inputs if (note := _note_for(item))),
+            notes=tuple(item.note for item in self._inputs if item.note),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class _StretchProgress:
-    """Progress over several runs, whose total is told once."""
+    """Progress of one of several stretches, whose total was set at the start."""
 
     whole: Progress
 
     def total(self, size: int | None) -> None:
-        """Said already."""
+        """Ignore the total of a stretch."""
 
     def advance(self, size: int) -> None:
-        """So many bytes more were read."""
+        """Note that this many bytes more were read."""
         self.whole.advance(size)
 
 
 def _exclude_own_files(folder: Folder, sources: Iterable[LogSource]) -> list[LogSource]:
-    """The sources that are not the store's own files."""
+    """Return the sources that are not files of the store itself."""
+    # Resolving links for each of many files costs more than all else that a run over known files
+    # does: it is done once per folder.
     by_folder: dict[str, bool] = {}
 
     def is_own(file: str) -> bool:
         if os.path.islink(file):
             return folder.contains_location(file)
-        above = os.path.dirname(file)
-        if above not in by_folder:
-            by_folder[above] = folder.contains_location(file)
-        return by_folder[above]
+        parent = os.path.dirname(file)
+        if parent not in by_folder:
+            by_folder[parent] = folder.contains_location(file)
+        return by_folder[parent]
 
     return [source for source in sources if not is_own(source.file)]
 
 
 def cast_to_schema(records: pl.DataFrame) -> pl.DataFrame:
-    """Records in the types of the schema, as a store takes them."""
+    """Cast records to the types of the schema, as a store takes them."""
     return records.select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items())
-
-
-def _note_for(item: IngestInput) -> str | None:
-    if item.state is InputState.GONE:
-        return f"{item.path} was {item.state.value}: what it has become is taken by the next run"
-    if item.copy_of:
-        return f"{item.path} holds nothing that {item.copy_of} doesn't: left out"
-    if item.same_as is None:
-        return None
-    return f"{item.path} has the same content as {item.same_as}, which is known: left out"
-
-
-def _bytes_added(before: StoreManifest, after: StoreManifest) -> int:
-    return sum(file.size for file in set(after.files) - set(before.files))

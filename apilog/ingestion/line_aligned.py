@@ -1,6 +1,6 @@
-"""Streams that count what was taken of them, and leave what may still become more.
+"""Streams that count the bytes taken of them, and hold back lines that may still grow.
 
-Every byte that one of them gives is consumed: the next run goes on behind it.
+Every byte that they return is consumed: the next run goes on behind it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _HELD_BYTES = 2 * MAX_LINE_BYTES
 
 @dataclass(slots=True)
 class CommitBudget:
-    """How many bytes may be taken before the next commit."""
+    """The bytes that may be read before the next commit."""
 
     left: int
 
@@ -32,21 +32,21 @@ class CommitBudget:
 
 
 class RawStream:
-    """A stream as it is."""
+    """All bytes of a stream, as they are."""
 
-    def __init__(self, content: RereadableStream, allowance: CommitBudget) -> None:
+    def __init__(self, content: RereadableStream, budget: CommitBudget) -> None:
         self._content = content
-        self._allowance = allowance
+        self._budget = budget
         self.offset = 0
-        """Bytes given."""
+        """The bytes consumed, in earlier runs too."""
         self.tail = b""
-        """The last of them, up to 4 KiB."""
+        """The last bytes consumed, up to 4 KiB."""
         self.is_paused = False
-        """Whether it ended only because the allowance did."""
+        """Whether it ended only because the budget is spent."""
         self.is_damaged = False
 
     def read(self, size: int) -> bytes:
-        """The next bytes."""
+        """Return the next bytes."""
         try:
             block = self._content.read(size)
         except StreamDamage:
@@ -58,26 +58,29 @@ class RawStream:
     def _consume(self, block: bytes) -> None:
         self.offset += len(block)
         self.tail = (self.tail + block[-TAIL_BYTES:])[-TAIL_BYTES:]
-        self._allowance.left -= len(block)
+        self._budget.left -= len(block)
 
 
 class LineAlignedStream(RawStream):
-    """The lines of a stream from one on, and no line or event that goes on behind its end."""
+    """The whole lines of a stream from a byte on.
+
+    A line or event that may go on behind the end of the stream is held back.
+    """
 
     def __init__(
         self,
         content: RereadableStream,
-        allowance: CommitBudget,
+        budget: CommitBudget,
         offset: int,
         tail: bytes,
         *,
         final: bool,
     ) -> None:
-        """`offset` and `tail` are of what was read before, which ended in a newline.
+        """Go on where the content is: behind `offset` bytes that end in `tail`, a whole line.
 
-        `final` has the last line taken even if the content may go on.
+        With `final`, the last line is taken even if the content may go on.
         """
-        super().__init__(content, allowance)
+        super().__init__(content, budget)
         self.offset, self.tail = offset, tail
         self._final = final
         self._held = self._ready = b""
@@ -85,11 +88,12 @@ class LineAlignedStream(RawStream):
         self._damage: StreamDamage | None = None
 
     def read(self, size: int) -> bytes:
-        """The next bytes; empty also where it pauses, which is never within a line."""
+        """Return the next bytes; empty also where it pauses, which is never within a line."""
         self.is_paused = False
         while not self._ready and not self._ended and not self.is_paused:
-            # What is longer than a line may be is given in parts.
-            self.is_paused = self._allowance.is_spent and self.tail[-1:] in (b"", b"\n")
+            # An oversize line is returned in parts, none of which a commit may end with: the next
+            # run could not tell that it begins within a line.
+            self.is_paused = self._budget.is_spent and self.tail[-1:] in (b"", b"\n")
             if not self.is_paused:
                 self._advance()
         if not self._ready and self._damage:
@@ -118,7 +122,7 @@ class LineAlignedStream(RawStream):
 
 
 def renumber_chunks(chunks: Iterable[LineChunk], before: int) -> Iterator[LineChunk]:
-    """The chunks of a stream that so many lines went before."""
+    """Number the lines of chunks on from those that were read before."""
     for chunk in chunks:
         oversize = tuple(
             replace(line, line_number=line.line_number + before) for line in chunk.oversize
@@ -127,23 +131,23 @@ def renumber_chunks(chunks: Iterable[LineChunk], before: int) -> Iterator[LineCh
 
 
 def skip_lines(chunks: Iterable[LineChunk], taken: int) -> Iterator[LineChunk]:
-    """The chunks of a whole stream without its first lines."""
+    """Leave the first lines of a stream out of its chunks."""
     for chunk in chunks:
-        gone = min(max(taken + 1 - chunk.first_line, 0), chunk.lines)
+        skipped = min(max(taken + 1 - chunk.first_line, 0), chunk.lines)
         oversize = tuple(line for line in chunk.oversize if line.line_number > taken)
-        left = replace(
+        rest = replace(
             chunk,
-            data=chunk.data.split(b"\n", gone)[gone] if gone else chunk.data,
-            first_line=chunk.first_line + gone,
-            lines=chunk.lines - gone,
+            data=chunk.data.split(b"\n", skipped)[skipped] if skipped else chunk.data,
+            first_line=chunk.first_line + skipped,
+            lines=chunk.lines - skipped,
             oversize=oversize,
         )
-        if left.lines or left.oversize:
-            yield left
+        if rest.lines or rest.oversize:
+            yield rest
 
 
 def without_open_line(chunk: LineChunk) -> LineChunk:
-    """A chunk without its last line, if the stream ended within it."""
+    """Leave the last line out of a chunk if the stream ended within it."""
     if not chunk.last_line_open:
         return chunk
     if not chunk.lines:

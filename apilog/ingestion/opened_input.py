@@ -1,7 +1,7 @@
-"""An input opened where reading it was left, if it was.
+"""An input opened where reading it stopped, if it is known.
 
-Lines that pass through as they are go on at a byte. What is framed anew, such as indented JSON,
-is read from its beginning again, without the events that were taken.
+Lines that pass through as they are go on at a byte. Lines that are framed anew, such as those of
+indented JSON, are read from the beginning again, and the events that were taken are skipped.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import sys
 from codecs import BOM_UTF8
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from enum import Enum
 from io import BytesIO
 
 from apilog.ingestion.fingerprint import (
@@ -28,7 +29,13 @@ from apilog.ingestion.line_aligned import (
     skip_lines,
     without_open_line,
 )
-from apilog.ingestion.rereadable import is_beginning_of, open_stream, read_exactly, tail_before
+from apilog.ingestion.rereadable import (
+    RereadableStream,
+    is_beginning_of,
+    open_stream,
+    read_exactly,
+    tail_before,
+)
 from apilog.sources import LineChunk, LogSource
 from apilog.sources.byte_streams import ByteStream, StreamDamage, as_utf8, is_utf16
 from apilog.sources.find import may_be_copies_of
@@ -39,7 +46,86 @@ from apilog.transport.opening import HEAD_BYTES as FORMAT_HEAD_BYTES
 from apilog.transport.opening import MAX_LINE_BYTES
 
 _BEGINNING_BYTES = 4 << 10
-"""Differ where another log is."""
+"""The first bytes differ from this length on if a file holds another log than before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """An input compared with everything that is known."""
+
+    base: KnownEntry | None = None
+    """The known input that it goes on from, or is."""
+    copy_of: str | None = None
+    """A file that holds all that this one does; it may be a copy that is still being made."""
+    has_more: bool = False
+    """Whether there is anything to read behind the base."""
+    head: bytes = b""
+    is_framed: bool = False
+    """Whether its lines are not its own bytes."""
+    ends_in_damage: bool = False
+    """Whether damage behind the base hides what is there."""
+
+
+def compare_content(
+    content: RereadableStream,
+    index: FingerprintIndex,
+    originals: Iterable[str] = (),
+    *,
+    final: bool = False,
+) -> Comparison:
+    """Find what a stream continues, and whether it goes on.
+
+    `originals` are the files that it may be a copy of by its name, as rotation names copies.
+    """
+    comparison = _compare_with_known(content, index, final=final)
+    if not comparison.has_more or comparison.copy_of or not originals:
+        return comparison
+    # A log that is being copied or compressed can't be told from a new one by its bytes: it has no
+    # fingerprint yet, and reading it would take lines of the original twice. An original is gone
+    # only once its copy is complete. So the originals come first, and what may have grown while
+    # they were looked at is compared again.
+    original = next((file for file in originals if is_beginning_of(content, file)), None)
+    comparison = _compare_with_known(content, index, final=final)
+    return replace(comparison, copy_of=display_path(original)) if original else comparison
+
+
+def _compare_with_known(
+    content: RereadableStream, index: FingerprintIndex, *, final: bool
+) -> Comparison:
+    content.seek(0)
+    # A pipe or compressed file is read only once: what tells its format is read along.
+    head = read_exactly(content, FORMAT_HEAD_BYTES if content.cannot_grow else HEAD_BYTES)
+    first = head[:HEAD_BYTES]
+    candidates = index.find_candidates(first)
+    match = match_candidates(candidates, lambda offset: tail_before(content, offset))
+    is_framed = is_utf16(first) or changes_framing(first.removeprefix(BOM_UTF8))
+    has_more, ends_in_damage = True, False
+    if match.continues:
+        known = match.continues.checkpoint
+        content.seek(known.offset)
+        # An event that was held back, because it might still grow, is among the bytes consumed.
+        is_held_back = is_framed and (final or content.cannot_grow) and not known.complete
+        try:
+            has_more = is_held_back or bool(content.read(1))
+        except StreamDamage:
+            has_more, ends_in_damage = False, True
+    return Comparison(
+        base=match.continues,
+        copy_of=match.copies.checkpoint.path if has_more and match.copies else None,
+        has_more=has_more,
+        head=head,
+        is_framed=is_framed,
+        ends_in_damage=ends_in_damage,
+    )
+
+
+class ReadMethod(Enum):
+    """How the lines that are not known yet are reached."""
+
+    SKIPPED = "there are none"
+    FROM_BYTE = "the stream goes on at the byte where reading stopped"
+    BY_COUNT = "the stream is read from its beginning, and the lines that were taken are skipped"
+    REFRAMED = "the same with lines that are framed anew"
 
 
 class OpenedInput:
@@ -49,159 +135,116 @@ class OpenedInput:
         self,
         source: LogSource,
         index: FingerprintIndex,
-        allowance: CommitBudget,
+        budget: CommitBudget,
         *,
         final: bool,
         others: Collection[str] = (),
     ) -> None:
-        """Open it and find what it continues; raises SourceError if it can't be read.
+        """Open a source and find what it continues; raises SourceError if it can't be read.
 
         `others` are all files that the run reads.
         """
-        self.copy_of: str | None = None
-        """A file that it holds nothing beyond, perhaps as a copy that is still being made."""
-        self._originals = [file for file in may_be_copies_of(source.file) if file in others]
         self._path = source.path
-        self._allowance = allowance
-        self._content = open_stream(source)
         self._final = final
-        self._is_doubtful = self._is_sure = False
-        self.base: KnownEntry | None = None
-        """What it continues."""
-        self.lines = 0
-        """All that were taken, in earlier runs too."""
-        self.has_more = False
-        """Whether there is anything that was not taken."""
+        self._content = open_stream(source)
+        self._is_sure = False
         with ExitStack() as undo:
             undo.callback(self._content.close)
-            self._begin(index)
+            self._compressed = self._content.compressed_fingerprint()
+            if self._compressed and (entry := index.find_compressed(self._compressed)):
+                # Its stored bytes are known: there is no need to decompress them.
+                self._comparison = Comparison(entry)
+            else:
+                originals = [file for file in may_be_copies_of(source.file) if file in others]
+                self._comparison = compare_content(self._content, index, originals, final=final)
+            self.lines = self.base.checkpoint.lines if self.base else 0
+            """All lines that were taken, in earlier runs too."""
+            self._method, self._stream = self._start(budget)
             undo.pop_all()
 
-    def _begin(self, index: FingerprintIndex) -> None:
-        content = self._content
-        self._packed_as = content.compressed_fingerprint()
-        if self._packed_as and (same := index.find_compressed(self._packed_as)):
-            self._is_just(same)
-            return
-        self._compare(index)
-        if self.has_more and self._originals and not self.copy_of:
-            original = next((f for f in self._originals if is_beginning_of(content, f)), None)
-            self._compare(index)  # an original is gone only when its copy is complete
-            self.copy_of = display_path(original) if original else self.copy_of
-        if self.copy_of:
-            self._leave_out()
-            return
-        if self.has_more and not content.cannot_grow:
+    def _start(self, budget: CommitBudget) -> tuple[ReadMethod, RawStream]:
+        """Put the content where reading goes on."""
+        content, comparison = self._content, self._comparison
+        if not comparison.has_more or comparison.copy_of:
+            return ReadMethod.SKIPPED, RawStream(content, budget)
+        if not content.cannot_grow:
             content.seek(0)
-            self._head = read_exactly(content, FORMAT_HEAD_BYTES)
-        self._reader = self._reader_from_here()
-        content.release_earlier()
-
-    def _compare(self, index: FingerprintIndex) -> None:
-        """Find what it continues, and whether it goes on."""
-        content = self._content
-        content.seek(0)
-        self._head = read_exactly(content, FORMAT_HEAD_BYTES if content.cannot_grow else HEAD_BYTES)
-        self._beginning = self._head[:_BEGINNING_BYTES]
-        candidates = index.find_candidates(self._head[:HEAD_BYTES])
-        found = match_candidates(candidates, lambda at: tail_before(content, at))
-        self.base = found.continues
-        self.lines = self.base.known.lines if self.base else 0
-        self._is_framed = _is_framed(self._head[:HEAD_BYTES])
-        self.has_more = self._looks_further()
-        self.copy_of = found.copies.known.path if self.has_more and found.copies else None
-
-    def _is_just(self, same: KnownEntry) -> None:
-        """Take it for known without decompressing it."""
-        self.base, self.lines = same, same.known.lines
-        self._leave_out()
-
-    def _leave_out(self) -> None:
-        self.has_more = False
-        self._head, self._reader = b"", RawStream(self._content, self._allowance)
-
-    def _looks_further(self) -> bool:
-        """Whether there is anything that was not taken."""
-        if self.base is None:
-            return True
-        self._content.seek(self.base.known.offset)
-        known = self.base.known
-        may_wait = self._is_framed and self._takes_open_line and not known.complete
-        try:
-            return may_wait or bool(self._content.read(1))
-        except StreamDamage:
-            self._is_doubtful = True
-            return False
-
-    def _reader_from_here(self) -> RawStream:
-        content, offset, tail = self._content, 0, b""
-        if self.base and not self._is_framed:
-            offset = self.base.known.offset
+            head = read_exactly(content, FORMAT_HEAD_BYTES)
+            self._comparison = replace(comparison, head=head)
+        offset, tail = 0, b""
+        if comparison.base and not comparison.is_framed:
+            offset = comparison.base.checkpoint.offset
             tail = tail_before(content, offset) or b""
-        # Where a line was taken before it ended, only counting tells where the next one begins.
+        # A last line may have been taken before it ended, by `final` or of a compressed file that
+        # has grown. Its rest belongs to that line, so only counting tells where the next begins.
+        # This can't pause: the next stretch would count from the beginning again.
         is_within_line = bool(tail) and not tail.endswith(b"\n")
-        self._is_counted = self._is_framed or is_within_line
         if is_within_line:
-            offset, tail = 0, b""
+            offset, tail, budget = 0, b"", CommitBudget(sys.maxsize)
         content.seek(offset)
-        if self._is_framed:
-            return RawStream(content, self._allowance)
-        allowance = CommitBudget(sys.maxsize) if is_within_line else self._allowance
-        return LineAlignedStream(content, allowance, offset, tail, final=self._final)
+        content.release_earlier()
+        if comparison.is_framed:
+            return ReadMethod.REFRAMED, RawStream(content, budget)
+        method = ReadMethod.BY_COUNT if is_within_line else ReadMethod.FROM_BYTE
+        return method, LineAlignedStream(content, budget, offset, tail, final=self._final)
 
     @property
-    def _takes_open_line(self) -> bool:
-        return self._final or self._content.cannot_grow
+    def base(self) -> KnownEntry | None:
+        """The known input that it goes on from, or is."""
+        return self._comparison.base
+
+    @property
+    def copy_of(self) -> str | None:
+        """A file that holds all that this one does."""
+        return self._comparison.copy_of
 
     @property
     def is_paused(self) -> bool:
-        """Whether there is more to be read once there is an allowance again."""
-        return self._reader.is_paused
+        """Whether there is more to be read with the next budget."""
+        return self._method is not ReadMethod.SKIPPED and self._stream.is_paused
 
     @property
     def is_complete(self) -> bool:
-        """Whether nothing waits at its end for what may still be written."""
-        return self._takes_open_line and not self._reader.is_damaged
+        """Whether nothing at its end waits for what may still be written."""
+        return (self._final or self._content.cannot_grow) and not self._stream.is_damaged
 
     @property
     def compressed_fingerprints(self) -> tuple[str, ...]:
-        """What a compressed file of nothing but what is known now is known by, if it is one."""
-        is_whole = self.is_complete and not self.is_paused and not self._is_doubtful
-        return (self._packed_as,) if self._packed_as and is_whole else ()
-
-    @property
-    def offset(self) -> int:
-        """Bytes taken, in earlier runs too."""
-        return self._reader.offset
+        """The fingerprint of its stored bytes, if they hold just what is known now."""
+        is_doubtful = self.is_paused or self._comparison.ends_in_damage or not self.is_complete
+        return (self._compressed,) if self._compressed and not is_doubtful else ()
 
     def fingerprint(self) -> Fingerprint | None:
-        """What it is known by now; None while there is nothing new to know."""
-        known = self.base.known if self.base else None
-        if not self.has_more or not self.offset:
+        """Return the fingerprint of what was read; None while nothing new was."""
+        known = self.base.checkpoint if self.base else None
+        offset = self._stream.offset
+        if self._method is ReadMethod.SKIPPED or not offset:
             return None
-        # Of a line that was taken before it ended, there may be more that has not ended either.
-        if known and self.offset <= known.offset and self.lines == known.lines:
+        # A line that was taken before it ended may have grown and still not have ended.
+        if known and offset <= known.offset and self.lines == known.lines:
             return None
-        return Fingerprint.from_content(self._head[:HEAD_BYTES], self.offset, self._reader.tail)
+        head = self._comparison.head[:HEAD_BYTES]
+        return Fingerprint.from_content(head, offset, self._stream.tail)
 
     def first_lines(self) -> bytes:
-        """Its first lines, by which its format is told."""
-        reader = frame_stream(as_utf8(BytesIO(self._head)), MAX_LINE_BYTES)
-        return b"".join(without_open_line(c).data for c in _cut(reader, int, FORMAT_HEAD_BYTES))
+        """Return its first lines, by which its format is found."""
+        reader = frame_stream(as_utf8(BytesIO(self._comparison.head)), MAX_LINE_BYTES)
+        chunks = _cut(reader, int, FORMAT_HEAD_BYTES)
+        return b"".join(without_open_line(chunk).data for chunk in chunks)
 
     def chunks(self, chunk_bytes: int) -> Iterator[LineChunk]:
-        """The lines that were not taken, as far as the allowance goes.
+        """Read the lines that were not taken, as far as the budget goes.
 
         Raises DamagedSource after them, if it ended badly.
         """
-        if not self.has_more:
-            return
-        start = self._content.position
-        cut = self._counted(chunk_bytes) if self._is_counted else self._next(chunk_bytes)
-        for chunk in raise_damage_at_end(cut, self._path):
-            if not self._is_sure and not self._content.still_begins(self._beginning):
-                # Truncated since it was compared: what it holds now is left to the next run.
-                self.has_more = False
+        content = self._content
+        beginning = self._comparison.head[:_BEGINNING_BYTES]
+        start = content.position
+        for chunk in raise_damage_at_end(self._unread_chunks(chunk_bytes), self._path):
+            # The file was compared a moment ago. If it was truncated since, its bytes now belong
+            # to another log, and are left to the next run.
+            if not self._is_sure and not content.still_begins(beginning):
+                self._method = ReadMethod.SKIPPED
                 return
             self._is_sure = True
             last = chunk.first_line + chunk.lines - 1
@@ -211,34 +254,33 @@ class OpenedInput:
     def close(self) -> None:
         """Close the file, and let go of its head."""
         self._content.close()
-        self._head = b""
+        self._comparison = replace(self._comparison, head=b"")
 
-    def _next(self, chunk_bytes: int) -> Iterator[LineChunk]:
-        """The lines from where the reader is."""
-        reader = self._reader if self.offset else as_utf8(self._reader)
-        yield from renumber_chunks(self._cut(reader, chunk_bytes), self.lines)
+    def _unread_chunks(self, chunk_bytes: int) -> Iterable[LineChunk]:
+        stream, content = self._stream, self._content
 
-    def _counted(self, chunk_bytes: int) -> Iterator[LineChunk]:
-        """The lines of the whole stream without as many as were taken."""
-        reader: ByteStream = as_utf8(self._reader)
-        if self._is_framed:
-            reader = frame_stream(reader, MAX_LINE_BYTES)
-        yield from skip_lines(self._closed(self._cut(reader, chunk_bytes)), self.lines)
+        def cut(reader: ByteStream) -> Iterator[LineChunk]:
+            return _cut(reader, lambda: content.position, chunk_bytes)
 
-    def _closed(self, chunks: Iterable[LineChunk]) -> Iterator[LineChunk]:
+        match self._method:
+            case ReadMethod.SKIPPED:
+                return ()
+            case ReadMethod.FROM_BYTE:
+                # Only the beginning can have a byte order mark.
+                return renumber_chunks(
+                    cut(stream if stream.offset else as_utf8(stream)), self.lines
+                )
+            case ReadMethod.BY_COUNT:
+                return skip_lines(cut(as_utf8(stream)), self.lines)
+            case ReadMethod.REFRAMED:
+                chunks = cut(frame_stream(as_utf8(stream), MAX_LINE_BYTES))
+                return skip_lines(self._hold_back_open_event(chunks), self.lines)
+
+    def _hold_back_open_event(self, chunks: Iterable[LineChunk]) -> Iterator[LineChunk]:
         for chunk in chunks:
-            takes_all = self._final or self.is_complete or not self._is_framed
-            yield chunk if takes_all else without_open_line(chunk)
-
-    def _cut(self, reader: ByteStream, chunk_bytes: int) -> Iterator[LineChunk]:
-        content = self._content
-        return _cut(reader, lambda: content.position, chunk_bytes)
+            # Asked for each chunk: damage is known only once it was met.
+            yield chunk if self._final or self.is_complete else without_open_line(chunk)
 
 
 def _cut(reader: ByteStream, position: Callable[[], int], chunk_bytes: int) -> Iterator[LineChunk]:
     return cut_into_chunks(reader, position, chunk_bytes=chunk_bytes, max_line_bytes=MAX_LINE_BYTES)
-
-
-def _is_framed(head: bytes) -> bool:
-    """Whether the lines of a stream that starts like this are not its own bytes."""
-    return is_utf16(head) or changes_framing(head.removeprefix(BOM_UTF8))

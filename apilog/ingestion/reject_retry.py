@@ -1,4 +1,4 @@
-"""Stored rejects read again: with the formats of now, some of them are records.
+"""Read stored rejects again: with today's formats, some of them are records.
 
 A line moves in one commit: it is a reject of the store or a record, never both.
 """
@@ -29,21 +29,21 @@ from apilog.store.data_files import read_verified
 
 @dataclass(frozen=True, slots=True)
 class RetrySummary:
-    """What became of the stored rejects."""
+    """The number of stored rejects, and of those that became records."""
 
     lines: int
     records: int
-    """Those that are records now."""
+    """The lines that are records now."""
 
     def format_text(self) -> str:
-        """One sentence of it."""
+        """Return the summary for people."""
         return f"of {self.lines:,} rejected lines {self.records:,} are records now"
 
 
 def retry_rejects(store: FolderLike, options: IngestOptions | None = None) -> RetrySummary:
-    """Read all stored rejects again, and move to the records those that can be read now.
+    """Read all stored rejects again, and move those that can be read now to the records.
 
-    Lines that would now be skipped stay rejects. Raises InputError for what is no store.
+    Lines that would now be skipped stay rejects. Raises InputError if there is no store.
     """
     options = options or IngestOptions()
     lines = records = 0
@@ -57,60 +57,59 @@ def retry_rejects(store: FolderLike, options: IngestOptions | None = None) -> Re
 
 def _retry_file(writer: StoreWriter, file: DataFile, options: IngestOptions) -> int:
     stored = read_verified(writer.folder, file).with_row_index("at")
-    found = [frame for frame in _read_rejected_lines(stored, options) if frame.height]
-    if not found:
+    frames = [frame for frame in _read_rejected_lines(stored, options) if frame.height]
+    if not frames:
         return 0
-    records = pl.concat(found)
-    taken = records["at"]
+    records = pl.concat(frames)
     _recount_inputs(writer, dict(records["source"].value_counts().iter_rows()))
     writer.add_records(records.drop("at"))
-    left = stored.filter(~pl.col("at").is_in(taken.implode())).drop("at")
+    rest = stored.filter(~pl.col("at").is_in(records["at"].implode())).drop("at")
     writer.drop_files([file])
-    if left.height:
-        writer.write_rows(left, "rejects", (file.first, file.last))
+    if rest.height:
+        writer.write_rows(rest, "rejects", (file.first, file.last))
     return records.height
 
 
 def _recount_inputs(writer: StoreWriter, moved: Mapping[str, int]) -> None:
-    """Have the inputs know how many of their rejects are records now, by their sources.
-
-    An input may have another path by now: one of that path comes first, then those whose path
-    goes on like it, as rotated ones do.
-    """
-    inputs = {known: known for known in writer.store.manifest.inputs if known.rejects}
+    """Count rejects of each source that have become records as such in the checkpoints."""
+    checkpoints = {before: before for before in writer.store.manifest.inputs if before.rejects}
     for source, count in moved.items():
-        likely = sorted(
-            inputs, key=lambda i: (i.path != source, not i.path.startswith(source), i.path)
+        # A reject has the path of its input when it was read. That may have changed since: an input
+        # of that path comes first, then those whose path goes on like it, as rotated ones do.
+        by_likelihood = sorted(
+            checkpoints, key=lambda c: (c.path != source, not c.path.startswith(source), c.path)
         )
-        for before in likely:
-            known = inputs[before]
-            some = min(count, known.rejects)
-            count -= some
-            inputs[before] = replace(
-                known, records=known.records + some, rejects=known.rejects - some
+        for before in by_likelihood:
+            checkpoint = checkpoints[before]
+            share = min(count, checkpoint.rejects)
+            count -= share
+            checkpoints[before] = replace(
+                checkpoint,
+                records=checkpoint.records + share,
+                rejects=checkpoint.rejects - share,
             )
-    for before, known in inputs.items():
-        if known != before:
-            writer.save_checkpoint(known, before)
+    for before, checkpoint in checkpoints.items():
+        if checkpoint != before:
+            writer.save_checkpoint(checkpoint, before)
 
 
 def _read_rejected_lines(stored: pl.DataFrame, options: IngestOptions) -> Iterator[pl.DataFrame]:
-    """The records of the lines of each source, with the index of the line."""
-    choice, wanted = options.choice, ReadSpec(columns=frozenset(SCHEMA), privacy=options.privacy)
-    # Those whose lines were not kept stay what they are.
+    """Parse the lines of each source, and yield their records with the index of the reject."""
+    choice, spec = options.choice, ReadSpec(columns=frozenset(SCHEMA), privacy=options.privacy)
+    # Rejects whose lines were not kept, or only in part, stay rejects.
     whole = stored.filter(pl.col("reason") != TOO_LONG_REASON, pl.col("line").is_not_null())
     for part in whole.partition_by("source", maintain_order=True):
         lines = part["line"].str.join("\n")[0].encode() + b"\n"
-        piece = FileChunk(
+        chunk = FileChunk(
             FileAccount(part["source"][0]),
             LineChunk(data=lines, first_line=1, lines=part.height, position=0),
         )
         try:
-            reading = plan_file(piece.path, lines, choice)
+            plan = plan_file(chunk.path, lines, choice)
         except UnrecognisedFormat:
             continue
-        for read in parse_chunks([piece], reading, wanted, None if choice else detect_plan):
-            rows = read.value["line_number"] - 1
-            yield cast_to_schema(read.value).with_columns(
+        for parsed in parse_chunks([chunk], plan, spec, None if choice else detect_plan):
+            rows = parsed.value["line_number"] - 1
+            yield cast_to_schema(parsed.value).with_columns(
                 part["line_number"].gather(rows), part["at"].gather(rows)
             )

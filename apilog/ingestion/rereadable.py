@@ -1,6 +1,7 @@
-"""The decompressed bytes of an input, to be read from where it was left.
+"""The decompressed bytes of an input, which can be read from any byte on.
 
-Opened once: whatever is renamed meanwhile, identity and lines are of the same file.
+A file is opened once: whatever is renamed meanwhile, its fingerprint and its lines are of the same
+file.
 """
 
 from __future__ import annotations
@@ -21,47 +22,46 @@ _IN_MEMORY_BYTES = 8 << 20
 
 
 class RereadableStream(Protocol):
-    """A stream whose earlier bytes can be read again, until it is settled."""
+    """A stream whose earlier bytes can be read again until they are released."""
 
     cannot_grow: bool
-    """Whether its last line is one even without a newline: nothing will be added."""
+    """Whether nothing will be added: its last line is whole even without a newline."""
 
     @property
     def position(self) -> int:
-        """Bytes read of it as it is stored."""
+        """The bytes read of it as it is stored."""
 
     def compressed_fingerprint(self) -> str | None:
-        """What a compressed file is known by; None for all else. Asked before anything is read."""
+        """Return the fingerprint of a compressed file, else None. Call it before reading."""
 
     def still_begins(self, head: bytes) -> bool:
         """Whether it begins like this even now: a log may be truncated while it is read."""
 
     def read(self, size: int) -> bytes:
-        """The next bytes; empty at the end. Raises StreamDamage."""
+        """Return the next bytes; empty at the end. Raises StreamDamage."""
 
     def seek(self, offset: int) -> None:
-        """Go on from this byte, or from the end if that comes first."""
+        """Go on at this byte, or at the end if that comes first."""
 
     def release_earlier(self) -> None:
-        """Say that no earlier byte will be asked for again."""
+        """Let go of earlier bytes: nobody will seek to them again."""
 
     def close(self) -> None:
         """Close the file."""
 
 
 def open_stream(source: LogSource) -> RereadableStream:
-    """The content of a source; raises SourceError for one that can't be read."""
+    """Open the content of a source; raises SourceError if it can't be read."""
     with ExitStack() as undo:
         stored = DecompressedSource(source)
         undo.callback(stored.close)
-        whole = refuse_archive(stored, source.path)
-        content = _FileStream(stored) if stored.seekable else _SpooledPipe(stored, whole)
+        unread = refuse_archive(stored, source.path)
         undo.pop_all()
-    return content
+    return _FileStream(stored) if stored.seekable else _SpooledPipe(stored, unread)
 
 
 def read_exactly(content: RereadableStream | RawIOBase, size: int) -> bytes:
-    """So many bytes; fewer only at the end, or where damage is."""
+    """Read that many bytes; fewer only at the end, or where damage is."""
     blocks = []
     with suppress(StreamDamage):
         while size > 0 and (block := content.read(size)):
@@ -71,7 +71,7 @@ def read_exactly(content: RereadableStream | RawIOBase, size: int) -> bytes:
 
 
 def tail_before(content: RereadableStream, offset: int) -> bytes | None:
-    """The last bytes before an offset, 4 KiB at most; None if the content is shorter."""
+    """Read up to 4 KiB before an offset; None if the content is shorter."""
     size = min(TAIL_BYTES, offset)
     try:
         content.seek(offset - size)
@@ -82,7 +82,7 @@ def tail_before(content: RereadableStream, offset: int) -> bytes | None:
 
 
 def is_beginning_of(content: RereadableStream, file: str) -> bool:
-    """Whether all of the content, up to any damage, is what a plain file begins with."""
+    """Whether a plain file begins with all of the content, up to any damage."""
     content.seek(0)
     try:
         with open(file, "rb", buffering=0) as original:
@@ -120,20 +120,20 @@ class _FileStream:
         self._stored.seek(offset)
 
     def release_earlier(self) -> None:
-        pass
+        """Do nothing: a file can be read again."""
 
     def close(self) -> None:
         self._stored.close()
 
 
 class _SpooledPipe:
-    """A pipe; what is read before `settle` can be read again, from memory or disk."""
+    """A pipe; bytes read before `release_earlier` are kept in memory or on disk."""
 
     cannot_grow = True
 
-    def __init__(self, stored: DecompressedSource, whole: ByteStream) -> None:
+    def __init__(self, stored: DecompressedSource, unread: ByteStream) -> None:
         self._stored = stored
-        self._live = whole
+        self._live = unread
         self._kept = SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115
         self._end = self._at = 0
         self._is_kept = True

@@ -253,7 +253,7 @@ def test_a_writer_that_was_killed_left_nothing_that_counts(
 
 INGEST = """
 import sys
-from apilog.ingest import IngestOptions, ingest
+from apilog.ingestion import IngestOptions, ingest
 print("ready", flush=True)
 ingest([sys.argv[1]], sys.argv[2], IngestOptions(chunk_bytes=20_000, stretch_bytes=60_000))
 """

@@ -190,7 +190,7 @@ def test_a_folder_that_may_not_be_written_is_told_and_left_as_it_is(
 UNPRIVILEGED = """
 import os, sys
 from apilog.errors import ApilogError
-from apilog.ingest import ingest
+from apilog.ingestion import ingest
 if os.geteuid() == 0:
     os.setgroups([])
     os.setgid(65534)
