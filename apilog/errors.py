@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 
 class ApilogError(Exception):
-    """Root of all errors apilog raises on purpose.
+    """The root of all errors that apilog raises on purpose.
 
     `hint` is a sentence on what to do, or an empty string.
     """

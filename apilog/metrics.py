@@ -1,4 +1,4 @@
-"""The metric catalogue: each metric is defined here, once.
+"""The metric catalogue, where each metric is defined once.
 
 A metric is computed from accumulators: sums that merge by adding, extremes that merge by
 comparing, histograms and sets. Reports, thresholds, alerts and documentation read this.
@@ -14,7 +14,7 @@ import polars as pl
 
 
 class Unit(StrEnum):
-    """What a metric's number means."""
+    """The unit of a metric's value."""
 
     COUNT = "count"
     RATIO = "ratio"
@@ -28,7 +28,7 @@ class Unit(StrEnum):
 
 
 class MergeRule(StrEnum):
-    """How two partial values of an accumulator become one."""
+    """The rule by which two partial values of an accumulator become one."""
 
     SUM = "sum"
     MIN = "min"
@@ -36,18 +36,18 @@ class MergeRule(StrEnum):
 
 
 class MetricKind(StrEnum):
-    """What a metric is statistically, which decides how two of its values are compared."""
+    """The statistical kind of a metric, which decides how two of its values are compared."""
 
     COUNT = "count"
-    """Of requests."""
+    """A number of requests."""
     RATE = "rate"
-    """Of requests, per second."""
+    """Requests per second."""
     PROPORTION = "proportion"
-    """Of requests, those that something happened to."""
+    """The share of requests that something happened to."""
     QUANTILE = "quantile"
     MEAN = "mean"
     OTHER = "other"
-    """Extremes, sums, distinct counts, times: no sample tells how far chance moves them."""
+    """Extremes, sums, distinct counts, times: no sample shows how far chance moves them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,15 +56,15 @@ class Accumulator:
 
     name: str
     column: str | None
-    """The record's column it reads, if any."""
+    """The record's column that is read, if any."""
     value: Callable[[], pl.Expr]
-    """Of one record; an integer, a truth value or a timestamp, so that merging is exact."""
+    """The value of one record: an integer, truth value or timestamp, so that merging is exact."""
     merge: MergeRule = MergeRule.SUM
     is_count: bool = False
-    """Whether it counts the records that have the column."""
+    """Whether this is the number of records that have the column."""
 
     def partial_expr(self) -> pl.Expr:
-        """Over the records of a group; a sum is Int64."""
+        """Return the value over the records of a group; a sum is Int64."""
         match self.merge:
             case MergeRule.SUM if self.column is None:
                 return pl.len().cast(pl.Int64)
@@ -86,41 +86,41 @@ class Metric:
     """One sentence."""
     accumulators: tuple[str, ...] = ()
     expr: Callable[[], pl.Expr] | None = None
-    """Over accumulators; `window_seconds` is there as a column for rates."""
+    """The value from accumulators; the column `window_seconds` is there for rates."""
     histogram: str | None = None
-    """The record's column (duration_ms, upstream_duration_ms) whose histogram it reads."""
+    """The record's column (duration_ms, upstream_duration_ms) whose histogram is read."""
     quantile: float | None = None
     distinct: str | None = None
-    """The record's column whose distinct values it counts."""
+    """The record's column whose distinct values are counted."""
     better: str = ""
     """`lower`, `higher`, or neither."""
     kind: MetricKind = MetricKind.OTHER
     events: str = ""
-    """Of a proportion of requests: the metric that counts what happened."""
+    """For a proportion of requests, the metric that counts what happened."""
     sample: str = "request"
-    """What it is measured on many of."""
+    """The things whose number decides how sure the value is."""
 
     @property
     def column(self) -> str:
-        """Its column in data outputs: a latency carries its unit."""
+        """The column in data outputs: a latency carries its unit."""
         return f"{self.name}_ms" if self.unit is Unit.MILLISECONDS else self.name
 
     @property
     def duration_column(self) -> str | None:
-        """Of a latency: the record's column that it is about."""
+        """The record's column that a latency is about; None for other metrics."""
         if self.unit is not Unit.MILLISECONDS:
             return None
-        read = (ACCUMULATORS[name].column for name in self.accumulators)
-        return self.histogram or next(read, None)
+        columns = (ACCUMULATORS[name].column for name in self.accumulators)
+        return self.histogram or next(columns, None)
 
 
 def is_client_error() -> pl.Expr:
-    """The client got a 4xx."""
+    """Return the condition that the client got a 4xx."""
     return pl.col("status").is_between(400, 499)
 
 
 def is_server_error() -> pl.Expr:
-    """The client got a 5xx."""
+    """Return the condition that the client got a 5xx."""
     return pl.col("status").is_between(500, 599)
 
 
@@ -196,7 +196,7 @@ ACCUMULATORS: dict[str, Accumulator] = {
 
 
 def _per_request(numerator: pl.Expr) -> pl.Expr:
-    """Divided by requests; null where there are none."""
+    """Return a number per request; null where there are no requests."""
     return pl.when(pl.col("requests") > 0).then(numerator / pl.col("requests"))
 
 

@@ -1,6 +1,6 @@
 """Personal data made less telling: addresses truncated, consumers replaced by keyed hashes.
 
-Both may run again over what they gave: it stays as it is. Each distinct text is worked on once.
+Both are idempotent: what they gave stays as it is. Each distinct text is worked on once.
 """
 
 from __future__ import annotations
@@ -18,27 +18,29 @@ import polars as pl
 from apilog.errors import UsageError
 
 HASH_PREFIX = "hmac:"
-"""What a hashed consumer begins with."""
+"""The beginning of every hashed consumer."""
 
 _HEX_DIGITS = 32
 _HASHED_PATTERN = rf"^{HASH_PREFIX}[0-9a-f]{{{_HEX_DIGITS}}}$"
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _IPV4_PATTERN = rf"^((?:{_OCTET}\.){{3}}){_OCTET}$"
+# https://www.rfc-editor.org/rfc/rfc4291#section-2.5.5.2 and
+# https://www.rfc-editor.org/rfc/rfc3056#section-2
 _MAPPED_IPV4 = bytes(10) + b"\xff\xff"
 _SIX_TO_FOUR = b"\x20\x02"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Privacy:
-    """What is done to records before anything else sees them."""
+    """The changes made to records before anything else sees them."""
 
     anonymize_ip: bool = False
     key: bytes | None = None
-    """Of consumers' hashes; None: consumers stay."""
+    """The key of consumers' hashes; None means that consumers stay."""
 
     @classmethod
     def from_options(cls, *, anonymize_ip: bool, hash_consumers: str | None) -> Self:
-        """What the options ask for; UsageError for a key that can't be read."""
+        """Return what the options ask for; raises UsageError for a key that can't be read."""
         key = None if hash_consumers is None else read_key(hash_consumers)
         return cls(anonymize_ip=anonymize_ip, key=key)
 
@@ -46,10 +48,7 @@ class Privacy:
         return self.anonymize_ip or self.key is not None
 
     def apply(self, records: pl.DataFrame) -> pl.DataFrame:
-        """The records with their columns `client_ip` and `consumer`, if there, made so.
-
-        These come back as String.
-        """
+        """Return the records with `client_ip` and `consumer`, if there, changed to String."""
         changed = [
             change(records[name])
             for name, change in self.column_changes().items()
@@ -58,14 +57,15 @@ class Privacy:
         return records.with_columns(changed)
 
     def apply_lazily(self, records: pl.LazyFrame) -> pl.LazyFrame:
-        """The same of a frame that is still to be read and has both columns."""
+        """Return a frame that does the same when it is read; it has both columns."""
+        # Saying that it is elementwise lets Polars push filters and projections below it.
         return records.with_columns(
             pl.col(name).map_batches(change, return_dtype=pl.String, is_elementwise=True)
             for name, change in self.column_changes().items()
         )
 
     def column_changes(self) -> dict[str, Callable[[pl.Series], pl.Series]]:
-        """What is done to which column."""
+        """Return the function that changes each column, by its name."""
         changes: dict[str, Callable[[pl.Series], pl.Series]] = {}
         if self.anonymize_ip:
             changes["client_ip"] = truncate_addresses
@@ -76,11 +76,11 @@ class Privacy:
 
 
 AS_LOGGED = Privacy()
-"""Nothing is done."""
+"""No changes."""
 
 
 def read_key(text: str) -> bytes:
-    """The key that an option's text means: `env:NAME`, `@FILE`, or the key itself.
+    """Return the key that an option's text means: `env:NAME`, `@FILE`, or the key itself.
 
     A file's last line end is no part of it. Raises UsageError for an empty key, and for a
     variable or file that isn't there.
@@ -88,14 +88,28 @@ def read_key(text: str) -> bytes:
     >>> read_key("a long secret")
     b'a long secret'
     """
-    key = _read_key_bytes(text)
+    hint = "give env:NAME for a variable, @FILE for a file, or the key itself"
+    if text.startswith("env:"):
+        name = text.removeprefix("env:")
+        if name not in os.environ:
+            raise UsageError(f"--hash-consumers: there is no environment variable {name!r}", hint)
+        key = os.environb[name.encode()] if os.supports_bytes_environ else os.environ[name].encode()
+    elif text.startswith("@"):
+        path = Path(text[1:])
+        try:
+            key = path.read_bytes().removesuffix(b"\n").removesuffix(b"\r")
+        except OSError as error:
+            reason = error.strerror or error
+            raise UsageError(f"--hash-consumers: can't read {path}: {reason}", hint) from error
+    else:
+        key = text.encode("utf-8", "surrogateescape")
     if not key:
-        raise UsageError("the key of --hash-consumers is empty", _HINT)
+        raise UsageError("the key of --hash-consumers is empty", hint)
     return key
 
 
 def hash_consumers(consumers: pl.Series, key: bytes) -> pl.Series:
-    """Each consumer as `hmac:` and the first 128 bits of its HMAC-SHA256, hexadecimal; String.
+    """Return each consumer as `hmac:` and the first 128 bits of its HMAC-SHA256, hexadecimal.
 
     The same id and key give the same text everywhere. Nulls stay null, and what was hashed
     before stays as it is. Without the key nobody can try ids out.
@@ -107,7 +121,7 @@ def hash_consumers(consumers: pl.Series, key: bytes) -> pl.Series:
 
 
 def truncate_addresses(addresses: pl.Series) -> pl.Series:
-    """Addresses without what tells their host: IPv4 as its /24, IPv6 as its /48; String.
+    """Return addresses without their host: IPv4 as its /24, IPv6 as its /48.
 
     An IPv4 address inside of an IPv6 one (mapped, 6to4) is truncated as one. What is no address
     becomes null.
@@ -118,28 +132,8 @@ def truncate_addresses(addresses: pl.Series) -> pl.Series:
     return _over_distinct(addresses, _truncate_texts)
 
 
-_HINT = "give env:NAME for a variable, @FILE for a file, or the key itself"
-
-
-def _read_key_bytes(text: str) -> bytes:
-    if text.startswith("env:"):
-        name = text.removeprefix("env:")
-        if name not in os.environ:
-            raise UsageError(f"--hash-consumers: there is no environment variable {name!r}", _HINT)
-        return (
-            os.environb[name.encode()] if os.supports_bytes_environ else os.environ[name].encode()
-        )
-    if not text.startswith("@"):
-        return text.encode("utf-8", "surrogateescape")
-    path = Path(text[1:])
-    try:
-        return path.read_bytes().removesuffix(b"\n").removesuffix(b"\r")
-    except OSError as error:
-        reason = error.strerror or error
-        raise UsageError(f"--hash-consumers: can't read {path}: {reason}", _HINT) from error
-
-
 def _over_distinct(values: pl.Series, change: Callable[[pl.Series], pl.Series]) -> pl.Series:
+    """Return the column with `change` applied to its distinct texts, of which there are few."""
     if not isinstance(values.dtype, pl.Categorical):
         values = values.cast(pl.Categorical(pl.Categories.random()))
     codes = values.to_physical()

@@ -18,7 +18,7 @@ from apilog.errors import InputError, UnreadSourcesError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileInput:
-    """What became of one input."""
+    """The account of one input."""
 
     path: str
     format: str | None
@@ -37,7 +37,7 @@ class FileInput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputSummary:
-    """What was read. `lines` is always `records + rejects + skipped`."""
+    """The account of all inputs. `lines` is always `records + rejects + skipped`."""
 
     lines: int
     records: int
@@ -65,7 +65,7 @@ class InputSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """Everything a report says."""
+    """Everything that a report says."""
 
     version: str
     command: str
@@ -75,13 +75,13 @@ class Report:
     """End of the window: the limit given, else the last record."""
     input: InputSummary
     tables: dict[str, pl.DataFrame]
-    """Table name to frame; columns are dimensions and metric columns, in order."""
+    """Maps table names to frames; columns are dimensions and metric columns, in order."""
     bucket: str | None = None
     """Step of the traffic table, such as `5m`."""
     timezone: str = "UTC"
-    """Zone in which timestamps are to be shown."""
+    """The zone in which timestamps are to be shown."""
     notes: tuple[str, ...] = ()
-    """What the reader should know, one sentence each."""
+    """Remarks for the reader, one sentence each."""
 
     def if_read(self) -> Self:
         """Return the report; raises UnreadSourcesError if not one input could be read."""
@@ -94,7 +94,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissingColumn:
-    """A column that a log does not fill, and what to write into the gateway to fill it."""
+    """A column that a log does not fill, and the gateway's setting that would fill it."""
 
     column: str
     directive: str
@@ -102,14 +102,14 @@ class MissingColumn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetectedFile:
-    """How one file is read, judged by its head."""
+    """How one file would be read, judged by its head."""
 
     path: str
     format: str | None
     """The formats found, joined by ` + `; null for a file of nothing but skipped lines."""
     gateways: tuple[str, ...]
     lines: int
-    """Lines of the head that were looked at: records + rejects + skipped."""
+    """The lines of the head: records + rejects + skipped."""
     records: int
     rejects: int
     skipped: int

@@ -1,4 +1,4 @@
-"""The normalised record: one row a request, the same columns for every gateway.
+"""The normalised record: one row per request, the same columns for every gateway.
 
 Names end in their unit, times are UTC, a missing value is null. `COLUMNS` is the
 only place that lists the columns; documentation and checks are made from it.
@@ -22,7 +22,7 @@ GATEWAYS = (
     "azure-appgateway",
     "azure-frontdoor",
 )
-"""Every value the column `gateway` can take."""
+"""Every value of the column `gateway`."""
 
 ROUTELESS_GATEWAYS = ("apache", "nginx", "traefik")
 """Gateways that name no routes themselves: their routes are guessed from paths."""
@@ -220,7 +220,7 @@ COLUMNS: tuple[RecordColumn, ...] = (
 )
 
 SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {c.name: c.dtype for c in COLUMNS}
-"""Column name to Polars type, in order."""
+"""Maps each column to its Polars type, in order."""
 
 
 def is_within(window: TimeWindow) -> pl.Expr:

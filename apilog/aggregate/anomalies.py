@@ -1,7 +1,8 @@
 """Spikes and drops: hours that are unlike the same hour of the days before.
 
 Each complete hour (UTC) is held against the same hour of up to 28 earlier days, at least 3:
-`expected` is their median, and the score is the robust z-score 0.6745·(value − expected)/MAD,
+`expected` is their median, and the score is the modified z-score 0.6745·(value − expected)/MAD
+(Iglewicz and Hoaglin 1993, https://www.itl.nist.gov/div898/handbook/eda/section3/eda35h.htm),
 where the MAD (median absolute deviation) is never taken as less than chance alone gives:
 √expected and 1 for requests; one percentage point and the binomial deviation for error_rate.
 An hour without requests between others counts as 0. Reported is a score of 6 and more; of
@@ -22,9 +23,9 @@ from apilog.schema import TIMESTAMP
 from apilog.time import TimeWindow
 
 REPORTED_SCORE = 6.0
-"""From here on a score, whatever its sign, is reported."""
+"""The least score, whatever its sign, that is reported."""
 _CONSISTENT = 0.6745
-"""Makes a MAD comparable to a standard deviation."""
+"""Makes a MAD comparable to a standard deviation: the quartile of a normal distribution."""
 _EARLIER_DAYS = 28
 _FEWEST_DAYS = 3
 _FEWEST_BUCKETS = 12
@@ -43,7 +44,7 @@ _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 
 
 def find_anomalies(hours: pl.DataFrame, buckets: pl.DataFrame, window: TimeWindow) -> pl.DataFrame:
-    """The spikes and drops of requests and of error_rate, by time.
+    """Return the spikes and drops of requests and of error_rate, by time.
 
     Takes `timestamp, requests, errors` of hours and `timestamp, end, requests, errors` of the
     report's buckets, empty ones included, and the window, its end exclusive.
@@ -60,23 +61,23 @@ def find_anomalies(hours: pl.DataFrame, buckets: pl.DataFrame, window: TimeWindo
 
 
 def _first_of_each_run(unusual: pl.DataFrame) -> pl.DataFrame:
-    """Those that don't go on where one of the same metric and kind ended."""
+    """Return those that don't go on where one of the same metric and kind ended."""
     ended = pl.col("end").shift(1).over("metric", "kind", order_by="timestamp")
     return unusual.filter((pl.col("timestamp") != ended).fill_null(True))
 
 
 def fill_hours(hours: pl.DataFrame) -> pl.DataFrame:
-    """Hours, `timestamp, end, requests, errors`, with those between them that had no requests.
+    """Return hours with those between them that had no requests.
 
-    Takes `timestamp, requests, errors` in any order.
+    Takes `timestamp, requests, errors` in any order, and gives `timestamp, end, requests, errors`.
     """
     at = pl.col("timestamp")
     after = at.shift(-1)
     upto = pl.when(after - at <= _LONGEST_GAP).then(after).otherwise(at + _HOUR)
-    every = hours.sort("timestamp").select_seq(
+    filled = hours.sort("timestamp").select_seq(
         pl.datetime_ranges(at, upto, _HOUR, closed="left").explode().alias("timestamp")
     )
-    return every.join(hours, on="timestamp", how="left", maintain_order="left").select_seq(
+    return filled.join(hours, on="timestamp", how="left", maintain_order="left").select_seq(
         "timestamp",
         pl.col("requests", "errors").fill_null(0),
         end=at + _HOUR,
@@ -84,9 +85,9 @@ def fill_hours(hours: pl.DataFrame) -> pl.DataFrame:
 
 
 def score_hours(hours: pl.DataFrame) -> pl.DataFrame:
-    """The scores of hours: `timestamp, end, requests, metric, value, expected, score`.
+    """Return the scores of hours: `timestamp, end, requests, metric, value, expected, score`.
 
-    Those with enough earlier days are there. An error rate has no score without requests.
+    Only hours with enough earlier days have one, and error rates only with requests.
     Takes every hour from the first on as `timestamp, end, requests, errors`, in order; the counts
     of an hour that isn't known are null.
     """
@@ -99,10 +100,10 @@ def score_hours(hours: pl.DataFrame) -> pl.DataFrame:
     values = _metric_values(hours)
     scored = []
     for metric in ("requests", "error_rate"):
-        known = values.with_columns_seq(earlier(metric).alias("earlier"))
+        compared = values.with_columns_seq(earlier(metric).alias("earlier"))
         deviation = (pl.element() - pl.element().median()).abs().median()
         scored.append(
-            known.filter(
+            compared.filter(
                 pl.col("requests").is_not_null(), pl.col("earlier").list.len() >= _FEWEST_DAYS
             ).select_seq(
                 *("timestamp", "end", "requests"),
@@ -116,7 +117,7 @@ def score_hours(hours: pl.DataFrame) -> pl.DataFrame:
 
 
 def _score_buckets(buckets: pl.DataFrame) -> pl.DataFrame:
-    """Each bucket held against all, scored; none if they are few."""
+    """Return each bucket scored against all; none if they are few."""
     values = _metric_values(buckets)
     if values.height < _FEWEST_BUCKETS or not values["requests"].median():
         values = values.clear()

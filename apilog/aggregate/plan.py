@@ -1,8 +1,10 @@
-"""What to compute, and the cubes it is computed from.
+"""What to compute, and the few cubes that it is computed from.
 
 A cube holds the sums, histograms and sets for every value of its keys; each table is
-rolled up from a cube whose keys include its own. A cube's `detail` are further keys of
-few values that only its sums have, so that histograms stay small.
+rolled up from a cube whose keys include its own. A cube's `detail` are further keys with
+few values that only its sums have, so that histograms stay small. This is the choice of
+views to materialise in a data cube (Harinarayan, Rajaraman, Ullman 1996,
+https://doi.org/10.1145/235968.233333), for tables that are known beforehand.
 """
 
 from __future__ import annotations
@@ -34,8 +36,8 @@ class ReportPlan:
 
     tables: tuple[TableSpec, ...]
     bucket: str | None = None
-    """Step of the time buckets as `window.parse_step` gives it; None: the shortest of
-    `window.STEPS` that gives at most 60 of them."""
+    """Step of the time buckets as `parse_step` gives it; None means the shortest of `STEPS` that
+    gives at most 60 of them."""
     timezone: str = "UTC"
     """IANA name of the zone that decides where buckets start."""
     window: TimeWindow = ALL_TIME
@@ -43,17 +45,17 @@ class ReportPlan:
     max_routes: int = 1000
     """Routes kept of gateways that name none themselves."""
     top: int | None = None
-    """Rows kept in each table over dimensions; None: `max_rows`."""
+    """Rows kept in each table over dimensions; None means `max_rows`."""
     max_rows: int = 10_000
-    """Rows a table over dimensions keeps at most, without its row of the others."""
+    """The most rows that a table over dimensions keeps, without its row of the others."""
     max_keys: int = 100_000
-    """Keys a cube keeps while it is computed; beyond, the less busy half is folded."""
+    """The most keys that a cube keeps while it is computed; beyond, the idler half is folded."""
     max_cells: int = 2_000_000
-    """Lines of a histogram or set of a cube, likewise."""
+    """The most lines of a histogram or set of a cube, likewise."""
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns of the schema it reads."""
+        """The columns of the schema that are read."""
         return frozenset().union(*(cube.columns for cube in cube_layout(self).cubes), {"timestamp"})
 
 
@@ -72,14 +74,14 @@ class Cube:
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns of the schema it reads."""
+        """The columns of the schema that are read."""
         keys = (_DERIVED_FROM.get(key, (key,)) for key in (*self.keys, *self.detail))
         read = {c for a in self.sums if (c := ACCUMULATORS[a].column)}
         return frozenset().union(*keys, read, self.histograms, self.distinct)
 
     @property
     def constant_sums(self) -> tuple[str, ...]:
-        """Accumulators that are the same for all records of a group, because a key decides them."""
+        """Accumulators that are the same for all records of a group, as a key decides them."""
         return tuple(
             a
             for a in self.sums
@@ -89,19 +91,19 @@ class Cube:
 
     @property
     def is_bounded(self) -> bool:
-        """Whether it stays small whatever the log holds."""
+        """Whether the cube stays small whatever the log holds."""
         return set(self.keys) <= BOUNDED_KEYS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CubeLayout:
-    """Which cubes there are, and what each table is rolled up from."""
+    """The cubes of a plan, and what each table is rolled up from."""
 
     cubes: tuple[Cube, ...]
     cube_of_table: dict[str, int]
-    """Table to the cube of its sums and histograms."""
+    """Maps a table to the cube of its sums and histograms."""
     cube_of_set: dict[tuple[str, str], int]
-    """Table and column to the cube of its sets."""
+    """Maps a table and column to the cube of its sets."""
 
 
 @dataclass(slots=True)
@@ -132,7 +134,7 @@ class _CubeDraft:
 
 
 def cube_layout(plan: ReportPlan) -> CubeLayout:
-    """The fewest cubes that serve all tables, none finer than its tables need."""
+    """Return the fewest cubes that serve all tables, none finer than its tables need."""
     return _lay_out(plan.tables)
 
 
@@ -157,7 +159,7 @@ def _lay_out(specs: tuple[TableSpec, ...]) -> CubeLayout:
 
 
 def extreme_accumulator(column: str, merge: MergeRule) -> str:
-    """The accumulator that keeps the smallest or largest value of the column."""
+    """Return the accumulator that keeps the smallest or largest value of the column."""
     return next(a.name for a in ACCUMULATORS.values() if a.column == column and a.merge is merge)
 
 
@@ -170,13 +172,13 @@ def _is_unbounded(table: TableSpec) -> bool:
 
 
 def _is_fine(table: TableSpec) -> bool:
-    """Whether it needs more than sums at its own keys."""
+    """Return whether the table needs more than sums at its own keys."""
     sets = _is_unbounded(table) and distinct_of(table.metrics)
     return bool(histograms_of(table.metrics) or sets)
 
 
 def _can_serve(draft: _CubeDraft, table: TableSpec) -> bool:
-    """Whether rolling up costs the table nothing, even where the cube outgrows its limits."""
+    """Return whether rolling up from it is exact even where the cube outgrows its limits."""
     own = _cube_keys(table) - BOUNDED_KEYS
     return not own or draft.keys - BOUNDED_KEYS - own <= {"method"}
 

@@ -18,14 +18,14 @@ from apilog.schema import SCHEMA
 from apilog.text.spelling import did_you_mean
 
 ERROR_SOURCES = ("client", "upstream", "gateway", "unknown")
-"""Every value the key `error_source` can take: who caused a 4xx or 5xx."""
+"""Every value of the key `error_source`: who caused a 4xx or 5xx."""
 
 KEY_TYPES: dict[str, pl.DataType | type[pl.DataType]] = {
     **SCHEMA,
     "error_source": pl.Enum(ERROR_SOURCES),
     "hour": SCHEMA["timestamp"],
 }
-"""Every key with its type inside a state; `hour` (UTC) is the anomalies' own."""
+"""Maps every key to its type inside a state; `hour` (UTC) serves anomalies only."""
 
 _NUMBERED_KEYS = frozenset({"timestamp", "hour", "status", "upstream_status"})
 BOUNDED_KEYS = _NUMBERED_KEYS | {"gateway", "error_source"}
@@ -43,7 +43,7 @@ class RowOrder(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableSpec:
-    """One table: a row for each value of its keys, a column for each metric."""
+    """A table: a row for each value of its keys, a column for each metric."""
 
     name: str
     keys: tuple[str, ...] = ()
@@ -51,13 +51,13 @@ class TableSpec:
     """Names of the catalogue, in the order of the columns."""
     order: RowOrder = RowOrder.REQUESTS
     where: Callable[[], pl.Expr] | None = None
-    """Over its keys: which rows it has; only for tables without latencies and distinct counts."""
+    """A condition on its keys; only for tables without latencies and distinct counts."""
 
     @property
     def is_capped(self) -> bool:
-        """Whether it keeps the busiest rows only, and sums up the others in one.
+        """Whether the table keeps the busiest rows only, and sums up the others in one.
 
-        Not a table over time or statuses alone: it's short, and has no text to name that row.
+        A table over time or statuses alone does not: it is short, and has no text to name that row.
         """
         return not _NUMBERED_KEYS.issuperset(self.keys)
 
@@ -78,7 +78,7 @@ _LATENCY_SHORT = ("latency_mean", "latency_p50", "latency_p95", "latency_p99")
 _ENDPOINT = ("gateway", "method", "route")
 
 ANOMALIES = "anomalies"
-"""The one table that is computed from another cube's hours instead of its own metrics."""
+"""The one table that is computed from the hours of a cube instead of its own metrics."""
 
 TABLES: dict[str, TableSpec] = {
     t.name: t
@@ -154,7 +154,7 @@ TABLES: dict[str, TableSpec] = {
 def select_tables(
     names: Sequence[str] | None = None, by: Sequence[str] = ()
 ) -> tuple[TableSpec, ...]:
-    """The tables of these names (None: all), in the catalogue's order.
+    """Return the tables of these names (None means all), in the catalogue's order.
 
     `by` replaces the keys of `endpoints`; `timestamp` there means the bucket. Raises
     UsageError for an unknown table or column.
@@ -187,15 +187,15 @@ def _require_known(name: str, known: Sequence[str] | dict[str, TableSpec], what:
 
 
 def accumulators_of(metrics: Sequence[str]) -> frozenset[str]:
-    """The accumulators that these metrics need."""
+    """Return the accumulators that these metrics need."""
     return frozenset(a for m in metrics for a in METRICS[m].accumulators)
 
 
 def histograms_of(metrics: Sequence[str]) -> frozenset[str]:
-    """The columns whose histograms these metrics need."""
+    """Return the columns whose histograms these metrics need."""
     return frozenset(h for m in metrics if (h := METRICS[m].histogram))
 
 
 def distinct_of(metrics: Sequence[str]) -> frozenset[str]:
-    """The columns whose distinct values these metrics count."""
+    """Return the columns whose distinct values these metrics count."""
     return frozenset(d for m in metrics if (d := METRICS[m].distinct))

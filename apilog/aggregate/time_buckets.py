@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 MOST_BUCKETS = 100_000
-"""More rows of time than this are refused, or not filled up."""
+"""Above this, a fixed step is refused, and a chosen one shows no empty buckets."""
 
 _MOST_ROWS = 60
 _MICROSECOND = timedelta(microseconds=1)
@@ -46,7 +46,7 @@ def half_open_window(plan: ReportPlan, first: datetime | None, last: datetime | 
 
 
 def bucket_step(plan: ReportPlan, first: datetime | None, last: datetime | None) -> str | None:
-    """The step of the buckets; None if it isn't fixed and there is no window yet.
+    """Return the step of the buckets; None if it isn't fixed and there is no window yet.
 
     Raises UsageError if the fixed one can't be understood.
     """
@@ -60,8 +60,8 @@ def bucket_step(plan: ReportPlan, first: datetime | None, last: datetime | None)
         # Where clocks change a bucket can be longer than its step, but hardly by a day in all.
         slack = 86_400 if seconds >= 3_600 else 0
         if (until - since).total_seconds() <= _MOST_ROWS * seconds + slack:
-            found = iter_buckets(since, until, name, ZoneInfo(plan.timezone))
-            if sum(1 for _ in islice(found, _MOST_ROWS + 1)) <= _MOST_ROWS:
+            starts = iter_buckets(since, until, name, ZoneInfo(plan.timezone))
+            if sum(1 for _ in islice(starts, _MOST_ROWS + 1)) <= _MOST_ROWS:
                 return name
     return STEPS[-1][0]
 
@@ -69,7 +69,7 @@ def bucket_step(plan: ReportPlan, first: datetime | None, last: datetime | None)
 def list_buckets(
     plan: ReportPlan, first: datetime | None, last: datetime | None
 ) -> pl.Series | None:
-    """The start of every bucket of the window, empty ones included.
+    """Return the start of every bucket of the window, empty ones included.
 
     None where they are too many to list. Raises UsageError if the user asked for those.
     """
@@ -78,10 +78,11 @@ def list_buckets(
     name = bucket_step(plan, first, last)
     if since is None or until is None or name is None:
         return pl.Series("timestamp", [], dtype=TIMESTAMP)
-    # Twice: where clocks are changed there is one more bucket.
+    # Twice as many, because a change of clocks adds a bucket.
     if (until - since) / parse_duration(name) <= 2 * MOST_BUCKETS:
-        found = iter_buckets(since, until, name, ZoneInfo(plan.timezone))
-        starts = list(islice(found, MOST_BUCKETS + 1))
+        starts = [
+            *islice(iter_buckets(since, until, name, ZoneInfo(plan.timezone)), MOST_BUCKETS + 1)
+        ]
         if len(starts) <= MOST_BUCKETS:
             return pl.Series("timestamp", starts, dtype=TIMESTAMP)
     if plan.bucket:
@@ -90,7 +91,7 @@ def list_buckets(
 
 
 def too_many_buckets(step: str) -> UsageError:
-    """The error for a step that is too short for the window."""
+    """Return the error for a step that is too short for the window."""
     return UsageError(
         f"the step {step} cuts the window into more than {MOST_BUCKETS:,} buckets",
         "choose a longer --bucket, or limit the time with --since and --until",
@@ -98,7 +99,7 @@ def too_many_buckets(step: str) -> UsageError:
 
 
 def bucket_starts(instants: pl.Series, step: str, timezone: str) -> pl.Series:
-    """The start, in UTC, of the bucket of each instant."""
+    """Return the start, in UTC, of the bucket of each instant."""
     if timezone == "UTC":
         return instants.dt.truncate(step)
     local = instants.dt.convert_time_zone(timezone)
@@ -106,15 +107,16 @@ def bucket_starts(instants: pl.Series, step: str, timezone: str) -> pl.Series:
 
 
 def bucket_ends(starts: pl.Series, step: str, timezone: str) -> pl.Series:
-    """Where the buckets that start there end, in UTC."""
+    """Return the ends, in UTC, of the buckets with these starts."""
     local = starts.dt.convert_time_zone(timezone)
     return local.dt.offset_by(step).dt.convert_time_zone("UTC")
 
 
 def encode_buckets(timestamps: pl.Series, step: str, timezone: str) -> PackedKeys:
-    """Bucket starts as codes."""
+    """Return the bucket start of each instant as a code."""
     length = parse_duration(step) // _MICROSECOND
-    # Only the start of each unit is looked up in the time zone, not every record.
+    # Looking up a time zone for every record would cost more than parsing it. All instants of a
+    # unit share a bucket, so that only the start of each unit is looked up.
     unit = math.gcd(length, _DAY_US if timezone == "UTC" else _QUARTER_US)
     coded = _encode_units(timestamps, unit)
     if unit == length:
@@ -123,12 +125,12 @@ def encode_buckets(timestamps: pl.Series, step: str, timezone: str) -> PackedKey
 
 
 def encode_hours(timestamps: pl.Series) -> PackedKeys:
-    """Hours, UTC, as codes."""
+    """Return the hour, in UTC, of each instant as a code."""
     return _encode_units(timestamps.alias("hour"), _HOUR_US)
 
 
 def _encode_units(timestamps: pl.Series, unit_us: int) -> PackedKeys:
-    """Which unit since 1970 each instant is in, decoded as the unit's start."""
+    """Return the unit since 1970 that each instant is in, decoded as the unit's start."""
     coded = encode_column(timestamps.to_physical() // unit_us)
 
     def decode(code: pl.Expr) -> list[pl.Expr]:
@@ -138,7 +140,7 @@ def _encode_units(timestamps: pl.Series, unit_us: int) -> PackedKeys:
 
 
 def _map_codes(coded: PackedKeys, change: Callable[[pl.Series], pl.Series]) -> PackedKeys:
-    """Codes of changed values, some of which have become equal to their neighbours."""
+    """Return codes of changed values, some of which have become equal to their neighbours."""
     if coded.size > 10_000:
         coded = make_dense(coded)
     changed = change(pl.select(coded.decode(pl.int_range(coded.size, dtype=pl.UInt64))).to_series())
@@ -154,7 +156,7 @@ _BUCKET = "bucket"
 def split_by_time(
     records: pl.DataFrame, step: str, timezone: str
 ) -> Iterator[tuple[datetime | None, pl.DataFrame]]:
-    """The records of each bucket, with its start in UTC; None for those without a time."""
+    """Yield the records of each bucket, with its start in UTC; None for those without a time."""
     if records.is_empty():
         return
     coded = encode_buckets(records["timestamp"], step, timezone)

@@ -1,3 +1,3 @@
-"""Plain text: counts, units and spelling; no Polars, no terminal."""
+"""Plain text: counts, units and spelling. Nothing here knows of records or terminals."""
 
 from __future__ import annotations

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 LARGE_BYTES = 1 << 20
 _STEP_BYTES = 2 << 20
-"""Counted at once: the copies of so many bytes stay in a processor's cache."""
+"""How much is counted at once: copies of this size stay in a processor's cache."""
 
 
 def count_byte(data: bytes, byte: int) -> int:
-    """How often the byte occurs.
-
-    `bytes.count` takes time for every hit and keeps the interpreter's lock meanwhile, which
-    for lines and quotes of a log is as dear as parsing a column of it.
-    """
+    """Return how often the byte occurs in the data."""
+    # `bytes.count` takes time for every hit and keeps the interpreter's lock meanwhile, which for
+    # lines and quotes of a log costs as much as parsing a column of it.
     if len(data) < LARGE_BYTES:
         return data.count(byte)
     import polars as pl

@@ -14,7 +14,7 @@ from fractions import Fraction
 from apilog.errors import UsageError
 
 MISSING = "–"
-"""How a missing value is drawn."""
+"""What stands for a missing value."""
 
 _MICROSECONDS = {
     "w": 604_800_000_000,
@@ -32,10 +32,10 @@ _RATIO = re.compile(rf"({_NUMBER}|\.[0-9]{{1,9}}) ?(%?)")
 
 
 def parse_duration(text: str) -> timedelta:
-    """The length of time that a text such as `5m` or `1h30m` means; never negative.
+    """Return the length of time that a text such as `5m` or `1h30m` means.
 
-    Units are w d h m s ms us, larger ones first, each at most once. Raises UsageError
-    on anything else, on a number without a unit, and on parts of a microsecond.
+    Units are w d h m s ms us, larger ones first, each at most once; nothing is negative. Raises
+    UsageError on anything else, on a number without a unit, and on parts of a microsecond.
 
     >>> parse_duration("1h30m")
     datetime.timedelta(seconds=5400)
@@ -59,7 +59,7 @@ def parse_duration(text: str) -> timedelta:
 
 
 def parse_ratio(text: str) -> float:
-    """The ratio, 0 to 1, that a text such as `1%`, `0.5 %` or `0.01` means.
+    """Return the ratio, 0 to 1, that a text such as `1%`, `0.5 %` or `0.01` means.
 
     Raises UsageError on anything else, also on more than 1 (100 %).
 
@@ -77,7 +77,7 @@ def parse_ratio(text: str) -> float:
 
 
 def format_duration(ms: float | None) -> str:
-    """Milliseconds as a person reads them; three digits at most, `–` for none.
+    """Return milliseconds as a person reads them: three digits at most, `–` for none.
 
     >>> [format_duration(ms) for ms in (0, 0.1234, 12.3, 1240, 200_000, 5_400_000, None)]
     ['0 ms', '0.123 ms', '12 ms', '1.24 s', '3m 20s', '1h 30m', '–']
@@ -108,7 +108,7 @@ def _long_duration(ms: float) -> str:
 
 
 def format_count(count: float | None, *, compact: bool = False) -> str:
-    """A whole number with thousands separated, or shortened to three digits; `–` for none.
+    """Return a whole number with thousands separated, or three digits of it; `–` for none.
 
     >>> format_count(12345), format_count(12345, compact=True), format_count(None)
     ('12,345', '12.3k', '–')
@@ -121,7 +121,7 @@ def format_count(count: float | None, *, compact: bool = False) -> str:
 
 
 def format_bytes(size: float | None) -> str:
-    """Bytes in decimal units, three digits; `–` for none.
+    """Return bytes in decimal units, three digits; `–` for none.
 
     >>> format_bytes(999), format_bytes(1_250_000), format_bytes(None)
     ('999 B', '1.25 MB', '–')
@@ -132,7 +132,7 @@ def format_bytes(size: float | None) -> str:
 
 
 def _format_scaled(value: float, suffixes: tuple[str, ...]) -> str:
-    """Three digits of the value in the largest unit that fits; whole in the smallest."""
+    """Return three digits of the value in the largest unit that fits; whole in the smallest."""
     scaled, power = abs(value), 0
     # 999.5 of a unit would be printed as 1000.
     while scaled >= 999.5 and power < len(suffixes) - 1:
@@ -142,7 +142,7 @@ def _format_scaled(value: float, suffixes: tuple[str, ...]) -> str:
 
 
 def format_ratio(ratio: float | None) -> str:
-    """A ratio in percent, two decimals at most; `–` for none.
+    """Return a ratio in percent, two decimals at most; `–` for none.
 
     Nothing between 0 and 1 is drawn as `0 %` or `100 %`.
 
@@ -161,6 +161,6 @@ def format_ratio(ratio: float | None) -> str:
 
 
 def _negate_text(text: str) -> str:
-    """The text of a positive value as that of its negative: `<1` becomes `>-1`."""
+    """Return the text of a positive value as that of its negative: `<1` becomes `>-1`."""
     sign = {"<": ">-", ">": "<-"}.get(text[0])
     return f"{sign}{text[1:]}" if sign else f"-{text}"

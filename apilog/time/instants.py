@@ -1,4 +1,4 @@
-"""What users write for a point in time or a time zone.
+"""Points in time and time zones as users write them.
 
 A text has one meaning or is refused; the machine's own zone never plays a part.
 """
@@ -17,17 +17,19 @@ from apilog.text.units import parse_duration
 
 _DAYS = {"yesterday": -1, "today": 0, "tomorrow": 1}
 _EPOCH = re.compile(r"[0-9]{9,10}(?:\.[0-9]+)?")
-# POSIX and ISO disagree on the sign in `UTC+3`.
+# POSIX and ISO disagree on the sign in `UTC+3`:
+# https://pubs.opengroup.org/onlinepubs/9699919799/basedefs/V1_chap08.html#tag_08_03
 _SIGNED_NAME = re.compile(r"\b(?:UTC|GMT|Z)[+-]", re.IGNORECASE)
 _YEAR_FIRST = re.compile(r"[0-9]{4}[-/.]")
 # Names in the system's zone data that Polars doesn't know, or that mean another zone elsewhere.
 _EXCLUDED_NAMES = {"Factory", "localtime", "posixrules"}
-# Two days that share neither year, month, day nor weekday, to see which of them a text lacks.
+# dateutil fills in what a text lacks. Two days that share neither year, month, day nor weekday
+# show whether it did.
 _FILLERS = (datetime(2000, 1, 1), datetime(2003, 2, 3))  # noqa: DTZ001 - the text has the zone
 
 
 def parse_zone(name: str) -> ZoneInfo:
-    """The time zone of that IANA name; raises UsageError naming the nearest ones."""
+    """Return the time zone of that IANA name; raises UsageError naming the nearest ones."""
     known = _zone_names()
     if name not in known:
         hint = did_you_mean(name, sorted(known), "write one such as Europe/Berlin")
@@ -39,7 +41,7 @@ def parse_zone(name: str) -> ZoneInfo:
 
 
 def parse_instant(text: str, *, now: datetime, timezone: tzinfo) -> datetime:
-    """The instant, in UTC, that a limit such as `--since` means.
+    """Return the instant, in UTC, that a limit such as `--since` means.
 
     Understands ISO 8601; an age (`24h`, `7d`, also `7d ago`); `now`, `today`,
     `yesterday` and `tomorrow` (where the day starts in `timezone`); seconds since 1970;
@@ -98,7 +100,7 @@ def _parse_iso(text: str, now: datetime) -> datetime | None:
 
 
 def _parse_free_text(text: str, now: datetime) -> datetime | None:
-    """What dateutil reads, if neither the order of day, month and year nor a filler matters."""
+    """Return what dateutil reads, if neither the order of day, month, year nor a filler matters."""
     from dateutil import parser  # only for what nothing else reads: it takes long to load
 
     if _SIGNED_NAME.search(text):
@@ -125,9 +127,9 @@ def _parse_free_text(text: str, now: datetime) -> datetime | None:
 
 
 def _zone_of_offset(name: str | None, seconds: int | None) -> tzinfo | None:
-    """The zone of a name and offset that dateutil found.
+    """Return the zone of a name and offset that dateutil has found.
 
-    Of the names only UTC's is taken: `CST` has three meanings.
+    UTC is the only name that is taken: `CST` has three meanings.
     """
     if name is None:
         return None if seconds is None else fixed_offset(timedelta(seconds=seconds))

@@ -30,7 +30,7 @@ STEPS: tuple[tuple[str, int], ...] = (
     ("1d", 86_400),
     ("1w", 604_800),
 )
-"""The steps a report chooses from, shortest first: name and seconds."""
+"""The steps that a report chooses from, shortest first: name and seconds."""
 
 _UNITS = {name: parse_duration(f"1{name}") for name in ("d", "h", "m", "s", "ms", "us")}
 _MICROSECOND = timedelta(microseconds=1)
@@ -40,7 +40,7 @@ _WEEK_ORIGIN = datetime(1970, 1, 5)  # noqa: DTZ001
 
 
 def parse_step(text: str) -> str:
-    """The name of a bucket's length, as Polars takes it: `5m`, `90s`, `1d`, `2w`.
+    """Return a bucket's length as Polars takes it: `5m`, `90s`, `1d`, `2w`.
 
     Any positive duration. Days and weeks are those of the calendar (24h is 1d);
     weeks start on Monday. Raises UsageError.
@@ -58,9 +58,9 @@ def parse_step(text: str) -> str:
 
 
 def choose_step(since: datetime, until: datetime, timezone: tzinfo, at_most: int = 60) -> str:
-    """The shortest of `STEPS` that cuts the window (`until` exclusive) into so many buckets.
+    """Return the shortest of `STEPS` that cuts the window into at most so many buckets.
 
-    `1w` where even weeks are more.
+    It is `1w` where even weeks are more; `until` is exclusive.
     """
     for name, _ in STEPS[:-1]:
         if (
@@ -74,7 +74,7 @@ def choose_step(since: datetime, until: datetime, timezone: tzinfo, at_most: int
 def iter_buckets(
     since: datetime, until: datetime, step: str, timezone: tzinfo
 ) -> Iterator[datetime]:
-    """The start, in UTC, of every bucket that holds an instant of the window, each once.
+    """Yield the start, in UTC, of every bucket that holds an instant of the window.
 
     `until` is exclusive; the first bucket may start before `since`. `step` is a name
     that `parse_step` gives. They come in order, but for a step such as `7m` that doesn't
@@ -92,7 +92,7 @@ def iter_buckets(
 
 
 def bucket_start(at: datetime, step: str, timezone: tzinfo) -> datetime:
-    """The start, in UTC, of the bucket that holds the instant."""
+    """Return the start, in UTC, of the bucket that holds the instant."""
     past = (_wall_clock(at, timezone) - _step_origin(step)) % parse_duration(step)
     return _step_back(at.astimezone(UTC), past, timezone)
 
@@ -102,14 +102,14 @@ def _step_origin(step: str) -> datetime:
 
 
 def _wall_clock(at: datetime, timezone: tzinfo) -> datetime:
-    """What the clock on the wall shows."""
+    """Return what the clock on the wall shows."""
     return at.astimezone(timezone).replace(tzinfo=None)
 
 
 def _step_back(at: datetime, past: timedelta, timezone: tzinfo) -> datetime:
-    """When the clock on the wall showed `past` less.
+    """Return when the clock on the wall showed `past` less.
 
-    Where it never did, when it would have, had it not been put forward.
+    Where it never did, that is when it would have, had it not been put forward.
     """
     start = at - past
     if _same_offset(start, at, timezone):
@@ -119,7 +119,7 @@ def _step_back(at: datetime, past: timedelta, timezone: tzinfo) -> datetime:
 
 
 def _step_on(at: datetime, rest: timedelta, timezone: tzinfo) -> datetime:
-    """`rest` later, or when clocks are changed, if that is sooner."""
+    """Return the instant `rest` later, or the change of clocks, if that is sooner."""
     end = at + rest
     return end if _same_offset(at, end, timezone) else _clock_change(at, end, timezone)
 
@@ -129,7 +129,7 @@ def _same_offset(first: datetime, second: datetime, timezone: tzinfo) -> bool:
 
 
 def _clock_change(low: datetime, high: datetime, timezone: tzinfo) -> datetime:
-    """The first instant after `low`, up to `high`, with another offset than `low`."""
+    """Return the first instant after `low`, up to `high`, with another offset than `low`."""
     while high - low > _MICROSECOND:
         middle = low + (high - low) // 2
         if _same_offset(low, middle, timezone):
@@ -140,7 +140,7 @@ def _clock_change(low: datetime, high: datetime, timezone: tzinfo) -> datetime:
 
 
 class PeriodLength(StrEnum):
-    """How long a period is."""
+    """The length of a period."""
 
     HOUR = "hour"
     DAY = "day"
@@ -149,18 +149,18 @@ class PeriodLength(StrEnum):
 
     @property
     def step(self) -> str:
-        """The period as a step of buckets."""
+        """The length as a step of buckets."""
         return _STEP_OF_LENGTH[self]
 
 
 _STEP_OF_LENGTH = {PeriodLength.HOUR: "1h", PeriodLength.DAY: "1d", PeriodLength.WEEK: "1w"}
 _SEARCH_RANGE = timedelta(days=16)
-"""Than any period and the one after it."""
+"""Longer than any period and the one after it."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Period:
-    """One hour, day or week."""
+    """One hour, day or week of a time zone."""
 
     start: datetime
     """UTC."""
@@ -176,12 +176,12 @@ class Period:
         return TimeWindow(since=self.start, until=self.end)
 
     def is_over(self, now: datetime) -> bool:
-        """Whether nothing that happens from now on belongs to it."""
+        """Return whether nothing that happens from now on belongs to it."""
         return self.end <= now
 
 
 def period_at(instant: datetime, every: PeriodLength, zone: ZoneInfo) -> Period:
-    """The period that holds an instant.
+    """Return the period that holds an instant.
 
     >>> from datetime import UTC
     >>> instant = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
