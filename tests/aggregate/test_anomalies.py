@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +17,7 @@ from apilog.aggregate.anomalies import find_anomalies, score_hours
 from apilog.aggregate.state import MOST_HOURS
 from apilog.time import TimeWindow
 from tests.aggregate.oracle import frame_of
+from tests.aggregate.record_strategies import property_of
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -189,7 +191,7 @@ def by_definition(requests: list[int]) -> list[tuple[int, float]]:
     return result
 
 
-@settings(max_examples=30)
+@settings(max_examples=10)
 @given(st.lists(st.sampled_from([0, 5, 50, 60, 900]), min_size=24 * 33, max_size=24 * 40))
 def test_scores_are_those_of_the_definition(requests: list[int]) -> None:
     hours, buckets = frame(requests, HOUR).drop("end"), frame([], HOUR)
@@ -198,3 +200,9 @@ def test_scores_are_those_of_the_definition(requests: list[int]) -> None:
     assert table["timestamp"].to_list() == [START + h * HOUR for h, _ in expected]
     for found, (_, score) in zip(table["score"], expected, strict=True):
         assert abs(found - score) < 1e-9
+
+
+@pytest.mark.slow
+@given(st.lists(st.sampled_from([0, 5, 50, 60, 900]), min_size=24 * 33, max_size=24 * 40))
+def test_scores_are_those_of_the_definition_often(requests: list[int]) -> None:
+    property_of(test_scores_are_those_of_the_definition)(requests)

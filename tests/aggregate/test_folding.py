@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from apilog.aggregate import FinishedTables, ReportPlan, finish, merge, partial, select_tables
 from tests.aggregate import oracle
-from tests.aggregate.compare import check, run, window_seconds
+from tests.aggregate.definition_checks import check, run, window_seconds
 from tests.aggregate.oracle import OTHERS, Key, Record, frame_of
-from tests.aggregate.strategies import records
+from tests.aggregate.record_strategies import property_of, records
 
 AT = datetime(2026, 11, 21, tzinfo=UTC)
 FOLDED = ("endpoints", "latency", "errors", "consumers", "gateways")
@@ -110,7 +110,7 @@ def test_a_log_that_holds_the_text_of_a_folded_row_keeps_its_own() -> None:
     ]
 
 
-@settings(max_examples=60)
+@settings(max_examples=20)
 @given(records, st.integers(1, 3), st.integers(1, 3))
 def test_all_tables_fold_alike_and_exactly(rows: list[Record], top: int, max_routes: int) -> None:
     plan = plan_of(*FOLDED, top=top, max_routes=max_routes)
@@ -125,6 +125,14 @@ def test_all_tables_fold_alike_and_exactly(rows: list[Record], top: int, max_rou
             assert set(last.select(spec.keys).row(0)) <= {"(other)", None}
             groups[last.select(spec.keys).row(0)] = rest
         check(finished.tables[spec.name], spec, groups, rows, window_seconds(rows))
+
+
+@pytest.mark.slow
+@given(records, st.integers(1, 3), st.integers(1, 3))
+def test_all_tables_fold_alike_and_exactly_often(
+    rows: list[Record], top: int, max_routes: int
+) -> None:
+    property_of(test_all_tables_fold_alike_and_exactly)(rows, top, max_routes)
 
 
 def test_rows_are_sorted_by_requests_then_keys() -> None:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
@@ -23,7 +24,7 @@ from apilog.aggregate import (
     select_tables,
 )
 from tests.aggregate.oracle import Record, frame_of
-from tests.aggregate.strategies import START, records
+from tests.aggregate.record_strategies import START, property_of, records
 
 plans = st.builds(
     ReportPlan,
@@ -64,7 +65,7 @@ def pieces(rows: Sequence[Record], choice: random.Random) -> list[list[Record]]:
     return cut
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(plans, records, st.randoms(use_true_random=False))
 def test_any_chunks_in_any_order_give_the_same_report(
     plan: ReportPlan, rows: list[Record], choice: random.Random
@@ -73,6 +74,14 @@ def test_any_chunks_in_any_order_give_the_same_report(
     whole = finish(plan, partial(plan, frame_of(rows).select(columns)))
     parts = [partial(plan, frame_of(p).select(columns)) for p in pieces(rows, choice)]
     assert_same(finish(plan, tree(plan, parts, choice)), whole)
+
+
+@pytest.mark.slow
+@given(plans, records, st.randoms(use_true_random=False))
+def test_any_chunks_in_any_order_give_the_same_report_often(
+    plan: ReportPlan, rows: list[Record], choice: random.Random
+) -> None:
+    property_of(test_any_chunks_in_any_order_give_the_same_report)(plan, rows, choice)
 
 
 def test_merging_nothing_is_an_empty_report() -> None:

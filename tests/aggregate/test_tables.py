@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from apilog.aggregate import ReportPlan, select_tables
 from apilog.time import iter_buckets
 from tests.aggregate import oracle
-from tests.aggregate.compare import check, run, window_seconds
+from tests.aggregate.definition_checks import check, run, window_seconds
 from tests.aggregate.oracle import Record
-from tests.aggregate.strategies import bare_records, records
+from tests.aggregate.record_strategies import bare_records, property_of, records
 
 
 def overview(rows: Sequence[Record]) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def overview(rows: Sequence[Record]) -> dict[str, Any]:
     )
 
 
-@settings(max_examples=60)
+@settings(max_examples=20)
 @given(st.one_of(records, bare_records))
 def test_every_table_is_what_its_definitions_say(rows: list[Record]) -> None:
     plan = ReportPlan(tables=select_tables())
@@ -46,6 +46,12 @@ def test_every_table_is_what_its_definitions_say(rows: list[Record]) -> None:
             ):
                 groups.setdefault((start,), [])
         check(finished.tables[spec.name], spec, groups, rows, window_seconds(rows))
+
+
+@pytest.mark.slow
+@given(st.one_of(records, bare_records))
+def test_every_table_is_what_its_definitions_say_often(rows: list[Record]) -> None:
+    property_of(test_every_table_is_what_its_definitions_say)(rows)
 
 
 def test_a_missing_status_is_a_request_and_no_error() -> None:

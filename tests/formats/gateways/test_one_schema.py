@@ -19,7 +19,7 @@ import apilog
 from apilog.aggregate import TABLES, ReportPlan, select_tables
 from apilog.schema import SCHEMA
 from tests.aggregate import oracle
-from tests.aggregate.compare import run
+from tests.aggregate.definition_checks import run
 from tests.aggregate.oracle import Record, frame_of
 from tests.formats.gateways import (
     apigee_renderings,

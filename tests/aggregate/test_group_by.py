@@ -14,9 +14,9 @@ from apilog.aggregate import ReportPlan, select_tables
 from apilog.aggregate.packed_keys import combine_keys, encode_column, pack_columns
 from apilog.schema import SCHEMA
 from tests.aggregate import oracle
-from tests.aggregate.compare import check, run, window_seconds
+from tests.aggregate.definition_checks import check, run, window_seconds
 from tests.aggregate.oracle import OTHERS, Record
-from tests.aggregate.strategies import records
+from tests.aggregate.record_strategies import records
 
 START = datetime(2026, 11, 21, tzinfo=UTC)
 GROUPABLE = sorted({*SCHEMA, "error_source"} - {"route"})

@@ -18,7 +18,7 @@ from apilog.aggregate import (
     split_by_time,
 )
 from tests.aggregate.oracle import Record, frame_of
-from tests.aggregate.strategies import records
+from tests.aggregate.record_strategies import property_of, records
 from tests.aggregate.test_merge import assert_same, pieces
 
 PLANS = {
@@ -28,7 +28,7 @@ PLANS = {
 }
 
 
-@settings(max_examples=25)
+@settings(max_examples=8)
 @given(st.dictionaries(st.sampled_from(sorted(PLANS)), records), st.randoms(), st.booleans())
 def test_what_is_taken_is_all_that_was_added(
     rows: dict[str, list[Record]], choice: object, in_memory: bool
@@ -52,12 +52,21 @@ def test_what_is_taken_is_all_that_was_added(
     held.close()
 
 
+@pytest.mark.slow
+@given(st.dictionaries(st.sampled_from(sorted(PLANS)), records), st.randoms(), st.booleans())
+def test_what_is_taken_is_all_that_was_added_often(
+    rows: dict[str, list[Record]], choice: object, in_memory: bool
+) -> None:
+    property_of(test_what_is_taken_is_all_that_was_added)(rows, choice, in_memory)
+
+
 def test_a_key_that_was_never_met_has_no_state() -> None:
     held: SpillingStates[str] = SpillingStates(PLANS.__getitem__)
     with pytest.raises(KeyError):
         held.take("all")
 
 
+@settings(max_examples=10)
 @given(records)
 def test_the_parts_of_a_split_are_all_of_it(rows: list[Record]) -> None:
     plan = PLANS["all"]
@@ -65,3 +74,9 @@ def test_the_parts_of_a_split_are_all_of_it(rows: list[Record]) -> None:
         partial(plan, part) for _, part in split_by_time(frame_of(rows), "1h", "Europe/Paris")
     ]
     assert_same(finish(plan, merge(plan, states)), finish(plan, partial(plan, frame_of(rows))))
+
+
+@pytest.mark.slow
+@given(records)
+def test_the_parts_of_a_split_are_all_of_it_often(rows: list[Record]) -> None:
+    property_of(test_the_parts_of_a_split_are_all_of_it)(rows)

@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apilog.aggregate import ReportPlan, RowOrder, TableSpec, finish, partial
 from apilog.aggregate.sliding_window import LONGEST_WINDOW, SlidingReport, slot_seconds
 from apilog.schema import SCHEMA
+from tests.aggregate.record_strategies import property_of
 
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 METRICS = ("requests", "errors", "latency_p50", "latency_p95", "latency_max")
@@ -40,6 +41,7 @@ def frame(rows: list[tuple[int, str, int, float]]) -> pl.DataFrame:
     )
 
 
+@settings(max_examples=25)
 @given(requests, st.sampled_from([60, 300, 600]), st.integers(1, 20))
 def test_a_window_has_the_figures_of_its_records(
     rows: list[tuple[int, str, int, float]], seconds: int, size: int
@@ -60,6 +62,14 @@ def test_a_window_has_the_figures_of_its_records(
     assert found["overview"].drop("request_rate").equals(expected["overview"].drop("request_rate"))
     assert found["traffic"]["requests"].sum() == len(inside)
     assert rolling.window.late_records <= len(rows) - len(inside)
+
+
+@pytest.mark.slow
+@given(requests, st.sampled_from([60, 300, 600]), st.integers(1, 20))
+def test_a_window_has_the_figures_of_its_records_often(
+    rows: list[tuple[int, str, int, float]], seconds: int, size: int
+) -> None:
+    property_of(test_a_window_has_the_figures_of_its_records)(rows, seconds, size)
 
 
 def test_the_window_begins_where_the_log_does() -> None:

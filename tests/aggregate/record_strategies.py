@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -46,3 +48,9 @@ bare_records = st.lists(
     max_size=20,
 )
 """Records of a gateway that logs little."""
+
+
+def property_of(test: Any) -> Callable[..., None]:
+    """Return what a test asserts of one example, for a test with more of them."""
+    inner: Callable[..., None] = test.hypothesis.inner_test
+    return inner
