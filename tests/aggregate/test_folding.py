@@ -128,6 +128,7 @@ def test_all_tables_fold_alike_and_exactly(rows: list[Record], top: int, max_rou
 
 
 @pytest.mark.slow
+@settings(max_examples=60)
 @given(records, st.integers(1, 3), st.integers(1, 3))
 def test_all_tables_fold_alike_and_exactly_often(
     rows: list[Record], top: int, max_routes: int

@@ -53,6 +53,7 @@ def test_what_is_taken_is_all_that_was_added(
 
 
 @pytest.mark.slow
+@settings(max_examples=25)
 @given(st.dictionaries(st.sampled_from(sorted(PLANS)), records), st.randoms(), st.booleans())
 def test_what_is_taken_is_all_that_was_added_often(
     rows: dict[str, list[Record]], choice: object, in_memory: bool
