@@ -102,7 +102,7 @@ class _TargetWorker:
         self._thread.join(seconds)
         self.ended.set()
         if self._thread.is_alive():
-            self._report(f"alerts: {self._name} was still being told when the time was up")
+            self._report(f"alerts: {self._name} was still busy when the time was up")
         return not (self._thread.is_alive() or self._failures)
 
     def _run_jobs(self) -> None:

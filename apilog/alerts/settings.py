@@ -73,7 +73,7 @@ def _make_rule(rule: RuleConfig, file: Path | None, repeat: timedelta | None) ->
             hint = "give a number, or use anomaly(requests)"
             raise UsageError("an alert has no baseline to compare with", hint)
         if not _SHORTEST_WINDOW <= window <= LONGEST_WINDOW:
-            raise UsageError("the time that it looks at (over) is not between 1s and 7d")
+            raise UsageError("the window (over) is not between 1s and 7d")
     return AlertRule(
         name=rule.name,
         threshold=threshold,

@@ -42,14 +42,14 @@ def load_state(path: Path) -> SavedAlerts:
     except FileNotFoundError:
         return SavedAlerts()
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text"
+        reason = getattr(error, "strerror", None) or "it is not text"
         raise InputError(
             f"can't read the state file {path}: {reason}", _recovery_hint(path)
         ) from error
     try:
         document = json.loads(text)
         if not (isinstance(document, dict) and document.get("kind") == STATE_KIND):
-            raise InputError(f"{path} is no state file of alerts", _recovery_hint(path))
+            raise InputError(f"{path} is not a state file of alerts", _recovery_hint(path))
         if document["version"] > STATE_VERSION:
             newer = f"{path} was written by a later version of apilog"
             raise InputError(newer, "use that version, or name another file with --state")
@@ -116,7 +116,7 @@ def _parse_document(document: dict[str, Any]) -> SavedAlerts:
 def _parse_time(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
-        raise ValueError("a time without a zone")
+        raise ValueError("the time has no zone")
     return moment
 
 
@@ -124,9 +124,9 @@ def _parse_number(value: object) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError("no number")
+        raise TypeError("not a number")
     return value
 
 
 def _recovery_hint(path: Path) -> str:
-    return f"remove {path} to begin afresh, or name another file with --state"
+    return f"remove {path} to start over, or name another file with --state"

@@ -78,7 +78,7 @@ def _parse_goal(metric: SuccessMetric, text: str) -> Goal:
         target = _parse_target(metric.unit, match["value"])
     except (UsageError, ValueError) as error:
         raise UsageError(
-            f"[goals] {metric.name}: {text!r} is no {_NAMES.get(metric.unit, 'number')}",
+            f"[goals] {metric.name}: {text!r} is not a {_NAMES.get(metric.unit, 'number')}",
             f"write one such as {_EXAMPLES.get(metric.unit, '1000')!r}",
         ) from error
     return Goal(metric, match["operator"] or default, target)

@@ -160,7 +160,7 @@ SUCCESS_METRICS: Mapping[str, SuccessMetric] = {
             ),
             (
                 *("churn_rate", "churn_rate", Unit.RATIO, "lower"),
-                "Churned in the last 30 days / converted and not churned before them.",
+                "Accounts that churned in the last 30 days / accounts at risk when they began.",
             ),
             ("clv", "clv", Unit.MONEY, "higher", "arppu / churn_rate."),
             (
@@ -195,7 +195,7 @@ SUCCESS_METRICS: Mapping[str, SuccessMetric] = {
             ),
             (
                 *("poc_p90_days", "p90_days", Unit.DAYS, "lower"),
-                "Time within which 90 % of the completed proofs of concept were.",
+                "Time within which 90 % of the proofs of concept were completed.",
             ),
         ),
         *_table_metrics(
@@ -203,7 +203,7 @@ SUCCESS_METRICS: Mapping[str, SuccessMetric] = {
             "accounts",
             (
                 *("retention_rate", "rate", Unit.RATIO, "higher"),
-                "Accounts that called at that age (4 if none is said) / accounts old enough.",
+                "Accounts that called at that age (4 if none is given) / accounts old enough.",
             ),
             keys=("age",),
         ),

@@ -44,8 +44,8 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     [
         ("", "is damaged"),
         ('{"kind": "apilog al', "is damaged"),
-        ("[]", "is no state file"),
-        ('{"alerts": []}', "is no state file"),
+        ("[]", "is not a state file"),
+        ('{"alerts": []}', "is not a state file"),
         ('{"kind": "apilog alerts", "version": 2}', "later version"),
         ('{"kind": "apilog alerts", "version": 1, "alerts": [{}], "hours": {}}', "is damaged"),
         (

@@ -171,7 +171,7 @@ def test_the_end_of_a_watch_does_not_wait_for_ever(server: Receiver) -> None:
     dispatch.send_notice(notice())
     until(lambda: server.received)
     assert not dispatch.close(0.05)
-    assert told == ["alerts: ops was still being told when the time was up"]
+    assert told == ["alerts: ops was still busy when the time was up"]
     server.released.set()
 
 

@@ -157,8 +157,8 @@ def test_each_bad_row_is_told_with_its_number_and_reason(tmp_path: Path) -> None
     assert accounts.bad_rows == 4
     assert [note.removeprefix("accounts: row ") for note in accounts.notes] == [
         "2 is left out: no account",
-        "3 is left out: signed_up_at is no time from 1970 on, such as 2026-11-21T10:00:00Z",
-        "4 is left out: mrr is no amount",
+        "3 is left out: signed_up_at is not a time from 1970 on, such as 2026-11-21T10:00:00Z",
+        "4 is left out: mrr is not an amount",
         "5 is left out: trial_ends_at is before trial_started_at",
     ]
 

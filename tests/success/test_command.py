@@ -226,7 +226,7 @@ def test_bad_rows_fail_a_strict_run_only(run: Run, log: Path, tmp_path: Path) ->
     table = table_of(tmp_path, "account,mrr\nk1,5\nk2,lots\n")
     result = run("success", log, "--accounts", table, "-f", "csv")
     assert result.code == 0
-    assert "apilog: note: accounts: row 2 is left out: mrr is no amount" in result.stderr
+    assert "apilog: note: accounts: row 2 is left out: mrr is not an amount" in result.stderr
     result = run("success", log, "--accounts", table, "-f", "csv", "--strict")
     assert (result.code, result.stdout) == (2, b"")
     assert "1 row of the account table can't be used" in result.stderr

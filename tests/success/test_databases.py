@@ -88,7 +88,7 @@ def test_accounts_of_sqlite(sqlite: str) -> None:
     accounts = read_accounts(sqlite, query="SELECT * FROM users", columns=columns)
     assert accounts.frame.select("account", "plan", "mrr").rows() == [("7", "pro", 49.0)]
     assert accounts.bad_rows == 1
-    assert "row 2 is left out: signed_up_at is no time" in accounts.notes[-1]
+    assert "row 2 is left out: signed_up_at is not a time" in accounts.notes[-1]
 
 
 def test_a_missing_database_is_not_made(tmp_path: Path) -> None:

@@ -31,8 +31,8 @@ from apilog.text.spelling import did_you_mean
 _MOST_LISTED = 10
 """How many bad rows are listed one by one."""
 _REASONS = {
-    AccountColumnKind.INSTANT: "no time from 1970 on, such as 2026-11-21T10:00:00Z",
-    AccountColumnKind.MONEY: "no amount",
+    AccountColumnKind.INSTANT: "not a time from 1970 on, such as 2026-11-21T10:00:00Z",
+    AccountColumnKind.MONEY: "not an amount",
 }
 _ORDERED_TIMES = (("trial_started_at", "trial_ends_at"), ("poc_started_at", "poc_completed_at"))
 
@@ -81,7 +81,7 @@ def read_accounts(
         raise InputError(
             f"an account is there more than once: {_format_rows(first)} of the account table"
             f"{_and_more(twice['account'].n_unique())}",
-            "keep one row an account",
+            "keep one row per account",
         )
     return Accounts(
         frame=frame.drop("consumers"),

@@ -134,7 +134,7 @@ def _read_ndjson_by_line(lines: list[bytes]) -> RawAccountTable:
         if isinstance(row, dict):
             objects[number] = row
         else:
-            bad_rows.append(BadAccountRow(number, "no JSON object"))
+            bad_rows.append(BadAccountRow(number, "not a JSON object"))
     names = dict.fromkeys(name for row in objects.values() for name in row)
     columns = {
         name: pl.Series([_cell_text(row.get(name)) for row in objects.values()], dtype=pl.String)

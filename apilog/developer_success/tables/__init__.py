@@ -38,19 +38,21 @@ class SuccessTable:
 
 
 SUCCESS_TABLES: Mapping[str, SuccessTable] = {
-    "funnel": SuccessTable(funnel_table, "a stage: how many accounts come so far, and how soon"),
-    "onboarding": SuccessTable(onboarding_table, "a first event: how long accounts take to it"),
+    "funnel": SuccessTable(funnel_table, "a stage: how many accounts reached it, and how soon"),
+    "onboarding": SuccessTable(onboarding_table, "a first event: how long accounts took until it"),
     "onboarding_histogram": SuccessTable(
-        onboarding_histogram_table, "a first event and a span of hours"
+        onboarding_histogram_table, "a first event and a range of hours"
     ),
     "bottlenecks": SuccessTable(
         bottlenecks_table,
-        "a stage, and the last error (or else call) of accounts that stalled there",
+        "a stage, and the last error (or else call) of the accounts that stalled there",
     ),
     "trials": SuccessTable(
-        trials_table, "a kind of trial: what became of them, and what they met", "trial_kind"
+        trials_table,
+        "a kind of trial: its outcomes, and what the calls within it met",
+        "trial_kind",
     ),
-    "revenue": SuccessTable(revenue_table, "a plan, then `(all)`: what it brings in", "plan"),
+    "revenue": SuccessTable(revenue_table, "a plan, then `(all)`: its revenue", "plan"),
     "plans": SuccessTable(plans_table, "a plan with terms: how much of its quota is used", "plan"),
     "candidates": SuccessTable(
         candidates_table, "an account near its limit, or hardly using its plan", "plan"
