@@ -15,14 +15,14 @@ from apilog.alerts.manager import AlertManager
 from apilog.alerts.rules import Alert, AlertNotice, AlertRule, AlertStatus
 from apilog.engine.source_pass import SourcePass
 from apilog.options import ReadOptions, Source
-from apilog.report_model import Report
+from apilog.report_model import CheckState, Report
 from apilog.schema import TIMESTAMP
 from apilog.time import TimeWindow, parse_window
 from apilog.version import __version__
 
 ALERTS_TABLE = "alerts"
 OK_STATE = "ok"
-"""The state of a rule none of whose alerts is pending or firing."""
+"""The state of a rule that has neither pending nor firing alerts."""
 
 _ALERTS_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "alert": pl.String,
@@ -39,72 +39,75 @@ _ALERTS_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 
 
 def alerts_table(
-    rules: Sequence[AlertRule], standing: Sequence[tuple[AlertRule, Alert]]
+    rules: Sequence[AlertRule], active: Sequence[tuple[AlertRule, Alert]]
 ) -> pl.DataFrame:
-    """A row for each alert that is pending or firing, and one for each rule that is all right."""
-    failing = {rule.name for rule, _ in standing}
-    rows = [_alert_row(rule, alert) for rule, alert in standing]
+    """Return one row per pending or firing alert, and one per rule that has none."""
+    rows: list[dict[str, object]] = [
+        {
+            "alert": rule.name,
+            "state": alert.status.value,
+            "severity": rule.severity.value,
+            "threshold": rule.condition,
+            "labels": " ".join(f"{column}={value}" for column, value in alert.labels) or None,
+            "value": alert.value,
+            "limit": alert.limit,
+            "requests": alert.requests,
+            "since": alert.since,
+            "reason": alert.reason or None,
+        }
+        for rule, alert in active
+    ]
+    failing = {rule.name for rule, _ in active}
     rows += [
-        {"alert": rule.name, "state": OK_STATE, **_rule_cells(rule)}
+        {
+            "alert": rule.name,
+            "state": OK_STATE,
+            "severity": rule.severity.value,
+            "threshold": rule.condition,
+        }
         for rule in rules
         if rule.name not in failing
     ]
     return pl.DataFrame(rows, schema=_ALERTS_SCHEMA)
 
 
-def _rule_cells(rule: AlertRule) -> dict[str, object]:
-    return {"severity": rule.severity.value, "threshold": rule.condition}
-
-
-def _alert_row(rule: AlertRule, alert: Alert) -> dict[str, object]:
-    return {
-        "alert": rule.name,
-        "state": alert.status.value,
-        **_rule_cells(rule),
-        "labels": " ".join(f"{column}={value}" for column, value in alert.labels) or None,
-        "value": alert.value,
-        "limit": alert.limit,
-        "requests": alert.requests,
-        "since": alert.since,
-        "reason": alert.reason or None,
-    }
-
-
 _MARGIN = timedelta(days=1)
-"""So much more is read of a store, to see that it goes back as far as rules look."""
+"""How much more of a store is read, to see that it goes back as far as rules look."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchEvaluation:
-    """What came of a run."""
+    """The result of evaluating all alerts once."""
 
     report: Report
-    """Its table is `alerts`."""
+    """The report with the table `alerts`."""
     notices: Sequence[AlertNotice]
-    """What targets are told."""
+    """The notices that targets are sent."""
     at: datetime | None
-    """The time that they were evaluated for; None without a record, if none was given."""
+    """The event time of the evaluation; None if there is no record and none was given."""
 
     @property
-    def is_firing(self) -> bool:
-        """Whether an alert fires."""
-        return bool((self.report.tables[ALERTS_TABLE]["state"] == AlertStatus.FIRING).any())
+    def state(self) -> CheckState:
+        """FAIL if an alert fires, INCONCLUSIVE if there was nothing to evaluate, else PASS."""
+        if AlertStatus.FIRING.value in self.report.tables[ALERTS_TABLE]["state"]:
+            return CheckState.FAIL
+        return CheckState.PASS if self.at else CheckState.INCONCLUSIVE
 
 
 def evaluate_sources(
     sources: Sequence[Source], alerts: AlertManager, options: ReadOptions
 ) -> BatchEvaluation:
-    """Read the sources and evaluate the alerts for `until` (exclusive), else the newest record.
+    """Read the sources and evaluate the alerts at `until` (exclusive), else the newest record.
 
-    An input that can't be read has its error in the summary. Without any record and `until`
-    nothing is evaluated. Rules have time windows of their own: `since` has no effect.
+    An input that can't be read has its error in the summary. Without any record and without
+    `until` nothing is evaluated. Rules have windows of their own: `since` has no effect.
     """
     until = parse_window(None, options.until, options.tz).until
     source_pass = SourcePass(
         sources,
         options,
         alerts.columns,
-        lambda records: _records_before(records, until),
+        lambda records: records.filter(pl.col("timestamp") < until) if until else records,
         window=TimeWindow(since=until and until - alerts.lookback - _MARGIN, until=until),
     )
     now = until
@@ -126,7 +129,3 @@ def evaluate_sources(
         notes=source_pass.notes,
     )
     return BatchEvaluation(report=report, notices=notices, at=now)
-
-
-def _records_before(records: pl.DataFrame, until: datetime | None) -> pl.DataFrame:
-    return records if until is None else records.filter(pl.col("timestamp") < until)

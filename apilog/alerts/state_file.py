@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from apilog.alerts.evaluation import HourCounts
 from apilog.alerts.rules import Alert, AlertStatus
@@ -53,7 +52,27 @@ def load_state(path: Path) -> SavedAlerts:
         if document["version"] > STATE_VERSION:
             newer = f"{path} was written by a later version of apilog"
             raise InputError(newer, "use that version, or name another file with --state")
-        return _parse_document(document)
+        alerts = tuple(
+            Alert(
+                rule=str(one["rule"]),
+                condition=str(one["condition"]),
+                labels=tuple((str(name), str(value)) for name, value in one["labels"].items()),
+                status=AlertStatus(one["status"]),
+                since=_parse_time(one["since"]),
+                breaches=int(one["breaches"]),
+                notified=None if one["notified"] is None else _parse_time(one["notified"]),
+                value=_parse_number(one["value"]),
+                limit=_parse_number(one["limit"]),
+                requests=int(one["requests"]),
+                reason=str(one["reason"]),
+            )
+            for one in document["alerts"]
+        )
+        hours = {
+            _parse_time(start): (int(requests), int(errors))
+            for start, (requests, errors) in document["hours"].items()
+        }
+        return SavedAlerts(alerts=alerts, hours=hours)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"the state file {path} is damaged", _recovery_hint(path)) from error
 
@@ -63,7 +82,22 @@ def save_state(path: Path, saved: SavedAlerts) -> None:
     document = {
         "kind": STATE_KIND,
         "version": STATE_VERSION,
-        "alerts": [_alert_document(alert) for alert in saved.alerts],
+        "alerts": [
+            {
+                "rule": alert.rule,
+                "condition": alert.condition,
+                "labels": dict(alert.labels),
+                "status": alert.status.value,
+                "since": iso_timestamp(alert.since, "UTC"),
+                "breaches": alert.breaches,
+                "notified": alert.notified and iso_timestamp(alert.notified, "UTC"),
+                "value": alert.value,
+                "limit": alert.limit,
+                "requests": alert.requests,
+                "reason": alert.reason,
+            }
+            for alert in saved.alerts
+        ],
         "hours": {
             iso_timestamp(start, "UTC"): list(counts) for start, counts in saved.hours.items()
         },
@@ -71,46 +105,6 @@ def save_state(path: Path, saved: SavedAlerts) -> None:
     with atomic_file(path, force=True) as stream:
         stream.write(escape_json(json.dumps(document, ensure_ascii=False, indent=1)).encode())
         stream.write(b"\n")
-
-
-def _alert_document(alert: Alert) -> dict[str, object]:
-    return {
-        "rule": alert.rule,
-        "condition": alert.condition,
-        "labels": dict(alert.labels),
-        "status": alert.status.value,
-        "since": iso_timestamp(alert.since, "UTC"),
-        "breaches": alert.breaches,
-        "notified": None if alert.notified is None else iso_timestamp(alert.notified, "UTC"),
-        "value": alert.value,
-        "limit": alert.limit,
-        "requests": alert.requests,
-        "reason": alert.reason,
-    }
-
-
-def _parse_document(document: dict[str, Any]) -> SavedAlerts:
-    alerts = tuple(
-        Alert(
-            rule=str(one["rule"]),
-            condition=str(one["condition"]),
-            labels=tuple((str(name), str(value)) for name, value in one["labels"].items()),
-            status=AlertStatus(one["status"]),
-            since=_parse_time(one["since"]),
-            breaches=int(one["breaches"]),
-            notified=None if one["notified"] is None else _parse_time(one["notified"]),
-            value=_parse_number(one["value"]),
-            limit=_parse_number(one["limit"]),
-            requests=int(one["requests"]),
-            reason=str(one["reason"]),
-        )
-        for one in document["alerts"]
-    )
-    hours = {
-        _parse_time(start): (int(requests), int(errors))
-        for start, (requests, errors) in document["hours"].items()
-    }
-    return SavedAlerts(alerts=alerts, hours=hours)
 
 
 def _parse_time(text: str) -> datetime:

@@ -21,17 +21,19 @@ if TYPE_CHECKING:
 def rules_to_check(
     config: Path | None, state: Path | None, target: OutputTarget, *, alone: bool
 ) -> AlertManager:
-    """The alerts for `check --alerts`; UsageError without any, and with options on thresholds."""
+    """Return the alerts for `check --alerts`; raises UsageError with options on thresholds."""
+    from apilog.alerts.batch import ALERTS_TABLE
     from apilog.alerts.manager import NO_ALERTS_HINT, configured_alerts
+    from apilog.render import VERDICT_OUTPUTS
 
     if not alone:
         raise UsageError(
             "--alerts is about the rules of the configuration, not about other thresholds",
             "give --alerts, --state and --until without options on thresholds; rules have `over`",
         )
-    if target.format in _VERDICT_FORMATS:
+    if target.format in VERDICT_OUTPUTS:
         raise UsageError(f"alerts are not drawn as {target.format}", "give -f json, csv or md")
-    target.check([ALERTS])
+    target.check([ALERTS_TABLE])
     alerts = configured_alerts(config, state, streams.error)
     if alerts is None:
         raise UsageError("no alerts are configured", NO_ALERTS_HINT)
@@ -47,34 +49,33 @@ def check_alerts(
     strict: bool,
     quiet: bool,
 ) -> ExitCode:
-    """Evaluate the alerts once over sources and tell their targets.
+    """Evaluate the alerts once over sources, and notify their targets.
 
-    ERROR if an input could not be read or a target not be told, FAILED if an alert fires,
-    INCONCLUSIVE if there was nothing to evaluate.
+    Return ERROR if an input could not be read or a notice not be delivered, FAILED if an alert
+    fires, INCONCLUSIVE if there was nothing to evaluate.
     """
     from apilog.alerts.batch import evaluate_sources
     from apilog.cli.lifecycle import input_exit_code, report_notes
+    from apilog.report_model import CheckState
 
-    done = evaluate_sources(sources, alerts, asked)
-    stop_if_nothing_read(done.report, strict=strict, quiet=quiet)
+    evaluation = evaluate_sources(sources, alerts, asked)
+    report = evaluation.report
+    stop_if_nothing_read(report, strict=strict, quiet=quiet)
     alerts.save()
-    target.write(done.report)
-    report_notes(done.report, target, strict=strict, quiet=quiet)
-    were_told = alerts.close()
-    if not were_told or input_exit_code(done.report, strict=strict):
+    target.write(report)
+    report_notes(report, target, strict=strict, quiet=quiet)
+    if not alerts.close() or input_exit_code(report, strict=strict):
         return ExitCode.ERROR
-    if done.is_firing:
-        return ExitCode.FAILED
-    return ExitCode.OK if done.at else ExitCode.INCONCLUSIVE
+    match evaluation.state:
+        case CheckState.FAIL:
+            return ExitCode.FAILED
+        case CheckState.PASS:
+            return ExitCode.OK
+        case CheckState.INCONCLUSIVE:
+            return ExitCode.INCONCLUSIVE
 
 
 def end_alerts(alerts: AlertManager | None) -> None:
-    """Wait for what is still to be told."""
+    """Wait for notices that are still being sent."""
     if alerts:
         alerts.close()
-
-
-_VERDICT_FORMATS = {"junit", "github"}
-"""Outputs of thresholds alone."""
-ALERTS = "alerts"
-"""The table of `check --alerts`."""

@@ -51,37 +51,22 @@ def parse_goals(goals: Mapping[str, str | float]) -> list[Goal]:
     Without an operator, a metric that is better when higher has to reach at least the value, any
     other one at most the value. Raises UsageError for an unknown metric or an invalid value.
     """
-    return [
-        _parse_goal(find_success_metric(name, "[goals]"), str(text)) for name, text in goals.items()
-    ]
-
-
-def goals_table(goals: list[Goal], tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """Return one row per goal, in the unit of its metric; `reached` is null without a value."""
-    rows = []
-    for goal in goals:
-        metric = goal.metric
-        result = success_value_of(metric.name, tables)
-        value, accounts = (result.value, result.n) if result else (None, 0)
-        reached = None if value is None else _HOLDS[goal.operator](value, goal.target)
-        unit = metric.unit.value
-        rows.append((metric.name, goal.target, value, accounts, reached, goal.operator, unit))
-    return pl.DataFrame(rows, schema=GOALS_SCHEMA, orient="row")
-
-
-def _parse_goal(metric: SuccessMetric, text: str) -> Goal:
-    match = _GOAL_SYNTAX.fullmatch(text)
-    if match is None:
-        raise UsageError(f"[goals] {metric.name}: the goal is empty", 'write one such as "25%"')
-    default = ">=" if metric.better == "higher" else "<="
-    try:
-        target = _parse_target(metric.unit, match["value"])
-    except (UsageError, ValueError) as error:
-        raise UsageError(
-            f"[goals] {metric.name}: {text!r} is not a {_NAMES.get(metric.unit, 'number')}",
-            f"write one such as {_EXAMPLES.get(metric.unit, '1000')!r}",
-        ) from error
-    return Goal(metric, match["operator"] or default, target)
+    parsed = []
+    for name, given in goals.items():
+        metric, text = find_success_metric(name, "[goals]"), str(given)
+        match = _GOAL_SYNTAX.fullmatch(text)
+        if match is None:
+            raise UsageError(f"[goals] {name}: the goal is empty", 'write one such as "25%"')
+        default = ">=" if metric.better == "higher" else "<="
+        try:
+            target = _parse_target(metric.unit, match["value"])
+        except (UsageError, ValueError) as error:
+            raise UsageError(
+                f"[goals] {name}: {text!r} is not a {_NAMES.get(metric.unit, 'number')}",
+                f"write one such as {_EXAMPLES.get(metric.unit, '1000')!r}",
+            ) from error
+        parsed.append(Goal(metric, match["operator"] or default, target))
+    return parsed
 
 
 _NAMES = {Unit.RATIO: "ratio", Unit.HOURS: "duration", Unit.DAYS: "duration"}
@@ -95,3 +80,16 @@ def _parse_target(unit: Unit, text: str) -> float:
     if unit in _SECONDS and not text.replace(".", "", 1).isdecimal():
         return parse_duration(text).total_seconds() / _SECONDS[unit]
     return float(text.replace(",", "").replace("_", ""))
+
+
+def goals_table(goals: list[Goal], tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """Return one row per goal, in the unit of its metric; `reached` is null without a value."""
+    rows = []
+    for goal in goals:
+        metric = goal.metric
+        result = success_value_of(metric.name, tables)
+        value, accounts = (result.value, result.n) if result else (None, 0)
+        reached = None if value is None else _HOLDS[goal.operator](value, goal.target)
+        unit = metric.unit.value
+        rows.append((metric.name, goal.target, value, accounts, reached, goal.operator, unit))
+    return pl.DataFrame(rows, schema=GOALS_SCHEMA, orient="row")

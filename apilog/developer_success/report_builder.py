@@ -10,12 +10,7 @@ import polars as pl
 
 from apilog.aggregate import finish
 from apilog.developer_success.accounts import AccountColumns, Accounts, read_accounts
-from apilog.developer_success.call_plan import (
-    UNMATCHED_TABLE,
-    CallPlan,
-    CallSummary,
-    CohortPeriod,
-)
+from apilog.developer_success.call_plan import UNMATCHED_TABLE, CallPlan, CohortPeriod
 from apilog.developer_success.call_summary import CallAccumulator, partial_calls
 from apilog.developer_success.goals import goals_table, parse_goals
 from apilog.developer_success.population import Population, SuccessTerms, build_population
@@ -36,92 +31,6 @@ from apilog.report_model import Report
 from apilog.time import TimeWindow, parse_window
 from apilog.version import __version__
 
-_COMPARED = (
-    ("requests_p_value", "calls"),
-    ("error_rate_p_value", "error rates"),
-    ("latency_p95_p_value", "latencies"),
-)
-
-
-def success_notes(
-    accounts: Accounts, population: Population, tables: Mapping[str, pl.DataFrame]
-) -> Iterator[str]:
-    """All of them, those about the inputs first."""
-    yield f"all as of {_format_as_of(population.terms)}"
-    yield from accounts.notes
-    yield from _note_left_out(accounts, population)
-    yield from _note_unmatched(population.calls, tables["unmatched"])
-    yield from _note_trials(tables["trials"])
-    yield from _note_experiments(tables["experiments"], population.terms)
-
-
-def _note_left_out(accounts: Accounts, population: Population) -> Iterator[str]:
-    later = accounts.frame.height - population.frame.height
-    as_of = _format_as_of(population.terms)
-    if later:
-        yield f"{_count_noun(later, 'account')} signed up after {as_of}: left out"
-    if late := population.calls.late:
-        yield f"{_count_noun(late, 'call')} from {as_of} on, or without a time: left out"
-
-
-def _note_unmatched(calls: CallSummary, unmatched: pl.DataFrame) -> Iterator[str]:
-    requests = int(unmatched["requests"].sum())
-    if not requests:
-        return
-    nobody = unmatched.filter(pl.col("consumer").is_null())["requests"].sum()
-    told = f"{_count_noun(requests, 'call')} of no account ({nobody:,} without a consumer)"
-    yield f"{told}: see unmatched"
-    if not calls.accounts.height:
-        yield (
-            "no call is of any account: compare `consumer` in `apilog report` with the column "
-            "consumers of the accounts"
-        )
-
-
-def _note_trials(trials: pl.DataFrame) -> Iterator[str]:
-    if trials.columns[0] != "trial_kind":
-        return  # a sentence for each kind and group would be too many
-    for row in trials.iter_rows(named=True):
-        alike = [
-            f"{what} (p = {row[name]:.2f})"
-            for name, what in _COMPARED
-            if row[name] is not None and row[name] >= SIGNIFICANT
-        ]
-        if alike:
-            kind = row["trial_kind"] or "other"
-            yield (
-                f"{kind} trials: converted and lost accounts do not differ significantly in "
-                f"{_join_words(alike)}"
-            )
-
-
-def _note_experiments(experiments: pl.DataFrame, terms: SuccessTerms) -> Iterator[str]:
-    verdicts = set(experiments["verdict"])
-    if "too early" in verdicts:
-        yield (
-            f"experiments: no winner is called with fewer than {terms.min_accounts:,} accounts in "
-            "a variant (--min-accounts)"
-        )
-    split = experiments["split_p_value"].min()
-    if isinstance(split, float) and split < UNEVEN_SPLIT:
-        yield (
-            f"experiments: the variants differ in size more than chance allows (p = {split:.2g}); "
-            "find out why before you trust them"
-        )
-
-
-def _format_as_of(terms: SuccessTerms) -> str:
-    return f"{terms.as_of:%Y-%m-%d %H:%M:%S}".removesuffix(":00") + " UTC"
-
-
-def _count_noun(n: int, noun: str) -> str:
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
-
-
-def _join_words(texts: list[str]) -> str:
-    return " and ".join([", ".join(texts[:-1]), texts[-1]]) if len(texts) > 1 else texts[0]
-
-
 _HIDDEN = "(hidden)"
 _MAX_ACTIVATION_CALLS = 1000
 
@@ -130,10 +39,10 @@ def build_success_report(sources: Sequence[Source], options: SuccessOptions) -> 
     """Return the success report on these sources and accounts.
 
     An input that can't be read has its `error` in `report.input.files`. Raises `UsageError` for
-    options and `InputError` for accounts that can't be understood, before the logs are read.
+    invalid options and `InputError` for invalid accounts before the logs are read.
     """
     now = datetime.now(UTC)
-    terms, goals = make_terms(options, now), parse_goals(options.goals)
+    terms, goals = _make_terms(options, now), parse_goals(options.goals)
     window = parse_window(options.since, options.until, options.tz, now)
     parse_choice(options)
     key = parse_privacy(options).key
@@ -152,8 +61,12 @@ def build_success_report(sources: Sequence[Source], options: SuccessOptions) -> 
         accumulator.add(summary)
     calls = accumulator.merged_summary()
     population = build_population(accounts, calls, terms)
-    tables = _make_tables(population, plan, options.by, key)
-    tables |= {"goals": goals_table(goals, tables)} if not options.by else {}
+    tables = tables_by_group(population, options.by)
+    tables["experiments"] = judge_experiments(tables["experiments"], terms)
+    tables["unmatched"] = finish(plan.unmatched, calls.unmatched).tables[UNMATCHED_TABLE.name]
+    _protect_privacy(tables, key)
+    if not options.by:
+        tables["goals"] = goals_table(goals, tables)
     return Report(
         version=__version__,
         command="success",
@@ -162,15 +75,12 @@ def build_success_report(sources: Sequence[Source], options: SuccessOptions) -> 
         input=source_pass.input,
         tables=tables,
         timezone=options.tz,
-        notes=(*source_pass.notes, *success_notes(accounts, population, tables)),
+        notes=(*source_pass.notes, *_success_notes(accounts, population, tables)),
     )
 
 
-def make_terms(options: SuccessOptions, now: datetime) -> SuccessTerms:
-    """Return what the figures depend on beside the data.
-
-    Raises UsageError for options that can't be understood.
-    """
+def _make_terms(options: SuccessOptions, now: datetime) -> SuccessTerms:
+    """Return the terms that the figures depend on; raises UsageError for invalid options."""
     check_group_columns(options.by)
     if not 1 <= options.activation_calls <= _MAX_ACTIVATION_CALLS:
         raise UsageError(
@@ -191,7 +101,8 @@ def make_terms(options: SuccessOptions, now: datetime) -> SuccessTerms:
 
 
 def _load_accounts(options: SuccessOptions, terms: SuccessTerms) -> Accounts:
-    own = [name for name in options.by if name != GATEWAY_COLUMN]
+    """Read the accounts, and check them against the options that name their values."""
+    by = [name for name in options.by if name != GATEWAY_COLUMN]
     if options.accounts is None:
         raise UsageError(
             "there are no accounts to join",
@@ -201,7 +112,7 @@ def _load_accounts(options: SuccessOptions, terms: SuccessTerms) -> Accounts:
         options.accounts,
         query=options.accounts_query,
         columns=AccountColumns(options.account_columns),
-        by=own,
+        by=by,
     )
     if options.strict and accounts.bad_rows:
         count = "1 row" if accounts.bad_rows == 1 else f"{accounts.bad_rows:,} rows"
@@ -209,9 +120,10 @@ def _load_accounts(options: SuccessOptions, terms: SuccessTerms) -> Accounts:
             f"{count} of the account table can't be used, and --strict allows none",
             next(note for note in accounts.notes if " is left out" in note),
         )
-    check_group_values(accounts.frame, own)
-    if terms.control is not None and terms.control not in accounts.frame["variant"].to_list():
-        known = ", ".join(accounts.frame["variant"].drop_nulls().unique().sort().head(10).to_list())
+    check_group_values(accounts.frame, by)
+    variants = accounts.frame["variant"]
+    if terms.control is not None and terms.control not in variants.to_list():
+        known = ", ".join(variants.drop_nulls().unique().sort().head(10).to_list())
         raise UsageError(
             f"--control {terms.control!r}: no account has that variant",
             f"they have {known}" if known else "the accounts have no variants at all",
@@ -220,14 +132,16 @@ def _load_accounts(options: SuccessOptions, terms: SuccessTerms) -> Accounts:
 
 
 def _make_call_plan(
-    accounts: Accounts,
-    terms: SuccessTerms,
-    window: TimeWindow,
-    key: bytes | None,
+    accounts: Accounts, terms: SuccessTerms, window: TimeWindow, key: bytes | None
 ) -> CallPlan:
+    claims = accounts.claims
+    if key is not None:
+        # The logs may contain consumers that were hashed with the same key before.
+        hashed = claims.with_columns(hash_consumers(claims["consumer"], key))
+        claims = pl.concat([claims, hashed]).unique("consumer").sort("consumer")
     is_detailed = pl.col("variant").is_not_null() | pl.col("trial_started_at").is_not_null()
     return CallPlan(
-        claims=_with_hashed_consumers(accounts.claims, key),
+        claims=claims,
         trials=accounts.frame.select(
             "trial_started_at", "trial_ends_at", is_detailed.alias("is_detailed")
         ),
@@ -239,36 +153,82 @@ def _make_call_plan(
     )
 
 
-def _with_hashed_consumers(claims: pl.DataFrame, key: bytes | None) -> pl.DataFrame:
-    """With the hashes of the consumers, too: the logs may hold these already."""
+def _protect_privacy(tables: dict[str, pl.DataFrame], key: bytes | None) -> None:
+    """Hash accounts and consumers; without a key, hide accounts that are e-mail addresses."""
+    accounts = tables["candidates"]["account"]
     if key is None:
-        return claims
-    hashed = claims.with_columns(hash_consumers(claims["consumer"], key))
-    return pl.concat([claims, hashed]).unique("consumer").sort("consumer")
+        shown = accounts.set(accounts.str.contains("@", literal=True), _HIDDEN)
+    else:
+        shown = hash_consumers(accounts, key)
+        consumers = tables["unmatched"]["consumer"]
+        is_folded = consumers.eq_missing("(other)")
+        hashed = hash_consumers(consumers, key).zip_with(~is_folded, consumers)
+        tables["unmatched"] = tables["unmatched"].with_columns(hashed)
+    tables["candidates"] = tables["candidates"].with_columns(shown)
 
 
-def _make_tables(
-    population: Population, plan: CallPlan, by: Sequence[str], key: bytes | None
-) -> dict[str, pl.DataFrame]:
-    tables = tables_by_group(population, by)
-    tables["experiments"] = judge_experiments(tables["experiments"], population.terms)
-    tables["candidates"] = tables["candidates"].with_columns(
-        _hide_addresses(tables["candidates"]["account"], key)
-    )
-    unmatched = finish(plan.unmatched, population.calls.unmatched).tables[UNMATCHED_TABLE.name]
-    if key is not None:
-        unmatched = unmatched.with_columns(_hash_consumer_cells(unmatched["consumer"], key))
-    return {**tables, UNMATCHED_TABLE.name: unmatched}
+_COMPARED = (
+    ("requests_p_value", "calls"),
+    ("error_rate_p_value", "error rates"),
+    ("latency_p95_p_value", "latencies"),
+)
 
 
-def _hash_consumer_cells(consumers: pl.Series, key: bytes) -> pl.Series:
-    is_row_of_others = consumers.eq_missing("(other)")
-    return hash_consumers(consumers, key).zip_with(~is_row_of_others, consumers)
+def _success_notes(
+    accounts: Accounts, population: Population, tables: Mapping[str, pl.DataFrame]
+) -> Iterator[str]:
+    """Yield the notes on the inputs, then those on the tables."""
+    as_of = f"{population.terms.as_of:%Y-%m-%d %H:%M:%S}".removesuffix(":00") + " UTC"
+    yield f"all as of {as_of}"
+    yield from accounts.notes
+    if later := accounts.frame.height - population.frame.height:
+        yield f"{_count_noun(later, 'account')} signed up after {as_of}: left out"
+    if late := population.calls.late:
+        yield f"{_count_noun(late, 'call')} from {as_of} on, or without a time: left out"
+    unmatched = tables["unmatched"]
+    if requests := int(unmatched["requests"].sum()):
+        anonymous = unmatched.filter(pl.col("consumer").is_null())["requests"].sum()
+        calls = _count_noun(requests, "call")
+        yield f"{calls} of no account ({anonymous:,} without a consumer): see unmatched"
+        if not population.calls.accounts.height:
+            yield (
+                "no call belongs to an account: compare `consumer` in `apilog report` with the "
+                "column consumers of the accounts"
+            )
+    yield from _note_trials(tables["trials"])
+    yield from _note_experiments(tables["experiments"], population.terms)
 
 
-def _hide_addresses(accounts: pl.Series, key: bytes | None) -> pl.Series:
-    """Hashed with a key; without one, e-mail addresses stay in the account table."""
-    if key is not None:
-        return hash_consumers(accounts, key)
-    is_address = accounts.str.contains("@", literal=True)
-    return accounts.set(is_address, _HIDDEN)
+def _note_trials(trials: pl.DataFrame) -> Iterator[str]:
+    if trials.columns[0] != "trial_kind":
+        return  # with --by, a sentence for each kind and group would be too many
+    for row in trials.iter_rows(named=True):
+        alike = [
+            f"{what} (p = {row[name]:.2f})"
+            for name, what in _COMPARED
+            if row[name] is not None and row[name] >= SIGNIFICANT
+        ]
+        if alike:
+            listed = " and ".join([", ".join(alike[:-1]), alike[-1]] if alike[1:] else alike)
+            yield (
+                f"{row['trial_kind'] or 'other'} trials: converted and lost accounts do not differ "
+                f"significantly in {listed}"
+            )
+
+
+def _note_experiments(experiments: pl.DataFrame, terms: SuccessTerms) -> Iterator[str]:
+    if "too early" in set(experiments["verdict"]):
+        yield (
+            f"experiments: no winner is called with fewer than {terms.min_accounts:,} accounts in "
+            "a variant (--min-accounts)"
+        )
+    split = experiments["split_p_value"].min()
+    if isinstance(split, float) and split < UNEVEN_SPLIT:
+        yield (
+            f"experiments: the variants differ in size more than chance allows (p = {split:.2g}); "
+            "find out why before you trust them"
+        )
+
+
+def _count_noun(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
