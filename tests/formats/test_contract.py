@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 from pathlib import Path
 
@@ -52,7 +52,9 @@ def test_samples_give_the_stated_columns_in_the_schemas_types(log_format: NginxF
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_what_is_read_has_every_column_in_the_schemas_types(name: str) -> None:
+def test_what_is_read_has_every_column_in_the_schemas_types(
+    name: str,
+) -> None:
     outcome = read_lines(lines_of(*SAMPLES[name]))
     assert outcome.rejects.is_empty()
     assert outcome.records.height == len(SAMPLES[name])
@@ -86,12 +88,23 @@ WRAPPED: dict[str, Callable[[str], str]] = {
 }
 
 
+def _check_inside(envelope: str, names: Iterable[str]) -> None:
+    for name in names:
+        wrapped = lines_of(*(WRAPPED[envelope](line) for line in SAMPLES[name]))
+        assert name_of(wrapped) == f"{envelope}: {name}"
+        assert rows(read_lines(wrapped)) == rows(read_lines(lines_of(*SAMPLES[name])))
+
+
 @pytest.mark.parametrize("envelope", WRAPPED)
 def test_samples_are_read_inside_envelopes_as_outside(envelope: str) -> None:
-    for name, samples in SAMPLES.items():
-        wrapped = lines_of(*(WRAPPED[envelope](line) for line in samples))
-        assert name_of(wrapped) == f"{envelope}: {name}"
-        assert rows(read_lines(wrapped)) == rows(read_lines(lines_of(*samples)))
+    share = list(WRAPPED).index(envelope)
+    _check_inside(envelope, [*SAMPLES][share :: len(WRAPPED)])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("envelope", WRAPPED)
+def test_all_samples_are_read_inside_all_envelopes(envelope: str) -> None:
+    _check_inside(envelope, SAMPLES)
 
 
 @pytest.mark.parametrize(
@@ -149,19 +162,43 @@ def _accounted(lines: EventLines, outcome: ParsedRecords, reading: ParsePlan) ->
         assert len(told) + outcome.skipped == lines.count
 
 
-@given(st.lists(any_bytes | damaged() | valid, max_size=6).map(b"\n".join))
-def test_no_bytes_break_detection_or_reading(data: bytes) -> None:
-    lines = EventLines(data)
+any_lines = st.lists(any_bytes | damaged() | valid, max_size=6).map(b"\n".join).map(EventLines)
+
+
+def _check_detection(lines: EventLines) -> None:
     reading = detect_plan(lines.series) or ParsePlan(())
     _accounted(lines, read_lines(lines, reading, detector=detect_plan), reading)
 
 
-@given(mixtures())
-def test_every_line_of_any_mixture_is_accounted_for(given_lines: list[bytes]) -> None:
+@settings(max_examples=20)
+@given(any_lines)
+def test_no_bytes_break_detection_or_reading(lines: EventLines) -> None:
+    _check_detection(lines)
+
+
+@pytest.mark.slow
+@given(any_lines)
+def test_no_more_bytes_break_detection_or_reading(lines: EventLines) -> None:
+    _check_detection(lines)
+
+
+def _check_mixture(given_lines: list[bytes]) -> None:
     lines = lines_of(*given_lines)
     reading = detect_plan(lines.series) or ParsePlan(())
     _accounted(lines, read_lines(lines, reading), reading)
     _accounted(lines, read_lines(lines, reading, detector=detect_plan), reading)
+
+
+@settings(max_examples=20)
+@given(mixtures())
+def test_every_line_of_any_mixture_is_accounted_for(given_lines: list[bytes]) -> None:
+    _check_mixture(given_lines)
+
+
+@pytest.mark.slow
+@given(mixtures())
+def test_every_line_of_more_mixtures_is_accounted_for(given_lines: list[bytes]) -> None:
+    _check_mixture(given_lines)
 
 
 inferred = [

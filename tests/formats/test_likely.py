@@ -42,7 +42,11 @@ def test_every_format_is_found_in_its_samples(formats: Sequence[NginxFormat]) ->
             assert candidate_formats(texts, formats) == asked_one_by_one(texts, formats)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda p: f"{p.parent.name}/{p.stem}")
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(p, marks=pytest.mark.slow if i % 4 else ()) for i, p in enumerate(CASES)],
+    ids=lambda p: f"{p.parent.name}/{p.stem}",
+)
 def test_the_same_formats_are_likely_for_every_case(case: Path) -> None:
     lines = EventLines(case.read_bytes()).series
     for texts in (lines, lines.head(1), unwrap_texts(detect_envelopes(lines), lines)):

@@ -28,10 +28,20 @@ READ = {
     "bytes that are no UTF-8",
 }
 """What is odd, but can be read."""
+GATEWAYS_AND_BAD = [
+    pytest.param(
+        gateway,
+        what,
+        id=f"{gateway.name}-{what}",
+        marks=() if i == j % len(gateways.GATEWAYS) else pytest.mark.slow,
+    )
+    for i, gateway in enumerate(gateways.GATEWAYS)
+    for j, what in enumerate(BAD)
+]
+"""Each gateway and each bad line at least once, all pairs of them as slow variations."""
 
 
-@pytest.mark.parametrize("what", BAD)
-@pytest.mark.parametrize("gateway", gateways.GATEWAYS, ids=lambda g: str(g.name))
+@pytest.mark.parametrize(("gateway", "what"), GATEWAYS_AND_BAD)
 def test_a_bad_line_is_one_reject(run: Run, tmp_path: Path, gateway: Gateway, what: str) -> None:
     good = gateway.samples[0].encode()
     path = tmp_path / "a.log"
