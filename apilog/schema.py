@@ -224,11 +224,13 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {c.name: c.dtype for c in C
 
 
 def is_within(window: TimeWindow) -> pl.Expr:
-    """Return the condition that a record lies in the window.
-
-    A record without a time lies in none that has limits.
-    """
+    """Return the condition that a record lies in the window; null for one without a time."""
+    # Plain comparisons, so that Polars can hold them against the statistics of a Parquet file.
     time = pl.col("timestamp")
-    limits = [time >= window.since] if window.since else []
-    limits += [time < window.until] if window.until else []
-    return pl.all_horizontal(limits).fill_null(value=False) if limits else pl.lit(value=True)
+    if window.since is None:
+        return pl.lit(value=True) if window.until is None else time < window.until
+    return (
+        time >= window.since
+        if window.until is None
+        else time.is_between(window.since, window.until, closed="left")
+    )

@@ -129,7 +129,7 @@ def _encode_error_source(records: pl.DataFrame) -> PackedKeys:
 def _records_within(records: pl.DataFrame, window: TimeWindow) -> pl.DataFrame:
     if not window.is_limited:
         return records
-    mask = records.select(is_within(window)).to_series()
+    mask = records.select(is_within(window).fill_null(value=False)).to_series()
     # Filtering copies every column, and most chunks lie wholly inside.
     return records if mask.all() else records.filter(mask)
 

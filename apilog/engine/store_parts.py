@@ -155,7 +155,7 @@ def split_into_parts(store: Store, window: TimeWindow) -> Iterator[StoredPart]:
     """Yield the files of the store that may hold records of the window, in order."""
     part: list[DataFile] = []
     rows = 0
-    for file in store.record_files(window.since, window.until):
+    for file in store.record_files(window):
         rows += file.rows
         if part and (rows > _ROWS or len(part) == _FILES):
             yield StoredPart(store, tuple(part))

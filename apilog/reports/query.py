@@ -64,7 +64,7 @@ class RequestFrame:
         for reading in self._passes:
             yield from (time for time in (reading.first, reading.last) if time)
         for store in self._stores:
-            for file in store.record_files(self._window.since, self._window.until):
+            for file in store.record_files(self._window):
                 yield from (time for time in (file.first, file.last) if time)
 
 

@@ -13,10 +13,12 @@ from typing import Self
 import polars as pl
 
 from apilog.errors import InputError
+from apilog.schema import is_within
 from apilog.storage import Folder, FolderLike, folder_at, unreadable_error
 from apilog.store import layout
 from apilog.store.data_files import DataFile, format_instant, scan_files, with_schema_types
 from apilog.store.manifest import RESTORE_HINT, StoreManifest
+from apilog.time import ALL_TIME, TimeWindow
 
 _ATTEMPTS = 20
 """How often a manifest may be removed between listing and reading it."""
@@ -63,14 +65,12 @@ class Store:
                 raise unreadable_error(folder, error) from error
         raise no_store_error(folder)
 
-    def record_files(
-        self, since: datetime | None = None, until: datetime | None = None
-    ) -> tuple[DataFile, ...]:
-        """Return the files that may have records in the window, by name; `until` is exclusive."""
+    def record_files(self, window: TimeWindow = ALL_TIME) -> tuple[DataFile, ...]:
+        """Return the files that may have records in the window, by name."""
         return tuple(
             file
             for file in self.manifest.files
-            if file.kind == "records" and _overlaps_window(file, since, until)
+            if file.kind == "records" and _may_overlap(file, window)
         )
 
     def scan_records(
@@ -85,12 +85,11 @@ class Store:
         a query needs are read. A file that `compact` or `prune` removes meanwhile makes the query
         fail; opened anew, the store gives the same records.
         """
-        paths = self.file_paths(self.record_files(since, until) if files is None else files)
+        window = TimeWindow(since=since, until=until)
+        paths = self.file_paths(self.record_files(window) if files is None else files)
         frame = scan_files(paths, "records", self.folder.scan_options)
-        if since is not None:
-            frame = frame.filter(pl.col("timestamp") >= since)
-        if until is not None:
-            frame = frame.filter(pl.col("timestamp") < until)
+        if window.is_limited:
+            frame = frame.filter(is_within(window))
         return with_schema_types(frame)
 
     def reject_files(self) -> tuple[DataFile, ...]:
@@ -174,7 +173,7 @@ def _has_days(folder: Folder) -> bool:
         return False
 
 
-def _overlaps_window(file: DataFile, since: datetime | None, until: datetime | None) -> bool:
+def _may_overlap(file: DataFile, window: TimeWindow) -> bool:
     if file.first is None or file.last is None:
-        return since is None and until is None
-    return (since is None or file.last >= since) and (until is None or file.first < until)
+        return not window.is_limited
+    return window.overlaps(file.first, file.last)

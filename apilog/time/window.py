@@ -89,7 +89,7 @@ def parse_window(
     31.0
     """
     now = now or datetime.now(UTC)
-    start, end = (parse_limit(limit, timezone, now) for limit in (since, until))
+    start, end = (_parse_limit(limit, timezone, now) for limit in (since, until))
     if start and end and start >= end:
         raise UsageError(
             f"--since {start:%Y-%m-%dT%H:%M:%SZ} is not before --until {end:%Y-%m-%dT%H:%M:%SZ}",
@@ -98,7 +98,7 @@ def parse_window(
     return TimeWindow(since=start, until=end)
 
 
-def parse_limit(limit: TimeLimit, timezone: str, now: datetime) -> datetime | None:
+def _parse_limit(limit: TimeLimit, timezone: str, now: datetime) -> datetime | None:
     """Return the instant, in UTC, that one limit means; see `parse_window`."""
     match limit:
         case None:

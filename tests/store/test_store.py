@@ -25,6 +25,7 @@ from apilog.store import (
     StoreManifest,
     StoreWriter,
 )
+from apilog.time import TimeWindow
 from tests.store.building import START, known, make, records
 
 TIMES = st.integers(-(2**50), 2**50).map(lambda n: START + timedelta(microseconds=n))
@@ -149,8 +150,8 @@ def test_a_day_is_read_without_opening_the_others(tmp_path: Path) -> None:
     path = tmp_path / "s"
     store = make(path, records(20, step=timedelta(days=1)))
     since, until = START + timedelta(days=5, hours=-12), START + timedelta(days=6, hours=-12)
-    assert len(store.record_files(since, until)) == 1
-    wanted = {file.name for file in store.record_files(since, until)}
+    assert len(store.record_files(TimeWindow(since=since, until=until))) == 1
+    wanted = {file.name for file in store.record_files(TimeWindow(since=since, until=until))}
     for file in store.record_files():
         if file.name not in wanted:
             (path / file.name).unlink()
