@@ -97,13 +97,13 @@ class EncodedRecords:
     def _compute_values(self) -> dict[str, pl.Series]:
         cubes = cube_layout(self.plan).cubes
         names = {a for cube in cubes for a in set(cube.sums) - set(cube.constant_sums)}
-        wanted = [
+        accumulators = [
             a for n in names if (a := ACCUMULATORS[n]).column and not self.is_absent(a.column)
         ]
         # Accumulators share functions (a sum and its extremes): each is computed once.
-        name_of = {a.value: a.name for a in reversed(wanted)}
+        name_of = {a.value: a.name for a in reversed(accumulators)}
         values = self.records.select_seq(value().alias(name) for value, name in name_of.items())
-        return {a.name: values[name_of[a.value]].alias(a.name) for a in wanted}
+        return {a.name: values[name_of[a.value]].alias(a.name) for a in accumulators}
 
 
 _ERROR_SOURCE_VALUES = pl.Series("error_source", ERROR_SOURCES, dtype=KEY_TYPES["error_source"])
@@ -300,13 +300,13 @@ def _compute_sums(cube: Cube, chunk: EncodedRecords, key: PackedKeys) -> pl.Data
         groups = values.select_seq(pl.col("code").first(), *aggregates)
     else:
         groups = values.group_by("code").agg(aggregates)
-    own = code // detail.size
+    key_code = code // detail.size
     decided = {ACCUMULATORS[a].column for a in constant} - {*cube.detail}
     decoded = groups.select_seq(
-        own.alias("key"),
+        key_code.alias("key"),
         "requests",
         *summed,
-        *(k for k, name in zip(key.decode(own), cube.keys, strict=True) if name in decided),
+        *(k for k, name in zip(key.decode(key_code), cube.keys, strict=True) if name in decided),
         *detail.decode(code % detail.size),
     )
     return decoded.select_seq(

@@ -85,19 +85,19 @@ def bucket_upper_edge(bucket: int) -> float:
 
 
 def estimate_quantiles(
-    histogram: pl.DataFrame, wanted: Mapping[str, float], low_us: pl.Series, high_us: pl.Series
+    histogram: pl.DataFrame, levels: Mapping[str, float], low_us: pl.Series, high_us: pl.Series
 ) -> pl.DataFrame:
     """Return quantiles in milliseconds of each row that has values.
 
     Takes `row`, `bucket`, `n`, one line per row and bucket, and the exact extremes in
-    microseconds, indexed by row. Gives `row` and a column for each name in `wanted`: the
+    microseconds, indexed by row. Gives `row` and a column for each name in `levels`: the
     value at rank floor(q·(n−1)), never outside the extremes.
     """
     ranked = histogram.sort("row", "bucket").with_columns_seq(
         upto=pl.col("n").cum_sum().over("row"), total=pl.col("n").sum().over("row")
     )
     result = histogram.select_seq("row").unique()
-    for name, q in wanted.items():
+    for name, q in levels.items():
         rank = (q * (pl.col("total") - 1)).floor().cast(pl.Int64)
         at_rank = ranked.filter(
             (pl.col("upto") > rank) & (pl.col("upto") - pl.col("n") <= rank)
@@ -116,4 +116,4 @@ def estimate_quantiles(
         .then("high")
         .otherwise(pl.col("high") + _ROUNDING_MS),
     ).get_columns()
-    return result.with_columns_seq(pl.col(name).clip(low, high) for name in wanted)
+    return result.with_columns_seq(pl.col(name).clip(low, high) for name in levels)

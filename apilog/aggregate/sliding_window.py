@@ -68,6 +68,7 @@ class SlidingWindow(Generic[S]):
         slots = (records["timestamp"].dt.epoch("us") // (self.step * 1_000_000)).alias("slot")
         inside = slots.is_between(first, last).fill_null(False)
         self.late_records += records.height - int(inside.sum())
+        # Sums can't be taken back, so that each slot has its own, and old ones are dropped whole.
         for start in slots.filter(inside).unique().to_list():
             slot = self._partial(records.filter(slots == start))
             earlier = [self._slots[start]] if start in self._slots else []
@@ -105,9 +106,12 @@ class SlidingReport:
     def __init__(self, plan: ReportPlan, window: timedelta) -> None:
         """The plan has no limits of time; its bucket becomes the slots'."""
         step = slot_seconds(window)
-        self._plan = own = replace(plan, bucket=f"{step}s")
+        self._plan = sliced = replace(plan, bucket=f"{step}s")
         self.window = SlidingWindow(
-            lambda records: partial(own, records), lambda states: merge(own, states), window, step
+            lambda records: partial(sliced, records),
+            lambda states: merge(sliced, states),
+            window,
+            step,
         )
 
     def finish(self, now: datetime) -> FinishedTables:

@@ -30,7 +30,8 @@ class SpillingStates(Generic[Key]):
         """`most_bytes` may be held in memory; None means SPILL_ABOVE_BYTES."""
         self._plan_of = plan_of
         self._most = SPILL_ABOVE_BYTES if most_bytes is None else most_bytes
-        # In the order in which they were last met.
+        # In the order in which they were last met: logs are mostly in order of time, so that the
+        # periods met longest ago are done, and spilling them costs one write and one read.
         self._states: dict[Key, list[PartialState]] = {}
         self._sizes: dict[Key, int] = {}
         self._bytes = 0
@@ -52,14 +53,12 @@ class SpillingStates(Generic[Key]):
 
     def take(self, key: Key) -> PartialState:
         """Return the state of a key and let go of it; KeyError for one that was not met."""
-        waiting, saved = self._states.pop(key, None), self._saved.pop(key, None)
-        if waiting is None and saved is None:
+        held, places = self._states.pop(key, []), self._saved.pop(key, [])
+        if not held and not places:
             raise KeyError(key)
         self._update_size(key, 0)
         plan = self._plan_of(key)
-        return merge(
-            plan, [*(self._read_state(plan, *place) for place in saved or ()), *(waiting or ())]
-        )
+        return merge(plan, [*(self._read_state(plan, *place) for place in places), *held])
 
     def close(self) -> None:
         """Let go of the file."""

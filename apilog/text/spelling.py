@@ -36,6 +36,6 @@ def did_you_mean(
     ('did you mean status?', 'see the list')
     """
     near = nearest_names(name, known, at_most=at_most)
-    shown = [repr(candidate) if quoted else candidate for candidate in near]
-    hint = f"did you mean {' or '.join(shown)}?" if near else otherwise
+    candidates = [repr(candidate) if quoted else candidate for candidate in near]
+    hint = f"did you mean {' or '.join(candidates)}?" if near else otherwise
     return " ".join(part for part in (hint, also) if part)

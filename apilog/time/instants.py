@@ -30,9 +30,9 @@ _FILLERS = (datetime(2000, 1, 1), datetime(2003, 2, 3))  # noqa: DTZ001 - the te
 
 def parse_zone(name: str) -> ZoneInfo:
     """Return the time zone of that IANA name; raises UsageError naming the nearest ones."""
-    known = _zone_names()
-    if name not in known:
-        hint = did_you_mean(name, sorted(known), "write one such as Europe/Berlin")
+    names = _zone_names()
+    if name not in names:
+        hint = did_you_mean(name, sorted(names), "write one such as Europe/Berlin")
         raise UsageError(f"there is no time zone {name!r}", hint)
     try:
         return ZoneInfo(name)

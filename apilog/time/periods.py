@@ -58,7 +58,7 @@ def parse_step(text: str) -> str:
 
 
 def choose_step(since: datetime, until: datetime, timezone: tzinfo, at_most: int = 60) -> str:
-    """Return the shortest of `STEPS` that cuts the window into at most so many buckets.
+    """Return the shortest of `STEPS` that cuts the window into `at_most` buckets or fewer.
 
     It is `1w` where even weeks are more; `until` is exclusive.
     """
@@ -180,7 +180,7 @@ class Period:
         return self.end <= now
 
 
-def period_at(instant: datetime, every: PeriodLength, zone: ZoneInfo) -> Period:
+def period_at(instant: datetime, length: PeriodLength, zone: ZoneInfo) -> Period:
     """Return the period that holds an instant.
 
     >>> from datetime import UTC
@@ -188,14 +188,14 @@ def period_at(instant: datetime, every: PeriodLength, zone: ZoneInfo) -> Period:
     >>> period_at(instant, PeriodLength.HOUR, ZoneInfo("UTC")).name
     '2026-11-21T09Z'
     """
-    start = bucket_start(instant, every.step, zone)
+    start = bucket_start(instant, length.step, zone)
     # The first one starts there; where the second does, it ends.
-    _, end = islice(iter_buckets(start, start + _SEARCH_RANGE, every.step, zone), 2)
-    return Period(start, end, _period_name(start.astimezone(zone), every))
+    _, end = islice(iter_buckets(start, start + _SEARCH_RANGE, length.step, zone), 2)
+    return Period(start, end, _period_name(start.astimezone(zone), length))
 
 
-def _period_name(start: datetime, every: PeriodLength) -> str:
-    match every:
+def _period_name(start: datetime, length: PeriodLength) -> str:
+    match length:
         case PeriodLength.HOUR:
             offset = "Z" if start.tzinfo == ZoneInfo("UTC") else f"{start:%z}"
             return f"{start:%Y-%m-%dT%H}{offset}"
