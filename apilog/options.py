@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from apilog.time import TimeLimit
+from apilog.time import PeriodLength, TimeLimit
 
 if TYPE_CHECKING:
     import polars as pl
@@ -211,3 +212,51 @@ class SuccessOptions(JoinOptions):
     """Columns of the accounts, or `gateway`, for each of whose values there are tables."""
     strict: bool = False
     """Raise if a row of the accounts can't be used."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportOptions(ReportOptions):
+    """Options of an export."""
+
+    every: PeriodLength = PeriodLength.DAY
+    """The length of a period; each has a folder."""
+    format: str = "csv"
+    """How each period is written: csv, ndjson, md, parquet or json."""
+    raw: bool = False
+    """Leave CSV cells as they are, formulas too."""
+    closed_only: bool = False
+    """Leave out periods that are not over yet."""
+    keep: timedelta | None = None
+    """Remove periods that ended longer ago, and don't write them."""
+    force: bool = False
+    """Take other options than before, and fewer requests."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestOptions(RecordOptions):
+    """Options of an ingest. With one on personal data, rejects are stored without their lines."""
+
+    final: bool = False
+    """Take a last line without a newline: nothing comes after it."""
+    stretch_bytes: int = 256 << 20
+    """The number of bytes that are read between two commits: a killed run loses at most these."""
+    chunk_bytes: int = 8 << 20
+    """The size of a chunk; a line becomes all columns here, so that it is small."""
+    rejects: RejectSink | None = field(default=None, compare=False, repr=False)
+    """Takes the lines that could not be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportArguments(ExportOptions):
+    """Where to export to, and how."""
+
+    to: Source
+    """The folder or URL to keep up to date; it is made if it is missing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestArguments(IngestOptions):
+    """Where to ingest to, and how."""
+
+    store: Source
+    """The folder or URL of the store; it is made if it is missing."""

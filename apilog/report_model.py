@@ -13,7 +13,7 @@ from typing import Self
 
 import polars as pl
 
-from apilog.errors import InputError, UnreadSourcesError
+from apilog.errors import ApilogError, InputError, UnreadSourcesError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +122,15 @@ class DetectedFile:
     """A directive that logs everything, or null where nothing is lacking."""
     reject: str | None
     """The first line of the head that could not be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectionResult:
+    """How files are read, judged by their heads."""
+
+    files: tuple[DetectedFile, ...]
+    errors: tuple[ApilogError, ...]
+    """Why the other files can't be read."""
 
 
 class CheckState(StrEnum):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import doctest
+import inspect
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -14,7 +17,8 @@ import pytest
 
 import apilog
 from apilog.aggregate import TABLES
-from apilog.report_model import Report
+from apilog.options import FormatOptions
+from apilog.report_model import CheckState, Report
 from apilog.schema import SCHEMA
 from tests.weblog import SAMPLE_LOGS, START, line, write
 
@@ -40,6 +44,9 @@ try:
 except apilog.ApilogError as problem:
     hint: str = problem.hint
 version: str = apilog.__version__
+checked = apilog.check("a.log", thresholds=["error_rate < 1%"], min_requests=10)
+state: str = checked.state.value
+added: int = apilog.ingest(["a.log"], store="store", final=True).input.records
 """
 
 
@@ -73,6 +80,64 @@ def test_users_code_is_type_checked(tmp_path: Path) -> None:
     assert "user.py" not in done.stdout, done.stdout
     assert 'wrong.py:2: error: Argument 1 to "scan"' in done.stdout
     assert 'wrong.py:3: error: "Report" has no attribute "nothing"' in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("function", "options"),
+    [
+        (apilog.scan, apilog.ScanOptions),
+        (apilog.report, apilog.ReportOptions),
+        (apilog.check, apilog.CheckOptions),
+        (apilog.baseline, apilog.ReadOptions),
+        (apilog.compare, apilog.CompareOptions),
+        (apilog.success, apilog.SuccessOptions),
+        (apilog.ingest, apilog.IngestArguments),
+        (apilog.export, apilog.ExportArguments),
+        (apilog.detect, apilog.FormatOptions),
+    ],
+)
+def test_parameters_are_the_fields_of_the_options(
+    function: Callable[..., object], options: type[FormatOptions]
+) -> None:
+    _, *names = inspect.signature(function).parameters
+    assert names == [field.name for field in dataclasses.fields(options)]
+    text = inspect.getsource(sys.modules[options.__module__])
+    assert all(f"    {name}: " in text for name in names)
+
+
+def test_options_are_what_a_function_takes() -> None:
+    options = apilog.ReportOptions("combined", tables=["overview"], since="2026-11-20")
+    report = apilog.report(TIMED, **options.as_arguments())
+    assert list(report.tables) == ["overview"]
+    read = options.convert_to(apilog.ReadOptions, tz="Asia/Tokyo")
+    assert (read.log_format, read.since, read.tz) == ("combined", "2026-11-20", "Asia/Tokyo")
+
+
+def test_a_check_needs_a_threshold_and_a_comparison_two_sides() -> None:
+    with pytest.raises(apilog.UsageError, match="there is no threshold to check"):
+        apilog.check(TIMED)
+    with pytest.raises(apilog.UsageError, match="compare takes two sources, not 1"):
+        apilog.compare(TIMED)
+    with pytest.raises(apilog.UsageError, match="there are no accounts to join"):
+        apilog.success(TIMED)
+    with pytest.raises(apilog.InputError):
+        apilog.open_store("nowhere")
+
+
+def test_what_a_baseline_holds_is_compared_with(tmp_path: Path) -> None:
+    file = tmp_path / "baseline.json"
+    file.write_text(apilog.baseline(TIMED).text)
+    result = apilog.check(TIMED, thresholds=["error_rate <= baseline"], baseline=file)
+    assert result.state is CheckState.PASS
+    assert result.report.tables["changed"].is_empty()
+
+
+def test_rejects_and_progress_are_passed_on(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.log", [line("/a"), "torn", line("/b")])
+    rejects: list[pl.DataFrame] = []
+    report = apilog.report(path, rejects=rejects.append, tables=["overview"])
+    assert [frame["line"].to_list() for frame in rejects] == [["torn"]]
+    assert report.notes == ("1 of 3 lines could not be read",)
 
 
 def test_the_package_says_that_it_is_typed() -> None:

@@ -6,7 +6,7 @@ are from logs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -21,16 +21,12 @@ from apilog.checks.measurement import (
     MeasurementResult,
     SubjectSamples,
     matches_values,
-    measure_sources,
     samples_from,
 )
 from apilog.checks.threshold import ENDPOINT_COLUMNS, MetricSubject
 from apilog.errors import UsageError
 from apilog.metrics import ACCUMULATORS, METRICS, MergeRule
-from apilog.options import ReadOptions, Source
-from apilog.report_model import Report
-from apilog.time import TimeWindow, parse_window
-from apilog.version import __version__
+from apilog.time import TimeWindow
 
 DURATION_COLUMNS = ("duration_ms", "upstream_duration_ms")
 DURATION_ACCUMULATORS = {
@@ -207,35 +203,3 @@ def _build_groups(
     return TableWithInputs(
         table=table, is_single_key=table["named"], sums=sums, histograms=histograms
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BaselineResult:
-    """A baseline, and the account of what it was made from."""
-
-    baseline: SavedBaseline
-    report: Report
-    """Without tables."""
-
-
-def make_baseline(sources: Sequence[Source], options: ReadOptions) -> BaselineResult:
-    """Return the baseline of the requests that the options choose."""
-    window = parse_window(options.since, options.until, options.tz)
-    measurement = baseline_measurement(window, options.max_routes)
-    measured = measure_sources(sources, [measurement], options)
-    baseline = SavedBaseline.from_result(
-        measured.results[0],
-        version=__version__,
-        formats=measured.formats,
-        where=options.where,
-    )
-    report = Report(
-        version=__version__,
-        command="baseline",
-        since=baseline.window.since,
-        until=baseline.window.until,
-        input=measured.input,
-        tables={},
-        notes=measured.notes,
-    )
-    return BaselineResult(baseline=baseline, report=report)

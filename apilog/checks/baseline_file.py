@@ -7,7 +7,8 @@ tell them apart.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,21 @@ from typing import Any
 import polars as pl
 
 from apilog.aggregate.ddsketch import bucket_of, bucket_value_ms
-from apilog.checks.baseline import DURATION_ACCUMULATORS, DURATION_COLUMNS, SavedBaseline
+from apilog.checks.baseline import (
+    DURATION_ACCUMULATORS,
+    DURATION_COLUMNS,
+    SavedBaseline,
+    baseline_measurement,
+)
+from apilog.checks.measurement import measure_sources
 from apilog.checks.threshold import ENDPOINT_COLUMNS
 from apilog.errors import InputError
 from apilog.metrics import ACCUMULATORS
+from apilog.options import ReadOptions, Source
+from apilog.report_model import Report
 from apilog.schema import SCHEMA
-from apilog.time import TimeWindow
+from apilog.time import TimeWindow, parse_window
+from apilog.version import __version__
 
 VERSION = 1
 """Of the file; a reader of another one refuses it."""
@@ -34,6 +44,43 @@ _COUNTS = {**_KEYS, "status": SCHEMA["status"], "requests": pl.Int64}
 _SUMS = {**_KEYS, **{name: pl.Int64 for names in DURATION_ACCUMULATORS.values() for name in names}}
 _HISTOGRAM = {**_KEYS, "bucket": pl.Int16, "n": pl.Int64}
 _SHORT = {"duration_ms": "latency", "upstream_duration_ms": "upstream_latency"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaselineResult:
+    """A baseline, and the account of what it was made from."""
+
+    baseline: SavedBaseline
+    report: Report
+    """Without tables."""
+
+    @property
+    def text(self) -> str:
+        """The content of the file, as `check` reads it."""
+        return format_baseline(self.baseline)
+
+
+def make_baseline(sources: Sequence[Source], options: ReadOptions) -> BaselineResult:
+    """Return the baseline of the requests that the options choose."""
+    window = parse_window(options.since, options.until, options.tz)
+    measurement = baseline_measurement(window, options.max_routes)
+    measured = measure_sources(sources, [measurement], options)
+    baseline = SavedBaseline.from_result(
+        measured.results[0],
+        version=__version__,
+        formats=measured.formats,
+        where=options.where,
+    )
+    report = Report(
+        version=__version__,
+        command="baseline",
+        since=baseline.window.since,
+        until=baseline.window.until,
+        input=measured.input,
+        tables={},
+        notes=measured.notes,
+    )
+    return BaselineResult(baseline=baseline, report=report)
 
 
 def format_baseline(baseline: SavedBaseline) -> str:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from apilog.cli import streams
-from apilog.cli.lifecycle import stop_if_nothing_read
 from apilog.cli.streams import ExitCode
 from apilog.errors import UsageError
 
@@ -59,8 +58,7 @@ def check_alerts(
     from apilog.report_model import CheckState
 
     evaluation = evaluate_sources(sources, alerts, asked)
-    report = evaluation.report
-    stop_if_nothing_read(report, strict=strict, quiet=quiet)
+    report = evaluation.report.if_read()
     alerts.save()
     target.write(report)
     report_notes(report, target, strict=strict, quiet=quiet)

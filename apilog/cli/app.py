@@ -27,7 +27,7 @@ from apilog.cli import (
     watch_cmd,
 )
 from apilog.cli.streams import ExitCode
-from apilog.errors import ApilogError
+from apilog.errors import ApilogError, UnreadSourcesError
 from apilog.version import __version__
 
 COMMANDS: tuple[tuple[str, Callable[..., object]], ...] = (
@@ -64,6 +64,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         code = _run_command(sys.argv[1:] if argv is None else argv)
         streams.flush_stdout()
+    except UnreadSourcesError as problem:
+        for error in problem.errors:
+            streams.error(error)
+        return ExitCode.ERROR
     except ApilogError as problem:
         streams.error(problem)
         return ExitCode.ERROR

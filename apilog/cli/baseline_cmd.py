@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+import apilog
 from apilog.cli import options, streams
 from apilog.cli.target import OutputTarget
 from apilog.errors import InputError
@@ -39,14 +40,11 @@ def baseline(
 
     The file is JSON and holds no addresses, consumers or paths.
     """
-    from apilog.checks.baseline import make_baseline
-    from apilog.checks.baseline_file import format_baseline
     from apilog.cli.lifecycle import (
         input_exit_code,
         read_hooks,
         refuse_same_file,
         report_notes,
-        stop_if_nothing_read,
     )
     from apilog.options import ReadOptions
 
@@ -70,13 +68,12 @@ def baseline(
             hash_consumers=hash_consumers,
             **hooks,
         )
-        made = make_baseline(sources, asked)
-        stop_if_nothing_read(made.report, strict=strict, quiet=quiet)
+        made = apilog.baseline(sources, **asked.as_arguments())
     if not made.baseline.total:
         raise InputError(
             "there is no request to make a baseline of", "choose another time or other sources"
         )
     with streams.open_output(output, force=force) as stream:
-        stream.write(format_baseline(made.baseline).encode())
+        stream.write(made.text.encode())
     report_notes(made.report, target, strict=strict, quiet=quiet)
     raise typer.Exit(input_exit_code(made.report, strict=strict))

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import apilog
 from apilog.cli import options
-from apilog.cli.lifecycle import accounts_from_options, stop_if_nothing_read
+from apilog.cli.lifecycle import accounts_from_options
 from apilog.cli.streams import ExitCode
 from apilog.cli.target import OutputTarget
 
@@ -131,7 +132,6 @@ def check(
     from apilog.cli.alerting import check_alerts, rules_to_check
     from apilog.cli.lifecycle import read_hooks, refuse_same_file, report_notes
     from apilog.config import load_config
-    from apilog.developer_success.success_checks import check_all
     from apilog.options import CheckOptions, ReadOptions
 
     target = OutputTarget(output=output, format=format.value, force=force, table=table)
@@ -177,8 +177,7 @@ def check(
     target.check(("checks", "worst", *(["changed"] if saved or is_earlier else [])))
     refuse_same_file(target, rejects)
     with read_hooks(rejects, force=force, shown=shown) as hooks:
-        checked = check_all(sources, replace(asked, **hooks))
-        stop_if_nothing_read(checked.report, strict=strict, quiet=quiet)
+        checked = apilog.check(sources, **replace(asked, **hooks).as_arguments())
     target.write(checked.report)
     if format is VerdictFormat.GITHUB:
         write_job_summary(checked.report)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import apilog
 from apilog.cli import options
 from apilog.cli.check_cmd import VerdictFormat, write_job_summary
-from apilog.cli.lifecycle import stop_if_nothing_read
 from apilog.cli.streams import ExitCode
 from apilog.cli.target import OutputTarget
 
@@ -75,7 +75,6 @@ def compare(
 
     Exit code 0 whatever the difference is; 3 if there is too little data to tell any.
     """
-    from apilog.checks.compare import compare_sources
     from apilog.cli.lifecycle import read_hooks, refuse_same_file, report_notes
     from apilog.options import CompareOptions
 
@@ -101,8 +100,7 @@ def compare(
             hash_consumers=hash_consumers,
             **hooks,
         )
-        compared = compare_sources(sources, asked)
-        stop_if_nothing_read(compared.report, strict=strict, quiet=quiet)
+        compared = apilog.compare(sources, **asked.as_arguments())
     target.write(compared.report)
     if format is VerdictFormat.GITHUB:
         write_job_summary(compared.report)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+import apilog
 from apilog.cli import options, streams
 from apilog.cli.streams import ExitCode
 from apilog.cli.target import is_terminal
@@ -34,16 +35,17 @@ def detect(
 ) -> None:
     """Tell the format of each file, what its lines lack, and how to log it."""
     from apilog.render.text.findings import draw_findings
-    from apilog.reports.inspect_logs import inspect_logs
 
     streams.check_target(output, force=force)
-    findings, problems = inspect_logs(files, log_format=log_format, nginx_conf=nginx_conf)
-    if findings or format is DetectFormat.JSON:
+    detected = apilog.detect(files, log_format, nginx_conf=nginx_conf)
+    if detected.files or format is DetectFormat.JSON:
         to_terminal = output is None and is_terminal()
         width = streams.width(to_terminal=to_terminal)
         color = to_terminal and streams.color()
         with streams.open_output(output, force=force) as stream:
-            stream.write(draw_findings(findings, problems, format.value, width, color=color))
-    for problem in problems:
+            stream.write(
+                draw_findings(detected.files, detected.errors, format.value, width, color=color)
+            )
+    for problem in detected.errors:
         streams.error(problem)
-    raise typer.Exit(ExitCode.ERROR if problems else ExitCode.OK)
+    raise typer.Exit(ExitCode.ERROR if detected.errors else ExitCode.OK)

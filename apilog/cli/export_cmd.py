@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import apilog
 from apilog.cli import options, streams
 from apilog.time import PeriodLength
 
@@ -80,46 +81,36 @@ def export(
     Only periods that changed are written anew, and each appears whole or not at all. Sources
     that can't be read are told on stderr and the others exported, with exit code 2.
     """
-    from apilog.cli.lifecycle import end_reads_on_interrupt, input_exit_code, rejects_writer
-    from apilog.cli.progress import progress_bar
-    from apilog.exports import ExportOptions
-    from apilog.exports import export as bring_up_to_date
-    from apilog.options import ReportOptions
+    from apilog.cli.lifecycle import input_exit_code, read_hooks
+    from apilog.options import ExportOptions
     from apilog.text.units import parse_duration
 
-    end_reads_on_interrupt()
-    with (
-        rejects_writer(rejects, force=force) as sink,
-        progress_bar(shown=not (quiet or no_progress)) as progress,
-    ):
+    with read_hooks(rejects, force=force, shown=not (quiet or no_progress)) as hooks:
         asked = ExportOptions(
-            report=ReportOptions(
-                log_format=log_format,
-                nginx_conf=nginx_conf,
-                since=since,
-                until=until,
-                where=where,
-                by=[column.strip() for text in by or () for column in text.split(",")],
-                bucket=bucket,
-                top=top,
-                tz=tz,
-                routes=route or (),
-                max_routes=max_routes,
-                keep_query=keep_query,
-                anonymize_ip=anonymize_ip,
-                hash_consumers=hash_consumers,
-                progress=progress,
-                rejects=sink,
-                tables=table,
-            ),
+            log_format=log_format,
+            nginx_conf=nginx_conf,
+            since=since,
+            until=until,
+            tz=tz,
+            where=where,
+            routes=route or (),
+            max_routes=max_routes,
+            keep_query=keep_query,
+            anonymize_ip=anonymize_ip,
+            hash_consumers=hash_consumers,
+            by=[column.strip() for text in by or () for column in text.split(",")],
+            bucket=bucket,
+            top=top,
+            tables=table,
             every=every,
             format=format.value,
             raw=raw,
             closed_only=closed_only,
             keep=parse_duration(keep) if keep is not None else None,
             force=force,
+            **hooks,
         )
-        done = bring_up_to_date(sources, to, asked)
+        done = apilog.export(sources, to=to, **asked.as_arguments())
     _report_export(done, strict=strict, quiet=quiet)
     raise typer.Exit(input_exit_code(done.report, strict=strict))
 

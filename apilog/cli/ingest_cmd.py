@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import apilog
 from apilog.cli import options, streams
-from apilog.cli.lifecycle import rejects_writer
-from apilog.cli.progress import ProgressBar, progress_bar
 from apilog.cli.streams import ExitCode
 from apilog.errors import UsageError
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
-    from apilog.ingestion import IngestOptions, IngestSummary
-    from apilog.options import RejectSink
+    from apilog.ingestion import IngestSummary
+    from apilog.options import IngestOptions
 
 
 def ingest(
@@ -45,6 +43,8 @@ def ingest(
     ] = False,
     log_format: options.LogFormat = None,
     nginx_conf: options.NginxConf = None,
+    route: options.Route = None,
+    keep_query: options.KeepQuery = False,
     anonymize_ip: options.AnonymizeIp = False,
     hash_consumers: options.HashConsumers = None,
     rejects: options.Rejects = None,
@@ -58,24 +58,27 @@ def ingest(
     name is now. Sources that can't be read are told on stderr and the others ingested, with
     exit code 2.
     """
-    from apilog.cli.lifecycle import end_reads_on_interrupt
-    from apilog.formats.file_plan import choose_format
-    from apilog.ingestion import IngestOptions
-    from apilog.privacy import Privacy
+    from apilog.cli.lifecycle import read_hooks
+    from apilog.options import IngestOptions
 
     folder = _check_arguments(sources, store, retry_rejects=retry_rejects)
     asked = IngestOptions(
-        choice=choose_format(log_format, nginx_conf),
+        log_format=log_format,
+        nginx_conf=nginx_conf,
+        routes=route or (),
+        keep_query=keep_query,
+        anonymize_ip=anonymize_ip,
+        hash_consumers=hash_consumers,
         final=final,
-        privacy=Privacy.from_options(anonymize_ip=anonymize_ip, hash_consumers=hash_consumers),
     )
-    end_reads_on_interrupt()
     if retry_rejects:
         _retry_rejects(folder, asked, quiet=quiet)
     if sources:
-        sink = rejects_writer(rejects, force=force)
-        bar = progress_bar(shown=not (quiet or no_progress))
-        raise typer.Exit(_ingest_sources(sources, folder, asked, sink, bar, quiet=quiet))
+        with read_hooks(rejects, force=force, shown=not (quiet or no_progress)) as hooks:
+            done = apilog.ingest(sources, store=folder, **replace(asked, **hooks).as_arguments())
+        _report_ingest(done, quiet=quiet)
+        failed = any(not file.is_damaged for file in done.errors)
+        raise typer.Exit(ExitCode.ERROR if failed else ExitCode.OK)
 
 
 def _check_arguments(sources: list[str] | None, store: str | None, *, retry_rejects: bool) -> str:
@@ -92,23 +95,6 @@ def _retry_rejects(store: str, asked: IngestOptions, *, quiet: bool) -> None:
     told = retry_rejects(store, asked).format_text()
     if not quiet:
         streams.show(told)
-
-
-def _ingest_sources(
-    sources: list[str],
-    store: str,
-    asked: IngestOptions,
-    sink: AbstractContextManager[RejectSink | None],
-    bar: AbstractContextManager[ProgressBar | None],
-    *,
-    quiet: bool,
-) -> ExitCode:
-    from apilog.ingestion import ingest
-
-    with sink as rejects, bar as progress:
-        done = ingest(sources, store, asked, progress=progress, rejects=rejects)
-    _report_ingest(done, quiet=quiet)
-    return ExitCode.ERROR if any(not f.is_damaged for f in done.errors) else ExitCode.OK
 
 
 def _report_ingest(done: IngestSummary, *, quiet: bool) -> None:

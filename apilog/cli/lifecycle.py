@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-import typer
-
 from apilog.cli import streams
 from apilog.cli.streams import ExitCode
 from apilog.cli.target import OutputTarget
@@ -39,9 +37,6 @@ def end_reads_on_interrupt() -> None:
 
 def finish_report(report: Report, target: OutputTarget, *, strict: bool, quiet: bool) -> ExitCode:
     """Draw the report, unless nothing could be read; tell of it, and give the exit code."""
-    if report.input.is_unread:
-        report_input_errors(report, strict=strict, quiet=quiet)
-        return ExitCode.ERROR
     target.write(report)
     report_notes(report, target, strict=strict, quiet=quiet)
     return input_exit_code(report, strict=strict)
@@ -139,11 +134,3 @@ def read_hooks(rejects: Path | None, *, force: bool, shown: bool) -> Iterator[di
         progress_bar(shown=shown) as progress,
     ):
         yield {"progress": progress, "rejects": sink}
-
-
-def stop_if_nothing_read(report: Report, *, strict: bool, quiet: bool) -> None:
-    """End with an error if there were inputs and none could be read."""
-
-    if report.input.is_unread:
-        report_input_errors(report, strict=strict, quiet=quiet)
-        raise typer.Exit(ExitCode.ERROR)

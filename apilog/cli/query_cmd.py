@@ -80,4 +80,4 @@ def _run_query(
     end_reads_on_interrupt()
     target.check([RESULT])
     with progress_bar(shown=shown) as progress:
-        return run_query(sql, sources, replace(asked, progress=progress))
+        return run_query(sql, sources, replace(asked, progress=progress)).if_read()

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+import apilog
 from apilog.cli import options
-from apilog.cli.streams import ExitCode
 from apilog.cli.target import OutputTarget
 
 
@@ -63,16 +63,13 @@ def report(
     where none can be read, no report is written.
     """
     from apilog.cli.lifecycle import (
-        end_reads_on_interrupt,
         input_exit_code,
+        read_hooks,
         refuse_same_file,
-        rejects_writer,
-        report_input_errors,
         report_notes,
     )
-    from apilog.cli.progress import progress_bar
     from apilog.options import ReportOptions
-    from apilog.reports import build_report, make_plan
+    from apilog.reports import make_plan
 
     target = OutputTarget(
         output=output, format=format.value, force=force, table=table, top=top, raw=raw
@@ -94,15 +91,10 @@ def report(
         hash_consumers=hash_consumers,
         tables=target.tables,
     )
-    end_reads_on_interrupt()
     target.check(spec.name for spec in make_plan(asked).tables)
     refuse_same_file(target, rejects)
-    with rejects_writer(rejects, force=force) as sink:
-        with progress_bar(shown=not (quiet or no_progress)) as progress:
-            built = build_report(sources, replace(asked, progress=progress, rejects=sink))
-        if built.input.is_unread:
-            report_input_errors(built, strict=strict, quiet=quiet)
-            raise typer.Exit(ExitCode.ERROR)
+    with read_hooks(rejects, force=force, shown=not (quiet or no_progress)) as hooks:
+        built = apilog.report(sources, **replace(asked, **hooks).as_arguments())
     target.write(built)
     report_notes(built, target, strict=strict, quiet=quiet)
     raise typer.Exit(input_exit_code(built, strict=strict))

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+import apilog
 from apilog.cli import options
 from apilog.cli.report_cmd import ReportFormat
 from apilog.cli.target import OutputTarget
@@ -84,7 +85,7 @@ def success(
         refuse_same_file,
     )
     from apilog.config import load_config
-    from apilog.developer_success import build_success_report, table_names
+    from apilog.developer_success import table_names
     from apilog.options import SuccessOptions
 
     target = OutputTarget(output=output, format=format.value, force=force, table=table, raw=raw)
@@ -115,5 +116,5 @@ def success(
             hash_consumers=hash_consumers,
             **hooks,
         )
-        report = build_success_report(sources, asked)
+        report = apilog.success(sources, **asked.as_arguments())
     raise typer.Exit(finish_report(report, target, strict=strict, quiet=quiet))

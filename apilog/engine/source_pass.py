@@ -18,7 +18,7 @@ from apilog.engine.parse_chunks import ReadSpec, summarise_inputs
 from apilog.engine.where import parse_where
 from apilog.errors import UsageError
 from apilog.formats.file_plan import FormatChoice, choose_format, explain_mismatch
-from apilog.options import ReadOptions, RecordOptions, Source
+from apilog.options import FormatOptions, ReadOptions, RecordOptions, Source
 from apilog.privacy import Privacy
 from apilog.report_model import InputSummary
 from apilog.routes import parse_rules
@@ -42,7 +42,7 @@ def make_read_spec(options: RecordOptions, columns: frozenset[str] = frozenset()
     )
 
 
-def parse_choice(options: RecordOptions) -> FormatChoice | None:
+def parse_choice(options: FormatOptions) -> FormatChoice | None:
     """Return the format that the options choose, if any; UsageError for one that isn't known."""
     return choose_format(options.log_format, options.nginx_conf)
 

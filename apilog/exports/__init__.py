@@ -6,7 +6,7 @@ changed or removed.
 
 from __future__ import annotations
 
-from apilog.exports.export_options import ExportOptions, ExportSummary
+from apilog.exports.export_options import ExportSummary
 from apilog.exports.export_run import export
 
-__all__ = ["ExportOptions", "ExportSummary", "export"]
+__all__ = ["ExportSummary", "export"]

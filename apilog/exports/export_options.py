@@ -4,58 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from apilog.options import ReportOptions
+from apilog.options import ExportOptions
 from apilog.report_model import Report
 from apilog.text.units import format_count
-from apilog.time import PeriodLength, parse_zone
+from apilog.time import parse_zone
 
 ExportSetting = str | int | bool | list[str] | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExportOptions:
-    """How an export is made; the defaults are the command's."""
+def kept_since(options: ExportOptions, now: datetime) -> datetime | None:
+    """Return the time up to which periods are too old; None if none is."""
+    try:
+        return None if options.keep is None else now - options.keep
+    except OverflowError:
+        return None
 
-    report: ReportOptions
-    every: PeriodLength = PeriodLength.DAY
-    format: str = "csv"
-    raw: bool = False
-    """Whether CSV cells stay as they are, formulas too."""
-    closed_only: bool = False
-    """Whether periods that are not over yet are left out."""
-    keep: timedelta | None = None
-    """How long ago a period may have ended; older ones are removed, and not written."""
-    force: bool = False
-    """Whether the folder's options may change, and periods may lose requests."""
 
-    def kept_since(self, now: datetime) -> datetime | None:
-        """Return the time up to which periods are too old; None if none is."""
-        try:
-            return None if self.keep is None else now - self.keep
-        except OverflowError:
-            return None
-
-    def settings(self) -> Mapping[str, ExportSetting]:
-        """Return what all periods of a folder have in common: option to value, as JSON holds it."""
-        asked = self.report
-        return {
-            "every": self.every.value,
-            "tz": parse_zone(asked.tz).key,
-            "format": self.format,
-            "raw": self.raw,
-            "table": sorted(asked.tables) if asked.tables is not None else None,
-            "where": asked.where,
-            "by": list(asked.by),
-            "bucket": asked.bucket,
-            "top": asked.top,
-            "route": list(asked.routes),
-            "max-routes": asked.max_routes,
-            "keep-query": asked.keep_query,
-            "anonymize-ip": asked.anonymize_ip,
-            "hash-consumers": asked.hash_consumers is not None,
-        }
+def export_settings(options: ExportOptions) -> Mapping[str, ExportSetting]:
+    """Return what all periods of a folder have in common: option to value, as JSON holds it."""
+    return {
+        "every": options.every.value,
+        "tz": parse_zone(options.tz).key,
+        "format": options.format,
+        "raw": options.raw,
+        "table": sorted(options.tables) if options.tables is not None else None,
+        "where": options.where,
+        "by": list(options.by),
+        "bucket": options.bucket,
+        "top": options.top,
+        "route": list(options.routes),
+        "max-routes": options.max_routes,
+        "keep-query": options.keep_query,
+        "anonymize-ip": options.anonymize_ip,
+        "hash-consumers": options.hash_consumers is not None,
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,9 @@ from apilog.engine.source_pass import make_read_spec, parse_choice, parse_privac
 from apilog.engine.store_parts import separate_stores
 from apilog.errors import UsageError
 from apilog.exports.export_folder import ExportFolder, export_folder_at, lies_within
-from apilog.exports.export_options import ExportOptions, ExportSummary
+from apilog.exports.export_options import ExportSummary, export_settings, kept_since
 from apilog.exports.manifest import EXPORT_VERSION, PeriodManifest, SettingsManifest
+from apilog.options import ExportOptions, Source
 from apilog.render import OUTPUTS, OutputOptions
 from apilog.report_model import Report
 from apilog.reports import PeriodReports, make_plan
@@ -33,7 +34,7 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 def export(
-    sources: Sequence[str | os.PathLike[str]],
+    sources: Sequence[Source],
     to: str | os.PathLike[str],
     options: ExportOptions,
     *,
@@ -45,9 +46,9 @@ def export(
     UsageError for options that can't be understood or that the folder was not made with,
     InputError if another run holds the folder, OutputError if it can't be written.
     """
-    make_read_spec(options.report)
-    parse_choice(options.report)
-    make_plan(options.report)
+    make_read_spec(options)
+    parse_choice(options)
+    make_plan(options)
     for source in sources:
         # The next run would read the exported files as logs.
         if lies_within(to, source):
@@ -61,7 +62,7 @@ def export(
         run = _ExportRun(folder, options, now, stored_periods(sources, options))
         reports = PeriodReports(
             sources,
-            options.report,
+            options,
             options.every,
             run.is_wanted,
             window=run.wanted_span(),
@@ -89,11 +90,11 @@ class _ExportRun:
         self._folder = folder
         self._options = options
         self._now = now
-        self._limit = options.kept_since(now)
+        self._limit = kept_since(options, now)
         self._stored = stored
         if not options.force:
-            folder.check_settings(options.settings())
-        plan = make_plan(options.report, now)
+            folder.check_settings(export_settings(options))
+        plan = make_plan(options, now)
         self._unchanged: dict[Period, PeriodManifest] = {}
         """The manifests of the periods whose folder is what reading them would give."""
         for period, made_of in (stored or {}).items():
@@ -146,7 +147,7 @@ class _ExportRun:
         for number, (period, report) in enumerate(reports.iter_reports()):
             if not number:
                 columns = {name: frame.columns for name, frame in report.tables.items()}
-                settings = self._options.settings()
+                settings = export_settings(self._options)
                 self._folder.write_settings(SettingsManifest(settings=settings, columns=columns))
             self._write_period(period, report, summary)
         summary.unchanged.sort()
@@ -198,7 +199,7 @@ def draw_files(report: Report, options: ExportOptions) -> Mapping[str, bytes]:
 
 
 def stored_periods(
-    sources: Sequence[str | os.PathLike[str]], options: ExportOptions
+    sources: Sequence[Source], options: ExportOptions
 ) -> Mapping[Period, str] | None:
     """Map the periods that may have requests to a hash of what each is made of and how.
 
@@ -207,7 +208,7 @@ def stored_periods(
     stores, logs = separate_stores(sources)
     if logs or not stores:
         return None
-    timezone = parse_zone(options.report.tz)
+    timezone = parse_zone(options.tz)
     names: defaultdict[Period, list[str]] = defaultdict(list)
     for file in (file for store in stores for file in store.record_files()):
         if file.first is None or file.last is None:
@@ -217,9 +218,9 @@ def stored_periods(
             period = period_at(at, options.every, timezone)
             names[period].append(file.name)
             at = period.end
-    key = parse_privacy(options.report).key
+    key = parse_privacy(options).key
     keyed = hmac.digest(key, b"apilog export", "sha256").hex() if key is not None else ""
-    how = json.dumps([EXPORT_VERSION, __version__, options.settings(), keyed]).encode()
+    how = json.dumps([EXPORT_VERSION, __version__, export_settings(options), keyed]).encode()
     return {
         period: sha256(how + json.dumps(sorted(files)).encode()).hexdigest()
         for period, files in names.items()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apilog.ingestion.ingest_run import IngestOptions, IngestSummary, ingest
+from apilog.ingestion.ingest_run import IngestSummary, ingest
 from apilog.ingestion.reject_retry import RetrySummary, retry_rejects
 
-__all__ = ["IngestOptions", "IngestSummary", "RetrySummary", "ingest", "retry_rejects"]
+__all__ = ["IngestSummary", "RetrySummary", "ingest", "retry_rejects"]

@@ -16,13 +16,13 @@ import polars as pl
 
 from apilog.engine.local import LocalRun, NoProgress
 from apilog.engine.parse_chunks import FileAccount, ReadSpec, summarise_inputs
+from apilog.engine.source_pass import make_read_spec, parse_choice
 from apilog.engine.store_parts import find_logs, refuse_stores
 from apilog.formats.file_plan import FormatChoice
 from apilog.ingestion.fingerprint import FingerprintIndex
 from apilog.ingestion.ingest_input import IngestInput, InputState
 from apilog.ingestion.line_aligned import CommitBudget
-from apilog.options import Progress, RejectSink
-from apilog.privacy import AS_LOGGED, Privacy
+from apilog.options import IngestOptions, Progress, Source
 from apilog.report_model import FileInput, InputSummary
 from apilog.schema import SCHEMA
 from apilog.sources import LogSource, MissingSource
@@ -30,24 +30,6 @@ from apilog.sources.source import display_path
 from apilog.storage import Folder, FolderLike
 from apilog.store import StoreWriter
 from apilog.text.units import format_bytes, format_count, format_duration
-
-STRETCH_BYTES = 256 << 20
-"""The bytes read between two commits: as much as a killed run loses."""
-_CHUNK_BYTES = 8 << 20
-"""Less than for reports, which need few columns: here every line gets all of them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IngestOptions:
-    """How sources are read."""
-
-    choice: FormatChoice | None = None
-    final: bool = False
-    """Whether the last line of a file is taken even without a newline."""
-    privacy: Privacy = AS_LOGGED
-    """How records are made anonymous; then rejects are stored without their lines."""
-    stretch_bytes: int = STRETCH_BYTES
-    chunk_bytes: int = _CHUNK_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,12 +73,9 @@ class IngestSummary:
 
 
 def ingest(
-    sources: Sequence[str | os.PathLike[str]],
+    sources: Sequence[Source],
     store: FolderLike,
     options: IngestOptions | None = None,
-    *,
-    progress: Progress | None = None,
-    rejects: RejectSink | None = None,
 ) -> IngestSummary:
     """Add the lines of sources to a store that are not in it yet.
 
@@ -104,11 +83,11 @@ def ingest(
     InputError or OutputError for a store that can't be written.
     """
     started = monotonic()
+    options = options or IngestOptions()
+    spec, choice = make_read_spec(options, frozenset(SCHEMA)), parse_choice(options)
     with StoreWriter(store) as writer:
         before = writer.store.manifest
-        run = _IngestRun(
-            sources, writer, options or IngestOptions(), progress or NoProgress(), rejects
-        )
+        run = _IngestRun(sources, writer, options, spec, choice)
         run.read_inputs()
         added = set(writer.store.manifest.files) - set(before.files)
         return run.summarize(monotonic() - started, sum(file.size for file in added))
@@ -119,11 +98,11 @@ class _IngestRun:
 
     def __init__(
         self,
-        sources: Sequence[str | os.PathLike[str]],
+        sources: Sequence[Source],
         writer: StoreWriter,
         options: IngestOptions,
-        progress: Progress,
-        rejects: RejectSink | None,
+        spec: ReadSpec,
+        choice: FormatChoice | None,
     ) -> None:
         logs, stores = refuse_stores(sources)
         found, problems = find_logs(logs)
@@ -137,8 +116,10 @@ class _IngestRun:
         index = FingerprintIndex(writer.store.manifest.inputs)
         self._writer = writer
         self._options = options
+        self._spec = spec
+        self._choice = choice
+        progress = options.progress or NoProgress()
         self._progress = _StretchProgress(progress)
-        self._rejects = rejects
         self._budget = CommitBudget(0)
         logs_outside = _exclude_own_files(writer.folder, found)
         others = frozenset(source.file for source in logs_outside)
@@ -168,9 +149,9 @@ class _IngestRun:
         self._budget.left = self._options.stretch_bytes
         run = LocalRun(
             (),
-            ReadSpec(columns=frozenset(SCHEMA), privacy=self._options.privacy),
+            self._spec,
             cast_to_schema,
-            choice=self._options.choice,
+            choice=self._choice,
             progress=self._progress,
             chunk_bytes=self._options.chunk_bytes,
             inputs=inputs,
@@ -190,9 +171,9 @@ class _IngestRun:
         format_names = pl.col("source").replace_strict(formats, return_dtype=pl.String)
         stored = rejects.with_columns(format_names.alias("format"))
         # Nobody can tell what to hide in a line that no format reads.
-        self._writer.add_rejects(stored.drop("line") if self._options.privacy else stored)
-        if self._rejects:
-            self._rejects(rejects)
+        self._writer.add_rejects(stored.drop("line") if self._spec.privacy else stored)
+        if self._options.rejects:
+            self._options.rejects(rejects)
 
     def summarize(self, seconds: float, bytes_out: int) -> IngestSummary:
         """Return the numbers of the run."""

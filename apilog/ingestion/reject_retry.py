@@ -14,12 +14,13 @@ from apilog.engine.parse_chunks import (
     TOO_LONG_REASON,
     FileAccount,
     FileChunk,
-    ReadSpec,
     parse_chunks,
 )
+from apilog.engine.source_pass import make_read_spec, parse_choice
 from apilog.formats.detect import detect_plan
 from apilog.formats.file_plan import UnrecognisedFormat, plan_file
-from apilog.ingestion.ingest_run import IngestOptions, cast_to_schema
+from apilog.ingestion.ingest_run import cast_to_schema
+from apilog.options import IngestOptions
 from apilog.schema import SCHEMA
 from apilog.sources import LineChunk
 from apilog.storage import FolderLike
@@ -95,7 +96,7 @@ def _recount_inputs(writer: StoreWriter, moved: Mapping[str, int]) -> None:
 
 def _read_rejected_lines(stored: pl.DataFrame, options: IngestOptions) -> Iterator[pl.DataFrame]:
     """Parse the lines of each source, and yield their records with the index of the reject."""
-    choice, spec = options.choice, ReadSpec(columns=frozenset(SCHEMA), privacy=options.privacy)
+    choice, spec = parse_choice(options), make_read_spec(options, frozenset(SCHEMA))
     # Rejects whose lines were not kept, or only in part, stay rejects.
     whole = stored.filter(pl.col("reason") != TOO_LONG_REASON, pl.col("line").is_not_null())
     for part in whole.partition_by("source", maintain_order=True):

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 import polars as pl
 
+from apilog.engine.source_pass import parse_choice
 from apilog.engine.store_parts import find_logs, refuse_stores
 from apilog.errors import ApilogError, InputError, UsageError
 from apilog.formats.contract import ParsedRecords
 from apilog.formats.detect import detect_plan
-from apilog.formats.file_plan import FormatChoice, choose_format, plan_file
+from apilog.formats.file_plan import FormatChoice, plan_file
 from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.nginx.library import SUGGESTION
 from apilog.formats.parse_plan import ParsePlan, iterate_formats, parse_lines
 from apilog.formats.registry import ADVICE
-from apilog.report_model import DetectedFile, MissingColumn
+from apilog.options import FormatOptions, Source
+from apilog.report_model import DetectedFile, DetectionResult, MissingColumn
 from apilog.schema import SCHEMA
 from apilog.sources import LogSource
 from apilog.transport.opening import read_head
@@ -26,24 +27,19 @@ _OWN_COLUMNS = {"source", "line_number", "route"}
 """Columns that apilog fills itself."""
 
 
-def inspect_logs(
-    files: Sequence[str | os.PathLike[str]],
-    *,
-    log_format: str | None = None,
-    nginx_conf: str | os.PathLike[str] | None = None,
-) -> tuple[list[DetectedFile], list[ApilogError]]:
-    """A finding for every file that can be read, and an error for every other one."""
-    choice = choose_format(log_format, nginx_conf)
-    logs, stores = refuse_stores(files)
-    sources, not_found = find_logs(logs)
-    problems: list[ApilogError] = [*stores, *not_found]
-    findings: list[DetectedFile] = []
-    for source in sources:
+def inspect_logs(sources: Sequence[Source], options: FormatOptions) -> DetectionResult:
+    """Return what is found in every file that can be read, and an error for every other one."""
+    choice = parse_choice(options)
+    logs, stores = refuse_stores(sources)
+    found, problems = find_logs(logs)
+    errors: list[ApilogError] = [*stores, *problems]
+    files: list[DetectedFile] = []
+    for source in found:
         try:
-            findings.append(_inspect_source(source, choice))
-        except (InputError, UsageError) as problem:
-            problems.append(problem)
-    return findings, problems
+            files.append(_inspect_source(source, choice))
+        except (InputError, UsageError) as error:
+            errors.append(error)
+    return DetectionResult(files=tuple(files), errors=tuple(errors))
 
 
 def _inspect_source(source: LogSource, choice: FormatChoice | None) -> DetectedFile:

@@ -24,7 +24,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from apilog.errors import InputError, OutputError
-from apilog.ingestion import IngestOptions, ingest
+from apilog.ingestion import ingest
+from apilog.options import IngestOptions
 from apilog.storage.cloud.bucket import Bucket
 from apilog.store import Store, StoreWriter, commit, compact, prune, verify
 from tests.commands import Run
@@ -253,7 +254,8 @@ def test_a_writer_that_was_killed_left_nothing_that_counts(
 
 INGEST = """
 import sys
-from apilog.ingestion import IngestOptions, ingest
+from apilog.ingestion import ingest
+from apilog.options import IngestOptions
 print("ready", flush=True)
 ingest([sys.argv[1]], sys.argv[2], IngestOptions(chunk_bytes=20_000, stretch_bytes=60_000))
 """

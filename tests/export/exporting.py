@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from apilog.exports import ExportOptions, ExportSummary, export
-from apilog.options import ReportOptions
+from apilog.exports import ExportSummary, export
+from apilog.options import ExportOptions
 from apilog.time import PeriodLength
 from tests.weblog import START, line, write
 
@@ -50,7 +50,7 @@ def run(
 ) -> ExportSummary:
     """One export; further options are those of a report."""
     options = ExportOptions(
-        report=ReportOptions(**asked),
+        **asked,
         every=every,
         format=format,
         closed_only=closed_only,

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from apilog.exports import ExportOptions, export
-from apilog.options import ReportOptions
+from apilog.exports import export
+from apilog.options import ExportOptions
 from tests.commands import Run
 from tests.export.exporting import log, names
 from tests.weblog import SAMPLE_LOGS, line, write
@@ -32,8 +32,7 @@ def test_the_sample_logs_give_the_golden_folder(tmp_path: Path) -> None:
     # Names, columns and their order are what other programs rely on.
     to = tmp_path / "to"
     logs = [SAMPLE_LOGS / name for name in ("api.log", "api.log.1.gz", "broken.log")]
-    asked = ReportOptions(tz="Asia/Kolkata", top=5)
-    export(logs, to, ExportOptions(report=asked, force=True), now=LATER)
+    export(logs, to, ExportOptions(tz="Asia/Kolkata", top=5, force=True), now=LATER)
     if os.environ.get("UPDATE_GOLDEN"):
         shutil.rmtree(GOLDEN, ignore_errors=True)
         shutil.copytree(to, GOLDEN, ignore=shutil.ignore_patterns(".*"))

@@ -20,7 +20,8 @@ from typing import Self
 
 import pyarrow.parquet  # noqa: F401 - a run imports it when it first writes
 
-from apilog.ingestion import IngestOptions, ingest
+from apilog.ingestion import ingest
+from apilog.options import IngestOptions
 
 ROOT = Path(__file__).resolve().parents[2]
 WRITING = 0.006

@@ -14,7 +14,8 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from apilog.errors import OutputError
-from apilog.ingestion import IngestOptions, IngestSummary, ingest
+from apilog.ingestion import IngestSummary, ingest
+from apilog.options import IngestOptions
 from apilog.store import Store, verify
 from tests.ingest.logs import held, lines
 from tests.store.failing import CHANGES, PowerCut, fail

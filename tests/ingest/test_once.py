@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from apilog.ingestion import IngestOptions, ingest
+from apilog.ingestion import ingest
 from apilog.ingestion.fingerprint import FingerprintIndex
 from apilog.ingestion.line_aligned import CommitBudget
 from apilog.ingestion.opened_input import OpenedInput
+from apilog.options import IngestOptions
 from apilog.sources import find_sources
 from apilog.store import Store
 from tests.ingest.logs import held, lines, numbering

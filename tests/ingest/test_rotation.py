@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from apilog.ingestion import IngestOptions, ingest
+from apilog.ingestion import ingest
+from apilog.options import IngestOptions
 from apilog.storage.local_folder import LocalFolder
 from apilog.store import Store, layout, verify
 from apilog.store.commit import list_store_files
