@@ -109,7 +109,8 @@ def test_a_key_that_is_missing_is_told_before_reading(
 def test_success_takes_the_options_too(source: Path, tmp_path: Path, run: Run) -> None:
     accounts = tmp_path / "accounts.csv"
     accounts.write_text("account,consumers\nA,acme\n")
-    done = run("success", source, "--accounts", accounts, "-f", "json", "--keep-query", *OPTIONS)
+    argv = ("--accounts", accounts, "--route", "/v1/users/{name}", "--keep-query", *OPTIONS)
+    done = run("success", source, "-f", "json", *argv)
     assert done.code == 0
     tables = json.loads(done.stdout)["tables"]
     assert {row["consumer"] for row in tables["unmatched"]} == {HASHES[2], HASHES[3]}
