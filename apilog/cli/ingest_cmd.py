@@ -76,9 +76,7 @@ def ingest(
     if sources:
         with read_hooks(rejects, force=force, shown=not (quiet or no_progress)) as hooks:
             done = apilog.ingest(sources, store=folder, **replace(asked, **hooks).as_arguments())
-        _report_ingest(done, quiet=quiet)
-        failed = any(not file.is_damaged for file in done.errors)
-        raise typer.Exit(ExitCode.ERROR if failed else ExitCode.OK)
+        raise typer.Exit(_report_ingest(done, quiet=quiet))
 
 
 def _check_arguments(sources: list[str] | None, store: str | None, *, retry_rejects: bool) -> str:
@@ -97,14 +95,15 @@ def _retry_rejects(store: str, asked: IngestOptions, *, quiet: bool) -> None:
         streams.show(told)
 
 
-def _report_ingest(done: IngestSummary, *, quiet: bool) -> None:
+def _report_ingest(done: IngestSummary, *, quiet: bool) -> ExitCode:
     for file in done.errors:
         if not file.is_damaged:
             streams.error(f"{file.path}: {file.error}", file.hint)
         elif not quiet:
             streams.note(f"{file.path}: {file.error}; what stands before the damage was read")
-    if quiet:
-        return
-    for text in done.notes:
-        streams.note(text)
-    streams.show("\n".join(done.format_lines()))
+    if not quiet:
+        for text in done.notes:
+            streams.note(text)
+        streams.show("\n".join(done.format_lines()))
+    failed = any(not file.is_damaged for file in done.errors)
+    return ExitCode.ERROR if failed else ExitCode.OK
