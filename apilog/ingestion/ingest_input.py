@@ -11,7 +11,7 @@ from dataclasses import replace
 from enum import Enum, auto
 
 from apilog.engine.parse_chunks import FileAccount
-from apilog.ingestion.fingerprint import Fingerprint, FingerprintIndex, KnownEntry
+from apilog.ingestion.fingerprint import FingerprintIndex, KnownEntry
 from apilog.ingestion.line_aligned import CommitBudget
 from apilog.ingestion.opened_input import OpenedInput
 from apilog.sources import DamagedSource, LineChunk, LogSource, MissingSource
@@ -205,7 +205,22 @@ class IngestInput:
         """Have the sources that come later compared with what was read."""
         if fingerprint := opened.fingerprint():
             self._apply(InputEvent.ADVANCED)
-            checkpoint = self._make_checkpoint(fingerprint, opened)
+            before = self._base.checkpoint if self._base else None
+            checkpoint = InputCheckpoint(
+                head_hash=fingerprint.head_hash,
+                head_length=fingerprint.head_length,
+                offset=fingerprint.offset,
+                tail_hash=fingerprint.tail_hash,
+                path=self.path,
+                complete=opened.is_complete,
+                lines=opened.lines,
+                # The account of this stretch is added when it is committed.
+                records=before.records if before else 0,
+                rejects=before.rejects if before else 0,
+                skipped=before.skipped if before else 0,
+                format=before.format if before else None,
+                packed=opened.compressed_fingerprints,
+            )
             self._reached = KnownEntry(checkpoint, None, claimed_by=self.path)
             self._index.add(self._reached)
         else:
@@ -220,24 +235,6 @@ class IngestInput:
                 known.claimed_by = known.claimed_by or self.path
         if not opened.is_paused:
             opened.close()
-
-    def _make_checkpoint(self, fingerprint: Fingerprint, opened: OpenedInput) -> InputCheckpoint:
-        """Make the checkpoint that was reached, as yet without the account of this stretch."""
-        before = self._base.checkpoint if self._base else None
-        return InputCheckpoint(
-            head_hash=fingerprint.head_hash,
-            head_length=fingerprint.head_length,
-            offset=fingerprint.offset,
-            tail_hash=fingerprint.tail_hash,
-            path=self.path,
-            complete=opened.is_complete,
-            lines=opened.lines,
-            records=before.records if before else 0,
-            rejects=before.rejects if before else 0,
-            skipped=before.skipped if before else 0,
-            format=before.format if before else None,
-            packed=opened.compressed_fingerprints,
-        )
 
     def _commit(self, reached: KnownEntry, account: FileAccount, writer: StoreWriter) -> None:
         checkpoint = reached.checkpoint

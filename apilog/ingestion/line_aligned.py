@@ -107,18 +107,17 @@ class LineAlignedStream(RawStream):
             block = self._content.read(_READ_BYTES)
         except StreamDamage as damage:
             self._damage, self.is_damaged, block = damage, True, b""
+        text = self._held + block
         if block:
-            self._split(self._held + block)
+            end = whole_events_size(text)
+            # A line or event without an end must not be held back without an end.
+            if len(text) - end > _HELD_BYTES:
+                end = len(text)
+            self._ready, self._held = text[:end], text[end:]
             return
         self._ended = True
         if self._final or (self._content.cannot_grow and not self._damage):
-            self._ready, self._held = self._held, b""
-
-    def _split(self, text: bytes) -> None:
-        end = whole_events_size(text)
-        if len(text) - end > _HELD_BYTES:
-            end = len(text)
-        self._ready, self._held = text[:end], text[end:]
+            self._ready, self._held = text, b""
 
 
 def renumber_chunks(chunks: Iterable[LineChunk], before: int) -> Iterator[LineChunk]:

@@ -274,12 +274,12 @@ class OpenedInput:
                 return skip_lines(cut(as_utf8(stream)), self.lines)
             case ReadMethod.REFRAMED:
                 chunks = cut(frame_stream(as_utf8(stream), MAX_LINE_BYTES))
-                return skip_lines(self._hold_back_open_event(chunks), self.lines)
-
-    def _hold_back_open_event(self, chunks: Iterable[LineChunk]) -> Iterator[LineChunk]:
-        for chunk in chunks:
-            # Asked for each chunk: damage is known only once it was met.
-            yield chunk if self._final or self.is_complete else without_open_line(chunk)
+                # A generator, so that each chunk asks anew: damage is known only once it was met.
+                ended = (
+                    chunk if self._final or self.is_complete else without_open_line(chunk)
+                    for chunk in chunks
+                )
+                return skip_lines(ended, self.lines)
 
 
 def _cut(reader: ByteStream, position: Callable[[], int], chunk_bytes: int) -> Iterator[LineChunk]:

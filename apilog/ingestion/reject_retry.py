@@ -24,7 +24,7 @@ from apilog.options import IngestOptions
 from apilog.schema import SCHEMA
 from apilog.sources import LineChunk
 from apilog.storage import FolderLike
-from apilog.store import DataFile, StoreWriter
+from apilog.store import StoreWriter
 from apilog.store.data_files import read_verified
 
 
@@ -51,24 +51,20 @@ def retry_rejects(store: FolderLike, options: IngestOptions | None = None) -> Re
     with StoreWriter(store, create=False) as writer:
         for file in [f for f in writer.store.manifest.files if f.kind == "rejects"]:
             lines += file.rows
-            records += _retry_file(writer, file, options)
+            stored = read_verified(writer.folder, file).with_row_index("at")
+            frames = [frame for frame in _read_rejected_lines(stored, options) if frame.height]
+            if not frames:
+                continue
+            moved = pl.concat(frames)
+            records += moved.height
+            _recount_inputs(writer, dict(moved["source"].value_counts().iter_rows()))
+            writer.add_records(moved.drop("at"))
+            rest = stored.filter(~pl.col("at").is_in(moved["at"].implode())).drop("at")
+            writer.drop_files([file])
+            if rest.height:
+                writer.write_rows(rest, "rejects", (file.first, file.last))
             writer.commit()
     return RetrySummary(lines, records)
-
-
-def _retry_file(writer: StoreWriter, file: DataFile, options: IngestOptions) -> int:
-    stored = read_verified(writer.folder, file).with_row_index("at")
-    frames = [frame for frame in _read_rejected_lines(stored, options) if frame.height]
-    if not frames:
-        return 0
-    records = pl.concat(frames)
-    _recount_inputs(writer, dict(records["source"].value_counts().iter_rows()))
-    writer.add_records(records.drop("at"))
-    rest = stored.filter(~pl.col("at").is_in(records["at"].implode())).drop("at")
-    writer.drop_files([file])
-    if rest.height:
-        writer.write_rows(rest, "rejects", (file.first, file.last))
-    return records.height
 
 
 def _recount_inputs(writer: StoreWriter, moved: Mapping[str, int]) -> None:

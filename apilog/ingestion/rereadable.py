@@ -153,8 +153,18 @@ class _SpooledPipe:
         if self._at < self._end:
             self._kept.seek(self._at)
             block = self._kept.read(min(size, self._end - self._at))
+        elif self._damage:
+            raise self._damage
         else:
-            block = self._read_on(size)
+            try:
+                block = self._live.read(size)
+            except StreamDamage as damage:
+                self._damage = damage
+                raise
+            if self._is_kept:
+                self._kept.seek(self._end)
+                self._kept.write(block)
+                self._end += len(block)
         self._at += len(block)
         return block
 
@@ -169,17 +179,3 @@ class _SpooledPipe:
 
     def release_earlier(self) -> None:
         self._is_kept = False
-
-    def _read_on(self, size: int) -> bytes:
-        if self._damage:
-            raise self._damage
-        try:
-            block = self._live.read(size)
-        except StreamDamage as damage:
-            self._damage = damage
-            raise
-        if self._is_kept:
-            self._kept.seek(self._end)
-            self._kept.write(block)
-            self._end += len(block)
-        return block

@@ -25,8 +25,8 @@ from apilog.storage import folder_at
 from apilog.storage.cloud.connection import connect_bucket
 from apilog.store import Store, StoreWriter, compact, verify
 from tests.commands import Run
-from tests.ingest.logs import lines
-from tests.store.building import lines_in, make, records
+from tests.ingest.numbered_logs import lines
+from tests.store.sample_stores import lines_in, make, records
 
 AZURITE = os.environ.get("APILOG_AZURITE") or shutil.which("azurite-blob")
 ACCOUNT = "devstoreaccount1"

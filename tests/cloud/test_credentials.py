@@ -13,8 +13,8 @@ from apilog.ingestion import ingest
 from apilog.storage.cloud.bucket import Bucket
 from apilog.storage.cloud.connection import connect_bucket, is_plain_http
 from tests.commands import Run
-from tests.ingest.logs import lines
-from tests.store.building import make, records
+from tests.ingest.numbered_logs import lines
+from tests.store.sample_stores import make, records
 
 COUNT = "SELECT COUNT(*) AS n FROM requests"
 

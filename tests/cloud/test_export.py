@@ -8,7 +8,7 @@ from pathlib import Path
 from apilog.storage import folder_at
 from apilog.storage.cloud.bucket import Bucket
 from tests.commands import Run
-from tests.export.exporting import log
+from tests.export.sample_exports import log
 
 
 def test_a_bucket_is_kept_up_to_date(bucket: Bucket, url: str, run: Run, tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ from apilog.storage.cloud.bucket import Bucket
 from apilog.storage.cloud.connection import connect_bucket
 from apilog.store import Store, verify
 from tests.commands import Run
-from tests.ingest.logs import lines
-from tests.store.building import lines_in, make, records
+from tests.ingest.numbered_logs import lines
+from tests.store.sample_stores import lines_in, make, records
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from apilog.storage.cloud import object_reader as reading
 from apilog.storage.cloud.bucket import Bucket, ObjectBlock
 from apilog.storage.cloud.object_reader import ObjectPrefetcher, ObjectReader
 from apilog.transport.opening import open_chunks
-from tests.ingest.logs import lines
+from tests.ingest.numbered_logs import lines
 
 DATA = bytes(range(256)) * 8
 

@@ -24,7 +24,7 @@ from apilog.errors import InputError
 from apilog.sources import find_sources
 from apilog.storage.cloud.bucket import Bucket
 from tests.commands import Run
-from tests.ingest.logs import lines
+from tests.ingest.numbered_logs import lines
 
 
 def found(*urls: str) -> list[str]:

@@ -29,8 +29,8 @@ from apilog.options import IngestOptions
 from apilog.storage.cloud.bucket import Bucket
 from apilog.store import Store, StoreWriter, commit, compact, prune, verify
 from tests.commands import Run
-from tests.ingest.logs import lines
-from tests.store.building import START, known, lines_in, make, records, rejects
+from tests.ingest.numbered_logs import lines
+from tests.store.sample_stores import START, known, lines_in, make, records, rejects
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -217,7 +217,7 @@ def test_a_server_that_ignores_conditions_gets_no_store(
 KILLED = """
 import os, sys
 from apilog.store import StoreWriter, commit
-from tests.store.building import known, records
+from tests.store.sample_stores import known, records
 at = sys.argv[2]
 if at == "manifest":
     commit.prepare_commit = lambda *_: os._exit(9)

@@ -13,7 +13,7 @@ import pytest
 from apilog.exports import export
 from apilog.options import ExportOptions
 from tests.commands import Run
-from tests.export.exporting import log, names
+from tests.export.sample_exports import log, names
 from tests.weblog import SAMPLE_LOGS, line, write
 
 GOLDEN = Path(__file__).parent / "golden"

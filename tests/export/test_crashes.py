@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from apilog.errors import InputError, OutputError
-from tests.export.exporting import NOW, hidden, log, names, run, whole_periods
+from tests.export.sample_exports import NOW, hidden, log, names, run, whole_periods
 from tests.store.test_faults import ROOT, PowerCut, fail
 from tests.weblog import START
 
@@ -109,7 +109,7 @@ def test_a_run_that_is_killed_at_any_moment_is_made_good_by_the_next(
         to = tmp_path / f"{changes}"
         source, expected = prepared(to)
         with subprocess.Popen(
-            [sys.executable, "-m", "tests.export.exporting", source, to, str(NOW.timestamp())],
+            [sys.executable, "-m", "tests.export.sample_exports", source, to, str(NOW.timestamp())],
             cwd=ROOT,
             stdout=subprocess.PIPE,
         ) as process:

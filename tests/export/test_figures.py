@@ -18,7 +18,7 @@ from apilog.ingestion import ingest
 from apilog.render import OUTPUTS, OutputOptions
 from apilog.report_model import Report
 from apilog.time import PeriodLength
-from tests.export.exporting import log, mark, names, run
+from tests.export.sample_exports import log, mark, names, run
 from tests.weblog import SAMPLE_LOGS
 
 HOURS = (0, 0.9, 1, 11.9, 12, 36, 200)

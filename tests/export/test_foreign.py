@@ -12,7 +12,7 @@ from apilog.errors import InputError, OutputError, UsageError
 from apilog.ingestion import ingest
 from apilog.storage.local_folder import FileLock
 from apilog.time import PeriodLength
-from tests.export.exporting import hidden, log, mark, names, run, state
+from tests.export.sample_exports import hidden, log, mark, names, run, state
 from tests.weblog import START, line, write
 
 DAYS = (0, 24)

@@ -14,7 +14,7 @@ from apilog.errors import OutputError
 from apilog.exports import export_folder
 from apilog.exports.export_folder import ExportFolder
 from apilog.storage.local_folder import LocalFolder
-from tests.export.exporting import log, mark, names, run, state
+from tests.export.sample_exports import log, mark, names, run, state
 from tests.weblog import START
 
 TABLES = ["statuses", "errors"]

@@ -9,7 +9,7 @@ import pytest
 
 from apilog.errors import UsageError
 from apilog.time import PeriodLength
-from tests.export.exporting import NOW, hidden, log, mark, names, run, state
+from tests.export.sample_exports import NOW, hidden, log, mark, names, run, state
 from tests.weblog import START
 
 DAYS = (0, 24, 48)

@@ -13,7 +13,7 @@ from apilog.ingestion import ingest
 from apilog.privacy import Privacy
 from apilog.store import anonymize, compact
 from apilog.time import PeriodLength
-from tests.export.exporting import log, mark, names, run, state
+from tests.export.sample_exports import log, mark, names, run, state
 from tests.weblog import START
 
 DAYS = (0, 24, 48)

@@ -11,7 +11,7 @@ import pytest
 from apilog.store import Store, StoreWriter
 from apilog.store.data_files import read_verified
 from tests.commands import Run
-from tests.ingest.logs import held, lines
+from tests.ingest.numbered_logs import held, lines
 
 BAD = b"this is no request\n"
 

@@ -17,8 +17,8 @@ from apilog.errors import OutputError
 from apilog.ingestion import IngestSummary, ingest
 from apilog.options import IngestOptions
 from apilog.store import Store, verify
-from tests.ingest.logs import held, lines
-from tests.store.failing import CHANGES, PowerCut, fail
+from tests.ingest.numbered_logs import held, lines
+from tests.store.faulty_disk import CHANGES, PowerCut, fail
 
 FAULTS = tuple(OSError(code, os.strerror(code)) for code in (errno.ENOSPC, errno.EIO, errno.EROFS))
 BAD = b"this is no request\n"

@@ -14,7 +14,7 @@ from apilog.ingestion.ingest_input import TRANSITIONS, IngestInput, InputEvent, 
 from apilog.ingestion.line_aligned import CommitBudget
 from apilog.sources import MissingSource
 from apilog.store import InputCheckpoint, StoreWriter
-from tests.ingest.logs import lines
+from tests.ingest.numbered_logs import lines
 
 OPENINGS = {InputEvent.OPENED_NEW, InputEvent.OPENED_KNOWN, InputEvent.OPENED_COPY}
 ENDS = {InputState.GONE, InputState.FAILED}

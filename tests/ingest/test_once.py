@@ -17,7 +17,7 @@ from apilog.ingestion.opened_input import OpenedInput
 from apilog.options import IngestOptions
 from apilog.sources import find_sources
 from apilog.store import Store
-from tests.ingest.logs import held, lines, numbering
+from tests.ingest.numbered_logs import held, lines, numbering
 
 FINAL = IngestOptions(final=True)
 

@@ -18,8 +18,8 @@ from apilog.storage.local_folder import LocalFolder
 from apilog.store import Store, layout, verify
 from apilog.store.commit import list_store_files
 from apilog.store.reader import generations
-from tests.ingest.forking import Forks
-from tests.ingest.logs import held, lines
+from tests.ingest.forked_runs import Forks
+from tests.ingest.numbered_logs import held, lines
 
 ROUNDS, KILLS = 4, 50
 SMALL = IngestOptions(chunk_bytes=4_000, stretch_bytes=8_000)

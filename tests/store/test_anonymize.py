@@ -16,7 +16,7 @@ from apilog.privacy import Privacy
 from apilog.schema import SCHEMA
 from apilog.store import AnonymizeSummary, Store, StoreWriter, anonymize, verify
 from tests.commands import Run
-from tests.store.building import START, assert_tidy, files_under, records, rejects
+from tests.store.sample_stores import START, assert_tidy, files_under, records, rejects
 from tests.store.test_faults import PowerCut, fail
 
 KEY = b"s3cret"

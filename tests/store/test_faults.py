@@ -16,9 +16,9 @@ import pytest
 
 from apilog.errors import OutputError
 from apilog.store import Store, StoreWriter, prune
-from tests.store.building import START, files_under, lines_in, make, records
-from tests.store.crashing import INPUTS, assert_complete, assert_whole, ingest
-from tests.store.failing import CHANGES, PowerCut, fail
+from tests.store.faulty_disk import CHANGES, PowerCut, fail
+from tests.store.killable_writer import INPUTS, assert_complete, assert_whole, ingest
+from tests.store.sample_stores import START, files_under, lines_in, make, records
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -132,7 +132,7 @@ def test_a_writer_that_is_killed_at_any_moment_leaves_a_whole_store(tmp_path: Pa
     for number in range(30):
         path = tmp_path / f"{number}"
         with subprocess.Popen(
-            [sys.executable, "-m", "tests.store.crashing", str(path)],
+            [sys.executable, "-m", "tests.store.killable_writer", str(path)],
             cwd=ROOT,
             stdout=subprocess.PIPE,
         ) as process:

@@ -14,13 +14,13 @@ import pytest
 from apilog.errors import InputError
 from apilog.store import Store, StoreWriter, compact, prune, verify
 from apilog.text.units import parse_duration
-from tests.store.building import lines_in, make, records
+from tests.store.sample_stores import lines_in, make, records
 from tests.store.test_faults import ROOT
 
 HOLD = """
 import sys
 from apilog.store import StoreWriter
-from tests.store.building import records
+from tests.store.sample_stores import records
 with StoreWriter(sys.argv[1]) as writer:
     writer.add_records(records(5, first_line=100))
     print("ready", flush=True)
@@ -80,7 +80,7 @@ def test_the_lock_of_a_killed_writer_is_free(tmp_path: Path) -> None:
 COMMIT = """
 import sys
 from apilog.store import StoreWriter
-from tests.store.building import records
+from tests.store.sample_stores import records
 for number in range(60):
     with StoreWriter(sys.argv[1]) as writer:
         writer.add_records(records(5, first_line=1 + 5 * number))

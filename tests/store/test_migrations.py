@@ -18,7 +18,7 @@ from apilog.store import MANIFEST_VERSION, Store, StoreWriter, anonymize, compac
 from apilog.store.data_files import column_types
 from apilog.store.manifest import MIGRATIONS
 from tests.commands import Run
-from tests.store.building import files_under, records
+from tests.store.sample_stores import files_under, records
 
 FIXTURES = Path(__file__).parent / "fixtures"
 

@@ -26,7 +26,7 @@ from apilog.store import (
     StoreWriter,
 )
 from apilog.time import TimeWindow
-from tests.store.building import START, known, make, records
+from tests.store.sample_stores import START, known, make, records
 
 TIMES = st.integers(-(2**50), 2**50).map(lambda n: START + timedelta(microseconds=n))
 COUNTS = st.integers(0, 2**62)

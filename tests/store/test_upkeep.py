@@ -16,7 +16,7 @@ from polars.testing import assert_frame_equal
 from apilog.errors import InputError
 from apilog.store import MANIFEST_VERSION, Store, StoreWriter, compact, prune, verify
 from tests.commands import Run
-from tests.store.building import START, assert_tidy, lines_in, make, records, rejects
+from tests.store.sample_stores import START, assert_tidy, lines_in, make, records, rejects
 
 
 @pytest.fixture

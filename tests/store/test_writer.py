@@ -13,7 +13,7 @@ from apilog.errors import InputError
 from apilog.schema import SCHEMA
 from apilog.store import REJECT_COLUMNS, Store, StoreWriter
 from apilog.store import writer as spilling
-from tests.store.building import (
+from tests.store.sample_stores import (
     START,
     assert_tidy,
     files_under,

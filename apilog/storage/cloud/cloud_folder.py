@@ -83,10 +83,14 @@ class CloudFolder:
         self.put_file(unfinished_name(name), data)
 
     def publish_files(self, names: Iterable[str]) -> None:
+        def publish(name: str) -> None:
+            with explain_write_errors(self.path(name)):
+                self._bucket.copy_object(self._key_of(unfinished_name(name)), self._key_of(name))
+
         published = list(names)
         with ThreadPoolExecutor(_COPIES, "apilog-copy") as pool:
             # The list asks for all results, so that the first error is raised.
-            list(pool.map(self._publish_object, published))
+            list(pool.map(publish, published))
         self.remove_files(map(unfinished_name, published))
 
     def prepare_add(self, name: str, data: bytes) -> Callable[[], None]:
@@ -106,10 +110,6 @@ class CloudFolder:
 
     def acquire_lock(self, name: str) -> NoFolderLock:
         return NoFolderLock()
-
-    def _publish_object(self, name: str) -> None:
-        with explain_write_errors(self.path(name)):
-            self._bucket.copy_object(self._key_of(unfinished_name(name)), self._key_of(name))
 
     def _add_object(self, name: str, data: bytes) -> None:
         with explain_write_errors(self.path(name)):

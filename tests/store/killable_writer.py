@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from apilog.store import Store, StoreWriter, compact, verify
-from tests.store.building import assert_tidy, known, lines_in, records, rejects
+from tests.store.sample_stores import assert_tidy, known, lines_in, records, rejects
 
 INPUTS = ("a.log", "b.log")
 LINES = 14

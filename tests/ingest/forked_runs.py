@@ -39,7 +39,7 @@ class Forks:
 
     def __enter__(self) -> Self:
         self._server = subprocess.Popen(
-            [sys.executable, "-m", "tests.ingest.forking"],
+            [sys.executable, "-m", "tests.ingest.forked_runs"],
             cwd=ROOT,
             env=os.environ | {"POLARS_MAX_THREADS": "1"},
             stdin=subprocess.PIPE,
