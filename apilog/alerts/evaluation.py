@@ -75,6 +75,7 @@ class HourHistory:
         An hour was seen whole if it began at or after `since`. Of two counts of an hour the
         larger is kept: the smaller one saw only some of the logs.
         """
+        # A microsecond less than an hour rounds up, and leaves a start on the hour as it is.
         hour = _hour_start(max(since, now - HISTORY_LENGTH) + HOUR - timedelta(microseconds=1))
         while hour + HOUR <= now:
             counts = self._open_hours.get(hour, (0, 0))
@@ -142,7 +143,9 @@ class RuleEvaluator:
             threshold = rule.threshold
             if metric := SCORED_METRICS.get(threshold.metric.name):
                 hour = self._history.score_last_hour(metric, now)
-                yield rule, [_observe_hour(evaluate_hour(threshold, hour))]
+                result = evaluate_hour(threshold, hour)
+                verdict = _VERDICTS[result.state]
+                yield rule, [_make_observation(result, verdict, result.value)]
             else:
                 is_complete = self._windows[rule.window].slots.is_complete(now)
                 samples = measured[rule.window].samples_of(threshold.subject)
@@ -169,27 +172,24 @@ class _RuleWindow:
         return self._measurement.finish(state, seconds=seconds or None)
 
 
-def _observe_hour(result: ThresholdResult) -> Observation:
-    verdicts = {CheckState.PASS: RuleVerdict.HOLDS, CheckState.FAIL: RuleVerdict.FAILS}
-    verdict = verdicts.get(result.state, RuleVerdict.UNDECIDED)
-    return _make_observation(result, verdict, result.value)
+_VERDICTS = {
+    CheckState.PASS: RuleVerdict.HOLDS,
+    CheckState.FAIL: RuleVerdict.FAILS,
+    CheckState.INCONCLUSIVE: RuleVerdict.UNDECIDED,
+}
 
 
 def _observe_window(result: ThresholdResult, *, is_complete: bool) -> Observation:
     """Return what a result says of a window that may not have been seen whole yet."""
     threshold = result.threshold
-    is_count = threshold.metric.kind is MetricKind.COUNT
-    verdict = {
-        CheckState.PASS: RuleVerdict.HOLDS,
-        CheckState.FAIL: RuleVerdict.FAILS,
-    }.get(result.state)
-    if is_count and not is_complete:
+    verdict = _VERDICTS[result.state]
+    if threshold.metric.kind is MetricKind.COUNT and not is_complete:
         # More may have come than was seen: too few proves nothing, too many does.
         is_proven = verdict is RuleVerdict.FAILS and threshold.operator.is_upper
         verdict = RuleVerdict.FAILS if is_proven else RuleVerdict.UNDECIDED
-    elif verdict is None and not result.requests:
+    elif verdict is RuleVerdict.UNDECIDED and not result.requests:
         return _observe_silence(result, is_complete=is_complete)
-    return _make_observation(result, verdict or RuleVerdict.UNDECIDED, result.value)
+    return _make_observation(result, verdict, result.value)
 
 
 def _observe_silence(result: ThresholdResult, *, is_complete: bool) -> Observation:

@@ -73,6 +73,7 @@ class AlertManager:
         ]
         for notice in notices:
             self._dispatcher.send_notice(notice)
+        # Also without notices: its time tells a monitoring system that alerts are still evaluated.
         self._dispatcher.publish_snapshot(
             AlertSnapshot(rules=self.rules, alerts=self._active.in_order, at=now)
         )

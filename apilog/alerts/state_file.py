@@ -49,6 +49,7 @@ def load_state(path: Path) -> SavedAlerts:
         document = json.loads(text)
         if not (isinstance(document, dict) and document.get("kind") == STATE_KIND):
             raise InputError(f"{path} is not a state file of alerts", _recovery_hint(path))
+        # Overwriting what a later version has written could lose alerts that it knows.
         if document["version"] > STATE_VERSION:
             newer = f"{path} was written by a later version of apilog"
             raise InputError(newer, "use that version, or name another file with --state")

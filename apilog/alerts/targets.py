@@ -108,6 +108,7 @@ class CommandTarget:
             name: escape_terminal(text) for name, text in notice_environment(notice).items()
         }
         seconds = self.delivery.timeout.total_seconds()
+        # A pipe that nobody empties would block a command that writes much; a file never does.
         with tempfile.TemporaryFile() as errors:
             try:
                 process = subprocess.Popen(
@@ -116,7 +117,7 @@ class CommandTarget:
                     stdout=subprocess.DEVNULL,
                     stderr=errors,
                     env={**os.environ, **variables},
-                    start_new_session=True,
+                    start_new_session=True,  # a group of its own, to be killed as a whole
                 )
             except (OSError, ValueError) as error:
                 raise DeliveryError(f"{self.argv[0]} can't be run: {error}") from error
@@ -198,7 +199,7 @@ def post_json(
     opener: Any = request.build_opener(_RedirectRefusal)
     try:
         with opener.open(post, timeout=timeout.total_seconds()) as answer:
-            answer.read(_READ_BYTES)
+            answer.read(_READ_BYTES)  # bounded: an endless answer must not fill the memory
     except error.HTTPError as answer:
         answer.close()
         message = f"{address.host} answered {answer.code}"
@@ -297,6 +298,7 @@ def prometheus_lines(snapshot: AlertSnapshot) -> Iterator[str]:
     of its `for each` that fails; `apilog_alert_value` is what was measured. The format:
     https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
     """
+    # A rule without failing alerts has 0 instead of no line, so that absence means a dead watch.
     for status in AlertStatus:
         yield from _metric_head(f"apilog_alert_{status}", f"Whether the alert is {status}.")
         for rule in snapshot.rules:

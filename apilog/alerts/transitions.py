@@ -32,6 +32,7 @@ def advance_alert(
     """
     if alert and alert.condition != rule.condition:
         alert = None
+    # Too few requests neither heal nor break: else quiet nights would make alerts flap.
     if observation.verdict is RuleVerdict.UNDECIDED:
         return alert, None
     if observation.verdict is RuleVerdict.FAILS:

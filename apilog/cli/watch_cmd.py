@@ -78,7 +78,7 @@ def watch(
 
     asked = WatchOptions(
         window=_parse_span("--window", window),
-        reading=ReadOptions(
+        read_options=ReadOptions(
             log_format=log_format,
             nginx_conf=nginx_conf,
             where=where,

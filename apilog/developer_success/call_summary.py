@@ -82,7 +82,8 @@ ACCOUNT_VALUES: Mapping[str, tuple[pl.Expr, str]] = {
 
 def partial_calls(plan: CallPlan, records: pl.DataFrame) -> CallSummary:
     """Summarize one chunk of records with the plan's `columns`; text may be Categorical."""
-    happened, late = _calls_before_as_of(plan, records)
+    limited = records.filter(is_within(plan.window)) if plan.window.is_limited else records
+    happened = limited.filter(pl.col("timestamp") < plan.as_of)
     matched = _match_accounts(plan, happened)
     calls = _with_call_facts(plan, matched.drop_nulls("id"))
     values = (value.alias(name) for name, (value, _) in ACCOUNT_VALUES.items())
@@ -93,7 +94,7 @@ def partial_calls(plan: CallPlan, records: pl.DataFrame) -> CallSummary:
     return CallSummary(
         first=_as_datetime(happened["timestamp"].min()),
         last=_as_datetime(happened["timestamp"].max()),
-        late=late,
+        late=limited.height - happened.height,
         accounts=calls.group_by("id").agg(*values).sort("id"),
         successes=earliest_successes(successes, plan.activation_calls),
         active=mark_periods(calls.select("id", period_number(pl.col("timestamp"), plan.cohort))),
@@ -123,13 +124,6 @@ def latest_calls(lasts: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _calls_before_as_of(plan: CallPlan, records: pl.DataFrame) -> tuple[pl.DataFrame, int]:
-    """Return the calls within the limits and before as-of, and how many only as-of leaves out."""
-    limited = records.filter(is_within(plan.window)) if plan.window.is_limited else records
-    happened = limited.filter(pl.col("timestamp") < plan.as_of)
-    return happened, limited.height - happened.height
-
-
 def _match_accounts(plan: CallPlan, records: pl.DataFrame) -> pl.DataFrame:
     """Add the `id` of the account that claims the consumer.
 
@@ -157,6 +151,7 @@ def _with_call_facts(plan: CallPlan, matched: pl.DataFrame) -> pl.DataFrame:
     """Add to the calls of accounts what the values of accounts are computed from."""
     at, gateway = pl.col("timestamp").dt.epoch("us"), pl.col("gateway").to_physical()
     ids = matched["id"].cast(pl.Int64)
+    # Position is id: gathering the trials' rows is cheaper than joining them.
     trial = plan.trials[ids] if matched.height else plan.trials.head(0)
     in_trial = (pl.col("timestamp") >= pl.col("trial_started_at")).fill_null(value=False) & (
         pl.col("timestamp") < pl.col("trial_ends_at")

@@ -263,7 +263,10 @@ def _metric_values(
 ) -> Iterator[SuccessValue]:
     frame = tables[metric.table]
     if metric.table == "retention":
-        frame = _retention_by_age(frame)
+        # All cohorts together at each age, over periods that are over.
+        completed = frame.filter("complete").group_by("age").agg(pl.sum("accounts", "active"))
+        rate = pl.col("active") / pl.col("accounts")
+        frame = completed.sort("age").with_columns(rate=rate)
     if metric.table == "funnel":
         frame = frame.with_columns(signed_up=pl.col("accounts").first())
     for row in frame.iter_rows(named=True):
@@ -292,9 +295,3 @@ def _make_value(
     return SuccessValue(
         name=metric.name, unit=metric.unit, keys=keys, value=value, n=n, events=events
     )
-
-
-def _retention_by_age(retention: pl.DataFrame) -> pl.DataFrame:
-    """Return the retention of all cohorts together at each age, over completed periods."""
-    completed = retention.filter("complete").group_by("age").agg(pl.sum("accounts", "active"))
-    return completed.sort("age").with_columns(rate=pl.col("active") / pl.col("accounts"))

@@ -135,8 +135,17 @@ def _metric_tiles(frame: WatchFrame, width: int) -> list[Text]:
             unit = column_unit(column)
             style = rate_style(column, overview[column]) if unit is Unit.RATIO else ""
             tiles.append((label, format_value(overview[column], unit, "UTC"), style))
+    rows: list[list[_Tile]] = []
+    used = 0
+    for tile in tiles:
+        cells = max(len(tile[0]), len(tile[1]))
+        if not rows or used + cells > width - 2:
+            rows.append([])
+            used = 0
+        rows[-1].append(tile)
+        used += cells + _GAP
     lines: list[Text] = []
-    for row in _wrap_tiles(tiles, width - 2):
+    for row in rows:
         labels, values = Text("  "), Text("  ")
         for label, value, style in row:
             cells = max(len(label), len(value)) + _GAP
@@ -148,24 +157,11 @@ def _metric_tiles(frame: WatchFrame, width: int) -> list[Text]:
     return lines
 
 
-def _wrap_tiles(tiles: Sequence[_Tile], room: int) -> list[list[_Tile]]:
-    """Distribute the tiles over as few rows as they need."""
-    rows: list[list[_Tile]] = []
-    used = 0
-    for tile in tiles:
-        cells = max(len(tile[0]), len(tile[1]))
-        if not rows or used + cells > room:
-            rows.append([])
-            used = 0
-        rows[-1].append(tile)
-        used += cells + _GAP
-    return rows
-
-
 def _recent_rate(frame: WatchFrame) -> float | None:
     """Return the requests per second of the last complete slots."""
     slots = frame.report.tables["traffic"]
     count = max(1, _RATE_SPAN // frame.step)
+    # The last slot is still being filled: its rate would always look too low.
     complete = slots.head(max(0, slots.height - 1)).tail(count)
     if complete.is_empty():
         rate: float | None = frame.report.tables["overview"]["request_rate"][0]

@@ -55,16 +55,22 @@ class Decoder:
 
     def decode(self, arrivals: Sequence[Arrival]) -> Iterator[pl.DataFrame]:
         """Yield the records of these lines; those of one file stay in order."""
-        # Rotated files arrive a few lines at a time: chunks of one plan are parsed together.
+        # Many files arrive a few lines at a time, and parsing has a fixed cost per call, so that
+        # the chunks of equal plans are parsed together.
         groups: list[tuple[ParsePlan, list[FileChunk]]] = []
         for arrival in arrivals:
-            for plan, chunk in self._plan_chunks(arrival):
+            stream = arrival.stream
+            for lines in self._whole_events(arrival):
+                plan = self._plans.get(stream) or self._find_plan(stream, lines)
+                chunk = FileChunk(FileAccount(stream.path), lines)
                 for known, chunks in groups:
                     if known == plan:
                         chunks.append(chunk)
                         break
                 else:
                     groups.append((plan, [chunk]))
+            if arrival.is_last:
+                self._plans.pop(stream, None)
         for plan, chunks in groups:
             for parsed in parse_chunks(chunks, plan, self._spec, self._detector):
                 for account in parsed.accounts:
@@ -72,14 +78,6 @@ class Decoder:
                     self.counts.rejects += account.rejects
                     self.counts.skipped += account.skipped
                 yield parsed.value
-
-    def _plan_chunks(self, arrival: Arrival) -> Iterator[tuple[ParsePlan, FileChunk]]:
-        stream = arrival.stream
-        for chunk in self._whole_events(arrival):
-            plan = self._plans.get(stream) or self._find_plan(stream, chunk)
-            yield plan, FileChunk(FileAccount(stream.path), chunk)
-        if arrival.is_last:
-            self._plans.pop(stream, None)
 
     def _whole_events(self, arrival: Arrival) -> Iterator[LineChunk]:
         """Yield chunks of whole events; the unfinished one at the end waits for the next chunk."""

@@ -195,7 +195,7 @@ class Follower:
         if current and current.identity == identity:
             return identity
         if renamed := next((t for t in self._all_tails() if t.identity == identity), None):
-            self._handle_rename(renamed, source.file)
+            self._move_tail(renamed, source.file)
         elif current or self._should_follow(source, identity):
             start = self._find_start(source.file) if self._is_first_look else 0
             tail = FileTail(source.file, start)
@@ -203,7 +203,7 @@ class Follower:
             self._tails[source.file] = tail
         return identity
 
-    def _handle_rename(self, tail: FileTail, file: str) -> None:
+    def _move_tail(self, tail: FileTail, file: str) -> None:
         """Follow a file to another watched name; the file that had that name is released."""
         if not any(rotated.tail is tail for rotated in self._rotated):
             self._release(file)

@@ -47,7 +47,7 @@ class LineView:
     def show_frame(self, frame: WatchFrame) -> None:
         """Write and flush the frame; raises BrokenPipeError if the reader is gone."""
         self._stream.write(self._draw(frame))
-        self._stream.flush()
+        self._stream.flush()  # a reader of the pipe must not wait for a full buffer
 
     def redraw(self) -> None:
         """See `FrameView`."""

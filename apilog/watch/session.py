@@ -44,7 +44,7 @@ class WatchOptions:
 
     window: timedelta
     """The length of the sliding window that a frame shows."""
-    reading: ReadOptions
+    read_options: ReadOptions
     """Format, condition, routes and zone."""
     from_start: bool = False
     """Whether existing files are read from their beginning, not only their last minutes."""
@@ -67,19 +67,24 @@ class WatchSession:
 
         Raises UsageError for invalid options, InputError for sources that can't grow.
         """
-        _check_sources(sources)
+        for problem in refuse_stores(sources)[1]:
+            raise problem
+        if url := next(filter(is_url, sources), None):
+            hint = "report, check and query read objects; a watch follows files and pipes"
+            raise SourceError(url, "objects don't grow", hint)
         self._alerts = alerts
         self._options = options
         self._note = note
         self._wall = wall
-        choice = parse_choice(options.reading)
+        choice = parse_choice(options.read_options)
         alert_columns = alerts.columns if alerts else set()
         columns = WATCH_PLAN.columns.union(ERROR_COLUMNS, alert_columns)
+        # With `--once` the clock stands still, so that the window ends at the newest record.
         started = wall()
         clock = (lambda: started) if options.once else wall
         self._clock = EventClock(clock, trusting=options.once)
         self.follower = Follower(sources, self._start_finder(sources, choice))
-        self._decoder = Decoder(make_read_spec(options.reading, columns), choice, note)
+        self._decoder = Decoder(make_read_spec(options.read_options, columns), choice, note)
         self._sliding_report = SlidingReport(WATCH_PLAN, options.window)
         self._errors = RecentErrors()
         self._noted: set[str] = set()
@@ -103,6 +108,7 @@ class WatchSession:
     def current_frame(self) -> WatchFrame:
         """Return the frame of now; alerts are evaluated once the existing lines are read."""
         now = self._clock.now()
+        # A window that is still being filled would raise false alarms.
         if self._alerts and self._has_caught_up:
             self._alerts.evaluate(now)
             try:
@@ -125,7 +131,7 @@ class WatchSession:
             ),
             tables={**finished.tables, "errors": self._errors.frame},
             bucket=finished.bucket,
-            timezone=self._options.reading.tz,
+            timezone=self._options.read_options.tz,
         )
         window = self._sliding_report.window
         return WatchFrame(
@@ -161,15 +167,6 @@ class WatchSession:
         if key not in self._noted:
             self._noted.add(key)
             self._note(text)
-
-
-def _check_sources(sources: Sequence[str]) -> None:
-    """Raise InputError for stores and object storage: their files never grow."""
-    for problem in refuse_stores(sources)[1]:
-        raise problem
-    if url := next(filter(is_url, sources), None):
-        hint = "report, check and query read objects; a watch follows files and pipes"
-        raise SourceError(url, "objects don't grow", hint)
 
 
 POLL_SECONDS = 0.25

@@ -114,6 +114,8 @@ class FileTail:
 
     def _read_next(self, size: int) -> bytes:
         block = self._read_at(self.offset, size)
+        # The bytes before the offset are kept: a file that was truncated and has grown past the
+        # offset again can only be told by them.
         self.offset += len(block)
         self._seam = (self._seam + block)[-_SEAM_BYTES:]
         return block
@@ -203,6 +205,8 @@ class _PipeStream:
 
     def read(self, size: int) -> bytes:
         descriptor = self._pipe._descriptor
+        # Reading without data would wait, and standard input must not be made non-blocking: the
+        # terminal or shell shares it.
         if self.at_end or not select.select([descriptor], [], [], 0)[0]:
             return b""
         try:

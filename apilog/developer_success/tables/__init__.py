@@ -157,6 +157,7 @@ def _split_groups(
     numbered = population.frame.join(
         sizes.select("group", *by), on=by, how="left", nulls_equal=True, maintain_order="left"
     )
+    # The group number tells null values apart from a group; comparing the values would not.
     for number, row in enumerate(sizes.head(MOST_GROUPS).select(by).iter_rows(named=True)):
         members = numbered.filter(pl.col("group") == number).drop("group")
         yield row, population.restricted_to(members)

@@ -148,6 +148,7 @@ def retention_table(population: Population) -> pl.DataFrame:
     members = population.frame.select(
         "id", cohort_period=period_number(pl.col("signed_up_at"), terms.cohort)
     ).drop_nulls()
+    # All ages up to as-of get a row: a cohort that nobody calls for any more has 0, not a gap.
     current = pl.select(period_number(pl.lit(terms.as_of), terms.cohort)).item()
     cohorts = members.group_by("cohort_period").agg(accounts=pl.len().cast(pl.Int64))
     cells = cohorts.with_columns(
