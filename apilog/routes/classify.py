@@ -14,7 +14,7 @@ import polars as pl
 
 from apilog.errors import UsageError
 from apilog.routes.segments import UUID, name_segments
-from apilog.values.dictionary import category_texts, encode_texts
+from apilog.values.dictionary import encode_texts, map_categories
 
 _RULE_PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_.-]*)(\*?)\}")
 _LEADING_METHOD = re.compile(r"^[A-Z]+ +/")
@@ -126,8 +126,8 @@ def add_route(records: pl.DataFrame, rules: Sequence[RouteRule] = ()) -> pl.Data
     if "path" not in records.columns:
         routes = pl.Series([None], dtype=pl.String).new_from_index(0, records.height)
     else:
-        codes, texts = _codes_and_texts(_requested_paths(records))
-        routes = classify_encoded(texts, rules).gather(codes)
+        paths = encode_texts(_requested_paths(records))
+        routes = map_categories(paths, lambda texts: classify_encoded(texts, rules))
     if named is not None and named.null_count() < len(named):
         texts = named.cast(pl.String)
         routes = texts.zip_with(texts.is_not_null(), routes.cast(pl.String))
@@ -164,20 +164,15 @@ def classify_encoded(paths: pl.Series, rules: Sequence[RouteRule] = ()) -> pl.Se
     short = paths.str.replace_all(_LAST_INTEGER, "/{id}")
     if paths.head(_PROBED_PATHS).str.contains(_UUID).any():
         short = short.str.replace_all(_UUID, "/{uuid}")
-    codes, texts = _codes_and_texts(short)
-    routes = encode_texts(_replace_identifiers(_without_extras(texts))).gather(codes)
+    routes = map_categories(
+        encode_texts(short), lambda texts: _replace_identifiers(_without_extras(texts))
+    )
     if not rules:
         return routes
     path = pl.col("path")
     first = pl.coalesce(pl.when(path.str.contains(r.pattern)).then(pl.lit(r.text)) for r in rules)
     declared = _without_extras(paths).to_frame("path").select(first).to_series()
     return encode_texts(declared.zip_with(declared.is_not_null(), routes.cast(pl.String)))
-
-
-def _codes_and_texts(texts: pl.Series) -> tuple[pl.Series, pl.Series]:
-    """Return codes, null for null, and the distinct texts they index."""
-    encoded = encode_texts(texts)
-    return encoded.to_physical(), category_texts(encoded)
 
 
 def _without_extras(paths: pl.Series) -> pl.Series:
