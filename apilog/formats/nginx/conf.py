@@ -5,6 +5,7 @@ Only `log_format` and `access_log` are read; nothing else of the configuration m
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from apilog.errors import InputError, UsageError
+from apilog.formats.nginx.format import compile_log_format
 from apilog.formats.nginx.grammar import EscapeMode, parse_log_format, unescape_string
 from apilog.formats.nginx.library import NGINX_FORMATS
 
@@ -52,12 +54,26 @@ def read_conf(path: str | os.PathLike[str]) -> NginxConf:
 
     Raises `InputError` for a file that is missing or no nginx configuration.
     """
-    directives = list(_walk_directives(_parse_files(Path(path))))
-    defined = {f.name: f for f in map(_parse_log_format, directives) if f is not None}
-    logs = tuple(log for log in map(_parse_access_log, directives) if log is not None)
+    defined: dict[str, Format] = {}
+    logs: list[AccessLogDirective] = []
+    for directive in _walk_directives(_parse_files(Path(path))):
+        arguments = directive["args"]
+        if directive["directive"] == "access_log" and arguments and arguments[0] != "off":
+            target, *options = arguments
+            is_name = bool(options) and "=" not in options[0] and options[0] != "gzip"
+            logs.append(AccessLogDirective(target, options[0] if is_name else "combined"))
+        elif directive["directive"] == "log_format" and len(arguments) >= 2:
+            name, *strings = arguments
+            escape: EscapeMode = "default"
+            if strings[0] in ("escape=default", "escape=json", "escape=none"):
+                escape = strings.pop(0).removeprefix("escape=")
+            string = "".join(map(unescape_string, strings))
+            with contextlib.suppress(UsageError):  # text without a variable
+                log_format = parse_log_format(string, escape)
+                defined[name] = compile_log_format(log_format, name=name)
     named = {f.name: f for f in NGINX_FORMATS} | defined
     used = tuple(named[name] for name in dict.fromkeys(log.format for log in logs) if name in named)
-    return NginxConf(used or tuple(defined.values()) or (named["combined"],), logs)
+    return NginxConf(used or tuple(defined.values()) or (named["combined"],), tuple(logs))
 
 
 def _parse_files(path: Path) -> list[dict[str, Any]]:
@@ -104,30 +120,3 @@ def _walk_directives(configs: Sequence[dict[str, Any]]) -> Iterator[_Directive]:
                     yield from walk(configs[number]["parsed"])
 
     return walk(configs[0]["parsed"])
-
-
-def _parse_log_format(directive: _Directive) -> Format | None:
-    from apilog.formats.nginx.format import compile_log_format
-
-    if directive["directive"] != "log_format" or len(directive["args"]) < 2:
-        return None
-    name, *strings = directive["args"]
-    escape: EscapeMode = "default"
-    if strings[0] in ("escape=default", "escape=json", "escape=none"):
-        escape = strings.pop(0).removeprefix("escape=")
-    try:
-        return compile_log_format(
-            parse_log_format("".join(map(unescape_string, strings)), escape), name=name
-        )
-    except UsageError:  # text without a variable
-        return None
-
-
-def _parse_access_log(directive: _Directive) -> AccessLogDirective | None:
-    if directive["directive"] != "access_log" or not directive["args"]:
-        return None
-    path, *options = directive["args"]
-    if path == "off":
-        return None
-    is_name = bool(options) and "=" not in options[0] and options[0] != "gzip"
-    return AccessLogDirective(path, options[0] if is_name else "combined")

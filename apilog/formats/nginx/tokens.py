@@ -51,11 +51,6 @@ class LineToken:
     length: int | None = None
     """Bytes of the value, where that is fixed."""
 
-    @property
-    def number_type(self) -> type[pl.DataType] | None:
-        """The type of a value that is a number or a dash."""
-        return _NUMERIC_VARIABLES.get(self.variable or "")
-
 
 @dataclass(frozen=True, slots=True)
 class TokenPlan:
@@ -71,21 +66,20 @@ class TokenPlan:
 
         A row that is not `ok` has to be read otherwise; None: all of them have.
         """
-        columns = self._needed_fields(variables)
         numbers = _NUMERIC_VARIABLES
         # The right number of quotes in all: no value holds one, unless others lack as many.
         expected = self.quote_count * lines.count
         if not self.quote_count or count_byte(lines.data, ord('"')) == expected:
             try:
-                frame = self._scan_csv(lines.data, columns, numbers)
+                frame = self._scan_csv(lines.data, variables, numbers)
                 if frame.height == lines.count:
                     return self._check_rows(frame)
             except _SCAN_ERRORS:  # a list where a number is expected, or no UTF-8
                 numbers = {}
-        return self._read_regular_lines(lines, columns, numbers)
+        return self._read_regular_lines(lines, variables, numbers)
 
     def _read_regular_lines(
-        self, lines: EventLines, columns: list[int], numbers: _NumberTypes
+        self, lines: EventLines, variables: Collection[str], numbers: _NumberTypes
     ) -> pl.DataFrame | None:
         """Do as `read_values`, with lines left blank whose quotes are not where they belong.
 
@@ -103,36 +97,35 @@ class TokenPlan:
                 data = EventLines.from_series(lines.series.set(is_odd, "")).data
         for types in (numbers, {}) if numbers else ({},):
             try:
-                frame = self._scan_csv(data, columns, types)
+                frame = self._scan_csv(data, variables, types)
             except _SCAN_ERRORS:
                 continue
             return self._check_rows(frame) if frame.height == lines.count else None
         return None
 
-    def _needed_fields(self, variables: Collection[str]) -> list[int]:
-        """Return the fields to materialise: those asked for, and those that show a row is whole."""
-        last = len(self.tokens) - 1
-        return [
-            i
-            for i, token in enumerate(self.tokens)
-            if token.variable in variables
-            or token.variable in _CHECKED_VARIABLES
-            or token.variable is None
-            or token.number_type
-            or i == last
-            or token.prefix
-            or token.suffix
-            or (token.variable and token.variable.removesuffix("_zone") in variables)
-        ]
-
-    def _scan_csv(self, data: bytes, columns: list[int], numbers: _NumberTypes) -> pl.DataFrame:
-        """Return these fields, and what follows the last one in lines that have too many."""
+    def _scan_csv(
+        self, data: bytes, variables: Collection[str], numbers: _NumberTypes
+    ) -> pl.DataFrame:
+        """Return the fields asked for, those that show a row is whole, and those too many."""
         types: dict[str, type[pl.DataType]] = {}
+        needed: list[str] = []
         for i, token in enumerate(self.tokens):
+            name, variable = f"f{i}", token.variable or ""
+            is_last = i == len(self.tokens) - 1
+            is_bare = not (token.prefix or token.suffix)
             # The last field is text, so that null means that it is missing.
-            is_number = token.variable in numbers and not (token.prefix or token.suffix)
-            is_number = is_number and token != self.tokens[-1]
-            types[f"f{i}"] = numbers[str(token.variable)] if is_number else pl.String
+            is_number = variable in numbers and is_bare and not is_last
+            types[name] = numbers[variable] if is_number else pl.String
+            if (
+                variable.removesuffix("_zone") in variables
+                or variable in variables
+                or variable in _CHECKED_VARIABLES
+                or variable in _NUMERIC_VARIABLES
+                or not variable
+                or is_last
+                or not is_bare
+            ):
+                needed.append(name)
         text, skipped = as_polars_text(data)
         return (
             pl.scan_csv(
@@ -148,7 +141,7 @@ class TokenPlan:
                 missing_columns="insert",
                 extra_columns="ignore",
             )
-            .select(*(f"f{i}" for i in columns), *_EXTRA_FIELDS)
+            .select(*needed, *_EXTRA_FIELDS)
             .collect()
         )
 
@@ -199,9 +192,10 @@ def _check_field(values: pl.Series, token: LineToken) -> tuple[pl.Expr, list[pl.
             value = value.str.strip_prefix(token.prefix)
         if token.suffix:
             value = value.str.strip_suffix(token.suffix)
-    if token.number_type:
+    number_type = _NUMERIC_VARIABLES.get(token.variable)
+    if number_type:
         is_text = values.dtype == pl.String
-        number = value.cast(token.number_type, strict=False) if is_text else value
+        number = value.cast(number_type, strict=False) if is_text else value
         is_given = (value != "-") & (value != "") if is_text else value.is_not_null()
         of_number = [number.is_not_null() | ~is_given] if is_text else []
         if token.variable == "status":
@@ -219,10 +213,19 @@ def plan_tokens(log_format: LogFormat) -> TokenPlan | None:
             words.pop()  # separators at the end
         if words is None or len(words) < 2:
             continue
-        tokens = [_parse_token(word) for word in words]
-        if all(tokens):
-            expanded = tuple(t for token in tokens if token for t in _expand_time(token, separator))
-            return TokenPlan(separator, expanded, 2 * sum(token.quoted for token in expanded))
+        tokens: list[LineToken] = []
+        for word in words:
+            token = _parse_token(word)
+            if token is None:
+                break
+            # A variable that holds one blank, where blanks separate, is two fields.
+            if separator == " " and token.variable == "time_local" and not token.quoted:
+                length = len("28/Sep/1970:12:00:00")
+                tokens.append(LineToken("time_local", token.prefix, length=length))
+                token = LineToken("time_local_zone", "", token.suffix, length=len("+0600"))
+            tokens.append(token)
+        else:
+            return TokenPlan(separator, tuple(tokens), 2 * sum(token.quoted for token in tokens))
     return None
 
 
@@ -260,13 +263,3 @@ def _parse_token(word: list[LiteralText | FormatVariable]) -> LineToken | None:
         for parts in (inner[:at], inner[at + 1 :])
     )
     return LineToken(variables[0].name if variables else None, prefix, suffix, quoted)
-
-
-def _expand_time(token: LineToken, separator: str) -> tuple[LineToken, ...]:
-    """Return two fields for a variable that holds one blank, where blanks separate."""
-    if separator != " " or token.quoted or token.variable != "time_local":
-        return (token,)
-    return (
-        LineToken("time_local", token.prefix, length=len("28/Sep/1970:12:00:00")),
-        LineToken("time_local_zone", "", token.suffix, length=len("+0600")),
-    )
