@@ -1,4 +1,4 @@
-"""What `apilog detect` says to log: it fills the column, and nothing is said of what is there."""
+"""The advice of `apilog detect`: it fills the column, and is not given for what is there."""
 
 from __future__ import annotations
 

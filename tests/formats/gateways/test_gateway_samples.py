@@ -1,4 +1,4 @@
-"""Logs of gateways in the words of others: templates filled in, examples taken out."""
+"""Logs of gateways from templates and examples that others published."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -120,15 +121,8 @@ def test_each_record_of_a_mixture_is_read_as_its_own_gateways(run: Run, tmp_path
     path = write(tmp_path / "a.log", [*samples.values(), nginx, *samples.values(), nginx])
     result = json.loads(run("report", path, "-f", "json").text)
     assert result["input"]["rejects"] == 0
-    found = {row["gateway"]: row["requests"] for row in result["tables"]["gateways"]}
-    assert found == {
-        "aws-apigateway": 2,
-        "apigee": 4,
-        "azure-apim": 2,
-        "azure-appgateway": 2,
-        "azure-frontdoor": 2,
-        "nginx": 2,
-    }
+    requests = {row["gateway"]: row["requests"] for row in result["tables"]["gateways"]}
+    assert requests == Counter(2 * ["nginx", *(g.gateway for g in gateways.GATEWAYS)])
 
 
 def test_columns_that_differ_in_case_or_type_stand_in_for_each_other(

@@ -1,6 +1,6 @@
-"""The same requests give the same tables, through whatever gateway and in whatever shape.
+"""The same calls give the same tables, through any gateway and in any rendering.
 
-What a shape does not tell is null, never 0; and it changes nothing of what the shape tells.
+What a rendering lacks is null, never 0; and it changes nothing of what the rendering has.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The load balancer in front of Apigee X: what its entries in Cloud Logging tell."""
+"""The entries in Cloud Logging of the load balancer in front of Apigee X."""
 
 from __future__ import annotations
 

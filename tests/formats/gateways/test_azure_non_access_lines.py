@@ -1,4 +1,4 @@
-"""What is told apart from the access logs of Azure's gateways, and how these are turned on."""
+"""Lines of Azure's other logs, and the commands that turn its access logs on."""
 
 from __future__ import annotations
 

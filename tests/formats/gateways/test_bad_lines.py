@@ -1,4 +1,4 @@
-"""One bad line costs no other, whatever is wrong with it; through the command."""
+"""One bad line costs no other, whatever is wrong with it, as the command shows."""
 
 from __future__ import annotations
 
