@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from apilog.engine.local import LocalRun
 from apilog.engine.parse_chunks import ReadSpec
 from apilog.formats.file_plan import choose_format
-from tests.engines.reading import EVERYTHING, SMALL, is_open, plain, read_all, threads_left
+from tests.engine.engine_runs import EVERYTHING, SMALL, is_open, plain, read_all, threads_left
 from tests.weblog import SAMPLE_LOGS, line, write
 
 TIMED = SAMPLE_LOGS / "api.log"

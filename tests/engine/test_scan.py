@@ -22,7 +22,7 @@ from apilog.formats.contract import Format, MatchFailure, ParsedRecords
 from apilog.formats.file_plan import FormatChoice, choose_format
 from apilog.schema import SCHEMA
 from apilog.values.event_lines import EventLines
-from tests.engines.reading import SMALL, threads_left
+from tests.engine.engine_runs import SMALL, threads_left
 from tests.weblog import SAMPLE_LOGS, line, write
 
 Engine = Literal["in-memory", "streaming"]

@@ -16,7 +16,7 @@ from apilog.sources import DamagedSource, LineChunk
 from apilog.sources.line_chunks import OversizeLine
 from apilog.transport.split_events import unfinished_size, with_whole_events
 from tests.commands import Run
-from tests.engines.reading import Everything, read_all
+from tests.engine.engine_runs import Everything, read_all
 from tests.weblog import line, write
 
 TIME = "2026-11-21T10:00:00.123456789Z"
