@@ -69,7 +69,10 @@ class StoredPart:
             raise self._read_error(error) from error
         # A file may be whole as Parquet and still be another than the manifest means.
         count, stated = records.height, self.records
-        is_all = all(_is_inside(file, window) for file in self.files)
+        is_all = not window.is_limited or all(
+            file.first and file.last and window.contains(file.first, file.last)
+            for file in self.files
+        )
         if count > stated or (count < stated and is_all):
             reason = f"{count:,} records where {stated:,} should be"
             raise SourceError(str(self.store.folder), reason, _VERIFY)
@@ -86,13 +89,6 @@ class StoredPart:
         return SourceError(str(self.store.folder), reason, f"run it again; {_VERIFY}")
 
 
-def _is_inside(file: DataFile, window: TimeWindow) -> bool:
-    """Return whether all of its records are in the window."""
-    if file.first is None or file.last is None:
-        return not window.is_limited
-    return window.contains(file.first, file.last)
-
-
 def separate_stores(
     sources: Iterable[str | os.PathLike[str]],
 ) -> tuple[list[Store], list[str | os.PathLike[str]]]:
@@ -104,14 +100,12 @@ def separate_stores(
     others = []
     for source in sources:
         if os.fspath(source) != STDIN and Store.is_store(source):
-            folders.setdefault(_store_identity(os.fspath(source)), source)
+            place = os.fspath(source)
+            identity = place.rstrip("/") if is_url(place) else os.path.realpath(place)
+            folders.setdefault(identity, source)
         else:
             others.append(source)
     return [Store.open(folder) for folder in folders.values()], others
-
-
-def _store_identity(place: str) -> str:
-    return place.rstrip("/") if is_url(place) else os.path.realpath(place)
 
 
 def refuse_stores(

@@ -129,6 +129,8 @@ def _run_plan(
 ) -> tuple[int, EventLines | None]:
     """Append the records to `parts`; return how many lines are skipped, and those left over."""
     unread: EventLines | None = lines
+    # What one stage leaves over, in the envelope or out of it, is given to the next. Texts are only
+    # gathered where some are left over: most chunks are read whole by the first format.
     for stage in plan.stages:
         inside, outside = unread, []
         for envelope in stage.envelopes:
@@ -156,7 +158,7 @@ def _take_off_envelope(
     unwrapped = envelope.unwrap(lines.series)
     indexes = unwrapped.texts["row"]
 
-    def times() -> pl.Series | None:
+    def times() -> pl.Series | None:  # a function: most formats have times of their own
         given = envelope.times(lines.series) if envelope.times else lines.times
         return None if given is None else given.gather(indexes)
 

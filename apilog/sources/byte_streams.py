@@ -147,6 +147,7 @@ def _open_source(source: LogSource) -> tuple[_SeekableFile | None, _ReadFunction
     if source.is_stdin:
         if sys.stdin is None:
             raise SourceError(source.path, "there is no standard input", "give a file instead")
+        # read1 gives what is there: a pipe that is slow is read as its lines come.
         return None, cast("BufferedReader", sys.stdin.buffer).read1
     try:
         file = open(source.file, "rb", buffering=0)  # noqa: SIM115

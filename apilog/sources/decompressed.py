@@ -66,7 +66,7 @@ class DecompressedSource:
 
         Costs nothing in a plain file; what is compressed is read up to there.
         """
-        if self.is_plain:
+        if self.is_plain:  # the bytes are the file's own
             self._raw.seek(offset)
             self._stream = self._raw if self._short is None else BytesIO(self._short[offset:])
             self._delivered = offset
@@ -132,6 +132,8 @@ class DecompressedSource:
         )
 
     def _reread_up_to_damage(self, damage: UndecodableBytes) -> None:
+        # zlib and its like raise before they give what they had decoded of the block. Given single
+        # bytes, they give all there is before the damage, which may be the last lines of a log.
         self._read_again = True
         self.close()
         try:

@@ -13,6 +13,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from apilog.sources.source import STDIN, LogSource, SourceError, display_path, open_error
@@ -135,6 +136,7 @@ class _SourceSearch:
         """Return the inputs at the paths and URLs that were found, in the order of reading."""
         if not self._object_sizes:
             return [_make_source(file) for file in files]
+        # Only where objects are read: the client of the cloud takes long to import.
         from apilog.storage.cloud.object_reader import ObjectPrefetcher
 
         prefetcher = ObjectPrefetcher(file for file in files if self._object_sizes.get(file))
@@ -220,6 +222,8 @@ class _SourceSearch:
 
     def _walk_folders(self, folder: str) -> Iterator[tuple[str, list[str]]]:
         """Yield each real folder at or below this one, once, and the names of the files in it."""
+        # Links are followed, since logs often lie behind one; the identity of the folders they lead
+        # to ends loops.
         seen = {_folder_identity(folder)}
         walk = os.walk(folder, onerror=self._note_refusal, followlinks=True)
         for parent, folders, files in walk:
@@ -254,17 +258,14 @@ def _folder_identity(folder: str) -> tuple[int, int] | None:
 
 def _distinct_files(files: Iterable[str]) -> list[str]:
     """Return the files without those that are the same file as an earlier one."""
-    first: dict[str, str] = {}
+    by_identity: dict[str, str] = {}
     for file in files:
-        first.setdefault(_file_identity(file), file)
-    return list(first.values())
-
-
-def _file_identity(file: str) -> str:
-    try:
-        return file if file == STDIN or is_url(file) else os.path.normcase(os.path.realpath(file))
-    except (OSError, ValueError):
-        return file
+        identity = file
+        if file != STDIN and not is_url(file):
+            with suppress(OSError, ValueError):
+                identity = os.path.normcase(os.path.realpath(file))
+        by_identity.setdefault(identity, file)
+    return list(by_identity.values())
 
 
 def _make_source(file: str) -> LogSource | SourceError:
@@ -274,7 +275,7 @@ def _make_source(file: str) -> LogSource | SourceError:
         status = os.stat(file)
     except (OSError, ValueError) as error:
         return open_error(file, error)
-    if not os.access(file, os.R_OK):
+    if not os.access(file, os.R_OK):  # asked now, so that it is said before anything is read
         return open_error(file, PermissionError())
     if stat.S_ISREG(status.st_mode):
         return LogSource.from_path(file, status.st_size)

@@ -91,6 +91,9 @@ class LineCutter:
         self._next_line = 1
         self._oversize: list[OversizeLine] = []
 
+    # One buffer for all chunks: to join blocks and to keep the rest of a line would copy each byte
+    # twice more, and Python's allocator gives large blocks back to the system every time.
+
     def fill_buffer(self, stream: ByteStream) -> bool:
         """Read as much as makes a chunk; return whether the stream ended. Raises StreamDamage."""
         wanted = self._filled + self._chunk_bytes
@@ -134,7 +137,7 @@ class LineCutter:
             if end:
                 self._count_oversize(self._skipping)
                 self._skipping = None
-        with memoryview(self._buffer) as view:
+        with memoryview(self._buffer) as view:  # slicing the bytearray itself would copy twice
             text = bytes(view[start:end])
         self._keep_from(max(start, end))
         return text
@@ -160,7 +163,7 @@ class LineCutter:
         return chunks
 
     def _make_chunk(self, data: bytes, position: int) -> LineChunk:
-        if b"\r" in data:
+        if b"\r" in data:  # looking is far cheaper than replacing, and most logs have none
             data = data.replace(b"\r\n", b"\n")
         chunk = LineChunk(
             data=data,

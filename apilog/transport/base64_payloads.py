@@ -111,7 +111,8 @@ def _join_wrapped_lines(lines: Iterator[tuple[bytes, bool]]) -> Iterator[tuple[b
     try:
         for line, ended in lines:
             bare = line.strip()
-            if parts and _continues_payload(bare, parts):
+            is_shorter = bool(parts) and len(bare) <= len(parts[0])
+            if is_shorter and _MORE_BASE64.fullmatch(bare) and not is_base64_payload(bare):
                 parts.append(bare)
                 if ended and not _ends_payload(bare, parts):
                     continue
@@ -130,11 +131,6 @@ def _join_wrapped_lines(lines: Iterator[tuple[bytes, bool]]) -> Iterator[tuple[b
         raise
     if parts:
         yield b"".join(parts), True
-
-
-def _continues_payload(line: bytes, parts: list[bytes]) -> bool:
-    is_base64 = _MORE_BASE64.fullmatch(line) is not None
-    return len(line) <= len(parts[0]) and is_base64 and not is_base64_payload(line)
 
 
 def _ends_payload(line: bytes, parts: list[bytes]) -> bool:

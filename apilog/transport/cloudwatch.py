@@ -106,26 +106,23 @@ class JoinedEventsStream:
                 raise self._damage
             if self._ended:
                 return b""
-            self._advance()
+            try:
+                block = self._stream.read(STEP_BYTES)
+            except StreamDamage as damage:
+                self._damage, block = damage, b""
+            self._ended = not block
+            data = self._held + block
+            # The last event may go on behind these bytes: it waits, unless it is too long.
+            is_all = self._ended or len(data) > self._limit + STEP_BYTES
+            end = len(data) if is_all else self._last_event_start(data)
+            self._held = data[end:]
+            self._ready = self._newline_within.sub(_replace_newline, data[:end])
+            if self._ended:
+                text = _END_OF_STREAM.sub(b"", self._ready)
+                if is_open_event(text[text.rfind(b"\n") + 1 :]):
+                    self._ready = text
         block, self._ready = self._ready[:size], self._ready[size:]
         return block
-
-    def _advance(self) -> None:
-        """Take whole events, but for the last, which may go on."""
-        try:
-            block = self._stream.read(STEP_BYTES)
-        except StreamDamage as damage:
-            self._damage, block = damage, b""
-        self._ended = not block
-        data = self._held + block
-        is_all = self._ended or len(data) > self._limit + STEP_BYTES
-        end = len(data) if is_all else self._last_event_start(data)
-        self._held = data[end:]
-        self._ready = self._newline_within.sub(_replace_newline, data[:end])
-        if self._ended:
-            text = _END_OF_STREAM.sub(b"", self._ready)
-            if is_open_event(text[text.rfind(b"\n") + 1 :]):
-                self._ready = text
 
     def _last_event_start(self, data: bytes) -> int:
         """Return where the last event starts; 0 if none starts behind the first byte."""
@@ -242,10 +239,6 @@ def _row_message(rows: pl.Series) -> pl.Series:
     return quoted.fill_null(rows.str.extract(_UNQUOTED, 2))
 
 
-def _row_begins(rows: pl.Series) -> pl.Series:
-    return rows.str.extract(_BEGUN, 2).fill_null(rows.str.extract(_UNQUOTED, 2))
-
-
 def _row_times(lines: pl.Series) -> pl.Series:
     stamps = lines.str.extract(_ROW, 1)
     return parse_iso_times(stamps).fill_null(parse_epoch_times(stamps))
@@ -269,13 +262,8 @@ def _are_event_objects(head: pl.Series) -> bool:
         pl.col("eventId").is_not_null(),
         pl.col("id").str.contains(_EVENT_ID).fill_null(value=False),
     )
-    told = pl.col("message").is_not_null() & pl.col("timestamp").is_not_null()
-    return is_mostly_true(frame.select(told & is_event).to_series())
-
-
-def _object_times(lines: pl.Series) -> pl.Series:
-    frame, _ = decode_objects(lines, ("timestamp",))
-    return parse_epoch_times(frame["timestamp"])
+    is_whole = pl.col("message").is_not_null() & pl.col("timestamp").is_not_null()
+    return is_mostly_true(frame.select(is_whole & is_event).to_series())
 
 
 _JSON_LINE = '{"requestId":"8d1fbbf2","routeKey":"GET /users","status":"200"}'
@@ -351,7 +339,9 @@ CLOUDWATCH_CSV = Envelope(
     name="cloudwatch-csv",
     title="results of CloudWatch Logs Insights, and of a search in its console, as CSV",
     unwrap=lambda lines: _unwrap_events(lines, _ROW, _row_message),
-    detect=lambda head: _is_stream_of(head, _ROW, _row_begins),
+    detect=lambda head: _is_stream_of(
+        head, _ROW, lambda r: r.str.extract(_BEGUN, 2).fill_null(r.str.extract(_UNQUOTED, 2))
+    ),
     times=_row_times,
     samples=(
         EnvelopeSample(
@@ -372,7 +362,7 @@ CLOUDWATCH_EVENTS = Envelope(
     title="events of CloudWatch Logs as JSON: the AWS command line, subscriptions",
     unwrap=_unwrap_objects,
     detect=_are_event_objects,
-    times=_object_times,
+    times=lambda lines: parse_epoch_times(decode_objects(lines, ("timestamp",))[0]["timestamp"]),
     samples=(
         EnvelopeSample(
             tuple(

@@ -95,6 +95,12 @@ def is_mostly_true(matches: pl.Series) -> bool:
     return 2 * int(matches.sum()) > len(matches)
 
 
+def holds_access_lines(texts: pl.Series, head: pl.Series) -> bool:
+    """Return whether most lines of a head hold texts, and most of these may be access lines."""
+    looks_like_access = texts.str.contains(LOOKS_LIKE_ACCESS)
+    return 2 * len(texts) > len(head) and is_mostly_true(looks_like_access)
+
+
 def _without_newlines(events: pl.DataFrame) -> pl.DataFrame:
     r"""Return the texts without the newline at the end; one inside is shown as `\x0A`."""
     text = pl.col("text").str.strip_chars_end("\r\n")

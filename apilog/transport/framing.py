@@ -136,23 +136,20 @@ class _SplitStream:
                 raise self._damage
             if self._ended:
                 return b""
-            self._split_window()
-        block, self._lines = self._lines[:size], self._lines[size:]
-        return bytes(block)
-
-    def _split_window(self) -> None:
-        blocks, missing = [self._left], WINDOW_BYTES
-        try:
-            while missing > 0 and (block := self._stream.read(missing)):
-                blocks.append(block)
-                missing -= len(block)
-        except StreamDamage as damage:
-            self._damage = damage
-        self._ended = missing > 0
-        window = b"".join(blocks)
-        lines, taken = self._splitter.split_window(window, final=self._ended)
-        self._left = window[taken:]
-        self._lines = memoryview(b"".join(lines))
+            blocks, missing = [self._left], WINDOW_BYTES
+            try:
+                while missing > 0 and (block := self._stream.read(missing)):
+                    blocks.append(block)
+                    missing -= len(block)
+            except StreamDamage as damage:
+                self._damage = damage
+            self._ended = missing > 0
+            window = b"".join(blocks)
+            lines, taken = self._splitter.split_window(window, final=self._ended)
+            self._left = window[taken:]
+            self._lines = memoryview(b"".join(lines))
+        ready, self._lines = self._lines[:size], self._lines[size:]
+        return bytes(ready)
 
 
 def detect_shape(head: bytes, *, complete: bool) -> StreamShape | None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import polars as pl
 
 from apilog.transport.envelope import (
-    LOOKS_LIKE_ACCESS,
     SAMPLE_LINE,
     Envelope,
     EnvelopeSample,
     UnwrappedEvents,
+    holds_access_lines,
     is_mostly_true,
     unwrap_lines,
     unwrap_pieces,
@@ -62,18 +62,6 @@ def _strip_prefix(prefix: str, lines: pl.Series) -> pl.Series:
     return rest.set(rest.str.len_bytes() == lines.str.len_bytes(), None)
 
 
-def _detect_compose(head: pl.Series) -> bool:
-    inner = _strip_prefix(_COMPOSE, head)
-    return is_mostly_true(inner.is_not_null()) and is_mostly_true(
-        inner.drop_nulls().str.contains(LOOKS_LIKE_ACCESS)
-    )
-
-
-def _detect_quotes(head: pl.Series) -> bool:
-    inner = unwrap_quotes(head).texts["text"]
-    return 2 * len(inner) > len(head) and is_mostly_true(inner.str.contains(LOOKS_LIKE_ACCESS))
-
-
 CRI = Envelope(
     name="cri",
     title="Kubernetes container log (CRI)",
@@ -98,7 +86,7 @@ COMPOSE = Envelope(
     name="compose",
     title="docker compose logs, kubectl logs --prefix",
     unwrap=unwrap_compose,
-    detect=_detect_compose,
+    detect=lambda head: holds_access_lines(unwrap_compose(head).texts["text"], head),
     samples=(
         EnvelopeSample(
             (
@@ -115,7 +103,7 @@ QUOTES = Envelope(
     name="quoted",
     title="lines wrapped whole in quotes",
     unwrap=unwrap_quotes,
-    detect=_detect_quotes,
+    detect=lambda head: holds_access_lines(unwrap_quotes(head).texts["text"], head),
     samples=(
         EnvelopeSample(
             (
@@ -148,18 +136,11 @@ def unwrap_tagged(lines: pl.Series) -> UnwrappedEvents:
     )
 
 
-def _detect_tagged(head: pl.Series) -> bool:
-    if not is_mostly_true(head.str.contains(_PROGRAM_TAG)):
-        return False
-    inner = unwrap_tagged(head).texts["text"]
-    return 2 * len(inner) > len(head) and is_mostly_true(inner.str.contains(LOOKS_LIKE_ACCESS))
-
-
 TAGGED = Envelope(
     name="tagged",
     title="lines after the name of their program",
     unwrap=unwrap_tagged,
-    detect=_detect_tagged,
+    detect=lambda head: holds_access_lines(unwrap_tagged(head).texts["text"], head),
     samples=(
         EnvelopeSample(
             (
