@@ -113,7 +113,7 @@ def refuse_stores(
 ) -> tuple[list[str | os.PathLike[str]], list[SourceError]]:
     """Return the sources that are no stores, and an error for each that is one."""
     stores, logs = separate_stores(sources)
-    hint = "`apilog store info` tells what it holds; report and query read it"
+    hint = "`apilog store info` shows what it holds; report and query read it"
     return logs, [SourceError(str(store.folder), "a store, not a log", hint) for store in stores]
 
 

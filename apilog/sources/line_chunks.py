@@ -71,7 +71,7 @@ def raise_damage_at_end(chunks: Iterable[LineChunk], path: str) -> Iterator[Line
     try:
         yield from chunks
     except StreamDamage as damage:
-        hint = "what could be read of it is included; copy it again from where it came"
+        hint = "what could be read is included; copy the file again from where it came"
         raise DamagedSource(path, str(damage), hint) from damage
 
 

@@ -88,7 +88,7 @@ def open_error(file: str, error: OSError | ValueError) -> SourceError:
         case StorageError():
             return SourceError(path, str(error.strerror), error.hint)
         case FileNotFoundError() if is_url(file):
-            hint = "check the spelling; a folder ends at a slash, `*` matches the rest of a name"
+            hint = "check the spelling; a folder ends in a slash, `*` matches the rest of a name"
             return SourceError(path, "no such object or folder", hint)
         case FileNotFoundError() | NotADirectoryError():
             return MissingSource(path, "no such file or directory", _missing_hint(file))
@@ -105,8 +105,7 @@ def open_error(file: str, error: OSError | ValueError) -> SourceError:
 def _missing_hint(file: str) -> str:
     if "://" in file:
         return (
-            "of addresses only s3://, gs:// and az:// are read: fetch the log and pipe it in, with "
-            "`-` as source"
+            "only s3://, gs:// and az:// URLs are read; fetch the log and pipe it to `apilog … -`"
         )
     if Path(file).is_absolute():
         return "check the spelling"
