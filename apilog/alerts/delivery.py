@@ -36,14 +36,14 @@ class AlertDispatcher:
         self, notifiers: Sequence[Notifier], writers: Sequence[SnapshotWriter], report: ProblemSink
     ) -> None:
         """Start the threads; `report` receives failures, on any thread, until `close`."""
-        self._notifiers = [(one, _TargetWorker(one.name, report)) for one in notifiers]
-        self._writers = [(one, _TargetWorker(one.name, report, queued=1)) for one in writers]
+        self._notifiers = [(target, _TargetWorker(target.name, report)) for target in notifiers]
+        self._writers = [(target, _TargetWorker(target.name, report, 1)) for target in writers]
 
     def send_notice(self, notice: AlertNotice) -> None:
         """Queue a notice for the targets that its rule names, without waiting."""
-        wanted = notice.rule.targets
+        names = notice.rule.targets
         for target, worker in self._notifiers:
-            if wanted is None or target.name in wanted:
+            if names is None or target.name in names:
                 worker.queue_job(partial(_send_with_retries, target, notice, worker.ended))
 
     def publish_snapshot(self, snapshot: AlertSnapshot) -> None:
@@ -67,12 +67,12 @@ _DeliveryJob = Callable[[], None]
 class _TargetWorker:
     """A thread that does the jobs of one target in order."""
 
-    def __init__(self, name: str, report: ProblemSink, queued: int = MOST_QUEUED) -> None:
+    def __init__(self, name: str, report: ProblemSink, capacity: int = MOST_QUEUED) -> None:
         self._name = name
         self._report = report
         # One place is left for the None that ends the thread.
-        self._jobs: Queue[_DeliveryJob | None] = Queue(queued + 1)
-        self._queued = queued
+        self._jobs: Queue[_DeliveryJob | None] = Queue(capacity + 1)
+        self._capacity = capacity
         self._failures = 0
         self.ended = threading.Event()
         """Set when nobody waits for the jobs any more."""
@@ -85,7 +85,7 @@ class _TargetWorker:
         if newest:
             with suppress(Empty):
                 self._jobs.get_nowait()
-        if self._jobs.qsize() >= self._queued:
+        if self._jobs.qsize() >= self._capacity:
             self._report(f"alerts: {self._name} is too slow, a notice was dropped")
             return
         self._jobs.put(job)

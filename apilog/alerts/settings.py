@@ -31,7 +31,7 @@ from apilog.errors import UsageError
 
 MIN_REQUESTS = 20
 """The default of `min_requests`: a window with fewer requests decides nothing."""
-_USUAL_WINDOW = timedelta(minutes=5)
+_DEFAULT_WINDOW = timedelta(minutes=5)
 _SHORTEST_WINDOW = timedelta(seconds=1)
 
 
@@ -55,10 +55,10 @@ def alert_settings(config: Config) -> AlertSettings:
     """
     alerts, file = config.alerts, config.path
     return AlertSettings(
-        rules=tuple(_make_rule(one, file, alerts.repeat) for one in alerts.rules),
-        notifiers=tuple(_make_notifier(one, file) for one in alerts.targets if one.file is None),
+        rules=tuple(_make_rule(rule, file, alerts.repeat) for rule in alerts.rules),
+        notifiers=tuple(_make_notifier(t, file) for t in alerts.targets if t.file is None),
         snapshot_writers=tuple(
-            TextfileTarget(name=one.name, path=one.file) for one in alerts.targets if one.file
+            TextfileTarget(name=t.name, path=t.file) for t in alerts.targets if t.file
         ),
         min_requests=alerts.min_requests or MIN_REQUESTS,
         state_file=alerts.state,
@@ -66,7 +66,7 @@ def alert_settings(config: Config) -> AlertSettings:
 
 
 def _make_rule(rule: RuleConfig, file: Path | None, repeat: timedelta | None) -> AlertRule:
-    window = rule.over or _USUAL_WINDOW
+    window = rule.over or _DEFAULT_WINDOW
     with _naming_key(file, rule.path):
         threshold = parse_threshold(rule.threshold)
         if threshold.is_comparison:
@@ -86,10 +86,10 @@ def _make_rule(rule: RuleConfig, file: Path | None, repeat: timedelta | None) ->
 
 
 def _make_notifier(target: TargetConfig, file: Path | None) -> Notifier:
-    usual = DeliveryPolicy()
+    default = DeliveryPolicy()
     delivery = DeliveryPolicy(
-        timeout=target.timeout or usual.timeout,
-        retries=usual.retries if target.retries is None else target.retries,
+        timeout=target.timeout or default.timeout,
+        retries=default.retries if target.retries is None else target.retries,
     )
     if target.type == "command":
         return CommandTarget(name=target.name, argv=target.command, delivery=delivery)

@@ -55,19 +55,19 @@ def load_state(path: Path) -> SavedAlerts:
             raise InputError(newer, "use that version, or name another file with --state")
         alerts = tuple(
             Alert(
-                rule=str(one["rule"]),
-                condition=str(one["condition"]),
-                labels=tuple((str(name), str(value)) for name, value in one["labels"].items()),
-                status=AlertStatus(one["status"]),
-                since=_parse_time(one["since"]),
-                breaches=int(one["breaches"]),
-                notified=None if one["notified"] is None else _parse_time(one["notified"]),
-                value=_parse_number(one["value"]),
-                limit=_parse_number(one["limit"]),
-                requests=int(one["requests"]),
-                reason=str(one["reason"]),
+                rule=str(entry["rule"]),
+                condition=str(entry["condition"]),
+                labels=tuple((str(name), str(value)) for name, value in entry["labels"].items()),
+                status=AlertStatus(entry["status"]),
+                since=_parse_time(entry["since"]),
+                breaches=int(entry["breaches"]),
+                notified=None if entry["notified"] is None else _parse_time(entry["notified"]),
+                value=_parse_number(entry["value"]),
+                limit=_parse_number(entry["limit"]),
+                requests=int(entry["requests"]),
+                reason=str(entry["reason"]),
             )
-            for one in document["alerts"]
+            for entry in document["alerts"]
         )
         hours = {
             _parse_time(start): (int(requests), int(errors))

@@ -116,7 +116,7 @@ def _bucket_at(ranked: pl.DataFrame, level: float) -> pl.DataFrame:
 def _share_errors(population: Population, group: pl.Expr, limits: pl.DataFrame) -> pl.DataFrame:
     """Return `row` and the standard error of the share of its calls up to its `limit`.
 
-    The share is a ratio of sums over accounts; by linearization its variance is
+    The share is a ratio of sums over accounts; by linearisation its variance is
     m / (m - 1) · Σ (upto - share · n)² / (Σ n)² over the m accounts of the row.
     """
     rows_by_account = _rows_by_account(population, group)

@@ -1,4 +1,4 @@
-"""What is asked of the calls, and how a summary of them encodes latencies and active periods.
+"""What to summarise of the calls, and how a summary of them encodes latencies and active periods.
 
 Periods are weeks (from Monday) or months, in UTC.
 """
@@ -33,7 +33,7 @@ class CohortPeriod(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CallPlan:
-    """What is asked of the calls."""
+    """What to summarise of the calls, and which accounts they belong to."""
 
     claims: pl.DataFrame
     """`consumer` (ascending, unique) and the `id` (UInt32) of its account."""

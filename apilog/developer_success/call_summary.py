@@ -1,4 +1,4 @@
-"""What the calls tell of each account, summarized chunk by chunk and merged.
+"""What the calls tell of each account, summarised chunk by chunk and merged.
 
 A summary is bounded by the number of accounts and by time, not by the number of calls, and is the
 same whatever the order of the chunks: counts are added, extremes compared, sets united.
@@ -81,7 +81,7 @@ ACCOUNT_VALUES: Mapping[str, tuple[pl.Expr, str]] = {
 
 
 def partial_calls(plan: CallPlan, records: pl.DataFrame) -> CallSummary:
-    """Summarize one chunk of records with the plan's `columns`; text may be Categorical."""
+    """Summarise one chunk of records with the plan's `columns`; text may be Categorical."""
     limited = records.filter(is_within(plan.window)) if plan.window.is_limited else records
     happened = limited.filter(pl.col("timestamp") < plan.as_of)
     matched = _match_accounts(plan, happened)

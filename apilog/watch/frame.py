@@ -73,7 +73,7 @@ class RecentErrors:
         """Keep the failed requests that are newer than the kept ones."""
         failed = records.lazy().filter(is_client_error() | is_server_error())
         plain = failed.select(pl.col(name).cast(SCHEMA[name]) for name in ERROR_COLUMNS)
-        # Only the newest of each batch are materialized: most errors of a storm are never kept.
+        # Only the newest of each batch are materialised: most errors of a storm are never kept.
         newest = plain.sort("timestamp", nulls_last=False, maintain_order=True).tail(_KEPT_ERRORS)
         rows = pl.concat([self.frame.reverse(), newest.collect()])
         rows = rows.sort("timestamp", nulls_last=False, maintain_order=True)

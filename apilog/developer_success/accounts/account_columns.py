@@ -111,14 +111,14 @@ def _convert_text(column: pl.Series) -> ConvertedColumn:
 
 
 def _convert_money(column: pl.Series) -> ConvertedColumn:
-    given = _column_as_text(column) if column.dtype == pl.String else column
-    values = given.cast(pl.Float64, strict=False)
+    original = _column_as_text(column) if column.dtype == pl.String else column
+    values = original.cast(pl.Float64, strict=False)
     values = _null_unless(values, values.is_finite() & (values >= 0))
-    return ConvertedColumn(values, given.is_not_null() & values.is_null())
+    return ConvertedColumn(values, original.is_not_null() & values.is_null())
 
 
 def _convert_instants(column: pl.Series) -> ConvertedColumn:
-    given, lacks_zone = column, False
+    original, lacks_zone = column, False
     if isinstance(column.dtype, pl.Datetime):
         lacks_zone = column.dtype.time_zone is None and column.count() > 0
         values = column.dt.cast_time_unit("us")
@@ -131,10 +131,10 @@ def _convert_instants(column: pl.Series) -> ConvertedColumn:
         lacks_zone = column.count() > 0
         values = column.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
     else:
-        given = _column_as_text(column)
-        values, lacks_zone = _parse_instants(given)
+        original = _column_as_text(column)
+        values, lacks_zone = _parse_instants(original)
     values = _null_unless(values, values >= _EARLIEST)
-    return ConvertedColumn(values, given.is_not_null() & values.is_null(), lacks_zone)
+    return ConvertedColumn(values, original.is_not_null() & values.is_null(), lacks_zone)
 
 
 def _parse_instants(texts: pl.Series) -> tuple[pl.Series, bool]:

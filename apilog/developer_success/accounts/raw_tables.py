@@ -202,8 +202,12 @@ def read_database(url: str, query: str | None) -> RawAccountTable:
             "try the URL and the query with the database's own client",
         ) from None  # what was raised may show the URL
     # Types that Arrow does not know, such as PostgreSQL's numeric, are texts within.
-    own = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.BaseExtension)]
-    return RawAccountTable.complete(frame.with_columns(pl.col(own).ext.storage()) if own else frame)
+    extensions = [
+        name for name, dtype in frame.schema.items() if isinstance(dtype, pl.BaseExtension)
+    ]
+    return RawAccountTable.complete(
+        frame.with_columns(pl.col(extensions).ext.storage()) if extensions else frame
+    )
 
 
 def _safe_message(error: Exception, url: str) -> str:
