@@ -47,8 +47,8 @@ class Evaluated:
         self.evaluator.add_records(records, self.now)
 
     def all(self) -> list[Observation]:
-        ((found, observations),) = self.evaluator.observe_rules(self.now)
-        assert found is self.rule
+        ((evaluated, observations),) = self.evaluator.observe_rules(self.now)
+        assert evaluated is self.rule
         return observations
 
     def one(self) -> Observation:
@@ -121,8 +121,8 @@ def test_each_route_is_judged_by_itself() -> None:
     seen = Evaluated(rule('error_rate{method="GET"} < 5% for each route'))
     seen.add(*every_second(100), *every_second(50, route="/b", status=500))
     seen.add(*every_second(5, route="/c", status=500))
-    found = {one.labels: one.verdict for one in seen.all()}
-    assert found == {
+    verdicts = {one.labels: one.verdict for one in seen.all()}
+    assert verdicts == {
         (("route", "/a"),): RuleVerdict.HOLDS,
         (("route", "/b"),): RuleVerdict.FAILS,
         (("route", "/c"),): RuleVerdict.UNDECIDED,
@@ -152,6 +152,8 @@ def test_rules_of_several_lengths_are_evaluated_side_by_side() -> None:
         frame({**row, "status": 500 if i >= 540 else 200} for i, row in enumerate(rows)),
         START + 10 * MINUTE,
     )
-    short, long = (found[0] for _, found in evaluator.observe_rules(START + 10 * MINUTE - SECOND))
+    short, long = (
+        observations[0] for _, observations in evaluator.observe_rules(START + 10 * MINUTE - SECOND)
+    )
     assert short.value == 1
     assert long.value == pytest.approx(0.1, abs=0.005)

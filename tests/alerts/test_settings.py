@@ -73,8 +73,8 @@ def read(tmp_path: Path) -> Callable[[str], AlertSettings]:
 def test_everything_that_can_be_said(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOOK_SECRET", "topsecret")
     monkeypatch.setenv("SLACK_URL", "https://hooks.example.com/T0/B0/x")
-    found = read(WHOLE)
-    errors, latency, anomaly = found.rules
+    settings = read(WHOLE)
+    errors, latency, anomaly = settings.rules
     assert (errors.name, errors.condition) == ("errors", "error_rate < 5%")
     assert (errors.window, errors.intervals) == (timedelta(minutes=10), 3)
     assert (errors.severity, errors.repeat) == (Severity.CRITICAL, timedelta(minutes=30))
@@ -84,8 +84,8 @@ def test_everything_that_can_be_said(read: Read, monkeypatch: pytest.MonkeyPatch
     assert (latency.severity, latency.repeat) == (Severity.WARNING, timedelta(hours=4))
     assert latency.targets is None
     assert anomaly.condition == "anomaly(requests) < 6"
-    assert found.min_requests == 50
-    hook, slack, pager = found.notifiers
+    assert settings.min_requests == 50
+    hook, slack, pager = settings.notifiers
     assert isinstance(hook, WebhookTarget)
     assert (hook.secret, hook.address.host) == ("topsecret", "example.com")
     assert (hook.delivery.timeout, hook.delivery.retries) == (timedelta(seconds=3), 2)
@@ -93,7 +93,7 @@ def test_everything_that_can_be_said(read: Read, monkeypatch: pytest.MonkeyPatch
     assert slack.name == "slack"
     assert isinstance(pager, CommandTarget)
     assert pager.argv == ("page", "--now")
-    assert found.snapshot_writers == (
+    assert settings.snapshot_writers == (
         TextfileTarget(name="textfile", path=Path("/var/lib/node_exporter/apilog.prom")),
     )
 
@@ -103,7 +103,7 @@ def test_nothing_need_be_said(read: Read) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("rules = 3", "alerts.rules is not a list of tables"),
         ("[[rules]]", "alerts.rules[0].threshold is missing"),
@@ -136,10 +136,10 @@ def test_nothing_need_be_said(read: Read) -> None:
         ("[[targets]]\ntype = 'textfile'", "targets[0].path is missing"),
     ],
 )
-def test_what_is_wrong_is_named_with_its_key(read: Read, text: str, told: str) -> None:
+def test_what_is_wrong_is_named_with_its_key(read: Read, text: str, message: str) -> None:
     with pytest.raises(UsageError) as caught:
         read(text)
-    assert told in f"{caught.value}; {caught.value.hint}"
+    assert message in f"{caught.value}; {caught.value.hint}"
     assert "apilog.toml: alerts." in str(caught.value)
 
 

@@ -40,7 +40,7 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("", "is damaged"),
         ('{"kind": "apilog al', "is damaged"),
@@ -56,10 +56,12 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
         ("[" * 100_000, "is damaged"),
     ],
 )
-def test_a_file_that_is_not_understood_is_left_alone(tmp_path: Path, text: str, told: str) -> None:
+def test_a_file_that_is_not_understood_is_left_alone(
+    tmp_path: Path, text: str, message: str
+) -> None:
     path = tmp_path / "state.json"
     path.write_text(text)
-    with pytest.raises(InputError, match=told) as caught:
+    with pytest.raises(InputError, match=message) as caught:
         load_state(path)
     assert "--state" in caught.value.hint
     assert path.read_text() == text

@@ -59,13 +59,13 @@ def until(holds: Callable[[], object]) -> None:
 
 
 def test_a_webhook_gets_a_signed_document(server: Receiver) -> None:
-    told = notice(LABELS)
-    webhook(server, secret="topsecret").send(told)
+    firing = notice(LABELS)
+    webhook(server, secret="topsecret").send(firing)
     (got,) = server.received
     assert got.headers["Content-Type"] == "application/json"
     digest = hmac.new(b"topsecret", got.body, hashlib.sha256).hexdigest()
     assert got.headers["X-Apilog-Signature"] == f"sha256={digest}"
-    assert json.loads(got.body) == notice_document(told)
+    assert json.loads(got.body) == notice_document(firing)
     assert json.loads(got.body) == {
         "version": 1,
         "event": "firing",
@@ -103,33 +103,33 @@ def test_a_server_that_fails_is_asked_again_until_it_recovers(
     server: Receiver, answer: int | str
 ) -> None:
     server.answers = [answer, answer]
-    told: list[str] = []
-    dispatch = AlertDispatcher([webhook(server)], [], told.append)
+    problems: list[str] = []
+    dispatch = AlertDispatcher([webhook(server)], [], problems.append)
     dispatch.send_notice(notice())
     assert dispatch.close(60)
     assert len(server.received) == 3
-    assert told == []
+    assert problems == []
 
 
 def test_a_server_that_never_recovers_is_told_of_once(server: Receiver) -> None:
     server.answers = [500] * 100
-    told: list[str] = []
-    dispatch = AlertDispatcher([webhook(server)], [], told.append)
+    problems: list[str] = []
+    dispatch = AlertDispatcher([webhook(server)], [], problems.append)
     dispatch.send_notice(notice())
     assert not dispatch.close(60)
     assert len(server.received) == 4
-    assert told == ["alerts: ops: 127.0.0.1 answered 500"]
+    assert problems == ["alerts: ops: 127.0.0.1 answered 500"]
 
 
 @pytest.mark.parametrize("answer", [400, 401, 404])
 def test_what_is_refused_for_good_is_not_sent_again(server: Receiver, answer: int) -> None:
     server.answers = [answer]
-    told: list[str] = []
-    dispatch = AlertDispatcher([webhook(server)], [], told.append)
+    problems: list[str] = []
+    dispatch = AlertDispatcher([webhook(server)], [], problems.append)
     dispatch.send_notice(notice())
     assert not dispatch.close(60)
     assert len(server.received) == 1
-    assert told == [f"alerts: ops: 127.0.0.1 answered {answer}"]
+    assert problems == [f"alerts: ops: 127.0.0.1 answered {answer}"]
 
 
 def test_a_redirect_is_not_followed(server: Receiver) -> None:
@@ -143,14 +143,14 @@ def test_a_redirect_is_not_followed(server: Receiver) -> None:
 def test_a_server_that_hangs_holds_up_neither_the_watch_nor_others(server: Receiver) -> None:
     with receiver() as other:
         server.answers = ["hang"]
-        told: list[str] = []
+        problems: list[str] = []
         healthy = replace(webhook(other), name="healthy")
-        dispatch = AlertDispatcher([webhook(server), healthy], [], told.append)
+        dispatch = AlertDispatcher([webhook(server), healthy], [], problems.append)
         for _ in range(MOST_QUEUED + 20):
             dispatch.send_notice(notice())
         until(lambda: len(other.received) >= MOST_QUEUED)
         assert len(server.received) == 1
-        assert any("ops is too slow" in text for text in told)
+        assert any("ops is too slow" in text for text in problems)
         server.released.set()
         until(lambda: len(server.received) >= MOST_QUEUED)
         dispatch.close(60)
@@ -166,12 +166,12 @@ def test_a_server_that_takes_too_long_is_given_up(server: Receiver) -> None:
 
 def test_the_end_of_a_watch_does_not_wait_for_ever(server: Receiver) -> None:
     server.answers = ["hang"]
-    told: list[str] = []
-    dispatch = AlertDispatcher([webhook(server)], [], told.append)
+    problems: list[str] = []
+    dispatch = AlertDispatcher([webhook(server)], [], problems.append)
     dispatch.send_notice(notice())
     until(lambda: server.received)
     assert not dispatch.close(0.05)
-    assert told == ["alerts: ops was still busy when the time was up"]
+    assert problems == ["alerts: ops was still busy when the time was up"]
     server.released.set()
 
 
@@ -221,11 +221,11 @@ def test_a_command_gets_the_notice_on_stdin_and_in_its_environment(tmp_path: Pat
         "json.dump([sys.argv[2:], sys.stdin.read(), own], open(sys.argv[1], 'w'))\n"
     )
     argv = script(tmp_path, code)
-    told = notice((("route", HOSTILE + "\0$(touch x)"),))
-    CommandTarget(name="pager", argv=(*argv, "$(id)", "; true")).send(told)
+    firing = notice((("route", HOSTILE + "\0$(touch x)"),))
+    CommandTarget(name="pager", argv=(*argv, "$(id)", "; true")).send(firing)
     argv_seen, stdin, variables = json.loads((tmp_path / "out.json").read_text())
     assert argv_seen == ["$(id)", "; true"]
-    assert json.loads(stdin) == notice_document(told)
+    assert json.loads(stdin) == notice_document(firing)
     assert variables["APILOG_ALERT_NAME"] == "errors"
     assert variables["APILOG_ALERT_EVENT"] == "firing"
     assert variables["APILOG_ALERT_VALUE"] == "0.072"
@@ -295,22 +295,22 @@ def test_a_textfile_shows_how_alerts_stand(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_is_told_of(tmp_path: Path) -> None:
-    told: list[str] = []
+    problems: list[str] = []
     target = TextfileTarget(name="prometheus", path=tmp_path / "none" / "apilog.prom")
-    dispatch = AlertDispatcher([], [target], told.append)
+    dispatch = AlertDispatcher([], [target], problems.append)
     dispatch.publish_snapshot(standing())
     assert not dispatch.close(60)
-    assert len(told) == 1
-    assert "prometheus" in told[0]
+    assert len(problems) == 1
+    assert "prometheus" in problems[0]
 
 
 def test_sentences() -> None:
-    told = notice()
-    assert notice_sentence(told) == "[critical] errors: error_rate is 7.2 % over 5m, not < 5 %"
+    firing = notice()
+    assert notice_sentence(firing) == "[critical] errors: error_rate is 7.2 % over 5m, not < 5 %"
     over: AlertNotice = replace(
-        told, event=NoticeEvent.RESOLVED, alert=replace(told.alert, value=0.01, reason="")
+        firing, event=NoticeEvent.RESOLVED, alert=replace(firing.alert, value=0.01, reason="")
     )
     assert notice_sentence(over) == "[resolved] errors: error_rate is 1 %"
-    gone = replace(over, alert=replace(told.alert, value=None, reason="no more requests"))
+    gone = replace(over, alert=replace(firing.alert, value=None, reason="no more requests"))
     assert notice_sentence(gone) == "[resolved] errors: is over (no more requests)"
-    assert "still: error_rate is" in notice_sentence(replace(told, is_repeated=True))
+    assert "still: error_rate is" in notice_sentence(replace(firing, is_repeated=True))

@@ -22,15 +22,15 @@ LETTERS = {
 
 
 def story(given: AlertRule, verdicts: str) -> str:
-    """A letter an evaluation, one a minute: what is told of each.
+    """Return a letter for the notice of each evaluation, one evaluation per minute.
 
     `f` firing, `a` firing again, `r` resolved, `-` nothing.
     """
-    alert, told = None, ""
+    alert, events = None, ""
     for i, letter in enumerate(verdicts):
         alert, notice = advance_alert(given, alert, observed(LETTERS[letter]), START + i * MINUTE)
-        told += _letter(notice)
-    return told
+        events += _letter(notice)
+    return events
 
 
 def _letter(notice: AlertNotice | None) -> str:
@@ -42,7 +42,7 @@ def _letter(notice: AlertNotice | None) -> str:
 
 
 @pytest.mark.parametrize(
-    ("intervals", "repeat", "verdicts", "told"),
+    ("intervals", "repeat", "verdicts", "events"),
     [
         (1, None, "..F..", "--fr-"),
         (1, None, "FFFFF.", "f----r"),
@@ -56,9 +56,11 @@ def _letter(notice: AlertNotice | None) -> str:
         (2, None, "F.F.F.", "------"),
     ],
 )
-def test_what_is_told(intervals: int, repeat: int | None, verdicts: str, told: str) -> None:
+def test_which_notices_are_sent(
+    intervals: int, repeat: int | None, verdicts: str, events: str
+) -> None:
     given = rule(intervals=intervals, repeat=repeat and repeat * MINUTE)
-    assert story(given, verdicts) == told
+    assert story(given, verdicts) == events
 
 
 @given(
@@ -69,19 +71,19 @@ def test_what_is_told(intervals: int, repeat: int | None, verdicts: str, told: s
 def test_every_beginning_is_told_once_and_has_one_end(
     verdicts: str, intervals: int, repeat: timedelta | None
 ) -> None:
-    told = story(rule(intervals=intervals, repeat=repeat), verdicts + ".").replace("-", "")
-    assert told.replace("a", "") in ("fr" * (len(told) + 1))[: len(told.replace("a", ""))]
-    assert told.endswith("r") or not told
-    assert "ra" not in told
-    assert repeat or "a" not in told
+    events = story(rule(intervals=intervals, repeat=repeat), verdicts + ".").replace("-", "")
+    assert events.replace("a", "") in ("fr" * (len(events) + 1))[: len(events.replace("a", ""))]
+    assert events.endswith("r") or not events
+    assert "ra" not in events
+    assert repeat or "a" not in events
     if intervals == 1:
-        assert (told == "") == ("F" not in verdicts)
+        assert (events == "") == ("F" not in verdicts)
 
 
 def test_an_alert_keeps_when_it_began_and_what_was_measured() -> None:
     given = rule(intervals=2)
     first, _ = advance_alert(given, None, observed(RuleVerdict.FAILS, value=0.06), START)
-    second, told = advance_alert(
+    second, notice = advance_alert(
         given, first, observed(RuleVerdict.FAILS, value=0.08), START + MINUTE
     )
     assert first == Alert(
@@ -98,7 +100,7 @@ def test_an_alert_keeps_when_it_began_and_what_was_measured() -> None:
     assert second == replace(
         first, status=AlertStatus.FIRING, breaches=2, value=0.08, notified=START + MINUTE
     )
-    assert told == AlertNotice(
+    assert notice == AlertNotice(
         event=NoticeEvent.FIRING, rule=given, alert=second, at=START + MINUTE
     )
 
@@ -106,21 +108,21 @@ def test_an_alert_keeps_when_it_began_and_what_was_measured() -> None:
 def test_another_condition_begins_anew() -> None:
     alert, _ = advance_alert(rule(), None, observed(RuleVerdict.FAILS), START)
     stricter = rule("error_rate < 1%", intervals=2)
-    alert, told = advance_alert(stricter, alert, observed(RuleVerdict.FAILS), START + MINUTE)
+    alert, notice = advance_alert(stricter, alert, observed(RuleVerdict.FAILS), START + MINUTE)
     assert alert
-    assert (alert.status, alert.breaches, told) == (AlertStatus.PENDING, 1, None)
+    assert (alert.status, alert.breaches, notice) == (AlertStatus.PENDING, 1, None)
 
 
 def test_each_value_has_an_alert_of_its_own() -> None:
     each = rule("error_rate < 5% for each route")
     board = ActiveAlerts([each])
     a, b = (("route", "/a"),), (("route", "/b"),)
-    told = board.apply_observations(
+    notices = board.apply_observations(
         each, [observed(RuleVerdict.FAILS, a), observed(RuleVerdict.HOLDS, b)], START
     )
-    assert [notice.alert.labels for notice in told] == [a]
-    told = board.apply_observations(each, [observed(RuleVerdict.FAILS, b)], START + MINUTE)
-    assert {(n.event, n.alert.labels) for n in told} == {
+    assert [notice.alert.labels for notice in notices] == [a]
+    notices = board.apply_observations(each, [observed(RuleVerdict.FAILS, b)], START + MINUTE)
+    assert {(n.event, n.alert.labels) for n in notices} == {
         (NoticeEvent.RESOLVED, a),
         (NoticeEvent.FIRING, b),
     }

@@ -54,8 +54,8 @@ def checked(run: Run, *argv: str | Path) -> tuple[int, list[dict[str, object]]]:
     ],
 )
 def test_a_threshold_holds_or_fails(run: Run, threshold: str, code: int) -> None:
-    found, _ = checked(run, *JOIN, "-t", threshold)
-    assert found == code
+    exit_code, _ = checked(run, *JOIN, "-t", threshold)
+    assert exit_code == code
 
 
 def test_what_is_told_of_it(run: Run) -> None:
@@ -91,7 +91,7 @@ def test_few_accounts_decide_nothing(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("argv", "told"),
+    ("argv", "message"),
     [
         (("-t", "trial_conversion_rate >= 20%"), "there are no accounts to join"),
         ((*JOIN, "-t", "trial_conversion_rate >= baseline"), "is not in a baseline"),
@@ -102,11 +102,11 @@ def test_few_accounts_decide_nothing(run: Run) -> None:
     ],
 )
 def test_what_can_not_be_held_is_one_clear_error(
-    run: Run, folder: Path, argv: tuple[str | Path, ...], told: str
+    run: Run, folder: Path, argv: tuple[str | Path, ...], message: str
 ) -> None:
     result = run("check", SAMPLE, *argv)
     assert (result.code, result.stdout) == (2, b"")
-    assert told in result.stderr.splitlines()[0]
+    assert message in result.stderr.splitlines()[0]
 
 
 def test_standard_input_is_not_read_twice(run: Run) -> None:

@@ -151,7 +151,7 @@ def test_accounts_in_small_groups_beyond_the_largest_are_one_group(
 
 
 @pytest.mark.parametrize(
-    ("argv", "told"),
+    ("argv", "message"),
     [
         (("--by", "owner"), "--by owner: the column holds e-mail addresses"),
         (("--by", "account"), "--by account: accounts can't be grouped by it"),
@@ -170,13 +170,13 @@ def test_accounts_in_small_groups_beyond_the_largest_are_one_group(
     ],
 )
 def test_what_can_not_be_asked_is_one_clear_error(
-    run: Run, argv: tuple[str, ...], told: str
+    run: Run, argv: tuple[str, ...], message: str
 ) -> None:
     result = run("success", SAMPLE, "--accounts", ACCOUNTS, *argv)
     assert (result.code, result.stdout) == (2, b"")
     first = result.stderr.splitlines()[0]
     assert first.startswith("apilog: error: ")
-    assert told in first
+    assert message in first
 
 
 def test_accounts_are_asked_for(run: Run) -> None:

@@ -75,10 +75,10 @@ def test_what_postgresql_refuses_is_one_clear_error(postgres: Postgres) -> None:
     for url, query in cases.items():
         with pytest.raises(InputError, match="can't read the accounts from the database") as caught:
             read_accounts(url, query=query)
-        told = f"{caught.value} {caught.value.hint}"
-        assert "\n" not in told
+        message = f"{caught.value} {caught.value.hint}"
+        assert "\n" not in message
         for secret in (PASSWORD, "s3cret%20", "wr0ng", "hidden"):
-            assert secret not in told, told
+            assert secret not in message, message
         # What is shown with a traceback must not have it either.
         assert caught.value.__suppress_context__
 
@@ -99,15 +99,15 @@ def test_a_missing_database_is_not_made(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "query", "told"),
+    ("url", "query", "message"),
     [
         ("mysql://u:pw1234@host/db", "SELECT 1", "no database of the kind 'mysql'"),
         ("sqlite:///x.db", None, "need a query"),
         ("postgresql://u:pw1234@host/db", "", "need a query"),
     ],
 )
-def test_what_can_not_be_asked(url: str, query: str | None, told: str) -> None:
-    with pytest.raises(UsageError, match=told) as caught:
+def test_what_can_not_be_asked(url: str, query: str | None, message: str) -> None:
+    with pytest.raises(UsageError, match=message) as caught:
         read_accounts(url, query=query)
     assert "pw1234" not in f"{caught.value} {caught.value.hint}"
 

@@ -31,7 +31,7 @@ def report() -> Report:
     return build_success_report([SAMPLE], OPTIONS)
 
 
-def found(report: Report, name: str, **keys: str) -> SuccessValue:
+def value_named(report: Report, name: str, **keys: str) -> SuccessValue:
     value = success_value_of(name, report.tables, keys)
     assert value is not None, name
     return value
@@ -49,32 +49,32 @@ def test_names_are_not_those_of_requests() -> None:
 
 def test_values_are_those_of_the_tables(report: Report) -> None:
     funnel = {row["stage"]: row for row in report.tables["funnel"].iter_rows(named=True)}
-    activation = found(report, "activation_rate")
+    activation = value_named(report, "activation_rate")
     assert activation.value == funnel["activated"]["rate"]
     assert (activation.n, activation.events) == (
         funnel["signed_up"]["accounts"],
         funnel["activated"]["accounts"],
     )
-    hours = found(report, "median_hours_to_first_call")
+    hours = value_named(report, "median_hours_to_first_call")
     assert (hours.value, hours.n) == (
         funnel["first_call"]["median_hours"],
         funnel["first_call"]["accounts"],
     )
     total = report.tables["revenue"].row(-1, named=True)
-    assert found(report, "mrr").value == total["mrr"]
-    assert found(report, "clv").value == total["clv"]
+    assert value_named(report, "mrr").value == total["mrr"]
+    assert value_named(report, "clv").value == total["clv"]
     pro = report.tables["revenue"].row(1, named=True)
-    assert found(report, "arpu", plan="pro").value == pro["arpu"]
+    assert value_named(report, "arpu", plan="pro").value == pro["arpu"]
 
 
 def test_trials_are_put_together_where_that_can_be_done(report: Report) -> None:
     trials = report.tables["trials"]
-    rate = found(report, "trial_conversion_rate")
+    rate = value_named(report, "trial_conversion_rate")
     assert rate.value == trials["converted"].sum() / trials["finished"].sum()
     assert rate.events == trials["converted"].sum()
     # A quantile of several kinds is in none of their rows.
-    assert found(report, "trial_latency_p95").value is None
-    reverse = found(report, "trial_latency_p95", trial_kind="reverse")
+    assert value_named(report, "trial_latency_p95").value is None
+    reverse = value_named(report, "trial_latency_p95", trial_kind="reverse")
     assert reverse.value == trials["latency_p95_ms"][0]
     one = {**report.tables, "trials": trials.head(1)}
     alone = success_value_of("trial_latency_p95", one)
@@ -86,11 +86,11 @@ def test_retention_is_over_the_cohorts_that_are_over(report: Report) -> None:
     cells = [r for r in report.tables["retention"].iter_rows(named=True) if r["complete"]]
     for age in ("0", "3"):
         at = [row for row in cells if str(row["age"]) == age]
-        value = found(report, "retention_rate", age=age)
+        value = value_named(report, "retention_rate", age=age)
         assert value.n == sum(row["accounts"] for row in at)
         assert value.events == sum(row["active"] for row in at)
-    assert found(report, "retention_rate") == replace(
-        found(report, "retention_rate", age="4"), keys={}
+    assert value_named(report, "retention_rate") == replace(
+        value_named(report, "retention_rate", age="4"), keys={}
     )
 
 

@@ -1,4 +1,4 @@
-"""`apilog watch` with alerts: a server is told, a state kept, a file written for Prometheus."""
+"""`apilog watch` with alerts: targets are notified, the state is kept, a textfile is written."""
 
 from __future__ import annotations
 
@@ -73,10 +73,14 @@ def test_who_is_told_and_what_is_kept(folder: Path, server: Receiver) -> None:
         until(lambda: len(server.received) == 2)  # refused once, then taken
         first, second = server.received
         assert first.body == second.body
-        told = json.loads(second.body)
-        assert (told["event"], told["alert"], told["severity"]) == ("firing", "errors", "critical")
-        assert told["labels"] == {"route": "/\x1b]0;x\x07<!channel>"}
-        assert (told["value"], told["limit"], told["requests"]) == (1, 0.2, 10)
+        document = json.loads(second.body)
+        assert (document["event"], document["alert"], document["severity"]) == (
+            "firing",
+            "errors",
+            "critical",
+        )
+        assert document["labels"] == {"route": "/\x1b]0;x\x07<!channel>"}
+        assert (document["value"], document["limit"], document["requests"]) == (1, 0.2, 10)
         digest = hmac.new(b"topsecret", second.body, hashlib.sha256).hexdigest()
         assert second.headers["X-Apilog-Signature"] == f"sha256={digest}"
         until((folder / "commands").exists)

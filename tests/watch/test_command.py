@@ -228,7 +228,7 @@ def test_only_the_end_of_a_long_log_is_read(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         (["--interval", "0s"], "--interval 0s is not between"),
         (["--window", "8d"], "--window 8d is not between"),
@@ -237,10 +237,10 @@ def test_only_the_end_of_a_long_log_is_read(run: Run, tmp_path: Path) -> None:
         (["-l", "nonsense"], "unknown log format"),
     ],
 )
-def test_wrong_usage(run: Run, options: list[str], told: str) -> None:
+def test_wrong_usage(run: Run, options: list[str], message: str) -> None:
     shown = run("watch", API, "--once", *options)
     assert (shown.code, shown.stdout) == (2, b"")
-    assert told in shown.stderr
+    assert message in shown.stderr
 
 
 def test_a_condition_selects(run: Run) -> None:
