@@ -74,7 +74,8 @@ def test_a_text_that_only_looks_hashed_is_hashed() -> None:
 def test_encoded_texts_come_back_as_texts() -> None:
     encoded = pl.Series(["acme", None, "acme"], dtype=pl.Categorical(pl.Categories.random()))
     found = hash_consumers(encoded, KEY)
-    assert (found.dtype, found.to_list()) == (pl.String, [hashed("acme"), None, hashed("acme")])
+    assert found.dtype == pl.String
+    assert found.to_list() == [hashed("acme"), None, hashed("acme")]
 
 
 def test_frames_change_in_the_two_columns_alone_read_or_not() -> None:

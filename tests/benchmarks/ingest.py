@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from report import Figures, generate, run
+from report import Figures, generate, run  # type: ignore[import-not-found]  # a script beside it
 
 _APILOG = (sys.executable, "-m", "apilog")
 _FILE_LINES = 20

@@ -14,7 +14,7 @@ import statistics
 import sys
 from pathlib import Path
 
-from report import Figures, run
+from report import Figures, run  # type: ignore[import-not-found]  # a script beside it
 
 _FORMATS = ("json", "aws-apigateway", "apigee", "azure-apim")
 _SAMPLES = Path(__file__).parents[2] / "sample_logs"

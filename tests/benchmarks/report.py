@@ -137,12 +137,12 @@ def main() -> None:
     print("| command | wall s | CPU s | peak MB | apilog's wall time to it |")
     print("|---|---|---|---|---|")
     own = [figures.wall for figures in runs["apilog report"]]
-    for name, figures in runs.items():
+    for name, measured in runs.items():
         wall, cpu, peak = (
-            statistics.median(getattr(f, field) for f in figures)
+            statistics.median(getattr(figures, field) for figures in measured)
             for field in ("wall", "cpu", "peak_mb")
         )
-        ratio = statistics.median(a / f.wall for a, f in zip(own, figures, strict=True))
+        ratio = statistics.median(a / f.wall for a, f in zip(own, measured, strict=True))
         print(f"| {name} | {wall:.2f} | {cpu:.2f} | {peak:.0f} | {ratio:.2f} |")
 
 

@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from report import Figures, generate, run
+from report import Figures, generate, run  # type: ignore[import-not-found]  # a script beside it
 
 DAYS = 100
 APILOG = [sys.executable, "-m", "apilog"]

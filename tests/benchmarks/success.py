@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from report import Figures, run
+from report import Figures, run  # type: ignore[import-not-found]  # a script beside it
 
 from apilog.schema import SCHEMA
 from apilog.store import StoreWriter
