@@ -84,7 +84,7 @@ class Request:
 
 def requests(rng: random.Random, count: int, start: datetime, hours: float) -> list[Request]:
     """Return `count` requests in the order of their time, more of them by day than by night."""
-    times = []
+    times: list[datetime] = []
     while len(times) < count:
         at = rng.random() * hours
         hour = (start + timedelta(hours=at)).hour

@@ -30,7 +30,7 @@ def _time(call: Call) -> str:
 
 def properties(call: Call) -> azure_shapes.Properties:
     """Return the call as API Management logs it."""
-    error = {"reason": APIM_FAULTS[call.fault], "section": "inbound"} if _is_own(call) else None
+    reason = call.fault and APIM_FAULTS.get(call.fault)
     asked = call.upstream_ms is not None
     return _given(
         time=_time(call),
@@ -52,12 +52,8 @@ def properties(call: Call) -> azure_shapes.Properties:
         apimSubscriptionId=call.consumer,
         clientProtocol="HTTP/1.1",
         requestHeaders={"Status": "999"},
-        lastError=error,
+        lastError=reason and {"reason": reason, "section": "inbound"},
     )
-
-
-def _is_own(call: Call) -> bool:
-    return call.fault in APIM_FAULTS
 
 
 def _apim(render: azure_shapes.Render, calls: Sequence[Call], between: str = "\n") -> bytes:
@@ -191,7 +187,9 @@ def _v2(call: Call) -> dict[str, object]:
             "transactionId": call.request_id,
             "serverRouted": "10.0.0.4:443" if asked else "",
             "serverStatus": str(_server_status(call)),
-            "serverResponseLatency": f"{call.upstream_ms / 1000:.3f}" if asked else "",
+            "serverResponseLatency": ""
+            if call.upstream_ms is None
+            else f"{call.upstream_ms / 1000:.3f}",
             "originalHost": "api.example.com",
             "host": "10.0.0.4",
             "error_info": (

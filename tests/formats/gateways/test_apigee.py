@@ -512,7 +512,7 @@ class TestGooglesTemplates:
         (row,) = rows(parsed([json.dumps(json.loads(text))])[1])
         assert row == {
             k: v
-            for k, v in (REQUESTS[0].record | {"consumer": "k1", "query": "token=***"}).items()
+            for k, v in {**REQUESTS[0].record, "consumer": "k1", "query": "token=***"}.items()
             if k not in LACKING["Google's message template"]
         }
 

@@ -9,17 +9,18 @@ from typing import Any
 import polars as pl
 import pytest
 
-from apilog.formats.gateways import apigee, keyed
+from apilog.formats.gateways import keyed
+from apilog.formats.gateways.apigee.load_balancer import LOAD_BALANCER
 from apilog.schema import SCHEMA
 from apilog.values.event_lines import EventLines
 
 Object = dict[str, Any]
-ENTRY: Object = json.loads(apigee.LOAD_BALANCER.samples[0])
+ENTRY: Object = json.loads(LOAD_BALANCER.samples[0])
 
 
 def record(entry: Object) -> Object | None:
-    """What is read of an entry, without nulls; None if it is a reject."""
-    log_format = keyed.infer_keyed(apigee.LOAD_BALANCER, pl.Series([json.dumps(ENTRY)]))
+    """Return what is read of an entry, without nulls; None if it is a reject."""
+    log_format = keyed.infer_keyed(LOAD_BALANCER, pl.Series([json.dumps(ENTRY)]))
     assert log_format is not None
     parsed = log_format.parse(EventLines(json.dumps(entry).encode()), (*SCHEMA, "query"))
     rows = [{k: v for k, v in r.items() if v is not None} for r in parsed.records.to_dicts()]
@@ -82,7 +83,7 @@ def test_only_failures_of_its_own_are_errors_of_the_balancer(
 )
 def test_caches(members: Object, cache_status: str | None) -> None:
     lines = [json.dumps(with_request(**members))]
-    log_format = keyed.infer_keyed(apigee.LOAD_BALANCER, pl.Series(lines))
+    log_format = keyed.infer_keyed(LOAD_BALANCER, pl.Series(lines))
     assert log_format is not None
     parsed = log_format.parse(EventLines(lines[0].encode()), ["cache_status"])
     assert parsed.records["cache_status"].to_list() == [cache_status]

@@ -90,9 +90,8 @@ def records(log_format: Format, *lines: str) -> list[dict[str, object]]:
 
 def of_json(*objects: Mapping[str, object]) -> list[dict[str, object]]:
     """The records of objects, without their time and id."""
-    lines = [
-        json.dumps({"requestId": UUID, "requestTime": REST["requestTime"]} | o) for o in objects
-    ]
+    common = {"requestId": UUID, "requestTime": REST["requestTime"]}
+    lines = [json.dumps({**common, **o}) for o in objects]
     log_format = inferred(json.dumps({"resourcePath": "-", **json.loads(lines[0])}), *lines)
     known = ("timestamp", "request_id")
     return [{k: v for k, v in r.items() if k not in known} for r in records(log_format, *lines)]
@@ -521,7 +520,10 @@ ACCESS = (
 
 @pytest.mark.parametrize(
     ("pattern", "samples"),
-    [(r.pattern, r.samples) for r in (*aws.API_GATEWAY.skip_rules, *aws.API_GATEWAY.refusals)],
+    [
+        *((rule.pattern, rule.samples) for rule in aws.API_GATEWAY.skip_rules),
+        *((refusal.pattern, refusal.samples) for refusal in aws.API_GATEWAY.refusals),
+    ],
 )
 def test_what_lies_beside_is_told_from_access_lines(pattern: str, samples: tuple[str, ...]) -> None:
     assert pl.Series(samples).str.contains(pattern).all()
