@@ -33,7 +33,7 @@ DURATION_ACCUMULATORS = {
     column: tuple(a.name for a in ACCUMULATORS.values() if a.column == column)
     for column in DURATION_COLUMNS
 }
-"""For each column of durations its accumulators: how many, their sum, least and greatest."""
+"""The accumulators of each column of durations: count, sum, least and greatest."""
 
 _MAX_ROWS = 100_000
 _LATENCY_METRICS = tuple(m.name for m in METRICS.values() if m.duration_column)
@@ -46,7 +46,7 @@ _STATUSES_TABLE = TableSpec(
 
 
 def baseline_measurement(window: TimeWindow, max_routes: int = 1000) -> Measurement:
-    """What has to be measured to make a baseline."""
+    """Return the measurement that a baseline is made from."""
     return Measurement(
         (),
         window,
@@ -58,36 +58,38 @@ def baseline_measurement(window: TimeWindow, max_routes: int = 1000) -> Measurem
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedBaseline:
-    """What a baseline file holds. All frames have `gateway`, `method`, `route` and `named`,
-    which is false for the rows that sum up routes that were folded.
+    """The content of a baseline file.
+
+    All frames have `gateway`, `method`, `route` and `named`, which is false for rows that sum up
+    folded routes.
     """
 
     version: str
-    """Of apilog, when it was made."""
+    """The version of apilog that made it."""
     window: TimeWindow
     formats: tuple[str, ...]
     where: str | None
-    """The condition on requests it was made with."""
+    """The condition on requests that it was made with."""
     counts: pl.DataFrame
-    """And `status`, `requests`."""
+    """The requests of each `status`."""
     durations: pl.DataFrame
-    """And the accumulators of `OF_DURATIONS`, in microseconds."""
+    """The accumulators of `DURATION_ACCUMULATORS`, in microseconds."""
     histograms: Mapping[str, pl.DataFrame]
-    """For each column of durations; and `bucket`, `n`."""
+    """The count `n` of each `bucket`, by the column of durations."""
 
     @classmethod
     def from_result(
-        cls, measures: MeasurementResult, *, version: str, formats: Iterable[str], where: str | None
+        cls, result: MeasurementResult, *, version: str, formats: Iterable[str], where: str | None
     ) -> SavedBaseline:
-        """The baseline out of a `baseline_measurement`."""
+        """Return the baseline from the result of a `baseline_measurement`."""
         routes, statuses = (
-            measures.table_groups(ROUTES_TABLE.name),
-            measures.table_groups(_STATUSES_TABLE.name),
+            result.table_groups(ROUTES_TABLE.name),
+            result.table_groups(_STATUSES_TABLE.name),
         )
         keyed = routes.table.select(*ENDPOINT_COLUMNS, routes.is_single_key)
         return cls(
             version=version,
-            window=measures.window,
+            window=result.window,
             formats=tuple(formats),
             where=where,
             counts=statuses.table.select(
@@ -106,16 +108,16 @@ class SavedBaseline:
 
     @property
     def total(self) -> int:
-        """All its requests."""
+        """The number of all its requests."""
         return int(self.counts["requests"].sum())
 
     @property
     def seconds(self) -> float | None:
-        """Length of its window."""
+        """The length of its window."""
         return self.window.seconds
 
     def check_subject(self, subject: MetricSubject) -> None:
-        """Raise UsageError if it can't tell the subject."""
+        """Raise UsageError if the file does not hold what the subject needs."""
         columns = {column for column, _ in subject.where} | {*subject.each}
         kept = (
             {*ENDPOINT_COLUMNS} if subject.metric.duration_column else {*ENDPOINT_COLUMNS, "status"}
@@ -133,7 +135,7 @@ class SavedBaseline:
             )
 
     def samples_of(self, subject: MetricSubject) -> SubjectSamples:
-        """The samples of a subject that passes `check`."""
+        """Return the samples of a subject that passes `check_subject`."""
         group = (
             self._latency_groups(subject)
             if subject.metric.duration_column
@@ -145,11 +147,12 @@ class SavedBaseline:
         metric = subject.metric
         names = [metric.name, *filter(None, [metric.events])]
         needed = sorted({"requests", *accumulators_of(names)})
-        each_times = (
+        # All requests of a row have one status, so that each accumulator is a multiple.
+        multiples = (
             (ACCUMULATORS[a].value() * pl.col("requests")).sum().cast(pl.Int64).alias(a)
             for a in needed
         )
-        sums = _group_subject(self.counts, subject, each_times).with_columns(
+        sums = _group_subject(self.counts, subject, multiples).with_columns(
             window_seconds=pl.lit(self.seconds, pl.Float64)
         )
         return _build_groups(subject, sums, [name for name in names if name != "requests"], {})
@@ -164,16 +167,16 @@ class SavedBaseline:
             .join(sums.select(*keys).with_row_index("row"), on=keys, nulls_equal=True)
             .select("row", "bucket", "n")
         )
-        # Nobody asks a latency how many requests had none.
+        # A latency is about the requests with a duration: the others are not in the file.
         sums = sums.with_columns(requests=pl.col(DURATION_ACCUMULATORS[column][0]))
         names = [metric.name]
         if metric.quantile:
             low, high = (
                 sums[extreme_accumulator(column, merge)] for merge in (MergeRule.MIN, MergeRule.MAX)
             )
-            found = estimate_quantiles(histogram, {metric.column: metric.quantile}, low, high)
+            quantiles = estimate_quantiles(histogram, {metric.column: metric.quantile}, low, high)
             sums = sums.with_row_index("row").join(
-                found, on="row", how="left", maintain_order="left"
+                quantiles, on="row", how="left", maintain_order="left"
             )
             names = []
         return _build_groups(subject, sums, names, {column: histogram})
@@ -182,7 +185,7 @@ class SavedBaseline:
 def _group_subject(
     frame: pl.DataFrame, subject: MetricSubject, aggregates: Iterable[pl.Expr], *further: str
 ) -> pl.DataFrame:
-    """What the subject chooses, by its columns, `named` and further ones."""
+    """Return the rows that the subject chooses, by its columns, `named` and further ones."""
     named = pl.col("named") if "route" in subject.each else pl.col("gateway") != OTHER_TEXT
     chosen = frame.filter(matches_values(subject.where)) if subject.where else frame
     return (

@@ -33,7 +33,7 @@ from apilog.time import TimeWindow, parse_window
 from apilog.version import __version__
 
 VERSION = 1
-"""Of the file; a reader of another one refuses it."""
+"""The version of the file; readers refuse other ones."""
 
 _NO_STATUS = "none"
 _KEYS: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -48,7 +48,7 @@ _SHORT = {"duration_ms": "latency", "upstream_duration_ms": "upstream_latency"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaselineResult:
-    """A baseline, and the account of what it was made from."""
+    """A baseline, and the report on what it was made from."""
 
     baseline: SavedBaseline
     report: Report
@@ -84,7 +84,7 @@ def make_baseline(sources: Sequence[Source], options: ReadOptions) -> BaselineRe
 
 
 def format_baseline(baseline: SavedBaseline) -> str:
-    """The file's text."""
+    """Return the text of the file."""
     head = {
         "apilog_baseline": VERSION,
         "version": baseline.version,
@@ -100,7 +100,7 @@ def format_baseline(baseline: SavedBaseline) -> str:
 
 
 def _format_route(route: Mapping[str, object]) -> str:
-    """A route with a line for each of its facts."""
+    """Return a route with a line for each of its facts."""
     facts = ",\n".join(
         f"      {json.dumps(key)}: {_format_json(value)}" for key, value in route.items()
     )
@@ -116,7 +116,7 @@ def _format_instant(moment: datetime | None) -> str | None:
 
 
 def _iter_routes(baseline: SavedBaseline) -> Iterator[dict[str, object]]:
-    """The facts of each route, sorted by what it is called."""
+    """Yield the facts of each route, sorted by gateway, method and route."""
     order = [*ENDPOINT_COLUMNS, "named"]
     statuses = _group_by_key(baseline.counts.sort("status", nulls_last=True), "status", "requests")
     histograms = {
@@ -136,7 +136,7 @@ def _iter_routes(baseline: SavedBaseline) -> Iterator[dict[str, object]]:
 def _latency_facts(
     row: Mapping[str, Any], histograms: Mapping[str, list[tuple[int, int]]]
 ) -> dict[str, object]:
-    """Sums, and counts by bucket, of those durations that the route has."""
+    """Return sums and counts by bucket of the durations that the route has."""
     facts: dict[str, object] = {}
     for column, buckets in histograms.items():
         if buckets:
@@ -158,12 +158,12 @@ def _group_by_key(
 
 
 def _short_name(column: str, accumulator: str) -> str:
-    """An accumulator's name without its column's: `n`, `us`, `min_us`, `max_us`."""
+    """Return an accumulator's name without its column's: `n`, `us`, `min_us`, `max_us`."""
     return accumulator.removeprefix(f"{_SHORT[column]}_")
 
 
 def read_baseline(path: Path) -> SavedBaseline:
-    """The baseline in a file. Raises InputError for what is none, saying where."""
+    """Return the baseline in a file; raises InputError that says where it is none."""
     document = _load_document(path)
     place = str(path)
     routes = document.get("routes")
@@ -214,7 +214,7 @@ class _BaselineRows:
         self._histograms: dict[str, list[tuple[object, ...]]] = {c: [] for c in DURATION_COLUMNS}
 
     def add_route(self, route: dict[str, Any]) -> None:
-        """Take the facts of one route."""
+        """Add the facts of one route."""
         key = (
             *(_parse_text(route[name]) for name in ENDPOINT_COLUMNS),
             not route.get("folded", False),
@@ -231,7 +231,7 @@ class _BaselineRows:
         self._sums.append((*key, *sums))
 
     def build_baseline(self, document: Mapping[str, Any]) -> SavedBaseline:
-        """The baseline of all routes that were taken."""
+        """Return the baseline of all routes that were added."""
         where = document.get("where")
         return SavedBaseline(
             version=str(document.get("version", "")),
@@ -257,7 +257,7 @@ def _parse_text(value: object) -> str | None:
 
 
 def _parse_count(value: object) -> int:
-    """A count as the file has it; a truth value is none."""
+    """Return a count of the file; raises TypeError for anything else, also for true."""
     if type(value) is not int or not 0 <= value < 1 << 53:
         raise TypeError
     return value

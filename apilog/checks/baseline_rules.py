@@ -1,4 +1,4 @@
-"""Whether a baseline can be compared with: what is refused, and why."""
+"""Rules for baselines: which ones requests can't be compared with, and why."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from apilog.text.units import format_duration
 from apilog.time import TimeWindow
 
 _LENGTH_TOLERANCE = 0.01
-"""Windows are equally long if they differ by no more than this share."""
+"""The share by which the lengths of two windows may differ."""
 
 
 def check_before_reading(
@@ -44,20 +44,25 @@ def check_after_reading(
     thresholds: Sequence[Threshold], current: SampleSource, base: SampleSource
 ) -> None:
     """Raise UsageError if the logs are of other gateways, or counts of another length of time."""
-    ours, theirs = (_gateway_names(side) for side in (current, base))
+    ours, theirs = (
+        {str(gateway) for (gateway,) in side.samples_of(GATEWAY_SUBJECT).samples}
+        for side in (current, base)
+    )
     if ours and theirs and not ours & theirs:
         raise UsageError(
-            f"the baseline is of {_join_names(theirs)}, "
-            f"the requests checked are of {_join_names(ours)}",
+            f"the baseline is of {' and '.join(sorted(theirs))}, "
+            f"the requests checked are of {' and '.join(sorted(ours))}",
             "gateways measure differently: make a baseline from logs of the same one",
         )
     for threshold in thresholds:
         if threshold.is_comparison and threshold.metric.kind is MetricKind.COUNT:
             now, then = (side.samples_of(threshold.subject).seconds for side in (current, base))
-            if not _are_equally_long(now, then):
+            if now is None or then is None:
+                continue
+            if abs(now - then) > _LENGTH_TOLERANCE * max(now, then):
                 raise UsageError(
-                    f"{str(threshold)!r} compares {_format_length(now)} with a baseline of "
-                    f"{_format_length(then)}",
+                    f"{str(threshold)!r} compares {format_duration(now * 1000)} with a baseline of "
+                    f"{format_duration(then * 1000)}",
                     "compare request_rate or a rate of errors, or windows of the same length",
                 )
 
@@ -81,21 +86,3 @@ def _check_same_where(of_baseline: str | None, given: str | None) -> None:
             f"{f'--where {given!r}' if given else 'none'}",
             "choose the same requests on both sides",
         )
-
-
-def _gateway_names(side: SampleSource) -> frozenset[str]:
-    return frozenset(str(gateway) for (gateway,) in side.samples_of(GATEWAY_SUBJECT).samples)
-
-
-def _join_names(names: frozenset[str]) -> str:
-    return " and ".join(sorted(names))
-
-
-def _are_equally_long(now: float | None, then: float | None) -> bool:
-    if now is None or then is None:
-        return True
-    return abs(now - then) <= _LENGTH_TOLERANCE * max(now, then)
-
-
-def _format_length(seconds: float | None) -> str:
-    return format_duration(None if seconds is None else seconds * 1000)

@@ -53,7 +53,7 @@ from apilog.version import __version__
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
-    """A report on thresholds, and what came out for all of them."""
+    """The report on thresholds, and the state of all together."""
 
     report: Report
     """Its tables are `checks`, `worst`, and with a baseline `changed`."""
@@ -171,8 +171,9 @@ def _parse_windows(options: CheckOptions) -> tuple[TimeWindow, TimeWindow | None
             baseline_since, since if baseline_until is None else baseline_until, options.tz
         )
     except UsageError as error:
-        told = re.sub("--(since|until)", r"--baseline-\1", str(error))
-        raise UsageError(told, error.hint) from error
+        # The options of the baseline window have names of their own.
+        message = re.sub("--(since|until)", r"--baseline-\1", str(error))
+        raise UsageError(message, error.hint) from error
     return window, earlier
 
 
@@ -202,16 +203,16 @@ def _baseline_samples(plan: CheckPlan, measured: MeasuredSources) -> SampleSourc
 
 
 def _subject_by_endpoint(threshold: Threshold) -> MetricSubject:
-    """The same for each endpoint, as far as the threshold leaves that open."""
+    """Return the subject of each endpoint, as far as the threshold leaves that open."""
     chosen = {column for column, _ in threshold.where}
     each = tuple(column for column in ENDPOINT_COLUMNS if column not in chosen)
     return replace(threshold.subject, each=each)
 
 
 def _unnamed_notes(measured: Mapping[Threshold, SubjectSamples]) -> Iterator[str]:
-    """What a `for each` leaves out; told once for each choice of columns."""
-    told = {t.each: m.unnamed for t, m in measured.items() if t.each and m.unnamed}
-    for each, count in told.items():
+    """Note what a `for each` leaves out, once for each choice of columns."""
+    unnamed = {t.each: m.unnamed for t, m in measured.items() if t.each and m.unnamed}
+    for each, count in unnamed.items():
         columns = " and ".join(each)
         yield f"{count:,} requests have no {columns} of their own: no `for each` is about them"
 
@@ -221,7 +222,7 @@ def _overall(results: Sequence[ThresholdResult]) -> CheckState:
 
 
 def _worst_state(states: Iterable[CheckState]) -> CheckState:
-    found = set(states)
+    present = set(states)
     return next(
-        (s for s in (CheckState.FAIL, CheckState.INCONCLUSIVE) if s in found), CheckState.PASS
+        (s for s in (CheckState.FAIL, CheckState.INCONCLUSIVE) if s in present), CheckState.PASS
     )

@@ -30,12 +30,12 @@ _RESULT_COLUMNS = {
 }
 _WORST_COLUMNS = {"value": pl.Float64, "requests": pl.Int64}
 _WORST_COUNT = 5
-"""Endpoints that are named for a threshold that failed."""
+"""The number of endpoints that are named for a threshold that failed."""
 _STATE_ORDER = (CheckState.FAIL, CheckState.PASS, CheckState.INCONCLUSIVE)
 
 
 def checks_table(results: Mapping[Threshold, Sequence[ThresholdResult]]) -> pl.DataFrame:
-    """A row a result: thresholds in their order, of each the failures first, then the busiest."""
+    """Return a row per result: thresholds in their order, the failures of each first."""
     chosen = {c for t in results for c in (*(name for name, _ in t.where), *t.each)}
     used = sorted(chosen, key=_column_position)
     rows = [
@@ -54,7 +54,7 @@ def checks_table(results: Mapping[Threshold, Sequence[ThresholdResult]]) -> pl.D
 
 
 def worst_table(failed: Iterable[tuple[Threshold, SubjectSamples]]) -> pl.DataFrame:
-    """For thresholds that failed, the endpoints that did most for it."""
+    """Return the endpoints that did most for the failure of each threshold."""
     rows = [
         {
             "threshold": str(threshold),
@@ -75,7 +75,7 @@ def worst_table(failed: Iterable[tuple[Threshold, SubjectSamples]]) -> pl.DataFr
 def changed_table(
     current: SubjectSamples, base: SubjectSamples, columns: tuple[str, ...] = ENDPOINT_COLUMNS
 ) -> pl.DataFrame:
-    """The endpoints that only one side has, the busiest first."""
+    """Return the endpoints that only one side has, the busiest first."""
     rows = [
         {**dict(zip(columns, key, strict=True)), "change": change, "requests": sample.size}
         for change, one, other in (("new", current, base), ("vanished", base, current))
@@ -87,7 +87,7 @@ def changed_table(
 
 
 def _column_position(column: str) -> tuple[int, str]:
-    """Columns of records stand as in a record, others after them."""
+    """Return the sort key of a column: those of records in their order, then the others."""
     return ([*SCHEMA].index(column) if column in SCHEMA else len(SCHEMA)), column
 
 
@@ -100,7 +100,7 @@ def _chosen_values(threshold: Threshold, key: SampleKey) -> dict[str, str | int 
 
 
 def _column_types(columns: Iterable[str]) -> dict[str, pl.DataType | type[pl.DataType]]:
-    """Texts, but for statuses."""
+    """Return the types of columns: texts, but for statuses."""
     return {c: SCHEMA[c] if _is_integer_column(c) else pl.String for c in columns}
 
 
@@ -116,7 +116,9 @@ def _open_columns(threshold: Threshold) -> tuple[str, ...]:
 def _worst_endpoints(
     threshold: Threshold, measured: SubjectSamples
 ) -> list[tuple[SampleKey, MetricSample]]:
-    """Of a limit from above: most events, or else the largest values among busy endpoints."""
+    """Return the endpoints that did most to exceed an upper limit.
+
+    They are those with most events, or else the largest values among busy endpoints."""
     if not threshold.operator.is_upper:
         return []
     every = [*measured.samples.items(), *measured.others.items()]

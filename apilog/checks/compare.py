@@ -46,7 +46,7 @@ class ColumnSplit:
 
 
 def parse_split(text: str) -> ColumnSplit:
-    """The split that `COLUMN=a,b` says. Raises UsageError, naming the nearest column.
+    """Return the split that `COLUMN=a,b` says; raises UsageError, naming the nearest column.
 
     >>> parse_split("host=old.example,new.example").b
     'new.example'
@@ -68,7 +68,7 @@ def parse_split(text: str) -> ColumnSplit:
 
 
 def parse_metrics(names: Sequence[str]) -> tuple[Metric, ...]:
-    """The metrics of these names; without one the usual ones.
+    """Return the metrics of these names; without one the usual ones.
 
     Raises UsageError for one that there isn't or that can't be compared.
     """
@@ -86,7 +86,7 @@ COMPARISON_TABLE = "comparison"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparisonResult:
-    """A report on two sides, and whether anything could be decided."""
+    """The report on two sides, and whether anything could be decided."""
 
     report: Report
     """Its tables are `comparison` and `changed`."""
@@ -147,7 +147,7 @@ def _endpoint_without(where: ColumnValues) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Comparison:
-    """What is compared and how, understood."""
+    """The metrics and limits of a comparison, understood."""
 
     metrics: tuple[Metric, ...]
     window: TimeWindow
@@ -225,7 +225,9 @@ class _Comparison:
 def _comparison_rows(
     metric: Metric, a: _ComparedSide, b: _ComparedSide, policy: DecisionPolicy
 ) -> Iterator[ComparisonRow]:
-    """All requests, then each endpoint that both sides have; none if nothing tells the metric."""
+    """Yield a row for all requests, then one for each endpoint that both sides have.
+
+    There are none if the logs lack what the metric needs."""
     (one,), (other,) = (
         a.all_requests(metric).samples.values(),
         b.all_requests(metric).samples.values(),

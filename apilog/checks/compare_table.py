@@ -56,20 +56,20 @@ def compare_pairs(
     pairs: Mapping[SampleKey, SamplePair] | Mapping[None, SamplePair],
     policy: DecisionPolicy,
 ) -> Iterator[ComparisonRow]:
-    """A row for each pair, their p-values adjusted together."""
+    """Yield a row for each pair, their p-values adjusted together."""
     raw = [_pair_p_value(metric, pair, policy) for pair in pairs.values()]
     for (key, pair), p in zip(pairs.items(), benjamini_hochberg(raw), strict=True):
-        around = sample_difference_interval(metric, pair.b, pair.a, policy.confidence)
-        yield ComparisonRow(metric=metric, key=key, pair=pair, p_value=p, interval=around)
+        bounds = sample_difference_interval(metric, pair.b, pair.a, policy.confidence)
+        yield ComparisonRow(metric=metric, key=key, pair=pair, p_value=p, interval=bounds)
 
 
 def comparison_table(
     rows: Iterable[ComparisonRow], columns: tuple[str, ...], policy: DecisionPolicy
 ) -> pl.DataFrame:
-    """A line a row: by metric, all requests first, then what differs, then the busiest."""
-    drawn = [(_verdict_of(row, policy), row) for row in rows]
-    metrics = list(dict.fromkeys(row.metric.name for _, row in drawn))
-    drawn.sort(
+    """Return the table: by metric, all requests first, then what differs, then the busiest."""
+    judged = [(_verdict_of(row, policy), row) for row in rows]
+    metrics = list(dict.fromkeys(row.metric.name for _, row in judged))
+    judged.sort(
         key=lambda item: (
             metrics.index(item[1].metric.name),
             item[1].key is not None,
@@ -77,16 +77,16 @@ def comparison_table(
             -item[1].pair.b.size,
         )
     )
-    lines = [
+    cells = [
         {
             "metric": row.metric.name,
             **dict(zip(columns, row.key or (None,) * len(columns), strict=True)),
-            **_row_figures(row, outcome),
+            **_row_figures(row, verdict),
         }
-        for outcome, row in drawn
+        for verdict, row in judged
     ]
     keys = dict.fromkeys(columns, pl.String)
-    return pl.DataFrame(lines, schema={"metric": pl.String, **keys, **_FIGURE_COLUMNS})
+    return pl.DataFrame(cells, schema={"metric": pl.String, **keys, **_FIGURE_COLUMNS})
 
 
 def _pair_p_value(metric: Metric, pair: SamplePair, policy: DecisionPolicy) -> float | None:
@@ -101,7 +101,10 @@ def _verdict_of(row: ComparisonRow, policy: DecisionPolicy) -> DifferenceVerdict
     a, b = row.pair.a.value, row.pair.b.value
     if row.p_value is None or a is None or b is None:
         return DifferenceVerdict.INCONCLUSIVE
-    if row.p_value >= 1 - policy.confidence or _includes_zero(row.interval):
+    low, high = row.interval
+    includes_zero = (low is None or low <= 0) and (high is None or high >= 0)
+    # Both have to agree, so that no table shows a difference whose interval includes none.
+    if row.p_value >= 1 - policy.confidence or includes_zero:
         return DifferenceVerdict.UNPROVEN
     if not row.metric.better:
         return DifferenceVerdict.DIFFERENT
@@ -112,24 +115,17 @@ def _verdict_of(row: ComparisonRow, policy: DecisionPolicy) -> DifferenceVerdict
     )
 
 
-def _includes_zero(around: Bounds) -> bool:
-    """Whether there may be no difference at all."""
-    low, high = around
-    return (low is None or low <= 0) and (high is None or high >= 0)
-
-
-def _row_figures(row: ComparisonRow, outcome: DifferenceVerdict) -> dict[str, object]:
+def _row_figures(row: ComparisonRow, verdict: DifferenceVerdict) -> dict[str, object]:
     a, b = row.pair.a, row.pair.b
     low, high = row.interval
-    known = a.value is not None and b.value is not None
     return {
         "a": a.value,
         "b": b.value,
-        "difference": (b.value or 0) - (a.value or 0) if known else None,
+        "difference": None if a.value is None or b.value is None else b.value - a.value,
         "low": low,
         "high": high,
         "p_value": row.p_value,
-        "verdict": outcome.value,
+        "verdict": verdict.value,
         "a_requests": a.size,
         "b_requests": b.size,
     }

@@ -1,4 +1,4 @@
-"""Whether a threshold holds for what was measured: pass, fail or inconclusive.
+"""Evaluation: whether a threshold holds for what was measured: pass, fail or inconclusive.
 
 Nothing passes that was not measured, and a difference that chance may explain fails nothing.
 """
@@ -36,11 +36,12 @@ from apilog.time import TimeWindow
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionPolicy:
-    """What is asked of the data before they decide."""
+    """The evidence that is asked for before anything is decided."""
 
     min_requests: int = 100
+    """Fewer requests decide nothing."""
     confidence: float = 0.99
-    """One-sided of a comparison, two-sided of an interval."""
+    """The confidence of a comparison, one-sided, and of an interval, two-sided."""
 
     def __post_init__(self) -> None:
         """Raise UsageError for numbers that ask for nothing."""
@@ -54,22 +55,22 @@ class DecisionPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThresholdResult:
-    """What came out for one value of a threshold's columns."""
+    """The outcome for one value of a threshold's columns."""
 
     threshold: Threshold
     key: SampleKey
-    """Values of `threshold.each`."""
+    """The values of `threshold.each`."""
     state: CheckState
     value: float | None = None
     limit: float | None = None
     baseline: float | None = None
     requests: int = 0
-    """What the value was measured on."""
+    """The number of requests that the value was measured on."""
     low: float | None = None
-    """Of the value, or of its difference to the baseline."""
+    """The lower bound of the value, or of its difference to the baseline."""
     high: float | None = None
     p_value: float | None = None
-    """Of a comparison, that the limit is kept in truth; adjusted within a `for each`."""
+    """The p-value of a comparison, given that the limit is kept; adjusted within a `for each`."""
     reason: str = ""
 
 
@@ -79,20 +80,23 @@ def evaluate_threshold(
     baseline: SubjectSamples | None = None,
     policy: DecisionPolicy = DecisionPolicy(),
 ) -> list[ThresholdResult]:
-    """The results of a threshold: one, or with `for each` one a value.
+    """Return the results of a threshold: one, or with `for each` one per value.
 
-    A threshold against the baseline takes the samples of both.
+    A threshold on the baseline takes the samples of both.
     """
-    samples = {**_vanished_samples(threshold, current, baseline), **current.samples}
+    samples = dict(current.samples)
+    if baseline and threshold.is_comparison and _is_about_volume(threshold):
+        # What only the baseline has did vanish: that is a volume of 0, not a missing one.
+        nothing = MetricSample(value=0, size=0, events=0, seconds=current.seconds)
+        samples = {key: nothing for key in baseline.samples if key not in samples} | samples
     if not samples:
-        none = f"no {threshold.metric.sample}s"
-        nothing = none if not current.total else "no value to check it for"
+        reason = "no value to check it for" if current.total else f"no {threshold.metric.sample}s"
         return [
             ThresholdResult(
                 threshold=threshold,
                 key=(None,) * len(threshold.each),
                 state=CheckState.INCONCLUSIVE,
-                reason=nothing,
+                reason=reason,
             )
         ]
     results = [
@@ -104,16 +108,6 @@ def evaluate_threshold(
     return results
 
 
-def _vanished_samples(
-    threshold: Threshold, current: SubjectSamples, baseline: SubjectSamples | None
-) -> dict[SampleKey, MetricSample]:
-    """How many requests there are of what only the baseline has: none."""
-    if baseline is None or not threshold.is_comparison or not _is_about_volume(threshold):
-        return {}
-    nothing = MetricSample(value=0, size=0, events=0, seconds=current.seconds)
-    return {key: nothing for key in baseline.samples if key not in current.samples}
-
-
 def _evaluate_sample(
     threshold: Threshold,
     key: SampleKey,
@@ -122,7 +116,7 @@ def _evaluate_sample(
     baseline: SubjectSamples | None,
     policy: DecisionPolicy,
 ) -> ThresholdResult:
-    """The result for one sample; of a comparison before chance is allowed for."""
+    """Return the result for one sample; a comparison has its p-value, but is not yet decided."""
     result = ThresholdResult(
         threshold=threshold,
         key=key,
@@ -130,19 +124,19 @@ def _evaluate_sample(
         value=sample.value,
         requests=sample.size,
     )
-    why = _why_undecided(threshold, sample, total, policy)
+    reason = _why_undecided(threshold, sample, total, policy)
     if isinstance(threshold.limit, BaselineLimit):
         base = baseline.samples.get(key) if baseline else None
         if base is not None and base.value is not None:
             limit = threshold.limit.limit_for(base.value)
             result = replace(result, baseline=base.value, limit=limit)
-        why = why or _why_baseline_undecided(threshold, base, policy)
-        if why or base is None:
-            return replace(result, reason=why)
+        reason = reason or _why_baseline_undecided(threshold, base, policy)
+        if reason or base is None:
+            return replace(result, reason=reason)
         return _with_p_value(result, threshold.limit, sample, base, policy)
     limit = threshold.limit.quantity.value
-    if why or sample.value is None:
-        return replace(result, limit=limit, reason=why)
+    if reason or sample.value is None:
+        return replace(result, limit=limit, reason=reason)
     low, high = value_interval(threshold.metric, sample, policy.confidence)
     holds = threshold.operator.holds(sample.value, limit)
     state = CheckState.PASS if holds else CheckState.FAIL
@@ -156,7 +150,6 @@ def _with_p_value(
     base: MetricSample,
     policy: DecisionPolicy,
 ) -> ThresholdResult:
-    """The comparison with its p-value; not yet decided."""
     metric, operator = result.threshold.metric, result.threshold.operator
     low, high = sample_difference_interval(metric, sample, base, policy.confidence)
     side = Alternative.GREATER if operator.is_upper else Alternative.LESS
@@ -167,7 +160,9 @@ def _with_p_value(
 def _decide_comparisons(
     results: Sequence[ThresholdResult], policy: DecisionPolicy
 ) -> list[ThresholdResult]:
-    """Comparisons with their states, p-values adjusted for how many there are."""
+    """Return comparisons with their states, p-values adjusted for their number."""
+    # A hundred routes at 99 % would raise one false alarm each time. The adjustment bounds the
+    # share of false ones among the alarms: https://doi.org/10.1111/j.2517-6161.1995.tb02031.x
     adjusted = benjamini_hochberg([result.p_value for result in results])
     return [
         result if p is None else _decide_comparison(replace(result, p_value=p), p, policy)
@@ -178,30 +173,31 @@ def _decide_comparisons(
 def _decide_comparison(
     result: ThresholdResult, p: float, policy: DecisionPolicy
 ) -> ThresholdResult:
-    """A failure is significant, and its limit lies outside of the interval that is shown."""
+    """Return the result with its state.
+
+    A failure is significant, and the interval of the difference that is shown leaves out whatever
+    the limit allows, so that no table contradicts its verdict.
+    """
     assert result.value is not None
     assert result.limit is not None
+    assert result.baseline is not None
     if result.threshold.operator.holds(result.value, result.limit):
         return replace(result, state=CheckState.PASS)
-    if p < 1 - policy.confidence and _excludes_limit(result):
+    allowed = result.limit - result.baseline
+    excludes_limit = (
+        result.low is not None and result.low > allowed
+        if result.threshold.operator.is_upper
+        else result.high is not None and result.high < allowed
+    )
+    if p < 1 - policy.confidence and excludes_limit:
         return replace(result, state=CheckState.FAIL)
     return replace(result, state=CheckState.PASS, reason="chance alone may make the difference")
-
-
-def _excludes_limit(result: ThresholdResult) -> bool:
-    """Whether the interval of the difference leaves out what the limit allows."""
-    assert result.limit is not None
-    assert result.baseline is not None
-    allowed = result.limit - result.baseline
-    if result.threshold.operator.is_upper:
-        return result.low is not None and result.low > allowed
-    return result.high is not None and result.high < allowed
 
 
 def _why_undecided(
     threshold: Threshold, sample: MetricSample, total: int, policy: DecisionPolicy
 ) -> str:
-    """Why the sample decides nothing; empty if it does."""
+    """Return why the sample decides nothing; empty if it decides."""
     if not total:
         return f"no {threshold.metric.sample}s"
     if not _is_about_volume(threshold) and sample.size < policy.min_requests:
@@ -215,7 +211,7 @@ def _why_undecided(
 def _why_baseline_undecided(
     threshold: Threshold, base: MetricSample | None, policy: DecisionPolicy
 ) -> str:
-    """Why the baseline decides nothing; empty if it does."""
+    """Return why the baseline decides nothing; empty if it decides."""
     if base is None or base.value is None:
         return "not in the baseline"
     if not base.size:
@@ -228,7 +224,7 @@ def _why_baseline_undecided(
 
 
 def _is_about_volume(threshold: Threshold) -> bool:
-    """Whether it is about how many requests there are, where few of them are an answer."""
+    """Whether it is about the number of requests, where few of them are an answer."""
     return threshold.metric.kind is MetricKind.RATE or threshold.metric.name == "requests"
 
 
@@ -244,18 +240,18 @@ _UNJUDGED_REASON = "the last hour is not known whole, or has fewer than 3 earlie
 
 
 def hours_until(window: TimeWindow) -> Measurement:
-    """The measurement of all hours up to the end of a window: those before it are the history."""
+    """Return the measurement of all hours up to the end of a window; earlier ones are history."""
     return Measurement((), TimeWindow(until=window.until), tables=(_HOURS_TABLE,), bucket="1h")
 
 
 def last_whole_hour(threshold: Threshold, hours: MeasurementResult) -> Mapping[str, Any] | None:
-    """The last whole hour that was measured, as `score_hours` has it; None if it can't be told."""
+    """Return the last whole hour as `score_hours` has it; None if it can't be scored."""
     since, until = hours.window.since, hours.window.until
     if since is None or until is None:
         return None
     end = pl.col("timestamp").dt.offset_by("1h").alias("end")
-    every = hours.table_groups(_HOURS_TABLE.name).table.with_columns(end)
-    whole = every.filter(pl.col("timestamp") >= since, pl.col("end") <= until)
+    table = hours.table_groups(_HOURS_TABLE.name).table.with_columns(end)
+    whole = table.filter(pl.col("timestamp") >= since, pl.col("end") <= until)
     metric = SCORED_METRICS[threshold.metric.name]
     last = pl.col("timestamp") == whole["timestamp"].max()
     scored = score_hours(whole).filter(last, pl.col("metric") == metric)
@@ -263,14 +259,14 @@ def last_whole_hour(threshold: Threshold, hours: MeasurementResult) -> Mapping[s
 
 
 def evaluate_hour(threshold: Threshold, hour: Mapping[str, Any] | None) -> ThresholdResult:
-    """Whether the threshold holds for an hour as `score_hours` gives it; None: it can't be told."""
+    """Return whether the threshold holds for an hour as `score_hours` has it."""
     assert isinstance(threshold.limit, FixedLimit)
     limit = threshold.limit.quantity.value
-    result = ThresholdResult(
-        threshold=threshold, key=(), state=CheckState.INCONCLUSIVE, reason=_UNJUDGED_REASON
-    )
     if hour is None or hour["score"] is None:
-        return result
+        return ThresholdResult(
+            threshold=threshold, key=(), state=CheckState.INCONCLUSIVE, reason=_UNJUDGED_REASON
+        )
+    # Without its sign, so that `anomaly(requests) < 6` is broken by spikes and by drops.
     score = abs(hour["score"])
     state = CheckState.PASS if threshold.operator.holds(score, limit) else CheckState.FAIL
     return ThresholdResult(
@@ -285,9 +281,9 @@ def evaluate_hour(threshold: Threshold, hour: Mapping[str, Any] | None) -> Thres
 
 
 def _describe_hour(hour: Mapping[str, Any]) -> str:
-    show = format_count if hour["metric"] == "requests" else format_ratio
+    format_value = format_count if hour["metric"] == "requests" else format_ratio
     kind = "spike" if hour["score"] > 0 else "drop"
     return (
-        f"a {kind} at {hour['timestamp']:%Y-%m-%d %H:%M} UTC: {show(hour['value'])}, "
-        f"expected {show(hour['expected'])}"
+        f"a {kind} at {hour['timestamp']:%Y-%m-%d %H:%M} UTC: {format_value(hour['value'])}, "
+        f"expected {format_value(hour['expected'])}"
     )

@@ -32,11 +32,11 @@ from apilog.schema import GATEWAYS
 from apilog.text.spelling import did_you_mean
 
 MAX_CHARACTERS = 1000
-"""Characters of a threshold."""
+"""The most characters of a threshold."""
 
 
 class TokenKind(StrEnum):
-    """What a token is."""
+    """The kind of a token."""
 
     NAME = "name"
     NUMBER = "number"
@@ -47,18 +47,18 @@ class TokenKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ThresholdToken:
-    """A piece of a threshold; of a string the text without quotes and escapes."""
+    """A word, number, text or sign of a threshold; texts are without quotes and escapes."""
 
     kind: TokenKind
     text: str
     position: int
-    """Of its first character, from 0."""
+    """The index of its first character."""
 
     def __str__(self) -> str:
         return "the end" if self.kind is TokenKind.END else repr(self.text)
 
 
-# Bounded digits: what is longer is no limit of anything.
+# Digits are bounded: longer numbers are no limit of anything, and would overflow.
 _TOKEN = re.compile(
     r"""\s*(?:
     (?P<name>[A-Za-z_][A-Za-z0-9_]*(?:\([A-Za-z_][A-Za-z0-9_]*\))?)
@@ -73,7 +73,7 @@ _ESCAPE = re.compile(r'\\(["\\])')
 
 
 def tokenize(text: str) -> Iterator[ThresholdToken]:
-    """The tokens of a threshold, an END last. Raises UsageError at what is none."""
+    """Yield the tokens of a threshold, an END last; raises UsageError at what is none."""
     if len(text) > MAX_CHARACTERS:
         raise UsageError(f"a threshold of {len(text):,} characters is too long")
     if (broken := _SURROGATE.search(text)) is not None:
@@ -93,7 +93,7 @@ def tokenize(text: str) -> Iterator[ThresholdToken]:
 
 
 def error_at(text: str, position: int, problem: str, hint: str = "") -> UsageError:
-    """The error for what stands at that character."""
+    """Return the error for that character of a threshold."""
     return UsageError(f"threshold {text!r}, character {position + 1}: {problem}", hint)
 
 
@@ -124,7 +124,7 @@ _OPERATORS = " ".join(Operator)
 def parse_threshold(
     text: str, catalogues: Sequence[MetricCatalogue] = (REQUEST_METRICS, ANOMALY_METRICS)
 ) -> Threshold:
-    """The threshold that a text says, its names looked up in the catalogues.
+    """Return the threshold that a text says, its names looked up in the catalogues.
 
     Raises UsageError that points at the character and names the nearest metric or column.
 
@@ -150,7 +150,7 @@ def parse_thresholds(
 
 
 class _ThresholdParser:
-    """Reads the tokens from left to right."""
+    """A recursive-descent parser: a method per rule of the grammar."""
 
     def __init__(self, text: str, catalogues: Sequence[MetricCatalogue]) -> None:
         self._text = text
@@ -289,7 +289,7 @@ class _ThresholdParser:
         return self._tokens[self._index]
 
     def _accept(self, text: str) -> bool:
-        """Whether it stands next; then it is passed over."""
+        """Pass over the next token if it is that text, and return whether it was."""
         token = self._next_token
         found = token.kind in (TokenKind.SIGN, TokenKind.NAME) and token.text == text
         self._index += found

@@ -36,18 +36,18 @@ SampleKey = tuple[str | int | None, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricSample:
-    """One value of a metric, and what chance can have had to do with it."""
+    """One value of a metric, with the evidence that a statistical test needs."""
 
     value: float | None
-    """None where nothing tells it, as a latency without durations."""
+    """None where the logs lack it, such as a latency without durations."""
     size: int
-    """What it was measured on: requests, of a latency those with a duration."""
+    """The number of requests it was measured on; for a latency, those with a duration."""
     events: int | None = None
-    """Of a proportion: how many of them."""
+    """The number of them that count, for a proportion, count or rate."""
     histogram: Mapping[int, int] = field(default_factory=dict)
-    """Of a latency: count by bucket."""
+    """For a latency, the count of each bucket."""
     seconds: float | None = None
-    """Length of the window, for what counts or is per second."""
+    """The length of the window."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,30 +55,30 @@ class SubjectSamples:
     """All samples for one threshold."""
 
     samples: Mapping[SampleKey, MetricSample]
-    """By the values of its `each`; without one there is a sample for the key `()`."""
+    """The samples by the values of its `each`; without one there is one for the key `()`."""
     total: int
-    """Everything that was looked at in the window, whatever the threshold chooses of it."""
+    """All requests of the window, whatever the threshold chooses of them."""
     seconds: float | None = None
-    """Length of the window."""
+    """The length of the window."""
     others: Mapping[SampleKey, MetricSample] = field(default_factory=dict)
-    """What is in no value of the columns: without one, or folded into a row of several."""
+    """The samples of rows without a value, and of those that several values are folded into."""
     unnamed: int = 0
-    """Requests of the others."""
+    """The number of requests in the others."""
 
 
 MeasurementState = tuple[PartialState, ...]
-"""Of the plans of a measurement."""
+"""The states of a measurement's plans, in their order."""
 
 
 class SampleSource(Protocol):
-    """What subjects can be measured of: logs that were read, or a baseline."""
+    """A source of samples: logs that were measured, or a saved baseline."""
 
     def samples_of(self, subject: MetricSubject) -> SubjectSamples:
-        """The samples of a subject."""
+        """Return the samples of a subject."""
 
 
 class Measurement:
-    """What is measured of the requests in a window; `columns` are those that it reads."""
+    """The subjects to measure in a window; `columns` are those of the records that it reads."""
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ class Measurement:
         max_keys: int = 100_000,
         bucket: str | None = None,
     ) -> None:
-        """`tables` are made beside, of all requests; for the limits see `Plan`."""
+        """`tables` are further tables on all requests; for the limits see `ReportPlan`."""
         self.window = window
         self.subjects = tuple(dict.fromkeys(subjects))
         self._specs_by_where = _table_specs(self.subjects, tables)
@@ -110,22 +110,22 @@ class Measurement:
         self.columns = frozenset(chosen).union(*(plan.columns for plan in self._plans))
 
     def partial(self, records: pl.DataFrame) -> MeasurementState:
-        """The state of some records, which have at least the `columns`."""
+        """Return the state of some records, which have at least the `columns`."""
         return tuple(
             partial(plan, records.filter(matches_values(where)) if where else records)
             for where, plan in zip(self._specs_by_where, self._plans, strict=True)
         )
 
     def merge(self, states: Sequence[MeasurementState]) -> MeasurementState:
-        """One state of several."""
+        """Return one state for several."""
         return tuple(
             merge(plan, [state[i] for state in states]) for i, plan in enumerate(self._plans)
         )
 
     def finish(self, state: MeasurementState, seconds: float | None = None) -> MeasurementResult:
-        """What was measured; `seconds` is the length of a window that is no fixed one."""
-        found = [
-            finish_with_inputs(plan, one) for plan, one in zip(self._plans, state, strict=True)
+        """Return the result; `seconds` is the length of a window that slides."""
+        tables = [
+            finish_with_inputs(plan, part) for plan, part in zip(self._plans, state, strict=True)
         ]
         return MeasurementResult(
             window=TimeWindow(
@@ -134,8 +134,8 @@ class Measurement:
             ),
             groups={
                 (where, name): group
-                for where, named in zip(self._specs_by_where, found, strict=True)
-                for name, group in named.items()
+                for where, by_name in zip(self._specs_by_where, tables, strict=True)
+                for name, group in by_name.items()
             },
             given_seconds=seconds,
         )
@@ -152,7 +152,7 @@ class MeasurementResult:
 
     @property
     def seconds(self) -> float | None:
-        """Length of the window."""
+        """The length of the window."""
         if self.given_seconds is not None:
             return self.given_seconds
         return self.window.seconds
@@ -163,17 +163,17 @@ class MeasurementResult:
         return int(self.groups[(), _table_name(())].table["requests"].sum())
 
     def table_groups(self, table: str) -> TableWithInputs:
-        """One of the tables made beside."""
+        """Return one of the further tables."""
         return self.groups[(), table]
 
     def samples_of(self, subject: MetricSubject) -> SubjectSamples:
-        """The samples of a subject."""
+        """Return the samples of a subject."""
         group = self.groups[subject.where, _table_name(subject.each)]
         return samples_from(subject, group, self.total, self.seconds)
 
 
 def matches_values(where: ColumnValues) -> pl.Expr:
-    """Whether a request, or a row of keys, is one of those; `where` is not empty."""
+    """Return the condition that all columns have these values; `where` is not empty."""
     equal = (
         pl.col(column) == (int(text) if SCHEMA[column].is_integer() else text)
         for column, text in where
@@ -184,17 +184,17 @@ def matches_values(where: ColumnValues) -> pl.Expr:
 def samples_from(
     subject: MetricSubject, group: TableWithInputs, total: int, seconds: float | None
 ) -> SubjectSamples:
-    """The samples of a subject, out of a table over its columns."""
+    """Return the samples of a subject, made from a table over its columns."""
     is_value = group.is_single_key
     if subject.each:
         known = group.table.select(pl.all_horizontal(pl.col(subject.each).is_not_null()))
         is_value &= known.to_series()
-    found = [*zip(is_value, _iter_samples(subject, group, seconds), strict=True)]
+    samples = [*zip(is_value, _iter_samples(subject, group, seconds), strict=True)]
     return SubjectSamples(
-        samples=dict(item for is_one, item in found if is_one),
+        samples=dict(item for is_named, item in samples if is_named),
         total=total,
         seconds=seconds,
-        others=dict(item for is_one, item in found if not is_one),
+        others=dict(item for is_named, item in samples if not is_named),
         unnamed=int(group.table["requests"].filter(~is_value).sum()),
     )
 
@@ -202,13 +202,20 @@ def samples_from(
 def _table_specs(
     subjects: Iterable[MetricSubject], tables: Sequence[TableSpec]
 ) -> dict[ColumnValues, list[TableSpec]]:
-    """The tables to make for each choice of requests; of all requests at least their number."""
+    """Return the tables for each choice of requests; for all requests at least their number."""
     metrics: dict[ColumnValues, dict[tuple[str, ...], set[str]]] = {(): {(): set()}}
     for subject in subjects:
-        own = metrics.setdefault(subject.where, {}).setdefault(subject.each, set())
-        own.update(_needed_metrics(subject.metric))
+        names = metrics.setdefault(subject.where, {}).setdefault(subject.each, set())
+        names.update(_needed_metrics(subject.metric))
     specs = {
-        where: [_table_spec(each, names) for each, names in by_each.items()]
+        where: [
+            TableSpec(
+                name=_table_name(each),
+                keys=each,
+                metrics=tuple(name for name in METRICS if name in names | {"requests"}),
+            )
+            for each, names in by_each.items()
+        ]
         for where, by_each in metrics.items()
     }
     specs[()].extend(tables)
@@ -216,18 +223,13 @@ def _table_specs(
 
 
 def _needed_metrics(metric: Metric) -> Iterator[str]:
-    """The metrics that a sample is made of."""
+    """Yield the metrics that a sample is made of."""
     yield metric.name
     if metric.events:
         yield metric.events
     if metric.duration_column:
-        # Any quantile brings the histogram.
+        # A table has histograms if it has a quantile, whichever it is.
         yield next(m.name for m in METRICS.values() if m.histogram == metric.duration_column)
-
-
-def _table_spec(each: tuple[str, ...], names: set[str]) -> TableSpec:
-    metrics = tuple(name for name in METRICS if name in names | {"requests"})
-    return TableSpec(name=_table_name(each), keys=each, metrics=metrics)
 
 
 def _table_name(each: tuple[str, ...]) -> str:
@@ -237,7 +239,7 @@ def _table_name(each: tuple[str, ...]) -> str:
 def _iter_samples(
     subject: MetricSubject, group: TableWithInputs, seconds: float | None
 ) -> Iterator[tuple[SampleKey, MetricSample]]:
-    """Of each row of the table."""
+    """Yield the key and the sample of each row of the table."""
     metric, table = subject.metric, group.table
     histograms = _histograms_by_row(metric, group)
     columns = (table[name].to_list() for name in (metric.column, "requests"))
@@ -259,7 +261,7 @@ def _iter_samples(
 
 
 def _event_counts(metric: Metric, table: pl.DataFrame) -> list[int | None]:
-    """What is counted for each row, where the metric counts something."""
+    """Return the events of each row, where the metric counts any."""
     match metric.kind:
         case MetricKind.PROPORTION:
             return table[metric.events].to_list()
@@ -274,15 +276,15 @@ def _event_counts(metric: Metric, table: pl.DataFrame) -> list[int | None]:
 def _histograms_by_row(metric: Metric, group: TableWithInputs) -> dict[int, dict[int, int]]:
     if not metric.duration_column:
         return {}
-    found: dict[int, dict[int, int]] = {}
+    histograms: dict[int, dict[int, int]] = {}
     for row, bucket, n in group.histograms[metric.duration_column].iter_rows():
-        found.setdefault(row, {})[bucket] = n
-    return found
+        histograms.setdefault(row, {})[bucket] = n
+    return histograms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredSources:
-    """What came of a pass."""
+    """The results of one pass over the sources."""
 
     results: tuple[MeasurementResult, ...]
     """One for each measurement."""

@@ -1,10 +1,10 @@
-"""One sample held against another: how likely chance alone makes the difference, and how large
-it may be. Which test is made is decided by what the metric is.
+"""Significance: how likely chance alone makes a difference of samples, and how large it may be.
+
+The kind of the metric decides which test and which interval apply.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from apilog.aggregate.ddsketch import bucket_of, bucket_upper_edge, bucket_value_ms
@@ -31,7 +31,7 @@ from apilog.statistics.two_samples import (
 
 @dataclass(frozen=True, slots=True)
 class NullHypothesis:
-    """What is believed until the data speak against it: current is factor · baseline + margin."""
+    """The belief until the data contradict it: the current value is factor · baseline + margin."""
 
     factor: float = 1.0
     margin: float = 0.0
@@ -44,21 +44,43 @@ def p_value(
     null: NullHypothesis,
     alternative: Alternative,
 ) -> float | None:
-    """The p-value of the difference between two samples; None for a metric without a test.
+    """Return the p-value of the difference between two samples; None for a metric without a test.
 
-    One-sided, or for both sides twice the smaller one, 1 at most.
+    It is one-sided, or for both sides twice the smaller one, 1 at most.
     """
-    test = _TESTS.get(metric.kind)
-    if test is None or not (_has_evidence(metric, current) and _has_evidence(metric, base)):
+    if metric.kind is MetricKind.OTHER:
+        return None
+    if not (_has_evidence(metric, current) and _has_evidence(metric, base)):
         return None
     if alternative is not Alternative.TWO_SIDED:
-        return test(metric, current, base, null, alternative)
+        return _one_sided_p_value(metric, current, base, null, alternative)
+    # Doubling is conservative, and unlike other ways it works for tests that have one side only.
     sides = (Alternative.GREATER, Alternative.LESS)
-    return min(1.0, 2 * min(test(metric, current, base, null, side) for side in sides))
+    return min(1.0, 2 * min(_one_sided_p_value(metric, current, base, null, s) for s in sides))
+
+
+def _one_sided_p_value(
+    metric: Metric,
+    current: MetricSample,
+    base: MetricSample,
+    null: NullHypothesis,
+    side: Alternative,
+) -> float:
+    match metric.kind:
+        case MetricKind.PROPORTION:
+            return _test_proportions(current, base, null, side)
+        case MetricKind.QUANTILE:
+            return _test_quantiles(metric, current, base, null, side)
+        case MetricKind.MEAN:
+            means = (_as_mean(sample) for sample in (current, base))
+            return two_mean_test(*means, factor=null.factor, margin=null.margin, alternative=side)
+        case _:
+            rates = (_as_rate(metric, sample) for sample in (current, base))
+            return two_rate_test(*rates, factor=null.factor, margin=null.margin, alternative=side)
 
 
 def value_interval(metric: Metric, sample: MetricSample, confidence: float) -> Bounds:
-    """The two-sided interval of a value; None where nothing bounds it."""
+    """Return the two-sided confidence interval of a value; None where nothing bounds it."""
     if not _has_evidence(metric, sample):
         return None, None
     match metric.kind:
@@ -81,17 +103,23 @@ def value_interval(metric: Metric, sample: MetricSample, confidence: float) -> B
 def sample_difference_interval(
     metric: Metric, current: MetricSample, base: MetricSample, confidence: float
 ) -> Bounds:
-    """The two-sided interval of current − base."""
+    """Return the two-sided confidence interval of current − base."""
     if current.value is None or base.value is None:
         return None, None
-    around, around_base = (
-        _value_interval_of(metric, sample, confidence) for sample in (current, base)
+    bounds, base_bounds = (
+        rate_interval(_as_rate(metric, sample), confidence)
+        if metric.kind is MetricKind.COUNT
+        else value_interval(metric, sample, confidence)
+        for sample in (current, base)
     )
-    return difference_interval(current.value, around, base.value, around_base)
+    return difference_interval(current.value, bounds, base.value, base_bounds)
 
 
 def _bounds_around_value(sample: MetricSample, low: int | None, high: int | None) -> Bounds:
-    """The bounds as milliseconds, the value between them: it is exact where extremes tell it."""
+    """Return the bounds in milliseconds, widened to hold the value.
+
+    The value is exact where it is the least or greatest, the bounds are buckets.
+    """
     value = 0.0 if sample.value is None else sample.value
     return (
         None if low is None else min(value, bucket_value_ms(low)),
@@ -100,14 +128,8 @@ def _bounds_around_value(sample: MetricSample, low: int | None, high: int | None
 
 
 def _has_evidence(metric: Metric, sample: MetricSample) -> bool:
-    """Whether there is something to reckon with: of a count, none is also some."""
+    """Whether there is something to test: no events at all are evidence for a count."""
     return sample.size > 0 or metric.kind in (MetricKind.COUNT, MetricKind.RATE)
-
-
-def _value_interval_of(metric: Metric, sample: MetricSample, confidence: float) -> Bounds:
-    if metric.kind is MetricKind.COUNT:
-        return rate_interval(_as_rate(metric, sample), confidence)
-    return value_interval(metric, sample, confidence)
 
 
 def _as_proportion(sample: MetricSample) -> Proportion:
@@ -116,15 +138,12 @@ def _as_proportion(sample: MetricSample) -> Proportion:
 
 
 def _test_proportions(
-    metric: Metric,
-    current: MetricSample,
-    base: MetricSample,
-    null: NullHypothesis,
-    alternative: Alternative,
+    current: MetricSample, base: MetricSample, null: NullHypothesis, side: Alternative
 ) -> float:
-    """The score test; where no more than the baseline is allowed, also Fisher's.
+    """Return the larger p-value of the score test and, where it applies, of Fisher's exact test.
 
-    Fisher's test is exact: with few events the normal approximation raises false alarms.
+    With few events the normal approximation of the score test raises false alarms. Fisher's test
+    knows no factor or margin, so that it is left out where less than the baseline is demanded.
     """
     first, second = _as_proportion(current), _as_proportion(base)
     score = two_proportion_test(
@@ -132,12 +151,12 @@ def _test_proportions(
         second,
         factor=null.factor,
         margin=null.margin,
-        alternative=alternative,
+        alternative=side,
         continuity=True,
     )
-    sign = 1 if alternative is Alternative.GREATER else -1
+    sign = 1 if side is Alternative.GREATER else -1
     is_strict = sign * (null.factor - 1) < 0 or sign * null.margin < 0
-    exact = None if is_strict else fisher_exact_test(first, second, alternative)
+    exact = None if is_strict else fisher_exact_test(first, second, side)
     return max(p for p in (score, exact, 0.0) if p is not None)
 
 
@@ -146,14 +165,14 @@ def _test_quantiles(
     current: MetricSample,
     base: MetricSample,
     null: NullHypothesis,
-    alternative: Alternative,
+    side: Alternative,
 ) -> float:
     assert metric.quantile is not None
     ranked, ranked_base = (
-        RankedBuckets.from_counts(current.histogram),
-        RankedBuckets.from_counts(base.histogram),
+        RankedBuckets.from_counts(sample.histogram) for sample in (current, base)
     )
-    if alternative is Alternative.GREATER:
+    # The hypothesis moves the edges of buckets: durations are known no more exactly than these.
+    if side is Alternative.GREATER:
         return separation_p_value(
             ranked_base,
             ranked,
@@ -174,50 +193,7 @@ def _as_mean(sample: MetricSample) -> SampleMean:
     return SampleMean(sample.value, sample_variance(counts), sample.size)
 
 
-def _test_means(
-    metric: Metric,
-    current: MetricSample,
-    base: MetricSample,
-    null: NullHypothesis,
-    alternative: Alternative,
-) -> float:
-    return two_mean_test(
-        _as_mean(current),
-        _as_mean(base),
-        factor=null.factor,
-        margin=null.margin,
-        alternative=alternative,
-    )
-
-
 def _as_rate(metric: Metric, sample: MetricSample) -> EventRate:
-    """A count is compared with one of a window of the same length, which is 1."""
+    """Return the sample as a rate; counts are of windows of the same length, which is 1 here."""
     time = sample.seconds if metric.kind is MetricKind.RATE else 1.0
     return EventRate(sample.events or 0, time or 1.0)
-
-
-def _test_rates(
-    metric: Metric,
-    current: MetricSample,
-    base: MetricSample,
-    null: NullHypothesis,
-    alternative: Alternative,
-) -> float:
-    return two_rate_test(
-        _as_rate(metric, current),
-        _as_rate(metric, base),
-        factor=null.factor,
-        margin=null.margin,
-        alternative=alternative,
-    )
-
-
-_TESTS: dict[
-    MetricKind, Callable[[Metric, MetricSample, MetricSample, NullHypothesis, Alternative], float]
-] = {
-    MetricKind.PROPORTION: _test_proportions,
-    MetricKind.QUANTILE: _test_quantiles,
-    MetricKind.MEAN: _test_means,
-    MetricKind.COUNT: _test_rates,
-    MetricKind.RATE: _test_rates,
-}

@@ -19,7 +19,7 @@ from apilog.schema import COLUMNS
 
 
 class Operator(StrEnum):
-    """How a metric has to compare with its limit."""
+    """The way a metric has to compare with its limit."""
 
     LESS = "<"
     AT_MOST = "<="
@@ -49,10 +49,10 @@ class Quantity:
     """A number with a unit."""
 
     number: str
-    """Digits, as they were written."""
+    """The digits as they were written."""
     unit: str = ""
     value: float
-    """In the metric's own unit: a ratio, milliseconds, bytes, per second, or plain."""
+    """The number in the metric's own unit: a ratio, milliseconds, bytes, per second, or plain."""
 
     def __str__(self) -> str:
         return f"{self.number}{self.unit}"
@@ -78,18 +78,18 @@ class BaselineLimit:
 
     @property
     def factor(self) -> float:
-        """What the baseline is multiplied by."""
+        """The factor that the baseline is multiplied by."""
         return self.times.value if self.times else 1.0
 
     @property
     def margin(self) -> float:
-        """What is added to the baseline; may be negative."""
+        """The margin that is added to the baseline; it may be negative."""
         if self.minus:
             return -self.minus.value
         return self.plus.value if self.plus else 0.0
 
     def limit_for(self, baseline: float) -> float:
-        """The limit for a value of the baseline."""
+        """Return the limit for a value of the baseline."""
         return baseline * self.factor + self.margin
 
     def __str__(self) -> str:
@@ -117,26 +117,26 @@ class MetricSubject:
 
 ENDPOINT_COLUMNS = ("gateway", "method", "route")
 ROUTE_SUBJECT = MetricSubject(metric=METRICS["requests"], each=ENDPOINT_COLUMNS)
-"""Which routes there are."""
+"""The routes that there are."""
 GATEWAY_SUBJECT = MetricSubject(metric=METRICS["requests"], each=("gateway",))
-"""Which gateways wrote the logs."""
+"""The gateways that wrote the logs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Threshold:
-    """A metric, of which requests, and the limit it has to keep."""
+    """A metric of some requests, and the limit that it has to keep."""
 
     metric: Metric
     operator: Operator
     limit: Limit
     where: ColumnValues = ()
-    """Of which requests."""
+    """The requests that it is about."""
     each: tuple[str, ...] = ()
-    """Columns for each of whose values it is evaluated."""
+    """The columns for each of whose values it is evaluated."""
 
     @property
     def subject(self) -> MetricSubject:
-        """What it is about."""
+        """The metric and the requests that it is about."""
         return MetricSubject(metric=self.metric, where=self.where, each=self.each)
 
     @property
@@ -175,13 +175,13 @@ UNITS_BY_METRIC_UNIT: Mapping[Unit, Mapping[str, Fraction]] = {
     Unit.DAYS: {"h": Fraction(1, 24), "d": Fraction(1), "w": Fraction(7)},
     Unit.PER_SECOND: {"/s": Fraction(1), "/min": Fraction(1, 60), "/h": Fraction(1, 3600)},
 }
-"""For each unit of a metric, those that its limits may be written in, and their worth."""
+"""The units that limits may be written in, and their worth in the metric's own unit."""
 
 
 def allowed_units(unit: Unit, *, is_margin: bool) -> Mapping[str, Fraction]:
-    """The units of a limit, or of what is added to a baseline.
+    """Return the units of a limit, or of a margin to the baseline.
 
-    A percentage that is added would be one of two things, so there are points instead.
+    "+ 5%" could mean 5 % of the baseline or 5 points, so that margins of ratios are in points.
     """
     return (
         _PERCENTAGE_POINTS
@@ -191,20 +191,20 @@ def allowed_units(unit: Unit, *, is_margin: bool) -> Mapping[str, Fraction]:
 
 
 def parse_quantity(number: str, unit: str, units: Mapping[str, Fraction]) -> Quantity:
-    """The number in one of the units; without one it is in the metric's own."""
+    """Return the number in one of the units; without one it is in the metric's own."""
     worth = units[unit] if unit else Fraction(1)
     return Quantity(number=number, unit=unit, value=float(Fraction(number) * worth))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricCatalogue:
-    """Metrics of one kind of things, such as requests, and the columns that these have."""
+    """The metrics of one kind of things, such as requests, and the columns to choose these by."""
 
     metrics: Mapping[str, Metric]
     columns: tuple[str, ...]
-    """What `{column="value"}` and `for each column` may name."""
+    """The columns that `{column="value"}` and `for each column` may name."""
     default_limit: tuple[Operator, Limit] | None = None
-    """What a metric alone is held against."""
+    """The limit of a metric that is written alone."""
 
 
 REQUEST_METRICS = MetricCatalogue(
@@ -213,10 +213,10 @@ REQUEST_METRICS = MetricCatalogue(
         c.name for c in COLUMNS if isinstance(c.dtype, pl.Enum) or c.dtype in (pl.String, pl.Int16)
     ),
 )
-"""What is measured of requests; texts and statuses choose among them."""
+"""The metrics of requests; columns of texts and statuses choose among these."""
 
 SCORED_METRICS = {f"anomaly({metric})": metric for metric in ("requests", "error_rate")}
-"""Metrics that score how unusual the last whole hour is, and what of it they score."""
+"""Metrics that score how unusual the last whole hour is, with the metric that they score."""
 
 ANOMALY_METRICS = MetricCatalogue(
     metrics={

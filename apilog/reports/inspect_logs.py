@@ -78,7 +78,7 @@ def _filled_columns(records: pl.DataFrame) -> list[str]:
 
 
 def _nginx_log_format(reading: ParsePlan) -> str | None:
-    """Of nginx alone: for other gateways such a string is only a way to say it."""
+    """Return the log_format of nginx; other gateways have none, even where one describes them."""
     formats = (f for f in iterate_formats(reading) if isinstance(f, NginxFormat))
     return next((f.log_format.string for f in formats if f.gateway == "nginx"), None)
 

@@ -37,7 +37,7 @@ _AHEAD = 2
 
 
 class PeriodReports:
-    """Reads once, then gives the reports; a context that holds states until its end."""
+    """The reports of many periods, from one pass; close it to drop the states that it holds."""
 
     def __init__(
         self,
@@ -72,12 +72,12 @@ class PeriodReports:
         """Requests without a time, which are in no period."""
 
     def read_sources(self) -> None:
-        """Read all sources."""
+        """Read all sources, once."""
         with closing(self._pass.iter_results()) as results:
-            for pieces in results:
-                self.untimed += pieces.untimed
-                self.cut_periods |= pieces.cut_periods
-                for period, state in pieces.states.items():
+            for chunk in results:
+                self.untimed += chunk.untimed
+                self.cut_periods |= chunk.cut_periods
+                for period, state in chunk.states.items():
                     self._period_states.add(period, state)
 
     @property
@@ -87,32 +87,33 @@ class PeriodReports:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is to be told about the lines that could not be read."""
+        """Notes on the lines that could not be read."""
         return self._pass.notes
 
     def iter_reports(self) -> Iterator[tuple[Period, Report]]:
-        """The report of each period that has requests, in order of time.
+        """Yield the report of each period that has requests, in order of time.
 
         While one is used, the next ones are made.
         """
-        waiting: deque[tuple[Period, Future[Report]]] = deque()
+        pending: deque[tuple[Period, Future[Report]]] = deque()
         with ThreadPoolExecutor(_AHEAD, thread_name_prefix="apilog") as pool:
             for period in sorted(self._period_states.keys()):
-                made = pool.submit(self._make_report, period, self._period_states.take(period))
-                waiting.append((period, made))
-                if len(waiting) > _AHEAD:
-                    first, report = waiting.popleft()
-                    yield first, report.result()
-            for last, report in waiting:
-                yield last, report.result()
+                state = self._period_states.take(period)
+                pending.append((period, pool.submit(self._make_report, period, state)))
+                if len(pending) > _AHEAD:
+                    earliest, report = pending.popleft()
+                    yield earliest, report.result()
+            for later, report in pending:
+                yield later, report.result()
 
     def close(self) -> None:
-        """Let go of what is held."""
+        """Drop the states."""
         self._period_states.close()
 
     def _make_report(self, period: Period, state: PartialState) -> Report:
         finished = finish(self._cutter.plan_of(period), state)
-        records = _count_requests(state)
+        # Each cube sums up all records.
+        records = int(state.cubes[0].sums["requests"].sum())
         return Report(
             version=__version__,
             command="export",
@@ -127,7 +128,7 @@ class PeriodReports:
 
 @dataclass(frozen=True, slots=True)
 class _ChunkPeriods:
-    """What one chunk has for each period."""
+    """The states of one chunk by period."""
 
     states: dict[Period, PartialState]
     cut_periods: set[Period]
@@ -136,14 +137,14 @@ class _ChunkPeriods:
 
 @dataclass(frozen=True, slots=True)
 class _PeriodCutter:
-    """How records become states of periods; runs on any thread."""
+    """The cut of records into states by period; it runs on any thread."""
 
     plan: ReportPlan
     every: PeriodLength
     is_wanted: Callable[[Period], bool]
 
     def cut_records(self, records: pl.DataFrame) -> _ChunkPeriods:
-        pieces = _ChunkPeriods({}, set(), records["timestamp"].null_count())
+        chunk = _ChunkPeriods({}, set(), records["timestamp"].null_count())
         for start, part in split_by_time(records, self.every.step, self.plan.timezone):
             if start is None:
                 continue
@@ -151,21 +152,16 @@ class _PeriodCutter:
             if not self.is_wanted(period):
                 continue
             if self.plan.window.covers(period.window):
-                pieces.states[period] = partial(self.plan_of(period), part)
+                chunk.states[period] = partial(self.plan_of(period), part)
             elif not part.filter(is_within(self.plan.window)).is_empty():
-                pieces.cut_periods.add(period)
-        return pieces
+                chunk.cut_periods.add(period)
+        return chunk
 
     def plan_of(self, period: Period) -> ReportPlan:
-        """The plan of the report on that period."""
+        """Return the plan of the report on that period."""
         return replace(self.plan, window=period.window)
 
 
 @lru_cache(maxsize=1024)
 def _cached_period_at(start: datetime, every: PeriodLength, timezone: str) -> Period:
     return period_at(start, every, parse_zone(timezone))
-
-
-def _count_requests(state: PartialState) -> int:
-    """All of a state: each cube sums up every record."""
-    return int(state.cubes[0].sums["requests"].sum())

@@ -39,10 +39,10 @@ class RequestFrame:
         """Text is String, as SQL compares it."""
 
     def summarize_input(self) -> InputSummary:
-        """The stores with all of their records, and the logs as far as they were read."""
-        # Joins read the logs more than once: the pass that read most tells.
-        read = [summarise_inputs(reading.run.accounts) for reading in self._passes]
-        logs = max(read, key=lambda one: one.lines, default=summarise_inputs(()))
+        """Return the account: stores with all their records, logs as far as they were read."""
+        # Joins read the logs more than once: the pass that read most counts.
+        accounts = [summarise_inputs(stats.run.accounts) for stats in self._passes]
+        logs = max(accounts, key=lambda account: account.lines, default=summarise_inputs(()))
         stores = tuple(_store_input(store) for store in self._stores)
         records = sum(store.records for store in stores)
         return InputSummary(
@@ -61,8 +61,8 @@ class RequestFrame:
         return TimeWindow(since=window.since or times[0], until=window.until or times[-1])
 
     def _record_times(self) -> Iterator[datetime]:
-        for reading in self._passes:
-            yield from (time for time in (reading.first, reading.last) if time)
+        for stats in self._passes:
+            yield from (time for time in (stats.first, stats.last) if time)
         for store in self._stores:
             for file in store.record_files(self._window):
                 yield from (time for time in (file.first, file.last) if time)

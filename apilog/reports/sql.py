@@ -17,7 +17,7 @@ from apilog.schema import SCHEMA
 from apilog.text.spelling import did_you_mean
 
 TABLE = "requests"
-"""The one table that there is."""
+"""The only table."""
 
 FUNCTIONS = (
     "ABS ARRAY_AGG ARRAY_LENGTH AVG CEIL COALESCE CONCAT CONCAT_WS CORR COUNT COVAR DATE_PART "
@@ -27,7 +27,7 @@ FUNCTIONS = (
     "RTRIM SIGN SPLIT_PART SQRT STARTS_WITH STDDEV STRFTIME STRING_AGG STRPOS STRPTIME SUBSTR SUM "
     "UPPER VARIANCE"
 )
-"""Those that are proposed for a name that isn't one, separated by blanks."""
+"""The functions that are proposed for an unknown name, separated by blanks."""
 
 _FUNCTION_SYNONYMS = {
     "percentile_cont": "QUANTILE_CONT(duration_ms, 0.95)",
@@ -39,7 +39,7 @@ _FUNCTION_SYNONYMS = {
     "to_char": "STRFTIME(timestamp, '%H')",
     "time_bucket": "DATE_TRUNC('hour', timestamp)",
 }
-"""What other databases call some functions, and how to write them here."""
+"""Names of functions in other databases, and how to write these here."""
 
 _EXAMPLE = 'such as "SELECT route, COUNT(*) AS n FROM requests GROUP BY route"'
 _COLUMNS = "`apilog schema` lists the columns"
@@ -73,7 +73,7 @@ _UNKNOWN_TABLE_FUNCTION = re.compile(
 
 
 def check_statement(sql: str) -> None:
-    """Raise UsageError for what is no SELECT, and for one that would read files."""
+    """Raise UsageError unless the statement is a SELECT that reads no file."""
     if not _SELECT_START.match(sql):
         raise UsageError("the query is not a SELECT", f"write one {_EXAMPLE}")
     if _FILE_FUNCTION.search(sql):
@@ -84,9 +84,9 @@ def check_statement(sql: str) -> None:
 
 @contextmanager
 def translate_polars_errors(*, on_values: bool = False) -> Iterator[None]:
-    """Turns what Polars raises into UsageError; `on_values`: while rows are worked on.
+    """Turn errors of Polars into UsageError; with `on_values` they are about values of rows.
 
-    InputError for a file of a store that is damaged or gone.
+    A file of a store that is damaged or gone raises InputError.
     """
     try:
         yield
@@ -101,19 +101,19 @@ def _translate_error(error: BaseException, *, on_values: bool) -> ApilogError:
     text = str(error)
     if text.startswith("parquet: "):
         return InputError(f"a file of a store can't be read: {polars_message(error)}", _DAMAGED)
-    if found := _UNKNOWN_COLUMN.search(text):
-        return _unknown_column_error(found["name"] or found["qualified"] or "", found["valid"])
-    if found := _UNKNOWN_TABLE.search(text):
-        name = found["name"] or found["alias"] or ""
+    if match := _UNKNOWN_COLUMN.search(text):
+        return _unknown_column_error(match["name"] or match["qualified"] or "", match["valid"])
+    if match := _UNKNOWN_TABLE.search(text):
+        name = match["name"] or match["alias"] or ""
         return UsageError(f"query: no table {name!r}", f"the one table is {TABLE!r}")
-    if found := _UNKNOWN_FUNCTION.search(text):
-        return _unknown_function_error(found["name"])
-    if found := _UNKNOWN_TABLE_FUNCTION.search(text):
-        name = found["name"]
+    if match := _UNKNOWN_FUNCTION.search(text):
+        return _unknown_function_error(match["name"])
+    if match := _UNKNOWN_TABLE_FUNCTION.search(text):
+        name = match["name"]
         return UsageError(f"query: no table function {name!r}", f"the one table is {TABLE!r}")
-    if found := _DUPLICATE_OUTPUT.search(text):
+    if match := _DUPLICATE_OUTPUT.search(text):
         hint = "name one of them with AS, as in SELECT status AS s"
-        return UsageError(f"query: several columns are called {found['name']!r}", hint)
+        return UsageError(f"query: several columns are called {match['name']!r}", hint)
     return UsageError(f"query: {polars_message(error)}", _hint_for(error, on_values=on_values))
 
 
