@@ -1,6 +1,6 @@
 """Checks: thresholds, what they are measured by, and whether they hold.
 
-`parse_threshold` reads one, `evaluate` holds it against what was measured.
+`parse_threshold` reads one, `evaluate_threshold` holds it against samples.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from apilog.checks.check import plan_check, run_check
 from apilog.metrics import Metric, MetricKind, Unit
 from apilog.options import CheckOptions
 from apilog.report_model import CheckState
-from tests.checks.logs import log, traffic
+from tests.checks.traffic_logs import log, traffic
 
 CONVERSION = Metric(
     name="trial_conversion_rate",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.checks.logs import log, traffic
+from tests.checks.traffic_logs import log, traffic
 from tests.commands import Run
 from tests.weblog import line, write
 

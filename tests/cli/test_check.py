@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import polars as pl
 import pytest
 
-from tests.checks.logs import log, traffic
+from tests.checks.traffic_logs import log, traffic
 from tests.commands import Run
 from tests.weblog import write
 

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.checks.logs import log, traffic
+from tests.checks.traffic_logs import log, traffic
 from tests.commands import Run
 from tests.weblog import write
 
