@@ -41,6 +41,8 @@ _SHORT_LETTER_RUN = r"(?:^|[0-9])[A-Fa-f]{1,2}(?:[0-9]|$)"
 _ONE_CASE = r"^(?:[a-z0-9]{20,}|[A-Z0-9]{20,})$"
 _MIXED_CASE = r"^[A-Za-z0-9_~-]{20,}(?:=|%3[Dd]){0,2}$"
 _PREFIXED = r"^[a-z]{2,10}_(?:test_|live_)?[A-Za-z0-9]{14,}$"
+# Names are nearly always words in one of a few spellings (snake_case, kebab-case, camelCase), and
+# random texts nearly never look like one for 20 characters.
 _ODD = r"(?:[0-9][A-Za-z]|[A-Z0-9_~-][a-z][A-Z0-9])"
 """Neighbours that words, slugs and camelCase names seldom have."""
 _THREE_CHANGES = r"[0-9][A-Za-z]+[0-9]+[A-Za-z]+[0-9]+[A-Za-z]"

@@ -29,7 +29,7 @@ _HEAD_LINES = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JsonLinesFormat:
-    """JSON objects, one per line, with known keys for known things."""
+    """JSON objects, one per line, whose keys were recognised in the head of a file."""
 
     field_paths: Mapping[str, KeyPath]
     """What is read (a target of `SYNONYMS`, durations with their unit), and the path of its key."""

@@ -25,6 +25,7 @@ from apilog.values.event_lines import EventLines, as_polars_text
 from apilog.values.json_text import KeyPath
 
 _HEAD_LINES = 200
+# A value may be quoted or in brackets, as Apache's and Caddy's times are, or missing altogether.
 _LOGFMT_PAIR = r'[A-Za-z_$@][\w.$@-]*(?:=(?:"(?:[^"\\]|\\.)*"|\[[^\]]*\]|[^\s"]\S*|))?'
 _LOGFMT_LINE = rf"^\s*{_LOGFMT_PAIR}(?:\s+{_LOGFMT_PAIR})*\s*$"
 _LTSV_LINE = r"^[0-9A-Za-z_.$@-]+:[^\t]*\t"
@@ -204,6 +205,7 @@ def _values_of_labels(
 
     Of equal labels in a line, the one where it is expected counts, else the first.
     """
+    # Looking at one place of each line is much cheaper than taking all lines apart.
     values: dict[str, pl.Series] = {}
     is_odd = pl.repeat(value=False, n=len(tokens), eager=True)
     for label in labels:

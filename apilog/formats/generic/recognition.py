@@ -42,11 +42,14 @@ class _LogDialect:
 
 
 _DIALECTS = (
+    # https://doc.traefik.io/traefik/observability/access-logs/: durations are Go's, in nanoseconds.
     _LogDialect(names=frozenset({"downstreamstatus"}), gateway="traefik", unit="ns"),
     _LogDialect(names=frozenset({"originduration"}), gateway="traefik", unit="ns"),
     _LogDialect(names=frozenset({"requestcount", "duration"}), gateway="traefik", unit="ns"),
+    # Envoy: https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage
     _LogDialect(names=frozenset({"upstreamservicetime"}), gateway="nginx", unit="ms"),
     _LogDialect(names=frozenset({"responseflags"}), gateway="nginx", unit="ms"),
+    # Caddy: https://caddyserver.com/docs/logging
     _LogDialect(names=frozenset({"logger", "ts", "duration"}), gateway="nginx", unit="s"),
 )
 
@@ -60,6 +63,7 @@ def recognise_fields(values: Mapping[KeyPath, pl.Series]) -> tuple[FieldPaths, s
     names = {normalise_name("".join(path)) for path in given}
     dialect = next((dialect for dialect in _DIALECTS if dialect.names <= names), None)
     fields: dict[str, KeyPath] = {}
+    # In the order of the table: a field that one target has taken is not there for the next.
     for family in dict.fromkeys(map(_target_family, SYNONYMS)):
         free = {path: s for path, s in given.items() if path not in fields.values()}
         if choice := _choose_field(family, free):
@@ -98,6 +102,7 @@ def _likely_unit(values: pl.Series) -> str:
     Fractions are seconds unless they are large; whole numbers are milliseconds, or finer
     where half of them would be over 100 s, or 5000 s in microseconds.
     """
+    # The median of those that took any time: cached answers of 0 s would hide the size.
     numbers = to_floats(values)
     middle = numbers.filter(numbers > 0).median()
     size = middle if isinstance(middle, float) else 0.0

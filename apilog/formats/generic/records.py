@@ -179,6 +179,7 @@ def parse_fields(
     """
     timestamp = parse_times(values["time"]).alias("timestamp")
     says_something = pl.repeat(value=False, n=len(sound), eager=True)
+    # The first alone says something on every line of most logs.
     for target in _TELLING_TARGETS:
         if target in values and not says_something.all():
             text = values[target]

@@ -1,4 +1,4 @@
-"""The names under which logs keep what apilog looks for.
+"""The names that logs give to the fields that apilog looks for.
 
 Invariant: names are compared without case and without `_ - . $ @` and blanks, so that
 `http_host`, `httpHost` and `$http_host` are one name.

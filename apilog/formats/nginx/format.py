@@ -123,6 +123,7 @@ class NginxFormat:
 
 def _scatter_values(texts: pl.Series, rows: pl.Series, values: pl.Series) -> pl.Series:
     """Return the values with others put into some rows."""
+    # Plan A reads some variables as numbers, plan B reads texts.
     if values.dtype.is_numeric():
         numbers = texts.cast(values.dtype, strict=False)
         if numbers.null_count() == blank_to_null(texts).null_count():

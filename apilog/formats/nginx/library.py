@@ -305,6 +305,7 @@ def sort_by_specificity(formats: Sequence[NginxFormat]) -> list[NginxFormat]:
     general one.
     """
 
+    # Python's expressions will do here: the samples are apilog's own, and no attacker's.
     def generality(log_format: NginxFormat) -> int:
         pattern = re.compile(f"{log_format.strict_expression.pattern}\\Z")
         return sum(

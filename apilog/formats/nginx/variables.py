@@ -134,6 +134,7 @@ VARIABLES_BY_COLUMN: Mapping[str, tuple[VariableSource, ...]] = {
         VariableSource("request_time_us", partial(durations_to_ms, unit="us")),
     ),
     "upstream_duration_ms": (
+        # One time per attempt: https://nginx.org/en/docs/http/ngx_http_upstream_module.html
         *_sources(sum_upstream_ms, "upstream_response_time"),
         *_sources(seconds_or_ms, "my_x_apigee_target_latency"),
     ),
@@ -142,10 +143,12 @@ VARIABLES_BY_COLUMN: Mapping[str, tuple[VariableSource, ...]] = {
     "client_ip": (
         *_sources(blank_to_null, "remote_addr", "realip_remote_addr", "source_ip"),
         *_sources(strip_port, "remote_addr_port"),
+        # Only without an address of the connection: clients can write anything into it.
         *_sources(_encode_first_address, "http_x_forwarded_for", "proxy_add_x_forwarded_for"),
     ),
     "consumer": _sources(
         encode_given,
+        # What a gateway has authenticated comes before what basic authentication was given.
         "http_x_consumer_id",
         "http_x_consumer_username",
         "http_x_client_id",
