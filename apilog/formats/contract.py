@@ -37,6 +37,21 @@ class ParsedRecords:
     found_plan: ParsePlan | None = None
     """The formats that were found on the way, for lines that a plan could not read."""
 
+    @classmethod
+    def with_rejects(
+        cls, records: pl.DataFrame, is_record: pl.Series, reason: pl.Expr | pl.Series
+    ) -> ParsedRecords:
+        """Return records and, of the lines that are none, the row and the reason.
+
+        `is_record` and `reason` have a value for each line, `records` a row for each record.
+        """
+        row = pl.int_range(len(is_record), dtype=pl.UInt32, eager=True).alias("row")
+        return cls(
+            records=records,
+            rows=row.filter(is_record),
+            rejects=row.to_frame().with_columns(reason.alias("reason")).filter(~is_record),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class MatchFailure:

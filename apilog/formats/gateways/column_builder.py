@@ -175,7 +175,6 @@ def _account_for_lines(
     kept = records.select(c for c in records.columns if c in columns or c == "timestamp")
     if is_record.all():
         return ParsedRecords(records=kept)
-    rows = pl.int_range(len(is_record), dtype=pl.UInt32, eager=True).alias("row")
     reasons = flags.select(
         pl.when(~pl.col("read"))
         .then(pl.lit(unread_reasons))
@@ -186,8 +185,4 @@ def _account_for_lines(
         .otherwise(pl.lit(f"no request of {spec.name}"))
         .alias("reason"),
     )
-    return ParsedRecords(
-        records=kept.filter(is_record),
-        rows=rows.filter(is_record),
-        rejects=reasons.select(rows, "reason").filter(~is_record),
-    )
+    return ParsedRecords.with_rejects(kept.filter(is_record), is_record, reasons.to_series())

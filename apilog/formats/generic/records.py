@@ -195,12 +195,7 @@ def parse_fields(
         .then(pl.lit(f"no time in {time_key!r}"))
         .otherwise(pl.lit("neither a request nor a status"))
     )
-    row = pl.int_range(len(is_record), dtype=pl.UInt32, eager=True).alias("row")
-    return ParsedRecords(
-        records=records.filter(is_record),
-        rows=row.filter(is_record),
-        rejects=row.to_frame().with_columns(reason.alias("reason")).filter(~is_record),
-    )
+    return ParsedRecords.with_rejects(records.filter(is_record), is_record, reason)
 
 
 def _build_columns(values: Mapping[str, pl.Series], columns: Collection[str]) -> list[pl.Series]:

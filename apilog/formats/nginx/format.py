@@ -200,14 +200,10 @@ def _parse_result(
     asked = [name for name in built if name in columns]
     if has_time.all() and ok.all():
         return ParsedRecords(records=pl.DataFrame(built).select_seq(asked))
-    row = pl.int_range(lines.count, dtype=pl.UInt32, eager=True).alias("row")
-    is_record = ok.clone().scatter(row.filter(ok).filter(~has_time), False)
+    is_record = ok.clone().scatter(ok.arg_true().filter(~has_time), False)
     reason = pl.when(ok).then(pl.lit("no time that can be understood")).otherwise(pl.lit(mismatch))
-    return ParsedRecords(
-        records=pl.DataFrame(built).filter(has_time).select_seq(asked),
-        rows=row.filter(is_record),
-        rejects=row.to_frame().with_columns(reason.alias("reason")).filter(~is_record),
-    )
+    records = pl.DataFrame(built).filter(has_time).select_seq(asked)
+    return ParsedRecords.with_rejects(records, is_record, reason)
 
 
 def compile_log_format(log_format: LogFormat, *, name: str | None = None) -> Format:
