@@ -1,4 +1,4 @@
-"""Stores among the inputs: told from logs, and read as a run takes them, a few files at a time.
+"""Stores among the inputs: separated from logs, and read a few files at a time.
 
 Only files that may hold records of the window are opened, and of them only the columns wanted.
 """

@@ -1,4 +1,4 @@
-"""Every format by name, and what to write into a gateway so that its log tells more."""
+"""Every format by name, and what to configure in a gateway so that its log holds more."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ FORMAT_INFOS: Mapping[str, FormatInfo] = {
         *map(_gateway_info, gateways.GATEWAYS),
     )
 }
-"""What `--log-format` takes by name."""
+"""The formats that `--log-format` takes by name."""
 
 _NGINX = {
     "duration_ms": "$request_time",
@@ -111,10 +111,10 @@ ADVICE: Mapping[str, Mapping[str, str]] = {
     "traefik": _TRAEFIK,
     **gateways.ADVICE,
 }
-"""Gateway to column to directive, the most useful column first."""
+"""The directive that fills each column, by gateway; the most useful column first."""
 
 TEMPLATES: Mapping[str, str] = {"nginx": SUGGESTION, **gateways.TEMPLATES}
-"""Gateway to what `apilog formats NAME --template` prints."""
+"""What `apilog formats NAME --template` prints, by gateway."""
 
 
 def find_format(name: str) -> FormatInfo:
@@ -126,7 +126,7 @@ def find_format(name: str) -> FormatInfo:
 
 
 def gateway_template(name: str | None) -> str:
-    """Return what to put into a gateway so that its log tells everything.
+    """Return what to configure in a gateway so that its log holds everything.
 
     Raises UsageError for a format that there is no template for.
     """

@@ -99,7 +99,7 @@ SKIP_RULES: tuple[SkipRule, ...] = (
     ),
     *gateways.SKIP_RULES,
 )
-"""What a pattern tells; the first that matches gives the reason."""
+"""All rules; the first that matches gives the reason."""
 
 _ANY_RULE = "|".join(f"(?:{rule.pattern})" for rule in SKIP_RULES)
 

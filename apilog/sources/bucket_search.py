@@ -19,7 +19,7 @@ def find_objects(url: str) -> dict[str, int]:
     """Return the URLs of the objects, and their sizes in bytes.
 
     Raises FileNotFoundError if there is none, other OSErrors where the storage refuses, and
-    InputError for what is no URL of an object.
+    InputError for a text that is not the URL of an object.
     """
     place = ObjectUrl.parse(url)
     bucket = Bucket(place.scheme, place.bucket)

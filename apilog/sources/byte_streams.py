@@ -176,7 +176,7 @@ def is_utf16(head: bytes) -> bool:
 
 
 class _Utf16Stream:
-    """UTF-16 as UTF-8; what is no UTF-16 becomes U+FFFD."""
+    """UTF-16 as UTF-8; invalid units become U+FFFD."""
 
     def __init__(self, stream: ByteStream) -> None:
         self._stream = stream

@@ -1,4 +1,4 @@
-"""Compressed streams: the codec is told by the first bytes, decompression runs in bounded steps.
+"""Compressed streams: the first bytes identify the codec, decompression runs in bounded steps.
 
 Never more than a fixed amount is decompressed at once, whatever the input claims.
 """

@@ -119,7 +119,7 @@ class DecompressedSource:
         self.is_plain = not is_compressed(head)
         """Whether it is not compressed."""
         self._short: bytes | None = None
-        """All of a file that is shorter than what tells its codec."""
+        """The content of a file that is too short to identify a codec; None for all others."""
         if self.is_plain and self._raw.seekable and len(head) < MAGIC_BYTES:
             # A file that begins to be written now may turn out to be compressed after all: of
             # what is appended meanwhile, nothing is given. A head cut short by damage is none.

@@ -22,7 +22,7 @@ from apilog.storage import is_url
 COMPRESSED_SUFFIX = re.compile(r"\.(?:gz|bz2|xz|zst|zstd)$", re.IGNORECASE)
 
 PathFilter = Callable[[str], bool]
-"""Says of a path below a searched folder whether it is to be left out."""
+"""Decides whether a path below a searched folder is left out."""
 
 _NUMBERED = re.compile(r"^(?P<base>.+)\.(?P<number>\d{1,4})$")
 _DATED = re.compile(
@@ -248,7 +248,7 @@ class _SourceSearch:
 
 
 def _folder_identity(folder: str) -> tuple[int, int] | None:
-    """Return what tells a folder from all others, by whatever path it is reached."""
+    """Return what identifies a folder, by whatever path it is reached."""
     try:
         status = os.stat(folder)
     except OSError:

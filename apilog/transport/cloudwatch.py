@@ -208,7 +208,7 @@ def _is_stream_of(head: pl.Series, begins: str, strip: Callable[[pl.Series], pl.
 
 
 def _stamped_envelope(name: str, title: str, begins: str, *samples: EnvelopeSample) -> Envelope:
-    """Return an envelope that is told by what is before a message."""
+    """Return an envelope that is recognised by what precedes a message."""
 
     def strip(events: pl.Series) -> pl.Series:
         return events.str.replace(begins, "")

@@ -1,8 +1,8 @@
 """Wrappers of events in JSON: arrays, containers, and tables of Log Analytics.
 
 A container starts with a member that wrappers start with, has only numbers, texts, short lists and
-small objects before an array of objects under a known name, and tells nothing of a request itself.
-What does not fit is left as it is.
+small objects before an array of objects under a known name, and no member of a request. What does
+not fit is left as it is.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _OF_REQUEST = re.compile("time|date|status|method|path|uri|url|latency|duration"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrapperFrame:
-    """An array that is open, and what its wrapper tells of its elements."""
+    """An array that is open, and what its wrapper says about its elements."""
 
     closing_braces: int = 0
     """How many objects close after the array."""

@@ -1,8 +1,8 @@
-"""Streams framed anew: JSON of any layout, base64 and events of several lines, one event per line.
+"""Framing: JSON of any layout, base64 and events of several lines become one event per line.
 
-The head of a stream tells how it is framed. Whatever is not certainly framed in another way than
-by newlines is plain lines, and passes through untouched. What comes out otherwise, and in which
-order:
+The head of a stream shows how it is framed. Unless it is certainly framed in another way than by
+newlines, a stream is plain lines and passes through untouched. What comes out of all others, in
+their order:
 
 - objects, however laid out, separated by nothing, blanks or commas: each on one line;
 - the objects of arrays and of containers (see `event_wrappers`), without the wrapper;

@@ -1,4 +1,4 @@
-"""Where JSON objects end in bytes, told by quotes and braces alone.
+"""Where JSON objects end in bytes, found by quotes and braces alone.
 
 Values are not looked at, so that what is nearly JSON is taken apart like JSON; bytes that are no
 UTF-8 are harmless. Nothing here recurses, however deep the nesting. An object is taken to be broken

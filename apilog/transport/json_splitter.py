@@ -348,7 +348,7 @@ class JsonSplitter:
         return self._take_text(data, start)
 
     def _take_text(self, data: bytes, start: int) -> int | None:
-        """Take a line that is no JSON, or what stands between objects on a line."""
+        """Take a line that is not JSON, or the text between objects on a line."""
         whole_line = self._at_line_start and not self._frames
         pattern = _LINE if whole_line else _BETWEEN_OBJECTS
         end = match_end(pattern, data, start)

@@ -1,4 +1,4 @@
-"""Envelopes told by how a line begins: CRI, compose, kubectl, quotes, and names of programs."""
+"""Envelopes that show where a line begins: CRI, compose, kubectl, quotes, names of programs."""
 
 from __future__ import annotations
 

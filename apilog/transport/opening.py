@@ -25,8 +25,8 @@ def open_chunks(
 ) -> Generator[LineChunk]:
     """Yield the lines of a source in numbered chunks of about `chunk_bytes` (decompressed).
 
-    Compression is told by the first bytes (gzip, bzip2, xz, zstd; also one within another).
-    A stream that is framed in another way than by lines is framed anew (see `framing`).
+    The first bytes identify the compression (gzip, bzip2, xz, zstd; also one within another).
+    A stream that is not framed by lines is framed anew (see `framing`).
     CRLF becomes LF, a byte order mark is dropped, UTF-16 with one becomes UTF-8, and a missing
     last newline is added. An empty source gives no chunk. Memory is bounded by `chunk_bytes`
     and `max_line_bytes`, whatever the input.

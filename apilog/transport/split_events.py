@@ -1,4 +1,4 @@
-"""Events that log drivers cut into several lines, and chunks cut anew so that each stands in one.
+"""Events that log drivers cut into several lines, and chunks that hold each event whole.
 
 Only whole lines move from the end of a chunk to the beginning of the next: their numbers stay.
 """

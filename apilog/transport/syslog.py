@@ -102,7 +102,7 @@ def is_of_another_program(lines: pl.Series) -> pl.Series:
     newer_tags, newer_texts = _split_5424(lines)
     tags = tags.zip_with(texts.is_not_null(), newer_tags)
     texts = texts.zip_with(texts.is_not_null(), newer_texts)
-    # An ISO time may begin a line of any log; without a tag only the older time tells syslog.
+    # An ISO time may begin a line of any log; without a tag only the older time means syslog.
     is_syslog = texts.is_not_null() | lines.str.contains(_PRIORITY + _BSD_TIME)
     is_other = keep_access_lines(tags, texts.fill_null(lines)).is_null()
     return is_headed.scatter(rows, is_syslog & is_other)
