@@ -22,7 +22,7 @@ SMALL = 2000
 
 
 @dataclass(frozen=True, slots=True)
-class Everything:
+class RunOutput:
     """All that one run gave."""
 
     records: pl.DataFrame
@@ -33,16 +33,16 @@ class Everything:
 def read_all(
     sources: Sequence[str | Path],
     *,
-    wanted: ReadSpec = EVERYTHING,
+    spec: ReadSpec = EVERYTHING,
     choice: FormatChoice | None = None,
     workers: int = 2,
     chunk_bytes: int = 1 << 20,
-) -> Everything:
+) -> RunOutput:
     """Every record, reject and file of the sources; texts as String, columns in order."""
-    run = LocalRun(sources, wanted, plain, choice=choice, workers=workers, chunk_bytes=chunk_bytes)
+    run = LocalRun(sources, spec, plain, choice=choice, workers=workers, chunk_bytes=chunk_bytes)
     results = list(run.results())
-    shown = [name for name in SCHEMA if name in wanted.columns]
-    return Everything(
+    shown = [name for name in SCHEMA if name in spec.columns]
+    return RunOutput(
         pl.concat([result.value.select(shown) for result in results])
         if results
         else pl.DataFrame(schema={name: SCHEMA[name] for name in shown}),

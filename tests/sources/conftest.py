@@ -29,7 +29,7 @@ COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Everything:
+class SourceContent:
     """All that a source gave."""
 
     chunks: list[LineChunk]
@@ -55,10 +55,10 @@ class Everything:
 
 
 @pytest.fixture(scope="session")
-def read_all() -> Callable[..., Everything]:
+def read_all() -> Callable[..., SourceContent]:
     """Read a file to its end: `read_all(path, chunk_bytes=100)`."""
 
-    def read_all(path: str | Path, **limits: int) -> Everything:
+    def read_all(path: str | Path, **limits: int) -> SourceContent:
         (source,), problems = find_sources([path])
         assert not problems
         chunks: list[LineChunk] = []
@@ -66,8 +66,8 @@ def read_all() -> Callable[..., Everything]:
             for chunk in open_chunks(source, **limits):
                 chunks.append(chunk)  # noqa: PERF402 - what came before the damage counts
         except DamagedSource as damage:
-            return Everything(chunks=chunks, error=damage)
-        return Everything(chunks=chunks, error=None)
+            return SourceContent(chunks=chunks, error=damage)
+        return SourceContent(chunks=chunks, error=None)
 
     return read_all
 

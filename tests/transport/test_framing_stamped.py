@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from apilog.transport.cloudwatch import find_event_start
 
 Frame = Callable[..., bytes]
-Everything = Any
+SourceContent = Any
 
 ID = "3" * 56
 
@@ -61,7 +61,7 @@ def test_each_event_is_one_line(
 
 @every_wrapping
 def test_no_chunk_ends_within_an_event(
-    read_all: Callable[..., Everything], tmp_path: Path, wrapping: str
+    read_all: Callable[..., SourceContent], tmp_path: Path, wrapping: str
 ) -> None:
     path = tmp_path / "events.log"
     path.write_text(WRAP[wrapping](BODY) + WRAP[wrapping](XML) * 200)

@@ -16,7 +16,7 @@ from apilog.sources import DamagedSource, LineChunk
 from apilog.sources.line_chunks import OversizeLine
 from apilog.transport.split_events import unfinished_size, with_whole_events
 from tests.commands import Run
-from tests.engine.engine_runs import Everything, read_all
+from tests.engine.engine_runs import RunOutput, read_all
 from tests.weblog import line, write
 
 TIME = "2026-11-21T10:00:00.123456789Z"
@@ -56,7 +56,7 @@ def events(wrap: Wrap, count: int) -> tuple[list[str], list[int]]:
     return lines, begins
 
 
-def counts(read: Everything) -> tuple[int, int, int, int]:
+def counts(read: RunOutput) -> tuple[int, int, int, int]:
     (file,) = read.files
     return file.lines, file.records, file.rejects, file.skipped
 
