@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
         yield server
 
 
-def webhook(server: Receiver, **more: object) -> WebhookTarget:
+def webhook(server: Receiver, **more: Any) -> WebhookTarget:
     return replace(
         WebhookTarget(name="ops", address=WebhookAddress.parse(server.url), delivery=QUICK), **more
     )

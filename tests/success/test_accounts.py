@@ -16,7 +16,7 @@ from apilog.developer_success.accounts import AccountColumns, Accounts, read_acc
 from apilog.developer_success.accounts.account_columns import AccountColumnKind, convert_column
 from apilog.errors import InputError, UsageError
 
-ROWS = [
+ROWS: list[dict[str, str | None]] = [
     {"account": "a1", "consumers": "k1; k2", "signed_up_at": "2026-09-01T10:00:00Z", "mrr": "49.5"},
     {"account": "a2", "consumers": None, "signed_up_at": "2026-09-02T10:00:00Z", "mrr": None},
 ]

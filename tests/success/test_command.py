@@ -295,7 +295,11 @@ def hostile_report(folder: Path) -> Report:
     table = folder / "hostile.csv"
     pl.DataFrame(rows).write_csv(table)
     plans = {text: PlanTerms(quota=1)}
-    goals = {"conversion_rate": "25%", "trial_error_rate": "<= 5%", "clv": 100}
+    goals: dict[str, str | float] = {
+        "conversion_rate": "25%",
+        "trial_error_rate": "<= 5%",
+        "clv": 100,
+    }
     options = SuccessOptions(accounts=str(table), plans=plans, goals=goals, as_of="2026-11-21")
     return build_success_report([log], options)
 
