@@ -1,8 +1,9 @@
 """Event time: the clock of the log, and where in existing files the last minutes begin.
 
 The event clock may lag behind the machine's clock (late deliveries, a replayed file) or run ahead
-of it (times without a zone), so sliding windows end at event time. Long files are searched by
-bisection, which takes their lines to be roughly in the order of time.
+of it (times without a zone), so sliding windows end at event time. It is their watermark: records
+that are older than the window which ends there are late. Long files are searched by bisection,
+which takes their lines to be roughly in the order of time.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from apilog.developer_success.tables.account_statistics import (
 )
 
 CHURN_WINDOW = timedelta(days=30)
-"""The attribution window of churn: it ends at as-of."""
+"""The window that churn is counted in; it ends at as-of."""
 
 
 def revenue_table(population: Population) -> pl.DataFrame:

@@ -31,11 +31,11 @@ _P_VALUES = ("requests_p_value", "error_rate_p_value", "latency_p95_p_value")
 def trials_table(population: Population) -> pl.DataFrame:
     """Return one row per kind of trial, trials without a kind last.
 
-    `conversion_rate` = converted / finished trials, with its 95 % Wilson interval. What the calls
-    within trials met, over the trials of each outcome: `requests_per_account` = calls / trials,
-    `error_rate` = errors / calls, `latency_p95_ms`, and `uptime` = 1 − minutes with a burst of
-    server errors / minutes of trials. The p-values are of Mann-Whitney tests of converted against
-    lost accounts.
+    `conversion_rate` = converted / finished trials, with its 95 % Wilson interval. The trial is the
+    attribution window: only calls within it count, over the trials of each outcome, for
+    `requests_per_account` = calls / trials, `error_rate` = errors / calls, `latency_p95_ms`, and
+    `uptime` = 1 − minutes with a burst of server errors / minutes of trials. The p-values are of
+    Mann-Whitney tests of converted against lost accounts.
     """
     trials = _with_outcomes(population)
     as_of = population.terms.as_of
