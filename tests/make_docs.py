@@ -301,7 +301,8 @@ def _success_report() -> str:
 def _success_tables() -> str:
     empty = SuccessOptions(accounts=os.devnull, as_of="2026-11-21")
     frames = success([os.devnull], empty).tables
-    meanings = {name: table.meaning for name, table in SUCCESS_TABLES.items()} | MORE_TABLES
+    meanings = {name: table.meaning for name, table in SUCCESS_TABLES.items()}
+    meanings |= MORE_TABLES
     rows = ((f"`{n}`", meanings[n], _names(frame.columns)) for n, frame in frames.items())
     return _table(("table", "a row is", "columns"), rows)
 

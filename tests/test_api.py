@@ -199,7 +199,7 @@ def test_a_report_of_some_tables_has_the_same_figures() -> None:
 def test_limits_are_datetimes_or_texts(tmp_path: Path) -> None:
     path = write(tmp_path / "a.log", [line(after=60 * minute) for minute in range(10)])
     berlin = ZoneInfo("Europe/Berlin")
-    limits = [
+    limits: list[tuple[datetime | str, datetime | str, str]] = [
         (
             datetime(2026, 11, 20, 12, 5, tzinfo=UTC),
             datetime(2026, 11, 20, 12, 8, tzinfo=UTC),
@@ -232,7 +232,8 @@ def test_a_source_among_others_that_cannot_be_read_is_in_the_account() -> None:
 
 def test_a_report_on_nothing_that_can_be_read_is_an_error(tmp_path: Path) -> None:
     text = write(tmp_path / "a.txt", ["no log line"])
-    for sources in ("nowhere.log", [text], ["nowhere.log", text]):
+    unreadable: list[str | list[str | Path]] = ["nowhere.log", [text], ["nowhere.log", text]]
+    for sources in unreadable:
         with pytest.raises(apilog.InputError) as caught:
             apilog.report(sources)
         assert caught.value.hint

@@ -170,7 +170,7 @@ def test_what_the_work_raises_is_raised_and_ends_the_threads() -> None:
             raise ZeroDivisionError
         return records.height
 
-    seen = []
+    seen: list[int] = []
     run = LocalRun([TIMED], EVERYTHING, work, chunk_bytes=SMALL)
     with pytest.raises(ZeroDivisionError):
         seen.extend(result.value for result in run.results())

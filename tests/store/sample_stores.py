@@ -63,7 +63,7 @@ def known(name: str = "a.log", offset: int = 100) -> InputCheckpoint:
     )
 
 
-def make(path: Path, *batches: pl.DataFrame) -> Store:
+def make(path: str | Path, *batches: pl.DataFrame) -> Store:
     """A store to which each batch was committed in a run of its own."""
     for number, batch in enumerate(batches):
         with StoreWriter(path) as writer:
