@@ -32,16 +32,32 @@ def drawn(report: Report, table: str) -> bytes:
     return stream.getvalue()
 
 
-@pytest.mark.parametrize("every", PeriodLength)
+ASKED: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "Berlin": {"tz": "Europe/Berlin"},
+    "by": {"tz": "Asia/Kathmandu", "by": ["consumer", "status"], "bucket": "10m"},
+    "where": {"where": "status < 500", "top": 1},
+}
+QUICK = {
+    ("plain", PeriodLength.WEEK),
+    ("Berlin", PeriodLength.HOUR),
+    ("by", PeriodLength.DAY),
+    ("where", PeriodLength.DAY),
+}
+
+
 @pytest.mark.parametrize(
-    "asked",
+    ("every", "asked"),
     [
-        {},
-        {"tz": "Europe/Berlin"},
-        {"tz": "Asia/Kathmandu", "by": ["consumer", "status"], "bucket": "10m"},
-        {"where": "status < 500", "top": 1},
+        pytest.param(
+            every,
+            asked,
+            id=f"{name}-{every}",
+            marks=() if (name, every) in QUICK else pytest.mark.slow,
+        )
+        for name, asked in ASKED.items()
+        for every in PeriodLength
     ],
-    ids=["plain", "Berlin", "by", "where"],
 )
 def test_each_period_is_the_report_on_it(
     tmp_path: Path, every: PeriodLength, asked: dict[str, Any]
@@ -117,7 +133,16 @@ def test_days_in_berlin_have_23_or_25_hours_and_hours_come_twice(tmp_path: Path)
         assert f"{local:%Y-%m-%dT%H%z}" == name
 
 
-@pytest.mark.parametrize("format", ["csv", "ndjson", "md", "parquet", "json"])
+@pytest.mark.parametrize(
+    "format",
+    [
+        "csv",
+        "json",
+        "parquet",
+        pytest.param("ndjson", marks=pytest.mark.slow),
+        pytest.param("md", marks=pytest.mark.slow),
+    ],
+)
 def test_every_format_holds_the_tables(tmp_path: Path, format: str) -> None:
     source = log(tmp_path / "a.log", HOURS)
     run(source, tmp_path / "to", format=format)

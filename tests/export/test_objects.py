@@ -113,11 +113,12 @@ def test_a_folder_of_others_is_left(tmp_path: Path) -> None:
     assert [p.name for p in (to / "2026-11-20").iterdir()] == ["a.txt"]
 
 
+@pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_run_that_is_cut_off_anywhere_is_made_good_by_the_next(
-    tmp_path: Path, cut: Callable[[int, Callable[[], object]], bool]
+    tmp_path: Path, cut: Callable[[int, Callable[[], object]], bool], step: int
 ) -> None:
     first, second = log(tmp_path / "a.log", (0, 24)), log(tmp_path / "b.log", (0, 1, 24, 48))
-    for at in range(1, 1000):
+    for at in range(1, 1000, step):
         to = tmp_path / f"{at}"
         run(first, to, now=NOON, tables=TABLES)
         was_cut = cut(at, lambda to=to: run(second, to, tables=TABLES))

@@ -261,7 +261,7 @@ def test_a_log_that_rotates_while_a_run_begins_is_no_error(tmp_path: Path, step:
         else:
             STEPS[step](log)
 
-    done = ingest([log.folder], store, progress=Rotating(rotate))
+    done = ingest([log.folder], store, IngestOptions(progress=Rotating(rotate)))
     assert not done.errors
     assert done.failed == 0
     numbers = held(store)
