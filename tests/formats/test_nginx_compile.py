@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apilog.formats.nginx.format import JsonTemplateFormat, compile_log_format
@@ -185,6 +185,7 @@ def _check(log_format: LogFormat, drawn: list[tuple[datetime, dict[str, bytes | 
     assert shown == [expected(time, values, known) for time, values in drawn]
 
 
+@settings(max_examples=30)
 @given(any_format("default"), st.lists(any_values(), min_size=1, max_size=3))
 def test_escape_default_loses_nothing(
     log_format: LogFormat, drawn: list[tuple[datetime, dict[str, bytes | None]]]
@@ -192,6 +193,7 @@ def test_escape_default_loses_nothing(
     _check(log_format, drawn)
 
 
+@settings(max_examples=30)
 @given(any_format("json"), st.lists(any_values(), min_size=1, max_size=3))
 def test_escape_json_loses_nothing(
     log_format: LogFormat, drawn: list[tuple[datetime, dict[str, bytes | None]]]
@@ -218,6 +220,7 @@ def any_template(draw: st.DrawFn, escape: EscapeMode) -> LogFormat:
     return parse_log_format("{" + f",{blank}".join([*members, '"constant": 5']) + "}", escape)
 
 
+@settings(max_examples=30)
 @given(any_template("json"), st.lists(any_values(), min_size=1, max_size=3))
 def test_json_by_escape_json_loses_nothing(
     log_format: LogFormat, drawn: list[tuple[datetime, dict[str, bytes | None]]]
@@ -226,8 +229,21 @@ def test_json_by_escape_json_loses_nothing(
     _check(log_format, drawn)
 
 
+@settings(max_examples=30)
 @given(any_template("default"), st.lists(any_values(), min_size=1, max_size=3))
 def test_json_by_escape_default_is_repaired(
+    log_format: LogFormat, drawn: list[tuple[datetime, dict[str, bytes | None]]]
+) -> None:
+    _check(log_format, drawn)
+
+
+@pytest.mark.slow
+@settings(max_examples=300)
+@given(
+    st.one_of(f(escape) for f in (any_format, any_template) for escape in ("default", "json")),
+    st.lists(any_values(), min_size=1, max_size=3),
+)
+def test_no_format_loses_anything_in_more_tries(
     log_format: LogFormat, drawn: list[tuple[datetime, dict[str, bytes | None]]]
 ) -> None:
     _check(log_format, drawn)
