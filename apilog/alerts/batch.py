@@ -115,6 +115,8 @@ def evaluate_sources(
         newest = records["timestamp"].max()
         if until is None and isinstance(newest, datetime):
             now = max(now or newest, newest)
+        # Slots that have fallen out of the windows are dropped as time goes on, so that a long log
+        # takes no more memory than its windows.
         if now is not None:
             alerts.add(records, now)
     notices = [] if now is None else alerts.evaluate(now)

@@ -167,6 +167,7 @@ class _RuleWindow:
 
     def measure(self, now: datetime) -> MeasurementResult:
         """Return the measurements of the window that ends at `now`."""
+        # Shortly after the start, a rate is over the time that was seen, not the whole window.
         state = self.slots.merge_slots(now)
         seconds = (now - self.slots.since(now)).total_seconds()
         return self._measurement.finish(state, seconds=seconds or None)

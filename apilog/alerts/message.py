@@ -60,6 +60,7 @@ def notice_sentence(notice: AlertNotice) -> str:
     if notice.event is NoticeEvent.RESOLVED:
         return f"[resolved] {rule.name}{about}:{value or ' is over'}{why}"
     still = " still:" if notice.is_repeated else ""
+    # A window of `5m 0s` is written as `5m`, as in the configuration.
     window = format_duration(rule.window.total_seconds() * 1000)
     over = window.removesuffix(" 0s").removesuffix(" 0m")
     limit = f"{rule.threshold.operator} {format_value(alert.limit, metric.unit, 'UTC')}"

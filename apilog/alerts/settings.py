@@ -94,6 +94,7 @@ def _make_notifier(target: TargetConfig, file: Path | None) -> Notifier:
     if target.type == "command":
         return CommandTarget(name=target.name, argv=target.command, delivery=delivery)
     with _naming_key(file, target.path):
+        # A missing secret is an error before anything is read, not when the first alert fires.
         url = target.url or read_variable(target.url_env or "", "the address")
         address, secret = WebhookAddress.parse(url), None
         if target.secret_env:

@@ -30,6 +30,7 @@ def advance_alert(
     decided changes nothing. Notices are sent when it begins to fire, again each `rule.repeat`,
     and when it is resolved.
     """
+    # What failed by another condition says nothing about this one.
     if alert and alert.condition != rule.condition:
         alert = None
     # Too few requests neither heal nor break: else quiet nights would make alerts flap.

@@ -68,6 +68,7 @@ def p95_of_accounts(population: Population, *, in_trial: bool = False) -> pl.Dat
     """
     accounts = population.extremes.height
     rows_by_account = _rows_by_account(population, pl.col("id"))
+    # Microseconds, and a little beyond the longest latency that a bucket holds.
     low, high = (
         pl.Series([bound], dtype=pl.Float64).new_from_index(0, accounts)
         for bound in (0.0, LONGEST_MS * 1001)

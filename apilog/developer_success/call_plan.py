@@ -159,6 +159,7 @@ def period_start(period: pl.Expr, cohort: CohortPeriod) -> pl.Expr:
 
 def mark_periods(periods: pl.DataFrame) -> pl.DataFrame:
     """Turn rows of `id` and `period` into a bit set per account: `id`, `word` and `mask`."""
+    # The periods of an account are distinct, so that adding their bits sets them.
     bit = pl.lit(2, pl.UInt64).pow(pl.col("period") % PERIODS_PER_WORD)
     return (
         periods.unique()
@@ -175,6 +176,7 @@ def unite_periods(marked: pl.DataFrame) -> pl.DataFrame:
 
 def count_periods(active: pl.DataFrame, group: str) -> pl.DataFrame:
     """Count the bit sets of each group that contain each period: `group`, `period`, `count`."""
+    # One sum per bit in a single pass: exploding the sets would make a row per account and period.
     bits = [
         ((pl.col("mask") & pl.lit(2**bit, pl.UInt64)) != 0).sum().cast(pl.Int64).alias(str(bit))
         for bit in range(PERIODS_PER_WORD)

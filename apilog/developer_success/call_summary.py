@@ -107,6 +107,7 @@ def partial_calls(plan: CallPlan, records: pl.DataFrame) -> CallSummary:
 
 def earliest_successes(successes: pl.DataFrame, most: int) -> pl.DataFrame:
     """Keep the `most` earliest calls of each account."""
+    # A row is among the first `most` if the row that many places before is another account's.
     ordered = successes.sort("id", "at")
     return ordered.filter(pl.col("id").ne_missing(pl.col("id").shift(most)))
 
@@ -153,6 +154,7 @@ def _with_call_facts(plan: CallPlan, matched: pl.DataFrame) -> pl.DataFrame:
     ids = matched["id"].cast(pl.Int64)
     # Position is id: gathering the trials' rows is cheaper than joining them.
     trial = plan.trials[ids] if matched.height else plan.trials.head(0)
+    # A trial without an end goes on; an account without a trial has no calls in it.
     in_trial = (pl.col("timestamp") >= pl.col("trial_started_at")).fill_null(value=False) & (
         pl.col("timestamp") < pl.col("trial_ends_at")
     ).fill_null(value=True)

@@ -77,6 +77,7 @@ _SECONDS = {Unit.HOURS: 3600.0, Unit.DAYS: 86_400.0, Unit.MILLISECONDS: 0.001}
 def _parse_target(unit: Unit, text: str) -> float:
     if unit is Unit.RATIO:
         return parse_ratio(text)
+    # A bare number is in the unit of the metric, such as days.
     if unit in _SECONDS and not text.replace(".", "", 1).isdecimal():
         return parse_duration(text).total_seconds() / _SECONDS[unit]
     return float(text.replace(",", "").replace("_", ""))

@@ -83,6 +83,7 @@ def build_population(accounts: Accounts, calls: CallSummary, terms: SuccessTerms
     joined = (
         frame.with_columns(
             *(pl.col(name).fill_null(0) for name in _COUNTS),
+            # What comes after as-of must not show: else old reports would change with the table.
             *(pl.when(pl.col(name) <= terms.as_of).then(name) for name in _EVENTS),
             _as_instant(pl.col("first_call") // GATEWAY_CODES).alias("first_call"),
             gateways.gather(gateway_index).cast(pl.String).alias("gateway"),

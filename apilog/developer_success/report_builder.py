@@ -157,6 +157,7 @@ def _protect_privacy(tables: dict[str, pl.DataFrame], key: bytes | None) -> None
     """Hash accounts and consumers; without a key, hide accounts that are e-mail addresses."""
     accounts = tables["candidates"]["account"]
     if key is None:
+        # An identifier may leave the account table, an address of a person must not.
         shown = accounts.set(accounts.str.contains("@", literal=True), _HIDDEN)
     else:
         shown = hash_consumers(accounts, key)

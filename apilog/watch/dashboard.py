@@ -67,6 +67,7 @@ def draw_dashboard(
     remarks: Sequence[str] = (),
 ) -> list[Text]:
     """Return the lines of the dashboard, none wider than `width`, at most `height` of them."""
+    # Nothing is readable in less; a narrower terminal crops the lines.
     width = max(width, NARROWEST)
     blocks = [
         _headline(frame, subject, width),

@@ -75,6 +75,7 @@ def read_accounts(
     good = ~raw.rows.is_in(list(numbers)) if numbers else raw.rows > 0
     frame = pl.DataFrame([c.values.alias(name) for name, c in converted.items()]).filter(good)
     rows = raw.rows.filter(good)
+    # Which of two rows of an account is right can't be known, and both would count it twice.
     twice = frame.with_columns(rows).filter(pl.col("account").is_duplicated())
     if twice.height:
         first = twice.filter(pl.col("account") == twice["account"][0])["row"].to_list()

@@ -75,12 +75,13 @@ def _read_csv(data: bytes) -> RawAccountTable:
     head = data[: data.find(b"\n")] if b"\n" in data else data
     if not head.strip():
         return RawAccountTable.complete(pl.DataFrame())
+    # Only the header tells the separator: texts in the rows may contain any of them.
     separator = max(_SEPARATORS, key=lambda char: head.count(char.encode()))
     try:
         frame = pl.read_csv(
             data,
             separator=separator,
-            infer_schema=False,
+            infer_schema=False,  # an id such as 007 must keep its zeros
             encoding="utf8-lossy",
             raise_if_empty=False,
         )

@@ -168,6 +168,7 @@ def _compare_with_control(
     if metric is not None and metric.is_proportion:
         p_value = two_proportion_test(group.total, base.total)
     else:
+        # Calls per account are far too skewed for a test of means, so ranks are compared.
         values = pl.concat([group.accounts["value"], base.accounts["value"]])
         is_first = pl.Series([True, False]).gather(
             pl.Series([0] * group.accounts.height + [1] * base.accounts.height, dtype=pl.UInt32)
