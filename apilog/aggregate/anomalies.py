@@ -57,13 +57,10 @@ def find_anomalies(hours: pl.DataFrame, buckets: pl.DataFrame, window: TimeWindo
         scored = _score_buckets(buckets.filter(inside))
     kind = pl.when(pl.col("score") > 0).then(pl.lit("spike")).otherwise(pl.lit("drop"))
     unusual = scored.filter(pl.col("score").abs() >= REPORTED_SCORE).with_columns_seq(kind=kind)
-    return _first_of_each_run(unusual).select_seq(*_SCHEMA).sort("timestamp", "metric")
-
-
-def _first_of_each_run(unusual: pl.DataFrame) -> pl.DataFrame:
-    """Return those that don't go on where one of the same metric and kind ended."""
+    # An outage of many hours is one finding: those that go on where one ended are left out.
     ended = pl.col("end").shift(1).over("metric", "kind", order_by="timestamp")
-    return unusual.filter((pl.col("timestamp") != ended).fill_null(True))
+    beginnings = unusual.filter((pl.col("timestamp") != ended).fill_null(True))
+    return beginnings.select_seq(*_SCHEMA).sort("timestamp", "metric")
 
 
 def fill_hours(hours: pl.DataFrame) -> pl.DataFrame:
@@ -141,6 +138,7 @@ def _metric_values(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _score(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
     expected, requests = pl.col("expected"), pl.col("requests")
+    # Laplace's rule keeps the share off 0 and 1, where chance would seem to move nothing.
     share = (expected * requests + 1) / (requests + 2)
     chance = (
         pl.when(pl.col("metric") == "requests")

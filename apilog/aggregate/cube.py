@@ -43,7 +43,9 @@ class EncodedRecords:
         self.plan = plan
         self.records = _clean_durations(_records_within(records, plan.window))
         self.rows = self.records.height
-        self.first, self.last = _time_extent(self.records)
+        first, last = self.records["timestamp"].min(), self.records["timestamp"].max()
+        self.first = first if isinstance(first, datetime) else None
+        self.last = last if isinstance(last, datetime) else None
         self._coded: dict[str, PackedKeys] = {}
         self._keys: dict[tuple[str, ...], PackedKeys] = {}
         self._values = self._compute_values()
@@ -141,16 +143,10 @@ def _clean_durations(records: pl.DataFrame) -> pl.DataFrame:
     return records.with_columns(clean_duration(c) for c in odd) if odd else records
 
 
-def _time_extent(records: pl.DataFrame) -> tuple[datetime | None, datetime | None]:
-    first, last = records["timestamp"].min(), records["timestamp"].max()
-    if isinstance(first, datetime) and isinstance(last, datetime):
-        return first, last
-    return None, None
-
-
 KEPT, NOT_FOUND, OTHER_ROUTES, OTHER = range(4)
 """Values of `fold`: a key itself; routes never found; further routes; the rest of all keys."""
 
+# Fixed, so that the sets of several processes and machines can be united.
 _HASH_SEED = 20_261_121
 
 
@@ -192,21 +188,22 @@ def merge_cube_states(cube: Cube, states: Sequence[CubeState]) -> CubeState:
     if len(states) == 1:
         return states[0]
     heights = [s.keys.height for s in states]
+    # Ids are row numbers, so that each state's go on where those before it end.
     offsets = pl.Series([0, *heights[:-1]], dtype=pl.UInt32).cum_sum()
 
-    def together(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
-        moved = (
-            f.with_columns(pl.col("id") + offset) for f, offset in zip(frames, offsets, strict=True)
+    def concat_shifted(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
+        return pl.concat(
+            frame.with_columns(pl.col("id") + offset)
+            for frame, offset in zip(frames, offsets, strict=True)
         )
-        return pl.concat(moved)
 
     return merge_equal_keys(
         cube,
         CubeState(
             pl.concat(s.keys for s in states),
-            together(s.sums for s in states),
-            {c: together(s.histograms[c] for s in states) for c in cube.histograms},
-            {c: together(s.distinct[c] for s in states) for c in cube.distinct},
+            concat_shifted(s.sums for s in states),
+            {c: concat_shifted(s.histograms[c] for s in states) for c in cube.histograms},
+            {c: concat_shifted(s.distinct[c] for s in states) for c in cube.distinct},
         ),
     )
 

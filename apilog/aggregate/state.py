@@ -88,6 +88,7 @@ def forget_hours(cube: Cube, state: CubeState) -> CubeState:
     """Return the state with the newest `MOST_HOURS`; sums of older ones stay without an hour."""
     if "hour" not in cube.detail or state.sums["hour"].n_unique() <= MOST_HOURS:
         return state
+    # A log with wrong clocks may name hours of any year; three years are compared at most.
     oldest = state.sums["hour"].unique().top_k(MOST_HOURS).min()
     hour = pl.when(pl.col("hour") >= oldest).then("hour")
     return merge_equal_keys(cube, replace(state, sums=state.sums.with_columns(hour)))
@@ -153,6 +154,8 @@ def _fold_keys(cube: Cube, state: CubeState, to: pl.Series) -> CubeState:
     """Return the state with each key folded as `to` says, null meaning not at all."""
     if to.null_count() == len(to):
         return state
+    # What is folded stays so, and can only be folded further: the values ascend. The route goes
+    # first; the other unbounded keys only with the rest of all keys.
     fold = pl.max_horizontal("fold", pl.lit(to)).alias("fold")
     keys = state.keys.with_columns(fold).with_columns(
         pl.when(pl.col("fold") < (OTHER if key != "route" else NOT_FOUND)).then(key).alias(key)
@@ -191,23 +194,17 @@ def merge(plan: ReportPlan, partials: Sequence[PartialState]) -> PartialState:
     """
     if not partials:
         return partial(plan, pl.DataFrame(schema={c: SCHEMA[c] for c in plan.columns}))
-    firsts = [p.first for p in partials if p.first]
-    lasts = [p.last for p in partials if p.last]
-    first, last = min(firsts, default=None), max(lasts, default=None)
-    cubes = tuple(
-        _merge_cube(plan, cube, bucket_step(plan, first, last), [p.cubes[i] for p in partials])
-        for i, cube in enumerate(cube_layout(plan).cubes)
-    )
-    return PartialState(first, last, cubes)
-
-
-def _merge_cube(
-    plan: ReportPlan, cube: Cube, step: str | None, states: list[CubeState]
-) -> CubeState:
-    merged = merge_cube_states(cube, states)
-    if "timestamp" in cube.keys and step:
-        merged = _coarsen_buckets(plan, cube, step, merged)
-    return fold_idle_keys(plan, cube, forget_hours(cube, merged))
+    first = min((p.first for p in partials if p.first), default=None)
+    last = max((p.last for p in partials if p.last), default=None)
+    step = bucket_step(plan, first, last)
+    cubes = []
+    for i, cube in enumerate(cube_layout(plan).cubes):
+        state = merge_cube_states(cube, [p.cubes[i] for p in partials])
+        if "timestamp" in cube.keys and step:
+            # Each state has buckets for its own window, and a wider window has longer ones.
+            state = _coarsen_buckets(plan, cube, step, state)
+        cubes.append(fold_idle_keys(plan, cube, forget_hours(cube, state)))
+    return PartialState(first, last, tuple(cubes))
 
 
 def _coarsen_buckets(plan: ReportPlan, cube: Cube, step: str, state: CubeState) -> CubeState:
