@@ -26,6 +26,7 @@ from apilog.cli import (
     success_cmd,
     watch_cmd,
 )
+from apilog.cli.options import expand_options
 from apilog.cli.streams import ExitCode
 from apilog.errors import ApilogError, UnreadSourcesError
 from apilog.version import __version__
@@ -50,16 +51,16 @@ COMMANDS: tuple[tuple[str, Callable[..., object]], ...] = (
     ("schema", catalogue_cmd.schema),
     ("metrics", catalogue_cmd.metrics),
 )
-"""Every command, in the order of the help; of two words, the first names a group."""
+"""Every command, in the order of the help. The first of two words names a group."""
 
 GROUPS = {"store": "Look after a store: what it holds, whether it is intact, its upkeep."}
-"""The groups of commands, and what each is for."""
+"""The groups of commands, and the help of each."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and give its exit code; argv without the program's name.
+    """Run the command line and return its exit code; argv is without the program's name.
 
-    Errors that a user can act on are told on stderr. Other exceptions pass.
+    Errors that a user can act on go to stderr; other exceptions pass.
     """
     try:
         code = _run_command(sys.argv[1:] if argv is None else argv)
@@ -84,11 +85,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run() -> NoReturn:
-    """The console script."""
-    # Chunks already run on a thread for each processor: more threads for single operations
-    # only get in their way. Polars reads this when it is imported.
+    """Run the console script."""
+    # Chunks already run on a thread for each processor, and more threads for single operations
+    # would get in their way. Polars reads this when it is imported.
     os.environ.setdefault("POLARS_MAX_THREADS", str(max(1, (os.cpu_count() or 1) // 2)))
-    # Imports make many objects and hardly any garbage.
+    # Imports make many objects and hardly any garbage: collecting it would slow down the start.
     gc.set_threshold(100_000, 20, 20)
     try:
         code = main()
@@ -116,7 +117,7 @@ def _run_command(argv: Sequence[str]) -> int:
 
 
 def _report_usage_error(problem: typer.TyperException) -> None:
-    """Typer's own errors in the words of the others; the bare command's help as it is."""
+    """Print Typer's errors in the style of the others, and the bare command's help as it is."""
     context = getattr(problem, "ctx", None)
     message = problem.format_message().replace(": Value error, ", ": ")
     if message.startswith("Usage:"):
@@ -168,4 +169,4 @@ for _name, _help in GROUPS.items():
     app.add_typer(_groups[_name], help=_help)
 for _name, _function in COMMANDS:
     _of, _, _command = _name.rpartition(" ")
-    _groups[_of].command(_command)(_function)
+    _groups[_of].command(_command)(expand_options(_function))

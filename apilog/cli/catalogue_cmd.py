@@ -6,13 +6,13 @@ Each is a list of flat rows of texts, made from the values that the program runs
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from apilog.cli import streams
+from apilog.cli.options import Choices, Force, OutputFile
 from apilog.cli.target import is_terminal
 from apilog.render import OUTPUTS, OutputOptions
 from apilog.version import __version__
@@ -20,21 +20,11 @@ from apilog.version import __version__
 CatalogueRow = dict[str, str | None]
 
 
-class ListFormat(StrEnum):
-    """How a list is drawn."""
-
-    TABLE = "table"
-    JSON = "json"
-    NDJSON = "ndjson"
-    CSV = "csv"
-    MD = "md"
-
-
-FormatOption = Annotated[ListFormat, typer.Option("--format", "-f", help="How to draw the list.")]
-OutputOption = Annotated[
-    Path | None, typer.Option("--output", "-o", help="Write to this file instead of stdout.")
+ListFormat = Annotated[
+    str,
+    typer.Option("--format", "-f", help="How to draw the list."),
+    Choices([o.name for o in OUTPUTS.values() if not o.is_binary]),
 ]
-ForceOption = Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")]
 
 
 def formats(
@@ -48,9 +38,9 @@ def formats(
             "--template", help="Print what to put into the gateway NAME to log everything."
         ),
     ] = False,
-    format: FormatOption = ListFormat.TABLE,
-    output: OutputOption = None,
-    force: ForceOption = False,
+    format: ListFormat = "table",
+    output: OutputFile = None,
+    force: Force = False,
 ) -> None:
     """List the log formats that apilog reads, or print a gateway's template."""
     from apilog.formats.registry import FORMAT_INFOS, find_format, gateway_template
@@ -69,16 +59,16 @@ def formats(
         }
         for info in ([find_format(name)] if name else FORMAT_INFOS.values())
     ]
-    if format is ListFormat.TABLE and output is None and is_terminal() and name is None:
+    if format == "table" and output is None and is_terminal() and name is None:
         # What a line of a terminal has no room for: `apilog formats NAME` tells it.
         rows = [{key: row[key] for key in ("format", "gateway", "title")} for row in rows]
     _write_list("formats", rows, format, output, force, prose="title")
 
 
 def schema(
-    format: FormatOption = ListFormat.TABLE,
-    output: OutputOption = None,
-    force: ForceOption = False,
+    format: ListFormat = "table",
+    output: OutputFile = None,
+    force: Force = False,
 ) -> None:
     """List the columns of a record, with OpenTelemetry's names."""
     from apilog.schema import COLUMNS
@@ -96,9 +86,9 @@ def schema(
 
 
 def metrics(
-    format: FormatOption = ListFormat.TABLE,
-    output: OutputOption = None,
-    force: ForceOption = False,
+    format: ListFormat = "table",
+    output: OutputFile = None,
+    force: Force = False,
 ) -> None:
     """List the metrics and what each means."""
     from apilog.metrics import METRICS
@@ -126,13 +116,13 @@ def _in_schema_order(columns: Collection[str] | None) -> str | None:
 def _write_list(
     name: str,
     rows: Sequence[CatalogueRow],
-    format: ListFormat,
+    format: str,
     output: Path | None,
     force: bool,
     *,
     prose: str,
 ) -> None:
-    if format is not ListFormat.TABLE:
+    if format != "table":
         _write_list_data(name, rows, format, output, force)
         return
     from apilog.render.terminal.listing import listing_for_pipe, listing_for_terminal
@@ -146,7 +136,7 @@ def _write_list(
 
 
 def _write_list_data(
-    name: str, rows: Sequence[CatalogueRow], format: ListFormat, output: Path | None, force: bool
+    name: str, rows: Sequence[CatalogueRow], format: str, output: Path | None, force: bool
 ) -> None:
     """Draw the rows as the one table of a report that read nothing."""
     import polars as pl

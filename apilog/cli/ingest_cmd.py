@@ -1,23 +1,44 @@
-"""`apilog ingest`: parse, ingest, tell, exit code."""
+"""`apilog ingest`: add logs to a store, say what was added, give the exit code."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import apilog
-from apilog.cli import options, streams
+from apilog.cli import streams
+from apilog.cli.lifecycle import QuietFlags, report_file
+from apilog.cli.options import Force, Rejects
 from apilog.cli.streams import ExitCode
 from apilog.errors import UsageError
+from apilog.options import IngestOptions
 
 if TYPE_CHECKING:
     from apilog.ingestion import IngestSummary
-    from apilog.options import IngestOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestFlags(IngestOptions):
+    """How lines become records of a store."""
+
+    final: Annotated[
+        bool,
+        typer.Option("--final", help="Take a last line without a newline: nothing comes after it."),
+    ] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestRunFlags(QuietFlags):
+    """Options on what the command says, and where rejected lines go."""
+
+    rejects: Rejects = None
 
 
 def ingest(
+    read: IngestFlags,
+    run: IngestRunFlags,
     sources: Annotated[
         list[str] | None,
         typer.Argument(
@@ -33,77 +54,37 @@ def ingest(
             help="The store: a folder or s3:// gs:// az:// URL, made if it is missing. Required.",
         ),
     ] = None,
-    final: Annotated[
-        bool,
-        typer.Option("--final", help="Take a last line without a newline: nothing comes after it."),
-    ] = False,
     retry_rejects: Annotated[
         bool,
         typer.Option("--retry-rejects", help="Read the store's rejected lines again."),
     ] = False,
-    log_format: options.LogFormat = None,
-    nginx_conf: options.NginxConf = None,
-    route: options.Route = None,
-    keep_query: options.KeepQuery = False,
-    anonymize_ip: options.AnonymizeIp = False,
-    hash_consumers: options.HashConsumers = None,
-    rejects: options.Rejects = None,
-    force: options.Force = False,
-    quiet: options.Quiet = False,
-    no_progress: options.NoProgress = False,
+    force: Force = False,
 ) -> None:
     """Add what is new in access logs to a store of Parquet files; safe to run again.
 
-    Inputs are known by their content: what was read before is not read again, whatever its
-    name is now. Sources that can't be read are told on stderr and the others ingested, with
-    exit code 2.
+    Inputs are known by their content: what was read before is not read again, even under another
+    name. Sources that can't be read are named on stderr and the others ingested, with exit code 2.
     """
-    from apilog.cli.lifecycle import read_hooks
-    from apilog.options import IngestOptions
+    from apilog.ingestion import retry_rejects as read_rejects_again
 
-    folder = _check_arguments(sources, store, retry_rejects=retry_rejects)
-    asked = IngestOptions(
-        log_format=log_format,
-        nginx_conf=nginx_conf,
-        routes=route or (),
-        keep_query=keep_query,
-        anonymize_ip=anonymize_ip,
-        hash_consumers=hash_consumers,
-        final=final,
-    )
-    if retry_rejects:
-        _retry_rejects(folder, asked, quiet=quiet)
-    if sources:
-        with read_hooks(rejects, force=force, shown=not (quiet or no_progress)) as hooks:
-            done = apilog.ingest(sources, store=folder, **replace(asked, **hooks).as_arguments())
-        raise typer.Exit(_report_ingest(done, quiet=quiet))
-
-
-def _check_arguments(sources: list[str] | None, store: str | None, *, retry_rejects: bool) -> str:
     if store is None:
         raise UsageError("missing option '--store'", "give the folder or URL of the store")
     if not sources and not retry_rejects:
         raise UsageError("missing argument 'SOURCES...'", "give log files, or --retry-rejects")
-    return store
+    if retry_rejects:
+        outcome = read_rejects_again(store, read)
+        if not run.quiet:
+            streams.show(outcome.format_text())
+    if sources:
+        with run.open_hooks(force=force) as hooks:
+            summary = apilog.ingest(sources, store=store, **replace(read, **hooks).as_arguments())
+        raise typer.Exit(_report_ingest(summary, quiet=run.quiet))
 
 
-def _retry_rejects(store: str, asked: IngestOptions, *, quiet: bool) -> None:
-    from apilog.ingestion import retry_rejects
-
-    told = retry_rejects(store, asked).format_text()
+def _report_ingest(summary: IngestSummary, *, quiet: bool) -> ExitCode:
+    failed = [report_file(file, strict=False, quiet=quiet) for file in summary.errors]
     if not quiet:
-        streams.show(told)
-
-
-def _report_ingest(done: IngestSummary, *, quiet: bool) -> ExitCode:
-    for file in done.errors:
-        if not file.is_damaged:
-            streams.error(f"{file.path}: {file.error}", file.hint)
-        elif not quiet:
-            streams.note(f"{file.path}: {file.error}; what stands before the damage was read")
-    if not quiet:
-        for text in done.notes:
+        for text in summary.notes:
             streams.note(text)
-        streams.show("\n".join(done.format_lines()))
-    failed = any(not file.is_damaged for file in done.errors)
-    return ExitCode.ERROR if failed else ExitCode.OK
+        streams.show("\n".join(summary.format_lines()))
+    return ExitCode.ERROR if any(failed) else ExitCode.OK

@@ -1,95 +1,152 @@
 """What commands do before and after their work: rejects files, interrupts, notes, exit codes.
 
-Errors go to stderr before the exit code is given; nothing here draws a report.
+Errors go to stderr before the exit code is given.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from apilog.cli import streams
+from apilog.cli.options import NoProgress, Quiet, Rejects, Strict
 from apilog.cli.streams import ExitCode
-from apilog.cli.target import OutputTarget
 from apilog.errors import UsageError
-from apilog.render.text.escape import escape_json
 
 if TYPE_CHECKING:
     import polars as pl
 
     from apilog.cli.target import OutputTarget
     from apilog.config import Config
-    from apilog.report_model import Report
+    from apilog.options import RejectSink
+    from apilog.report_model import FileInput, Report
+
+_SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
+"""Names the file that GitHub shows on the page of a job."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuietFlags:
+    """Options on what a command says while it reads."""
+
+    quiet: Quiet = False
+    no_progress: NoProgress = False
+    rejects: Path | None = None
+    """See `RunFlags`; a command without the option writes no rejects."""
+
+    @contextmanager
+    def open_hooks(self, *, force: bool) -> Iterator[dict[str, Any]]:
+        """Open the progress bar and the rejects file, as fields of the options on reading.
+
+        The rejects file is complete when the block ends without an error.
+        """
+        from apilog.cli.progress import progress_bar
+
+        end_reads_on_interrupt()
+        with ExitStack() as stack:
+            hooks: dict[str, Any] = {}
+            if self.rejects is not None:
+                hooks["rejects"] = stack.enter_context(rejects_writer(self.rejects, force=force))
+            is_shown = not (self.quiet or self.no_progress)
+            hooks["progress"] = stack.enter_context(progress_bar(shown=is_shown))
+            yield hooks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrictFlags(QuietFlags):
+    """Options on what a command says, and on what it takes for an error."""
+
+    strict: Strict = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFlags(StrictFlags):
+    """Options on what a command says, what is an error, and where rejected lines go."""
+
+    rejects: Rejects = None
 
 
 def end_reads_on_interrupt() -> None:
-    """Have an interrupt end a read that waits; to be called once Polars is imported.
+    """Let an interrupt end a read that waits; to be called once Polars is imported.
 
-    Polars' own handler has the system restart such reads, so that Python does not see it.
+    Polars' handler restarts such system calls, so that Python would not see the interrupt.
     """
     if hasattr(signal, "siginterrupt"):  # not on Windows, where reads are not restarted
         signal.siginterrupt(signal.SIGINT, True)
 
 
-def finish_report(report: Report, target: OutputTarget, *, strict: bool, quiet: bool) -> ExitCode:
-    """Draw the report, unless nothing could be read; tell of it, and give the exit code."""
+def finish_report(report: Report, target: OutputTarget, flags: StrictFlags) -> ExitCode:
+    """Draw the report, say what went wrong with its inputs, and return the exit code."""
     target.write(report)
-    report_notes(report, target, strict=strict, quiet=quiet)
-    return input_exit_code(report, strict=strict)
+    if target.format == "github" and (path := os.environ.get(_SUMMARY_VARIABLE)):
+        from apilog.render.text.github import job_summary
+
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(job_summary(report))
+    return report_outcome(report, target, flags)
 
 
-def report_notes(report: Report, target: OutputTarget, *, strict: bool, quiet: bool) -> None:
-    """Errors always; notes unless the report on stdout shows them, or nobody wants them."""
-    shown = target.is_stdout and target.format == "table" and target.table is None
-    report_input_errors(report, strict=strict, quiet=quiet or shown)
-    if not (quiet or shown):
+def report_outcome(report: Report, target: OutputTarget, flags: StrictFlags) -> ExitCode:
+    """Print errors, and notes unless the report on stdout shows them; return the exit code."""
+    shows_notes = target.is_stdout and target.format == "table" and target.table is None
+    code = report_input_errors(report, flags, quiet=flags.quiet or shows_notes)
+    if not (flags.quiet or shows_notes):
         for text in report.notes:
             streams.note(text)
+    return code
 
 
-def report_input_errors(report: Report, *, strict: bool, quiet: bool) -> None:
-    """Inputs that could not be read; damaged ones as notes, unless `strict`."""
-    for file in report.input.files:
-        if file.error and (strict or not file.is_damaged):
-            streams.error(f"{file.path}: {file.error}", file.hint)
-        elif file.error and not quiet:
-            streams.note(f"{file.path}: {file.error}; what stands before the damage was read")
-    if strict and report.input.rejects:
-        keeping = (
-            "`apilog report --rejects FILE`" if report.command == "query" else "--rejects FILE"
-        )
+def report_input_errors(
+    report: Report, flags: StrictFlags, *, quiet: bool | None = None
+) -> ExitCode:
+    """Print which inputs could not be read; return ERROR if there is one.
+
+    Damage to an input, and rejected lines, are errors only if `strict` says so.
+    """
+    quiet = flags.quiet if quiet is None else quiet
+    failed = [
+        report_file(f, strict=flags.strict, quiet=quiet) for f in report.input.files if f.error
+    ]
+    if flags.strict and report.input.rejects:
+        keeper = "`apilog report --rejects FILE`" if report.command == "query" else "--rejects FILE"
         count = "1 line" if report.input.rejects == 1 else f"{report.input.rejects:,} lines"
         streams.error(
-            f"{count} could not be read, and --strict allows none",
-            f"{keeping} keeps them",
+            f"{count} could not be read, and --strict allows none", f"{keeper} keeps them"
         )
+        return ExitCode.ERROR
+    return ExitCode.ERROR if any(failed) else ExitCode.OK
 
 
-def input_exit_code(report: Report, *, strict: bool) -> ExitCode:
-    """ERROR if an input could not be read, or with `strict` not all of it."""
-    files = report.input.files
-    failed = any(f.error and (strict or not f.is_damaged) for f in files)
-    return ExitCode.ERROR if failed or (strict and report.input.rejects) else ExitCode.OK
+def report_file(file: FileInput, *, strict: bool, quiet: bool) -> bool:
+    """Print why a file could not be read, or not to its end; whether that is an error."""
+    if strict or not file.is_damaged:
+        streams.error(f"{file.path}: {file.error}", file.hint)
+        return True
+    if not quiet:
+        streams.note(f"{file.path}: {file.error}; what stands before the damage was read")
+    return False
 
 
 @contextmanager
-def rejects_writer(
-    path: Path | None, *, force: bool
-) -> Iterator[Callable[[pl.DataFrame], None] | None]:
-    """A sink that writes rejects to the file; None without one.
+def rejects_writer(path: Path, *, force: bool) -> Iterator[RejectSink]:
+    """Give a sink that writes rejected lines to the file.
 
-    A file appears when the block ends without an error, an empty one if there were none.
+    The file appears when the block ends without an error, and is empty if there were none.
     """
-    if path is None:
-        yield None
-        return
+    from apilog.render.text.escape import escape_json
+
     streams.check_target(path, force=force)
     with streams.open_output(path, force=force) as stream:
-        yield lambda rejects: _write_rejects(rejects, stream)
+
+        def write(rejects: pl.DataFrame) -> None:
+            stream.write(escape_json(rejects.write_ndjson()).encode())
+
+        yield write
 
 
 def refuse_same_file(target: OutputTarget, rejects: Path | None) -> None:
@@ -104,33 +161,13 @@ def refuse_same_file(target: OutputTarget, rejects: Path | None) -> None:
         )
 
 
-def _write_rejects(rejects: pl.DataFrame, stream: BinaryIO) -> None:
-    stream.write(escape_json(rejects.write_ndjson()).encode())
-
-
 def accounts_from_options(
     accounts: str | None, query: str | None, config: Config
 ) -> dict[str, Any]:
-    """Return the accounts that are meant, as fields of options: those given, else configured."""
+    """Return which accounts to join, as fields of options: those given, else those configured."""
     return {
         "accounts": accounts or config.accounts.source,
         "accounts_query": query or (None if accounts else config.accounts.query),
         "account_columns": config.accounts.columns.names,
         "plans": config.plans,
     }
-
-
-@contextmanager
-def read_hooks(rejects: Path | None, *, force: bool, shown: bool) -> Iterator[dict[str, Any]]:
-    """Give the fields of options that commands fill while they read: progress and rejects.
-
-    The rejects file is complete when the block ends.
-    """
-    from apilog.cli.progress import progress_bar
-
-    end_reads_on_interrupt()
-    with (
-        rejects_writer(rejects, force=force) as sink,
-        progress_bar(shown=shown) as progress,
-    ):
-        yield {"progress": progress, "rejects": sink}

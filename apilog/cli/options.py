@@ -1,11 +1,32 @@
-"""The options that several commands share, as annotated types."""
+"""The options of commands, declared once, and how dataclasses become command lines.
+
+A parameter of a command may be a dataclass: each of its fields that is declared as an option then
+is one. `READ_OPTIONS` declares the fields of `apilog.options`, which know nothing of Typer.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from enum import StrEnum
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import typer
+from typer.models import ParameterInfo
+
+from apilog.options import FormatOptions
+from apilog.render import OUTPUTS, VERDICT_OUTPUTS
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The texts that an option may have."""
+
+    names: Sequence[str]
+
 
 Sources = Annotated[
     list[str],
@@ -26,7 +47,7 @@ LogFormat = Annotated[
 ]
 NginxConf = Annotated[
     Path | None,
-    typer.Option(help="Read the log formats of this nginx.conf, includes and all."),
+    typer.Option(help="Read the log formats of this nginx.conf and of the files it includes."),
 ]
 Since = Annotated[
     str | None,
@@ -50,7 +71,9 @@ By = Annotated[
 ]
 Bucket = Annotated[
     str | None,
-    typer.Option(metavar="STEP", help="Step of the traffic table, such as 5m. Default: fitting."),
+    typer.Option(
+        metavar="STEP", help="Step of the traffic table, such as 5m. Default: chosen to fit."
+    ),
 ]
 Top = Annotated[
     int | None,
@@ -66,26 +89,10 @@ Route = Annotated[
 MaxRoutes = Annotated[
     int, typer.Option(min=1, help="Routes kept; the less busy ones fold into (other).")
 ]
-Output = Annotated[
-    str | None,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="FILE|DIR/",
-        help="Write to this file; to a directory (with a /) every table.",
-    ),
-]
-Force = Annotated[bool, typer.Option("--force", help="Replace existing output files.")]
-Rejects = Annotated[
-    Path | None,
-    typer.Option(help="Write the lines that could not be read to this file, as NDJSON."),
-]
-Strict = Annotated[
+KeepQuery = Annotated[
     bool,
-    typer.Option("--strict", help="Exit with 2 if a line was rejected or an input is damaged."),
+    typer.Option("--keep-query", help="Keep the query string in `path`, secrets in it masked."),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No notes on stderr.")]
-NoProgress = Annotated[bool, typer.Option("--no-progress", help="No progress bar.")]
 AnonymizeIp = Annotated[
     bool,
     typer.Option("--anonymize-ip", help="Truncate client addresses: IPv4 to /24, IPv6 to /48."),
@@ -93,24 +100,9 @@ AnonymizeIp = Annotated[
 HashConsumers = Annotated[
     str | None,
     typer.Option(
-        metavar="KEY", help="Replace consumers by keyed hashes; env:NAME or @FILE hold the key."
+        metavar="KEY",
+        help="Replace consumers with keyed hashes; env:NAME or @FILE name where the key is.",
     ),
-]
-KeepQuery = Annotated[
-    bool,
-    typer.Option("--keep-query", help="Keep the query string in `path`, secrets in it masked."),
-]
-ConfigFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--config",
-        metavar="FILE",
-        help="Read settings here. Default: apilog.toml, or [tool.apilog] of pyproject.toml.",
-    ),
-]
-AlertState = Annotated[
-    Path | None,
-    typer.Option("--state", metavar="FILE", help="Where alerts are remembered between runs."),
 ]
 Accounts = Annotated[
     str | None,
@@ -127,3 +119,162 @@ AsOf = Annotated[
     str | None,
     typer.Option(metavar="TIME", help="Evaluate accounts as of this instant. Default: now."),
 ]
+
+READ_OPTIONS: Mapping[str, tuple[str, Any]] = {
+    "log_format": ("log_format", LogFormat),
+    "nginx_conf": ("nginx_conf", NginxConf),
+    "since": ("since", Since),
+    "until": ("until", Until),
+    "tz": ("tz", Tz),
+    "where": ("where", Where),
+    "by": ("by", By),
+    "bucket": ("bucket", Bucket),
+    "top": ("top", Top),
+    "routes": ("route", Route),
+    "max_routes": ("max_routes", MaxRoutes),
+    "keep_query": ("keep_query", KeepQuery),
+    "anonymize_ip": ("anonymize_ip", AnonymizeIp),
+    "hash_consumers": ("hash_consumers", HashConsumers),
+    "accounts": ("accounts", Accounts),
+    "accounts_query": ("accounts_query", AccountsQuery),
+    "as_of": ("as_of", AsOf),
+}
+"""Field of `apilog.options` to the name of its parameter, and the option it is."""
+
+ANY_REPORT = Choices([*OUTPUTS])
+ANY_VERDICTS = Choices([*OUTPUTS, *VERDICT_OUTPUTS])
+WHOLE_OUTPUTS = Choices([o.name for o in OUTPUTS.values() if o.holds_all_tables])
+ReportFormat = Annotated[
+    str, typer.Option("--format", "-f", help="How to draw the report."), ANY_REPORT
+]
+OneTable = Annotated[
+    str | None,
+    typer.Option(help="The one table to draw; csv, md, ndjson and parquet hold one."),
+]
+Raw = Annotated[
+    bool, typer.Option("--raw", help="Write CSV cells as they are, even if they are formulas.")
+]
+Output = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE|DIR/",
+        help="Write to this file; to a directory (with a /) every table.",
+    ),
+]
+OutputFile = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Write to this file instead of stdout.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace existing output files.")]
+Rejects = Annotated[
+    Path | None,
+    typer.Option(help="Write the lines that could not be read to this file, as NDJSON."),
+]
+Strict = Annotated[
+    bool,
+    typer.Option("--strict", help="Exit with 2 if a line was rejected or an input is damaged."),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No notes on stderr.")]
+NoProgress = Annotated[bool, typer.Option("--no-progress", help="No progress bar.")]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="Read settings here. Default: apilog.toml, or [tool.apilog] of pyproject.toml.",
+    ),
+]
+AlertState = Annotated[
+    Path | None,
+    typer.Option("--state", metavar="FILE", help="Where alerts are remembered between runs."),
+]
+
+
+def expand_options(command: Callable[..., object]) -> Callable[..., None]:
+    """Return the command with an option for each field of its parameters that are dataclasses."""
+    hints = get_type_hints(command, include_extras=True)
+    groups: dict[str, Any] = {}
+    parameters: dict[str, Parameter] = {}
+    for name, parameter in signature(command).parameters.items():
+        hint: Any = hints[name]
+        if is_dataclass(hint):
+            groups[name] = hint
+            parameters |= {p.name: p for p in _group_parameters(hint)}
+        else:
+            parameters[name] = _keyword_parameter(name, hint, parameter.default)
+    own = [name for name in signature(command).parameters if name not in groups]
+
+    @wraps(command)
+    def run(**values: Any) -> None:
+        arguments = {name: _plain_value(values[name]) for name in own}
+        command(**arguments, **{name: _build_group(groups[name], values) for name in groups})
+
+    # Typer makes the command line from these two.
+    run.__signature__ = Signature([*parameters.values()])  # type: ignore[attr-defined]
+    run.__annotations__ = {name: p.annotation for name, p in parameters.items()}
+    return run
+
+
+def split_columns(texts: Sequence[str] | None) -> list[str]:
+    """Return the columns of a repeatable option, each of whose texts may name several."""
+    return [column.strip() for text in texts or () for column in text.split(",")]
+
+
+def _declared_options(group: Any) -> Iterator[tuple[str, str, Any]]:
+    """Yield field, parameter and annotation of each field that is declared as an option."""
+    hints = get_type_hints(group, include_extras=True)
+    for field in fields(group):
+        extras = get_args(hints[field.name])[1:]
+        if any(isinstance(extra, ParameterInfo) for extra in extras):
+            yield field.name, field.name, hints[field.name]
+        elif field.name in READ_OPTIONS and issubclass(group, FormatOptions):
+            yield field.name, *READ_OPTIONS[field.name]
+
+
+def _group_parameters(group: Any) -> Iterator[Parameter]:
+    defaults = {field.name: field.default for field in fields(group)}
+    for field, name, annotation in _declared_options(group):
+        default = defaults[field]
+        yield _keyword_parameter(
+            name, annotation, Parameter.empty if default is MISSING else default
+        )
+
+
+def _keyword_parameter(name: str, annotation: Any, default: Any) -> Parameter:
+    """Return a parameter as Typer understands it: choices as an enum, sequences as lists."""
+    is_option = get_origin(annotation) is Annotated
+    value_type, *extras = get_args(annotation) if is_option else [annotation]
+    for extra in extras:
+        if isinstance(extra, Choices):
+            choice = _choice_type(extra)
+            default = default if default is None else choice(default)
+            value_type = choice if default is not None else choice | None
+    if value_type == Sequence[str]:
+        # Typer would show an empty tuple as the default.
+        value_type, default = list[str] | None, None
+    infos = [extra for extra in extras if isinstance(extra, ParameterInfo)]
+    annotation = Annotated[value_type, *infos] if infos else value_type
+    default = None if default == () else default
+    return Parameter(name, Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
+
+
+def _choice_type(choices: Choices) -> Any:
+    members: Any = {name: name for name in choices.names}
+    return StrEnum("Choice", members)
+
+
+def _build_group(group: Any, values: Mapping[str, Any]) -> Any:
+    arguments = {}
+    for field, name, annotation in _declared_options(group):
+        value = _plain_value(values[name])
+        if field == "by":
+            value = split_columns(value)
+        elif value is None and get_args(annotation)[0] in (list[str] | None, Sequence[str]):
+            value = ()
+        arguments[field] = value
+    return group(**arguments)
+
+
+def _plain_value(value: Any) -> Any:
+    return value.value if isinstance(value, StrEnum) and type(value).__name__ == "Choice" else value

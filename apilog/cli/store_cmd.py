@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import json
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from apilog.cli import options, streams
+from apilog.cli import streams
+from apilog.cli.options import WHOLE_OUTPUTS, HashConsumers, split_columns
 from apilog.cli.streams import ExitCode
 from apilog.errors import UsageError
 from apilog.text.units import MISSING, format_bytes, format_count, parse_duration
 
 if TYPE_CHECKING:
     from apilog.privacy import Privacy
-
-
-class InfoFormat(StrEnum):
-    """How the facts are drawn."""
-
-    TABLE = "table"
-    JSON = "json"
 
 
 StoreFolder = Annotated[
@@ -33,15 +26,15 @@ StoreFolder = Annotated[
 def info(
     folder: StoreFolder,
     format: Annotated[
-        InfoFormat, typer.Option("--format", "-f", help="How to draw it.")
-    ] = InfoFormat.TABLE,
+        str, typer.Option("--format", "-f", help="How to draw it."), WHOLE_OUTPUTS
+    ] = "table",
 ) -> None:
     """Tell what a store holds: records, rejects, days, files, size."""
     from apilog.render.text.escape import escape_terminal
     from apilog.store import Store
 
     facts = Store.open(folder).collect_facts()
-    if format is InfoFormat.JSON:
+    if format == "json":
         text = json.dumps(facts, indent=1)
     else:
         width = max(map(len, facts))
@@ -101,7 +94,7 @@ def anonymize(
     ip: Annotated[
         bool, typer.Option("--ip", help="Truncate client addresses: IPv4 to /24, IPv6 to /48.")
     ] = False,
-    hash_consumers: options.HashConsumers = None,
+    hash_consumers: HashConsumers = None,
     drop: Annotated[
         list[str] | None,
         typer.Option(metavar="COLUMN", help="Empty this column, such as user_agent; repeatable."),
@@ -119,7 +112,7 @@ def anonymize(
     from apilog.privacy import Privacy
     from apilog.store import anonymize as rewrite
 
-    columns = [column.strip() for text in drop or () for column in text.split(",")]
+    columns = split_columns(drop)
     privacy = Privacy.from_options(anonymize_ip=ip, hash_consumers=hash_consumers)
     _check_anonymize(privacy, columns)
     age = parse_duration(before) if before is not None else None

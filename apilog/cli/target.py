@@ -1,6 +1,6 @@
 """Where a report goes: stdout, one file, or a directory with a file for each table.
 
-Whatever speaks against it is said before any input is read.
+A target that can't be written to is refused before any input is read.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from apilog.cli import streams
+from apilog.cli.options import Force, Output
 from apilog.errors import UsageError
 from apilog.render import DEFAULT_TABLE, OutputOptions, find_output
 
@@ -21,12 +22,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputTarget:
-    """Where a report goes, and in which format."""
+    """Where a report goes, and in which format.
 
-    output: str | None
-    """As `--output` has it; None: stdout."""
-    format: str
-    force: bool = False
+    A command that offers `format`, `table`, `top` or `raw` declares them in a subclass.
+    """
+
+    output: Output = None
+    """The value of `--output`; None means stdout."""
+    force: Force = False
+    format: str = "table"
     table: str | None = None
     top: int | None = None
     raw: bool = False
@@ -40,7 +44,7 @@ class OutputTarget:
 
     @property
     def file(self) -> Path | None:
-        """The one file to write; None: stdout, or a directory."""
+        """The one file to write; None means stdout, or a directory."""
         return None if self.output in (None, "-") or self.is_directory else Path(self.output)
 
     @property
@@ -50,14 +54,14 @@ class OutputTarget:
 
     @property
     def tables(self) -> list[str] | None:
-        """The tables that will be drawn; None: all."""
+        """The tables that will be drawn; None means all."""
         if self.table is not None:
             return [self.table]
         holds_all = find_output(self.format).holds_all_tables or self.is_directory
         return None if holds_all else [DEFAULT_TABLE]
 
     def check(self, tables: Iterable[str]) -> None:
-        """Raise UsageError for what can't be written, OutputError for a file that exists.
+        """Raise UsageError for a target that makes no sense, OutputError for a file that exists.
 
         `tables` are those that the report is going to have.
         """
@@ -95,5 +99,5 @@ class OutputTarget:
 
 
 def is_terminal() -> bool:
-    """Whether stdout is one."""
+    """Whether stdout is a terminal."""
     return sys.stdout is not None and sys.stdout.isatty()

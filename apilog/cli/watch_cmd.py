@@ -1,23 +1,36 @@
-"""`apilog watch`: parse, follow, show until stopped, exit code."""
+"""`apilog watch`: follow files, show what they say until stopped, give the exit code."""
 
 from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from apilog.cli import options, streams
+from apilog.cli import streams
+from apilog.cli.options import AlertState, ConfigFile, MaxRoutes, Quiet, Tz, Where
 from apilog.cli.streams import ExitCode
 from apilog.cli.target import is_terminal
 from apilog.errors import OutputError, UsageError
+from apilog.options import ReadOptions, RecordOptions
 
 if TYPE_CHECKING:
+    from apilog.alerts.manager import AlertManager
     from apilog.watch.frame import FrameView
 
 _SHORTEST = timedelta(milliseconds=100)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchFlags(RecordOptions):
+    """How lines become records, and which of them are counted; time goes on by itself."""
+
+    where: Where = None
+    tz: Tz = "UTC"
+    max_routes: MaxRoutes = 1000
 
 
 def watch(
@@ -29,11 +42,12 @@ def watch(
             show_default=False,
         ),
     ],
+    read: WatchFlags,
     interval: Annotated[
-        str, typer.Option(metavar="TIME", help="How often to show how it stands.")
+        str, typer.Option(metavar="TIME", help="How often to show the figures.")
     ] = "2s",
     window: Annotated[
-        str, typer.Option(metavar="TIME", help="The time up to now that is counted; 7d at most.")
+        str, typer.Option(metavar="TIME", help="The last minutes that are counted; 7d at most.")
     ] = "5m",
     once: Annotated[
         bool, typer.Option("--once", help="Show once what is there, up to its newest request.")
@@ -45,20 +59,12 @@ def watch(
         bool,
         typer.Option("--from-start", help="Read files from their beginning, not their last part."),
     ] = False,
-    log_format: options.LogFormat = None,
-    nginx_conf: options.NginxConf = None,
-    where: options.Where = None,
     top: Annotated[
         int | None, typer.Option(min=1, help="Endpoints and errors of a line of JSON.")
     ] = None,
-    tz: options.Tz = "UTC",
-    route: options.Route = None,
-    keep_query: options.KeepQuery = False,
-    anonymize_ip: options.AnonymizeIp = False,
-    hash_consumers: options.HashConsumers = None,
-    config: options.ConfigFile = None,
-    state: options.AlertState = None,
-    quiet: options.Quiet = False,
+    config: ConfigFile = None,
+    state: AlertState = None,
+    quiet: Quiet = False,
 ) -> None:
     """Watch growing logs: rates, errors, latency and endpoints of the last minutes, live.
 
@@ -67,8 +73,6 @@ def watch(
     interval. Ctrl-C ends it with exit code 130, SIGTERM with 0.
     """
     from apilog.alerts.manager import configured_alerts
-    from apilog.cli.alerting import end_alerts
-    from apilog.options import ReadOptions
     from apilog.watch.session import (
         WatchOptions,
         WatchSession,
@@ -77,37 +81,34 @@ def watch(
         show_once,
     )
 
-    asked = WatchOptions(
+    watch_options = WatchOptions(
         window=_parse_span("--window", window),
-        read_options=ReadOptions(
-            log_format=log_format,
-            nginx_conf=nginx_conf,
-            where=where,
-            tz=tz,
-            routes=route or (),
-            keep_query=keep_query,
-            anonymize_ip=anonymize_ip,
-            hash_consumers=hash_consumers,
-        ),
+        read_options=read.convert_to(ReadOptions),
         from_start=from_start,
         once=once,
     )
     every = _parse_span("--interval", interval)
-    view = _make_view(files, asked.window, top, json=json, once=once, quiet=quiet)
+    view = _make_view(files, watch_options.window, top, json=json, once=once, quiet=quiet)
     has_screen = _has_screen(json=json, once=once)
     alerts = configured_alerts(config, state, view.show_note if has_screen else streams.error)
-    watched = WatchSession(files, asked, view.show_note, alerts)
+    session = WatchSession(files, watch_options, view.show_note, alerts)
     if once:
-        show_once(watched, view)
-        end_alerts(alerts)
-        for problem in watched.follower.problems:
+        show_once(session, view)
+        _finish_delivery(alerts)
+        for problem in session.follower.problems:
             streams.error(problem)
-        raise typer.Exit(ExitCode.ERROR if watched.follower.problems else ExitCode.OK)
-    with noted_signals() as told:
-        run_watch(watched, view, every, told)
-        end_alerts(alerts)
+        raise typer.Exit(ExitCode.ERROR if session.follower.problems else ExitCode.OK)
+    with noted_signals() as signals:
+        run_watch(session, view, every, signals)
+        _finish_delivery(alerts)
     streams.flush_stdout()
-    raise typer.Exit(ExitCode.INTERRUPTED if told.is_interrupted else ExitCode.OK)
+    raise typer.Exit(ExitCode.INTERRUPTED if signals.is_interrupted else ExitCode.OK)
+
+
+def _finish_delivery(alerts: AlertManager | None) -> None:
+    """Wait until all notices are delivered."""
+    if alerts:
+        alerts.close()
 
 
 def _parse_span(option: str, text: str) -> timedelta:
@@ -128,7 +129,7 @@ def _has_screen(*, json: bool, once: bool) -> bool:
 def _make_view(
     files: list[str], window: timedelta, top: int | None, *, json: bool, once: bool, quiet: bool
 ) -> FrameView:
-    """The view that was asked for, or that suits where stdout leads."""
+    """Return the view that was asked for, or the one that suits stdout."""
     from apilog.render import OutputOptions
     from apilog.render.terminal import encode_lines
     from apilog.watch.dashboard import DashboardSubject, draw_dashboard

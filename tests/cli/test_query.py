@@ -16,10 +16,10 @@ import polars as pl
 import pytest
 
 import apilog
+from apilog.engine import source_pass
 from apilog.formats.contract import Format, MatchFailure, ParsedRecords
 from apilog.formats.file_plan import FormatChoice, choose_format
 from apilog.render.text.escape import UNSAFE
-from apilog.reports import query as reports_query
 from apilog.store import StoreWriter
 from apilog.values.event_lines import EventLines
 from tests.commands import Run
@@ -144,7 +144,7 @@ def test_only_the_columns_that_a_query_needs_are_parsed(
     choice = choose_format("combined-request-time")
     assert choice
     watching = Watching(choice.formats[0])
-    monkeypatch.setattr(reports_query, "choose", lambda *_: FormatChoice((watching,)))
+    monkeypatch.setattr(source_pass, "choose_format", lambda *_: FormatChoice((watching,)))
     assert rows(run, sql, path)
     assert watching.asked - {"gateway", "route"} <= parsed | {"timestamp"}
 
