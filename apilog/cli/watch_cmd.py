@@ -19,7 +19,8 @@ from apilog.options import ReadOptions, RecordOptions
 
 if TYPE_CHECKING:
     from apilog.alerts.manager import AlertManager
-    from apilog.watch.frame import FrameView
+    from apilog.watch.dashboard import DashboardSubject
+    from apilog.watch.frame import FrameView, WatchFrame
 
 _SHORTEST = timedelta(milliseconds=100)
 
@@ -33,6 +34,34 @@ class WatchFlags(RecordOptions):
     max_routes: MaxRoutes = 1000
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewFlags:
+    """What is shown, and how often."""
+
+    interval: Annotated[
+        str, typer.Option(metavar="TIME", help="How often to show the figures.")
+    ] = "2s"
+    window: Annotated[
+        str, typer.Option(metavar="TIME", help="The last minutes that are counted; 7d at most.")
+    ] = "5m"
+    once: Annotated[
+        bool, typer.Option("--once", help="Show once what is there, up to its newest request.")
+    ] = False
+    json: Annotated[bool, typer.Option("--json", help="Write a line of JSON each interval.")] = (
+        False
+    )
+    top: Annotated[
+        int | None, typer.Option(min=1, help="Endpoints and errors of a line of JSON.")
+    ] = None
+    quiet: Quiet = False
+
+    @property
+    def has_screen(self) -> bool:
+        """Whether a dashboard takes the whole terminal."""
+        is_plain = self.json or self.once or os.environ.get("TERM") == "dumb"
+        return is_terminal() and not is_plain
+
+
 def watch(
     files: Annotated[
         list[str],
@@ -43,28 +72,13 @@ def watch(
         ),
     ],
     read: WatchFlags,
-    interval: Annotated[
-        str, typer.Option(metavar="TIME", help="How often to show the figures.")
-    ] = "2s",
-    window: Annotated[
-        str, typer.Option(metavar="TIME", help="The last minutes that are counted; 7d at most.")
-    ] = "5m",
-    once: Annotated[
-        bool, typer.Option("--once", help="Show once what is there, up to its newest request.")
-    ] = False,
-    json: Annotated[
-        bool, typer.Option("--json", help="Write a line of JSON each interval.")
-    ] = False,
+    show: ViewFlags,
     from_start: Annotated[
         bool,
         typer.Option("--from-start", help="Read files from their beginning, not their last part."),
     ] = False,
-    top: Annotated[
-        int | None, typer.Option(min=1, help="Endpoints and errors of a line of JSON.")
-    ] = None,
     config: ConfigFile = None,
     state: AlertState = None,
-    quiet: Quiet = False,
 ) -> None:
     """Watch growing logs: rates, errors, latency and endpoints of the last minutes, live.
 
@@ -73,6 +87,7 @@ def watch(
     interval. Ctrl-C ends it with exit code 130, SIGTERM with 0.
     """
     from apilog.alerts.manager import configured_alerts
+    from apilog.watch.dashboard import DashboardSubject
     from apilog.watch.session import (
         WatchOptions,
         WatchSession,
@@ -82,24 +97,24 @@ def watch(
     )
 
     watch_options = WatchOptions(
-        window=_parse_span("--window", window),
+        window=_parse_span("--window", show.window),
         read_options=read.convert_to(ReadOptions),
         from_start=from_start,
-        once=once,
+        once=show.once,
     )
-    every = _parse_span("--interval", interval)
-    view = _make_view(files, watch_options.window, top, json=json, once=once, quiet=quiet)
-    has_screen = _has_screen(json=json, once=once)
-    alerts = configured_alerts(config, state, view.show_note if has_screen else streams.error)
+    interval = _parse_span("--interval", show.interval)
+    view = _make_view(show, DashboardSubject(sources=" ".join(files), window=watch_options.window))
+    print_problem = view.show_note if show.has_screen else streams.error
+    alerts = configured_alerts(config, state, print_problem)
     session = WatchSession(files, watch_options, view.show_note, alerts)
-    if once:
+    if show.once:
         show_once(session, view)
         _finish_delivery(alerts)
         for problem in session.follower.problems:
             streams.error(problem)
         raise typer.Exit(ExitCode.ERROR if session.follower.problems else ExitCode.OK)
     with noted_signals() as signals:
-        run_watch(session, view, every, signals)
+        run_watch(session, view, interval, signals)
         _finish_delivery(alerts)
     streams.flush_stdout()
     raise typer.Exit(ExitCode.INTERRUPTED if signals.is_interrupted else ExitCode.OK)
@@ -121,43 +136,31 @@ def _parse_span(option: str, text: str) -> timedelta:
     return length
 
 
-def _has_screen(*, json: bool, once: bool) -> bool:
-    """Whether a dashboard takes the whole terminal."""
-    return is_terminal() and os.environ.get("TERM") != "dumb" and not (json or once)
-
-
-def _make_view(
-    files: list[str], window: timedelta, top: int | None, *, json: bool, once: bool, quiet: bool
-) -> FrameView:
+def _make_view(show: ViewFlags, subject: DashboardSubject) -> FrameView:
     """Return the view that was asked for, or the one that suits stdout."""
     from apilog.render import OutputOptions
     from apilog.render.terminal import encode_lines
-    from apilog.watch.dashboard import DashboardSubject, draw_dashboard
+    from apilog.watch.dashboard import ScreenView, draw_dashboard
     from apilog.watch.line_view import LineView, format_json_line, format_text_line
 
-    def tell(text: str) -> None:
-        if not quiet:
+    def print_note(text: str) -> None:
+        if not show.quiet:
             streams.note(text)
 
     if sys.stdout is None:
         raise OutputError("standard output is closed", "it is where a watch is shown")
-    subject = DashboardSubject(sources=" ".join(files), window=window)
+    if show.has_screen:
+        return ScreenView(subject, print_note, color=streams.color())
     to_terminal = is_terminal()
-    drawing = OutputOptions(
+    options = OutputOptions(
         width=streams.width(to_terminal=to_terminal), color=to_terminal and streams.color()
     )
-    if json:
-        return LineView(sys.stdout.buffer, lambda frame: format_json_line(frame, top), tell)
-    if once:
-        return LineView(
-            sys.stdout.buffer,
-            lambda frame: encode_lines(
-                draw_dashboard(frame, subject, drawing.width, None), drawing
-            ),
-            tell,
-        )
-    if not _has_screen(json=json, once=once):
-        return LineView(sys.stdout.buffer, format_text_line, tell)
-    from apilog.watch.dashboard import ScreenView
 
-    return ScreenView(subject, tell, color=streams.color())
+    def draw_frame(frame: WatchFrame) -> bytes:
+        if show.json:
+            return format_json_line(frame, show.top)
+        if show.once:
+            return encode_lines(draw_dashboard(frame, subject, options.width, None), options)
+        return format_text_line(frame)
+
+    return LineView(sys.stdout.buffer, draw_frame, print_note)
