@@ -26,7 +26,7 @@ BARE = {
     },
     "apigee": {"apiproxy": "orders", "timestamp": "1795255200000", "status": "200"},
 }
-"""Records that tell next to nothing."""
+"""Records with next to no values."""
 VALUES = {
     "start": "1795255200000",
     "end": "1795255200057",
@@ -38,7 +38,7 @@ VALUES = {
 
 
 def _value(variable: str) -> str:
-    """A value for a variable, by what is in its name."""
+    """Return a value for a variable, by what is in its name."""
     return next((value for word, value in VALUES.items() if word in variable), "x")
 
 

@@ -1,4 +1,4 @@
-"""Apigee: one record, whatever the shape; faults told from errors of the target."""
+"""Apigee: one record in every shape, and faults apart from errors of the target."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def rows(result: ParsedRecords) -> list[dict[str, object]]:
 
 
 def record(**values: object) -> dict[str, object]:
-    """The record of one object with these keys, with what makes it Apigee's."""
+    """Return the record of one object with these keys, and with Apigee's fingerprint."""
     line = json.dumps({"apiproxy": "orders", "client_received_start_timestamp": TEN_MS} | values)
     (row,) = rows(parsed([line])[1])
     return row

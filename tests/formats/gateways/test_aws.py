@@ -82,14 +82,14 @@ def inferred(*lines: str) -> Format:
 
 
 def records(log_format: Format, *lines: str) -> list[dict[str, object]]:
-    """What the lines say, without nulls."""
+    """Return the records of the lines, without nulls."""
     parsed = log_format.parse(EventLines("\n".join(lines).encode()), sorted(log_format.columns))
     assert parsed.rejects.is_empty()
     return [{k: v for k, v in row.items() if v is not None} for row in parsed.records.to_dicts()]
 
 
 def of_json(*objects: Mapping[str, object]) -> list[dict[str, object]]:
-    """The records of objects, without their time and id."""
+    """Return the records of objects, without their time and id."""
     common = {"requestId": UUID, "requestTime": REST["requestTime"]}
     lines = [json.dumps({**common, **o}) for o in objects]
     log_format = inferred(json.dumps({"resourcePath": "-", **json.loads(lines[0])}), *lines)

@@ -26,7 +26,7 @@ AGENTS = st.text(
 
 
 def logged(agent: str, *, nested: bool = False, first: bool = False) -> str:
-    """A line as API Gateway writes it: the agent put in as it is."""
+    """Return a line as API Gateway writes it: the agent put in as it is."""
     where = {"identity": {"userAgent": "AGENT"}} if nested else {"userAgent": "AGENT"}
     return json.dumps({**where, **KEYS} if first else {**KEYS, **where}).replace("AGENT", agent)
 

@@ -37,7 +37,7 @@ def format_of(lines: list[str]) -> Format:
 
 
 def read(lines: list[str], log_format: Format | None = None) -> tuple[list[dict[str, object]], int]:
-    """The records, without nulls, and how many lines are rejects."""
+    """Return the records, without nulls, and how many lines are rejects."""
     log_format = log_format or format_of(lines)
     parsed = log_format.parse(EventLines("\n".join(lines).encode()), sorted(log_format.columns))
     rows = [{k: v for k, v in row.items() if v is not None} for row in parsed.records.to_dicts()]
@@ -45,7 +45,7 @@ def read(lines: list[str], log_format: Format | None = None) -> tuple[list[dict[
 
 
 def one(properties: Properties) -> dict[str, object]:
-    """The record of one request, in a storage account."""
+    """Return the record of one request, in a storage account."""
     (record,), rejects = read(storage([properties]))
     assert rejects == 0
     return record

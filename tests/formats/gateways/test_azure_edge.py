@@ -22,7 +22,7 @@ _, APP_GATEWAY, FRONT_DOOR = GATEWAYS
 
 
 def read(gateway: Gateway, *events: object) -> list[dict[str, object]]:
-    """The records of the events, without nulls; all of them have to be records."""
+    """Return the records of the events, without nulls; all of them have to be records."""
     lines = [event if isinstance(event, str) else json.dumps(event) for event in events]
     log_format = keyed.infer_keyed(gateway, pl.Series(lines))
     assert log_format is not None

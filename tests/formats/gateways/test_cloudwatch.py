@@ -84,7 +84,7 @@ def wrapped(way: str, *messages: str) -> pl.Series:
 
 
 def detected(lines: pl.Series) -> str | None:
-    """As `detect_envelope` looks at the head of a file."""
+    """Return the envelope, as the head of a file decides it."""
     head = lines.filter(lines.str.contains(r"\S"))
     return next((e.name for e in (*CLOUDWATCH_ENVELOPES, *OTHERS) if e.detect(head)), None)
 

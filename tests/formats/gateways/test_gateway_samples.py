@@ -57,7 +57,7 @@ READ: Mapping[str, object] = {
 
 
 def _filled(template: str, unset: tuple[str, ...] = ()) -> str:
-    """What Apigee logs by the template; what is not set is empty."""
+    """Return what Apigee logs by the template; what is not set is empty."""
     values = FLOW | dict.fromkeys(unset, "")
     return re.sub(r"\{([A-Za-z_.()]+)\}", lambda m: values.get(m.group(1), ""), template)
 
@@ -67,14 +67,14 @@ def _written(text: str) -> str:
 
 
 def _entry(text: str) -> str:
-    """As Cloud Logging exports what was written to it."""
+    """Return what Cloud Logging exports of what was written to it."""
     (entry,) = json.loads(text)["entries"]
     return json.dumps({"logName": "projects/acme/logs/apigee", **entry})
 
 
 @pytest.fixture
 def read(tmp_path: Path) -> Callable[[str], dict[str, Any]]:
-    """The one record of a log, without what is null."""
+    """Read the one record of a log, without nulls."""
 
     def read(text: str) -> dict[str, Any]:
         path = tmp_path / "access.json"

@@ -51,23 +51,23 @@ OF_REQUESTS = tuple(name for name in TABLES if name != "anomalies")
 
 
 def records_of(shape: Rendering, calls: Sequence[Call]) -> list[Record]:
-    """The records that are to be read."""
+    """Return the records that are to be read."""
     return [shape.record(call) for call in calls]
 
 
 @cache
 def tables_of(shown: tuple[tuple[tuple[str, object], ...], ...]) -> dict[str, pl.DataFrame]:
-    """The tables of a report on these records, which were in no log."""
+    """Return the tables of a report on these records, which were in no log."""
     return run(ReportPlan(tables=select_tables(OF_REQUESTS)), [dict(row) for row in shown]).tables
 
 
 def read(path: Path) -> pl.DataFrame:
-    """The records of a file in the order of time, in which not every delivery has them."""
+    """Read the records of a file in the order of time, which not every delivery keeps."""
     return apilog.scan(path).select(COLUMNS).collect().sort("timestamp", "request_id")
 
 
 def check_records(shape: Rendering, calls: Sequence[Call], path: Path) -> None:
-    """Written in this shape, the calls are read as what it tells of them."""
+    """Assert that the calls, written in this rendering, are read as it logs them."""
     path.write_bytes(shape.write(calls))
     expected = frame_of(records_of(shape, calls)).select(COLUMNS)
     assert_frame_equal(read(path), expected.sort("timestamp", "request_id"))
@@ -116,7 +116,7 @@ def test_more_traffic_is_read_as_it_was(
 # Whose the errors are
 
 _NGINX_TRIED = {8: "upstream", 9: "upstream"}
-"""nginx logs its own 502 and 504 as the service's where it had tried to reach that."""
+"""nginx logs its own 502 and 504 as the service's where it had tried to reach it."""
 _NOT_TOLD = dict.fromkeys((8, 9, 14), "unknown")
 TOLD: Mapping[str, Mapping[int, str]] = {
     "nginx, apilog's log_format": SOURCES | _NGINX_TRIED,
@@ -140,7 +140,7 @@ TOLD: Mapping[str, Mapping[int, str]] = {
     "Azure App Gateway v2, lines": SOURCES,
     "Azure Front Door, lines": SOURCES,
 }
-"""Rendering to whose the errors of the calls are; it says so, or that it can't tell."""
+"""Rendering to the sources of the errors of the calls, as far as it can tell them."""
 
 
 @pytest.mark.parametrize("name", TOLD)
@@ -162,7 +162,7 @@ def test_client_gateway_and_service_are_told_apart(name: str, tmp_path: Path) ->
 
 
 def test_what_two_shapes_tell_is_the_same() -> None:
-    """Whatever gateway it is, but for its name, its own names of failures and its ids."""
+    """Renderings differ only in the gateway's name, its own names of failures and its ids."""
     own = {"gateway", "error_type", "request_id", "operation", "upstream_status", "user_agent"}
     for shape in SHAPES.values():
         for call in CALLS:

@@ -73,12 +73,12 @@ _ANYWHERE: Object = {
     "authorization": f"Bearer {SECRET}",
     "password": SECRET,
 }
-"""For gateways that are not above."""
+"""Secrets for gateways that are not above."""
 _BALANCER = {"requestUrl": f"https://api.example.com/v1/orders?key={SECRET}"}
 
 
 def _records() -> Mapping[str, Object]:
-    """A record of each gateway with secrets in every place that there is for them."""
+    """Return a record of each gateway with secrets in every place that there is for them."""
     found = {}
     for gateway in gateways.GATEWAYS:
         record = json.loads(gateway.samples[0])
