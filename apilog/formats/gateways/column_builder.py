@@ -105,12 +105,11 @@ class GatewayFormat(ABC):
             for name in (*source.names, *source.optional_names)
         }
         places = {name: self.locations[name] for name in taken if name in self.locations}
-        found, is_read = self._read_locations(
-            lines, sorted({place for several in places.values() for place in several})
-        )
+        wanted = {place for alternates in places.values() for place in alternates}
+        by_place, is_read = self._read_locations(lines, sorted(wanted))
         values = {
-            name: _fill_from_alternates([found[place] for place in several])
-            for name, several in places.items()
+            name: _fill_from_alternates([by_place[place] for place in alternates])
+            for name, alternates in places.items()
         }
         return values, is_read
 

@@ -51,9 +51,9 @@ _WEBSOCKET = {
 }
 
 
-def _log_format(*variables: Mapping[str, str]) -> str:
+def _log_format(*parts: Mapping[str, str]) -> str:
     """Return one line of JSON, every value a text, as `$context` variables may be `-`."""
-    keys = {key: f"$context.{name}" for several in variables for key, name in several.items()}
+    keys = {key: f"$context.{name}" for part in parts for key, name in part.items()}
     return json.dumps(keys, separators=(",", ":"))
 
 
