@@ -30,6 +30,7 @@ from apilog.text.units import format_count
 from apilog.time import ALL_TIME, Period, TimeWindow, parse_zone, period_at
 from apilog.version import __version__
 
+# The beginning of a window that holds nothing: stores are opened, but none of their files is read.
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -219,6 +220,7 @@ def stored_periods(
             names[period].append(file.name)
             at = period.end
     key = parse_privacy(options).key
+    # The key decides what the files say, too. Only a digest of it may be in a manifest.
     keyed = hmac.digest(key, b"apilog export", "sha256").hex() if key is not None else ""
     how = json.dumps([EXPORT_VERSION, __version__, export_settings(options), keyed]).encode()
     return {

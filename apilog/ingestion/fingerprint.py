@@ -77,16 +77,16 @@ class FingerprintIndex:
         self._lengths: set[int] = set()
         self._compressed: dict[str, KnownEntry] = {}
         for checkpoint in checkpoints:
-            self.add(KnownEntry(checkpoint, checkpoint))
+            self.add_entry(KnownEntry(checkpoint, checkpoint))
 
-    def add(self, entry: KnownEntry) -> None:
+    def add_entry(self, entry: KnownEntry) -> None:
         """Make an input known from now on."""
         checkpoint = entry.checkpoint
         self._entries[checkpoint.head_length, checkpoint.head_hash].append(entry)
         self._lengths.add(checkpoint.head_length)
         self._compressed |= dict.fromkeys(checkpoint.packed, entry)
 
-    def remove(self, entry: KnownEntry) -> None:
+    def remove_entry(self, entry: KnownEntry) -> None:
         """Forget an input that turned out to be unreadable."""
         entry.failed = True
         checkpoint = entry.checkpoint

@@ -137,7 +137,7 @@ class IngestInput:
         """Read the lines that are not known yet, as far as the budget goes."""
         if self.is_finished or self._budget.is_spent:
             return
-        opened = self._opened or self._open()
+        opened = self._opened or self._open_source()
         try:
             yield from opened.chunks(chunk_bytes)
         except DamagedSource:
@@ -150,23 +150,23 @@ class IngestInput:
         opened = self._opened
         if account.error and not isinstance(account.error, DamagedSource):
             if isinstance(account.error, MissingSource):
-                self._apply(InputEvent.VANISHED)
+                self._apply_event(InputEvent.VANISHED)
                 self.note = (
                     f"{self.path} was moved or removed before it was opened: "
                     "what it has become is taken by the next run"
                 )
             else:
-                self._apply(InputEvent.BROKE)
+                self._apply_event(InputEvent.BROKE)
                 self.account.error = account.error
             if self._reached:
-                self._index.remove(self._reached)
+                self._index.remove_entry(self._reached)
             self.close()
         elif opened:
             self.account.error = account.error
             if self._reached:
-                self._commit(self._reached, account, writer)
+                self._commit_stretch(self._reached, account, writer)
             elif self._known_before and not self._committed:
-                self._confirm(self._known_before, opened, writer)
+                self._confirm_known(self._known_before, opened, writer)
             if not opened.is_paused:
                 self.close()
 
@@ -186,25 +186,25 @@ class IngestInput:
             self._opened.close()
             self._opened = None
 
-    def _apply(self, event: InputEvent) -> None:
+    def _apply_event(self, event: InputEvent) -> None:
         self.state = TRANSITIONS[self.state, event]
 
-    def _open(self) -> OpenedInput:
+    def _open_source(self) -> OpenedInput:
         opened = OpenedInput(
             self.source, self._index, self._budget, final=self._final, others=self._others
         )
         self._opened, self._known_before = opened, opened.base
         if opened.copy_of:
             self.note = f"{self.path} holds nothing that {opened.copy_of} doesn't: left out"
-            self._apply(InputEvent.OPENED_COPY)
+            self._apply_event(InputEvent.OPENED_COPY)
         else:
-            self._apply(InputEvent.OPENED_KNOWN if opened.base else InputEvent.OPENED_NEW)
+            self._apply_event(InputEvent.OPENED_KNOWN if opened.base else InputEvent.OPENED_NEW)
         return opened
 
     def _note_reached(self, opened: OpenedInput) -> None:
         """Have the sources that come later compared with what was read."""
         if fingerprint := opened.fingerprint():
-            self._apply(InputEvent.ADVANCED)
+            self._apply_event(InputEvent.ADVANCED)
             before = self._base.checkpoint if self._base else None
             checkpoint = InputCheckpoint(
                 head_hash=fingerprint.head_hash,
@@ -222,9 +222,9 @@ class IngestInput:
                 packed=opened.compressed_fingerprints,
             )
             self._reached = KnownEntry(checkpoint, None, claimed_by=self.path)
-            self._index.add(self._reached)
+            self._index.add_entry(self._reached)
         else:
-            self._apply(InputEvent.STOOD_STILL)
+            self._apply_event(InputEvent.STOOD_STILL)
             known = self._known_before
             if known and not self._committed:
                 same = known.checkpoint.path
@@ -236,7 +236,9 @@ class IngestInput:
         if not opened.is_paused:
             opened.close()
 
-    def _commit(self, reached: KnownEntry, account: FileAccount, writer: StoreWriter) -> None:
+    def _commit_stretch(
+        self, reached: KnownEntry, account: FileAccount, writer: StoreWriter
+    ) -> None:
         checkpoint = reached.checkpoint
         before = self._base.checkpoint.offset if self._base else 0
         self.bytes_read += checkpoint.offset - before
@@ -256,7 +258,7 @@ class IngestInput:
         writer.save_checkpoint(reached.checkpoint, replaced)
         self._committed, self._reached = reached, None
 
-    def _confirm(self, known: KnownEntry, opened: OpenedInput, writer: StoreWriter) -> None:
+    def _confirm_known(self, known: KnownEntry, opened: OpenedInput, writer: StoreWriter) -> None:
         """Keep a checkpoint, with the path of the first source that has this content."""
         if known.failed:
             return

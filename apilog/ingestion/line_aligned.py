@@ -52,10 +52,10 @@ class RawStream:
         except StreamDamage:
             self.is_damaged = True
             raise
-        self._consume(block)
+        self._count_bytes(block)
         return block
 
-    def _consume(self, block: bytes) -> None:
+    def _count_bytes(self, block: bytes) -> None:
         self.offset += len(block)
         self.tail = (self.tail + block[-TAIL_BYTES:])[-TAIL_BYTES:]
         self._budget.left -= len(block)
@@ -95,14 +95,14 @@ class LineAlignedStream(RawStream):
             # run could not tell that it begins within a line.
             self.is_paused = self._budget.is_spent and self.tail[-1:] in (b"", b"\n")
             if not self.is_paused:
-                self._advance()
+                self._read_block()
         if not self._ready and self._damage:
             raise self._damage
         block, self._ready = self._ready[:size], self._ready[size:]
-        self._consume(block)
+        self._count_bytes(block)
         return block
 
-    def _advance(self) -> None:
+    def _read_block(self) -> None:
         try:
             block = self._content.read(_READ_BYTES)
         except StreamDamage as damage:

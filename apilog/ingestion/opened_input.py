@@ -159,10 +159,10 @@ class OpenedInput:
                 self._comparison = compare_content(self._content, index, originals, final=final)
             self.lines = self.base.checkpoint.lines if self.base else 0
             """All lines that were taken, in earlier runs too."""
-            self._method, self._stream = self._start(budget)
+            self._method, self._stream = self._position_stream(budget)
             undo.pop_all()
 
-    def _start(self, budget: CommitBudget) -> tuple[ReadMethod, RawStream]:
+    def _position_stream(self, budget: CommitBudget) -> tuple[ReadMethod, RawStream]:
         """Put the content where reading goes on."""
         content, comparison = self._content, self._comparison
         if not comparison.has_more or comparison.copy_of:

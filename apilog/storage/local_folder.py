@@ -45,6 +45,8 @@ def atomic_file(path: Path, force: bool) -> Iterator[BinaryIO]:
                 yield stream
             return
         refuse_existing([path], force)
+        # The new file lies beside its target: renaming is one step only within a file system, and
+        # only on the target itself, not on a link to it. See rename(2).
         beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
         try:
             with beside.open("wb") as stream:
@@ -135,6 +137,7 @@ class LocalFolder:
         return os.listdir(self.location / below)
 
     def list_files(self, below: str = "") -> Iterator[str]:
+        # `os.walk` follows a link only if it is the top: a store's part may lie on another disk.
         for directory, _, files in os.walk(self.location / below):
             for file in files:
                 yield (Path(directory) / file).relative_to(self.location).as_posix()
@@ -142,6 +145,7 @@ class LocalFolder:
     def list_file_infos(self, below: str = "") -> Mapping[str, FileInfo]:
         infos = {}
         for name in self.list_files(below):
+            # Of a link, not of its target: it counts as what it is, and may lead nowhere.
             status = self.path(name).lstat()
             infos[name] = FileInfo(status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
         return infos

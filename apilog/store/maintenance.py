@@ -131,6 +131,7 @@ def _merge_files(writer: StoreWriter, files: Sequence[DataFile]) -> None:
     kind = files[0].kind
     rows = pl.concat([read_verified(writer.folder, file) for file in files])
     if kind == "records":
+        # Files overlap in time where several inputs are of one day.
         rows = rows.sort("timestamp", maintain_order=True)
     firsts = [file.first for file in files if file.first]
     lasts = [file.last for file in files if file.last]

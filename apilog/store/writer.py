@@ -71,6 +71,8 @@ class WriteBuffer:
         """Write out what is kept: a file per day, and one of rejects."""
         held, self._held = self._held, {"records": [], "rejects": []}
         if held["records"]:
+            # Records of one instant stay in the order of their lines. Sorted by time, the row
+            # groups of a file have narrow spans, of which a query reads only those it needs.
             ordered = pl.concat(held.pop("records")).sort("timestamp", maintain_order=True)
             for rows in _split_days(ordered):
                 self.write_file(rows, "records", time_span_of(rows))
@@ -109,6 +111,7 @@ class WriteBuffer:
 
 def _split_days(ordered: pl.DataFrame) -> Iterable[pl.DataFrame]:
     """Slice a frame in order of time into days, without copying rows."""
+    # In order of time, each day is one run.
     runs = ordered["timestamp"].dt.date().rle().struct.field("len")
     start = 0
     for length in runs:
@@ -138,7 +141,7 @@ def check_folder(folder: Folder, create: bool) -> None:
 def make_store(folder: Folder) -> None:
     """Make a folder an empty store."""
     manifest = StoreManifest(generation=1, created=datetime.now(UTC))
-    # Another writer may have made it just now.
+    # Another writer may have made the store just now: then it is there, which is all that counts.
     with suppress(FileExistsError):
         commit.prepare_commit(folder, manifest)()
         folder.check_add_refused(layout.manifest_name(1), manifest.to_json().encode())
@@ -174,6 +177,8 @@ class StoreWriter:
         with ExitStack() as undo:
             self._lock: FolderLock | None = self.folder.acquire_lock(layout.LOCK_NAME)
             undo.callback(self._lock.release)
+            # Looked at again under the lock: another writer may have been first, or have put
+            # something else there.
             if not Store.is_store(self.folder):
                 check_folder(self.folder, create)
                 make_store(self.folder)

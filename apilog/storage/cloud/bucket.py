@@ -140,7 +140,8 @@ class Bucket:
 
         With `is_new` it raises FileExistsError, and changes nothing, if there is one.
         """
-        # "create" sends If-None-Match: *, which the server checks and acts on in one step.
+        # "create" sends If-None-Match: *, which the server checks and acts on in one step:
+        # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
         mode = "create" if is_new else "overwrite"
         self._request(
             key, lambda api, client: api.put(client, key, data, mode=mode, use_multipart=False)
