@@ -22,7 +22,7 @@ _MOST_COMPRESSED = 8
 
 
 class InputState(Enum):
-    """What has become of an input so far."""
+    """The state of an input so far."""
 
     UNOPENED = "its turn has not come"
     EMPTY = "it holds no whole line yet"
@@ -35,7 +35,7 @@ class InputState(Enum):
 
 
 class InputEvent(Enum):
-    """What can happen to an input."""
+    """Everything that can happen to an input."""
 
     OPENED_NEW = auto()
     OPENED_KNOWN = auto()
@@ -93,7 +93,7 @@ class IngestInput:
         self.source = source
         self.state = InputState.UNOPENED
         self.account = FileAccount(source.path)
-        """What this run has read of it."""
+        """The account of what this run has read of it."""
         self.bytes_read = 0
         self.note: str | None = None
         """Why it was left out, for people."""

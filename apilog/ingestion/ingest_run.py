@@ -105,7 +105,7 @@ class _IngestRun:
         choice: FormatChoice | None,
     ) -> None:
         logs, stores = refuse_stores(sources)
-        found, problems = find_logs(logs)
+        files, problems = find_logs(logs)
         # A file that a folder listed, and that has gone since, was rotated: it has another name by
         # now, under which this run or the next one reads it.
         named = {display_path(os.fsdecode(log)) for log in logs}
@@ -121,7 +121,7 @@ class _IngestRun:
         progress = options.progress or NoProgress()
         self._progress = _StretchProgress(progress)
         self._budget = CommitBudget(0)
-        logs_outside = _exclude_own_files(writer.folder, found)
+        logs_outside = _exclude_own_files(writer.folder, files)
         others = frozenset(source.file for source in logs_outside)
         self._inputs = [
             IngestInput(source, index, self._budget, final=options.final, others=others)

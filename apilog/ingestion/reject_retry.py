@@ -94,8 +94,8 @@ def _read_rejected_lines(stored: pl.DataFrame, options: IngestOptions) -> Iterat
     """Parse the lines of each source, and yield their records with the index of the reject."""
     choice, spec = parse_choice(options), make_read_spec(options, frozenset(SCHEMA))
     # Rejects whose lines were not kept, or only in part, stay rejects.
-    whole = stored.filter(pl.col("reason") != TOO_LONG_REASON, pl.col("line").is_not_null())
-    for part in whole.partition_by("source", maintain_order=True):
+    complete = stored.filter(pl.col("reason") != TOO_LONG_REASON, pl.col("line").is_not_null())
+    for part in complete.partition_by("source", maintain_order=True):
         lines = part["line"].str.join("\n")[0].encode() + b"\n"
         chunk = FileChunk(
             FileAccount(part["source"][0]),

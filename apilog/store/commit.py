@@ -91,7 +91,7 @@ def sweep_leftovers(folder: Folder, current: StoreManifest) -> None:
     """Remove the store's own files that are not part of its current state.
 
     Without a lock, other writers may be at work: their files are made for the next generation,
-    and are left alone. What was made for the current generation or an earlier one and isn't
+    and are left alone. A file that was made for the current generation or an earlier one and isn't
     named now never will be: its writer is dead, or will find that it has been overtaken.
     """
     needed = _file_names(current)

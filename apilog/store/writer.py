@@ -149,9 +149,9 @@ def make_store(folder: Folder) -> None:
 
 def check_columns(store: Store) -> None:
     """Raise InputError for a store with columns that rewriting a file would lose."""
-    known = column_types()
+    types = column_types()
     for name, kind in store.manifest.columns.items():
-        if known.get(name) != kind:
+        if types.get(name) != kind:
             raise InputError(
                 f"the store has a column {name} ({kind}) that this apilog doesn't know",
                 "upgrade apilog to write to it; it can be read as it is",
