@@ -53,7 +53,7 @@ class Store:
         damaged.
         """
         folder = folder_at(path)
-        # A writer may remove the manifest between listing and reading it. Then there is a newer one,
+        # A writer may remove a manifest between listing and reading it. Then there is a newer one,
         # so that looking again is enough, and readers need no lock.
         for _ in range(_ATTEMPTS):
             try:
