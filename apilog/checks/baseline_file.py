@@ -94,7 +94,7 @@ def format_baseline(baseline: SavedBaseline) -> str:
         "where": baseline.where,
         "requests": baseline.total,
     }
-    lines = [f"  {json.dumps(key)}: {_format_json(value)}," for key, value in head.items()]
+    lines = [f"  {json.dumps(key)}: {json.dumps(value)}," for key, value in head.items()]
     routes = ",\n".join(_format_route(route) for route in _iter_routes(baseline))
     return "\n".join(["{", *lines, '  "routes": [', *([routes] if routes else []), "  ]", "}", ""])
 
@@ -102,13 +102,9 @@ def format_baseline(baseline: SavedBaseline) -> str:
 def _format_route(route: Mapping[str, object]) -> str:
     """Return a route with a line for each of its facts."""
     facts = ",\n".join(
-        f"      {json.dumps(key)}: {_format_json(value)}" for key, value in route.items()
+        f"      {json.dumps(key)}: {json.dumps(value)}" for key, value in route.items()
     )
     return f"    {{\n{facts}\n    }}"
-
-
-def _format_json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=True)
 
 
 def _format_instant(moment: datetime | None) -> str | None:
@@ -129,7 +125,7 @@ def _iter_routes(baseline: SavedBaseline) -> Iterator[dict[str, object]]:
             **{name: row[name] for name in ENDPOINT_COLUMNS},
             **({} if row["named"] else {"folded": True}),
             "statuses": {_NO_STATUS if s is None else str(s): n for s, n in statuses[key]},
-            **_latency_facts(row, {c: found.get(key, []) for c, found in histograms.items()}),
+            **_latency_facts(row, {c: counts.get(key, []) for c, counts in histograms.items()}),
         }
 
 
@@ -144,6 +140,7 @@ def _latency_facts(
             facts[short] = {
                 _short_name(column, name): row[name] for name in DURATION_ACCUMULATORS[column]
             }
+            # Buckets are 2 % wide, so that four digits of a value give its bucket back.
             facts[f"{short}_ms"] = {f"{bucket_value_ms(bucket):.4g}": n for bucket, n in buckets}
     return facts
 
@@ -151,10 +148,10 @@ def _latency_facts(
 def _group_by_key(
     frame: pl.DataFrame, name: str, count: str
 ) -> dict[tuple[object, ...], list[tuple[Any, int]]]:
-    found: dict[tuple[object, ...], list[tuple[Any, int]]] = {}
+    counts: dict[tuple[object, ...], list[tuple[Any, int]]] = {}
     for *key, value, n in frame.select(*ENDPOINT_COLUMNS, "named", name, count).iter_rows():
-        found.setdefault(tuple(key), []).append((value, n))
-    return found
+        counts.setdefault(tuple(key), []).append((value, n))
+    return counts
 
 
 def _short_name(column: str, accumulator: str) -> str:
@@ -169,14 +166,14 @@ def read_baseline(path: Path) -> SavedBaseline:
     routes = document.get("routes")
     if not isinstance(routes, list):
         raise _broken_baseline(place, "routes")
-    tables = _BaselineRows()
+    rows = _BaselineRows()
     for number, route in enumerate(routes):
         try:
-            tables.add_route(route)
+            rows.add_route(route)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise _broken_baseline(place, f"routes[{number}]") from error
     try:
-        return tables.build_baseline(document)
+        return rows.build_baseline(document)
     except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
         raise _broken_baseline(place, "its head") from error
 
@@ -258,6 +255,8 @@ def _parse_text(value: object) -> str | None:
 
 def _parse_count(value: object) -> int:
     """Return a count of the file; raises TypeError for anything else, also for true."""
+    # Not isinstance: True is an int. Beyond 2**53 a double, which other programs may read the
+    # file with, is no longer exact (https://www.rfc-editor.org/rfc/rfc8259#section-6).
     if type(value) is not int or not 0 <= value < 1 << 53:
         raise TypeError
     return value

@@ -37,12 +37,12 @@ from apilog.checks.measurement import (
     measure_sources,
 )
 from apilog.checks.threshold import (
-    ENDPOINT_COLUMNS,
     GATEWAY_SUBJECT,
     ROUTE_SUBJECT,
     SCORED_METRICS,
     MetricSubject,
     Threshold,
+    endpoint_columns_without,
 )
 from apilog.errors import UsageError
 from apilog.options import CheckOptions, Source
@@ -204,9 +204,7 @@ def _baseline_samples(plan: CheckPlan, measured: MeasuredSources) -> SampleSourc
 
 def _subject_by_endpoint(threshold: Threshold) -> MetricSubject:
     """Return the subject of each endpoint, as far as the threshold leaves that open."""
-    chosen = {column for column, _ in threshold.where}
-    each = tuple(column for column in ENDPOINT_COLUMNS if column not in chosen)
-    return replace(threshold.subject, each=each)
+    return replace(threshold.subject, each=endpoint_columns_without(threshold.where))
 
 
 def _unnamed_notes(measured: Mapping[Threshold, SubjectSamples]) -> Iterator[str]:

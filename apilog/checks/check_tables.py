@@ -8,7 +8,7 @@ import polars as pl
 
 from apilog.checks.evaluate import ThresholdResult
 from apilog.checks.measurement import MetricSample, SampleKey, SubjectSamples
-from apilog.checks.threshold import ENDPOINT_COLUMNS, Threshold
+from apilog.checks.threshold import ENDPOINT_COLUMNS, Threshold, endpoint_columns_without
 from apilog.metrics import MetricKind
 from apilog.report_model import CheckState
 from apilog.schema import SCHEMA
@@ -60,7 +60,7 @@ def worst_table(failed: Iterable[tuple[Threshold, SubjectSamples]]) -> pl.DataFr
             "threshold": str(threshold),
             "metric": threshold.metric.name,
             **dict.fromkeys(ENDPOINT_COLUMNS),
-            **dict(zip(_open_columns(threshold), key, strict=True)),
+            **dict(zip(endpoint_columns_without(threshold.where), key, strict=True)),
             **{column: text for column, text in threshold.where if column in ENDPOINT_COLUMNS},
             "value": sample.value,
             "requests": sample.size,
@@ -106,11 +106,6 @@ def _column_types(columns: Iterable[str]) -> dict[str, pl.DataType | type[pl.Dat
 
 def _is_integer_column(column: str) -> bool:
     return column in SCHEMA and SCHEMA[column].is_integer()
-
-
-def _open_columns(threshold: Threshold) -> tuple[str, ...]:
-    chosen = {column for column, _ in threshold.where}
-    return tuple(column for column in ENDPOINT_COLUMNS if column not in chosen)
 
 
 def _worst_endpoints(

@@ -14,10 +14,17 @@ from apilog.checks.evaluate import DecisionPolicy
 from apilog.checks.measurement import (
     Measurement,
     MeasurementResult,
+    MetricSample,
     SubjectSamples,
     measure_sources,
 )
-from apilog.checks.threshold import ENDPOINT_COLUMNS, REQUEST_METRICS, ColumnValues, MetricSubject
+from apilog.checks.threshold import (
+    ENDPOINT_COLUMNS,
+    REQUEST_METRICS,
+    ColumnValues,
+    MetricSubject,
+    endpoint_columns_without,
+)
 from apilog.engine.source_pass import describe_rejects
 from apilog.errors import UsageError
 from apilog.metrics import METRICS, Metric, MetricKind
@@ -99,20 +106,14 @@ def compare_sources(sources: Sequence[Source], options: CompareOptions) -> Compa
 
     Raises UsageError for options that can't be understood, before anything is read.
     """
-    split = None if options.split is None else parse_split(options.split)
     comparison = _Comparison(
         metrics=parse_metrics(options.metrics),
         window=parse_window(options.since, options.until, options.tz),
         policy=DecisionPolicy(min_requests=options.min_requests, confidence=options.confidence),
         options=options,
     )
-    if split is None:
-        _check_two_sides(sources)
-        return comparison.compare_two(sources[0], sources[1])
-    return comparison.compare_split(sources, split)
-
-
-def _check_two_sides(sources: Sequence[Source]) -> None:
+    if options.split is not None:
+        return comparison.compare_split(sources, parse_split(options.split))
     if len(sources) != 2:
         raise UsageError(
             f"compare takes two sources, not {len(sources)}",
@@ -120,29 +121,26 @@ def _check_two_sides(sources: Sequence[Source]) -> None:
         )
     if sources[0] == sources[1]:
         raise UsageError("both sides are the same", "give another source for one of them")
+    return comparison.compare_two(sources[0], sources[1])
 
 
 @dataclass(frozen=True, slots=True)
 class _ComparedSide:
     """The requests of one side."""
 
-    measures: MeasurementResult
+    result: MeasurementResult
     where: ColumnValues
     each: tuple[str, ...]
     """The columns of an endpoint."""
 
-    def all_requests(self, metric: Metric) -> SubjectSamples:
-        return self.measures.samples_of(MetricSubject(metric=metric, where=self.where))
+    def all_requests(self, metric: Metric) -> MetricSample:
+        subject = MetricSubject(metric=metric, where=self.where)
+        return self.result.samples_of(subject).samples[()]
 
     def by_endpoint(self, metric: Metric) -> SubjectSamples:
-        return self.measures.samples_of(
+        return self.result.samples_of(
             MetricSubject(metric=metric, where=self.where, each=self.each)
         )
-
-
-def _endpoint_without(where: ColumnValues) -> tuple[str, ...]:
-    chosen = {column for column, _ in where}
-    return tuple(column for column in ENDPOINT_COLUMNS if column not in chosen)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +167,7 @@ class _Comparison:
     def compare_split(self, sources: Sequence[Source], split: ColumnSplit) -> ComparisonResult:
         wheres: list[ColumnValues] = [((split.column, value),) for value in (split.a, split.b)]
         measured = measure_sources(sources, [self._measurement(wheres)], self.options)
-        each = _endpoint_without(wheres[0])
+        each = endpoint_columns_without(wheres[0])
         sides = [_ComparedSide(measured.results[0], where, each) for where in wheres]
         names = [f"{split.column}={value}" for value in (split.a, split.b)]
         return self._result(sides, names, measured.input, measured.notes)
@@ -179,7 +177,7 @@ class _Comparison:
             MetricSubject(metric=metric, where=where, each=each)
             for where in wheres
             for metric in (*self.metrics, METRICS["requests"])
-            for each in ((), _endpoint_without(where))
+            for each in ((), endpoint_columns_without(where))
         ]
         return Measurement(subjects, self.window, max_routes=self.options.max_routes)
 
@@ -196,7 +194,7 @@ class _Comparison:
         ]
         silent = [m.name for m in self.metrics if all(row.metric is not m for row in rows)]
         requests = METRICS["requests"]
-        windows = [side.measures.window for side in sides]
+        windows = [side.result.window for side in sides]
         report = Report(
             version=__version__,
             command="compare",
@@ -227,14 +225,12 @@ def _comparison_rows(
 ) -> Iterator[ComparisonRow]:
     """Yield a row for all requests, then one for each endpoint that both sides have.
 
-    There are none if the logs lack what the metric needs."""
-    (one,), (other,) = (
-        a.all_requests(metric).samples.values(),
-        b.all_requests(metric).samples.values(),
-    )
-    if metric.duration_column and one.value is None and other.value is None:
+    There are none if the logs lack what the metric needs.
+    """
+    pair = SamplePair(a.all_requests(metric), b.all_requests(metric))
+    if metric.duration_column and pair.a.value is None and pair.b.value is None:
         return
-    yield from compare_pairs(metric, {None: SamplePair(one, other)}, policy)
-    before, after = a.by_endpoint(metric).samples, b.by_endpoint(metric).samples
-    both = {key: SamplePair(before[key], after[key]) for key in before if key in after}
+    yield from compare_pairs(metric, {None: pair}, policy)
+    of_a, of_b = a.by_endpoint(metric).samples, b.by_endpoint(metric).samples
+    both = {key: SamplePair(of_a[key], of_b[key]) for key in of_a if key in of_b}
     yield from compare_pairs(metric, both, policy)

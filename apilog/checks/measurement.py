@@ -94,6 +94,8 @@ class Measurement:
         """`tables` are further tables on all requests; for the limits see `ReportPlan`."""
         self.window = window
         self.subjects = tuple(dict.fromkeys(subjects))
+        # A plan of its own for each choice of requests: in a table by all columns that thresholds
+        # name, rare values would be folded, and a threshold that names one could not be decided.
         self._specs_by_where = _table_specs(self.subjects, tables)
         self._plans = tuple(
             ReportPlan(

@@ -116,10 +116,17 @@ class MetricSubject:
 
 
 ENDPOINT_COLUMNS = ("gateway", "method", "route")
+"""The columns that tell endpoints apart."""
 ROUTE_SUBJECT = MetricSubject(metric=METRICS["requests"], each=ENDPOINT_COLUMNS)
 """The routes that there are."""
 GATEWAY_SUBJECT = MetricSubject(metric=METRICS["requests"], each=("gateway",))
 """The gateways that wrote the logs."""
+
+
+def endpoint_columns_without(where: ColumnValues) -> tuple[str, ...]:
+    """Return the columns of an endpoint whose values the condition leaves open."""
+    chosen = {column for column, _ in where}
+    return tuple(column for column in ENDPOINT_COLUMNS if column not in chosen)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

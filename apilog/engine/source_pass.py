@@ -131,6 +131,7 @@ class SourcePass(Generic[T]):
     def _take_rejects(self, rejects: pl.DataFrame) -> None:
         if self._rejects:
             self._rejects(rejects)
+        # Later chunks don't replace what is known: the first line tells most about a format.
         first_by_source = rejects.unique("source", keep="first", maintain_order=True)
         lines = dict(first_by_source.select("source", "line").iter_rows())
         self._first_rejects = lines | self._first_rejects
