@@ -38,6 +38,7 @@ class RowFilter:
     def _evaluate(self, values: pl.DataFrame) -> pl.Series:
         """Return whether it holds for each row; values must be in the types of `_as_sql_type`."""
         # In a whole statement, texts that are compared with times are read as times.
+        # https://docs.pola.rs/user-guide/sql/intro/
         statement = f"SELECT (\n{self.text}\n) AS holds FROM requests"
         try:
             return pl.SQLContext({"requests": values.lazy()}).execute(statement).collect()["holds"]

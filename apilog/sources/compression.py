@@ -258,6 +258,8 @@ class _DecompressingStream:
 
     def _begin_member(self) -> bool:
         """Start the next member, if there is one; zeros after a member are padding."""
+        # Logs are often compressed in pieces that are appended to each other: a valid file, of
+        # which the usual one-call decompressors read the first piece only.
         rest = self._rest.lstrip(b"\0")
         while len(rest) < MAGIC_BYTES and (block := self._stream.read(self._step)):
             rest = (rest + block).lstrip(b"\0")

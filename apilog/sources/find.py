@@ -24,6 +24,8 @@ COMPRESSED_SUFFIX = re.compile(r"\.(?:gz|bz2|xz|zst|zstd)$", re.IGNORECASE)
 PathFilter = Callable[[str], bool]
 """Decides whether a path below a searched folder is left out."""
 
+# logrotate numbers rotated files or, with `dateext`, dates them:
+# https://man7.org/linux/man-pages/man8/logrotate.8.html
 _NUMBERED = re.compile(r"^(?P<base>.+)\.(?P<number>\d{1,4})$")
 _DATED = re.compile(
     r"^(?P<base>.+?)[-._](?P<year>(?:19|20)\d\d)[-._]?(?P<month>[01]\d)[-._]?(?P<day>[0-3]\d)"
