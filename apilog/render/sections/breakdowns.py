@@ -45,6 +45,12 @@ def statuses_section(view: ReportView) -> Section | None:
     classes = _group_by_class(sort_by_requests(frame))
     names, words, styles = zip(*classes, strict=True)
     requests = [sum(count for _, count in rows) for rows in classes.values()]
+    breakdown = [
+        ""
+        if kind == _MISSING_STATUS
+        else " · ".join(f"{status} {format_count(n, compact=True)}" for status, n in rows)
+        for kind, rows in classes.items()
+    ]
     columns: list[Column] = [
         TextColumn(title="", cells=names, styles=styles),
         TextColumn(title="", cells=words, drop_order=2),
@@ -52,7 +58,7 @@ def statuses_section(view: ReportView) -> Section | None:
         *share_columns(requests, sum(requests), drop_order=1, styles=styles, min_width=12),
         TextColumn(
             title="statuses",
-            cells=[_describe_statuses(kind, rows) for kind, rows in classes.items()],
+            cells=breakdown,
             is_flexible=True,
             keeps_end=False,
             drop_order=4,
@@ -71,12 +77,6 @@ def _group_by_class(frame: pl.DataFrame) -> dict[tuple[str, str, str], list[tupl
         groups.setdefault(kind, []).append((str(status) if numeric else NULL, requests or 0))
     order = [*_STATUS_CLASSES.values(), _UNKNOWN_STATUS, _MISSING_STATUS]
     return {kind: groups[kind] for kind in order if kind in groups}
-
-
-def _describe_statuses(kind: tuple[str, str, str], rows: list[tuple[str, int]]) -> str:
-    if kind == _MISSING_STATUS:
-        return ""
-    return " · ".join(f"{status} {format_count(n, compact=True)}" for status, n in rows)
 
 
 _GATEWAY_METRICS = (

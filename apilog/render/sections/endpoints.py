@@ -34,22 +34,17 @@ def cause_column(view: ReportView, shown: pl.DataFrame) -> TextColumn:
     errors = view.table("errors").join(shown.select(names), on=names, how="semi", nulls_equal=True)
     causes: dict[tuple[object, ...], list[str]] = {}
     for row in errors.sort(pl.col("status") < 500, -pl.col("requests")).iter_rows(named=True):
-        causes.setdefault(tuple(row[name] for name in names), []).append(_describe_cause(row))
+        words = [NULL if row["status"] is None else str(row["status"])]
+        # A 4xx is the client's by definition, and `unknown` says nothing.
+        if row.get("error_source") not in (None, "client", "unknown"):
+            words.append(str(row["error_source"]))
+        count = NULL if row["requests"] is None else format_count(row["requests"], compact=True)
+        cause = " ".join([*words, f"×{count}"])
+        causes.setdefault(tuple(row[name] for name in names), []).append(cause)
     texts = [" · ".join(causes.get(row, [NULL])) for row in shown.select(names).iter_rows()]
     return TextColumn(
         title="causes", cells=texts, is_flexible=True, drop_order=3, min_width=16, keeps_end=False
     )
-
-
-def _describe_cause(row: dict[str, object]) -> str:
-    source = row.get("error_source")
-    words = [NULL if row["status"] is None else str(row["status"])]
-    # A 4xx is the client's by definition, and `unknown` says nothing.
-    if source not in (None, "client", "unknown"):
-        words.append(str(source))
-    requests = row["requests"]
-    count = format_count(requests, compact=True) if isinstance(requests, int) else NULL
-    return " ".join([*words, f"×{count}"])
 
 
 _BUSIEST_METRICS = (
@@ -97,7 +92,10 @@ def busiest_section(view: ReportView) -> Section | None:
     count = split_other(frame)[0].height
     top = view.row_limit(10, count)
     subtitle = f"the {top} busiest of {count:,}" if count > top else ""
-    return ranking_section(frame, columns, top, title=_endpoints_title(frame), subtitle=subtitle)
+    names = key_names(frame)
+    is_usual = "route" in names or not names
+    title = "Endpoints" if is_usual else "By " + ", ".join(map(column_title, names))
+    return ranking_section(frame, columns, top, title=title, subtitle=subtitle)
 
 
 def slowest_section(view: ReportView) -> Section | None:
@@ -165,13 +163,6 @@ def errors_section(view: ReportView) -> Section | None:
     return ranking_section(
         frame, columns, view.row_limit(5, split_other(frame)[0].height), title="Errors"
     )
-
-
-def _endpoints_title(frame: pl.DataFrame) -> str:
-    names = key_names(frame)
-    if "route" in names or not names:
-        return "Endpoints"
-    return "By " + ", ".join(map(column_title, names))
 
 
 def _distinct_keys(frame: pl.DataFrame) -> list[str]:

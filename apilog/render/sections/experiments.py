@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from apilog.metrics import Unit
 from apilog.render.sections.columns import format_mean, is_grouped, number_column
 from apilog.render.sections.report_view import ReportView
@@ -70,6 +68,15 @@ def experiments_section(view: ReportView) -> Section | None:
     rows = [*frame.iter_rows(named=True)]
     metrics = [row["metric"] for row in rows]
     firsts = [name != before for name, before in zip(metrics, ["", *metrics], strict=False)]
+    values = [format_mean(row["value"], _EXPERIMENT_UNITS.get(row["metric"])) for row in rows]
+    intervals = [
+        "" if row["low"] is None else f"{_format_lift(row['low'])} to {_format_lift(row['high'])}"
+        for row in rows
+    ]
+    p_values = [
+        "" if p is None else "<0.001" if p < 0.001 else f"{p:.3f}"
+        for p in (row["p_value"] for row in rows)
+    ]
     names = [n.replace("_", " ") if f else "" for n, f in zip(metrics, firsts, strict=True)]
     columns: list[Column] = [
         TextColumn(title="", cells=names, styles="bold"),
@@ -79,19 +86,17 @@ def experiments_section(view: ReportView) -> Section | None:
             is_flexible=True,
         ),
         number_column(frame, "accounts", "accounts", drop_order=4),
-        TextColumn(title="value", cells=[_experiment_value(row) for row in rows], align_right=True),
+        TextColumn(title="value", cells=values, align_right=True),
         TextColumn(
             title="lift",
             cells=[_format_lift(row["lift"]) for row in rows],
             align_right=True,
             drop_order=1,
         ),
-        TextColumn(
-            title="95 % interval", cells=[_format_lift_interval(row) for row in rows], drop_order=3
-        ),
+        TextColumn(title="95 % interval", cells=intervals, drop_order=3),
         TextColumn(
             title="p",
-            cells=[_format_p(row["p_value"]) for row in rows],
+            cells=p_values,
             align_right=True,
             drop_order=2,
         ),
@@ -105,21 +110,5 @@ def experiments_section(view: ReportView) -> Section | None:
     return Section(title="Experiments", subtitle="against the control", blocks=[table])
 
 
-def _experiment_value(row: dict[str, Any]) -> str:
-    return format_mean(row["value"], _EXPERIMENT_UNITS.get(row["metric"]))
-
-
 def _format_lift(lift: float | None) -> str:
     return NULL if lift is None else f"{100 * lift:+.1f} %"
-
-
-def _format_lift_interval(row: dict[str, Any]) -> str:
-    if row["low"] is None:
-        return ""
-    return f"{_format_lift(row['low'])} to {_format_lift(row['high'])}"
-
-
-def _format_p(p_value: float | None) -> str:
-    if p_value is None:
-        return ""
-    return "<0.001" if p_value < 0.001 else f"{p_value:.3f}"

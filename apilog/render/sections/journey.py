@@ -137,7 +137,12 @@ def groups_section(view: ReportView) -> Section | None:
     columns: list[Column] = [
         *(text_column(heads.head(top), name, name) for name in names),
         number_column(heads.head(top), "accounts", "accounts"),
-        *(_stage_column(frame, stage, top) for stage in stages[1:]),
+        *(
+            number_column(
+                frame.filter(pl.col("stage") == stage).head(top), "rate", stage.replace("_", " ")
+            )
+            for stage in stages[1:]
+        ),
     ]
     hidden = describe_hidden_rows(heads.slice(top), counted="")
     hint = "The other tables by group are in the other formats, or one with --table NAME."
@@ -149,11 +154,6 @@ def groups_section(view: ReportView) -> Section | None:
             Paragraph(text=hint, style="dim"),
         ],
     )
-
-
-def _stage_column(frame: pl.DataFrame, stage: str, top: int) -> TextColumn:
-    rows = frame.filter(pl.col("stage") == stage).head(top)
-    return number_column(rows, "rate", stage.replace("_", " "))
 
 
 _RETENTION_STYLES = ((0.6, "bold green"), (0.4, "green"), (0.2, "yellow"), (0.0, "red"))
@@ -168,7 +168,10 @@ def retention_section(view: ReportView) -> Section | None:
         return None
     cohorts = frame.unique("cohort", keep="first", maintain_order=True)
     newest = cohorts.tail(view.row_limit(_MOST_COHORTS, cohorts.height))
-    step = "months" if _are_months(cohorts["cohort"].to_list()) else "weeks"
+    days: list[date] = cohorts["cohort"].to_list()
+    # Weeks begin on a Monday, which may be the first of a month.
+    are_months = all(day.day == 1 for day in days) and any(day.weekday() for day in days)
+    step = "months" if are_months else "weeks"
     ages = range(int(frame["age"].max()) + 1)  # type: ignore[arg-type]
     columns: list[Column] = [
         TextColumn(title="signed up", cells=[str(day) for day in newest["cohort"]], styles="bold"),
@@ -192,15 +195,14 @@ def _age_column(frame: pl.DataFrame, cohorts: pl.DataFrame, age: int) -> TextCol
     pairs = [*zip(rates, complete, strict=True)]
     return TextColumn(
         title=f"{age} ",
-        cells=[_retention_cell(rate, is_over=is_over) for rate, is_over in pairs],
+        cells=[
+            "" if rate is None else f"{100 * rate:.0f}{' ' if is_over else '·'}"
+            for rate, is_over in pairs
+        ],
         styles=[_retention_style(rate, is_over=is_over) for rate, is_over in pairs],
         align_right=True,
         drop_order=age,
     )
-
-
-def _retention_cell(rate: float | None, *, is_over: bool) -> str:
-    return "" if rate is None else f"{100 * rate:.0f}{' ' if is_over else '·'}"
 
 
 def _retention_style(rate: float | None, *, is_over: bool) -> str:
@@ -208,11 +210,6 @@ def _retention_style(rate: float | None, *, is_over: bool) -> str:
         return "dim"
     style = next(style for least, style in _RETENTION_STYLES if rate > least)
     return style if is_over else f"{style.removeprefix('bold ')} dim"
-
-
-def _are_months(cohorts: list[date]) -> bool:
-    """Whether all cohorts begin on the first of a month, and not all on a Monday."""
-    return all(day.day == 1 for day in cohorts) and any(day.weekday() for day in cohorts)
 
 
 _UNMATCHED_METRICS = (

@@ -6,7 +6,6 @@ A chart needs at least two buckets; anomalies stand in order of their strength.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -18,6 +17,13 @@ from apilog.render.sections.section import Charts, ChartSeries, Column, Section,
 from apilog.render.text.cell_text import NULL, format_value, metric_unit, time_pattern
 from apilog.text.units import format_count
 
+_SERIES: Sequence[tuple[str, str, Unit, int, str, Callable[[Sequence[float]], float]]] = (
+    ("requests", "requests", Unit.COUNT, 3, "cyan", sum),
+    ("errors", "errors", Unit.COUNT, 1, "red", sum),
+    ("latency_p95_ms", "p95", Unit.MILLISECONDS, 1, "magenta", max),
+)
+"""Column, label, unit, lines, style, and what makes one value of several buckets."""
+
 
 def traffic_section(view: ReportView) -> Section | None:
     """Chart the traffic; None if there are fewer than two buckets, which would show nothing."""
@@ -26,50 +32,24 @@ def traffic_section(view: ReportView) -> Section | None:
         return None
     zone = ZoneInfo(view.report.timezone)
     times = [moment.astimezone(zone) for moment in frame["timestamp"]]
+    series = []
+    for column, label, unit, height, style, merge in _SERIES:
+        if has_values(frame, column):
+            values: list[float | None] = frame[column].to_list()
+            peak = format_value(frame[column].max(), unit, "UTC")
+            series.append(
+                ChartSeries(
+                    label=label, peak=peak, values=values, height=height, style=style, merge=merge
+                )
+            )
+    busiest = frame["requests"].arg_max() or 0
+    step = f"{view.report.bucket} steps, " if view.report.bucket else ""
+    when = times[busiest].strftime(time_pattern(times))
     return Section(
         title="Traffic",
-        subtitle=_traffic_subtitle(frame, view.report.bucket, times),
-        blocks=[Charts(series=_traffic_series(frame), times=times)],
+        subtitle=f"{step}peak {format_count(frame['requests'][busiest])} at {when}",
+        blocks=[Charts(series=series, times=times)],
     )
-
-
-def _traffic_series(frame: pl.DataFrame) -> list[ChartSeries]:
-    series = [_column_series(frame, "requests", "requests", Unit.COUNT, 3, "cyan", sum)]
-    if has_values(frame, "errors"):
-        series.append(_column_series(frame, "errors", "errors", Unit.COUNT, 1, "red", sum))
-    if has_values(frame, "latency_p95_ms"):
-        series.append(
-            _column_series(frame, "latency_p95_ms", "p95", Unit.MILLISECONDS, 1, "magenta", max)
-        )
-    return series
-
-
-def _column_series(
-    frame: pl.DataFrame,
-    column: str,
-    label: str,
-    unit: Unit,
-    height: int,
-    style: str,
-    merge: Callable[[Sequence[float]], float],
-) -> ChartSeries:
-    values: list[float | None] = frame[column].to_list()
-    peak = max((value for value in values if value is not None), default=None)
-    return ChartSeries(
-        label=label,
-        values=values,
-        peak=format_value(peak, unit, "UTC"),
-        height=height,
-        style=style,
-        merge=merge,
-    )
-
-
-def _traffic_subtitle(frame: pl.DataFrame, bucket: str | None, times: Sequence[datetime]) -> str:
-    peak = frame["requests"].arg_max() or 0
-    step = f"{bucket} steps, " if bucket else ""
-    when = times[peak].strftime(time_pattern(times))
-    return f"{step}peak {format_count(frame['requests'][peak])} at {when}"
 
 
 _ANOMALY_MARKS = {"spike": "▲", "drop": "▼"}
@@ -111,7 +91,9 @@ def _anomaly_columns(frame: pl.DataFrame, timezone: str) -> list[Column]:
         scores = [format_value(score, None, timezone) for score in frame["score"].round(1)]
         columns.append(TextColumn(title="score", cells=scores, align_right=True, drop_order=3))
     if "kind" in frame.columns:
-        columns.append(_anomaly_kinds(frame["kind"]))
+        kinds = [NULL if kind is None else str(kind) for kind in frame["kind"]]
+        cells = [f"{_ANOMALY_MARKS.get(kind, ' ')} {kind}" for kind in kinds]
+        columns.append(TextColumn(title="", cells=cells, styles="yellow", drop_order=2))
     return columns
 
 
@@ -120,9 +102,3 @@ def _anomaly_values(frame: pl.DataFrame, column: str, metrics: list[str]) -> lis
         format_value(value, metric_unit(metric), "UTC")
         for value, metric in zip(frame[column].to_list(), metrics, strict=True)
     ]
-
-
-def _anomaly_kinds(column: pl.Series) -> TextColumn:
-    kinds = [NULL if kind is None else str(kind) for kind in column]
-    cells = [f"{_ANOMALY_MARKS.get(kind, ' ')} {kind}" for kind in kinds]
-    return TextColumn(title="", cells=cells, styles="yellow", drop_order=2)

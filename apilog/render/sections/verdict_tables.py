@@ -127,12 +127,7 @@ def _check_columns(rows: Sequence[VerdictRow]) -> list[Column]:
         TextColumn(title="margin", cells=margins, align_right=True),
         _requests_column([row["requests"] for row in rows]),
     ]
-    return columns + _statistics_columns(rows)
-
-
-def _statistics_columns(rows: Sequence[VerdictRow]) -> list[Column]:
-    """Return the baseline, the interval and the p-value, for wide terminals."""
-    columns: list[Column] = []
+    # The others are for wide terminals.
     if any(row["baseline"] is not None for row in rows):
         texts = [format_metric(row["baseline"], row["metric"]) for row in rows]
         columns.append(TextColumn(title="baseline", cells=texts, align_right=True, drop_order=2))

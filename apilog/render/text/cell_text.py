@@ -152,7 +152,8 @@ def _rate_span(per_second: float) -> tuple[int, str]:
 
 def _format_rate(per_second: float, span: tuple[int, str]) -> str:
     seconds, name = span
-    return f"{_format_three_digits(per_second * seconds)}/{name}"
+    rate = per_second * seconds
+    return f"{rate:,.0f}/{name}" if rate >= 99.95 else f"{rate:.3g}/{name}"
 
 
 def _format_number(value: float, unit: Unit | None) -> str:
@@ -177,7 +178,3 @@ def _format_number(value: float, unit: Unit | None) -> str:
             return f"{value:,.2f}"
         case _:
             return str(value) if isinstance(value, int) else f"{value:.6g}"
-
-
-def _format_three_digits(value: float) -> str:
-    return f"{value:,.0f}" if value >= 99.95 else f"{value:.3g}"

@@ -60,34 +60,27 @@ def _findings_json(findings: Sequence[DetectedFile], problems: Sequence[ApilogEr
 
 
 def _finding_text(finding: DetectedFile, width: int) -> str:
-    title = f"{escape_terminal(finding.path)}: {_describe_format(finding)}"
+    format_name = "no access log lines"
+    if finding.format is not None:
+        format_name = f"{escape_terminal(finding.format)} ({', '.join(finding.gateways)})"
+    title = f"{escape_terminal(finding.path)}: {format_name}"
     lines = _wrap_labelled("", title, width, indent=2)
-    lines += _wrap_labelled("  read", _describe_counts(finding), width)
-    if finding.columns:
-        lines += _wrap_labelled("  has", " ".join(finding.columns), width)
-    lines += _lack_lines(finding.lacks, width)
-    if finding.reject is not None:
-        shown = escape_terminal(finding.reject)
-        shown = shown if len(shown) <= _LONGEST_REJECT else f"{shown[:_LONGEST_REJECT]}…"
-        lines += _wrap_labelled("  reject", shown, width)
-    if finding.log_format:
-        lines += ["  log_format", f"    {escape_terminal(finding.log_format)}"]
-    return "\n".join(lines) + "\n"
-
-
-def _describe_format(finding: DetectedFile) -> str:
-    if finding.format is None:
-        return "no access log lines"
-    return f"{escape_terminal(finding.format)} ({', '.join(finding.gateways)})"
-
-
-def _describe_counts(finding: DetectedFile) -> str:
     counts = [f"{finding.records:,} of the first {finding.lines:,} lines"]
     if finding.rejects:
         counts.append(f"{finding.rejects:,} rejected")
     if finding.skipped:
         counts.append(f"{finding.skipped:,} skipped")
-    return ", ".join(counts)
+    lines += _wrap_labelled("  read", ", ".join(counts), width)
+    if finding.columns:
+        lines += _wrap_labelled("  has", " ".join(finding.columns), width)
+    lines += _lack_lines(finding.lacks, width)
+    if finding.reject is not None:
+        reject = escape_terminal(finding.reject)
+        reject = reject if len(reject) <= _LONGEST_REJECT else f"{reject[:_LONGEST_REJECT]}…"
+        lines += _wrap_labelled("  reject", reject, width)
+    if finding.log_format:
+        lines += ["  log_format", f"    {escape_terminal(finding.log_format)}"]
+    return "\n".join(lines) + "\n"
 
 
 def _lack_lines(lacks: Sequence[MissingColumn], width: int) -> list[str]:

@@ -5,7 +5,6 @@ No text can end a command or begin one of its own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import BinaryIO
 
 from apilog.render.output import OutputOptions
@@ -37,8 +36,8 @@ _PROPERTY = _DATA | str.maketrans({":": "%3A", ",": "%2C"})
 
 def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
     """Write an annotation for each failure, and for each threshold that was not decided."""
-    for found in group_by_subject(read_verdicts(report)).values():
-        stream.write("".join(_annotation_lines(found, CHECKS in report.tables)).encode())
+    for verdicts in group_by_subject(read_verdicts(report)).values():
+        stream.write("".join(_annotation_lines(verdicts, CHECKS in report.tables)).encode())
     stream.write(f"apilog {report.command}: {summary_sentence(report)}\n".encode())
 
 
@@ -51,35 +50,30 @@ def job_summary(report: Report) -> str:
             continue
         if name not in (CHECKS, COMPARISON):
             parts.append(f"#### {escape_markdown(name.capitalize())}\n")
-        shown = figures_as_text(name, frame.head(_MOST_SUMMARY_ROWS))
-        parts.append(markdown_table(shown, report.timezone))
+        rows = figures_as_text(name, frame.head(_MOST_SUMMARY_ROWS))
+        parts.append(markdown_table(rows, report.timezone))
         if frame.height > _MOST_SUMMARY_ROWS:
             parts.append(f"… and {format_count(frame.height - _MOST_SUMMARY_ROWS)} more\n")
     parts += [f"- {escape_markdown(note)}" for note in report.notes]
     return "\n".join(parts) + "\n"
 
 
-def _annotation_lines(found: list[VerdictLine], can_fail: bool) -> list[str]:
-    state = overall_state(found)
+def _annotation_lines(verdicts: list[VerdictLine], can_fail: bool) -> list[str]:
+    state = overall_state(verdicts)
     if state is CheckState.PASS:
         return []
-    failing = "error" if can_fail else "warning"
-    command = failing if state is CheckState.FAIL else "warning"
-    told = [verdict for verdict in found if verdict.state is state]
+    command = "error" if state is CheckState.FAIL and can_fail else "warning"
+    annotated = [verdict for verdict in verdicts if verdict.state is state]
     lines = [
         _workflow_command(command, verdict.name, verdict.explanation)
-        for verdict in told[:_MOST_ANNOTATIONS]
+        for verdict in annotated[:_MOST_ANNOTATIONS]
     ]
-    if len(told) > _MOST_ANNOTATIONS:
-        more = f"and {format_count(len(told) - _MOST_ANNOTATIONS)} more"
-        lines.append(_workflow_command(command, told[0].subject, more))
+    if len(annotated) > _MOST_ANNOTATIONS:
+        more = f"and {format_count(len(annotated) - _MOST_ANNOTATIONS)} more"
+        lines.append(_workflow_command(command, annotated[0].subject, more))
     return lines
 
 
 def _workflow_command(command: str, title: str, message: str) -> str:
-    shown_title = _escape_for_command(title, _PROPERTY)
-    return f"::{command} title={shown_title}::{_escape_for_command(message, _DATA)}\n"
-
-
-def _escape_for_command(text: str, escapes: Mapping[int, str]) -> str:
-    return escape_terminal(text).translate(escapes)
+    title = escape_terminal(title).translate(_PROPERTY)
+    return f"::{command} title={title}::{escape_terminal(message).translate(_DATA)}\n"

@@ -31,9 +31,9 @@ def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
     """
     root = ElementTree.Element("testsuites", name=f"apilog {escape_terminal(report.command)}")
     can_fail = CHECKS in report.tables
-    for subject, found in group_by_subject(read_verdicts(report)).items():
+    for subject, verdicts in group_by_subject(read_verdicts(report)).items():
         suite = ElementTree.SubElement(root, "testsuite", name=escape_terminal(subject))
-        suite.extend(_test_case(verdict, overall_state(found), can_fail) for verdict in found)
+        suite.extend(_test_case(verdict, overall_state(verdicts), can_fail) for verdict in verdicts)
         _count_cases(suite, suite)
     _count_cases(root, root.iter("testsuite"))
     ElementTree.indent(root, " ")

@@ -35,15 +35,11 @@ def _table_parts(frame: pl.DataFrame, timezone: str) -> Iterator[str]:
     rules = ["---:" if is_number(dtype) else "---" for dtype in frame.dtypes]
     yield _row_text(titles) + _row_text(rules)
     for part in text_slices(frame):
-        columns = [_escape_cells(part[name], timezone) for name in part.columns]
+        columns = [
+            map(escape_markdown, format_values(part[name].to_list(), column_unit(name), timezone))
+            for name in part.columns
+        ]
         yield "".join(map(_row_text, zip(*columns, strict=True)))
-
-
-def _escape_cells(column: pl.Series, timezone: str) -> list[str]:
-    return [
-        escape_markdown(text)
-        for text in format_values(column.to_list(), column_unit(column.name), timezone)
-    ]
 
 
 def _row_text(cells: Iterable[str]) -> str:

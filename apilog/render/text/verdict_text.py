@@ -29,24 +29,24 @@ _VALUE_COLUMNS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictLine:
-    """One row."""
+    """One row of the table of checks or of the comparison."""
 
     subject: str
     """The threshold, or the metric that is compared."""
     key: str
-    """The values it is about, such as `GET /orders`; empty for all."""
+    """The values it is about, such as `GET /orders`; empty for all requests."""
     state: CheckState
     explanation: str
     """The figures and why, in one line."""
 
     @property
     def name(self) -> str:
-        """The subject and what of it."""
+        """The subject, and the values it is about."""
         return f"{self.subject} ({self.key})" if self.key else self.subject
 
 
 def read_verdicts(report: Report) -> Iterator[VerdictLine]:
-    """The rows of the report's checks or comparison. Raises UsageError if it has neither."""
+    """Yield the rows of the checks or the comparison. Raises UsageError if there are neither."""
     if CHECKS in report.tables:
         yield from map(_check_verdict, report.tables[CHECKS].iter_rows(named=True))
     elif COMPARISON in report.tables:
@@ -57,22 +57,22 @@ def read_verdicts(report: Report) -> Iterator[VerdictLine]:
         )
 
 
-def group_by_subject(found: Iterator[VerdictLine]) -> dict[str, list[VerdictLine]]:
-    """Verdicts by what they are about, in their order."""
+def group_by_subject(verdicts: Iterator[VerdictLine]) -> dict[str, list[VerdictLine]]:
+    """Group verdicts by their subject, in their order."""
     groups: dict[str, list[VerdictLine]] = {}
-    for verdict in found:
+    for verdict in verdicts:
         groups.setdefault(verdict.subject, []).append(verdict)
     return groups
 
 
-def overall_state(found: list[VerdictLine]) -> CheckState:
-    """What all rows of a subject come to: inconclusive only if none could be decided."""
-    return CheckState.overall(verdict.state for verdict in found)
+def overall_state(verdicts: list[VerdictLine]) -> CheckState:
+    """Return the state of a subject: inconclusive only if no row could be decided."""
+    return CheckState.overall(verdict.state for verdict in verdicts)
 
 
 def summary_sentence(report: Report) -> str:
-    """How many thresholds hold, or how many metrics differ, in a few words."""
-    states = [overall_state(found) for found in group_by_subject(read_verdicts(report)).values()]
+    """Say in a few words how many thresholds hold, or how many metrics differ."""
+    states = [overall_state(group) for group in group_by_subject(read_verdicts(report)).values()]
     failed, open_ = states.count(CheckState.FAIL), states.count(CheckState.INCONCLUSIVE)
     is_check = CHECKS in report.tables
     what = "threshold" if is_check else "metric"
@@ -86,19 +86,19 @@ def summary_sentence(report: Report) -> str:
 
 
 def verdict_key(row: Mapping[str, Any]) -> str:
-    """The values that a row is about."""
+    """Return the values that a row is about."""
     return " ".join(
         str(v) for name, v in row.items() if name not in _VALUE_COLUMNS and v is not None
     )
 
 
 def key_names_of(frame: pl.DataFrame) -> list[str]:
-    """The columns that say what a row is about."""
+    """Return the columns that say what a row is about."""
     return [name for name in frame.columns if name not in _VALUE_COLUMNS]
 
 
 def endpoint_columns(frame: pl.DataFrame) -> list[str]:
-    """The columns that name an endpoint; the gateway only if there are several."""
+    """Return the columns that name an endpoint; the gateway only if there are several."""
     names: list[str] = [name for name in ("method", "route") if name in frame.columns]
     if "gateway" in frame.columns and frame["gateway"].drop_nulls().n_unique() > 1:
         names.insert(0, "gateway")
@@ -106,25 +106,25 @@ def endpoint_columns(frame: pl.DataFrame) -> list[str]:
 
 
 def endpoint_names(frame: pl.DataFrame) -> list[str]:
-    """What the endpoint of each row is called; empty for a row of all."""
+    """Return the name of each row's endpoint; empty for a row about all of them."""
     rows = frame.select(endpoint_columns(frame)).iter_rows()
     return [" ".join(str(value) for value in row if value is not None) for row in rows]
 
 
 def verdict_unit(metric: str) -> Unit | None:
-    """The unit of a metric's values; a rate that the catalogue doesn't have is a ratio."""
+    """Return the unit of a metric; a rate that the catalogue doesn't have is a ratio."""
     if metric in METRICS:
         return METRICS[metric].unit
     return Unit.RATIO if metric.endswith("_rate") else None
 
 
 def format_metric(value: float | None, metric: str) -> str:
-    """A value of the metric with its unit."""
+    """Format a value of the metric with its unit."""
     return format_value(value, verdict_unit(metric), "UTC")
 
 
 def format_difference(difference: float | None, metric: str) -> str:
-    """A difference with its sign; of ratios in percentage points."""
+    """Format a difference with its sign; differences of ratios are percentage points."""
     if difference is None:
         return NULL
     unit = verdict_unit(metric)
@@ -135,7 +135,7 @@ def format_difference(difference: float | None, metric: str) -> str:
 
 
 def format_interval(low: float | None, high: float | None, metric: str, *, signed: bool) -> str:
-    """An interval; `…` where it has no bound."""
+    """Format an interval; `…` stands for a missing bound."""
     if low is None and high is None:
         return NULL
     draw = format_difference if signed else format_metric
@@ -143,13 +143,13 @@ def format_interval(low: float | None, high: float | None, metric: str, *, signe
 
 
 def margin_to_limit(row: Mapping[str, Any]) -> float | None:
-    """How far a checked value is above its limit."""
+    """Return how far a checked value is above its limit."""
     value, limit = row["value"], row["limit"]
     return None if value is None or limit is None else value - limit
 
 
 def format_p_value(p: float | None) -> str:
-    """A p-value with two digits; the smallest ones by what they are below."""
+    """Format a p-value with two digits; the smallest ones by what they are below."""
     if p is None:
         return NULL
     return "<0.0001" if p < 0.0001 else f"{p:.2g}" if p < 0.1 else f"{p:.2f}"
@@ -197,7 +197,7 @@ def _comparison_verdict(row: Mapping[str, Any]) -> VerdictLine:
 
 
 def figures_as_text(name: str, frame: pl.DataFrame) -> pl.DataFrame:
-    """The table with its figures as texts; as it is if all of a column have one unit."""
+    """Return the table with its figures as text, unless each column has a single unit."""
     draw = _FIGURES.get(name)
     if draw is None:
         return frame
