@@ -77,7 +77,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return ExitCode.OK
     except OSError as problem:
         streams.abandon_stdout()
-        streams.error(_describe_os_error(problem))
+        reason = problem.strerror or str(problem)
+        streams.error(f"{problem.filename!r}: {reason}" if problem.filename else reason)
         return ExitCode.ERROR
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
@@ -125,11 +126,6 @@ def _report_usage_error(problem: typer.TyperException) -> None:
         return
     command = context.command_path if context else "apilog"
     streams.error(f"{message[:1].lower()}{message[1:]}", f"see `{command} --help`")
-
-
-def _describe_os_error(problem: OSError) -> str:
-    reason = problem.strerror or str(problem)
-    return f"{problem.filename!r}: {reason}" if problem.filename else reason
 
 
 def _print_version(wanted: bool) -> None:

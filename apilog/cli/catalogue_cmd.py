@@ -5,7 +5,7 @@ Each is a list of flat rows of texts, made from the values that the program runs
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -44,6 +44,7 @@ def formats(
 ) -> None:
     """List the log formats that apilog reads, or print a gateway's template."""
     from apilog.formats.registry import FORMAT_INFOS, find_format, gateway_template
+    from apilog.schema import SCHEMA
 
     if template:
         with streams.open_output(output, force=force) as stream:
@@ -54,7 +55,9 @@ def formats(
             "format": info.name,
             "gateway": info.gateway,
             "title": info.title,
-            "columns": _in_schema_order(info.columns),
+            "columns": None
+            if info.columns is None
+            else " ".join(column for column in SCHEMA if column in info.columns),
             "url": info.url,
         }
         for info in ([find_format(name)] if name else FORMAT_INFOS.values())
@@ -104,13 +107,6 @@ def metrics(
         for metric in METRICS.values()
     ]
     _write_list("metrics", rows, format, output, force, prose="definition")
-
-
-def _in_schema_order(columns: Collection[str] | None) -> str | None:
-    """The columns in the schema's order; none for a format that takes any keys."""
-    from apilog.schema import SCHEMA
-
-    return None if columns is None else " ".join(name for name in SCHEMA if name in columns)
 
 
 def _write_list(

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from apilog.text.units import format_bytes, format_duration
 
@@ -56,7 +56,8 @@ class ProgressBar:
 @contextmanager
 def progress_bar(*, shown: bool) -> Iterator[ProgressBar | None]:
     """Show a bar until the block ends; None if it is not wanted or stderr can't show one."""
-    if not shown or not _can_redraw(sys.stderr):
+    can_redraw = sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    if not shown or not can_redraw:
         yield None
         return
     bar = ProgressBar()
@@ -64,11 +65,6 @@ def progress_bar(*, shown: bool) -> Iterator[ProgressBar | None]:
         yield bar
     finally:
         bar.stop()
-
-
-def _can_redraw(stream: TextIO | None) -> bool:
-    """Whether the stream is a terminal on which a line can be drawn again."""
-    return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def describe_progress(done: int, total: int | None, seconds: float) -> str:

@@ -73,7 +73,8 @@ class OutputTarget:
             raise UsageError(f"{self.format} is not for a terminal", "name a file with --output")
         streams.check_target(self.file, force=self.force)
         if self.is_directory:
-            refuse_existing((self._path(name) for name in tables), self.force)
+            folder, suffix = Path(self.output or "."), find_output(self.format).suffix
+            refuse_existing((folder / f"{name}.{suffix}" for name in tables), self.force)
 
     def write(self, report: Report) -> None:
         """Draw the report."""
@@ -93,9 +94,6 @@ class OutputTarget:
             return
         with streams.open_output(self.file, force=self.force) as stream:
             output.write(report, stream, options)
-
-    def _path(self, table: str) -> Path:
-        return Path(self.output or ".") / f"{table}.{find_output(self.format).suffix}"
 
 
 def is_terminal() -> bool:

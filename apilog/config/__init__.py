@@ -60,14 +60,9 @@ def load_config(path: Path | None = None, folder: Path | None = None) -> Config:
     values = _parse_toml(file)
     if file.name == PROJECT_FILE:
         values = _project_table(values)
-    return _read_config(
-        ConfigTable(values, file, "tool.apilog" if file.name == PROJECT_FILE else ""), file
-    )
-
-
-def _read_config(table: ConfigTable, path: Path) -> Config:
+    table = ConfigTable(values, file, "tool.apilog" if file.name == PROJECT_FILE else "")
     config = Config(
-        path=path,
+        path=file,
         checks=_read_section(table, "checks", read_checks, ChecksConfig()),
         alerts=_read_section(table, "alerts", read_alerts, AlertsConfig()),
         accounts=_read_section(table, "accounts", read_accounts, AccountsConfig()),

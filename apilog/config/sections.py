@@ -216,16 +216,20 @@ def read_accounts(table: ConfigTable) -> AccountsConfig:
     source = table.text("source")
     if source is not None and "://" not in source:
         source = str(table.file("source"))
-    return AccountsConfig(
-        source=source, query=table.text("query"), columns=_read_columns(table.table("columns"))
-    )
+    names = table.table("columns")
+    keys = names.keys() if names else ()
+    columns = {key: text for key in keys if names and (text := names.text(key))}
+    return AccountsConfig(source=source, query=table.text("query"), columns=AccountColumns(columns))
 
 
 def read_plans(table: ConfigTable) -> PlansConfig:
     """Read the terms of each plan by its name."""
     names = table.keys()
     sections = {name: terms for name in names if (terms := table.table(name)) is not None}
-    plans = {name: _read_terms(terms) for name, terms in sections.items()}
+    plans = {
+        name: PlanTerms(quota=terms.integer("quota", least=1), price=terms.number("price"))
+        for name, terms in sections.items()
+    }
     for section in sections.values():
         section.finish()
     return plans
@@ -235,15 +239,6 @@ def read_goals(table: ConfigTable) -> GoalsConfig:
     """Read the target of each metric: a text such as "25%", or a number."""
     names = table.keys()
     return {name: goal for name in names if (goal := _read_goal(table, name)) is not None}
-
-
-def _read_columns(table: ConfigTable | None) -> AccountColumns:
-    names = table.keys() if table else ()
-    return AccountColumns({n: own for n in names if table and (own := table.text(n))})
-
-
-def _read_terms(table: ConfigTable) -> PlanTerms:
-    return PlanTerms(quota=table.integer("quota", least=1), price=table.number("price"))
 
 
 def _read_goal(table: ConfigTable, name: str) -> str | float | None:

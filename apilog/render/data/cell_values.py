@@ -68,7 +68,13 @@ def _typed_column(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
 def _plain_column(column: pl.Expr, dtype: pl.DataType, timezone: str) -> pl.Expr:
     match dtype:
         case pl.Datetime():
-            return _iso_column(column, dtype, timezone)
+            offset = ""
+            if dtype.time_zone is not None:
+                column = column.dt.convert_time_zone(timezone)
+                offset = "Z" if timezone == "UTC" else "%:z"
+            seconds = column.dt.to_string(f"%Y-%m-%dT%H:%M:%S{offset}")
+            fraction = column.dt.to_string(f"%Y-%m-%dT%H:%M:%S%.6f{offset}")
+            return pl.when(column.dt.microsecond() == 0).then(seconds).otherwise(fraction)
         case pl.Date():
             return column.cast(pl.String)
         case pl.Time():
@@ -81,17 +87,6 @@ def _plain_column(column: pl.Expr, dtype: pl.DataType, timezone: str) -> pl.Expr
             return column.bin.encode("hex")
         case _:
             return _typed_column(column, dtype)
-
-
-def _iso_column(column: pl.Expr, dtype: pl.Datetime, timezone: str) -> pl.Expr:
-    """Format times in that zone; a datetime without a zone gets none."""
-    offset = ""
-    if dtype.time_zone is not None:
-        column = column.dt.convert_time_zone(timezone)
-        offset = "Z" if timezone == "UTC" else "%:z"
-    seconds = column.dt.to_string(f"%Y-%m-%dT%H:%M:%S{offset}")
-    fraction = column.dt.to_string(f"%Y-%m-%dT%H:%M:%S%.6f{offset}")
-    return pl.when(column.dt.microsecond() == 0).then(seconds).otherwise(fraction)
 
 
 def _json_column(nested: pl.Series) -> pl.Series:

@@ -44,14 +44,13 @@ def _text_frame(frame: pl.DataFrame, report: Report, options: OutputOptions) -> 
 
 
 def _neutralise_formulas(frame: pl.DataFrame) -> pl.DataFrame:
-    texts = frame.select(cs.string() | cs.categorical() | cs.enum()).columns
-    quoted = frame.with_columns(map(_quote_formula, texts))
+    """Put a `'` before titles and texts that a spreadsheet may run."""
+    quoted = []
+    for name in frame.select(cs.string() | cs.categorical() | cs.enum()).columns:
+        text = exact_column(name).cast(pl.String)
+        with_quote = pl.concat_str(pl.lit("'"), text)
+        is_formula = text.str.contains(_FORMULA)
+        quoted.append(pl.when(is_formula).then(with_quote).otherwise(text).alias(name))
     names = pl.Series(frame.columns, dtype=pl.String)
     formulas = names.filter(names.str.contains(_FORMULA))
-    return quoted.rename({name: f"'{name}" for name in formulas})
-
-
-def _quote_formula(name: str) -> pl.Expr:
-    text = exact_column(name).cast(pl.String)
-    is_formula = text.str.contains(_FORMULA)
-    return pl.when(is_formula).then(pl.concat_str(pl.lit("'"), text)).otherwise(text).alias(name)
+    return frame.with_columns(quoted).rename({name: f"'{name}" for name in formulas})

@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import BinaryIO
 
-import polars as pl
-
 from apilog.render.data.cell_values import iso_timestamp
 from apilog.render.data.ndjson import row_lines
 from apilog.render.output import OutputOptions, choose_table
@@ -36,30 +34,20 @@ def _document_parts(report: Report, table: str | None) -> Iterator[str]:
         "until": _iso_or_none(report, report.until),
     }
     yield f'{{\n"apilog": {_compact_json(about)},\n"window": {_compact_json(window)},\n"input": '
-    yield from _input_parts(report)
-    yield ',\n"tables": {'
-    for i, (name, frame) in enumerate(tables.items()):
-        yield f"{',' if i else ''}\n  {_compact_json(name)}: ["
-        yield from _row_parts(frame, report.timezone)
-        yield "]"
-    yield "\n}\n}\n" if tables else "}\n}\n"
-
-
-def _input_parts(report: Report) -> Iterator[str]:
     counts = {key: getattr(report.input, key) for key in _COUNTS}
     files = [{key: getattr(file, key) for key in _FILE} for file in report.input.files]
     yield _compact_json(counts)[:-1] + ',"files":['
     yield ",".join(f"\n  {_compact_json(file)}" for file in files)
     yield "\n]}" if files else "]}"
-
-
-def _row_parts(frame: pl.DataFrame, timezone: str) -> Iterator[str]:
-    separator = "\n    "
-    for part in row_lines(frame, timezone):
-        yield separator + part.removesuffix("\n").replace("\n", ",\n    ")
-        separator = ",\n    "
-    if frame.height:
-        yield "\n  "
+    yield ',\n"tables": {'
+    for i, (name, frame) in enumerate(tables.items()):
+        yield f"{',' if i else ''}\n  {_compact_json(name)}: ["
+        separator = "\n    "
+        for part in row_lines(frame, report.timezone):
+            yield separator + part.removesuffix("\n").replace("\n", ",\n    ")
+            separator = ",\n    "
+        yield "\n  ]" if frame.height else "]"
+    yield "\n}\n}\n" if tables else "}\n}\n"
 
 
 def _compact_json(value: object) -> str:

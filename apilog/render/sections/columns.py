@@ -135,21 +135,19 @@ def _metric_column(frame: pl.DataFrame, metric: MetricSpec, timezone: str) -> Te
 
 def _key_column(column: pl.Series, timezone: str = "UTC") -> TextColumn:
     texts = [format_value(value, None, timezone) for value in column.to_list()]
+    # No more than both ends is ever shown, and measuring the width of a mebibyte takes long.
+    shown = [
+        text if len(text) <= 2 * _LONGEST_KEY else f"{text[:_LONGEST_KEY]}…{text[-_LONGEST_KEY:]}"
+        for text in texts
+    ]
     folded = [text in _FOLDED_KEYS or text == NULL for text in texts]
     return TextColumn(
         title=short_title(column.name),
-        cells=[_keep_ends(text) or '""' for text in texts],
+        cells=[text or '""' for text in shown],
         styles=["dim" if dim else _KEY_STYLES.get(column.name, "") for dim in folded],
         is_flexible=column.name not in _SHORT_KEYS,
         max_width=_SHORT_KEYS.get(column.name, _LONGEST_KEY),
         braces_style="cyan" if column.name == "route" else "",
-    )
-
-
-def _keep_ends(text: str) -> str:
-    # No more is ever shown, and measuring the width of a mebibyte takes long.
-    return (
-        text if len(text) <= 2 * _LONGEST_KEY else f"{text[:_LONGEST_KEY]}…{text[-_LONGEST_KEY:]}"
     )
 
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 
 from rich.cells import cell_len
 from rich.text import Text
 
-from apilog.render.sections.section import Charts, ChartSeries
+from apilog.render.sections.section import Charts
 from apilog.render.terminal.fit_text import clip_line, natural_width, pad_text
 from apilog.render.text.cell_text import time_pattern
 
@@ -72,28 +71,19 @@ def draw_charts(charts: Charts, width: int) -> list[Text]:
     scale = max(1, min(_WIDEST_BUCKET, room // columns))
     lines = []
     for one in series:
-        for i, blocks in enumerate(draw_chart(_merge_buckets(one, per_column), one.height)):
+        merged: list[float | None] = []
+        for start in range(0, len(one.values), per_column):
+            values = [v for v in one.values[start : start + per_column] if v is not None]
+            merged.append(one.merge(values) if values else None)
+        for i, blocks in enumerate(draw_chart(merged, one.height)):
             label = pad_text(Text(one.label if i == 0 else ""), labels)
             peak = pad_text(Text(one.peak if i == 0 else "", "dim"), peaks, right=True)
             chart = Text("".join(block * scale for block in blocks), one.style)
             line = Text.assemble(_INDENT, label, "  ", peak, " " if peaks else "", chart)
             line.rstrip()
             lines.append(clip_line(line, width))
-    axis = " " * margin + _time_axis(times, scale * columns)
-    return [*lines, clip_line(Text(axis, "dim"), width)]
-
-
-def _time_axis(times: Sequence[datetime], cells: int) -> str:
-    """Return the first time and the last, at the ends of `cells` columns if there is room."""
     pattern = time_pattern(times)
     first, last = times[0].strftime(pattern), times[-1].strftime(pattern)
-    between = cells - cell_len(first) - cell_len(last)
-    return first + (" " * between if between > 0 else " – ") + last
-
-
-def _merge_buckets(series: ChartSeries, per_column: int) -> list[float | None]:
-    merged: list[float | None] = []
-    for start in range(0, len(series.values), per_column):
-        values = [v for v in series.values[start : start + per_column] if v is not None]
-        merged.append(series.merge(values) if values else None)
-    return merged
+    between = scale * columns - cell_len(first) - cell_len(last)
+    axis = " " * margin + first + (" " * between if between > 0 else " – ") + last
+    return [*lines, clip_line(Text(axis, "dim"), width)]

@@ -70,19 +70,20 @@ def _prepare_column(column: Column) -> _GridColumn:
                 title="", cells=cells, styles=column.style, drop_order=column.drop_order
             )
         case HistogramColumn():
-            cells = [_histogram_text(column.bins, counts) for counts in column.counts]
+            # A block for each bin, below its title.
+            cells = [
+                " ".join(
+                    f"{block * 2:{len(title)}}"
+                    for title, block in zip(column.bins, draw_chart(counts, 1)[0], strict=True)
+                )
+                for counts in column.counts
+            ]
             return TextColumn(
                 title=" ".join(column.bins),
                 cells=cells,
                 styles=column.style,
                 drop_order=column.drop_order,
             )
-
-
-def _histogram_text(bins: Sequence[str], counts: Sequence[int]) -> str:
-    """Draw a block for each bin, below its title."""
-    blocks = draw_chart(counts, 1)[0]
-    return " ".join(f"{block * 2:{len(bin_)}}" for block, bin_ in zip(blocks, bins, strict=True))
 
 
 def _draw_named_columns(table: Table, columns: Sequence[_GridColumn], width: int) -> list[Text]:
@@ -158,7 +159,12 @@ def _fit_columns(columns: Sequence[_GridColumn], width: int) -> list[tuple[_Grid
     floor = max(12, min(28, width * 28 // 100))
     shown = list(columns)
     if _total_width(shown, floor) > width:
-        shown = [_compact_column(column) for column in shown]
+        shown = [
+            replace(column, cells=column.compact_cells)
+            if isinstance(column, TextColumn) and column.compact_cells is not None
+            else column
+            for column in shown
+        ]
     while len(shown) > 1 and _total_width(shown, floor) > width:
         # Of columns with the same number the last one goes first.
         out = max(range(len(shown)), key=lambda i: (shown[i].drop_order, i))
@@ -198,12 +204,6 @@ def _minimum_width(column: _GridColumn, floor: int) -> int:
     if not column.is_flexible:
         return natural
     return min(natural, max(column.min_width or floor, len(column.title)))
-
-
-def _compact_column(column: _GridColumn) -> _GridColumn:
-    if isinstance(column, BarColumn) or column.compact_cells is None:
-        return column
-    return replace(column, cells=column.compact_cells)
 
 
 def _title(column: _GridColumn) -> str:

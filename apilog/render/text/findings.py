@@ -33,30 +33,20 @@ def draw_findings(
 ) -> bytes:
     """Draw the findings as `table` (text, without the problems) or as `json`."""
     if output == "json":
-        return _findings_json(findings, problems).encode()
-    text = _findings_text(findings, width)
-    return (_color_labels(text) if color else text).encode()
-
-
-def _findings_text(findings: Sequence[DetectedFile], width: int) -> str:
+        document = {
+            "files": [asdict(finding) for finding in findings],
+            "errors": [{"error": str(problem), "hint": problem.hint} for problem in problems],
+        }
+        return f"{escape_json(json.dumps(document, ensure_ascii=False, indent=2))}\n".encode()
     blocks = [_finding_text(finding, max(width, _NARROWEST_WIDTH)) for finding in findings]
     suggestions = dict.fromkeys(f.suggestion for f in findings if f.suggestion)
     blocks += [f"To log everything, in nginx.conf:\n  {text}\n" for text in suggestions]
-    return "\n".join(blocks)
-
-
-def _color_labels(text: str) -> str:
-    # The text is escaped already, so that the only control characters are these.
-    text = re.sub(r"^(?=\S)(.+)", "\x1b[1m\\1\x1b[0m", text, flags=re.MULTILINE)
-    return re.sub(_LABELS, "\x1b[2m\\1\x1b[0m", text, flags=re.MULTILINE)
-
-
-def _findings_json(findings: Sequence[DetectedFile], problems: Sequence[ApilogError]) -> str:
-    document = {
-        "files": [asdict(finding) for finding in findings],
-        "errors": [{"error": str(problem), "hint": problem.hint} for problem in problems],
-    }
-    return escape_json(json.dumps(document, ensure_ascii=False, indent=2)) + "\n"
+    drawn = "\n".join(blocks)
+    if color:
+        # The text is escaped already, so that the only control characters are these.
+        drawn = re.sub(r"^(?=\S)(.+)", "\x1b[1m\\1\x1b[0m", drawn, flags=re.MULTILINE)
+        drawn = re.sub(_LABELS, "\x1b[2m\\1\x1b[0m", drawn, flags=re.MULTILINE)
+    return drawn.encode()
 
 
 def _finding_text(finding: DetectedFile, width: int) -> str:
