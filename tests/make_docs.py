@@ -181,7 +181,7 @@ def _variables() -> str:
 
 def _tail_keys() -> str:
     keys: dict[str, list[str]] = {}
-    for key, variable in trailing_fields._VARIABLE_OF_KEY.items():
+    for key, variable in trailing_fields.VARIABLE_OF_KEY.items():
         keys.setdefault(variable, []).append(key)
     rows = ((f"`${variable}`", _names(names)) for variable, names in keys.items())
     return _table(("stands for", "keys"), rows)

@@ -21,7 +21,7 @@ UNREAD_TAIL = FormatVariable("tail")
 _FIELD = re.compile(r' ("(?:[^"\\]|\\.)*"|\[[^\[\]]*\]|[^\s,"]+(?:,? : [^\s,"]+|, [^\s,"]+)*)')
 _KEY_VALUE = re.compile(r'([A-Za-z_][\w.-]*)([=:])("?)(.*?)\3\Z', re.DOTALL)
 
-_VARIABLE_OF_KEY = {
+VARIABLE_OF_KEY = {
     "rt": "request_time",
     "request_time": "request_time",
     "reqtime": "request_time",
@@ -168,7 +168,7 @@ def _describe_field(column: _TrailingColumn, known: set[str]) -> tuple[str, str 
     prefixes = {(match[1], match[2], match[3]) for match in keyed}
     if len(keyed) == len(column.values) and len(prefixes) == 1:
         key, separator, quote = prefixes.pop()
-        return f"{key}{separator}{quote}", _VARIABLE_OF_KEY.get(key.lower()), quote
+        return f"{key}{separator}{quote}", VARIABLE_OF_KEY.get(key.lower()), quote
     for opening, closing in ('""', "[]"):
         if inner := column.strip_enclosing(opening, closing):
             return opening, inner.choose_variable(known, opening), closing
