@@ -95,16 +95,12 @@ def format_baseline(baseline: SavedBaseline) -> str:
         "requests": baseline.total,
     }
     lines = [f"  {json.dumps(key)}: {json.dumps(value)}," for key, value in head.items()]
-    routes = ",\n".join(_format_route(route) for route in _iter_routes(baseline))
-    return "\n".join(["{", *lines, '  "routes": [', *([routes] if routes else []), "  ]", "}", ""])
-
-
-def _format_route(route: Mapping[str, object]) -> str:
-    """Return a route with a line for each of its facts."""
-    facts = ",\n".join(
-        f"      {json.dumps(key)}: {json.dumps(value)}" for key, value in route.items()
+    blocks = (
+        ",\n".join(f"      {json.dumps(key)}: {json.dumps(fact)}" for key, fact in route.items())
+        for route in _iter_routes(baseline)
     )
-    return f"    {{\n{facts}\n    }}"
+    routes = ",\n".join(f"    {{\n{block}\n    }}" for block in blocks)
+    return "\n".join(["{", *lines, '  "routes": [', *([routes] if routes else []), "  ]", "}", ""])
 
 
 def _format_instant(moment: datetime | None) -> str | None:
@@ -121,28 +117,18 @@ def _iter_routes(baseline: SavedBaseline) -> Iterator[dict[str, object]]:
     }
     for row in baseline.durations.sort(order, nulls_last=True).iter_rows(named=True):
         key = tuple(row[name] for name in order)
-        yield {
+        facts: dict[str, object] = {
             **{name: row[name] for name in ENDPOINT_COLUMNS},
             **({} if row["named"] else {"folded": True}),
             "statuses": {_NO_STATUS if s is None else str(s): n for s, n in statuses[key]},
-            **_latency_facts(row, {c: counts.get(key, []) for c, counts in histograms.items()}),
         }
-
-
-def _latency_facts(
-    row: Mapping[str, Any], histograms: Mapping[str, list[tuple[int, int]]]
-) -> dict[str, object]:
-    """Return sums and counts by bucket of the durations that the route has."""
-    facts: dict[str, object] = {}
-    for column, buckets in histograms.items():
-        if buckets:
-            short = _SHORT[column]
-            facts[short] = {
-                _short_name(column, name): row[name] for name in DURATION_ACCUMULATORS[column]
-            }
-            # Buckets are 2 % wide, so that four digits of a value give its bucket back.
-            facts[f"{short}_ms"] = {f"{bucket_value_ms(bucket):.4g}": n for bucket, n in buckets}
-    return facts
+        for column, counts in histograms.items():
+            if buckets := counts.get(key):
+                short, names = _SHORT[column], DURATION_ACCUMULATORS[column]
+                facts[short] = {_short_name(column, name): row[name] for name in names}
+                # Buckets are 2 % wide, so that four digits of a value give its bucket back.
+                facts[f"{short}_ms"] = {f"{bucket_value_ms(b):.4g}": n for b, n in buckets}
+        yield facts
 
 
 def _group_by_key(
@@ -161,8 +147,21 @@ def _short_name(column: str, accumulator: str) -> str:
 
 def read_baseline(path: Path) -> SavedBaseline:
     """Return the baseline in a file; raises InputError that says where it is none."""
-    document = _load_document(path)
     place = str(path)
+    try:
+        document = json.loads(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"can't read the baseline {path}: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
+        raise _broken_baseline(place, "it is not JSON") from error
+    version = document.get("apilog_baseline") if isinstance(document, dict) else None
+    if version is None:
+        raise _broken_baseline(place, "apilog_baseline is missing")
+    if version != VERSION:
+        raise InputError(
+            f"the baseline {path} is of version {version!r}, this apilog reads {VERSION}",
+            "make it again with `apilog baseline`",
+        )
     routes = document.get("routes")
     if not isinstance(routes, list):
         raise _broken_baseline(place, "routes")
@@ -176,24 +175,6 @@ def read_baseline(path: Path) -> SavedBaseline:
         return rows.build_baseline(document)
     except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
         raise _broken_baseline(place, "its head") from error
-
-
-def _load_document(path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"can't read the baseline {path}: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
-        raise _broken_baseline(str(path), "it is not JSON") from error
-    version = document.get("apilog_baseline") if isinstance(document, dict) else None
-    if version is None:
-        raise _broken_baseline(str(path), "apilog_baseline is missing")
-    if version != VERSION:
-        raise InputError(
-            f"the baseline {path} is of version {version!r}, this apilog reads {VERSION}",
-            "make it again with `apilog baseline`",
-        )
-    return dict(document)
 
 
 def _broken_baseline(path: str, where: str) -> InputError:
@@ -212,17 +193,20 @@ class _BaselineRows:
 
     def add_route(self, route: dict[str, Any]) -> None:
         """Add the facts of one route."""
-        key = (
-            *(_parse_text(route[name]) for name in ENDPOINT_COLUMNS),
-            not route.get("folded", False),
-        )
+        names = [route[name] for name in ENDPOINT_COLUMNS]
+        if not all(name is None or isinstance(name, str) for name in names):
+            raise TypeError
+        key = (*names, not route.get("folded", False))
         for status, n in route["statuses"].items():
             number = None if status == _NO_STATUS else int(status)
             self._counts.append((*key, number, _parse_count(n)))
         sums: list[object] = []
-        for column, names in DURATION_ACCUMULATORS.items():
+        for column, accumulators in DURATION_ACCUMULATORS.items():
             latency = route.get(_SHORT[column], {})
-            sums += [_parse_sum(name, latency.get(_short_name(column, name))) for name in names]
+            for name in accumulators:
+                value = latency.get(_short_name(column, name))
+                empty = 0 if ACCUMULATORS[name].merge == "sum" else None
+                sums.append(empty if value is None else _parse_count(value))
             for ms, n in route.get(f"{_SHORT[column]}_ms", {}).items():
                 self._histograms[column].append((*key, bucket_of(float(ms)), _parse_count(n)))
         self._sums.append((*key, *sums))
@@ -247,12 +231,6 @@ class _BaselineRows:
         )
 
 
-def _parse_text(value: object) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    raise TypeError
-
-
 def _parse_count(value: object) -> int:
     """Return a count of the file; raises TypeError for anything else, also for true."""
     # Not isinstance: True is an int. Beyond 2**53 a double, which other programs may read the
@@ -260,12 +238,6 @@ def _parse_count(value: object) -> int:
     if type(value) is not int or not 0 <= value < 1 << 53:
         raise TypeError
     return value
-
-
-def _parse_sum(name: str, value: object) -> int | None:
-    if value is None:
-        return 0 if ACCUMULATORS[name].merge == "sum" else None
-    return _parse_count(value)
 
 
 def _parse_instant(value: object) -> datetime | None:

@@ -33,9 +33,22 @@ def check_before_reading(
                     "give --baseline FILE as `apilog baseline` writes it, or --baseline-since",
                 )
         case TimeWindow():
-            _check_windows_apart(window, baseline)
+            ends_before = baseline.until and window.since and baseline.until <= window.since
+            begins_after = baseline.since and window.until and window.until <= baseline.since
+            if not (ends_before or begins_after):
+                raise UsageError(
+                    "the time that is checked and that of the baseline overlap",
+                    "end the one where the other begins: --since, --until, --baseline-since, "
+                    "--baseline-until",
+                )
         case SavedBaseline():
-            _check_same_where(baseline.where, options.where)
+            if baseline.where != options.where:
+                made = f"--where {baseline.where!r}" if baseline.where else "no --where"
+                given = f"--where {options.where!r}" if options.where else "none"
+                raise UsageError(
+                    f"the baseline was made with {made}, this is asked with {given}",
+                    "choose the same requests on both sides",
+                )
             for threshold in compared:
                 baseline.check_subject(threshold.subject)
 
@@ -65,24 +78,3 @@ def check_after_reading(
                     f"{format_duration(then * 1000)}",
                     "compare request_rate or a rate of errors, or windows of the same length",
                 )
-
-
-def _check_windows_apart(window: TimeWindow, baseline: TimeWindow) -> None:
-    ends_before = baseline.until and window.since and baseline.until <= window.since
-    begins_after = baseline.since and window.until and window.until <= baseline.since
-    if not (ends_before or begins_after):
-        raise UsageError(
-            "the time that is checked and that of the baseline overlap",
-            "end the one where the other begins: --since, --until, --baseline-since, "
-            "--baseline-until",
-        )
-
-
-def _check_same_where(of_baseline: str | None, given: str | None) -> None:
-    if of_baseline != given:
-        made = f"--where {of_baseline!r}" if of_baseline else "no --where"
-        raise UsageError(
-            f"the baseline was made with {made}, this is asked with "
-            f"{f'--where {given!r}' if given else 'none'}",
-            "choose the same requests on both sides",
-        )

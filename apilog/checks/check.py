@@ -6,7 +6,7 @@ Everything that can be refused without reading is refused before.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -30,9 +30,7 @@ from apilog.checks.evaluate import (
     last_whole_hour,
 )
 from apilog.checks.measurement import (
-    MeasuredSources,
     Measurement,
-    SampleSource,
     SubjectSamples,
     measure_sources,
 )
@@ -111,10 +109,12 @@ def run_check(
     measurements = _plan_measurements(on_requests, plan)
     measurements += [hours_until(plan.window)] if on_anomalies else []
     measured = measure_sources(sources, measurements, plan.options)
-    current, base = measured.results[0], _baseline_samples(plan, measured)
+    current = measured.results[0]
+    base = measured.results[1] if isinstance(plan.baseline, TimeWindow) else plan.baseline
     if base:
         check_after_reading(on_requests, current, base)
     samples |= {t: current.samples_of(t.subject) for t in on_requests}
+    on_accounts = replace(plan.policy, min_requests=plan.options.min_accounts)
     results = {
         t: [evaluate_hour(t, last_whole_hour(t, measured.results[-1]))]
         if t in on_anomalies
@@ -122,7 +122,7 @@ def run_check(
             t,
             samples[t],
             base.samples_of(t.subject) if base and t.is_comparison else None,
-            _policy_for(t, plan, account_samples or {}),
+            on_accounts if t in (account_samples or {}) else plan.policy,
         )
         for t in plan.thresholds
     }
@@ -148,7 +148,9 @@ def run_check(
         timezone=plan.options.tz,
         notes=(*_unnamed_notes(samples), *measured.notes),
     )
-    return CheckResult(report=report, state=_worst_state(map(_overall, results.values())))
+    states = {_overall(several) for several in results.values()}
+    worst = (s for s in (CheckState.FAIL, CheckState.INCONCLUSIVE) if s in states)
+    return CheckResult(report=report, state=next(worst, CheckState.PASS))
 
 
 def _parse_windows(options: CheckOptions) -> tuple[TimeWindow, TimeWindow | None]:
@@ -177,14 +179,6 @@ def _parse_windows(options: CheckOptions) -> tuple[TimeWindow, TimeWindow | None
     return window, earlier
 
 
-def _policy_for(
-    threshold: Threshold, plan: CheckPlan, account_samples: Mapping[Threshold, SubjectSamples]
-) -> DecisionPolicy:
-    if threshold not in account_samples:
-        return plan.policy
-    return replace(plan.policy, min_requests=plan.options.min_accounts)
-
-
 def _plan_measurements(thresholds: Sequence[Threshold], plan: CheckPlan) -> list[Measurement]:
     """Return the measurements of the window and of the baseline window."""
     details = (_subject_by_endpoint(t) for t in thresholds if not t.each)
@@ -196,10 +190,6 @@ def _plan_measurements(thresholds: Sequence[Threshold], plan: CheckPlan) -> list
         earlier = [*compared, ROUTE_SUBJECT, GATEWAY_SUBJECT]
         measurements.append(Measurement(earlier, plan.baseline, max_routes=max_routes))
     return measurements
-
-
-def _baseline_samples(plan: CheckPlan, measured: MeasuredSources) -> SampleSource | None:
-    return measured.results[1] if isinstance(plan.baseline, TimeWindow) else plan.baseline
 
 
 def _subject_by_endpoint(threshold: Threshold) -> MetricSubject:
@@ -217,10 +207,3 @@ def _unnamed_notes(measured: Mapping[Threshold, SubjectSamples]) -> Iterator[str
 
 def _overall(results: Sequence[ThresholdResult]) -> CheckState:
     return CheckState.overall(result.state for result in results)
-
-
-def _worst_state(states: Iterable[CheckState]) -> CheckState:
-    present = set(states)
-    return next(
-        (s for s in (CheckState.FAIL, CheckState.INCONCLUSIVE) if s in present), CheckState.PASS
-    )

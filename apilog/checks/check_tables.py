@@ -37,20 +37,24 @@ _STATE_ORDER = (CheckState.FAIL, CheckState.PASS, CheckState.INCONCLUSIVE)
 def checks_table(results: Mapping[Threshold, Sequence[ThresholdResult]]) -> pl.DataFrame:
     """Return a row per result: thresholds in their order, the failures of each first."""
     chosen = {c for t in results for c in (*(name for name, _ in t.where), *t.each)}
-    used = sorted(chosen, key=_column_position)
+    # Columns of records in their order, then the others.
+    known = [*SCHEMA]
+    used = sorted(chosen, key=lambda c: (known.index(c) if c in SCHEMA else len(known), c))
+    types = {c: SCHEMA[c] if _is_integer_column(c) else pl.String for c in used}
     rows = [
         {
             "threshold": str(threshold),
             "metric": threshold.metric.name,
             **dict.fromkeys(used),
-            **_chosen_values(threshold, result.key),
+            **{c: int(text) if _is_integer_column(c) else text for c, text in threshold.where},
+            **dict(zip(threshold.each, result.key, strict=True)),
             **{name: getattr(result, name) for name in _RESULT_COLUMNS},
             "reason": result.reason or None,
         }
-        for threshold, found in results.items()
-        for result in sorted(found, key=lambda r: (_STATE_ORDER.index(r.state), -r.requests))
+        for threshold, several in results.items()
+        for result in sorted(several, key=lambda r: (_STATE_ORDER.index(r.state), -r.requests))
     ]
-    return pl.DataFrame(rows, schema={**_FIRST_COLUMNS, **_column_types(used), **_RESULT_COLUMNS})
+    return pl.DataFrame(rows, schema={**_FIRST_COLUMNS, **types, **_RESULT_COLUMNS})
 
 
 def worst_table(failed: Iterable[tuple[Threshold, SubjectSamples]]) -> pl.DataFrame:
@@ -86,24 +90,6 @@ def changed_table(
     return pl.DataFrame(rows, schema={**keys, "change": pl.String, "requests": pl.Int64})
 
 
-def _column_position(column: str) -> tuple[int, str]:
-    """Return the sort key of a column: those of records in their order, then the others."""
-    return ([*SCHEMA].index(column) if column in SCHEMA else len(SCHEMA)), column
-
-
-def _chosen_values(threshold: Threshold, key: SampleKey) -> dict[str, str | int | None]:
-    given: dict[str, str | int | None] = {
-        column: int(text) if _is_integer_column(column) else text
-        for column, text in threshold.where
-    }
-    return given | dict(zip(threshold.each, key, strict=True))
-
-
-def _column_types(columns: Iterable[str]) -> dict[str, pl.DataType | type[pl.DataType]]:
-    """Return the types of columns: texts, but for statuses."""
-    return {c: SCHEMA[c] if _is_integer_column(c) else pl.String for c in columns}
-
-
 def _is_integer_column(column: str) -> bool:
     return column in SCHEMA and SCHEMA[column].is_integer()
 
@@ -113,11 +99,13 @@ def _worst_endpoints(
 ) -> list[tuple[SampleKey, MetricSample]]:
     """Return the endpoints that did most to exceed an upper limit.
 
-    They are those with most events, or else the largest values among busy endpoints."""
+    They are those with most events, or else the largest values among busy endpoints.
+    """
     if not threshold.operator.is_upper:
         return []
-    every = [*measured.samples.items(), *measured.others.items()]
-    samples = [item for item in every if item[1].value]
+    samples = [
+        item for item in (*measured.samples.items(), *measured.others.items()) if item[1].value
+    ]
     if threshold.metric.kind is MetricKind.PROPORTION:
         samples.sort(key=lambda item: -(item[1].events or 0))
     else:

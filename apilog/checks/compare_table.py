@@ -57,7 +57,13 @@ def compare_pairs(
     policy: DecisionPolicy,
 ) -> Iterator[ComparisonRow]:
     """Yield a row for each pair, their p-values adjusted together."""
-    raw = [_pair_p_value(metric, pair, policy) for pair in pairs.values()]
+    enough = max(1, policy.min_requests)
+    raw = [
+        p_value(metric, pair.b, pair.a, NullHypothesis(), Alternative.TWO_SIDED)
+        if min(pair.a.size, pair.b.size) >= enough and None not in (pair.a.value, pair.b.value)
+        else None
+        for pair in pairs.values()
+    ]
     for (key, pair), p in zip(pairs.items(), benjamini_hochberg(raw), strict=True):
         bounds = sample_difference_interval(metric, pair.b, pair.a, policy.confidence)
         yield ComparisonRow(metric=metric, key=key, pair=pair, p_value=p, interval=bounds)
@@ -87,14 +93,6 @@ def comparison_table(
     ]
     keys = dict.fromkeys(columns, pl.String)
     return pl.DataFrame(cells, schema={"metric": pl.String, **keys, **_FIGURE_COLUMNS})
-
-
-def _pair_p_value(metric: Metric, pair: SamplePair, policy: DecisionPolicy) -> float | None:
-    if min(pair.a.size, pair.b.size) < max(1, policy.min_requests):
-        return None
-    if pair.a.value is None or pair.b.value is None:
-        return None
-    return p_value(metric, pair.b, pair.a, NullHypothesis(), Alternative.TWO_SIDED)
 
 
 def _verdict_of(row: ComparisonRow, policy: DecisionPolicy) -> DifferenceVerdict:

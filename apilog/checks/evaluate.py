@@ -133,7 +133,12 @@ def _evaluate_sample(
         reason = reason or _why_baseline_undecided(threshold, base, policy)
         if reason or base is None:
             return replace(result, reason=reason)
-        return _with_p_value(result, threshold.limit, sample, base, policy)
+        metric, against = threshold.metric, threshold.limit
+        low, high = sample_difference_interval(metric, sample, base, policy.confidence)
+        side = Alternative.GREATER if threshold.operator.is_upper else Alternative.LESS
+        null = NullHypothesis(against.factor, against.margin)
+        p = p_value(metric, sample, base, null, side)
+        return replace(result, low=low, high=high, p_value=p)
     limit = threshold.limit.quantity.value
     if reason or sample.value is None:
         return replace(result, limit=limit, reason=reason)
@@ -141,20 +146,6 @@ def _evaluate_sample(
     holds = threshold.operator.holds(sample.value, limit)
     state = CheckState.PASS if holds else CheckState.FAIL
     return replace(result, state=state, limit=limit, low=low, high=high)
-
-
-def _with_p_value(
-    result: ThresholdResult,
-    limit: BaselineLimit,
-    sample: MetricSample,
-    base: MetricSample,
-    policy: DecisionPolicy,
-) -> ThresholdResult:
-    metric, operator = result.threshold.metric, result.threshold.operator
-    low, high = sample_difference_interval(metric, sample, base, policy.confidence)
-    side = Alternative.GREATER if operator.is_upper else Alternative.LESS
-    p = p_value(metric, sample, base, NullHypothesis(limit.factor, limit.margin), side)
-    return replace(result, low=low, high=high, p_value=p)
 
 
 def _decide_comparisons(
@@ -268,6 +259,8 @@ def evaluate_hour(threshold: Threshold, hour: Mapping[str, Any] | None) -> Thres
         )
     # Without its sign, so that `anomaly(requests) < 6` is broken by spikes and by drops.
     score = abs(hour["score"])
+    kind = "spike" if hour["score"] > 0 else "drop"
+    format_value = format_count if hour["metric"] == "requests" else format_ratio
     state = CheckState.PASS if threshold.operator.holds(score, limit) else CheckState.FAIL
     return ThresholdResult(
         threshold=threshold,
@@ -276,14 +269,8 @@ def evaluate_hour(threshold: Threshold, hour: Mapping[str, Any] | None) -> Thres
         value=score,
         limit=limit,
         requests=int(hour["requests"]),
-        reason=_describe_hour(hour),
-    )
-
-
-def _describe_hour(hour: Mapping[str, Any]) -> str:
-    format_value = format_count if hour["metric"] == "requests" else format_ratio
-    kind = "spike" if hour["score"] > 0 else "drop"
-    return (
-        f"a {kind} at {hour['timestamp']:%Y-%m-%d %H:%M} UTC: {format_value(hour['value'])}, "
-        f"expected {format_value(hour['expected'])}"
+        reason=(
+            f"a {kind} at {hour['timestamp']:%Y-%m-%d %H:%M} UTC: {format_value(hour['value'])}, "
+            f"expected {format_value(hour['expected'])}"
+        ),
     )

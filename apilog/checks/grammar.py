@@ -221,7 +221,11 @@ class _ThresholdParser:
         if column == "gateway" and value.text not in GATEWAYS:
             hint = did_you_mean(value.text, GATEWAYS, f"it is one of {', '.join(GATEWAYS)}")
             raise self._error_at_token(value, f"there is no gateway {value.text!r}", hint)
-        if column.endswith("status") and column != "cache_status" and not _is_status(value.text):
+        if (
+            column.endswith("status")
+            and column != "cache_status"
+            and not re.fullmatch("[0-9]{3}", value.text)
+        ):
             raise self._error_at_token(
                 value, f"{value.text!r} is no status", 'write {status="503"}'
             )
@@ -309,10 +313,6 @@ class _ThresholdParser:
 
     def _error_at_token(self, token: ThresholdToken, problem: str, hint: str = "") -> UsageError:
         return error_at(self._text, token.position, problem, hint)
-
-
-def _is_status(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) == 3
 
 
 def _units_hint(units: Mapping[str, Fraction], unit: str) -> str:

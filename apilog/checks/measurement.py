@@ -243,7 +243,10 @@ def _iter_samples(
 ) -> Iterator[tuple[SampleKey, MetricSample]]:
     """Yield the key and the sample of each row of the table."""
     metric, table = subject.metric, group.table
-    histograms = _histograms_by_row(metric, group)
+    histograms: dict[int, dict[int, int]] = {}
+    if metric.duration_column:
+        for row, bucket, n in group.histograms[metric.duration_column].iter_rows():
+            histograms.setdefault(row, {})[bucket] = n
     columns = (table[name].to_list() for name in (metric.column, "requests"))
     keys = table.select(subject.each).rows() if subject.each else [()] * table.height
     for row, (key, value, requests, events) in enumerate(
@@ -275,15 +278,6 @@ def _event_counts(metric: Metric, table: pl.DataFrame) -> list[int | None]:
             return [None] * table.height
 
 
-def _histograms_by_row(metric: Metric, group: TableWithInputs) -> dict[int, dict[int, int]]:
-    if not metric.duration_column:
-        return {}
-    histograms: dict[int, dict[int, int]] = {}
-    for row, bucket, n in group.histograms[metric.duration_column].iter_rows():
-        histograms.setdefault(row, {})[bucket] = n
-    return histograms
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredSources:
     """The results of one pass over the sources."""
@@ -309,12 +303,17 @@ def measure_sources(
 
     An input that can't be read has its error in the summary.
     """
+    starts = [measurement.window.since for measurement in measurements]
+    ends = [measurement.window.until for measurement in measurements]
     source_pass = SourcePass(
         sources,
         options,
         frozenset[str]().union(*(measurement.columns for measurement in measurements)),
         lambda records: tuple(measurement.partial(records) for measurement in measurements),
-        window=_enclosing_window(measurements),
+        window=TimeWindow(
+            since=None if None in starts else min(start for start in starts if start),
+            until=None if None in ends else max(end for end in ends if end),
+        ),
     )
     states = source_pass.merge_results(
         lambda several: tuple(
@@ -327,14 +326,4 @@ def measure_sources(
         input=source_pass.input,
         notes=source_pass.notes,
         mismatch_notes=source_pass.mismatch_notes,
-    )
-
-
-def _enclosing_window(measurements: Sequence[Measurement]) -> TimeWindow:
-    """Return the time in which all windows lie."""
-    starts = [measurement.window.since for measurement in measurements]
-    ends = [measurement.window.until for measurement in measurements]
-    return TimeWindow(
-        since=None if None in starts else min(start for start in starts if start),
-        until=None if None in ends else max(end for end in ends if end),
     )

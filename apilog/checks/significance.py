@@ -91,7 +91,13 @@ def value_interval(metric: Metric, sample: MetricSample, confidence: float) -> B
             low, high = quantile_interval(
                 RankedBuckets.from_counts(sample.histogram), metric.quantile, confidence
             )
-            return _bounds_around_value(sample, low, high)
+            # The value is exact where it is the least or greatest, the bounds are buckets: they
+            # are widened to hold it.
+            value = 0.0 if sample.value is None else sample.value
+            return (
+                None if low is None else min(value, bucket_value_ms(low)),
+                None if high is None else max(value, bucket_value_ms(high)),
+            )
         case MetricKind.MEAN:
             return mean_interval(_as_mean(sample), confidence)
         case MetricKind.RATE:
@@ -113,18 +119,6 @@ def sample_difference_interval(
         for sample in (current, base)
     )
     return difference_interval(current.value, bounds, base.value, base_bounds)
-
-
-def _bounds_around_value(sample: MetricSample, low: int | None, high: int | None) -> Bounds:
-    """Return the bounds in milliseconds, widened to hold the value.
-
-    The value is exact where it is the least or greatest, the bounds are buckets.
-    """
-    value = 0.0 if sample.value is None else sample.value
-    return (
-        None if low is None else min(value, bucket_value_ms(low)),
-        None if high is None else max(value, bucket_value_ms(high)),
-    )
 
 
 def _has_evidence(metric: Metric, sample: MetricSample) -> bool:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import polars as pl
-
 from apilog.engine.source_pass import parse_choice
 from apilog.engine.store_parts import find_logs, refuse_stores
 from apilog.errors import ApilogError, InputError, UsageError
-from apilog.formats.contract import ParsedRecords
 from apilog.formats.detect import detect_plan
 from apilog.formats.file_plan import FormatChoice, plan_file
 from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.nginx.library import SUGGESTION
-from apilog.formats.parse_plan import ParsePlan, iterate_formats, parse_lines
+from apilog.formats.parse_plan import iterate_formats, parse_lines
 from apilog.formats.registry import ADVICE
 from apilog.options import FormatOptions, Source
 from apilog.report_model import DetectedFile, DetectionResult, MissingColumn
@@ -49,7 +46,10 @@ def _inspect_source(source: LogSource, choice: FormatChoice | None) -> DetectedF
     outcome = parse_lines(lines, how, columns, None if choice else detect_plan)
     formats = [f for r in (how, outcome.found_plan) if r for f in iterate_formats(r)]
     names = [n for r in (how, outcome.found_plan) if r and (n := r.name)]
-    filled = _filled_columns(outcome.records)
+    records, rejects = outcome.records, outcome.rejects
+    filled = [s.name for s in records.iter_columns() if s.null_count() < records.height]
+    # Other gateways than nginx have no log_format, even where one describes their lines.
+    nginx = (f for f in iterate_formats(how) if isinstance(f, NginxFormat) and f.gateway == "nginx")
     gateways = tuple(dict.fromkeys(f.gateway for f in formats))
     lacks = tuple(
         MissingColumn(column=column, directive=directive)
@@ -61,27 +61,13 @@ def _inspect_source(source: LogSource, choice: FormatChoice | None) -> DetectedF
         path=source.path,
         format=" + ".join(names) or None,
         gateways=gateways,
-        lines=outcome.records.height + outcome.rejects.height + outcome.skipped,
-        records=outcome.records.height,
-        rejects=outcome.rejects.height,
+        lines=records.height + rejects.height + outcome.skipped,
+        records=records.height,
+        rejects=rejects.height,
         skipped=outcome.skipped,
-        log_format=_nginx_log_format(how),
+        log_format=next((f.log_format.string for f in nginx), None),
         columns=tuple(filled),
         lacks=lacks,
         suggestion=SUGGESTION if lacks and gateways[0] == "nginx" else None,
-        reject=_first_reject(outcome),
+        reject=rejects["line"][0] if rejects.height else None,
     )
-
-
-def _filled_columns(records: pl.DataFrame) -> list[str]:
-    return [s.name for s in records.iter_columns() if s.null_count() < records.height]
-
-
-def _nginx_log_format(reading: ParsePlan) -> str | None:
-    """Return the log_format of nginx; other gateways have none, even where one describes them."""
-    formats = (f for f in iterate_formats(reading) if isinstance(f, NginxFormat))
-    return next((f.log_format.string for f in formats if f.gateway == "nginx"), None)
-
-
-def _first_reject(outcome: ParsedRecords) -> str | None:
-    return outcome.rejects["line"][0] if outcome.rejects.height else None

@@ -5,8 +5,7 @@ The sources and nothing else are read, and of them only the columns that the SEL
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 
 import polars as pl
 
@@ -18,7 +17,6 @@ from apilog.errors import UsageError
 from apilog.options import QueryOptions, Source
 from apilog.report_model import FileInput, InputSummary, Report
 from apilog.reports.sql import TABLE, check_statement, translate_polars_errors
-from apilog.store import Store
 from apilog.time import TimeWindow, parse_window, parse_zone
 from apilog.version import __version__
 
@@ -43,41 +41,33 @@ class RequestFrame:
         # Joins read the logs more than once: the pass that read most counts.
         accounts = [summarise_inputs(stats.run.accounts) for stats in self._passes]
         logs = max(accounts, key=lambda account: account.lines, default=summarise_inputs(()))
-        stores = tuple(_store_input(store) for store in self._stores)
-        records = sum(store.records for store in stores)
-        return InputSummary(
-            lines=records + logs.lines,
-            records=records + logs.records,
-            rejects=logs.rejects,
-            skipped=logs.skipped,
-            files=stores + logs.files,
-        )
+        stores = []
+        for store in self._stores:
+            count = count_records(store.record_files())
+            stores.append(
+                FileInput(
+                    path=str(store.folder),
+                    format=STORE_FORMAT,
+                    lines=count,
+                    records=count,
+                    rejects=0,
+                    skipped=0,
+                )
+            )
+        return InputSummary.of_files((*stores, *logs.files))
 
     def time_range(self) -> TimeWindow:
         """Return the limits, else the times of the first and last record between them."""
-        window, times = self._window, sorted(self._record_times())
-        if not times or not window.overlaps(times[0], times[-1]):
+        window = self._window
+        files = [file for store in self._stores for file in store.record_files(window)]
+        ranges = [
+            *((stats.first, stats.last) for stats in self._passes),
+            *((file.first, file.last) for file in files),
+        ]
+        times = [time for ends in ranges for time in ends if time]
+        if not times or not window.overlaps(min(times), max(times)):
             return window
-        return TimeWindow(since=window.since or times[0], until=window.until or times[-1])
-
-    def _record_times(self) -> Iterator[datetime]:
-        for stats in self._passes:
-            yield from (time for time in (stats.first, stats.last) if time)
-        for store in self._stores:
-            for file in store.record_files(self._window):
-                yield from (time for time in (file.first, file.last) if time)
-
-
-def _store_input(store: Store) -> FileInput:
-    records = count_records(store.record_files())
-    return FileInput(
-        path=str(store.folder),
-        format=STORE_FORMAT,
-        lines=records,
-        records=records,
-        rejects=0,
-        skipped=0,
-    )
+        return TimeWindow(since=window.since or min(times), until=window.until or max(times))
 
 
 def run_query(sql: str, sources: Sequence[Source], options: QueryOptions) -> Report:
@@ -90,7 +80,13 @@ def run_query(sql: str, sources: Sequence[Source], options: QueryOptions) -> Rep
     """
     check_statement(sql)
     requests = RequestFrame(sources, options)
-    result = _collect_sql(sql, requests.frame)
+    with translate_polars_errors():
+        frame = pl.SQLContext({TABLE: requests.frame}).execute(sql)
+        has_columns = bool(frame.collect_schema())
+    if not has_columns:
+        raise UsageError("the query selects no column", "SELECT * takes all of them")
+    with translate_polars_errors(on_values=True):
+        result = frame.collect(engine="streaming")
     account, window = requests.summarize_input(), requests.time_range()
     return Report(
         version=__version__,
@@ -102,13 +98,3 @@ def run_query(sql: str, sources: Sequence[Source], options: QueryOptions) -> Rep
         timezone=parse_zone(options.tz).key,
         notes=(*describe_rejects(account, are_kept=True),),
     )
-
-
-def _collect_sql(sql: str, requests: pl.LazyFrame) -> pl.DataFrame:
-    with translate_polars_errors():
-        frame = pl.SQLContext({TABLE: requests}).execute(sql)
-        has_columns = bool(frame.collect_schema())
-    if not has_columns:
-        raise UsageError("the query selects no column", "SELECT * takes all of them")
-    with translate_polars_errors(on_values=True):
-        return frame.collect(engine="streaming")

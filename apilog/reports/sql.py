@@ -102,7 +102,10 @@ def _translate_error(error: BaseException, *, on_values: bool) -> ApilogError:
     if text.startswith("parquet: "):
         return InputError(f"a file of a store can't be read: {polars_message(error)}", _DAMAGED)
     if match := _UNKNOWN_COLUMN.search(text):
-        return _unknown_column_error(match["name"] or match["qualified"] or "", match["valid"])
+        name, valid = match["name"] or match["qualified"] or "", match["valid"]
+        names = re.findall(r'"((?:[^"\\]|\\.)*)"', valid) if valid else []
+        near = did_you_mean(name, names or SCHEMA, at_most=1, quoted=True)
+        return UsageError(f"query: no column {name!r}", f"{near} {_COLUMNS}" if near else _TEXTS)
     if match := _UNKNOWN_TABLE.search(text):
         name = match["name"] or match["alias"] or ""
         return UsageError(f"query: no table {name!r}", f"the one table is {TABLE!r}")
@@ -126,12 +129,6 @@ def _hint_for(error: BaseException, *, on_values: bool) -> str:
     if text.startswith("conversion from"):
         return _VALUES
     return _TYPES if on_values else f"write one SELECT {_EXAMPLE}"
-
-
-def _unknown_column_error(name: str, valid: str | None) -> UsageError:
-    names = re.findall(r'"((?:[^"\\]|\\.)*)"', valid) if valid else []
-    near = did_you_mean(name, names or SCHEMA, at_most=1, quoted=True)
-    return UsageError(f"query: no column {name!r}", f"{near} {_COLUMNS}" if near else _TEXTS)
 
 
 def _unknown_function_error(name: str) -> UsageError:
