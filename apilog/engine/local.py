@@ -9,7 +9,6 @@ import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import groupby
 from threading import current_thread
 from typing import Generic, Protocol, TypeVar
@@ -63,7 +62,7 @@ class NoProgress:
 
 
 class RunInput(Protocol):
-    """What a run reads."""
+    """What a run reads that is not a source from its beginning to its end."""
 
     @property
     def path(self) -> str:
@@ -79,25 +78,6 @@ class RunInput(Protocol):
 
     def chunks(self, chunk_bytes: int) -> Iterable[LineChunk]:
         """Yield its lines; `head` is asked for after the first of them. Raises SourceError."""
-
-
-@dataclass(frozen=True, slots=True)
-class _WholeSource:
-    """A source from its beginning to its end."""
-
-    source: LogSource
-    head: bytes = b""
-
-    @property
-    def path(self) -> str:
-        return self.source.path
-
-    @property
-    def size(self) -> int | None:
-        return self.source.size
-
-    def chunks(self, chunk_bytes: int) -> Iterable[LineChunk]:
-        return open_chunks(self.source, chunk_bytes=chunk_bytes)
 
 
 _Task = tuple[list[tuple[FileAccount, int]], Future[list[ChunkResult[T] | SourceError]]]
@@ -128,7 +108,7 @@ class LocalRun(Generic[T]):
         """
         self._stores, logs = separate_stores(sources)
         files, problems = find_logs(logs)
-        self._inputs: list[RunInput] = [*map(_WholeSource, files), *inputs]
+        self._inputs: list[LogSource | RunInput] = [*files, *inputs]
         self._window = window
         self._spec = spec
         self._work = work
@@ -201,12 +181,19 @@ class LocalRun(Generic[T]):
             # The pool is first in, first out: a task that waits for the plan has it under way.
             plan: Future[ParsePlan] | None = None
             position = 0
+            chunks = (
+                open_chunks(source, chunk_bytes=self._chunk_bytes)
+                if isinstance(source, LogSource)
+                else source.chunks(self._chunk_bytes)
+            )
             try:
-                for chunk in with_whole_events(source.chunks(self._chunk_bytes)):
+                for chunk in with_whole_events(chunks):
                     if account.error:
                         break  # its format is unknown: the rest of it would be too
                     if plan is None:
-                        head = source.head + chunk.data
+                        head = chunk.data
+                        if not isinstance(source, LogSource):
+                            head = source.head + head
                         plan = pool.submit(plan_file, source.path, head, self._choice)
                     yield FileChunk(account, chunk, plan, chunk.position - position)
                     position = chunk.position

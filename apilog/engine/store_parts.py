@@ -77,7 +77,12 @@ class StoredPart:
             reason = f"{count:,} records where {stated:,} should be"
             raise SourceError(str(self.store.folder), reason, _VERIFY)
         if makes_routes:
-            records = _reroute(records, spec)
+            # A route that is not what its path gives was named by the gateway, and stays.
+            usual = add_route(records.drop("route"))["route"].cast(pl.String)
+            is_guessed = pl.col("gateway").cast(pl.String).is_in(sorted(ROUTELESS_GATEWAYS))
+            is_named = pl.col("route").ne_missing(usual) & ~is_guessed
+            records = records.with_columns(pl.when(is_named).then("route"))
+            records = add_route(records, spec.rules)
         return spec.select(records.select(c for c in SCHEMA if c in records.columns))
 
     def _read_error(self, error: Exception) -> SourceError:
@@ -162,11 +167,3 @@ def split_into_parts(store: Store, window: TimeWindow) -> Iterator[StoredPart]:
 def count_records(files: Iterable[DataFile]) -> int:
     """Return how many records these files hold."""
     return sum(file.rows for file in files)
-
-
-def _reroute(records: pl.DataFrame, spec: ReadSpec) -> pl.DataFrame:
-    """Return the records with the user's routes, save where a gateway has named the route."""
-    usual = add_route(records.drop("route"))["route"].cast(pl.String)
-    is_guessed = pl.col("gateway").cast(pl.String).is_in(ROUTELESS_GATEWAYS)
-    is_named = pl.col("route").ne_missing(usual) & ~is_guessed
-    return add_route(records.with_columns(pl.when(is_named).then("route")), spec.rules)

@@ -235,28 +235,24 @@ class _DecompressingStream:
         self._rest = b""
 
     def read(self, size: int) -> bytes:
-        while self._member is not None or self._begin_member():
-            if block := self._decompress(min(size, MAX_STEP_BYTES)):
+        name = self._codec.name
+        while (member := self._member or self._begin_member()) is not None:
+            given = b""
+            if member.needs_input:
+                given, self._rest = self._rest or self._stream.read(self._step), b""
+                if not given:
+                    raise StreamDamage(f"the {name} data ends too early: it was cut off")
+            try:
+                block = member.decompress(given, min(size, MAX_STEP_BYTES))
+            except _DECODE_ERRORS as error:
+                raise UndecodableBytes(f"the {name} data is damaged: {error}") from error
+            if member.eof:
+                self._rest, self._member = member.unused_data, None
+            if block:
                 return block
         return b""
 
-    def _decompress(self, size: int) -> bytes:
-        member, given = self._member, b""
-        assert member is not None
-        if member.needs_input:
-            given, self._rest = self._rest or self._stream.read(self._step), b""
-            if not given:
-                raise StreamDamage(f"the {self._codec.name} data ends too early: it was cut off")
-        try:
-            block = member.decompress(given, size)
-        except _DECODE_ERRORS as error:
-            raise UndecodableBytes(f"the {self._codec.name} data is damaged: {error}") from error
-        if member.eof:
-            self._rest = member.unused_data
-            self._member = None
-        return block
-
-    def _begin_member(self) -> bool:
+    def _begin_member(self) -> Decompressor | None:
         """Start the next member, if there is one; zeros after a member are padding."""
         # Logs are often compressed in pieces that are appended to each other: a valid file, of
         # which the usual one-call decompressors read the first piece only.
@@ -269,4 +265,4 @@ class _DecompressingStream:
         elif rest:
             name = self._codec.name
             raise StreamDamage(f"what follows the {name} data is not {name} data and was left out")
-        return bool(rest)
+        return self._member

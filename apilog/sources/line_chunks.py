@@ -139,17 +139,14 @@ class LineCutter:
                 self._skipping = None
         with memoryview(self._buffer) as view:  # slicing the bytearray itself would copy twice
             text = bytes(view[start:end])
-        self._keep_from(max(start, end))
-        return text
-
-    def _keep_from(self, start: int) -> None:
-        """Keep what was read from here on: the line that has not ended, or only its head."""
-        rest = self._buffer[start : self._filled]
+        # The line that has not ended is kept; of one that is too long already, only its head.
+        rest = self._buffer[max(start, end) : self._filled]
         if len(rest) > self._limit:
             self._skipping = bytes(rest[: self._head])
             rest.clear()
         self._buffer[: len(rest)] = rest
         self._filled = len(rest)
+        return text
 
     def _make_chunks(self, text: bytes, position: int) -> list[LineChunk]:
         chunks = []

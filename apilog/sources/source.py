@@ -91,7 +91,15 @@ def open_error(file: str, error: OSError | ValueError) -> SourceError:
             hint = "check the spelling; a folder ends in a slash, `*` matches the rest of a name"
             return SourceError(path, "no such object or folder", hint)
         case FileNotFoundError() | NotADirectoryError():
-            return MissingSource(path, "no such file or directory", _missing_hint(file))
+            if "://" in file:
+                hint = "only s3://, gs:// and az:// URLs are read; "
+                hint += "fetch the log and pipe it to `apilog report -`"
+            elif Path(file).is_absolute():
+                hint = "check the spelling"
+            else:
+                folder = display_path(str(Path.cwd()))
+                hint = f"check the spelling; the name is relative to {folder}"
+            return MissingSource(path, "no such file or directory", hint)
         case PermissionError():
             hint = "run as a user who may read it, or ask for read permission"
             return SourceError(path, "permission denied", hint)
@@ -100,13 +108,3 @@ def open_error(file: str, error: OSError | ValueError) -> SourceError:
             return SourceError(path, reason[:1].lower() + reason[1:])
         case _:
             return SourceError(path.replace("\0", "\\0"), "not a possible file name")
-
-
-def _missing_hint(file: str) -> str:
-    if "://" in file:
-        return (
-            "only s3://, gs:// and az:// URLs are read; fetch the log and pipe it to `apilog … -`"
-        )
-    if Path(file).is_absolute():
-        return "check the spelling"
-    return f"check the spelling; the name is relative to {display_path(str(Path.cwd()))}"

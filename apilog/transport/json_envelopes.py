@@ -227,19 +227,16 @@ def _journal_entries(lines: pl.Series) -> tuple[pl.Series, pl.Series]:
     columns = frame.select(
         program=pl.coalesce("SYSLOG_IDENTIFIER", "_COMM"), text=pl.coalesce("MESSAGE", "message")
     )
-    return columns["program"], _decode_byte_arrays(columns["text"])
-
-
-def _decode_byte_arrays(texts: pl.Series) -> pl.Series:
-    """Return messages that journald wrote as arrays of byte values, not being printable."""
-    binary = texts.str.contains(_BYTES).fill_null(False)
-    if not binary.any():
-        return texts
-    decoded: list[str] = []
-    for array in texts.filter(binary):
-        values = (int(value) & 0xFF for value in array.strip("[]").split(",") if value)
-        decoded.append(bytes(values).decode("utf-8", "replace"))
-    return texts.clone().scatter(binary.arg_true(), decoded)
+    # A message that is not printable is an array of byte values.
+    texts = columns["text"]
+    is_bytes = texts.str.contains(_BYTES).fill_null(False)
+    if is_bytes.any():
+        decoded: list[str] = []
+        for array in texts.filter(is_bytes):
+            values = (int(value) & 0xFF for value in array.strip("[]").split(",") if value)
+            decoded.append(bytes(values).decode("utf-8", "replace"))
+        texts = texts.clone().scatter(is_bytes.arg_true(), decoded)
+    return columns["program"], texts
 
 
 def _detect_journald(head: pl.Series) -> bool:

@@ -37,7 +37,7 @@ def unfinished_size(data: bytes) -> int:
     begun: dict[tuple[str, str], int] = {}
     drivers_with_ends: set[str] = set()
     for line in lines:
-        if piece := _parse_cri(line) or _parse_docker(line):
+        if piece := _parse_piece(line):
             driver, stream, is_last = piece
             if is_last:
                 begun.pop((driver, stream), None)
@@ -54,12 +54,9 @@ _DriverPiece = tuple[str, str, bool]
 """Driver, stream, and whether it is the last of its event."""
 
 
-def _parse_cri(line: bytes) -> _DriverPiece | None:
-    match = _CRI.match(line)
-    return ("cri", match[1].decode(), match[2] == b"F") if match else None
-
-
-def _parse_docker(line: bytes) -> _DriverPiece | None:
+def _parse_piece(line: bytes) -> _DriverPiece | None:
+    if match := _CRI.match(line):
+        return "cri", match[1].decode(), match[2] == b"F"
     if not (line.startswith(b"{") and b'"stream":' in line):
         return None
     try:
