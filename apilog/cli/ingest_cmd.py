@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -14,9 +14,6 @@ from apilog.cli.options import Force, Rejects
 from apilog.cli.streams import ExitCode
 from apilog.errors import UsageError
 from apilog.options import IngestOptions
-
-if TYPE_CHECKING:
-    from apilog.ingestion import IngestSummary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,13 +75,9 @@ def ingest(
     if sources:
         with run.open_hooks(force=force) as hooks:
             summary = apilog.ingest(sources, store=store, **replace(read, **hooks).as_arguments())
-        raise typer.Exit(_report_ingest(summary, quiet=run.quiet))
-
-
-def _report_ingest(summary: IngestSummary, *, quiet: bool) -> ExitCode:
-    failed = [report_file(file, strict=False, quiet=quiet) for file in summary.errors]
-    if not quiet:
-        for text in summary.notes:
-            streams.note(text)
-        streams.show("\n".join(summary.format_lines()))
-    return ExitCode.ERROR if any(failed) else ExitCode.OK
+        failed = [report_file(file, strict=False, quiet=run.quiet) for file in summary.errors]
+        if not run.quiet:
+            for text in summary.notes:
+                streams.note(text)
+            streams.show("\n".join(summary.format_lines()))
+        raise typer.Exit(ExitCode.ERROR if any(failed) else ExitCode.OK)

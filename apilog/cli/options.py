@@ -200,7 +200,11 @@ def expand_options(command: Callable[..., object]) -> Callable[..., None]:
         hint: Any = hints[name]
         if is_dataclass(hint):
             groups[name] = hint
-            parameters |= {p.name: p for p in _group_parameters(hint)}
+            defaults = {field.name: field.default for field in fields(hint)}
+            for field, option, annotation in _declared_options(hint):
+                is_required = defaults[field] is MISSING
+                default = Parameter.empty if is_required else defaults[field]
+                parameters[option] = _keyword_parameter(option, annotation, default)
         else:
             parameters[name] = _keyword_parameter(name, hint, parameter.default)
     own = [name for name in signature(command).parameters if name not in groups]
@@ -232,22 +236,14 @@ def _declared_options(group: Any) -> Iterator[tuple[str, str, Any]]:
             yield field.name, *READ_OPTIONS[field.name]
 
 
-def _group_parameters(group: Any) -> Iterator[Parameter]:
-    defaults = {field.name: field.default for field in fields(group)}
-    for field, name, annotation in _declared_options(group):
-        default = defaults[field]
-        yield _keyword_parameter(
-            name, annotation, Parameter.empty if default is MISSING else default
-        )
-
-
 def _keyword_parameter(name: str, annotation: Any, default: Any) -> Parameter:
     """Return a parameter as Typer understands it: choices as an enum, sequences as lists."""
     is_option = get_origin(annotation) is Annotated
     value_type, *extras = get_args(annotation) if is_option else [annotation]
     for extra in extras:
         if isinstance(extra, Choices):
-            choice = _choice_type(extra)
+            make_enum: Any = StrEnum
+            choice = make_enum("Choice", {name: name for name in extra.names})
             default = default if default is None else choice(default)
             value_type = choice if default is not None else choice | None
     if value_type == Sequence[str]:
@@ -257,11 +253,6 @@ def _keyword_parameter(name: str, annotation: Any, default: Any) -> Parameter:
     annotation = Annotated[value_type, *infos] if infos else value_type
     default = None if default == () else default
     return Parameter(name, Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
-
-
-def _choice_type(choices: Choices) -> Any:
-    members: Any = {name: name for name in choices.names}
-    return StrEnum("Choice", members)
 
 
 def _build_group(group: Any, values: Mapping[str, Any]) -> Any:

@@ -14,7 +14,7 @@ from apilog.errors import UsageError
 from apilog.text.units import MISSING, format_bytes, format_count, parse_duration
 
 if TYPE_CHECKING:
-    from apilog.privacy import Privacy
+    pass
 
 
 StoreFolder = Annotated[
@@ -109,24 +109,13 @@ def anonymize(
     They are rewritten for good; the lines of rejects, which hold who knows what, are removed.
     Safe to run again: only what is not done yet is rewritten.
     """
+    from apilog.engine.where import unknown_column_error
     from apilog.privacy import Privacy
+    from apilog.schema import SCHEMA
     from apilog.store import anonymize as rewrite
 
     columns = split_columns(drop)
     privacy = Privacy.from_options(anonymize_ip=ip, hash_consumers=hash_consumers)
-    _check_anonymize(privacy, columns)
-    age = parse_duration(before) if before is not None else None
-    done = rewrite(folder, privacy, drop=columns, before=age)
-    _print_line(
-        f"rewrote {format_count(done.records)} records, and took the lines of "
-        f"{format_count(done.rejects)} rejects: {format_count(done.files)} files"
-    )
-
-
-def _check_anonymize(privacy: Privacy, columns: list[str]) -> None:
-    from apilog.engine.where import unknown_column_error
-    from apilog.schema import SCHEMA
-
     if not privacy and not columns:
         raise UsageError("nothing to anonymize", "give --ip, --hash-consumers KEY or --drop COLUMN")
     for name in columns:
@@ -134,6 +123,12 @@ def _check_anonymize(privacy: Privacy, columns: list[str]) -> None:
             raise unknown_column_error(name, f"--drop {name!r}")
         if name in ("timestamp", "gateway"):
             raise UsageError(f"--drop {name}: every record needs it", "drop other columns")
+    age = parse_duration(before) if before is not None else None
+    done = rewrite(folder, privacy, drop=columns, before=age)
+    _print_line(
+        f"rewrote {format_count(done.records)} records, and took the lines of "
+        f"{format_count(done.rejects)} rejects: {format_count(done.files)} files"
+    )
 
 
 def _format_fact(name: str, value: str | int | None) -> str:

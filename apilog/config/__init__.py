@@ -54,9 +54,11 @@ def load_config(path: Path | None = None, folder: Path | None = None) -> Config:
     The folder is the current one unless another is given. In `pyproject.toml` they are the table
     `[tool.apilog]`. Raises UsageError for a file that can't be read and for unknown keys.
     """
-    file = path or _find_file(folder or Path())
-    if file is None:
-        return Config()
+    file = path or (folder or Path()) / OWN_FILE
+    if path is None and not file.is_file():
+        file = file.with_name(PROJECT_FILE)
+        if not file.is_file() or not _project_table(_parse_toml(file)):
+            return Config()
     values = _parse_toml(file)
     if file.name == PROJECT_FILE:
         values = _project_table(values)
@@ -82,15 +84,6 @@ def _read_section(
     settings = read(section)
     section.finish()
     return settings
-
-
-def _find_file(folder: Path) -> Path | None:
-    own, project = folder / OWN_FILE, folder / PROJECT_FILE
-    if own.is_file():
-        return own
-    if project.is_file() and _project_table(_parse_toml(project)):
-        return project
-    return None
 
 
 def _project_table(values: dict[str, object]) -> dict[str, object]:

@@ -57,11 +57,32 @@ def metric_columns(
     frame: pl.DataFrame, metrics: Sequence[MetricSpec], timezone: str
 ) -> list[Column]:
     """Return a column for each of the metrics that has a value in some row."""
-    return [
-        _metric_column(frame, metric, timezone)
-        for metric in metrics
-        if has_values(frame, metric.name)
-    ]
+    columns: list[Column] = []
+    for metric in metrics:
+        if not has_values(frame, metric.name):
+            continue
+        column, unit = frame[metric.name], column_unit(metric.name)
+        values = column.to_list()
+        is_time = isinstance(column.dtype, pl.Datetime)
+        texts = format_short_times(column, timezone) if is_time else []
+        texts = texts or format_values(values, unit, timezone)
+        compact = None
+        if unit is Unit.COUNT and max(map(len, texts)) > _LONG_COUNT:
+            compact = [NULL if v is None else format_count(v, compact=True) for v in values]
+        styles: Sequence[str] | str = "dim" if is_time else ""
+        if unit is Unit.RATIO:
+            styles = [rate_style(metric.name, value) for value in values]
+        columns.append(
+            TextColumn(
+                title=short_title(metric.name) if metric.title is None else metric.title,
+                cells=texts,
+                styles=styles,
+                align_right=True,
+                drop_order=metric.drop_order,
+                compact_cells=compact,
+            )
+        )
+    return columns
 
 
 def share_columns(
@@ -107,30 +128,6 @@ def format_short_times(column: pl.Series, timezone: str) -> list[str]:
     local = column.dt.convert_time_zone(timezone)
     seconds = ":%S" if (local.dt.second() != 0).any() else ""
     return local.dt.to_string(f"%Y-%m-%d %H:%M{seconds}").fill_null(NULL).to_list()
-
-
-def _metric_column(frame: pl.DataFrame, metric: MetricSpec, timezone: str) -> TextColumn:
-    column = frame[metric.name]
-    unit, values = column_unit(metric.name), column.to_list()
-    styles: Sequence[str] | str = ""
-    if isinstance(column.dtype, pl.Datetime):
-        texts = format_short_times(column, timezone)
-        styles = "dim"
-    else:
-        texts = format_values(values, unit, timezone)
-    short = None
-    if unit is Unit.COUNT and max(map(len, texts)) > _LONG_COUNT:
-        short = [NULL if value is None else format_count(value, compact=True) for value in values]
-    if unit is Unit.RATIO:
-        styles = [rate_style(metric.name, value) for value in values]
-    return TextColumn(
-        title=short_title(metric.name) if metric.title is None else metric.title,
-        cells=texts,
-        styles=styles,
-        align_right=True,
-        drop_order=metric.drop_order,
-        compact_cells=short,
-    )
 
 
 def _key_column(column: pl.Series, timezone: str = "UTC") -> TextColumn:

@@ -172,12 +172,24 @@ def retention_section(view: ReportView) -> Section | None:
     # Weeks begin on a Monday, which may be the first of a month.
     are_months = all(day.day == 1 for day in days) and any(day.weekday() for day in days)
     step = "months" if are_months else "weeks"
-    ages = range(int(frame["age"].max()) + 1)  # type: ignore[arg-type]
     columns: list[Column] = [
         TextColumn(title="signed up", cells=[str(day) for day in newest["cohort"]], styles="bold"),
         number_column(newest, "accounts", "accounts"),
-        *(_age_column(frame, newest, age) for age in ages),
     ]
+    for age in range(int(frame["age"].max()) + 1):  # type: ignore[arg-type]
+        rows = newest.select("cohort").join(
+            frame.filter(pl.col("age") == age), on="cohort", how="left", maintain_order="left"
+        )
+        cells, styles = [], []
+        for rate, is_over in rows.select("rate", "complete").iter_rows():
+            cells.append("" if rate is None else f"{100 * rate:.0f}{' ' if is_over else '·'}")
+            style = next((s for least, s in _RETENTION_STYLES if (rate or 0) > least), "dim")
+            styles.append(style if is_over or not rate else f"{style.removeprefix('bold ')} dim")
+        columns.append(
+            TextColumn(
+                title=f"{age} ", cells=cells, styles=styles, align_right=True, drop_order=age
+            )
+        )
     older = cohorts.height - newest.height
     hidden = f"… and {older:,} older" if older else ""
     return Section(
@@ -185,31 +197,6 @@ def retention_section(view: ReportView) -> Section | None:
         subtitle=f"% that called, {step} after sign-up; · not over yet",
         blocks=[Table(columns=columns, height=newest.height, hidden=hidden)],
     )
-
-
-def _age_column(frame: pl.DataFrame, cohorts: pl.DataFrame, age: int) -> TextColumn:
-    cells = cohorts.select("cohort").join(
-        frame.filter(pl.col("age") == age), on="cohort", how="left", maintain_order="left"
-    )
-    rates, complete = cells["rate"].to_list(), cells["complete"].to_list()
-    pairs = [*zip(rates, complete, strict=True)]
-    return TextColumn(
-        title=f"{age} ",
-        cells=[
-            "" if rate is None else f"{100 * rate:.0f}{' ' if is_over else '·'}"
-            for rate, is_over in pairs
-        ],
-        styles=[_retention_style(rate, is_over=is_over) for rate, is_over in pairs],
-        align_right=True,
-        drop_order=age,
-    )
-
-
-def _retention_style(rate: float | None, *, is_over: bool) -> str:
-    if not rate:
-        return "dim"
-    style = next(style for least, style in _RETENTION_STYLES if rate > least)
-    return style if is_over else f"{style.removeprefix('bold ')} dim"
 
 
 _UNMATCHED_METRICS = (

@@ -156,26 +156,21 @@ def _trial_card(row: TrialRow) -> list[Block]:
             facts.append(Fact(text=left, style="dim"))
         if row["ending_soon"]:
             facts.append(Fact(text=f"{row['ending_soon']:,} end within a week", style="yellow"))
-    return [Facts(facts=facts), Facts(facts=_conversion_facts(row)), *_met_tables(row)]
-
-
-def _conversion_facts(row: TrialRow) -> list[Fact]:
     rate = row["conversion_rate"]
     if rate is None:
-        return [Fact(text="none has ended", style="dim")]
-    low, high = _format_ratio(row["conversion_low"]), _format_ratio(row["conversion_high"])
-    facts = [
-        Fact(
-            text=f"converted {_format_ratio(rate)}",
-            style="bold",
-            share=rate,
-            detail=f"{row['converted']:,} of {row['finished']:,}",
-        ),
-        Fact(text=f"95 % sure: {low} to {high}", style="dim"),
-    ]
-    if row["median_days_to_convert"] is not None:
-        facts.append(Fact(text=f"half within {_format_days(row['median_days_to_convert'])}"))
-    return facts
+        outcome = [Fact(text="none has ended", style="dim")]
+    else:
+        low, high = _format_ratio(row["conversion_low"]), _format_ratio(row["conversion_high"])
+        converted = f"{row['converted']:,} of {row['finished']:,}"
+        text = f"converted {_format_ratio(rate)}"
+        outcome = [
+            Fact(text=text, style="bold", share=rate, detail=converted),
+            Fact(text=f"95 % sure: {low} to {high}", style="dim"),
+        ]
+        if row["median_days_to_convert"] is not None:
+            days = _format_days(row["median_days_to_convert"])
+            outcome.append(Fact(text=f"half within {days}"))
+    return [Facts(facts=facts), Facts(facts=outcome), *_met_tables(row)]
 
 
 def _met_tables(row: TrialRow) -> list[Table]:

@@ -33,16 +33,30 @@ _MOST_FORMATS = 4
 
 def head_section(view: ReportView) -> Section:
     """Say what was asked, about which time, and from which inputs."""
-    report = view.report
-    command = Fact(text=f"apilog {report.command}", style="bold")
-    window = [Fact(text=text) for text in _describe_window(report)]
-    lines = [Facts(facts=[command, *window], indent=0), _input_facts(report)]
-    return Section(blocks=lines)
+    read, window = view.report.input, _describe_window(view.report)
+    asked = [Fact(text=f"apilog {view.report.command}", style="bold"), *map(_fact, window)]
+    formats = sorted({file.format for file in read.files if file.format})
+    source = read.files[0].path if len(read.files) == 1 else f"{len(read.files):,} files"
+    named = " + ".join(formats) if len(formats) <= _MOST_FORMATS else f"{len(formats)} formats"
+    lines = f"{format_count(read.lines)} line{'' if read.lines == 1 else 's'}"
+    inputs = [_fact(text) for text in (source, named, lines) if text]
+    if read.rejects:
+        inputs.append(Fact(text=f"{format_count(read.rejects)} rejected", style="yellow"))
+    if read.skipped:
+        inputs.append(Fact(text=f"{format_count(read.skipped)} skipped", style="dim"))
+    return Section(blocks=[Facts(facts=asked, indent=0), Facts(facts=inputs, indent=0)])
 
 
 def totals_section(view: ReportView) -> Section | None:
     """Show the overview as tiles, or say that there are no requests at all."""
-    tiles = [tile for name, label in _TOTALS if (tile := _total_tile(view, name, label))]
+    tiles = []
+    for column, label in _TOTALS:
+        value = view.overview(column)
+        if value is not None and (value or column not in ("consumers", "clients")):
+            unit = column_unit(column)
+            style = rate_style(column, value) if unit is Unit.RATIO else ""
+            text = format_value(value, unit, "UTC")
+            tiles.append(Tile(label=label, value=text, style=style))
     if view.overview("requests") and tiles:
         return Section(blocks=[Tiles(tiles=tiles)])
     if any(frame.height for name, frame in view.tables.items() if name != "overview"):
@@ -50,13 +64,8 @@ def totals_section(view: ReportView) -> Section | None:
     return Section(title="No requests.")
 
 
-def _total_tile(view: ReportView, column: str, label: str) -> Tile | None:
-    value = view.overview(column)
-    if value is None or (column in ("consumers", "clients") and not value):
-        return None
-    unit = column_unit(column)
-    style = rate_style(column, value) if unit is Unit.RATIO else ""
-    return Tile(label=label, value=format_value(value, unit, "UTC"), style=style)
+def _fact(text: str) -> Fact:
+    return Fact(text=text)
 
 
 def _describe_window(report: Report) -> list[str]:
@@ -68,30 +77,15 @@ def _describe_window(report: Report) -> list[str]:
     start = _format_clock(first, with_date=True)
     end = _format_clock(last, with_date=last.date() != first.date())
     length = (last - first).total_seconds() * 1000
-    window = f"{start} – {end}" if len(moments) == 2 and length else start
+    if not length:
+        return [f"{start} {report.timezone}"]
     duration = re.sub(r" 0[hms]$", "", format_duration(length))
-    named = f"{window} {report.timezone}"
-    return [named, duration] if length else [named]
+    return [f"{start} – {end} {report.timezone}", duration]
 
 
 def _format_clock(moment: datetime, *, with_date: bool) -> str:
     clock = "%H:%M:%S" if moment.second else "%H:%M"
     return moment.strftime(f"%Y-%m-%d {clock}" if with_date else clock)
-
-
-def _input_facts(report: Report) -> Facts:
-    read = report.input
-    files = len(read.files)
-    formats = sorted({file.format for file in read.files if file.format})
-    source = read.files[0].path if files == 1 else f"{files:,} files"
-    named = " + ".join(formats) if len(formats) <= _MOST_FORMATS else f"{len(formats)} formats"
-    lines = f"{format_count(read.lines)} line{'' if read.lines == 1 else 's'}"
-    facts = [Fact(text=text) for text in (source, named, lines) if text]
-    if read.rejects:
-        facts.append(Fact(text=f"{format_count(read.rejects)} rejected", style="yellow"))
-    if read.skipped:
-        facts.append(Fact(text=f"{format_count(read.skipped)} skipped", style="dim"))
-    return Facts(facts=facts, indent=0)
 
 
 _LATENCY_COLUMNS = ("latency_p95_ms", "latency_mean_ms")

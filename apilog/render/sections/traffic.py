@@ -6,6 +6,7 @@ A chart needs at least two buckets; anomalies stand in order of their strength.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -64,14 +65,11 @@ def anomalies_section(view: ReportView) -> Section | None:
         frame = frame.sort(
             pl.col("score").abs(), descending=True, nulls_last=True, maintain_order=True
         )
-
-    def columns(shown: pl.DataFrame) -> list[Column]:
-        return _anomaly_columns(shown, view.report.timezone)
-
+    columns = partial(_anomaly_columns, view.report.timezone)
     return ranking_section(frame, columns, view.row_limit(5, frame.height), title="Anomalies")
 
 
-def _anomaly_columns(frame: pl.DataFrame, timezone: str) -> list[Column]:
+def _anomaly_columns(timezone: str, frame: pl.DataFrame) -> list[Column]:
     metrics = [str(metric) for metric in frame["metric"].to_list()]
     names = [metric.replace("_", " ") for metric in metrics]
     columns: list[Column] = [

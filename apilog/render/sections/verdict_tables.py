@@ -186,16 +186,10 @@ def comparison_section(view: ReportView) -> Section | None:
         )
         for group in frames
     ]
-    columns = _comparison_columns([*shown.iter_rows(named=True)], endpoint_names(shown))
-    table = Table(columns=columns, height=shown.height, groups=groups, indent=10)
-    subtitle = "of b with a; – no difference shown, ? too little data"
-    return Section(title="Comparison", subtitle=subtitle, blocks=[table])
-
-
-def _comparison_columns(rows: Sequence[VerdictRow], endpoints: Sequence[str]) -> list[Column]:
+    rows = [*shown.iter_rows(named=True)]
     labels = [
         f"  {endpoint}" if endpoint else str(row["metric"])
-        for row, endpoint in zip(rows, endpoints, strict=True)
+        for row, endpoint in zip(rows, endpoint_names(shown), strict=True)
     ]
     differences = [format_difference(row["difference"], row["metric"]) for row in rows]
     intervals = [
@@ -207,7 +201,7 @@ def _comparison_columns(rows: Sequence[VerdictRow], endpoints: Sequence[str]) ->
         cells=[_VERDICT_SHORT.get(str(row["verdict"]), str(row["verdict"])) for row in rows],
         styles=[_VERDICT_STYLES[row["verdict"]] for row in rows],
     )
-    return [
+    columns: list[Column] = [
         verdicts,
         TextColumn(title="metric", cells=labels, is_flexible=True, min_width=20),
         TextColumn(title="a", cells=_side_values(rows, "a"), align_right=True),
@@ -222,6 +216,9 @@ def _comparison_columns(rows: Sequence[VerdictRow], endpoints: Sequence[str]) ->
         ),
         TextColumn(title="requests", cells=sizes, align_right=True, drop_order=2),
     ]
+    table = Table(columns=columns, height=shown.height, groups=groups, indent=10)
+    subtitle = "of b with a; – no difference shown, ? too little data"
+    return Section(title="Comparison", subtitle=subtitle, blocks=[table])
 
 
 def _side_values(rows: Sequence[VerdictRow], side: str) -> list[str]:

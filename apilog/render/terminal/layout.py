@@ -41,9 +41,22 @@ _FACT_BAR_WIDTH = 20
 
 
 def report_lines(view: ReportView, width: int) -> list[Text]:
-    """Draw the whole report, with an empty line between its sections."""
+    """Draw the whole report; two sections stand side by side where there is room."""
     width = max(width, _NARROWEST_WIDTH)
-    return stack_blocks([lines for row in report_sections(view) for lines in _draw_row(row, width)])
+    half = (width - _SECTION_GAP) // 2
+    blocks: list[list[Text]] = []
+    for sections in report_sections(view):
+        if len(sections) < 2 or width < _SIDE_BY_SIDE_WIDTH:
+            blocks += [draw_section(section, width) for section in sections]
+        else:
+            left, right = (draw_section(section, half) for section in sections)
+            blocks.append(
+                [
+                    Text.assemble(pad_text(a, half + _SECTION_GAP), b) if b.plain else a
+                    for a, b in zip_longest(left, right, fillvalue=Text())
+                ]
+            )
+    return stack_blocks(blocks)
 
 
 def table_lines(view: ReportView, name: str, width: int) -> list[Text]:
@@ -72,20 +85,6 @@ def stack_blocks(blocks: Sequence[Sequence[Text]]) -> list[Text]:
             lines.append(Text())
         lines += block
     return lines
-
-
-def _draw_row(sections: Sequence[Section], width: int) -> list[list[Text]]:
-    """Draw sections side by side if there are two and there is room, else one by one."""
-    if len(sections) < 2 or width < _SIDE_BY_SIDE_WIDTH:
-        return [draw_section(section, width) for section in sections]
-    half = (width - _SECTION_GAP) // 2
-    left, right = (draw_section(section, half) for section in sections)
-    return [
-        [
-            Text.assemble(pad_text(a, half + _SECTION_GAP), b) if b.plain else a
-            for a, b in zip_longest(left, right, fillvalue=Text())
-        ]
-    ]
 
 
 def _draw_block(block: Block, width: int) -> list[Text]:

@@ -13,7 +13,7 @@ from dataclasses import asdict
 
 from apilog.errors import ApilogError
 from apilog.render.text.escape import escape_json, escape_terminal
-from apilog.report_model import DetectedFile, MissingColumn
+from apilog.report_model import DetectedFile
 
 _LABEL_WIDTH = 10
 """The width of the labels, with the margin and the gap."""
@@ -63,7 +63,11 @@ def _finding_text(finding: DetectedFile, width: int) -> str:
     lines += _wrap_labelled("  read", ", ".join(counts), width)
     if finding.columns:
         lines += _wrap_labelled("  has", " ".join(finding.columns), width)
-    lines += _lack_lines(finding.lacks, width)
+    longest = max((len(lack.column) for lack in finding.lacks), default=0)
+    for i, lack in enumerate(finding.lacks):
+        indent = _LABEL_WIDTH + longest + len("  add ")
+        text = f"{lack.column:{longest}}  add {lack.directive}"
+        lines += _wrap_labelled(" " * _LABEL_WIDTH if i else "  lacks", text, width, indent)
     if finding.reject is not None:
         reject = escape_terminal(finding.reject)
         reject = reject if len(reject) <= _LONGEST_REJECT else f"{reject[:_LONGEST_REJECT]}…"
@@ -71,17 +75,6 @@ def _finding_text(finding: DetectedFile, width: int) -> str:
     if finding.log_format:
         lines += ["  log_format", f"    {escape_terminal(finding.log_format)}"]
     return "\n".join(lines) + "\n"
-
-
-def _lack_lines(lacks: Sequence[MissingColumn], width: int) -> list[str]:
-    """Return a line for each missing column, and beside it what to add to the log format."""
-    longest = max((len(lack.column) for lack in lacks), default=0)
-    lines: list[str] = []
-    for lack in lacks:
-        label = " " * _LABEL_WIDTH if lines else "  lacks"
-        text = f"{lack.column:{longest}}  add {lack.directive}"
-        lines += _wrap_labelled(label, text, width, indent=_LABEL_WIDTH + longest + len("  add "))
-    return lines
 
 
 def _wrap_labelled(label: str, text: str, width: int, indent: int = _LABEL_WIDTH) -> list[str]:

@@ -13,7 +13,6 @@ from apilog.render.text.markdown import markdown_table
 from apilog.render.text.verdict_text import (
     CHECKS,
     COMPARISON,
-    VerdictLine,
     figures_as_text,
     group_by_subject,
     overall_state,
@@ -36,8 +35,22 @@ _PROPERTY = _DATA | str.maketrans({":": "%3A", ",": "%2C"})
 
 def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
     """Write an annotation for each failure, and for each threshold that was not decided."""
+    lines: list[str] = []
     for verdicts in group_by_subject(read_verdicts(report)).values():
-        stream.write("".join(_annotation_lines(verdicts, CHECKS in report.tables)).encode())
+        state = overall_state(verdicts)
+        if state is CheckState.PASS:
+            continue
+        is_error = state is CheckState.FAIL and CHECKS in report.tables
+        command = "error" if is_error else "warning"
+        annotated = [verdict for verdict in verdicts if verdict.state is state]
+        lines += [
+            _workflow_command(command, verdict.name, verdict.explanation)
+            for verdict in annotated[:_MOST_ANNOTATIONS]
+        ]
+        if len(annotated) > _MOST_ANNOTATIONS:
+            more = f"and {format_count(len(annotated) - _MOST_ANNOTATIONS)} more"
+            lines.append(_workflow_command(command, annotated[0].subject, more))
+    stream.write("".join(lines).encode())
     stream.write(f"apilog {report.command}: {summary_sentence(report)}\n".encode())
 
 
@@ -56,22 +69,6 @@ def job_summary(report: Report) -> str:
             parts.append(f"… and {format_count(frame.height - _MOST_SUMMARY_ROWS)} more\n")
     parts += [f"- {escape_markdown(note)}" for note in report.notes]
     return "\n".join(parts) + "\n"
-
-
-def _annotation_lines(verdicts: list[VerdictLine], can_fail: bool) -> list[str]:
-    state = overall_state(verdicts)
-    if state is CheckState.PASS:
-        return []
-    command = "error" if state is CheckState.FAIL and can_fail else "warning"
-    annotated = [verdict for verdict in verdicts if verdict.state is state]
-    lines = [
-        _workflow_command(command, verdict.name, verdict.explanation)
-        for verdict in annotated[:_MOST_ANNOTATIONS]
-    ]
-    if len(annotated) > _MOST_ANNOTATIONS:
-        more = f"and {format_count(len(annotated) - _MOST_ANNOTATIONS)} more"
-        lines.append(_workflow_command(command, annotated[0].subject, more))
-    return lines
 
 
 def _workflow_command(command: str, title: str, message: str) -> str:

@@ -5,7 +5,7 @@ The texts are not escaped: the caller escapes them for its target.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,22 +92,12 @@ def verdict_key(row: Mapping[str, Any]) -> str:
     )
 
 
-def key_names_of(frame: pl.DataFrame) -> list[str]:
-    """Return the columns that say what a row is about."""
-    return [name for name in frame.columns if name not in _VALUE_COLUMNS]
-
-
-def endpoint_columns(frame: pl.DataFrame) -> list[str]:
-    """Return the columns that name an endpoint; the gateway only if there are several."""
-    names: list[str] = [name for name in ("method", "route") if name in frame.columns]
-    if "gateway" in frame.columns and frame["gateway"].drop_nulls().n_unique() > 1:
-        names.insert(0, "gateway")
-    return names
-
-
 def endpoint_names(frame: pl.DataFrame) -> list[str]:
     """Return the name of each row's endpoint; empty for a row about all of them."""
-    rows = frame.select(endpoint_columns(frame)).iter_rows()
+    columns: list[str] = [name for name in ("method", "route") if name in frame.columns]
+    if "gateway" in frame.columns and frame["gateway"].drop_nulls().n_unique() > 1:
+        columns.insert(0, "gateway")
+    rows = frame.select(columns).iter_rows()
     return [" ".join(str(value) for value in row if value is not None) for row in rows]
 
 
@@ -198,59 +188,42 @@ def _comparison_verdict(row: Mapping[str, Any]) -> VerdictLine:
 
 def figures_as_text(name: str, frame: pl.DataFrame) -> pl.DataFrame:
     """Return the table with its figures as text, unless each column has a single unit."""
-    draw = _FIGURES.get(name)
-    if draw is None:
+    if name not in (CHECKS, COMPARISON, "worst"):
         return frame
-    keys = [key for key in key_names_of(frame) if frame[key].count()]
-    rows = [draw(row, {key: row[key] for key in keys}) for row in frame.iter_rows(named=True)]
-    empty = draw(dict.fromkeys(frame.columns), dict.fromkeys(keys))
+    keys = [key for key in frame.columns if key not in _VALUE_COLUMNS and frame[key].count()]
+    rows = [_row_as_text(name, row, keys) for row in frame.iter_rows(named=True)]
+    empty = _row_as_text(name, dict.fromkeys(frame.columns), keys)
     return pl.DataFrame(rows, schema=dict.fromkeys(empty, pl.String))
 
 
-def _check_figures(row: Mapping[str, Any], keys: Mapping[str, Any]) -> dict[str, str | None]:
-    metric = row["metric"] or ""
+def _row_as_text(name: str, row: Mapping[str, Any], keys: Sequence[str]) -> dict[str, str | None]:
+    metric, own_keys = row["metric"] or "", {key: row[key] for key in keys}
+    if name == COMPARISON:
+        return {
+            "verdict": row["verdict"],
+            "metric": row["metric"],
+            **own_keys,
+            "a": format_metric(row["a"], metric),
+            "b": format_metric(row["b"], metric),
+            "difference": format_difference(row["difference"], metric),
+            "interval": format_interval(row["low"], row["high"], metric, signed=True),
+            "p": format_p_value(row["p_value"]),
+            "requests of a": format_count(row["a_requests"]),
+            "requests of b": format_count(row["b_requests"]),
+        }
+    value, requests = format_metric(row["value"], metric), format_count(row["requests"])
+    if name != CHECKS:
+        return {"threshold": row["threshold"], **own_keys, "value": value, "requests": requests}
     signed = row["baseline"] is not None
     return {
         "state": row["state"],
         "threshold": row["threshold"],
-        **keys,
-        "value": format_metric(row["value"], metric),
+        **own_keys,
+        "value": value,
         "limit": format_metric(row["limit"], metric),
         "margin": format_difference(margin_to_limit(row), metric),
-        "requests": format_count(row["requests"]),
+        "requests": requests,
         "interval": format_interval(row["low"], row["high"], metric, signed=signed),
         "p": format_p_value(row["p_value"]),
         "reason": row["reason"] or "",
     }
-
-
-def _comparison_figures(row: Mapping[str, Any], keys: Mapping[str, Any]) -> dict[str, str | None]:
-    metric = row["metric"] or ""
-    return {
-        "verdict": row["verdict"],
-        "metric": row["metric"],
-        **keys,
-        "a": format_metric(row["a"], metric),
-        "b": format_metric(row["b"], metric),
-        "difference": format_difference(row["difference"], metric),
-        "interval": format_interval(row["low"], row["high"], metric, signed=True),
-        "p": format_p_value(row["p_value"]),
-        "requests of a": format_count(row["a_requests"]),
-        "requests of b": format_count(row["b_requests"]),
-    }
-
-
-def _worst_figures(row: Mapping[str, Any], keys: Mapping[str, Any]) -> dict[str, str | None]:
-    return {
-        "threshold": row["threshold"],
-        **keys,
-        "value": format_metric(row["value"], row["metric"] or ""),
-        "requests": format_count(row["requests"]),
-    }
-
-
-_FIGURES: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, str | None]]] = {
-    "checks": _check_figures,
-    "comparison": _comparison_figures,
-    "worst": _worst_figures,
-}
