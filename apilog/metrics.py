@@ -6,6 +6,8 @@ comparing, histograms and sets. Reports, thresholds, alerts and documentation re
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -124,10 +126,6 @@ def is_server_error() -> pl.Expr:
     return pl.col("status").is_between(500, 599)
 
 
-def _microseconds(column: str) -> pl.Expr:
-    return (pl.col(column) * 1000).round().cast(pl.Int64)
-
-
 def _count_known(name: str, column: str) -> Accumulator:
     return Accumulator(
         name=name, column=column, value=lambda: pl.col(column).is_not_null(), is_count=True
@@ -139,7 +137,7 @@ def _latency_accumulators(prefix: str, column: str) -> tuple[Accumulator, ...]:
         return Accumulator(name=f"{prefix}_{suffix}", column=column, value=micros, merge=merge)
 
     def micros() -> pl.Expr:
-        return _microseconds(column)
+        return (pl.col(column) * 1000).round().cast(pl.Int64)
 
     return (
         _count_known(f"{prefix}_n", column),
@@ -160,48 +158,51 @@ ACCUMULATORS: dict[str, Accumulator] = {
     a.name: a
     for a in (
         Accumulator(name="requests", column=None, value=lambda: pl.lit(1)),
-        Accumulator(
-            name="client_errors",
-            column="status",
-            value=is_client_error,
-        ),
-        Accumulator(
-            name="server_errors",
-            column="status",
-            value=is_server_error,
-        ),
-        Accumulator(
-            name="not_found",
-            column="status",
-            value=lambda: pl.col("status") == 404,
-        ),
+        Accumulator(name="client_errors", column="status", value=is_client_error),
+        Accumulator(name="server_errors", column="status", value=is_server_error),
+        Accumulator(name="not_found", column="status", value=lambda: pl.col("status") == 404),
         *_latency_accumulators("latency", "duration_ms"),
         *_latency_accumulators("upstream_latency", "upstream_duration_ms"),
         *_size_accumulators("request_bytes"),
         *_size_accumulators("response_bytes"),
-        Accumulator(
-            name="first_seen",
-            column="timestamp",
-            value=lambda: pl.col("timestamp"),
-            merge=MergeRule.MIN,
-        ),
-        Accumulator(
-            name="last_seen",
-            column="timestamp",
-            value=lambda: pl.col("timestamp"),
-            merge=MergeRule.MAX,
+        *(
+            Accumulator(
+                name=name, column="timestamp", value=lambda: pl.col("timestamp"), merge=rule
+            )
+            for name, rule in (("first_seen", MergeRule.MIN), ("last_seen", MergeRule.MAX))
         ),
     )
 }
 
 
-def _per_request(numerator: pl.Expr) -> pl.Expr:
-    """Return a number per request; null where there are no requests."""
-    return pl.when(pl.col("requests") > 0).then(numerator / pl.col("requests"))
+def _error_metrics(prefix: str, answered: str, *counts: str) -> tuple[Metric, Metric]:
+    """Return the number of requests with errors, a sum of these accumulators, and their share."""
 
+    def errors() -> pl.Expr:
+        return functools.reduce(operator.add, map(pl.col, counts))
 
-def _error_count() -> pl.Expr:
-    return pl.col("client_errors") + pl.col("server_errors")
+    name = f"{prefix}errors"
+    return (
+        Metric(
+            name=name,
+            unit=Unit.COUNT,
+            definition=f"Requests answered {answered}.",
+            accumulators=counts,
+            expr=errors,
+            better="lower",
+            kind=MetricKind.COUNT,
+        ),
+        Metric(
+            name=f"{prefix}error_rate",
+            unit=Unit.RATIO,
+            definition=f"{name} / requests; null without requests.",
+            accumulators=("requests", *counts),
+            expr=lambda: pl.when(pl.col("requests") > 0).then(errors() / pl.col("requests")),
+            better="lower",
+            kind=MetricKind.PROPORTION,
+            events=name,
+        ),
+    )
 
 
 def _latency_metrics(prefix: str, column: str, what: str) -> tuple[Metric, ...]:
@@ -281,63 +282,9 @@ METRICS: dict[str, Metric] = {
             ),
             kind=MetricKind.RATE,
         ),
-        Metric(
-            name="errors",
-            unit=Unit.COUNT,
-            definition="Requests answered 4xx or 5xx.",
-            accumulators=("client_errors", "server_errors"),
-            expr=_error_count,
-            better="lower",
-            kind=MetricKind.COUNT,
-        ),
-        Metric(
-            name="error_rate",
-            unit=Unit.RATIO,
-            definition="errors / requests; null without requests.",
-            accumulators=("requests", "client_errors", "server_errors"),
-            expr=lambda: _per_request(_error_count()),
-            better="lower",
-            kind=MetricKind.PROPORTION,
-            events="errors",
-        ),
-        Metric(
-            name="client_errors",
-            unit=Unit.COUNT,
-            definition="Requests answered 4xx.",
-            accumulators=("client_errors",),
-            expr=lambda: pl.col("client_errors"),
-            better="lower",
-            kind=MetricKind.COUNT,
-        ),
-        Metric(
-            name="client_error_rate",
-            unit=Unit.RATIO,
-            definition="client_errors / requests; null without requests.",
-            accumulators=("requests", "client_errors"),
-            expr=lambda: _per_request(pl.col("client_errors")),
-            better="lower",
-            kind=MetricKind.PROPORTION,
-            events="client_errors",
-        ),
-        Metric(
-            name="server_errors",
-            unit=Unit.COUNT,
-            definition="Requests answered 5xx.",
-            accumulators=("server_errors",),
-            expr=lambda: pl.col("server_errors"),
-            better="lower",
-            kind=MetricKind.COUNT,
-        ),
-        Metric(
-            name="server_error_rate",
-            unit=Unit.RATIO,
-            definition="server_errors / requests; null without requests.",
-            accumulators=("requests", "server_errors"),
-            expr=lambda: _per_request(pl.col("server_errors")),
-            better="lower",
-            kind=MetricKind.PROPORTION,
-            events="server_errors",
-        ),
+        *_error_metrics("", "4xx or 5xx", "client_errors", "server_errors"),
+        *_error_metrics("client_", "4xx", "client_errors"),
+        *_error_metrics("server_", "5xx", "server_errors"),
         *_latency_metrics("latency", "duration_ms", "the known durations of requests"),
         *_latency_metrics(
             "upstream_latency",

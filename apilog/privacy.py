@@ -117,7 +117,17 @@ def hash_consumers(consumers: pl.Series, key: bytes) -> pl.Series:
     >>> hash_consumers(pl.Series(["acme", None, "acme"]), b"key").to_list()[1:]
     [None, 'hmac:2a0c2d9f96b5b1a7675b436bb43ee0c0']
     """
-    return _over_distinct(consumers, lambda texts: _hash_texts(texts, key))
+
+    def hash_texts(texts: pl.Series) -> pl.Series:
+        # Polars has no HMAC; a chunk has far fewer consumers than lines.
+        hashes = [
+            HASH_PREFIX + hmac.digest(key, text.encode(), "sha256").hex()[:_HEX_DIGITS]
+            for text in texts.to_list()
+        ]
+        hashed = pl.Series(hashes, dtype=pl.String)
+        return texts.zip_with(texts.str.contains(_HASHED_PATTERN), hashed)
+
+    return _over_distinct(consumers, hash_texts)
 
 
 def truncate_addresses(addresses: pl.Series) -> pl.Series:
@@ -143,16 +153,6 @@ def _over_distinct(values: pl.Series, change: Callable[[pl.Series], pl.Series]) 
     distinct = pl.int_range(highest + 1, dtype=pl.UInt32, eager=True)
     texts = distinct.cat.to(values.dtype).cast(pl.String)
     return change(texts).gather(codes).alias(values.name)
-
-
-def _hash_texts(texts: pl.Series, key: bytes) -> pl.Series:
-    # Polars has no HMAC; a chunk has far fewer consumers than lines.
-    hashes = (
-        HASH_PREFIX + hmac.digest(key, text.encode(), "sha256").hex()[:_HEX_DIGITS]
-        for text in texts.to_list()
-    )
-    hashed = pl.Series(texts.name, list(hashes), dtype=pl.String)
-    return texts.zip_with(texts.str.contains(_HASHED_PATTERN), hashed)
 
 
 def _truncate_texts(texts: pl.Series) -> pl.Series:

@@ -31,7 +31,7 @@ GATEWAY = pl.Enum(GATEWAYS)
 TIMESTAMP = pl.Datetime("us", "UTC")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class RecordColumn:
     """One column of the record."""
 
@@ -39,7 +39,7 @@ class RecordColumn:
     dtype: pl.DataType | type[pl.DataType]
     meaning: str
     """One sentence, with the unit."""
-    otel: str
+    otel: str = ""
     """OpenTelemetry's name for it, or an empty string."""
 
     @property
@@ -56,167 +56,73 @@ class RecordColumn:
 
 COLUMNS: tuple[RecordColumn, ...] = (
     RecordColumn(
-        name="timestamp",
-        dtype=TIMESTAMP,
-        meaning="When the request ended (nginx, Apache) or started (the other gateways), UTC.",
-        otel="",
+        "timestamp",
+        TIMESTAMP,
+        "When the request ended (nginx, Apache) or started (the other gateways), UTC.",
+    ),
+    RecordColumn("gateway", GATEWAY, "The gateway that wrote the line."),
+    RecordColumn(
+        "api", pl.String, "API or proxy name; of an ingress, the service behind it.", "service.name"
+    ),
+    RecordColumn("stage", pl.String, "Stage or environment.", "deployment.environment.name"),
+    RecordColumn(
+        "operation", pl.String, "The gateway's own name of the operation (operation id, flow)."
+    ),
+    RecordColumn("method", pl.String, "HTTP method as sent.", "http.request.method"),
+    RecordColumn("path", pl.String, "Path as sent, without the query string.", "url.path"),
+    RecordColumn(
+        "route",
+        pl.String,
+        "Low-cardinality template of the path, such as /users/{id}.",
+        "http.route",
+    ),
+    RecordColumn("host", pl.String, "Host the client asked for.", "server.address"),
+    RecordColumn(
+        "protocol", pl.String, "Protocol as logged, such as HTTP/1.1.", "network.protocol.version"
+    ),
+    RecordColumn("referer", pl.String, "Referer header.", "http.request.header.referer"),
+    RecordColumn("user_agent", pl.String, "User-Agent header.", "user_agent.original"),
+    RecordColumn(
+        "status",
+        pl.Int16,
+        "Status the client got; null if none was sent.",
+        "http.response.status_code",
     ),
     RecordColumn(
-        name="gateway",
-        dtype=GATEWAY,
-        meaning="The gateway that wrote the line.",
-        otel="",
+        "upstream_status", pl.Int16, "Status the service behind the gateway answered, last attempt."
     ),
     RecordColumn(
-        name="api",
-        dtype=pl.String,
-        meaning="API or proxy name; of an ingress, the service behind it.",
-        otel="service.name",
+        "duration_ms", pl.Float64, "Whole request, milliseconds.", "http.server.request.duration"
     ),
     RecordColumn(
-        name="stage",
-        dtype=pl.String,
-        meaning="Stage or environment.",
-        otel="deployment.environment.name",
+        "upstream_duration_ms",
+        pl.Float64,
+        "Time in the service behind the gateway, sum of attempts, milliseconds.",
+        "http.client.request.duration",
+    ),
+    RecordColumn("request_bytes", pl.Int64, "Size of the request, bytes.", "http.request.size"),
+    RecordColumn(
+        "response_bytes",
+        pl.Int64,
+        "Size of the response, bytes; the body alone where the format tells.",
+        "http.response.body.size",
     ),
     RecordColumn(
-        name="operation",
-        dtype=pl.String,
-        meaning="The gateway's own name of the operation (operation id, flow).",
-        otel="",
+        "client_ip", pl.String, "Address of the caller as the gateway saw it.", "client.address"
     ),
     RecordColumn(
-        name="method",
-        dtype=pl.String,
-        meaning="HTTP method as sent.",
-        otel="http.request.method",
+        "consumer",
+        pl.String,
+        "Who called: API key id, application, subscription or user.",
+        "enduser.id",
     ),
-    RecordColumn(
-        name="path",
-        dtype=pl.String,
-        meaning="Path as sent, without the query string.",
-        otel="url.path",
-    ),
-    RecordColumn(
-        name="route",
-        dtype=pl.String,
-        meaning="Low-cardinality template of the path, such as /users/{id}.",
-        otel="http.route",
-    ),
-    RecordColumn(
-        name="host",
-        dtype=pl.String,
-        meaning="Host the client asked for.",
-        otel="server.address",
-    ),
-    RecordColumn(
-        name="protocol",
-        dtype=pl.String,
-        meaning="Protocol as logged, such as HTTP/1.1.",
-        otel="network.protocol.version",
-    ),
-    RecordColumn(
-        name="referer",
-        dtype=pl.String,
-        meaning="Referer header.",
-        otel="http.request.header.referer",
-    ),
-    RecordColumn(
-        name="user_agent",
-        dtype=pl.String,
-        meaning="User-Agent header.",
-        otel="user_agent.original",
-    ),
-    RecordColumn(
-        name="status",
-        dtype=pl.Int16,
-        meaning="Status the client got; null if none was sent.",
-        otel="http.response.status_code",
-    ),
-    RecordColumn(
-        name="upstream_status",
-        dtype=pl.Int16,
-        meaning="Status the service behind the gateway answered, last attempt.",
-        otel="",
-    ),
-    RecordColumn(
-        name="duration_ms",
-        dtype=pl.Float64,
-        meaning="Whole request, milliseconds.",
-        otel="http.server.request.duration",
-    ),
-    RecordColumn(
-        name="upstream_duration_ms",
-        dtype=pl.Float64,
-        meaning="Time in the service behind the gateway, sum of attempts, milliseconds.",
-        otel="http.client.request.duration",
-    ),
-    RecordColumn(
-        name="request_bytes",
-        dtype=pl.Int64,
-        meaning="Size of the request, bytes.",
-        otel="http.request.size",
-    ),
-    RecordColumn(
-        name="response_bytes",
-        dtype=pl.Int64,
-        meaning="Size of the response, bytes; the body alone where the format tells.",
-        otel="http.response.body.size",
-    ),
-    RecordColumn(
-        name="client_ip",
-        dtype=pl.String,
-        meaning="Address of the caller as the gateway saw it.",
-        otel="client.address",
-    ),
-    RecordColumn(
-        name="consumer",
-        dtype=pl.String,
-        meaning="Who called: API key id, application, subscription or user.",
-        otel="enduser.id",
-    ),
-    RecordColumn(
-        name="plan",
-        dtype=pl.String,
-        meaning="Product or usage plan of the consumer.",
-        otel="",
-    ),
-    RecordColumn(
-        name="request_id",
-        dtype=pl.String,
-        meaning="The gateway's id of the request.",
-        otel="",
-    ),
-    RecordColumn(
-        name="trace_id",
-        dtype=pl.String,
-        meaning="Id of the distributed trace.",
-        otel="trace_id",
-    ),
-    RecordColumn(
-        name="error_type",
-        dtype=pl.String,
-        meaning="The gateway's own name of the failure.",
-        otel="error.type",
-    ),
-    RecordColumn(
-        name="cache_status",
-        dtype=pl.String,
-        meaning="What the gateway's cache did (HIT, MISS, …).",
-        otel="",
-    ),
-    RecordColumn(
-        name="source",
-        dtype=pl.String,
-        meaning="File or stream the line was read from.",
-        otel="log.file.path",
-    ),
-    RecordColumn(
-        name="line_number",
-        dtype=pl.Int64,
-        meaning="Number of the line in its source, from 1.",
-        otel="",
-    ),
+    RecordColumn("plan", pl.String, "Product or usage plan of the consumer."),
+    RecordColumn("request_id", pl.String, "The gateway's id of the request."),
+    RecordColumn("trace_id", pl.String, "Id of the distributed trace.", "trace_id"),
+    RecordColumn("error_type", pl.String, "The gateway's own name of the failure.", "error.type"),
+    RecordColumn("cache_status", pl.String, "What the gateway's cache did (HIT, MISS, …)."),
+    RecordColumn("source", pl.String, "File or stream the line was read from.", "log.file.path"),
+    RecordColumn("line_number", pl.Int64, "Number of the line in its source, from 1."),
 )
 
 SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {c.name: c.dtype for c in COLUMNS}

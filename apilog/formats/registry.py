@@ -7,14 +7,13 @@ from dataclasses import dataclass
 
 from apilog.errors import UsageError
 from apilog.formats import gateways
-from apilog.formats.gateways.gateway import Gateway
 from apilog.formats.nginx import library
 from apilog.formats.nginx.library import SUGGESTION
 from apilog.schema import SCHEMA
 from apilog.text.spelling import did_you_mean
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class FormatInfo:
     """A format as `apilog formats` lists it."""
 
@@ -28,87 +27,59 @@ class FormatInfo:
     """nginx's `log_format` string, if it has one."""
 
 
-DETECTED_INFOS = (
-    FormatInfo(
-        name="json",
-        gateway="nginx",
-        title="JSON lines with keys of any sensible name (nginx, Caddy, Traefik, Envoy, Kong)",
-        columns=None,
-        url="https://nginx.org/en/docs/http/ngx_http_log_module.html",
-    ),
-    FormatInfo(
-        name="ltsv",
-        gateway="nginx",
-        title="Labeled tab-separated values",
-        columns=None,
-        url="http://ltsv.org/",
-    ),
-    FormatInfo(
-        name="logfmt",
-        gateway="nginx",
-        title="key=value pairs",
-        columns=None,
-        url="https://brandur.org/logfmt",
-    ),
-)
-"""Formats whose fields are found in the head of a file."""
-
-
-def _gateway_info(gateway: Gateway) -> FormatInfo:
-    return FormatInfo(
-        name=gateway.name,
-        gateway=gateway.gateway,
-        title=gateway.title,
-        columns=frozenset(c for c in gateway.column_sources if c in SCHEMA) | {"gateway"},
-        url=gateway.url,
-    )
-
-
 FORMAT_INFOS: Mapping[str, FormatInfo] = {
     info.name: info
     for info in (
         *(
-            FormatInfo(
-                name=f.name,
-                gateway=f.gateway,
-                title=f.title,
-                columns=f.columns,
-                url=f.url,
-                log_format=f.log_format.string,
-            )
+            FormatInfo(f.name, f.gateway, f.title, f.columns, f.url, f.log_format.string)
             for f in (*library.NGINX_FORMATS, *gateways.TEXT_FORMATS)
         ),
-        *DETECTED_INFOS,
-        *map(_gateway_info, gateways.GATEWAYS),
+        # Formats whose fields are found in the head of a file.
+        FormatInfo(
+            "json",
+            "nginx",
+            "JSON lines with keys of any sensible name (nginx, Caddy, Traefik, Envoy, Kong)",
+            columns=None,
+            url="https://nginx.org/en/docs/http/ngx_http_log_module.html",
+        ),
+        FormatInfo("ltsv", "nginx", "Labeled tab-separated values", None, "http://ltsv.org/"),
+        FormatInfo("logfmt", "nginx", "key=value pairs", None, "https://brandur.org/logfmt"),
+        *(
+            FormatInfo(
+                g.name,
+                g.gateway,
+                g.title,
+                columns=frozenset(c for c in g.column_sources if c in SCHEMA) | {"gateway"},
+                url=g.url,
+            )
+            for g in gateways.GATEWAYS
+        ),
     )
 }
 """The formats that `--log-format` takes by name."""
 
-_NGINX = {
-    "duration_ms": "$request_time",
-    "upstream_duration_ms": "$upstream_response_time",
-    "upstream_status": "$upstream_status",
-    "consumer": "$remote_user, or the header that names the caller: $http_x_consumer_id",
-    "request_bytes": "$request_length",
-    "host": "$host",
-    "request_id": "$request_id",
-}
-_APACHE = {
-    "duration_ms": "%D before the referer, as in apache-timed",
-    "consumer": "%u",
-    "host": "%v first, as in apache-vhost-combined",
-}
-_TRAEFIK = {
-    "duration_ms": "accessLog.format: json",
-    "upstream_duration_ms": "accessLog.format: json",
-    "upstream_status": "accessLog.format: json",
-    "consumer": "accessLog.fields.names.ClientUsername: keep",
-    "host": "accessLog.format: json",
-}
 ADVICE: Mapping[str, Mapping[str, str]] = {
-    "nginx": _NGINX,
-    "apache": _APACHE,
-    "traefik": _TRAEFIK,
+    "nginx": {
+        "duration_ms": "$request_time",
+        "upstream_duration_ms": "$upstream_response_time",
+        "upstream_status": "$upstream_status",
+        "consumer": "$remote_user, or the header that names the caller: $http_x_consumer_id",
+        "request_bytes": "$request_length",
+        "host": "$host",
+        "request_id": "$request_id",
+    },
+    "apache": {
+        "duration_ms": "%D before the referer, as in apache-timed",
+        "consumer": "%u",
+        "host": "%v first, as in apache-vhost-combined",
+    },
+    "traefik": {
+        "duration_ms": "accessLog.format: json",
+        "upstream_duration_ms": "accessLog.format: json",
+        "upstream_status": "accessLog.format: json",
+        "consumer": "accessLog.fields.names.ClientUsername: keep",
+        "host": "accessLog.format: json",
+    },
     **gateways.ADVICE,
 }
 """The directive that fills each column, by gateway; the most useful column first."""

@@ -61,7 +61,15 @@ def parse_rule(text: str) -> RouteRule:
 
     Raises UsageError for a text that cannot be understood.
     """
-    _refuse_other_syntax(text)
+    if _LEADING_METHOD.match(text):
+        raise _bad_rule(text, "it starts with a method", "a rule is a path: leave the method out")
+    if not text.startswith("/"):
+        raise _bad_rule(text, "it does not start with /", _SYNTAX_HINT)
+    if "?" in text:
+        raise _bad_rule(text, "it has a query string", "a rule is a path: leave out the ?")
+    if parameter := _COLON_PARAMETER.search(text):
+        name = parameter[1]
+        raise _bad_rule(text, f"it has :{name}", f"write {{{name}}} for :{name}")
     *before, last = text.rstrip("/").split("/") if text.strip("/") else ["", ""]
     patterns = [_segment_pattern(segment, text) for segment in before]
     placeholder = _RULE_PLACEHOLDER.fullmatch(last)
@@ -70,19 +78,6 @@ def parse_rule(text: str) -> RouteRule:
     else:
         patterns.append(_segment_pattern(last, text))
     return RouteRule(text, f"^{'/'.join(patterns)}/?$")
-
-
-def _refuse_other_syntax(text: str) -> None:
-    if _LEADING_METHOD.match(text):
-        raise _bad_rule(text, "it starts with a method", "a rule is a path: leave the method out")
-    if not text.startswith("/"):
-        raise _bad_rule(text, "it does not start with /", _SYNTAX_HINT)
-    if "?" in text:
-        raise _bad_rule(text, "it has a query string", "a rule is a path: leave out the ?")
-    if parameter := _COLON_PARAMETER.search(text):
-        raise _bad_rule(
-            text, f"it has :{parameter[1]}", f"write {{{parameter[1]}}} for :{parameter[1]}"
-        )
 
 
 def _segment_pattern(segment: str, rule: str) -> str:

@@ -50,7 +50,7 @@ _LONG_WORD_AT_END = r"[a-z]{6}(?:[^a-z_]|$)"
 _WORDS = r"[a-z]{6}|(?:[_~-].*){4}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class SegmentKind:
     """A kind of identifier."""
 
@@ -64,51 +64,45 @@ class SegmentKind:
 
 
 SEGMENT_KINDS = (
-    SegmentKind(name="{id}", meaning="integer", all_of=(r"^[+-]?[0-9]+$",)),
+    SegmentKind("{id}", "integer", (r"^[+-]?[0-9]+$",)),
+    SegmentKind("{uuid}", "UUID", (rf"^(?:\{{|%7[Bb])?{UUID}(?:\}}|%7[Dd])?$",)),
     SegmentKind(
-        name="{uuid}", meaning="UUID", all_of=(rf"^(?:\{{|%7[Bb])?{UUID}(?:\}}|%7[Dd])?$",)
+        "{date}",
+        "ISO 8601 date, with or without a time",
+        (rf"^(?:{_DATE}(?:(?:[Tt ]|%20){_TIME})?|[0-9]{{8}}T[0-9]{{6}}Z?)$",),
+    ),
+    SegmentKind("{email}", "e-mail address", (_ADDRESS,), none_of=_VERSION_OR_FILE),
+    SegmentKind("{token}", "ULID", (_ULID,)),
+    SegmentKind(
+        "{token}",
+        "hex of 16 characters or more, digits and letters, also after `sha256:`",
+        (_HEX, _DIGIT_BESIDE_LETTER),
     ),
     SegmentKind(
-        name="{date}",
-        meaning="ISO 8601 date, with or without a time",
-        all_of=(rf"^(?:{_DATE}(?:(?:[Tt ]|%20){_TIME})?|[0-9]{{8}}T[0-9]{{6}}Z?)$",),
+        "{token}",
+        "hex of 8 to 15 characters, its letters in short runs",
+        (_SHORT_HEX, _SHORT_LETTER_RUN),
+    ),
+    SegmentKind("{token}", "JSON web token", (_JWT,)),
+    SegmentKind(
+        "{token}", "20 or more letters and digits of one case in turn", (_ONE_CASE, _THREE_CHANGES)
     ),
     SegmentKind(
-        name="{email}", meaning="e-mail address", all_of=(_ADDRESS,), none_of=_VERSION_OR_FILE
-    ),
-    SegmentKind(name="{token}", meaning="ULID", all_of=(_ULID,)),
-    SegmentKind(
-        name="{token}",
-        meaning="hex of 16 characters or more, digits and letters, also after `sha256:`",
-        all_of=(_HEX, _DIGIT_BESIDE_LETTER),
-    ),
-    SegmentKind(
-        name="{token}",
-        meaning="hex of 8 to 15 characters, its letters in short runs",
-        all_of=(_SHORT_HEX, _SHORT_LETTER_RUN),
-    ),
-    SegmentKind(name="{token}", meaning="JSON web token", all_of=(_JWT,)),
-    SegmentKind(
-        name="{token}",
-        meaning="20 or more letters and digits of one case in turn",
-        all_of=(_ONE_CASE, _THREE_CHANGES),
-    ),
-    SegmentKind(
-        name="{token}",
-        meaning="random text of 14 or more letters and digits after a prefix such as `cus_`",
-        all_of=(_PREFIXED, "[0-9]", _ODD),
+        "{token}",
+        "random text of 14 or more letters and digits after a prefix such as `cus_`",
+        (_PREFIXED, "[0-9]", _ODD),
         none_of=_LONG_WORD_AT_END,
     ),
     SegmentKind(
-        name="{token}",
-        meaning="random text of 20 or more characters, both cases and digits, no words",
-        all_of=(_MIXED_CASE, "[A-Z]", "[0-9]", "[a-z]", f"{_ODD}.*{_ODD}"),
+        "{token}",
+        "random text of 20 or more characters, both cases and digits, no words",
+        (_MIXED_CASE, "[A-Z]", "[0-9]", "[a-z]", f"{_ODD}.*{_ODD}"),
         none_of=_WORDS,
     ),
     SegmentKind(
-        name="{token}",
-        meaning="long random text, both cases and digits",
-        all_of=(_MIXED_CASE, "[A-Z]", "[0-9]", f"{_ODD}(?:.*{_ODD}){{4}}"),
+        "{token}",
+        "long random text, both cases and digits",
+        (_MIXED_CASE, "[A-Z]", "[0-9]", f"{_ODD}(?:.*{_ODD}){{4}}"),
     ),
 )
 """Every kind; the first that fits names the segment."""
@@ -122,13 +116,9 @@ def name_segments(segments: pl.Series) -> pl.Series:
     candidates = (~is_integer & segments.str.contains(_MAY_HAVE_KIND)).arg_true()
     if not len(candidates):
         return named
-    return named.scatter(candidates, _name_candidates(segments.gather(candidates)))
-
-
-def _name_candidates(segments: pl.Series) -> pl.Series:
-    """Return each segment, or the name of its kind and the suffix that stays."""
-    stems = segments.str.replace(_SUFFIX, "")
-    names = pl.Series("name", [None], dtype=pl.String).new_from_index(0, len(segments))
+    unnamed = segments.gather(candidates)
+    stems = unnamed.str.replace(_SUFFIX, "")
+    names = pl.Series("name", [None], dtype=pl.String).new_from_index(0, len(unnamed))
     for kind in SEGMENT_KINDS:
         rows = names.is_null().arg_true()
         for pattern in kind.all_of:
@@ -136,5 +126,6 @@ def _name_candidates(segments: pl.Series) -> pl.Series:
         if kind.none_of is not None:
             rows = rows.filter(~stems.gather(rows).str.contains(kind.none_of))
         names.scatter(rows, kind.name)
-    suffixes = segments.to_frame("segment").select(pl.col("segment").str.strip_prefix(stems))
-    return (names + suffixes.to_series()).zip_with(names.is_not_null(), segments)
+    suffixes = unnamed.to_frame("segment").select(pl.col("segment").str.strip_prefix(stems))
+    texts = (names + suffixes.to_series()).zip_with(names.is_not_null(), unnamed)
+    return named.scatter(candidates, texts)

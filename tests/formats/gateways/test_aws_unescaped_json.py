@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apilog.formats.gateways.aws import API_GATEWAY
-from apilog.formats.gateways.aws.unescaped_json import escape_inner_quotes
+from apilog.formats.gateways.aws.context_variables import escape_inner_quotes
 from tests.formats.read_rows import lines_of, read_lines, rows
 
 KEYS = {

@@ -14,6 +14,7 @@ from apilog.formats.gateways.aws.context_variables import (
     blocked_by_code,
     blocked_by_status,
     error_messages,
+    escape_inner_quotes,
     request_paths,
     route_methods,
     service_status,
@@ -22,7 +23,6 @@ from apilog.formats.gateways.aws.context_variables import (
 from apilog.formats.gateways.aws.non_access_lines import REFUSALS, SKIP_RULES
 from apilog.formats.gateways.aws.templates import ADVICE, TEMPLATE
 from apilog.formats.gateways.aws.text_formats import LOGGING_GUIDE, TEXT_FORMATS
-from apilog.formats.gateways.aws.unescaped_json import escape_inner_quotes
 from apilog.formats.gateways.gateway import (
     ColumnSource,
     Gateway,
@@ -35,35 +35,29 @@ from apilog.values.convert import to_sizes, to_statuses
 from apilog.values.requests import encode_route_key
 
 
-def _variables(*names: str) -> tuple[str, ...]:
-    """Return the names of `$context` variables, each also with its prefix."""
+def _variables(names: str) -> tuple[str, ...]:
+    """Return the names, separated by blanks, of `$context` variables, each also with its prefix."""
     # Keys are the user's choice: `status`, `context_status`, or objects within `context`.
-    return tuple(key for name in names for key in (name, f"context{name}"))
+    return tuple(key for name in names.split() for key in (name, f"context{name}"))
 
 
 _STATUS = _variables(
-    "status",
-    "statuscode",
-    "responsestatus",
-    "responsestatuscode",
-    "httpstatus",
-    "httpstatuscode",
-    "responsecode",
+    "status statuscode responsestatus responsestatuscode httpstatus httpstatuscode responsecode"
 )
-_ERROR_TYPE = _variables("errorresponsetype", "responsetype", "errortype", "gatewayresponsetype")
-_ERROR = _variables("errormessage", "errormessagestring", "error", "errormsg")
-_AUTHORIZER_ERROR = _variables("authorizererror", "authorizeerror", "authenticateerror")
-_INTEGRATION_ERROR = _variables("integrationerrormessage", "integrationerror", "backenderror")
+_ERROR_TYPE = _variables("errorresponsetype responsetype errortype gatewayresponsetype")
+_ERROR = _variables("errormessage errormessagestring error errormsg")
+_AUTHORIZER_ERROR = _variables("authorizererror authorizeerror authenticateerror")
+_INTEGRATION_ERROR = _variables("integrationerrormessage integrationerror backenderror")
 
 
-def _first_text(*names: str) -> tuple[ColumnSource, ...]:
-    return first_text(*_variables(*names))
+def _first_text(names: str) -> tuple[ColumnSource, ...]:
+    return first_text(*_variables(names))
 
 
-def _first_service_status(*names: str) -> tuple[ColumnSource, ...]:
+def _first_service_status(names: str) -> tuple[ColumnSource, ...]:
     convert = partial(service_status, client_count=len(_STATUS))
     optional = (*_STATUS, *_ERROR_TYPE, *_ERROR, *_INTEGRATION_ERROR)
-    return tuple(ColumnSource((name,), convert, optional) for name in _variables(*names))
+    return tuple(ColumnSource((name,), convert, optional) for name in _variables(names))
 
 
 _FINGERPRINTS = (
@@ -116,115 +110,68 @@ API_GATEWAY = Gateway(
         # When the request came in; the text has whole seconds only.
         "timestamp": first_time(
             *_variables(
-                "requesttimeepoch",
-                "requesttime",
-                "time",
-                "timestamp",
-                "datetime",
-                "date",
-                "ts",
-                "eventtime",
-                "starttime",
+                "requesttimeepoch requesttime time timestamp datetime date ts eventtime starttime"
             )
         ),
         "api": (
-            *_first_text("apiname", "api", "apiid", "restapiid", "httpapiid"),
-            *first_of(api_of_domain, *_variables("domainname", "domain")),
+            *_first_text("apiname api apiid restapiid httpapiid"),
+            *first_of(api_of_domain, *_variables("domainname domain")),
         ),
-        "stage": _first_text("stage", "stagename", "environment", "env"),
-        "operation": _first_text("operationname", "operationid", "operation", "eventtype"),
+        "stage": _first_text("stage stagename environment env"),
+        "operation": _first_text("operationname operationid operation eventtype"),
         "method": (
-            *_first_text("httpmethod", "method", "requestmethod", "verb"),
-            *first_of(route_methods, *_variables("routekey", "route")),
+            *_first_text("httpmethod method requestmethod verb"),
+            *first_of(route_methods, *_variables("routekey route")),
         ),
         "path": first_of(
             request_paths,
-            *_variables("path", "requestpath", "uri", "requesturi", "rawpath", "url"),
+            *_variables("path requestpath uri requesturi rawpath url"),
         ),
-        "route": first_of(
-            encode_route_key, *_variables("resourcepath", "resource", "routekey", "route")
-        ),
-        "host": _first_text("domainname", "domain", "host"),
-        "protocol": _first_text("protocol", "httpprotocol"),
-        "user_agent": _first_text("identityuseragent", "useragent", "agent", "ua"),
+        "route": first_of(encode_route_key, *_variables("resourcepath resource routekey route")),
+        "host": _first_text("domainname domain host"),
+        "protocol": _first_text("protocol httpprotocol"),
+        "user_agent": _first_text("identityuseragent useragent agent ua"),
         "status": first_of(to_statuses, *_STATUS),
         "upstream_status": (
             *first_of(
                 to_statuses,
-                *_variables(
-                    "functionresponsestatus", "functionstatus", "lambdastatus", "backendstatus"
-                ),
+                *_variables("functionresponsestatus functionstatus lambdastatus backendstatus"),
             ),
             *_first_service_status(
-                "integrationstatus", "integrationintegrationstatus", "integrationservicestatus"
+                "integrationstatus integrationintegrationstatus integrationservicestatus"
             ),
         ),
         "duration_ms": first_duration_ms(
             *_variables(
-                "responselatency",
-                "responselatencyms",
-                "requestlatency",
-                "totallatency",
-                "latency",
-                "latencyms",
-                "duration",
-                "durationms",
-                "responsetime",
-                "responsetimems",
-                "responsems",
+                "responselatency responselatencyms requestlatency totallatency latency latencyms "
+                "duration durationms responsetime responsetimems responsems"
             )
         ),
         "upstream_duration_ms": first_duration_ms(
             *_variables(
-                "integrationlatency",
-                "integrationlatencyms",
-                "functionlatency",
-                "lambdalatency",
-                "backendlatency",
+                "integrationlatency integrationlatencyms functionlatency lambdalatency "
+                "backendlatency"
             )
         ),
         "response_bytes": first_of(
             to_sizes,
-            *_variables("responselength", "responsesize", "responsebytes", "bytessent", "bytes"),
+            *_variables("responselength responsesize responsebytes bytessent bytes"),
         ),
-        "client_ip": _first_text("identitysourceip", "sourceip", "ip", "clientip", "remoteip"),
+        "client_ip": _first_text("identitysourceip sourceip ip clientip remoteip"),
         "consumer": _first_text(
-            "identityapikeyid",
-            "apikeyid",
-            "keyid",
-            "authorizerprincipalid",
-            "principalid",
-            "authorizerclaimssub",
-            "claimssub",
-            "authorizersub",
-            "sub",
-            "usersub",
-            "authorizerclaimsclientid",
-            "claimsclientid",
-            "authorizerclientid",
-            "clientid",
-            "authorizerclaimscognito:username",
-            "claimscognito:username",
-            "cognito:username",
-            "authorizerclaimsusername",
-            "claimsusername",
-            "username",
-            "identitycaller",
-            "caller",
-            "identityuser",
-            "user",
-            "userid",
-            "identityuserarn",
-            "userarn",
-            "identitycognitoidentityid",
-            "cognitoidentityid",
+            "identityapikeyid apikeyid keyid authorizerprincipalid principalid "
+            "authorizerclaimssub claimssub authorizersub sub usersub authorizerclaimsclientid "
+            "claimsclientid authorizerclientid clientid authorizerclaimscognito:username "
+            "claimscognito:username cognito:username authorizerclaimsusername claimsusername "
+            "username identitycaller caller identityuser user userid identityuserarn userarn "
+            "identitycognitoidentityid cognitoidentityid"
         ),
-        "plan": _first_text("usageplan", "usageplanname", "usageplanid", "plan"),
-        "request_id": _first_text("requestid", "extendedrequestid", "reqid"),
-        "trace_id": first_of(xray_trace_ids, *_variables("xraytraceid", "traceid", "xray")),
+        "plan": _first_text("usageplan usageplanname usageplanid plan"),
+        "request_id": _first_text("requestid extendedrequestid reqid"),
+        "trace_id": first_of(xray_trace_ids, *_variables("xraytraceid traceid xray")),
         "error_type": (
             *first_of(error_messages, *_ERROR_TYPE),
-            *first_of(blocked_by_code, *_variables("wafresponsecode", "wafresponse")),
+            *first_of(blocked_by_code, *_variables("wafresponsecode wafresponse")),
             *first_of(blocked_by_status, *_variables("wafstatus")),
             *first_of(error_messages, *_ERROR),
             *first_of(error_messages, *_AUTHORIZER_ERROR),

@@ -1,4 +1,4 @@
-"""Texts of API Gateway's `$context` variables to values of columns."""
+"""API Gateway's `$context` variables: values of columns, and JSON that their texts broke."""
 
 from __future__ import annotations
 
@@ -10,6 +10,14 @@ from apilog.values.requests import method_from_key, target_path
 
 _EXECUTE_API = r"^([a-z0-9]+)(?:-vpce-[a-z0-9-]+)?\.execute-api\..*$"
 _BLOCKED = "WAF_BLOCK"
+
+# Each stands for what is settled already; the lines are cleared of control characters first.
+_QUOTE, _ESCAPED_QUOTE, _ESCAPED_BACKSLASH, _CODE = "\x01", "\x02", "\x03", "\x04"
+_KEY = rf'([{{,]\s*)"([^"\\{_QUOTE}]*)"(\s*:)'
+_VALUE_STARTS = rf'({_QUOTE}\s*:\s*)"'
+_VALUE_ENDS = rf'"(\s*(?:\}}|,\s*{_QUOTE}))'
+_IS_CODE = r"\\u([0-9A-Fa-f]{4})"
+_NO_ESCAPE = r"\\([^/bfnrt])"
 
 
 def request_paths(values: pl.Series) -> pl.Series:
@@ -71,3 +79,32 @@ def service_status(service: pl.Series, *others: pl.Series | None, client_count: 
         if failure is not None:
             is_unsure = is_unsure & blank_to_null(failure).is_null()
     return statuses.set(is_unsure.fill_null(value=False), None)
+
+
+def escape_inner_quotes(lines: pl.Series) -> pl.Series:
+    """Return lines of JSON objects with the quotes within their texts escaped.
+
+    API Gateway replaces `$context` variables in the format without escaping their values, so that
+    a user agent with a quote ends its text early. A quote is taken for JSON's only next to what
+    JSON has there, a key before it or a comma and a key behind it; every other one is part of a
+    text.
+    """
+    return (
+        # What is escaped already stays as it is.
+        lines.str.replace_all(r"[\x00-\x1f]", " ")
+        .str.replace_all(r"\\", _ESCAPED_BACKSLASH, literal=True)
+        .str.replace_all(r"\"", _ESCAPED_QUOTE, literal=True)
+        # JSON's own quotes: around keys, then around the values between two keys.
+        .str.replace_all(_KEY, f"${{1}}{_QUOTE}${{2}}{_QUOTE}${{3}}")
+        .str.replace_all(_VALUE_STARTS, f"${{1}}{_QUOTE}")
+        .str.replace_all(_VALUE_ENDS, f"{_QUOTE}${{1}}")
+        # A backslash before anything that JSON knows no escape for is a character of the text.
+        .str.replace_all(_IS_CODE, f"{_CODE}${{1}}")
+        .str.replace_all(_NO_ESCAPE, r"\\${1}")
+        .str.replace_all(_CODE, r"\u", literal=True)
+        # Every quote that is left is one, too.
+        .str.replace_all('"', r"\"", literal=True)
+        .str.replace_all(_ESCAPED_QUOTE, r"\"", literal=True)
+        .str.replace_all(_ESCAPED_BACKSLASH, r"\\", literal=True)
+        .str.replace_all(_QUOTE, '"', literal=True)
+    )

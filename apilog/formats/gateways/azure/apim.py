@@ -13,21 +13,7 @@ from functools import partial
 import polars as pl
 
 from apilog.formats.contract import Refusal
-from apilog.formats.gateways.azure.resource_logs import (
-    HEADERS_AND_BODIES,
-    LOCAL_TIMES,
-    SKIP_RULES,
-    TIME_SOURCES,
-    TYPE_SUFFIXES,
-    first_id,
-    first_known,
-    is_category,
-    is_foreign_category,
-    storage_command,
-    url_host,
-    url_path,
-    url_query,
-)
+from apilog.formats.gateways.azure import resource_logs as azure
 from apilog.formats.gateways.gateway import ColumnSource, Gateway, first_duration_ms, first_of
 from apilog.values import convert
 
@@ -43,7 +29,7 @@ def _backend_duration_ms(durations: pl.Series, codes: pl.Series | None = None) -
 
 def _last_error(part: str) -> tuple[ColumnSource, ...]:
     """Return the sources of a part of `lastError`, within the record or within its properties."""
-    return first_known(f"lasterror{part}", f"propertieslasterror{part}")
+    return azure.first_known(f"lasterror{part}", f"propertieslasterror{part}")
 
 
 API_MANAGEMENT = Gateway(
@@ -57,19 +43,19 @@ API_MANAGEMENT = Gateway(
         frozenset({"timegenerated", "url", "responsecode"}),
     ),
     required_columns=("status", "method", "path"),
-    is_own_record=first_of(partial(is_category, "gatewaylogs"), "category"),
-    is_foreign_record=first_of(is_foreign_category, "category"),
-    ignored_keys=HEADERS_AND_BODIES | {"tracerecords"},
-    type_suffixes=TYPE_SUFFIXES,
+    is_own_record=first_of(partial(azure.is_category, "gatewaylogs"), "category"),
+    is_foreign_record=first_of(azure.is_foreign_category, "category"),
+    ignored_keys=azure.HEADERS_AND_BODIES | {"tracerecords"},
+    type_suffixes=azure.TYPE_SUFFIXES,
     column_sources={
-        "timestamp": TIME_SOURCES,
-        "api": first_known("apiid"),
-        "operation": first_known("operationid"),
-        "method": first_known("method"),
-        "path": first_of(url_path, "url"),
-        "query": first_of(url_query, "url"),
-        "host": first_of(url_host, "url"),
-        "protocol": first_known("clientprotocol"),
+        "timestamp": azure.TIME_SOURCES,
+        "api": azure.first_known("apiid"),
+        "operation": azure.first_known("operationid"),
+        "method": azure.first_known("method"),
+        "path": first_of(azure.url_path, "url"),
+        "query": first_of(azure.url_query, "url"),
+        "host": first_of(azure.url_host, "url"),
+        "protocol": azure.first_known("clientprotocol"),
         "status": first_of(convert.to_statuses, "responsecode"),
         "upstream_status": first_of(convert.to_statuses, "backendresponsecode"),
         "duration_ms": first_duration_ms("durationms", "totaltime"),
@@ -79,13 +65,13 @@ API_MANAGEMENT = Gateway(
         ),
         "request_bytes": first_of(convert.to_sizes, "requestsize"),
         "response_bytes": first_of(convert.to_sizes, "responsesize"),
-        "client_ip": first_known("calleripaddress"),
+        "client_ip": azure.first_known("calleripaddress"),
         # `SubscriptionId` beside the record is Azure's: only the one within is the caller's.
-        "consumer": first_known("apimsubscriptionid", "propertiessubscriptionid", "userid"),
-        "plan": first_known("productid"),
-        "request_id": first_id("correlationid"),
+        "consumer": azure.first_known("apimsubscriptionid", "propertiessubscriptionid", "userid"),
+        "plan": azure.first_known("productid"),
+        "request_id": azure.first_id("correlationid"),
         "error_type": (*_last_error("reason"), *_last_error("source")),
-        "cache_status": first_known("cache"),
+        "cache_status": azure.first_known("cache"),
     },
     samples=(
         (
@@ -119,9 +105,9 @@ API_MANAGEMENT = Gateway(
             '"responseCode_d":200,"isRequestSuccess_b":true,"Type":"AzureDiagnostics"}'
         ),
     ),
-    skip_rules=SKIP_RULES,
+    skip_rules=azure.SKIP_RULES,
     refusals=(
-        LOCAL_TIMES,
+        azure.LOCAL_TIMES,
         Refusal(
             r'"callCount(?:Success|Total)"\s*:',
             "a report of API Management holds totals, not requests",
@@ -136,5 +122,5 @@ API_MANAGEMENT = Gateway(
         "request_bytes": "the category GatewayLogs of today's diagnostic settings",
         "client_ip": "the category GatewayLogs of today's diagnostic settings",
     },
-    template=storage_command("GatewayLogs", "API Management service"),
+    template=azure.storage_command("GatewayLogs", "API Management service"),
 )

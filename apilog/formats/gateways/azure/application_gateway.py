@@ -16,21 +16,8 @@ from functools import partial
 
 import polars as pl
 
-from apilog.formats.gateways.azure.resource_logs import (
-    LOCAL_TIMES,
-    SKIP_RULES,
-    TIME_SOURCES,
-    TYPE_SUFFIXES,
-    UNSET,
-    error_names,
-    first_id,
-    first_known,
-    is_category,
-    is_foreign_category,
-    storage_command,
-    url_path,
-    url_query,
-)
+from apilog.formats.gateways.azure import resource_logs as azure
+from apilog.formats.gateways.azure.resource_logs import UNSET
 from apilog.formats.gateways.gateway import ColumnSource, Gateway, first_of
 from apilog.values import convert
 from apilog.values.requests import target_query
@@ -99,22 +86,22 @@ APPLICATION_GATEWAY = Gateway(
     url="https://learn.microsoft.com/azure/application-gateway/monitor-application-gateway-reference",
     fingerprint_keys=(frozenset({"httpstatus", "timetaken", "receivedbytes", "clientip"}),),
     required_columns=("status", "method", "path"),
-    is_own_record=first_of(partial(is_category, "applicationgatewayaccesslog"), "category"),
-    is_foreign_record=first_of(is_foreign_category, "category"),
-    type_suffixes=TYPE_SUFFIXES,
+    is_own_record=first_of(partial(azure.is_category, "applicationgatewayaccesslog"), "category"),
+    is_foreign_record=first_of(azure.is_foreign_category, "category"),
+    type_suffixes=azure.TYPE_SUFFIXES,
     column_sources={
-        "timestamp": TIME_SOURCES,
-        "api": first_known("backendpoolname"),
-        "operation": first_known("rulename"),
-        "method": first_known("httpmethod"),
-        "path": first_of(url_path, "originalrequesturiwithargs", "requesturi"),
+        "timestamp": azure.TIME_SOURCES,
+        "api": azure.first_known("backendpoolname"),
+        "operation": azure.first_known("rulename"),
+        "method": azure.first_known("httpmethod"),
+        "path": first_of(azure.url_path, "originalrequesturiwithargs", "requesturi"),
         "query": (
-            *first_of(url_query, "originalrequesturiwithargs"),
+            *first_of(azure.url_query, "originalrequesturiwithargs"),
             *first_of(_clean_queries, "requestquery"),
         ),
-        "host": first_known("originalhost", "host"),
-        "protocol": first_known("httpversion"),
-        "user_agent": first_known("useragent"),
+        "host": azure.first_known("originalhost", "host"),
+        "protocol": azure.first_known("httpversion"),
+        "user_agent": azure.first_known("useragent"),
         "status": first_of(convert.to_statuses, "httpstatus"),
         "upstream_status": (
             ColumnSource(("requestquery",), _status_within_query, optional_names=_V2_ONLY_KEYS),
@@ -126,16 +113,16 @@ APPLICATION_GATEWAY = Gateway(
         "upstream_duration_ms": first_of(convert.sum_upstream_ms, "serverresponselatency"),
         "request_bytes": first_of(convert.to_sizes, "receivedbytes"),
         "response_bytes": first_of(convert.to_sizes, "sentbytes"),
-        "client_ip": first_known("clientip"),
+        "client_ip": azure.first_known("clientip"),
         "request_id": (
-            *first_id("transactionid"),
+            *azure.first_id("transactionid"),
             ColumnSource(
                 ("requestquery",),
                 partial(_value_within_query, "X-AzureApplicationGateway-LOG-ID"),
                 optional_names=_V2_ONLY_KEYS,
             ),
         ),
-        "error_type": first_of(partial(error_names, "ERRORINFO_NO_ERROR"), "errorinfo"),
+        "error_type": first_of(partial(azure.error_names, "ERRORINFO_NO_ERROR"), "errorinfo"),
     },
     samples=(
         (
@@ -155,12 +142,12 @@ APPLICATION_GATEWAY = Gateway(
             '"host":"www.contoso.com","error_info":"ERRORINFO_NO_ERROR"}}'
         ),
     ),
-    skip_rules=SKIP_RULES,
-    refusals=(LOCAL_TIMES,),
+    skip_rules=azure.SKIP_RULES,
+    refusals=(azure.LOCAL_TIMES,),
     advice={
         "upstream_duration_ms": "with the SKU v2: v1 has no serverResponseLatency",
         "host": "with the SKU v2: v1 may have no host",
         "request_id": "with the SKU v2: its transactionId",
     },
-    template=storage_command("ApplicationGatewayAccessLog", "Application Gateway"),
+    template=azure.storage_command("ApplicationGatewayAccessLog", "Application Gateway"),
 )

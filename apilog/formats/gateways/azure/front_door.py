@@ -13,22 +13,8 @@ from functools import partial
 import polars as pl
 
 from apilog.formats.contract import SkipRule
-from apilog.formats.gateways.azure.resource_logs import (
-    LOCAL_TIMES,
-    SKIP_RULES,
-    TIME_SOURCES,
-    TYPE_SUFFIXES,
-    UNSET,
-    error_names,
-    first_id,
-    first_known,
-    is_category,
-    is_foreign_category,
-    storage_command,
-    url_host,
-    url_path,
-    url_query,
-)
+from apilog.formats.gateways.azure import resource_logs as azure
+from apilog.formats.gateways.azure.resource_logs import UNSET
 from apilog.formats.gateways.gateway import ColumnSource, Gateway, first_duration_ms, first_of
 from apilog.values import convert
 
@@ -47,7 +33,7 @@ def _http_versions(values: pl.Series) -> pl.Series:
 
 def _from_clients(categories: pl.Series, flags: pl.Series | None) -> pl.Series:
     """Return whether records are of the access log, and not of what one edge asked of another."""
-    is_access = is_category("frontdooraccesslog", categories)
+    is_access = azure.is_category("frontdooraccesslog", categories)
     if flags is None:
         return is_access
     return is_access & ~(flags.str.to_lowercase() == "false").fill_null(value=False)
@@ -63,20 +49,20 @@ FRONT_DOOR = Gateway(
     is_own_record=(
         ColumnSource(("category",), _from_clients, optional_names=("isreceivedfromclient",)),
     ),
-    is_foreign_record=first_of(is_foreign_category, "category"),
+    is_foreign_record=first_of(azure.is_foreign_category, "category"),
     optional_keys=("isReceivedFromClient",),
-    type_suffixes=TYPE_SUFFIXES,
+    type_suffixes=azure.TYPE_SUFFIXES,
     column_sources={
-        "timestamp": TIME_SOURCES,
-        "api": first_known("endpoint"),
-        "operation": first_known("routingrulename", "routename"),
-        "method": first_known("httpmethod"),
-        "path": first_of(url_path, "requesturi"),
-        "query": first_of(url_query, "requesturi"),
-        "host": (*first_known("hostname"), *first_of(url_host, "requesturi")),
+        "timestamp": azure.TIME_SOURCES,
+        "api": azure.first_known("endpoint"),
+        "operation": azure.first_known("routingrulename", "routename"),
+        "method": azure.first_known("httpmethod"),
+        "path": first_of(azure.url_path, "requesturi"),
+        "query": first_of(azure.url_query, "requesturi"),
+        "host": (*azure.first_known("hostname"), *first_of(azure.url_host, "requesturi")),
         "protocol": first_of(_http_versions, "httpversion"),
-        "referer": first_known("referer", "referrer"),
-        "user_agent": first_known("useragent"),
+        "referer": azure.first_known("referer", "referrer"),
+        "user_agent": azure.first_known("useragent"),
         "status": first_of(convert.to_statuses, "httpstatuscode"),
         "upstream_status": (
             ColumnSource(("httpstatuscode", "errorinfo", "originip"), _origin_errors),
@@ -85,10 +71,10 @@ FRONT_DOOR = Gateway(
         "duration_ms": first_duration_ms("timetaken", unit="s"),
         "request_bytes": first_of(convert.to_sizes, "requestbytes"),
         "response_bytes": first_of(convert.to_sizes, "responsebytes"),
-        "client_ip": first_known("clientip", "socketip"),
-        "request_id": first_id("trackingreference"),
-        "error_type": first_of(partial(error_names, "NoError"), "errorinfo"),
-        "cache_status": first_known("cachestatus"),
+        "client_ip": azure.first_known("clientip", "socketip"),
+        "request_id": azure.first_id("trackingreference"),
+        "error_type": first_of(partial(azure.error_names, "NoError"), "errorinfo"),
+        "cache_status": azure.first_known("cachestatus"),
     },
     samples=(
         (
@@ -101,17 +87,17 @@ FRONT_DOOR = Gateway(
         ),
     ),
     skip_rules=(
-        *SKIP_RULES,
+        *azure.SKIP_RULES,
         SkipRule(
             "request between two edges of Front Door",
             r'"isReceivedFromClient"\s*:\s*"?(?i:false)',
             ('{"category":"FrontdoorAccessLog","properties":{"isReceivedFromClient":false}}',),
         ),
     ),
-    refusals=(LOCAL_TIMES,),
+    refusals=(azure.LOCAL_TIMES,),
     advice={
         "upstream_duration_ms": "the service behind: Front Door does not tell its time",
         "consumer": "the service behind, or API Management: Front Door knows no callers",
     },
-    template=storage_command("FrontDoorAccessLog", "Front Door profile"),
+    template=azure.storage_command("FrontDoorAccessLog", "Front Door profile"),
 )
