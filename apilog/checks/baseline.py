@@ -136,15 +136,10 @@ class SavedBaseline:
 
     def samples_of(self, subject: MetricSubject) -> SubjectSamples:
         """Return the samples of a subject that passes `check_subject`."""
-        group = (
-            self._latency_groups(subject)
-            if subject.metric.duration_column
-            else self._count_groups(subject)
-        )
-        return samples_from(subject, group, self.total, self.seconds)
-
-    def _count_groups(self, subject: MetricSubject) -> TableWithInputs:
         metric = subject.metric
+        if metric.duration_column:
+            group = self._latency_groups(subject)
+            return samples_from(subject, group, self.total, self.seconds)
         names = [metric.name, *filter(None, [metric.events])]
         needed = sorted({"requests", *accumulators_of(names)})
         # All requests of a row have one status, so that each accumulator is a multiple.
@@ -155,7 +150,8 @@ class SavedBaseline:
         sums = _group_subject(self.counts, subject, multiples).with_columns(
             window_seconds=pl.lit(self.seconds, pl.Float64)
         )
-        return _build_groups(subject, sums, [name for name in names if name != "requests"], {})
+        group = _build_groups(subject, sums, [name for name in names if name != "requests"], {})
+        return samples_from(subject, group, self.total, self.seconds)
 
     def _latency_groups(self, subject: MetricSubject) -> TableWithInputs:
         metric, column = subject.metric, subject.metric.duration_column

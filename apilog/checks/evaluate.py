@@ -5,7 +5,7 @@ Nothing passes that was not measured, and a difference that chance may explain f
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -103,9 +103,15 @@ def evaluate_threshold(
         _evaluate_sample(threshold, key, sample, current.total, baseline, policy)
         for key, sample in samples.items()
     ]
-    if threshold.is_comparison:
-        results = _decide_comparisons(results, policy)
-    return results
+    if not threshold.is_comparison:
+        return results
+    # A hundred routes at 99 % would raise one false alarm each time. The adjustment bounds the
+    # share of false ones among the alarms: https://doi.org/10.1111/j.2517-6161.1995.tb02031.x
+    adjusted = benjamini_hochberg([result.p_value for result in results])
+    return [
+        result if p is None else _decide_comparison(replace(result, p_value=p), p, policy)
+        for result, p in zip(results, adjusted, strict=True)
+    ]
 
 
 def _evaluate_sample(
@@ -146,19 +152,6 @@ def _evaluate_sample(
     holds = threshold.operator.holds(sample.value, limit)
     state = CheckState.PASS if holds else CheckState.FAIL
     return replace(result, state=state, limit=limit, low=low, high=high)
-
-
-def _decide_comparisons(
-    results: Sequence[ThresholdResult], policy: DecisionPolicy
-) -> list[ThresholdResult]:
-    """Return comparisons with their states, p-values adjusted for their number."""
-    # A hundred routes at 99 % would raise one false alarm each time. The adjustment bounds the
-    # share of false ones among the alarms: https://doi.org/10.1111/j.2517-6161.1995.tb02031.x
-    adjusted = benjamini_hochberg([result.p_value for result in results])
-    return [
-        result if p is None else _decide_comparison(replace(result, p_value=p), p, policy)
-        for result, p in zip(results, adjusted, strict=True)
-    ]
 
 
 def _decide_comparison(

@@ -7,10 +7,9 @@ checked against the catalogue before any input is read; errors point at a charac
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from fractions import Fraction
 
 from apilog.checks.threshold import (
     ANOMALY_METRICS,
@@ -164,12 +163,17 @@ class _ThresholdParser:
             operator, limit = catalogue.default_limit
             return Threshold(metric=metric, operator=operator, limit=limit)
         where = self._parse_where(catalogue)
-        operator = self._parse_operator()
+        sign = self._next_token
+        if sign.kind is not TokenKind.SIGN or sign.text not in set(Operator):
+            raise self._unexpected_error(f"one of {_OPERATORS}")
+        self._index += 1
         limit = self._parse_limit(metric)
         each = self._parse_each(catalogue, dict(where))
         if self._next_token.kind is not TokenKind.END:
             raise self._unexpected_error("the end or `for each COLUMN`")
-        return Threshold(metric=metric, operator=operator, limit=limit, where=where, each=each)
+        return Threshold(
+            metric=metric, operator=Operator(sign.text), limit=limit, where=where, each=each
+        )
 
     def _parse_metric(self) -> tuple[Metric, MetricCatalogue]:
         name = self._expect(TokenKind.NAME, "a metric")
@@ -230,13 +234,6 @@ class _ThresholdParser:
                 value, f"{value.text!r} is no status", 'write {status="503"}'
             )
 
-    def _parse_operator(self) -> Operator:
-        token = self._next_token
-        if token.kind is TokenKind.SIGN and token.text in set(Operator):
-            self._index += 1
-            return Operator(token.text)
-        raise self._unexpected_error(f"one of {_OPERATORS}")
-
     def _parse_limit(self, metric: Metric) -> Limit:
         start = self._next_token
         if not self._accept("baseline"):
@@ -247,21 +244,18 @@ class _ThresholdParser:
                 start, problem, "chance alone may move it any far: give a number"
             )
         if self._accept("*"):
-            return BaselineLimit(times=self._parse_factor())
+            number = self._expect(TokenKind.NUMBER, "a factor such as 1.1")
+            factor = parse_quantity(number.text, "", {})
+            if not factor.value:
+                raise self._error_at_token(
+                    number, "the factor is 0", "write a limit of 0 without `baseline`"
+                )
+            return BaselineLimit(times=factor)
         if self._accept("+"):
             return BaselineLimit(plus=self._parse_quantity(metric, is_margin=True))
         if self._accept("-"):
             return BaselineLimit(minus=self._parse_quantity(metric, is_margin=True))
         return BaselineLimit()
-
-    def _parse_factor(self) -> Quantity:
-        number = self._expect(TokenKind.NUMBER, "a factor such as 1.1")
-        factor = parse_quantity(number.text, "", {})
-        if not factor.value:
-            raise self._error_at_token(
-                number, "the factor is 0", "write a limit of 0 without `baseline`"
-            )
-        return factor
 
     def _parse_quantity(self, metric: Metric, *, is_margin: bool) -> Quantity:
         number = self._expect(
@@ -271,13 +265,15 @@ class _ThresholdParser:
         token = self._next_token
         unit = self._parse_unit()
         if unit and unit not in units:
-            raise self._error_at_token(
-                token, f"{metric.name} has no unit {unit!r}", _units_hint(units, unit)
-            )
-        found = parse_quantity(number.text, unit, units)
-        if metric.unit is Unit.RATIO and found.value > 1:
-            raise self._error_at_token(number, f"{found} is more than 100 %", "write 5% or 0.05")
-        return found
+            hint = f"its units are {', '.join(units)}" if units else "write the number alone"
+            if unit == "%" and "pp" in units:
+                hint = "write 0.5pp for percentage points, or baseline * 1.05"
+            raise self._error_at_token(token, f"{metric.name} has no unit {unit!r}", hint)
+        quantity = parse_quantity(number.text, unit, units)
+        if metric.unit is Unit.RATIO and quantity.value > 1:
+            problem = f"{quantity} is more than 100 %"
+            raise self._error_at_token(number, problem, "write 5% or 0.05")
+        return quantity
 
     def _parse_unit(self) -> str:
         if self._accept("%"):
@@ -295,9 +291,9 @@ class _ThresholdParser:
     def _accept(self, text: str) -> bool:
         """Pass over the next token if it is that text, and return whether it was."""
         token = self._next_token
-        found = token.kind in (TokenKind.SIGN, TokenKind.NAME) and token.text == text
-        self._index += found
-        return found
+        is_next = token.kind in (TokenKind.SIGN, TokenKind.NAME) and token.text == text
+        self._index += is_next
+        return is_next
 
     def _expect(self, kind: TokenKind, what: str) -> ThresholdToken:
         token = self._next_token
@@ -313,9 +309,3 @@ class _ThresholdParser:
 
     def _error_at_token(self, token: ThresholdToken, problem: str, hint: str = "") -> UsageError:
         return error_at(self._text, token.position, problem, hint)
-
-
-def _units_hint(units: Mapping[str, Fraction], unit: str) -> str:
-    if unit == "%" and "pp" in units:
-        return "write 0.5pp for percentage points, or baseline * 1.05"
-    return f"its units are {', '.join(units)}" if units else "write the number alone"

@@ -205,10 +205,16 @@ def _table_specs(
     subjects: Iterable[MetricSubject], tables: Sequence[TableSpec]
 ) -> dict[ColumnValues, list[TableSpec]]:
     """Return the tables for each choice of requests; for all requests at least their number."""
-    metrics: dict[ColumnValues, dict[tuple[str, ...], set[str]]] = {(): {(): set()}}
+    by_where: dict[ColumnValues, dict[tuple[str, ...], set[str]]] = {(): {(): set()}}
     for subject in subjects:
-        names = metrics.setdefault(subject.where, {}).setdefault(subject.each, set())
-        names.update(_needed_metrics(subject.metric))
+        names = by_where.setdefault(subject.where, {}).setdefault(subject.each, set())
+        metric = subject.metric
+        names.update(name for name in (metric.name, metric.events) if name)
+        if metric.duration_column:
+            # A table has histograms if it has a quantile, whichever it is.
+            names.add(
+                next(m.name for m in METRICS.values() if m.histogram == metric.duration_column)
+            )
     specs = {
         where: [
             TableSpec(
@@ -218,20 +224,10 @@ def _table_specs(
             )
             for each, names in by_each.items()
         ]
-        for where, by_each in metrics.items()
+        for where, by_each in by_where.items()
     }
     specs[()].extend(tables)
     return specs
-
-
-def _needed_metrics(metric: Metric) -> Iterator[str]:
-    """Yield the metrics that a sample is made of."""
-    yield metric.name
-    if metric.events:
-        yield metric.events
-    if metric.duration_column:
-        # A table has histograms if it has a quantile, whichever it is.
-        yield next(m.name for m in METRICS.values() if m.histogram == metric.duration_column)
 
 
 def _table_name(each: tuple[str, ...]) -> str:

@@ -152,15 +152,14 @@ class Threshold:
         return isinstance(self.limit, BaselineLimit)
 
     def __str__(self) -> str:
-        chosen = ",".join(f"{column}={_quote_text(value)}" for column, value in self.where)
+        escaped = (
+            (column, value.replace("\\", "\\\\").replace('"', '\\"'))
+            for column, value in self.where
+        )
+        chosen = ",".join(f'{column}="{value}"' for column, value in escaped)
         where = f"{{{chosen}}}" if chosen else ""
         each = f" for each {', '.join(self.each)}" if self.each else ""
         return f"{self.metric.name}{where} {self.operator} {self.limit}{each}"
-
-
-def _quote_text(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 _PERCENTAGE_POINTS: Mapping[str, Fraction] = {"pp": Fraction(1, 100)}

@@ -110,7 +110,12 @@ def _translate_error(error: BaseException, *, on_values: bool) -> ApilogError:
         name = match["name"] or match["alias"] or ""
         return UsageError(f"query: no table {name!r}", f"the one table is {TABLE!r}")
     if match := _UNKNOWN_FUNCTION.search(text):
-        return _unknown_function_error(match["name"])
+        name, lists = match["name"], "the functions are those of Polars SQL"
+        if synonym := _FUNCTION_SYNONYMS.get(name.lower()):
+            hint = f"write {synonym}; {lists}"
+        else:
+            hint = did_you_mean(name, FUNCTIONS.split(), also=lists, at_most=1, quoted=True)
+        return UsageError(f"query: no function {name!r}", hint)
     if match := _UNKNOWN_TABLE_FUNCTION.search(text):
         name = match["name"]
         return UsageError(f"query: no table function {name!r}", f"the one table is {TABLE!r}")
@@ -129,13 +134,3 @@ def _hint_for(error: BaseException, *, on_values: bool) -> str:
     if text.startswith("conversion from"):
         return _VALUES
     return _TYPES if on_values else f"write one SELECT {_EXAMPLE}"
-
-
-def _unknown_function_error(name: str) -> UsageError:
-    lists = "the functions are those of Polars SQL"
-    other = _FUNCTION_SYNONYMS.get(name.lower())
-    if other:
-        hint = f"write {other}; {lists}"
-    else:
-        hint = did_you_mean(name, FUNCTIONS.split(), also=lists, at_most=1, quoted=True)
-    return UsageError(f"query: no function {name!r}", hint)
