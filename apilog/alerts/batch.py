@@ -58,16 +58,10 @@ def alerts_table(
         for rule, alert in active
     ]
     failing = {rule.name for rule, _ in active}
-    rows += [
-        {
-            "alert": rule.name,
-            "state": OK_STATE,
-            "severity": rule.severity.value,
-            "threshold": rule.condition,
-        }
-        for rule in rules
-        if rule.name not in failing
-    ]
+    for rule in rules:
+        if rule.name not in failing:
+            head = {"alert": rule.name, "state": OK_STATE, "severity": rule.severity.value}
+            rows.append({**head, "threshold": rule.condition})
     return pl.DataFrame(rows, schema=_ALERTS_SCHEMA)
 
 
@@ -80,9 +74,7 @@ class BatchEvaluation:
     """The result of evaluating all alerts once."""
 
     report: Report
-    """The report with the table `alerts`."""
     notices: Sequence[AlertNotice]
-    """The notices that targets are sent."""
     at: datetime | None
     """The event time of the evaluation; None if there is no record and none was given."""
 

@@ -14,12 +14,7 @@ from functools import partial
 from queue import Empty, Full, Queue
 
 from apilog.alerts.rules import AlertNotice
-from apilog.alerts.targets import (
-    AlertSnapshot,
-    DeliveryError,
-    Notifier,
-    SnapshotWriter,
-)
+from apilog.alerts.targets import AlertSnapshot, DeliveryError, Notifier, SnapshotWriter
 
 MOST_QUEUED = 100
 """How many notices may wait for a target."""

@@ -13,12 +13,7 @@ import polars as pl
 from apilog.aggregate import score_hours
 from apilog.aggregate.sliding_window import SlidingWindow
 from apilog.alerts.rules import AlertRule, Observation, RuleVerdict
-from apilog.checks import (
-    DecisionPolicy,
-    FixedLimit,
-    ThresholdResult,
-    evaluate_threshold,
-)
+from apilog.checks import DecisionPolicy, FixedLimit, ThresholdResult, evaluate_threshold
 from apilog.checks.evaluate import evaluate_hour
 from apilog.checks.measurement import Measurement, MeasurementResult, MeasurementState
 from apilog.checks.threshold import SCORED_METRICS
@@ -144,8 +139,7 @@ class RuleEvaluator:
             if metric := SCORED_METRICS.get(threshold.metric.name):
                 hour = self._history.score_last_hour(metric, now)
                 result = evaluate_hour(threshold, hour)
-                verdict = _VERDICTS[result.state]
-                yield rule, [_make_observation(result, verdict, result.value)]
+                yield rule, [_make_observation(result, _VERDICTS[result.state], result.value)]
             else:
                 is_complete = self._windows[rule.window].slots.is_complete(now)
                 samples = measured[rule.window].samples_of(threshold.subject)
@@ -182,27 +176,22 @@ _VERDICTS = {
 
 def _observe_window(result: ThresholdResult, *, is_complete: bool) -> Observation:
     """Return what a result says of a window that may not have been seen whole yet."""
-    threshold = result.threshold
-    verdict = _VERDICTS[result.state]
-    if threshold.metric.kind is MetricKind.COUNT and not is_complete:
+    threshold, verdict, value = result.threshold, _VERDICTS[result.state], result.value
+    kind, limit = threshold.metric.kind, threshold.limit
+    if kind is MetricKind.COUNT and not is_complete:
         # More may have come than was seen: too few proves nothing, too many does.
         is_proven = verdict is RuleVerdict.FAILS and threshold.operator.is_upper
         verdict = RuleVerdict.FAILS if is_proven else RuleVerdict.UNDECIDED
     elif verdict is RuleVerdict.UNDECIDED and not result.requests:
-        return _observe_silence(result, is_complete=is_complete)
-    return _make_observation(result, verdict, result.value)
-
-
-def _observe_silence(result: ThresholdResult, *, is_complete: bool) -> Observation:
-    """Return what a window without requests says: their number is known, nothing else."""
-    threshold = result.threshold
-    is_volume = threshold.metric.kind is MetricKind.RATE or threshold.metric.name == "requests"
-    if not is_volume or threshold.each or not isinstance(threshold.limit, FixedLimit):
-        return _make_observation(result, RuleVerdict.ABSENT, None)
-    if not is_complete:
-        return _make_observation(result, RuleVerdict.UNDECIDED, None)
-    holds = threshold.operator.holds(0, threshold.limit.quantity.value)
-    return _make_observation(result, RuleVerdict.HOLDS if holds else RuleVerdict.FAILS, 0.0)
+        # Of a window without requests their number is known, and nothing else.
+        value = None
+        is_volume = kind is MetricKind.RATE or threshold.metric.name == "requests"
+        if not is_volume or threshold.each or not isinstance(limit, FixedLimit):
+            verdict = RuleVerdict.ABSENT
+        elif is_complete:
+            holds = threshold.operator.holds(0, limit.quantity.value)
+            verdict, value = RuleVerdict.HOLDS if holds else RuleVerdict.FAILS, 0.0
+    return _make_observation(result, verdict, value)
 
 
 def _make_observation(

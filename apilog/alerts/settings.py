@@ -26,7 +26,7 @@ from apilog.alerts.targets import (
 )
 from apilog.checks import parse_threshold
 from apilog.config import Config
-from apilog.config.sections import RuleConfig, TargetConfig
+from apilog.config.sections import TargetConfig
 from apilog.errors import UsageError
 
 MIN_REQUESTS = 20
@@ -54,34 +54,35 @@ def alert_settings(config: Config) -> AlertSettings:
     and for environment variables that are not set.
     """
     alerts, file = config.alerts, config.path
+    rules = []
+    for rule in alerts.rules:
+        window = rule.over or _DEFAULT_WINDOW
+        with _naming_key(file, rule.path):
+            threshold = parse_threshold(rule.threshold)
+            if threshold.is_comparison:
+                hint = "give a number, or use anomaly(requests)"
+                raise UsageError("an alert has no baseline to compare with", hint)
+            if not _SHORTEST_WINDOW <= window <= LONGEST_WINDOW:
+                raise UsageError("the window (over) is not between 1s and 7d")
+        rules.append(
+            AlertRule(
+                name=rule.name,
+                threshold=threshold,
+                window=window,
+                intervals=rule.intervals or 1,
+                severity=Severity(rule.severity or Severity.WARNING),
+                repeat=rule.repeat or alerts.repeat,
+                targets=rule.targets,
+            )
+        )
     return AlertSettings(
-        rules=tuple(_make_rule(rule, file, alerts.repeat) for rule in alerts.rules),
+        rules=tuple(rules),
         notifiers=tuple(_make_notifier(t, file) for t in alerts.targets if t.file is None),
         snapshot_writers=tuple(
             TextfileTarget(name=t.name, path=t.file) for t in alerts.targets if t.file
         ),
         min_requests=alerts.min_requests or MIN_REQUESTS,
         state_file=alerts.state,
-    )
-
-
-def _make_rule(rule: RuleConfig, file: Path | None, repeat: timedelta | None) -> AlertRule:
-    window = rule.over or _DEFAULT_WINDOW
-    with _naming_key(file, rule.path):
-        threshold = parse_threshold(rule.threshold)
-        if threshold.is_comparison:
-            hint = "give a number, or use anomaly(requests)"
-            raise UsageError("an alert has no baseline to compare with", hint)
-        if not _SHORTEST_WINDOW <= window <= LONGEST_WINDOW:
-            raise UsageError("the window (over) is not between 1s and 7d")
-    return AlertRule(
-        name=rule.name,
-        threshold=threshold,
-        window=window,
-        intervals=rule.intervals or 1,
-        severity=Severity(rule.severity or Severity.WARNING),
-        repeat=rule.repeat or repeat,
-        targets=rule.targets,
     )
 
 
@@ -96,9 +97,8 @@ def _make_notifier(target: TargetConfig, file: Path | None) -> Notifier:
     with _naming_key(file, target.path):
         # A missing secret is an error before anything is read, not when the first alert fires.
         url = target.url or read_variable(target.url_env or "", "the address")
-        address, secret = WebhookAddress.parse(url), None
-        if target.secret_env:
-            secret = read_variable(target.secret_env, "the secret")
+        address = WebhookAddress.parse(url)
+        secret = read_variable(target.secret_env, "the secret") if target.secret_env else None
     if target.type == "slack":
         return SlackTarget(name=target.name, address=address, delivery=delivery)
     return WebhookTarget(name=target.name, address=address, secret=secret, delivery=delivery)

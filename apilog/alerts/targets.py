@@ -104,9 +104,7 @@ class CommandTarget:
         A failure is never retried: nobody knows what the command did before it failed.
         """
         document = escape_json(json.dumps(notice_document(notice), ensure_ascii=False))
-        variables = {
-            name: escape_terminal(text) for name, text in notice_environment(notice).items()
-        }
+        variables = {k: escape_terminal(text) for k, text in notice_environment(notice).items()}
         seconds = self.delivery.timeout.total_seconds()
         # A pipe that nobody empties would block a command that writes much; a file never does.
         with tempfile.TemporaryFile() as errors:
@@ -124,21 +122,17 @@ class CommandTarget:
             try:
                 process.communicate(f"{document}\n".encode(), timeout=seconds)
             except subprocess.TimeoutExpired as error:
-                _kill_group(process)
+                # Its children would otherwise go on after the time-out.
+                if hasattr(os, "killpg"):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.killpg(process.pid, signal.SIGKILL)
+                process.kill()
+                process.wait()
                 raise DeliveryError(f"{self.argv[0]} took longer than {seconds:g} s") from error
             if code := process.returncode:
                 errors.seek(max(0, errors.tell() - _SHOWN_BYTES))
                 output = errors.read().decode("utf-8", "replace").strip()
                 raise DeliveryError(f"{self.argv[0]} ended with {code}{output and ': '}{output}")
-
-
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    """Kill the process and its children, which would otherwise go on after the time-out."""
-    if hasattr(os, "killpg"):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-    process.kill()
-    process.wait()
 
 
 _RETRIED_CODES = {408, 425, 429}
@@ -186,16 +180,8 @@ def post_json(
     address: WebhookAddress, body: bytes, headers: Mapping[str, str], timeout: timedelta
 ) -> None:
     """Post a JSON body; raises DeliveryError unless the answer is a 2xx."""
-    post = request.Request(
-        address.url,
-        data=body,
-        headers={
-            "Content-Type": "application/json",
-            "User-Agent": f"apilog/{__version__}",
-            **headers,
-        },
-        method="POST",
-    )
+    own = {"Content-Type": "application/json", "User-Agent": f"apilog/{__version__}"}
+    post = request.Request(address.url, data=body, headers={**own, **headers}, method="POST")
     opener: Any = request.build_opener(_RedirectRefusal)
     try:
         with opener.open(post, timeout=timeout.total_seconds()) as answer:
@@ -237,16 +223,18 @@ class WebhookTarget:
     def send(self, notice: AlertNotice) -> None:
         """Post a notice; raises DeliveryError."""
         body = escape_json(json.dumps(notice_document(notice), ensure_ascii=False)).encode()
-        headers = {} if self.secret is None else {SIGNATURE_HEADER: sign_body(self.secret, body)}
+        headers = {}
+        if self.secret is not None:
+            digest = hmac.new(self.secret.encode(), body, hashlib.sha256).hexdigest()
+            headers[SIGNATURE_HEADER] = f"sha256={digest}"
         post_json(self.address, body, headers, self.delivery.timeout)
 
 
-def sign_body(secret: str, body: bytes) -> str:
-    """Return the signature of a body as it stands in the header."""
-    return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-
-
 _SLACK_MARKUP = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+"""The characters that could mention people, link or hide something.
+
+See https://docs.slack.dev/messaging/formatting-message-text for the three of them.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,17 +247,9 @@ class SlackTarget:
 
     def send(self, notice: AlertNotice) -> None:
         """Post a notice; raises DeliveryError."""
-        message = {"text": escape_slack(notice_sentence(notice))}
+        message = {"text": escape_terminal(notice_sentence(notice)).translate(_SLACK_MARKUP)}
         body = escape_json(json.dumps(message, ensure_ascii=False)).encode()
         post_json(self.address, body, {}, self.delivery.timeout)
-
-
-def escape_slack(text: str) -> str:
-    """Escape text so that it mentions nobody, links nowhere and hides nothing.
-
-    See https://docs.slack.dev/messaging/formatting-message-text for the three characters.
-    """
-    return escape_terminal(text).translate(_SLACK_MARKUP)
 
 
 _LABEL_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
@@ -308,9 +288,8 @@ def prometheus_lines(snapshot: AlertSnapshot) -> Iterator[str]:
                 yield f"apilog_alert_{status}{_label_set(rule, alert.labels)} {number}"
             if not failing:
                 yield f"apilog_alert_{status}{_label_set(rule, ())} 0"
-    yield from _metric_head(
-        "apilog_alert_value", "What the alert's metric measures, while it fails."
-    )
+    meaning = "What the alert's metric measures, while it fails."
+    yield from _metric_head("apilog_alert_value", meaning)
     rules = {rule.name: rule for rule in snapshot.rules}
     for alert in snapshot.alerts:
         if alert.value is not None and alert.rule in rules:

@@ -36,25 +36,19 @@ def advance_alert(
     # Too few requests neither heal nor break: else quiet nights would make alerts flap.
     if observation.verdict is RuleVerdict.UNDECIDED:
         return alert, None
-    if observation.verdict is RuleVerdict.FAILS:
-        return _record_failure(rule, alert, observation, now)
-    if alert is None or alert.notified is None:
-        return None, None
-    healed = replace(
-        alert,
-        value=observation.value,
-        limit=observation.limit,
-        requests=observation.requests,
-        reason=observation.reason,
-    )
-    return None, AlertNotice(event=NoticeEvent.RESOLVED, rule=rule, alert=healed, at=now)
-
-
-def _record_failure(
-    rule: AlertRule, alert: Alert | None, observation: Observation, now: datetime
-) -> tuple[Alert, AlertNotice | None]:
-    breaches = (alert.breaches if alert else 0) + 1
     notified = alert.notified if alert else None
+    if observation.verdict is not RuleVerdict.FAILS:
+        if alert is None or notified is None:
+            return None, None
+        healed = replace(
+            alert,
+            value=observation.value,
+            limit=observation.limit,
+            requests=observation.requests,
+            reason=observation.reason,
+        )
+        return None, AlertNotice(event=NoticeEvent.RESOLVED, rule=rule, alert=healed, at=now)
+    breaches = (alert.breaches if alert else 0) + 1
     failing = Alert(
         rule=rule.name,
         condition=rule.condition,
@@ -72,12 +66,9 @@ def _record_failure(
     if not failing.is_firing or not is_due:
         return failing, None
     failing = replace(failing, notified=now)
+    repeated = notified is not None
     return failing, AlertNotice(
-        event=NoticeEvent.FIRING,
-        rule=rule,
-        alert=failing,
-        at=now,
-        is_repeated=notified is not None,
+        event=NoticeEvent.FIRING, rule=rule, alert=failing, at=now, is_repeated=repeated
     )
 
 

@@ -47,8 +47,6 @@ _TILES = (
     ("latency_p99_ms", "p99"),
 )
 _GAP = 3
-_Tile = tuple[str, str, str]
-"""A label, a number and its style."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +67,22 @@ def draw_dashboard(
     """Return the lines of the dashboard, none wider than `width`, at most `height` of them."""
     # Nothing is readable in less; a narrower terminal crops the lines.
     width = max(width, NARROWEST)
+    zone = frame.report.timezone
+    window = format_duration(subject.window.total_seconds() * 1000)
+    read, now = frame.report.input, frame.report.until or frame.at
+    headline = [
+        Text("apilog watch", "bold"),
+        Text(f"{now.astimezone(ZoneInfo(zone)):%H:%M:%S} {escape_terminal(zone)}"),
+        Text(f"last {window.removesuffix(' 0s').removesuffix(' 0m')}"),
+        Text(escape_terminal(subject.sources)),
+        Text(f"{format_count(read.lines)} lines", "dim"),
+    ]
+    if read.rejects:
+        headline.append(Text(f"{format_count(read.rejects)} rejected", "yellow"))
+    if frame.late:
+        headline.append(Text(f"{format_count(frame.late)} late", "dim"))
     blocks = [
-        _headline(frame, subject, width),
+        flow_parts(headline, width),
         _alert_lines(frame, width),
         _metric_tiles(frame, width),
         _trend_charts(frame, width),
@@ -91,24 +103,6 @@ def draw_dashboard(
     return [*(lines[: height - len(foot)] if height else lines), *foot]
 
 
-def _headline(frame: WatchFrame, subject: DashboardSubject, width: int) -> list[Text]:
-    zone = ZoneInfo(frame.report.timezone)
-    window = format_duration(subject.window.total_seconds() * 1000)
-    read, now = frame.report.input, frame.report.until or frame.at
-    parts = [
-        Text("apilog watch", "bold"),
-        Text(f"{now.astimezone(zone):%H:%M:%S} {escape_terminal(frame.report.timezone)}"),
-        Text(f"last {window.removesuffix(' 0s').removesuffix(' 0m')}"),
-        Text(escape_terminal(subject.sources)),
-        Text(f"{format_count(read.lines)} lines", "dim"),
-    ]
-    if read.rejects:
-        parts.append(Text(f"{format_count(read.rejects)} rejected", "yellow"))
-    if frame.late:
-        parts.append(Text(f"{format_count(frame.late)} late", "dim"))
-    return flow_parts(parts, width)
-
-
 def _alert_lines(frame: WatchFrame, width: int) -> list[Text]:
     """Return a line for each of a few alerts, firing ones before pending ones."""
     alerts = sorted(frame.alerts, key=lambda pair: not pair[1].is_firing)
@@ -127,8 +121,14 @@ def _metric_tiles(frame: WatchFrame, width: int) -> list[Text]:
     overview = frame.report.tables["overview"].row(0, named=True)
     if not overview["requests"]:
         return [Text("No requests in the window.", "bold")]
+    slots = frame.report.tables["traffic"]
+    # The last slot is still being filled: its rate would always look too low.
+    complete = slots.head(max(0, slots.height - 1)).tail(max(1, _RATE_SPAN // frame.step))
+    rate = overview["request_rate"]
+    if not complete.is_empty():
+        rate = float(complete["requests"].sum()) / (complete.height * frame.step.total_seconds())
     tiles = [
-        ("rate now", format_value(_recent_rate(frame), Unit.PER_SECOND, "UTC"), ""),
+        ("rate now", format_value(rate, Unit.PER_SECOND, "UTC"), ""),
         ("requests", format_count(overview["requests"]), ""),
     ]
     for column, label in _TILES:
@@ -136,38 +136,17 @@ def _metric_tiles(frame: WatchFrame, width: int) -> list[Text]:
             unit = column_unit(column)
             style = rate_style(column, overview[column]) if unit is Unit.RATIO else ""
             tiles.append((label, format_value(overview[column], unit, "UTC"), style))
-    rows: list[list[_Tile]] = []
-    used = 0
-    for tile in tiles:
-        cells = max(len(tile[0]), len(tile[1]))
-        if not rows or used + cells > width - 2:
-            rows.append([])
-            used = 0
-        rows[-1].append(tile)
-        used += cells + _GAP
-    lines: list[Text] = []
-    for row in rows:
-        labels, values = Text("  "), Text("  ")
-        for label, value, style in row:
-            cells = max(len(label), len(value)) + _GAP
-            labels.append_text(pad_text(Text(label, "dim"), cells))
-            values.append_text(pad_text(Text(value, f"bold {style}".strip()), cells))
-        for line in (labels, values):
-            line.rstrip()
-            lines.append(clip_line(line, width))
-    return lines
-
-
-def _recent_rate(frame: WatchFrame) -> float | None:
-    """Return the requests per second of the last complete slots."""
-    slots = frame.report.tables["traffic"]
-    count = max(1, _RATE_SPAN // frame.step)
-    # The last slot is still being filled: its rate would always look too low.
-    complete = slots.head(max(0, slots.height - 1)).tail(count)
-    if complete.is_empty():
-        rate: float | None = frame.report.tables["overview"]["request_rate"][0]
-        return rate
-    return float(complete["requests"].sum()) / (complete.height * frame.step.total_seconds())
+    rows: list[tuple[Text, Text]] = []
+    for label, value, style in tiles:
+        cells = max(len(label), len(value))
+        if not rows or rows[-1][0].cell_len + cells > width:
+            rows.append((Text("  "), Text("  ")))
+        rows[-1][0].append_text(pad_text(Text(label, "dim"), cells + _GAP))
+        rows[-1][1].append_text(pad_text(Text(value, f"bold {style}".strip()), cells + _GAP))
+    lines = [line for row in rows for line in row]
+    for line in lines:
+        line.rstrip()
+    return [clip_line(line, width) for line in lines]
 
 
 def _trend_charts(frame: WatchFrame, width: int) -> list[Text]:
@@ -207,15 +186,15 @@ def _trend_charts(frame: WatchFrame, width: int) -> list[Text]:
 def _recent_errors_section(page: ReportView) -> Section | None:
     """Return the section of the most recent failed requests."""
     frame = page.table("errors")
-    zone = ZoneInfo(page.report.timezone)
+    zone = page.report.timezone
 
     def columns(rows: pl.DataFrame) -> list[Column]:
-        times = rows["timestamp"].dt.convert_time_zone(zone.key).dt.to_string("%H:%M:%S")
+        times = rows["timestamp"].dt.convert_time_zone(zone).dt.to_string("%H:%M:%S")
         details = [(c, i) for i, c in enumerate(_ERROR_DETAILS, 1) if has_values(rows, c)]
         return [
             TextColumn(title="time", cells=times.fill_null(NULL).to_list(), styles="dim"),
             *key_columns(rows, ["status", "method", "path"]),
-            *(replace(column_by_type(rows[c], zone.key), drop_order=drop) for c, drop in details),
+            *(replace(column_by_type(rows[c], zone), drop_order=drop) for c, drop in details),
         ]
 
     return ranking_section(
@@ -252,24 +231,20 @@ class ScreenView:
         )
 
     def __enter__(self) -> ScreenView:
-        """See `FrameView`."""
         self._live.start()
         return self
 
     def __exit__(self, *error: object) -> None:
-        """See `FrameView`."""
         self._live.stop()
         self._has_left = True
         for text in self._notes:
             self._note(text)
 
     def show_frame(self, frame: WatchFrame) -> None:
-        """See `FrameView`."""
         self._frame = frame
         self._live.refresh()
 
     def redraw(self) -> None:
-        """See `FrameView`."""
         self._live.refresh()
 
     def show_note(self, text: str) -> None:

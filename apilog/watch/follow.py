@@ -120,22 +120,6 @@ class Follower:
         return [*(rotated.tail for rotated in self._rotated), *self._tails.values()]
 
     def _read_streams(self) -> Iterator[Arrival]:
-        yield from self._read_rotated()
-        if self.is_behind:
-            return  # the files that came after them wait, so that lines stay in order
-        for file in list(self._tails):
-            # A file that was read goes to the end of the queue, so that a busy one starves none.
-            tail = self._tails[file] = self._tails.pop(file)
-            if tail.is_truncated:
-                yield from self._restart_truncated(tail)
-            yield self._read_tail(self._tails[file])
-        for pipe in self._pipes.values():
-            had_ended = pipe.has_ended
-            chunks, has_more = pipe.read()
-            self.is_behind |= has_more
-            yield Arrival(pipe, chunks, is_last=pipe.has_ended and not had_ended)
-
-    def _read_rotated(self) -> Iterator[Arrival]:
         for rotated in list(self._rotated):
             tail = rotated.tail
             arrival = self._read_tail(tail)
@@ -151,6 +135,19 @@ class Follower:
                 self._ignored[tail.identity] = tail.head
                 yield Arrival(tail, tail.finish(), is_last=True)
                 tail.close()
+        if self.is_behind:
+            return  # the files that came after them wait, so that lines stay in order
+        for file in list(self._tails):
+            # A file that was read goes to the end of the queue, so that a busy one starves none.
+            tail = self._tails[file] = self._tails.pop(file)
+            if tail.is_truncated:
+                yield from self._restart_truncated(tail)
+            yield self._read_tail(self._tails[file])
+        for pipe in self._pipes.values():
+            had_ended = pipe.has_ended
+            chunks, has_more = pipe.read()
+            self.is_behind |= has_more
+            yield Arrival(pipe, chunks, is_last=pipe.has_ended and not had_ended)
 
     def _read_tail(self, tail: FileTail) -> Arrival:
         chunks, has_more = tail.read()
@@ -161,7 +158,13 @@ class Follower:
         """Begin a file again, after reading the rest of its previous content from its copy."""
         self._tails[tail.file] = FileTail(tail.file)
         self._past_heads.append((tail.file, tail.head))
-        if any(tail.move_to(copy) for copy in _rotated_siblings(tail.file)):
+        # A rotation may have made several copies under related names: the newest is tried first.
+        folder = os.path.dirname(tail.file)
+        entries = [e.path for e in os.scandir(folder or os.curdir) if e.is_file()]
+        paths = [path if folder else os.path.basename(path) for path in entries]
+        copies = [path for path in paths if path != tail.file and are_siblings(path, tail.file)]
+        copies.sort(key=lambda path: os.stat(path).st_mtime, reverse=True)
+        if any(tail.move_to(copy) for copy in copies):
             self._rotated.append(_RotatedTail(tail, self._now()))
             yield self._read_tail(tail)
         else:
@@ -195,23 +198,19 @@ class Follower:
         if current and current.identity == identity:
             return identity
         if renamed := next((t for t in self._all_tails() if t.identity == identity), None):
-            self._move_tail(renamed, source.file)
+            if not any(rotated.tail is renamed for rotated in self._rotated):
+                self._release(source.file)
+                self._release(renamed.file)
+            elif source.file == renamed.file:  # the file has got its old name back
+                self._rotated = [one for one in self._rotated if one.tail is not renamed]
+                self._release(source.file)
+                self._tails[source.file] = renamed
         elif current or self._should_follow(source, identity):
             start = self._find_start(source.file) if self._is_first_look else 0
             tail = FileTail(source.file, start)
             self._release(source.file)
             self._tails[source.file] = tail
         return identity
-
-    def _move_tail(self, tail: FileTail, file: str) -> None:
-        """Follow a file to another watched name; the file that had that name is released."""
-        if not any(rotated.tail is tail for rotated in self._rotated):
-            self._release(file)
-            self._release(tail.file)
-        elif file == tail.file:  # the file has got its old name back
-            self._rotated = [rotated for rotated in self._rotated if rotated.tail is not tail]
-            self._release(file)
-            self._tails[file] = tail
 
     def _release(self, file: str) -> None:
         """Give up the name of a file, which is read on until it is quiet."""
@@ -232,32 +231,11 @@ class Follower:
             return False
         if self._is_first_look:
             return True
-        heads = [*((tail.file, tail.head) for tail in self._all_tails()), *self._past_heads]
-        if any(
-            _is_copy(head, other, are_related=are_siblings(source.file, name))
-            for name, other in heads
-        ):
-            self._ignored[identity] = head
-            return False
+        for name, other in [*((t.file, t.head) for t in self._all_tails()), *self._past_heads]:
+            common = min(len(head), len(other))
+            # If the names are unrelated, a few equal bytes may be a header that both files have.
+            is_proof = common >= _PROOF_BYTES or are_siblings(source.file, name)
+            if common and head[:common] == other[:common] and is_proof:
+                self._ignored[identity] = head
+                return False
         return bool(head)
-
-
-def _is_copy(head: bytes, other: bytes, *, are_related: bool) -> bool:
-    """Whether a file that begins with `head` is a copy of the other, complete or not.
-
-    If the names don't say that they are related, a few equal bytes prove nothing: they may be a
-    header that both files have.
-    """
-    common = min(len(head), len(other))
-    if not common or head[:common] != other[:common]:
-        return False
-    return are_related or common >= _PROOF_BYTES
-
-
-def _rotated_siblings(file: str) -> list[str]:
-    """Return the files that a rotation may have made of this one, the newest first."""
-    folder = os.path.dirname(file)
-    entries = [e.path for e in os.scandir(folder or os.curdir) if e.is_file()]
-    paths = [path if folder else os.path.basename(path) for path in entries]
-    siblings = [path for path in paths if path != file and are_siblings(path, file)]
-    return sorted(siblings, key=lambda path: os.stat(path).st_mtime, reverse=True)

@@ -38,11 +38,10 @@ class LineView:
         self._note = note
 
     def __enter__(self) -> LineView:
-        """See `FrameView`."""
         return self
 
     def __exit__(self, *error: object) -> None:
-        """See `FrameView`."""
+        pass  # the stream belongs to the caller
 
     def show_frame(self, frame: WatchFrame) -> None:
         """Write and flush the frame; raises BrokenPipeError if the reader is gone."""
@@ -50,10 +49,9 @@ class LineView:
         self._stream.flush()  # a reader of the pipe must not wait for a full buffer
 
     def redraw(self) -> None:
-        """See `FrameView`."""
+        pass  # a line does not depend on the size of the terminal
 
     def show_note(self, text: str) -> None:
-        """See `FrameView`."""
         self._note(text)
 
 
@@ -64,8 +62,8 @@ def format_json_line(frame: WatchFrame, top: int | None = None) -> bytes:
     document = {
         "timestamp": iso_timestamp(frame.at, zone),
         "window": {
-            "since": None if report.since is None else iso_timestamp(report.since, zone),
-            "until": None if report.until is None else iso_timestamp(report.until, zone),
+            "since": report.since and iso_timestamp(report.since, zone),
+            "until": report.until and iso_timestamp(report.until, zone),
         },
         **plain_values(report.tables["overview"], zone).row(0, named=True),
         "input": {

@@ -19,7 +19,6 @@ from apilog.alerts.manager import AlertManager
 from apilog.engine.source_pass import make_read_spec, parse_choice
 from apilog.engine.store_parts import refuse_stores
 from apilog.errors import OutputError
-from apilog.formats.file_plan import FormatChoice
 from apilog.options import ReadOptions
 from apilog.report_model import InputSummary, Report
 from apilog.sources import SourceError
@@ -83,7 +82,13 @@ class WatchSession:
         started = wall()
         clock = (lambda: started) if options.once else wall
         self._clock = EventClock(clock, trusting=options.once)
-        self.follower = Follower(sources, self._start_finder(sources, choice))
+        if options.from_start:
+            self.follower = Follower(sources, lambda _: 0)
+        else:
+            reach = max(options.window, alerts.longest_window if alerts else options.window)
+            starts = StartOffsets(self._clock, choice, None if options.once else reach, wall)
+            starts.set_clock(sources)
+            self.follower = Follower(sources, lambda file: starts.find_start(file, reach))
         self._decoder = Decoder(make_read_spec(options.read_options, columns), choice, note)
         self._sliding_report = SlidingReport(WATCH_PLAN, options.window)
         self._errors = RecentErrors()
@@ -141,18 +146,6 @@ class WatchSession:
             late=window.late_records,
             alerts=self._alerts.active_alerts if self._alerts else (),
         )
-
-    def _start_finder(
-        self, sources: Sequence[str], choice: FormatChoice | None
-    ) -> Callable[[str], int]:
-        """Return the function that says at which byte to begin a file that exists at the start."""
-        options = self._options
-        if options.from_start:
-            return lambda _: 0
-        reach = max(options.window, self._alerts.longest_window if self._alerts else options.window)
-        starts = StartOffsets(self._clock, choice, None if options.once else reach, self._wall)
-        starts.set_clock(sources)
-        return lambda file: starts.find_start(file, reach)
 
     def _count_arrivals(self, arrivals: Sequence[Arrival]) -> None:
         for records in self._decoder.decode(arrivals):

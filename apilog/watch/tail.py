@@ -112,14 +112,6 @@ class FileTail:
         start = self.offset - len(self._seam)
         return bool(self._seam) and self._read_at(start, len(self._seam), stream) == self._seam
 
-    def _read_next(self, size: int) -> bytes:
-        block = self._read_at(self.offset, size)
-        # The bytes before the offset are kept: a file that was truncated and has grown past the
-        # offset again can only be told by them.
-        self.offset += len(block)
-        self._seam = (self._seam + block)[-_SEAM_BYTES:]
-        return block
-
     def _read_at(self, start: int, size: int, stream: BinaryIO | None = None) -> bytes:
         stream = stream or self._stream
         stream.seek(start)
@@ -137,7 +129,13 @@ class _TailStream:
         self._tail = tail
 
     def read(self, size: int) -> bytes:
-        return self._tail._read_next(size)
+        tail = self._tail
+        block = tail._read_at(tail.offset, size)
+        # The bytes before the offset are kept: a file that was truncated and has grown past the
+        # offset again can only be told by them.
+        tail.offset += len(block)
+        tail._seam = (tail._seam + block)[-_SEAM_BYTES:]
+        return block
 
 
 def _without_byte_order_mark(chunks: list[LineChunk]) -> list[LineChunk]:
@@ -183,8 +181,7 @@ class PipeTail:
         return self._cutter.cut_chunks(self._offset), not is_empty
 
     def first_lines(self) -> bytes:
-        """Return nothing: what was read from a pipe is gone."""
-        return b""
+        return b""  # what was read from a pipe is gone
 
     def finish(self) -> list[LineChunk]:
         """Return the last line if it has no newline yet."""
