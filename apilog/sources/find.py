@@ -120,7 +120,15 @@ class _SourceSearch:
     def expand_argument(self, argument: str) -> list[str]:
         """Return the paths that one argument stands for."""
         if is_url(argument):
-            return self._find_objects(argument)
+            from apilog.sources.bucket_search import find_objects
+
+            try:
+                sizes = find_objects(argument)
+            except OSError as error:
+                self.problems.append(open_error(argument, error))
+                return []
+            self._object_sizes |= sizes
+            return sorted(sizes)
         if argument == STDIN or os.path.isfile(argument):
             return [argument]
         if os.path.isdir(argument):
@@ -148,17 +156,6 @@ class _SourceSearch:
             else _make_source(file)
             for file in files
         ]
-
-    def _find_objects(self, url: str) -> list[str]:
-        from apilog.sources.bucket_search import find_objects
-
-        try:
-            sizes = find_objects(url)
-        except OSError as error:
-            self.problems.append(open_error(url, error))
-            return []
-        self._object_sizes |= sizes
-        return sorted(sizes)
 
     def _glob_files(self, pattern: str) -> list[str]:
         """Return the files that a glob matches; a folder that it matches stands for all below it.

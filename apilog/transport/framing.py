@@ -160,22 +160,19 @@ def detect_shape(head: bytes, *, complete: bool) -> StreamShape | None:
     text = head.lstrip()
     if event_start := find_event_start(text):
         return StreamShape(Framing.LINES, event_start=event_start)
-    shape = _detect_framing(text, complete=complete)
+    shape: StreamShape | None = _PLAIN_LINES
+    if OPENS_OBJECT.match(text):
+        shape = _detect_shape_of_objects(text, complete=complete)
+    elif _OPENS_ARRAY.match(text) or _PRETTY_OBJECT.search(text):
+        shape = StreamShape(Framing.JSON)
+    elif is_base64_payload(text.partition(b"\n")[0].rstrip()):
+        shape = StreamShape(Framing.BASE64)
+    elif not complete and b"\n" not in text and _SEAM.search(text):
+        shape = StreamShape(Framing.JSON)  # objects that are glued, behind one that is cut
     may_carry = shape and text.startswith((b"{", b"["))
     if shape and may_carry and find_carried_base64(text[:_CARRIER_BYTES], whole=False):
         return replace(shape, carries_base64=True)
     return shape
-
-
-def _detect_framing(text: bytes, *, complete: bool) -> StreamShape | None:
-    if OPENS_OBJECT.match(text):
-        return _detect_shape_of_objects(text, complete=complete)
-    if _OPENS_ARRAY.match(text) or _PRETTY_OBJECT.search(text):
-        return StreamShape(Framing.JSON)
-    if is_base64_payload(text.partition(b"\n")[0].rstrip()):
-        return StreamShape(Framing.BASE64)
-    cut_objects = not complete and b"\n" not in text and _SEAM.search(text)
-    return StreamShape(Framing.JSON) if cut_objects else _PLAIN_LINES
 
 
 def _detect_shape_of_objects(text: bytes, *, complete: bool) -> StreamShape | None:
