@@ -77,7 +77,10 @@ def detect_plan(head: pl.Series) -> ParsePlan | None:
     """
     head = head.head(HEAD_LINES)
     candidates = candidate_formats(head, ALL_TEXT_FORMATS)
-    likely = _formats_with_leading_time(head, candidates)
+    likely = candidates
+    if 2 * int(head.str.contains(_STAMP).sum()) > len(head):
+        # Other formats would take the time for the name of a client, and what follows for a user.
+        likely = [f for f in likely if f.log_format.string.startswith(("$time", "$msec"))]
     # The common case, one named format and nothing else, is decided before any envelope is tried.
     best = _find_named(head, likely)
     if best and best.read_count == len(head):
@@ -101,16 +104,6 @@ def detect_plan(head: pl.Series) -> ParsePlan | None:
     if formats := _find_formats(head, candidates if head is whole else None):
         stages.append(ParseStage((), formats))
     return ParsePlan(tuple(stages)) if stages else None
-
-
-def _formats_with_leading_time(head: pl.Series, formats: list[NginxFormat]) -> list[NginxFormat]:
-    """Return the formats; for lines that begin with an ISO time, only those that do so, too.
-
-    Others would take that time for the name of a client, and what follows it for a user.
-    """
-    if 2 * int(head.str.contains(_STAMP).sum()) <= len(head):
-        return formats
-    return [f for f in formats if f.log_format.string.startswith(("$time", "$msec"))]
 
 
 def find_mismatch(head: pl.Series) -> HeadMismatch:
@@ -149,8 +142,18 @@ def _find_formats(
         best = _find_best(unread, candidates, is_timed=is_timed, is_rest=bool(formats))
         if best is None:
             break
-        formats.append(best.log_format)
-        unread, candidates = _unread_texts(unread, best), None
+        log_format, is_read = best
+        formats.append(log_format)
+        if is_read.all():
+            break
+        if isinstance(log_format, NginxFormat):
+            # A named format reads more than it is recognised by.
+            is_read = log_format.expression.matches(unread)
+        elif isinstance(log_format, GatewayFormat):
+            # A gateway's format knows lines of the gateway's other logs.
+            is_foreign = log_format.find_foreign_lines(EventLines.from_series(unread))
+            is_read = is_read if is_foreign is None else is_read | is_foreign
+        unread, candidates = unread.filter(~is_read), None
     return tuple(formats)
 
 
@@ -159,23 +162,6 @@ def _drop_skipped(texts: pl.Series) -> pl.Series:
         return texts
     is_kept = skip_reasons(texts).is_null()
     return texts if is_kept.all() else texts.filter(is_kept)
-
-
-def _unread_texts(texts: pl.Series, best: _FormatMatches) -> pl.Series:
-    """Return what is left to the next format.
-
-    A named format reads more than it is recognised by, and a gateway's knows lines of its other
-    logs.
-    """
-    log_format, is_read = best
-    if is_read.all():
-        return texts.clear()
-    if isinstance(log_format, NginxFormat):
-        is_read = log_format.expression.matches(texts)
-    elif isinstance(log_format, GatewayFormat):
-        is_foreign = log_format.find_foreign_lines(EventLines.from_series(texts))
-        is_read = is_read if is_foreign is None else is_read | is_foreign
-    return texts.filter(~is_read)
 
 
 def _find_best(
@@ -225,8 +211,16 @@ def _find_extended(
 
     `is_read` says that other lines are read whole.
     """
-    begun = ((f, texts.filter(f.strict_expression.matches_extended(texts))) for f in formats)
-    base, lines = max(begun, key=_match_length, default=(None, texts))
+
+    def match_length(begun: tuple[NginxFormat, pl.Series]) -> tuple[int, int]:
+        log_format, lines = begun
+        if not len(lines):
+            return 0, 0
+        # Of equals, the format that leaves least of the first line.
+        return len(lines), -len(log_format.strict_expression.split_tail(lines[0])[1])
+
+    all_begun = ((f, texts.filter(f.strict_expression.matches_extended(texts))) for f in formats)
+    base, lines = max(all_begun, key=match_length, default=(None, texts))
     if base is None:
         return None
     splits = [base.strict_expression.split_tail(line) for line in lines]
@@ -245,19 +239,17 @@ def _find_extended(
     return _FormatMatches(extended, extended.expression.matches(texts))
 
 
-def _match_length(begun: tuple[NginxFormat, pl.Series]) -> tuple[int, int]:
-    """Return how many texts begin as the format, and how little is left of the first."""
-    log_format, lines = begun
-    return len(lines), -len(log_format.strict_expression.split_tail(lines[0])[1]) if len(
-        lines
-    ) else 0
-
-
 def _find_detected(texts: pl.Series, *, is_timed: bool) -> list[_FormatMatches]:
     """Return gateways' objects and tables that read some of the texts, or else generic formats.
 
     JSON, LTSV and key=value know less of the same values than a gateway's format does.
     """
+
+    def some_times() -> pl.Series:  # it only matters that there is a time
+        return pl.Series("time", [0], pl.Int64).cast(TIMESTAMP).new_from_index(0, len(texts))
+
+    lines = EventLines.from_series(texts, some_times if is_timed else None)
+    rows = pl.int_range(len(texts), dtype=pl.UInt32, eager=True)
     matches: list[_FormatMatches] = []
     log_format: Format | None
     for detector in FORMAT_DETECTORS.values():
@@ -269,29 +261,15 @@ def _find_detected(texts: pl.Series, *, is_timed: bool) -> list[_FormatMatches]:
             log_format = detector.infer(texts)
         if log_format is None:
             continue
-        is_read = _read_texts(log_format, texts, is_timed=is_timed)
-        if is_read.any() or _is_header_alone(log_format, texts):
+        rejected = log_format.parse(lines, ["timestamp"]).rejects["row"]
+        is_read = ~rows.is_in(rejected.implode())
+        is_found = is_read.any()
+        if not is_found and isinstance(log_format, DelimitedFormat):
+            # A table's header alone is an export of no requests.
+            is_foreign = log_format.find_foreign_lines(lines)
+            is_found = is_foreign is not None and is_foreign.all()
+        if is_found:
             matches.append(_FormatMatches(log_format, is_read))
             if is_read.all():
                 break
     return matches
-
-
-def _is_header_alone(log_format: Format, texts: pl.Series) -> bool:
-    """Return whether the texts are only a table's header: an export of no requests."""
-    if not isinstance(log_format, DelimitedFormat):
-        return False
-    is_foreign = log_format.find_foreign_lines(EventLines.from_series(texts))
-    return is_foreign is not None and bool(is_foreign.all())
-
-
-def _read_texts(log_format: Format, texts: pl.Series, *, is_timed: bool) -> pl.Series:
-    """Return which texts the format reads."""
-
-    def some_times() -> pl.Series:  # it only matters that there is a time
-        return pl.Series("time", [0], pl.Int64).cast(TIMESTAMP).new_from_index(0, len(texts))
-
-    lines = EventLines.from_series(texts, some_times if is_timed else None)
-    rejected = log_format.parse(lines, ["timestamp"]).rejects["row"]
-    rows = pl.int_range(len(texts), dtype=pl.UInt32, eager=True)
-    return ~rows.is_in(rejected.implode())

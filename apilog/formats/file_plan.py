@@ -26,7 +26,7 @@ from apilog.formats.nginx.conf import read_conf
 from apilog.formats.nginx.format import compile_log_format
 from apilog.formats.nginx.grammar import parse_log_format
 from apilog.formats.parse_plan import ParsePlan, ParseStage
-from apilog.formats.registry import FORMAT_INFOS as NAMES
+from apilog.formats.registry import FORMAT_INFOS
 from apilog.formats.skipped_lines import skip_reasons
 from apilog.sources import SourceError
 from apilog.text.spelling import did_you_mean
@@ -81,7 +81,7 @@ def choose_format(
     lists = "`apilog formats` lists the names; nginx's log_format string serves too"
     raise UsageError(
         f"unknown log format {log_format!r}",
-        did_you_mean(log_format, [*NAMES, *named], also=lists, at_most=1, quoted=True),
+        did_you_mean(log_format, [*FORMAT_INFOS, *named], also=lists, at_most=1, quoted=True),
     )
 
 
@@ -108,11 +108,15 @@ def plan_file(path: str, data: bytes, choice: FormatChoice | None = None) -> Par
     plan = choice.plan_for(head) if choice else detect_plan(head)
     if plan and plan.name:
         return plan
-    refusal = _find_refusal(path, head)
-    if refusal and (later := None if choice else _plan_behind_refused(data, head)):
-        return later
+    inside = unwrap_texts(detect_envelopes(head), head)
+    texts = pl.concat([head.rename("line"), inside.rename("line")])
+    refusal = next((r for r in REFUSALS if texts.str.contains(r.pattern).any()), None)
     if refusal:
-        raise refusal
+        # Access lines may come after a head of nothing but another log.
+        later = None if choice else _plan_behind_refused(data, head)
+        if later and later.name:
+            return later
+        raise UnrecognisedFormat(path, refusal.message, refusal.hint)
     unskipped = head.filter(skip_reasons(head).is_null())
     if plan or not len(unskipped):
         return plan or ParsePlan(())
@@ -143,27 +147,15 @@ def explain_mismatch(choice: FormatChoice, line: str) -> str | None:
     return _describe_failure(line, "it", max(failures, key=lambda failure: failure.position))
 
 
-def _find_refusal(path: str, lines: pl.Series) -> UnrecognisedFormat | None:
-    """Return what to say of a log that is known to be no access log."""
-    inside = unwrap_texts(detect_envelopes(lines), lines)
-    texts = pl.concat([lines.rename("line"), inside.rename("line")])
-    for refusal in REFUSALS:
-        if texts.str.contains(refusal.pattern).any():
-            return UnrecognisedFormat(path, refusal.message, refusal.hint)
-    return None
-
-
 def _plan_behind_refused(data: bytes, head: pl.Series) -> ParsePlan | None:
     """Return how to parse what comes after a head of nothing but another log."""
     lines = EventLines(data).series
     envelopes = detect_envelopes(head)
-    if envelopes:
-        outer = envelopes[0].unwrap(lines)
-        is_kept = skip_reasons(outer.texts["text"]).is_null()
-        plan = detect_plan(lines.gather(outer.texts["row"].filter(is_kept)))
-    else:
-        plan = detect_plan(lines.filter(skip_reasons(lines).is_null()))
-    return plan if plan and plan.name else None
+    if not envelopes:
+        return detect_plan(lines.filter(skip_reasons(lines).is_null()))
+    outer = envelopes[0].unwrap(lines)
+    is_kept = skip_reasons(outer.texts["text"]).is_null()
+    return detect_plan(lines.gather(outer.texts["row"].filter(is_kept)))
 
 
 def _describe_failure(line: str, log_format: str, failure: MatchFailure) -> str:

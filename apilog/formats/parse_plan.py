@@ -71,17 +71,16 @@ class ParsePlan:
                 tuple(
                     f
                     for f in s.formats
-                    if (s.envelopes, f) not in tried and not (tried and _leaves_ends_unread(f))
+                    if (s.envelopes, f) not in tried
+                    and not (
+                        tried and isinstance(f, NginxFormat) and UNREAD_TAIL in f.log_format.parts
+                    )
                 ),
             )
             for s in self.stages
         )
         kept = tuple(stage for stage in stages if stage.formats)
         return ParsePlan(kept) if kept else None
-
-
-def _leaves_ends_unread(log_format: Format) -> bool:
-    return isinstance(log_format, NginxFormat) and UNREAD_TAIL in log_format.log_format.parts
 
 
 PlanDetector = Callable[[pl.Series], "ParsePlan | None"]
@@ -116,8 +115,18 @@ def parse_lines(
         reason = f"not {plan.name}" if plan.name else "no known format"
         rejects = pl.DataFrame({"row": _rows_of(unread), "line": unread.series})
         rejects = rejects.with_columns(pl.lit(reason).alias("reason")).sort("row")
+    if len(parts) > 1:
+        # Texts of several formats lose their encoding.
+        plain = [part.with_columns(cs.categorical().cast(pl.String)) for part in parts]
+        records = pl.concat(plain)
+        if "row" in columns:
+            records = records.sort("row", maintain_order=True)
+    elif parts:
+        records = parts[0]
+    else:
+        records = pl.DataFrame(schema={name: _column_type(name) for name in columns})
     return ParsedRecords(
-        records=_concat_records(parts, columns),
+        records=records,
         rejects=rejects,
         skipped=skipped,
         found_plan=found_plan,
@@ -148,7 +157,17 @@ def _run_plan(
                 parts.append(_to_schema(parsed.records, log_format, columns, rows))
             inside = inside.gather(parsed.rejects["row"]) if parsed.rejects.height else None
         unread = _concat_events(inside, *outside)
-    return _drop_skipped(unread, plan) if unread is not None else (0, None)
+    if unread is None:
+        return 0, None
+    is_skipped = skip_reasons(unread.series).is_not_null()
+    for log_format in iterate_formats(plan):
+        if isinstance(log_format, GatewayFormat):
+            foreign = log_format.find_foreign_lines(unread)
+            is_skipped = is_skipped if foreign is None else is_skipped | foreign
+    skipped = int(is_skipped.sum())
+    if not skipped:
+        return 0, unread
+    return skipped, (None if is_skipped.all() else unread.gather((~is_skipped).arg_true()))
 
 
 def _take_off_envelope(
@@ -204,29 +223,6 @@ def _rows_of(lines: EventLines) -> pl.Series:
 
 def _row_numbers(count: int) -> pl.Series:
     return pl.int_range(count, dtype=pl.UInt32, eager=True)
-
-
-def _drop_skipped(lines: EventLines, plan: ParsePlan) -> tuple[int, EventLines | None]:
-    is_unexplained = skip_reasons(lines.series).is_null()
-    for log_format in iterate_formats(plan):
-        if isinstance(log_format, GatewayFormat):
-            foreign = log_format.find_foreign_lines(lines)
-            is_unexplained = is_unexplained if foreign is None else is_unexplained & ~foreign
-    kept = _row_numbers(lines.count).filter(is_unexplained)
-    skipped = lines.count - len(kept)
-    if not skipped:
-        return 0, lines
-    return skipped, (lines.gather(kept) if len(kept) else None)
-
-
-def _concat_records(parts: list[pl.DataFrame], columns: Collection[str]) -> pl.DataFrame:
-    """Return one frame, in the order of the lines; texts of several formats lose their encoding."""
-    if not parts:
-        return pl.DataFrame(schema={name: _column_type(name) for name in columns})
-    if len(parts) == 1:
-        return parts[0]
-    records = pl.concat(part.with_columns(cs.categorical().cast(pl.String)) for part in parts)
-    return records.sort("row", maintain_order=True) if "row" in records.columns else records
 
 
 def iterate_formats(plan: ParsePlan) -> Iterator[Format]:

@@ -34,26 +34,22 @@ class GatewayFormat(ABC):
 
     @property
     def name(self) -> str:
-        """See `Format.name`."""
         return self.spec.name
 
     @property
     def gateway(self) -> str:
-        """See `Format.gateway`."""
         return self.spec.gateway
 
     @property
     def columns(self) -> frozenset[str]:
-        """See `Format.columns`."""
         sources = self.spec.column_sources
         return frozenset(column for column in sources if self._usable_sources(sources[column]))
 
     def parse(self, lines: EventLines, columns: Collection[str]) -> ParsedRecords:
-        """See `Format.parse`."""
         # What decides between record and reject is built even if nobody asked for it: whether a
         # line is a record depends on the line alone.
-        declared = {**self.spec.column_sources, _IS_OWN: self.spec.is_own_record}
         wanted = {"timestamp", *columns, *self.spec.required_columns, _IS_OWN}
+        declared = {**self.spec.column_sources, _IS_OWN: self.spec.is_own_record}
         usable = {c: self._usable_sources(s) for c, s in declared.items() if c in wanted}
         chosen = {column: sources for column, sources in usable.items() if sources}
         values, is_read = self._read_values(lines, chosen.values())
@@ -62,12 +58,33 @@ class GatewayFormat(ABC):
         )
         if self.takes_delivery_times:
             records = _with_delivery_times(records, lines)
-        reasons = "" if is_read.all() else self._unread_reasons(lines)
-        return _account_for_lines(self.spec, records, is_read, columns, reasons)
+        is_own = pl.col(_IS_OWN).fill_null(value=True) if _IS_OWN in chosen else pl.lit(True)
+        required = [pl.col(c).is_not_null() for c in self.spec.required_columns if c in chosen]
+        flags = records.select(
+            is_read.alias("read"),
+            is_own.alias("own"),
+            pl.col("timestamp").is_not_null().alias("timed"),
+            pl.any_horizontal(*required, pl.lit(False)).alias("tells"),
+        )
+        is_record = flags.select(pl.all_horizontal(pl.all())).to_series()
+        kept = records.select(c for c in records.columns if c in columns or c == "timestamp")
+        if is_record.all():
+            return ParsedRecords(records=kept)
+        reasons = flags.select(
+            pl.when(~pl.col("read"))
+            .then(pl.lit("" if is_read.all() else self._unread_reasons(lines)))
+            .when(~pl.col("own"))
+            .then(pl.lit(f"a record of something else than {self.name}"))
+            .when(~pl.col("timed"))
+            .then(pl.lit("no time that can be understood"))
+            .otherwise(pl.lit(f"no request of {self.name}"))
+            .alias("reason"),
+        )
+        return ParsedRecords.with_rejects(kept.filter(is_record), is_record, reasons.to_series())
 
     @abstractmethod
     def explain(self, line: str) -> MatchFailure:
-        """See `Format.explain`."""
+        """Return where matching of a line stopped."""
 
     def find_foreign_lines(self, lines: EventLines) -> pl.Series | None:
         """Return which lines belong to another log and are skipped; None if none is known to."""
@@ -97,7 +114,10 @@ class GatewayFormat(ABC):
     def _read_values(
         self, lines: EventLines, chosen: Iterable[list[ColumnSource]]
     ) -> tuple[Mapping[str, pl.Series], pl.Series]:
-        """Return the values that sources take, by name, and which lines could be read."""
+        """Return the values that sources take, by name, and which lines could be read.
+
+        Where a value is null or blank, that of the next alternate of its place is taken.
+        """
         taken = {
             name
             for sources in chosen
@@ -107,22 +127,15 @@ class GatewayFormat(ABC):
         places = {name: self.locations[name] for name in taken if name in self.locations}
         wanted = {place for alternates in places.values() for place in alternates}
         by_place, is_read = self._read_locations(lines, sorted(wanted))
-        values = {
-            name: _fill_from_alternates([by_place[place] for place in alternates])
-            for name, alternates in places.items()
-        }
+        values: dict[str, pl.Series] = {}
+        for name, (first, *alternates) in places.items():
+            values[name] = by_place[first]
+            for place in alternates:
+                is_missing = values[name].is_null() | (values[name] == "")
+                if not is_missing.any():
+                    break
+                values[name] = by_place[place].zip_with(is_missing, values[name])
         return values, is_read
-
-
-def _fill_from_alternates(alternates: list[pl.Series]) -> pl.Series:
-    """Return the first values; where they are null or blank the next ones, and so on."""
-    values, *others = alternates
-    for other in others:
-        is_missing = values.is_null() | (values == "")
-        if not is_missing.any():
-            break
-        values = other.zip_with(is_missing, values)
-    return values
 
 
 def _coalesce_sources(sources: list[ColumnSource], values: Mapping[str, pl.Series]) -> pl.Series:
@@ -152,36 +165,3 @@ def _with_delivery_times(records: pl.DataFrame, lines: EventLines) -> pl.DataFra
     if given is None:
         given = pl.Series([None], dtype=TIMESTAMP).new_from_index(0, lines.count)
     return records.with_columns((given if own is None else own.fill_null(given)).alias("timestamp"))
-
-
-def _account_for_lines(
-    spec: Gateway,
-    records: pl.DataFrame,
-    is_read: pl.Series,
-    columns: Collection[str],
-    unread_reasons: str | pl.Series,
-) -> ParsedRecords:
-    """Return the records that have a time and tell of a request, and all others as rejects."""
-    required = [pl.col(c).is_not_null() for c in spec.required_columns if c in records.columns]
-    is_own = pl.col(_IS_OWN).fill_null(value=True) if _IS_OWN in records.columns else pl.lit(True)
-    flags = records.select(
-        is_read.alias("read"),
-        is_own.alias("own"),
-        pl.col("timestamp").is_not_null().alias("timed"),
-        pl.any_horizontal(*required, pl.lit(False)).alias("tells"),
-    )
-    is_record = flags.select(pl.all_horizontal(pl.all())).to_series()
-    kept = records.select(c for c in records.columns if c in columns or c == "timestamp")
-    if is_record.all():
-        return ParsedRecords(records=kept)
-    reasons = flags.select(
-        pl.when(~pl.col("read"))
-        .then(pl.lit(unread_reasons))
-        .when(~pl.col("own"))
-        .then(pl.lit(f"a record of something else than {spec.name}"))
-        .when(~pl.col("timed"))
-        .then(pl.lit("no time that can be understood"))
-        .otherwise(pl.lit(f"no request of {spec.name}"))
-        .alias("reason"),
-    )
-    return ParsedRecords.with_rejects(kept.filter(is_record), is_record, reasons.to_series())

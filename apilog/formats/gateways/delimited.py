@@ -14,8 +14,7 @@ import polars as pl
 
 from apilog.formats.contract import MatchFailure
 from apilog.formats.gateways.column_builder import GatewayFormat
-from apilog.formats.gateways.gateway import Gateway
-from apilog.formats.gateways.key_resolution import has_fingerprint, locate_values
+from apilog.formats.gateways.gateway import Gateway, has_fingerprint, locate_values
 from apilog.values.event_lines import EventLines, as_polars_text
 
 HEADER_REASON = "header line"
@@ -45,7 +44,6 @@ class DelimitedFormat(GatewayFormat):
     field_count: int
 
     def explain(self, line: str) -> MatchFailure:
-        """See `Format.explain`."""
         fields = _split_fields(line, self.separator) or []
         if len(fields) == self.field_count:
             return MatchFailure(len(line), f"a time and a request of {self.name}")
@@ -70,27 +68,22 @@ class DelimitedFormat(GatewayFormat):
     def _read_locations(
         self, lines: EventLines, locations: list[int]
     ) -> tuple[Mapping[int, pl.Series], pl.Series]:
-        cells = self._read_cells(lines, locations)
+        cells = None
+        # A quote that is left open joins its line with all up to the next quote, which the number
+        # of rows tells; only at the end of the data there is no next line to miss.
+        last_line = lines.data[lines.data.rfind(b"\n", 0, -1) + 1 :]
+        if last_line.count(b'"') % 2 == 0:
+            cells = self._scan_csv(lines.data, locations, '"' if b'"' in lines.data else None)
+        if cells is None or cells.height != lines.count:
+            cells = self._read_cells_by_quoting(lines, locations)
         is_header = self._find_header_lines(lines)
         if is_header is not None:
             cells = cells.with_columns(pl.when(~is_header).then(pl.all()).name.keep())
         values = {position: cells[f"f{position}"] for position in locations}
         return values, cells["ok"].fill_null(value=False)
 
-    def _read_cells(self, lines: EventLines, positions: list[int]) -> pl.DataFrame:
-        """Return the fields at these positions, and `ok`, one row per line."""
-        quote = '"' if b'"' in lines.data else None
-        # A quote that is left open joins its line with all up to the next quote, which the number
-        # of rows tells; only at the end of the data there is no next line to miss.
-        last_line = lines.data[lines.data.rfind(b"\n", 0, -1) + 1 :]
-        if last_line.count(b'"') % 2 == 0:
-            cells = self._scan_csv(lines.data, positions, quote)
-            if cells is not None and cells.height == lines.count:
-                return cells
-        return self._read_cells_by_quoting(lines, positions)
-
     def _read_cells_by_quoting(self, lines: EventLines, positions: list[int]) -> pl.DataFrame:
-        """Return the same as `_read_cells` where some quotes mean nothing or are left open.
+        """Return the fields, and `ok`, where some quotes mean nothing or are left open.
 
         Lines whose quotes are sound are read with quotes, those in which no field begins with
         one without, and the others are left null.
@@ -163,34 +156,28 @@ def _text_schema(positions: Iterable[int]) -> dict[str, type[pl.DataType]]:
 
 def infer_delimited(gateway: Gateway, head: pl.Series) -> DelimitedFormat | None:
     """Return the format of a log of this gateway whose header is among these lines, if any."""
-    formats = (_infer_from_header(gateway, line) for line in head.head(_HEAD_LINES).drop_nulls())
-    return next((log_format for log_format in formats if log_format), None)
-
-
-def _infer_from_header(gateway: Gateway, line: str) -> DelimitedFormat | None:
-    header = line.removeprefix("\ufeff").rstrip("\r\n")
-    if header.startswith(("{", "[")):
-        return None
-    for separator in _SEPARATORS:
-        fields = _split_fields(header, separator) if separator in header else None
-        if not fields:
+    for line in head.head(_HEAD_LINES).drop_nulls():
+        header = line.removeprefix("\ufeff").rstrip("\r\n")
+        if header.startswith(("{", "[")):
             continue
-        keys = [field.strip().removesuffix(_UTC_SUFFIX) for field in fields]
-        located = locate_values(gateway, [(key,) for key in keys if key])
-        if not has_fingerprint(gateway, located):
-            continue
-        log_format = DelimitedFormat(
-            spec=gateway,
-            locations={
-                name: tuple(keys.index(key) for (key, *_) in paths)
-                for name, paths in located.items()
-            },
-            separator=separator,
-            header=header,
-            field_count=len(fields),
-        )
-        if "timestamp" in log_format.columns and log_format.columns & {*gateway.required_columns}:
-            return log_format
+        for separator in _SEPARATORS:
+            fields = _split_fields(header, separator) if separator in header else None
+            if not fields:
+                continue
+            keys = [field.strip().removesuffix(_UTC_SUFFIX) for field in fields]
+            located = locate_values(gateway, [(key,) for key in keys if key])
+            if not has_fingerprint(gateway, located):
+                continue
+            log_format = DelimitedFormat(
+                spec=gateway,
+                locations={n: tuple(keys.index(k) for (k, *_) in p) for n, p in located.items()},
+                separator=separator,
+                header=header,
+                field_count=len(fields),
+            )
+            columns = log_format.columns
+            if "timestamp" in columns and columns & {*gateway.required_columns}:
+                return log_format
     return None
 
 

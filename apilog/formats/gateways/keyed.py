@@ -14,8 +14,12 @@ import polars as pl
 
 from apilog.formats.contract import MatchFailure
 from apilog.formats.gateways.column_builder import GatewayFormat
-from apilog.formats.gateways.gateway import Gateway
-from apilog.formats.gateways.key_resolution import has_fingerprint, locate_values, resolve_keys
+from apilog.formats.gateways.gateway import (
+    Gateway,
+    has_fingerprint,
+    locate_values,
+    resolve_keys,
+)
 from apilog.formats.generic.synonyms import normalise_name
 from apilog.values.event_lines import EventLines
 from apilog.values.json_text import KeyPath, decode_paths, iter_leaves, load_json, load_objects
@@ -33,7 +37,6 @@ class KeyedFormat(GatewayFormat):
     locations: Mapping[str, tuple[KeyPath, ...]]
 
     def explain(self, line: str) -> MatchFailure:
-        """See `Format.explain`."""
         try:
             json.loads(line)
         except (json.JSONDecodeError, RecursionError) as error:

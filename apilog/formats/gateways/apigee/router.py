@@ -40,11 +40,9 @@ class ApigeeRouterFormat(NginxFormat):
 
     @property
     def columns(self) -> frozenset[str]:
-        """See `Format.columns`."""
         return self.mapper.columns | {"upstream_status"}
 
     def parse(self, lines: EventLines, columns: Collection[str]) -> ParsedRecords:
-        """See `Format.parse`."""
         if "upstream_status" not in columns:
             return NginxFormat.parse(self, lines, columns)
         parsed = NginxFormat.parse(self, lines, {*columns, "status", "error_type"})
