@@ -147,7 +147,6 @@ class OpenedInput:
         self._path = source.path
         self._final = final
         self._content = open_stream(source)
-        self._is_sure = False
         with ExitStack() as undo:
             undo.callback(self._content.close)
             self._compressed = self._content.compressed_fingerprint()
@@ -182,7 +181,9 @@ class OpenedInput:
         if is_within_line:
             offset, tail, budget = 0, b"", CommitBudget(sys.maxsize)
         content.seek(offset)
-        content.release_earlier()
+        # It was compared a moment ago, and a stretch may take minutes. If the log is truncated
+        # meanwhile, its bytes belong to another log, which is left to the next run.
+        content.release_earlier(comparison.head[:_BEGINNING_BYTES])
         if comparison.is_framed:
             return ReadMethod.REFRAMED, RawStream(content, budget)
         method = ReadMethod.BY_COUNT if is_within_line else ReadMethod.FROM_BYTE
@@ -238,15 +239,8 @@ class OpenedInput:
         Raises DamagedSource after them, if it ended badly.
         """
         content = self._content
-        beginning = self._comparison.head[:_BEGINNING_BYTES]
         start = content.position
         for chunk in raise_damage_at_end(self._unread_chunks(chunk_bytes), self._path):
-            # The file was compared a moment ago. If it was truncated since, its bytes now belong
-            # to another log, and are left to the next run.
-            if not self._is_sure and not content.still_begins(beginning):
-                self._method = ReadMethod.SKIPPED
-                return
-            self._is_sure = True
             last = chunk.first_line + chunk.lines - 1
             self.lines = max(self.lines, last, *(line.line_number for line in chunk.oversize))
             yield replace(chunk, position=chunk.position - start)

@@ -34,17 +34,17 @@ class RereadableStream(Protocol):
     def compressed_fingerprint(self) -> str | None:
         """Return the fingerprint of a compressed file, else None. Call it before reading."""
 
-    def still_begins(self, head: bytes) -> bool:
-        """Whether it begins like this even now: a log may be truncated while it is read."""
-
     def read(self, size: int) -> bytes:
         """Return the next bytes; empty at the end. Raises StreamDamage."""
 
     def seek(self, offset: int) -> None:
         """Go on at this byte, or at the end if that comes first."""
 
-    def release_earlier(self) -> None:
-        """Let go of earlier bytes: nobody will seek to them again."""
+    def release_earlier(self, beginning: bytes) -> None:
+        """Let go of earlier bytes: nobody will seek to them again.
+
+        From here on, a log that no longer has this beginning is at its end: it was truncated.
+        """
 
     def close(self) -> None:
         """Close the file."""
@@ -99,6 +99,7 @@ class _FileStream:
 
     def __init__(self, stored: DecompressedSource) -> None:
         self._stored = stored
+        self._beginning = b""
         self.cannot_grow = not stored.is_plain
         stored.seek(0)
 
@@ -110,17 +111,19 @@ class _FileStream:
         edges = self._stored.stored_edges(HEAD_BYTES, TAIL_BYTES) if self.cannot_grow else None
         return compressed_fingerprint(*edges) if edges else None
 
-    def still_begins(self, head: bytes) -> bool:
-        return self.cannot_grow or self._stored.stored_head(len(head)) == head
-
     def read(self, size: int) -> bytes:
-        return self._stored.read(size)
+        block = self._stored.read(size)
+        beginning = self._beginning
+        # Asked after the read: if the beginning is still the same, the block is of that log, too.
+        if block and beginning and self._stored.stored_head(len(beginning)) != beginning:
+            return b""
+        return block
 
     def seek(self, offset: int) -> None:
         self._stored.seek(offset)
 
-    def release_earlier(self) -> None:
-        """Do nothing: a file can be read again."""
+    def release_earlier(self, beginning: bytes) -> None:
+        self._beginning = b"" if self.cannot_grow else beginning
 
     def close(self) -> None:
         self._stored.close()
@@ -145,9 +148,6 @@ class _SpooledPipe:
 
     def compressed_fingerprint(self) -> str | None:
         return None
-
-    def still_begins(self, head: bytes) -> bool:
-        return True
 
     def read(self, size: int) -> bytes:
         if self._at < self._end:
@@ -177,5 +177,5 @@ class _SpooledPipe:
         self._kept.close()
         self._stored.close()
 
-    def release_earlier(self) -> None:
+    def release_earlier(self, beginning: bytes) -> None:
         self._is_kept = False

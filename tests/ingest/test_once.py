@@ -355,3 +355,21 @@ def test_a_log_that_is_truncated_while_it_is_opened_waits(
     opened.close()
     counts(logs, store)
     assert held(store) == [*range(known), *range(1000, 1300)]
+
+
+def test_a_log_that_is_truncated_between_two_commits_ends_there(logs: Path) -> None:
+    log = logs / "a.log"
+    log.write_bytes(lines(range(100)))
+    (source,), _ = find_sources([log])
+    budget = CommitBudget(1)
+    opened = OpenedInput(source, FingerprintIndex(()), budget, final=False)
+    assert sum(chunk.lines for chunk in opened.chunks(1 << 20)) == 100
+    assert opened.is_paused
+    log.write_bytes(lines(range(1000, 3000)))  # longer than what was read
+    budget.left = 1 << 30
+    assert list(opened.chunks(1 << 20)) == []
+    assert not opened.is_paused
+    reached = opened.fingerprint()
+    opened.close()
+    assert reached
+    assert reached.offset == len(lines(range(100)))
