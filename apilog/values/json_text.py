@@ -223,7 +223,12 @@ def decode_paths(
         for depth in range(1, len(path)):
             inner_keys.setdefault(path[:depth], {})[path[depth]] = None
     for outer in sorted(inner_keys, key=len):
-        values |= _decode_inner(values[outer], outer, list(inner_keys[outer]))
+        texts = values[outer]
+        # Only objects have keys. Polars writes the control characters in their texts bare.
+        is_object = texts.str.starts_with("{").fill_null(value=False)
+        objects = escape_controls(texts.set(~is_object, "{}"))
+        inner, _ = decode_objects(objects, list(inner_keys[outer]))
+        values |= {(*outer, key): inner[key] for key in inner_keys[outer]}
     values |= _decode_backslashed(lines, paths, values)
     return {path: values[path] for path in paths}, ok
 
@@ -267,18 +272,6 @@ def _struct_field(frame: pl.DataFrame, path: KeyPath) -> pl.Series:
     for key in path[1:]:
         series = series.struct.field(key)
     return series
-
-
-def _decode_inner(
-    texts: pl.Series, outer: KeyPath, keys: Sequence[str]
-) -> dict[KeyPath, pl.Series]:
-    """Return the values of keys of objects as texts, null where a text is no object.
-
-    Polars writes the control characters in their texts bare.
-    """
-    is_object = texts.str.starts_with("{").fill_null(value=False)
-    frame, _ = decode_objects(escape_controls(texts.set(~is_object, "{}")), keys)
-    return {(*outer, key): frame[key] for key in keys}
 
 
 def _decode_backslashed(

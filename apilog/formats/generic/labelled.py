@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -44,9 +44,15 @@ class _LabelledFormat:
     @classmethod
     def _from_tokens(cls, tokens: pl.Series, separator: str) -> Self | None:
         """Return the format of lines that were split into labelled tokens, if it is one."""
-        places = _label_places(tokens.to_list(), separator)
-        if not places:
+        counts: dict[str, Counter[int]] = {}
+        for line in tokens.to_list():
+            for place, token in enumerate(line):
+                label, is_labelled, _ = token.partition(separator)
+                if is_labelled:
+                    counts.setdefault(label, Counter())[place] += 1
+        if not counts:
             return None
+        places = {label: counter.most_common(1)[0][0] for label, counter in counts.items()}
         values = _values_of_labels(tokens, separator, places, places)
         recognised = recognise_fields({(label,): _unquote(s) for label, s in values.items()})
         if not recognised:
@@ -154,17 +160,6 @@ def _unquote(values: pl.Series) -> pl.Series:
         return inside.zip_with(is_quoted.fill_null(value=False), s)
 
     return map_texts(values, unquote_texts)
-
-
-def _label_places(tokens: Iterable[Iterable[str]], separator: str) -> Mapping[str, int]:
-    """Return the labels in some lines, and the place where each is most often."""
-    places: dict[str, Counter[int]] = {}
-    for line in tokens:
-        for place, token in enumerate(line):
-            label, is_labelled, _ = token.partition(separator)
-            if is_labelled:
-                places.setdefault(label, Counter())[place] += 1
-    return {label: counts.most_common(1)[0][0] for label, counts in places.items()}
 
 
 def _values_at_places(
