@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from apilog.aggregate.anomalies import REPORTED_SCORE, score_hours
 from apilog.aggregate.finish import (
-    NOT_FOUND_TEXT,
     OTHER_TEXT,
     FinishedTables,
     TableWithInputs,
@@ -22,7 +21,6 @@ from apilog.aggregate.table_specs import TABLES, RowOrder, TableSpec, select_tab
 from apilog.aggregate.time_buckets import split_by_time
 
 __all__ = [
-    "NOT_FOUND_TEXT",
     "OTHER_TEXT",
     "REPORTED_SCORE",
     "TABLES",

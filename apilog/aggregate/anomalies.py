@@ -52,9 +52,21 @@ def find_anomalies(hours: pl.DataFrame, buckets: pl.DataFrame, window: TimeWindo
     if window.since is None or window.until is None:
         return pl.DataFrame(schema=_SCHEMA)
     inside = (pl.col("timestamp") >= window.since) & (pl.col("end") <= window.until)
-    scored = score_hours(fill_hours(hours).filter(inside))
+    scored = score_hours(_fill_hours(hours).filter(inside))
     if scored.is_empty():
-        scored = _score_buckets(buckets.filter(inside))
+        values = _metric_values(buckets.filter(inside))
+        if values.height < _FEWEST_BUCKETS or not values["requests"].median():
+            values = values.clear()
+        scored = _score(
+            values.select_seq(
+                *("timestamp", "end", "requests"),
+                value=metric,
+                expected=pl.col(metric).median(),
+                mad=(pl.col(metric) - pl.col(metric).median()).abs().median(),
+                metric=pl.lit(metric),
+            )
+            for metric in ("requests", "error_rate")
+        )
     kind = pl.when(pl.col("score") > 0).then(pl.lit("spike")).otherwise(pl.lit("drop"))
     unusual = scored.filter(pl.col("score").abs() >= REPORTED_SCORE).with_columns_seq(kind=kind)
     # An outage of many hours is one finding: those that go on where one ended are left out.
@@ -63,11 +75,8 @@ def find_anomalies(hours: pl.DataFrame, buckets: pl.DataFrame, window: TimeWindo
     return beginnings.select_seq(*_SCHEMA).sort("timestamp", "metric")
 
 
-def fill_hours(hours: pl.DataFrame) -> pl.DataFrame:
-    """Return hours with those between them that had no requests.
-
-    Takes `timestamp, requests, errors` in any order, and gives `timestamp, end, requests, errors`.
-    """
+def _fill_hours(hours: pl.DataFrame) -> pl.DataFrame:
+    """Return hours, with their `end`, and those between them that had no requests."""
     at = pl.col("timestamp")
     after = at.shift(-1)
     upto = pl.when(after - at <= _LONGEST_GAP).then(after).otherwise(at + _HOUR)
@@ -111,23 +120,6 @@ def score_hours(hours: pl.DataFrame) -> pl.DataFrame:
             )
         )
     return _score(scored)
-
-
-def _score_buckets(buckets: pl.DataFrame) -> pl.DataFrame:
-    """Return each bucket scored against all; none if they are few."""
-    values = _metric_values(buckets)
-    if values.height < _FEWEST_BUCKETS or not values["requests"].median():
-        values = values.clear()
-    return _score(
-        values.select_seq(
-            *("timestamp", "end", "requests"),
-            value=metric,
-            expected=pl.col(metric).median(),
-            mad=(pl.col(metric) - pl.col(metric).median()).abs().median(),
-            metric=pl.lit(metric),
-        )
-        for metric in ("requests", "error_rate")
-    )
 
 
 def _metric_values(frame: pl.DataFrame) -> pl.DataFrame:

@@ -31,7 +31,6 @@ from apilog.aggregate.table_specs import ERROR_SOURCES, KEY_TYPES
 from apilog.aggregate.time_buckets import bucket_step, encode_buckets, encode_hours
 from apilog.metrics import ACCUMULATORS, MergeRule, is_client_error, is_server_error
 from apilog.schema import TIMESTAMP, is_within
-from apilog.time import TimeWindow
 
 _DURATION_COLUMNS = ("duration_ms", "upstream_duration_ms")
 
@@ -41,14 +40,30 @@ class EncodedRecords:
 
     def __init__(self, plan: ReportPlan, records: pl.DataFrame) -> None:
         self.plan = plan
-        self.records = _clean_durations(_records_within(records, plan.window))
+        if plan.window.is_limited:
+            mask = records.select(is_within(plan.window).fill_null(value=False)).to_series()
+            # Filtering copies every column, and most chunks lie wholly inside.
+            records = records if mask.all() else records.filter(mask)
+        durations = [c for c in _DURATION_COLUMNS if c in records.columns]
+        odd = [c for c in durations if not is_clean_duration(records[c])]
+        self.records = records.with_columns(clean_duration(c) for c in odd) if odd else records
         self.rows = self.records.height
         first, last = self.records["timestamp"].min(), self.records["timestamp"].max()
         self.first = first if isinstance(first, datetime) else None
         self.last = last if isinstance(last, datetime) else None
         self._coded: dict[str, PackedKeys] = {}
         self._keys: dict[tuple[str, ...], PackedKeys] = {}
-        self._values = self._compute_values()
+        cubes = cube_layout(plan).cubes
+        names = {a for cube in cubes for a in set(cube.sums) - set(cube.constant_sums)}
+        accumulators = [
+            a for n in names if (a := ACCUMULATORS[n]).column and not self.is_absent(a.column)
+        ]
+        # Accumulators share functions (a sum and its extremes): each is computed once.
+        name_of = {a.value: a.name for a in reversed(accumulators)}
+        values = self.records.select_seq(value().alias(name) for value, name in name_of.items())
+        self.accumulator_values = {
+            a.name: values[name_of[a.value]].alias(a.name) for a in accumulators
+        }
 
     def packed_key(self, columns: tuple[str, ...]) -> PackedKeys:
         """Return these columns as one key."""
@@ -84,10 +99,6 @@ class EncodedRecords:
             self._coded[name] = PackedKeys(codes, BUCKET_CODES, lambda code: [bucket_of_code(code)])
         return self._coded[name]
 
-    def accumulator_values(self, accumulator: str) -> pl.Series:
-        """Return what the accumulator takes from each record."""
-        return self._values[accumulator]
-
     def is_absent(self, column: str | None) -> bool:
         """Return whether the column is null in all records."""
         return column is not None and self.records[column].null_count() == self.rows
@@ -95,17 +106,6 @@ class EncodedRecords:
     def is_full(self, column: str | None) -> bool:
         """Return whether the column is null in no record."""
         return column is not None and not self.records[column].null_count()
-
-    def _compute_values(self) -> dict[str, pl.Series]:
-        cubes = cube_layout(self.plan).cubes
-        names = {a for cube in cubes for a in set(cube.sums) - set(cube.constant_sums)}
-        accumulators = [
-            a for n in names if (a := ACCUMULATORS[n]).column and not self.is_absent(a.column)
-        ]
-        # Accumulators share functions (a sum and its extremes): each is computed once.
-        name_of = {a.value: a.name for a in reversed(accumulators)}
-        values = self.records.select_seq(value().alias(name) for value, name in name_of.items())
-        return {a.name: values[name_of[a.value]].alias(a.name) for a in accumulators}
 
 
 _ERROR_SOURCE_VALUES = pl.Series("error_source", ERROR_SOURCES, dtype=KEY_TYPES["error_source"])
@@ -126,21 +126,6 @@ def _encode_error_source(records: pl.DataFrame) -> PackedKeys:
     source = pl.when(is_client_error()).then(client).when(is_server_error()).then(server)
     codes = records.select(source.otherwise(0).cast(pl.UInt64)).to_series()
     return PackedKeys(codes, len(ERROR_SOURCES) + 1, dictionary_decoder(_ERROR_SOURCE_VALUES))
-
-
-def _records_within(records: pl.DataFrame, window: TimeWindow) -> pl.DataFrame:
-    if not window.is_limited:
-        return records
-    mask = records.select(is_within(window).fill_null(value=False)).to_series()
-    # Filtering copies every column, and most chunks lie wholly inside.
-    return records if mask.all() else records.filter(mask)
-
-
-def _clean_durations(records: pl.DataFrame) -> pl.DataFrame:
-    odd = [
-        c for c in _DURATION_COLUMNS if c in records.columns and not is_clean_duration(records[c])
-    ]
-    return records.with_columns(clean_duration(c) for c in odd) if odd else records
 
 
 KEPT, NOT_FOUND, OTHER_ROUTES, OTHER = range(4)
@@ -170,15 +155,25 @@ def partial_cube(cube: Cube, chunk: EncodedRecords) -> CubeState:
     key = chunk.packed_key(cube.keys)
     sums = _compute_sums(cube, chunk, key)
     used = sums["key"].unique().sort()
-    ids = _key_ids(used, pl.col("key"))
+    histograms, code = {}, pl.col("code")
+    for column in cube.histograms:
+        buckets = chunk.encoded_buckets(column)
+        counts = combine_keys(key, buckets).codes.alias("code").value_counts(name="n")
+        if chunk.records[column].null_count():
+            counts = counts.filter(counts["code"] % buckets.size > 0)
+        histograms[column] = counts.select_seq(
+            _key_ids(used, code // buckets.size),
+            *buckets.decode(code % buckets.size),
+            pl.col("n").cast(pl.Int64),
+        )
     return CubeState(
         _copy_texts(
             used.to_frame().select_seq(
                 pl.lit(KEPT, pl.UInt8).alias("fold"), *key.decode(pl.col("key"))
             )
         ),
-        sums.select_seq(ids, *cube.detail, *cube.sums),
-        {c: _compute_histogram(chunk, key, used, c) for c in cube.histograms},
+        sums.select_seq(_key_ids(used, pl.col("key")), *cube.detail, *cube.sums),
+        histograms,
         {c: _compute_set(chunk, key, used, c) for c in cube.distinct},
     )
 
@@ -291,7 +286,9 @@ def _compute_sums(cube: Cube, chunk: EncodedRecords, key: PackedKeys) -> pl.Data
     summed = [a for a in cube.sums if a not in (*constant, *absent, *full, "requests")]
     code, requests = pl.col("code"), pl.col("requests")
     fine = combine_keys(key, detail)
-    values = pl.DataFrame([fine.codes.alias("code"), *map(chunk.accumulator_values, summed)])
+    values = pl.DataFrame(
+        [fine.codes.alias("code"), *(chunk.accumulator_values[a] for a in summed)]
+    )
     aggregates = [pl.len().cast(pl.Int64).alias("requests"), *merge_exprs(summed)]
     if fine.size == 1 and values.height:
         groups = values.select_seq(pl.col("code").first(), *aggregates)
@@ -313,20 +310,6 @@ def _compute_sums(cube: Cube, chunk: EncodedRecords, key: PackedKeys) -> pl.Data
         *((ACCUMULATORS[a].value() * requests).fill_null(0).alias(a) for a in constant),
         *(requests.alias(a) for a in full),
         *map(empty_value, absent),
-    )
-
-
-def _compute_histogram(
-    chunk: EncodedRecords, key: PackedKeys, used: pl.Series, column: str
-) -> pl.DataFrame:
-    buckets, code = chunk.encoded_buckets(column), pl.col("code")
-    counts = combine_keys(key, buckets).codes.alias("code").value_counts(name="n")
-    if chunk.records[column].null_count():
-        counts = counts.filter(counts["code"] % buckets.size > 0)
-    return counts.select_seq(
-        _key_ids(used, code // buckets.size),
-        *buckets.decode(code % buckets.size),
-        pl.col("n").cast(pl.Int64),
     )
 
 

@@ -6,7 +6,7 @@ Every frame of a table refers to its rows by `row`, the position in the finished
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -35,12 +35,7 @@ from apilog.aggregate.table_specs import (
     accumulators_of,
     histograms_of,
 )
-from apilog.aggregate.time_buckets import (
-    bucket_ends,
-    bucket_step,
-    half_open_window,
-    list_buckets,
-)
+from apilog.aggregate.time_buckets import bucket_ends, bucket_step, half_open_window, list_buckets
 from apilog.metrics import METRICS, MergeRule
 
 NOT_FOUND_TEXT = "(not found)"
@@ -152,7 +147,24 @@ class _TableBuilder:
     def build_table(self, table: TableSpec) -> pl.DataFrame:
         """Return a finished table."""
         rows = self.roll_up(table)
-        return self._find_anomalies(rows) if table.name == ANOMALIES else self.compute_metrics(rows)
+        if table.name != ANOMALIES:
+            return self.compute_metrics(rows)
+        plan, first, last = self._plan, self._partial.first, self._partial.last
+        accumulators = ["requests", "client_errors", "server_errors"]
+        hours = (
+            sums_with_keys(*self._cube_of(table), ["fold"], accumulators)
+            .drop_nulls("hour")
+            .group_by(pl.col("hour").alias("timestamp"))
+            .agg(merge_exprs(accumulators))
+        )
+        step = bucket_step(plan, first, last) or "1h"
+        end = bucket_ends(rows.sums["timestamp"], step, plan.timezone).alias("end")
+        errors = (pl.col("client_errors") + pl.col("server_errors")).alias("errors")
+        return find_anomalies(
+            hours.select_seq("timestamp", "requests", errors),
+            rows.sums.select_seq("timestamp", end, "requests", errors).drop_nulls("timestamp"),
+            half_open_window(plan, first, last),
+        )
 
     def roll_up(self, table: TableSpec) -> _TableRows:
         """Return the rows of a table with the accumulators that its metrics need.
@@ -177,9 +189,14 @@ class _TableBuilder:
         shown = groups.with_columns_seq(_shown_key(k) for k in table.keys)
         most = min(plan.top or plan.max_rows, plan.max_rows) if table.is_capped else groups.height
         row, kept = _rank_groups(table, shown, most)
-        keys = (
-            pl.when(pl.col("row") < kept).then(k).otherwise(_key_of_others(k)).alias(k)
+        # The row of all others has a text where there can be one, else null.
+        others = (
+            pl.lit(OTHER_TEXT if shown.schema[k] == pl.String else None, shown.schema[k])
             for k in table.keys
+        )
+        keys = (
+            pl.when(pl.col("row") < kept).then(k).otherwise(other).alias(k)
+            for k, other in zip(table.keys, others, strict=True)
         )
         merged = (
             shown.with_columns_seq(row)
@@ -200,7 +217,24 @@ class _TableBuilder:
         frame = rows.sums.with_row_index("row").with_columns_seq(
             window_seconds=pl.lit(window.seconds, pl.Float64)
         )
-        for part in (*self._quantile_columns(rows), *self._distinct_counts(rows)):
+        metrics = [METRICS[name] for name in rows.table.metrics]
+        parts = []
+        for column in sorted(histograms_of(rows.table.metrics)):
+            levels = {m.column: m.quantile for m in metrics if m.histogram == column and m.quantile}
+            histogram = self.roll_up_histogram(rows, column)
+            low, high = (
+                rows.sums[extreme_accumulator(column, rule)]
+                for rule in (MergeRule.MIN, MergeRule.MAX)
+            )
+            parts.append(estimate_quantiles(histogram, levels, low, high))
+        for metric in metrics:
+            if metric.distinct:
+                index = self._layout.cube_of_set[rows.table.name, metric.distinct]
+                hashes = self._states[index].distinct[metric.distinct]
+                row = rows.rows_of_ids(self._states[index]).gather(hashes["id"])
+                count = pl.col("hash").n_unique().cast(pl.Int64).alias(metric.name)
+                parts.append(hashes.with_columns_seq(row).group_by("row").agg(count))
+        for part in parts:
             frame = frame.join(part, on="row", how="left", maintain_order="left")
         return frame.select_seq(*rows.table.keys, *map(self._metric_expr, rows.table.metrics))
 
@@ -238,43 +272,6 @@ class _TableBuilder:
             return pl.col(name).fill_null(0) if is_known else pl.lit(None, pl.Int64).alias(name)
         return (metric.expr() if metric.expr else pl.col(metric.column)).alias(metric.column)
 
-    def _quantile_columns(self, rows: _TableRows) -> Iterator[pl.DataFrame]:
-        for column in sorted(histograms_of(rows.table.metrics)):
-            metrics = (METRICS[m] for m in rows.table.metrics)
-            yield estimate_quantiles(
-                self.roll_up_histogram(rows, column),
-                {m.column: m.quantile for m in metrics if m.histogram == column and m.quantile},
-                rows.sums[extreme_accumulator(column, MergeRule.MIN)],
-                rows.sums[extreme_accumulator(column, MergeRule.MAX)],
-            )
-
-    def _distinct_counts(self, rows: _TableRows) -> Iterator[pl.DataFrame]:
-        for name in rows.table.metrics:
-            if column := METRICS[name].distinct:
-                state = self._states[self._layout.cube_of_set[rows.table.name, column]]
-                hashes = state.distinct[column]
-                row = rows.rows_of_ids(state).gather(hashes["id"])
-                count = pl.col("hash").n_unique().cast(pl.Int64).alias(name)
-                yield hashes.with_columns_seq(row).group_by("row").agg(count)
-
-    def _find_anomalies(self, rows: _TableRows) -> pl.DataFrame:
-        plan, first, last = self._plan, self._partial.first, self._partial.last
-        accumulators = ["requests", "client_errors", "server_errors"]
-        hours = (
-            sums_with_keys(*self._cube_of(rows.table), ["fold"], accumulators)
-            .drop_nulls("hour")
-            .group_by(pl.col("hour").alias("timestamp"))
-            .agg(merge_exprs(accumulators))
-        )
-        step = bucket_step(plan, first, last) or "1h"
-        end = bucket_ends(rows.sums["timestamp"], step, plan.timezone).alias("end")
-        errors = (pl.col("client_errors") + pl.col("server_errors")).alias("errors")
-        return find_anomalies(
-            hours.select_seq("timestamp", "requests", errors),
-            rows.sums.select_seq("timestamp", end, "requests", errors).drop_nulls("timestamp"),
-            half_open_window(plan, first, last),
-        )
-
 
 def _shown_fold(table: TableSpec) -> pl.Expr:
     """Return the fold, as far as it shows in the table's keys."""
@@ -304,19 +301,9 @@ def _rank_groups(table: TableSpec, groups: pl.DataFrame, most: int) -> tuple[pl.
 
 def _shown_key(key: str) -> pl.Expr:
     """Return the key as a report shows it."""
-    value = pl.col(key).cast(_shown_type(key))
+    value = pl.col(key).cast(pl.String if isinstance(KEY_TYPES[key], pl.Enum) else KEY_TYPES[key])
     if key != "route":
         return value
     not_found = pl.when(pl.col("fold") == NOT_FOUND).then(pl.lit(NOT_FOUND_TEXT))
     others = not_found.when(pl.col("fold") == OTHER_ROUTES).then(pl.lit(OTHER_TEXT))
     return others.otherwise(value).alias(key)
-
-
-def _key_of_others(key: str) -> pl.Expr:
-    """Return the key of the row of all others: a text where there can be one, else null."""
-    is_text = _shown_type(key) == pl.String
-    return pl.lit(OTHER_TEXT) if is_text else pl.lit(None, _shown_type(key))
-
-
-def _shown_type(key: str) -> pl.DataType | type[pl.DataType]:
-    return pl.String if isinstance(KEY_TYPES[key], pl.Enum) else KEY_TYPES[key]

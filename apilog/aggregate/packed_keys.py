@@ -36,16 +36,23 @@ def encode_column(values: pl.Series) -> PackedKeys:
     dtype = values.dtype
     if dtype == pl.String:
         values = values.cast(pl.Categorical(pl.Categories.random()))
-        return _encode_dictionary(values, pl.String)
-    if isinstance(dtype, pl.Categorical):
+    if isinstance(values.dtype, pl.Categorical):
         return _encode_dictionary(values, pl.String)
     if isinstance(dtype, pl.Enum):
         return _encode_dictionary(values, dtype)
     if dtype.is_integer():
         low, high = integer_bounds(values)
         if high - low <= 4 * len(values) + 1000:
-            return encode_range(values, low, high)
-    return _encode_ranked(values)
+            codes = _without_nulls(values.cast(pl.Int64) - low + 1).cast(_CODE)
+
+            def decode(code: pl.Expr) -> list[pl.Expr]:
+                distance = dictionary_position(code).cast(pl.Int64)
+                return [(distance + low).cast(dtype).alias(values.name)]
+
+            return PackedKeys(codes, high - low + 2, decode)
+    distinct = values.drop_nulls().unique().sort()
+    codes = values.rank("dense").fill_null(0).cast(_CODE)
+    return PackedKeys(codes, len(distinct) + 1, dictionary_decoder(distinct))
 
 
 def integer_bounds(values: pl.Series) -> tuple[int, int]:
@@ -54,27 +61,11 @@ def integer_bounds(values: pl.Series) -> tuple[int, int]:
     return (low, high) if isinstance(low, int) and isinstance(high, int) else (0, 0)
 
 
-def encode_range(values: pl.Series, low: int, high: int) -> PackedKeys:
-    """Return integers between two bounds as their distance from the lower one."""
-    dtype, name = values.dtype, values.name
-    codes = _without_nulls(values.cast(pl.Int64) - low + 1).cast(_CODE)
-
-    def decode(code: pl.Expr) -> list[pl.Expr]:
-        return [(dictionary_position(code).cast(pl.Int64) + low).cast(dtype).alias(name)]
-
-    return PackedKeys(codes, high - low + 2, decode)
-
-
-def constant_key(rows: int) -> PackedKeys:
-    """Return the key of no columns: all rows are alike."""
-    zeros = pl.Series([0], dtype=_CODE).new_from_index(0, rows)
-    return PackedKeys(zeros, 1, lambda _: [])
-
-
 def pack_columns(columns: Sequence[PackedKeys], rows: int) -> PackedKeys:
     """Return one key for several columns, with room to combine it with another."""
     if not columns:
-        return constant_key(rows)
+        zeros = pl.Series([0], dtype=_CODE).new_from_index(0, rows)
+        return PackedKeys(zeros, 1, lambda _: [])
     key = columns[0]
     for column in columns[1:]:
         key = combine_keys(key, column)
@@ -131,9 +122,3 @@ def _encode_dictionary(values: pl.Series, dtype: pl.DataType | type[pl.DataType]
 
 def _without_nulls(codes: pl.Series) -> pl.Series:
     return codes.fill_null(0) if codes.null_count() else codes
-
-
-def _encode_ranked(values: pl.Series) -> PackedKeys:
-    distinct = values.drop_nulls().unique().sort()
-    codes = values.rank("dense").fill_null(0).cast(_CODE)
-    return PackedKeys(codes, len(distinct) + 1, dictionary_decoder(distinct))

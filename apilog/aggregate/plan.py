@@ -68,9 +68,7 @@ class Cube:
     sums: tuple[str, ...]
     """Names of accumulators, `requests` among them."""
     histograms: tuple[str, ...]
-    """Columns."""
     distinct: tuple[str, ...]
-    """Columns."""
 
     @property
     def columns(self) -> frozenset[str]:
@@ -146,8 +144,7 @@ def _lay_out(specs: tuple[TableSpec, ...]) -> CubeLayout:
     # Tables with many keys come first, so that those with few find a cube to roll up from.
     tables = sorted(specs, key=lambda t: (not _is_fine(t), -len(_cube_keys(t))))
     for table in tables:
-        index = _place_fine(drafts, table) if _is_fine(table) else _place_sums(drafts, table)
-        source[table.name] = index
+        source[table.name] = index = _place_table(drafts, table)
         drafts[index].sums |= accumulators_of(table.metrics)
         drafts[index].histograms |= histograms_of(table.metrics)
     for table in tables:
@@ -185,24 +182,19 @@ def _can_serve(draft: _CubeDraft, table: TableSpec) -> bool:
     return not unbounded or draft.keys - BOUNDED_KEYS - unbounded <= {"method"}
 
 
-def _place_fine(drafts: list[_CubeDraft], table: TableSpec) -> int:
+def _place_table(drafts: list[_CubeDraft], table: TableSpec) -> int:
+    keys, is_fine = _cube_keys(table), _is_fine(table)
     for index, draft in enumerate(drafts):
-        if _cube_keys(table) <= draft.keys and _can_serve(draft, table):
+        served = draft.keys if is_fine else draft.keys | draft.detail
+        if keys <= served and _can_serve(draft, table):
             return index
-    drafts.append(_CubeDraft(_cube_keys(table)))
-    return len(drafts) - 1
-
-
-def _place_sums(drafts: list[_CubeDraft], table: TableSpec) -> int:
-    keys = _cube_keys(table)
+    # Histograms and sets know no detail.
+    detail = frozenset[str]() if is_fine else keys & _DETAIL_KEYS
     for index, draft in enumerate(drafts):
-        if keys <= draft.keys | draft.detail and _can_serve(draft, table):
-            return index
-    for index, draft in enumerate(drafts):
-        if draft.keys <= keys <= draft.keys | _DETAIL_KEYS:
+        if draft.keys <= keys <= draft.keys | detail:
             draft.detail |= keys - draft.keys
             return index
-    drafts.append(_CubeDraft(keys - _DETAIL_KEYS, set(keys & _DETAIL_KEYS)))
+    drafts.append(_CubeDraft(keys - detail, set(detail)))
     return len(drafts) - 1
 
 

@@ -43,7 +43,8 @@ class SpillingStates(Generic[Key]):
         plan = self._plan_of(key)
         states = add_to_batch(self._states.pop(key, []), state, lambda batch: merge(plan, batch))
         self._states[key] = states
-        self._update_size(key, sum(map(_state_size, states)))
+        frames = (frame for state in states for frame in _state_frames(state))
+        self._update_size(key, sum(int(frame.estimated_size()) for frame in frames))
         if self._bytes > self._most:
             self._spill()
 
@@ -85,11 +86,18 @@ class SpillingStates(Generic[Key]):
     def _read_state(self, plan: ReportPlan, start: int, length: int) -> PartialState:
         assert self._file is not None
         self._file.seek(start)
-        return _unpack_state(plan, self._file.read(length))
-
-
-def _state_size(state: PartialState) -> int:
-    return sum(int(frame.estimated_size()) for frame in _state_frames(state))
+        frames = _iter_frames(memoryview(self._file.read(length)))
+        first, last = next(frames).row(0)
+        cubes = tuple(
+            CubeState(
+                next(frames),
+                next(frames),
+                {column: next(frames) for column in cube.histograms},
+                {column: next(frames) for column in cube.distinct},
+            )
+            for cube in cube_layout(plan).cubes
+        )
+        return PartialState(first, last, cubes)
 
 
 def _state_frames(state: PartialState) -> Iterator[pl.DataFrame]:
@@ -107,21 +115,6 @@ def _pack_state(state: PartialState) -> bytes:
         buffer.write(part.tell().to_bytes(8, "little"))
         buffer.write(part.getbuffer())
     return buffer.getvalue()
-
-
-def _unpack_state(plan: ReportPlan, data: bytes) -> PartialState:
-    frames = _iter_frames(memoryview(data))
-    first, last = next(frames).row(0)
-    cubes = tuple(
-        CubeState(
-            next(frames),
-            next(frames),
-            {column: next(frames) for column in cube.histograms},
-            {column: next(frames) for column in cube.distinct},
-        )
-        for cube in cube_layout(plan).cubes
-    )
-    return PartialState(first, last, cubes)
 
 
 def _iter_frames(data: memoryview) -> Iterator[pl.DataFrame]:

@@ -71,13 +71,9 @@ def fold_idle_keys(plan: ReportPlan, cube: Cube, state: CubeState) -> CubeState:
     # (Manku and Motwani 2002, https://www.vldb.org/conf/2002/S10P03.pdf) busy keys survive; here
     # what leaves is added to the row of the others, so that totals stay exact.
     while not cube.is_bounded and _is_large(plan, state):
-        idle = _idle_keys(state, min(state.keys.height, plan.max_keys) // 2)
-        route_folds = _route_folds(plan, cube, state)
-        folded = _fold_keys(cube, state, _select_where(idle, route_folds))
+        folded = _fold_idler_half(plan, cube, state, _route_folds(plan, cube, state))
         if _is_large(plan, folded):
-            idle = _idle_keys(folded, min(folded.keys.height, plan.max_keys) // 2)
-            others = pl.repeat(OTHER, len(idle), dtype=pl.UInt8, eager=True)
-            folded = _fold_keys(cube, folded, _select_where(idle, others))
+            folded = _fold_idler_half(plan, cube, folded, _fold_literal(OTHER))
         if folded.keys.height == state.keys.height:
             break
         state = folded
@@ -139,15 +135,14 @@ def _route_folds(plan: ReportPlan, cube: Cube, state: CubeState) -> pl.Series:
     return _match_folds(state.keys, routes.select(*_template_keys(cube), to=to))["to"]
 
 
-def _idle_keys(state: CubeState, busy: int) -> pl.Series:
-    """Return for each key whether it isn't one of the `busy` busiest ones."""
+def _fold_idler_half(
+    plan: ReportPlan, cube: Cube, state: CubeState, to: pl.Series | pl.Expr
+) -> CubeState:
+    busy = min(state.keys.height, plan.max_keys) // 2
     totals = state.sums.group_by("id").agg(pl.col("requests").sum())
     kept = totals.sort("requests", "id", descending=[True, False])["id"].head(busy)
-    return ~pl.int_range(state.keys.height, dtype=pl.UInt32, eager=True).is_in(kept.implode())
-
-
-def _select_where(mask: pl.Series, values: pl.Series) -> pl.Series:
-    return pl.select(pl.when(mask).then(values)).to_series()
+    idle = ~pl.int_range(state.keys.height, dtype=pl.UInt32, eager=True).is_in(kept.implode())
+    return _fold_keys(cube, state, pl.select(pl.when(idle).then(to)).to_series())
 
 
 def _fold_keys(cube: Cube, state: CubeState, to: pl.Series) -> CubeState:
@@ -202,21 +197,14 @@ def merge(plan: ReportPlan, partials: Sequence[PartialState]) -> PartialState:
         state = merge_cube_states(cube, [p.cubes[i] for p in partials])
         if "timestamp" in cube.keys and step:
             # Each state has buckets for its own window, and a wider window has longer ones.
-            state = _coarsen_buckets(plan, cube, step, state)
+            starts = bucket_starts(state.keys["timestamp"], step, plan.timezone)
+            state = replace(state, keys=state.keys.with_columns(starts))
+            if not state.keys.is_unique().all():
+                state = merge_equal_keys(cube, state)
+            if cube.keys == ("timestamp",) and plan.bucket and state.keys.height > MOST_BUCKETS + 1:
+                raise too_many_buckets(plan.bucket)
         cubes.append(fold_idle_keys(plan, cube, forget_hours(cube, state)))
     return PartialState(first, last, tuple(cubes))
-
-
-def _coarsen_buckets(plan: ReportPlan, cube: Cube, step: str, state: CubeState) -> CubeState:
-    """Return the state with buckets of the step, which is a multiple of those it has."""
-    starts = bucket_starts(state.keys["timestamp"], step, plan.timezone)
-    keys = state.keys.with_columns(starts)
-    state = replace(state, keys=keys)
-    if not keys.is_unique().all():
-        state = merge_equal_keys(cube, state)
-    if cube.keys == ("timestamp",) and plan.bucket and state.keys.height > MOST_BUCKETS + 1:
-        raise too_many_buckets(plan.bucket)
-    return state
 
 
 S = TypeVar("S")

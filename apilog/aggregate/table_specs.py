@@ -163,21 +163,14 @@ def select_tables(
     for name in chosen:
         _require_known(name, TABLES, "table")
     for name in by:
-        _require_known(name, _GROUPABLE, "column")
-    return tuple(
-        _replace_keys(spec, tuple(dict.fromkeys(by))) if by and name == "endpoints" else spec
-        for name, spec in TABLES.items()
-        if name in chosen
-    )
-
-
-def _replace_keys(spec: TableSpec, keys: tuple[str, ...]) -> TableSpec:
-    # No two columns of a table have one name.
-    metrics = tuple(m for m in spec.metrics if METRICS[m].column not in keys)
-    return replace(spec, keys=keys, metrics=metrics)
-
-
-_GROUPABLE = (*SCHEMA, "error_source")
+        _require_known(name, (*SCHEMA, "error_source"), "column")
+    tables = dict(TABLES)
+    if by:
+        # No two columns of a table have one name.
+        metrics = tuple(m for m in tables["endpoints"].metrics if METRICS[m].column not in by)
+        keys = tuple(dict.fromkeys(by))
+        tables["endpoints"] = replace(tables["endpoints"], keys=keys, metrics=metrics)
+    return tuple(spec for name, spec in tables.items() if name in chosen)
 
 
 def _require_known(name: str, known: Sequence[str] | dict[str, TableSpec], what: str) -> None:

@@ -7,7 +7,7 @@ A state's buckets always have the step of its own window, so that it needs no mo
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -20,7 +20,7 @@ from apilog.aggregate.packed_keys import PackedKeys, encode_column, make_dense
 from apilog.errors import UsageError
 from apilog.schema import TIMESTAMP
 from apilog.text.units import parse_duration
-from apilog.time import STEPS, TimeWindow, iter_buckets, parse_step
+from apilog.time import TimeWindow, choose_step, iter_buckets, parse_step
 
 if TYPE_CHECKING:
     from apilog.aggregate.plan import ReportPlan
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 MOST_BUCKETS = 100_000
 """Above this, a fixed step is refused, and a chosen one shows no empty buckets."""
 
-_MOST_ROWS = 60
 _MICROSECOND = timedelta(microseconds=1)
 _HOUR_US = 3_600_000_000
 _DAY_US = 24 * _HOUR_US
@@ -56,14 +55,7 @@ def bucket_step(plan: ReportPlan, first: datetime | None, last: datetime | None)
     since, until = window.since, window.until
     if since is None or until is None:
         return None
-    for name, seconds in STEPS[:-1]:
-        # Where clocks change a bucket can be longer than its step, but hardly by a day in all.
-        slack = 86_400 if seconds >= 3_600 else 0
-        if (until - since).total_seconds() <= _MOST_ROWS * seconds + slack:
-            starts = iter_buckets(since, until, name, ZoneInfo(plan.timezone))
-            if sum(1 for _ in islice(starts, _MOST_ROWS + 1)) <= _MOST_ROWS:
-                return name
-    return STEPS[-1][0]
+    return choose_step(since, until, ZoneInfo(plan.timezone))
 
 
 def list_buckets(
@@ -121,7 +113,15 @@ def encode_buckets(timestamps: pl.Series, step: str, timezone: str) -> PackedKey
     coded = _encode_units(timestamps, unit)
     if unit == length:
         return coded
-    return _map_codes(coded, lambda starts: bucket_starts(starts, step, timezone))
+    if coded.size > 10_000:
+        coded = make_dense(coded)
+    every_code = pl.int_range(coded.size, dtype=pl.UInt64)
+    starts = bucket_starts(pl.select(coded.decode(every_code)).to_series(), step, timezone)
+    # Units ascend, so that those of one bucket are neighbours.
+    codes, values = starts.rle_id().cast(pl.UInt64), starts.unique(maintain_order=True)
+    return PackedKeys(
+        codes.gather(coded.codes), len(values), lambda code: [pl.lit(values).gather(code)]
+    )
 
 
 def encode_hours(timestamps: pl.Series) -> PackedKeys:
@@ -137,17 +137,6 @@ def _encode_units(timestamps: pl.Series, unit_us: int) -> PackedKeys:
         return [(units * unit_us).cast(TIMESTAMP) for units in coded.decode(code)]
 
     return PackedKeys(coded.codes, coded.size, decode)
-
-
-def _map_codes(coded: PackedKeys, change: Callable[[pl.Series], pl.Series]) -> PackedKeys:
-    """Return codes of changed values, some of which have become equal to their neighbours."""
-    if coded.size > 10_000:
-        coded = make_dense(coded)
-    changed = change(pl.select(coded.decode(pl.int_range(coded.size, dtype=pl.UInt64))).to_series())
-    codes, values = changed.rle_id().cast(pl.UInt64), changed.unique(maintain_order=True)
-    return PackedKeys(
-        codes.gather(coded.codes), len(values), lambda code: [pl.lit(values).gather(code)]
-    )
 
 
 _BUCKET = "bucket"

@@ -54,15 +54,18 @@ def load_config(path: Path | None = None, folder: Path | None = None) -> Config:
     The folder is the current one unless another is given. In `pyproject.toml` they are the table
     `[tool.apilog]`. Raises UsageError for a file that can't be read and for unknown keys.
     """
-    file = path or (folder or Path()) / OWN_FILE
-    if path is None and not file.is_file():
-        file = file.with_name(PROJECT_FILE)
-        if not file.is_file() or not _project_table(_parse_toml(file)):
-            return Config()
-    values = _parse_toml(file)
+    places = [path] if path else [(folder or Path()) / name for name in (OWN_FILE, PROJECT_FILE)]
+    file = next((each for each in places if path or each.is_file()), None)
+    if file is None:
+        return Config()
+    values, place = _parse_toml(file), ""
     if file.name == PROJECT_FILE:
-        values = _project_table(values)
-    table = ConfigTable(values, file, "tool.apilog" if file.name == PROJECT_FILE else "")
+        tool, place = values.get("tool"), "tool.apilog"
+        own = tool.get("apilog") if isinstance(tool, dict) else None
+        values = own if isinstance(own, dict) else {}
+        if not values and not path:
+            return Config()
+    table = ConfigTable(values, file, place)
     config = Config(
         path=file,
         checks=_read_section(table, "checks", read_checks, ChecksConfig()),
@@ -84,12 +87,6 @@ def _read_section(
     settings = read(section)
     section.finish()
     return settings
-
-
-def _project_table(values: dict[str, object]) -> dict[str, object]:
-    tool = values.get("tool")
-    own = tool.get("apilog") if isinstance(tool, dict) else None
-    return own if isinstance(own, dict) else {}
 
 
 def _parse_toml(path: Path) -> dict[str, object]:

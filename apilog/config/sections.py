@@ -6,7 +6,7 @@ Thresholds and secrets are kept as they are written; other modules parse them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -107,46 +107,36 @@ def _read_target(table: ConfigTable) -> TargetConfig:
         table, "type", f"one of {', '.join(TARGET_TYPES)}"
     )
     name = table.text("name") or kind
-    path = table.key_path("type")
+    target = TargetConfig(path=table.key_path("type"), type=kind, name=name)
     match kind:
         case "command":
             command = table.texts("command")
             if not command:
                 hint = 'write a list such as ["/usr/local/bin/page", "--urgent"]: no shell reads it'
                 raise table.error("command", "is missing", hint)
-            target = TargetConfig(
-                path=path,
-                type=kind,
-                name=name,
-                command=command,
-                timeout=_read_duration(table, "timeout"),
-            )
+            target = replace(target, command=command, timeout=_read_duration(table, "timeout"))
         case "textfile":
             file = table.file("path")
             if file is None:
                 raise table.error("path", "is missing", 'write path = "…/apilog.prom"')
-            target = TargetConfig(path=path, type=kind, name=name, file=file)
+            target = replace(target, file=file)
         case _:
-            target = _read_http_target(table, kind, name)
+            url, url_env = table.text("url"), table.text("url_env")
+            if bool(url) == bool(url_env):
+                hint = (
+                    "an address that is a secret stands in a variable of the environment: url_env"
+                )
+                raise table.error("url", "or url_env has to be there, one of them", hint)
+            target = replace(
+                target,
+                url=url,
+                url_env=url_env,
+                secret_env=table.text("secret_env") if kind == "webhook" else None,
+                timeout=_read_duration(table, "timeout"),
+                retries=table.integer("retries", least=0),
+            )
     table.finish()
     return target
-
-
-def _read_http_target(table: ConfigTable, kind: str, name: str) -> TargetConfig:
-    url, url_env = table.text("url"), table.text("url_env")
-    if bool(url) == bool(url_env):
-        hint = "an address that is a secret stands in a variable of the environment: url_env"
-        raise table.error("url", "or url_env has to be there, one of them", hint)
-    return TargetConfig(
-        path=table.key_path("type"),
-        type=kind,
-        name=name,
-        url=url,
-        url_env=url_env,
-        secret_env=table.text("secret_env") if kind == "webhook" else None,
-        timeout=_read_duration(table, "timeout"),
-        retries=table.integer("retries", least=0),
-    )
 
 
 def _require_text(table: ConfigTable, key: str, such_as: str) -> str:
@@ -217,32 +207,30 @@ def read_accounts(table: ConfigTable) -> AccountsConfig:
     if source is not None and "://" not in source:
         source = str(table.file("source"))
     names = table.table("columns")
-    keys = names.keys() if names else ()
+    keys = names.keys if names else ()
     columns = {key: text for key in keys if names and (text := names.text(key))}
     return AccountsConfig(source=source, query=table.text("query"), columns=AccountColumns(columns))
 
 
 def read_plans(table: ConfigTable) -> PlansConfig:
     """Read the terms of each plan by its name."""
-    names = table.keys()
-    sections = {name: terms for name in names if (terms := table.table(name)) is not None}
-    plans = {
-        name: PlanTerms(quota=terms.integer("quota", least=1), price=terms.number("price"))
-        for name, terms in sections.items()
-    }
-    for section in sections.values():
-        section.finish()
+    plans = {}
+    for name in table.keys:
+        if terms := table.table(name):
+            quota, price = terms.integer("quota", least=1), terms.number("price")
+            plans[name] = PlanTerms(quota=quota, price=price)
+            terms.finish()
     return plans
 
 
 def read_goals(table: ConfigTable) -> GoalsConfig:
     """Read the target of each metric: a text such as "25%", or a number."""
-    names = table.keys()
-    return {name: goal for name in names if (goal := _read_goal(table, name)) is not None}
-
-
-def _read_goal(table: ConfigTable, name: str) -> str | float | None:
-    try:
-        return table.number(name)
-    except UsageError:
-        return table.text(name)
+    goals: dict[str, str | float] = {}
+    for name in table.keys:
+        try:
+            goal: str | float | None = table.number(name)
+        except UsageError:
+            goal = table.text(name)
+        if goal is not None:
+            goals[name] = goal
+    return goals

@@ -5,7 +5,7 @@ Every error names the file and the path of the key, and the nearest key that is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from apilog.errors import UsageError
@@ -17,6 +17,7 @@ class ConfigTable:
 
     def __init__(self, values: Mapping[str, object], file: Path, path: str = "") -> None:
         """Read a table; `path` is its place in the file, such as `checks`."""
+        self.keys = tuple(values)
         self._values = values
         self._file = file
         self._path = path
@@ -63,13 +64,6 @@ class ConfigTable:
             raise self.error(key, "is not a number", f"write {key} = 0.5")
         return float(value)
 
-    def flag(self, key: str) -> bool | None:
-        """Return true or false."""
-        value = self._get(key)
-        if value is None or isinstance(value, bool):
-            return value
-        raise self.error(key, "is neither true nor false", f"write {key} = true")
-
     def file(self, key: str) -> Path | None:
         """Return the path of a file, relative to the folder of the configuration."""
         value = self.text(key)
@@ -93,10 +87,6 @@ class ConfigTable:
             path = self.key_path(key)
             return tuple(ConfigTable(v, self._file, f"{path}[{i}]") for i, v in enumerate(value))
         raise self.error(key, "is not a list of tables", f"write [[{self.key_path(key)}]]")
-
-    def keys(self) -> Iterator[str]:
-        """Return all keys, for tables whose keys are the user's own names."""
-        yield from self._values
 
     def finish(self) -> None:
         """Raise UsageError for the first key that nothing has read."""

@@ -117,25 +117,17 @@ def chi_square_tail(x: float, degrees: int) -> float:
     if x <= 0:
         return 1.0
     scale = math.exp(a * math.log(x) - x - math.lgamma(a))
-    # Each of the two converges fast only on its side of a + 1.
+    # The series and the continued fraction each converge fast only on their side of a + 1.
     if x < a + 1:
-        return max(0.0, 1.0 - scale * _gamma_series(a, x))
-    return min(1.0, scale * _gamma_fraction(a, x))
-
-
-def _gamma_series(a: float, x: float) -> float:
-    # https://dlmf.nist.gov/8.7#E1
-    term = total = 1 / a
-    for k in range(1, _MOST_STEPS):
-        term *= x / (a + k)
-        total += term
-        if term < total * _EPSILON:
-            break
-    return total
-
-
-def _gamma_fraction(a: float, x: float) -> float:
-    # https://dlmf.nist.gov/8.9#E2, evaluated from the front by Lentz's algorithm
+        # The series of 1 − Q: https://dlmf.nist.gov/8.7#E1
+        term = total = 1 / a
+        for k in range(1, _MOST_STEPS):
+            term *= x / (a + k)
+            total += term
+            if term < total * _EPSILON:
+                break
+        return max(0.0, 1.0 - scale * total)
+    # The fraction, https://dlmf.nist.gov/8.9#E2, is evaluated from the front by Lentz's algorithm
     # (https://dlmf.nist.gov/3.10#iii), so that the number of terms need not be known.
     b = x + 1 - a
     c, d = 1 / _TINY, 1 / b
@@ -148,4 +140,4 @@ def _gamma_fraction(a: float, x: float) -> float:
         value *= c * d
         if abs(c * d - 1) < _EPSILON:
             break
-    return value
+    return min(1.0, scale * value)

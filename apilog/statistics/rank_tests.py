@@ -118,7 +118,16 @@ def mann_whitney(counts: Iterable[tuple[int, int]]) -> float | None:
         below += second
         ties += (first + second) ** 3 - (first + second)
     if not ties and min(n, m) <= _EXACT_SMALLER_GROUP and n * m <= _EXACT_PAIRS:
-        ways = _count_orders(n, m)
+        # In how many orders of all values the first group wins 0, 1, … n·m pairs: the coefficients
+        # of the Gaussian binomial, the product of (1 − q^(m+i)) / (1 − q^i),
+        # https://dlmf.nist.gov/26.9#ii
+        small, large = min(n, m), max(n, m)
+        ways = [1] + [0] * (n * m)
+        for i in range(1, small + 1):
+            for k in range(n * m, large + i - 1, -1):
+                ways[k] -= ways[k - large - i]
+            for k in range(i, n * m + 1):
+                ways[k] += ways[k - i]
         return min(1.0, 2 * sum(ways[math.ceil(max(u, n * m - u)) :]) / sum(ways))
     total = n + m
     variance = n * m / 12 * (total + 1 - ties / (total * (total - 1)))
@@ -126,17 +135,3 @@ def mann_whitney(counts: Iterable[tuple[int, int]]) -> float | None:
         return 1.0
     distance = max(0.0, abs(u - n * m / 2) - 0.5)
     return min(1.0, 2 * normal_tail(distance / math.sqrt(variance)))
-
-
-def _count_orders(n: int, m: int) -> list[int]:
-    """Return in how many orders of all values the first group wins 0, 1, … n·m pairs."""
-    # The coefficients of the Gaussian binomial, the product of (1 − q^(m+i)) / (1 − q^i):
-    # https://dlmf.nist.gov/26.9#ii
-    n, m = min(n, m), max(n, m)
-    ways = [1] + [0] * (n * m)
-    for i in range(1, n + 1):
-        for k in range(n * m, m + i - 1, -1):
-            ways[k] -= ways[k - m - i]
-        for k in range(i, n * m + 1):
-            ways[k] += ways[k - i]
-    return ways

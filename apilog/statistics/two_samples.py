@@ -244,14 +244,7 @@ def two_rate_test(
     total = first.events + second.events
     share = factor * first.time / (factor * first.time + second.time)
     more = binomial_at_least(first.events, total, share)
-    fewer = binomial_at_most(first.events, total, share)
-    match alternative:
-        case Alternative.GREATER:
-            return more
-        case Alternative.LESS:
-            return fewer
-        case Alternative.TWO_SIDED:
-            return min(1.0, 2 * min(more, fewer))
+    return _choose_tail(more, binomial_at_most(first.events, total, share), alternative)
 
 
 def two_mean_test(
@@ -280,13 +273,17 @@ def normal_p_value(excess: float, variance: float, alternative: Alternative) -> 
         z = 0.0
     else:
         z = math.copysign(math.inf, excess) if variance <= 0 else excess / math.sqrt(variance)
+    return _choose_tail(normal_tail(z), normal_tail(-z), alternative)
+
+
+def _choose_tail(greater: float, less: float, alternative: Alternative) -> float:
     match alternative:
         case Alternative.GREATER:
-            return normal_tail(z)
+            return greater
         case Alternative.LESS:
-            return normal_tail(-z)
+            return less
         case Alternative.TWO_SIDED:
-            return min(1.0, 2 * normal_tail(abs(z)))
+            return min(1.0, 2 * min(greater, less))
 
 
 def benjamini_hochberg(p_values: Sequence[float | None]) -> list[float | None]:

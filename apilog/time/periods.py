@@ -62,12 +62,13 @@ def choose_step(since: datetime, until: datetime, timezone: tzinfo, at_most: int
 
     It is `1w` where even weeks are more; `until` is exclusive.
     """
-    for name, _ in STEPS[:-1]:
-        if (
-            sum(1 for _ in islice(iter_buckets(since, until, name, timezone), at_most + 1))
-            <= at_most
-        ):
-            return name
+    for name, seconds in STEPS[:-1]:
+        # Where clocks change a bucket can be longer than its step, but hardly by a day in all.
+        slack = 86_400 if seconds >= 3_600 else 0
+        if (until - since).total_seconds() <= at_most * seconds + slack:
+            starts = iter_buckets(since, until, name, timezone)
+            if sum(1 for _ in islice(starts, at_most + 1)) <= at_most:
+                return name
     return STEPS[-1][0]
 
 
@@ -120,23 +121,21 @@ def _step_back(at: datetime, past: timedelta, timezone: tzinfo) -> datetime:
 
 def _step_on(at: datetime, rest: timedelta, timezone: tzinfo) -> datetime:
     """Return the instant `rest` later, or the change of clocks, if that is sooner."""
-    end = at + rest
-    return end if _same_offset(at, end, timezone) else _clock_change(at, end, timezone)
-
-
-def _same_offset(first: datetime, second: datetime, timezone: tzinfo) -> bool:
-    return first.astimezone(timezone).utcoffset() == second.astimezone(timezone).utcoffset()
-
-
-def _clock_change(low: datetime, high: datetime, timezone: tzinfo) -> datetime:
-    """Return the first instant after `low`, up to `high`, with another offset than `low`."""
+    low, high = at, at + rest
+    if _same_offset(low, high, timezone):
+        return high
+    # The clocks change between the two: halve that time until it is an instant.
     while high - low > _MICROSECOND:
         middle = low + (high - low) // 2
-        if _same_offset(low, middle, timezone):
+        if _same_offset(at, middle, timezone):
             low = middle
         else:
             high = middle
     return high
+
+
+def _same_offset(first: datetime, second: datetime, timezone: tzinfo) -> bool:
+    return first.astimezone(timezone).utcoffset() == second.astimezone(timezone).utcoffset()
 
 
 class PeriodLength(StrEnum):
@@ -191,15 +190,13 @@ def period_at(instant: datetime, length: PeriodLength, zone: ZoneInfo) -> Period
     start = bucket_start(instant, length.step, zone)
     # The first one starts there; where the second does, it ends.
     _, end = islice(iter_buckets(start, start + _SEARCH_RANGE, length.step, zone), 2)
-    return Period(start, end, _period_name(start.astimezone(zone), length))
-
-
-def _period_name(start: datetime, length: PeriodLength) -> str:
+    local = start.astimezone(zone)
     match length:
         case PeriodLength.HOUR:
-            offset = "Z" if start.tzinfo == ZoneInfo("UTC") else f"{start:%z}"
-            return f"{start:%Y-%m-%dT%H}{offset}"
+            offset = "Z" if zone == ZoneInfo("UTC") else f"{local:%z}"
+            name = f"{local:%Y-%m-%dT%H}{offset}"
         case PeriodLength.DAY:
-            return f"{start:%Y-%m-%d}"
+            name = f"{local:%Y-%m-%d}"
         case PeriodLength.WEEK:
-            return f"{start:%G-W%V}"
+            name = f"{local:%G-W%V}"
+    return Period(start, end, name)
