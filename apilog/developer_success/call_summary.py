@@ -91,6 +91,14 @@ def partial_calls(plan: CallPlan, records: pl.DataFrame) -> CallSummary:
     timed = calls.filter(pl.col("is_detailed") & pl.col("duration_ms").is_not_null())
     cell = latency_cell(pl.col("id"), pl.col("in_trial"), bucket_code("duration_ms"))
     unmatched = matched.filter(pl.col("id").is_null()).select(sorted(plan.unmatched.columns))
+    # Bursts of errors are looked for in the calls of all consumers, while there are trials.
+    span = plan.trial_minutes
+    minute = (pl.col("timestamp").dt.epoch("us") // MINUTE_US).cast(pl.Int32).alias("minute")
+    minutes = (
+        happened.select(minute, is_server_error().alias("is_error"))
+        .filter((pl.col("minute") >= span.start) & (pl.col("minute") < span.stop))
+        .group_by("minute")
+    )
     return CallSummary(
         first=_as_datetime(happened["timestamp"].min()),
         last=_as_datetime(happened["timestamp"].max()),
@@ -100,7 +108,9 @@ def partial_calls(plan: CallPlan, records: pl.DataFrame) -> CallSummary:
         active=mark_periods(calls.select("id", period_number(pl.col("timestamp"), plan.cohort))),
         lasts=latest_calls(calls.select("id", "rank", pl.col("route").cast(pl.String), "status")),
         latencies=timed.group_by(cell).agg(n=pl.len().cast(pl.UInt32)).sort("cell"),
-        minutes=_minute_counts(plan, happened),
+        minutes=minutes.agg(
+            requests=pl.len().cast(pl.Int64), server_errors=pl.col("is_error").sum().cast(pl.Int64)
+        ).sort("minute"),
         unmatched=partial_report(plan.unmatched, unmatched),
     )
 
@@ -175,22 +185,6 @@ def _with_call_facts(plan: CallPlan, matched: pl.DataFrame) -> pl.DataFrame:
             # Every error ranks after every call without one.
             rank=pl.when("is_error").then(pl.col("at") + (1 << 62)).otherwise("at"),
         )
-    )
-
-
-def _minute_counts(plan: CallPlan, happened: pl.DataFrame) -> pl.DataFrame:
-    """Count the calls of all consumers in the minutes in which there are trials."""
-    span = plan.trial_minutes
-    minute = (pl.col("timestamp").dt.epoch("us") // MINUTE_US).cast(pl.Int32).alias("minute")
-    calls = happened.select(minute, is_server_error().alias("is_error"))
-    return (
-        calls.filter((pl.col("minute") >= span.start) & (pl.col("minute") < span.stop))
-        .group_by("minute")
-        .agg(
-            requests=pl.len().cast(pl.Int64),
-            server_errors=pl.col("is_error").sum().cast(pl.Int64),
-        )
-        .sort("minute")
     )
 
 

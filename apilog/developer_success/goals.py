@@ -58,12 +58,18 @@ def parse_goals(goals: Mapping[str, str | float]) -> list[Goal]:
         if match is None:
             raise UsageError(f"[goals] {name}: the goal is empty", 'write one such as "25%"')
         default = ">=" if metric.better == "higher" else "<="
+        unit, amount = metric.unit, match["value"]
         try:
-            target = _parse_target(metric.unit, match["value"])
+            if unit is Unit.RATIO:
+                target = parse_ratio(amount)
+            elif unit in _SECONDS and not amount.replace(".", "", 1).isdecimal():
+                target = parse_duration(amount).total_seconds() / _SECONDS[unit]
+            else:  # a bare number is in the unit of the metric, such as days
+                target = float(amount.replace(",", "").replace("_", ""))
         except (UsageError, ValueError) as error:
             raise UsageError(
-                f"[goals] {name}: {text!r} is not a {_NAMES.get(metric.unit, 'number')}",
-                f"write one such as {_EXAMPLES.get(metric.unit, '1000')!r}",
+                f"[goals] {name}: {text!r} is not a {_NAMES.get(unit, 'number')}",
+                f"write one such as {_EXAMPLES.get(unit, '1000')!r}",
             ) from error
         parsed.append(Goal(metric, match["operator"] or default, target))
     return parsed
@@ -72,15 +78,6 @@ def parse_goals(goals: Mapping[str, str | float]) -> list[Goal]:
 _NAMES = {Unit.RATIO: "ratio", Unit.HOURS: "duration", Unit.DAYS: "duration"}
 _EXAMPLES = {Unit.RATIO: "25%", Unit.HOURS: "24h", Unit.DAYS: "14d", Unit.MILLISECONDS: "300ms"}
 _SECONDS = {Unit.HOURS: 3600.0, Unit.DAYS: 86_400.0, Unit.MILLISECONDS: 0.001}
-
-
-def _parse_target(unit: Unit, text: str) -> float:
-    if unit is Unit.RATIO:
-        return parse_ratio(text)
-    # A bare number is in the unit of the metric, such as days.
-    if unit in _SECONDS and not text.replace(".", "", 1).isdecimal():
-        return parse_duration(text).total_seconds() / _SECONDS[unit]
-    return float(text.replace(",", "").replace("_", ""))
 
 
 def goals_table(goals: list[Goal], tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:

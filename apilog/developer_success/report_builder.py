@@ -196,14 +196,9 @@ def _success_notes(
                 "no call belongs to an account: compare `consumer` in `apilog report` with the "
                 "column consumers of the accounts"
             )
-    yield from _note_trials(tables["trials"])
-    yield from _note_experiments(tables["experiments"], population.terms)
-
-
-def _note_trials(trials: pl.DataFrame) -> Iterator[str]:
-    if trials.columns[0] != "trial_kind":
-        return  # with --by, a sentence for each kind and group would be too many
-    for row in trials.iter_rows(named=True):
+    trials, experiments = tables["trials"], tables["experiments"]
+    # With --by, a sentence for each kind and group would be too many.
+    for row in trials.iter_rows(named=True) if trials.columns[0] == "trial_kind" else ():
         alike = [
             f"{what} (p = {row[name]:.2f})"
             for name, what in _COMPARED
@@ -215,13 +210,10 @@ def _note_trials(trials: pl.DataFrame) -> Iterator[str]:
                 f"{row['trial_kind'] or 'other'} trials: converted and lost accounts do not differ "
                 f"significantly in {listed}"
             )
-
-
-def _note_experiments(experiments: pl.DataFrame, terms: SuccessTerms) -> Iterator[str]:
     if "too early" in set(experiments["verdict"]):
         yield (
-            f"experiments: no winner is called with fewer than {terms.min_accounts:,} accounts in "
-            "a variant (--min-accounts)"
+            f"experiments: no winner is called with fewer than {population.terms.min_accounts:,} "
+            "accounts in a variant (--min-accounts)"
         )
     split = experiments["split_p_value"].min()
     if isinstance(split, float) and split < UNEVEN_SPLIT:

@@ -8,19 +8,9 @@ from os import fspath
 from apilog.checks.check import CheckResult, plan_check, run_check
 from apilog.checks.grammar import parse_thresholds
 from apilog.checks.measurement import MetricSample, SampleKey, SubjectSamples
-from apilog.checks.threshold import (
-    ANOMALY_METRICS,
-    REQUEST_METRICS,
-    MetricCatalogue,
-    Threshold,
-)
+from apilog.checks.threshold import ANOMALY_METRICS, REQUEST_METRICS, MetricCatalogue, Threshold
 from apilog.developer_success.report_builder import build_success_report
-from apilog.developer_success.success_metrics import (
-    ROW_KEYS,
-    SUCCESS_METRICS,
-    SuccessValue,
-    success_values,
-)
+from apilog.developer_success.success_metrics import ROW_KEYS, SUCCESS_METRICS, success_values
 from apilog.errors import UsageError
 from apilog.metrics import Metric, MetricKind
 from apilog.options import CheckOptions, JoinOptions, Source, SuccessOptions
@@ -46,22 +36,11 @@ SUCCESS_CATALOGUE = MetricCatalogue(
 def check_all(sources: Sequence[Source], options: CheckOptions) -> CheckResult:
     """Hold the thresholds against requests and, where they are about them, accounts.
 
-    Raises UsageError for what can't be understood, before anything is read.
+    Raises UsageError before anything is read: for what can't be understood, and for a success
+    metric that is held to a baseline or asked for by a column that doesn't tell it apart.
     """
-    thresholds = parse_thresholds(
-        options.thresholds, (REQUEST_METRICS, ANOMALY_METRICS, SUCCESS_CATALOGUE)
-    )
-    on_accounts = _success_thresholds(thresholds)
-    plan = plan_check(thresholds, options)
-    return run_check(sources, plan, _measure_accounts(sources, on_accounts, options))
-
-
-def _success_thresholds(thresholds: Sequence[Threshold]) -> list[Threshold]:
-    """Return the thresholds on success metrics.
-
-    Raises UsageError for one that a metric can't be held to: a baseline, or a column that doesn't
-    tell it apart.
-    """
+    catalogues = (REQUEST_METRICS, ANOMALY_METRICS, SUCCESS_CATALOGUE)
+    thresholds = parse_thresholds(options.thresholds, catalogues)
     on_accounts = [t for t in thresholds if t.metric.name in SUCCESS_METRICS]
     for threshold in on_accounts:
         name = threshold.metric.name
@@ -72,7 +51,8 @@ def _success_thresholds(thresholds: Sequence[Threshold]) -> list[Threshold]:
             if column not in keys:
                 hint = f"it is told apart by {', '.join(keys)}" if keys else "leave it out"
                 raise UsageError(f"{threshold}: {name} has no column {column!r}", hint)
-    return on_accounts
+    plan = plan_check(thresholds, options)
+    return run_check(sources, plan, _measure_accounts(sources, on_accounts, options))
 
 
 def _measure_accounts(
@@ -89,18 +69,18 @@ def _measure_accounts(
     # The same calls as are checked; rejects and progress belong to the pass over requests.
     joined = options.convert_to(JoinOptions, progress=None, rejects=None)
     values = success_values(build_success_report(sources, joined.convert_to(SuccessOptions)).tables)
-    return {threshold: _threshold_samples(threshold, values) for threshold in thresholds}
-
-
-def _threshold_samples(threshold: Threshold, values: Sequence[SuccessValue]) -> SubjectSamples:
-    of_metric = [value for value in values if value.name == threshold.metric.name]
-    chosen = dict(threshold.where)
-    columns = {*chosen, *threshold.each}
-    samples: dict[SampleKey, MetricSample] = {
-        tuple(value.keys[column] for column in threshold.each): MetricSample(
-            value=value.value, size=value.n, events=value.events
-        )
-        for value in of_metric
-        if set(value.keys) == columns and chosen.items() <= value.keys.items()
-    }
-    return SubjectSamples(samples=samples, total=sum(value.n for value in of_metric))
+    measured = {}
+    for threshold in thresholds:
+        of_metric = [value for value in values if value.name == threshold.metric.name]
+        chosen = dict(threshold.where)
+        samples: dict[SampleKey, MetricSample] = {
+            tuple(value.keys[column] for column in threshold.each): MetricSample(
+                value=value.value, size=value.n, events=value.events
+            )
+            for value in of_metric
+            # Only the rows that exactly these columns tell apart: totals have fewer of them.
+            if {*value.keys} == {*chosen, *threshold.each} and chosen.items() <= value.keys.items()
+        }
+        total = sum(value.n for value in of_metric)
+        measured[threshold] = SubjectSamples(samples=samples, total=total)
+    return measured

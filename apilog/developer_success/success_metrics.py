@@ -39,8 +39,8 @@ class SuccessMetric:
     """Whether the value is a share of the accounts that it is over."""
 
 
-_MetricSpec = tuple[str, str, Unit, str, str]
-"""Name, column, unit, which is better, definition."""
+_MetricSpec = tuple[str, str, Unit, str]
+"""Name, column, unit, definition."""
 
 
 def _funnel_metrics() -> Iterator[SuccessMetric]:
@@ -79,12 +79,12 @@ def _table_metrics(
     row: Mapping[str, str] | None = None,
     keys: tuple[str, ...] = (),
 ) -> Iterator[SuccessMetric]:
-    for name, column, unit, better, definition in specs:
+    for name, column, unit, definition in specs:
         yield SuccessMetric(
             name=name,
             unit=unit,
             definition=definition,
-            better=better,
+            better="lower" if name in _LOWER_IS_BETTER else "higher",
             table=table,
             column=column,
             counted=counted,
@@ -95,118 +95,84 @@ def _table_metrics(
 
 
 _PROPORTIONS = {
-    "trial_conversion_rate",
-    "conversion_rate",
-    "poc_completion_rate",
-    "poc_conversion_rate",
+    *("trial_conversion_rate", "conversion_rate", "poc_completion_rate", "poc_conversion_rate"),
     "retention_rate",
 }
-_TRIAL_KIND = ("trial_kind",)
+_LOWER_IS_BETTER = {
+    *("trial_error_rate", "trial_latency_p95", "trial_median_days_to_convert", "churn_rate"),
+    *("poc_median_days", "poc_p90_days"),
+}
+
+_TRIAL_CALLS: tuple[_MetricSpec, ...] = (
+    ("trial_error_rate", "error_rate", Unit.RATIO, "Errors / calls within trials."),
+    ("trial_latency_p95", "latency_p95_ms", Unit.MILLISECONDS, "The p95 of calls within trials."),
+    (
+        *("trial_uptime", "uptime", Unit.RATIO),
+        "Minutes of trials without a burst of server errors / minutes of trials.",
+    ),
+    (
+        *("trial_requests_per_account", "requests_per_account", Unit.COUNT),
+        "Calls within trials / trials.",
+    ),
+)
+_TRIAL_CONVERSIONS: _MetricSpec = (
+    *("trial_conversion_rate", "conversion_rate", Unit.RATIO),
+    "Converted trials / finished ones.",
+)
+_TRIAL_DAYS: _MetricSpec = (
+    *("trial_median_days_to_convert", "median_days_to_convert", Unit.DAYS),
+    "Median time from the start of a trial to the conversion.",
+)
+_REVENUE: tuple[_MetricSpec, ...] = (
+    ("accounts", "accounts", Unit.COUNT, "Accounts."),
+    ("paying_accounts", "paying", Unit.COUNT, "Accounts that pay."),
+    ("mrr", "mrr", Unit.MONEY, "Monthly revenue."),
+    ("arpu", "arpu", Unit.MONEY, "mrr / accounts."),
+    ("arppu", "arppu", Unit.MONEY, "mrr / paying accounts."),
+    ("conversion_rate", "conversion_rate", Unit.RATIO, "Accounts that ever converted / accounts."),
+    (
+        *("churn_rate", "churn_rate", Unit.RATIO),
+        "Accounts that churned in the last 30 days / accounts at risk when they began.",
+    ),
+    ("clv", "clv", Unit.MONEY, "arppu / churn_rate."),
+    ("requests_per_account", "requests_per_account", Unit.COUNT, "Calls / accounts."),
+    (
+        *("revenue_per_1000_requests", "revenue_per_1000_requests", Unit.MONEY),
+        "mrr / thousand calls.",
+    ),
+)
+_POC_STARTED: _MetricSpec = (
+    *("poc_completion_rate", "completion_rate", Unit.RATIO),
+    "Completed proofs of concept / started ones.",
+)
+_POC_COMPLETED: tuple[_MetricSpec, ...] = (
+    (
+        *("poc_conversion_rate", "conversion_rate", Unit.RATIO),
+        "Completed proofs of concept whose account converted / completed ones.",
+    ),
+    ("poc_median_days", "median_days", Unit.DAYS, "Median time of a completed proof of concept."),
+    (
+        *("poc_p90_days", "p90_days", Unit.DAYS),
+        "Time within which 90 % of the proofs of concept were completed.",
+    ),
+)
+_RETENTION: _MetricSpec = (
+    *("retention_rate", "rate", Unit.RATIO),
+    "Accounts that called at that age (4 if none is given) / accounts old enough.",
+)
+_KIND, _TOTAL = ("trial_kind",), {"plan": TOTAL_KEY}
 
 SUCCESS_METRICS: Mapping[str, SuccessMetric] = {
     metric.name: metric
     for metric in (
         *_funnel_metrics(),
-        *_table_metrics(
-            "trials",
-            "started",
-            (
-                *("trial_error_rate", "error_rate", Unit.RATIO, "lower"),
-                "Errors / calls within trials.",
-            ),
-            (
-                *("trial_latency_p95", "latency_p95_ms", Unit.MILLISECONDS, "lower"),
-                "The p95 of calls within trials.",
-            ),
-            (
-                *("trial_uptime", "uptime", Unit.RATIO, "higher"),
-                "Minutes of trials without a burst of server errors / minutes of trials.",
-            ),
-            (
-                *("trial_requests_per_account", "requests_per_account", Unit.COUNT, "higher"),
-                "Calls within trials / trials.",
-            ),
-            keys=_TRIAL_KIND,
-        ),
-        *_table_metrics(
-            "trials",
-            "finished",
-            (
-                *("trial_conversion_rate", "conversion_rate", Unit.RATIO, "higher"),
-                "Converted trials / finished ones.",
-            ),
-            keys=_TRIAL_KIND,
-        ),
-        *_table_metrics(
-            "trials",
-            "converted",
-            (
-                *("trial_median_days_to_convert", "median_days_to_convert", Unit.DAYS, "lower"),
-                "Median time from the start of a trial to the conversion.",
-            ),
-            keys=_TRIAL_KIND,
-        ),
-        *_table_metrics(
-            "revenue",
-            "accounts",
-            ("accounts", "accounts", Unit.COUNT, "higher", "Accounts."),
-            ("paying_accounts", "paying", Unit.COUNT, "higher", "Accounts that pay."),
-            ("mrr", "mrr", Unit.MONEY, "higher", "Monthly revenue."),
-            ("arpu", "arpu", Unit.MONEY, "higher", "mrr / accounts."),
-            ("arppu", "arppu", Unit.MONEY, "higher", "mrr / paying accounts."),
-            (
-                *("conversion_rate", "conversion_rate", Unit.RATIO, "higher"),
-                "Accounts that ever converted / accounts.",
-            ),
-            (
-                *("churn_rate", "churn_rate", Unit.RATIO, "lower"),
-                "Accounts that churned in the last 30 days / accounts at risk when they began.",
-            ),
-            ("clv", "clv", Unit.MONEY, "higher", "arppu / churn_rate."),
-            (
-                *("requests_per_account", "requests_per_account", Unit.COUNT, "higher"),
-                "Calls / accounts.",
-            ),
-            (
-                *("revenue_per_1000_requests", "revenue_per_1000_requests", Unit.MONEY, "higher"),
-                "mrr / thousand calls.",
-            ),
-            row={"plan": TOTAL_KEY},
-            keys=("plan",),
-        ),
-        *_table_metrics(
-            "poc",
-            "started",
-            (
-                *("poc_completion_rate", "completion_rate", Unit.RATIO, "higher"),
-                "Completed proofs of concept / started ones.",
-            ),
-        ),
-        *_table_metrics(
-            "poc",
-            "completed",
-            (
-                *("poc_conversion_rate", "conversion_rate", Unit.RATIO, "higher"),
-                "Completed proofs of concept whose account converted / completed ones.",
-            ),
-            (
-                *("poc_median_days", "median_days", Unit.DAYS, "lower"),
-                "Median time of a completed proof of concept.",
-            ),
-            (
-                *("poc_p90_days", "p90_days", Unit.DAYS, "lower"),
-                "Time within which 90 % of the proofs of concept were completed.",
-            ),
-        ),
-        *_table_metrics(
-            "retention",
-            "accounts",
-            (
-                *("retention_rate", "rate", Unit.RATIO, "higher"),
-                "Accounts that called at that age (4 if none is given) / accounts old enough.",
-            ),
-            keys=("age",),
-        ),
+        *_table_metrics("trials", "started", *_TRIAL_CALLS, keys=_KIND),
+        *_table_metrics("trials", "finished", _TRIAL_CONVERSIONS, keys=_KIND),
+        *_table_metrics("trials", "converted", _TRIAL_DAYS, keys=_KIND),
+        *_table_metrics("revenue", "accounts", *_REVENUE, row=_TOTAL, keys=("plan",)),
+        *_table_metrics("poc", "started", _POC_STARTED),
+        *_table_metrics("poc", "completed", *_POC_COMPLETED),
+        *_table_metrics("retention", "accounts", _RETENTION, keys=("age",)),
     )
 }
 """All success metrics by name; those with `keys` also have a value for each row."""

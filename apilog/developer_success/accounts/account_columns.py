@@ -121,44 +121,36 @@ def _convert_instants(column: pl.Series) -> ConvertedColumn:
     original, lacks_zone = column, False
     if isinstance(column.dtype, pl.Datetime):
         lacks_zone = column.dtype.time_zone is None and column.count() > 0
-        values = column.dt.cast_time_unit("us")
-        values = (
-            values.dt.convert_time_zone("UTC")
-            if column.dtype.time_zone
-            else values.dt.replace_time_zone("UTC")
-        )
+        moments = column.dt.cast_time_unit("us").dt
+        has_zone = column.dtype.time_zone
+        values = moments.convert_time_zone("UTC") if has_zone else moments.replace_time_zone("UTC")
     elif column.dtype == pl.Date:
         lacks_zone = column.count() > 0
         values = column.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
     else:
+        # ISO 8601, which polars reads only in one form at a time: all forms are made the longest.
         original = _column_as_text(column)
-        values, lacks_zone = _parse_instants(original)
+        zone = pl.col("zone")
+        offset = (
+            pl.when(zone.is_null() | zone.str.contains("^(?:[Zz]|UTC)$"))
+            .then(pl.lit("+00:00"))
+            .when(zone.str.len_chars() == 3)
+            .then(zone + ":00")
+            .otherwise(zone.str.replace(r"^(...)(\d\d)$", "$1:$2"))
+        )
+        whole = pl.concat_str(
+            *("date", pl.lit("T"), pl.col("minutes").fill_null("00:00")),
+            pl.col("seconds").fill_null(":00"),
+            pl.col("fraction").fill_null("").str.replace(",", "."),
+            offset,
+        )
+        instants = whole.str.to_datetime(_PATTERN, time_unit="us", strict=False)
+        parts = original.str.extract_groups(_ISO).struct.unnest()
+        lacks = zone.is_null() & instants.is_not_null()
+        parsed = parts.select(instants.alias(original.name), lacks=lacks)
+        values, lacks_zone = parsed.to_series(), bool(parsed["lacks"].any())
     values = _null_unless(values, values >= _EARLIEST)
     return ConvertedColumn(values, original.is_not_null() & values.is_null(), lacks_zone)
-
-
-def _parse_instants(texts: pl.Series) -> tuple[pl.Series, bool]:
-    """Parse ISO 8601, a day alone as its first moment; return also whether any lacked a zone."""
-    parts = texts.str.extract_groups(_ISO).struct.unnest()
-    zone = pl.col("zone")
-    offset = (
-        pl.when(zone.is_null() | zone.str.contains("^(?:[Zz]|UTC)$"))
-        .then(pl.lit("+00:00"))
-        .when(zone.str.len_chars() == 3)
-        .then(zone + ":00")
-        .otherwise(zone.str.replace(r"^(...)(\d\d)$", "$1:$2"))
-    )
-    whole = pl.concat_str(
-        "date",
-        pl.lit("T"),
-        pl.col("minutes").fill_null("00:00"),
-        pl.col("seconds").fill_null(":00"),
-        pl.col("fraction").fill_null("").str.replace(",", "."),
-        offset,
-    )
-    instants = whole.str.to_datetime(_PATTERN, time_unit="us", strict=False)
-    parsed = parts.select(instants.alias(texts.name), lacks=zone.is_null() & instants.is_not_null())
-    return parsed.to_series(), bool(parsed["lacks"].any())
 
 
 def _null_unless(values: pl.Series, holds: pl.Series) -> pl.Series:

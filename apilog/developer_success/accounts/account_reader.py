@@ -78,16 +78,21 @@ def read_accounts(
     # Which of two rows of an account is right can't be known, and both would count it twice.
     twice = frame.with_columns(rows).filter(pl.col("account").is_duplicated())
     if twice.height:
-        first = twice.filter(pl.col("account") == twice["account"][0])["row"].to_list()
-        raise InputError(
-            f"an account is there more than once: {_format_rows(first)} of the account table"
-            f"{_and_more(twice['account'].n_unique())}",
-            "keep one row per account",
-        )
+        hint = "keep one row per account"
+        raise _duplicates(twice, "account", "an account is there more than once", hint)
+    zoneless = [name for name, column in converted.items() if column.lacks_zone]
+    notes = [
+        f"accounts: row {bad.row} is left out: {bad.reason}" for bad in bad_rows[:_MOST_LISTED]
+    ]
+    if zoneless:
+        listed = ", ".join(zoneless)
+        notes.insert(0, f"accounts: times without a zone are taken as UTC ({listed})")
+    if len(bad_rows) > _MOST_LISTED:
+        notes.append(f"accounts: {len(bad_rows) - _MOST_LISTED:,} more rows are left out")
     return Accounts(
         frame=frame.drop("consumers"),
         claims=_claim_consumers(frame, rows),
-        notes=tuple(_account_notes(converted, bad_rows)),
+        notes=tuple(notes),
         bad_rows=len(numbers),
     )
 
@@ -166,33 +171,17 @@ def _claim_consumers(frame: pl.DataFrame, rows: pl.Series) -> pl.DataFrame:
     )
     twice = claims.filter(pl.col("consumer").is_duplicated())
     if twice.height:
-        first = twice.filter(pl.col("consumer") == twice["consumer"][0])["id"]
-        raise InputError(
-            f"a consumer is claimed by more than one account: "
-            f"{_format_rows(rows.gather(first).to_list())} of the account table"
-            f"{_and_more(twice['consumer'].n_unique())}",
-            "a consumer's calls can count for one account only",
-        )
+        twice = twice.with_columns(rows.gather(twice["id"]))
+        hint = "a consumer's calls can count for one account only"
+        raise _duplicates(twice, "consumer", "a consumer is claimed by more than one account", hint)
     return claims
 
 
-def _format_rows(rows: Sequence[int]) -> str:
-    return (
-        f"rows {', '.join(map(str, rows[:_MOST_LISTED]))}{' …' if len(rows) > _MOST_LISTED else ''}"
-    )
-
-
-def _and_more(count: int) -> str:
-    return "" if count == 1 else f", and {count - 1:,} more such"
-
-
-def _account_notes(
-    converted: dict[str, ConvertedColumn], bad_rows: Sequence[BadAccountRow]
-) -> Iterator[str]:
-    names = [name for name, column in converted.items() if column.lacks_zone]
-    if names:
-        yield f"accounts: times without a zone are taken as UTC ({', '.join(names)})"
-    for bad in bad_rows[:_MOST_LISTED]:
-        yield f"accounts: row {bad.row} is left out: {bad.reason}"
-    if len(bad_rows) > _MOST_LISTED:
-        yield f"accounts: {len(bad_rows) - _MOST_LISTED:,} more rows are left out"
+def _duplicates(twice: pl.DataFrame, key: str, problem: str, hint: str) -> InputError:
+    """Return the error of duplicate keys, which names rows and never a key."""
+    first = twice.filter(pl.col(key) == twice[key][0])["row"].to_list()
+    dots = " …" if len(first) > _MOST_LISTED else ""
+    listed = ", ".join(map(str, first[:_MOST_LISTED])) + dots
+    others = twice[key].n_unique() - 1
+    more = f", and {others:,} more such" if others else ""
+    return InputError(f"{problem}: rows {listed} of the account table{more}", hint)

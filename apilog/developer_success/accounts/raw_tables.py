@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,7 +27,6 @@ class BadAccountRow:
     row: int
     """The number of the row, from 1; a header and blank lines don't count."""
     reason: str
-    """What is wrong with the row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,19 +112,11 @@ def _read_ndjson(data: bytes) -> RawAccountTable:
     lines = [line for line in data.splitlines() if line.strip()]
     if not lines:
         return RawAccountTable.complete(pl.DataFrame())
-    try:
+    with suppress(pl.exceptions.PolarsError):
         frame = pl.read_ndjson(b"\n".join(lines), infer_schema_length=None)
-    except pl.exceptions.PolarsError:
-        return _read_ndjson_by_line(lines)
-    return (
-        RawAccountTable.complete(frame)
-        if frame.height == len(lines)
-        else _read_ndjson_by_line(lines)
-    )
-
-
-def _read_ndjson_by_line(lines: list[bytes]) -> RawAccountTable:
-    """Read line by line, because a line is no object or a name holds several types."""
+        if frame.height == len(lines):
+            return RawAccountTable.complete(frame)
+    # Line by line, because some line is no object or a name holds several types.
     bad_rows: list[BadAccountRow] = []
     objects: dict[int, dict[str, object]] = {}
     for number, line in enumerate(lines, 1):
@@ -203,12 +195,10 @@ def read_database(url: str, query: str | None) -> RawAccountTable:
             "try the URL and the query with the database's own client",
         ) from None  # what was raised may show the URL
     # Types that Arrow does not know, such as PostgreSQL's numeric, are texts within.
-    extensions = [
-        name for name, dtype in frame.schema.items() if isinstance(dtype, pl.BaseExtension)
-    ]
-    return RawAccountTable.complete(
-        frame.with_columns(pl.col(extensions).ext.storage()) if extensions else frame
-    )
+    extensions = [n for n, dtype in frame.schema.items() if isinstance(dtype, pl.BaseExtension)]
+    if extensions:
+        frame = frame.with_columns(pl.col(extensions).ext.storage())
+    return RawAccountTable.complete(frame)
 
 
 def _safe_message(error: Exception, url: str) -> str:

@@ -127,7 +127,21 @@ def _variant_groups(
 ) -> dict[str, _VariantGroup]:
     metric = EXPERIMENT_METRICS[name]
     if metric is None:
-        return _latency_groups(population, variants)
+        # A quantile is no ratio of sums: it is of all calls of a variant, with bounds of its own.
+        number = pl.col("variant").replace_strict(
+            variants, range(len(variants)), return_dtype=pl.UInt32
+        )
+        pooled = p95_of_groups(population, number, len(variants)).to_list()
+        bounds = p95_bounds(population, number, len(variants))
+        each = population.frame.select("id", "variant").join(
+            p95_of_accounts(population).rename({"p95": "value"}), on="id", how="left"
+        )
+        return {
+            variant: _VariantGroup(
+                each.filter(pl.col("variant") == variant), value, Proportion(0, 0), interval
+            )
+            for variant, value, interval in zip(variants, pooled, bounds, strict=True)
+        }
     values = population.frame.select(
         "variant", numerator=metric.numerator, denominator=metric.denominator
     ).with_columns(value=ratio(pl.col("numerator"), pl.col("denominator")))
@@ -137,26 +151,6 @@ def _variant_groups(
         total = Proportion(*accounts.select(pl.sum("numerator", "denominator")).row(0))
         groups[variant] = _VariantGroup(accounts, total.rate if total.n else None, total)
     return groups
-
-
-def _latency_groups(population: Population, variants: list[str]) -> dict[str, _VariantGroup]:
-    number = pl.col("variant").replace_strict(
-        variants, range(len(variants)), return_dtype=pl.UInt32
-    )
-    pooled = p95_of_groups(population, number, len(variants)).to_list()
-    accounts = population.frame.select("id", "variant").join(
-        p95_of_accounts(population), on="id", how="left"
-    )
-    bounds = p95_bounds(population, number, len(variants))
-    return {
-        variant: _VariantGroup(
-            accounts.filter(pl.col("variant") == variant).rename({"p95": "value"}),
-            value,
-            Proportion(0, 0),
-            interval,
-        )
-        for variant, value, interval in zip(variants, pooled, bounds, strict=True)
-    }
 
 
 def _compare_with_control(

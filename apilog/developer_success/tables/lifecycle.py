@@ -69,14 +69,9 @@ def onboarding_histogram_table(population: Population) -> pl.DataFrame:
         numbers = pl.Series(_EDGES).search_sorted(hours, side="right").cast(pl.UInt32).alias("bin")
         counts = numbers.to_frame().group_by("bin").agg(accounts=pl.len().cast(pl.Int64))
         filled = bins.join(counts, on="bin", how="left", maintain_order="left")
+        share = ratio(accounts, accounts.sum()).alias("share")
         parts.append(
-            filled.select(
-                pl.lit(stage).alias("stage"),
-                "from_hours",
-                "to_hours",
-                accounts,
-                share=ratio(accounts, accounts.sum()),
-            )
+            filled.select(pl.lit(stage).alias("stage"), "from_hours", "to_hours", accounts, share)
         )
     return pl.concat(parts)
 
@@ -101,40 +96,23 @@ def bottlenecks_table(population: Population) -> pl.DataFrame:
         stalled.join(population.calls.lasts, on="id", how="left")
         .group_by("stage", "route", "status")
         .agg(accounts=pl.len().cast(pl.Int64))
-        .sort(
-            "stage",
-            "accounts",
-            "route",
-            "status",
-            descending=[False, True, False, False],
-            nulls_last=True,
-        )
+        .sort("stage", -pl.col("accounts"), "route", "status", nulls_last=True)
         .with_columns(share=ratio(pl.col("accounts"), pl.col("accounts").sum().over("stage")))
     )
     if rows.height > _MOST_BOTTLENECKS:
-        rows = _fold_rare_rows(rows)
-    return rows.select(
-        pl.lit(pl.Series(STAGES)).gather(pl.col("stage").cast(pl.UInt32)).alias("stage"),
-        "route",
-        "status",
-        "accounts",
-        "share",
-    )
-
-
-def _fold_rare_rows(rows: pl.DataFrame) -> pl.DataFrame:
-    ranked = rows.sort("accounts", descending=True, maintain_order=True)
-    rest = (
-        ranked.slice(_MOST_BOTTLENECKS)
-        .group_by("stage", maintain_order=True)
-        .agg(
-            pl.lit(OTHER_ROUTE).alias("route"),
-            pl.lit(None, pl.Int16).alias("status"),
-            pl.col("accounts").sum(),
-            pl.col("share").sum(),
+        ranked = rows.sort("accounts", descending=True, maintain_order=True)
+        rest = (
+            ranked.slice(_MOST_BOTTLENECKS)
+            .group_by("stage", maintain_order=True)
+            .agg(
+                pl.lit(OTHER_ROUTE).alias("route"),
+                pl.lit(None, pl.Int16).alias("status"),
+                pl.col("accounts", "share").sum(),
+            )
         )
-    )
-    return pl.concat([ranked.head(_MOST_BOTTLENECKS), rest]).sort("stage", maintain_order=True)
+        rows = pl.concat([ranked.head(_MOST_BOTTLENECKS), rest]).sort("stage", maintain_order=True)
+    stage = pl.lit(pl.Series(STAGES)).gather(pl.col("stage").cast(pl.UInt32)).alias("stage")
+    return rows.select(stage, "route", "status", "accounts", "share")
 
 
 def retention_table(population: Population) -> pl.DataFrame:

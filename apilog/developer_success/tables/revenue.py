@@ -47,14 +47,7 @@ def revenue_table(population: Population) -> pl.DataFrame:
         conversion_rate=ratio(pl.col("converted"), pl.col("accounts")),
         churn_rate=ratio(pl.col("churned"), pl.col("at_risk")),
     ).select(
-        "plan",
-        "accounts",
-        "paying",
-        "mrr",
-        "arpu",
-        "arppu",
-        "conversion_rate",
-        "churn_rate",
+        *("plan", "accounts", "paying", "mrr", "arpu", "arppu", "conversion_rate", "churn_rate"),
         clv=ratio(pl.col("arppu"), pl.col("churn_rate")),
         requests="requests",
         requests_per_account=ratio(pl.col("requests"), pl.col("accounts")),
@@ -94,16 +87,9 @@ def plans_table(population: Population) -> pl.DataFrame:
     counts = ("accounts", "requests", "near_limit", "over_limit", "hardly_used")
     filled = plans.with_columns(pl.col(name).fill_null(0) for name in counts)
     return filled.select(
-        "plan",
-        "quota",
-        "price",
-        "accounts",
-        "requests",
+        *("plan", "quota", "price", "accounts", "requests"),
         ratio(pl.col("requests"), pl.col("accounts")).alias("requests_per_account"),
-        "median_usage",
-        "near_limit",
-        "over_limit",
-        "hardly_used",
+        *("median_usage", "near_limit", "over_limit", "hardly_used"),
         ratio(pl.col("price") * 1000, pl.col("quota")).alias("price_per_1000_requests"),
     )
 
@@ -114,7 +100,7 @@ def candidates_table(population: Population) -> pl.DataFrame:
     An account near or over its limit is a candidate for an upgrade, one that hardly uses its plan
     for churn.
     """
-    usage = pl.col("usage")
+    usage, requests = pl.col("usage"), pl.col("recent_requests").alias("requests")
     reason = (
         pl.when(usage >= NEAR_LIMIT)
         .then(pl.lit("upgrade"))
@@ -127,14 +113,7 @@ def candidates_table(population: Population) -> pl.DataFrame:
         .drop_nulls("candidate_for")
         .sort("usage", "account", descending=[True, False])
         .head(_MOST_CANDIDATES)
-        .select(
-            "account",
-            "plan",
-            "candidate_for",
-            pl.col("recent_requests").alias("requests"),
-            "quota",
-            "usage",
-        )
+        .select("account", "plan", "candidate_for", requests, "quota", "usage")
     )
 
 
@@ -148,13 +127,10 @@ def _quota_usage(population: Population) -> pl.DataFrame:
     """Add the `usage` of its quota to each account that has terms and has not churned."""
     since = population.terms.as_of - QUOTA_PERIOD
     usage = pl.col("usage")
+    is_hardly_used = (usage < HARDLY_USED) & (pl.col("signed_up_at") <= since)
     return (
         population.frame.filter(pl.col("churned_at").is_null())
         .join(_plan_terms(population), on="plan", how="inner", maintain_order="left")
         .with_columns(usage=ratio(pl.col("recent_requests"), pl.col("quota")))
-        .with_columns(
-            is_hardly_used=((usage < HARDLY_USED) & (pl.col("signed_up_at") <= since)).fill_null(
-                value=False
-            )
-        )
+        .with_columns(is_hardly_used=is_hardly_used.fill_null(value=False))
     )

@@ -37,9 +37,17 @@ def trials_table(population: Population) -> pl.DataFrame:
     `uptime` = 1 − minutes with a burst of server errors / minutes of trials. The p-values are of
     Mann-Whitney tests of converted against lost accounts.
     """
-    trials = _with_outcomes(population)
-    as_of = population.terms.as_of
-    ends, is_running = pl.col("trial_ends_at"), pl.col("is_running")
+    as_of, ends = population.terms.as_of, pl.col("trial_ends_at")
+    has_converted = pl.col("converted_at").is_not_null()
+    has_ended = (ends <= as_of).fill_null(value=False)
+    started = population.frame.filter(pl.col("trial_started_at").is_not_null()).with_columns(
+        has_converted=has_converted,
+        is_lost=has_ended & ~has_converted,
+        is_running=~has_ended & ~has_converted,
+    )
+    trials = population.restricted_to(started)
+    trials = trials.restricted_to(started.hstack(_count_trial_minutes(trials)))
+    is_running = pl.col("is_running")
     left = (ends - as_of).dt.total_microseconds() / timedelta(days=1).total_seconds() / 1e6
     kinds = (
         trials.frame.group_by("trial_kind")
@@ -59,11 +67,7 @@ def trials_table(population: Population) -> pl.DataFrame:
     experiences = [_trial_experience(trials, kinds, outcome) for outcome in OUTCOME_SUFFIXES]
     rows = pl.concat([kinds, *experiences, _outcome_p_values(trials, kinds)], how="horizontal")
     return rows.select(
-        "trial_kind",
-        "started",
-        "running",
-        "finished",
-        "converted",
+        *("trial_kind", "started", "running", "finished", "converted"),
         ratio(pl.col("converted"), pl.col("finished")).alias("conversion_rate"),
         pl.Series("conversion_low", [low for low, _ in bounds], dtype=pl.Float64),
         pl.Series("conversion_high", [high for _, high in bounds], dtype=pl.Float64),
@@ -73,21 +77,6 @@ def trials_table(population: Population) -> pl.DataFrame:
         "ending_soon",
         "median_days_left",
     )
-
-
-def _with_outcomes(population: Population) -> Population:
-    """Return the accounts with a trial, with its outcome, its minutes and their bursts."""
-    has_converted = pl.col("converted_at").is_not_null()
-    has_ended = (pl.col("trial_ends_at") <= population.terms.as_of).fill_null(value=False)
-    started = population.frame.filter(pl.col("trial_started_at").is_not_null())
-    trials = population.restricted_to(
-        started.with_columns(
-            has_converted=has_converted,
-            is_lost=has_ended & ~has_converted,
-            is_running=~has_ended & ~has_converted,
-        )
-    )
-    return trials.restricted_to(trials.frame.hstack(_count_trial_minutes(trials)))
 
 
 def _count_trial_minutes(trials: Population) -> pl.DataFrame:
@@ -159,13 +148,8 @@ def _outcome_p_values(trials: Population, kinds: pl.DataFrame) -> pl.DataFrame:
         values.filter(pl.col("trial_kind").eq_missing(pl.lit(kind, pl.String)))
         for kind in kinds["trial_kind"].to_list()
     ]
-    return pl.DataFrame(
-        {
-            name: [rank_test(group[name], group["has_converted"]) for group in groups]
-            for name in _P_VALUES
-        },
-        schema=dict.fromkeys(_P_VALUES, pl.Float64),
-    )
+    tests = {name: [rank_test(g[name], g["has_converted"]) for g in groups] for name in _P_VALUES}
+    return pl.DataFrame(tests, schema=dict.fromkeys(_P_VALUES, pl.Float64))
 
 
 def poc_table(population: Population) -> pl.DataFrame:
@@ -185,10 +169,8 @@ def poc_table(population: Population) -> pl.DataFrame:
         p90_days=linear_quantile(days, 0.9),
     )
     return sums.select(
-        "started",
-        "completed",
-        conversion_rate=ratio(pl.col("converted"), pl.col("completed")),
-        completion_rate=ratio(pl.col("completed"), pl.col("started")),
-        median_days="median_days",
-        p90_days="p90_days",
+        *("started", "completed"),
+        ratio(pl.col("converted"), pl.col("completed")).alias("conversion_rate"),
+        ratio(pl.col("completed"), pl.col("started")).alias("completion_rate"),
+        *("median_days", "p90_days"),
     )
