@@ -17,12 +17,7 @@ from apilog.aggregate.ddsketch import (
     bucket_value_expr,
     estimate_quantiles,
 )
-from apilog.developer_success.call_plan import (
-    CELLS_PER_ACCOUNT,
-    cell_account,
-    cell_bucket_code,
-    is_trial_cell,
-)
+from apilog.developer_success.call_plan import CELLS_PER_ACCOUNT, unpack_cell
 from apilog.developer_success.call_summary import map_shards
 from apilog.developer_success.population import Population
 from apilog.statistics.distributions import normal_quantile
@@ -92,7 +87,30 @@ def p95_bounds(population: Population, group: pl.Expr, count: int) -> list[Inter
         .with_columns(upto=pl.col("n").cum_sum().over("row"), total=pl.col("n").sum().over("row"))
     )
     limits = _bucket_at(ranked, _LEVEL).select("row", limit="bucket")
-    errors = dict(_share_errors(population, group, limits).iter_rows())
+    rows_by_account = _rows_by_account(population, group)
+
+    def of_shard(cells: pl.DataFrame) -> pl.DataFrame:
+        located = _locate_cells(cells, rows_by_account).join(limits, on="row")
+        is_up_to = pl.col("bucket") <= pl.col("limit")
+        return located.group_by("id", "row").agg(
+            n=pl.col("n").sum(), upto=pl.col("n").filter(is_up_to).sum()
+        )
+
+    accounts = map_shards(
+        [population.calls.latencies], population.extremes.height, of_shard, CELLS_PER_ACCOUNT
+    )
+    # The share of calls up to the limit is a ratio of sums over accounts; by linearisation its
+    # variance is m / (m - 1) · Σ (upto - share · n)² / (Σ n)² over the m accounts of the row.
+    share = pl.col("upto").sum().over("row") / pl.col("n").sum().over("row")
+    squares = (pl.col("upto") - share * pl.col("n")) ** 2
+    variance = pl.col("squares").sum() * pl.len() / (pl.len() - 1) / pl.col("n").sum() ** 2
+    errors = dict(
+        accounts.sort("id")
+        .with_columns(squares=squares)
+        .group_by("row")
+        .agg(pl.when(pl.len() > 1).then(variance).sqrt())
+        .iter_rows()
+    )
     intervals: list[Interval | None] = []
     for row in range(count):
         error = errors.get(row)
@@ -112,35 +130,6 @@ def _bucket_at(ranked: pl.DataFrame, level: float) -> pl.DataFrame:
     """Return the `row` and `bucket` at that level of each histogram."""
     rank = (level * (pl.col("total") - 1)).floor()
     return ranked.filter(pl.col("upto") > rank).unique("row", keep="first", maintain_order=True)
-
-
-def _share_errors(population: Population, group: pl.Expr, limits: pl.DataFrame) -> pl.DataFrame:
-    """Return `row` and the standard error of the share of its calls up to its `limit`.
-
-    The share is a ratio of sums over accounts; by linearisation its variance is
-    m / (m - 1) · Σ (upto - share · n)² / (Σ n)² over the m accounts of the row.
-    """
-    rows_by_account = _rows_by_account(population, group)
-
-    def of_shard(cells: pl.DataFrame) -> pl.DataFrame:
-        located = _locate_cells(cells, rows_by_account).join(limits, on="row")
-        is_up_to = pl.col("bucket") <= pl.col("limit")
-        return located.group_by("id", "row").agg(
-            n=pl.col("n").sum(), upto=pl.col("n").filter(is_up_to).sum()
-        )
-
-    accounts = map_shards(
-        [population.calls.latencies], population.extremes.height, of_shard, CELLS_PER_ACCOUNT
-    )
-    share = pl.col("upto").sum().over("row") / pl.col("n").sum().over("row")
-    squares = (pl.col("upto") - share * pl.col("n")) ** 2
-    variance = pl.col("squares").sum() * pl.len() / (pl.len() - 1) / pl.col("n").sum() ** 2
-    return (
-        accounts.sort("id")
-        .with_columns(squares=squares)
-        .group_by("row")
-        .agg(pl.when(pl.len() > 1).then(variance).sqrt().alias("error"))
-    )
 
 
 def _histogram_of_groups(
@@ -166,15 +155,12 @@ def _locate_cells(
     cells: pl.DataFrame, rows_by_account: pl.Series, *, in_trial: bool = False
 ) -> pl.DataFrame:
     """Return `id`, `row`, `bucket` and `n` of the cells that belong to a group."""
+    account, is_of_trial, bucket = unpack_cell(pl.col("cell"))
     if in_trial:
-        cells = cells.filter(is_trial_cell(pl.col("cell")))
-    ids = cells.select(cell_account(pl.col("cell"))).to_series()
-    located = cells.select(
-        ids,
-        rows_by_account.gather(ids).alias("row"),
-        bucket_of_code(cell_bucket_code(pl.col("cell"))),
-        pl.col("n").cast(pl.Int64),
-    )
+        cells = cells.filter(is_of_trial)
+    ids = cells.select(account).to_series()
+    rows = rows_by_account.gather(ids).alias("row")
+    located = cells.select(ids, rows, bucket_of_code(bucket), pl.col("n").cast(pl.Int64))
     return located.drop_nulls("row")
 
 

@@ -79,9 +79,7 @@ class CallSummary:
     """What some calls tell of each account. Every frame is sorted by its first column."""
 
     first: datetime | None
-    """The time of the oldest call."""
     last: datetime | None
-    """The time of the newest call."""
     late: int
     """How many calls are at or after as-of, or have no time; they are left out."""
     accounts: pl.DataFrame
@@ -122,19 +120,11 @@ def latency_cell(account: pl.Expr, in_trial: pl.Expr, bucket: pl.Expr) -> pl.Exp
     ).alias("cell")
 
 
-def cell_account(cell: pl.Expr) -> pl.Expr:
-    """Return the `id` (UInt32) of a cell's account."""
-    return (cell // CELLS_PER_ACCOUNT).cast(pl.UInt32).alias("id")
-
-
-def is_trial_cell(cell: pl.Expr) -> pl.Expr:
-    """Whether a cell counts calls within the account's trial."""
-    return cell % CELLS_PER_ACCOUNT >= _CELLS_PER_HISTOGRAM
-
-
-def cell_bucket_code(cell: pl.Expr) -> pl.Expr:
-    """Return the code of a cell's latency bucket."""
-    return cell % _CELLS_PER_HISTOGRAM
+def unpack_cell(cell: pl.Expr) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
+    """Return a cell's account (`id`), whether it is of its trial, and its bucket's code."""
+    account = (cell // CELLS_PER_ACCOUNT).cast(pl.UInt32).alias("id")
+    in_trial = cell % CELLS_PER_ACCOUNT >= _CELLS_PER_HISTOGRAM
+    return account, in_trial, cell % _CELLS_PER_HISTOGRAM
 
 
 PERIODS_PER_WORD = 64

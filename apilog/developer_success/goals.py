@@ -42,7 +42,7 @@ class Goal:
     metric: SuccessMetric
     operator: str
     target: float
-    """The target in the unit of the metric."""
+    """In the unit of the metric."""
 
 
 def parse_goals(goals: Mapping[str, str | float]) -> list[Goal]:

@@ -22,13 +22,7 @@ STAGES = ("signed_up", "first_call", "first_success", "activated", "converted")
 STAGE_TIMES = ("signed_up_at", "first_call", "first_success", "activated_at", "converted_at")
 """The columns with the times at which they are reached."""
 
-_EVENTS = (
-    "trial_started_at",
-    "converted_at",
-    "churned_at",
-    "poc_started_at",
-    "poc_completed_at",
-)
+_EVENTS = ("trial_started_at", "converted_at", "churned_at", "poc_started_at", "poc_completed_at")
 _COUNTS = tuple(name for name, (_, how) in ACCOUNT_VALUES.items() if how == "sum")
 
 

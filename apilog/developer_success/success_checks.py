@@ -8,7 +8,7 @@ from os import fspath
 from apilog.checks.check import CheckResult, plan_check, run_check
 from apilog.checks.grammar import parse_thresholds
 from apilog.checks.measurement import MetricSample, SampleKey, SubjectSamples
-from apilog.checks.threshold import ANOMALY_METRICS, REQUEST_METRICS, MetricCatalogue, Threshold
+from apilog.checks.threshold import ANOMALY_METRICS, REQUEST_METRICS, MetricCatalogue
 from apilog.developer_success.report_builder import build_success_report
 from apilog.developer_success.success_metrics import ROW_KEYS, SUCCESS_METRICS, success_values
 from apilog.errors import UsageError
@@ -52,15 +52,8 @@ def check_all(sources: Sequence[Source], options: CheckOptions) -> CheckResult:
                 hint = f"it is told apart by {', '.join(keys)}" if keys else "leave it out"
                 raise UsageError(f"{threshold}: {name} has no column {column!r}", hint)
     plan = plan_check(thresholds, options)
-    return run_check(sources, plan, _measure_accounts(sources, on_accounts, options))
-
-
-def _measure_accounts(
-    sources: Sequence[Source], thresholds: Sequence[Threshold], options: CheckOptions
-) -> dict[Threshold, SubjectSamples]:
-    """Return the samples of thresholds on accounts; the sources are read for them."""
-    if not thresholds:
-        return {}
+    if not on_accounts:
+        return run_check(sources, plan, {})
     if STDIN in [fspath(source) for source in sources]:
         raise UsageError(
             "standard input can't be read twice, for requests and for accounts",
@@ -70,7 +63,7 @@ def _measure_accounts(
     joined = options.convert_to(JoinOptions, progress=None, rejects=None)
     values = success_values(build_success_report(sources, joined.convert_to(SuccessOptions)).tables)
     measured = {}
-    for threshold in thresholds:
+    for threshold in on_accounts:
         of_metric = [value for value in values if value.name == threshold.metric.name]
         chosen = dict(threshold.where)
         samples: dict[SampleKey, MetricSample] = {
@@ -83,4 +76,4 @@ def _measure_accounts(
         }
         total = sum(value.n for value in of_metric)
         measured[threshold] = SubjectSamples(samples=samples, total=total)
-    return measured
+    return run_check(sources, plan, measured)

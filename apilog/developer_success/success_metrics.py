@@ -23,12 +23,10 @@ class SuccessMetric:
     name: str
     unit: Unit
     definition: str
-    """The definition in one sentence."""
     better: str
     """`lower` or `higher`."""
     table: str
     column: str
-    """The column with the value."""
     counted: str
     """The column with the number of accounts that the value is over."""
     row: Mapping[str, str] = field(default_factory=dict)

@@ -77,7 +77,7 @@ def _read_csv(data: bytes) -> RawAccountTable:
         return RawAccountTable.complete(pl.DataFrame())
     # Only the header tells the separator: texts in the rows may contain any of them.
     separator = max(_SEPARATORS, key=lambda char: head.count(char.encode()))
-    try:
+    with suppress(pl.exceptions.ComputeError):
         frame = pl.read_csv(
             data,
             separator=separator,
@@ -85,13 +85,8 @@ def _read_csv(data: bytes) -> RawAccountTable:
             encoding="utf8-lossy",
             raise_if_empty=False,
         )
-    except pl.exceptions.ComputeError:
-        return _read_csv_by_row(data, separator)
-    return RawAccountTable.complete(frame)
-
-
-def _read_csv_by_row(data: bytes, separator: str) -> RawAccountTable:
-    """Read row by row, because some row has more cells than the header."""
+        return RawAccountTable.complete(frame)
+    # Row by row, because some row has more cells than the header.
     text = io.StringIO(data.decode("utf-8", "replace"), newline="")
     rows = csv.reader(text, delimiter=separator)
     names = next(rows)

@@ -5,7 +5,7 @@ With `--by` the same functions run over parts of the population.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -120,7 +120,24 @@ def tables_by_group(population: Population, by: Sequence[str]) -> dict[str, pl.D
 
     A table whose rows are told apart by one of these columns anyway stays as it is.
     """
-    groups = [*_split_groups(population, by)] if by else []
+    groups: list[tuple[dict[str, str | None], Population]] = []
+    if by:
+        sizes = (
+            population.frame.group_by(by)
+            .agg(accounts=pl.len())
+            .sort("accounts", *by, descending=[True, *[False] * len(by)], nulls_last=True)
+            .with_row_index("group")
+        )
+        numbered = population.frame.join(
+            sizes.select("group", *by), on=by, how="left", nulls_equal=True, maintain_order="left"
+        )
+        # The group number tells null values apart from a group; comparing the values would not.
+        for number, row in enumerate(sizes.head(MOST_GROUPS).select(by).iter_rows(named=True)):
+            members = numbered.filter(pl.col("group") == number).drop("group")
+            groups.append((row, population.restricted_to(members)))
+        rest = numbered.filter(pl.col("group") >= MOST_GROUPS).drop("group")
+        if rest.height:
+            groups.append((dict.fromkeys(by, OTHER_GROUP), population.restricted_to(rest)))
     tables = {}
     for name, table in SUCCESS_TABLES.items():
         if not by or table.key in by:
@@ -143,24 +160,3 @@ def _with_group_columns(frame: pl.DataFrame, values: dict[str, str | None]) -> p
             )
     head = (pl.lit(value, pl.String).alias(name) for name, value in values.items())
     return frame.select(*head, pl.all())
-
-
-def _split_groups(
-    population: Population, by: Sequence[str]
-) -> Iterator[tuple[dict[str, str | None], Population]]:
-    sizes = (
-        population.frame.group_by(by)
-        .agg(accounts=pl.len())
-        .sort("accounts", *by, descending=[True, *[False] * len(by)], nulls_last=True)
-        .with_row_index("group")
-    )
-    numbered = population.frame.join(
-        sizes.select("group", *by), on=by, how="left", nulls_equal=True, maintain_order="left"
-    )
-    # The group number tells null values apart from a group; comparing the values would not.
-    for number, row in enumerate(sizes.head(MOST_GROUPS).select(by).iter_rows(named=True)):
-        members = numbered.filter(pl.col("group") == number).drop("group")
-        yield row, population.restricted_to(members)
-    rest = numbered.filter(pl.col("group") >= MOST_GROUPS).drop("group")
-    if rest.height:
-        yield dict.fromkeys(by, OTHER_GROUP), population.restricted_to(rest)
