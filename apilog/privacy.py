@@ -49,12 +49,8 @@ class Privacy:
 
     def apply(self, records: pl.DataFrame) -> pl.DataFrame:
         """Return the records with `client_ip` and `consumer`, if there, changed to String."""
-        changed = [
-            change(records[name])
-            for name, change in self.column_changes().items()
-            if name in records.columns
-        ]
-        return records.with_columns(changed)
+        changes = self.column_changes().items()
+        return records.with_columns(c(records[n]) for n, c in changes if n in records.columns)
 
     def apply_lazily(self, records: pl.LazyFrame) -> pl.LazyFrame:
         """Return a frame that does the same when it is read; it has both columns."""
@@ -139,7 +135,16 @@ def truncate_addresses(addresses: pl.Series) -> pl.Series:
     >>> truncate_addresses(pl.Series(["203.0.113.77", "2001:db8:1:2::3"])).to_list()
     ['203.0.113.0', '2001:db8:1::']
     """
-    return _over_distinct(addresses, _truncate_texts)
+
+    def truncate_texts(texts: pl.Series) -> pl.Series:
+        ipv4 = texts.str.extract(_IPV4_PATTERN) + "0"
+        rest = ipv4.is_null().arg_true()
+        if not len(rest):
+            return ipv4
+        others = [_truncate_ipv6(text) for text in texts.gather(rest).to_list()]
+        return ipv4.scatter(rest, pl.Series(others, dtype=pl.String))
+
+    return _over_distinct(addresses, truncate_texts)
 
 
 def _over_distinct(values: pl.Series, change: Callable[[pl.Series], pl.Series]) -> pl.Series:
@@ -153,15 +158,6 @@ def _over_distinct(values: pl.Series, change: Callable[[pl.Series], pl.Series]) 
     distinct = pl.int_range(highest + 1, dtype=pl.UInt32, eager=True)
     texts = distinct.cat.to(values.dtype).cast(pl.String)
     return change(texts).gather(codes).alias(values.name)
-
-
-def _truncate_texts(texts: pl.Series) -> pl.Series:
-    ipv4 = texts.str.extract(_IPV4_PATTERN) + "0"
-    rest = ipv4.is_null().arg_true()
-    if not len(rest):
-        return ipv4
-    others = [_truncate_ipv6(text) for text in texts.gather(rest).to_list()]
-    return ipv4.scatter(rest, pl.Series(others, dtype=pl.String))
 
 
 def _truncate_ipv6(text: str) -> str | None:

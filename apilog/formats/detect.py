@@ -36,13 +36,13 @@ ALL_TEXT_FORMATS = (*library.NGINX_FORMATS, *gateways.TEXT_FORMATS)
 HEAD_LINES = 500
 """How many lines of a file's head are looked at."""
 
+# A time as tools that fetch logs write it before each line.
 _STAMP = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9:.]+(?:Z|[+-][0-9]{2}:?[0-9]{2})?[ \t]"
-"""A time as tools that fetch logs write it before each line."""
 
 _FEW_LINES = 3
 
+# How many formats one head may have; more are noise that happens to fit.
 _MOST_FORMATS = 4
-"""How many formats one head may have; more are noise that happens to fit."""
 
 
 class FormatDetector(Protocol):
@@ -187,8 +187,33 @@ def _find_text_formats(
     named = _find_named(texts, candidates)
     if named and 2 * named.read_count >= len(texts):
         return [named]
-    extended = _find_extended(texts, candidates, is_read=is_rest or named is not None)
-    return [match for match in (named, extended) if match]
+    found = [named] if named else []
+
+    def match_length(begun: tuple[NginxFormat, pl.Series]) -> tuple[int, int]:
+        log_format, lines = begun
+        if not len(lines):
+            return 0, 0
+        # Of equals, the format that leaves least of the first line.
+        return len(lines), -len(log_format.strict_expression.split_tail(lines[0])[1])
+
+    all_begun = ((f, texts.filter(f.strict_expression.matches_extended(texts))) for f in candidates)
+    base, lines = max(all_begun, key=match_length, default=(None, texts))
+    if base is None:
+        return found
+    splits = [base.strict_expression.split_tail(line) for line in lines]
+    tails = [LineTail(rest, values.get("status", "")) for values, rest in splits if rest.strip()]
+    if not tails:
+        return found
+    parts = infer_trailing_fields(base.log_format, tails)
+    if UNREAD_TAIL in parts and (is_rest or named or len(tails) < _FEW_LINES):
+        return found  # a few cut lines beside good ones are no format
+    extended = NginxFormat(
+        name=f"{base.name}{format_string(parts)}",
+        log_format=LogFormat((*base.log_format.parts, *parts), base.log_format.escape),
+        gateway=base.gateway,
+        title=base.title,
+    )
+    return [*found, _FormatMatches(extended, extended.expression.matches(texts))]
 
 
 def _find_named(texts: pl.Series, formats: Sequence[NginxFormat]) -> _FormatMatches | None:
@@ -202,41 +227,6 @@ def _find_named(texts: pl.Series, formats: Sequence[NginxFormat]) -> _FormatMatc
         if best and most == len(texts):
             break
     return best
-
-
-def _find_extended(
-    texts: pl.Series, formats: Sequence[NginxFormat], *, is_read: bool
-) -> _FormatMatches | None:
-    """Return a format for lines that begin as a known one and go on with fields of their own.
-
-    `is_read` says that other lines are read whole.
-    """
-
-    def match_length(begun: tuple[NginxFormat, pl.Series]) -> tuple[int, int]:
-        log_format, lines = begun
-        if not len(lines):
-            return 0, 0
-        # Of equals, the format that leaves least of the first line.
-        return len(lines), -len(log_format.strict_expression.split_tail(lines[0])[1])
-
-    all_begun = ((f, texts.filter(f.strict_expression.matches_extended(texts))) for f in formats)
-    base, lines = max(all_begun, key=match_length, default=(None, texts))
-    if base is None:
-        return None
-    splits = [base.strict_expression.split_tail(line) for line in lines]
-    tails = [LineTail(rest, values.get("status", "")) for values, rest in splits if rest.strip()]
-    if not tails:
-        return None
-    parts = infer_trailing_fields(base.log_format, tails)
-    if UNREAD_TAIL in parts and (is_read or len(tails) < _FEW_LINES):
-        return None  # a few cut lines beside good ones are no format
-    extended = NginxFormat(
-        name=f"{base.name}{format_string(parts)}",
-        log_format=LogFormat((*base.log_format.parts, *parts), base.log_format.escape),
-        gateway=base.gateway,
-        title=base.title,
-    )
-    return _FormatMatches(extended, extended.expression.matches(texts))
 
 
 def _find_detected(texts: pl.Series, *, is_timed: bool) -> list[_FormatMatches]:

@@ -86,8 +86,8 @@ def choose_format(
 
 
 _HEAD_BYTES = 256 << 10
+# How much of a line an error shows.
 _SHOWN_CHARACTERS = 160
-"""How much of a line an error shows."""
 
 
 class UnrecognisedFormat(SourceError):

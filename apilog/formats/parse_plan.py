@@ -85,8 +85,8 @@ class ParsePlan:
 
 PlanDetector = Callable[[pl.Series], "ParsePlan | None"]
 
+# How many unread lines a detector is shown.
 _DETECTION_LINES = 200
-"""How many unread lines a detector is shown."""
 
 
 def parse_lines(
@@ -153,10 +153,15 @@ def _run_plan(
             # Without any column a frame has no height.
             parsed = log_format.parse(inside, {*columns, "timestamp"})
             if parsed.records.height:
-                rows = inside.rows_of(parsed.rows)
-                parts.append(_to_schema(parsed.records, log_format, columns, rows))
+                records_rows = inside.rows_of(parsed.rows)
+                parts.append(_to_schema(parsed.records, log_format, columns, records_rows))
             inside = inside.gather(parsed.rejects["row"]) if parsed.rejects.height else None
-        unread = _concat_events(inside, *outside)
+        left = [events for events in (inside, *outside) if events is not None]
+        unread = left[0] if left else None
+        if len(left) > 1:
+            texts = pl.concat([events.series.alias("line") for events in left])
+            rows = pl.concat([_rows_of(events).alias("row") for events in left])
+            unread = EventLines.from_series(texts, rows=rows)
     if unread is None:
         return 0, None
     is_skipped = skip_reasons(unread.series).is_not_null()
@@ -206,15 +211,6 @@ def _to_schema(
 
 def _column_type(name: str) -> pl.DataType | type[pl.DataType]:
     return SCHEMA.get(name) or INTERNAL_COLUMNS[name]
-
-
-def _concat_events(*parts: EventLines | None) -> EventLines | None:
-    given = [part for part in parts if part is not None]
-    if len(given) <= 1:
-        return given[0] if given else None
-    texts = pl.concat([part.series.alias("line") for part in given])
-    rows = pl.concat([_rows_of(part).alias("row") for part in given])
-    return EventLines.from_series(texts, rows=rows)
 
 
 def _rows_of(lines: EventLines) -> pl.Series:

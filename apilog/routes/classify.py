@@ -24,8 +24,8 @@ _QUERY_OR_PARAMETER = "[?;]"
 _AUTHORITY = r"^[A-Za-z][A-Za-z0-9+.-]*://[^/]*"
 _LAST_INTEGER = r"/[0-9]+$"
 _UUID = rf"/{UUID}(?-u:\b)"
+# Matches every path that may hold an identifier.
 _MAY_HOLD_IDENTIFIER = r"/[+-]?[0-9]|@|%40|[0-9][^/]{4}|[^/]{4}[0-9]|^[^/]"
-"""Matches every path that may hold an identifier."""
 _PROBED_PATHS = 200
 
 
@@ -121,38 +121,28 @@ def add_route(records: pl.DataFrame, rules: Sequence[RouteRule] = ()) -> pl.Data
     if "path" not in records.columns:
         routes = pl.Series([None], dtype=pl.String).new_from_index(0, records.height)
     else:
-        paths = encode_texts(_requested_paths(records))
-        routes = map_categories(paths, lambda texts: classify_encoded(texts, rules))
+        paths = records["path"]
+        if "method" in records.columns and records["method"].null_count():
+            # No request came in where there is neither a method nor a path: a TLS greeting.
+            rows = records["method"].is_null().arg_true()
+            texts = paths.gather(rows).cast(pl.String)
+            strange = rows.filter(~texts.str.starts_with("/").fill_null(value=True))
+            # NOTE: scatter writes into the series it is called on.
+            paths = paths.clone().scatter(strange, None) if len(strange) else paths
+        routes = map_categories(encode_texts(paths), lambda texts: classify_paths(texts, rules))
     if named is not None and named.null_count() < len(named):
         texts = named.cast(pl.String)
         routes = texts.zip_with(texts.is_not_null(), routes.cast(pl.String))
     return records.with_columns(encode_texts(routes).alias("route"))
 
 
-def _requested_paths(records: pl.DataFrame) -> pl.Series:
-    """Return the paths, null where something came in that is no request: a TLS greeting."""
-    paths = records["path"]
-    if "method" not in records.columns or not records["method"].null_count():
-        return paths
-    rows = records["method"].is_null().arg_true()
-    texts = paths.gather(rows).cast(pl.String)
-    strange = rows.filter(~texts.str.starts_with("/").fill_null(value=True))
-    # NOTE: scatter writes into the series it is called on.
-    return paths.clone().scatter(strange, None) if len(strange) else paths
-
-
 def classify_paths(paths: pl.Series, rules: Sequence[RouteRule] = ()) -> pl.Series:
-    """Return the route of each path, as String.
+    """Return the route of each path, as Categorical with categories of its own.
 
     The first rule that matches decides; else identifiers are replaced by their kind, segment by
     segment. A query string, a `;jsessionid=` and the `http://host` of an absolute target are left
     out. Slashes are kept as they stand; null, empty and `*` stay as they are.
     """
-    return classify_encoded(paths, rules).cast(pl.String)
-
-
-def classify_encoded(paths: pl.Series, rules: Sequence[RouteRule] = ()) -> pl.Series:
-    """Do as `classify_paths`, and return a Categorical with categories of its own."""
     paths = paths.cast(pl.String)
     # Most paths differ in an integer at the end or in a UUID: after one pass over the whole
     # text few distinct paths are left, and only those are taken apart.

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
+# Matches every segment that may have a kind; cheaper than asking the kinds.
 _MAY_HAVE_KIND = r"^[+-]?[0-9]|@|%40|[0-9].{4}|.{4}[0-9]"
-"""Matches every segment that may have a kind; cheaper than asking the kinds."""
+# What may follow an identifier in its segment and stays: `123.json`, `123:cancel`.
 _SUFFIX = r"(?:\.(?:json|xml)|:[A-Za-z]{3,})$"
-"""What may follow an identifier in its segment and stays: `123.json`, `123:cancel`."""
 
 UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 _DATE = r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
@@ -22,11 +22,11 @@ _ZONE = rf"(?:[Zz]|(?:[+-]|%2[Bb])[0-9]{{2}}{_COLON}(?:[0-9]{{2}})?)"
 _TIME = rf"[0-9]{{2}}{_COLON}[0-9]{{2}}(?:{_COLON}[0-9]{{2}}(?:[.,][0-9]+)?)?{_ZONE}?"
 
 _ADDRESS = r"^[A-Za-z0-9._%+'-]+(?:@|%40)(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}$"
+# What has an @ and is no address: `react@18.2.0-rc.js`, `logo@2x.png`.
 _VERSION_OR_FILE = (
     r"(?i)(?:@|%40)v?[0-9]+[.x]"
     r"|\.(?:png|jpe?g|gif|webp|avif|svg|ico|css|m?js|map|html?|txt|pdf|gz|woff2?)$"
 )
-"""What has an @ and is no address: `react@18.2.0-rc.js`, `logo@2x.png`."""
 
 # https://github.com/ulid/spec: Crockford's base 32 without I, L, O and U, 128 bits.
 _ULID = r"^[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}$"
@@ -35,16 +35,16 @@ _JWT = r"^eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*$"
 _HEX = r"^(?:(?:md5|sha[0-9]{1,3})(?::|%3[Aa])|0x|[a-z]{1,12}-)?[0-9a-fA-F]{16,}$"
 _SHORT_HEX = r"^(?:[0-9a-f]{8,15}|[0-9A-F]{8,15})$"
 _DIGIT_BESIDE_LETTER = r"[0-9][A-Fa-f]|[A-Fa-f][0-9]"
+# Tells `3fad9c21` from `face2face` and `feed2026`.
 _SHORT_LETTER_RUN = r"(?:^|[0-9])[A-Fa-f]{1,2}(?:[0-9]|$)"
-"""Tells `3fad9c21` from `face2face` and `feed2026`."""
 
 _ONE_CASE = r"^(?:[a-z0-9]{20,}|[A-Z0-9]{20,})$"
 _MIXED_CASE = r"^[A-Za-z0-9_~-]{20,}(?:=|%3[Dd]){0,2}$"
 _PREFIXED = r"^[a-z]{2,10}_(?:test_|live_)?[A-Za-z0-9]{14,}$"
 # Names are nearly always words in one of a few spellings (snake_case, kebab-case, camelCase), and
 # random texts nearly never look like one for 20 characters.
+# Neighbours that words, slugs and camelCase names seldom have.
 _ODD = r"(?:[0-9][A-Za-z]|[A-Z0-9_~-][a-z][A-Z0-9])"
-"""Neighbours that words, slugs and camelCase names seldom have."""
 _THREE_CHANGES = r"[0-9][A-Za-z]+[0-9]+[A-Za-z]+[0-9]+[A-Za-z]"
 _LONG_WORD_AT_END = r"[a-z]{6}(?:[^a-z_]|$)"
 _WORDS = r"[a-z]{6}|(?:[_~-].*){4}"

@@ -57,7 +57,11 @@ class GatewayFormat(ABC):
             [_coalesce_sources(s, values).alias(column) for column, s in chosen.items()]
         )
         if self.takes_delivery_times:
-            records = _with_delivery_times(records, lines)
+            if "timestamp" not in chosen:
+                nulls = pl.Series("timestamp", [None], TIMESTAMP).new_from_index(0, lines.count)
+                records = records.with_columns(nulls)
+            if records["timestamp"].null_count() and (times := lines.times) is not None:
+                records = records.with_columns(records["timestamp"].fill_null(times))
         is_own = pl.col(_IS_OWN).fill_null(value=True) if _IS_OWN in chosen else pl.lit(True)
         required = [pl.col(c).is_not_null() for c in self.spec.required_columns if c in chosen]
         flags = records.select(
@@ -154,14 +158,3 @@ def _coalesce_sources(sources: list[ColumnSource], values: Mapping[str, pl.Serie
         )
         result = earlier.zip_with(earlier.is_not_null(), later)
     return result
-
-
-def _with_delivery_times(records: pl.DataFrame, lines: EventLines) -> pl.DataFrame:
-    """Return the records with the time that came with their lines where they have none."""
-    own = records["timestamp"] if "timestamp" in records.columns else None
-    if own is not None and not own.null_count():
-        return records
-    given = lines.times
-    if given is None:
-        given = pl.Series([None], dtype=TIMESTAMP).new_from_index(0, lines.count)
-    return records.with_columns((given if own is None else own.fill_null(given)).alias("timestamp"))

@@ -22,10 +22,10 @@ HEADER_REASON = "header line"
 
 _SEPARATORS: Mapping[str, str] = {",": "commas", "|": "bars", "\t": "tabs", ";": "semicolons"}
 _HEAD_LINES = 200
+# Azure's portal appends the time zone to the header of each column of times.
 _UTC_SUFFIX = " [UTC]"
-"""Azure's portal appends the time zone to the header of each column of times."""
+# A last field that is added to every line, so that an empty field is told from a missing one.
 _END_MARK = "\x01"
-"""A last field that is added to every line, so that an empty field is told from a missing one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -89,9 +89,7 @@ class Gateway:
 
     # What lies beside the records, and what to tell the user.
     text_formats: tuple[NginxFormat, ...] = ()
-    """The same log as plain text."""
     skip_rules: tuple[SkipRule, ...] = ()
-    """Lines that lie beside access lines."""
     refusals: tuple[Refusal, ...] = ()
     """Logs of the same gateway that are no access logs."""
     advice: Mapping[str, str] = field(default_factory=dict)
@@ -114,6 +112,16 @@ class UnsetWords:
         """Return the texts dictionary-encoded, with the unset ones as null."""
         return encode_given(s, self.words)
 
+    # Dictionary encoding pays where values repeat: identifiers are left as plain texts.
+
+    def first_known(self, *names: str) -> tuple[ColumnSource, ...]:
+        """Return the sources of a text that many records share, one per name."""
+        return first_of(self.encode, *names)
+
+    def first_id(self, *names: str) -> tuple[ColumnSource, ...]:
+        """Return the sources of a text that every record has for itself, one per name."""
+        return first_of(self.to_null, *names)
+
     def map_set(self, s: pl.Series, function: ColumnConverter) -> pl.Series:
         """Apply a function to the texts that are set, once per distinct text."""
         return map_categories(self.encode(s), function)
@@ -122,11 +130,6 @@ class UnsetWords:
 def first_of(convert: ColumnConverter, *names: str) -> tuple[ColumnSource, ...]:
     """Return sources that one function converts, one per name, best first."""
     return tuple(ColumnSource((name,), convert) for name in names)
-
-
-def first_text(*names: str) -> tuple[ColumnSource, ...]:
-    """Return the sources of a text column, one per name."""
-    return first_of(encode_given, *names)
 
 
 def first_time(*names: str) -> tuple[ColumnSource, ...]:

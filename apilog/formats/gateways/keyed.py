@@ -24,8 +24,8 @@ from apilog.formats.generic.synonyms import normalise_name
 from apilog.values.event_lines import EventLines
 from apilog.values.json_text import KeyPath, decode_paths, iter_leaves, load_json, load_objects
 
+# How many lines decide: rare keys need more than a few, and each is loaded by Python.
 _HEAD_LINES = 200
-"""How many lines decide: rare keys need more than a few, and each is loaded by Python."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

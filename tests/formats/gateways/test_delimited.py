@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from apilog.formats.contract import ParsedRecords
 from apilog.formats.gateways.delimited import HEADER_REASON, DelimitedFormat, infer_delimited
-from apilog.formats.gateways.gateway import Gateway, first_of, first_text, first_time
+from apilog.formats.gateways.gateway import Gateway, first_of, first_time
 from apilog.values import convert
 from apilog.values.event_lines import EventLines
 
@@ -26,9 +26,9 @@ GATEWAY = Gateway(
     fingerprint_keys=(frozenset({"proxy", "code"}),),
     column_sources={
         "timestamp": first_time("started"),
-        "api": first_text("proxy"),
+        "api": first_of(convert.encode_given, "proxy"),
         "status": first_of(convert.to_statuses, "code"),
-        "user_agent": first_text("agent"),
+        "user_agent": first_of(convert.encode_given, "agent"),
     },
 )
 COLUMNS = ("timestamp", "api", "status", "user_agent")

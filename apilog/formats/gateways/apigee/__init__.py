@@ -11,7 +11,7 @@ from functools import partial
 
 from apilog.formats.contract import Refusal
 from apilog.formats.gateways.apigee import analytics_values as values
-from apilog.formats.gateways.apigee.analytics_values import UNSET, first_known
+from apilog.formats.gateways.apigee.analytics_values import UNSET
 from apilog.formats.gateways.apigee.load_balancer import LOAD_BALANCER
 from apilog.formats.gateways.apigee.router import ROUTER_FORMATS
 from apilog.formats.gateways.gateway import ColumnSource, Gateway, first_duration_ms, first_of
@@ -133,10 +133,8 @@ ANALYTICS = Gateway(
         for side in ("", "request", "response", "message", "error", "fault")
         for part in ("content", "body", "payload", "headers")
     ),
-    nested_scopes=frozenset(
-        {"target", "targetrequest", "targetresponse", "backend", "servicecallout"}
-    )
-    | {"resource", "labels", "httprequest"},
+    nested_scopes=frozenset({"target", "targetrequest", "targetresponse", "backend"})
+    | {"servicecallout", "resource", "labels", "httprequest"},
     record_wrappers=frozenset({"jsonpayload"}),
     column_sources={
         "timestamp": first_of(
@@ -158,15 +156,15 @@ ANALYTICS = Gateway(
         "api": (
             # In analytics `proxy` is an endpoint of the proxy, mostly `default`, and no API.
             ColumnSource(("apiproxy",), UNSET.encode, exclusive=True),
-            *first_known("apiproxyname", "proxyname", "proxy", "api"),
+            *UNSET.first_known("apiproxyname", "proxyname", "proxy", "api"),
         ),
-        "stage": first_known("environment", "environmentname", "env", "stage"),
+        "stage": UNSET.first_known("environment", "environmentname", "env", "stage"),
         "operation": (
             *first_of(values.flow_names, "flowresource", "flow", "flowname", "proxyflow"),
             *first_of(values.flow_names, "proxyflowname", "currentflowname"),
-            *first_known("operation", "operationname"),
+            *UNSET.first_known("operation", "operationname"),
         ),
-        "method": first_known("requestverb", "verb", "requestmethod", "method", "httpmethod"),
+        "method": UNSET.first_known("requestverb", "verb", "requestmethod", "method", "httpmethod"),
         "path": (
             *first_of(values.url_paths, "requestpath", "path"),
             *first_of(values.url_paths, "requesturi", "uri", "requesturl", "url"),
@@ -176,11 +174,11 @@ ANALYTICS = Gateway(
             *first_of(values.query_strings, "requestquerystring", "querystring"),
             *first_of(values.url_queries, "requesturi", "uri", "requesturl", "url"),
         ),
-        "route": first_known("route", "routepath", "pathtemplate", "httproute"),
-        "host": first_known("requestheaderhost", "requesthost", "host"),
+        "route": UNSET.first_known("route", "routepath", "pathtemplate", "httproute"),
+        "host": UNSET.first_known("requestheaderhost", "requesthost", "host"),
         "protocol": first_of(values.protocol_names, "protocol", "requestversion", "httpversion"),
-        "referer": first_known("requestheaderreferer", "referer", "referrer"),
-        "user_agent": first_known("useragent", "requestheaderuseragent"),
+        "referer": UNSET.first_known("requestheaderreferer", "referer", "referrer"),
+        "user_agent": UNSET.first_known("useragent", "requestheaderuseragent"),
         "status": (
             ColumnSource(
                 ("proxyresponsecode",),
@@ -250,12 +248,12 @@ ANALYTICS = Gateway(
             ColumnSource(
                 ("developerapp",), values.consumer_names, optional_names=("apiproduct", "clientid")
             ),
-            *first_known("developerappname", "appname", "clientid", "developer", "developerid"),
+            *UNSET.first_known(
+                "developerappname", "appname", "clientid", "developer", "developerid"
+            ),
         ),
-        "plan": first_known("apiproduct", "apiproductname", "product"),
-        "request_id": first_of(
-            UNSET.to_null, "gatewayflowid", "messageid", "correlationid", "requestid"
-        ),
+        "plan": UNSET.first_known("apiproduct", "apiproductname", "product"),
+        "request_id": UNSET.first_id("gatewayflowid", "messageid", "correlationid", "requestid"),
         "trace_id": first_of(
             values.trace_ids,
             "traceid",
@@ -264,13 +262,13 @@ ANALYTICS = Gateway(
             "requestheaderxcloudtracecontext",
         ),
         "error_type": (
-            *first_known("axedgeexecutionfaultcode", "faultcode", "faultname", "errortype"),
+            *UNSET.first_known("axedgeexecutionfaultcode", "faultcode", "faultname", "errortype"),
             *first_of(partial(values.name_where_true, "policy_error"), "policyerror"),
             *first_of(partial(values.name_where_true, "target_error"), "targeterror"),
         ),
         "cache_status": (
             ColumnSource(("cachehit",), values.cache_status, optional_names=("axcacheexecuted",)),
-            *first_known("cachestatus"),
+            *UNSET.first_known("cachestatus"),
         ),
     },
     samples=(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from apilog.formats.gateways.gateway import ColumnSource, UnsetWords, first_of
+from apilog.formats.gateways.gateway import UnsetWords
 from apilog.values import convert
 from apilog.values.dictionary import map_categories
 from apilog.values.requests import first_of_list, mask_query_strings, target_path, target_query
@@ -16,13 +16,8 @@ from apilog.values.times import parse_times
 UNSET = UnsetWords(("", "-", "(not set)", "NULL", "null"))
 TARGET_FAILED = "ErrorResponseCode"
 """The end of the fault that stands for an error answer of the target."""
+# The flow in which MessageLogging runs: it names no operation.
 _LOGGING_FLOW = "PostClientFlow"
-"""The flow in which MessageLogging runs: it names no operation."""
-
-
-def first_known(*names: str) -> tuple[ColumnSource, ...]:
-    """Return the sources of a text that many records share, one per name."""
-    return first_of(UNSET.encode, *names)
 
 
 def positive_times(values: pl.Series) -> pl.Series:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import polars as pl
 
 from apilog.formats.gateways.apigee import analytics_values as values
-from apilog.formats.gateways.apigee.analytics_values import UNSET, first_known
+from apilog.formats.gateways.apigee.analytics_values import UNSET
 from apilog.formats.gateways.gateway import ColumnSource, Gateway, first_duration_ms, first_of
 from apilog.values import convert
 
 _LOAD_BALANCER_TYPES = r"^(?:http_load_balancer|internal_http_lb_rule|(?:http|https)_.*lb_rule)$"
+# The beginning of `statusDetails` of a request that went well, whatever the status.
 _ANSWERED = r"^(?:response_|cache_lookup_|redirected_)"
-"""The beginning of `statusDetails` of a request that went well, whatever the status."""
 
 
 def _is_load_balancer(kinds: pl.Series) -> pl.Series:
@@ -59,19 +59,19 @@ LOAD_BALANCER = Gateway(
     ignored_keys=frozenset({"metadata"}),
     column_sources={
         "timestamp": first_of(values.positive_times, "timestamp", "receivetimestamp"),
-        "method": first_known("httprequestrequestmethod"),
+        "method": UNSET.first_known("httprequestrequestmethod"),
         "path": first_of(values.url_paths, "httprequestrequesturl"),
         "query": first_of(values.url_queries, "httprequestrequesturl"),
         "host": first_of(_url_hosts, "httprequestrequesturl"),
-        "protocol": first_known("httprequestprotocol"),
-        "referer": first_known("httprequestreferer"),
-        "user_agent": first_known("httprequestuseragent"),
+        "protocol": UNSET.first_known("httprequestprotocol"),
+        "referer": UNSET.first_known("httprequestreferer"),
+        "user_agent": UNSET.first_known("httprequestuseragent"),
         "status": first_of(convert.to_statuses, "httprequeststatus"),
         "duration_ms": first_duration_ms("httprequestlatency", unit="s"),
         "request_bytes": first_of(convert.to_sizes, "httprequestrequestsize"),
         "response_bytes": first_of(convert.to_sizes, "httprequestresponsesize"),
-        "client_ip": first_known("httprequestremoteip", "jsonpayloadremoteip"),
-        "request_id": first_of(UNSET.to_null, "insertid"),
+        "client_ip": UNSET.first_known("httprequestremoteip", "jsonpayloadremoteip"),
+        "request_id": UNSET.first_id("insertid"),
         "trace_id": first_of(_bare_trace_ids, "trace"),
         "error_type": first_of(_failure_names, "jsonpayloadstatusdetails"),
         "cache_status": (

@@ -9,17 +9,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from apilog.formats.gateways.aws.context_variables import (
-    api_of_domain,
-    blocked_by_code,
-    blocked_by_status,
-    error_messages,
-    escape_inner_quotes,
-    request_paths,
-    route_methods,
-    service_status,
-    xray_trace_ids,
-)
+from apilog.formats.gateways.aws import context_variables as values
 from apilog.formats.gateways.aws.non_access_lines import REFUSALS, SKIP_RULES
 from apilog.formats.gateways.aws.templates import ADVICE, TEMPLATE
 from apilog.formats.gateways.aws.text_formats import LOGGING_GUIDE, TEXT_FORMATS
@@ -28,10 +18,9 @@ from apilog.formats.gateways.gateway import (
     Gateway,
     first_duration_ms,
     first_of,
-    first_text,
     first_time,
 )
-from apilog.values.convert import to_sizes, to_statuses
+from apilog.values.convert import encode_given, to_sizes, to_statuses
 from apilog.values.requests import encode_route_key
 
 
@@ -51,11 +40,11 @@ _INTEGRATION_ERROR = _variables("integrationerrormessage integrationerror backen
 
 
 def _first_text(names: str) -> tuple[ColumnSource, ...]:
-    return first_text(*_variables(names))
+    return first_of(encode_given, *_variables(names))
 
 
 def _first_service_status(names: str) -> tuple[ColumnSource, ...]:
-    convert = partial(service_status, client_count=len(_STATUS))
+    convert = partial(values.service_status, client_count=len(_STATUS))
     optional = (*_STATUS, *_ERROR_TYPE, *_ERROR, *_INTEGRATION_ERROR)
     return tuple(ColumnSource((name,), convert, optional) for name in _variables(names))
 
@@ -77,12 +66,14 @@ _FINGERPRINTS = (
     ("connectionid", "routekey"),
 )
 
+_PARTS = ("body", "headers", "override")
+
 API_GATEWAY = Gateway(
     name="aws-apigateway",
     gateway="aws-apigateway",
     title="API Gateway access logs as JSON: REST, HTTP and WebSocket APIs",
     url=LOGGING_GUIDE,
-    repair_json=escape_inner_quotes,
+    repair_json=values.escape_inner_quotes,
     fingerprint_keys=tuple(
         frozenset(prefix + name for name in names)
         for names in _FINGERPRINTS
@@ -92,20 +83,8 @@ API_GATEWAY = Gateway(
     nested_scopes=frozenset(
         {"authenticate", "authorize", "authorizer", "error", "integration", "waf"}
     ),
-    ignored_keys=frozenset(
-        {
-            "body",
-            "headers",
-            "multivalueheaders",
-            "querystringparameters",
-            "requestbody",
-            "requestheaders",
-            "requestoverride",
-            "responsebody",
-            "responseheaders",
-            "responseoverride",
-        }
-    ),
+    ignored_keys=frozenset({"body", "headers", "multivalueheaders", "querystringparameters"})
+    | {f"{side}{part}" for side in ("request", "response") for part in _PARTS},
     column_sources={
         # When the request came in; the text has whole seconds only.
         "timestamp": first_time(
@@ -115,16 +94,16 @@ API_GATEWAY = Gateway(
         ),
         "api": (
             *_first_text("apiname api apiid restapiid httpapiid"),
-            *first_of(api_of_domain, *_variables("domainname domain")),
+            *first_of(values.api_of_domain, *_variables("domainname domain")),
         ),
         "stage": _first_text("stage stagename environment env"),
         "operation": _first_text("operationname operationid operation eventtype"),
         "method": (
             *_first_text("httpmethod method requestmethod verb"),
-            *first_of(route_methods, *_variables("routekey route")),
+            *first_of(values.route_methods, *_variables("routekey route")),
         ),
         "path": first_of(
-            request_paths,
+            values.request_paths,
             *_variables("path requestpath uri requesturi rawpath url"),
         ),
         "route": first_of(encode_route_key, *_variables("resourcepath resource routekey route")),
@@ -168,14 +147,14 @@ API_GATEWAY = Gateway(
         ),
         "plan": _first_text("usageplan usageplanname usageplanid plan"),
         "request_id": _first_text("requestid extendedrequestid reqid"),
-        "trace_id": first_of(xray_trace_ids, *_variables("xraytraceid traceid xray")),
+        "trace_id": first_of(values.xray_trace_ids, *_variables("xraytraceid traceid xray")),
         "error_type": (
-            *first_of(error_messages, *_ERROR_TYPE),
-            *first_of(blocked_by_code, *_variables("wafresponsecode wafresponse")),
-            *first_of(blocked_by_status, *_variables("wafstatus")),
-            *first_of(error_messages, *_ERROR),
-            *first_of(error_messages, *_AUTHORIZER_ERROR),
-            *first_of(error_messages, *_INTEGRATION_ERROR),
+            *first_of(values.error_messages, *_ERROR_TYPE),
+            *first_of(values.blocked_by_code, *_variables("wafresponsecode wafresponse")),
+            *first_of(values.blocked_by_status, *_variables("wafstatus")),
+            *first_of(values.error_messages, *_ERROR),
+            *first_of(values.error_messages, *_AUTHORIZER_ERROR),
+            *first_of(values.error_messages, *_INTEGRATION_ERROR),
         ),
     },
     samples=(

@@ -42,6 +42,7 @@ _HTTP_CSV = (
 )
 _HTTP_CSV_LINE = f"203.0.113.7,{_TIME},GET,GET /users/{{userId}},HTTP/1.1,200,512,{_SHORT}"
 
+# XML element to the variable in it, and a value.
 _XML_ELEMENTS = {
     "extendedRequestId": ("$aws_extended_id", _EXTENDED),
     "ip": ("$remote_addr", "203.0.113.7"),
@@ -57,7 +58,6 @@ _XML_ELEMENTS = {
     "responseLength": ("$body_bytes_sent", "512"),
     "connectionId": ("$connection_id", "GQIVrd7yoAMCJQw="),
 }
-"""XML element to the variable in it, and a value."""
 
 
 def _text_format(

@@ -14,6 +14,7 @@ import polars as pl
 
 from apilog.formats.contract import Refusal
 from apilog.formats.gateways.azure import resource_logs as azure
+from apilog.formats.gateways.azure.resource_logs import UNSET
 from apilog.formats.gateways.gateway import ColumnSource, Gateway, first_duration_ms, first_of
 from apilog.values import convert
 
@@ -29,7 +30,7 @@ def _backend_duration_ms(durations: pl.Series, codes: pl.Series | None = None) -
 
 def _last_error(part: str) -> tuple[ColumnSource, ...]:
     """Return the sources of a part of `lastError`, within the record or within its properties."""
-    return azure.first_known(f"lasterror{part}", f"propertieslasterror{part}")
+    return UNSET.first_known(f"lasterror{part}", f"propertieslasterror{part}")
 
 
 API_MANAGEMENT = Gateway(
@@ -45,17 +46,23 @@ API_MANAGEMENT = Gateway(
     required_columns=("status", "method", "path"),
     is_own_record=first_of(partial(azure.is_category, "gatewaylogs"), "category"),
     is_foreign_record=first_of(azure.is_foreign_category, "category"),
-    ignored_keys=azure.HEADERS_AND_BODIES | {"tracerecords"},
+    ignored_keys=frozenset(
+        f"{side}{direction}{part}"
+        for side in ("", "backend")
+        for direction in ("request", "response")
+        for part in ("headers", "body")
+    )
+    | {"tracerecords"},
     type_suffixes=azure.TYPE_SUFFIXES,
     column_sources={
         "timestamp": azure.TIME_SOURCES,
-        "api": azure.first_known("apiid"),
-        "operation": azure.first_known("operationid"),
-        "method": azure.first_known("method"),
+        "api": UNSET.first_known("apiid"),
+        "operation": UNSET.first_known("operationid"),
+        "method": UNSET.first_known("method"),
         "path": first_of(azure.url_path, "url"),
         "query": first_of(azure.url_query, "url"),
         "host": first_of(azure.url_host, "url"),
-        "protocol": azure.first_known("clientprotocol"),
+        "protocol": UNSET.first_known("clientprotocol"),
         "status": first_of(convert.to_statuses, "responsecode"),
         "upstream_status": first_of(convert.to_statuses, "backendresponsecode"),
         "duration_ms": first_duration_ms("durationms", "totaltime"),
@@ -65,13 +72,13 @@ API_MANAGEMENT = Gateway(
         ),
         "request_bytes": first_of(convert.to_sizes, "requestsize"),
         "response_bytes": first_of(convert.to_sizes, "responsesize"),
-        "client_ip": azure.first_known("calleripaddress"),
+        "client_ip": UNSET.first_known("calleripaddress"),
         # `SubscriptionId` beside the record is Azure's: only the one within is the caller's.
-        "consumer": azure.first_known("apimsubscriptionid", "propertiessubscriptionid", "userid"),
-        "plan": azure.first_known("productid"),
-        "request_id": azure.first_id("correlationid"),
+        "consumer": UNSET.first_known("apimsubscriptionid", "propertiessubscriptionid", "userid"),
+        "plan": UNSET.first_known("productid"),
+        "request_id": UNSET.first_id("correlationid"),
         "error_type": (*_last_error("reason"), *_last_error("source")),
-        "cache_status": azure.first_known("cache"),
+        "cache_status": UNSET.first_known("cache"),
     },
     samples=(
         (

@@ -91,17 +91,17 @@ APPLICATION_GATEWAY = Gateway(
     type_suffixes=azure.TYPE_SUFFIXES,
     column_sources={
         "timestamp": azure.TIME_SOURCES,
-        "api": azure.first_known("backendpoolname"),
-        "operation": azure.first_known("rulename"),
-        "method": azure.first_known("httpmethod"),
+        "api": UNSET.first_known("backendpoolname"),
+        "operation": UNSET.first_known("rulename"),
+        "method": UNSET.first_known("httpmethod"),
         "path": first_of(azure.url_path, "originalrequesturiwithargs", "requesturi"),
         "query": (
             *first_of(azure.url_query, "originalrequesturiwithargs"),
             *first_of(_clean_queries, "requestquery"),
         ),
-        "host": azure.first_known("originalhost", "host"),
-        "protocol": azure.first_known("httpversion"),
-        "user_agent": azure.first_known("useragent"),
+        "host": UNSET.first_known("originalhost", "host"),
+        "protocol": UNSET.first_known("httpversion"),
+        "user_agent": UNSET.first_known("useragent"),
         "status": first_of(convert.to_statuses, "httpstatus"),
         "upstream_status": (
             ColumnSource(("requestquery",), _status_within_query, optional_names=_V2_ONLY_KEYS),
@@ -113,9 +113,9 @@ APPLICATION_GATEWAY = Gateway(
         "upstream_duration_ms": first_of(convert.sum_upstream_ms, "serverresponselatency"),
         "request_bytes": first_of(convert.to_sizes, "receivedbytes"),
         "response_bytes": first_of(convert.to_sizes, "sentbytes"),
-        "client_ip": azure.first_known("clientip"),
+        "client_ip": UNSET.first_known("clientip"),
         "request_id": (
-            *azure.first_id("transactionid"),
+            *UNSET.first_id("transactionid"),
             ColumnSource(
                 ("requestquery",),
                 partial(_value_within_query, "X-AzureApplicationGateway-LOG-ID"),

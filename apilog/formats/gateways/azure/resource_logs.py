@@ -11,7 +11,7 @@ import json
 import polars as pl
 
 from apilog.formats.contract import Refusal, SkipRule
-from apilog.formats.gateways.gateway import ColumnSource, UnsetWords, first_of, first_time
+from apilog.formats.gateways.gateway import UnsetWords, first_of, first_time
 from apilog.values.requests import target_path, target_query
 from apilog.values.times import parse_times
 
@@ -19,31 +19,11 @@ TYPE_SUFFIXES = ("_s", "_d", "_b", "_g", "_t")
 """Endings of the columns of the table AzureDiagnostics, one per type:
 https://learn.microsoft.com/azure/azure-monitor/reference/tables/azurediagnostics"""
 
-HEADERS_AND_BODIES = frozenset(
-    f"{side}{direction}{part}"
-    for side in ("", "backend")
-    for direction in ("request", "response")
-    for part in ("headers", "body")
-)
-
 UNSET = UnsetWords(("", "-", "N/A", "None"))
 
 _HEAD_LINES = 200
 _PORTAL_TIME = "%m/%d/%Y, %I:%M:%S%.f %p"
 _HOST = r"^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#]*@)?([^/?#@]*)"
-
-
-# Dictionary encoding pays where values repeat: identifiers are left as plain texts.
-
-
-def first_known(*names: str) -> tuple[ColumnSource, ...]:
-    """Return the sources of a text that many records share, one per name."""
-    return first_of(UNSET.encode, *names)
-
-
-def first_id(*names: str) -> tuple[ColumnSource, ...]:
-    """Return the sources of a text that every record has for itself, one per name."""
-    return first_of(UNSET.to_null, *names)
 
 
 def log_analytics_times(values: pl.Series) -> pl.Series:
