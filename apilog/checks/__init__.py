@@ -13,26 +13,20 @@ from apilog.checks.evaluate import (
 from apilog.checks.grammar import parse_threshold
 from apilog.checks.measurement import MetricSample, SampleKey, SubjectSamples
 from apilog.checks.threshold import (
-    ANOMALY_METRICS,
     REQUEST_METRICS,
     BaselineLimit,
     FixedLimit,
     MetricCatalogue,
-    Operator,
-    Quantity,
     Threshold,
 )
 
 __all__ = [
-    "ANOMALY_METRICS",
     "REQUEST_METRICS",
     "BaselineLimit",
     "DecisionPolicy",
     "FixedLimit",
     "MetricCatalogue",
     "MetricSample",
-    "Operator",
-    "Quantity",
     "SampleKey",
     "SubjectSamples",
     "Threshold",

@@ -82,10 +82,8 @@ class SavedBaseline:
         cls, result: MeasurementResult, *, version: str, formats: Iterable[str], where: str | None
     ) -> SavedBaseline:
         """Return the baseline from the result of a `baseline_measurement`."""
-        routes, statuses = (
-            result.table_groups(ROUTES_TABLE.name),
-            result.table_groups(_STATUSES_TABLE.name),
-        )
+        routes = result.table_groups(ROUTES_TABLE.name)
+        statuses = result.table_groups(_STATUSES_TABLE.name)
         keyed = routes.table.select(*ENDPOINT_COLUMNS, routes.is_single_key)
         return cls(
             version=version,

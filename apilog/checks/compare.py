@@ -88,7 +88,6 @@ def parse_metrics(names: Sequence[str]) -> tuple[Metric, ...]:
 
 
 COMPARISON_TABLE = "comparison"
-"""The table."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

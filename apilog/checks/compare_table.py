@@ -83,14 +83,24 @@ def comparison_table(
             -item[1].pair.b.size,
         )
     )
-    cells = [
-        {
-            "metric": row.metric.name,
-            **dict(zip(columns, row.key or (None,) * len(columns), strict=True)),
-            **_row_figures(row, verdict),
-        }
-        for verdict, row in judged
-    ]
+    cells = []
+    for verdict, row in judged:
+        a, b = row.pair.a, row.pair.b
+        cells.append(
+            {
+                "metric": row.metric.name,
+                **dict(zip(columns, row.key or (None,) * len(columns), strict=True)),
+                "a": a.value,
+                "b": b.value,
+                "difference": None if a.value is None or b.value is None else b.value - a.value,
+                "low": row.interval[0],
+                "high": row.interval[1],
+                "p_value": row.p_value,
+                "verdict": verdict.value,
+                "a_requests": a.size,
+                "b_requests": b.size,
+            }
+        )
     keys = dict.fromkeys(columns, pl.String)
     return pl.DataFrame(cells, schema={"metric": pl.String, **keys, **_FIGURE_COLUMNS})
 
@@ -111,19 +121,3 @@ def _verdict_of(row: ComparisonRow, policy: DecisionPolicy) -> DifferenceVerdict
         if (b < a) == (row.metric.better == "lower")
         else DifferenceVerdict.WORSE
     )
-
-
-def _row_figures(row: ComparisonRow, verdict: DifferenceVerdict) -> dict[str, object]:
-    a, b = row.pair.a, row.pair.b
-    low, high = row.interval
-    return {
-        "a": a.value,
-        "b": b.value,
-        "difference": None if a.value is None or b.value is None else b.value - a.value,
-        "low": low,
-        "high": high,
-        "p_value": row.p_value,
-        "verdict": verdict.value,
-        "a_requests": a.size,
-        "b_requests": b.size,
-    }

@@ -158,7 +158,13 @@ class _ThresholdParser:
         self._index = 0
 
     def parse(self) -> Threshold:
-        metric, catalogue = self._parse_metric()
+        name = self._expect(TokenKind.NAME, "a metric")
+        catalogue = next((c for c in self._catalogues if name.text in c.metrics), None)
+        if catalogue is None:
+            known = [metric for catalogue in self._catalogues for metric in catalogue.metrics]
+            hint = did_you_mean(name.text, known, "`apilog metrics` lists them")
+            raise self._error_at_token(name, f"there is no metric {name.text!r}", hint)
+        metric = catalogue.metrics[name.text]
         if catalogue.default_limit and self._next_token.kind is TokenKind.END:
             operator, limit = catalogue.default_limit
             return Threshold(metric=metric, operator=operator, limit=limit)
@@ -173,17 +179,6 @@ class _ThresholdParser:
             raise self._unexpected_error("the end or `for each COLUMN`")
         return Threshold(
             metric=metric, operator=Operator(sign.text), limit=limit, where=where, each=each
-        )
-
-    def _parse_metric(self) -> tuple[Metric, MetricCatalogue]:
-        name = self._expect(TokenKind.NAME, "a metric")
-        for catalogue in self._catalogues:
-            if name.text in catalogue.metrics:
-                return catalogue.metrics[name.text], catalogue
-        known = [metric for catalogue in self._catalogues for metric in catalogue.metrics]
-        problem = f"there is no metric {name.text!r}"
-        raise self._error_at_token(
-            name, problem, did_you_mean(name.text, known, "`apilog metrics` lists them")
         )
 
     def _parse_where(self, catalogue: MetricCatalogue) -> tuple[tuple[str, str], ...]:
@@ -263,7 +258,12 @@ class _ThresholdParser:
         )
         units = allowed_units(metric.unit, is_margin=is_margin)
         token = self._next_token
-        unit = self._parse_unit()
+        unit = "%" if self._accept("%") else "/" if self._accept("/") else ""
+        word = self._next_token
+        # `for` after a number begins `for each`.
+        if word.kind is TokenKind.NAME and (unit == "/" or (not unit and word.text != "for")):
+            unit += word.text
+            self._index += 1
         if unit and unit not in units:
             hint = f"its units are {', '.join(units)}" if units else "write the number alone"
             if unit == "%" and "pp" in units:
@@ -274,15 +274,6 @@ class _ThresholdParser:
             problem = f"{quantity} is more than 100 %"
             raise self._error_at_token(number, problem, "write 5% or 0.05")
         return quantity
-
-    def _parse_unit(self) -> str:
-        if self._accept("%"):
-            return "%"
-        slash = "/" if self._accept("/") else ""
-        if self._next_token.kind is TokenKind.NAME and (slash or self._next_token.text != "for"):
-            slash += self._next_token.text
-            self._index += 1
-        return slash
 
     @property
     def _next_token(self) -> ThresholdToken:

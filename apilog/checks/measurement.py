@@ -6,7 +6,7 @@ so that chosen values are never folded. It takes the same three steps: partial, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import Protocol
@@ -155,9 +155,7 @@ class MeasurementResult:
     @property
     def seconds(self) -> float | None:
         """The length of the window."""
-        if self.given_seconds is not None:
-            return self.given_seconds
-        return self.window.seconds
+        return self.window.seconds if self.given_seconds is None else self.given_seconds
 
     @property
     def total(self) -> int:
@@ -187,17 +185,36 @@ def samples_from(
     subject: MetricSubject, group: TableWithInputs, total: int, seconds: float | None
 ) -> SubjectSamples:
     """Return the samples of a subject, made from a table over its columns."""
-    is_value = group.is_single_key
+    metric, table, is_value = subject.metric, group.table, group.is_single_key
     if subject.each:
-        known = group.table.select(pl.all_horizontal(pl.col(subject.each).is_not_null()))
+        known = table.select(pl.all_horizontal(pl.col(subject.each).is_not_null()))
         is_value &= known.to_series()
-    samples = [*zip(is_value, _iter_samples(subject, group, seconds), strict=True)]
+    histograms: dict[int, dict[int, int]] = {}
+    if metric.duration_column:
+        for row, bucket, n in group.histograms[metric.duration_column].iter_rows():
+            histograms.setdefault(row, {})[bucket] = n
+    columns = (table[name].to_list() for name in (metric.column, "requests"))
+    keys = table.select(subject.each).rows() if subject.each else [()] * table.height
+    rows = zip(is_value, keys, *columns, _event_counts(metric, table), strict=True)
+    samples: dict[SampleKey, MetricSample] = {}
+    others: dict[SampleKey, MetricSample] = {}
+    for row, (is_named, key, value, requests, events) in enumerate(rows):
+        histogram = histograms.get(row, {})
+        if metric.kind is MetricKind.RATE and seconds:
+            value = requests / seconds
+        (samples if is_named else others)[key] = MetricSample(
+            value=value,
+            size=sum(histogram.values()) if metric.duration_column else requests,
+            events=events,
+            histogram=histogram,
+            seconds=seconds,
+        )
     return SubjectSamples(
-        samples=dict(item for is_named, item in samples if is_named),
+        samples=samples,
         total=total,
         seconds=seconds,
-        others=dict(item for is_named, item in samples if not is_named),
-        unnamed=int(group.table["requests"].filter(~is_value).sum()),
+        others=others,
+        unnamed=int(table["requests"].filter(~is_value).sum()),
     )
 
 
@@ -232,33 +249,6 @@ def _table_specs(
 
 def _table_name(each: tuple[str, ...]) -> str:
     return f"by {', '.join(each)}"
-
-
-def _iter_samples(
-    subject: MetricSubject, group: TableWithInputs, seconds: float | None
-) -> Iterator[tuple[SampleKey, MetricSample]]:
-    """Yield the key and the sample of each row of the table."""
-    metric, table = subject.metric, group.table
-    histograms: dict[int, dict[int, int]] = {}
-    if metric.duration_column:
-        for row, bucket, n in group.histograms[metric.duration_column].iter_rows():
-            histograms.setdefault(row, {})[bucket] = n
-    columns = (table[name].to_list() for name in (metric.column, "requests"))
-    keys = table.select(subject.each).rows() if subject.each else [()] * table.height
-    for row, (key, value, requests, events) in enumerate(
-        zip(keys, *columns, _event_counts(metric, table), strict=True)
-    ):
-        histogram = histograms.get(row, {})
-        if metric.kind is MetricKind.RATE and seconds:
-            value = requests / seconds
-        sample = MetricSample(
-            value=value,
-            size=sum(histogram.values()) if metric.duration_column else requests,
-            events=events,
-            histogram=histogram,
-            seconds=seconds,
-        )
-        yield key, sample
 
 
 def _event_counts(metric: Metric, table: pl.DataFrame) -> list[int | None]:
@@ -299,17 +289,12 @@ def measure_sources(
 
     An input that can't be read has its error in the summary.
     """
-    starts = [measurement.window.since for measurement in measurements]
-    ends = [measurement.window.until for measurement in measurements]
     source_pass = SourcePass(
         sources,
         options,
         frozenset[str]().union(*(measurement.columns for measurement in measurements)),
         lambda records: tuple(measurement.partial(records) for measurement in measurements),
-        window=TimeWindow(
-            since=None if None in starts else min(start for start in starts if start),
-            until=None if None in ends else max(end for end in ends if end),
-        ),
+        window=TimeWindow.enclosing(measurement.window for measurement in measurements),
     )
     states = source_pass.merge_results(
         lambda several: tuple(
