@@ -51,8 +51,18 @@ def find_anomalies(hours: pl.DataFrame, buckets: pl.DataFrame, window: TimeWindo
     """
     if window.since is None or window.until is None:
         return pl.DataFrame(schema=_SCHEMA)
-    inside = (pl.col("timestamp") >= window.since) & (pl.col("end") <= window.until)
-    scored = score_hours(_fill_hours(hours).filter(inside))
+    at, after = pl.col("timestamp"), pl.col("timestamp").shift(-1)
+    inside = (at >= window.since) & (pl.col("end") <= window.until)
+    # Hours between others that had no requests count as 0.
+    upto = pl.when(after - at <= _LONGEST_GAP).then(after).otherwise(at + _HOUR)
+    every_hour = pl.datetime_ranges(at, upto, _HOUR, closed="left").explode().alias("timestamp")
+    filled = (
+        hours.sort("timestamp")
+        .select_seq(every_hour)
+        .join(hours, on="timestamp", how="left", maintain_order="left")
+        .select_seq("timestamp", pl.col("requests", "errors").fill_null(0), end=at + _HOUR)
+    )
+    scored = score_hours(filled.filter(inside))
     if scored.is_empty():
         values = _metric_values(buckets.filter(inside))
         if values.height < _FEWEST_BUCKETS or not values["requests"].median():
@@ -73,21 +83,6 @@ def find_anomalies(hours: pl.DataFrame, buckets: pl.DataFrame, window: TimeWindo
     ended = pl.col("end").shift(1).over("metric", "kind", order_by="timestamp")
     beginnings = unusual.filter((pl.col("timestamp") != ended).fill_null(True))
     return beginnings.select_seq(*_SCHEMA).sort("timestamp", "metric")
-
-
-def _fill_hours(hours: pl.DataFrame) -> pl.DataFrame:
-    """Return hours, with their `end`, and those between them that had no requests."""
-    at = pl.col("timestamp")
-    after = at.shift(-1)
-    upto = pl.when(after - at <= _LONGEST_GAP).then(after).otherwise(at + _HOUR)
-    filled = hours.sort("timestamp").select_seq(
-        pl.datetime_ranges(at, upto, _HOUR, closed="left").explode().alias("timestamp")
-    )
-    return filled.join(hours, on="timestamp", how="left", maintain_order="left").select_seq(
-        "timestamp",
-        pl.col("requests", "errors").fill_null(0),
-        end=at + _HOUR,
-    )
 
 
 def score_hours(hours: pl.DataFrame) -> pl.DataFrame:

@@ -174,19 +174,15 @@ def _is_fine(table: TableSpec) -> bool:
     return bool(histograms_of(table.metrics) or sets)
 
 
-def _can_serve(draft: _CubeDraft, table: TableSpec) -> bool:
-    """Return whether rolling up from it is exact even where the cube outgrows its limits."""
-    # A cube with one more unbounded key folds sooner, which would fold the table's keys with it.
-    # Methods are unbounded as text, but few.
-    unbounded = _cube_keys(table) - BOUNDED_KEYS
-    return not unbounded or draft.keys - BOUNDED_KEYS - unbounded <= {"method"}
-
-
 def _place_table(drafts: list[_CubeDraft], table: TableSpec) -> int:
     keys, is_fine = _cube_keys(table), _is_fine(table)
+    unbounded = keys - BOUNDED_KEYS
     for index, draft in enumerate(drafts):
-        served = draft.keys if is_fine else draft.keys | draft.detail
-        if keys <= served and _can_serve(draft, table):
+        # Rolling up has to be exact even where the cube outgrows its limits. With one more
+        # unbounded key it folds sooner, and the table's keys with it. Methods are unbounded as
+        # text, but few.
+        folds_alike = not unbounded or draft.keys - BOUNDED_KEYS - unbounded <= {"method"}
+        if folds_alike and keys <= (draft.keys if is_fine else draft.keys | draft.detail):
             return index
     # Histograms and sets know no detail.
     detail = frozenset[str]() if is_fine else keys & _DETAIL_KEYS

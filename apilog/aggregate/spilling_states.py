@@ -45,8 +45,18 @@ class SpillingStates(Generic[Key]):
         self._states[key] = states
         frames = (frame for state in states for frame in _state_frames(state))
         self._update_size(key, sum(int(frame.estimated_size()) for frame in frames))
-        if self._bytes > self._most:
-            self._spill()
+        if self._bytes <= self._most:
+            return
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(prefix="apilog-")  # noqa: SIM115 - see close
+        end = self._file.seek(0, io.SEEK_END)
+        while self._states and self._bytes > self._most // 2:
+            oldest = next(iter(self._states))
+            data = _pack_state(merge(self._plan_of(oldest), self._states.pop(oldest)))
+            self._update_size(oldest, 0)
+            self._file.write(data)
+            self._saved.setdefault(oldest, []).append((end, len(data)))
+            end += len(data)
 
     def keys(self) -> set[Key]:
         """Return all keys that were met."""
@@ -70,18 +80,6 @@ class SpillingStates(Generic[Key]):
         self._bytes += size - self._sizes.pop(key, 0)
         if size:
             self._sizes[key] = size
-
-    def _spill(self) -> None:
-        if self._file is None:
-            self._file = tempfile.TemporaryFile(prefix="apilog-")  # noqa: SIM115 - see close
-        end = self._file.seek(0, io.SEEK_END)
-        while self._states and self._bytes > self._most // 2:
-            key = next(iter(self._states))
-            data = _pack_state(merge(self._plan_of(key), self._states.pop(key)))
-            self._update_size(key, 0)
-            self._file.write(data)
-            self._saved.setdefault(key, []).append((end, len(data)))
-            end += len(data)
 
     def _read_state(self, plan: ReportPlan, start: int, length: int) -> PartialState:
         assert self._file is not None

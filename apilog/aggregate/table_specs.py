@@ -74,6 +74,7 @@ _ERRORS = ("errors", "error_rate")
 _CLIENT_ERRORS = ("client_errors", "client_error_rate")
 _SERVER_ERRORS = ("server_errors", "server_error_rate")
 _BYTES = ("request_bytes", "response_bytes")
+_LATENCIES = (*_latency_metrics("latency"), *_latency_metrics("upstream_latency"))
 _LATENCY_SHORT = ("latency_mean", "latency_p50", "latency_p95", "latency_p99")
 _ENDPOINT = ("gateway", "method", "route")
 
@@ -87,8 +88,7 @@ TABLES: dict[str, TableSpec] = {
             name="overview",
             metrics=(
                 *("requests", "request_rate", *_ERRORS, *_CLIENT_ERRORS, *_SERVER_ERRORS),
-                *(*_latency_metrics("latency"), *_latency_metrics("upstream_latency")),
-                *(*_BYTES, "consumers", "clients", "last_seen"),
+                *(*_LATENCIES, *_BYTES, "consumers", "clients", "last_seen"),
             ),
         ),
         TableSpec(
@@ -128,15 +128,7 @@ TABLES: dict[str, TableSpec] = {
             metrics=("requests", "last_seen"),
             where=_is_error,
         ),
-        TableSpec(
-            name="latency",
-            keys=_ENDPOINT,
-            metrics=(
-                "requests",
-                *_latency_metrics("latency"),
-                *_latency_metrics("upstream_latency"),
-            ),
-        ),
+        TableSpec(name="latency", keys=_ENDPOINT, metrics=("requests", *_LATENCIES)),
         TableSpec(
             name="consumers",
             keys=("consumer",),
