@@ -23,7 +23,7 @@ from apilog.aggregate.ddsketch import (
 from apilog.checks import SampleKey, SubjectSamples, parse_threshold
 from apilog.checks.baseline import SavedBaseline, baseline_measurement
 from apilog.checks.baseline_file import format_baseline, read_baseline
-from apilog.checks.baseline_rules import check_after_reading, check_before_reading
+from apilog.checks.check import check_after_reading, check_before_reading
 from apilog.checks.measurement import Measurement
 from apilog.checks.threshold import GATEWAY_SUBJECT, ROUTE_SUBJECT
 from apilog.errors import ApilogError, InputError, UsageError

@@ -8,7 +8,7 @@ import polars as pl
 
 from apilog.checks import MetricSample, SubjectSamples, evaluate_threshold, parse_threshold
 from apilog.checks.check_tables import changed_table, checks_table, worst_table
-from apilog.checks.compare_table import SamplePair, compare_pairs, comparison_table
+from apilog.checks.compare import SamplePair, compare_pairs, comparison_table
 from apilog.checks.evaluate import DecisionPolicy
 from apilog.checks.threshold import ENDPOINT_COLUMNS
 from apilog.metrics import METRICS
