@@ -64,6 +64,7 @@ def find_anomalies(hours: pl.DataFrame, buckets: pl.DataFrame, window: TimeWindo
     )
     scored = score_hours(filled.filter(inside))
     if scored.is_empty():
+        # No hour has enough days before it: the log is short.
         values = _metric_values(buckets.filter(inside))
         if values.height < _FEWEST_BUCKETS or not values["requests"].median():
             values = values.clear()
