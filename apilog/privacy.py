@@ -149,6 +149,7 @@ def truncate_addresses(addresses: pl.Series) -> pl.Series:
 
 def _over_distinct(values: pl.Series, change: Callable[[pl.Series], pl.Series]) -> pl.Series:
     """Return the column with `change` applied to its distinct texts, of which there are few."""
+    # Categories of the column's own have codes from 0 on without gaps.
     if not isinstance(values.dtype, pl.Categorical):
         values = values.cast(pl.Categorical(pl.Categories.random()))
     codes = values.to_physical()

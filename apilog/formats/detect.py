@@ -173,6 +173,7 @@ def _find_best(
     matches = _find_text_formats(texts, candidates, is_rest=is_rest)
     if not any(2 * match.read_count >= len(texts) for match in matches):
         matches += _find_detected(texts, is_timed=is_timed)
+    # There are as many variants as formats: they are asked only where nothing else fits.
     for variants in (iso_variants, untimed_variants) if is_timed else (iso_variants,):
         if not matches:
             varied = candidate_formats(texts, variants())
@@ -183,7 +184,10 @@ def _find_best(
 def _find_text_formats(
     texts: pl.Series, candidates: Sequence[NginxFormat], *, is_rest: bool
 ) -> list[_FormatMatches]:
-    """Return the format that reads most of the texts, and one that reads them with a tail."""
+    """Return the format that reads most of the texts, and one that reads them with a tail.
+
+    `is_rest` says that other lines are read whole: then a tail must be understood.
+    """
     named = _find_named(texts, candidates)
     if named and 2 * named.read_count >= len(texts):
         return [named]

@@ -103,6 +103,7 @@ def plan_file(path: str, data: bytes, choice: FormatChoice | None = None) -> Par
     """
     end = len(data)
     if end > _HEAD_BYTES:
+        # The head is whole lines, however long the first of them is.
         end = data.rfind(b"\n", 0, _HEAD_BYTES) + 1 or data.find(b"\n", _HEAD_BYTES) + 1
     head = EventLines(data[:end]).series
     plan = choice.plan_for(head) if choice else detect_plan(head)

@@ -106,6 +106,7 @@ def parse_lines(
     found_plan = None
     if unread is not None and detector:
         found_plan = detector(unread.series.head(_DETECTION_LINES))
+        # What the plan has tried would reject these lines again.
         found_plan = found_plan.without_formats_of(plan) if found_plan else None
     if unread is not None and found_plan:
         more_skipped, unread = _run_plan(unread, found_plan, columns, parts)

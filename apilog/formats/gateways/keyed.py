@@ -76,7 +76,8 @@ def infer_keyed(gateway: Gateway, head: pl.Series, *, is_timed: bool = False) ->
     if not has_fingerprint(gateway, located):
         return None
     fingerprint = next(keys for keys in gateway.fingerprint_keys if keys <= located.keys())
-    # A key that the head lacks would stand in the same object as those of the fingerprint.
+    # A key that the head lacks would stand in the same object as those of the fingerprint, any of
+    # which will do: the least, so that the plan does not depend on the order of a set.
     scope = located[min(fingerprint)][0][:-1]
     optional = {normalise_name(key): ((*scope, key),) for key in gateway.optional_keys}
     log_format = KeyedFormat(spec=gateway, locations=optional | located)
