@@ -56,9 +56,6 @@ class AlertDispatcher:
         return all(delivered)
 
 
-_DeliveryJob = Callable[[], None]
-
-
 class _TargetWorker:
     """A thread that does the jobs of one target in order."""
 
@@ -66,7 +63,7 @@ class _TargetWorker:
         self._name = name
         self._report = report
         # One place is left for the None that ends the thread.
-        self._jobs: Queue[_DeliveryJob | None] = Queue(capacity + 1)
+        self._jobs: Queue[Callable[[], None] | None] = Queue(capacity + 1)
         self._capacity = capacity
         self._failures = 0
         self.ended = threading.Event()
@@ -75,7 +72,7 @@ class _TargetWorker:
         self._thread = threading.Thread(target=self._run_jobs, name=f"alerts {name}", daemon=True)
         self._thread.start()
 
-    def queue_job(self, job: _DeliveryJob, *, newest: bool = False) -> None:
+    def queue_job(self, job: Callable[[], None], *, newest: bool = False) -> None:
         """Queue a job; if there is no room drop it, or with `newest` the job before it."""
         if newest:
             with suppress(Empty):

@@ -70,11 +70,6 @@ def notice_sentence(notice: AlertNotice) -> str:
 def notice_environment(notice: AlertNotice) -> Mapping[str, str]:
     """Return a notice as environment variables."""
     document = notice_document(notice)
-    variables = {}
-    for variable, key in _VARIABLES.items():
-        value = document[key]
-        if isinstance(value, dict):
-            variables[variable] = json.dumps(value, ensure_ascii=False)
-        else:
-            variables[variable] = "" if value is None else str(value)
-    return variables
+    labels = json.dumps(document["labels"], ensure_ascii=False)
+    values = {**{key: "" if v is None else str(v) for key, v in document.items()}, "labels": labels}
+    return {variable: values[key] for variable, key in _VARIABLES.items()}

@@ -27,7 +27,6 @@ class AlertRule:
     name: str
     threshold: Threshold
     window: timedelta
-    """The length of the sliding window that the rule is evaluated on."""
     intervals: int = 1
     """How many evaluations have to fail in a row before the alert fires."""
     severity: Severity = Severity.WARNING
@@ -82,11 +81,9 @@ class Alert:
     labels: AlertLabels
     status: AlertStatus
     since: datetime
-    """When the alert began to fail."""
     breaches: int
     """How many evaluations have failed in a row."""
     notified: datetime | None = None
-    """When the last notice was sent."""
     value: float | None = None
     limit: float | None = None
     requests: int = 0

@@ -44,7 +44,6 @@ class AlertSettings:
     snapshot_writers: tuple[SnapshotWriter, ...] = ()
     min_requests: int = MIN_REQUESTS
     state_file: Path | None = None
-    """The file that carries alerts from one run to the next."""
 
 
 def alert_settings(config: Config) -> AlertSettings:

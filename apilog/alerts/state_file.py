@@ -36,19 +36,18 @@ def load_state(path: Path) -> SavedAlerts:
     Raises InputError for a file that is damaged, of another kind or of a later version, so that
     it is not overwritten.
     """
+    hint = f"remove {path} to start over, or name another file with --state"
     try:
         text = path.read_text("utf-8")
     except FileNotFoundError:
         return SavedAlerts()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not text"
-        raise InputError(
-            f"can't read the state file {path}: {reason}", _recovery_hint(path)
-        ) from error
+        raise InputError(f"can't read the state file {path}: {reason}", hint) from error
     try:
         document = json.loads(text)
         if not (isinstance(document, dict) and document.get("kind") == STATE_KIND):
-            raise InputError(f"{path} is not a state file of alerts", _recovery_hint(path))
+            raise InputError(f"{path} is not a state file of alerts", hint)
         # Overwriting what a later version has written could lose alerts that it knows.
         if document["version"] > STATE_VERSION:
             newer = f"{path} was written by a later version of apilog"
@@ -75,7 +74,7 @@ def load_state(path: Path) -> SavedAlerts:
         }
         return SavedAlerts(alerts=alerts, hours=hours)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise InputError(f"the state file {path} is damaged", _recovery_hint(path)) from error
+        raise InputError(f"the state file {path} is damaged", hint) from error
 
 
 def save_state(path: Path, saved: SavedAlerts) -> None:
@@ -121,7 +120,3 @@ def _parse_number(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError("not a number")
     return value
-
-
-def _recovery_hint(path: Path) -> str:
-    return f"remove {path} to start over, or name another file with --state"

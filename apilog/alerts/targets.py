@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 from urllib import error, request
 from urllib.parse import urlsplit
 
@@ -164,15 +164,7 @@ class WebhookAddress:
 class _RedirectRefusal(request.HTTPRedirectHandler):
     """Treats a redirect as a failure: a notice must not go to an address nobody configured."""
 
-    def redirect_request(
-        self,
-        req: request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: http.client.HTTPMessage,
-        newurl: str,
-    ) -> None:
+    def redirect_request(self, *args: object, **kwargs: object) -> None:
         return None
 
 
@@ -266,7 +258,7 @@ class TextfileTarget:
         """Replace the file; raises DeliveryError."""
         try:
             with atomic_file(self.path, force=True) as stream:
-                stream.write("".join(f"{line}\n" for line in prometheus_lines(snapshot)).encode())
+                stream.writelines(f"{line}\n".encode() for line in prometheus_lines(snapshot))
         except OutputError as error:
             raise DeliveryError(str(error)) from error
 
@@ -283,11 +275,9 @@ def prometheus_lines(snapshot: AlertSnapshot) -> Iterator[str]:
         yield from _metric_head(f"apilog_alert_{status}", f"Whether the alert is {status}.")
         for rule in snapshot.rules:
             failing = [alert for alert in snapshot.alerts if alert.rule == rule.name]
-            for alert in failing:
-                number = int(alert.status is status)
-                yield f"apilog_alert_{status}{_label_set(rule, alert.labels)} {number}"
-            if not failing:
-                yield f"apilog_alert_{status}{_label_set(rule, ())} 0"
+            samples = [(alert.labels, int(alert.status is status)) for alert in failing]
+            for labels, number in samples or [((), 0)]:
+                yield f"apilog_alert_{status}{_label_set(rule, labels)} {number}"
     meaning = "What the alert's metric measures, while it fails."
     yield from _metric_head("apilog_alert_value", meaning)
     rules = {rule.name: rule for rule in snapshot.rules}

@@ -81,9 +81,18 @@ def draw_dashboard(
         headline.append(Text(f"{format_count(read.rejects)} rejected", "yellow"))
     if frame.late:
         headline.append(Text(f"{format_count(frame.late)} late", "dim"))
+    active = sorted(frame.alerts, key=lambda pair: not pair[1].is_firing)  # firing ones first
+    alerts = []
+    for rule, alert in active[:_MOST_ALERTS]:
+        notice = AlertNotice(event=NoticeEvent.FIRING, rule=rule, alert=alert, at=frame.at)
+        mark, style = ("▲ ", "bold red") if alert.is_firing else ("  pending ", "yellow")
+        text = Text(mark + escape_terminal(notice_sentence(notice)), style)
+        alerts.append(clip_line(text, width))
+    if len(active) > _MOST_ALERTS:
+        alerts.append(Text(f"  … and {len(active) - _MOST_ALERTS:,} more", "dim"))
     blocks = [
         flow_parts(headline, width),
-        _alert_lines(frame, width),
+        alerts,
         _metric_tiles(frame, width),
         _trend_charts(frame, width),
     ]
@@ -101,19 +110,6 @@ def draw_dashboard(
         blocks += [draw_section(section, width) for make in makers if (section := make(page))]
     lines = stack_blocks(blocks)
     return [*(lines[: height - len(foot)] if height else lines), *foot]
-
-
-def _alert_lines(frame: WatchFrame, width: int) -> list[Text]:
-    """Return a line for each of a few alerts, firing ones before pending ones."""
-    alerts = sorted(frame.alerts, key=lambda pair: not pair[1].is_firing)
-    lines = []
-    for rule, alert in alerts[:_MOST_ALERTS]:
-        notice = AlertNotice(event=NoticeEvent.FIRING, rule=rule, alert=alert, at=frame.at)
-        mark, style = ("▲ ", "bold red") if alert.is_firing else ("  pending ", "yellow")
-        lines.append(clip_line(Text(mark + escape_terminal(notice_sentence(notice)), style), width))
-    if len(alerts) > _MOST_ALERTS:
-        lines.append(Text(f"  … and {len(alerts) - _MOST_ALERTS:,} more", "dim"))
-    return lines
 
 
 def _metric_tiles(frame: WatchFrame, width: int) -> list[Text]:
@@ -159,14 +155,10 @@ def _trend_charts(frame: WatchFrame, width: int) -> list[Text]:
         (rate, "rate", Unit.PER_SECOND, 3, "cyan"),
         (traffic["error_rate"], "errors", Unit.RATIO, 1, "red"),
     ]
-    for column, style in (
-        ("latency_p50_ms", "green"),
-        ("latency_p95_ms", "magenta"),
-        ("latency_p99_ms", "magenta"),
-    ):
-        if has_values(traffic, column):
-            name = column.removeprefix("latency_").removesuffix("_ms")
-            charted.append((traffic[column], name, Unit.MILLISECONDS, 1, style))
+    for name, style in (("p50", "green"), ("p95", "magenta"), ("p99", "magenta")):
+        if has_values(traffic, f"latency_{name}_ms"):
+            values = traffic[f"latency_{name}_ms"]
+            charted.append((values, name, Unit.MILLISECONDS, 1, style))
     series = [
         ChartSeries(
             label=label,

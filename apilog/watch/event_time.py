@@ -97,15 +97,11 @@ class TimeSearch:
                 low = middle
             else:
                 high = middle
-        return self.line_start(low)
-
-    def line_start(self, offset: int) -> int:
-        """Return where the first line at or after the offset begins; else the end of the file."""
-        if not offset:
+        if not low:
             return 0
-        block = self._read(offset - 1, _LAST_LINE_BYTES)
-        newline = block.find(b"\n")
-        return offset + newline if newline >= 0 else self.end_offset()
+        # A line that begins right at `low` has its newline one byte before.
+        newline = self._read(low - 1, _LAST_LINE_BYTES).find(b"\n")
+        return low + newline if newline >= 0 else self.end_offset()
 
     def end_offset(self) -> int:
         """Return the offset behind the last newline, or the end if no newline is near it."""

@@ -42,14 +42,6 @@ class Arrival:
     """Whether nothing more comes from this stream."""
 
 
-@dataclass(slots=True)
-class _RotatedTail:
-    """A file that has lost its name to another one."""
-
-    tail: FileTail
-    since: float
-
-
 class Follower:
     """Follows the files that the sources stand for, now and later."""
 
@@ -65,7 +57,8 @@ class Follower:
         self._now = now
         self._tails: dict[str, FileTail] = {}
         self._pipes: dict[str, PipeTail] = {}
-        self._rotated: list[_RotatedTail] = []
+        self._rotated: dict[FileTail, float] = {}
+        """Files that have lost their name to another one, and when they were last written to."""
         self._past_heads: deque[tuple[str, bytes]] = deque(maxlen=64)
         """Names and first bytes of files that were truncated or closed."""
         self._ignored: dict[InodeIdentity, bytes] = {}
@@ -117,20 +110,19 @@ class Follower:
         return [arrival for arrival in arrivals if arrival.chunks]
 
     def _all_tails(self) -> list[FileTail]:
-        return [*(rotated.tail for rotated in self._rotated), *self._tails.values()]
+        return [*self._rotated, *self._tails.values()]
 
     def _read_streams(self) -> Iterator[Arrival]:
-        for rotated in list(self._rotated):
-            tail = rotated.tail
+        for tail, since in list(self._rotated.items()):
             arrival = self._read_tail(tail)
             if arrival.chunks:
-                rotated.since = self._now()
+                self._rotated[tail] = self._now()
                 yield arrival
                 continue
             # Workers go on writing to a renamed file until they are told to reopen their log.
             is_replaced = tail.file in self._tails or tail.is_deleted
-            if is_replaced and self._now() - rotated.since >= LINGER_SECONDS:
-                self._rotated.remove(rotated)
+            if is_replaced and self._now() - since >= LINGER_SECONDS:
+                del self._rotated[tail]
                 self._past_heads.append((tail.file, tail.head))
                 self._ignored[tail.identity] = tail.head
                 yield Arrival(tail, tail.finish(), is_last=True)
@@ -141,7 +133,20 @@ class Follower:
             # A file that was read goes to the end of the queue, so that a busy one starves none.
             tail = self._tails[file] = self._tails.pop(file)
             if tail.is_truncated:
-                yield from self._restart_truncated(tail)
+                self._tails[file] = FileTail(file)
+                self._past_heads.append((file, tail.head))
+                # The rest of the old content is in a copy under a related name: the newest first.
+                folder = os.path.dirname(file)
+                entries = [e.path for e in os.scandir(folder or os.curdir) if e.is_file()]
+                paths = [path if folder else os.path.basename(path) for path in entries]
+                copies = [path for path in paths if path != file and are_siblings(path, file)]
+                copies.sort(key=lambda path: os.stat(path).st_mtime, reverse=True)
+                if any(tail.move_to(copy) for copy in copies):
+                    self._rotated[tail] = self._now()
+                    yield self._read_tail(tail)
+                else:
+                    yield Arrival(tail, tail.finish(), is_last=True)
+                    tail.close()
             yield self._read_tail(self._tails[file])
         for pipe in self._pipes.values():
             had_ended = pipe.has_ended
@@ -153,23 +158,6 @@ class Follower:
         chunks, has_more = tail.read()
         self.is_behind |= has_more
         return Arrival(tail, chunks)
-
-    def _restart_truncated(self, tail: FileTail) -> Iterator[Arrival]:
-        """Begin a file again, after reading the rest of its previous content from its copy."""
-        self._tails[tail.file] = FileTail(tail.file)
-        self._past_heads.append((tail.file, tail.head))
-        # A rotation may have made several copies under related names: the newest is tried first.
-        folder = os.path.dirname(tail.file)
-        entries = [e.path for e in os.scandir(folder or os.curdir) if e.is_file()]
-        paths = [path if folder else os.path.basename(path) for path in entries]
-        copies = [path for path in paths if path != tail.file and are_siblings(path, tail.file)]
-        copies.sort(key=lambda path: os.stat(path).st_mtime, reverse=True)
-        if any(tail.move_to(copy) for copy in copies):
-            self._rotated.append(_RotatedTail(tail, self._now()))
-            yield self._read_tail(tail)
-        else:
-            yield Arrival(tail, tail.finish(), is_last=True)
-            tail.close()
 
     def _find_files(self) -> None:
         """Search the sources again: follow new files, release those that are gone."""
@@ -198,11 +186,11 @@ class Follower:
         if current and current.identity == identity:
             return identity
         if renamed := next((t for t in self._all_tails() if t.identity == identity), None):
-            if not any(rotated.tail is renamed for rotated in self._rotated):
+            if renamed not in self._rotated:
                 self._release(source.file)
                 self._release(renamed.file)
             elif source.file == renamed.file:  # the file has got its old name back
-                self._rotated = [one for one in self._rotated if one.tail is not renamed]
+                del self._rotated[renamed]
                 self._release(source.file)
                 self._tails[source.file] = renamed
         elif current or self._should_follow(source, identity):
@@ -215,7 +203,7 @@ class Follower:
     def _release(self, file: str) -> None:
         """Give up the name of a file, which is read on until it is quiet."""
         if tail := self._tails.pop(file, None):
-            self._rotated.append(_RotatedTail(tail, self._now()))
+            self._rotated[tail] = self._now()
 
     def _should_follow(self, source: LogSource, identity: InodeIdentity) -> bool:
         """Whether a file is plain text, and no copy of a file that is or was followed."""

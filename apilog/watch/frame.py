@@ -56,7 +56,6 @@ class WatchFrame:
     late: int
     """How many records came too late for the window."""
     alerts: tuple[tuple[AlertRule, Alert], ...] = ()
-    """The pending and firing alerts, with their rules."""
 
 
 ERROR_COLUMNS = ("timestamp", "method", "path", "status", "duration_ms", "consumer", "client_ip")

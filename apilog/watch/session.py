@@ -44,7 +44,6 @@ class WatchOptions:
     window: timedelta
     """The length of the sliding window that a frame shows."""
     read_options: ReadOptions
-    """Format, condition, routes and zone."""
     from_start: bool = False
     """Whether existing files are read from their beginning, not only their last minutes."""
     once: bool = False
@@ -171,7 +170,6 @@ class ReceivedSignals:
     """The signals that the process has received while it watched."""
 
     stop_signal: int | None = None
-    """The signal that ends the watch."""
     is_resized: bool = False
 
     @property
