@@ -49,6 +49,7 @@ def p95_of_groups(
         .agg(pl.col("low").min(), pl.col("high").max())
     )
     rows = pl.DataFrame({"row": pl.int_range(count, dtype=pl.UInt32, eager=True)})
+    # The extremes bound the estimate: no p95 is above the longest call of its group.
     extremes = rows.join(extremes, on="row", how="left", maintain_order="left")
     histogram = _histogram_of_groups(population, group, in_trial=in_trial)
     quantiles = estimate_quantiles(histogram, _QUANTILES, extremes["low"], extremes["high"])

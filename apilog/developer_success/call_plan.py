@@ -71,6 +71,7 @@ class CallPlan:
         )
         if not isinstance(first, int) or not isinstance(last, int):
             return range(0)
+        # Rounded outwards, so that the minutes of every trial are among them.
         return range(first // MINUTE_US, -(-last // MINUTE_US))
 
 

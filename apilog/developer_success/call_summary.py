@@ -42,6 +42,7 @@ def map_shards(
     The frames are sorted by their first column, which is the account's id times `per_account`,
     plus something less than that.
     """
+    # Grouping all frames at once would need a hash table of all accounts.
     if accounts <= _SHARD_ACCOUNTS:
         return work(pl.concat(frames))
     edges = [n * per_account for n in (*range(0, accounts, _SHARD_ACCOUNTS), accounts)]

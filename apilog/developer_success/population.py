@@ -96,6 +96,7 @@ def build_population(accounts: Accounts, calls: CallSummary, terms: SuccessTerms
         frame=joined.with_columns(pl.sum_horizontal(reached).cast(pl.Int8).alias("stage")),
         calls=calls,
         terms=terms,
+        # Also of accounts that are left out, because an account's position is its id.
         extremes=frame.select(name for name in ACCOUNT_VALUES if name.endswith("_us")),
     )
 

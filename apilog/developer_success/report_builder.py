@@ -65,7 +65,7 @@ def build_success_report(sources: Sequence[Source], options: SuccessOptions) -> 
     tables["experiments"] = judge_experiments(tables["experiments"], terms)
     tables["unmatched"] = finish(plan.unmatched, calls.unmatched).tables[UNMATCHED_TABLE.name]
     _protect_privacy(tables, key)
-    if not options.by:
+    if not options.by:  # goals are about all accounts, and the tables would be of groups
         tables["goals"] = goals_table(goals, tables)
     return Report(
         version=__version__,

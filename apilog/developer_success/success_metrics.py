@@ -255,6 +255,7 @@ def _metric_values(
 def _make_value(
     metric: SuccessMetric, value: float | None, n: int, keys: Mapping[str, str]
 ) -> SuccessValue:
+    # The value is a whole number divided by n: rounding gives that number back.
     events = round(value * n) if metric.is_proportion and value is not None else None
     return SuccessValue(
         name=metric.name, unit=metric.unit, keys=keys, value=value, n=n, events=events

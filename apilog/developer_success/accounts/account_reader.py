@@ -72,6 +72,7 @@ def read_accounts(
         [*raw.bad_rows, *_find_bad_rows(converted, raw.rows)], key=lambda bad: bad.row
     )
     numbers = {bad.row for bad in bad_rows}
+    # Row numbers begin at 1: without bad rows all are kept.
     good = ~raw.rows.is_in(list(numbers)) if numbers else raw.rows > 0
     frame = pl.DataFrame([c.values.alias(name) for name, c in converted.items()]).filter(good)
     rows = raw.rows.filter(good)

@@ -180,6 +180,7 @@ def read_database(url: str, query: str | None) -> RawAccountTable:
                 f"can't read the accounts: there is no database {path!r}",
                 "an absolute path has four slashes: sqlite:////var/lib/app.db",
             )
+    # It is there only with the extra `db`, whose driver was looked for above.
     import adbc_driver_manager
 
     try:

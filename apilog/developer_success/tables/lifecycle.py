@@ -96,6 +96,7 @@ def bottlenecks_table(population: Population) -> pl.DataFrame:
         stalled.join(population.calls.lasts, on="id", how="left")
         .group_by("stage", "route", "status")
         .agg(accounts=pl.len().cast(pl.Int64))
+        # Ties are broken by the keys, so that the rows don't depend on the order of the logs.
         .sort("stage", -pl.col("accounts"), "route", "status", nulls_last=True)
         .with_columns(share=ratio(pl.col("accounts"), pl.col("accounts").sum().over("stage")))
     )
