@@ -66,7 +66,6 @@ class EncodedRecords:
         }
 
     def packed_key(self, columns: tuple[str, ...]) -> PackedKeys:
-        """Return these columns as one key."""
         if columns not in self._keys:
             self._keys[columns] = pack_columns([self.encoded_column(c) for c in columns], self.rows)
         return self._keys[columns]
@@ -151,7 +150,6 @@ class CubeState:
 
 
 def partial_cube(cube: Cube, chunk: EncodedRecords) -> CubeState:
-    """Return the cube of one chunk."""
     key = chunk.packed_key(cube.keys)
     sums = _compute_sums(cube, chunk, key)
     used = sums["key"].unique().sort()

@@ -80,7 +80,6 @@ def bucket_of(ms: float) -> int:
 
 
 def bucket_upper_edge(bucket: int) -> float:
-    """Return the longest duration of a bucket."""
     return GAMMA**bucket if bucket > ZERO_BUCKET else 0.0
 
 

@@ -65,7 +65,6 @@ class TableWithInputs:
     is_single_key: pl.Series
     """Whether each row is one value of the keys, not several that were folded into one."""
     sums: pl.DataFrame
-    """The accumulators by row."""
     histograms: dict[str, pl.DataFrame]
     """For each column of durations: `row`, `bucket`, `n`."""
 
@@ -106,8 +105,6 @@ def finish_with_inputs(plan: ReportPlan, partial: PartialState) -> dict[str, Tab
 
 @dataclass(frozen=True, slots=True)
 class _TableRows:
-    """The rows of one table."""
-
     table: TableSpec
     keys: pl.DataFrame
     """`fold` and the table's keys as cubes have them, and the `row` they are part of."""
@@ -145,7 +142,6 @@ class _TableBuilder:
         self._buckets = list_buckets(plan, partial.first, partial.last) if is_timed else None
 
     def build_table(self, table: TableSpec) -> pl.DataFrame:
-        """Return a finished table."""
         rows = self.roll_up(table)
         if table.name != ANOMALIES:
             return self.compute_metrics(rows)
@@ -300,7 +296,6 @@ def _rank_groups(table: TableSpec, groups: pl.DataFrame, most: int) -> tuple[pl.
 
 
 def _shown_key(key: str) -> pl.Expr:
-    """Return the key as a report shows it."""
     value = pl.col(key).cast(pl.String if isinstance(KEY_TYPES[key], pl.Enum) else KEY_TYPES[key])
     if key != "route":
         return value

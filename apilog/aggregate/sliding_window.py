@@ -76,7 +76,6 @@ class SlidingWindow(Generic[S]):
         self._drop_slots(first)
 
     def merge_slots(self, now: datetime) -> S:
-        """Return the state of the window."""
         self._note_known_since(None, now)
         self._drop_slots(self._first_slot(now))
         return self._merge(list(self._slots.values()))

@@ -39,7 +39,6 @@ class SpillingStates(Generic[Key]):
         self._file: BinaryIO | None = None
 
     def add(self, key: Key, state: PartialState) -> None:
-        """Add one more state of the key."""
         plan = self._plan_of(key)
         states = add_to_batch(self._states.pop(key, []), state, lambda batch: merge(plan, batch))
         self._states[key] = states
@@ -59,7 +58,6 @@ class SpillingStates(Generic[Key]):
             end += len(data)
 
     def keys(self) -> set[Key]:
-        """Return all keys that were met."""
         return {*self._states, *self._saved}
 
     def take(self, key: Key) -> PartialState:
@@ -72,7 +70,6 @@ class SpillingStates(Generic[Key]):
         return merge(plan, [*(self._read_state(plan, *place) for place in places), *held])
 
     def close(self) -> None:
-        """Let go of the file."""
         if self._file:
             self._file.close()
 

@@ -192,7 +192,6 @@ class _BaselineRows:
         self._histograms: dict[str, list[tuple[object, ...]]] = {c: [] for c in DURATION_COLUMNS}
 
     def add_route(self, route: dict[str, Any]) -> None:
-        """Add the facts of one route."""
         names = [route[name] for name in ENDPOINT_COLUMNS]
         if not all(name is None or isinstance(name, str) for name in names):
             raise TypeError

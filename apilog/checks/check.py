@@ -249,6 +249,8 @@ def _parse_windows(options: CheckOptions) -> tuple[TimeWindow, TimeWindow | None
 
 def _plan_measurements(thresholds: Sequence[Threshold], plan: CheckPlan) -> list[Measurement]:
     """Return the measurements of the window and of the baseline window."""
+    # Where a threshold on many endpoints fails, those that did most for it are named. Routes and
+    # gateways tell what changed, and whether the baseline is of the same gateways.
     details = (_subject_by_endpoint(t) for t in thresholds if not t.each)
     subjects = [*(t.subject for t in thresholds), *details, ROUTE_SUBJECT, GATEWAY_SUBJECT]
     max_routes = plan.options.max_routes

@@ -109,6 +109,7 @@ def _worst_endpoints(
     if threshold.metric.kind is MetricKind.PROPORTION:
         samples.sort(key=lambda item: -(item[1].events or 0))
     else:
+        # Of a few requests the slowest is no finding: chance decides it.
         busy = max((sample.size for _, sample in samples), default=0) / 100
         samples = [item for item in samples if item[1].size >= busy]
         samples.sort(key=lambda item: -(item[1].value or 0))

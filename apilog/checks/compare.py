@@ -41,8 +41,6 @@ from apilog.version import __version__
 
 @dataclass(frozen=True, slots=True)
 class SamplePair:
-    """The samples of both sides."""
-
     a: MetricSample
     b: MetricSample
 
@@ -238,12 +236,9 @@ def compare_sources(sources: Sequence[Source], options: CompareOptions) -> Compa
 
 @dataclass(frozen=True, slots=True)
 class _ComparedSide:
-    """The requests of one side."""
-
     result: MeasurementResult
     where: ColumnValues
     each: tuple[str, ...]
-    """The columns of an endpoint."""
 
     def all_requests(self, metric: Metric) -> MetricSample:
         subject = MetricSubject(metric=metric, where=self.where)
@@ -343,6 +338,7 @@ def _comparison_rows(
     if metric.duration_column and pair.a.value is None and pair.b.value is None:
         return
     yield from compare_pairs(metric, {None: pair}, policy)
+    # Endpoints of one side only have no difference: they are in the table of what changed.
     of_a, of_b = a.by_endpoint(metric).samples, b.by_endpoint(metric).samples
     both = {key: SamplePair(of_a[key], of_b[key]) for key in of_a if key in of_b}
     yield from compare_pairs(metric, both, policy)

@@ -67,6 +67,7 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
+# Arguments that are no UTF-8 come as lone surrogates: https://peps.python.org/pep-0383/
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _ESCAPE = re.compile(r'\\(["\\])')
 

@@ -200,6 +200,7 @@ def samples_from(
     others: dict[SampleKey, MetricSample] = {}
     for row, (is_named, key, value, requests, events) in enumerate(rows):
         histogram = histograms.get(row, {})
+        # A plan knows no length of a window that slides.
         if metric.kind is MetricKind.RATE and seconds:
             value = requests / seconds
         (samples if is_named else others)[key] = MetricSample(

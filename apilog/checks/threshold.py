@@ -46,8 +46,6 @@ _COMPARISONS: dict[Operator, Callable[[float, float], bool]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quantity:
-    """A number with a unit."""
-
     number: str
     """The digits as they were written."""
     unit: str = ""
@@ -60,8 +58,6 @@ class Quantity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FixedLimit:
-    """A limit that is a number."""
-
     quantity: Quantity
 
     def __str__(self) -> str:
@@ -78,7 +74,6 @@ class BaselineLimit:
 
     @property
     def factor(self) -> float:
-        """The factor that the baseline is multiplied by."""
         return self.times.value if self.times else 1.0
 
     @property
@@ -89,7 +84,6 @@ class BaselineLimit:
         return self.plus.value if self.plus else 0.0
 
     def limit_for(self, baseline: float) -> float:
-        """Return the limit for a value of the baseline."""
         return baseline * self.factor + self.margin
 
     def __str__(self) -> str:
@@ -162,6 +156,7 @@ class Threshold:
         return f"{self.metric.name}{where} {self.operator} {self.limit}{each}"
 
 
+# Fractions, so that 0.3s is 300 ms exactly: a float would miss a limit by its last bit.
 _PERCENTAGE_POINTS: Mapping[str, Fraction] = {"pp": Fraction(1, 100)}
 UNITS_BY_METRIC_UNIT: Mapping[Unit, Mapping[str, Fraction]] = {
     Unit.RATIO: {"%": Fraction(1, 100)},

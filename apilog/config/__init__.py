@@ -63,6 +63,7 @@ def load_config(path: Path | None = None, folder: Path | None = None) -> Config:
         tool, place = values.get("tool"), "tool.apilog"
         own = tool.get("apilog") if isinstance(tool, dict) else None
         values = own if isinstance(own, dict) else {}
+        # Most projects have the file, and few of them settings of apilog.
         if not values and not path:
             return Config()
     table = ConfigTable(values, file, place)

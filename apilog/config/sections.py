@@ -227,6 +227,7 @@ def read_goals(table: ConfigTable) -> GoalsConfig:
     """Read the target of each metric: a text such as "25%", or a number."""
     goals: dict[str, str | float] = {}
     for name in table.keys:
+        # A ratio may be written as a text, "25%"; the metric, which is not known here, parses it.
         try:
             goal: str | float | None = table.number(name)
         except UsageError:

@@ -24,14 +24,12 @@ class ConfigTable:
         self._asked: dict[str, None] = {}
 
     def text(self, key: str) -> str | None:
-        """Return a text."""
         value = self._get(key)
         if value is None or isinstance(value, str):
             return value
         raise self.error(key, "is not a text", f'write {key} = "…"')
 
     def texts(self, key: str) -> tuple[str, ...] | None:
-        """Return a list of texts."""
         value = self._get(key)
         if value is None:
             return None
@@ -40,23 +38,21 @@ class ConfigTable:
         raise self.error(key, "is not a list of texts", f'write {key} = ["…", "…"]')
 
     def choice(self, key: str, choices: Sequence[str]) -> str | None:
-        """Return one of the choices."""
         value = self.text(key)
         if value is None or value in choices:
             return value
         raise self.error(key, f"is {value!r}", f"it is one of {', '.join(choices)}")
 
     def integer(self, key: str, *, least: int) -> int | None:
-        """Return a whole number."""
         value = self._get(key)
         if value is None:
             return None
+        # True and false are integers in Python, but not in TOML.
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise self.error(key, "is not a whole number", f"write a number from {least} on")
         return value
 
     def number(self, key: str) -> float | None:
-        """Return a number, whole or not."""
         value = self._get(key)
         if value is None:
             return None
@@ -70,7 +66,6 @@ class ConfigTable:
         return None if value is None else self._file.parent / value
 
     def table(self, key: str) -> ConfigTable | None:
-        """Return a table in this one."""
         value = self._get(key)
         if value is None:
             return None
@@ -97,11 +92,9 @@ class ConfigTable:
                 raise self.error(key, "is no setting", hint)
 
     def error(self, key: str, problem: str, hint: str = "") -> UsageError:
-        """Return the error for the value of a key."""
         return UsageError(f"{self._file}: {self.key_path(key)} {problem}", hint)
 
     def key_path(self, key: str) -> str:
-        """Return the path of a key in the file."""
         return f"{self._path}.{key}" if self._path else key
 
     def _get(self, key: str) -> object:

@@ -31,7 +31,6 @@ class RankedBuckets:
 
     @property
     def total(self) -> int:
-        """The number of values."""
         return self.cumulative[-1]
 
     def count_up_to(self, bucket: int) -> int:

@@ -66,7 +66,6 @@ class EventRate(NamedTuple):
 
     @property
     def value(self) -> float:
-        """The events per unit of time."""
         return self.events / self.time
 
 

@@ -103,7 +103,6 @@ def _step_origin(step: str) -> datetime:
 
 
 def _wall_clock(at: datetime, timezone: tzinfo) -> datetime:
-    """Return what the clock on the wall shows."""
     return at.astimezone(timezone).replace(tzinfo=None)
 
 
@@ -139,8 +138,6 @@ def _same_offset(first: datetime, second: datetime, timezone: tzinfo) -> bool:
 
 
 class PeriodLength(StrEnum):
-    """The length of a period."""
-
     HOUR = "hour"
     DAY = "day"
     WEEK = "week"
@@ -148,7 +145,6 @@ class PeriodLength(StrEnum):
 
     @property
     def step(self) -> str:
-        """The length as a step of buckets."""
         return _STEP_OF_LENGTH[self]
 
 
@@ -171,7 +167,6 @@ class Period:
 
     @property
     def window(self) -> TimeWindow:
-        """The period as a window."""
         return TimeWindow(since=self.start, until=self.end)
 
     def is_over(self, now: datetime) -> bool:

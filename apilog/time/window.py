@@ -63,7 +63,6 @@ class TimeWindow:
         )
 
     def covers(self, other: TimeWindow) -> bool:
-        """Return whether the other window lies inside."""
         return self.intersect(other) == other
 
     def intersect(self, other: TimeWindow) -> TimeWindow:
@@ -88,23 +87,18 @@ def parse_window(
     >>> parse_window("2026-11-21", "2026-11-22T06:00Z", "Europe/Berlin").seconds / 3600
     31.0
     """
-    now = now or datetime.now(UTC)
-    start, end = (_parse_limit(limit, timezone, now) for limit in (since, until))
+    now, ends = now or datetime.now(UTC), []
+    for limit in (since, until):
+        at = limit
+        if isinstance(at, str):
+            at = parse_instant(at, now=now, timezone=parse_zone(timezone))
+        elif at and not at.tzinfo:
+            at = at.replace(tzinfo=parse_zone(timezone))
+        ends.append(at.astimezone(UTC) if at else None)
+    start, end = ends
     if start and end and start >= end:
         raise UsageError(
             f"--since {start:%Y-%m-%dT%H:%M:%SZ} is not before --until {end:%Y-%m-%dT%H:%M:%SZ}",
             "--until is exclusive: give the instant after the last one wanted",
         )
     return TimeWindow(since=start, until=end)
-
-
-def _parse_limit(limit: TimeLimit, timezone: str, now: datetime) -> datetime | None:
-    """Return the instant, in UTC, that one limit means; see `parse_window`."""
-    match limit:
-        case None:
-            return None
-        case str():
-            return parse_instant(limit, now=now, timezone=parse_zone(timezone))
-        case datetime():
-            aware = limit if limit.tzinfo else limit.replace(tzinfo=parse_zone(timezone))
-            return aware.astimezone(UTC)
