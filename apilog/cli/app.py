@@ -110,22 +110,17 @@ def _run_command(argv: Sequence[str]) -> int:
             raise end.__context__ from None
         code = end.code
     except typer.TyperException as problem:
-        _report_usage_error(problem)
+        context = getattr(problem, "ctx", None)
+        message = problem.format_message().replace(": Value error, ", ": ")
+        if message.startswith("Usage:"):
+            streams.show(message)
+        else:
+            hint = f"see `{context.command_path if context else 'apilog'} --help`"
+            streams.error(f"{message[:1].lower()}{message[1:]}", hint)
         return ExitCode.ERROR
     except typer.Abort as problem:
         raise KeyboardInterrupt from problem
     return int(code or ExitCode.OK)
-
-
-def _report_usage_error(problem: typer.TyperException) -> None:
-    """Print Typer's errors in the style of the others, and the bare command's help as it is."""
-    context = getattr(problem, "ctx", None)
-    message = problem.format_message().replace(": Value error, ", ": ")
-    if message.startswith("Usage:"):
-        streams.show(message)
-        return
-    command = context.command_path if context else "apilog"
-    streams.error(f"{message[:1].lower()}{message[1:]}", f"see `{command} --help`")
 
 
 def _print_version(wanted: bool) -> None:

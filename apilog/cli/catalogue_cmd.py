@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,9 @@ from apilog.cli.options import Choices, Force, OutputFile
 from apilog.cli.target import is_terminal
 from apilog.render import OUTPUTS, OutputOptions
 from apilog.version import __version__
+
+if TYPE_CHECKING:
+    from apilog.report_model import Report
 
 CatalogueRow = dict[str, str | None]
 
@@ -118,12 +121,12 @@ def _write_list(
     *,
     prose: str,
 ) -> None:
-    if format != "table":
-        _write_list_data(name, rows, format, output, force)
-        return
-    from apilog.render.terminal.listing import listing_for_pipe, listing_for_terminal
-
     with streams.open_output(output, force=force) as stream:
+        if format != "table":
+            OUTPUTS[format].write(_list_report(name, rows), stream, OutputOptions(table=name))
+            return
+        from apilog.render.terminal.listing import listing_for_pipe, listing_for_terminal
+
         if output is None and is_terminal():
             options = OutputOptions(width=streams.width(), color=streams.color())
             stream.write(listing_for_terminal(rows, prose, options))
@@ -131,15 +134,13 @@ def _write_list(
             stream.write(listing_for_pipe(rows))
 
 
-def _write_list_data(
-    name: str, rows: Sequence[CatalogueRow], format: str, output: Path | None, force: bool
-) -> None:
-    """Draw the rows as the one table of a report that read nothing."""
+def _list_report(name: str, rows: Sequence[CatalogueRow]) -> Report:
+    """Return the rows as the one table of a report that read nothing."""
     import polars as pl
 
     from apilog.report_model import InputSummary, Report
 
-    report = Report(
+    return Report(
         version=__version__,
         command=name,
         since=None,
@@ -147,5 +148,3 @@ def _write_list_data(
         input=InputSummary(lines=0, records=0, rejects=0, skipped=0, files=()),
         tables={name: pl.DataFrame(rows, schema=dict.fromkeys(rows[0], pl.String))},
     )
-    with streams.open_output(output, force=force) as stream:
-        OUTPUTS[format].write(report, stream, OutputOptions(table=name))

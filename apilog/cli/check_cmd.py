@@ -29,7 +29,6 @@ from apilog.options import ReadOptions
 from apilog.render import find_output
 
 if TYPE_CHECKING:
-    from apilog.alerts.manager import AlertManager
     from apilog.config import Config
     from apilog.options import CheckOptions
     from apilog.report_model import CheckState
@@ -135,9 +134,13 @@ def check(
     from apilog.config import load_config
 
     if alerts or state:
-        alone = alerts and not given.are_given and read.since is None
-        manager = _find_alerts(config, state, target, alone=alone)
-        raise typer.Exit(_check_alerts(sources, manager, read, target, run))
+        if not alerts or given.are_given or read.since is not None:
+            raise UsageError(
+                "--alerts is about the rules of the configuration, not about other thresholds",
+                "give --alerts, --state and --until without options on thresholds; "
+                "rules have `over`",
+            )
+        raise typer.Exit(_check_alerts(sources, config, state, read, target, run))
     settings = load_config(config)
     options = _check_options(given, accounts, read, settings)
     has_baseline = options.baseline or options.baseline_since or options.baseline_until
@@ -175,40 +178,24 @@ def _check_options(
     )
 
 
-def _find_alerts(
-    config: Path | None, state: Path | None, target: OutputTarget, *, alone: bool
-) -> AlertManager:
-    """Return the configured alerts.
-
-    Raises UsageError if there are none, or if there are options on thresholds as well.
-    """
-    from apilog.alerts.batch import ALERTS_TABLE
+def _check_alerts(
+    sources: Sequence[str],
+    config: Path | None,
+    state: Path | None,
+    read: ReadOptions,
+    target: OutputTarget,
+    run: RunFlags,
+) -> ExitCode:
+    """Evaluate the configured alerts once, notify their targets, and return the exit code."""
+    from apilog.alerts.batch import ALERTS_TABLE, evaluate_sources
     from apilog.alerts.manager import NO_ALERTS_HINT, configured_alerts
 
-    if not alone:
-        raise UsageError(
-            "--alerts is about the rules of the configuration, not about other thresholds",
-            "give --alerts, --state and --until without options on thresholds; rules have `over`",
-        )
     if find_output(target.format).needs_verdicts:
         raise UsageError(f"alerts are not drawn as {target.format}", "give -f json, csv or md")
     target.check([ALERTS_TABLE])
     manager = configured_alerts(config, state, streams.error)
     if manager is None:
         raise UsageError("no alerts are configured", NO_ALERTS_HINT)
-    return manager
-
-
-def _check_alerts(
-    sources: Sequence[str],
-    manager: AlertManager,
-    read: ReadOptions,
-    target: OutputTarget,
-    run: RunFlags,
-) -> ExitCode:
-    """Evaluate the alerts once, notify their targets, and return the exit code."""
-    from apilog.alerts.batch import evaluate_sources
-
     refuse_same_file(target, run.rejects)
     with run.open_hooks(force=target.force) as hooks:
         evaluation = evaluate_sources(sources, manager, replace(read, **hooks))

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from apilog.cli.target import OutputTarget
     from apilog.config import Config
-    from apilog.options import RejectSink
     from apilog.report_model import FileInput, Report
 
 _SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
@@ -46,12 +45,19 @@ class QuietFlags:
         The rejects file is complete when the block ends without an error.
         """
         from apilog.cli.progress import progress_bar
+        from apilog.render.text.escape import escape_json
 
         end_reads_on_interrupt()
         with ExitStack() as stack:
             hooks: dict[str, Any] = {}
             if self.rejects is not None:
-                hooks["rejects"] = stack.enter_context(rejects_writer(self.rejects, force=force))
+                streams.check_target(self.rejects, force=force)
+                file = stack.enter_context(streams.open_output(self.rejects, force=force))
+
+                def write_rejects(rejects: pl.DataFrame) -> None:
+                    file.write(escape_json(rejects.write_ndjson()).encode())
+
+                hooks["rejects"] = write_rejects
             is_shown = not (self.quiet or self.no_progress)
             hooks["progress"] = stack.enter_context(progress_bar(shown=is_shown))
             yield hooks
@@ -130,23 +136,6 @@ def report_file(file: FileInput, *, strict: bool, quiet: bool) -> bool:
     if not quiet:
         streams.note(f"{file.path}: {file.error}; what stands before the damage was read")
     return False
-
-
-@contextmanager
-def rejects_writer(path: Path, *, force: bool) -> Iterator[RejectSink]:
-    """Give a sink that writes rejected lines to the file.
-
-    The file appears when the block ends without an error, and is empty if there were none.
-    """
-    from apilog.render.text.escape import escape_json
-
-    streams.check_target(path, force=force)
-    with streams.open_output(path, force=force) as stream:
-
-        def write(rejects: pl.DataFrame) -> None:
-            stream.write(escape_json(rejects.write_ndjson()).encode())
-
-        yield write
 
 
 def refuse_same_file(target: OutputTarget, rejects: Path | None) -> None:

@@ -41,7 +41,18 @@ class ProgressBar:
         self._done += size
         seconds = time.monotonic() - self._started
         if self._bar is None and seconds > _QUIET_SECONDS:
-            self._bar, self._task = _create_bar(self._total)
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn
+
+            console = Console(stderr=True)
+            self._bar = Progress(
+                "reading",
+                BarColumn(bar_width=max(4, min(40, console.width - _TEXT_WIDTH))),
+                TextColumn("{task.fields[text]}", style="cyan"),
+                console=console,
+                transient=True,
+            )
+            self._task = self._bar.add_task("reading", total=self._total, text="")
         if self._bar is not None and self._task is not None:
             text = describe_progress(self._done, self._total, seconds)
             self._bar.update(self._task, completed=self._done, text=text)
@@ -75,18 +86,3 @@ def describe_progress(done: int, total: int | None, seconds: float) -> str:
     if total is None or done >= total or not done:
         return text
     return f"{text}  {format_duration(1000 * math.ceil((total - done) / speed))} left"
-
-
-def _create_bar(total: int | None) -> tuple[RichProgress, TaskID]:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn
-
-    console = Console(stderr=True)
-    bar = Progress(
-        "reading",
-        BarColumn(bar_width=max(4, min(40, console.width - _TEXT_WIDTH))),
-        TextColumn("{task.fields[text]}", style="cyan"),
-        console=console,
-        transient=True,
-    )
-    return bar, bar.add_task("reading", total=total, text="")

@@ -43,7 +43,13 @@ def flat_values(frame: pl.DataFrame, timezone: str) -> pl.DataFrame:
     """Return the frame as `plain_values` does, with lists and structs as JSON text."""
     simple = plain_values(frame, timezone)
     nested = [name for name, dtype in simple.schema.items() if dtype.is_nested()]
-    return simple.with_columns(_json_column(simple[name]) for name in nested)
+    for name in nested:
+        texts = [
+            None if value is None else json.dumps(value, ensure_ascii=False, default=str)
+            for value in simple[name].to_list()
+        ]
+        simple = simple.with_columns(pl.Series(name, texts, dtype=pl.String))
+    return simple
 
 
 def text_slices(frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
@@ -87,11 +93,3 @@ def _plain_column(column: pl.Expr, dtype: pl.DataType, timezone: str) -> pl.Expr
             return column.bin.encode("hex")
         case _:
             return _typed_column(column, dtype)
-
-
-def _json_column(nested: pl.Series) -> pl.Series:
-    texts = [
-        None if value is None else json.dumps(value, ensure_ascii=False, default=str)
-        for value in nested.to_list()
-    ]
-    return pl.Series(nested.name, texts, dtype=pl.String)

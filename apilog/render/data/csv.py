@@ -40,11 +40,6 @@ def _text_frame(frame: pl.DataFrame, report: Report, options: OutputOptions) -> 
     if options.raw:
         return flat_values(frame, report.timezone)
     # First the formulas: timestamps and lists become text only afterwards, and need no quote.
-    return flat_values(_neutralise_formulas(frame), report.timezone)
-
-
-def _neutralise_formulas(frame: pl.DataFrame) -> pl.DataFrame:
-    """Put a `'` before titles and texts that a spreadsheet may run."""
     quoted = []
     for name in frame.select(cs.string() | cs.categorical() | cs.enum()).columns:
         text = exact_column(name).cast(pl.String)
@@ -53,4 +48,5 @@ def _neutralise_formulas(frame: pl.DataFrame) -> pl.DataFrame:
         quoted.append(pl.when(is_formula).then(with_quote).otherwise(text).alias(name))
     names = pl.Series(frame.columns, dtype=pl.String)
     formulas = names.filter(names.str.contains(_FORMULA))
-    return frame.with_columns(quoted).rename({name: f"'{name}" for name in formulas})
+    frame = frame.with_columns(quoted).rename({name: f"'{name}" for name in formulas})
+    return flat_values(frame, report.timezone)
