@@ -24,7 +24,7 @@ from apilog.aggregate.cube import (
     sums_with_keys,
 )
 from apilog.aggregate.ddsketch import estimate_quantiles
-from apilog.aggregate.plan import Cube, ReportPlan, cube_layout, extreme_accumulator
+from apilog.aggregate.plan import Cube, ReportPlan, cube_layout, extreme_accumulators
 from apilog.aggregate.state import PartialState, fold_routes
 from apilog.aggregate.table_specs import (
     ANOMALIES,
@@ -36,7 +36,7 @@ from apilog.aggregate.table_specs import (
     histograms_of,
 )
 from apilog.aggregate.time_buckets import bucket_ends, bucket_step, half_open_window, list_buckets
-from apilog.metrics import METRICS, MergeRule
+from apilog.metrics import METRICS
 
 NOT_FOUND_TEXT = "(not found)"
 OTHER_TEXT = "(other)"
@@ -49,9 +49,8 @@ class FinishedTables:
     tables: dict[str, pl.DataFrame]
     """By name, in the plan's order: keys, then a column for each metric."""
     since: datetime | None
-    """The limit given, else the first record; None if there is neither."""
     until: datetime | None
-    """The limit given, else the last record; None if there is neither."""
+    """The limits given, else the first and last record; None if there is neither."""
     bucket: str | None
     """The step of the time buckets; None without records and limits."""
 
@@ -169,11 +168,7 @@ class _TableBuilder:
         """
         plan, (cube, state) = self._plan, self._cube_of(table)
         histograms = histograms_of(table.metrics)
-        extremes = (
-            extreme_accumulator(column, rule)
-            for column in histograms
-            for rule in (MergeRule.MIN, MergeRule.MAX)
-        )
+        extremes = (name for column in histograms for name in extreme_accumulators(column))
         accumulators = sorted({"requests", *accumulators_of(table.metrics), *extremes})
         sums = sums_with_keys(
             cube, state, ["fold", *(k for k in table.keys if k in cube.keys)], accumulators
@@ -218,10 +213,7 @@ class _TableBuilder:
         for column in sorted(histograms_of(rows.table.metrics)):
             levels = {m.column: m.quantile for m in metrics if m.histogram == column and m.quantile}
             histogram = self.roll_up_histogram(rows, column)
-            low, high = (
-                rows.sums[extreme_accumulator(column, rule)]
-                for rule in (MergeRule.MIN, MergeRule.MAX)
-            )
+            low, high = (rows.sums[name] for name in extreme_accumulators(column))
             parts.append(estimate_quantiles(histogram, levels, low, high))
         for metric in metrics:
             if metric.distinct:

@@ -113,11 +113,7 @@ class _CubeDraft:
     distinct: set[str] = field(default_factory=set)
 
     def to_cube(self) -> Cube:
-        extremes = {
-            extreme_accumulator(c, m)
-            for c in self.histograms
-            for m in (MergeRule.MIN, MergeRule.MAX)
-        }
+        extremes = {name for column in self.histograms for name in extreme_accumulators(column)}
         routed = "route" in self.keys
         if routed and "gateway" not in self.keys:
             self.detail.add("gateway")
@@ -155,9 +151,10 @@ def _lay_out(specs: tuple[TableSpec, ...]) -> CubeLayout:
     )
 
 
-def extreme_accumulator(column: str, merge: MergeRule) -> str:
-    """Return the accumulator that keeps the smallest or largest value of the column."""
-    return next(a.name for a in ACCUMULATORS.values() if a.column == column and a.merge is merge)
+def extreme_accumulators(column: str) -> tuple[str, str]:
+    """Return the accumulators that keep the smallest and the largest value of the column."""
+    by_rule = {a.merge: a.name for a in ACCUMULATORS.values() if a.column == column}
+    return by_rule[MergeRule.MIN], by_rule[MergeRule.MAX]
 
 
 def _cube_keys(table: TableSpec) -> frozenset[str]:

@@ -14,7 +14,7 @@ import polars as pl
 from apilog.aggregate import OTHER_TEXT, TableSpec, TableWithInputs
 from apilog.aggregate.cube import merge_exprs
 from apilog.aggregate.ddsketch import estimate_quantiles
-from apilog.aggregate.plan import extreme_accumulator
+from apilog.aggregate.plan import extreme_accumulators
 from apilog.aggregate.table_specs import accumulators_of
 from apilog.checks.measurement import (
     Measurement,
@@ -25,7 +25,7 @@ from apilog.checks.measurement import (
 )
 from apilog.checks.threshold import ENDPOINT_COLUMNS, MetricSubject
 from apilog.errors import UsageError
-from apilog.metrics import ACCUMULATORS, METRICS, MergeRule
+from apilog.metrics import ACCUMULATORS, METRICS
 from apilog.time import TimeWindow
 
 DURATION_COLUMNS = ("duration_ms", "upstream_duration_ms")
@@ -165,9 +165,7 @@ class SavedBaseline:
         sums = sums.with_columns(requests=pl.col(DURATION_ACCUMULATORS[column][0]))
         names = [metric.name]
         if metric.quantile:
-            low, high = (
-                sums[extreme_accumulator(column, merge)] for merge in (MergeRule.MIN, MergeRule.MAX)
-            )
+            low, high = (sums[name] for name in extreme_accumulators(column))
             quantiles = estimate_quantiles(histogram, {metric.column: metric.quantile}, low, high)
             sums = sums.with_row_index("row").join(
                 quantiles, on="row", how="left", maintain_order="left"
