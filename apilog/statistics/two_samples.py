@@ -169,37 +169,29 @@ def two_proportion_test(
         # Yates (1934), https://doi.org/10.2307/2983604
         step = (1 / first.n + factor / second.n) / 2
         excess = math.copysign(max(0.0, abs(excess) - step), excess)
-    p, q = _restricted_proportions(first, second, factor, margin)
+    # The variance under the null hypothesis is that of the likeliest two proportions that keep it:
+    # Farrington and Manning (1990), https://doi.org/10.1002/sim.4780091208. For equality that is
+    # the pooled test.
+    if factor == 1 and not margin:
+        p = q = (first.successes + second.successes) / (first.n + second.n)
+    else:
+        low, high = max(0.0, -margin / factor), min(1.0, (1 - margin) / factor)
+        # The likelihood is concave: halve the interval by the sign of its slope.
+        for _ in range(_HALVINGS):
+            q = (low + high) / 2
+            p = factor * q + margin
+            if not (low < q < high and 0 < p < 1):
+                break
+            slope = factor * _log_likelihood_slope(first, p) + _log_likelihood_slope(second, q)
+            low, high = (q, high) if slope > 0 else (low, q)
+        q = (low + high) / 2
+        p, q = min(1.0, max(0.0, factor * q + margin)), min(1.0, max(0.0, q))
     variance = p * (1 - p) / first.n + factor**2 * q * (1 - q) / second.n
     return normal_p_value(excess, variance, alternative)
 
 
-def _restricted_proportions(
-    first: Proportion, second: Proportion, factor: float, margin: float
-) -> tuple[float, float]:
-    """Return the likeliest two proportions of which the first is factor · second + margin.
-
-    The variance under the null hypothesis is theirs: Farrington and Manning (1990),
-    https://doi.org/10.1002/sim.4780091208. For equality that is the pooled test.
-    """
-    if factor == 1 and not margin:
-        pooled = (first.successes + second.successes) / (first.n + second.n)
-        return pooled, pooled
-
-    def log_likelihood_slope(proportion: Proportion, p: float) -> float:
-        return proportion.successes / p - (proportion.n - proportion.successes) / (1 - p)
-
-    low, high = max(0.0, -margin / factor), min(1.0, (1 - margin) / factor)
-    # The likelihood is concave: halve the interval by the sign of its slope.
-    for _ in range(_HALVINGS):
-        q = (low + high) / 2
-        p = factor * q + margin
-        if not (low < q < high and 0 < p < 1):
-            break
-        slope = factor * log_likelihood_slope(first, p) + log_likelihood_slope(second, q)
-        low, high = (q, high) if slope > 0 else (low, q)
-    q = (low + high) / 2
-    return min(1.0, max(0.0, factor * q + margin)), min(1.0, max(0.0, q))
+def _log_likelihood_slope(proportion: Proportion, p: float) -> float:
+    return proportion.successes / p - (proportion.n - proportion.successes) / (1 - p)
 
 
 def fisher_exact_test(
