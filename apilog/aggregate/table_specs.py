@@ -15,7 +15,7 @@ import polars as pl
 from apilog.errors import UsageError
 from apilog.metrics import METRICS, is_client_error, is_server_error
 from apilog.schema import SCHEMA
-from apilog.text.spelling import did_you_mean
+from apilog.text import did_you_mean
 
 ERROR_SOURCES = ("client", "upstream", "gateway", "unknown")
 """Every value of the key `error_source`: who caused a 4xx or 5xx."""

@@ -5,11 +5,7 @@
 
 from __future__ import annotations
 
-from apilog.checks.evaluate import (
-    DecisionPolicy,
-    ThresholdResult,
-    evaluate_threshold,
-)
+from apilog.checks.evaluate import DecisionPolicy, ThresholdResult, evaluate_threshold
 from apilog.checks.grammar import parse_threshold
 from apilog.checks.measurement import MetricSample, SampleKey, SubjectSamples
 from apilog.checks.threshold import (

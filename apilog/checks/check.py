@@ -28,12 +28,7 @@ from apilog.checks.evaluate import (
     hours_until,
     last_whole_hour,
 )
-from apilog.checks.measurement import (
-    Measurement,
-    SampleSource,
-    SubjectSamples,
-    measure_sources,
-)
+from apilog.checks.measurement import Measurement, SampleSource, SubjectSamples, measure_sources
 from apilog.checks.threshold import (
     GATEWAY_SUBJECT,
     ROUTE_SUBJECT,

@@ -34,7 +34,7 @@ from apilog.metrics import METRICS, Metric, MetricKind
 from apilog.options import CompareOptions, Source
 from apilog.report_model import CheckState, DifferenceVerdict, InputSummary, Report
 from apilog.statistics.two_samples import Alternative, Bounds, benjamini_hochberg
-from apilog.text.spelling import did_you_mean
+from apilog.text import did_you_mean
 from apilog.time import TimeWindow, parse_window
 from apilog.version import __version__
 

@@ -28,7 +28,7 @@ from apilog.errors import UsageError
 from apilog.metrics import Metric, Unit
 from apilog.metrics import MetricKind as MetricKind
 from apilog.schema import GATEWAYS
-from apilog.text.spelling import did_you_mean
+from apilog.text import did_you_mean
 
 MAX_CHARACTERS = 1000
 """The most characters of a threshold."""

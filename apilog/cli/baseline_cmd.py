@@ -12,7 +12,7 @@ import apilog
 from apilog.cli import streams
 from apilog.cli.lifecycle import RunFlags, refuse_same_file, report_outcome
 from apilog.cli.options import Force, Sources
-from apilog.cli.target import OutputTarget
+from apilog.cli.streams import OutputTarget
 from apilog.errors import InputError
 from apilog.options import ReadOptions
 

@@ -13,7 +13,7 @@ import typer
 
 from apilog.cli import streams
 from apilog.cli.options import Choices, Force, OutputFile
-from apilog.cli.target import is_terminal
+from apilog.cli.streams import is_terminal
 from apilog.render import OUTPUTS, OutputOptions
 from apilog.version import __version__
 

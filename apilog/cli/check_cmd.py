@@ -22,8 +22,7 @@ from apilog.cli.options import (
     ConfigFile,
     Sources,
 )
-from apilog.cli.streams import ExitCode
-from apilog.cli.target import OutputTarget
+from apilog.cli.streams import ExitCode, OutputTarget
 from apilog.errors import UsageError
 from apilog.options import ReadOptions
 from apilog.render import find_output

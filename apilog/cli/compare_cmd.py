@@ -11,8 +11,7 @@ import typer
 import apilog
 from apilog.cli.lifecycle import RunFlags, finish_report, refuse_same_file
 from apilog.cli.options import ANY_VERDICTS, Top
-from apilog.cli.streams import ExitCode
-from apilog.cli.target import OutputTarget
+from apilog.cli.streams import ExitCode, OutputTarget
 from apilog.options import CompareOptions
 
 

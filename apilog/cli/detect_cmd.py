@@ -9,8 +9,7 @@ import typer
 import apilog
 from apilog.cli import streams
 from apilog.cli.options import WHOLE_OUTPUTS, Force, OutputFile, Sources
-from apilog.cli.streams import ExitCode
-from apilog.cli.target import is_terminal
+from apilog.cli.streams import ExitCode, is_terminal
 from apilog.options import FormatOptions
 
 

@@ -9,7 +9,7 @@ import typer
 
 from apilog.cli.lifecycle import StrictFlags, finish_report
 from apilog.cli.options import ANY_REPORT, Raw, Sources
-from apilog.cli.target import OutputTarget
+from apilog.cli.streams import OutputTarget
 from apilog.options import QueryOptions
 
 SQL = Annotated[

@@ -9,7 +9,7 @@ import typer
 import apilog
 from apilog.cli.lifecycle import RunFlags, finish_report, refuse_same_file
 from apilog.cli.options import OneTable, Raw, ReportFormat, Sources, Top
-from apilog.cli.target import OutputTarget
+from apilog.cli.streams import OutputTarget
 from apilog.options import ReportOptions
 
 

@@ -11,7 +11,7 @@ import typer
 import apilog
 from apilog.cli.lifecycle import RunFlags, accounts_from_options, finish_report, refuse_same_file
 from apilog.cli.options import Choices, ConfigFile, OneTable, Raw, ReportFormat, Sources, Strict
-from apilog.cli.target import OutputTarget
+from apilog.cli.streams import OutputTarget
 from apilog.options import SuccessOptions
 
 

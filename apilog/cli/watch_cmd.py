@@ -12,8 +12,7 @@ import typer
 
 from apilog.cli import streams
 from apilog.cli.options import AlertState, ConfigFile, MaxRoutes, Quiet, Tz, Where
-from apilog.cli.streams import ExitCode
-from apilog.cli.target import is_terminal
+from apilog.cli.streams import ExitCode, is_terminal
 from apilog.errors import OutputError, UsageError
 from apilog.options import ReadOptions, RecordOptions
 
@@ -88,13 +87,7 @@ def watch(
     """
     from apilog.alerts.manager import configured_alerts
     from apilog.watch.dashboard import DashboardSubject
-    from apilog.watch.session import (
-        WatchOptions,
-        WatchSession,
-        noted_signals,
-        run_watch,
-        show_once,
-    )
+    from apilog.watch.session import WatchOptions, WatchSession, noted_signals, run_watch, show_once
 
     watch_options = WatchOptions(
         window=_parse_span("--window", show.window),

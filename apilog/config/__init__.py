@@ -15,6 +15,7 @@ from apilog.config.sections import (
     AccountsConfig,
     AlertsConfig,
     ChecksConfig,
+    ConfigTable,
     GoalsConfig,
     PlansConfig,
     read_accounts,
@@ -23,7 +24,6 @@ from apilog.config.sections import (
     read_goals,
     read_plans,
 )
-from apilog.config.toml_table import ConfigTable
 from apilog.errors import UsageError
 
 __all__ = ["AccountsConfig", "ChecksConfig", "Config", "load_config"]

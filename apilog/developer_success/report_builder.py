@@ -12,8 +12,8 @@ from apilog.aggregate import finish
 from apilog.developer_success.accounts import AccountColumns, Accounts, read_accounts
 from apilog.developer_success.call_plan import UNMATCHED_TABLE, CallPlan, CohortPeriod
 from apilog.developer_success.call_summary import CallAccumulator, partial_calls
-from apilog.developer_success.goals import goals_table, parse_goals
 from apilog.developer_success.population import Population, SuccessTerms, build_population
+from apilog.developer_success.success_metrics import goals_table, parse_goals
 from apilog.developer_success.tables import (
     GATEWAY_COLUMN,
     check_group_columns,

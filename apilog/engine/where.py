@@ -11,7 +11,7 @@ import polars as pl
 
 from apilog.errors import UsageError
 from apilog.schema import SCHEMA
-from apilog.text.spelling import did_you_mean
+from apilog.text import did_you_mean
 
 _EXAMPLE = "it takes SQL such as \"status >= 500 AND host = 'api.example.com'\""
 _TYPES = "`apilog schema` lists the columns' types"

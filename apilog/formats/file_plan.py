@@ -29,7 +29,7 @@ from apilog.formats.parse_plan import ParsePlan, ParseStage
 from apilog.formats.registry import FORMAT_INFOS
 from apilog.formats.skipped_lines import skip_reasons
 from apilog.sources import SourceError
-from apilog.text.spelling import did_you_mean
+from apilog.text import did_you_mean
 from apilog.transport.envelope_registry import detect_envelopes, unwrap_texts
 from apilog.values.event_lines import EventLines
 

@@ -10,7 +10,7 @@ from apilog.formats import gateways
 from apilog.formats.nginx import library
 from apilog.formats.nginx.library import SUGGESTION
 from apilog.schema import SCHEMA
-from apilog.text.spelling import did_you_mean
+from apilog.text import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)

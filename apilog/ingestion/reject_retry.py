@@ -10,12 +10,7 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from apilog.engine.parse_chunks import (
-    TOO_LONG_REASON,
-    FileAccount,
-    FileChunk,
-    parse_chunks,
-)
+from apilog.engine.parse_chunks import TOO_LONG_REASON, FileAccount, FileChunk, parse_chunks
 from apilog.engine.source_pass import make_read_spec, parse_choice
 from apilog.formats.detect import detect_plan
 from apilog.formats.file_plan import UnrecognisedFormat, plan_file

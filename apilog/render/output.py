@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from apilog.errors import OutputError, UsageError
 from apilog.storage.local_folder import atomic_file, refuse_existing
-from apilog.text.spelling import did_you_mean
+from apilog.text import did_you_mean
 
 if TYPE_CHECKING:
     import polars as pl

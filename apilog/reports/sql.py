@@ -14,7 +14,7 @@ import polars as pl
 from apilog.engine.where import polars_message
 from apilog.errors import ApilogError, InputError, UsageError
 from apilog.schema import SCHEMA
-from apilog.text.spelling import did_you_mean
+from apilog.text import did_you_mean
 
 TABLE = "requests"
 """The only table."""

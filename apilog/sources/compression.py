@@ -17,12 +17,7 @@ from typing import Protocol, cast
 
 from isal import igzip_lib
 
-from apilog.sources.byte_streams import (
-    ByteStream,
-    PeekableStream,
-    StreamDamage,
-    UndecodableBytes,
-)
+from apilog.sources.byte_streams import ByteStream, PeekableStream, StreamDamage, UndecodableBytes
 from apilog.sources.source import SourceError
 
 if sys.version_info >= (3, 14):

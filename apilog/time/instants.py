@@ -12,7 +12,7 @@ from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from apilog.errors import UsageError
-from apilog.text.spelling import did_you_mean
+from apilog.text import did_you_mean
 from apilog.text.units import parse_duration
 
 _DAYS = {"yesterday": -1, "today": 0, "tomorrow": 1}

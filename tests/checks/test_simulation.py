@@ -13,12 +13,7 @@ import pytest
 from scipy import stats
 
 from apilog.aggregate.ddsketch import GAMMA, bucket_of, bucket_value_ms
-from apilog.checks import (
-    MetricSample,
-    SubjectSamples,
-    evaluate_threshold,
-    parse_threshold,
-)
+from apilog.checks import MetricSample, SubjectSamples, evaluate_threshold, parse_threshold
 from apilog.checks.threshold import Threshold
 from apilog.report_model import CheckState
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from apilog.cli.progress import describe_progress
+from apilog.cli.lifecycle import describe_progress
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apilog.config import ChecksConfig, Config, load_config
-from apilog.config.toml_table import ConfigTable
+from apilog.config.sections import ConfigTable
 from apilog.errors import UsageError
 
 OWN = """

@@ -9,12 +9,12 @@ import polars as pl
 import pytest
 
 from apilog.developer_success import build_success_report
-from apilog.developer_success.goals import parse_goals
 from apilog.developer_success.success_metrics import (
     ROW_KEYS,
     SUCCESS_METRICS,
     SuccessValue,
     find_success_metric,
+    parse_goals,
     success_value_of,
     success_values,
 )

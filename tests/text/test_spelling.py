@@ -4,12 +4,12 @@ import doctest
 
 import pytest
 
-from apilog.text import spelling
-from apilog.text.spelling import did_you_mean
+from apilog import text
+from apilog.text import did_you_mean
 
 
 def test_examples_in_docstrings() -> None:
-    result = doctest.testmod(spelling)
+    result = doctest.testmod(text)
     assert (result.attempted, result.failed) == (2, 0)
 
 

@@ -13,7 +13,7 @@ from enum import Enum
 import polars as pl
 
 from apilog.errors import UsageError
-from apilog.text.spelling import did_you_mean
+from apilog.text import did_you_mean
 
 
 class AccountColumnKind(Enum):

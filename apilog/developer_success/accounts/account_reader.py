@@ -26,7 +26,7 @@ from apilog.developer_success.accounts.raw_tables import (
     read_database,
 )
 from apilog.errors import InputError, UsageError
-from apilog.text.spelling import did_you_mean
+from apilog.text import did_you_mean
 
 _MOST_LISTED = 10
 """How many bad rows are listed one by one."""

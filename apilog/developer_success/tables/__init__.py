@@ -23,7 +23,7 @@ from apilog.developer_success.tables.lifecycle import (
 from apilog.developer_success.tables.revenue import candidates_table, plans_table, revenue_table
 from apilog.developer_success.tables.trials import poc_table, trials_table
 from apilog.errors import UsageError
-from apilog.text.spelling import did_you_mean
+from apilog.text import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)

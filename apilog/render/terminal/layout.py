@@ -10,16 +10,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from apilog.render.sections import ReportView, Section, report_sections, whole_table_section
-from apilog.render.sections.section import (
-    Block,
-    Charts,
-    Fact,
-    Facts,
-    Gap,
-    Paragraph,
-    Table,
-    Tiles,
-)
+from apilog.render.sections.section import Block, Charts, Fact, Facts, Gap, Paragraph, Table, Tiles
 from apilog.render.terminal.charts import draw_charts, draw_share
 from apilog.render.terminal.fit_text import (
     clip_line,
