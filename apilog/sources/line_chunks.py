@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from apilog.sources.byte_streams import ByteStream, StreamDamage
 from apilog.sources.source import DamagedSource
-from apilog.text import count_byte
+from apilog.text.counting import count_byte
 
 HEAD_BYTES = 200
 """How much of a line that is too long is kept."""

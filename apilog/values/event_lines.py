@@ -12,7 +12,7 @@ from io import BytesIO
 
 import polars as pl
 
-from apilog.text import count_byte
+from apilog.text.counting import count_byte
 
 _PACKED = (b"\x1f\x8b", b"x", b"(\xb5/\xfd")
 """How gzip, zlib and zstd begin: Polars unpacks what does, also in memory."""

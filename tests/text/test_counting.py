@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apilog.text import LARGE_BYTES, count_byte
+from apilog.text.counting import LARGE_BYTES, count_byte
 
 
 @given(block=st.binary(min_size=1, max_size=300), byte=st.integers(0, 255))

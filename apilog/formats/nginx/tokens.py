@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from apilog.formats.nginx.grammar import FormatVariable, LiteralText, LogFormat
-from apilog.text import count_byte
+from apilog.text.counting import count_byte
 from apilog.values.event_lines import EventLines, as_polars_text
 
 _SEPARATORS = (" ", "\t", "|", ";", ",")
