@@ -23,7 +23,7 @@ from typing import Any, Protocol
 from urllib import error, request
 from urllib.parse import urlsplit
 
-from apilog.alerts.delivery import notice_document, notice_environment, notice_sentence
+from apilog.alerts.message import notice_document, notice_environment, notice_sentence
 from apilog.alerts.rules import Alert, AlertLabels, AlertNotice, AlertRule, AlertStatus
 from apilog.errors import ApilogError, OutputError, UsageError
 from apilog.render.text.escape import escape_json, escape_terminal

@@ -17,7 +17,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.text import Text
 
-from apilog.alerts.delivery import notice_sentence
+from apilog.alerts.message import notice_sentence
 from apilog.alerts.rules import AlertNotice, NoticeEvent
 from apilog.metrics import Unit
 from apilog.render.sections.columns import column_by_type, key_columns, rate_style

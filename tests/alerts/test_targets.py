@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from apilog.alerts.delivery import MOST_QUEUED, AlertDispatcher, notice_document, notice_sentence
+from apilog.alerts.delivery import MOST_QUEUED, AlertDispatcher
+from apilog.alerts.message import notice_document, notice_sentence
 from apilog.alerts.rules import AlertNotice, NoticeEvent, RuleVerdict
 from apilog.alerts.targets import (
     AlertSnapshot,
