@@ -191,20 +191,36 @@ def parse_chunks(
     for chunk in chunks:
         chunk.release_lines()
     formats = tuple(n for p in (plan, parsed.found_plan) if p and (n := p.name))
-    record_counts = numbering.count_by_chunk(parsed.records)
-    reject_counts = numbering.count_by_chunk(parsed.rejects)
     accounts = tuple(
         ChunkAccount(
-            records=records,
+            records=kept,
             rejects=rejects + len(chunk.chunk.oversize),
             # One chunk may have more lines than events, several have as many.
-            skipped=parsed.skipped if len(chunks) == 1 else chunk.chunk.lines - records - rejects,
+            skipped=parsed.skipped if len(chunks) == 1 else chunk.chunk.lines - kept - rejects,
             formats=formats,
         )
-        for chunk, records, rejects in zip(chunks, record_counts, reject_counts, strict=True)
+        for chunk, kept, rejects in zip(
+            chunks,
+            numbering.count_by_chunk(parsed.records),
+            numbering.count_by_chunk(parsed.rejects),
+            strict=True,
+        )
     )
+    records = parsed.records
+    if "route" in spec.needed_columns:
+        records = add_route(records, spec.rules)
+    if "query" in records.columns:
+        query = pl.col("query").cast(pl.String)
+        path = pl.col("path").cast(pl.String)
+        with_query = pl.when(query.is_not_null()).then(path + "?" + query).otherwise(path)
+        records = records.with_columns(path=with_query)
+    if "line_number" in spec.needed_columns:
+        records = records.with_columns(numbering.line_numbers(records["row"]))
+    if "source" in spec.needed_columns:
+        records = records.with_columns(numbering.source_paths(records["row"]))
+    records = spec.select(records)
     yield ChunkResult(
-        value=_finish_records(parsed.records, numbering, spec),
+        value=records,
         rejects=_locate_rejects(parsed.rejects, numbering, chunks),
         accounts=accounts,
     )
@@ -246,24 +262,6 @@ class _RowNumbering:
         if len(self._paths) == 1:
             return [frame.height]
         return frame["row"].search_sorted(self._edges).cast(pl.Int64).diff()[1:].to_list()
-
-
-def _finish_records(
-    records: pl.DataFrame, numbering: _RowNumbering, spec: ReadSpec
-) -> pl.DataFrame:
-    """Return the records with route, position and query, those that `where` selects."""
-    if "route" in spec.needed_columns:
-        records = add_route(records, spec.rules)
-    if "query" in records.columns:
-        query = pl.col("query").cast(pl.String)
-        path = pl.col("path").cast(pl.String)
-        with_query = pl.when(query.is_not_null()).then(path + "?" + query).otherwise(path)
-        records = records.with_columns(path=with_query)
-    if "line_number" in spec.needed_columns:
-        records = records.with_columns(numbering.line_numbers(records["row"]))
-    if "source" in spec.needed_columns:
-        records = records.with_columns(numbering.source_paths(records["row"]))
-    return spec.select(records)
 
 
 def _locate_rejects(

@@ -46,8 +46,6 @@ _COLUMNS = "`apilog schema` lists the columns"
 _TEXTS = f"texts stand in single quotes; {_COLUMNS}"
 _TYPES = f"{_COLUMNS} and their types"
 _DAMAGED = "`apilog store verify` finds damaged files"
-_VALUES = "TRY_CAST(… AS …) gives NULL for what can't be converted"
-_TIMES = "write a time as a text, as in \"timestamp >= '2026-11-21T10:00:00Z'\""
 
 _COMMENT = r"/\*.*?\*/|--[^\n]*(?:\n|$)"
 _SELECT_START = re.compile(rf"(?>\s|\(|{_COMMENT})*+(?:SELECT|WITH)\b", re.IGNORECASE | re.DOTALL)
@@ -122,15 +120,11 @@ def _translate_error(error: BaseException, *, on_values: bool) -> ApilogError:
     if match := _DUPLICATE_OUTPUT.search(text):
         hint = "name one of them with AS, as in SELECT status AS s"
         return UsageError(f"query: several columns are called {match['name']!r}", hint)
-    return UsageError(f"query: {polars_message(error)}", _hint_for(error, on_values=on_values))
-
-
-def _hint_for(error: BaseException, *, on_values: bool) -> str:
-    text = str(error)
+    hint = _TYPES if on_values else f"write one SELECT {_EXAMPLE}"
     if "one (and only one) statement" in text:
-        return "write one statement; WITH name AS (SELECT …) names steps of it"
-    if "date/datetime/time" in text:
-        return _TIMES
-    if text.startswith("conversion from"):
-        return _VALUES
-    return _TYPES if on_values else f"write one SELECT {_EXAMPLE}"
+        hint = "write one statement; WITH name AS (SELECT …) names steps of it"
+    elif "date/datetime/time" in text:
+        hint = "write a time as a text, as in \"timestamp >= '2026-11-21T10:00:00Z'\""
+    elif text.startswith("conversion from"):
+        hint = "TRY_CAST(… AS …) gives NULL for what can't be converted"
+    return UsageError(f"query: {polars_message(error)}", hint)

@@ -56,7 +56,16 @@ class DecompressedSource:
         except UndecodableBytes as damage:
             if self._read_again or not self._raw.seekable:
                 raise StreamDamage(f"{damage}, near byte {self.position}") from damage
-            self._reread_up_to_damage(damage)
+            # zlib and its like raise before they give what they had decoded of the block. Given
+            # single bytes, they give all there is before the damage, which may be the last lines.
+            self._read_again = True
+            self.close()
+            try:
+                self._open_at_start(self._raw.last_two_blocks())
+            except SourceError as error:
+                raise StreamDamage(str(damage)) from error
+            left, self._delivered = self._delivered, 0
+            self._skip(left)
             return self.read(size)
         self._delivered += len(block)
         return block
@@ -130,18 +139,6 @@ class DecompressedSource:
         self._stream = (
             decompress_stream(stream, step) if self._short is None else BytesIO(self._short)
         )
-
-    def _reread_up_to_damage(self, damage: UndecodableBytes) -> None:
-        # zlib and its like raise before they give what they had decoded of the block. Given single
-        # bytes, they give all there is before the damage, which may be the last lines of a log.
-        self._read_again = True
-        self.close()
-        try:
-            self._open_at_start(self._raw.last_two_blocks())
-        except SourceError as error:
-            raise StreamDamage(str(damage)) from error
-        left, self._delivered = self._delivered, 0
-        self._skip(left)
 
     def _skip(self, size: int) -> None:
         while size > 0 and (block := self.read(min(size, _SKIP_BYTES))):

@@ -50,7 +50,14 @@ def find_sources(
     """
     search = _SourceSearch(leaves_out_folder, leaves_out_file)
     files = [file for argument in sources for file in search.expand_argument(os.fsdecode(argument))]
-    inputs = search.make_sources(oldest_first(_distinct_files(files)))
+    by_identity: dict[str, str] = {}
+    for file in files:
+        identity = file
+        if file != STDIN and not is_url(file):
+            with suppress(OSError, ValueError):
+                identity = os.path.normcase(os.path.realpath(file))
+        by_identity.setdefault(identity, file)
+    inputs = search.make_sources(oldest_first(by_identity.values()))
     problems = search.problems + [item for item in inputs if isinstance(item, SourceError)]
     return [item for item in inputs if isinstance(item, LogSource)], problems
 
@@ -192,22 +199,18 @@ class _SourceSearch:
                 below = inner if folder else inner.removeprefix(os.curdir).lstrip(os.sep)
                 yield from self._expand_glob(below, rest)
         elif any(char in segment for char in "*?["):
-            for path in self._matching_entries(folder, segment):
-                yield from self._expand_glob(path, rest)
+            names: list[str] = []
+            try:
+                names = fnmatch.filter(os.listdir(folder or os.curdir), segment)
+            except NotADirectoryError:
+                pass
+            except OSError as error:
+                self._note_refusal(error)
+            for name in names:
+                if segment.startswith(".") or not name.startswith("."):
+                    yield from self._expand_glob(os.path.join(folder, name), rest)
         elif os.path.lexists(path := os.path.join(folder, segment)):
             yield from self._expand_glob(path, rest)
-
-    def _matching_entries(self, folder: str, pattern: str) -> list[str]:
-        """Return the entries of one folder that a pattern without separators matches."""
-        try:
-            names = fnmatch.filter(os.listdir(folder or os.curdir), pattern)
-        except NotADirectoryError:
-            return []
-        except OSError as error:
-            self._note_refusal(error)
-            return []
-        with_hidden = pattern.startswith(".")
-        return [os.path.join(folder, n) for n in names if with_hidden or not n.startswith(".")]
 
     def _files_below(self, folder: str) -> list[str]:
         """Return every visible regular file at or below a folder, sorted; links are followed."""
@@ -253,18 +256,6 @@ def _folder_identity(folder: str) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
-
-
-def _distinct_files(files: Iterable[str]) -> list[str]:
-    """Return the files without those that are the same file as an earlier one."""
-    by_identity: dict[str, str] = {}
-    for file in files:
-        identity = file
-        if file != STDIN and not is_url(file):
-            with suppress(OSError, ValueError):
-                identity = os.path.normcase(os.path.realpath(file))
-        by_identity.setdefault(identity, file)
-    return list(by_identity.values())
 
 
 def _make_source(file: str) -> LogSource | SourceError:

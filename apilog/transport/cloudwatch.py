@@ -114,7 +114,11 @@ class JoinedEventsStream:
             data = self._held + block
             # The last event may go on behind these bytes: it waits, unless it is too long.
             is_all = self._ended or len(data) > self._limit + STEP_BYTES
-            end = len(data) if is_all else self._last_event_start(data)
+            end = newline = len(data)
+            while not is_all and (newline := data.rfind(b"\n", 0, newline)) >= 0:
+                if self._event_start.match(data, newline + 1):
+                    break
+            end = end if is_all else newline + 1
             self._held = data[end:]
             self._ready = self._newline_within.sub(_replace_newline, data[:end])
             if self._ended:
@@ -123,15 +127,6 @@ class JoinedEventsStream:
                     self._ready = text
         block, self._ready = self._ready[:size], self._ready[size:]
         return block
-
-    def _last_event_start(self, data: bytes) -> int:
-        """Return where the last event starts; 0 if none starts behind the first byte."""
-        end = len(data)
-        while (newline := data.rfind(b"\n", 0, end)) >= 0:
-            if self._event_start.match(data, newline + 1):
-                return newline + 1
-            end = newline
-        return 0
 
 
 def _replace_newline(newline: re.Match[bytes]) -> bytes:

@@ -34,7 +34,18 @@ class WrapperFrame:
 
     def add_common_members(self, event: bytes) -> bytes:
         """Return an object with the members that it lacks of those that all have in common."""
-        missing = [pair for pair in self.common_members if not _has_member(event, pair[0])]
+        missing = [pair for pair in self.common_members if pair[0] not in event]
+        if len(missing) < len(self.common_members):  # a name may also stand deeper, or in a text
+            try:
+                names = _decoder.decode(event.decode("latin-1"))
+            except (ValueError, RecursionError):
+                pass
+            else:
+                missing = [
+                    p
+                    for p in self.common_members
+                    if p in missing or p[0][1:-1].decode() not in names
+                ]
         if not missing:
             return event
         members = b",".join(name + b":" + value for name, value in missing)
@@ -55,16 +66,6 @@ class WrapperFrame:
 def is_request_member(name: str) -> bool:
     """Return whether a member of this name belongs to an event rather than to a wrapper."""
     return _OF_REQUEST.search(name) is not None
-
-
-def _has_member(event: bytes, name: bytes) -> bool:
-    """Return whether an object has a member of this name, in quotes, at its top."""
-    if name not in event:
-        return False
-    try:
-        return name[1:-1].decode() in _decoder.decode(event.decode("latin-1"))
-    except (ValueError, RecursionError):
-        return True
 
 
 # Answers of Log Analytics name the columns once and give rows as arrays:

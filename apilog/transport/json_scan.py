@@ -88,9 +88,12 @@ class BraceScan:
                 self.depth -= 1
                 if self.depth <= 0:
                     return ScanEnd.END, at + 1
-            elif self.depth and _is_astray(data, at):
-                return ScanEnd.ASTRAY, at
             else:
+                if self.depth and (last := _last_before(data, at, 0)) >= 0:
+                    # An object with members that nothing before it leads up to.
+                    is_expected = data[last] in _BEFORE_OBJECT
+                    if not is_expected and _OPENS_MEMBERS.match(data, at):
+                        return ScanEnd.ASTRAY, at
                 self.depth += 1
             at += 1
 
@@ -136,14 +139,6 @@ def is_sound(data: bytes, start: int) -> bool | None:
     except (ValueError, RecursionError):
         return False
     return True
-
-
-def _is_astray(data: bytes, at: int) -> bool:
-    """Return whether an object with members starts here that nothing before it leads up to."""
-    last = _last_before(data, at, 0)
-    if last < 0 or data[last] in _BEFORE_OBJECT:
-        return False
-    return _OPENS_MEMBERS.match(data, at) is not None
 
 
 def _last_before(data: bytes, at: int, start: int) -> int:

@@ -85,25 +85,19 @@ def split_glued_objects(data: bytes) -> tuple[bytes, int] | None:
     # Looking at quotes, braces and newlines alone, by C code over the whole window, is several
     # times as fast as a scan of each object. It proves that all objects are whole or gives up.
     syntax = lines.replace(rb"\\", b"").replace(rb"\"", b"") if b"\\" in lines else lines
-    if not _is_one_object_per_line(syntax.translate(None, _NO_SYNTAX)):
+    syntax = syntax.translate(None, _NO_SYNTAX)
+    whole = syntax[: syntax.rfind(b"\n") + 1]
+    # With an even number of quotes before it, the end of a line is outside of strings.
+    if (
+        b'}{"' in syntax
+        or syntax.count(b"\n") != syntax.count(b'}\n{"')
+        or any(empty in syntax for empty in _EMPTY_OBJECTS)
+        or whole.count(b"{") != whole.count(b"}")
+        or any(line.count(b'"') & 1 for line in syntax.split(b"\n")[:-1])
+    ):
         return None
     end = lines.rfind(b"\n") + 1
     return lines[:end], len(data) - (len(lines) - end)
-
-
-def _is_one_object_per_line(syntax: bytes) -> bool:
-    """Return whether each line is one object, by quotes and braces; the last may be a part.
-
-    With an even number of quotes before it, the end of a line is outside of strings.
-    """
-    whole = syntax[: syntax.rfind(b"\n") + 1]
-    return (
-        b'}{"' not in syntax
-        and syntax.count(b"\n") == syntax.count(b'}\n{"')
-        and not any(empty in syntax for empty in _EMPTY_OBJECTS)
-        and whole.count(b"{") == whole.count(b"}")
-        and not any(line.count(b'"') & 1 for line in syntax.split(b"\n")[:-1])
-    )
 
 
 def append_plain_objects(
@@ -184,8 +178,15 @@ class JsonSplitter:
 
     def _take_next(self, data: bytes, at: int) -> int | None:
         """Take what comes next; return where it ends, or None if more has to be read before."""
-        if self._endless is not None:
-            return self._continue_endless(self._endless, data, at)
+        if self._endless is not None:  # more of what is longer than a line may be
+            end, ended = self._endless.run(data, at)
+            if self._final and not ended:
+                end = len(data)
+            self._out.append(blank_newlines(data[at:end]) + (b"\n" if ended else b""))
+            if ended or self._final:
+                self._endless = None
+                self._at_line_start = False
+            return end if ended or end > at else None
         start = match_end(_SEPARATORS, data, at)
         if start > at and b"\n" in data[at:start]:
             self._at_line_start = True
@@ -199,7 +200,12 @@ class JsonSplitter:
             case b"]" if self._frames:
                 return self._leave_array(data, start)
             case first if first.isdigit() and self._at_line_start and not self._frames:
-                return self._take_stamped(data, start)
+                # Perhaps an object with the time before it, or else a text.
+                end = match_end(_STAMP, data, start)
+                if end > start and end == len(data) and self._can_wait(data, start):
+                    return None
+                if end > start and end < len(data) and OPENS_OBJECT.match(data, end):
+                    return self._take_object(data, start, end)
         return self._take_text(data, start)
 
     def _can_wait(self, data: bytes, start: int) -> bool:
@@ -256,19 +262,6 @@ class JsonSplitter:
         self._out.append(blank_newlines(data[begin:at]))
         self._endless = EndlessObject(scan)
         return at
-
-    def _continue_endless(
-        self, endless: EndlessObject | EndlessText, data: bytes, at: int
-    ) -> int | None:
-        """Put out more of what is longer than a line may be."""
-        end, ended = endless.run(data, at)
-        if self._final and not ended:
-            end = len(data)
-        self._out.append(blank_newlines(data[at:end]) + (b"\n" if ended else b""))
-        if ended or self._final:
-            self._endless = None
-            self._at_line_start = False
-        return end if ended or end > at else None
 
     def _enter_container(
         self, data: bytes, begin: int, start: int, opened: tuple[WrapperFrame, int]
@@ -336,16 +329,6 @@ class JsonSplitter:
                 self._emit_line(b"{" + tail.lstrip(b" \t\r\n,"))
         self._frames.pop()
         return end
-
-    def _take_stamped(self, data: bytes, start: int) -> int | None:
-        """Take an object with the time before it, or else a text."""
-        stamp = _STAMP.match(data, start)
-        if stamp is not None:
-            if stamp.end() == len(data) and self._can_wait(data, start):
-                return None
-            if stamp.end() < len(data) and OPENS_OBJECT.match(data, stamp.end()):
-                return self._take_object(data, start, stamp.end())
-        return self._take_text(data, start)
 
     def _take_text(self, data: bytes, start: int) -> int | None:
         """Take a line that is not JSON, or the text between objects on a line."""

@@ -66,7 +66,17 @@ def recognise_fields(values: Mapping[KeyPath, pl.Series]) -> tuple[FieldPaths, s
     # In the order of the table: a field that one target has taken is not there for the next.
     for family in dict.fromkeys(map(_target_family, SYNONYMS)):
         free = {path: s for path, s in given.items() if path not in fields.values()}
-        if choice := _choose_field(family, free):
+        fitting = [
+            (target, path)
+            for target in SYNONYMS
+            if _target_family(target) == family
+            for path in candidate_paths(target, free)
+            if _looks_right(family, free[path])
+        ]
+        # A better name does not make up for a value that few lines have.
+        often = max((len(free[path]) for _, path in fitting), default=0)
+        choice = next((choice for choice in fitting if 4 * len(free[choice[1]]) >= often), None)
+        if choice is not None:
             target, path = choice
             if target in ("duration", "upstream_duration"):  # a name that does not tell the unit
                 target += f"_{dialect.unit if dialect else _likely_unit(given[path])}"
@@ -74,20 +84,6 @@ def recognise_fields(values: Mapping[KeyPath, pl.Series]) -> tuple[FieldPaths, s
     if "time" not in fields or not fields.keys() & {"request", "request_uri", "status"}:
         return None
     return fields, dialect.gateway if dialect else "nginx"
-
-
-def _choose_field(family: str, given: Mapping[KeyPath, pl.Series]) -> tuple[str, KeyPath] | None:
-    """Return the best target of the family, and the field for it whose values look right."""
-    fitting = [
-        (target, path)
-        for target in SYNONYMS
-        if _target_family(target) == family
-        for path in candidate_paths(target, given)
-        if _looks_right(family, given[path])
-    ]
-    # A better name does not make up for a value that few lines have.
-    often = max((len(given[path]) for _, path in fitting), default=0)
-    return next((choice for choice in fitting if 4 * len(given[choice[1]]) >= often), None)
 
 
 def _target_family(target: str) -> str:

@@ -185,22 +185,7 @@ def parse_fields(
             text = values[target]
             says_something |= ((text != "-") & (text != "")).fill_null(value=False)
     is_record = sound & timestamp.is_not_null() & says_something
-    records = pl.DataFrame([timestamp, *_build_columns(values, columns)])
-    if is_record.all():
-        return ParsedRecords(records=records)
-    reason = (
-        pl.when(~sound)
-        .then(pl.lit(unsound))
-        .when(timestamp.is_null())
-        .then(pl.lit(f"no time in {time_key!r}"))
-        .otherwise(pl.lit("neither a request nor a status"))
-    )
-    return ParsedRecords.with_rejects(records.filter(is_record), is_record, reason)
-
-
-def _build_columns(values: Mapping[str, pl.Series], columns: Collection[str]) -> list[pl.Series]:
-    """Return the columns other than the time that can be made of these values."""
-    built = []
+    built = [timestamp]
     from_request = []
     for column in columns:
         converter = _best_converter(column, values)
@@ -218,7 +203,17 @@ def _build_columns(values: Mapping[str, pl.Series], columns: Collection[str]) ->
         for column in from_request:
             texts = parts[column](split["target"]) if column in parts else split[column]
             built.append(from_codes(lines.to_physical(), texts).alias(column))
-    return built
+    records = pl.DataFrame(built)
+    if is_record.all():
+        return ParsedRecords(records=records)
+    reason = (
+        pl.when(~sound)
+        .then(pl.lit(unsound))
+        .when(timestamp.is_null())
+        .then(pl.lit(f"no time in {time_key!r}"))
+        .otherwise(pl.lit("neither a request nor a status"))
+    )
+    return ParsedRecords.with_rejects(records.filter(is_record), is_record, reason)
 
 
 def _best_converter(column: str, available: Collection[str]) -> _TargetConverter | None:

@@ -116,20 +116,17 @@ class NginxFormat:
         if "time_local_zone" in odd_values.columns and "time_local_zone" not in values.columns:
             joined = pl.concat_str("time_local", "time_local_zone", separator=" ")
             odd_values = odd_values.with_columns(time_local=joined).drop("time_local_zone")
-        return pl.DataFrame(
-            [_scatter_values(s, odd, values[s.name]) for s in odd_values.iter_columns()]
-        )
-
-
-def _scatter_values(texts: pl.Series, rows: pl.Series, values: pl.Series) -> pl.Series:
-    """Return the values with others put into some rows."""
-    # Plan A reads some variables as numbers, plan B reads texts.
-    if values.dtype.is_numeric():
-        numbers = texts.cast(values.dtype, strict=False)
-        if numbers.null_count() == blank_to_null(texts).null_count():
-            return values.scatter(rows, numbers)
-        values = values.cast(pl.String)  # an odd line has a list where others have a number
-    return values.scatter(rows, texts)
+        columns = []
+        for texts in odd_values.iter_columns():
+            column, patch = values[texts.name], texts
+            # Plan A reads some variables as numbers, plan B reads texts.
+            if column.dtype.is_numeric():
+                patch = texts.cast(column.dtype, strict=False)
+                if patch.null_count() != blank_to_null(texts).null_count():
+                    # An odd line has a list where others have a number.
+                    column, patch = column.cast(pl.String), texts
+            columns.append(column.scatter(odd, patch))
+        return pl.DataFrame(columns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

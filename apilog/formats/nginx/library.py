@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, partial
 
 import polars as pl
 
@@ -50,10 +50,7 @@ def _nginx_format(
     )
 
 
-def _apache_format(name: str, string: str, title: str, *samples: str) -> NginxFormat:
-    return _nginx_format(
-        name, string, title, *samples, gateway="apache", escape="apache", url=_APACHE
-    )
+_apache_format = partial(_nginx_format, gateway="apache", escape="apache", url=_APACHE)
 
 
 NGINX_FORMATS: tuple[NginxFormat, ...] = (

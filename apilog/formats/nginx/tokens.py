@@ -208,10 +208,22 @@ def _check_field(values: pl.Series, token: LineToken) -> tuple[pl.Expr, list[pl.
 def plan_tokens(log_format: LogFormat) -> TokenPlan | None:
     """Return the plan for a log format; None if its fields are not set apart by one separator."""
     for separator in _SEPARATORS:
-        words = _split_words(log_format, separator)
+        words: list[list[LiteralText | FormatVariable]] = [[]]
+        quoted = False  # a separator within quotes belongs to its field
+        for part in log_format.parts:
+            if isinstance(part, FormatVariable):
+                words[-1].append(part)
+                continue
+            # Quotes and separators alone, and what stands between them.
+            for piece in re.findall(rf'["{separator}]|[^"{separator}]+', part.text):
+                quoted ^= piece == '"'
+                if piece == separator and not quoted:
+                    words.append([])
+                else:
+                    words[-1].append(LiteralText(piece))
         while words and not words[-1]:
             words.pop()  # separators at the end
-        if words is None or len(words) < 2:
+        if quoted or len(words) < 2:
             continue
         tokens: list[LineToken] = []
         for word in words:
@@ -227,26 +239,6 @@ def plan_tokens(log_format: LogFormat) -> TokenPlan | None:
         else:
             return TokenPlan(separator, tuple(tokens), 2 * sum(token.quoted for token in tokens))
     return None
-
-
-def _split_words(
-    log_format: LogFormat, separator: str
-) -> list[list[LiteralText | FormatVariable]] | None:
-    """Split the parts into fields; a separator within quotes belongs to its field."""
-    words: list[list[LiteralText | FormatVariable]] = [[]]
-    quoted = False
-    for part in log_format.parts:
-        if isinstance(part, FormatVariable):
-            words[-1].append(part)
-            continue
-        # Quotes and separators alone, and what stands between them.
-        for piece in re.findall(rf'["{separator}]|[^"{separator}]+', part.text):
-            quoted ^= piece == '"'
-            if piece == separator and not quoted:
-                words.append([])
-            else:
-                words[-1].append(LiteralText(piece))
-    return None if quoted else words
 
 
 def _parse_token(word: list[LiteralText | FormatVariable]) -> LineToken | None:

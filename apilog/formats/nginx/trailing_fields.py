@@ -149,27 +149,21 @@ def infer_trailing_fields(base: LogFormat, tails: Sequence[LineTail]) -> tuple[F
     parts: list[FormatPart] = []
     for position in range(width):
         column = _TrailingColumn([row[position] for row, _ in usual], statuses)
-        before, name, after = _describe_field(column, known)
+        before, name, after = "", None, ""
+        keyed = [match for v in column.values if (match := _KEY_VALUE.match(v))]
+        prefixes = {(match[1], match[2], match[3]) for match in keyed}
+        if len(keyed) == len(column.values) and len(prefixes) == 1:
+            key, separator, after = prefixes.pop()
+            before, name = f"{key}{separator}{after}", VARIABLE_OF_KEY.get(key.lower())
+        elif inner := column.strip_enclosing('"', '"'):
+            before, name, after = '"', inner.choose_variable(known, '"'), '"'
+        elif inner := column.strip_enclosing("[", "]"):
+            before, name, after = "[", inner.choose_variable(known, "["), "]"
+        else:
+            name = column.choose_variable(known, "")
         if name is None or name in known:
             name = f"tail_{position + 1}"
         known.add(name)
-        parts += [
-            LiteralText(" "),
-            *([LiteralText(before)] if before else []),
-            FormatVariable(name),
-        ]
-        parts += [LiteralText(after)] if after else []
+        parts += [LiteralText(" "), *([LiteralText(before)] if before else [])]
+        parts += [FormatVariable(name), *([LiteralText(after)] if after else [])]
     return tuple(parts)
-
-
-def _describe_field(column: _TrailingColumn, known: set[str]) -> tuple[str, str | None, str]:
-    """Return what stands before the values, their variable if it can be told, and what follows."""
-    keyed = [match for v in column.values if (match := _KEY_VALUE.match(v))]
-    prefixes = {(match[1], match[2], match[3]) for match in keyed}
-    if len(keyed) == len(column.values) and len(prefixes) == 1:
-        key, separator, quote = prefixes.pop()
-        return f"{key}{separator}{quote}", VARIABLE_OF_KEY.get(key.lower()), quote
-    for opening, closing in ('""', "[]"):
-        if inner := column.strip_enclosing(opening, closing):
-            return opening, inner.choose_variable(known, opening), closing
-    return "", column.choose_variable(known, ""), ""

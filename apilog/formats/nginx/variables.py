@@ -253,24 +253,12 @@ class VariableMapper:
             built[column] = series.alias(column)
         from_request = [c for c in columns if self.sources.get(c) is _REQUEST]
         if from_request:
-            built |= self._split_requests(values["request"], from_request, escaped=escaped)
-        return built
-
-    def _split_requests(
-        self, requests: pl.Series, columns: Collection[str], *, escaped: bool
-    ) -> dict[str, pl.Series]:
-        """Return columns of request lines, each of which is split once per distinct line."""
-        lines = encode_texts(requests)
-        codes = lines.to_physical()
-        split = split_request_lines(category_texts(lines))
-        built = {}
-        for column in columns:
-            if column in ("path", "query"):
-                texts = (target_path if column == "path" else target_query)(split["target"])
-            else:
-                texts = split[column]
-            # Only now: a decoded blank or question mark must not split the line elsewhere.
-            built[column] = from_codes(codes, self.unescape(texts) if escaped else texts).alias(
-                column
-            )
+            lines = encode_texts(values["request"])
+            split = split_request_lines(category_texts(lines))  # once per distinct line
+            parts = {"path": target_path, "query": target_query}
+            for column in from_request:
+                texts = parts[column](split["target"]) if column in parts else split[column]
+                # Only now: a decoded blank or question mark must not split the line elsewhere.
+                texts = self.unescape(texts) if escaped else texts
+                built[column] = from_codes(lines.to_physical(), texts).alias(column)
         return built
