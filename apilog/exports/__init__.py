@@ -6,7 +6,6 @@ changed or removed.
 
 from __future__ import annotations
 
-from apilog.exports.export_options import ExportSummary
-from apilog.exports.export_run import export
+from apilog.exports.export_run import ExportSummary, export
 
 __all__ = ["ExportSummary", "export"]

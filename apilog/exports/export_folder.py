@@ -16,13 +16,13 @@ from functools import cached_property
 from pathlib import Path
 
 from apilog.errors import OutputError, UsageError
-from apilog.exports.export_options import ExportSetting
 from apilog.exports.manifest import (
     EXPORT_VERSION,
     OPEN_SUFFIX,
     PERIOD_FILE,
     PERIOD_FOLDER_PATTERN,
     SETTINGS_FILE,
+    ExportSetting,
     NewerManifest,
     PeriodManifest,
     SettingsManifest,

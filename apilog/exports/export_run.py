@@ -12,7 +12,8 @@ import json
 import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 
@@ -20,8 +21,12 @@ from apilog.engine.source_pass import make_read_spec, parse_choice, parse_privac
 from apilog.engine.store_parts import separate_stores
 from apilog.errors import UsageError
 from apilog.exports.export_folder import ExportFolder, export_folder_at, lies_within
-from apilog.exports.export_options import ExportSummary, export_settings, kept_since
-from apilog.exports.manifest import EXPORT_VERSION, PeriodManifest, SettingsManifest
+from apilog.exports.manifest import (
+    EXPORT_VERSION,
+    ExportSetting,
+    PeriodManifest,
+    SettingsManifest,
+)
 from apilog.options import ExportOptions, Source
 from apilog.render import OUTPUTS, OutputOptions
 from apilog.report_model import Report
@@ -32,6 +37,61 @@ from apilog.version import __version__
 
 # The beginning of a window that holds nothing: stores are opened, but none of their files is read.
 _NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+def export_settings(options: ExportOptions) -> Mapping[str, ExportSetting]:
+    """Return what all periods of a folder have in common: option to value, as JSON holds it."""
+    return {
+        "every": options.every.value,
+        "tz": parse_zone(options.tz).key,
+        "format": options.format,
+        "raw": options.raw,
+        "table": sorted(options.tables) if options.tables is not None else None,
+        "where": options.where,
+        "by": list(options.by),
+        "bucket": options.bucket,
+        "top": options.top,
+        "route": list(options.routes),
+        "max-routes": options.max_routes,
+        "keep-query": options.keep_query,
+        "anonymize-ip": options.anonymize_ip,
+        "hash-consumers": options.hash_consumers is not None,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class ExportSummary:
+    """What one run has done: lists of folder names, in order of time."""
+
+    report: Report
+    """The account of the inputs, without tables."""
+    notes: list[str]
+    new: list[str] = field(default_factory=list)
+    rewritten: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    """Left as they are, because the sources have fewer requests than were exported."""
+    cut: list[str] = field(default_factory=list)
+    """Not written, because the limits cut them."""
+    removed: list[str] = field(default_factory=list)
+
+    def format_line(self) -> str:
+        """Return the summary for people."""
+        counts = {
+            "new": self.new,
+            "rewritten": self.rewritten,
+            "unchanged": self.unchanged,
+            "kept, of which the sources have less": self.kept,
+            "left out, of which the limits cut off a part": self.cut,
+            "removed": self.removed,
+        }
+        always = ("new", "rewritten", "unchanged")
+        parts = (
+            f"{format_count(len(names))} {what}"
+            for what, names in counts.items()
+            if names or what in always
+        )
+        return f"periods: {', '.join(parts)}"
 
 
 def export(
@@ -91,7 +151,11 @@ class _ExportRun:
         self._folder = folder
         self._options = options
         self._now = now
-        self._limit = kept_since(options, now)
+        self._limit: datetime | None = None
+        if options.keep is not None:
+            # Where the age reaches back before all years, nothing is too old.
+            with suppress(OverflowError):
+                self._limit = now - options.keep
         self._stored = stored
         if not options.force:
             folder.check_settings(export_settings(options))
@@ -150,30 +214,30 @@ class _ExportRun:
                 columns = {name: frame.columns for name, frame in report.tables.items()}
                 settings = export_settings(self._options)
                 self._folder.write_settings(SettingsManifest(settings=settings, columns=columns))
-            self._write_period(period, report, summary)
+            files = draw_files(report, self._options)
+            made_of = self._stored.get(period) if self._stored else None
+            manifest = PeriodManifest.for_period(
+                period,
+                report.input.records,
+                files,
+                is_open=not period.is_over(self._now),
+                made_of=made_of,
+            )
+            present = self._folder.read_period(period)
+            if [manifest] == present and self._folder.is_intact(manifest):
+                summary.unchanged.append(manifest.folder)
+                if present[0].made_of != made_of:
+                    self._folder.write_period(manifest)
+            elif not self._options.force and any(p.requests > manifest.requests for p in present):
+                # The sources have lost requests, as logs that rotate do: the export is better.
+                summary.kept.extend(p.folder for p in present)
+            else:
+                self._folder.replace_period(manifest, files, present)
+                (summary.rewritten if present else summary.new).append(manifest.folder)
         summary.unchanged.sort()
         if self._limit is not None:
             self._remove_before(self._limit, summary)
         return summary
-
-    def _write_period(self, period: Period, report: Report, summary: ExportSummary) -> None:
-        files = draw_files(report, self._options)
-        is_open = not period.is_over(self._now)
-        made_of = self._stored.get(period) if self._stored else None
-        manifest = PeriodManifest.for_period(
-            period, report.input.records, files, is_open=is_open, made_of=made_of
-        )
-        present = self._folder.read_period(period)
-        if [manifest] == present and self._folder.is_intact(manifest):
-            summary.unchanged.append(manifest.folder)
-            if present[0].made_of != made_of:
-                self._folder.write_period(manifest)
-        elif not self._options.force and any(p.requests > manifest.requests for p in present):
-            # The sources have lost requests, as logs do that rotate: what was exported is better.
-            summary.kept.extend(p.folder for p in present)
-        else:
-            self._folder.replace_period(manifest, files, present)
-            (summary.rewritten if present else summary.new).append(manifest.folder)
 
     def _remove_before(self, limit: datetime, summary: ExportSummary) -> None:
         for manifest in self._folder.read_all_periods():

@@ -14,8 +14,9 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Self
 
-from apilog.exports.export_options import ExportSetting
 from apilog.time import Period
+
+ExportSetting = str | int | bool | list[str] | None
 
 EXPORT_VERSION = 1
 """The version of both manifests and of the layout of the folder."""
@@ -45,7 +46,6 @@ class SettingsManifest:
     """The columns of each table, in order."""
 
     def to_json(self) -> bytes:
-        """Return the bytes of the manifest's file."""
         return _dump_json({"settings": dict(self.settings), "columns": dict(self.columns)})
 
     @classmethod
@@ -103,7 +103,6 @@ class PeriodManifest:
         return self.folder.endswith(OPEN_SUFFIX)
 
     def to_json(self) -> bytes:
-        """Return the bytes of the manifest's file."""
         return _dump_json(
             {
                 "folder": self.folder,

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from apilog.ingestion.ingest_run import IngestSummary, ingest
-from apilog.ingestion.reject_retry import RetrySummary, retry_rejects
+from apilog.ingestion.reject_retry import retry_rejects
 
-__all__ = ["IngestSummary", "RetrySummary", "ingest", "retry_rejects"]
+__all__ = ["IngestSummary", "ingest", "retry_rejects"]

@@ -137,7 +137,17 @@ class IngestInput:
         """Read the lines that are not known yet, as far as the budget goes."""
         if self.is_finished or self._budget.is_spent:
             return
-        opened = self._opened or self._open_source()
+        opened = self._opened
+        if opened is None:
+            opened = self._opened = OpenedInput(
+                self.source, self._index, self._budget, final=self._final, others=self._others
+            )
+            self._known_before = opened.base
+            if opened.copy_of:
+                self.note = f"{self.path} holds nothing that {opened.copy_of} doesn't: left out"
+                self._apply_event(InputEvent.OPENED_COPY)
+            else:
+                self._apply_event(InputEvent.OPENED_KNOWN if opened.base else InputEvent.OPENED_NEW)
         try:
             yield from opened.chunks(chunk_bytes)
         except DamagedSource:
@@ -163,8 +173,25 @@ class IngestInput:
             self.close()
         elif opened:
             self.account.error = account.error
-            if self._reached:
-                self._commit_stretch(self._reached, account, writer)
+            if reached := self._reached:
+                checkpoint = reached.checkpoint
+                self.bytes_read += checkpoint.offset
+                self.bytes_read -= self._base.checkpoint.offset if self._base else 0
+                self.account.records += account.records
+                self.account.rejects += account.rejects
+                self.account.skipped += account.skipped
+                self.account.formats |= account.formats
+                reached.checkpoint = reached.stored = replace(
+                    checkpoint,
+                    records=checkpoint.records + account.records,
+                    rejects=checkpoint.rejects + account.rejects,
+                    skipped=checkpoint.skipped + account.skipped,
+                    format=" + ".join(account.formats) or checkpoint.format,
+                )
+                # What an earlier run knew stays until the end: another source may hold just that.
+                replaced = self._committed.stored if self._committed else None
+                writer.save_checkpoint(reached.checkpoint, replaced)
+                self._committed, self._reached = reached, None
             elif self._known_before and not self._committed:
                 self._confirm_known(self._known_before, opened, writer)
             if not opened.is_paused:
@@ -188,18 +215,6 @@ class IngestInput:
 
     def _apply_event(self, event: InputEvent) -> None:
         self.state = TRANSITIONS[self.state, event]
-
-    def _open_source(self) -> OpenedInput:
-        opened = OpenedInput(
-            self.source, self._index, self._budget, final=self._final, others=self._others
-        )
-        self._opened, self._known_before = opened, opened.base
-        if opened.copy_of:
-            self.note = f"{self.path} holds nothing that {opened.copy_of} doesn't: left out"
-            self._apply_event(InputEvent.OPENED_COPY)
-        else:
-            self._apply_event(InputEvent.OPENED_KNOWN if opened.base else InputEvent.OPENED_NEW)
-        return opened
 
     def _note_reached(self, opened: OpenedInput) -> None:
         """Have the sources that come later compared with what was read."""
@@ -235,28 +250,6 @@ class IngestInput:
                 known.claimed_by = known.claimed_by or self.path
         if not opened.is_paused:
             opened.close()
-
-    def _commit_stretch(
-        self, reached: KnownEntry, account: FileAccount, writer: StoreWriter
-    ) -> None:
-        checkpoint = reached.checkpoint
-        before = self._base.checkpoint.offset if self._base else 0
-        self.bytes_read += checkpoint.offset - before
-        self.account.records += account.records
-        self.account.rejects += account.rejects
-        self.account.skipped += account.skipped
-        self.account.formats |= account.formats
-        reached.checkpoint = reached.stored = replace(
-            checkpoint,
-            records=checkpoint.records + account.records,
-            rejects=checkpoint.rejects + account.rejects,
-            skipped=checkpoint.skipped + account.skipped,
-            format=" + ".join(account.formats) or checkpoint.format,
-        )
-        # What an earlier run knew stays until the end: another source may hold just that.
-        replaced = self._committed.stored if self._committed else None
-        writer.save_checkpoint(reached.checkpoint, replaced)
-        self._committed, self._reached = reached, None
 
     def _confirm_known(self, known: KnownEntry, opened: OpenedInput, writer: StoreWriter) -> None:
         """Keep a checkpoint, with the path of the first source that has this content."""

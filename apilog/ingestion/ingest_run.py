@@ -7,7 +7,7 @@ ever in the store without the other. That is what makes a run idempotent.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from time import monotonic
@@ -25,9 +25,9 @@ from apilog.ingestion.line_aligned import CommitBudget
 from apilog.options import IngestOptions, Progress, Source
 from apilog.report_model import FileInput, InputSummary
 from apilog.schema import SCHEMA
-from apilog.sources import LogSource, MissingSource
+from apilog.sources import MissingSource
 from apilog.sources.source import display_path
-from apilog.storage import Folder, FolderLike
+from apilog.storage import FolderLike
 from apilog.store import StoreWriter
 from apilog.text.units import format_bytes, format_count, format_duration
 
@@ -121,7 +121,17 @@ class _IngestRun:
         progress = options.progress or NoProgress()
         self._progress = _StretchProgress(progress)
         self._budget = CommitBudget(0)
-        logs_outside = _exclude_own_files(writer.folder, files)
+        # Resolving links for each of many files costs more than all else that a run over known
+        # files does: it is done once per folder.
+        is_own: dict[str, bool] = {}
+        logs_outside = []
+        for source in files:
+            file = source.file
+            place = file if os.path.islink(file) else os.path.dirname(file)
+            if place not in is_own:
+                is_own[place] = writer.folder.contains_location(file)
+            if not is_own[place]:
+                logs_outside.append(source)
         others = frozenset(source.file for source in logs_outside)
         self._inputs = [
             IngestInput(source, index, self._budget, final=options.final, others=others)
@@ -135,7 +145,23 @@ class _IngestRun:
         pending = self._inputs
         try:
             while pending:
-                self._run_stretch(pending)
+                self._budget.left = self._options.stretch_bytes
+                run = LocalRun(
+                    (),
+                    self._spec,
+                    cast_to_schema,
+                    choice=self._choice,
+                    progress=self._progress,
+                    chunk_bytes=self._options.chunk_bytes,
+                    inputs=pending,
+                )
+                with closing(run.results()) as results:
+                    for result in results:
+                        self._writer.add_records(result.value)
+                        if result.rejects.height:
+                            self._store_rejects(result.rejects, run.accounts)
+                for item, account in zip(pending, run.accounts, strict=True):
+                    item.record_stretch(account, self._writer)
                 pending = [item for item in pending if not item.is_finished]
                 if not pending:
                     for item in self._inputs:
@@ -145,27 +171,7 @@ class _IngestRun:
             for item in self._inputs:
                 item.close()
 
-    def _run_stretch(self, inputs: Sequence[IngestInput]) -> None:
-        self._budget.left = self._options.stretch_bytes
-        run = LocalRun(
-            (),
-            self._spec,
-            cast_to_schema,
-            choice=self._choice,
-            progress=self._progress,
-            chunk_bytes=self._options.chunk_bytes,
-            inputs=inputs,
-        )
-        with closing(run.results()) as results:
-            for result in results:
-                self._writer.add_records(result.value)
-                self._store_rejects(result.rejects, run.accounts)
-        for item, account in zip(inputs, run.accounts, strict=True):
-            item.record_stretch(account, self._writer)
-
     def _store_rejects(self, rejects: pl.DataFrame, accounts: Sequence[FileAccount]) -> None:
-        if not rejects.height:
-            return
         paths = set(rejects["source"].unique())
         formats = {a.path: " + ".join(a.formats) or None for a in accounts if a.path in paths}
         format_names = pl.col("source").replace_strict(formats, return_dtype=pl.String)
@@ -204,23 +210,6 @@ class _StretchProgress:
     def advance(self, size: int) -> None:
         """Note that this many bytes more were read."""
         self.whole.advance(size)
-
-
-def _exclude_own_files(folder: Folder, sources: Iterable[LogSource]) -> list[LogSource]:
-    """Return the sources that are not files of the store itself."""
-    # Resolving links for each of many files costs more than all else that a run over known files
-    # does: it is done once per folder.
-    by_folder: dict[str, bool] = {}
-
-    def is_own(file: str) -> bool:
-        if os.path.islink(file):
-            return folder.contains_location(file)
-        parent = os.path.dirname(file)
-        if parent not in by_folder:
-            by_folder[parent] = folder.contains_location(file)
-        return by_folder[parent]
-
-    return [source for source in sources if not is_own(source.file)]
 
 
 def cast_to_schema(records: pl.DataFrame) -> pl.DataFrame:

@@ -90,34 +90,32 @@ class LineAlignedStream(RawStream):
     def read(self, size: int) -> bytes:
         """Return the next bytes; empty also where it pauses, which is never within a line."""
         self.is_paused = False
-        while not self._ready and not self._ended and not self.is_paused:
+        while not self._ready and not self._ended:
             # An oversize line is returned in parts, none of which a commit may end with: the next
             # run could not tell that it begins within a line.
             self.is_paused = self._budget.is_spent and self.tail[-1:] in (b"", b"\n")
-            if not self.is_paused:
-                self._read_block()
+            if self.is_paused:
+                break
+            try:
+                block = self._content.read(_READ_BYTES)
+            except StreamDamage as damage:
+                self._damage, self.is_damaged, block = damage, True, b""
+            text = self._held + block
+            if block:
+                end = whole_events_size(text)
+                # A line or event without an end must not be held back without an end.
+                if len(text) - end > _HELD_BYTES:
+                    end = len(text)
+                self._ready, self._held = text[:end], text[end:]
+            else:
+                self._ended = True
+                if self._final or (self._content.cannot_grow and not self._damage):
+                    self._ready, self._held = text, b""
         if not self._ready and self._damage:
             raise self._damage
         block, self._ready = self._ready[:size], self._ready[size:]
         self._count_bytes(block)
         return block
-
-    def _read_block(self) -> None:
-        try:
-            block = self._content.read(_READ_BYTES)
-        except StreamDamage as damage:
-            self._damage, self.is_damaged, block = damage, True, b""
-        text = self._held + block
-        if block:
-            end = whole_events_size(text)
-            # A line or event without an end must not be held back without an end.
-            if len(text) - end > _HELD_BYTES:
-                end = len(text)
-            self._ready, self._held = text[:end], text[end:]
-            return
-        self._ended = True
-        if self._final or (self._content.cannot_grow and not self._damage):
-            self._ready, self._held = text, b""
 
 
 def renumber_chunks(chunks: Iterable[LineChunk], before: int) -> Iterator[LineChunk]:

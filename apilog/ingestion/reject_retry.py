@@ -5,7 +5,7 @@ A line moves in one commit: it is a reject of the store or a record, never both.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -52,7 +52,26 @@ def retry_rejects(store: FolderLike, options: IngestOptions | None = None) -> Re
                 continue
             moved = pl.concat(frames)
             records += moved.height
-            _recount_inputs(writer, dict(moved["source"].value_counts().iter_rows()))
+            checkpoints = {c: c for c in writer.store.manifest.inputs if c.rejects}
+            for source, count in moved["source"].value_counts().iter_rows():
+                # A reject has the path of its input when it was read. That may have changed since:
+                # an input of that path comes first, then those whose path goes on like it, as
+                # rotated ones do.
+                for before in sorted(
+                    checkpoints,
+                    key=lambda c: (c.path != source, not c.path.startswith(source), c.path),
+                ):
+                    checkpoint = checkpoints[before]
+                    share = min(count, checkpoint.rejects)
+                    count -= share
+                    checkpoints[before] = replace(
+                        checkpoint,
+                        records=checkpoint.records + share,
+                        rejects=checkpoint.rejects - share,
+                    )
+            for before, checkpoint in checkpoints.items():
+                if checkpoint != before:
+                    writer.save_checkpoint(checkpoint, before)
             writer.add_records(moved.drop("at"))
             rest = stored.filter(~pl.col("at").is_in(moved["at"].implode())).drop("at")
             writer.drop_files([file])
@@ -60,29 +79,6 @@ def retry_rejects(store: FolderLike, options: IngestOptions | None = None) -> Re
                 writer.write_rows(rest, "rejects", (file.first, file.last))
             writer.commit()
     return RetrySummary(lines, records)
-
-
-def _recount_inputs(writer: StoreWriter, moved: Mapping[str, int]) -> None:
-    """Count rejects of each source that have become records as such in the checkpoints."""
-    checkpoints = {before: before for before in writer.store.manifest.inputs if before.rejects}
-    for source, count in moved.items():
-        # A reject has the path of its input when it was read. That may have changed since: an input
-        # of that path comes first, then those whose path goes on like it, as rotated ones do.
-        by_likelihood = sorted(
-            checkpoints, key=lambda c: (c.path != source, not c.path.startswith(source), c.path)
-        )
-        for before in by_likelihood:
-            checkpoint = checkpoints[before]
-            share = min(count, checkpoint.rejects)
-            count -= share
-            checkpoints[before] = replace(
-                checkpoint,
-                records=checkpoint.records + share,
-                rejects=checkpoint.rejects - share,
-            )
-    for before, checkpoint in checkpoints.items():
-        if checkpoint != before:
-            writer.save_checkpoint(checkpoint, before)
 
 
 def _read_rejected_lines(stored: pl.DataFrame, options: IngestOptions) -> Iterator[pl.DataFrame]:

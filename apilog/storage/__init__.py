@@ -11,7 +11,6 @@ import os
 from pathlib import Path
 
 from apilog.storage.folder import (
-    FileInfo,
     Folder,
     FolderLike,
     FolderLock,
@@ -22,7 +21,6 @@ from apilog.storage.folder import (
 from apilog.storage.local_folder import LocalFolder
 
 __all__ = [
-    "FileInfo",
     "Folder",
     "FolderLike",
     "FolderLock",

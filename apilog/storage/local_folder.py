@@ -82,31 +82,28 @@ class FileLock:
             self._stream = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         with ExitStack() as undo:
             undo.callback(os.close, self._stream)
-            self._acquire(path)
+            try:
+                if sys.platform == "win32":
+                    os.lseek(self._stream, _LOCKED_BYTE, os.SEEK_SET)
+                    msvcrt.locking(self._stream, msvcrt.LK_NBLCK, 1)
+                    os.lseek(self._stream, 0, os.SEEK_SET)
+                else:
+                    fcntl.flock(self._stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                with explain_write_errors(path):
+                    if error.errno not in _HELD_ERRNOS:
+                        raise
+                    text = os.read(self._stream, 20).decode("ascii", "replace").strip()
+                holder = f"process {text}" if text.isdecimal() else "another process"
+                raise InputError(
+                    f"{path.parent} is being written by {holder}",
+                    "wait until it has ended; reading never needs to wait",
+                ) from error
+            # The number is for people alone: writing it must not fail where the disk is full.
+            with suppress(OSError):
+                os.ftruncate(self._stream, 0)
+                os.write(self._stream, f"{os.getpid()}\n".encode())
             undo.pop_all()
-
-    def _acquire(self, path: Path) -> None:
-        try:
-            if sys.platform == "win32":
-                os.lseek(self._stream, _LOCKED_BYTE, os.SEEK_SET)
-                msvcrt.locking(self._stream, msvcrt.LK_NBLCK, 1)
-                os.lseek(self._stream, 0, os.SEEK_SET)
-            else:
-                fcntl.flock(self._stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            with explain_write_errors(path):
-                if error.errno not in _HELD_ERRNOS:
-                    raise
-                text = os.read(self._stream, 20).decode("ascii", "replace").strip()
-            holder = f"process {text}" if text.isdecimal() else "another process"
-            raise InputError(
-                f"{path.parent} is being written by {holder}",
-                "wait until it has ended; reading never needs to wait",
-            ) from error
-        # The number is for people alone: writing it must not fail where the disk is full.
-        with suppress(OSError):
-            os.ftruncate(self._stream, 0)
-            os.write(self._stream, f"{os.getpid()}\n".encode())
 
     def release(self) -> None:
         """Let others write."""

@@ -6,20 +6,9 @@ records come from.
 
 from __future__ import annotations
 
-from apilog.store.checkpoint import InputCheckpoint
 from apilog.store.data_files import REJECT_COLUMNS, DataFile
-from apilog.store.maintenance import (
-    AnonymizeSummary,
-    CompactSummary,
-    DamagedFile,
-    PruneSummary,
-    VerifySummary,
-    anonymize,
-    compact,
-    prune,
-    verify,
-)
-from apilog.store.manifest import MANIFEST_VERSION, StoreManifest
+from apilog.store.maintenance import AnonymizeSummary, anonymize, compact, prune, verify
+from apilog.store.manifest import MANIFEST_VERSION, InputCheckpoint, StoreManifest
 from apilog.store.reader import Store
 from apilog.store.writer import StoreWriter
 
@@ -27,15 +16,11 @@ __all__ = [
     "MANIFEST_VERSION",
     "REJECT_COLUMNS",
     "AnonymizeSummary",
-    "CompactSummary",
-    "DamagedFile",
     "DataFile",
     "InputCheckpoint",
-    "PruneSummary",
     "Store",
     "StoreManifest",
     "StoreWriter",
-    "VerifySummary",
     "anonymize",
     "compact",
     "prune",

@@ -63,7 +63,15 @@ def retire_manifests(
     name nothing that it doesn't. In object storage manifests stay for GRACE, whatever they name.
     """
     current_names = _file_names(current)
-    spared = set() if folder.is_guarded else _recent_generations(folder, current)
+    spared: set[int | None] = set()
+    if not folder.is_guarded:
+        infos = folder.list_file_infos(layout.MANIFEST_FOLDER)
+        newest = infos.get(layout.manifest_name(current.generation))
+        spared = {
+            layout.generation_of(name.rpartition("/")[2])
+            for name, info in infos.items()
+            if newest is None or newest.written - info.written < GRACE
+        }
     older = sorted((g for g in generations(folder) if g != current.generation), reverse=True)
     retired = []
     for age, generation in enumerate(older, start=1):
@@ -111,18 +119,6 @@ def list_store_files(folder: Folder) -> Iterator[str]:
     """List every file where a store keeps files; links to folders aren't followed."""
     for part in (layout.MANIFEST_FOLDER, "records", "rejects"):
         yield from folder.list_files(part)
-
-
-def _recent_generations(folder: Folder, current: StoreManifest) -> set[int]:
-    """Return the generations that were written not long before the current one."""
-    infos = folder.list_file_infos(layout.MANIFEST_FOLDER)
-    newest = infos.get(layout.manifest_name(current.generation))
-    return {
-        generation
-        for name, info in infos.items()
-        if (generation := layout.generation_of(name.rpartition("/")[2])) is not None
-        and (newest is None or newest.written - info.written < GRACE)
-    }
 
 
 def _file_names(manifest: StoreManifest) -> set[str]:

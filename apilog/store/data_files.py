@@ -19,7 +19,6 @@ from apilog.errors import InputError
 from apilog.schema import COLUMNS, GATEWAY, SCHEMA
 from apilog.storage import Folder, FolderLike, folder_at
 from apilog.store import layout
-from apilog.store.checkpoint import check_types
 from apilog.store.layout import DataKind
 
 ColumnTypes = Mapping[str, pl.DataType | type[pl.DataType]]
@@ -84,6 +83,14 @@ class DataFile:
         if not layout.is_data_name(file.name) or not file.name.startswith(f"{file.kind}/"):
             raise ValueError(file.name)
         return file
+
+
+def check_types(entry: object, types: Mapping[str, type]) -> None:
+    """Raise TypeError for an attribute of another type than JSON should have given it."""
+    for name, expected in types.items():
+        # `bool` is a subclass of `int`, and true is no count.
+        if type(getattr(entry, name)) is not expected:
+            raise TypeError(name)
 
 
 def format_instant(instant: datetime) -> str:

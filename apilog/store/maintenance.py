@@ -7,7 +7,7 @@ at all.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
@@ -94,10 +94,23 @@ def compact(path: FolderLike) -> CompactSummary:
         # Two files of more than half of the rows would not fit into one.
         small = [file for file in before if file.rows <= COMPACTED_ROWS // 2]
         for files in _group_by_folder(small):
-            merges = [merge for merge in _plan_merges(files) if len(merge) > 1]
+            merges: list[list[DataFile]] = []
+            for file in files:
+                if not merges or sum(f.rows for f in merges[-1]) + file.rows > COMPACTED_ROWS:
+                    merges.append([])
+                merges[-1].append(file)
             for merge in merges:
-                _merge_files(writer, merge)
-            if merges:
+                if len(merge) == 1:
+                    continue
+                rows = pl.concat([read_verified(writer.folder, file) for file in merge])
+                if merge[0].kind == "records":
+                    # Files overlap in time where several inputs are of one day.
+                    rows = rows.sort("timestamp", maintain_order=True)
+                first = min((file.first for file in merge if file.first), default=None)
+                last = max((file.last for file in merge if file.last), default=None)
+                writer.write_rows(rows, merge[0].kind, (first, last))
+                writer.drop_files(merge)
+            if len(merges) < len(files):
                 writer.commit()
         after = writer.store.manifest.files
     return CompactSummary(
@@ -114,29 +127,6 @@ def _group_by_folder(files: Iterable[DataFile]) -> Iterable[list[DataFile]]:
     for file in sorted(files, key=lambda file: file.name):
         folders[file.name.rpartition("/")[0]].append(file)
     return folders.values()
-
-
-def _plan_merges(files: Sequence[DataFile]) -> Iterator[list[DataFile]]:
-    """Split files into runs that fit into one file each."""
-    merge: list[DataFile] = []
-    for file in files:
-        if merge and sum(f.rows for f in merge) + file.rows > COMPACTED_ROWS:
-            yield merge
-            merge = []
-        merge.append(file)
-    yield merge
-
-
-def _merge_files(writer: StoreWriter, files: Sequence[DataFile]) -> None:
-    kind = files[0].kind
-    rows = pl.concat([read_verified(writer.folder, file) for file in files])
-    if kind == "records":
-        # Files overlap in time where several inputs are of one day.
-        rows = rows.sort("timestamp", maintain_order=True)
-    firsts = [file.first for file in files if file.first]
-    lasts = [file.last for file in files if file.last]
-    writer.write_rows(rows, kind, (min(firsts, default=None), max(lasts, default=None)))
-    writer.drop_files(files)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +164,17 @@ def anonymize(
             if limit is None or file.last is None or ended_before(file, limit)
         ]
         for files in _group_by_folder(old):
-            rewritten = [file for file in files if _rewrite_file(writer, file, privacy, drop)]
+            rewritten = []
+            for file in files:
+                rows = read_verified(writer.folder, file)
+                emptied = ["line"] if file.kind == "rejects" else drop
+                after = privacy.apply(rows).with_columns(
+                    pl.lit(None, rows.schema[name]).alias(name) for name in emptied
+                )
+                if not after.equals(rows):
+                    writer.write_rows(after, file.kind, (file.first, file.last))
+                    writer.drop_files([file])
+                    rewritten.append(file)
             if rewritten:
                 writer.commit()
             changed += rewritten
@@ -183,22 +183,6 @@ def anonymize(
         records=sum(file.rows for file in changed if file.kind == "records"),
         rejects=sum(file.rows for file in changed if file.kind == "rejects"),
     )
-
-
-def _rewrite_file(
-    writer: StoreWriter, file: DataFile, privacy: Privacy, drop: Collection[str]
-) -> bool:
-    """Anonymize a file; whether there was anything to do."""
-    rows = read_verified(writer.folder, file)
-    emptied = ["line"] if file.kind == "rejects" else drop
-    after = privacy.apply(rows).with_columns(
-        pl.lit(None, rows.schema[name]).alias(name) for name in emptied
-    )
-    if after.equals(rows):
-        return False
-    writer.write_rows(after, file.kind, (file.first, file.last))
-    writer.drop_files([file])
-    return True
 
 
 @dataclass(frozen=True, slots=True)

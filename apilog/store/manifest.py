@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Self
 
 from apilog.errors import InputError
-from apilog.store.checkpoint import InputCheckpoint
-from apilog.store.data_files import DataFile, column_types, format_instant, parse_instant
+from apilog.store.data_files import (
+    DataFile,
+    check_types,
+    column_types,
+    format_instant,
+    parse_instant,
+)
 
 ManifestData = dict[str, Any]
 """A manifest as JSON holds it."""
@@ -49,6 +54,54 @@ makes older manifests readable.
 
 RESTORE_HINT = "restore it from a backup; moved away, the store is as it was a commit earlier"
 """The hint for a manifest that is damaged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputCheckpoint:
+    """How far an input was read, known by its content; lengths are of decompressed bytes.
+
+    The store neither computes nor compares the fingerprints: see `apilog.ingestion.fingerprint`.
+    """
+
+    head_hash: str
+    """The SHA-256 of the first `head_length` bytes, hexadecimal."""
+    head_length: int
+    offset: int
+    """The bytes consumed."""
+    tail_hash: str
+    """The SHA-256 of the last 4 KiB consumed, hexadecimal."""
+    path: str
+    """Where it was last seen."""
+    complete: bool
+    """Whether it can't grow: it was compressed, a stream, or said to be final."""
+    lines: int
+    records: int
+    rejects: int
+    skipped: int
+    format: str | None
+    packed: tuple[str, ...] = ()
+    """The fingerprints of compressed files of just this content, as they are stored."""
+
+    def to_json(self) -> dict[str, object]:
+        """Return the entry of the manifest."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, object]) -> InputCheckpoint:
+        """Parse an entry of a manifest; TypeError if it is no checkpoint."""
+        packed = entry.get("packed", [])
+        if not (isinstance(packed, list) and all(isinstance(text, str) for text in packed)):
+            raise TypeError("packed")
+        checkpoint = cls(**(dict(entry) | {"packed": tuple(packed)}))  # type: ignore[arg-type]
+        check_types(checkpoint, _TYPES)
+        return checkpoint
+
+
+_TYPES: Mapping[str, type] = {
+    **dict.fromkeys(("head_hash", "tail_hash", "path"), str),
+    **dict.fromkeys(("head_length", "offset", "lines", "records", "rejects", "skipped"), int),
+    "complete": bool,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -72,7 +72,12 @@ class Store:
         return tuple(
             file
             for file in self.manifest.files
-            if file.kind == "records" and _may_overlap(file, window)
+            if file.kind == "records"
+            and (
+                window.overlaps(file.first, file.last)
+                if file.first and file.last
+                else not window.is_limited
+            )
         )
 
     def scan_records(
@@ -173,9 +178,3 @@ def _has_days(folder: Folder) -> bool:
         )
     except OSError:
         return False
-
-
-def _may_overlap(file: DataFile, window: TimeWindow) -> bool:
-    if file.first is None or file.last is None:
-        return not window.is_limited
-    return window.overlaps(file.first, file.last)

@@ -20,7 +20,6 @@ from apilog.errors import InputError, OutputError
 from apilog.storage import Folder, FolderLike, FolderLock, folder_at, unreadable_error
 from apilog.storage.folder import unfinished_name
 from apilog.store import commit, layout
-from apilog.store.checkpoint import InputCheckpoint
 from apilog.store.data_files import (
     DataFile,
     TimeSpan,
@@ -31,7 +30,7 @@ from apilog.store.data_files import (
     with_stored_columns,
 )
 from apilog.store.layout import DataKind
-from apilog.store.manifest import MANIFEST_VERSION, StoreManifest
+from apilog.store.manifest import MANIFEST_VERSION, InputCheckpoint, StoreManifest
 from apilog.store.reader import Store, no_store_error
 
 FLUSH_ROWS = 200_000
@@ -74,8 +73,12 @@ class WriteBuffer:
             # Records of one instant stay in the order of their lines. Sorted by time, the row
             # groups of a file have narrow spans, of which a query reads only those it needs.
             ordered = pl.concat(held.pop("records")).sort("timestamp", maintain_order=True)
-            for rows in _split_days(ordered):
+            start = 0
+            # In order of time each day is one run: a slice, without copying rows.
+            for length in ordered["timestamp"].dt.date().rle().struct.field("len"):
+                rows = ordered.slice(start, length)
                 self.write_file(rows, "records", time_span_of(rows))
+                start += length
         if rejects := held["rejects"]:
             now = datetime.now(UTC)
             self.write_file(pl.concat(rejects), "rejects", (now, now))
@@ -107,16 +110,6 @@ class WriteBuffer:
         names = [file.name for file in self.files]
         self._folder.remove_files([*map(unfinished_name, names), *names])
         self.files = []
-
-
-def _split_days(ordered: pl.DataFrame) -> Iterable[pl.DataFrame]:
-    """Slice a frame in order of time into days, without copying rows."""
-    # In order of time, each day is one run.
-    runs = ordered["timestamp"].dt.date().rle().struct.field("len")
-    start = 0
-    for length in runs:
-        yield ordered.slice(start, length)
-        start += length
 
 
 def check_folder(folder: Folder, create: bool) -> None:
@@ -250,7 +243,15 @@ class StoreWriter:
                 files=tuple(sorted(files, key=lambda file: file.name)),
                 inputs=inputs,
             )
-            self._publish_manifest(manifest)
+            publish = commit.prepare_commit(self.folder, manifest)
+            # From here on the files may be part of the store, even if the next line fails: an
+            # answer may be lost after the manifest has appeared. So `close` must not remove them.
+            unpublished, self._buffer.files = self._buffer.files, []
+            try:
+                publish()
+            except FileExistsError as error:
+                self._buffer.files = unpublished
+                raise commit.overtaken_error(self.folder) from error
             self.store = Store(self.folder, manifest)
             self._begin_generation()
             commit.remove_replaced(self.folder, before, manifest)
@@ -273,17 +274,6 @@ class StoreWriter:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _publish_manifest(self, manifest: StoreManifest) -> None:
-        publish = commit.prepare_commit(self.folder, manifest)
-        # From here on the files may be part of the store, even if the next line fails: an answer
-        # may be lost after the manifest has appeared. So `close` must not remove them.
-        files, self._buffer.files = self._buffer.files, []
-        try:
-            publish()
-        except FileExistsError as error:
-            self._buffer.files = files
-            raise commit.overtaken_error(self.folder) from error
 
     def _begin_generation(self) -> None:
         manifest = self.store.manifest

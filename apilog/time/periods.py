@@ -89,7 +89,16 @@ def iter_buckets(
         if start not in seen:
             seen.add(start)
             yield start
-        at = _step_on(at, length - past, timezone)
+        here, at = at, at + (length - past)
+        if not _same_offset(here, at, timezone):
+            # The clocks change between the two: halve that time until it is an instant.
+            low = here
+            while at - low > _MICROSECOND:
+                middle = low + (at - low) // 2
+                if _same_offset(here, middle, timezone):
+                    low = middle
+                else:
+                    at = middle
 
 
 def bucket_start(at: datetime, step: str, timezone: tzinfo) -> datetime:
@@ -116,21 +125,6 @@ def _step_back(at: datetime, past: timedelta, timezone: tzinfo) -> datetime:
         return start
     wall = _wall_clock(at, timezone) - past
     return wall.replace(tzinfo=timezone, fold=0).astimezone(UTC)
-
-
-def _step_on(at: datetime, rest: timedelta, timezone: tzinfo) -> datetime:
-    """Return the instant `rest` later, or the change of clocks, if that is sooner."""
-    low, high = at, at + rest
-    if _same_offset(low, high, timezone):
-        return high
-    # The clocks change between the two: halve that time until it is an instant.
-    while high - low > _MICROSECOND:
-        middle = low + (high - low) // 2
-        if _same_offset(at, middle, timezone):
-            low = middle
-        else:
-            high = middle
-    return high
 
 
 def _same_offset(first: datetime, second: datetime, timezone: tzinfo) -> bool:

@@ -94,7 +94,23 @@ class CloudFolder:
         self.remove_files(map(unfinished_name, published))
 
     def prepare_add(self, name: str, data: bytes) -> Callable[[], None]:
-        return lambda: self._add_object(name, data)
+        def add() -> None:
+            with explain_write_errors(self.path(name)):
+                for _ in range(_TRIES):
+                    if self._try_add(name, data):
+                        return
+                    # A server may refuse all of several requests at the same moment (S3 says 409), so
+                    # there may be no file now. And a request that was sent again, because its answer
+                    # was lost, is refused for the file that it has made itself.
+                    with suppress(FileNotFoundError):
+                        if self.read_file(name) == data:
+                            return
+                        break
+                else:
+                    raise StorageError("other writers got in the way several times", "run it again")
+            raise FileExistsError(errno.EEXIST, "there is one already", self.path(name))
+
+        return add
 
     def check_add_refused(self, name: str, data: bytes) -> None:
         with explain_write_errors(self.path(name)):
@@ -110,22 +126,6 @@ class CloudFolder:
 
     def acquire_lock(self, name: str) -> NoFolderLock:
         return NoFolderLock()
-
-    def _add_object(self, name: str, data: bytes) -> None:
-        with explain_write_errors(self.path(name)):
-            for _ in range(_TRIES):
-                if self._try_add(name, data):
-                    return
-                # A server may refuse all of several requests at the same moment (S3 says 409), so
-                # there may be no file now. And a request that was sent again, because its answer
-                # was lost, is refused for the file that it has made itself.
-                with suppress(FileNotFoundError):
-                    if self.read_file(name) == data:
-                        return
-                    break
-            else:
-                raise StorageError("other writers got in the way several times", "run it again")
-        raise FileExistsError(errno.EEXIST, "there is one already", self.path(name))
 
     def _try_add(self, name: str, data: bytes) -> bool:
         try:

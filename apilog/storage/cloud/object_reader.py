@@ -108,7 +108,19 @@ class ObjectReader:
             if data := held.bytes_at(self._position, size):
                 break
         else:
-            self._fetch_range()
+            # Who reads on gets ranges that double; who jumps around pays for little each time.
+            follows = self._position == self._block.end
+            self._step = min(2 * self._step, _LARGEST_BYTES) if follows else _JUMP_BYTES
+            ahead, self._ahead = self._ahead, None
+            if ahead and self._position == ahead[0].start:
+                block = ahead[1].result()
+            else:
+                block = self._read_range(self._range_from(self._position))
+            self._block = _HeldRange(self._position, block.data)
+            following = self._range_from(self._block.end)
+            if following and self._step >= _AHEAD_BYTES:
+                self._pool = self._pool or ThreadPoolExecutor(1, "apilog-ahead")
+                self._ahead = following, self._pool.submit(self._read_range, following)
             data = self._block.bytes_at(self._position, size)
         self._position += len(data)
         return data
@@ -124,22 +136,6 @@ class ObjectReader:
             self._pool.shutdown(wait=False, cancel_futures=True)
         self._head = self._block = self._end = _HeldRange(0, b"")
         self._ahead = None
-
-    def _fetch_range(self) -> None:
-        """Fetch the range from the position on, and have the one behind it fetched."""
-        # Who reads on gets ranges that double; who jumps around pays for little each time.
-        follows = self._position == self._block.end
-        self._step = min(2 * self._step, _LARGEST_BYTES) if follows else _JUMP_BYTES
-        ahead, self._ahead = self._ahead, None
-        if ahead and self._position == ahead[0].start:
-            block = ahead[1].result()
-        else:
-            block = self._read_range(self._range_from(self._position))
-        self._block = _HeldRange(self._position, block.data)
-        following = self._range_from(self._block.end)
-        if following and self._step >= _AHEAD_BYTES:
-            self._pool = self._pool or ThreadPoolExecutor(1, "apilog-ahead")
-            self._ahead = following, self._pool.submit(self._read_range, following)
 
     def _range_from(self, start: int) -> range:
         return range(start, min(start + self._step, self._size))
