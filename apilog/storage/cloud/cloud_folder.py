@@ -99,9 +99,9 @@ class CloudFolder:
                 for _ in range(_TRIES):
                     if self._try_add(name, data):
                         return
-                    # A server may refuse all of several requests at the same moment (S3 says 409), so
-                    # there may be no file now. And a request that was sent again, because its answer
-                    # was lost, is refused for the file that it has made itself.
+                    # A server may refuse all of several requests at the same moment (S3 says 409),
+                    # so there may be no file now. And a request that was sent again, because its
+                    # answer was lost, is refused for the file that it has made itself.
                     with suppress(FileNotFoundError):
                         if self.read_file(name) == data:
                             return
