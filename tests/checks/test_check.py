@@ -94,8 +94,8 @@ def test_verdicts_are_consistent(
     current: MetricSample, base: MetricSample, metric: str, operator: str, limit: str, least: int
 ) -> None:
     threshold = parse_threshold(f"{metric} {operator} {limit}")
-    sides = [SubjectSamples(samples={(): s}, total=s.size) for s in (current, base)]
-    results = evaluate_threshold(threshold, *sides, DecisionPolicy(min_requests=least))
+    side, other = (SubjectSamples(samples={(): s}, total=s.size) for s in (current, base))
+    results = evaluate_threshold(threshold, side, other, DecisionPolicy(min_requests=least))
     (result,) = results
     assert CheckState.overall(r.state for r in results) is result.state
     assert result.p_value is None or 0 <= result.p_value <= 1
@@ -116,17 +116,17 @@ def test_verdicts_are_consistent(
 @given(st.integers(1, 3_000), st.integers(1, 3_000), st.data())
 def test_error_rates_are_compared_both_ways(n: int, m: int, data: st.DataObject) -> None:
     x, y = data.draw(st.integers(0, n)), data.draw(st.integers(0, m))
-    sides = [
+    side, other = (
         SubjectSamples(samples={(): MetricSample(value=k / size, size=size, events=k)}, total=size)
         for k, size in ((x, n), (y, m))
-    ]
+    )
     for text in (
         "error_rate <= baseline + 1pp",
         "error_rate >= baseline * 0.9",
         "error_rate < baseline",
     ):
         (result,) = evaluate_threshold(
-            parse_threshold(text), *sides, DecisionPolicy(min_requests=0)
+            parse_threshold(text), side, other, DecisionPolicy(min_requests=0)
         )
         assert result.state is not CheckState.INCONCLUSIVE
         assert result.p_value is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,6 @@ from apilog.checks import (
     DecisionPolicy,
     MetricCatalogue,
     MetricSample,
-    SampleKey,
     SubjectSamples,
     evaluate_threshold,
     parse_threshold,
@@ -39,7 +39,7 @@ def one(sample: MetricSample) -> SubjectSamples:
     return SubjectSamples(samples={(): sample}, total=max(1, sample.size))
 
 
-def each(samples: Mapping[SampleKey, MetricSample]) -> SubjectSamples:
+def each(samples: Mapping[Any, MetricSample]) -> SubjectSamples:
     return SubjectSamples(samples=samples, total=sum(sample.size for sample in samples.values()))
 
 

@@ -95,12 +95,12 @@ def test_routes_beyond_the_limit_are_folded_and_queries_kept(tmp_path: Path, run
 def test_a_key_that_is_missing_is_told_before_reading(
     source: Path, tmp_path: Path, run: Run, command: str
 ) -> None:
-    more = {
+    options: dict[str, list[str | Path]] = {
         "check": ["-t", "error_rate < 1%"],
         "baseline": ["-o", tmp_path / "baseline.json"],
         "compare": ["--split", "method=GET,POST"],
-    }[command]
-    done = run(command, source, *more, "--hash-consumers", "env:GONE")
+    }
+    done = run(command, source, *options[command], "--hash-consumers", "env:GONE")
     assert (done.code, done.stdout) == (2, b"")
     assert "--hash-consumers" in done.stderr
     assert not (tmp_path / "baseline.json").exists()

@@ -25,8 +25,8 @@ def errors(events: int, n: int) -> MetricSample:
 
 
 def fails(threshold: Threshold, current: MetricSample, base: MetricSample) -> bool:
-    sides = [SubjectSamples(samples={(): sample}, total=sample.size) for sample in (current, base)]
-    (result,) = evaluate_threshold(threshold, *sides)
+    side, other = (SubjectSamples(samples={(): s}, total=s.size) for s in (current, base))
+    (result,) = evaluate_threshold(threshold, side, other)
     assert result.state is not CheckState.INCONCLUSIVE
     return result.state is CheckState.FAIL
 

@@ -15,8 +15,10 @@ from apilog.cli.options import READ_OPTIONS, Choices, expand_options
 from apilog.render import OUTPUTS, VERDICT_OUTPUTS
 
 READS_LOGS = ("report", "check", "baseline", "compare", "success", "export", "watch")
-READ_BY_ALL = ("--anonymize-ip", "--hash-consumers", "--keep-query", "--route", "--max-routes")
-READ_BY_ALL += ("--log-format", "--nginx-conf", "--where", "--tz")
+READ_BY_ALL = (
+    *("--anonymize-ip", "--hash-consumers", "--keep-query", "--route", "--max-routes"),
+    *("--log-format", "--nginx-conf", "--where", "--tz"),
+)
 
 
 COMMANDS = dict(app.COMMANDS)

@@ -223,7 +223,7 @@ def test_parquet_is_not_thrown_at_a_terminal() -> None:
 @pytest.mark.parametrize("options", [[], ["--raw"]])
 def test_csv_on_a_terminal_does_not_act_on_it(tmp_path: Path, options: list[str]) -> None:
     log = write(tmp_path / "odd.log", [line("/\\x1B[2J\\xC2\\x9B\\x07")])
-    argv = [log, "-f", "csv", "--by", "path", *options]
+    argv: list[str | Path] = [log, "-f", "csv", "--by", "path", *options]
     screen = on_terminal(*argv, "--no-progress").screen
     assert "\n/\\x1b[2J\\x9b\\x07,1," in screen
     assert "\x1b" not in screen
@@ -254,7 +254,7 @@ def test_long_reading_shows_a_bar_on_a_terminal_and_takes_it_away(slowly: list[b
 def test_no_bar_where_none_is_wanted(
     slowly: list[bytes], options: list[str], env: dict[str, str]
 ) -> None:
-    shown = on_terminal("-", "-f", "csv", *options, stdin=slowly, stdout=False, **env)
+    shown = on_terminal("-", "-f", "csv", *options, stdin=slowly, stdout=False, **env)  # type: ignore[arg-type]
     assert (shown.code, shown.screen) == (0, "")
 
 

@@ -137,7 +137,7 @@ def test_a_folder_keeps_its_options(tmp_path: Path) -> None:
         ({"tz": "Europe/Berlin"}, "--tz UTC, not with --tz Europe/Berlin"),
     ):
         with pytest.raises(UsageError) as caught:
-            run(source, to, **other)  # type: ignore[arg-type]
+            run(source, to, **other)
         assert told in str(caught.value)
         assert "--force" in caught.value.hint
     assert state(to) == before

@@ -105,7 +105,7 @@ def test_whatever_else_decides_the_tables_is_read_again(
         {"hash_consumers": "2"},
     ):
         read()
-        done = run(store, to, force=True, tz="Europe/Berlin", **asked)  # type: ignore[arg-type]
+        done = run(store, to, force=True, tz="Europe/Berlin", **asked)
         assert len(read()) == len(done.rewritten) == 3
     (to / "2026-11-21" / "errors.csv").unlink()
     assert run(store, to, tz="Europe/Berlin", hash_consumers="2").rewritten == ["2026-11-21"]

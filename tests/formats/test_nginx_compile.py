@@ -240,7 +240,7 @@ def test_json_by_escape_default_is_repaired(
 @pytest.mark.slow
 @settings(max_examples=300)
 @given(
-    st.one_of(f(escape) for f in (any_format, any_template) for escape in ("default", "json")),
+    st.one_of([f(escape) for f in (any_format, any_template) for escape in ("default", "json")]),
     st.lists(any_values(), min_size=1, max_size=3),
 )
 def test_no_format_loses_anything_in_more_tries(

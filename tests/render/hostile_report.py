@@ -6,6 +6,7 @@ Every text is what an attacker may have sent, every number what arithmetic may p
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -187,11 +188,20 @@ def _anomalies() -> pl.DataFrame:
 
 
 def _inputs() -> InputSummary:
-    counts = {"lines": 5, "records": 2, "rejects": 2, "skipped": 1}
     return InputSummary(
-        **counts,
+        lines=5,
+        records=2,
+        rejects=2,
+        skipped=1,
         files=(
-            FileInput(path="logs/access.log", format="combined", **counts),
+            FileInput(
+                path="logs/access.log",
+                format="combined",
+                lines=5,
+                records=2,
+                rejects=2,
+                skipped=1,
+            ),
             FileInput(
                 path="logs/\udcff\x1b[5m<b>|.gz",
                 format=None,
@@ -207,9 +217,13 @@ def _inputs() -> InputSummary:
     )
 
 
-def _frame(rows: list[dict[str, object]]) -> pl.DataFrame:
+def _frame(rows: Sequence[Mapping[str, object]]) -> pl.DataFrame:
     frame = pl.DataFrame(rows, infer_schema_length=None)
-    types = {"gateway": GATEWAY, "timestamp": TIMESTAMP, "last_seen": TIMESTAMP}
+    types: dict[str, pl.DataType | type[pl.DataType]] = {
+        "gateway": GATEWAY,
+        "timestamp": TIMESTAMP,
+        "last_seen": TIMESTAMP,
+    }
     types |= {"error_source": pl.Categorical, "status": pl.Int16}
     floats = [name for name, dtype in frame.schema.items() if dtype == pl.Null]
     return frame.with_columns(

@@ -10,6 +10,7 @@ from apilog.checks import MetricSample, SubjectSamples, evaluate_threshold, pars
 from apilog.checks.check_tables import changed_table, checks_table, worst_table
 from apilog.checks.compare import SamplePair, compare_pairs, comparison_table
 from apilog.checks.evaluate import DecisionPolicy
+from apilog.checks.measurement import SampleKey
 from apilog.checks.threshold import ENDPOINT_COLUMNS
 from apilog.metrics import METRICS
 from apilog.report_model import FileInput, InputSummary, Report
@@ -56,7 +57,9 @@ def checks_report(*texts: str, said: str = "a note") -> Report:
         threshold: evaluate_threshold(threshold, current, before)
         for threshold, (_, current, before) in zip(thresholds, plan, strict=True)
     }
-    ends = {("nginx", text, text): sample for (text,), sample in samples.items()}
+    ends: dict[SampleKey, MetricSample] = {
+        ("nginx", text, text): sample for (text,), sample in samples.items()
+    }
     endpoints = SubjectSamples(samples=ends, total=5000)
     tables = {
         "checks": checks_table(results),
@@ -69,7 +72,7 @@ def checks_report(*texts: str, said: str = "a note") -> Report:
 def comparison_report(*texts: str, said: str = "a note") -> Report:
     """A metric of every verdict; the texts are methods and routes."""
     policy = DecisionPolicy()
-    pairs = {
+    pairs: dict[SampleKey, SamplePair] = {
         ("nginx", text, text): SamplePair(errors(min(10 + 40 * i, 900), 1000), errors(50, 1000))
         for i, text in enumerate(dict.fromkeys(texts))
     }

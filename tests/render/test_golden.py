@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from apilog.render import OUTPUTS
 from tests.render.hostile_report import empty_report, hostile_report
 
-CASES = {
+CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "hostile.json": ("json", {}),
     "hostile.ndjson": ("ndjson", {}),
     "hostile.csv": ("csv", {}),

@@ -17,7 +17,7 @@ NOW = datetime(2026, 11, 21, 0, 30, tzinfo=UTC)
 
 
 def at(*parts: int) -> datetime:
-    return datetime(*parts, tzinfo=UTC)  # type: ignore[misc,arg-type]
+    return datetime(*parts, tzinfo=UTC)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

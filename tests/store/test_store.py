@@ -198,7 +198,9 @@ def test_duckdb_and_pandas_read_the_records_and_agree(tmp_path: Path) -> None:
         "SELECT CAST(date AS VARCHAR), status, count(*), sum(duration_ms) "
         f"FROM read_parquet('{glob}', hive_partitioning = true) GROUP BY 1, 2 ORDER BY 1, 2"
     )
-    assert duckdb.sql(query).fetchall() == wanted
+    relation = duckdb.sql(query)
+    assert relation is not None
+    assert relation.fetchall() == wanted
     frame = pd.read_parquet(path / "records")
     assert [c for c in frame.columns if c != "date"] == list(SCHEMA)
     assert str(frame["timestamp"].dtype).endswith("UTC]")
