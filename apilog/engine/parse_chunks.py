@@ -93,7 +93,6 @@ class FileAccount:
     """What has been read of one input so far: the account of its lines, and its error."""
 
     path: str
-    """The file as users see it."""
     records: int = 0
     rejects: int = 0
     skipped: int = 0
@@ -138,7 +137,6 @@ class FileChunk:
     """A chunk of a file on its way to be parsed."""
 
     account: FileAccount
-    """The account of its file."""
     chunk: LineChunk
     plan: Future[ParsePlan] | None = None
     """How its file is parsed, as soon as that is known."""
@@ -149,10 +147,6 @@ class FileChunk:
     def path(self) -> str:
         """The file as users see it."""
         return self.account.path
-
-    def release_lines(self) -> None:
-        """Let go of the lines themselves, which are most of the memory."""
-        self.chunk = replace(self.chunk, data=b"")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +183,8 @@ def parse_chunks(
         return
     del lines
     for chunk in chunks:
-        chunk.release_lines()
+        # Let go of the lines themselves, which are most of the memory.
+        chunk.chunk = replace(chunk.chunk, data=b"")
     formats = tuple(n for p in (plan, parsed.found_plan) if p and (n := p.name))
     accounts = tuple(
         ChunkAccount(

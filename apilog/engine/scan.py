@@ -7,10 +7,11 @@ https://docs.pola.rs/user-guide/plugins/io_plugins/.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 import polars as pl
 from polars.io.plugins import register_io_source
@@ -115,7 +116,7 @@ def scan_logs(
         run = LocalRun(
             sources,
             replace(spec, columns=frozenset([*selected, *tested])),
-            _make_selection(selected, predicate),
+            partial(_select_rows, columns=selected, predicate=predicate),
             choice=choice,
             chunk_bytes=chunk_bytes,
             progress=None if passes else progress,
@@ -147,22 +148,18 @@ class _SelectedRows:
     last: datetime | None
 
 
-def _make_selection(
-    columns: list[str], predicate: pl.Expr | None
-) -> Callable[[pl.DataFrame], _SelectedRows]:
-    """Return the work on each chunk: to pick the rows and columns that the query needs."""
-
-    def select_rows(records: pl.DataFrame) -> _SelectedRows:
-        in_schema = records.select(
-            pl.col(name).cast(SCHEMA[name]) for name in SCHEMA if name in records.columns
-        )
-        kept = in_schema if predicate is None else in_schema.filter(predicate)
-        first, last = records.select(
-            first=pl.col("timestamp").min(), last=pl.col("timestamp").max()
-        ).row(0)
-        return _SelectedRows(kept.select(columns), first, last)
-
-    return select_rows
+def _select_rows(
+    records: pl.DataFrame, columns: list[str], predicate: pl.Expr | None
+) -> _SelectedRows:
+    """Return the rows and columns of a chunk that the query needs."""
+    in_schema = records.select(
+        pl.col(name).cast(SCHEMA[name]) for name in SCHEMA if name in records.columns
+    )
+    kept = in_schema if predicate is None else in_schema.filter(predicate)
+    first, last = records.select(
+        first=pl.col("timestamp").min(), last=pl.col("timestamp").max()
+    ).row(0)
+    return _SelectedRows(kept.select(columns), first, last)
 
 
 def _read_frames(stats: ScanStats, *, strict: bool | None) -> Generator[pl.DataFrame]:

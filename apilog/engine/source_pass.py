@@ -95,7 +95,13 @@ class SourcePass(Generic[T]):
         with closing(self._run.results()) as results:
             for result in results:
                 if result.rejects.height:
-                    self._take_rejects(result.rejects)
+                    if self._rejects:
+                        self._rejects(result.rejects)
+                    # Later chunks don't replace what is known: the first line tells most about a
+                    # format.
+                    firsts = result.rejects.unique("source", keep="first", maintain_order=True)
+                    lines = dict(firsts.select("source", "line").iter_rows())
+                    self._first_rejects = lines | self._first_rejects
                 yield result.value
 
     def merge_results(self, merge: Callable[[Sequence[T]], T]) -> T:
@@ -127,14 +133,6 @@ class SourcePass(Generic[T]):
                 why = explain_mismatch(self._choice, line)
                 return (f"no line of {file.path} is in the given format: {why}",) if why else ()
         return ()
-
-    def _take_rejects(self, rejects: pl.DataFrame) -> None:
-        if self._rejects:
-            self._rejects(rejects)
-        # Later chunks don't replace what is known: the first line tells most about a format.
-        first_by_source = rejects.unique("source", keep="first", maintain_order=True)
-        lines = dict(first_by_source.select("source", "line").iter_rows())
-        self._first_rejects = lines | self._first_rejects
 
 
 def describe_rejects(account: InputSummary, *, are_kept: bool) -> Iterator[str]:

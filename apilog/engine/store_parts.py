@@ -66,7 +66,12 @@ class StoredPart:
             scan = self.store.scan_records(window.since, window.until, self.files)
             records = scan.select(sorted(columns)).collect()
         except (OSError, pl.exceptions.PolarsError) as error:
-            raise self._read_error(error) from error
+            present = set(self.store.folder.list_files("records"))
+            gone = [file.name for file in self.files if file.name not in present]
+            reason = " ".join(str(error).partition("\n")[0].split())
+            if gone:
+                reason = f"{gone[0]} was removed while it was being read"
+            raise SourceError(str(self.store.folder), reason, f"run it again; {_VERIFY}") from error
         # A file may be whole as Parquet and still be another than the manifest means.
         count, stated = records.height, self.records
         is_all = not window.is_limited or all(
@@ -84,14 +89,6 @@ class StoredPart:
             records = records.with_columns(pl.when(is_named).then("route"))
             records = add_route(records, spec.rules)
         return spec.select(records.select(c for c in SCHEMA if c in records.columns))
-
-    def _read_error(self, error: Exception) -> SourceError:
-        present = set(self.store.folder.list_files("records"))
-        gone = [file.name for file in self.files if file.name not in present]
-        reason = " ".join(str(error).partition("\n")[0].split())
-        if gone:
-            reason = f"{gone[0]} was removed while it was being read"
-        return SourceError(str(self.store.folder), reason, f"run it again; {_VERIFY}")
 
 
 def separate_stores(

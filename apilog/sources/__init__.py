@@ -6,7 +6,7 @@ Nothing here knows what a line means.
 from __future__ import annotations
 
 from apilog.sources.find import find_sources
-from apilog.sources.line_chunks import LineChunk, LineCutter, OversizeLine
+from apilog.sources.line_chunks import LineChunk, LineCutter
 from apilog.sources.source import STDIN, DamagedSource, LogSource, MissingSource, SourceError
 
 __all__ = [
@@ -16,7 +16,6 @@ __all__ = [
     "LineCutter",
     "LogSource",
     "MissingSource",
-    "OversizeLine",
     "SourceError",
     "find_sources",
 ]

@@ -97,9 +97,8 @@ def _path_matches(parts: list[str], segments: list[str]) -> bool:
 
 
 def _is_match(name: str, pattern: str) -> bool:
-    if name.startswith(".") and not pattern.startswith("."):
-        return False
-    return fnmatch.fnmatchcase(name, pattern)
+    is_asked_for = pattern.startswith(".") or not name.startswith(".")
+    return is_asked_for and fnmatch.fnmatchcase(name, pattern)
 
 
 def _is_hidden(parts: Iterable[str]) -> bool:

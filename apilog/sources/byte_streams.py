@@ -69,7 +69,6 @@ class PeekableStream:
         return self._head[:size]
 
     def read(self, size: int) -> bytes:
-        """Return the next bytes."""
         if self._head:
             block, self._head = self._head[:size], self._head[size:]
             return block
@@ -94,7 +93,6 @@ class SourceReader:
         self._stream, self._read = _open_source(source)
 
     def read(self, size: int) -> bytes:
-        """Return the next bytes."""
         if self.position in self._fine:
             size = 1
         elif self.position < self._fine.start:

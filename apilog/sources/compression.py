@@ -148,10 +148,6 @@ class Codec:
     magics: tuple[bytes, ...]
     new_decompressor: Callable[[], Decompressor]
 
-    def matches_head(self, head: bytes) -> bool:
-        """Return whether a member of this kind starts with these bytes."""
-        return head.startswith(self.magics)
-
 
 CODECS = (
     Codec(name="gzip", magics=(b"\x1f\x8b",), new_decompressor=GzipMember),
@@ -201,7 +197,7 @@ def decompress_stream(stream: ByteStream, step: int) -> PeekableStream:
         head = stream.peek(MAGIC_BYTES)
         if not is_compressed(head):
             break
-        codec = next(codec for codec in CODECS if codec.matches_head(head))
+        codec = next(codec for codec in CODECS if head.startswith(codec.magics))
         stream = PeekableStream(_DecompressingStream(codec, stream, step))
     return stream
 
@@ -255,7 +251,7 @@ class _DecompressingStream:
         while len(rest) < MAGIC_BYTES and (block := self._stream.read(self._step)):
             rest = (rest + block).lstrip(b"\0")
         self._rest = rest
-        if self._codec.matches_head(rest):
+        if rest.startswith(self._codec.magics):
             self._member = self._codec.new_decompressor()
         elif rest:
             name = self._codec.name

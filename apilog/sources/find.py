@@ -146,7 +146,23 @@ class _SourceSearch:
                 self._add_problem(argument, "no files in this directory", hint)
             return files
         if glob.has_magic(argument) and not os.path.lexists(argument):
-            return self._glob_files(argument)
+            # A folder that it matches stands for all below it.
+            problem_count = len(self.problems)
+            drive, tail = os.path.splitdrive(argument)
+            separators = os.sep + (os.altsep or "")
+            relative = tail.lstrip(separators)
+            root = drive + tail[: len(tail) - len(relative)]
+            segments = re.split(f"[{re.escape(separators)}]+", relative)
+            files = []
+            for path in sorted(set(self._expand_glob(root, segments))):
+                if os.path.isdir(path):
+                    files += self._files_below(path)
+                elif os.path.isfile(path):
+                    files.append(path)
+            if not files and len(self.problems) == problem_count:
+                hint = "`**` searches folders to any depth; hidden files need a leading dot"
+                self._add_problem(argument, "no file matches", hint)
+            return files
         return [argument]
 
     def make_sources(self, files: Sequence[str]) -> list[LogSource | SourceError]:
@@ -163,28 +179,6 @@ class _SourceSearch:
             else _make_source(file)
             for file in files
         ]
-
-    def _glob_files(self, pattern: str) -> list[str]:
-        """Return the files that a glob matches; a folder that it matches stands for all below it.
-
-        `**` stands for any number of folders; at the end of a pattern, for all below.
-        """
-        problem_count = len(self.problems)
-        drive, tail = os.path.splitdrive(pattern)
-        separators = os.sep + (os.altsep or "")
-        relative = tail.lstrip(separators)
-        root = drive + tail[: len(tail) - len(relative)]
-        segments = re.split(f"[{re.escape(separators)}]+", relative)
-        files: list[str] = []
-        for path in sorted(set(self._expand_glob(root, segments))):
-            if os.path.isdir(path):
-                files += self._files_below(path)
-            elif os.path.isfile(path):
-                files.append(path)
-        if not files and len(self.problems) == problem_count:
-            hint = "`**` searches folders to any depth; hidden files need a leading dot"
-            self._add_problem(pattern, "no file matches", hint)
-        return files
 
     def _expand_glob(self, folder: str, segments: list[str]) -> Iterator[str]:
         """Yield the paths below a folder that match; an empty folder is the current one."""

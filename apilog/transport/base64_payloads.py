@@ -67,7 +67,6 @@ class PayloadStream:
         self._rest = b""
 
     def read(self, size: int) -> bytes:
-        """Return the next bytes."""
         while not self._rest:
             try:
                 self._rest = next(self._blocks)

@@ -100,7 +100,6 @@ class JoinedEventsStream:
         self._damage: StreamDamage | None = None
 
     def read(self, size: int) -> bytes:
-        """Return the next bytes."""
         while not self._ready:
             if self._damage is not None:
                 raise self._damage

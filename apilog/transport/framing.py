@@ -126,7 +126,6 @@ class _SplitStream:
         self._damage: StreamDamage | None = None
 
     def read(self, size: int) -> bytes:
-        """Return the next bytes."""
         while not self._lines:
             if self._damage is not None:
                 raise self._damage

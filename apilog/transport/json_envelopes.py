@@ -67,11 +67,6 @@ def unwrap_docker(lines: pl.Series) -> UnwrappedEvents:
     return unwrap_pieces(frame["log"], frame["stream"], complete)
 
 
-def unwrap_json(lines: pl.Series) -> UnwrappedEvents:
-    """Unwrap the texts of `message`, `log` or `msg`, the first that is there."""
-    return unwrap_lines(_decode_first(lines, _TEXT_KEYS))
-
-
 def are_json_objects(head: pl.Series) -> bool:
     """Return whether most lines begin as a JSON object does."""
     return is_mostly_true(head.str.contains(r"^\s*\{"))
@@ -126,7 +121,7 @@ DOCKER = Envelope(
 JSON_WRAPPED = Envelope(
     name="json-wrapped",
     title="JSON objects with the line in log, message or msg",
-    unwrap=unwrap_json,
+    unwrap=lambda lines: unwrap_lines(_decode_first(lines, _TEXT_KEYS)),
     detect=_detect_json,
     times=lambda lines: parse_times(_decode_first(lines, _TIME_KEYS)),
     samples=(
@@ -206,12 +201,6 @@ _JOURNAL_KEYS = ("MESSAGE", "message", "SYSLOG_IDENTIFIER", "_COMM", "__REALTIME
 _BYTES = r"^\[(?:[0-9]{1,3}(?:, ?[0-9]{1,3})*)?\]$"
 
 
-def unwrap_journald(lines: pl.Series) -> UnwrappedEvents:
-    """Unwrap `MESSAGE`, of web servers and of others that look like an access line."""
-    programs, texts = _journal_entries(lines)
-    return unwrap_lines(keep_access_lines(programs, texts))
-
-
 def is_of_another_unit(lines: pl.Series) -> pl.Series:
     """Return which lines are journal entries of no web server that look like no access line."""
     entries = lines.str.contains('"__REALTIME_TIMESTAMP"', literal=True)
@@ -250,7 +239,7 @@ def _detect_journald(head: pl.Series) -> bool:
 JOURNALD = Envelope(
     name="journald",
     title="journald JSON",
-    unwrap=unwrap_journald,
+    unwrap=lambda lines: unwrap_lines(keep_access_lines(*_journal_entries(lines))),
     detect=_detect_journald,
     times=lambda lines: parse_epoch_times(_decode_first(lines, ("__REALTIME_TIMESTAMP",))),
     samples=(

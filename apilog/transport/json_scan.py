@@ -66,9 +66,7 @@ class BraceScan:
     """A scan for the end of an object, which can be continued with the bytes that follow."""
 
     depth: int = 0
-    """How many objects are open."""
     quoted: bool = False
-    """Whether a string is open."""
 
     def run(self, data: bytes, at: int) -> tuple[ScanEnd, int]:
         """Go on from here; return why it stopped, and where. After OPEN, it goes on from there."""

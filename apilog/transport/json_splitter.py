@@ -7,7 +7,6 @@ Apart from what `split_window` leaves over, only the frames around the events ar
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 from apilog.transport.event_wrappers import (
     FIRST_MEMBERS,
@@ -100,30 +99,6 @@ def split_glued_objects(data: bytes) -> tuple[bytes, int] | None:
     return lines[:end], len(data) - (len(lines) - end)
 
 
-def append_plain_objects(
-    data: bytes, at: int, dress: Callable[[bytes], bytes] | None, out: list[bytes]
-) -> int:
-    """Append a line for each object from here on as long as they are plain; return where they end.
-
-    Not plain is what is broken or may be, what is nested deep, and what may be a container.
-    """
-    match = _PLAIN.match
-    while plain := match(data, at):
-        start, end = plain.span(2)
-        if has_seams(data, start + 1, end):
-            break
-        stamp, event = plain.groups()
-        event = join_plain_lines(event)
-        if dress is not None:
-            event = dress(event)
-        if stamp:
-            event = prepend_stamp(stamp, event)
-        out.append(event)
-        out.append(b"\n")
-        at = end
-    return at
-
-
 def prepend_stamp(stamp: bytes, event: bytes) -> bytes:
     """Return an object after the stamp that was found before it, which may be empty."""
     return stamp.rstrip() + b" " + event if stamp else event
@@ -167,14 +142,31 @@ class JsonSplitter:
         return self._out, at
 
     def _take_plain(self, data: bytes, at: int) -> int:
+        """Take objects from here on as long as they are plain; return where they end.
+
+        Not plain is what is broken or may be, what is nested deep, and what may be a container.
+        """
         if self._endless is not None:
             return at
         frame = self._frames[-1] if self._frames else None
         dress = frame.add_common_members if frame and frame.common_members else None
-        end = append_plain_objects(data, at, dress, self._out)
-        if end > at:
+        match, out, begin = _PLAIN.match, self._out, at
+        while plain := match(data, at):
+            start, end = plain.span(2)
+            if has_seams(data, start + 1, end):
+                break
+            stamp, event = plain.groups()
+            event = join_plain_lines(event)
+            if dress is not None:
+                event = dress(event)
+            if stamp:
+                event = prepend_stamp(stamp, event)
+            out.append(event)
+            out.append(b"\n")
+            at = end
+        if at > begin:
             self._at_line_start = False
-        return end
+        return at
 
     def _take_next(self, data: bytes, at: int) -> int | None:
         """Take what comes next; return where it ends, or None if more has to be read before."""
@@ -230,20 +222,7 @@ class JsonSplitter:
         stop, end = scan_object(data, start)
         if stop is ScanEnd.END and not has_seams(data, start + 1, end):
             return self._emit_object(data, begin, start, end)
-        return self._take_doubtful(data, begin, start, (stop, end))
-
-    def _emit_object(self, data: bytes, begin: int, start: int, end: int) -> int:
-        event = data[start:end]
-        if self._frames and self._frames[-1].common_members:
-            event = self._frames[-1].add_common_members(event)
-        self._emit_line(prepend_stamp(data[begin:start], event))
-        return end
-
-    def _take_doubtful(
-        self, data: bytes, begin: int, start: int, scanned: tuple[ScanEnd, int]
-    ) -> int | None:
-        """Take an object that does not end, or within which another one seems to start."""
-        stop, end = scanned
+        # It does not end, or another one seems to start within it.
         after = find_broken_end(data, start, stop, end)
         if after is not None and after > start:
             self._emit_line(data[begin:after].rstrip())
@@ -262,6 +241,13 @@ class JsonSplitter:
         self._out.append(blank_newlines(data[begin:at]))
         self._endless = EndlessObject(scan)
         return at
+
+    def _emit_object(self, data: bytes, begin: int, start: int, end: int) -> int:
+        event = data[start:end]
+        if self._frames and self._frames[-1].common_members:
+            event = self._frames[-1].add_common_members(event)
+        self._emit_line(prepend_stamp(data[begin:start], event))
+        return end
 
     def _enter_container(
         self, data: bytes, begin: int, start: int, opened: tuple[WrapperFrame, int]

@@ -50,11 +50,8 @@ def unfinished_size(data: bytes) -> int:
     return max((size for (driver, _), size in begun.items() if driver in cutting), default=0)
 
 
-_DriverPiece = tuple[str, str, bool]
-"""Driver, stream, and whether it is the last of its event."""
-
-
-def _parse_piece(line: bytes) -> _DriverPiece | None:
+def _parse_piece(line: bytes) -> tuple[str, str, bool] | None:
+    """Return the driver, the stream, and whether the piece is the last of its event."""
     if match := _CRI.match(line):
         return "cri", match[1].decode(), match[2] == b"F"
     if not (line.startswith(b"{") and b'"stream":' in line):

@@ -18,7 +18,6 @@ from apilog.transport.envelope import (
     SAMPLE_LINE,
     Envelope,
     EnvelopeSample,
-    UnwrappedEvents,
     is_mostly_true,
     unwrap_lines,
 )
@@ -77,18 +76,6 @@ _STAMP = rf"{_PRIORITY}({_BSD_TIME}|{_ISO_TIME}) "
 _STAMP_5424 = r"^<[0-9]{1,3}>[1-9][0-9]? ([^ ]+) "
 _HEADED = rf"^(?:[0-9]{{1,7}} )?(?:<[0-9]{{1,3}}>|{_BSD_TIME}|{_ISO_TIME} )"
 """What every line of syslog begins with; cheaper than taking it apart."""
-
-
-def unwrap_3164(lines: pl.Series) -> UnwrappedEvents:
-    """Unwrap the texts after `time host tag:`."""
-    tags, texts = _split_3164(_without_count(lines))
-    return unwrap_lines(keep_access_lines(tags, texts))
-
-
-def unwrap_5424(lines: pl.Series) -> UnwrappedEvents:
-    """Unwrap the messages."""
-    tags, texts = _split_5424(_without_count(lines))
-    return unwrap_lines(keep_access_lines(tags, texts))
 
 
 def is_of_another_program(lines: pl.Series) -> pl.Series:
@@ -150,7 +137,7 @@ def _split_once(texts: pl.Series, separator: str) -> tuple[pl.Series, pl.Series]
 SYSLOG_3164 = Envelope(
     name="syslog",
     title="syslog (RFC 3164, and with ISO times)",
-    unwrap=unwrap_3164,
+    unwrap=lambda lines: unwrap_lines(keep_access_lines(*_split_3164(_without_count(lines)))),
     detect=lambda head: is_mostly_true(_split_3164(_without_count(head))[1].is_not_null()),
     times=lambda lines: parse_yearless_times(_without_count(lines).str.extract(_STAMP, 1)),
     samples=(
@@ -169,7 +156,7 @@ SYSLOG_3164 = Envelope(
 SYSLOG_5424 = Envelope(
     name="syslog5424",
     title="syslog (RFC 5424)",
-    unwrap=unwrap_5424,
+    unwrap=lambda lines: unwrap_lines(keep_access_lines(*_split_5424(_without_count(lines)))),
     detect=lambda head: is_mostly_true(_split_5424(_without_count(head))[1].is_not_null()),
     times=lambda lines: parse_iso_times(_without_count(lines).str.extract(_STAMP_5424, 1)),
     samples=(

@@ -56,18 +56,15 @@ class JsonLinesFormat:
 
     @property
     def columns(self) -> frozenset[str]:
-        """See `Format.columns`."""
         return fillable_columns(self.field_paths)
 
     def parse(self, lines: EventLines, columns: Collection[str]) -> ParsedRecords:
-        """See `Format.parse`."""
         targets = needed_targets(columns, self.field_paths)
         by_path, ok = decode_paths(lines, [self.field_paths[target] for target in targets])
         values = {target: by_path[self.field_paths[target]] for target in targets}
         return parse_fields(values, ok, columns, unsound="not JSON", time_key=self._time_key)
 
     def explain(self, line: str) -> MatchFailure:
-        """See `Format.explain`."""
         try:
             json.loads(line)
         except json.JSONDecodeError as error:

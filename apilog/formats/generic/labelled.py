@@ -61,7 +61,6 @@ class _LabelledFormat:
 
     @property
     def columns(self) -> frozenset[str]:
-        """See `Format.columns`."""
         return fillable_columns(self.field_paths)
 
     def _needed_labels(self, columns: Collection[str]) -> list[str]:
@@ -99,7 +98,6 @@ class LtsvFormat(_LabelledFormat):
         )
 
     def parse(self, lines: EventLines, columns: Collection[str]) -> ParsedRecords:
-        """See `Format.parse`."""
         labels = self._needed_labels(columns)
         values = _values_at_places(lines.data, self.places, labels)
         if values is None:
@@ -112,7 +110,6 @@ class LtsvFormat(_LabelledFormat):
         return self._parse_values(values, sound, columns, "not LTSV")
 
     def explain(self, line: str) -> MatchFailure:
-        """See `Format.explain`."""
         label = self.field_paths["time"][0]
         return MatchFailure(0 if "\t" not in line else len(line), f"`{label}:` and a time")
 
@@ -131,7 +128,6 @@ class LogfmtFormat(_LabelledFormat):
         return LogfmtFormat._from_tokens(lines.str.extract_all(_LOGFMT_PAIR), "=")
 
     def parse(self, lines: EventLines, columns: Collection[str]) -> ParsedRecords:
-        """See `Format.parse`."""
         labels = self._needed_labels(columns)
         tokens = lines.series.str.extract_all(_LOGFMT_PAIR)
         values = _values_of_labels(tokens, "=", self.places, labels)
@@ -140,7 +136,6 @@ class LogfmtFormat(_LabelledFormat):
         return self._parse_values(values, sound, columns, "not key=value")
 
     def explain(self, line: str) -> MatchFailure:
-        """See `Format.explain`."""
         pairs = re.match(rf"\s*(?:{_LOGFMT_PAIR}(?:\s+|\Z))*", line, re.ASCII)
         return MatchFailure(pairs.end() if pairs else 0, "key=value")
 
@@ -210,24 +205,16 @@ def _values_of_labels(
         is_odd = is_odd | values[label].is_null()
     if not is_odd.any():
         return values
-    elsewhere = _search_labels(tokens.filter(is_odd), separator, labels)
-    position = (is_odd.cum_sum().cast(pl.Int64) - 1).set(~is_odd, None)
-    return {label: s.fill_null(elsewhere[label].gather(position)) for label, s in values.items()}
-
-
-def _search_labels(
-    tokens: pl.Series, separator: str, labels: Collection[str]
-) -> Mapping[str, pl.Series]:
-    """Return the value behind the first of each label in every list, wherever it stands."""
-    frame = tokens.alias("token").to_frame().with_row_index("row").explode("token")
+    # In the other lines, the value behind the first of each label, wherever it stands.
+    odd = tokens.filter(is_odd)
+    frame = odd.alias("token").to_frame().with_row_index("row").explode("token")
     parts = frame.select("row", pl.col("token").str.splitn(separator, 2)).unnest("token")
     named = parts.filter(pl.col("field_0").is_in(list(labels)) & pl.col("field_1").is_not_null())
-    values: dict[str, pl.Series] = {}
+    elsewhere: dict[str, pl.Series] = {}
     for label in labels:
         first = named.filter(pl.col("field_0") == label).unique("row", keep="first")
-        position = pl.repeat(None, len(tokens), dtype=pl.UInt32, eager=True)
-        position = position.scatter(
-            first["row"], pl.int_range(first.height, dtype=pl.UInt32, eager=True)
-        )
-        values[label] = first["field_1"].gather(position)
-    return values
+        place = pl.repeat(None, len(odd), dtype=pl.UInt32, eager=True)
+        place = place.scatter(first["row"], pl.int_range(first.height, dtype=pl.UInt32, eager=True))
+        elsewhere[label] = first["field_1"].gather(place)
+    position = (is_odd.cum_sum().cast(pl.Int64) - 1).set(~is_odd, None)
+    return {label: s.fill_null(elsewhere[label].gather(position)) for label, s in values.items()}

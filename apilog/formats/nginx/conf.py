@@ -54,9 +54,25 @@ def read_conf(path: str | os.PathLike[str]) -> NginxConf:
 
     Raises `InputError` for a file that is missing or no nginx configuration.
     """
+    import crossplane  # only wanted with --nginx-conf, and slow to import
+
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"no nginx configuration at {path}", "check the path of --nginx-conf")
+    try:
+        parsed = crossplane.parse(str(path), check_ctx=False, check_args=False)
+    except (OSError, ValueError, RecursionError) as error:
+        raise _bad_conf(path, str(error)) from error
+    configs: list[dict[str, Any]] = parsed["config"]
+    names = {d["directive"] for config in configs for d in config["parsed"]}
+    if not names & _LOG_DIRECTIVES and any(config["parsed"] for config in configs):
+        raise _bad_conf(path, "no directive that says anything about logs")
+    for config in configs:
+        if config["errors"] and not config["parsed"]:
+            raise _bad_conf(path, config["errors"][0]["error"])
     defined: dict[str, Format] = {}
     logs: list[AccessLogDirective] = []
-    for directive in _walk_directives(_parse_files(Path(path))):
+    for directive in _walk_directives(configs[0]["parsed"], configs, {0}):
         arguments = directive["args"]
         if directive["directive"] == "access_log" and arguments and arguments[0] != "off":
             target, *options = arguments
@@ -76,47 +92,21 @@ def read_conf(path: str | os.PathLike[str]) -> NginxConf:
     return NginxConf(used or tuple(defined.values()) or (named["combined"],), tuple(logs))
 
 
-def _parse_files(path: Path) -> list[dict[str, Any]]:
-    """Return the file and those it includes, as crossplane has them.
-
-    See https://github.com/nginxinc/crossplane#crossplane-parse
-    """
-    import crossplane  # only wanted with --nginx-conf, and slow to import
-
-    if not path.is_file():
-        raise InputError(f"no nginx configuration at {path}", "check the path of --nginx-conf")
-    try:
-        parsed = crossplane.parse(str(path), check_ctx=False, check_args=False)
-    except (OSError, ValueError, RecursionError) as error:
-        raise _bad_conf(path, str(error)) from error
-    configs: list[dict[str, Any]] = parsed["config"]
-    names = {d["directive"] for config in configs for d in config["parsed"]}
-    if not names & _LOG_DIRECTIVES and any(config["parsed"] for config in configs):
-        raise _bad_conf(path, "no directive that says anything about logs")
-    for config in configs:
-        if config["errors"] and not config["parsed"]:
-            raise _bad_conf(path, config["errors"][0]["error"])
-    return configs
-
-
 def _bad_conf(path: Path, reason: str) -> InputError:
     reason = reason or "it is no list of directives"
     return InputError(f"{path} is no nginx configuration: {reason}", "try `nginx -t` on it")
 
 
-def _walk_directives(configs: Sequence[dict[str, Any]]) -> Iterator[_Directive]:
+def _walk_directives(
+    block: Sequence[_Directive], configs: Sequence[dict[str, Any]], seen: set[int]
+) -> Iterator[_Directive]:
     """Yield every directive for HTTP, those of included files where they are included."""
-    seen = {0}  # files may include each other
-
-    def walk(block: Sequence[_Directive]) -> Iterator[_Directive]:
-        for directive in block:
-            if directive["directive"] in _OTHER_PROTOCOLS:
-                continue
-            yield directive
-            yield from walk(directive.get("block", ()))
-            for number in directive.get("includes", ()):
-                if number not in seen:
-                    seen.add(number)
-                    yield from walk(configs[number]["parsed"])
-
-    return walk(configs[0]["parsed"])
+    for directive in block:
+        if directive["directive"] in _OTHER_PROTOCOLS:
+            continue
+        yield directive
+        yield from _walk_directives(directive.get("block", ()), configs, seen)
+        for number in directive.get("includes", ()):
+            if number not in seen:  # files may include each other
+                seen.add(number)
+                yield from _walk_directives(configs[number]["parsed"], configs, seen)

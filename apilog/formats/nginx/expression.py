@@ -14,8 +14,6 @@ import polars as pl
 
 from apilog.formats.contract import MatchFailure
 from apilog.formats.nginx.grammar import (
-    EscapeMode,
-    FormatPart,
     FormatVariable,
     LiteralText,
     LogFormat,
@@ -194,19 +192,13 @@ def _value_pattern(
         return r'([^"]*)'
     pattern = _STRICT_SHAPES.get(name) if strict and escape == "default" else None
     pattern = pattern or _SHAPES.get(name)
-    if pattern is None:
-        following = log_format.parts[position + 1 : position + 2]
-        pattern = _free_pattern(name, following[0] if following else None, escape, quoted=quoted)
-    # An empty string stands for a missing value in these two modes.
-    if escape in ("json", "none") and pattern.endswith("|-)"):
-        pattern = f"{pattern[:-1]}|)"
-    return pattern
-
-
-def _free_pattern(
-    name: str, following: FormatPart | None, escape: EscapeMode, *, quoted: bool
-) -> str:
-    """Return the pattern of a value that has no shape of its own: up to what follows it."""
+    if pattern is not None:
+        # An empty string stands for a missing value in these two modes.
+        may_be_empty = escape in ("json", "none") and pattern.endswith("|-)")
+        return f"{pattern[:-1]}|)" if may_be_empty else pattern
+    # A value that has no shape of its own goes up to what follows it.
+    behind = log_format.parts[position + 1 : position + 2]
+    following = behind[0] if behind else None
     if isinstance(following, FormatVariable) and (first := _FIRST_CHARACTER.get(following.name)):
         return f'([^ \\t"{first}]*)'
     if quoted:

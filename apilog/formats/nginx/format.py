@@ -84,11 +84,9 @@ class NginxFormat:
 
     @property
     def columns(self) -> frozenset[str]:
-        """See `Format.columns`."""
         return self.mapper.columns
 
     def parse(self, lines: EventLines, columns: Collection[str]) -> ParsedRecords:
-        """See `Format.parse`."""
         wanted = dict.fromkeys([*columns, "timestamp"])
         values = self._read_values(lines, self.mapper.needed_variables(wanted))
         ok = values["ok"]
@@ -98,7 +96,6 @@ class NginxFormat:
         return _parse_result(records, ok, lines, columns, f"not {self.name}")
 
     def explain(self, line: str) -> MatchFailure:
-        """See `Format.explain`."""
         return self.expression.explain(line)
 
     def _read_values(self, lines: EventLines, variables: set[str]) -> pl.DataFrame:
@@ -145,11 +142,9 @@ class JsonTemplateFormat:
 
     @property
     def columns(self) -> frozenset[str]:
-        """See `Format.columns`."""
         return self.mapper.columns
 
     def parse(self, lines: EventLines, columns: Collection[str]) -> ParsedRecords:
-        """See `Format.parse`."""
         wanted = dict.fromkeys([*columns, "timestamp"])
         variables = self.mapper.needed_variables(wanted)
         paths = [p for p, value in self.value_formats.items() if variables & {*value.variables}]
@@ -169,7 +164,6 @@ class JsonTemplateFormat:
         return _parse_result(records, ok, lines, columns, "no JSON object")
 
     def explain(self, line: str) -> MatchFailure:
-        """See `Format.explain`."""
         try:
             json.loads(line)
         except json.JSONDecodeError as error:

@@ -76,16 +76,9 @@ class TokenPlan:
                     return self._check_rows(frame)
             except _SCAN_ERRORS:  # a list where a number is expected, or no UTF-8
                 numbers = {}
-        return self._read_regular_lines(lines, variables, numbers)
-
-    def _read_regular_lines(
-        self, lines: EventLines, variables: Collection[str], numbers: _NumberTypes
-    ) -> pl.DataFrame | None:
-        """Do as `read_values`, with lines left blank whose quotes are not where they belong.
-
-        A CSV reader takes a newline within quotes for a part of the value, so that one stray
-        quote would swallow every line up to the next one.
-        """
+        # A CSV reader takes a newline within quotes for a part of the value, so that one stray
+        # quote would swallow every line up to the next one: lines whose quotes are not where they
+        # belong are left blank.
         data = lines.utf8
         if self.quote_count:
             s = pl.escape_regex(self.separator)

@@ -91,7 +91,6 @@ class LineTail:
     text: str
     """Not empty, with the blank it begins with."""
     status: str
-    """The status that the line has."""
 
 
 @dataclass(frozen=True, slots=True)
