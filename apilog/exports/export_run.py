@@ -76,7 +76,6 @@ class ExportSummary:
     removed: list[str] = field(default_factory=list)
 
     def format_line(self) -> str:
-        """Return the summary for people."""
         counts = {
             "new": self.new,
             "rewritten": self.rewritten,
@@ -236,19 +235,16 @@ class _ExportRun:
                 (summary.rewritten if present else summary.new).append(manifest.folder)
         summary.unchanged.sort()
         if self._limit is not None:
-            self._remove_before(self._limit, summary)
+            for manifest in self._folder.read_all_periods():
+                if manifest.until > self._limit:
+                    continue
+                if self._folder.has_foreign_files(manifest):
+                    where = f"{self._folder}/{manifest.folder}"
+                    notes.append(f"{where} holds files that export did not make: not removed")
+                else:
+                    self._folder.remove_period(manifest)
+                    summary.removed.append(manifest.folder)
         return summary
-
-    def _remove_before(self, limit: datetime, summary: ExportSummary) -> None:
-        for manifest in self._folder.read_all_periods():
-            if manifest.until > limit:
-                continue
-            if self._folder.has_foreign_files(manifest):
-                where = f"{self._folder}/{manifest.folder}"
-                summary.notes.append(f"{where} holds files that export did not make: not removed")
-            else:
-                self._folder.remove_period(manifest)
-                summary.removed.append(manifest.folder)
 
 
 def draw_files(report: Report, options: ExportOptions) -> Mapping[str, bytes]:

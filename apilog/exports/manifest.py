@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Self
 
+from apilog.store.data_files import format_instant
 from apilog.time import Period
 
 ExportSetting = str | int | bool | list[str] | None
@@ -60,14 +61,12 @@ class SettingsManifest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeriodManifest:
-    """What the folder of one period holds."""
+    """What the folder of one period holds; times are UTC, `until` is exclusive."""
 
     folder: str
     """The name of the period, with OPEN_SUFFIX if it was not over."""
     since: datetime
-    """UTC."""
     until: datetime
-    """UTC, exclusive."""
     requests: int
     files: Mapping[str, tuple[int, str]]
     """Name to bytes and SHA-256, hexadecimal."""
@@ -87,7 +86,6 @@ class PeriodManifest:
         is_open: bool,
         made_of: str | None,
     ) -> PeriodManifest:
-        """Make the manifest of a period with these files."""
         return cls(
             folder=period_folder_name(period, is_open=is_open),
             since=period.start,
@@ -106,8 +104,8 @@ class PeriodManifest:
         return _dump_json(
             {
                 "folder": self.folder,
-                "since": _format_instant(self.since),
-                "until": _format_instant(self.until),
+                "since": format_instant(self.since),
+                "until": format_instant(self.until),
                 "open": self.is_open,
                 "complete": self.is_complete,
                 "requests": self.requests,
@@ -157,7 +155,3 @@ def _load_json(data: bytes) -> dict[str, Any]:
 def _dump_json(fields: Mapping[str, object]) -> bytes:
     text = json.dumps({"version": EXPORT_VERSION, **fields}, indent=1, ensure_ascii=False)
     return f"{text}\n".encode()
-
-
-def _format_instant(instant: datetime) -> str:
-    return instant.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"

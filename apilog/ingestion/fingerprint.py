@@ -21,12 +21,11 @@ _COPY_BYTES = 4 << 10
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """The content of a stream up to the byte that was reached."""
+    """The content of a stream up to the byte that was reached, which is the offset."""
 
     head_hash: str
     head_length: int
     offset: int
-    """The bytes read."""
     tail_hash: str
 
     @classmethod

@@ -192,8 +192,19 @@ class IngestInput:
                 replaced = self._committed.stored if self._committed else None
                 writer.save_checkpoint(reached.checkpoint, replaced)
                 self._committed, self._reached = reached, None
-            elif self._known_before and not self._committed:
-                self._confirm_known(self._known_before, opened, writer)
+            elif (known := self._known_before) and not known.failed and not self._committed:
+                # It keeps the path of the first source that has this content.
+                before = known.checkpoint
+                packed = tuple(dict.fromkeys((*before.packed, *opened.compressed_fingerprints)))
+                known.checkpoint = replace(
+                    before,
+                    path=known.claimed_by or self.path,
+                    complete=before.complete or opened.is_complete,
+                    packed=packed[-_MOST_COMPRESSED:],
+                )
+                if known.checkpoint != known.stored:
+                    writer.save_checkpoint(known.checkpoint, known.stored)
+                    known.stored = known.checkpoint
             if not opened.is_paused:
                 self.close()
 
@@ -208,7 +219,6 @@ class IngestInput:
             before.stored = None
 
     def close(self) -> None:
-        """Read no more of it."""
         if self._opened:
             self._opened.close()
             self._opened = None
@@ -250,19 +260,3 @@ class IngestInput:
                 known.claimed_by = known.claimed_by or self.path
         if not opened.is_paused:
             opened.close()
-
-    def _confirm_known(self, known: KnownEntry, opened: OpenedInput, writer: StoreWriter) -> None:
-        """Keep a checkpoint, with the path of the first source that has this content."""
-        if known.failed:
-            return
-        before = known.checkpoint
-        packed = tuple(dict.fromkeys((*before.packed, *opened.compressed_fingerprints)))
-        known.checkpoint = replace(
-            before,
-            path=known.claimed_by or self.path,
-            complete=before.complete or opened.is_complete,
-            packed=packed[-_MOST_COMPRESSED:],
-        )
-        if known.checkpoint != known.stored:
-            writer.save_checkpoint(known.checkpoint, known.stored)
-            known.stored = known.checkpoint

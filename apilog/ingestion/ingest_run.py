@@ -57,7 +57,6 @@ class IngestSummary:
         return tuple(file for file in self.input.files if file.error)
 
     def format_lines(self) -> tuple[str, ...]:
-        """Return the summary for people."""
         read = self.input
         files = {"new": self.new, "continued": self.continued, "already known": self.known}
         counts = ", ".join(f"{format_count(count)} {name}" for name, count in files.items())
@@ -182,7 +181,6 @@ class _IngestRun:
             self._options.rejects(rejects)
 
     def summarize(self, seconds: float, bytes_out: int) -> IngestSummary:
-        """Return the numbers of the run."""
         failed = [FileAccount(problem.path, error=problem) for problem in self._problems]
         states = [item.state for item in self._inputs]
         return IngestSummary(
@@ -208,7 +206,6 @@ class _StretchProgress:
         """Ignore the total of a stretch."""
 
     def advance(self, size: int) -> None:
-        """Note that this many bytes more were read."""
         self.whole.advance(size)
 
 

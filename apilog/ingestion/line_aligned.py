@@ -46,7 +46,6 @@ class RawStream:
         self.is_damaged = False
 
     def read(self, size: int) -> bytes:
-        """Return the next bytes."""
         try:
             block = self._content.read(size)
         except StreamDamage:

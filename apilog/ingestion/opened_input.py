@@ -238,42 +238,37 @@ class OpenedInput:
 
         Raises DamagedSource after them, if it ended badly.
         """
-        content = self._content
+        stream, content = self._stream, self._content
         start = content.position
-        for chunk in raise_damage_at_end(self._unread_chunks(chunk_bytes), self._path):
+
+        def cut(reader: ByteStream) -> Iterator[LineChunk]:
+            return _cut(reader, lambda: content.position, chunk_bytes)
+
+        unread: Iterable[LineChunk]
+        match self._method:
+            case ReadMethod.SKIPPED:
+                unread = ()
+            case ReadMethod.FROM_BYTE:
+                # Only the beginning can have a byte order mark.
+                chunks = cut(stream if stream.offset else as_utf8(stream))
+                unread = renumber_chunks(chunks, self.lines)
+            case ReadMethod.BY_COUNT:
+                unread = skip_lines(cut(as_utf8(stream)), self.lines)
+            case ReadMethod.REFRAMED:
+                # A generator, so that each chunk asks anew: damage is known only once it was met.
+                ended = (
+                    chunk if self._final or self.is_complete else without_open_line(chunk)
+                    for chunk in cut(frame_stream(as_utf8(stream), MAX_LINE_BYTES))
+                )
+                unread = skip_lines(ended, self.lines)
+        for chunk in raise_damage_at_end(unread, self._path):
             last = chunk.first_line + chunk.lines - 1
             self.lines = max(self.lines, last, *(line.line_number for line in chunk.oversize))
             yield replace(chunk, position=chunk.position - start)
 
     def close(self) -> None:
-        """Close the file, and let go of its head."""
         self._content.close()
         self._comparison = replace(self._comparison, head=b"")
-
-    def _unread_chunks(self, chunk_bytes: int) -> Iterable[LineChunk]:
-        stream, content = self._stream, self._content
-
-        def cut(reader: ByteStream) -> Iterator[LineChunk]:
-            return _cut(reader, lambda: content.position, chunk_bytes)
-
-        match self._method:
-            case ReadMethod.SKIPPED:
-                return ()
-            case ReadMethod.FROM_BYTE:
-                # Only the beginning can have a byte order mark.
-                return renumber_chunks(
-                    cut(stream if stream.offset else as_utf8(stream)), self.lines
-                )
-            case ReadMethod.BY_COUNT:
-                return skip_lines(cut(as_utf8(stream)), self.lines)
-            case ReadMethod.REFRAMED:
-                chunks = cut(frame_stream(as_utf8(stream), MAX_LINE_BYTES))
-                # A generator, so that each chunk asks anew: damage is known only once it was met.
-                ended = (
-                    chunk if self._final or self.is_complete else without_open_line(chunk)
-                    for chunk in chunks
-                )
-                return skip_lines(ended, self.lines)
 
 
 def _cut(reader: ByteStream, position: Callable[[], int], chunk_bytes: int) -> Iterator[LineChunk]:

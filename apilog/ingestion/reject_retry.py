@@ -25,14 +25,12 @@ from apilog.store.data_files import read_verified
 
 @dataclass(frozen=True, slots=True)
 class RetrySummary:
-    """The number of stored rejects, and of those that became records."""
+    """The number of stored rejects, and of those that are records now."""
 
     lines: int
     records: int
-    """The lines that are records now."""
 
     def format_text(self) -> str:
-        """Return the summary for people."""
         return f"of {self.lines:,} rejected lines {self.records:,} are records now"
 
 

@@ -85,12 +85,10 @@ def unreadable_error(path: object, error: OSError, action: str = "read") -> Inpu
 
 @dataclass(frozen=True, slots=True)
 class FileInfo:
-    """The size and age of a file, as a listing gives them."""
+    """The bytes of a file, and when it was written by the clock of the storage, UTC."""
 
     size: int
-    """Bytes."""
     written: datetime
-    """When it was written by the clock of the storage, UTC."""
 
 
 class FolderLock(Protocol):

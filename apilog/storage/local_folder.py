@@ -106,7 +106,6 @@ class FileLock:
             undo.pop_all()
 
     def release(self) -> None:
-        """Let others write."""
         # Closing alone would not do: a process forked meanwhile has the same open file.
         if sys.platform == "win32":
             os.lseek(self._stream, _LOCKED_BYTE, os.SEEK_SET)
@@ -196,7 +195,6 @@ class LocalFolder:
         return FileLock(self.path(name))
 
     def is_link(self, name: str) -> bool:
-        """Whether a name leads elsewhere."""
         return self.path(name).is_symlink()
 
     def move_entries(self, moves: Mapping[str, str]) -> None:
@@ -213,7 +211,6 @@ class LocalFolder:
             _sync_folder(parent)
 
     def remove_folder(self, name: str) -> None:
-        """Remove a folder with the files in it."""
         folder = self.path(name)
         with explain_write_errors(folder):
             entries = os.listdir(folder)

@@ -50,22 +50,20 @@ TimeSpan = tuple[datetime | None, datetime | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataFile:
-    """A Parquet file of the store."""
+    """A Parquet file of the store; its size is in bytes, its times are UTC."""
 
     name: str
     """The path relative to the store, with slashes."""
     kind: DataKind
     rows: int
     size: int
-    """Bytes."""
     first: datetime | None
-    """The first record's time, or when rejects were stored, UTC; None without times."""
+    """The first record's time, or when rejects were stored; None without times."""
     last: datetime | None
     crc: int
     """The CRC-32 of its bytes."""
 
     def to_json(self) -> dict[str, object]:
-        """Return the entry of the manifest."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         times = {name: values[name] and format_instant(values[name]) for name in ("first", "last")}
         return values | times
@@ -144,19 +142,6 @@ def time_span_of(frame: pl.DataFrame) -> TimeSpan:
     return (times[0], times[-1]) if len(times) else (None, None)
 
 
-def describe_file(name: str, kind: DataKind, rows: int, span: TimeSpan, data: bytes) -> DataFile:
-    """Make the manifest's entry for a file with these bytes."""
-    return DataFile(
-        name=name,
-        kind=kind,
-        rows=rows,
-        size=len(data),
-        first=span[0],
-        last=span[1],
-        crc=zlib.crc32(data),
-    )
-
-
 def scan_files(
     paths: Sequence[Path | str], kind: DataKind, options: dict[str, str] | None = None
 ) -> pl.LazyFrame:
@@ -176,11 +161,6 @@ def scan_files(
         hive_partitioning=False,
         storage_options=options,
     )
-
-
-def with_schema_types(stored_records: pl.LazyFrame) -> pl.LazyFrame:
-    """Return stored records with the types of the schema."""
-    return stored_records.with_columns(pl.col("gateway").cast(GATEWAY))
 
 
 def read_verified(store: FolderLike, file: DataFile) -> pl.DataFrame:

@@ -23,9 +23,7 @@ _DAY_FOLDER = re.compile(r"date=[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _FILE_PATTERN = r"[0-9]{8,20}-[0-9a-f]{8}-[0-9]{5,9}\.parquet"
 _FOLDER_PATTERN = rf"records/date=(?:[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}|{_NO_DAY})|rejects"
 _DATA_NAME = re.compile(rf"(?:{_FOLDER_PATTERN})/{_FILE_PATTERN}")
-_OWN_NAME = re.compile(
-    rf"(?:{_FOLDER_PATTERN})/{_FILE_PATTERN}|{MANIFEST_FOLDER}/[0-9]{{20}}\.json"
-)
+_OWN_NAME = re.compile(rf"{_DATA_NAME.pattern}|{MANIFEST_FOLDER}/[0-9]{{20}}\.json")
 _MANIFEST_NAME = re.compile(r"([0-9]{20})\.json")
 
 

@@ -43,13 +43,12 @@ def ended_before(file: DataFile, limit: datetime) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PruneSummary:
-    """The size of what `prune` removed."""
+    """The size of what `prune` removed, in bytes too."""
 
     files: int
     records: int
     rejects: int
     size: int
-    """Bytes."""
 
 
 def prune(path: FolderLike, keep: timedelta, now: datetime | None = None) -> PruneSummary:
@@ -73,12 +72,11 @@ def prune(path: FolderLike, keep: timedelta, now: datetime | None = None) -> Pru
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompactSummary:
-    """The store before and after `compact`."""
+    """The store before and after `compact`; sizes are in bytes."""
 
     files_before: int
     files_after: int
     size_before: int
-    """Bytes."""
     size_after: int
 
 
@@ -187,14 +185,13 @@ def anonymize(
 
 @dataclass(frozen=True, slots=True)
 class DamagedFile:
-    """A file of the store that differs from its entry in the manifest."""
+    """A file of the store that differs from its entry in the manifest, which has these rows."""
 
     name: str
     """The path relative to the store."""
     problem: str
     """The end of a sentence that begins with the name."""
     rows: int
-    """The number of rows that it held."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,12 +37,10 @@ _COLUMNS_OF_1 = {
 }
 
 
-def _name_columns(data: ManifestData) -> ManifestData:
-    """Migrate 1 to 2: naming the columns keeps an older writer from losing a newer one."""
-    return data | {"columns": _COLUMNS_OF_1}
-
-
-MIGRATIONS: Mapping[int, Callable[[ManifestData], ManifestData]] = {1: _name_columns}
+MIGRATIONS: Mapping[int, Callable[[ManifestData], ManifestData]] = {
+    # Naming the columns keeps an older writer from losing a newer one.
+    1: lambda data: data | {"columns": _COLUMNS_OF_1},
+}
 """The step from each version to the next."""
 
 MANIFEST_VERSION = 2
@@ -67,11 +65,9 @@ class InputCheckpoint:
     """The SHA-256 of the first `head_length` bytes, hexadecimal."""
     head_length: int
     offset: int
-    """The bytes consumed."""
     tail_hash: str
     """The SHA-256 of the last 4 KiB consumed, hexadecimal."""
     path: str
-    """Where it was last seen."""
     complete: bool
     """Whether it can't grow: it was compressed, a stream, or said to be final."""
     lines: int
@@ -83,7 +79,6 @@ class InputCheckpoint:
     """The fingerprints of compressed files of just this content, as they are stored."""
 
     def to_json(self) -> dict[str, object]:
-        """Return the entry of the manifest."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @classmethod

@@ -13,10 +13,10 @@ from typing import Self
 import polars as pl
 
 from apilog.errors import InputError
-from apilog.schema import is_within
+from apilog.schema import GATEWAY, is_within
 from apilog.storage import Folder, FolderLike, folder_at, unreadable_error
 from apilog.store import layout
-from apilog.store.data_files import DataFile, format_instant, scan_files, with_schema_types
+from apilog.store.data_files import DataFile, format_instant, scan_files
 from apilog.store.manifest import RESTORE_HINT, StoreManifest
 from apilog.time import ALL_TIME, TimeWindow
 
@@ -97,7 +97,7 @@ class Store:
         frame = scan_files(paths, "records", self.folder.scan_options)
         if window.is_limited:
             frame = frame.filter(is_within(window))
-        return with_schema_types(frame)
+        return frame.with_columns(pl.col("gateway").cast(GATEWAY))
 
     def reject_files(self) -> tuple[DataFile, ...]:
         """Return the files of rejects, by name."""

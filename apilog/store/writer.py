@@ -7,6 +7,7 @@ reader sees until the commit. A folder becomes a store only if nothing else is i
 from __future__ import annotations
 
 import secrets
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
@@ -24,7 +25,6 @@ from apilog.store.data_files import (
     DataFile,
     TimeSpan,
     column_types,
-    describe_file,
     encode_parquet,
     time_span_of,
     with_stored_columns,
@@ -91,7 +91,15 @@ class WriteBuffer:
         folder = folder if kind == "records" else "rejects"
         name = layout.data_file_name(folder, self._generation, self._run, self._count)
         data = encode_parquet(rows)
-        file = describe_file(name, kind, rows.height, span, data)
+        file = DataFile(
+            name=name,
+            kind=kind,
+            rows=rows.height,
+            size=len(data),
+            first=first,
+            last=span[1],
+            crc=zlib.crc32(data),
+        )
         # It is noted before it is there, so that a half-written file is discarded.
         self.files.append(file)
         self._count += 1
@@ -131,26 +139,6 @@ def check_folder(folder: Folder, create: bool) -> None:
         )
 
 
-def make_store(folder: Folder) -> None:
-    """Make a folder an empty store."""
-    manifest = StoreManifest(generation=1, created=datetime.now(UTC))
-    # Another writer may have made the store just now: then it is there, which is all that counts.
-    with suppress(FileExistsError):
-        commit.prepare_commit(folder, manifest)()
-        folder.check_add_refused(layout.manifest_name(1), manifest.to_json().encode())
-
-
-def check_columns(store: Store) -> None:
-    """Raise InputError for a store with columns that rewriting a file would lose."""
-    types = column_types()
-    for name, kind in store.manifest.columns.items():
-        if types.get(name) != kind:
-            raise InputError(
-                f"the store has a column {name} ({kind}) that this apilog doesn't know",
-                "upgrade apilog to write to it; it can be read as it is",
-            )
-
-
 class StoreWriter:
     """The one writer of a store, from its making to `close` or the end of its `with` block.
 
@@ -174,10 +162,24 @@ class StoreWriter:
             # something else there.
             if not Store.is_store(self.folder):
                 check_folder(self.folder, create)
-                make_store(self.folder)
+                manifest = StoreManifest(generation=1, created=datetime.now(UTC))
+                # Another writer may have made the store just now: then it is there, which is all
+                # that counts.
+                with suppress(FileExistsError):
+                    commit.prepare_commit(self.folder, manifest)()
+                    self.folder.check_add_refused(
+                        layout.manifest_name(1), manifest.to_json().encode()
+                    )
             self.store = Store.open(self.folder)
             """The state of the last commit."""
-            check_columns(self.store)
+            types = column_types()
+            for name, kind in self.store.manifest.columns.items():
+                # Rewriting a file would lose such a column.
+                if types.get(name) != kind:
+                    raise InputError(
+                        f"the store has a column {name} ({kind}) that this apilog doesn't know",
+                        "upgrade apilog to write to it; it can be read as it is",
+                    )
             commit.retire_manifests(self.folder, self.store.manifest)
             commit.sweep_leftovers(self.folder, self.store.manifest)
             self._begin_generation()

@@ -149,12 +149,10 @@ _SEARCH_RANGE = timedelta(days=16)
 
 @dataclass(frozen=True, slots=True, order=True)
 class Period:
-    """One hour, day or week of a time zone."""
+    """One hour, day or week of a time zone: from `start` up to `end`, exclusive, in UTC."""
 
     start: datetime
-    """UTC."""
     end: datetime
-    """UTC, exclusive."""
     name: str
     """`2026-11-21`, `2026-11-21T10Z`, `2026-11-21T10+0100` or `2026-W47`: sorted as text, the
     names of one zone and kind are in order of time, but for an hour that comes twice."""

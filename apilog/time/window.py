@@ -18,12 +18,10 @@ TimeLimit = str | datetime | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeWindow:
-    """A stretch of time; None means that it has no limit on that side."""
+    """From `since`, inside, up to `until`, outside, both aware; None means no limit there."""
 
     since: datetime | None = None
-    """The first instant inside, aware."""
     until: datetime | None = None
-    """The first instant after it, aware."""
 
     @classmethod
     def enclosing(cls, windows: Iterable[TimeWindow]) -> TimeWindow:

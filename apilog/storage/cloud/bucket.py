@@ -66,28 +66,24 @@ class ObjectUrl:
         return f"{self.scheme}://{self.bucket}/{self.key}".removesuffix("/")
 
     def with_key(self, key: str) -> ObjectUrl:
-        """Return another place in the same bucket."""
         return ObjectUrl(self.scheme, self.bucket, key)
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
-    """An object as a listing describes it."""
+    """An object as a listing describes it: its bytes, and when the server wrote it."""
 
     key: str
     size: int
-    """Bytes."""
     written: datetime
-    """When it was written, by the server's clock."""
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectBlock:
-    """A part of an object."""
+    """A part of an object, whose whole size in bytes it knows."""
 
     data: bytes
     size: int
-    """The size of the whole object in bytes."""
     version: str | None
     """The ETag, which changes with the content: a later range is of the same version or fails."""
 
@@ -132,7 +128,6 @@ class Bucket:
         return self._request(key, read)
 
     def read_all(self, key: str) -> bytes:
-        """Read all of an object."""
         return self._request(key, lambda api, client: bytes(api.get(client, key).bytes()))
 
     def write(self, key: str, data: bytes, *, is_new: bool = False) -> None:
@@ -148,7 +143,6 @@ class Bucket:
         )
 
     def copy_object(self, source: str, target: str) -> None:
-        """Copy an object within the storage."""
         self._request(source, lambda api, client: api.copy(client, source, target))
 
     def delete_objects(self, keys: Sequence[str]) -> None:

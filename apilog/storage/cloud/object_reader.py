@@ -126,12 +126,10 @@ class ObjectReader:
         return data
 
     def seek(self, position: int) -> int:
-        """Go on at this byte."""
         self._position = position
         return position
 
     def close(self) -> None:
-        """Let go of all that is held."""
         if self._pool:
             self._pool.shutdown(wait=False, cancel_futures=True)
         self._head = self._block = self._end = _HeldRange(0, b"")
