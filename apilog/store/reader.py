@@ -31,11 +31,6 @@ class Store:
     folder: Folder
     manifest: StoreManifest
 
-    @property
-    def path(self) -> Path | str:
-        """The path or URL of its folder."""
-        return self.folder.location
-
     @staticmethod
     def is_store(path: FolderLike) -> bool:
         """Whether a folder is a store, or was one; it may still be unreadable."""

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Self
 
 import polars as pl
@@ -184,11 +183,6 @@ class StoreWriter:
             commit.sweep_leftovers(self.folder, self.store.manifest)
             self._begin_generation()
             undo.pop_all()
-
-    @property
-    def path(self) -> Path | str:
-        """The path or URL of the store."""
-        return self.folder.location
 
     def add_records(self, frame: pl.DataFrame) -> None:
         """Add records in columns of the schema, text also Categorical; missing ones are null."""
