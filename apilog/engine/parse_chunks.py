@@ -143,11 +143,6 @@ class FileChunk:
     stored_bytes: int = 0
     """How many bytes on disk it took."""
 
-    @property
-    def path(self) -> str:
-        """The file as users see it."""
-        return self.account.path
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkResult(Generic[T]):
@@ -215,9 +210,7 @@ def parse_chunks(
         records = records.with_columns(numbering.source_paths(records["row"]))
     records = spec.select(records)
     yield ChunkResult(
-        value=records,
-        rejects=_locate_rejects(parsed.rejects, numbering, chunks),
-        accounts=accounts,
+        value=records, rejects=_locate_rejects(parsed.rejects, numbering, chunks), accounts=accounts
     )
 
 
@@ -235,7 +228,7 @@ class _RowNumbering:
         edges = [0, *accumulate(c.chunk.lines for c in chunks)]
         self.count = edges[-1]
         self._edges = pl.Series(edges, dtype=pl.UInt32)
-        self._paths = pl.Series([c.path for c in chunks], dtype=pl.String)
+        self._paths = pl.Series([c.account.path for c in chunks], dtype=pl.String)
         offsets = (c.chunk.first_line - start for c, start in zip(chunks, edges, strict=False))
         self._offsets = pl.Series(list(offsets), dtype=pl.Int64)
 
@@ -274,7 +267,7 @@ def _locate_rejects(
         "reason",
     )
     too_long = [
-        (i, c.path, line.line_number, line.head.decode("utf-8", "replace"), TOO_LONG_REASON)
+        (i, c.account.path, line.line_number, line.head.decode("utf-8", "replace"), TOO_LONG_REASON)
         for i, c in enumerate(chunks)
         for line in c.chunk.oversize
     ]

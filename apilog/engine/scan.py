@@ -41,11 +41,6 @@ class ScanStats:
     """The time of the earliest record, also of one that the query left out."""
     last: datetime | None = None
 
-    def add(self, rows: _SelectedRows) -> None:
-        """Take the times of some records."""
-        self.first = min((t for t in (self.first, rows.first) if t), default=None)
-        self.last = max((t for t in (self.last, rows.last) if t), default=None)
-
 
 def scan_sources(
     sources: Sequence[Source],
@@ -184,6 +179,8 @@ def _read_frames(stats: ScanStats, *, strict: bool | None) -> Generator[pl.DataF
                     f"{first['source']}:{first['line_number']}: {first['reason']}",
                     "without `strict` such lines are left out",
                 )
-            stats.add(result.value)
-            yield result.value.frame
+            rows = result.value
+            stats.first = min((t for t in (stats.first, rows.first) if t), default=None)
+            stats.last = max((t for t in (stats.last, rows.last) if t), default=None)
+            yield rows.frame
     raise_errors()

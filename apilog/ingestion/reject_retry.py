@@ -91,7 +91,7 @@ def _read_rejected_lines(stored: pl.DataFrame, options: IngestOptions) -> Iterat
             LineChunk(data=lines, first_line=1, lines=part.height, position=0),
         )
         try:
-            plan = plan_file(chunk.path, lines, choice)
+            plan = plan_file(chunk.account.path, lines, choice)
         except UnrecognisedFormat:
             continue
         for parsed in parse_chunks([chunk], plan, spec, None if choice else detect_plan):

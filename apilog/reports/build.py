@@ -41,11 +41,7 @@ def build_report(sources: Sequence[Source], options: ReportOptions) -> Report:
     """
     plan = make_plan(options)
     source_pass = SourcePass(
-        sources,
-        options,
-        plan.columns,
-        lambda records: partial(plan, records),
-        window=plan.window,
+        sources, options, plan.columns, lambda records: partial(plan, records), window=plan.window
     )
     state = source_pass.merge_results(lambda states: merge(plan, states))
     finished = finish(plan, state)

@@ -90,7 +90,30 @@ class SourceReader:
         self._previous_block = 0
         self._last_block = 0
         self._fine = fine
-        self._stream, self._read = _open_source(source)
+        self._stream: _SeekableFile | None = None
+        self._read: _ReadFunction
+        if source.is_object:
+            from apilog.storage.cloud.object_reader import ObjectPrefetcher, ObjectReader
+
+            prefetcher = source.prefetcher or ObjectPrefetcher()
+            try:
+                reader = ObjectReader(source.file, source.size or 0, prefetcher)
+            except OSError as error:
+                raise open_error(source.file, error) from error
+            self._stream, self._read = reader, reader.read
+        elif source.is_stdin:
+            if sys.stdin is None:
+                raise SourceError(source.path, "there is no standard input", "give a file instead")
+            # read1 gives what is there: a pipe that is slow is read as its lines come.
+            self._read = cast("BufferedReader", sys.stdin.buffer).read1
+        else:
+            try:
+                file = open(source.file, "rb", buffering=0)  # noqa: SIM115
+            except (OSError, ValueError) as error:
+                if os.path.isdir(source.file):
+                    raise SourceError(source.path, "is a directory") from error
+                raise open_error(source.file, error) from error
+            self._stream, self._read = file, file.read
 
     def read(self, size: int) -> bytes:
         if self.position in self._fine:
@@ -129,31 +152,6 @@ class _ReadFunction(Protocol):
 class _SeekableFile(Protocol):
     def seek(self, position: int, /) -> int: ...
     def close(self) -> None: ...
-
-
-def _open_source(source: LogSource) -> tuple[_SeekableFile | None, _ReadFunction]:
-    """Return the file to close, if it is ours, and the function that reads from it."""
-    if source.is_object:
-        from apilog.storage.cloud.object_reader import ObjectPrefetcher, ObjectReader
-
-        prefetcher = source.prefetcher or ObjectPrefetcher()
-        try:
-            reader = ObjectReader(source.file, source.size or 0, prefetcher)
-        except OSError as error:
-            raise open_error(source.file, error) from error
-        return reader, reader.read
-    if source.is_stdin:
-        if sys.stdin is None:
-            raise SourceError(source.path, "there is no standard input", "give a file instead")
-        # read1 gives what is there: a pipe that is slow is read as its lines come.
-        return None, cast("BufferedReader", sys.stdin.buffer).read1
-    try:
-        file = open(source.file, "rb", buffering=0)  # noqa: SIM115
-    except (OSError, ValueError) as error:
-        if os.path.isdir(source.file):
-            raise SourceError(source.path, "is a directory") from error
-        raise open_error(source.file, error) from error
-    return file, file.read
 
 
 def as_utf8(stream: ByteStream) -> PeekableStream:

@@ -245,17 +245,9 @@ JOURNALD = Envelope(
     samples=(
         EnvelopeSample(
             sample_lines(
-                {
-                    "MESSAGE": SAMPLE_LINE,
-                    "__REALTIME_TIMESTAMP": "1",
-                    "SYSLOG_IDENTIFIER": "nginx",
-                },
+                {"MESSAGE": SAMPLE_LINE, "__REALTIME_TIMESTAMP": "1", "SYSLOG_IDENTIFIER": "nginx"},
                 {"message": SAMPLE_LINE, "__REALTIME_TIMESTAMP": "2", "_COMM": "nginx"},
-                {
-                    "MESSAGE": [*SAMPLE_LINE.encode()],
-                    "__REALTIME_TIMESTAMP": "3",
-                    "_COMM": "nginx",
-                },
+                {"MESSAGE": [*SAMPLE_LINE.encode()], "__REALTIME_TIMESTAMP": "3", "_COMM": "nginx"},
                 {"MESSAGE": "hello", "__REALTIME_TIMESTAMP": "4", "SYSLOG_IDENTIFIER": "sshd"},
             ),
             (SAMPLE_LINE, SAMPLE_LINE, SAMPLE_LINE),

@@ -259,13 +259,7 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     ),
     "request_id": ("requestid", "reqid", "xrequestid", "httpxrequestid", "correlationid"),
     "trace_id": ("traceid", "xb3traceid", "xtraceid", "traceparent", "httptraceparent"),
-    "cache_status": (
-        "upstreamcachestatus",
-        "cachestatus",
-        "cache",
-        "xcache",
-        "cfcachestatus",
-    ),
+    "cache_status": ("upstreamcachestatus", "cachestatus", "cache", "xcache", "cfcachestatus"),
     "api": (
         "api",
         "apiname",

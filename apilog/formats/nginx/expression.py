@@ -13,11 +13,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from apilog.formats.contract import MatchFailure
-from apilog.formats.nginx.grammar import (
-    FormatVariable,
-    LiteralText,
-    LogFormat,
-)
+from apilog.formats.nginx.grammar import FormatVariable, LiteralText, LogFormat
 
 # Classes such as \d know all of Unicode: to compile them takes five times as long.
 _NUMBER = r"([0-9]+(?:\.[0-9]+)?|-)"

@@ -220,9 +220,17 @@ def plan_tokens(log_format: LogFormat) -> TokenPlan | None:
             continue
         tokens: list[LineToken] = []
         for word in words:
-            token = _parse_token(word)
-            if token is None:
+            quoted = len(word) >= 2 and word[0] == word[-1] == LiteralText('"')
+            inner = word[1:-1] if quoted else word
+            variables = [part for part in inner if isinstance(part, FormatVariable)]
+            if LiteralText('"') in inner or len(variables) > 1:
                 break
+            at = inner.index(variables[0]) if variables else len(inner)
+            prefix, suffix = (
+                "".join(part.text for part in parts if isinstance(part, LiteralText))
+                for parts in (inner[:at], inner[at + 1 :])
+            )
+            token = LineToken(variables[0].name if variables else None, prefix, suffix, quoted)
             # A variable that holds one blank, where blanks separate, is two fields.
             if separator == " " and token.variable == "time_local" and not token.quoted:
                 length = len("28/Sep/1970:12:00:00")
@@ -232,19 +240,3 @@ def plan_tokens(log_format: LogFormat) -> TokenPlan | None:
         else:
             return TokenPlan(separator, tuple(tokens), 2 * sum(token.quoted for token in tokens))
     return None
-
-
-def _parse_token(word: list[LiteralText | FormatVariable]) -> LineToken | None:
-    """Return the token of a field; None if it has two variables, or a quote inside."""
-    quote = LiteralText('"')
-    quoted = len(word) >= 2 and word[0] == word[-1] == quote
-    inner = word[1:-1] if quoted else word
-    variables = [part for part in inner if isinstance(part, FormatVariable)]
-    if quote in inner or len(variables) > 1:
-        return None
-    at = inner.index(variables[0]) if variables else len(inner)
-    prefix, suffix = (
-        "".join(part.text for part in parts if isinstance(part, LiteralText))
-        for parts in (inner[:at], inner[at + 1 :])
-    )
-    return LineToken(variables[0].name if variables else None, prefix, suffix, quoted)

@@ -173,10 +173,7 @@ VARIABLES_BY_COLUMN: Mapping[str, tuple[VariableSource, ...]] = {
     "trace_id": (
         *_sources(blank_to_null, "opentelemetry_trace_id", "otel_trace_id"),
         *_sources(
-            extract_trace_id,
-            "http_traceparent",
-            "http_x_b3_traceid",
-            "http_x_amzn_trace_id",
+            extract_trace_id, "http_traceparent", "http_x_b3_traceid", "http_x_amzn_trace_id"
         ),
     ),
     "query": _sources(_encode_query_string, "args", "query_string"),
