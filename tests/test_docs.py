@@ -322,3 +322,17 @@ def test_files_that_a_page_names_exist(path: Path) -> None:
         r"`((?:apilog|tests|docs|sample_logs|\.ci)/[\w./-]*)`", path.read_text("utf-8")
     ):
         assert (make_docs.REPOSITORY / name).exists(), name
+
+
+def test_the_way_of_a_line_names_functions_that_exist() -> None:
+    section = page("ARCHITECTURE.md").partition("## One line's way")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\|[^|]*\| `(apilog/[\w/]+\.py)` \| (.+) \|$", section, re.MULTILINE)
+    counts = re.search(r"these (\d+) functions of (\d+) modules", section)
+    named = [(path, name) for path, names in rows for name in re.findall(r"`([\w.]+)`", names)]
+    assert counts
+    assert (len(named), len({path for path, _ in named})) == (int(counts[1]), int(counts[2]))
+    for path, name in named:
+        module = importlib.import_module(path.removesuffix(".py").replace("/", "."))
+        owner, _, member = name.rpartition(".")
+        holder = getattr(module, owner) if owner else module
+        assert hasattr(holder, member) or member in holder.__annotations__, (path, name)
