@@ -18,9 +18,22 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 # Read before `environment` hides it from the tests.
 SAMPLES = Path(os.environ.get("APILOG_SAMPLES") or REPOSITORY.parent / "shared" / "samples")
 
+# What test modules import that start processes or servers: their tests are marked `process`.
+STARTERS = {"subprocess", "multiprocessing", "pty", "socketserver", "on_terminal", "piped"}
+
 # No test depends on how fast the machine is.
 settings.register_profile("apilog", deadline=None)
 settings.load_profile("apilog")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that may start processes or servers, by their modules and fixtures."""
+    for item in items:
+        assert isinstance(item, pytest.Function)
+        folder = item.path.relative_to(REPOSITORY / "tests").parts[0]
+        starts = STARTERS & vars(item.module).keys() or "run_process" in item.fixturenames
+        if starts or folder in ("cloud", "real"):
+            item.add_marker("process")
 
 
 @pytest.fixture(autouse=True)
