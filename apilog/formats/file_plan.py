@@ -22,6 +22,7 @@ from apilog.formats.detect import (
     find_mismatch,
 )
 from apilog.formats.gateways import REFUSALS
+from apilog.formats.nginx.apache_format import is_apache_string, parse_apache_format
 from apilog.formats.nginx.conf import read_conf
 from apilog.formats.nginx.format import compile_log_format
 from apilog.formats.nginx.grammar import parse_log_format
@@ -78,7 +79,10 @@ def choose_format(
         return FormatChoice((named[log_format],))
     if "$" in log_format:
         return FormatChoice((compile_log_format(parse_log_format(log_format)),))
-    lists = "`apilog formats` lists the names; nginx's log_format string serves too"
+    if is_apache_string(log_format):
+        parsed = parse_apache_format(log_format)
+        return FormatChoice((compile_log_format(parsed, name=log_format, gateway="apache"),))
+    lists = "`apilog formats` lists the names; nginx's and Apache's format strings serve too"
     raise UsageError(
         f"unknown log format {log_format!r}",
         did_you_mean(log_format, [*FORMAT_INFOS, *named], also=lists, at_most=1, quoted=True),

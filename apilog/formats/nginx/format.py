@@ -197,20 +197,24 @@ def _parse_result(
     return ParsedRecords.with_rejects(records, is_record, reason)
 
 
-def compile_log_format(log_format: LogFormat, *, name: str | None = None) -> Format:
+def compile_log_format(
+    log_format: LogFormat, *, name: str | None = None, gateway: str = "nginx"
+) -> Format:
     """Return the format that reads a `log_format`; its name is the string itself by default."""
     name = name or log_format.string
     if log_format.string.lstrip().startswith("{") and (
-        template := _parse_json_template(log_format, name)
+        template := _parse_json_template(log_format, name, gateway)
     ):
         return template
-    return NginxFormat(name=name, log_format=log_format)
+    return NginxFormat(name=name, log_format=log_format, gateway=gateway)
 
 
 _VARIABLE_MARK = re.compile("\x01(\\d+)\x01")
 
 
-def _parse_json_template(log_format: LogFormat, name: str) -> JsonTemplateFormat | None:
+def _parse_json_template(
+    log_format: LogFormat, name: str, gateway: str
+) -> JsonTemplateFormat | None:
     """Return the format of a string that is a JSON object; None if it is none."""
     variables: list[FormatVariable] = []
     text = ""
@@ -243,7 +247,7 @@ def _parse_json_template(log_format: LogFormat, name: str) -> JsonTemplateFormat
     }
     if not value_formats:
         return None
-    return JsonTemplateFormat(name=name, value_formats=value_formats)
+    return JsonTemplateFormat(name=name, value_formats=value_formats, gateway=gateway)
 
 
 def _template_texts(value: object, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
