@@ -33,6 +33,8 @@ class FileInput:
     """What to do about the error."""
     is_damaged: bool = False
     """Whether everything before the damage was read, so that the report stands."""
+    doubts: tuple[str, ...] = ()
+    """What was guessed and may be read in another way, one sentence each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +124,8 @@ class DetectedFile:
     """A directive that logs everything, or null where nothing is lacking."""
     reject: str | None
     """The first line of the head that could not be read."""
+    doubts: tuple[str, ...] = ()
+    """What was guessed and may be read in another way, one sentence each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

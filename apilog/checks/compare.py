@@ -28,7 +28,7 @@ from apilog.checks.threshold import (
     MetricSubject,
     endpoint_columns_without,
 )
-from apilog.engine.source_pass import describe_rejects
+from apilog.engine.source_pass import describe_doubts, describe_rejects
 from apilog.errors import UsageError
 from apilog.metrics import METRICS, Metric, MetricKind
 from apilog.options import CompareOptions, Source
@@ -265,6 +265,7 @@ class _Comparison:
         ]
         account = InputSummary.of_files(file for side in measured for file in side.input.files)
         notes = (
+            *describe_doubts(account),
             *describe_rejects(account, are_kept=self.options.rejects is not None),
             *(note for side in measured for note in side.mismatch_notes),
         )

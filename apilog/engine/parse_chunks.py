@@ -86,6 +86,8 @@ class ChunkAccount:
     rejects: int
     skipped: int
     formats: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
+    """See `Format.doubts`."""
 
 
 @dataclass(slots=True)
@@ -98,6 +100,8 @@ class FileAccount:
     skipped: int = 0
     formats: dict[str, None] = field(default_factory=dict)
     """Names in the order in which they were found."""
+    doubts: dict[str, None] = field(default_factory=dict)
+    """The doubts of these formats, each once."""
     error: SourceError | None = None
 
     def add(self, chunk: ChunkAccount) -> None:
@@ -106,6 +110,7 @@ class FileAccount:
         self.rejects += chunk.rejects
         self.skipped += chunk.skipped
         self.formats |= dict.fromkeys(chunk.formats)
+        self.doubts |= dict.fromkeys(chunk.doubts)
 
     def fail(self, error: SourceError) -> None:
         """Keep the error; a file that can't be read at all is worse than a damaged end."""
@@ -124,6 +129,7 @@ class FileAccount:
             error=self.error.reason if self.error else None,
             hint=self.error.hint if self.error else "",
             is_damaged=isinstance(self.error, DamagedSource),
+            doubts=tuple(self.doubts),
         )
 
 
@@ -180,7 +186,9 @@ def parse_chunks(
     for chunk in chunks:
         # Let go of the lines themselves, which are most of the memory.
         chunk.chunk = replace(chunk.chunk, data=b"")
-    formats = tuple(n for p in (plan, parsed.found_plan) if p and (n := p.name))
+    plans = [p for p in (plan, parsed.found_plan) if p]
+    formats = tuple(name for p in plans if (name := p.name))
+    doubts = tuple(doubt for p in plans for doubt in p.doubts)
     accounts = tuple(
         ChunkAccount(
             records=kept,
@@ -188,6 +196,7 @@ def parse_chunks(
             # One chunk may have more lines than events, several have as many.
             skipped=parsed.skipped if len(chunks) == 1 else chunk.chunk.lines - kept - rejects,
             formats=formats,
+            doubts=doubts,
         )
         for chunk, kept, rejects in zip(
             chunks,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
+from itertools import islice
 from typing import Generic, TypeVar
 
 import polars as pl
@@ -116,8 +117,9 @@ class SourcePass(Generic[T]):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Notes on the lines that could not be read."""
+        """Notes on the lines that could not be read, and on what was guessed."""
         return (
+            *describe_doubts(self.input),
             *describe_rejects(self.input, are_kept=self._rejects is not None),
             *self.mismatch_notes,
         )
@@ -133,6 +135,23 @@ class SourcePass(Generic[T]):
                 why = explain_mismatch(self._choice, line)
                 return (f"no line of {file.path} is in the given format: {why}",) if why else ()
         return ()
+
+
+# More doubts than this are counted in the notes, and spelt out in JSON.
+_MOST_DOUBTS = 5
+
+
+def describe_doubts(account: InputSummary) -> Iterator[str]:
+    """Say what was guessed about the inputs: each doubt once, with the first of its inputs."""
+    paths: dict[str, list[str]] = {}
+    for file in account.files:
+        for doubt in file.doubts:
+            paths.setdefault(doubt, []).append(file.path)
+    for doubt, (first, *others) in islice(paths.items(), _MOST_DOUBTS):
+        yield f"{first}{f' and {len(others):,} more' if others else ''}: {doubt}"
+    if len(paths) > _MOST_DOUBTS:
+        count = f"{len(paths) - _MOST_DOUBTS:,} more doubts about how the inputs are read"
+        yield f"{count}: `input.files` of `-f json` names them"
 
 
 def describe_rejects(account: InputSummary, *, are_kept: bool) -> Iterator[str]:

@@ -99,6 +99,11 @@ class Format(Protocol):
     def columns(self) -> frozenset[str]:
         """The columns of the schema that it can fill."""
 
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What was guessed and may be read in another way: a sentence each, with the option that
+        settles it."""
+
     def parse(self, lines: EventLines, columns: Collection[str]) -> ParsedRecords:
         """Return the records (only these columns) and rejects; never raises on content."""
 

@@ -54,6 +54,11 @@ class ParsePlan:
         return " + ".join(stage.name for stage in self.stages if stage.formats) or None
 
     @property
+    def doubts(self) -> tuple[str, ...]:
+        """The doubts of all formats, each once."""
+        return tuple(dict.fromkeys(doubt for f in iterate_formats(self) for doubt in f.doubts))
+
+    @property
     def joins_lines(self) -> bool:
         """Whether an event may go over several lines."""
         return any(e.joins_lines for stage in self.stages for e in stage.envelopes)

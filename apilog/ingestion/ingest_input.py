@@ -181,6 +181,7 @@ class IngestInput:
                 self.account.rejects += account.rejects
                 self.account.skipped += account.skipped
                 self.account.formats |= account.formats
+                self.account.doubts |= account.doubts
                 reached.checkpoint = reached.stored = replace(
                     checkpoint,
                     records=checkpoint.records + account.records,

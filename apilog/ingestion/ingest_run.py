@@ -16,7 +16,7 @@ import polars as pl
 
 from apilog.engine.local import LocalRun, NoProgress
 from apilog.engine.parse_chunks import FileAccount, ReadSpec, summarise_inputs
-from apilog.engine.source_pass import make_read_spec, parse_choice
+from apilog.engine.source_pass import describe_doubts, make_read_spec, parse_choice
 from apilog.engine.store_parts import find_logs, refuse_stores
 from apilog.formats.file_plan import FormatChoice
 from apilog.ingestion.fingerprint import FingerprintIndex
@@ -183,8 +183,9 @@ class _IngestRun:
     def summarize(self, seconds: float, bytes_out: int) -> IngestSummary:
         failed = [FileAccount(problem.path, error=problem) for problem in self._problems]
         states = [item.state for item in self._inputs]
+        account = summarise_inputs([*failed, *(item.account for item in self._inputs)])
         return IngestSummary(
-            input=summarise_inputs([*failed, *(item.account for item in self._inputs)]),
+            input=account,
             new=states.count(InputState.NEW),
             continued=states.count(InputState.CONTINUED),
             known=states.count(InputState.KNOWN),
@@ -192,7 +193,10 @@ class _IngestRun:
             seconds=seconds,
             bytes_in=sum(item.bytes_read for item in self._inputs),
             bytes_out=bytes_out,
-            notes=tuple(item.note for item in self._inputs if item.note),
+            notes=(
+                *(item.note for item in self._inputs if item.note),
+                *describe_doubts(account),
+            ),
         )
 
 

@@ -70,4 +70,5 @@ def _inspect_source(source: LogSource, choice: FormatChoice | None) -> DetectedF
         lacks=lacks,
         suggestion=SUGGESTION if lacks and gateways[0] == "nginx" else None,
         reject=rejects["line"][0] if rejects.height else None,
+        doubts=tuple(dict.fromkeys(doubt for f in formats for doubt in f.doubts)),
     )

@@ -11,7 +11,7 @@ import polars as pl
 
 from apilog.engine.parse_chunks import summarise_inputs
 from apilog.engine.scan import ScanStats, scan_sources
-from apilog.engine.source_pass import describe_rejects
+from apilog.engine.source_pass import describe_doubts, describe_rejects
 from apilog.engine.store_parts import STORE_FORMAT, count_records
 from apilog.errors import UsageError
 from apilog.options import QueryOptions, Source
@@ -96,5 +96,5 @@ def run_query(sql: str, sources: Sequence[Source], options: QueryOptions) -> Rep
         input=account,
         tables={RESULT: result},
         timezone=parse_zone(options.tz).key,
-        notes=(*describe_rejects(account, are_kept=True),),
+        notes=(*describe_doubts(account), *describe_rejects(account, are_kept=True)),
     )

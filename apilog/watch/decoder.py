@@ -50,6 +50,7 @@ class Decoder:
         self._plans: dict[GrowingStream, ParsePlan] = {}
         self._plans_by_path: dict[str, ParsePlan] = {}
         self._noted_paths: set[str] = set()
+        self._noted_doubts: set[str] = set()
         self._unfinished: dict[GrowingStream, LineChunk] = {}
         self.counts = DecodedCounts()
 
@@ -109,6 +110,10 @@ class Decoder:
                 self._note(f"{error}; {error.hint}" if error.hint else str(error))
             return _NO_PLAN
         if plan.name:
+            for doubt in plan.doubts:
+                if doubt not in self._noted_doubts:
+                    self._noted_doubts.add(doubt)
+                    self._note(f"{stream.path}: {doubt}")
             self._plans[stream] = self._plans_by_path[stream.path] = plan
             if len(self._plans_by_path) > _MOST_PLANS:
                 del self._plans_by_path[next(iter(self._plans_by_path))]

@@ -56,6 +56,7 @@ def test_a_finding_has_these_keys(run: Run) -> None:
         "lacks",
         "suggestion",
         "reject",
+        "doubts",
     ]
     assert finding["gateways"] == ["nginx"]
     assert finding["log_format"].startswith("$remote_addr - $remote_user [$time_local]")

@@ -73,7 +73,7 @@ def test_the_document_has_the_keys_of_the_contract(run: Run) -> None:
     assert list(document["input"]) == ["lines", "records", "rejects", "skipped", "files"]
     (file,) = document["input"]["files"]
     counts = ["lines", "records", "rejects", "skipped"]
-    assert list(file) == ["path", "format", *counts, "error"]
+    assert list(file) == ["path", "format", *counts, "error", "doubts"]
     assert list(document["tables"]) == list(TABLES)
     assert [len(document["tables"]["overview"]), file["path"]] == [1, str(TIMED)]
 

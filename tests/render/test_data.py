@@ -55,7 +55,7 @@ def test_json_has_the_keys_of_the_contract(draw):
     assert list(read["window"]) == ["since", "until"]
     counts = ["lines", "records", "rejects", "skipped"]
     assert list(read["input"]) == [*counts, "files"]
-    assert list(read["input"]["files"][0]) == ["path", "format", *counts, "error"]
+    assert list(read["input"]["files"][0]) == ["path", "format", *counts, "error", "doubts"]
     assert list(read["tables"]) == list(hostile_report().tables)
 
 

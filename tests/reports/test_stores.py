@@ -89,6 +89,7 @@ def test_a_store_counts_its_records_and_is_counted_once(run: Run, stored: Path) 
                 "rejects": 0,
                 "skipped": 0,
                 "error": None,
+                "doubts": [],
             }
         ],
     }

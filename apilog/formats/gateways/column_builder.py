@@ -31,6 +31,7 @@ class GatewayFormat(ABC):
     spec: Gateway
     locations: Mapping[str, tuple[Any, ...]]
     """Name to where its value stands in a line, and to its alternates."""
+    doubts: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

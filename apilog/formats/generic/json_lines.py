@@ -35,6 +35,7 @@ class JsonLinesFormat:
     """What is read (a target of `SYNONYMS`, durations with their unit), and the path of its key."""
     gateway: str = "nginx"
     name: str = "json"
+    doubts: tuple[str, ...] = ()
 
     @staticmethod
     def infer(head: pl.Series) -> JsonLinesFormat | None:

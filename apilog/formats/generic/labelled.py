@@ -40,6 +40,7 @@ class _LabelledFormat:
     places: Mapping[str, int]
     """The place in a line where each label is most often."""
     gateway: str
+    doubts: tuple[str, ...] = ()
 
     @classmethod
     def _from_tokens(cls, tokens: pl.Series, separator: str) -> Self | None:

@@ -65,6 +65,7 @@ class NginxFormat:
     title: str = ""
     url: str = "https://nginx.org/en/docs/http/ngx_http_log_module.html"
     samples: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
     mapper: VariableMapper = field(init=False)
     expression: LineExpression = field(init=False)
     """Reads what the format's own server and its relatives write."""
@@ -134,6 +135,7 @@ class JsonTemplateFormat:
     value_formats: Mapping[KeyPath, LogFormat]
     """Path of keys to the parts of the value there."""
     gateway: str = "nginx"
+    doubts: tuple[str, ...] = ()
     mapper: VariableMapper = field(init=False)
 
     def __post_init__(self) -> None:

@@ -17,7 +17,7 @@ from apilog.render.text.escape import escape_json
 from apilog.report_model import Report
 
 _COUNTS = ("lines", "records", "rejects", "skipped")
-_FILE = ("path", "format", *_COUNTS, "error")
+_FILE = ("path", "format", *_COUNTS, "error", "doubts")
 
 
 def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:

@@ -17,7 +17,7 @@ from apilog.report_model import DetectedFile
 
 _LABEL_WIDTH = 10
 """The width of the labels, with the margin and the gap."""
-_LABELS = r"^(  (?:read|has|lacks|reject)\b|  log_format$)"
+_LABELS = r"^(  (?:read|has|doubt|lacks|reject)\b|  log_format$)"
 _NARROWEST_WIDTH = 40
 _LONGEST_REJECT = 200
 """The most characters of a rejected line that are shown."""
@@ -63,6 +63,8 @@ def _finding_text(finding: DetectedFile, width: int) -> str:
     lines += _wrap_labelled("  read", ", ".join(counts), width)
     if finding.columns:
         lines += _wrap_labelled("  has", " ".join(finding.columns), width)
+    for doubt in finding.doubts:
+        lines += _wrap_labelled("  doubt", escape_terminal(doubt), width)
     longest = max((len(lack.column) for lack in finding.lacks), default=0)
     for i, lack in enumerate(finding.lacks):
         indent = _LABEL_WIDTH + longest + len("  add ")
