@@ -70,10 +70,8 @@ def test_a_doubt_is_noted_once(run: Run, logs: list[Path], command: tuple[str, .
 def test_many_doubts_are_counted(run: Run, logs: list[Path], doubts: list[str]) -> None:
     notes = run("report", logs[0], "-f", "csv").stderr.splitlines()
     assert notes[:5] == [f"apilog: note: a.log: {doubt}" for doubt in doubts[:5]]
-    assert notes[5:] == [
-        "apilog: note: 4 more doubts about how the inputs are read: "
-        "`input.files` of `-f json` names them"
-    ]
+    (more,) = notes[5:]
+    assert more.startswith("apilog: note: 4 more doubts about how the inputs are read: ")
 
 
 def test_a_doubt_is_in_the_drawn_report(
