@@ -92,7 +92,7 @@ def detect_plan(head: pl.Series) -> ParsePlan | None:
     is_bare = any(
         2 * int(f.strict_expression.matches_beginning(head).sum()) >= len(head) for f in likely
     )
-    envelopes = () if is_bare else detect_envelopes(head)
+    envelopes = () if is_bare else detect_envelopes(head, whole)
     stages: list[ParseStage] = []
     if envelopes:
         outer = envelopes[0].unwrap(head)

@@ -10,7 +10,9 @@ import polars as pl
 
 from apilog.formats import gateways
 from apilog.formats.contract import SkipRule
+from apilog.transport.csv_messages import EXPORT_HEADER
 from apilog.transport.json_envelopes import is_of_another_unit
+from apilog.transport.line_prefixes import is_of_another_container
 from apilog.transport.syslog import is_of_another_program
 
 BLANK = "blank line"
@@ -19,6 +21,8 @@ ERROR_LOG = "error log line"
 NOTICE = "notice of a program that starts or stops"
 MARKER = "marker of a log tool"
 SERVER_LOG = "line of the server's own log"
+TABLE_HEADER = "header of an export"
+HEADING = "heading of an export"
 OTHER_PROGRAM = "line of another program"
 
 _TIME = r"[0-9]{2}:[0-9]{2}:[0-9]{2}"
@@ -97,7 +101,21 @@ SKIP_RULES: tuple[SkipRule, ...] = (
             "2026-10-10T13:55:36Z INF Traefik version 3.2.0 built on 2026-10-01",
         ),
     ),
+    SkipRule(
+        HEADING,
+        r'^(?:Common labels: \{|Line limit: "?[0-9]|Total bytes processed: "?[0-9])',
+        (
+            'Common labels: {"app":"web"}',
+            "Line limit: 1000 (200 returned)",
+            'Total bytes processed: "2.07  MB"',
+        ),
+    ),
     *gateways.SKIP_RULES,
+    SkipRule(
+        TABLE_HEADER,
+        EXPORT_HEADER,
+        ('"_raw","_time",host,source', "Date,Host,Service,Message", "Time\tLine\ttsNs"),
+    ),
 )
 """All rules; the first that matches gives the reason."""
 
@@ -106,7 +124,9 @@ _ANY_RULE = "|".join(f"(?:{rule.pattern})" for rule in SKIP_RULES)
 
 def skip_reasons(lines: pl.Series) -> pl.Series:
     """Return why each line is skipped, one of the constants above; null where it is not."""
-    is_other = is_of_another_program(lines) | is_of_another_unit(lines)
+    is_other = (
+        is_of_another_program(lines) | is_of_another_unit(lines) | is_of_another_container(lines)
+    )
     reasons = pl.select(pl.when(is_other).then(pl.lit(OTHER_PROGRAM)).alias("reason")).to_series()
     # Few lines match any rule: asking for all rules at once spares asking for each.
     rows = lines.str.contains(_ANY_RULE).arg_true()

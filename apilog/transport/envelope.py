@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from apilog.values.colours import strip_colours
+
 LOOKS_LIKE_ACCESS = (
-    r'(?-u:\b)HTTP/[0-9]|[" ](?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) |^[ \t]*\{"|^time:'
+    r'(?-u:\b)HTTP/[0-9]|[" ](?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) |^[ \t]*\{\s*"|^time:'
     r'|[\[,> ][0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:|(?-u:\b)status="?[1-5][0-9]{2}(?-u:\b)'
     r"| /[^ ]* .*(?-u:\b)[1-5][0-9]{2}(?-u:\b)|(?-u:\b)[1-5][0-9]{2}(?-u:\b).* /[^ ]* "
 )
@@ -102,8 +104,11 @@ def holds_access_lines(texts: pl.Series, head: pl.Series) -> bool:
 
 
 def _without_newlines(events: pl.DataFrame) -> pl.DataFrame:
-    r"""Return the texts without the newline at the end; one inside is shown as `\x0A`."""
-    text = pl.col("text").str.strip_chars_end("\r\n")
-    if events["text"].str.contains("\n", literal=True).any():
-        text = text.str.replace_all("\n", r"\x0A", literal=True)
-    return events.with_columns(text)
+    r"""Return the texts without the newline at the end; one inside is shown as `\x0A`.
+
+    Colours go, as they do from lines that are in no envelope.
+    """
+    texts = strip_colours(events["text"]).str.strip_chars_end("\r\n")
+    if texts.str.contains("\n", literal=True).any():
+        texts = texts.str.replace_all("\n", r"\x0A", literal=True)
+    return events.with_columns(texts.alias("text"))

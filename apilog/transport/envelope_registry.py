@@ -7,21 +7,30 @@ from collections.abc import Sequence
 import polars as pl
 
 from apilog.transport.cloudwatch import CLOUDWATCH_ENVELOPES
+from apilog.transport.collector_lines import FLUENT_BIT, FLUENTD, LOGCLI
+from apilog.transport.csv_messages import CSV_MESSAGES, infer_csv_envelope
 from apilog.transport.envelope import Envelope
 from apilog.transport.json_envelopes import CLOUD_LOGGING, DOCKER, JOURNALD, JSON_WRAPPED
-from apilog.transport.line_prefixes import COMPOSE, CRI, QUOTES, TAGGED
+from apilog.transport.line_prefixes import COMPOSE, CRI, QUOTES, STAMPED, TAGGED
+from apilog.transport.nested_objects import NESTED_ENVELOPES
 from apilog.transport.syslog import SYSLOG_3164, SYSLOG_5424
 
 ENVELOPES = (
+    CSV_MESSAGES,
     *CLOUDWATCH_ENVELOPES,
     CLOUD_LOGGING,
     CRI,
+    LOGCLI,
+    FLUENTD,
+    FLUENT_BIT,
     SYSLOG_5424,
     SYSLOG_3164,
     DOCKER,
     JOURNALD,
+    *NESTED_ENVELOPES,
     JSON_WRAPPED,
     COMPOSE,
+    STAMPED,
     QUOTES,
     TAGGED,
 )
@@ -32,9 +41,16 @@ _SAMPLE_SIZE = 100
 """How many lines are looked at."""
 
 
-def detect_envelopes(lines: pl.Series) -> tuple[Envelope, ...]:
-    """Return the envelopes that most of these lines are in, each within the one before."""
+def detect_envelopes(lines: pl.Series, whole: pl.Series | None = None) -> tuple[Envelope, ...]:
+    """Return the envelopes that most of these lines are in, each within the one before.
+
+    `whole` is the same lines with all that is skipped, such as the header of a table.
+    """
     envelopes: list[Envelope] = []
+    headed = lines if whole is None else whole
+    if table := infer_csv_envelope(headed):
+        envelopes.append(table)
+        lines = table.unwrap(headed).texts["text"]
     while len(envelopes) < _MOST_NESTED and (envelope := detect_envelope(lines)):
         envelopes.append(envelope)
         lines = envelope.unwrap(lines).texts["text"]
@@ -55,4 +71,5 @@ def detect_envelope(lines: pl.Series) -> Envelope | None:
     """
     head = lines.filter(lines.str.contains(r"\S"))
     head = head.gather_every(max(1, len(head) // _SAMPLE_SIZE))
-    return next((envelope for envelope in ENVELOPES if envelope.detect(head)), None)
+    envelope = next((envelope for envelope in ENVELOPES if envelope.detect(head)), None)
+    return infer_csv_envelope(head) if envelope is CSV_MESSAGES else envelope

@@ -25,7 +25,8 @@ from enum import Enum
 from apilog.sources.byte_streams import ByteStream, PeekableStream, StreamDamage
 from apilog.transport.base64_payloads import PayloadStream, find_carried_base64, is_base64_payload
 from apilog.transport.cloudwatch import JoinedEventsStream, find_event_start
-from apilog.transport.event_wrappers import is_whole_container, open_table, starts_like_container
+from apilog.transport.event_containers import is_whole_container, starts_like_container
+from apilog.transport.event_wrappers import open_table
 from apilog.transport.json_scan import OPENS_OBJECT, ScanEnd, scan_object
 from apilog.transport.json_splitter import STAMP, JsonSplitter
 

@@ -25,18 +25,29 @@ from apilog.transport.syslog import keep_access_lines
 from apilog.values.json_text import decode_objects
 from apilog.values.times import parse_epoch_times, parse_iso_times, parse_times
 
-_TEXT_KEYS = ("message", "log", "msg")
-"""In this order: beside `message`, `log` is an object that describes the file."""
-_TIME_KEYS = ("@timestamp", "timestamp", "time", "date")
+_TEXT_KEYS = (
+    "_raw",  # Splunk: https://docs.splunk.com/Documentation/Splunk/latest/Search/Exportsearchresults
+    "@message",  # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax.html
+    "_msg",  # https://docs.victoriametrics.com/victorialogs/keyconcepts/#message-field
+    "message",
+    "log",
+    "msg",
+    "line",  # Loki: https://grafana.com/docs/loki/latest/query/logcli/
+    "event",  # Splunk's HTTP Event Collector
+    "full_message",  # Graylog: https://go2docs.graylog.org/current/getting_in_log_data/gelf.html
+    "short_message",
+    "LogEntry",  # https://learn.microsoft.com/azure/azure-monitor/reference/tables/containerlog
+    "LogMessage",  # https://learn.microsoft.com/azure/azure-monitor/reference/tables/containerlogv2
+)
+"""In this order: beside `message`, `log` and `event` are objects that describe the file."""
+_TIME_KEYS = ("_time", "@timestamp", "timestamp", "time", "date", "TimeGenerated")
 _ACCESS_KEYS = (
     "request",
     "request_uri",
     "uri",
-    "path",
     "url",
     "method",
     "request_method",
-    "status",
     "status_code",
     "statusCode",
     "remote_addr",
@@ -45,7 +56,11 @@ _ACCESS_KEYS = (
     "http",
     "httpRequest",
 )
-"""Top-level keys of JSON that is an access record itself."""
+"""Top-level keys of JSON that is an access record itself.
+
+A path may be that of the file, and a status how grave an event is.
+"""
+_HTTP_STATUS = r"^[1-5][0-9]{2}$"
 
 
 def _decode_first(lines: pl.Series, keys: Sequence[str]) -> pl.Series:
@@ -82,12 +97,15 @@ def _detect_docker(head: pl.Series) -> bool:
 def _detect_json(head: pl.Series) -> bool:
     if not are_json_objects(head):
         return False
-    frame, _ = decode_objects(head, (*_TEXT_KEYS, *_ACCESS_KEYS))
-    text = pl.coalesce(_TEXT_KEYS)
-    record = pl.any_horizontal(pl.col(_ACCESS_KEYS).is_not_null())
-    return is_mostly_true(
-        frame.select(text.str.contains(LOOKS_LIKE_ACCESS).fill_null(False) & ~record).to_series()
+    frame, _ = decode_objects(head, (*_TEXT_KEYS, *_ACCESS_KEYS, "status"))
+    is_record = pl.any_horizontal(
+        pl.col(_ACCESS_KEYS).is_not_null(),
+        pl.col("status").str.contains(_HTTP_STATUS).fill_null(value=False),
     )
+    looks_like_access = (
+        pl.coalesce(_TEXT_KEYS).str.contains(LOOKS_LIKE_ACCESS).fill_null(value=False)
+    )
+    return is_mostly_true(frame.select(looks_like_access & ~is_record).to_series())
 
 
 _TIME = "2026-10-10T13:55:36.123456789Z"
@@ -120,7 +138,7 @@ DOCKER = Envelope(
 
 JSON_WRAPPED = Envelope(
     name="json-wrapped",
-    title="JSON objects with the line in log, message or msg",
+    title="JSON objects with the line in message, log, msg, line, _raw or another key of theirs",
     unwrap=lambda lines: unwrap_lines(_decode_first(lines, _TEXT_KEYS)),
     detect=_detect_json,
     times=lambda lines: parse_times(_decode_first(lines, _TIME_KEYS)),
@@ -130,8 +148,12 @@ JSON_WRAPPED = Envelope(
                 {"@timestamp": _TIME, "message": SAMPLE_LINE, "agent": {"type": "filebeat"}},
                 {"date": 1.5, "log": SAMPLE_LINE + "\n", "kubernetes": {"pod_name": "web-0"}},
                 {"level": "info", "msg": SAMPLE_LINE},
+                {"line": SAMPLE_LINE, "timestamp": "1791640536618000000", "fields": {"app": "web"}},
+                {"_time": _TIME, "_stream": '{app="web"}', "_msg": SAMPLE_LINE},
+                {"_raw": SAMPLE_LINE, "_time": _TIME, "host": "forwarder"},
+                {"status": "info", "service": "web", "message": SAMPLE_LINE},
             ),
-            (SAMPLE_LINE, SAMPLE_LINE, SAMPLE_LINE),
+            (SAMPLE_LINE,) * 7,
         ),
     ),
 )

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 
-from apilog.transport.event_wrappers import (
-    FIRST_MEMBERS,
-    WrapperFrame,
+from apilog.transport.event_containers import (
+    CONTAINER_START,
     add_late_members,
     find_container_end,
     open_container,
+)
+from apilog.transport.event_wrappers import (
+    WrapperFrame,
     open_next_table,
     open_table,
     row_as_object,
@@ -33,6 +35,7 @@ from apilog.transport.json_scan import (
     scan_object,
     to_one_line,
 )
+from apilog.transport.result_rows import SHALLOW_ROW
 
 # Every pattern here is possessive: it never goes back on what it matched, so that no text of an
 # attacker makes it take more than linear time. See
@@ -58,12 +61,11 @@ _OPENS_ARRAY = re.compile(rb"\[\s*+(?:[{\]]|\Z)")
 _LINE = re.compile(rb'[^\n}]*+(?:\}(?!\s*+\{\s*+")[^\n}]*+)*+\}?')
 _BETWEEN_OBJECTS = re.compile(rb'[^\n{]*+(?:\{(?!\s*+")[^\n{]*+)*+')
 
-_CONTAINER_START = rb'\{\s*+"(?:' + FIRST_MEMBERS + rb')"'
-_CONTAINER = re.compile(_CONTAINER_START)
+_CONTAINER = re.compile(CONTAINER_START)
 _PLAIN = re.compile(
     SEPARATORS
     + rb"((?:(?<=\n)" + STAMP + rb")?+)"
-    + rb"((?!" + _CONTAINER_START + rb')(?=\{\s*+["}])' + PLAIN_OBJECT + rb")"
+    + rb"((?!" + CONTAINER_START + rb')(?=\{\s*+["}])' + PLAIN_OBJECT + rb")"
 )  # fmt: skip
 _NO_SYNTAX = bytes(set(range(256)) - set(b'"{}\n'))
 _EMPTY_OBJECTS = (b'"}{}', b"}}{}", b"\n{}")
@@ -273,7 +275,8 @@ class JsonSplitter:
 
     def _enter_frame(self, frame: WrapperFrame, at: int) -> int:
         """Go on within an array; a container whose end was missed is left for it."""
-        if frame.closing_braces and self._frames and self._frames[-1].closing_braces:
+        outer = self._frames[-1] if self._frames else None
+        if frame.closers and outer and outer.closers and not outer.holds_containers:
             self._frames.pop()
         if len(self._frames) < MAX_FRAMES:
             self._frames.append(frame)
@@ -288,6 +291,14 @@ class JsonSplitter:
                 self._emit_line(row[0])
                 return row[1]
             return None if self._can_wait(data, start) else self._take_text(data, start)
+        if self._frames and (row_object := self._frames[-1].row_object) is not None:
+            match = SHALLOW_ROW.match(data, start)
+            if match is None and self._can_wait(data, start):
+                return None
+            if match is not None:
+                self._emit_line(row_object(match[0]) or match[0])
+                return match.end()
+            return self._take_text(data, start)
         opening = _OPENS_ARRAY.match(data, start)
         if opening is None:
             return self._take_text(data, start)
@@ -305,7 +316,7 @@ class JsonSplitter:
             if self._can_wait(data, start):
                 return None
         end = start + 1
-        if frame.closing_braces and self._patience:
+        if frame.closers and self._patience:
             container_end = find_container_end(data, start, frame)
             if container_end is None and self._can_wait(data, start):
                 return None

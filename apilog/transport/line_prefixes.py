@@ -24,8 +24,17 @@ _CRI = rf"^{_TIME} (?:stdout|stderr) [FP](?::\S*)? ?"
 _CRI_PARTIAL = rf"^{_TIME} std(?:out|err) P"
 _CRI_ERRORS = rf"^{_TIME} stderr"
 _COMPOSE = rf"^(?:[A-Za-z0-9._-]*[A-Za-z_][A-Za-z0-9._-]* +\| |\[pod/[^\] ]+\] )(?:{_TIME} )?"
+_COMPOSE_MARK = r"^[A-Za-z0-9._-]+ +\| |^\[pod/"
+_COMPOSE_NAME = r"^([A-Za-z0-9._-]+ +\||\[pod/[^\] ]+\])"
+_BEGINS_AS_ACCESS = r"^(?:[0-9A-Fa-f:.]{7,}|\{)"
+"""How a line of an access log begins, be it whole or cut off."""
+_STAMPED = rf"^{_TIME}[ \t]+"
+_FINE_TIME = r"^[^ \t.]{19}\.[0-9]{4,}"
+"""With more digits than a server writes, but as container runtimes do."""
+_OWN_TIME = r"[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:|^\s*\{|^\[?[0-9]{4}[-/][0-9]{2}[-/][0-9]{2}[T ]"
 _QUOTE_NOT_DOUBLED = r'^(?:[^"]|"")*"(?:[^"]|$)'
 _QUOTE_NOT_ESCAPED = r'^(?:[^"\\]|\\.)*"'
+_SINGLE_QUOTED = r"^'(\{.*\})'$"
 _LAST_QUOTE_ESCAPED = r"^(?:[^\\]|\\.)*\\$"
 
 
@@ -39,21 +48,65 @@ def unwrap_cri(lines: pl.Series) -> UnwrappedEvents:
 
 
 def unwrap_compose(lines: pl.Series) -> UnwrappedEvents:
-    """Unwrap the texts after `container  | ` or `[pod/name/container] `."""
-    return unwrap_lines(_strip_prefix(_COMPOSE, lines))
+    """Unwrap the texts after `container  | ` or `[pod/name/container] `.
+
+    All services write into one stream, as all programs do into syslog's.
+    """
+    return unwrap_lines(keep_access_lines(*_split_compose(lines)))
+
+
+def is_of_another_container(lines: pl.Series) -> pl.Series:
+    """Return which lines are of a container that is no web server, and no access lines."""
+    is_prefixed = lines.str.contains(_COMPOSE_MARK)
+    rows = is_prefixed.arg_true()
+    if not len(rows):
+        return is_prefixed
+    names, texts = _split_compose(lines.gather(rows))
+    is_other = keep_access_lines(names, texts).is_null()
+    is_cut = texts.str.contains(_BEGINS_AS_ACCESS).fill_null(value=False)
+    return is_prefixed.scatter(rows, texts.is_not_null() & is_other & ~is_cut)
+
+
+def _split_compose(lines: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """Return containers and texts, null where the line is of none."""
+    return lines.str.extract(_COMPOSE_NAME, 1), _strip_prefix(_COMPOSE, lines)
+
+
+def unwrap_stamped(lines: pl.Series) -> UnwrappedEvents:
+    """Unwrap the texts after a time."""
+    return unwrap_lines(_strip_prefix(_STAMPED, lines))
+
+
+def _are_stamped(head: pl.Series) -> bool:
+    """Return whether lines were stamped, and do not begin with their own time."""
+    texts = _strip_prefix(_STAMPED, head)
+    stamped = head.str.contains(_FINE_TIME) | texts.str.contains(_OWN_TIME)
+    return holds_access_lines(texts.set(~stamped, None).drop_nulls(), head)
 
 
 def unwrap_quotes(lines: pl.Series) -> UnwrappedEvents:
-    """Unwrap lines that are one quoted string, its inner quotes doubled or escaped."""
+    """Unwrap lines that are one quoted string, its inner quotes doubled or escaped.
+
+    Single quotes are taken off an object alone, as literal ones around a format leave them.
+    """
+    objects = lines.str.extract(_SINGLE_QUOTED, 1)
+    if objects.null_count() < len(lines):
+        quoted = _unquote(lines)
+        return unwrap_lines(objects.fill_null(quoted))
+    return unwrap_lines(_unquote(lines))
+
+
+def _unquote(lines: pl.Series) -> pl.Series:
+    """Return what stands in the double quotes around lines; null for other lines."""
     quoted = lines.str.starts_with('"') & lines.str.ends_with('"')
     inner = lines.str.slice(1).str.strip_suffix('"').set(~quoted, None)
     undoubled = inner.str.replace_all('""', '"', literal=True)
     is_escaped = inner.str.contains(_QUOTE_NOT_DOUBLED).fill_null(False)
     if not is_escaped.any():
-        return unwrap_lines(undoubled)
+        return undoubled
     broken = inner.str.contains(_QUOTE_NOT_ESCAPED) | inner.str.contains(_LAST_QUOTE_ESCAPED)
     unescaped = inner.str.replace_all(r'\\(["\\])', "$1").set(broken.fill_null(True), None)
-    return unwrap_lines(unescaped.zip_with(is_escaped, undoubled))
+    return unescaped.zip_with(is_escaped, undoubled)
 
 
 def _strip_prefix(prefix: str, lines: pl.Series) -> pl.Series:
@@ -93,6 +146,27 @@ COMPOSE = Envelope(
                 f"web-1  | {SAMPLE_LINE}",
                 f"web-1  | 2026-10-10T13:55:36.123456789Z {SAMPLE_LINE}",
                 f"[pod/web-7d4b9c6f5d-x2x9z/nginx] {SAMPLE_LINE}",
+                "shop-1 | listening",
+            ),
+            (SAMPLE_LINE, SAMPLE_LINE, SAMPLE_LINE),
+        ),
+    ),
+)
+
+STAMPED = Envelope(
+    name="stamped",
+    # https://docs.docker.com/reference/cli/docker/container/logs/
+    # https://kubernetes.io/docs/reference/kubectl/generated/kubectl_logs/
+    title="docker logs -t, kubectl logs --timestamps, Grafana's logs as text",
+    unwrap=unwrap_stamped,
+    detect=_are_stamped,
+    times=lambda lines: parse_iso_times(lines.str.extract(rf"^({_TIME})[ \t]", 1)),
+    samples=(
+        EnvelopeSample(
+            (
+                f"2026-10-10T13:55:36.123456789Z {SAMPLE_LINE}",
+                f"2026-10-10T13:55:36.123Z\t{SAMPLE_LINE}",
+                f"2026-10-10T15:55:36+02:00 {SAMPLE_LINE}",
             ),
             (SAMPLE_LINE, SAMPLE_LINE, SAMPLE_LINE),
         ),
@@ -110,8 +184,9 @@ QUOTES = Envelope(
                 '"' + SAMPLE_LINE.replace('"', '""') + '"',
                 '"' + SAMPLE_LINE.replace('"', r"\"") + '"',
                 '"/a" "GET"',
+                """'{"status": 200}'""",
             ),
-            (SAMPLE_LINE, SAMPLE_LINE),
+            (SAMPLE_LINE, SAMPLE_LINE, '{"status": 200}'),
         ),
     ),
 )

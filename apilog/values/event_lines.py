@@ -1,7 +1,7 @@
 """The events of a chunk as lines of text, in whichever form they are there first.
 
 The bytes end in a newline unless they are empty; newlines are not part of a line. Bytes that are
-no UTF-8 become U+FFFD in the series.
+no UTF-8 become U+FFFD in the series. Colours of terminals are no part of a line either.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from io import BytesIO
 import polars as pl
 
 from apilog.text.counting import count_byte
+from apilog.values.colours import strip_colours_of_bytes
 
 _PACKED = (b"\x1f\x8b", b"x", b"(\xb5/\xfd")
 """How gzip, zlib and zstd begin: Polars unpacks what does, also in memory."""
@@ -34,6 +35,7 @@ class EventLines:
     """Events, one per line, and the lines of the chunk that they came from."""
 
     def __init__(self, data: bytes, count: int | None = None) -> None:
+        data = strip_colours_of_bytes(data)
         self.data = data if not data or data.endswith(b"\n") else data + b"\n"
         self.rows: pl.Series | None = None
         """The row of the chunk that each came from (UInt32); None: event i is line i."""

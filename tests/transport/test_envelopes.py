@@ -41,7 +41,7 @@ def test_samples_unwrap_to_what_they_say(envelope: Envelope) -> None:
 @every_envelope
 def test_samples_are_detected_as_their_own_envelope(envelope: Envelope) -> None:
     for sample in envelope.samples:
-        assert detect_envelope(series(*sample.lines)) == envelope
+        assert detected(*sample.lines) == envelope.name
 
 
 @every_envelope

@@ -27,7 +27,9 @@ VALUES = st.recursive(
 )
 # One that looks like a container is one.
 KEYS = TEXTS.filter(
-    lambda text: text not in ("records", "events", "logEvents", "entries", "Records")
+    lambda text: (
+        text not in ("records", "events", "logEvents", "entries", "Records", "results", "values")
+    )
 )
 OBJECTS = st.lists(st.dictionaries(KEYS, SCALARS | VALUES, max_size=3), max_size=6)
 STYLES: dict[str, Callable[[Any], str]] = {
@@ -101,6 +103,29 @@ SHAPES: dict[str, Shape] = {
             }
         )
         for group in grouped(objects)
+    ),
+    "hits of Elasticsearch": lambda objects, dump: dump(
+        {
+            "took": 3,
+            "timed_out": False,
+            "_shards": {"total": 1, "failed": 0},
+            "hits": {
+                "total": {"value": 14, "relation": "eq"},
+                "max_score": None,
+                "hits": objects,
+            },
+            "aggregations": {"a": {"buckets": []}},
+        }
+    ),
+    "results of Splunk": lambda objects, dump: dump(
+        {
+            "preview": False,
+            "init_offset": 0,
+            "messages": [],
+            "fields": [{"name": "_raw"}],
+            "results": objects,
+            "highlighted": {},
+        }
     ),
     "records of Kinesis": lambda objects, dump: dump(
         {"Records": objects, "NextShardIterator": "x"}

@@ -64,8 +64,9 @@ SKIP_RULES: tuple[SkipRule, ...] = (
     SkipRule(
         "header of a CloudWatch query",
         (
-            '^\ufeff?"?(?:@(?:timestamp|message|ptr|log|logStream|ingestionTime)"?(?:,|$)'
-            '|timestamp"?,"?message"?$)'
+            # Of one with fields of one's own the header tells which these are.
+            '^\ufeff?"?(?:@(?:timestamp|ptr|log|logStream|ingestionTime)"?,"?)*@message"?(?:,|$)'
+            '|^\ufeff?"?timestamp"?,"?message"?$'
         ),
         ("@timestamp,@message", '"@timestamp","@message","@logStream"', "timestamp,message"),
     ),
