@@ -24,7 +24,7 @@ from apilog.developer_success import build_success_report as success
 from apilog.developer_success.success_metrics import SUCCESS_METRICS as SUCCESS_METRICS
 from apilog.developer_success.tables import MORE_TABLES
 from apilog.developer_success.tables import SUCCESS_TABLES as SUCCESS_TABLES
-from apilog.formats.generic.synonyms import SYNONYMS
+from apilog.formats.field_map import FIELD_MAP
 from apilog.formats.nginx import library, trailing_fields, variables
 from apilog.formats.nginx.library import SUGGESTION
 from apilog.formats.registry import ADVICE, FORMAT_INFOS
@@ -188,8 +188,11 @@ def _tail_keys() -> str:
 
 
 def _synonyms() -> str:
-    rows = ((f"`{target}`", _names(names)) for target, names in SYNONYMS.items())
-    return _table(("what", "keys, the best first"), rows)
+    rows = (
+        (f"`{column}`", _names(tuple(dict.fromkeys(n for e in entries for n in e.names))))
+        for column, entries in FIELD_MAP.items()
+    )
+    return _table(("column", "keys, the best first"), rows)
 
 
 def _skips() -> str:

@@ -28,8 +28,30 @@ _MS_PER_UNIT = {
     "s": 1e3,
     "m": 60e3,
     "h": 3600e3,
+    "d": 86400e3,
 }
-_COMPOUND_DURATION = r"^(?:(?<h>\d+)h)?(?:(?<m>\d+)m)?(?:(?<s>[\d.]+)s)?$"
+_MS_PER_WORD = {
+    word: _MS_PER_UNIT[unit]
+    for unit, words in {
+        "ns": "ns nsec nanos nanosecond nanoseconds",
+        "us": "us µs μs usec micros microsecond microseconds",
+        "ms": "ms msec msecs millis millisecond milliseconds",
+        "s": "s sec secs second seconds",
+        "m": "m min mins minute minutes",
+    }.items()
+    for word in words.split()
+}
+"""The words that may stand behind the number of a duration, in lower case."""
+_NUMBER_AND_UNIT = r"^(?<number>[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?)\s*(?<unit>[A-Za-zµμ]+)$"
+_LIST_AND_UNIT = r"^(?<list>[0-9.,: -]*[0-9])\s*(?<unit>[A-Za-zµμ]+)$"
+_COMPOUND_DURATIONS = (
+    # As Go's Duration prints itself: https://pkg.go.dev/time#Duration.String
+    r"^(?:(?<h>[0-9]+)h)?(?:(?<m>[0-9]+)m)?(?:(?<s>[0-9.]+)s)?$",
+    # ISO 8601, as Java's Duration does: https://docs.oracle.com/javase/8/docs/api/java/time/Duration.html
+    r"^P(?:(?<d>[0-9]+)D)?(?:T(?:(?<h>[0-9]+)H)?(?:(?<m>[0-9]+)M)?(?:(?<s>[0-9.]+)S)?)?$",
+    # As .NET's TimeSpan does: https://learn.microsoft.com/dotnet/standard/base-types/standard-timespan-format-strings
+    r"^(?:(?<d>[0-9]+)\.)?(?<h>[0-9]{1,2}):(?<m>[0-9]{2}):(?<s>[0-9]{2}(?:\.[0-9]+)?)$",
+)
 
 
 def blank_to_null(s: pl.Series, blanks: Collection[str] = ("-", "")) -> pl.Series:
@@ -114,24 +136,35 @@ def durations_to_ms(s: pl.Series, unit: str = "s") -> pl.Series:
     return map_texts(s, parse)
 
 
-def sum_upstream_ms(s: pl.Series) -> pl.Series:
+def sum_upstream_ms(s: pl.Series, unit: str = "s") -> pl.Series:
     """Sum the milliseconds of all attempts in an nginx list such as `0.100, - : 0.300`.
 
     Attempts `-` count nothing. With nothing else the sum is null, and so it is for a list with
-    an entry that is no number.
+    an entry that is no duration. A number without a unit is in `unit`.
     """
     if s.dtype.is_numeric():
-        return seconds_to_ms(s)
+        return scale_to_ms(to_floats(s), _MS_PER_UNIT[unit])
 
     def sum_attempts(lists: pl.Series) -> pl.Series:
-        entry = pl.element().str.strip_chars()
-        given = pl.element().filter((entry != "-") & (entry != "")).str.strip_chars()
-        seconds = _split_attempts(lists).list.eval(given.cast(pl.Float64, strict=False))
-        total = scale_to_ms(seconds.list.sum(), 1e3)
-        return total.set((seconds.list.len() == 0) | seconds.list.contains(None), None)
+        # A unit behind the list, as in `0.001, 0.050 s`, is that of every attempt.
+        listed = lists.str.replace(r"^\s*\[?(.*?)\]?\s*$", "$1")
+        words = listed.str.extract_groups(_LIST_AND_UNIT).struct.unnest()
+        entries = _split_attempts(words["list"].fill_null(listed))
+        entry = pl.element().str.strip_chars().str.strip_chars('"')
+        given = entries.list.eval(entry.filter((entry != "-") & (entry != "")))
+        row = pl.int_range(len(given), dtype=pl.UInt32, eager=True)
+        flat = pl.DataFrame({"row": row, "entry": given, "unit": words["unit"]}).explode("entry")
+        flat = flat.filter(pl.col("entry").is_not_null())
+        texts = flat["entry"] + flat["unit"].fill_null("")
+        in_ms = flat.with_columns(durations_to_ms(texts, unit).alias("ms"))
+        sums = in_ms.group_by("row").agg(
+            pl.when(pl.col("ms").null_count() == 0).then(pl.col("ms").sum())
+        )
+        total = row.to_frame("row").join(sums, on="row", how="left", maintain_order="left")["ms"]
+        return _plausible_ms((total * 1e3).round() / 1e3)
 
     def parse(texts: pl.Series) -> pl.Series:
-        single = scale_to_ms(texts.cast(pl.Float64, strict=False), 1e3)
+        single = scale_to_ms(texts.cast(pl.Float64, strict=False), _MS_PER_UNIT[unit])
         return retry_nulls(texts, single, lambda t: map_categories(encode_texts(t), sum_attempts))
 
     return map_texts(s, parse)
@@ -171,6 +204,10 @@ def scale_to_ms(numbers: pl.Series, factor: float) -> pl.Series:
     # Polars divides by one number by multiplying with its inverse, which is off by a bit: 57.0
     # has to be the double that a reader of `57.0` gets.
     exact = (numbers * (factor * 1e3)).round() / pl.repeat(1e3, len(numbers), eager=True)
+    return _plausible_ms(exact)
+
+
+def _plausible_ms(exact: pl.Series) -> pl.Series:
     # Comparisons with NaN and null are no match, so both end as null.
     return exact.set(~exact.is_between(0.0, LONGEST_MS).fill_null(value=False), None)
 
@@ -179,23 +216,29 @@ def _parse_with_unit(s: pl.Series, factor: float) -> pl.Series:
     """Parse durations that carry a unit, or blanks around a plain number."""
     texts = s.str.strip_chars()
     result = scale_to_ms(texts.cast(pl.Float64, strict=False), factor)
-    for unit in ("ns", "us", "µs", "μs", "ms", "s"):
-        has_unit = texts.str.ends_with(unit) & result.is_null()
-        if has_unit.any():
-            numbers = texts.str.strip_suffix(unit).str.strip_chars_end()
-            durations = scale_to_ms(numbers.cast(pl.Float64, strict=False), _MS_PER_UNIT[unit])
-            result = durations.zip_with(has_unit, result)
+    words = texts.str.extract_groups(_NUMBER_AND_UNIT).struct.unnest()
+    factors = words["unit"].str.to_lowercase().replace_strict(_MS_PER_WORD, default=None)
+    if factors.null_count() < len(factors):
+        numbers = words["number"].cast(pl.Float64, strict=False)
+        exact = (numbers * (factors * 1e3)).round() / pl.repeat(1e3, len(numbers), eager=True)
+        result = result.fill_null(_plausible_ms(exact))
     return retry_nulls(texts, result, lambda t: map_categories(encode_texts(t), _parse_compound))
 
 
 def _parse_compound(s: pl.Series) -> pl.Series:
-    """Parse durations such as `1h2m3.5s`."""
-    parts = s.str.extract_groups(_COMPOUND_DURATION).struct.unnest()
-    total = pl.sum_horizontal(
-        pl.col(unit).cast(pl.Float64, strict=False) * _MS_PER_UNIT[unit] for unit in "hms"
+    """Parse durations such as `1h2m3.5s`, `PT1M0.2S` and `00:01:02.5`."""
+    parts = [s.str.extract_groups(pattern).struct.unnest() for pattern in _COMPOUND_DURATIONS]
+    by_unit = pl.DataFrame(
+        [
+            reduce(pl.Series.fill_null, (p[unit] for p in parts if unit in p.columns)).alias(unit)
+            for unit in "dhms"
+        ]
     )
-    is_any = pl.any_horizontal(pl.col(unit).is_not_null() for unit in "hms")
-    return scale_to_ms(parts.select(pl.when(is_any).then(total)).to_series(), 1.0)
+    total = pl.sum_horizontal(
+        pl.col(unit).cast(pl.Float64, strict=False) * _MS_PER_UNIT[unit] for unit in "dhms"
+    )
+    is_any = pl.any_horizontal(pl.col(unit).is_not_null() for unit in "dhms")
+    return scale_to_ms(by_unit.select(pl.when(is_any).then(total)).to_series(), 1.0)
 
 
 def _split_attempts(s: pl.Series) -> pl.Series:

@@ -22,6 +22,10 @@ _SECRET_VALUE = (
 )
 _LEADING_VERB = r"^([A-Z]+) /"
 _ANY_VERB = "ANY"
+_HOST_AND_PATH = r"^[A-Za-z0-9_*.-]+(?::[0-9]{1,5})?/"
+_URL_HOST = (
+    r"^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?([^/?#:\[]+|\[[^\]]*\])(?::[0-9]*)?(?:[/?#]|$)"
+)
 _HOST_AND_PORT = r"^([^:\[\]]+|\[[^\]]*\]):[0-9]{1,5}$"
 
 
@@ -157,4 +161,64 @@ def extract_trace_id(values: pl.Series) -> pl.Series:
     values = blank_to_null(values)
     parts = values.str.split("-")
     is_parent = (parts.list.len() == 4) & (values.str.len_bytes() == 55)
-    return parts.list.get(1, null_on_oob=True).zip_with(is_parent.fill_null(False), values)
+    ids = parts.list.get(1, null_on_oob=True).zip_with(is_parent.fill_null(False), values)
+    # Cloud Logging: https://cloud.google.com/logging/docs/reference/v2/rest/v2/LogEntry
+    return ids.str.replace(r"^projects/[^/]+/traces/", "")
+
+
+def keep_texts(texts: pl.Series) -> pl.Series:
+    """Return the texts as they are."""
+    return texts
+
+
+def encode_first(values: pl.Series) -> pl.Series:
+    """Return texts, encoded; of a list of texts in JSON the first."""
+    return map_categories(encode_texts(values), lambda s: blank_to_null(first_of_json_list(s)))
+
+
+def first_of_json_list(s: pl.Series) -> pl.Series:
+    """Return the first text of lists in JSON, other texts as they stand."""
+    is_list = s.str.starts_with('["').fill_null(value=False)
+    if not is_list.any():
+        return s.set(s.is_in(["[]", "null"]).fill_null(value=False), None)
+    return s.str.strip_prefix('["').str.split('"').list.first().zip_with(is_list, s)
+
+
+def encode_client_address(values: pl.Series) -> pl.Series:
+    """Return the first address of lists, without its port and brackets, encoded."""
+
+    def clean(s: pl.Series) -> pl.Series:
+        first = first_of_list(first_of_json_list(s))
+        bare = first.str.replace(r"^([0-9]+\.[0-9]+\.[0-9]+\.[0-9]+):[0-9]+$", "$1")
+        return blank_to_null(bare.str.replace(r"^\[(.*)\](?::[0-9]+)?$", "$1"))
+
+    return map_categories(encode_texts(values), clean)
+
+
+def encode_url_path(values: pl.Series) -> pl.Series:
+    """Return the paths of targets and URLs, also of `host/path`, encoded."""
+    return _map_urls(values, lambda urls: target_path(urls))
+
+
+def encode_target_query(values: pl.Series) -> pl.Series:
+    """Return the queries of targets and URLs, secrets masked, encoded."""
+    return _map_urls(values, target_query)
+
+
+def encode_url_host(values: pl.Series) -> pl.Series:
+    """Return the hosts of URLs and of `host/path`, without a port, encoded; null for paths."""
+    return _map_urls(values, lambda urls: urls.str.extract(_URL_HOST, 1))
+
+
+def _map_urls(values: pl.Series, part: ColumnConverter) -> pl.Series:
+    def take_part(texts: pl.Series) -> pl.Series:
+        given = blank_to_null(first_of_json_list(texts))
+        bare = given.str.contains(_HOST_AND_PATH).fill_null(value=False)
+        return part(("http://" + given).zip_with(bare, given) if bare.any() else given)
+
+    return map_categories(encode_texts(values), take_part)
+
+
+def mask_query_column(values: pl.Series) -> pl.Series:
+    """Return query strings, encoded, secrets masked."""
+    return map_categories(encode_texts(values), mask_query_strings)

@@ -13,8 +13,9 @@ from typing import Any, ClassVar
 
 import polars as pl
 
+from apilog.formats.column_sources import ColumnSource, coalesce_sources
 from apilog.formats.contract import MatchFailure, ParsedRecords
-from apilog.formats.gateways.gateway import ColumnSource, Gateway
+from apilog.formats.gateways.gateway import Gateway
 from apilog.schema import TIMESTAMP
 from apilog.values.event_lines import EventLines
 
@@ -55,7 +56,7 @@ class GatewayFormat(ABC):
         chosen = {column: sources for column, sources in usable.items() if sources}
         values, is_read = self._read_values(lines, chosen.values())
         records = pl.DataFrame(
-            [_coalesce_sources(s, values).alias(column) for column, s in chosen.items()]
+            [coalesce_sources(s, values).alias(column) for column, s in chosen.items()]
         )
         if self.takes_delivery_times:
             if "timestamp" not in chosen:
@@ -97,7 +98,7 @@ class GatewayFormat(ABC):
         if not sources:
             return None
         values, _ = self._read_values(lines, [sources])
-        return _coalesce_sources(sources, values).fill_null(value=False)
+        return coalesce_sources(sources, values).fill_null(value=False)
 
     @abstractmethod
     def _read_locations(
@@ -141,21 +142,3 @@ class GatewayFormat(ABC):
                     break
                 values[name] = by_place[place].zip_with(is_missing, values[name])
         return values, is_read
-
-
-def _coalesce_sources(sources: list[ColumnSource], values: Mapping[str, pl.Series]) -> pl.Series:
-    """Return the sources' values, those of later sources where earlier ones are null."""
-    converted = (
-        s.convert(*(values[name] for name in s.names), *map(values.get, s.optional_names))
-        for s in sources
-    )
-    result = next(converted)
-    for more in converted:
-        if not result.null_count():
-            break
-        # Each encoded series has categories of its own: codes of two don't mix.
-        earlier, later = (
-            s.cast(pl.String) if isinstance(s.dtype, pl.Categorical) else s for s in (result, more)
-        )
-        result = earlier.zip_with(earlier.is_not_null(), later)
-    return result

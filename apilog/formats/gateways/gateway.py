@@ -7,37 +7,21 @@ the type are its alternates, for records that lack it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 
 import polars as pl
 
+from apilog.formats.column_sources import ColumnSource as ColumnSource
 from apilog.formats.contract import Refusal, SkipRule
-from apilog.formats.generic.synonyms import normalise_name
+from apilog.formats.field_map import normalise_name
 from apilog.formats.nginx.format import NginxFormat
 from apilog.values.convert import blank_to_null, durations_to_ms, encode_given
 from apilog.values.dictionary import ColumnConverter, map_categories
 from apilog.values.json_text import KeyPath
 from apilog.values.times import parse_times
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnSource:
-    """Values that a column can be made of.
-
-    A nested value goes by its whole path and by its last key.
-    """
-
-    names: tuple[str, ...]
-    """Values that are needed, all of them."""
-    convert: Callable[..., pl.Series]
-    """Takes a String series for each name and returns one of the column's type."""
-    optional_names: tuple[str, ...] = ()
-    """Values that add to the needed ones; `convert` gets None for each that the log lacks."""
-    exclusive: bool = False
-    """Where the log has its names, no later source is asked, whatever the values."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from apilog.formats.contract import MatchFailure
+from apilog.formats.field_map import normalise_name
 from apilog.formats.gateways.column_builder import GatewayFormat
 from apilog.formats.gateways.gateway import Gateway, has_fingerprint, locate_values, resolve_keys
-from apilog.formats.generic.synonyms import normalise_name
 from apilog.values.event_lines import EventLines
 from apilog.values.json_text import KeyPath, decode_paths, iter_leaves, load_json, load_objects
 

@@ -13,27 +13,19 @@ from dataclasses import dataclass
 import polars as pl
 
 from apilog.formats.contract import MatchFailure, ParsedRecords
-from apilog.formats.generic.recognition import recognise_fields
-from apilog.formats.generic.records import fillable_columns, needed_targets, parse_fields
+from apilog.formats.generic.recognition import RecognisedFields, recognise_fields
+from apilog.formats.generic.records import fillable_columns, needed_names, parse_fields
 from apilog.values.event_lines import EventLines
-from apilog.values.json_text import (
-    KeyPath,
-    decode_paths,
-    iter_leaves,
-    lines_from_texts,
-    load_objects,
-)
+from apilog.values.json_text import decode_paths, iter_leaves, lines_from_texts, load_objects
 
-_HEAD_LINES = 200
+_HEAD_LINES = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JsonLinesFormat:
     """JSON objects, one per line, whose keys were recognised in the head of a file."""
 
-    field_paths: Mapping[str, KeyPath]
-    """What is read (a target of `SYNONYMS`, durations with their unit), and the path of its key."""
-    gateway: str = "nginx"
+    fields: RecognisedFields
     name: str = "json"
     doubts: tuple[str, ...] = ()
 
@@ -45,25 +37,29 @@ class JsonLinesFormat:
         """
         head = head.head(_HEAD_LINES)
         head = head.filter(head.str.contains(r"^[\ufeff \t]*\{"))
-        objects = load_objects(head)
+        objects = load_objects(head, _HEAD_LINES)
         if not objects:
             return None
         paths = list(dict.fromkeys(path for value in objects for path, _ in iter_leaves(value)))
         values, _ = decode_paths(lines_from_texts(head), paths)
         recognised = recognise_fields(values)
-        if not recognised:
-            return None
-        return JsonLinesFormat(field_paths=recognised[0], gateway=recognised[1])
+        return JsonLinesFormat(fields=recognised) if recognised else None
+
+    @property
+    def gateway(self) -> str:
+        return self.fields.gateway or "nginx"
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        return self.fields.doubts
 
     @property
     def columns(self) -> frozenset[str]:
-        return fillable_columns(self.field_paths)
+        return fillable_columns(self.fields)
 
     def parse(self, lines: EventLines, columns: Collection[str]) -> ParsedRecords:
-        targets = needed_targets(columns, self.field_paths)
-        by_path, ok = decode_paths(lines, [self.field_paths[target] for target in targets])
-        values = {target: by_path[self.field_paths[target]] for target in targets}
-        return parse_fields(values, ok, columns, unsound="not JSON", time_key=self._time_key)
+        values, ok = self._read_names(lines, needed_names(columns, self.fields))
+        return parse_fields(self.fields, values, ok, columns, unsound="not JSON")
 
     def explain(self, line: str) -> MatchFailure:
         try:
@@ -72,8 +68,12 @@ class JsonLinesFormat:
             return MatchFailure(error.pos, "JSON")
         except RecursionError:
             return MatchFailure(0, "JSON that is not nested so deep")
-        return MatchFailure(len(line), f"a time in {self._time_key!r} and a request or a status")
+        time = self.fields.time_name
+        return MatchFailure(len(line), f"a time in {time!r} and a request or a status")
 
-    @property
-    def _time_key(self) -> str:
-        return ".".join(self.field_paths["time"])
+    def _read_names(
+        self, lines: EventLines, names: Collection[str]
+    ) -> tuple[Mapping[str, pl.Series], pl.Series]:
+        places = {name: self.fields.places[name] for name in names}
+        by_path, ok = decode_paths(lines, list(dict.fromkeys(places.values())))
+        return {name: by_path[path] for name, path in places.items()}, ok

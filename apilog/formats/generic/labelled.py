@@ -17,12 +17,11 @@ from typing import Self
 import polars as pl
 
 from apilog.formats.contract import MatchFailure, ParsedRecords
-from apilog.formats.generic.recognition import recognise_fields
-from apilog.formats.generic.records import fillable_columns, needed_targets, parse_fields
+from apilog.formats.generic.recognition import RecognisedFields, recognise_fields
+from apilog.formats.generic.records import fillable_columns, needed_names, parse_fields
 from apilog.values.dictionary import map_texts
 from apilog.values.escapes import decode_apache_escapes, decode_hex_escapes
 from apilog.values.event_lines import EventLines, as_polars_text
-from apilog.values.json_text import KeyPath
 
 _HEAD_LINES = 200
 # A value may be quoted or in brackets, as Apache's and Caddy's times are, or missing altogether.
@@ -35,12 +34,9 @@ _LTSV_LINE = r"^[0-9A-Za-z_.$@-]+:[^\t]*\t"
 class _LabelledFormat:
     """The labels of the head, which both formats have in common."""
 
-    field_paths: Mapping[str, KeyPath]
-    """What is read (a target of `SYNONYMS`, durations with their unit), and its label."""
+    fields: RecognisedFields
     places: Mapping[str, int]
     """The place in a line where each label is most often."""
-    gateway: str
-    doubts: tuple[str, ...] = ()
 
     @classmethod
     def _from_tokens(cls, tokens: pl.Series, separator: str) -> Self | None:
@@ -58,30 +54,19 @@ class _LabelledFormat:
         recognised = recognise_fields({(label,): _unquote(s) for label, s in values.items()})
         if not recognised:
             return None
-        return cls(field_paths=recognised[0], places=places, gateway=recognised[1])
+        return cls(fields=recognised, places=places)
+
+    @property
+    def gateway(self) -> str:
+        return self.fields.gateway or "nginx"
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        return self.fields.doubts
 
     @property
     def columns(self) -> frozenset[str]:
-        return fillable_columns(self.field_paths)
-
-    def _needed_labels(self, columns: Collection[str]) -> list[str]:
-        return [self.field_paths[target][0] for target in needed_targets(columns, self.field_paths)]
-
-    def _parse_values(
-        self,
-        by_label: Mapping[str, pl.Series],
-        sound: pl.Series,
-        columns: Collection[str],
-        unsound: str,
-    ) -> ParsedRecords:
-        """Return records and rejects of the values behind the labels."""
-        values = {
-            target: by_label[label]
-            for target, (label,) in self.field_paths.items()
-            if label in by_label
-        }
-        (time_label,) = self.field_paths["time"]
-        return parse_fields(values, sound, columns, unsound=unsound, time_key=time_label)
+        return fillable_columns(self.fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +84,7 @@ class LtsvFormat(_LabelledFormat):
         )
 
     def parse(self, lines: EventLines, columns: Collection[str]) -> ParsedRecords:
-        labels = self._needed_labels(columns)
+        labels = needed_names(columns, self.fields)
         values = _values_at_places(lines.data, self.places, labels)
         if values is None:
             sound = lines.series.str.contains("\t", literal=True)
@@ -108,10 +93,10 @@ class LtsvFormat(_LabelledFormat):
             sound = pl.repeat(value=True, n=lines.count, eager=True)
         if b"\\x" in lines.data:
             values = {label: decode_hex_escapes(s) for label, s in values.items()}
-        return self._parse_values(values, sound, columns, "not LTSV")
+        return parse_fields(self.fields, values, sound, columns, unsound="not LTSV")
 
     def explain(self, line: str) -> MatchFailure:
-        label = self.field_paths["time"][0]
+        label = self.fields.time_name
         return MatchFailure(0 if "\t" not in line else len(line), f"`{label}:` and a time")
 
 
@@ -129,12 +114,12 @@ class LogfmtFormat(_LabelledFormat):
         return LogfmtFormat._from_tokens(lines.str.extract_all(_LOGFMT_PAIR), "=")
 
     def parse(self, lines: EventLines, columns: Collection[str]) -> ParsedRecords:
-        labels = self._needed_labels(columns)
+        labels = needed_names(columns, self.fields)
         tokens = lines.series.str.extract_all(_LOGFMT_PAIR)
         values = _values_of_labels(tokens, "=", self.places, labels)
         values = {label: _unquote(s) for label, s in values.items()}
         sound = lines.series.str.contains(_LOGFMT_LINE)
-        return self._parse_values(values, sound, columns, "not key=value")
+        return parse_fields(self.fields, values, sound, columns, unsound="not key=value")
 
     def explain(self, line: str) -> MatchFailure:
         pairs = re.match(rf"\s*(?:{_LOGFMT_PAIR}(?:\s+|\Z))*", line, re.ASCII)

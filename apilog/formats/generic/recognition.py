@@ -1,141 +1,284 @@
-"""The inference of which field of a log is which, from its name and the shape of its values.
+"""The inference of which field of a log is which, from its name and the look of its values.
 
 Invariant: a field is used for one thing, and never against the look of its values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import polars as pl
 
-from apilog.formats.generic.synonyms import SYNONYMS, candidate_paths, normalise_name
-from apilog.values.convert import (
-    blank_to_null,
-    durations_to_ms,
-    to_floats,
-    to_integers,
-    to_statuses,
+from apilog.formats.column_sources import ColumnSource
+from apilog.formats.duration_units import DurationEvidence, decide_unit, unit_in_name
+from apilog.formats.field_map import (
+    DURATION_COLUMNS,
+    FIELD_MAP,
+    FieldEntry,
+    candidate_paths,
+    duration_converter,
+    normalise_name,
 )
+from apilog.formats.generic.dialects import LogDialect, find_dialect
+from apilog.values.convert import blank_to_null, durations_to_ms, to_floats
 from apilog.values.json_text import KeyPath
 from apilog.values.times import parse_times
 
-_YEAR_2000 = 946_684_800_000_000
-_ADDRESS_LIST = r"^\s*(?:unix:|\[?[0-9A-Fa-f]*[.:][0-9A-Fa-f:.]+\]?(?::\d+)?(?:\s*,|\s*$))"
-_REQUEST_LINE = r"^[A-Z][A-Z_-]* +\S"
-DURATION_UNITS = ("s", "ms", "us", "ns")
-
-FieldPaths = Mapping[str, KeyPath]
-"""What each field is used for (a target of `SYNONYMS`, durations with their unit), and its path."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _LogDialect:
-    """Names of fields that tell the gateway that wrote them."""
-
-    names: frozenset[str]
-    """The names, all of which a log has."""
-    gateway: str
-    unit: str
-    """The unit of durations whose name does not tell it."""
-
-
-_DIALECTS = (
-    # https://doc.traefik.io/traefik/observability/access-logs/: durations are Go's, in nanoseconds.
-    _LogDialect(names=frozenset({"downstreamstatus"}), gateway="traefik", unit="ns"),
-    _LogDialect(names=frozenset({"originduration"}), gateway="traefik", unit="ns"),
-    _LogDialect(names=frozenset({"requestcount", "duration"}), gateway="traefik", unit="ns"),
-    # Envoy: https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage
-    _LogDialect(names=frozenset({"upstreamservicetime"}), gateway="nginx", unit="ms"),
-    _LogDialect(names=frozenset({"responseflags"}), gateway="nginx", unit="ms"),
-    # Caddy: https://caddyserver.com/docs/logging
-    _LogDialect(names=frozenset({"logger", "ts", "duration"}), gateway="nginx", unit="s"),
+TELLING_COLUMNS = ("path", "status", "method")
+"""One of the fields of these has to say something, or a line is no request."""
+# Lines of several programs in one stream may have other fields for the same.
+_ALTERNATING = frozenset({"timestamp", "method", "path", "query", "protocol", "status", "host"})
+_STARTS = frozenset(
+    {
+        *("start", "begin", "starttime", "startedat", "startutc", "startlocal", "begintime"),
+        *("requeststart", "requeststarttime", "receivedat", "edgestarttimestamp"),
+    }
 )
 
 
-def recognise_fields(values: Mapping[KeyPath, pl.Series]) -> tuple[FieldPaths, str] | None:
-    """Return what each field is used for, and the gateway, told from the first values (String).
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecognisedFields:
+    """What the fields of a log are used for."""
+
+    sources: Mapping[str, tuple[ColumnSource, ...]]
+    """Column to what makes it; the names are keys of `places`."""
+    places: Mapping[str, KeyPath]
+    """The names of fields, as `--column` takes them, and their paths."""
+    dialect: LogDialect | None
+    gateway: str | None
+    doubts: tuple[str, ...]
+    access_lines: Mapping[str, str]
+    """Names of fields to what their values match on access lines."""
+
+    @property
+    def time_name(self) -> str:
+        """The first field that holds the time."""
+        return self.sources["timestamp"][0].names[0]
+
+
+class _ChosenField(NamedTuple):
+    """A field, and the entry by which it makes a column."""
+
+    path: KeyPath
+    entry: FieldEntry
+
+
+def recognise_fields(values: Mapping[KeyPath, pl.Series]) -> RecognisedFields | None:
+    """Return what each field is used for, told from the first values (String, null: missing).
 
     None if there is no time, or neither a request, a path nor a status.
     """
-    given = {path: blank_to_null(s).drop_nulls() for path, s in values.items()}
-    names = {normalise_name("".join(path)) for path in given}
-    dialect = next((dialect for dialect in _DIALECTS if dialect.names <= names), None)
-    fields: dict[str, KeyPath] = {}
-    # In the order of the table: a field that one target has taken is not there for the next.
-    for family in dict.fromkeys(map(_target_family, SYNONYMS)):
-        free = {path: s for path, s in given.items() if path not in fields.values()}
-        fitting = [
-            (target, path)
-            for target in SYNONYMS
-            if _target_family(target) == family
-            for path in candidate_paths(target, free)
-            if _looks_right(family, free[path])
-        ]
-        # A better name does not make up for a value that few lines have.
-        often = max((len(free[path]) for _, path in fitting), default=0)
-        choice = next((choice for choice in fitting if 4 * len(free[choice[1]]) >= often), None)
-        if choice is not None:
-            target, path = choice
-            if target in ("duration", "upstream_duration"):  # a name that does not tell the unit
-                target += f"_{dialect.unit if dialect else _likely_unit(given[path])}"
-            fields[target] = path
-    if "time" not in fields or not fields.keys() & {"request", "request_uri", "status"}:
+    values = {path: blank_to_null(s) for path, s in values.items()}
+    chosen = _FieldChoice(values)
+    telling = [c.path for column in TELLING_COLUMNS for c in chosen.columns.get(column, ())]
+    if telling:
+        # Lines about something else have no say.
+        tells = pl.DataFrame([values[path].alias(str(at)) for at, path in enumerate(telling)])
+        is_request = tells.select(pl.any_horizontal(pl.all().is_not_null())).to_series()
+        if not is_request.all():
+            values = {path: s.filter(is_request) for path, s in values.items()}
+            chosen = _FieldChoice(values)
+    columns = chosen.columns
+    if "timestamp" not in columns or not columns.keys() & {"path", "status"}:
         return None
-    return fields, dialect.gateway if dialect else "nginx"
+    sources: dict[str, tuple[ColumnSource, ...]] = {}
+    places: dict[str, KeyPath] = {}
+    doubts: list[str] = []
+    units = _DurationUnits(values, chosen.dialect, columns)
+    for column, fields in columns.items():
+        made = []
+        for path, entry in fields:
+            name = ".".join(path)
+            if places.setdefault(name, path) != path:
+                continue  # a dot in a key makes two paths look alike
+            convert = entry.convert
+            if column in DURATION_COLUMNS:
+                unit, doubt = units.decide(column, path, entry)
+                convert = duration_converter(column, unit)
+                doubts += [doubt] if doubt else []
+            made.append(ColumnSource((name,), convert, request_part=entry.request_part))
+        sources[column] = tuple(made)
+    rules = chosen.find_access_lines()
+    places |= {".".join(path): path for path in rules}
+    return RecognisedFields(
+        access_lines={".".join(path): pattern for path, pattern in rules.items()},
+        sources=sources,
+        places=places,
+        dialect=chosen.dialect,
+        gateway=chosen.dialect.gateway if chosen.dialect else None,
+        doubts=tuple(dict.fromkeys(doubts)),
+    )
 
 
-def _target_family(target: str) -> str:
-    """Return the target without the unit in its name."""
-    name, _, unit = target.rpartition("_")
-    return name if unit in DURATION_UNITS else target
+class _FieldChoice:
+    """The fields that were chosen for each column."""
+
+    def __init__(self, values: Mapping[KeyPath, pl.Series]) -> None:
+        self._values = values
+        self._given = {path: s.drop_nulls() for path, s in values.items()}
+        self._looks: dict[tuple[object, KeyPath], bool] = {}
+        self._kinds: dict[KeyPath, str] = {}
+        self.dialect = find_dialect({p: s for p, s in self._given.items() if len(s)})
+        self.columns: dict[str, tuple[_ChosenField, ...]] = {}
+        for column in FIELD_MAP:
+            if fields := self._choose(column):
+                self.columns[column] = fields
+                for path, entry in fields:
+                    self._kinds[path] = entry.kind or column
+
+    def find_access_lines(self) -> Mapping[KeyPath, str]:
+        """Return the fields that tell access lines, and what their values match."""
+        rules = self.dialect.access_lines if self.dialect else {}
+        found = ((candidate_paths((name,), self._given), rules[name]) for name in rules)
+        return {ranked[0][2]: pattern for ranked, pattern in found if ranked}
+
+    def _choose(self, column: str) -> tuple[_ChosenField, ...]:
+        fitting = list(self._iterate_fitting(column))
+        # A better name does not make up for a value that few lines have.
+        often = max((len(self._given[path]) for path, _ in fitting), default=0)
+        likely = [field for field in fitting if 4 * len(self._given[field.path]) >= often]
+        if not likely:
+            return ()
+        first = self._prefer_changing(likely) if column == "path" else likely[0]
+        more = self._find_alternates(first, fitting) if column in _ALTERNATING else ()
+        return (first, *more)
+
+    def _iterate_fitting(self, column: str) -> Iterator[_ChosenField]:
+        """Yield the fields that can make a column, the best first, each once."""
+        seen: set[KeyPath] = set()
+        own = self.dialect.fields.get(column) if self.dialect else None
+        for entries in (FIELD_MAP[column],) if own is None else (own,):
+            ranked = [
+                (cut, order, rank, path)
+                for order, entry in enumerate(entries)
+                for cut, rank, path in candidate_paths(entry.names, self._given)
+                if self._kinds.get(path) in (None, entry.kind or column)
+                and self._has_look(entry, path)
+            ]
+            for _, order, _, path in sorted(ranked, key=lambda r: r[:3]):
+                if path not in seen:
+                    seen.add(path)
+                    yield _ChosenField(path, entries[order])
+
+    def _has_look(self, entry: FieldEntry, path: KeyPath) -> bool:
+        """Return whether most values have the look; a duration may be missing in every line."""
+        key = (entry.look, path)
+        if key not in self._looks:
+            given = self._given[path]
+            matches = entry.look(given).fill_null(value=False)
+            self._looks[key] = 2 * int(matches.sum()) > len(given)
+        return self._looks[key]
+
+    def _prefer_changing(self, fields: list[_ChosenField]) -> _ChosenField:
+        """Return the first field, or the next that changes if it is one path in every line."""
+        first = fields[0]
+        if len(self._given[first.path]) < 5 or self._given[first.path].n_unique() > 1:
+            return first
+        changing = (f for f in fields if self._given[f.path].n_unique() > 1)
+        return next(changing, first)
+
+    def _find_alternates(
+        self, first: _ChosenField, fitting: Iterable[_ChosenField]
+    ) -> Iterator[_ChosenField]:
+        """Yield fields that are there on lines that lack the first, and on no others."""
+        missing = self._values[first.path].is_null()
+        for field in fitting:
+            if field.path == first.path or not missing.any():
+                continue
+            is_given = self._values[field.path].is_not_null()
+            both = int((is_given & ~missing).sum())
+            if int((is_given & missing).sum()) > 0 and 20 * both <= int(is_given.sum()):
+                missing &= ~is_given
+                yield field
 
 
-def _likely_unit(values: pl.Series) -> str:
-    """Return the unit in which durations are likely to be, by their size.
+class _DurationUnits:
+    """The units of durations, each decided with what is known of the others."""
 
-    Fractions are seconds unless they are large; whole numbers are milliseconds, or finer
-    where half of them would be over 100 s, or 5000 s in microseconds.
-    """
-    # The median of those that took any time: cached answers of 0 s would hide the size.
-    numbers = to_floats(values)
-    middle = numbers.filter(numbers > 0).median()
-    size = middle if isinstance(middle, float) else 0.0
-    if ((numbers % 1) != 0).any():
-        return "s" if size < 50 else "ms"
-    if not len(numbers) or numbers.null_count() == len(numbers):
-        return "s"
-    return "ms" if size < 1e5 else "us" if size < 5e6 else "ns"
+    def __init__(
+        self,
+        values: Mapping[KeyPath, pl.Series],
+        dialect: LogDialect | None,
+        columns: Mapping[str, tuple[_ChosenField, ...]],
+    ) -> None:
+        self._values = values
+        self._habit = dialect.units if dialect else ()
+        self._columns = columns
+        self._gaps = list(_iterate_gaps(values))
+
+    def decide(self, column: str, path: KeyPath, entry: FieldEntry) -> tuple[str, str | None]:
+        """Return the unit of a duration, and a doubt if there is one."""
+        others = {
+            other: field
+            for other in DURATION_COLUMNS - {column}
+            for field in self._columns.get(other, ())[:1]
+        }
+        other_ms = {
+            other: durations_to_ms(self._values[field.path], unit)
+            for other, field in others.items()
+            for unit, doubt in [self._decide_alone(other, field.path, field.entry)]
+            if doubt is None
+        }
+        return self._decide_alone(column, path, entry, other_ms)
+
+    def _decide_alone(
+        self,
+        column: str,
+        path: KeyPath,
+        entry: FieldEntry,
+        others: Mapping[str, pl.Series] | None = None,
+    ) -> tuple[str, str | None]:
+        is_whole = column == "duration_ms"
+        other = list((others or {}).values())
+        evidence = DurationEvidence(
+            same=list(self._iterate_known(path)) if is_whole else (),
+            about=self._gaps if is_whole else (),
+            parts=other if is_whole else (),
+            whole=() if is_whole else other,
+        )
+        own = entry.unit if entry.unit and not self._habit else None
+        return decide_unit(
+            self._values[path],
+            ".".join(path),
+            column=column,
+            habit=self._habit,
+            usual=own,
+            evidence=evidence,
+        )
+
+    def _iterate_known(self, path: KeyPath) -> Iterator[pl.Series]:
+        """Yield other durations of the same lines whose unit is told by name or text."""
+        for other, values in self._values.items():
+            if other == path or not values.str.contains("^[0-9]").any():
+                continue
+            unit = unit_in_name(other[-1])
+            numbers = to_floats(values)
+            if unit is None and numbers.null_count() < len(numbers):
+                continue
+            in_ms = durations_to_ms(values, unit or "s")
+            if in_ms.null_count() < len(in_ms):
+                yield in_ms
 
 
-def _looks_right(family: str, values: pl.Series) -> bool:
-    """Return whether most of the values look like what the family is."""
-    match family:
-        case "time":
-            times = parse_times(values)
-            is_written_out = values.str.contains("[-/:]")
-            # Numbers may be anything, so they have to lie in this millennium.
-            is_recent = times.to_physical() >= _YEAR_2000
-            matches = times.is_not_null() & (is_written_out | is_recent)
-        case "request":
-            matches = values.str.contains(_REQUEST_LINE)
-        case "request_uri":
-            if _looks_right("request", values):
-                return False
-            matches = values.str.contains("/", literal=True)
-        case "status":
-            # 0 is nginx's 000: the client had gone before there was an answer.
-            is_zero = (to_integers(values) == 0).fill_null(value=False)
-            matches = to_statuses(values).is_not_null() | is_zero
-        case "duration":
-            if not len(values):
-                return True
-            matches = durations_to_ms(values).is_not_null()
-        case "client_ip":
-            matches = values.str.contains(_ADDRESS_LIST)
-        case "route":
-            matches = values.str.starts_with("/")
-        case _:
-            return True
-    return 2 * int(matches.sum()) > len(matches)
+def _iterate_gaps(values: Mapping[KeyPath, pl.Series]) -> Iterator[tuple[pl.Series, float]]:
+    """Yield the milliseconds between the start of requests and other times of their lines."""
+    names = set(FIELD_MAP["timestamp"][0].names) | {"endtime", "finishedat", "completedat", "end"}
+    times = {
+        path: parse_times(s)
+        for path, s in values.items()
+        if normalise_name(path[-1]) in names | _STARTS
+    }
+    for path, begin in times.items():
+        if normalise_name(path[-1]) not in _STARTS or begin.null_count() == len(begin):
+            continue
+        for other, end in times.items():
+            if other == path:
+                continue
+            gap = (end.to_physical() - begin.to_physical()).cast(pl.Float64) / 1000.0
+            # Whole seconds were cut off.
+            coarse = any(((t.to_physical() % 1_000_000) == 0).all() for t in (begin, end))
+            off = 1000.0 if coarse else 5.0
+            if gap.null_count() < len(gap) and (gap.drop_nulls() >= -off).all():
+                yield gap, off

@@ -1,0 +1,93 @@
+"""Columns made of named values: which values a column may be made of, and how it is made.
+
+Invariant: a column is the first of its sources that has a value, record by record; what no source
+gives is null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from apilog.values.dictionary import category_texts, encode_texts, from_codes
+from apilog.values.requests import split_request_lines
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnSource:
+    """Values that a column can be made of.
+
+    A nested value goes by its whole path and by its last key.
+    """
+
+    names: tuple[str, ...]
+    """Values that are needed, all of them."""
+    convert: Callable[..., pl.Series]
+    """Takes a String series for each name and returns one of the column's type."""
+    optional_names: tuple[str, ...] = ()
+    """Values that add to the needed ones; `convert` gets None for each that the log lacks."""
+    exclusive: bool = False
+    """Where the log has its names, no later source is asked, whatever the values."""
+    request_part: str = ""
+    """The values are request lines: `convert` takes the distinct `method`s, `target`s or
+    `protocol`s in them and returns texts."""
+
+
+def build_columns(
+    sources: Mapping[str, Sequence[ColumnSource]], values: Mapping[str, pl.Series]
+) -> dict[str, pl.Series]:
+    """Return the columns that have a source, made of values (String, by name)."""
+    lines = _RequestLines(values)
+    return {
+        column: coalesce_sources(column_sources, values, lines).alias(column)
+        for column, column_sources in sources.items()
+        if column_sources
+    }
+
+
+class _RequestLines:
+    """Request lines of some values, each split once, per distinct line."""
+
+    def __init__(self, values: Mapping[str, pl.Series]) -> None:
+        self._values = values
+        self._split: dict[str, tuple[pl.Series, pl.DataFrame]] = {}
+
+    def convert_part(self, source: ColumnSource) -> pl.Series:
+        """Return what a source makes of a part of its request lines, encoded."""
+        (name,) = source.names
+        if name not in self._split:
+            lines = encode_texts(self._values[name])
+            self._split[name] = lines.to_physical(), split_request_lines(category_texts(lines))
+        codes, parts = self._split[name]
+        return from_codes(codes, source.convert(parts[source.request_part]))
+
+
+def coalesce_sources(
+    sources: Sequence[ColumnSource],
+    values: Mapping[str, pl.Series],
+    lines: _RequestLines | None = None,
+) -> pl.Series:
+    """Return the sources' values, those of later sources where earlier ones are null."""
+    lines = lines or _RequestLines(values)
+    converted = (_convert_source(source, values, lines) for source in sources)
+    result = next(converted)
+    for more in converted:
+        if not result.null_count():
+            break
+        # Each encoded series has categories of its own: codes of two don't mix.
+        earlier, later = (
+            s.cast(pl.String) if isinstance(s.dtype, pl.Categorical) else s for s in (result, more)
+        )
+        result = earlier.zip_with(earlier.is_not_null(), later)
+    return result
+
+
+def _convert_source(
+    source: ColumnSource, values: Mapping[str, pl.Series], lines: _RequestLines
+) -> pl.Series:
+    if source.request_part:
+        return lines.convert_part(source)
+    needed = (values[name] for name in source.names)
+    return source.convert(*needed, *map(values.get, source.optional_names))

@@ -1,0 +1,381 @@
+"""Which fields make which column: the names that may hold it, the look it needs, how it is read.
+
+`FIELD_MAP` is the one place that says so for logs without fixed names. A name is never enough: a
+field is used only if its values have the look of the column.
+
+Invariant: names are compared without case and without `_ - . $ @ : ( )` and blanks, so that
+`http_host`, `httpHost` and `$http_host` are one name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+
+from apilog.values import looks
+from apilog.values.convert import (
+    blank_to_null,
+    durations_to_ms,
+    last_upstream_status,
+    sum_upstream_ms,
+    to_sizes,
+    to_statuses,
+)
+from apilog.values.dictionary import ColumnConverter
+from apilog.values.json_text import KeyPath
+from apilog.values.looks import ValueLook
+from apilog.values.requests import (
+    encode_client_address,
+    encode_first,
+    encode_target_query,
+    encode_url_host,
+    encode_url_path,
+    extract_trace_id,
+    keep_texts,
+    mask_query_column,
+    target_path,
+    target_query,
+)
+from apilog.values.times import parse_times
+
+_IGNORED_CHARACTERS = str.maketrans("", "", "_-.$@:() ")
+
+NGINX_URL = "https://nginx.org/en/docs/varindex.html"
+ECS_URL = "https://www.elastic.co/docs/reference/ecs/ecs-field-reference"
+OTEL_URL = "https://opentelemetry.io/docs/specs/semconv/http/http-spans/"
+ENVOY_URL = (
+    "https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage"
+)
+
+
+def normalise_name(name: str) -> str:
+    """Return the form in which names are compared."""
+    return name.lower().translate(_IGNORED_CHARACTERS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldEntry:
+    """Fields that a column can be made of, by their names."""
+
+    names: tuple[str, ...]
+    """Names as `normalise_name` gives them, the best first."""
+    look: ValueLook
+    convert: ColumnConverter
+    """For durations, it is replaced by that of their unit."""
+    unit: str | None = None
+    """The unit in which durations of these names mostly are."""
+    request_part: str = ""
+    """The part of request lines that `convert` takes, if they are request lines."""
+    kind: str = ""
+    """Fields of one kind serve several columns; others serve one."""
+    url: str = ""
+    """Where the names are documented."""
+
+
+def _words(names: str) -> tuple[str, ...]:
+    return tuple(names.split())
+
+
+_TARGETS = _words(
+    """requesturi requesturl originalurl originaluri urloriginal requestedurl requesteduri
+    clientrequesturi xenvoyoriginpath xenvoyoriginalpath"""
+)
+_OTHER_TARGETS = _words(
+    """uri url requestpath path urlpath urlfull httppath httptarget httpurl target originalpath
+    rawpath pathinfo reqpath requrl request req"""
+)
+_REQUEST_LINES = _words("request requestline httprequest req requesturi uri path")
+
+
+def _request_line(part: str, convert: ColumnConverter = keep_texts) -> FieldEntry:
+    return FieldEntry(
+        names=_REQUEST_LINES,
+        look=looks.is_request_line,
+        convert=convert,
+        request_part=part,
+        kind="request line",
+        url=NGINX_URL,
+    )
+
+
+def _targets(names: tuple[str, ...], convert: ColumnConverter) -> FieldEntry:
+    return FieldEntry(names=names, look=looks.is_target, convert=convert, kind="target")
+
+
+def _texts(names: str, look: ValueLook = looks.is_wordy, url: str = "") -> tuple[FieldEntry, ...]:
+    return (FieldEntry(names=_words(names), look=look, convert=encode_first, url=url),)
+
+
+def _durations(names: str, unit: str | None = None, url: str = "") -> FieldEntry:
+    return FieldEntry(
+        names=_words(names),
+        look=looks.is_duration_list,
+        convert=durations_to_ms,
+        unit=unit,
+        url=url,
+    )
+
+
+DURATION_COLUMNS = frozenset({"duration_ms", "upstream_duration_ms"})
+
+FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
+    "timestamp": (
+        FieldEntry(
+            names=_words(
+                """msec startutc startlocal timestampns timestampus timestampms timestamp ts time
+                timeiso8601 timelocal datetime date startedat starttime requesttimestamp
+                requesttimeepoch requesttime accesstime eventtime logtime epoch edgestarttimestamp
+                timestampiso t timeunixnano asctime requestdate reqtimesec isotime utctime"""
+            ),
+            look=looks.is_time,
+            convert=parse_times,
+        ),
+    ),
+    "method": (
+        *_texts(
+            """method requestmethod httpmethod httprequestmethod reqmethod verb requestverb
+            clientrequestmethod csmethod""",
+            looks.is_method,
+        ),
+        _request_line("method"),
+    ),
+    "path": (
+        _targets(_TARGETS, encode_url_path),
+        _request_line("target", target_path),
+        _targets(_OTHER_TARGETS, encode_url_path),
+    ),
+    "query": (
+        FieldEntry(
+            names=_words("args querystring query requestquery urlquery requestqueryargs"),
+            look=looks.is_text,
+            convert=mask_query_column,
+        ),
+        _targets(_TARGETS, encode_target_query),
+        _request_line("target", target_query),
+        _targets(_OTHER_TARGETS, encode_target_query),
+    ),
+    "protocol": (
+        *_texts(
+            """protocol serverprotocol requestprotocol requestproto proto httpprotocol
+            clientrequestprotocol httpversion networkprotocolversion""",
+            looks.is_protocol,
+        ),
+        _request_line("protocol"),
+    ),
+    "status": (
+        FieldEntry(
+            names=_words(
+                """status statuscode responsestatus responsestatuscode responsecode
+                downstreamstatus httpstatus httpstatuscode httpresponsestatuscode
+                httpresponsecode edgeresponsestatus resstatuscode resstatus respstatus scstatus
+                httpcode httpreturncode proxyresponsecode elbstatuscode code"""
+            ),
+            look=looks.is_status,
+            convert=to_statuses,
+        ),
+    ),
+    "upstream_status": (
+        FieldEntry(
+            names=_words(
+                """upstreamstatus upstreamstatuscode originstatus integrationstatus backendstatus
+                backendstatuscode originresponsestatus targetstatuscode targetresponsecode"""
+            ),
+            look=looks.is_status_list,
+            convert=last_upstream_status,
+        ),
+    ),
+    "duration_ms": (
+        # nginx writes seconds with three decimals.
+        _durations("requesttime reqtime", "s", NGINX_URL),
+        _durations(
+            """durationms requesttimems responsetimems latencyms elapsedms elapsedmilliseconds
+            timems tookms totaltimems processingtimems durationus requesttimeus responsetimeus
+            latencyus elapsedus timetakenus reqtimemicrosec durationmicros durationns elapsedns
+            latencyns durationnanos durations durationsec durationseconds latencyseconds
+            elapsedseconds totalns totalms totalus turnaroundtimemsec"""
+        ),
+        _durations("latenciesrequest responselatency latencytotal totallatency", "ms"),
+        _durations("httpserverrequestduration", "s", OTEL_URL),
+        _durations("eventduration", "ns", ECS_URL),
+        _durations(
+            """duration latency elapsed elapsedtime responsetime resptime restime apptime taken
+            timetaken took processingtime requestduration requestlatency responseduration runtime
+            executiontime exectime totaltime timespent spenttime cost costtime servetime rt
+            latencyhuman"""
+        ),
+    ),
+    "upstream_duration_ms": (
+        _durations("upstreamresponsetime upstreamtime urt", "s", NGINX_URL),
+        _durations("""upstreamservicetime xenvoyupstreamservicetime""", "ms", ENVOY_URL),
+        _durations(
+            """upstreamresponsetimems upstreamdurationms upstreamlatencyms upstreamms
+            upstreamresponsetimeus upstreamdurationus upstreamus upstreamdurationns upstreamns
+            endpointresponsetimems"""
+        ),
+        _durations("latenciesproxy integrationlatency", "ms"),
+        _durations("originduration", "ns"),
+        _durations(
+            """upstreamduration upstreamlatency latencyupstream backendtime backendlatency
+            backendduration backendresponsetime upstreamresptime targetresponsetime
+            apptime responsetime"""
+        ),
+    ),
+    "request_bytes": (
+        FieldEntry(
+            names=_words(
+                """requestlength requestsize requestbytes requestcontentsize requestbodysize
+                requestcontentlength bytesreceived bytesread bytesin reqsize reqbodysize reqbytes
+                httprequestbodybytes httprequestbodysize httprequestsize csbytes"""
+            ),
+            look=looks.is_size,
+            convert=to_sizes,
+        ),
+    ),
+    "response_bytes": (
+        FieldEntry(
+            names=_words(
+                """bodybytessent bodybytes bodysize bodysentbytes downstreamcontentsize
+                responsebodysize respbodysize resbodysize responsesize responsebytes
+                responselength responsecontentlength bytessent bytesout sentbytes
+                edgeresponsebytes respsize ressize respbytes resbytes bytes size
+                httpresponsebodybytes httpresponsebodysize httpresponsesize scbytes
+                rescontentlength reslength resheaderscontentlength responseheaderscontentlength
+                contentlength contentsize length totalbytes"""
+            ),
+            look=looks.is_size,
+            convert=to_sizes,
+        ),
+    ),
+    "client_ip": (
+        FieldEntry(
+            names=_words(
+                """clientip remoteaddr remoteip remoteaddress clienthost clientaddr clientaddress
+                clientipaddress client ip ipaddress sourceip sourceaddress srcip cip remotehost
+                realip xrealip userip requestip address remote peeraddr sourceipport cliip
+                downstreamremoteaddress xforwardedfor httpxforwardedfor forwardedfor host"""
+            ),
+            # Some write the client's address into `host`: the values tell.
+            look=looks.is_address,
+            convert=encode_client_address,
+        ),
+    ),
+    "host": (
+        *_texts(
+            """host httphost requesthost requestheadershost requestdomain vhost virtualhost
+            authority servername requestedservername domain urldomain clientrequesthost hostheader
+            reqhost cshost serveraddress""",
+            looks.is_host,
+        ),
+        FieldEntry(
+            names=(*_TARGETS, *_OTHER_TARGETS),
+            look=looks.is_url_with_host,
+            convert=encode_url_host,
+            kind="target",
+        ),
+    ),
+    "consumer": _texts(
+        """consumer consumerusername consumerid consumername apikeyid clientid appid application
+        applicationname applicationid appname subscriptionid authenticatedentityid clientusername
+        remoteuser username userid user account accountid customer customerid tenant tenantid
+        uname enduserid alias"""
+    ),
+    "plan": _texts("plan usageplan apiproduct tier planid planname"),
+    "referer": _texts(
+        "referer referrer httpreferer httpreferrer requestreferer httprequestreferrer"
+    ),
+    "user_agent": _texts(
+        """useragent httpuseragent requestuseragent useragentoriginal clientrequestuseragent
+        csuseragent agent ua"""
+    ),
+    "request_id": (
+        FieldEntry(
+            names=_words(
+                """requestid reqid xrequestid httpxrequestid correlationid xcorrelationid
+                httprequestid uniqueid rayid rid"""
+            ),
+            look=looks.is_identifier,
+            convert=blank_to_null,
+        ),
+    ),
+    "trace_id": (
+        FieldEntry(
+            names=_words(
+                """traceid xb3traceid xtraceid traceparent httptraceparent tracecontexttraceid
+                opentelemetrytraceid ddtraceid xamzntraceid trace"""
+            ),
+            look=looks.is_identifier,
+            convert=extract_trace_id,
+        ),
+    ),
+    "cache_status": _texts(
+        "upstreamcachestatus cachestatus cachecachestatus cache xcache cfcachestatus"
+    ),
+    "api": _texts(
+        """api apiname proxyupstreamname upstreamname upstreamcluster servicename service
+        backendname backend"""
+    ),
+    "stage": _texts("stage environment env"),
+    "operation": _texts("operation operationid operationname routername routename"),
+    "route": _texts(
+        "route httproute routepath pathtemplate urltemplate resourcepath", looks.is_path
+    ),
+    "error_type": _texts("errortype responseflags"),
+}
+"""Column to what it can be made of, the best first.
+
+The order of columns matters: a field that one column has taken is not there for the next."""
+
+SCOPES = frozenset(
+    _words(
+        """agent args cloud container ecs env geo host input kubernetes k8s labels log metadata
+        params process query querystring resource server service tags tls upstream tries route
+        respheaders responseheaders resheaders cookies body"""
+    )
+)
+"""Objects that are about the machine, the collector, the service behind, or the caller's own
+parameters: what they hold goes by its whole path alone."""
+_RESPONSES = frozenset(_words("res resp response httpresponse upstream"))
+
+
+def candidate_paths(
+    names: Collection[str], paths: Collection[KeyPath]
+) -> list[tuple[int, int, KeyPath]]:
+    """Return the fields that go by one of the names, the best first, each with two ranks.
+
+    A field goes by its whole path, and by the path without its beginning; the first rank is how
+    much was left out, the second the place of its name.
+    """
+    rank = {name: position for position, name in enumerate(names)}
+    ranked: list[tuple[int, int, KeyPath]] = []
+    for path in paths:
+        keys = [normalise_name(key) for key in path]
+        scope = next((at for at, key in enumerate(keys[:-1]) if _is_scope(keys, at)), len(keys) - 1)
+        for cut in range(scope + 1):
+            position = rank.get("".join(keys[cut:]))
+            if position is not None:
+                ranked.append((cut, position, path))
+                break
+    return sorted(ranked, key=lambda entry: entry[:2])
+
+
+def _is_scope(keys: list[str], at: int) -> bool:
+    if keys[at] == "headers":
+        return at > 0 and keys[at - 1] in _RESPONSES
+    return keys[at] in SCOPES
+
+
+@lru_cache(maxsize=64)
+def duration_converter(column: str, unit: str) -> ColumnConverter:
+    """Return what converts durations to milliseconds, bare numbers being in `unit`.
+
+    The same function each time, so that formats can be compared.
+    """
+    if column == "upstream_duration_ms":
+        return partial(sum_upstream_ms, unit=unit)
+    return partial(durations_to_ms, unit=unit)
+
+
+def entry_named(column: str, *names: str, unit: str | None = None) -> FieldEntry:
+    """Return a column's entry for fields of other names, which are as `normalise_name` says."""
+    return replace(FIELD_MAP[column][0], names=names, unit=unit)

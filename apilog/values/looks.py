@@ -1,0 +1,125 @@
+"""What texts look like: a time, a request line, an address, a size.
+
+Each function takes a series of texts and returns which of them have the look. Names of fields are
+unreliable; a text that does not have the look of a column is never put there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import polars as pl
+
+from apilog.values.convert import durations_to_ms, to_integers, to_sizes, to_statuses
+from apilog.values.requests import first_of_json_list
+from apilog.values.times import parse_times
+
+ValueLook = Callable[[pl.Series], pl.Series]
+"""Takes texts, none of them null, and returns which have the look (Boolean)."""
+
+_YEAR_2000 = 946_684_800_000_000
+_YEAR_2100 = 4_102_444_800_000_000
+_ADDRESS = (
+    r"(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|\[?[0-9A-Fa-f]*:[0-9A-Fa-f:.%a-z0-9]*:[0-9A-Fa-f:.]*\]?)"
+)
+_ADDRESS_LIST = rf'^\s*(?:\["?)?(?:unix:|{_ADDRESS}(?::[0-9]{{1,5}})?(?:\s*,|"|\s*$))'
+_REQUEST_LINE = r"^[A-Z][A-Z_-]{1,31} +\S"
+_METHOD = r"^[A-Za-z][A-Za-z_-]{1,31}$"
+_TARGET = r"^(?:/|\*$|[A-Za-z][A-Za-z0-9+.-]{0,15}://|[A-Za-z0-9._-]+(?::[0-9]{1,5})?/)[^\s]*"
+_PROTOCOL = r"^(?:(?i:https?|http|spdy|h2c?|h3|grpc|ws|wss|tcp|tls)\b.*|[0-9](?:\.[0-9])?)$"
+_HOST = (
+    r"^(?:\[?[0-9A-Fa-f:.%]+\]?|[A-Za-z0-9_*](?:[A-Za-z0-9_.*-]*[A-Za-z0-9_*.])?)(?::[0-9]{1,5})?$"
+)
+_STATUS_LIST = r"^(?:[0-9]{1,3}|-)(?:(?:\s*,\s*|\s+:\s+)(?:[0-9]{1,3}|-))*$"
+_UPSTREAM_LIST = r"^\s*(?:[0-9]+(?:\.[0-9]+)?|-)(?:(?:\s*,\s*|\s+:\s+)(?:[0-9]+(?:\.[0-9]+)?|-))+"
+_IDENTIFIER = r"^[^\s{\[][^\s]*$"
+_WORDY = r"[A-Za-z0-9]"
+
+
+def is_text(s: pl.Series) -> pl.Series:
+    """Return which texts are no objects and no switches."""
+    return ~(s.str.starts_with("{") | s.is_in(["true", "false"]))
+
+
+def is_time(s: pl.Series) -> pl.Series:
+    """Return which texts are times; numbers may be anything, so they lie in this century."""
+    times = parse_times(s)
+    is_written_out = s.str.contains("[-/:]")
+    is_recent = times.to_physical().is_between(_YEAR_2000, _YEAR_2100)
+    return times.is_not_null() & (is_written_out | is_recent)
+
+
+def is_request_line(s: pl.Series) -> pl.Series:
+    """Return which texts begin like `GET /path`."""
+    return s.str.contains(_REQUEST_LINE)
+
+
+def is_target(s: pl.Series) -> pl.Series:
+    """Return which texts are paths or URLs, also `host/path`."""
+    return s.str.contains(_TARGET) & ~is_request_line(s)
+
+
+def is_url_with_host(s: pl.Series) -> pl.Series:
+    """Return which texts are URLs that name a host, also `host/path`."""
+    return is_target(s) & ~s.str.contains(r"^[/*]")
+
+
+def is_path(s: pl.Series) -> pl.Series:
+    """Return which texts begin with a slash."""
+    return s.str.starts_with("/")
+
+
+def is_method(s: pl.Series) -> pl.Series:
+    """Return which texts are one word of letters."""
+    return s.str.contains(_METHOD)
+
+
+def is_protocol(s: pl.Series) -> pl.Series:
+    """Return which texts are protocols such as `HTTP/1.1`, `h2`, `https` or `1.1`."""
+    return s.str.contains(_PROTOCOL)
+
+
+def is_host(s: pl.Series) -> pl.Series:
+    """Return which texts are names or addresses of hosts, with or without a port."""
+    return first_of_json_list(s).str.contains(_HOST)
+
+
+def is_status(s: pl.Series) -> pl.Series:
+    """Return which texts are status codes; 0 is that of a client that had gone."""
+    is_zero = (to_integers(s) == 0).fill_null(value=False)
+    return to_statuses(s).is_not_null() | is_zero
+
+
+def is_status_list(s: pl.Series) -> pl.Series:
+    """Return which texts are status codes, one per attempt."""
+    return is_status(s) | s.str.contains(_STATUS_LIST)
+
+
+def is_duration(s: pl.Series) -> pl.Series:
+    """Return which texts are numbers or durations with a unit; -1 stands for none."""
+    return durations_to_ms(s).is_not_null() | s.str.contains(r"^-[0-9.]+$") | (s == "")
+
+
+def is_duration_list(s: pl.Series) -> pl.Series:
+    """Return which texts are durations, one per attempt."""
+    return is_duration(s) | s.str.contains(_UPSTREAM_LIST)
+
+
+def is_size(s: pl.Series) -> pl.Series:
+    """Return which texts are sizes; -1 stands for one that is not known."""
+    return to_sizes(s).is_not_null() | (s == "-1")
+
+
+def is_address(s: pl.Series) -> pl.Series:
+    """Return which texts are IP addresses, with or without a port, or lists of them."""
+    return s.str.contains(_ADDRESS_LIST)
+
+
+def is_identifier(s: pl.Series) -> pl.Series:
+    """Return which texts are one word, such as ids have it."""
+    return s.str.contains(_IDENTIFIER)
+
+
+def is_wordy(s: pl.Series) -> pl.Series:
+    """Return which texts hold a letter or a digit and are no objects."""
+    return s.str.contains(_WORDY) & is_text(s)
