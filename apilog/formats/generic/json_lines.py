@@ -15,6 +15,7 @@ import polars as pl
 from apilog.formats.contract import MatchFailure, ParsedRecords
 from apilog.formats.generic.recognition import RecognisedFields, recognise_fields
 from apilog.formats.generic.records import fillable_columns, needed_names, parse_fields
+from apilog.schema import GATEWAYS
 from apilog.values.event_lines import EventLines
 from apilog.values.json_text import decode_paths, iter_leaves, lines_from_texts, load_objects
 
@@ -47,7 +48,7 @@ class JsonLinesFormat:
 
     @property
     def gateway(self) -> str:
-        return self.fields.gateway or "nginx"
+        return self.fields.gateway if self.fields.gateway in GATEWAYS else "nginx"
 
     @property
     def doubts(self) -> tuple[str, ...]:

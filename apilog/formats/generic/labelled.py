@@ -21,6 +21,7 @@ from apilog.formats.generic.recognition import RecognisedFields, recognise_field
 from apilog.formats.generic.records import fillable_columns, needed_names, parse_fields
 from apilog.values.dictionary import map_texts
 from apilog.values.escapes import decode_apache_escapes, decode_hex_escapes
+from apilog.schema import GATEWAYS
 from apilog.values.event_lines import EventLines, as_polars_text
 
 _HEAD_LINES = 200
@@ -58,7 +59,7 @@ class _LabelledFormat:
 
     @property
     def gateway(self) -> str:
-        return self.fields.gateway or "nginx"
+        return self.fields.gateway if self.fields.gateway in GATEWAYS else "nginx"
 
     @property
     def doubts(self) -> tuple[str, ...]:
