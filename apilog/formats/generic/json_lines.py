@@ -28,7 +28,6 @@ class JsonLinesFormat:
 
     fields: RecognisedFields
     name: str = "json"
-    doubts: tuple[str, ...] = ()
 
     @staticmethod
     def infer(head: pl.Series) -> JsonLinesFormat | None:
