@@ -19,9 +19,9 @@ import polars as pl
 from apilog.formats.contract import MatchFailure, ParsedRecords
 from apilog.formats.generic.recognition import RecognisedFields, recognise_fields
 from apilog.formats.generic.records import fillable_columns, needed_names, parse_fields
+from apilog.schema import GATEWAYS
 from apilog.values.dictionary import map_texts
 from apilog.values.escapes import decode_apache_escapes, decode_hex_escapes
-from apilog.schema import GATEWAYS
 from apilog.values.event_lines import EventLines, as_polars_text
 
 _HEAD_LINES = 200
