@@ -277,8 +277,8 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
     "consumer": _texts(
         """consumer consumerusername consumerid consumername apikeyid clientid appid application
         applicationname applicationid appname subscriptionid authenticatedentityid clientusername
-        remoteuser username userid user account accountid customer customerid tenant tenantid
-        uname enduserid alias"""
+        remoteuser username uname userid user account accountid customer customerid tenant
+        tenantid enduserid"""
     ),
     "plan": _texts("plan usageplan apiproduct tier planid planname"),
     "referer": _texts(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import polars as pl
 
-from apilog.values.convert import durations_to_ms, to_integers, to_sizes, to_statuses
+from apilog.values.convert import durations_to_ms, to_floats, to_integers, to_sizes, to_statuses
 from apilog.values.requests import first_of_json_list
 from apilog.values.times import parse_times
 
@@ -74,6 +74,11 @@ def is_method(s: pl.Series) -> pl.Series:
     return s.str.contains(_METHOD)
 
 
+def is_method_or_code(s: pl.Series) -> pl.Series:
+    """Return which texts are methods or the numbers of methods."""
+    return is_method(s) | s.str.contains(r"^[0-9]{1,2}$")
+
+
 def is_protocol(s: pl.Series) -> pl.Series:
     """Return which texts are protocols such as `HTTP/1.1`, `h2`, `https` or `1.1`."""
     return s.str.contains(_PROTOCOL)
@@ -97,7 +102,8 @@ def is_status_list(s: pl.Series) -> pl.Series:
 
 def is_duration(s: pl.Series) -> pl.Series:
     """Return which texts are numbers or durations with a unit; -1 stands for none."""
-    return durations_to_ms(s).is_not_null() | s.str.contains(r"^-[0-9.]+$") | (s == "")
+    # Numbers of any size: the unit is not known yet.
+    return to_floats(s).is_not_null() | durations_to_ms(s).is_not_null()
 
 
 def is_duration_list(s: pl.Series) -> pl.Series:

@@ -20,6 +20,7 @@ _SECRET_VALUE = (
     r"(?i)((?:^|[&;])(?:[^=&;]*(?:token|secret|passw|pwd|(?:api|subscription)[_-]?key|signature"
     r"|credential|session|auth|jwt)[^=&;]*|key|sig|code|sid)=)[^&;#]*"
 )
+_METHODS = ("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE")
 _LEADING_VERB = r"^([A-Z]+) /"
 _ANY_VERB = "ANY"
 _HOST_AND_PATH = r"^[A-Za-z0-9_*.-]+(?::[0-9]{1,5})?/"
@@ -217,6 +218,15 @@ def _map_urls(values: pl.Series, part: ColumnConverter) -> pl.Series:
         return part(("http://" + given).zip_with(bare, given) if bare.any() else given)
 
     return map_categories(encode_texts(values), take_part)
+
+
+def encode_method_codes(values: pl.Series) -> pl.Series:
+    """Return methods, encoded, of words or of their numbers in alphabetical order."""
+
+    def decode(texts: pl.Series) -> pl.Series:
+        return texts.replace(dict(zip(map(str, range(1, 10)), _METHODS, strict=True)) | {"0": None})
+
+    return map_categories(encode_given(values), decode)
 
 
 def mask_query_column(values: pl.Series) -> pl.Series:

@@ -21,7 +21,7 @@ from apilog.formats.field_map import (
     duration_converter,
     normalise_name,
 )
-from apilog.formats.generic.dialects import LogDialect, find_dialect
+from apilog.formats.generic.dialects import LogDialect, find_dialect, find_path
 from apilog.values.convert import blank_to_null, durations_to_ms, to_floats
 from apilog.values.json_text import KeyPath
 from apilog.values.times import parse_times
@@ -131,8 +131,8 @@ class _FieldChoice:
     def find_access_lines(self) -> Mapping[KeyPath, str]:
         """Return the fields that tell access lines, and what their values match."""
         rules = self.dialect.access_lines if self.dialect else {}
-        found = ((candidate_paths((name,), self._given), rules[name]) for name in rules)
-        return {ranked[0][2]: pattern for ranked, pattern in found if ranked}
+        found = ((find_path(name, self._given), pattern) for name, pattern in rules.items())
+        return {path: pattern for path, pattern in found if path}
 
     def _choose(self, column: str) -> tuple[_ChosenField, ...]:
         fitting = list(self._iterate_fitting(column))
@@ -147,20 +147,22 @@ class _FieldChoice:
 
     def _iterate_fitting(self, column: str) -> Iterator[_ChosenField]:
         """Yield the fields that can make a column, the best first, each once."""
-        seen: set[KeyPath] = set()
         own = self.dialect.fields.get(column) if self.dialect else None
-        for entries in (FIELD_MAP[column],) if own is None else (own,):
-            ranked = [
-                (cut, order, rank, path)
-                for order, entry in enumerate(entries)
-                for cut, rank, path in candidate_paths(entry.names, self._given)
-                if self._kinds.get(path) in (None, entry.kind or column)
-                and self._has_look(entry, path)
-            ]
-            for _, order, _, path in sorted(ranked, key=lambda r: r[:3]):
-                if path not in seen:
-                    seen.add(path)
-                    yield _ChosenField(path, entries[order])
+        entries = FIELD_MAP[column] if own is None else own
+        ranked = [
+            (order, cut, rank, path)
+            for order, entry in enumerate(entries)
+            for cut, rank, path in candidate_paths(entry.names, self._given)
+            if self._kinds.get(path) in (None, entry.kind or column) and self._has_look(entry, path)
+        ]
+        # What is documented counts in its order; other names count more the more of the path
+        # they are.
+        ranked.sort(key=lambda r: r[:3] if own is not None else (r[1], r[0], r[2]))
+        seen: set[KeyPath] = set()
+        for order, _, _, path in ranked:
+            if path not in seen:
+                seen.add(path)
+                yield _ChosenField(path, entries[order])
 
     def _has_look(self, entry: FieldEntry, path: KeyPath) -> bool:
         """Return whether most values have the look; a duration may be missing in every line."""
@@ -204,6 +206,7 @@ class _DurationUnits:
         columns: Mapping[str, tuple[_ChosenField, ...]],
     ) -> None:
         self._values = values
+        self._dialect = dialect
         self._habit = dialect.units if dialect else ()
         self._columns = columns
         self._gaps = list(_iterate_gaps(values))
@@ -238,13 +241,14 @@ class _DurationUnits:
             parts=other if is_whole else (),
             whole=() if is_whole else other,
         )
-        own = entry.unit if entry.unit and not self._habit else None
+        if entry.unit and self._dialect and entry in self._dialect.fields.get(column, ()):
+            return entry.unit, None  # documented for this field, whatever its name says
         return decide_unit(
             self._values[path],
             ".".join(path),
             column=column,
             habit=self._habit,
-            usual=own,
+            usual=None if self._habit else entry.unit,
             evidence=evidence,
         )
 
