@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import polars as pl
 
@@ -70,6 +70,8 @@ class SkipRule:
     reason: str
     pattern: str
     samples: tuple[str, ...]
+    unless: str = ""
+    """A pattern of lines that are not skipped, though the other one matches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,3 +111,11 @@ class Format(Protocol):
 
     def explain(self, line: str) -> MatchFailure:
         """Return where matching of a line stopped."""
+
+
+@runtime_checkable
+class ForeignLineFinder(Protocol):
+    """A format that knows lines of other logs that lie beside its own."""
+
+    def find_foreign_lines(self, lines: EventLines) -> pl.Series | None:
+        """Return which lines belong to another log and are skipped; None if none is known to."""

@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 import polars as pl
 
 from apilog.formats import gateways
-from apilog.formats.contract import Format, MatchFailure
+from apilog.formats.contract import ForeignLineFinder, Format, MatchFailure
 from apilog.formats.gateways.column_builder import GatewayFormat
 from apilog.formats.gateways.delimited import DelimitedFormat
 from apilog.formats.generic.json_lines import JsonLinesFormat
@@ -149,7 +149,7 @@ def _find_formats(
         if isinstance(log_format, NginxFormat):
             # A named format reads more than it is recognised by.
             is_read = log_format.expression.matches(unread)
-        elif isinstance(log_format, GatewayFormat):
+        elif isinstance(log_format, ForeignLineFinder):
             # A gateway's format knows lines of the gateway's other logs.
             is_foreign = log_format.find_foreign_lines(EventLines.from_series(unread))
             is_read = is_read if is_foreign is None else is_read | is_foreign

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import polars as pl
 import polars.selectors as cs
 
-from apilog.formats.contract import Format, ParsedRecords
-from apilog.formats.gateways.column_builder import GatewayFormat
+from apilog.formats.contract import ForeignLineFinder, Format, ParsedRecords
 from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.nginx.trailing_fields import UNREAD_TAIL
 from apilog.formats.skipped_lines import skip_reasons
@@ -172,7 +171,7 @@ def _run_plan(
         return 0, None
     is_skipped = skip_reasons(unread.series).is_not_null()
     for log_format in iterate_formats(plan):
-        if isinstance(log_format, GatewayFormat):
+        if isinstance(log_format, ForeignLineFinder):
             foreign = log_format.find_foreign_lines(unread)
             is_skipped = is_skipped if foreign is None else is_skipped | foreign
     skipped = int(is_skipped.sum())

@@ -100,6 +100,8 @@ SKIP_RULES: tuple[SkipRule, ...] = (
             'time="2026-10-10T13:55:36Z" level=info msg="Configuration loaded"',
             "2026-10-10T13:55:36Z INF Traefik version 3.2.0 built on 2026-10-01",
         ),
+        # Access lines have the same beginning where the program logs requests the same way.
+        unless=r"(?i)\b(?:status|status_?code|response_?code)=\"?[0-9]{3}\b",
     ),
     SkipRule(
         HEADING,
@@ -133,6 +135,13 @@ def skip_reasons(lines: pl.Series) -> pl.Series:
     if not len(rows):
         return reasons
     line = pl.col("line")
-    by_rule = [pl.when(line.str.contains(s.pattern)).then(pl.lit(s.reason)) for s in SKIP_RULES]
+    by_rule = [
+        pl.when(
+            line.str.contains(rule.pattern) & ~line.str.contains(rule.unless)
+            if rule.unless
+            else line.str.contains(rule.pattern)
+        ).then(pl.lit(rule.reason))
+        for rule in SKIP_RULES
+    ]
     frame = lines.gather(rows).to_frame("line")
     return reasons.scatter(rows, frame.select(pl.coalesce(by_rule)).to_series())

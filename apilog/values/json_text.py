@@ -18,6 +18,12 @@ from apilog.values.event_lines import EventLines, as_polars_text
 # A key whose value is missing or a bare dash. The key's quotes and what stands before
 # them keep it from matching inside a text.
 _NO_VALUE = r'([{,]\s*"[^"\\]*"\s*:)\s*-?\s*([,}])'
+# Several values where one should be, as nginx's lists of attempts stand if nobody quotes them.
+_BARE_LIST = (
+    r'([{,]\s*"[^"\\]*"\s*:\s*)'
+    r'([^\s",:{}\[\]][^\s",{}\[\]]*(?:(?:\s*,\s*|\s+:\s+)[^\s",{}\[\]]+)+)'
+    r'(\s*(?:,\s*"|\}))'
+)
 _LEADING_ZEROS = r'([{,]\s*"[^"\\]*"\s*:\s*-?)0+([0-9])'
 """Leading zeros, such as those of nginx's status 000."""
 _ILLEGAL_HEX = r"(?:^|[^\\])(?:\\\\)*\\x"
@@ -38,15 +44,17 @@ KeyPath = tuple[str, ...]
 def repair_lines(lines: pl.Series) -> pl.Series:
     r"""Mend the slips of hand-made JSON in lines that are no JSON.
 
-    nginx's `\xHH` become what they stand for, missing values and bare dashes null; bare control
-    characters are escaped in texts and blanks between them; a byte order mark, trailing commas
-    and leading zeros go. An `escape=json` of nginx's log_format avoids most of them:
+    nginx's `\xHH` become what they stand for, missing values and bare dashes null, bare lists
+    texts; bare control characters are escaped in texts and blanks between them; a byte order mark,
+    trailing commas and leading zeros go. An `escape=json` of nginx's log_format avoids most of them:
     https://nginx.org/en/docs/http/ngx_http_log_module.html#log_format
     """
     mended = lines.str.strip_chars("\ufeff \t\r").str.strip_suffix(",")
     mended = escape_controls(mended.str.replace(r",\s*}$", "}"))
     for _ in range(2):  # a match takes the comma that the next one needs
         mended = mended.str.replace_all(_NO_VALUE, "${1}null$2")
+    for _ in range(2):
+        mended = mended.str.replace_all(_BARE_LIST, '$1"$2"$3')
     mended = mended.str.replace_all(_LEADING_ZEROS, "${1}$2")
     if not mended.str.contains(r"\x", literal=True).any():
         return mended
@@ -72,7 +80,7 @@ def escape_controls(lines: pl.Series) -> pl.Series:
 
 def repair_slips(lines: pl.Series) -> pl.Series | None:
     """Repair the lines that show a slip which no JSON has; None if no line does."""
-    has_slip = lines.str.contains(f"{_NO_VALUE}|{_LEADING_ZEROS}|{_ILLEGAL_HEX}")
+    has_slip = lines.str.contains(f"{_NO_VALUE}|{_BARE_LIST}|{_LEADING_ZEROS}|{_ILLEGAL_HEX}")
     if not has_slip.any():
         return None
     position = (has_slip.cum_sum().cast(pl.Int64) - 1).set(~has_slip, None)

@@ -14,12 +14,27 @@ import polars as pl
 
 from apilog.formats.contract import MatchFailure, ParsedRecords
 from apilog.formats.generic.recognition import RecognisedFields, recognise_fields
-from apilog.formats.generic.records import fillable_columns, needed_names, parse_fields
+from apilog.formats.generic.records import (
+    fillable_columns,
+    find_foreign,
+    needed_names,
+    parse_fields,
+)
 from apilog.schema import GATEWAYS
 from apilog.values.event_lines import EventLines
 from apilog.values.json_text import decode_paths, iter_leaves, lines_from_texts, load_objects
 
 _HEAD_LINES = 500
+MESSAGE_PATHS = tuple(
+    (key,)
+    for key in (
+        *("msg", "message", "Message", "@mt", "@m", "event", "textPayload", "jsonPayload"),
+        *("protoPayload", "level", "severity", "error"),
+    )
+)
+"""Where programs put what they say; an object with one of these and no request is their own log."""
+_STATUS_KEY = r'(?i)"[^"\\]*(?:status|code)[^"\\]*"\s*:'
+_PATH_KEY = r'(?i)"[^"\\]*(?:method|verb|uri|url|path|request)[^"\\]*"\s*:'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +85,19 @@ class JsonLinesFormat:
             return MatchFailure(0, "JSON that is not nested so deep")
         time = self.fields.time_name
         return MatchFailure(len(line), f"a time in {time!r} and a request or a status")
+
+    def find_foreign_lines(self, lines: EventLines) -> pl.Series | None:
+        names = needed_names(("timestamp",), self.fields)
+        places = [self.fields.places[name] for name in names]
+        messages = [path for path in MESSAGE_PATHS if path not in places]
+        by_path, ok = decode_paths(lines, [*dict.fromkeys(places), *messages])
+        values = {name: by_path[self.fields.places[name]] for name in names}
+        has_message = pl.DataFrame([by_path[path].alias(path[0]) for path in messages]).select(
+            pl.any_horizontal(pl.all().is_not_null())
+        )
+        # Another program's access lines are no application lines: other formats may read them.
+        is_plain = ~(lines.series.str.contains(_STATUS_KEY) & lines.series.str.contains(_PATH_KEY))
+        return ok & find_foreign(self.fields, values, has_message.to_series() & is_plain)
 
     def _read_names(
         self, lines: EventLines, names: Collection[str]

@@ -18,7 +18,12 @@ import polars as pl
 
 from apilog.formats.contract import MatchFailure, ParsedRecords
 from apilog.formats.generic.recognition import RecognisedFields, recognise_fields
-from apilog.formats.generic.records import fillable_columns, needed_names, parse_fields
+from apilog.formats.generic.records import (
+    fillable_columns,
+    find_foreign,
+    needed_names,
+    parse_fields,
+)
 from apilog.schema import GATEWAYS
 from apilog.values.dictionary import map_texts
 from apilog.values.escapes import decode_apache_escapes, decode_hex_escapes
@@ -28,6 +33,9 @@ _HEAD_LINES = 200
 # A value may be quoted or in brackets, as Apache's and Caddy's times are, or missing altogether.
 _LOGFMT_PAIR = r'[A-Za-z_$@][\w.$@-]*(?:=(?:"(?:[^"\\]|\\.)*"|\[[^\]]*\]|[^\s"]\S*|))?'
 _LOGFMT_LINE = rf"^\s*{_LOGFMT_PAIR}(?:\s+{_LOGFMT_PAIR})*\s*$"
+_MESSAGE_LABEL = r"(?:^|\s)(?:msg|message|event|level|severity|error)="
+_STATUS_LABEL = r"(?i)(?:^|\s)[\w.$@-]*(?:status|code)[\w.$@-]*="
+_PATH_LABEL = r"(?i)(?:^|\s)[\w.$@-]*(?:method|verb|uri|url|path|request)[\w.$@-]*="
 _LTSV_LINE = r"^[0-9A-Za-z_.$@-]+:[^\t]*\t"
 
 
@@ -121,6 +129,16 @@ class LogfmtFormat(_LabelledFormat):
         values = {label: _unquote(s) for label, s in values.items()}
         sound = lines.series.str.contains(_LOGFMT_LINE)
         return parse_fields(self.fields, values, sound, columns, unsound="not key=value")
+
+    def find_foreign_lines(self, lines: EventLines) -> pl.Series | None:
+        names = needed_names(("timestamp",), self.fields)
+        tokens = lines.series.str.extract_all(_LOGFMT_PAIR)
+        values = _values_of_labels(tokens, "=", self.places, names)
+        values = {label: _unquote(s) for label, s in values.items()}
+        sound = lines.series.str.contains(_LOGFMT_LINE)
+        texts = lines.series.str
+        is_plain = ~(texts.contains(_STATUS_LABEL) & texts.contains(_PATH_LABEL))
+        return sound & find_foreign(self.fields, values, texts.contains(_MESSAGE_LABEL) & is_plain)
 
     def explain(self, line: str) -> MatchFailure:
         pairs = re.match(rf"\s*(?:{_LOGFMT_PAIR}(?:\s+|\Z))*", line, re.ASCII)

@@ -103,6 +103,15 @@ def is_access_line(
     return is_access
 
 
+def find_foreign(
+    fields: RecognisedFields, values: Mapping[str, pl.Series], is_application_line: pl.Series
+) -> pl.Series:
+    """Return which lines are of another log: they tell of no request, or of one told elsewhere."""
+    count = len(is_application_line)
+    silent = is_application_line & ~says_something(fields, values, count)
+    return silent | ~is_access_line(fields, values, count)
+
+
 def _mark_no_upstream(fields: RecognisedFields, values: Mapping[str, pl.Series]) -> pl.Series:
     status, upstream = (values[fields.sources[column][0].names[0]] for column in _NO_UPSTREAM)
     return mark_no_upstream(status, upstream)
