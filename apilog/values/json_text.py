@@ -46,7 +46,7 @@ def repair_lines(lines: pl.Series) -> pl.Series:
 
     nginx's `\xHH` become what they stand for, missing values and bare dashes null, bare lists
     texts; bare control characters are escaped in texts and blanks between them; a byte order mark,
-    trailing commas and leading zeros go. An `escape=json` of nginx's log_format avoids most of them:
+    trailing commas and leading zeros go. An `escape=json` of nginx's log_format avoids most:
     https://nginx.org/en/docs/http/ngx_http_log_module.html#log_format
     """
     mended = lines.str.strip_chars("\ufeff \t\r").str.strip_suffix(",")
