@@ -74,7 +74,7 @@ _GRAVITEE_METHODS = {
 }
 
 _GOOGLE_RESOURCES = {
-    "gcp-loadbalancer": r"^(?:http_load_balancer|(?:internal_http|http_external_regional)_lb_rule)$",
+    "gcp-loadbalancer": r"^(?:http_load_balancer|[a-z_]+_lb_rule)$",
     "gcp-cloudrun": r"^cloud_run_revision$",
     "gcp-endpoints": r"^(?:api|produced_api)$",
     "gcp-apigateway": r"^apigateway\.googleapis\.com/",
