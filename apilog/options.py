@@ -43,6 +43,38 @@ _Options = TypeVar("_Options", bound="FormatOptions")
 
 
 @dataclass(frozen=True, slots=True)
+class ColumnMapping:
+    """Where a log has the value of a column."""
+
+    column: str
+    """A column of `apilog schema`."""
+    key: str
+    """A key (of nested objects the keys with dots between them), label, header, variable or group;
+    an empty one leaves the column null."""
+    unit: str | None = None
+    """Of a duration, or of a time since 1970: `ns`, `us`, `ms` or `s`."""
+    format: str | None = None
+    """How a time is written, in the terms of strftime."""
+    tz: str | None = None
+    """The zone of times that are written without one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnFormat:
+    """A format that the user describes: `[formats.NAME]` of the configuration."""
+
+    name: str
+    lines: str
+    """How lines are written: `json`, `logfmt`, `ltsv`, `csv`, `regex`, a language such as `nginx`,
+    or the name of a format that it is a variant of."""
+    pattern: str = ""
+    """The expression, or the string of the language."""
+    gateway: str | None = None
+    """The value of the column `gateway`."""
+    columns: tuple[ColumnMapping, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class FormatOptions:
     """What format the lines are in."""
 
@@ -52,6 +84,14 @@ class FormatOptions:
     _: KW_ONLY
     nginx_conf: str | os.PathLike[str] | None = None
     """An nginx.conf whose log formats are used instead."""
+    columns: Sequence[str | ColumnMapping] | Mapping[str, Any] = ()
+    """Where columns are read from, such as `status=response.code`, `duration_ms=took:s`; or by
+    column the key, or a mapping such as `{"key": "took", "unit": "s"}`."""
+    client_ip: str | None = None
+    """Whose address `client_ip` is: `remote-addr`, `x-forwarded-for`, another header, a key."""
+    formats: Mapping[str, OwnFormat | Mapping[str, Any]] = field(default_factory=dict)
+    """Formats by name, described as in `[formats.NAME]` of the configuration; detection tries them
+    first."""
 
     def as_arguments(self) -> dict[str, Any]:
         """Return the options by name, as the functions of `apilog` take them."""

@@ -233,6 +233,6 @@ def accounts_from_options(
     return {
         "accounts": accounts or config.accounts.source,
         "accounts_query": query or (None if accounts else config.accounts.query),
-        "account_columns": config.accounts.columns.names,
+        "account_columns": config.accounts.columns,
         "plans": config.plans,
     }

@@ -7,7 +7,7 @@ is one. `READ_OPTIONS` declares the fields of `apilog.options`, which know nothi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from enum import StrEnum
 from functools import wraps
 from inspect import Parameter, Signature, signature
@@ -48,6 +48,21 @@ LogFormat = Annotated[
 NginxConf = Annotated[
     Path | None,
     typer.Option(help="Read the log formats of this nginx.conf and of the files it includes."),
+]
+Column = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="COLUMN=KEY[:UNIT]",
+        help="Read a column from this key, such as duration_ms=took:s; may be repeated.",
+    ),
+]
+ClientIp = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Whose address is the client's: remote-addr, x-forwarded-for, x-real-ip, "
+        "proxy-protocol, another header, or a key. Default: detect.",
+    ),
 ]
 Since = Annotated[
     str | None,
@@ -123,6 +138,8 @@ AsOf = Annotated[
 READ_OPTIONS: Mapping[str, tuple[str, Any]] = {
     "log_format": ("log_format", LogFormat),
     "nginx_conf": ("nginx_conf", NginxConf),
+    "columns": ("column", Column),
+    "client_ip": ("client_ip", ClientIp),
     "since": ("since", Since),
     "until": ("until", Until),
     "tz": ("tz", Tz),
@@ -208,6 +225,9 @@ def expand_options(command: Callable[..., object]) -> Callable[..., None]:
         else:
             parameters[name] = _keyword_parameter(name, hint, parameter.default)
     own = [name for name in signature(command).parameters if name not in groups]
+    if any(issubclass(group, FormatOptions) for group in groups.values()):
+        # What the configuration says of formats holds wherever logs are read.
+        parameters.setdefault("config", _keyword_parameter("config", ConfigFile, None))
 
     @wraps(command)
     def run(**values: Any) -> None:
@@ -264,7 +284,19 @@ def _build_group(group: Any, values: Mapping[str, Any]) -> Any:
         elif value is None and get_args(annotation)[0] in (list[str] | None, Sequence[str]):
             value = ()
         arguments[field] = value
-    return group(**arguments)
+    built = group(**arguments)
+    return _with_configured_formats(built, values) if issubclass(group, FormatOptions) else built
+
+
+def _with_configured_formats(options: FormatOptions, values: Mapping[str, Any]) -> FormatOptions:
+    """Return the options with what the configuration says of the logs."""
+    from apilog.config import find_config, load_config
+
+    if find_config(values["config"]) is None:
+        return options
+    settings = load_config(values["config"])
+    client_ip = options.client_ip or settings.defaults.client_ip
+    return replace(options, formats=settings.formats, client_ip=client_ip)
 
 
 def _plain_value(value: Any) -> Any:

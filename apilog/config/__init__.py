@@ -6,11 +6,12 @@ This is the only place that reads settings from files. An unknown key is an erro
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from apilog.config.format_sections import DefaultsConfig, read_defaults, read_formats
 from apilog.config.sections import (
     AccountsConfig,
     AlertsConfig,
@@ -25,8 +26,9 @@ from apilog.config.sections import (
     read_plans,
 )
 from apilog.errors import UsageError
+from apilog.options import OwnFormat
 
-__all__ = ["AccountsConfig", "ChecksConfig", "Config", "load_config"]
+__all__ = ["AccountsConfig", "ChecksConfig", "Config", "find_config", "load_config"]
 
 
 SectionT = TypeVar("SectionT")
@@ -41,11 +43,19 @@ class Config:
 
     path: Path | None = None
     """The file that holds them, if there is one."""
+    defaults: DefaultsConfig = field(default_factory=DefaultsConfig)
+    formats: Mapping[str, OwnFormat] = field(default_factory=dict)
     checks: ChecksConfig = field(default_factory=ChecksConfig)
     alerts: AlertsConfig = field(default_factory=AlertsConfig)
     accounts: AccountsConfig = field(default_factory=AccountsConfig)
     plans: PlansConfig = field(default_factory=dict)
     goals: GoalsConfig = field(default_factory=dict)
+
+
+def find_config(path: Path | None = None, folder: Path | None = None) -> Path | None:
+    """Return the file that `load_config` reads, if there is one."""
+    places = [path] if path else [(folder or Path()) / name for name in (OWN_FILE, PROJECT_FILE)]
+    return next((each for each in places if path or each.is_file()), None)
 
 
 def load_config(path: Path | None = None, folder: Path | None = None) -> Config:
@@ -54,13 +64,13 @@ def load_config(path: Path | None = None, folder: Path | None = None) -> Config:
     The folder is the current one unless another is given. In `pyproject.toml` they are the table
     `[tool.apilog]`. Raises UsageError for a file that can't be read and for unknown keys.
     """
-    places = [path] if path else [(folder or Path()) / name for name in (OWN_FILE, PROJECT_FILE)]
-    file = next((each for each in places if path or each.is_file()), None)
+    file = find_config(path, folder)
     if file is None:
         return Config()
-    values, place = _parse_toml(file), ""
+    values = _parse_toml(file)
+    place: tuple[str, ...] = ()
     if file.name == PROJECT_FILE:
-        tool, place = values.get("tool"), "tool.apilog"
+        tool, place = values.get("tool"), ("tool", "apilog")
         own = tool.get("apilog") if isinstance(tool, dict) else None
         values = own if isinstance(own, dict) else {}
         # Most projects have the file, and few of them settings of apilog.
@@ -69,6 +79,8 @@ def load_config(path: Path | None = None, folder: Path | None = None) -> Config:
     table = ConfigTable(values, file, place)
     config = Config(
         path=file,
+        defaults=_read_section(table, "defaults", read_defaults, DefaultsConfig()),
+        formats=_read_section(table, "formats", read_formats, {}),
         checks=_read_section(table, "checks", read_checks, ChecksConfig()),
         alerts=_read_section(table, "alerts", read_alerts, AlertsConfig()),
         accounts=_read_section(table, "accounts", read_accounts, AccountsConfig()),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
-from apilog.developer_success import AccountColumns
+from apilog.config.toml_places import find_line, write_place
 from apilog.errors import UsageError
 from apilog.options import PlanTerms
 from apilog.text import did_you_mean
@@ -21,12 +21,14 @@ from apilog.text.units import parse_duration
 class ConfigTable:
     """Typed access to one table. Absent keys are None; a value of another type is an error."""
 
-    def __init__(self, values: Mapping[str, object], file: Path, path: str = "") -> None:
-        """Read a table; `path` is its place in the file, such as `checks`."""
+    def __init__(
+        self, values: Mapping[str, object], file: Path, place: Sequence[str | int] = ()
+    ) -> None:
+        """Read a table; `place` are the keys that lead to it, such as `checks`."""
         self.keys = tuple(values)
         self._values = values
         self._file = file
-        self._path = path
+        self._place = tuple(place)
         self._asked: dict[str, None] = {}
 
     def text(self, key: str) -> str | None:
@@ -76,7 +78,7 @@ class ConfigTable:
         if value is None:
             return None
         if isinstance(value, dict):
-            return ConfigTable(value, self._file, self.key_path(key))
+            return ConfigTable(value, self._file, (*self._place, key))
         raise self.error(key, "is not a table", f"write [{self.key_path(key)}]")
 
     def tables(self, key: str) -> tuple[ConfigTable, ...] | None:
@@ -85,8 +87,8 @@ class ConfigTable:
         if value is None:
             return None
         if isinstance(value, list) and all(isinstance(item, dict) for item in value):
-            path = self.key_path(key)
-            return tuple(ConfigTable(v, self._file, f"{path}[{i}]") for i, v in enumerate(value))
+            place = (*self._place, key)
+            return tuple(ConfigTable(v, self._file, (*place, i)) for i, v in enumerate(value))
         raise self.error(key, "is not a list of tables", f"write [[{self.key_path(key)}]]")
 
     def finish(self) -> None:
@@ -97,11 +99,24 @@ class ConfigTable:
                 hint = did_you_mean(key, self._asked, known, at_most=1)
                 raise self.error(key, "is no setting", hint)
 
-    def error(self, key: str, problem: str, hint: str = "") -> UsageError:
-        return UsageError(f"{self._file}: {self.key_path(key)} {problem}", hint)
+    def error(
+        self, key: str, problem: str, hint: str = "", below: Sequence[str] = ()
+    ) -> UsageError:
+        """Return the error about a key; with keys `below` it, in the table that is its value."""
+        place = (*self._place, key, *below)
+        line = find_line(self._file, place)
+        where = self._file if line is None else f"{self._file}:{line}"
+        return UsageError(f"{where}: {write_place(place)} {problem}", hint)
 
     def key_path(self, key: str) -> str:
-        return f"{self._path}.{key}" if self._path else key
+        return write_place((*self._place, key))
+
+    def values(self, key: str) -> Mapping[str, object] | None:
+        """Return the table that is a value as it is, to be read by what it is about."""
+        value = self._get(key)
+        if value is None or isinstance(value, dict):
+            return value
+        raise self.error(key, "is not a table", f"write [{self.key_path(key)}]")
 
     def _get(self, key: str) -> object:
         self._asked[key] = None
@@ -290,7 +305,8 @@ class AccountsConfig:
     source: str | None = None
     """A file, or the URL of a database."""
     query: str | None = None
-    columns: AccountColumns = field(default_factory=AccountColumns)
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """The table's own names by those that apilog has for them."""
 
 
 def read_accounts(table: ConfigTable) -> AccountsConfig:
@@ -301,7 +317,11 @@ def read_accounts(table: ConfigTable) -> AccountsConfig:
     names = table.table("columns")
     keys = names.keys if names else ()
     columns = {key: text for key in keys if names and (text := names.text(key))}
-    return AccountsConfig(source=source, query=table.text("query"), columns=AccountColumns(columns))
+    if columns:
+        from apilog.developer_success import AccountColumns  # which loads more than this does
+
+        AccountColumns(columns)
+    return AccountsConfig(source=source, query=table.text("query"), columns=columns)
 
 
 def read_plans(table: ConfigTable) -> PlansConfig:

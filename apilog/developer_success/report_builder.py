@@ -23,8 +23,9 @@ from apilog.developer_success.tables import (
 from apilog.developer_success.tables.account_statistics import SIGNIFICANT
 from apilog.developer_success.tables.experiments import UNEVEN_SPLIT, judge_experiments
 from apilog.developer_success.tables.revenue import QUOTA_PERIOD
-from apilog.engine.source_pass import SourcePass, parse_choice, parse_privacy
+from apilog.engine.source_pass import SourcePass, parse_privacy
 from apilog.errors import InputError, UsageError
+from apilog.formats.file_plan import parse_choice
 from apilog.options import Source, SuccessOptions
 from apilog.privacy import hash_consumers
 from apilog.report_model import Report

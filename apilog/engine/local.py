@@ -32,8 +32,7 @@ from apilog.engine.store_parts import (
     separate_stores,
     split_into_parts,
 )
-from apilog.formats.detect import detect_plan
-from apilog.formats.file_plan import FormatChoice, UnrecognisedFormat, plan_file
+from apilog.formats.file_plan import FormatChoice, UnrecognisedFormat, plan_detector, plan_file
 from apilog.formats.parse_plan import ParsePlan
 from apilog.options import Progress
 from apilog.sources import LineChunk, LogSource, SourceError
@@ -113,7 +112,7 @@ class LocalRun(Generic[T]):
         self._spec = spec
         self._work = work
         self._choice = choice
-        self._detector = None if choice else detect_plan
+        self._detector = plan_detector(choice)
         self._progress = progress or NoProgress()
         # One more than there are processors: what one waits for, another one uses.
         self._workers = workers or (os.cpu_count() or 1) + 1

@@ -18,10 +18,10 @@ from polars.io.plugins import register_io_source
 
 from apilog.engine.local import LocalRun
 from apilog.engine.parse_chunks import ReadSpec
-from apilog.engine.source_pass import make_read_spec, parse_choice
+from apilog.engine.source_pass import make_read_spec
 from apilog.engine.store_parts import separate_stores
 from apilog.errors import InputError
-from apilog.formats.file_plan import FormatChoice
+from apilog.formats.file_plan import FormatChoice, parse_choice
 from apilog.options import Progress, RecordOptions, Source
 from apilog.schema import SCHEMA, is_within
 from apilog.sources import STDIN, DamagedSource

@@ -18,8 +18,8 @@ from apilog.engine.local import LocalRun
 from apilog.engine.parse_chunks import ReadSpec, summarise_inputs
 from apilog.engine.where import parse_where
 from apilog.errors import UsageError
-from apilog.formats.file_plan import FormatChoice, choose_format, explain_mismatch
-from apilog.options import FormatOptions, ReadOptions, RecordOptions, Source
+from apilog.formats.file_plan import explain_mismatch, parse_choice
+from apilog.options import ReadOptions, RecordOptions, Source
 from apilog.privacy import Privacy
 from apilog.report_model import InputSummary
 from apilog.routes import parse_rules
@@ -41,11 +41,6 @@ def make_read_spec(options: RecordOptions, columns: frozenset[str] = frozenset()
         keep_query=options.keep_query,
         privacy=parse_privacy(options),
     )
-
-
-def parse_choice(options: FormatOptions) -> FormatChoice | None:
-    """Return the format that the options choose, if any; UsageError for one that isn't known."""
-    return choose_format(options.log_format, options.nginx_conf)
 
 
 def parse_privacy(options: RecordOptions) -> Privacy:

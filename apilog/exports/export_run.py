@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 
-from apilog.engine.source_pass import make_read_spec, parse_choice, parse_privacy
+from apilog.engine.source_pass import make_read_spec, parse_privacy
 from apilog.engine.store_parts import separate_stores
 from apilog.errors import UsageError
 from apilog.exports.export_folder import ExportFolder, export_folder_at, lies_within
@@ -27,6 +27,7 @@ from apilog.exports.manifest import (
     PeriodManifest,
     SettingsManifest,
 )
+from apilog.formats.file_plan import parse_choice
 from apilog.options import ExportOptions, Source
 from apilog.render import OUTPUTS, OutputOptions
 from apilog.report_model import Report

@@ -7,7 +7,8 @@ wrapped in is still found by looking.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import polars as pl
 
@@ -26,9 +27,12 @@ from apilog.formats.nginx.apache_format import is_apache_string, parse_apache_fo
 from apilog.formats.nginx.conf import read_conf
 from apilog.formats.nginx.format import compile_log_format
 from apilog.formats.nginx.grammar import parse_log_format
-from apilog.formats.parse_plan import ParsePlan, ParseStage
+from apilog.formats.own.hints import NO_HINTS, LogHints, parse_hints
+from apilog.formats.own.tailored_plan import tailor_plan
+from apilog.formats.parse_plan import ParsePlan, ParseStage, PlanDetector
 from apilog.formats.registry import FORMAT_INFOS
 from apilog.formats.skipped_lines import skip_reasons
+from apilog.options import FormatOptions
 from apilog.sources import SourceError
 from apilog.text import did_you_mean
 from apilog.transport.envelope_registry import detect_envelopes, unwrap_texts
@@ -42,9 +46,17 @@ class FormatChoice:
     formats: tuple[Format, ...] = ()
     detector: FormatDetector | None = None
     """A kind of format whose fields are found in the head of each file."""
+    hints: LogHints = NO_HINTS
+
+    @property
+    def is_open(self) -> bool:
+        """Whether no format is chosen: it is detected, and the hints are kept to."""
+        return not self.formats and self.detector is None
 
     def plan_for(self, head: pl.Series) -> ParsePlan | None:
         """Return how to parse a file with this head; None if it is not of the chosen kind."""
+        if self.is_open:
+            return detect_plan(head)
         head = head.head(HEAD_LINES)
         stages = []
         if envelopes := detect_envelopes(head):
@@ -58,6 +70,28 @@ class FormatChoice:
             return self.formats
         inferred = self.detector.infer(texts)
         return (inferred,) if inferred else ()
+
+
+def parse_choice(options: FormatOptions) -> FormatChoice | None:
+    """Return what the options say of the logs; None for nothing.
+
+    Raises `UsageError` for what can't be meant, `InputError` for a bad nginx.conf.
+    """
+    hints = parse_hints(options)
+    choice = choose_format(options.log_format, options.nginx_conf)
+    return replace(choice or FormatChoice(), hints=hints) if choice or hints else None
+
+
+def plan_detector(choice: FormatChoice | None) -> PlanDetector | None:
+    """Return what finds formats for lines that a file's plan leaves over; None: nothing may."""
+    if choice is None:
+        return partial(_detect_tailored, hints=NO_HINTS)
+    return partial(_detect_tailored, hints=choice.hints) if choice.is_open else None
+
+
+def _detect_tailored(head: pl.Series, hints: LogHints) -> ParsePlan | None:
+    plan = detect_plan(head)
+    return tailor_plan(plan, head, hints) if plan else None
 
 
 def choose_format(
@@ -112,20 +146,21 @@ def plan_file(path: str, data: bytes, choice: FormatChoice | None = None) -> Par
     head = EventLines(data[:end]).series
     plan = choice.plan_for(head) if choice else detect_plan(head)
     if plan and plan.name:
-        return plan
+        return tailor_plan(plan, head, choice.hints if choice else NO_HINTS)
     inside = unwrap_texts(detect_envelopes(head), head)
     texts = pl.concat([head.rename("line"), inside.rename("line")])
     refusal = next((r for r in REFUSALS if texts.str.contains(r.pattern).any()), None)
     if refusal:
         # Access lines may come after a head of nothing but another log.
-        later = None if choice else _plan_behind_refused(data, head)
+        is_open = choice is None or choice.is_open
+        later = _plan_behind_refused(data, head) if is_open else None
         if later and later.name:
             return later
         raise UnrecognisedFormat(path, refusal.message, refusal.hint)
     unskipped = head.filter(skip_reasons(head).is_null())
     if plan or not len(unskipped):
         return plan or ParsePlan(())
-    if choice:
+    if choice and not choice.is_open:
         raise UnrecognisedFormat(
             path,
             f"not of the given format: {_shorten_line(unskipped[0])!r}",

@@ -16,9 +16,9 @@ import polars as pl
 
 from apilog.engine.local import LocalRun, NoProgress
 from apilog.engine.parse_chunks import FileAccount, ReadSpec, summarise_inputs
-from apilog.engine.source_pass import describe_doubts, make_read_spec, parse_choice
+from apilog.engine.source_pass import describe_doubts, make_read_spec
 from apilog.engine.store_parts import find_logs, refuse_stores
-from apilog.formats.file_plan import FormatChoice
+from apilog.formats.file_plan import FormatChoice, parse_choice
 from apilog.ingestion.fingerprint import FingerprintIndex
 from apilog.ingestion.ingest_input import IngestInput, InputState
 from apilog.ingestion.line_aligned import CommitBudget

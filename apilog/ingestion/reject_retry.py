@@ -11,9 +11,8 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from apilog.engine.parse_chunks import TOO_LONG_REASON, FileAccount, FileChunk, parse_chunks
-from apilog.engine.source_pass import make_read_spec, parse_choice
-from apilog.formats.detect import detect_plan
-from apilog.formats.file_plan import UnrecognisedFormat, plan_file
+from apilog.engine.source_pass import make_read_spec
+from apilog.formats.file_plan import UnrecognisedFormat, parse_choice, plan_detector, plan_file
 from apilog.ingestion.ingest_run import cast_to_schema
 from apilog.options import IngestOptions
 from apilog.schema import SCHEMA
@@ -94,7 +93,7 @@ def _read_rejected_lines(stored: pl.DataFrame, options: IngestOptions) -> Iterat
             plan = plan_file(chunk.account.path, lines, choice)
         except UnrecognisedFormat:
             continue
-        for parsed in parse_chunks([chunk], plan, spec, None if choice else detect_plan):
+        for parsed in parse_chunks([chunk], plan, spec, plan_detector(choice)):
             rows = parsed.value["line_number"] - 1
             yield cast_to_schema(parsed.value).with_columns(
                 part["line_number"].gather(rows), part["at"].gather(rows)

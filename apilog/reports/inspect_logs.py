@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from apilog.engine.source_pass import parse_choice
 from apilog.engine.store_parts import find_logs, refuse_stores
 from apilog.errors import ApilogError, InputError, UsageError
-from apilog.formats.detect import detect_plan
-from apilog.formats.file_plan import FormatChoice, plan_file
+from apilog.formats.file_plan import FormatChoice, parse_choice, plan_detector, plan_file
 from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.nginx.library import SUGGESTION
 from apilog.formats.parse_plan import iterate_formats, parse_lines
@@ -43,7 +41,7 @@ def _inspect_source(source: LogSource, choice: FormatChoice | None) -> DetectedF
     lines = EventLines(read_head(source))
     how = plan_file(source.path, lines.data, choice)
     columns = [name for name in SCHEMA if name not in _OWN_COLUMNS]
-    outcome = parse_lines(lines, how, columns, None if choice else detect_plan)
+    outcome = parse_lines(lines, how, columns, plan_detector(choice))
     formats = [f for r in (how, outcome.found_plan) if r for f in iterate_formats(r)]
     names = [n for r in (how, outcome.found_plan) if r and (n := r.name)]
     records, rejects = outcome.records, outcome.rejects

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from apilog.engine.parse_chunks import FileAccount, FileChunk, ReadSpec, parse_chunks
-from apilog.formats.detect import detect_plan
-from apilog.formats.file_plan import FormatChoice, UnrecognisedFormat, plan_file
+from apilog.formats.file_plan import FormatChoice, UnrecognisedFormat, plan_detector, plan_file
 from apilog.formats.parse_plan import ParsePlan
 from apilog.sources import LineChunk
 from apilog.transport.split_events import join_chunks, split_unfinished
@@ -45,7 +44,7 @@ class Decoder:
     def __init__(self, spec: ReadSpec, choice: FormatChoice | None, note: NoteSink) -> None:
         self._spec = spec
         self._choice = choice
-        self._detector = None if choice else detect_plan
+        self._detector = plan_detector(choice)
         self._note = note
         self._plans: dict[GrowingStream, ParsePlan] = {}
         self._plans_by_path: dict[str, ParsePlan] = {}

@@ -16,9 +16,10 @@ from types import FrameType
 
 from apilog.aggregate.sliding_window import SlidingReport
 from apilog.alerts.manager import AlertManager
-from apilog.engine.source_pass import make_read_spec, parse_choice
+from apilog.engine.source_pass import make_read_spec
 from apilog.engine.store_parts import refuse_stores
 from apilog.errors import OutputError
+from apilog.formats.file_plan import parse_choice
 from apilog.options import ReadOptions
 from apilog.report_model import InputSummary, Report
 from apilog.sources import SourceError

@@ -110,7 +110,7 @@ READERS = ("text", "texts", "number", "file", "table", "tables")
 
 @given(VALUES, st.sampled_from(READERS))
 def test_any_value_is_read_or_refused(value: object, reader: str) -> None:
-    table = ConfigTable({"key": value, "other": 1}, Path("apilog.toml"), "section")
+    table = ConfigTable({"key": value, "other": 1}, Path("apilog.toml"), ("section",))
     with contextlib.suppress(UsageError):
         getattr(table, reader)("key")
     assert getattr(table, reader)("missing") is None

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from apilog.config import AccountsConfig, Config, load_config
-from apilog.developer_success import AccountColumns
 from apilog.errors import UsageError
 from apilog.options import PlanTerms
 
@@ -41,7 +40,7 @@ def test_all_sections(tmp_path: Path) -> None:
     assert config.accounts == AccountsConfig(
         source=str(tmp_path / "data" / "accounts.csv"),
         query="SELECT 1",
-        columns=AccountColumns({"account": "Customer ID", "plan": "Tier"}),
+        columns={"account": "Customer ID", "plan": "Tier"},
     )
     assert config.plans == {
         "pro": PlanTerms(quota=100_000, price=99.0),

@@ -22,13 +22,13 @@ from apilog.formats.nginx.grammar import (
     LogFormat,
 )
 from apilog.formats.nginx.tokens import TokenPlan, plan_tokens
-from apilog.formats.nginx.variables import VariableMapper
+from apilog.formats.nginx.variables import VariableMapper, VariableSource
 from apilog.schema import TIMESTAMP
 from apilog.values.convert import blank_to_null
 from apilog.values.dictionary import ColumnConverter, map_texts
 from apilog.values.escapes import decode_apache_escapes, decode_hex_escapes, decode_json_escapes
 from apilog.values.event_lines import EventLines
-from apilog.values.json_text import KeyPath, decode_paths
+from apilog.values.json_text import KeyPath, decode_paths, lines_from_texts
 
 
 def _keep_escapes(texts: pl.Series) -> pl.Series:
@@ -66,6 +66,8 @@ class NginxFormat:
     url: str = "https://nginx.org/en/docs/http/ngx_http_log_module.html"
     samples: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
+    own_sources: Mapping[str, tuple[VariableSource, ...]] = field(default_factory=dict)
+    """What columns are made of in this log, see `VariableMapper.own`."""
     mapper: VariableMapper = field(init=False)
     expression: LineExpression = field(init=False)
     """Reads what the format's own server and its relatives write."""
@@ -75,7 +77,9 @@ class NginxFormat:
 
     def __post_init__(self) -> None:
         mapper = VariableMapper(
-            frozenset(self.log_format.variables), _DECODERS[self.log_format.escape]
+            frozenset(self.log_format.variables),
+            _DECODERS[self.log_format.escape],
+            self.own_sources,
         )
         set_field = object.__setattr__
         set_field(self, "mapper", mapper)
@@ -98,6 +102,13 @@ class NginxFormat:
 
     def explain(self, line: str) -> MatchFailure:
         return self.expression.explain(line)
+
+    def sample_variables(
+        self, lines: pl.Series, variables: Collection[str]
+    ) -> Mapping[str, pl.Series]:
+        """Return the raw values (String) of variables; null in lines that are not read."""
+        values = self.expression.read_values(lines, variables)
+        return {name: values[name] for name in variables}
 
     def _read_values(self, lines: EventLines, variables: set[str]) -> pl.DataFrame:
         """Return one row per line: raw values by variable, and `ok`."""
@@ -136,11 +147,14 @@ class JsonTemplateFormat:
     """Path of keys to the parts of the value there."""
     gateway: str = "nginx"
     doubts: tuple[str, ...] = ()
+    own_sources: Mapping[str, tuple[VariableSource, ...]] = field(default_factory=dict)
+    """What columns are made of in this log, see `VariableMapper.own`."""
     mapper: VariableMapper = field(init=False)
 
     def __post_init__(self) -> None:
         variables = frozenset(v for value in self.value_formats.values() for v in value.variables)
-        object.__setattr__(self, "mapper", VariableMapper(variables, _keep_escapes))
+        mapper = VariableMapper(variables, _keep_escapes, self.own_sources)
+        object.__setattr__(self, "mapper", mapper)
 
     @property
     def columns(self) -> frozenset[str]:
@@ -148,7 +162,21 @@ class JsonTemplateFormat:
 
     def parse(self, lines: EventLines, columns: Collection[str]) -> ParsedRecords:
         wanted = dict.fromkeys([*columns, "timestamp"])
-        variables = self.mapper.needed_variables(wanted)
+        frame, ok = self._read_variables(lines, self.mapper.needed_variables(wanted))
+        records = self.mapper.build_columns(frame, wanted)
+        return _parse_result(records, ok, lines, columns, "no JSON object")
+
+    def sample_variables(
+        self, lines: pl.Series, variables: Collection[str]
+    ) -> Mapping[str, pl.Series]:
+        """Return the raw values (String) of variables in the lines that are read."""
+        values, _ = self._read_variables(lines_from_texts(lines), {*variables})
+        return {name: values[name] for name in variables}
+
+    def _read_variables(
+        self, lines: EventLines, variables: set[str]
+    ) -> tuple[pl.DataFrame, pl.Series]:
+        """Return the raw values by variable of the lines that are objects, and which are."""
         paths = [p for p, value in self.value_formats.items() if variables & {*value.variables}]
         texts, ok = decode_paths(lines, paths)
         values: dict[str, pl.Series] = {}
@@ -161,9 +189,7 @@ class JsonTemplateFormat:
             parts = compile_expression(value_format).read_values(given, variables).drop("ok")
             for part in parts.iter_columns():
                 values.setdefault(part.name, part)
-        frame = pl.DataFrame([series.alias(name) for name, series in values.items()])
-        records = self.mapper.build_columns(frame, wanted)
-        return _parse_result(records, ok, lines, columns, "no JSON object")
+        return pl.DataFrame([series.alias(name) for name, series in values.items()]), ok
 
     def explain(self, line: str) -> MatchFailure:
         try:

@@ -15,6 +15,7 @@ from functools import partial
 
 import polars as pl
 
+from apilog.values.addresses import first_addresses
 from apilog.values.convert import (
     blank_to_null,
     durations_to_ms,
@@ -38,7 +39,6 @@ from apilog.values.requests import (
     encode_host,
     encode_route_key,
     extract_trace_id,
-    first_of_list,
     part_of_route_request,
     split_request_lines,
     strip_port,
@@ -71,7 +71,7 @@ def _sources(
 
 
 def _encode_first_address(values: pl.Series) -> pl.Series:
-    return map_categories(encode_given(values), first_of_list)
+    return map_categories(encode_texts(values), first_addresses)
 
 
 def _encode_unbracketed(values: pl.Series) -> pl.Series:
@@ -143,8 +143,17 @@ VARIABLES_BY_COLUMN: Mapping[str, tuple[VariableSource, ...]] = {
     "client_ip": (
         *_sources(blank_to_null, "remote_addr", "realip_remote_addr", "source_ip"),
         *_sources(strip_port, "remote_addr_port"),
-        # Only without an address of the connection: clients can write anything into it.
-        *_sources(_encode_first_address, "http_x_forwarded_for", "proxy_add_x_forwarded_for"),
+        # Only without an address of the connection, or where the lines show that it is a proxy's:
+        # clients can write anything into headers.
+        *_sources(
+            _encode_first_address,
+            "http_cf_connecting_ip",
+            "http_true_client_ip",
+            "proxy_protocol_addr",
+            "http_x_real_ip",
+            "http_x_forwarded_for",
+            "proxy_add_x_forwarded_for",
+        ),
     ),
     "consumer": _sources(
         encode_given,
@@ -195,6 +204,9 @@ class VariableMapper:
     variables: frozenset[str]
     unescape: ColumnConverter
     """Undoes the format's escaping, over distinct texts."""
+    own: Mapping[str, tuple[VariableSource, ...]] = field(default_factory=dict)
+    """Column to what it is made of in this log, whatever the variables mean elsewhere: the first
+    that has a value counts. Without any, the column is not made."""
     sources: Mapping[str, VariableSource] = field(init=False)
     """The best source of each column that has one."""
     columns: frozenset[str] = field(init=False)
@@ -211,13 +223,19 @@ class VariableMapper:
             sources |= dict.fromkeys(_FROM_REQUEST, _REQUEST)
         elif "path" in sources and "query" not in sources:
             sources["query"] = replace(sources["path"], part=target_query)
+        for column, own in self.own.items():
+            sources.pop(column, None)
+            if own:
+                sources[column] = own[0]
         derived = {"error_type"} if self.variables >= _NO_UPSTREAM else set()
+        derived -= self.own.keys()
         object.__setattr__(self, "sources", sources)
         object.__setattr__(self, "columns", frozenset(sources.keys() | derived))
 
     def needed_variables(self, columns: Collection[str]) -> set[str]:
         """Return the variables that these columns are made of."""
         needed = {self.sources[c].variable for c in columns if c in self.sources}
+        needed |= {source.variable for c in columns for source in self.own.get(c, ())[1:]}
         if "error_type" in columns and "error_type" in self.columns:
             needed |= _NO_UPSTREAM & self.variables
         return needed
@@ -239,14 +257,17 @@ class VariableMapper:
                 continue
             if source is _REQUEST:
                 continue
-            if source.variable == "time_local" and "time_local_zone" in values.columns:
-                series = parse_clf_times(values["time_local"], values["time_local_zone"])
-            else:
-                series = source.convert(values[source.variable])
-            if escaped and isinstance(series.dtype, (pl.String, pl.Categorical)):
-                series = self.unescape(series)
-            if source.part:
-                series = map_categories(series, source.part)
+            series = self._convert(source, values, escaped=escaped)
+            for other in self.own.get(column, ())[1:]:
+                if not series.null_count():
+                    break
+                more = self._convert(other, values, escaped=escaped)
+                # Each encoded series has categories of its own: codes of two don't mix.
+                earlier, later = (
+                    s.cast(pl.String) if isinstance(s.dtype, pl.Categorical) else s
+                    for s in (series, more)
+                )
+                series = earlier.fill_null(later)
             built[column] = series.alias(column)
         from_request = [c for c in columns if self.sources.get(c) is _REQUEST]
         if from_request:
@@ -259,3 +280,12 @@ class VariableMapper:
                 texts = self.unescape(texts) if escaped else texts
                 built[column] = from_codes(lines.to_physical(), texts).alias(column)
         return built
+
+    def _convert(self, source: VariableSource, values: pl.DataFrame, *, escaped: bool) -> pl.Series:
+        if source.variable == "time_local" and "time_local_zone" in values.columns:
+            series = parse_clf_times(values["time_local"], values["time_local_zone"])
+        else:
+            series = source.convert(values[source.variable])
+        if escaped and isinstance(series.dtype, (pl.String, pl.Categorical)):
+            series = self.unescape(series)
+        return map_categories(series, source.part) if source.part else series
