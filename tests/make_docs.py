@@ -25,7 +25,7 @@ from apilog.developer_success.success_metrics import SUCCESS_METRICS as SUCCESS_
 from apilog.developer_success.tables import MORE_TABLES
 from apilog.developer_success.tables import SUCCESS_TABLES as SUCCESS_TABLES
 from apilog.formats.field_map import FIELD_MAP
-from apilog.formats.nginx import library, trailing_fields, variables
+from apilog.formats.nginx import field_names, library, variables
 from apilog.formats.nginx.library import SUGGESTION
 from apilog.formats.registry import ADVICE, FORMAT_INFOS
 from apilog.formats.skipped_lines import SKIP_RULES
@@ -181,7 +181,7 @@ def _variables() -> str:
 
 def _tail_keys() -> str:
     keys: dict[str, list[str]] = {}
-    for key, variable in trailing_fields.VARIABLE_OF_KEY.items():
+    for key, variable in field_names.VARIABLE_OF_KEY.items():
         keys.setdefault(variable, []).append(key)
     rows = ((f"`${variable}`", _names(names)) for variable, names in keys.items())
     return _table(("stands for", "keys"), rows)

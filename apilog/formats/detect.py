@@ -21,9 +21,8 @@ from apilog.formats.generic.json_lines import JsonLinesFormat
 from apilog.formats.generic.labelled import LogfmtFormat, LtsvFormat
 from apilog.formats.nginx import library
 from apilog.formats.nginx.format import NginxFormat
-from apilog.formats.nginx.grammar import LogFormat, format_string
+from apilog.formats.nginx.inference import extend_format
 from apilog.formats.nginx.library import candidate_formats, iso_variants, untimed_variants
-from apilog.formats.nginx.trailing_fields import UNREAD_TAIL, LineTail, infer_trailing_fields
 from apilog.formats.parse_plan import ParsePlan, ParseStage
 from apilog.formats.skipped_lines import skip_reasons
 from apilog.schema import TIMESTAMP
@@ -38,8 +37,6 @@ HEAD_LINES = 500
 
 # A time as tools that fetch logs write it before each line.
 _STAMP = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9:.]+(?:Z|[+-][0-9]{2}:?[0-9]{2})?[ \t]"
-
-_FEW_LINES = 3
 
 # How many formats one head may have; more are noise that happens to fit.
 _MOST_FORMATS = 4
@@ -193,30 +190,9 @@ def _find_text_formats(
         return [named]
     found = [named] if named else []
 
-    def match_length(begun: tuple[NginxFormat, pl.Series]) -> tuple[int, int]:
-        log_format, lines = begun
-        if not len(lines):
-            return 0, 0
-        # Of equals, the format that leaves least of the first line.
-        return len(lines), -len(log_format.strict_expression.split_tail(lines[0])[1])
-
-    all_begun = ((f, texts.filter(f.strict_expression.matches_extended(texts))) for f in candidates)
-    base, lines = max(all_begun, key=match_length, default=(None, texts))
-    if base is None:
+    extended = extend_format(texts, candidates, must_understand=is_rest or bool(named))
+    if extended is None:
         return found
-    splits = [base.strict_expression.split_tail(line) for line in lines]
-    tails = [LineTail(rest, values.get("status", "")) for values, rest in splits if rest.strip()]
-    if not tails:
-        return found
-    parts = infer_trailing_fields(base.log_format, tails)
-    if UNREAD_TAIL in parts and (is_rest or named or len(tails) < _FEW_LINES):
-        return found  # a few cut lines beside good ones are no format
-    extended = NginxFormat(
-        name=f"{base.name}{format_string(parts)}",
-        log_format=LogFormat((*base.log_format.parts, *parts), base.log_format.escape),
-        gateway=base.gateway,
-        title=base.title,
-    )
     return [*found, _FormatMatches(extended, extended.expression.matches(texts))]
 
 

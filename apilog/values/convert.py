@@ -136,6 +136,20 @@ def durations_to_ms(s: pl.Series, unit: str = "s") -> pl.Series:
     return map_texts(s, parse)
 
 
+def durations_with_unit(s: pl.Series) -> pl.Series:
+    """Convert durations that carry their unit: `12ms`, `0.024 s`, `3 seconds`, `1m30s`.
+
+    Without a unit a number is nothing but a number: only 0 is the same in all units.
+    """
+
+    def parse(texts: pl.Series) -> pl.Series:
+        ms = durations_to_ms(texts.str.replace(r"(m?)sec(?:ond)?s?$", "${1}s"), "s")
+        has_unit = texts.str.contains(r"[a-zµμ]$").fill_null(value=False)
+        return ms.set(~(has_unit | (ms == 0.0).fill_null(value=False)), None)
+
+    return map_categories(encode_texts(s.cast(pl.String)), parse)
+
+
 def sum_upstream_ms(s: pl.Series, unit: str = "s") -> pl.Series:
     """Sum the milliseconds of all attempts in an nginx list such as `0.100, - : 0.300`.
 

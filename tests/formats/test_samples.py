@@ -68,7 +68,12 @@ LOGS: Mapping[str, tuple[str | None, int, int, int]] = {
     "nginx/tstack-lnav/logfile_access_log.0": ("combined", 3, 0, 0),
     "nginx/tstack-lnav/logfile_access_log.1": ("combined", 1, 0, 0),
     "nginx/tstack-lnav/logfile_bad_access_log.0": ("combined", 2, 1, 0),
-    "nginx/tstack-lnav/logfile_regexp_access_log.0": ("apache-vhost-combined $tail_1", 2, 0, 0),
+    "nginx/tstack-lnav/logfile_regexp_access_log.0": (
+        "apache-vhost-combined $request_time_us",
+        2,
+        0,
+        0,
+    ),
     "nginx/tstack-lnav/logfile_shop_access_log.0": ("main", 1000, 0, 0),
     "nginx/tstack-lnav/logfile_syslog_with_access_log.0": (
         ('syslog: $remote_addr - $remote_user "$request" $status $body_bytes_sent $request_time'),

@@ -21,8 +21,29 @@ _SIZE = r"([0-9]+|-)"
 _LIST = r"([^ \t,]+(?:, [^ \t,]+| : [^ \t,]+)*)"
 """One entry per attempt; `, ` sets servers apart, ` : ` groups of servers:
 https://nginx.org/en/docs/http/ngx_http_upstream_module.html#var_upstream_addr"""
+_UNREAD_LIST = r"([^ \t,]+(?:(?:,| : |, )[^ \t,]+)*)"
+"""A field that nothing reads: a word, or what may be a list."""
+
+_WHOLE_REST = r'((?:[^"\]]|"[^"]*"|\](?:[^ ]|$))*)'
+"""Whatever follows a known format, unless it is cut off within quotes or another line."""
+
+_UNREAD_BEFORE = {"": r"(.*?)", "]": r"([^\]]*)", ")": r"([^)]*)"}
+"""The same at the end of the line, where it may be free text, and in brackets."""
+
+_WITH_UNIT = r'((?:[0-9][0-9.]*|-) (?:ns|us|µs|μs|ms|msec|s|sec|secs|seconds)|[^ \t,;"\])]*)'
+"""A number with its unit: glued to it, or behind a blank."""
 
 _CLOCK = r"[0-9]{2}:[0-9]{2}:[0-9]{2}"
+_ZONE = r"(?: ?(?:Z|UTC|GMT|[+-][0-9]{2}:?[0-9]{2}))?"
+_WEEKDAY = "(?:[A-Z][a-z]{2},? +)?"
+_TIME_ANY = (
+    rf"([0-9]{{4}}[-/][0-9]{{2}}[-/][0-9]{{2}}[T ]{_CLOCK}(?:[.,][0-9]+)?{_ZONE}"
+    rf"|{_WEEKDAY}[0-9]{{1,2}}[/ ][A-Z][a-z]{{2}}[/ ][0-9]{{4}}[: ]{_CLOCK}(?:\.[0-9]+)?{_ZONE}"
+    rf"|{_WEEKDAY}[A-Z][a-z]{{2}} +[0-9]{{1,2}} {_CLOCK}(?:\.[0-9]+)?(?: [0-9]{{4}})?"
+    rf"|[0-9]{{1,2}}/[0-9]{{1,2}}/[0-9]{{4}},? {_CLOCK}(?:\.[0-9]+)?(?: [AP]M)?"
+    r'|[^ \t"\[\]]+)'
+)
+"""A time in any of the ways that can be read; those with blanks first, then any word."""
 _SHAPES = {
     "time_local": rf"((?:0[1-9]|[12][0-9]|3[01])/[A-Za-z]{{3}}/[0-9]{{4}}:{_CLOCK}) "
     r"([+-][0-9]{4})",
@@ -35,7 +56,11 @@ _SHAPES = {
     "request_length": _SIZE,
     "request_time": _NUMBER,
     "request_time_ms": r"([0-9]+(?:\.[0-9]+)?(?:ms|µs|us|s)?|-)",
-    "request_time_us": _SIZE,
+    "request_time_us": _NUMBER,
+    "request_time_ns": _NUMBER,
+    "request_time_any": _WITH_UNIT,
+    "upstream_response_time_any": _WITH_UNIT,
+    "time_any": _TIME_ANY,
     "connection": _SIZE,
     "request_count": _SIZE,
     "gzip_ratio": _NUMBER,
@@ -47,13 +72,37 @@ _SHAPES = {
 }
 _AWS_ID = "[A-Za-z0-9_+/-]{11,}="
 _UUID = "[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+_IPV4 = r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}"
+_HOST = (
+    rf"((?:(?:[A-Za-z0-9_*-]+\.)*[A-Za-z_*][A-Za-z0-9_*-]*\.?|{_IPV4}|\[[0-9A-Fa-f:.]+\])"
+    r"(?::[0-9]{1,5})?|-|)"
+)
+
+
+_FORWARDER = rf"(?:{_IPV4}|\[?[0-9A-Fa-f]*:[0-9A-Fa-f:.]+\]?|unknown|-)"
+_FORWARDED = rf"({_FORWARDER}?(?:, ?{_FORWARDER})*)"
+"""Addresses as proxies list them; clients may send anything, but few of them do."""
+
+
+def _list_of(entry: str) -> str:
+    """Return the pattern of one entry per attempt."""
+    return f"((?:{entry}|-)(?:(?:, | : )(?:{entry}|-))*)"
+
+
 _STRICT_SHAPES = {
+    "host": _HOST,
+    "http_x_forwarded_for": _FORWARDED,
+    "request_id": r"([0-9A-Fa-f]{32}|-)",
+    "upstream_status": _list_of("[0-9]{3}"),
+    "upstream_response_time": _list_of(r"[0-9]+\.[0-9]{3}"),
+    "upstream_response_length": _list_of("[0-9]+"),
     "body_bytes_sent": r"([0-9]+)",
     "bytes_sent": r"([0-9]+)",
     "aws_request_id": f"({_UUID}(?:_[A-Z_]+)?|{_AWS_ID})",
-    "aws_extended_id": f"({_AWS_ID}|-)",
+    "aws_extended_id": f"({_AWS_ID})",
     "event_type": "(CONNECT|MESSAGE|DISCONNECT|-)",
 }
+_STRICT_SHAPES_OF_APACHE = {"host": _HOST, "http_x_forwarded_for": _FORWARDED}
 _ADDRESS = r"(unix:|[0-9A-Fa-f.:]+|[^ \t\"\[\]:-](?:[^ \t\"\[\]]*[^ \t\"\[\]:])?)"
 """An address or a name, but no `nginx:` as collectors write before a line, and no dash."""
 _FIRST_ADDRESS = f"({_ADDRESS[1:-1]}|-)"
@@ -62,8 +111,11 @@ _USER = r"([^ \t]*|[^ \t\"\[-][^\t\"\[]*[^ \t\"\[])"
 """A word, or several that do not begin with a dash: that would be a field of its own."""
 _ONE_WORD = r"([^ \t]*)"
 _LINE_END = r"[ \t\r]*$"
+_GOES_ON = r"[ \t]|[,;|] ?[A-Za-z0-9_\"-]|[A-Za-z_][A-Za-z0-9_.-]*="
+"""What follows a format that is known, where a line has fields of its own behind it: a separator,
+or a key that is glued to what stands before."""
 _FREE_TEXT = re.compile(
-    r"(request|request_uri|remote_user|uri|args|query_string|document_uri|ssl_.*|http_.*|sent_.*"
+    r"(error_message|request|request_uri|remote_user|uri|args|query_string|document_uri|ssl_.*|http_.*|sent_.*"
     r"|tail)\Z"
 )
 """Variables whose value may hold blanks."""
@@ -78,6 +130,7 @@ take time exponential in the line's length."""
 _EXPECTED = {
     "time_local": "a time like 28/Sep/1970:12:00:00 +0600",
     "time_iso8601": "a time like 1970-09-28T12:00:00+06:00",
+    "time_any": "a time",
     "msec": "a time in epoch seconds",
     "status": "a status of three digits",
 }
@@ -111,16 +164,16 @@ class LineExpression:
     @property
     def time_pattern(self) -> str:
         """The pattern of its time, unanchored; empty if it has none."""
-        names = ("time_local", "time_iso8601", "msec")
+        names = ("time_local", "time_iso8601", "msec", "time_any")
         return next((_SHAPES[name] for name in names if name in self.groups), "")
 
     def matches_beginning(self, lines: pl.Series) -> pl.Series:
         """Return which lines it reads, or the beginning of, as Boolean."""
-        return lines.str.contains(f"^{self.pattern}(?: |{_LINE_END})")
+        return lines.str.contains(f"^{self.pattern}(?:{_GOES_ON}|{_LINE_END})")
 
     def matches_extended(self, lines: pl.Series) -> pl.Series:
-        """Return which lines begin like this and go on after a blank, as Boolean."""
-        return lines.str.contains(f"^{self.pattern} ")
+        """Return which lines begin like this and go on, as Boolean."""
+        return lines.str.contains(f"^{self.pattern}(?:{_GOES_ON})")
 
     def split_tail(self, line: str) -> tuple[dict[str, str], str]:
         """Return the values in a line that begins like this, and what follows."""
@@ -145,7 +198,7 @@ class LineExpression:
 def any_matches_beginning(expressions: Sequence[LineExpression], lines: pl.Series) -> bool:
     """Return whether one of the expressions reads a line, or the beginning of one."""
     either = "|".join(f"(?:{e.pattern})" for e in expressions)
-    return bool(lines.str.contains(f"^(?:{either})(?: |{_LINE_END})").any())
+    return bool(lines.str.contains(f"^(?:{either})(?:{_GOES_ON}|{_LINE_END})").any())
 
 
 def compile_expression(log_format: LogFormat, *, strict: bool = False) -> LineExpression:
@@ -184,9 +237,12 @@ def _value_pattern(
     if strict and name == "remote_user":
         is_behind_dash = isinstance(preceding, LiteralText) and preceding.text.endswith(" - ")
         return _USER if is_behind_dash else _ONE_WORD
-    if strict and escape == "default" and quoted and name not in _SHAPES:
+    if name == "rest":
+        return _WHOLE_REST
+    shapes = {"default": _STRICT_SHAPES, "apache": _STRICT_SHAPES_OF_APACHE}.get(escape, {})
+    pattern = shapes.get(name) if strict else None
+    if strict and escape == "default" and quoted and not (pattern or name in _SHAPES):
         return r'([^"]*)'
-    pattern = _STRICT_SHAPES.get(name) if strict and escape == "default" else None
     pattern = pattern or _SHAPES.get(name)
     if pattern is not None:
         # An empty string stands for a missing value in these two modes.
@@ -205,6 +261,9 @@ def _value_pattern(
         and following.text.startswith("\t")
     ):
         return r"([^\t]*)"  # within a value it is escaped
+    if name.startswith("tail_"):
+        end = following.text[0] if isinstance(following, LiteralText) else ""
+        return _UNREAD_BEFORE.get(end, _UNREAD_LIST)
     if name.startswith("upstream_"):
         return _LIST if escape in ("default", "apache") else f"({_LIST[1:-1]}|)"
     if _FREE_TEXT.match(name):

@@ -34,6 +34,10 @@ _NUMERIC_VARIABLES: Mapping[str, type[pl.DataType]] = {
 }
 """Variables that are nearly always a number or a dash: cheaper to read as one."""
 
+_UNSPLIT_VARIABLES = frozenset({"time_any", "request_time_any", "upstream_response_time_any"})
+"""Variables that may hold blanks in some lines and none in others, so that fields can't be told
+by their number."""
+
 _NumberTypes = Mapping[str, type[pl.DataType]]
 
 _CHECKED_VARIABLES = frozenset({"time_local", "time_local_zone", "time_iso8601", "msec", "status"})
@@ -200,6 +204,8 @@ def _check_field(values: pl.Series, token: LineToken) -> tuple[pl.Expr, list[pl.
 
 def plan_tokens(log_format: LogFormat) -> TokenPlan | None:
     """Return the plan for a log format; None if its fields are not set apart by one separator."""
+    if not _UNSPLIT_VARIABLES.isdisjoint(log_format.variables):
+        return None
     for separator in _SEPARATORS:
         words: list[list[LiteralText | FormatVariable]] = [[]]
         quoted = False  # a separator within quotes belongs to its field

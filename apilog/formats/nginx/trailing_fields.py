@@ -1,168 +1,185 @@
-"""The inference of the fields that follow a known format at the end of its lines.
+"""The inference of fields that follow a known format at the end of its lines.
 
-Many a log is `combined` with fields of one's own behind it. Their order is unknown but their shapes
-tell what they are: this makes a `log_format` of the head of such a file.
+Many a log is `combined` with fields of one's own behind it. What they are is told by their names
+and looks, never by their order: this makes a `log_format` of such lines.
 
-Invariant: a field whose shape says nothing becomes a variable that nothing reads.
+Invariant: a field that nothing tells about becomes a variable that nothing reads, and no field
+that the known format has is changed. Lines of another layout than most have no say.
 """
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from apilog.formats.nginx.grammar import FormatPart, FormatVariable, LiteralText, LogFormat
+from apilog.formats.nginx.field_looks import (
+    LineContext,
+    is_list_of,
+    looks_like,
+    mostly_looks_like,
+)
+from apilog.formats.nginx.field_names import TIMED_VARIABLES, variable_of_key
+from apilog.formats.nginx.field_naming import FieldNaming
+from apilog.formats.nginx.grammar import FormatPart, FormatVariable, LiteralText
+from apilog.formats.nginx.line_fields import FieldColumn, FieldTable, tabulate
+from apilog.formats.nginx.timed_fields import name_durations, variant_of
 
 UNREAD_TAIL = FormatVariable("tail")
 """Stands for all that follows the known format, whatever it is."""
 
-_FIELD = re.compile(r' ("(?:[^"\\]|\\.)*"|\[[^\[\]]*\]|[^\s,"]+(?:,? : [^\s,"]+|, [^\s,"]+)*)')
-_KEY_VALUE = re.compile(r'([A-Za-z_][\w.-]*)([=:])("?)(.*?)\3\Z', re.DOTALL)
-
-VARIABLE_OF_KEY = {
-    "rt": "request_time",
-    "request_time": "request_time",
-    "reqtime": "request_time",
-    "urt": "upstream_response_time",
-    "upstream_response_time": "upstream_response_time",
-    "upstream_time": "upstream_response_time",
-    "us": "upstream_status",
-    "upstream_status": "upstream_status",
-    "ua": "upstream_addr",
-    "upstream_addr": "upstream_addr",
-    "uct": "upstream_connect_time",
-    "uht": "upstream_header_time",
-    "request_length": "request_length",
-    "rl": "request_length",
-    "host": "host",
-    "vhost": "host",
-    "server_name": "host",
-    "request_id": "request_id",
-    "req_id": "request_id",
-    "rid": "request_id",
-    "trace_id": "opentelemetry_trace_id",
-    "traceid": "opentelemetry_trace_id",
-    "cache": "upstream_cache_status",
-    "cs": "upstream_cache_status",
-    "upstream_cache_status": "upstream_cache_status",
-    "consumer": "consumer",
-    "client_id": "http_x_client_id",
-    "xff": "http_x_forwarded_for",
-}
-"""Keys of `key=value` fields, and the variable each stands for."""
-
-_ADDRESSES = re.compile(r"(-|[\da-fA-F.:]+|unknown)(, ?([\da-fA-F.:]+|unknown|-))*\Z")
-_SECONDS = re.compile(r"(\d+\.\d{3}|-)\Z")
-_SECONDS_LIST = re.compile(r"(\d+\.\d{3}|-)((, | : )(\d+\.\d{3}|-))*\Z")
-_STATUS_LIST = re.compile(r"(\d{3}|-)((, | : )(\d{3}|-))*\Z")
-_ADDRESS_PORT_LIST = re.compile(r"((\S+:\d+|unix:\S+|-)(, | : |\Z))+\Z")
-_REQUEST_ID = re.compile(r"[0-9a-f]{32}\Z")
-_CACHE = re.compile(r"(HIT|MISS|BYPASS|EXPIRED|STALE|UPDATING|REVALIDATED|-)\Z")
-
-
-@dataclass(frozen=True, slots=True)
-class _ValueShape:
-    """A variable that values of this shape stand for, once in a line."""
-
-    variable: str
-    pattern: re.Pattern[str]
-    quoted: bool | None = None
-    after: str = ""
-    """A variable that has to come first."""
-
-
-_VALUE_SHAPES = (
-    _ValueShape("http_x_forwarded_for", _ADDRESSES, quoted=True),
-    _ValueShape("request_time", _SECONDS),
-    _ValueShape("upstream_response_time", _SECONDS_LIST, after="request_time"),
-    _ValueShape("upstream_cache_status", _CACHE),
-    _ValueShape("upstream_status", _STATUS_LIST, after="upstream_response_time"),
-    _ValueShape("request_id", _REQUEST_ID),
-    _ValueShape("upstream_addr", _ADDRESS_PORT_LIST, after="request_time"),
+_UPSTREAM_MARKS = frozenset(
+    {"upstream_status", "upstream_addr", "upstream_connect_time", "upstream_header_time"}
 )
 
 
 @dataclass(frozen=True, slots=True)
-class LineTail:
-    """What follows the known format in one line."""
+class InferredFields:
+    """Fields that were found, and what is to be said of them."""
 
-    text: str
-    """Not empty, with the blank it begins with."""
-    status: str
-
-
-@dataclass(frozen=True, slots=True)
-class _TrailingColumn:
-    """The values of one field, and the statuses of their lines."""
-
-    values: list[str]
-    statuses: list[str]
-
-    def strip_enclosing(self, opening: str, closing: str) -> _TrailingColumn | None:
-        """Return the values without what encloses each; None if something else does."""
-        if not all(v[0] == opening and v[-1] == closing for v in self.values):
-            return None
-        return _TrailingColumn([v[1:-1] for v in self.values], self.statuses)
-
-    def choose_variable(self, known: set[str], opening: str) -> str | None:
-        """Return the variable that the values look like; None if they look like none."""
-        pairs = zip(self.values, self.statuses, strict=True)
-        given = [(value, status) for value, status in pairs if value not in ("-", "")]
-        # An upstream's status is mostly that of the line.
-        often_status = 2 * sum(value.endswith(status) for value, status in given) > len(given)
-
-        def fits(shape: _ValueShape) -> bool:
-            return (
-                # A forwarded-for is often empty in every line; of other fields that says nothing.
-                (bool(given) or bool(shape.quoted))
-                and shape.variable not in known
-                and (not shape.after or shape.after in known)
-                and (shape.quoted is None or shape.quoted == (opening == '"'))
-                and all(shape.pattern.match(value) for value, _ in given)
-                and (shape.variable != "upstream_status" or often_status)
-            )
-
-        return next((shape.variable for shape in _VALUE_SHAPES if fits(shape)), None)
+    parts: tuple[FormatPart, ...]
+    doubts: tuple[str, ...] = ()
+    gateway: str | None = None
+    """Who writes such fields, if they tell."""
 
 
-def infer_trailing_fields(base: LogFormat, tails: Sequence[LineTail]) -> tuple[FormatPart, ...]:
-    """Return fields for what follows the base in most of these lines.
+def infer_trailing_fields(
+    tails: Sequence[str], values: Mapping[str, Sequence[str]], gateway: str | None = None
+) -> InferredFields:
+    """Return the fields of what follows a known format in most of these lines.
 
-    Where no number of fields is that of half of the lines, the tail is the one variable
-    `UNREAD_TAIL`.
+    `values` are those of the known format, one for each line; `gateway` is who writes it.
     """
-    rows = [(_FIELD.findall(tail.text), tail) for tail in tails]
-    whole = [
-        (row, tail.status)
-        for row, tail in rows
-        if "".join(f" {field}" for field in row) == tail.text.rstrip()
-    ]
-    width, often = Counter(len(row) for row, _ in whole).most_common(1)[0] if whole else (0, 0)
-    if 2 * often < len(tails):
-        return LiteralText(" "), UNREAD_TAIL
-    usual = [(row, status) for row, status in whole if len(row) == width]
-    statuses = [status for _, status in usual]
-    known = set(base.variables)
+    table = tabulate(tails)
+    if table is None:
+        return InferredFields((LiteralText(" "), UNREAD_TAIL))
+    rows = table.rows
+    context = LineContext({name: [texts[i] for i in rows] for name, texts in values.items()})
+    naming = FieldNaming(table.columns, context, set(values))
+    name_fields(naming)
+    parts = list(field_parts(naming))
+    statuses = values.get("status", ())
+    free = free_tail(table, statuses, naming.known)
+    if free and not table.is_cut:
+        parts[-1 if not table.columns[-1].after else -2] = FormatVariable(free)
+    elif free:
+        parts += [LiteralText(" "), FormatVariable(free)]
+    return InferredFields(tuple(parts), tuple(naming.doubts), gateway or betrayed_gateway(naming))
+
+
+def name_fields(naming: FieldNaming) -> None:
+    """Name fields by their keys, then by their looks."""
+    for position, column in enumerate(naming.columns):
+        variable, unit = variable_of_key(column) if column.name else ("", "")
+        if variable in TIMED_VARIABLES:
+            variable = variant_of(naming, position, variable, unit)
+        naming.name(position, variable)
+    _name_texts(naming)
+    _name_identifiers(naming)
+    name_durations(naming)
+
+
+def _name_texts(naming: FieldNaming) -> None:
+    """Name texts: referer and user agent, addresses, hosts, statuses, cache."""
+    columns, context = naming.columns, naming.context
+    free = [i for i in naming.unnamed if not columns[i].name]
+
+    def those(look: str) -> list[int]:
+        return [i for i in free if mostly_looks_like(columns[i].given, look)]
+
+    agents = [i for i in those("user_agent") if not looks_like(columns[i].given, "protocol")]
+    if "http_user_agent" not in naming.known and len(agents) == 1:
+        naming.name(agents[0], "http_user_agent")
+        beside = agents[0] - 1
+        if beside in free and all("://" in value for value in columns[beside].given):
+            naming.name(beside, "http_referer")
+    moments = [i for i in free if columns[i].values and context.is_moment_of_line(columns[i])]
+    naming.name_only([i for i in moments if looks_like(columns[i].values, "epoch")], "msec")
+    lists = [i for i in free if columns[i].is_quoted and _may_be_forwarded(columns[i])]
+    naming.name_only([i for i in lists if columns[i].given] or lists, "http_x_forwarded_for")
+    naming.name_only([i for i in free if is_list_of(columns[i], "cache")], "upstream_cache_status")
+    naming.name_only(
+        [i for i in free if _is_upstream_status(naming, columns[i])], "upstream_status"
+    )
+    naming.name_only([i for i in free if _is_upstream_address(columns[i])], "upstream_addr")
+    hosts = [i for i in free if i in naming.unnamed and looks_like(columns[i].given, "host")]
+    if not naming.known & {"host", "http_host", "server_name"}:
+        naming.name_only(hosts, "host")
+
+
+def _may_be_forwarded(column: FieldColumn) -> bool:
+    return mostly_looks_like(column.values, "forwarded")
+
+
+def _is_upstream_address(column: FieldColumn) -> bool:
+    return is_list_of(column, "upstream") and not looks_like(column.given, "host")
+
+
+def _is_upstream_status(naming: FieldNaming, column: FieldColumn) -> bool:
+    # An upstream's status is mostly that of the line.
+    return is_list_of(column, "status") and naming.context.agrees_with_status(column)
+
+
+def _name_identifiers(naming: FieldNaming) -> None:
+    """Name ids of requests: of several that look so, nothing tells which is the request's."""
+    columns = naming.columns
+    free = [i for i in naming.unnamed if not columns[i].name]
+
+    def those(look: str) -> list[int]:
+        return [i for i in free if looks_like(columns[i].given, look)]
+
+    traces, short = those("xray"), those("aws_short_id")
+    by_aws = bool(traces or short)
+    naming.name_only(traces, "http_x_amzn_trace_id")
+    if naming.known & {"request_id", "req_id", "aws_request_id"}:
+        return
+    ids = those("hex_id") + those("uuid")
+    if ids:
+        naming.name_only(ids, "aws_request_id" if by_aws else "request_id")
+        naming.name_only(short, "aws_extended_id")
+    elif by_aws:
+        naming.name_only(short, "aws_request_id")
+
+
+def betrayed_gateway(naming: FieldNaming) -> str | None:
+    """Return who wrote fields of these names; None if nothing tells."""
+    if naming.known & {"aws_request_id", "aws_extended_id"}:
+        return "aws-apigateway"
+    names = {column.name for column in naming.columns}
+    if "kong_request_id" in names:
+        return "kong"
+    by_name = {naming.names.get(i) for i, c in enumerate(naming.columns) if c.name}
+    return "nginx" if by_name & _UPSTREAM_MARKS else None
+
+
+def field_parts(naming: FieldNaming) -> Sequence[FormatPart]:
+    """Return the fields as parts of a log format."""
     parts: list[FormatPart] = []
-    for position in range(width):
-        column = _TrailingColumn([row[position] for row, _ in usual], statuses)
-        before, name, after = "", None, ""
-        keyed = [match for v in column.values if (match := _KEY_VALUE.match(v))]
-        prefixes = {(match[1], match[2], match[3]) for match in keyed}
-        if len(keyed) == len(column.values) and len(prefixes) == 1:
-            key, separator, after = prefixes.pop()
-            before, name = f"{key}{separator}{after}", VARIABLE_OF_KEY.get(key.lower())
-        elif inner := column.strip_enclosing('"', '"'):
-            before, name, after = '"', inner.choose_variable(known, '"'), '"'
-        elif inner := column.strip_enclosing("[", "]"):
-            before, name, after = "[", inner.choose_variable(known, "["), "]"
-        else:
-            name = column.choose_variable(known, "")
-        if name is None or name in known:
-            name = f"tail_{position + 1}"
-        known.add(name)
-        parts += [LiteralText(" "), *([LiteralText(before)] if before else [])]
-        parts += [FormatVariable(name), *([LiteralText(after)] if after else [])]
-    return tuple(parts)
+    literal = ""
+    for position, column in enumerate(naming.columns):
+        literal += column.before
+        if literal:
+            parts.append(LiteralText(literal))
+        parts.append(FormatVariable(naming.names.get(position) or f"tail_{position + 1}"))
+        literal = column.after
+    if literal:
+        parts.append(LiteralText(literal))
+    return parts
+
+
+def free_tail(table: FieldTable, statuses: Sequence[str], known: set[str]) -> str:
+    """Return the variable of free text at the end of lines; empty if there is none.
+
+    Text that only failing requests have says why they failed.
+    """
+    if not table.rests:
+        return ""
+    last = table.columns[-1]
+    if not table.is_cut and (last.after or last.name or last.given):
+        return ""
+    texts = {i: rest.strip() for i, rest in table.rests.items()}
+    told = {i: text for i, text in texts.items() if text not in ("-", "")}
+    if told and statuses and all(statuses[i] >= "400" for i in told):
+        return "error_message"
+    if "http_user_agent" not in known and mostly_looks_like(list(told.values()), "user_agent"):
+        return "http_user_agent"
+    return UNREAD_TAIL.name

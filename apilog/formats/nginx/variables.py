@@ -19,6 +19,7 @@ from apilog.values.addresses import first_addresses
 from apilog.values.convert import (
     blank_to_null,
     durations_to_ms,
+    durations_with_unit,
     encode_given,
     last_upstream_status,
     mark_no_upstream,
@@ -87,6 +88,11 @@ def _encode_last_attempt(values: pl.Series) -> pl.Series:
     )
 
 
+def _encode_message(values: pl.Series) -> pl.Series:
+    """Return texts without the quotes that may be part of them."""
+    return map_categories(encode_given(values), lambda s: blank_to_null(s.str.strip_chars('" ')))
+
+
 def _encode_query_string(values: pl.Series) -> pl.Series:
     """Return `$args`, which has no question mark of its own, with the values of secrets masked."""
     return map_categories(encode_given(values), lambda s: target_query("?" + s))
@@ -132,16 +138,24 @@ VARIABLES_BY_COLUMN: Mapping[str, tuple[VariableSource, ...]] = {
         VariableSource("request_time", seconds_to_ms),
         VariableSource("request_time_ms", partial(durations_to_ms, unit="ms")),
         VariableSource("request_time_us", partial(durations_to_ms, unit="us")),
+        VariableSource("request_time_ns", partial(durations_to_ms, unit="ns")),
+        VariableSource("request_time_any", durations_with_unit),
     ),
     "upstream_duration_ms": (
         # One time per attempt: https://nginx.org/en/docs/http/ngx_http_upstream_module.html
         *_sources(sum_upstream_ms, "upstream_response_time"),
+        VariableSource("upstream_response_time_ms", partial(sum_upstream_ms, unit="ms")),
+        VariableSource("upstream_response_time_us", partial(sum_upstream_ms, unit="us")),
+        VariableSource("upstream_response_time_ns", partial(sum_upstream_ms, unit="ns")),
+        VariableSource("upstream_response_time_any", durations_with_unit),
         *_sources(seconds_or_ms, "my_x_apigee_target_latency"),
     ),
     "request_bytes": _sources(to_sizes, "request_length"),
     "response_bytes": _sources(to_sizes, "body_bytes_sent", "bytes_sent"),
     "client_ip": (
-        *_sources(blank_to_null, "remote_addr", "realip_remote_addr", "source_ip"),
+        *_sources(
+            blank_to_null, "remote_addr", "proxy_protocol_addr", "realip_remote_addr", "source_ip"
+        ),
         *_sources(strip_port, "remote_addr_port"),
         # Only without an address of the connection, or where the lines show that it is a proxy's:
         # clients can write anything into headers.
@@ -187,7 +201,9 @@ VARIABLES_BY_COLUMN: Mapping[str, tuple[VariableSource, ...]] = {
     ),
     "query": _sources(_encode_query_string, "args", "query_string"),
     "cache_status": _sources(_encode_last_attempt, "upstream_cache_status"),
-    "error_type": _sources(encode_given, "upstream_http_x_apigee_fault_code"),
+    "error_type": _sources(
+        _encode_message, "upstream_http_x_apigee_fault_code", "error_type", "error_message"
+    ),
 }
 
 _FROM_REQUEST = ("method", "path", "protocol", "query")

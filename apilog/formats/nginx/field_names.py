@@ -1,0 +1,153 @@
+"""Keys that lines give their fields, and the variables these stand for if the values agree."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from apilog.formats.nginx.field_looks import is_list_of, looks_like, mostly_looks_like
+from apilog.formats.nginx.line_fields import FieldColumn
+
+VARIABLE_OF_KEY: Mapping[str, str] = {
+    "rt": "request_time",
+    "request_time": "request_time",
+    "reqtime": "request_time",
+    "req_time": "request_time",
+    "duration": "request_time",
+    "elapsed": "request_time",
+    "took": "request_time",
+    "latency": "request_time",
+    "urt": "upstream_response_time",
+    "ut": "upstream_response_time",
+    "upstream_response_time": "upstream_response_time",
+    "upstream_time": "upstream_response_time",
+    "backend_time": "upstream_response_time",
+    "us": "upstream_status",
+    "upstream_status": "upstream_status",
+    "ua": "upstream_addr",
+    "upstream": "upstream_addr",
+    "upstream_addr": "upstream_addr",
+    "uct": "upstream_connect_time",
+    "uht": "upstream_header_time",
+    "request_length": "request_length",
+    "rl": "request_length",
+    "bytes_sent": "bytes_sent",
+    "body_bytes_sent": "body_bytes_sent",
+    "status": "status",
+    "method": "request_method",
+    "request_method": "request_method",
+    "request": "request",
+    "request_uri": "request_uri",
+    "uri": "request_uri",
+    "path": "request_uri",
+    "host": "host",
+    "vhost": "host",
+    "http_host": "host",
+    "server_name": "host",
+    "request_id": "request_id",
+    "req_id": "request_id",
+    "rid": "request_id",
+    "reqid": "request_id",
+    "kong_request_id": "request_id",
+    "trace_id": "opentelemetry_trace_id",
+    "traceid": "opentelemetry_trace_id",
+    "traceparent": "http_traceparent",
+    "cache": "upstream_cache_status",
+    "cache_status": "upstream_cache_status",
+    "cs": "upstream_cache_status",
+    "ucs": "upstream_cache_status",
+    "upstream_cache_status": "upstream_cache_status",
+    "consumer": "consumer",
+    "client_id": "http_x_client_id",
+    "client": "remote_addr",
+    "remote_addr": "remote_addr",
+    "client_ip": "remote_addr",
+    "xff": "http_x_forwarded_for",
+    "http_x_forwarded_for": "http_x_forwarded_for",
+    "x_forwarded_for": "http_x_forwarded_for",
+    "forwarded_for": "http_x_forwarded_for",
+    "referer": "http_referer",
+    "referrer": "http_referer",
+    "http_referer": "http_referer",
+    "user_agent": "http_user_agent",
+    "useragent": "http_user_agent",
+    "agent": "http_user_agent",
+    "http_user_agent": "http_user_agent",
+    "user": "remote_user",
+    "remote_user": "remote_user",
+    "protocol": "server_protocol",
+    "proto": "server_protocol",
+    "server_protocol": "server_protocol",
+}
+"""Keys of `key=value` fields, and the variable each stands for."""
+
+UNITS: Mapping[str, str] = {
+    "ns": "ns",
+    "us": "us",
+    "usec": "us",
+    "micros": "us",
+    "ms": "ms",
+    "msec": "ms",
+    "millis": "ms",
+    "s": "s",
+    "sec": "s",
+    "secs": "s",
+    "seconds": "s",
+}
+"""Last words of keys that say the unit of a duration."""
+_UNIT_OF_KEY = re.compile(rf"(.*?)_?({'|'.join(sorted(UNITS, key=len, reverse=True))})\Z")
+
+DURATIONS = frozenset({"request_time", "upstream_response_time"})
+TIMED_VARIABLES = DURATIONS | {"upstream_connect_time", "upstream_header_time"}
+
+
+def _is_status(column: FieldColumn) -> bool:
+    return is_list_of(column, "status")
+
+
+def _are_addresses(column: FieldColumn) -> bool:
+    return mostly_looks_like(column.given, "forwarded")
+
+
+def _is_one_word(column: FieldColumn) -> bool:
+    return not any(" " in value for value in column.given)
+
+
+_LOOK_OF_VARIABLE: Mapping[str, Callable[[FieldColumn], bool]] = {
+    "upstream_status": _is_status,
+    "status": lambda column: looks_like(column.given, "status"),
+    "upstream_addr": lambda column: is_list_of(column, "upstream"),
+    "request_length": lambda column: looks_like(column.given, "integer"),
+    "bytes_sent": lambda column: looks_like(column.given, "integer"),
+    "body_bytes_sent": lambda column: looks_like(column.given, "integer"),
+    "upstream_cache_status": lambda column: is_list_of(column, "cache"),
+    "http_x_forwarded_for": _are_addresses,
+    "remote_addr": lambda column: looks_like(column.given, "address"),
+    "request_method": lambda column: mostly_looks_like(column.given, "method"),
+    "request": lambda column: mostly_looks_like(column.given, "request"),
+    "request_uri": lambda column: mostly_looks_like(column.given, "path"),
+    "server_protocol": lambda column: looks_like(column.given, "protocol"),
+    "request_id": _is_one_word,
+    "opentelemetry_trace_id": _is_one_word,
+    "host": lambda column: not looks_like(column.given, "upstream") and _is_one_word(column),
+}
+"""Variable to whether values may be its: a name alone is no proof."""
+
+
+def variable_of_key(column: FieldColumn) -> tuple[str, str]:
+    """Return the variable that a field's name stands for, and the unit in the name.
+
+    Both are empty where the name says nothing, or says what the values contradict.
+    """
+    name = re.sub(r"[.-]", "_", column.name.lstrip("$")).lower()
+    variable, unit = VARIABLE_OF_KEY.get(name, ""), ""
+    if not variable and (parts := _UNIT_OF_KEY.match(name)):
+        variable, unit = VARIABLE_OF_KEY.get(parts[1], ""), UNITS[parts[2]]
+        if variable not in TIMED_VARIABLES:
+            variable, unit = "", ""
+    if not column.given:
+        return variable, unit
+    if variable == "upstream_addr" and mostly_looks_like(column.given, "user_agent"):
+        return "http_user_agent", ""
+    fits = _LOOK_OF_VARIABLE.get(variable)
+    return (variable, unit) if fits is None or fits(column) else ("", "")

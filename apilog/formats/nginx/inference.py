@@ -1,0 +1,78 @@
+"""Formats that are found in the lines of a file: known ones that go on with more fields."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from apilog.formats.nginx.format import NginxFormat
+from apilog.formats.nginx.grammar import FormatVariable, LiteralText, LogFormat, format_string
+from apilog.formats.nginx.trailing_fields import UNREAD_TAIL, infer_trailing_fields
+
+_FEW_LINES = 3
+
+_JUDGES = 25
+"""How many lines tell which of two formats leaves less of them."""
+
+
+def extend_format(
+    texts: pl.Series, candidates: Sequence[NginxFormat], *, must_understand: bool
+) -> NginxFormat | None:
+    """Return the candidate that most texts begin as, with the fields that follow it in them.
+
+    `must_understand` says that other lines are read whole: then lines whose tail nothing tells
+    about are read but for that, if they are not cut off.
+    """
+    base = _find_base(texts, candidates)
+    if base is None:
+        return None
+    lines = texts.filter(base.strict_expression.matches_extended(texts))
+    splits = [base.strict_expression.split_tail(line) for line in lines]
+    splits = [(values, rest) for values, rest in splits if rest.strip()]
+    if not splits:
+        return None
+    names = splits[0][0]
+    given = {name: [values[name] for values, _ in splits] for name in names}
+    found = infer_trailing_fields([rest for _, rest in splits], given, base.gateway)
+    if UNREAD_TAIL in found.parts and (must_understand or len(splits) < _FEW_LINES):
+        return _read_but_for_the_tail(base, lines)
+    return NginxFormat(
+        name=f"{base.name}{format_string(found.parts)}",
+        log_format=LogFormat((*base.log_format.parts, *found.parts), base.log_format.escape),
+        gateway=found.gateway or base.gateway,
+        title=base.title,
+        doubts=found.doubts,
+    )
+
+
+def _read_but_for_the_tail(base: NginxFormat, lines: pl.Series) -> NginxFormat | None:
+    """Return the format that reads what is known of lines; None if all of them are damaged."""
+    parts = (*base.log_format.parts, LiteralText(" "), FormatVariable("rest"))
+    cautious = NginxFormat(
+        name=f"{base.name} $rest",
+        log_format=LogFormat(parts, base.log_format.escape),
+        gateway=base.gateway,
+        title=base.title,
+    )
+    return cautious if cautious.expression.matches(lines).any() else None
+
+
+def _find_base(texts: pl.Series, candidates: Sequence[NginxFormat]) -> NginxFormat | None:
+    """Return the format that most texts begin as; of those, the one that leaves least of them.
+
+    A line that is cut short begins as less than its format: one line more or less decides nothing.
+    """
+    begun = [(f, f.strict_expression.matches_extended(texts)) for f in candidates]
+    most = max((int(is_begun.sum()) for _, is_begun in begun), default=0)
+    if not most:
+        return None
+    likely = [(f, is_begun) for f, is_begun in begun if 2 * int(is_begun.sum()) > most]
+
+    def unread(choice: tuple[NginxFormat, pl.Series]) -> int:
+        log_format, is_begun = choice
+        lines = texts.filter(is_begun).head(_JUDGES)
+        rests = sorted(len(log_format.strict_expression.split_tail(line)[1]) for line in lines)
+        return rests[len(rests) // 2]
+
+    return min(likely, key=unread)[0]

@@ -1,0 +1,207 @@
+"""The fields of a line of text, as they look: quoted, bracketed, named, listed, glued or bare.
+
+What a field means is not asked here. A field's layout is all that stands around its value; lines of
+one format have the same layouts in the same order, whatever their values are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+_KEY = r"[A-Za-z_][\w.$-]*(?:=|: (?=\S)|:(?![/\d]))"
+_CLOCK = r"\d{2}:\d{2}:\d{2}(?:[.,]\d+)?"
+_ZONE = r"(?: ?(?:Z|UTC|[+-]\d{2}:?\d{2})(?![^\s\])\"',]))?"
+_TIMES = (
+    rf"\d{{2}}/[A-Za-z]{{3}}/\d{{4}}:{_CLOCK}(?: [+-]\d{{4}})?",
+    rf"\d{{4}}([-/])\d{{2}}\1\d{{2}}[T ]{_CLOCK}{_ZONE}",
+)
+_BLANKED_TIME = re.compile("|".join(_TIMES))
+_SEPARATOR = re.compile(rf"[ \t]+(?:\|[ \t]+)?|[,;] ?(?={_KEY})")
+_KEY_START = re.compile(rf"({_KEY})")
+_END = r"(?=[\s,;\"(\[|]|$)"
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_BRACKETED = re.compile(rf"\[([^\[\]]*)\]{_END}")
+_PARENTHESISED = re.compile(rf"\(([^()]*)\){_END}")
+_ENCLOSED = ((_QUOTED, '"', '"'), (_BRACKETED, "[", "]"), (_PARENTHESISED, "(", ")"))
+# A number that a key is glued to.
+_GLUED = re.compile(r"(?:\d+(?:\.\d+)?|-)(?=[A-Za-z_]\w*=)")
+_WITH_UNIT = re.compile(rf"(?:\d+(?:\.\d+)?|-) (?:ns|us|µs|ms|msec|s|sec|secs|seconds){_END}")
+# A comma within a word belongs to it unless a key follows; `, ` and ` : ` join entries of a list.
+_ENTRY = rf'[^\s,;"]+(?:[,;](?!{_KEY})[^\s,;"]+)*'
+_BARE = re.compile(rf"{_ENTRY}(?:(?:, | : )(?!{_KEY}){_ENTRY})*")
+
+LONGEST_LINE = 8192
+"""Characters of a line that are looked at; longer lines have no vote on what fields there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineField:
+    """One value, and what stands around it."""
+
+    before: str
+    """The separator, the key and what opens the value."""
+    value: str
+    after: str
+    """What closes the value."""
+    key: str = ""
+    """The name that the line gives the value."""
+
+    @property
+    def layout(self) -> tuple[str, str]:
+        """What all lines of a format have in common here."""
+        return self.before, self.after
+
+    @property
+    def is_quoted(self) -> bool:
+        return self.after == '"'
+
+
+def split_fields(text: str, keys: Collection[str] | None = None) -> list[LineField] | None:
+    """Return the fields of a text; None if it can't be split to its end.
+
+    `keys` are the keys of the format, as `find_keys` gives them; what looks like another key is a
+    part of the value. None: everything that looks like a key is one.
+
+    >>> [f.value for f in split_fields(' "a b" [c] rt=0.1uct="-, 2" 502, 200') or ()]
+    ['a b', 'c', '0.1', '-, 2', '502, 200']
+    """
+    text = text.rstrip()
+    if len(text) > LONGEST_LINE:
+        return None
+    fields: list[LineField] = []
+    at = 0
+    while at < len(text):
+        separator = _SEPARATOR.match(text, at)
+        if separator is None and at and not _is_glued(text, at, fields):
+            return None
+        before = separator[0] if separator else ""
+        at += len(before)
+        key = _KEY_START.match(text, at)
+        if key and keys is not None and key[1] not in keys:
+            key = None
+        if key:
+            before += key[1]
+            at = key.end()
+        opening, value, closing = _split_value(text, at)
+        if not opening and not value and not key:
+            return None
+        at += len(opening) + len(value) + len(closing)
+        fields.append(LineField(before + opening, value, closing, key[1] if key else ""))
+    return fields
+
+
+def _is_glued(text: str, at: int, fields: Sequence[LineField]) -> bool:
+    """Return whether a field may begin without a separator: behind a closed one, or as a key."""
+    closed = bool(fields) and bool(fields[-1].after)
+    return closed or text[at] in '"[(' or _KEY_START.match(text, at) is not None
+
+
+def _split_value(text: str, at: int) -> tuple[str, str, str]:
+    """Return what opens the value here, the value, and what closes it."""
+    for pattern, opening, closing in _ENCLOSED:
+        if match := pattern.match(text, at):
+            return opening, match[1], closing
+    for pattern in (_BLANKED_TIME, _WITH_UNIT, _GLUED, _BARE):
+        if match := pattern.match(text, at):
+            return "", match[0], ""
+    return "", "", ""
+
+
+def find_keys(texts: Sequence[str]) -> frozenset[str]:
+    """Return the keys that name a field in most of the texts, with what sets them off."""
+    counts: Counter[str] = Counter()
+    for text in texts:
+        fields = split_fields(text) or ()
+        counts.update({field.key for field in fields if field.key})
+    return frozenset(key for key, count in counts.items() if 2 * count > len(texts))
+
+
+@dataclass(frozen=True, slots=True)
+class FieldColumn:
+    """The values of one field, in the lines that have the usual layout."""
+
+    before: str
+    after: str
+    key: str
+    values: tuple[str, ...]
+
+    @property
+    def is_quoted(self) -> bool:
+        return self.after == '"'
+
+    @property
+    def name(self) -> str:
+        """The key without what sets it off; empty for a field without a name."""
+        return self.key.rstrip("=: ")
+
+    @property
+    def given(self) -> list[str]:
+        """The values that are not missing."""
+        return [value for value in self.values if value not in ("-", "")]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldTable:
+    """What lines of one layout say: their fields, and which lines these are."""
+
+    columns: tuple[FieldColumn, ...]
+    rows: tuple[int, ...]
+    """The indexes of the lines that have this layout."""
+    rests: Mapping[int, str]
+    """What follows these fields, in the lines that have them and go on otherwise."""
+    is_cut: bool = False
+    """Whether most lines agree on these first fields alone."""
+
+
+def tabulate(texts: Sequence[str]) -> FieldTable | None:
+    """Return the fields that most of the texts have; None if they have none in common.
+
+    Texts that are split otherwise have no say. Where no layout is that of half of the texts, the
+    fields are the first ones that nearly all texts have, before free text follows.
+    """
+    keys = find_keys(texts)
+    split = [split_fields(text, keys) or [] for text in texts]
+    layouts = [tuple(field.layout for field in fields) for fields in split]
+    counts = Counter(layout for layout in layouts if layout)
+    if not counts:
+        return None
+    usual, often = counts.most_common(1)[0]
+    is_cut = 2 * often < len(texts)
+    layout = _common_start(layouts) if is_cut else usual
+    if not layout:
+        return None
+    width = len(layout)
+    rows = [i for i, given in enumerate(layouts) if (given[:width] if is_cut else given) == layout]
+    columns = []
+    for position, (before, after) in enumerate(layout):
+        values = tuple(split[i][position].value for i in rows)
+        columns.append(FieldColumn(before, after, split[rows[0]][position].key, values))
+    # The last field alone may be free text, which is missing in most lines.
+    shared = width if is_cut else width - 1
+    rests = {
+        i: _rest_of(text, split[i][:shared])
+        for i, text in enumerate(texts)
+        if layouts[i][:shared] == layout[:shared] and (is_cut or layouts[i] != layout)
+    }
+    return FieldTable(tuple(columns), tuple(rows), rests, is_cut)
+
+
+def _common_start(layouts: Sequence[tuple[tuple[str, str], ...]]) -> tuple[tuple[str, str], ...]:
+    """Return the first fields that nine in ten of the lines have in common."""
+    start: tuple[tuple[str, str], ...] = ()
+    while True:
+        width = len(start)
+        nexts = Counter(
+            layout[width] for layout in layouts if layout[:width] == start and len(layout) > width
+        )
+        if not nexts or 10 * nexts.most_common(1)[0][1] < 9 * len(layouts):
+            return start
+        start = (*start, nexts.most_common(1)[0][0])
+
+
+def _rest_of(text: str, fields: Sequence[LineField]) -> str:
+    length = sum(len(field.before) + len(field.value) + len(field.after) for field in fields)
+    return text[length:].rstrip()
