@@ -7,6 +7,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Annotated, NoReturn
 
 import typer
@@ -101,9 +102,15 @@ def run() -> NoReturn:
     streams.end_process(code)
 
 
+@cache
+def _command_line(application: typer.Typer) -> Callable[..., int | str | None]:
+    """Return the whole command line, which is made once."""
+    return typer.main.get_command(application)
+
+
 def _run_command(argv: Sequence[str]) -> int:
     try:
-        code = app(args=list(argv), prog_name="apilog", standalone_mode=False)
+        code = _command_line(app)(args=list(argv), prog_name="apilog", standalone_mode=False)
     except SystemExit as end:
         # Typer answers a closed pipe with exit code 1.
         if isinstance(end.__context__, BrokenPipeError):

@@ -244,8 +244,11 @@ def decode_paths(
 def load_objects(lines: pl.Series, limit: int = 200) -> list[dict[str, object]]:
     """Return the objects among the first lines, as Python has them."""
     head = lines.head(limit).drop_nulls()
-    repaired = zip(head, repair_lines(head), strict=True)
-    loaded = (load_json(line) or load_json(mended) for line, mended in repaired)
+    head = head.filter(head.str.contains("{", literal=True))
+    loaded = [load_json(line) for line in head]
+    if bad := [i for i, value in enumerate(loaded) if not value]:
+        for i, mended in zip(bad, repair_lines(head.gather(bad)), strict=True):
+            loaded[i] = load_json(mended)
     return [value for value in loaded if isinstance(value, dict)]
 
 

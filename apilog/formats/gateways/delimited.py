@@ -13,7 +13,12 @@ import polars as pl
 
 from apilog.formats.contract import MatchFailure
 from apilog.formats.gateways.column_builder import GatewayFormat
-from apilog.formats.gateways.gateway import Gateway, has_fingerprint, locate_values
+from apilog.formats.gateways.gateway import (
+    Gateway,
+    has_fingerprint,
+    locate_values,
+    may_hold_fingerprint,
+)
 from apilog.values.csv_cells import CellLayout, split_fields
 from apilog.values.event_lines import EventLines
 
@@ -93,7 +98,7 @@ def infer_delimited(gateway: Gateway, head: pl.Series) -> DelimitedFormat | None
     """Return the format of a log of this gateway whose header is among these lines, if any."""
     for line in head.head(_HEAD_LINES).drop_nulls():
         header = line.removeprefix("\ufeff").rstrip("\r\n")
-        if header.startswith(("{", "[")):
+        if header.startswith(("{", "[")) or not may_hold_fingerprint(gateway, header):
             continue
         for separator in _SEPARATORS:
             fields = split_fields(header, separator) if separator in header else None

@@ -174,6 +174,12 @@ def has_fingerprint(gateway: Gateway, names: Iterable[str]) -> bool:
     return any(keys <= present for keys in gateway.fingerprint_keys)
 
 
+def may_hold_fingerprint(gateway: Gateway, text: str) -> bool:
+    """Return whether keys that stand in a text, apart from one another, may be this gateway's."""
+    text = normalise_name(text)
+    return any(all(name in text for name in keys) for keys in gateway.fingerprint_keys)
+
+
 def _fold_path(gateway: Gateway, path: KeyPath) -> KeyPath:
     return tuple(normalise_name(_without_type_suffix(gateway, key)) for key in path)
 

@@ -64,10 +64,11 @@ def infer_keyed(gateway: Gateway, head: pl.Series, *, is_timed: bool = False) ->
     objects = load_objects(head)
     if not objects and gateway.repair_json and head.str.contains(r"^\s*\{").any():
         objects = load_objects(gateway.repair_json(head.drop_nulls()))
-    records = [list(_iter_field_paths(value)) for value in objects]
+    # Most records of a log have the same keys.
+    records = dict.fromkeys(tuple(_iter_field_paths(value)) for value in objects)
     own = [paths for paths in records if has_fingerprint(gateway, resolve_keys(gateway, paths))]
     # Without a record that has a whole fingerprint, all of them together may have one.
-    located = locate_values(gateway, [path for paths in own or records for path in paths])
+    located = locate_values(gateway, dict.fromkeys(p for paths in own or records for p in paths))
     if not has_fingerprint(gateway, located):
         return None
     fingerprint = next(keys for keys in gateway.fingerprint_keys if keys <= located.keys())
