@@ -40,11 +40,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """80 columns, no colours, UTC, and nothing set for apilog."""
+    """80 columns, no colours, UTC, and nothing set for apilog.
+
+    What compiling modules gives is kept, so that not every process that a test starts does it.
+    """
     for name in list(os.environ):
         if name.startswith(("APILOG_", "_APILOG")):
             monkeypatch.delenv(name)
-    for name in ("FORCE_COLOR", "CLICOLOR_FORCE", "LINES"):
+    for name in ("FORCE_COLOR", "CLICOLOR_FORCE", "LINES", "PYTHONDONTWRITEBYTECODE"):
         monkeypatch.delenv(name, raising=False)
     for name, value in (
         ("COLUMNS", "80"),

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -32,11 +33,13 @@ def name_of(module: Path) -> str:
     return module.relative_to(PACKAGE).as_posix()
 
 
-TREES = {module: ast.parse(module.read_text("utf-8")) for module in MODULES}
+@cache
+def trees() -> dict[Path, ast.Module]:
+    return {module: ast.parse(module.read_text("utf-8")) for module in MODULES}
 
 
 def functions(module: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    for node in ast.walk(TREES[module]):
+    for node in ast.walk(trees()[module]):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node
 
@@ -76,7 +79,7 @@ def test_files_and_functions_are_short_or_excused() -> None:
 
 def test_no_code_is_made_from_text_and_no_row_goes_through_python() -> None:
     found = []
-    for module, tree in TREES.items():
+    for module, tree in trees().items():
         for node in ast.walk(tree):
             match node:
                 case ast.Call() if called(node) in FORBIDDEN_CALLS:
@@ -106,13 +109,15 @@ def test_only_the_outermost_function_catches_everything() -> None:
 
 
 def test_every_module_says_what_lives_in_it() -> None:
-    assert [name_of(module) for module, tree in TREES.items() if not ast.get_docstring(tree)] == []
+    assert [
+        name_of(module) for module, tree in trees().items() if not ast.get_docstring(tree)
+    ] == []
 
 
 def test_classes_have_names_of_their_own() -> None:
     names = Counter(
         node.name
-        for tree in TREES.values()
+        for tree in trees().values()
         for node in ast.walk(tree)
         if isinstance(node, ast.ClassDef)
     )
