@@ -63,7 +63,7 @@ def test_each_period_is_the_report_on_it(
     tmp_path: Path, every: PeriodLength, asked: dict[str, Any]
 ) -> None:
     logs = [log(tmp_path / "a.log", HOURS, AUTUMN), log(tmp_path / "b.log", [3, 30], AUTUMN)]
-    run(logs, tmp_path / "to", every=every, **asked)
+    run(logs, tmp_path / "to", every=every, tables=None, **asked)
     requests = 0
     for name in names(tmp_path / "to"):
         folder = tmp_path / "to" / name
@@ -90,8 +90,8 @@ def test_all_periods_together_have_all_requests_of_a_log(tmp_path: Path, name: s
 def test_a_store_gives_what_its_logs_give(tmp_path: Path) -> None:
     source = log(tmp_path / "a.log", HOURS)
     ingest([source], tmp_path / "store")
-    run(source, tmp_path / "from-log")
-    run(tmp_path / "store", tmp_path / "from-store")
+    run(source, tmp_path / "from-log", tables=None)
+    run(tmp_path / "store", tmp_path / "from-store", tables=None)
     files = {
         folder: {
             p.relative_to(tmp_path / folder).as_posix(): p.read_bytes()
@@ -145,8 +145,8 @@ def test_days_in_berlin_have_23_or_25_hours_and_hours_come_twice(tmp_path: Path)
 )
 def test_every_format_holds_the_tables(tmp_path: Path, format: str) -> None:
     source = log(tmp_path / "a.log", HOURS)
-    run(source, tmp_path / "to", format=format)
-    again = run(source, tmp_path / "to", format=format)
+    run(source, tmp_path / "to", format=format, tables=None)
+    again = run(source, tmp_path / "to", format=format, tables=None)
     assert len(again.unchanged) == len(names(tmp_path / "to")) == 4
     for name in names(tmp_path / "to"):
         folder, about = tmp_path / "to" / name, mark(tmp_path / "to" / name)

@@ -144,7 +144,7 @@ def test_texts_of_an_attacker_become_no_names(tmp_path: Path) -> None:
         line(f"/{text}", user=text.replace(" ", ""), ms=1, after=n) for n, text in enumerate(evil)
     ]
     source, to = write(tmp_path / "a.log", lines), tmp_path / "to"
-    run(source, to, by=["consumer", "path"])
+    run(source, to, by=["consumer", "path"], tables=None)
     assert names(to) == ["2026-11-20"]
     assert set(mark(to / "2026-11-20")["files"]) == {
         p.name for p in (to / "2026-11-20").iterdir() if p.name != "period.json"
