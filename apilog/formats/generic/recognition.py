@@ -30,6 +30,12 @@ TELLING_COLUMNS = ("path", "status", "method")
 """One of the fields of these has to say something, or a line is no request."""
 # Lines of several programs in one stream may have other fields for the same.
 _ALTERNATING = frozenset({"timestamp", "method", "path", "query", "protocol", "status", "host"})
+_PAIR_KEYS = (
+    *FIELD_MAP["request_id"][0].names,
+    *FIELD_MAP["trace_id"][0].names,
+    *("id", "requestnumber", "connectionid", "spanid"),
+)
+_PROCESS_KEYS = ("pid", "hostname")
 _STARTS = frozenset(
     {
         *("start", "begin", "starttime", "startedat", "startutc", "startlocal", "begintime"),
@@ -51,6 +57,9 @@ class RecognisedFields:
     doubts: tuple[str, ...]
     access_lines: Mapping[str, str]
     """Names of fields to what their values match on access lines."""
+    pair_names: tuple[str, ...] = ()
+    """Fields by which the line at the beginning of a request is found for that at its end; none
+    where one line tells of a request."""
 
     @property
     def time_name(self) -> str:
@@ -101,9 +110,11 @@ def recognise_fields(values: Mapping[KeyPath, pl.Series]) -> RecognisedFields | 
             made.append(ColumnSource((name,), convert, request_part=entry.request_part))
         sources[column] = tuple(made)
     rules = chosen.find_access_lines()
-    places |= {".".join(path): path for path in rules}
+    pairing = chosen.find_pairing()
+    places |= {".".join(path): path for path in (*rules, *pairing)}
     return RecognisedFields(
         access_lines={".".join(path): pattern for path, pattern in rules.items()},
+        pair_names=tuple(".".join(path) for path in pairing),
         sources=sources,
         places=places,
         dialect=chosen.dialect,
@@ -133,6 +144,40 @@ class _FieldChoice:
         rules = self.dialect.access_lines if self.dialect else {}
         found = ((find_path(name, self._given), pattern) for name, pattern in rules.items())
         return {path: pattern for path, pattern in found if path}
+
+    def find_pairing(self) -> tuple[KeyPath, ...]:
+        """Return the fields that tie the two lines of a request together, if there are two.
+
+        The one at the beginning has the request and no status, the one at the end a status and no
+        path. An id is the same in both; restarted processes begin to count anew.
+        """
+        given = {
+            column: self._any_given(self.columns.get(column, ())) for column in TELLING_COLUMNS
+        }
+        begins = (given["path"] | given["method"]) & ~given["status"]
+        ends = given["status"] & ~given["path"]
+        both = int((given["status"] & given["path"]).sum())
+        if not begins.any() or not ends.any() or both > int(ends.sum()):
+            return ()
+        for path in self._find_named(_PAIR_KEYS):
+            ids = self._values[path]
+            ending = ids.filter(ends).drop_nulls()
+            begun = ids.filter(begins).drop_nulls().unique()
+            # Of the first and the last requests of a head, one line may lie outside of it.
+            if len(ending) and 2 * int(ending.is_in(begun.implode()).sum()) >= len(ending):
+                return (path, *self._find_named(_PROCESS_KEYS))
+        return ()
+
+    def _any_given(self, fields: Iterable[_ChosenField]) -> pl.Series:
+        count = len(next(iter(self._values.values()), ()))
+        given = pl.repeat(value=False, n=count, eager=True)
+        for field in fields:
+            given |= self._values[field.path].is_not_null()
+        return given
+
+    def _find_named(self, names: tuple[str, ...]) -> list[KeyPath]:
+        """Return the fields of these names, also if they are used for a column."""
+        return [path for _, _, path in candidate_paths(names, self._given)]
 
     def _choose(self, column: str) -> tuple[_ChosenField, ...]:
         fitting = list(self._iterate_fitting(column))

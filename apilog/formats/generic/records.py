@@ -32,6 +32,7 @@ def needed_names(columns: Collection[str], fields: RecognisedFields) -> list[str
         needed |= {*_NO_UPSTREAM}
     sources = (s for c in fields.sources if c in needed for s in fields.sources[c])
     names = [*(name for source in sources for name in source.names), *fields.access_lines]
+    names += fields.pair_names
     return list(dict.fromkeys(names))
 
 
@@ -47,6 +48,9 @@ def parse_fields(
 
     `sound` says which lines the values could be taken from, `unsound` what the others are.
     """
+    is_begin = None
+    if fields.pair_names:
+        values, is_begin = join_pairs(fields, values)
     wanted = {"timestamp", *columns}
     if "error_type" in columns and "error_type" not in fields.sources:
         wanted |= {*_NO_UPSTREAM}
@@ -60,6 +64,8 @@ def parse_fields(
         )
     tells = says_something(fields, values, len(sound))
     is_access = is_access_line(fields, values, len(sound))
+    if is_begin is not None:
+        is_access &= ~is_begin
     timestamp = built["timestamp"]
     is_record = sound & timestamp.is_not_null() & tells & is_access
     records = pl.DataFrame(
@@ -74,18 +80,21 @@ def parse_fields(
         .then(pl.lit(f"no time in {fields.time_name!r}"))
         .when(~tells)
         .then(pl.lit("neither a request nor a status"))
-        .otherwise(pl.lit("a line of another log"))
+        .otherwise(pl.lit("of another log, or the beginning of a request"))
     )
     return ParsedRecords.with_rejects(records.filter(is_record), is_record, reason)
 
 
 def says_something(
-    fields: RecognisedFields, values: Mapping[str, pl.Series], count: int
+    fields: RecognisedFields,
+    values: Mapping[str, pl.Series],
+    count: int,
+    columns: Collection[str] = TELLING_COLUMNS,
 ) -> pl.Series:
     """Return which lines have a request, a path or a status."""
     tells = pl.repeat(value=False, n=count, eager=True)
     # The first alone says something on every line of most logs.
-    for column in TELLING_COLUMNS:
+    for column in columns:
         for source in fields.sources.get(column, ()):
             if not tells.all():
                 text = values[source.names[0]]
@@ -109,7 +118,59 @@ def find_foreign(
     """Return which lines are of another log: they tell of no request, or of one told elsewhere."""
     count = len(is_application_line)
     silent = is_application_line & ~says_something(fields, values, count)
-    return silent | ~is_access_line(fields, values, count)
+    is_foreign = silent | ~is_access_line(fields, values, count)
+    if fields.pair_names:
+        is_foreign |= _find_begins(fields, values)
+    return is_foreign
+
+
+def join_pairs(
+    fields: RecognisedFields, values: Mapping[str, pl.Series]
+) -> tuple[Mapping[str, pl.Series], pl.Series]:
+    """Return the values with what the first line of each request tells on its last line.
+
+    And which lines are such first ones. A line belongs to the one before it with the same id, if
+    that is a beginning; the time is that of the beginning.
+    """
+    begins = _find_begins(fields, values)
+    key = pl.concat_str(
+        [pl.col(name).fill_null("") for name in fields.pair_names], separator="\x1f"
+    )
+    frame = pl.DataFrame([values[name].alias(name) for name in fields.pair_names])
+    rows = frame.select(
+        key.alias("key"),
+        pl.col(fields.pair_names[0]).is_not_null().alias("keyed"),
+        begins.alias("begins"),
+        pl.int_range(pl.len(), dtype=pl.UInt32).alias("row"),
+    )
+    before = rows.filter("keyed").select(
+        "row",
+        ~pl.col("begins") & pl.col("begins").shift().over("key").fill_null(value=False),
+        pl.col("row").shift().over("key").alias("before"),
+    )
+    joined = before.filter("begins")
+    if not joined.height:
+        return values, begins
+    place = pl.Series("at", [None], pl.UInt32).new_from_index(0, len(begins))
+    place = place.scatter(joined["row"], joined["before"])
+    is_joined = place.is_not_null()
+    times = {name for source in fields.sources["timestamp"] for name in source.names}
+    completed = {}
+    for name, texts in values.items():
+        first = texts.gather(place)
+        is_missing = texts.is_null() | texts.is_in(["", "-"])
+        taken = is_joined & first.is_not_null() & (is_missing if name not in times else is_joined)
+        completed[name] = first.zip_with(taken, texts)
+    return completed, begins
+
+
+def _find_begins(fields: RecognisedFields, values: Mapping[str, pl.Series]) -> pl.Series:
+    """Return which lines have a request and no status yet."""
+    given = {
+        column: says_something(fields, values, len(values[fields.pair_names[0]]), (column,))
+        for column in TELLING_COLUMNS
+    }
+    return (given["path"] | given["method"]) & ~given["status"]
 
 
 def _mark_no_upstream(fields: RecognisedFields, values: Mapping[str, pl.Series]) -> pl.Series:
