@@ -45,8 +45,11 @@ _MOST_FORMATS = 4
 class FormatDetector(Protocol):
     """A kind of format whose fields are found in the head of a file."""
 
-    def infer(self, head: pl.Series, /) -> Format | None:
-        """Return the format of a file that begins with these lines, if it is of this kind."""
+    def infer(self, head: pl.Series, /, *, is_timed: bool = False) -> Format | None:
+        """Return the format of a file that begins with these lines, if it is of this kind.
+
+        `is_timed` says that times come with the lines, so that they need none of their own.
+        """
 
 
 FORMAT_DETECTORS: Mapping[str, FormatDetector] = {
@@ -221,14 +224,11 @@ def _find_detected(texts: pl.Series, *, is_timed: bool) -> list[_FormatMatches]:
     lines = EventLines.from_series(texts, some_times if is_timed else None)
     rows = pl.int_range(len(texts), dtype=pl.UInt32, eager=True)
     matches: list[_FormatMatches] = []
-    log_format: Format | None
     for detector in FORMAT_DETECTORS.values():
-        if isinstance(detector, gateways.GatewayDetector):
-            log_format = detector.infer(texts, is_timed=is_timed)
-        elif matches and isinstance(matches[0].log_format, GatewayFormat):
+        is_generic = not isinstance(detector, gateways.GatewayDetector)
+        if is_generic and matches and isinstance(matches[0].log_format, GatewayFormat):
             break
-        else:
-            log_format = detector.infer(texts)
+        log_format = detector.infer(texts, is_timed=is_timed)
         if log_format is None:
             continue
         rejected = log_format.parse(lines, ["timestamp"]).rejects["row"]

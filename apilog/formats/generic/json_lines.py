@@ -45,10 +45,11 @@ class JsonLinesFormat:
     name: str = "json"
 
     @staticmethod
-    def infer(head: pl.Series) -> JsonLinesFormat | None:
+    def infer(head: pl.Series, *, is_timed: bool = False) -> JsonLinesFormat | None:
         """Return the format of a log that begins with these lines.
 
-        None if they hold no objects with a time and a request, a path or a status.
+        None if they hold no objects with a time and a request, a path or a status. `is_timed` says
+        that times come with the lines.
         """
         head = head.head(_HEAD_LINES)
         head = head.filter(head.str.contains(r"^[\ufeff \t]*\{"))
@@ -57,7 +58,7 @@ class JsonLinesFormat:
             return None
         paths = list(dict.fromkeys(path for value in objects for path, _ in iter_leaves(value)))
         values, _ = decode_paths(lines_from_texts(head), paths)
-        recognised = recognise_fields(values)
+        recognised = recognise_fields(values, is_timed=is_timed)
         return JsonLinesFormat(fields=recognised) if recognised else None
 
     @property
@@ -74,7 +75,9 @@ class JsonLinesFormat:
 
     def parse(self, lines: EventLines, columns: Collection[str]) -> ParsedRecords:
         values, ok = self._read_names(lines, needed_names(columns, self.fields))
-        return parse_fields(self.fields, values, ok, columns, unsound="not JSON")
+        return parse_fields(
+            self.fields, values, ok, columns, unsound="not JSON", times=lambda: lines.times
+        )
 
     def explain(self, line: str) -> MatchFailure:
         try:

@@ -48,7 +48,7 @@ class _LabelledFormat:
     """The place in a line where each label is most often."""
 
     @classmethod
-    def _from_tokens(cls, tokens: pl.Series, separator: str) -> Self | None:
+    def _from_tokens(cls, tokens: pl.Series, separator: str, *, is_timed: bool) -> Self | None:
         """Return the format of lines that were split into labelled tokens, if it is one."""
         counts: dict[str, Counter[int]] = {}
         for line in tokens.to_list():
@@ -60,7 +60,9 @@ class _LabelledFormat:
             return None
         places = {label: counter.most_common(1)[0][0] for label, counter in counts.items()}
         values = _values_of_labels(tokens, separator, places, places)
-        recognised = recognise_fields({(label,): _unquote(s) for label, s in values.items()})
+        recognised = recognise_fields(
+            {(label,): _unquote(s) for label, s in values.items()}, is_timed=is_timed
+        )
         if not recognised:
             return None
         return cls(fields=recognised, places=places)
@@ -85,11 +87,11 @@ class LtsvFormat(_LabelledFormat):
     name: str = "ltsv"
 
     @staticmethod
-    def infer(head: pl.Series) -> LtsvFormat | None:
+    def infer(head: pl.Series, *, is_timed: bool = False) -> LtsvFormat | None:
         """Return the format of a log that begins with these lines, or None."""
         lines = head.head(_HEAD_LINES).drop_nulls()
         return LtsvFormat._from_tokens(
-            _ltsv_tokens(lines.filter(lines.str.contains(_LTSV_LINE))), ":"
+            _ltsv_tokens(lines.filter(lines.str.contains(_LTSV_LINE))), ":", is_timed=is_timed
         )
 
     def parse(self, lines: EventLines, columns: Collection[str]) -> ParsedRecords:
@@ -102,7 +104,9 @@ class LtsvFormat(_LabelledFormat):
             sound = pl.repeat(value=True, n=lines.count, eager=True)
         if b"\\x" in lines.data:
             values = {label: decode_hex_escapes(s) for label, s in values.items()}
-        return parse_fields(self.fields, values, sound, columns, unsound="not LTSV")
+        return parse_fields(
+            self.fields, values, sound, columns, unsound="not LTSV", times=lines.times
+        )
 
     def explain(self, line: str) -> MatchFailure:
         label = self.fields.time_name
@@ -116,11 +120,12 @@ class LogfmtFormat(_LabelledFormat):
     name: str = "logfmt"
 
     @staticmethod
-    def infer(head: pl.Series) -> LogfmtFormat | None:
+    def infer(head: pl.Series, *, is_timed: bool = False) -> LogfmtFormat | None:
         """Return the format of a log that begins with these lines, or None."""
         lines = head.head(_HEAD_LINES).drop_nulls()
         lines = lines.filter(lines.str.contains(_LOGFMT_LINE))
-        return LogfmtFormat._from_tokens(lines.str.extract_all(_LOGFMT_PAIR), "=")
+        tokens = lines.str.extract_all(_LOGFMT_PAIR)
+        return LogfmtFormat._from_tokens(tokens, "=", is_timed=is_timed)
 
     def parse(self, lines: EventLines, columns: Collection[str]) -> ParsedRecords:
         labels = needed_names(columns, self.fields)
@@ -128,7 +133,9 @@ class LogfmtFormat(_LabelledFormat):
         values = _values_of_labels(tokens, "=", self.places, labels)
         values = {label: _unquote(s) for label, s in values.items()}
         sound = lines.series.str.contains(_LOGFMT_LINE)
-        return parse_fields(self.fields, values, sound, columns, unsound="not key=value")
+        return parse_fields(
+            self.fields, values, sound, columns, unsound="not key=value", times=lines.times
+        )
 
     def find_foreign_lines(self, lines: EventLines) -> pl.Series | None:
         names = needed_names(("timestamp",), self.fields)

@@ -63,8 +63,8 @@ class RecognisedFields:
 
     @property
     def time_name(self) -> str:
-        """The first field that holds the time."""
-        return self.sources["timestamp"][0].names[0]
+        """The first field that holds the time; empty if times come with the lines."""
+        return next((name for s in self.sources.get("timestamp", ()) for name in s.names), "")
 
 
 class _ChosenField(NamedTuple):
@@ -74,10 +74,13 @@ class _ChosenField(NamedTuple):
     entry: FieldEntry
 
 
-def recognise_fields(values: Mapping[KeyPath, pl.Series]) -> RecognisedFields | None:
+def recognise_fields(
+    values: Mapping[KeyPath, pl.Series], *, is_timed: bool = False
+) -> RecognisedFields | None:
     """Return what each field is used for, told from the first values (String, null: missing).
 
-    None if there is no time, or neither a request, a path nor a status.
+    None if there is no time, or neither a request, a path nor a status. `is_timed` says that times
+    come with the lines, so that they need none of their own.
     """
     values = {path: blank_to_null(s) for path, s in values.items()}
     chosen = _FieldChoice(values)
@@ -90,7 +93,9 @@ def recognise_fields(values: Mapping[KeyPath, pl.Series]) -> RecognisedFields | 
             values = {path: s.filter(is_request) for path, s in values.items()}
             chosen = _FieldChoice(values)
     columns = chosen.columns
-    if "timestamp" not in columns or not columns.keys() & {"path", "status"}:
+    if not columns.keys() & {"path", "status"}:
+        return None
+    if "timestamp" not in columns and not (is_timed and {"path", "status"} <= columns.keys()):
         return None
     sources: dict[str, tuple[ColumnSource, ...]] = {}
     places: dict[str, KeyPath] = {}

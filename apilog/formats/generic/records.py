@@ -13,7 +13,9 @@ import polars as pl
 from apilog.formats.column_sources import build_columns
 from apilog.formats.contract import ParsedRecords
 from apilog.formats.generic.recognition import TELLING_COLUMNS, RecognisedFields
+from apilog.schema import TIMESTAMP
 from apilog.values.convert import mark_no_upstream
+from apilog.values.event_lines import TimesGetter
 
 _NO_UPSTREAM = ("status", "upstream_status")
 """The columns whose fields together tell that a proxy failed without asking an upstream."""
@@ -22,7 +24,7 @@ _NO_UPSTREAM = ("status", "upstream_status")
 def fillable_columns(fields: RecognisedFields) -> frozenset[str]:
     """Return the columns that these fields can fill."""
     derived = {"error_type"} if fields.sources.keys() >= {*_NO_UPSTREAM} else set()
-    return frozenset(fields.sources.keys() | derived)
+    return frozenset({"timestamp"} | fields.sources.keys() | derived)
 
 
 def needed_names(columns: Collection[str], fields: RecognisedFields) -> list[str]:
@@ -43,10 +45,12 @@ def parse_fields(
     columns: Collection[str],
     *,
     unsound: str,
+    times: TimesGetter | None = None,
 ) -> ParsedRecords:
     """Return records of the values (String) of fields, and rejects.
 
-    `sound` says which lines the values could be taken from, `unsound` what the others are.
+    `sound` says which lines the values could be taken from, `unsound` what the others are, `times`
+    gives when each line was written, for those without a time of their own.
     """
     is_begin = None
     if fields.pair_names:
@@ -66,6 +70,10 @@ def parse_fields(
     is_access = is_access_line(fields, values, len(sound))
     if is_begin is not None:
         is_access &= ~is_begin
+    if "timestamp" not in built:
+        built["timestamp"] = pl.Series([None], dtype=TIMESTAMP).new_from_index(0, len(sound))
+    if times and built["timestamp"].null_count() and (given := times()) is not None:
+        built["timestamp"] = built["timestamp"].fill_null(given)
     timestamp = built["timestamp"]
     is_record = sound & timestamp.is_not_null() & tells & is_access
     records = pl.DataFrame(
@@ -77,7 +85,7 @@ def parse_fields(
         pl.when(~sound)
         .then(pl.lit(unsound))
         .when(timestamp.is_null())
-        .then(pl.lit(f"no time in {fields.time_name!r}"))
+        .then(pl.lit(f"no time in {fields.time_name!r}" if fields.time_name else "no time"))
         .when(~tells)
         .then(pl.lit("neither a request nor a status"))
         .otherwise(pl.lit("of another log, or the beginning of a request"))
@@ -154,7 +162,7 @@ def join_pairs(
     place = pl.Series("at", [None], pl.UInt32).new_from_index(0, len(begins))
     place = place.scatter(joined["row"], joined["before"])
     is_joined = place.is_not_null()
-    times = {name for source in fields.sources["timestamp"] for name in source.names}
+    times = {name for source in fields.sources.get("timestamp", ()) for name in source.names}
     completed = {}
     for name, texts in values.items():
         first = texts.gather(place)
