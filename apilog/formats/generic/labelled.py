@@ -105,7 +105,7 @@ class LtsvFormat(_LabelledFormat):
         if b"\\x" in lines.data:
             values = {label: decode_hex_escapes(s) for label, s in values.items()}
         return parse_fields(
-            self.fields, values, sound, columns, unsound="not LTSV", times=lines.times
+            self.fields, values, sound, columns, unsound="not LTSV", times=lambda: lines.times
         )
 
     def explain(self, line: str) -> MatchFailure:
@@ -134,7 +134,7 @@ class LogfmtFormat(_LabelledFormat):
         values = {label: _unquote(s) for label, s in values.items()}
         sound = lines.series.str.contains(_LOGFMT_LINE)
         return parse_fields(
-            self.fields, values, sound, columns, unsound="not key=value", times=lines.times
+            self.fields, values, sound, columns, unsound="not key=value", times=lambda: lines.times
         )
 
     def find_foreign_lines(self, lines: EventLines) -> pl.Series | None:
