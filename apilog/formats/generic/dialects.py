@@ -105,7 +105,9 @@ DIALECTS: tuple[LogDialect, ...] = (
     LogDialect(
         name="caddy",
         gateway="caddy",
-        names=_all_of("logger requesturi duration", "logger requesturi ts"),
+        names=_all_of(
+            "logger requesturi duration", "logger requesturi ts", "logger requesturi size"
+        ),
         values={"logger": r"^http\."},
         units=("s", "ms", "ns"),
         access_lines={"logger": r"^http\.log\.access"},

@@ -1,0 +1,87 @@
+"""What loggers of programs put before a line: Ruby's Logger, zap's console, as Caddy has it.
+
+The time stands before the line, which has none of its own.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from apilog.transport.envelope import (
+    LOOKS_LIKE_ACCESS,
+    SAMPLE_LINE,
+    Envelope,
+    EnvelopeSample,
+    UnwrappedEvents,
+    holds_access_lines,
+    unwrap_lines,
+)
+from apilog.values.times import parse_times
+
+_CLOCK = r"[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]+)?"
+_COLOUR = r"(?:\x1b\[[0-9;]*m)*"
+_LEVELS = r"(?i:debug|info|warn|warning|error|dpanic|panic|fatal)"
+
+# https://docs.ruby-lang.org/en/master/Logger.html#class-Logger-label-Log+Level
+_RUBY_PREFIX = (
+    rf"^[DIWEFA], \[(?<time>[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T{_CLOCK})(?: #[0-9]+)?\]"
+    r" +[A-Z]+ -- [^:]*: "
+)
+
+# https://pkg.go.dev/go.uber.org/zap/zapcore#NewConsoleEncoder
+_CONSOLE_TIME = rf"^(?<time>[0-9]{{4}}[-/][0-9]{{2}}[-/][0-9]{{2}}[T ]{_CLOCK}[^\t ]*)"
+_CONSOLE_LINE = (
+    rf"{_CONSOLE_TIME}\t{_COLOUR}{_LEVELS}{_COLOUR}\t(?:(?<logger>[A-Za-z0-9_.-]+)\t)?"
+    r"(?:[^\t{][^\t]*\t)*\{(?<rest>.*)\}\s*$"
+)
+
+
+def unwrap_ruby(lines: pl.Series) -> UnwrappedEvents:
+    """Unwrap the texts after Ruby's prefix that may be access lines."""
+    texts = lines.str.replace(_RUBY_PREFIX, "")
+    inside = (texts.str.len_bytes() < lines.str.len_bytes()) & texts.str.contains(LOOKS_LIKE_ACCESS)
+    return unwrap_lines(texts.set(~inside, None))
+
+
+def unwrap_console(lines: pl.Series) -> UnwrappedEvents:
+    """Unwrap the objects at the end of zap's lines, with the name of the logger in them."""
+    parts = lines.str.extract_groups(_CONSOLE_LINE).struct.unnest()
+    named = '{"logger": "' + parts["logger"] + '", ' + parts["rest"] + "}"
+    return unwrap_lines(named.fill_null("{" + parts["rest"] + "}"))
+
+
+RUBY_LOGGER = Envelope(
+    name="ruby-logger",
+    title="lines of Ruby's Logger",
+    unwrap=unwrap_ruby,
+    detect=lambda head: holds_access_lines(unwrap_ruby(head).texts["text"], head),
+    times=lambda lines: parse_times(lines.str.extract(_RUBY_PREFIX, 1)),
+    samples=(
+        EnvelopeSample(
+            (
+                "I, [2026-10-10T13:55:36.123456 #4711]  INFO -- : method=GET path=/a status=200",
+                f"I, [2026-10-10T13:55:36.123456 #4711]  INFO -- : {SAMPLE_LINE}",
+                "W, [2026-10-10T13:55:37.000001 #4711]  WARN -- shop: retrying",
+            ),
+            ("method=GET path=/a status=200", SAMPLE_LINE),
+        ),
+    ),
+)
+
+ZAP_CONSOLE = Envelope(
+    name="console",
+    title="lines of zap's console encoder, which Caddy writes to a terminal",
+    unwrap=unwrap_console,
+    detect=lambda head: holds_access_lines(unwrap_console(head).texts["text"], head),
+    times=lambda lines: parse_times(lines.str.extract(_CONSOLE_TIME, 1)),
+    samples=(
+        EnvelopeSample(
+            (
+                '2026/10/10 13:55:36.123\tINFO\thttp.log.access\thandled request\t{"status": 200}',
+                '2026-10-10T13:55:36.123Z\t\x1b[34mINFO\x1b[0m\tmain.go:12\tdone\t{"status": 201}',
+                "2026/10/10 13:55:37.000\tINFO\tserving initial configuration",
+            ),
+            ('{"logger": "http.log.access", "status": 200}', '{"status": 201}'),
+        ),
+    ),
+)
