@@ -112,6 +112,22 @@ SKIP_RULES: tuple[SkipRule, ...] = (
             'Total bytes processed: "2.07  MB"',
         ),
     ),
+    SkipRule(
+        SERVER_LOG,
+        rf"^[0-9]{{4}}[-/][0-9]{{2}}[-/][0-9]{{2}}[T ]{_TIME}\S*\t(?:\x1b\[[0-9;]*m)*"
+        r"(?i:debug|info|warn|warning|error|dpanic|panic|fatal)(?:\x1b\[[0-9;]*m)*\t",
+        (
+            "2026/10/10 13:55:36.123\tINFO\tserving initial configuration",
+            "2026-10-10T13:55:36.123Z\twarn\ttls\tstapling OCSP",
+        ),
+        unless=r'"status": ?"?[0-9]{3}\b',
+    ),
+    SkipRule(
+        SERVER_LOG,
+        rf"^[DIWEFA], \[[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T{_TIME}\S*(?: #[0-9]+)?\] +[A-Z]+ -- ",
+        ("W, [2026-10-10T13:55:37.000001 #4711]  WARN -- shop: retrying",),
+        unless=r"\bstatus=[0-9]{3}\b|\bHTTP/[0-9]",
+    ),
     *gateways.SKIP_RULES,
     SkipRule(
         TABLE_HEADER,
