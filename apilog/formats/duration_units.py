@@ -70,6 +70,9 @@ class DurationEvidence:
 
 def unit_in_name(name: str) -> str | None:
     """Return the unit that a field's name tells, such as `durationMs`, `time_ns`, `took.millis`."""
+    # Also `MSec`; but `inSec` are seconds.
+    if glued := re.search(r"([MmUuµ]|N|(?<![A-Za-z])n)[Ss]ecs?$", name):
+        return _UNIT_OF_WORD[glued[1].lower().replace("µ", "u") + "sec"]
     parts = _NAME_PARTS.findall(name)
     if not parts:
         return None

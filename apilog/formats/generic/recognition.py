@@ -21,7 +21,8 @@ from apilog.formats.field_map import (
     duration_converter,
     normalise_name,
 )
-from apilog.formats.generic.dialects import LogDialect, find_dialect, find_path
+from apilog.formats.generic.dialect import LogDialect, find_path
+from apilog.formats.generic.dialects import find_dialect
 from apilog.values.convert import blank_to_null, durations_to_ms, to_floats
 from apilog.values.json_text import KeyPath
 from apilog.values.times import parse_times

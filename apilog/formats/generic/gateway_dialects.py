@@ -1,0 +1,387 @@
+"""Gateways, proxies and services in front of APIs that write JSON or key=value."""
+
+from __future__ import annotations
+
+from apilog.formats.field_map import ENVOY_URL, FieldEntry
+from apilog.formats.generic.dialect import LogDialect, all_of, fields_named
+from apilog.values import looks
+from apilog.values.requests import encode_method_codes
+
+_GRAVITEE_METHODS = {
+    "method": (
+        FieldEntry(
+            names=("httpmethod", "method"),
+            look=looks.is_method_or_code,
+            convert=encode_method_codes,
+        ),
+    )
+}
+
+_GOOGLE_RESOURCES = {
+    "gcp-loadbalancer": (r"^(?:http_load_balancer|[a-z_]+_lb_rule)$", "http_load_balancer"),
+    "gcp-cloudrun": (r"^cloud_run_revision$", "cloud_run_revision"),
+    "gcp-endpoints": (r"^(?:api|produced_api)$", "api"),
+    "gcp-apigateway": (r"^apigateway\.googleapis\.com/", "apigateway.googleapis.com/Gateway"),
+    "apigee": (r"^apigee(?:connect)?\.googleapis\.com/", "apigee.googleapis.com/Environment"),
+}
+_GOOGLE_SAMPLE = (
+    '{"insertId":"1","httpRequest":{"requestMethod":"GET","requestUrl":"https://shop.example/a?'
+    'b=1","requestSize":"87","status":200,"responseSize":"120","remoteIp":"203.0.113.9","latenc'
+    'y":"0.015s"},"logName":"projects/p/logs/requests","resource":{"type":"RESOURCE"},"timestam'
+    'p":"2026-10-10T13:55:36.123Z"}'
+)
+
+GATEWAY_DIALECTS: tuple[LogDialect, ...] = (
+    LogDialect(
+        name="traefik",
+        gateway="traefik",
+        names=all_of("downstreamstatus", "originduration", "requestcount duration routername"),
+        # Durations are Go's.
+        units=("ns",),
+        sample=(
+            '{"ClientHost":"203.0.113.9","ClientUsername":"-","DownstreamContentSize":12,"Downs'
+            'treamStatus":200,"Duration":1500000,"OriginDuration":1200000,"OriginStatus":200,"R'
+            'equestCount":7,"RequestHost":"shop.example","RequestMethod":"GET","RequestPath":"/'
+            'a?b=1","RequestProtocol":"HTTP/1.1","RouterName":"shop@docker","StartUTC":"2026-10'
+            '-10T13:55:36.123456789Z","time":"2026-10-10T13:55:36Z"}'
+        ),
+        url="https://doc.traefik.io/traefik/observe/logs-and-access-logs/",
+    ),
+    LogDialect(
+        name="caddy",
+        gateway="caddy",
+        names=all_of(
+            "logger requesturi duration", "logger requesturi ts", "logger requesturi size"
+        ),
+        values={"logger": r"^http\."},
+        units=("s", "ms", "ns"),
+        access_lines={"logger": r"^http\.log\.access"},
+        sample=(
+            '{"level":"info","ts":1791640536.5,"logger":"http.log.access.log0","msg":"handled r'
+            'equest","request":{"remote_ip":"203.0.113.9","proto":"HTTP/2.0","method":"GET","ho'
+            'st":"shop.example","uri":"/a?b=1","headers":{"User-Agent":["curl/8"]}},"bytes_read'
+            '":0,"user_id":"","duration":0.0015,"size":12,"status":200}'
+        ),
+        url="https://caddyserver.com/docs/caddyfile/directives/log",
+    ),
+    LogDialect(
+        name="envoy",
+        gateway="envoy",
+        names=all_of(
+            "upstreamservicetime upstreamcluster",
+            "xenvoyupstreamservicetime",
+            "responseflags responsecode",
+            "responseflags upstreamhost",
+            "responseflags downstreamremoteaddress",
+        ),
+        units=("ms",),
+        sample=(
+            '{"start_time":"2026-10-10T13:55:36.123Z","method":"GET","path":"/a?b=1","protocol"'
+            ':"HTTP/1.1","response_code":200,"response_flags":"-","bytes_received":0,"bytes_sen'
+            't":12,"duration":15,"upstream_service_time":"12","upstream_cluster":"shop","upstre'
+            'am_host":"10.0.0.5:80","authority":"shop.example","downstream_remote_address":"203'
+            '.0.113.9:4711","request_id":"6a9b"}'
+        ),
+        url=ENVOY_URL,
+    ),
+    LogDialect(
+        name="kong",
+        gateway="kong",
+        names=all_of("latencieskong latenciesproxy", "latenciesrequest latenciesproxy"),
+        units=("ms",),
+        fields=fields_named(
+            duration_ms="latenciesrequest",
+            upstream_duration_ms="latenciesproxy",
+            timestamp="startedat",
+            consumer="consumerusername consumercustomid consumerid",
+            api="servicename",
+            operation="routename",
+            response_bytes="responsesize",
+            request_bytes="requestsize",
+            request_id="requestid",
+        ),
+        sample=(
+            '{"latencies":{"request":15,"kong":3,"proxy":12},"service":{"name":"shop"},"request'
+            '":{"method":"GET","size":87,"uri":"/a?b=1","headers":{"host":"shop.example"}},"res'
+            'ponse":{"status":200,"size":120},"route":{"name":"shop-all"},"client_ip":"203.0.11'
+            '3.9","started_at":1791640536123}'
+        ),
+        url="https://developer.konghq.com/plugins/file-log/",
+    ),
+    LogDialect(
+        name="apisix",
+        gateway="apisix",
+        names=all_of("apisixlatency", "routeid serverversion upstreamlatency"),
+        units=("ms",),
+        fields=fields_named(
+            duration_ms="latency",
+            upstream_duration_ms="upstreamlatency",
+            timestamp="starttime",
+            response_bytes="responsesize",
+            request_bytes="requestsize",
+        ),
+        sample=(
+            '{"apisix_latency":3.1,"start_time":1791640536123,"latency":15.25,"upstream_latency'
+            '":12,"client_ip":"203.0.113.9","route_id":"1","server":{"version":"3.9.0"},"reques'
+            't":{"method":"GET","size":87,"uri":"/a?b=1","headers":{"host":"shop.example"}},"re'
+            'sponse":{"status":200,"size":120}}'
+        ),
+        url="https://apisix.apache.org/docs/apisix/plugins/file-logger/",
+    ),
+    LogDialect(
+        name="tyk",
+        gateway="tyk",
+        names=all_of(
+            "latencytotal latencygateway apiid",
+            "latencytotal upstreamlatency apiid",
+            "apiid orgid apikey requesttime responsecode",
+            "apiid orgid apikey requesttimems",
+        ),
+        units=("ms",),
+        fields=fields_named(
+            timestamp="timestamp time",
+            duration_ms="latencytotal requesttimems requesttime",
+            upstream_duration_ms="latencyupstream upstreamlatency",
+            # A key's name, or else its hash.
+            consumer="alias apikey",
+            api="apiname apiid",
+            operation="",
+            request_bytes="contentlength",
+            response_bytes="",
+        ),
+        access_lines={"prefix": r"^access-log$"},
+        sample=(
+            '{"api_id":"a1","api_key":"c0ffee","api_name":"shop","client_ip":"203.0.113.9","hos'
+            't":"shop.example","latency_gateway":3,"latency_total":15,"method":"GET","org_id":"'
+            'o1","path":"/a","prefix":"access-log","status":200,"time":"2026-10-10T13:55:36Z","'
+            'upstream_latency":12}'
+        ),
+        url="https://tyk.io/docs/api-management/logs-metrics/",
+    ),
+    LogDialect(
+        name="gravitee",
+        gateway="gravitee",
+        names=all_of(
+            "gatewayresponsetimems",
+            "proxyresponsetimems apiresponsetimems",
+            "responsetime apiresponsetime proxylatency",
+            "gateway responsetime transaction remoteaddress",
+        ),
+        units=("ms",),
+        fields=_GRAVITEE_METHODS
+        | fields_named(
+            duration_ms="gatewayresponsetimems proxyresponsetimems responsetime",
+            upstream_duration_ms="endpointresponsetimems apiresponsetimems apiresponsetime",
+            path="uri path pathinfo",
+            api="apiname api apiid",
+            consumer="applicationname applicationid application user",
+            plan="planname planid plan",
+            request_id="requestid id",
+            request_bytes="requestcontentlength",
+            response_bytes="responsecontentlength",
+        ),
+        sample=(
+            '{"timestamp":1791640536123,"requestId":"6a9b","apiName":"shop","applicationId":"ti'
+            'll","httpMethod":"GET","remoteAddress":"203.0.113.9","host":"shop.example","uri":"'
+            '/a?b=1","endpointResponseTimeMs":12,"status":200,"requestContentLength":-1,"respon'
+            'seContentLength":120,"gatewayResponseTimeMs":15,"gatewayLatencyMs":3}'
+        ),
+        url="https://documentation.gravitee.io/apim/analyze-and-monitor-apis/reporters",
+    ),
+    LogDialect(
+        name="wso2",
+        gateway="wso2",
+        names=all_of(
+            "proxyresponsecode responselatency backendlatency",
+            "proxyresponsecode targetresponsecode apimethod",
+        ),
+        units=("ms",),
+        fields=fields_named(
+            timestamp="requesttimestamp timestamp",
+            duration_ms="responselatency",
+            upstream_duration_ms="backendlatency",
+            status="proxyresponsecode",
+            upstream_status="targetresponsecode",
+            method="apimethod",
+            route="apiresourcetemplate",
+            api="apiname",
+            consumer="applicationname applicationid",
+            request_id="correlationid",
+            client_ip="userip",
+        ),
+        sample=(
+            '{"apiName":"shop","proxyResponseCode":200,"apiMethod":"GET","apiResourceTemplate":'
+            '"/a/{id}","responseLatency":15,"backendLatency":12,"targetResponseCode":200,"appli'
+            'cationName":"till","requestTimestamp":"2026-10-10T13:55:36.123Z","correlationId":"'
+            '6a9b","userIp":"203.0.113.9"}'
+        ),
+        url="https://apim.docs.wso2.com/en/latest/api-analytics/on-prem/elk-installation-guide/",
+    ),
+    LogDialect(
+        name="cloudflare",
+        gateway="cloudflare",
+        names=all_of("rayid edgeresponsestatus", "rayid clientrequesturi", "edgeresponsebytes"),
+        units=("ms",),
+        fields=fields_named(
+            timestamp="edgestarttimestamp edgeendtimestamp",
+            path="clientrequesturi clientrequestpath",
+            # Times of the edge are in whole seconds by default: no duration follows from them.
+            duration_ms="",
+            upstream_duration_ms="originresponsedurationms originresponsetime:ns",
+            upstream_status="originresponsestatus",
+            request_bytes="clientrequestbytes",
+            cache_status="cachecachestatus",
+            referer="clientrequestreferer",
+        ),
+        sample=(
+            '{"ClientIP":"203.0.113.9","ClientRequestHost":"shop.example","ClientRequestMethod"'
+            ':"GET","ClientRequestURI":"/a?b=1","EdgeEndTimestamp":"2026-10-10T13:55:36Z","Edge'
+            'ResponseBytes":120,"EdgeResponseStatus":200,"EdgeStartTimestamp":"2026-10-10T13:55'
+            ':36Z","RayID":"6a9b"}'
+        ),
+        url="https://developers.cloudflare.com/logs/logpush/logpush-job/datasets/zone/http_requests/",
+    ),
+    LogDialect(
+        name="fastly",
+        gateway="fastly",
+        names=all_of("fastlyserver", "fastlyisedge", "fastlyserviceid"),
+        fields=fields_named(cache_status="responsestate cachestatus fastlyinfostate"),
+        sample=(
+            '{"timestamp":"2026-10-10T13:55:36+0000","client_ip":"203.0.113.9","host":"shop.exa'
+            'mple","url":"/a?b=1","request_method":"GET","request_protocol":"HTTP/2","response_'
+            'state":"HIT","response_status":200,"response_body_size":120,"fastly_server":"cache'
+            '-x","fastly_is_edge":true}'
+        ),
+        url="https://www.fastly.com/documentation/guides/integrations/logging/",
+    ),
+    LogDialect(
+        name="akamai",
+        gateway="akamai",
+        names=all_of("cliip reqpath statuscode", "reqtimesec reqpath statuscode"),
+        units=("ms",),
+        fields=fields_named(
+            timestamp="reqtimesec",
+            host="reqhost",
+            path="reqpath",
+            duration_ms="turnaroundtimemsec",
+            response_bytes="totalbytes bytes",
+            request_bytes="",
+            protocol="proto",
+        ),
+        sample=(
+            '{"cliIP":"203.0.113.9","reqTimeSec":"1791640536.123","proto":"HTTP/2","reqHost":"s'
+            'hop.example","reqMethod":"GET","reqPath":"/a","statusCode":"200","UA":"curl/8","to'
+            'talBytes":"120","turnAroundTimeMSec":"15","cacheStatus":"1"}'
+        ),
+        url="https://techdocs.akamai.com/datastream2/docs/data-set-parameters",
+    ),
+    LogDialect(
+        name="aws-vpc-lattice",
+        gateway="aws-vpc-lattice",
+        names=all_of("servicenetworkarn responsecode", "servicearn requestpath responsecode"),
+        units=("ms",),
+        fields=fields_named(
+            client_ip="sourceipport sourceip",
+            consumer="callerprincipal",
+            host="hostheader",
+            timestamp="starttime",
+        ),
+        sample=(
+            '{"serviceArn":"arn:aws:vpc-lattice:eu-west-1:1:service/s","serviceNetworkArn":"arn'
+            ':aws:vpc-lattice:eu-west-1:1:servicenetwork/n","startTime":"2026-10-10T13:55:36Z",'
+            '"requestMethod":"GET","requestPath":"/a","hostHeader":"shop.example","sourceIpPort'
+            '":"203.0.113.9:4711","responseCode":200,"bytesReceived":87,"bytesSent":120,"durati'
+            'on":15,"protocol":"HTTP/1.1"}'
+        ),
+        url="https://docs.aws.amazon.com/vpc-lattice/latest/ug/monitoring-access-logs.html",
+    ),
+    LogDialect(
+        name="vercel",
+        gateway="vercel",
+        names=all_of("deploymentid projectid proxystatuscode", "deploymentid proxyvercelid"),
+        units=("ms",),
+        fields=fields_named(cache_status="proxyvercelcache vercelcache"),
+        sample=(
+            '{"id":"6a9b","deploymentId":"d1","projectId":"p1","source":"lambda","host":"shop.e'
+            'xample","timestamp":1791640536123,"proxy":{"timestamp":1791640536123,"method":"GET'
+            '","host":"shop.example","path":"/a?b=1","userAgent":["curl/8"],"statusCode":200,"c'
+            'lientIp":"203.0.113.9","vercelCache":"MISS"}}'
+        ),
+        url="https://vercel.com/docs/drains/reference/logs",
+    ),
+    LogDialect(
+        name="netlify",
+        gateway="netlify",
+        names=all_of("siteid deployid statuscode", "siteid logtype statuscode"),
+        units=("ms",),
+        sample=(
+            '{"log_type":"traffic","site_id":"s1","deploy_id":"d1","client_ip":"203.0.113.9","d'
+            'uration":15,"method":"GET","request_id":"6a9b","status_code":200,"timestamp":"2026'
+            '-10-10T13:55:36.123Z","url":"https://shop.example/a?b=1","user_agent":"curl/8"}'
+        ),
+        url="https://docs.netlify.com/manage/monitoring/log-drains/",
+    ),
+    *(
+        LogDialect(
+            name=gateway,
+            gateway=gateway,
+            names=all_of("resourcetype insertid", "resourcetype logname"),
+            values={"resourcetype": pattern},
+            sample=_GOOGLE_SAMPLE.replace("RESOURCE", resource),
+            url="https://cloud.google.com/logging/docs/api/v2/resource-list",
+        )
+        for gateway, (pattern, resource) in _GOOGLE_RESOURCES.items()
+    ),
+    LogDialect(
+        name="heroku",
+        gateway="heroku",
+        names=all_of("dyno connect service status fwd"),
+        units=("ms",),
+        fields=fields_named(
+            duration_ms="service",
+            upstream_duration_ms="",
+            client_ip="fwd",
+            error_type="code",
+            status="status",
+            api="",
+        ),
+        sample=(
+            'at=info method=GET path="/a?b=1" host=shop.example request_id=6a9b fwd="203.0.113.'
+            '9" dyno=web.1 connect=1ms service=15ms status=200 bytes=120 protocol=https'
+        ),
+        url="https://devcenter.heroku.com/articles/http-routing#heroku-router-log-format",
+    ),
+    LogDialect(
+        name="linkerd",
+        names=all_of("totalns processingns"),
+        units=("ns",),
+        fields=fields_named(protocol="version", consumer="clientid", duration_ms="totalns"),
+        sample=(
+            '{"client.addr":"203.0.113.9:4711","client.id":"till.shop.serviceaccount.identity.l'
+            'inkerd.cluster.local","host":"shop.example","method":"GET","processing_ns":"39826"'
+            ',"response_bytes":"120","status":200,"timestamp":"2026-10-10T13:55:36.123456789Z",'
+            '"total_ns":"1500000","uri":"http://shop.example/a?b=1","version":"HTTP/2.0"}'
+        ),
+        url="https://linkerd.io/2/features/access-logging/",
+    ),
+    LogDialect(
+        name="ingress-nginx",
+        gateway="nginx",
+        # https://kubernetes.github.io/ingress-nginx/user-guide/nginx-configuration/log-format/
+        # Under the names of Cloud Logging, the one duration is that of the service behind.
+        names=all_of("proxyupstreamname httprequestlatency"),
+        fields=fields_named(
+            duration_ms="",
+            upstream_duration_ms="httprequestlatency:s",
+            response_bytes="responsesize",
+        ),
+        sample=(
+            '{"timestamp":"2026-10-10T13:55:36+00:00","requestID":"6a9b","proxyUpstreamName":"s'
+            'hop-api-80","upstreamStatus":"200","httpRequest":{"requestMethod":"GET","requestUr'
+            'l":"shop.example/a?b=1","status":200,"requestSize":"87","responseSize":"120","remo'
+            'teIp":"203.0.113.9","latency":"0.012 s","protocol":"HTTP/2.0"}}'
+        ),
+        url="https://kubernetes.github.io/ingress-nginx/user-guide/nginx-configuration/log-format/",
+    ),
+)
+"""The first that matches counts."""
