@@ -86,7 +86,9 @@ def unit_in_name(name: str) -> str | None:
     word = next((w for w in _GLUED_WORDS if last.endswith(w)), None)
     if word:
         return _UNIT_OF_WORD[word]
-    glued = re.search(r"(?:time|duration|latency|elapsed|taken|took|rtt)(?:in)?(ms|us|ns|secs?)$", last)
+    glued = re.search(
+        r"(?:time|duration|latency|elapsed|taken|took|rtt)(?:in)?(ms|us|ns|secs?)$", last
+    )
     return _UNIT_OF_WORD[glued[1]] if glued else None
 
 

@@ -65,6 +65,8 @@ class FieldEntry:
     """For durations, it is replaced by that of their unit."""
     unit: str | None = None
     """The unit in which durations of these names mostly are."""
+    is_duration: bool = False
+    """Whether the names may end in a unit."""
     request_part: str = ""
     """The part of request lines that `convert` takes, if they are request lines."""
     kind: str = ""
@@ -79,7 +81,7 @@ def _words(names: str) -> tuple[str, ...]:
 
 _TARGETS = _words(
     """requesturi requesturl originalurl originaluri urloriginal requestedurl requesteduri
-    clientrequesturi xenvoyoriginpath xenvoyoriginalpath"""
+    clientrequesturi csuristem xenvoyoriginpath xenvoyoriginalpath"""
 )
 _OTHER_TARGETS = _words(
     """uri url requestpath path urlpath urlfull httppath httptarget httpurl target originalpath
@@ -113,6 +115,7 @@ def _durations(names: str, unit: str | None = None, url: str = "") -> FieldEntry
         look=looks.is_duration_list,
         convert=durations_to_ms,
         unit=unit,
+        is_duration=True,
         url=url,
     )
 
@@ -147,7 +150,9 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
     ),
     "query": (
         FieldEntry(
-            names=_words("args querystring query requestquery urlquery requestqueryargs"),
+            names=_words(
+                "args querystring query requestquery urlquery requestqueryargs csuriquery"
+            ),
             look=looks.is_text,
             convert=mask_query_column,
         ),
@@ -188,37 +193,25 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
     "duration_ms": (
         # nginx writes seconds with three decimals.
         _durations("requesttime reqtime", "s", NGINX_URL),
-        _durations(
-            """durationms requesttimems responsetimems latencyms elapsedms elapsedmilliseconds
-            timems tookms totaltimems processingtimems durationus requesttimeus responsetimeus
-            latencyus elapsedus timetakenus reqtimemicrosec durationmicros durationns elapsedns
-            latencyns durationnanos durations durationsec durationseconds latencyseconds
-            elapsedseconds totalns totalms totalus turnaroundtimemsec"""
-        ),
         _durations("latenciesrequest responselatency latencytotal totallatency", "ms"),
         _durations("httpserverrequestduration", "s", OTEL_URL),
         _durations("eventduration", "ns", ECS_URL),
         _durations(
             """duration latency elapsed elapsedtime responsetime resptime restime apptime taken
             timetaken took processingtime requestduration requestlatency responseduration runtime
-            executiontime exectime totaltime timespent spenttime cost costtime servetime rt
-            latencyhuman"""
+            executiontime exectime totaltime timetotal total timespent spenttime cost costtime
+            servetime turnaroundtime timetoresponse time rt latencyhuman"""
         ),
     ),
     "upstream_duration_ms": (
         _durations("upstreamresponsetime upstreamtime urt", "s", NGINX_URL),
         _durations("""upstreamservicetime xenvoyupstreamservicetime""", "ms", ENVOY_URL),
-        _durations(
-            """upstreamresponsetimems upstreamdurationms upstreamlatencyms upstreamms
-            upstreamresponsetimeus upstreamdurationus upstreamus upstreamdurationns upstreamns
-            endpointresponsetimems"""
-        ),
         _durations("latenciesproxy integrationlatency", "ms"),
         _durations("originduration", "ns"),
         _durations(
             """upstreamduration upstreamlatency latencyupstream backendtime backendlatency
             backendduration backendresponsetime upstreamresptime targetresponsetime
-            apptime responsetime"""
+            endpointresponsetime upstream apptime responsetime"""
         ),
     ),
     "request_bytes": (
@@ -241,7 +234,8 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
                 edgeresponsebytes respsize ressize respbytes resbytes bytes size
                 httpresponsebodybytes httpresponsebodysize httpresponsesize scbytes
                 rescontentlength reslength resheaderscontentlength responseheaderscontentlength
-                contentlength contentsize length totalbytes"""
+                contentlength contentsize length totalbytes writtenbytes byteswritten
+                responsewritten written"""
             ),
             look=looks.is_size,
             convert=to_sizes,
@@ -264,7 +258,7 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
         *_texts(
             """host httphost requesthost requestheadershost requestdomain vhost virtualhost
             authority servername requestedservername domain urldomain clientrequesthost hostheader
-            reqhost cshost serveraddress""",
+            xhostheader reqhost cshost serveraddress""",
             looks.is_host,
         ),
         FieldEntry(
@@ -335,28 +329,44 @@ SCOPES = frozenset(
 )
 """Objects that are about the machine, the collector, the service behind, or the caller's own
 parameters: what they hold goes by its whole path alone."""
+_UNITS = _words(
+    """s sec secs second seconds ms msec msecs milli millis millisec milliseconds us usec usecs
+    micro micros microsec microseconds ns nsec nsecs nano nanos nanosec nanoseconds"""
+)
 _RESPONSES = frozenset(_words("res resp response httpresponse upstream"))
 
 
 def candidate_paths(
-    names: Collection[str], paths: Collection[KeyPath]
+    names: Collection[str], paths: Collection[KeyPath], *, with_unit: bool = False
 ) -> list[tuple[int, int, KeyPath]]:
     """Return the fields that go by one of the names, the best first, each with two ranks.
 
-    A field goes by its whole path, and by the path without its beginning; the first rank is how
-    much was left out, the second the place of its name.
+    A field goes by its whole path, and by the path without its beginning, `with_unit` also without
+    the unit at its end; the first rank is how much was left out, the second the place of its name.
+    A key with dots is a path, too.
     """
-    rank = {name: position for position, name in enumerate(names)}
+    rank = _rank_names(tuple(names), with_unit=with_unit)
     ranked: list[tuple[int, int, KeyPath]] = []
     for path in paths:
-        keys = [normalise_name(key) for key in path]
-        scope = next((at for at, key in enumerate(keys[:-1]) if _is_scope(keys, at)), len(keys) - 1)
+        keys = [name for key in path for part in key.split(".") if (name := normalise_name(part))]
+        scope = next((at for at in range(len(keys) - 1) if _is_scope(keys, at)), len(keys) - 1)
         for cut in range(scope + 1):
             position = rank.get("".join(keys[cut:]))
             if position is not None:
                 ranked.append((cut, position, path))
                 break
     return sorted(ranked, key=lambda entry: entry[:2])
+
+
+@lru_cache(maxsize=512)
+def _rank_names(names: tuple[str, ...], *, with_unit: bool) -> Mapping[str, int]:
+    """Return the places of names, also with a unit at their end."""
+    units = ("", *_UNITS, *(f"in{unit}" for unit in _UNITS)) if with_unit else ("",)
+    ranks: dict[str, int] = {}
+    for unit in units:
+        for position, name in enumerate(names):
+            ranks.setdefault(name + unit, position)
+    return ranks
 
 
 def _is_scope(keys: list[str], at: int) -> bool:

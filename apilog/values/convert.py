@@ -43,6 +43,7 @@ _MS_PER_WORD = {
 }
 """The words that may stand behind the number of a duration, in lower case."""
 _NUMBER_AND_UNIT = r"^(?<number>[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?)\s*(?<unit>[A-Za-zµμ]+)$"
+_STATUS_AND_REASON = r"^([1-9][0-9]{2}) [A-Za-z]"
 _LIST_AND_UNIT = r"^(?<list>[0-9.,: -]*[0-9])\s*(?<unit>[A-Za-zµμ]+)$"
 _COMPOUND_DURATIONS = (
     # As Go's Duration prints itself: https://pkg.go.dev/time#Duration.String
@@ -100,8 +101,17 @@ def to_floats(s: pl.Series) -> pl.Series:
 
 
 def to_statuses(s: pl.Series) -> pl.Series:
-    """Parse status codes (Int16); 0, 000 and what is not within 100 to 999 are null."""
+    """Parse status codes (Int16); 0, 000 and what is not within 100 to 999 are null.
+
+    A reason may stand behind the code, as in `404 Not Found`.
+    """
     codes = to_integers(s)
+    if not s.dtype.is_numeric():
+        codes = retry_nulls(
+            s.cast(pl.String),
+            codes,
+            lambda missed: missed.str.extract(_STATUS_AND_REASON, 1).cast(pl.Int64, strict=False),
+        )
     return codes.set(~codes.is_between(100, 999), None).cast(pl.Int16)
 
 

@@ -203,7 +203,9 @@ class _FieldChoice:
         ranked = [
             (order, cut, rank, path)
             for order, entry in enumerate(entries)
-            for cut, rank, path in candidate_paths(entry.names, self._given)
+            for cut, rank, path in candidate_paths(
+                entry.names, self._given, with_unit=entry.is_duration
+            )
             if self._kinds.get(path) in (None, entry.kind or column) and self._has_look(entry, path)
         ]
         # What is documented counts in its order; other names count more the more of the path
