@@ -44,19 +44,48 @@ class CellLayout:
         """Return the fields, and `ok`, where some quotes mean nothing or are left open.
 
         Lines whose quotes are sound are read with quotes, those in which no field begins with
-        one without, and the others are left null.
+        one without, those that have both kinds of quotes one field after the other; the others
+        are left null.
         """
-        field = rf'(?:"(?:[^"]|"")*"|[^"{self.separator}][^{self.separator}]*|)'
-        sound = lines.series.str.contains(rf"^{field}(?:[{self.separator}]{field})*\r?$")
-        quoted = lines.series.str.contains(rf'(?:^|[{self.separator}])"')
+        separator = rf"[{self.separator}]"
+        quoted_field = r'"(?:[^"]|"")*"'
+        plain_field, odd_field = (
+            rf'[^"{self.separator}]*',
+            rf'[^"{self.separator}][^{self.separator}]*',
+        )
+        strict = rf"(?:{quoted_field}|{plain_field})"
+        odd = rf"(?:{quoted_field}|{odd_field}|)"
+        texts = lines.series.str.strip_suffix("\r")
+        is_quoted = texts.str.contains(rf'(?:^|{separator})"')
+        is_strict = texts.str.contains(rf"^{strict}(?:{separator}{strict})*$")
+        is_odd = is_quoted & ~is_strict & texts.str.contains(rf"^{odd}(?:{separator}{odd})*$")
         cells = pl.DataFrame(schema={**text_schema(positions), "ok": pl.Boolean, "row": pl.UInt32})
-        for chosen, quote in ((sound & quoted, '"'), (~quoted, None)):
+        for chosen, quote in ((is_strict & is_quoted, '"'), (~is_quoted, None)):
             rows = chosen.arg_true().alias("row")
             frame = self._scan(lines.gather(rows).data, positions, quote)
             if frame is not None and frame.height == len(rows):
                 cells.vstack(frame.with_columns(rows), in_place=True)
+        if is_odd.any():
+            rows = is_odd.arg_true().alias("row")
+            fields = texts.gather(rows).str.extract_all(rf"(?:^|{separator}){odd}")
+            cells.vstack(self._pick(fields, positions).with_columns(rows), in_place=True)
         all_rows = pl.DataFrame({"row": pl.int_range(lines.count, dtype=pl.UInt32, eager=True)})
         return all_rows.join(cells, on="row", how="left", maintain_order="left").drop("row")
+
+    def _pick(self, fields: pl.Series, positions: Sequence[int]) -> pl.DataFrame:
+        """Return the fields at these positions of lists of fields, separators before them."""
+
+        def text(position: int) -> pl.Expr:
+            field = pl.col("fields").list.get(position, null_on_oob=True)
+            bare = field.str.strip_prefix(self.separator) if position else field
+            inner = bare.str.slice(1).str.strip_suffix('"').str.replace_all('""', '"', literal=True)
+            unquoted = pl.when(bare.str.starts_with('"')).then(inner).otherwise(bare)
+            # As in what is scanned, an empty field is null.
+            return pl.when(unquoted != "").then(unquoted).alias(f"f{position}")
+
+        return fields.to_frame("fields").select(
+            *map(text, positions), ok=pl.col("fields").list.len() == self.field_count
+        )
 
     def _scan(
         self, data: bytes, positions: Sequence[int], quote: str | None

@@ -101,9 +101,10 @@ def infer_delimited(gateway: Gateway, head: pl.Series) -> DelimitedFormat | None
         if header.startswith(("{", "[")) or not may_hold_fingerprint(gateway, header):
             continue
         for separator in _SEPARATORS:
-            fields = split_fields(header, separator) if separator in header else None
-            if not fields:
+            if separator not in header:
                 continue
+            # A stray quote in the header must not cost all the rows below it.
+            fields = split_fields(header, separator) or header.replace('"', "").split(separator)
             keys = [field.strip().removesuffix(_UTC_SUFFIX) for field in fields]
             located = locate_values(gateway, [(key,) for key in keys if key])
             if not has_fingerprint(gateway, located):
