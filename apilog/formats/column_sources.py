@@ -30,6 +30,9 @@ class ColumnSource:
     """Values that add to the needed ones; `convert` gets None for each that the log lacks."""
     exclusive: bool = False
     """Where the log has its names, no later source is asked, whatever the values."""
+    fit: Callable[[pl.Series, str], tuple[Callable[..., pl.Series], str | None]] | None = None
+    """Takes values of a file's head and the key they are under; returns the `convert` for all of
+    the file and a doubt about it."""
     request_part: str = ""
     """The values are request lines: `convert` takes the distinct `method`s, `target`s or
     `protocol`s in them and returns texts."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
 
 import polars as pl
 
@@ -33,6 +33,29 @@ class GatewayFormat(ABC):
     locations: Mapping[str, tuple[Any, ...]]
     """Name to where its value stands in a line, and to its alternates."""
     doubts: tuple[str, ...] = ()
+
+    def fitted(self, head: pl.Series) -> Self:
+        """Return the format as the values in the head of its file ask for it."""
+        lines = EventLines.from_series(head.drop_nulls())
+        column_sources = dict(self.spec.column_sources)
+        doubts: dict[str, None] = {}
+        for column, sources in column_sources.items():
+            usable = self._usable_sources(sources)
+            if not any(source.fit for source in usable):
+                continue
+            values, is_read = self._read_values(lines, [usable])
+            fitted: list[ColumnSource] = []
+            for source in usable:
+                if source.fit is None:
+                    fitted.append(source)
+                    continue
+                given = values[source.names[0]].filter(is_read).drop_nulls()
+                convert, doubt = source.fit(given, self._key_of(source.names[0]))
+                fitted.append(replace(source, convert=convert))
+                doubts |= {doubt: None} if doubt else {}
+            column_sources[column] = tuple(fitted)
+        spec = replace(self.spec, column_sources=column_sources)
+        return replace(self, spec=spec, doubts=(*self.doubts, *doubts))
 
     @property
     def name(self) -> str:
@@ -87,6 +110,10 @@ class GatewayFormat(ABC):
             .alias("reason"),
         )
         return ParsedRecords.with_rejects(kept.filter(is_record), is_record, reasons.to_series())
+
+    @abstractmethod
+    def _key_of(self, name: str) -> str:
+        """Return the key, as it is written, of a name."""
 
     @abstractmethod
     def explain(self, line: str) -> MatchFailure:

@@ -7,7 +7,7 @@ or whose quotes don't pair up, changes nothing for the others.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -20,12 +20,17 @@ from apilog.formats.gateways.gateway import (
     may_hold_fingerprint,
 )
 from apilog.values.csv_cells import CellLayout, split_fields
+from apilog.values.decimals import find_decimal_commas, with_decimal_points
 from apilog.values.event_lines import EventLines
 
 HEADER_REASON = "header line"
 """The reason of rejects that repeat the header."""
 
 _SEPARATORS: Mapping[str, str] = {",": "commas", "|": "bars", "\t": "tabs", ";": "semicolons"}
+_COMMAS_DOUBT = (
+    "commas in numbers are read as decimal points; they may set thousands apart: an export in "
+    "English says which"
+)
 _HEAD_LINES = 200
 # Azure's portal appends the time zone to the header of each column of times.
 _UTC_SUFFIX = " [UTC]"
@@ -45,6 +50,13 @@ class DelimitedFormat(GatewayFormat):
     header: str
     """The header line as it stands, without a byte order mark."""
     field_count: int
+    keys: tuple[str, ...]
+    """The names in the header."""
+    decimals: frozenset[int] = frozenset()
+    """Positions of numbers that have a comma before their fraction."""
+
+    def _key_of(self, name: str) -> str:
+        return self.keys[self.locations[name][0]]
 
     def explain(self, line: str) -> MatchFailure:
         fields = split_fields(line, self.separator) or []
@@ -75,8 +87,13 @@ class DelimitedFormat(GatewayFormat):
         is_header = self._find_header_lines(lines)
         if is_header is not None:
             cells = cells.with_columns(pl.when(~is_header).then(pl.all()).name.keep())
-        values = {position: cells[f"f{position}"] for position in locations}
-        return values, cells["ok"].fill_null(value=False)
+        values = {
+            position: with_decimal_points(cells[f"f{position}"])
+            if position in self.decimals
+            else cells[f"f{position}"]
+            for position in locations
+        }
+        return values, cells["ok"]
 
     def _unread_reasons(self, lines: EventLines) -> pl.Series:
         is_header = self._find_header_lines(lines)
@@ -115,8 +132,22 @@ def infer_delimited(gateway: Gateway, head: pl.Series) -> DelimitedFormat | None
                 separator=separator,
                 header=header,
                 field_count=len(fields),
+                keys=tuple(keys),
             )
             columns = log_format.columns
             if "timestamp" in columns and columns & {*gateway.required_columns}:
-                return log_format
+                return _with_decimals(log_format, head).fitted(head)
     return None
+
+
+def _with_decimals(log_format: DelimitedFormat, head: pl.Series) -> DelimitedFormat:
+    """Return the format with the columns of numbers that have commas, if the file has such."""
+    layout = CellLayout(log_format.separator, log_format.field_count)
+    positions = sorted({place for places in log_format.locations.values() for place in places})
+    cells = layout.read(EventLines.from_series(head.drop_nulls()), positions)
+    cells = cells.filter((pl.col("ok")) & (pl.nth(0) != log_format.keys[0])).drop("ok")
+    found = find_decimal_commas(cells)
+    if not found.columns:
+        return log_format
+    decimals = frozenset(int(name.removeprefix("f")) for name in found.columns)
+    return replace(log_format, decimals=decimals, doubts=() if found.is_sure else (_COMMAS_DOUBT,))

@@ -31,6 +31,9 @@ class KeyedFormat(GatewayFormat):
 
     locations: Mapping[str, tuple[KeyPath, ...]]
 
+    def _key_of(self, name: str) -> str:
+        return ".".join(self.locations[name][0])
+
     def explain(self, line: str) -> MatchFailure:
         try:
             json.loads(line)
@@ -77,7 +80,7 @@ def infer_keyed(gateway: Gateway, head: pl.Series, *, is_timed: bool = False) ->
     scope = located[min(fingerprint)][0][:-1]
     optional = {normalise_name(key): ((*scope, key),) for key in gateway.optional_keys}
     log_format = KeyedFormat(spec=gateway, locations=optional | located)
-    return log_format if is_timed or "timestamp" in log_format.columns else None
+    return log_format.fitted(head) if is_timed or "timestamp" in log_format.columns else None
 
 
 def _iter_field_paths(value: Mapping[str, object]) -> Iterator[KeyPath]:

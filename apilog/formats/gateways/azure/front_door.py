@@ -31,12 +31,24 @@ def _http_versions(values: pl.Series) -> pl.Series:
     return UNSET.map_set(values, lambda s: s.str.replace(r"^(\d+\.\d+)(?:\.\d+)*$", "HTTP/$1"))
 
 
+def _is_foreign(categories: pl.Series, flags: pl.Series | None) -> pl.Series:
+    """Return whether records are of another log, or of what one edge asked of another."""
+    is_foreign = azure.is_foreign_category(categories)
+    if flags is None:
+        return is_foreign
+    return is_foreign.fill_null(value=False) | _are_false(flags)
+
+
+def _are_false(flags: pl.Series) -> pl.Series:
+    return (flags.str.to_lowercase() == "false").fill_null(value=False)
+
+
 def _from_clients(categories: pl.Series, flags: pl.Series | None) -> pl.Series:
     """Return whether records are of the access log, and not of what one edge asked of another."""
     is_access = azure.is_category("frontdooraccesslog", categories)
     if flags is None:
         return is_access
-    return is_access & ~(flags.str.to_lowercase() == "false").fill_null(value=False)
+    return is_access & ~_are_false(flags)
 
 
 FRONT_DOOR = Gateway(
@@ -49,7 +61,9 @@ FRONT_DOOR = Gateway(
     is_own_record=(
         ColumnSource(("category",), _from_clients, optional_names=("isreceivedfromclient",)),
     ),
-    is_foreign_record=first_of(azure.is_foreign_category, "category"),
+    is_foreign_record=(
+        ColumnSource(("category",), _is_foreign, optional_names=("isreceivedfromclient",)),
+    ),
     optional_keys=("isReceivedFromClient",),
     type_suffixes=azure.TYPE_SUFFIXES,
     column_sources={
@@ -90,7 +104,7 @@ FRONT_DOOR = Gateway(
         *azure.SKIP_RULES,
         SkipRule(
             "request between two edges of Front Door",
-            r'"isReceivedFromClient"\s*:\s*"?(?i:false)',
+            r'"isReceivedFromClient(?:_b)?"\s*:\s*"?(?i:false)',
             ('{"category":"FrontdoorAccessLog","properties":{"isReceivedFromClient":false}}',),
         ),
     ),

@@ -7,11 +7,15 @@ null, and no pattern of another log matches an access record.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 
 import polars as pl
 
+from apilog.formats.column_sources import ColumnSource
 from apilog.formats.contract import Refusal, SkipRule
-from apilog.formats.gateways.gateway import UnsetWords, first_of, first_time
+from apilog.formats.gateways.gateway import UnsetWords, first_time
+from apilog.values.dictionary import ColumnConverter
+from apilog.values.local_times import LocalTimes, decide_local_times, is_local_time
 from apilog.values.requests import target_path, target_query
 from apilog.values.times import parse_times
 
@@ -21,28 +25,53 @@ https://learn.microsoft.com/azure/azure-monitor/reference/tables/azurediagnostic
 
 UNSET = UnsetWords(("", "-", "N/A", "None"))
 
-_HEAD_LINES = 200
-_PORTAL_TIME = "%m/%d/%Y, %I:%M:%S%.f %p"
 _HOST = r"^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#]*@)?([^/?#@]*)"
 
 
-def log_analytics_times(values: pl.Series) -> pl.Series:
-    """Return times as tables have them: ISO, or `7/2/2024, 6:31:31.446 AM` from the portal."""
-    if not values.head(_HEAD_LINES).str.contains("/", literal=True).any():
+def table_times(values: pl.Series, local: LocalTimes | None = None) -> pl.Series:
+    """Return times as tables have them: ISO, or as the portal writes them for a place, in UTC.
+
+    https://learn.microsoft.com/azure/azure-monitor/logs/log-analytics-tutorial
+    """
+    is_local = is_local_time(values)
+    if not is_local.any():
         return parse_times(values)
-    # The portal writes times for readers in the United States, but in UTC.
-    local = values.str.strptime(pl.Datetime("us"), _PORTAL_TIME, strict=False)
-    times = local.set(~local.dt.year().is_between(1900, 2260), None).dt.replace_time_zone("UTC")
-    if times.null_count() == values.null_count():
+    times = (local or LocalTimes(day_first=False)).parse(values)
+    if is_local.all():
         return times
-    return times.fill_null(parse_times(values.set(times.is_not_null(), None)))
+    return times.fill_null(parse_times(values.set(is_local, None)))
 
 
-TIME_SOURCES = (
-    *first_time("time"),
-    *first_of(log_analytics_times, "timegenerated"),
-    *first_time("timestamp"),
-)
+@dataclass(frozen=True, slots=True)
+class _TableTimes:
+    """Reads the times of one table."""
+
+    local: LocalTimes
+
+    def __call__(self, values: pl.Series) -> pl.Series:
+        return table_times(values, self.local)
+
+
+def fit_table_times(values: pl.Series, key: str) -> tuple[ColumnConverter, str | None]:
+    """Return how the times of a table are read, whose portal had the locale of its reader."""
+    local = decide_local_times(values)
+    doubt = None
+    if not local.is_sure:
+        read, other = ("day", "month") if local.day_first else ("month", "day")
+        doubt = (
+            f"`{key}` is read with the {read} first; it may be with the {other} first: a column "
+            f"`timestamp` with its `format` in `[formats.NAME]` says so, and so does an export "
+            "that covers more than 12 days of a month"
+        )
+    return _TableTimes(local), doubt
+
+
+def first_table_time(*names: str) -> tuple[ColumnSource, ...]:
+    """Return the sources of a time that may be written for readers of some place."""
+    return tuple(ColumnSource((name,), table_times, fit=fit_table_times) for name in names)
+
+
+TIME_SOURCES = (*first_time("time"), *first_table_time("timegenerated", "timestamp"))
 
 
 def url_path(values: pl.Series) -> pl.Series:
@@ -106,7 +135,7 @@ SKIP_RULES = (
     ),
 )
 LOCAL_TIMES = Refusal(
-    r"TimeGenerated \[[^U\]]",
+    r"(?:TimeGenerated|timestamp) \[(?:[^U\]]|U[^T]|UT[^C]|UTC[^\]])",
     "the times of this Log Analytics export are in a local zone that it does not name",
     "set the time zone of the Logs page to UTC and export again",
     ("TimeGenerated [Local Time],Method,Url,ResponseCode",),
