@@ -64,11 +64,15 @@ _HEADER = rf"{_PRIORITY}(?:{_BSD_TIME}|{_ISO_TIME}) (?:{_HOST} )?"
 """Up to the tag; the host may be missing, as in what nginx sends with `nohostname`."""
 _SYSLOG_TAG = r"^[A-Za-z0-9_.@/+-]{1,128}(?:\[[^\[\]\s]*\])?$"
 
+_ELEMENT = r'\[(?:[^\]"\\]|"(?:[^"\\]|\\.)*")*\]'
+_BOM = "\ufeff"
 _HEADER_5424 = r"^<[0-9]{1,3}>[1-9][0-9]? [^ ]+ [^ ]+ "
 _REST_5424 = (
     r"^[^ ]+ [^ ]+ "  # process and message ids
-    r'(?:-|(?:\[(?:[^\]"\\]|"(?:[^"\\]|\\.)*")*\])+)(?: |$)'
-    "\ufeff?"
+    rf"(?:-(?: |$)|(?:{_ELEMENT})+(?: |$|{_BOM})?)"
+    # Loggly wants its token as an element, which programs put before their message:
+    # https://documentation.solarwinds.com/en/success_center/loggly/content/admin/streaming-syslog-without-using-files.htm
+    rf"(?:\[[^\]@\s]+@[0-9]+(?: [^\]]*)?\] ?)?{_BOM}?"
 )
 
 

@@ -93,7 +93,7 @@ class DelimitedFormat(GatewayFormat):
             else cells[f"f{position}"]
             for position in locations
         }
-        return values, cells["ok"]
+        return values, cells["ok"].fill_null(value=False)
 
     def _unread_reasons(self, lines: EventLines) -> pl.Series:
         is_header = self._find_header_lines(lines)

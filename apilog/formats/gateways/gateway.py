@@ -70,6 +70,8 @@ class Gateway:
     """Endings of keys that only tell the type of the value."""
     repair_json: ColumnConverter | None = None
     """Turns lines that are not JSON into JSON where the gateway's slips can be recognised."""
+    repairable: str = r"^\s*\{"
+    """A pattern of the lines that this may help."""
 
     # What lies beside the records, and what to tell the user.
     text_formats: tuple[NginxFormat, ...] = ()

@@ -65,7 +65,7 @@ def infer_keyed(gateway: Gateway, head: pl.Series, *, is_timed: bool = False) ->
     """
     head = head.head(_HEAD_LINES)
     objects = load_objects(head)
-    if not objects and gateway.repair_json and head.str.contains(r"^\s*\{").any():
+    if not objects and gateway.repair_json and head.str.contains(gateway.repairable).any():
         objects = load_objects(gateway.repair_json(head.drop_nulls()))
     # Most records of a log have the same keys.
     records = dict.fromkeys(tuple(_iter_field_paths(value)) for value in objects)

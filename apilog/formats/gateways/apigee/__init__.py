@@ -95,6 +95,8 @@ _APIGEE_KEYS = (
     "gatewayflowid",
     "developerapp",
     "developerappname",
+    # The shared flow of Axway's agents: https://github.com/Axway/agents-apigee
+    "clientstarttimestamp",
 )
 _AGGREGATE_NAMES = [f"{f}({m.replace('_', '')})" for f in _AGGREGATES for m in _METRICS]
 
@@ -144,6 +146,7 @@ ANALYTICS = Gateway(
             "clientreceivedendtimestamp",
             "proxyrequestreceived",
             "clientreceivedstarttime",
+            "clientstarttimestamp",
             "requesttimestamp",
             "systemtimestamp",
             "timestamp",
@@ -215,6 +218,7 @@ ANALYTICS = Gateway(
                 ("clientreceivedendtimestamp", "clientsentendtimestamp"),
                 ("clientreceived", "proxyresponsesent"),
                 ("clientreceived", "clientsent"),
+                ("clientstarttimestamp", "clientendtimestamp"),
             ),
             *first_duration_ms("totaltime", "durationms", "latencyms", "duration", "latency"),
         ),
@@ -232,10 +236,18 @@ ANALYTICS = Gateway(
             *first_duration_ms("targettime", "targetlatencyms", "targetlatency", "backendlatency"),
         ),
         "request_bytes": first_of(
-            convert.to_sizes, "requestsize", "requestlength", "requestheadercontentlength"
+            convert.to_sizes,
+            "requestsize",
+            "requestlength",
+            "requestheadercontentlength",
+            "bytesreceived",
         ),
         "response_bytes": first_of(
-            convert.to_sizes, "responsesize", "responselength", "responseheadercontentlength"
+            convert.to_sizes,
+            "responsesize",
+            "responselength",
+            "responseheadercontentlength",
+            "bytessent",
         ),
         "client_ip": first_of(
             values.first_addresses,

@@ -34,9 +34,33 @@ _STATUS = _variables(
     "status statuscode responsestatus responsestatuscode httpstatus httpstatuscode responsecode"
 )
 _ERROR_TYPE = _variables("errorresponsetype responsetype errortype gatewayresponsetype")
-_ERROR = _variables("errormessage errormessagestring error errormsg")
-_AUTHORIZER_ERROR = _variables("authorizererror authorizeerror authenticateerror")
-_INTEGRATION_ERROR = _variables("integrationerrormessage integrationerror backenderror")
+_ERROR = _variables(
+    "errormessage errormessagestring error errormsg errmessage errmsg err "
+    "errorvalidationerrorstring validationerrorstring validationerror validationerr"
+)
+_AUTHORIZER_ERROR = _variables(
+    "authorizererror authorizererrormessage authorizererr autherror autherr authorizeerror "
+    "authorizeerr authenticateerror authenticateerr"
+)
+_INTEGRATION_ERROR = _variables(
+    "integrationerrormessage integrationerror integrationerr integrationerrmessage "
+    "integrationerrormsg integrationerrmsg lambdaerror functionerror backenderror backenderr"
+)
+# An object about one of these has a status, a latency, an error and an id of its own; it is the
+# user who names it, mostly after the variables in it.
+_OTHER_SIDES = [
+    "authenticate",
+    "authorize",
+    "authorizer",
+    "auth",
+    "backend",
+    "endpoint",
+    "function",
+    "integration",
+    "lambda",
+    "waf",
+]
+_SIDE_PARTS = ("", "error", "err", "request", "response", "details", "info")
 
 
 def _first_text(names: str) -> tuple[ColumnSource, ...]:
@@ -79,10 +103,8 @@ API_GATEWAY = Gateway(
         for names in _FINGERPRINTS
         for prefix in ("", "context")
     ),
-    # Each of these has a status, a latency, an error and an id of its own.
-    nested_scopes=frozenset(
-        {"authenticate", "authorize", "authorizer", "error", "integration", "waf"}
-    ),
+    nested_scopes=frozenset(f"{side}{part}" for side in _OTHER_SIDES for part in _SIDE_PARTS)
+    | {"error"},
     ignored_keys=frozenset({"body", "headers", "multivalueheaders", "querystringparameters"})
     | {f"{side}{part}" for side in ("request", "response") for part in _PARTS},
     column_sources={
@@ -114,10 +136,14 @@ API_GATEWAY = Gateway(
         "upstream_status": (
             *first_of(
                 to_statuses,
-                *_variables("functionresponsestatus functionstatus lambdastatus backendstatus"),
+                *_variables(
+                    "functionresponsestatus functionstatus lambdastatus backendstatus "
+                    "integrationstatuscode integrationerrorstatus integrationresponsestatus"
+                ),
             ),
             *_first_service_status(
-                "integrationstatus integrationintegrationstatus integrationservicestatus"
+                "integrationstatus integrationintegrationstatus integrationservicestatus "
+                "integrationerrorintegrationstatus"
             ),
         ),
         "duration_ms": first_duration_ms(
@@ -128,8 +154,9 @@ API_GATEWAY = Gateway(
         ),
         "upstream_duration_ms": first_duration_ms(
             *_variables(
-                "integrationlatency integrationlatencyms functionlatency lambdalatency "
-                "backendlatency"
+                "integrationlatency integrationlatencyms integrationerrorlatency "
+                "integrationresponselatency functionlatency lambdalatency backendlatency "
+                "backendlatencyms"
             )
         ),
         "response_bytes": first_of(
@@ -142,7 +169,8 @@ API_GATEWAY = Gateway(
             "authorizerclaimssub claimssub authorizersub sub usersub authorizerclaimsclientid "
             "claimsclientid authorizerclientid clientid authorizerclaimscognito:username "
             "claimscognito:username cognito:username authorizerclaimsusername claimsusername "
-            "username identitycaller caller identityuser user userid identityuserarn userarn "
+            "username authorizertenantid tenantid authorizercustomerid customerid identitycaller "
+            "caller identityuser user userid identityuserarn userarn "
             "identitycognitoidentityid cognitoidentityid"
         ),
         "plan": _first_text("usageplan usageplanname usageplanid plan"),

@@ -15,6 +15,11 @@ import polars as pl
 from apilog.formats.contract import Refusal
 from apilog.formats.gateways.azure import resource_logs as azure
 from apilog.formats.gateways.azure.resource_logs import UNSET
+from apilog.formats.gateways.azure.self_hosted import (
+    SELF_HOSTED_RULES,
+    TEXT_LINE,
+    text_to_json,
+)
 from apilog.formats.gateways.gateway import ColumnSource, Gateway, first_duration_ms, first_of
 from apilog.values import convert
 
@@ -36,13 +41,15 @@ def _last_error(part: str) -> tuple[ColumnSource, ...]:
 API_MANAGEMENT = Gateway(
     name="azure-apim",
     gateway="azure-apim",
-    title="Azure API Management: GatewayLogs of storage, Event Hubs and Log Analytics",
+    title="Azure API Management: GatewayLogs of storage, Event Hubs, Log Analytics and gateways",
     url="https://learn.microsoft.com/azure/azure-monitor/reference/tables/apimanagementgatewaylogs",
     fingerprint_keys=(
         frozenset({"isrequestsuccess", "responsecode"}),
         frozenset({"resourceid", "category", "url", "responsecode"}),
         frozenset({"timegenerated", "url", "responsecode"}),
     ),
+    repair_json=text_to_json,
+    repairable=TEXT_LINE,
     required_columns=("status", "method", "path"),
     is_own_record=first_of(partial(azure.is_category, "gatewaylogs"), "category"),
     is_foreign_record=first_of(azure.is_foreign_category, "category"),
@@ -111,8 +118,15 @@ API_MANAGEMENT = Gateway(
             '"CorrelationId":"6a9b","method_s":"GET","url_s":"https://contoso.azure-api.net/v1/users",'
             '"responseCode_d":200,"isRequestSuccess_b":true,"Type":"AzureDiagnostics"}'
         ),
+        (
+            "[Info] 2026-11-21T10:00:00.123 [GatewayLogs], correlationId: 6a9b0c1d, "
+            'isRequestSuccess: false, totalTime: 2, category: "GatewayLogs", timeGenerated: '
+            '2026-11-21T10:00:00.123, method: "GET", url: "https://gw.contoso.com/v1/users", '
+            'responseCode: 401, lastError: { "source": "authorization", "reason": '
+            '"SubscriptionKeyNotFound" }'
+        ),
     ),
-    skip_rules=azure.SKIP_RULES,
+    skip_rules=(*azure.SKIP_RULES, *SELF_HOSTED_RULES),
     refusals=(
         azure.LOCAL_TIMES,
         Refusal(

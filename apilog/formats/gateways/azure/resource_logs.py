@@ -28,7 +28,7 @@ UNSET = UnsetWords(("", "-", "N/A", "None"))
 _HOST = r"^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#]*@)?([^/?#@]*)"
 
 
-def table_times(values: pl.Series, local: LocalTimes | None = None) -> pl.Series:
+def log_analytics_times(values: pl.Series, local: LocalTimes | None = None) -> pl.Series:
     """Return times as tables have them: ISO, or as the portal writes them for a place, in UTC.
 
     https://learn.microsoft.com/azure/azure-monitor/logs/log-analytics-tutorial
@@ -49,7 +49,7 @@ class _TableTimes:
     local: LocalTimes
 
     def __call__(self, values: pl.Series) -> pl.Series:
-        return table_times(values, self.local)
+        return log_analytics_times(values, self.local)
 
 
 def fit_table_times(values: pl.Series, key: str) -> tuple[ColumnConverter, str | None]:
@@ -68,7 +68,7 @@ def fit_table_times(values: pl.Series, key: str) -> tuple[ColumnConverter, str |
 
 def first_table_time(*names: str) -> tuple[ColumnSource, ...]:
     """Return the sources of a time that may be written for readers of some place."""
-    return tuple(ColumnSource((name,), table_times, fit=fit_table_times) for name in names)
+    return tuple(ColumnSource((name,), log_analytics_times, fit=fit_table_times) for name in names)
 
 
 TIME_SOURCES = (*first_time("time"), *first_table_time("timegenerated", "timestamp"))
