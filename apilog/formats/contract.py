@@ -6,7 +6,7 @@ as a row of `records` or as a row of `rejects`.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -84,6 +84,8 @@ class Refusal:
     hint: str
     """What to read in its place."""
     samples: tuple[str, ...]
+    holds: Callable[[pl.Series], bool] | None = None
+    """Whether a head is surely of this log, although a format may read it."""
 
 
 class Format(Protocol):

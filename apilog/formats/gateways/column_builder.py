@@ -39,6 +39,11 @@ class GatewayFormat(ABC):
         lines = EventLines.from_series(head.drop_nulls())
         column_sources = dict(self.spec.column_sources)
         doubts: dict[str, None] = {}
+        for name, find_doubt in self.spec.head_doubts.items():
+            if name in self.locations:
+                values, _ = self._read_values(lines, [[ColumnSource((name,), lambda s: s)]])
+                doubt = find_doubt(values[name].drop_nulls(), self._key_of(name))
+                doubts |= {doubt: None} if doubt else {}
         for column, sources in column_sources.items():
             usable = self._usable_sources(sources)
             if not any(source.fit for source in usable):

@@ -7,7 +7,7 @@ the type are its alternates, for records that lack it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
@@ -57,6 +57,10 @@ class Gateway:
     """Column to its sources, best first; `timestamp` is required of every record."""
     required_columns: tuple[str, ...] = ("status", "method", "path", "route", "operation")
     """A record has at least one of these columns, or it is a reject."""
+
+    head_doubts: Mapping[str, Callable[[pl.Series, str], str | None]] = field(default_factory=dict)
+    """Names to functions of their values in the head of a file, and of their key, that return what
+    these leave in doubt."""
 
     # How keys become names.
     record_wrappers: frozenset[str] = frozenset()

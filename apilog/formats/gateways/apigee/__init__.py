@@ -14,6 +14,7 @@ from apilog.formats.gateways.apigee import analytics_values as values
 from apilog.formats.gateways.apigee.analytics_values import UNSET
 from apilog.formats.gateways.apigee.load_balancer import LOAD_BALANCER
 from apilog.formats.gateways.apigee.router import ROUTER_FORMATS
+from apilog.formats.gateways.apigee.totals import ALIASED_TOTALS, are_totals
 from apilog.formats.gateways.gateway import ColumnSource, Gateway, first_duration_ms, first_of
 from apilog.values import convert
 
@@ -307,6 +308,13 @@ ANALYTICS = Gateway(
     ),
     text_formats=ROUTER_FORMATS,
     refusals=(
+        Refusal(
+            ALIASED_TOTALS,
+            _TOTALS,
+            _RAW_DATA_INSTEAD,
+            ('{"apiproxy":"orders","avg_rt":57.2,"sum_txn":4211,"timestamp":"2026-11-21 00:00"}',),
+            holds=are_totals,
+        ),
         Refusal(
             rf'(?:^\ufeff?|[,|;\t"{{])\s*(?:{"|".join(_AGGREGATES)})\((?:{"|".join(_METRICS)})\)',
             _TOTALS,
