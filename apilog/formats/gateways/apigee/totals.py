@@ -18,30 +18,15 @@ import polars as pl
 from apilog.formats.field_map import normalise_name
 
 _DIMENSIONS = frozenset(
-    [
-        "apiproxy",
-        "proxy",
-        "proxybasepath",
-        "proxypathsuffix",
-        "apiproduct",
-        "developerapp",
-        "developer",
-        "developeremail",
-        "clientid",
-        "target",
-        "targeturl",
-        "targethost",
-        "responsestatuscode",
-        "targetresponsecode",
-        "requestverb",
-        "environment",
-        "organization",
-        "requesturi",
-        "requestpath",
-    ]
+    (
+        *("apiproxy", "proxy", "proxybasepath", "proxypathsuffix", "apiproduct", "developerapp"),
+        *("developer", "developeremail", "clientid", "target", "targeturl", "targethost"),
+        *("responsestatuscode", "targetresponsecode", "requestverb", "requesturi", "requestpath"),
+    )
 )
 _FUNCTION = re.compile(
-    r"(?:sum|avg|average|mean|min|max|median|count|num|tps|p[0-9]{2,3}|percentile)(?:[_ (.-]|[A-Z]|$)"
+    r"(?:sum|avg|average|mean|min|max|median|count|num|tps|p[0-9]{2,3}|percentile)"
+    r"(?:[_ (.-]|[A-Z]|$)"
     r"|.*[a-z_](?:_(?:sum|avg|average|min|max|median|count|p[0-9]{2,3}|total|rate|percentile)|"
     r"Sum|Avg|Average|Min|Max|Median|Count)$|(?:traffic|transactions|txn|throughput)$"
 )
