@@ -144,6 +144,10 @@ def plan_file(path: str, data: bytes, choice: FormatChoice | None = None) -> Par
         # The head is whole lines, however long the first of them is.
         end = data.rfind(b"\n", 0, _HEAD_BYTES) + 1 or data.find(b"\n", _HEAD_BYTES) + 1
     head = EventLines(data[:end]).series
+    if choice is None and (
+        certain := next((r for r in REFUSALS if r.holds and r.holds(head)), None)
+    ):
+        raise UnrecognisedFormat(path, certain.message, certain.hint)
     plan = choice.plan_for(head) if choice else detect_plan(head)
     if plan and plan.name:
         return tailor_plan(plan, head, choice.hints if choice else NO_HINTS)

@@ -88,7 +88,8 @@ def _to_times(parts: pl.DataFrame, *, day_first: bool) -> pl.Series:
         for name in ("a", "b", "c", "hour", "minute", "second")
     }
     year_first = pl.col("a").str.len_bytes() > 2
-    late_year = pl.when(number["c"] < 100).then(number["c"] + 2000).otherwise(number["c"])
+    is_short = pl.col("c").str.len_bytes() < 4
+    late_year = pl.when(is_short).then(number["c"] + 2000).otherwise(number["c"])
     day, month = ("a", "b") if day_first else ("b", "a")
     half = pl.coalesce("before", "after")
     is_late = half.str.contains(_AFTERNOON)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 import polars as pl
@@ -33,34 +33,43 @@ class GatewayFormat(ABC):
     locations: Mapping[str, tuple[Any, ...]]
     """Name to where its value stands in a line, and to its alternates."""
     doubts: tuple[str, ...] = ()
+    fitted_sources: Mapping[str, tuple[ColumnSource, ...]] = field(default_factory=dict)
+    """Sources in place of the gateway's, see `fitted`."""
 
     def fitted(self, head: pl.Series) -> Self:
         """Return the format as the values in the head of its file ask for it."""
+        doubts: dict[str | None, None] = dict.fromkeys(self.doubts)
+        fitted_sources: dict[str, tuple[ColumnSource, ...]] = {}
         lines = EventLines.from_series(head.drop_nulls())
-        column_sources = dict(self.spec.column_sources)
-        doubts: dict[str, None] = {}
+
+        def head_values(name: str) -> pl.Series:
+            values, is_read = self._read_values(lines, [[ColumnSource((name,), lambda s: s)]])
+            return values[name].filter(is_read).drop_nulls()
+
         for name, find_doubt in self.spec.head_doubts.items():
             if name in self.locations:
-                values, _ = self._read_values(lines, [[ColumnSource((name,), lambda s: s)]])
-                doubt = find_doubt(values[name].drop_nulls(), self._key_of(name))
-                doubts |= {doubt: None} if doubt else {}
-        for column, sources in column_sources.items():
+                doubts[find_doubt(head_values(name), self._key_of(name))] = None
+        for column, sources in self.spec.column_sources.items():
             usable = self._usable_sources(sources)
-            if not any(source.fit for source in usable):
-                continue
-            values, is_read = self._read_values(lines, [usable])
-            fitted: list[ColumnSource] = []
-            for source in usable:
-                if source.fit is None:
+            if any(source.fit for source in usable):
+                fitted: list[ColumnSource] = []
+                for source in usable:
+                    if source.fit is not None:
+                        (name,) = source.names
+                        convert, doubt = source.fit(head_values(name), self._key_of(name))
+                        doubts[doubt] = None
+                        source = replace(source, convert=convert, fit=None)
                     fitted.append(source)
-                    continue
-                given = values[source.names[0]].filter(is_read).drop_nulls()
-                convert, doubt = source.fit(given, self._key_of(source.names[0]))
-                fitted.append(replace(source, convert=convert))
-                doubts |= {doubt: None} if doubt else {}
-            column_sources[column] = tuple(fitted)
-        spec = replace(self.spec, column_sources=column_sources)
-        return replace(self, spec=spec, doubts=(*self.doubts, *doubts))
+                fitted_sources[column] = tuple(fitted)
+        given = tuple(doubt for doubt in doubts if doubt)
+        if not fitted_sources and given == self.doubts:
+            return self
+        return replace(self, fitted_sources=fitted_sources, doubts=given)
+
+    @property
+    def column_sources(self) -> Mapping[str, tuple[ColumnSource, ...]]:
+        """Column to its sources, as the values in the head of the file have decided."""
+        return {**self.spec.column_sources, **self.fitted_sources}
 
     @property
     def name(self) -> str:
@@ -72,14 +81,14 @@ class GatewayFormat(ABC):
 
     @property
     def columns(self) -> frozenset[str]:
-        sources = self.spec.column_sources
+        sources = self.column_sources
         return frozenset(column for column in sources if self._usable_sources(sources[column]))
 
     def parse(self, lines: EventLines, columns: Collection[str]) -> ParsedRecords:
         # What decides between record and reject is built even if nobody asked for it: whether a
         # line is a record depends on the line alone.
         wanted = {"timestamp", *columns, *self.spec.required_columns, _IS_OWN}
-        declared = {**self.spec.column_sources, _IS_OWN: self.spec.is_own_record}
+        declared = {**self.column_sources, _IS_OWN: self.spec.is_own_record}
         usable = {c: self._usable_sources(s) for c, s in declared.items() if c in wanted}
         chosen = {column: sources for column, sources in usable.items() if sources}
         values, is_read = self._read_values(lines, chosen.values())

@@ -73,7 +73,7 @@ OF_OTHERS = {
     "apigee": "organization apiproxy request_uri request_verb response_status_code request_size",
     "apigee logging": "apiProxy verb requestUrl proxyResponseCode correlationId clientReceived",
     "traefik": "ClientAddr DownstreamStatus Duration RequestPath RequestHost OriginStatus time",
-    "app insights": "TimeGenerated Id Name Url Success ResultCode DurationMs ClientIP OperationId",
+    "app insights": "timestamp id name target type data success resultCode duration operation_Id",
     "iis": "time date cs_method cs_uri_stem sc_status time_taken cs_bytes sc_bytes c_ip",
     "cloudfront": "timestamp x_edge_location cs_method sc_status sc_bytes time_taken c_ip",
 }
@@ -85,7 +85,7 @@ def test_records_of_others_are_not_azures(name: str) -> None:
     assert not any(keyed.infer_keyed(gateway, head) for gateway in GATEWAYS)
 
 
-@pytest.mark.parametrize("gateway", GATEWAYS, ids=lambda g: str(g.name))
+@pytest.mark.parametrize("gateway", [g for g in GATEWAYS if g.template], ids=lambda g: str(g.name))
 def test_templates_are_commands_for_the_category_that_is_read(gateway: Gateway) -> None:
     words = shlex.split(gateway.template.replace("\\\n", ""), comments=True)
     assert words[:4] == ["az", "monitor", "diagnostic-settings", "create"]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from functools import partial
 
 from apilog.formats.contract import Refusal
+from apilog.formats.field_map import normalise_name
 from apilog.formats.gateways.apigee import analytics_values as values
 from apilog.formats.gateways.apigee.analytics_values import UNSET
 from apilog.formats.gateways.apigee.load_balancer import LOAD_BALANCER
@@ -99,7 +100,7 @@ _APIGEE_KEYS = (
     # The shared flow of Axway's agents: https://github.com/Axway/agents-apigee
     "clientstarttimestamp",
 )
-_AGGREGATE_NAMES = [f"{f}({m.replace('_', '')})" for f in _AGGREGATES for m in _METRICS]
+_AGGREGATE_NAMES = [normalise_name(f"{f}({m})") for f in _AGGREGATES for m in _METRICS]
 
 _TOTALS = "an Apigee statistic holds totals, not requests"
 _RAW_DATA_INSTEAD = (

@@ -167,8 +167,8 @@ API_GATEWAY = Gateway(
         "consumer": _first_text(
             "identityapikeyid apikeyid keyid authorizerprincipalid principalid "
             "authorizerclaimssub claimssub authorizersub sub usersub authorizerclaimsclientid "
-            "claimsclientid authorizerclientid clientid authorizerclaimscognito:username "
-            "claimscognito:username cognito:username authorizerclaimsusername claimsusername "
+            "claimsclientid authorizerclientid clientid authorizerclaimscognitousername "
+            "claimscognitousername cognitousername authorizerclaimsusername claimsusername "
             "username authorizertenantid tenantid authorizercustomerid customerid identitycaller "
             "caller identityuser user userid identityuserarn userarn "
             "identitycognitoidentityid cognitoidentityid"

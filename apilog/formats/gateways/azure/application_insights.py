@@ -17,6 +17,7 @@ from apilog.formats.column_sources import ColumnSource
 from apilog.formats.gateways.azure import resource_logs as azure
 from apilog.formats.gateways.azure.resource_logs import UNSET
 from apilog.formats.gateways.gateway import Gateway, UnsetWords, first_of
+from apilog.schema import SCHEMA
 from apilog.values import convert
 from apilog.values.json_text import decode_objects
 
@@ -39,6 +40,22 @@ def _first_dimension(key: str) -> tuple[ColumnSource, ...]:
         *UNSET.first_known(*(f"{bag}{name}" for bag in _BAGS)),
         *first_of(partial(_dimension, key), *_BAGS),
     )
+
+
+def _api_management(apis: pl.Series) -> pl.Series:
+    """Return API Management where a request names its API; applications name none."""
+    names = UNSET.to_null(apis.cast(pl.String)).to_frame("api")
+    is_named = pl.when(pl.col("api").is_not_null()).then(pl.lit("azure-apim"))
+    return names.select(is_named.cast(SCHEMA["gateway"])).to_series()
+
+
+def _api_management_of(key: str, bags: pl.Series) -> pl.Series:
+    return _api_management(_dimension(key, bags))
+
+
+def _nobody(names: pl.Series) -> pl.Series:
+    nothing = pl.Series([None], dtype=pl.String).new_from_index(0, len(names))
+    return _api_management(nothing)
 
 
 def _part_of_name(pattern: str, names: pl.Series) -> pl.Series:
@@ -93,6 +110,11 @@ APPLICATION_INSIGHTS = Gateway(
     is_foreign_record=first_of(_is_no_request, *_KINDS),
     head_doubts={"itemcount": _doubt_of_sampling},
     column_sources={
+        "gateway": (
+            *first_of(_api_management, "customdimensionsapiname", "propertiesapiname"),
+            *first_of(partial(_api_management_of, "API Name"), *_BAGS),
+            *first_of(_nobody, "name"),
+        ),
         "timestamp": azure.TIME_SOURCES,
         "api": _first_dimension("API Name"),
         "operation": _first_dimension("Operation Name"),
