@@ -11,6 +11,7 @@ their order:
   time and object on one line, as other log tools write it;
 - other lines and texts between objects: lines of their own;
 - an object that is broken: a line of its own, up to where the next valid object starts;
+- records of Avro files, see `avro`: the body of a captured event, or its fields as JSON;
 - lines of base64 over gzip or JSON, wrapped or not, and records of Kinesis, Firehose and
   subscriptions that hold it: what they hold, framed in turn;
 - events of CloudWatch Logs over several lines: each on one line.
@@ -23,6 +24,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from apilog.sources.byte_streams import ByteStream, PeekableStream, StreamDamage
+from apilog.transport.avro import AVRO_MAGIC, AvroStream
 from apilog.transport.base64_payloads import PayloadStream, find_carried_base64, is_base64_payload
 from apilog.transport.cloudwatch import JoinedEventsStream, find_event_start
 from apilog.transport.event_containers import is_whole_container, starts_like_container
@@ -52,6 +54,7 @@ class Framing(Enum):
     LINES = "newlines"
     JSON = "the syntax of JSON"
     BASE64 = "newlines, each line being base64"
+    AVRO = "the blocks of Avro"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,9 @@ def frame_stream(stream: ByteStream, max_line_bytes: int) -> ByteStream:
     """
     stream = PeekableStream.over(stream)
     shape = _peek_shape(stream)
+    if shape.framing is Framing.AVRO:
+        stream = PeekableStream(AvroStream(stream))
+        shape = _peek_shape(stream)
     if shape.framing is Framing.BASE64:
         stream = PeekableStream(PayloadStream(stream))
         shape = _peek_shape(stream)
@@ -153,6 +159,8 @@ def detect_shape(head: bytes, *, complete: bool) -> StreamShape | None:
 
     `complete` says that there is no more to see.
     """
+    if head.startswith(AVRO_MAGIC):
+        return StreamShape(Framing.AVRO)
     text = head.lstrip()
     if event_start := find_event_start(text):
         return StreamShape(Framing.LINES, event_start=event_start)
