@@ -255,13 +255,22 @@ def load_objects(lines: pl.Series, limit: int = 200) -> list[dict[str, object]]:
 def iter_leaves(
     value: Mapping[str, object], above: KeyPath = ()
 ) -> Iterator[tuple[KeyPath, object]]:
-    """Yield the plain values and lists in an object, with their paths."""
+    """Yield the plain values and lists in an object, with their paths.
+
+    Keys that are no UTF-8, which an escaped half of a pair makes them, are left out.
+    """
     for key, inner in value.items():
+        if not key.isascii() and not _is_utf8(key):
+            continue
         path = (*above, key)
         if isinstance(inner, dict) and len(path) < _MAX_DEPTH:
             yield from iter_leaves(inner, path)
         else:
             yield path, inner
+
+
+def _is_utf8(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _struct_schema(paths: Sequence[KeyPath]) -> JsonSchema | None:

@@ -15,7 +15,7 @@ from apilog.values.dictionary import ColumnConverter, encode_texts, map_categori
 
 _METHOD_TOKEN = r"^[A-Za-z][A-Za-z0-9_-]{0,31}$"
 _USUAL_PROTOCOLS = (" HTTP/1.1", " HTTP/2.0", " HTTP/1.0", " HTTP/3.0")
-_TARGET_PROTOCOL = r"(?s)^(?<target>.*) (?<protocol>HTTP/\d(?:\.\d)?)$"
+_TARGET_PROTOCOL = r"(?s)^(?<target>.*) (?<protocol>HTTP/[0-9](?:\.[0-9])?)$"
 _SECRET_VALUE = (
     r"(?i)((?:^|[&;])(?:[^=&;]*(?:token|secret|passw|pwd|(?:api|subscription)[_-]?key|signature"
     r"|credential|session|auth|jwt)[^=&;]*|key|sig|code|sid)=)[^&;#]*"

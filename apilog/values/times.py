@@ -22,15 +22,17 @@ _LOCAL = pl.Datetime("us")
 _FIRST_US, _LAST_US = -2_208_988_800_000_000, 9_214_646_400_000_000
 _MINUTE_US = 60_000_000
 _CLF_LAYOUT = "%d/%b/%Y:%H:%M:%S"
-_CLF_SHAPE = re.compile(r"\d{1,2}/[A-Za-z]{3}/\d{4}:\d\d:\d\d:\d\d( [+-]\d{4})?")
+_CLF_SHAPE = re.compile(r"\d{1,2}/[A-Za-z]{3}/\d{4}:\d\d:\d\d:\d\d( [+-]\d{4})?", re.ASCII)
+_CLF_FRACTION = r"\.([0-9]{1,9})(?: |$)"
 _ISO_SHAPE = re.compile(
     r"\d{4}([-/])\d\d\1\d\d([T ])\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d|)", re.ASCII
 )
 _ISO_PARTS = (
-    r"^(?<date>\d{4}[-/]\d\d[-/]\d\d)[Tt ] ?(?<time>\d\d:\d\d)(?::(?<second>\d\d)"
-    r"(?:[.,](?<fraction>\d+))?)?\s*(?:[Zz]|UTC|GMT|(?<zone>[+-]\d\d(?::?\d\d)?))?$"
+    r"^(?<date>[0-9]{4}[-/][0-9]{2}[-/][0-9]{2})[Tt ] ?(?<time>[0-9]{2}:[0-9]{2})"
+    r"(?::(?<second>[0-9]{2})(?:[.,](?<fraction>[0-9]+))?)?"
+    r"\s*(?:[Zz]|UTC|GMT|(?<zone>[+-][0-9]{2}(?::?[0-9]{2})?))?$"
 )
-_EPOCH_SHAPE = re.compile(r"\d+(\.\d+)?")
+_EPOCH_SHAPE = re.compile(r"\d+(\.\d+)?", re.ASCII)
 _OTHER_LAYOUTS = (
     "%d %b %Y %H:%M:%S",
     "%b %e %H:%M:%S %Y",
@@ -40,7 +42,7 @@ _OTHER_LAYOUTS = (
 )
 """As `date`, mail, Apache's error log and Azure's portal write times."""
 _WEEKDAY = r"^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,?\s+"
-_TRAILING_ZONE = r"\s+(?<zone>[+-]\d\d:?\d\d|GMT|UTC|Z)$"
+_TRAILING_ZONE = r"\s+(?<zone>[+-][0-9]{2}:?[0-9]{2}|GMT|UTC|Z)$"
 
 
 def parse_clf_times(local: pl.Series, zone: pl.Series) -> pl.Series:
@@ -150,7 +152,7 @@ def _zone_offsets(zone: pl.Series) -> pl.Series | int:
 
 def _parse_offsets(zones: pl.Series) -> pl.Series:
     """Return the microseconds of texts such as `+0600`, `+06:00`, `+06`, `Z` and `GMT`."""
-    parts = zones.str.extract_groups(r"^(?<sign>[+-])(?<hour>\d\d)(?::?(?<minute>\d\d))?$")
+    parts = zones.str.extract_groups(r"^(?<sign>[+-])(?<hour>[0-9]{2})(?::?(?<minute>[0-9]{2}))?$")
     minute = pl.col("hour").cast(pl.Int64) * 60 + pl.col("minute").cast(pl.Int64).fill_null(0)
     signed = pl.when(pl.col("sign") == "-").then(-minute).otherwise(minute)
     universal = pl.when(pl.col("zone").is_in(["Z", "z", "GMT", "UTC"])).then(0)
@@ -160,6 +162,13 @@ def _parse_offsets(zones: pl.Series) -> pl.Series:
 
 def _parse_clf_any_zone(s: pl.Series) -> pl.Series:
     bare = s.str.strip_chars("[]")
+    # HAProxy adds milliseconds: https://docs.haproxy.org/3.0/configuration.html#8.2.3
+    fractions = bare.str.extract(_CLF_FRACTION, 1)
+    if fractions.null_count() < len(fractions):
+        whole = bare.str.replace(r"\.[0-9]{1,9}( |$)", "$1")
+        micros = fractions.str.pad_end(6, "0").str.slice(0, 6).cast(pl.Int64, strict=False)
+        times = _parse_clf_any_zone(whole).to_physical() + micros.fill_null(0)
+        return times.cast(TIMESTAMP)
     zoned = bare.str.strptime(TIMESTAMP, _CLF_LAYOUT + " %z", strict=False)
     return _to_utc(zoned.fill_null(_to_utc(_strptime(bare, _CLF_LAYOUT))))
 

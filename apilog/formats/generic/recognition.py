@@ -223,7 +223,7 @@ class _FieldChoice:
         if key not in self._looks:
             given = self._given[path]
             matches = entry.look(given).fill_null(value=False)
-            self._looks[key] = 2 * int(matches.sum()) > len(given)
+            self._looks[key] = 2 * int(matches.sum()) >= len(given) > 0
         return self._looks[key]
 
     def _prefer_changing(self, fields: list[_ChosenField]) -> _ChosenField:
