@@ -290,7 +290,8 @@ def _struct_schema(paths: Sequence[KeyPath]) -> JsonSchema | None:
 def _struct_field(frame: pl.DataFrame, path: KeyPath) -> pl.Series:
     series = frame[path[0]]
     for key in path[1:]:
-        series = series.struct.field(key)
+        # Not `struct.field`, which takes `*` and `^…$` for patterns.
+        series = series.struct.unnest().get_column(key)
     return series
 
 
