@@ -49,6 +49,16 @@ def is_time(s: pl.Series) -> pl.Series:
     return times.is_not_null() & (is_written_out | is_recent)
 
 
+def is_date(s: pl.Series) -> pl.Series:
+    """Return which texts are dates alone, the year first."""
+    return s.str.contains(r"^[0-9]{4}[-/][0-9]{2}[-/][0-9]{2}$")
+
+
+def is_clock(s: pl.Series) -> pl.Series:
+    """Return which texts are times of day alone."""
+    return s.str.contains(r"^[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?Z?$")
+
+
 def is_request_line(s: pl.Series) -> pl.Series:
     """Return which texts begin like `GET /path`."""
     return s.str.contains(_REQUEST_LINE)

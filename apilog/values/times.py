@@ -107,6 +107,11 @@ def parse_times(s: pl.Series) -> pl.Series:
     return times
 
 
+def parse_split_times(dates: pl.Series, clocks: pl.Series) -> pl.Series:
+    """Parse times whose date stands apart from the time of day."""
+    return parse_times(dates.cast(pl.String) + " " + clocks.cast(pl.String))
+
+
 def _first_given(s: pl.Series) -> str:
     """Return the first text that is neither missing nor blank, or an empty one."""
     if s.len() and s[0] not in (None, "", "-"):

@@ -296,6 +296,43 @@ GATEWAY_DIALECTS: tuple[LogDialect, ...] = (
         url="https://docs.aws.amazon.com/vpc-lattice/latest/ug/monitoring-access-logs.html",
     ),
     LogDialect(
+        name="aws-cloudfront",
+        gateway="aws-cloudfront",
+        names=all_of("xedgelocation csmethod scstatus", "xedgeresulttype csmethod scstatus"),
+        units=("s",),
+        fields=fields_named(
+            host="xhostheader cshost",
+            path="csuristem",
+            duration_ms="timetaken",
+            upstream_duration_ms="originlbl:s",
+            request_id="xedgerequestid",
+            cache_status="xedgeresulttype xedgeresponseresulttype",
+            protocol="csprotocolversion csprotocol",
+            consumer="",
+        ),
+        sample=(
+            '{"date":"2026-10-10","time":"13:55:36","x-edge-location":"FRA56-P1","sc-bytes":"120",'
+            '"c-ip":"203.0.113.9","cs-method":"GET","cs(Host)":"d1.cloudfront.net",'
+            '"cs-uri-stem":"/a","sc-status":"200","cs-uri-query":"b=1","x-edge-result-type":"Miss",'
+            '"x-host-header":"shop.example","time-taken":"0.015","cs-protocol-version":"HTTP/2.0"}'
+        ),
+        url="https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/standard-logs-reference.html",
+    ),
+    LogDialect(
+        name="iis",
+        gateway="iis",
+        names=all_of("csmethod csuristem scsubstatus", "csmethod csuristem scwin32status"),
+        units=("ms",),
+        fields=fields_named(path="csuristem", duration_ms="timetaken", consumer="csusername"),
+        sample=(
+            '{"date":"2026-10-10","time":"13:55:36","s-ip":"10.0.0.4","cs-method":"GET",'
+            '"cs-uri-stem":"/a","cs-uri-query":"b=1","s-port":443,"cs-username":"-",'
+            '"c-ip":"203.0.113.9","sc-status":200,"sc-substatus":0,"sc-win32-status":0,'
+            '"time-taken":15}'
+        ),
+        url="https://learn.microsoft.com/windows/win32/http/w3c-logging",
+    ),
+    LogDialect(
         name="vercel",
         gateway="vercel",
         names=all_of("deploymentid projectid proxystatuscode", "deploymentid proxyvercelid"),

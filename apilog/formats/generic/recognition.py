@@ -23,9 +23,10 @@ from apilog.formats.field_map import (
 )
 from apilog.formats.generic.dialect import LogDialect, find_path
 from apilog.formats.generic.dialects import find_dialect
+from apilog.values import looks
 from apilog.values.convert import blank_to_null, durations_to_ms, to_floats
 from apilog.values.json_text import KeyPath
-from apilog.values.times import parse_times
+from apilog.values.times import parse_split_times, parse_times
 
 TELLING_COLUMNS = ("path", "status", "method")
 """One of the fields of these has to say something, or a line is no request."""
@@ -36,6 +37,8 @@ _PAIR_KEYS = (
     *FIELD_MAP["trace_id"][0].names,
     *("id", "requestnumber", "connectionid", "spanid"),
 )
+_DATES = ("date", "logdate", "requestdate", "eventdate", "day")
+_CLOCKS = ("time", "logtime", "requesttime", "eventtime", "timeofday", "clock")
 _PROCESS_KEYS = ("pid", "hostname")
 _STARTS = frozenset(
     {
@@ -96,10 +99,15 @@ def recognise_fields(
     columns = chosen.columns
     if not columns.keys() & {"path", "status"}:
         return None
-    if "timestamp" not in columns and not (is_timed and {"path", "status"} <= columns.keys()):
+    date_and_clock = chosen.find_split_time() if "timestamp" not in columns else ()
+    if not ("timestamp" in columns or date_and_clock) and not (
+        is_timed and {"path", "status"} <= columns.keys()
+    ):
         return None
+    places = {".".join(path): path for path in date_and_clock}
     sources: dict[str, tuple[ColumnSource, ...]] = {}
-    places: dict[str, KeyPath] = {}
+    if date_and_clock:
+        sources["timestamp"] = (ColumnSource(tuple(places), parse_split_times),)
     doubts: list[str] = []
     units = _DurationUnits(values, chosen.dialect, columns)
     for column, fields in columns.items():
@@ -150,6 +158,15 @@ class _FieldChoice:
         rules = self.dialect.access_lines if self.dialect else {}
         found = ((find_path(name, self._given), pattern) for name, pattern in rules.items())
         return {path: pattern for path, pattern in found if path}
+
+    def find_split_time(self) -> tuple[KeyPath, ...]:
+        """Return the field of the date and that of the time of day, if a log has two."""
+        found = []
+        for names, look in ((_DATES, looks.is_date), (_CLOCKS, looks.is_clock)):
+            paths = (path for _, _, path in candidate_paths(names, self._given))
+            is_like = (p for p in paths if len(self._given[p]) and look(self._given[p]).all())
+            found += [path for path in is_like if path not in found][:1]
+        return tuple(found) if len(found) == 2 else ()
 
     def find_pairing(self) -> tuple[KeyPath, ...]:
         """Return the fields that tie the two lines of a request together, if there are two.
