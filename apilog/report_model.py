@@ -5,7 +5,7 @@ Nothing here knows how it is drawn. Ratios are 0 to 1, times UTC, missing values
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -103,6 +103,20 @@ class MissingColumn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FoundFormat:
+    """How lines are read, as `[formats.NAME]` of the configuration says it."""
+
+    name: str
+    lines: str
+    pattern: str | None
+    gateway: str | None
+    columns: Mapping[str, Mapping[str, str]]
+    """Column to its key, and where it has one its unit, format or zone."""
+    remarks: Mapping[str, tuple[str, ...]]
+    """Columns that are made of several keys, or in a way of their own, and these keys."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DetectedFile:
     """How one file would be read, judged by its head."""
 
@@ -126,6 +140,8 @@ class DetectedFile:
     """The first line of the head that could not be read."""
     doubts: tuple[str, ...] = ()
     """What was guessed and may be read in another way, one sentence each."""
+    formats: tuple[FoundFormat, ...] = ()
+    """What reads the lines in the same way, to be corrected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from apilog.cli import streams
-from apilog.cli.options import Choices, Force, OutputFile
+from apilog.cli.options import Choices, ConfigFile, Force, OutputFile
 from apilog.cli.streams import is_terminal
 from apilog.render import OUTPUTS, OutputOptions
 from apilog.version import __version__
@@ -44,15 +44,31 @@ def formats(
     format: ListFormat = "table",
     output: OutputFile = None,
     force: Force = False,
+    config: ConfigFile = None,
 ) -> None:
-    """List the log formats that apilog reads, or print a gateway's template."""
-    from apilog.formats.registry import FORMAT_INFOS, find_format, gateway_template
+    """List the log formats that apilog reads, the configuration's first; or print a template."""
+    from apilog.config import load_config
+    from apilog.formats.registry import FORMAT_INFOS, FormatInfo, find_format, gateway_template
     from apilog.schema import SCHEMA
 
     if template:
         with streams.open_output(output, force=force) as stream:
             stream.write(gateway_template(name).encode())
         return
+    own = {
+        name: FormatInfo(
+            name,
+            described.gateway,
+            f"your own: lines of {described.lines}",
+            frozenset(mapping.column for mapping in described.columns) or None,
+            "",
+        )
+        for name, described in load_config(config).formats.items()
+    }
+    if name:
+        chosen = [own.get(name) or find_format(name)]
+    else:
+        chosen = [*own.values(), *FORMAT_INFOS.values()]
     rows: list[CatalogueRow] = [
         {
             "format": info.name,
@@ -61,9 +77,9 @@ def formats(
             "columns": None
             if info.columns is None
             else " ".join(column for column in SCHEMA if column in info.columns),
-            "url": info.url,
+            "url": info.url or None,
         }
-        for info in ([find_format(name)] if name else FORMAT_INFOS.values())
+        for info in chosen
     ]
     if format == "table" and output is None and is_terminal() and name is None:
         # What a line of a terminal has no room for: `apilog formats NAME` tells it.

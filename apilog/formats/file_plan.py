@@ -28,6 +28,12 @@ from apilog.formats.nginx.conf import read_conf
 from apilog.formats.nginx.format import compile_log_format
 from apilog.formats.nginx.grammar import parse_log_format
 from apilog.formats.own.hints import NO_HINTS, LogHints, parse_hints
+from apilog.formats.own.key_hints import NO_KEY_HINTS
+from apilog.formats.own.own_formats import (
+    OwnFormatDetector,
+    detect_hinted_plan,
+    keyed_detector,
+)
 from apilog.formats.own.tailored_plan import tailor_plan
 from apilog.formats.parse_plan import ParsePlan, ParseStage, PlanDetector
 from apilog.formats.registry import FORMAT_INFOS
@@ -56,19 +62,21 @@ class FormatChoice:
     def plan_for(self, head: pl.Series) -> ParsePlan | None:
         """Return how to parse a file with this head; None if it is not of the chosen kind."""
         if self.is_open:
-            return detect_plan(head)
+            return detect_hinted_plan(head, self.hints)
         head = head.head(HEAD_LINES)
         stages = []
         if envelopes := detect_envelopes(head):
-            stages.append(ParseStage(envelopes, self._formats(unwrap_texts(envelopes, head))))
-        stages.append(ParseStage((), self._formats(head)))
+            is_timed = any(envelope.times for envelope in envelopes)
+            inside = self._formats(unwrap_texts(envelopes, head), is_timed=is_timed)
+            stages.append(ParseStage(envelopes, inside))
+        stages.append(ParseStage((), self._formats(head, is_timed=False)))
         stages = [stage for stage in stages if stage.formats]
         return ParsePlan(tuple(stages)) if stages else None
 
-    def _formats(self, texts: pl.Series) -> tuple[Format, ...]:
+    def _formats(self, texts: pl.Series, *, is_timed: bool) -> tuple[Format, ...]:
         if self.detector is None:
             return self.formats
-        inferred = self.detector.infer(texts)
+        inferred = self.detector.infer(texts, is_timed=is_timed)
         return (inferred,) if inferred else ()
 
 
@@ -78,7 +86,7 @@ def parse_choice(options: FormatOptions) -> FormatChoice | None:
     Raises `UsageError` for what can't be meant, `InputError` for a bad nginx.conf.
     """
     hints = parse_hints(options)
-    choice = choose_format(options.log_format, options.nginx_conf)
+    choice = choose_format(options.log_format, options.nginx_conf, hints)
     return replace(choice or FormatChoice(), hints=hints) if choice or hints else None
 
 
@@ -90,12 +98,14 @@ def plan_detector(choice: FormatChoice | None) -> PlanDetector | None:
 
 
 def _detect_tailored(head: pl.Series, hints: LogHints) -> ParsePlan | None:
-    plan = detect_plan(head)
-    return tailor_plan(plan, head, hints) if plan else None
+    plan = detect_hinted_plan(head, hints) if hints else detect_plan(head)
+    return tailor_plan(plan, head, hints.keys) if plan else None
 
 
 def choose_format(
-    log_format: str | None = None, nginx_conf: str | os.PathLike[str] | None = None
+    log_format: str | None = None,
+    nginx_conf: str | os.PathLike[str] | None = None,
+    hints: LogHints = NO_HINTS,
 ) -> FormatChoice | None:
     """Return the choice that the two options make; None for neither.
 
@@ -106,6 +116,10 @@ def choose_format(
     conf = read_conf(nginx_conf).formats if nginx_conf is not None else ()
     if log_format is None:
         return FormatChoice(conf)
+    if log_format in hints.formats:
+        return FormatChoice(detector=OwnFormatDetector(hints.formats[log_format], hints.keys))
+    if hints.keys.columns and (keyed := keyed_detector(log_format, hints.keys)):
+        return FormatChoice(detector=keyed)
     if log_format in FORMAT_DETECTORS:
         return FormatChoice(detector=FORMAT_DETECTORS[log_format])
     named = {f.name: f for f in (*ALL_TEXT_FORMATS, *conf)}
@@ -119,7 +133,9 @@ def choose_format(
     lists = "`apilog formats` lists the names; nginx's and Apache's format strings serve too"
     raise UsageError(
         f"unknown log format {log_format!r}",
-        did_you_mean(log_format, [*FORMAT_INFOS, *named], also=lists, at_most=1, quoted=True),
+        did_you_mean(
+            log_format, [*hints.formats, *FORMAT_INFOS, *named], also=lists, at_most=1, quoted=True
+        ),
     )
 
 
@@ -150,7 +166,7 @@ def plan_file(path: str, data: bytes, choice: FormatChoice | None = None) -> Par
         raise UnrecognisedFormat(path, certain.message, certain.hint)
     plan = choice.plan_for(head) if choice else detect_plan(head)
     if plan and plan.name:
-        return tailor_plan(plan, head, choice.hints if choice else NO_HINTS)
+        return tailor_plan(plan, head, choice.hints.keys if choice else NO_KEY_HINTS)
     inside = unwrap_texts(detect_envelopes(head), head)
     texts = pl.concat([head.rename("line"), inside.rename("line")])
     refusal = next((r for r in REFUSALS if texts.str.contains(r.pattern).any()), None)

@@ -18,7 +18,7 @@ class FormatInfo:
     """A format as `apilog formats` lists it."""
 
     name: str
-    gateway: str
+    gateway: str | None
     title: str
     columns: frozenset[str] | None
     """The columns it can fill; None: depends on the keys of the log."""

@@ -9,6 +9,7 @@ from apilog.errors import ApilogError, InputError, UsageError
 from apilog.formats.file_plan import FormatChoice, parse_choice, plan_detector, plan_file
 from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.nginx.library import SUGGESTION
+from apilog.formats.own.found_formats import describe_formats
 from apilog.formats.parse_plan import iterate_formats, parse_lines
 from apilog.formats.registry import ADVICE
 from apilog.options import FormatOptions, Source
@@ -68,5 +69,6 @@ def _inspect_source(source: LogSource, choice: FormatChoice | None) -> DetectedF
         lacks=lacks,
         suggestion=SUGGESTION if lacks and gateways[0] == "nginx" else None,
         reject=rejects["line"][0] if rejects.height else None,
+        formats=describe_formats(source.path, how, lines.series),
         doubts=tuple(dict.fromkeys(doubt for f in formats for doubt in f.doubts)),
     )

@@ -32,6 +32,11 @@ _ISO_PARTS = (
     r"(?::(?<second>[0-9]{2})(?:[.,](?<fraction>[0-9]+))?)?"
     r"\s*(?:[Zz]|UTC|GMT|(?<zone>[+-][0-9]{2}(?::?[0-9]{2})?))?$"
 )
+ZONED_LAYOUT = re.compile(r"%(?::{0,3}z|#z|s|\+)")
+"""Layouts of which a time has its zone, or needs none."""
+_ZONE_AT_END = r"(?:[Zz]|UTC|GMT|[+-][0-9]{2}:?[0-9]{2})\]?\s*$|^\s*[0-9.]+\s*$"
+_EPOCH_UNITS = {"s": (1_000_000, 1), "ms": (1_000, 1), "us": (1, 1), "ns": (1, 1_000)}
+"""How microseconds are made of numbers since 1970: a factor and a divisor."""
 _EPOCH_SHAPE = re.compile(r"\d+(\.\d+)?", re.ASCII)
 _OTHER_LAYOUTS = (
     "%d %b %Y %H:%M:%S",
@@ -110,6 +115,42 @@ def parse_times(s: pl.Series) -> pl.Series:
 def parse_split_times(dates: pl.Series, clocks: pl.Series) -> pl.Series:
     """Parse times whose date stands apart from the time of day."""
     return parse_times(dates.cast(pl.String) + " " + clocks.cast(pl.String))
+
+
+def parse_epochs_of(s: pl.Series, unit: str) -> pl.Series:
+    """Parse numbers since 1970 in `s`, `ms`, `us` or `ns`."""
+    up, down = _EPOCH_UNITS[unit]
+    texts = s.cast(pl.String).str.strip_chars()
+    whole = texts.cast(pl.Int64, strict=False)
+    fits = whole.is_between(0, 2**62 // up).fill_null(value=False)
+    numbers = texts.cast(pl.Float64, strict=False)
+    numbers = numbers.set(~numbers.is_between(0, 1e19).fill_null(value=False), None)
+    rounded = (numbers * up / down).round().cast(pl.Int64, strict=False)
+    return _to_utc((whole.set(~fits, None) * up // down).fill_null(rounded))
+
+
+def parse_layout(s: pl.Series, layout: str, zone: str | None = None) -> pl.Series:
+    """Parse times that are written in a layout of strftime, in a zone unless they have their own.
+
+    Of an hour that a clock shows twice the first one is taken.
+    """
+    texts = s.cast(pl.String).str.strip_chars("[] ")
+    if ZONED_LAYOUT.search(layout):
+        return _to_utc(texts.str.strptime(TIMESTAMP, layout, strict=False))
+    return _from_zone(texts.str.strptime(_LOCAL, layout, strict=False), zone or "UTC")
+
+
+def parse_times_of_zone(s: pl.Series, zone: str) -> pl.Series:
+    """Parse times in any of the ways above; those without a zone are of this one."""
+    texts, times = s.cast(pl.String), parse_times(s)
+    is_zoned = texts.str.contains(_ZONE_AT_END).fill_null(value=False)
+    return times.zip_with(is_zoned, _from_zone(times.dt.replace_time_zone(None), zone))
+
+
+def _from_zone(local: pl.Series, zone: str) -> pl.Series:
+    plausible = _to_utc(local).dt.replace_time_zone(None)
+    placed = plausible.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+    return placed.dt.convert_time_zone("UTC")
 
 
 def _first_given(s: pl.Series) -> str:

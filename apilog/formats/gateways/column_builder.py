@@ -125,6 +125,14 @@ class GatewayFormat(ABC):
         )
         return ParsedRecords.with_rejects(kept.filter(is_record), is_record, reasons.to_series())
 
+    def read_places(self, lines: EventLines, places: list[Any]) -> Mapping[Any, pl.Series]:
+        """Return the values (String) at these places, as `places_by_key` gives them."""
+        return self._read_locations(lines, places)[0] if places else {}
+
+    @abstractmethod
+    def places_by_key(self) -> Mapping[str, Any]:
+        """Return the places of all values by their keys, as the lines have them."""
+
     @abstractmethod
     def _key_of(self, name: str) -> str:
         """Return the key, as it is written, of a name."""

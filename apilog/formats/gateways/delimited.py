@@ -58,6 +58,10 @@ class DelimitedFormat(GatewayFormat):
     def _key_of(self, name: str) -> str:
         return self.keys[self.locations[name][0]]
 
+    def places_by_key(self) -> Mapping[str, int]:
+        names = split_fields(self.header, self.separator) or ()
+        return {name.strip(): at for at, name in enumerate(names)}
+
     def explain(self, line: str) -> MatchFailure:
         fields = split_fields(line, self.separator) or []
         if len(fields) == self.field_count:

@@ -34,6 +34,10 @@ class KeyedFormat(GatewayFormat):
     def _key_of(self, name: str) -> str:
         return ".".join(self.locations[name][0])
 
+    def places_by_key(self) -> Mapping[str, KeyPath]:
+        paths = dict.fromkeys(path for alternates in self.locations.values() for path in alternates)
+        return {".".join(path): path for path in paths}
+
     def explain(self, line: str) -> MatchFailure:
         try:
             json.loads(line)

@@ -20,6 +20,7 @@ from apilog.formats.generic.records import (
     needed_names,
     parse_fields,
 )
+from apilog.formats.own.key_hints import NO_KEY_HINTS, KeyHints
 from apilog.schema import GATEWAYS
 from apilog.values.event_lines import EventLines
 from apilog.values.json_text import decode_paths, iter_leaves, lines_from_texts, load_objects
@@ -45,8 +46,10 @@ class JsonLinesFormat:
     name: str = "json"
 
     @staticmethod
-    def infer(head: pl.Series, *, is_timed: bool = False) -> JsonLinesFormat | None:
-        """Return the format of a log that begins with these lines.
+    def infer(
+        head: pl.Series, hints: KeyHints = NO_KEY_HINTS, *, is_timed: bool = False
+    ) -> JsonLinesFormat | None:
+        """Return the format of a log that begins with these lines; `hints` come first.
 
         None if they hold no objects with a time and a request, a path or a status. `is_timed` says
         that times come with the lines.
@@ -58,7 +61,7 @@ class JsonLinesFormat:
             return None
         paths = list(dict.fromkeys(path for value in objects for path, _ in iter_leaves(value)))
         values, _ = decode_paths(lines_from_texts(head), paths)
-        recognised = recognise_fields(values, is_timed=is_timed)
+        recognised = recognise_fields(values, hints, is_timed=is_timed)
         return JsonLinesFormat(fields=recognised) if recognised else None
 
     @property

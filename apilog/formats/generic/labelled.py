@@ -24,6 +24,7 @@ from apilog.formats.generic.records import (
     needed_names,
     parse_fields,
 )
+from apilog.formats.own.key_hints import NO_KEY_HINTS, KeyHints
 from apilog.schema import GATEWAYS
 from apilog.values.dictionary import map_texts
 from apilog.values.escapes import decode_apache_escapes, decode_hex_escapes
@@ -48,7 +49,9 @@ class _LabelledFormat:
     """The place in a line where each label is most often."""
 
     @classmethod
-    def _from_tokens(cls, tokens: pl.Series, separator: str, *, is_timed: bool) -> Self | None:
+    def _from_tokens(
+        cls, tokens: pl.Series, separator: str, hints: KeyHints, *, is_timed: bool
+    ) -> Self | None:
         """Return the format of lines that were split into labelled tokens, if it is one."""
         counts: dict[str, Counter[int]] = {}
         for line in tokens.to_list():
@@ -61,10 +64,11 @@ class _LabelledFormat:
         places = {label: counter.most_common(1)[0][0] for label, counter in counts.items()}
         values = _values_of_labels(tokens, separator, places, places)
         recognised = recognise_fields(
-            {(label,): _unquote(s) for label, s in values.items()}, is_timed=is_timed
+            {(label,): _unquote(s) for label, s in values.items()}, hints, is_timed=is_timed
         )
         if not recognised:
             return None
+        places |= {key: 0 for key in recognised.missing.values() if key not in places}
         return cls(fields=recognised, places=places)
 
     @property
@@ -87,12 +91,13 @@ class LtsvFormat(_LabelledFormat):
     name: str = "ltsv"
 
     @staticmethod
-    def infer(head: pl.Series, *, is_timed: bool = False) -> LtsvFormat | None:
+    def infer(
+        head: pl.Series, hints: KeyHints = NO_KEY_HINTS, *, is_timed: bool = False
+    ) -> LtsvFormat | None:
         """Return the format of a log that begins with these lines, or None."""
         lines = head.head(_HEAD_LINES).drop_nulls()
-        return LtsvFormat._from_tokens(
-            _ltsv_tokens(lines.filter(lines.str.contains(_LTSV_LINE))), ":", is_timed=is_timed
-        )
+        tokens = _ltsv_tokens(lines.filter(lines.str.contains(_LTSV_LINE)))
+        return LtsvFormat._from_tokens(tokens, ":", hints, is_timed=is_timed)
 
     def parse(self, lines: EventLines, columns: Collection[str]) -> ParsedRecords:
         labels = needed_names(columns, self.fields)
@@ -120,12 +125,14 @@ class LogfmtFormat(_LabelledFormat):
     name: str = "logfmt"
 
     @staticmethod
-    def infer(head: pl.Series, *, is_timed: bool = False) -> LogfmtFormat | None:
+    def infer(
+        head: pl.Series, hints: KeyHints = NO_KEY_HINTS, *, is_timed: bool = False
+    ) -> LogfmtFormat | None:
         """Return the format of a log that begins with these lines, or None."""
         lines = head.head(_HEAD_LINES).drop_nulls()
         lines = lines.filter(lines.str.contains(_LOGFMT_LINE))
         tokens = lines.str.extract_all(_LOGFMT_PAIR)
-        return LogfmtFormat._from_tokens(tokens, "=", is_timed=is_timed)
+        return LogfmtFormat._from_tokens(tokens, "=", hints, is_timed=is_timed)
 
     def parse(self, lines: EventLines, columns: Collection[str]) -> ParsedRecords:
         labels = needed_names(columns, self.fields)

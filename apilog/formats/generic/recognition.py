@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import NamedTuple
 
 import polars as pl
@@ -23,6 +24,9 @@ from apilog.formats.field_map import (
 )
 from apilog.formats.generic.dialect import LogDialect, find_path
 from apilog.formats.generic.dialects import find_dialect
+from apilog.formats.own.client_address import choose_client, find_forwarded
+from apilog.formats.own.conversions import KeyConversion, convert_key, encode_first_address
+from apilog.formats.own.key_hints import NO_KEY_HINTS, KeyHints
 from apilog.values import looks
 from apilog.values.convert import blank_to_null, durations_to_ms, to_floats
 from apilog.values.json_text import KeyPath
@@ -64,6 +68,14 @@ class RecognisedFields:
     pair_names: tuple[str, ...] = ()
     """Fields by which the line at the beginning of a request is found for that at its end; none
     where one line tells of a request."""
+    telling: tuple[str, ...] = TELLING_COLUMNS
+    """Columns of which a record has one."""
+    missing: Mapping[str, str] = dataclass_field(default_factory=dict)
+    """Keys that the user named for columns, by column, where no line has them."""
+    names: tuple[str, ...] = ()
+    """The names of all fields that the lines have."""
+    hints: KeyHints = NO_KEY_HINTS
+    """What the user said of them."""
 
     @property
     def time_name(self) -> str:
@@ -79,56 +91,53 @@ class _ChosenField(NamedTuple):
 
 
 def recognise_fields(
-    values: Mapping[KeyPath, pl.Series], *, is_timed: bool = False
+    values: Mapping[KeyPath, pl.Series], hints: KeyHints = NO_KEY_HINTS, *, is_timed: bool = False
 ) -> RecognisedFields | None:
     """Return what each field is used for, told from the first values (String, null: missing).
 
-    None if there is no time, or neither a request, a path nor a status. `is_timed` says that times
-    come with the lines, so that they need none of their own.
+    `hints` are what the user says, which wins over what names and values tell. None if there is no
+    time, or neither a request, a path nor a status. `is_timed` says that times come with the lines,
+    so that they need none of their own.
     """
-    values = {path: blank_to_null(s) for path, s in values.items()}
-    chosen = _FieldChoice(values)
-    telling = [c.path for column in TELLING_COLUMNS for c in chosen.columns.get(column, ())]
-    if telling:
-        # Lines about something else have no say.
-        tells = pl.DataFrame([values[path].alias(str(at)) for at, path in enumerate(telling)])
-        is_request = tells.select(pl.any_horizontal(pl.all().is_not_null())).to_series()
-        if not is_request.all():
-            values = {path: s.filter(is_request) for path, s in values.items()}
-            chosen = _FieldChoice(values)
+    values, own_fields, chosen = _choose_fields(values, hints)
     columns = chosen.columns
-    if not columns.keys() & {"path", "status"}:
+    known = columns.keys() | own_fields.paths.keys()
+    # Who names keys has looked at the log: then less makes a request.
+    least = (
+        {"path", "status"}
+        if not hints.columns
+        else {*TELLING_COLUMNS, *own_fields.paths} - {"timestamp"}
+    )
+    if not known & least:
         return None
-    date_and_clock = chosen.find_split_time() if "timestamp" not in columns else ()
-    if not ("timestamp" in columns or date_and_clock) and not (
-        is_timed and {"path", "status"} <= columns.keys()
+    date_and_clock = chosen.find_split_time() if "timestamp" not in known else ()
+    if not ("timestamp" in known or date_and_clock) and not (
+        is_timed and (hints.columns or least <= known)
     ):
         return None
-    places = {".".join(path): path for path in date_and_clock}
-    sources: dict[str, tuple[ColumnSource, ...]] = {}
+    sources, doubts = own_fields.make_sources()
+    places = {".".join(path): path for path in (*own_fields.paths.values(), *date_and_clock)}
     if date_and_clock:
-        sources["timestamp"] = (ColumnSource(tuple(places), parse_split_times),)
-    doubts: list[str] = []
+        names = tuple(".".join(path) for path in date_and_clock)
+        sources["timestamp"] = (ColumnSource(names, parse_split_times),)
     units = _DurationUnits(values, chosen.dialect, columns)
     for column, fields in columns.items():
-        made = []
-        for path, entry in fields:
-            name = ".".join(path)
-            if places.setdefault(name, path) != path:
-                continue  # a dot in a key makes two paths look alike
-            convert = entry.convert
-            if column in DURATION_COLUMNS:
-                unit, doubt = units.decide(column, path, entry)
-                convert = duration_converter(column, unit)
-                doubts += [doubt] if doubt else []
-            made.append(ColumnSource((name,), convert, request_part=entry.request_part))
-        sources[column] = tuple(made)
+        made = [_make_source(column, chosen_field, units, doubts) for chosen_field in fields]
+        # A dot in a key makes two paths look alike.
+        is_first = [places.setdefault(".".join(p), p) == p for p, _ in fields]
+        sources[column] = tuple(s for s, first in zip(made, is_first, strict=True) if first)
+    if "client_ip" not in own_fields.columns:
+        _choose_client(values, hints.client_ip, sources, places, doubts)
     rules = chosen.find_access_lines()
     pairing = chosen.find_pairing()
     places |= {".".join(path): path for path in (*rules, *pairing)}
     return RecognisedFields(
         access_lines={".".join(path): pattern for path, pattern in rules.items()},
         pair_names=tuple(".".join(path) for path in pairing),
+        telling=TELLING_COLUMNS if known & {*TELLING_COLUMNS} else tuple(least),
+        missing=own_fields.missing,
+        names=tuple(".".join(path) for path in values),
+        hints=hints,
         sources=sources,
         places=places,
         dialect=chosen.dialect,
@@ -137,17 +146,117 @@ def recognise_fields(
     )
 
 
-class _FieldChoice:
-    """The fields that were chosen for each column."""
+def _choose_fields(
+    values: Mapping[KeyPath, pl.Series], hints: KeyHints
+) -> tuple[Mapping[KeyPath, pl.Series], _OwnFields, _FieldChoice]:
+    """Return the values of lines about requests, and the fields that were chosen by them."""
+    values = {path: blank_to_null(s) for path, s in values.items()}
+    own_fields = _OwnFields(hints, values)
+    chosen = _FieldChoice(values, own_fields)
+    telling = [c.path for column in TELLING_COLUMNS for c in chosen.columns.get(column, ())]
+    telling += [p for c, p in own_fields.paths.items() if c in TELLING_COLUMNS and p in values]
+    if telling:
+        # Lines about something else have no say.
+        tells = pl.DataFrame([values[path].alias(str(at)) for at, path in enumerate(telling)])
+        is_request = tells.select(pl.any_horizontal(pl.all().is_not_null())).to_series()
+        if not is_request.all():
+            values = {path: s.filter(is_request) for path, s in values.items()}
+            own_fields = _OwnFields(hints, values)
+            chosen = _FieldChoice(values, own_fields)
+    return values, own_fields, chosen
 
-    def __init__(self, values: Mapping[KeyPath, pl.Series]) -> None:
+
+def _make_source(
+    column: str, chosen: _ChosenField, units: _DurationUnits, doubts: list[str]
+) -> ColumnSource:
+    path, entry = chosen
+    convert = entry.convert
+    if column in DURATION_COLUMNS:
+        unit, doubt = units.decide(column, path, entry)
+        convert = duration_converter(column, unit)
+        doubts += [doubt] if doubt else []
+    return ColumnSource((".".join(path),), convert, request_part=entry.request_part)
+
+
+def _choose_client(
+    values: Mapping[KeyPath, pl.Series],
+    client_ip: str | None,
+    sources: dict[str, tuple[ColumnSource, ...]],
+    places: dict[str, KeyPath],
+    doubts: list[str],
+) -> None:
+    """Have `client_ip` made of the address that is the client's, where there are several."""
+    named = {".".join(path): path for path in reversed([*values])}
+    found = [source.names[0] for source in sources.get("client_ip", ())]
+    peers = [name for name in found if name not in find_forwarded(found)]
+    choice = choose_client(
+        client_ip, [*named], peers, lambda names: {name: values[named[name]] for name in names}
+    )
+    if choice is None:
+        return
+    if choice.keys:
+        sources["client_ip"] = tuple(
+            ColumnSource((name,), encode_first_address) for name in choice.keys
+        )
+        places |= {name: named[name] for name in choice.keys}
+    doubts += [choice.doubt] if choice.doubt else []
+
+
+class _OwnFields:
+    """The fields that the user named for columns."""
+
+    def __init__(self, hints: KeyHints, values: Mapping[KeyPath, pl.Series]) -> None:
+        self.columns = frozenset(mapping.column for mapping in hints.columns)
+        self.paths: dict[str, KeyPath] = {}
+        self.missing: dict[str, str] = {}
+        self.undecided: dict[str, KeyPath] = {}
+        """Durations without a unit."""
+        self.kinds: dict[KeyPath, str] = {}
+        self._conversions: dict[str, KeyConversion] = {}
+        by_name = {".".join(path): path for path in reversed([*values])}
+        nothing = pl.Series([], dtype=pl.String)
+        for mapping in hints.columns:
+            if not mapping.key:
+                continue  # the column is to stay empty
+            path = by_name.get(mapping.key)
+            if path is None or values[path].null_count() == len(values[path]):
+                self.missing[mapping.column] = mapping.key
+            path = path or tuple(mapping.key.split("."))
+            if mapping.column in DURATION_COLUMNS and mapping.unit is None and path in values:
+                # Its unit is decided with the others.
+                self.undecided[mapping.column] = path
+                self.kinds[path] = "named by the user"
+                continue
+            conversion = convert_key(mapping, values.get(path, nothing))
+            self.paths[mapping.column] = path
+            self._conversions[mapping.column] = conversion
+            self.kinds[path] = conversion.kind or "named by the user"
+
+    def make_sources(self) -> tuple[dict[str, tuple[ColumnSource, ...]], list[str]]:
+        """Return the sources by column, and the doubts about them."""
+        sources: dict[str, tuple[ColumnSource, ...]] = {
+            column: (conversion.source_of(".".join(self.paths[column])),)
+            for column, conversion in self._conversions.items()
+        }
+        return sources, [c.doubt for c in self._conversions.values() if c.doubt]
+
+
+class _FieldChoice:
+    """The fields that were chosen for each column that the user did not name one for."""
+
+    def __init__(self, values: Mapping[KeyPath, pl.Series], own: _OwnFields) -> None:
         self._values = values
         self._given = {path: s.drop_nulls() for path, s in values.items()}
         self._looks: dict[tuple[object, KeyPath], bool] = {}
-        self._kinds: dict[KeyPath, str] = {}
+        self._kinds: dict[KeyPath, str] = dict(own.kinds)
         self.dialect = find_dialect({p: s for p, s in self._given.items() if len(s)})
         self.columns: dict[str, tuple[_ChosenField, ...]] = {}
         for column in FIELD_MAP:
+            if column in own.undecided:
+                named = _ChosenField(own.undecided[column], FIELD_MAP[column][-1])
+                self.columns[column] = (named,)
+            if column in own.columns:
+                continue
             if fields := self._choose(column):
                 self.columns[column] = fields
                 for path, entry in fields:
@@ -256,14 +365,14 @@ class _FieldChoice:
     ) -> Iterator[_ChosenField]:
         """Yield fields that are there on lines that lack the first, and on no others."""
         missing = self._values[first.path].is_null()
-        for field in fitting:
-            if field.path == first.path or not missing.any():
+        for other in fitting:
+            if other.path == first.path or not missing.any():
                 continue
-            is_given = self._values[field.path].is_not_null()
+            is_given = self._values[other.path].is_not_null()
             both = int((is_given & ~missing).sum())
             if int((is_given & missing).sum()) > 0 and 20 * both <= int(is_given.sum()):
                 missing &= ~is_given
-                yield field
+                yield other
 
 
 class _DurationUnits:

@@ -29,7 +29,7 @@ def fillable_columns(fields: RecognisedFields) -> frozenset[str]:
 
 def needed_names(columns: Collection[str], fields: RecognisedFields) -> list[str]:
     """Return the fields that these columns need, and those that tell records from rejects."""
-    needed = {"timestamp", *TELLING_COLUMNS, *columns}
+    needed = {"timestamp", *fields.telling, *columns}
     if "error_type" in columns:
         needed |= {*_NO_UPSTREAM}
     sources = (s for c in fields.sources if c in needed for s in fields.sources[c])
@@ -97,12 +97,12 @@ def says_something(
     fields: RecognisedFields,
     values: Mapping[str, pl.Series],
     count: int,
-    columns: Collection[str] = TELLING_COLUMNS,
+    columns: Collection[str] | None = None,
 ) -> pl.Series:
-    """Return which lines have a request, a path or a status."""
+    """Return which lines have one of these columns; by default a request, a path or a status."""
     tells = pl.repeat(value=False, n=count, eager=True)
     # The first alone says something on every line of most logs.
-    for column in columns:
+    for column in fields.telling if columns is None else columns:
         for source in fields.sources.get(column, ()):
             if not tells.all():
                 text = values[source.names[0]]

@@ -99,7 +99,7 @@ def choose_client(
     if client_ip is not None:
         named = find_named(client_ip, keys)
         if not named:
-            return AddressChoice((), _missing_address(client_ip, keys))
+            return AddressChoice((), missing_address(client_ip, keys))
         # A request that no proxy has passed on has the connection's address alone.
         rest = (peer,) if peer and named[0] not in peers else ()
         return AddressChoice((*named, *rest))
@@ -109,7 +109,7 @@ def choose_client(
     return _choose_by_values(peer, forwarded, read([*forwarded, peer] if peer else forwarded))
 
 
-def _missing_address(client_ip: str, keys: Collection[str]) -> str:
+def missing_address(client_ip: str, keys: Collection[str]) -> str:
     """Say that no line has the address that the user named."""
     near = nearest_names(client_ip, keys, at_most=1)
     has = f"did you mean {near[0]!r}?" if near else f"the lines have {', '.join(sorted(keys)[:12])}"

@@ -18,6 +18,7 @@ from apilog.formats.registry import FORMAT_INFOS
 from apilog.options import ColumnMapping, OwnFormat
 from apilog.schema import SCHEMA
 from apilog.text import did_you_mean
+from apilog.values.times import ZONED_LAYOUT
 
 KEYED_LINES = ("json", "logfmt", "ltsv", "csv")
 """How lines may be written whose values have names of their own."""
@@ -45,7 +46,6 @@ _UNIT_WORDS = {
 }
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
 _UNIT_LIKE = re.compile(r"[A-Za-zµμ]{1,12}\Z")
-_ZONED = re.compile(r"%:{0,3}z|%#z|%s")
 
 
 class DeclarationError(UsageError):
@@ -84,6 +84,9 @@ def _parse_column(text: str) -> ColumnMapping:
             (text,), "names no key", "write COLUMN=KEY or COLUMN=KEY:UNIT, such as status=code"
         )
     column, key = column.strip(), key.strip()
+    if column == "timestamp" and ":%" in key:
+        key, _, layout = key.partition(":%")
+        return _check(ColumnMapping(column, key, format=f"%{layout}"), ())
     before, _, unit = key.rpartition(":")
     if before and column in _UNIT_COLUMNS and _UNIT_LIKE.match(unit):
         return _check(ColumnMapping(column, before, unit), ())
@@ -217,7 +220,7 @@ def _check(mapping: ColumnMapping, place: tuple[str, ...]) -> ColumnMapping:
 def _check_time_format(layout: str, tz: str | None, place: tuple[str, ...]) -> None:
     """Refuse a layout that would not give back the time that it wrote."""
     sample = pl.Series([datetime(2026, 11, 21, 13, 14, tzinfo=UTC)], dtype=pl.Datetime("us", "UTC"))
-    is_zoned = _ZONED.search(layout) is not None
+    is_zoned = ZONED_LAYOUT.search(layout) is not None
     try:
         written = sample.dt.strftime(layout)
         dtype = pl.Datetime("us", "UTC") if is_zoned else pl.Datetime("us")

@@ -13,11 +13,11 @@ from dataclasses import asdict
 
 from apilog.errors import ApilogError
 from apilog.render.text.escape import escape_json, escape_terminal
-from apilog.report_model import DetectedFile
+from apilog.report_model import DetectedFile, FoundFormat
 
 _LABEL_WIDTH = 10
 """The width of the labels, with the margin and the gap."""
-_LABELS = r"^(  (?:read|has|doubt|lacks|reject)\b|  log_format$)"
+_LABELS = r"^(  (?:read|has|doubt|lacks|reject)\b|  log_format$|  as formats$)"
 _NARROWEST_WIDTH = 40
 _LONGEST_REJECT = 200
 """The most characters of a rejected line that are shown."""
@@ -76,7 +76,37 @@ def _finding_text(finding: DetectedFile, width: int) -> str:
         lines += _wrap_labelled("  reject", reject, width)
     if finding.log_format:
         lines += ["  log_format", f"    {escape_terminal(finding.log_format)}"]
+    for found in finding.formats:
+        lines += ["  as formats", *(f"    {line}" for line in _format_section(found))]
     return "\n".join(lines) + "\n"
+
+
+def _format_section(found: FoundFormat) -> list[str]:
+    """Return the lines of a section for the configuration."""
+    given = {"lines": found.lines, "pattern": found.pattern, "gateway": found.gateway}
+    lines = [f"[formats.{found.name}]"]
+    lines += [f"{key} = {_toml_text(text)}" for key, text in given.items() if text is not None]
+    if found.columns or found.remarks:
+        lines.append(f"[formats.{found.name}.columns]")
+    for column, mapping in found.columns.items():
+        texts = {key: _toml_text(text) for key, text in mapping.items()}
+        inner = ", ".join(f"{key} = {text}" for key, text in texts.items())
+        lines.append(f"{column} = {texts['key'] if len(texts) == 1 else f'{{{inner}}}'}")
+    for column, keys in found.remarks.items():
+        lines.append(f"# {column}: {', '.join(map(_toml_text, keys))}")
+    return lines
+
+
+def _toml_text(text: str) -> str:
+    """Return a basic string of TOML in which nothing is invisible."""
+
+    def escape(character: str) -> str:
+        if character in '"\\':
+            return f"\\{character}"
+        code = ord(character)
+        return character if character.isprintable() else f"\\U{code:08x}"
+
+    return f'"{"".join(map(escape, text))}"'
 
 
 def _wrap_labelled(label: str, text: str, width: int, indent: int = _LABEL_WIDTH) -> list[str]:

@@ -1,0 +1,206 @@
+"""The user's formats, in the files that are in them.
+
+Invariant: in files of which they read more than few lines, the user's formats come before others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from apilog.formats.contract import ForeignLineFinder, Format
+from apilog.formats.detect import ALL_TEXT_FORMATS, FORMAT_DETECTORS, detect_plan
+from apilog.formats.gateways.column_builder import GatewayFormat
+from apilog.formats.generic.json_lines import JsonLinesFormat
+from apilog.formats.generic.labelled import LogfmtFormat, LtsvFormat
+from apilog.formats.nginx.apache_format import parse_apache_format
+from apilog.formats.nginx.format import JsonTemplateFormat, NginxFormat, compile_log_format
+from apilog.formats.nginx.grammar import parse_log_format
+from apilog.formats.own.declarations import KEYED_LINES
+from apilog.formats.own.hints import LogHints
+from apilog.formats.own.key_hints import NO_KEY_HINTS, KeyHints
+from apilog.formats.own.named_values import CsvFormat, RegexFormat
+from apilog.formats.own.tailored_plan import describe_missing, tailor_format, with_doubts
+from apilog.formats.parse_plan import ParsePlan, ParseStage
+from apilog.formats.skipped_lines import skip_reasons
+from apilog.options import OwnFormat
+from apilog.schema import TIMESTAMP
+from apilog.transport.envelope_registry import detect_envelopes, unwrap_texts
+from apilog.values.event_lines import EventLines
+
+_HEAD_LINES = 500
+_LEAST_SHARE = 10
+"""A format that reads only one in so many lines is not looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnFormatDetector:
+    """A format of the user's, whose keys are found in the head of a file."""
+
+    own: OwnFormat
+    keys: KeyHints = NO_KEY_HINTS
+    """What is said besides, for once."""
+
+    def infer(self, head: pl.Series, *, is_timed: bool = False) -> Format | None:
+        """Return the format as it reads a file that begins with these lines, if it can."""
+        own = self.own
+        hints = self.keys.over(KeyHints(own.columns))
+        found = self._find(head, hints, is_timed=is_timed)
+        if found is None:
+            return None
+        tailored = tailor_format(found, head, hints, is_timed=is_timed)
+        said = {mapping.column for mapping in self.keys.columns}
+        doubts = [
+            describe_missing(mapping, tailored.names)
+            for mapping in own.columns
+            if mapping.column in tailored.missing and mapping.column not in said
+        ]
+        return with_doubts(_rename(tailored.format, own), doubts)
+
+    def _find(self, head: pl.Series, hints: KeyHints, *, is_timed: bool) -> Format | None:
+        own = self.own
+        match own.lines:
+            case "json":
+                return JsonLinesFormat.infer(head, hints, is_timed=is_timed)
+            case "ltsv":
+                return LtsvFormat.infer(head, hints, is_timed=is_timed)
+            case "logfmt":
+                return LogfmtFormat.infer(head, hints, is_timed=is_timed)
+            case "csv":
+                return CsvFormat.infer(head, hints, own.pattern, is_timed=is_timed)
+            case "regex":
+                return RegexFormat.infer(head, hints, own.pattern, is_timed=is_timed)
+            case "apache":
+                parsed = parse_apache_format(own.pattern)
+                return compile_log_format(parsed, name=own.name, gateway="apache")
+            case "nginx" | "aws":
+                return compile_log_format(parse_log_format(own.pattern), name=own.name)
+        named: Mapping[str, Format] = {f.name: f for f in ALL_TEXT_FORMATS}
+        if own.lines in named:
+            return named[own.lines]
+        return FORMAT_DETECTORS[own.lines].infer(head, is_timed=is_timed)
+
+
+def keyed_detector(lines: str, keys: KeyHints) -> OwnFormatDetector | None:
+    """Return what reads such lines with the user's columns; None for lines without keys."""
+    return (
+        OwnFormatDetector(OwnFormat(name=lines, lines=lines), keys)
+        if lines in KEYED_LINES
+        else None
+    )
+
+
+def detect_hinted_plan(head: pl.Series, hints: LogHints) -> ParsePlan | None:
+    """Return how to parse a file that begins with these lines: in the user's formats, if it is."""
+    head = head.head(_HEAD_LINES)
+    own = [OwnFormatDetector(own, hints.keys) for own in hints.formats.values()]
+    if own and (plan := _plan_with(own, head)):
+        return plan
+    plan = detect_plan(head)
+    if hints.keys.columns and not _knows_keys(plan, head, hints.keys):
+        # What was detected has none of the user's keys: these tell which lines are records.
+        kinds = [d for lines in KEYED_LINES if (d := keyed_detector(lines, hints.keys))]
+        if keyed := _plan_with(kinds, head):
+            return keyed
+        if plan is None:
+            # That no line can be read by the user's keys is to be said of these.
+            found = (detector.infer(head) for detector in kinds)
+            formats = tuple(log_format for log_format in found if log_format)[:1]
+            return ParsePlan((ParseStage((), formats),)) if formats else None
+    return plan
+
+
+def _plan_with(detectors: list[OwnFormatDetector], head: pl.Series) -> ParsePlan | None:
+    """Return the plan with those of these formats that read enough lines, and what reads others."""
+    envelopes = detect_envelopes(head)
+    for around in (envelopes, ()) if envelopes else ((),):
+        texts = unwrap_texts(around, head)
+        texts = texts.filter(skip_reasons(texts).is_null()) if len(texts) else texts
+        is_timed = any(envelope.times for envelope in around)
+        formats: list[Format] = []
+        unread = texts
+        while len(unread) and (
+            best := _find_best(detectors, unread, len(texts), is_timed=is_timed)
+        ):
+            formats.append(best)
+            unread = unread.gather(_rejected_rows(best, unread, is_timed=is_timed))
+            unread = unread.filter(~_find_foreign(best, unread))
+        if formats:
+            rest = detect_plan(unread) if len(unread) and not around else None
+            stage = ParseStage(around, tuple(formats))
+            return ParsePlan((stage, *(rest.stages if rest else ())))
+    return None
+
+
+def _find_best(
+    detectors: list[OwnFormatDetector], texts: pl.Series, line_count: int, *, is_timed: bool
+) -> Format | None:
+    """Return the format that reads most of the texts, if it reads enough of all lines."""
+    best: Format | None = None
+    most = line_count // _LEAST_SHARE
+    for detector in detectors:
+        for log_format in _infer_sound(detector, texts, is_timed=is_timed):
+            read = len(texts) - len(_rejected_rows(log_format, texts, is_timed=is_timed))
+            if read > most:
+                best, most = log_format, read
+    return best
+
+
+def _rejected_rows(log_format: Format, texts: pl.Series, *, is_timed: bool) -> pl.Series:
+    def some_times() -> pl.Series:  # it only matters that there is a time
+        return pl.Series("time", [0], pl.Int64).cast(TIMESTAMP).new_from_index(0, len(texts))
+
+    lines = EventLines.from_series(texts, some_times if is_timed else None)
+    return log_format.parse(lines, ["timestamp"]).rejects["row"]
+
+
+def _infer_sound(
+    detector: OwnFormatDetector, texts: pl.Series, *, is_timed: bool
+) -> Iterator[Format]:
+    """Yield the format, unless most of the keys that it is declared by are in no line."""
+    log_format = detector.infer(texts, is_timed=is_timed) if len(texts) else None
+    if log_format is None:
+        return
+    fields = getattr(log_format, "fields", None)
+    named = [m for m in (*detector.own.columns, *detector.keys.columns) if m.key]
+    if fields is None or not named or 2 * len(fields.missing) <= len(named):
+        yield log_format
+
+
+def _find_foreign(log_format: Format, texts: pl.Series) -> pl.Series:
+    """Return which texts belong to another log and are skipped."""
+    nothing = pl.repeat(value=False, n=len(texts), eager=True)
+    if not isinstance(log_format, ForeignLineFinder) or not len(texts):
+        return nothing
+    foreign = log_format.find_foreign_lines(EventLines.from_series(texts))
+    return nothing if foreign is None else foreign.fill_null(value=False)
+
+
+def _knows_keys(plan: ParsePlan | None, head: pl.Series, keys: KeyHints) -> bool:
+    """Return whether a plan has a format with one of the keys."""
+    for stage in plan.stages if plan else ():
+        texts = unwrap_texts(stage.envelopes, head)
+        for log_format in stage.formats:
+            tailored = tailor_format(log_format, texts, keys)
+            if any(m.column not in tailored.missing for m in keys.columns):
+                return True
+    return False
+
+
+def _rename(log_format: Format, own: OwnFormat) -> Format:
+    """Return a format under the user's name and gateway."""
+    match log_format:
+        case NginxFormat() | JsonTemplateFormat():
+            renamed = replace(log_format, name=own.name)
+            return replace(renamed, gateway=own.gateway) if own.gateway else renamed
+        case JsonLinesFormat() | LtsvFormat() | LogfmtFormat() | CsvFormat() | RegexFormat():
+            fields = log_format.fields
+            gateway = own.gateway or fields.gateway
+            return replace(log_format, name=own.name, fields=replace(fields, gateway=gateway))
+        case GatewayFormat():
+            spec = log_format.spec
+            gateway = own.gateway or spec.gateway
+            return replace(log_format, spec=replace(spec, name=own.name, gateway=gateway))
+    return log_format
