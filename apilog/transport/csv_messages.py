@@ -58,7 +58,8 @@ _TIME_COLUMNS = (
 _SEPARATORS = ",\t;"
 _NAME = re.compile(r"[@_A-Za-z][\w.@ \[\]:()/-]*", re.ASCII)
 _COLUMN = r'"?[@_A-Za-z][A-Za-z0-9_.@ \[\]:()/-]*"?'
-_SURE_COLUMN = r'"?(?i:_raw|@message|_msg|message|line|_source|logentry|logmessage)"?'
+_ANY_EVENT_COLUMN = "|".join(map(re.escape, _EVENT_COLUMNS))
+_SURE_COLUMN = rf'"?(?i:{_ANY_EVENT_COLUMN})"?'
 EXPORT_HEADER = (
     rf"^\x{{FEFF}}?(?:(?:{_COLUMN}[,\t;])+{_SURE_COLUMN}|{_SURE_COLUMN}[,\t;]{_COLUMN})"
     rf"(?:[,\t;]{_COLUMN})*\r?$"

@@ -18,10 +18,10 @@ from apilog.transport.syslog import SYSLOG_3164, SYSLOG_5424
 
 ENVELOPES = (
     CSV_MESSAGES,
+    LOGCLI,
     *CLOUDWATCH_ENVELOPES,
     CLOUD_LOGGING,
     CRI,
-    LOGCLI,
     FLUENTD,
     FLUENT_BIT,
     SYSLOG_5424,

@@ -62,7 +62,13 @@ CONTAINER_KINDS = (
     # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html.
     ContainerKind(
         array_name="events",
-        first_members=("searchedLogStreams", "nextToken", "nextForwardToken", "nextBackwardToken"),
+        first_members=(
+            *("searchedLogStreams", "nextToken", "nextForwardToken", "nextBackwardToken"),
+            # Papertrail and Loggly, see https://www.papertrail.com/help/search-api/ and
+            # https://documentation.solarwinds.com/en/success_center/loggly/content/admin/api-retrieving-data.htm.
+            *("min_id", "max_id", "total_events"),
+        ),
+        own_names=("reached_time_limit",),
     ),
     # A subscription to CloudWatch Logs, see
     # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html.

@@ -36,6 +36,7 @@ _TEXT_KEYS = (
     "event",  # Splunk's HTTP Event Collector
     "full_message",  # Graylog: https://go2docs.graylog.org/current/getting_in_log_data/gelf.html
     "short_message",
+    "raw",  # Loggly
     "LogEntry",  # https://learn.microsoft.com/azure/azure-monitor/reference/tables/containerlog
     "LogMessage",  # https://learn.microsoft.com/azure/azure-monitor/reference/tables/containerlogv2
 )

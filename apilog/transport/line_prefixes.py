@@ -23,9 +23,12 @@ _TIME = (
 _CRI = rf"^{_TIME} (?:stdout|stderr) [FP](?::\S*)? ?"
 _CRI_PARTIAL = rf"^{_TIME} std(?:out|err) P"
 _CRI_ERRORS = rf"^{_TIME} stderr"
-_COMPOSE = rf"^(?:[A-Za-z0-9._-]*[A-Za-z_][A-Za-z0-9._-]* +\| |\[pod/[^\] ]+\] )(?:{_TIME} )?"
-_COMPOSE_MARK = r"^[A-Za-z0-9._-]+ +\| |^\[pod/"
-_COMPOSE_NAME = r"^([A-Za-z0-9._-]+ +\||\[pod/[^\] ]+\])"
+# What Docker names a service, kubectl a container, and stern a container of a deployment's pod:
+# https://github.com/stern/stern
+_SERVICE = r"[A-Za-z0-9._-]*[A-Za-z_][A-Za-z0-9._-]* +\|"
+_CONTAINER = r"\[pod/[^\] ]+\]|[a-z0-9][a-z0-9.-]*-[a-z0-9]{6,10}-[a-z0-9]{5} [a-z][a-z0-9-]*"
+_COMPOSE = rf"^(?:{_SERVICE}|{_CONTAINER}) (?:{_TIME} )?"
+_COMPOSE_NAME = rf"^({_SERVICE}|{_CONTAINER}) "
 _BEGINS_AS_ACCESS = r"^(?:[0-9A-Fa-f:.]{7,}|\{)"
 """How a line of an access log begins, be it whole or cut off."""
 _STAMPED = rf"^{_TIME}[ \t]+"
@@ -48,7 +51,7 @@ def unwrap_cri(lines: pl.Series) -> UnwrappedEvents:
 
 
 def unwrap_compose(lines: pl.Series) -> UnwrappedEvents:
-    """Unwrap the texts after `container  | ` or `[pod/name/container] `.
+    """Unwrap the texts after `container  | `, `[pod/name/container] ` or `pod container `.
 
     All services write into one stream, as all programs do into syslog's.
     """
@@ -57,7 +60,7 @@ def unwrap_compose(lines: pl.Series) -> UnwrappedEvents:
 
 def is_of_another_container(lines: pl.Series) -> pl.Series:
     """Return which lines are of a container that is no web server, and no access lines."""
-    is_prefixed = lines.str.contains(_COMPOSE_MARK)
+    is_prefixed = lines.str.contains(_COMPOSE_NAME)
     rows = is_prefixed.arg_true()
     if not len(rows):
         return is_prefixed
@@ -137,7 +140,7 @@ CRI = Envelope(
 
 COMPOSE = Envelope(
     name="compose",
-    title="docker compose logs, kubectl logs --prefix",
+    title="docker compose logs, kubectl logs --prefix, stern",
     unwrap=unwrap_compose,
     detect=lambda head: holds_access_lines(unwrap_compose(head).texts["text"], head),
     samples=(
@@ -146,9 +149,10 @@ COMPOSE = Envelope(
                 f"web-1  | {SAMPLE_LINE}",
                 f"web-1  | 2026-10-10T13:55:36.123456789Z {SAMPLE_LINE}",
                 f"[pod/web-7d4b9c6f5d-x2x9z/nginx] {SAMPLE_LINE}",
+                f"web-7d4b9c6f5d-x2x9z nginx {SAMPLE_LINE}",
                 "shop-1 | listening",
             ),
-            (SAMPLE_LINE, SAMPLE_LINE, SAMPLE_LINE),
+            (SAMPLE_LINE, SAMPLE_LINE, SAMPLE_LINE, SAMPLE_LINE),
         ),
     ),
 )
