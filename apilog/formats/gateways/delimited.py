@@ -148,8 +148,9 @@ def _with_decimals(log_format: DelimitedFormat, head: pl.Series) -> DelimitedFor
     """Return the format with the columns of numbers that have commas, if the file has such."""
     layout = CellLayout(log_format.separator, log_format.field_count)
     positions = sorted({place for places in log_format.locations.values() for place in places})
-    cells = layout.read(EventLines.from_series(head.drop_nulls()), positions)
-    cells = cells.filter((pl.col("ok")) & (pl.nth(0) != log_format.keys[0])).drop("ok")
+    rows = head.drop_nulls()
+    rows = rows.filter(rows.str.strip_prefix("\ufeff").str.strip_suffix("\r") != log_format.header)
+    cells = layout.read(EventLines.from_series(rows), positions).filter("ok").drop("ok")
     found = find_decimal_commas(cells)
     if not found.columns:
         return log_format

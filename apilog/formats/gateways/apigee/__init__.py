@@ -223,6 +223,7 @@ ANALYTICS = Gateway(
                 ("clientstarttimestamp", "clientendtimestamp"),
             ),
             *first_duration_ms("totaltime", "durationms", "latencyms", "duration", "latency"),
+            *first_duration_ms("responsetime", "responsetimems", "totallatency", "elapsedtime"),
         ),
         "upstream_duration_ms": (
             ColumnSource(

@@ -67,13 +67,11 @@ def _durations_ms(values: pl.Series) -> pl.Series:
     ms = convert.durations_to_ms(values, unit="ms")
     if not values.str.contains(":", literal=True).any():
         return ms
-    parts = values.str.extract_groups(_SPAN).struct.unnest().cast(pl.Float64)
-    weights = (86_400_000.0, 3_600_000.0, 60_000.0, 1000.0)
-    spans = sum(
-        (parts.to_series(i).fill_null(0.0 if i == 0 else None) * w for i, w in enumerate(weights)),
-        start=pl.repeat(0.0, parts.height, eager=True),
-    )
-    return ms.fill_null(convert.scale_to_ms(spans, 1.0))
+    parts = values.str.extract_groups(_SPAN).struct.unnest()
+    day, hour, minute, second = (pl.col(name).cast(pl.Float64) for name in parts.columns)
+    seconds = ((day.fill_null(0) * 24 + hour) * 60 + minute) * 60 + second
+    spans = parts.select(seconds).to_series()
+    return ms.fill_null(convert.scale_to_ms(spans, 1e3))
 
 
 def _is_request(kinds: pl.Series) -> pl.Series:
