@@ -21,7 +21,7 @@ from apilog.formats.generic.json_lines import JsonLinesFormat
 from apilog.formats.generic.labelled import LogfmtFormat, LtsvFormat
 from apilog.formats.nginx import library
 from apilog.formats.nginx.format import NginxFormat
-from apilog.formats.nginx.inference import extend_format
+from apilog.formats.nginx.inference import extend_format, infer_format
 from apilog.formats.nginx.library import candidate_formats, iso_variants, untimed_variants
 from apilog.formats.parse_plan import ParsePlan, ParseStage
 from apilog.formats.skipped_lines import skip_reasons
@@ -178,6 +178,10 @@ def _find_best(
         if not matches:
             varied = candidate_formats(texts, variants())
             matches = _find_text_formats(texts, varied, is_rest=is_rest)
+    if not any(2 * match.read_count >= len(texts) for match in matches):
+        inferred = infer_format(texts, is_timed=is_timed)
+        if inferred is not None:
+            matches.append(_FormatMatches(inferred, inferred.expression.matches(texts)))
     return max(matches, key=lambda match: match.read_count, default=None)
 
 

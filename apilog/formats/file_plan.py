@@ -23,6 +23,7 @@ from apilog.formats.detect import (
     find_mismatch,
 )
 from apilog.formats.gateways import REFUSALS
+from apilog.formats.gateways.aws.context_format import compile_context_format, is_context_format
 from apilog.formats.nginx.apache_format import is_apache_string, parse_apache_format
 from apilog.formats.nginx.conf import read_conf
 from apilog.formats.nginx.format import compile_log_format
@@ -125,6 +126,8 @@ def choose_format(
     named = {f.name: f for f in (*ALL_TEXT_FORMATS, *conf)}
     if log_format in named:
         return FormatChoice((named[log_format],))
+    if is_context_format(log_format):
+        return FormatChoice((compile_context_format(log_format),))
     if "$" in log_format:
         return FormatChoice((compile_log_format(parse_log_format(log_format)),))
     if is_apache_string(log_format):

@@ -27,6 +27,9 @@ _UNREAD_LIST = r"([^ \t,]+(?:(?:,| : |, )[^ \t,]+)*)"
 _WHOLE_REST = r'((?:[^"\]]|"[^"]*"|\](?:[^ ]|$))*)'
 """Whatever follows a known format, unless it is cut off within quotes or another line."""
 
+_FORWARDED_WORDS = r"([^ \t,]+(?:, ?[^ \t,]+)*|.*?)"
+"""The same without quotes around it: a list where there is one, or what clients have sent."""
+
 _UNREAD_BEFORE = {"": r"(.*?)", "]": r"([^\]]*)", ")": r"([^)]*)"}
 """The same at the end of the line, where it may be free text, and in brackets."""
 
@@ -103,7 +106,9 @@ _STRICT_SHAPES = {
     "event_type": "(CONNECT|MESSAGE|DISCONNECT|-)",
 }
 _STRICT_SHAPES_OF_APACHE = {"host": _HOST, "http_x_forwarded_for": _FORWARDED}
-_ADDRESS = r"(unix:|[0-9A-Fa-f.:]+|[^ \t\"\[\]:-](?:[^ \t\"\[\]]*[^ \t\"\[\]:])?)"
+_ADDRESS = (
+    r"(unix:|[0-9A-Fa-f.:]+|[^ \t\"\[\](),:-](?:[^ \t\"\[\](),]*[^ \t\"\[\](),:])?)"
+)
 """An address or a name, but no `nginx:` as collectors write before a line, and no dash."""
 _FIRST_ADDRESS = f"({_ADDRESS[1:-1]}|-)"
 """The first field may be one: it can't be one that belongs to another field."""
@@ -266,6 +271,8 @@ def _value_pattern(
         return _UNREAD_BEFORE.get(end, _UNREAD_LIST)
     if name.startswith("upstream_"):
         return _LIST if escape in ("default", "apache") else f"({_LIST[1:-1]}|)"
+    if name in ("http_x_forwarded_for", "proxy_add_x_forwarded_for"):
+        return _FORWARDED_WORDS
     if _FREE_TEXT.match(name):
         return r"(.*?)"
     if following is None:

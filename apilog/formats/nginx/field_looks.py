@@ -29,8 +29,8 @@ _LOOKS: Mapping[str, re.Pattern[str]] = {
     "upstream": re.compile(r"(?:[^\s,:]+:\d{1,5}|\[[^\]\s]+\]:\d{1,5}|unix:\S+|-)\Z"),
     "seconds": re.compile(r"\d+\.\d{3}\Z"),
     "decimal": re.compile(r"\d+\.\d+\Z"),
-    "integer": re.compile(r"\d+\Z"),
-    "number": re.compile(r"\d+(?:\.\d+)?\Z"),
+    "integer": re.compile(r"(?:0|[1-9]\d*)\Z"),
+    "number": re.compile(r"(?:0|[1-9]\d*)(?:\.\d+)?\Z"),
     "united": re.compile(r"\d+(?:\.\d+)? ?(?:ns|us|µs|μs|ms|msec|s|sec|secs|seconds|m|h)\Z"),
     "go_duration": re.compile(r"(?:\d+h)?(?:\d+m)?\d+(?:\.\d+)?(?:ns|us|µs|ms|s)\Z"),
     "epoch": re.compile(r"1\d{9}(?:\.\d+)?\Z"),
@@ -75,7 +75,7 @@ def mostly_looks_like(values: Sequence[str], look: str) -> bool:
 def split_entries(values: Sequence[str]) -> list[str]:
     """Return the entries of lists of attempts that are not missing."""
     entries = (entry for value in values for entry in ENTRY_SEPARATOR.split(value))
-    return [entry for entry in entries if entry not in ("-", "")]
+    return [entry for entry in entries if entry not in ("-", "", "- ms", "- s")]
 
 
 def is_list_of(column: FieldColumn, *looks: str) -> bool:

@@ -231,7 +231,7 @@ def compile_log_format(
     """Return the format that reads a `log_format`; its name is the string itself by default."""
     name = name or log_format.string
     if log_format.string.lstrip().startswith("{") and (
-        template := _parse_json_template(log_format, name, gateway)
+        template := parse_json_template(log_format, name, gateway)
     ):
         return template
     return NginxFormat(name=name, log_format=log_format, gateway=gateway)
@@ -240,7 +240,7 @@ def compile_log_format(
 _VARIABLE_MARK = re.compile("\x01(\\d+)\x01")
 
 
-def _parse_json_template(
+def parse_json_template(
     log_format: LogFormat, name: str, gateway: str
 ) -> JsonTemplateFormat | None:
     """Return the format of a string that is a JSON object; None if it is none."""

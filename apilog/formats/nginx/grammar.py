@@ -98,6 +98,9 @@ def parse_log_format(string: str, escape: EscapeMode = "default") -> LogFormat:
             string = string[option.end() :]
         # Strings join without a separator.
         string = "".join(unescape_string("".join(s)) for s in _QUOTED_STRING.findall(string))
+    else:
+        # Typed on a command line, escapes stand as they do in nginx.conf.
+        string = unescape_string(string).removesuffix("\n")
     parts: list[FormatPart] = []
     end = 0
     for match in _VARIABLE.finditer(string):

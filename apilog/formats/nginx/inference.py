@@ -6,9 +6,20 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from apilog.formats.nginx.field_looks import LineContext
+from apilog.formats.nginx.field_naming import FieldNaming
 from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.nginx.grammar import FormatVariable, LiteralText, LogFormat, format_string
-from apilog.formats.nginx.trailing_fields import UNREAD_TAIL, infer_trailing_fields
+from apilog.formats.nginx.line_anchors import name_anchors, name_size
+from apilog.formats.nginx.line_fields import tabulate
+from apilog.formats.nginx.trailing_fields import (
+    UNREAD_TAIL,
+    betrayed_gateway,
+    infer_trailing_fields,
+    name_fields,
+    name_keys,
+    with_free_tail,
+)
 
 _FEW_LINES = 3
 
@@ -56,6 +67,34 @@ def _read_but_for_the_tail(base: NginxFormat, lines: pl.Series) -> NginxFormat |
         title=base.title,
     )
     return cautious if cautious.expression.matches(lines).any() else None
+
+
+def infer_format(texts: pl.Series, *, is_timed: bool) -> NginxFormat | None:
+    """Return the format of lines that begin as no known one does; None if they are no access lines.
+
+    `is_timed` says that times came with the lines, so that they need none of their own.
+    """
+    lines = texts.to_list()
+    table = tabulate(lines)
+    if table is None:
+        return None
+    naming = FieldNaming(table.columns, LineContext({}), set())
+    name_keys(naming)
+    if not name_anchors(naming, is_timed=is_timed):
+        return None
+    context = {name: table.columns[i].values for i, name in naming.names.items()}
+    naming.context = LineContext(context)
+    name_fields(naming)
+    name_size(naming)
+    statuses = dict(zip(table.rows, context["status"], strict=True))
+    parts = with_free_tail(naming, table, statuses)
+    log_format = LogFormat(tuple(parts))
+    return NginxFormat(
+        name=log_format.string,
+        log_format=log_format,
+        gateway=betrayed_gateway(naming) or "nginx",
+        doubts=tuple(naming.doubts),
+    )
 
 
 def _find_base(texts: pl.Series, candidates: Sequence[NginxFormat]) -> NginxFormat | None:

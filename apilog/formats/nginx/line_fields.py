@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-_KEY = r"[A-Za-z_][\w.$-]*(?:=|: (?=\S)|:(?![/\d]))"
+_KEY = r"[A-Za-z_][\w.$-]*(?:=(?=\S)|: (?=\S)|:(?![/\d]))"
 _CLOCK = r"\d{2}:\d{2}:\d{2}(?:[.,]\d+)?"
 _ZONE = r"(?: ?(?:Z|UTC|[+-]\d{2}:?\d{2})(?![^\s\])\"',]))?"
 _TIMES = (
@@ -32,6 +32,8 @@ _WITH_UNIT = re.compile(rf"(?:\d+(?:\.\d+)?|-) (?:ns|us|µs|ms|msec|s|sec|secs|s
 # A comma within a word belongs to it unless a key follows; `, ` and ` : ` join entries of a list.
 _ENTRY = rf'[^\s,;"]+(?:[,;](?!{_KEY})[^\s,;"]+)*'
 _BARE = re.compile(rf"{_ENTRY}(?:(?:, | : )(?!{_KEY}){_ENTRY})*")
+
+_MISSING = ("-", "", "- ms", "- s")
 
 LONGEST_LINE = 8192
 """Characters of a line that are looked at; longer lines have no vote on what fields there are."""
@@ -140,7 +142,7 @@ class FieldColumn:
     @property
     def given(self) -> list[str]:
         """The values that are not missing."""
-        return [value for value in self.values if value not in ("-", "")]
+        return [value for value in self.values if value not in _MISSING]
 
 
 @dataclass(frozen=True, slots=True)

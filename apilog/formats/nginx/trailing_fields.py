@@ -55,24 +55,36 @@ def infer_trailing_fields(
     rows = table.rows
     context = LineContext({name: [texts[i] for i in rows] for name, texts in values.items()})
     naming = FieldNaming(table.columns, context, set(values))
+    name_keys(naming)
     name_fields(naming)
-    parts = list(field_parts(naming))
-    statuses = values.get("status", ())
+    parts = with_free_tail(naming, table, dict(enumerate(values.get("status", ()))))
+    return InferredFields(tuple(parts), tuple(naming.doubts), gateway or betrayed_gateway(naming))
+
+
+def with_free_tail(
+    naming: FieldNaming, table: FieldTable, statuses: Mapping[int, str]
+) -> list[FormatPart]:
+    """Return the fields as parts of a log format, free text at the end of lines among them."""
+    parts = field_parts(naming)
     free = free_tail(table, statuses, naming.known)
     if free and not table.is_cut:
         parts[-1 if not table.columns[-1].after else -2] = FormatVariable(free)
     elif free:
         parts += [LiteralText(" "), FormatVariable(free)]
-    return InferredFields(tuple(parts), tuple(naming.doubts), gateway or betrayed_gateway(naming))
+    return parts
 
 
-def name_fields(naming: FieldNaming) -> None:
-    """Name fields by their keys, then by their looks."""
+def name_keys(naming: FieldNaming) -> None:
+    """Name fields by their keys."""
     for position, column in enumerate(naming.columns):
         variable, unit = variable_of_key(column) if column.name else ("", "")
         if variable in TIMED_VARIABLES:
             variable = variant_of(naming, position, variable, unit)
         naming.name(position, variable)
+
+
+def name_fields(naming: FieldNaming) -> None:
+    """Name fields by their looks."""
     _name_texts(naming)
     _name_identifiers(naming)
     name_durations(naming)
@@ -151,7 +163,7 @@ def betrayed_gateway(naming: FieldNaming) -> str | None:
     return "nginx" if by_name & _UPSTREAM_MARKS else None
 
 
-def field_parts(naming: FieldNaming) -> Sequence[FormatPart]:
+def field_parts(naming: FieldNaming) -> list[FormatPart]:
     """Return the fields as parts of a log format."""
     parts: list[FormatPart] = []
     literal = ""
@@ -166,7 +178,7 @@ def field_parts(naming: FieldNaming) -> Sequence[FormatPart]:
     return parts
 
 
-def free_tail(table: FieldTable, statuses: Sequence[str], known: set[str]) -> str:
+def free_tail(table: FieldTable, statuses: Mapping[int, str], known: set[str]) -> str:
     """Return the variable of free text at the end of lines; empty if there is none.
 
     Text that only failing requests have says why they failed.
@@ -178,7 +190,7 @@ def free_tail(table: FieldTable, statuses: Sequence[str], known: set[str]) -> st
         return ""
     texts = {i: rest.strip() for i, rest in table.rests.items()}
     told = {i: text for i, text in texts.items() if text not in ("-", "")}
-    if told and statuses and all(statuses[i] >= "400" for i in told):
+    if told and all(statuses.get(i, "") >= "400" for i in told):
         return "error_message"
     if "http_user_agent" not in known and mostly_looks_like(list(told.values()), "user_agent"):
         return "http_user_agent"

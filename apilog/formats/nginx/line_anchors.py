@@ -1,0 +1,176 @@
+"""What a line of text needs to be an access line, found by looks: a time, a request, a status.
+
+Around these, fields stand in any order; addresses, hosts and users are told by their looks again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from ipaddress import ip_address, ip_network
+
+from apilog.formats.nginx.field_looks import (
+    is_client_port,
+    is_counter,
+    looks_like,
+    mostly_looks_like,
+)
+from apilog.formats.nginx.field_naming import FieldNaming
+from apilog.formats.nginx.line_fields import FieldColumn
+
+_CLF_TIME = re.compile(r"\d{2}/[A-Za-z]{3}/\d{4}:\d{2}:\d{2}:\d{2} [+-]\d{4}\Z")
+_ISO_TIME = re.compile(
+    r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:[.,]\d+)?(?:Z|[+-]\d{2}:?\d{2})\Z"
+)
+_ANY_TIME = re.compile(
+    r"\d{4}([-/])\d{2}\1\d{2}[T ]\d{2}:\d{2}:\d{2}|\d{1,2}/[A-Za-z]{3}/\d{4}[: ]\d{2}:\d{2}:\d{2}"
+)
+_TIMES = (("time_local", _CLF_TIME), ("time_iso8601", _ISO_TIME), ("time_any", _ANY_TIME))
+_PROXIES = tuple(
+    ip_network(net)
+    for net in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "100.64.0.0/10")
+    + ("::1/128", "fc00::/7", "fe80::/10")
+)
+
+
+def name_anchors(naming: FieldNaming, *, is_timed: bool) -> bool:
+    """Name time, request, status and who asked; tell whether these make an access line.
+
+    `is_timed` says that a time came with the lines, so that they need none of their own.
+    """
+    _name_time(naming)
+    after = _name_request(naming)
+    _name_status(naming, after)
+    _name_callers(naming, after)
+    has_time = is_timed or bool(naming.known & {"time_local", "time_iso8601", "time_any", "msec"})
+    has_request = bool(naming.known & {"request", "request_uri"})
+    return has_time and has_request and "status" in naming.known
+
+
+def _name_time(naming: FieldNaming) -> None:
+    if naming.known & {name for name, _ in _TIMES}:
+        return
+    for variable, pattern in _TIMES:
+        for i in naming.unnamed:
+            values = naming.columns[i].values
+            if 2 * sum(bool(pattern.match(value)) for value in values) > len(values):
+                naming.name(i, variable)
+                return
+    for i in naming.unnamed:
+        if looks_like(naming.columns[i].values, "epoch"):
+            naming.name(i, "msec" if "." in naming.columns[i].values[0] else "time_any")
+            return
+
+
+def _name_request(naming: FieldNaming) -> int:
+    """Name the request line or its words, and return the position of the first field behind."""
+    columns = naming.columns
+    for i in naming.unnamed:
+        column = columns[i]
+        if mostly_looks_like(column.given, "request"):
+            naming.name(i, "request")
+            return i + 1
+        behind = columns[i + 1] if i + 1 < len(columns) else None
+        if behind and looks_like(column.values, "method") and _is_target(behind):
+            naming.name(i, "request_method")
+            naming.name(i + 1, "request_uri")
+            if i + 2 < len(columns) and looks_like(columns[i + 2].given, "protocol"):
+                naming.name(i + 2, "server_protocol")
+                return i + 3
+            return i + 2
+    named = [i for i, name in naming.names.items() if name in ("request", "request_uri")]
+    return max(named) + 1 if named else 0
+
+
+def _is_target(column: FieldColumn) -> bool:
+    return looks_like(column.given, "path", "url") and len(set(column.given)) > 1 or (
+        len(column.values) == 1 and looks_like(column.given, "path", "url")
+    )
+
+
+def _name_status(naming: FieldNaming, after: int) -> None:
+    """Name the status and the size, which stand behind the request in every log of this kind."""
+    columns = naming.columns
+    statuses = [i for i in naming.unnamed if looks_like(columns[i].given, "status")]
+    behind = [i for i in statuses if i >= after] or statuses
+    if behind and "status" not in naming.known:
+        naming.name(behind[0], "status")
+    at = next((i for i, name in naming.names.items() if name == "status"), len(columns))
+    size = at + 1
+    if size < len(columns) and size in naming.unnamed and not columns[size].name:
+        if looks_like(columns[size].given, "integer") and not columns[size].is_quoted:
+            naming.name(size, "body_bytes_sent")
+
+
+def name_size(naming: FieldNaming) -> None:
+    """Name the one number that is left the size of the answer, which logs of this kind have."""
+    if naming.known & {"body_bytes_sent", "bytes_sent"}:
+        return
+    columns = naming.columns
+    numbers = [
+        i
+        for i in naming.unnamed
+        if looks_like(columns[i].given, "integer")
+        and not columns[i].name
+        and not columns[i].is_quoted
+        and not is_client_port(columns[i])
+        and not is_counter(columns[i])
+    ]
+    if len(numbers) == 1:
+        naming.name(numbers[0], "body_bytes_sent")
+        naming.doubts.append(
+            f"the field `{columns[numbers[0]].given[0]}` is read as the size of the answer, as no "
+            "other may be it: `-l` with the format's string says what it is"
+        )
+
+
+def _name_callers(naming: FieldNaming, before: int) -> None:
+    """Name addresses, the host and the user in front of the request."""
+    columns = naming.columns
+    front = [i for i in naming.unnamed if i < before and not columns[i].name]
+    addresses = [i for i in front if mostly_looks_like(columns[i].values, "forwarded")]
+    addresses = [i for i in addresses if columns[i].given]
+    client = _choose_client([columns[i] for i in addresses])
+    if client is not None:
+        # A list of addresses is what proxies have passed on, the caller's first.
+        is_list = any("," in value for value in columns[addresses[client]].values)
+        naming.name(addresses[client], "http_x_forwarded_for" if is_list else "remote_addr")
+    others = [i for i in addresses if i in naming.unnamed]
+    if len(others) == 1 and client is not None and others[0] > addresses[client]:
+        naming.name(others[0], "http_x_forwarded_for")
+    front = [i for i in front if i in naming.unnamed]
+    naming.name_only([i for i in front if looks_like(columns[i].given, "host")], "host")
+    first = addresses[0] if addresses else 0
+    words = [
+        i
+        for i in naming.unnamed
+        if first < i < before
+        and not columns[i].after
+        and not columns[i].name
+        and not looks_like(columns[i].given, "number", "protocol", "upstream")
+    ]
+    if len(words) == 2 and words[1] == words[0] + 1:
+        naming.name(words[0], "ident")
+        naming.name(words[1], "remote_user")
+
+
+def _choose_client(columns: Sequence[FieldColumn]) -> int | None:
+    """Return which of the columns has the callers' addresses: where others have proxies', it."""
+    public = [i for i, column in enumerate(columns) if _has_callers(column)]
+    if not columns:
+        return None
+    return public[0] if public else 0
+
+
+def _has_callers(column: FieldColumn) -> bool:
+    """Return whether most addresses are none of a private network."""
+    outside = 0
+    for value in column.given:
+        try:
+            address = ip_address(value.split(",")[0].strip("[] "))
+        except ValueError:
+            continue
+        outside += not any(
+            address in network for network in _PROXIES if network.version == address.version
+        )
+    return 2 * outside > len(column.given)
