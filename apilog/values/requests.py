@@ -27,6 +27,7 @@ _HOST_AND_PATH = r"^[A-Za-z0-9_*.-]+(?::[0-9]{1,5})?/"
 _URL_HOST = (
     r"^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?([^/?#:\[]+|\[[^\]]*\])(?::[0-9]*)?(?:[/?#]|$)"
 )
+_TARGET_HOST = r"^[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/?#@]*@)?(\[[^\]]*\]|[^/?#:]+)"
 _HOST_AND_PORT = r"^([^:\[\]]+|\[[^\]]*\]):[0-9]{1,5}$"
 
 
@@ -86,6 +87,14 @@ def target_path(target: pl.Series) -> pl.Series:
         return path
     after_host = path.str.replace(r"^https?://[^/?#]*", "").replace("", "/")
     return after_host.zip_with(absolute.fill_null(value=False), path)
+
+
+def target_host(target: pl.Series) -> pl.Series:
+    """Return the host of absolute request targets, without its port; others have none."""
+    is_absolute = target.str.contains("://", literal=True)
+    if not is_absolute.any():
+        return pl.Series(target.name, [None], pl.String).new_from_index(0, len(target))
+    return target.str.extract(_TARGET_HOST, 1)
 
 
 def target_query(target: pl.Series) -> pl.Series:

@@ -101,14 +101,15 @@ _STRICT_SHAPES = {
     "upstream_response_length": _list_of("[0-9]+"),
     "body_bytes_sent": r"([0-9]+)",
     "bytes_sent": r"([0-9]+)",
+    "request_duration": "([0-9][0-9.]*[a-zµ][0-9.a-zµ]*)",
+    "millisecond": "([0-9]{3})",
+    "termination_state": "([A-Za-z-]{4})",
     "aws_request_id": f"({_UUID}(?:_[A-Z_]+)?|{_AWS_ID})",
     "aws_extended_id": f"({_AWS_ID})",
     "event_type": "(CONNECT|MESSAGE|DISCONNECT|-)",
 }
 _STRICT_SHAPES_OF_APACHE = {"host": _HOST, "http_x_forwarded_for": _FORWARDED}
-_ADDRESS = (
-    r"(unix:|[0-9A-Fa-f.:]+|[^ \t\"\[\](),:-](?:[^ \t\"\[\](),]*[^ \t\"\[\](),:])?)"
-)
+_ADDRESS = r"(unix:|[0-9A-Fa-f.:]+|[^ \t\"\[\](),:-](?:[^ \t\"\[\](),]*[^ \t\"\[\](),:])?)"
 """An address or a name, but no `nginx:` as collectors write before a line, and no dash."""
 _FIRST_ADDRESS = f"({_ADDRESS[1:-1]}|-)"
 """The first field may be one: it can't be one that belongs to another field."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 
+from apilog.formats.field_map import FIELD_MAP, normalise_name
 from apilog.formats.nginx.field_looks import is_list_of, looks_like, mostly_looks_like
 from apilog.formats.nginx.line_fields import FieldColumn
 
@@ -81,6 +83,38 @@ VARIABLE_OF_KEY: Mapping[str, str] = {
 }
 """Keys of `key=value` fields, and the variable each stands for."""
 
+_VARIABLE_OF_COLUMN: Mapping[str, str] = {
+    "host": "host",
+    "client_ip": "remote_addr",
+    "method": "request_method",
+    "path": "request_uri",
+    "protocol": "server_protocol",
+    "status": "status",
+    "upstream_status": "upstream_status",
+    "duration_ms": "request_time",
+    "upstream_duration_ms": "upstream_response_time",
+    "request_bytes": "request_length",
+    "response_bytes": "body_bytes_sent",
+    "referer": "http_referer",
+    "user_agent": "http_user_agent",
+    "consumer": "consumer",
+    "request_id": "request_id",
+    "trace_id": "opentelemetry_trace_id",
+    "cache_status": "upstream_cache_status",
+}
+
+
+@cache
+def _mapped_variables() -> Mapping[str, str]:
+    """Return the variables that names of the field map stand for; ambiguous ones the first."""
+    mapped: dict[str, str] = {}
+    for column, variable in _VARIABLE_OF_COLUMN.items():
+        for entry in FIELD_MAP.get(column, ()):
+            for name in entry.names:
+                mapped.setdefault(name, variable)
+    return mapped
+
+
 UNITS: Mapping[str, str] = {
     "ns": "ns",
     "us": "us",
@@ -145,6 +179,7 @@ def variable_of_key(column: FieldColumn) -> tuple[str, str]:
         variable, unit = VARIABLE_OF_KEY.get(parts[1], ""), UNITS[parts[2]]
         if variable not in TIMED_VARIABLES:
             variable, unit = "", ""
+    variable = variable or _mapped_variables().get(normalise_name(column.name), "")
     if not column.given:
         return variable, unit
     if variable == "upstream_addr" and mostly_looks_like(column.given, "user_agent"):

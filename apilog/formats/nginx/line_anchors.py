@@ -19,17 +19,17 @@ from apilog.formats.nginx.field_naming import FieldNaming
 from apilog.formats.nginx.line_fields import FieldColumn
 
 _CLF_TIME = re.compile(r"\d{2}/[A-Za-z]{3}/\d{4}:\d{2}:\d{2}:\d{2} [+-]\d{4}\Z")
-_ISO_TIME = re.compile(
-    r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:[.,]\d+)?(?:Z|[+-]\d{2}:?\d{2})\Z"
-)
+_ISO_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:[.,]\d+)?(?:Z|[+-]\d{2}:?\d{2})\Z")
 _ANY_TIME = re.compile(
     r"\d{4}([-/])\d{2}\1\d{2}[T ]\d{2}:\d{2}:\d{2}|\d{1,2}/[A-Za-z]{3}/\d{4}[: ]\d{2}:\d{2}:\d{2}"
 )
 _TIMES = (("time_local", _CLF_TIME), ("time_iso8601", _ISO_TIME), ("time_any", _ANY_TIME))
 _PROXIES = tuple(
     ip_network(net)
-    for net in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "100.64.0.0/10")
-    + ("::1/128", "fc00::/7", "fe80::/10")
+    for net in (
+        *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "100.64.0.0/10"),
+        *("::1/128", "fc00::/7", "fe80::/10"),
+    )
 )
 
 
@@ -83,7 +83,7 @@ def _name_request(naming: FieldNaming) -> int:
 
 
 def _is_target(column: FieldColumn) -> bool:
-    return looks_like(column.given, "path", "url") and len(set(column.given)) > 1 or (
+    return (looks_like(column.given, "path", "url") and len(set(column.given)) > 1) or (
         len(column.values) == 1 and looks_like(column.given, "path", "url")
     )
 
@@ -97,9 +97,10 @@ def _name_status(naming: FieldNaming, after: int) -> None:
         naming.name(behind[0], "status")
     at = next((i for i, name in naming.names.items() if name == "status"), len(columns))
     size = at + 1
-    if size < len(columns) and size in naming.unnamed and not columns[size].name:
-        if looks_like(columns[size].given, "integer") and not columns[size].is_quoted:
-            naming.name(size, "body_bytes_sent")
+    if size not in naming.unnamed or columns[size].name or columns[size].is_quoted:
+        return
+    if looks_like(columns[size].given, "integer"):
+        naming.name(size, "body_bytes_sent")
 
 
 def name_size(naming: FieldNaming) -> None:

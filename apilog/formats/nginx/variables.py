@@ -43,6 +43,7 @@ from apilog.values.requests import (
     part_of_route_request,
     split_request_lines,
     strip_port,
+    target_host,
     target_path,
     target_query,
 )
@@ -139,7 +140,7 @@ VARIABLES_BY_COLUMN: Mapping[str, tuple[VariableSource, ...]] = {
         VariableSource("request_time_ms", partial(durations_to_ms, unit="ms")),
         VariableSource("request_time_us", partial(durations_to_ms, unit="us")),
         VariableSource("request_time_ns", partial(durations_to_ms, unit="ns")),
-        VariableSource("request_time_any", durations_with_unit),
+        *_sources(durations_with_unit, "request_time_any", "request_duration"),
     ),
     "upstream_duration_ms": (
         # One time per attempt: https://nginx.org/en/docs/http/ngx_http_upstream_module.html
@@ -236,9 +237,11 @@ class VariableMapper:
             if source.variable in self.variables
         }
         if "request" in self.variables:
-            sources |= dict.fromkeys(_FROM_REQUEST, _REQUEST)
-        elif "path" in sources and "query" not in sources:
-            sources["query"] = replace(sources["path"], part=target_query)
+            sources = {"host": _REQUEST} | sources | dict.fromkeys(_FROM_REQUEST, _REQUEST)
+        elif "path" in sources:
+            # A proxy is asked for an absolute target, which has the host in it.
+            for column, part in (("query", target_query), ("host", target_host)):
+                sources.setdefault(column, replace(sources["path"], part=part))
         for column, own in self.own.items():
             sources.pop(column, None)
             if own:
@@ -289,7 +292,7 @@ class VariableMapper:
         if from_request:
             lines = encode_texts(values["request"])
             split = split_request_lines(category_texts(lines))  # once per distinct line
-            parts = {"path": target_path, "query": target_query}
+            parts = {"path": target_path, "query": target_query, "host": target_host}
             for column in from_request:
                 texts = parts[column](split["target"]) if column in parts else split[column]
                 # Only now: a decoded blank or question mark must not split the line elsewhere.
