@@ -105,6 +105,9 @@ class ContextTextFormat(GatewayFormat):
     def name(self) -> str:
         return self.written
 
+    def _key_of(self, name: str) -> str:
+        return name
+
     def explain(self, line: str) -> MatchFailure:
         return self.expression.explain(line)
 
