@@ -181,7 +181,7 @@ def _find_best(
     if not any(2 * match.read_count >= len(texts) for match in matches):
         inferred = infer_format(texts, is_timed=is_timed)
         if inferred is not None:
-            matches.append(_FormatMatches(inferred, inferred.expression.matches(texts)))
+            matches.append(_FormatMatches(inferred, inferred.strict_expression.matches(texts)))
     return max(matches, key=lambda match: match.read_count, default=None)
 
 
