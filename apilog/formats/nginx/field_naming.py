@@ -26,8 +26,8 @@ class FieldNaming:
         return [i for i in range(len(self.columns)) if i not in self.names]
 
     def name(self, position: int, variable: str) -> None:
-        """Give a field its variable, unless another one has it."""
-        if variable and variable not in self.known:
+        """Give a field its variable, unless one of them is taken."""
+        if variable and variable not in self.known and position not in self.names:
             self.names[position] = variable
             self.known.add(variable)
 

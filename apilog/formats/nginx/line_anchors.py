@@ -142,10 +142,12 @@ def _name_callers(naming: FieldNaming, before: int) -> None:
     front = [i for i in front if i in naming.unnamed]
     naming.name_only([i for i in front if looks_like(columns[i].given, "host")], "host")
     first = addresses[0] if addresses else 0
+    time = next((i for i, name in naming.names.items() if name.startswith("time_")), before)
+    last = time if first < time else before
     words = [
         i
         for i in naming.unnamed
-        if first < i < before
+        if first < i < last
         and not columns[i].after
         and not columns[i].name
         and not looks_like(columns[i].given, "number", "protocol", "upstream")
