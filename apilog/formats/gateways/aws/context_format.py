@@ -105,6 +105,9 @@ class ContextTextFormat(GatewayFormat):
     def name(self) -> str:
         return self.written
 
+    def places_by_key(self) -> Mapping[str, str]:
+        return {name: variable for name, (variable,) in self.locations.items()}
+
     def _key_of(self, name: str) -> str:
         return name
 
