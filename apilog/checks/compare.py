@@ -267,7 +267,6 @@ class _Comparison:
         notes = (
             *describe_doubts(account),
             *describe_rejects(account, are_kept=self.options.rejects is not None),
-            *(note for side in measured for note in side.mismatch_notes),
         )
         sides = [_ComparedSide(side.results[0], (), ENDPOINT_COLUMNS) for side in measured]
         return self._result(sides, [str(a), str(b)], account, notes)

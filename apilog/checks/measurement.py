@@ -274,7 +274,6 @@ class MeasuredSources:
     input: InputSummary
     notes: tuple[str, ...]
     """Notes on the lines that could not be read."""
-    mismatch_notes: tuple[str, ...]
     """Those of them that are about the chosen format."""
 
     @property
@@ -307,5 +306,4 @@ def measure_sources(
         results=tuple(m.finish(state) for m, state in zip(measurements, states, strict=True)),
         input=source_pass.input,
         notes=source_pass.notes,
-        mismatch_notes=source_pass.mismatch_notes,
     )

@@ -9,7 +9,7 @@ import typer
 
 import apilog
 from apilog.cli import streams
-from apilog.cli.lifecycle import QuietFlags, report_file
+from apilog.cli.lifecycle import QuietFlags, note_skipped, report_file
 from apilog.cli.options import Force, Rejects
 from apilog.cli.streams import ExitCode
 from apilog.errors import UsageError
@@ -77,6 +77,7 @@ def ingest(
             summary = apilog.ingest(sources, store=store, **replace(read, **hooks).as_arguments())
         failed = [report_file(file, strict=False, quiet=run.quiet) for file in summary.errors]
         if not run.quiet:
+            note_skipped(summary.input.files)
             for text in summary.notes:
                 streams.note(text)
             streams.show("\n".join(summary.format_lines()))

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _QUIET_SECONDS = 0.5
 """Work that ends sooner shows no bar."""
+_MOST_SKIPPED = 5
+"""The number of inputs without access lines that are named."""
 _TEXT_WIDTH = 54
 """The width of the text beside the bar."""
 
@@ -194,6 +196,8 @@ def report_input_errors(
     failed = [
         report_file(f, strict=flags.strict, quiet=quiet) for f in report.input.files if f.error
     ]
+    if not flags.quiet:
+        note_skipped(report.input.files)
     if flags.strict and report.input.rejects:
         keeper = "`apilog report --rejects FILE`" if report.command == "query" else "--rejects FILE"
         count = "1 line" if report.input.rejects == 1 else f"{report.input.rejects:,} lines"
@@ -212,6 +216,16 @@ def report_file(file: FileInput, *, strict: bool, quiet: bool) -> bool:
     if not quiet:
         streams.note(f"{file.path}: {file.error}; what stands before the damage was read")
     return False
+
+
+def note_skipped(files: Sequence[FileInput]) -> None:
+    """Note which inputs have lines and not one of an access log."""
+    skipped = [f for f in files if f.lines and f.skipped == f.lines and not f.error]
+    for file in skipped[:_MOST_SKIPPED]:
+        count = "its line is" if file.lines == 1 else f"all {file.lines:,} lines are"
+        streams.note(f"{file.path}: {count} skipped: it holds no access lines")
+    if len(skipped) > _MOST_SKIPPED:
+        streams.note(f"{len(skipped) - _MOST_SKIPPED:,} more inputs hold no access lines")
 
 
 def refuse_same_file(target: OutputTarget, rejects: Path | None) -> None:

@@ -103,9 +103,10 @@ def watch(
     if show.once:
         show_once(session, view)
         _finish_delivery(alerts)
-        for problem in session.follower.problems:
+        problems = session.problems
+        for problem in problems:
             streams.error(problem)
-        raise typer.Exit(ExitCode.ERROR if session.follower.problems else ExitCode.OK)
+        raise typer.Exit(ExitCode.ERROR if problems else ExitCode.OK)
     with noted_signals() as signals:
         run_watch(session, view, interval, signals)
         _finish_delivery(alerts)

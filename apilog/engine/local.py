@@ -9,12 +9,14 @@ import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from itertools import groupby
 from threading import current_thread
 from typing import Generic, Protocol, TypeVar
 
 import polars as pl
 
+from apilog.engine.first_chunks import FirstChunks
 from apilog.engine.parse_chunks import (
     REJECTS_SCHEMA,
     ChunkAccount,
@@ -32,12 +34,18 @@ from apilog.engine.store_parts import (
     separate_stores,
     split_into_parts,
 )
-from apilog.formats.file_plan import FormatChoice, UnrecognisedFormat, plan_detector, plan_file
+from apilog.formats.file_plan import (
+    FormatChoice,
+    UnrecognisedFormat,
+    explain_unread,
+    plan_detector,
+    plan_file,
+)
 from apilog.formats.parse_plan import ParsePlan
 from apilog.options import Progress
 from apilog.sources import LineChunk, LogSource, SourceError
 from apilog.time import ALL_TIME, TimeWindow
-from apilog.transport.opening import CHUNK_BYTES, open_chunks
+from apilog.transport.opening import CHUNK_BYTES, open_chunks, read_later_lines
 from apilog.transport.split_events import with_whole_events
 
 T = TypeVar("T")
@@ -63,6 +71,8 @@ class NoProgress:
 class RunInput(Protocol):
     """What a run reads that is not a source from its beginning to its end."""
 
+    source: LogSource
+
     @property
     def path(self) -> str:
         """The input as users see it."""
@@ -70,6 +80,10 @@ class RunInput(Protocol):
     @property
     def size(self) -> int | None:
         """How many bytes on disk are to be read; None if that is not known."""
+
+    @property
+    def records_before(self) -> int:
+        """The number of records that earlier runs have read of it; known with the first chunk."""
 
     @property
     def head(self) -> bytes:
@@ -177,8 +191,6 @@ class LocalRun(Generic[T]):
         for source in self._inputs:
             account = FileAccount(source.path)
             self.accounts.append(account)
-            # The pool is first in, first out: a task that waits for the plan has it under way.
-            plan: Future[ParsePlan] | None = None
             position = 0
             chunks = (
                 open_chunks(source, chunk_bytes=self._chunk_bytes)
@@ -186,18 +198,37 @@ class LocalRun(Generic[T]):
                 else source.chunks(self._chunk_bytes)
             )
             try:
-                for chunk in with_whole_events(chunks):
+                first = FirstChunks(with_whole_events(chunks))
+                # The pool is first in, first out: a task that waits for the plan has it under way.
+                plan = self._submit_plan(source, first, pool) if first else None
+                if not isinstance(source, LogSource):
+                    account.records_before = source.records_before
+                for chunk in first:
                     if account.error:
                         break  # its format is unknown: the rest of it would be too
-                    if plan is None:
-                        head = chunk.data
-                        if not isinstance(source, LogSource):
-                            head = source.head + head
-                        plan = pool.submit(plan_file, source.path, head, self._choice)
+                    account.unparsed_chunks += 1
                     yield FileChunk(account, chunk, plan, chunk.position - position)
                     position = chunk.position
             except SourceError as error:
                 self._note_failure(account, error)
+            account.is_ended = True
+            self._judge_input(account)
+
+    def _submit_plan(
+        self, source: LogSource | RunInput, first: FirstChunks, pool: ThreadPoolExecutor
+    ) -> Future[ParsePlan]:
+        """Have it found how an input is to be parsed."""
+        if isinstance(source, LogSource):
+            log, before = source, b""
+        else:
+            log, before = source.source, source.head
+        sample = first.make_sample(before)
+
+        def plan_input() -> ParsePlan:
+            later = b"" if sample.is_whole else read_later_lines(log)
+            return plan_file(source.path, replace(sample, later=later), self._choice)
+
+        return pool.submit(plan_input)
 
     def _parse_chunks(self, chunks: Sequence[FileChunk]) -> list[ChunkResult[T] | SourceError]:
         results: list[ChunkResult[T] | SourceError] = []
@@ -206,7 +237,8 @@ class LocalRun(Generic[T]):
             if isinstance(plan, UnrecognisedFormat):
                 results += [plan] * len(alike)
                 continue
-            for parsed in parse_chunks(alike, plan, self._spec, self._detector):
+            detector = None if plan.saw_all else self._detector
+            for parsed in parse_chunks(alike, plan, self._spec, detector):
                 value = self._work(parsed.value)
                 rejects, accounts = parsed.rejects, parsed.accounts
                 results.append(ChunkResult(value=value, rejects=rejects, accounts=accounts))
@@ -224,9 +256,19 @@ class LocalRun(Generic[T]):
                     self._note_failure(account, outcome)
                 else:
                     account.add(outcome)
+                    if outcome.rejects and not isinstance(result, SourceError):
+                        account.keep_first_rejects(result.rejects)
+                account.unparsed_chunks -= 1
+                self._judge_input(account)
                 self._progress.advance(stored_bytes)
             if not isinstance(result, SourceError):
                 yield result
+
+    def _judge_input(self, account: FileAccount) -> None:
+        """Note the failure of an input of which all lines are known and none is a record."""
+        lines = account.first_rejects
+        if account.is_unreadable and lines is not None:
+            self._note_failure(account, explain_unread(account.path, lines, self._choice))
 
     def _note_failure(self, account: FileAccount, error: SourceError) -> None:
         account.fail(error)

@@ -32,6 +32,7 @@ REJECTS_SCHEMA = {
 }
 """Columns of rejects, as `--rejects` writes them."""
 
+_KEPT_REJECTS = 200
 _POSITION_COLUMNS = {"line_number", "source"}
 TOO_LONG_REASON = "longer than 1 MiB"
 """The reason of a reject of which only the beginning is kept."""
@@ -103,6 +104,28 @@ class FileAccount:
     doubts: dict[str, None] = field(default_factory=dict)
     """The doubts of these formats, each once."""
     error: SourceError | None = None
+    unparsed_chunks: int = 0
+    """How many chunks are on their way."""
+    is_ended: bool = False
+    """Whether there are no more chunks to come."""
+    records_before: int = 0
+    """How many records of the input were read in earlier runs."""
+    first_rejects: pl.Series | None = None
+    """Some rejected lines of an input that has no record yet."""
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether all of it was read and not one line became a record, though some should have."""
+        is_done = self.is_ended and not self.unparsed_chunks
+        has_failed = self.error is not None and not isinstance(self.error, DamagedSource)
+        none_read = not (self.records or self.records_before or has_failed)
+        return is_done and none_read and self.rejects > 0
+
+    def keep_first_rejects(self, rejects: pl.DataFrame) -> None:
+        """Keep some of these rejects, columns of `REJECTS_SCHEMA`, that are of this input."""
+        if self.first_rejects is None and not self.records and rejects.height:
+            own = rejects.filter(pl.col("source") == self.path)
+            self.first_rejects = own["line"].head(_KEPT_REJECTS) if own.height else None
 
     def add(self, chunk: ChunkAccount) -> None:
         """Count the lines of a chunk."""

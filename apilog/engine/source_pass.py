@@ -18,7 +18,7 @@ from apilog.engine.local import LocalRun
 from apilog.engine.parse_chunks import ReadSpec, summarise_inputs
 from apilog.engine.where import parse_where
 from apilog.errors import UsageError
-from apilog.formats.file_plan import explain_mismatch, parse_choice
+from apilog.formats.file_plan import parse_choice
 from apilog.options import ReadOptions, RecordOptions, Source
 from apilog.privacy import Privacy
 from apilog.report_model import InputSummary
@@ -76,7 +76,6 @@ class SourcePass(Generic[T]):
         check_positive("--max-routes", options.max_routes)
         self._choice = parse_choice(options)
         self._rejects = options.rejects
-        self._first_rejects: dict[str, str] = {}
         self._run = LocalRun(
             sources,
             make_read_spec(options, columns),
@@ -90,14 +89,8 @@ class SourcePass(Generic[T]):
         """Yield what the work makes of each chunk, in the order of the lines."""
         with closing(self._run.results()) as results:
             for result in results:
-                if result.rejects.height:
-                    if self._rejects:
-                        self._rejects(result.rejects)
-                    # Later chunks don't replace what is known: the first line tells most about a
-                    # format.
-                    firsts = result.rejects.unique("source", keep="first", maintain_order=True)
-                    lines = dict(firsts.select("source", "line").iter_rows())
-                    self._first_rejects = lines | self._first_rejects
+                if self._rejects and result.rejects.height:
+                    self._rejects(result.rejects)
                 yield result.value
 
     def merge_results(self, merge: Callable[[Sequence[T]], T]) -> T:
@@ -116,20 +109,7 @@ class SourcePass(Generic[T]):
         return (
             *describe_doubts(self.input),
             *describe_rejects(self.input, are_kept=self._rejects is not None),
-            *self.mismatch_notes,
         )
-
-    @property
-    def mismatch_notes(self) -> tuple[str, ...]:
-        """Why the chosen format reads no line of a file, for the first such file."""
-        if self._choice is None:
-            return ()
-        for file in self.input.files:
-            line = None if file.records else self._first_rejects.get(file.path)
-            if line is not None:
-                why = explain_mismatch(self._choice, line)
-                return (f"no line of {file.path} is in the given format: {why}",) if why else ()
-        return ()
 
 
 # More doubts than this are counted in the notes, and spelt out in JSON.

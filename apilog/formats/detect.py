@@ -8,22 +8,23 @@ of two formats is read with both.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 import polars as pl
 
 from apilog.formats import gateways
-from apilog.formats.contract import ForeignLineFinder, Format, MatchFailure
+from apilog.formats.contract import ForeignLineFinder, Format
 from apilog.formats.gateways.column_builder import GatewayFormat
 from apilog.formats.gateways.delimited import DelimitedFormat
 from apilog.formats.generic.json_lines import JsonLinesFormat
 from apilog.formats.generic.labelled import LogfmtFormat, LtsvFormat
 from apilog.formats.nginx import library
 from apilog.formats.nginx.format import NginxFormat
+from apilog.formats.nginx.grammar import FormatVariable, LiteralText, LogFormat
 from apilog.formats.nginx.inference import extend_format, infer_format
 from apilog.formats.nginx.library import candidate_formats, iso_variants, untimed_variants
-from apilog.formats.parse_plan import ParsePlan, ParseStage
+from apilog.formats.parse_plan import ParsePlan, ParseStage, rows_of_lines, try_plan
 from apilog.formats.skipped_lines import skip_reasons
 from apilog.schema import TIMESTAMP
 from apilog.transport.envelope_registry import detect_envelopes, unwrap_texts
@@ -61,21 +62,34 @@ FORMAT_DETECTORS: Mapping[str, FormatDetector] = {
 """Of two that read as many lines the first is taken, so the particular ones come first."""
 
 
-@dataclass(frozen=True, slots=True)
-class HeadMismatch:
-    """The first line that no format reads, and the format that came furthest."""
+def detect_plan(lines: pl.Series, *, is_timed: bool = False) -> ParsePlan | None:
+    """Return how to parse a file with these lines; None if no line can be read.
 
-    line: str
-    format: str
-    failure: MatchFailure
-
-
-def detect_plan(head: pl.Series) -> ParsePlan | None:
-    """Return how to parse a file that begins with these lines; None if no line can be read.
-
-    A head of nothing but lines that are skipped gives a plan without formats.
+    A line that is nothing at all has no vote: the plan is that of the other lines. Lines that are
+    all skipped give a plan without formats. `is_timed` says that times came with the lines, so
+    that they need none of their own.
     """
-    head = head.head(HEAD_LINES)
+    lines = lines.head(HEAD_LINES)
+    plan = _detect_by_votes(lines, is_timed=is_timed)
+    if plan is None or plan.saw_all or not plan.name:
+        return plan
+    useful, unread = try_plan(_as_events(lines, is_timed=is_timed), plan)
+    if unread is None:
+        # A table's header alone is one of no requests.
+        return replace(useful if useful.name else plan, saw_all=True)
+    if not useful.name:
+        return None
+    has_vote = pl.repeat(value=True, n=len(lines), eager=True)
+    voters = lines.filter(has_vote.scatter(rows_of_lines(unread), False))
+    again = _detect_by_votes(voters, is_timed=is_timed)
+    if again is None or again.stages == useful.stages:
+        return useful
+    again, lost = try_plan(_as_events(voters, is_timed=is_timed), again)
+    return useful if lost is not None else replace(again, saw_all=False)
+
+
+def _detect_by_votes(head: pl.Series, *, is_timed: bool) -> ParsePlan | None:
+    """Return a plan for these lines, each of which has a vote."""
     candidates = candidate_formats(head, ALL_TEXT_FORMATS)
     likely = candidates
     if 2 * int(head.str.contains(_STAMP).sum()) > len(head):
@@ -84,7 +98,8 @@ def detect_plan(head: pl.Series) -> ParsePlan | None:
     # The common case, one named format and nothing else, is decided before any envelope is tried.
     best = _find_named(head, likely)
     if best and best.read_count == len(head):
-        return ParsePlan((ParseStage((), (best.log_format,)),))
+        only = (best.log_format,)
+        return ParsePlan((ParseStage((), only),), _fallbacks_of(only), saw_all=True)
     whole, head = head, _drop_skipped(head)
     if not len(head):
         return ParsePlan(())
@@ -94,26 +109,60 @@ def detect_plan(head: pl.Series) -> ParsePlan | None:
     )
     envelopes = () if is_bare else detect_envelopes(head, whole)
     stages: list[ParseStage] = []
+    fallbacks: list[Format] = []
     if envelopes:
         outer = envelopes[0].unwrap(head)
         texts = _drop_skipped(unwrap_texts(envelopes[1:], outer.texts["text"]))
         formats = _find_formats(texts, is_timed=any(e.times for e in envelopes))
         if formats or not len(texts):
             stages.append(ParseStage(envelopes, formats))
+            fallbacks += _fallbacks_of(formats)
             head = head.gather(outer.unmatched)
-    if formats := _find_formats(head, candidates if head is whole else None):
+    known = candidates if head is whole else None
+    if formats := _find_formats(head, known, is_timed=is_timed):
         stages.append(ParseStage((), formats))
-    return ParsePlan(tuple(stages)) if stages else None
+        fallbacks += _fallbacks_of(formats)
+    return ParsePlan(tuple(stages), tuple(fallbacks)) if stages else None
 
 
-def find_mismatch(head: pl.Series) -> HeadMismatch:
-    """Return what to say of a head that `detect_plan` can't make anything of."""
-    lines = _drop_skipped(head)
-    inside = _drop_skipped(unwrap_texts(detect_envelopes(lines), lines))
-    line = (inside if len(inside) else lines)[0]
-    failures = {f.name: f.explain(line) for f in ALL_TEXT_FORMATS}
-    furthest = max(failures, key=lambda name: failures[name].position)
-    return HeadMismatch(line, furthest, failures[furthest])
+def _as_events(texts: pl.Series, *, is_timed: bool) -> EventLines:
+    """Return texts as events, with times that came with them if they are timed."""
+
+    def some_times() -> pl.Series:  # it only matters that there is a time
+        return pl.Series("time", [0], pl.Int64).cast(TIMESTAMP).new_from_index(0, len(texts))
+
+    return EventLines.from_series(texts, some_times if is_timed else None)
+
+
+def _fallbacks_of(formats: Sequence[Format]) -> tuple[Format, ...]:
+    """Return what reads the lines of the first format that go on with free text.
+
+    Error messages and the like stand at the end of few lines, and have any number of words.
+    """
+    main = formats[0] if formats else None
+    if not isinstance(main, NginxFormat):
+        return ()
+    parts = main.log_format.parts
+    bases = (f for f in ALL_TEXT_FORMATS if f.log_format.parts == parts[: len(f.log_format.parts)])
+    base = max(bases, key=lambda f: len(f.log_format.parts), default=None)
+    if base is None:
+        return ()
+    rest = (LiteralText(" "), FormatVariable("rest"))
+    return (
+        NginxFormat(
+            name=f"{base.name} $rest",
+            log_format=LogFormat((*base.log_format.parts, *rest), base.log_format.escape),
+            gateway=main.gateway,
+            title=base.title,
+        ),
+    )
+
+
+def unwrap_voters(lines: pl.Series) -> pl.Series:
+    """Return what stands in lines that are not skipped, without envelopes; the lines if nothing."""
+    kept = _drop_skipped(lines)
+    inside = _drop_skipped(unwrap_texts(detect_envelopes(kept), kept))
+    return next((texts for texts in (inside, kept) if len(texts)), lines)
 
 
 class _FormatMatches(NamedTuple):
@@ -221,11 +270,7 @@ def _find_detected(texts: pl.Series, *, is_timed: bool) -> list[_FormatMatches]:
 
     JSON, LTSV and key=value know less of the same values than a gateway's format does.
     """
-
-    def some_times() -> pl.Series:  # it only matters that there is a time
-        return pl.Series("time", [0], pl.Int64).cast(TIMESTAMP).new_from_index(0, len(texts))
-
-    lines = EventLines.from_series(texts, some_times if is_timed else None)
+    lines = _as_events(texts, is_timed=is_timed)
     rows = pl.int_range(len(texts), dtype=pl.UInt32, eager=True)
     matches: list[_FormatMatches] = []
     for detector in FORMAT_DETECTORS.values():

@@ -13,17 +13,17 @@ from functools import partial
 import polars as pl
 
 from apilog.errors import UsageError
-from apilog.formats.contract import Format, MatchFailure
+from apilog.formats.contract import Format
 from apilog.formats.detect import (
     ALL_TEXT_FORMATS,
     FORMAT_DETECTORS,
     HEAD_LINES,
     FormatDetector,
     detect_plan,
-    find_mismatch,
 )
 from apilog.formats.gateways import REFUSALS
 from apilog.formats.gateways.aws.context_format import compile_context_format, is_context_format
+from apilog.formats.mismatch import explain_unchosen, explain_undetected
 from apilog.formats.nginx.apache_format import is_apache_string, parse_apache_format
 from apilog.formats.nginx.conf import read_conf
 from apilog.formats.nginx.format import compile_log_format
@@ -36,7 +36,13 @@ from apilog.formats.own.own_formats import (
     keyed_detector,
 )
 from apilog.formats.own.tailored_plan import tailor_plan
-from apilog.formats.parse_plan import ParsePlan, ParseStage, PlanDetector
+from apilog.formats.parse_plan import (
+    ParsePlan,
+    ParseStage,
+    PlanDetector,
+    spread_lines,
+    try_plan,
+)
 from apilog.formats.registry import FORMAT_INFOS
 from apilog.formats.skipped_lines import skip_reasons
 from apilog.options import FormatOptions
@@ -98,8 +104,10 @@ def plan_detector(choice: FormatChoice | None) -> PlanDetector | None:
     return partial(_detect_tailored, hints=choice.hints) if choice.is_open else None
 
 
-def _detect_tailored(head: pl.Series, hints: LogHints) -> ParsePlan | None:
-    plan = detect_hinted_plan(head, hints) if hints else detect_plan(head)
+def _detect_tailored(
+    head: pl.Series, *, is_timed: bool = False, hints: LogHints
+) -> ParsePlan | None:
+    plan = detect_hinted_plan(head, hints) if hints else detect_plan(head, is_timed=is_timed)
     return tailor_plan(plan, head, hints.keys) if plan else None
 
 
@@ -143,33 +151,59 @@ def choose_format(
 
 
 _HEAD_BYTES = 256 << 10
-# How much of a line an error shows.
-_SHOWN_CHARACTERS = 160
+_VOTERS_AT_START = 300
+_LATER_VOTERS = 100
 
 
 class UnrecognisedFormat(SourceError):
     """A file whose first lines no format reads."""
 
 
-def plan_file(path: str, data: bytes, choice: FormatChoice | None = None) -> ParsePlan:
-    """Return how to parse the file that begins with these lines: as chosen, or as detected.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileSample:
+    """The lines of a file by which it is decided how to parse it."""
+
+    first: bytes
+    """Its first lines, as many as are there."""
+    later: bytes = b""
+    """Some of its later lines, each of them whole."""
+    is_whole: bool = False
+    """Whether the first lines are all of it."""
+    is_open: bool = False
+    """Whether the last of the first lines had no newline of its own: it may be cut off."""
+
+    @property
+    def head(self) -> bytes:
+        """The lines at the beginning that are looked at, each of them whole, however long."""
+        end = len(self.first)
+        if end > _HEAD_BYTES:
+            end = self.first.rfind(b"\n", 0, _HEAD_BYTES) + 1
+            end = end or self.first.find(b"\n", _HEAD_BYTES) + 1
+        return self.first[:end]
+
+
+def plan_file(path: str, sample: FileSample, choice: FormatChoice | None = None) -> ParsePlan:
+    """Return how to parse a file: as chosen, or as detected.
 
     Lines that are skipped in any format give a plan without formats, unless the log is known to be
     no access log. Raises UnrecognisedFormat if the lines are of no known format, or not of the
     chosen kind.
     """
-    end = len(data)
-    if end > _HEAD_BYTES:
-        # The head is whole lines, however long the first of them is.
-        end = data.rfind(b"\n", 0, _HEAD_BYTES) + 1 or data.find(b"\n", _HEAD_BYTES) + 1
-    head = EventLines(data[:end]).series
+    data, first = sample.first, sample.head
+    head = EventLines(first).series
     if choice is None and (
         certain := next((r for r in REFUSALS if r.holds and r.holds(head)), None)
     ):
         raise UnrecognisedFormat(path, certain.message, certain.hint)
-    plan = choice.plan_for(head) if choice else detect_plan(head)
+    is_whole = sample.is_whole and len(first) == len(data)
+    voters = _choose_voters(head, sample.later)
+    plan = _choose_plan(voters, choice, is_open=is_whole and sample.is_open)
     if plan and plan.name:
-        return tailor_plan(plan, head, choice.hints.keys if choice else NO_KEY_HINTS)
+        if choice and not choice.is_open:
+            plan = replace(plan, saw_all=False)
+        elif is_whole:
+            plan = _complete_plan(plan, head.head(len(head) - sample.is_open))
+        return tailor_plan(plan, voters, choice.hints.keys if choice else NO_KEY_HINTS)
     inside = unwrap_texts(detect_envelopes(head), head)
     texts = pl.concat([head.rename("line"), inside.rename("line")])
     refusal = next((r for r in REFUSALS if texts.str.contains(r.pattern).any()), None)
@@ -183,31 +217,54 @@ def plan_file(path: str, data: bytes, choice: FormatChoice | None = None) -> Par
     unskipped = head.filter(skip_reasons(head).is_null())
     if plan or not len(unskipped):
         return plan or ParsePlan(())
+    raise explain_unread(path, unskipped, choice)
+
+
+def _choose_voters(head: pl.Series, later: bytes) -> pl.Series:
+    """Return the lines that decide: of a long log some of its beginning, its middle and its end."""
+    if later:
+        rest = EventLines(later).series
+        parts = [head.head(_VOTERS_AT_START), rest.head(_LATER_VOTERS), rest.tail(_LATER_VOTERS)]
+    elif len(head) > HEAD_LINES:
+        middle = head.slice(len(head) // 2, _LATER_VOTERS)
+        parts = [head.head(_VOTERS_AT_START), middle, head.tail(_LATER_VOTERS)]
+    else:
+        return head
+    return pl.concat([part.alias("line") for part in parts])
+
+
+def _choose_plan(
+    voters: pl.Series, choice: FormatChoice | None, *, is_open: bool
+) -> ParsePlan | None:
+    """Return the plan for these lines; a last line that is `open` decides only if others can't."""
+    find_plan = choice.plan_for if choice else detect_plan
+    if is_open and len(voters) > 1:
+        whole = voters.head(len(voters) - 1)
+        plan = find_plan(whole)
+        if plan and try_plan(EventLines.from_series(whole), plan)[0].name:
+            return plan
+    return find_plan(voters)
+
+
+def _complete_plan(plan: ParsePlan, lines: pl.Series) -> ParsePlan:
+    """Return the plan with what reads the lines that it leaves over, of all lines of a file."""
+    if not plan.saw_all or len(lines) > HEAD_LINES:
+        _, unread = try_plan(EventLines.from_series(lines), plan)
+        more = None
+        if unread is not None:
+            shown = spread_lines(unread.series, HEAD_LINES)
+            more = detect_plan(shown, is_timed=unread.times is not None)
+        more = more.without_formats_of(plan) if more else None
+        if more:
+            plan = ParsePlan(plan.stages + more.stages, plan.fallbacks + more.fallbacks)
+    return replace(plan, saw_all=True)
+
+
+def explain_unread(path: str, lines: pl.Series, choice: FormatChoice | None) -> UnrecognisedFormat:
+    """Return the error of a file none of whose lines is a record, by some that are not skipped."""
     if choice and not choice.is_open:
-        raise UnrecognisedFormat(
-            path,
-            f"not of the given format: {_shorten_line(unskipped[0])!r}",
-            "leave out --log-format to have the format detected",
-        )
-    mismatch = find_mismatch(head)
-    failure = _describe_failure(mismatch.line, f"`{mismatch.format}`", mismatch.failure)
-    raise UnrecognisedFormat(
-        path,
-        f"no known format: {failure}",
-        "give the gateway's own format with --log-format or --nginx-conf; `apilog formats` lists "
-        "the known ones",
-    )
-
-
-def explain_mismatch(choice: FormatChoice, line: str) -> str | None:
-    """Say where the chosen format that comes furthest stops matching a line.
-
-    None for formats whose fields are found in the file.
-    """
-    if not choice.formats:
-        return None
-    failures = (f.explain(line) for f in choice.formats)
-    return _describe_failure(line, "it", max(failures, key=lambda failure: failure.position))
+        return UnrecognisedFormat(path, *explain_unchosen(lines, choice.formats))
+    return UnrecognisedFormat(path, *explain_undetected(lines))
 
 
 def _plan_behind_refused(data: bytes, head: pl.Series) -> ParsePlan | None:
@@ -219,14 +276,3 @@ def _plan_behind_refused(data: bytes, head: pl.Series) -> ParsePlan | None:
     outer = envelopes[0].unwrap(lines)
     is_kept = skip_reasons(outer.texts["text"]).is_null()
     return detect_plan(lines.gather(outer.texts["row"].filter(is_kept)))
-
-
-def _describe_failure(line: str, log_format: str, failure: MatchFailure) -> str:
-    return (
-        f"{_shorten_line(line)!r} stops being {log_format} at character {failure.position + 1}, "
-        f"where {failure.expected} should be"
-    )
-
-
-def _shorten_line(line: str) -> str:
-    return line if len(line) <= _SHOWN_CHARACTERS else line[:_SHOWN_CHARACTERS] + "…"

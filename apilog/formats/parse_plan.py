@@ -5,8 +5,9 @@ Every event is accounted for once: it is a record, a reject with a reason, or sk
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import polars as pl
 import polars.selectors as cs
@@ -15,7 +16,7 @@ from apilog.formats.contract import ForeignLineFinder, Format, ParsedRecords
 from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.nginx.trailing_fields import UNREAD_TAIL
 from apilog.formats.skipped_lines import skip_reasons
-from apilog.schema import GATEWAY, SCHEMA
+from apilog.schema import GATEWAY, SCHEMA, TIMESTAMP
 from apilog.transport.envelope import Envelope
 from apilog.values.event_lines import EventLines
 
@@ -46,6 +47,10 @@ class ParsePlan:
     """All that is tried on a file's lines, the likeliest first."""
 
     stages: tuple[ParseStage, ...]
+    fallbacks: tuple[Format, ...] = ()
+    """What is tried on lines that no format reads, not even one that is found on the way."""
+    saw_all: bool = False
+    """Whether it was made of all lines of its file: there is no other format to be found."""
 
     @property
     def name(self) -> str | None:
@@ -87,10 +92,25 @@ class ParsePlan:
         return ParsePlan(kept) if kept else None
 
 
-PlanDetector = Callable[[pl.Series], "ParsePlan | None"]
+class PlanDetector(Protocol):
+    """What finds a plan for lines."""
+
+    def __call__(self, lines: pl.Series, /, *, is_timed: bool = False) -> ParsePlan | None:
+        """Return how to parse lines like these, if that can be told.
+
+        `is_timed` says that times came with the lines, so that they need none of their own.
+        """
+
+
+_ACCESS_TIME = r"[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2}"
 
 # How many unread lines a detector is shown.
-_DETECTION_LINES = 200
+_DETECTION_LINES = 500
+
+
+def spread_lines(lines: pl.Series, most: int) -> pl.Series:
+    """Return the lines, or of more than `most` as many, evenly spread, from the first on."""
+    return lines.gather_every(-(-len(lines) // most)) if len(lines) > most else lines
 
 
 def parse_lines(
@@ -109,16 +129,20 @@ def parse_lines(
     skipped, unread = _run_plan(lines, plan, columns, parts)
     found_plan = None
     if unread is not None and detector:
-        found_plan = detector(unread.series.head(_DETECTION_LINES))
+        shown = spread_lines(unread.series, _DETECTION_LINES)
+        found_plan = detector(shown, is_timed=unread.times is not None)
         # What the plan has tried would reject these lines again.
         found_plan = found_plan.without_formats_of(plan) if found_plan else None
     if unread is not None and found_plan:
         more_skipped, unread = _run_plan(unread, found_plan, columns, parts)
         skipped += more_skipped
+    fallbacks = plan.fallbacks + (found_plan.fallbacks if found_plan else ())
+    if unread is not None and fallbacks:
+        unread = _run_fallbacks(unread, fallbacks, columns, parts)
     rejects = pl.DataFrame(schema=TEXT_REJECTS_SCHEMA)
     if unread is not None:
         reason = f"not {plan.name}" if plan.name else "no known format"
-        rejects = pl.DataFrame({"row": _rows_of(unread), "line": unread.series})
+        rejects = pl.DataFrame({"row": rows_of_lines(unread), "line": unread.series})
         rejects = rejects.with_columns(pl.lit(reason).alias("reason")).sort("row")
     if len(parts) > 1:
         # Texts of several formats lose their encoding.
@@ -138,10 +162,34 @@ def parse_lines(
     )
 
 
+def try_plan(lines: EventLines, plan: ParsePlan) -> tuple[ParsePlan, EventLines | None]:
+    """Return the plan without formats that read none of the lines, and the lines left over.
+
+    A line that is skipped is not left over. What is left over in an envelope is without it.
+    """
+    counts: dict[int, int] = {}
+    _, unread = _run_plan(lines, plan, (), [], counts)
+    stages = [
+        replace(stage, formats=tuple(f for f in stage.formats if counts.get(id(f))))
+        for stage in plan.stages
+    ]
+    kept = [
+        new for new, old in zip(stages, plan.stages, strict=True) if new.formats or not old.formats
+    ]
+    return replace(plan, stages=tuple(kept)), unread
+
+
 def _run_plan(
-    lines: EventLines, plan: ParsePlan, columns: Collection[str], parts: list[pl.DataFrame]
+    lines: EventLines,
+    plan: ParsePlan,
+    columns: Collection[str],
+    parts: list[pl.DataFrame],
+    counts: dict[int, int] | None = None,
 ) -> tuple[int, EventLines | None]:
-    """Append the records to `parts`; return how many lines are skipped, and those left over."""
+    """Append the records to `parts`; return how many lines are skipped, and those left over.
+
+    The number of records of each format is put into `counts`, by its identity.
+    """
     unread: EventLines | None = lines
     # What one stage leaves over, in the envelope or out of it, is given to the next. Texts are only
     # gathered where some are left over: most chunks are read whole by the first format.
@@ -157,16 +205,16 @@ def _run_plan(
                 break
             # Without any column a frame has no height.
             parsed = log_format.parse(inside, {*columns, "timestamp"})
-            if parsed.records.height:
+            if counts is not None:
+                counts[id(log_format)] = counts.get(id(log_format), 0) + parsed.records.height
+            elif parsed.records.height:
                 records_rows = inside.rows_of(parsed.rows)
                 parts.append(_to_schema(parsed.records, log_format, columns, records_rows))
             inside = inside.gather(parsed.rejects["row"]) if parsed.rejects.height else None
         left = [events for events in (inside, *outside) if events is not None]
         unread = left[0] if left else None
         if len(left) > 1:
-            texts = pl.concat([events.series.alias("line") for events in left])
-            rows = pl.concat([_rows_of(events).alias("row") for events in left])
-            unread = EventLines.from_series(texts, rows=rows)
+            unread = _join_lines(left)
     if unread is None:
         return 0, None
     is_skipped = skip_reasons(unread.series).is_not_null()
@@ -178,6 +226,42 @@ def _run_plan(
     if not skipped:
         return 0, unread
     return skipped, (None if is_skipped.all() else unread.gather((~is_skipped).arg_true()))
+
+
+def _run_fallbacks(
+    lines: EventLines,
+    formats: Collection[Format],
+    columns: Collection[str],
+    parts: list[pl.DataFrame],
+) -> EventLines | None:
+    """Append the records that fallbacks read to `parts`, and return the lines left over."""
+    # Two lines that were written into one are no record of the first of them.
+    is_single = lines.series.str.count_matches(_ACCESS_TIME) < 2
+    joined = None if is_single.all() else lines.gather((~is_single).arg_true())
+    unread = lines if joined is None else lines.gather(is_single.arg_true())
+    _, rest = _run_plan(unread, ParsePlan((ParseStage((), tuple(formats)),)), columns, parts)
+    left = [events for events in (rest, joined) if events is not None]
+    return _join_lines(left) if len(left) > 1 else next(iter(left), None)
+
+
+def _join_lines(parts: Sequence[EventLines]) -> EventLines:
+    """Return lines that are left over in several places, with their rows and their times."""
+    texts = pl.concat([events.series.alias("line") for events in parts])
+    rows = pl.concat([rows_of_lines(events).alias("row") for events in parts])
+
+    def times() -> pl.Series | None:
+        given = [events.times for events in parts]
+        if all(s is None for s in given):
+            return None
+        nulls = pl.Series([None], dtype=TIMESTAMP)
+        return pl.concat(
+            [
+                nulls.new_from_index(0, events.count) if s is None else s.alias("")
+                for events, s in zip(parts, given, strict=True)
+            ]
+        )
+
+    return EventLines.from_series(texts, times, rows)
 
 
 def _take_off_envelope(
@@ -218,7 +302,8 @@ def _column_type(name: str) -> pl.DataType | type[pl.DataType]:
     return SCHEMA.get(name) or INTERNAL_COLUMNS[name]
 
 
-def _rows_of(lines: EventLines) -> pl.Series:
+def rows_of_lines(lines: EventLines) -> pl.Series:
+    """Return the rows of a chunk that these lines came from."""
     return lines.rows if lines.rows is not None else _row_numbers(lines.count)
 
 

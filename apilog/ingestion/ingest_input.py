@@ -125,6 +125,11 @@ class IngestInput:
         return self._opened.first_lines() if self._opened and self._base else b""
 
     @property
+    def records_before(self) -> int:
+        """The number of its records that are known already."""
+        return self._base.checkpoint.records if self._base else 0
+
+    @property
     def is_finished(self) -> bool:
         """Whether nothing more will be read of it."""
         return self.state is not InputState.UNOPENED and self._opened is None

@@ -25,7 +25,7 @@ from apilog.ingestion.line_aligned import CommitBudget
 from apilog.options import IngestOptions, Progress, Source
 from apilog.report_model import FileInput, InputSummary
 from apilog.schema import SCHEMA
-from apilog.sources import MissingSource
+from apilog.sources import DamagedSource, MissingSource
 from apilog.sources.source import display_path
 from apilog.storage import FolderLike
 from apilog.store import StoreWriter
@@ -120,6 +120,8 @@ class _IngestRun:
         progress = options.progress or NoProgress()
         self._progress = _StretchProgress(progress)
         self._budget = CommitBudget(0)
+        self._held_rejects: dict[object, list[pl.DataFrame]] = {}
+        """Rejects by the path of their input, of inputs that have no record yet."""
         # Resolving links for each of many files costs more than all else that a run over known
         # files does: it is done once per folder.
         is_own: dict[str, bool] = {}
@@ -158,8 +160,9 @@ class _IngestRun:
                     for result in results:
                         self._writer.add_records(result.value)
                         if result.rejects.height:
-                            self._store_rejects(result.rejects, run.accounts)
+                            self._take_rejects(result.rejects, run.accounts)
                 for item, account in zip(pending, run.accounts, strict=True):
+                    self._store_held_rejects(account)
                     item.record_stretch(account, self._writer)
                 pending = [item for item in pending if not item.is_finished]
                 if not pending:
@@ -170,6 +173,27 @@ class _IngestRun:
             for item in self._inputs:
                 item.close()
 
+    def _take_rejects(self, rejects: pl.DataFrame, accounts: Sequence[FileAccount]) -> None:
+        """Store rejects, but for those of inputs that have no record yet.
+
+        Such an input may turn out to be no access log, of which nothing may be left behind.
+        """
+        if self._options.rejects:
+            self._options.rejects(rejects)
+        doubtful = {a.path for a in accounts if not (a.records or a.records_before)}
+        for (path,), held in rejects.partition_by("source", as_dict=True).items():
+            if path in doubtful:
+                self._held_rejects.setdefault(path, []).append(held)
+        rest = rejects.filter(~pl.col("source").is_in(list(doubtful)))
+        if rest.height:
+            self._store_rejects(rest, accounts)
+
+    def _store_held_rejects(self, account: FileAccount) -> None:
+        """Store what was held back of an input, unless it could not be read at all."""
+        held = self._held_rejects.pop(account.path, [])
+        if held and (account.error is None or isinstance(account.error, DamagedSource)):
+            self._store_rejects(pl.concat(held), [account])
+
     def _store_rejects(self, rejects: pl.DataFrame, accounts: Sequence[FileAccount]) -> None:
         paths = set(rejects["source"].unique())
         formats = {a.path: " + ".join(a.formats) or None for a in accounts if a.path in paths}
@@ -177,8 +201,6 @@ class _IngestRun:
         stored = rejects.with_columns(format_names.alias("format"))
         # Nobody can tell what to hide in a line that no format reads.
         self._writer.add_rejects(stored.drop("line") if self._spec.privacy else stored)
-        if self._options.rejects:
-            self._options.rejects(rejects)
 
     def summarize(self, seconds: float, bytes_out: int) -> IngestSummary:
         failed = [FileAccount(problem.path, error=problem) for problem in self._problems]

@@ -12,7 +12,13 @@ import polars as pl
 
 from apilog.engine.parse_chunks import TOO_LONG_REASON, FileAccount, FileChunk, parse_chunks
 from apilog.engine.source_pass import make_read_spec
-from apilog.formats.file_plan import UnrecognisedFormat, parse_choice, plan_detector, plan_file
+from apilog.formats.file_plan import (
+    FileSample,
+    UnrecognisedFormat,
+    parse_choice,
+    plan_detector,
+    plan_file,
+)
 from apilog.ingestion.ingest_run import cast_to_schema
 from apilog.options import IngestOptions
 from apilog.schema import SCHEMA
@@ -90,7 +96,7 @@ def _read_rejected_lines(stored: pl.DataFrame, options: IngestOptions) -> Iterat
             LineChunk(data=lines, first_line=1, lines=part.height, position=0),
         )
         try:
-            plan = plan_file(chunk.account.path, lines, choice)
+            plan = plan_file(chunk.account.path, FileSample(first=lines, is_whole=True), choice)
         except UnrecognisedFormat:
             continue
         for parsed in parse_chunks([chunk], plan, spec, plan_detector(choice)):

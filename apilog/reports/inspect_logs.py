@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from apilog.engine.first_chunks import read_sample
 from apilog.engine.store_parts import find_logs, refuse_stores
 from apilog.errors import ApilogError, InputError, UsageError
 from apilog.formats.file_plan import FormatChoice, parse_choice, plan_detector, plan_file
@@ -16,7 +17,6 @@ from apilog.options import FormatOptions, Source
 from apilog.report_model import DetectedFile, DetectionResult, MissingColumn
 from apilog.schema import SCHEMA
 from apilog.sources import LogSource
-from apilog.transport.opening import read_head
 from apilog.values.event_lines import EventLines
 
 _OWN_COLUMNS = {"source", "line_number", "route"}
@@ -39,10 +39,12 @@ def inspect_logs(sources: Sequence[Source], options: FormatOptions) -> Detection
 
 
 def _inspect_source(source: LogSource, choice: FormatChoice | None) -> DetectedFile:
-    lines = EventLines(read_head(source))
-    how = plan_file(source.path, lines.data, choice)
+    sample = read_sample(source)
+    lines = EventLines(sample.head)
+    how = plan_file(source.path, sample, choice)
     columns = [name for name in SCHEMA if name not in _OWN_COLUMNS]
-    outcome = parse_lines(lines, how, columns, plan_detector(choice))
+    detector = None if how.saw_all else plan_detector(choice)
+    outcome = parse_lines(lines, how, columns, detector)
     formats = [f for r in (how, outcome.found_plan) if r for f in iterate_formats(r)]
     names = [n for r in (how, outcome.found_plan) if r and (n := r.name)]
     records, rejects = outcome.records, outcome.rejects

@@ -5,19 +5,22 @@ An input that ends badly gives everything before the damage, and then raises.
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Generator
 from contextlib import closing
 
-from apilog.sources.byte_streams import as_utf8
+from apilog.sources.byte_streams import StreamDamage, as_utf8, is_utf16
 from apilog.sources.compression import refuse_archive
 from apilog.sources.decompressed import DecompressedSource
 from apilog.sources.line_chunks import LineChunk, cut_into_chunks, raise_damage_at_end
-from apilog.sources.source import DamagedSource, LogSource
-from apilog.transport.framing import frame_stream
+from apilog.sources.source import DamagedSource, LogSource, SourceError
+from apilog.transport.framing import changes_framing, frame_stream
 
 CHUNK_BYTES = 16 << 20
 MAX_LINE_BYTES = 1 << 20
 HEAD_BYTES = 256 << 10
+_LATER_BYTES = 64 << 10
+"""How much is looked at in the middle of a file, and at its end."""
 
 
 def open_chunks(
@@ -55,3 +58,29 @@ def read_head(source: LogSource, size: int = HEAD_BYTES) -> bytes:
             return next((chunk.data for chunk in chunks if chunk.data), b"")
         except DamagedSource:
             return b""
+
+
+def read_later_lines(source: LogSource) -> bytes:
+    """Return whole lines of the middle of a file and of its end, as chunks give them.
+
+    Nothing for a source that can't be read from any of its bytes on: one that is compressed, framed
+    by more than newlines, no file, or so small that its head shows enough.
+    """
+    size = source.size
+    if size is None or size < HEAD_BYTES + 2 * _LATER_BYTES or source.is_object:
+        return b""
+    try:
+        with closing(DecompressedSource(source)) as stored:
+            if not (stored.seekable and stored.is_plain):
+                return b""
+            head = stored.read(_LATER_BYTES)
+            if is_utf16(head) or changes_framing(head.removeprefix(BOM_UTF8)):
+                return b""
+            parts = []
+            for offset in (size // 2, size - _LATER_BYTES):
+                stored.seek(offset)
+                block = stored.read(_LATER_BYTES)
+                parts.append(block[block.find(b"\n") + 1 : block.rfind(b"\n") + 1])
+    except (SourceError, StreamDamage):
+        return b""
+    return b"".join(parts).replace(b"\r\n", b"\n")

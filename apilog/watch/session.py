@@ -89,7 +89,8 @@ class WatchSession:
             starts = StartOffsets(self._clock, choice, None if options.once else reach, wall)
             starts.set_clock(sources)
             self.follower = Follower(sources, lambda file: starts.find_start(file, reach))
-        self._decoder = Decoder(make_read_spec(options.read_options, columns), choice, note)
+        spec = make_read_spec(options.read_options, columns)
+        self._decoder = Decoder(spec, choice, note, notes_problems=not options.once)
         self._sliding_report = SlidingReport(WATCH_PLAN, options.window)
         self._errors = RecentErrors()
         self._noted: set[str] = set()
@@ -105,6 +106,11 @@ class WatchSession:
         if not self._options.once:
             for problem in self.follower.problems:
                 self._note_once(str(problem), f"{problem}; waiting for it")
+
+    @property
+    def problems(self) -> list[SourceError]:
+        """The errors of inputs that can't be opened or understood."""
+        return [*self.follower.problems, *self._decoder.problems.values()]
 
     def close(self) -> None:
         """Count the last lines and close the files."""

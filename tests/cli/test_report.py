@@ -89,10 +89,10 @@ def test_a_format_can_be_named(run: Run, tmp_path: Path) -> None:
 
 def test_a_chosen_format_that_reads_no_line_is_explained(run: Run, tmp_path: Path) -> None:
     path = write(tmp_path / "a.log", [line(ms=7)] * 3)
-    told = run("report", path, "--log-format", "combined", "-f", "json").stderr
+    error, hint = refused(run, path, "--log-format", "combined", "-f", "json")
     why = f"stops being it at character {len(line()) + 1}, where the end of the line should be"
-    assert why in told
-    assert f"no line of {path} is in the given format: {line(ms=7)!r}" in told
+    assert error == f"{path}: no line is in the given format: {line(ms=7)!r} {why}"
+    assert hint.startswith("they look like `combined $")
     error, hint = refused(run, path, "--log-format", "json")
     assert error == f"{path}: not of the given format: {line(ms=7)!r}"
     assert "leave out --log-format" in hint

@@ -65,7 +65,7 @@ def test_a_file_of_no_known_format_among_others(run: Run, good: Path, tmp_path: 
     odd = write(tmp_path / "odd.txt", ["\x1b[31mno log line", "nor this"])
     result = run("report", odd, good, "-f", "json")
     assert result.code == 2
-    assert f"apilog: error: {odd}: no known format: '\\x1b[31mno log line' stops" in result.stderr
+    assert f"apilog: error: {odd}: no known format: 'no log line' stops" in result.stderr
     counts = document(result)["input"]
     assert (counts["lines"], counts["records"]) == (5, 5)
     assert counts["files"][0]["lines"] == 0

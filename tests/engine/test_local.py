@@ -24,7 +24,9 @@ TIMED = SAMPLE_LOGS / "api.log"
 
 
 def numbered(count: int) -> list[str]:
-    return [line(f"/v1/users/{i}", after=i, status=200 + i % 300, ms=i) for i in range(count)]
+    return [
+        line(f"/v1/users/{i}", after=i, status=200 + i % 300, ms=i * 37 % 600) for i in range(count)
+    ]
 
 
 @pytest.fixture
@@ -49,7 +51,7 @@ def test_results_do_not_depend_on_threads_and_chunks(
     assert cut.rejects.equals(whole.rejects)
     assert cut.files == whole.files
     assert whole.records.height == 500
-    assert whole.rejects.height > 100
+    assert whole.rejects.height > 50
 
 
 @pytest.mark.parametrize("name", ["api.log", "docker.log", "json.log", "ltsv.log", "journald.log"])
@@ -179,14 +181,16 @@ def test_what_the_work_raises_is_raised_and_ends_the_threads() -> None:
     assert sum(seen) >= 200 - 20
 
 
-def test_results_that_nobody_wants_any_more_end_the_threads() -> None:
-    results = LocalRun([TIMED], EVERYTHING, plain, workers=3, chunk_bytes=SMALL).results()
+def test_results_that_nobody_wants_any_more_end_the_threads(tmp_path: Path) -> None:
+    # Longer than what is read of it to tell its format.
+    path = write(tmp_path / "a.log", numbered(5000))
+    results = LocalRun([path], EVERYTHING, plain, workers=3, chunk_bytes=SMALL).results()
     assert next(results).value.height
     assert threads_left()
-    assert is_open(TIMED)
+    assert is_open(path)
     results.close()
     assert not threads_left()
-    assert not is_open(TIMED)
+    assert not is_open(path)
 
 
 def test_progress_is_told_all_bytes_on_disk() -> None:

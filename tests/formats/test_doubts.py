@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from apilog.formats.file_plan import FormatChoice
+from apilog.formats.file_plan import FileSample, FormatChoice
 from apilog.formats.nginx.library import NGINX_FORMATS
 from apilog.formats.parse_plan import ParsePlan, ParseStage
 from tests.commands import Run
@@ -30,7 +30,7 @@ def doubts() -> list[str]:
 def logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, doubts: list[str]) -> list[Path]:
     """Two logs whose format is doubted."""
 
-    def plan(path: str, data: bytes, choice: FormatChoice | None = None) -> ParsePlan:
+    def plan(path: str, sample: FileSample, choice: FormatChoice | None = None) -> ParsePlan:
         doubted = replace(COMBINED, doubts=tuple(doubts))
         return ParsePlan((ParseStage((), (doubted,)), ParseStage((), (doubted,))))
 

@@ -68,6 +68,9 @@ def tailor_plan(plan: ParsePlan, head: pl.Series, hints: KeyHints) -> ParsePlan:
                 rejects = log_format.parse(EventLines.from_series(unread), ["timestamp"]).rejects
                 unread = unread.gather(rejects["row"])
         stages.append(replace(stage, formats=tuple(formats)))
+    bare = head.head(_SAMPLE_LINES)
+    fallbacks = tuple(tailor_format(f, bare, hints).format for f in plan.fallbacks)
+    plan = replace(plan, fallbacks=fallbacks)
     if not tailored or not hints.columns:
         return replace(plan, stages=tuple(stages))
     nowhere = frozenset.intersection(*(t.missing for t in tailored))
