@@ -16,18 +16,71 @@ GATEWAYS = (
     "nginx",
     "apache",
     "traefik",
+    "caddy",
+    "haproxy",
+    "envoy",
+    "kong",
+    "apisix",
+    "tyk",
+    "krakend",
+    "gravitee",
+    "wso2",
     "aws-apigateway",
+    "aws-alb",
+    "aws-elb",
+    "aws-cloudfront",
+    "aws-s3",
+    "aws-vpc-lattice",
+    "aws-appsync",
+    "gcp-loadbalancer",
+    "gcp-apigateway",
+    "gcp-cloudrun",
+    "gcp-endpoints",
     "apigee",
     "azure-apim",
     "azure-appgateway",
     "azure-frontdoor",
+    "azure-appservice",
+    "cloudflare",
+    "fastly",
+    "akamai",
+    "iis",
+    "heroku",
+    "vercel",
+    "netlify",
+    "gunicorn",
+    "uvicorn",
+    "hypercorn",
+    "morgan",
+    "fastify",
+    "rails",
+    "gin",
+    "tomcat",
+    "jetty",
+    "spring",
+    "otel",
 )
-"""Every value of the column `gateway`."""
+"""The software and services that the column `gateway` can name; a user's formats may add more."""
 
-ROUTELESS_GATEWAYS = ("apache", "nginx", "traefik")
-"""Gateways that name no routes themselves: their routes are guessed from paths."""
+ROUTE_NAMING_GATEWAYS = (
+    "apigee",
+    "aws-apigateway",
+    "azure-apim",
+    "azure-appgateway",
+    "azure-frontdoor",
+)
+"""Gateways that name routes themselves; the routes of all others are guessed from paths."""
 
-GATEWAY = pl.Enum(GATEWAYS)
+ERROR_SOURCES = ("client", "upstream", "gateway", "unknown")
+"""Every value of the column `error_source`."""
+
+NO_UPSTREAM, NO_RESPONSE = "no_upstream", "no_response"
+"""Values of `error_type` for proxies that name no failures themselves: a 5xx for which no service
+was asked, and one for which a service was asked and sent nothing."""
+
+ERROR_SOURCE = pl.Enum(ERROR_SOURCES)
+"""The encoding of `error_source` while records are read and summed up."""
+
 TIMESTAMP = pl.Datetime("us", "UTC")
 
 
@@ -48,8 +101,6 @@ class RecordColumn:
         match self.dtype:
             case pl.Datetime():
                 return "Datetime(us, UTC)"
-            case pl.Enum():
-                return "Enum"
             case _:
                 return str(self.dtype)
 
@@ -60,7 +111,11 @@ COLUMNS: tuple[RecordColumn, ...] = (
         TIMESTAMP,
         "When the request ended (nginx, Apache) or started (the other gateways), UTC.",
     ),
-    RecordColumn("gateway", GATEWAY, "The gateway that wrote the line."),
+    RecordColumn(
+        "gateway",
+        pl.String,
+        "Software or service that wrote the line; null where nothing in it tells.",
+    ),
     RecordColumn(
         "api", pl.String, "API or proxy name; of an ingress, the service behind it.", "service.name"
     ),
@@ -91,6 +146,8 @@ COLUMNS: tuple[RecordColumn, ...] = (
     RecordColumn(
         "upstream_status", pl.Int16, "Status the service behind the gateway answered, last attempt."
     ),
+    RecordColumn("upstream_addr", pl.String, "Address of the service behind, last attempt."),
+    RecordColumn("upstream_attempts", pl.Int16, "How many services behind were tried."),
     RecordColumn(
         "duration_ms", pl.Float64, "Whole request, milliseconds.", "http.server.request.duration"
     ),
@@ -120,6 +177,11 @@ COLUMNS: tuple[RecordColumn, ...] = (
     RecordColumn("request_id", pl.String, "The gateway's id of the request."),
     RecordColumn("trace_id", pl.String, "Id of the distributed trace.", "trace_id"),
     RecordColumn("error_type", pl.String, "The gateway's own name of the failure.", "error.type"),
+    RecordColumn(
+        "error_source",
+        pl.String,
+        "Who caused a 4xx or 5xx: client, upstream, gateway or unknown; null without an error.",
+    ),
     RecordColumn("cache_status", pl.String, "What the gateway's cache did (HIT, MISS, …)."),
     RecordColumn("source", pl.String, "File or stream the line was read from.", "log.file.path"),
     RecordColumn("line_number", pl.Int64, "Number of the line in its source, from 1."),
@@ -139,4 +201,28 @@ def is_within(window: TimeWindow) -> pl.Expr:
         time >= window.since
         if window.until is None
         else time.is_between(window.since, window.until, closed="left")
+    )
+
+
+def error_source(*, tells_upstream: bool) -> pl.Expr:
+    """Return the expression of `error_source` over the other columns of a record.
+
+    A 4xx is the client's. A 5xx that the service behind the gateway answered is the upstream's;
+    with any other answer, or with the gateway's own word for the failure, it is the gateway's.
+    `tells_upstream` says that the log has a field for the upstream's answer, so that a missing one
+    says that there was none.
+    """
+    status, answer = pl.col("status"), pl.col("upstream_status")
+    failure = pl.col("error_type").cast(pl.String)
+    is_gateways = answer.is_not_null() | failure.is_not_null() | tells_upstream
+    # A proxy writes its own 502 and 504 into the place of the answer that it did not get.
+    has_answered = answer.is_between(500, 599) & (failure != NO_RESPONSE).fill_null(value=True)
+    client, upstream, gateway, unknown = (pl.lit(s, ERROR_SOURCE) for s in ERROR_SOURCES)
+    server = pl.when(has_answered).then(upstream).when(is_gateways).then(gateway)
+    return (
+        pl.when(status.is_between(400, 499))
+        .then(client)
+        .when(status.is_between(500, 599))
+        .then(server.otherwise(unknown))
+        .alias("error_source")
     )

@@ -145,6 +145,7 @@ def values(r: Request) -> dict[str, str]:
         "upstream_response_time": r.upstream_seconds,
         "upstream_status": str(r.status) if contacted else "-",
         "upstream_addr": "10.0.3.7:8080" if contacted else "-",
+        "processor_addr": "10.0.3.7:8080" if contacted else "-",
         "upstream_response_length": str(r.size) if contacted else "-",
         "proxy_upstream_name": "shop-orders-8080",
         "proxy_alternative_upstream_name": "",

@@ -17,13 +17,13 @@ import typer
 
 import apilog
 import apilog.errors
-from apilog.aggregate.table_specs import ERROR_SOURCES, TABLES
+from apilog.aggregate.table_specs import TABLES
 from apilog.cli.app import COMMANDS, app
 from apilog.cli.streams import ExitCode
 from apilog.formats.registry import FORMAT_INFOS
 from apilog.metrics import METRICS
 from apilog.render import OUTPUTS, VERDICT_OUTPUTS
-from apilog.schema import COLUMNS
+from apilog.schema import COLUMNS, ERROR_SOURCES
 from apilog.transport.envelope_registry import ENVELOPES
 from tests import make_docs
 from tests.commands import Run

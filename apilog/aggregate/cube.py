@@ -22,14 +22,13 @@ from apilog.aggregate.ddsketch import (
 from apilog.aggregate.packed_keys import (
     PackedKeys,
     combine_keys,
-    dictionary_decoder,
     encode_column,
     pack_columns,
 )
 from apilog.aggregate.plan import Cube, ReportPlan, cube_layout
-from apilog.aggregate.table_specs import ERROR_SOURCES, KEY_TYPES
+from apilog.aggregate.table_specs import KEY_TYPES
 from apilog.aggregate.time_buckets import bucket_step, encode_buckets, encode_hours
-from apilog.metrics import ACCUMULATORS, MergeRule, is_client_error, is_server_error
+from apilog.metrics import ACCUMULATORS, MergeRule
 from apilog.schema import TIMESTAMP, is_within
 
 _DURATION_COLUMNS = ("duration_ms", "upstream_duration_ms")
@@ -81,7 +80,7 @@ class EncodedRecords:
                 case "hour":
                     coded = encode_hours(timestamps)
                 case "error_source":
-                    coded = _encode_error_source(self.records)
+                    coded = encode_column(self.records[column].cast(KEY_TYPES[column]))
                 case _:
                     coded = encode_column(self.records[column])
             self._coded[column] = coded
@@ -105,26 +104,6 @@ class EncodedRecords:
     def is_full(self, column: str | None) -> bool:
         """Return whether the column is null in no record."""
         return column is not None and not self.records[column].null_count()
-
-
-_ERROR_SOURCE_VALUES = pl.Series("error_source", ERROR_SOURCES, dtype=KEY_TYPES["error_source"])
-
-
-def _encode_error_source(records: pl.DataFrame) -> PackedKeys:
-    client, upstream, gateway, unknown = range(1, len(ERROR_SOURCES) + 1)
-    # A 5xx that the service behind the gateway gave is its own; any other answer or the gateway's
-    # word for a failure says that the gateway made it.
-    answer = pl.col("upstream_status")
-    server = (
-        pl.when(answer.is_between(500, 599))
-        .then(upstream)
-        .when(answer.is_not_null() | pl.col("error_type").is_not_null())
-        .then(gateway)
-        .otherwise(unknown)
-    )
-    source = pl.when(is_client_error()).then(client).when(is_server_error()).then(server)
-    codes = records.select(source.otherwise(0).cast(pl.UInt64)).to_series()
-    return PackedKeys(codes, len(ERROR_SOURCES) + 1, dictionary_decoder(_ERROR_SOURCE_VALUES))
 
 
 KEPT, NOT_FOUND, OTHER_ROUTES, OTHER = range(4)

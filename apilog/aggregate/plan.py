@@ -24,10 +24,7 @@ from apilog.metrics import ACCUMULATORS, MergeRule
 from apilog.time import ALL_TIME, TimeWindow
 
 _DETAIL_KEYS = frozenset({"status", "error_source", "hour"})
-_DERIVED_FROM = {
-    "error_source": ("status", "upstream_status", "error_type"),
-    "hour": ("timestamp",),
-}
+_DERIVED_FROM = {"hour": ("timestamp",)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

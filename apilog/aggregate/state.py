@@ -30,7 +30,7 @@ from apilog.aggregate.cube import (
 from apilog.aggregate.plan import Cube, ReportPlan, cube_layout
 from apilog.aggregate.table_specs import BOUNDED_KEYS
 from apilog.aggregate.time_buckets import MOST_BUCKETS, bucket_starts, bucket_step, too_many_buckets
-from apilog.schema import ROUTELESS_GATEWAYS, SCHEMA
+from apilog.schema import ROUTE_NAMING_GATEWAYS, SCHEMA
 
 MOST_HOURS = 3 * 366 * 24
 """Hours kept for the anomalies: the newest ones."""
@@ -101,7 +101,7 @@ def _template_keys(cube: Cube) -> list[str]:
 def _guessed_routes(plan: ReportPlan, cube: Cube, state: CubeState) -> pl.DataFrame:
     """Return the templates that may fold, with `requests` and whether all of them got a 404."""
     gateway = pl.col("gateway").cast(pl.String)
-    is_guessed = gateway.is_in(ROUTELESS_GATEWAYS).fill_null(False)
+    is_guessed = ~gateway.is_in(ROUTE_NAMING_GATEWAYS).fill_null(value=False)
     requests, not_found = pl.col("requests").sum(), pl.col("not_found").sum()
     return (
         sums_with_keys(cube, state, ["fold", *cube.keys], ["requests", "not_found"])

@@ -1,7 +1,7 @@
 """The tables a report can have, as data: keys, metrics, order.
 
-A key is a column of the record, or `error_source`, which is derived. `timestamp` as a
-key is the start of a bucket, never a record's own time.
+A key is a column of the record. `timestamp` as a key is the start of a bucket, never a record's
+own time.
 """
 
 from __future__ import annotations
@@ -14,15 +14,12 @@ import polars as pl
 
 from apilog.errors import UsageError
 from apilog.metrics import METRICS, is_client_error, is_server_error
-from apilog.schema import SCHEMA
+from apilog.schema import ERROR_SOURCE, SCHEMA
 from apilog.text import did_you_mean
-
-ERROR_SOURCES = ("client", "upstream", "gateway", "unknown")
-"""Every value of the key `error_source`: who caused a 4xx or 5xx."""
 
 KEY_TYPES: dict[str, pl.DataType | type[pl.DataType]] = {
     **SCHEMA,
-    "error_source": pl.Enum(ERROR_SOURCES),
+    "error_source": ERROR_SOURCE,
     "hour": SCHEMA["timestamp"],
 }
 """Maps every key to its type inside a state; `hour` (UTC) serves anomalies only."""
@@ -155,7 +152,7 @@ def select_tables(
     for name in chosen:
         _require_known(name, TABLES, "table")
     for name in by:
-        _require_known(name, (*SCHEMA, "error_source"), "column")
+        _require_known(name, tuple(SCHEMA), "column")
     tables = dict(TABLES)
     if by:
         # No two columns of a table have one name.

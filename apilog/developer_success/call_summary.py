@@ -54,7 +54,7 @@ def map_shards(
     return pl.concat([work(pl.concat(shard)) for shard in zip(*sliced, strict=True)])
 
 
-GATEWAY_CODES = 32
+GATEWAY_CODES = 512
 """A first call is packed as its time in microseconds, times this, plus its gateway's code.
 
 The minimum of the packed integers then is the earliest call with its gateway.
@@ -161,7 +161,10 @@ def _match_accounts(plan: CallPlan, records: pl.DataFrame) -> pl.DataFrame:
 
 def _with_call_facts(plan: CallPlan, matched: pl.DataFrame) -> pl.DataFrame:
     """Add to the calls of accounts what the values of accounts are computed from."""
-    at, gateway = pl.col("timestamp").dt.epoch("us"), pl.col("gateway").to_physical()
+    at, gateway = (
+        pl.col("timestamp").dt.epoch("us"),
+        pl.col("gateway").cast(pl.Enum(GATEWAYS), strict=False).to_physical(),
+    )
     ids = matched["id"].cast(pl.Int64)
     # Position is id: gathering the trials' rows is cheaper than joining them.
     trial = plan.trials[ids] if matched.height else plan.trials.head(0)

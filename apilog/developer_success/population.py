@@ -15,7 +15,7 @@ from apilog.developer_success.accounts import Accounts
 from apilog.developer_success.call_plan import CallSummary, CohortPeriod
 from apilog.developer_success.call_summary import ACCOUNT_VALUES, GATEWAY_CODES, NO_GATEWAY
 from apilog.options import PlanTerms
-from apilog.schema import GATEWAY, GATEWAYS, TIMESTAMP
+from apilog.schema import GATEWAYS, TIMESTAMP
 
 STAGES = ("signed_up", "first_call", "first_success", "activated", "converted")
 """The stages that accounts pass through, in order."""
@@ -73,14 +73,14 @@ def build_population(accounts: Accounts, calls: CallSummary, terms: SuccessTerms
     )
     gateway_code = pl.col("first_call") % GATEWAY_CODES
     gateway_index = pl.when(gateway_code != NO_GATEWAY).then(gateway_code).cast(pl.UInt32)
-    gateways = pl.lit(pl.Series(GATEWAYS, dtype=GATEWAY))
+    gateways = pl.lit(pl.Series(GATEWAYS))
     joined = (
         frame.with_columns(
             *(pl.col(name).fill_null(0) for name in _COUNTS),
             # What comes after as-of must not show: else old reports would change with the table.
             *(pl.when(pl.col(name) <= terms.as_of).then(name) for name in _EVENTS),
             _as_instant(pl.col("first_call") // GATEWAY_CODES).alias("first_call"),
-            gateways.gather(gateway_index).cast(pl.String).alias("gateway"),
+            gateways.gather(gateway_index).alias("gateway"),
             _as_instant(pl.col("first_success")),
         )
         .with_columns(pl.coalesce("signed_up_at", "first_call"))

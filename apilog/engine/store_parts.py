@@ -15,7 +15,7 @@ import polars as pl
 
 from apilog.engine.parse_chunks import ReadSpec
 from apilog.routes import add_route
-from apilog.schema import ROUTELESS_GATEWAYS, SCHEMA
+from apilog.schema import ROUTE_NAMING_GATEWAYS, SCHEMA
 from apilog.sources import STDIN, LogSource, SourceError, find_sources
 from apilog.storage import folder_at, is_url
 from apilog.store import DataFile, Store
@@ -84,8 +84,8 @@ class StoredPart:
         if makes_routes:
             # A route that is not what its path gives was named by the gateway, and stays.
             usual = add_route(records.drop("route"))["route"].cast(pl.String)
-            is_guessed = pl.col("gateway").cast(pl.String).is_in(sorted(ROUTELESS_GATEWAYS))
-            is_named = pl.col("route").ne_missing(usual) & ~is_guessed
+            names_routes = pl.col("gateway").is_in(ROUTE_NAMING_GATEWAYS)
+            is_named = pl.col("route").ne_missing(usual) & names_routes
             records = records.with_columns(pl.when(is_named).then("route"))
             records = add_route(records, spec.rules)
         return spec.select(records.select(c for c in SCHEMA if c in records.columns))

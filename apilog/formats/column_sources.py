@@ -30,6 +30,8 @@ class ColumnSource:
     """Values that add to the needed ones; `convert` gets None for each that the log lacks."""
     exclusive: bool = False
     """Where the log has its names, no later source is asked, whatever the values."""
+    may_omit: bool = False
+    """Whether a record can lack the value of what there was, so that a null says nothing."""
     fit: Callable[[pl.Series, str], tuple[Callable[..., pl.Series], str | None]] | None = None
     """Takes values of a file's head and the key they are under; returns the `convert` for all of
     the file and a doubt about it."""

@@ -27,7 +27,7 @@ class ParsedRecords:
 
     records: pl.DataFrame
     """Columns of the schema, of those that were asked for.
-    A String column may come dictionary-encoded, as Categorical."""
+    A String column may come dictionary-encoded, as Categorical or Enum."""
     rows: pl.Series | None = None
     """The index of each record's line (UInt32, ascending); None: record i is line i."""
     rejects: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=ROW_REJECTS_SCHEMA))

@@ -13,10 +13,11 @@ import polars as pl
 import polars.selectors as cs
 
 from apilog.formats.contract import ForeignLineFinder, Format, ParsedRecords
+from apilog.formats.gateways.column_builder import GatewayFormat
 from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.nginx.trailing_fields import UNREAD_TAIL
 from apilog.formats.skipped_lines import skip_reasons
-from apilog.schema import GATEWAY, SCHEMA, TIMESTAMP
+from apilog.schema import SCHEMA, TIMESTAMP, error_source
 from apilog.transport.envelope import Envelope
 from apilog.values.event_lines import EventLines
 
@@ -24,6 +25,8 @@ TEXT_REJECTS_SCHEMA = {"row": pl.UInt32, "line": pl.String, "reason": pl.String}
 INTERNAL_COLUMNS = {"query": pl.String, "row": pl.UInt32}
 """Columns beside the schema that records can have on the way: the masked query string, and the
 index of the line in its chunk."""
+
+_ERROR_SOURCE_FROM = frozenset({"status", "upstream_status", "error_type"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +207,10 @@ def _run_plan(
             if inside is None:
                 break
             # Without any column a frame has no height.
-            parsed = log_format.parse(inside, {*columns, "timestamp"})
+            wanted = {*columns, "timestamp"}
+            if "error_source" in wanted:
+                wanted |= _ERROR_SOURCE_FROM
+            parsed = log_format.parse(inside, wanted)
             if counts is not None:
                 counts[id(log_format)] = counts.get(id(log_format), 0) + parsed.records.height
             elif parsed.records.height:
@@ -290,7 +296,18 @@ def _to_schema(
         if name in records.columns:
             series.append(records[name])
         elif name == "gateway":
-            series.append(pl.Series(name, [log_format.gateway], GATEWAY).new_from_index(0, height))
+            gateway = pl.Series(name, [log_format.gateway], pl.Categorical)
+            series.append(gateway.new_from_index(0, height))
+        elif name == "error_source":
+            lacking = _ERROR_SOURCE_FROM.difference(records.columns)
+            nulls = (pl.lit(None, _column_type(column)).alias(column) for column in lacking)
+            tells_upstream = (
+                log_format.tells_upstream
+                if isinstance(log_format, GatewayFormat)
+                else "upstream_status" in log_format.columns
+            )
+            source = error_source(tells_upstream=tells_upstream)
+            series.append(records.with_columns(*nulls).select(source).to_series())
         elif name == "row":
             series.append((_row_numbers(height) if rows is None else rows).alias(name))
         else:

@@ -33,7 +33,7 @@ class RequestFrame:
         frame, self._stores = scan_sources(
             sources, options, window=self._window, passes=self._passes
         )
-        self.frame: pl.LazyFrame = frame.with_columns(pl.col("gateway").cast(pl.String))
+        self.frame: pl.LazyFrame = frame
         """Text is String, as SQL compares it."""
 
     def summarize_input(self) -> InputSummary:

@@ -16,7 +16,7 @@ from pathlib import Path
 import polars as pl
 
 from apilog.errors import InputError
-from apilog.schema import COLUMNS, GATEWAY, SCHEMA
+from apilog.schema import COLUMNS, SCHEMA
 from apilog.storage import Folder, FolderLike, folder_at
 from apilog.store import layout
 from apilog.store.layout import DataKind
@@ -33,8 +33,7 @@ REJECT_COLUMNS: ColumnTypes = {
 """The columns of stored rejects."""
 
 _STORED_COLUMNS: Mapping[DataKind, ColumnTypes] = {
-    # The gateway is stored as text, so that a store outlives the list of gateways.
-    "records": SCHEMA | {"gateway": pl.String},
+    "records": SCHEMA,
     "rejects": REJECT_COLUMNS,
 }
 
@@ -103,7 +102,7 @@ def parse_instant(text: object) -> datetime:
 
 def column_types() -> dict[str, str]:
     """Return the columns of stored records with their types, as a manifest names them."""
-    return {c.name: "String" if c.dtype == GATEWAY else c.type_name for c in COLUMNS}
+    return {c.name: c.type_name for c in COLUMNS}
 
 
 def with_stored_columns(frame: pl.DataFrame, kind: DataKind) -> pl.DataFrame:

@@ -13,7 +13,7 @@ from typing import Self
 import polars as pl
 
 from apilog.errors import InputError
-from apilog.schema import GATEWAY, is_within
+from apilog.schema import error_source, is_within
 from apilog.storage import Folder, FolderLike, folder_at, unreadable_error
 from apilog.store import layout
 from apilog.store.data_files import DataFile, format_instant, scan_files
@@ -92,7 +92,9 @@ class Store:
         frame = scan_files(paths, "records", self.folder.scan_options)
         if window.is_limited:
             frame = frame.filter(is_within(window))
-        return frame.with_columns(pl.col("gateway").cast(GATEWAY))
+        # Stores of earlier versions lack the column.
+        derived = error_source(tells_upstream=False)
+        return frame.with_columns(pl.coalesce("error_source", derived).alias("error_source"))
 
     def reject_files(self) -> tuple[DataFile, ...]:
         """Return the files of rejects, by name."""

@@ -12,6 +12,7 @@ from operator import or_
 
 import polars as pl
 
+from apilog.schema import NO_RESPONSE, NO_UPSTREAM
 from apilog.values.dictionary import encode_texts, map_categories, map_texts, retry_nulls
 
 LONGEST_MS = 1e11
@@ -208,19 +209,53 @@ def last_upstream_status(s: pl.Series) -> pl.Series:
     return map_texts(s, parse)
 
 
-def mark_no_upstream(status: pl.Series, upstream_status: pl.Series) -> pl.Series:
-    """Return `no_upstream` where a proxy answered 5xx and had contacted no upstream.
+def mark_no_upstream(
+    status: pl.Series, upstream_status: pl.Series, received: pl.Series | None = None
+) -> pl.Series:
+    """Return `NO_UPSTREAM` and `NO_RESPONSE` where a proxy answered 5xx on its own.
 
-    Both statuses come as texts. A log that has a field for the upstream's status tells by its
-    absence that the proxy itself failed.
+    All values come as texts. A log that has a field for the upstream's status tells by its
+    absence that no upstream was contacted. `received` is what came from it, as bytes or as the time
+    of the header, one per attempt: nginx gives 502 or 504 as the status of one that sent nothing.
     """
     contacted = (~upstream_status.is_in(["", "-", "0"])).fill_null(value=False)
     failed = to_statuses(status).is_between(500, 599).fill_null(value=False)
-    return (
-        pl.DataFrame({"failed": failed & ~contacted})
-        .select(pl.when("failed").then(pl.lit("no_upstream")).cast(pl.String))
-        .to_series()
-    )
+    flags = pl.DataFrame({"alone": failed & ~contacted, "silent": failed & contacted})
+    if received is None or not flags["silent"].any():
+        flags = flags.with_columns(silent=False)
+    else:
+        answers = last_upstream_status(upstream_status.filter(flags["silent"]))
+        is_none = last_attempt(received.filter(flags["silent"])).is_in(["-", "0"])
+        rows = flags["silent"].arg_true()
+        is_silent = (answers.is_in([502, 504]) & is_none).fill_null(value=False)
+        flags = flags.with_columns(flags["silent"].scatter(rows, is_silent))
+    marks = pl.when("alone").then(pl.lit(NO_UPSTREAM)).when("silent").then(pl.lit(NO_RESPONSE))
+    return flags.select(marks).to_series()
+
+
+def last_attempt(s: pl.Series) -> pl.Series:
+    """Return the last text of an nginx list such as `10.0.0.1:80, 10.0.0.2:80 : [::1]:81`."""
+    texts = s.cast(pl.String)
+    is_list = texts.str.contains(", ", literal=True) | texts.str.contains(" : ", literal=True)
+    if not is_list.any():
+        return s
+
+    def last(lists: pl.Series) -> pl.Series:
+        groups = lists.str.split(" : ").list.last()
+        return groups.str.split(", ").list.last().str.strip_chars()
+
+    return map_categories(encode_texts(s), last)
+
+
+def count_attempts(s: pl.Series) -> pl.Series:
+    """Count the entries (Int16) of an nginx list of upstreams; `-`, empty and null are null."""
+
+    def count(lists: pl.Series) -> pl.Series:
+        return lists.str.count_matches(", ", literal=True) + lists.str.count_matches(
+            " : ", literal=True
+        )
+
+    return (map_categories(encode_given(s), count) + 1).cast(pl.Int16)
 
 
 def scale_to_ms(numbers: pl.Series, factor: float) -> pl.Series:

@@ -16,15 +16,19 @@ from apilog.time import bucket_start
 
 Record = dict[str, Any]
 Key = tuple[Any, ...]
-GUESSED = {"nginx", "apache", "traefik"}
+NAMED = {"apigee", "aws-apigateway", "azure-apim", "azure-appgateway", "azure-frontdoor"}
 OTHERS = "others"
 """Stands for the row of all other keys."""
 
 
 def frame_of(records: Sequence[Record]) -> pl.DataFrame:
-    """The records as a frame of the whole schema; what they lack is null."""
+    """The records as a frame of the whole schema; what they lack is null, but for the cause of
+    errors, which every record has."""
     return pl.DataFrame(
-        {name: [r.get(name) for r in records] for name in SCHEMA},
+        {
+            name: [error_source(r) if name == "error_source" else r.get(name) for r in records]
+            for name in SCHEMA
+        },
         schema={name: SCHEMA[name] for name in SCHEMA},
     )
 
@@ -127,7 +131,7 @@ def with_folded_routes(
     folds: dict[Key, str] = {}
     found = []
     for key, group in groups.items():
-        if group[0].get("route") is None or any(r.get("gateway") not in GUESSED for r in group):
+        if group[0].get("route") is None or any(r.get("gateway") in NAMED for r in group):
             continue
         if all(r.get("status") == 404 for r in group):
             folds[key] = "(not found)"

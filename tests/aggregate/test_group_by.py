@@ -19,7 +19,7 @@ from tests.aggregate.oracle import OTHERS, Record
 from tests.aggregate.record_strategies import records
 
 START = datetime(2026, 11, 21, tzinfo=UTC)
-GROUPABLE = sorted({*SCHEMA, "error_source"} - {"route"})
+GROUPABLE = sorted(SCHEMA.keys() - {"route"})
 
 
 @settings(max_examples=40)
@@ -34,7 +34,10 @@ def test_any_columns_can_be_grouped_by(rows: list[Record], by: list[str]) -> Non
     value = oracle.key_of(finished.bucket or "1s", "UTC")
     (spec,) = (t for t in plan.tables if t.name == "endpoints")
     groups = oracle.grouped(rows, spec.keys, value)
-    check(finished.tables["endpoints"], spec, groups, rows, window_seconds(rows))
+    table = finished.tables["endpoints"]
+    if by == ["timestamp"]:  # then empty buckets are rows, too
+        table = table.filter(pl.col("requests") > 0)
+    check(table, spec, groups, rows, window_seconds(rows))
     overview = plan.tables[0]
     check(finished.tables["overview"], overview, {(): rows}, rows, window_seconds(rows))
 

@@ -61,7 +61,7 @@ def test_only_the_columns_that_a_table_needs_are_read() -> None:
         *("timestamp", "status", "duration_ms", "request_bytes", "response_bytes")
     }
     assert columns("errors") == {
-        *("timestamp", "gateway", "method", "route", "status", "upstream_status", "error_type")
+        *("timestamp", "gateway", "method", "route", "status", "error_source")
     }
     assert columns("endpoints", by=("host",)) == {
         *("timestamp", "host", "status", "duration_ms", "request_bytes", "response_bytes"),

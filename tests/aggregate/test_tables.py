@@ -78,23 +78,3 @@ def test_a_row_without_consumers_has_none_where_others_have_some() -> None:
     rows = [{"route": "/a", "consumer": "anna", "status": 200}, {"route": "/b", "status": 200}]
     table = run(ReportPlan(tables=select_tables(["endpoints"])), rows).tables["endpoints"]
     assert table.select("route", "consumers").rows() == [("/a", 1), ("/b", 0)]
-
-
-@pytest.mark.parametrize(
-    ("status", "upstream_status", "error_type", "source"),
-    [
-        (404, 500, "TIMEOUT", "client"),
-        (502, 503, "TIMEOUT", "upstream"),
-        (502, 200, None, "gateway"),
-        (504, None, "TIMEOUT", "gateway"),
-        (500, None, None, "unknown"),
-    ],
-)
-def test_who_caused_an_error(
-    status: int, upstream_status: int | None, error_type: str | None, source: str
-) -> None:
-    row = {"status": status, "upstream_status": upstream_status, "error_type": error_type}
-    table = run(ReportPlan(tables=select_tables(["errors"])), [row, {"status": 200}, {}]).tables[
-        "errors"
-    ]
-    assert table.select("status", "error_source", "requests").rows() == [(status, source, 1)]

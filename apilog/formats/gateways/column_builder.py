@@ -84,6 +84,12 @@ class GatewayFormat(ABC):
         sources = self.column_sources
         return frozenset(column for column in sources if self._usable_sources(sources[column]))
 
+    @property
+    def tells_upstream(self) -> bool:
+        """Whether a record without `upstream_status` tells that no service behind answered."""
+        usable = self._usable_sources(self.column_sources.get("upstream_status", ()))
+        return self.spec.omits_unset_values or any(not source.may_omit for source in usable)
+
     def parse(self, lines: EventLines, columns: Collection[str]) -> ParsedRecords:
         # What decides between record and reject is built even if nobody asked for it: whether a
         # line is a record depends on the line alone.

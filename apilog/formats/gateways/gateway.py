@@ -55,6 +55,9 @@ class Gateway:
     # How records become columns.
     column_sources: Mapping[str, tuple[ColumnSource, ...]]
     """Column to its sources, best first; `timestamp` is required of every record."""
+    omits_unset_values: bool = False
+    """Whether a record lacks the keys that have no value, so that a log without a key tells that
+    it was never set."""
     required_columns: tuple[str, ...] = ("status", "method", "path", "route", "operation")
     """A record has at least one of these columns, or it is a reject."""
 

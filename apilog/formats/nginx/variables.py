@@ -18,9 +18,11 @@ import polars as pl
 from apilog.values.addresses import first_addresses
 from apilog.values.convert import (
     blank_to_null,
+    count_attempts,
     durations_to_ms,
     durations_with_unit,
     encode_given,
+    last_attempt,
     last_upstream_status,
     mark_no_upstream,
     seconds_or_ms,
@@ -83,10 +85,7 @@ def _encode_unbracketed(values: pl.Series) -> pl.Series:
 
 def _encode_last_attempt(values: pl.Series) -> pl.Series:
     """Return what the last upstream said that was tried."""
-    return map_categories(
-        encode_given(values),
-        lambda lists: lists.str.split(", ").list.last().str.split(" : ").list.last(),
-    )
+    return blank_to_null(last_attempt(encode_given(values)))
 
 
 def _encode_message(values: pl.Series) -> pl.Series:
@@ -205,6 +204,9 @@ VARIABLES_BY_COLUMN: Mapping[str, tuple[VariableSource, ...]] = {
     "error_type": _sources(
         _encode_message, "upstream_http_x_apigee_fault_code", "error_type", "error_message"
     ),
+    # Servers tried: https://nginx.org/en/docs/http/ngx_http_upstream_module.html#var_upstream_addr
+    "upstream_addr": _sources(_encode_last_attempt, "upstream_addr", "server_url"),
+    "upstream_attempts": _sources(count_attempts, "upstream_addr"),
 }
 
 _FROM_REQUEST = ("method", "path", "protocol", "query")
@@ -212,6 +214,8 @@ _FROM_REQUEST = ("method", "path", "protocol", "query")
 _REQUEST = VariableSource("request", encode_texts)
 _NO_UPSTREAM = frozenset({"status", "upstream_status"})
 """The variables that together tell that a proxy failed without asking an upstream."""
+# Each is `-` or 0 for an upstream that was asked and sent nothing.
+_RECEIVED = ("upstream_bytes_received", "upstream_header_time")
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,12 +255,16 @@ class VariableMapper:
         object.__setattr__(self, "sources", sources)
         object.__setattr__(self, "columns", frozenset(sources.keys() | derived))
 
+    @property
+    def _received(self) -> tuple[str, ...]:
+        return tuple(name for name in _RECEIVED if name in self.variables)
+
     def needed_variables(self, columns: Collection[str]) -> set[str]:
         """Return the variables that these columns are made of."""
         needed = {self.sources[c].variable for c in columns if c in self.sources}
         needed |= {source.variable for c in columns for source in self.own.get(c, ())[1:]}
         if "error_type" in columns and "error_type" in self.columns:
-            needed |= _NO_UPSTREAM & self.variables
+            needed |= (_NO_UPSTREAM | {*self._received}) & self.variables
         return needed
 
     def build_columns(
@@ -271,7 +279,10 @@ class VariableMapper:
             source = self.sources.get(column)
             if source is None:
                 if column == "error_type" and column in self.columns:
-                    failed_alone = mark_no_upstream(values["status"], values["upstream_status"])
+                    received = values[self._received[0]] if self._received else None
+                    failed_alone = mark_no_upstream(
+                        values["status"], values["upstream_status"], received
+                    )
                     built[column] = failed_alone.alias(column)
                 continue
             if source is _REQUEST:

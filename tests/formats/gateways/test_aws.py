@@ -476,7 +476,8 @@ def test_what_a_template_fills(kind: str, missing: set[str]) -> None:
     context = MADE_UP if kind != "WebSocket" else {**MADE_UP, "routeKey": "join"}
     line = render(LOG_FORMATS[kind], context)
     (record,) = records(inferred(line), line)
-    outside = {"gateway", "source", "line_number"}
+    outside = {"gateway", "source", "line_number", "error_source"}
+    outside |= {"upstream_addr", "upstream_attempts"}
     assert set(SCHEMA) - record.keys() == missing | outside
     assert record["consumer"] == ("user|7" if kind == "HTTP" else "9xk2")
     assert record["error_type"] == "DEFAULT_5XX"

@@ -18,7 +18,7 @@ from apilog.values.event_lines import EventLines
 _URL = "https://docs.apigee.com/private-cloud/latest/how-monitor"
 
 _BEFORE_HOST = (
-    "$time_iso8601\t$remote_addr_port\t$hostname\t$upstream_addr\t$request_time\t-\t-\t$status\t"
+    "$time_iso8601\t$remote_addr_port\t$hostname\t$processor_addr\t$request_time\t-\t-\t$status\t"
     "$processor_status\t$request_length\t$body_bytes_sent\t$request\t"
     "$upstream_http_x_apigee_message_id\t$http_user_agent\t"
 )

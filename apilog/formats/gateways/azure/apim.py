@@ -50,6 +50,8 @@ API_MANAGEMENT = Gateway(
     ),
     repair_json=text_to_json,
     repairable=TEXT_LINE,
+    # https://learn.microsoft.com/azure/api-management/gateway-log-schema-reference
+    omits_unset_values=True,
     required_columns=("status", "method", "path"),
     is_own_record=first_of(partial(azure.is_category, "gatewaylogs"), "category"),
     is_foreign_record=first_of(azure.is_foreign_category, "category"),

@@ -104,7 +104,9 @@ APPLICATION_GATEWAY = Gateway(
         "user_agent": UNSET.first_known("useragent"),
         "status": first_of(convert.to_statuses, "httpstatus"),
         "upstream_status": (
-            ColumnSource(("requestquery",), _status_within_query, optional_names=_V2_ONLY_KEYS),
+            ColumnSource(
+                ("requestquery",), _status_within_query, optional_names=_V2_ONLY_KEYS, may_omit=True
+            ),
             ColumnSource(("serverstatus",), _backend_status, optional_names=("errorinfo",)),
         ),
         "duration_ms": (
