@@ -81,7 +81,10 @@ def find_named(client_ip: str, keys: Collection[str]) -> tuple[str, ...]:
     names = FORWARDED.get(wanted) or (
         _CONNECTION_NAMES if wanted == CONNECTION else (_bare_name(client_ip),)
     )
-    return tuple(key for name in names for key in keys if _bare_name(key) == name)
+    found = [key for name in names for key in keys if _bare_name(key) == name]
+    # Objects may stand around it that have nothing to do with headers.
+    found += [key for name in names for key in keys if _bare_name(key.rpartition(".")[2]) == name]
+    return tuple(dict.fromkeys(found))
 
 
 def choose_client(
@@ -98,6 +101,8 @@ def choose_client(
     peer = peers[0] if peers else None
     if client_ip is not None:
         named = find_named(client_ip, keys)
+        if client_ip.lower() == CONNECTION and peers:
+            named = tuple(peers)
         if not named:
             return AddressChoice((), missing_address(client_ip, keys))
         # A request that no proxy has passed on has the connection's address alone.
@@ -137,26 +142,26 @@ def _choose_by_values(
     is_behind_few = told.n_unique() >= max(_MANY, _FEW * peers.n_unique())
     if inner >= _MOST_INNER:
         why = f"`{peer}` has inner addresses alone"
-        return AddressChoice((proxied, peer), _doubt(proxied, peer, why))
+        return AddressChoice((proxied, peer), _doubt(proxied, peer, why, peer))
     if is_behind_few:
         why = f"`{peer}` has {peers.n_unique()} addresses for {told.n_unique()} of them"
-        return AddressChoice((proxied, peer), _doubt(proxied, peer, why))
+        return AddressChoice((proxied, peer), _doubt(proxied, peer, why, peer))
     why = f"`{proxied}` may be what clients claim"
-    return AddressChoice((peer, proxied), _doubt(peer, proxied, why))
+    return AddressChoice((peer, proxied), _doubt(peer, proxied, why, peer))
 
 
-def _doubt(taken: str, other: str, why: str) -> str:
+def _doubt(taken: str, other: str, why: str, peer: str) -> str:
+    of_taken, of_other = (CONNECTION if k == peer else _option_name(k) for k in (taken, other))
     return (
         f"`{taken}` is taken for the client's address, as {why}; it may be `{other}`: "
-        f"`--client-ip {_option_name(other)}` says so, `--client-ip {_option_name(taken)}` "
-        "confirms it"
+        f"`--client-ip {of_other}` says so, `--client-ip {of_taken}` confirms it"
     )
 
 
 def _option_name(key: str) -> str:
     bare = _bare_name(key)
     known = (name for name, names in FORWARDED.items() if bare in names)
-    return next(known, CONNECTION if bare == "remoteaddr" else key)
+    return next(known, key)
 
 
 def _bare_name(key: str) -> str:

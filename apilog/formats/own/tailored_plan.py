@@ -55,6 +55,8 @@ class TailoredFormat:
 
 def tailor_plan(plan: ParsePlan, head: pl.Series, hints: KeyHints) -> ParsePlan:
     """Return the plan for a file that begins with these lines, as the user's hints have it."""
+    if not hints and not any(_has_addresses(f) for stage in plan.stages for f in stage.formats):
+        return plan
     stages: list[ParseStage] = []
     tailored: list[TailoredFormat] = []
     for stage in plan.stages:
@@ -81,6 +83,13 @@ def tailor_plan(plan: ParsePlan, head: pl.Series, hints: KeyHints) -> ParsePlan:
     formats[0] = with_doubts(formats[0], doubts)
     stages[first] = replace(stages[first], formats=tuple(formats))
     return replace(plan, stages=tuple(stages))
+
+
+def _has_addresses(log_format: Format) -> bool:
+    """Return whether a format has several addresses one of which is the client's."""
+    if not isinstance(log_format, (NginxFormat, JsonTemplateFormat)):
+        return False  # others have chosen when their keys were found
+    return bool(find_forwarded(log_format.mapper.variables))
 
 
 def tailor_format(
