@@ -115,6 +115,13 @@ columns.status = "code"
             {"lines": "apache", "pattern": "%{sec}t|%U|%>s|%{took}n", "columns": {}},
             "1700000000|/a|200|1500",
         ),
+        (
+            {
+                "lines": "aws",
+                "pattern": "$context.requestTimeEpoch|$context.path|$context.status|$context.took",
+            },
+            "1700000000000|/a|200|1500",
+        ),
         ({"lines": "csv", "pattern": "time,path,status,took"}, "2026-07-20T08:15:06Z,/a,200,1500"),
         ({"lines": "logfmt"}, "time=2026-07-20T08:15:06Z path=/a status=200 took=1500"),
         ({"lines": "ltsv"}, "time:2026-07-20T08:15:06Z\tpath:/a\tstatus:200\ttook:1500"),

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import polars as pl
 
 from apilog.errors import UsageError
+from apilog.formats.gateways.aws.context_format import compile_context_format, is_context_format
 from apilog.formats.nginx.apache_format import parse_apache_format
 from apilog.formats.nginx.grammar import parse_log_format
 from apilog.formats.registry import FORMAT_INFOS
@@ -262,9 +263,17 @@ def _check_pattern(own: OwnFormat) -> tuple[str, ...] | None:
     try:
         if own.lines == "apache":
             return parse_apache_format(own.pattern).variables
+        if own.lines == "aws":
+            return _context_variables(own.pattern)
         return parse_log_format(own.pattern).variables
     except UsageError as error:
         raise DeclarationError(("pattern",), f"is no format: {error}", error.hint) from error
+
+
+def _context_variables(pattern: str) -> tuple[str, ...]:
+    if not is_context_format(pattern):
+        raise UsageError("it has no $context variable in it", "such as $context.requestId")
+    return tuple(compile_context_format(pattern).places_by_key())
 
 
 def named_groups(pattern: str) -> tuple[str, ...]:
@@ -297,7 +306,8 @@ def _check_keys(own: OwnFormat, names: Iterable[str] | None) -> None:
     known = [*names]
     for mapping in own.columns:
         key = mapping.key.removeprefix("$")
-        if key and key not in known and f"%{key}" not in own.pattern and key not in own.pattern:
+        is_known = key in known or (key.startswith(("%", "context.")) and key in own.pattern)
+        if key and not is_known:
             hint = did_you_mean(key, known, f"it has {', '.join(known)}", at_most=1)
             raise DeclarationError(
                 ("columns", mapping.column),

@@ -17,6 +17,7 @@ import polars as pl
 from apilog.formats.column_sources import ColumnSource
 from apilog.formats.contract import Format
 from apilog.formats.field_map import DURATION_COLUMNS
+from apilog.formats.gateways.aws.context_format import ContextTextFormat
 from apilog.formats.gateways.column_builder import GatewayFormat
 from apilog.formats.generic.json_lines import JsonLinesFormat
 from apilog.formats.generic.labelled import LogfmtFormat, LtsvFormat
@@ -103,6 +104,8 @@ def _declare(log_format: Format, name: str) -> OwnFormat | None:
             if log_format.name in FORMAT_INFOS:
                 return declared(lines=log_format.name, columns=columns)
             return declared(lines="nginx", pattern=log_format.log_format.string, columns=columns)
+        case ContextTextFormat():
+            return declared(lines="aws", pattern=log_format.written)
         case GatewayFormat() if log_format.name in FORMAT_INFOS:
             return declared(lines=log_format.name)
     return None

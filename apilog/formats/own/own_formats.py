@@ -12,6 +12,7 @@ import polars as pl
 
 from apilog.formats.contract import ForeignLineFinder, Format
 from apilog.formats.detect import ALL_TEXT_FORMATS, FORMAT_DETECTORS, detect_plan
+from apilog.formats.gateways.aws.context_format import compile_context_format
 from apilog.formats.gateways.column_builder import GatewayFormat
 from apilog.formats.generic.json_lines import JsonLinesFormat
 from apilog.formats.generic.labelled import LogfmtFormat, LtsvFormat
@@ -75,7 +76,9 @@ class OwnFormatDetector:
             case "apache":
                 parsed = parse_apache_format(own.pattern)
                 return compile_log_format(parsed, name=own.name, gateway="apache")
-            case "nginx" | "aws":
+            case "aws":
+                return compile_context_format(own.pattern)
+            case "nginx":
                 return compile_log_format(parse_log_format(own.pattern), name=own.name)
         named: Mapping[str, Format] = {f.name: f for f in ALL_TEXT_FORMATS}
         if own.lines in named:
@@ -200,7 +203,7 @@ def _rename(log_format: Format, own: OwnFormat) -> Format:
             gateway = own.gateway or fields.gateway
             return replace(log_format, name=own.name, fields=replace(fields, gateway=gateway))
         case GatewayFormat():
-            spec = log_format.spec
-            gateway = own.gateway or spec.gateway
-            return replace(log_format, spec=replace(spec, name=own.name, gateway=gateway))
+            gateway = own.gateway or log_format.spec.gateway
+            spec = replace(log_format.spec, name=own.name, gateway=gateway)
+            return replace(log_format, spec=spec)
     return log_format

@@ -6,15 +6,17 @@ that no line has is said.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 import polars as pl
 
 from apilog.errors import UsageError
 from apilog.formats.column_sources import ColumnSource
 from apilog.formats.contract import Format
+from apilog.formats.field_map import normalise_name
 from apilog.formats.gateways.column_builder import GatewayFormat
 from apilog.formats.generic.json_lines import JsonLinesFormat
 from apilog.formats.generic.labelled import LogfmtFormat, LtsvFormat
@@ -214,39 +216,41 @@ def _variables_by_key(log_format: NginxFormat | JsonTemplateFormat) -> dict[str,
 def _tailor_gateway(log_format: GatewayFormat, texts: pl.Series, hints: KeyHints) -> TailoredFormat:
     places = log_format.places_by_key()
     names = tuple(places)
+    by_column = {m.column: _find_place(places, m.key) for m in hints.columns if m.key}
+    missing = frozenset(column for column, place in by_column.items() if place is None)
+    if not hints:
+        return TailoredFormat(log_format, missing, names)
     sources = dict(log_format.spec.column_sources)
     locations = dict(log_format.locations)
-    doubts, missing = [], set()
-    mappings = [m for m in hints.columns if m.key in places or not m.key]
-    missing = {m.column for m in hints.columns} - {m.column for m in mappings}
-    own = [places[m.key] for m in mappings if m.key]
-    by_client = find_named(hints.client_ip, names) if hints.client_ip else ()
-    if not mappings and not hints.client_ip:
-        return TailoredFormat(log_format, frozenset(missing), names)
-    samples = log_format.read_places(EventLines.from_series(texts), own)
-    for mapping in mappings:
-        name = f"{_OWN_NAME}{mapping.column}"
-        if not mapping.key:
-            sources[mapping.column] = ()
+    doubts = list(log_format.doubts)
+    wanted = [place for place in by_column.values() if place is not None]
+    samples = log_format.read_places(EventLines.from_series(texts), wanted)
+    for mapping in hints.columns:
+        if mapping.column in missing:
             continue
-        place = places[mapping.key]
-        locations[name] = (place,)
-        conversion = convert_key(mapping, samples[place])
-        sources[mapping.column] = (conversion.source_of(name),)
-        doubts += [conversion.doubt] if conversion.doubt else []
-    if hints.client_ip and not by_client:
-        doubts.append(missing_address(hints.client_ip, names))
-    elif by_client and all(m.column != "client_ip" for m in mappings):
-        locations |= {f"{_OWN_NAME}{key}": (places[key],) for key in by_client}
-        first = tuple(
-            ColumnSource((f"{_OWN_NAME}{key}",), encode_first_address) for key in by_client
-        )
+        sources[mapping.column] = ()
+        if mapping.key:
+            place = by_column[mapping.column]
+            name = f"{_OWN_NAME}{mapping.column}"
+            locations[name] = (place,)
+            conversion = convert_key(mapping, samples[place])
+            sources[mapping.column] = (conversion.source_of(name),)
+            doubts += [conversion.doubt] if conversion.doubt else []
+    if hints.client_ip and "client_ip" not in by_column:
+        keys = find_named(hints.client_ip, names)
+        doubts += [] if keys else [missing_address(hints.client_ip, names)]
+        own = {f"{_OWN_NAME}{key}": (places[key],) for key in keys}
+        locations |= own
+        first = tuple(ColumnSource((name,), encode_first_address) for name in own)
         sources["client_ip"] = (*first, *sources.get("client_ip", ()))
     spec = replace(log_format.spec, column_sources=sources)
-    tailored = replace(
-        log_format, spec=spec, locations=locations, doubts=(*log_format.doubts, *doubts)
-    )
-    return TailoredFormat(tailored, frozenset(missing), names)
+    tailored = replace(log_format, spec=spec, locations=locations, doubts=tuple(doubts))
+    return TailoredFormat(tailored, missing, names)
+
+
+def _find_place(places: Mapping[str, Any], key: str) -> Any:
+    """Return the place of a key, also of `$context.key`; None if the lines have no such key."""
+    return places.get(key, places.get(normalise_name(key.removeprefix("$context"))))
 
 
 _OWN_NAME = "named by the user: "

@@ -103,7 +103,8 @@ class ContextTextFormat(GatewayFormat):
 
     @property
     def name(self) -> str:
-        return self.written
+        # A user's format has a name of its own.
+        return self.written if self.spec.name == API_GATEWAY.name else self.spec.name
 
     def places_by_key(self) -> Mapping[str, str]:
         return {name: variable for name, (variable,) in self.locations.items()}
@@ -124,4 +125,4 @@ class ContextTextFormat(GatewayFormat):
         return {name: values[name] for name in locations}, values["ok"]
 
     def _unread_reasons(self, lines: EventLines) -> str:
-        return f"not {self.written}"
+        return f"not {self.name}"
