@@ -24,6 +24,7 @@ from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.nginx.grammar import FormatVariable, LiteralText, LogFormat
 from apilog.formats.nginx.inference import extend_format, infer_format
 from apilog.formats.nginx.library import candidate_formats, iso_variants, untimed_variants
+from apilog.formats.own.named_values import CsvFormat
 from apilog.formats.parse_plan import ParsePlan, ParseStage, rows_of_lines, try_plan
 from apilog.formats.skipped_lines import skip_reasons
 from apilog.schema import TIMESTAMP
@@ -53,11 +54,21 @@ class FormatDetector(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class _TableDetector:
+    """Tables with a header of any names."""
+
+    def infer(self, head: pl.Series, *, is_timed: bool = False) -> Format | None:
+        """Return the format of a table that begins with these lines, if it is one."""
+        return CsvFormat.detect(head, is_timed=is_timed)
+
+
 FORMAT_DETECTORS: Mapping[str, FormatDetector] = {
     **gateways.DETECTORS,
     "json": JsonLinesFormat,
     "ltsv": LtsvFormat,
     "logfmt": LogfmtFormat,
+    "csv": _TableDetector(),
 }
 """Of two that read as many lines the first is taken, so the particular ones come first."""
 

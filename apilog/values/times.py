@@ -44,8 +44,9 @@ _OTHER_LAYOUTS = (
     "%b %e %Y %H:%M:%S",
     "%d/%b/%Y %H:%M:%S",
     "%m/%d/%Y, %I:%M:%S%.f %p",
+    "%b %e, %Y @ %H:%M:%S%.f",
 )
-"""As `date`, mail, Apache's error log and Azure's portal write times."""
+"""As `date`, mail, Apache's error log, Azure's portal and Kibana write times."""
 _WEEKDAY = r"^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,?\s+"
 _TRAILING_ZONE = r"\s+(?<zone>[+-][0-9]{2}:?[0-9]{2}|GMT|UTC|Z)$"
 

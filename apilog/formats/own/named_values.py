@@ -6,6 +6,7 @@ and look.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
@@ -28,6 +29,8 @@ _SEPARATORS: Mapping[str, str] = {
 }
 _HEAD_LINES = 200
 _WHOLE = "apilog_whole_match"
+_CELL = r'"?[@$_A-Za-z][\w.@$ ()\[\]:/-]*"?'
+_HEADER = re.compile(rf"{_CELL}(?:([,;|\t])(?:{_CELL})?)(?:\1(?:{_CELL})?)+", re.ASCII)
 _BLANK_HEADER = "column_{}"
 
 
@@ -75,6 +78,14 @@ class CsvFormat:
                     fields=recognised, header=text, separator=separator, positions=positions
                 )
         return None
+
+    @staticmethod
+    def detect(head: pl.Series, *, is_timed: bool = False) -> CsvFormat | None:
+        """Return the format if the first line plainly is a header, and names what records need."""
+        header = head[0] if len(head) else None
+        if header is None or not _HEADER.fullmatch(header.strip("\ufeff\r")):
+            return None
+        return CsvFormat.infer(head, is_timed=is_timed)
 
     @property
     def gateway(self) -> str:
