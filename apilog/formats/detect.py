@@ -54,7 +54,6 @@ class FormatDetector(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
 class _TableDetector:
     """Tables with a header of any names."""
 
