@@ -13,6 +13,7 @@ from hypothesis import settings
 
 from apilog.cli.app import main
 from tests.commands import Ran
+from tests.examples import EXAMPLES
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 # Read before `environment` hides it from the tests.
@@ -21,9 +22,7 @@ SAMPLES = Path(os.environ.get("APILOG_SAMPLES") or REPOSITORY.parent / "shared" 
 # What test modules import that start processes or servers: their tests are marked `process`.
 STARTERS = {"subprocess", "multiprocessing", "pty", "socketserver", "on_terminal", "piped"}
 
-# No test depends on how fast the machine is. Where a test does not say how many examples it tries,
-# few do while one works; CI tries more.
-EXAMPLES = int(os.environ.get("APILOG_EXAMPLES") or 25)
+# No test depends on how fast the machine is.
 settings.register_profile("apilog", deadline=None, max_examples=EXAMPLES)
 settings.load_profile("apilog")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from apilog.errors import ApilogError, InputError, UsageError
 from apilog.options import ReadOptions
 from apilog.time import TimeWindow
 from tests.checks.test_measure import START, frame, requests
+from tests.examples import about
 
 TEXTS = [
     "error_rate < 1%",
@@ -72,7 +74,7 @@ def test_buckets_are_told_apart_by_what_is_written() -> None:
 
 
 @given(requests())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=about(10))
 def test_a_baseline_tells_what_the_logs_told(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
     records = frame(rows)
     path = tmp_path / "baseline.json"
@@ -202,12 +204,17 @@ JSON = st.recursive(
 )
 
 
+@cache
+def three_requests() -> str:
+    return format_baseline(saved(frame([route(i) for i in range(3)])))
+
+
 @given(st.sampled_from(["routes", "since", "formats", "where", "version"]), JSON, st.data())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
 def test_no_file_makes_it_crash(
     tmp_path: Path, key: str, value: object, data: st.DataObject
 ) -> None:
-    document = json.loads(format_baseline(saved(frame([route(i) for i in range(3)]))))
+    document = json.loads(three_requests())
     where_to = document["routes"][0] if data.draw(st.booleans()) else document
     names = st.sampled_from(sorted(where_to)) if where_to is not document else st.just(key)
     where_to[data.draw(names)] = value

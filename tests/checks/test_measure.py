@@ -20,6 +20,7 @@ from apilog.checks.threshold import MetricSubject
 from apilog.metrics import METRICS
 from apilog.schema import SCHEMA
 from apilog.time import TimeWindow
+from tests.examples import about
 
 START = datetime(2026, 11, 20, tzinfo=UTC)
 COLUMNS = [
@@ -153,7 +154,7 @@ def check(
 
 
 @given(requests(), st.integers(1, 4))
-@settings(max_examples=40)
+@settings(max_examples=about(12))
 def test_samples_are_what_a_plain_count_gives(rows: list[dict[str, Any]], parts: int) -> None:
     subjects = [parse_threshold(text).subject for text in TEXTS]
     measurement = Measurement(subjects)
@@ -169,7 +170,7 @@ def test_samples_are_what_a_plain_count_gives(rows: list[dict[str, Any]], parts:
 
 
 @given(requests())
-@settings(max_examples=20)
+@settings(max_examples=about(8))
 def test_only_the_window_is_measured(rows: list[dict[str, Any]]) -> None:
     window = TimeWindow(since=START + timedelta(minutes=20), until=START + timedelta(minutes=50))
     subjects = [parse_threshold(text).subject for text in TEXTS]

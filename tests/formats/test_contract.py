@@ -21,6 +21,7 @@ from apilog.schema import ERROR_SOURCE, SCHEMA
 from apilog.transport.envelope_registry import ENVELOPES
 from apilog.values.dictionary import encode_texts
 from apilog.values.event_lines import EventLines
+from tests.examples import about
 from tests.formats.damaged_lines import JSON, LOGFMT, LTSV, any_bytes, damaged, mixtures, valid
 from tests.formats.read_rows import COLUMNS, lines_of, name_of, plain, read_lines, reading_of, rows
 
@@ -171,7 +172,7 @@ def _check_detection(lines: EventLines) -> None:
     _accounted(lines, read_lines(lines, reading, detector=detect_plan), reading)
 
 
-@settings(max_examples=20)
+@settings(max_examples=about(10))
 @given(any_lines)
 def test_no_bytes_break_detection_or_reading(lines: EventLines) -> None:
     _check_detection(lines)
@@ -190,7 +191,7 @@ def _check_mixture(given_lines: list[bytes]) -> None:
     _accounted(lines, read_lines(lines, reading, detector=detect_plan), reading)
 
 
-@settings(max_examples=20)
+@settings(max_examples=about(10))
 @given(mixtures())
 def test_every_line_of_any_mixture_is_accounted_for(given_lines: list[bytes]) -> None:
     _check_mixture(given_lines)
@@ -294,7 +295,7 @@ def test_a_good_line_is_read_whatever_stands_beside_it(
     assert kept.drop("row").equals(alone.drop("row"))
 
 
-@settings(max_examples=30)
+@settings(max_examples=about(15))
 @given(st.sampled_from(ALL_TEXT_FORMATS), st.integers(1, 40))
 def test_fields_and_expression_read_the_same(log_format: NginxFormat, times: int) -> None:
     """A log format is read in two ways, by splitting and by an expression."""

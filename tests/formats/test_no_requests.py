@@ -22,7 +22,7 @@ EMPTY_DOCUMENTS = ("[]", '{"records":[]}', '{"events":[],"nextForwardToken":"f/1
 
 
 def _read(path: Path) -> FileInput:
-    (file,) = apilog.report([path]).input.files
+    (file,) = apilog.report([path], tables=["overview"]).input.files
     return file
 
 

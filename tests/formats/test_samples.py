@@ -88,9 +88,14 @@ NO_LOGS = re.compile(r"\.(yaml|assert|golden|template\.json|vectors\.jsonl|token
 """What tells of logs or holds some, and is none itself."""
 
 
+def _account(path: Path) -> FileInput:
+    (file,) = apilog.report([path], tables=["overview"]).input.files
+    return file
+
+
 def _read(path: Path) -> tuple[FileInput, list[dict[str, object]]]:
     """The account of a log, and its records."""
-    (file,) = apilog.report([path]).input.files
+    file = _account(path)
     return file, apilog.scan([path]).collect().to_dicts() if file.records else []
 
 
@@ -107,7 +112,7 @@ def test_every_file_is_looked_at(samples: Path) -> None:
 
 @pytest.mark.parametrize("name", LOGS, ids=lambda name: name.partition("/")[2])
 def test_every_access_line_is_a_record(samples: Path, name: str) -> None:
-    file, _ = _read(samples / name)
+    file = _account(samples / name)
     assert file.error is None
     assert (file.format, file.records, file.rejects, file.skipped) == LOGS[name]
     assert file.lines == file.records + file.rejects + file.skipped

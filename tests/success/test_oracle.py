@@ -15,6 +15,7 @@ from hypothesis import example, given, settings
 from apilog.developer_success import build_success_report
 from apilog.options import PlanTerms, SuccessOptions
 from apilog.report_model import Report
+from tests.examples import about
 from tests.success.random_worlds import AS_OF, START, account, call, world, worlds, write
 from tests.success.success_oracle import Oracle, Row, World
 
@@ -70,7 +71,7 @@ def check(world: World) -> None:
     assert report.input.records == len(world.calls)
 
 
-@settings(max_examples=20)
+@settings(max_examples=about(6))
 @given(worlds)
 @example(world(1, 0, 0))
 @example(world(2, 0, 50))

@@ -117,7 +117,7 @@ def test_what_was_read_before_damage_is_whole(tmp_path: Path, wrap: Wrap) -> Non
 def test_a_report_counts_events(run: Run, tmp_path: Path, wrap: Wrap) -> None:
     lines, _ = events(wrap, 10)
     path = write(tmp_path / "a.log", lines)
-    counted = json.loads(run("report", path, "-f", "json").text)["input"]
+    counted = json.loads(run("report", path, "-f", "json", "--table", "overview").text)["input"]
     assert (counted["lines"], counted["records"], counted["skipped"]) == (17, 10, 7)
     (found,) = json.loads(run("detect", path, "-f", "json").text)["files"]
     assert (found["lines"], found["records"], found["skipped"]) == (17, 10, 7)

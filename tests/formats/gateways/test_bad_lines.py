@@ -46,7 +46,7 @@ def test_a_bad_line_is_one_reject(run: Run, tmp_path: Path, gateway: Gateway, wh
     good = gateway.samples[0].encode()
     path = tmp_path / "a.log"
     path.write_bytes((good + b"\n") * 300 + good[:-1] + BAD[what] + b"\n" + (good + b"\n") * 300)
-    result = run("report", path, "-f", "json")
+    result = run("report", path, "-f", "json", "--table", "overview")
     assert result.code == 0
     account = json.loads(result.text)["input"]
     assert account["lines"] == 601
@@ -62,7 +62,7 @@ def test_a_last_line_that_is_half_written_costs_only_itself(
     path = tmp_path / "a.log"
     for end in (1, len(good) // 3, len(good) // 2, len(good) - 1):
         path.write_bytes((good + b"\n") * 3 + good[:end])
-        account = json.loads(run("report", path, "-f", "json").text)["input"]
+        account = json.loads(run("report", path, "-f", "json", "--table", "overview").text)["input"]
         assert (account["records"], account["rejects"]) == (3, 1)
 
 
@@ -73,6 +73,6 @@ def test_a_bad_event_in_an_envelope_is_one_reject(run: Run, tmp_path: Path, what
     events = [{"timestamp": 1, "message": m, "ingestionTime": 1} for m in [good, bad, good]]
     path = tmp_path / "a.json"
     path.write_text(json.dumps({"events": events}))
-    account = json.loads(run("report", path, "-f", "json").text)["input"]
+    account = json.loads(run("report", path, "-f", "json", "--table", "overview").text)["input"]
     assert account["lines"] == 3
     assert account["records"] >= (3 if what in READ else 2)
