@@ -45,8 +45,8 @@ def binomial(seed: int, n: int, rate: float) -> Callable[[], MetricSample]:
     return lambda: errors(int(rng.binomial(n, rate)), n)
 
 
-@pytest.mark.parametrize("n", [100, 1000, 5000, 20_000])
-@pytest.mark.parametrize("rate", [0.0005, 0.01, 0.05, 0.3])
+@pytest.mark.parametrize("n", [100, pytest.param(1000, marks=pytest.mark.slow), 5000, 20_000])
+@pytest.mark.parametrize("rate", [0.0005, 0.01, pytest.param(0.05, marks=pytest.mark.slow), 0.3])
 def test_error_rates_of_identical_traffic(n: int, rate: float) -> None:
     threshold = parse_threshold("error_rate <= baseline")
     found = alarms(threshold, binomial(1, n, rate), binomial(2, BASELINE, rate), 2000)

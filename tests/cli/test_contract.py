@@ -25,6 +25,15 @@ from tests.weblog import SAMPLE_LOGS
 
 APILOG = [sys.executable, "-m", "apilog"]
 
+processes = pytest.mark.parametrize(
+    "argv",
+    [
+        ["--help"],
+        ["schema", "-f", "json"],
+        pytest.param(["schema"], marks=pytest.mark.slow),
+    ],
+)
+
 
 def command_that(monkeypatch: pytest.MonkeyPatch, behaviour: Callable[[], object]) -> None:
     """Give the command line one more command, `probe`."""
@@ -162,7 +171,7 @@ def test_a_note_goes_to_stderr_on_one_line(capfdbinary: pytest.CaptureFixture[by
     assert capfdbinary.readouterr() == (b"", b"apilog: note: left out\\x1b[2J\\ntwice\n")
 
 
-@pytest.mark.parametrize("argv", [["--help"], ["schema"], ["schema", "-f", "json"]])
+@processes
 def test_a_closed_pipe_is_no_error(argv: list[str]) -> None:
     reader, writer = os.pipe()
     os.close(reader)
@@ -186,7 +195,7 @@ def test_both_streams_closed_is_no_error() -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
-@pytest.mark.parametrize("argv", [["--help"], ["schema"], ["schema", "-f", "json"]])
+@processes
 def test_a_full_disk_is_an_error_without_a_traceback(argv: list[str]) -> None:
     with open("/dev/full", "wb") as full:
         done = subprocess.run([*APILOG, *argv], stdout=full, stderr=subprocess.PIPE, check=False)
@@ -246,7 +255,9 @@ def test_a_wide_terminal_has_sentences_beside_the_columns() -> None:
     assert 100 < max(map(len, rest)) <= 120
 
 
-@pytest.mark.parametrize("columns", ["40", "80", "300"])
+@pytest.mark.parametrize(
+    "columns", ["40", *(pytest.param(n, marks=pytest.mark.slow) for n in ("80", "300"))]
+)
 def test_the_formats_on_a_terminal_are_few_columns_and_one_tells_all(columns: str) -> None:
     lines = on_terminal("formats", COLUMNS=columns).splitlines()
     assert max(map(len, lines)) <= int(columns)

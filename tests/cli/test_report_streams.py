@@ -25,6 +25,8 @@ from tests.weblog import SAMPLE_LOGS, line, write
 
 APILOG = [sys.executable, "-m", "apilog", "report"]
 TIMED = SAMPLE_LOGS / "api.log"
+LONG = (line("/" + "x" * 1000) + "\n").encode()
+"""A line that makes a chunk with few others."""
 FORMATS = ["table", "json", "ndjson", "csv", "md", "parquet"]
 """Every `--format`."""
 
@@ -183,7 +185,9 @@ def plain(text: str) -> str:
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
 
 
-@pytest.mark.parametrize("columns", [80, 120, 200])
+@pytest.mark.parametrize(
+    "columns", [120, *(pytest.param(n, marks=pytest.mark.slow) for n in (80, 200))]
+)
 def test_a_terminal_gets_colours_and_its_own_width(columns: int) -> None:
     screen = on_terminal(TIMED, columns=columns).screen
     assert "\x1b[1m" in screen
@@ -220,7 +224,7 @@ def test_parquet_is_not_thrown_at_a_terminal() -> None:
     assert on_terminal(TIMED, "-f", "parquet") == Shown(2, told, b"")
 
 
-@pytest.mark.parametrize("options", [[], ["--raw"]])
+@pytest.mark.parametrize("options", [[], pytest.param(["--raw"], marks=pytest.mark.slow)])
 def test_csv_on_a_terminal_does_not_act_on_it(tmp_path: Path, options: list[str]) -> None:
     log = write(tmp_path / "odd.log", [line("/\\x1B[2J\\xC2\\x9B\\x07")])
     argv: list[str | Path] = [log, "-f", "csv", "--by", "path", *options]
@@ -235,7 +239,7 @@ def test_csv_on_a_terminal_does_not_act_on_it(tmp_path: Path, options: list[str]
 @pytest.fixture
 def slowly() -> list[bytes]:
     """Two blocks, each more than a chunk: reading them takes longer than a bar waits."""
-    return [(line() + "\n").encode() * 200_000] * 2
+    return [LONG * 20_000] * 2
 
 
 def test_long_reading_shows_a_bar_on_a_terminal_and_takes_it_away(slowly: list[bytes]) -> None:
@@ -249,7 +253,12 @@ def test_long_reading_shows_a_bar_on_a_terminal_and_takes_it_away(slowly: list[b
 
 
 @pytest.mark.parametrize(
-    ("options", "env"), [(["--no-progress"], {}), (["-q"], {}), ([], {"TERM": "dumb"})]
+    ("options", "env"),
+    [
+        (["--no-progress"], {}),
+        pytest.param(["-q"], {}, marks=pytest.mark.slow),
+        pytest.param([], {"TERM": "dumb"}, marks=pytest.mark.slow),
+    ],
 )
 def test_no_bar_where_none_is_wanted(
     slowly: list[bytes], options: list[str], env: dict[str, str]
@@ -268,7 +277,7 @@ def test_an_interrupt_ends_quickly_and_leaves_nothing(tmp_path: Path, is_termina
             stderr=follower if is_terminal else subprocess.PIPE,
         ) as process:
             assert process.stdin
-            process.stdin.write((line() + "\nno log line\n").encode() * 200_000)
+            process.stdin.write((LONG + b"no log line\n") * 20_000)
             process.stdin.flush()  # it has read all but the end of it, and waits for more
             process.send_signal(signal.SIGINT)
             assert process.wait(30) == 130
@@ -281,7 +290,7 @@ def test_an_interrupt_ends_quickly_and_leaves_nothing(tmp_path: Path, is_termina
 
 def test_a_file_that_is_deleted_while_it_is_read_is_read_on(tmp_path: Path) -> None:
     many = tmp_path / "many.log"
-    many.write_bytes((line() + "\n").encode() * 300_000)
+    many.write_bytes(LONG * 30_000)
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     argv = [*APILOG, str(pipe), str(many), str(tmp_path / "gone.log"), "-f", "json"]
@@ -292,7 +301,7 @@ def test_a_file_that_is_deleted_while_it_is_read_is_read_on(tmp_path: Path) -> N
             stream.write((line() + "\n").encode())
         stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 2
-    assert b'"records":300001' in stdout
+    assert b'"records":30001' in stdout
     assert stderr.startswith(f"apilog: error: {tmp_path}/gone.log: no such file".encode())
 
 

@@ -173,9 +173,9 @@ sys.exit(main(sys.argv[1:]))
     "argv",
     [
         ["query", COUNT, "gs://b/a.log"],
-        ["detect", "az://c/a.log"],
-        ["ingest", "a.log", "--store", "s3://b/store"],
-        ["store", "info", "s3://b/store"],
+        pytest.param(["detect", "az://c/a.log"], marks=pytest.mark.slow),
+        pytest.param(["ingest", "a.log", "--store", "s3://b/store"], marks=pytest.mark.slow),
+        pytest.param(["store", "info", "s3://b/store"], marks=pytest.mark.slow),
     ],
 )
 def test_without_the_extra_it_is_named(argv: list[str]) -> None:

@@ -49,6 +49,10 @@ class Watching:
     def columns(self) -> frozenset[str]:
         return self.inner.columns
 
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        return self.inner.doubts
+
     def parse(self, lines: EventLines, columns: Collection[str]) -> ParsedRecords:
         self.asked.append(set(columns))
         return self.inner.parse(lines, columns)
@@ -66,6 +70,13 @@ def watching() -> Watching:
     )
     assert choice
     return Watching(choice.formats[0])
+
+
+@pytest.fixture(scope="module")
+def mixed() -> tuple[pl.LazyFrame, pl.DataFrame]:
+    """Logs of two formats, and all of their rows."""
+    frame = scan_logs([*TIMED, SAMPLE_LOGS / "docker.log"], chunk_bytes=50 * SMALL)
+    return frame, frame.collect()
 
 
 def scan(watching: Watching) -> pl.LazyFrame:
@@ -135,11 +146,10 @@ def test_a_filter_is_applied_while_reading(watching: Watching) -> None:
     ],
 )
 def test_both_engines_give_the_same_as_work_on_all_rows(
-    query: Callable[[pl.LazyFrame], pl.LazyFrame],
+    mixed: tuple[pl.LazyFrame, pl.DataFrame], query: Callable[[pl.LazyFrame], pl.LazyFrame]
 ) -> None:
-    sources = [*TIMED, SAMPLE_LOGS / "docker.log"]
-    frame = scan_logs(sources, chunk_bytes=50 * SMALL)
-    expected = query(frame.collect().lazy()).collect()
+    frame, rows = mixed
+    expected = query(rows.lazy()).collect()
     for engine in ENGINES:
         assert query(frame).collect(engine=engine).equals(expected), engine
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from apilog.formats.generic.json_lines import JsonLinesFormat
@@ -397,7 +397,6 @@ OBJECTS = st.dictionaries(st.sampled_from(KEYS), VALUES | st.dictionaries(st.tex
 
 
 @given(st.lists(OBJECTS.map(json.dumps).map(str.encode) | st.binary(max_size=20), max_size=10))
-@settings(max_examples=60)
 def test_any_lines_are_records_or_rejects(parts: list[bytes]) -> None:
     example = {"ts": NOON, "status": 1, "path": "/", "request_time": 0.1}
     log_format = inferred(lines_of({**example, "status": 200, "upstream_response_time": "0.1"}))
@@ -413,7 +412,6 @@ def test_any_lines_are_records_or_rejects(parts: list[bytes]) -> None:
 
 
 @given(st.lists(OBJECTS.map(json.dumps) | st.text(max_size=20), max_size=10))
-@settings(max_examples=60)
 def test_any_head_can_be_looked_at(head: list[str]) -> None:
     found = JsonLinesFormat.infer(pl.Series(head, dtype=pl.String))
     if found is not None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from apilog.formats.contract import ParsedRecords
@@ -153,7 +153,6 @@ good = st.sampled_from([ltsv(LINE).encode(), logfmt(LINE).encode()])
 
 @pytest.mark.parametrize("log_format", [LTSV, LOGFMT])
 @given(parts=st.lists(noise | good | st.binary(max_size=12), max_size=8))
-@settings(max_examples=60)
 def test_any_lines_are_records_or_rejects(
     log_format: LtsvFormat | LogfmtFormat, parts: list[bytes]
 ) -> None:
@@ -166,7 +165,6 @@ def test_any_lines_are_records_or_rejects(
 
 
 @given(st.lists(noise.map(lambda b: b.decode("utf-8", "replace")), max_size=8))
-@settings(max_examples=60)
 def test_any_head_can_be_looked_at(head: list[str]) -> None:
     for kind in (LtsvFormat, LogfmtFormat):
         found = kind.infer(pl.Series(head, dtype=pl.String))

@@ -37,9 +37,10 @@ def asked_one_by_one(texts: pl.Series, formats: Sequence[NginxFormat]) -> list[N
 
 @pytest.mark.parametrize("formats", SETS.values(), ids=SETS)
 def test_every_format_is_found_in_its_samples(formats: Sequence[NginxFormat]) -> None:
-    for named in ALL_TEXT_FORMATS:
-        for texts in (pl.Series(named.samples), pl.Series([*named.samples, "no request", ""])):
-            assert candidate_formats(texts, formats) == asked_one_by_one(texts, formats)
+    for i, named in enumerate(ALL_TEXT_FORMATS):
+        others = ("no request", "") if i % 2 else ()
+        texts = pl.Series([*named.samples, *others])
+        assert candidate_formats(texts, formats) == asked_one_by_one(texts, formats)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from apilog.formats.contract import Format, ParsedRecords, Refusal
@@ -481,7 +481,6 @@ noise = objects | good | good.map(lambda line: line[:-9]) | st.text('{}[]":,\t|-
 
 @pytest.mark.parametrize("log_format", FORMATS, ids=lambda f: type(f).__name__)
 @given(parts=st.lists(noise.map(str.encode) | st.binary(max_size=12), max_size=8))
-@settings(max_examples=60)
 def test_any_lines_are_records_or_rejects(log_format: Format, parts: list[bytes]) -> None:
     lines = EventLines(b"\n".join(parts))
     result = log_format.parse(lines, COLUMNS)
@@ -491,7 +490,6 @@ def test_any_lines_are_records_or_rejects(log_format: Format, parts: list[bytes]
 
 
 @given(st.lists(noise | objects.map(lambda o: f'{{"jsonPayload":{o},"insertId":""}}'), max_size=6))
-@settings(max_examples=60)
 def test_any_head_can_be_looked_at(head: list[str]) -> None:
     texts = pl.Series(head, dtype=pl.String)
     for infer in (keyed.infer_keyed, delimited.infer_delimited):

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from apilog.formats import gateways
@@ -553,14 +553,12 @@ def accounted(log_format: Format, parts: list[bytes]) -> None:
 
 
 @given(damaged_lines.mixtures(lines_of_json))
-@settings(max_examples=60)
 def test_any_lines_are_records_or_rejects(parts: list[bytes]) -> None:
     every = [render(s, REST) for s in REST_SHAPES.values() if s.startswith("{")]
     accounted(inferred(*every, *aws.API_GATEWAY.samples), parts)
 
 
 @given(damaged_lines.mixtures(lines_of_text), st.sampled_from(TEXT_FORMATS))
-@settings(max_examples=60)
 def test_any_lines_are_records_or_rejects_of_a_preset(
     parts: list[bytes], log_format: Format
 ) -> None:
@@ -568,7 +566,6 @@ def test_any_lines_are_records_or_rejects_of_a_preset(
 
 
 @given(damaged_lines.mixtures(lines_of_json))
-@settings(max_examples=60)
 def test_any_head_can_be_looked_at(parts: list[bytes]) -> None:
     head = EventLines(b"\n".join(parts)).series
     found = infer_keyed(aws.API_GATEWAY, head)

@@ -6,7 +6,7 @@ import json
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from apilog.formats.contract import Format
@@ -184,7 +184,6 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=60)
 @given(
     st.sampled_from(sorted(FORMATS)),
     st.lists(st.binary(max_size=60) | st.dictionaries(KEYS, VALUES, max_size=6), max_size=6),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from apilog.formats.contract import Format
@@ -361,7 +361,6 @@ FORMATS: list[Format] = [
 VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9)
 
 
-@settings(max_examples=60)
 @given(
     st.sampled_from(FORMATS),
     st.lists(

@@ -8,7 +8,7 @@ from io import StringIO
 
 import polars as pl
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from apilog.formats.contract import ParsedRecords
@@ -174,7 +174,6 @@ TEXT = st.text(
 
 
 @given(st.lists(TEXT, min_size=1, max_size=20), st.sampled_from(",|\t;"))
-@settings(max_examples=150)
 def test_whatever_a_csv_writer_writes_is_read_back(agents: list[str], separator: str) -> None:
     out = StringIO()
     writer = csv.writer(out, delimiter=separator, lineterminator="\n")
@@ -194,7 +193,6 @@ noise = st.lists(st.sampled_from([b'"', b",", b"\n", b"\r", b"x", b"\xff", GOOD]
 
 
 @given(noise.map(b"".join) | st.binary(max_size=60))
-@settings(max_examples=200)
 def test_any_lines_are_records_or_rejects(data: bytes) -> None:
     lines = EventLines(data)
     result = format_of(",".join(HEAD)).parse(lines, COLUMNS)
@@ -204,7 +202,6 @@ def test_any_lines_are_records_or_rejects(data: bytes) -> None:
 
 
 @given(st.lists(noise.map(b"".join), max_size=6))
-@settings(max_examples=60)
 def test_a_whole_line_is_read_whatever_stands_beside_it(others: list[bytes]) -> None:
     beside = [part.replace(b"\n", b"") + b"\n" for part in others]
     data = b"".join(part + GOOD for part in beside)
@@ -214,7 +211,6 @@ def test_a_whole_line_is_read_whatever_stands_beside_it(others: list[bytes]) -> 
 
 
 @given(st.lists(TEXT | st.sampled_from([",".join(HEAD), "{", '"']), max_size=6))
-@settings(max_examples=60)
 def test_any_head_can_be_looked_at(head: list[str]) -> None:
     found = infer_delimited(GATEWAY, pl.Series(head, dtype=pl.String))
     assert found is None or "timestamp" in found.columns
