@@ -132,7 +132,7 @@ def peak(tmp_path: Path) -> Callable[[Path], tuple[int, int]]:
     return peak
 
 
-@pytest.mark.parametrize("end", [b"", b"\nlast\n"])
+@pytest.mark.parametrize("end", [pytest.param(b"", marks=pytest.mark.slow), b"\nlast\n"])
 def test_an_endless_line_takes_little_memory(
     tmp_path: Path, peak: Callable[[Path], tuple[int, int]], end: bytes
 ) -> None:
@@ -181,7 +181,7 @@ def test_a_payload_of_base64_takes_little_memory(
     assert memory < 100 << 20
 
 
-@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("layers", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_a_compressed_gigabyte_takes_little_memory(
     tmp_path: Path,
     peak: Callable[[Path], tuple[int, int]],
@@ -199,7 +199,7 @@ def test_a_compressed_gigabyte_takes_little_memory(
     assert memory < 100 << 20
 
 
-@pytest.mark.parametrize("name", ["bzip2", "xz", "zstd"])
+@pytest.mark.parametrize("name", [pytest.param("bzip2", marks=pytest.mark.slow), "xz", "zstd"])
 def test_other_bombs_take_little_memory(
     tmp_path: Path,
     peak: Callable[[Path], tuple[int, int]],

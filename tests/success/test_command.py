@@ -273,7 +273,10 @@ def test_an_account_table_beside_the_logs_is_no_log(run: Run, log: Path, tmp_pat
     assert run("report", tmp_path / "accounts.csv").code == 2
 
 
-def hostile_report(folder: Path) -> Report:
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    """A report on accounts whose texts act on what does not expect them."""
+    folder = tmp_path_factory.mktemp("hostile")
     log = folder / "hostile.log"
     path = "/v1/=cmd[/b]\\x1b[31m"
     log.write_text("".join(line(f"k{i}", 404, path) for i in range(4)) + line("=cmd()", 500, path))
@@ -305,10 +308,9 @@ def hostile_report(folder: Path) -> Report:
 
 
 @pytest.mark.parametrize("width", [24, 40, 80, 120, 200])
-def test_no_line_is_too_wide_and_no_text_acts_on_the_terminal(tmp_path: Path, width: int) -> None:
-    report = hostile_report(tmp_path)
+def test_no_line_is_too_wide_and_no_text_acts_on_the_terminal(hostile: Report, width: int) -> None:
     out = io.BytesIO()
-    OUTPUTS["table"].write(report, out, OutputOptions(width=width))
+    OUTPUTS["table"].write(hostile, out, OutputOptions(width=width))
     text = out.getvalue().decode()
     assert not CONTROL.search(text)
     for row in text.splitlines():
@@ -318,9 +320,9 @@ def test_no_line_is_too_wide_and_no_text_acts_on_the_terminal(tmp_path: Path, wi
         assert "– no data" in text
 
 
-def test_colours_are_the_reports_own(tmp_path: Path) -> None:
+def test_colours_are_the_reports_own(hostile: Report) -> None:
     out = io.BytesIO()
-    OUTPUTS["table"].write(hostile_report(tmp_path), out, OutputOptions(width=120, color=True))
+    OUTPUTS["table"].write(hostile, out, OutputOptions(width=120, color=True))
     text = out.getvalue().decode()
     assert "\x1b[1;31m✗ missed" in text
     assert not CONTROL.search(re.sub(r"\x1b\[[0-9;]*m", "", text))
@@ -328,9 +330,9 @@ def test_colours_are_the_reports_own(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("output", ["csv", "md", "json", "ndjson"])
 @pytest.mark.parametrize("table", table_names())
-def test_no_text_acts_on_what_reads_an_output(tmp_path: Path, output: str, table: str) -> None:
+def test_no_text_acts_on_what_reads_an_output(hostile: Report, output: str, table: str) -> None:
     out = io.BytesIO()
-    OUTPUTS[output].write(hostile_report(tmp_path), out, OutputOptions(table=table, terminal=True))
+    OUTPUTS[output].write(hostile, out, OutputOptions(table=table, terminal=True))
     text = out.getvalue().decode()
     assert not CONTROL.search(text)
     if output == "csv":

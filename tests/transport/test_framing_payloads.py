@@ -13,6 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import about
+
 Frame = Callable[..., bytes]
 Object = dict[str, Any]
 
@@ -73,7 +75,7 @@ def messages(text: bytes) -> list[Object]:
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("carrier", CARRIERS)
-@settings(max_examples=15)
+@settings(max_examples=about(6))
 @given(batches=st.lists(OBJECTS, min_size=1, max_size=3), sizes=SIZES)
 def test_carried_events_come_back(
     frame: Frame, carrier: str, layout: str, batches: list[list[Object]], sizes: list[int]

@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import about
+
 Frame = Callable[..., bytes]
 Split = Callable[..., bytes]
 Object = dict[str, Any]
@@ -134,7 +136,7 @@ SHAPES: dict[str, Shape] = {
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@settings(max_examples=25)
+@settings(max_examples=about(10))
 @given(
     objects=OBJECTS,
     style=st.sampled_from(list(STYLES)),
@@ -148,7 +150,7 @@ def test_objects_come_back(
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@settings(max_examples=25)
+@settings(max_examples=about(10))
 @given(objects=OBJECTS, style=st.sampled_from(list(STYLES)), window=st.integers(1, 200))
 def test_windows_of_any_size_give_the_same(
     split: Split, shape: str, style: str, objects: list[Object], window: int
@@ -172,7 +174,6 @@ def test_records_get_the_organization_and_environment_they_lack(
     assert loaded(split(text, window)) == [{**siblings, **item} for item in objects] * 2
 
 
-@settings(max_examples=50)
 @given(
     names=st.lists(TEXTS, min_size=1, max_size=3, unique=True),
     rows=st.lists(st.lists(SCALARS | VALUES, min_size=3, max_size=3), max_size=4),
@@ -216,7 +217,6 @@ def test_rows_may_hold_nested_values(split: Split, depth: int) -> None:
 TIMES = st.sampled_from(["2026-10-01T10:55:45.602Z", "2026-10-01T10:55:45.602000+00:00 a/[1]b"])
 
 
-@settings(max_examples=50)
 @given(
     events=st.lists(st.tuples(TIMES, st.dictionaries(TEXTS, SCALARS, min_size=1)), min_size=1),
     between=st.sampled_from([" ", "\n", " \n", "\r\n"]),

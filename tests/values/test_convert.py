@@ -30,6 +30,7 @@ from apilog.values.times import (
     parse_joined_clf_times,
     parse_times,
 )
+from tests.examples import about
 
 MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 ColumnParser = Callable[[pl.Series], pl.Series]
@@ -69,7 +70,7 @@ any_values = st.lists(st.none() | near_numbers | st.text(max_size=12), max_size=
 
 @pytest.mark.parametrize(("parse", "dtype"), ONE_ARGUMENT.items())
 @given(values=any_values)
-@settings(max_examples=40)
+@settings(max_examples=about(15))
 def test_any_text_gives_a_value_or_null(
     parse: ColumnParser, dtype: pl.DataType, values: list[str | None]
 ) -> None:
@@ -83,7 +84,7 @@ def test_any_text_gives_a_value_or_null(
 
 @pytest.mark.parametrize("parse", ONE_ARGUMENT)
 @given(values=any_values)
-@settings(max_examples=40)
+@settings(max_examples=about(8))
 def test_a_value_does_not_depend_on_its_neighbours(
     parse: ColumnParser, values: list[str | None]
 ) -> None:
