@@ -95,13 +95,19 @@ def estimate_quantiles(
     ranked = histogram.sort("row", "bucket").with_columns_seq(
         upto=pl.col("n").cum_sum().over("row"), total=pl.col("n").sum().over("row")
     )
-    result = histogram.select_seq("row").unique()
-    for name, q in levels.items():
+
+    def is_at_rank(q: float) -> pl.Expr:
         rank = (q * (pl.col("total") - 1)).floor().cast(pl.Int64)
-        at_rank = ranked.filter(
-            (pl.col("upto") > rank) & (pl.col("upto") - pl.col("n") <= rank)
-        ).select_seq("row", bucket_value_expr().alias(name))
-        result = result.join(at_rank, on="row", how="left")
+        return (pl.col("upto") > rank) & (pl.col("upto") - pl.col("n") <= rank)
+
+    places = ranked.select_seq(
+        "row",
+        bucket_value_expr().alias("value"),
+        *(is_at_rank(q).alias(name) for name, q in levels.items()),
+    ).filter(pl.any_horizontal(*levels))
+    result = places.group_by("row").agg(
+        pl.col("value").filter(name).first().alias(name) for name in levels
+    )
     extremes = result.select_seq(
         low=pl.lit(low_us.gather(result["row"])) / 1000,
         high=pl.lit(high_us.gather(result["row"])) / 1000,
