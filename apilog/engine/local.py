@@ -34,6 +34,7 @@ from apilog.engine.store_parts import (
     separate_stores,
     split_into_parts,
 )
+from apilog.formats.contract import PAIR_BYTES, PAIR_LINES
 from apilog.formats.file_plan import (
     FormatChoice,
     UnrecognisedFormat,
@@ -44,6 +45,7 @@ from apilog.formats.file_plan import (
 from apilog.formats.parse_plan import ParsePlan
 from apilog.options import Progress
 from apilog.sources import LineChunk, LogSource, SourceError
+from apilog.text.counting import count_byte
 from apilog.time import ALL_TIME, TimeWindow
 from apilog.transport.opening import CHUNK_BYTES, open_chunks, read_later_lines
 from apilog.transport.split_events import with_whole_events
@@ -192,6 +194,7 @@ class LocalRun(Generic[T]):
             account = FileAccount(source.path)
             self.accounts.append(account)
             position = 0
+            before = b""
             chunks = (
                 open_chunks(source, chunk_bytes=self._chunk_bytes)
                 if isinstance(source, LogSource)
@@ -207,8 +210,14 @@ class LocalRun(Generic[T]):
                     if account.error:
                         break  # its format is unknown: the rest of it would be too
                     account.unparsed_chunks += 1
-                    yield FileChunk(account, chunk, plan, chunk.position - position)
+                    yield FileChunk(
+                        account, chunk, plan, chunk.position - position, _last_lines(before)
+                    )
                     position = chunk.position
+                    if plan and plan.done() and (plan.exception() or not plan.result().pairs_lines):
+                        before = b""
+                    else:
+                        before = (before + chunk.data)[-PAIR_BYTES:]
             except SourceError as error:
                 self._note_failure(account, error)
             account.is_ended = True
@@ -273,6 +282,15 @@ class LocalRun(Generic[T]):
     def _note_failure(self, account: FileAccount, error: SourceError) -> None:
         account.fail(error)
         self.errors.append(error)
+
+
+def _last_lines(data: bytes) -> bytes:
+    """Return the last whole lines among these bytes, as many as a pair may lie apart."""
+    start = data.find(b"\n") + 1 if len(data) >= PAIR_BYTES else 0
+    lines = count_byte(data[start:], ord("\n"))
+    for _ in range(lines - PAIR_LINES):
+        start = data.find(b"\n", start) + 1
+    return data[start:]
 
 
 def _group_small_chunks(chunks: Iterable[FileChunk], most: int) -> Iterator[list[FileChunk]]:

@@ -15,11 +15,13 @@ from typing import Generic, TypeVar
 import polars as pl
 
 from apilog.engine.where import RowFilter
+from apilog.formats.contract import ParsedRecords
 from apilog.formats.parse_plan import ParsePlan, PlanDetector, parse_lines
 from apilog.privacy import AS_LOGGED, Privacy
 from apilog.report_model import FileInput, InputSummary
 from apilog.routes import RouteRule, add_route
 from apilog.sources import DamagedSource, LineChunk, SourceError
+from apilog.text.counting import count_byte
 from apilog.values.event_lines import EventLines
 
 T = TypeVar("T")
@@ -171,6 +173,8 @@ class FileChunk:
     """How its file is parsed, as soon as that is known."""
     stored_bytes: int = 0
     """How many bytes on disk it took."""
+    before: bytes = b""
+    """Lines before it, in which requests may have begun that end in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,13 +199,18 @@ def parse_chunks(
     """
     # Many small chunks are far cheaper in one go. That does not serve if an event may go over
     # several lines, or if lines of one chunk need a format that the detector has to find.
-    if len(chunks) > 1 and plan.joins_lines:
+    if len(chunks) > 1 and (plan.joins_lines or plan.pairs_lines):
         yield from _parse_singly(chunks, plan, spec, detector)
         return
     numbering = _RowNumbering(chunks)
-    lines = EventLines(b"".join(c.chunk.data for c in chunks), numbering.count)
-    columns = spec.format_columns() | ({"row"} if len(chunks) > 1 else set())
+    before = chunks[0].before if plan.pairs_lines and not plan.joins_lines else b""
+    seen_lines = count_byte(before, ord("\n"))
+    data = (before, *(c.chunk.data for c in chunks))
+    lines = EventLines(b"".join(data), numbering.count + seen_lines)
+    columns = spec.format_columns() | ({"row"} if len(chunks) > 1 or before else set())
     parsed = parse_lines(lines, plan, sorted(columns), detector)
+    if before:
+        parsed = _without_first_lines(parsed, seen_lines, numbering.count)
     if parsed.found_plan and len(chunks) > 1:
         yield from _parse_singly(chunks, plan, spec, detector)
         return
@@ -251,6 +260,18 @@ def _parse_singly(
 ) -> Iterator[ChunkResult[pl.DataFrame]]:
     for chunk in chunks:
         yield from parse_chunks([chunk], plan, spec, detector)
+
+
+def _without_first_lines(parsed: ParsedRecords, count: int, left: int) -> ParsedRecords:
+    """Return what became of the lines behind the first ones, which the chunk before has counted."""
+
+    def drop(frame: pl.DataFrame) -> pl.DataFrame:
+        kept = frame.filter(pl.col("row") >= count)
+        return kept.with_columns((pl.col("row") - count).cast(pl.UInt32))
+
+    records, rejects = drop(parsed.records), drop(parsed.rejects)
+    skipped = left - records.height - rejects.height
+    return replace(parsed, records=records, rejects=rejects, skipped=skipped)
 
 
 class _RowNumbering:

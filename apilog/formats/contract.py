@@ -121,3 +121,18 @@ class ForeignLineFinder(Protocol):
 
     def find_foreign_lines(self, lines: EventLines) -> pl.Series | None:
         """Return which lines belong to another log and are skipped; None if none is known to."""
+
+
+PAIR_LINES = 4000
+"""How far apart the two lines about one request may be."""
+PAIR_BYTES = 4 << 20
+"""How many bytes of lines are kept for those that belong to them."""
+
+
+@runtime_checkable
+class PairReader(Protocol):
+    """A format that may have two lines for one request."""
+
+    @property
+    def pairs_lines(self) -> bool:
+        """Whether it has."""

@@ -12,7 +12,7 @@ from typing import Protocol
 import polars as pl
 import polars.selectors as cs
 
-from apilog.formats.contract import ForeignLineFinder, Format, ParsedRecords
+from apilog.formats.contract import ForeignLineFinder, Format, PairReader, ParsedRecords
 from apilog.formats.gateways.column_builder import GatewayFormat
 from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.nginx.trailing_fields import UNREAD_TAIL
@@ -64,6 +64,11 @@ class ParsePlan:
     def doubts(self) -> tuple[str, ...]:
         """The doubts of all formats, each once."""
         return tuple(dict.fromkeys(doubt for f in iterate_formats(self) for doubt in f.doubts))
+
+    @property
+    def pairs_lines(self) -> bool:
+        """Whether two lines may tell of one request."""
+        return any(isinstance(f, PairReader) and f.pairs_lines for f in iterate_formats(self))
 
     @property
     def joins_lines(self) -> bool:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import polars as pl
 import pytest
 
+from apilog.engine.local import LocalRun
+from apilog.engine.parse_chunks import ReadSpec
 from apilog.formats.detect import detect_plan
 from apilog.formats.generic.dialect import LogDialect
 from apilog.formats.generic.dialects import DIALECTS
@@ -191,3 +194,21 @@ def test_every_format_says_which_lines_are_foreign() -> None:
     plan = detect_plan(pl.Series([fastify(1, None), fastify(1, 200)]))
     assert plan is not None
     assert [f.gateway for f in iterate_formats(plan)]
+
+
+@pytest.mark.parametrize("chunk_bytes", [2500, 4096, 1 << 20])
+def test_pairs_are_joined_wherever_the_chunks_are_cut(tmp_path: Path, chunk_bytes: int) -> None:
+    order = [(n, status) for n in range(60) for status in (None, 200)]
+    order.sort(key=lambda entry: entry[0] + (5 if entry[1] else 0))
+    path = tmp_path / "app.log"
+    path.write_text("".join(f"{fastify(n, status)}\n" for n, status in order))
+    spec = ReadSpec(columns=frozenset({"path", "status", "client_ip", "line_number"}))
+    run = LocalRun([path], spec, lambda records: records, chunk_bytes=chunk_bytes)
+    texts = {"path": pl.String, "client_ip": pl.String}
+    records = pl.concat([result.value.cast(texts) for result in run.results()])
+    assert records["path"].to_list() == [f"/a/{n}" for n in range(60)]
+    assert records["client_ip"].null_count() == 0
+    lines = [at for at, (_, status) in enumerate(order, 1) if status]
+    assert records["line_number"].to_list() == lines
+    (account,) = run.accounts
+    assert (account.records, account.rejects, account.skipped) == (60, 0, 60)

@@ -69,6 +69,10 @@ class JsonLinesFormat:
         return self.fields.gateway if self.fields.gateway in GATEWAYS else "nginx"
 
     @property
+    def pairs_lines(self) -> bool:
+        return bool(self.fields.pair_names)
+
+    @property
     def doubts(self) -> tuple[str, ...]:
         return self.fields.doubts
 
@@ -78,9 +82,7 @@ class JsonLinesFormat:
 
     def parse(self, lines: EventLines, columns: Collection[str]) -> ParsedRecords:
         values, ok = self._read_names(lines, needed_names(columns, self.fields))
-        return parse_fields(
-            self.fields, values, ok, columns, unsound="not JSON", times=lambda: lines.times
-        )
+        return parse_fields(self.fields, values, ok, columns, unsound="not JSON", lines=lines)
 
     def explain(self, line: str) -> MatchFailure:
         try:

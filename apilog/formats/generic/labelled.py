@@ -76,6 +76,10 @@ class _LabelledFormat:
         return self.fields.gateway if self.fields.gateway in GATEWAYS else "nginx"
 
     @property
+    def pairs_lines(self) -> bool:
+        return bool(self.fields.pair_names)
+
+    @property
     def doubts(self) -> tuple[str, ...]:
         return self.fields.doubts
 
@@ -109,9 +113,7 @@ class LtsvFormat(_LabelledFormat):
             sound = pl.repeat(value=True, n=lines.count, eager=True)
         if b"\\x" in lines.data:
             values = {label: decode_hex_escapes(s) for label, s in values.items()}
-        return parse_fields(
-            self.fields, values, sound, columns, unsound="not LTSV", times=lambda: lines.times
-        )
+        return parse_fields(self.fields, values, sound, columns, unsound="not LTSV", lines=lines)
 
     def explain(self, line: str) -> MatchFailure:
         label = self.fields.time_name
@@ -141,7 +143,7 @@ class LogfmtFormat(_LabelledFormat):
         values = {label: _unquote(s) for label, s in values.items()}
         sound = lines.series.str.contains(_LOGFMT_LINE)
         return parse_fields(
-            self.fields, values, sound, columns, unsound="not key=value", times=lambda: lines.times
+            self.fields, values, sound, columns, unsound="not key=value", lines=lines
         )
 
     def find_foreign_lines(self, lines: EventLines) -> pl.Series | None:

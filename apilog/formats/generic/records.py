@@ -11,11 +11,11 @@ from collections.abc import Collection, Mapping
 import polars as pl
 
 from apilog.formats.column_sources import build_columns
-from apilog.formats.contract import ParsedRecords
+from apilog.formats.contract import PAIR_LINES, ParsedRecords
 from apilog.formats.generic.recognition import TELLING_COLUMNS, RecognisedFields
 from apilog.schema import TIMESTAMP
 from apilog.values.convert import mark_no_upstream
-from apilog.values.event_lines import TimesGetter
+from apilog.values.event_lines import EventLines
 
 _NO_UPSTREAM = ("status", "upstream_status")
 """The columns whose fields together tell that a proxy failed without asking an upstream."""
@@ -45,16 +45,15 @@ def parse_fields(
     columns: Collection[str],
     *,
     unsound: str,
-    times: TimesGetter | None = None,
+    lines: EventLines,
 ) -> ParsedRecords:
     """Return records of the values (String) of fields, and rejects.
 
-    `sound` says which lines the values could be taken from, `unsound` what the others are, `times`
-    gives when each line was written, for those without a time of their own.
+    `sound` says which lines the values could be taken from, `unsound` what the others are.
     """
     is_begin = None
     if fields.pair_names:
-        values, is_begin = join_pairs(fields, values)
+        values, is_begin = join_pairs(fields, values, lines.rows)
     wanted = {"timestamp", *columns}
     if "error_type" in columns and "error_type" not in fields.sources:
         wanted |= {*_NO_UPSTREAM}
@@ -72,8 +71,8 @@ def parse_fields(
         is_access &= ~is_begin
     if "timestamp" not in built:
         built["timestamp"] = pl.Series([None], dtype=TIMESTAMP).new_from_index(0, len(sound))
-    if times and built["timestamp"].null_count() and (given := times()) is not None:
-        built["timestamp"] = built["timestamp"].fill_null(given)
+    if built["timestamp"].null_count() and (times := lines.times) is not None:
+        built["timestamp"] = built["timestamp"].fill_null(times)
     timestamp = built["timestamp"]
     is_record = sound & timestamp.is_not_null() & tells & is_access
     records = pl.DataFrame(
@@ -133,12 +132,13 @@ def find_foreign(
 
 
 def join_pairs(
-    fields: RecognisedFields, values: Mapping[str, pl.Series]
+    fields: RecognisedFields, values: Mapping[str, pl.Series], chunk_rows: pl.Series | None = None
 ) -> tuple[Mapping[str, pl.Series], pl.Series]:
     """Return the values with what the first line of each request tells on its last line.
 
     And which lines are such first ones. A line belongs to the one before it with the same id, if
-    that is a beginning; the time is that of the beginning.
+    that is a beginning and not too far away: chunks come with only so many lines before them. The
+    time is that of the beginning.
     """
     begins = _find_begins(fields, values)
     key = pl.concat_str(
@@ -151,12 +151,14 @@ def join_pairs(
         begins.alias("begins"),
         pl.int_range(pl.len(), dtype=pl.UInt32).alias("row"),
     )
+    rows = rows.with_columns((rows["row"] if chunk_rows is None else chunk_rows).alias("line"))
     before = rows.filter("keyed").select(
         "row",
         ~pl.col("begins") & pl.col("begins").shift().over("key").fill_null(value=False),
         pl.col("row").shift().over("key").alias("before"),
+        (pl.col("line") - pl.col("line").shift().over("key")).alias("distance"),
     )
-    joined = before.filter("begins")
+    joined = before.filter(pl.col("begins") & (pl.col("distance") <= PAIR_LINES))
     if not joined.height:
         return values, begins
     place = pl.Series("at", [None], pl.UInt32).new_from_index(0, len(begins))
