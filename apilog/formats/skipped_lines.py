@@ -128,6 +128,20 @@ SKIP_RULES: tuple[SkipRule, ...] = (
         ("W, [2026-10-10T13:55:37.000001 #4711]  WARN -- shop: retrying",),
         unless=r"\bstatus=[0-9]{3}\b|\bHTTP/[0-9]",
     ),
+    SkipRule(
+        NOTICE,
+        r"^(?:=> (?:Booting|Rails|Run |Ctrl-C)|(?:\[[0-9]+\] )?(?:Puma (?:starting|version)"
+        r"|\* +(?:Puma|Min|Max|Listening|Environment|PID|Version|Workers|Preloading|Ruby|Restarts)"
+        r"|Use Ctrl-C to stop|- (?:Worker|Goodbye|Gracefully)))",
+        (
+            "=> Booting Puma",
+            "=> Rails 7.1.3 application starting in production",
+            "Puma starting in single mode...",
+            "* Listening on http://0.0.0.0:3000",
+            "[7] - Worker 0 (PID: 12) booted in 0.01s, phase: 0",
+            "Use Ctrl-C to stop",
+        ),
+    ),
     *gateways.SKIP_RULES,
     SkipRule(
         TABLE_HEADER,

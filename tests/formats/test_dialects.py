@@ -212,3 +212,14 @@ def test_pairs_are_joined_wherever_the_chunks_are_cut(tmp_path: Path, chunk_byte
     assert records["line_number"].to_list() == lines
     (account,) = run.accounts
     assert (account.records, account.rejects, account.skipped) == (60, 0, 60)
+
+
+def test_rails_may_write_no_time() -> None:
+    line = (
+        "method=GET path=/a format=json controller=A action=show status=200 duration=15.25 view=1"
+    )
+    records, skipped, rejects = parsed_texts("=> Booting Puma", line, line)
+    assert (records.height, skipped, rejects) == (2, 1, 0)
+    assert records["timestamp"].null_count() == 2
+    assert records["duration_ms"].to_list() == [15.25, 15.25]
+    assert any("no time" in doubt for doubt in inferred(line).doubts)

@@ -16,6 +16,7 @@ FRAMEWORK_DIALECTS: tuple[LogDialect, ...] = (
     LogDialect(
         name="rails",
         gateway="rails",
+        lacks_time=True,
         names=all_of("controller action status duration", "controller action status view"),
         units=("ms",),
         fields=fields_named(host="host requesthost"),

@@ -41,6 +41,10 @@ _PAIR_KEYS = (
     *FIELD_MAP["trace_id"][0].names,
     *("id", "requestnumber", "connectionid", "spanid"),
 )
+_NO_TIME = (
+    "the lines have no time, so that `--since`, `--until` and the traffic leave them out; "
+    "`--column timestamp=KEY` names a field that has one"
+)
 _DATES = ("date", "logdate", "requestdate", "eventdate", "day")
 _CLOCKS = ("time", "logtime", "requesttime", "eventtime", "timeofday", "clock")
 _PROCESS_KEYS = ("pid", "hostname")
@@ -65,6 +69,8 @@ class RecognisedFields:
     doubts: tuple[str, ...]
     access_lines: Mapping[str, str]
     """Names of fields to what their values match on access lines."""
+    lacks_time: bool = False
+    """Whether its lines tell no time, as its software is known to write them."""
     pair_names: tuple[str, ...] = ()
     """Fields by which the line at the beginning of a request is found for that at its end; none
     where one line tells of a request."""
@@ -111,15 +117,17 @@ def recognise_fields(
     if not known & least:
         return None
     date_and_clock = chosen.find_split_time() if "timestamp" not in known else ()
-    if not ("timestamp" in known or date_and_clock) and not (
-        is_timed and (hints.columns or least <= known)
-    ):
+    lacks_time = not ("timestamp" in known or date_and_clock or is_timed)
+    if lacks_time and not (chosen.dialect and chosen.dialect.lacks_time):
+        return None
+    if not ("timestamp" in known or date_and_clock or hints.columns or least <= known):
         return None
     sources, doubts = own_fields.make_sources()
     places = {".".join(path): path for path in (*own_fields.paths.values(), *date_and_clock)}
     if date_and_clock:
         names = tuple(".".join(path) for path in date_and_clock)
         sources["timestamp"] = (ColumnSource(names, parse_split_times),)
+    doubts += [_NO_TIME] if lacks_time else []
     units = _DurationUnits(values, chosen.dialect, columns)
     for column, fields in columns.items():
         made = [_make_source(column, chosen_field, units, doubts) for chosen_field in fields]
@@ -133,6 +141,7 @@ def recognise_fields(
     places |= {".".join(path): path for path in (*rules, *pairing)}
     return RecognisedFields(
         access_lines={".".join(path): pattern for path, pattern in rules.items()},
+        lacks_time=lacks_time,
         pair_names=tuple(".".join(path) for path in pairing),
         telling=TELLING_COLUMNS if known & {*TELLING_COLUMNS} else tuple(least),
         missing=own_fields.missing,

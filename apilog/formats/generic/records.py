@@ -74,7 +74,8 @@ def parse_fields(
     if built["timestamp"].null_count() and (times := lines.times) is not None:
         built["timestamp"] = built["timestamp"].fill_null(times)
     timestamp = built["timestamp"]
-    is_record = sound & timestamp.is_not_null() & tells & is_access
+    is_timed = timestamp.is_not_null() | fields.lacks_time
+    is_record = sound & is_timed & tells & is_access
     records = pl.DataFrame(
         [s.alias(column) for column, s in built.items() if column in {"timestamp", *columns}]
     )
@@ -83,7 +84,7 @@ def parse_fields(
     reason = (
         pl.when(~sound)
         .then(pl.lit(unsound))
-        .when(timestamp.is_null())
+        .when(~is_timed)
         .then(pl.lit(f"no time in {fields.time_name!r}" if fields.time_name else "no time"))
         .when(~tells)
         .then(pl.lit("neither a request nor a status"))
