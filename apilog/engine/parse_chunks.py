@@ -203,18 +203,10 @@ def parse_chunks(
         yield from _parse_singly(chunks, plan, spec, detector)
         return
     numbering = _RowNumbering(chunks)
-    before = chunks[0].before if plan.pairs_lines and not plan.joins_lines else b""
-    seen_lines = count_byte(before, ord("\n"))
-    data = (before, *(c.chunk.data for c in chunks))
-    lines = EventLines(b"".join(data), numbering.count + seen_lines)
-    columns = spec.format_columns() | ({"row"} if len(chunks) > 1 or before else set())
-    parsed = parse_lines(lines, plan, sorted(columns), detector)
-    if before:
-        parsed = _without_first_lines(parsed, seen_lines, numbering.count)
+    parsed = _parse_data(chunks, plan, spec, detector)
     if parsed.found_plan and len(chunks) > 1:
         yield from _parse_singly(chunks, plan, spec, detector)
         return
-    del lines
     for chunk in chunks:
         # Let go of the lines themselves, which are most of the memory.
         chunk.chunk = replace(chunk.chunk, data=b"")
@@ -260,6 +252,19 @@ def _parse_singly(
 ) -> Iterator[ChunkResult[pl.DataFrame]]:
     for chunk in chunks:
         yield from parse_chunks([chunk], plan, spec, detector)
+
+
+def _parse_data(
+    chunks: Sequence[FileChunk], plan: ParsePlan, spec: ReadSpec, detector: PlanDetector | None
+) -> ParsedRecords:
+    """Return what became of the lines of all chunks together."""
+    before = chunks[0].before if plan.pairs_lines and not plan.joins_lines else b""
+    seen_lines = count_byte(before, ord("\n"))
+    count = sum(c.chunk.lines for c in chunks)
+    lines = EventLines(b"".join((before, *(c.chunk.data for c in chunks))), count + seen_lines)
+    columns = spec.format_columns() | ({"row"} if len(chunks) > 1 or before else set())
+    parsed = parse_lines(lines, plan, sorted(columns), detector)
+    return _without_first_lines(parsed, seen_lines, count) if before else parsed
 
 
 def _without_first_lines(parsed: ParsedRecords, count: int, left: int) -> ParsedRecords:

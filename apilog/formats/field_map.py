@@ -85,7 +85,7 @@ _TARGETS = _words(
 )
 _OTHER_TARGETS = _words(
     """uri url requestpath path urlpath urlfull httppath httptarget httpurl target originalpath
-    rawpath pathinfo reqpath requrl request req"""
+    rawpath pathinfo reqpath requrl endpoint request req"""
 )
 _REQUEST_LINES = _words("request requestline httprequest req requesturi uri path")
 
@@ -174,7 +174,7 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
                 """status statuscode responsestatus responsestatuscode responsecode
                 downstreamstatus httpstatus httpstatuscode httpresponsestatuscode
                 httpresponsecode edgeresponsestatus resstatuscode resstatus respstatus scstatus
-                httpcode httpreturncode proxyresponsecode elbstatuscode code"""
+                httpcode httpreturncode proxyresponsecode elbstatuscode code response"""
             ),
             look=looks.is_status,
             convert=to_statuses,
@@ -200,7 +200,7 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
             """duration latency elapsed elapsedtime responsetime resptime restime apptime taken
             timetaken took processingtime requestduration requestlatency responseduration runtime
             executiontime exectime totaltime timetotal total timespent spenttime cost costtime
-            servetime turnaroundtime timetoresponse time rt latencyhuman"""
+            servetime turnaroundtime timetoresponse time rt ms millis milliseconds latencyhuman"""
         ),
     ),
     "upstream_duration_ms": (
@@ -232,6 +232,7 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
                 responsebodysize respbodysize resbodysize responsesize responsebytes
                 responselength responsecontentlength bytessent bytesout sentbytes
                 edgeresponsebytes respsize ressize respbytes resbytes bytes size
+                responsebyteslength respbyteslength
                 httpresponsebodybytes httpresponsebodysize httpresponsesize scbytes
                 rescontentlength reslength resheaderscontentlength responseheaderscontentlength
                 contentlength contentsize length totalbytes writtenbytes byteswritten
@@ -247,7 +248,8 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
                 """clientip remoteaddr remoteip remoteaddress clienthost clientaddr clientaddress
                 clientipaddress client ip ipaddress sourceip sourceaddress srcip cip remotehost
                 realip xrealip userip requestip address remote peeraddr sourceipport cliip
-                downstreamremoteaddress xforwardedfor httpxforwardedfor forwardedfor host"""
+                downstreamremoteaddress httpremoteaddr httpclientip remoteipaddress
+                clientipaddr callerip xforwardedfor httpxforwardedfor forwardedfor host"""
             ),
             # Some write the client's address into `host`: the values tell.
             look=looks.is_address,

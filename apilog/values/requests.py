@@ -182,8 +182,15 @@ def keep_texts(texts: pl.Series) -> pl.Series:
 
 
 def encode_first(values: pl.Series) -> pl.Series:
-    """Return texts, encoded; of a list of texts in JSON the first."""
-    return map_categories(encode_texts(values), lambda s: blank_to_null(first_of_json_list(s)))
+    """Return texts, encoded; of a list of texts in JSON the first, and no quotes around them."""
+
+    def take_first(texts: pl.Series) -> pl.Series:
+        first = first_of_json_list(texts)
+        if first.str.starts_with('"').any():
+            first = first.str.replace(r'^"(.*)"$', "$1")
+        return blank_to_null(first)
+
+    return map_categories(encode_texts(values), take_first)
 
 
 def first_of_json_list(s: pl.Series) -> pl.Series:

@@ -137,6 +137,19 @@ FRAMEWORK_DIALECTS: tuple[LogDialect, ...] = (
         for key in ("eventmodule", "eventdataset", "filesetmodule")
     ),
     LogDialect(
+        # The names of COMBINEDAPACHELOG; `host` and `path` are those of the file.
+        name="logstash-grok",
+        names=all_of("clientip verb httpversion response"),
+        fields=fields_named(host="", path="request", status="response", consumer="auth"),
+        sample=(
+            '{"@timestamp":"2026-10-10T13:55:36.000Z","@version":"1","host":"web1",'
+            '"path":"/var/log/access.log","clientip":"203.0.113.9","ident":"-","auth":"-",'
+            '"verb":"GET","request":"/a?b=1","httpversion":"1.1","response":"200","bytes":"120",'
+            '"agent":"\\"curl/8\\""}'
+        ),
+        url="https://github.com/logstash-plugins/logstash-patterns-core/blob/main/patterns/legacy/httpd",
+    ),
+    LogDialect(
         name="ecs",
         names=all_of("eventduration httpresponsestatuscode", "eventduration urlpath"),
         units=("ns",),

@@ -41,6 +41,7 @@ _PAIR_KEYS = (
     *FIELD_MAP["trace_id"][0].names,
     *("id", "requestnumber", "connectionid", "spanid"),
 )
+_BLANKS = ("-", "", '"-"', '""', "null")
 _NO_TIME = (
     "the lines have no time, so that `--since`, `--until` and the traffic leave them out; "
     "`--column timestamp=KEY` names a field that has one"
@@ -159,7 +160,7 @@ def _choose_fields(
     values: Mapping[KeyPath, pl.Series], hints: KeyHints
 ) -> tuple[Mapping[KeyPath, pl.Series], _OwnFields, _FieldChoice]:
     """Return the values of lines about requests, and the fields that were chosen by them."""
-    values = {path: blank_to_null(s) for path, s in values.items()}
+    values = {path: blank_to_null(s, _BLANKS) for path, s in values.items()}
     own_fields = _OwnFields(hints, values)
     chosen = _FieldChoice(values, own_fields)
     telling = [c.path for column in TELLING_COLUMNS for c in chosen.columns.get(column, ())]
