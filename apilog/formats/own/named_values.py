@@ -113,7 +113,7 @@ class CsvFormat:
             sound,
             columns,
             unsound=f"not {self._expected}",
-            times=lambda: lines.times,
+            lines=lines,
         )
 
     def explain(self, line: str) -> MatchFailure:
@@ -185,7 +185,7 @@ class RegexFormat:
             sound,
             columns,
             unsound=f"not {self.name}",
-            times=lambda: lines.times,
+            lines=lines,
         )
 
     def explain(self, line: str) -> MatchFailure:
