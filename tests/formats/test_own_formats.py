@@ -24,6 +24,7 @@ JSON_LINES = """\
 ORDERS = """
 [formats.orders]
 lines = "json"
+gateway = "order-desk"
 
 [formats.orders.columns]
 timestamp = {key = "t", unit = "ms"}
@@ -63,6 +64,8 @@ def test_a_section_describes_json(run: Run, folder: Path) -> None:
         assert run("query", SQL, "a.log", "-f", "csv", *options).text.splitlines()[1:] == expected
     assert b'"format":"orders"' in run("report", "a.log", "-f", "json").stdout
     assert "orders" in run("detect", "a.log").text
+    ran = run("query", "SELECT DISTINCT gateway FROM requests", "a.log", "-f", "csv")
+    assert ran.text.splitlines()[1:] == ["order-desk"]
     # Once, another key may be named on the command line.
     ran = run("query", SQL, "a.log", "-f", "csv", "-l", "orders", "--column", "status=")
     assert ",/a,,500.0," in ran.text

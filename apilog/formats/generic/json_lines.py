@@ -21,7 +21,6 @@ from apilog.formats.generic.records import (
     parse_fields,
 )
 from apilog.formats.own.key_hints import NO_KEY_HINTS, KeyHints
-from apilog.schema import GATEWAYS
 from apilog.values.event_lines import EventLines
 from apilog.values.json_text import decode_paths, iter_leaves, lines_from_texts, load_objects
 
@@ -66,7 +65,7 @@ class JsonLinesFormat:
 
     @property
     def gateway(self) -> str:
-        return self.fields.gateway if self.fields.gateway in GATEWAYS else "nginx"
+        return self.fields.gateway or "nginx"
 
     @property
     def pairs_lines(self) -> bool:

@@ -25,7 +25,6 @@ from apilog.formats.generic.records import (
     parse_fields,
 )
 from apilog.formats.own.key_hints import NO_KEY_HINTS, KeyHints
-from apilog.schema import GATEWAYS
 from apilog.values.dictionary import map_texts
 from apilog.values.escapes import decode_apache_escapes, decode_hex_escapes
 from apilog.values.event_lines import EventLines, as_polars_text
@@ -73,7 +72,7 @@ class _LabelledFormat:
 
     @property
     def gateway(self) -> str:
-        return self.fields.gateway if self.fields.gateway in GATEWAYS else "nginx"
+        return self.fields.gateway or "nginx"
 
     @property
     def pairs_lines(self) -> bool:

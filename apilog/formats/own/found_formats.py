@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import PurePath
+from typing import Any
 
 import polars as pl
 
@@ -26,6 +27,7 @@ from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.own.declarations import MAPPED_COLUMNS
 from apilog.formats.own.named_values import CsvFormat, RegexFormat
 from apilog.formats.own.own_formats import OwnFormatDetector
+from apilog.formats.own.tailored_plan import OWN_NAME
 from apilog.formats.parse_plan import ParsePlan
 from apilog.formats.registry import FORMAT_INFOS
 from apilog.options import ColumnMapping, OwnFormat
@@ -105,9 +107,10 @@ def _declare(log_format: Format, name: str) -> OwnFormat | None:
                 return declared(lines=log_format.name, columns=columns)
             return declared(lines="nginx", pattern=log_format.log_format.string, columns=columns)
         case ContextTextFormat():
-            return declared(lines="aws", pattern=log_format.written)
+            columns = tuple(_iterate_own(log_format))
+            return declared(lines="aws", pattern=log_format.written, columns=columns)
         case GatewayFormat() if log_format.name in FORMAT_INFOS:
-            return declared(lines=log_format.name)
+            return declared(lines=log_format.name, columns=tuple(_iterate_own(log_format)))
     return None
 
 
@@ -125,6 +128,24 @@ def _iterate_variables(log_format: NginxFormat) -> Iterator[ColumnMapping]:
             convert = source.convert
             inner = convert.keywords.get("convert") if isinstance(convert, partial) else None
             yield _mapping_of(column, source.variable, inner or convert)
+
+
+def _iterate_own(log_format: GatewayFormat) -> Iterator[ColumnMapping]:
+    """Yield what the user said of a gateway's records; the rest is the gateway's own."""
+    keys = _keys_by_place(log_format)
+    for column, sources in log_format.spec.column_sources.items():
+        names = [name for source in sources for name in source.names]
+        if names == [f"{OWN_NAME}{column}"]:
+            place = log_format.locations[names[0]][0]
+            yield _mapping_of(column, keys[place], sources[0].convert)
+
+
+def _keys_by_place(log_format: GatewayFormat) -> dict[Any, str]:
+    keys: dict[Any, str] = {}
+    for key, place in log_format.places_by_key().items():
+        if not key.startswith(OWN_NAME):
+            keys.setdefault(place, key)
+    return keys
 
 
 def _mapping_of(column: str, key: str, convert: object) -> ColumnMapping:
@@ -157,12 +178,13 @@ def _iterate_alternates(log_format: Format) -> Iterator[tuple[str, tuple[str, ..
             if len(own) > 1:
                 yield column, tuple(source.variable for source in own)
     if isinstance(log_format, GatewayFormat):
-        keys = {place: key for key, place in log_format.places_by_key().items()}
+        keys = _keys_by_place(log_format)
         declared: Mapping[str, tuple[ColumnSource, ...]] = log_format.spec.column_sources
         for column, sources in declared.items():
             names = [name for s in sources for name in s.names if name in log_format.locations]
             places = [log_format.locations[name][0] for name in names]
-            if column in MAPPED_COLUMNS and places:
+            is_own = any(name.startswith(OWN_NAME) for name in names)
+            if column in MAPPED_COLUMNS and places and not is_own:
                 yield column, tuple(dict.fromkeys(keys[p] for p in places if p in keys))
 
 

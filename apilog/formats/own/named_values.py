@@ -16,7 +16,6 @@ from apilog.formats.contract import MatchFailure, ParsedRecords
 from apilog.formats.generic.recognition import RecognisedFields, recognise_fields
 from apilog.formats.generic.records import fillable_columns, needed_names, parse_fields
 from apilog.formats.own.key_hints import NO_KEY_HINTS, KeyHints
-from apilog.schema import GATEWAYS
 from apilog.values.csv_cells import CellLayout, split_fields
 from apilog.values.event_lines import EventLines
 from apilog.values.json_text import KeyPath
@@ -89,7 +88,7 @@ class CsvFormat:
 
     @property
     def gateway(self) -> str:
-        return self.fields.gateway if self.fields.gateway in GATEWAYS else "nginx"
+        return self.fields.gateway or "nginx"
 
     @property
     def doubts(self) -> tuple[str, ...]:
@@ -165,7 +164,7 @@ class RegexFormat:
 
     @property
     def gateway(self) -> str:
-        return self.fields.gateway if self.fields.gateway in GATEWAYS else "nginx"
+        return self.fields.gateway or "nginx"
 
     @property
     def doubts(self) -> tuple[str, ...]:

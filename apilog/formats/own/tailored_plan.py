@@ -231,7 +231,7 @@ def _tailor_gateway(log_format: GatewayFormat, texts: pl.Series, hints: KeyHints
         sources[mapping.column] = ()
         if mapping.key:
             place = by_column[mapping.column]
-            name = f"{_OWN_NAME}{mapping.column}"
+            name = f"{OWN_NAME}{mapping.column}"
             locations[name] = (place,)
             conversion = convert_key(mapping, samples[place])
             sources[mapping.column] = (conversion.source_of(name),)
@@ -239,7 +239,7 @@ def _tailor_gateway(log_format: GatewayFormat, texts: pl.Series, hints: KeyHints
     if hints.client_ip and "client_ip" not in by_column:
         keys = find_named(hints.client_ip, names)
         doubts += [] if keys else [missing_address(hints.client_ip, names)]
-        own = {f"{_OWN_NAME}{key}": (places[key],) for key in keys}
+        own = {f"{OWN_NAME}{key}": (places[key],) for key in keys}
         locations |= own
         first = tuple(ColumnSource((name,), encode_first_address) for name in own)
         sources["client_ip"] = (*first, *sources.get("client_ip", ()))
@@ -253,5 +253,5 @@ def _find_place(places: Mapping[str, Any], key: str) -> Any:
     return places.get(key, places.get(normalise_name(key.removeprefix("$context"))))
 
 
-_OWN_NAME = "named by the user: "
+OWN_NAME = "named by the user: "
 """What the names begin with that keys of the user's have beside those of the gateway."""
