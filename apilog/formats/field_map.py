@@ -350,14 +350,20 @@ def candidate_paths(
     rank = _rank_names(tuple(names), with_unit=with_unit)
     ranked: list[tuple[int, int, KeyPath]] = []
     for path in paths:
-        keys = [name for key in path for part in key.split(".") if (name := normalise_name(part))]
-        scope = next((at for at in range(len(keys) - 1) if _is_scope(keys, at)), len(keys) - 1)
-        for cut in range(scope + 1):
-            position = rank.get("".join(keys[cut:]))
+        for cut, name in enumerate(names_of_path(path)):
+            position = rank.get(name)
             if position is not None:
                 ranked.append((cut, position, path))
                 break
     return sorted(ranked, key=lambda entry: entry[:2])
+
+
+@lru_cache(maxsize=4096)
+def names_of_path(path: KeyPath) -> tuple[str, ...]:
+    """Return the names that a field goes by: its whole path, and less and less of its beginning."""
+    keys = [name for key in path for part in key.split(".") if (name := normalise_name(part))]
+    scope = next((at for at in range(len(keys) - 1) if _is_scope(keys, at)), len(keys) - 1)
+    return tuple("".join(keys[cut:]) for cut in range(scope + 1))
 
 
 @lru_cache(maxsize=512)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from apilog.formats.field_map import NGINX_URL
+from apilog.formats.field_map import NGINX_URL, names_of_path, normalise_name
 from apilog.formats.generic.dialect import LogDialect, find_path
 from apilog.formats.generic.framework_dialects import FRAMEWORK_DIALECTS
 from apilog.formats.generic.gateway_dialects import GATEWAY_DIALECTS
@@ -34,16 +34,16 @@ _NGINX = LogDialect(name="nginx", gateway="nginx", names=(), sample="", url=NGIN
 
 def find_dialect(values: Mapping[KeyPath, pl.Series]) -> LogDialect | None:
     """Return the software that fields with these values (String, no nulls) are of."""
+    names = {name for path in values for name in names_of_path(path)}
+    names |= {f".{normalise_name(path[-1])}" for path in values}
     for dialect in DIALECTS:
-        if _is_of(dialect, values):
+        if any(given <= names for given in dialect.names) and _has_values(dialect, values):
             return dialect
     variables = {path[-1].lstrip("$") for path in values} & NGINX_VARIABLES
     return _NGINX if len(variables) >= 2 else None
 
 
-def _is_of(dialect: LogDialect, values: Mapping[KeyPath, pl.Series]) -> bool:
-    if not any(all(find_path(name, values) for name in names) for names in dialect.names):
-        return False
+def _has_values(dialect: LogDialect, values: Mapping[KeyPath, pl.Series]) -> bool:
     for name, pattern in dialect.values.items():
         path = find_path(name, values)
         if path is None or 2 * int(values[path].str.contains(pattern).sum()) < len(values[path]):

@@ -28,7 +28,7 @@ from apilog.formats.own.client_address import choose_client, find_forwarded
 from apilog.formats.own.conversions import KeyConversion, convert_key, encode_first_address
 from apilog.formats.own.key_hints import NO_KEY_HINTS, KeyHints
 from apilog.values import looks
-from apilog.values.convert import blank_to_null, durations_to_ms, to_floats
+from apilog.values.convert import blank_to_null, durations_to_ms
 from apilog.values.json_text import KeyPath
 from apilog.values.times import parse_split_times, parse_times
 
@@ -49,6 +49,9 @@ _NO_TIME = (
 _DATES = ("date", "logdate", "requestdate", "eventdate", "day")
 _CLOCKS = ("time", "logtime", "requesttime", "eventtime", "timeofday", "clock")
 _PROCESS_KEYS = ("pid", "hostname")
+_DURATION_WITH_UNIT = (
+    r"^(?:[0-9.]+ ?(?:[nuµm]?s|[a-z]*sec[a-z]*)|PT[0-9].*S|(?:[0-9]+[hm])+[0-9.]+s)$"
+)
 _STARTS = frozenset(
     {
         *("start", "begin", "starttime", "startedat", "startutc", "startlocal", "begintime"),
@@ -399,6 +402,7 @@ class _DurationUnits:
         self._habit = dialect.units if dialect else ()
         self._columns = columns
         self._gaps = list(_iterate_gaps(values))
+        self._known: Mapping[KeyPath, pl.Series] | None = None
 
     def decide(self, column: str, path: KeyPath, entry: FieldEntry) -> tuple[str, str | None]:
         """Return the unit of a duration, and a doubt if there is one."""
@@ -422,6 +426,8 @@ class _DurationUnits:
         entry: FieldEntry,
         others: Mapping[str, pl.Series] | None = None,
     ) -> tuple[str, str | None]:
+        if entry.unit and self._dialect and entry in self._dialect.fields.get(column, ()):
+            return entry.unit, None  # documented for this field, whatever its name says
         is_whole = column == "duration_ms"
         other = list((others or {}).values())
         evidence = DurationEvidence(
@@ -430,8 +436,6 @@ class _DurationUnits:
             parts=other if is_whole else (),
             whole=() if is_whole else other,
         )
-        if entry.unit and self._dialect and entry in self._dialect.fields.get(column, ()):
-            return entry.unit, None  # documented for this field, whatever its name says
         return decide_unit(
             self._values[path],
             ".".join(path),
@@ -443,20 +447,28 @@ class _DurationUnits:
 
     def _iterate_known(self, path: KeyPath) -> Iterator[pl.Series]:
         """Yield other durations of the same lines whose unit is told by name or text."""
-        for other, values in self._values.items():
-            if other == path or not values.str.contains("^[0-9]").any():
-                continue
-            unit = unit_in_name(other[-1])
-            numbers = to_floats(values)
-            if unit is None and numbers.null_count() < len(numbers):
-                continue
-            in_ms = durations_to_ms(values, unit or "s")
+        if self._known is None:
+            self._known = dict(_iterate_known_durations(self._values))
+        return (in_ms for other, in_ms in self._known.items() if other != path)
+
+
+def _iterate_known_durations(
+    values: Mapping[KeyPath, pl.Series],
+) -> Iterator[tuple[KeyPath, pl.Series]]:
+    """Yield the fields that are durations whose unit is told by name or text, in milliseconds."""
+    for path, texts in values.items():
+        unit = unit_in_name(path[-1])
+        pattern = r"^\s*[0-9]" if unit else _DURATION_WITH_UNIT
+        if texts.str.contains(pattern).any():
+            in_ms = durations_to_ms(texts, unit or "s")
             if in_ms.null_count() < len(in_ms):
-                yield in_ms
+                yield path, in_ms
 
 
 def _iterate_gaps(values: Mapping[KeyPath, pl.Series]) -> Iterator[tuple[pl.Series, float]]:
     """Yield the milliseconds between the start of requests and other times of their lines."""
+    if not any(normalise_name(path[-1]) in _STARTS for path in values):
+        return
     names = set(FIELD_MAP["timestamp"][0].names) | {"endtime", "finishedat", "completedat", "end"}
     times = {
         path: parse_times(s)
