@@ -153,6 +153,7 @@ def choose_format(
 _HEAD_BYTES = 256 << 10
 _VOTERS_AT_START = 300
 _LATER_VOTERS = 100
+_FEW_VOTERS = 5
 
 
 class UnrecognisedFormat(SourceError):
@@ -198,6 +199,9 @@ def plan_file(path: str, sample: FileSample, choice: FormatChoice | None = None)
     is_whole = sample.is_whole and len(first) == len(data)
     voters = _choose_voters(head, sample.later)
     plan = _choose_plan(voters, choice, is_open=is_whole and sample.is_open)
+    if plan is None and len(head) > HEAD_LINES:
+        # What is at the beginning, in the middle and at the end is nothing known.
+        plan = _choose_plan(spread_lines(head, HEAD_LINES), choice, is_open=False)
     if plan and plan.name:
         if choice and not choice.is_open:
             plan = replace(plan, saw_all=False)
@@ -243,7 +247,12 @@ def _choose_plan(
         plan = find_plan(whole)
         if plan and try_plan(EventLines.from_series(whole), plan)[0].name:
             return plan
-    return find_plan(voters)
+    plan = find_plan(voters)
+    if plan is None and 1 < len(voters) <= _FEW_VOTERS:
+        # Of so few lines, one that is broken is half of those that decide.
+        plans = (find_plan(voters.slice(at, 1)) for at in range(len(voters)))
+        plan = next((single for single in plans if single and single.name), None)
+    return plan
 
 
 def _complete_plan(plan: ParsePlan, lines: pl.Series) -> ParsePlan:

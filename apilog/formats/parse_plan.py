@@ -113,7 +113,7 @@ class PlanDetector(Protocol):
 _ACCESS_TIME = r"[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2}"
 
 # How many unread lines a detector is shown.
-_DETECTION_LINES = 500
+_DETECTION_LINES = 200
 
 
 def spread_lines(lines: pl.Series, most: int) -> pl.Series:
