@@ -50,10 +50,12 @@ SKIP_RULES: tuple[SkipRule, ...] = (
     ),
     SkipRule(
         ERROR_LOG,
-        rf"^\[[^\]\"]{{10,40}}\] \[(?:[A-Za-z0-9_]*:)?(?:{_LEVEL})\] ",
+        rf"^\[[^\]\"]{{10,40}}\] (?:\[[0-9]{{1,7}}\] )?\[(?:[A-Za-z0-9_]*:)?(?i:{_LEVEL})\] ",
         (
             "[01/Mar/2021:12:00:19 +0000] [ab:alert] [pid 1] AH0: stopped",
             "[2021-03-01T12:00:19Z] [warn] deprecated",
+            # gunicorn: https://docs.gunicorn.org/en/stable/settings.html#errorlog
+            "[2026-03-01 12:00:19 +0000] [7] [INFO] Booting worker with pid: 7",
         ),
     ),
     SkipRule(
@@ -67,6 +69,21 @@ SKIP_RULES: tuple[SkipRule, ...] = (
             "nginx: [warn] the 'user' directive makes sense only if run as super-user",
             "nginx: configuration file /etc/nginx/nginx.conf test is successful",
             "AH00558: httpd: Could not reliably determine the server's name",
+        ),
+    ),
+    SkipRule(
+        # Flask's development server: https://flask.palletsprojects.com/en/stable/server/
+        NOTICE,
+        r"^ \* (?:Serving Flask app|Debug mode:|Running on|Restarting with|Debugger |Environment:)"
+        r"|^ \* Detected change in |^Press CTRL\+C to quit$"
+        r"|^WARNING: This is a development server\.",
+        (
+            " * Serving Flask app 'orders'",
+            " * Debug mode: on",
+            " * Running on http://127.0.0.1:5000",
+            " * Detected change in '/app/main.py', reloading",
+            "Press CTRL+C to quit",
+            "WARNING: This is a development server. Do not use it in a production deployment.",
         ),
     ),
     SkipRule(
