@@ -33,6 +33,7 @@ from apilog.formats.own.key_hints import NO_KEY_HINTS
 from apilog.formats.own.own_formats import (
     OwnFormatDetector,
     detect_hinted_plan,
+    explain_keys,
     keyed_detector,
 )
 from apilog.formats.own.tailored_plan import tailor_plan
@@ -216,7 +217,7 @@ def plan_file(path: str, sample: FileSample, choice: FormatChoice | None = None)
         is_open = choice is None or choice.is_open
         later = _plan_behind_refused(data, head) if is_open else None
         if later and later.name:
-            return later
+            return tailor_plan(later, head, choice.hints.keys if choice else NO_KEY_HINTS)
         raise UnrecognisedFormat(path, refusal.message, refusal.hint)
     unskipped = head.filter(skip_reasons(head).is_null())
     if plan or not len(unskipped):
@@ -273,6 +274,8 @@ def explain_unread(path: str, lines: pl.Series, choice: FormatChoice | None) -> 
     """Return the error of a file none of whose lines is a record, by some that are not skipped."""
     if choice and not choice.is_open:
         return UnrecognisedFormat(path, *explain_unchosen(lines, choice.formats))
+    if choice and (by_keys := explain_keys(lines, choice.hints)):
+        return UnrecognisedFormat(path, *by_keys)
     return UnrecognisedFormat(path, *explain_undetected(lines))
 
 

@@ -164,6 +164,26 @@ def test_a_key_that_no_line_has_is_said_with_the_nearest(run: Run, tmp_path: Pat
     assert "no line has the key `qqq` for `plan`: the lines have" in doubt
 
 
+def test_keys_by_which_no_line_is_a_record_are_named(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    path.write_text('when="20.11.2026 10:15:06" rc=200 what="GET /a HTTP/1.1"\n' * 3)
+    options = ("--column", "status=rc", "--column", "path=what", "--column")
+    ran = run("report", path, *options, "timestamp=when")
+    assert ran.code == 2
+    assert "no line is a record by the keys of --column: no time in 'when'" in ran.stderr
+    assert "timestamp=when:%d.%m.%Y %H:%M:%S" in ran.stderr
+    ran = run(
+        "query",
+        "SELECT timestamp, path FROM requests LIMIT 1",
+        path,
+        *options,
+        "timestamp=when:%d.%m.%Y %H:%M:%S",
+        "-f",
+        "csv",
+    )
+    assert ran.text.splitlines()[1:] == ["2026-11-20T10:15:06Z,/a"]
+
+
 def test_a_named_unit_leaves_no_doubt(tmp_path: Path) -> None:
     objects = [{"time": t, "status": 200, "path": "/a", "took": 4000} for t in TIMES]
     path = write_json(tmp_path / "a.log", objects)

@@ -144,7 +144,8 @@ def _choose_by_values(
         why = f"`{peer}` has inner addresses alone"
         return AddressChoice((proxied, peer), _doubt(proxied, peer, why, peer))
     if is_behind_few:
-        why = f"`{peer}` has {peers.n_unique()} addresses for {told.n_unique()} of them"
+        count = "one address" if peers.n_unique() == 1 else f"{peers.n_unique()} addresses"
+        why = f"`{peer}` has {count} for {told.n_unique()} of `{proxied}`"
         return AddressChoice((proxied, peer), _doubt(proxied, peer, why, peer))
     why = f"`{proxied}` may be what clients claim"
     return AddressChoice((peer, proxied), _doubt(peer, proxied, why, peer))

@@ -181,6 +181,29 @@ def _find_foreign(log_format: Format, texts: pl.Series) -> pl.Series:
     return nothing if foreign is None else foreign.fill_null(value=False)
 
 
+def explain_keys(lines: pl.Series, hints: LogHints) -> tuple[str, str] | None:
+    """Say why no line is a record by the keys that the user named, and what to do.
+
+    None if what was named is not the reason.
+    """
+    plan = detect_hinted_plan(lines, hints) if hints.keys.columns else None
+    if plan is None or not plan.stages or not plan.stages[0].formats:
+        return None
+    texts = unwrap_texts(plan.stages[0].envelopes, lines)
+    parsed = plan.stages[0].formats[0].parse(EventLines.from_series(texts), ["timestamp"])
+    if not parsed.rejects.height:
+        return None
+    reason = parsed.rejects["reason"].mode().sort()[0]
+    hint = "leave out --column, or name other keys"
+    time = next((m for m in hints.keys.columns if m.column == "timestamp"), None)
+    if time is not None and reason.startswith("no time"):
+        hint = (
+            f"say how it is written: `--column timestamp={time.key}:ms`, or a format such as "
+            f"`--column 'timestamp={time.key}:%d.%m.%Y %H:%M:%S'`"
+        )
+    return f"no line is a record by the keys of --column: {reason}", hint
+
+
 def _knows_keys(plan: ParsePlan | None, head: pl.Series, keys: KeyHints) -> bool:
     """Return whether a plan has a format with one of the keys."""
     for stage in plan.stages if plan else ():

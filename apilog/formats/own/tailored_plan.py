@@ -57,21 +57,22 @@ class TailoredFormat:
 
 def tailor_plan(plan: ParsePlan, head: pl.Series, hints: KeyHints) -> ParsePlan:
     """Return the plan for a file that begins with these lines, as the user's hints have it."""
-    if not hints and not any(_has_addresses(f) for stage in plan.stages for f in stage.formats):
+    formats = (*plan.fallbacks, *(f for stage in plan.stages for f in stage.formats))
+    if not hints and not any(map(_has_addresses, formats)):
         return plan
     stages: list[ParseStage] = []
     tailored: list[TailoredFormat] = []
     for stage in plan.stages:
         unread = unwrap_texts(stage.envelopes, head.head(_SAMPLE_LINES))
         is_timed = any(e.times for e in stage.envelopes)
-        formats = []
+        own: list[Format] = []
         for log_format in stage.formats:
             tailored.append(tailor_format(log_format, unread, hints, is_timed=is_timed))
-            formats.append(tailored[-1].format)
+            own.append(tailored[-1].format)
             if len(stage.formats) > 1:
                 rejects = log_format.parse(EventLines.from_series(unread), ["timestamp"]).rejects
                 unread = unread.gather(rejects["row"])
-        stages.append(replace(stage, formats=tuple(formats)))
+        stages.append(replace(stage, formats=tuple(own)))
     bare = head.head(_SAMPLE_LINES)
     fallbacks = tuple(tailor_format(f, bare, hints).format for f in plan.fallbacks)
     plan = replace(plan, fallbacks=fallbacks)
@@ -81,9 +82,9 @@ def tailor_plan(plan: ParsePlan, head: pl.Series, hints: KeyHints) -> ParsePlan:
     names = tuple(dict.fromkeys(name for t in tailored for name in t.names))
     doubts = [describe_missing(m, names) for m in hints.columns if m.column in nowhere]
     first = next(i for i, stage in enumerate(stages) if stage.formats)
-    formats = list(stages[first].formats)
-    formats[0] = with_doubts(formats[0], doubts)
-    stages[first] = replace(stages[first], formats=tuple(formats))
+    head_format, *others = stages[first].formats
+    doubted = (with_doubts(head_format, doubts), *others)
+    stages[first] = replace(stages[first], formats=doubted)
     return replace(plan, stages=tuple(stages))
 
 
