@@ -95,7 +95,8 @@ def _list_of(entry: str) -> str:
 _STRICT_SHAPES = {
     "host": _HOST,
     "http_x_forwarded_for": _FORWARDED,
-    "request_id": r"([0-9A-Fa-f]{32}|-)",
+    # nginx's own has no hyphens; a proxy before it may have given a UUID.
+    "request_id": r"([0-9A-Fa-f-]{32,36}|-)",
     "upstream_status": _list_of("[0-9]{3}"),
     "upstream_response_time": _list_of(r"[0-9]+\.[0-9]{3}"),
     "upstream_response_length": _list_of("[0-9]+"),
