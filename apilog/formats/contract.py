@@ -96,8 +96,8 @@ class Format(Protocol):
         """What `--log-format` calls it."""
 
     @property
-    def gateway(self) -> str:
-        """The value of the column `gateway`."""
+    def gateway(self) -> str | None:
+        """The value of the column `gateway`: who wrote the lines; None where nothing tells."""
 
     @property
     def columns(self) -> frozenset[str]:

@@ -51,7 +51,7 @@ def _inspect_source(source: LogSource, choice: FormatChoice | None) -> DetectedF
     filled = [s.name for s in records.iter_columns() if s.null_count() < records.height]
     # Other gateways than nginx have no log_format, even where one describes their lines.
     nginx = (f for f in iterate_formats(how) if isinstance(f, NginxFormat) and f.gateway == "nginx")
-    gateways = tuple(dict.fromkeys(f.gateway for f in formats))
+    gateways = tuple(dict.fromkeys(f.gateway for f in formats if f.gateway))
     lacks = tuple(
         MissingColumn(column=column, directive=directive)
         for gateway in gateways[:1]
