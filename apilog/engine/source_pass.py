@@ -16,6 +16,7 @@ import polars as pl
 from apilog.aggregate import merge_in_batches
 from apilog.engine.local import LocalRun
 from apilog.engine.parse_chunks import ReadSpec, summarise_inputs
+from apilog.engine.store_parts import STORE_FORMAT
 from apilog.engine.where import parse_where
 from apilog.errors import UsageError
 from apilog.formats.file_plan import parse_choice
@@ -109,7 +110,14 @@ class SourcePass(Generic[T]):
         return (
             *describe_doubts(self.input),
             *describe_rejects(self.input, are_kept=self._rejects is not None),
+            *self._describe_unused(),
         )
+
+    def _describe_unused(self) -> Iterator[str]:
+        """Say that columns were named where lines are no longer there."""
+        stores = [file.path for file in self.input.files if file.format == STORE_FORMAT]
+        if stores and self._choice and self._choice.hints.keys.columns:
+            yield f"--column says nothing of {stores[0]}: a store keeps what was ingested"
 
 
 # More doubts than this are counted in the notes, and spelt out in JSON.

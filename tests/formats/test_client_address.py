@@ -88,7 +88,7 @@ def test_the_user_says_which_it_is(tmp_path: Path, name: str, expected: list[str
 def test_an_address_that_no_line_has_is_said(tmp_path: Path) -> None:
     path = log_of(tmp_path / "a.log", [("10.0.0.1", "203.0.113.9")])
     (doubt,) = doubts(path, client_ip="x-real-ip")
-    assert "no line has an address by the name of `--client-ip x-real-ip`" in doubt
+    assert "no line looked at has an address by the name of `--client-ip x-real-ip`" in doubt
     with pytest.raises(apilog.UsageError, match="--client-ip is empty"):
         clients(path, client_ip=" ")
 

@@ -166,15 +166,24 @@ def test_a_key_that_no_line_has_is_said_with_the_nearest(run: Run, tmp_path: Pat
     path = write_json(tmp_path / "a.log", [{"time": TIMES[0], "status": 200, "path": "/a"}])
     ran = run("report", path, "-f", "json", "--column", "consumer=pth", "--column", "plan=qqq")
     near, far = json.loads(ran.text)["input"]["files"][0]["doubts"]
-    assert (
-        near == "no line has the key `pth` for `consumer`: did you mean `--column consumer=path`?"
-    )
-    assert far == "no line has the key `qqq` for `plan`: the lines have time, status, path"
+    assert near.startswith("no line looked at has the key `pth` for `consumer`")
+    assert near.endswith("did you mean `--column consumer=path`?")
+    assert far.endswith("has the key `qqq` for `plan`: the lines have time, status, path")
     assert near in ran.stderr
     path = tmp_path / "b.log"
     path.write_text('203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] "GET /a HTTP/1.1" 200 5\n')
     (doubt,) = apilog.detect(path, columns=["plan=qqq"]).files[0].doubts
-    assert "no line has the key `qqq` for `plan`: the lines have" in doubt
+    assert "no line looked at has the key `qqq` for `plan`: the lines have" in doubt
+
+
+def test_a_store_has_no_keys(run: Run, tmp_path: Path) -> None:
+    path = write_json(tmp_path / "a.log", ODD)
+    store = tmp_path / "store"
+    columns = ["--column", "timestamp=t:ms", "--column", "status=r.c"]
+    assert run("ingest", path, "--store", store, "--final", *columns).code == 0
+    ran = run("report", store, "-f", "json", "--column", "status=took")
+    assert "--column says nothing of" in ran.stderr
+    assert json.loads(ran.text)["tables"]["overview"][0]["server_errors"] == 1
 
 
 def test_keys_by_which_no_line_is_a_record_are_named(run: Run, tmp_path: Path) -> None:

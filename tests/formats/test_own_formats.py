@@ -165,6 +165,19 @@ def test_other_logs_are_read_as_before(tmp_path: Path) -> None:
     assert apilog.detect(other, formats=formats).files[0].format == "json"
 
 
+def test_of_two_formats_that_read_the_same_lines_the_one_with_all_its_keys_counts(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.log"
+    path.write_text('{"time":"2026-07-20T08:15:06Z","loc":"/a","status":200}\n')
+    formats: dict[str, Any] = {
+        "one": {"lines": "json", "columns": {"status": "status", "path": "url"}},
+        "two": {"lines": "json", "columns": {"status": "status", "path": "loc"}},
+    }
+    assert apilog.detect(path, formats=formats).files[0].format == "two"
+    assert rows(path, "path", formats=formats) == [("/a",)]
+
+
 WRONG = [
     ("lines = 'jsn'", 2, "formats.x.lines is 'jsn'", "did you mean json?"),
     ("pattern = 'x'", 1, "formats.x.lines is missing", "json, logfmt"),

@@ -118,7 +118,7 @@ def missing_address(client_ip: str, keys: Collection[str]) -> str:
     """Say that no line has the address that the user named."""
     near = nearest_names(client_ip, keys, at_most=1)
     has = f"did you mean {near[0]!r}?" if near else f"the lines have {', '.join(sorted(keys)[:12])}"
-    return f"no line has an address by the name of `--client-ip {client_ip}`; {has}"
+    return f"no line looked at has an address by the name of `--client-ip {client_ip}`; {has}"
 
 
 def _choose_by_values(

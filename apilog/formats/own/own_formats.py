@@ -5,7 +5,7 @@ Invariant: in files of which they read more than few lines, the user's formats c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -16,6 +16,7 @@ from apilog.formats.gateways.aws.context_format import compile_context_format
 from apilog.formats.gateways.column_builder import GatewayFormat
 from apilog.formats.generic.json_lines import JsonLinesFormat
 from apilog.formats.generic.labelled import LogfmtFormat, LtsvFormat
+from apilog.formats.generic.recognition import RecognisedFields
 from apilog.formats.nginx.apache_format import parse_apache_format
 from apilog.formats.nginx.format import JsonTemplateFormat, NginxFormat, compile_log_format
 from apilog.formats.nginx.grammar import parse_log_format
@@ -142,12 +143,13 @@ def _find_best(
 ) -> Format | None:
     """Return the format that reads most of the texts, if it reads enough of all lines."""
     best: Format | None = None
-    most = line_count // _LEAST_SHARE
+    most = (0, 0)
     for detector in detectors:
         for log_format in _infer_sound(detector, texts, is_timed=is_timed):
             read = len(texts) - len(_rejected_rows(log_format, texts, is_timed=is_timed))
-            if read > most:
-                best, most = log_format, read
+            score = read, -len(_missing_keys(log_format))
+            if read > line_count // _LEAST_SHARE and (best is None or score > most):
+                best, most = log_format, score
     return best
 
 
@@ -166,10 +168,14 @@ def _infer_sound(
     log_format = detector.infer(texts, is_timed=is_timed) if len(texts) else None
     if log_format is None:
         return
-    fields = getattr(log_format, "fields", None)
     named = [m for m in (*detector.own.columns, *detector.keys.columns) if m.key]
-    if fields is None or not named or 2 * len(fields.missing) <= len(named):
+    if not named or 2 * len(_missing_keys(log_format)) <= len(named):
         yield log_format
+
+
+def _missing_keys(log_format: Format) -> Collection[str]:
+    fields = getattr(log_format, "fields", None)
+    return fields.missing if isinstance(fields, RecognisedFields) else ()
 
 
 def _find_foreign(log_format: Format, texts: pl.Series) -> pl.Series:

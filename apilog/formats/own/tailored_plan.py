@@ -146,7 +146,7 @@ def describe_missing(mapping: ColumnMapping, names: Sequence[str]) -> str:
         has = f"the lines have {shown}"
     else:
         has = "the values of these lines have no names"
-    return f"no line has the key `{mapping.key}` for `{mapping.column}`: {has}"
+    return f"no line looked at has the key `{mapping.key}` for `{mapping.column}`: {has}"
 
 
 def _tailor_variables(
