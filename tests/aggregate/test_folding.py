@@ -16,6 +16,7 @@ from tests.aggregate import oracle
 from tests.aggregate.definition_checks import check, run, window_seconds
 from tests.aggregate.oracle import OTHERS, Key, Record, frame_of
 from tests.aggregate.record_strategies import property_of, records
+from tests.examples import about
 
 AT = datetime(2026, 11, 21, tzinfo=UTC)
 FOLDED = ("endpoints", "latency", "errors", "consumers", "gateways")
@@ -110,7 +111,7 @@ def test_a_log_that_holds_the_text_of_a_folded_row_keeps_its_own() -> None:
     ]
 
 
-@settings(max_examples=20)
+@settings(max_examples=about(12))
 @given(records, st.integers(1, 3), st.integers(1, 3))
 def test_all_tables_fold_alike_and_exactly(rows: list[Record], top: int, max_routes: int) -> None:
     plan = plan_of(*FOLDED, top=top, max_routes=max_routes)
@@ -128,7 +129,7 @@ def test_all_tables_fold_alike_and_exactly(rows: list[Record], top: int, max_rou
 
 
 @pytest.mark.slow
-@settings(max_examples=60)
+@settings(max_examples=about(40))
 @given(records, st.integers(1, 3), st.integers(1, 3))
 def test_all_tables_fold_alike_and_exactly_often(
     rows: list[Record], top: int, max_routes: int

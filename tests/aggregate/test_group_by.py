@@ -17,12 +17,13 @@ from tests.aggregate import oracle
 from tests.aggregate.definition_checks import check, run, window_seconds
 from tests.aggregate.oracle import OTHERS, Record
 from tests.aggregate.record_strategies import records
+from tests.examples import about
 
 START = datetime(2026, 11, 21, tzinfo=UTC)
 GROUPABLE = sorted(SCHEMA.keys() - {"route"})
 
 
-@settings(max_examples=40)
+@settings(max_examples=about(20))
 @given(records, st.lists(st.sampled_from(GROUPABLE), min_size=1, max_size=4, unique=True))
 def test_any_columns_can_be_grouped_by(rows: list[Record], by: list[str]) -> None:
     for number, row in enumerate(rows):

@@ -25,6 +25,7 @@ from apilog.aggregate import (
 )
 from tests.aggregate.oracle import Record, frame_of
 from tests.aggregate.record_strategies import START, property_of, records
+from tests.examples import about
 
 plans = st.builds(
     ReportPlan,
@@ -77,7 +78,7 @@ def test_any_chunks_in_any_order_give_the_same_report(
 
 
 @pytest.mark.slow
-@settings(max_examples=40)
+@settings(max_examples=about(30))
 @given(plans, records, st.randoms(use_true_random=False))
 def test_any_chunks_in_any_order_give_the_same_report_often(
     plan: ReportPlan, rows: list[Record], choice: random.Random
@@ -120,6 +121,7 @@ def test_a_state_and_its_plan_survive_pickling(rows: list[Record]) -> None:
 _OTHER_PROCESS = """
 import pickle, sys
 from apilog.aggregate import partial
+from tests.examples import about
 sys.stdout.buffer.write(pickle.dumps(partial(*pickle.load(sys.stdin.buffer))))
 """
 

@@ -13,6 +13,7 @@ from apilog.aggregate import ReportPlan, RowOrder, TableSpec, finish, partial
 from apilog.aggregate.sliding_window import LONGEST_WINDOW, SlidingReport, slot_seconds
 from apilog.schema import SCHEMA
 from tests.aggregate.record_strategies import property_of
+from tests.examples import about
 
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 METRICS = ("requests", "errors", "latency_p50", "latency_p95", "latency_max")
@@ -41,7 +42,7 @@ def frame(rows: list[tuple[int, str, int, float]]) -> pl.DataFrame:
     )
 
 
-@settings(max_examples=25)
+@settings(max_examples=about(12))
 @given(requests, st.sampled_from([60, 300, 600]), st.integers(1, 20))
 def test_a_window_has_the_figures_of_its_records(
     rows: list[tuple[int, str, int, float]], seconds: int, size: int

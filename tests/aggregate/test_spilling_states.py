@@ -20,6 +20,7 @@ from apilog.aggregate import (
 from tests.aggregate.oracle import Record, frame_of
 from tests.aggregate.record_strategies import property_of, records
 from tests.aggregate.test_merge import assert_same, pieces
+from tests.examples import about
 
 PLANS = {
     "all": ReportPlan(tables=select_tables()),
@@ -28,7 +29,7 @@ PLANS = {
 }
 
 
-@settings(max_examples=8)
+@settings(max_examples=about(6))
 @given(st.dictionaries(st.sampled_from(sorted(PLANS)), records), st.randoms(), st.booleans())
 def test_what_is_taken_is_all_that_was_added(
     rows: dict[str, list[Record]], choice: object, in_memory: bool
@@ -53,7 +54,7 @@ def test_what_is_taken_is_all_that_was_added(
 
 
 @pytest.mark.slow
-@settings(max_examples=25)
+@settings(max_examples=about(15))
 @given(st.dictionaries(st.sampled_from(sorted(PLANS)), records), st.randoms(), st.booleans())
 def test_what_is_taken_is_all_that_was_added_often(
     rows: dict[str, list[Record]], choice: object, in_memory: bool
@@ -67,7 +68,7 @@ def test_a_key_that_was_never_met_has_no_state() -> None:
         held.take("all")
 
 
-@settings(max_examples=10)
+@settings(max_examples=about(5))
 @given(records)
 def test_the_parts_of_a_split_are_all_of_it(rows: list[Record]) -> None:
     plan = PLANS["all"]
@@ -78,6 +79,7 @@ def test_the_parts_of_a_split_are_all_of_it(rows: list[Record]) -> None:
 
 
 @pytest.mark.slow
+@settings(max_examples=about(12))
 @given(records)
 def test_the_parts_of_a_split_are_all_of_it_often(rows: list[Record]) -> None:
     property_of(test_the_parts_of_a_split_are_all_of_it)(rows)

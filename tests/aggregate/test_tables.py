@@ -16,6 +16,7 @@ from tests.aggregate import oracle
 from tests.aggregate.definition_checks import check, run, window_seconds
 from tests.aggregate.oracle import Record
 from tests.aggregate.record_strategies import bare_records, property_of, records
+from tests.examples import about
 
 
 def overview(rows: Sequence[Record]) -> dict[str, Any]:
@@ -26,7 +27,7 @@ def overview(rows: Sequence[Record]) -> dict[str, Any]:
     )
 
 
-@settings(max_examples=20)
+@settings(max_examples=about(12))
 @given(st.one_of(records, bare_records))
 def test_every_table_is_what_its_definitions_say(rows: list[Record]) -> None:
     plan = ReportPlan(tables=select_tables())
@@ -49,7 +50,7 @@ def test_every_table_is_what_its_definitions_say(rows: list[Record]) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=60)
+@settings(max_examples=about(40))
 @given(st.one_of(records, bare_records))
 def test_every_table_is_what_its_definitions_say_often(rows: list[Record]) -> None:
     property_of(test_every_table_is_what_its_definitions_say)(rows)

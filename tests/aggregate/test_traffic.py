@@ -16,6 +16,7 @@ from apilog.aggregate import FinishedTables, ReportPlan, finish, merge, partial,
 from apilog.errors import UsageError
 from apilog.time import TimeWindow, bucket_start, choose_step, iter_buckets
 from tests.aggregate.oracle import Record, frame_of, within
+from tests.examples import about
 
 US = timedelta(microseconds=1)
 ZONES = (
@@ -52,7 +53,7 @@ starts = st.integers(0, 20 * 366 * 86_400).map(
 )
 
 
-@settings(max_examples=80)
+@settings(max_examples=about(25))
 @given(starts, spans, st.data(), st.sampled_from(ZONES))
 def test_buckets_are_those_of_the_window(
     start: datetime, span: int, data: st.DataObject, timezone: str
@@ -69,7 +70,7 @@ def test_buckets_are_those_of_the_window(
     assert len(expected) <= 60 or step == "1w"
 
 
-@settings(max_examples=40)
+@settings(max_examples=about(20))
 @given(
     starts,
     st.lists(st.integers(0, 20 * 86_400), min_size=1, max_size=12),

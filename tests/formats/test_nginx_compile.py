@@ -21,6 +21,7 @@ from apilog.formats.nginx.grammar import (
 )
 from apilog.schema import TIMESTAMP
 from apilog.values.event_lines import EventLines
+from tests.examples import about
 from tests.formats.nginx_lines import escaped, line
 from tests.formats.read_rows import lines_of, read_lines, reading_of, rows
 
@@ -238,7 +239,7 @@ def test_json_by_escape_default_is_repaired(
 
 
 @pytest.mark.slow
-@settings(max_examples=300)
+@settings(max_examples=about(80))
 @given(
     st.one_of([f(escape) for f in (any_format, any_template) for escape in ("default", "json")]),
     st.lists(any_values(), min_size=1, max_size=3),

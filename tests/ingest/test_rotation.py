@@ -21,7 +21,7 @@ from apilog.store.reader import generations
 from tests.ingest.forked_runs import Forks
 from tests.ingest.numbered_logs import held, lines
 
-ROUNDS, KILLS = 4, 50
+ROUNDS, KILLS = 4, 25
 SMALL = IngestOptions(chunk_bytes=4_000, stretch_bytes=8_000)
 
 

@@ -16,6 +16,7 @@ from apilog.developer_success import call_summary
 from apilog.developer_success.call_plan import CallPlan, CallSummary, CohortPeriod
 from apilog.developer_success.call_summary import CallAccumulator, merge_calls, partial_calls
 from apilog.schema import SCHEMA
+from tests.examples import about
 from tests.success.random_worlds import AS_OF, START, world
 from tests.success.success_oracle import World
 
@@ -84,7 +85,7 @@ def test_any_cutting_and_any_order_give_the_same_state(
 
 
 @pytest.mark.slow
-@settings(max_examples=100)
+@settings(max_examples=about(40))
 @given(*CUTTINGS)
 def test_many_cuttings_give_the_same_state(seed: int, accounts: int, cuts: list[int]) -> None:
     check_cutting(seed, accounts, cuts)

@@ -82,7 +82,7 @@ def test_every_figure_is_the_oracles(world: World) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=60)
+@settings(max_examples=about(25))
 @given(worlds)
 def test_every_figure_is_the_oracles_in_many_worlds(world: World) -> None:
     check(world)
