@@ -28,12 +28,10 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, cast
 from apilog.errors import ApilogError, InputError, OutputError, UsageError
 from apilog.options import (
     CheckOptions,
-    ColumnMapping,
     CompareOptions,
     ExportArguments,
     FormatOptions,
     IngestArguments,
-    OwnFormat,
     ReadOptions,
     ReportOptions,
     ScanOptions,
@@ -56,14 +54,12 @@ if TYPE_CHECKING:
 __all__ = [
     "ApilogError",
     "CheckOptions",
-    "ColumnMapping",
     "CompareOptions",
     "ExportArguments",
     "FormatOptions",
     "IngestArguments",
     "InputError",
     "OutputError",
-    "OwnFormat",
     "ReadOptions",
     "ReportOptions",
     "ScanOptions",

@@ -139,7 +139,7 @@ def _format_rows() -> str:
     """A row a gateway."""
     names: dict[str, list[str]] = {}
     for log_format in FORMAT_INFOS.values():
-        names.setdefault(log_format.gateway, []).append(f"`{log_format.name}`")
+        names.setdefault(log_format.gateway or "any of several", []).append(f"`{log_format.name}`")
     return _table(("gateway", "formats"), ((g, ", ".join(n)) for g, n in names.items()))
 
 

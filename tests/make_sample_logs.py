@@ -129,6 +129,7 @@ def values(r: Request) -> dict[str, str]:
         "ident": "ident",
         "remote_user": r.consumer,
         "time_local": r.local,
+        "msec": f"{r.time.timestamp():.3f}",
         "request": r.line,
         "request_method": r.method,
         "request_uri": r.target,
@@ -142,6 +143,13 @@ def values(r: Request) -> dict[str, str]:
         "request_time": f"{r.seconds:.3f}",
         "request_time_ms": f"{r.seconds * 1000:.0f}",
         "request_time_us": f"{r.seconds * 1_000_000:.0f}",
+        "request_duration": f"{r.seconds * 1000:.0f}ms",
+        "upstream_response_time_ms": f"{r.seconds * 930:.0f}" if contacted else "-1",
+        "millisecond": f"{r.number % 1000:03}",
+        "termination_state": "----",
+        "pad": "    ",
+        "squid_result": "TCP_MISS",
+        **dict.fromkeys(("queue_time_ms", "wait_time_ms", "connect_time_ms", "retries"), "0"),
         "upstream_response_time": r.upstream_seconds,
         "upstream_status": str(r.status) if contacted else "-",
         "upstream_addr": "10.0.3.7:8080" if contacted else "-",
@@ -415,8 +423,15 @@ def _azure_frontdoor(r: Request) -> str:
     )
 
 
+_LATER = ("kong", "apisix", "apisix-without-id", "haproxy-clf", "squid")
+"""Named formats that came after the others."""
+
 LINES: dict[str, Line] = {
-    **{f.name: partial(render, f.log_format) for f in ALL_TEXT_FORMATS if f.name != "apilog"},
+    **{
+        f.name: partial(render, f.log_format)
+        for f in ALL_TEXT_FORMATS
+        if f.name not in ("apilog", *_LATER)
+    },
     "aws-apigateway": _aws,
     "apigee": _apigee,
     "azure-apim": _azure_apim,
@@ -436,6 +451,7 @@ LINES: dict[str, Line] = {
     ),
     "apilog": partial(render, parse_log_format(SUGGESTION)),
     "apigee-loadbalancer": _apigee_balancer,
+    **{f.name: partial(render, f.log_format) for f in ALL_TEXT_FORMATS if f.name in _LATER},
 }
 """Name of a log to how a request is written; a new one comes last, so that the seed leaves the
 others as they are. A gateway that is not here has its samples for a log."""

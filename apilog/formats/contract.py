@@ -97,7 +97,7 @@ class Format(Protocol):
 
     @property
     def gateway(self) -> str | None:
-        """The value of the column `gateway`: who wrote the lines; None where nothing tells."""
+        """The value of the column `gateway`: who wrote the line, None where nothing tells."""
 
     @property
     def columns(self) -> frozenset[str]:

@@ -23,7 +23,12 @@ from apilog.formats.nginx import library
 from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.nginx.grammar import FormatVariable, LiteralText, LogFormat
 from apilog.formats.nginx.inference import extend_format, infer_format
-from apilog.formats.nginx.library import candidate_formats, iso_variants, untimed_variants
+from apilog.formats.nginx.library import (
+    candidate_formats,
+    iso_variants,
+    settle_format,
+    untimed_variants,
+)
 from apilog.formats.own.named_values import CsvFormat
 from apilog.formats.parse_plan import ParsePlan, ParseStage, rows_of_lines, try_plan
 from apilog.formats.skipped_lines import skip_reasons
@@ -238,9 +243,12 @@ def _find_best(
             varied = candidate_formats(texts, variants())
             matches = _find_text_formats(texts, varied, is_rest=is_rest)
     if not any(2 * match.read_count >= len(texts) for match in matches):
-        inferred = infer_format(texts, is_timed=is_timed)
+        inferred = infer_format(texts, is_timed=is_timed, is_rest=is_rest)
         if inferred is not None:
-            matches.append(_FormatMatches(inferred, inferred.strict_expression.matches(texts)))
+            match = _FormatMatches(inferred, inferred.strict_expression.matches(texts))
+            # Some lines of a known format speak for more than as many of none.
+            if all(match.read_count > 2 * known.read_count for known in matches):
+                matches.append(match)
     return max(matches, key=lambda match: match.read_count, default=None)
 
 
@@ -272,6 +280,8 @@ def _find_named(texts: pl.Series, formats: Sequence[NginxFormat]) -> _FormatMatc
             best, most = match, match.read_count
         if best and most == len(texts):
             break
+    if best and isinstance(best.log_format, NginxFormat):
+        return best._replace(log_format=settle_format(best.log_format, texts))
     return best
 
 

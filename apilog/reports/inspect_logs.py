@@ -50,12 +50,18 @@ def _inspect_source(source: LogSource, choice: FormatChoice | None) -> DetectedF
     records, rejects = outcome.records, outcome.rejects
     filled = [s.name for s in records.iter_columns() if s.null_count() < records.height]
     # Other gateways than nginx have no log_format, even where one describes their lines.
-    nginx = (f for f in iterate_formats(how) if isinstance(f, NginxFormat) and f.gateway == "nginx")
+    nginx = [
+        f
+        for f in iterate_formats(how)
+        if isinstance(f, NginxFormat) and f.gateway in ("nginx", None)
+    ]
     gateways = tuple(dict.fromkeys(f.gateway for f in formats if f.gateway))
+    # Where nothing tells who wrote lines that nginx can write, its advice may be what helps.
+    adviser = formats[0].gateway if formats else None
+    adviser = adviser or ("nginx" if nginx else "")
     lacks = tuple(
         MissingColumn(column=column, directive=directive)
-        for gateway in gateways[:1]
-        for column, directive in ADVICE.get(gateway, {}).items()
+        for column, directive in ADVICE.get(adviser, {}).items()
         if column not in filled
     )
     return DetectedFile(
@@ -69,7 +75,7 @@ def _inspect_source(source: LogSource, choice: FormatChoice | None) -> DetectedF
         log_format=next((f.log_format.string for f in nginx), None),
         columns=tuple(filled),
         lacks=lacks,
-        suggestion=SUGGESTION if lacks and gateways[0] == "nginx" else None,
+        suggestion=SUGGESTION if lacks and adviser == "nginx" else None,
         reject=rejects["line"][0] if rejects.height else None,
         formats=describe_formats(source.path, how, lines.series),
         doubts=tuple(dict.fromkeys(doubt for f in formats for doubt in f.doubts)),

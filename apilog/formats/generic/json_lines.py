@@ -64,8 +64,8 @@ class JsonLinesFormat:
         return JsonLinesFormat(fields=recognised) if recognised else None
 
     @property
-    def gateway(self) -> str | None:
-        return self.fields.gateway
+    def gateway(self) -> str:
+        return self.fields.gateway or "nginx"
 
     @property
     def pairs_lines(self) -> bool:

@@ -71,8 +71,8 @@ class _LabelledFormat:
         return cls(fields=recognised, places=places)
 
     @property
-    def gateway(self) -> str | None:
-        return self.fields.gateway
+    def gateway(self) -> str:
+        return self.fields.gateway or "nginx"
 
     @property
     def pairs_lines(self) -> bool:

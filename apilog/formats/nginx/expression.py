@@ -24,7 +24,7 @@ https://nginx.org/en/docs/http/ngx_http_upstream_module.html#var_upstream_addr""
 _UNREAD_LIST = r"([^ \t,]+(?:(?:,| : |, )[^ \t,]+)*)"
 """A field that nothing reads: a word, or what may be a list."""
 
-_WHOLE_REST = r'((?:[^"\]]|"[^"]*"|\](?:[^ ]|$))*)'
+_WHOLE_REST = r'((?:[^"\]]|"[^"]*"|\](?: ?[^ "]| ?$))*)'
 """Whatever follows a known format, unless it is cut off within quotes or another line."""
 
 _FORWARDED_WORDS = r"([^ \t,]+(?:, ?[^ \t,]+)*|.*?)"
@@ -71,6 +71,8 @@ _SHAPES = {
     "scheme": r"(https?|-)",
     "is_args": r"(\??)",
     "remote_addr": r"([^ \t\"\[\]]+)",
+    "pad": "( *)",
+    "squid_result": "([A-Z_]+)",
     "apigee_connection": r"([^ \t]*-[0-9]+-[0-9]+-[0-9]+)",
 }
 _AWS_ID = "[A-Za-z0-9_+/-]{11,}="
@@ -86,6 +88,12 @@ _FORWARDER = rf"(?:{_IPV4}|\[?[0-9A-Fa-f]*:[0-9A-Fa-f:.]+\]?|unknown|-)"
 _FORWARDED = rf"({_FORWARDER}?(?:, ?{_FORWARDER})*)"
 """Addresses as proxies list them; clients may send anything, but few of them do."""
 
+_REFERER = (
+    r"((?:[A-Za-z][A-Za-z0-9+.-]*:|/)"
+    r'(?:[^"\\]|\\.)*|(?:[^"/\\]|\\.)*)'
+)
+"""A URL, a path or no slash at all: anything but what a user agent looks like."""
+
 
 def _list_of(entry: str) -> str:
     """Return the pattern of one entry per attempt."""
@@ -97,6 +105,7 @@ _STRICT_SHAPES = {
     "http_x_forwarded_for": _FORWARDED,
     # nginx's own has no hyphens; a proxy before it may have given a UUID.
     "request_id": r"([0-9A-Fa-f-]{32,36}|-)",
+    "http_referer": _REFERER,
     "upstream_status": _list_of("[0-9]{3}"),
     "upstream_response_time": _list_of(r"[0-9]+\.[0-9]{3}"),
     "upstream_response_length": _list_of("[0-9]+"),
@@ -109,8 +118,12 @@ _STRICT_SHAPES = {
     "aws_extended_id": f"({_AWS_ID})",
     "event_type": "(CONNECT|MESSAGE|DISCONNECT|-)",
 }
-_STRICT_SHAPES_OF_APACHE = {"host": _HOST, "http_x_forwarded_for": _FORWARDED}
-_ADDRESS = r"(unix:|[0-9A-Fa-f.:]+|[^ \t\"\[\](),:-](?:[^ \t\"\[\](),]*[^ \t\"\[\](),:])?)"
+_STRICT_SHAPES_OF_APACHE = {
+    "host": _HOST,
+    "http_x_forwarded_for": _FORWARDED,
+    "http_referer": _REFERER,
+}
+_ADDRESS = r"(unix:|[0-9A-Fa-f.:]+|[^ \t\"\[\]\(\),:-](?:[^ \t\"\[\]\(\),]*[^ \t\"\[\]\(\),:])?)"
 """An address or a name, but no `nginx:` as collectors write before a line, and no dash."""
 _FIRST_ADDRESS = f"({_ADDRESS[1:-1]}|-)"
 """The first field may be one: it can't be one that belongs to another field."""
@@ -200,6 +213,11 @@ class LineExpression:
             matched += pattern
             position = match.end()
         return MatchFailure(position, "the end of the line")
+
+
+def is_whole_rest(text: str) -> bool:
+    """Return whether what follows a known format is neither cut off nor has another line in it."""
+    return re.fullmatch(_WHOLE_REST, text[:_EXPLAINED_LENGTH]) is not None
 
 
 def any_matches_beginning(expressions: Sequence[LineExpression], lines: pl.Series) -> bool:

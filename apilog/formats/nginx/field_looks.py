@@ -50,6 +50,7 @@ _LOOKS: Mapping[str, re.Pattern[str]] = {
 }
 
 _SEVERAL_LINES = 5
+_LEAST_REQUEST = 60
 SURE_LINES = 3
 """How few lines of a number tell nothing of what it counts."""
 
@@ -181,7 +182,7 @@ def size_of_request_spread(column: FieldColumn, context: LineContext) -> float |
     """
     requests = context.of("request")
     agents, referers = context.of("http_user_agent"), context.of("http_referer")
-    rests = []
+    rests, sizes = [], []
     for i, value in enumerate(column.values):
         if not value.isdigit() or i >= len(requests):
             continue
@@ -190,6 +191,10 @@ def size_of_request_spread(column: FieldColumn, context: LineContext) -> float |
             return None
         if requests[i].startswith(("GET ", "HEAD ", "DELETE ")):
             rests.append(int(value) - told)
+            sizes.append(int(value))
     if len(rests) < SURE_LINES or max(rests) > 16384:
         return None
+    # Durations differ by far more than the headers of the same few callers do.
+    if min(sizes) >= _LEAST_REQUEST and max(sizes) - min(sizes) < median(sizes) / 4:
+        return 0.0
     return (max(rests) - min(rests)) / max(1.0, median(rests) if median(rests) > 0 else 1.0)

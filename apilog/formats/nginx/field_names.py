@@ -115,6 +115,19 @@ def _mapped_variables() -> Mapping[str, str]:
     return mapped
 
 
+_TIMED_WITH_A_UNIT: Mapping[str, str] = {
+    "time": "request_time",
+    "dur": "request_time",
+    "lat": "request_time",
+    "resp_time": "request_time",
+    "response_time": "request_time",
+    "upstream": "upstream_response_time",
+    "backend": "upstream_response_time",
+}
+"""Keys that are durations only with a unit behind them."""
+_APACHE_DURATION = "D"
+"""https://httpd.apache.org/docs/current/mod/mod_headers.html#header: `D=` before microseconds."""
+
 UNITS: Mapping[str, str] = {
     "ns": "ns",
     "us": "us",
@@ -173,10 +186,13 @@ def variable_of_key(column: FieldColumn) -> tuple[str, str]:
 
     Both are empty where the name says nothing, or says what the values contradict.
     """
+    if column.name == _APACHE_DURATION and looks_like(column.given, "integer"):
+        return "request_time", "us"
     name = re.sub(r"[.-]", "_", column.name.lstrip("$")).lower()
     variable, unit = VARIABLE_OF_KEY.get(name, ""), ""
     if not variable and (parts := _UNIT_OF_KEY.match(name)):
-        variable, unit = VARIABLE_OF_KEY.get(parts[1], ""), UNITS[parts[2]]
+        variable = _TIMED_WITH_A_UNIT.get(parts[1]) or VARIABLE_OF_KEY.get(parts[1], "")
+        unit = UNITS[parts[2]]
         if variable not in TIMED_VARIABLES:
             variable, unit = "", ""
     variable = variable or _mapped_variables().get(normalise_name(column.name), "")

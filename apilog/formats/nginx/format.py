@@ -61,7 +61,10 @@ class NginxFormat:
 
     name: str
     log_format: LogFormat
-    gateway: str = "nginx"
+    gateway: str | None = "nginx"
+    mark: str = ""
+    """What its gateway writes and others of the same layout do not (a pattern); where no line has
+    it, nothing tells who wrote them."""
     title: str = ""
     url: str = "https://nginx.org/en/docs/http/ngx_http_log_module.html"
     samples: tuple[str, ...] = ()
@@ -145,7 +148,7 @@ class JsonTemplateFormat:
     name: str
     value_formats: Mapping[KeyPath, LogFormat]
     """Path of keys to the parts of the value there."""
-    gateway: str = "nginx"
+    gateway: str | None = "nginx"
     doubts: tuple[str, ...] = ()
     own_sources: Mapping[str, tuple[VariableSource, ...]] = field(default_factory=dict)
     """What columns are made of in this log, see `VariableMapper.own`."""
@@ -225,11 +228,20 @@ def _parse_result(
     return ParsedRecords.with_rejects(records, is_record, reason)
 
 
+_NO_VARIABLES_OF_NGINX = frozenset(
+    {"ident", "source_ip", "time_any", "request_duration"}
+    | {f"request_time_{unit}" for unit in ("ms", "us", "ns", "any")}
+    | {f"upstream_response_time_{unit}" for unit in ("ms", "us", "ns", "any")}
+)
+
+
 def compile_log_format(
-    log_format: LogFormat, *, name: str | None = None, gateway: str = "nginx"
+    log_format: LogFormat, *, name: str | None = None, gateway: str | None = "nginx"
 ) -> Format:
     """Return the format that reads a `log_format`; its name is the string itself by default."""
     name = name or log_format.string
+    if not _NO_VARIABLES_OF_NGINX.isdisjoint(log_format.variables) and gateway == "nginx":
+        gateway = None  # the string describes the log of something else
     if log_format.string.lstrip().startswith("{") and (
         template := parse_json_template(log_format, name, gateway)
     ):
@@ -241,7 +253,7 @@ _VARIABLE_MARK = re.compile("\x01(\\d+)\x01")
 
 
 def parse_json_template(
-    log_format: LogFormat, name: str, gateway: str
+    log_format: LogFormat, name: str, gateway: str | None
 ) -> JsonTemplateFormat | None:
     """Return the format of a string that is a JSON object; None if it is none."""
     variables: list[FormatVariable] = []

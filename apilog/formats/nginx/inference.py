@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from apilog.formats.nginx.expression import is_whole_rest
 from apilog.formats.nginx.field_looks import LineContext
 from apilog.formats.nginx.field_naming import FieldNaming
 from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.nginx.grammar import FormatVariable, LiteralText, LogFormat, format_string
+from apilog.formats.nginx.library import settle_format
 from apilog.formats.nginx.line_anchors import name_anchors, name_size
 from apilog.formats.nginx.line_fields import tabulate
 from apilog.formats.nginx.trailing_fields import (
@@ -39,10 +41,13 @@ def extend_format(
     if base is None:
         return None
     lines = texts.filter(base.strict_expression.matches_extended(texts))
+    base = settle_format(base, lines) if base.mark else base
     splits = [base.strict_expression.split_tail(line) for line in lines]
     splits = [(values, rest) for values, rest in splits if rest.strip()]
-    if not splits:
-        return None
+    whole = [(values, rest) for values, rest in splits if is_whole_rest(rest)]
+    if not whole and (must_understand or len(splits) < _FEW_LINES):
+        return None  # a few lines that are cut off or glued together are no format
+    splits = whole or splits
     names = splits[0][0]
     given = {name: [values[name] for values, _ in splits] for name in names}
     found = infer_trailing_fields([rest for _, rest in splits], given, base.gateway)
@@ -69,14 +74,14 @@ def _read_but_for_the_tail(base: NginxFormat, lines: pl.Series) -> NginxFormat |
     return cautious if cautious.expression.matches(lines).any() else None
 
 
-def infer_format(texts: pl.Series, *, is_timed: bool) -> NginxFormat | None:
+def infer_format(texts: pl.Series, *, is_timed: bool, is_rest: bool) -> NginxFormat | None:
     """Return the format of lines that begin as no known one does; None if they are no access lines.
 
-    `is_timed` says that times came with the lines, so that they need none of their own.
+    `is_timed` says that times came with the lines, so that they need none of their own; `is_rest`
+    that other lines are read already: then a few odd ones are no format.
     """
-    lines = texts.to_list()
-    table = tabulate(lines)
-    if table is None:
+    table = tabulate(texts.to_list())
+    if table is None or (is_rest and len(table.rows) < _FEW_LINES):
         return None
     naming = FieldNaming(table.columns, LineContext({}), set())
     name_keys(naming)
@@ -92,7 +97,7 @@ def infer_format(texts: pl.Series, *, is_timed: bool) -> NginxFormat | None:
     return NginxFormat(
         name=log_format.string,
         log_format=log_format,
-        gateway=betrayed_gateway(naming) or "nginx",
+        gateway=betrayed_gateway(naming),
         doubts=tuple(naming.doubts),
     )
 

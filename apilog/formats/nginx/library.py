@@ -8,13 +8,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache, partial
 
 import polars as pl
 
+from apilog.formats.duration_units import UNIT_NAMES, decide_unit
 from apilog.formats.nginx.expression import any_matches_beginning
 from apilog.formats.nginx.format import NginxFormat
-from apilog.formats.nginx.grammar import EscapeMode, parse_log_format
+from apilog.formats.nginx.grammar import (
+    EscapeMode,
+    FormatVariable,
+    LogFormat,
+    format_string,
+    parse_log_format,
+)
 
 SUGGESTION = (
     'log_format apilog \'$remote_addr - $remote_user [$time_local] "$request" $status '
@@ -36,7 +44,8 @@ def _nginx_format(
     string: str,
     title: str,
     *samples: str,
-    gateway: str = "nginx",
+    gateway: str | None = "nginx",
+    mark: str = "",
     escape: EscapeMode = "default",
     url: str = _NGINX,
 ) -> NginxFormat:
@@ -44,6 +53,7 @@ def _nginx_format(
         name=name,
         log_format=parse_log_format(string, escape),
         gateway=gateway,
+        mark=mark,
         title=title,
         url=url,
         samples=samples,
@@ -51,10 +61,15 @@ def _nginx_format(
 
 
 _apache_format = partial(_nginx_format, gateway="apache", escape="apache", url=_APACHE)
+_clf_format = partial(_nginx_format, gateway=None)
+"""Of a layout that many servers write."""
+# Apache escapes quotes with a backslash, and only it asks callers who they are (ident).
+_APACHE_MARK = r'\\"|^[^ ]+ (?:[^ -]|-[^ ])'
+_APACHE_VHOST_MARK = r'\\"|^[^ ]+ [^ ]+ (?:[^ -]|-[^ ])'
 
 
 NGINX_FORMATS: tuple[NginxFormat, ...] = (
-    _nginx_format(
+    _clf_format(
         "combined",
         _LINE_START + _REQUEST + _REFERER_AND_AGENT,
         "nginx's default, and Apache's combined",
@@ -62,14 +77,14 @@ NGINX_FORMATS: tuple[NginxFormat, ...] = (
         '"curl/8.1"',
         '2001:db8::1 - alice [21/Nov/2026:10:00:01 +0000] "\\x16\\x03\\x01" 400 0 "-" "-"',
     ),
-    _nginx_format(
+    _clf_format(
         "main",
         _LINE_START + _REQUEST + _REFERER_AND_AGENT + ' "$http_x_forwarded_for"',
         "combined and X-Forwarded-For, as Debian's and Docker's nginx.conf have it",
         '203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] "GET /v1/users/42 HTTP/1.1" 200 512 "-" '
         '"curl/8.1" "198.51.100.2, 10.0.0.1"',
     ),
-    _nginx_format(
+    _clf_format(
         "common",
         _LINE_START + _REQUEST,
         "the Common Log Format",
@@ -146,7 +161,7 @@ NGINX_FORMATS: tuple[NginxFormat, ...] = (
         '203.0.113.7 - alice [21/Nov/2026:10:00:01 +0000] "GET /v1/users/42 HTTP/1.1" 503 150 "-" '
         '"curl/8.1" 462 0.001 - - api.example.com 752178adb17130b291aefd8c386279e8',
     ),
-    _nginx_format(
+    _clf_format(
         "vhost-combined",
         "$host $remote_addr - $remote_user [$time_local] " + _REQUEST + _REFERER_AND_AGENT,
         "the virtual host, with or without its port, then combined",
@@ -155,7 +170,7 @@ NGINX_FORMATS: tuple[NginxFormat, ...] = (
         'api.example.com:443 203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] "GET / HTTP/1.1" '
         '301 0 "-" "curl/8.1"',
     ),
-    _nginx_format(
+    _clf_format(
         "vhost-forwarded",
         '$host "$http_x_forwarded_for" $remote_addr - $remote_user [$time_local] '
         + _REQUEST
@@ -164,7 +179,7 @@ NGINX_FORMATS: tuple[NginxFormat, ...] = (
         'example.com:80 "203.0.113.7, 10.0.0.1" 10.2.1.185 - - [21/Nov/2026:10:00:00 +0000] '
         '"GET /v1/users/42 HTTP/1.1" 200 512 "-" "curl/8.1"',
     ),
-    _nginx_format(
+    _clf_format(
         "gandi",
         "$host $remote_addr - $remote_user [$time_local] ($request_time s) "
         + _REQUEST
@@ -173,21 +188,21 @@ NGINX_FORMATS: tuple[NginxFormat, ...] = (
         'api.example.com 203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] (0 s) "GET /v1/users/42 '
         'HTTP/1.1" 200 512 "-" "curl/8.1"',
     ),
-    _nginx_format(
+    _clf_format(
         "combined-request-time",
         _LINE_START + '"$request" $status $body_bytes_sent $request_time' + _REFERER_AND_AGENT,
         "combined with the duration in seconds before the referer",
         '203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] "GET /v1/users/42 HTTP/1.1" 200 512 0.012 '
         '"-" "curl/8.1"',
     ),
-    _nginx_format(
+    _clf_format(
         "combined-no-ident",
         "$remote_addr - [$time_local] " + _REQUEST + _REFERER_AND_AGENT,
         "combined without a user",
         '203.0.113.7 - [21/Nov/2026:10:00:00 +0000] "GET /v1/users/42 HTTP/1.1" 200 512 "-" '
         '"curl/8.1"',
     ),
-    _nginx_format(
+    _clf_format(
         "request-fields",
         "[$time_local] $remote_addr $request_method $request_uri $status $request_length "
         "$body_bytes_sent $request_time $upstream_response_time",
@@ -200,12 +215,14 @@ NGINX_FORMATS: tuple[NginxFormat, ...] = (
         "Apache's combined, with an ident or `\\\"` in values",
         '203.0.113.7 ident alice [21/Nov/2026:10:00:00 +0000] "GET /a\\"b HTTP/1.1" 200 - "-" '
         '"say \\"hi\\""',
+        mark=_APACHE_MARK,
     ),
     _apache_format(
         "apache-common",
         _APACHE_START + _REQUEST,
         "Apache's common, with an ident",
         '203.0.113.7 ident alice [21/Nov/2026:10:00:00 +0000] "GET /v1/users/42 HTTP/1.1" 304 -',
+        mark=_APACHE_MARK,
     ),
     _apache_format(
         "apache-vhost-combined",
@@ -213,6 +230,7 @@ NGINX_FORMATS: tuple[NginxFormat, ...] = (
         "Apache's vhost_combined",
         'api.example.com:443 203.0.113.7 ident alice [21/Nov/2026:10:00:00 +0000] "GET '
         '/a\\"b HTTP/1.1" 200 - "-" "curl/8.1"',
+        mark=_APACHE_VHOST_MARK,
     ),
     _apache_format(
         "apache-timed",
@@ -228,13 +246,83 @@ NGINX_FORMATS: tuple[NginxFormat, ...] = (
         _LINE_START
         + _REQUEST
         + _REFERER_AND_AGENT
-        + ' $requests_total "$router_name" "$server_url" '
-        "${request_time_ms}ms",
+        + ' $requests_total "$router_name" "$server_url" $request_duration',
         "Traefik's access log in the Common Log Format",
         '203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] "GET /v1/users/42 HTTP/1.1" 200 512 "-" '
         '"curl/8.1" 240 "orders@docker" "http://172.17.0.3:80" 12ms',
+        '203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] "GET /v1/users/42 HTTP/1.1" 200 512 "" '
+        '"curl/8.1" 241 "orders" "http://172.17.0.3:80" 1.053089843s',
         gateway="traefik",
         url="https://doc.traefik.io/traefik/observability/access-logs/",
+    ),
+    _nginx_format(
+        "kong",
+        _LINE_START + _REQUEST + _REFERER_AND_AGENT + ' kong_request_id: "$request_id"',
+        "Kong's proxy access log",
+        '203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] "GET /v1/users/42 HTTP/1.1" 200 512 "-" '
+        '"curl/8.1" kong_request_id: "752178adb17130b291aefd8c386279e7"',
+        gateway="kong",
+        url="https://github.com/Kong/kong/blob/master/kong/templates/nginx_kong.lua",
+    ),
+    _nginx_format(
+        "apisix",
+        "$remote_addr - $remote_user [$time_local] $http_host "
+        '"$request" $status $body_bytes_sent $request_time'
+        + _REFERER_AND_AGENT
+        + " $upstream_addr $upstream_status $upstream_response_time"
+        ' "$upstream_scheme://$upstream_host$upstream_uri" "$request_id"',
+        "APISIX's access log",
+        '203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] api.example.com "GET /v1/users/42 HTTP/1.1" '
+        '200 512 0.012 "-" "curl/8.1" 10.0.0.7:80 200 0.011 "http://api.example.com/v1/users/42" '
+        '"752178adb17130b291aefd8c386279e7"',
+        '203.0.113.7 - - [21/Nov/2026:10:00:01 +0000] api.example.com "GET /v1/users/42 HTTP/1.1" '
+        '502 154 0.004 "-" "curl/8.1" 10.0.0.7:80, 10.0.0.8:80 502, 502 0.001, 0.002 '
+        '"http://api.example.com/v1/users/42" "752178adb17130b291aefd8c386279e8"',
+        gateway="apisix",
+        url="https://github.com/apache/apisix/blob/master/apisix/cli/config.lua",
+    ),
+    _nginx_format(
+        "apisix-without-id",
+        "$remote_addr - $remote_user [$time_local] $http_host "
+        '"$request" $status $body_bytes_sent $request_time'
+        + _REFERER_AND_AGENT
+        + " $upstream_addr $upstream_status $upstream_response_time"
+        ' "$upstream_scheme://$upstream_host$upstream_uri"',
+        "APISIX's access log before request ids",
+        '203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] api.example.com "GET /v1/users/42 HTTP/1.1" '
+        '200 512 0.012 "-" "curl/8.1" 10.0.0.7:80 200 0.011 "http://api.example.com/v1/users/42"',
+        gateway="apisix",
+        url="https://github.com/apache/apisix/blob/master/apisix/cli/config.lua",
+    ),
+    _nginx_format(
+        "haproxy-clf",
+        "$remote_addr - - [$time_local] "
+        + _REQUEST
+        + _REFERER_AND_AGENT
+        + ' $client_port $millisecond "$frontend" "$backend" "$server" $queue_time_ms '
+        "$wait_time_ms $connect_time_ms $upstream_response_time_ms $request_time_ms "
+        "$termination_state $connections $frontend_connections $backend_connections "
+        "$server_connections $retries $server_queue $backend_queue "
+        '"$request_cookie" "$response_cookie"',
+        "HAProxy's option httplog clf",
+        '203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] "GET /v1/users/42 HTTP/1.1" 200 512 "" "" '
+        '51310 066 "fe_api~" "be_orders" "app3" 0 0 0 65 67 ---- 12 10 3 1 0 0 0 "" ""',
+        '203.0.113.7 - - [21/Nov/2026:10:00:01 +0000] "GET /v1/users/42 HTTP/1.1" 503 212 "" "" '
+        '51310 801 "fe_api~" "be_orders" "<NOSRV>" 0 0 -1 -1 0 SC-- 12 10 3 1 0 0 0 "" ""',
+        gateway="haproxy",
+        url="https://docs.haproxy.org/3.0/configuration.html#8.2.3",
+    ),
+    _nginx_format(
+        "squid",
+        "$msec ${pad}$request_time_ms $remote_addr $squid_result/$status $body_bytes_sent "
+        "$request_method $request_uri $remote_user $hierarchy $content_type",
+        "Squid's native access.log",
+        "1795255200.123     57 203.0.113.7 TCP_MISS/200 2736 GET "
+        "http://api.example.com/v1/users/42 alice HIER_DIRECT/10.0.0.7 application/json",
+        "1795255201.456   5004 203.0.113.7 TCP_TUNNEL/200 3039 CONNECT api.example.com:443 - "
+        "HIER_DIRECT/10.0.0.7 -",
+        gateway=None,
+        url="https://wiki.squid-cache.org/Features/LogFormat",
     ),
 )
 """Every named format that a `log_format` string describes."""
@@ -259,6 +347,7 @@ def _with_time_replaced(old: str, new: str) -> Iterator[NginxFormat]:
             name=string,
             log_format=parse_log_format(string, named.log_format.escape),
             gateway=named.gateway,
+            mark=named.mark,
             title=named.title,
             url=named.url,
         )
@@ -293,6 +382,36 @@ def candidate_formats(texts: pl.Series, formats: Sequence[NginxFormat]) -> list[
         if sample.str.contains(time).any()
     }
     return sort_by_specificity([f for f in candidates if f.strict_expression.time_pattern in times])
+
+
+def settle_format(log_format: NginxFormat, texts: pl.Series) -> NginxFormat:
+    """Return the format as these lines show it: who wrote them, and the unit of their durations."""
+    if log_format.mark and not texts.str.contains(log_format.mark).any():
+        log_format = replace(log_format, gateway=None)
+    if "request_time_us" not in log_format.log_format.variables:
+        return log_format
+    # Apache's %D are microseconds, Tomcat's were milliseconds until version 10.
+    values = log_format.strict_expression.read_values(texts, ["request_time_us"])
+    unit, doubt = decide_unit(values["request_time_us"], "%D", usual="us")
+    if unit == "us" and doubt is None:
+        return log_format
+    microseconds, told = (
+        FormatVariable("request_time_us"),
+        FormatVariable("request_time" if unit == "s" else f"request_time_{unit}"),
+    )
+    parts = tuple(told if part == microseconds else part for part in log_format.log_format.parts)
+    by_size = (
+        f"the duration is read as {UNIT_NAMES[unit]}, by the size of its numbers: `-l` with the "
+        "format's string says what it is"
+    )
+    return NginxFormat(
+        name=log_format.name if unit == "us" else format_string(parts),
+        log_format=LogFormat(parts, log_format.log_format.escape),
+        gateway=log_format.gateway if unit == "us" else None,
+        title=log_format.title,
+        url=log_format.url,
+        doubts=(by_size,),
+    )
 
 
 def sort_by_specificity(formats: Sequence[NginxFormat]) -> list[NginxFormat]:

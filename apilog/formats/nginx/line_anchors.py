@@ -38,6 +38,8 @@ def name_anchors(naming: FieldNaming, *, is_timed: bool) -> bool:
 
     `is_timed` says that a time came with the lines, so that they need none of their own.
     """
+    if _are_two_lines(naming):
+        return False
     _name_time(naming)
     after = _name_request(naming)
     _name_status(naming, after)
@@ -47,13 +49,23 @@ def name_anchors(naming: FieldNaming, *, is_timed: bool) -> bool:
     return has_time and has_request and "status" in naming.known
 
 
+def _are_two_lines(naming: FieldNaming) -> bool:
+    """Return whether two requests stand in each line, as where one was torn and another follows."""
+    values = [column.values for column in naming.columns]
+    requests = sum(mostly_looks_like(texts, "request") for texts in values)
+    return requests > 1 or sum(_are_mostly(texts, _CLF_TIME) for texts in values) > 1
+
+
+def _are_mostly(values: Sequence[str], pattern: re.Pattern[str]) -> bool:
+    return 2 * sum(bool(pattern.match(value)) for value in values) > len(values)
+
+
 def _name_time(naming: FieldNaming) -> None:
     if naming.known & {name for name, _ in _TIMES}:
         return
     for variable, pattern in _TIMES:
         for i in naming.unnamed:
-            values = naming.columns[i].values
-            if 2 * sum(bool(pattern.match(value)) for value in values) > len(values):
+            if _are_mostly(naming.columns[i].values, pattern):
                 naming.name(i, variable)
                 return
     for i in naming.unnamed:

@@ -11,7 +11,11 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-_KEY = r"[A-Za-z_][\w.$-]*(?:=(?=\S)|: (?=\S)|:(?![/\d]))"
+_KEY = (
+    r"(?:[A-Za-z_][\w.$-]*(?:=(?=\S)|: (?=\S)|:(?![/\d]))"
+    # A number behind a colon may be a port.
+    r"|[A-Za-z_]\w*:(?=\d+\.\d|[1-5]\d\d(?!\d)))"
+)
 _CLOCK = r"\d{2}:\d{2}:\d{2}(?:[.,]\d+)?"
 _ZONE = r"(?: ?(?:Z|UTC|[+-]\d{2}:?\d{2})(?![^\s\])\"',]))?"
 _TIMES = (
@@ -31,9 +35,12 @@ _GLUED = re.compile(r"(?:\d+(?:\.\d+)?|-)(?=[A-Za-z_]\w*=)")
 _WITH_UNIT = re.compile(rf"(?:\d+(?:\.\d+)?|-) (?:ns|us|µs|ms|msec|s|sec|secs|seconds){_END}")
 # A comma within a word belongs to it unless a key follows; `, ` and ` : ` join entries of a list.
 _ENTRY = rf'[^\s,;"]+(?:[,;](?!{_KEY})[^\s,;"]+)*'
+_FRACTION = re.compile(rf"\d+(?=/\d+{_END})|/\d+{_END}")
 _BARE = re.compile(rf"{_ENTRY}(?:(?:, | : )(?!{_KEY}){_ENTRY})*")
 
 _MISSING = ("-", "", "- ms", "- s")
+
+_FEWEST_SEPARATORS = 4
 
 LONGEST_LINE = 8192
 """Characters of a line that are looked at; longer lines have no vote on what fields there are."""
@@ -61,8 +68,12 @@ class LineField:
         return self.after == '"'
 
 
-def split_fields(text: str, keys: Collection[str] | None = None) -> list[LineField] | None:
+def split_fields(
+    text: str, keys: Collection[str] | None = None, separator: str = ""
+) -> list[LineField] | None:
     """Return the fields of a text; None if it can't be split to its end.
+
+    `separator` is what sets them apart, if it is neither a blank nor a tab.
 
     `keys` are the keys of the format, as `find_keys` gives them; what looks like another key is a
     part of the value. None: everything that looks like a key is one.
@@ -73,13 +84,15 @@ def split_fields(text: str, keys: Collection[str] | None = None) -> list[LineFie
     text = text.rstrip()
     if len(text) > LONGEST_LINE:
         return None
+    if separator:
+        return _split_at(text, separator, keys)
     fields: list[LineField] = []
     at = 0
     while at < len(text):
-        separator = _SEPARATOR.match(text, at)
-        if separator is None and at and not _is_glued(text, at, fields):
+        blank = _SEPARATOR.match(text, at)
+        if blank is None and at and not _is_glued(text, at, fields):
             return None
-        before = separator[0] if separator else ""
+        before = blank[0] if blank else ""
         at += len(before)
         key = _KEY_START.match(text, at)
         if key and keys is not None and key[1] not in keys:
@@ -95,10 +108,48 @@ def split_fields(text: str, keys: Collection[str] | None = None) -> list[LineFie
     return fields
 
 
+def _split_at(text: str, separator: str, keys: Collection[str] | None) -> list[LineField] | None:
+    """Return the fields of a text whose fields one character sets apart, with blanks or without."""
+    fields: list[LineField] = []
+    pieces = re.findall(rf'(?:"[^"]*"|[^{re.escape(separator)}"])*', text)
+    # An empty match stands between a field and the next separator.
+    texts = [piece for i, piece in enumerate(pieces[:-1]) if piece or not pieces[i - 1]]
+    if separator.join(texts) != text:
+        return None
+    for i, piece in enumerate(texts):
+        bare = piece.lstrip(" ")
+        before = (separator if i else "") + piece[: len(piece) - len(bare)]
+        key = _KEY_START.match(bare)
+        if key and (keys is None or key[1] in keys):
+            before += key[1]
+            bare = bare[key.end() :]
+        else:
+            key = None
+        value = bare.rstrip(" ")
+        blanks = bare[len(value) :]
+        for pattern, opening, closing in _ENCLOSED:
+            if (match := pattern.match(value)) and match.end() == len(value):
+                before, value, blanks = before + opening, match[1], closing + blanks
+                break
+        fields.append(LineField(before, value, blanks, key[1] if key else ""))
+    return fields
+
+
+def find_separator(texts: Sequence[str]) -> str:
+    """Return the character that sets the fields apart where it is no blank, or an empty text."""
+    bare = [_QUOTED.sub("", text) for text in texts]
+    for separator in "|;,":
+        usual, often = Counter(text.count(separator) for text in bare).most_common(1)[0]
+        if usual >= _FEWEST_SEPARATORS and 10 * often >= 8 * len(bare):
+            return separator
+    return ""
+
+
 def _is_glued(text: str, at: int, fields: Sequence[LineField]) -> bool:
     """Return whether a field may begin without a separator: behind a closed one, or as a key."""
-    closed = bool(fields) and bool(fields[-1].after)
-    return closed or text[at] in '"[(' or _KEY_START.match(text, at) is not None
+    if fields and text[at] == "/" and fields[-1].value.isdigit():
+        return True
+    return bool(fields and fields[-1].after) or _KEY_START.match(text, at) is not None
 
 
 def _split_value(text: str, at: int) -> tuple[str, str, str]:
@@ -106,17 +157,18 @@ def _split_value(text: str, at: int) -> tuple[str, str, str]:
     for pattern, opening, closing in _ENCLOSED:
         if match := pattern.match(text, at):
             return opening, match[1], closing
-    for pattern in (_BLANKED_TIME, _WITH_UNIT, _GLUED, _BARE):
+    for pattern in (_BLANKED_TIME, _WITH_UNIT, _GLUED, _FRACTION, _BARE):
         if match := pattern.match(text, at):
-            return "", match[0], ""
+            opening = "/" if pattern is _FRACTION and match[0].startswith("/") else ""
+            return opening, match[0].removeprefix(opening), ""
     return "", "", ""
 
 
-def find_keys(texts: Sequence[str]) -> frozenset[str]:
+def find_keys(texts: Sequence[str], separator: str = "") -> frozenset[str]:
     """Return the keys that name a field in most of the texts, with what sets them off."""
     counts: Counter[str] = Counter()
     for text in texts:
-        fields = split_fields(text) or ()
+        fields = split_fields(text, None, separator) or ()
         counts.update({field.key for field in fields if field.key})
     return frozenset(key for key, count in counts.items() if 2 * count > len(texts))
 
@@ -164,8 +216,9 @@ def tabulate(texts: Sequence[str]) -> FieldTable | None:
     Texts that are split otherwise have no say. Where no layout is that of half of the texts, the
     fields are the first ones that nearly all texts have, before free text follows.
     """
-    keys = find_keys(texts)
-    split = [split_fields(text, keys) or [] for text in texts]
+    separator = find_separator(texts)
+    keys = find_keys(texts, separator)
+    split = [split_fields(text, keys, separator) or [] for text in texts]
     layouts = [tuple(field.layout for field in fields) for fields in split]
     counts = Counter(layout for layout in layouts if layout)
     if not counts:

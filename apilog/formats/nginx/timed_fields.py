@@ -13,6 +13,7 @@ import polars as pl
 from apilog.formats.duration_units import UNIT_NAMES, decide_unit
 from apilog.formats.nginx.field_looks import (
     SURE_LINES,
+    LineContext,
     has_lists,
     is_client_port,
     is_counter,
@@ -43,6 +44,7 @@ _VARIANTS: Mapping[tuple[str, str], str] = {
 """Variable and unit to the variable that is read in this unit; `text`: the unit stands in it."""
 
 _MS = {"s": 1e3, "ms": 1.0, "us": 1e-3, "ns": 1e-6}
+_SHORTEST_TIMEOUT_MS, _LONGEST_TIMEOUT_MS = 300.0, 3600e3
 _ROUNDING_MS = 5.0
 """By how much a part may be more than the whole: each is rounded, and taken a moment later."""
 
@@ -178,10 +180,11 @@ def _name_plain_numbers(naming: FieldNaming, free: Sequence[int]) -> None:
                 naming.name(i, "request_length")
                 continue
         numbers.append(i)
+    numbers = [i for i in numbers if not _is_copy(columns[i], [columns[j] for j in numbers])]
     if not numbers:
         return
     largest = columns[max(numbers, key=lambda i: _mean(columns[i]))]
-    unit, _ = decide_unit_of(largest)
+    unit = _unit_of_timeouts(largest, context, decide_unit_of(largest)[0])
     fields = [_timed_field(i, columns[i], unit) for i in numbers]
     if len(fields) > 2 or not any(all(f.holds(o) for o in fields) for f in fields):
         naming.doubts.append(_unread_doubt(naming, fields))
@@ -191,6 +194,35 @@ def _name_plain_numbers(naming: FieldNaming, free: Sequence[int]) -> None:
             f"the trailing field {shown} is read as a duration in {UNIT_NAMES[unit]}, by its look: "
             "`-l` with the format's string says what it is"
         )
+
+
+def _is_copy(column: FieldColumn, others: Sequence[FieldColumn]) -> bool:
+    """Return whether numbers are those of another field in a coarser unit, as in Apache's %T/%D."""
+    mine = totals(column)
+    return any(
+        all(
+            a is not None and b is not None and a == b // factor
+            for a, b in zip(mine, totals(other), strict=True)
+        )
+        for other in others
+        for factor in (1e3, 1e6)
+        if other is not column
+    )
+
+
+def _unit_of_timeouts(column: FieldColumn, context: LineContext, likely: str) -> str:
+    """Return the unit in which requests that timed out took as long as timeouts are.
+
+    That is the likely one if it fits, or nothing tells.
+    """
+    pairs = zip(totals(column), context.statuses, strict=False)
+    timeouts = [number for number, status in pairs if status == "504" and number is not None]
+    fitting = [
+        unit
+        for unit, ms in _MS.items()
+        if all(_SHORTEST_TIMEOUT_MS <= number * ms <= _LONGEST_TIMEOUT_MS for number in timeouts)
+    ]
+    return likely if likely in fitting or not fitting else fitting[0]
 
 
 def _mean(column: FieldColumn) -> float:

@@ -58,7 +58,8 @@ def infer_trailing_fields(
     name_keys(naming)
     name_fields(naming)
     parts = with_free_tail(naming, table, dict(enumerate(values.get("status", ()))))
-    return InferredFields(tuple(parts), tuple(naming.doubts), gateway or betrayed_gateway(naming))
+    writer = gateway or betrayed_gateway(naming)
+    return InferredFields(tuple(parts), tuple(naming.doubts), writer)
 
 
 def with_free_tail(
@@ -101,9 +102,9 @@ def _name_texts(naming: FieldNaming) -> None:
     agents = [i for i in those("user_agent") if not looks_like(columns[i].given, "protocol")]
     if "http_user_agent" not in naming.known and len(agents) == 1:
         naming.name(agents[0], "http_user_agent")
-        beside = agents[0] - 1
-        if beside in free and all("://" in value for value in columns[beside].given):
-            naming.name(beside, "http_referer")
+        for beside in (agents[0] - 1, agents[0] + 1):
+            if beside in free and all("://" in value for value in columns[beside].given):
+                naming.name(beside, "http_referer")
     moments = [i for i in free if columns[i].values and context.is_moment_of_line(columns[i])]
     naming.name_only([i for i in moments if looks_like(columns[i].values, "epoch")], "msec")
     lists = [i for i in free if columns[i].is_quoted and _may_be_forwarded(columns[i])]
@@ -119,7 +120,7 @@ def _name_texts(naming: FieldNaming) -> None:
 
 
 def _may_be_forwarded(column: FieldColumn) -> bool:
-    return mostly_looks_like(column.values, "forwarded")
+    return mostly_looks_like(column.given or column.values, "forwarded")
 
 
 def _is_upstream_address(column: FieldColumn) -> bool:

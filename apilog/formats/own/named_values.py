@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import polars as pl
 
 from apilog.formats.contract import MatchFailure, ParsedRecords
-from apilog.formats.gateways.delimited import COMMAS_DOUBT
 from apilog.formats.generic.recognition import RecognisedFields, recognise_fields
 from apilog.formats.generic.records import fillable_columns, needed_names, parse_fields
 from apilog.formats.own.key_hints import NO_KEY_HINTS, KeyHints
 from apilog.values.csv_cells import CellLayout, split_fields
-from apilog.values.decimals import find_decimal_commas, with_decimal_points
 from apilog.values.event_lines import EventLines
 from apilog.values.json_text import KeyPath
 
@@ -44,8 +42,6 @@ class CsvFormat:
     separator: str
     positions: Mapping[str, int]
     """Name to the place of its field in a line."""
-    decimals: frozenset[str] = frozenset()
-    """Fields with numbers that have decimal commas."""
     name: str = "csv"
 
     @staticmethod
@@ -70,25 +66,15 @@ class CsvFormat:
             cells = layout.read(
                 EventLines.from_series(lines.filter(lines != first)), range(len(names))
             )
-            cells = cells.filter("ok").select(
-                pl.col(f"f{at}").alias(n) for at, n in enumerate(names)
-            )
-            commas = find_decimal_commas(cells)
+            cells = cells.filter("ok")
             values: dict[KeyPath, pl.Series] = {
-                (name,): with_decimal_points(cells[name]) if name in commas.columns else cells[name]
-                for name in names
+                (name,): cells[f"f{at}"] for at, name in enumerate(names)
             }
             recognised = recognise_fields(values, hints, is_timed=is_timed)
             if recognised:
-                if not commas.is_sure:
-                    doubts = (*recognised.doubts, COMMAS_DOUBT)
-                    recognised = replace(recognised, doubts=doubts)
+                positions = {name: at for at, name in enumerate(names)}
                 return CsvFormat(
-                    fields=recognised,
-                    header=text,
-                    separator=separator,
-                    positions={name: at for at, name in enumerate(names)},
-                    decimals=frozenset(commas.columns),
+                    fields=recognised, header=text, separator=separator, positions=positions
                 )
         return None
 
@@ -101,8 +87,8 @@ class CsvFormat:
         return CsvFormat.infer(head, is_timed=is_timed)
 
     @property
-    def gateway(self) -> str | None:
-        return self.fields.gateway
+    def gateway(self) -> str:
+        return self.fields.gateway or "nginx"
 
     @property
     def doubts(self) -> tuple[str, ...]:
@@ -118,7 +104,6 @@ class CsvFormat:
         layout = CellLayout(self.separator, len(self.positions))
         cells = layout.read(lines, sorted({*places.values()}))
         values = {name: cells[f"f{at}"] for name, at in places.items()}
-        values |= {n: with_decimal_points(values[n]) for n in self.decimals & values.keys()}
         sound = cells["ok"] & ~self._find_headers(lines)
         values |= {name: _all_null(lines.count) for name in names if name not in places}
         return parse_fields(
@@ -178,8 +163,8 @@ class RegexFormat:
         return RegexFormat(fields=recognised, pattern=pattern) if recognised else None
 
     @property
-    def gateway(self) -> str | None:
-        return self.fields.gateway
+    def gateway(self) -> str:
+        return self.fields.gateway or "nginx"
 
     @property
     def doubts(self) -> tuple[str, ...]:

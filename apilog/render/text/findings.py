@@ -52,7 +52,8 @@ def draw_findings(
 def _finding_text(finding: DetectedFile, width: int) -> str:
     format_name = "no access log lines"
     if finding.format is not None:
-        format_name = f"{escape_terminal(finding.format)} ({', '.join(finding.gateways)})"
+        gateways = f" ({', '.join(finding.gateways)})" if finding.gateways else ""
+        format_name = f"{escape_terminal(finding.format)}{gateways}"
     title = f"{escape_terminal(finding.path)}: {format_name}"
     lines = _wrap_labelled("", title, width, indent=2)
     counts = [f"{finding.records:,} of the first {finding.lines:,} lines"]

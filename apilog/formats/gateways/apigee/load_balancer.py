@@ -50,9 +50,8 @@ def _cdn_status(hit: pl.Series, asked: pl.Series | None) -> pl.Series:
 
 LOAD_BALANCER = Gateway(
     name="apigee-loadbalancer",
-    # Whatever service is behind, the balancer writes the line.
-    gateway="gcp-loadbalancer",
-    title="Google Cloud load balancers, such as the one in front of Apigee X",
+    gateway="apigee",
+    title="Apigee X, the load balancer in front of it: entries of Cloud Logging",
     url="https://cloud.google.com/load-balancing/docs/https/https-logging-monitoring",
     fingerprint_keys=(frozenset({"httprequestrequesturl", "httprequeststatus", "resourcetype"}),),
     required_columns=("status", "method", "path"),
@@ -93,15 +92,5 @@ LOAD_BALANCER = Gateway(
             '"severity":"INFO","timestamp":"2026-11-21T10:00:00.123456Z","trace":'
             '"projects/shop/traces/0af7651916cd43dd8448eb211c80319c"}'
         ),
-    ),
-    advice={
-        "error_type": "the logging of the backend service: `gcloud compute backend-services update "
-        "SERVICE --enable-logging --logging-sample-rate=1`",
-        "cache_status": "Cloud CDN on the backend service, if answers may be cached",
-    },
-    template=(
-        "# https://cloud.google.com/load-balancing/docs/https/https-logging-monitoring\n"
-        "gcloud compute backend-services update SERVICE --global --enable-logging "
-        "--logging-sample-rate=1\n"
     ),
 )
