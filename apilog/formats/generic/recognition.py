@@ -8,29 +8,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
-from typing import NamedTuple
 
 import polars as pl
 
 from apilog.formats.column_sources import ColumnSource
-from apilog.formats.duration_units import DurationEvidence, decide_unit, unit_in_name
 from apilog.formats.field_map import (
     DURATION_COLUMNS,
     FIELD_MAP,
     FieldEntry,
     candidate_paths,
     duration_converter,
-    normalise_name,
 )
 from apilog.formats.generic.dialect import LogDialect, find_path
 from apilog.formats.generic.dialects import find_dialect
+from apilog.formats.generic.unit_evidence import ChosenField, DurationUnits
 from apilog.formats.own.client_address import choose_client, find_forwarded
 from apilog.formats.own.conversions import KeyConversion, convert_key, encode_first_address
 from apilog.formats.own.key_hints import NO_KEY_HINTS, KeyHints
 from apilog.values import looks
-from apilog.values.convert import blank_to_null, durations_to_ms
+from apilog.values.convert import blank_to_null
 from apilog.values.json_text import KeyPath
-from apilog.values.times import parse_split_times, parse_times
+from apilog.values.times import parse_split_times
 
 TELLING_COLUMNS = ("path", "status", "method")
 """One of the fields of these has to say something, or a line is no request."""
@@ -48,16 +46,8 @@ _NO_TIME = (
 )
 _DATES = ("date", "logdate", "requestdate", "eventdate", "day")
 _CLOCKS = ("time", "logtime", "requesttime", "eventtime", "timeofday", "clock")
+_RECEIVED = ("upstreambytesreceived", "upstreamheadertime")
 _PROCESS_KEYS = ("pid", "hostname")
-_DURATION_WITH_UNIT = (
-    r"^(?:[0-9.]+ ?(?:[nuµm]?s|[a-z]*sec[a-z]*)|PT[0-9].*S|(?:[0-9]+[hm])+[0-9.]+s)$"
-)
-_STARTS = frozenset(
-    {
-        *("start", "begin", "starttime", "startedat", "startutc", "startlocal", "begintime"),
-        *("requeststart", "requeststarttime", "receivedat", "edgestarttimestamp"),
-    }
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +68,8 @@ class RecognisedFields:
     pair_names: tuple[str, ...] = ()
     """Fields by which the line at the beginning of a request is found for that at its end; none
     where one line tells of a request."""
+    received_name: str = ""
+    """The field that tells whether anything came from a service behind, if there is one."""
     telling: tuple[str, ...] = TELLING_COLUMNS
     """Columns of which a record has one."""
     missing: Mapping[str, str] = dataclass_field(default_factory=dict)
@@ -91,13 +83,6 @@ class RecognisedFields:
     def time_name(self) -> str:
         """The first field that holds the time; empty if times come with the lines."""
         return next((name for s in self.sources.get("timestamp", ()) for name in s.names), "")
-
-
-class _ChosenField(NamedTuple):
-    """A field, and the entry by which it makes a column."""
-
-    path: KeyPath
-    entry: FieldEntry
 
 
 def recognise_fields(
@@ -132,7 +117,7 @@ def recognise_fields(
         names = tuple(".".join(path) for path in date_and_clock)
         sources["timestamp"] = (ColumnSource(names, parse_split_times),)
     doubts += [_NO_TIME] if lacks_time else []
-    units = _DurationUnits(values, chosen.dialect, columns)
+    units = DurationUnits(values, chosen.dialect, columns)
     for column, fields in columns.items():
         made = [_make_source(column, chosen_field, units, doubts) for chosen_field in fields]
         # A dot in a key makes two paths look alike.
@@ -142,11 +127,13 @@ def recognise_fields(
         _choose_client(values, hints.client_ip, sources, places, doubts)
     rules = chosen.find_access_lines()
     pairing = chosen.find_pairing()
-    places |= {".".join(path): path for path in (*rules, *pairing)}
+    received = [path for _, _, path in candidate_paths(_RECEIVED, values)][:1]
+    places |= {".".join(path): path for path in (*rules, *pairing, *received)}
     return RecognisedFields(
         access_lines={".".join(path): pattern for path, pattern in rules.items()},
         lacks_time=lacks_time,
         pair_names=tuple(".".join(path) for path in pairing),
+        received_name=next((".".join(path) for path in received), ""),
         telling=TELLING_COLUMNS if known & {*TELLING_COLUMNS} else tuple(least),
         missing=own_fields.missing,
         names=tuple(".".join(path) for path in values),
@@ -180,7 +167,7 @@ def _choose_fields(
 
 
 def _make_source(
-    column: str, chosen: _ChosenField, units: _DurationUnits, doubts: list[str]
+    column: str, chosen: ChosenField, units: DurationUnits, doubts: list[str]
 ) -> ColumnSource:
     path, entry = chosen
     convert = entry.convert
@@ -263,10 +250,10 @@ class _FieldChoice:
         self._looks: dict[tuple[object, KeyPath], bool] = {}
         self._kinds: dict[KeyPath, str] = dict(own.kinds)
         self.dialect = find_dialect({p: s for p, s in self._given.items() if len(s)})
-        self.columns: dict[str, tuple[_ChosenField, ...]] = {}
+        self.columns: dict[str, tuple[ChosenField, ...]] = {}
         for column in FIELD_MAP:
             if column in own.undecided:
-                named = _ChosenField(own.undecided[column], FIELD_MAP[column][-1])
+                named = ChosenField(own.undecided[column], FIELD_MAP[column][-1])
                 self.columns[column] = (named,)
             if column in own.columns:
                 continue
@@ -313,7 +300,7 @@ class _FieldChoice:
                 return (path, *self._find_named(_PROCESS_KEYS))
         return ()
 
-    def _any_given(self, fields: Iterable[_ChosenField]) -> pl.Series:
+    def _any_given(self, fields: Iterable[ChosenField]) -> pl.Series:
         count = len(next(iter(self._values.values()), ()))
         given = pl.repeat(value=False, n=count, eager=True)
         for field in fields:
@@ -324,7 +311,7 @@ class _FieldChoice:
         """Return the fields of these names, also if they are used for a column."""
         return [path for _, _, path in candidate_paths(names, self._given)]
 
-    def _choose(self, column: str) -> tuple[_ChosenField, ...]:
+    def _choose(self, column: str) -> tuple[ChosenField, ...]:
         fitting = list(self._iterate_fitting(column))
         # A better name does not make up for a value that few lines have.
         often = max((len(self._given[path]) for path, _ in fitting), default=0)
@@ -335,7 +322,7 @@ class _FieldChoice:
         more = self._find_alternates(first, fitting) if column in _ALTERNATING else ()
         return (first, *more)
 
-    def _iterate_fitting(self, column: str) -> Iterator[_ChosenField]:
+    def _iterate_fitting(self, column: str) -> Iterator[ChosenField]:
         """Yield the fields that can make a column, the best first, each once."""
         own = self.dialect.fields.get(column) if self.dialect else None
         entries = FIELD_MAP[column] if own is None else own
@@ -354,7 +341,7 @@ class _FieldChoice:
         for order, _, _, path in ranked:
             if path not in seen:
                 seen.add(path)
-                yield _ChosenField(path, entries[order])
+                yield ChosenField(path, entries[order])
 
     def _has_look(self, entry: FieldEntry, path: KeyPath) -> bool:
         """Return whether most values have the look; a duration may be missing in every line."""
@@ -365,7 +352,7 @@ class _FieldChoice:
             self._looks[key] = 2 * int(matches.sum()) >= len(given) > 0
         return self._looks[key]
 
-    def _prefer_changing(self, fields: list[_ChosenField]) -> _ChosenField:
+    def _prefer_changing(self, fields: list[ChosenField]) -> ChosenField:
         """Return the first field, or the next that changes if it is one path in every line."""
         first = fields[0]
         if len(self._given[first.path]) < 5 or self._given[first.path].n_unique() > 1:
@@ -374,8 +361,8 @@ class _FieldChoice:
         return next(changing, first)
 
     def _find_alternates(
-        self, first: _ChosenField, fitting: Iterable[_ChosenField]
-    ) -> Iterator[_ChosenField]:
+        self, first: ChosenField, fitting: Iterable[ChosenField]
+    ) -> Iterator[ChosenField]:
         """Yield fields that are there on lines that lack the first, and on no others."""
         missing = self._values[first.path].is_null()
         for other in fitting:
@@ -386,104 +373,3 @@ class _FieldChoice:
             if int((is_given & missing).sum()) > 0 and 20 * both <= int(is_given.sum()):
                 missing &= ~is_given
                 yield other
-
-
-class _DurationUnits:
-    """The units of durations, each decided with what is known of the others."""
-
-    def __init__(
-        self,
-        values: Mapping[KeyPath, pl.Series],
-        dialect: LogDialect | None,
-        columns: Mapping[str, tuple[_ChosenField, ...]],
-    ) -> None:
-        self._values = values
-        self._dialect = dialect
-        self._habit = dialect.units if dialect else ()
-        self._columns = columns
-        self._gaps = list(_iterate_gaps(values))
-        self._known: Mapping[KeyPath, pl.Series] | None = None
-
-    def decide(self, column: str, path: KeyPath, entry: FieldEntry) -> tuple[str, str | None]:
-        """Return the unit of a duration, and a doubt if there is one."""
-        others = {
-            other: field
-            for other in DURATION_COLUMNS - {column}
-            for field in self._columns.get(other, ())[:1]
-        }
-        other_ms = {
-            other: durations_to_ms(self._values[field.path], unit)
-            for other, field in others.items()
-            for unit, doubt in [self._decide_alone(other, field.path, field.entry)]
-            if doubt is None
-        }
-        return self._decide_alone(column, path, entry, other_ms)
-
-    def _decide_alone(
-        self,
-        column: str,
-        path: KeyPath,
-        entry: FieldEntry,
-        others: Mapping[str, pl.Series] | None = None,
-    ) -> tuple[str, str | None]:
-        if entry.unit and self._dialect and entry in self._dialect.fields.get(column, ()):
-            return entry.unit, None  # documented for this field, whatever its name says
-        is_whole = column == "duration_ms"
-        other = list((others or {}).values())
-        evidence = DurationEvidence(
-            same=list(self._iterate_known(path)) if is_whole else (),
-            about=self._gaps if is_whole else (),
-            parts=other if is_whole else (),
-            whole=() if is_whole else other,
-        )
-        return decide_unit(
-            self._values[path],
-            ".".join(path),
-            column=column,
-            habit=self._habit,
-            usual=None if self._habit else entry.unit,
-            evidence=evidence,
-        )
-
-    def _iterate_known(self, path: KeyPath) -> Iterator[pl.Series]:
-        """Yield other durations of the same lines whose unit is told by name or text."""
-        if self._known is None:
-            self._known = dict(_iterate_known_durations(self._values))
-        return (in_ms for other, in_ms in self._known.items() if other != path)
-
-
-def _iterate_known_durations(
-    values: Mapping[KeyPath, pl.Series],
-) -> Iterator[tuple[KeyPath, pl.Series]]:
-    """Yield the fields that are durations whose unit is told by name or text, in milliseconds."""
-    for path, texts in values.items():
-        unit = unit_in_name(path[-1])
-        pattern = r"^\s*[0-9]" if unit else _DURATION_WITH_UNIT
-        if texts.str.contains(pattern).any():
-            in_ms = durations_to_ms(texts, unit or "s")
-            if in_ms.null_count() < len(in_ms):
-                yield path, in_ms
-
-
-def _iterate_gaps(values: Mapping[KeyPath, pl.Series]) -> Iterator[tuple[pl.Series, float]]:
-    """Yield the milliseconds between the start of requests and other times of their lines."""
-    if not any(normalise_name(path[-1]) in _STARTS for path in values):
-        return
-    names = set(FIELD_MAP["timestamp"][0].names) | {"endtime", "finishedat", "completedat", "end"}
-    times = {
-        path: parse_times(s)
-        for path, s in values.items()
-        if normalise_name(path[-1]) in names | _STARTS
-    }
-    for path, begin in times.items():
-        if normalise_name(path[-1]) not in _STARTS or begin.null_count() == len(begin):
-            continue
-        for other, end in times.items():
-            if other == path:
-                continue
-            gap = (end.to_physical() - begin.to_physical()).cast(pl.Float64) / 1000.0
-            # Whole seconds were cut off.
-            coarse = any(((t.to_physical() % 1_000_000) == 0).all() for t in (begin, end))
-            off = 1000.0 if coarse else 5.0
-            if gap.null_count() < len(gap) and (gap.drop_nulls() >= -off).all():
-                yield gap, off

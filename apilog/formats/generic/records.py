@@ -35,6 +35,8 @@ def needed_names(columns: Collection[str], fields: RecognisedFields) -> list[str
     sources = (s for c in fields.sources if c in needed for s in fields.sources[c])
     names = [*(name for source in sources for name in source.names), *fields.access_lines]
     names += fields.pair_names
+    if "error_type" in columns and fields.received_name:
+        names.append(fields.received_name)
     return list(dict.fromkeys(names))
 
 
@@ -186,4 +188,5 @@ def _find_begins(fields: RecognisedFields, values: Mapping[str, pl.Series]) -> p
 
 def _mark_no_upstream(fields: RecognisedFields, values: Mapping[str, pl.Series]) -> pl.Series:
     status, upstream = (values[fields.sources[column][0].names[0]] for column in _NO_UPSTREAM)
-    return mark_no_upstream(status, upstream)
+    received = values[fields.received_name] if fields.received_name else None
+    return mark_no_upstream(status, upstream, received)
