@@ -7,7 +7,7 @@ of two formats is read with both.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
@@ -17,6 +17,7 @@ from apilog.formats import gateways
 from apilog.formats.contract import ForeignLineFinder, Format
 from apilog.formats.gateways.column_builder import GatewayFormat
 from apilog.formats.gateways.delimited import DelimitedFormat
+from apilog.formats.gateways.keyed import RecordShape, find_shapes
 from apilog.formats.generic.json_lines import JsonLinesFormat
 from apilog.formats.generic.labelled import LogfmtFormat, LtsvFormat
 from apilog.formats.nginx import library
@@ -293,11 +294,17 @@ def _find_detected(texts: pl.Series, *, is_timed: bool) -> list[_FormatMatches]:
     lines = _as_events(texts, is_timed=is_timed)
     rows = pl.int_range(len(texts), dtype=pl.UInt32, eager=True)
     matches: list[_FormatMatches] = []
+    shapes: Collection[RecordShape] | None = None
+    log_format: Format | None
     for detector in FORMAT_DETECTORS.values():
         is_generic = not isinstance(detector, gateways.GatewayDetector)
         if is_generic and matches and isinstance(matches[0].log_format, GatewayFormat):
             break
-        log_format = detector.infer(texts, is_timed=is_timed)
+        if isinstance(detector, gateways.GatewayDetector):
+            shapes = find_shapes(texts) if shapes is None else shapes
+            log_format = detector.infer(texts, is_timed=is_timed, shapes=shapes)
+        else:
+            log_format = detector.infer(texts, is_timed=is_timed)
         if log_format is None:
             continue
         rejected = log_format.parse(lines, ["timestamp"]).rejects["row"]

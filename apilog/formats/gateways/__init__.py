@@ -6,7 +6,7 @@ new gateway is one `Gateway`, in the `GATEWAYS` of its folder.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -16,7 +16,7 @@ from apilog.formats.gateways import apigee, aws, azure
 from apilog.formats.gateways.column_builder import GatewayFormat
 from apilog.formats.gateways.delimited import infer_delimited
 from apilog.formats.gateways.gateway import Gateway
-from apilog.formats.gateways.keyed import infer_keyed
+from apilog.formats.gateways.keyed import RecordShape, infer_keyed
 from apilog.formats.nginx.format import NginxFormat
 
 GATEWAYS: tuple[Gateway, ...] = (*aws.GATEWAYS, *apigee.GATEWAYS, *azure.GATEWAYS)
@@ -48,12 +48,19 @@ class GatewayDetector:
 
     gateway: Gateway
 
-    def infer(self, head: pl.Series, *, is_timed: bool = False) -> GatewayFormat | None:
+    def infer(
+        self,
+        head: pl.Series,
+        *,
+        is_timed: bool = False,
+        shapes: Collection[RecordShape] | None = None,
+    ) -> GatewayFormat | None:
         """Return the format of a log of this gateway that begins with these lines, if it is one.
 
-        `is_timed` says that times come with the lines, so that records need none.
+        `is_timed` says that times come with the lines, so that records need none; `shapes` are
+        those of the objects among the lines, if they are known.
         """
-        objects = infer_keyed(self.gateway, head, is_timed=is_timed)
+        objects = infer_keyed(self.gateway, head, is_timed=is_timed, shapes=shapes)
         return objects or infer_delimited(self.gateway, head)
 
 

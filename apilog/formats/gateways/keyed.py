@@ -7,7 +7,7 @@ that other objects in the file change nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -18,6 +18,9 @@ from apilog.formats.gateways.column_builder import GatewayFormat
 from apilog.formats.gateways.gateway import Gateway, has_fingerprint, locate_values, resolve_keys
 from apilog.values.event_lines import EventLines
 from apilog.values.json_text import KeyPath, decode_paths, iter_leaves, load_json, load_objects
+
+RecordShape = tuple[KeyPath, ...]
+"""The paths of the values in an object, in their order."""
 
 # How many lines decide: rare keys need more than a few, and each is loaded by Python.
 _HEAD_LINES = 200
@@ -62,17 +65,28 @@ class KeyedFormat(GatewayFormat):
         return "not JSON"
 
 
-def infer_keyed(gateway: Gateway, head: pl.Series, *, is_timed: bool = False) -> KeyedFormat | None:
+def find_shapes(head: pl.Series) -> Collection[RecordShape]:
+    """Return the shapes of the objects among these lines; most records of a log have the same."""
+    objects = load_objects(head.head(_HEAD_LINES))
+    return dict.fromkeys(tuple(_iter_field_paths(value)) for value in objects)
+
+
+def infer_keyed(
+    gateway: Gateway,
+    head: pl.Series,
+    *,
+    is_timed: bool = False,
+    shapes: Collection[RecordShape] | None = None,
+) -> KeyedFormat | None:
     """Return the format of a log of this gateway that begins with these lines, if it is one.
 
-    `is_timed` says that times come with the lines, so that they need none of their own.
+    `is_timed` says that times come with the lines, so that they need none of their own; `shapes`
+    are those of the lines, if they are known.
     """
     head = head.head(_HEAD_LINES)
-    objects = load_objects(head)
-    if not objects and gateway.repair_json and head.str.contains(gateway.repairable).any():
-        objects = load_objects(gateway.repair_json(head.drop_nulls()))
-    # Most records of a log have the same keys.
-    records = dict.fromkeys(tuple(_iter_field_paths(value)) for value in objects)
+    records = find_shapes(head) if shapes is None else shapes
+    if not records and gateway.repair_json and head.str.contains(gateway.repairable).any():
+        records = find_shapes(gateway.repair_json(head.drop_nulls()))
     own = [paths for paths in records if has_fingerprint(gateway, resolve_keys(gateway, paths))]
     # Without a record that has a whole fingerprint, all of them together may have one.
     located = locate_values(gateway, dict.fromkeys(p for paths in own or records for p in paths))
