@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import NamedTuple, Protocol
 
 import polars as pl
@@ -126,19 +127,23 @@ def _detect_by_votes(head: pl.Series, *, is_timed: bool) -> ParsePlan | None:
     envelopes = () if is_bare else detect_envelopes(head, whole)
     stages: list[ParseStage] = []
     fallbacks: list[Format] = []
+    reads_all = True
     if envelopes:
         outer = envelopes[0].unwrap(head)
         texts = _drop_skipped(unwrap_texts(envelopes[1:], outer.texts["text"]))
-        formats = _find_formats(texts, is_timed=any(e.times for e in envelopes))
+        formats, reads_all = _find_formats(texts, is_timed=any(e.times for e in envelopes))
         if formats or not len(texts):
             stages.append(ParseStage(envelopes, formats))
             fallbacks += _fallbacks_of(formats)
             head = head.gather(outer.unmatched)
     known = candidates if head is whole else None
-    if formats := _find_formats(head, known, is_timed=is_timed):
+    formats, reads_rest = _find_formats(head, known, is_timed=is_timed)
+    if formats:
         stages.append(ParseStage((), formats))
         fallbacks += _fallbacks_of(formats)
-    return ParsePlan(tuple(stages), tuple(fallbacks)) if stages else None
+    if not stages:
+        return None
+    return ParsePlan(tuple(stages), tuple(fallbacks), saw_all=reads_all and reads_rest)
 
 
 def _as_events(texts: pl.Series, *, is_timed: bool) -> EventLines:
@@ -161,16 +166,19 @@ def _fallbacks_of(formats: Sequence[Format]) -> tuple[Format, ...]:
     parts = main.log_format.parts
     bases = (f for f in ALL_TEXT_FORMATS if f.log_format.parts == parts[: len(f.log_format.parts)])
     base = max(bases, key=lambda f: len(f.log_format.parts), default=None)
-    if base is None:
-        return ()
+    return (_with_rest(base.name, main.gateway),) if base else ()
+
+
+@cache
+def _with_rest(name: str, gateway: str) -> NginxFormat:
+    """Return the named format for lines that go on with free text."""
+    base = next(f for f in ALL_TEXT_FORMATS if f.name == name)
     rest = (LiteralText(" "), FormatVariable("rest"))
-    return (
-        NginxFormat(
-            name=f"{base.name} $rest",
-            log_format=LogFormat((*base.log_format.parts, *rest), base.log_format.escape),
-            gateway=main.gateway,
-            title=base.title,
-        ),
+    return NginxFormat(
+        name=f"{name} $rest",
+        log_format=LogFormat((*base.log_format.parts, *rest), base.log_format.escape),
+        gateway=gateway,
+        title=base.title,
     )
 
 
@@ -194,8 +202,8 @@ class _FormatMatches(NamedTuple):
 
 def _find_formats(
     texts: pl.Series, candidates: list[NginxFormat] | None = None, *, is_timed: bool = False
-) -> tuple[Format, ...]:
-    """Return the formats of texts, none of which is to be skipped.
+) -> tuple[tuple[Format, ...], bool]:
+    """Return the formats of texts, none of which is to be skipped, and whether they read all.
 
     Each format reads texts that those before it don't. `candidates` are the named formats that the
     texts may be of, if that is known. `is_timed` says that times came with the texts, so that they
@@ -210,7 +218,7 @@ def _find_formats(
         log_format, is_read = best
         formats.append(log_format)
         if is_read.all():
-            break
+            return tuple(formats), True
         if isinstance(log_format, NginxFormat):
             # A named format reads more than it is recognised by.
             is_read = log_format.expression.matches(unread)
@@ -219,7 +227,7 @@ def _find_formats(
             is_foreign = log_format.find_foreign_lines(EventLines.from_series(unread))
             is_read = is_read if is_foreign is None else is_read | is_foreign
         unread, candidates = unread.filter(~is_read), None
-    return tuple(formats)
+    return tuple(formats), not len(unread)
 
 
 def _drop_skipped(texts: pl.Series) -> pl.Series:
