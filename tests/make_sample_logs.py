@@ -21,6 +21,7 @@ from apilog.formats.detect import ALL_TEXT_FORMATS
 from apilog.formats.gateways import GATEWAYS
 from apilog.formats.nginx.grammar import LiteralText, LogFormat, parse_log_format
 from apilog.formats.nginx.library import SUGGESTION
+from apilog.formats.nginx.servers import SERVER_FORMATS
 from tests import success_story
 
 DAY = datetime(2026, 11, 20, tzinfo=UTC)
@@ -430,7 +431,7 @@ LINES: dict[str, Line] = {
     **{
         f.name: partial(render, f.log_format)
         for f in ALL_TEXT_FORMATS
-        if f.name not in ("apilog", *_LATER)
+        if f.name not in ("apilog", *_LATER) and f not in SERVER_FORMATS
     },
     "aws-apigateway": _aws,
     "apigee": _apigee,
@@ -452,6 +453,7 @@ LINES: dict[str, Line] = {
     "apilog": partial(render, parse_log_format(SUGGESTION)),
     "apigee-loadbalancer": _apigee_balancer,
     **{f.name: partial(render, f.log_format) for f in ALL_TEXT_FORMATS if f.name in _LATER},
+    **{f.name: partial(render, f.log_format) for f in SERVER_FORMATS},
 }
 """Name of a log to how a request is written; a new one comes last, so that the seed leaves the
 others as they are. A gateway that is not here has its samples for a log."""

@@ -121,6 +121,20 @@ SKIP_RULES: tuple[SkipRule, ...] = (
         unless=r"(?i)\b(?:status|status_?code|response_?code)=\"?[0-9]{3}\b",
     ),
     SkipRule(
+        SERVER_LOG,
+        r"^(?:DEBUG|INFO|WARNING|ERROR|CRITICAL):\s+[A-Z][a-z]+ ",
+        (
+            "INFO:     Started server process [7]",
+            "WARNING:  Invalid HTTP request received.",
+        ),
+    ),
+    SkipRule(
+        SERVER_LOG,
+        rf"^\[[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}} {_TIME}(?:\.[0-9]+)?\]"
+        r"\[[0-9]+\]\[[a-z]+\]\[[a-z_0-9]+\] ",
+        ("[2026-11-21 10:00:00.402][1][info][main] [source/server/server.cc:945] starting",),
+    ),
+    SkipRule(
         HEADING,
         r'^(?:Common labels: \{|Line limit: "?[0-9]|Total bytes processed: "?[0-9])',
         (

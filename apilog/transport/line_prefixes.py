@@ -199,8 +199,8 @@ QUOTES = Envelope(
 _PROGRAM_TAG = (
     r"^(?:[A-Za-z0-9_.-]+ )?([A-Za-z0-9_.@/+-]*[A-Za-z][A-Za-z0-9_.@/+-]*)(?:\[[0-9]+\])?: "
 )
-_NO_PROGRAMS = ("unix", "requestId")
-"""An address and a key, although a colon follows them."""
+_NO_PROGRAMS = ("unix", "requestId", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+"""An address, a key and levels, although a colon follows them."""
 
 
 def unwrap_tagged(lines: pl.Series) -> UnwrappedEvents:

@@ -23,6 +23,7 @@ from apilog.formats.nginx.grammar import (
     format_string,
     parse_log_format,
 )
+from apilog.formats.nginx.servers import SERVER_FORMATS, UNTIMED_FORMATS
 
 SUGGESTION = (
     'log_format apilog \'$remote_addr - $remote_user [$time_local] "$request" $status '
@@ -324,6 +325,7 @@ NGINX_FORMATS: tuple[NginxFormat, ...] = (
         gateway=None,
         url="https://wiki.squid-cache.org/Features/LogFormat",
     ),
+    *SERVER_FORMATS,
 )
 """Every named format that a `log_format` string describes."""
 
@@ -337,7 +339,7 @@ def iso_variants() -> tuple[NginxFormat, ...]:
 @cache
 def untimed_variants() -> tuple[NginxFormat, ...]:
     """Return the named formats without a time, for lines in an envelope that has one."""
-    return tuple(_with_time_replaced("[$time_local] ", ""))
+    return (*UNTIMED_FORMATS, *_with_time_replaced("[$time_local] ", ""))
 
 
 def _with_time_replaced(old: str, new: str) -> Iterator[NginxFormat]:
