@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.nginx.grammar import parse_log_format
 from apilog.formats.nginx.variables import VariableSource
-from apilog.values.convert import encode_given
+from apilog.values.convert import encode_given, to_sizes
 
 _ENVOY = "https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage"
 _ISTIO = "https://istio.io/latest/docs/tasks/observability/logs/access-log/"
@@ -26,7 +26,7 @@ _CALLER = (
 )
 _S3_BEGIN = (
     "$bucket_owner $bucket [$time_local] $remote_addr $consumer $req_id $operation $key "
-    '"$request" $status $error_type $bytes_sent $object_size $request_time_ms $turn_around_ms '
+    '"$request" $status $error_type $sent_bytes $object_size $request_time_ms $turn_around_ms '
     '"$http_referer" "$http_user_agent" $version_id'
 )
 _S3_TLS = (
@@ -42,7 +42,10 @@ _S3_REST = (
     "shop-bucket.s3.eu-west-1.amazonaws.com TLSv1.3 - -"
 )
 
-_S3_OPERATION = {"operation": (VariableSource("operation", encode_given),)}
+_S3_OWN = {
+    "operation": (VariableSource("operation", encode_given),),
+    "response_bytes": (VariableSource("sent_bytes", to_sizes),),
+}
 
 
 def _server_format(
@@ -95,7 +98,7 @@ SERVER_FORMATS: tuple[NginxFormat, ...] = (
         "Amazon S3, server access log",
         _S3,
         f"{_S3_LINE}{_S3_REST} eu-west-1",
-        own=_S3_OPERATION,
+        own=_S3_OWN,
     ),
     _server_format(
         "aws-s3-no-region",
@@ -104,7 +107,7 @@ SERVER_FORMATS: tuple[NginxFormat, ...] = (
         "Amazon S3, server access log without a region",
         _S3,
         f"{_S3_LINE}{_S3_REST}",
-        own=_S3_OPERATION,
+        own=_S3_OWN,
     ),
 )
 """Formats whose lines have their own time."""
