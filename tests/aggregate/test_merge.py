@@ -66,7 +66,7 @@ def pieces(rows: Sequence[Record], choice: random.Random) -> list[list[Record]]:
     return cut
 
 
-@settings(max_examples=15)
+@settings(max_examples=about(8))
 @given(plans, records, st.randoms(use_true_random=False))
 def test_any_chunks_in_any_order_give_the_same_report(
     plan: ReportPlan, rows: list[Record], choice: random.Random
@@ -106,7 +106,7 @@ def test_an_empty_report_has_the_types_of_a_full_one() -> None:
         assert empty.tables[name].schema == table.schema
 
 
-@settings(max_examples=10)
+@settings(max_examples=about(6))
 @given(records)
 def test_a_state_and_its_plan_survive_pickling(rows: list[Record]) -> None:
     plan = ReportPlan(tables=select_tables())
@@ -144,7 +144,7 @@ def test_states_of_two_processes_merge() -> None:
     assert (overview["requests"], overview["consumers"], overview["clients"]) == (18, 9, 9)
 
 
-@settings(max_examples=10)
+@settings(max_examples=about(6))
 @given(records)
 def test_text_may_come_as_codes_of_any_dictionary(rows: list[Record]) -> None:
     plan = ReportPlan(tables=select_tables())

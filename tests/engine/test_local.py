@@ -40,8 +40,15 @@ def mixed(tmp_path: Path) -> list[Path]:
     return [write(tmp_path / "a.log", lines), tmp_path / "b.log.gz"]
 
 
-@pytest.mark.parametrize("workers", [1, 2, 5])
-@pytest.mark.parametrize("chunk_bytes", [600, 6000])
+@pytest.mark.parametrize(
+    ("workers", "chunk_bytes"),
+    [
+        (1, 600),
+        (5, 600),
+        (2, 6000),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in [(2, 600), (1, 6000), (5, 6000)]),
+    ],
+)
 def test_results_do_not_depend_on_threads_and_chunks(
     mixed: list[Path], workers: int, chunk_bytes: int
 ) -> None:
