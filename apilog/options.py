@@ -70,7 +70,7 @@ class OwnFormat:
     pattern: str = ""
     """The expression, or the string of the language."""
     gateway: str | None = None
-    """The value of the column `gateway`."""
+    """The value of the column `gateway`; empty for none, None for what the lines tell."""
     columns: tuple[ColumnMapping, ...] = ()
 
 

@@ -152,6 +152,16 @@ def test_a_variant_of_a_known_format(tmp_path: Path) -> None:
     assert rows(path, "consumer", "path", formats=formats) == [("me", "/a")]
 
 
+@pytest.mark.parametrize(("given", "gateway"), [({}, "nginx"), ({"gateway": ""}, None)])
+def test_a_gateway_may_be_left_open(
+    tmp_path: Path, given: dict[str, str], gateway: str | None
+) -> None:
+    path = tmp_path / "a.log"
+    path.write_text("1700000000.5|/a|200\n")
+    formats = {"mine": {"lines": "nginx", "pattern": "$msec|$uri|$status", **given}}
+    assert rows(path, "gateway", formats=formats) == [(gateway,)]
+
+
 def test_other_logs_are_read_as_before(tmp_path: Path) -> None:
     path = tmp_path / "a.log"
     path.write_text('203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] "GET /a HTTP/1.1" 200 5\n')
@@ -192,7 +202,7 @@ WRONG = [
     ("lines = 'apache'\npattern = '%Z'", 3, "no directive '%Z'", ""),
     ("lines = 'nginx'\npattern = 'abc'", 3, "has no variable", ""),
     ("lines = 3", 2, "formats.x.lines is not a text", "write lines"),
-    ("lines = 'json'\ngateway = ''", 3, "formats.x.gateway is empty", ""),
+    ("lines = 'json'\ngateway = ' '", 3, "formats.x.gateway is blank", ""),
     ("lines = 'json'\ncolumns = 3", 3, "formats.x.columns is not a table", "[formats.x.columns]"),
     ("lines = 'json'\n\n[formats.x.columns]\nstatsu = 'a'", 5, "is no column", "mean status?"),
     ("lines = 'json'\ncolumns.status = 3", 3, "columns.status names no key", "{key"),

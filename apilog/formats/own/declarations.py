@@ -130,8 +130,8 @@ def declare_format(name: str, values: Mapping[str, object]) -> OwnFormat:
         choices = f"it is one of {', '.join(LINES)}, or a name from `apilog formats`"
         near = did_you_mean(lines, [*LINES, *FORMAT_INFOS], choices, at_most=1)
         raise DeclarationError(("lines",), f"is {lines!r}", near)
-    if gateway is not None and not gateway.strip():
-        raise DeclarationError(("gateway",), "is empty", "leave it out where nothing is known")
+    if gateway and not gateway.strip():
+        raise DeclarationError(("gateway",), "is blank", 'write gateway = "" for none')
     columns = values.get("columns", {})
     if not isinstance(columns, Mapping):
         raise DeclarationError(("columns",), "is not a table", f"write [formats.{name}.columns]")

@@ -72,6 +72,8 @@ def _describe(
         again = OwnFormatDetector(own).infer(texts)
         if again is None:
             return None
+        if again.gateway != log_format.gateway:
+            own = replace(own, gateway=log_format.gateway or "")
         parsed = again.parse(EventLines.from_series(texts), MAPPED_COLUMNS).records
         differing = _differing_columns(records, parsed)
         if not differing:

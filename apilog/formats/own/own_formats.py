@@ -223,16 +223,15 @@ def _knows_keys(plan: ParsePlan | None, head: pl.Series, keys: KeyHints) -> bool
 
 def _rename(log_format: Format, own: OwnFormat) -> Format:
     """Return a format under the user's name and gateway."""
+    gateway = log_format.gateway if own.gateway is None else own.gateway or None
     match log_format:
         case NginxFormat() | JsonTemplateFormat():
-            renamed = replace(log_format, name=own.name)
-            return replace(renamed, gateway=own.gateway) if own.gateway else renamed
+            return replace(log_format, name=own.name, gateway=gateway)
         case JsonLinesFormat() | LtsvFormat() | LogfmtFormat() | CsvFormat() | RegexFormat():
-            fields = log_format.fields
-            gateway = own.gateway or fields.gateway
-            return replace(log_format, name=own.name, fields=replace(fields, gateway=gateway))
+            fields = replace(log_format.fields, gateway=gateway)
+            return replace(log_format, name=own.name, fields=fields)
         case GatewayFormat():
-            gateway = own.gateway or log_format.spec.gateway
-            spec = replace(log_format.spec, name=own.name, gateway=gateway)
+            spec = log_format.spec
+            spec = replace(spec, name=own.name, gateway=gateway or spec.gateway)
             return replace(log_format, spec=spec)
     return log_format
