@@ -26,14 +26,13 @@ from apilog.formats.generic.recognition import RecognisedFields
 from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.own.declarations import MAPPED_COLUMNS
 from apilog.formats.own.named_values import CsvFormat, RegexFormat
-from apilog.formats.own.own_formats import OwnFormatDetector
+from apilog.formats.own.own_formats import OwnFormatDetector, with_some_times
 from apilog.formats.own.tailored_plan import OWN_NAME
 from apilog.formats.parse_plan import ParsePlan
 from apilog.formats.registry import FORMAT_INFOS
 from apilog.options import ColumnMapping, OwnFormat
 from apilog.report_model import FoundFormat
 from apilog.transport.envelope_registry import unwrap_texts
-from apilog.values.event_lines import EventLines
 
 _SAMPLE_LINES = 500
 _ODD_CHARACTERS = re.compile(r"[^A-Za-z0-9_]+")
@@ -44,11 +43,12 @@ def describe_formats(path: str, plan: ParsePlan, head: pl.Series) -> tuple[Found
     found: list[FoundFormat] = []
     for stage in plan.stages:
         unread = unwrap_texts(stage.envelopes, head.head(_SAMPLE_LINES))
+        is_timed = any(envelope.times for envelope in stage.envelopes)
         for log_format in stage.formats:
-            parsed = log_format.parse(EventLines.from_series(unread), MAPPED_COLUMNS)
+            parsed = log_format.parse(with_some_times(unread, is_timed=is_timed), MAPPED_COLUMNS)
             name = _section_name(path, len(found))
-            if section := _describe(log_format, name, unread, parsed.records):
-                found.append(section)
+            section = _describe(log_format, name, unread, parsed.records, is_timed=is_timed)
+            found += [section] if section else []
             unread = unread.gather(parsed.rejects["row"])
     return tuple(found)
 
@@ -60,7 +60,7 @@ def _section_name(path: str, number: int) -> str:
 
 
 def _describe(
-    log_format: Format, name: str, texts: pl.Series, records: pl.DataFrame
+    log_format: Format, name: str, texts: pl.Series, records: pl.DataFrame, *, is_timed: bool
 ) -> FoundFormat | None:
     """Return the section of a format; None if there is none that reads the texts as it does."""
     own = _declare(log_format, name)
@@ -69,12 +69,12 @@ def _describe(
     remarks: dict[str, tuple[str, ...]] = dict(_iterate_alternates(log_format))
     own = replace(own, columns=tuple(m for m in own.columns if m.column not in remarks))
     for _ in range(2):
-        again = OwnFormatDetector(own).infer(texts)
+        again = OwnFormatDetector(own).infer(texts, is_timed=is_timed)
         if again is None:
             return None
         if again.gateway != log_format.gateway:
             own = replace(own, gateway=log_format.gateway or "")
-        parsed = again.parse(EventLines.from_series(texts), MAPPED_COLUMNS).records
+        parsed = again.parse(with_some_times(texts, is_timed=is_timed), MAPPED_COLUMNS).records
         differing = _differing_columns(records, parsed)
         if not differing:
             return FoundFormat(

@@ -153,12 +153,17 @@ def _find_best(
     return best
 
 
-def _rejected_rows(log_format: Format, texts: pl.Series, *, is_timed: bool) -> pl.Series:
+def with_some_times(texts: pl.Series, *, is_timed: bool) -> EventLines:
+    """Return the lines, each with a time if times come with them."""
+
     def some_times() -> pl.Series:  # it only matters that there is a time
         return pl.Series("time", [0], pl.Int64).cast(TIMESTAMP).new_from_index(0, len(texts))
 
-    lines = EventLines.from_series(texts, some_times if is_timed else None)
-    return log_format.parse(lines, ["timestamp"]).rejects["row"]
+    return EventLines.from_series(texts, some_times if is_timed else None)
+
+
+def _rejected_rows(log_format: Format, texts: pl.Series, *, is_timed: bool) -> pl.Series:
+    return log_format.parse(with_some_times(texts, is_timed=is_timed), ["timestamp"]).rejects["row"]
 
 
 def _infer_sound(
