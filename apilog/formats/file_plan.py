@@ -208,6 +208,8 @@ def plan_file(path: str, sample: FileSample, choice: FormatChoice | None = None)
             plan = replace(plan, saw_all=False)
         elif is_whole:
             plan = _complete_plan(plan, head.head(len(head) - sample.is_open))
+        else:  # lines of another kind may be anywhere
+            plan = replace(plan, saw_all=False)
         return tailor_plan(plan, voters, choice.hints.keys if choice else NO_KEY_HINTS)
     inside = unwrap_texts(detect_envelopes(head), head)
     texts = pl.concat([head.rename("line"), inside.rename("line")])

@@ -25,7 +25,14 @@ NO_DURATION = {
     *("cloudflare", "fastly", "vercel", "matomo", "ingress-nginx", "linkerd"),
     *("heroku", "rails", "fastify", "pino-http"),
 }
-EXPECTED_MS = {"traefik": 1.5, "caddy": 1.5, "echo": 1.5, "linkerd": 1.5, "ecs": 1.5}
+EXPECTED_MS = dict.fromkeys(("go-slog", "traefik", "caddy", "echo", "linkerd", "ecs"), 1.5)
+    "go-slog": 1.5,
+    "traefik": 1.5,
+    "caddy": 1.5,
+    "echo": 1.5,
+    "linkerd": 1.5,
+    "ecs": 1.5,
+}
 
 Generic = JsonLinesFormat | LogfmtFormat
 
@@ -223,3 +230,20 @@ def test_rails_may_write_no_time() -> None:
     assert records["timestamp"].null_count() == 2
     assert records["duration_ms"].to_list() == [15.25, 15.25]
     assert any("no time" in doubt for doubt in inferred(line).doubts)
+
+
+def test_a_few_lines_of_another_program_at_the_end_of_a_long_log(tmp_path: Path) -> None:
+    stamp = "2026-10-10T13:55:36Z"
+    talk = [{"time": stamp, "level": "info", "msg": f"starting worker {n}"} for n in range(4000)]
+    access = [
+        {"time": stamp, "msg": "request", "method": "GET", "path": f"/a/{n}", "status": 200}
+        for n in range(300)
+    ]
+    other = [{"time": stamp, "msg": "x", "http_path": "/b", "http_status": 404}] * 5
+    path = tmp_path / "app.log"
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in (*talk, *access, *other)))
+    run = LocalRun([path], ReadSpec(columns=frozenset({"status"})), lambda records: records)
+    statuses = pl.concat([result.value["status"] for result in run.results()])
+    assert (len(statuses), int((statuses == 404).sum())) == (305, 5)
+    (account,) = run.accounts
+    assert (account.rejects, account.skipped) == (0, 4000)

@@ -171,5 +171,17 @@ FRAMEWORK_DIALECTS: tuple[LogDialect, ...] = (
         ),
         url="https://grafana.com/docs/grafana/latest/setup-grafana/configure-grafana/",
     ),
+    LogDialect(
+        # A time.Duration is written as a number of nanoseconds.
+        name="go-slog",
+        names=all_of("time level msg"),
+        values={"level": r"^(?:DEBUG|INFO|WARN|ERROR)(?:[+-][0-9]+)?$"},
+        units=("ns",),
+        sample=(
+            '{"time":"2026-10-10T13:55:36.123456789Z","level":"INFO","msg":"request",'
+            '"method":"GET","path":"/a","status":200,"duration":1500000}'
+        ),
+        url="https://pkg.go.dev/log/slog#JSONHandler",
+    ),
 )
 """The first that matches counts."""
