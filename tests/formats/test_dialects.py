@@ -26,13 +26,6 @@ NO_DURATION = {
     *("heroku", "rails", "fastify", "pino-http"),
 }
 EXPECTED_MS = dict.fromkeys(("go-slog", "traefik", "caddy", "echo", "linkerd", "ecs"), 1.5)
-    "go-slog": 1.5,
-    "traefik": 1.5,
-    "caddy": 1.5,
-    "echo": 1.5,
-    "linkerd": 1.5,
-    "ecs": 1.5,
-}
 
 Generic = JsonLinesFormat | LogfmtFormat
 
