@@ -16,7 +16,9 @@ from functools import lru_cache, partial
 from apilog.values import looks
 from apilog.values.convert import (
     blank_to_null,
+    count_attempts,
     durations_to_ms,
+    encode_last_attempt,
     last_upstream_status,
     sum_upstream_ms,
     to_sizes,
@@ -120,6 +122,10 @@ def _durations(names: str, unit: str | None = None, url: str = "") -> FieldEntry
     )
 
 
+_ADDRESSES_BEHIND = _words(
+    """upstreamaddr upstreamaddress upstreamhost serviceaddr backendaddr backendaddress targetaddr
+    upstreamurl backendurl serviceurl upstream"""
+)
 DURATION_COLUMNS = frozenset({"duration_ms", "upstream_duration_ms"})
 
 FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
@@ -188,6 +194,24 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
             ),
             look=looks.is_status_list,
             convert=last_upstream_status,
+        ),
+    ),
+    "upstream_addr": (
+        FieldEntry(
+            names=_ADDRESSES_BEHIND,
+            look=looks.is_upstream,
+            convert=encode_last_attempt,
+            kind="upstream",
+            url=NGINX_URL,
+        ),
+    ),
+    "upstream_attempts": (
+        FieldEntry(
+            names=("upstreamaddr", "upstreamaddrs"),
+            look=looks.is_upstream,
+            convert=count_attempts,
+            kind="upstream",
+            url=NGINX_URL,
         ),
     ),
     "duration_ms": (

@@ -247,6 +247,11 @@ def last_attempt(s: pl.Series) -> pl.Series:
     return map_categories(encode_texts(s), last)
 
 
+def encode_last_attempt(s: pl.Series) -> pl.Series:
+    """Return what a list of attempts says of the last one, encoded."""
+    return blank_to_null(last_attempt(encode_given(s)))
+
+
 def count_attempts(s: pl.Series) -> pl.Series:
     """Count the entries (Int16) of an nginx list of upstreams; `-`, empty and null are null."""
 

@@ -32,6 +32,11 @@ _HOST = (
 )
 _STATUS_LIST = r"^(?:[0-9]{1,3}|-)(?:(?:\s*,\s*|\s+:\s+)(?:[0-9]{1,3}|-))*$"
 _UPSTREAM_LIST = r"^\s*(?:[0-9]+(?:\.[0-9]+)?|-)(?:(?:\s*,\s*|\s+:\s+)(?:[0-9]+(?:\.[0-9]+)?|-))+"
+_UPSTREAM = (
+    r"^(?:unix:\S+|(?:[a-z][a-z0-9+.-]*://)?[A-Za-z0-9._-]+:[0-9]{1,5}(?:[/,\s].*)?"
+    r"|(?:[a-z][a-z0-9+.-]*://)?\[[0-9A-Fa-f:.]+\]:[0-9]{1,5}.*|[a-z][a-z0-9+.-]*://\S+"
+    r"|[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?:[/,\s].*)?)$"
+)
 _IDENTIFIER = r"^[^\s{\[][^\s]*$"
 _WORDY = r"[A-Za-z0-9]"
 
@@ -129,6 +134,11 @@ def is_size(s: pl.Series) -> pl.Series:
 def is_address(s: pl.Series) -> pl.Series:
     """Return which texts are IP addresses, with or without a port, or lists of them."""
     return s.str.contains(_ADDRESS_LIST)
+
+
+def is_upstream(s: pl.Series) -> pl.Series:
+    """Return which texts are addresses of services, one per attempt."""
+    return s.str.contains(_UPSTREAM)
 
 
 def is_identifier(s: pl.Series) -> pl.Series:

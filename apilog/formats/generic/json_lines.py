@@ -64,8 +64,8 @@ class JsonLinesFormat:
         return JsonLinesFormat(fields=recognised) if recognised else None
 
     @property
-    def gateway(self) -> str:
-        return self.fields.gateway or "nginx"
+    def gateway(self) -> str | None:
+        return self.fields.gateway
 
     @property
     def pairs_lines(self) -> bool:

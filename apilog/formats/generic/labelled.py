@@ -71,8 +71,8 @@ class _LabelledFormat:
         return cls(fields=recognised, places=places)
 
     @property
-    def gateway(self) -> str:
-        return self.fields.gateway or "nginx"
+    def gateway(self) -> str | None:
+        return self.fields.gateway
 
     @property
     def pairs_lines(self) -> bool:

@@ -22,7 +22,7 @@ from apilog.values.convert import (
     durations_to_ms,
     durations_with_unit,
     encode_given,
-    last_attempt,
+    encode_last_attempt,
     last_upstream_status,
     mark_no_upstream,
     seconds_or_ms,
@@ -81,11 +81,6 @@ def _encode_first_address(values: pl.Series) -> pl.Series:
 def _encode_unbracketed(values: pl.Series) -> pl.Series:
     """Return texts without the brackets that a field of ingress-nginx may come in."""
     return blank_to_null(map_categories(encode_texts(values), lambda s: s.str.strip_chars("[]")))
-
-
-def _encode_last_attempt(values: pl.Series) -> pl.Series:
-    """Return what the last upstream said that was tried."""
-    return blank_to_null(last_attempt(encode_given(values)))
 
 
 def _encode_message(values: pl.Series) -> pl.Series:
@@ -200,12 +195,12 @@ VARIABLES_BY_COLUMN: Mapping[str, tuple[VariableSource, ...]] = {
         ),
     ),
     "query": _sources(_encode_query_string, "args", "query_string"),
-    "cache_status": _sources(_encode_last_attempt, "upstream_cache_status"),
+    "cache_status": _sources(encode_last_attempt, "upstream_cache_status"),
     "error_type": _sources(
         _encode_message, "upstream_http_x_apigee_fault_code", "error_type", "error_message"
     ),
     # Servers tried: https://nginx.org/en/docs/http/ngx_http_upstream_module.html#var_upstream_addr
-    "upstream_addr": _sources(_encode_last_attempt, "upstream_addr", "server_url"),
+    "upstream_addr": _sources(encode_last_attempt, "upstream_addr", "server_url"),
     "upstream_attempts": _sources(count_attempts, "upstream_addr"),
 }
 

@@ -87,8 +87,8 @@ class CsvFormat:
         return CsvFormat.infer(head, is_timed=is_timed)
 
     @property
-    def gateway(self) -> str:
-        return self.fields.gateway or "nginx"
+    def gateway(self) -> str | None:
+        return self.fields.gateway
 
     @property
     def doubts(self) -> tuple[str, ...]:
@@ -163,8 +163,8 @@ class RegexFormat:
         return RegexFormat(fields=recognised, pattern=pattern) if recognised else None
 
     @property
-    def gateway(self) -> str:
-        return self.fields.gateway or "nginx"
+    def gateway(self) -> str | None:
+        return self.fields.gateway
 
     @property
     def doubts(self) -> tuple[str, ...]:

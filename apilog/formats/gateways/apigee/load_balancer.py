@@ -50,8 +50,9 @@ def _cdn_status(hit: pl.Series, asked: pl.Series | None) -> pl.Series:
 
 LOAD_BALANCER = Gateway(
     name="apigee-loadbalancer",
-    gateway="apigee",
-    title="Apigee X, the load balancer in front of it: entries of Cloud Logging",
+    # Whatever service is behind, the balancer writes the line.
+    gateway="gcp-loadbalancer",
+    title="Google Cloud load balancers, such as the one in front of Apigee X",
     url="https://cloud.google.com/load-balancing/docs/https/https-logging-monitoring",
     fingerprint_keys=(frozenset({"httprequestrequesturl", "httprequeststatus", "resourcetype"}),),
     required_columns=("status", "method", "path"),
