@@ -228,6 +228,7 @@ def test_envoy() -> None:
             "request_bytes": 0,
             "response_bytes": 91,
             "host": "orders:80",
+            "upstream_addr": "10.0.0.2:80",
             "api": "outbound|80||orders",
             "request_id": "6a9b",
         },

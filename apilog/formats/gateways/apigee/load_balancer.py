@@ -94,4 +94,14 @@ LOAD_BALANCER = Gateway(
             '"projects/shop/traces/0af7651916cd43dd8448eb211c80319c"}'
         ),
     ),
+    advice={
+        "error_type": "the logging of the backend service: `gcloud compute backend-services update "
+        "SERVICE --enable-logging --logging-sample-rate=1`",
+        "cache_status": "Cloud CDN on the backend service, if answers may be cached",
+    },
+    template=(
+        "# https://cloud.google.com/load-balancing/docs/https/https-logging-monitoring\n"
+        "gcloud compute backend-services update SERVICE --global --enable-logging "
+        "--logging-sample-rate=1\n"
+    ),
 )
