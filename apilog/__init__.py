@@ -28,10 +28,12 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, cast
 from apilog.errors import ApilogError, InputError, OutputError, UsageError
 from apilog.options import (
     CheckOptions,
+    ColumnMapping,
     CompareOptions,
     ExportArguments,
     FormatOptions,
     IngestArguments,
+    OwnFormat,
     ReadOptions,
     ReportOptions,
     ScanOptions,
@@ -54,12 +56,14 @@ if TYPE_CHECKING:
 __all__ = [
     "ApilogError",
     "CheckOptions",
+    "ColumnMapping",
     "CompareOptions",
     "ExportArguments",
     "FormatOptions",
     "IngestArguments",
     "InputError",
     "OutputError",
+    "OwnFormat",
     "ReadOptions",
     "ReportOptions",
     "ScanOptions",

@@ -103,6 +103,19 @@ def test_labels_and_headers(tmp_path: Path, text: str, options: dict[str, Any]) 
     ]
 
 
+def test_decimal_commas_are_no_lists(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    path.write_text(
+        'Zeit,Antwort,Dauer\n2026-11-20 10:15:06,200,"1,5"\n2026-11-20 10:15:07,500,2\n'
+    )
+    columns = ["timestamp=Zeit", "status=Antwort", "duration_ms=Dauer:ms"]
+    assert rows(path, "duration_ms", columns=columns) == [(1.5,), (2.0,)]
+    path = write_json(tmp_path / "b.log", [{"time": t, "status": 200, "d": "0,25"} for t in TIMES])
+    assert rows(path, "duration_ms", columns=["duration_ms=d:s"]) == [(250.0,), (250.0,)]
+    path = write_json(tmp_path / "c.log", [{"time": TIMES[0], "status": 200, "d": "0.1, 0.2"}])
+    assert rows(path, "duration_ms", columns=["duration_ms=d:s"]) == [(300.0,)]
+
+
 def test_variables_of_a_string(tmp_path: Path) -> None:
     path = tmp_path / "a.log"
     path.write_text("1700000000.5|GET /x HTTP/1.1|200|1500|acme\n")

@@ -27,7 +27,7 @@ HEADER_REASON = "header line"
 """The reason of rejects that repeat the header."""
 
 _SEPARATORS: Mapping[str, str] = {",": "commas", "|": "bars", "\t": "tabs", ";": "semicolons"}
-_COMMAS_DOUBT = (
+COMMAS_DOUBT = (
     "commas in numbers are read as decimal points; they may set thousands apart: an export in "
     "English says which"
 )
@@ -155,4 +155,4 @@ def _with_decimals(log_format: DelimitedFormat, head: pl.Series) -> DelimitedFor
     if not found.columns:
         return log_format
     decimals = frozenset(int(name.removeprefix("f")) for name in found.columns)
-    return replace(log_format, decimals=decimals, doubts=() if found.is_sure else (_COMMAS_DOUBT,))
+    return replace(log_format, decimals=decimals, doubts=() if found.is_sure else (COMMAS_DOUBT,))

@@ -19,9 +19,13 @@ from apilog.options import ColumnMapping
 from apilog.schema import SCHEMA
 from apilog.values.addresses import first_addresses
 from apilog.values.convert import blank_to_null, encode_given, to_integers
+from apilog.values.decimals import with_decimal_points
 from apilog.values.dictionary import ColumnConverter, encode_texts, map_categories
 from apilog.values.requests import split_request_lines
 from apilog.values.times import parse_epochs_of, parse_layout, parse_times, parse_times_of_zone
+
+_LIST = r"[0-9-](?:, | : )[0-9-]"
+_DECIMAL_COMMA = r"^-?[0-9]+,[0-9]+$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +67,7 @@ def convert_key(
         chosen = mapping.unit or unit
         if chosen is None:
             chosen, doubt = decide_unit(sample, mapping.key, column=column)
-        # Several attempts may be listed, and make one duration.
-        return KeyConversion(duration_converter("upstream_duration_ms", chosen), doubt=doubt)
+        return KeyConversion(_duration_converter(column, sample, chosen), doubt=doubt)
     if column == "client_ip":
         return KeyConversion(encode_first_address)
     if entries := FIELD_MAP.get(column):
@@ -75,6 +78,19 @@ def convert_key(
     if dtype.is_integer():
         return KeyConversion(partial(_to_whole_numbers, dtype=dtype))
     return KeyConversion(encode_given)
+
+
+def _duration_converter(column: str, sample: pl.Series, unit: str) -> ColumnConverter:
+    """Return the converter of durations, or of lists of them where several attempts make one."""
+    if column == "upstream_duration_ms" or sample.str.contains(_LIST).any():
+        return duration_converter("upstream_duration_ms", unit)
+    convert = duration_converter(column, unit)
+    has_commas = sample.str.contains(_DECIMAL_COMMA).any()
+    return partial(_convert_with_commas, convert=convert) if has_commas else convert
+
+
+def _convert_with_commas(values: pl.Series, convert: ColumnConverter) -> pl.Series:
+    return convert(with_decimal_points(values))
 
 
 def encode_first_address(values: pl.Series) -> pl.Series:

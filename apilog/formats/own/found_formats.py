@@ -127,9 +127,7 @@ def _iterate_variables(log_format: NginxFormat) -> Iterator[ColumnMapping]:
     for column in MAPPED_COLUMNS:
         source = log_format.mapper.sources.get(column)
         if source is not None and len(log_format.own_sources.get(column, (source,))) == 1:
-            convert = source.convert
-            inner = convert.keywords.get("convert") if isinstance(convert, partial) else None
-            yield _mapping_of(column, source.variable, inner or convert)
+            yield _mapping_of(column, source.variable, source.convert)
 
 
 def _iterate_own(log_format: GatewayFormat) -> Iterator[ColumnMapping]:
@@ -152,6 +150,8 @@ def _keys_by_place(log_format: GatewayFormat) -> dict[Any, str]:
 
 def _mapping_of(column: str, key: str, convert: object) -> ColumnMapping:
     """Return the mapping of a column, with the unit or layout that its converter has."""
+    while isinstance(convert, partial) and "convert" in convert.keywords:
+        convert = convert.keywords["convert"]
     told = convert.keywords if isinstance(convert, partial) else {}
     if column == "timestamp":
         layout, zone = told.get("layout"), told.get("zone")

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from apilog.formats.contract import MatchFailure, ParsedRecords
+from apilog.formats.gateways.delimited import COMMAS_DOUBT
 from apilog.formats.generic.recognition import RecognisedFields, recognise_fields
 from apilog.formats.generic.records import fillable_columns, needed_names, parse_fields
 from apilog.formats.own.key_hints import NO_KEY_HINTS, KeyHints
 from apilog.values.csv_cells import CellLayout, split_fields
+from apilog.values.decimals import find_decimal_commas, with_decimal_points
 from apilog.values.event_lines import EventLines
 from apilog.values.json_text import KeyPath
 
@@ -42,6 +44,8 @@ class CsvFormat:
     separator: str
     positions: Mapping[str, int]
     """Name to the place of its field in a line."""
+    decimals: frozenset[str] = frozenset()
+    """Fields with numbers that have decimal commas."""
     name: str = "csv"
 
     @staticmethod
@@ -66,15 +70,25 @@ class CsvFormat:
             cells = layout.read(
                 EventLines.from_series(lines.filter(lines != first)), range(len(names))
             )
-            cells = cells.filter("ok")
+            cells = cells.filter("ok").select(
+                pl.col(f"f{at}").alias(n) for at, n in enumerate(names)
+            )
+            commas = find_decimal_commas(cells)
             values: dict[KeyPath, pl.Series] = {
-                (name,): cells[f"f{at}"] for at, name in enumerate(names)
+                (name,): with_decimal_points(cells[name]) if name in commas.columns else cells[name]
+                for name in names
             }
             recognised = recognise_fields(values, hints, is_timed=is_timed)
             if recognised:
-                positions = {name: at for at, name in enumerate(names)}
+                if not commas.is_sure:
+                    doubts = (*recognised.doubts, COMMAS_DOUBT)
+                    recognised = replace(recognised, doubts=doubts)
                 return CsvFormat(
-                    fields=recognised, header=text, separator=separator, positions=positions
+                    fields=recognised,
+                    header=text,
+                    separator=separator,
+                    positions={name: at for at, name in enumerate(names)},
+                    decimals=frozenset(commas.columns),
                 )
         return None
 
@@ -104,6 +118,7 @@ class CsvFormat:
         layout = CellLayout(self.separator, len(self.positions))
         cells = layout.read(lines, sorted({*places.values()}))
         values = {name: cells[f"f{at}"] for name, at in places.items()}
+        values |= {n: with_decimal_points(values[n]) for n in self.decimals & values.keys()}
         sound = cells["ok"] & ~self._find_headers(lines)
         values |= {name: _all_null(lines.count) for name in names if name not in places}
         return parse_fields(
