@@ -30,8 +30,18 @@ SKIP_RULES: tuple[SkipRule, ...] = tuple(
 )
 """Lines that lie beside access lines; several gateways may name one rule."""
 
-REFUSALS: tuple[Refusal, ...] = tuple(
-    dict.fromkeys(refusal for gateway in GATEWAYS for refusal in gateway.refusals)
+W3C_FIELDS = Refusal(
+    r"^#Fields: ",
+    "a W3C extended log, whose header names its fields, can't be read",
+    "let IIS write NCSA's format, or CloudFront JSON; or name the fields with --log-format",
+    samples=("#Fields: date time c-ip cs-method cs-uri-stem sc-status time-taken",),
+    holds=lambda head: head.str.starts_with("#Fields: ").any(),
+)
+"""Its fields stand in any order, so that guesses by looks go wrong: https://www.w3.org/TR/WD-logfile"""
+
+REFUSALS: tuple[Refusal, ...] = (
+    *dict.fromkeys(refusal for gateway in GATEWAYS for refusal in gateway.refusals),
+    W3C_FIELDS,
 )
 """Logs that are no access logs; several gateways may name one refusal."""
 

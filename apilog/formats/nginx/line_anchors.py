@@ -104,7 +104,9 @@ def _name_status(naming: FieldNaming, after: int) -> None:
     """Name the status and the size, which stand behind the request in every log of this kind."""
     columns = naming.columns
     statuses = [i for i in naming.unnamed if looks_like(columns[i].given, "status")]
-    behind = [i for i in statuses if i >= after] or statuses
+    # A port, such as 443 on every line, looks like a status, too; answers are not all one error.
+    answers = [i for i in statuses if any(value[0] in "23" for value in columns[i].given)]
+    behind = [i for i in answers or statuses if i >= after] or answers or statuses
     if behind and "status" not in naming.known:
         naming.name(behind[0], "status")
     at = next((i for i, name in naming.names.items() if name == "status"), len(columns))

@@ -186,7 +186,9 @@ def _name_plain_numbers(naming: FieldNaming, free: Sequence[int]) -> None:
     largest = columns[max(numbers, key=lambda i: _mean(columns[i]))]
     unit = _unit_of_timeouts(largest, context, decide_unit_of(largest)[0])
     fields = [_timed_field(i, columns[i], unit) for i in numbers]
-    if len(fields) > 2 or not any(all(f.holds(o) for o in fields) for f in fields):
+    # Where no size is known yet, a number may as well be that.
+    has_size = bool(naming.known & {"body_bytes_sent", "bytes_sent"})
+    if not has_size or len(fields) > 2 or not any(all(f.holds(o) for o in fields) for f in fields):
         naming.doubts.append(_unread_doubt(naming, fields))
     elif _name_whole_and_part(naming, fields):
         shown = " and ".join(f"`{_example(columns[i])}`" for i in numbers)
