@@ -152,6 +152,7 @@ def choose_format(
 
 
 _HEAD_BYTES = 256 << 10
+_LATER_BYTES = 64 << 10
 _VOTERS_AT_START = 300
 _LATER_VOTERS = 100
 _FEW_VOTERS = 5
@@ -198,7 +199,8 @@ def plan_file(path: str, sample: FileSample, choice: FormatChoice | None = None)
     ):
         raise UnrecognisedFormat(path, certain.message, certain.hint)
     is_whole = sample.is_whole and len(first) == len(data)
-    voters = _choose_voters(head, sample.later)
+    ended = data[: data.rfind(b"\n", 0, -1) + 1] if sample.is_open else data
+    voters = _choose_voters(head, sample.later or _take_later_lines(ended, len(first)))
     plan = _choose_plan(voters, choice, is_open=is_whole and sample.is_open)
     if plan is None and len(head) > HEAD_LINES:
         # What is at the beginning, in the middle and at the end is nothing known.
@@ -225,6 +227,16 @@ def plan_file(path: str, sample: FileSample, choice: FormatChoice | None = None)
     if plan or not len(unskipped):
         return plan or ParsePlan(())
     raise explain_unread(path, unskipped, choice)
+
+
+def _take_later_lines(data: bytes, start: int) -> bytes:
+    """Return some whole lines behind `start`, of the middle and of the end of what is there."""
+    if start >= len(data):
+        return b""
+    middle = data.find(b"\n", start + (len(data) - start) // 2) + 1
+    tail = data.find(b"\n", max(start, len(data) - _LATER_BYTES) - 1) + 1
+    part = data[middle : middle + _LATER_BYTES] if middle else b""
+    return part[: part.rfind(b"\n") + 1] + data[tail:]
 
 
 def _choose_voters(head: pl.Series, later: bytes) -> pl.Series:
