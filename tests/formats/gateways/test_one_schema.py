@@ -112,7 +112,10 @@ def test_the_tables_are_those_of_the_requests(name: str, tmp_path: Path) -> None
         assert_frame_equal(report.tables[table], expected)
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.slow if i % 3 else ()) for i, n in enumerate(FORMATS)],
+)
 def test_one_request_is_enough_to_be_recognised(name: str, tmp_path: Path) -> None:
     check_records(SHAPES[name], CALLS[:1], tmp_path / "log")
 
