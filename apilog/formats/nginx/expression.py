@@ -266,6 +266,12 @@ def _value_pattern(
         return _WHOLE_REST
     shapes = {"default": _STRICT_SHAPES, "apache": _STRICT_SHAPES_OF_APACHE}.get(escape, {})
     pattern = shapes.get(name) if strict else None
+    behind = log_format.parts[position + 1 : position + 2]
+    following = behind[0] if behind else None
+    has_unit = isinstance(following, LiteralText) and following.text.startswith(" s")
+    if strict and name == "request_time" and not has_unit:
+        # nginx writes three decimals; other numbers may be in any unit.
+        pattern = r"([0-9]+\.[0-9]{3}|-)"
     if strict and escape == "default" and quoted and not (pattern or name in _SHAPES):
         return r'([^"]*)'
     pattern = pattern or _SHAPES.get(name)
@@ -274,8 +280,6 @@ def _value_pattern(
         may_be_empty = escape in ("json", "none") and pattern.endswith("|-)")
         return f"{pattern[:-1]}|)" if may_be_empty else pattern
     # A value that has no shape of its own goes up to what follows it.
-    behind = log_format.parts[position + 1 : position + 2]
-    following = behind[0] if behind else None
     if isinstance(following, FormatVariable) and (first := _FIRST_CHARACTER.get(following.name)):
         return f'([^ \\t"{first}]*)'
     if quoted:

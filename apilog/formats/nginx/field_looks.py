@@ -24,7 +24,7 @@ _IPV6 = r"(?=[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:)[0-9A-Fa-f:.]+"
 _ADDRESS = rf"(?:{_IPV4}|\[?{_IPV6}\]?)"
 _LOOKS: Mapping[str, re.Pattern[str]] = {
     "address": re.compile(rf"{_ADDRESS}\Z"),
-    "address_and_port": re.compile(rf"(?:{_IPV4}|\[{_IPV6}\]):\d{{1,5}}\Z"),
+    "address_and_port": re.compile(rf"(?:{_IPV4}|\[?{_IPV6}\]?):\d{{1,5}}\Z"),
     "forwarded": re.compile(rf"(?:{_ADDRESS}|unknown|-)(?:, ?(?:{_ADDRESS}|unknown|-))*\Z"),
     "upstream": re.compile(r"(?:[^\s,:]+:\d{1,5}|\[[^\]\s]+\]:\d{1,5}|unix:\S+|-)\Z"),
     "seconds": re.compile(r"\d+\.\d{3}\Z"),

@@ -146,6 +146,9 @@ def _name_callers(naming: FieldNaming, before: int) -> None:
     addresses = [i for i in front if mostly_looks_like(columns[i].values, "forwarded")]
     addresses = [i for i in addresses if columns[i].given]
     client = _choose_client([columns[i] for i in addresses])
+    with_port = [i for i in front if mostly_looks_like(columns[i].given, "address_and_port")]
+    if client is None and with_port:
+        naming.name(with_port[0], "remote_addr_port")
     if client is not None:
         # A list of addresses is what proxies have passed on, the caller's first.
         is_list = any("," in value for value in columns[addresses[client]].values)

@@ -191,11 +191,11 @@ def _name_plain_numbers(naming: FieldNaming, free: Sequence[int]) -> None:
     if not has_size or len(fields) > 2 or not any(all(f.holds(o) for o in fields) for f in fields):
         naming.doubts.append(_unread_doubt(naming, fields))
     elif _name_whole_and_part(naming, fields):
-        shown = " and ".join(f"`{_example(columns[i])}`" for i in numbers)
-        naming.doubts.append(
-            f"the trailing field {shown} is read as a duration in {UNIT_NAMES[unit]}, by its look: "
-            "`-l` with the format's string says what it is"
-        )
+        for i in numbers:
+            naming.doubts.append(
+                f"the field `{_example(columns[i])}` is read as a duration in {UNIT_NAMES[unit]}, "
+                "by its look: `-l` with the format's string says what it is"
+            )
 
 
 def _is_copy(column: FieldColumn, others: Sequence[FieldColumn]) -> bool:
@@ -238,7 +238,7 @@ def _example(column: FieldColumn) -> str:
 
 def _missing_doubt(column: FieldColumn) -> str:
     return (
-        f"the trailing field `{_example(column)}` is read as the time of the whole request; as it "
+        f"the field `{_example(column)}` is read as the time of the whole request; as it "
         "is missing in some lines it may be the upstream's: `-l` with the format's string, and "
         "$upstream_response_time in its place, says so"
     )
@@ -247,6 +247,6 @@ def _missing_doubt(column: FieldColumn) -> str:
 def _unread_doubt(naming: FieldNaming, fields: Sequence[TimedField]) -> str:
     shown = ", ".join(f"`{_example(naming.columns[f.position])}`" for f in fields)
     return (
-        f"the trailing fields {shown} are not read, as nothing tells what they are: `-l` with the "
+        f"the fields {shown} are not read, as nothing tells what they are: `-l` with the "
         "format's string says so"
     )
