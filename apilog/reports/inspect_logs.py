@@ -7,7 +7,13 @@ from collections.abc import Sequence
 from apilog.engine.first_chunks import read_sample
 from apilog.engine.store_parts import find_logs, refuse_stores
 from apilog.errors import ApilogError, InputError, UsageError
-from apilog.formats.file_plan import FormatChoice, parse_choice, plan_detector, plan_file
+from apilog.formats.file_plan import (
+    FormatChoice,
+    explain_unread,
+    parse_choice,
+    plan_detector,
+    plan_file,
+)
 from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.nginx.library import SUGGESTION
 from apilog.formats.own.found_formats import describe_formats
@@ -48,6 +54,8 @@ def _inspect_source(source: LogSource, choice: FormatChoice | None) -> DetectedF
     formats = [f for r in (how, outcome.found_plan) if r for f in iterate_formats(r)]
     names = [n for r in (how, outcome.found_plan) if r and (n := r.name)]
     records, rejects = outcome.records, outcome.rejects
+    if rejects.height and not records.height:
+        raise explain_unread(source.path, rejects["line"], choice)
     filled = [s.name for s in records.iter_columns() if s.null_count() < records.height]
     # Other gateways than nginx have no log_format, even where one describes their lines.
     nginx = [

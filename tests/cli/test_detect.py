@@ -130,12 +130,12 @@ def test_a_file_of_nothing_but_other_lines_is_no_error(run: Run, tmp_path: Path)
 
 
 def test_the_first_rejected_line_is_shown(run: Run, tmp_path: Path) -> None:
-    path = write(tmp_path / "a.log", [line(), "\x1b[31mno log line", line(), "nor this"])
+    path = write(tmp_path / "a.log", [line(), "\x07no log line", line(), "nor this"])
     (finding,) = findings(run, path)
-    assert (finding["rejects"], finding["reject"]) == (2, "\x1b[31mno log line")
+    assert (finding["rejects"], finding["reject"]) == (2, "\x07no log line")
     text = run("detect", path).text
     assert "2 of the first 4 lines, 2 rejected" in text
-    assert "  reject  \\x1b[31mno log line\n" in text
+    assert "  reject  \\x07no log line\n" in text
 
 
 def test_a_file_of_no_known_format_tells_its_line_and_where_matching_stopped(

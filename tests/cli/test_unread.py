@@ -120,3 +120,11 @@ def test_the_hint_says_what_other_lines_look_like(run: Run) -> None:
     result = run("report", SAMPLE_LOGS / "json.log", "-l", "combined")
     assert result.code == 2
     assert "hint: they look like `json`: leave out --log-format" in result.stderr
+
+
+def test_detect_says_so_too(run: Run, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.log", [UNTIMED] * 3)
+    result = run("detect", path, "-l", "combined", "-f", "json")
+    assert result.code == 2
+    (problem,) = json.loads(result.text)["errors"]
+    assert problem["error"].startswith(f"{path}: no line is in the given format: ")
