@@ -302,7 +302,7 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
     ),
     "plan": _texts("plan usageplan apiproduct tier planid planname"),
     "referer": _texts(
-        "referer referrer httpreferer httpreferrer requestreferer httprequestreferrer"
+        "referer referrer httpreferer httpreferrer requestreferer httprequestreferrer csreferer"
     ),
     "user_agent": _texts(
         """useragent httpuseragent requestuseragent useragentoriginal clientrequestuseragent

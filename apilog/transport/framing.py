@@ -12,6 +12,7 @@ their order:
 - other lines and texts between objects: lines of their own;
 - an object that is broken: a line of its own, up to where the next valid object starts;
 - records of Avro files, see `avro`: the body of a captured event, or its fields as JSON;
+- rows of the W3C extended format, see `w3c_fields`: objects;
 - lines of base64 over gzip or JSON, wrapped or not, and records of Kinesis, Firehose and
   subscriptions that hold it: what they hold, framed in turn;
 - events of CloudWatch Logs over several lines: each on one line.
@@ -31,6 +32,7 @@ from apilog.transport.event_containers import is_whole_container, starts_like_co
 from apilog.transport.event_wrappers import open_table
 from apilog.transport.json_scan import OPENS_OBJECT, ScanEnd, scan_object
 from apilog.transport.json_splitter import STAMP, JsonSplitter
+from apilog.transport.w3c_fields import W3cStream, has_fields_directive
 
 SHAPE_BYTES = 64 << 10
 """How much of a head is looked at first."""
@@ -55,6 +57,7 @@ class Framing(Enum):
     JSON = "the syntax of JSON"
     BASE64 = "newlines, each line being base64"
     AVRO = "the blocks of Avro"
+    W3C = "newlines, each line being a row of named fields"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,8 @@ def frame_stream(stream: ByteStream, max_line_bytes: int) -> ByteStream:
     if shape.framing is Framing.AVRO:
         stream = PeekableStream(AvroStream(stream))
         shape = _peek_shape(stream)
+    if shape.framing is Framing.W3C:
+        return W3cStream(stream, max_line_bytes)
     if shape.framing is Framing.BASE64:
         stream = PeekableStream(PayloadStream(stream))
         shape = _peek_shape(stream)
@@ -161,6 +166,8 @@ def detect_shape(head: bytes, *, complete: bool) -> StreamShape | None:
     """
     if head.startswith(AVRO_MAGIC):
         return StreamShape(Framing.AVRO)
+    if has_fields_directive(head):
+        return StreamShape(Framing.W3C)
     text = head.lstrip()
     if event_start := find_event_start(text):
         return StreamShape(Framing.LINES, event_start=event_start)
