@@ -95,9 +95,9 @@ LOAD_BALANCER = Gateway(
         ),
     ),
     advice={
-        "error_type": "the logging of the backend service: `gcloud compute backend-services update "
-        "SERVICE --enable-logging --logging-sample-rate=1`",
-        "cache_status": "Cloud CDN on the backend service, if answers may be cached",
+        "error_type": "gcloud compute backend-services update SERVICE --enable-logging "
+        "--logging-sample-rate=1",
+        "cache_status": "gcloud compute backend-services update SERVICE --enable-cdn",
     },
     template=(
         "# https://cloud.google.com/load-balancing/docs/https/https-logging-monitoring\n"
