@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import StrEnum
 
 from apilog.checks.threshold import (
@@ -30,6 +31,8 @@ from apilog.metrics import MetricKind as MetricKind
 from apilog.schema import GATEWAYS
 from apilog.text import did_you_mean
 
+_MISSPELT = 0.8
+"""How alike to a known name a gateway's has to be, to be taken for a slip."""
 MAX_CHARACTERS = 1000
 """The most characters of a threshold."""
 
@@ -218,8 +221,13 @@ class _ThresholdParser:
         return name.text
 
     def _check_value(self, column: str, value: ThresholdToken) -> None:
-        if column == "gateway" and value.text not in GATEWAYS:
-            hint = did_you_mean(value.text, GATEWAYS, f"it is one of {', '.join(GATEWAYS)}")
+        # Formats of the user's own may name others, so that only what looks misspelt is refused.
+        if (
+            column == "gateway"
+            and value.text not in GATEWAYS
+            and get_close_matches(value.text, GATEWAYS, cutoff=_MISSPELT)
+        ):
+            hint = did_you_mean(value.text, GATEWAYS)
             raise self._error_at_token(value, f"there is no gateway {value.text!r}", hint)
         if (
             column.endswith("status")

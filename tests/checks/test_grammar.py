@@ -132,6 +132,12 @@ def test_errors_point_at_the_character(text: str, character: int, problem: str, 
     assert hint in raised.value.hint
 
 
+def test_a_gateway_may_be_of_a_format_of_the_users_own() -> None:
+    for name in ("order-desk", "kong-eu"):
+        text = f'error_rate{{gateway="{name}"}} < 1%'
+        assert str(parse_threshold(text)) == text
+
+
 def test_a_threshold_without_end_is_refused() -> None:
     with pytest.raises(UsageError, match="too long"):
         parse_threshold("error_rate < 1% " * 1000)
