@@ -50,7 +50,9 @@ SKIP_RULES: tuple[SkipRule, ...] = (
     ),
     SkipRule(
         ERROR_LOG,
-        rf"^\[[^\]\"]{{10,40}}\] (?:\[[0-9]{{1,7}}\] )?\[(?:[A-Za-z0-9_]*:)?(?i:{_LEVEL})\] ",
+        rf"^\[[^\]\"]{{10,40}}\] (?:\[(?:[A-Za-z0-9_]*:)?(?:{_LEVEL})\] "
+        # Some servers write their access lines so, too: those have a request in quotes.
+        rf"|\[[0-9]{{1,7}}\] \[(?i:{_LEVEL})\] [^\"]*$)",
         (
             "[01/Mar/2021:12:00:19 +0000] [ab:alert] [pid 1] AH0: stopped",
             "[2021-03-01T12:00:19Z] [warn] deprecated",
