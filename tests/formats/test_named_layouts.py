@@ -50,3 +50,14 @@ def test_the_host_of_an_absolute_target() -> None:
     assert [(r["host"], r["path"]) for r in found] == [
         ("api.example.com", f"/v1/users/{i}") for i in range(3)
     ]
+
+
+@pytest.mark.parametrize("failing", [1, 3])
+def test_free_text_of_failing_requests_says_why(failing: int) -> None:
+    texts = ["upstream timed out", "no live upstreams while connecting", "a b c d e"][:failing]
+    good = [combined(2 * i, tail=" -") for i in range(4)]
+    bad = [combined(2 * i + 1, tail=f" {text}") for i, text in enumerate(texts)]
+    outcome = read_lines(lines_of(*good, *bad))
+    assert outcome.rejects.is_empty()
+    found = [r.get("error_type") for r in rows(outcome)]
+    assert found == [*[None] * 4, *texts]

@@ -228,6 +228,10 @@ def tabulate(texts: Sequence[str]) -> FieldTable | None:
     layout = _common_start(layouts) if is_cut else usual
     if not layout:
         return None
+    if is_cut and layout[-1] == (" ", ""):
+        # Free text that is missing in some lines begins where these have their dash.
+        ends = [fields[-1].value for fields in split if len(fields) == len(layout)]
+        layout = layout[:-1] if ends and set(ends) <= {"-"} else layout
     width = len(layout)
     rows = [i for i, given in enumerate(layouts) if (given[:width] if is_cut else given) == layout]
     columns = []

@@ -186,8 +186,8 @@ def free_tail(table: FieldTable, statuses: Mapping[int, str], known: set[str]) -
     """
     if not table.rests:
         return ""
-    last = table.columns[-1]
-    if not table.is_cut and (last.after or last.name or last.given):
+    last = table.columns[-1] if table.columns else None
+    if last and not table.is_cut and (last.after or last.name or last.given):
         return ""
     texts = {i: rest.strip() for i, rest in table.rests.items()}
     told = {i: text for i, text in texts.items() if text not in ("-", "")}
