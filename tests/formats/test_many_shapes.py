@@ -1,0 +1,87 @@
+"""Logs in the shapes that other software writes, with their records, where they are at hand.
+
+They lie beside the real logs, a folder a shape: `input.*`, and `expected.json` with the arguments,
+the exit code, and the records in the order of the lines. A column that isn't listed isn't compared.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.commands import Run
+from tests.conftest import SAMPLES
+
+SHAPES = sorted((SAMPLES.parent / "wild").glob("*/expected.json"))
+
+NOT_READ_YET = frozenset(
+    {
+        "aws-alb",
+        "cloudfront-standard-tsv",
+        "gin-default-logger",
+        "haproxy-httplog-syslog",
+        "hypercorn-access-stdout",
+        "iis-w3c-default",
+        "iis-w3c-fields-change",
+        "morgan-dev",
+        "morgan-tiny",
+        "otlp-json-logs",
+        "rails-default-log",
+        "spring-reactor-netty-logback",
+        "uvicorn-default",
+    }
+)
+"""Shapes of software that isn't read yet. What is read rightly must leave the list."""
+
+
+def is_same(column: str, expected: Any, found: Any) -> bool:
+    if expected is None or found is None:
+        return expected is found
+    if column == "timestamp":
+        times = [datetime.fromisoformat(text) for text in (expected, found)]
+        first, second = (t if t.tzinfo else t.replace(tzinfo=UTC) for t in times)
+        return abs(first - second) <= timedelta(microseconds=1)
+    if isinstance(expected, int | float):
+        return (
+            isinstance(found, int | float) and abs(found - expected) <= abs(expected) / 200 + 0.01
+        )
+    return bool(expected == found)
+
+
+def differences(run: Run, folder: Path) -> list[str]:
+    case = json.loads((folder / "expected.json").read_text())
+    (source,) = folder.glob("input.*")
+    query = ("query", "SELECT * FROM requests", source, "-f", "ndjson", *case["args"])
+    queried = run(*query)
+    rows = [json.loads(line) for line in queried.text.splitlines()]
+    rows.sort(key=lambda row: row["line_number"] or 0)
+    found = [] if queried.code == case["exit"] else [f"exit {queried.code}: {queried.stderr}"]
+    if len(rows) != len(case["records"]):
+        found.append(f"{len(rows)} records, not {len(case['records'])}")
+    found += [
+        f"{number}.{column}: {row.get(column)!r}, not {value!r}"
+        for number, (row, record) in enumerate(zip(rows, case["records"], strict=False), 1)
+        for column, value in record.items()
+        if not is_same(column, value, row.get(column))
+    ]
+    reported = run("report", source, "-f", "json", *case["args"])
+    assert reported.code == queried.code
+    counts = json.loads(reported.text)["input"] if reported.code == 0 else {}
+    for name in counts.keys() & case.keys() & {"rejects", "skipped"}:
+        if counts[name] != case[name]:
+            found.append(f"{name}: {counts[name]}, not {case[name]}")
+    return found
+
+
+@pytest.mark.skipif(not SHAPES, reason="the shapes are not at hand")
+@pytest.mark.parametrize("shape", [path.parent for path in SHAPES], ids=lambda p: str(p.name))
+def test_a_shape_is_read_rightly(shape: Path, run: Run) -> None:
+    found = differences(run, shape)
+    if shape.name in NOT_READ_YET:
+        assert found, "it is read rightly now: take it off the list"
+    else:
+        assert found == []
