@@ -10,7 +10,7 @@ from io import StringIO
 import pytest
 
 from apilog.formats.detect import detect_plan
-from apilog.formats.file_plan import UnrecognisedFormat, plan_file
+from apilog.formats.file_plan import FileSample, UnrecognisedFormat, plan_file
 from tests.formats.read_rows import lines_of, name_of, read_lines, rows
 
 
@@ -70,7 +70,7 @@ def test_local_times_of_any_table_are_refused() -> None:
     lines = portal("05/11/2026, 09:00:00.000")
     local = [lines[0].replace("[UTC]", "[UTC+09:00]"), *lines[1:]]
     with pytest.raises(UnrecognisedFormat, match="local zone"):
-        plan_file("x", lines_of(*local).data)
+        plan_file("x", FileSample(first=lines_of(*local).data))
 
 
 GATEWAY_TABLE = "TimeGenerated,Category,clientIP_s,httpMethod_s,requestUri_s,httpStatus_d"
@@ -213,7 +213,7 @@ def test_objects_in_single_quotes() -> None:
 )
 def test_totals_are_refused_whatever_their_columns_are_named(lines: list[str]) -> None:
     with pytest.raises(UnrecognisedFormat, match="totals") as caught:
-        plan_file("x", lines_of(*lines).data)
+        plan_file("x", FileSample(first=lines_of(*lines).data))
     assert "raw data" in caught.value.hint
 
 
