@@ -111,12 +111,16 @@ class Watching:
         return self.inner.name
 
     @property
-    def gateway(self) -> str:
+    def gateway(self) -> str | None:
         return self.inner.gateway
 
     @property
     def columns(self) -> frozenset[str]:
         return self.inner.columns
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        return self.inner.doubts
 
     def parse(self, lines: EventLines, columns: Collection[str]) -> ParsedRecords:
         self.asked.update(columns)

@@ -42,7 +42,7 @@ class Watching:
         return self.inner.name
 
     @property
-    def gateway(self) -> str:
+    def gateway(self) -> str | None:
         return self.inner.gateway
 
     @property

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import polars as pl
+import polars.selectors as cs
 import pytest
 
 from apilog.engine.local import LocalRun
@@ -204,8 +205,8 @@ def test_pairs_are_joined_wherever_the_chunks_are_cut(tmp_path: Path, chunk_byte
     path.write_text("".join(f"{fastify(n, status)}\n" for n, status in order))
     spec = ReadSpec(columns=frozenset({"path", "status", "client_ip", "line_number"}))
     run = LocalRun([path], spec, lambda records: records, chunk_bytes=chunk_bytes)
-    texts = {"path": pl.String, "client_ip": pl.String}
-    records = pl.concat([result.value.cast(texts) for result in run.results()])
+    texts = cs.by_name("path", "client_ip").cast(pl.String)
+    records = pl.concat([result.value.with_columns(texts) for result in run.results()])
     assert records["path"].to_list() == [f"/a/{n}" for n in range(60)]
     assert records["client_ip"].null_count() == 0
     lines = [at for at, (_, status) in enumerate(order, 1) if status]
