@@ -13,7 +13,8 @@ import polars as pl
 from apilog.values.colours import strip_colours
 
 LOOKS_LIKE_ACCESS = (
-    r'(?-u:\b)HTTP/[0-9]|[" ](?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) |^[ \t]*\{\s*"|^time:'
+    r'(?-u:\b)HTTP/[0-9]|[" ](?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|CONNECT) '
+    r'|^[ \t]*\{\s*"|^time:'
     r'|[\[,> ][0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:|(?-u:\b)status="?[1-5][0-9]{2}(?-u:\b)'
     r"| /[^ ]* .*(?-u:\b)[1-5][0-9]{2}(?-u:\b)|(?-u:\b)[1-5][0-9]{2}(?-u:\b).* /[^ ]* "
 )

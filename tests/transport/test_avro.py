@@ -101,7 +101,15 @@ def test_fields_of_other_records_are_json(frame: Frame) -> None:
     row = long(1) + long(5) + long(1) + text("ü") + long(0) + long(1) + b"ab"
     row += long(1) + inner + long(1) + b"\x01"
     framed = frame(file_of(schema, [[row]]))
-    nested: dict[str, object] = {"a": None, "b": [], "c": "X", "d": "zz", "e": None, "f": -7, "g": False}
+    nested: dict[str, object] = {
+        "a": None,
+        "b": [],
+        "c": "X",
+        "d": "zz",
+        "e": None,
+        "f": -7,
+        "g": False,
+    }
     expected = {"a": 5, "b": ["ü"], "c": "Y", "d": "ab", "e": nested, "f": 1, "g": True}
     assert json.loads(framed) == expected
 
