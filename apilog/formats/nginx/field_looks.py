@@ -144,8 +144,10 @@ class LineContext:
 
 
 def is_counter(column: FieldColumn) -> bool:
-    """Return whether numbers rise from line to line, as serial numbers do."""
-    numbers = [float(v) for v in column.given if looks_like([v], "number")]
+    """Return whether whole numbers rise from line to line, as serial numbers do."""
+    if not looks_like(column.given, "integer"):
+        return False
+    numbers = [int(value) for value in column.given if value.isdigit()]
     return len(numbers) > SURE_LINES and all(a < b for a, b in pairwise(numbers))
 
 
