@@ -178,7 +178,7 @@ def _group_subject(
     frame: pl.DataFrame, subject: MetricSubject, aggregates: Iterable[pl.Expr], *further: str
 ) -> pl.DataFrame:
     """Return the rows that the subject chooses, by its columns, `named` and further ones."""
-    named = pl.col("named") if "route" in subject.each else pl.col("gateway") != OTHER_TEXT
+    named = pl.col("named") if "route" in subject.each else pl.col("gateway").ne_missing(OTHER_TEXT)
     chosen = frame.filter(matches_values(subject.where)) if subject.where else frame
     return (
         chosen.with_columns(named=named if subject.each else pl.lit(value=True))

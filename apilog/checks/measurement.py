@@ -187,7 +187,9 @@ def samples_from(
     """Return the samples of a subject, made from a table over its columns."""
     metric, table, is_value = subject.metric, group.table, group.is_single_key
     if subject.each:
-        known = table.select(pl.all_horizontal(pl.col(subject.each).is_not_null()))
+        # Many logs don't tell their gateway: their endpoints have names all the same.
+        telling = [column for column in subject.each if column != "gateway"] or subject.each
+        known = table.select(pl.all_horizontal(pl.col(telling).is_not_null()))
         is_value &= known.to_series()
     histograms: dict[int, dict[int, int]] = {}
     if metric.duration_column:
