@@ -256,9 +256,9 @@ def test_damage_at_the_very_beginning_is_told(logs: Path, store: Path) -> None:
     assert Store.open(store).manifest.inputs == ()
 
 
-@pytest.mark.parametrize("count", [2_000, pytest.param(20_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [12_000, pytest.param(20_000, marks=pytest.mark.slow)])
 def test_a_long_input_is_committed_in_stretches(logs: Path, store: Path, count: int) -> None:
-    options = IngestOptions(stretch_bytes=max(count, 10_000), chunk_bytes=5_000)
+    options = IngestOptions(stretch_bytes=count, chunk_bytes=5_000)
     plain, packed = range(count), range(count, 2 * count)
     (logs / "a.log").write_bytes(lines(plain))
     (logs / "b.log.gz").write_bytes(gzip.compress(lines(packed)))
