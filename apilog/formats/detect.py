@@ -79,7 +79,9 @@ FORMAT_DETECTORS: Mapping[str, FormatDetector] = {
 """Of two that read as many lines the first is taken, so the particular ones come first."""
 
 
-def detect_plan(lines: pl.Series, *, is_timed: bool = False) -> ParsePlan | None:
+def detect_plan(
+    lines: pl.Series, *, is_timed: bool = False, is_rest: bool = False
+) -> ParsePlan | None:
     """Return how to parse a file with these lines; None if no line can be read.
 
     A line that is nothing at all has no vote: the plan is that of the other lines. Lines that are
@@ -87,7 +89,7 @@ def detect_plan(lines: pl.Series, *, is_timed: bool = False) -> ParsePlan | None
     that they need none of their own.
     """
     lines = lines.head(HEAD_LINES)
-    plan = _detect_by_votes(lines, is_timed=is_timed)
+    plan = _detect_by_votes(lines, is_timed=is_timed, is_rest=is_rest)
     if plan is None or plan.saw_all or not plan.name:
         return plan
     useful, unread = try_plan(_as_events(lines, is_timed=is_timed), plan)
@@ -98,14 +100,14 @@ def detect_plan(lines: pl.Series, *, is_timed: bool = False) -> ParsePlan | None
         return None
     has_vote = pl.repeat(value=True, n=len(lines), eager=True)
     voters = lines.filter(has_vote.scatter(rows_of_lines(unread), False))
-    again = _detect_by_votes(voters, is_timed=is_timed)
+    again = _detect_by_votes(voters, is_timed=is_timed, is_rest=is_rest)
     if again is None or again.stages == useful.stages:
         return useful
     again, lost = try_plan(_as_events(voters, is_timed=is_timed), again)
     return useful if lost is not None else replace(again, saw_all=False)
 
 
-def _detect_by_votes(head: pl.Series, *, is_timed: bool) -> ParsePlan | None:
+def _detect_by_votes(head: pl.Series, *, is_timed: bool, is_rest: bool) -> ParsePlan | None:
     """Return a plan for these lines, each of which has a vote."""
     candidates = candidate_formats(head, ALL_TEXT_FORMATS)
     likely = candidates
@@ -137,7 +139,7 @@ def _detect_by_votes(head: pl.Series, *, is_timed: bool) -> ParsePlan | None:
             fallbacks += _fallbacks_of(formats)
             head = head.gather(outer.unmatched)
     known = candidates if head is whole else None
-    formats, reads_rest = _find_formats(head, known, is_timed=is_timed)
+    formats, reads_rest = _find_formats(head, known, is_timed=is_timed, is_rest=is_rest)
     if formats:
         stages.append(ParseStage((), formats))
         fallbacks += _fallbacks_of(formats)
@@ -201,7 +203,11 @@ class _FormatMatches(NamedTuple):
 
 
 def _find_formats(
-    texts: pl.Series, candidates: list[NginxFormat] | None = None, *, is_timed: bool = False
+    texts: pl.Series,
+    candidates: list[NginxFormat] | None = None,
+    *,
+    is_timed: bool = False,
+    is_rest: bool = False,
 ) -> tuple[tuple[Format, ...], bool]:
     """Return the formats of texts, none of which is to be skipped, and whether they read all.
 
@@ -212,7 +218,7 @@ def _find_formats(
     formats: list[Format] = []
     unread = texts
     while len(unread) and len(formats) < _MOST_FORMATS:
-        best = _find_best(unread, candidates, is_timed=is_timed, is_rest=bool(formats))
+        best = _find_best(unread, candidates, is_timed=is_timed, is_rest=is_rest or bool(formats))
         if best is None:
             break
         log_format, is_read = best

@@ -108,7 +108,11 @@ def plan_detector(choice: FormatChoice | None) -> PlanDetector | None:
 def _detect_tailored(
     head: pl.Series, *, is_timed: bool = False, hints: LogHints
 ) -> ParsePlan | None:
-    plan = detect_hinted_plan(head, hints) if hints else detect_plan(head, is_timed=is_timed)
+    plan = (
+        detect_hinted_plan(head, hints)
+        if hints
+        else detect_plan(head, is_timed=is_timed, is_rest=True)
+    )
     return tailor_plan(plan, head, hints.keys) if plan else None
 
 
@@ -277,7 +281,7 @@ def _complete_plan(plan: ParsePlan, lines: pl.Series) -> ParsePlan:
         more = None
         if unread is not None:
             shown = spread_lines(unread.series, HEAD_LINES)
-            more = detect_plan(shown, is_timed=unread.times is not None)
+            more = detect_plan(shown, is_timed=unread.times is not None, is_rest=True)
         more = more.without_formats_of(plan) if more else None
         if more:
             plan = ParsePlan(plan.stages + more.stages, plan.fallbacks + more.fallbacks)

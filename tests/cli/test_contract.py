@@ -276,7 +276,7 @@ def test_the_formats_on_a_terminal_are_few_columns_and_one_tells_all(columns: st
 def test_findings_on_a_terminal_have_headings_and_the_same_text(run: Run) -> None:
     path = str(SAMPLE_LOGS / "combined.log")
     text = on_terminal("detect", path, COLUMNS="80", NO_COLOR="")
-    assert text.startswith(f"\x1b[1m{path}: combined (nginx)\x1b[0m\n\x1b[2m  read\x1b[0m")
+    assert text.startswith(f"\x1b[1m{path}: combined\x1b[0m\n\x1b[2m  read\x1b[0m")
     assert plain(text) == run("detect", path).text
     assert on_terminal("detect", path, COLUMNS="80") == plain(text)
 

@@ -22,6 +22,7 @@ from apilog.formats.nginx.trailing_fields import (
     name_keys,
     with_free_tail,
 )
+from apilog.values.event_lines import EventLines
 
 _FEW_LINES = 3
 
@@ -94,12 +95,16 @@ def infer_format(texts: pl.Series, *, is_timed: bool, is_rest: bool) -> NginxFor
     statuses = dict(zip(table.rows, context["status"], strict=True))
     parts = with_free_tail(naming, table, statuses)
     log_format = LogFormat(tuple(parts))
-    return NginxFormat(
+    inferred = NginxFormat(
         name=log_format.string,
         log_format=log_format,
         gateway=betrayed_gateway(naming),
         doubts=tuple(naming.doubts),
     )
+    if is_rest and not is_timed:
+        records = inferred.parse(EventLines.from_series(texts), {"timestamp"}).records
+        return inferred if records.height >= _FEW_LINES else None
+    return inferred
 
 
 def _find_base(texts: pl.Series, candidates: Sequence[NginxFormat]) -> NginxFormat | None:
