@@ -152,7 +152,8 @@ def _format(name: str) -> str:
     columns = [c for c in SCHEMA if c in info.columns] if info.columns else []
     fills = f"Fills {_names(columns)}." if columns else "Fills what its keys tell."
     shown = [_fenced(text) for text in (info.log_format, _example(name)) if text]
-    about = f"{info.gateway}: {info.title}. {fills} [Documentation]({info.url})."
+    writer = f"{info.gateway}: " if info.gateway else ""
+    about = f"{writer}{info.title}. {fills} [Documentation]({info.url})."
     return "\n\n".join((f"### `{name}`", about, *shown))
 
 

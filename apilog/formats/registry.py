@@ -37,13 +37,13 @@ FORMAT_INFOS: Mapping[str, FormatInfo] = {
         # Formats whose fields are found in the head of a file.
         FormatInfo(
             "json",
-            "nginx",
+            None,
             "JSON lines with keys of any sensible name (nginx, Caddy, Traefik, Envoy, Kong)",
             columns=None,
             url="https://nginx.org/en/docs/http/ngx_http_log_module.html",
         ),
-        FormatInfo("ltsv", "nginx", "Labeled tab-separated values", None, "http://ltsv.org/"),
-        FormatInfo("logfmt", "nginx", "key=value pairs", None, "https://brandur.org/logfmt"),
+        FormatInfo("ltsv", None, "Labeled tab-separated values", None, "http://ltsv.org/"),
+        FormatInfo("logfmt", None, "key=value pairs", None, "https://brandur.org/logfmt"),
         *(
             FormatInfo(
                 g.name,

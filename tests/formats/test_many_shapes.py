@@ -21,12 +21,9 @@ SHAPES = sorted((SAMPLES.parent / "wild").glob("*/expected.json"))
 NOT_READ_YET = frozenset(
     {
         "aws-alb",
-        "cloudfront-standard-tsv",
         "gin-default-logger",
         "haproxy-httplog-syslog",
         "hypercorn-access-stdout",
-        "iis-w3c-default",
-        "iis-w3c-fields-change",
         "morgan-dev",
         "morgan-tiny",
         "otlp-json-logs",

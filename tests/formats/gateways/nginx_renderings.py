@@ -105,9 +105,14 @@ def _no_upstream(call: Call) -> str | None:
     return "no_upstream" if unasked and (call.status or 0) >= 500 else None
 
 
-def _shape(log_format: LogFormat, *lacks: str, in_seconds: bool = True) -> Rendering:
+def _shape(
+    log_format: LogFormat,
+    *lacks: str,
+    in_seconds: bool = True,
+    gateway: str | None = "nginx",
+) -> Rendering:
     return Rendering(
-        gateway="nginx",
+        gateway=gateway,
         write=partial(text, log_format),
         lacks=frozenset(lacks),
         in_seconds=in_seconds,
@@ -123,10 +128,11 @@ _COMBINED_LACKS = (
 )
 
 FORMATS: Mapping[str, Rendering] = {
-    "nginx, combined": _shape(_BUILT_IN["combined"], *_COMBINED_LACKS),
+    "nginx, combined": _shape(_BUILT_IN["combined"], *_COMBINED_LACKS, gateway=None),
     "nginx, combined with times": _shape(
         parse_log_format(_BUILT_IN["combined"].string + " $request_time $upstream_response_time"),
         *(c for c in _COMBINED_LACKS if "duration" not in c),
+        gateway=None,
     ),
     "nginx, apilog's log_format": _shape(parse_log_format(SUGGESTION), *_CUSTOM, "api"),
     "nginx, ingress": _shape(_BUILT_IN["ingress-nginx"], *_CUSTOM, "host"),

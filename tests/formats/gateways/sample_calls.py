@@ -100,7 +100,7 @@ class Call:
 class Rendering:
     """A way in which a gateway's calls lie in a file."""
 
-    gateway: str
+    gateway: str | None
     write: Callable[[Sequence[Call]], bytes]
     lacks: frozenset[str]
     """Columns that it has no values for."""

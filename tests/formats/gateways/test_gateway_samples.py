@@ -99,7 +99,7 @@ def test_apigees_own_templates(
     record = read(logged(_filled(template)))
     # One of the two logs when the first byte came, the other only when the last had.
     assert abs(record["timestamp"] - SENT) <= timedelta(milliseconds=3)
-    assert record | {"timestamp": SENT} == {**READ, "line_number": 1}
+    assert record | {"timestamp": SENT} == {**READ, "line_number": 1, "error_source": "gateway"}
     unset = ("client_id", "developer.id", "response.status.code", "fault.name")
     early = read(logged(_filled(template, unset)))
     assert not early.keys() & {"consumer", "status", "error_type"}
