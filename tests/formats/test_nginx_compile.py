@@ -183,9 +183,7 @@ def _check(log_format: LogFormat, drawn: list[tuple[datetime, dict[str, bytes | 
     outcome = read_lines(lines_of(*lines), reading_of(made))
     assert outcome.rejects.is_empty()
     known = frozenset(log_format.variables)
-    shown = [
-        {k: v for k, v in row.items() if k not in _DERIVED} for row in rows(outcome)
-    ]
+    shown = [{k: v for k, v in row.items() if k not in _DERIVED} for row in rows(outcome)]
     assert shown == [expected(time, values, known) for time, values in drawn]
 
 

@@ -15,16 +15,18 @@ from apilog.render.sections.report_view import OTHER, has_values
 from apilog.render.sections.section import BarColumn, Column, TextColumn
 from apilog.render.text.cell_text import (
     NULL,
+    UNKNOWN_GATEWAY,
     column_unit,
     format_value,
     format_values,
     is_metric,
     is_number,
+    named_gateways,
     short_title,
 )
 from apilog.text.units import format_count
 
-_FOLDED_KEYS = {OTHER, "(not found)"}
+_FOLDED_KEYS = {OTHER, "(not found)", UNKNOWN_GATEWAY}
 _OPTIONAL_KEYS = {"gateway": 2, "error_source": 1}
 _LONG_COUNT = len("999,999")
 _KEY_STYLES = {"method": "magenta"}
@@ -108,7 +110,7 @@ def key_columns(frame: pl.DataFrame, names: Sequence[str]) -> list[Column]:
     """Return the columns that tell the rows apart; a gateway goes first where there is no room."""
     return [
         replace(
-            _key_column(frame[name]),
+            _key_column(named_gateways(frame[name])),
             drop_order=_OPTIONAL_KEYS.get(name, 0) if len(names) > 1 else 0,
         )
         for name in names

@@ -19,6 +19,9 @@ from apilog.text.units import format_bytes, format_count, format_duration, forma
 NULL = "–"
 """The text for a missing value."""
 
+UNKNOWN_GATEWAY = "(unknown)"
+"""The text for a gateway that nothing in the log tells."""
+
 _METRIC_UNITS = {metric.column: metric.unit for metric in METRICS.values()}
 _SUCCESS_UNITS = {
     **dict.fromkeys(
@@ -120,6 +123,11 @@ def format_value(value: object, unit: Unit | None, timezone: str) -> str:
             return json.dumps(value, ensure_ascii=False, default=str)
         case _:
             return str(value)
+
+
+def named_gateways(column: pl.Series) -> pl.Series:
+    """Return a column of keys with a text for gateways that nothing tells; others as they are."""
+    return column.cast(pl.String).fill_null(UNKNOWN_GATEWAY) if column.name == "gateway" else column
 
 
 def format_values(values: Sequence[object], unit: Unit | None, timezone: str) -> list[str]:

@@ -9,7 +9,13 @@ import polars as pl
 
 from apilog.render.data.cell_values import text_slices, typed_values
 from apilog.render.output import OutputOptions, choose_table
-from apilog.render.text.cell_text import column_title, column_unit, format_values, is_number
+from apilog.render.text.cell_text import (
+    column_title,
+    column_unit,
+    format_values,
+    is_number,
+    named_gateways,
+)
 from apilog.render.text.escape import escape_markdown
 from apilog.render.text.verdict_text import figures_as_text
 from apilog.report_model import Report
@@ -29,6 +35,7 @@ def markdown_table(frame: pl.DataFrame, timezone: str) -> str:
 
 def _table_parts(frame: pl.DataFrame, timezone: str) -> Iterator[str]:
     frame = typed_values(frame)
+    frame = frame.with_columns(named_gateways(column) for column in frame.get_columns())
     if frame.width == 0:
         return
     titles = [escape_markdown(column_title(name)) for name in frame.columns]
