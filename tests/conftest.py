@@ -27,8 +27,28 @@ settings.register_profile("apilog", deadline=None, max_examples=EXAMPLES)
 settings.load_profile("apilog")
 
 
+# How many cases of one test the inner loop and the README's command run; CI runs all of them.
+MOST_CASES = 6
+
+
+def mark_variations(items: list[pytest.Item]) -> None:
+    """Mark further cases of a test as slow, so that some remain, spread evenly over all of them."""
+    cases: dict[tuple[str, str], list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("slow") is None:
+            test = getattr(item, "originalname", item.name)
+            cases.setdefault((item.nodeid.partition("[")[0], test), []).append(item)
+    for variations in cases.values():
+        count = len(variations)
+        kept = {number * count // MOST_CASES for number in range(MOST_CASES)}
+        for place, item in enumerate(variations):
+            if count > MOST_CASES and place not in kept:
+                item.add_marker("slow")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that may start processes or servers, by their modules and fixtures."""
+    """Mark the tests that may start processes or servers, and the further cases of a test."""
+    mark_variations(items)
     for item in items:
         assert isinstance(item, pytest.Function)
         folder = item.path.relative_to(REPOSITORY / "tests").parts[0]

@@ -262,9 +262,8 @@ def test_any_line_is_a_record_or_a_reject(
     write_json(path, [{"time": TIMES[0], "status": 200, "path": "/a"}, value])
     try:
         report = apilog.report(path, columns={column: key}, tables=["overview"])
-    except apilog.InputError as error:
+    except apilog.InputError:
         # The only line with a time is none by the key that the user names for it.
         assert column == "timestamp"
-        assert "no line is a record" in str(error)
     else:
         assert report.input.lines == 2

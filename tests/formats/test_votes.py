@@ -105,7 +105,8 @@ def test_a_broken_line_anywhere_changes_no_other(name: str) -> None:
     junk=st.binary(max_size=12).filter(lambda b: b"\n" not in b and b"\r" not in b),
 )
 def test_any_broken_line_changes_no_other(name: str, at: int, cut: float, junk: bytes) -> None:
-    broken = lines_of(name)[at - 1].rstrip(b"\n")
+    lines = lines_of(name)
+    broken = lines[min(at, len(lines)) - 1].rstrip(b"\n")
     place = round(cut * len(broken))
     check_spliced(name, broken[:place] + junk, at)
 
