@@ -168,5 +168,8 @@ def errors_section(view: ReportView) -> Section | None:
 def _distinct_keys(frame: pl.DataFrame) -> list[str]:
     """Return the keys, without the gateway if there is only one."""
     names = key_names(frame)
-    is_one = "gateway" in names and split_other(frame)[0]["gateway"].n_unique() <= 1
-    return [name for name in names if name != "gateway"] if is_one and len(names) > 1 else names
+    if len(names) > 1 and "gateway" in names:
+        gateways = split_other(frame)[0]["gateway"].drop_nulls()
+        if gateways.n_unique() <= 1:
+            names.remove("gateway")
+    return names
