@@ -122,8 +122,9 @@ def _detect_by_votes(head: pl.Series, *, is_timed: bool, is_rest: bool) -> Parse
     whole, head = head, _drop_skipped(head)
     if not len(head):
         return ParsePlan(())
-    # Lines that begin as a named format are in no envelope.
-    is_bare = any(
+    # Lines that begin as a named format are in no envelope, but for the quote of one around them.
+    is_quoted = (head.str.starts_with('"') & head.str.contains('"\r?$')).all()
+    is_bare = not is_quoted and any(
         2 * int(f.strict_expression.matches_beginning(head).sum()) >= len(head) for f in likely
     )
     envelopes = () if is_bare else detect_envelopes(head, whole)

@@ -132,7 +132,7 @@ def _plan_with(detectors: list[OwnFormatDetector], head: pl.Series) -> ParsePlan
             unread = unread.gather(_rejected_rows(best, unread, is_timed=is_timed))
             unread = unread.filter(~_find_foreign(best, unread))
         if formats:
-            rest = detect_plan(unread) if len(unread) and not around else None
+            rest = detect_plan(unread, is_rest=True) if len(unread) and not around else None
             stage = ParseStage(around, tuple(formats))
             return ParsePlan((stage, *(rest.stages if rest else ())))
     return None
