@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from io import BytesIO
 
 import pytest
@@ -50,16 +49,13 @@ def lines_of(name: str) -> list[bytes]:
     return [line + b"\n" for line in lines]
 
 
-def places(length: int, *, every: bool) -> Iterator[int]:
-    """Yield where a line is cut: at every byte, or at some of them."""
-    return iter(range(1, length + 1)) if every else iter(range(1, length + 1, 1 + length // 5))
-
-
-def check_torn(name: str, *, every: bool) -> None:
+def check_torn(name: str, *, cuts: int) -> None:
+    """Hold that a last line, torn at so many places of it, changes no record of the others."""
     *whole, last = lines_of(name)
     expected = read(b"".join(whole))[1]
     assert expected or name == "broken.log"
-    for end in places(len(last.rstrip(b"\n")), every=every):
+    length = len(last.rstrip(b"\n"))
+    for end in range(1, length + 1, 1 + length // cuts):
         _, rows = read(b"".join(whole) + last[:end])
         rows.pop(len(whole), None)
         assert rows == expected, last[:end]
@@ -67,13 +63,18 @@ def check_torn(name: str, *, every: bool) -> None:
 
 @pytest.mark.parametrize("name", SOME)
 def test_a_torn_last_line_changes_no_other(name: str) -> None:
-    check_torn(name, every=False)
+    check_torn(name, cuts=5)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_a_last_line_torn_at_any_byte_changes_no_other(name: str) -> None:
-    check_torn(name, every=True)
+def test_a_last_line_torn_at_many_places_changes_no_other(name: str) -> None:
+    check_torn(name, cuts=20)
+
+
+@pytest.mark.slow
+def test_a_last_line_torn_at_any_byte_changes_no_other() -> None:
+    check_torn("combined.log", cuts=LONGEST)
 
 
 def check_spliced(name: str, odd: bytes, at: int) -> None:
