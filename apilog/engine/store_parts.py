@@ -84,7 +84,8 @@ class StoredPart:
         if makes_routes:
             # A route that is not what its path gives was named by the gateway, and stays.
             usual = add_route(records.drop("route"))["route"].cast(pl.String)
-            names_routes = pl.col("gateway").is_in(ROUTE_NAMING_GATEWAYS)
+            is_pathless = pl.col("path").is_null()
+            names_routes = pl.col("gateway").is_in(ROUTE_NAMING_GATEWAYS) | is_pathless
             is_named = pl.col("route").ne_missing(usual) & names_routes
             records = records.with_columns(pl.when(is_named).then("route"))
             records = add_route(records, spec.rules)
