@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from apilog.formats.contract import MatchFailure, ParsedRecords
-from apilog.formats.generic.recognition import RecognisedFields, recognise_fields
+from apilog.formats.generic.recognition import recognise_fields
 from apilog.formats.generic.records import (
-    fillable_columns,
+    RecognisedFormat,
     find_foreign,
     needed_names,
     parse_fields,
@@ -38,10 +38,9 @@ _PATH_KEY = r'(?i)"[^"\\]*(?:method|verb|uri|url|path|request)[^"\\]*"\s*:'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JsonLinesFormat:
+class JsonLinesFormat(RecognisedFormat):
     """JSON objects, one per line, whose keys were recognised in the head of a file."""
 
-    fields: RecognisedFields
     name: str = "json"
 
     @staticmethod
@@ -64,20 +63,8 @@ class JsonLinesFormat:
         return JsonLinesFormat(fields=recognised) if recognised else None
 
     @property
-    def gateway(self) -> str | None:
-        return self.fields.gateway
-
-    @property
     def pairs_lines(self) -> bool:
         return bool(self.fields.pair_names)
-
-    @property
-    def doubts(self) -> tuple[str, ...]:
-        return self.fields.doubts
-
-    @property
-    def columns(self) -> frozenset[str]:
-        return fillable_columns(self.fields)
 
     def parse(self, lines: EventLines, columns: Collection[str]) -> ParsedRecords:
         values, ok = self._read_names(lines, needed_names(columns, self.fields))

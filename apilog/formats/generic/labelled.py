@@ -17,9 +17,9 @@ from typing import Self
 import polars as pl
 
 from apilog.formats.contract import MatchFailure, ParsedRecords
-from apilog.formats.generic.recognition import RecognisedFields, recognise_fields
+from apilog.formats.generic.recognition import recognise_fields
 from apilog.formats.generic.records import (
-    fillable_columns,
+    RecognisedFormat,
     find_foreign,
     needed_names,
     parse_fields,
@@ -40,10 +40,9 @@ _LTSV_LINE = r"^[0-9A-Za-z_.$@-]+:[^\t]*\t"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _LabelledFormat:
+class _LabelledFormat(RecognisedFormat):
     """The labels of the head, which both formats have in common."""
 
-    fields: RecognisedFields
     places: Mapping[str, int]
     """The place in a line where each label is most often."""
 
@@ -71,20 +70,8 @@ class _LabelledFormat:
         return cls(fields=recognised, places=places)
 
     @property
-    def gateway(self) -> str | None:
-        return self.fields.gateway
-
-    @property
     def pairs_lines(self) -> bool:
         return bool(self.fields.pair_names)
-
-    @property
-    def doubts(self) -> tuple[str, ...]:
-        return self.fields.doubts
-
-    @property
-    def columns(self) -> frozenset[str]:
-        return fillable_columns(self.fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ asked for.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -21,10 +22,24 @@ _NO_UPSTREAM = ("status", "upstream_status")
 """The columns whose fields together tell that a proxy failed without asking an upstream."""
 
 
-def fillable_columns(fields: RecognisedFields) -> frozenset[str]:
-    """Return the columns that these fields can fill."""
-    derived = {"error_type"} if fields.sources.keys() >= {*_NO_UPSTREAM} else set()
-    return frozenset({"timestamp"} | fields.sources.keys() | derived)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecognisedFormat:
+    """What formats have in common whose fields are told by names and looks."""
+
+    fields: RecognisedFields
+
+    @property
+    def gateway(self) -> str | None:
+        return self.fields.gateway
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        return self.fields.doubts
+
+    @property
+    def columns(self) -> frozenset[str]:
+        derived = {"error_type"} if self.fields.sources.keys() >= {*_NO_UPSTREAM} else set()
+        return frozenset({"timestamp"} | self.fields.sources.keys() | derived)
 
 
 def needed_names(columns: Collection[str], fields: RecognisedFields) -> list[str]:

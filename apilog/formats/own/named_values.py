@@ -14,8 +14,8 @@ import polars as pl
 
 from apilog.formats.contract import MatchFailure, ParsedRecords
 from apilog.formats.gateways.delimited import COMMAS_DOUBT
-from apilog.formats.generic.recognition import RecognisedFields, recognise_fields
-from apilog.formats.generic.records import fillable_columns, needed_names, parse_fields
+from apilog.formats.generic.recognition import recognise_fields
+from apilog.formats.generic.records import RecognisedFormat, needed_names, parse_fields
 from apilog.formats.own.key_hints import NO_KEY_HINTS, KeyHints
 from apilog.values.csv_cells import CellLayout, split_fields
 from apilog.values.decimals import find_decimal_commas, with_decimal_points
@@ -36,10 +36,9 @@ _BLANK_HEADER = "column_{}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CsvFormat:
+class CsvFormat(RecognisedFormat):
     """Fields between separators, named by a header line."""
 
-    fields: RecognisedFields
     header: str
     separator: str
     positions: Mapping[str, int]
@@ -100,18 +99,6 @@ class CsvFormat:
             return None
         return CsvFormat.infer(head, is_timed=is_timed)
 
-    @property
-    def gateway(self) -> str | None:
-        return self.fields.gateway
-
-    @property
-    def doubts(self) -> tuple[str, ...]:
-        return self.fields.doubts
-
-    @property
-    def columns(self) -> frozenset[str]:
-        return fillable_columns(self.fields)
-
     def parse(self, lines: EventLines, columns: Collection[str]) -> ParsedRecords:
         names = needed_names(columns, self.fields)
         places = {name: self.positions[name] for name in names if name in self.positions}
@@ -151,14 +138,13 @@ class CsvFormat:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RegexFormat:
+class RegexFormat(RecognisedFormat):
     """Lines whose values are the named groups of a regular expression.
 
     It runs on Rust's engine alone, which takes time linear in the line's length:
     https://docs.rs/regex/latest/regex/#untrusted-input
     """
 
-    fields: RecognisedFields
     pattern: str
     name: str = "regex"
 
@@ -176,18 +162,6 @@ class RegexFormat:
         }
         recognised = recognise_fields(values, hints, is_timed=is_timed)
         return RegexFormat(fields=recognised, pattern=pattern) if recognised else None
-
-    @property
-    def gateway(self) -> str | None:
-        return self.fields.gateway
-
-    @property
-    def doubts(self) -> tuple[str, ...]:
-        return self.fields.doubts
-
-    @property
-    def columns(self) -> frozenset[str]:
-        return fillable_columns(self.fields)
 
     def parse(self, lines: EventLines, columns: Collection[str]) -> ParsedRecords:
         groups = _read_groups(lines.series, self.pattern)
