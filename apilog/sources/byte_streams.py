@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import os
 import sys
+from collections.abc import Iterator
 from io import BufferedReader
 from typing import Protocol, cast
 
@@ -75,6 +76,23 @@ class PeekableStream:
         if self._damage is not None:
             raise self._damage
         return self._stream.read(size)
+
+
+class BlockStream:
+    """Blocks of any size as a stream."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks = blocks
+        self._rest = b""
+
+    def read(self, size: int) -> bytes:
+        while not self._rest:
+            try:
+                self._rest = next(self._blocks)
+            except StopIteration:
+                return b""
+        block, self._rest = self._rest[:size], self._rest[size:]
+        return block
 
 
 class SourceReader:

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from apilog.sources.byte_streams import ByteStream, StreamDamage
+from apilog.sources.byte_streams import BlockStream, ByteStream, StreamDamage
 from apilog.sources.compression import decompress_stream
 
 AVRO_MAGIC = b"Obj\x01"
@@ -26,24 +26,12 @@ _CAPTURED = {"Body", "SequenceNumber", "EnqueuedTimeUtc"}
 _Decode = Callable[[bytes, int], tuple[Any, int]]
 
 
-class AvroStream:
-    """The records of a file, a line each."""
-
-    def __init__(self, stream: ByteStream) -> None:
-        self._blocks = _lines_of(_Bytes(stream))
-        self._rest = b""
-
-    def read(self, size: int) -> bytes:
-        while not self._rest:
-            try:
-                self._rest = next(self._blocks)
-            except StopIteration:
-                return b""
-        block, self._rest = self._rest[:size], self._rest[size:]
-        return block
+def read_avro(stream: ByteStream) -> BlockStream:
+    """Return the records of a file, a line each."""
+    return BlockStream(_lines_of(_AvroBytes(stream)))
 
 
-class _Bytes:
+class _AvroBytes:
     """A stream of which so many bytes are taken."""
 
     def __init__(self, stream: ByteStream) -> None:
@@ -78,7 +66,7 @@ class _Bytes:
         return not self._held
 
 
-def _lines_of(data: _Bytes) -> Iterator[bytes]:
+def _lines_of(data: _AvroBytes) -> Iterator[bytes]:
     """Yield the lines of a file, those of a block at once."""
     codec, decode, captured, sync = _read_header(data)
     while not data.is_at_end:
@@ -107,7 +95,7 @@ def _line_of(record: Any, *, captured: bool) -> bytes:
     return text if text.endswith(b"\n") else text + b"\n"
 
 
-def _read_header(data: _Bytes) -> tuple[str, _Decode, bool, bytes]:
+def _read_header(data: _AvroBytes) -> tuple[str, _Decode, bool, bytes]:
     """Return the codec, how records are decoded, whether they are captured events, and the mark."""
     data.take(len(AVRO_MAGIC))
     metadata: dict[str, bytes] = {}

@@ -10,7 +10,7 @@ from base64 import b64decode
 from collections.abc import Iterator
 from io import BytesIO
 
-from apilog.sources.byte_streams import ByteStream, StreamDamage
+from apilog.sources.byte_streams import BlockStream, ByteStream, StreamDamage
 from apilog.sources.compression import decompress_stream
 
 MAX_PAYLOAD_BYTES = 16 << 20
@@ -59,21 +59,9 @@ def _decode_start(base64: bytes) -> bytes:
     return b64decode(base64[:32][: len(base64[:32]) // 4 * 4])
 
 
-class PayloadStream:
-    """The decoded payloads, each ended by a newline."""
-
-    def __init__(self, stream: ByteStream) -> None:
-        self._blocks = _decode_payloads(stream)
-        self._rest = b""
-
-    def read(self, size: int) -> bytes:
-        while not self._rest:
-            try:
-                self._rest = next(self._blocks)
-            except StopIteration:
-                return b""
-        block, self._rest = self._rest[:size], self._rest[size:]
-        return block
+def read_payloads(stream: ByteStream) -> BlockStream:
+    """Return the decoded payloads, each ended by a newline."""
+    return BlockStream(_decode_payloads(stream))
 
 
 def _decode_payloads(stream: ByteStream) -> Iterator[bytes]:

@@ -25,14 +25,14 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from apilog.sources.byte_streams import ByteStream, PeekableStream, StreamDamage
-from apilog.transport.avro import AVRO_MAGIC, AvroStream
-from apilog.transport.base64_payloads import PayloadStream, find_carried_base64, is_base64_payload
+from apilog.transport.avro import AVRO_MAGIC, read_avro
+from apilog.transport.base64_payloads import find_carried_base64, is_base64_payload, read_payloads
 from apilog.transport.cloudwatch import JoinedEventsStream, find_event_start
 from apilog.transport.event_containers import is_whole_container, starts_like_container
 from apilog.transport.event_wrappers import open_table
 from apilog.transport.json_scan import OPENS_OBJECT, ScanEnd, scan_object
 from apilog.transport.json_splitter import STAMP, JsonSplitter
-from apilog.transport.w3c_fields import W3cStream, has_fields_directive
+from apilog.transport.w3c_fields import has_fields_directive, read_w3c
 
 SHAPE_BYTES = 64 << 10
 """How much of a head is looked at first."""
@@ -85,16 +85,16 @@ def frame_stream(stream: ByteStream, max_line_bytes: int) -> ByteStream:
     stream = PeekableStream.over(stream)
     shape = _peek_shape(stream)
     if shape.framing is Framing.AVRO:
-        stream = PeekableStream(AvroStream(stream))
+        stream = PeekableStream(read_avro(stream))
         shape = _peek_shape(stream)
     if shape.framing is Framing.W3C:
-        return W3cStream(stream, max_line_bytes)
+        return read_w3c(stream, max_line_bytes)
     if shape.framing is Framing.BASE64:
-        stream = PeekableStream(PayloadStream(stream))
+        stream = PeekableStream(read_payloads(stream))
         shape = _peek_shape(stream)
     events = _split_events(shape, stream, max_line_bytes)
     if shape.carries_base64:
-        stream = PeekableStream(PayloadStream(events))
+        stream = PeekableStream(read_payloads(events))
         events = _split_events(_peek_shape(stream), stream, max_line_bytes)
     return events
 

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from apilog.sources.byte_streams import ByteStream, StreamDamage
+from apilog.sources.byte_streams import BlockStream, ByteStream, StreamDamage
 
 _STEP_BYTES = 256 << 10
 _DIRECTIVES = re.compile(rb"(?:#[^\n]*\n){0,20}?#Fields:[ \t]")
@@ -23,21 +23,9 @@ def has_fields_directive(head: bytes) -> bool:
     return _DIRECTIVES.match(head) is not None
 
 
-class W3cStream:
-    """The rows as objects, a line each; a line of more than `limit` bytes comes as it is."""
-
-    def __init__(self, stream: ByteStream, limit: int) -> None:
-        self._blocks = _convert(stream, limit)
-        self._rest = b""
-
-    def read(self, size: int) -> bytes:
-        while not self._rest:
-            try:
-                self._rest = next(self._blocks)
-            except StopIteration:
-                return b""
-        block, self._rest = self._rest[:size], self._rest[size:]
-        return block
+def read_w3c(stream: ByteStream, limit: int) -> BlockStream:
+    """Return the rows as objects, a line each; a line of more than `limit` bytes as it is."""
+    return BlockStream(_convert(stream, limit))
 
 
 def _convert(stream: ByteStream, limit: int) -> Iterator[bytes]:
