@@ -7,7 +7,7 @@ as many lines are looked at.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 
@@ -19,9 +19,16 @@ from apilog.transport.opening import HEAD_BYTES, open_chunks, read_later_lines
 class FirstChunks:
     """The chunks of one source, in order, once; the first of them are there from the beginning."""
 
-    def __init__(self, chunks: Iterator[LineChunk]) -> None:
-        """Read the first chunks; raises SourceError if there are none because of an error."""
+    def __init__(
+        self, chunks: Iterator[LineChunk], ask_lines_before: Callable[[], bytes] = bytes
+    ) -> None:
+        """Read the first chunks; raises SourceError if there are none because of an error.
+
+        `ask_lines_before` gives lines of the source that stand before its first chunk; it is asked
+        once that chunk is there, as a source may be closed when its last one is.
+        """
         self._chunks = chunks
+        self._lines_before = b""
         self._held: deque[LineChunk] = deque()
         self._error: SourceError | None = None
         self._is_whole = False
@@ -36,15 +43,13 @@ class FirstChunks:
             if chunk is None:
                 self._is_whole = True
             else:
+                self._lines_before = self._lines_before or ask_lines_before()
                 self._held.append(chunk)
                 size += len(chunk.data)
 
-    def make_sample(self, lines_before: bytes = b"") -> FileSample:
-        """Return what is there as the sample of a file; call it before the first chunk is taken.
-
-        `lines_before` are lines of the source that stand before its first chunk.
-        """
-        parts = [lines_before, *(chunk.data for chunk in self._held)]
+    def make_sample(self) -> FileSample:
+        """Return what is there as the sample of a file; call it before the first chunk is taken."""
+        parts = [self._lines_before, *(chunk.data for chunk in self._held)]
         return FileSample(
             # One chunk is not copied.
             first=b"".join(parts) if sum(map(bool, parts)) > 1 else next(filter(None, parts), b""),

@@ -87,12 +87,14 @@ class RunInput(Protocol):
     def records_before(self) -> int:
         """The number of records that earlier runs have read of it; known with the first chunk."""
 
-    @property
-    def head(self) -> bytes:
-        """The lines before those of the first chunk, which tell how it is to be parsed."""
+    def read_head(self) -> bytes:
+        """Return lines before those of the first chunk, which tell how it is to be parsed.
+
+        It is called when that chunk was given, and before the next is asked for.
+        """
 
     def chunks(self, chunk_bytes: int) -> Iterable[LineChunk]:
-        """Yield its lines; `head` is asked for after the first of them. Raises SourceError."""
+        """Yield its lines; raises SourceError."""
 
 
 _Task = tuple[list[tuple[FileAccount, int]], Future[list[ChunkResult[T] | SourceError]]]
@@ -201,7 +203,8 @@ class LocalRun(Generic[T]):
                 else source.chunks(self._chunk_bytes)
             )
             try:
-                first = FirstChunks(with_whole_events(chunks))
+                ask_before = bytes if isinstance(source, LogSource) else source.read_head
+                first = FirstChunks(with_whole_events(chunks), ask_before)
                 # The pool is first in, first out: a task that waits for the plan has it under way.
                 plan = self._submit_plan(source, first, pool) if first else None
                 if not isinstance(source, LogSource):
@@ -227,11 +230,8 @@ class LocalRun(Generic[T]):
         self, source: LogSource | RunInput, first: FirstChunks, pool: ThreadPoolExecutor
     ) -> Future[ParsePlan]:
         """Have it found how an input is to be parsed."""
-        if isinstance(source, LogSource):
-            log, before = source, b""
-        else:
-            log, before = source.source, source.head
-        sample = first.make_sample(before)
+        log = source if isinstance(source, LogSource) else source.source
+        sample = first.make_sample()
 
         def plan_input() -> ParsePlan:
             later = b"" if sample.is_whole else read_later_lines(log)

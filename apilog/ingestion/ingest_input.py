@@ -119,9 +119,8 @@ class IngestInput:
         """The bytes on disk; None for a pipe."""
         return self.source.size
 
-    @property
-    def head(self) -> bytes:
-        """Its first lines, if the chunks don't begin with them."""
+    def read_head(self) -> bytes:
+        """Return its first lines, if the chunks don't begin with them."""
         return self._opened.first_lines() if self._opened and self._base else b""
 
     @property
