@@ -43,7 +43,8 @@ class FirstChunks:
             if chunk is None:
                 self._is_whole = True
             else:
-                self._lines_before = self._lines_before or ask_lines_before()
+                if not self._held:
+                    self._lines_before = ask_lines_before()
                 self._held.append(chunk)
                 size += len(chunk.data)
 

@@ -21,6 +21,7 @@ from apilog.formats.gateways.delimited import DelimitedFormat
 from apilog.formats.gateways.keyed import RecordShape, find_shapes
 from apilog.formats.generic.json_lines import JsonLinesFormat
 from apilog.formats.generic.labelled import LogfmtFormat, LtsvFormat
+from apilog.formats.generic.named_values import CsvFormat
 from apilog.formats.nginx import library
 from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.nginx.grammar import FormatVariable, LiteralText, LogFormat
@@ -31,7 +32,6 @@ from apilog.formats.nginx.library import (
     settle_format,
     untimed_variants,
 )
-from apilog.formats.own.named_values import CsvFormat
 from apilog.formats.parse_plan import ParsePlan, ParseStage, rows_of_lines, try_plan
 from apilog.formats.skipped_lines import skip_reasons
 from apilog.schema import TIMESTAMP
@@ -86,13 +86,14 @@ def detect_plan(
 
     A line that is nothing at all has no vote: the plan is that of the other lines. Lines that are
     all skipped give a plan without formats. `is_timed` says that times came with the lines, so
-    that they need none of their own.
+    that they need none of their own; `is_rest` that other lines are read already: then a few odd
+    ones are no format.
     """
     lines = lines.head(HEAD_LINES)
     plan = _detect_by_votes(lines, is_timed=is_timed, is_rest=is_rest)
     if plan is None or plan.saw_all or not plan.name:
         return plan
-    useful, unread = try_plan(_as_events(lines, is_timed=is_timed), plan)
+    useful, unread = try_plan(as_events(lines, is_timed=is_timed), plan)
     if unread is None:
         # A table's header alone is one of no requests.
         return replace(useful if useful.name else plan, saw_all=True)
@@ -103,7 +104,7 @@ def detect_plan(
     again = _detect_by_votes(voters, is_timed=is_timed, is_rest=is_rest)
     if again is None or again.stages == useful.stages:
         return useful
-    again, lost = try_plan(_as_events(voters, is_timed=is_timed), again)
+    again, lost = try_plan(as_events(voters, is_timed=is_timed), again)
     return useful if lost is not None else replace(again, saw_all=False)
 
 
@@ -149,7 +150,7 @@ def _detect_by_votes(head: pl.Series, *, is_timed: bool, is_rest: bool) -> Parse
     return ParsePlan(tuple(stages), tuple(fallbacks), saw_all=reads_all and reads_rest)
 
 
-def _as_events(texts: pl.Series, *, is_timed: bool) -> EventLines:
+def as_events(texts: pl.Series, *, is_timed: bool) -> EventLines:
     """Return texts as events, with times that came with them if they are timed."""
 
     def some_times() -> pl.Series:  # it only matters that there is a time
@@ -306,7 +307,7 @@ def _find_detected(texts: pl.Series, *, is_timed: bool) -> list[_FormatMatches]:
 
     JSON, LTSV and key=value know less of the same values than a gateway's format does.
     """
-    lines = _as_events(texts, is_timed=is_timed)
+    lines = as_events(texts, is_timed=is_timed)
     rows = pl.int_range(len(texts), dtype=pl.UInt32, eager=True)
     matches: list[_FormatMatches] = []
     shapes: Collection[RecordShape] | None = None

@@ -1,3 +1,3 @@
-"""Formats without fixed names: JSON lines, LTSV and key=value, whose keys are found by looking."""
+"""Formats without fixed names, whose keys are found by looking: JSON, LTSV, key=value, tables."""
 
 from __future__ import annotations

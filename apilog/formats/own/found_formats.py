@@ -17,16 +17,17 @@ import polars as pl
 
 from apilog.formats.column_sources import ColumnSource
 from apilog.formats.contract import Format
+from apilog.formats.detect import as_events
 from apilog.formats.field_map import DURATION_COLUMNS
 from apilog.formats.gateways.aws.context_format import ContextTextFormat
 from apilog.formats.gateways.column_builder import GatewayFormat
 from apilog.formats.generic.json_lines import JsonLinesFormat
 from apilog.formats.generic.labelled import LogfmtFormat, LtsvFormat
+from apilog.formats.generic.named_values import CsvFormat, RegexFormat
 from apilog.formats.generic.recognition import RecognisedFields
 from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.own.declarations import MAPPED_COLUMNS
-from apilog.formats.own.named_values import CsvFormat, RegexFormat
-from apilog.formats.own.own_formats import OwnFormatDetector, with_some_times
+from apilog.formats.own.own_formats import OwnFormatDetector
 from apilog.formats.own.tailored_plan import OWN_NAME
 from apilog.formats.parse_plan import ParsePlan
 from apilog.formats.registry import FORMAT_INFOS
@@ -45,7 +46,7 @@ def describe_formats(path: str, plan: ParsePlan, head: pl.Series) -> tuple[Found
         unread = unwrap_texts(stage.envelopes, head.head(_SAMPLE_LINES))
         is_timed = any(envelope.times for envelope in stage.envelopes)
         for log_format in stage.formats:
-            parsed = log_format.parse(with_some_times(unread, is_timed=is_timed), MAPPED_COLUMNS)
+            parsed = log_format.parse(as_events(unread, is_timed=is_timed), MAPPED_COLUMNS)
             name = _section_name(path, len(found))
             section = _describe(log_format, name, unread, parsed.records, is_timed=is_timed)
             found += [section] if section else []
@@ -74,7 +75,7 @@ def _describe(
             return None
         if again.gateway != log_format.gateway:
             own = replace(own, gateway=log_format.gateway or "")
-        parsed = again.parse(with_some_times(texts, is_timed=is_timed), MAPPED_COLUMNS).records
+        parsed = again.parse(as_events(texts, is_timed=is_timed), MAPPED_COLUMNS).records
         differing = _differing_columns(records, parsed)
         if not differing:
             return FoundFormat(

@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from apilog.formats.contract import ForeignLineFinder, Format
-from apilog.formats.detect import ALL_TEXT_FORMATS, FORMAT_DETECTORS, detect_plan
+from apilog.formats.detect import ALL_TEXT_FORMATS, FORMAT_DETECTORS, as_events, detect_plan
 from apilog.formats.gateways.aws.context_format import compile_context_format
 from apilog.formats.gateways.column_builder import GatewayFormat
 from apilog.formats.generic.json_lines import JsonLinesFormat
 from apilog.formats.generic.labelled import LogfmtFormat, LtsvFormat
+from apilog.formats.generic.named_values import CsvFormat, RegexFormat
 from apilog.formats.generic.recognition import RecognisedFields
 from apilog.formats.nginx.apache_format import parse_apache_format
 from apilog.formats.nginx.format import JsonTemplateFormat, NginxFormat, compile_log_format
@@ -23,12 +24,10 @@ from apilog.formats.nginx.grammar import parse_log_format
 from apilog.formats.own.declarations import KEYED_LINES
 from apilog.formats.own.hints import LogHints
 from apilog.formats.own.key_hints import NO_KEY_HINTS, KeyHints
-from apilog.formats.own.named_values import CsvFormat, RegexFormat
 from apilog.formats.own.tailored_plan import describe_missing, tailor_format, with_doubts
 from apilog.formats.parse_plan import ParsePlan, ParseStage
 from apilog.formats.skipped_lines import skip_reasons
 from apilog.options import OwnFormat
-from apilog.schema import TIMESTAMP
 from apilog.transport.envelope_registry import detect_envelopes, unwrap_texts
 from apilog.values.event_lines import EventLines
 
@@ -153,17 +152,8 @@ def _find_best(
     return best
 
 
-def with_some_times(texts: pl.Series, *, is_timed: bool) -> EventLines:
-    """Return the lines, each with a time if times come with them."""
-
-    def some_times() -> pl.Series:  # it only matters that there is a time
-        return pl.Series("time", [0], pl.Int64).cast(TIMESTAMP).new_from_index(0, len(texts))
-
-    return EventLines.from_series(texts, some_times if is_timed else None)
-
-
 def _rejected_rows(log_format: Format, texts: pl.Series, *, is_timed: bool) -> pl.Series:
-    return log_format.parse(with_some_times(texts, is_timed=is_timed), ["timestamp"]).rejects["row"]
+    return log_format.parse(as_events(texts, is_timed=is_timed), ["timestamp"]).rejects["row"]
 
 
 def _infer_sound(

@@ -20,6 +20,7 @@ from apilog.formats.field_map import normalise_name
 from apilog.formats.gateways.column_builder import GatewayFormat
 from apilog.formats.generic.json_lines import JsonLinesFormat
 from apilog.formats.generic.labelled import LogfmtFormat, LtsvFormat
+from apilog.formats.generic.named_values import CsvFormat, RegexFormat
 from apilog.formats.nginx.apache_format import parse_apache_format
 from apilog.formats.nginx.format import JsonTemplateFormat, NginxFormat
 from apilog.formats.nginx.variables import VARIABLES_BY_COLUMN, VariableSource
@@ -31,7 +32,6 @@ from apilog.formats.own.client_address import (
 )
 from apilog.formats.own.conversions import convert_key, encode_first_address
 from apilog.formats.own.key_hints import KeyHints
-from apilog.formats.own.named_values import CsvFormat, RegexFormat
 from apilog.formats.parse_plan import ParsePlan, ParseStage
 from apilog.options import ColumnMapping
 from apilog.text import nearest_names
