@@ -56,6 +56,7 @@ def test_the_examples_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (result.failed, result.attempted > 5) == (0, True)
 
 
+@pytest.mark.slow
 def test_users_code_is_type_checked(tmp_path: Path) -> None:
     pytest.importorskip("mypy")
     (tmp_path / "user.py").write_text(SNIPPET)

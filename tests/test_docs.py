@@ -186,6 +186,7 @@ def test_systemd_takes_the_printed_units(tmp_path: Path) -> None:
     assert (done.returncode, told) == (0, [])
 
 
+@pytest.mark.slow
 def test_the_readmes_first_command_sets_up_and_reports(run: Run, folder: Path) -> None:
     text = page("README.md")
     steps = [shlex.split(step) for step in marked(text, "run").strip().split(" && ")]

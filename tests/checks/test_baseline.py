@@ -210,7 +210,7 @@ def three_requests() -> str:
 
 
 @given(st.sampled_from(["routes", "since", "formats", "where", "version"]), JSON, st.data())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=about(40))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=about(15))
 def test_no_file_makes_it_crash(
     tmp_path: Path, key: str, value: object, data: st.DataObject
 ) -> None:

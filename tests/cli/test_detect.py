@@ -110,6 +110,7 @@ def test_compressed_files_are_looked_into(run: Run, tmp_path: Path) -> None:
     assert (finding["format"], finding["records"]) == ("combined", 3)
 
 
+@pytest.mark.slow
 def test_every_file_of_a_folder_is_told_of(run: Run) -> None:
     paths = {finding["path"] for finding in findings(run, SAMPLE_LOGS)}
     left_out = SAMPLE_LOGS / "success" / "accounts.csv"
@@ -182,6 +183,7 @@ def test_the_head_of_a_pipe_is_read(run_process: Run, tmp_path: Path) -> None:
     assert [file["format"] for file in json.loads(named.text)["files"]] == ["combined"]
 
 
+@pytest.mark.slow
 def test_what_is_piped_can_be_of_no_known_format_too(run_process: Run) -> None:
     result = run_process("detect", "-", stdin=b"what is this\n")
     assert (result.code, result.stdout) == (2, b"")

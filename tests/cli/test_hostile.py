@@ -135,6 +135,7 @@ def test_a_condition_on_hostile_text_is_told_without_it(run: Run, log: Path) -> 
     assert len(told.stderr.splitlines()) == 2
 
 
+@pytest.mark.slow
 def test_paths_of_a_mebibyte_are_records_that_nobody_has_to_scroll_through(
     run: Run, tmp_path: Path
 ) -> None:
@@ -150,6 +151,7 @@ def test_paths_of_a_mebibyte_are_records_that_nobody_has_to_scroll_through(
     assert run("detect", path).code == 0
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_paths_keep_their_sums(run: Run, tmp_path: Path) -> None:
     count = 100_000
     path = write(

@@ -279,6 +279,7 @@ def test_output_goes_to_a_file_or_folder_and_replaces_none_unasked(
     assert (tmp_path / "tables" / "result.csv").read_text() == "n\n1500\n"
 
 
+@pytest.mark.slow
 def test_what_cannot_be_read_is_told_and_the_rest_is_queried(run: Run, tmp_path: Path) -> None:
     sql = "SELECT COUNT(*) AS n FROM requests"
     path = write(tmp_path / "a.log", [line(), "no log line", "", line()])
@@ -319,6 +320,7 @@ def test_a_store_and_logs_are_one_table(run: Run, store: Path) -> None:
     assert rows(run, sql, store, *limits) == rows(run, sql, LOG, *limits)
 
 
+@pytest.mark.slow
 def test_a_process_reads_standard_input(run_process: Run) -> None:
     sql = "SELECT status, COUNT(*) AS n FROM requests GROUP BY status ORDER BY n DESC LIMIT 1"
     result = run_process("query", sql, "-", "-f", "csv", stdin=LOG.read_bytes())

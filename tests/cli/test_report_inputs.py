@@ -236,6 +236,7 @@ sys.exit(main(sys.argv[2:]))
 """
 
 
+@pytest.mark.slow
 def test_what_may_not_be_read_is_told_and_the_rest_reported(open_folder: Path) -> None:
     write(open_folder / "good.log", [line()] * 3)
     write(open_folder / "secret.log", [line()]).chmod(0)

@@ -40,6 +40,7 @@ def test_a_file_gets_the_bytes_that_stdout_gets(run: Run, tmp_path: Path, format
     assert run("report", TIMED, "-f", format, "-o", "-").stdout == target.read_bytes()
 
 
+@pytest.mark.slow
 def test_a_directory_gets_a_file_for_each_table(run: Run, tmp_path: Path) -> None:
     out = tmp_path / "new" / "folder"
     assert run("report", TIMED, "-f", "csv", "-o", f"{out}/").stdout == b""
@@ -203,6 +204,7 @@ def test_no_color_and_columns_are_honoured() -> None:
     assert "\x1b" not in on_terminal(TIMED, TERM="dumb").screen
 
 
+@pytest.mark.slow
 def test_a_terminals_width_is_none_of_a_files_business(tmp_path: Path) -> None:
     target = tmp_path / "report.txt"
     assert on_terminal(TIMED, "--no-progress", "-o", target, columns=200).screen == ""
@@ -288,6 +290,7 @@ def test_an_interrupt_ends_quickly_and_leaves_nothing(tmp_path: Path, is_termina
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_file_that_is_deleted_while_it_is_read_is_read_on(tmp_path: Path) -> None:
     many = tmp_path / "many.log"
     many.write_bytes(LONG * 30_000)

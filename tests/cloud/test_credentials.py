@@ -30,6 +30,7 @@ def no_keys(endpoint: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> P
     return tmp_path / "credentials"
 
 
+@pytest.mark.slow
 def test_a_profile_is_enough_for_logs_and_stores(
     bucket: Bucket,
     url: str,
@@ -189,6 +190,7 @@ def test_without_the_extra_it_is_named(argv: list[str]) -> None:
     )
 
 
+@pytest.mark.slow
 def test_local_work_needs_no_extra(tmp_path: Path) -> None:
     (tmp_path / "a.log").write_bytes(lines(range(3)))
     argv = ["ingest", str(tmp_path / "a.log"), "--store", str(tmp_path / "store")]

@@ -62,6 +62,7 @@ def test_any_reads_and_seeks(
     reader.close()
 
 
+@pytest.mark.slow
 def test_what_is_known_of_many_objects_is_asked_for_ahead(
     bucket: Bucket, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -116,6 +116,7 @@ def test_a_run_with_nothing_new_writes_nothing(bucket: Bucket, url: str, store: 
     assert {info.key: info.written for info in bucket.list_below("logs")} == before
 
 
+@pytest.mark.slow
 def test_a_long_object_is_read_in_ranges_and_continued(
     bucket: Bucket, url: str, store: str
 ) -> None:
@@ -231,6 +232,7 @@ with StoreWriter(sys.argv[1]) as writer:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", ["data", "manifest"])
 def test_a_writer_that_was_killed_left_nothing_that_counts(
     bucket: Bucket, store: str, at: str
@@ -288,6 +290,7 @@ def test_killed_runs_lose_and_double_nothing(bucket: Bucket, url: str, store: st
     assert killed > 1
 
 
+@pytest.mark.slow
 def test_two_processes_that_ingest_again_and_again_lose_and_double_nothing(
     bucket: Bucket, url: str, store: str
 ) -> None:

@@ -6,12 +6,13 @@ import random
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import apilog
 from apilog.engine.local import LocalRun
 from tests.engine.engine_runs import EVERYTHING, plain, read_all
+from tests.examples import about
 from tests.weblog import SAMPLE_LOGS
 
 NAMES = (
@@ -35,6 +36,7 @@ def damaged(name: str, seed: int) -> bytes:
     return b"\n".join(mixed) + b"\n" * chance.randrange(2)
 
 
+@settings(max_examples=about(4))
 @given(name=st.sampled_from(NAMES), seed=st.integers(0, 1 << 16), size=st.integers(500, 40_000))
 def test_chunks_of_any_size_give_the_same(
     tmp_path_factory: pytest.TempPathFactory, name: str, seed: int, size: int
@@ -47,6 +49,7 @@ def test_chunks_of_any_size_give_the_same(
     assert cut.records.equals(whole.records)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["api", "journald", "azure-apim", "apigee"])
 def test_a_log_that_is_ingested_in_pieces_gives_what_a_report_reads(
     tmp_path: Path, name: str

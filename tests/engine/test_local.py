@@ -79,6 +79,7 @@ def test_lines_come_in_their_order_with_their_numbers(tmp_path: Path) -> None:
     assert records["path"].to_list() == [f"/v1/users/{i}" for i in range(300)] * 2
 
 
+@pytest.mark.slow
 def test_the_format_is_that_of_the_first_lines_whichever_thread_is_first(tmp_path: Path) -> None:
     other = [json.dumps({"time": "2026-11-20T12:00:00Z", "status": 200, "path": "/"})] * 60
     path = write(tmp_path / "two.log", numbered(540) + other)
@@ -88,6 +89,7 @@ def test_the_format_is_that_of_the_first_lines_whichever_thread_is_first(tmp_pat
         assert (file.records, file.rejects) == (600, 0)
 
 
+@pytest.mark.slow
 def test_small_files_read_together_are_as_if_each_were_alone(tmp_path: Path) -> None:
     contents = {
         "a.log": numbered(3),

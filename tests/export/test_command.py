@@ -109,6 +109,7 @@ def test_requests_without_a_time_are_told(tmp_path: Path, run: Run) -> None:
     assert (done.code, told) == (0, True)
 
 
+@pytest.mark.slow
 def test_in_a_process_two_runs_agree(tmp_path: Path, run_process: Run) -> None:
     source = log(tmp_path / "a.log", (0, 24))
     argv = ("export", source, "--to", tmp_path / "to", "--every", "hour", "-f", "parquet")

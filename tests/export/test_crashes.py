@@ -129,6 +129,7 @@ def test_a_run_that_is_killed_at_any_moment_is_made_good_by_the_next(
     assert len(seen) > 1  # or this would prove nothing
 
 
+@pytest.mark.slow
 def test_a_reader_sees_whole_periods_while_they_are_replaced(tmp_path: Path) -> None:
     to = tmp_path / "to"
     small, large = log(tmp_path / "a.log", (0, 24)), log(tmp_path / "b.log", (0, 1, 24, 25))

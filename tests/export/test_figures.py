@@ -87,6 +87,7 @@ def test_all_periods_together_have_all_requests_of_a_log(tmp_path: Path, name: s
         assert found[column].cast(pl.Int64).sum() == (whole[column].item() or 0)
 
 
+@pytest.mark.slow
 def test_a_store_gives_what_its_logs_give(tmp_path: Path) -> None:
     source = log(tmp_path / "a.log", HOURS)
     ingest([source], tmp_path / "store")

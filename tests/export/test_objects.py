@@ -133,6 +133,7 @@ def test_a_run_that_is_cut_off_anywhere_is_made_good_by_the_next(
             return
 
 
+@pytest.mark.slow
 def test_removing_that_is_cut_off_is_finished_by_the_next(
     tmp_path: Path, cut: Callable[[int, Callable[[], object]], bool]
 ) -> None:

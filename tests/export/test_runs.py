@@ -146,6 +146,7 @@ def test_a_folder_keeps_its_options(tmp_path: Path) -> None:
     assert run(source, to, format="md").unchanged == names(to)
 
 
+@pytest.mark.slow
 def test_many_periods_need_no_more_memory_than_allowed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

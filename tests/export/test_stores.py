@@ -94,6 +94,7 @@ def test_other_files_with_the_same_records_leave_the_tables(
     assert read() == []
 
 
+@pytest.mark.slow
 def test_whatever_else_decides_the_tables_is_read_again(
     tmp_path: Path, store: Path, read: Callable[[], list[str]]
 ) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import polars as pl
+import pytest
 
 from apilog.formats import gateways
 from apilog.formats.detect import ALL_TEXT_FORMATS, FORMAT_DETECTORS, detect_plan
@@ -51,12 +52,14 @@ def test_every_format_has_samples_and_a_sample_log() -> None:
     assert {f"{name}.log" for name in SAMPLES} <= {path.name for path in SAMPLE_LOGS.iterdir()}
 
 
+@pytest.mark.slow
 def test_samples_carry_the_gateway_that_their_format_is_listed_under() -> None:
     read = {name: read_lines(lines_of(*samples)).records for name, samples in SAMPLES.items()}
     carried = {name: set(records["gateway"]) for name, records in read.items()}
     assert carried == {name: {info.gateway} for name, info in FORMAT_INFOS.items()}
 
 
+@pytest.mark.slow
 def test_no_sample_alone_is_taken_for_another_format() -> None:
     found = matrix((name, [sample]) for name, sample in ROWS)
     assert found.keys() == FORMAT_INFOS.keys()
@@ -99,6 +102,7 @@ def test_cases_of_a_gateway_are_read_as_its_logs() -> None:
     assert found == {name: {name} for name in found}
 
 
+@pytest.mark.slow
 def test_no_line_beside_the_log_is_taken_for_one_of_it() -> None:
     beside = [(skip.reason, line) for skip in SKIP_RULES for line in skip.samples]
     beside += [(refusal.message, line) for refusal in gateways.REFUSALS for line in refusal.samples]

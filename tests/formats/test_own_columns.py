@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import apilog
@@ -15,6 +15,7 @@ from apilog.errors import UsageError
 from apilog.formats.own.declarations import MAPPED_COLUMNS, parse_columns
 from apilog.options import ColumnMapping
 from tests.commands import Run
+from tests.examples import about
 
 ODD = [
     {"t": 1763630106123, "r": {"c": 200, "len": 10}, "took": 0.5, "team": "acme", "v": "GET"},
@@ -250,6 +251,7 @@ def test_a_colon_may_be_part_of_a_key() -> None:
         parse_columns([ColumnMapping("status", "b", format="%s")])
 
 
+@settings(max_examples=about(10))
 @given(
     value=st.dictionaries(st.text(max_size=4), st.text(max_size=6) | st.integers(), max_size=5),
     column=st.sampled_from(MAPPED_COLUMNS),

@@ -216,6 +216,7 @@ def _vectors(path: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["parse_nginx_log", "parse_apache_log", "parse_common_log", "parse_nginx_access_log"]
 )

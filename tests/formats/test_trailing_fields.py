@@ -175,7 +175,7 @@ def test_lines_that_are_cut_short_or_spoilt_have_no_say() -> None:
     tails = [f" {t} {u}" for t, u in zip(TIMES, UPSTREAM, strict=True)]
     good = lines_with(tails)
     alone = rows(read_lines(lines_of(*good)))
-    for at in range(len(good[-1])):
+    for at in range(0, len(good[-1]), 12):
         outcome = read_lines(lines_of(*good, good[-1][:at]))
         assert rows(outcome)[: len(good)] == alone, good[-1][:at]
 

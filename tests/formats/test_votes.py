@@ -5,7 +5,7 @@ from __future__ import annotations
 from io import BytesIO
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apilog.formats.file_plan import FileSample, UnrecognisedFormat, plan_detector, plan_file
@@ -13,6 +13,7 @@ from apilog.formats.parse_plan import parse_lines
 from apilog.sources.line_chunks import cut_into_chunks
 from apilog.transport.framing import frame_stream
 from apilog.values.event_lines import EventLines
+from tests.examples import about
 from tests.formats.read_rows import COLUMNS, plain
 from tests.weblog import SAMPLE_LOGS, line
 
@@ -99,6 +100,7 @@ def test_a_broken_line_anywhere_changes_no_other(name: str) -> None:
         check_spliced(name, broken[: 2 * len(broken) // 3], at)
 
 
+@settings(max_examples=about(8))
 @given(
     name=st.sampled_from(NAMES),
     at=st.integers(1, LINES),

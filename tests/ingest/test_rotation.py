@@ -18,6 +18,7 @@ from apilog.storage.local_folder import LocalFolder
 from apilog.store import Store, layout, verify
 from apilog.store.commit import list_store_files
 from apilog.store.reader import generations
+from tests.examples import about
 from tests.ingest.forked_runs import Forks
 from tests.ingest.numbered_logs import held, lines
 
@@ -144,7 +145,7 @@ STEPS: dict[str, Callable[[RotatingLog], None]] = {
 }
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=about(6), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(st.sampled_from([*STEPS, "ingest", "ingest"]), max_size=14))
 def test_any_history_gives_each_line_once(
     tmp_path_factory: pytest.TempPathFactory, steps: list[str]

@@ -137,6 +137,7 @@ def test_a_damaged_file_is_an_error(run: Run, tmp_path: Path, stored: Path) -> N
     assert len(result.stderr.splitlines()) == 2
 
 
+@pytest.mark.slow
 def test_a_store_that_was_compacted_gives_the_same(run: Run, tmp_path: Path) -> None:
     for number in range(12):
         more = write(tmp_path / f"{number}.log", [line(after=60 * number + n) for n in range(9)])

@@ -89,6 +89,7 @@ for number in range(30):
 """
 
 
+@pytest.mark.slow
 def test_a_reader_sees_whole_commits_while_they_are_made(tmp_path: Path) -> None:
     path = tmp_path / "s"
     StoreWriter(path).close()

@@ -120,6 +120,7 @@ def test_since_and_until_limit_the_calls(run: Run) -> None:
     assert document["tables"]["funnel"][0] == whole["tables"]["funnel"][0]
 
 
+@pytest.mark.slow
 def test_by_puts_groups_in_front(run: Run) -> None:
     argv = ("success", SAMPLE, "--accounts", ACCOUNTS, *AS_OF, "--quiet", "-f", "json")
     grouped = json.loads(run(*argv, "--by", "country,gateway").stdout)["tables"]
@@ -138,6 +139,7 @@ def test_by_puts_groups_in_front(run: Run) -> None:
     assert run(*argv[:-2], "--by", "country", "--table", "trials").text.startswith("Trials")
 
 
+@pytest.mark.slow
 def test_accounts_in_small_groups_beyond_the_largest_are_one_group(
     log: Path, tmp_path: Path
 ) -> None:

@@ -76,13 +76,13 @@ def test_an_event_is_one_line_wherever_chunks_end(
 @DRIVERS
 def test_files_that_are_read_together_don_t_share_events(tmp_path: Path, wrap: Wrap) -> None:
     whole = line("/whole")
-    for i in range(12):
+    for i in range(4):
         begun = cut(wrap, line("/cut"), 2)
         write(tmp_path / f"{i:02}.log", [begun[1], wrap(whole, "stdout", True), begun[0]])
     read = read_all([tmp_path])
-    assert read.records["path"].to_list() == ["/whole"] * 12
+    assert read.records["path"].to_list() == ["/whole"] * 4
     assert {(f.lines, f.records, f.rejects, f.skipped) for f in read.files} == {(3, 1, 2, 0)}
-    assert read.records["line_number"].to_list() == [2] * 12
+    assert read.records["line_number"].to_list() == [2] * 4
 
 
 def test_docker_lines_without_any_newline_are_lines_of_their_own(tmp_path: Path) -> None:

@@ -104,6 +104,7 @@ def test_lines_of_json_count_each_line_once(log: Path) -> None:
     assert shown.errors == ""
 
 
+@pytest.mark.slow
 def test_a_new_file_of_a_folder_is_watched_too(log: Path) -> None:
     with piped(log.parent) as shown:
         until(shown.seen("records", 5))
@@ -111,6 +112,7 @@ def test_a_new_file_of_a_folder_is_watched_too(log: Path) -> None:
         until(shown.seen("records", 7))
 
 
+@pytest.mark.slow
 def test_a_file_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
     later = tmp_path / "later.log"
     with piped(later) as shown:
@@ -131,6 +133,7 @@ def test_standard_input_is_watched_until_it_ends(log: Path) -> None:
     assert shown.last["input"]["records"] == 2
 
 
+@pytest.mark.slow
 def test_events_in_pieces_are_joined_across_looks(tmp_path: Path) -> None:
     first, rest = now_line()[:60], now_line()[60:]
     stamp = "2026-11-20T12:00:00.5Z stdout"
@@ -142,6 +145,7 @@ def test_events_in_pieces_are_joined_across_looks(tmp_path: Path) -> None:
     assert shown.last["input"]["rejects"] == 0
 
 
+@pytest.mark.slow
 def test_what_is_no_log_is_told_once_and_the_rest_is_read(log: Path) -> None:
     odd = write(log.with_name("odd.txt"), ["what is this?"])
     with piped(log, odd) as shown:
@@ -151,6 +155,7 @@ def test_what_is_no_log_is_told_once_and_the_rest_is_read(log: Path) -> None:
     assert shown.errors.count("no known format") == 1
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_is_no_error(log: Path) -> None:
     argv = command(log, "--json", "--interval", "100ms")
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
@@ -215,6 +220,7 @@ def test_once_of_nothing(run: Run, tmp_path: Path) -> None:
     assert "is compressed" in packed.stderr
 
 
+@pytest.mark.slow
 def test_only_the_end_of_a_long_log_is_read(run: Run, tmp_path: Path) -> None:
     pad = "a" * 150
     lines = (line(f"/p{i % 9}/{pad}", after=i, ms=i % 50) for i in range(40_000))
@@ -243,6 +249,7 @@ def test_wrong_usage(run: Run, options: list[str], message: str) -> None:
     assert message in shown.stderr
 
 
+@pytest.mark.slow
 def test_a_condition_selects(run: Run) -> None:
     everything = json.loads(run("watch", API, "--once", "--json", "--window", "1d").stdout)
     failed = run("watch", API, "--once", "--json", "--window", "1d", "--where", "status >= 500")
@@ -268,6 +275,7 @@ def test_a_store_is_no_log(run: Run, tmp_path: Path) -> None:
     assert "objects don't grow" in shown.stderr
 
 
+@pytest.mark.slow
 def test_addresses_and_consumers_may_be_hidden(run: Run) -> None:
     argv = ("watch", API, "--once", "--json", "--window", "1d", "--top", "50")
     plain_ = json.loads(run(*argv).stdout)["newest_errors"]

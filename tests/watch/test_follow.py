@@ -187,6 +187,7 @@ def test_renamed_within_a_glob(log: Path) -> None:
     assert followed.look() == []
 
 
+@pytest.mark.slow
 def test_what_was_rotated_often_stays_known(log: Path) -> None:
     followed = Followed(log.parent / "access.log*")
     followed.look()
