@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from apilog.engine.sql_numbers import widen_numbers
 from apilog.errors import UsageError
 from apilog.schema import SCHEMA
 from apilog.text import did_you_mean
@@ -39,7 +40,7 @@ class RowFilter:
         """Return whether it holds for each row; values must be in the types of `_as_sql_type`."""
         # In a whole statement, texts that are compared with times are read as times.
         # https://docs.pola.rs/user-guide/sql/intro/
-        statement = f"SELECT (\n{self.text}\n) AS holds FROM requests"
+        statement = f"SELECT (\n{widen_numbers(self.text)}\n) AS holds FROM requests"
         try:
             return pl.SQLContext({"requests": values.lazy()}).execute(statement).collect()["holds"]
         except pl.exceptions.PolarsError as error:
@@ -60,7 +61,7 @@ def parse_where(text: str) -> RowFilter:
     ['method', 'status']
     """
     try:
-        expr = pl.sql_expr(text)
+        expr = pl.sql_expr(widen_numbers(text))
         columns = frozenset(expr.meta.root_names())
         for name in sorted(columns - SCHEMA.keys()):
             raise unknown_column_error(name, _quote_option(text))
@@ -90,9 +91,10 @@ def unknown_column_error(name: str, where_from: str) -> UsageError:
 
 
 def _as_sql_type(name: str) -> pl.Expr:
-    """Return a column as SQL sees it: all text is String."""
-    is_text = isinstance(SCHEMA[name], pl.Enum) or SCHEMA[name] == pl.String
-    return pl.col(name).cast(pl.String) if is_text else pl.col(name)
+    """Return a column as SQL sees it: all text is String, whole numbers have 64 bits."""
+    dtype = SCHEMA[name]
+    is_text = isinstance(dtype, pl.Enum) or dtype == pl.String
+    return pl.col(name).cast(pl.String if is_text else pl.Int64 if dtype.is_integer() else dtype)
 
 
 def _is_about_one_row(expr: pl.Expr) -> bool:

@@ -12,6 +12,7 @@ import polars as pl
 from apilog.engine.parse_chunks import summarise_inputs
 from apilog.engine.scan import ScanStats, scan_sources
 from apilog.engine.source_pass import describe_doubts, describe_rejects
+from apilog.engine.sql_numbers import name_counts, says_name, widen_columns, widen_numbers
 from apilog.engine.store_parts import STORE_FORMAT, count_records
 from apilog.errors import UsageError
 from apilog.options import QueryOptions, Source
@@ -33,8 +34,8 @@ class RequestFrame:
         frame, self._stores = scan_sources(
             sources, options, window=self._window, passes=self._passes
         )
-        self.frame: pl.LazyFrame = frame
-        """Text is String, as SQL compares it."""
+        self.frame: pl.LazyFrame = widen_columns(frame)
+        """Text is String, as SQL compares it, whole numbers have 64 bits."""
 
     def summarize_input(self) -> InputSummary:
         """Return the account: stores with all their records, logs as far as they were read."""
@@ -80,10 +81,14 @@ def run_query(sql: str, sources: Sequence[Source], options: QueryOptions) -> Rep
     """
     check_statement(sql)
     requests = RequestFrame(sources, options)
+    statement = widen_numbers(name_counts(sql))
     with translate_polars_errors():
-        frame = pl.SQLContext({TABLE: requests.frame}).execute(sql)
-        has_columns = bool(frame.collect_schema())
-    if not has_columns:
+        frame = pl.SQLContext({TABLE: requests.frame}).execute(statement)
+        names = frame.collect_schema().names()
+    if "len" in names and "count" not in names and not says_name(sql, "len"):
+        # What is left of Polars' own name for COUNT(*), such as that of COUNT(*) / 2.
+        frame = frame.rename({"len": "count"})
+    if not names:
         raise UsageError("the query selects no column", "SELECT * takes all of them")
     with translate_polars_errors(on_values=True):
         result = frame.collect(engine="streaming")
