@@ -14,6 +14,8 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from apilog.metrics import microseconds_as_ms
+
 GAMMA = 1.01 / 0.99
 """(1 + α) / (1 − α): the value in the middle of a bucket is off by α at most."""
 SHORTEST_MS = 1e-3
@@ -109,8 +111,8 @@ def estimate_quantiles(
         pl.col("value").filter(name).first().alias(name) for name in levels
     )
     extremes = result.select_seq(
-        low=pl.lit(low_us.gather(result["row"])) / 1000,
-        high=pl.lit(high_us.gather(result["row"])) / 1000,
+        low=microseconds_as_ms(pl.lit(low_us.gather(result["row"]))),
+        high=microseconds_as_ms(pl.lit(high_us.gather(result["row"]))),
     )
     # Extremes are kept in whole microseconds: below 0.1 ms their rounding is more than 1 %.
     low, high = extremes.select_seq(

@@ -136,7 +136,6 @@ class _TableBuilder:
         self._layout = cube_layout(plan)
         pairs = zip(self._layout.cubes, partial.cubes, strict=True)
         self._states = [fold_routes(plan, cube, state) for cube, state in pairs]
-        self._known_columns = {c for s in self._states for c, d in s.distinct.items() if d.height}
         is_timed = any(table.keys == ("timestamp",) for table in plan.tables)
         self._buckets = list_buckets(plan, partial.first, partial.last) if is_timed else None
 
@@ -204,9 +203,8 @@ class _TableBuilder:
 
     def compute_metrics(self, rows: _TableRows) -> pl.DataFrame:
         """Return the keys of the rows and the table's metrics."""
-        window = self._plan.window.with_defaults(self._partial.first, self._partial.last)
         frame = rows.sums.with_row_index("row").with_columns_seq(
-            window_seconds=pl.lit(window.seconds, pl.Float64)
+            self._window_seconds(rows).alias("window_seconds")
         )
         metrics = [METRICS[name] for name in rows.table.metrics]
         parts = []
@@ -224,7 +222,27 @@ class _TableBuilder:
                 parts.append(hashes.with_columns_seq(row).group_by("row").agg(count))
         for part in parts:
             frame = frame.join(part, on="row", how="left", maintain_order="left")
-        return frame.select_seq(*rows.table.keys, *map(self._metric_expr, rows.table.metrics))
+        return frame.select_seq(*rows.table.keys, *map(_metric_expr, rows.table.metrics))
+
+    def _window_seconds(self, rows: _TableRows) -> pl.Expr:
+        """Return how long the window is that each row is about.
+
+        That is the part of its bucket inside the window where rows are about buckets. It is null
+        for records without a time, and the whole window for the row of all others.
+        """
+        first, last = self._partial.first, self._partial.last
+        window = self._plan.window.with_defaults(first, last)
+        whole = pl.lit(window.seconds, pl.Float64)
+        step = bucket_step(self._plan, first, last)
+        if "timestamp" not in rows.table.keys or step is None:
+            return whole
+        starts = rows.sums["timestamp"]
+        ends = bucket_ends(starts, step, self._plan.timezone)
+        part = pl.lit(ends).clip(upper_bound=window.until) - pl.lit(starts).clip(window.since)
+        # Polars divides by multiplying with 1e-6, which may be off by the last bit.
+        known = (part.dt.total_microseconds() / 1_000_000).round(6)
+        is_other = pl.int_range(rows.sums.height) >= rows.kept
+        return pl.when(is_other).then(whole).otherwise(known)
 
     def roll_up_histogram(self, rows: _TableRows, column: str) -> pl.DataFrame:
         """Return how many durations of each row lie in which bucket: `row`, `bucket`, `n`."""
@@ -252,13 +270,11 @@ class _TableBuilder:
         empty = empty.with_columns_seq(map(empty_value, accumulators)).select_seq(groups.columns)
         return pl.concat([groups, empty])
 
-    def _metric_expr(self, name: str) -> pl.Expr:
-        metric = METRICS[name]
-        if metric.distinct:
-            # Where no record of the report has the column, nobody knows how many there are.
-            is_known = metric.distinct in self._known_columns
-            return pl.col(name).fill_null(0) if is_known else pl.lit(None, pl.Int64).alias(name)
-        return (metric.expr() if metric.expr else pl.col(metric.column)).alias(metric.column)
+
+def _metric_expr(name: str) -> pl.Expr:
+    metric = METRICS[name]
+    # Where no record of a row has a distinct column, nobody knows how many there are: null.
+    return (metric.expr() if metric.expr else pl.col(metric.column)).alias(metric.column)
 
 
 def _shown_fold(table: TableSpec) -> pl.Expr:

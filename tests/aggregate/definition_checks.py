@@ -10,6 +10,7 @@ import polars as pl
 
 from apilog.aggregate import FinishedTables, ReportPlan, TableSpec, finish, partial
 from apilog.metrics import METRICS
+from apilog.text.units import parse_duration
 from tests.aggregate import oracle
 from tests.aggregate.oracle import Key, Record, frame_of
 
@@ -38,8 +39,9 @@ def check(
     spec: TableSpec,
     groups: dict[Key, list[Record]],
     rows: Sequence[Record],
-    seconds: float | None,
+    step: str = "1s",
 ) -> None:
+    """Hold each row of a table against the records of its group; buckets have a fixed step."""
     assert table.columns == [*spec.keys, *(METRICS[m].column for m in spec.metrics)]
     found = {tuple(row[k] for k in spec.keys): row for row in table.to_dicts()}
     assert len(found) == table.height
@@ -47,10 +49,19 @@ def check(
     for key, group in groups.items():
         for name in spec.metrics:
             value = found[key][METRICS[name].column]
-            expected = oracle.metric(name, group, rows, seconds)
+            expected = oracle.metric(name, group, seconds_of(key, spec, rows, step))
             assert agrees(name, value, expected), (spec.name, key, name, value, expected)
 
 
-def window_seconds(rows: Sequence[Record]) -> float | None:
+def seconds_of(key: Key, spec: TableSpec, rows: Sequence[Record], step: str) -> float | None:
+    """How long the window of a row is: all of it, or what its bucket has of it."""
     times = oracle.known(rows, "timestamp")
-    return (max(times) - min(times)).total_seconds() if times else None
+    if not times:
+        return None
+    first, last = min(times), max(times)
+    if "timestamp" in spec.keys:
+        start = key[spec.keys.index("timestamp")]
+        if start is None:
+            return None
+        first, last = max(first, start), min(last, start + parse_duration(step))
+    return (last - first).total_seconds()

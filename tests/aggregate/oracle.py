@@ -64,10 +64,8 @@ def share(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-def metric(
-    name: str, records: Sequence[Record], everything: Sequence[Record], seconds: float | None
-) -> Any:
-    """One metric over some of the records of a report."""
+def metric(name: str, records: Sequence[Record], seconds: float | None) -> Any:
+    """One metric over some of the records of a report, in a window of so many seconds."""
     n = len(records)
     client = sum(status_class(r) == 4 for r in records)
     server = sum(status_class(r) == 5 for r in records)
@@ -99,7 +97,7 @@ def metric(
             return sum(sizes) if sizes else None
         case "consumers" | "clients":
             column = {"consumers": "consumer", "clients": "client_ip"}[name]
-            return len(set(known(records, column))) if known(everything, column) else None
+            return len(set(known(records, column))) or None
         case "last_seen":
             return max(known(records, "timestamp"), default=None)
         case _:

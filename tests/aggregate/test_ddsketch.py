@@ -70,3 +70,10 @@ def test_shorter_than_a_microsecond_is_not_zero() -> None:
     found = quantiles([0.0004] * 3)[50]
     assert found is not None
     assert 0 < found <= 0.001
+
+
+def test_durations_are_written_as_the_log_has_them() -> None:
+    for micros in (183_878, 101, 1_001, 4_350, 29_000, 123_456_789, 3_600_000_001):
+        row: Record = {"timestamp": START, "duration_ms": micros / 1000}
+        table = finish(PLAN, partial(PLAN, frame_of([row]).select(sorted(PLAN.columns))))
+        assert set(table.tables["overview"].row(0)) == {micros / 1000}

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from apilog.aggregate import FinishedTables, ReportPlan, finish, merge, partial, select_tables
 from tests.aggregate import oracle
-from tests.aggregate.definition_checks import check, run, window_seconds
+from tests.aggregate.definition_checks import check, run
 from tests.aggregate.oracle import OTHERS, Key, Record, frame_of
 from tests.aggregate.record_strategies import property_of, records
 from tests.examples import about
@@ -125,7 +125,7 @@ def test_all_tables_fold_alike_and_exactly(rows: list[Record], top: int, max_rou
             last = table.tail(1)
             assert set(last.select(spec.keys).row(0)) <= {"(other)", None}
             groups[last.select(spec.keys).row(0)] = rest
-        check(finished.tables[spec.name], spec, groups, rows, window_seconds(rows))
+        check(finished.tables[spec.name], spec, groups, rows)
 
 
 @pytest.mark.slow

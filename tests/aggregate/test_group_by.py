@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -13,8 +14,9 @@ from hypothesis import strategies as st
 from apilog.aggregate import ReportPlan, select_tables
 from apilog.aggregate.packed_keys import combine_keys, encode_column, pack_columns
 from apilog.schema import SCHEMA
+from apilog.time import TimeWindow
 from tests.aggregate import oracle
-from tests.aggregate.definition_checks import check, run, window_seconds
+from tests.aggregate.definition_checks import check, run
 from tests.aggregate.oracle import OTHERS, Record
 from tests.aggregate.record_strategies import records
 from tests.examples import about
@@ -38,9 +40,9 @@ def test_any_columns_can_be_grouped_by(rows: list[Record], by: list[str]) -> Non
     table = finished.tables["endpoints"]
     if by == ["timestamp"]:  # then empty buckets are rows, too
         table = table.filter(pl.col("requests") > 0)
-    check(table, spec, groups, rows, window_seconds(rows))
+    check(table, spec, groups, rows, finished.bucket or "1s")
     overview = plan.tables[0]
-    check(finished.tables["overview"], overview, {(): rows}, rows, window_seconds(rows))
+    check(finished.tables["overview"], overview, {(): rows}, rows)
 
 
 def test_more_values_than_rows_are_kept_fold_into_the_last() -> None:
@@ -50,7 +52,7 @@ def test_more_values_than_rows_are_kept_fold_into_the_last() -> None:
     (spec,) = plan.tables
     groups = oracle.topped(oracle.grouped(rows, ["path"], lambda r, k: r[k]), 20)
     groups["(other)",] = groups.pop((OTHERS,))
-    check(table, spec, groups, rows, window_seconds(rows))
+    check(table, spec, groups, rows)
 
 
 def test_a_number_of_all_others_is_null() -> None:
@@ -88,3 +90,18 @@ def test_packed_keys_unpack_to_the_values(rows: int) -> None:
     codes = key.codes.alias("code").to_frame()
     assert codes.select(key.decode(pl.col("code"))).equals(frame)
     assert key.codes.n_unique() == frame.n_unique() if rows else True
+
+
+def test_a_bucket_has_the_rate_of_its_part_of_the_window() -> None:
+    at = [timedelta(minutes=m) for m in (30, 31, 60, 61, 62, 119, 120, 150)]
+    rows: list[Record] = [{"timestamp": START + after, "route": "/a"} for after in at]
+    rows.append({"timestamp": None, "route": "/a"})
+    plan = ReportPlan(tables=select_tables(["endpoints"], ["timestamp", "route"]), bucket="1h")
+    table = run(plan, rows).tables["endpoints"].sort("timestamp", nulls_last=True)
+    assert table["request_rate"].to_list() == [2 / 1800, 4 / 3600, 2 / 1800, None]
+    top = run(replace(plan, top=1), rows).tables["endpoints"]
+    assert top["request_rate"].to_list() == [4 / 3600, 5 / 7200]  # the others, of no hour
+    limits = TimeWindow(since=START + timedelta(minutes=45), until=START + timedelta(hours=3))
+    within = [r for r in rows if r["timestamp"] and r["timestamp"] >= limits.since]
+    table = run(replace(plan, window=limits), within).tables["endpoints"].sort("timestamp")
+    assert table["request_rate"].to_list() == [4 / 3600, 2 / 3600]

@@ -123,7 +123,7 @@ def figures(group: list[Request], seconds: float) -> Row:
         **latencies("upstream_latency", [r.upstream for r in group if r.upstream is not None]),
         "request_bytes": None,  # is not logged
         "response_bytes": sum(r.size for r in group) if group else None,
-        "consumers": len({r.user for r in group} - {None}),
+        "consumers": len({r.user for r in group} - {None}) or None,
         "clients": len({r.ip for r in group}),
         "last_seen": max((r.time for r in group), default=None),
     }
