@@ -29,7 +29,10 @@ def route(path: str | None, *rules: str) -> str | None:
         ("/v1/users/123", "/v1/users/{id}"),
         ("/v1/users/123/", "/v1/users/{id}/"),
         ("/v1/users/123/orders/456", "/v1/users/{id}/orders/{id}"),
-        ("/1/2/3", "/{id}/{id}/{id}"),
+        ("/1/2/3", "/1/{id}/{id}"),
+        ("/12345/2", "/{id}/{id}"),
+        ("/api/12345/2", "/api/{id}/{id}"),
+        ("/multi/5", "/multi/{id}"),
         ("//1//2", "//{id}//{id}"),
         ("/balance/-5", "/balance/{id}"),
         ("/n/99999999999999999999999999", "/n/{id}"),
@@ -85,6 +88,19 @@ def test_identifiers_become_their_kind(path: str, expected: str) -> None:
 )
 def test_what_is_not_a_plain_path(path: str | None, expected: str | None) -> None:
     assert route(path) == expected
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/404", "/500", "/404.json", "/404/", "/2010-04-01/Accounts", "/20160918/instances"),
+        *("/api/1", "/api/2/x", "/API/3/x", "/rest/api/3/issue", "/api/2024-10-01/items"),
+        *("/api/2024/items", "/v0/api/7/x", "/api/2.json"),
+    ],
+)
+def test_versions_of_an_api_and_pages_stay(path: str) -> None:
+    assert route(path) == path
+    assert route(f"http://h.example{path}?q=1") == path
 
 
 KEPT = """

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from apilog.errors import UsageError
-from apilog.routes.segments import UUID, name_segments
+from apilog.routes.segments import UUID, VERSION, name_segments
 from apilog.values.dictionary import encode_texts, map_categories
 
 _RULE_PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_.-]*)(\*?)\}")
@@ -22,11 +22,16 @@ _COLON_PARAMETER = re.compile(r"/:([A-Za-z_][A-Za-z0-9_]*)")
 _SYNTAX_HINT = "write {name} for one segment, and {name*} or * at the end for the rest"
 _QUERY_OR_PARAMETER = "[?;]"
 _AUTHORITY = r"^[A-Za-z][A-Za-z0-9+.-]*://[^/]*"
-_LAST_INTEGER = r"/[0-9]+$"
+# Neither at the start of the path nor after `api`, where an integer may be a version.
+_LAST_INTEGER = r"([^iI/])/[0-9]+$"
 _UUID = rf"/{UUID}(?-u:\b)"
 # Matches every path that may hold an identifier.
 _MAY_HOLD_IDENTIFIER = r"/[+-]?[0-9]|@|%40|[0-9][^/]{4}|[^/]{4}[0-9]|^[^/]"
 _PROBED_PATHS = 200
+_VERSION_AT_START = rf"^/({VERSION}(?:/|$))"
+_VERSION_AFTER_API = rf"(?i)((?:^|/)api/)({VERSION}(?:/|$))"
+# Stands before a version while identifiers are replaced: no kind has this private character.
+_KEPT = "\ue000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +151,7 @@ def classify_paths(paths: pl.Series, rules: Sequence[RouteRule] = ()) -> pl.Seri
     paths = paths.cast(pl.String)
     # Most paths differ in an integer at the end or in a UUID: after one pass over the whole
     # text few distinct paths are left, and only those are taken apart.
-    short = paths.str.replace_all(_LAST_INTEGER, "/{id}")
+    short = paths.str.replace(_LAST_INTEGER, "${1}/{id}")
     if paths.head(_PROBED_PATHS).str.contains(_UUID).any():
         short = short.str.replace_all(_UUID, "/{uuid}")
     routes = map_categories(
@@ -184,11 +189,18 @@ def _replace_identifiers(paths: pl.Series) -> pl.Series:
     if not may_hold.any():
         return paths
     segments = pl.element().map_batches(name_segments, return_dtype=pl.String, is_elementwise=True)
-    path = pl.col("path").str.replace_all(_UUID, "/{uuid}")
+    # A number or date at the start or after `api` is a version, and `/404` is a page.
+    path = (
+        pl.col("path")
+        .str.replace_all(_UUID, "/{uuid}")
+        .str.replace(_VERSION_AT_START, f"/{_KEPT}$1")
+        .str.replace_all(_VERSION_AFTER_API, f"${{1}}{_KEPT}$2")
+    )
+    named = path.str.split("/").list.eval(segments).list.join("/")
     replaced = (
         paths.filter(may_hold)
         .to_frame("path")
-        .select(path.str.split("/").list.eval(segments).list.join("/"))
+        .select(named.str.replace_all(f"(^|/){_KEPT}({VERSION}(?:/|$))", "$1$2"))
         .to_series()
     )
     return paths.clone().scatter(may_hold.arg_true(), replaced)
