@@ -14,6 +14,8 @@ from enum import StrEnum
 
 import polars as pl
 
+from apilog.schema import GUESSED_ROUTE
+
 
 class Unit(StrEnum):
     """The unit of a metric's value."""
@@ -168,6 +170,7 @@ ACCUMULATORS: dict[str, Accumulator] = {
         Accumulator(name="client_errors", column="status", value=is_client_error),
         Accumulator(name="server_errors", column="status", value=is_server_error),
         Accumulator(name="not_found", column="status", value=lambda: pl.col("status") == 404),
+        Accumulator(name="guessed", column=GUESSED_ROUTE, value=lambda: pl.col(GUESSED_ROUTE)),
         *_latency_accumulators("latency", "duration_ms"),
         *_latency_accumulators("upstream_latency", "upstream_duration_ms"),
         *_size_accumulators("request_bytes"),

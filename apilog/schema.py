@@ -62,14 +62,9 @@ GATEWAYS = (
 )
 """The software and services that the column `gateway` can name; a user's formats may add more."""
 
-ROUTE_NAMING_GATEWAYS = (
-    "apigee",
-    "aws-apigateway",
-    "azure-apim",
-    "azure-appgateway",
-    "azure-frontdoor",
-)
-"""Gateways that name routes themselves; the routes of all others are guessed from paths."""
+ROUTE_NAMING_GATEWAYS = ("apigee", "aws-apigateway")
+"""Gateways that name routes themselves. Of a stored record that is all that tells whether its
+route was named or guessed from its path."""
 
 ERROR_SOURCES = ("client", "upstream", "gateway", "unknown")
 """Every value of the column `error_source`."""
@@ -189,6 +184,12 @@ COLUMNS: tuple[RecordColumn, ...] = (
 
 SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {c.name: c.dtype for c in COLUMNS}
 """Maps each column to its Polars type, in order."""
+
+GUESSED_ROUTE = "route_is_guessed"
+"""A column of records while they are read, beside those of the schema: whether `route` was made
+from the path, where anyone can make up any number of them, or else named by the log."""
+READ_COLUMNS = {**SCHEMA, GUESSED_ROUTE: pl.Boolean()}
+"""The columns of the schema, and that one."""
 
 
 def is_within(window: TimeWindow) -> pl.Expr:

@@ -16,7 +16,14 @@ from apilog.aggregate.finish import (
 )
 from apilog.aggregate.plan import ReportPlan
 from apilog.aggregate.spilling_states import SpillingStates
-from apilog.aggregate.state import PartialState, merge, merge_in_batches, partial
+from apilog.aggregate.state import (
+    PartialState,
+    kept_routes,
+    merge,
+    merge_in_batches,
+    partial,
+    unfound_routes,
+)
 from apilog.aggregate.table_specs import TABLES, RowOrder, TableSpec, select_tables
 from apilog.aggregate.time_buckets import split_by_time
 
@@ -33,10 +40,12 @@ __all__ = [
     "TableWithInputs",
     "finish",
     "finish_with_inputs",
+    "kept_routes",
     "merge",
     "merge_in_batches",
     "partial",
     "score_hours",
     "select_tables",
     "split_by_time",
+    "unfound_routes",
 ]

@@ -29,7 +29,7 @@ from apilog.aggregate.plan import Cube, ReportPlan, cube_layout
 from apilog.aggregate.table_specs import KEY_TYPES
 from apilog.aggregate.time_buckets import bucket_step, encode_buckets, encode_hours
 from apilog.metrics import ACCUMULATORS, MergeRule
-from apilog.schema import TIMESTAMP, is_within
+from apilog.schema import GUESSED_ROUTE, TIMESTAMP, is_within
 
 _DURATION_COLUMNS = ("duration_ms", "upstream_duration_ms")
 
@@ -43,6 +43,8 @@ class EncodedRecords:
             mask = records.select(is_within(plan.window).fill_null(value=False)).to_series()
             # Filtering copies every column, and most chunks lie wholly inside.
             records = records if mask.all() else records.filter(mask)
+        if GUESSED_ROUTE not in records.columns:
+            records = records.with_columns(pl.lit(value=True).alias(GUESSED_ROUTE))
         durations = [c for c in _DURATION_COLUMNS if c in records.columns]
         odd = [c for c in durations if not is_clean_duration(records[c])]
         self.records = records.with_columns(clean_duration(c) for c in odd) if odd else records

@@ -40,7 +40,9 @@ class ReportPlan:
     window: TimeWindow = ALL_TIME
     """Records outside are left out."""
     max_routes: int = 1000
-    """Routes kept of gateways that name none themselves."""
+    """Routes kept of those that were guessed from paths."""
+    known_routes: frozenset[str] = frozenset()
+    """Routes that are there whatever their requests were answered, and don't fold."""
     top: int | None = None
     """Rows kept in each table over dimensions; None means `max_rows`."""
     max_rows: int = 10_000
@@ -52,7 +54,7 @@ class ReportPlan:
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns of the schema that are read."""
+        """The columns of records that are read, of `READ_COLUMNS`."""
         return frozenset().union(*(cube.columns for cube in cube_layout(self).cubes), {"timestamp"})
 
 
@@ -69,7 +71,7 @@ class Cube:
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns of the schema that are read."""
+        """The columns of records that are read, of `READ_COLUMNS`."""
         keys = (_DERIVED_FROM.get(key, (key,)) for key in (*self.keys, *self.detail))
         read = {c for a in self.sums if (c := ACCUMULATORS[a].column)}
         return frozenset().union(*keys, read, self.histograms, self.distinct)
@@ -111,10 +113,8 @@ class _CubeDraft:
 
     def to_cube(self) -> Cube:
         extremes = {name for column in self.histograms for name in extreme_accumulators(column)}
-        routed = "route" in self.keys
-        if routed and "gateway" not in self.keys:
-            self.detail.add("gateway")
-        sums = self.sums | extremes | {"requests"} | ({"not_found"} if routed else set())
+        folding = {"not_found", "guessed"} if "route" in self.keys else set()
+        sums = self.sums | extremes | {"requests"} | folding
         return Cube(
             keys=tuple(sorted(self.keys)),
             detail=tuple(sorted(self.detail)),

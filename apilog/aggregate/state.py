@@ -30,7 +30,7 @@ from apilog.aggregate.cube import (
 from apilog.aggregate.plan import Cube, ReportPlan, cube_layout
 from apilog.aggregate.table_specs import BOUNDED_KEYS
 from apilog.aggregate.time_buckets import MOST_BUCKETS, bucket_starts, bucket_step, too_many_buckets
-from apilog.schema import ROUTE_NAMING_GATEWAYS, SCHEMA
+from apilog.schema import READ_COLUMNS
 
 MOST_HOURS = 3 * 366 * 24
 """Hours kept for the anomalies: the newest ones."""
@@ -39,31 +39,56 @@ MOST_HOURS = 3 * 366 * 24
 def fold_routes(plan: ReportPlan, cube: Cube, state: CubeState) -> CubeState:
     """Return the state with routes folded: those nobody found, and those over the maximum.
 
-    A route is one template of a gateway and method, as far as the cube has these keys.
-    Only templates that apilog guessed fold, never names that a gateway gave.
+    A route folds by all its requests, whatever else tells them apart, so that the same requests
+    fold in every table. Only routes that apilog guessed fold, never those that a gateway names or
+    that the plan knows.
     """
     if "route" not in cube.keys:
         return state
-    template = _template_keys(cube)
-    ascending = [False] * len(template)
     routes = _guessed_routes(plan, cube, state).sort(
-        "requests", *template, descending=[True, *ascending], nulls_last=True
+        "requests", "route", descending=[True, False], nulls_last=True
     )
-    surplus = routes.filter(~pl.col("never_found")).select(template).slice(plan.max_routes)
+    surplus = routes.filter(~pl.col("never_found")).select("route").slice(plan.max_routes)
     folds = pl.concat(
         [
-            routes.filter("never_found").select(*template, to=_fold_literal(NOT_FOUND)),
+            routes.filter("never_found").select("route", to=_fold_literal(NOT_FOUND)),
             surplus.with_columns(to=_fold_literal(OTHER_ROUTES)),
         ]
     )
-    return _fold_keys(cube, state, _match_folds(state.keys, folds)["to"])
+    return _fold_keys(cube, state, _match_folds(state.keys, folds))
+
+
+def kept_routes(plan: ReportPlan, state: PartialState) -> frozenset[str]:
+    """Return the routes that don't fold; none if no table has routes."""
+    found = _routed_cube(plan, state)
+    if found is None:
+        return frozenset()
+    keys = fold_routes(plan, *found).keys
+    return frozenset(keys.filter(pl.col("fold") == KEPT)["route"].drop_nulls().unique())
+
+
+def unfound_routes(plan: ReportPlan, state: PartialState) -> dict[str, int]:
+    """Return the routes that fold as nobody found them, with their requests, the busiest first."""
+    found = _routed_cube(plan, state)
+    if found is None:
+        return {}
+    routes = _guessed_routes(plan, *found).filter("never_found")
+    ordered = routes.sort("requests", "route", descending=[True, False])
+    return dict(ordered.select("route", "requests").iter_rows())
+
+
+def _routed_cube(plan: ReportPlan, state: PartialState) -> tuple[Cube, CubeState] | None:
+    # All cubes with routes fold the same ones.
+    pairs = zip(cube_layout(plan).cubes, state.cubes, strict=True)
+    return next((pair for pair in pairs if "route" in pair[0].keys), None)
 
 
 def fold_idle_keys(plan: ReportPlan, cube: Cube, state: CubeState) -> CubeState:
     """Return the state with its less busy keys folded, so that it is within the plan's limits.
 
     Guessed routes fold per gateway and method, and only if that isn't enough all keys that
-    can take many values. A folded key that is met again starts anew as a row of its own.
+    can take many values, last those of routes that the plan knows. A folded key that is met again
+    starts anew as a row of its own.
     """
     # A scanner, or an id that no rule recognises, makes a new key with nearly every request.
     # Halving what is kept, instead of cutting at the limit, makes the next folding come only
@@ -94,29 +119,30 @@ def _fold_literal(value: int) -> pl.Expr:
     return pl.lit(value, pl.UInt8)
 
 
-def _template_keys(cube: Cube) -> list[str]:
-    return [k for k in ("gateway", "method", "route") if k in cube.keys]
-
-
 def _guessed_routes(plan: ReportPlan, cube: Cube, state: CubeState) -> pl.DataFrame:
-    """Return the templates that may fold, with `requests` and whether all of them got a 404."""
-    gateway = pl.col("gateway").cast(pl.String)
-    is_guessed = ~gateway.is_in(ROUTE_NAMING_GATEWAYS).fill_null(value=False)
-    requests, not_found = pl.col("requests").sum(), pl.col("not_found").sum()
+    """Return the routes that may fold, with `requests` and whether all of them got a 404."""
+    requests = pl.col("requests").sum()
     return (
-        sums_with_keys(cube, state, ["fold", *cube.keys], ["requests", "not_found"])
+        sums_with_keys(cube, state, ["fold", "route"], ["requests", "not_found", "guessed"])
         .filter(pl.col("fold") == KEPT, pl.col("route").is_not_null())
-        .group_by(_template_keys(cube))
-        .agg(requests, never_found=requests == not_found, is_guessed=is_guessed.all())
-        .filter("is_guessed")
+        .group_by("route")
+        .agg(
+            requests,
+            never_found=requests == pl.col("not_found").sum(),
+            is_guessed=requests == pl.col("guessed").sum(),
+        )
+        .filter("is_guessed", ~_is_known(plan))
     )
 
 
-def _match_folds(keys: pl.DataFrame, folds: pl.DataFrame) -> pl.DataFrame:
-    """Return `to`, what it folds to, for each key; null for those that don't fold."""
-    template = folds.columns[:-1]
-    kept = keys.with_columns(pl.when(pl.col("fold") == KEPT).then("route").alias("route"))
-    return kept.join(folds, on=template, how="left", nulls_equal=True, maintain_order="left")
+def _is_known(plan: ReportPlan) -> pl.Expr:
+    return pl.col("route").is_in(sorted(plan.known_routes)).fill_null(value=False)
+
+
+def _match_folds(keys: pl.DataFrame, folds: pl.DataFrame) -> pl.Series:
+    """Return what each key folds to; null for those that don't fold."""
+    kept = keys.select(pl.when(pl.col("fold") == KEPT).then("route").alias("route"))
+    return kept.join(folds, on="route", how="left", maintain_order="left")["to"]
 
 
 def _is_large(plan: ReportPlan, state: CubeState) -> bool:
@@ -132,15 +158,19 @@ def _route_folds(plan: ReportPlan, cube: Cube, state: CubeState) -> pl.Series:
         pl.when("never_found").then(_fold_literal(NOT_FOUND)).otherwise(_fold_literal(OTHER_ROUTES))
     )
     routes = _guessed_routes(plan, cube, state)
-    return _match_folds(state.keys, routes.select(*_template_keys(cube), to=to))["to"]
+    return _match_folds(state.keys, routes.select("route", to=to))
 
 
 def _fold_idler_half(
     plan: ReportPlan, cube: Cube, state: CubeState, to: pl.Series | pl.Expr
 ) -> CubeState:
     busy = min(state.keys.height, plan.max_keys) // 2
+    is_known = _is_known(plan) if "route" in cube.keys else pl.lit(value=False)
+    known = state.keys.with_columns(known=is_known)["known"]
     totals = state.sums.group_by("id").agg(pl.col("requests").sum())
-    kept = totals.sort("requests", "id", descending=[True, False])["id"].head(busy)
+    totals = totals.with_columns(known=known.gather(totals["id"]))
+    ranked = totals.sort("known", "requests", "id", descending=[True, True, False])
+    kept = ranked["id"].head(busy)
     idle = ~pl.int_range(state.keys.height, dtype=pl.UInt32, eager=True).is_in(kept.implode())
     return _fold_keys(cube, state, pl.select(pl.when(idle).then(to)).to_series())
 
@@ -175,7 +205,8 @@ class PartialState:
 def partial(plan: ReportPlan, records: pl.DataFrame) -> PartialState:
     """Return the state of one chunk of records; those outside of the plan's limits are left out.
 
-    Takes the plan's `columns` as the schema types them, text also as Categorical.
+    Takes the plan's `columns` as the schema types them, text also as Categorical. Without
+    `GUESSED_ROUTE` all routes are taken as guessed.
     """
     chunk = EncodedRecords(plan, records)
     cubes = tuple(partial_cube(cube, chunk) for cube in cube_layout(plan).cubes)
@@ -188,7 +219,7 @@ def merge(plan: ReportPlan, partials: Sequence[PartialState]) -> PartialState:
     Raises UsageError if a fixed step cuts the records into more buckets than a report can hold.
     """
     if not partials:
-        return partial(plan, pl.DataFrame(schema={c: SCHEMA[c] for c in plan.columns}))
+        return partial(plan, pl.DataFrame(schema={c: READ_COLUMNS[c] for c in plan.columns}))
     first = min((p.first for p in partials if p.first), default=None)
     last = max((p.last for p in partials if p.last), default=None)
     step = bucket_step(plan, first, last)

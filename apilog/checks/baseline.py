@@ -45,7 +45,9 @@ _STATUSES_TABLE = TableSpec(
 )
 
 
-def baseline_measurement(window: TimeWindow, max_routes: int = 1000) -> Measurement:
+def baseline_measurement(
+    window: TimeWindow, max_routes: int = 1000, known_routes: Iterable[str] = ()
+) -> Measurement:
     """Return the measurement that a baseline is made from."""
     return Measurement(
         (),
@@ -53,6 +55,7 @@ def baseline_measurement(window: TimeWindow, max_routes: int = 1000) -> Measurem
         tables=(ROUTES_TABLE, _STATUSES_TABLE),
         max_routes=max_routes,
         max_rows=_MAX_ROWS,
+        known_routes=known_routes,
     )
 
 
@@ -113,6 +116,11 @@ class SavedBaseline:
     def seconds(self) -> float | None:
         """The length of its window."""
         return self.window.seconds
+
+    @property
+    def known_routes(self) -> frozenset[str]:
+        """The routes that were there."""
+        return frozenset(self.counts.filter("named")["route"].drop_nulls())
 
     def check_subject(self, subject: MetricSubject) -> None:
         """Raise UsageError if the file does not hold what the subject needs."""

@@ -63,7 +63,7 @@ class BaselineResult:
 def make_baseline(sources: Sequence[Source], options: ReadOptions) -> BaselineResult:
     """Return the baseline of the requests that the options choose."""
     window = parse_window(options.since, options.until, options.tz)
-    measurement = baseline_measurement(window, options.max_routes)
+    measurement = baseline_measurement(window, options.max_routes, options.routes)
     measured = measure_sources(sources, [measurement], options)
     baseline = SavedBaseline.from_result(
         measured.results[0],

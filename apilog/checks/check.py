@@ -248,13 +248,17 @@ def _plan_measurements(thresholds: Sequence[Threshold], plan: CheckPlan) -> list
     # gateways tell what changed, and whether the baseline is of the same gateways.
     details = (_subject_by_endpoint(t) for t in thresholds if not t.each)
     subjects = [*(t.subject for t in thresholds), *details, ROUTE_SUBJECT, GATEWAY_SUBJECT]
-    max_routes = plan.options.max_routes
-    measurements = [Measurement(subjects, plan.window, max_routes=max_routes)]
+    windows = [(subjects, plan.window)]
+    known_routes = {*plan.options.routes}
     if isinstance(plan.baseline, TimeWindow):
         compared = [t.subject for t in thresholds if t.is_comparison]
-        earlier = [*compared, ROUTE_SUBJECT, GATEWAY_SUBJECT]
-        measurements.append(Measurement(earlier, plan.baseline, max_routes=max_routes))
-    return measurements
+        windows.append(([*compared, ROUTE_SUBJECT, GATEWAY_SUBJECT], plan.baseline))
+    elif plan.baseline:
+        known_routes |= plan.baseline.known_routes
+    return [
+        Measurement(chosen, window, max_routes=plan.options.max_routes, known_routes=known_routes)
+        for chosen, window in windows
+    ]
 
 
 def _subject_by_endpoint(threshold: Threshold) -> MetricSubject:

@@ -18,6 +18,7 @@ from apilog.checks.measurement import (
     MetricSample,
     SampleKey,
     SubjectSamples,
+    finish_alike,
     measure_sources,
 )
 from apilog.checks.significance import NullHypothesis, p_value, sample_difference_interval
@@ -260,15 +261,15 @@ class _Comparison:
     options: CompareOptions
 
     def compare_two(self, a: Source, b: Source) -> ComparisonResult:
-        measured = [
-            measure_sources([source], [self._measurement([()])], self.options) for source in (a, b)
-        ]
+        measurement = self._measurement([()])
+        measured = [measure_sources([source], [measurement], self.options) for source in (a, b)]
         account = InputSummary.of_files(file for side in measured for file in side.input.files)
         notes = (
             *describe_doubts(account),
             *describe_rejects(account, are_kept=self.options.rejects is not None),
         )
-        sides = [_ComparedSide(side.results[0], (), ENDPOINT_COLUMNS) for side in measured]
+        results = finish_alike([(measurement, side.states[0]) for side in measured])
+        sides = [_ComparedSide(result, (), ENDPOINT_COLUMNS) for result in results]
         return self._result(sides, [str(a), str(b)], account, notes)
 
     def compare_split(self, sources: Sequence[Source], split: ColumnSplit) -> ComparisonResult:
@@ -286,7 +287,12 @@ class _Comparison:
             for metric in (*self.metrics, METRICS["requests"])
             for each in ((), endpoint_columns_without(where))
         ]
-        return Measurement(subjects, self.window, max_routes=self.options.max_routes)
+        return Measurement(
+            subjects,
+            self.window,
+            max_routes=self.options.max_routes,
+            known_routes=self.options.routes,
+        )
 
     def _result(
         self,

@@ -7,7 +7,7 @@ so that chosen values are never folded. It takes the same three steps: partial, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Protocol
 
@@ -19,8 +19,10 @@ from apilog.aggregate import (
     TableSpec,
     TableWithInputs,
     finish_with_inputs,
+    kept_routes,
     merge,
     partial,
+    unfound_routes,
 )
 from apilog.checks.threshold import ColumnValues, MetricSubject
 from apilog.engine.source_pass import SourcePass
@@ -90,13 +92,20 @@ class Measurement:
         max_rows: int = 10_000,
         max_keys: int = 100_000,
         bucket: str | None = None,
+        known_routes: Iterable[str] = (),
     ) -> None:
-        """`tables` are further tables on all requests; for the limits see `ReportPlan`."""
+        """`tables` are further tables on all requests; for the limits see `ReportPlan`.
+
+        Routes that a subject names are known like the `known_routes`.
+        """
         self.window = window
         self.subjects = tuple(dict.fromkeys(subjects))
         # A plan of its own for each choice of requests: in a table by all columns that thresholds
         # name, rare values would be folded, and a threshold that names one could not be decided.
         self._specs_by_where = _table_specs(self.subjects, tables)
+        known = frozenset(known_routes) | {
+            text for where in self._specs_by_where for column, text in where if column == "route"
+        }
         self._plans = tuple(
             ReportPlan(
                 tables=tuple(specs),
@@ -105,6 +114,7 @@ class Measurement:
                 max_rows=max_rows,
                 max_keys=max_keys,
                 bucket=bucket,
+                known_routes=known,
             )
             for specs in self._specs_by_where.values()
         )
@@ -124,11 +134,24 @@ class Measurement:
             merge(plan, [state[i] for state in states]) for i, plan in enumerate(self._plans)
         )
 
-    def finish(self, state: MeasurementState, seconds: float | None = None) -> MeasurementResult:
-        """Return the result; `seconds` is the length of a window that slides."""
-        tables = [
-            finish_with_inputs(plan, part) for plan, part in zip(self._plans, state, strict=True)
-        ]
+    def kept_routes(self, state: MeasurementState) -> frozenset[str]:
+        """Return the routes that don't fold."""
+        return kept_routes(self._plans[0], state[0])
+
+    def finish(
+        self,
+        state: MeasurementState,
+        seconds: float | None = None,
+        known_routes: frozenset[str] = frozenset(),
+    ) -> MeasurementResult:
+        """Return the result; `seconds` is the length of a window that slides.
+
+        The `known_routes`, and those that all requests show to be there, fold for no choice of
+        requests.
+        """
+        known = self._plans[0].known_routes | known_routes | self.kept_routes(state)
+        plans = [replace(plan, known_routes=known, max_routes=0) for plan in self._plans]
+        tables = [finish_with_inputs(p, part) for p, part in zip(plans, state, strict=True)]
         return MeasurementResult(
             window=TimeWindow(
                 since=self.window.since or state[0].first,
@@ -140,6 +163,8 @@ class Measurement:
                 for name, group in by_name.items()
             },
             given_seconds=seconds,
+            unfound_routes=unfound_routes(plans[0], state[0]),
+            recorded=TimeWindow(since=state[0].first, until=state[0].last),
         )
 
 
@@ -151,6 +176,10 @@ class MeasurementResult:
     """The limits given, else the first and last record."""
     groups: Mapping[tuple[ColumnValues, str], TableWithInputs]
     given_seconds: float | None = None
+    unfound_routes: Mapping[str, int] = field(default_factory=dict)
+    """The requests of each route that folds as nobody found it, the busiest first."""
+    recorded: TimeWindow = ALL_TIME
+    """The times of the first and the last request, both included."""
 
     @property
     def seconds(self) -> float | None:
@@ -222,10 +251,13 @@ def samples_from(
 
 
 def _table_specs(
-    subjects: Iterable[MetricSubject], tables: Sequence[TableSpec]
+    subjects: Sequence[MetricSubject], tables: Sequence[TableSpec]
 ) -> dict[ColumnValues, list[TableSpec]]:
     """Return the tables for each choice of requests; for all requests at least their number."""
     by_where: dict[ColumnValues, dict[tuple[str, ...], set[str]]] = {(): {(): set()}}
+    if any(subject.where and "route" in subject.each for subject in subjects):
+        # Which routes fold is decided by all requests.
+        by_where[()]["route",] = set()
     for subject in subjects:
         names = by_where.setdefault(subject.where, {}).setdefault(subject.each, set())
         metric = subject.metric
@@ -273,10 +305,11 @@ class MeasuredSources:
 
     results: tuple[MeasurementResult, ...]
     """One for each measurement."""
+    states: tuple[MeasurementState, ...]
+    """What they were made from."""
     input: InputSummary
     notes: tuple[str, ...]
     """Notes on the lines that could not be read."""
-    """Those of them that are about the chosen format."""
 
     @property
     def formats(self) -> tuple[str, ...]:
@@ -305,7 +338,20 @@ def measure_sources(
         )
     )
     return MeasuredSources(
-        results=tuple(m.finish(state) for m, state in zip(measurements, states, strict=True)),
+        results=finish_alike(list(zip(measurements, states, strict=True))),
+        states=states,
         input=source_pass.input,
         notes=source_pass.notes,
     )
+
+
+def finish_alike(
+    measured: Sequence[tuple[Measurement, MeasurementState]],
+) -> tuple[MeasurementResult, ...]:
+    """Return the results of several measurements, in all of which the same routes fold.
+
+    A route that one of them shows to be there folds in none, so that one success more or less
+    on one side does not decide whether both can be compared.
+    """
+    known = frozenset[str]().union(*(one.kept_routes(state) for one, state in measured))
+    return tuple(one.finish(state, known_routes=known) for one, state in measured)

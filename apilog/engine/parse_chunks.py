@@ -20,6 +20,7 @@ from apilog.formats.parse_plan import ParsePlan, PlanDetector, parse_lines
 from apilog.privacy import AS_LOGGED, Privacy
 from apilog.report_model import FileInput, InputSummary
 from apilog.routes import RouteRule, add_route
+from apilog.schema import GUESSED_ROUTE
 from apilog.sources import DamagedSource, LineChunk, SourceError
 from apilog.text.counting import count_byte
 from apilog.values.event_lines import EventLines
@@ -45,7 +46,7 @@ class ReadSpec:
     """What is wanted of every chunk: columns, and which records."""
 
     columns: frozenset[str]
-    """Columns of the schema."""
+    """Columns of the schema, or of `READ_COLUMNS`."""
     rules: tuple[RouteRule, ...] = ()
     """The user's routes."""
     where: RowFilter | None = None
@@ -61,7 +62,7 @@ class ReadSpec:
 
     def format_columns(self) -> frozenset[str]:
         """Return the columns that formats have to give."""
-        needed = self.needed_columns
+        needed = self.needed_columns - {GUESSED_ROUTE}
         if "route" in needed:
             needed |= {"path"}
         if "path" in needed and self.keep_query:

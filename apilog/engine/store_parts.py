@@ -15,7 +15,7 @@ import polars as pl
 
 from apilog.engine.parse_chunks import ReadSpec
 from apilog.routes import add_route
-from apilog.schema import ROUTE_NAMING_GATEWAYS, SCHEMA
+from apilog.schema import GUESSED_ROUTE, READ_COLUMNS, ROUTE_NAMING_GATEWAYS
 from apilog.sources import STDIN, LogSource, SourceError, find_sources
 from apilog.storage import folder_at, is_url
 from apilog.store import DataFile, Store
@@ -60,6 +60,8 @@ class StoredPart:
         """
         makes_routes = bool(spec.rules) and "route" in spec.needed_columns
         columns = spec.needed_columns
+        if GUESSED_ROUTE in columns:
+            columns = (columns - {GUESSED_ROUTE}) | {"gateway"}
         if makes_routes:
             columns |= {"gateway", "method", "path"}
         try:
@@ -89,7 +91,11 @@ class StoredPart:
             is_named = pl.col("route").ne_missing(usual) & names_routes
             records = records.with_columns(pl.when(is_named).then("route"))
             records = add_route(records, spec.rules)
-        return spec.select(records.select(c for c in SCHEMA if c in records.columns))
+        elif GUESSED_ROUTE in spec.columns:
+            names_routes = pl.col("gateway").is_in(ROUTE_NAMING_GATEWAYS)
+            is_guessed = ~names_routes.fill_null(value=False)
+            records = records.with_columns(is_guessed.alias(GUESSED_ROUTE))
+        return spec.select(records.select(c for c in READ_COLUMNS if c in records.columns))
 
 
 def separate_stores(

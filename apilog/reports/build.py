@@ -29,6 +29,7 @@ def make_plan(options: ReportOptions, now: datetime | None = None) -> ReportPlan
         timezone=parse_zone(options.tz).key,
         window=window,
         max_routes=options.max_routes,
+        known_routes=frozenset(options.routes),
         top=options.top,
     )
 

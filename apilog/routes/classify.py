@@ -14,6 +14,7 @@ import polars as pl
 
 from apilog.errors import UsageError
 from apilog.routes.segments import UUID, VERSION, name_segments
+from apilog.schema import GUESSED_ROUTE
 from apilog.values.dictionary import encode_texts, map_categories
 
 _RULE_PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_.-]*)(\*?)\}")
@@ -113,7 +114,8 @@ def _bad_rule(rule: str, problem: str, hint: str) -> UsageError:
 
 
 def add_route(records: pl.DataFrame, rules: Sequence[RouteRule] = ()) -> pl.DataFrame:
-    """Return the records with `route` (Categorical, categories of its own) made from `path`.
+    """Return the records with `route` (Categorical, categories of its own) made from `path`, and
+    `GUESSED_ROUTE`.
 
     `path` may be String or Categorical; if it is encoded, each distinct path is classified once. A
     route that a record has already stays: its gateway named it. Without `path` the routes that are
@@ -121,6 +123,9 @@ def add_route(records: pl.DataFrame, rules: Sequence[RouteRule] = ()) -> pl.Data
     request: no method and no path.
     """
     named = records["route"] if "route" in records.columns else None
+    records = records.with_columns(
+        (pl.lit(value=True) if named is None else pl.col("route").is_null()).alias(GUESSED_ROUTE)
+    )
     if named is not None and not named.null_count():
         return records.with_columns(encode_texts(named))
     if "path" not in records.columns:

@@ -4,33 +4,39 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from apilog.schema import SCHEMA
+from apilog.schema import GUESSED_ROUTE, READ_COLUMNS
 from apilog.time import bucket_start
 
 Record = dict[str, Any]
 Key = tuple[Any, ...]
-NAMED = {"apigee", "aws-apigateway", "azure-apim", "azure-appgateway", "azure-frontdoor"}
+NAMED = {"apigee", "aws-apigateway"}
+"""Gateways that name the routes of these records."""
 OTHERS = "others"
 """Stands for the row of all other keys."""
 
 
 def frame_of(records: Sequence[Record]) -> pl.DataFrame:
     """The records as a frame of the whole schema; what they lack is null, but for the cause of
-    errors, which every record has."""
+    errors and the origin of the route, which every record has."""
+    derived = {"error_source": error_source, GUESSED_ROUTE: is_guessed}
     return pl.DataFrame(
         {
-            name: [error_source(r) if name == "error_source" else r.get(name) for r in records]
-            for name in SCHEMA
+            name: [derived[name](r) if name in derived else r.get(name) for r in records]
+            for name in READ_COLUMNS
         },
-        schema={name: SCHEMA[name] for name in SCHEMA},
+        schema=READ_COLUMNS,
     )
+
+
+def is_guessed(record: Record) -> bool:
+    return record.get("gateway") not in NAMED
 
 
 def status_class(record: Record) -> int | None:
@@ -119,27 +125,25 @@ def latency(statistic: str, values: list[float]) -> float | None:
 
 
 def with_folded_routes(
-    records: Sequence[Record], max_routes: int = 1000, template: Sequence[str] = ()
+    records: Sequence[Record], max_routes: int = 1000, known: Collection[str] = ()
 ) -> list[Record]:
     """The records with routes as a report names them."""
-    keys = template or ("gateway", "method", "route")
-    groups: dict[Key, list[Record]] = defaultdict(list)
+    groups: dict[str, list[Record]] = defaultdict(list)
     for record in records:
-        groups[tuple(record.get(k) for k in keys)].append(record)
-    folds: dict[Key, str] = {}
+        if (route := record.get("route")) is not None:
+            groups[route].append(record)
+    folds: dict[Any, str] = {}
     found = []
-    for key, group in groups.items():
-        if group[0].get("route") is None or any(r.get("gateway") in NAMED for r in group):
+    for route, group in groups.items():
+        if route in known or not all(map(is_guessed, group)):
             continue
         if all(r.get("status") == 404 for r in group):
-            folds[key] = "(not found)"
+            folds[route] = "(not found)"
         else:
-            found.append(key)
-    found.sort(key=lambda k: (-len(groups[k]), ascending(k)))
+            found.append(route)
+    found.sort(key=lambda route: (-len(groups[route]), route))
     folds.update(dict.fromkeys(found[max_routes:], "(other)"))
-    return [
-        {**r, "route": folds.get(tuple(r.get(k) for k in keys), r.get("route"))} for r in records
-    ]
+    return [{**r, "route": folds.get(r.get("route"), r.get("route"))} for r in records]
 
 
 def ascending(key: Key) -> Key:

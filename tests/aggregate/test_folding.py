@@ -49,10 +49,12 @@ def test_a_route_that_nobody_ever_found_folds() -> None:
         *[record("/wp-login.php", 404), record("/.env", 404), record("/.env", 404)],
         *[record("/users/{id}", 404), record("/users/{id}", 200)],
         *[record("/.env", 404, method="POST"), record("/secret", 403)],
+        record("/users/{id}", 404, method="HEAD"),
     ]
     assert endpoints(plan_of(), rows) == {
         ("nginx", "GET", "(not found)"): 3,
         ("nginx", "GET", "/users/{id}"): 2,
+        ("nginx", "HEAD", "/users/{id}"): 1,
         ("nginx", "POST", "(not found)"): 1,
         ("nginx", "GET", "/secret"): 1,
     }
@@ -76,7 +78,7 @@ def test_the_busiest_routes_stay_and_the_others_fold_by_gateway_and_method() -> 
         *(record("/a") for _ in range(4)),
         *(record("/b") for _ in range(3)),
         *(record("/c") for _ in range(2)),
-        *[record("/d"), record("/d", method="POST"), record("/e", 404)],
+        *[record("/d"), record("/f", method="POST"), record("/e", 404)],
     ]
     assert endpoints(plan_of(max_routes=2), rows) == {
         ("nginx", "GET", "/a"): 4,
@@ -109,6 +111,47 @@ def test_a_log_that_holds_the_text_of_a_folded_row_keeps_its_own() -> None:
         ("(not found)", 1, 1),
         ("/y", 1, 0),
     ]
+
+
+def test_a_route_that_is_known_never_folds() -> None:
+    rows = [*(record("/a", 404) for _ in range(3)), record("/b", 404), record("/c"), record("/d")]
+    plan = plan_of(by=["route"], max_routes=1, known_routes=frozenset({"/a", "/d", "/none"}))
+    assert endpoints(plan, rows) == {
+        ("/a",): 3,
+        ("(not found)",): 1,
+        ("/c",): 1,
+        ("/d",): 1,
+    }
+
+
+def test_a_route_that_is_known_stays_in_a_state_that_outgrows_its_limit() -> None:
+    plan = plan_of(max_keys=10, known_routes=frozenset({"/lost"}))
+    scanned = [record(f"/{i}", 403, method=f"M{i}") for i in range(60)]
+    rows = [*scanned[:30], record("/lost", 404), *scanned[30:]]
+    state = merge(plan, [])
+    for i in range(0, len(rows), 10):
+        chunk = frame_of(rows[i : i + 10]).select(sorted(plan.columns))
+        state = merge(plan, [state, partial(plan, chunk)])
+    table = finish(plan, state).tables["endpoints"]
+    assert dict(table.select("route", "requests").rows())["/lost"] == 1
+    assert table["requests"].sum() == len(rows)
+
+
+BY = st.lists(st.sampled_from(["gateway", "method", "route", "consumer", "status"]), unique=True)
+
+
+@given(records, BY, st.integers(1, 3), st.sets(st.sampled_from(["/a", "/wp-login.php"])))
+def test_the_same_requests_fold_whatever_they_are_grouped_by(
+    rows: list[Record], by: list[str], max_routes: int, known: set[str]
+) -> None:
+    shown = oracle.counts(oracle.with_folded_routes(rows, max_routes, known), "route")
+    plan = plan_of(
+        by=["route", *(k for k in by if k != "route")],
+        max_routes=max_routes,
+        known_routes=frozenset(known),
+    )
+    table = run(plan, rows).tables["endpoints"].group_by("route").agg(pl.col("requests").sum())
+    assert {(route,): n for route, n in table.rows()} == shown
 
 
 @settings(max_examples=about(12))

@@ -8,6 +8,7 @@ from apilog.aggregate import TABLES, ReportPlan, TableSpec, select_tables
 from apilog.aggregate.plan import cube_layout
 from apilog.errors import UsageError
 from apilog.metrics import METRICS
+from apilog.schema import GUESSED_ROUTE
 
 _TIMES = {"timestamp"}
 _SIZES = {"response_bytes"}
@@ -61,7 +62,8 @@ def test_only_the_columns_that_a_table_needs_are_read() -> None:
         *("timestamp", "status", "duration_ms", "request_bytes", "response_bytes")
     }
     assert columns("errors") == {
-        *("timestamp", "gateway", "method", "route", "status", "error_source")
+        *("timestamp", "gateway", "method", "route", "status", "error_source"),
+        GUESSED_ROUTE,
     }
     assert columns("endpoints", by=("host",)) == {
         *("timestamp", "host", "status", "duration_ms", "request_bytes", "response_bytes"),

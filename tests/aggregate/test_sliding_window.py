@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from apilog.aggregate import ReportPlan, RowOrder, TableSpec, finish, partial
 from apilog.aggregate.sliding_window import LONGEST_WINDOW, SlidingReport, slot_seconds
-from apilog.schema import SCHEMA
+from apilog.schema import GUESSED_ROUTE, READ_COLUMNS
 from tests.aggregate.record_strategies import property_of
 from tests.examples import about
 
@@ -24,7 +24,7 @@ PLAN = ReportPlan(
         TableSpec(name="endpoints", keys=("route",), metrics=METRICS),
     )
 )
-COLUMNS = ("timestamp", "gateway", "route", "status", "duration_ms")
+COLUMNS = ("timestamp", "gateway", "route", "status", "duration_ms", GUESSED_ROUTE)
 
 requests = st.lists(
     st.tuples(
@@ -36,8 +36,8 @@ requests = st.lists(
 
 def frame(rows: list[tuple[int, str, int, float]]) -> pl.DataFrame:
     return pl.DataFrame(
-        [(START + timedelta(seconds=at), "nginx", f"/{r}", s, ms) for at, r, s, ms in rows],
-        schema={name: SCHEMA[name] for name in COLUMNS},
+        [(START + timedelta(seconds=at), "nginx", f"/{r}", s, ms, True) for at, r, s, ms in rows],
+        schema={name: READ_COLUMNS[name] for name in COLUMNS},
         orient="row",
     )
 
