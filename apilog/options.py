@@ -229,7 +229,9 @@ class CheckOptions(JoinOptions):
     min_requests: int = 100
     """Fewer requests decide nothing."""
     confidence: float = 0.99
-    """How sure a difference to the baseline has to be."""
+    """How sure a value has to be beyond its limit before the threshold fails."""
+    strict_limits: bool = False
+    """Hold limits that are numbers against the value alone, whatever chance does."""
     min_accounts: int = 20
     """Fewer accounts decide nothing."""
 

@@ -240,7 +240,12 @@ def _watch() -> str:
     return _fenced(f"$ apilog {' '.join(argv)}\n{output_of(*argv)}")
 
 
-_THRESHOLDS = ("server_error_rate < 2%", "latency_p95 < 300ms", "latency_p95 < 0.2s for each route")
+_THRESHOLDS = (
+    "server_error_rate < 1%",
+    "error_rate < 10%",
+    "latency_p95 < 300ms",
+    "latency_p95 < 0.2s for each route",
+)
 
 
 def _check() -> str:

@@ -81,8 +81,22 @@ def bucket_of(ms: float) -> int:
     return math.ceil(math.log(max(ms, SHORTEST_MS)) / math.log(GAMMA) - 1e-9)
 
 
-def bucket_upper_edge(bucket: int) -> float:
-    return GAMMA**bucket if bucket > ZERO_BUCKET else 0.0
+def position_ms(position: float) -> float:
+    """Return the milliseconds at a position between buckets; the upper edge of `b` is at b.
+
+    >>> bucket_of(position_ms(200.5))
+    201
+    """
+    return GAMMA**position if position > ZERO_BUCKET else 0.0
+
+
+def bucket_position(ms: float) -> float:
+    """Return the position of a duration; that of zero if it is less.
+
+    >>> round(bucket_position(position_ms(200.5)), 9)
+    200.5
+    """
+    return math.log(ms) / math.log(GAMMA) if ms > SHORTEST_MS else float(ZERO_BUCKET)
 
 
 def estimate_quantiles(

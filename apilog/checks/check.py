@@ -139,7 +139,11 @@ def plan_check(thresholds: Sequence[Threshold], options: CheckOptions) -> CheckP
 
     Raises UsageError for a comparison without a baseline, or with one that can't tell it.
     """
-    policy = DecisionPolicy(min_requests=options.min_requests, confidence=options.confidence)
+    policy = DecisionPolicy(
+        min_requests=options.min_requests,
+        confidence=options.confidence,
+        strict_limits=options.strict_limits,
+    )
     window, earlier = _parse_windows(options)
     if options.baseline is not None and earlier:
         raise UsageError(

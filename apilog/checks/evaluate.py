@@ -1,6 +1,6 @@
 """Evaluation: whether a threshold holds for what was measured: pass, fail or inconclusive.
 
-Nothing passes that was not measured, and a difference that chance may explain fails nothing.
+Nothing passes that was not measured, and what chance may explain fails nothing.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from apilog.checks.measurement import (
 )
 from apilog.checks.significance import (
     NullHypothesis,
+    limit_p_value,
+    one_sided,
     p_value,
     sample_difference_interval,
     value_interval,
@@ -41,7 +43,9 @@ class DecisionPolicy:
     min_requests: int = 100
     """Fewer requests decide nothing."""
     confidence: float = 0.99
-    """The confidence of a comparison, one-sided, and of an interval, two-sided."""
+    """The confidence of a failure, one-sided, and of each bound that is shown with it."""
+    strict_limits: bool = False
+    """Whether a limit that is a number is held against the value alone, whatever chance does."""
 
     def __post_init__(self) -> None:
         """Raise UsageError for numbers that ask for nothing."""
@@ -67,10 +71,10 @@ class ThresholdResult:
     requests: int = 0
     """The number of requests that the value was measured on."""
     low: float | None = None
-    """The lower bound of the value, or of its difference to the baseline."""
+    """The lower bound of the value, or of its difference to the baseline; one-sided."""
     high: float | None = None
     p_value: float | None = None
-    """The p-value of a comparison, given that the limit is kept; adjusted within a `for each`."""
+    """The p-value, given that the limit is kept; adjusted within a `for each`. None if untested."""
     reason: str = ""
 
 
@@ -103,13 +107,11 @@ def evaluate_threshold(
         _evaluate_sample(threshold, key, sample, current.total, baseline, policy)
         for key, sample in samples.items()
     ]
-    if not threshold.is_comparison:
-        return results
     # A hundred routes at 99 % would raise one false alarm each time. The adjustment bounds the
     # share of false ones among the alarms: https://doi.org/10.1111/j.2517-6161.1995.tb02031.x
     adjusted = benjamini_hochberg([result.p_value for result in results])
     return [
-        result if p is None else _decide_comparison(replace(result, p_value=p), p, policy)
+        result if p is None else _decide_tested(replace(result, p_value=p), p, policy)
         for result, p in zip(results, adjusted, strict=True)
     ]
 
@@ -122,7 +124,7 @@ def _evaluate_sample(
     baseline: SubjectSamples | None,
     policy: DecisionPolicy,
 ) -> ThresholdResult:
-    """Return the result for one sample; a comparison has its p-value, but is not yet decided."""
+    """Return the result for one sample; one that is tested has its p-value, but no state yet."""
     result = ThresholdResult(
         threshold=threshold,
         key=key,
@@ -133,49 +135,70 @@ def _evaluate_sample(
     reason = _why_undecided(threshold, sample, total, policy)
     if isinstance(threshold.limit, BaselineLimit):
         base = baseline.samples.get(key) if baseline else None
-        if base is not None and base.value is not None:
-            limit = threshold.limit.limit_for(base.value)
-            result = replace(result, baseline=base.value, limit=limit)
-        reason = reason or _why_baseline_undecided(threshold, base, policy)
-        if reason or base is None:
-            return replace(result, reason=reason)
-        metric, against = threshold.metric, threshold.limit
-        low, high = sample_difference_interval(metric, sample, base, policy.confidence)
-        side = Alternative.GREATER if threshold.operator.is_upper else Alternative.LESS
-        null = NullHypothesis(against.factor, against.margin)
-        p = p_value(metric, sample, base, null, side)
-        return replace(result, low=low, high=high, p_value=p)
+        return _evaluate_comparison(result, threshold.limit, sample, base, policy, reason)
     limit = threshold.limit.quantity.value
     if reason or sample.value is None:
         return replace(result, limit=limit, reason=reason)
-    low, high = value_interval(threshold.metric, sample, policy.confidence)
-    holds = threshold.operator.holds(sample.value, limit)
-    state = CheckState.PASS if holds else CheckState.FAIL
-    return replace(result, state=state, limit=limit, low=low, high=high)
+    low, high = value_interval(threshold.metric, sample, one_sided(policy.confidence))
+    result = replace(result, limit=limit, low=low, high=high)
+    p = None
+    if not policy.strict_limits:
+        p = limit_p_value(threshold.metric, sample, limit, _side_of_failure(threshold))
+    if p is None:
+        holds = threshold.operator.holds(sample.value, limit)
+        return replace(result, state=CheckState.PASS if holds else CheckState.FAIL)
+    return replace(result, p_value=p)
 
 
-def _decide_comparison(
-    result: ThresholdResult, p: float, policy: DecisionPolicy
+def _evaluate_comparison(
+    result: ThresholdResult,
+    against: BaselineLimit,
+    sample: MetricSample,
+    base: MetricSample | None,
+    policy: DecisionPolicy,
+    reason: str,
 ) -> ThresholdResult:
+    """Return the result with what the baseline says; `reason` is why the sample decides nothing."""
+    threshold = result.threshold
+    if base is not None and base.value is not None:
+        limit = against.limit_for(base.value)
+        result = replace(result, baseline=base.value, limit=limit)
+    reason = reason or _why_baseline_undecided(threshold, base, policy)
+    if reason or base is None:
+        return replace(result, reason=reason)
+    metric = threshold.metric
+    null, confidence = NullHypothesis(against.factor, against.margin), one_sided(policy.confidence)
+    low, high = sample_difference_interval(metric, sample, base, confidence, null)
+    p = p_value(metric, sample, base, null, _side_of_failure(threshold))
+    return replace(result, low=low, high=high, p_value=p)
+
+
+def _side_of_failure(threshold: Threshold) -> Alternative:
+    return Alternative.GREATER if threshold.operator.is_upper else Alternative.LESS
+
+
+CHANCE_REASON = "chance alone may make the difference"
+CHANCE_BEYOND_LIMIT_REASON = "chance alone may put it beyond the limit"
+
+
+def _decide_tested(result: ThresholdResult, p: float, policy: DecisionPolicy) -> ThresholdResult:
     """Return the result with its state.
 
-    A failure is significant, and the interval of the difference that is shown leaves out whatever
-    the limit allows, so that no table contradicts its verdict.
+    A failure is significant, and the interval that is shown, of the value or of its difference to
+    the baseline, leaves out whatever the limit allows, so that no table contradicts its verdict.
     """
     assert result.value is not None
     assert result.limit is not None
-    assert result.baseline is not None
-    if result.threshold.operator.holds(result.value, result.limit):
+    operator = result.threshold.operator
+    if operator.holds(result.value, result.limit):
         return replace(result, state=CheckState.PASS)
-    allowed = result.limit - result.baseline
-    excludes_limit = (
-        result.low is not None and result.low > allowed
-        if result.threshold.operator.is_upper
-        else result.high is not None and result.high < allowed
-    )
+    nearest = result.low if operator.is_upper else result.high
+    allowed = result.limit - (result.baseline or 0.0)
+    excludes_limit = nearest is not None and not operator.holds(nearest, allowed)
     if p < 1 - policy.confidence and excludes_limit:
         return replace(result, state=CheckState.FAIL)
-    return replace(result, state=CheckState.PASS, reason="chance alone may make the difference")
+    reason = CHANCE_BEYOND_LIMIT_REASON if result.baseline is None else CHANCE_REASON
+    return replace(result, state=CheckState.PASS, reason=reason)
 
 
 def _why_undecided(

@@ -7,10 +7,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from apilog.aggregate.ddsketch import bucket_of, bucket_upper_edge, bucket_value_ms
+from apilog.aggregate.ddsketch import (
+    GAMMA,
+    bucket_of,
+    bucket_position,
+    bucket_value_ms,
+    position_ms,
+)
 from apilog.checks.measurement import MetricSample
 from apilog.metrics import Metric, MetricKind
-from apilog.statistics.rank_tests import RankedBuckets, quantile_interval, separation_p_value
+from apilog.statistics.distributions import normal_quantile
+from apilog.statistics.rank_tests import (
+    QuantileBounds,
+    RankedBuckets,
+    quantile_excess,
+    quantile_interval,
+    quantile_p_value,
+)
 from apilog.statistics.two_samples import (
     Alternative,
     Bounds,
@@ -19,9 +32,12 @@ from apilog.statistics.two_samples import (
     SampleMean,
     difference_interval,
     fisher_exact_test,
+    mean_difference_interval,
     mean_interval,
+    mean_p_value,
+    proportion_p_value,
     rate_interval,
-    sample_variance,
+    sample_mean,
     two_mean_test,
     two_proportion_test,
     two_rate_test,
@@ -79,6 +95,54 @@ def _one_sided_p_value(
             return two_rate_test(*rates, factor=null.factor, margin=null.margin, alternative=side)
 
 
+def one_sided(confidence: float) -> float:
+    """Return the confidence of the two-sided interval each of whose bounds has this confidence.
+
+    >>> round(one_sided(0.99), 9)
+    0.98
+    """
+    return 2 * confidence - 1
+
+
+def limit_p_value(
+    metric: Metric, sample: MetricSample, limit: float, side: Alternative
+) -> float | None:
+    """Return the one-sided p-value of the value, given that in truth it is the limit.
+
+    None for what is no sample of anything: counts and rates of requests are what happened.
+    """
+    if not sample.size or sample.value is None:
+        return None
+    match metric.kind:
+        case MetricKind.PROPORTION if sample.events is not None:
+            return proportion_p_value(_as_proportion(sample), limit, side)
+        case MetricKind.QUANTILE:
+            return _quantile_limit_p_value(metric, sample, limit, side)
+        case MetricKind.MEAN:
+            return mean_p_value(_as_mean(sample), limit, side)
+        case _:
+            return None
+
+
+def _quantile_limit_p_value(
+    metric: Metric, sample: MetricSample, limit: float, side: Alternative
+) -> float:
+    """Return the p-value of as many durations beyond the limit."""
+    assert metric.quantile is not None
+    assert sample.value is not None
+    # The value is exact where it is the least or greatest; the others of its bucket are with it.
+    own = bucket_of(sample.value)
+    values = {b: sample.value if b == own else bucket_value_ms(b) for b in sample.histogram}
+    if side is Alternative.GREATER:
+        beyond = sum(n for b, n in sample.histogram.items() if values[b] > limit)
+        share = 1 - metric.quantile
+    else:
+        beyond = sum(n for b, n in sample.histogram.items() if values[b] < limit)
+        share = metric.quantile
+    # No more than so many are expected: Conover (1999), section 3.2, the quantile test.
+    return proportion_p_value(Proportion(beyond, sample.size), share, Alternative.GREATER)
+
+
 def value_interval(metric: Metric, sample: MetricSample, confidence: float) -> Bounds:
     """Return the two-sided confidence interval of a value; None where nothing bounds it."""
     if not _has_evidence(metric, sample):
@@ -107,11 +171,24 @@ def value_interval(metric: Metric, sample: MetricSample, confidence: float) -> B
 
 
 def sample_difference_interval(
-    metric: Metric, current: MetricSample, base: MetricSample, confidence: float
+    metric: Metric,
+    current: MetricSample,
+    base: MetricSample,
+    confidence: float,
+    null: NullHypothesis = NullHypothesis(),
 ) -> Bounds:
-    """Return the two-sided confidence interval of current − base."""
+    """Return the two-sided confidence interval of current − base.
+
+    Of a quantile it is the one whose test has this null hypothesis.
+    """
     if current.value is None or base.value is None:
         return None, None
+    if metric.kind is MetricKind.QUANTILE:
+        if not (_has_evidence(metric, current) and _has_evidence(metric, base)):
+            return None, None
+        return _quantile_difference(metric, current, base, null, confidence)
+    if metric.kind is MetricKind.MEAN:
+        return mean_difference_interval(_as_mean(current), _as_mean(base), confidence)
     bounds, base_bounds = (
         rate_interval(_as_rate(metric, sample), confidence)
         if metric.kind is MetricKind.COUNT
@@ -161,30 +238,62 @@ def _test_quantiles(
     null: NullHypothesis,
     side: Alternative,
 ) -> float:
+    of_current, of_limit = _quantile_bounds(metric, current, base, null)
+    if side is Alternative.GREATER:
+        return quantile_p_value(of_current, of_limit)
+    return quantile_p_value(of_limit, of_current)
+
+
+def _quantile_bounds(
+    metric: Metric, current: MetricSample, base: MetricSample, null: NullHypothesis
+) -> tuple[QuantileBounds, QuantileBounds]:
+    """Return the bounds of the current quantile, and of what the hypothesis makes of the base's."""
     assert metric.quantile is not None
     ranked, ranked_base = (
         RankedBuckets.from_counts(sample.histogram) for sample in (current, base)
     )
-    # The hypothesis moves the edges of buckets: durations are known no more exactly than these.
-    if side is Alternative.GREATER:
-        return separation_p_value(
-            ranked_base,
-            ranked,
-            metric.quantile,
-            lambda bucket: bucket_of(null.factor * bucket_upper_edge(bucket) + null.margin),
-        )
-    return separation_p_value(
-        ranked,
-        ranked_base,
-        metric.quantile,
-        lambda bucket: bucket_of((bucket_upper_edge(bucket) - null.margin) / null.factor),
+
+    def move(position: float) -> float:
+        return bucket_position(null.factor * position_ms(position) + null.margin)
+
+    return (
+        QuantileBounds(ranked, metric.quantile),
+        QuantileBounds(ranked_base, metric.quantile, move),
+    )
+
+
+def _quantile_difference(
+    metric: Metric,
+    current: MetricSample,
+    base: MetricSample,
+    null: NullHypothesis,
+    confidence: float,
+) -> Bounds:
+    """Return the interval of current − base that leaves out the limit just where the test does."""
+    assert current.value is not None
+    assert base.value is not None
+    z = normal_quantile((1 + confidence) / 2)
+    limit = null.factor * base.value + null.margin
+    of_current, of_limit = _quantile_bounds(metric, current, base, null)
+    more = quantile_excess(of_current, of_limit, z)
+    less = quantile_excess(of_limit, of_current, z)
+    # Distances on the scale of buckets are ratios.
+    bounds = (
+        None if more is None else limit * GAMMA**more,
+        None if less is None else limit * GAMMA**-less,
+    )
+    low, high = (None if bound is None else bound - base.value for bound in bounds)
+    difference = current.value - base.value
+    return (
+        None if low is None else min(low, difference),
+        None if high is None else max(high, difference),
     )
 
 
 def _as_mean(sample: MetricSample) -> SampleMean:
     assert sample.value is not None
     counts = ((bucket_value_ms(bucket), n) for bucket, n in sample.histogram.items())
-    return SampleMean(sample.value, sample_variance(counts), sample.size)
+    return sample_mean(sample.value, counts)
 
 
 def _as_rate(metric: Metric, sample: MetricSample) -> EventRate:

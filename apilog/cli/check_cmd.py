@@ -70,8 +70,15 @@ class ThresholdFlags:
     ] = None
     confidence: Annotated[
         float | None,
-        typer.Option(help="How sure a difference to the baseline has to be. Default: 0.99."),
+        typer.Option(help="How sure a value has to be beyond its limit to fail. Default: 0.99."),
     ] = None
+    strict_limits: Annotated[
+        bool,
+        typer.Option(
+            "--strict-limits",
+            help="A limit that is a number fails by the value alone, whatever chance does.",
+        ),
+    ] = False
     inconclusive: Annotated[
         str | None,
         typer.Option(help="What too little data means for the exit code. Default: 3."),
@@ -173,6 +180,7 @@ def _check_options(
         as_of=accounts.as_of,
         min_accounts=accounts.min_accounts,
         **accounts_from_options(accounts.accounts, accounts.accounts_query, config),
+        strict_limits=given.strict_limits or settings.strict_limits,
         **{name: value for name, value in decision.items() if value is not None},
     )
 

@@ -68,6 +68,12 @@ class ConfigTable:
             raise self.error(key, "is not a number", f"write {key} = 0.5")
         return float(value)
 
+    def truth(self, key: str) -> bool | None:
+        value = self._get(key)
+        if value is None or isinstance(value, bool):
+            return value
+        raise self.error(key, "is neither true nor false", f"write {key} = true")
+
     def file(self, key: str) -> Path | None:
         """Return the path of a file, relative to the folder of the configuration."""
         value = self.text(key)
@@ -279,6 +285,7 @@ class ChecksConfig:
     baseline: Path | None = None
     min_requests: int | None = None
     confidence: float | None = None
+    strict_limits: bool = False
     inconclusive: str | None = None
 
 
@@ -289,6 +296,7 @@ def read_checks(table: ConfigTable) -> ChecksConfig:
         baseline=table.file("baseline"),
         min_requests=table.integer("min_requests", least=0),
         confidence=table.number("confidence"),
+        strict_limits=table.truth("strict_limits") or False,
         inconclusive=table.choice("inconclusive", INCONCLUSIVE_CHOICES),
     )
 

@@ -18,8 +18,8 @@ from apilog.aggregate.ddsketch import (
     GAMMA,
     ZERO_BUCKET,
     bucket_of,
-    bucket_upper_edge,
     bucket_value_ms,
+    position_ms,
 )
 from apilog.checks import SampleKey, SubjectSamples, parse_threshold
 from apilog.checks.baseline import SavedBaseline, baseline_measurement
@@ -68,8 +68,8 @@ def known(measured: SubjectSamples) -> dict[SampleKey, Any]:
 def test_buckets_are_told_apart_by_what_is_written() -> None:
     for bucket in range(ZERO_BUCKET, bucket_of(1e11) + 1):
         assert bucket_of(float(f"{bucket_value_ms(bucket):.4g}")) == bucket
-        assert bucket_of(bucket_upper_edge(bucket)) == bucket
-        assert bucket_of(bucket_upper_edge(bucket) * GAMMA) == bucket + 1 or bucket == ZERO_BUCKET
+        assert bucket_of(position_ms(bucket)) == bucket
+        assert bucket_of(position_ms(bucket) * GAMMA) == bucket + 1 or bucket == ZERO_BUCKET
     assert bucket_of(-1) < ZERO_BUCKET == bucket_of(0)
 
 

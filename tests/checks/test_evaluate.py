@@ -43,6 +43,7 @@ def each(samples: Mapping[Any, MetricSample]) -> SubjectSamples:
     return SubjectSamples(samples=samples, total=sum(sample.size for sample in samples.values()))
 
 
+CHANCE = "chance alone may put it beyond the limit"
 NOTHING = SubjectSamples(samples={(): MetricSample(value=None, size=0)}, total=0)
 
 
@@ -50,9 +51,9 @@ NOTHING = SubjectSamples(samples={(): MetricSample(value=None, size=0)}, total=0
     ("text", "sample", "state"),
     [
         ("error_rate < 1%", errors(9, 1000), CheckState.PASS),
-        ("error_rate < 1%", errors(10, 1000), CheckState.FAIL),
+        ("error_rate < 1%", errors(30, 1000), CheckState.FAIL),
         ("error_rate <= 1%", errors(10, 1000), CheckState.PASS),
-        ("error_rate > 1%", errors(10, 1000), CheckState.FAIL),
+        ("error_rate > 1%", errors(2, 1000), CheckState.FAIL),
         ("error_rate >= 1%", errors(10, 1000), CheckState.PASS),
         ("error_rate < 1%", errors(0, 100), CheckState.PASS),
         ("error_rate < 1%", errors(0, 99), CheckState.INCONCLUSIVE),
@@ -94,12 +95,73 @@ def test_no_value_at_all_is_inconclusive() -> None:
     assert (result.state, result.key) == (CheckState.INCONCLUSIVE, (None,))
 
 
+STRICT = DecisionPolicy(strict_limits=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "sample"),
+    [
+        ("error_rate < 1%", errors(2, 100)),
+        ("error_rate < 1%", errors(10, 1000)),
+        ("error_rate > 1%", errors(10, 1000)),
+        ("latency_p95 < 300ms", latency(*[100.0] * 94, *[400.0] * 6)),
+        ("latency_p95 >= 300ms", latency(*[100.0] * 97, *[400.0] * 3)),
+        ("latency_mean < 120ms", latency(*[100.0] * 180, *[400.0] * 20, value=130)),
+        ("latency_mean >= 140ms", latency(*[100.0] * 180, *[400.0] * 20, value=130)),
+    ],
+)
+def test_what_chance_may_explain_fails_only_strict_limits(text: str, sample: MetricSample) -> None:
+    threshold = parse_threshold(text)
+    (result,) = evaluate_threshold(threshold, one(sample))
+    assert (result.state, result.reason) == (CheckState.PASS, CHANCE)
+    assert result.p_value is not None
+    assert result.p_value > 0.01
+    (strict,) = evaluate_threshold(threshold, one(sample), policy=STRICT)
+    assert (strict.state, strict.reason, strict.p_value) == (CheckState.FAIL, "", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "sample"),
+    [
+        ("error_rate < 1%", errors(10, 100)),
+        ("error_rate <= 0%", errors(1, 100)),
+        ("error_rate >= 20%", errors(10, 100)),
+        ("latency_p95 < 300ms", latency(*[100.0] * 85, *[400.0] * 15)),
+        ("latency_p95 < 400ms", latency(*[401.0] * 100, value=401)),
+        ("latency_p95 >= 300ms", latency(*[100.0] * 100)),
+        ("latency_mean < 110ms", latency(*[100.0] * 180, *[400.0] * 20, value=130)),
+        ("latency_mean >= 160ms", latency(*[100.0] * 180, *[400.0] * 20, value=130)),
+        ("requests >= 100", MetricSample(value=99, size=99, events=99)),
+        ("errors < 2", MetricSample(value=2, size=500, events=2)),
+        ("request_rate >= 1/s", MetricSample(value=0.99, size=99, events=99, seconds=100)),
+    ],
+)
+def test_what_is_sure_fails_any_limit(text: str, sample: MetricSample) -> None:
+    for policy in (DecisionPolicy(), STRICT):
+        (result,) = evaluate_threshold(parse_threshold(text), one(sample), policy=policy)
+        assert result.state is CheckState.FAIL
+
+
+def test_many_limits_are_not_failed_by_the_unluckiest_value() -> None:
+    threshold = parse_threshold("error_rate < 1% for each route")
+    unlucky = {(f"/{i}",): errors(6 if i == 7 else 1, 200) for i in range(50)}
+    sure = DecisionPolicy(confidence=0.98)
+    (alone,) = evaluate_threshold(threshold, each({("/7",): unlucky["/7",]}), policy=sure)
+    assert alone.state is CheckState.FAIL
+    results = evaluate_threshold(threshold, each(unlucky), policy=sure)
+    assert {result.state for result in results} == {CheckState.PASS}
+    bad = unlucky | {("/8",): errors(23, 200)}
+    failed = [r.key for r in evaluate_threshold(threshold, each(bad)) if r.state is CheckState.FAIL]
+    assert failed == [("/8",)]
+
+
 def test_the_interval_of_a_value_is_shown() -> None:
     (result,) = evaluate_threshold(parse_threshold("error_rate < 5%"), one(errors(10, 1000)))
     assert result.low is not None
     assert result.high is not None
     assert 0 < result.low < 0.01 < result.high < 0.03
-    assert result.p_value is None
+    assert result.p_value is not None
+    assert result.p_value > 0.99
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,8 @@ from apilog.checks.threshold import Threshold
 from apilog.report_model import CheckState
 
 BASELINE = 20_000
+BINOMIAL_LIMIT = 0.0155
+"""What 2000 runs exceed in 1 % of cases, where 1 % of them are false alarms."""
 
 
 def errors(events: int, n: int) -> MetricSample:
@@ -50,7 +52,7 @@ def binomial(seed: int, n: int, rate: float) -> Callable[[], MetricSample]:
 def test_error_rates_of_identical_traffic(n: int, rate: float) -> None:
     threshold = parse_threshold("error_rate <= baseline")
     found = alarms(threshold, binomial(1, n, rate), binomial(2, BASELINE, rate), 2000)
-    assert found <= 0.01
+    assert found <= BINOMIAL_LIMIT
 
 
 @pytest.mark.parametrize("n", [100, 5000])
@@ -62,7 +64,7 @@ def test_false_alarms_added_up_over_all_outcomes(n: int, rate: float) -> None:
         for y in _likely(BASELINE, rate):
             if fails(threshold, errors(x, n), errors(y, BASELINE)):
                 chance += stats.binom.pmf(x, n, rate) * stats.binom.pmf(y, BASELINE, rate)
-    assert 0 < chance <= 0.008
+    assert 0 < chance <= 0.01
 
 
 def _likely(n: int, rate: float) -> range:

@@ -57,7 +57,10 @@ OPEN = ["-t", 'error_rate{route="/v1/rare"} < 1%']
         (["access.log", "-t", "requests >= 1520"], 0),
         (["access.log", "-t", "requests >= 1521"], 1),
         (["access.log", "-t", "error_rate < 2% for each route"], 0),
-        (["access.log", "-t", "error_rate < 0.5% for each route"], 1),
+        (["access.log", "-t", "error_rate < 0.3% for each route"], 1),
+        (["access.log", "-t", "error_rate < 0.9%"], 0),
+        (["access.log", "-t", "error_rate < 0.9%", "--strict-limits"], 1),
+        (["access.log", "-t", "error_rate < 0.9%", "--confidence", "0.5"], 1),
         (["access.log", "--where", "method = 'POST'", *FAILS], 3),
         (["access.log"], 2),
         (["access.log", "-t", "eror_rate < 1%"], 2),
@@ -105,7 +108,7 @@ def test_what_a_person_reads(folder: Path, run: Run) -> None:
     failed = next(text for text in shown if "error_rate < 0.1%" in text)
     assert failed.split() == [
         *("FAIL", "error_rate", "<", "0.1%"),
-        *("0.99", "%", "0.1", "%", "+0.89", "pp", "1,520"),
+        *("0.99", "%", "0.1", "%", "+0.89", "pp", "1,520", "<0.0001"),
     ]
     assert any(text.split()[:3] == ["GET", "/v1/orders/{id}", "1"] for text in shown)
     assert any("20 requests, fewer than 100" in text for text in shown)
@@ -114,7 +117,7 @@ def test_what_a_person_reads(folder: Path, run: Run) -> None:
 
 def test_json_has_the_rows_and_the_account(folder: Path, run: Run) -> None:
     result = run(
-        "check", "access.log", *HOLDS, "-t", "error_rate < 1% for each route", "-f", "json"
+        "check", "access.log", *HOLDS, "-t", "error_rate < 0.3% for each route", "-f", "json"
     )
     document = json.loads(result.stdout)
     assert document["apilog"]["command"] == "check"
@@ -167,7 +170,10 @@ def test_junit_is_read_by_others(folder: Path, run: Run) -> None:
     assert [*suites] == [*argv[1::2]]
     failure = suites["error_rate < 0.1%"].find("testcase/failure")
     assert failure is not None
-    assert failure.get("message") == "0.99 % over 1,520 requests, limit 0.1 %, margin +0.89 pp"
+    assert (
+        failure.get("message")
+        == "0.99 % over 1,520 requests, limit 0.1 %, margin +0.89 pp, p <0.0001"
+    )
     error = suites['error_rate{route="/v1/rare"} < 1%'].find("testcase/error")
     assert error is not None
     assert "20 requests, fewer than 100" in (error.get("message") or "")
@@ -182,7 +188,7 @@ def test_github_gets_annotations_and_a_summary(
     (folder / "summary.md").write_text("of an earlier step\n")
     result = run("check", "access.log", *HOLDS, *FAILS, *OPEN, "-f", "github")
     assert result.code == 1
-    failed = "0.99 %25 over 1,520 requests, limit 0.1 %25, margin +0.89 pp"
+    failed = "0.99 %25 over 1,520 requests, limit 0.1 %25, margin +0.89 pp, p <0.0001"
     few = "25 %25 over 20 requests, limit 1 %25, margin +24 pp, 20 requests, fewer than 100"
     assert result.text.splitlines() == [
         f"::error title=error_rate < 0.1%25::{failed}",
@@ -216,6 +222,8 @@ def test_settings_come_from_the_folder_and_options_go_before(folder: Path, run: 
     other = folder / "other.toml"
     other.write_text('[checks]\nthresholds = ["error_rate < 2%"]\n')
     assert run("check", "access.log", "--config", other).code == 0
+    other.write_text('[checks]\nthresholds = ["error_rate < 0.9%"]\nstrict_limits = true\n')
+    assert run("check", "access.log", "--config", other).code == 1
     other.write_text('[checks]\nthresholds = ["error_rat < 2%"]\n')
     assert run("check", "access.log", "--config", other).code == 2
 

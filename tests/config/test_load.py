@@ -19,12 +19,14 @@ thresholds = ["error_rate < 1%"]
 baseline = "base.json"
 min_requests = 50
 confidence = 0.95
+strict_limits = true
 inconclusive = "fail"
 """
 READ = {
     "thresholds": ("error_rate < 1%",),
     "min_requests": 50,
     "confidence": 0.95,
+    "strict_limits": True,
     "inconclusive": "fail",
 }
 
@@ -72,6 +74,7 @@ def test_the_current_folder_is_looked_at(tmp_path: Path, monkeypatch: pytest.Mon
         ("[checks]\nmin_requests = -1", "checks.min_requests is not a whole number", ""),
         ("[checks]\nmin_requests = true", "checks.min_requests is not a whole number", ""),
         ("[checks]\nconfidence = '1'", "checks.confidence is not a number", ""),
+        ("[checks]\nstrict_limits = 1", "checks.strict_limits is neither true nor false", "true"),
         ("[checks]\ninconclusive = 'ok'", "checks.inconclusive is 'ok'", "pass, fail, 3"),
         ("[checks]\nbaseline = 3", "checks.baseline is not a text", ""),
         ("[checks", "is not TOML", ""),
