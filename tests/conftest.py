@@ -59,7 +59,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """80 columns, no colours, UTC, and nothing set for apilog.
+    """80 columns, no colours, UTC, and nothing set for apilog, nor in the user's settings.
 
     What compiling modules gives is kept, so that not every process that a test starts does it.
     """
@@ -69,6 +69,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("FORCE_COLOR", "CLICOLOR_FORCE", "LINES", "PYTHONDONTWRITEBYTECODE"):
         monkeypatch.delenv(name, raising=False)
     for name, value in (
+        ("XDG_CONFIG_HOME", os.devnull),
         ("COLUMNS", "80"),
         ("NO_COLOR", "1"),
         ("TZ", "UTC"),

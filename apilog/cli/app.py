@@ -17,6 +17,7 @@ from apilog.cli import (
     catalogue_cmd,
     check_cmd,
     compare_cmd,
+    config_cmd,
     detect_cmd,
     export_cmd,
     ingest_cmd,
@@ -48,6 +49,8 @@ COMMANDS: tuple[tuple[str, Callable[..., object]], ...] = (
     ("store anonymize", store_cmd.anonymize),
     ("watch", watch_cmd.watch),
     ("detect", detect_cmd.detect),
+    ("config", config_cmd.config),
+    ("init", config_cmd.init),
     ("formats", catalogue_cmd.formats),
     ("schema", catalogue_cmd.schema),
     ("metrics", catalogue_cmd.metrics),
@@ -164,7 +167,9 @@ def root(
 
 _groups = {"": app} | {name: _make_group(name) for name in GROUPS}
 for _name, _help in GROUPS.items():
-    app.add_typer(_groups[_name], help=_help)
+    app.add_typer(_groups[_name], help=_help, short_help=_help.removesuffix("."))
 for _name, _function in COMMANDS:
     _of, _, _command = _name.rpartition(" ")
-    _groups[_of].command(_command)(expand_options(_function))
+    # Typer would cut it to fit one line.
+    _summary = (_function.__doc__ or "").partition("\n")[0].removesuffix(".")
+    _groups[_of].command(_command, short_help=_summary)(expand_options(_function))

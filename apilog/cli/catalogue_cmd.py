@@ -84,7 +84,7 @@ def formats(
     if format == "table" and output is None and is_terminal() and name is None:
         # What a line of a terminal has no room for: `apilog formats NAME` tells it.
         rows = [{key: row[key] for key in ("format", "gateway", "title")} for row in rows]
-    _write_list("formats", rows, format, output, force, prose="title")
+    write_list("formats", rows, format, output, force, prose="title")
 
 
 def schema(
@@ -104,7 +104,7 @@ def schema(
         }
         for column in COLUMNS
     ]
-    _write_list("schema", rows, format, output, force, prose="meaning")
+    write_list("schema", rows, format, output, force, prose="meaning")
 
 
 def metrics(
@@ -125,10 +125,10 @@ def metrics(
         }
         for metric in METRICS.values()
     ]
-    _write_list("metrics", rows, format, output, force, prose="definition")
+    write_list("metrics", rows, format, output, force, prose="definition")
 
 
-def _write_list(
+def write_list(
     name: str,
     rows: Sequence[CatalogueRow],
     format: str,
@@ -137,6 +137,7 @@ def _write_list(
     *,
     prose: str,
 ) -> None:
+    """Write a list of rows of texts as a command's only table; `prose` is its widest column."""
     with streams.open_output(output, force=force) as stream:
         if format != "table":
             OUTPUTS[format].write(_list_report(name, rows), stream, OutputOptions(table=name))

@@ -194,12 +194,29 @@ Strict = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No notes on stderr.")]
 NoProgress = Annotated[bool, typer.Option("--no-progress", help="No progress bar.")]
+
+
+def _take_defaults(context: typer.Context, config: Path | None) -> Path | None:
+    """Let options that are not given have the values of the configuration's `[defaults]`."""
+    from apilog.config import load_config
+
+    values = dict(load_config(config).defaults.as_values())
+    if context.info_name == "check":
+        values.pop("min_requests", None)  # which [checks] may set, and goes before
+    if "routes" in values:
+        values["route"] = values.pop("routes")
+    context.default_map = values
+    return config
+
+
 ConfigFile = Annotated[
     Path | None,
     typer.Option(
         "--config",
         metavar="FILE",
-        help="Read settings here. Default: apilog.toml, or [tool.apilog] of pyproject.toml.",
+        callback=_take_defaults,
+        is_eager=True,
+        help="Read settings here. Default: the nearest apilog.toml, or as `apilog config` shows.",
     ),
 ]
 AlertState = Annotated[
@@ -294,9 +311,7 @@ def _with_configured_formats(options: FormatOptions, values: Mapping[str, Any]) 
 
     if find_config(values["config"]) is None:
         return options
-    settings = load_config(values["config"])
-    client_ip = options.client_ip or settings.defaults.client_ip
-    return replace(options, formats=settings.formats, client_ip=client_ip)
+    return replace(options, formats=load_config(values["config"]).formats)
 
 
 def _plain_value(value: Any) -> Any:

@@ -5,13 +5,15 @@ This is the only place that reads settings from files. An unknown key is an erro
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
 from apilog.config.format_sections import DefaultsConfig, read_defaults, read_formats
+from apilog.config.search import CONFIG_VARIABLE, PROJECT_FILE, find_config
 from apilog.config.sections import (
     AccountsConfig,
     AlertsConfig,
@@ -28,13 +30,17 @@ from apilog.config.sections import (
 from apilog.errors import UsageError
 from apilog.options import OwnFormat
 
-__all__ = ["AccountsConfig", "ChecksConfig", "Config", "find_config", "load_config"]
+__all__ = [
+    "AccountsConfig",
+    "ChecksConfig",
+    "Config",
+    "find_config",
+    "load_config",
+    "read_settings",
+]
 
 
 SectionT = TypeVar("SectionT")
-
-OWN_FILE = "apilog.toml"
-PROJECT_FILE = "pyproject.toml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,34 +58,20 @@ class Config:
     goals: GoalsConfig = field(default_factory=dict)
 
 
-def find_config(path: Path | None = None, folder: Path | None = None) -> Path | None:
-    """Return the file that `load_config` reads, if there is one."""
-    places = [path] if path else [(folder or Path()) / name for name in (OWN_FILE, PROJECT_FILE)]
-    return next((each for each in places if path or each.is_file()), None)
-
-
 def load_config(path: Path | None = None, folder: Path | None = None) -> Config:
-    """Read the settings of a file, by default `apilog.toml` or `pyproject.toml` of the folder.
+    """Read the settings of a file, by default the one that `find_config` finds.
 
-    The folder is the current one unless another is given. In `pyproject.toml` they are the table
-    `[tool.apilog]`. Raises UsageError for a file that can't be read and for unknown keys.
+    In `pyproject.toml` they are the table `[tool.apilog]`. Raises UsageError for a file that can't
+    be read and for unknown keys.
     """
     file = find_config(path, folder)
     if file is None:
         return Config()
-    values = _parse_toml(file)
-    place: tuple[str, ...] = ()
-    if file.name == PROJECT_FILE:
-        tool, place = values.get("tool"), ("tool", "apilog")
-        own = tool.get("apilog") if isinstance(tool, dict) else None
-        values = own if isinstance(own, dict) else {}
-        # Most projects have the file, and few of them settings of apilog.
-        if not values and not path:
-            return Config()
-    table = ConfigTable(values, file, place)
+    table = ConfigTable(*read_settings(file))
+    defaults = _read_section(table, "defaults", read_defaults, DefaultsConfig())
     config = Config(
         path=file,
-        defaults=_read_section(table, "defaults", read_defaults, DefaultsConfig()),
+        defaults=defaults,
         formats=_read_section(table, "formats", read_formats, {}),
         checks=_read_section(table, "checks", read_checks, ChecksConfig()),
         alerts=_read_section(table, "alerts", read_alerts, AlertsConfig()),
@@ -88,7 +80,23 @@ def load_config(path: Path | None = None, folder: Path | None = None) -> Config:
         goals=_read_section(table, "goals", read_goals, {}),
     )
     table.finish()
+    if config.checks.min_requests is None:
+        checks = replace(config.checks, min_requests=defaults.min_requests)
+        return replace(config, checks=checks)
     return config
+
+
+def read_settings(file: Path) -> tuple[Mapping[str, object], Path, tuple[str, ...]]:
+    """Return the table of the settings as it stands in a file, the file, and the keys to the table.
+
+    Raises UsageError for a file that can't be read.
+    """
+    values = _parse_toml(file)
+    if file.name != PROJECT_FILE:
+        return values, file, ()
+    tool = values.get("tool")
+    own = tool.get("apilog") if isinstance(tool, dict) else None
+    return own if isinstance(own, dict) else {}, file, ("tool", "apilog")
 
 
 def _read_section(
@@ -106,6 +114,11 @@ def _parse_toml(path: Path) -> dict[str, object]:
     try:
         return tomllib.loads(path.read_bytes().decode())
     except OSError as error:
-        raise UsageError(f"can't read {path}: {error.strerror or error}") from error
+        named = os.environ.get(CONFIG_VARIABLE)
+        hint = f"{CONFIG_VARIABLE} names it" if named and Path(named) == path else ""
+        raise UsageError(f"can't read {path}: {error.strerror or error}", hint) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UsageError(f"{path} is not TOML: {error}") from error
+        raise UsageError(f"{path} is not TOML: {error}", _TOML_HINT) from error
+
+
+_TOML_HINT = 'texts stand in quotes, as in tz = "Europe/Berlin"; sections are such as [defaults]'

@@ -2,23 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
 
 from apilog.config.sections import ConfigTable
+from apilog.errors import UsageError
 from apilog.options import OwnFormat
+from apilog.time import parse_step, parse_zone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DefaultsConfig:
-    """What every command takes where its option is not given."""
+    """What every command takes where its option is not given; None for what is not set."""
 
+    log_format: str | None = None
+    nginx_conf: Path | None = None
     client_ip: str | None = None
+    tz: str | None = None
+    where: str | None = None
+    bucket: str | None = None
+    top: int | None = None
+    routes: tuple[str, ...] | None = None
+    max_routes: int | None = None
+    keep_query: bool | None = None
+    anonymize_ip: bool | None = None
+    hash_consumers: str | None = None
+    exclude: tuple[str, ...] | None = None
+    min_requests: int | None = None
+
+    def as_values(self) -> Mapping[str, object]:
+        """Return what is set, by its key."""
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {key: value for key, value in values.items() if value is not None}
 
 
 def read_defaults(table: ConfigTable) -> DefaultsConfig:
-    """Read the defaults of options."""
-    return DefaultsConfig(client_ip=table.text("client_ip"))
+    """Read the defaults of options; raises UsageError for a value that no option would take."""
+    return DefaultsConfig(
+        log_format=table.text("log_format"),
+        nginx_conf=table.file("nginx_conf"),
+        client_ip=table.text("client_ip"),
+        tz=_checked_text(table, "tz", parse_zone),
+        where=table.text("where"),
+        bucket=_checked_text(table, "bucket", parse_step),
+        top=table.integer("top", least=1),
+        routes=table.texts("routes"),
+        max_routes=table.integer("max_routes", least=1),
+        keep_query=table.boolean("keep_query"),
+        anonymize_ip=table.boolean("anonymize_ip"),
+        hash_consumers=table.text("hash_consumers"),
+        exclude=table.texts("exclude"),
+        min_requests=table.integer("min_requests", least=0),
+    )
+
+
+def _checked_text(table: ConfigTable, key: str, parse: Callable[[str], object]) -> str | None:
+    text = table.text(key)
+    if text is not None:
+        try:
+            parse(text)
+        except UsageError as error:
+            raise table.error(key, f"is {text!r}: {error}", error.hint) from error
+    return text
 
 
 def read_formats(table: ConfigTable) -> Mapping[str, OwnFormat]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
-from apilog.config.toml_places import find_line, write_place
+from apilog.config.toml_places import find_position, write_place
 from apilog.errors import UsageError
 from apilog.options import PlanTerms
 from apilog.text import did_you_mean
@@ -59,6 +59,12 @@ class ConfigTable:
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise self.error(key, "is not a whole number", f"write a number from {least} on")
         return value
+
+    def boolean(self, key: str) -> bool | None:
+        value = self._get(key)
+        if value is None or isinstance(value, bool):
+            return value
+        raise self.error(key, "is neither true nor false", f"write {key} = true")
 
     def number(self, key: str) -> float | None:
         value = self._get(key)
@@ -110,8 +116,8 @@ class ConfigTable:
     ) -> UsageError:
         """Return the error about a key; with keys `below` it, in the table that is its value."""
         place = (*self._place, key, *below)
-        line = find_line(self._file, place)
-        where = self._file if line is None else f"{self._file}:{line}"
+        position = find_position(self._file, place)
+        where = f"{self._file}:{position[0]}:{position[1]}" if position else self._file
         return UsageError(f"{where}: {write_place(place)} {problem}", hint)
 
     def key_path(self, key: str) -> str:

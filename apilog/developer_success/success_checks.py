@@ -31,6 +31,8 @@ SUCCESS_CATALOGUE = MetricCatalogue(
     columns=ROW_KEYS,
 )
 """The success metrics, as thresholds name them."""
+ALL_CATALOGUES = (REQUEST_METRICS, ANOMALY_METRICS, SUCCESS_CATALOGUE)
+"""What the thresholds of `check` can be about."""
 
 
 def check_all(sources: Sequence[Source], options: CheckOptions) -> CheckResult:
@@ -39,8 +41,7 @@ def check_all(sources: Sequence[Source], options: CheckOptions) -> CheckResult:
     Raises UsageError before anything is read: for what can't be understood, and for a success
     metric that is held to a baseline or asked for by a column that doesn't tell it apart.
     """
-    catalogues = (REQUEST_METRICS, ANOMALY_METRICS, SUCCESS_CATALOGUE)
-    thresholds = parse_thresholds(options.thresholds, catalogues)
+    thresholds = parse_thresholds(options.thresholds, ALL_CATALOGUES)
     on_accounts = [t for t in thresholds if t.metric.name in SUCCESS_METRICS]
     for threshold in on_accounts:
         name = threshold.metric.name

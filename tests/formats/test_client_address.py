@@ -132,7 +132,7 @@ def test_the_command_and_the_configuration(
     (tmp_path / "apilog.toml").write_text("\n[defaults]\nclient_up = 'x'\n")
     refused = run("report", path)
     assert refused.code == 2
-    assert "apilog.toml:3: defaults.client_up is no setting" in refused.stderr
+    assert "apilog.toml:3:1: defaults.client_up is no setting" in refused.stderr
     assert "did you mean client_ip?" in refused.stderr
 
 

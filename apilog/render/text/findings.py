@@ -78,11 +78,11 @@ def _finding_text(finding: DetectedFile, width: int) -> str:
     if finding.log_format:
         lines += ["  log_format", f"    {escape_terminal(finding.log_format)}"]
     for found in finding.formats:
-        lines += ["  as formats", *(f"    {line}" for line in _format_section(found))]
+        lines += ["  as formats", *(f"    {line}" for line in format_section(found))]
     return "\n".join(lines) + "\n"
 
 
-def _format_section(found: FoundFormat) -> list[str]:
+def format_section(found: FoundFormat) -> list[str]:
     """Return the lines of a section for the configuration."""
     given = {"lines": found.lines, "pattern": found.pattern, "gateway": found.gateway}
     lines = [f"[formats.{found.name}]"]

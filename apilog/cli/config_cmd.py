@@ -1,0 +1,137 @@
+"""`apilog config`: which settings hold and where they came from; whether they can be meant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from apilog.cli import streams
+from apilog.cli.catalogue_cmd import ListFormat, write_list
+from apilog.cli.options import Choices, ConfigFile, Force, OutputFile
+from apilog.cli.streams import ExitCode
+from apilog.config.search import OWN_FILE
+from apilog.errors import UsageError
+
+if TYPE_CHECKING:
+    from apilog.config import Config
+
+ConfigAction = Annotated[
+    str,
+    typer.Argument(metavar="[show|check]", help="Show the settings, or only check them."),
+    Choices(["show", "check"]),
+]
+
+
+def config(
+    action: ConfigAction = "show",
+    format: ListFormat = "table",
+    output: OutputFile = None,
+    force: Force = False,
+    config: ConfigFile = None,
+) -> None:
+    """Show each setting and where it came from; with `check` only say whether all can be meant.
+
+    The settings are those of the first of these files: --config; the file that APILOG_CONFIG names;
+    the nearest apilog.toml, or pyproject.toml with [tool.apilog], from the current folder upwards;
+    apilog/apilog.toml among the user's settings. A mistake is an error with file, line and column.
+    """
+    from apilog.config import find_config, load_config, read_settings
+    from apilog.config.settings import list_settings
+
+    file = find_config(config)
+    check_settings(load_config(config))
+    if action == "check":
+        typer.echo(f"{file}: no mistakes" if file else "no configuration: all is built in")
+        return
+    settings = list_settings(*read_settings(file)) if file else list_settings({})
+    rows: list[dict[str, str | None]] = [
+        {"setting": each.key, "value": each.value, "origin": each.origin} for each in settings
+    ]
+    write_list("config", rows, format, output, force, prose="value")
+
+
+def init(
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[SOURCES...]",
+            help="Logs that it is for: how they are read stands in it, to be corrected.",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Write it here; - for stdout.")
+    ] = Path(OWN_FILE),
+    force: Force = False,
+) -> None:
+    """Write a commented apilog.toml, with the formats of the logs that it is shown."""
+    import apilog
+    from apilog.render.text.config_text import draw_first_config
+
+    streams.check_target(output, force=force)
+    found = apilog.detect(sources) if sources else None
+    text = draw_first_config(found.files if found else ())
+    with streams.open_output(output, force=force) as stream:
+        stream.write(text.encode())
+    for problem in found.errors if found else ():
+        streams.error(problem)
+    if str(output) != "-":
+        streams.note(f"wrote {output}: `apilog config` shows what holds now")
+    raise typer.Exit(ExitCode.ERROR if found and found.errors else ExitCode.OK)
+
+
+def check_settings(config: Config) -> None:
+    """Raise UsageError for the first setting that is written well and can't be meant."""
+    from apilog.alerts.settings import alert_settings
+    from apilog.checks.grammar import parse_thresholds
+    from apilog.developer_success.success_checks import ALL_CATALOGUES
+    from apilog.developer_success.success_metrics import parse_goals
+    from apilog.engine.where import parse_where
+    from apilog.formats.file_plan import parse_choice
+    from apilog.options import FormatOptions
+    from apilog.privacy import read_key
+    from apilog.routes import parse_rules
+
+    defaults = config.defaults
+    checks: dict[str, Callable[[], object]] = {
+        "defaults.log_format": lambda: parse_choice(
+            FormatOptions(
+                defaults.log_format,
+                nginx_conf=defaults.nginx_conf,
+                client_ip=defaults.client_ip,
+                formats=config.formats,
+            )
+        ),
+        "defaults.where": lambda: defaults.where and parse_where(defaults.where),
+        "defaults.routes": lambda: parse_rules(defaults.routes or ()),
+        "defaults.hash_consumers": lambda: (
+            defaults.hash_consumers and read_key(defaults.hash_consumers)
+        ),
+        "checks.thresholds": lambda: (
+            config.checks.thresholds and parse_thresholds(config.checks.thresholds, ALL_CATALOGUES)
+        ),
+        "goals": lambda: parse_goals(config.goals),
+        "alerts": lambda: alert_settings(config),
+    }
+    for key, check in checks.items():
+        try:
+            check()
+        except UsageError as error:
+            if str(error).startswith(str(config.path)):
+                raise
+            raise _at_key(config.path, key, error) from error
+
+
+def _at_key(file: Path | None, key: str, error: UsageError) -> UsageError:
+    """Return the error with the place of the key in the file."""
+    from apilog.config import read_settings
+    from apilog.config.toml_places import find_position
+
+    if file is None:
+        return error
+    position = find_position(file, (*read_settings(file)[2], *key.split(".")))
+    where = f"{file}:{position[0]}:{position[1]}" if position else file
+    return UsageError(f"{where}: {key}: {error}", error.hint)
