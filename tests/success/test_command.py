@@ -225,13 +225,20 @@ def test_accounts_that_are_addresses_are_hidden(log: Path, tmp_path: Path) -> No
 
 
 def test_bad_rows_fail_a_strict_run_only(run: Run, log: Path, tmp_path: Path) -> None:
-    table = table_of(tmp_path, "account,mrr\nk1,5\nk2,lots\n")
+    table = table_of(tmp_path, "account,mrr\nk1,5\n,7\n")
     result = run("success", log, "--accounts", table, "-f", "csv")
     assert result.code == 0
-    assert "apilog: note: accounts: row 2 is left out: mrr is not an amount" in result.stderr
+    assert "apilog: note: accounts: row 2 is left out: no account" in result.stderr
     result = run("success", log, "--accounts", table, "-f", "csv", "--strict")
     assert (result.code, result.stdout) == (2, b"")
     assert "1 row of the account table can't be used" in result.stderr
+
+
+def test_an_amount_that_can_not_be_read_ends_the_run(run: Run, log: Path, tmp_path: Path) -> None:
+    table = table_of(tmp_path, "account,mrr\nk1,5\nk2,lots\n")
+    result = run("success", log, "--accounts", table, "-f", "csv")
+    assert (result.code, result.stdout) == (2, b"")
+    assert "row 2 of the account table: mrr 'lots' is no amount" in result.stderr
 
 
 def test_nothing_at_all_is_an_empty_report(run: Run, tmp_path: Path) -> None:

@@ -32,7 +32,11 @@ def sqlite(tmp_path: Path) -> str:
         raw_tables.execute("CREATE TABLE users (id, key, since, plan, mrr)")
         raw_tables.executemany(
             "INSERT INTO users VALUES (?, ?, ?, ?, ?)",
-            [(7, "k7", "2026-09-01T10:00:00", "pro", 49), (8, None, "soon", None, None)],
+            [
+                (7, "k7", "2026-09-01T10:00:00", "pro", 49),
+                (None, None, "soon", None, None),
+                (8, None, "1.9.2026", None, "1.049,50 €"),
+            ],
         )
     return f"sqlite:///{path}"
 
@@ -86,9 +90,12 @@ def test_what_postgresql_refuses_is_one_clear_error(postgres: Postgres) -> None:
 def test_accounts_of_sqlite(sqlite: str) -> None:
     columns = AccountColumns({"account": "id", "consumers": "key", "signed_up_at": "since"})
     accounts = read_accounts(sqlite, query="SELECT * FROM users", columns=columns)
-    assert accounts.frame.select("account", "plan", "mrr").rows() == [("7", "pro", 49.0)]
+    assert accounts.frame.select("account", "plan", "mrr").rows() == [
+        ("7", "pro", 49.0),
+        ("8", None, 1049.5),
+    ]
     assert accounts.bad_rows == 1
-    assert "row 2 is left out: signed_up_at is not a time" in accounts.notes[-1]
+    assert "row 2 is left out: no account" in accounts.notes[-1]
 
 
 def test_a_missing_database_is_not_made(tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -37,6 +38,10 @@ class RawAccountTable:
     rows: pl.Series
     """The number of each row."""
     bad_rows: list[BadAccountRow] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What was assumed to read it."""
+    cell_separator: str = ","
+    """What stands between cells; `,` where there is no such text."""
 
     @classmethod
     def complete(cls, frame: pl.DataFrame) -> RawAccountTable:
@@ -45,6 +50,8 @@ class RawAccountTable:
 
 
 _SEPARATORS = ",;\t|"
+_UTF8_MARK, _UTF16_MARKS = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
+_HEADER_BYTES = 1 << 16
 _JSON_ENDINGS = {".ndjson", ".jsonl", ".json"}
 
 
@@ -58,53 +65,114 @@ def read_account_file(name: str) -> RawAccountTable:
             f"can't read the accounts of {name}: {error.strerror or error}",
             "--accounts takes a CSV, NDJSON or Parquet file, or the URL of a database",
         ) from error
+    if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+        raise InputError(
+            f"can't read the accounts of {name}: it is a spreadsheet",
+            "save its sheet as CSV (UTF-8)",
+        )
     try:
         # What Parquet files begin with: https://parquet.apache.org/docs/file-format/
         if data.startswith(b"PAR1"):
             return RawAccountTable.complete(pl.read_parquet(io.BytesIO(data)))
+        data, notes = _as_utf8(data)
         if path.suffix.lower() in _JSON_ENDINGS or data.lstrip()[:1] == b"{":
-            return _read_ndjson(data)
-        return _read_csv(data)
+            table = _read_ndjson(data)
+        else:
+            table = _read_csv(data)
     except (pl.exceptions.PolarsError, UnicodeError, csv.Error) as error:
         message = " ".join(str(error).split("\n")[0].split())
         raise InputError(f"can't read the accounts of {name}: {message}") from error
+    return replace(table, notes=notes)
+
+
+def _as_utf8(data: bytes) -> tuple[bytes, list[str]]:
+    """Return the text of a file in UTF-8 without a mark, and a note if its encoding was guessed.
+
+    Spreadsheets save "Unicode text" as UTF-16, and CSV in the encoding of the system.
+    """
+    if data.startswith(_UTF16_MARKS):
+        return data.decode("utf-16").encode(), []
+    data = data.removeprefix(_UTF8_MARK)
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        text = data.decode("cp1252", "replace")
+        return text.encode(), ["accounts: the file is not UTF-8, it is read as Windows-1252"]
+    return data, []
 
 
 def _read_csv(data: bytes) -> RawAccountTable:
-    data = data.removeprefix(b"\xef\xbb\xbf")
-    head = data[: data.find(b"\n")] if b"\n" in data else data
+    if b"\n" not in data:  # lines as spreadsheets saved them on a Mac
+        data = data.replace(b"\r", b"\n")
+    head, _, rest = data.partition(b"\n")
+    # The first line of a CSV file may tell spreadsheets its separator.
+    said = re.fullmatch(rb"sep=(.)\r?", head)
+    if said:
+        data = rest
+        head = data.partition(b"\n")[0]
     if not head.strip():
         return RawAccountTable.complete(pl.DataFrame())
     # Only the header tells the separator: texts in the rows may contain any of them.
-    separator = max(_SEPARATORS, key=lambda char: head.count(char.encode()))
-    with suppress(pl.exceptions.ComputeError):
+    separator = (
+        said[1].decode() if said else max(_SEPARATORS, key=lambda char: head.count(char.encode()))
+    )
+    header = io.StringIO(data[:_HEADER_BYTES].decode("utf-8", "replace"), newline="")
+    names = [name.strip() for name in next(csv.reader(header, delimiter=separator))]
+    if len(named := [name for name in names if name]) > len(set(named)):
+        raise InputError("two columns of the account table have one name", "rename one")
+    if not named:
+        raise InputError("the first line of the account table names no column", "begin with names")
+    bad_rows: list[BadAccountRow] = []
+    try:
         frame = pl.read_csv(
             data,
             separator=separator,
             infer_schema=False,  # an id such as 007 must keep its zeros
-            encoding="utf8-lossy",
             raise_if_empty=False,
         )
-        return RawAccountTable.complete(frame)
-    # Row by row, because some row has more cells than the header.
-    text = io.StringIO(data.decode("utf-8", "replace"), newline="")
-    rows = csv.reader(text, delimiter=separator)
-    names = next(rows)
+        rows = RawAccountTable.complete(frame).rows
+    except pl.exceptions.ComputeError:
+        frame, rows, bad_rows = _read_csv_by_row(data, separator, len(names))
+    if frame.width == len(names):
+        frame.columns = [name or f"(column {place})" for place, name in enumerate(names, 1)]
+    # Spreadsheets save empty rows as separators alone, and columns without a name.
+    filled = frame.select(pl.any_horizontal(pl.all().str.contains(r"\S"))).to_series()
+    is_filled = filled.fill_null(value=False) if frame.width else rows > 0
+    frame = frame.filter(is_filled).select(
+        name for name in frame.columns if not name.startswith("(column ")
+    )
+    return RawAccountTable(frame, rows.filter(is_filled), bad_rows, cell_separator=separator)
+
+
+def _read_csv_by_row(
+    data: bytes, separator: str, width: int
+) -> tuple[pl.DataFrame, pl.Series, list[BadAccountRow]]:
+    """Return the rows, their numbers, and those that have more cells than the header."""
+    reader = csv.reader(
+        io.StringIO(data.decode("utf-8", "replace"), newline=""), delimiter=separator
+    )
+    next(reader)
     numbers: list[int] = []
     kept: list[list[str | None]] = []
     bad_rows: list[BadAccountRow] = []
-    for number, row in enumerate((row for row in rows if row), 1):
-        if len(row) > len(names):
-            bad_rows.append(BadAccountRow(number, f"{len(row)} cells under {len(names)} names"))
+    for number, row in enumerate((row for row in reader if row), 1):
+        while len(row) > width and not row[-1].strip():
+            row.pop()  # separators that end the row
+        if len(row) > width:
+            bad_rows.append(BadAccountRow(number, f"{len(row)} cells under {width} names"))
             continue
         numbers.append(number)
-        kept.append([*row, *[None] * (len(names) - len(row))])
-    frame = pl.DataFrame(kept, schema=dict.fromkeys(names, pl.String), orient="row")
-    return RawAccountTable(frame, pl.Series("row", numbers, dtype=pl.Int64), bad_rows)
+        kept.append([*row, *[None] * (width - len(row))])
+    schema = {f"column_{place}": pl.String for place in range(width)}
+    frame = pl.DataFrame(kept, schema=schema, orient="row")
+    return frame, pl.Series("row", numbers, dtype=pl.Int64), bad_rows
 
 
 def _read_ndjson(data: bytes) -> RawAccountTable:
     lines = [line for line in data.splitlines() if line.strip()]
+    if data.lstrip()[:1] == b"[":
+        with suppress(ValueError):  # one array of all accounts
+            lines = [json.dumps(item).encode() for item in json.loads(data)]
     if not lines:
         return RawAccountTable.complete(pl.DataFrame())
     with suppress(pl.exceptions.PolarsError):
