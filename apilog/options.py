@@ -250,6 +250,8 @@ class SuccessOptions(JoinOptions):
     """The variant that others are compared with; the first by default."""
     min_accounts: int = 100
     """No winner is called with fewer accounts in a variant."""
+    attribution: timedelta = timedelta(days=30)
+    """How long after its end a trial may convert."""
     by: Sequence[str] = ()
     """Columns of the accounts, or `gateway`, for each of whose values there are tables."""
     strict: bool = False

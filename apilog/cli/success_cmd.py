@@ -58,6 +58,9 @@ def success(
     read: SuccessFlags,
     target: SuccessTarget,
     run: RunFlags,
+    attribution: Annotated[
+        str, typer.Option(metavar="DURATION", help="How long after its end a trial may convert.")
+    ] = "30d",
     config: ConfigFile = None,
 ) -> None:
     """Tell whether developers succeed: join the calls in the logs with the accounts.
@@ -66,12 +69,13 @@ def success(
     """
     from apilog.config import load_config
     from apilog.developer_success import table_names
+    from apilog.text.units import parse_duration
 
     target.check(table_names(target.table))
     refuse_same_file(target, run.rejects)
     settings = load_config(config)
     accounts = accounts_from_options(read.accounts, read.accounts_query, settings)
-    read = replace(read, **accounts, goals=settings.goals)
+    read = replace(read, **accounts, goals=settings.goals, attribution=parse_duration(attribution))
     with run.open_hooks(force=target.force) as hooks:
         report = apilog.success(sources, **replace(read, **hooks).as_arguments())
     raise typer.Exit(finish_report(report, target, run))

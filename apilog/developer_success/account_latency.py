@@ -156,9 +156,8 @@ def _locate_cells(
     cells: pl.DataFrame, rows_by_account: pl.Series, *, in_trial: bool = False
 ) -> pl.DataFrame:
     """Return `id`, `row`, `bucket` and `n` of the cells that belong to a group."""
-    account, is_of_trial, bucket = unpack_cell(pl.col("cell"))
-    if in_trial:
-        cells = cells.filter(is_of_trial)
+    account, is_wanted, bucket = unpack_cell(pl.col("cell"), in_trial=in_trial)
+    cells = cells.filter(is_wanted)
     ids = cells.select(account).to_series()
     rows = rows_by_account.gather(ids).alias("row")
     located = cells.select(ids, rows, bucket_of_code(bucket), pl.col("n").cast(pl.Int64))

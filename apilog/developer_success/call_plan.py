@@ -38,8 +38,8 @@ class CallPlan:
     claims: pl.DataFrame
     """`consumer` (ascending, unique) and the `id` (UInt32) of its account."""
     trials: pl.DataFrame
-    """One row per account, its position being its id: `trial_started_at`, `trial_ends_at`, and
-    `is_detailed`, whether its latencies are kept."""
+    """One row per account, its position being its id: `trial_started_at`, `trial_ends_at` (or the
+    conversion, if that is earlier), and `is_detailed`, whether its latencies are kept."""
     as_of: datetime
     """The moment of the report: calls at or after it have not happened."""
     recent_from: datetime
@@ -48,6 +48,8 @@ class CallPlan:
     """How many successful calls activate an account."""
     cohort: CohortPeriod = CohortPeriod.WEEK
     window: TimeWindow = ALL_TIME
+    """The calls that are counted. What is known of an account, as its first call, its trial or
+    the weeks in which it called, is taken from all calls."""
 
     @property
     def columns(self) -> frozenset[str]:
@@ -82,7 +84,11 @@ class CallSummary:
     first: datetime | None
     last: datetime | None
     late: int
-    """How many calls are at or after as-of, or have no time; they are left out."""
+    """How many calls of the window are at or after as-of, or have no time; they are left out."""
+    later: pl.DataFrame
+    """`id` of the accounts that call at or after as-of."""
+    periods: pl.DataFrame
+    """`period`: the weeks or months with any call of anybody before as-of."""
     accounts: pl.DataFrame
     """`id`, and the counts, extremes and first times of `ACCOUNT_VALUES`."""
     successes: pl.DataFrame
@@ -92,7 +98,7 @@ class CallSummary:
     lasts: pl.DataFrame
     """`id`, `rank`, `route`, `status`: the last error of each account, else its last call."""
     latencies: pl.DataFrame
-    """`cell`, `n`: calls by account, trial or not, and latency bucket; see `latency_cell`."""
+    """`cell`, `n`: calls by account, kind of call, and latency bucket; see `latency_cell`."""
     minutes: pl.DataFrame
     """`minute` (since 1970), `requests`, `server_errors` of all calls, while there are trials."""
     unmatched: PartialState
@@ -106,26 +112,32 @@ class CallSummary:
 
 
 _CELLS_PER_HISTOGRAM = 2048
-CELLS_PER_ACCOUNT = 2 * _CELLS_PER_HISTOGRAM
-"""A DDSketch of the calls out of the account's trial, then one of those in it."""
+_IN_TRIAL, _IS_COUNTED = 1, 2
+CELLS_PER_ACCOUNT = 4 * _CELLS_PER_HISTOGRAM
+"""A DDSketch for each kind of call: in the account's trial or not, in the window or not."""
 
 assert BUCKET_CODES <= _CELLS_PER_HISTOGRAM
 
 
-def latency_cell(account: pl.Expr, in_trial: pl.Expr, bucket: pl.Expr) -> pl.Expr:
-    """Pack account, trial and latency bucket into one integer (UInt64), to group by one key."""
+def latency_cell(
+    account: pl.Expr, in_trial: pl.Expr, is_counted: pl.Expr, bucket: pl.Expr
+) -> pl.Expr:
+    """Pack account, kind of call and latency bucket into one UInt64, to group by one key."""
+    kind = in_trial.cast(pl.UInt64) * _IN_TRIAL + is_counted.cast(pl.UInt64) * _IS_COUNTED
     return (
-        account.cast(pl.UInt64) * CELLS_PER_ACCOUNT
-        + in_trial.cast(pl.UInt64) * _CELLS_PER_HISTOGRAM
-        + bucket
+        account.cast(pl.UInt64) * CELLS_PER_ACCOUNT + kind * _CELLS_PER_HISTOGRAM + bucket
     ).alias("cell")
 
 
-def unpack_cell(cell: pl.Expr) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
-    """Return a cell's account (`id`), whether it is of its trial, and its bucket's code."""
+def unpack_cell(cell: pl.Expr, *, in_trial: bool) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
+    """Return a cell's account (`id`), whether it is wanted, and its bucket's code.
+
+    The calls of the trial are wanted, or else those that are counted.
+    """
     account = (cell // CELLS_PER_ACCOUNT).cast(pl.UInt32).alias("id")
-    in_trial = cell % CELLS_PER_ACCOUNT >= _CELLS_PER_HISTOGRAM
-    return account, in_trial, cell % _CELLS_PER_HISTOGRAM
+    kind = cell % CELLS_PER_ACCOUNT // _CELLS_PER_HISTOGRAM
+    is_wanted = kind % 2 == _IN_TRIAL if in_trial else kind >= _IS_COUNTED
+    return account, is_wanted, cell % _CELLS_PER_HISTOGRAM
 
 
 PERIODS_PER_WORD = 64

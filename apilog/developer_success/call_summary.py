@@ -65,14 +65,13 @@ SUCCESS_BELOW = 400
 assert len(GATEWAYS) < NO_GATEWAY
 
 ACCOUNT_VALUES: Mapping[str, tuple[pl.Expr, str]] = {
-    "requests": (pl.len().cast(pl.Int64), "sum"),
-    "errors": (pl.col("is_error").sum().cast(pl.Int64), "sum"),
-    "successes": (pl.col("is_success").sum().cast(pl.Int64), "sum"),
+    "requests": (pl.col("is_counted").sum().cast(pl.Int64), "sum"),
+    "errors": ((pl.col("is_counted") & pl.col("is_error")).sum().cast(pl.Int64), "sum"),
     "recent_requests": (pl.col("is_recent").sum().cast(pl.Int64), "sum"),
     "first_call": (pl.col("start").min(), "min"),
     "first_success": (pl.col("at").filter("is_success").min(), "min"),
-    "latency_min_us": (pl.col("us").min(), "min"),
-    "latency_max_us": (pl.col("us").max(), "max"),
+    "latency_min_us": (pl.col("us").filter("is_counted").min(), "min"),
+    "latency_max_us": (pl.col("us").filter("is_counted").max(), "max"),
     "trial_requests": (pl.col("in_trial").sum().cast(pl.Int64), "sum"),
     "trial_errors": ((pl.col("in_trial") & pl.col("is_error")).sum().cast(pl.Int64), "sum"),
     "trial_latency_min_us": (pl.col("us").filter("in_trial").min(), "min"),
@@ -83,15 +82,20 @@ ACCOUNT_VALUES: Mapping[str, tuple[pl.Expr, str]] = {
 
 def partial_calls(plan: CallPlan, records: pl.DataFrame) -> CallSummary:
     """Summarise one chunk of records with the plan's `columns`; text may be Categorical."""
-    limited = records.filter(is_within(plan.window)) if plan.window.is_limited else records
-    happened = limited.filter(pl.col("timestamp") < plan.as_of)
+    has_happened = (pl.col("timestamp") < plan.as_of).fill_null(value=False)
+    happened = records.filter(has_happened)
+    later = records.filter(~has_happened)
     matched = _match_accounts(plan, happened)
     calls = _with_call_facts(plan, matched.drop_nulls("id"))
     values = (value.alias(name) for name, (value, _) in ACCOUNT_VALUES.items())
     successes = calls.filter("is_success").select("id", "at")
     timed = calls.filter(pl.col("is_detailed") & pl.col("duration_ms").is_not_null())
-    cell = latency_cell(pl.col("id"), pl.col("in_trial"), bucket_code("duration_ms"))
-    unmatched = matched.filter(pl.col("id").is_null()).select(sorted(plan.unmatched.columns))
+    cell = latency_cell(
+        pl.col("id"), pl.col("in_trial"), pl.col("is_counted"), bucket_code("duration_ms")
+    )
+    unmatched = matched.filter(pl.col("id").is_null() & is_within(plan.window)).select(
+        sorted(plan.unmatched.columns)
+    )
     # Bursts of errors are looked for in the calls of all consumers, while there are trials.
     span = plan.trial_minutes
     minute = (pl.col("timestamp").dt.epoch("us") // MINUTE_US).cast(pl.Int32).alias("minute")
@@ -103,7 +107,15 @@ def partial_calls(plan: CallPlan, records: pl.DataFrame) -> CallSummary:
     return CallSummary(
         first=_as_datetime(happened["timestamp"].min()),
         last=_as_datetime(happened["timestamp"].max()),
-        late=limited.height - happened.height,
+        late=later.filter(is_within(plan.window)).height,
+        later=_match_accounts(plan, later.drop_nulls("timestamp"))
+        .select("id")
+        .drop_nulls()
+        .unique()
+        .sort("id"),
+        periods=happened.select(period_number(pl.col("timestamp"), plan.cohort))
+        .unique()
+        .sort("period"),
         accounts=calls.group_by("id").agg(*values).sort("id"),
         successes=earliest_successes(successes, plan.activation_calls),
         active=mark_periods(calls.select("id", period_number(pl.col("timestamp"), plan.cohort))),
@@ -181,6 +193,7 @@ def _with_call_facts(plan: CallPlan, matched: pl.DataFrame) -> pl.DataFrame:
             start=at * GATEWAY_CODES + gateway.cast(pl.Int64).fill_null(NO_GATEWAY),
             in_trial=in_trial,
             is_recent=pl.col("timestamp") >= plan.recent_from,
+            is_counted=is_within(plan.window),
             is_error=is_error,
             is_success=(pl.col("status") < SUCCESS_BELOW).fill_null(value=False),
         )
@@ -239,6 +252,8 @@ def merge_calls(plan: CallPlan, states: Sequence[CallSummary]) -> CallSummary:
         first=min((s.first for s in states if s.first), default=None),
         last=max((s.last for s in states if s.last), default=None),
         late=sum(s.late for s in states),
+        later=by_account("later", lambda frame: frame.unique().sort("id")),
+        periods=pl.concat([s.periods for s in states]).unique().sort("period"),
         accounts=by_account("accounts", lambda frame: frame.group_by("id").agg(*values).sort("id")),
         successes=by_account(
             "successes", lambda frame: earliest_successes(frame, plan.activation_calls)

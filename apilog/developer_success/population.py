@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import polars as pl
 
 from apilog.developer_success.accounts import Accounts
 from apilog.developer_success.call_plan import CallSummary, CohortPeriod
 from apilog.developer_success.call_summary import ACCOUNT_VALUES, GATEWAY_CODES, NO_GATEWAY
+from apilog.developer_success.log_coverage import LogCoverage
 from apilog.options import PlanTerms
 from apilog.schema import GATEWAYS, TIMESTAMP
+from apilog.time import ALL_TIME, TimeWindow
 
 STAGES = ("signed_up", "first_call", "first_success", "activated", "converted")
 """The stages that accounts pass through, in order."""
@@ -37,6 +39,8 @@ class SuccessTerms:
     """The variant that the others are compared with; None: the first one by name."""
     min_accounts: int = 100
     """A variant with fewer accounts gets no verdict."""
+    attribution: timedelta = timedelta(days=30)
+    """How long after its end a trial may convert."""
     plans: Mapping[str, PlanTerms] = field(default_factory=dict)
 
 
@@ -47,8 +51,11 @@ class Population:
     frame: pl.DataFrame
     """One row per account: its columns, with times after as-of as nulls; `id`; the counts of
     `ACCOUNT_VALUES`; `first_call`, `first_success` and `activated_at` as times; `gateway` of the
-    first call; `stage`, the position of the last stage reached."""
+    first call; `stage`, the position of the last stage reached; `is_timed`, whether the log covers
+    its sign-up, so that its first call in the log is its first one; `is_followed`, whether that is
+    so or it has no sign-up and counts from its first call."""
     calls: CallSummary
+    coverage: LogCoverage
     terms: SuccessTerms
     extremes: pl.DataFrame
     """The shortest and longest durations of each account, its position being its id."""
@@ -58,8 +65,15 @@ class Population:
         return replace(self, frame=accounts)
 
 
-def build_population(accounts: Accounts, calls: CallSummary, terms: SuccessTerms) -> Population:
-    """Join the accounts that have signed up by as-of with their calls."""
+def build_population(
+    accounts: Accounts, calls: CallSummary, terms: SuccessTerms, window: TimeWindow = ALL_TIME
+) -> Population:
+    """Join the accounts that have signed up by as-of with their calls.
+
+    An account without a sign-up is there from its first call or any other event. One of which
+    only calls after as-of are known is not there yet.
+    """
+    coverage = LogCoverage(first=calls.first, last=calls.last, as_of=terms.as_of, window=window)
     activations = (
         calls.successes.group_by("id")
         .agg(pl.len(), activated_at=_as_instant(pl.col("at").max()))
@@ -83,8 +97,17 @@ def build_population(accounts: Accounts, calls: CallSummary, terms: SuccessTerms
             gateways.gather(gateway_index).alias("gateway"),
             _as_instant(pl.col("first_success")),
         )
-        .with_columns(pl.coalesce("signed_up_at", "first_call"))
+        .with_columns(
+            pl.coalesce("signed_up_at", "first_call"),
+            is_timed=coverage.includes(pl.col("signed_up_at")),
+            is_followed=coverage.includes(pl.col("signed_up_at"))
+            | (pl.col("signed_up_at").is_null() & pl.lit(coverage.first is not None)),
+        )
         .filter((pl.col("signed_up_at") <= terms.as_of).fill_null(value=True))
+        .filter(
+            pl.any_horizontal(pl.col("signed_up_at", *_EVENTS).is_not_null())
+            | ~pl.col("id").is_in(calls.later["id"].implode())
+        )
     )
     # A stage counts only if all stages before it were reached, so that funnels never widen.
     passed = pl.lit(value=True)
@@ -95,6 +118,7 @@ def build_population(accounts: Accounts, calls: CallSummary, terms: SuccessTerms
     return Population(
         frame=joined.with_columns(pl.sum_horizontal(reached).cast(pl.Int8).alias("stage")),
         calls=calls,
+        coverage=coverage,
         terms=terms,
         # Also of accounts that are left out, because an account's position is its id.
         extremes=frame.select(name for name in ACCOUNT_VALUES if name.endswith("_us")),

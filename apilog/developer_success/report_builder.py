@@ -12,6 +12,7 @@ from apilog.aggregate import finish
 from apilog.developer_success.accounts import AccountColumns, Accounts, read_accounts
 from apilog.developer_success.call_plan import UNMATCHED_TABLE, CallPlan, CohortPeriod
 from apilog.developer_success.call_summary import CallAccumulator, partial_calls
+from apilog.developer_success.log_coverage import DAY, ENOUGH
 from apilog.developer_success.population import Population, SuccessTerms, build_population
 from apilog.developer_success.success_metrics import goals_table, parse_goals
 from apilog.developer_success.tables import (
@@ -54,14 +55,14 @@ def build_success_report(sources: Sequence[Source], options: SuccessOptions) -> 
         # Consumers are joined with accounts as they were logged, and hashed in the tables.
         replace(options, hash_consumers=None),
         plan.columns,
+        # Calls outside of the window tell what is known of accounts, so that all are read.
         lambda records: partial_calls(plan, records),
-        window=window,
     )
     accumulator = CallAccumulator(plan)
     for summary in source_pass.iter_results():
         accumulator.add(summary)
     calls = accumulator.merged_summary()
-    population = build_population(accounts, calls, terms)
+    population = build_population(accounts, calls, terms, window)
     tables = tables_by_group(population, options.by)
     tables["experiments"] = judge_experiments(tables["experiments"], terms)
     tables["unmatched"] = finish(plan.unmatched, calls.unmatched).tables[UNMATCHED_TABLE.name]
@@ -97,6 +98,7 @@ def _make_terms(options: SuccessOptions, now: datetime) -> SuccessTerms:
         cohort=CohortPeriod(options.cohort),
         control=options.control,
         min_accounts=options.min_accounts,
+        attribution=options.attribution,
         plans=options.plans,
     )
 
@@ -141,10 +143,14 @@ def _make_call_plan(
         hashed = claims.with_columns(hash_consumers(claims["consumer"], key))
         claims = pl.concat([claims, hashed]).unique("consumer").sort("consumer")
     is_detailed = pl.col("variant").is_not_null() | pl.col("trial_started_at").is_not_null()
+    # A trial is over when it converts: later calls are those of a customer.
+    trial_end = pl.min_horizontal("trial_ends_at", "converted_at")
     return CallPlan(
         claims=claims,
         trials=accounts.frame.select(
-            "trial_started_at", "trial_ends_at", is_detailed.alias("is_detailed")
+            "trial_started_at",
+            trial_end.alias("trial_ends_at"),
+            is_detailed.alias("is_detailed"),
         ),
         as_of=terms.as_of,
         recent_from=terms.as_of - QUOTA_PERIOD,
@@ -185,6 +191,7 @@ def _success_notes(
     yield from accounts.notes
     if later := accounts.frame.height - population.frame.height:
         yield f"{_count_noun(later, 'account')} signed up after {as_of}: left out"
+    yield from _coverage_notes(population)
     if late := population.calls.late:
         yield f"{_count_noun(late, 'call')} from {as_of} on, or without a time: left out"
     unmatched = tables["unmatched"]
@@ -221,6 +228,38 @@ def _success_notes(
         yield (
             f"experiments: the variants differ in size more than chance allows (p = {split:.2g}); "
             "find out why before you trust them"
+        )
+
+
+def _coverage_notes(population: Population) -> Iterator[str]:
+    """Yield what is unknown because it happened before the log begins or after it ends."""
+    coverage, frame = population.coverage, population.frame
+    if coverage.begins is None or coverage.first is None or coverage.ends is None:
+        return
+    before = frame.filter((pl.col("signed_up_at") < coverage.begins) & ~pl.col("is_followed"))
+    if before.height:
+        yield (
+            f"{_count_noun(before.height, 'account')} signed up before the log begins "
+            f"({coverage.first:%Y-%m-%d %H:%M} UTC): their first calls are unknown, so that rates "
+            "and times of the funnel leave them out"
+        )
+    if unknown := frame.filter(pl.col("is_followed") & ~pl.col("is_timed")).height:
+        yield (
+            f"{_count_noun(unknown, 'account')} without a sign-up: counted from the first call in "
+            "the log, and in no time since the sign-up"
+        )
+    silent = (coverage.as_of - coverage.ends) // DAY
+    if silent:
+        yield (
+            f"the log ends {_count_noun(silent, 'day')} before the report is made: what came later "
+            "is unknown; --as-of is the time up to which it is complete"
+        )
+    since = coverage.as_of - QUOTA_PERIOD
+    share = coverage.share_of(since, coverage.as_of)
+    if population.terms.plans and share < ENOUGH:
+        yield (
+            f"the log covers {100 * share:.0f} % of the last 30 days: who hardly uses a plan is "
+            "unknown, and usage is at least what is shown"
         )
 
 

@@ -5,6 +5,7 @@ A metric is one figure of a table of the success report.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -52,22 +53,25 @@ def _funnel_metrics() -> Iterator[SuccessMetric]:
         yield SuccessMetric(
             name=rate,
             unit=Unit.RATIO,
-            definition=f"Accounts that {what} / accounts.",
+            definition=f"Accounts that {what} / accounts, of those that signed up within the log.",
             better="higher",
             table="funnel",
             column="rate",
-            counted="signed_up",
+            counted="at_risk",
             row={"stage": stage},
             is_proportion=True,
         )
         yield SuccessMetric(
             name=f"median_hours_to_{stage}",
             unit=Unit.HOURS,
-            definition=f"Median time from sign-up, over the accounts that {what}.",
+            definition=(
+                f"Time from sign-up by which half of the accounts {what} (Kaplan-Meier), of those "
+                "that signed up within the log."
+            ),
             better="lower",
             table="funnel",
             column="median_hours",
-            counted="accounts",
+            counted="at_risk",
             row={"stage": stage},
         )
 
@@ -96,7 +100,7 @@ def _table_metrics(
 
 _PROPORTIONS = {
     *("trial_conversion_rate", "conversion_rate", "poc_completion_rate", "poc_conversion_rate"),
-    "retention_rate",
+    *("retention_rate", "churn_rate"),
 }
 _LOWER_IS_BETTER = {
     *("trial_error_rate", "trial_latency_p95", "trial_median_days_to_convert", "churn_rate"),
@@ -117,29 +121,40 @@ _TRIAL_CALLS: tuple[_MetricSpec, ...] = (
 )
 _TRIAL_CONVERSIONS: _MetricSpec = (
     *("trial_conversion_rate", "conversion_rate", Unit.RATIO),
-    "Converted trials / finished ones.",
+    "Share of trials that convert in the end (Kaplan-Meier).",
 )
 _TRIAL_DAYS: _MetricSpec = (
     *("trial_median_days_to_convert", "median_days_to_convert", Unit.DAYS),
-    "Median time from the start of a trial to the conversion.",
+    "Time from the start of a trial by which half of those that convert have.",
 )
 _REVENUE: tuple[_MetricSpec, ...] = (
     ("accounts", "accounts", Unit.COUNT, "Accounts."),
     ("paying_accounts", "paying", Unit.COUNT, "Accounts that pay."),
     ("mrr", "mrr", Unit.MONEY, "Monthly revenue."),
-    ("arpu", "arpu", Unit.MONEY, "mrr / accounts."),
+    ("arpu", "arpu", Unit.MONEY, "mrr / accounts that have not churned."),
     ("arppu", "arppu", Unit.MONEY, "mrr / paying accounts."),
     ("conversion_rate", "conversion_rate", Unit.RATIO, "Accounts that ever converted / accounts."),
-    (
-        *("churn_rate", "churn_rate", Unit.RATIO),
-        "Accounts that churned in the last 30 days / accounts at risk when they began.",
-    ),
     ("clv", "clv", Unit.MONEY, "arppu / churn_rate."),
-    ("requests_per_account", "requests_per_account", Unit.COUNT, "Calls / accounts."),
+    (
+        *("net_revenue_retention", "net_revenue_retention", Unit.RATIO),
+        "What accounts pay that paid 30 days ago / what they paid then (mrr_before).",
+    ),
+    (
+        *("expansion", "expansion", Unit.RATIO),
+        "What accounts pay more than 30 days ago / what they paid then (mrr_before).",
+    ),
+    (
+        *("requests_per_account", "requests_per_account", Unit.COUNT),
+        "Calls of accounts that have not churned / these accounts.",
+    ),
     (
         *("revenue_per_1000_requests", "revenue_per_1000_requests", Unit.MONEY),
-        "mrr / thousand calls.",
+        "What accounts paid while the log goes / thousand calls.",
     ),
+)
+_CHURN: _MetricSpec = (
+    *("churn_rate", "churn_rate", Unit.RATIO),
+    "Accounts that paid 30 days ago and have churned / accounts that paid 30 days ago.",
 )
 _POC_STARTED: _MetricSpec = (
     *("poc_completion_rate", "completion_rate", Unit.RATIO),
@@ -167,9 +182,10 @@ SUCCESS_METRICS: Mapping[str, SuccessMetric] = {
     for metric in (
         *_funnel_metrics(),
         *_table_metrics("trials", "started", *_TRIAL_CALLS, keys=_KIND),
-        *_table_metrics("trials", "finished", _TRIAL_CONVERSIONS, keys=_KIND),
+        *_table_metrics("trials", "effective_trials", _TRIAL_CONVERSIONS, keys=_KIND),
         *_table_metrics("trials", "converted", _TRIAL_DAYS, keys=_KIND),
         *_table_metrics("revenue", "accounts", *_REVENUE, row=_TOTAL, keys=("plan",)),
+        *_table_metrics("revenue", "at_risk", _CHURN, row=_TOTAL, keys=("plan",)),
         *_table_metrics("poc", "started", _POC_STARTED),
         *_table_metrics("poc", "completed", *_POC_COMPLETED),
         *_table_metrics("retention", "accounts", _RETENTION, keys=("age",)),
@@ -233,8 +249,6 @@ def _metric_values(
         completed = frame.filter("complete").group_by("age").agg(pl.sum("accounts", "active"))
         rate = pl.col("active") / pl.col("accounts")
         frame = completed.sort("age").with_columns(rate=rate)
-    if metric.table == "funnel":
-        frame = frame.with_columns(signed_up=pl.col("accounts").first())
     for row in frame.iter_rows(named=True):
         is_total = bool(metric.row) and all(row[key] == text for key, text in metric.row.items())
         keys = {} if is_total else {k: str(row[k]) for k in metric.keys if row[k] is not None}
@@ -245,19 +259,38 @@ def _metric_values(
             yield _make_value(metric, row["rate"], row["accounts"], {})
     if metric.table == "trials":
         # Medians and quantiles can't be combined from those of the kinds: they have no total.
-        count = int(frame[metric.counted].sum())
-        value = None
+        value, count = None, int(frame[metric.counted].sum())
         if frame.height == 1:
             value = frame[metric.column][0]
-        elif metric.is_proportion and count:
-            value = frame["converted"].sum() / count
+        elif metric.is_proportion:
+            value, count = _pooled_conversion(frame)
         yield _make_value(metric, value, count, {})
+
+
+def _pooled_conversion(trials: pl.DataFrame) -> tuple[float | None, int]:
+    """Return the conversion rate of all kinds, and of how many known outcomes it is worth.
+
+    It is the mean of their rates, by how many trials of each kind started. Its variance is the sum
+    of theirs, and p · (1 − p) / variance the size, as it is of one kind.
+    """
+    known = trials.drop_nulls("conversion_rate").filter(pl.col("effective_trials") > 0)
+    started = known["started"].sum()
+    if not started:
+        return None, 0
+    weight = known["started"] / started
+    rates, sizes = known["conversion_rate"], known["effective_trials"]
+    rate = float((weight * rates).sum())
+    variance = float((weight**2 * rates * (1 - rates) / sizes).sum())
+    # The rate of few may happen to be 0, and so its variance: no more outcomes than there are.
+    size = rate * (1 - rate) / variance if variance else math.inf
+    return rate, round(min(size, float(sizes.sum())))
 
 
 def _make_value(
     metric: SuccessMetric, value: float | None, n: int, keys: Mapping[str, str]
 ) -> SuccessValue:
-    # The value is a whole number divided by n: rounding gives that number back.
+    # The value is a whole number divided by n, and rounding gives that number back; or it is an
+    # estimate that is worth n accounts.
     events = round(value * n) if metric.is_proportion and value is not None else None
     return SuccessValue(
         name=metric.name, unit=metric.unit, keys=keys, value=value, n=n, events=events

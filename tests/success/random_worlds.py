@@ -80,6 +80,7 @@ def account(rng: random.Random, number: int, chance: float) -> Row:
         "converted_at": event(start, 40),
         "churned_at": event(start, 80),
         "mrr": rng.choice((None, 0.0, 29.0, 99.9, 500.25)),
+        "mrr_before": rng.choice((None, None, 0.0, 29.0, 300.0)),
         "poc_started_at": poc,
         "poc_completed_at": event(poc, 30) if poc else None,
         "variant": rng.choice((None, "A", "B", "C")),

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from fractions import Fraction
 from statistics import median
 from typing import Any
 
@@ -83,6 +84,53 @@ def hours(start: datetime, end: datetime) -> float:
     return (end - start).total_seconds() / 3600
 
 
+Curve = list[tuple[float, Fraction, Fraction]]
+"""Times of events, the share that waits after each, and Greenwood's sum."""
+ATTRIBUTION = timedelta(days=30)
+CONVERSIONS = (
+    *("conversion_rate", "conversion_low", "conversion_high", "effective_trials"),
+    *("followed_days", "median_days_to_convert"),
+)
+
+
+def kaplan_meier(waits: Iterable[tuple[float, bool]]) -> Curve:
+    """The curve of times, each with whether it ended in the event."""
+    known = [*waits]
+    curve: Curve = []
+    share, spread = Fraction(1), Fraction(0)
+    for time in sorted({t for t, happened in known if happened}):
+        at_risk = sum(t >= time for t, _ in known)
+        events = sum(happened and t == time for t, happened in known)
+        share *= 1 - Fraction(events, at_risk)
+        if events < at_risk:
+            spread += Fraction(events, at_risk * (at_risk - events))
+        curve.append((time, share, spread))
+    return curve
+
+
+def time_of(curve: Curve, q: Fraction) -> float | None:
+    """When that share has had the event; between two times if it is just that share."""
+    reached = [(time, share) for time, share, _ in curve if share <= 1 - q]
+    if not reached:
+        return None
+    time = reached[0][0]
+    return (time + reached[1][0]) / 2 if reached[0][1] == 1 - q and reached[1:] else time
+
+
+def wilson(share: float, size: float) -> tuple[float, float]:
+    """All shares p with (share − p)² ≤ z² · p · (1 − p) / size."""
+    z2 = float(stats.norm.ppf(0.975)) ** 2
+    a, b, c = 1 + z2 / size, -(2 * share + z2 / size), share * share
+    root = math.sqrt(max(0.0, b * b - 4 * a * c))
+    return max(0.0, (-b - root) / (2 * a)), min(1.0, (-b + root) / (2 * a))
+
+
+def tries(account: Row) -> bool:
+    """Whether an account has a trial that began before it paid."""
+    start, paid = account["trial_start"], account["converted"]
+    return bool(start) and not (paid and paid.date() < start.date())
+
+
 def ranks(one: Sequence[float | None], other: Sequence[float | None]) -> float | None:
     a, b = [v for v in one if v is not None], [v for v in other if v is not None]
     if not a or not b:
@@ -102,23 +150,39 @@ class Oracle:
             for account in world.accounts
             for consumer in account["consumers"] or [account["account"]]
         }
-        within = [
-            c
-            for c in world.calls
-            if (world.since is None or c.at >= world.since)
-            and (world.until is None or c.at < world.until)
-        ]
-        self.calls = [c for c in within if c.at < world.as_of]
-        self.late = len(within) - len(self.calls)
+        self.calls = [c for c in world.calls if c.at < world.as_of]
         own = defaultdict(list)
         self.strangers = []
         for call in self.calls:
             if call.consumer in claimed:
                 own[claimed[call.consumer]].append(call)
-            else:
+            elif self.is_counted(call):
                 self.strangers.append(call)
+        later = {claimed.get(c.consumer or "") for c in world.calls if c.at >= world.as_of}
+        self.first = min((c.at for c in self.calls), default=None)
+        self.last = max((c.at for c in self.calls), default=None)
+        self.begins = self.first and self.first.replace(hour=0, minute=0, second=0, microsecond=0)
+        self.ends = self.last and min(
+            world.as_of,
+            self.last.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1),
+        )
         seen = [self.seen(account, own[account["account"]]) for account in world.accounts]
-        self.accounts = [a for a in seen if not a["signed_up"] or a["signed_up"] <= world.as_of]
+        events = ("signed_up", "converted", "churned", "trial_start", "poc_start", "poc_end")
+        self.accounts = [
+            a
+            for a in seen
+            if (not a["signed_up"] or a["signed_up"] <= world.as_of)
+            and (any(a[event] for event in events) or a["account"] not in later)
+        ]
+
+    def is_counted(self, call: Call) -> bool:
+        """Whether a call is in the window."""
+        since, until = self.world.since, self.world.until
+        return (since is None or call.at >= since) and (until is None or call.at < until)
+
+    def covers(self, at: datetime | None) -> bool:
+        """Whether the log tells of that time."""
+        return bool(at and self.begins and self.ends and self.begins <= at <= self.ends)
 
     def seen(self, account: Row, calls: list[Call]) -> Row:
         """An account as it is at as-of, with its calls."""
@@ -133,6 +197,10 @@ class Oracle:
 
         row = dict(account) | {
             "calls": calls,
+            "counted": [call for call in calls if self.is_counted(call)],
+            "timed": self.covers(account.get("signed_up_at")),
+            "followed": self.covers(account.get("signed_up_at"))
+            or bool(self.first and not account.get("signed_up_at")),
             "signed_up": account.get("signed_up_at") or first,
             "first_call": first,
             "first_success": good[0] if good else None,
@@ -169,33 +237,45 @@ class Oracle:
     def funnel(self) -> list[Row]:
         rows: list[Row] = []
         for i, stage in enumerate(STAGES):
-            reached = [a for a in self.accounts if a["stage"] >= i]
+            followed = [a for a in self.accounts if a["followed"]]
+            reached = [a for a in followed if a["stage"] >= i]
+            timed = [a for a in followed if a["timed"]]
+            curve = self.waiting(timed, stage, lambda a, i=i: a["stage"] >= i)
             rows.append(
                 {
                     "stage": stage,
-                    "accounts": len(reached),
-                    "rate": ratio(len(reached), len(self.accounts)),
-                    "step_rate": ratio(len(reached), rows[-1]["accounts"]) if rows else None,
-                    "median_hours": middle(
-                        hours(a["signed_up"], a[stage]) for a in reached if a["signed_up"]
-                    ),
+                    "accounts": sum(a["stage"] >= i for a in self.accounts),
+                    "rate": ratio(len(reached), len(followed)),
+                    "step_rate": ratio(len(reached), rows[-1]["reached"]) if rows else None,
+                    "median_hours": time_of(curve, Fraction(1, 2)),
+                    "at_risk": len(followed),
+                    "reached": len(reached),
                 }
             )
         return rows
 
+    def waiting(self, accounts: list[Row], event: str, has: Callable[[Row], bool]) -> Curve:
+        """The curve of the hours from sign-up to the event."""
+        ends = self.ends or self.world.as_of
+        return kaplan_meier(
+            (hours(a["signed_up"], a[event] if has(a) else ends), has(a)) for a in accounts
+        )
+
     def taken(self, event: str) -> list[float]:
-        return [hours(a["signed_up"], a[event]) for a in self.accounts if a[event]]
+        return [hours(a["signed_up"], a[event]) for a in self.accounts if a["timed"] and a[event]]
 
     def onboarding(self) -> list[Row]:
+        timed = [a for a in self.accounts if a["timed"]]
         return [
             {
                 "stage": event,
-                "accounts": len(taken),
-                "p50_hours": linear(taken, 0.5),
-                "p90_hours": linear(taken, 0.9),
+                "accounts": len(self.taken(event)),
+                "p50_hours": time_of(curve, Fraction(1, 2)),
+                "p90_hours": time_of(curve, Fraction(9, 10)),
+                "at_risk": len(timed),
             }
             for event in STAGES[1:4]
-            for taken in [self.taken(event)]
+            for curve in [self.waiting(timed, event, lambda a, e=event: bool(a[e]))]
         ]
 
     def onboarding_histogram(self) -> list[Row]:
@@ -218,12 +298,12 @@ class Oracle:
     def bottlenecks(self) -> list[Row]:
         counts: Counter[tuple[int, str | None, int | None]] = Counter()
         for account in self.accounts:
-            if account["stage"] == 4:
+            if account["stage"] == 4 or not account["followed"]:
                 continue
             errors = [c for c in account["calls"] if c.is_error] or account["calls"]
             last = max(errors, key=lambda c: (c.at, c.route, c.status or -1), default=None)
             counts[account["stage"], last and last.route, last and last.status] += 1
-        stalled = Counter(a["stage"] for a in self.accounts)
+        stalled = Counter(a["stage"] for a in self.accounts if a["followed"])
         rows = [
             {
                 "stage": STAGES[stage],
@@ -247,23 +327,23 @@ class Oracle:
         )
 
     def trials(self) -> list[Row]:
-        kinds = {a["trial_kind"] for a in self.accounts if a["trial_start"]}
+        kinds = {a["trial_kind"] for a in self.accounts if tries(a)}
         ordered = sorted(kinds, key=lambda kind: (kind is None, kind or ""))
         return [self.trial(kind) for kind in ordered]
 
     def trial(self, kind: str | None) -> Row:
         as_of = self.world.as_of
-        started = [a for a in self.accounts if a["trial_start"] and a["trial_kind"] == kind]
-        converted = [a for a in started if a["converted"]]
-        open_ = [a for a in started if not a["converted"]]
+        started = [a for a in self.accounts if tries(a) and a["trial_kind"] == kind]
+        converted = [
+            a
+            for a in started
+            if a["converted"]
+            and not (a["trial_ends_at"] and a["converted"] > a["trial_ends_at"] + ATTRIBUTION)
+        ]
+        open_ = [a for a in started if a not in converted]
         lost = [a for a in open_ if a["trial_ends_at"] and a["trial_ends_at"] <= as_of]
         running = [a for a in open_ if a not in lost]
         finished = len(converted) + len(lost)
-        low, high = (
-            stats.binomtest(len(converted), finished).proportion_ci(0.95, method="wilson")
-            if finished
-            else (None, None)
-        )
         left = [hours(as_of, a["trial_ends_at"]) / 24 for a in running if a["trial_ends_at"]]
         row = {
             "trial_kind": kind,
@@ -271,15 +351,10 @@ class Oracle:
             "running": len(running),
             "finished": finished,
             "converted": len(converted),
-            "conversion_rate": ratio(len(converted), finished),
-            "conversion_low": low,
-            "conversion_high": high,
-            "median_days_to_convert": middle(
-                hours(a["trial_start"], a["converted"]) / 24 for a in converted
-            ),
             "ending_soon": sum(days <= 7 for days in left),
             "median_days_left": middle(left),
         }
+        row |= self.conversions(started, converted)
         for suffix, group in (("", started), ("_converted", converted), ("_lost", lost)):
             row |= {f"{name}{suffix}": value for name, value in self.met(group).items()}
         compare: dict[str, Callable[[list[Call]], float | None]] = {
@@ -293,9 +368,54 @@ class Oracle:
             )
         return row
 
+    def conversions(self, started: list[Row], converted: list[Row]) -> Row:
+        """The share that converts in the end, and how soon."""
+        as_of = self.world.as_of
+        ends = [a["trial_ends_at"] for a in started if a["trial_ends_at"]]
+        if ends and min(ends) > as_of:
+            return dict.fromkeys(CONVERSIONS)
+
+        def followed(account: Row) -> float:
+            end = account["trial_ends_at"]
+            if end and end + ATTRIBUTION <= as_of:
+                return math.inf
+            return hours(account["trial_start"], as_of) / 24
+
+        def needed(account: Row) -> float:
+            return max(0.0, hours(account["trial_start"], account["converted"]) / 24)
+
+        # The longest time that at least a tenth is followed.
+        times = sorted({followed(a) for a in started})
+        longest = max(
+            t for t in times if sum(followed(a) >= t for a in started) * 10 >= len(started)
+        )
+        in_time = [a for a in converted if needed(a) <= longest]
+        curve = kaplan_meier(
+            (needed(a) if a in in_time else min(followed(a), longest), a in in_time)
+            for a in started
+        )
+        share = 1 - curve[-1][1] if curve else Fraction(0)
+        if share in (0, 1):
+            size: Fraction | int = sum(followed(a) >= longest for a in started)
+        else:
+            size = share / ((1 - share) * curve[-1][2])
+        low, high = wilson(float(share), float(size)) if size else (None, None)
+        return {
+            "conversion_rate": float(share),
+            "conversion_low": low,
+            "conversion_high": high,
+            "effective_trials": round(float(size)),
+            "followed_days": longest if math.isfinite(longest) else None,
+            "median_days_to_convert": time_of(curve, share / 2) if share else None,
+        }
+
     def within(self, account: Row) -> list[Call]:
         """The calls in an account's trial."""
-        start, end = account["trial_start"], account["trial_ends_at"]
+        start = account["trial_start"]
+        # Later than as-of or not, a conversion ends the trial; no call is later than as-of.
+        end = min(
+            (t for t in (account["trial_ends_at"], account["converted_at"]) if t), default=None
+        )
         return [c for c in account["calls"] if c.at >= start and (end is None or c.at < end)]
 
     def met(self, group: list[Row]) -> Row:
@@ -324,7 +444,8 @@ class Oracle:
             return range(0)
         first = math.floor(min(c.at for c in self.calls).timestamp() // 60)
         last = math.floor(max(c.at for c in self.calls).timestamp() // 60) + 1
-        end = min(account["trial_ends_at"] or self.world.as_of, self.world.as_of)
+        as_of = self.world.as_of
+        end = min(account["trial_ends_at"] or as_of, account["converted"] or as_of, as_of)
         start = math.ceil(account["trial_start"].timestamp() / 60)
         return range(max(start, first), min(math.ceil(end.timestamp() / 60), last))
 
@@ -340,30 +461,62 @@ class Oracle:
         then = self.world.as_of - timedelta(days=30)
         paying = [a for a in accounts if a["converted"] and not a["churned"] and a["mrr"]]
         mrr = math.fsum(a["mrr"] for a in paying)
+        current = [a for a in accounts if not a["churned"]]
         at_risk = [
             a
             for a in accounts
-            if a["converted"]
-            and a["converted"] <= then
-            and not (a["churned"] and a["churned"] <= then)
+            if not (a["churned"] and a["churned"] <= then)
+            and (
+                a["mrr_before"] > 0
+                if a["mrr_before"] is not None
+                else a["converted"]
+                and a["converted"] <= then
+                and not (not a["churned"] and a["mrr"] == 0)
+            )
         ]
-        churned = [a for a in accounts if a["churned"] and a["churned"] > then]
-        arppu, churn = ratio(mrr, len(paying)), ratio(len(churned), len(at_risk))
-        requests = sum(len(a["calls"]) for a in accounts)
+        lost = [a for a in at_risk if a["churned"]]
+        arppu, churn = ratio(mrr, len(paying)), ratio(len(lost), len(at_risk))
+        requests = sum(len(a["counted"]) for a in accounts)
+        compared = [
+            (a["mrr_before"], 0 if a["churned"] else a["mrr"])
+            for a in accounts
+            if a["mrr_before"] and (a["churned"] or a["mrr"] is not None)
+        ]
+        before = math.fsum(b for b, _ in compared)
         return {
             "plan": plan,
             "accounts": len(accounts),
+            "current": len(current),
             "paying": len(paying),
             "mrr": mrr,
-            "arpu": ratio(mrr, len(accounts)),
+            "arpu": ratio(mrr, len(current)),
             "arppu": arppu,
             "conversion_rate": ratio(sum(bool(a["converted"]) for a in accounts), len(accounts)),
+            "at_risk": len(at_risk),
             "churn_rate": churn,
             "clv": arppu / churn if churn and arppu is not None else None,
+            "net_revenue_retention": ratio(math.fsum(n for _, n in compared), before),
+            "expansion": ratio(math.fsum(max(0, n - b) for b, n in compared), before),
             "requests": requests,
-            "requests_per_account": ratio(requests, len(accounts)),
-            "revenue_per_1000_requests": ratio(mrr * 1000, requests),
+            "requests_per_account": ratio(sum(len(a["counted"]) for a in current), len(current)),
+            "revenue_per_1000_requests": self.per_1000(accounts, requests),
         }
+
+    def per_1000(self, accounts: list[Row], requests: int) -> float | None:
+        """What accounts paid while the log goes, for each thousand calls."""
+        if self.first is None or self.last is None:
+            return None
+        start = max(self.first, self.world.since or self.first)
+        end = min(self.last, self.world.until or self.last)
+        if end - start < timedelta(days=1):
+            return None
+        paid = 0.0
+        for account in accounts:
+            if account["converted"] and account["mrr"]:
+                until = min(account["churned"] or end, end)
+                days = hours(max(account["converted"], start), until) / 24
+                paid += account["mrr"] * max(0.0, days) / 30
+        return ratio(paid * 1000, requests)
 
     def used(self, account: Row) -> int:
         then = self.world.as_of - timedelta(days=30)
@@ -372,7 +525,18 @@ class Oracle:
     def hardly(self, account: Row, quota: int | None) -> bool:
         then = self.world.as_of - timedelta(days=30)
         is_old = account["signed_up"] is not None and account["signed_up"] <= then
-        return bool(quota) and is_old and self.used(account) / (quota or 1) < 0.1
+        share = self.logged_share()
+        if not quota or not is_old or share < 0.9:
+            return False
+        return self.used(account) / quota < 0.1 * share
+
+    def logged_share(self) -> float:
+        """Of the last 30 days, how much the log tells of."""
+        if not self.begins or not self.ends:
+            return 0
+        then = self.world.as_of - timedelta(days=30)
+        covered = min(self.world.as_of, self.ends) - max(then, self.begins)
+        return max(0.0, covered / timedelta(days=30))
 
     def plans(self) -> list[Row]:
         rows = []
@@ -380,6 +544,7 @@ class Oracle:
             accounts = [a for a in self.accounts if a["plan"] == plan and not a["churned"]]
             usages = [self.used(a) / quota for a in accounts] if quota else []
             requests = sum(map(self.used, accounts))
+            known = self.logged_share() >= 0.9
             rows.append(
                 {
                     "plan": plan,
@@ -387,11 +552,13 @@ class Oracle:
                     "price": price,
                     "accounts": len(accounts),
                     "requests": requests,
-                    "requests_per_account": ratio(requests, len(accounts)),
-                    "median_usage": middle(usages),
-                    "near_limit": sum(0.8 <= u <= 1 for u in usages),
-                    "over_limit": sum(u > 1 for u in usages),
-                    "hardly_used": sum(self.hardly(a, quota) for a in accounts),
+                    "requests_per_account": ratio(requests, len(accounts)) if known else None,
+                    "median_usage": middle(usages) if known else None,
+                    "near_limit": sum(0.8 <= u <= 1 for u in usages) if known else None,
+                    "over_limit": sum(u > 1 for u in usages) if known else None,
+                    "hardly_used": (
+                        sum(self.hardly(a, quota) for a in accounts) if known else None
+                    ),
                     "price_per_1000_requests": (
                         price * 1000 / quota if quota and price is not None else None
                     ),
@@ -453,6 +620,7 @@ class Oracle:
                 cohorts[self.first_day(account["signed_up"])].append(account)
         rows = []
         as_of = self.world.as_of
+        logged = {self.first_day(call.at) for call in self.calls}
         for cohort, members in sorted(cohorts.items()):
             day, age = cohort, 0
             while day <= as_of.date():
@@ -460,15 +628,19 @@ class Oracle:
                     any(self.first_day(c.at) == day for c in account["calls"])
                     for account in members
                 )
-                end = datetime.combine(self.next_day(day), datetime.min.time(), as_of.tzinfo)
+                begin, end = (
+                    datetime.combine(d, datetime.min.time(), as_of.tzinfo)
+                    for d in (day, self.next_day(day))
+                )
+                is_known = day in logged
                 rows.append(
                     {
                         "cohort": cohort,
                         "age": age,
                         "accounts": len(members),
-                        "active": active,
-                        "rate": active / len(members),
-                        "complete": end <= as_of,
+                        "active": active if is_known else None,
+                        "rate": active / len(members) if is_known else None,
+                        "complete": is_known and self.covers(begin) and self.covers(end),
                     }
                 )
                 day, age = self.next_day(day), age + 1
@@ -575,7 +747,7 @@ class Oracle:
 
 
 def errors_of(account: Row) -> int:
-    return sum(c.is_error for c in account["calls"])
+    return sum(c.is_error for c in account["counted"])
 
 
 METRICS: dict[str, tuple[Callable[[list[Row]], float | None], Callable[[Row], Any], bool]] = {
@@ -590,18 +762,18 @@ METRICS: dict[str, tuple[Callable[[list[Row]], float | None], Callable[[Row], An
         True,
     ),
     "error_rate": (
-        lambda group: ratio(sum(map(errors_of, group)), sum(len(a["calls"]) for a in group)),
-        lambda a: ratio(errors_of(a), len(a["calls"])),
+        lambda group: ratio(sum(map(errors_of, group)), sum(len(a["counted"]) for a in group)),
+        lambda a: ratio(errors_of(a), len(a["counted"])),
         False,
     ),
     "latency_p95": (
-        lambda group: p95(c.ms for a in group for c in a["calls"]),
-        lambda a: p95(c.ms for c in a["calls"]),
+        lambda group: p95(c.ms for a in group for c in a["counted"]),
+        lambda a: p95(c.ms for c in a["counted"]),
         False,
     ),
     "requests_per_account": (
-        lambda group: ratio(sum(len(a["calls"]) for a in group), len(group)),
-        lambda a: len(a["calls"]),
+        lambda group: ratio(sum(len(a["counted"]) for a in group), len(group)),
+        lambda a: len(a["counted"]),
         False,
     ),
 }
@@ -612,8 +784,8 @@ def spread(metric: str, group: list[Row]) -> float | None:
     pairs = {
         "activation": lambda a: (int(a["stage"] >= 3), 1),
         "conversion": lambda a: (int(bool(a["converted"])), 1),
-        "error_rate": lambda a: (errors_of(a), len(a["calls"])),
-        "requests_per_account": lambda a: (len(a["calls"]), 1),
+        "error_rate": lambda a: (errors_of(a), len(a["counted"])),
+        "requests_per_account": lambda a: (len(a["counted"]), 1),
     }
     n = len(group)
     if n < 2:
@@ -639,7 +811,7 @@ def latency_lift(group: list[Row], base: list[Row]) -> tuple[float | None, float
 
 def bounds(group: list[Row]) -> tuple[float, float, float] | None:
     """The p95 of the calls of a group, and the bounds of its interval."""
-    timed = [[c.ms for c in a["calls"] if c.ms is not None] for a in group]
+    timed = [[c.ms for c in a["counted"] if c.ms is not None] for a in group]
     timed = [durations for durations in timed if durations]
     every = sorted(ms for durations in timed for ms in durations)
     m, n = len(timed), len(every)

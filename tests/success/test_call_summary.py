@@ -20,7 +20,10 @@ from tests.examples import about
 from tests.success.random_worlds import AS_OF, START, world
 from tests.success.success_oracle import World
 
-FRAMES = ("accounts", "successes", "active", "lasts", "latencies", "minutes")
+FRAMES = (
+    *("accounts", "successes", "active", "lasts", "latencies", "minutes"),
+    *("later", "periods"),
+)
 
 
 def plan_of(one: World) -> CallPlan:

@@ -43,9 +43,9 @@ def checked(run: Run, *argv: str | Path) -> tuple[int, list[dict[str, object]]]:
     [
         ("trial_conversion_rate >= 10%", 0),
         ("trial_conversion_rate >= 20%", 1),
-        ('trial_conversion_rate{trial_kind="reverse"} > 18%', 0),
+        ('trial_conversion_rate{trial_kind="reverse"} > 17%', 0),
         ("trial_conversion_rate > 15% for each trial_kind", 1),
-        ("median_hours_to_first_call < 3h", 0),
+        ("median_hours_to_first_call < 4h", 0),
         ("median_hours_to_first_call < 0.1d", 1),
         ("poc_p90_days < 4w", 3),  # 13 of them are fewer than 20
         ('mrr{plan="gold"} > 1', 3),
@@ -69,7 +69,8 @@ def test_what_is_told_of_it(run: Run) -> None:
         "metric": "trial_conversion_rate",
         "trial_kind": "reverse",
         "state": "pass",
-        "value": 22 / 121,
+        # 22 of the 121 that are over; the others count for the time that they have run.
+        "value": pytest.approx(0.17894, abs=1e-5),
         "limit": 0.15,
         "baseline": None,
         "requests": 121,

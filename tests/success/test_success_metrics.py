@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import polars as pl
 import pytest
 
 from apilog.developer_success import build_success_report
@@ -59,7 +58,7 @@ def test_values_are_those_of_the_tables(report: Report) -> None:
     hours = value_named(report, "median_hours_to_first_call")
     assert (hours.value, hours.n) == (
         funnel["first_call"]["median_hours"],
-        funnel["first_call"]["accounts"],
+        funnel["first_call"]["at_risk"],
     )
     total = report.tables["revenue"].row(-1, named=True)
     assert value_named(report, "mrr").value == total["mrr"]
@@ -71,9 +70,14 @@ def test_values_are_those_of_the_tables(report: Report) -> None:
 def test_trials_are_put_together_where_that_can_be_done(report: Report) -> None:
     trials = report.tables["trials"]
     rate = value_named(report, "trial_conversion_rate")
-    converted, finished = trials.select(pl.sum("converted", "finished")).row(0)
-    assert rate.value == converted / finished
-    assert rate.events == converted
+    started, rates, sizes = (
+        trials[name].to_list() for name in ("started", "conversion_rate", "effective_trials")
+    )
+    parts = [n / sum(started) for n in started]
+    assert rate.value == pytest.approx(sum(w * r for w, r in zip(parts, rates, strict=True)))
+    # What it is worth: its variance is the sum of those of the kinds.
+    variance = sum(w * w * r * (1 - r) / n for w, r, n in zip(parts, rates, sizes, strict=True))
+    assert rate.n == round(min(sum(sizes), rate.value * (1 - rate.value) / variance))
     # A quantile of several kinds is in none of their rows.
     assert value_named(report, "trial_latency_p95").value is None
     reverse = value_named(report, "trial_latency_p95", trial_kind="reverse")

@@ -29,6 +29,7 @@ ACCOUNT_COLUMNS: Mapping[str, AccountColumnKind] = {
     "converted_at": AccountColumnKind.INSTANT,
     "churned_at": AccountColumnKind.INSTANT,
     "mrr": AccountColumnKind.MONEY,
+    "mrr_before": AccountColumnKind.MONEY,
     "poc_started_at": AccountColumnKind.INSTANT,
     "poc_completed_at": AccountColumnKind.INSTANT,
     "variant": AccountColumnKind.TEXT,

@@ -13,7 +13,7 @@ from apilog.statistics.two_samples import Interval
 TOTAL_KEY = "(all)"
 """The key of a row of totals."""
 
-_HOUR_US = 3_600_000_000
+HOUR_US = 3_600_000_000
 
 
 def ratio(numerator: pl.Expr, denominator: pl.Expr) -> pl.Expr:
@@ -23,7 +23,7 @@ def ratio(numerator: pl.Expr, denominator: pl.Expr) -> pl.Expr:
 
 def hours_between(start: str, end: str) -> pl.Expr:
     """Return the time from one column to another in hours."""
-    return (pl.col(end) - pl.col(start)).dt.total_microseconds() / _HOUR_US
+    return (pl.col(end) - pl.col(start)).dt.total_microseconds() / HOUR_US
 
 
 def days_between(start: str, end: str) -> pl.Expr:

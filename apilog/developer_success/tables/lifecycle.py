@@ -5,31 +5,62 @@ from __future__ import annotations
 import polars as pl
 
 from apilog.developer_success.call_plan import count_periods, period_number, period_start
+from apilog.developer_success.event_curve import EventCurve
 from apilog.developer_success.population import STAGE_TIMES, STAGES, Population
-from apilog.developer_success.tables.account_statistics import hours_between, linear_quantile, ratio
+from apilog.developer_success.tables.account_statistics import HOUR_US, hours_between, ratio
+from apilog.schema import TIMESTAMP
 
 
 def funnel_table(population: Population) -> pl.DataFrame:
     """Return one row per stage with the accounts that reached it and all stages before it.
 
-    `rate` = accounts / signed-up accounts, `step_rate` = accounts / accounts of the stage before,
-    `median_hours` = median time from sign-up to the stage.
+    `accounts` is of all accounts, as far as the log tells. The rates are of those that are
+    followed from their beginning, `at_risk`, of which `reached` came that far: `rate` = reached /
+    at_risk, `step_rate` = reached / reached of the stage before. `median_hours` is the time from
+    sign-up by which half of those with a sign-up have come there (Kaplan-Meier); null if fewer
+    than half have.
     """
-    stages = pl.concat(
-        population.frame.filter(pl.col("stage") >= i).select(
-            stage=pl.lit(stage),
-            accounts=pl.len().cast(pl.Int64),
-            median_hours=hours_between("signed_up_at", time).median(),
+    rows = []
+    followed = population.frame.filter("is_followed")
+    for i, (stage, time) in enumerate(zip(STAGES, STAGE_TIMES, strict=True)):
+        has_come = pl.col("stage") >= i
+        come, followed_come = (
+            frame.filter(has_come).height for frame in (population.frame, followed)
         )
-        for i, (stage, time) in enumerate(zip(STAGES, STAGE_TIMES, strict=True))
-    )
-    accounts = pl.col("accounts")
-    return stages.select(
+        median = _curve_to(population, time, has_come).quantile(0.5)
+        rows.append((stage, come, median, followed.height, followed_come))
+    schema = {
+        "stage": pl.String,
+        "accounts": pl.Int64,
+        "median_hours": pl.Float64,
+        "at_risk": pl.Int64,
+        "reached": pl.Int64,
+    }
+    reached = pl.col("reached")
+    return pl.DataFrame(rows, schema=schema, orient="row").select(
         "stage",
         "accounts",
-        rate=ratio(accounts, accounts.first()),
-        step_rate=ratio(accounts, accounts.shift(1)),
+        rate=ratio(reached, pl.col("at_risk")),
+        step_rate=ratio(reached, reached.shift(1)),
         median_hours="median_hours",
+        at_risk="at_risk",
+        reached="reached",
+    )
+
+
+def _curve_to(population: Population, time: str, has_come: pl.Expr) -> EventCurve:
+    """Return the curve of the hours from sign-up to an event, over the accounts whose log has both.
+
+    An account without the event waits for it until the log ends.
+    """
+    timed = population.frame.filter("is_timed")
+    until = pl.lit(population.coverage.ends, TIMESTAMP)
+    waited = (until - pl.col("signed_up_at")).dt.total_microseconds() / HOUR_US
+    return EventCurve.from_times(
+        *timed.select(
+            pl.when(has_come).then(hours_between("signed_up_at", time)).otherwise(waited),
+            has_come.alias("has_come"),
+        ).get_columns()
     )
 
 
@@ -41,24 +72,30 @@ _EVENTS = tuple(zip(STAGES, STAGE_TIMES, strict=True))[1:4]
 def onboarding_table(population: Population) -> pl.DataFrame:
     """Return one row per first event: how many accounts had it, and the hours from sign-up to it.
 
-    `p50_hours` and `p90_hours` are quantiles over these accounts.
+    All are of the accounts whose sign-up the log covers, `at_risk`: `accounts` had the event,
+    `p50_hours` and `p90_hours` are the times by which half and nine in ten of all of them have
+    (Kaplan-Meier); null if fewer have.
     """
-    return pl.concat(
-        _hours_to_event(population, time).select(
-            stage=pl.lit(stage),
-            accounts=pl.len().cast(pl.Int64),
-            p50_hours=linear_quantile(pl.col("hours"), 0.5),
-            p90_hours=linear_quantile(pl.col("hours"), 0.9),
-        )
-        for stage, time in _EVENTS
-    )
+    rows = []
+    for stage, time in _EVENTS:
+        curve = _curve_to(population, time, pl.col(time).is_not_null())
+        quantiles = (curve.quantile(0.5), curve.quantile(0.9))
+        rows.append((stage, curve.events, *quantiles, curve.at_risk))
+    schema = {
+        "stage": pl.String,
+        "accounts": pl.Int64,
+        "p50_hours": pl.Float64,
+        "p90_hours": pl.Float64,
+        "at_risk": pl.Int64,
+    }
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def onboarding_histogram_table(population: Population) -> pl.DataFrame:
     """Return one row per first event and bin of hours from sign-up, `from_hours` inclusive.
 
-    `share` = accounts of the bin / accounts that had the event. The first bin has no start: it
-    holds calls before sign-up. The last bin has no end.
+    `share` = accounts of the bin / accounts that had the event, of those whose sign-up
+    the log covers. The first bin has no start: it holds calls before sign-up. The last has no end.
     """
     bins = pl.DataFrame({"from_hours": [None, *_EDGES], "to_hours": [*_EDGES, None]})
     bins = bins.with_row_index("bin")
@@ -77,7 +114,8 @@ def onboarding_histogram_table(population: Population) -> pl.DataFrame:
 
 
 def _hours_to_event(population: Population, time: str) -> pl.DataFrame:
-    return population.frame.select(hours=hours_between("signed_up_at", time)).drop_nulls()
+    timed = population.frame.filter("is_timed")
+    return timed.select(hours=hours_between("signed_up_at", time)).drop_nulls()
 
 
 _MOST_BOTTLENECKS = 10_000
@@ -87,11 +125,12 @@ OTHER_ROUTE = "(other)"
 def bottlenecks_table(population: Population) -> pl.DataFrame:
     """Return one row per stage, route and status: the last call of accounts that stalled there.
 
-    For an account that met errors it is the last error; accounts that never called have neither
-    route nor status. `share` = accounts / accounts that stalled at the stage. Beyond 10 000 rows
-    the rarest are folded into one row `(other)` per stage.
+    Of accounts that are followed from their beginning: how far others came before the log begins
+    is unknown. For an account that met errors it is the last error; accounts that never called
+    have neither route nor status. `share` = accounts / accounts that stalled at the stage. Beyond
+    10 000 rows the rarest are folded into one row `(other)` per stage.
     """
-    stalled = population.frame.filter(pl.col("stage") < len(STAGES) - 1)
+    stalled = population.frame.filter("is_followed").filter(pl.col("stage") < len(STAGES) - 1)
     rows = (
         stalled.join(population.calls.lasts, on="id", how="left")
         .group_by("stage", "route", "status")
@@ -120,14 +159,15 @@ def retention_table(population: Population) -> pl.DataFrame:
     """Return one row per cohort and age in weeks or months; age 0 is the period of the sign-up.
 
     A cohort is the accounts that signed up in the same week or month; an account is active in a
-    period in which it called. `rate` = active accounts / accounts of the cohort. A row whose
-    period is not over at as-of is not `complete`.
+    period in which it called. `rate` = active accounts / accounts of the cohort. A row is
+    `complete` if its period is over at as-of and the log covers it; `active` and `rate` are null
+    where the log has no call of anybody, because then it tells nothing.
     """
     terms = population.terms
     members = population.frame.select(
         "id", cohort_period=period_number(pl.col("signed_up_at"), terms.cohort)
     ).drop_nulls()
-    # All ages up to as-of get a row: a cohort that nobody calls for any more has 0, not a gap.
+    # All ages up to as-of get a row: a cohort that calls no more has 0, not a gap.
     current = pl.select(period_number(pl.lit(terms.as_of), terms.cohort)).item()
     cohorts = members.group_by("cohort_period").agg(accounts=pl.len().cast(pl.Int64))
     cells = cohorts.with_columns(
@@ -137,13 +177,21 @@ def retention_table(population: Population) -> pl.DataFrame:
         "cohort_period", age=pl.col("period") - pl.col("cohort_period"), active="count"
     )
     rows = cells.join(counts, on=["cohort_period", "age"], how="left")
-    next_period = pl.col("cohort_period") + pl.col("age") + 1
-    end = period_start(next_period, terms.cohort).cast(pl.Datetime("us", "UTC"))
-    return rows.sort("cohort_period", "age").select(
-        period_start(pl.col("cohort_period"), terms.cohort).alias("cohort"),
-        pl.col("age").cast(pl.Int64),
-        "accounts",
-        pl.col("active").fill_null(0),
-        rate=ratio(pl.col("active").fill_null(0), pl.col("accounts")),
-        complete=end <= terms.as_of,
+    period = pl.col("cohort_period") + pl.col("age")
+    start, end = (
+        period_start(number, terms.cohort).cast(TIMESTAMP) for number in (period, period + 1)
+    )
+    is_logged = period.is_in(population.calls.periods["period"].implode())
+    is_covered = population.coverage.includes(start) & population.coverage.includes(end)
+    return (
+        rows.sort("cohort_period", "age")
+        .with_columns(pl.when(is_logged).then(pl.col("active").fill_null(0)).alias("active"))
+        .select(
+            period_start(pl.col("cohort_period"), terms.cohort).alias("cohort"),
+            pl.col("age").cast(pl.Int64),
+            "accounts",
+            "active",
+            rate=ratio(pl.col("active"), pl.col("accounts")),
+            complete=is_logged & is_covered,
+        )
     )

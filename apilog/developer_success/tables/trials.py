@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 
 import polars as pl
 
 from apilog.developer_success.account_latency import p95_of_accounts, p95_of_groups
 from apilog.developer_success.call_plan import MINUTE_US
+from apilog.developer_success.event_curve import EventCurve
 from apilog.developer_success.population import Population
 from apilog.developer_success.tables.account_statistics import (
+    HOUR_US,
     count_where,
     days_between,
     linear_quantile,
     rank_test,
     ratio,
 )
-from apilog.statistics.two_samples import Proportion, wilson_interval
+from apilog.schema import TIMESTAMP
+from apilog.statistics.two_samples import share_interval
 
 BURST_ERRORS = 3
 BURST_SHARE = 0.1
@@ -31,24 +35,20 @@ _P_VALUES = ("requests_p_value", "error_rate_p_value", "latency_p95_p_value")
 def trials_table(population: Population) -> pl.DataFrame:
     """Return one row per kind of trial, trials without a kind last.
 
-    `conversion_rate` = converted / finished trials, with its 95 % Wilson interval. The trial is the
-    attribution window: only calls within it count, over the trials of each outcome, for
-    `requests_per_account` = calls / trials, `error_rate` = errors / calls, `latency_p95_ms`, and
-    `uptime` = 1 − minutes with a burst of server errors / minutes of trials. The p-values are of
-    Mann-Whitney tests of converted against lost accounts.
+    Accounts that paid before their trial are left out: they have nothing left to convert. A
+    conversion counts for its trial up to the attribution window after the trial's end.
+    `conversion_rate` and what belongs to it is `_conversions`. Calls count until the trial ends or
+    converts, over the trials of each outcome: `requests_per_account` = calls / trials,
+    `error_rate` = errors / calls, `latency_p95_ms`, and `uptime` = 1 − minutes with a burst of
+    server errors / minutes of trials. The p-values are of Mann-Whitney tests of converted against
+    lost accounts.
     """
     as_of, ends = population.terms.as_of, pl.col("trial_ends_at")
-    has_converted = pl.col("converted_at").is_not_null()
-    has_ended = (ends <= as_of).fill_null(value=False)
-    started = population.frame.filter(pl.col("trial_started_at").is_not_null()).with_columns(
-        has_converted=has_converted,
-        is_lost=has_ended & ~has_converted,
-        is_running=~has_ended & ~has_converted,
-    )
+    started = _started_trials(population)
     trials = population.restricted_to(started)
     trials = trials.restricted_to(started.hstack(_count_trial_minutes(trials)))
     is_running = pl.col("is_running")
-    left = (ends - as_of).dt.total_microseconds() / timedelta(days=1).total_seconds() / 1e6
+    left = (ends - as_of).dt.total_microseconds() / (24 * HOUR_US)
     kinds = (
         trials.frame.group_by("trial_kind")
         .agg(
@@ -56,27 +56,97 @@ def trials_table(population: Population) -> pl.DataFrame:
             running=count_where(is_running),
             finished=count_where(~is_running),
             converted=count_where(pl.col("has_converted")),
-            median_days_to_convert=days_between("trial_started_at", "converted_at").median(),
             ending_soon=count_where(is_running & (ends <= as_of + ENDING_SOON)),
             median_days_left=left.filter(is_running).median(),
         )
         .sort("trial_kind", nulls_last=True)
     )
-    pairs = kinds.select("converted", "finished").iter_rows()
-    bounds = [wilson_interval(Proportion(*pair)) or (None, None) for pair in pairs]
+    conversions = pl.DataFrame(
+        [
+            _conversions(started.filter(pl.col("trial_kind").eq_missing(pl.lit(kind, pl.String))))
+            for kind in kinds["trial_kind"].to_list()
+        ],
+        schema=_CONVERSIONS_SCHEMA,
+    )
     experiences = [_trial_experience(trials, kinds, outcome) for outcome in OUTCOME_SUFFIXES]
-    rows = pl.concat([kinds, *experiences, _outcome_p_values(trials, kinds)], how="horizontal")
-    return rows.select(
+    tables = [kinds, conversions, *experiences, _outcome_p_values(trials, kinds)]
+    return pl.concat(tables, how="horizontal").select(
         *("trial_kind", "started", "running", "finished", "converted"),
-        ratio(pl.col("converted"), pl.col("finished")).alias("conversion_rate"),
-        pl.Series("conversion_low", [low for low, _ in bounds], dtype=pl.Float64),
-        pl.Series("conversion_high", [high for _, high in bounds], dtype=pl.Float64),
-        "median_days_to_convert",
+        *_CONVERSIONS_SCHEMA,
         *(f"{name}{outcome}" for outcome in OUTCOME_SUFFIXES for name in _EXPERIENCE),
         *_P_VALUES,
         "ending_soon",
         "median_days_left",
     )
+
+
+def _started_trials(population: Population) -> pl.DataFrame:
+    """Return the accounts with a trial and what became of it, in `has_…`, `is_…` and `days_…`.
+
+    `days_followed` is how long a conversion could have been seen, infinite if none can come.
+    """
+    as_of, ends = population.terms.as_of, pl.col("trial_ends_at")
+    converted, start = pl.col("converted_at"), pl.col("trial_started_at")
+    closes = ends + population.terms.attribution
+    has_converted = (converted <= closes.fill_null(as_of)).fill_null(value=False)
+    has_ended = (ends <= as_of).fill_null(value=False)
+    # Conversions are often mere dates, which lie before a trial that began on the same day.
+    was_customer = (converted.dt.date() < start.dt.date()).fill_null(value=False)
+    return population.frame.filter(start.is_not_null() & ~was_customer).with_columns(
+        has_ended=has_ended,
+        has_converted=has_converted,
+        is_lost=has_ended & ~has_converted,
+        is_running=~has_ended & ~has_converted,
+        days_to_convert=days_between("trial_started_at", "converted_at").clip(0),
+        days_followed=pl.when((closes <= as_of).fill_null(value=False))
+        .then(math.inf)
+        .otherwise((as_of - start).dt.total_microseconds() / (24 * HOUR_US)),
+    )
+
+
+_LEAST_FOLLOWED = 0.1
+_CONVERSIONS_SCHEMA = {
+    "conversion_rate": pl.Float64,
+    "conversion_low": pl.Float64,
+    "conversion_high": pl.Float64,
+    "effective_trials": pl.Int64,
+    "followed_days": pl.Float64,
+    "median_days_to_convert": pl.Float64,
+}
+
+
+def _conversions(trials: pl.DataFrame) -> dict[str, float | int | None]:
+    """Return what share of some trials converts, and how soon, by Kaplan-Meier.
+
+    A trial that may still convert is followed up to as-of; one whose attribution window is over
+    without, will never. The rate is that within `followed_days`, the longest time for which a
+    tenth of the trials is followed (null: to the end), because beyond it a single conversion
+    would weigh too much. Its interval is that of `effective_trials` known outcomes.
+    `median_days_to_convert` is the time by which half of that share has. All are null unless a
+    trial has ended, if any has an end: the young ones alone tell nothing.
+    """
+    if trials["trial_ends_at"].count() and not trials["has_ended"].any():
+        return dict.fromkeys(_CONVERSIONS_SCHEMA)
+    followed = trials["days_followed"].sort(descending=True)
+    longest = float(followed[math.ceil(_LEAST_FOLLOWED * len(followed)) - 1])
+    happened = pl.col("has_converted") & (pl.col("days_to_convert") <= longest)
+    waited = pl.col("days_followed").clip(upper_bound=longest)
+    curve = EventCurve.from_times(
+        *trials.select(
+            time=pl.when(happened).then("days_to_convert").otherwise(waited), happened=happened
+        ).get_columns()
+    )
+    share = curve.share or 0.0
+    size = curve.effective_size(int((followed >= longest).sum()))
+    low, high = share_interval(share, size) or (None, None)
+    return {
+        "conversion_rate": share,
+        "conversion_low": low,
+        "conversion_high": high,
+        "effective_trials": round(size),
+        "followed_days": longest if math.isfinite(longest) else None,
+        "median_days_to_convert": curve.quantile(share / 2) if share else None,
+    }
 
 
 def _count_trial_minutes(trials: Population) -> pl.DataFrame:
@@ -89,7 +159,7 @@ def _count_trial_minutes(trials: Population) -> pl.DataFrame:
     if calls.first is None or calls.last is None:
         zeros = pl.Series([0], dtype=pl.Int64).new_from_index(0, trials.frame.height)
         return pl.DataFrame({"minutes": zeros, "bursts": zeros})
-    end = pl.min_horizontal(pl.col("trial_ends_at").fill_null(as_of), pl.lit(as_of))
+    end = pl.min_horizontal("trial_ends_at", "converted_at", pl.lit(as_of, TIMESTAMP))
     # Only whole minutes of a trial count, so both ends are rounded up.
     limits = trials.frame.select(
         start=-(-pl.col("trial_started_at").dt.epoch("us") // MINUTE_US),

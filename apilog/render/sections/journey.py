@@ -176,7 +176,9 @@ def retention_section(view: ReportView) -> Section | None:
         TextColumn(title="signed up", cells=[str(day) for day in newest["cohort"]], styles="bold"),
         number_column(newest, "accounts", "accounts"),
     ]
-    for age in range(int(frame["age"].max()) + 1):  # type: ignore[arg-type]
+    # Of ages that no cohort has reached within the log nothing is known.
+    known = frame.join(newest.select("cohort"), on="cohort", how="semi").drop_nulls("active")
+    for age in sorted(known["age"].unique()):
         rows = newest.select("cohort").join(
             frame.filter(pl.col("age") == age), on="cohort", how="left", maintain_order="left"
         )
@@ -194,7 +196,7 @@ def retention_section(view: ReportView) -> Section | None:
     hidden = f"… and {older:,} older" if older else ""
     return Section(
         title="Retention",
-        subtitle=f"% that called, {step} after sign-up; · not over yet",
+        subtitle=f"% that called, {step} after sign-up; · not over, or not all in the log",
         blocks=[Table(columns=columns, height=newest.height, hidden=hidden)],
     )
 

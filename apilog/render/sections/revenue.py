@@ -9,7 +9,7 @@ import polars as pl
 
 from apilog.metrics import Unit
 from apilog.render.sections.columns import format_mean, is_grouped, number_column, text_column
-from apilog.render.sections.report_view import ReportView, ranking_section
+from apilog.render.sections.report_view import ReportView, has_values, ranking_section
 from apilog.render.sections.section import (
     Block,
     Column,
@@ -27,6 +27,9 @@ from apilog.render.text.cell_text import format_value
 _CANDIDATE_REASONS = {"upgrade": ("▲ upgrade", "green"), "churn": ("▼ may leave", "yellow")}
 
 
+_OF_MRR_BEFORE = (("net_revenue_retention", "NRR 30 d"), ("expansion", "expansion"))
+
+
 def revenue_section(view: ReportView) -> Section | None:
     """Show what each plan brings in, the totals last."""
     frame = view.table("revenue")
@@ -42,6 +45,11 @@ def revenue_section(view: ReportView) -> Section | None:
         number_column(frame, "conversion_rate", "converted", drop_order=2),
         number_column(frame, "churn_rate", "churn 30 d", drop_order=1),
         number_column(frame, "clv", "CLV", drop_order=3),
+        *(
+            number_column(frame, name, title, drop_order=3)
+            for name, title in _OF_MRR_BEFORE
+            if has_values(frame, name)
+        ),
         number_column(frame, "requests", "calls", drop_order=6),
         number_column(frame, "revenue_per_1000_requests", "per 1000 calls", drop_order=7),
     ]
@@ -161,15 +169,19 @@ def _trial_card(row: TrialRow) -> list[Block]:
         outcome = [Fact(text="none has ended", style="dim")]
     else:
         low, high = _format_ratio(row["conversion_low"]), _format_ratio(row["conversion_high"])
-        converted = f"{row['converted']:,} of {row['finished']:,}"
+        converted = f"{row['converted']:,} of {row['started']:,}"
+        if rate * row["started"] != row["converted"]:  # others still run
+            converted += " so far"
         text = f"converted {_format_ratio(rate)}"
         outcome = [
             Fact(text=text, style="bold", share=rate, detail=converted),
             Fact(text=f"95 % sure: {low} to {high}", style="dim"),
         ]
+        if row["followed_days"] is not None:
+            outcome.append(Fact(text=f"within {_format_days(row['followed_days'])}", style="dim"))
         if row["median_days_to_convert"] is not None:
             days = _format_days(row["median_days_to_convert"])
-            outcome.append(Fact(text=f"half within {days}"))
+            outcome.append(Fact(text=f"half of these within {days}"))
     return [Facts(facts=facts), Facts(facts=outcome), *_met_tables(row)]
 
 
