@@ -54,13 +54,13 @@ def checked(run: Run, *argv: str | Path) -> tuple[int, list[dict[str, object]]]:
     ],
 )
 def test_a_threshold_holds_or_fails(run: Run, threshold: str, code: int) -> None:
-    exit_code, _ = checked(run, *JOIN, "-t", threshold)
+    exit_code, _ = checked(run, *JOIN, "-t", threshold, "--strict-limits")
     assert exit_code == code
 
 
 def test_what_is_told_of_it(run: Run) -> None:
     both = ("-t", "trial_conversion_rate > 15% for each trial_kind", "-t", "error_rate < 50%")
-    code, rows = checked(run, *JOIN, *both)
+    code, rows = checked(run, *JOIN, *both, "--strict-limits")
     assert code == 1
     kinds = {row["trial_kind"]: row for row in rows}
     assert kinds["standard"]["state"] == "fail"
