@@ -222,6 +222,10 @@ class CheckOptions(JoinOptions):
     """Such as `error_rate < 1%` or `latency_p95 <= baseline * 1.1 for each route`."""
     baseline: str | os.PathLike[str] | None = None
     """A file that `baseline` wrote, to compare with."""
+    baseline_optional: bool = False
+    """Pass comparisons, with a note, while that file does not exist."""
+    update_baseline: bool = False
+    """Where the check passes, replace that file by the baseline of what was checked."""
     baseline_since: TimeLimit = None
     """Compare with this time of the same sources."""
     baseline_until: TimeLimit = None

@@ -84,6 +84,8 @@ class Report:
     """The zone in which timestamps are to be shown."""
     notes: tuple[str, ...] = ()
     """Remarks for the reader, one sentence each."""
+    state: CheckState | None = None
+    """What all thresholds together come to; only of a check."""
 
     def if_read(self) -> Self:
         """Return the report; raises UnreadSourcesError if not one input could be read."""

@@ -131,10 +131,15 @@ def test_a_check_needs_a_threshold_and_a_comparison_two_sides() -> None:
 
 def test_what_a_baseline_holds_is_compared_with(tmp_path: Path) -> None:
     file = tmp_path / "baseline.json"
-    file.write_text(apilog.baseline(TIMED).text)
-    result = apilog.check(TIMED, thresholds=["error_rate <= baseline"], baseline=file)
+    evening = "2026-11-20T18:00:00Z"
+    file.write_text(apilog.baseline(TIMED, until=evening).text)
+    limits = ["error_rate <= baseline"]
+    result = apilog.check(TIMED, thresholds=limits, baseline=file, since=evening)
     assert result.state is CheckState.PASS
-    assert result.report.tables["changed"].is_empty()
+    assert result.report.state is CheckState.PASS
+    assert result.report.tables["checks"]["baseline"].item() > 0
+    with pytest.raises(apilog.UsageError, match="overlap"):
+        apilog.check(TIMED, thresholds=limits, baseline=file)
 
 
 def test_rejects_and_progress_are_passed_on(tmp_path: Path) -> None:

@@ -70,6 +70,8 @@ class SavedBaseline:
     version: str
     """The version of apilog that made it."""
     window: TimeWindow
+    recorded: TimeWindow
+    """The times of its first and its last request, both included."""
     formats: tuple[str, ...]
     where: str | None
     """The condition on requests that it was made with."""
@@ -91,6 +93,7 @@ class SavedBaseline:
         return cls(
             version=version,
             window=result.window,
+            recorded=result.recorded,
             formats=tuple(formats),
             where=where,
             counts=statuses.table.select(
@@ -124,15 +127,7 @@ class SavedBaseline:
 
     def check_subject(self, subject: MetricSubject) -> None:
         """Raise UsageError if the file does not hold what the subject needs."""
-        columns = {column for column, _ in subject.where} | {*subject.each}
-        kept = (
-            {*ENDPOINT_COLUMNS} if subject.metric.duration_column else {*ENDPOINT_COLUMNS, "status"}
-        )
-        if missing := sorted(columns - kept):
-            raise UsageError(
-                f"the baseline file does not keep {subject.metric.name} by {', '.join(missing)}",
-                "compare with another time of the sources: --baseline-since, --baseline-until",
-            )
+        check_kept_columns(subject)
         column = subject.metric.duration_column
         if column and self.histograms[column].is_empty():
             raise UsageError(
@@ -180,6 +175,17 @@ class SavedBaseline:
             )
             names = []
         return _build_groups(subject, sums, names, {column: histogram})
+
+
+def check_kept_columns(subject: MetricSubject) -> None:
+    """Raise UsageError if no baseline file tells the subject's columns apart."""
+    columns = {column for column, _ in subject.where} | {*subject.each}
+    kept = {*ENDPOINT_COLUMNS} if subject.metric.duration_column else {*ENDPOINT_COLUMNS, "status"}
+    if missing := sorted(columns - kept):
+        raise UsageError(
+            f"the baseline file does not keep {subject.metric.name} by {', '.join(missing)}",
+            "compare with another time of the sources: --baseline-since, --baseline-until",
+        )
 
 
 def _group_subject(

@@ -90,6 +90,8 @@ def format_baseline(baseline: SavedBaseline) -> str:
         "version": baseline.version,
         "since": _format_instant(baseline.window.since),
         "until": _format_instant(baseline.window.until),
+        "first": _format_instant(baseline.recorded.since),
+        "last": _format_instant(baseline.recorded.until),
         "formats": list(baseline.formats),
         "where": baseline.where,
         "requests": baseline.total,
@@ -151,7 +153,13 @@ def read_baseline(path: Path) -> SavedBaseline:
     try:
         document = json.loads(path.read_bytes())
     except OSError as error:
-        raise InputError(f"can't read the baseline {path}: {error.strerror or error}") from error
+        hint = (
+            "`apilog baseline -o FILE` makes it; with --baseline-optional a first run does without"
+            if isinstance(error, FileNotFoundError)
+            else ""
+        )
+        reason = error.strerror or error
+        raise InputError(f"can't read the baseline {path}: {reason}", hint) from error
     except (ValueError, RecursionError) as error:
         raise _broken_baseline(place, "it is not JSON") from error
     version = document.get("apilog_baseline") if isinstance(document, dict) else None
@@ -213,12 +221,17 @@ class _BaselineRows:
     def build_baseline(self, document: Mapping[str, Any]) -> SavedBaseline:
         """Return the baseline of all routes that were added."""
         where = document.get("where")
+        window, recorded = (
+            TimeWindow(
+                since=_parse_instant(document.get(since)), until=_parse_instant(document.get(until))
+            )
+            for since, until in (("since", "until"), ("first", "last"))
+        )
         return SavedBaseline(
             version=str(document.get("version", "")),
-            window=TimeWindow(
-                since=_parse_instant(document.get("since")),
-                until=_parse_instant(document.get("until")),
-            ),
+            window=window,
+            # Earlier versions wrote no times of requests.
+            recorded=recorded if recorded.is_limited else window,
             formats=tuple(map(str, document.get("formats", ()))),
             where=None if where is None else str(where),
             counts=pl.DataFrame(self._counts, schema=_COUNTS, orient="row"),

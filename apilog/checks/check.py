@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from apilog.checks.baseline import SavedBaseline
-from apilog.checks.baseline_file import read_baseline
+from apilog.checks.baseline import SavedBaseline, baseline_measurement, check_kept_columns
+from apilog.checks.baseline_file import format_baseline, read_baseline
 from apilog.checks.check_tables import (
     CHANGED_TABLE,
     CHECKS_TABLE,
@@ -21,6 +21,7 @@ from apilog.checks.check_tables import (
     worst_table,
 )
 from apilog.checks.evaluate import (
+    NOT_IN_BASELINE,
     DecisionPolicy,
     ThresholdResult,
     evaluate_hour,
@@ -28,7 +29,14 @@ from apilog.checks.evaluate import (
     hours_until,
     last_whole_hour,
 )
-from apilog.checks.measurement import Measurement, SampleSource, SubjectSamples, measure_sources
+from apilog.checks.lost_routes import fail_lost_routes, success_subjects, unfound_notes
+from apilog.checks.measurement import (
+    MeasuredSources,
+    Measurement,
+    SampleSource,
+    SubjectSamples,
+    measure_sources,
+)
 from apilog.checks.threshold import (
     GATEWAY_SUBJECT,
     ROUTE_SUBJECT,
@@ -41,12 +49,17 @@ from apilog.errors import UsageError
 from apilog.metrics import MetricKind
 from apilog.options import CheckOptions, ReadOptions, Source
 from apilog.report_model import CheckState, Report
+from apilog.storage.local_folder import atomic_file
 from apilog.text.units import format_duration
 from apilog.time import TimeWindow, parse_window
 from apilog.version import __version__
 
 _LENGTH_TOLERANCE = 0.01
 """The share by which the lengths of two windows may differ."""
+_SHARED_TOLERANCE = 0.01
+_SHARED_SECONDS = 60
+"""How much of the shorter time a log and its baseline may share, and how many seconds at most:
+where a log is rotated, requests that began before are written after."""
 
 
 def check_before_reading(
@@ -112,6 +125,35 @@ def check_after_reading(
                 )
 
 
+def refuse_overlap(current: TimeWindow, base: TimeWindow) -> None:
+    """Raise UsageError if the requests checked can be those that the baseline was made of."""
+    if overlap_in_time(current, base):
+        raise UsageError(
+            f"the baseline and the requests checked overlap in time: "
+            f"{_format_span(base)} and {_format_span(current)}",
+            "make the baseline from an earlier time; `apilog compare` holds two logs of the same "
+            "time against each other",
+        )
+
+
+def overlap_in_time(one: TimeWindow, other: TimeWindow) -> bool:
+    """Whether requests of these times, first and last included, can be the same ones."""
+    if not (one.since and one.until and other.since and other.until):
+        return False
+    begin, end = max(one.since, other.since), min(one.until, other.until)
+    shorter = min(one.until - one.since, other.until - other.since).total_seconds()
+    if not shorter and begin == end:
+        # All requests of one side came at once.
+        is_at_edge = begin in (one.since, other.since) and begin in (one.until, other.until)
+        return one == other or not is_at_edge
+    shared = (end - begin).total_seconds()
+    return shared > min(_SHARED_TOLERANCE * shorter, _SHARED_SECONDS)
+
+
+def _format_span(window: TimeWindow) -> str:
+    return f"{window.since:%Y-%m-%d %H:%M:%S} – {window.until:%Y-%m-%d %H:%M:%S} UTC"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
     """The report on thresholds, and the state of all together."""
@@ -131,6 +173,8 @@ class CheckPlan:
     window: TimeWindow
     baseline: SavedBaseline | TimeWindow | None
     """A saved one, or another time of the same sources."""
+    is_first_run: bool = False
+    """Whether the baseline's file is yet to be made, and comparisons pass without it."""
     policy: DecisionPolicy
 
 
@@ -149,14 +193,27 @@ def plan_check(thresholds: Sequence[Threshold], options: CheckOptions) -> CheckP
         raise UsageError(
             "--baseline and --baseline-since both give a baseline", "leave one of them out"
         )
-    baseline = earlier if options.baseline is None else read_baseline(Path(options.baseline))
-    check_before_reading(thresholds, window, baseline, options)
+    path = None if options.baseline is None else Path(options.baseline)
+    if path is None and (options.baseline_optional or options.update_baseline):
+        name = "--baseline-optional" if options.baseline_optional else "--update-baseline"
+        raise UsageError(f"{name} is about a file, and there is none", "give --baseline FILE")
+    if path and options.update_baseline and not path.parent.is_dir():
+        raise UsageError(f"can't write {path}: there is no folder {path.parent}", "make it first")
+    is_first_run = bool(path and options.baseline_optional and not path.exists())
+    baseline = earlier if path is None or is_first_run else read_baseline(path)
+    if is_first_run:
+        for threshold in thresholds:
+            if threshold.is_comparison:
+                check_kept_columns(threshold.subject)
+    else:
+        check_before_reading(thresholds, window, baseline, options)
     return CheckPlan(
         thresholds=thresholds,
         options=options,
         window=window,
         baseline=baseline,
         policy=policy,
+        is_first_run=is_first_run,
     )
 
 
@@ -168,7 +225,8 @@ def run_check(
     """Measure the sources and evaluate the thresholds.
 
     `account_samples` has the samples of thresholds that are about accounts, not requests. Raises
-    UsageError for a baseline of other gateways or, where counts are compared, of another length.
+    UsageError for a baseline of the same time, of other gateways or, where counts are compared, of
+    another length.
     """
     samples = dict(account_samples or {})
     on_anomalies = [t for t in plan.thresholds if t.metric.name in SCORED_METRICS]
@@ -180,6 +238,7 @@ def run_check(
     base = measured.results[1] if isinstance(plan.baseline, TimeWindow) else plan.baseline
     if base:
         check_after_reading(on_requests, current, base)
+        refuse_overlap(current.recorded, base.recorded)
     samples |= {t: current.samples_of(t.subject) for t in on_requests}
     on_accounts = replace(plan.policy, min_requests=plan.options.min_accounts)
     results = {
@@ -193,6 +252,14 @@ def run_check(
         )
         for t in plan.thresholds
     }
+    if base:
+        for t in on_requests:
+            results[t] = fail_lost_routes(t, results[t], current, base, plan.policy)
+    if plan.is_first_run:
+        results = {t: _pass_without_baseline(several) for t, several in results.items()}
+    states = {_overall(several) for several in results.values()}
+    worst = (s for s in (CheckState.FAIL, CheckState.INCONCLUSIVE) if s in states)
+    state = next(worst, CheckState.PASS)
     tables = {
         CHECKS_TABLE: checks_table(results),
         WORST_TABLE: worst_table(
@@ -213,11 +280,50 @@ def run_check(
         input=measured.input,
         tables=tables,
         timezone=plan.options.tz,
-        notes=(*_unnamed_notes(samples), *measured.notes),
+        notes=(
+            *_unnamed_notes(samples),
+            *unfound_notes(on_requests, current, plan.policy),
+            *_baseline_notes(plan, measured, state),
+            *measured.notes,
+        ),
+        state=state,
     )
-    states = {_overall(several) for several in results.values()}
-    worst = (s for s in (CheckState.FAIL, CheckState.INCONCLUSIVE) if s in states)
-    return CheckResult(report=report, state=next(worst, CheckState.PASS))
+    return CheckResult(report=report, state=state)
+
+
+def _pass_without_baseline(results: Sequence[ThresholdResult]) -> list[ThresholdResult]:
+    """Return the results of a first run: what lacks nothing but a baseline passes."""
+    return [
+        replace(result, state=CheckState.PASS, reason="no baseline yet")
+        if result.reason == NOT_IN_BASELINE
+        else result
+        for result in results
+    ]
+
+
+def _baseline_notes(plan: CheckPlan, measured: MeasuredSources, state: CheckState) -> Iterator[str]:
+    """Note that there is no baseline yet, and that one was written if that is asked for."""
+    path = plan.options.baseline
+    if plan.is_first_run:
+        compared = sum(threshold.is_comparison for threshold in plan.thresholds)
+        what = "1 threshold is" if compared == 1 else f"{compared} thresholds are"
+        yield f"there is no baseline {path} yet: {what} compared with nothing"
+    if path is None or not plan.options.update_baseline:
+        return
+    is_whole = not any(file.error for file in measured.input.files)
+    if state is not CheckState.PASS or not is_whole:
+        why = "not all inputs were read" if state is CheckState.PASS else "the check did not pass"
+        yield f"{path} is as it was: {why}"
+        return
+    baseline = SavedBaseline.from_result(
+        measured.results[1],
+        version=__version__,
+        formats=measured.formats,
+        where=plan.options.where,
+    )
+    with atomic_file(Path(path), force=True) as stream:
+        stream.write(format_baseline(baseline).encode())
+    yield f"{path} is now the baseline of these requests"
 
 
 def _parse_windows(options: CheckOptions) -> tuple[TimeWindow, TimeWindow | None]:
@@ -251,18 +357,25 @@ def _plan_measurements(thresholds: Sequence[Threshold], plan: CheckPlan) -> list
     # Where a threshold on many endpoints fails, those that did most for it are named. Routes and
     # gateways tell what changed, and whether the baseline is of the same gateways.
     details = (_subject_by_endpoint(t) for t in thresholds if not t.each)
-    subjects = [*(t.subject for t in thresholds), *details, ROUTE_SUBJECT, GATEWAY_SUBJECT]
+    both = [ROUTE_SUBJECT, GATEWAY_SUBJECT]
+    if plan.baseline:
+        both += success_subjects(thresholds)
+    subjects = [*(t.subject for t in thresholds), *details, *both]
     windows = [(subjects, plan.window)]
     known_routes = {*plan.options.routes}
     if isinstance(plan.baseline, TimeWindow):
         compared = [t.subject for t in thresholds if t.is_comparison]
-        windows.append(([*compared, ROUTE_SUBJECT, GATEWAY_SUBJECT], plan.baseline))
+        windows.append(([*compared, *both], plan.baseline))
     elif plan.baseline:
         known_routes |= plan.baseline.known_routes
-    return [
+    measurements = [
         Measurement(chosen, window, max_routes=plan.options.max_routes, known_routes=known_routes)
         for chosen, window in windows
     ]
+    if plan.options.update_baseline:
+        max_routes = plan.options.max_routes
+        measurements.append(baseline_measurement(plan.window, max_routes, known_routes))
+    return measurements
 
 
 def _subject_by_endpoint(threshold: Threshold) -> MetricSubject:

@@ -35,6 +35,9 @@ from apilog.statistics.two_samples import Alternative, benjamini_hochberg
 from apilog.text.units import format_count, format_ratio
 from apilog.time import TimeWindow
 
+NOT_IN_BASELINE = "not in the baseline"
+"""The reason where a baseline has nothing to compare with."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionPolicy:
@@ -220,7 +223,7 @@ def _why_baseline_undecided(
 ) -> str:
     """Return why the baseline decides nothing; empty if it decides."""
     if base is None or base.value is None:
-        return "not in the baseline"
+        return NOT_IN_BASELINE
     if not base.size:
         return "no requests in the baseline"
     if not _is_about_volume(threshold) and base.size < policy.min_requests:

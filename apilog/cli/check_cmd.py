@@ -32,11 +32,7 @@ if TYPE_CHECKING:
     from apilog.options import CheckOptions
     from apilog.report_model import CheckState
 
-_INCONCLUSIVE_CODES = {
-    "pass": ExitCode.OK,
-    "fail": ExitCode.FAILED,
-    "3": ExitCode.INCONCLUSIVE,
-}
+_INCONCLUSIVE_CHOICES = ("pass", "fail", "3")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +52,14 @@ class ThresholdFlags:
         Path | None,
         typer.Option(metavar="FILE", help="Compare with what `apilog baseline` saved."),
     ] = None
+    baseline_optional: Annotated[
+        bool,
+        typer.Option("--baseline-optional", help="Compare with nothing while FILE isn't there."),
+    ] = False
+    update_baseline: Annotated[
+        bool,
+        typer.Option("--update-baseline", help="Write FILE anew if the check passes."),
+    ] = False
     baseline_since: Annotated[
         str | None,
         typer.Option(metavar="TIME", help="Compare with this time of the same sources."),
@@ -82,7 +86,7 @@ class ThresholdFlags:
     inconclusive: Annotated[
         str | None,
         typer.Option(help="What too little data means for the exit code. Default: 3."),
-        Choices([*_INCONCLUSIVE_CODES]),
+        Choices(_INCONCLUSIVE_CHOICES),
     ] = None
 
     @property
@@ -154,9 +158,12 @@ def check(
     refuse_same_file(target, run.rejects)
     with run.open_hooks(force=target.force) as hooks:
         checked = apilog.check(sources, **replace(options, **hooks).as_arguments())
-    code = finish_report(checked.report, target, run)
     undecided = given.inconclusive or settings.checks.inconclusive or "3"
-    raise typer.Exit(code or _state_code(checked.state, _INCONCLUSIVE_CODES[undecided]))
+    outcome = checked.state
+    if outcome.value == "inconclusive" and undecided != "3":
+        outcome = type(outcome)(undecided)
+    code = finish_report(replace(checked.report, state=outcome), target, run)
+    raise typer.Exit(code or _state_code(outcome))
 
 
 def _check_options(
@@ -175,6 +182,8 @@ def _check_options(
         CheckOptions,
         thresholds=[*settings.thresholds, *given.threshold],
         baseline=given.baseline or (None if is_earlier else settings.baseline),
+        baseline_optional=given.baseline_optional,
+        update_baseline=given.update_baseline,
         baseline_since=given.baseline_since,
         baseline_until=given.baseline_until,
         as_of=accounts.as_of,
@@ -208,18 +217,18 @@ def _check_alerts(
         evaluation = evaluate_sources(sources, manager, replace(read, **hooks))
         evaluation.report.if_read()
     manager.save()
-    code = finish_report(evaluation.report, target, run)
+    code = finish_report(replace(evaluation.report, state=evaluation.state), target, run)
     are_delivered = manager.close()
     return ExitCode.ERROR if code or not are_delivered else _state_code(evaluation.state)
 
 
-def _state_code(state: CheckState, inconclusive: ExitCode = ExitCode.INCONCLUSIVE) -> ExitCode:
+def _state_code(state: CheckState) -> ExitCode:
     from apilog.report_model import CheckState
 
     match state:
         case CheckState.FAIL:
             return ExitCode.FAILED
         case CheckState.INCONCLUSIVE:
-            return inconclusive
+            return ExitCode.INCONCLUSIVE
         case CheckState.PASS:
             return ExitCode.OK

@@ -111,6 +111,8 @@ def test_the_file_is_readable_and_has_a_line_for_each_fact(baseline: SavedBaseli
         '  "version": "1.2.3",',
         '  "since": "2026-11-20T00:00:00Z",',
         '  "until": "2026-11-20T00:03:19Z",',
+        '  "first": "2026-11-20T00:00:00Z",',
+        '  "last": "2026-11-20T00:03:19Z",',
         '  "formats": ["combined"],',
         '  "where": null,',
         '  "requests": 200,',

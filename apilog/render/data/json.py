@@ -33,7 +33,10 @@ def _document_parts(report: Report, table: str | None) -> Iterator[str]:
         "since": _iso_or_none(report, report.since),
         "until": _iso_or_none(report, report.until),
     }
-    yield f'{{\n"apilog": {_compact_json(about)},\n"window": {_compact_json(window)},\n"input": '
+    yield f'{{\n"apilog": {_compact_json(about)},\n"window": {_compact_json(window)},\n'
+    if report.state is not None:
+        yield f'"state": {_compact_json(report.state)},\n'
+    yield '"input": '
     counts = {key: getattr(report.input, key) for key in _COUNTS}
     files = [{key: getattr(file, key) for key in _FILE} for file in report.input.files]
     yield _compact_json(counts)[:-1] + ',"files":['

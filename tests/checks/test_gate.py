@@ -1,0 +1,277 @@
+"""The gate: endpoints that vanish fail, fewer errors don't, and a log is not its own baseline."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import apilog
+from apilog.checks.check import overlap_in_time
+from apilog.report_model import CheckState
+from apilog.time import TimeWindow
+from tests.checks.traffic_logs import log, traffic
+from tests.commands import Run
+
+DAY = 86_400
+
+
+def requests(path: str, good: int, bad: int = 0, **more: Any) -> Iterator[str]:
+    """Some successes, then some requests that are answered 404."""
+    total = good + bad
+    return traffic(total, bad, path=path, **{"status": 404, "start": DAY, **more})
+
+
+@pytest.fixture
+def baseline(tmp_path: Path) -> Path:
+    """The baseline of a day with two endpoints."""
+    before = log(
+        tmp_path / "before.log",
+        requests("/v1/orders", 600, start=0),
+        requests("/v1/users", 1400, start=0),
+    )
+    file = tmp_path / "baseline.json"
+    file.write_text(apilog.baseline(before).text)
+    return file
+
+
+def states(path: Path, *thresholds: str, **options: Any) -> dict[str | None, str]:
+    """The state of each route."""
+    table = apilog.check(path, thresholds=thresholds, **options).report.tables["checks"]
+    return dict(table.select("route", "state").rows())
+
+
+LOST = {"/v1/orders": "fail", "/v1/users": "pass"}
+
+
+@pytest.mark.parametrize(
+    "threshold",
+    [
+        "error_rate <= baseline + 1pp for each route",
+        "error_rate < 5% for each route",
+        "client_error_rate <= baseline * 2 for each route",
+        "latency_p95 <= baseline * 2 for each route",
+        "latency_mean < 10s for each route",
+        "server_error_rate <= baseline + 1pp for each route",
+    ],
+)
+def test_an_endpoint_that_is_gone_fails(tmp_path: Path, baseline: Path, threshold: str) -> None:
+    gone = log(tmp_path / "a.log", requests("/v1/orders", 0, 600), requests("/v1/users", 1400))
+    assert states(gone, threshold, baseline=baseline) == LOST
+    whole = log(tmp_path / "b.log", requests("/v1/orders", 600), requests("/v1/users", 1400))
+    assert set(states(whole, threshold, baseline=baseline).values()) == {"pass"}
+
+
+def test_an_endpoint_is_gone_by_method_too(tmp_path: Path, baseline: Path) -> None:
+    gone = log(tmp_path / "a.log", requests("/v1/orders", 0, 600), requests("/v1/users", 1400))
+    text = "latency_p95 <= baseline * 2 for each method, route"
+    checked = apilog.check(gone, thresholds=[text], baseline=baseline)
+    (failed,) = [
+        row for row in checked.report.tables["checks"].to_dicts() if row["state"] == "fail"
+    ]
+    assert (failed["method"], failed["route"]) == ("GET", "/v1/orders")
+    assert failed["reason"] == "all 600 requests failed, 0 of 600 in the baseline"
+
+
+def test_an_earlier_time_of_the_same_sources_knows_routes_too(tmp_path: Path) -> None:
+    both = log(
+        tmp_path / "a.log",
+        *(requests("/v1/orders", 600, start=0), requests("/v1/users", 1400, start=0)),
+        *(requests("/v1/orders", 0, 600), requests("/v1/users", 1400)),
+    )
+    text = "error_rate <= baseline for each route"
+    assert states(both, text, baseline_until="2026-11-21T00:00Z") == LOST
+
+
+def test_a_declared_route_and_one_that_another_threshold_names_are_there(tmp_path: Path) -> None:
+    gone = log(tmp_path / "a.log", requests("/v1/orders", 0, 600), requests("/v1/users", 1400))
+    text = "error_rate < 5% for each route"
+    assert states(gone, text) == {"/v1/users": "pass"}
+    assert states(gone, text, routes=["/v1/orders"]) == LOST
+    named = 'requests{route="/v1/orders"} > 1'
+    table = apilog.check(gone, thresholds=[text, named]).report.tables["checks"]
+    assert ("/v1/orders", "fail") in table.select("route", "state").rows()
+
+
+def test_busy_routes_that_nobody_found_are_named(tmp_path: Path) -> None:
+    gone = log(
+        tmp_path / "a.log",
+        *(requests("/v1/orders", 0, 600), requests("/v1/users", 1400)),
+        requests("/.env", 0, 99),
+    )
+    notes = apilog.check(gone, thresholds=["error_rate < 5% for each route"]).report.notes
+    (note,) = [note for note in notes if "--route" in note]
+    assert "all 600 requests to /v1/orders were answered 404" in note
+    assert not [n for n in apilog.check(gone, thresholds=["errors > 1"]).report.notes if "40" in n]
+
+
+@pytest.mark.parametrize("before", [0, 1, 2])
+@pytest.mark.parametrize("after", [0, 1, 2])
+def test_there_is_no_jump_between_no_success_and_one(
+    tmp_path: Path, before: int, after: int
+) -> None:
+    """One method of a route is answered 404, but for a few of its requests."""
+    logs = [
+        log(
+            tmp_path / f"{name}.log",
+            traffic(500, 0, path="/webhooks", method="POST", start=start),
+            requests("/webhooks", good, 300 - good, start=start),
+        )
+        for name, good, start in (("before", before, 0), ("after", after, DAY))
+    ]
+    file = tmp_path / "baseline.json"
+    file.write_text(apilog.baseline(logs[0]).text)
+    for text in ("error_rate <= baseline for each route", 'errors{method="GET"} < 301'):
+        state = apilog.check(logs[1], thresholds=[text], baseline=file).state
+        assert state is CheckState.PASS, text
+
+
+def test_a_route_folds_by_all_requests_not_by_those_that_a_threshold_chooses(
+    tmp_path: Path,
+) -> None:
+    source = log(
+        tmp_path / "a.log",
+        traffic(500, 0, path="/webhooks", method="POST"),
+        traffic(300, 300, path="/webhooks", status=404),
+        traffic(300, 300, path="/scanned", status=404),
+    )
+    text = 'error_rate{method="GET"} < 5% for each route'
+    assert states(source, text) == {"/webhooks": "fail"}
+
+
+def test_both_sides_of_a_comparison_fold_alike(tmp_path: Path) -> None:
+    a = log(tmp_path / "a.log", requests("/x", 0, 300), requests("/y", 300))
+    b = log(tmp_path / "b.log", requests("/x", 1, 299), requests("/y", 300))
+    tables = apilog.compare([a, b]).report.tables
+    assert tables["changed"].is_empty()
+    assert "/x" in tables["comparison"]["route"].to_list()
+
+
+START = datetime(2026, 11, 20, tzinfo=UTC)
+spans = st.tuples(st.integers(0, 40), st.integers(0, 40)).map(sorted)
+
+
+def window(span: list[int], unit: timedelta) -> TimeWindow:
+    return TimeWindow(since=START + span[0] * unit, until=START + span[1] * unit)
+
+
+@given(spans, spans)
+def test_times_overlap_if_they_share_more_than_an_edge(one: list[int], other: list[int]) -> None:
+    # All instants but the edges of a side, which another log may begin or end with.
+    shared = {*range(2 * one[0], 2 * one[1] + 1)} & {*range(2 * other[0], 2 * other[1] + 1)}
+    if len(shared) == 1 and one != other:
+        (instant,) = shared
+        inside = [s for s in (one, other) if 2 * s[0] < instant < 2 * s[1]]
+        expected = bool(inside)
+    else:
+        expected = bool(shared)
+    hour = timedelta(hours=1)
+    assert overlap_in_time(window(one, hour), window(other, hour)) is expected
+    assert overlap_in_time(window(other, hour), window(one, hour)) is expected
+
+
+def test_a_rotated_log_may_share_a_minute() -> None:
+    def day(first: float, last: float) -> TimeWindow:
+        return TimeWindow(
+            since=START + timedelta(seconds=first), until=START + timedelta(seconds=last)
+        )
+
+    assert not overlap_in_time(day(0, DAY), day(DAY - 60, 2 * DAY))
+    assert overlap_in_time(day(0, DAY), day(DAY - 61, 2 * DAY))
+    assert not overlap_in_time(day(0, 600), day(594, 1200))
+    assert overlap_in_time(day(0, 600), day(593, 1200))
+    assert not overlap_in_time(TimeWindow(), day(0, 600))
+
+
+def checked(run: Run, *argv: object) -> tuple[int, dict[str, Any], str]:
+    result = run("check", *argv, "-f", "json")
+    return result.code, json.loads(result.stdout), result.stderr
+
+
+FIRST = ["-t", "error_rate <= baseline", "-t", "error_rate <= baseline for each route"]
+KEPT = [*FIRST, "--baseline", "base.json", "--baseline-optional", "--update-baseline"]
+
+
+@pytest.fixture
+def days(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Logs of days: two alike, one that is worse, one like the first."""
+    monkeypatch.chdir(tmp_path)
+    for day, errors in enumerate((20, 21, 400, 20)):
+        log(tmp_path / f"{day}.log", traffic(2000, errors, start=day * DAY, seed=day))
+    return tmp_path
+
+
+def test_a_first_run_passes_and_each_good_one_is_the_next_baseline(days: Path, run: Run) -> None:
+    code, document, notes = checked(run, "0.log", *KEPT)
+    assert (code, document["state"]) == (0, "pass")
+    assert {row["reason"] for row in document["tables"]["checks"]} == {"no baseline yet"}
+    assert "there is no baseline base.json yet: 2 thresholds are compared with nothing" in notes
+    assert "base.json is now the baseline of these requests" in notes
+    first = (days / "base.json").read_text()
+    assert first == run("baseline", "0.log").text
+
+    code, document, notes = checked(run, "1.log", *KEPT)
+    assert (code, document["state"]) == (0, "pass")
+    assert document["tables"]["checks"][0]["baseline"] == 0.01
+    second = (days / "base.json").read_text()
+    assert second == run("baseline", "1.log").text
+
+    code, document, notes = checked(run, "2.log", *KEPT)
+    assert (code, document["state"]) == (1, "fail")
+    assert "base.json is as it was: the check did not pass" in notes
+    assert (days / "base.json").read_text() == second
+    # Run again, the log of the baseline is refused.
+    assert run("check", "1.log", *KEPT).code == 2
+
+
+def test_a_first_run_passes_nothing_else(days: Path, run: Run) -> None:
+    for text, code in (("error_rate < 0.1%", 1), ('requests{route="/x"} > 1', 1)):
+        assert run("check", "0.log", *KEPT, "-t", text).code == code
+    assert run("check", "0.log", *KEPT, "--min-requests", "3000").code == 3
+    (days / "empty.log").write_text("")
+    assert run("check", "empty.log", *KEPT).code == 3
+    assert run("check", "0.log", "none.log", *KEPT).code == 2
+    assert not (days / "base.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("argv", "problem"),
+    [
+        (["--baseline-optional"], "--baseline-optional is about a file"),
+        (["--update-baseline"], "--update-baseline is about a file"),
+        (["--update-baseline", "--baseline", "base.json"], "can't read the baseline base.json"),
+        (["--baseline-optional", "--update-baseline", "--baseline", "no/b.json"], "no folder no"),
+        (
+            ["--baseline-optional", "--baseline", "b.json", "-t", "errors < baseline for each api"],
+            "does not keep errors by api",
+        ),
+    ],
+)
+def test_what_can_not_begin_is_refused(days: Path, run: Run, argv: list[str], problem: str) -> None:
+    result = run("check", "0.log", "-t", "error_rate < 5%", *argv)
+    assert result.code == 2
+    assert problem in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "state"),
+    [
+        (["-t", "error_rate < 5%"], 0, "pass"),
+        (["-t", "error_rate < 5%", "-t", "requests > 5000"], 1, "fail"),
+        (["-t", "error_rate < 5%", "--min-requests", "9000"], 3, "inconclusive"),
+        (["-t", "error_rate < 5%", "--min-requests", "9000", "--inconclusive", "pass"], 0, "pass"),
+        (["-t", "error_rate < 5%", "--min-requests", "9000", "--inconclusive", "fail"], 1, "fail"),
+    ],
+)
+def test_the_document_says_what_the_exit_code_does(
+    days: Path, run: Run, argv: list[str], code: int, state: str
+) -> None:
+    found = checked(run, "0.log", *argv)
+    assert (found[0], found[1]["state"]) == (code, state)
+    assert [*found[1]][:4] == ["apilog", "window", "state", "input"]
