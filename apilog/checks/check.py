@@ -138,14 +138,15 @@ def refuse_overlap(current: TimeWindow, base: TimeWindow) -> None:
 
 def overlap_in_time(one: TimeWindow, other: TimeWindow) -> bool:
     """Whether requests of these times, first and last included, can be the same ones."""
-    if not (one.since and one.until and other.since and other.until):
+    spans = [(w.since, w.until) for w in (one, other) if w.since and w.until]
+    if len(spans) < 2:
         return False
-    begin, end = max(one.since, other.since), min(one.until, other.until)
-    shorter = min(one.until - one.since, other.until - other.since).total_seconds()
-    if not shorter and begin == end:
-        # All requests of one side came at once.
-        is_at_edge = begin in (one.since, other.since) and begin in (one.until, other.until)
-        return one == other or not is_at_edge
+    begin, end = max(since for since, _ in spans), min(until for _, until in spans)
+    shorter = min(until - since for since, until in spans).total_seconds()
+    if not shorter:
+        # All requests of a side came at once.
+        longer = [(since, until) for since, until in spans if since < until]
+        return begin == end and all(since < begin < until for since, until in longer)
     shared = (end - begin).total_seconds()
     return shared > min(_SHARED_TOLERANCE * shorter, _SHARED_SECONDS)
 
