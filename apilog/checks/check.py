@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import polars as pl
+
 from apilog.checks.baseline import SavedBaseline, baseline_measurement, check_kept_columns
 from apilog.checks.baseline_file import format_baseline, read_baseline
 from apilog.checks.check_tables import (
@@ -261,30 +263,18 @@ def run_check(
     states = {_overall(several) for several in results.values()}
     worst = (s for s in (CheckState.FAIL, CheckState.INCONCLUSIVE) if s in states)
     state = next(worst, CheckState.PASS)
-    tables = {
-        CHECKS_TABLE: checks_table(results),
-        WORST_TABLE: worst_table(
-            (t, current.samples_of(_subject_by_endpoint(t)))
-            for t in on_requests
-            if not t.each and _overall(results[t]) is CheckState.FAIL
-        ),
-    }
-    if base:
-        tables[CHANGED_TABLE] = changed_table(
-            current.samples_of(ROUTE_SUBJECT), base.samples_of(ROUTE_SUBJECT)
-        )
     report = Report(
         version=__version__,
         command="check",
         since=current.window.since,
         until=current.window.until,
         input=measured.input,
-        tables=tables,
+        tables=_build_tables(results, on_requests, current, base),
         timezone=plan.options.tz,
         notes=(
             *_unnamed_notes(samples),
             *unfound_notes(on_requests, current, plan.policy),
-            *_baseline_notes(plan, measured, state),
+            *_keep_baseline(plan, measured, state),
             *measured.notes,
         ),
         state=state,
@@ -302,8 +292,29 @@ def _pass_without_baseline(results: Sequence[ThresholdResult]) -> list[Threshold
     ]
 
 
-def _baseline_notes(plan: CheckPlan, measured: MeasuredSources, state: CheckState) -> Iterator[str]:
-    """Note that there is no baseline yet, and that one was written if that is asked for."""
+def _build_tables(
+    results: Mapping[Threshold, Sequence[ThresholdResult]],
+    on_requests: Sequence[Threshold],
+    current: SampleSource,
+    base: SampleSource | None,
+) -> dict[str, pl.DataFrame]:
+    tables = {
+        CHECKS_TABLE: checks_table(results),
+        WORST_TABLE: worst_table(
+            (t, current.samples_of(_subject_by_endpoint(t)))
+            for t in on_requests
+            if not t.each and _overall(results[t]) is CheckState.FAIL
+        ),
+    }
+    if base:
+        tables[CHANGED_TABLE] = changed_table(
+            current.samples_of(ROUTE_SUBJECT), base.samples_of(ROUTE_SUBJECT)
+        )
+    return tables
+
+
+def _keep_baseline(plan: CheckPlan, measured: MeasuredSources, state: CheckState) -> Iterator[str]:
+    """Write the baseline if that is asked for and the check passed; yield notes on it."""
     path = plan.options.baseline
     if plan.is_first_run:
         compared = sum(threshold.is_comparison for threshold in plan.thresholds)
