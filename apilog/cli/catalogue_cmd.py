@@ -25,7 +25,11 @@ CatalogueRow = dict[str, str | None]
 
 ListFormat = Annotated[
     str,
-    typer.Option("--format", "-f", help="How to draw the list."),
+    typer.Option(
+        "--format",
+        "-f",
+        help="How to draw the list. Default: as the name of --output says, else table.",
+    ),
     Choices([o.name for o in OUTPUTS.values() if not o.is_binary]),
 ]
 

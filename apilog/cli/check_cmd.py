@@ -112,7 +112,13 @@ class CheckTarget(OutputTarget):
     """Where the results go."""
 
     format: Annotated[
-        str, typer.Option("--format", "-f", help="How to draw the results."), ANY_VERDICTS
+        str,
+        typer.Option(
+            "--format",
+            "-f",
+            help="How to draw the results. Default: as the name of --output says, else table.",
+        ),
+        ANY_VERDICTS,
     ] = "table"
     table: Annotated[
         str | None, typer.Option(help="The one table to draw: checks, worst or changed.")

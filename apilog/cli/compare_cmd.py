@@ -47,7 +47,13 @@ class CompareTarget(OutputTarget):
     """Where the comparison goes."""
 
     format: Annotated[
-        str, typer.Option("--format", "-f", help="How to draw the comparison."), ANY_VERDICTS
+        str,
+        typer.Option(
+            "--format",
+            "-f",
+            help="How to draw the comparison. Default: as the name of --output says, else table.",
+        ),
+        ANY_VERDICTS,
     ] = "table"
     table: Annotated[
         str | None, typer.Option(help="The one table to draw: comparison or changed.")

@@ -17,7 +17,13 @@ def detect(
     files: Sources,
     read: FormatOptions,
     format: Annotated[
-        str, typer.Option("--format", "-f", help="How to draw the findings."), WHOLE_OUTPUTS
+        str,
+        typer.Option(
+            "--format",
+            "-f",
+            help="How to draw the findings. Default: as the name of --output says, else table.",
+        ),
+        WHOLE_OUTPUTS,
     ] = "table",
     output: OutputFile = None,
     force: Force = False,

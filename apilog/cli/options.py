@@ -6,6 +6,7 @@ is one. `READ_OPTIONS` declares the fields of `apilog.options`, which know nothi
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from enum import StrEnum
@@ -17,8 +18,9 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import typer
 from typer.models import ParameterInfo
 
+from apilog.errors import UsageError
 from apilog.options import FormatOptions
-from apilog.render import OUTPUTS, VERDICT_OUTPUTS
+from apilog.render import OUTPUTS, VERDICT_OUTPUTS, find_output
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +164,13 @@ ANY_REPORT = Choices([*OUTPUTS])
 ANY_VERDICTS = Choices([*OUTPUTS, *VERDICT_OUTPUTS])
 WHOLE_OUTPUTS = Choices([o.name for o in OUTPUTS.values() if o.holds_all_tables])
 ReportFormat = Annotated[
-    str, typer.Option("--format", "-f", help="How to draw the report."), ANY_REPORT
+    str,
+    typer.Option(
+        "--format",
+        "-f",
+        help="How to draw the report. Default: as the name of --output says, else table.",
+    ),
+    ANY_REPORT,
 ]
 OneTable = Annotated[
     str | None,
@@ -246,8 +254,15 @@ def expand_options(command: Callable[..., object]) -> Callable[..., None]:
         # What the configuration says of formats holds wherever logs are read.
         parameters.setdefault("config", _keyword_parameter("config", ConfigFile, None))
 
+    by_name = parameters.get("format") if "output" in parameters else None
+    if by_name:
+        parameters["format"] = by_name.replace(default=None)
+
     @wraps(command)
     def run(**values: Any) -> None:
+        if by_name and values["format"] is None:
+            choices = [str(choice) for choice in get_args(by_name.annotation)[0]]
+            values["format"] = _format_by_name(values["output"], choices, by_name.default)
         arguments = {name: _plain_value(values[name]) for name in own}
         command(**arguments, **{name: _build_group(groups[name], values) for name in groups})
 
@@ -255,6 +270,25 @@ def expand_options(command: Callable[..., object]) -> Callable[..., None]:
     run.__signature__ = Signature([*parameters.values()])  # type: ignore[attr-defined]
     run.__annotations__ = {name: p.annotation for name, p in parameters.items()}
     return run
+
+
+_TEXT_SUFFIXES = ("", ".txt", ".log", ".out")
+"""Of files that the output for people may be written to."""
+
+
+def _format_by_name(output: str | Path | None, choices: Sequence[str], default: str) -> str:
+    """Return the format that the name of a file ends with; UsageError for one that is none."""
+    is_file = output is not None and not os.path.isdir(output) and not str(output).endswith("/")
+    suffix = os.path.splitext(str(output))[1].lower() if is_file else ""
+    if suffix in _TEXT_SUFFIXES:
+        return str(default)
+    formats = {f".{find_output(name).suffix}": name for name in reversed(choices)}
+    if suffix in formats:
+        return formats[suffix]
+    raise UsageError(
+        f"{output}: no format here has names that end with {suffix}",
+        f"give --format, one of {', '.join(choices)}",
+    )
 
 
 def split_columns(texts: Sequence[str] | None) -> list[str]:

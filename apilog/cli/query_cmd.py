@@ -23,7 +23,13 @@ class QueryTarget(OutputTarget):
     """Where the rows go."""
 
     format: Annotated[
-        str, typer.Option("--format", "-f", help="How to draw the rows."), ANY_REPORT
+        str,
+        typer.Option(
+            "--format",
+            "-f",
+            help="How to draw the rows. Default: as the name of --output says, else table.",
+        ),
+        ANY_REPORT,
     ] = "table"
     raw: Raw = False
 

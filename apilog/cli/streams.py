@@ -14,9 +14,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NoReturn
+from typing import TYPE_CHECKING, BinaryIO, NoReturn, cast
 
 from apilog.cli.options import Force, Output
+from apilog.cli.whole_writes import WholeWriter
 from apilog.errors import ApilogError, OutputError, UsageError
 from apilog.render import DEFAULT_TABLE, OutputOptions, find_output
 from apilog.render.text.escape import escape_terminal
@@ -98,15 +99,25 @@ def open_output(path: Path | None, *, force: bool = False) -> Iterator[BinaryIO]
     can't be written.
     """
     if path is None or _is_stdout(path):
-        if sys.stdout is None:
-            raise OutputError("standard output is closed", "write to a file with --output")
-        sys.stdout.flush()
-        yield sys.stdout.buffer
+        stream = stdout_stream()
+        yield stream
+        stream.flush()
     else:
         from apilog.storage.local_folder import atomic_file
 
         with atomic_file(path, force) as stream:
             yield stream
+
+
+def stdout_stream() -> BinaryIO:
+    """Return a binary stream to stdout, to be flushed. Raises OutputError where it is closed."""
+    if sys.stdout is None:
+        raise OutputError("standard output is closed", "write to a file with --output")
+    sys.stdout.flush()
+    try:
+        return cast("BinaryIO", WholeWriter(sys.stdout.fileno()))
+    except (OSError, ValueError):  # something of Python's own has taken its place
+        return sys.stdout.buffer
 
 
 def flush_stdout() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +12,7 @@ import typer
 from apilog.cli import streams
 from apilog.cli.options import AlertState, ConfigFile, MaxRoutes, Quiet, Tz, Where
 from apilog.cli.streams import ExitCode, is_terminal
-from apilog.errors import OutputError, UsageError
+from apilog.errors import UsageError
 from apilog.options import ReadOptions, RecordOptions
 
 if TYPE_CHECKING:
@@ -141,8 +140,7 @@ def _make_view(show: ViewFlags, subject: DashboardSubject) -> FrameView:
         if not show.quiet:
             streams.note(text)
 
-    if sys.stdout is None:
-        raise OutputError("standard output is closed", "it is where a watch is shown")
+    stream = streams.stdout_stream()
     if show.has_screen:
         return ScreenView(subject, print_note, color=streams.color())
     to_terminal = is_terminal()
@@ -157,4 +155,4 @@ def _make_view(show: ViewFlags, subject: DashboardSubject) -> FrameView:
             return encode_lines(draw_dashboard(frame, subject, options.width, None), options)
         return format_text_line(frame)
 
-    return LineView(sys.stdout.buffer, draw_frame, print_note)
+    return LineView(stream, draw_frame, print_note)

@@ -1,0 +1,54 @@
+"""A stream to a descriptor that takes everything, or says why it doesn't."""
+
+from __future__ import annotations
+
+import io
+import os
+import select
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+_BUFFER_BYTES = 64 << 10
+
+
+class WholeWriter(io.RawIOBase):
+    """Writes to a descriptor, which it leaves open, until the system has taken every byte.
+
+    A disk that fills up and a pipe that does not wait take a part of what they are given, and
+    Python's unbuffered streams leave it at that: https://docs.python.org/3/library/io.html#io.RawIOBase.write
+    Raises OSError for what can't be written.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._pending = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def write(self, data: Buffer) -> int:
+        """Take all of the data; small pieces are written together."""
+        size = memoryview(data).nbytes
+        self._pending += data
+        if len(self._pending) >= _BUFFER_BYTES:
+            self.flush()
+        return size
+
+    def flush(self) -> None:
+        """Write out what is pending; wait where the reader of a pipe is slower."""
+        pending, self._pending = self._pending, bytearray()
+        rest = memoryview(pending)
+        while rest:
+            try:
+                rest = rest[os.write(self._descriptor, rest) :]
+            except BlockingIOError:
+                select.select([], [self._descriptor], [])
+
+    def close(self) -> None:
+        """Drop what is pending: who writes flushes, and after an error nothing more is written."""
+        self._pending.clear()
