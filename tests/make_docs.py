@@ -16,6 +16,8 @@ import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from apilog.aggregate.anomalies.counts import PART_KEYS
+from apilog.aggregate.anomalies.table import SCHEMA as ANOMALY_SCHEMA
 from apilog.aggregate.table_specs import TABLES
 from apilog.checks import REQUEST_METRICS
 from apilog.checks.threshold import UNITS_BY_METRIC_UNIT
@@ -126,7 +128,8 @@ def _tables() -> str:
         for t in TABLES.values()
         if t.name != "anomalies"
     )
-    anomalies = ("`timestamp`, `metric`, `kind`", "`value`, `expected`, `score`")
+    keys = ("timestamp", "end", "metric", *PART_KEYS)
+    anomalies = (_names(keys), _names(name for name in ANOMALY_SCHEMA if name not in keys))
     return _table(("table", "keys", "metrics"), [*rows, ("`anomalies`", *anomalies)])
 
 

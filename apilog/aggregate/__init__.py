@@ -6,7 +6,7 @@ the tables. All engines use these three, so that all give the same figures.
 
 from __future__ import annotations
 
-from apilog.aggregate.anomalies import REPORTED_SCORE, score_hours
+from apilog.aggregate.anomalies import REPORTED_SCORE, score_last_hour
 from apilog.aggregate.finish import (
     OTHER_TEXT,
     FinishedTables,
@@ -44,7 +44,7 @@ __all__ = [
     "merge",
     "merge_in_batches",
     "partial",
-    "score_hours",
+    "score_last_hour",
     "select_tables",
     "split_by_time",
     "unfound_routes",

@@ -12,7 +12,7 @@ from datetime import datetime
 
 import polars as pl
 
-from apilog.aggregate.anomalies import find_anomalies
+from apilog.aggregate.anomalies import collect_counts, find_anomalies
 from apilog.aggregate.cube import (
     KEPT,
     NOT_FOUND,
@@ -29,7 +29,11 @@ from apilog.aggregate.state import PartialState, fold_routes
 from apilog.aggregate.table_specs import (
     ANOMALIES,
     BOUNDED_KEYS,
+    CONSUMER_HOURS,
+    HOURS,
     KEY_TYPES,
+    ROUTE_HOURS,
+    STATUS_HOURS,
     RowOrder,
     TableSpec,
     accumulators_of,
@@ -37,6 +41,13 @@ from apilog.aggregate.table_specs import (
 )
 from apilog.aggregate.time_buckets import bucket_ends, bucket_step, half_open_window, list_buckets
 from apilog.metrics import METRICS
+
+_COUNTS = (
+    pl.col("requests"),
+    (pl.col("client_errors") + pl.col("server_errors")).alias("errors"),
+    pl.col("server_errors"),
+)
+"""The counts that anomalies are looked for in, of accumulators."""
 
 NOT_FOUND_TEXT = "(not found)"
 OTHER_TEXT = "(other)"
@@ -144,21 +155,41 @@ class _TableBuilder:
         if table.name != ANOMALIES:
             return self.compute_metrics(rows)
         plan, first, last = self._plan, self._partial.first, self._partial.last
-        accumulators = ["requests", "client_errors", "server_errors"]
-        hours = (
-            sums_with_keys(*self._cube_of(table), ["fold"], accumulators)
-            .drop_nulls("hour")
-            .group_by(pl.col("hour").alias("timestamp"))
-            .agg(merge_exprs(accumulators))
-        )
         step = bucket_step(plan, first, last) or "1h"
         end = bucket_ends(rows.sums["timestamp"], step, plan.timezone).alias("end")
-        errors = (pl.col("client_errors") + pl.col("server_errors")).alias("errors")
+        buckets = rows.sums.drop_nulls("timestamp").select_seq("timestamp", *_COUNTS)
+        ends = rows.sums.select_seq("timestamp", end).drop_nulls("timestamp")
         return find_anomalies(
-            hours.select_seq("timestamp", "requests", errors),
-            rows.sums.select_seq("timestamp", end, "requests", errors).drop_nulls("timestamp"),
+            collect_counts(
+                self._hourly(HOURS),
+                self._hourly(STATUS_HOURS),
+                self._hourly_histogram(HOURS),
+                self._hourly(ROUTE_HOURS),
+                self._hourly_histogram(ROUTE_HOURS),
+                self._hourly(CONSUMER_HOURS),
+            ),
+            buckets.with_columns_seq(ends["end"]),
             half_open_window(plan, first, last),
+            plan.timezone,
         )
+
+    def _hourly(self, spec: TableSpec) -> pl.DataFrame:
+        """Return the counts of each hour and value of the keys, `timestamp` being the hour."""
+        cube, state = self._cube_of(spec)
+        names = sorted({"requests", *accumulators_of(spec.metrics)})
+        keys = [k for k in spec.keys if k != "hour"]
+        sums = sums_with_keys(cube, state, ["fold", *cube.keys], names).drop_nulls("hour")
+        merged = sums.group_by(*keys, pl.col("hour").alias("timestamp")).agg(merge_exprs(names))
+        return merged.select_seq(*keys, "timestamp", *_COUNTS) if len(names) > 1 else merged
+
+    def _hourly_histogram(self, spec: TableSpec) -> pl.DataFrame:
+        """Return how many durations of each hour and value of the keys lie in which bucket."""
+        cube, state = self._cube_of(spec)
+        keys = [k for k in spec.keys if k != "hour"]
+        histogram = state.histograms["duration_ms"]
+        named = state.keys.select(cube.keys)[histogram["id"]].hstack(histogram.drop("id"))
+        at = pl.col("hour").alias("timestamp")
+        return named.drop_nulls("hour").group_by(*keys, at, "bucket").agg(pl.col("n").sum())
 
     def roll_up(self, table: TableSpec) -> _TableRows:
         """Return the rows of a table with the accumulators that its metrics need.

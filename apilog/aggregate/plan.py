@@ -15,6 +15,7 @@ from functools import lru_cache
 from apilog.aggregate.table_specs import (
     ANOMALIES,
     BOUNDED_KEYS,
+    HOUR_TABLES,
     TableSpec,
     accumulators_of,
     distinct_of,
@@ -23,7 +24,7 @@ from apilog.aggregate.table_specs import (
 from apilog.metrics import ACCUMULATORS, MergeRule
 from apilog.time import ALL_TIME, TimeWindow
 
-_DETAIL_KEYS = frozenset({"status", "error_source", "hour"})
+_DETAIL_KEYS = frozenset({"status", "error_source"})
 _DERIVED_FROM = {"hour": ("timestamp",)}
 
 
@@ -135,7 +136,7 @@ def _lay_out(specs: tuple[TableSpec, ...]) -> CubeLayout:
     source: dict[str, int] = {}
     distinct: dict[tuple[str, str], int] = {}
     # Tables with many keys come first, so that those with few find a cube to roll up from.
-    tables = sorted(specs, key=lambda t: (not _is_fine(t), -len(_cube_keys(t))))
+    tables = sorted(specs, key=lambda t: (not _is_fine(t), -len(t.keys)))
     for table in tables:
         source[table.name] = index = _place_table(drafts, table)
         drafts[index].sums |= accumulators_of(table.metrics)
@@ -143,6 +144,12 @@ def _lay_out(specs: tuple[TableSpec, ...]) -> CubeLayout:
     for table in tables:
         for column in sorted(distinct_of(table.metrics)):
             distinct[table.name, column] = _place_set(drafts, table, column, source[table.name])
+    if any(table.name == ANOMALIES for table in specs):
+        for table in HOUR_TABLES:
+            source[table.name] = len(drafts)
+            draft = _CubeDraft(frozenset(table.keys), sums=set(accumulators_of(table.metrics)))
+            draft.histograms |= histograms_of(table.metrics)
+            drafts.append(draft)
     return CubeLayout(
         cubes=tuple(draft.to_cube() for draft in drafts), cube_of_table=source, cube_of_set=distinct
     )
@@ -152,10 +159,6 @@ def extreme_accumulators(column: str) -> tuple[str, str]:
     """Return the accumulators that keep the smallest and the largest value of the column."""
     by_rule = {a.merge: a.name for a in ACCUMULATORS.values() if a.column == column}
     return by_rule[MergeRule.MIN], by_rule[MergeRule.MAX]
-
-
-def _cube_keys(table: TableSpec) -> frozenset[str]:
-    return frozenset((*table.keys, "hour") if table.name == ANOMALIES else table.keys)
 
 
 def _is_unbounded(table: TableSpec) -> bool:
@@ -169,7 +172,7 @@ def _is_fine(table: TableSpec) -> bool:
 
 
 def _place_table(drafts: list[_CubeDraft], table: TableSpec) -> int:
-    keys, is_fine = _cube_keys(table), _is_fine(table)
+    keys, is_fine = frozenset(table.keys), _is_fine(table)
     unbounded = keys - BOUNDED_KEYS
     for index, draft in enumerate(drafts):
         # Rolling up has to be exact even where the cube outgrows its limits. With one more
@@ -195,11 +198,11 @@ def _place_set(drafts: list[_CubeDraft], table: TableSpec, column: str, source: 
         drafts[source].distinct.add(column)
         return source
     for index, draft in enumerate(drafts):
-        if column in draft.distinct and _cube_keys(table) <= draft.keys:
+        if column in draft.distinct and draft.keys.issuperset(table.keys):
             return index
     for index, draft in enumerate(drafts):
-        if draft.keys == _cube_keys(table):
+        if draft.keys == frozenset(table.keys):
             draft.distinct.add(column)
             return index
-    drafts.append(_CubeDraft(_cube_keys(table), distinct={column}))
+    drafts.append(_CubeDraft(frozenset(table.keys), distinct={column}))
     return len(drafts) - 1

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import polars as pl
 
+from apilog.aggregate.anomalies.counts import PART_WEEKS
 from apilog.aggregate.cube import (
     KEPT,
     NOT_FOUND,
@@ -34,6 +35,8 @@ from apilog.schema import READ_COLUMNS
 
 MOST_HOURS = 3 * 366 * 24
 """Hours kept for the anomalies: the newest ones."""
+MOST_PART_HOURS = (PART_WEEKS * 7 + 1) * 24
+"""Hours kept of each route and consumer."""
 
 
 def fold_routes(plan: ReportPlan, cube: Cube, state: CubeState) -> CubeState:
@@ -95,9 +98,9 @@ def fold_idle_keys(plan: ReportPlan, cube: Cube, state: CubeState) -> CubeState:
     # after as many new keys again: the cost for each key stays constant. As with lossy counting
     # (Manku and Motwani 2002, https://www.vldb.org/conf/2002/S10P03.pdf) busy keys survive; here
     # what leaves is added to the row of the others, so that totals stay exact.
-    while not cube.is_bounded and _is_large(plan, state):
+    while not cube.is_bounded and "hour" not in cube.keys and _is_large(plan, cube, state):
         folded = _fold_idler_half(plan, cube, state, _route_folds(plan, cube, state))
-        if _is_large(plan, folded):
+        if _is_large(plan, cube, folded):
             folded = _fold_idler_half(plan, cube, folded, _fold_literal(OTHER))
         if folded.keys.height == state.keys.height:
             break
@@ -105,14 +108,65 @@ def fold_idle_keys(plan: ReportPlan, cube: Cube, state: CubeState) -> CubeState:
     return state
 
 
-def forget_hours(cube: Cube, state: CubeState) -> CubeState:
-    """Return the state with the newest `MOST_HOURS`; sums of older ones stay without an hour."""
-    if "hour" not in cube.detail or state.sums["hour"].n_unique() <= MOST_HOURS:
+def forget_hours(plan: ReportPlan, cube: Cube, state: CubeState) -> CubeState:
+    """Return the state with the newest hours, and with the busiest parts if there are many.
+
+    Only cubes whose key is the hour forget: no other table is made of them.
+    """
+    if "hour" not in cube.keys:
         return state
-    # A log with wrong clocks may name hours of any year; three years are compared at most.
-    oldest = state.sums["hour"].unique().top_k(MOST_HOURS).min()
-    hour = pl.when(pl.col("hour") >= oldest).then("hour")
-    return merge_equal_keys(cube, replace(state, sums=state.sums.with_columns(hour)))
+    # A log with wrong clocks may name hours of any year.
+    state = _keep_newest(state, MOST_HOURS if cube.is_bounded else MOST_PART_HOURS)
+    while _is_large(plan, cube, state):
+        part = [key for key in cube.keys if key != "hour"]
+        folded = state if cube.is_bounded else _fold_idler_parts(cube, state, part)
+        if folded.keys.height == state.keys.height:
+            hours = state.keys["hour"].n_unique()
+            if hours < 2:
+                return state
+            folded = _keep_newest(state, hours // 2)
+        state = folded
+    return state
+
+
+def _keep_newest(state: CubeState, most: int) -> CubeState:
+    hours = state.keys["hour"].drop_nulls().unique()
+    if len(hours) <= most:
+        return state
+    kept = state.keys["hour"] >= hours.top_k(most).min()
+    ids = (kept.cast(pl.UInt32).cum_sum() - 1).cast(pl.UInt32)
+    kept = kept.fill_null(value=False)
+
+    def renumbered(frame: pl.DataFrame) -> pl.DataFrame:
+        left = frame.filter(kept.gather(frame["id"]))
+        return left.with_columns(id=ids.gather(left["id"]))
+
+    return CubeState(
+        state.keys.filter(kept),
+        renumbered(state.sums),
+        {c: renumbered(h) for c, h in state.histograms.items()},
+        {c: renumbered(d) for c, d in state.distinct.items()},
+    )
+
+
+def _fold_idler_parts(cube: Cube, state: CubeState, part: list[str]) -> CubeState:
+    """Return the state with the less busy half of its parts folded, in every hour."""
+    counts = state.sums.group_by("id").agg(pl.col("requests").sum())
+    requests = pl.col("requests").sum()
+    parts = (
+        state.keys.with_row_index("id")
+        .filter(pl.col("fold") == KEPT)
+        .join(counts, on="id", how="left")
+        .group_by(part)
+        .agg(requests)
+        .sort("requests", *part, descending=[True, *[False] * len(part)], nulls_last=True)
+    )
+    idle = parts.slice(parts.height // 2).select(*part, to=_fold_literal(OTHER))
+    kept = state.keys.with_columns(
+        pl.when(pl.col("fold") == KEPT).then(k).alias(k) for k in part if k not in BOUNDED_KEYS
+    )
+    to = kept.join(idle, on=part, how="left", nulls_equal=True, maintain_order="left")["to"]
+    return _fold_keys(cube, state, to)
 
 
 def _fold_literal(value: int) -> pl.Expr:
@@ -145,9 +199,11 @@ def _match_folds(keys: pl.DataFrame, folds: pl.DataFrame) -> pl.Series:
     return kept.join(folds, on="route", how="left", maintain_order="left")["to"]
 
 
-def _is_large(plan: ReportPlan, state: CubeState) -> bool:
+def _is_large(plan: ReportPlan, cube: Cube, state: CubeState) -> bool:
     cells = (f.height for f in (*state.histograms.values(), *state.distinct.values()))
-    return state.keys.height > plan.max_keys or max(cells, default=0) > plan.max_cells
+    return max(cells, default=0) > plan.max_cells or (
+        not cube.is_bounded and state.keys.height > plan.max_keys
+    )
 
 
 def _route_folds(plan: ReportPlan, cube: Cube, state: CubeState) -> pl.Series:
@@ -234,7 +290,7 @@ def merge(plan: ReportPlan, partials: Sequence[PartialState]) -> PartialState:
                 state = merge_equal_keys(cube, state)
             if cube.keys == ("timestamp",) and plan.bucket and state.keys.height > MOST_BUCKETS + 1:
                 raise too_many_buckets(plan.bucket)
-        cubes.append(fold_idle_keys(plan, cube, forget_hours(cube, state)))
+        cubes.append(fold_idle_keys(plan, cube, forget_hours(plan, cube, state)))
     return PartialState(first, last, tuple(cubes))
 
 

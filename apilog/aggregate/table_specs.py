@@ -74,9 +74,10 @@ _BYTES = ("request_bytes", "response_bytes")
 _LATENCIES = (*_latency_metrics("latency"), *_latency_metrics("upstream_latency"))
 _LATENCY_SHORT = ("latency_mean", "latency_p50", "latency_p95", "latency_p99")
 _ENDPOINT = ("gateway", "method", "route")
+_ERROR_COUNTS = ("errors", "server_errors")
 
 ANOMALIES = "anomalies"
-"""The one table that is computed from the hours of a cube instead of its own metrics."""
+"""The one table that is computed from hours instead of its own metrics."""
 
 TABLES: dict[str, TableSpec] = {
     t.name: t
@@ -134,10 +135,20 @@ TABLES: dict[str, TableSpec] = {
                 *("latency_mean", "response_bytes", "last_seen"),
             ),
         ),
-        TableSpec(name=ANOMALIES, keys=("timestamp",), metrics=("requests", "error_rate")),
+        TableSpec(name=ANOMALIES, keys=("timestamp",), metrics=("requests", *_ERROR_COUNTS)),
     )
 }
 """Every table of a report, in its order."""
+
+HOURS = TableSpec(name="hours", keys=("hour",), metrics=("requests", *_ERROR_COUNTS, "latency_p95"))
+STATUS_HOURS = TableSpec(name="hours of statuses", keys=("hour", "status"), metrics=("requests",))
+ROUTE_HOURS = replace(HOURS, name="hours of routes", keys=(*_ENDPOINT, "hour"))
+CONSUMER_HOURS = TableSpec(
+    name="hours of consumers", keys=("consumer", "hour"), metrics=("requests", *_ERROR_COUNTS)
+)
+HOUR_TABLES = (HOURS, STATUS_HOURS, ROUTE_HOURS, CONSUMER_HOURS)
+"""What anomalies are looked for in. Each has a cube of its own, of which old hours are
+forgotten."""
 
 
 def select_tables(

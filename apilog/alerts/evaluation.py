@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
-from apilog.aggregate import score_hours
+from apilog.aggregate import score_last_hour
 from apilog.aggregate.sliding_window import SlidingWindow
 from apilog.alerts.rules import AlertRule, Observation, RuleVerdict
 from apilog.checks import DecisionPolicy, FixedLimit, ThresholdResult, evaluate_threshold
@@ -80,7 +80,7 @@ class HourHistory:
         self._hours = {start: c for start, c in self._hours.items() if start > now - HISTORY_LENGTH}
 
     def score_last_hour(self, metric: str, now: datetime) -> dict[str, object] | None:
-        """Return the row of `score_hours` of the last hour before now, or None without one."""
+        """Return the row of `score_last_hour` of the last hour before now, or None without one."""
         last = _hour_start(now) - HOUR
         if last not in self._hours:
             return None
@@ -89,10 +89,7 @@ class HourHistory:
         # Unknown hours are nulls: a gap in the logs is not a quiet hour.
         rows = [(start, *self._hours.get(start, (None, None))) for start in starts]
         hours = pl.DataFrame(rows, schema=_HOURS_SCHEMA, orient="row")
-        scored = score_hours(hours.with_columns(end=pl.col("timestamp") + HOUR)).filter(
-            pl.col("timestamp") == last, pl.col("metric") == metric
-        )
-        return scored.row(0, named=True) if scored.height else None
+        return score_last_hour(hours, metric)
 
 
 def _hour_start(at: datetime) -> datetime:

@@ -245,7 +245,7 @@ def run_check(
     samples |= {t: current.samples_of(t.subject) for t in on_requests}
     on_accounts = replace(plan.policy, min_requests=plan.options.min_accounts)
     results = {
-        t: [evaluate_hour(t, last_whole_hour(t, measured.results[-1]))]
+        t: [evaluate_hour(t, last_whole_hour(t, measured.results[-1], plan.options.tz))]
         if t in on_anomalies
         else evaluate_threshold(
             t,

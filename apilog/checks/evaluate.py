@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from apilog.aggregate import RowOrder, TableSpec, score_hours
+from apilog.aggregate import RowOrder, TableSpec, score_last_hour
 from apilog.checks.measurement import (
     Measurement,
     MeasurementResult,
@@ -254,22 +254,21 @@ def hours_until(window: TimeWindow) -> Measurement:
     return Measurement((), TimeWindow(until=window.until), tables=(_HOURS_TABLE,), bucket="1h")
 
 
-def last_whole_hour(threshold: Threshold, hours: MeasurementResult) -> Mapping[str, Any] | None:
-    """Return the last whole hour as `score_hours` has it; None if it can't be scored."""
+def last_whole_hour(
+    threshold: Threshold, hours: MeasurementResult, timezone: str
+) -> Mapping[str, Any] | None:
+    """Return the last whole hour as `score_last_hour` has it; None if it can't be scored."""
     since, until = hours.window.since, hours.window.until
     if since is None or until is None:
         return None
-    end = pl.col("timestamp").dt.offset_by("1h").alias("end")
-    table = hours.table_groups(_HOURS_TABLE.name).table.with_columns(end)
-    whole = table.filter(pl.col("timestamp") >= since, pl.col("end") <= until)
-    metric = SCORED_METRICS[threshold.metric.name]
-    last = pl.col("timestamp") == whole["timestamp"].max()
-    scored = score_hours(whole).filter(last, pl.col("metric") == metric)
-    return scored.row(0, named=True) if scored.height else None
+    end = pl.col("timestamp").dt.offset_by("1h")
+    table = hours.table_groups(_HOURS_TABLE.name).table
+    whole = table.filter(pl.col("timestamp") >= since, end <= until)
+    return score_last_hour(whole, SCORED_METRICS[threshold.metric.name], timezone)
 
 
 def evaluate_hour(threshold: Threshold, hour: Mapping[str, Any] | None) -> ThresholdResult:
-    """Return whether the threshold holds for an hour as `score_hours` has it."""
+    """Return whether the threshold holds for an hour as `score_last_hour` has it."""
     assert isinstance(threshold.limit, FixedLimit)
     limit = threshold.limit.quantity.value
     if hour is None or hour["score"] is None:

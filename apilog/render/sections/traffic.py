@@ -16,7 +16,7 @@ from apilog.render.sections.columns import format_short_times
 from apilog.render.sections.report_view import ReportView, has_values, ranking_section
 from apilog.render.sections.section import Charts, ChartSeries, Column, Section, TextColumn
 from apilog.render.text.cell_text import NULL, format_value, metric_unit, time_pattern
-from apilog.text.units import format_count
+from apilog.text.units import format_count, format_duration
 
 _SERIES: Sequence[tuple[str, str, Unit, int, str, Callable[[Sequence[float]], float]]] = (
     ("requests", "requests", Unit.COUNT, 3, "cyan", sum),
@@ -53,7 +53,7 @@ def traffic_section(view: ReportView) -> Section | None:
     )
 
 
-_ANOMALY_MARKS = {"spike": "▲", "drop": "▼"}
+_ANOMALY_MARKS = {"spike": "▲", "drop": "▼", "outage": "▼", "shift": "▶"}
 
 
 def anomalies_section(view: ReportView) -> Section | None:
@@ -74,6 +74,12 @@ def _anomaly_columns(timezone: str, frame: pl.DataFrame) -> list[Column]:
     names = [metric.replace("_", " ") for metric in metrics]
     columns: list[Column] = [
         TextColumn(title="time", cells=format_short_times(frame["timestamp"], timezone)),
+    ]
+    if has_values(frame, "end"):
+        lengths = (frame["end"] - frame["timestamp"]).dt.total_milliseconds()
+        texts = [NULL if ms is None else format_duration(ms) for ms in lengths]
+        columns.append(TextColumn(title="for", cells=texts, align_right=True, drop_order=4))
+    columns += [
         TextColumn(title="metric", cells=names, is_flexible=True),
         TextColumn(
             title="value",
@@ -92,7 +98,18 @@ def _anomaly_columns(timezone: str, frame: pl.DataFrame) -> list[Column]:
         kinds = [NULL if kind is None else str(kind) for kind in frame["kind"]]
         cells = [f"{_ANOMALY_MARKS.get(kind, ' ')} {kind}" for kind in kinds]
         columns.append(TextColumn(title="", cells=cells, styles="yellow", drop_order=2))
+    places = [_place(row) for row in frame.iter_rows(named=True)]
+    if any(places):
+        columns.append(TextColumn(title="of", cells=places, is_flexible=True, drop_order=5))
     return columns
+
+
+def _place(row: dict[str, object]) -> str:
+    """Return what an anomaly is of, or else what explains most of it."""
+    part = [str(row[key]) for key in ("method", "route", "consumer") if row.get(key) is not None]
+    if part or row.get("gateway") is not None:
+        return " ".join(part) or str(row["gateway"])
+    return str(row.get("routes") or row.get("consumers") or "")
 
 
 def _anomaly_values(frame: pl.DataFrame, column: str, metrics: list[str]) -> list[str]:

@@ -1,0 +1,21 @@
+"""Anomalies: hours, and spans of hours, that are unlike what is usual at their time of the week.
+
+Reports see what came before and after and find events; alerts see only the past and judge the
+last whole hour. Both know what is usual by one model: a level that moves, times the share of the
+kind of day and hour of the day, with chance and moods measured.
+"""
+
+from __future__ import annotations
+
+from apilog.aggregate.anomalies.counts import HourCounts, collect_counts
+from apilog.aggregate.anomalies.find import find_anomalies
+from apilog.aggregate.anomalies.last_hour import score_last_hour
+from apilog.aggregate.anomalies.table import REPORTED_SCORE
+
+__all__ = [
+    "REPORTED_SCORE",
+    "HourCounts",
+    "collect_counts",
+    "find_anomalies",
+    "score_last_hour",
+]

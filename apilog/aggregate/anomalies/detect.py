@@ -1,0 +1,98 @@
+"""From series to events: what is usual, how it strays, and what doesn't fit.
+
+What was found teaches nothing about what is usual: series with an event are looked at a second
+time without its hours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import polars as pl
+
+from apilog.aggregate.anomalies.counts import HOUR
+from apilog.aggregate.anomalies.expectation import with_expectation, with_steady_expectation
+from apilog.aggregate.anomalies.scan import Event, find_events, measure_dispersions
+from apilog.aggregate.anomalies.series import METRICS
+from apilog.aggregate.anomalies.surprise import score_limit
+
+CHANCE = 0.01
+"""So many rows chance alone makes in a log, on average, if the model holds."""
+_LOOKS_AN_HOUR = 4.0
+"""Windows of many lengths that begin at each hour overlap: they count as so many looks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detection:
+    """What was found, and what was expected of each hour."""
+
+    events: list[Event]
+    expected: pl.DataFrame
+    """The series with `mean`."""
+    limits: dict[int, float]
+    """The least score of each series that is an event."""
+
+
+Expectation = Callable[[pl.DataFrame], pl.DataFrame]
+"""Gives series the column `mean`, null where nothing tells what is usual."""
+
+
+def detect_events(series: pl.DataFrame, timezone: str) -> Detection:
+    """Return the events of hours, of all series as `build_series` gives them."""
+    return _detect(series, lambda frame: with_expectation(frame, timezone), HOUR)
+
+
+def detect_steady_events(series: pl.DataFrame, step: timedelta) -> Detection:
+    """Return the events of short steps, against what is usual of all of them."""
+    return _detect(series, with_steady_expectation, step)
+
+
+def _detect(series: pl.DataFrame, expectation: Expectation, step: timedelta) -> Detection:
+    def expected_of(frame: pl.DataFrame) -> pl.DataFrame:
+        return expectation(frame).filter(
+            pl.col("mean").is_not_null(), pl.col("count").is_not_null()
+        )
+
+    limits = _limits(series)
+    expected = expected_of(series)
+    dispersions = measure_dispersions(expected, events_known=False, step=step)
+    events = find_events(expected, dispersions, limits, step)
+    if not events:
+        return Detection(events=[], expected=expected, limits=limits)
+    again = sorted({event.series for event in events})
+    second = expected_of(mark_events(series.filter(pl.col("series").is_in(again)), events))
+    dispersions = measure_dispersions(second, events_known=True, step=step)
+    events = find_events(second, dispersions, limits, step)
+    kept = expected.filter(~pl.col("series").is_in(again))
+    together = pl.concat([kept, second]).sort("series", "timestamp")
+    return Detection(events=events, expected=together, limits=limits)
+
+
+def mark_events(series: pl.DataFrame, events: Sequence[Event]) -> pl.DataFrame:
+    """Return the series with the hours of events marked: they teach nothing."""
+    rows = [
+        (event.series, event.start + i * event.step) for event in events for i in range(event.hours)
+    ]
+    schema = {"series": series.schema["series"], "timestamp": series.schema["timestamp"]}
+    marks = pl.DataFrame(rows, schema=schema, orient="row").unique().with_columns(new=pl.lit(True))
+    joined = series.join(marks, on=["series", "timestamp"], how="left", maintain_order="left")
+    return joined.with_columns(
+        is_marked=pl.col("is_marked") | pl.col("new").fill_null(value=False)
+    ).drop("new")
+
+
+def _limits(series: pl.DataFrame) -> dict[int, float]:
+    """Return the least score of an event of each series, by the number of looks.
+
+    Half of what chance is allowed is for all requests, half for the parts together.
+    """
+    hours = series.group_by("series").len()
+    whole = pl.col("series") < len(METRICS)
+    limits: dict[int, float] = {}
+    for group in (hours.filter(whole), hours.filter(~whole)):
+        looks = _LOOKS_AN_HOUR * float(group["len"].sum())
+        limit = score_limit(looks, CHANCE / 2)
+        limits |= dict.fromkeys(group["series"].to_list(), limit)
+    return limits

@@ -1,0 +1,209 @@
+"""What is usual: the mean of each hour's count, by level, kind of day and hour of the day.
+
+The mean of a count is exposure · level(day) · share(kind of day, hour). The exposure of requests
+is 1, that of errors the requests. Which days are alike is chosen for each series by how well days
+tell of others (leave-one-day-out cross-validation). Counts that are marked as unusual teach
+nothing. All series are computed at once, in one long frame.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from statistics import median
+
+import polars as pl
+
+_KINDS: dict[str, pl.Expr] = {
+    "kind_any": pl.lit(0, pl.Int8),
+    "kind_weekend": (pl.col("weekday") >= 6).cast(pl.Int8),
+    "kind_friday": pl.col("weekday").is_in([5, 6]).cast(pl.Int8),
+    "kind_three": (pl.col("weekday").cast(pl.Int8) - 5).clip(0),
+    "kind_day": pl.col("weekday").cast(pl.Int8),
+}
+"""Ways to say which days of the week are alike: all; working days and the weekend; the same where
+it is Friday and Saturday; Saturday and Sunday apart; each by itself."""
+_HALF = 0.5
+"""Is added to the events of a series, so that what never happened is rare, not impossible
+(Jeffreys' prior of a Poisson rate)."""
+_BETTER = 0.97
+"""More kinds of day must foretell so much better than fewer."""
+_CELL = ("series", "kind", "local_hour")
+_LEVEL_DAYS = 15
+"""The level of a day is the median over so many days around it: three days of anything else don't
+move it, and a level that changes for good is followed at once."""
+_TREND_DAYS = 29
+_FEWEST_EXPECTED = 5.0
+"""A day on which fewer are expected tells nothing of the level."""
+_DENSE = 4.0
+"""The median of counts is near their mean from here on."""
+_PRIOR_REQUESTS, _PRIOR_RATE = 2.0, 20.0
+"""So many expected events are added to each share in the ratio of the whole series: shares of few
+events stay near it (empirical Bayes, Clayton and Kaldor 1987)."""
+
+
+def with_expectation(series: pl.DataFrame, timezone: str) -> pl.DataFrame:
+    """Return the series with the column `mean`; null where nothing tells what is usual.
+
+    Takes `series`, `timestamp`, `count`, `exposure`, `is_rate`, `is_marked`, sorted by the first
+    two.
+    """
+    local = pl.col("timestamp").dt.convert_time_zone(timezone)
+    frame = series.with_columns(
+        local_hour=local.dt.hour(), weekday=local.dt.weekday(), day=local.dt.date()
+    ).with_columns(
+        level=pl.lit(1.0),
+        learned=pl.col("count").is_not_null() & (pl.col("exposure") > 0) & ~pl.col("is_marked"),
+    )
+    frame = _with_kinds(frame)
+    for _ in range(2):
+        frame = _with_levels(_with_shares(frame))
+    mean = pl.col("exposure") * pl.col("level") * pl.col("share")
+    return frame.with_columns(mean=mean)
+
+
+def with_steady_expectation(series: pl.DataFrame) -> pl.DataFrame:
+    """Return the series with the column `mean`, as if every step were like the others."""
+    learned = ~pl.col("is_marked") & (pl.col("exposure") > 0)
+    count, exposure = pl.col("count").filter(learned), pl.col("exposure").filter(learned)
+    events = count.sum().over("series") + _HALF
+    of_rate = pl.col("exposure") * events / exposure.sum().over("series")
+    mean = pl.when("is_rate").then(of_rate).otherwise(count.median().over("series"))
+    return series.with_columns(mean=mean)
+
+
+def _with_kinds(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the frame with `kind`, the kinds of day by which each series is foretold best."""
+    frame = frame.with_columns(*(e.alias(n) for n, e in _KINDS.items()))
+    counts = frame.filter("learned", ~pl.col("is_rate"))
+    known = pl.col("count")
+    foretold: dict[str, pl.Expr] = {}
+    for name in _KINDS:
+        foretold[name] = _median_of_others(("series", name, "local_hour"))
+    missed = counts.with_columns(e.alias(f"by_{n}") for n, e in foretold.items()).with_columns(
+        pl.col(f"by_{n}").fill_null(pl.col("by_kind_any")) for n in _KINDS
+    )
+    losses = missed.group_by("series").agg(
+        (known.sqrt() - pl.col(f"by_{n}").sqrt()).abs().mean().alias(n) for n in _KINDS
+    )
+    chosen = {}
+    for row in losses.iter_rows(named=True):
+        best = "kind_any"
+        for name in _KINDS:
+            if (row[name] or 0.0) < _BETTER * (row[best] or 0.0):
+                best = name
+        chosen[row["series"]] = best
+    choice = pl.DataFrame(
+        {"series": list(chosen), "choice": list(chosen.values())},
+        schema={"series": frame.schema["series"], "choice": pl.String},
+    )
+    kind = pl.coalesce(
+        *(pl.when(pl.col("choice") == n).then(n) for n in _KINDS), pl.lit(0, pl.Int8)
+    )
+    return (
+        frame.join(choice, on="series", how="left", maintain_order="left")
+        .with_columns(kind=kind)
+        .drop("choice", *_KINDS)
+    )
+
+
+def _median_of_others(cell: tuple[str, ...]) -> pl.Expr:
+    """Return the median of the other counts of a cell; null where there is none."""
+    values, n = pl.col("count").sort(), pl.len().cast(pl.Int64)
+    half = n // 2
+    low, middle = values.get((half - 1).clip(0)).over(cell), values.get(half).over(cell)
+    high = values.get(pl.min_horizontal(half + 1, n - 1)).over(cell)
+    place = pl.col("count").rank("ordinal").over(cell).cast(pl.Int64) - 1
+    half, n = half.over(cell), n.over(cell)
+    # Without one of an even number a single one is in the middle, without one of an odd two.
+    even = pl.when(place < half).then(middle).otherwise(low)
+    odd = pl.when(place < half).then(middle + high).when(place > half).then(low + middle)
+    return pl.when(n > 1).then(
+        pl.when(n % 2 == 0).then(even).otherwise(odd.otherwise(low + high) / 2)
+    )
+
+
+def _with_shares(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the frame with `share`: events per exposure and level, of the kind of day and hour."""
+    base = pl.col("exposure") * pl.col("level")
+    learned = frame.filter("learned").with_columns(base=base, ratio=pl.col("count") / base)
+    whole = learned.group_by("series").agg(
+        whole=(pl.col("count").sum() + _HALF) / pl.col("base").sum(),
+        is_rate=pl.col("is_rate").first(),
+    )
+    ratio, n = pl.col("ratio"), pl.len()
+    cells = (
+        learned.group_by(_CELL)
+        .agg(
+            days=n,
+            events=pl.col("count").sum(),
+            base=pl.col("base").sum(),
+            middle=ratio.median(),
+            typical=pl.col("count").median(),
+        )
+        .join(whole, on="series")
+    )
+    prior = pl.when("is_rate").then(_PRIOR_RATE).otherwise(_PRIOR_REQUESTS)
+    mean = (pl.col("events") + prior) / (pl.col("base") + prior / pl.col("whole"))
+    dense = ~pl.col("is_rate") & (pl.col("typical") >= _DENSE) & (pl.col("days") > 2)
+    share = pl.when(dense).then("middle").otherwise(mean)
+    cells = cells.select(*_CELL, share=share)
+    left = frame.drop("share", strict=False)
+    return left.join(cells, on=_CELL, how="left", maintain_order="left")
+
+
+def _with_levels(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the frame with `level`: how each day compares with the shares, robustly."""
+    expected = pl.col("exposure") * pl.col("share")
+    days = (
+        frame.filter("learned", pl.col("share").is_not_null())
+        .group_by("series", "day", maintain_order=True)
+        .agg(count=pl.col("count").sum(), expected=expected.sum())
+    )
+    per_series = (
+        frame.select("series", "day")
+        .unique(maintain_order=True)
+        .join(days, on=["series", "day"], how="left", maintain_order="left")
+    )
+    ratio = pl.when(pl.col("expected") >= _FEWEST_EXPECTED).then(
+        ((pl.col("count") + 0.5) / (pl.col("expected") + 0.5)).log()
+    )
+    lists = per_series.group_by("series", maintain_order=True).agg("day", ratio=ratio)
+    levels = pl.DataFrame(
+        {
+            "series": lists["series"],
+            "day": lists["day"],
+            "level": [running_level(values) for values in lists["ratio"].to_list()],
+        },
+        schema={
+            "series": frame.schema["series"],
+            "day": pl.List(pl.Date),
+            "level": pl.List(pl.Float64),
+        },
+    ).explode("day", "level")
+    return frame.drop("level").join(levels, on=["series", "day"], how="left", maintain_order="left")
+
+
+def running_level(logs: Sequence[float | None]) -> list[float]:
+    """Return the level of each day from the logarithms of its ratio, null where it has none.
+
+    It is the median of the days around, moved along the trend of the weeks where the days lie on
+    one side, at the ends of the series.
+    """
+    n = len(logs)
+    levels = []
+    for i in range(n):
+        first = max(0, min(i - _LEVEL_DAYS // 2, n - _LEVEL_DAYS))
+        near = range(first, min(n, first + _LEVEL_DAYS))
+        slope = _slope(logs, i) if near[0] + near[-1] != 2 * i else 0.0
+        known = [x - slope * (j - i) for j in near if (x := logs[j]) is not None]
+        levels.append(math.exp(median(known)) if len(known) > 2 else 1.0)
+    return levels
+
+
+def _slope(logs: Sequence[float | None], day: int) -> float:
+    """Return the trend a day around a day: the median of changes from week to week (Theil-Sen)."""
+    first = max(0, min(day - _TREND_DAYS // 2, len(logs) - _TREND_DAYS))
+    window = logs[first : first + _TREND_DAYS]
+    changes = [(b - a) / 7 for a, b in zip(window, window[7:], strict=False) if None not in (a, b)]  # type: ignore[operator]
+    return median(changes) if len(changes) >= 7 else 0.0

@@ -1,0 +1,285 @@
+"""Events: spans of hours whose count together is unlike what was expected of them.
+
+A scan statistic over windows of 1 to 72 hours (Glaz, Naus, Wallenstein 2001, Scan Statistics).
+The dispersion of each length of window is measured on the series itself, robustly, so that hours
+that stray together are told from an event. What is found is cut to the hours that score highest.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import accumulate
+
+import polars as pl
+
+from apilog.aggregate.anomalies.counts import HOUR
+from apilog.aggregate.anomalies.surprise import score_count, score_expr
+
+LENGTHS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 36, 48, 72)
+"""Hours of the windows."""
+_MEASURED = (1, 3, 8, 24, 48)
+"""Lengths whose dispersion is measured; those in between are interpolated."""
+_DEVIATIONS = (0.0, 0.02, 0.035, 0.05, 0.07, 0.1, 0.14, 0.2, 0.28, 0.4, 0.6, 0.9, 1.4, 2.0, 4.0)
+"""Relative deviations that are tried; between two of them one is interpolated."""
+_MIDDLE, _TAIL = (0.5, 0.4549), (0.9, 2.7055)
+"""Quantiles of a squared deviation in units of its variance, by the χ² of one degree."""
+_FEWEST_WINDOWS = 4
+_LEAST_CHANGE = 0.1
+"""Less than a tenth more or less is not worth a row, however sure."""
+LEAST_COUNT = 5.0
+"""So many more or less than expected at least."""
+_MOST_CANDIDATES = 5000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A span of hours of one series that is unlike the others."""
+
+    series: int
+    start: datetime
+    hours: int
+    """How many steps it took: hours, but in a short log."""
+    count: float
+    mean: float
+    score: float
+    step: timedelta = HOUR
+
+    @property
+    def end(self) -> datetime:
+        """When it was over; exclusive."""
+        return self.start + self.hours * self.step
+
+
+def measure_dispersions(
+    frame: pl.DataFrame, *, events_known: bool, step: timedelta = HOUR
+) -> dict[int, tuple[float, ...]]:
+    """Return the dispersion of each of `LENGTHS` for each series.
+
+    As long as the events are not known, only the middle of the deviations is looked at, which
+    they move little; then also the tail, which shows what happens now and then. Takes `series`,
+    `timestamp`, `count`, `mean`, `is_marked`, sorted by the first two.
+    """
+    quantiles = (_MIDDLE, _TAIL) if events_known else (_MIDDLE,)
+    measured: dict[int, list[float]] = {}
+    for length in _MEASURED:
+        windows = sum_windows(frame, length, step).filter(pl.col("marked") == 0)
+        mean, off = pl.col("mean"), pl.col("count") - pl.col("mean")
+        ratios = [
+            (off**2 / (mean + d**2 * mean**2)).quantile(q).alias(f"{i} {j}")
+            for i, d in enumerate(_DEVIATIONS)
+            for j, (q, _) in enumerate(quantiles)
+        ]
+        rows = (
+            windows.filter(mean > 0)
+            .group_by("series")
+            .agg(*ratios, typical=mean.median(), windows=pl.len() / length)
+        )
+        for row in rows.iter_rows(named=True):
+            known = measured.setdefault(row["series"], [])
+            if row["windows"] < _FEWEST_WINDOWS and known:
+                continue
+            deviation = _least_deviation(row, quantiles)
+            # Of few windows the dispersion is known badly; too little of it makes false events.
+            unsure = 2 / max(row["windows"], 1.0) ** 0.5
+            known.append(deviation**2 + unsure * (deviation**2 + 1 / max(row["typical"], 1.0)))
+    return {series: _interpolate(known) for series, known in measured.items()}
+
+
+def _least_deviation(row: dict[str, float], quantiles: Sequence[tuple[float, float]]) -> float:
+    """Return the least relative deviation for which no quantile is larger than chance has it."""
+    result = 0.0
+    for j, (_, usual) in enumerate(quantiles):
+        before = None
+        for i, deviation in enumerate(_DEVIATIONS):
+            excess = row[f"{i} {j}"] - usual
+            if excess <= 0:
+                if before is not None:
+                    share = before / (before - excess)
+                    low = _DEVIATIONS[i - 1]
+                    deviation = low + share * (deviation - low)
+                break
+            before = excess
+        result = max(result, deviation)
+    return result
+
+
+def _interpolate(known: Sequence[float]) -> tuple[float, ...]:
+    values = []
+    for length in LENGTHS:
+        i = bisect_right(_MEASURED[: len(known)], length) - 1
+        if i + 1 >= len(known):
+            values.append(known[-1])
+            continue
+        low, high = _MEASURED[i], _MEASURED[i + 1]
+        share = (length - low) / (high - low)
+        values.append(known[i] + share * (known[i + 1] - known[i]))
+    return tuple(values)
+
+
+def sum_windows(frame: pl.DataFrame, length: int, step: timedelta = HOUR) -> pl.DataFrame:
+    """Return each window of so many steps in a row.
+
+    Its columns are `series`, `start`, `count`, `mean`, `marked`.
+    """
+    before = {c: pl.col(c).cum_sum() for c in ("count", "mean")}
+    marked = pl.col("is_marked").cast(pl.Int64).cum_sum()
+    sums = [(e - e.shift(length, fill_value=0)).alias(c) for c, e in before.items()]
+    start = pl.col("timestamp").shift(length - 1)
+    whole = (pl.col("series") == pl.col("series").shift(length - 1)) & (
+        pl.col("timestamp") - start == (length - 1) * step
+    )
+    return (
+        frame.select(
+            "series",
+            start.alias("start"),
+            *sums,
+            (marked - marked.shift(length, fill_value=0)).alias("marked"),
+            whole.alias("whole"),
+        )
+        .filter("whole")
+        .with_columns(pl.col("mean").clip(0.0))
+    )
+
+
+def find_events(
+    frame: pl.DataFrame,
+    dispersions: dict[int, tuple[float, ...]],
+    limits: dict[int, float],
+    step: timedelta = HOUR,
+) -> list[Event]:
+    """Return the events of all series whose score passes the limit of their series.
+
+    Takes a frame as `measure_dispersions` does.
+    """
+    per_series = pl.DataFrame(
+        {
+            "series": list(dispersions),
+            "by_length": [list(d) for d in dispersions.values()],
+            "limit": [limits[s] for s in dispersions],
+        },
+        schema={
+            "series": frame.schema["series"],
+            "by_length": pl.List(pl.Float64),
+            "limit": pl.Float64,
+        },
+    )
+    found = []
+    for i, length in enumerate(LENGTHS):
+        windows = sum_windows(frame, length, step).join(
+            per_series.select("series", "limit", dispersion=pl.col("by_length").list.get(i)),
+            on="series",
+        )
+        count, mean = pl.col("count"), pl.col("mean")
+        off = (count - mean).abs()
+        # Few windows are far off: only of these the score is computed.
+        far = windows.filter(off >= _LEAST_CHANGE * mean, off >= LEAST_COUNT, off > 2 * mean.sqrt())
+        scored = far.with_columns(score=score_expr(count, mean, pl.col("dispersion")))
+        found.append(
+            scored.filter(pl.col("score").abs() >= pl.col("limit")).select(
+                "series", "start", "score", length=pl.lit(length)
+            )
+        )
+    candidates = (
+        pl.concat(found).sort(pl.col("score").abs(), descending=True).head(_MOST_CANDIDATES)
+    )
+    events = []
+    for (series,), own in candidates.partition_by(
+        "series", as_dict=True, maintain_order=True
+    ).items():
+        hours = frame.filter(pl.col("series") == series)
+        events += _SeriesEvents(
+            int(series), hours, dispersions[series], limits[series], step
+        ).choose(own.select("start", "length").iter_rows())
+    return events
+
+
+class _SeriesEvents:
+    """The choice of events among the candidates of one series."""
+
+    def __init__(
+        self,
+        series: int,
+        hours: pl.DataFrame,
+        dispersion: Sequence[float],
+        limit: float,
+        step: timedelta,
+    ) -> None:
+        self._step = step
+        self._series = series
+        self._times: list[datetime] = hours["timestamp"].to_list()
+        self._at = {time: i for i, time in enumerate(self._times)}
+        self._counts = [0.0, *accumulate(hours["count"].to_list())]
+        self._means = [0.0, *accumulate(hours["mean"].to_list())]
+        self._dispersion = dispersion
+        self._limit = limit
+
+    def choose(self, candidates: Iterable[tuple[datetime, int]]) -> list[Event]:
+        """Return events that don't overlap, of candidates in the order of their scores."""
+        spans: list[tuple[int, int]] = []
+        for start, length in candidates:
+            first = self._at[start]
+            if any(first < b and a < first + length for a, b in spans):
+                continue
+            spans.append(self._cut(first, first + length, spans))
+        spans = self._joined(sorted(spans))
+        return [self._event(a, b) for a, b in spans]
+
+    def _event(self, a: int, b: int) -> Event:
+        return Event(
+            series=self._series,
+            start=self._times[a],
+            hours=b - a,
+            count=self._counts[b] - self._counts[a],
+            mean=self._means[b] - self._means[a],
+            score=self._score(a, b),
+            step=self._step,
+        )
+
+    def _score(self, a: int, b: int) -> float:
+        count, mean = self._counts[b] - self._counts[a], self._means[b] - self._means[a]
+        return score_count(count, mean, self._dispersion_of(b - a))
+
+    def _dispersion_of(self, hours: int) -> float:
+        i = bisect_right(LENGTHS, hours) - 1
+        return self._dispersion[i]
+
+    def _cut(self, a: int, b: int, taken: Sequence[tuple[int, int]]) -> tuple[int, int]:
+        """Return the span moved to the hours that score highest in the same direction."""
+        sign = 1 if self._score(a, b) > 0 else -1
+        reach = max(1, (b - a) // 2)
+        low = max([0, a - reach, *(y for _, y in taken if y <= a)])
+        high = min([len(self._times), b + reach, *(x for x, _ in taken if x >= b)])
+        best, top = (a, b), sign * self._score(a, b)
+        moved = True
+        while moved:
+            moved = False
+            x, y = best
+            for c, d in (
+                *((c, y) for c in range(low, y) if c != x),
+                *((x, d) for d in range(x + 1, high + 1) if d != y),
+            ):
+                if self._is_whole(c, d) and (score := sign * self._score(c, d)) > top + 1e-9:
+                    best, top, moved = (c, d), score, True
+        return best
+
+    def _is_whole(self, a: int, b: int) -> bool:
+        return self._times[b - 1] - self._times[a] == (b - a - 1) * self._step
+
+    def _joined(self, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Return the spans with those joined that are parts of one event, the hours between too."""
+        result: list[tuple[int, int]] = []
+        for span in spans:
+            if result:
+                (a, b), (c, d) = result[-1], span
+                gap, shorter = c - b, min(b - a, d - c)
+                own, other, both = self._score(a, b), self._score(c, d), self._score(a, d)
+                alike = own * other > 0 and own * both > 0
+                strong = abs(both) >= max(self._limit, 0.9 * max(abs(own), abs(other)))
+                if alike and gap <= max(2, shorter) and strong and self._is_whole(a, d):
+                    result[-1] = (a, d)
+                    continue
+            result.append(span)
+        return result

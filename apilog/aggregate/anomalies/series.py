@@ -1,0 +1,99 @@
+"""Series: one count an hour, with its exposure, for each part and each metric that is watched.
+
+The p95 of durations is watched by counts, too: how many requests take longer than 95 % of all do
+at that hour of the day. Twice the p95 is several times as many of them, and counts of hours add up.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from apilog.aggregate.anomalies.counts import HourCounts
+
+METRICS = ("requests", "error_rate", "server_error_rate", "latency_p95")
+"""The metrics that are watched, in the order of their series."""
+P95 = 0.95
+_ENOUGH = 200
+"""From so many durations on, a p95 is known well enough."""
+
+
+def part_of(series: int) -> int:
+    return series // len(METRICS)
+
+
+def metric_of(series: int) -> str:
+    return METRICS[series % len(METRICS)]
+
+
+def build_series(counts: HourCounts, hours: pl.DataFrame, timezone: str) -> pl.DataFrame:
+    """Return the series in one long frame, sorted by `series` and `timestamp`.
+
+    Its columns are `series`, the number 4 · part + metric, `timestamp`, `count`, `exposure`,
+    `is_rate` and `is_marked`. Takes the filled hours of the counts.
+    """
+    slow = count_slow(counts.latencies, timezone)
+    joined = hours.join(slow, on=["part", "timestamp"], how="left")
+    has_durations = pl.col("timed").is_not_null().any().over("part")
+    one, requests = pl.lit(1.0), pl.col("requests")
+    rows = [
+        _metric_rows(joined, 0, requests, one),
+        _metric_rows(joined, 1, pl.col("errors"), requests),
+        _metric_rows(joined, 2, pl.col("server_errors"), requests),
+        _metric_rows(
+            joined.filter(has_durations),
+            3,
+            pl.col("slow").fill_null(0),
+            pl.col("timed").fill_null(0),
+        ),
+    ]
+    return pl.concat(rows).sort("series", "timestamp").with_columns(is_marked=pl.lit(False))
+
+
+def _metric_rows(
+    hours: pl.DataFrame, metric: int, count: pl.Expr, exposure: pl.Expr
+) -> pl.DataFrame:
+    return hours.select(
+        (pl.col("part") * len(METRICS) + metric).cast(pl.UInt32).alias("series"),
+        "timestamp",
+        count.cast(pl.Float64).alias("count"),
+        exposure.cast(pl.Float64).alias("exposure"),
+        pl.lit(metric > 0).alias("is_rate"),
+    )
+
+
+def local_hour(timezone: str) -> pl.Expr:
+    return pl.col("timestamp").dt.convert_time_zone(timezone).dt.hour().alias("local_hour")
+
+
+def usual_p95(latencies: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+    """Return the bucket of the p95 of each group, and on how many durations: `bucket`, `timed`."""
+    total, upto = pl.col("n").sum().over(by), pl.col("n").cum_sum().over(by)
+    return (
+        latencies.group_by(*by, "bucket")
+        .agg(pl.col("n").sum())
+        .sort(*by, "bucket")
+        # The rank floor(q · (n − 1)), counted from 0.
+        .filter(upto > (P95 * (total - 1)).floor())
+        .group_by(by)
+        .agg(pl.col("bucket").min())
+    )
+
+
+def count_slow(latencies: pl.DataFrame, timezone: str) -> pl.DataFrame:
+    """Return how many durations of an hour are above the usual p95: `slow` of `timed`.
+
+    What is usual is that of the hour of the day, or of all day where that has too few durations.
+    """
+    local = latencies.with_columns(local_hour(timezone))
+    by_hour = usual_p95(local, ["part", "local_hour"]).rename({"bucket": "of_hour"})
+    by_part = usual_p95(local, ["part"]).rename({"bucket": "of_part"})
+    enough = pl.col("n").sum().over("part", "local_hour") >= _ENOUGH
+    usual = pl.when(enough).then("of_hour").otherwise("of_part")
+    n = pl.col("n")
+    return (
+        local.join(by_hour, on=["part", "local_hour"])
+        .join(by_part, on="part")
+        .with_columns(usual=usual)
+        .group_by("part", "timestamp")
+        .agg(timed=n.sum(), slow=n.filter(pl.col("bucket") > pl.col("usual")).sum())
+    )
