@@ -95,6 +95,7 @@ def evaluate_sources(
     `until` nothing is evaluated. Rules have windows of their own: `since` has no effect.
     """
     until = parse_window(None, options.until, options.tz).until
+    alerts.know_routes(options.routes)
     source_pass = SourcePass(
         sources,
         options,

@@ -5,7 +5,7 @@ An hour counts only if it was seen whole: one that was seen in part is not taken
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -110,6 +110,18 @@ class RuleEvaluator:
         self._windows = {length: _RuleWindow(rules, length) for length in {r.window for r in rules}}
         self._known_since: datetime | None = None
         """The oldest event time from which on all records were seen."""
+        self._known_routes: set[str] = set()
+
+    def know_routes(self, routes: Iterable[str]) -> None:
+        """Take these routes for such that are there, even while all are answered 404.
+
+        Those of requests that were answered otherwise are known, too.
+        """
+        # A scanner whose every path is answered must not fill the memory.
+        for route in routes:
+            if len(self._known_routes) >= _MOST_KEYS:
+                break
+            self._known_routes.add(route)
 
     @property
     def columns(self) -> frozenset[str]:
@@ -123,6 +135,9 @@ class RuleEvaluator:
         since = self._known_since or now
         self._known_since = min(oldest, since) if isinstance(oldest, datetime) else since
         self._history.count_records(records)
+        if "route" in records.columns:
+            found = records.filter(pl.col("status").ne_missing(404))["route"]
+            self.know_routes(found.cast(pl.String).drop_nulls().unique())
         for window in self._windows.values():
             window.slots.add(records, now)
 
@@ -130,7 +145,8 @@ class RuleEvaluator:
         """Yield each rule with its observations at the event time `now`."""
         self._known_since = self._known_since or now
         self._history.complete_hours(now, self._known_since)
-        measured = {length: window.measure(now) for length, window in self._windows.items()}
+        known = frozenset(self._known_routes)
+        measured = {length: window.measure(now, known) for length, window in self._windows.items()}
         for rule in self._rules:
             threshold = rule.threshold
             if metric := SCORED_METRICS.get(threshold.metric.name):
@@ -156,12 +172,12 @@ class _RuleWindow:
             self._measurement.partial, self._measurement.merge, length
         )
 
-    def measure(self, now: datetime) -> MeasurementResult:
+    def measure(self, now: datetime, known_routes: frozenset[str]) -> MeasurementResult:
         """Return the measurements of the window that ends at `now`."""
         # Shortly after the start, a rate is over the time that was seen, not the whole window.
         state = self.slots.merge_slots(now)
         seconds = (now - self.slots.since(now)).total_seconds()
-        return self._measurement.finish(state, seconds=seconds or None)
+        return self._measurement.finish(state, seconds or None, known_routes)
 
 
 _VERDICTS = {

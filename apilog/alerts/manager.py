@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -59,6 +60,10 @@ class AlertManager:
         """The pending and firing alerts, with their rules."""
         rules = {rule.name: rule for rule in self.rules}
         return tuple((rules[alert.rule], alert) for alert in self._active.in_order)
+
+    def know_routes(self, routes: Iterable[str]) -> None:
+        """Take these routes for such that are there, whatever they are answered."""
+        self._evaluator.know_routes(routes)
 
     def add(self, records: pl.DataFrame, now: datetime) -> None:
         """Count records; `now` is the event time."""

@@ -10,7 +10,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from types import FrameType
 
@@ -91,7 +91,11 @@ class WatchSession:
             self.follower = Follower(sources, lambda file: starts.find_start(file, reach))
         spec = make_read_spec(options.read_options, columns)
         self._decoder = Decoder(spec, choice, note, notes_problems=not options.once)
-        self._sliding_report = SlidingReport(WATCH_PLAN, options.window)
+        routes = options.read_options.routes
+        if alerts:
+            alerts.know_routes(routes)
+        plan = replace(WATCH_PLAN, known_routes=frozenset(routes))
+        self._sliding_report = SlidingReport(plan, options.window)
         self._errors = RecentErrors()
         self._noted: set[str] = set()
         self._has_caught_up = False

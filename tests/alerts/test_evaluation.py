@@ -129,6 +129,19 @@ def test_each_route_is_judged_by_itself() -> None:
     }
 
 
+def test_a_route_that_lost_all_its_successes_is_seen() -> None:
+    seen = Evaluated(rule("error_rate < 5% for each route"))
+    seen.add(*every_second(100, route="/a", status=200))
+    seen.now = START + HOUR
+    gone = every_second(100, route="/a", status=404) + every_second(100, route="/x", status=404)
+    seen.add(*({**row, "timestamp": row["timestamp"] + HOUR - 2 * MINUTE} for row in gone))
+    assert {one.labels: one.verdict for one in seen.all()} == {
+        (("route", "/a"),): RuleVerdict.FAILS
+    }
+    seen.evaluator.know_routes(["/x"])
+    assert {one.labels for one in seen.all()} == {(("route", "/a"),), (("route", "/x"),)}
+
+
 def test_an_unusual_hour_fails_when_it_is_over() -> None:
     known = {START - day * 24 * HOUR: (100, 0) for day in range(1, 6)}
     seen = Evaluated(rule("anomaly(requests)"), HourHistory(known))
