@@ -135,17 +135,19 @@ def widen_columns(frame: pl.LazyFrame) -> pl.LazyFrame:
 def name_counts(sql: str) -> str:
     """Return the statement with a name for each `COUNT(*)` that it selects without one.
 
-    The first is `count`, the next ones `count_2` and so on. What Polars calls them depends on
-    what stands beside them: `len`, or the column of a filter.
+    The first of a SELECT is `count`, the next ones `count_2` and so on. What Polars calls them
+    depends on what stands beside them: `len`, or the column of a filter. A statement that says
+    `len` knows that, and stays as it is.
 
     >>> name_counts("SELECT route, COUNT(*) FROM requests GROUP BY route")
     'SELECT route, COUNT(*) AS "count" FROM requests GROUP BY route'
     """
     tokens, said = _tokenize(sql)
-    taken = {token.text.strip('"`').lower() for token in said if token.kind in {"word", "quoted"}}
-    number = 0
+    taken = {token.text.strip('"`').lower() for token in said}
+    if "len" in taken:
+        return sql
     for place, token in enumerate(said):
-        if token.word == "SELECT" and _depth(said[:place]) == 0:
+        if token.word == "SELECT":
             number = 0
             for item in _selected_items(said[place + 1 :]):
                 if not _is_bare_count(item):
@@ -182,10 +184,6 @@ def _closing(said: Sequence[_Token], opening: int) -> int:
         if depth == 0:
             return place
     return len(said)
-
-
-def _depth(said: Sequence[_Token]) -> int:
-    return sum((token.text == "(") - (token.text == ")") for token in said)
 
 
 def _outside_brackets(said: Sequence[_Token]) -> Iterator[_Token]:

@@ -101,11 +101,15 @@ def test_counts_without_a_name_get_one(selected: str, names: list[str]) -> None:
 def test_only_the_selection_gets_names() -> None:
     for sql in (
         "SELECT method FROM requests GROUP BY method HAVING COUNT(*) > 1 ORDER BY COUNT(*)",
+        "SELECT method, COUNT(*) FROM requests GROUP BY method ORDER BY len DESC",
         "SELECT 'COUNT(*)' AS x, len FROM (SELECT COUNT(*) FROM requests) AS t -- COUNT(*)",
     ):
         assert name_counts(sql) == sql
     assert says_name('SELECT "len" FROM t', "len")
     assert not says_name("SELECT LENGTH(path) FROM t", "len")
+    inner = "SELECT MAX(count) AS most FROM (SELECT method, COUNT(*) FROM requests GROUP BY method)"
+    frame = pl.SQLContext({"requests": ROWS.lazy()}).execute(name_counts(inner))
+    assert frame.collect().rows() == [(3,)]
     both = "SELECT COUNT(*) FROM a UNION ALL SELECT COUNT(*) FROM b"
     assert name_counts(both).count('AS "count"') == 2
 
