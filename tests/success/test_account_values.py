@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -118,6 +118,20 @@ def test_amounts_without_a_currency_are_those_of_the_others() -> None:
     assert read_amounts([pl.Series("mrr", ["0", "€5"])]).notes == ()
 
 
+def test_numbers_as_texts_of_a_database_have_a_point() -> None:
+    (read,) = read_amounts([pl.Series(["49.900", "5"])], cell_separator=None).columns
+    assert read.values.to_list() == [49.9, 5]
+
+
+def test_other_types_are_texts() -> None:
+    names = pl.Series(["2026-01-02", "1,5"], dtype=pl.Categorical)
+    assert read_amounts([names]).columns[0].values.to_list() == [None, 1.5]
+    assert read_times([names]).columns[0].bad.to_list() == [False, True]
+    for column in (pl.Series([True]), pl.Series([{"a": 1}]), pl.Series([b"5"])):
+        for read in (*read_amounts([column]).columns, *read_times([column]).columns):
+            assert read.bad.to_list() == [True]
+
+
 def test_numbers_are_numbers() -> None:
     for column in (pl.Series([5.5, None]), pl.Series([Decimal("5.50"), None])):
         (read,) = read_amounts([column]).columns
@@ -185,6 +199,9 @@ def test_every_locale_gives_the_same_amounts(
         ("2-Jan-26", datetime(2026, 1, 2, tzinfo=UTC)),
         ("January 2nd, 2026 10:00", datetime(2026, 1, 2, 10, tzinfo=UTC)),
         ("Fri, 02 Jan 2026 10:00:00 GMT", datetime(2026, 1, 2, 10, tzinfo=UTC)),
+        ("Fri Jan 02 2026 10:00:00 GMT+0100 (CET)", datetime(2026, 1, 2, 9, tzinfo=UTC)),
+        ("2026-01-02T10:00+01:00[Europe/Berlin]", datetime(2026, 1, 2, 9, tzinfo=UTC)),
+        ("2026-01-02 10:00:00 +0000 UTC", datetime(2026, 1, 2, 10, tzinfo=UTC)),
         ("2. März 2026", datetime(2026, 3, 2, tzinfo=UTC)),
         ("2 de enero de 2026", datetime(2026, 1, 2, tzinfo=UTC)),
         ("1767225600", datetime(2026, 1, 1, tzinfo=UTC)),
@@ -194,6 +211,7 @@ def test_every_locale_gives_the_same_amounts(
         ("N/A", None),
         ("0000-00-00 00:00:00", None),
         *((text, text) for text in ("soon", "2026-02-30", "31.02.2026", "1969-12-31", "46045")),
+        *((text, text) for text in ("2026-01-02 10:00 CET", "2026-01-02T10:00[Europe/Berlin]")),
         *((text, text) for text in ("2026-11-21T25:00:00Z", "13/13/2026", "23/01/26", "26-01-10")),
         ("1/23/2026 13:00 PM", "1/23/2026 13:00 PM"),
     ],
@@ -254,12 +272,15 @@ ODD_TEXTS = st.text("0123456789.,'/-: €$TZapm\xa0", max_size=14) | st.text(max
 @settings(max_examples=about(30))
 @given(st.lists(ODD_TEXTS, max_size=4))
 def test_any_text_is_a_value_or_bad_or_missing(texts: list[str | None]) -> None:
-    for read in (amounts, times):
+    columns: list[Callable[[], Sequence[object]]] = [
+        lambda: amounts(texts),
+        lambda: times(texts)[0],
+    ]
+    for read in columns:
         try:
-            found = read(texts)
+            found = read()
         except InputError:
             continue
-        cells = found[0] if read is times else found
-        for text, value in zip(texts, cells, strict=True):
+        for text, value in zip(texts, found, strict=True):
             is_missing = text is None or text.strip().lower() in {"", *NOTHINGS}
             assert (value is None) == is_missing, (text, value)

@@ -167,7 +167,7 @@ def test_a_file_that_can_not_be_read(tmp_path: Path) -> None:
 
 def refused(folder: Path, data: bytes | str, **how: object) -> str:
     with pytest.raises(InputError) as caught:
-        read(folder, data, **how)
+        read(folder, data, **how)  # type: ignore[arg-type]
     return f"{caught.value}; {caught.value.hint}"
 
 
@@ -222,6 +222,8 @@ def test_one_array_of_json_objects_is_a_table(tmp_path: Path) -> None:
 
 def test_what_is_no_table_is_refused(tmp_path: Path) -> None:
     assert "save its sheet as CSV" in refused(tmp_path, b"PK\x03\x04...")
+    assert "decompress it first" in refused(tmp_path, b"\x1f\x8b\x08")
+    assert "a web page" in refused(tmp_path, b"<html><table>")
     assert "names no column" in refused(tmp_path, ";;\naccount;mrr;\n")
     assert "one name" in refused(tmp_path, "account,mrr,mrr\na,5,6\n")
 
@@ -263,6 +265,7 @@ def test_what_means_nothing_is_missing(tmp_path: Path) -> None:
     ("cell", "consumers"),
     [
         ("k1,k2", ["k1", "k1,k2", "k2"]),
+        ("k1 | k2", ["k1", "k1 | k2", "k2"]),
         ("k1; k2", ["k1", "k2"]),
         ("k1\nk2", ["k1", "k1\nk2", "k2"]),
         ("Acme, Inc;", ["Acme, Inc"]),
@@ -276,6 +279,13 @@ def test_what_means_nothing_is_missing(tmp_path: Path) -> None:
 def test_lists_of_consumers(tmp_path: Path, cell: str, consumers: list[str]) -> None:
     table = pl.DataFrame({"account": ["a"], "consumers": [cell]}).write_csv()
     assert read(tmp_path, table).claims["consumer"].to_list() == consumers
+
+
+def test_whole_numbers_are_ids(tmp_path: Path) -> None:
+    accounts = read(tmp_path, "account,consumers\n7,12.0\n8,\n")
+    assert accounts.claims["consumer"].to_list() == ["12", "8"]
+    accounts = read(tmp_path, "account,consumers\n7,12.0\n8,v1\n")
+    assert accounts.claims["consumer"].to_list() == ["12.0", "v1"]
 
 
 def test_ids_that_lost_digits_are_refused(tmp_path: Path) -> None:

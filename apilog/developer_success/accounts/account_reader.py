@@ -47,6 +47,8 @@ _REASONS = {
     AccountColumnKind.INSTANT: "no time from 1970 on, such as 2026-11-21T10:00:00Z",
     AccountColumnKind.MONEY: "no amount from 0 on, such as 1188.00",
 }
+_FLOAT = r"^(\d+)\.0$"
+"""A whole number as pandas writes it in a column that has gaps."""
 _ORDERED_TIMES = (("trial_started_at", "trial_ends_at"), ("poc_started_at", "poc_completed_at"))
 _CURRENCY_COLUMNS = frozenset(
     {"currency", "currency_code", "mrr_currency", "währung", "devise", "moneda", "moeda", "valuta"}
@@ -188,7 +190,7 @@ def _missing_column(name: str, frame: pl.DataFrame, hint: str) -> UsageError:
 
 
 def _convert_columns(
-    named: pl.DataFrame, kinds: Mapping[str, AccountColumnKind], cell_separator: str
+    named: pl.DataFrame, kinds: Mapping[str, AccountColumnKind], cell_separator: str | None
 ) -> tuple[dict[str, ConvertedColumn], list[str]]:
     """Return the columns in the types of their kinds, and what was assumed to read them."""
     of_kind = {
@@ -202,6 +204,8 @@ def _convert_columns(
         is_list = isinstance(column.dtype, pl.List) and column.name == "consumers"
         text = column_as_text(column, SEPARATOR)
         text, nothing = remove_nulls(text + SEPARATOR if is_list else text)
+        if column.name in {"account", "consumers"} and text.str.contains(_FLOAT).all():
+            text = text.str.replace(_FLOAT, "$1")
         none = pl.Series([False]).new_from_index(0, len(text))
         texts.append(ConvertedColumn(text, none, nothing))
     converted = {c.values.name: c for c in (*texts, *times.columns, *amounts.columns)}

@@ -26,7 +26,9 @@ _PATTERN = "%Y-%m-%dT%H:%M:%S%.f%:z"
 _CLOCK = (
     r"(?:(?:[Tt]|,? )(?<hour>\d{1,2}):(?<minute>\d{2})(?::(?<second>\d{2}))?"
     r"(?<fraction>[.,]\d{1,9})? ?(?<half>[AaPp]\.?[Mm]\.?)?"
-    r" ?(?<zone>[Zz]|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?)?$"
+    r"(?: ?(?<zone>[Zz]|UTC|GMT|(?:UTC|GMT)?[+-]\d{2}(?::?\d{2})?)"
+    # As JavaScript, Java and Go write it: `GMT+0100 (…)`, `+01:00[Europe/Berlin]`, `+0000 UTC`.
+    r"(?: ?\([^()]*\)|\[[^\[\]]*\]| UTC)?)?)?$"
 )
 _WEEKDAY = r"^(?:\p{L}{2,10}\.?,? )?"
 _FORMS = (
@@ -87,7 +89,7 @@ def read_times(columns: Sequence[pl.Series]) -> AccountTimes:
     texts = {
         column.name: remove_nothings(column_as_text(column))
         for column in columns
-        if not column.dtype.is_temporal()
+        if not isinstance(column.dtype, pl.Date | pl.Datetime)
     }
     parts = {name: _take_apart(text) for name, (text, _) in texts.items()}
     evidence = {name: _find_order(name, taken) for name, taken in parts.items()}
@@ -257,9 +259,9 @@ def _clock() -> pl.Expr:
 
 def _offset() -> pl.Expr:
     """Return the offset from UTC as `+HH:MM`; a time without a zone is taken as UTC."""
-    zone = pl.col("zone")
+    zone = pl.col("zone").str.replace(r"^(?:UTC|GMT|[Zz])", "")
     return (
-        pl.when(zone.is_null() | zone.str.contains("^(?:[Zz]|UTC|GMT)$"))
+        pl.when(zone.is_null() | (zone == ""))
         .then(pl.lit("+00:00"))
         .when(zone.str.len_chars() == 3)
         .then(zone + ":00")

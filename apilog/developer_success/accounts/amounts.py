@@ -60,14 +60,17 @@ class Amounts:
     notes: tuple[str, ...]
 
 
-def read_amounts(columns: Sequence[pl.Series], *, cell_separator: str = ",") -> Amounts:
+def read_amounts(columns: Sequence[pl.Series], *, cell_separator: str | None = ",") -> Amounts:
     """Convert the columns of amounts of one table, whose names messages show.
 
     `cell_separator` is what stands between the cells of the table: spreadsheets take `;` where
-    the comma is the decimal sign. Amounts below 0 are bad. Raises InputError for several
+    the comma is the decimal sign; None is for databases, whose texts of numbers have a decimal
+    point. Amounts below 0 are bad. Raises InputError for several
     currencies, for two decimal signs, and for amounts that can be read either way.
     """
-    texts = {c.name: remove_nothings(column_as_text(c)) for c in columns if c.dtype == pl.String}
+    texts = {
+        c.name: remove_nothings(column_as_text(c)) for c in columns if not c.dtype.is_numeric()
+    }
     listed = ", ".join(texts)
     every = pl.concat(
         [pl.Series("text", [], dtype=pl.String), *(t.alias("text") for t, _ in texts.values())]
@@ -77,6 +80,8 @@ def read_amounts(columns: Sequence[pl.Series], *, cell_separator: str = ",") -> 
     sign = _find_decimal_sign(parts, listed)
     if sign is None:
         sign = "," if cell_separator == ";" else "."
+        if cell_separator is None:
+            parts = parts.with_columns(undecided=pl.col("undecided").replace(".", None))
         notes += _check_undecided(parts, sign, listed)
     values = _evaluate(parts, sign)
     converted = []

@@ -48,11 +48,17 @@ def trimmed_text(column: pl.Expr) -> pl.Expr:
 
 def column_as_text(column: pl.Series, separator: str = ";") -> pl.Series:
     """Convert any column to trimmed text: lists joined, whole numbers without a point."""
-    if isinstance(column.dtype, pl.List):
+    if isinstance(column.dtype, pl.Struct | pl.Binary | pl.Object):
+        column = pl.Series(column.name, map(_as_python_text, column), dtype=pl.String)
+    elif isinstance(column.dtype, pl.List):
         column = column.cast(pl.List(pl.String)).list.join(separator, ignore_nulls=True)
     elif column.dtype.is_float() and (column.is_finite() & (column == column.round())).all():
         column = column.cast(pl.Int64)  # some databases write ids as 1234.0
     return pl.select(trimmed_text(pl.lit(column.cast(pl.String)))).to_series().alias(column.name)
+
+
+def _as_python_text(value: object) -> str | None:
+    return None if value is None else str(value)
 
 
 def remove_nulls(texts: pl.Series) -> tuple[pl.Series, str | None]:

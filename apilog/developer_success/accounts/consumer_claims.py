@@ -22,9 +22,9 @@ def claim_consumers(frame: pl.DataFrame, rows: pl.Series) -> pl.DataFrame:
     """Return each `consumer`, ascending and unique, with the `id` (UInt32) of its account.
 
     Without `consumers` it is the `account` itself. They are separated by `;`, by line breaks, or,
-    in a cell without `;`, by commas; then the cell as a whole is claimed, too, for a consumer
-    may have a comma. Raises InputError for a consumer that two accounts claim, and for ids that
-    a spreadsheet has rounded; both name the `rows`.
+    in a cell without `;`, by commas or `|`; then the cell as a whole is claimed, too, for a
+    consumer may have one of these. Raises InputError for a consumer that two accounts claim, and
+    for ids that a spreadsheet has rounded; both name the `rows`.
     """
     cell = pl.col("consumers")
     some = pl.when(~cell.str.contains(_NO_ELEMENTS)).then(cell)
@@ -36,10 +36,10 @@ def claim_consumers(frame: pl.DataFrame, rows: pl.Series) -> pl.DataFrame:
         .then(array.str.split(","))
         .when(cell.str.contains(SEPARATOR, literal=True))
         .then(cell.str.replace_all(r"\n", SEPARATOR).str.split(SEPARATOR))
-        .when(cell.str.contains(_DISTINGUISHED_NAME) | ~cell.str.contains(r"[,\n]"))
+        .when(cell.str.contains(_DISTINGUISHED_NAME) | ~cell.str.contains(r"[,|\n]"))
         .then(pl.concat_list(cell))
         .otherwise(
-            pl.concat_list(cell, cell.str.replace_all(r"\n", ",").str.split(",")),
+            pl.concat_list(cell, cell.str.replace_all(r"[|\n]", ",").str.split(",")),
         ),
         is_array=array.is_not_null(),
     )
@@ -62,7 +62,7 @@ def claim_consumers(frame: pl.DataFrame, rows: pl.Series) -> pl.DataFrame:
         twice = twice.with_columns(rows.gather(twice["id"]))
         hint = (
             "a consumer's calls can count for one account only; "
-            f"{SEPARATOR} separates consumers, and a comma in cells without it"
+            f"{SEPARATOR} separates consumers, and `,` or `|` in cells without it"
         )
         raise duplicates(twice, "consumer", "a consumer is claimed by more than one account", hint)
     return claims

@@ -40,8 +40,8 @@ class RawAccountTable:
     bad_rows: list[BadAccountRow] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     """What was assumed to read it."""
-    cell_separator: str = ","
-    """What stands between cells; `,` where there is no such text."""
+    cell_separator: str | None = ","
+    """What stands between cells; `,` where nothing does, None for a database."""
 
     @classmethod
     def complete(cls, frame: pl.DataFrame) -> RawAccountTable:
@@ -52,6 +52,12 @@ class RawAccountTable:
 _SEPARATORS = ",;\t|"
 _UTF8_MARK, _UTF16_MARKS = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
 _HEADER_BYTES = 1 << 16
+_NO_TABLES = (
+    ((b"PK\x03\x04", b"\xd0\xcf\x11\xe0"), "a spreadsheet", "save its sheet as CSV (UTF-8)"),
+    ((b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh"), "compressed", "decompress it first"),
+    ((b"<",), "a web page or XML", "save it as CSV (UTF-8)"),
+)
+"""What files that are no tables begin with, what they are, and what to do."""
 _JSON_ENDINGS = {".ndjson", ".jsonl", ".json"}
 
 
@@ -65,11 +71,9 @@ def read_account_file(name: str) -> RawAccountTable:
             f"can't read the accounts of {name}: {error.strerror or error}",
             "--accounts takes a CSV, NDJSON or Parquet file, or the URL of a database",
         ) from error
-    if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
-        raise InputError(
-            f"can't read the accounts of {name}: it is a spreadsheet",
-            "save its sheet as CSV (UTF-8)",
-        )
+    for starts, what, hint in _NO_TABLES:
+        if data.startswith(starts):
+            raise InputError(f"can't read the accounts of {name}: it is {what}", hint)
     try:
         # What Parquet files begin with: https://parquet.apache.org/docs/file-format/
         if data.startswith(b"PAR1"):
@@ -262,7 +266,7 @@ def read_database(url: str, query: str | None) -> RawAccountTable:
     extensions = [n for n, dtype in frame.schema.items() if isinstance(dtype, pl.BaseExtension)]
     if extensions:
         frame = frame.with_columns(pl.col(extensions).ext.storage())
-    return RawAccountTable.complete(frame)
+    return replace(RawAccountTable.complete(frame), cell_separator=None)
 
 
 def _safe_message(error: Exception, url: str) -> str:
