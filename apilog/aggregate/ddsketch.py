@@ -118,8 +118,7 @@ def estimate_quantiles(
 
     places = ranked.select_seq(
         "row",
-        # No more digits than a value within 1 % can mean: 0.99, not 0.9900000000000001.
-        bucket_value_expr().round_sig_figs(7).alias("value"),
+        bucket_value_expr().alias("value"),
         *(is_at_rank(q).alias(name) for name, q in levels.items()),
     ).filter(pl.any_horizontal(*levels))
     result = places.group_by("row").agg(

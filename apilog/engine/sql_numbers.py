@@ -57,7 +57,13 @@ _NARROW_PARTS = frozenset(
     ]
 )
 """Parts of a time that Polars keeps in 8 to 32 bits; the others are DOUBLE or a time."""
-_NARROW_TYPES = frozenset(["INT", "INT2", "INT4", "INTEGER", "MEDIUMINT", "SMALLINT", "TINYINT"])
+_WIDE_TYPES = {
+    **dict.fromkeys(
+        ["INT", "INT2", "INT4", "INTEGER", "MEDIUMINT", "SMALLINT", "TINYINT"], "BIGINT"
+    ),
+    **dict.fromkeys(["DEC", "DECIMAL", "FLOAT4", "NUMERIC", "REAL"], "DOUBLE"),
+}
+"""By types of narrow numbers, and of decimals without a length, what they are read as."""
 _COMPARISONS = frozenset(
     ["=", "<", ">", "!", "AND", "BETWEEN", "ILIKE", "IN", "IS", "LIKE", "NOT", "OR", "RLIKE"]
 )
@@ -120,10 +126,10 @@ def widen_numbers(sql: str) -> str:
                 _cast(token, said[end])
             elif token.word == "SUM" and _is_condition(arguments):
                 _cast(arguments[0], arguments[-1])
-        elif token.word in _NARROW_TYPES and (
-            (previous == "AS" and following == ")") or (previous == ":" and place > 1)
+        elif token.word in _WIDE_TYPES and (
+            (previous == "AS" and following == ")") or (previous == ":" and following != "(")
         ):
-            token.text = "BIGINT"
+            token.text = _WIDE_TYPES[token.word]
     return "".join(token.before + token.text + token.after for token in tokens)
 
 

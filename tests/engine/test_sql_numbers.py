@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import UTC, datetime, timedelta
 
 import duckdb
@@ -44,6 +45,9 @@ EXPRESSIONS = [
     "MAX(CAST(duration_ms AS INTEGER) * 1000)",
     "MAX(duration_ms::BIGINT * 1000)",
     "SUM(CAST(response_bytes AS BIGINT))",
+    "COUNT(*) FILTER (WHERE status >= 500)::NUMERIC / COUNT(*)",
+    "CAST(COUNT(status) AS DECIMAL) / COUNT(*)",
+    "MAX(CAST(status AS REAL) / 7)",
     "MAX(POW(status, 2))",
     "AVG(1.5 * status)",
     "COUNT(*) - COUNT(status) * 5",
@@ -63,7 +67,8 @@ def test_numbers_are_those_of_a_database(expression: str) -> None:
     with duckdb.connect() as connection:
         connection.execute("SET timezone = 'UTC'")
         connection.register("requests", wide.to_arrow())
-        oracle = expression.replace("INTEGER", "BIGINT").replace("SMALLINT", "BIGINT")
+        oracle = re.sub(r"\b(?:INTEGER|SMALLINT)\b", "BIGINT", expression)
+        oracle = re.sub(r"\b(?:NUMERIC|DECIMAL|REAL)\b", "DOUBLE", oracle)
         row = connection.execute(f"SELECT {oracle} AS x FROM requests").fetchone()
     assert row is not None
     found = answer(sql)
