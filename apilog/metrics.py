@@ -170,7 +170,7 @@ ACCUMULATORS: dict[str, Accumulator] = {
         Accumulator(name="client_errors", column="status", value=is_client_error),
         Accumulator(name="server_errors", column="status", value=is_server_error),
         Accumulator(name="not_found", column="status", value=lambda: pl.col("status") == 404),
-        Accumulator(name="guessed", column=GUESSED_ROUTE, value=lambda: pl.col(GUESSED_ROUTE)),
+        _count_known("guessed", GUESSED_ROUTE),
         *_latency_accumulators("latency", "duration_ms"),
         *_latency_accumulators("upstream_latency", "upstream_duration_ms"),
         *_size_accumulators("request_bytes"),

@@ -186,8 +186,8 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {c.name: c.dtype for c in C
 """Maps each column to its Polars type, in order."""
 
 GUESSED_ROUTE = "route_is_guessed"
-"""A column of records while they are read, beside those of the schema: whether `route` was made
-from the path, where anyone can make up any number of them, or else named by the log."""
+"""A column of records while they are read, beside those of the schema: true where `route` was made
+from the path, where anyone can make up any number of them, null where the log named it."""
 READ_COLUMNS = {**SCHEMA, GUESSED_ROUTE: pl.Boolean()}
 """The columns of the schema, and that one."""
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from apilog.errors import UsageError
 from apilog.routes import add_route, classify_paths, parse_rule, parse_rules
+from apilog.schema import GUESSED_ROUTE
 
 UUID = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
 
@@ -238,6 +239,7 @@ def test_records_get_a_route_column(encoded: bool) -> None:
     paths: list[str | None] = ["/a/1", None, "/b", "/a/2", "/a/1"]
     column = categorical(paths) if encoded else pl.Series(paths)
     records = add_route(pl.DataFrame({"path": column, "n": range(5)}))
+    assert records[GUESSED_ROUTE].all()
     assert isinstance(records["route"].dtype, pl.Categorical)
     assert records["route"].cast(pl.String).to_list() == [
         "/a/{id}",
@@ -261,6 +263,9 @@ def test_a_route_that_the_gateway_named_stays(encoded: bool) -> None:
     named: list[str | None] = ["/pets/{petId}", None]
     column = categorical(named) if encoded else pl.Series(named)
     records = pl.DataFrame({"path": ["/pets/5", "/pets/6"], "route": column})
+    assert add_route(records)[GUESSED_ROUTE].to_list() == [
+        None if route is not None else True for route in records["route"]
+    ]
     assert add_route(records, parse_rules(["/pets/{x}"]))["route"].cast(pl.String).to_list() == [
         "/pets/{petId}",
         "/pets/{x}",

@@ -93,8 +93,8 @@ class StoredPart:
             records = add_route(records, spec.rules)
         elif GUESSED_ROUTE in spec.columns:
             names_routes = pl.col("gateway").is_in(ROUTE_NAMING_GATEWAYS)
-            is_guessed = ~names_routes.fill_null(value=False)
-            records = records.with_columns(is_guessed.alias(GUESSED_ROUTE))
+            guessed = pl.when(~names_routes.fill_null(value=False)).then(pl.lit(value=True))
+            records = records.with_columns(guessed.alias(GUESSED_ROUTE))
         return spec.select(records.select(c for c in READ_COLUMNS if c in records.columns))
 
 

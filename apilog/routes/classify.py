@@ -123,9 +123,10 @@ def add_route(records: pl.DataFrame, rules: Sequence[RouteRule] = ()) -> pl.Data
     request: no method and no path.
     """
     named = records["route"] if "route" in records.columns else None
-    records = records.with_columns(
-        (pl.lit(value=True) if named is None else pl.col("route").is_null()).alias(GUESSED_ROUTE)
-    )
+    guessed = pl.lit(value=True)
+    if named is not None:
+        guessed = pl.when(pl.col("route").is_null()).then(guessed)
+    records = records.with_columns(guessed.alias(GUESSED_ROUTE))
     if named is not None and not named.null_count():
         return records.with_columns(encode_texts(named))
     if "path" not in records.columns:

@@ -25,7 +25,7 @@ OTHERS = "others"
 def frame_of(records: Sequence[Record]) -> pl.DataFrame:
     """The records as a frame of the whole schema; what they lack is null, but for the cause of
     errors and the origin of the route, which every record has."""
-    derived = {"error_source": error_source, GUESSED_ROUTE: is_guessed}
+    derived = {"error_source": error_source, GUESSED_ROUTE: lambda r: is_guessed(r) or None}
     return pl.DataFrame(
         {
             name: [derived[name](r) if name in derived else r.get(name) for r in records]

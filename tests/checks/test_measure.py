@@ -53,10 +53,8 @@ def requests(draw: st.DrawFn) -> list[dict[str, Any]]:
 
 def frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
     """The requests; nginx does not name routes, the other gateway does."""
-    is_guessed = (pl.col("gateway") == "nginx").alias(GUESSED_ROUTE)
-    return pl.DataFrame(rows, schema={name: SCHEMA[name] for name in COLUMNS}).with_columns(
-        is_guessed
-    )
+    guessed = pl.when(pl.col("gateway") == "nginx").then(pl.lit(value=True)).alias(GUESSED_ROUTE)
+    return pl.DataFrame(rows, schema={name: SCHEMA[name] for name in COLUMNS}).with_columns(guessed)
 
 
 TEXTS = [
