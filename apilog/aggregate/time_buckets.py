@@ -100,8 +100,17 @@ def bucket_starts(instants: pl.Series, step: str, timezone: str) -> pl.Series:
 
 def bucket_ends(starts: pl.Series, step: str, timezone: str) -> pl.Series:
     """Return the ends, in UTC, of the buckets with these starts."""
-    local = starts.dt.convert_time_zone(timezone)
-    return local.dt.offset_by(step).dt.convert_time_zone("UTC")
+    length = parse_duration(step)
+    if timezone == "UTC" or step[-1] in "dw" or length <= timedelta(hours=1):
+        local = starts.dt.convert_time_zone(timezone)
+        return local.dt.offset_by(step).dt.convert_time_zone("UTC")
+    # Where clocks change, a bucket of some hours is longer or shorter: it ends where one starts.
+    known, zone = starts.drop_nulls().unique().to_list(), ZoneInfo(timezone)
+    ends = {
+        start: next(islice(iter_buckets(start, start + 3 * length, step, zone), 1, None))
+        for start in known
+    }
+    return starts.replace_strict(ends, default=None, return_dtype=TIMESTAMP)
 
 
 def encode_buckets(timestamps: pl.Series, step: str, timezone: str) -> PackedKeys:

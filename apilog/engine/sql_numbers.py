@@ -115,22 +115,29 @@ def widen_numbers(sql: str) -> str:
                 _cast(token, token)
         elif token.kind == "word" and following == "(":
             end = _closing(said, place + 1)
-            if end == len(said):
-                continue
-            arguments = said[place + 2 : end]
-            if token.word in _NARROW_FUNCTIONS or (
-                token.word in _DATE_FUNCTIONS
-                and arguments
-                and arguments[0].text.strip("'").upper() in _NARROW_PARTS
-            ):
-                _cast(token, said[end])
-            elif token.word == "SUM" and _is_condition(arguments):
-                _cast(arguments[0], arguments[-1])
+            if end < len(said):
+                _widen_call(token, said[place + 2 : end], said[end])
         elif token.word in _WIDE_TYPES and (
             (previous == "AS" and following == ")") or (previous == ":" and following != "(")
         ):
             token.text = _WIDE_TYPES[token.word]
     return "".join(token.before + token.text + token.after for token in tokens)
+
+
+def _widen_call(function: _Token, arguments: Sequence[_Token], closing: _Token) -> None:
+    """Mark what of a call is to be cast: its value, its truth values, or its whole numbers."""
+    part = arguments[0].text.strip("'").upper() if arguments else ""
+    is_date_part = function.word in _DATE_FUNCTIONS and part in _NARROW_PARTS
+    if function.word in _NARROW_FUNCTIONS or is_date_part:
+        _cast(function, closing)
+    elif function.word == "SUM" and _is_condition(arguments):
+        _cast(arguments[0], arguments[-1])
+    elif function.word == "IF":
+        outer = list(_outside_brackets(arguments))
+        for place, token in enumerate(outer):
+            beside = {other.text for other in (*outer[place - 1 : place], *outer[place + 1 :][:1])}
+            if token.text.isdecimal() and beside == {","}:
+                _cast(token, token)
 
 
 def widen_columns(frame: pl.LazyFrame) -> pl.LazyFrame:

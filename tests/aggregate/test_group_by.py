@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from apilog.aggregate import ReportPlan, select_tables
 from apilog.aggregate.packed_keys import combine_keys, encode_column, pack_columns
+from apilog.aggregate.time_buckets import bucket_ends
 from apilog.schema import SCHEMA
 from apilog.time import TimeWindow
 from tests.aggregate import oracle
@@ -90,6 +91,14 @@ def test_packed_keys_unpack_to_the_values(rows: int) -> None:
     codes = key.codes.alias("code").to_frame()
     assert codes.select(key.decode(pl.col("code"))).equals(frame)
     assert key.codes.n_unique() == frame.n_unique() if rows else True
+
+
+def test_a_bucket_is_shorter_where_clocks_are_put_forward() -> None:
+    night = datetime(2026, 3, 28, 23, tzinfo=UTC)  # midnight in Berlin, 00:00 to 06:00 is 5 hours
+    starts = pl.Series([night, None, night + timedelta(hours=5)], dtype=SCHEMA["timestamp"])
+    ends = bucket_ends(starts, "6h", "Europe/Berlin")
+    assert ends.to_list() == [night + timedelta(hours=5), None, night + timedelta(hours=11)]
+    assert bucket_ends(starts, "1d", "Europe/Berlin")[0] == night + timedelta(hours=23)
 
 
 def test_a_bucket_has_the_rate_of_its_part_of_the_window() -> None:

@@ -34,6 +34,8 @@ EXPRESSIONS = [
     "SUM(CASE WHEN status >= 200 THEN 1 ELSE 0 END) * 1000000000 / COUNT(*)",
     "SUM(status >= 500) - SUM(status < 500)",
     "SUM(status BETWEEN 400 AND 599) * 3000000000",
+    "SUM(IF(status >= 500, 1, 0)) * 1000000000",
+    "SUM(IF(status > 0, 1000, IF(status IS NULL, 7, 0))) * 1000000",
     "SUM(response_bytes) * 0.001 / 3",
     "MIN(status) - MAX(status)",
     "MAX(status * 100)",
