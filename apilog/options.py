@@ -254,6 +254,9 @@ class SuccessOptions(JoinOptions):
     """The variant that others are compared with; the first by default."""
     min_accounts: int = 100
     """No winner is called with fewer accounts in a variant."""
+    split: str | None = None
+    """How large the variants were planned to be, such as `90:10`, the control first, or
+    `control=90,new=10`; equally large by default."""
     attribution: timedelta = timedelta(days=30)
     """How long after its end a trial may convert."""
     by: Sequence[str] = ()

@@ -31,6 +31,14 @@ class SuccessFlags(SuccessOptions):
         str | None,
         typer.Option(metavar="VARIANT", help="What variants compare with. Default: the first."),
     ] = None
+    split: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SHARES",
+            help="How large the variants were planned to be: 90:10, the control first, or "
+            "control=90,new=10. Default: equally large.",
+        ),
+    ] = None
     min_accounts: Annotated[
         int, typer.Option(min=1, help="No winner is called with fewer accounts in a variant.")
     ] = 100

@@ -36,7 +36,9 @@ class SuccessTerms:
     activation_calls: int = 10
     cohort: CohortPeriod = CohortPeriod.WEEK
     control: str | None = None
-    """The variant that the others are compared with; None: the first one by name."""
+    """The variant that the others are compared with; None where there is no variant."""
+    split: Mapping[str, float] = field(default_factory=dict)
+    """How large each variant was planned to be, relative to the others; empty: all the same."""
     min_accounts: int = 100
     """A variant with fewer accounts gets no verdict."""
     attribution: timedelta = timedelta(days=30)

@@ -22,7 +22,11 @@ from apilog.developer_success.tables import (
     tables_by_group,
 )
 from apilog.developer_success.tables.account_statistics import SIGNIFICANT
-from apilog.developer_success.tables.experiments import UNEVEN_SPLIT, judge_experiments
+from apilog.developer_success.tables.experiments import (
+    UNEVEN_SPLIT,
+    judge_experiments,
+    parse_split,
+)
 from apilog.developer_success.tables.revenue import QUOTA_PERIOD
 from apilog.engine.source_pass import SourcePass, parse_privacy
 from apilog.errors import InputError, UsageError
@@ -48,7 +52,8 @@ def build_success_report(sources: Sequence[Source], options: SuccessOptions) -> 
     window = parse_window(options.since, options.until, options.tz, now)
     parse_choice(options)
     key = parse_privacy(options).key
-    accounts = _load_accounts(options, terms)
+    accounts = _load_accounts(options)
+    terms = _with_variants(terms, options, accounts)
     plan = _make_call_plan(accounts, terms, window, key)
     source_pass = SourcePass(
         sources,
@@ -96,15 +101,14 @@ def _make_terms(options: SuccessOptions, now: datetime) -> SuccessTerms:
         as_of=as_of or now,
         activation_calls=options.activation_calls,
         cohort=CohortPeriod(options.cohort),
-        control=options.control,
         min_accounts=options.min_accounts,
         attribution=options.attribution,
         plans=options.plans,
     )
 
 
-def _load_accounts(options: SuccessOptions, terms: SuccessTerms) -> Accounts:
-    """Read the accounts, and check them against the options that name their values."""
+def _load_accounts(options: SuccessOptions) -> Accounts:
+    """Read the accounts, and check them against the options that name their columns."""
     by = [name for name in options.by if name != GATEWAY_COLUMN]
     if options.accounts is None:
         raise UsageError(
@@ -124,14 +128,25 @@ def _load_accounts(options: SuccessOptions, terms: SuccessTerms) -> Accounts:
             next(note for note in accounts.notes if " is left out" in note),
         )
     check_group_values(accounts.frame, by)
-    variants = accounts.frame["variant"]
-    if terms.control is not None and terms.control not in variants.to_list():
-        known = ", ".join(variants.drop_nulls().unique().sort().head(10).to_list())
+    return accounts
+
+
+def _with_variants(
+    terms: SuccessTerms, options: SuccessOptions, accounts: Accounts
+) -> SuccessTerms:
+    """Add the control, the first variant by name unless it is given, and the planned split."""
+    variants = accounts.frame["variant"].drop_nulls().unique().sort().to_list()
+    control = options.control
+    if control is not None and control not in variants:
+        known = ", ".join(variants[:10])
         raise UsageError(
-            f"--control {terms.control!r}: no account has that variant",
+            f"--control {control!r}: no account has that variant",
             f"they have {known}" if known else "the accounts have no variants at all",
         )
-    return accounts
+    control = control or next(iter(variants), None)
+    ordered = sorted(variants, key=lambda name: name != control)
+    split = {} if options.split is None else parse_split(options.split, ordered)
+    return replace(terms, control=control, split=split)
 
 
 def _make_call_plan(
@@ -223,11 +238,31 @@ def _success_notes(
             f"experiments: no winner is called with fewer than {population.terms.min_accounts:,} "
             "accounts in a variant (--min-accounts)"
         )
+    # With --by, a sentence for each group would be too many.
+    if experiments.columns[0] == "variant":
+        yield from _contrary_means(experiments)
     split = experiments["split_p_value"].min()
     if isinstance(split, float) and split < UNEVEN_SPLIT:
+        advice = "" if population.terms.split else ", or give the planned shares with --split"
         yield (
             f"experiments: the variants differ in size more than chance allows (p = {split:.2g}); "
-            "find out why before you trust them"
+            f"find out why before you trust them{advice}"
+        )
+
+
+def _contrary_means(experiments: pl.DataFrame) -> Iterator[str]:
+    """Yield where most accounts do less and all together more, or the other way round."""
+    judged = experiments.filter(pl.col("verdict").is_in(["better", "worse"]))
+    control = experiments.filter(pl.col("verdict") == "control")
+    means = dict(control.select("metric", "value").iter_rows())
+    for row in judged.drop_nulls(["value", "typical"]).iter_rows(named=True):
+        base, name = means.get(row["metric"]), row["metric"].replace("_", " ")
+        if base is None or (row["value"] - base) * (row["superiority"] - 0.5) >= 0:
+            continue
+        most, rest = ("lower", "higher") if row["superiority"] < 0.5 else ("higher", "lower")
+        yield (
+            f"experiments: the {name} is {most} for most accounts of {row['variant']}, but {rest} "
+            "for all of them together: a few accounts make the difference"
         )
 
 

@@ -6,11 +6,13 @@ It shares no code with apilog and follows the definitions word by word.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from fractions import Fraction
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -86,6 +88,7 @@ def hours(start: datetime, end: datetime) -> float:
 
 Curve = list[tuple[float, Fraction, Fraction]]
 """Times of events, the share that waits after each, and Greenwood's sum."""
+RANKED = ("error_rate", "requests_per_account")
 ATTRIBUTION = timedelta(days=30)
 CONVERSIONS = (
     *("conversion_rate", "conversion_low", "conversion_high", "effective_trials"),
@@ -674,58 +677,66 @@ class Oracle:
     def experiment(self, metric: str, name: str, groups: dict[str, list[Row]], control: str) -> Row:
         value_of, each, is_proportion = METRICS[metric]
         group, base = groups[name], groups.get(control, [])
+        if metric == "activation":
+            group, base = ([a for a in accounts if a["followed"]] for accounts in (group, base))
         value, base_value = value_of(group), value_of(base)
+        one, other = [each(a) for a in group], [each(a) for a in base]
         row: Row = {
             "variant": name,
             "metric": metric,
             "accounts": len(group),
             "value": value,
-            "lift": None,
-            "low": None,
-            "high": None,
-            "p_value": None,
+            "typical": (middle(v for v in one if v is not None) if metric in RANKED else None),
+            **dict.fromkeys(("superiority", "lift", "low", "high", "p_value")),
         }
-        if name == control or not base:
+        if name == control or control not in groups:
             return row
-        if value is not None and base_value:
-            row["lift"] = value / base_value - 1
-        one, other = [each(a) for a in group], [each(a) for a in base]
-        if is_proportion:
-            hits = [sum(one), sum(other)]
-            misses = [len(one) - hits[0], len(other) - hits[1]]
-            same = not sum(hits) or not sum(misses)
-            row["p_value"] = (
-                1.0
-                if same
-                else float(stats.chi2_contingency([hits, misses], correction=False).pvalue)
-            )
-        else:
-            row["p_value"] = ranks(one, other)
         if metric == "latency_p95":
-            row["low"], row["high"] = latency_lift(group, base)
-        elif value and base_value:
-            errors = [spread(metric, accounts) for accounts in (group, base)]
-            if None not in errors:
-                error = math.sqrt(sum(e * e for e in errors if e is not None))
-                z = stats.norm.ppf(0.975)
-                row["low"] = value / base_value * math.exp(-z * error) - 1
-                row["high"] = value / base_value * math.exp(z * error) - 1
+            if value and base_value:
+                row["lift"] = value / base_value - 1
+            return row | latency_lift(group, base)
+        if not is_proportion:
+            known, base_known = ([v for v in vs if v is not None] for vs in (one, other))
+            return row | {"p_value": ranks(one, other)} | effect(known, base_known)
+        if value is None or base_value is None:
+            return row
+        hits = [sum(one), sum(other)]
+        misses = [len(one) - hits[0], len(other) - hits[1]]
+        same = not sum(hits) or not sum(misses)
+        row["superiority"] = sum((a > b) + (a == b) / 2 for a in one for b in other) / (
+            len(one) * len(other)
+        )
+        row["p_value"] = (
+            1.0 if same else float(stats.chi2_contingency([hits, misses], correction=False).pvalue)
+        )
+        if base_value:
+            row["lift"] = value / base_value - 1
+        errors = [spread(values) for values in (one, other)]
+        if value and base_value and None not in errors:
+            error = math.sqrt(sum(e * e for e in errors if e is not None))
+            z = stats.norm.ppf(0.975)
+            row["low"] = value / base_value * math.exp(-z * error) - 1
+            row["high"] = value / base_value * math.exp(z * error) - 1
         return row
 
     def verdict(self, row: Row, groups: dict[str, list[Row]], control: str) -> str:
         if row["variant"] == control:
             return "control"
-        base = len(groups.get(control, []))
+        base = groups.get(control, [])
+        if row["metric"] == "activation":
+            base = [a for a in base if a["followed"]]
+        base = len(base)
         if min(row["accounts"], base) < self.world.min_accounts:
             return "too early"
         if row["split_p_value"] is not None and row["split_p_value"] < 0.001:
             return "uneven split"
-        if row["p_value"] is None or row["lift"] is None:
+        if row["p_value"] is None:
             return "no data"
         if row["p_value"] >= 0.05:
             return "no difference shown"
         wants_less = row["metric"] in ("error_rate", "latency_p95")
-        return "better" if (row["lift"] < 0) == wants_less else "worse"
+        is_lower = row["lift"] < 0 if row["superiority"] is None else row["superiority"] < 0.5
+        return "better" if is_lower == wants_less else "worse"
 
     def unmatched(self) -> list[Row]:
         by_consumer = defaultdict(list)
@@ -779,34 +790,71 @@ METRICS: dict[str, tuple[Callable[[list[Row]], float | None], Callable[[Row], An
 }
 
 
-def spread(metric: str, group: list[Row]) -> float | None:
-    """The standard error of the logarithm of a ratio of sums, over accounts."""
-    pairs = {
-        "activation": lambda a: (int(a["stage"] >= 3), 1),
-        "conversion": lambda a: (int(bool(a["converted"])), 1),
-        "error_rate": lambda a: (errors_of(a), len(a["counted"])),
-        "requests_per_account": lambda a: (len(a["counted"]), 1),
-    }
-    n = len(group)
-    if n < 2:
+def spread(values: list[bool]) -> float | None:
+    """The standard error of the logarithm of a share, with n − 1 for n."""
+    n, hits = len(values), sum(values)
+    if n < 2 or not hits:
         return None
-    xy = [pairs[metric](a) for a in group]
-    top, bottom = sum(x for x, _ in xy), sum(y for _, y in xy)
-    r = top / bottom
-    variance = n / (n - 1) * math.fsum((x - r * y) ** 2 for x, y in xy) / bottom**2
-    return math.sqrt(variance) / r
+    return math.sqrt((n - hits) / hits / (n - 1))
 
 
-def latency_lift(group: list[Row], base: list[Row]) -> tuple[float | None, float | None]:
-    """Woodruff's interval of both p95, put together on the logarithm."""
+def effect(one: list[float], other: list[float]) -> Row:
+    """The superiority of one group over the other, and the ratio that takes it away."""
+    if not one or not other:
+        return {}
+    pairs = [(a, b) for a in one for b in other]
+    row: Row = {"superiority": sum((a > b) + (a == b) / 2 for a, b in pairs) / len(pairs)}
+    # Between two neighbours of these nothing changes.
+    steps = sorted({a / b for a, b in pairs if a and b})
+
+    def above(factor: float) -> float:
+        return sum((a > factor * b) - (a < factor * b) for a, b in pairs)
+
+    def differs(factor: float) -> bool:
+        p_value = ranks(one, [factor * b for b in other])
+        return p_value is not None and p_value <= 0.05
+
+    def last(holds: Callable[[float], bool]) -> float | None:
+        """Up to which factor it holds; it doesn't again once it did not."""
+        places = [1.0]
+        if steps:
+            middles = (math.sqrt(a * b) for a, b in pairwise(steps))
+            places = [steps[0] / 2, *middles, steps[-1] * 2]
+        holding = bisect_left(places, True, key=lambda place: not holds(place))
+        return None if holding == len(places) else steps[holding - 1] if holding else 0.0
+
+    factor: float | None = 1.0
+    if row["superiority"] != 0.5:
+        middle_two = last(lambda f: above(f) > 0), last(lambda f: above(f) >= 0)
+        factor = None if None in middle_two else math.sqrt(math.prod(m or 0.0 for m in middle_two))
+    low = last(lambda f: above(f) > 0 and differs(f))
+    high = last(lambda f: above(f) >= 0 or not differs(f))
+    bounds = {"lift": factor, "low": low, "high": high}
+    return row | {name: None if bound is None else bound - 1 for name, bound in bounds.items()}
+
+
+def latency_lift(group: list[Row], base: list[Row]) -> Row:
+    """Woodruff's interval of both p95, put together on the logarithm, and the p-value of none."""
     one, other = bounds(group), bounds(base)
-    if one is None or other is None or 0 in (*one[:2], *other[:2]):
-        return None, None
+    if one is None or other is None or not one[0] or not other[0]:
+        return {"lift": None}
     (value, low, high), (base_value, base_low, base_high) = one, other
+    if 0 in (low, base_low):
+        return {}
     lift = math.log(value / base_value)
     down = math.sqrt(math.log(value / low) ** 2 + math.log(base_high / base_value) ** 2)
     up = math.sqrt(math.log(high / value) ** 2 + math.log(base_value / base_low) ** 2)
-    return math.exp(lift - down) - 1, math.exp(lift + up) - 1
+    distance = down if lift > 0 else up
+    if not lift:
+        p_value = 1.0
+    else:
+        z = stats.norm.ppf(0.975) * abs(lift) / distance if distance else math.inf
+        p_value = float(2 * stats.norm.sf(z))
+    return {
+        "low": math.exp(lift - down) - 1,
+        "high": math.exp(lift + up) - 1,
+        "p_value": p_value,
+    }
 
 
 def bounds(group: list[Row]) -> tuple[float, float, float] | None:
@@ -823,5 +871,12 @@ def bounds(group: list[Row]) -> tuple[float, float, float] | None:
     variance = m / (m - 1) * math.fsum((x - share * y) ** 2 for x, y in pairs) / n**2
     off = float(stats.norm.ppf(0.975)) * math.sqrt(variance)
     levels = (max(0.0, 0.95 - off), min(1.0, 0.95 + off))
-    low, high = (every[math.floor(level * (n - 1))] for level in levels)
-    return value, low, high
+    low, high = (in_bucket(every[math.floor(level * (n - 1))]) for level in levels)
+    return min(max(in_bucket(value), every[0]), every[-1]), low, high
+
+
+def in_bucket(ms: float) -> float:
+    """What a logarithmic bucket says of a latency: all within 1 % of it."""
+    gamma = 1.01 / 0.99
+    number = math.ceil(math.log(max(ms, 1e-3)) / math.log(gamma))
+    return 2 * gamma**number / (gamma + 1) if ms else 0.0

@@ -21,7 +21,7 @@ from tests.success.success_oracle import Oracle, Row, World
 
 # A latency is within 1 % of the one that has the rank.
 PAID = "revenue_per_1000_requests"
-SHIFTED = ("value", "lift", "low", "high")
+SHIFTED = ("value", "typical", "lift", "low", "high")
 LATENCIES = ("latency_p95_ms", "latency_p95_ms_converted", "latency_p95_ms_lost")
 
 

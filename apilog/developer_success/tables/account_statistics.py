@@ -6,9 +6,9 @@ import math
 
 import polars as pl
 
-from apilog.statistics.distributions import normal_quantile
+from apilog.statistics.distributions import normal_quantile, normal_tail
 from apilog.statistics.rank_tests import mann_whitney
-from apilog.statistics.two_samples import Interval
+from apilog.statistics.two_samples import Interval, Proportion
 
 TOTAL_KEY = "(all)"
 """The key of a row of totals."""
@@ -66,34 +66,29 @@ def rank_test(values: pl.Series, is_first: pl.Series) -> float | None:
     return mann_whitney(counts.select("first", pl.col("all") - pl.col("first")).iter_rows())
 
 
-class LogRatio:
-    """The logarithm of a ratio of sums over accounts, on which scale its error is symmetric."""
+def lift_interval(one: Proportion, control: Proportion) -> Interval | None:
+    """Return the 95 % interval of one / control − 1; None if a share is 0 or of a single account.
 
-    def __init__(self, value: float, squares: float, denominator: float, accounts: int) -> None:
-        """Take in `squares` the sum of (numerator − value · denominator)² over the accounts."""
-        self.value = value
-        deviation = squares * accounts / (accounts - 1) if accounts > 1 else math.nan
-        self.error = math.sqrt(deviation) / denominator / value if value > 0 else math.nan
-
-
-def lift_interval(one: LogRatio, control: LogRatio) -> Interval | None:
-    """Return the 95 % interval of one / control − 1; None if a value is 0 or of one account.
-
-    It is `ratio · exp(±z · √(error₁² + error₂²)) − 1` by the delta method on the logarithm, an
-    account being the unit that varies; for proportions it is the interval of Katz et al. (1978).
+    It is `ratio · exp(±z · error) − 1` with the standard error of the logarithm, that of Katz et
+    al. (1978), an account being the unit that varies.
     """
-    error = math.hypot(one.error, control.error)
-    if not math.isfinite(error):
+    if not one.successes or not control.successes or min(one.n, control.n) < 2:
         return None
-    ratio = one.value / control.value
+    # With n − 1 for n, as of any variance that is estimated.
+    error = math.sqrt(sum((1 - p.rate) / p.rate / (p.n - 1) for p in (one, control)))
+    ratio = one.rate / control.rate
     return Interval(ratio * math.exp(-_Z * error) - 1, ratio * math.exp(_Z * error) - 1)
 
 
-def quantile_lift(one: tuple[float, Interval], control: tuple[float, Interval]) -> Interval | None:
-    """Return the 95 % interval of one / control − 1 from the intervals of the two values.
+def quantile_lift(
+    one: tuple[float, Interval], control: tuple[float, Interval]
+) -> tuple[Interval, float] | None:
+    """Return the 95 % interval of one / control − 1, and the p-value of its being 0.
 
-    None if a value or bound is 0. The distances to the bounds are combined on the logarithm as
-    Zou and Donner (2008) do: https://doi.org/10.1002/sim.3095
+    Both are from the 95 % intervals of the two values; None if a value or bound is 0. The distances
+    to the bounds are combined on the logarithm as Zou and Donner (2008) do:
+    https://doi.org/10.1002/sim.3095. The p-value takes the distance towards 0 for 1.96 standard
+    errors, so that it is below 5 % just where the interval does not hold 0.
     """
     (value, (low, high)), (base, (base_low, base_high)) = one, control
     if min(value, low, base, base_low) <= 0:
@@ -101,4 +96,8 @@ def quantile_lift(one: tuple[float, Interval], control: tuple[float, Interval]) 
     lift = math.log(value / base)
     down = math.hypot(math.log(value / low), math.log(base_high / base))
     up = math.hypot(math.log(high / value), math.log(base / base_low))
-    return Interval(math.exp(lift - down) - 1, math.exp(lift + up) - 1)
+    interval = Interval(math.exp(lift - down) - 1, math.exp(lift + up) - 1)
+    if lift == 0:
+        return interval, 1.0
+    distance = down if lift > 0 else up
+    return interval, 2 * normal_tail(_Z * abs(lift) / distance) if distance else 0.0

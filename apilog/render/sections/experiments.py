@@ -68,9 +68,20 @@ def experiments_section(view: ReportView) -> Section | None:
     rows = [*frame.iter_rows(named=True)]
     metrics = [row["metric"] for row in rows]
     firsts = [name != before for name, before in zip(metrics, ["", *metrics], strict=False)]
-    values = [format_mean(row["value"], _EXPERIMENT_UNITS.get(row["metric"])) for row in rows]
+    # The value that the lift is of: where ranks of accounts are compared, the middle account's.
+    values = [
+        format_mean(
+            row["value"] if row["typical"] is None else row["typical"],
+            _EXPERIMENT_UNITS.get(row["metric"]),
+        )
+        for row in rows
+    ]
     intervals = [
-        "" if row["low"] is None else f"{_format_lift(row['low'])} to {_format_lift(row['high'])}"
+        ""
+        if row["low"] is None
+        else f"from {_format_lift(row['low'])}"
+        if row["high"] is None
+        else f"{_format_lift(row['low'])} to {_format_lift(row['high'])}"
         for row in rows
     ]
     p_values = [
@@ -107,7 +118,8 @@ def experiments_section(view: ReportView) -> Section | None:
         ),
     ]
     table = Table(columns=columns, height=frame.height)
-    return Section(title="Experiments", subtitle="against the control", blocks=[table])
+    subtitle = "against the control; calls, errors and latency of the middle account"
+    return Section(title="Experiments", subtitle=subtitle, blocks=[table])
 
 
 def _format_lift(lift: float | None) -> str:
