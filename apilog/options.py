@@ -92,6 +92,8 @@ class FormatOptions:
     formats: Mapping[str, OwnFormat | Mapping[str, Any]] = field(default_factory=dict)
     """Formats by name, described as in `[formats.NAME]` of the configuration; detection tries them
     first."""
+    config_file: str | None = field(default=None, compare=False)
+    """The file that settings came from, for the report to name it; it is not read."""
 
     def as_arguments(self) -> dict[str, Any]:
         """Return the options by name, as the functions of `apilog` take them."""

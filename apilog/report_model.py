@@ -66,6 +66,25 @@ class InputSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReportFilters:
+    """What was asked for: which requests, grouped by what, in which zone."""
+
+    where: str | None = None
+    since: datetime | None = None
+    """The limit that was given, as an instant."""
+    until: datetime | None = None
+    by: tuple[str, ...] = ()
+    tz: str = "UTC"
+    config: str | None = None
+    """The file of settings that hold, if there is one."""
+
+    @property
+    def leave_out(self) -> bool:
+        """Whether they may leave requests out."""
+        return not (self.where is None and self.since is None and self.until is None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """Everything that a report says."""
 
@@ -82,6 +101,7 @@ class Report:
     """Step of the traffic table, such as `5m`."""
     timezone: str = "UTC"
     """The zone in which timestamps are to be shown."""
+    filters: ReportFilters = ReportFilters()
     notes: tuple[str, ...] = ()
     """Remarks for the reader, one sentence each."""
     state: CheckState | None = None

@@ -13,7 +13,7 @@ import polars as pl
 
 from apilog.alerts.manager import AlertManager
 from apilog.alerts.rules import Alert, AlertNotice, AlertRule, AlertStatus
-from apilog.engine.source_pass import SourcePass
+from apilog.engine.source_pass import SourcePass, filters_of
 from apilog.options import ReadOptions, Source
 from apilog.report_model import CheckState, Report
 from apilog.schema import TIMESTAMP
@@ -121,6 +121,7 @@ def evaluate_sources(
         input=source_pass.input,
         tables={ALERTS_TABLE: alerts_table(alerts.rules, alerts.active_alerts)},
         timezone=options.tz,
+        filters=filters_of(options, TimeWindow(until=until)),
         notes=source_pass.notes,
     )
     return BatchEvaluation(report=report, notices=notices, at=now)

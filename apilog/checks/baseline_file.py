@@ -24,6 +24,7 @@ from apilog.checks.baseline import (
 )
 from apilog.checks.measurement import measure_sources
 from apilog.checks.threshold import ENDPOINT_COLUMNS
+from apilog.engine.source_pass import filters_of
 from apilog.errors import InputError
 from apilog.metrics import ACCUMULATORS
 from apilog.options import ReadOptions, Source
@@ -78,6 +79,7 @@ def make_baseline(sources: Sequence[Source], options: ReadOptions) -> BaselineRe
         until=baseline.window.until,
         input=measured.input,
         tables={},
+        filters=filters_of(options, window),
         notes=measured.notes,
     )
     return BaselineResult(baseline=baseline, report=report)

@@ -6,7 +6,7 @@ Everything that can be refused without reading is refused before.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -47,6 +47,7 @@ from apilog.checks.threshold import (
     Threshold,
     endpoint_columns_without,
 )
+from apilog.engine.source_pass import filters_of
 from apilog.errors import UsageError
 from apilog.metrics import MetricKind
 from apilog.options import CheckOptions, ReadOptions, Source
@@ -260,9 +261,7 @@ def run_check(
             results[t] = fail_lost_routes(t, results[t], current, base, plan.policy)
     if plan.is_first_run:
         results = {t: _pass_without_baseline(several) for t, several in results.items()}
-    states = {_overall(several) for several in results.values()}
-    worst = (s for s in (CheckState.FAIL, CheckState.INCONCLUSIVE) if s in states)
-    state = next(worst, CheckState.PASS)
+    state = _worst_state(results.values())
     report = Report(
         version=__version__,
         command="check",
@@ -271,6 +270,7 @@ def run_check(
         input=measured.input,
         tables=_build_tables(results, on_requests, current, base),
         timezone=plan.options.tz,
+        filters=filters_of(plan.options, current.window),
         notes=(
             *_unnamed_notes(samples),
             *unfound_notes(on_requests, current, plan.policy),
@@ -280,6 +280,12 @@ def run_check(
         state=state,
     )
     return CheckResult(report=report, state=state)
+
+
+def _worst_state(results: Iterable[Sequence[ThresholdResult]]) -> CheckState:
+    states = {_overall(several) for several in results}
+    worst = (s for s in (CheckState.FAIL, CheckState.INCONCLUSIVE) if s in states)
+    return next(worst, CheckState.PASS)
 
 
 def _pass_without_baseline(results: Sequence[ThresholdResult]) -> list[ThresholdResult]:

@@ -29,7 +29,7 @@ from apilog.checks.threshold import (
     MetricSubject,
     endpoint_columns_without,
 )
-from apilog.engine.source_pass import describe_doubts, describe_rejects
+from apilog.engine.source_pass import describe_doubts, describe_rejects, filters_of
 from apilog.errors import UsageError
 from apilog.metrics import METRICS, Metric, MetricKind
 from apilog.options import CompareOptions, Source
@@ -321,6 +321,7 @@ class _Comparison:
                 ),
             },
             timezone=self.options.tz,
+            filters=filters_of(self.options, self.window),
             notes=(
                 f"a is {names[0]}, b is {names[1]}",
                 *([f"nothing tells {', '.join(silent)}"] if silent else []),

@@ -343,9 +343,10 @@ def _with_configured_formats(options: FormatOptions, values: Mapping[str, Any]) 
     """Return the options with what the configuration says of the logs."""
     from apilog.config import find_config, load_config
 
-    if find_config(values["config"]) is None:
+    file = find_config(values["config"])
+    if file is None:
         return options
-    return replace(options, formats=load_config(values["config"]).formats)
+    return replace(options, formats=load_config(file).formats, config_file=str(file))
 
 
 def _plain_value(value: Any) -> Any:

@@ -30,12 +30,13 @@ def info(
     ] = "table",
 ) -> None:
     """Tell what a store holds: records, rejects, days, files, size."""
+    from apilog.render.data.json import describe_document
     from apilog.render.text.escape import escape_terminal
     from apilog.store import Store
 
     facts = Store.open(folder).collect_facts()
     if format == "json":
-        text = json.dumps(facts, indent=1)
+        text = json.dumps({"apilog": describe_document("store info"), **facts}, indent=1)
     else:
         width = max(map(len, facts))
         text = "\n".join(

@@ -28,7 +28,7 @@ from apilog.developer_success.tables.experiments import (
     parse_split,
 )
 from apilog.developer_success.tables.revenue import QUOTA_PERIOD
-from apilog.engine.source_pass import SourcePass, parse_privacy
+from apilog.engine.source_pass import SourcePass, filters_of, parse_privacy
 from apilog.errors import InputError, UsageError
 from apilog.formats.file_plan import parse_choice
 from apilog.options import Source, SuccessOptions
@@ -82,6 +82,7 @@ def build_success_report(sources: Sequence[Source], options: SuccessOptions) -> 
         input=source_pass.input,
         tables=tables,
         timezone=options.tz,
+        filters=filters_of(options, window),
         notes=(*source_pass.notes, *_success_notes(accounts, population, tables)),
     )
 

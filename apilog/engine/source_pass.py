@@ -20,9 +20,9 @@ from apilog.engine.store_parts import STORE_FORMAT
 from apilog.engine.where import parse_where
 from apilog.errors import UsageError
 from apilog.formats.file_plan import parse_choice
-from apilog.options import ReadOptions, RecordOptions, Source
+from apilog.options import FormatOptions, ReadOptions, RecordOptions, Source
 from apilog.privacy import Privacy
-from apilog.report_model import InputSummary
+from apilog.report_model import InputSummary, ReportFilters
 from apilog.routes import parse_rules
 from apilog.time import ALL_TIME, TimeWindow
 
@@ -143,3 +143,16 @@ def describe_rejects(account: InputSummary, *, are_kept: bool) -> Iterator[str]:
         total = account.rejects + account.records
         note = f"{account.rejects:,} of {total:,} lines could not be read"
         yield note if are_kept else f"{note}; --rejects FILE keeps them"
+
+
+def filters_of(options: FormatOptions, window: TimeWindow) -> ReportFilters:
+    """Return what options ask for; `window` has their limits."""
+    given = options.as_arguments()
+    return ReportFilters(
+        where=given.get("where"),
+        since=None if given.get("since") is None else window.since,
+        until=None if given.get("until") is None else window.until,
+        by=tuple(given.get("by", ())),
+        tz=given.get("tz", "UTC"),
+        config=options.config_file,
+    )

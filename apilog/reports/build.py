@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from apilog.aggregate import ReportPlan, finish, merge, partial, select_tables
-from apilog.engine.source_pass import SourcePass, check_positive
+from apilog.engine.source_pass import SourcePass, check_positive, filters_of
 from apilog.options import ReportOptions, Source
 from apilog.report_model import Report
 from apilog.time import parse_step, parse_window, parse_zone
@@ -55,5 +55,6 @@ def build_report(sources: Sequence[Source], options: ReportOptions) -> Report:
         tables=finished.tables,
         bucket=finished.bucket,
         timezone=options.tz,
+        filters=filters_of(options, plan.window),
         notes=source_pass.notes,
     )

@@ -24,7 +24,7 @@ from apilog.aggregate import (
     partial,
     split_by_time,
 )
-from apilog.engine.source_pass import SourcePass
+from apilog.engine.source_pass import SourcePass, filters_of
 from apilog.options import ReportOptions, Source
 from apilog.report_model import InputSummary, Report
 from apilog.reports.build import make_plan
@@ -65,6 +65,9 @@ class PeriodReports:
             self._cutter.cut_records,
             window=window.intersect(plan.window),
         )
+        # Each period is whole, whatever the limits; the file of settings is no part of it.
+        unlimited = replace(options, since=None, until=None, config_file=None)
+        self._filters = filters_of(unlimited, ALL_TIME)
         self._period_states: SpillingStates[Period] = SpillingStates(self._cutter.plan_of)
         self.cut_periods: set[Period] = set()
         """Periods that have requests, but are only partly within the limits."""
@@ -123,6 +126,7 @@ class PeriodReports:
             tables=finished.tables,
             bucket=finished.bucket,
             timezone=self._cutter.plan.timezone,
+            filters=self._filters,
         )
 
 

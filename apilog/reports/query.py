@@ -11,7 +11,7 @@ import polars as pl
 
 from apilog.engine.parse_chunks import summarise_inputs
 from apilog.engine.scan import ScanStats, scan_sources
-from apilog.engine.source_pass import describe_doubts, describe_rejects
+from apilog.engine.source_pass import describe_doubts, describe_rejects, filters_of
 from apilog.engine.sql_numbers import name_counts, says_name, widen_columns, widen_numbers
 from apilog.engine.store_parts import STORE_FORMAT, count_records
 from apilog.errors import UsageError
@@ -36,6 +36,11 @@ class RequestFrame:
         )
         self.frame: pl.LazyFrame = widen_columns(frame)
         """Text is String, as SQL compares it, whole numbers have 64 bits."""
+
+    @property
+    def limits(self) -> TimeWindow:
+        """The time that was asked for."""
+        return self._window
 
     def summarize_input(self) -> InputSummary:
         """Return the account: stores with all their records, logs as far as they were read."""
@@ -101,5 +106,6 @@ def run_query(sql: str, sources: Sequence[Source], options: QueryOptions) -> Rep
         input=account,
         tables={RESULT: result},
         timezone=parse_zone(options.tz).key,
+        filters=filters_of(options, requests.limits),
         notes=(*describe_doubts(account), *describe_rejects(account, are_kept=True)),
     )

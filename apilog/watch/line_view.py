@@ -11,6 +11,7 @@ from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
 from apilog.render.data.cell_values import iso_timestamp, plain_values
+from apilog.render.data.json import describe_document
 from apilog.render.text.cell_text import column_unit, format_value
 from apilog.render.text.escape import escape_json, escape_terminal
 from apilog.watch.frame import NoteSink, WatchFrame
@@ -60,6 +61,7 @@ def format_json_line(frame: WatchFrame, top: int | None = None) -> bytes:
     report, read = frame.report, frame.report.input
     zone, count = report.timezone, top or _TOP
     document = {
+        "apilog": describe_document("watch"),
         "timestamp": iso_timestamp(frame.at, zone),
         "window": {
             "since": report.since and iso_timestamp(report.since, zone),

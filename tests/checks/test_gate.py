@@ -274,4 +274,4 @@ def test_the_document_says_what_the_exit_code_does(
 ) -> None:
     found = checked(run, "0.log", *argv)
     assert (found[0], found[1]["state"]) == (code, state)
-    assert [*found[1]][:4] == ["apilog", "window", "state", "input"]
+    assert [*found[1]][:5] == ["apilog", "filters", "window", "state", "input"]

@@ -32,7 +32,8 @@ def test_json_has_every_entry_in_order(run: Run, command: str) -> None:
     result = run(command, "-f", "json")
     document = json.loads(result.text)
     assert (result.code, result.stderr) == (0, "")
-    assert document["apilog"] == {"version": __version__, "command": command}
+    about = {"version": __version__, "command": command, "schema_version": 1}
+    assert document["apilog"] == about
     assert [next(iter(row.values())) for row in document["tables"][command]] == NAMES[command]
 
 

@@ -45,7 +45,7 @@ def rows(run: Run, sql: str, *argv: str | Path) -> list[dict[str, Any]]:
 
 def test_the_document_has_the_keys_of_the_contract(run: Run) -> None:
     found = document(run, "SELECT COUNT(*) AS n FROM requests", LOG)
-    assert list(found) == ["apilog", "window", "input", "tables"]
+    assert list(found) == ["apilog", "filters", "window", "input", "tables"]
     assert found["apilog"]["command"] == "query"
     assert found["window"] == {"since": "2026-11-20T12:00:28Z", "until": "2026-11-20T23:59:59Z"}
     report = json.loads(run("report", LOG, "-f", "json", "--table", "overview").text)

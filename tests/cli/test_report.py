@@ -66,9 +66,10 @@ def log(tmp_path: Path) -> Path:
 
 def test_the_document_has_the_keys_of_the_contract(run: Run) -> None:
     document = report(run, TIMED)
-    assert list(document) == ["apilog", "window", "input", "tables"]
-    assert list(document["apilog"]) == ["version", "command"]
+    assert list(document) == ["apilog", "filters", "window", "input", "tables"]
+    assert list(document["apilog"]) == ["version", "command", "schema_version"]
     assert document["apilog"]["command"] == "report"
+    assert list(document["filters"]) == ["where", "since", "until", "by", "tz", "config"]
     assert list(document["window"]) == ["since", "until"]
     assert list(document["input"]) == ["lines", "records", "rejects", "skipped", "files"]
     (file,) = document["input"]["files"]
@@ -380,3 +381,22 @@ def test_an_empty_file_is_an_empty_report(run: Run, tmp_path: Path) -> None:
         assert document["tables"]["overview"][0]["requests"] == 0
         assert document["tables"]["endpoints"] == []
         assert "No requests." in run("report", tmp_path / name).text
+
+
+def test_filters_are_said(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "apilog.toml").write_text("[defaults]\ntz = 'Europe/Berlin'\n")
+    limits = ("--since", "2026-11-20T15:00", "--by", "status,method")
+    document = report(run, TIMED, "--where", "status >= 500", *limits)
+    assert document["filters"] == {
+        "where": "status >= 500",
+        "since": "2026-11-20T15:00:00+01:00",
+        "until": None,
+        "by": ["status", "method"],
+        "tz": "Europe/Berlin",
+        "config": "apilog.toml",
+    }
+    count = document["tables"]["overview"][0]["requests"]
+    text = run("report", TIMED, "--where", "status >= 500", *limits).text
+    assert f"\n{count} of 1,500 requests · where status >= 500 · by status, method" in text
+    assert "settings of apilog.toml" in text

@@ -176,6 +176,7 @@ def test_info_on_a_terminal_and_as_data(path: Path, run: Run) -> None:
     facts = json.loads(result.text)
     assert facts.pop("size") == sum(file.size for file in Store.open(path).manifest.files)
     assert facts.pop("written")
+    assert facts.pop("apilog")["schema_version"] == 1
     assert facts == {
         "store": str(path),
         "version": MANIFEST_VERSION,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import datetime
 from typing import BinaryIO
 
@@ -15,9 +16,18 @@ from apilog.render.data.ndjson import row_lines
 from apilog.render.output import OutputOptions, choose_table
 from apilog.render.text.escape import escape_json
 from apilog.report_model import Report
+from apilog.version import __version__
+
+SCHEMA_VERSION = 1
+"""Goes up when a key changes or goes; that there are more does not change it."""
 
 _COUNTS = ("lines", "records", "rejects", "skipped")
 _FILE = ("path", "format", *_COUNTS, "error", "doubts")
+
+
+def describe_document(command: str) -> dict[str, str | int]:
+    """Return what every document says of itself, in its key `apilog`."""
+    return {"version": __version__, "command": command, "schema_version": SCHEMA_VERSION}
 
 
 def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
@@ -28,12 +38,18 @@ def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
 
 def _document_parts(report: Report, table: str | None) -> Iterator[str]:
     tables = report.tables if table is None else {table: choose_table(report, table)[1]}
-    about = {"version": report.version, "command": report.command}
+    about = describe_document(report.command)
+    filters = {
+        **asdict(report.filters),
+        "since": _iso_or_none(report, report.filters.since),
+        "until": _iso_or_none(report, report.filters.until),
+    }
     window = {
         "since": _iso_or_none(report, report.since),
         "until": _iso_or_none(report, report.until),
     }
-    yield f'{{\n"apilog": {_compact_json(about)},\n"window": {_compact_json(window)},\n'
+    yield f'{{\n"apilog": {_compact_json(about)},\n"filters": {_compact_json(filters)},\n'
+    yield f'"window": {_compact_json(window)},\n'
     if report.state is not None:
         yield f'"state": {_compact_json(report.state)},\n'
     yield '"input": '

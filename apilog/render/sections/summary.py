@@ -44,7 +44,9 @@ def head_section(view: ReportView) -> Section:
         inputs.append(Fact(text=f"{format_count(read.rejects)} rejected", style="yellow"))
     if read.skipped:
         inputs.append(Fact(text=f"{format_count(read.skipped)} skipped", style="dim"))
-    return Section(blocks=[Facts(facts=asked, indent=0), Facts(facts=inputs, indent=0)])
+    filters = [_fact(text) for text in _describe_filters(view)]
+    lines_of_facts = [facts for facts in (asked, inputs, filters) if facts]
+    return Section(blocks=[Facts(facts=facts, indent=0) for facts in lines_of_facts])
 
 
 def totals_section(view: ReportView) -> Section | None:
@@ -62,6 +64,22 @@ def totals_section(view: ReportView) -> Section | None:
     if any(frame.height for name, frame in view.tables.items() if name != "overview"):
         return None
     return Section(title="No requests.")
+
+
+def _describe_filters(view: ReportView) -> list[str]:
+    """Say which of the records count, and which file of settings holds."""
+    filters, requests = view.report.filters, view.overview("requests")
+    texts = []
+    if filters.leave_out and requests is not None:
+        records = format_count(view.report.input.records)
+        texts.append(f"{format_count(requests)} of {records} requests")
+    if filters.where is not None:
+        texts.append(f"where {filters.where}")
+    if filters.by:
+        texts.append(f"by {', '.join(filters.by)}")
+    if filters.config is not None:
+        texts.append(f"settings of {filters.config}")
+    return texts
 
 
 def _fact(text: str) -> Fact:

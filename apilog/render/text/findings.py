@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from apilog.errors import ApilogError
+from apilog.render.data.json import describe_document
 from apilog.render.text.escape import escape_json, escape_terminal
 from apilog.report_model import DetectedFile, FoundFormat
 
@@ -34,6 +35,7 @@ def draw_findings(
     """Draw the findings as `table` (text, without the problems) or as `json`."""
     if output == "json":
         document = {
+            "apilog": describe_document("detect"),
             "files": [asdict(finding) for finding in findings],
             "errors": [{"error": str(problem), "hint": problem.hint} for problem in problems],
         }
