@@ -9,6 +9,7 @@ nothing. All series are computed at once, in one long frame.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from statistics import median
 
@@ -55,11 +56,24 @@ def with_expectation(series: pl.DataFrame, timezone: str) -> pl.DataFrame:
         level=pl.lit(1.0),
         learned=pl.col("count").is_not_null() & (pl.col("exposure") > 0) & ~pl.col("is_marked"),
     )
-    frame = _with_kinds(frame)
+    frame = _with_kinds(_without_lone_days(frame))
     for _ in range(2):
         frame = _with_levels(_with_shares(frame))
     mean = pl.col("exposure") * pl.col("level") * pl.col("share")
-    return frame.with_columns(mean=mean)
+    return frame.with_columns(mean=pl.when(~pl.col("is_lone")).then(mean))
+
+
+def _without_lone_days(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the frame with `is_lone`: the only day of a weekend, or the only working day.
+
+    Nobody knows how many requests such a day should have.
+    """
+    is_weekend = pl.col("weekday") >= 6
+    days = pl.col("day").filter("learned").n_unique().over("series", is_weekend)
+    is_lone = ~pl.col("is_rate") & (days < 2)
+    return frame.with_columns(is_lone=is_lone).with_columns(
+        learned=pl.col("learned") & ~pl.col("is_lone")
+    )
 
 
 def with_steady_expectation(series: pl.DataFrame) -> pl.DataFrame:
@@ -75,24 +89,7 @@ def with_steady_expectation(series: pl.DataFrame) -> pl.DataFrame:
 def _with_kinds(frame: pl.DataFrame) -> pl.DataFrame:
     """Return the frame with `kind`, the kinds of day by which each series is foretold best."""
     frame = frame.with_columns(*(e.alias(n) for n, e in _KINDS.items()))
-    counts = frame.filter("learned", ~pl.col("is_rate"))
-    known = pl.col("count")
-    foretold: dict[str, pl.Expr] = {}
-    for name in _KINDS:
-        foretold[name] = _median_of_others(("series", name, "local_hour"))
-    missed = counts.with_columns(e.alias(f"by_{n}") for n, e in foretold.items()).with_columns(
-        pl.col(f"by_{n}").fill_null(pl.col("by_kind_any")) for n in _KINDS
-    )
-    losses = missed.group_by("series").agg(
-        (known.sqrt() - pl.col(f"by_{n}").sqrt()).abs().mean().alias(n) for n in _KINDS
-    )
-    chosen = {}
-    for row in losses.iter_rows(named=True):
-        best = "kind_any"
-        for name in _KINDS:
-            if (row[name] or 0.0) < _BETTER * (row[best] or 0.0):
-                best = name
-        chosen[row["series"]] = best
+    chosen = _choose_kinds(frame.filter("learned", ~pl.col("is_rate")))
     choice = pl.DataFrame(
         {"series": list(chosen), "choice": list(chosen.values())},
         schema={"series": frame.schema["series"], "choice": pl.String},
@@ -107,20 +104,55 @@ def _with_kinds(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _median_of_others(cell: tuple[str, ...]) -> pl.Expr:
-    """Return the median of the other counts of a cell; null where there is none."""
-    values, n = pl.col("count").sort(), pl.len().cast(pl.Int64)
+def _choose_kinds(counts: pl.DataFrame) -> dict[int, str]:
+    """Return for each series the kinds by which days are foretold best by the others."""
+    roots = counts.with_columns(root=pl.col("count").sqrt())
+    losses: dict[int, dict[str, float]] = {}
+    all_days: dict[tuple[int, int], list[float]] = {}
+    for name in _KINDS:
+        cells = roots.group_by("series", name, "local_hour").agg(pl.col("root").sort())
+        for series, hour, values in cells.select("series", "local_hour", "root").iter_rows():
+            per_kind = losses.setdefault(series, {})
+            if name == "kind_any":
+                all_days[series, hour] = values
+            # A day without another one of its kind is foretold as if all were alike.
+            alone = len(values) == 1
+            loss = (
+                _loss_of_one(values[0], all_days[series, hour]) if alone else loss_of_others(values)
+            )
+            per_kind[name] = per_kind.get(name, 0.0) + loss
+    chosen = {}
+    for series, per_kind in losses.items():
+        best = "kind_any"
+        for name in _KINDS:
+            if per_kind[name] < _BETTER * per_kind[best]:
+                best = name
+        chosen[series] = best
+    return chosen
+
+
+def _loss_of_one(value: float, values: Sequence[float]) -> float:
+    """Return how far one of the sorted values is from the median of the others."""
+    i = bisect_left(values, value)
+    others = [*values[:i], *values[i + 1 :]]
+    return abs(value - median(others)) if others else 0.0
+
+
+def loss_of_others(values: Sequence[float]) -> float:
+    """Return how far each of two or more values is from the median of the others, summed.
+
+    Takes them sorted. Medians leave the choice of kinds to the days that are as always.
+    """
+    n = len(values)
     half = n // 2
-    low, middle = values.get((half - 1).clip(0)).over(cell), values.get(half).over(cell)
-    high = values.get(pl.min_horizontal(half + 1, n - 1)).over(cell)
-    place = pl.col("count").rank("ordinal").over(cell).cast(pl.Int64) - 1
-    half, n = half.over(cell), n.over(cell)
-    # Without one of an even number a single one is in the middle, without one of an odd two.
-    even = pl.when(place < half).then(middle).otherwise(low)
-    odd = pl.when(place < half).then(middle + high).when(place > half).then(low + middle)
-    return pl.when(n > 1).then(
-        pl.when(n % 2 == 0).then(even).otherwise(odd.otherwise(low + high) / 2)
-    )
+    if n % 2 == 0:
+        # Without one of an even number a single one is in the middle, without one of an odd two.
+        below, above = half * values[half] - sum(values[:half]), sum(values[half:])
+        return below + above - half * values[half - 1]
+    low, middle, high = values[half - 1], values[half], values[half + 1]
+    below = half * (middle + high) / 2 - sum(values[:half])
+    above = sum(values[half + 1 :]) - half * (low + middle) / 2
+    return below + above + abs(middle - (low + high) / 2)
 
 
 def _with_shares(frame: pl.DataFrame) -> pl.DataFrame:
