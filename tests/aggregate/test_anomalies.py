@@ -31,18 +31,17 @@ def until_after(length: timedelta) -> TimeWindow:
 
 def log(requests: Callable[[int], int], hours: int, failed: Callable[[int], int]) -> pl.DataFrame:
     """Records with so many requests in each hour from START, so many of them failed."""
-    status = [
-        (START + h * HOUR, 500 if i < failed(h) else 200)
-        for h in range(hours)
-        for i in range(requests(h))
-    ]
-    # The last hour is complete only if something follows.
-    status.append((START + hours * HOUR, 200))
     rows = frame_of([{}]).select(sorted(PLAN.columns)).clear()
-    known = pl.DataFrame(
-        {"timestamp": [at for at, _ in status], "status": [s for _, s in status]},
-        schema={"timestamp": rows.schema["timestamp"], "status": rows.schema["status"]},
+    counts = pl.DataFrame(
+        {
+            "timestamp": [START + h * HOUR for h in range(hours)],
+            "status": [[500] * (n := failed(h)) + [200] * (requests(h) - n) for h in range(hours)],
+        },
+        schema={"timestamp": TIMESTAMP, "status": pl.List(rows.schema["status"])},
     )
+    # The last hour is complete only if something follows.
+    after = pl.DataFrame({"timestamp": [START + hours * HOUR]}, schema={"timestamp": TIMESTAMP})
+    known = pl.concat([counts.explode("status").drop_nulls(), after], how="diagonal")
     return pl.concat([rows, known], how="diagonal").select(rows.columns)
 
 

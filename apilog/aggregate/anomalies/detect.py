@@ -7,7 +7,7 @@ time without its hours.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import polars as pl
@@ -16,6 +16,7 @@ from apilog.aggregate.anomalies.counts import HOUR
 from apilog.aggregate.anomalies.expectation import with_expectation, with_steady_expectation
 from apilog.aggregate.anomalies.scan import Event, find_events, measure_dispersions
 from apilog.aggregate.anomalies.series import METRICS
+from apilog.aggregate.anomalies.shifts import find_shifts
 from apilog.aggregate.anomalies.surprise import score_limit
 
 CHANCE = 0.01
@@ -41,7 +42,9 @@ Expectation = Callable[[pl.DataFrame], pl.DataFrame]
 
 def detect_events(series: pl.DataFrame, timezone: str) -> Detection:
     """Return the events of hours, of all series as `build_series` gives them."""
-    return _detect(series, lambda frame: with_expectation(frame, timezone), HOUR)
+    found = _detect(series, lambda frame: with_expectation(frame, timezone), HOUR)
+    shifts = find_shifts(found.expected, found.limits)
+    return replace(found, events=[*found.events, *shifts])
 
 
 def detect_steady_events(series: pl.DataFrame, step: timedelta) -> Detection:

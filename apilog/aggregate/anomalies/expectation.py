@@ -56,7 +56,11 @@ def with_expectation(series: pl.DataFrame, timezone: str) -> pl.DataFrame:
         level=pl.lit(1.0),
         learned=pl.col("count").is_not_null() & (pl.col("exposure") > 0) & ~pl.col("is_marked"),
     )
-    frame = _with_kinds(_without_lone_days(frame))
+    frame = _without_lone_days(frame)
+    # A first level by whole days keeps growth and lasting changes out of the choice of kinds.
+    of_all = pl.col("count").filter("learned").sum() + _HALF
+    same = of_all / pl.col("exposure").filter("learned").sum()
+    frame = _with_kinds(_with_levels(frame.with_columns(share=same.over("series"))))
     for _ in range(2):
         frame = _with_levels(_with_shares(frame))
     mean = pl.col("exposure") * pl.col("level") * pl.col("share")
@@ -106,7 +110,7 @@ def _with_kinds(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _choose_kinds(counts: pl.DataFrame) -> dict[int, str]:
     """Return for each series the kinds by which days are foretold best by the others."""
-    roots = counts.with_columns(root=pl.col("count").sqrt())
+    roots = counts.with_columns(root=(pl.col("count") / pl.col("level")).sqrt())
     losses: dict[int, dict[str, float]] = {}
     all_days: dict[tuple[int, int], list[float]] = {}
     for name in _KINDS:

@@ -39,7 +39,8 @@ def score_last_hour(
         return None
     is_last = pl.col("timestamp") == last
     past = series.filter(~is_last, pl.col("count").is_not_null())
-    events = detect_events(past, timezone).events
+    found = detect_events(past, timezone).events
+    events = [event for event in found if not event.is_shift]
     marked = mark_events(series, events).with_columns(is_marked=pl.col("is_marked") | is_last)
     expected = with_expectation(marked, timezone)
     row = expected.filter(is_last).row(0, named=True)

@@ -46,6 +46,8 @@ class Event:
     mean: float
     score: float
     step: timedelta = HOUR
+    is_shift: bool = False
+    """Whether it came to stay."""
 
     @property
     def end(self) -> datetime:

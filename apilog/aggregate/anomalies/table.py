@@ -7,6 +7,7 @@ their own but are named in the event's row, if they explain most of it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from statistics import NormalDist
 from typing import Any
 
@@ -41,6 +42,9 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "statuses": pl.String,
     "consumers": pl.String,
 }
+_DAY = timedelta(days=1)
+_LASTING = timedelta(days=2)
+"""What has lasted so long when the log ends may have come to stay."""
 _OUTAGE = 0.1
 """With less than a tenth of the requests it is an outage."""
 _EXPLAINS = 0.5
@@ -51,7 +55,8 @@ def choose_events(events: Sequence[Event]) -> list[Event]:
     """Return the events without those that another one tells of, too.
 
     Of one metric, the event of more requests tells of those of its parts at the same time and in
-    the same direction. Of errors and server errors that rose together the surer one is kept.
+    the same direction. A shift tells of the hours around its begin. Of errors and server errors
+    that rose together the surer one is kept.
     """
     chosen: list[Event] = []
     for event in sorted(events, key=lambda e: (_rank(e), -abs(e.score))):
@@ -60,15 +65,18 @@ def choose_events(events: Sequence[Event]) -> list[Event]:
     return chosen
 
 
-def _rank(event: Event) -> int:
-    return 0 if part_of(event.series) == 0 else 1
+def _rank(event: Event) -> tuple[bool, bool]:
+    return part_of(event.series) > 0, not event.is_shift
 
 
 def _tells_of(one: Event, other: Event) -> bool:
     alike = {metric_of(one.series), metric_of(other.series)}
     same = len(alike) == 1 or alike == {"error_rate", "server_error_rate"}
-    overlap = min(one.end, other.end) - max(one.start, other.start)
-    near = overlap >= -HOUR
+    if one.is_shift:
+        # What begins or ends with it, the level being one of whole days; later events are others.
+        apart = min(abs(one.start - other.start), abs(one.start - other.end))
+        return same and apart <= _DAY and (other.is_shift or other.end - other.start <= _DAY)
+    near = min(one.end, other.end) - max(one.start, other.start) >= -HOUR
     return same and near and (one.score > 0) == (other.score > 0)
 
 
@@ -83,6 +91,7 @@ class AnomalyTable:
         self._sums = detection.expected.with_columns(
             part=pl.col("series") // len(METRICS), metric=pl.col("series") % len(METRICS)
         )
+        self._last: datetime = detection.expected.select(pl.col("timestamp").max()).item()
 
     def build(self) -> pl.DataFrame:
         rows = [self._row(event) for event in choose_events(self._detection.events)]
@@ -105,11 +114,19 @@ class AnomalyTable:
             "expected": expected,
             "score": REPORTED_SCORE * event.score / limit,
             "p_value": min(1.0, _CHANCE_AT_LIMIT * tail / looks),
-            "kind": _kind(metric, event),
+            "kind": self._kind(metric, event),
             "routes": self._explained_by(event, "route"),
             "statuses": self._explained_by_statuses(event),
             "consumers": self._explained_by(event, "consumer"),
         }
+
+    def _kind(self, metric: str, event: Event) -> str:
+        if metric == "requests" and event.count < _OUTAGE * event.mean:
+            return "outage"
+        goes_on = event.end > self._last and event.end - event.start >= _LASTING
+        if event.is_shift or goes_on:
+            return "shift"
+        return "spike" if event.score > 0 else "drop"
 
     def _values(self, event: Event) -> tuple[float | None, float | None]:
         """Return the metric over the event, and what was expected of it."""
@@ -189,12 +206,6 @@ class AnomalyTable:
 
 
 _CHANCE_AT_LIMIT = 0.005
-
-
-def _kind(metric: str, event: Event) -> str:
-    if event.score > 0:
-        return "spike"
-    return "outage" if metric == "requests" and event.count < _OUTAGE * event.mean else "drop"
 
 
 def _is_within(event: Event) -> pl.Expr:
