@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from apilog.developer_success.accounts.cell_texts import show_value, trimmed_text
+from apilog.developer_success.accounts.cell_texts import trimmed_text
 from apilog.errors import InputError
 
 SEPARATOR = ";"
@@ -71,10 +71,10 @@ def claim_consumers(frame: pl.DataFrame, rows: pl.Series) -> pl.DataFrame:
 def _check_digits(claims: pl.DataFrame, rows: pl.Series) -> None:
     rounded = claims.filter(pl.col("consumer").str.contains(_ROUNDED))
     if rounded.height:
-        consumer, position = rounded.row(0)
+        row = rows[rounded["id"][0]]
         raise InputError(
-            f"row {rows[position]} of the account table: the id {show_value(consumer)} has lost "
-            "digits in a spreadsheet",
+            f"row {row} of the account table: an id such as 1.23457E+15 has lost digits in a "
+            "spreadsheet",
             "format the column as text, and fill it anew",
         )
 
