@@ -40,7 +40,7 @@ from apilog.aggregate.table_specs import (
     histograms_of,
 )
 from apilog.aggregate.time_buckets import bucket_ends, bucket_step, half_open_window, list_buckets
-from apilog.metrics import METRICS
+from apilog.metrics import METRICS, divide_by
 
 _COUNTS = (
     pl.col("requests"),
@@ -270,8 +270,7 @@ class _TableBuilder:
         starts = rows.sums["timestamp"]
         ends = bucket_ends(starts, step, self._plan.timezone)
         part = pl.lit(ends).clip(upper_bound=window.until) - pl.lit(starts).clip(window.since)
-        # Polars divides by multiplying with 1e-6, which may be off by the last bit.
-        known = (part.dt.total_microseconds() / 1_000_000).round(6)
+        known = divide_by(part.dt.total_microseconds(), 1_000_000)
         is_other = pl.int_range(rows.sums.height) >= rows.kept
         return pl.when(is_other).then(whole).otherwise(known)
 

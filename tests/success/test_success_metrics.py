@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from apilog.developer_success import build_success_report
@@ -16,6 +18,11 @@ from apilog.developer_success.success_metrics import (
     parse_goals,
     success_value_of,
     success_values,
+)
+from apilog.developer_success.tables.account_statistics import (
+    days_between,
+    hours_between,
+    sum_money,
 )
 from apilog.errors import UsageError
 from apilog.metrics import METRICS as REQUEST_METRICS
@@ -153,3 +160,19 @@ def test_goals_are_reached_or_missed() -> None:
         )
         is None
     )
+
+
+def test_hours_and_amounts_are_the_nearest_numbers() -> None:
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    frame = pl.DataFrame(
+        {
+            "start": [start] * 500,
+            "end": [start + timedelta(minutes=m) for m in range(500)],
+            "mrr": [cents / 100 for cents in range(500)],
+        }
+    )
+    found = frame.select(hours=hours_between("start", "end"), days=days_between("start", "end"))
+    assert found["hours"].to_list() == [minute / 60 for minute in range(500)]
+    assert found["days"].to_list() == [minute / 1440 for minute in range(500)]
+    each = frame.group_by("mrr").agg(sum_money(pl.col("mrr")).alias("sum"))
+    assert each["mrr"].to_list() == each["sum"].to_list()

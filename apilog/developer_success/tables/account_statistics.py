@@ -6,6 +6,7 @@ import math
 
 import polars as pl
 
+from apilog.metrics import divide_by
 from apilog.statistics.distributions import normal_quantile, normal_tail
 from apilog.statistics.rank_tests import mann_whitney
 from apilog.statistics.two_samples import Interval, Proportion
@@ -23,12 +24,12 @@ def ratio(numerator: pl.Expr, denominator: pl.Expr) -> pl.Expr:
 
 def hours_between(start: str, end: str) -> pl.Expr:
     """Return the time from one column to another in hours."""
-    return (pl.col(end) - pl.col(start)).dt.total_microseconds() / HOUR_US
+    return divide_by((pl.col(end) - pl.col(start)).dt.total_microseconds(), HOUR_US)
 
 
 def days_between(start: str, end: str) -> pl.Expr:
     """Return the time from one column to another in days."""
-    return hours_between(start, end) / 24
+    return divide_by((pl.col(end) - pl.col(start)).dt.total_microseconds(), 24 * HOUR_US)
 
 
 def linear_quantile(values: pl.Expr, q: float) -> pl.Expr:
@@ -43,7 +44,7 @@ def count_where(condition: pl.Expr) -> pl.Expr:
 
 def sum_money(amounts: pl.Expr) -> pl.Expr:
     """Add amounts in millionths, so that the sum is the same in any order."""
-    return (amounts * 1_000_000).round().cast(pl.Int64).sum() / 1_000_000
+    return divide_by((amounts * 1_000_000).round().cast(pl.Int64).sum(), 1_000_000)
 
 
 SIGNIFICANT = 0.05
