@@ -31,7 +31,7 @@ from apilog.checks.evaluate import (
     hours_until,
     last_whole_hour,
 )
-from apilog.checks.lost_routes import fail_lost_routes, success_subjects, unfound_notes
+from apilog.checks.lost_routes import fail_lost_routes, gone_notes, success_subjects
 from apilog.checks.measurement import (
     MeasuredSources,
     Measurement,
@@ -273,7 +273,7 @@ def run_check(
         filters=filters_of(plan.options, current.window),
         notes=(
             *_unnamed_notes(samples),
-            *unfound_notes(on_requests, current, plan.policy),
+            *gone_notes(on_requests, current, base, plan.policy),
             *_keep_baseline(plan, measured, state),
             *measured.notes,
         ),

@@ -23,8 +23,16 @@ _KINDS = (MetricKind.PROPORTION, MetricKind.QUANTILE, MetricKind.MEAN)
 _MOST_NAMED = 3
 
 
+_ALL_ROUTES = MetricSubject(metric=_ERROR_RATE, each=("route",))
+
+
 def success_subjects(thresholds: Iterable[Threshold]) -> Iterator[MetricSubject]:
     """Yield what has to be measured on both sides to see which routes lost their successes."""
+    yield _ALL_ROUTES
+    yield from _subjects_of(thresholds)
+
+
+def _subjects_of(thresholds: Iterable[Threshold]) -> Iterator[MetricSubject]:
     for threshold in thresholds:
         # A baseline file tells no more columns apart.
         columns = {column for column, _ in threshold.where} | {*threshold.each}
@@ -45,7 +53,7 @@ def fail_lost_routes(
     That no request succeeds has to be significant, as for `error_rate <= baseline`. Results that
     failed already keep their reason.
     """
-    subjects = [*success_subjects([threshold])]
+    subjects = [*_subjects_of([threshold])]
     if not subjects:
         return [*results]
     lost = _lost_keys(subjects[0], current, baseline, policy)
@@ -84,15 +92,26 @@ def _lost_keys(
     }
 
 
-def unfound_notes(
-    thresholds: Iterable[Threshold], measured: MeasurementResult, policy: DecisionPolicy
+def gone_notes(
+    thresholds: Sequence[Threshold],
+    current: MeasurementResult,
+    baseline: SampleSource | None,
+    policy: DecisionPolicy,
 ) -> Iterator[str]:
-    """Name the busiest routes that no `for each` is about, as nobody found them.
-
-    With as many requests as decide something they may be endpoints that are gone.
-    """
-    if not any("route" in threshold.each for threshold in thresholds):
+    """Name the busiest routes that may be gone, where no threshold sees it."""
+    if any("route" in threshold.each for threshold in thresholds):
+        yield from _unfound_notes(current, policy)
+    if baseline is None or any(_subjects_of(thresholds)):
         return
+    lost = _lost_keys(_ALL_ROUTES, current, baseline, policy)
+    for (route,), reason in [*lost.items()][:_MOST_NAMED]:
+        yield f"{route}: {reason}; a threshold `for each route` fails for that"
+    if len(lost) > _MOST_NAMED:
+        yield f"{len(lost) - _MOST_NAMED} more routes lost all their successes"
+
+
+def _unfound_notes(measured: MeasurementResult, policy: DecisionPolicy) -> Iterator[str]:
+    """Name the routes that nobody found, on as many requests as decide something."""
     least = max(1, policy.min_requests)
     busy = [(route, n) for route, n in measured.unfound_routes.items() if n >= least]
     for route, n in busy[:_MOST_NAMED]:

@@ -79,6 +79,16 @@ def test_an_endpoint_is_gone_by_method_too(tmp_path: Path, baseline: Path) -> No
     assert failed["reason"] == "all 600 requests failed, 0 of 600 in the baseline"
 
 
+def test_a_route_that_is_gone_is_named_where_no_threshold_is_about_routes(
+    tmp_path: Path, baseline: Path
+) -> None:
+    gone = log(tmp_path / "a.log", requests("/v1/orders", 0, 600), requests("/v1/users", 1400))
+    checked = apilog.check(gone, thresholds=["latency_p95 < 10s"], baseline=baseline)
+    assert checked.state is CheckState.PASS
+    (note,) = checked.report.notes
+    assert note.startswith("/v1/orders: all 600 requests failed, 0 of 600 in the baseline;")
+
+
 def test_an_earlier_time_of_the_same_sources_knows_routes_too(tmp_path: Path) -> None:
     both = log(
         tmp_path / "a.log",
