@@ -103,6 +103,8 @@ class Metric:
     """For a proportion of requests, the metric that counts what happened."""
     sample: str = "request"
     """The things whose number decides how sure the value is."""
+    is_share: bool = True
+    """Whether a ratio is that of a part to its whole, at most 1."""
 
     @property
     def column(self) -> str:

@@ -279,7 +279,7 @@ class _ThresholdParser:
                 hint = "write 0.5pp for percentage points, or baseline * 1.05"
             raise self._error_at_token(token, f"{metric.name} has no unit {unit!r}", hint)
         quantity = parse_quantity(number.text, unit, units)
-        if metric.unit is Unit.RATIO and quantity.value > 1:
+        if metric.unit is Unit.RATIO and metric.is_share and quantity.value > 1:
             problem = f"{quantity} is more than 100 %"
             raise self._error_at_token(number, problem, "write 5% or 0.05")
         return quantity

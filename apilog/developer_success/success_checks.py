@@ -25,6 +25,7 @@ SUCCESS_CATALOGUE = MetricCatalogue(
             better=metric.better,
             kind=MetricKind.PROPORTION if metric.is_proportion else MetricKind.OTHER,
             sample="account",
+            is_share=metric.is_share,
         )
         for name, metric in SUCCESS_METRICS.items()
     },

@@ -38,6 +38,8 @@ class SuccessMetric:
     """The columns that tell apart further rows, each with a value of its own."""
     is_proportion: bool = False
     """Whether the value is a share of the accounts that it is over."""
+    is_share: bool = True
+    """Whether a ratio can't be above 1."""
 
 
 _MetricSpec = tuple[str, str, Unit, str]
@@ -95,6 +97,7 @@ def _table_metrics(
             row=row or {},
             keys=keys,
             is_proportion=name in _PROPORTIONS,
+            is_share=name not in _REVENUE_RATIOS,
         )
 
 
@@ -102,6 +105,7 @@ _PROPORTIONS = {
     *("trial_conversion_rate", "conversion_rate", "poc_completion_rate", "poc_conversion_rate"),
     *("retention_rate", "churn_rate"),
 }
+_REVENUE_RATIOS = {"net_revenue_retention", "expansion"}
 _LOWER_IS_BETTER = {
     *("trial_error_rate", "trial_latency_p95", "trial_median_days_to_convert", "churn_rate"),
     *("poc_median_days", "poc_p90_days"),
@@ -341,7 +345,7 @@ def parse_goals(goals: Mapping[str, str | float]) -> list[Goal]:
         unit, amount = metric.unit, match["value"]
         try:
             if unit is Unit.RATIO:
-                target = parse_ratio(amount)
+                target = parse_ratio(amount, is_share=metric.is_share)
             elif unit in _SECONDS and not amount.replace(".", "", 1).isdecimal():
                 target = parse_duration(amount).total_seconds() / _SECONDS[unit]
             else:  # a bare number is in the unit of the metric, such as days

@@ -88,22 +88,22 @@ def wilson_interval(proportion: Proportion, confidence: float = 0.95) -> Interva
     """
     # E. B. Wilson (1927), https://doi.org/10.1080/01621459.1927.10502953. Unlike p ± z·s it stays
     # within 0 and 1 and has a width where nothing, or everything, succeeds.
-    return share_interval(proportion.rate, proportion.n, confidence) if proportion.n else None
+    return effective_interval(proportion.successes, proportion.n, confidence)
 
 
-def share_interval(share: float, size: float, confidence: float = 0.95) -> Interval | None:
-    """Return Wilson's interval of a share that is known as surely as by `size` observations.
+def effective_interval(successes: float, n: float, confidence: float = 0.95) -> Interval | None:
+    """Return Wilson's interval of a share that is known as surely as by so many observations.
 
-    None for a size of 0.
+    None for none.
     """
-    if size <= 0:
+    if n <= 0:
         return None
     z = -normal_quantile((1 - confidence) / 2)
-    middle = (share * size + z * z / 2) / (size + z * z)
-    half = z / (size + z * z) * math.sqrt(share * (1 - share) * size + z * z / 4)
+    middle = (successes + z * z / 2) / (n + z * z)
+    half = z / (n + z * z) * math.sqrt(successes * (n - successes) / n + z * z / 4)
     # Rounding must not leave 0 or 1 outside where there are no successes, or nothing else.
-    low = 0.0 if share == 0 else max(0.0, middle - half)
-    high = 1.0 if share == 1 else min(1.0, middle + half)
+    low = 0.0 if successes == 0 else max(0.0, middle - half)
+    high = 1.0 if successes == n else min(1.0, middle + half)
     return Interval(low, high)
 
 

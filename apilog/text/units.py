@@ -58,10 +58,11 @@ def parse_duration(text: str) -> timedelta:
         raise UsageError(f"the duration {text!r} is too long") from error
 
 
-def parse_ratio(text: str) -> float:
-    """Return the ratio, 0 to 1, that a text such as `1%`, `0.5 %` or `0.01` means.
+def parse_ratio(text: str, *, is_share: bool = True) -> float:
+    """Return the ratio that a text such as `1%`, `0.5 %` or `0.01` means.
 
-    Raises UsageError on anything else, also on more than 1 (100 %).
+    Raises UsageError on anything else; of a share, which is that of a part to its whole, also on
+    more than 1 (100 %).
 
     >>> parse_ratio("1%"), parse_ratio("0.01")
     (0.01, 0.01)
@@ -71,7 +72,7 @@ def parse_ratio(text: str) -> float:
         raise UsageError(f"can't read the ratio {text!r}", "write 1% or 0.01")
     number, percent = match.groups()
     ratio = Fraction(number) / (100 if percent else 1)
-    if ratio > 1:
+    if is_share and ratio > 1:
         raise UsageError(f"the ratio {text!r} is more than 100 %", "write 5% or 0.05")
     return float(ratio)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from apilog.developer_success.event_curve import EventCurve
-from apilog.statistics.two_samples import Proportion, share_interval, wilson_interval
+from apilog.statistics.two_samples import Proportion, effective_interval, wilson_interval
 
 waits = st.lists(st.tuples(st.integers(1, 30).map(float), st.booleans()), min_size=1, max_size=40)
 
@@ -58,7 +58,7 @@ def test_where_nobody_waits_the_share_is_a_proportion(events: int, others: int) 
     n = events + others
     assert curve.share == pytest.approx(events / n)
     assert curve.effective_size(n) == pytest.approx(n)
-    assert share_interval(curve.share, curve.effective_size(n)) == pytest.approx(
+    assert effective_interval(curve.share * n, n) == pytest.approx(
         wilson_interval(Proportion(events, n))
     )
 
@@ -94,7 +94,8 @@ def test_growing_trials_are_estimated_without_bias_and_covered() -> None:
             waits.append((needed if converts else followed, converts))
         curve = curve_of(waits)
         assert curve.share is not None
-        low, high = share_interval(curve.share, curve.effective_size(200)) or (0, 1)
+        size = curve.effective_size(200)
+        low, high = effective_interval(curve.share * size, size) or (0, 1)
         total += curve.share
         covered += low <= 0.2 <= high
     assert total / rounds == pytest.approx(0.2, abs=0.008)

@@ -119,6 +119,7 @@ def test_an_unknown_metric_names_the_nearest() -> None:
         ("conversion_rate", "25%", ">=", 0.25),
         ("conversion_rate", 0.25, ">=", 0.25),
         ("churn_rate", "5 %", "<=", 0.05),
+        ("net_revenue_retention", "110%", ">=", 1.1),
         ("churn_rate", "< 5%", "<", 0.05),
         ("trial_conversion_rate", "> 0.2", ">", 0.2),
         ("median_hours_to_first_call", "2h", "<=", 2.0),

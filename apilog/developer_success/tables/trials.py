@@ -20,7 +20,7 @@ from apilog.developer_success.tables.account_statistics import (
     ratio,
 )
 from apilog.schema import TIMESTAMP
-from apilog.statistics.two_samples import share_interval
+from apilog.statistics.two_samples import effective_interval
 
 BURST_ERRORS = 3
 BURST_SHARE = 0.1
@@ -138,7 +138,7 @@ def _conversions(trials: pl.DataFrame) -> dict[str, float | int | None]:
     )
     share = curve.share or 0.0
     size = curve.effective_size(int((followed >= longest).sum()))
-    low, high = share_interval(share, size) or (None, None)
+    low, high = effective_interval(share * size, size) or (None, None)
     return {
         "conversion_rate": share,
         "conversion_low": low,

@@ -28,6 +28,7 @@ _SUCCESS_UNITS = {
         (
             *("rate", "step_rate", "share", "conversion_rate", "conversion_low", "conversion_high"),
             *("completion_rate", "churn_rate", "uptime", "median_usage", "usage", "lift"),
+            *("net_revenue_retention", "expansion", "superiority"),
         ),
         Unit.RATIO,
     ),
@@ -43,6 +44,7 @@ _SUCCESS_UNITS = {
         (
             *("accounts", "paying", "started", "running", "finished", "converted", "completed"),
             *("active", "quota", "near_limit", "over_limit", "hardly_used", "ending_soon"),
+            *("current", "at_risk", "reached", "effective_trials"),
         ),
         Unit.COUNT,
     ),

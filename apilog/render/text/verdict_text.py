@@ -13,7 +13,7 @@ import polars as pl
 
 from apilog.errors import UsageError
 from apilog.metrics import METRICS, Unit
-from apilog.render.text.cell_text import NULL, format_value
+from apilog.render.text.cell_text import NULL, column_unit, format_value
 from apilog.report_model import CheckState, DifferenceVerdict, Report
 from apilog.text.units import format_count
 
@@ -105,7 +105,7 @@ def verdict_unit(metric: str) -> Unit | None:
     """Return the unit of a metric; a rate that the catalogue doesn't have is a ratio."""
     if metric in METRICS:
         return METRICS[metric].unit
-    return Unit.RATIO if metric.endswith("_rate") else None
+    return Unit.RATIO if metric.endswith("_rate") else column_unit(metric)
 
 
 def format_metric(value: float | None, metric: str) -> str:
