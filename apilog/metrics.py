@@ -130,9 +130,11 @@ def is_server_error() -> pl.Expr:
     return pl.col("status").is_between(500, 599)
 
 
-def divide_by(value: pl.Expr, divisor: int) -> pl.Expr:
+def divide_by(value: pl.Expr, divisor: int | pl.Expr) -> pl.Expr:
     """Return the quotient as the nearest float, so that 183878 / 1000 is written as 183.878."""
-    # By a constant Polars multiplies with its reciprocal, which may be off by the last bit.
+    # By one number for all rows Polars multiplies with its reciprocal, which may be off by the last
+    # bit: `prim_true_div_scalar` in
+    # https://github.com/pola-rs/polars/blob/main/crates/polars-compute/src/arithmetic/float.rs
     return value / (value * 0 + divisor)
 
 
@@ -295,7 +297,7 @@ METRICS: dict[str, Metric] = {
             "record; of a bucket of time, per second of its part of the window.",
             accumulators=("requests",),
             expr=lambda: pl.when(pl.col("window_seconds") > 0).then(
-                pl.col("requests") / pl.col("window_seconds")
+                divide_by(pl.col("requests"), pl.col("window_seconds"))
             ),
             kind=MetricKind.RATE,
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,7 +16,7 @@ from apilog.time import iter_buckets
 from tests.aggregate import oracle
 from tests.aggregate.definition_checks import check, run
 from tests.aggregate.oracle import Record
-from tests.aggregate.record_strategies import bare_records, property_of, records
+from tests.aggregate.record_strategies import START, bare_records, property_of, records
 from tests.examples import about
 
 
@@ -79,3 +80,10 @@ def test_a_row_without_consumers_has_none_where_others_have_some() -> None:
     rows = [{"route": "/a", "consumer": "anna", "status": 200}, {"route": "/b", "status": 200}]
     table = run(ReportPlan(tables=select_tables(["endpoints"])), rows).tables["endpoints"]
     assert table.select("route", "consumers").rows() == [("/a", 1), ("/b", None)]
+
+
+def test_rates_are_the_nearest_numbers() -> None:
+    at = [START + timedelta(seconds=s) for s in (0, 1, 5)]
+    rows = [{"route": r, "timestamp": t, "status": 200} for r in ("/a", "/b") for t in at]
+    table = run(ReportPlan(tables=select_tables(["endpoints"])), rows).tables["endpoints"]
+    assert table["request_rate"].to_list() == [3 / 5, 3 / 5]

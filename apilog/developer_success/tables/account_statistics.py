@@ -14,7 +14,7 @@ from apilog.statistics.two_samples import Interval, Proportion
 TOTAL_KEY = "(all)"
 """The key of a row of totals."""
 
-HOUR_US = 3_600_000_000
+_HOUR_US = 3_600_000_000
 
 
 def ratio(numerator: pl.Expr, denominator: pl.Expr) -> pl.Expr:
@@ -22,14 +22,24 @@ def ratio(numerator: pl.Expr, denominator: pl.Expr) -> pl.Expr:
     return pl.when(denominator != 0).then(numerator / denominator)
 
 
+def in_hours(time: pl.Expr) -> pl.Expr:
+    """Return a length of time in hours."""
+    return divide_by(time.dt.total_microseconds(), _HOUR_US)
+
+
+def in_days(time: pl.Expr) -> pl.Expr:
+    """Return a length of time in days."""
+    return divide_by(time.dt.total_microseconds(), 24 * _HOUR_US)
+
+
 def hours_between(start: str, end: str) -> pl.Expr:
     """Return the time from one column to another in hours."""
-    return divide_by((pl.col(end) - pl.col(start)).dt.total_microseconds(), HOUR_US)
+    return in_hours(pl.col(end) - pl.col(start))
 
 
 def days_between(start: str, end: str) -> pl.Expr:
     """Return the time from one column to another in days."""
-    return divide_by((pl.col(end) - pl.col(start)).dt.total_microseconds(), 24 * HOUR_US)
+    return in_days(pl.col(end) - pl.col(start))
 
 
 def linear_quantile(values: pl.Expr, q: float) -> pl.Expr:

@@ -7,7 +7,7 @@ import polars as pl
 from apilog.developer_success.call_plan import count_periods, period_number, period_start
 from apilog.developer_success.event_curve import EventCurve
 from apilog.developer_success.population import STAGE_TIMES, STAGES, Population
-from apilog.developer_success.tables.account_statistics import HOUR_US, hours_between, ratio
+from apilog.developer_success.tables.account_statistics import hours_between, in_hours, ratio
 from apilog.schema import TIMESTAMP
 
 
@@ -55,7 +55,7 @@ def _curve_to(population: Population, time: str, has_come: pl.Expr) -> EventCurv
     """
     timed = population.frame.filter("is_timed")
     until = pl.lit(population.coverage.ends, TIMESTAMP)
-    waited = (until - pl.col("signed_up_at")).dt.total_microseconds() / HOUR_US
+    waited = in_hours(until - pl.col("signed_up_at"))
     return EventCurve.from_times(
         *timed.select(
             pl.when(has_come).then(hours_between("signed_up_at", time)).otherwise(waited),

@@ -12,9 +12,9 @@ from apilog.developer_success.call_plan import MINUTE_US
 from apilog.developer_success.event_curve import EventCurve
 from apilog.developer_success.population import Population
 from apilog.developer_success.tables.account_statistics import (
-    HOUR_US,
     count_where,
     days_between,
+    in_days,
     linear_quantile,
     rank_test,
     ratio,
@@ -48,7 +48,7 @@ def trials_table(population: Population) -> pl.DataFrame:
     trials = population.restricted_to(started)
     trials = trials.restricted_to(started.hstack(_count_trial_minutes(trials)))
     is_running = pl.col("is_running")
-    left = (ends - as_of).dt.total_microseconds() / (24 * HOUR_US)
+    left = in_days(ends - as_of)
     kinds = (
         trials.frame.group_by("trial_kind")
         .agg(
@@ -100,7 +100,7 @@ def _started_trials(population: Population) -> pl.DataFrame:
         days_to_convert=days_between("trial_started_at", "converted_at").clip(0),
         days_followed=pl.when((closes <= as_of).fill_null(value=False))
         .then(math.inf)
-        .otherwise((as_of - start).dt.total_microseconds() / (24 * HOUR_US)),
+        .otherwise(in_days(as_of - start)),
     )
 
 
