@@ -39,6 +39,7 @@ from apilog.checks.measurement import (
     SubjectSamples,
     measure_sources,
 )
+from apilog.checks.overlap import refuse_overlap, shared_measurement
 from apilog.checks.threshold import (
     GATEWAY_SUBJECT,
     ROUTE_SUBJECT,
@@ -59,10 +60,6 @@ from apilog.version import __version__
 
 _LENGTH_TOLERANCE = 0.01
 """The share by which the lengths of two windows may differ."""
-_SHARED_TOLERANCE = 0.01
-_SHARED_SECONDS = 60
-"""How much of the shorter time a log and its baseline may share, and how many seconds at most:
-where a log is rotated, requests that began before are written after."""
 
 
 def check_before_reading(
@@ -126,36 +123,6 @@ def check_after_reading(
                     f"{format_duration(then * 1000)}",
                     "compare request_rate or a rate of errors, or windows of the same length",
                 )
-
-
-def refuse_overlap(current: TimeWindow, base: TimeWindow) -> None:
-    """Raise UsageError if the requests checked can be those that the baseline was made of."""
-    if overlap_in_time(current, base):
-        raise UsageError(
-            f"the baseline and the requests checked overlap in time: "
-            f"{_format_span(base)} and {_format_span(current)}",
-            "make the baseline from an earlier time; `apilog compare` holds two logs of the same "
-            "time against each other",
-        )
-
-
-def overlap_in_time(one: TimeWindow, other: TimeWindow) -> bool:
-    """Whether requests of these times, first and last included, can be the same ones."""
-    spans = [(w.since, w.until) for w in (one, other) if w.since and w.until]
-    if len(spans) < 2:
-        return False
-    begin, end = max(since for since, _ in spans), min(until for _, until in spans)
-    shorter = min(until - since for since, until in spans).total_seconds()
-    if not shorter:
-        # All requests of a side came at once.
-        longer = [(since, until) for since, until in spans if since < until]
-        return begin == end and all(since < begin < until for since, until in longer)
-    shared = (end - begin).total_seconds()
-    return shared > min(_SHARED_TOLERANCE * shorter, _SHARED_SECONDS)
-
-
-def _format_span(window: TimeWindow) -> str:
-    return f"{window.since:%Y-%m-%d %H:%M:%S} – {window.until:%Y-%m-%d %H:%M:%S} UTC"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,13 +203,17 @@ def run_check(
     on_anomalies = [t for t in plan.thresholds if t.metric.name in SCORED_METRICS]
     on_requests = [t for t in plan.thresholds if t not in samples and t not in on_anomalies]
     measurements = _plan_measurements(on_requests, plan)
+    shared_at = len(measurements)
+    if isinstance(plan.baseline, SavedBaseline):
+        measurements.append(shared_measurement(plan.baseline, plan.window))
     measurements += [hours_until(plan.window)] if on_anomalies else []
     measured = measure_sources(sources, measurements, plan.options)
     current = measured.results[0]
     base = measured.results[1] if isinstance(plan.baseline, TimeWindow) else plan.baseline
     if base:
         check_after_reading(on_requests, current, base)
-        refuse_overlap(current.recorded, base.recorded)
+    if isinstance(base, SavedBaseline):
+        refuse_overlap(current, measured.results[shared_at], base)
     samples |= {t: current.samples_of(t.subject) for t in on_requests}
     on_accounts = replace(plan.policy, min_requests=plan.options.min_accounts)
     results = {

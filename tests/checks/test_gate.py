@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import apilog
-from apilog.checks.check import overlap_in_time
 from apilog.report_model import CheckState
-from apilog.time import TimeWindow
 from tests.checks.traffic_logs import log, traffic
 from tests.commands import Run
+from tests.weblog import line
 
 DAY = 86_400
 
@@ -163,40 +159,57 @@ def test_both_sides_of_a_comparison_fold_alike(tmp_path: Path) -> None:
     assert "/x" in tables["comparison"]["route"].to_list()
 
 
-START = datetime(2026, 11, 20, tzinfo=UTC)
-spans = st.tuples(st.integers(0, 40), st.integers(0, 40)).map(sorted)
+def second(after: float, count: int = 1) -> Iterator[str]:
+    """Requests of one second."""
+    return (line("/v1/users", after=after) for _ in range(count))
 
 
-def window(span: list[int], unit: timedelta) -> TimeWindow:
-    return TimeWindow(since=START + span[0] * unit, until=START + span[1] * unit)
+def is_refused(tmp_path: Path, before: Iterator[str], after: Iterator[str]) -> bool:
+    """Whether the later lines can't be checked against a baseline of the earlier ones."""
+    file = tmp_path / "base.json"
+    file.write_text(apilog.baseline(log(tmp_path / "before.log", before)).text)
+    later = log(tmp_path / "after.log", after)
+    try:
+        apilog.check(later, thresholds=["error_rate <= baseline"], baseline=file)
+    except apilog.UsageError as error:
+        return "overlap in time" in str(error)
+    return False
 
 
-@given(spans, spans)
-def test_times_overlap_if_they_share_more_than_an_edge(one: list[int], other: list[int]) -> None:
-    # All instants but the edges of a side, which another log may begin or end with.
-    shared = {*range(2 * one[0], 2 * one[1] + 1)} & {*range(2 * other[0], 2 * other[1] + 1)}
-    if len(shared) == 1 and one != other:
-        (instant,) = shared
-        inside = [s for s in (one, other) if 2 * s[0] < instant < 2 * s[1]]
-        expected = bool(inside)
-    else:
-        expected = bool(shared)
-    hour = timedelta(hours=1)
-    assert overlap_in_time(window(one, hour), window(other, hour)) is expected
-    assert overlap_in_time(window(other, hour), window(one, hour)) is expected
+def evenly(first: float, last: float, count: int = 400) -> Iterator[str]:
+    """Requests from one second to another, both included."""
+    yield from traffic(count - 1, 0, start=first, seconds=last - first)
+    yield from second(last)
 
 
-def test_a_rotated_log_may_share_a_minute() -> None:
-    def day(first: float, last: float) -> TimeWindow:
-        return TimeWindow(
-            since=START + timedelta(seconds=first), until=START + timedelta(seconds=last)
-        )
+@pytest.mark.parametrize(
+    ("first", "last", "expected"),
+    [
+        *((0, 3600, True), (1800, 5400, True), (-1800, 1800, True), (600, 1200, True)),
+        *((-600, 9000, True), (3600, 7200, False), (-3600, 0, False), (4000, 9000, False)),
+        *((3590, 7200, False), (3500, 7200, True), (-3600, 10, False), (-3600, 100, True)),
+    ],
+)
+def test_a_log_of_the_time_of_the_baseline_is_refused(
+    tmp_path: Path, first: float, last: float, expected: bool
+) -> None:
+    assert is_refused(tmp_path, evenly(0, 3600), evenly(first, last)) is expected
 
-    assert not overlap_in_time(day(0, DAY), day(DAY - 60, 2 * DAY))
-    assert overlap_in_time(day(0, DAY), day(DAY - 61, 2 * DAY))
-    assert not overlap_in_time(day(0, 600), day(594, 1200))
-    assert overlap_in_time(day(0, 600), day(593, 1200))
-    assert not overlap_in_time(TimeWindow(), day(0, 600))
+
+@pytest.mark.parametrize(("after", "expected"), [(10, True), (9, False), (11, False), (20, False)])
+def test_requests_of_one_second_may_be_those_of_the_baseline(
+    tmp_path: Path, after: float, expected: bool
+) -> None:
+    assert is_refused(tmp_path, second(10, 5), second(after, 5)) is expected
+    if after == 20:
+        assert is_refused(tmp_path, evenly(0, 3600), second(after, 5))
+        assert is_refused(tmp_path, second(after, 5), evenly(0, 3600))
+
+
+def test_a_wrong_clock_shares_nothing(tmp_path: Path) -> None:
+    stray = [line("/v1/users", after=-300 * DAY)]
+    assert not is_refused(tmp_path, evenly(0, 3600), iter([*stray, *evenly(DAY, DAY + 3600)]))
+    assert not is_refused(tmp_path, iter([*stray, *evenly(0, 3600)]), evenly(DAY, DAY + 3600))
 
 
 def checked(run: Run, *argv: object) -> tuple[int, dict[str, Any], str]:
