@@ -35,6 +35,7 @@ from apilog.checks.lost_routes import fail_lost_routes, gone_notes, success_subj
 from apilog.checks.measurement import (
     MeasuredSources,
     Measurement,
+    MeasurementResult,
     SampleSource,
     SubjectSamples,
     measure_sources,
@@ -215,18 +216,8 @@ def run_check(
     if isinstance(base, SavedBaseline):
         refuse_overlap(current, measured.results[shared_at], base)
     samples |= {t: current.samples_of(t.subject) for t in on_requests}
-    on_accounts = replace(plan.policy, min_requests=plan.options.min_accounts)
-    results = {
-        t: [evaluate_hour(t, last_whole_hour(t, measured.results[-1], plan.options.tz))]
-        if t in on_anomalies
-        else evaluate_threshold(
-            t,
-            samples[t],
-            base.samples_of(t.subject) if base and t.is_comparison else None,
-            on_accounts if t in (account_samples or {}) else plan.policy,
-        )
-        for t in plan.thresholds
-    }
+    hours = measured.results[-1] if on_anomalies else None
+    results = _evaluate_all(plan, samples, base, hours, account_samples or {})
     if base:
         for t in on_requests:
             results[t] = fail_lost_routes(t, results[t], current, base, plan.policy)
@@ -251,6 +242,28 @@ def run_check(
         state=state,
     )
     return CheckResult(report=report, state=state)
+
+
+def _evaluate_all(
+    plan: CheckPlan,
+    samples: Mapping[Threshold, SubjectSamples],
+    base: SampleSource | None,
+    hours: MeasurementResult | None,
+    account_samples: Mapping[Threshold, SubjectSamples],
+) -> dict[Threshold, list[ThresholdResult]]:
+    """Return the results of each threshold; `hours` is there if one is on anomalies."""
+    on_accounts = replace(plan.policy, min_requests=plan.options.min_accounts)
+    return {
+        t: [evaluate_hour(t, last_whole_hour(t, hours, plan.options.tz))]
+        if hours and t.metric.name in SCORED_METRICS
+        else evaluate_threshold(
+            t,
+            samples[t],
+            base.samples_of(t.subject) if base and t.is_comparison else None,
+            on_accounts if t in account_samples else plan.policy,
+        )
+        for t in plan.thresholds
+    }
 
 
 def _worst_state(results: Iterable[Sequence[ThresholdResult]]) -> CheckState:
