@@ -374,9 +374,6 @@ class Oracle:
     def conversions(self, started: list[Row], converted: list[Row]) -> Row:
         """The share that converts in the end, and how soon."""
         as_of = self.world.as_of
-        ends = [a["trial_ends_at"] for a in started if a["trial_ends_at"]]
-        if ends and min(ends) > as_of:
-            return dict.fromkeys(CONVERSIONS)
 
         def followed(account: Row) -> float:
             end = account["trial_ends_at"]
@@ -392,6 +389,11 @@ class Oracle:
         longest = max(
             t for t in times if sum(followed(a) >= t for a in started) * 10 >= len(started)
         )
+        lengths = [
+            hours(a["trial_start"], a["trial_ends_at"]) / 24 for a in started if a["trial_ends_at"]
+        ]
+        if lengths and longest < median(lengths):
+            return dict.fromkeys(CONVERSIONS)
         in_time = [a for a in converted if needed(a) <= longest]
         curve = kaplan_meier(
             (needed(a) if a in in_time else min(followed(a), longest), a in in_time)

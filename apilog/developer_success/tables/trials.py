@@ -93,7 +93,6 @@ def _started_trials(population: Population) -> pl.DataFrame:
     # Conversions are often mere dates, which lie before a trial that began on the same day.
     was_customer = (converted.dt.date() < start.dt.date()).fill_null(value=False)
     return population.frame.filter(start.is_not_null() & ~was_customer).with_columns(
-        has_ended=has_ended,
         has_converted=has_converted,
         is_lost=has_ended & ~has_converted,
         is_running=~has_ended & ~has_converted,
@@ -122,13 +121,14 @@ def _conversions(trials: pl.DataFrame) -> dict[str, float | int | None]:
     without, will never. The rate is that within `followed_days`, the longest time for which a
     tenth of the trials is followed (null: to the end), because beyond it a single conversion
     would weigh too much. Its interval is that of `effective_trials` known outcomes.
-    `median_days_to_convert` is the time by which half of that share has. All are null unless a
-    trial has ended, if any has an end: the young ones alone tell nothing.
+    `median_days_to_convert` is the time by which half of that share has. All are null while that
+    is shorter than half of the trials last: the young ones alone tell nothing.
     """
-    if trials["trial_ends_at"].count() and not trials["has_ended"].any():
-        return dict.fromkeys(_CONVERSIONS_SCHEMA)
     followed = trials["days_followed"].sort(descending=True)
     longest = float(followed[math.ceil(_LEAST_FOLLOWED * len(followed)) - 1])
+    length = trials.select(days_between("trial_started_at", "trial_ends_at").median()).item()
+    if length is not None and longest < length:
+        return dict.fromkeys(_CONVERSIONS_SCHEMA)
     happened = pl.col("has_converted") & (pl.col("days_to_convert") <= longest)
     waited = pl.col("days_followed").clip(upper_bound=longest)
     curve = EventCurve.from_times(

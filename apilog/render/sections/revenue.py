@@ -166,7 +166,7 @@ def _trial_card(row: TrialRow) -> list[Block]:
             facts.append(Fact(text=f"{row['ending_soon']:,} end within a week", style="yellow"))
     rate = row["conversion_rate"]
     if rate is None:
-        outcome = [Fact(text="none has ended", style="dim")]
+        outcome = [Fact(text="too early to tell how many convert", style="dim")]
     else:
         low, high = _format_ratio(row["conversion_low"]), _format_ratio(row["conversion_high"])
         converted = f"{row['converted']:,} of {row['started']:,}"
