@@ -83,7 +83,7 @@ def test_each_bad_row_is_told_with_its_number_and_reason(tmp_path: Path) -> None
         tmp_path,
         "account,signed_up_at,mrr,trial_started_at,trial_ends_at\n"
         "good,2026-09-01T00:00:00Z,5,,\n"
-        ",2026-09-01T00:00:00Z,5,,\n"
+        ",2026-09-01T00:00:00Z,,,\n"
         "odd,,,2026-09-02T00:00:00Z,2026-09-01T00:00:00Z\n",
     )
     assert accounts.frame["account"].to_list() == ["good"]
@@ -96,16 +96,27 @@ def test_each_bad_row_is_told_with_its_number_and_reason(tmp_path: Path) -> None
 
 
 def test_many_bad_rows_are_counted(tmp_path: Path) -> None:
-    accounts = read(tmp_path, "account,mrr\n" + ",5\n" * 25)
+    accounts = read(tmp_path, "account,plan\n" + ",pro\n" * 25)
     assert len(accounts.notes) == 11
     assert accounts.notes[-1] == "accounts: 15 more rows are left out"
 
 
-def test_a_row_with_too_many_cells_is_bad(tmp_path: Path) -> None:
-    data = 'account,plan\na1,"pro, or so"\na2,free,,,x\n\na3\n'
-    accounts = read(tmp_path, data)
-    assert accounts.frame.select("account", "plan").rows() == [("a1", "pro, or so"), ("a3", None)]
-    assert accounts.notes == ("accounts: row 2 is left out: 5 cells under 2 names",)
+def test_a_row_with_too_many_cells_is_refused(tmp_path: Path) -> None:
+    data = 'account,plan\na1,"pro, or so"\na2,free,,,{}\n\na3\n'
+    accounts = read(tmp_path, data.format(""))
+    assert accounts.frame.select("account", "plan").rows() == [
+        *(("a1", "pro, or so"), ("a2", "free"), ("a3", None))
+    ]
+    message = refused(tmp_path, data.format("x"))
+    assert "row 2 of the account table has 5 cells under 2 names" in message
+    assert "put cells that hold a ',' in double quotes" in message
+
+
+def test_what_the_rows_left_out_pay_is_told(tmp_path: Path) -> None:
+    rows = ("a,5,,", ",1000.5,,", "b,7,2026-01-02,2026-01-01", ",,,")
+    accounts = read(tmp_path, "account,mrr,trial_started_at,trial_ends_at\n" + "\n".join(rows))
+    assert accounts.frame["mrr"].to_list() == [5.0]
+    assert "accounts: rows that are left out have 1,007.50 of mrr" in accounts.notes
 
 
 def test_a_line_that_is_no_object_is_bad(tmp_path: Path) -> None:

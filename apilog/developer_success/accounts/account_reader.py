@@ -104,6 +104,8 @@ def read_accounts(
         hint = "keep one row per account"
         raise duplicates(twice, "account", "an account is there more than once", hint)
     notes = [*raw.notes, *_describe_assumptions(converted), *assumed, *unread]
+    if lost := converted["mrr"].values.filter(~good).sum():
+        notes.append(f"accounts: rows that are left out have {lost:,.2f} of mrr")
     notes += [
         f"accounts: row {bad.row} is left out: {bad.reason}" for bad in bad_rows[:_MOST_LISTED]
     ]

@@ -126,7 +126,6 @@ def _read_csv(data: bytes) -> RawAccountTable:
         raise InputError("two columns of the account table have one name", "rename one")
     if not named:
         raise InputError("the first line of the account table names no column", "begin with names")
-    bad_rows: list[BadAccountRow] = []
     try:
         frame = pl.read_csv(
             data,
@@ -136,7 +135,7 @@ def _read_csv(data: bytes) -> RawAccountTable:
         )
         rows = RawAccountTable.complete(frame).rows
     except pl.exceptions.ComputeError:
-        frame, rows, bad_rows = _read_csv_by_row(data, separator, len(names))
+        frame, rows = _read_csv_by_row(data, separator, len(names))
     if frame.width == len(names):
         frame.columns = [name or f"(column {place})" for place, name in enumerate(names, 1)]
     # Spreadsheets save empty rows as separators alone, and columns without a name.
@@ -145,31 +144,30 @@ def _read_csv(data: bytes) -> RawAccountTable:
     frame = frame.filter(is_filled).select(
         name for name in frame.columns if not name.startswith("(column ")
     )
-    return RawAccountTable(frame, rows.filter(is_filled), bad_rows, cell_separator=separator)
+    return RawAccountTable(frame, rows.filter(is_filled), cell_separator=separator)
 
 
-def _read_csv_by_row(
-    data: bytes, separator: str, width: int
-) -> tuple[pl.DataFrame, pl.Series, list[BadAccountRow]]:
-    """Return the rows, their numbers, and those that have more cells than the header."""
+def _read_csv_by_row(data: bytes, separator: str, width: int) -> tuple[pl.DataFrame, pl.Series]:
+    """Return the rows and their numbers; raises InputError for one with more cells than names."""
     reader = csv.reader(
         io.StringIO(data.decode("utf-8", "replace"), newline=""), delimiter=separator
     )
     next(reader)
     numbers: list[int] = []
     kept: list[list[str | None]] = []
-    bad_rows: list[BadAccountRow] = []
     for number, row in enumerate((row for row in reader if row), 1):
         while len(row) > width and not row[-1].strip():
             row.pop()  # separators that end the row
         if len(row) > width:
-            bad_rows.append(BadAccountRow(number, f"{len(row)} cells under {width} names"))
-            continue
+            raise InputError(
+                f"row {number} of the account table has {len(row)} cells under {width} names",
+                f"put cells that hold a {separator!r} in double quotes",
+            )
         numbers.append(number)
         kept.append([*row, *[None] * (width - len(row))])
     schema = {f"column_{place}": pl.String for place in range(width)}
     frame = pl.DataFrame(kept, schema=schema, orient="row")
-    return frame, pl.Series("row", numbers, dtype=pl.Int64), bad_rows
+    return frame, pl.Series("row", numbers, dtype=pl.Int64)
 
 
 def _read_ndjson(data: bytes) -> RawAccountTable:
