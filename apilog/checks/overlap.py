@@ -39,6 +39,8 @@ def refuse_overlap(
 
     `shared` is the result of `shared_measurement`.
     """
+    if base.recorded.seconds is None:
+        return  # its requests have no times
     count, smaller = shared.total, min(current.total, base.total)
     is_long = (shared.recorded.seconds or 0) > _SHARED_SECONDS
     share = _SHARED_SHARE_OVER_TIME if is_long else _SHARED_SHARE

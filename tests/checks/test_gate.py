@@ -206,6 +206,15 @@ def test_requests_of_one_second_may_be_those_of_the_baseline(
         assert is_refused(tmp_path, second(after, 5), evenly(0, 3600))
 
 
+def test_a_baseline_without_times_overlaps_nothing(tmp_path: Path, baseline: Path) -> None:
+    document = json.loads(baseline.read_text())
+    untimed = dict.fromkeys(("since", "until", "first", "last"))
+    baseline.write_text(json.dumps({**document, **untimed}))
+    later = log(tmp_path / "after.log", requests("/v1/users", 1400))
+    text = "error_rate <= baseline"
+    assert apilog.check(later, thresholds=[text], baseline=baseline).state is CheckState.PASS
+
+
 def test_a_wrong_clock_shares_nothing(tmp_path: Path) -> None:
     stray = [line("/v1/users", after=-300 * DAY)]
     assert not is_refused(tmp_path, evenly(0, 3600), iter([*stray, *evenly(DAY, DAY + 3600)]))
