@@ -101,11 +101,21 @@ def gone_notes(
     """Name the busiest routes that may be gone, where no threshold sees it."""
     if any("route" in threshold.each for threshold in thresholds):
         yield from _unfound_notes(current, policy)
-    if baseline is None or any(_subjects_of(thresholds)):
+    if baseline is None:
         return
-    lost = _lost_keys(_ALL_ROUTES, current, baseline, policy)
-    for (route,), reason in [*lost.items()][:_MOST_NAMED]:
-        yield f"{route}: {reason}; a threshold `for each route` fails for that"
+    failed = _lost_keys(_ALL_ROUTES, current, baseline, policy)
+    # Few requests may be telling; that they fail nothing is what the user asked for.
+    anyhow = replace(policy, min_requests=1)
+    lost = _lost_keys(_ALL_ROUTES, current, baseline, anyhow)
+    if any(_subjects_of(thresholds)):
+        lost = {key: reason for key, reason in lost.items() if key not in failed}
+    for key, reason in [*lost.items()][:_MOST_NAMED]:
+        why = (
+            "a threshold `for each route` fails for that"
+            if key in failed
+            else f"--min-requests {policy.min_requests} lets that pass"
+        )
+        yield f"{key[0]}: {reason}; {why}"
     if len(lost) > _MOST_NAMED:
         yield f"{len(lost) - _MOST_NAMED} more routes lost all their successes"
 

@@ -85,6 +85,19 @@ def test_a_route_that_is_gone_is_named_where_no_threshold_is_about_routes(
     assert note.startswith("/v1/orders: all 600 requests failed, 0 of 600 in the baseline;")
 
 
+def test_a_quiet_route_that_is_gone_is_named(tmp_path: Path, baseline: Path) -> None:
+    gone = log(tmp_path / "a.log", requests("/v1/orders", 0, 50), requests("/v1/users", 1400))
+    text = "error_rate <= baseline for each route"
+    checked = apilog.check(gone, thresholds=[text], baseline=baseline)
+    assert checked.state is CheckState.PASS
+    (note,) = checked.report.notes
+    assert note.startswith("/v1/orders: all 50 requests failed, 0 of 600 in the baseline;")
+    assert note.endswith("--min-requests 100 lets that pass")
+    fewer = apilog.check(gone, thresholds=[text], baseline=baseline, min_requests=50)
+    assert fewer.state is CheckState.FAIL
+    assert not fewer.report.notes
+
+
 def test_an_earlier_time_of_the_same_sources_knows_routes_too(tmp_path: Path) -> None:
     both = log(
         tmp_path / "a.log",
