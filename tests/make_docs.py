@@ -267,6 +267,7 @@ def _baseline() -> str:
     argv = ("sample_logs/api.log", "--where", "route = '/healthz'")
     written = output_of("baseline", *argv)
     shown = re.sub(r'(_ms": )\{.*\}', lambda found: _shortened(found[0]), written)
+    shown = re.sub(r"\[(\d+, \d+), .*?, (\d+)\]", r"[\1, …, \2]", shown)
     return _fenced(shown, "json")
 
 

@@ -35,7 +35,8 @@ class ReportPlan:
     tables: tuple[TableSpec, ...]
     bucket: str | None = None
     """Step of the time buckets as `parse_step` gives it; None means the shortest of `STEPS` that
-    gives at most 60 of them."""
+    gives at most `most_buckets` of them."""
+    most_buckets: int = 60
     timezone: str = "UTC"
     """IANA name of the zone that decides where buckets start."""
     window: TimeWindow = ALL_TIME

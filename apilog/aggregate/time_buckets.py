@@ -55,7 +55,7 @@ def bucket_step(plan: ReportPlan, first: datetime | None, last: datetime | None)
     since, until = window.since, window.until
     if since is None or until is None:
         return None
-    return choose_step(since, until, ZoneInfo(plan.timezone))
+    return choose_step(since, until, ZoneInfo(plan.timezone), plan.most_buckets)
 
 
 def list_buckets(

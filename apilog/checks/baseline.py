@@ -20,8 +20,10 @@ from apilog.checks.measurement import (
     Measurement,
     MeasurementResult,
     SubjectSamples,
+    events_column,
     matches_values,
     samples_from,
+    with_slices,
 )
 from apilog.checks.threshold import ENDPOINT_COLUMNS, MetricSubject
 from apilog.errors import UsageError
@@ -40,6 +42,7 @@ _LATENCY_METRICS = tuple(m.name for m in METRICS.values() if m.duration_column)
 ROUTES_TABLE = TableSpec(
     name="routes", keys=ENDPOINT_COLUMNS, metrics=("requests", *_LATENCY_METRICS)
 )
+_SLICED_SUBJECT = MetricSubject(metric=METRICS["requests"], each=(*ENDPOINT_COLUMNS, "status"))
 _STATUSES_TABLE = TableSpec(
     name="statuses", keys=(*ENDPOINT_COLUMNS, "status"), metrics=("requests",)
 )
@@ -53,6 +56,7 @@ def baseline_measurement(
         (),
         window,
         tables=(ROUTES_TABLE, _STATUSES_TABLE),
+        over_time=(_SLICED_SUBJECT,),
         max_routes=max_routes,
         max_rows=_MAX_ROWS,
         known_routes=known_routes,
@@ -81,6 +85,10 @@ class SavedBaseline:
     """The accumulators of `DURATION_ACCUMULATORS`, in microseconds."""
     histograms: Mapping[str, pl.DataFrame]
     """The count `n` of each `bucket`, by the column of durations."""
+    slices: pl.DataFrame
+    """The requests of each `status` in each slice of time, which starts at `timestamp`."""
+    step: str | None
+    """The length of the slices; None if there are none."""
 
     @classmethod
     def from_result(
@@ -89,6 +97,7 @@ class SavedBaseline:
         """Return the baseline from the result of a `baseline_measurement`."""
         routes = result.table_groups(ROUTES_TABLE.name)
         statuses = result.table_groups(_STATUSES_TABLE.name)
+        over_time = result.table_over_time(_SLICED_SUBJECT.each)
         keyed = routes.table.select(*ENDPOINT_COLUMNS, routes.is_single_key)
         return cls(
             version=version,
@@ -108,6 +117,10 @@ class SavedBaseline:
                 column: keyed[histogram["row"]].hstack(histogram.select("bucket", "n"))
                 for column, histogram in routes.histograms.items()
             },
+            slices=over_time.table.select(
+                *ENDPOINT_COLUMNS, over_time.is_single_key, "status", "timestamp", "requests"
+            ).drop_nulls("timestamp"),
+            step=result.steps[()],
         )
 
     @property
@@ -152,7 +165,21 @@ class SavedBaseline:
             window_seconds=pl.lit(self.seconds, pl.Float64)
         )
         group = _build_groups(subject, sums, [name for name in names if name != "requests"], {})
-        return samples_from(subject, group, self.total, self.seconds)
+        samples = samples_from(subject, group, self.total, self.seconds)
+        if self.step is None:
+            return samples
+        return with_slices(samples, self._slices_of(subject), self.step, self.window)
+
+    def _slices_of(self, subject: MetricSubject) -> pl.DataFrame:
+        """Return the `n` requests and `events` of each slice of each value of the subject."""
+        counted = METRICS[events_column(subject.metric)]
+        multiples = (
+            (ACCUMULATORS[a].value() * pl.col("requests")).sum().cast(pl.Int64).alias(a)
+            for a in sorted({"requests", *counted.accumulators})
+        )
+        sums = _group_subject(self.slices, subject, multiples, "timestamp").filter("named")
+        assert counted.expr is not None
+        return sums.select(*subject.each, "timestamp", n="requests", events=counted.expr())
 
     def _latency_groups(self, subject: MetricSubject) -> TableWithInputs:
         metric, column = subject.metric, subject.metric.duration_column

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,23 +25,33 @@ from apilog.checks.baseline import (
 from apilog.checks.measurement import measure_sources
 from apilog.checks.threshold import ENDPOINT_COLUMNS
 from apilog.engine.source_pass import filters_of
-from apilog.errors import InputError
+from apilog.errors import InputError, UsageError
 from apilog.metrics import ACCUMULATORS
 from apilog.options import ReadOptions, Source
 from apilog.report_model import Report
-from apilog.schema import SCHEMA
-from apilog.time import TimeWindow, parse_window
+from apilog.schema import SCHEMA, TIMESTAMP
+from apilog.text.units import parse_duration
+from apilog.time import TimeWindow, parse_step, parse_window
 from apilog.version import __version__
 
 VERSION = 1
 """The version of the file; readers refuse other ones."""
 
 _NO_STATUS = "none"
+_SLICES, _OVER_TIME = "slices", "over_time"
+_MOST_SLICES = 1000
+"""The slices that are written at most; only stray times, years from the others, make more."""
 _KEYS: dict[str, pl.DataType | type[pl.DataType]] = {
     **dict.fromkeys(ENDPOINT_COLUMNS, pl.String),
     "named": pl.Boolean,
 }
 _COUNTS = {**_KEYS, "status": SCHEMA["status"], "requests": pl.Int64}
+_SLICE_ROWS = {
+    **_KEYS,
+    "status": SCHEMA["status"],
+    "timestamp": TIMESTAMP,
+    "requests": pl.Int64,
+}
 _SUMS = {**_KEYS, **{name: pl.Int64 for names in DURATION_ACCUMULATORS.values() for name in names}}
 _HISTOGRAM = {**_KEYS, "bucket": pl.Int16, "n": pl.Int64}
 _SHORT = {"duration_ms": "latency", "upstream_duration_ms": "upstream_latency"}
@@ -97,6 +107,7 @@ def format_baseline(baseline: SavedBaseline) -> str:
         "formats": list(baseline.formats),
         "where": baseline.where,
         "requests": baseline.total,
+        **_slices_head(baseline),
     }
     lines = [f"  {json.dumps(key)}: {json.dumps(value)}," for key, value in head.items()]
     blocks = (
@@ -119,12 +130,14 @@ def _iter_routes(baseline: SavedBaseline) -> Iterator[dict[str, object]]:
         column: _group_by_key(frame.sort("bucket"), "bucket", "n")
         for column, frame in baseline.histograms.items()
     }
+    over_time = _series_by_key(baseline)
     for row in baseline.durations.sort(order, nulls_last=True).iter_rows(named=True):
         key = tuple(row[name] for name in order)
         facts: dict[str, object] = {
             **{name: row[name] for name in ENDPOINT_COLUMNS},
             **({} if row["named"] else {"folded": True}),
-            "statuses": {_NO_STATUS if s is None else str(s): n for s, n in statuses[key]},
+            "statuses": {_status_name(s): n for s, n in statuses[key]},
+            **({_OVER_TIME: over_time[key]} if key in over_time else {}),
         }
         for column, counts in histograms.items():
             if buckets := counts.get(key):
@@ -133,6 +146,54 @@ def _iter_routes(baseline: SavedBaseline) -> Iterator[dict[str, object]]:
                 # Buckets are 2 % wide, so that four digits of a value give its bucket back.
                 facts[f"{short}_ms"] = {f"{bucket_value_ms(b):.4g}": n for b, n in buckets}
         yield facts
+
+
+def _status_name(status: int | None) -> str:
+    return _NO_STATUS if status is None else str(status)
+
+
+def _first_slice(baseline: SavedBaseline) -> datetime | None:
+    """Return the start of the first slice; None if there are none that are worth writing down."""
+    first, last = baseline.slices["timestamp"].min(), baseline.slices["timestamp"].max()
+    if baseline.step is None or not isinstance(first, datetime) or not isinstance(last, datetime):
+        return None
+    return first if (last - first) / parse_duration(baseline.step) < _MOST_SLICES else None
+
+
+def _slices_head(baseline: SavedBaseline) -> dict[str, object]:
+    """Return what the numbers over time of each route are about; nothing if there are none."""
+    first = _first_slice(baseline)
+    return {_SLICES: {"step": baseline.step, "first": _format_instant(first)}} if first else {}
+
+
+_Series = list[int] | dict[str, int]
+"""The requests of one slice after the other, or of those by number that had any."""
+
+
+def _series_by_key(baseline: SavedBaseline) -> dict[tuple[object, ...], dict[str, _Series]]:
+    """Return the requests of each route, by status and then slice by slice from the first on."""
+    first = _first_slice(baseline)
+    if first is None or baseline.step is None:
+        return {}
+    length = parse_duration(baseline.step)
+    rows = baseline.slices.sort("status", "timestamp", nulls_last=True)
+    counts: dict[tuple[object, ...], dict[str, dict[int, int]]] = {}
+    columns = (*ENDPOINT_COLUMNS, "named", "status", "timestamp", "requests")
+    for *key, status, start, n in rows.select(columns).iter_rows():
+        of_status = counts.setdefault(tuple(key), {}).setdefault(_status_name(status), {})
+        of_status[(start - first) // length] = n
+    return {
+        key: {status: _shortest_series(numbers) for status, numbers in statuses.items()}
+        for key, statuses in counts.items()
+    }
+
+
+def _shortest_series(numbers: dict[int, int]) -> _Series:
+    """Return the numbers of slices, in ascending order, the way that is shorter to read."""
+    last = max(numbers)
+    if last < 2 * len(numbers):
+        return [numbers.get(index, 0) for index in range(last + 1)]
+    return {str(index): n for index, n in numbers.items()}
 
 
 def _group_by_key(
@@ -175,7 +236,10 @@ def read_baseline(path: Path) -> SavedBaseline:
     routes = document.get("routes")
     if not isinstance(routes, list):
         raise _broken_baseline(place, "routes")
-    rows = _BaselineRows()
+    try:
+        rows = _BaselineRows(document.get(_SLICES))
+    except (KeyError, TypeError, ValueError, AttributeError, UsageError) as error:
+        raise _broken_baseline(place, _SLICES) from error
     for number, route in enumerate(routes):
         try:
             rows.add_route(route)
@@ -196,7 +260,12 @@ def _broken_baseline(path: str, where: str) -> InputError:
 class _BaselineRows:
     """The rows of a baseline's frames, filled route by route."""
 
-    def __init__(self) -> None:
+    def __init__(self, slices: Mapping[str, Any] | None) -> None:
+        """`slices` is the head's account of numbers over time."""
+        self._step = None if slices is None else parse_step(slices["step"])
+        self._length = parse_duration(self._step) if self._step else timedelta()
+        self._first = _parse_instant(slices["first"]) if slices else None
+        self._slices: list[tuple[object, ...]] = []
         self._counts: list[tuple[object, ...]] = []
         self._sums: list[tuple[object, ...]] = []
         self._histograms: dict[str, list[tuple[object, ...]]] = {c: [] for c in DURATION_COLUMNS}
@@ -209,6 +278,14 @@ class _BaselineRows:
         for status, n in route["statuses"].items():
             number = None if status == _NO_STATUS else int(status)
             self._counts.append((*key, number, _parse_count(n)))
+        for status, numbers in route.get(_OVER_TIME, {}).items():
+            number = None if status == _NO_STATUS else int(status)
+            if self._first is None:
+                raise ValueError
+            indexed = enumerate(numbers) if isinstance(numbers, list) else numbers.items()
+            for index, n in indexed:
+                if _parse_count(n):
+                    self._slices.append((*key, number, self._first + int(index) * self._length, n))
         sums: list[object] = []
         for column, accumulators in DURATION_ACCUMULATORS.items():
             latency = route.get(_SHORT[column], {})
@@ -242,6 +319,8 @@ class _BaselineRows:
                 column: pl.DataFrame(rows, schema=_HISTOGRAM, orient="row")
                 for column, rows in self._histograms.items()
             },
+            slices=pl.DataFrame(self._slices, schema=_SLICE_ROWS, orient="row"),
+            step=self._step,
         )
 
 

@@ -22,6 +22,7 @@ from apilog.checks.check_tables import (
     checks_table,
     worst_table,
 )
+from apilog.checks.design_effect import is_dispersed_over_time
 from apilog.checks.evaluate import (
     NOT_IN_BASELINE,
     DecisionPolicy,
@@ -234,7 +235,7 @@ def run_check(
         timezone=plan.options.tz,
         filters=filters_of(plan.options, current.window),
         notes=(
-            *_unnamed_notes(samples),
+            *_notes_on(samples, results),
             *gone_notes(on_requests, current, base, plan.policy),
             *_keep_baseline(plan, measured, state),
             *measured.notes,
@@ -363,15 +364,23 @@ def _plan_measurements(thresholds: Sequence[Threshold], plan: CheckPlan) -> list
     if plan.baseline:
         both += success_subjects(thresholds)
     subjects = [*(t.subject for t in thresholds), *details, *both]
+    compared = [t.subject for t in thresholds if t.is_comparison]
+    # How values vary over time tells what a difference to the baseline is worth.
+    over_time = [subject for subject in compared if is_dispersed_over_time(subject.metric)]
     windows = [(subjects, plan.window)]
     known_routes = {*plan.options.routes}
     if isinstance(plan.baseline, TimeWindow):
-        compared = [t.subject for t in thresholds if t.is_comparison]
         windows.append(([*compared, *both], plan.baseline))
     elif plan.baseline:
         known_routes |= plan.baseline.known_routes
     measurements = [
-        Measurement(chosen, window, max_routes=plan.options.max_routes, known_routes=known_routes)
+        Measurement(
+            chosen,
+            window,
+            over_time=over_time,
+            max_routes=plan.options.max_routes,
+            known_routes=known_routes,
+        )
         for chosen, window in windows
     ]
     if plan.options.update_baseline:
@@ -385,12 +394,37 @@ def _subject_by_endpoint(threshold: Threshold) -> MetricSubject:
     return replace(threshold.subject, each=endpoint_columns_without(threshold.where))
 
 
+def _notes_on(
+    samples: Mapping[Threshold, SubjectSamples],
+    results: Mapping[Threshold, Sequence[ThresholdResult]],
+) -> Iterator[str]:
+    yield from _unnamed_notes(samples)
+    yield from _independence_notes(results)
+
+
 def _unnamed_notes(measured: Mapping[Threshold, SubjectSamples]) -> Iterator[str]:
     """Note what a `for each` leaves out, once for each choice of columns."""
     unnamed = {t.each: m.unnamed for t, m in measured.items() if t.each and m.unnamed}
     for each, count in unnamed.items():
         columns = " and ".join(each)
         yield f"{count:,} requests have no {columns} of their own: no `for each` is about them"
+
+
+def _independence_notes(
+    results: Mapping[Threshold, Sequence[ThresholdResult]],
+) -> Iterator[str]:
+    """Note the comparisons of which too little history tells how they vary over time."""
+    unknown = [
+        str(threshold)
+        for threshold, several in results.items()
+        if is_dispersed_over_time(threshold.metric)
+        and any(r.p_value is not None and r.baseline is not None and not r.design for r in several)
+    ]
+    if unknown:
+        yield (
+            f"too little history tells how values vary from hour to hour or day to day, so that "
+            f"requests are taken as independent: {', '.join(unknown)}"
+        )
 
 
 def _overall(results: Sequence[ThresholdResult]) -> CheckState:

@@ -26,6 +26,7 @@ _RESULT_COLUMNS = {
     "low": pl.Float64,
     "high": pl.Float64,
     "p_value": pl.Float64,
+    "design_effect": pl.Float64,
     "reason": pl.String,
 }
 _WORST_COLUMNS = {"value": pl.Float64, "requests": pl.Int64}

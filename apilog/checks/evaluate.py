@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from apilog.aggregate import RowOrder, TableSpec, score_last_hour
+from apilog.checks.design_effect import INDEPENDENT, DesignEffects, measure_design_effects
 from apilog.checks.measurement import (
     Measurement,
     MeasurementResult,
@@ -78,7 +79,14 @@ class ThresholdResult:
     high: float | None = None
     p_value: float | None = None
     """The p-value, given that the limit is kept; adjusted within a `for each`. None if untested."""
+    design: DesignEffects | None = None
+    """What the variance of a comparison was widened by; None if too little history tells it."""
     reason: str = ""
+
+    @property
+    def design_effect(self) -> float | None:
+        """How many times the variance of the value is that of independent requests."""
+        return self.design.current if self.design else None
 
 
 def evaluate_threshold(
@@ -171,9 +179,14 @@ def _evaluate_comparison(
         return replace(result, reason=reason)
     metric = threshold.metric
     null, confidence = NullHypothesis(against.factor, against.margin), one_sided(policy.confidence)
-    low, high = sample_difference_interval(metric, sample, base, confidence, null)
-    p = p_value(metric, sample, base, null, _side_of_failure(threshold))
-    return replace(result, low=low, high=high, p_value=p)
+    expected = (result.limit or 0.0) * (
+        1.0 if metric.kind is MetricKind.COUNT else sample.seconds or 0.0
+    )
+    design = measure_design_effects(metric, sample, base, expected)
+    widened = design or INDEPENDENT
+    low, high = sample_difference_interval(metric, sample, base, confidence, null, widened)
+    p = p_value(metric, sample, base, null, _side_of_failure(threshold), widened)
+    return replace(result, low=low, high=high, p_value=p, design=design)
 
 
 def _side_of_failure(threshold: Threshold) -> Alternative:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import reduce
 from typing import Protocol
 
@@ -24,12 +25,15 @@ from apilog.aggregate import (
     partial,
     unfound_routes,
 )
+from apilog.aggregate.time_buckets import bucket_step
 from apilog.checks.threshold import ColumnValues, MetricSubject
+from apilog.checks.time_slices import TimeSlices
 from apilog.engine.source_pass import SourcePass
 from apilog.metrics import METRICS, Metric, MetricKind
 from apilog.options import ReadOptions, Source
 from apilog.report_model import InputSummary
 from apilog.schema import SCHEMA
+from apilog.statistics.dispersion import SliceCount
 from apilog.time import ALL_TIME, TimeWindow
 
 SampleKey = tuple[str | int | None, ...]
@@ -50,6 +54,8 @@ class MetricSample:
     """For a latency, the count of each bucket."""
     seconds: float | None = None
     """The length of the window."""
+    slices: TimeSlices | None = None
+    """The events over time; None where they were not measured, or do not add up to the sample."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +73,10 @@ class SubjectSamples:
     unnamed: int = 0
     """The number of requests in the others."""
 
+
+_MOST_SLICES = 200
+"""A week has slices of an hour."""
+_MOST_SLICE_KEYS = 500_000
 
 MeasurementState = tuple[PartialState, ...]
 """The states of a measurement's plans, in their order."""
@@ -88,6 +98,7 @@ class Measurement:
         window: TimeWindow = ALL_TIME,
         *,
         tables: Sequence[TableSpec] = (),
+        over_time: Iterable[MetricSubject] = (),
         max_routes: int = 1000,
         max_rows: int = 10_000,
         max_keys: int = 100_000,
@@ -96,6 +107,8 @@ class Measurement:
     ) -> None:
         """`tables` are further tables on all requests; for the limits see `ReportPlan`.
 
+        Subjects `over_time`, which are among the others, are also measured for slices of time.
+
         Routes that a subject names are known like the `known_routes`.
         """
         self.window = window
@@ -103,29 +116,46 @@ class Measurement:
         # A plan of its own for each choice of requests: in a table by all columns that thresholds
         # name, rare values would be folded, and a threshold that names one could not be decided.
         self._specs_by_where = _table_specs(self.subjects, tables)
+        self._sliced_by_where = _sliced_specs(over_time)
         known = frozenset(known_routes) | {
             text for where in self._specs_by_where for column, text in where if column == "route"
         }
-        self._plans = tuple(
-            ReportPlan(
-                tables=tuple(specs),
-                window=window,
-                max_routes=max_routes,
-                max_rows=max_rows,
-                max_keys=max_keys,
-                bucket=bucket,
-                known_routes=known,
-            )
-            for specs in self._specs_by_where.values()
+        shared = ReportPlan(
+            tables=(),
+            window=window,
+            max_routes=max_routes,
+            max_rows=max_rows,
+            max_keys=max_keys,
+            bucket=bucket,
+            known_routes=known,
+        )
+        # Slices are many rows for each value, none of which a report shows.
+        self._plans = (
+            *(replace(shared, tables=tuple(s)) for s in self._specs_by_where.values()),
+            *(
+                replace(
+                    shared,
+                    tables=tuple(s),
+                    most_buckets=_MOST_SLICES,
+                    max_rows=_MOST_SLICE_KEYS,
+                    max_keys=_MOST_SLICE_KEYS,
+                )
+                for s in self._sliced_by_where.values()
+            ),
         )
         chosen = {column for where in self._specs_by_where for column, _ in where}
         self.columns = frozenset(chosen).union(*(plan.columns for plan in self._plans))
+
+    @property
+    def _wheres(self) -> tuple[ColumnValues, ...]:
+        """The choice of requests of each plan."""
+        return (*self._specs_by_where, *self._sliced_by_where)
 
     def partial(self, records: pl.DataFrame) -> MeasurementState:
         """Return the state of some records, which have at least the `columns`."""
         return tuple(
             partial(plan, records.filter(matches_values(where)) if where else records)
-            for where, plan in zip(self._specs_by_where, self._plans, strict=True)
+            for where, plan in zip(self._wheres, self._plans, strict=True)
         )
 
     def merge(self, states: Sequence[MeasurementState]) -> MeasurementState:
@@ -159,12 +189,16 @@ class Measurement:
             ),
             groups={
                 (where, name): group
-                for where, by_name in zip(self._specs_by_where, tables, strict=True)
+                for where, by_name in zip(self._wheres, tables, strict=True)
                 for name, group in by_name.items()
             },
             given_seconds=seconds,
             unfound_routes=unfound_routes(plans[0], state[0]),
             recorded=TimeWindow(since=state[0].first, until=state[0].last),
+            steps={
+                where: bucket_step(plan, part.first, part.last)
+                for where, plan, part in zip(self._wheres, self._plans, state, strict=True)
+            },
         )
 
 
@@ -180,6 +214,8 @@ class MeasurementResult:
     """The requests of each route that folds as nobody found it, the busiest first."""
     recorded: TimeWindow = ALL_TIME
     """The times of the first and the last request, both included."""
+    steps: Mapping[ColumnValues, str | None] = field(default_factory=dict)
+    """The length of the slices of subjects over time, for each choice of requests."""
 
     @property
     def seconds(self) -> float | None:
@@ -198,7 +234,19 @@ class MeasurementResult:
     def samples_of(self, subject: MetricSubject) -> SubjectSamples:
         """Return the samples of a subject."""
         group = self.groups[subject.where, _table_name(subject.each)]
-        return samples_from(subject, group, self.total, self.seconds)
+        samples = samples_from(subject, group, self.total, self.seconds)
+        sliced = self.groups.get((subject.where, _table_over_time(subject.each)))
+        step = self.steps.get(subject.where)
+        if sliced is None or step is None or subject.metric.duration_column:
+            return samples
+        frame = sliced.table.filter(sliced.is_single_key).select(
+            *subject.each, "timestamp", n="requests", events=events_column(subject.metric)
+        )
+        return with_slices(samples, frame, step, self.window)
+
+    def table_over_time(self, each: tuple[str, ...]) -> TableWithInputs:
+        """Return the table of a subject over time on all requests."""
+        return self.groups[(), _table_over_time(each)]
 
 
 def matches_values(where: ColumnValues) -> pl.Expr:
@@ -248,6 +296,54 @@ def samples_from(
         others=others,
         unnamed=int(table["requests"].filter(~is_value).sum()),
     )
+
+
+def with_slices(
+    measured: SubjectSamples, frame: pl.DataFrame, step: str, window: TimeWindow
+) -> SubjectSamples:
+    """Return samples with the slices of a frame: its keys, `timestamp`, `n` and `events`."""
+    counts: dict[SampleKey, dict[datetime, SliceCount]] = {}
+    for *key, start, n, events in frame.drop_nulls("timestamp").iter_rows():
+        if n:
+            counts.setdefault(tuple(key), {})[start] = SliceCount(n, events)
+    return replace(
+        measured,
+        samples={
+            key: replace(
+                sample, slices=TimeSlices(step=step, window=window, counts=counts.get(key, {}))
+            )
+            # Of a log with very many keys some slices are folded into others.
+            if sum(count.n for count in counts.get(key, {}).values()) == sample.size
+            else sample
+            for key, sample in measured.samples.items()
+        },
+    )
+
+
+def events_column(metric: Metric) -> str:
+    """Return the metric that counts the events of this one."""
+    return metric.events or (metric.column if metric.kind is MetricKind.COUNT else "requests")
+
+
+def _sliced_specs(subjects: Iterable[MetricSubject]) -> dict[ColumnValues, list[TableSpec]]:
+    """Return the tables over time for each choice of requests."""
+    names: dict[tuple[ColumnValues, tuple[str, ...]], set[str]] = {}
+    for subject in subjects:
+        chosen = names.setdefault((subject.where, subject.each), {"requests"})
+        chosen.add(events_column(subject.metric))
+    specs: dict[ColumnValues, list[TableSpec]] = {}
+    for (where, each), metrics in names.items():
+        table = TableSpec(
+            name=_table_over_time(each),
+            keys=("timestamp", *each),
+            metrics=tuple(name for name in METRICS if name in metrics),
+        )
+        specs.setdefault(where, []).append(table)
+    return specs
+
+
+def _table_over_time(each: tuple[str, ...]) -> str:
+    return f"{_table_name(each)} over time"
 
 
 def _table_specs(

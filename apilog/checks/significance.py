@@ -14,8 +14,10 @@ from apilog.aggregate.ddsketch import (
     bucket_value_ms,
     position_ms,
 )
+from apilog.checks.design_effect import INDEPENDENT, DesignEffects
 from apilog.checks.measurement import MetricSample
 from apilog.metrics import Metric, MetricKind
+from apilog.statistics.dispersion import widen_confidence, widen_p_value
 from apilog.statistics.distributions import normal_quantile
 from apilog.statistics.rank_tests import (
     QuantileBounds,
@@ -59,6 +61,7 @@ def p_value(
     base: MetricSample,
     null: NullHypothesis,
     alternative: Alternative,
+    design: DesignEffects = INDEPENDENT,
 ) -> float | None:
     """Return the p-value of the difference between two samples; None for a metric without a test.
 
@@ -69,10 +72,12 @@ def p_value(
     if not (_has_evidence(metric, current) and _has_evidence(metric, base)):
         return None
     if alternative is not Alternative.TWO_SIDED:
-        return _one_sided_p_value(metric, current, base, null, alternative)
+        return _one_sided_p_value(metric, current, base, null, alternative, design)
     # Doubling is conservative, and unlike other ways it works for tests that have one side only.
     sides = (Alternative.GREATER, Alternative.LESS)
-    return min(1.0, 2 * min(_one_sided_p_value(metric, current, base, null, s) for s in sides))
+    return min(
+        1.0, 2 * min(_one_sided_p_value(metric, current, base, null, s, design) for s in sides)
+    )
 
 
 def _one_sided_p_value(
@@ -81,18 +86,30 @@ def _one_sided_p_value(
     base: MetricSample,
     null: NullHypothesis,
     side: Alternative,
+    design: DesignEffects,
 ) -> float:
     match metric.kind:
         case MetricKind.PROPORTION:
-            return _test_proportions(current, base, null, side)
+            p = _test_proportions(
+                _as_proportion(current, design.current),
+                _as_proportion(base, design.base),
+                null,
+                side,
+            )
         case MetricKind.QUANTILE:
             return _test_quantiles(metric, current, base, null, side)
         case MetricKind.MEAN:
             means = (_as_mean(sample) for sample in (current, base))
             return two_mean_test(*means, factor=null.factor, margin=null.margin, alternative=side)
         case _:
-            rates = (_as_rate(metric, sample) for sample in (current, base))
-            return two_rate_test(*rates, factor=null.factor, margin=null.margin, alternative=side)
+            first, second = (
+                _as_rate(metric, current, design.current),
+                _as_rate(metric, base, design.base),
+            )
+            p = two_rate_test(
+                first, second, factor=null.factor, margin=null.margin, alternative=side
+            )
+    return p if design.degrees is None else widen_p_value(p, design.degrees)
 
 
 def one_sided(confidence: float) -> float:
@@ -143,13 +160,18 @@ def _quantile_limit_p_value(
     return proportion_p_value(Proportion(beyond, sample.size), share, Alternative.GREATER)
 
 
-def value_interval(metric: Metric, sample: MetricSample, confidence: float) -> Bounds:
+def value_interval(
+    metric: Metric, sample: MetricSample, confidence: float, design_effect: float = 1.0
+) -> Bounds:
     """Return the two-sided confidence interval of a value; None where nothing bounds it."""
     if not _has_evidence(metric, sample):
         return None, None
     match metric.kind:
         case MetricKind.PROPORTION:
-            return wilson_interval(_as_proportion(sample), confidence) or (None, None)
+            return wilson_interval(_as_proportion(sample, design_effect), confidence) or (
+                None,
+                None,
+            )
         case MetricKind.QUANTILE:
             assert metric.quantile is not None
             low, high = quantile_interval(
@@ -165,7 +187,7 @@ def value_interval(metric: Metric, sample: MetricSample, confidence: float) -> B
         case MetricKind.MEAN:
             return mean_interval(_as_mean(sample), confidence)
         case MetricKind.RATE:
-            return rate_interval(_as_rate(metric, sample), confidence)
+            return rate_interval(_as_rate(metric, sample, design_effect), confidence)
         case _:
             return None, None
 
@@ -176,6 +198,7 @@ def sample_difference_interval(
     base: MetricSample,
     confidence: float,
     null: NullHypothesis = NullHypothesis(),
+    design: DesignEffects = INDEPENDENT,
 ) -> Bounds:
     """Return the two-sided confidence interval of current − base.
 
@@ -189,11 +212,13 @@ def sample_difference_interval(
         return _quantile_difference(metric, current, base, null, confidence)
     if metric.kind is MetricKind.MEAN:
         return mean_difference_interval(_as_mean(current), _as_mean(base), confidence)
+    if design.degrees is not None:
+        confidence = widen_confidence(confidence, design.degrees)
     bounds, base_bounds = (
-        rate_interval(_as_rate(metric, sample), confidence)
+        rate_interval(_as_rate(metric, sample, effect), confidence)
         if metric.kind is MetricKind.COUNT
-        else value_interval(metric, sample, confidence)
-        for sample in (current, base)
+        else value_interval(metric, sample, confidence, effect)
+        for sample, effect in ((current, design.current), (base, design.base))
     )
     return difference_interval(current.value, bounds, base.value, base_bounds)
 
@@ -203,20 +228,21 @@ def _has_evidence(metric: Metric, sample: MetricSample) -> bool:
     return sample.size > 0 or metric.kind in (MetricKind.COUNT, MetricKind.RATE)
 
 
-def _as_proportion(sample: MetricSample) -> Proportion:
+def _as_proportion(sample: MetricSample, design_effect: float = 1.0) -> Proportion:
+    """Return the proportion, of as many independent requests as say as much."""
+    # Rao and Scott (1992), https://doi.org/10.2307/2532311
     assert sample.events is not None
-    return Proportion(sample.events, sample.size)
+    return Proportion(sample.events / design_effect, sample.size / design_effect)
 
 
 def _test_proportions(
-    current: MetricSample, base: MetricSample, null: NullHypothesis, side: Alternative
+    first: Proportion, second: Proportion, null: NullHypothesis, side: Alternative
 ) -> float:
     """Return the larger p-value of the score test and, where it applies, of Fisher's exact test.
 
     With few events the normal approximation of the score test raises false alarms. Fisher's test
     knows no factor or margin, so that it is left out where less than the baseline is demanded.
     """
-    first, second = _as_proportion(current), _as_proportion(base)
     score = two_proportion_test(
         first,
         second,
@@ -296,7 +322,10 @@ def _as_mean(sample: MetricSample) -> SampleMean:
     return sample_mean(sample.value, counts)
 
 
-def _as_rate(metric: Metric, sample: MetricSample) -> EventRate:
-    """Return the sample as a rate; counts are of windows of the same length, which is 1 here."""
+def _as_rate(metric: Metric, sample: MetricSample, design_effect: float = 1.0) -> EventRate:
+    """Return the sample as a rate, over as much time as says as much if events are independent.
+
+    Counts are of windows of the same length, which is 1 here.
+    """
     time = sample.seconds if metric.kind is MetricKind.RATE else 1.0
-    return EventRate(sample.events or 0, time or 1.0)
+    return EventRate((sample.events or 0) / design_effect, (time or 1.0) / design_effect)

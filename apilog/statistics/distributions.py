@@ -1,4 +1,4 @@
-"""Tails of the normal, binomial, hypergeometric and chi-square distributions.
+"""Tails of the normal, binomial, hypergeometric, chi-square and Student's distributions.
 
 Binomial and hypergeometric tails are summed exactly, from the term at the edge outwards, each
 from the one before: a few square roots of n terms.
@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import count, islice
 from statistics import NormalDist
 
 _NEGLIGIBLE = 1e-17
 _EPSILON = 1e-15
 _TINY = 1e-300
 _MOST_STEPS = 10_000
+_BISECTIONS = 60
 
 
 def normal_tail(z: float) -> float:
@@ -127,17 +129,65 @@ def chi_square_tail(x: float, degrees: int) -> float:
             if term < total * _EPSILON:
                 break
         return max(0.0, 1.0 - scale * total)
-    # The fraction, https://dlmf.nist.gov/8.9#E2, is evaluated from the front by Lentz's algorithm
-    # (https://dlmf.nist.gov/3.10#iii), so that the number of terms need not be known.
-    b = x + 1 - a
-    c, d = 1 / _TINY, 1 / b
-    value = d
-    for k in range(1, _MOST_STEPS):
-        numerator = -k * (k - a)
-        b += 2
-        d = 1 / (numerator * d + b or _TINY)
-        c = b + numerator / c or _TINY
+    # The fraction: https://dlmf.nist.gov/8.9#E2
+    terms = ((-k * (k - a), x + 1 - a + 2 * k) for k in count(1))
+    return min(1.0, scale / _evaluate_fraction(x + 1 - a, terms))
+
+
+def _evaluate_fraction(first: float, terms: Iterable[tuple[float, float]]) -> float:
+    """Return the continued fraction first + a₁ / (b₁ + a₂ / (b₂ + …)) of terms (a, b)."""
+    # From the front by Lentz's algorithm, https://dlmf.nist.gov/3.10#iii, so that the number of
+    # terms need not be known.
+    value = c = first or _TINY
+    d = 0.0
+    for a, b in islice(terms, _MOST_STEPS):
+        d = 1 / (b + a * d or _TINY)
+        c = b + a / c or _TINY
         value *= c * d
         if abs(c * d - 1) < _EPSILON:
             break
-    return min(1.0, scale * value)
+    return value
+
+
+def student_tail(t: float, degrees: float) -> float:
+    """Return the chance that Student's t with these degrees of freedom exceeds t.
+
+    >>> round(student_tail(2.5758, 1e9), 4), round(student_tail(1.0, 1), 9)
+    (0.005, 0.25)
+    """
+    if t < 0:
+        return 1.0 - student_tail(-t, degrees)
+    # Half of I_x(degrees / 2, 1 / 2), the regularised incomplete beta function.
+    x = degrees / (degrees + t * t)
+    return _beta_ratio(x, degrees / 2, 0.5) / 2
+
+
+def _beta_ratio(x: float, a: float, b: float) -> float:
+    """Return the regularised incomplete beta function I_x(a, b)."""
+    if x <= 0 or x >= 1:
+        return 0.0 if x <= 0 else 1.0
+    if x > (a + 1) / (a + b + 2):
+        # The fraction converges fast only below that.
+        return 1.0 - _beta_ratio(1 - x, b, a)
+    log_beta = math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
+    scale = math.exp(a * math.log(x) + b * math.log1p(-x) - log_beta) / a
+
+    def coefficient(k: int) -> float:
+        # https://dlmf.nist.gov/8.17#v
+        m = k // 2
+        if k % 2:
+            return -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
+        return m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
+
+    return scale / _evaluate_fraction(1.0, ((coefficient(k), 1.0) for k in count(1)))
+
+
+def student_quantile(p: float, degrees: float) -> float:
+    """Return the value that Student's t is below with the chance p, which is from 0.5 up to 1."""
+    low, high = 0.0, 1.0
+    while student_tail(high, degrees) > 1 - p:
+        low, high = high, 2 * high
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if student_tail(middle, degrees) > 1 - p else (low, middle)
+    return (low + high) / 2

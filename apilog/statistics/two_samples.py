@@ -45,10 +45,10 @@ class Alternative(StrEnum):
 
 
 class Proportion(NamedTuple):
-    """The number of successes among n tries."""
+    """The number of successes among n tries; fractions where several tries say as much as one."""
 
-    successes: int
-    n: int
+    successes: float
+    n: float
 
     @property
     def rate(self) -> float:
@@ -62,7 +62,7 @@ class EventRate(NamedTuple):
     It is taken as Poisson: events come independently of each other.
     """
 
-    events: int
+    events: float
     time: float
 
     @property
@@ -116,9 +116,10 @@ def proportion_p_value(proportion: Proportion, rate: float, alternative: Alterna
     0.2642
     """
     # Clopper and Pearson (1934), https://doi.org/10.1093/biomet/26.4.404
+    n = round(proportion.n)
     if alternative is Alternative.GREATER:
-        return binomial_at_least(proportion.successes, proportion.n, rate)
-    return binomial_at_most(proportion.successes, proportion.n, rate)
+        return binomial_at_least(math.floor(proportion.successes), n, rate)
+    return binomial_at_most(math.ceil(proportion.successes), n, rate)
 
 
 def rate_interval(rate: EventRate, confidence: float) -> Interval:
@@ -234,7 +235,7 @@ def fisher_exact_test(
 ) -> float | None:
     """Return the one-sided p-value of Fisher's exact test of equality.
 
-    It is never too small, however few successes there are.
+    It is never too small, however few successes there are. Fractions are rounded to less evidence.
 
     >>> round(fisher_exact_test(Proportion(3, 3), Proportion(0, 3), Alternative.GREATER), 9)
     0.05
@@ -243,9 +244,9 @@ def fisher_exact_test(
         return None
     if alternative is Alternative.LESS:
         first, second = second, first
-    marked = first.successes + second.successes
-    others = first.n + second.n - marked
-    return hypergeometric_at_least(first.successes, first.n, marked, others)
+    n, m = math.ceil(first.n), math.ceil(second.n)
+    fewest, most = math.floor(first.successes), min(m, math.ceil(second.successes))
+    return hypergeometric_at_least(fewest, n, fewest + most, n + m - fewest - most)
 
 
 def two_rate_test(
@@ -267,10 +268,12 @@ def two_rate_test(
         return normal_p_value(excess, variance, alternative)
     # Given all events, the first's share of them is binomial: Przyborowski and Wilenski (1940),
     # https://doi.org/10.1093/biomet/31.3-4.313
-    total = first.events + second.events
     share = factor * first.time / (factor * first.time + second.time)
-    more = binomial_at_least(first.events, total, share)
-    return _choose_tail(more, binomial_at_most(first.events, total, share), alternative)
+    # Fractions are rounded to less evidence.
+    fewest, most = math.floor(first.events), math.ceil(first.events)
+    more = binomial_at_least(fewest, fewest + math.ceil(second.events), share)
+    less = binomial_at_most(most, most + math.floor(second.events), share)
+    return _choose_tail(more, less, alternative)
 
 
 def two_mean_test(

@@ -25,8 +25,10 @@ from apilog.checks import SampleKey, SubjectSamples, parse_threshold
 from apilog.checks.baseline import SavedBaseline, baseline_measurement
 from apilog.checks.baseline_file import format_baseline, read_baseline
 from apilog.checks.check import check_after_reading, check_before_reading
+from apilog.checks.design_effect import is_dispersed_over_time
 from apilog.checks.measurement import Measurement
 from apilog.checks.threshold import GATEWAY_SUBJECT, ROUTE_SUBJECT
+from apilog.checks.time_slices import common_step
 from apilog.errors import ApilogError, InputError, UsageError
 from apilog.options import ReadOptions
 from apilog.time import TimeWindow
@@ -80,7 +82,8 @@ def test_a_baseline_tells_what_the_logs_told(tmp_path: Path, rows: list[dict[str
     path = tmp_path / "baseline.json"
     path.write_text(format_baseline(saved(records)))
     baseline = read_baseline(path)
-    measurement = Measurement(SUBJECTS)
+    over_time = [subject for subject in SUBJECTS if is_dispersed_over_time(subject.metric)]
+    measurement = Measurement(SUBJECTS, over_time=over_time)
     measures = measurement.finish(measurement.merge([measurement.partial(records)]))
     for subject in SUBJECTS:
         told, measured = baseline.samples_of(subject), measures.samples_of(subject)
@@ -88,8 +91,14 @@ def test_a_baseline_tells_what_the_logs_told(tmp_path: Path, rows: list[dict[str
         assert told.total == measured.total
         assert told.seconds == measured.seconds
         for key, sample in known(measured).items():
-            close = replace(told.samples[key], value=pytest.approx(sample.value))  # type: ignore[arg-type]
-            assert close == sample
+            close = replace(told.samples[key], value=pytest.approx(sample.value), slices=None)  # type: ignore[arg-type]
+            assert close == replace(sample, slices=None)
+            ours, theirs = told.samples[key].slices, sample.slices
+            assert (ours is None) == (theirs is None)
+            if ours and theirs:
+                ours, theirs = common_step(ours, theirs)
+                assert ours.counts == theirs.counts
+                assert ours.window == theirs.window
     assert format_baseline(baseline) == path.read_text()
 
 
@@ -116,12 +125,14 @@ def test_the_file_is_readable_and_has_a_line_for_each_fact(baseline: SavedBaseli
         '  "formats": ["combined"],',
         '  "where": null,',
         '  "requests": 200,',
+        '  "slices": {"step": "10s", "first": "2026-11-20T00:00:00Z"},',
         '  "routes": [',
         "    {",
         '      "gateway": "nginx",',
         '      "method": "GET",',
         '      "route": "/a",',
         '      "statuses": {"200": 195, "500": 5},',
+        f'      "over_time": {{"200": {[5] + [10] * 19}, "500": [5]}},',
         '      "latency": {"n": 200, "us": 2000000, "min_us": 10000, "max_us": 10000},',
         '      "latency_ms": {"10.07": 200}',
         "    }",
@@ -153,6 +164,8 @@ BROKEN = {
     '{"apilog_baseline": 1}': "routes",
     '{"apilog_baseline": 1, "routes": [7]}': r"routes\[0\]",
     '{"apilog_baseline": 1, "routes": [{}]}': r"routes\[0\]",
+    '{"apilog_baseline": 1, "routes": [], "slices": 3}': "slices",
+    '{"apilog_baseline": 1, "routes": [], "slices": {"step": "0s"}}': "slices",
     '{"apilog_baseline": 1, "routes": [], "since": "soon"}': "its head",
     '{"apilog_baseline": 1, "routes": [], "since": "2026-01-01T00:00:00"}': "its head",
 }
@@ -184,6 +197,9 @@ def test_a_missing_baseline_is_told(tmp_path: Path) -> None:
         ("latency_ms", {"1": 1.5}),
         ("latency", {"n": "1"}),
         ("latency", 3),
+        ("over_time", 3),
+        ("over_time", {"200": [1, -1]}),
+        ("over_time", {"2xx": [1]}),
     ],
 )
 def test_a_broken_fact_names_its_route(
@@ -211,7 +227,9 @@ def three_requests() -> str:
     return format_baseline(saved(frame([route(i) for i in range(3)])))
 
 
-@given(st.sampled_from(["routes", "since", "formats", "where", "version"]), JSON, st.data())
+@given(
+    st.sampled_from(["routes", "slices", "since", "formats", "where", "version"]), JSON, st.data()
+)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=about(15))
 def test_no_file_makes_it_crash(
     tmp_path: Path, key: str, value: object, data: st.DataObject

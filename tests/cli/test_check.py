@@ -126,7 +126,7 @@ def test_json_has_the_rows_and_the_account(folder: Path, run: Run) -> None:
     rows = document["tables"]["checks"]
     assert [*rows[0]] == [
         *("threshold", "metric", "route", "state", "value", "limit", "baseline", "requests"),
-        *("low", "high", "p_value", "reason"),
+        *("low", "high", "p_value", "design_effect", "reason"),
     ]
     assert rows[0]["threshold"] == "error_rate < 2%"
     assert rows[0]["value"] == 15 / 1520
