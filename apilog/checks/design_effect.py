@@ -81,8 +81,9 @@ def _proportion_effects(current: MetricSample, then: TimeSlices) -> DesignEffect
         # A window whose slices are not known is one slice, at worst.
         slices = then.coarsen(step).occupied
         own = now.coarsen(step).occupied if now else [SliceCount(current.size, 0)]
-        groups = [slices, own] if now else [slices]
-        measured = _choose(proportion_dispersion([slices]), proportion_dispersion(groups))
+        # The baseline alone, if it has enough slices of any length.
+        also = own if now and found is None else []
+        measured = _choose(proportion_dispersion([slices]), proportion_dispersion([slices, also]))
         if measured is None:
             break
         effects = _effects_of(measured, slices, own)
