@@ -92,6 +92,9 @@ class FormatOptions:
     formats: Mapping[str, OwnFormat | Mapping[str, Any]] = field(default_factory=dict)
     """Formats by name, described as in `[formats.NAME]` of the configuration; detection tries them
     first."""
+    exclude: Sequence[str] = ()
+    """Globs for names or paths of files and folders that are left out where a folder or glob is
+    searched."""
     config_file: str | None = field(default=None, compare=False)
     """The file that settings came from, for the report to name it; it is not read."""
 

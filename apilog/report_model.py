@@ -33,6 +33,8 @@ class FileInput:
     """What to do about the error."""
     is_damaged: bool = False
     """Whether everything before the damage was read, so that the report stands."""
+    is_foreign: bool = False
+    """Whether it is of no known format and was found in a folder: not everything there is a log."""
     doubts: tuple[str, ...] = ()
     """What was guessed and may be read in another way, one sentence each."""
 

@@ -210,6 +210,10 @@ def report_input_errors(
 
 def report_file(file: FileInput, *, strict: bool, quiet: bool) -> bool:
     """Print why a file could not be read, or not to its end; whether that is an error."""
+    if file.is_foreign and not strict:
+        if not quiet:
+            streams.note(f"{file.path} is left out: {file.error}; --exclude spares the note")
+        return False
     if strict or not file.is_damaged:
         streams.error(f"{file.path}: {file.error}", file.hint)
         return True

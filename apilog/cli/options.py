@@ -66,6 +66,13 @@ ClientIp = Annotated[
         "proxy-protocol, another header, or a key. Default: detect.",
     ),
 ]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="GLOB",
+        help="Leave out such files of folders and globs, such as '*.bak'; may be repeated.",
+    ),
+]
 Since = Annotated[
     str | None,
     typer.Option(metavar="TIME", help="Leave out what is older: ISO, 24h, yesterday."),
@@ -142,6 +149,7 @@ READ_OPTIONS: Mapping[str, tuple[str, Any]] = {
     "nginx_conf": ("nginx_conf", NginxConf),
     "columns": ("column", Column),
     "client_ip": ("client_ip", ClientIp),
+    "exclude": ("exclude", Exclude),
     "since": ("since", Since),
     "until": ("until", Until),
     "tz": ("tz", Tz),

@@ -116,15 +116,18 @@ class LocalRun(Generic[T]):
         workers: int | None = None,
         chunk_bytes: int = CHUNK_BYTES,
         window: TimeWindow = ALL_TIME,
+        exclude: Sequence[str] = (),
         inputs: Sequence[RunInput] = (),
     ) -> None:
         """Find the inputs: stores are read first, `inputs` after all sources.
+
+        `exclude` are globs for files of folders that are left out.
 
         `window` spares reading what a store holds outside of it; of logs everything is read.
         Raises InputError for a store that can't be opened.
         """
         self._stores, logs = separate_stores(sources)
-        files, problems = find_logs(logs)
+        files, problems = find_logs(logs, exclude)
         self._inputs: list[LogSource | RunInput] = [*files, *inputs]
         self._window = window
         self._spec = spec
@@ -193,7 +196,8 @@ class LocalRun(Generic[T]):
     def _read_chunks(self, pool: ThreadPoolExecutor) -> Iterator[FileChunk]:
         """Yield the chunks of all inputs, their plans under way on the pool."""
         for source in self._inputs:
-            account = FileAccount(source.path)
+            log = source if isinstance(source, LogSource) else source.source
+            account = FileAccount(source.path, is_searched=log.is_searched)
             self.accounts.append(account)
             position = 0
             before = b""
@@ -281,7 +285,8 @@ class LocalRun(Generic[T]):
 
     def _note_failure(self, account: FileAccount, error: SourceError) -> None:
         account.fail(error)
-        self.errors.append(error)
+        if not account.is_foreign:
+            self.errors.append(error)
 
 
 def _last_lines(data: bytes) -> bytes:

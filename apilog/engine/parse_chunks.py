@@ -16,6 +16,7 @@ import polars as pl
 
 from apilog.engine.where import RowFilter
 from apilog.formats.contract import ParsedRecords
+from apilog.formats.file_plan import UnrecognisedFormat
 from apilog.formats.parse_plan import ParsePlan, PlanDetector, parse_lines
 from apilog.privacy import AS_LOGGED, Privacy
 from apilog.report_model import FileInput, InputSummary
@@ -113,6 +114,8 @@ class FileAccount:
     """Whether there are no more chunks to come."""
     records_before: int = 0
     """How many records of the input were read in earlier runs."""
+    is_searched: bool = False
+    """See `LogSource`."""
     first_rejects: pl.Series | None = None
     """Some rejected lines of an input that has no record yet."""
 
@@ -123,6 +126,11 @@ class FileAccount:
         has_failed = self.error is not None and not isinstance(self.error, DamagedSource)
         none_read = not (self.records or self.records_before or has_failed)
         return is_done and none_read and self.rejects > 0
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it is of no known format and nobody named it."""
+        return self.is_searched and isinstance(self.error, UnrecognisedFormat)
 
     def keep_first_rejects(self, rejects: pl.DataFrame) -> None:
         """Keep some of these rejects, columns of `REJECTS_SCHEMA`, that are of this input."""
@@ -155,6 +163,7 @@ class FileAccount:
             error=self.error.reason if self.error else None,
             hint=self.error.hint if self.error else "",
             is_damaged=isinstance(self.error, DamagedSource),
+            is_foreign=self.is_foreign,
             doubts=tuple(self.doubts),
         )
 

@@ -69,6 +69,7 @@ def scan_sources(
             choice=choice,
             strict=strict,
             progress=options.progress,
+            exclude=options.exclude,
             passes=passes,
         )
         frames.append(rest.filter(is_within(window)) if window.is_limited else rest)
@@ -84,6 +85,7 @@ def scan_logs(
     strict: bool = False,
     chunk_bytes: int = CHUNK_BYTES,
     progress: Progress | None = None,
+    exclude: Sequence[str] = (),
     passes: list[ScanStats] | None = None,
 ) -> pl.LazyFrame:
     """Return the records of the sources, one row per request, in the order of the lines.
@@ -116,6 +118,7 @@ def scan_logs(
             chunk_bytes=chunk_bytes,
             progress=None if passes else progress,
             window=window,
+            exclude=exclude,
         )
         stats = ScanStats(run)
         if passes is not None:

@@ -84,6 +84,7 @@ class SourcePass(Generic[T]):
             choice=self._choice,
             progress=options.progress,
             window=window,
+            exclude=options.exclude,
         )
 
     def iter_results(self) -> Generator[T]:

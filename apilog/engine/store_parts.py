@@ -127,11 +127,17 @@ def refuse_stores(
 
 
 def find_logs(
-    sources: Sequence[str | os.PathLike[str]],
+    sources: Sequence[str | os.PathLike[str]], exclude: Sequence[str] = ()
 ) -> tuple[list[LogSource], list[SourceError]]:
-    """Find sources, without the stores and tables of accounts that lie among logs in folders."""
+    """Find sources, without the stores and tables of accounts that lie among logs in folders.
+
+    `exclude` are globs for what else is left out of folders.
+    """
     return find_sources(
-        sources, leaves_out_folder=_is_store_folder, leaves_out_file=_is_account_table
+        sources,
+        leaves_out_folder=_is_store_folder,
+        leaves_out_file=_is_account_table,
+        exclude=exclude,
     )
 
 

@@ -92,7 +92,7 @@ class IngestInput:
         """`others` are all files that the run reads."""
         self.source = source
         self.state = InputState.UNOPENED
-        self.account = FileAccount(source.path)
+        self.account = FileAccount(source.path, is_searched=source.is_searched)
         """The account of what this run has read of it."""
         self.bytes_read = 0
         self.note: str | None = None

@@ -104,7 +104,7 @@ class _IngestRun:
         choice: FormatChoice | None,
     ) -> None:
         logs, stores = refuse_stores(sources)
-        files, problems = find_logs(logs)
+        files, problems = find_logs(logs, options.exclude)
         # A file that a folder listed, and that has gone since, was rotated: it has another name by
         # now, under which this run or the next one reads it.
         named = {display_path(os.fsdecode(log)) for log in logs}

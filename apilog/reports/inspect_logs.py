@@ -33,7 +33,7 @@ def inspect_logs(sources: Sequence[Source], options: FormatOptions) -> Detection
     """Return what is found in every file that can be read, and an error for every other one."""
     choice = parse_choice(options)
     logs, stores = refuse_stores(sources)
-    found, problems = find_logs(logs)
+    found, problems = find_logs(logs, options.exclude)
     errors: list[ApilogError] = [*stores, *problems]
     files: list[DetectedFile] = []
     for source in found:

@@ -40,15 +40,22 @@ def find_sources(
     *,
     leaves_out_folder: PathFilter = lambda _: False,
     leaves_out_file: PathFilter = lambda _: False,
+    exclude: Sequence[str] = (),
 ) -> tuple[list[LogSource], list[SourceError]]:
     """Return the inputs that SOURCES stand for, and the errors of those that could not be found.
 
     A source is a file, a folder, a glob, a URL or `-`. Folders are searched to any depth, without
-    hidden files and folders and without what the two filters leave out. Arguments keep their
+    hidden files and folders and without what the two filters leave out. `exclude` are globs for
+    the names or whole paths of files and folders that no argument names. Arguments keep their
     order, but rotated siblings are brought together, oldest first. A file that several arguments
     reach is given once. Problems do not keep the rest from being found.
     """
-    search = _SourceSearch(leaves_out_folder, leaves_out_file)
+    excluded = _match_any(exclude)
+    search = _SourceSearch(
+        lambda folder: leaves_out_folder(folder) or excluded(folder),
+        lambda file: leaves_out_file(file) or excluded(file),
+        excluded,
+    )
     files = [file for argument in sources for file in search.expand_argument(os.fsdecode(argument))]
     by_identity: dict[str, str] = {}
     for file in files:
@@ -60,6 +67,20 @@ def find_sources(
     inputs = search.make_sources(oldest_first(by_identity.values()))
     problems = search.problems + [item for item in inputs if isinstance(item, SourceError)]
     return [item for item in inputs if isinstance(item, LogSource)], problems
+
+
+def _match_any(patterns: Sequence[str]) -> PathFilter:
+    """Return whether one of the globs is about a path: its name, or all of it."""
+    if not patterns:
+        return lambda _: False
+    each = [re.compile(fnmatch.translate(os.path.normcase(pattern))) for pattern in patterns]
+
+    def matches(path: str) -> bool:
+        path = os.path.normcase(path)
+        name = os.path.basename(path.rstrip(os.sep))
+        return any(pattern.match(name) or pattern.match(path) for pattern in each)
+
+    return matches
 
 
 def oldest_first(files: Iterable[str]) -> list[str]:
@@ -117,8 +138,14 @@ def _parse_rotation(name: str) -> tuple[str, int, tuple[int, ...]]:
 class _SourceSearch:
     """Expands arguments and collects what goes wrong on the way."""
 
-    def __init__(self, leaves_out_folder: PathFilter, leaves_out_file: PathFilter) -> None:
+    def __init__(
+        self, leaves_out_folder: PathFilter, leaves_out_file: PathFilter, is_excluded: PathFilter
+    ) -> None:
         self.problems: list[SourceError] = []
+        self._is_excluded = is_excluded
+        self._searched: set[str] = set()
+        """The files that were found in folders."""
+        self._named: set[str] = set()
         self._leaves_out_folder = leaves_out_folder
         self._leaves_out_file = leaves_out_file
         self._object_sizes: dict[str, int] = {}
@@ -134,9 +161,13 @@ class _SourceSearch:
             except OSError as error:
                 self.problems.append(open_error(argument, error))
                 return []
+            sizes = {
+                u: size for u, size in sizes.items() if u == argument or not self._is_excluded(u)
+            }
             self._object_sizes |= sizes
             return sorted(sizes)
         if argument == STDIN or os.path.isfile(argument):
+            self._named.add(argument)
             return [argument]
         if os.path.isdir(argument):
             problem_count = len(self.problems)
@@ -155,6 +186,8 @@ class _SourceSearch:
             segments = re.split(f"[{re.escape(separators)}]+", relative)
             files = []
             for path in sorted(set(self._expand_glob(root, segments))):
+                if self._is_excluded(path):
+                    continue
                 if os.path.isdir(path):
                     files += self._files_below(path)
                 elif os.path.isfile(path):
@@ -168,7 +201,7 @@ class _SourceSearch:
     def make_sources(self, files: Sequence[str]) -> list[LogSource | SourceError]:
         """Return the inputs at the paths and URLs that were found, in the order of reading."""
         if not self._object_sizes:
-            return [_make_source(file) for file in files]
+            return [_make_source(file, is_searched=self._is_searched(file)) for file in files]
         # Only where objects are read: the client of the cloud takes long to import.
         from apilog.storage.cloud.object_reader import ObjectPrefetcher
 
@@ -176,9 +209,12 @@ class _SourceSearch:
         return [
             replace(LogSource.from_path(file, self._object_sizes[file]), prefetcher=prefetcher)
             if file in self._object_sizes
-            else _make_source(file)
+            else _make_source(file, is_searched=self._is_searched(file))
             for file in files
         ]
+
+    def _is_searched(self, file: str) -> bool:
+        return file in self._searched and file not in self._named
 
     def _expand_glob(self, folder: str, segments: list[str]) -> Iterator[str]:
         """Yield the paths below a folder that match; an empty folder is the current one."""
@@ -214,7 +250,9 @@ class _SourceSearch:
             for name in names
             if not name.startswith(".")
         ]
-        return sorted(f for f in files if os.path.isfile(f) and not self._leaves_out_file(f))
+        found = sorted(f for f in files if os.path.isfile(f) and not self._leaves_out_file(f))
+        self._searched |= {*found}
+        return found
 
     def _walk_folders(self, folder: str) -> Iterator[tuple[str, list[str]]]:
         """Yield each real folder at or below this one, once, and the names of the files in it."""
@@ -252,7 +290,7 @@ def _folder_identity(folder: str) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def _make_source(file: str) -> LogSource | SourceError:
+def _make_source(file: str, *, is_searched: bool) -> LogSource | SourceError:
     if file == STDIN:
         return LogSource.from_path(file, None)
     try:
@@ -262,7 +300,7 @@ def _make_source(file: str) -> LogSource | SourceError:
     if not os.access(file, os.R_OK):  # asked now, so that it is said before anything is read
         return open_error(file, PermissionError())
     if stat.S_ISREG(status.st_mode):
-        return LogSource.from_path(file, status.st_size)
+        return replace(LogSource.from_path(file, status.st_size), is_searched=is_searched)
     if stat.S_ISFIFO(status.st_mode) or stat.S_ISCHR(status.st_mode):
         return LogSource.from_path(file, None)
     return SourceError(

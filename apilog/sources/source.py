@@ -30,6 +30,8 @@ class LogSource:
     """The path as the operating system knows it, may hold surrogate escapes; or a URL."""
     size: int | None
     """Bytes as stored (compressed ones, if it is compressed); None for standard input and pipes."""
+    is_searched: bool = False
+    """Whether nobody named it: it was found in a folder that was searched."""
     prefetcher: ObjectPrefetcher | None = field(default=None, compare=False, repr=False)
     """What fetches this object and its neighbours before their turn; None for all else."""
 

@@ -141,9 +141,9 @@ class StartOffsets:
         self._recent = recent
         self._wall = wall
 
-    def set_clock(self, sources: Sequence[str]) -> None:
+    def set_clock(self, sources: Sequence[str], exclude: Sequence[str] = ()) -> None:
         """Set the clock by the last lines, as if each arrived when its file was last written."""
-        for source in find_logs(sources)[0]:
+        for source in find_logs(sources, exclude)[0]:
             if not source.size or source.file == STDIN:
                 continue
             with suppress(OSError):  # the follower reports it

@@ -50,9 +50,14 @@ class Follower:
         sources: Sequence[str],
         find_start: Callable[[str], int],
         now: Callable[[], float] = time.monotonic,
+        exclude: Sequence[str] = (),
     ) -> None:
-        """Begin files that exist at the start at the offset that `find_start` returns."""
+        """Begin files that exist at the start at the offset that `find_start` returns.
+
+        `exclude` are globs for files of folders that are not followed.
+        """
         self._sources = sources
+        self._exclude = exclude
         self._find_start = find_start
         self._now = now
         self._tails: dict[str, FileTail] = {}
@@ -162,7 +167,7 @@ class Follower:
     def _find_files(self) -> None:
         """Search the sources again: follow new files, release those that are gone."""
         self._looked_at = self._now()
-        sources, self.problems = find_logs(self._sources)
+        sources, self.problems = find_logs(self._sources, self._exclude)
         identities: set[InodeIdentity] = set()
         for source in sources:
             try:

@@ -82,13 +82,16 @@ class WatchSession:
         started = wall()
         clock = (lambda: started) if options.once else wall
         self._clock = EventClock(clock, trusting=options.once)
+        exclude = options.read_options.exclude
         if options.from_start:
-            self.follower = Follower(sources, lambda _: 0)
+            self.follower = Follower(sources, lambda _: 0, exclude=exclude)
         else:
             reach = max(options.window, alerts.longest_window if alerts else options.window)
             starts = StartOffsets(self._clock, choice, None if options.once else reach, wall)
-            starts.set_clock(sources)
-            self.follower = Follower(sources, lambda file: starts.find_start(file, reach))
+            starts.set_clock(sources, exclude)
+            self.follower = Follower(
+                sources, lambda file: starts.find_start(file, reach), exclude=exclude
+            )
         spec = make_read_spec(options.read_options, columns)
         self._decoder = Decoder(spec, choice, note, notes_problems=not options.once)
         routes = options.read_options.routes
