@@ -62,6 +62,11 @@ class InputSummary:
         )
 
     @property
+    def failed_files(self) -> tuple[FileInput, ...]:
+        """The inputs that could not be read at all, and should have been."""
+        return tuple(f for f in self.files if f.error and not (f.is_damaged or f.is_foreign))
+
+    @property
     def is_unread(self) -> bool:
         """Whether there were inputs and not one of them could be opened and understood."""
         return bool(self.files) and all(f.error and not f.is_damaged for f in self.files)

@@ -11,7 +11,13 @@ import typer
 
 import apilog
 from apilog.cli import streams
-from apilog.cli.lifecycle import RunFlags, accounts_from_options, finish_report, refuse_same_file
+from apilog.cli.lifecycle import (
+    RunFlags,
+    accounts_from_options,
+    errors_as_verdicts,
+    finish_report,
+    refuse_same_file,
+)
 from apilog.cli.options import (
     ANY_VERDICTS,
     Accounts,
@@ -158,11 +164,12 @@ def check(
             )
         raise typer.Exit(_check_alerts(sources, config, state, read, target, run))
     settings = load_config(config)
-    options = _check_options(given, accounts, read, settings)
+    with errors_as_verdicts("check", target):
+        options = _check_options(given, accounts, read, settings)
     has_baseline = options.baseline or options.baseline_since or options.baseline_until
     target.check(("checks", "worst", *(["changed"] if has_baseline else [])))
     refuse_same_file(target, run.rejects)
-    with run.open_hooks(force=target.force) as hooks:
+    with errors_as_verdicts("check", target), run.open_hooks(force=target.force) as hooks:
         checked = apilog.check(sources, **replace(options, **hooks).as_arguments())
     undecided = given.inconclusive or settings.checks.inconclusive or "3"
     outcome = checked.state

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import apilog
-from apilog.cli.lifecycle import RunFlags, finish_report, refuse_same_file
+from apilog.cli.lifecycle import RunFlags, errors_as_verdicts, finish_report, refuse_same_file
 from apilog.cli.options import ANY_VERDICTS, Top
 from apilog.cli.streams import ExitCode, OutputTarget
 from apilog.options import CompareOptions
@@ -82,7 +82,7 @@ def compare(
 
     target.check(("comparison", "changed"))
     refuse_same_file(target, run.rejects)
-    with run.open_hooks(force=target.force) as hooks:
+    with errors_as_verdicts("compare", target), run.open_hooks(force=target.force) as hooks:
         compared = apilog.compare(sources, **replace(read, **hooks).as_arguments())
     code = finish_report(compared.report, target, run)
     is_open = compared.state is CheckState.INCONCLUSIVE

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 from apilog.cli import streams
 from apilog.cli.options import NoProgress, Quiet, Rejects, Strict
 from apilog.cli.streams import ExitCode
-from apilog.errors import UsageError
+from apilog.errors import ApilogError, OutputError, UnreadSourcesError, UsageError
+from apilog.render import find_output
 from apilog.text.units import format_bytes, format_duration
+from apilog.version import __version__
 
 if TYPE_CHECKING:
     import polars as pl
@@ -173,6 +175,51 @@ def finish_report(report: Report, target: OutputTarget, flags: StrictFlags) -> E
         with Path(path).open("a", encoding="utf-8") as file:
             file.write(job_summary(report))
     return report_outcome(report, target, flags)
+
+
+@contextmanager
+def errors_as_verdicts(command: str, target: OutputTarget) -> Iterator[None]:
+    """Have an output of verdicts, which a CI server reads, hold the error that ends the block."""
+    try:
+        yield
+    except OutputError:
+        raise
+    except ApilogError as problem:
+        if find_output(target.format).needs_verdicts:
+            target.write(_report_of_error(command, problem))
+        raise
+
+
+def _report_of_error(command: str, problem: ApilogError) -> Report:
+    """Return a report without verdicts whose one input is the command that failed."""
+    import polars as pl
+
+    from apilog.render.text.verdict_text import CHECKS
+    from apilog.report_model import CheckState, FileInput, InputSummary, Report
+
+    problems = problem.errors if isinstance(problem, UnreadSourcesError) else [problem]
+    files = [
+        FileInput(
+            path=f"apilog {command}",
+            format=None,
+            lines=0,
+            records=0,
+            rejects=0,
+            skipped=0,
+            error=str(each),
+            hint=each.hint,
+        )
+        for each in problems
+    ]
+    return Report(
+        version=__version__,
+        command=command,
+        since=None,
+        until=None,
+        input=InputSummary.of_files(files),
+        tables={CHECKS: pl.DataFrame()},
+        state=CheckState.INCONCLUSIVE,
+    )
 
 
 def report_outcome(report: Report, target: OutputTarget, flags: StrictFlags) -> ExitCode:

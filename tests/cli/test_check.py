@@ -189,10 +189,11 @@ def test_github_gets_annotations_and_a_summary(
     result = run("check", "access.log", *HOLDS, *FAILS, *OPEN, "-f", "github")
     assert result.code == 1
     failed = "0.99 %25 over 1,520 requests, limit 0.1 %25, margin +0.89 pp, p <0.0001"
+    rare = 'error_rate{route="/v1/rare"} < 1%25 (/v1/rare)'
     few = "25 %25 over 20 requests, limit 1 %25, margin +24 pp, 20 requests, fewer than 100"
     assert result.text.splitlines() == [
-        f"::error title=error_rate < 0.1%25::{failed}",
-        f'::warning title=error_rate{{route="/v1/rare"}} < 1%25 (/v1/rare)::{few}',
+        f"::error title=error_rate < 0.1%25::error_rate < 0.1%25: {failed}",
+        f"::warning title={rare}::{rare}: {few}",
         "apilog check: 1 of 3 thresholds failed, 1 could not be decided",
     ]
     summary = (folder / "summary.md").read_text()

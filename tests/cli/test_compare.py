@@ -136,7 +136,9 @@ def test_other_outputs(folder: Path, run: Run) -> None:
     assert root.get("failures") == "0"
     assert root.get("tests") != "0"
     annotations = run("compare", "a.log", "b.log", "-f", "github").text
-    assert annotations.startswith("::warning title=error_rate::0.99 %25 to 2.77 %25, difference")
+    assert annotations.startswith(
+        "::warning title=error_rate::error_rate: 0.99 %25 to 2.77 %25, difference"
+    )
     assert "metrics got worse" in annotations
     text = run("compare", "a.log", "b.log", "-f", "md", "-m", "error_rate").text
     assert "| worse | error\\_rate |" in text

@@ -34,7 +34,7 @@ _PROPERTY = _DATA | str.maketrans({":": "%3A", ",": "%2C"})
 
 
 def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
-    """Write an annotation for each failure, and for each threshold that was not decided."""
+    """Write an annotation for each failure, threshold that was not decided, and unread input."""
     lines: list[str] = []
     for verdicts in group_by_subject(read_verdicts(report)).values():
         state = overall_state(verdicts)
@@ -44,12 +44,16 @@ def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
         command = "error" if is_error else "warning"
         annotated = [verdict for verdict in verdicts if verdict.state is state]
         lines += [
-            _workflow_command(command, verdict.name, verdict.explanation)
+            _workflow_command(command, verdict.name, f"{verdict.name}: {verdict.explanation}")
             for verdict in annotated[:_MOST_ANNOTATIONS]
         ]
         if len(annotated) > _MOST_ANNOTATIONS:
             more = f"and {format_count(len(annotated) - _MOST_ANNOTATIONS)} more"
             lines.append(_workflow_command(command, annotated[0].subject, more))
+    lines += [
+        _workflow_command("error", file.path, f"{file.path}: {file.error}")
+        for file in report.input.failed_files[:_MOST_ANNOTATIONS]
+    ]
     stream.write("".join(lines).encode())
     stream.write(f"apilog {report.command}: {summary_sentence(report)}\n".encode())
 

@@ -1,6 +1,7 @@
 """JUnit XML: a suite for each threshold and a case for each value, for CI servers.
 
-A value that was not decided is an error if no value of its threshold was, and else skipped.
+A value that was not decided is an error if no value of its threshold was, and else skipped. So is
+an input that could not be read, in a suite of its own.
 Nothing fails in a comparison.
 """
 
@@ -19,7 +20,7 @@ from apilog.render.text.verdict_text import (
     overall_state,
     read_verdicts,
 )
-from apilog.report_model import CheckState, Report
+from apilog.report_model import CheckState, FileInput, Report
 
 _COUNTED = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 
@@ -35,6 +36,10 @@ def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
         suite = ElementTree.SubElement(root, "testsuite", name=escape_terminal(subject))
         suite.extend(_test_case(verdict, overall_state(verdicts), can_fail) for verdict in verdicts)
         _count_cases(suite, suite)
+    if failed := report.input.failed_files:
+        suite = ElementTree.SubElement(root, "testsuite", name="inputs")
+        suite.extend(_input_case(file) for file in failed)
+        _count_cases(suite, suite)
     _count_cases(root, root.iter("testsuite"))
     ElementTree.indent(root, " ")
     stream.write(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n")
@@ -47,13 +52,23 @@ def _test_case(verdict: VerdictLine, of_all: CheckState, can_fail: bool) -> Elem
     )
     match verdict.state:
         case CheckState.FAIL if can_fail:
-            ElementTree.SubElement(case, "failure", message=said, type="threshold")
+            ElementTree.SubElement(case, "failure", message=said, type="threshold").text = said
         case CheckState.INCONCLUSIVE if can_fail and of_all is CheckState.INCONCLUSIVE:
-            ElementTree.SubElement(case, "error", message=said, type="inconclusive")
+            ElementTree.SubElement(case, "error", message=said, type="inconclusive").text = said
         case CheckState.INCONCLUSIVE:
             ElementTree.SubElement(case, "skipped", message=said)
         case _:
             ElementTree.SubElement(case, "system-out").text = said
+    return case
+
+
+def _input_case(file: FileInput) -> ElementTree.Element:
+    case = ElementTree.Element(
+        "testcase", classname="apilog", name=escape_terminal(file.path), time="0"
+    )
+    said = escape_terminal(file.error or "")
+    error = ElementTree.SubElement(case, "error", message=said, type="input")
+    error.text = f"{said}\n{escape_terminal(file.hint)}" if file.hint else said
     return case
 
 

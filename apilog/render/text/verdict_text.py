@@ -80,6 +80,8 @@ def summary_sentence(report: Report) -> str:
     parts = [f"{failed} of {total} {'failed' if is_check else 'got worse'}"] if failed else []
     if open_:
         parts.append(f"{open_}{'' if failed else f' of {total}'} could not be decided")
+    if errors := len(report.input.failed_files):
+        parts.append(f"{errors} error{'' if errors == 1 else 's'}")
     if parts:
         return ", ".join(parts)
     return f"{total} hold{'s' if len(states) == 1 else ''}" if is_check else f"{total} compared"
