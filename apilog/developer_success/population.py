@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from apilog.developer_success.accounts import Accounts
-from apilog.developer_success.call_plan import CallSummary, CohortPeriod
+from apilog.developer_success.call_plan import CallSummary, CohortPeriod, period_start
 from apilog.developer_success.call_summary import ACCOUNT_VALUES, GATEWAY_CODES, NO_GATEWAY
 from apilog.developer_success.log_coverage import LogCoverage
 from apilog.options import PlanTerms
@@ -75,7 +75,8 @@ def build_population(
     An account without a sign-up is there from its first call or any other event. One of which
     only calls after as-of are known is not there yet.
     """
-    coverage = LogCoverage(first=calls.first, last=calls.last, as_of=terms.as_of, window=window)
+    first = _first_call(calls, terms.cohort)
+    coverage = LogCoverage(first=first, last=calls.last, as_of=terms.as_of, window=window)
     activations = (
         calls.successes.group_by("id")
         .agg(pl.len(), activated_at=_as_instant(pl.col("at").max()))
@@ -125,6 +126,23 @@ def build_population(
         # Also of accounts that are left out, because an account's position is its id.
         extremes=frame.select(name for name in ACCOUNT_VALUES if name.endswith("_us")),
     )
+
+
+_LONGEST_SILENCE = {CohortPeriod.WEEK: 13, CohortPeriod.MONTH: 3}
+"""A log that has no call of anybody for longer, in weeks or months, begins after that."""
+
+
+def _first_call(calls: CallSummary, cohort: CohortPeriod) -> datetime | None:
+    """Return when the log begins: with the first call, or the week or month after a long silence.
+
+    A stray line with a wrong date, such as 1970, must not make it look as if nobody called since.
+    """
+    follows_silence = (calls.periods["period"].diff() > _LONGEST_SILENCE[cohort]).fill_null(False)
+    if calls.first is None or not follows_silence.any():
+        return calls.first
+    begin = calls.periods.filter(follows_silence).tail(1)
+    start = begin.select(period_start(pl.col("period"), cohort).cast(TIMESTAMP)).item()
+    return start if isinstance(start, datetime) else None
 
 
 def _as_instant(micros: pl.Expr) -> pl.Expr:

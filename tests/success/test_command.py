@@ -160,6 +160,8 @@ def test_accounts_in_small_groups_beyond_the_largest_are_one_group(
         (("--by", "mrr"), "--by mrr: accounts can't be grouped by it"),
         (("--by", "town"), "the account table has no column 'town'"),
         (("--control", "C"), "--control 'C': no account has that variant"),
+        (("--split", "9:1:1"), "--split '9:1:1' does not have one share for each variant"),
+        (("--attribution", "soon"), "can't read the duration 'soon'"),
         (("--table", "funnels"), "there is no table 'funnels'"),
         (("--as-of", "whenever"), "can't read the time 'whenever'"),
         (("--since", "2026-11-02", "--until", "2026-11-01"), "is not before --until"),

@@ -127,6 +127,15 @@ def test_an_account_of_which_only_later_calls_are_known_is_not_there_yet(tmp_pat
     assert "1 account signed up after 2026-11-20 00:00 UTC: left out" in report.notes
 
 
+@pytest.mark.parametrize("cohort", ["week", "month"])
+def test_a_stray_line_of_long_ago_is_not_where_the_log_begins(tmp_path: Path, cohort: str) -> None:
+    stray = (datetime(1970, 1, 1, tzinfo=UTC), "b")
+    calls = [stray, *((day(n), "a") for n in range(1, 20))]
+    report = report_of("account,signed_up_at\na,2026-01-01\n", calls, tmp_path, cohort=cohort)
+    assert report.tables["funnel"]["at_risk"][0] == 0
+    assert any("1 account signed up before the log begins (2026-1" in n for n in report.notes)
+
+
 def test_coverage_of_nothing() -> None:
     nothing = LogCoverage(first=None, last=None, as_of=NOV)
     assert (nothing.begins, nothing.ends, nothing.counted) == (None, None, None)
