@@ -71,7 +71,7 @@ def read_amounts(columns: Sequence[pl.Series], *, cell_separator: str | None = "
     texts = {
         c.name: remove_nothings(column_as_text(c)) for c in columns if not c.dtype.is_numeric()
     }
-    listed = ", ".join(texts)
+    listed = ", ".join(name for name, (text, _) in texts.items() if text.count())
     every = pl.concat(
         [pl.Series("text", [], dtype=pl.String), *(t.alias("text") for t, _ in texts.values())]
     )
