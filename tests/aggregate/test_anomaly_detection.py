@@ -168,6 +168,17 @@ def test_a_level_that_stays_another_is_one_shift(factor: float) -> None:
     assert shift[1] == 672
 
 
+@pytest.mark.parametrize("factor", [0, 4])
+def test_what_happens_every_week_at_one_hour_is_usual(factor: int) -> None:
+    def with_weekly_job(at: datetime) -> float:
+        return office(at) * (factor if (at.weekday(), at.hour) == (2, 3) else 1)
+
+    assert spans(detect(counts(with_weekly_job, 672, 4))) == []
+    values = counts(with_weekly_job, 672, 4)
+    values[500:502] = [0, 0]
+    assert spans(detect(values)) == [(500, 502, False)]
+
+
 def test_errors_that_rise_are_found_and_steady_ones_are_not() -> None:
     chance, requests = random.Random(3), counts(office, 400, 3)
     usual = [draw(chance, 0.002 * n) for n in requests]

@@ -36,6 +36,8 @@ move it, and a level that changes for good is followed at once."""
 _TREND_DAYS = 29
 _FEWEST_EXPECTED = 5.0
 """A day on which fewer are expected tells nothing of the level."""
+_NORMAL_MAD = 1.4826
+"""Makes a median of absolute values the standard deviation of normal ones."""
 _DENSE = 4.0
 """The median of counts is near their mean from here on."""
 _PRIOR_REQUESTS, _PRIOR_RATE = 2.0, 20.0
@@ -63,6 +65,7 @@ def with_expectation(series: pl.DataFrame, timezone: str) -> pl.DataFrame:
     frame = _with_kinds(_with_levels(frame.with_columns(share=same.over("series"))))
     for _ in range(2):
         frame = _with_levels(_with_shares(frame))
+    frame = _with_weekly_exceptions(frame)
     mean = pl.col("exposure") * pl.col("level") * pl.col("share")
     return frame.with_columns(mean=pl.when(~pl.col("is_lone")).then(mean))
 
@@ -218,6 +221,39 @@ def _with_levels(frame: pl.DataFrame) -> pl.DataFrame:
         },
     ).explode("day", "level")
     return frame.drop("level").join(levels, on=["series", "day"], how="left", maintain_order="left")
+
+
+def _with_weekly_exceptions(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the frame with shares corrected at hours of the week that are always unlike others.
+
+    A job that runs every Wednesday night, or a weekly maintenance, is usual. All weeks, of four
+    and more all but one, have to differ in one direction, and clearly by what hours stray.
+    """
+    mean = pl.col("exposure") * pl.col("level") * pl.col("share")
+    off = ((pl.col("count") + 0.5) / (mean + 0.5)).log()
+    cell = ("series", "weekday", "local_hour")
+    strayed = frame.filter("learned", pl.col("share").is_not_null()).with_columns(off=off)
+    spread = _NORMAL_MAD * pl.col("off").abs().median()
+    cells = (
+        strayed.with_columns(spread=spread.over("series").clip(0.02))
+        .group_by(cell)
+        .agg(
+            weeks=pl.len(),
+            middle=pl.col("off").median(),
+            spread=pl.col("spread").first(),
+            alike=(pl.col("off") * pl.col("off").median().sign() > 1.5 * pl.col("spread")).sum(),
+        )
+        .filter(
+            pl.col("weeks") >= 3,
+            pl.col("alike") >= pl.col("weeks") - (pl.col("weeks") >= 4).cast(pl.Int64),
+            pl.col("middle").abs() >= 2.5 * pl.col("spread"),
+        )
+    )
+    if cells.is_empty():
+        return frame
+    known = frame.join(cells.select(*cell, "middle"), on=cell, how="left", maintain_order="left")
+    share = pl.col("share") * pl.col("middle").fill_null(0.0).exp()
+    return known.with_columns(share=share).drop("middle")
 
 
 def running_level(logs: Sequence[float | None]) -> list[float]:
