@@ -38,6 +38,10 @@ class HourCounts:
     """`part`, `timestamp`, `bucket`, `n`."""
     statuses: pl.DataFrame
     """`timestamp`, `status`, `requests`, of all requests."""
+    routes: pl.DataFrame
+    """`gateway`, `method`, `route`, `timestamp` and the counts, of all routes that are known."""
+    consumers: pl.DataFrame
+    """`consumer`, `timestamp` and the counts."""
 
     def fill_hours(self, window: TimeWindow) -> pl.DataFrame:
         """Return the whole hours of the window, those without requests too.
@@ -109,6 +113,8 @@ def collect_counts(
         hours=pl.concat(hours).with_columns(pl.col("timestamp").cast(TIMESTAMP)),
         latencies=pl.concat(latencies),
         statuses=statuses,
+        routes=routes,
+        consumers=consumers,
     )
 
 

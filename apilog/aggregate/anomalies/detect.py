@@ -36,6 +36,8 @@ class Detection:
     """The least score of each series that is an event."""
 
 
+Dispersions = dict[int, tuple[float, ...]]
+"""Maps each series to the dispersion of each length of window."""
 Expectation = Callable[[pl.DataFrame], pl.DataFrame]
 """Gives series the column `mean`, null where nothing tells what is usual."""
 
@@ -60,17 +62,29 @@ def _detect(series: pl.DataFrame, expectation: Expectation, step: timedelta) -> 
 
     limits = _limits(series)
     expected = expected_of(series)
-    dispersions = measure_dispersions(expected, events_known=False, step=step)
-    events = find_events(expected, dispersions, limits, step)
+    first = measure_dispersions(expected, events_known=False, step=step)
+    events = find_events(expected, _share_moods(first, first), limits, step)
     if not events:
         return Detection(events=[], expected=expected, limits=limits)
     again = sorted({event.series for event in events})
     second = expected_of(mark_events(series.filter(pl.col("series").is_in(again)), events))
     dispersions = measure_dispersions(second, events_known=True, step=step)
-    events = find_events(second, dispersions, limits, step)
+    events = find_events(second, _share_moods(dispersions, first | dispersions), limits, step)
     kept = expected.filter(~pl.col("series").is_in(again))
     together = pl.concat([kept, second]).sort("series", "timestamp")
     return Detection(events=events, expected=together, limits=limits)
+
+
+def _share_moods(own: Dispersions, known: Dispersions) -> Dispersions:
+    """Return the dispersions of series, of a part at least those of all requests.
+
+    What all requests stray by, their parts stray by as well; of few it is hard to measure.
+    """
+    floors = {metric: known.get(metric) for metric in range(len(METRICS))}
+    return {
+        series: tuple(map(max, values, floors[series % len(METRICS)] or values))
+        for series, values in own.items()
+    }
 
 
 def mark_events(series: pl.DataFrame, events: Sequence[Event]) -> pl.DataFrame:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import polars as pl
 
-from apilog.aggregate.anomalies.counts import HOUR, PART_KEYS, HourCounts
+from apilog.aggregate.anomalies.counts import COUNTS, HOUR, PART_KEYS, HourCounts
 from apilog.aggregate.anomalies.detect import detect_events, detect_steady_events
 from apilog.aggregate.anomalies.series import build_series
 from apilog.aggregate.anomalies.table import SCHEMA, AnomalyTable
@@ -19,6 +19,14 @@ _FEWEST_BUCKETS = 12
 _NO_LATENCIES = pl.DataFrame(
     schema={"part": pl.UInt32, "timestamp": TIMESTAMP, "bucket": pl.Int16, "n": pl.Int64}
 )
+_NO_ROUTES = pl.DataFrame(
+    schema={
+        **dict.fromkeys(("gateway", "method", "route"), pl.String),
+        "timestamp": TIMESTAMP,
+        **dict.fromkeys(COUNTS, pl.Int64),
+    }
+)
+_NO_CONSUMERS = _NO_ROUTES.select(pl.col("route").alias("consumer"), "timestamp", *COUNTS)
 _NO_STATUSES = pl.DataFrame(
     schema={"timestamp": TIMESTAMP, "status": RECORD_SCHEMA["status"], "requests": pl.Int64}
 )
@@ -54,6 +62,8 @@ def _find_in_buckets(buckets: pl.DataFrame) -> pl.DataFrame:
         hours=buckets.with_columns(part=pl.lit(0, pl.UInt32)),
         latencies=_NO_LATENCIES,
         statuses=_NO_STATUSES,
+        routes=_NO_ROUTES,
+        consumers=_NO_CONSUMERS,
     )
     series = build_series(counts, counts.hours, "UTC")
     step = buckets.select((pl.col("end") - pl.col("timestamp")).min()).item()

@@ -26,7 +26,8 @@ _FEWEST_DAYS = 4
 """Less than that is an event of some days, which a scan finds."""
 _LEAST_JUMP = math.log(1.25)
 """Growth of a week stays below a quarter more."""
-_SUDDEN = 0.6
+_TREND_DAYS, _FEWEST_CHANGES = 28, 5
+_SUDDEN = 0.7
 """So much of the change has happened from the three days before to the three days after."""
 _FEWEST_EXPECTED = 20.0
 _MEDIAN_LOSS = 1.2533 * 1.5
@@ -115,11 +116,24 @@ def _cut(
     if min(len(left), len(right)) < _FEWEST_DAYS:
         return None
     before, after = median(left), median(right)
-    jump, near = after - before, median(right[:3]) - median(left[-3:])
-    if abs(jump) < _LEAST_JUMP or near / jump < _SUDDEN:
+    # What grows all the time has grown by so much from one side to the other.
+    grown = _trend(logs[first:last], day - first) * (len(left) + len(right)) / 2
+    jump = after - before - grown
+    near = median(right[:3]) - median(left[-3:])
+    if abs(jump) < _LEAST_JUMP or jump * near <= 0 or near / (after - before) < _SUDDEN:
         return None
     deviation = noise * _MEDIAN_LOSS * math.sqrt(1 / len(left) + 1 / len(right))
     return _Cut(day=day, before=before, after=after, score=jump / deviation)
+
+
+def _trend(logs: Sequence[float | None], day: int) -> float:
+    """Return the growth a day on either side of a cut, by the changes from week to week."""
+    changes = [
+        (b - a) / 7
+        for i, (a, b) in enumerate(zip(logs, logs[7:], strict=False))
+        if a is not None and b is not None and abs(i - day) <= _TREND_DAYS and not i < day <= i + 7
+    ]
+    return median(changes) if len(changes) >= _FEWEST_CHANGES else 0.0
 
 
 def _start(hours: pl.DataFrame, dates: Sequence[object], cut: _Cut) -> datetime:

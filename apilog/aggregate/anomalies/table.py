@@ -7,6 +7,7 @@ their own but are named in the event's row, if they explain most of it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from statistics import NormalDist
 from typing import Any
@@ -15,6 +16,7 @@ import polars as pl
 
 from apilog.aggregate.anomalies.counts import HOUR, PART_KEYS, HourCounts
 from apilog.aggregate.anomalies.detect import Detection
+from apilog.aggregate.anomalies.explain import EventComparison, is_within, name_causes
 from apilog.aggregate.anomalies.scan import Event
 from apilog.aggregate.anomalies.series import (
     METRICS,
@@ -47,8 +49,13 @@ _LASTING = timedelta(days=2)
 """What has lasted so long when the log ends may have come to stay."""
 _OUTAGE = 0.1
 """With less than a tenth of the requests it is an outage."""
-_EXPLAINS = 0.5
 _MOST_NAMED = 3
+_COUNT_OF_METRIC = {
+    "requests": "requests",
+    "error_rate": "errors",
+    "server_error_rate": "server_errors",
+}
+_ROUTE_NAME = pl.concat_str("method", "route", separator=" ", ignore_nulls=True)
 
 
 def choose_events(events: Sequence[Event]) -> list[Event]:
@@ -115,9 +122,7 @@ class AnomalyTable:
             "score": REPORTED_SCORE * event.score / limit,
             "p_value": min(1.0, _CHANCE_AT_LIMIT * tail / looks),
             "kind": self._kind(metric, event),
-            "routes": self._explained_by(event, "route"),
-            "statuses": self._explained_by_statuses(event),
-            "consumers": self._explained_by(event, "consumer"),
+            **self._causes(event),
         }
 
     def _kind(self, metric: str, event: Event) -> str:
@@ -135,99 +140,86 @@ class AnomalyTable:
             return event.count, event.mean
         if metric == "latency_p95":
             return self._latencies(event)
-        own = self._sums.filter(pl.col("series") == event.series, _is_within(event))
+        own = self._sums.filter(pl.col("series") == event.series, is_within(event))
         requests = float(own["exposure"].sum())
         return event.count / requests, event.mean / requests
 
     def _latencies(self, event: Event) -> tuple[float | None, float | None]:
         own = self._counts.latencies.filter(pl.col("part") == part_of(event.series))
         local = own.with_columns(local_hour(self._timezone))
-        during = local.filter(_is_within(event))
+        during = local.filter(is_within(event))
         hours = during["local_hour"].unique()
-        others = local.filter(~_is_within(event), pl.col("local_hour").is_in(hours.implode()))
+        others = local.filter(~is_within(event), pl.col("local_hour").is_in(hours.implode()))
         return _p95(during), _p95(others if others.height else local)
 
-    def _explained_by(self, event: Event, key: str) -> str | None:
-        """Return the routes or consumers that most of the difference is of; null if it is of many.
+    def _comparison(self, event: Event) -> EventComparison | None:
+        """Return what a count of the event is held against; None for one that can't be split."""
+        metric, part = metric_of(event.series), part_of(event.series)
+        if metric == "latency_p95":
+            return None
+        column = _COUNT_OF_METRIC[metric]
+        comparison = EventComparison(event=event, column=column, scale=0.0)
+        base = 0 if column == "requests" else 1
+        hours = self._sums.filter(pl.col("series") == part * len(METRICS) + base)
+        name = "mean" if column == "requests" else "exposure"
+        usual = float(hours.filter(comparison.usual_hours)[name].sum())
+        during = float(hours.filter(is_within(event))[name].sum())
+        if column == "requests":
+            during = event.mean
+        return replace(comparison, scale=during / usual) if usual else None
 
-        Not of a part's own kind: a route is not explained by itself.
-        """
-        part = self._parts[part_of(event.series)]
+    def _causes(self, event: Event) -> dict[str, str | None]:
+        """Return what explains the event; of a route or consumer not what it is itself."""
+        part, counts = self._parts[part_of(event.series)], self._counts
+        comparison = self._comparison(event)
         if part["route"] is not None or part["consumer"] is not None:
-            return None
-        ids = [i for i, p in self._parts.items() if p[key] is not None]
-        metric = METRICS.index(metric_of(event.series))
-        own = self._sums.filter(
-            pl.col("metric") == metric, pl.col("part").is_in(ids), _is_within(event)
-        )
-        off = own.group_by("part").agg((pl.col("count") - pl.col("mean")).sum().alias("off"))
-        differences = {
-            self._name_of(row["part"], key): row["off"] for row in off.iter_rows(named=True)
+            return dict.fromkeys(("routes", "statuses", "consumers"))
+        if comparison is None:
+            return {"routes": self._slower_routes(event), "statuses": None, "consumers": None}
+        routes = counts.routes
+        if part["gateway"] is not None:
+            routes = routes.filter(pl.col("gateway").cast(pl.String) == part["gateway"])
+        by_route = name_causes(routes, _ROUTE_NAME, comparison)
+        if part["gateway"] is not None:
+            return {"routes": by_route, "statuses": None, "consumers": None}
+        return {
+            "routes": by_route,
+            "statuses": self._statuses(comparison),
+            "consumers": name_causes(counts.consumers, pl.col("consumer"), comparison),
         }
-        return _largest(differences, event.count - event.mean)
 
-    def _name_of(self, part: int, key: str) -> str:
-        names = self._parts[part]
-        return (
-            " ".join(filter(None, (names["method"], names["route"])))
-            if key == "route"
-            else str(names[key])
+    def _statuses(self, comparison: EventComparison) -> str | None:
+        statuses, status = self._counts.statuses, pl.col("status")
+        if comparison.column == "requests":
+            return name_causes(statuses, status.cast(pl.String), comparison)
+        lowest = 500 if comparison.column == "server_errors" else 400
+        failed = statuses.filter(status.is_between(lowest, 599))
+        # Any status of an error is worth naming: none has a usual part of the requests.
+        counts = failed.select(
+            "timestamp", "status", pl.col("requests").alias(comparison.column), requests=pl.lit(0)
         )
+        return name_causes(counts, status.cast(pl.String), comparison)
 
-    def _explained_by_statuses(self, event: Event) -> str | None:
-        """Return the statuses that most of the difference is of."""
-        metric = metric_of(event.series)
-        if part_of(event.series) or metric == "latency_p95":
-            return None
-        statuses = self._counts.statuses.drop_nulls("status")
-        if metric != "requests":
-            statuses = statuses.filter(
-                pl.col("status") >= (500 if metric == "server_error_rate" else 400)
-            )
-        hours = self._sums.filter(pl.col("series") == (0 if metric == "requests" else 1))
-        base = "mean" if metric == "requests" else "exposure"
-        during = float(hours.filter(_is_within(event))[base].sum())
-        otherwise = float(hours.filter(~_is_within(event))[base].sum())
-        if not during or not otherwise:
-            return None
-        own = (
-            statuses.with_columns(during=_is_within(event))
-            .group_by("status")
-            .agg(
-                observed=pl.col("requests").filter("during").sum(),
-                usual=pl.col("requests").filter(~pl.col("during")).sum(),
-            )
-        )
-        differences = {
-            str(row["status"]): row["observed"] - row["usual"] * during / otherwise
-            for row in own.iter_rows(named=True)
-        }
-        return _largest(differences, event.count - event.mean)
+    def _slower_routes(self, event: Event) -> str | None:
+        """Return the routes that got slower themselves, the most unusual first."""
+        routes = [
+            other
+            for other in self._detection.events
+            if metric_of(other.series) == metric_of(event.series)
+            and self._parts[part_of(other.series)]["route"] is not None
+            and (other.score > 0) == (event.score > 0)
+            and min(other.end, event.end) > max(other.start, event.start)
+        ]
+        routes.sort(key=lambda other: -abs(other.score))
+        names = (self._parts[part_of(other.series)] for other in routes[:_MOST_NAMED])
+        texts = [" ".join(filter(None, (n["method"], n["route"]))) for n in names]
+        return ", ".join(dict.fromkeys(texts)) or None
 
 
 _CHANCE_AT_LIMIT = 0.005
-
-
-def _is_within(event: Event) -> pl.Expr:
-    return pl.col("timestamp").is_between(event.start, event.end, closed="left")
 
 
 def _p95(latencies: pl.DataFrame) -> float | None:
     if latencies.is_empty():
         return None
     return bucket_value_ms(usual_p95(latencies.with_columns(all=0), ["all"])["bucket"].item())
-
-
-def _largest(differences: dict[str, float], total: float) -> str | None:
-    """Return the few names that together have most of the total difference, with their shares."""
-    sign = 1 if total > 0 else -1
-    ranked = sorted(
-        ((sign * d, name) for name, d in differences.items() if sign * d > 0), reverse=True
-    )
-    named, sum_ = [], 0.0
-    for difference, name in ranked[:_MOST_NAMED]:
-        sum_ += difference
-        named.append(f"{name} ({min(difference / abs(total), 1):.0%})")
-        if sum_ >= _EXPLAINS * abs(total):
-            return ", ".join(named)
-    return None
