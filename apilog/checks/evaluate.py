@@ -28,7 +28,13 @@ from apilog.checks.significance import (
     sample_difference_interval,
     value_interval,
 )
-from apilog.checks.threshold import SCORED_METRICS, BaselineLimit, FixedLimit, Threshold
+from apilog.checks.threshold import (
+    ENDPOINT_COLUMNS,
+    SCORED_METRICS,
+    BaselineLimit,
+    FixedLimit,
+    Threshold,
+)
 from apilog.errors import UsageError
 from apilog.metrics import MetricKind
 from apilog.report_model import CheckState
@@ -100,7 +106,9 @@ def evaluate_threshold(
     A threshold on the baseline takes the samples of both.
     """
     samples = dict(current.samples)
-    if baseline and threshold.is_comparison and _is_about_volume(threshold):
+    # Endpoints of the baseline never fold; of thousands of consumers some may have.
+    is_complete = not current.is_folded or {*threshold.each} <= {*ENDPOINT_COLUMNS}
+    if baseline and threshold.is_comparison and _is_about_volume(threshold) and is_complete:
         # What only the baseline has did vanish: that is a volume of 0, not a missing one.
         nothing = MetricSample(value=0, size=0, events=0, seconds=current.seconds)
         samples = {key: nothing for key in baseline.samples if key not in samples} | samples

@@ -15,6 +15,7 @@ from typing import Protocol
 import polars as pl
 
 from apilog.aggregate import (
+    OTHER_TEXT,
     PartialState,
     ReportPlan,
     TableSpec,
@@ -72,6 +73,11 @@ class SubjectSamples:
     """The samples of rows without a value, and of those that several values are folded into."""
     unnamed: int = 0
     """The number of requests in the others."""
+
+    @property
+    def is_folded(self) -> bool:
+        """Whether there are values without a sample of their own, which the others sum up."""
+        return any(OTHER_TEXT in key for key in self.others)
 
 
 _MOST_SLICES = 200

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -253,6 +254,11 @@ def test_what_has_vanished_has_no_requests() -> None:
     current, base = each({("/a",): count}), each({("/a",): count, ("/b",): count})
     states = {result.key: result.state for result in evaluate_threshold(threshold, current, base)}
     assert states == {("/a",): CheckState.PASS, ("/b",): CheckState.FAIL}
+    # One of very many consumers may be there, summed up with others.
+    many = parse_threshold("requests >= baseline * 0.5 for each consumer")
+    folded = replace(current, others={("(other)",): count})
+    assert [r.key for r in evaluate_threshold(many, folded, base)] == [("/a",)]
+    assert len(evaluate_threshold(threshold, folded, base)) == 2
     rates = parse_threshold("error_rate <= baseline for each route")
     before = {("/a",): errors(1, 200), ("/b",): errors(1, 200)}
     (rate,) = evaluate_threshold(rates, each({("/a",): errors(1, 200)}), each(before))
