@@ -127,7 +127,7 @@ def test_other_types_are_texts() -> None:
     names = pl.Series(["2026-01-02", "1,5"], dtype=pl.Categorical)
     assert read_amounts([names]).columns[0].values.to_list() == [None, 1.5]
     assert read_times([names]).columns[0].bad.to_list() == [False, True]
-    for column in (pl.Series([True]), pl.Series([{"a": 1}]), pl.Series([b"5"])):
+    for column in (pl.Series([True]), pl.Series([{"a": 1}]), pl.Series([b"\xff"])):
         for read in (*read_amounts([column]).columns, *read_times([column]).columns):
             assert read.bad.to_list() == [True]
 
@@ -233,6 +233,12 @@ def test_times_with_a_zone_are_not(column: list[object]) -> None:
     (read,) = read_times([pl.Series(column)]).columns
     assert read.values[0] in {datetime(2026, 1, 2, tzinfo=UTC), None}
     assert not read.lacks_zone
+
+
+def test_times_that_never_come_are_missing() -> None:
+    endless = pl.Series([2**63 - 1, -(2**63) + 1, None]).cast(pl.Datetime("us", "UTC"))
+    (read,) = read_times([endless]).columns
+    assert (read.values.to_list(), read.bad.any(), read.nothing) == ([None] * 3, False, "infinity")
 
 
 def test_what_a_column_does_not_tell_another_one_may() -> None:

@@ -6,6 +6,7 @@ import io
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import polars as pl
 import pytest
@@ -290,6 +291,24 @@ def test_what_means_nothing_is_missing(tmp_path: Path) -> None:
 def test_lists_of_consumers(tmp_path: Path, cell: str, consumers: list[str]) -> None:
     table = pl.DataFrame({"account": ["a"], "consumers": [cell]}).write_csv()
     assert read(tmp_path, table).claims["consumer"].to_list() == consumers
+
+
+def test_bytes_are_uuids_or_texts(tmp_path: Path) -> None:
+    ids = [UUID(int=n << 64).bytes for n in (1, 2)]
+    out = io.BytesIO()
+    pl.DataFrame({"account": ids, "consumers": [[ids[0], b"k1"], None]}).write_parquet(out)
+    claims = read(tmp_path, out.getvalue()).claims
+    assert claims.rows() == [
+        ("00000000-0000-0001-0000-000000000000", 0),
+        ("00000000-0000-0002-0000-000000000000", 1),
+        ("k1", 0),
+    ]
+
+
+def test_objects_within_are_refused(tmp_path: Path) -> None:
+    for consumers in ([{"id": "k1"}], [["k1"]], {"id": "k1"}):
+        row = json.dumps({"account": "a", "consumers": consumers})
+        assert "consumers of the account table has objects within" in refused(tmp_path, row)
 
 
 def test_whole_numbers_are_ids(tmp_path: Path) -> None:

@@ -67,9 +67,20 @@ def test_times_without_a_zone_and_amounts_of_postgresql(postgres: Postgres) -> N
     )
 
 
+def test_uuids_of_postgresql(postgres: Postgres) -> None:
+    query = """
+        SELECT u AS account, ARRAY[u, u] AS consumers, timestamptz 'infinity' AS churned_at
+        FROM (SELECT uuid '00000000-0000-0001-0000-00000000000a' AS u) AS t"""
+    accounts = read_accounts(postgres.url(), query=query)
+    assert accounts.frame["account"].to_list() == ["00000000-0000-0001-0000-00000000000a"]
+    assert accounts.claims["consumer"].to_list() == accounts.frame["account"].to_list()
+    assert accounts.frame["churned_at"].to_list() == [None]
+
+
 def test_what_postgresql_refuses_is_one_clear_error(postgres: Postgres) -> None:
     cases = {
         postgres.url(): "SELECT nonsense FROM customers",
+        f"{postgres.url()}?": "SELECT interval '1 day' AS account",
         postgres.url(password="wr0ng-password"): QUERY,
         postgres.url(password="wr0ng password"): QUERY,
         postgres.url(database="nowhere"): QUERY,

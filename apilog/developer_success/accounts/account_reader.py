@@ -202,6 +202,12 @@ def _convert_columns(
     amounts = read_amounts(of_kind[AccountColumnKind.MONEY], cell_separator=cell_separator)
     texts = []
     for column in of_kind[AccountColumnKind.TEXT]:
+        inner = column.dtype.inner if isinstance(column.dtype, pl.List) else column.dtype
+        if isinstance(inner, pl.Struct | pl.List):
+            raise InputError(
+                f"{column.name} of the account table has objects within",
+                "write each value as a text or number, and consumers as a list of these",
+            )
         # The elements of a list are never separated at commas: a `;` behind them tells.
         is_list = isinstance(column.dtype, pl.List) and column.name == "consumers"
         text = column_as_text(column, SEPARATOR)

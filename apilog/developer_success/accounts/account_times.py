@@ -22,6 +22,8 @@ from apilog.developer_success.accounts.cell_texts import (
 from apilog.errors import InputError
 
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+_ENDLESS_US = 253_402_300_800_000_000
+"""The year 10000, in microseconds since 1970."""
 _PATTERN = "%Y-%m-%dT%H:%M:%S%.f%:z"
 _CLOCK = (
     r"(?:(?:[Tt]|,? )(?<hour>\d{1,2}):(?<minute>\d{2})(?::(?<second>\d{2}))?"
@@ -116,10 +118,15 @@ def _convert_typed(column: pl.Series) -> ConvertedColumn:
     """Convert a column of dates or times."""
     zone = column.dtype.time_zone if isinstance(column.dtype, pl.Datetime) else None
     moments = column.cast(pl.Datetime("us", zone), strict=False)
+    # `infinity` of PostgreSQL never comes, `-infinity` is no time either.
+    is_endless = (moments.to_physical().abs() > _ENDLESS_US).fill_null(value=False)
+    moments = null_unless(moments, ~is_endless)
     values = moments.dt.convert_time_zone("UTC") if zone else moments.dt.replace_time_zone("UTC")
     values = null_unless(values, values >= _EARLIEST)
+    bad = column.is_not_null() & values.is_null() & ~is_endless
+    nothing = "infinity" if is_endless.any() else None
     lacks_zone = zone is None and column.count() > 0
-    return ConvertedColumn(values, column.is_not_null() & values.is_null(), lacks_zone=lacks_zone)
+    return ConvertedColumn(values, bad, nothing, lacks_zone)
 
 
 def _take_apart(texts: pl.Series) -> pl.DataFrame:

@@ -48,13 +48,25 @@ def trimmed_text(column: pl.Expr) -> pl.Expr:
 
 def column_as_text(column: pl.Series, separator: str = ";") -> pl.Series:
     """Convert any column to trimmed text: lists joined, whole numbers without a point."""
-    if isinstance(column.dtype, pl.Struct | pl.Binary | pl.Object):
+    if column.dtype == pl.Binary:
+        column = column.to_frame().select(_binary_text(pl.col(column.name))).to_series()
+    elif column.dtype == pl.List(pl.Binary):
+        column = column.list.eval(_binary_text(pl.element()))
+    if isinstance(column.dtype, pl.Struct | pl.Object):
         column = pl.Series(column.name, map(_as_python_text, column), dtype=pl.String)
     elif isinstance(column.dtype, pl.List):
         column = column.cast(pl.List(pl.String)).list.join(separator, ignore_nulls=True)
     elif column.dtype.is_float() and (column.is_finite() & (column == column.round())).all():
         column = column.cast(pl.Int64)  # some databases write ids as 1234.0
     return pl.select(trimmed_text(pl.lit(column.cast(pl.String)))).to_series().alias(column.name)
+
+
+def _binary_text(value: pl.Expr) -> pl.Expr:
+    """Return bytes as text: a UUID as PostgreSQL shows it, UTF-8, else their hexadecimal digits."""
+    digits = value.bin.encode("hex")
+    uuid = digits.str.replace("^(.{8})(.{4})(.{4})(.{4})(.{12})$", "$1-$2-$3-$4-$5")
+    text = value.cast(pl.String, strict=False)
+    return pl.when(value.bin.size() == 16).then(uuid).otherwise(pl.coalesce(text, digits))
 
 
 def _as_python_text(value: object) -> str | None:

@@ -255,7 +255,10 @@ def read_database(url: str, query: str | None) -> RawAccountTable:
 
     try:
         frame = pl.read_database_uri(query, url, engine="adbc")
-    except (adbc_driver_manager.Error, pl.exceptions.PolarsError, ValueError) as error:
+    except (
+        *(adbc_driver_manager.Error, pl.exceptions.PolarsError, ValueError),
+        pl.exceptions.PanicException,  # for a type that Polars does not know, such as an interval
+    ) as error:
         raise InputError(
             f"can't read the accounts from the database: {_safe_message(error, url)}",
             "try the URL and the query with the database's own client",
