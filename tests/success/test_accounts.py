@@ -294,13 +294,13 @@ def test_lists_of_consumers(tmp_path: Path, cell: str, consumers: list[str]) -> 
 
 
 def test_bytes_are_uuids_or_texts(tmp_path: Path) -> None:
-    ids = [UUID(int=n << 64).bytes for n in (1, 2)]
+    ids = [UUID(int=n << 64 | 0xFF << 56).bytes for n in (1, 2)]
     out = io.BytesIO()
     pl.DataFrame({"account": ids, "consumers": [[ids[0], b"k1"], None]}).write_parquet(out)
     claims = read(tmp_path, out.getvalue()).claims
     assert claims.rows() == [
-        ("00000000-0000-0001-0000-000000000000", 0),
-        ("00000000-0000-0002-0000-000000000000", 1),
+        ("00000000-0000-0001-ff00-000000000000", 0),
+        ("00000000-0000-0002-ff00-000000000000", 1),
         ("k1", 0),
     ]
 

@@ -70,9 +70,9 @@ def test_times_without_a_zone_and_amounts_of_postgresql(postgres: Postgres) -> N
 def test_uuids_of_postgresql(postgres: Postgres) -> None:
     query = """
         SELECT u AS account, ARRAY[u, u] AS consumers, timestamptz 'infinity' AS churned_at
-        FROM (SELECT uuid '00000000-0000-0001-0000-00000000000a' AS u) AS t"""
+        FROM (SELECT uuid '00000000-0000-0001-0000-00000000ff0a' AS u) AS t"""
     accounts = read_accounts(postgres.url(), query=query)
-    assert accounts.frame["account"].to_list() == ["00000000-0000-0001-0000-00000000000a"]
+    assert accounts.frame["account"].to_list() == ["00000000-0000-0001-0000-00000000ff0a"]
     assert accounts.claims["consumer"].to_list() == accounts.frame["account"].to_list()
     assert accounts.frame["churned_at"].to_list() == [None]
 

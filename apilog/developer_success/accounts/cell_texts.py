@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from uuid import UUID
 
 import polars as pl
 
@@ -48,11 +49,10 @@ def trimmed_text(column: pl.Expr) -> pl.Expr:
 
 def column_as_text(column: pl.Series, separator: str = ";") -> pl.Series:
     """Convert any column to trimmed text: lists joined, whole numbers without a point."""
-    if column.dtype == pl.Binary:
-        column = column.to_frame().select(_binary_text(pl.col(column.name))).to_series()
-    elif column.dtype == pl.List(pl.Binary):
-        column = column.list.eval(_binary_text(pl.element()))
-    if isinstance(column.dtype, pl.Struct | pl.Object):
+    if column.dtype == pl.List(pl.Binary):
+        lists = [None if cells is None else [*map(_as_python_text, cells)] for cells in column]
+        column = pl.Series(column.name, lists, dtype=pl.List(pl.String))
+    if isinstance(column.dtype, pl.Struct | pl.Binary | pl.Object):
         column = pl.Series(column.name, map(_as_python_text, column), dtype=pl.String)
     elif isinstance(column.dtype, pl.List):
         column = column.cast(pl.List(pl.String)).list.join(separator, ignore_nulls=True)
@@ -61,16 +61,16 @@ def column_as_text(column: pl.Series, separator: str = ";") -> pl.Series:
     return pl.select(trimmed_text(pl.lit(column.cast(pl.String)))).to_series().alias(column.name)
 
 
-def _binary_text(value: pl.Expr) -> pl.Expr:
-    """Return bytes as text: a UUID as PostgreSQL shows it, UTF-8, else their hexadecimal digits."""
-    digits = value.bin.encode("hex")
-    uuid = digits.str.replace("^(.{8})(.{4})(.{4})(.{4})(.{12})$", "$1-$2-$3-$4-$5")
-    text = value.cast(pl.String, strict=False)
-    return pl.when(value.bin.size() == 16).then(uuid).otherwise(pl.coalesce(text, digits))
-
-
 def _as_python_text(value: object) -> str | None:
-    return None if value is None else str(value)
+    """Return bytes as text: a UUID as PostgreSQL shows it, UTF-8, else hexadecimal digits."""
+    if not isinstance(value, bytes):
+        return None if value is None else str(value)
+    if len(value) == 16:
+        return str(UUID(bytes=value))
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.hex()
 
 
 def remove_nulls(texts: pl.Series) -> tuple[pl.Series, str | None]:
