@@ -284,6 +284,12 @@ def _coverage_notes(population: Population) -> Iterator[str]:
             f"{_count_noun(unknown, 'account')} without a sign-up: counted from the first call in "
             "the log, and in no time since the sign-up"
         )
+    trials = frame.filter(pl.col("trial_started_at") < coverage.begins).height
+    if trials:
+        yield (
+            f"{_count_noun(trials, 'trial')} began before the log: what their calls met is unknown "
+            "and left out"
+        )
     silent = (coverage.as_of - coverage.ends) // DAY
     if silent:
         yield (

@@ -359,7 +359,8 @@ class Oracle:
         }
         row |= self.conversions(started, converted)
         for suffix, group in (("", started), ("_converted", converted), ("_lost", lost)):
-            row |= {f"{name}{suffix}": value for name, value in self.met(group).items()}
+            logged = [a for a in group if self.has_trial(a)]
+            row |= {f"{name}{suffix}": value for name, value in self.met(logged).items()}
         compare: dict[str, Callable[[list[Call]], float | None]] = {
             "requests_p_value": len,
             "error_rate_p_value": lambda cs: ratio(sum(c.is_error for c in cs), len(cs)),
@@ -367,7 +368,10 @@ class Oracle:
         }
         for name, value in compare.items():
             row[name] = ranks(
-                [value(self.within(a)) for a in converted], [value(self.within(a)) for a in lost]
+                *(
+                    [value(self.within(a)) for a in group if self.has_trial(a)]
+                    for group in (converted, lost)
+                )
             )
         return row
 
@@ -413,6 +417,12 @@ class Oracle:
             "followed_days": longest if math.isfinite(longest) else None,
             "median_days_to_convert": time_of(curve, share / 2) if share else None,
         }
+
+    def has_trial(self, account: Row) -> bool:
+        """Whether the log has the whole trial, but for a day in the end."""
+        as_of = self.world.as_of
+        over = min(account["trial_ends_at"] or as_of, account["converted"] or as_of, as_of)
+        return self.covers(account["trial_start"]) and over <= self.ends + timedelta(days=1)
 
     def within(self, account: Row) -> list[Call]:
         """The calls in an account's trial."""

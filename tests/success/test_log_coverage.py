@@ -127,6 +127,21 @@ def test_an_account_of_which_only_later_calls_are_known_is_not_there_yet(tmp_pat
     assert "1 account signed up after 2026-11-20 00:00 UTC: left out" in report.notes
 
 
+def test_calls_of_trials_before_the_log_are_unknown(tmp_path: Path) -> None:
+    head = "account,signed_up_at,trial_kind,trial_started_at,trial_ends_at,converted_at\n"
+    old = [
+        f"old{n},2026-01-01,x,2026-01-01,2026-01-15,{'2026-01-09' if n else ''}" for n in range(4)
+    ]
+    new = "new,2026-11-02,x,2026-11-02,2026-11-16,\n"
+    calls = [(day(n), "new") for n in range(1, 20)]
+    report = report_of(head + "\n".join(old) + "\n" + new, calls, tmp_path)
+    row = report.tables["trials"].row(0, named=True)
+    assert (row["started"], row["converted"]) == (5, 3)
+    assert (row["requests_per_account"], row["requests_per_account_lost"]) == (14, 14)
+    assert row["requests_per_account_converted"] is row["requests_p_value"] is None
+    assert any("4 trials began before the log" in note for note in report.notes)
+
+
 @pytest.mark.parametrize("cohort", ["week", "month"])
 def test_a_stray_line_of_long_ago_is_not_where_the_log_begins(tmp_path: Path, cohort: str) -> None:
     stray = (datetime(1970, 1, 1, tzinfo=UTC), "b")

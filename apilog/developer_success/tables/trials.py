@@ -10,6 +10,7 @@ import polars as pl
 from apilog.developer_success.account_latency import p95_of_accounts, p95_of_groups
 from apilog.developer_success.call_plan import MINUTE_US
 from apilog.developer_success.event_curve import EventCurve
+from apilog.developer_success.log_coverage import DAY
 from apilog.developer_success.population import Population
 from apilog.developer_success.tables.account_statistics import (
     count_where,
@@ -38,10 +39,10 @@ def trials_table(population: Population) -> pl.DataFrame:
     Accounts that paid before their trial are left out: they have nothing left to convert. A
     conversion counts for its trial up to the attribution window after the trial's end.
     `conversion_rate` and what belongs to it is `_conversions`. Calls count until the trial ends or
-    converts, over the trials of each outcome: `requests_per_account` = calls / trials,
-    `error_rate` = errors / calls, `latency_p95_ms`, and `uptime` = 1 − minutes with a burst of
-    server errors / minutes of trials. The p-values are of Mann-Whitney tests of converted against
-    lost accounts.
+    converts, over the trials of each outcome that the log covers: `requests_per_account` = calls /
+    trials, `error_rate` = errors / calls, `latency_p95_ms`, and `uptime` = 1 − minutes with a burst
+    of server errors / minutes of trials. The p-values are of Mann-Whitney tests of converted
+    against lost accounts.
     """
     as_of, ends = population.terms.as_of, pl.col("trial_ends_at")
     started = _started_trials(population)
@@ -96,6 +97,7 @@ def _started_trials(population: Population) -> pl.DataFrame:
         has_converted=has_converted,
         is_lost=has_ended & ~has_converted,
         is_running=~has_ended & ~has_converted,
+        is_logged=_is_logged(population),
         days_to_convert=days_between("trial_started_at", "converted_at").clip(0),
         days_followed=pl.when((closes <= as_of).fill_null(value=False))
         .then(math.inf)
@@ -149,6 +151,17 @@ def _conversions(trials: pl.DataFrame) -> dict[str, float | int | None]:
     }
 
 
+def _is_logged(population: Population) -> pl.Expr:
+    """Return whether the log covers the trial of an account, up to as-of or a day less."""
+    ends = population.coverage.ends
+    if ends is None:
+        return pl.lit(value=False)
+    over = pl.min_horizontal(
+        "trial_ends_at", "converted_at", pl.lit(population.terms.as_of, TIMESTAMP)
+    )
+    return population.coverage.includes(pl.col("trial_started_at")) & (over <= ends + DAY)
+
+
 def _count_trial_minutes(trials: Population) -> pl.DataFrame:
     """Return the `minutes` of each account's trial, and how many of them had a burst.
 
@@ -186,7 +199,8 @@ def _trial_experience(trials: Population, kinds: pl.DataFrame, outcome: str) -> 
         "_lost": pl.col("is_lost"),
     }
     numbered = kinds.select("trial_kind").with_row_index("row")
-    frame = trials.frame.filter(conditions[outcome]).join(
+    # Calls that the log does not have are not none.
+    frame = trials.frame.filter(conditions[outcome] & pl.col("is_logged")).join(
         numbered, on="trial_kind", how="left", nulls_equal=True, maintain_order="left"
     )
     sums = frame.group_by("row").agg(
@@ -206,7 +220,9 @@ def _trial_experience(trials: Population, kinds: pl.DataFrame, outcome: str) -> 
 def _outcome_p_values(trials: Population, kinds: pl.DataFrame) -> pl.DataFrame:
     """Return the p-values of converted against lost accounts, one row per kind."""
     p95 = p95_of_accounts(trials, in_trial=True)
-    finished = trials.frame.filter(~pl.col("is_running")).join(p95, on="id", how="left")
+    finished = trials.frame.filter("is_logged", ~pl.col("is_running")).join(
+        p95, on="id", how="left"
+    )
     values = finished.select(
         "trial_kind",
         "has_converted",

@@ -118,7 +118,7 @@ def experiments_section(view: ReportView) -> Section | None:
         ),
     ]
     table = Table(columns=columns, height=frame.height)
-    subtitle = "against the control; calls, errors and latency of the middle account"
+    subtitle = "against the control; calls and errors of the middle account"
     return Section(title="Experiments", subtitle=subtitle, blocks=[table])
 
 
