@@ -78,6 +78,7 @@ def test_what_is_told_of_it(run: Run) -> None:
         "high": 0,
         "p_value": None,
         "reason": None,
+        "design_effect": None,
     }
     # Requests stay what they were.
     assert kinds[None]["requests"] == 8_906
