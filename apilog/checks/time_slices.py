@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-import polars as pl
-
-from apilog.aggregate.time_buckets import bucket_starts
-from apilog.schema import TIMESTAMP
 from apilog.statistics.dispersion import SliceCount
 from apilog.text.units import parse_duration
 from apilog.time import TimeWindow
 
+_ORIGIN = datetime(1970, 1, 5, tzinfo=UTC)
+"""A Monday, so that slices of every length that is chosen begin some time after it."""
 _DAY = timedelta(days=1)
 _MOST_UNSEEN = 0.02
 """The share of a slice that may lie outside of the window, as before the first request."""
@@ -51,10 +49,10 @@ class TimeSlices:
         """Return the slices of a step that is as long or longer."""
         if parse_duration(step) <= self.length:
             return self
-        starts = pl.Series([*self.counts], dtype=TIMESTAMP)
+        length = parse_duration(step)
         merged: dict[datetime, SliceCount] = {}
-        coarser = bucket_starts(starts, step, "UTC")
-        for start, (n, events) in zip(coarser, self.counts.values(), strict=True):
+        for at, (n, events) in self.counts.items():
+            start = _ORIGIN + (at - _ORIGIN) // length * length
             before = merged.get(start, SliceCount(0, 0))
             merged[start] = SliceCount(before.n + n, before.events + events)
         return replace(self, step=step, counts=merged)
