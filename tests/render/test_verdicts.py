@@ -16,10 +16,12 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from rich.cells import cell_len
 
+from apilog.checks.check_tables import checks_table
 from apilog.errors import UsageError
 from apilog.render import OutputOptions, find_output
 from apilog.render.text.escape import escape_terminal
 from apilog.render.text.github import job_summary
+from apilog.render.text.verdict_text import verdict_key
 from apilog.report_model import Report
 from tests.render.hostile_report import ROUTES, hostile_report
 from tests.render.hostile_verdicts import checks_report, comparison_report
@@ -141,3 +143,8 @@ def test_a_for_each_of_many_values_is_cut_but_counted():
     assert each[-1].endswith("and 28 more")
     long = pl.concat([report.tables["checks"]] * 3)
     assert "… and " in job_summary(replace(report, tables={"checks": long}))
+
+
+def test_no_figure_of_a_verdict_is_taken_for_what_it_is_about() -> None:
+    figures = dict.fromkeys(checks_table({}).columns, "figure")
+    assert verdict_key({**figures, "route": "/a"}) == "/a"

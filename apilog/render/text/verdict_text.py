@@ -22,7 +22,7 @@ CHECKS, COMPARISON = "checks", "comparison"
 
 _VALUE_COLUMNS = {
     *("threshold", "metric", "state", "value", "limit", "baseline", "requests"),
-    *("low", "high", "p_value", "reason"),
+    *("low", "high", "p_value", "design_effect", "reason"),
     *("a", "b", "a_requests", "b_requests", "difference", "verdict"),
 }
 
