@@ -78,7 +78,7 @@ def _anomaly_columns(timezone: str, frame: pl.DataFrame) -> list[Column]:
     if has_values(frame, "end"):
         lengths = (frame["end"] - frame["timestamp"]).dt.total_milliseconds()
         texts = [NULL if ms is None else format_duration(ms) for ms in lengths]
-        columns.append(TextColumn(title="for", cells=texts, align_right=True, drop_order=4))
+        columns.append(TextColumn(title="for", cells=texts, align_right=True, drop_order=3))
     columns += [
         TextColumn(title="metric", cells=names, is_flexible=True),
         TextColumn(
@@ -93,14 +93,14 @@ def _anomaly_columns(timezone: str, frame: pl.DataFrame) -> list[Column]:
         columns.append(TextColumn(title="expected", cells=expected, align_right=True, drop_order=1))
     if "score" in frame.columns:
         scores = [format_value(score, None, timezone) for score in frame["score"].round(1)]
-        columns.append(TextColumn(title="score", cells=scores, align_right=True, drop_order=3))
+        columns.append(TextColumn(title="score", cells=scores, align_right=True, drop_order=5))
     if "kind" in frame.columns:
         kinds = [NULL if kind is None else str(kind) for kind in frame["kind"]]
         cells = [f"{_ANOMALY_MARKS.get(kind, ' ')} {kind}" for kind in kinds]
         columns.append(TextColumn(title="", cells=cells, styles="yellow", drop_order=2))
     places = [_place(row) for row in frame.iter_rows(named=True)]
     if any(places):
-        columns.append(TextColumn(title="of", cells=places, is_flexible=True, drop_order=5))
+        columns.append(TextColumn(title="of", cells=places, is_flexible=True, drop_order=1))
     return columns
 
 
