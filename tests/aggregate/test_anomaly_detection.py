@@ -229,17 +229,17 @@ def test_the_first_saturday_decides_nothing() -> None:
 @pytest.mark.slow
 def test_alerts_are_rare_where_nothing_happens_and_soon_where_something_does() -> None:
     scores: list[float] = []
-    for seed in range(20):
+    for seed in range(12):
         values = counts(office, 24 * 28, seed)
-        some = random.Random(seed).sample(range(336, 672), 20)
+        some = random.Random(seed).sample(range(336, 672), 10)
         scores += [abs(last_hour(values[: hour + 1]) or 0) for hour in some]
-    # Were there 0.3 in 336 hours, four or more of 400 were chance in less than 1 of 1000 runs.
-    assert sum(score >= 6 for score in scores) <= 3
+    # Were there 0.3 in 336 hours, three or more of 120 were chance in less than 1 of 1000 runs.
+    assert sum(score >= 6 for score in scores) <= 2
     seen = 0
-    for seed in range(60):
+    for seed in range(30):
         hour = random.Random(seed).randrange(336, 670)
         values = counts(office, hour + 1, seed)
         factor = 0 if seed % 2 else 3
         values[hour] = draw(random.Random(seed), factor * values[hour])
         seen += abs(last_hour(values) or 0) >= 6
-    assert seen >= 54
+    assert seen >= 27
