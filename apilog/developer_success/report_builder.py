@@ -10,7 +10,12 @@ import polars as pl
 
 from apilog.aggregate import finish
 from apilog.developer_success.accounts import AccountColumns, Accounts, read_accounts
-from apilog.developer_success.call_plan import UNMATCHED_TABLE, CallPlan, CohortPeriod
+from apilog.developer_success.call_plan import (
+    UNMATCHED_TABLE,
+    CallPlan,
+    CallSummary,
+    CohortPeriod,
+)
 from apilog.developer_success.call_summary import CallAccumulator, partial_calls
 from apilog.developer_success.log_coverage import DAY, ENOUGH
 from apilog.developer_success.population import Population, SuccessTerms, build_population
@@ -74,17 +79,28 @@ def build_success_report(sources: Sequence[Source], options: SuccessOptions) -> 
     _protect_privacy(tables, key)
     if not options.by:  # goals are about all accounts, and the tables would be of groups
         tables["goals"] = goals_table(goals, tables)
+    counted = _counted_window(window, calls)
     return Report(
         version=__version__,
         command="success",
-        since=window.since or calls.first,
-        until=window.until or calls.last,
+        since=counted.since,
+        until=counted.until,
         input=source_pass.input,
         tables=tables,
         timezone=options.tz,
         filters=filters_of(options, window),
         notes=(*source_pass.notes, *_success_notes(accounts, population, tables)),
     )
+
+
+def _counted_window(window: TimeWindow, calls: CallSummary) -> TimeWindow:
+    """Return the window with the log's own limits where it has none, unless they lie outside."""
+    first, last = calls.first, calls.last
+    if first and window.until and first >= window.until:
+        first = None
+    if last and window.since and last < window.since:
+        last = None
+    return window.with_defaults(first, last)
 
 
 def _make_terms(options: SuccessOptions, now: datetime) -> SuccessTerms:

@@ -151,6 +151,15 @@ def test_a_stray_line_of_long_ago_is_not_where_the_log_begins(tmp_path: Path, co
     assert any("1 account signed up before the log begins (2026-1" in n for n in report.notes)
 
 
+def test_a_window_beyond_the_log_has_no_calls_and_no_end_before_its_start(tmp_path: Path) -> None:
+    calls = [(day(n), "a") for n in range(1, 5)]
+    after = report_of("account\na\n", calls, tmp_path, since=day(10))
+    before = report_of("account\na\n", calls, tmp_path, until=day(-3))
+    assert (after.since, after.until) == (day(10), None)
+    assert (before.since, before.until) == (None, day(-3))
+    assert after.tables["revenue"]["requests"][-1] == before.tables["revenue"]["requests"][-1] == 0
+
+
 def test_coverage_of_nothing() -> None:
     nothing = LogCoverage(first=None, last=None, as_of=NOV)
     assert (nothing.begins, nothing.ends, nothing.counted) == (None, None, None)
