@@ -26,6 +26,7 @@ from urllib.parse import urlsplit
 from apilog.alerts.message import notice_document, notice_environment, notice_sentence
 from apilog.alerts.rules import Alert, AlertLabels, AlertNotice, AlertRule, AlertStatus
 from apilog.errors import ApilogError, OutputError, UsageError
+from apilog.render.data.prometheus import label_set, metric_head
 from apilog.render.text.escape import escape_json, escape_terminal
 from apilog.storage.local_folder import atomic_file
 from apilog.version import __version__
@@ -244,9 +245,6 @@ class SlackTarget:
         post_json(self.address, body, {}, self.delivery.timeout)
 
 
-_LABEL_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextfileTarget:
     """A file for node_exporter's textfile collector, replaced atomically after each evaluation."""
@@ -272,30 +270,22 @@ def prometheus_lines(snapshot: AlertSnapshot) -> Iterator[str]:
     """
     # A rule without failing alerts has 0 instead of no line, so that absence means a dead watch.
     for status in AlertStatus:
-        yield from _metric_head(f"apilog_alert_{status}", f"Whether the alert is {status}.")
+        yield from metric_head(f"apilog_alert_{status}", f"Whether the alert is {status}.")
         for rule in snapshot.rules:
             failing = [alert for alert in snapshot.alerts if alert.rule == rule.name]
             samples = [(alert.labels, int(alert.status is status)) for alert in failing]
             for labels, number in samples or [((), 0)]:
                 yield f"apilog_alert_{status}{_label_set(rule, labels)} {number}"
     meaning = "What the alert's metric measures, while it fails."
-    yield from _metric_head("apilog_alert_value", meaning)
+    yield from metric_head("apilog_alert_value", meaning)
     rules = {rule.name: rule for rule in snapshot.rules}
     for alert in snapshot.alerts:
         if alert.value is not None and alert.rule in rules:
             yield f"apilog_alert_value{_label_set(rules[alert.rule], alert.labels)} {alert.value!r}"
     name = "apilog_alerts_evaluated_timestamp_seconds"
-    yield from _metric_head(name, "When the alerts were last evaluated.")
+    yield from metric_head(name, "When the alerts were last evaluated.")
     yield f"{name} {snapshot.at.timestamp():.3f}"
 
 
-def _metric_head(name: str, meaning: str) -> tuple[str, str]:
-    return f"# HELP {name} {meaning}", f"# TYPE {name} gauge"
-
-
 def _label_set(rule: AlertRule, labels: AlertLabels) -> str:
-    pairs = [("alert", rule.name), ("severity", rule.severity.value), *labels]
-    inner = ",".join(
-        f'{name}="{escape_terminal(value).translate(_LABEL_ESCAPES)}"' for name, value in pairs
-    )
-    return f"{{{inner}}}"
+    return label_set([("alert", rule.name), ("severity", rule.severity.value), *labels])

@@ -8,7 +8,7 @@ import typer
 
 import apilog
 from apilog.cli import streams
-from apilog.cli.options import WHOLE_OUTPUTS, Force, OutputFile, Sources
+from apilog.cli.options import TEXT_OR_JSON, Force, OutputFile, Sources
 from apilog.cli.streams import ExitCode, is_terminal
 from apilog.options import FormatOptions
 
@@ -23,7 +23,7 @@ def detect(
             "-f",
             help="How to draw the findings. Default: as the name of --output says, else table.",
         ),
-        WHOLE_OUTPUTS,
+        TEXT_OR_JSON,
     ] = "table",
     output: OutputFile = None,
     force: Force = False,

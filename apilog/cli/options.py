@@ -170,7 +170,7 @@ READ_OPTIONS: Mapping[str, tuple[str, Any]] = {
 
 ANY_REPORT = Choices([*OUTPUTS])
 ANY_VERDICTS = Choices([*OUTPUTS, *VERDICT_OUTPUTS])
-WHOLE_OUTPUTS = Choices([o.name for o in OUTPUTS.values() if o.holds_all_tables])
+TEXT_OR_JSON = Choices(["table", "json"])
 ReportFormat = Annotated[
     str,
     typer.Option(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from apilog.cli import streams
-from apilog.cli.options import WHOLE_OUTPUTS, HashConsumers, split_columns
+from apilog.cli.options import TEXT_OR_JSON, HashConsumers, split_columns
 from apilog.cli.streams import ExitCode
 from apilog.errors import UsageError
 from apilog.text.units import MISSING, format_bytes, format_count, parse_duration
@@ -26,7 +26,7 @@ StoreFolder = Annotated[
 def info(
     folder: StoreFolder,
     format: Annotated[
-        str, typer.Option("--format", "-f", help="How to draw it."), WHOLE_OUTPUTS
+        str, typer.Option("--format", "-f", help="How to draw it."), TEXT_OR_JSON
     ] = "table",
 ) -> None:
     """Tell what a store holds: records, rejects, days, files, size."""

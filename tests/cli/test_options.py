@@ -54,7 +54,7 @@ def test_formats_are_those_that_the_outputs_are_able_to() -> None:
     assert choices_of("report") == choices_of("query") == choices_of("success") == [*OUTPUTS]
     assert choices_of("check") == choices_of("compare") == [*OUTPUTS, *VERDICT_OUTPUTS]
     assert choices_of("detect") == ["table", "json"]
-    assert set(choices_of("formats")) == set(OUTPUTS) - {"parquet"}
+    assert set(choices_of("formats")) == set(OUTPUTS) - {"parquet", "xlsx"}
     assert set(choices_of("export")) == set(OUTPUTS) - {"table"}
 
 

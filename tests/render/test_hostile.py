@@ -60,8 +60,8 @@ def report_of(text: str, path: str = "access.log") -> Report:
 def drawn(output: str, report: Report, **options: object) -> str:
     stream = io.BytesIO()
     OUTPUTS[output].write(report, stream, OutputOptions(**options))  # type: ignore[arg-type]
-    # Parquet is no text, and not read as one here.
-    return stream.getvalue().decode(errors="replace" if output == "parquet" else "strict")
+    # What is no text is not read as one here.
+    return stream.getvalue().decode(errors="replace" if OUTPUTS[output].is_binary else "strict")
 
 
 def without_newlines(text: str) -> str:
