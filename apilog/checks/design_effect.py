@@ -128,7 +128,9 @@ def _count_effects(
     now = current.slices
     if now is not None:
         now, then = common_step(now, then)
-    if not base.events:
+    has_never_stopped = all(count.events for count in then.whole())
+    if not base.events or (not current.events and has_never_stopped):
+        # What never stopped does not stop by wandering.
         return INDEPENDENT
     # Traffic has days and nights: whole days tell how days vary, and hours do not.
     days = [day.events for day in then.days]

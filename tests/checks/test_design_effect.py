@@ -49,7 +49,7 @@ def requests(counts: Sequence[int], step: timedelta = HOUR, name: str = "1h") ->
 
 
 def compare(text: str, current: MetricSample, base: MetricSample) -> ThresholdResult:
-    side, other = (SubjectSamples(samples={(): s}, total=s.size) for s in (current, base))
+    side, other = (SubjectSamples(samples={(): s}, total=s.size or 1) for s in (current, base))
     (result,) = evaluate_threshold(parse_threshold(text), side, other)
     return result
 
@@ -149,6 +149,16 @@ def test_days_of_the_week_differ_without_making_weeks_differ() -> None:
     assert alone.design_effect is not None
     assert alone.design_effect > 50
     assert alone.state is CheckState.PASS
+
+
+def test_silence_is_no_wandering() -> None:
+    nights = [10, 20, 90, 80] * 12
+    silent = requests([0, 0])
+    for text in ("request_rate >= baseline", "request_rate >= baseline * 0.5"):
+        assert compare(text, silent, requests(nights)).state is CheckState.FAIL
+    # Traffic that stops each night may stop for two hours.
+    pauses = [0, 0, 3, 2] * 12
+    assert compare("request_rate >= baseline", silent, requests(pauses)).state is CheckState.PASS
 
 
 def test_counts_take_the_same_length_of_time() -> None:
