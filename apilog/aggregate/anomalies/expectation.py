@@ -40,7 +40,7 @@ _NORMAL_MAD = 1.4826
 """Makes a median of absolute values the standard deviation of normal ones."""
 _DENSE = 4.0
 """The median of counts is near their mean from here on."""
-_PRIOR_REQUESTS, _PRIOR_RATE = 2.0, 20.0
+_PRIOR_REQUESTS, _PRIOR_RATE = 0.5, 20.0
 """So many expected events are added to each share in the ratio of the whole series: shares of few
 events stay near it (empirical Bayes, Clayton and Kaldor 1987)."""
 
@@ -128,9 +128,10 @@ def _choose_kinds(counts: pl.DataFrame) -> dict[int, str]:
                 _loss_of_one(values[0], all_days[series, hour]) if alone else loss_of_others(values)
             )
             per_kind[name] = per_kind.get(name, 0.0) + loss
-    chosen = {}
-    for series, per_kind in losses.items():
-        best = "kind_any"
+    chosen: dict[int, str] = {}
+    for series, per_kind in sorted(losses.items()):
+        # The first series is all requests: what days are alike shows there, and less in parts.
+        best = chosen.get(0, "kind_any")
         for name in _KINDS:
             if per_kind[name] < _BETTER * per_kind[best]:
                 best = name
