@@ -179,6 +179,16 @@ def test_what_happens_every_week_at_one_hour_is_usual(factor: int) -> None:
     assert spans(detect(values)) == [(500, 502, False)]
 
 
+def test_an_outage_of_an_office_that_is_closed_at_night_ends_when_requests_come() -> None:
+    def open_hours(at: datetime) -> float:
+        return 80 if 8 <= at.hour < 18 and at.weekday() < 5 else 0
+
+    values = counts(open_hours, 504, 12)
+    assert spans(detect(values)) == []
+    values[371:375] = [0] * 4
+    assert spans(detect(values)) == [(371, 375, False)]
+
+
 def test_errors_that_rise_are_found_and_steady_ones_are_not() -> None:
     chance, requests = random.Random(3), counts(office, 400, 3)
     usual = [draw(chance, 0.002 * n) for n in requests]

@@ -31,6 +31,7 @@ _LEAST_CHANGE = 0.1
 """Less than a tenth more or less is not worth a row, however sure."""
 LEAST_COUNT = 5.0
 """So many more or less than expected at least."""
+_LITTLE = 0.3
 _MOST_CANDIDATES = 5000
 
 
@@ -77,13 +78,14 @@ def measure_dispersions(
         rows = (
             windows.filter(mean > 0)
             .group_by("series")
-            .agg(*ratios, typical=mean.median(), windows=pl.len() / length)
+            .agg(*ratios, typical=(mean**2).sum() / mean.sum(), windows=pl.len() / length)
         )
         for row in rows.iter_rows(named=True):
             known = measured.setdefault(row["series"], [])
             if row["windows"] < _FEWEST_WINDOWS and known:
                 continue
             deviation = _least_deviation(row, quantiles)
+            # The typical mean is that of the window of a request: nights tell little of chance.
             # Of few windows the dispersion is known badly; too little of it makes false events.
             unsure = 2 / max(row["windows"], 1.0) ** 0.5
             known.append(deviation**2 + unsure * (deviation**2 + 1 / max(row["typical"], 1.0)))
@@ -227,7 +229,7 @@ class _SeriesEvents:
                 continue
             spans.append(self._cut(first, first + length, spans))
         spans = self._joined(sorted(spans))
-        return [self._event(a, b) for a, b in spans]
+        return [self._event(*self._trimmed(a, b)) for a, b in spans]
 
     def _event(self, a: int, b: int) -> Event:
         return Event(
@@ -266,6 +268,34 @@ class _SeriesEvents:
                 if self._is_whole(c, d) and (score := sign * self._score(c, d)) > top + 1e-9:
                     best, top, moved = (c, d), score, True
         return best
+
+    def _trimmed(self, a: int, b: int) -> tuple[int, int]:
+        """Return the span without hours at its ends that are nearly as usual.
+
+        Moods differ by length, so that a longer span may score higher by hours that add nothing.
+        """
+        for _ in range(2):
+            change = self._change(a, b)
+            low = next(
+                (c for c in range((a + b) // 2, a, -1) if self._adds_little(a, c, change)), a
+            )
+            high = next(
+                (d for d in range((a + b + 1) // 2, b) if self._adds_little(d, b, change)), b
+            )
+            if (low, high) == (a, b) or abs(self._score(low, high)) < self._limit:
+                break
+            a, b = low, high
+        return a, b
+
+    def _change(self, a: int, b: int) -> float:
+        mean = self._means[b] - self._means[a]
+        return float((self._counts[b] - self._counts[a] - mean) / max(mean, 1e-6))
+
+    def _adds_little(self, a: int, b: int, change: float) -> bool:
+        """Return whether these hours changed much less than the whole span."""
+        mean = self._means[b] - self._means[a]
+        off = self._counts[b] - self._counts[a] - mean
+        return bool(off * (1 if change > 0 else -1) <= _LITTLE * abs(change) * mean)
 
     def _is_whole(self, a: int, b: int) -> bool:
         return self._times[b - 1] - self._times[a] == (b - a - 1) * self._step
