@@ -333,3 +333,30 @@ METRICS: dict[str, Metric] = {
         ),
     )
 }
+
+
+def find_metric(word: str) -> str | None:
+    """Return the metric that people call so; None if there is none.
+
+    >>> find_metric("p95_ms"), find_metric("Error_Rate"), find_metric("5xx"), find_metric("status")
+    ('latency_p95', 'error_rate', None, None)
+    """
+    name = word.casefold().removesuffix("_ms")
+    name = _METRIC_NICKNAMES.get(name, name)
+    return next((n for n in (name, f"latency_{name}") if n in METRICS), None)
+
+
+_METRIC_NICKNAMES = {
+    "count": "requests",
+    "hits": "requests",
+    "rps": "request_rate",
+    "errorrate": "error_rate",
+    "failure_rate": "error_rate",
+    "median": "latency_p50",
+    "avg": "latency_mean",
+    "average": "latency_mean",
+    **{
+        f"{name}_latency": f"latency_{name}" for name in ("mean", "max", "p50", "p90", "p95", "p99")
+    },
+    **{f"latency_{name}th": f"latency_p{name}" for name in ("90", "95", "99")},
+}

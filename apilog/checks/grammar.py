@@ -26,9 +26,9 @@ from apilog.checks.threshold import (
     parse_quantity,
 )
 from apilog.errors import UsageError
-from apilog.metrics import Metric, Unit
+from apilog.metrics import Metric, Unit, find_metric
 from apilog.metrics import MetricKind as MetricKind
-from apilog.schema import GATEWAYS
+from apilog.schema import GATEWAYS, SCHEMA
 from apilog.text import did_you_mean
 
 _MISSPELT = 0.8
@@ -166,7 +166,13 @@ class _ThresholdParser:
         catalogue = next((c for c in self._catalogues if name.text in c.metrics), None)
         if catalogue is None:
             known = [metric for catalogue in self._catalogues for metric in catalogue.metrics]
-            hint = did_you_mean(name.text, known, "`apilog metrics` lists them")
+            nickname = find_metric(name.text)
+            if nickname in known:
+                hint = f"did you mean {nickname}?"
+            elif name.text in SCHEMA:
+                hint = f"{name.text} is a column: choose requests by it with --where"
+            else:
+                hint = did_you_mean(name.text, known, "`apilog metrics` lists them")
             raise self._error_at_token(name, f"there is no metric {name.text!r}", hint)
         metric = catalogue.metrics[name.text]
         if catalogue.default_limit and self._next_token.kind is TokenKind.END:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from apilog.engine.sql_numbers import widen_numbers
+from apilog.engine.where_hints import explain_syntax, explain_unknown_name, find_slip
 from apilog.errors import UsageError
 from apilog.schema import SCHEMA
-from apilog.text import did_you_mean
 
 _EXAMPLE = "it takes SQL such as \"status >= 500 AND host = 'api.example.com'\""
 _TYPES = "`apilog schema` lists the columns' types"
@@ -45,6 +45,7 @@ class RowFilter:
             return pl.SQLContext({"requests": values.lazy()}).execute(statement).collect()["holds"]
         except pl.exceptions.PolarsError as error:
             hint = _TIMES if "datetime" in str(error).lower() else _TYPES
+            hint = explain_syntax(self.text, otherwise=hint)
             if values.height:
                 hint = _VALUES
             message = f"{_quote_option(self.text)}: {polars_message(error)}"
@@ -60,14 +61,19 @@ def parse_where(text: str) -> RowFilter:
     >>> sorted(parse_where("status >= 500 AND method = 'GET'").columns)
     ['method', 'status']
     """
+    if slip := find_slip(text):
+        raise UsageError(f"{_quote_option(text)}: {slip[0]}", slip[1])
     try:
         expr = pl.sql_expr(widen_numbers(text))
         columns = frozenset(expr.meta.root_names())
         for name in sorted(columns - SCHEMA.keys()):
-            raise unknown_column_error(name, _quote_option(text))
+            raise UsageError(
+                f"{_quote_option(text)}: no column {name!r}", explain_unknown_name(name, text)
+            )
         is_alone = not expr.meta.has_multiple_outputs() and _is_about_one_row(expr)
     except pl.exceptions.PolarsError as error:
-        raise UsageError(f"{_quote_option(text)}: {polars_message(error)}", _EXAMPLE) from error
+        hint = explain_syntax(text, otherwise=_EXAMPLE)
+        raise UsageError(f"{_quote_option(text)}: {polars_message(error)}", hint) from error
     if not is_alone:
         raise UsageError(
             f"{_quote_option(text)} is not about one request alone",
@@ -86,8 +92,7 @@ def parse_where(text: str) -> RowFilter:
 
 def unknown_column_error(name: str, where_from: str) -> UsageError:
     """Return the error for a column that the schema does not have."""
-    hint = did_you_mean(name, SCHEMA, also="`apilog schema` lists them", at_most=1, quoted=True)
-    return UsageError(f"{where_from}: no column {name!r}", hint)
+    return UsageError(f"{where_from}: no column {name!r}", explain_unknown_name(name))
 
 
 def _as_sql_type(name: str) -> pl.Expr:

@@ -36,6 +36,21 @@ _TEXT_HINT = (
     "give the gateway's own format with --log-format or --nginx-conf; `apilog formats` lists "
     "the known ones"
 )
+_BINARY_HINT = "name the log itself: text, or text compressed with gzip, bzip2, xz or zstd"
+_PARQUET_HINT = "a store is read by the name of its folder, not of a file in it"
+_BINARY_KINDS = {
+    "PAR1": ("a Parquet file, not a log", _PARQUET_HINT),
+    "\x7fELF": ("a program, not a log", _BINARY_HINT),
+    "MZ": ("a program, not a log", _BINARY_HINT),
+    "%PDF-": ("a PDF document, not a log", _BINARY_HINT),
+    "\ufffdPNG": ("a PNG image, not a log", _BINARY_HINT),
+    "SQLite format 3\0": ("a SQLite database, not a log", _BINARY_HINT),
+}
+"""How files that are no text begin, each byte that is no UTF-8 as U+FFFD, and what they are."""
+_JUDGED_CHARACTERS = 4096
+_MOST_CONTROLS = 0.1
+"""The largest share of control characters and of bytes that are no UTF-8 in a text."""
+_CONTROLS = r"[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f\x{fffd}]"
 _DETECTION_HINT = "leave out --log-format to have the format detected"
 
 
@@ -101,6 +116,8 @@ class _KeyedLog:
 
 def explain_undetected(lines: pl.Series) -> Mismatch:
     """Say of lines for which no plan was found what they are, and what they lack."""
+    if binary := _explain_binary(lines):
+        return binary
     texts = unwrap_voters(lines)
     if keyed := _read_keys(texts):
         return keyed.explain()
@@ -116,6 +133,8 @@ def explain_unchosen(lines: pl.Series, formats: Collection[Format]) -> Mismatch:
 
     Formats are none where their fields would have been found in the lines.
     """
+    if binary := _explain_binary(lines):
+        return binary
     texts = unwrap_voters(lines)
     line = texts[0]
     plan = detect_plan(lines)
@@ -135,6 +154,20 @@ def explain_unchosen(lines: pl.Series, formats: Collection[Format]) -> Mismatch:
 def shorten_line(line: str) -> str:
     """Return the beginning of a line, as an error shows it."""
     return line if len(line) <= _SHOWN_CHARACTERS else line[:_SHOWN_CHARACTERS] + "…"
+
+
+def _explain_binary(lines: pl.Series) -> Mismatch | None:
+    """Say what a file is whose lines are no text; None for text.
+
+    Terminal escapes and the zeros of a few torn lines are found in texts, too: a text has few.
+    """
+    head = lines.head(_JUDGED_LINES).str.join("\n").str.slice(0, _JUDGED_CHARACTERS)
+    text = head[0] or ""
+    if head.str.count_matches(_CONTROLS)[0] <= _MOST_CONTROLS * len(text):
+        return None
+    kinds = (kind for start, kind in _BINARY_KINDS.items() if text.startswith(start))
+    what, hint = next(kinds, ("no text", _BINARY_HINT))
+    return Mismatch(f"this is {what}", hint)
 
 
 def _read_keys(texts: pl.Series) -> _KeyedLog | None:

@@ -12,8 +12,8 @@ from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from apilog.errors import UsageError
-from apilog.text import did_you_mean
 from apilog.text.units import parse_duration
+from apilog.time.hints import explain_time, explain_zone
 
 _DAYS = {"yesterday": -1, "today": 0, "tomorrow": 1}
 _EPOCH = re.compile(r"[0-9]{9,10}(?:\.[0-9]+)?")
@@ -32,8 +32,7 @@ def parse_zone(name: str) -> ZoneInfo:
     """Return the time zone of that IANA name; raises UsageError naming the nearest ones."""
     names = _zone_names()
     if name not in names:
-        hint = did_you_mean(name, sorted(names), "write one such as Europe/Berlin")
-        raise UsageError(f"there is no time zone {name!r}", hint)
+        raise UsageError(f"there is no time zone {name!r}", explain_zone(name, names))
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
@@ -57,7 +56,8 @@ def parse_instant(text: str, *, now: datetime, timezone: tzinfo) -> datetime:
         raise UsageError(f"the time {text!r} is out of range") from error
     raise UsageError(
         f"can't read the time {text!r}, or only in more than one way",
-        "write 2026-11-21, 2026-11-21T10:00:00Z, an age such as 24h or 7d, today, yesterday, "
+        explain_time(stripped, here.date())
+        or "write 2026-11-21, 2026-11-21T10:00:00Z, an age such as 24h or 7d, today, yesterday, "
         "or seconds since 1970",
     )
 

@@ -222,3 +222,18 @@ def test_any_other_text_is_refused_with_a_usage_error(text: str) -> None:
         return
     assert isinstance(threshold, Threshold)
     assert parse_threshold(str(threshold)) == threshold
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("p95 < 300ms", "did you mean latency_p95?"),
+        ("p95_latency < 300ms", "did you mean latency_p95?"),
+        ("method = GET", "method is a column: choose requests by it with --where"),
+        ("zzzzzz < 1", "`apilog metrics` lists them"),
+    ],
+)
+def test_other_names_of_metrics_are_understood_by_the_hint(text: str, hint: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_threshold(text)
+    assert caught.value.hint == hint

@@ -96,7 +96,7 @@ def test_kept_records_are_untouched() -> None:
         ("status", "gives Int16, not true or false", "compare something"),
         ("status + 1", "not true or false", "compare something"),
         ("NULL", "gives Null, not true or false", "compare something"),
-        ("status = '200'", "cannot compare string with numeric", "`apilog schema`"),
+        ("status = '200'", "cannot compare string with numeric", "status = 200"),
         ("path ~ '('", "unclosed group", "`apilog schema`"),
         ("ABS(path) = 1", "not supported for dtype `str`", "`apilog schema`"),
         ("timestamp > '2026-99-99'", "cannot compare", "write a time as a text"),
@@ -146,3 +146,57 @@ def test_what_fails_on_a_value_is_the_users_mistake(condition: str) -> None:
 
 def test_the_examples_hold() -> None:
     assert doctest.testmod(where).failed == 0
+
+
+@pytest.mark.parametrize(
+    ("condition", "hint"),
+    [
+        ("method = GET", "a text stands in single quotes: method = 'GET'"),
+        ('method == "GET"', "a text stands in single quotes: method = 'GET'"),
+        ("method in (GET, POST)", "texts stand in single quotes: method IN ('GET')"),
+        ("method = “GET”", "straight single quotes"),
+        ("method: GET", "method = 'GET'"),
+        ("path = /v1/users", "path = '/v1/users'"),
+        ("host = api.example.com", "host = 'api.example.com'"),
+        ("method = 'GET", "a single quote has no second one"),
+        ("p95 < 300ms", 'apilog check -t "latency_p95 < 300ms"'),
+        ("error_rate > 1%", 'apilog check -t "error_rate < 1%"'),
+        ("duration_ms < 0.3s", "duration_ms < 300"),
+        ("latency > 1s AND status = 500", "duration_ms > 1000"),
+        ("verb = 'GET'", "did you mean method?"),
+        ("status = 5xx", "status >= 500 AND status < 600"),
+        ("status LIKE '4%'", "status >= 400 AND status < 500"),
+        ("status = '500'", "a number stands without quotes: status = 500"),
+        ("status >= 500 && method = 'GET'", "write AND instead of &&"),
+        ("path contains 'x'", "write path LIKE '%…%'"),
+        ("timestamp > 2026-11-21", "'2026-11-21'"),
+        ("timestamp > yesterday", "write a time as a text"),
+        ("consumer = NULL", "write consumer IS NULL"),
+        ("consumer <> null", "write consumer IS NOT NULL"),
+    ],
+)
+def test_what_other_languages_write_gets_the_sql_for_it(condition: str, hint: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_where(condition)
+    assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("condition", "column"),
+    [
+        ("foo = /x", "foo"),
+        ("method = lower('GET'", "lower"),
+        ("duration_ms > upstream_duration_ms AND (", "upstream"),
+    ],
+)
+def test_a_hint_does_not_take_names_for_texts(condition: str, column: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_where(condition)
+    assert f"'{column}" not in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "condition", ["path = '2026-11-21'", "path = 'a = NULL'", "path LIKE '%5xx%' AND status = 500"]
+)
+def test_what_stands_in_quotes_is_no_slip(condition: str) -> None:
+    assert "path" in parse_where(condition).columns

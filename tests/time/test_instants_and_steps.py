@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import doctest
+import re
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo, available_timezones
@@ -238,3 +239,69 @@ def test_no_step_gives_more_rows_than_asked_for(
     if step in shorter:
         finer = iter_buckets(since, until, shorter[step], timezone)
         assert sum(1 for _ in zip(finer, range(at_most + 1), strict=False)) > at_most
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("last week", "write 7d for the last 7 days, or 2026-11-16 for the start of"),
+        ("this week", "write 2026-11-23, where"),
+        ("last month", "or 2026-10-01 for"),
+        ("last year", "or 2025-01-01 for"),
+        ("last day", "or 2026-11-28 for"),
+        ("7days", "write 7d"),
+        ("last 7 days", "write 7d"),
+        ("24 hours ago", "write 24h"),
+        ("15 min", "write 15m"),
+        ("2 months", "write 60d"),
+        ("last hour", "write 1h"),
+        ("last Sunday", "write the date: 2026-11-22"),
+        ("wednesday", "write the date: 2026-11-25"),
+        ("some day", "write 2026-11-21, 2026-11-21T10"),
+        ("last parsec", "write 2026-11-21, 2026-11-21T10"),
+    ],
+)
+def test_times_in_words_are_refused_with_what_to_write(text: str, hint: str) -> None:
+    sunday = datetime(2026, 11, 29, 12, tzinfo=UTC)
+    with pytest.raises(UsageError) as caught:
+        parse_instant(text, now=sunday, timezone=UTC)
+    assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize("text", ["7 days", "2 months", "24 hours", "last hour", "last week"])
+def test_what_a_hint_about_time_says_is_understood(text: str) -> None:
+    now = datetime(2026, 11, 29, 12, tzinfo=UTC)
+    with pytest.raises(UsageError) as caught:
+        parse_instant(text, now=now, timezone=UTC)
+    for advice in re.findall(r"[0-9-]+[a-z]?\b", caught.value.hint.partition(" for the last")[0]):
+        assert parse_instant(advice, now=now, timezone=UTC) < now
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("local", "here it is Asia/Tokyo"),
+        ("UTC+2", "Etc/GMT-2"),
+        ("-05:00", "Etc/GMT+5"),
+        ("CET+1", "Etc/GMT-1"),
+        ("+99", "write a place such as Europe/Berlin, or UTC"),
+        ("new york", "did you mean America/New_York?"),
+        ("PST", "did you mean America/Los_Angeles?"),
+        ("Europe/Berln", "did you mean Europe/Berlin"),
+    ],
+)
+def test_zones_that_are_none_are_refused_with_a_name(
+    name: str, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    with pytest.raises(UsageError) as caught:
+        parse_zone(name)
+    assert hint in caught.value.hint
+
+
+def test_the_zone_of_an_offset_that_a_hint_names_has_this_offset() -> None:
+    for text, hours in (("UTC+2", 2), ("-05:00", -5), ("+14", 14), ("-12", -12)):
+        with pytest.raises(UsageError) as caught:
+            parse_zone(text)
+        zone = parse_zone(caught.value.hint.rpartition(" ")[2])
+        assert zone.utcoffset(datetime(2026, 7, 1)) == timedelta(hours=hours)  # noqa: DTZ001
