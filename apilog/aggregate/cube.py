@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 import polars as pl
 
@@ -26,10 +25,12 @@ from apilog.aggregate.packed_keys import (
     pack_columns,
 )
 from apilog.aggregate.plan import Cube, ReportPlan, cube_layout
+from apilog.aggregate.record_times import RecordTimes
 from apilog.aggregate.table_specs import KEY_TYPES
-from apilog.aggregate.time_buckets import bucket_step, encode_buckets, encode_hours
+from apilog.aggregate.time_buckets import encode_buckets, encode_hours
 from apilog.metrics import ACCUMULATORS, MergeRule
 from apilog.schema import GUESSED_ROUTE, TIMESTAMP, is_within
+from apilog.time import parse_step
 
 _DURATION_COLUMNS = ("duration_ms", "upstream_duration_ms")
 
@@ -39,6 +40,7 @@ class EncodedRecords:
 
     def __init__(self, plan: ReportPlan, records: pl.DataFrame) -> None:
         self.plan = plan
+        read = records["timestamp"]
         if plan.window.is_limited:
             mask = records.select(is_within(plan.window).fill_null(value=False)).to_series()
             # Filtering copies every column, and most chunks lie wholly inside.
@@ -49,9 +51,9 @@ class EncodedRecords:
         odd = [c for c in durations if not is_clean_duration(records[c])]
         self.records = records.with_columns(clean_duration(c) for c in odd) if odd else records
         self.rows = self.records.height
-        first, last = self.records["timestamp"].min(), self.records["timestamp"].max()
-        self.first = first if isinstance(first, datetime) else None
-        self.last = last if isinstance(last, datetime) else None
+        self.times = RecordTimes.of_records(
+            self.records["timestamp"], plan.timezone, plan.most_state_buckets, read
+        )
         self._coded: dict[str, PackedKeys] = {}
         self._keys: dict[tuple[str, ...], PackedKeys] = {}
         cubes = cube_layout(plan).cubes
@@ -77,7 +79,7 @@ class EncodedRecords:
             timestamps = self.records["timestamp"]
             match column:
                 case "timestamp":
-                    step = bucket_step(self.plan, self.first, self.last) or "1s"
+                    step = parse_step(self.plan.bucket) if self.plan.bucket else self.times.step
                     coded = encode_buckets(timestamps, step, self.plan.timezone)
                 case "hour":
                     coded = encode_hours(timestamps)

@@ -25,7 +25,8 @@ from apilog.aggregate.cube import (
 )
 from apilog.aggregate.ddsketch import estimate_quantiles
 from apilog.aggregate.plan import Cube, ReportPlan, cube_layout, extreme_accumulators
-from apilog.aggregate.state import PartialState, fold_routes
+from apilog.aggregate.record_times import StrayTimes
+from apilog.aggregate.state import PartialState, fold_routes, move_buckets
 from apilog.aggregate.table_specs import (
     ANOMALIES,
     BOUNDED_KEYS,
@@ -39,7 +40,8 @@ from apilog.aggregate.table_specs import (
     accumulators_of,
     histograms_of,
 )
-from apilog.aggregate.time_buckets import bucket_ends, bucket_step, half_open_window, list_buckets
+from apilog.aggregate.time_axis import TimeAxis
+from apilog.aggregate.time_buckets import bucket_ends
 from apilog.metrics import METRICS, divide_by
 
 _COUNTS = (
@@ -64,6 +66,8 @@ class FinishedTables:
     """The limits given, else the first and last record; None if there is neither."""
     bucket: str | None
     """The step of the time buckets; None without records and limits."""
+    strays: StrayTimes | None
+    """Times that the window leaves out, whose records the tables count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,16 +87,18 @@ def finish(plan: ReportPlan, partial: PartialState) -> FinishedTables:
     """Return the finished tables.
 
     A text key of a row that sums up others is `(other)` or `(not found)`; other types of keys
-    are null there. Metrics are null where no record tells them; counts of requests are 0.
+    are null there, as is the bucket of stray times. Metrics are null where no record tells them;
+    counts of requests are 0.
     Raises UsageError if a fixed step cuts the window into too many buckets.
     """
     builder = _TableBuilder(plan, partial)
-    window = plan.window.with_defaults(partial.first, partial.last)
+    axis = builder.axis
     return FinishedTables(
         tables={table.name: builder.build_table(table) for table in plan.tables},
-        since=window.since,
-        until=window.until,
-        bucket=bucket_step(plan, partial.first, partial.last),
+        since=axis.window.since,
+        until=axis.window.until,
+        bucket=axis.step,
+        strays=axis.strays,
     )
 
 
@@ -143,20 +149,27 @@ class _TableBuilder:
 
     def __init__(self, plan: ReportPlan, partial: PartialState) -> None:
         self._plan = plan
-        self._partial = partial
+        self.axis = TimeAxis.of_times(plan, partial.times)
         self._layout = cube_layout(plan)
         pairs = zip(self._layout.cubes, partial.cubes, strict=True)
-        self._states = [fold_routes(plan, cube, state) for cube, state in pairs]
+        self._states = [
+            fold_routes(plan, cube, self._on_axis(cube, state)) for cube, state in pairs
+        ]
         is_timed = any(table.keys == ("timestamp",) for table in plan.tables)
-        self._buckets = list_buckets(plan, partial.first, partial.last) if is_timed else None
+        self._buckets = self.axis.list_buckets() if is_timed else None
+
+    def _on_axis(self, cube: Cube, state: CubeState) -> CubeState:
+        """Return the state with the buckets of the axis."""
+        if "timestamp" not in cube.keys:
+            return state
+        return move_buckets(cube, state, self.axis.place_buckets(state.keys["timestamp"]))
 
     def build_table(self, table: TableSpec) -> pl.DataFrame:
         rows = self.roll_up(table)
         if table.name != ANOMALIES:
             return self.compute_metrics(rows)
-        plan, first, last = self._plan, self._partial.first, self._partial.last
-        step = bucket_step(plan, first, last) or "1h"
-        end = bucket_ends(rows.sums["timestamp"], step, plan.timezone).alias("end")
+        timezone = self._plan.timezone
+        end = bucket_ends(rows.sums["timestamp"], self.axis.step or "1h", timezone).alias("end")
         buckets = rows.sums.drop_nulls("timestamp").select_seq("timestamp", *_COUNTS)
         ends = rows.sums.select_seq("timestamp", end).drop_nulls("timestamp")
         return find_anomalies(
@@ -169,8 +182,8 @@ class _TableBuilder:
                 self._hourly(CONSUMER_HOURS),
             ),
             buckets.with_columns_seq(ends["end"]),
-            half_open_window(plan, first, last),
-            plan.timezone,
+            self.axis.half_open,
+            timezone,
         )
 
     def _hourly(self, spec: TableSpec) -> pl.DataFrame:
@@ -261,10 +274,8 @@ class _TableBuilder:
         That is the part of its bucket inside the window where rows are about buckets. It is null
         for records without a time, and the whole window for the row of all others.
         """
-        first, last = self._partial.first, self._partial.last
-        window = self._plan.window.with_defaults(first, last)
+        window, step = self.axis.window, self.axis.step
         whole = pl.lit(window.seconds, pl.Float64)
-        step = bucket_step(self._plan, first, last)
         if "timestamp" not in rows.table.keys or step is None:
             return whole
         starts = rows.sums["timestamp"]

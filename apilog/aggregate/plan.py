@@ -55,6 +55,12 @@ class ReportPlan:
     """The most lines of a histogram or set of a cube, likewise."""
 
     @property
+    def most_state_buckets(self) -> int:
+        """The most buckets with requests that a state keeps: those of a window, and as many more
+        for times that lie outside of what is shown."""
+        return 2 * self.most_buckets
+
+    @property
     def columns(self) -> frozenset[str]:
         """The columns of records that are read, of `READ_COLUMNS`."""
         return frozenset().union(*(cube.columns for cube in cube_layout(self).cubes), {"timestamp"})

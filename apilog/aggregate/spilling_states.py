@@ -15,6 +15,7 @@ import polars as pl
 
 from apilog.aggregate.cube import CubeState
 from apilog.aggregate.plan import ReportPlan, cube_layout
+from apilog.aggregate.record_times import RecordTimes
 from apilog.aggregate.state import PartialState, add_to_batch, merge
 
 Key = TypeVar("Key")
@@ -82,7 +83,8 @@ class SpillingStates(Generic[Key]):
         assert self._file is not None
         self._file.seek(start)
         frames = _iter_frames(memoryview(self._file.read(length)))
-        first, last = next(frames).row(0)
+        step, oldest, newest = next(frames).row(0)
+        times = RecordTimes(step, oldest, newest, next(frames))
         cubes = tuple(
             CubeState(
                 next(frames),
@@ -92,7 +94,7 @@ class SpillingStates(Generic[Key]):
             )
             for cube in cube_layout(plan).cubes
         )
-        return PartialState(first, last, cubes)
+        return PartialState(times, cubes)
 
 
 def _state_frames(state: PartialState) -> Iterator[pl.DataFrame]:
@@ -103,8 +105,9 @@ def _state_frames(state: PartialState) -> Iterator[pl.DataFrame]:
 
 def _pack_state(state: PartialState) -> bytes:
     buffer = io.BytesIO()
-    times = pl.DataFrame({"first": [state.first], "last": [state.last]})
-    for frame in (times, *_state_frames(state)):
+    times = state.times
+    scalars = {"step": [times.step], "oldest": [times.oldest], "newest": [times.newest]}
+    for frame in (pl.DataFrame(scalars), times.cells, *_state_frames(state)):
         part = io.BytesIO()
         frame.write_ipc_stream(part, compression="lz4")
         buffer.write(part.tell().to_bytes(8, "little"))

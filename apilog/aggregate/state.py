@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import TypeVar
 
 import polars as pl
@@ -29,8 +28,9 @@ from apilog.aggregate.cube import (
     sums_with_keys,
 )
 from apilog.aggregate.plan import Cube, ReportPlan, cube_layout
+from apilog.aggregate.record_times import RecordTimes
 from apilog.aggregate.table_specs import BOUNDED_KEYS
-from apilog.aggregate.time_buckets import MOST_BUCKETS, bucket_starts, bucket_step, too_many_buckets
+from apilog.aggregate.time_buckets import MOST_BUCKETS, bucket_starts, too_many_buckets
 from apilog.schema import READ_COLUMNS
 
 MOST_HOURS = 3 * 366 * 24
@@ -250,10 +250,7 @@ def _fold_keys(cube: Cube, state: CubeState, to: pl.Series) -> CubeState:
 class PartialState:
     """The sums of some records: small, plain data, the same for any engine."""
 
-    first: datetime | None
-    """Time of the oldest record."""
-    last: datetime | None
-    """Time of the newest record."""
+    times: RecordTimes
     cubes: tuple[CubeState, ...]
     """In the order of the plan's cubes."""
 
@@ -266,7 +263,7 @@ def partial(plan: ReportPlan, records: pl.DataFrame) -> PartialState:
     """
     chunk = EncodedRecords(plan, records)
     cubes = tuple(partial_cube(cube, chunk) for cube in cube_layout(plan).cubes)
-    return PartialState(chunk.first, chunk.last, cubes)
+    return PartialState(chunk.times, cubes)
 
 
 def merge(plan: ReportPlan, partials: Sequence[PartialState]) -> PartialState:
@@ -276,22 +273,28 @@ def merge(plan: ReportPlan, partials: Sequence[PartialState]) -> PartialState:
     """
     if not partials:
         return partial(plan, pl.DataFrame(schema={c: READ_COLUMNS[c] for c in plan.columns}))
-    first = min((p.first for p in partials if p.first), default=None)
-    last = max((p.last for p in partials if p.last), default=None)
-    step = bucket_step(plan, first, last)
+    times = RecordTimes.merge((p.times for p in partials), plan.timezone, plan.most_state_buckets)
     cubes = []
     for i, cube in enumerate(cube_layout(plan).cubes):
         state = merge_cube_states(cube, [p.cubes[i] for p in partials])
-        if "timestamp" in cube.keys and step:
-            # Each state has buckets for its own window, and a wider window has longer ones.
-            starts = bucket_starts(state.keys["timestamp"], step, plan.timezone)
-            state = replace(state, keys=state.keys.with_columns(starts))
-            if not state.keys.is_unique().all():
-                state = merge_equal_keys(cube, state)
+        if "timestamp" in cube.keys:
+            if not plan.bucket:
+                state = at_step(cube, state, times.step, plan.timezone)
             if cube.keys == ("timestamp",) and plan.bucket and state.keys.height > MOST_BUCKETS + 1:
                 raise too_many_buckets(plan.bucket)
         cubes.append(fold_idle_keys(plan, cube, forget_hours(plan, cube, state)))
-    return PartialState(first, last, tuple(cubes))
+    return PartialState(times, tuple(cubes))
+
+
+def at_step(cube: Cube, state: CubeState, step: str, timezone: str) -> CubeState:
+    """Return the state with buckets of a step that is as long as its own or longer."""
+    return move_buckets(cube, state, bucket_starts(state.keys["timestamp"], step, timezone))
+
+
+def move_buckets(cube: Cube, state: CubeState, starts: pl.Series) -> CubeState:
+    """Return the state with other buckets: what is in one bucket now is merged."""
+    moved = replace(state, keys=state.keys.with_columns(starts.alias("timestamp")))
+    return moved if moved.keys.is_unique().all() else merge_equal_keys(cube, moved)
 
 
 S = TypeVar("S")

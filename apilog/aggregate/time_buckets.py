@@ -1,17 +1,11 @@
-"""Time as a key: bucket starts and hours, and which step a window is cut by.
-
-A state's buckets always have the step of its own window, so that it needs no more than
-60 of them; a wider window has a longer step, whose buckets are unions of the shorter.
-"""
+"""Time as a key: bucket starts and ends, and hours."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -20,11 +14,7 @@ from apilog.aggregate.packed_keys import PackedKeys, encode_column, make_dense
 from apilog.errors import UsageError
 from apilog.schema import TIMESTAMP
 from apilog.text.units import parse_duration
-from apilog.time import TimeWindow, choose_step, iter_buckets, parse_step
-
-if TYPE_CHECKING:
-    from apilog.aggregate.plan import ReportPlan
-
+from apilog.time import iter_buckets
 
 MOST_BUCKETS = 100_000
 """Above this, a fixed step is refused, and a chosen one shows no empty buckets."""
@@ -34,52 +24,6 @@ _HOUR_US = 3_600_000_000
 _DAY_US = 24 * _HOUR_US
 # All of today's offsets from UTC are multiples of it.
 _QUARTER_US = _HOUR_US // 4
-
-
-def half_open_window(plan: ReportPlan, first: datetime | None, last: datetime | None) -> TimeWindow:
-    """Return the plan's window, else that of the first and last record, its end exclusive."""
-    window = plan.window.with_defaults(first, last)
-    if window.until is None or plan.window.until:
-        return window
-    return replace(window, until=window.until + _MICROSECOND)
-
-
-def bucket_step(plan: ReportPlan, first: datetime | None, last: datetime | None) -> str | None:
-    """Return the step of the buckets; None if it isn't fixed and there is no window yet.
-
-    Raises UsageError if the fixed one can't be understood.
-    """
-    if plan.bucket:
-        return parse_step(plan.bucket)
-    window = half_open_window(plan, first, last)
-    since, until = window.since, window.until
-    if since is None or until is None:
-        return None
-    return choose_step(since, until, ZoneInfo(plan.timezone), plan.most_buckets)
-
-
-def list_buckets(
-    plan: ReportPlan, first: datetime | None, last: datetime | None
-) -> pl.Series | None:
-    """Return the start of every bucket of the window, empty ones included.
-
-    None where they are too many to list. Raises UsageError if the user asked for those.
-    """
-    window = half_open_window(plan, first, last)
-    since, until = window.since, window.until
-    name = bucket_step(plan, first, last)
-    if since is None or until is None or name is None:
-        return pl.Series("timestamp", [], dtype=TIMESTAMP)
-    # Twice as many, because a change of clocks adds a bucket.
-    if (until - since) / parse_duration(name) <= 2 * MOST_BUCKETS:
-        starts = [
-            *islice(iter_buckets(since, until, name, ZoneInfo(plan.timezone)), MOST_BUCKETS + 1)
-        ]
-        if len(starts) <= MOST_BUCKETS:
-            return pl.Series("timestamp", starts, dtype=TIMESTAMP)
-    if plan.bucket:
-        raise too_many_buckets(plan.bucket)
-    return None
 
 
 def too_many_buckets(step: str) -> UsageError:

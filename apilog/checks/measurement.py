@@ -26,7 +26,8 @@ from apilog.aggregate import (
     partial,
     unfound_routes,
 )
-from apilog.aggregate.time_buckets import bucket_step
+from apilog.aggregate.record_times import FEW_STRAYS, STRAY_SHARE
+from apilog.aggregate.time_axis import TimeAxis
 from apilog.checks.threshold import ColumnValues, MetricSubject
 from apilog.checks.time_slices import TimeSlices
 from apilog.engine.source_pass import SourcePass
@@ -188,11 +189,9 @@ class Measurement:
         known = self._plans[0].known_routes | known_routes | self.kept_routes(state)
         plans = [replace(plan, known_routes=known, max_routes=0) for plan in self._plans]
         tables = [finish_with_inputs(p, part) for p, part in zip(plans, state, strict=True)]
+        axes = [TimeAxis.of_times(p, part.times) for p, part in zip(plans, state, strict=True)]
         return MeasurementResult(
-            window=TimeWindow(
-                since=self.window.since or state[0].first,
-                until=self.window.until or state[0].last,
-            ),
+            window=axes[0].window,
             groups={
                 (where, name): group
                 for where, by_name in zip(self._wheres, tables, strict=True)
@@ -200,11 +199,8 @@ class Measurement:
             },
             given_seconds=seconds,
             unfound_routes=unfound_routes(plans[0], state[0]),
-            recorded=TimeWindow(since=state[0].first, until=state[0].last),
-            steps={
-                where: bucket_step(plan, part.first, part.last)
-                for where, plan, part in zip(self._wheres, self._plans, state, strict=True)
-            },
+            recorded=axes[0].recorded,
+            steps={where: axis.step for where, axis in zip(self._wheres, axes, strict=True)},
         )
 
 
@@ -219,7 +215,7 @@ class MeasurementResult:
     unfound_routes: Mapping[str, int] = field(default_factory=dict)
     """The requests of each route that folds as nobody found it, the busiest first."""
     recorded: TimeWindow = ALL_TIME
-    """The times of the first and the last request, both included."""
+    """The times of the first and the last request, both included, but for strays."""
     steps: Mapping[ColumnValues, str | None] = field(default_factory=dict)
     """The length of the slices of subjects over time, for each choice of requests."""
 
@@ -318,8 +314,10 @@ def with_slices(
             key: replace(
                 sample, slices=TimeSlices(step=step, window=window, counts=counts.get(key, {}))
             )
-            # Of a log with very many keys some slices are folded into others.
-            if sum(count.n for count in counts.get(key, {}).values()) == sample.size
+            # Of a log with very many keys some slices are folded into others. A few stray times
+            # are in no slice.
+            if sample.size - sum(count.n for count in counts.get(key, {}).values())
+            <= max(FEW_STRAYS, sample.size // STRAY_SHARE)
             else sample
             for key, sample in measured.samples.items()
         },

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from datetime import datetime
 from itertools import groupby
 from threading import current_thread
 from typing import Generic, Protocol, TypeVar
@@ -141,6 +142,12 @@ class LocalRun(Generic[T]):
         self.accounts: list[FileAccount] = [FileAccount(p.path, error=p) for p in problems]
         self.errors: list[SourceError] = list(problems)
         """The errors of the files, in the order in which they came up."""
+
+    @property
+    def stored_times(self) -> tuple[datetime, ...]:
+        """When the first and the last record of each file of the stores was, read or not."""
+        files = (file for store in self._stores for file in store.record_files())
+        return tuple(at for file in files for at in (file.first, file.last) if at)
 
     def results(self) -> Generator[ChunkResult[T]]:
         """Read all inputs; yield what the work made of the records, in the order of the lines.

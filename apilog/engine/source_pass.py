@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
+from datetime import datetime
 from itertools import islice
 from typing import Generic, TypeVar
 
@@ -99,6 +100,11 @@ class SourcePass(Generic[T]):
         """Read everything and return the merged results; only a few are held at a time."""
         with closing(self.iter_results()) as results:
             return merge_in_batches(results, merge)
+
+    @property
+    def stored_times(self) -> tuple[datetime, ...]:
+        """When the first and the last record of each file of the stores was, read or not."""
+        return self._run.stored_times
 
     @property
     def input(self) -> InputSummary:

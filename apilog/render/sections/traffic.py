@@ -29,6 +29,8 @@ _SERIES: Sequence[tuple[str, str, Unit, int, str, Callable[[Sequence[float]], fl
 def traffic_section(view: ReportView) -> Section | None:
     """Chart the traffic; None if there are fewer than two buckets, which would show nothing."""
     frame = view.table("traffic")
+    if "timestamp" in frame.columns:
+        frame = frame.drop_nulls("timestamp")  # requests without a time, or at a stray one
     if frame.height < 2 or not has_values(frame, "timestamp", "requests"):
         return None
     zone = ZoneInfo(view.report.timezone)

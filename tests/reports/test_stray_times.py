@@ -1,0 +1,43 @@
+"""What a report says of times that its window leaves out."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import apilog
+from tests.weblog import START, line, write
+
+
+def access_log(folder: Path, *years: int) -> Path:
+    lines = [line(after=i) for i in range(100)]
+    lines[50:50] = [line(start=datetime(year, 1, 1, tzinfo=UTC)) for year in years]
+    return write(folder / "access.log", lines)
+
+
+def test_stray_times_are_counted_and_said(tmp_path: Path) -> None:
+    found = apilog.report([access_log(tmp_path, 1970, 2036)])
+    assert (found.since, found.tables["overview"]["requests"].item()) == (START, 102)
+    (said,) = found.notes
+    assert said == (
+        "2 requests at 1970-01-01T00:00:00Z to 2036-01-01T00:00:00Z, far from all others: counted, "
+        "but the window and the traffic leave them out; --since and --until set a window"
+    )
+    (note,) = apilog.report([access_log(tmp_path, 1970)], tz="Asia/Kathmandu").notes
+    assert note.startswith("1 request at 1970-01-01T05:30:00+05:30, far from all others: ")
+
+
+def test_a_window_without_requests_says_when_they_were(tmp_path: Path) -> None:
+    log = access_log(tmp_path)
+    newest, oldest = (
+        "the newest is of 2026-11-20T12:01:39Z",
+        "the oldest is of 2026-11-20T12:00:00Z",
+    )
+    none = "no request lies within --since and --until; "
+    assert apilog.report([log], since="2027-01-01").notes == (none + newest,)
+    assert apilog.report([log], until="2020-01-01").notes == (none + oldest,)
+    store = tmp_path / "store"
+    apilog.ingest([log], store=store)
+    assert apilog.report([store], since="2027-01-01").notes == (none + newest,)
+    assert apilog.report([store], since="2027-01-01", where="status = 200").notes == ()
+    assert apilog.report([log], since="2026-11-20T12:01:00Z").notes == ()
