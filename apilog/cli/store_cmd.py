@@ -14,12 +14,15 @@ from apilog.errors import UsageError
 from apilog.text.units import MISSING, format_bytes, format_count, parse_duration
 
 if TYPE_CHECKING:
-    pass
-
+    from apilog.store import AnonymizeSummary, PruneSummary
 
 StoreFolder = Annotated[
     str,
     typer.Argument(metavar="DIR|URL", help="The folder or URL of the store.", show_default=False),
+]
+
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Only tell what would be done; nothing is changed.")
 ]
 
 
@@ -62,10 +65,18 @@ def verify(folder: StoreFolder) -> None:
     _print_line(f"intact: {format_count(found.files)} files, {format_count(found.rows)} rows")
 
 
-def compact(folder: StoreFolder) -> None:
+def compact(folder: StoreFolder, dry_run: DryRun = False) -> None:
     """Merge the small files of each day of a store."""
     from apilog.store import compact as merge
+    from apilog.store import plan_compact
 
+    if dry_run or streams.is_watched():
+        before, after = plan_compact(folder)
+        counts = f"{format_count(before)} files into {format_count(after)}"
+        if dry_run:
+            _print_line(f"would merge {counts}; nothing is changed")
+            return
+        streams.note(f"merging {counts}")
     done = merge(folder)
     _print_line(
         f"{format_count(done.files_before)} files, {format_bytes(done.size_before)} → "
@@ -79,15 +90,20 @@ def prune(
         str,
         typer.Option(metavar="AGE", help="Keep the days of this time, such as 400d or 8w."),
     ],
+    dry_run: DryRun = False,
 ) -> None:
     """Remove the days of a store that are older than an age."""
+    from apilog.store import plan_prune
     from apilog.store import prune as remove
 
-    gone = remove(folder, parse_duration(keep))
-    _print_line(
-        f"removed {format_count(gone.records)} records and {format_count(gone.rejects)} rejects: "
-        f"{format_count(gone.files)} files, {format_bytes(gone.size)}"
-    )
+    age = parse_duration(keep)
+    if dry_run:
+        planned = _describe_pruned(plan_prune(folder, age))
+        _print_line(f"would remove {planned}; nothing is changed")
+        return
+    if streams.is_watched():
+        streams.note(f"removing {_describe_pruned(plan_prune(folder, age))}")
+    _print_line(f"removed {_describe_pruned(remove(folder, age))}")
 
 
 def anonymize(
@@ -104,6 +120,7 @@ def anonymize(
         str | None,
         typer.Option(metavar="AGE", help="Only days that ended longer ago, such as 30d."),
     ] = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Truncate addresses, hash consumers and empty columns of the records in a store.
 
@@ -114,6 +131,7 @@ def anonymize(
     from apilog.privacy import Privacy
     from apilog.schema import SCHEMA
     from apilog.store import anonymize as rewrite
+    from apilog.store import plan_anonymize
 
     columns = split_columns(drop)
     privacy = Privacy.from_options(anonymize_ip=ip, hash_consumers=hash_consumers)
@@ -125,9 +143,27 @@ def anonymize(
         if name in ("timestamp", "gateway"):
             raise UsageError(f"--drop {name}: every record needs it", "drop other columns")
     age = parse_duration(before) if before is not None else None
+    if dry_run or streams.is_watched():
+        planned = plan_anonymize(folder, privacy, drop=columns, before=age)
+        if dry_run:
+            what = _describe_rewritten(planned, "take")
+            _print_line(f"would rewrite {what}; nothing is changed")
+            return
+        streams.note(f"rewriting {_describe_rewritten(planned, 'taking')}")
     done = rewrite(folder, privacy, drop=columns, before=age)
-    _print_line(
-        f"rewrote {format_count(done.records)} records, and took the lines of "
+    _print_line(f"rewrote {_describe_rewritten(done, 'took')}")
+
+
+def _describe_pruned(gone: PruneSummary) -> str:
+    return (
+        f"{format_count(gone.records)} records and {format_count(gone.rejects)} rejects: "
+        f"{format_count(gone.files)} files, {format_bytes(gone.size)}"
+    )
+
+
+def _describe_rewritten(done: AnonymizeSummary, take: str) -> str:
+    return (
+        f"{format_count(done.records)} records, and {take} the lines of "
         f"{format_count(done.rejects)} rejects: {format_count(done.files)} files"
     )
 

@@ -233,6 +233,11 @@ class OutputTarget:
             output.write(report, stream, options)
 
 
+def is_watched() -> bool:
+    """Whether stderr is a terminal, where what is about to be done can be told."""
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
 def is_terminal() -> bool:
     """Whether stdout is a terminal."""
     return sys.stdout is not None and sys.stdout.isatty()

@@ -7,7 +7,17 @@ records come from.
 from __future__ import annotations
 
 from apilog.store.data_files import REJECT_COLUMNS, DataFile
-from apilog.store.maintenance import AnonymizeSummary, anonymize, compact, prune, verify
+from apilog.store.maintenance import (
+    AnonymizeSummary,
+    PruneSummary,
+    anonymize,
+    compact,
+    plan_anonymize,
+    plan_compact,
+    plan_prune,
+    prune,
+    verify,
+)
 from apilog.store.manifest import MANIFEST_VERSION, InputCheckpoint, StoreManifest
 from apilog.store.reader import Store
 from apilog.store.writer import StoreWriter
@@ -18,11 +28,15 @@ __all__ = [
     "AnonymizeSummary",
     "DataFile",
     "InputCheckpoint",
+    "PruneSummary",
     "Store",
     "StoreManifest",
     "StoreWriter",
     "anonymize",
     "compact",
+    "plan_anonymize",
+    "plan_compact",
+    "plan_prune",
     "prune",
     "verify",
 ]

@@ -7,14 +7,14 @@ at all.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
 import polars as pl
 
 from apilog.privacy import Privacy
-from apilog.storage import FolderLike
+from apilog.storage import Folder, FolderLike
 from apilog.store import layout
 from apilog.store.commit import list_store_files
 from apilog.store.data_files import DataFile, find_damage, read_verified
@@ -57,11 +57,23 @@ def prune(path: FolderLike, keep: timedelta, now: datetime | None = None) -> Pru
     Rejects go by the day on which they were stored. Checkpoints stay, so that no line comes back.
     Records without a time stay. Raises InputError and OutputError as StoreWriter does.
     """
-    limit = age_limit(keep, now)
     with StoreWriter(path, create=False) as writer:
-        old = [file for file in writer.store.manifest.files if ended_before(file, limit)]
+        old = _find_ended(writer.store, age_limit(keep, now))
         writer.drop_files(old)
         writer.commit()
+    return _sum_pruned(old)
+
+
+def plan_prune(path: FolderLike, keep: timedelta, now: datetime | None = None) -> PruneSummary:
+    """Return what `prune` would remove of the store as it is now; nothing is locked or changed."""
+    return _sum_pruned(_find_ended(Store.open(path), age_limit(keep, now)))
+
+
+def _find_ended(store: Store, limit: datetime) -> list[DataFile]:
+    return [file for file in store.manifest.files if ended_before(file, limit)]
+
+
+def _sum_pruned(old: Collection[DataFile]) -> PruneSummary:
     return PruneSummary(
         files=len(old),
         records=sum(file.rows for file in old if file.kind == "records"),
@@ -89,14 +101,7 @@ def compact(path: FolderLike) -> CompactSummary:
     """
     with StoreWriter(path, create=False) as writer:
         before = writer.store.manifest.files
-        # Two files of more than half of the rows would not fit into one.
-        small = [file for file in before if file.rows <= COMPACTED_ROWS // 2]
-        for files in _group_by_folder(small):
-            merges: list[list[DataFile]] = []
-            for file in files:
-                if not merges or sum(f.rows for f in merges[-1]) + file.rows > COMPACTED_ROWS:
-                    merges.append([])
-                merges[-1].append(file)
+        for files, merges in _plan_merges(before):
             for merge in merges:
                 if len(merge) == 1:
                     continue
@@ -117,6 +122,28 @@ def compact(path: FolderLike) -> CompactSummary:
         size_before=sum(file.size for file in before),
         size_after=sum(file.size for file in after),
     )
+
+
+def plan_compact(path: FolderLike) -> tuple[int, int]:
+    """Return how many files the store has, and how many `compact` would leave; nothing changes."""
+    files = Store.open(path).manifest.files
+    fewer = sum(len(small) - len(merges) for small, merges in _plan_merges(files))
+    return len(files), len(files) - fewer
+
+
+def _plan_merges(
+    files: Iterable[DataFile],
+) -> Iterator[tuple[list[DataFile], list[list[DataFile]]]]:
+    """Yield the small files of each day, and those of them that become one file each."""
+    # Two files of more than half of the rows would not fit into one.
+    small = [file for file in files if file.rows <= COMPACTED_ROWS // 2]
+    for together in _group_by_folder(small):
+        merges: list[list[DataFile]] = []
+        for file in together:
+            if not merges or sum(f.rows for f in merges[-1]) + file.rows > COMPACTED_ROWS:
+                merges.append([])
+            merges[-1].append(file)
+        yield together, merges
 
 
 def _group_by_folder(files: Iterable[DataFile]) -> Iterable[list[DataFile]]:
@@ -153,29 +180,66 @@ def anonymize(
     day costs little. Raises InputError for a damaged file and as StoreWriter does, and
     OutputError.
     """
-    limit = None if before is None else age_limit(before, now)
     changed: list[DataFile] = []
     with StoreWriter(path, create=False) as writer:
-        old = [
-            file
-            for file in writer.store.manifest.files
-            if limit is None or file.last is None or ended_before(file, limit)
-        ]
-        for files in _group_by_folder(old):
+        for files in _group_by_folder(_find_to_anonymize(writer.store, before, now)):
             rewritten = []
             for file in files:
-                rows = read_verified(writer.folder, file)
-                emptied = ["line"] if file.kind == "rejects" else drop
-                after = privacy.apply(rows).with_columns(
-                    pl.lit(None, rows.schema[name]).alias(name) for name in emptied
-                )
-                if not after.equals(rows):
+                after = _anonymize_file(writer.folder, file, privacy, drop)
+                if after is not None:
                     writer.write_rows(after, file.kind, (file.first, file.last))
                     writer.drop_files([file])
                     rewritten.append(file)
             if rewritten:
                 writer.commit()
             changed += rewritten
+    return _sum_anonymized(changed)
+
+
+def plan_anonymize(
+    path: FolderLike,
+    privacy: Privacy,
+    *,
+    drop: Collection[str] = (),
+    before: timedelta | None = None,
+    now: datetime | None = None,
+) -> AnonymizeSummary:
+    """Return what `anonymize` would rewrite of the store as it is now.
+
+    Every file of the days is read, since what is anonymous already stays; nothing is locked or
+    changed. Raises InputError for a damaged file.
+    """
+    store = Store.open(path)
+    files = _find_to_anonymize(store, before, now)
+    return _sum_anonymized(
+        [f for f in files if _anonymize_file(store.folder, f, privacy, drop) is not None]
+    )
+
+
+def _find_to_anonymize(
+    store: Store, before: timedelta | None, now: datetime | None
+) -> list[DataFile]:
+    limit = None if before is None else age_limit(before, now)
+    return [
+        file
+        for file in store.manifest.files
+        if limit is None or file.last is None or ended_before(file, limit)
+    ]
+
+
+def _anonymize_file(
+    folder: Folder, file: DataFile, privacy: Privacy, drop: Collection[str]
+) -> pl.DataFrame | None:
+    """Return the rows of a file as they are to become; None where they are so already."""
+    rows = read_verified(folder, file)
+    emptied = ["line"] if file.kind == "rejects" else drop
+    after = privacy.apply(rows).with_columns(
+        pl.lit(None, rows.schema[name]).alias(name) for name in emptied
+    )
+    return None if after.equals(rows) else after
+
+
+def _sum_anonymized(changed: Collection[DataFile]) -> AnonymizeSummary:
     return AnonymizeSummary(
         files=len(changed),
         records=sum(file.rows for file in changed if file.kind == "records"),

@@ -195,3 +195,17 @@ def test_what_is_no_store_is_told(tmp_path: Path, run: Run) -> None:
     assert run("store", "anonymize", tmp_path, "--ip").code == 2
     assert run("store", "anonymize", tmp_path / "gone", "--ip").code == 2
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_tells_what_would_be_rewritten(tmp_path: Path, run: Run) -> None:
+    before = make(tmp_path)
+    argv = ("store", "anonymize", tmp_path, "--ip")
+    told = run(*argv, "--dry-run").text
+    assert told.endswith("; nothing is changed\n")
+    assert Store.open(tmp_path) == before
+    done = run(*argv).text
+    expected = told.partition(";")[0].replace("would rewrite", "rewrote").replace("take", "took")
+    assert done.strip() == expected
+    assert run(*argv, "--dry-run").text.startswith(
+        "would rewrite 0 records, and take the lines of 0"
+    )

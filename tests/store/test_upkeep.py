@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from apilog.cli import streams
 from apilog.errors import InputError
 from apilog.store import MANIFEST_VERSION, Store, StoreWriter, compact, prune, verify
 from tests.commands import Run
@@ -228,3 +229,41 @@ def test_an_age_is_needed_to_prune(path: Path, run: Run) -> None:
     for argv in ([], ["--keep", "soon"]):
         assert run("store", "prune", *argv, path).code == 2
     assert lines_in(Store.open(path)) == list(range(1, 201))
+
+
+def test_a_dry_run_tells_what_would_be_done_and_changes_nothing(path: Path, run: Run) -> None:
+    before = Store.open(path)
+    age = f"{max((datetime.now(UTC) - START).days, 0)}d"
+    told = run("store", "compact", path, "--dry-run").text
+    files_before, files_after = map(int, re.findall(r"\d+", told))
+    pruned = run("store", "prune", path, "--keep", age, "--dry-run").text
+    assert Store.open(path) == before
+    assert pruned.startswith("would remove ")
+    assert pruned.endswith("; nothing is changed\n")
+
+    done = run("store", "prune", path, "--keep", age).text
+    assert done.strip() == pruned.partition(";")[0].replace("would remove", "removed")
+    assert run("store", "prune", path, "--keep", age, "--dry-run").text.startswith(
+        "would remove 0 records and 0 rejects"
+    )
+    assert files_before == len(before.manifest.files)
+    assert files_after < files_before
+
+
+def test_compact_leaves_as_many_files_as_its_dry_run_tells(path: Path, run: Run) -> None:
+    told = run("store", "compact", path, "--dry-run").text
+    run("store", "compact", path)
+    left = len(Store.open(path).manifest.files)
+    assert told == f"would merge 16 files into {left}; nothing is changed\n"
+    told = run("store", "compact", path, "--dry-run").text
+    assert told == f"would merge {left} files into {left}; nothing is changed\n"
+
+
+def test_a_terminal_is_told_before_it_is_done(
+    path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "is_watched", lambda: True)
+    assert "note: merging 16 files into " in run("store", "compact", path).stderr
+    done = run("store", "prune", path, "--keep", "1d")
+    assert done.stderr.startswith("apilog: note: removing ")
+    assert done.stderr.partition("removing ")[2] == done.text.partition("removed ")[2]
