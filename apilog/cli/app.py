@@ -30,6 +30,7 @@ from apilog.cli import (
 )
 from apilog.cli.options import expand_options
 from apilog.cli.streams import ExitCode
+from apilog.cli.usage_hints import explain_usage
 from apilog.errors import ApilogError, UnreadSourcesError
 from apilog.version import __version__
 
@@ -120,13 +121,10 @@ def _run_command(argv: Sequence[str]) -> int:
             raise end.__context__ from None
         code = end.code
     except typer.TyperException as problem:
-        context = getattr(problem, "ctx", None)
-        message = problem.format_message().replace(": Value error, ", ": ")
-        if message.startswith("Usage:"):
-            streams.show(message)
+        if problem.format_message().startswith("Usage:"):
+            streams.show(problem.format_message())
         else:
-            hint = f"see `{context.command_path if context else 'apilog'} --help`"
-            streams.error(f"{message[:1].lower()}{message[1:]}", hint)
+            streams.error(*explain_usage(problem, argv))
         return ExitCode.ERROR
     except typer.Abort as problem:
         raise KeyboardInterrupt from problem

@@ -1,0 +1,86 @@
+"""What to do about a command line that can't be understood: where newcomers stumble."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Collection, Sequence
+from difflib import get_close_matches
+
+import typer
+
+from apilog.text import nearest_names
+
+_ALIKE = 0.7
+"""How alike to a known option a misspelt one is; of 1."""
+_UNKNOWN_COMMAND = re.compile(r"(?is)no such command (['\"])(?P<word>.*?)\1(?:\.|$)")
+_OTHER_OPTIONS = {
+    "check": {
+        **dict.fromkeys(("--fail-on", "--fail-if", "--fail", "--max", "--assert"), "--threshold"),
+        "--rule": "--threshold",
+    },
+    "": {
+        **dict.fromkeys(("--from", "--start", "--after", "--begin"), "--since"),
+        **dict.fromkeys(("--to", "--end", "--before"), "--until"),
+        **dict.fromkeys(("--filter", "--query", "--only", "--sql"), "--where"),
+        **dict.fromkeys(("--group-by", "--group", "--groupby"), "--by"),
+        **dict.fromkeys(("--limit", "--rows", "-n"), "--top"),
+        **dict.fromkeys(("--timezone", "--zone", "--time-zone"), "--tz"),
+        **dict.fromkeys(("--interval", "--step", "--resolution"), "--bucket"),
+        **dict.fromkeys(("--out", "--to-file", "--file"), "--output"),
+        **dict.fromkeys(("--json", "--csv", "--html", "--type"), "--format"),
+        **dict.fromkeys(("--overwrite", "--yes"), "--force"),
+        **dict.fromkeys(("--silent", "-s"), "--quiet"),
+    },
+}
+"""What options are called elsewhere, for one command or (`""`) for all, and what they are here."""
+
+
+def explain_usage(problem: typer.TyperException, argv: Sequence[str]) -> tuple[str, str]:
+    """Return the message of a problem with the command line, and what to do about it."""
+    context = getattr(problem, "ctx", None)
+    command = context.command_path if context else "apilog"
+    see = f"see `{command} --help`"
+    message = problem.format_message().replace(": Value error, ", ": ")
+    message = f"{message[:1].lower()}{message[1:]}"
+    if context is None:
+        return message, see
+    option = getattr(problem, "option_name", "")
+    if hasattr(problem, "possibilities"):
+        names = [name for parameter in context.command.params for name in parameter.opts]
+        hint = _explain_option(option, command, names)
+        return f"no such option: {option}", f"{hint}{see}"
+    if match := _UNKNOWN_COMMAND.match(message):
+        hint = _explain_command(match["word"], argv, context.command.list_commands(context))
+        return f"no such command {match['word']!r}", hint or see
+    parameter = getattr(problem, "param", None)
+    if parameter is not None and parameter.name == "sources" and message.startswith("missing"):
+        return message, (
+            f"name log files or folders, as in `{command} access.log`; - reads standard input, as "
+            f"in `cat access.log | {command} -`"
+        )
+    return message, see
+
+
+def _explain_command(word: str, argv: Sequence[str], known: Sequence[str]) -> str:
+    if _is_source(word):
+        return f"to report on a log, write `{shlex.join(['apilog', 'report', *argv])}`"
+    near = nearest_names(word, known)
+    return f"did you mean {' or '.join(near)}? see `apilog --help`" if near else ""
+
+
+def _is_source(word: str) -> bool:
+    """Whether a word looks like a log: it is there, or is written as a path, a glob or a URL."""
+    return word == "-" or os.path.exists(word) or any(sign in word for sign in "./*\\~")
+
+
+def _explain_option(option: str, command: str, names: Collection[str]) -> str:
+    """Return the beginning of a hint, or nothing."""
+    for of in (command.rpartition(" ")[2], ""):
+        here = _OTHER_OPTIONS.get(of, {}).get(option)
+        if here in names:
+            value = f" {option[2:]}" if option in ("--json", "--csv", "--html") else ""
+            return f"here it is {here}{value}; "
+    near = get_close_matches(option, [name for name in names if name[:2] == "--"], 2, _ALIKE)
+    return f"did you mean {' or '.join(near)}? " if near else ""

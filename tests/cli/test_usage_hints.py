@@ -1,0 +1,59 @@
+"""Command lines of people who know other tools: the hint says what to write here."""
+
+from __future__ import annotations
+
+import pytest
+
+from apilog.cli.app import COMMANDS
+from apilog.cli.usage_hints import _OTHER_OPTIONS
+from tests.commands import Run
+from tests.weblog import SAMPLE_LOGS
+
+LOG = SAMPLE_LOGS / "combined.log"
+
+
+@pytest.mark.parametrize(
+    ("argv", "hint"),
+    [
+        ((LOG, "--top", "3"), f"to report on a log, write `apilog report {LOG} --top 3`"),
+        (("gone.log",), "write `apilog report gone.log`"),
+        (("my logs/*.gz",), "write `apilog report 'my logs/*.gz'`"),
+        (("s3://bucket/x",), "write `apilog report s3://bucket/x`"),
+        (("-",), "write `apilog report -`"),
+        (("reprot",), "did you mean report or export?"),
+        (("store", "prun", "s"), "did you mean prune?"),
+        (("report",), "as in `cat access.log | apilog report -`"),
+        (("check", "-t", "error_rate < 1%"), "as in `apilog check access.log`"),
+        (("check", LOG, "--fail-on", "error_rate < 1%"), "here it is --threshold; see"),
+        (("report", LOG, "--from", "yesterday"), "here it is --since; see"),
+        (("report", LOG, "--json"), "here it is --format json; see"),
+        (("report", LOG, "--limit=5"), "here it is --top; see"),
+        (("check", LOG, "--min-requets", "3"), "did you mean --min-requests"),
+    ],
+)
+def test_what_newcomers_write_is_answered_with_what_to_write(
+    run: Run, argv: tuple[str, ...], hint: str
+) -> None:
+    done = run(*argv)
+    error, advice = done.stderr.splitlines()
+    assert (done.code, done.stdout) == (2, b"")
+    assert error.startswith("apilog: error: ")
+    assert advice.startswith("hint: ")
+    assert hint in advice
+
+
+def test_what_a_hint_about_a_log_says_works(run: Run) -> None:
+    advice = run(LOG, "--top", "3").stderr.splitlines()[1]
+    words = advice.partition("`apilog ")[2].rstrip("`").split()
+    assert run(*words).code == 0
+
+
+def test_options_of_other_tools_are_none_here(run: Run) -> None:
+    known = {option for options in _OTHER_OPTIONS.values() for option in options.values()}
+    text = "".join(run(name, "--help").text for name in ("report", "check"))
+    assert {option for option in known if f" {option} " not in text} == set()
+    assert {"report", "check"} <= dict(COMMANDS).keys()
+
+
+def test_a_control_character_in_a_word_is_escaped(run: Run) -> None:
+    assert "\x1b" not in run("\x1b[2J.log").stderr
