@@ -39,7 +39,9 @@ REJECTS_SCHEMA = {
 _KEPT_REJECTS = 200
 _POSITION_COLUMNS = {"line_number", "source"}
 TOO_LONG_REASON = "longer than 1 MiB"
-"""The reason of a reject of which only the beginning is kept."""
+CUT_OFF_REASON = "cut off: the input broke off within it"
+INCOMPLETE_REASONS = (TOO_LONG_REASON, CUT_OFF_REASON)
+"""The reasons of rejects of which only the beginning is kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -323,7 +325,7 @@ class _RowNumbering:
 def _locate_rejects(
     rejects: pl.DataFrame, numbering: _RowNumbering, chunks: Sequence[FileChunk]
 ) -> pl.DataFrame:
-    """Return the rejects and the lines that were too long, with their files and line numbers."""
+    """Return the rejects and the lines that were not read, with their files and line numbers."""
     if not rejects.height and not any(c.chunk.oversize for c in chunks):
         return pl.DataFrame(schema=REJECTS_SCHEMA)
     rows = rejects["row"]
@@ -334,12 +336,15 @@ def _locate_rejects(
         "line",
         "reason",
     )
-    too_long = [
-        (i, c.account.path, line.line_number, line.head.decode("utf-8", "replace"), TOO_LONG_REASON)
+    unread = [
+        (
+            *(i, c.account.path, line.line_number, line.head.decode("utf-8", "replace")),
+            CUT_OFF_REASON if line.is_cut_off else TOO_LONG_REASON,
+        )
         for i, c in enumerate(chunks)
         for line in c.chunk.oversize
     ]
-    if too_long:
-        more = pl.DataFrame(too_long, schema=located.schema, orient="row")
+    if unread:
+        more = pl.DataFrame(unread, schema=located.schema, orient="row")
         located = pl.concat([located, more]).sort("chunk", "line_number")
     return located.drop("chunk")

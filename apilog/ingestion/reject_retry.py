@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from apilog.engine.parse_chunks import TOO_LONG_REASON, FileAccount, FileChunk, parse_chunks
+from apilog.engine.parse_chunks import INCOMPLETE_REASONS, FileAccount, FileChunk, parse_chunks
 from apilog.engine.source_pass import make_read_spec
 from apilog.formats.file_plan import (
     FileSample,
@@ -88,7 +88,9 @@ def _read_rejected_lines(stored: pl.DataFrame, options: IngestOptions) -> Iterat
     """Parse the lines of each source, and yield their records with the index of the reject."""
     choice, spec = parse_choice(options), make_read_spec(options, frozenset(SCHEMA))
     # Rejects whose lines were not kept, or only in part, stay rejects.
-    complete = stored.filter(pl.col("reason") != TOO_LONG_REASON, pl.col("line").is_not_null())
+    complete = stored.filter(
+        ~pl.col("reason").is_in(INCOMPLETE_REASONS), pl.col("line").is_not_null()
+    )
     for part in complete.partition_by("source", maintain_order=True):
         lines = part["line"].str.join("\n")[0].encode() + b"\n"
         chunk = FileChunk(

@@ -23,12 +23,14 @@ _LF = ord("\n")
 
 @dataclass(frozen=True, slots=True)
 class OversizeLine:
-    """A line longer than the limit, which is counted but not read."""
+    """A line that is counted but not read: it is longer than the limit, or its end is missing."""
 
     line_number: int
     """Counted from 1."""
     head: bytes
-    """Its first 200 bytes."""
+    """Its first 200 bytes, or all that is there of a line that is cut off."""
+    is_cut_off: bool = False
+    """Whether the stream broke off within it. It may still look whole, with other values."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +46,7 @@ class LineChunk:
     position: int
     """Bytes on disk read so far, for progress."""
     oversize: tuple[OversizeLine, ...] = ()
-    """The lines just before `data` that were too long."""
+    """The lines just before `data` that are not read."""
     last_line_open: bool = False
     """Whether this ends the source and its last line had no newline of its own."""
 
@@ -54,14 +56,15 @@ def cut_into_chunks(
 ) -> Iterator[LineChunk]:
     """Yield the chunks of a stream, of about `chunk_bytes` each.
 
-    Raises the StreamDamage that ended the stream, if any, after the last chunk.
+    Raises the StreamDamage that ended the stream, if any, after the last chunk. A line that it
+    ended in is not read.
     """
     cutter = LineCutter(chunk_bytes, max_line_bytes)
     try:
         while not cutter.fill_buffer(stream):
             yield from cutter.cut_chunks(position())
     except StreamDamage:
-        yield from cutter.cut_last_chunks(position())
+        yield from cutter.cut_last_chunks(position(), breaks_off=True)
         raise
     yield from cutter.cut_last_chunks(position())
 
@@ -113,13 +116,19 @@ class LineCutter:
         """Return the chunks of the whole lines read."""
         return self._make_chunks(self._take_whole_lines(), position)
 
-    def cut_last_chunks(self, position: int) -> list[LineChunk]:
-        """Return the last chunks, with the last line, whether or not it ended."""
+    def cut_last_chunks(self, position: int, *, breaks_off: bool = False) -> list[LineChunk]:
+        """Return the last chunks, with the last line, whether or not it ended.
+
+        Where the stream `breaks_off`, a line that has not ended is not read.
+        """
         text = self._take_whole_lines()
         left_open = self._filled > 0 or self._skipping is not None
-        if self._filled:
-            text += self._buffer[: self._filled] + b"\n"
+        rest = bytes(self._buffer[: self._filled])
+        if rest and not breaks_off:
+            text += rest + b"\n"
         chunks = self._make_chunks(text, position)
+        if rest and breaks_off:
+            self._count_oversize(rest, is_cut_off=True)
         if self._skipping is not None:
             self._count_oversize(self._skipping)
         if self._oversize:
@@ -173,8 +182,8 @@ class LineCutter:
         self._oversize.clear()
         return chunk
 
-    def _count_oversize(self, head: bytes) -> None:
-        self._oversize.append(OversizeLine(self._next_line, head))
+    def _count_oversize(self, head: bytes, *, is_cut_off: bool = False) -> None:
+        self._oversize.append(OversizeLine(self._next_line, head, is_cut_off))
         self._next_line += 1
 
 
