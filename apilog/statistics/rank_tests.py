@@ -147,7 +147,8 @@ def quantile_p_value(upper: QuantileBounds, lower: QuantileBounds) -> float:
     """
     if upper.value <= lower.value:
         return 1.0 - quantile_p_value(lower, upper) if upper.value < lower.value else 0.5
-    if upper.cell[0] < lower.cell[1]:
+    # A scale rounds: the same edge of both may differ by that.
+    if upper.cell[0] < lower.cell[1] - _ROUNDING:
         return 0.5
 
     def is_beyond(z: float) -> bool:
@@ -162,6 +163,7 @@ def quantile_p_value(upper: QuantileBounds, lower: QuantileBounds) -> float:
 
 
 _HALVINGS = 40
+_ROUNDING = 1e-9
 
 
 _EXACT_SMALLER_GROUP = 8
