@@ -161,8 +161,8 @@ def frame(requests: list[int], step: timedelta) -> pl.DataFrame:
 def test_a_few_buckets_are_not_judged() -> None:
     minute = timedelta(minutes=1)
     whole, status = frame([], HOUR).drop("end"), {"status": pl.Int16}
-    names = dict.fromkeys(("gateway", "method", "route"), pl.String)
-    cells = {"timestamp": TIMESTAMP, "bucket": pl.Int16, "n": pl.Int64}
+    names: dict[str, Any] = dict.fromkeys(("gateway", "method", "route"), pl.String)
+    cells: dict[str, Any] = {"timestamp": TIMESTAMP, "bucket": pl.Int16, "n": pl.Int64}
     counts = collect_counts(
         whole,
         pl.DataFrame(schema={**status, "timestamp": TIMESTAMP, "requests": pl.Int64}),

@@ -213,7 +213,7 @@ def last_hour(values: Sequence[int]) -> float | None:
         schema_overrides={"timestamp": TIMESTAMP},
     )
     row = score_last_hour(frame, "requests")
-    return row and row["score"]
+    return None if row is None else float(row["score"])
 
 
 def test_the_last_hour_is_judged_by_the_past() -> None:

@@ -17,6 +17,7 @@ from scipy import stats
 
 from apilog.aggregate.ddsketch import GAMMA, bucket_of, bucket_value_ms
 from apilog.checks import MetricSample, SubjectSamples, evaluate_threshold, parse_threshold
+from apilog.checks.measurement import SampleKey
 from apilog.checks.threshold import Threshold
 from apilog.checks.time_slices import TimeSlices
 from apilog.report_model import CheckState
@@ -214,7 +215,9 @@ def test_fifty_routes_rarely_fail_by_chance() -> None:
     runs = 200
     failed = 0
     for counts in rng.binomial(200, 0.005, (runs, 50)):
-        samples = {(f"/{i}",): errors(int(k), 200) for i, k in enumerate(counts)}
+        samples: dict[SampleKey, MetricSample] = {
+            (f"/{i}",): errors(int(k), 200) for i, k in enumerate(counts)
+        }
         results = evaluate_threshold(threshold, SubjectSamples(samples=samples, total=10_000))
         failed += CheckState.overall(r.state for r in results) is CheckState.FAIL
     assert failed / runs <= 0.01

@@ -422,7 +422,8 @@ class Oracle:
         """Whether the log has the whole trial, but for a day in the end."""
         as_of = self.world.as_of
         over = min(account["trial_ends_at"] or as_of, account["converted"] or as_of, as_of)
-        return self.covers(account["trial_start"]) and over <= self.ends + timedelta(days=1)
+        is_begun: bool = self.covers(account["trial_start"])
+        return is_begun and self.ends is not None and over <= self.ends + timedelta(days=1)
 
     def within(self, account: Row) -> list[Call]:
         """The calls in an account's trial."""
@@ -737,8 +738,7 @@ class Oracle:
         base = groups.get(control, [])
         if row["metric"] == "activation":
             base = [a for a in base if a["followed"]]
-        base = len(base)
-        if min(row["accounts"], base) < self.world.min_accounts:
+        if min(row["accounts"], len(base)) < self.world.min_accounts:
             return "too early"
         if row["split_p_value"] is not None and row["split_p_value"] < 0.001:
             return "uneven split"

@@ -56,6 +56,7 @@ def test_where_nobody_waits_the_share_is_a_proportion(events: int, others: int) 
     assume(events + others)
     curve = curve_of([(1.0, True)] * events + [(math.inf, False)] * others)
     n = events + others
+    assert curve.share is not None
     assert curve.share == pytest.approx(events / n)
     assert curve.effective_size(n) == pytest.approx(n)
     assert effective_interval(curve.share * n, n) == pytest.approx(

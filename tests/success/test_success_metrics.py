@@ -81,6 +81,7 @@ def test_trials_are_put_together_where_that_can_be_done(report: Report) -> None:
         trials[name].to_list() for name in ("started", "conversion_rate", "effective_trials")
     )
     parts = [n / sum(started) for n in started]
+    assert rate.value is not None
     assert rate.value == pytest.approx(sum(w * r for w, r in zip(parts, rates, strict=True)))
     # What it is worth: its variance is the sum of those of the kinds.
     variance = sum(w * w * r * (1 - r) / n for w, r, n in zip(parts, rates, sizes, strict=True))
