@@ -184,8 +184,20 @@ OneTable = Annotated[
     str | None,
     typer.Option(help="The one table to draw; csv, md, ndjson and parquet hold one."),
 ]
+ColumnChoice = Annotated[
+    Sequence[str],
+    typer.Option(
+        metavar="COLUMN",
+        help="Only these columns of one table, in this order; separated by commas.",
+    ),
+]
 Raw = Annotated[
     bool, typer.Option("--raw", help="Write CSV cells as they are, even if they are formulas.")
+]
+CsvDialect = Annotated[
+    str,
+    typer.Option("--csv-dialect", help="excel: with a byte order mark, and times in --tz."),
+    Choices(["rfc4180", "excel"]),
 ]
 Output = Annotated[
     str | None,
@@ -338,7 +350,7 @@ def _build_group(group: Any, values: Mapping[str, Any]) -> Any:
     arguments = {}
     for field, name, annotation in _declared_options(group):
         value = _plain_value(values[name])
-        if field == "by":
+        if annotation == ColumnChoice or field == "by":
             value = split_columns(value)
         elif value is None and get_args(annotation)[0] in (list[str] | None, Sequence[str]):
             value = ()

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from apilog.cli.lifecycle import StrictFlags, finish_report
-from apilog.cli.options import ANY_REPORT, Raw, Sources
+from apilog.cli.options import ANY_REPORT, CsvDialect, Raw, Sources
 from apilog.cli.streams import OutputTarget
 from apilog.options import QueryOptions
 
@@ -32,6 +32,7 @@ class QueryTarget(OutputTarget):
         ANY_REPORT,
     ] = "table"
     raw: Raw = False
+    csv_dialect: CsvDialect = "rfc4180"
 
 
 def query(

@@ -8,7 +8,7 @@ import typer
 
 import apilog
 from apilog.cli.lifecycle import RunFlags, finish_report, refuse_same_file
-from apilog.cli.options import OneTable, Raw, ReportFormat, Sources, Top
+from apilog.cli.options import CsvDialect, OneTable, Raw, ReportFormat, Sources, Top
 from apilog.cli.streams import OutputTarget
 from apilog.options import ReportOptions
 
@@ -20,6 +20,7 @@ class ReportTarget(OutputTarget):
     format: ReportFormat = "table"
     table: OneTable = None
     raw: Raw = False
+    csv_dialect: CsvDialect = "rfc4180"
     top: Top = None
 
 

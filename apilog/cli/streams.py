@@ -11,15 +11,16 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NoReturn, cast
 
-from apilog.cli.options import Force, Output
+from apilog.cli.options import ColumnChoice, Force, Output
 from apilog.cli.whole_writes import WholeWriter
 from apilog.errors import ApilogError, OutputError, UsageError
 from apilog.render import DEFAULT_TABLE, OutputOptions, find_output
+from apilog.render.output import choose_columns, choose_table
 from apilog.render.text.escape import escape_terminal
 
 if TYPE_CHECKING:
@@ -167,10 +168,13 @@ class OutputTarget:
     output: Output = None
     """The value of `--output`; None means stdout."""
     force: Force = False
+    columns: ColumnChoice = ()
+    """The columns of the one table to draw; all if there are none."""
     format: str = "table"
     table: str | None = None
     top: int | None = None
     raw: bool = False
+    csv_dialect: str = "rfc4180"
 
     @property
     def is_directory(self) -> bool:
@@ -192,8 +196,8 @@ class OutputTarget:
     @property
     def tables(self) -> list[str] | None:
         """The tables that will be drawn; None means all."""
-        if self.table is not None:
-            return [self.table]
+        if self.table is not None or self.columns:
+            return [self.table or DEFAULT_TABLE]
         holds_all = find_output(self.format).holds_all_tables or self.is_directory
         return None if holds_all else [DEFAULT_TABLE]
 
@@ -204,6 +208,8 @@ class OutputTarget:
         """
         from apilog.storage.local_folder import refuse_existing
 
+        if self.columns and self.is_directory:
+            raise UsageError("--columns is about one table", "name a file, and --table")
         if self.output == "":
             raise UsageError("--output is empty", "name a file, a directory/ or - for stdout")
         if find_output(self.format).is_binary and self.is_stdout and is_terminal():
@@ -215,15 +221,19 @@ class OutputTarget:
 
     def write(self, report: Report) -> None:
         """Draw the report."""
-        output = find_output(self.format)
+        output, table = find_output(self.format), self.table
+        if self.columns:
+            table, frame = choose_table(report, table)
+            report = replace(report, tables={table: choose_columns(frame, self.columns, table)})
         to_terminal = self.is_stdout and is_terminal()
         options = OutputOptions(
-            table=self.table,
+            table=table,
             width=width(to_terminal=to_terminal),
             color=to_terminal and color(),
             terminal=to_terminal,
             top=self.top,
             raw=self.raw,
+            csv_dialect=self.csv_dialect,
         )
         if self.is_directory:
             assert self.output is not None

@@ -10,7 +10,16 @@ import typer
 
 import apilog
 from apilog.cli.lifecycle import RunFlags, accounts_from_options, finish_report, refuse_same_file
-from apilog.cli.options import Choices, ConfigFile, OneTable, Raw, ReportFormat, Sources, Strict
+from apilog.cli.options import (
+    Choices,
+    ConfigFile,
+    CsvDialect,
+    OneTable,
+    Raw,
+    ReportFormat,
+    Sources,
+    Strict,
+)
 from apilog.cli.streams import OutputTarget
 from apilog.options import SuccessOptions
 
@@ -59,6 +68,7 @@ class SuccessTarget(OutputTarget):
     format: ReportFormat = "table"
     table: OneTable = None
     raw: Raw = False
+    csv_dialect: CsvDialect = "rfc4180"
 
 
 def success(

@@ -5,6 +5,7 @@ An output never changes a report and reads nothing else. Files appear whole or n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -38,6 +39,8 @@ class OutputOptions:
     """Rows a ranking shows on the terminal; data outputs always draw every row."""
     raw: bool = False
     """Whether CSV text cells stay as they are, even if a spreadsheet would run them."""
+    csv_dialect: str = "rfc4180"
+    """`excel` for a byte order mark, CRLF and times that a spreadsheet takes for such."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,3 +102,15 @@ def choose_table(report: Report, name: str | None) -> tuple[str, pl.DataFrame]:
         return name, tables[name]
     listed = f"its tables are {', '.join(tables)}" if tables else "it has no tables"
     raise UsageError(f"this report has no table {name!r}", did_you_mean(name, tables, listed))
+
+
+def choose_columns(frame: pl.DataFrame, columns: Sequence[str], table: str) -> pl.DataFrame:
+    """Return these columns of a table, in this order, each once.
+
+    Raises UsageError for a column that the table does not have, with the nearest ones.
+    """
+    unknown = next((column for column in columns if column not in frame.columns), None)
+    if unknown is None:
+        return frame[[*dict.fromkeys(columns)]]
+    hint = did_you_mean(unknown, frame.columns, f"its columns are {', '.join(frame.columns)}")
+    raise UsageError(f"the table {table} has no column {unknown!r}", hint)

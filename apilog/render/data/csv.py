@@ -5,6 +5,7 @@ A text cell that a spreadsheet might take for a formula gets a leading `'`.
 
 from __future__ import annotations
 
+import codecs
 from typing import BinaryIO
 
 import polars as pl
@@ -29,11 +30,34 @@ def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
     Characters that would act on a terminal are written out if it goes to one.
     """
     frame = choose_table(report, options.table)[1]
+    is_excel = options.csv_dialect == "excel"
+    line_end = "\r\n" if is_excel else "\n"
+    if is_excel:
+        stream.write(codecs.BOM_UTF8)  # without it, Excel takes the text for another encoding
+        frame = _with_local_times(frame, report.timezone)
     shown = escape_terminal_lines if options.terminal else str
-    stream.write(shown(_text_frame(frame.head(0), report, options).write_csv()).encode())
+    stream.write(
+        shown(
+            _text_frame(frame.head(0), report, options).write_csv(line_terminator=line_end)
+        ).encode()
+    )
     for part in text_slices(frame):
-        text = _text_frame(part, report, options).write_csv(include_header=False)
+        text = _text_frame(part, report, options).write_csv(
+            include_header=False, line_terminator=line_end
+        )
         stream.write(shown(text).encode())
+
+
+def _with_local_times(frame: pl.DataFrame, timezone: str) -> pl.DataFrame:
+    """Return the frame with times as a spreadsheet reads them: in the zone, to the second."""
+    return frame.with_columns(
+        exact_column(name)
+        .dt.convert_time_zone(timezone)
+        .dt.to_string("%Y-%m-%d %H:%M:%S")
+        .alias(name)
+        for name, dtype in frame.schema.items()
+        if isinstance(dtype, pl.Datetime) and dtype.time_zone is not None
+    )
 
 
 def _text_frame(frame: pl.DataFrame, report: Report, options: OutputOptions) -> pl.DataFrame:
