@@ -7,6 +7,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextvars import copy_context
 from functools import cache
 from typing import Annotated, NoReturn
 
@@ -28,6 +29,7 @@ from apilog.cli import (
     success_cmd,
     watch_cmd,
 )
+from apilog.cli.help_text import PlainCommand
 from apilog.cli.options import expand_options
 from apilog.cli.streams import ExitCode
 from apilog.cli.usage_hints import explain_usage
@@ -68,7 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Errors that a user can act on go to stderr; other exceptions pass.
     """
     try:
-        code = _run_command(sys.argv[1:] if argv is None else argv)
+        # What an option sets for the run of a command ends with it.
+        code = copy_context().run(_run_command, sys.argv[1:] if argv is None else argv)
         streams.flush_stdout()
     except UnreadSourcesError as problem:
         for error in problem.errors:
@@ -156,7 +159,7 @@ def root(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version."
+            "--version", "-V", callback=_print_version, is_eager=True, help="Print the version."
         ),
     ] = False,
 ) -> None:
@@ -170,4 +173,5 @@ for _name, _function in COMMANDS:
     _of, _, _command = _name.rpartition(" ")
     # Typer would cut it to fit one line.
     _summary = (_function.__doc__ or "").partition("\n")[0].removesuffix(".")
-    _groups[_of].command(_command, short_help=_summary)(expand_options(_function))
+    _make = _groups[_of].command(_command, cls=PlainCommand, short_help=_summary)
+    _make(expand_options(_function))

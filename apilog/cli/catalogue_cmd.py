@@ -149,7 +149,8 @@ def write_list(
         from apilog.render.terminal.listing import listing_for_pipe, listing_for_terminal
 
         if output is None and is_terminal():
-            options = OutputOptions(width=streams.width(), color=streams.color())
+            color = streams.color(to_terminal=True)
+            options = OutputOptions(width=streams.width(), color=color)
             stream.write(listing_for_terminal(rows, prose, options))
         else:
             stream.write(listing_for_pipe(rows))

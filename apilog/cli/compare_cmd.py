@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 import apilog
+from apilog.cli.completion import complete_metric
 from apilog.cli.lifecycle import RunFlags, errors_as_verdicts, finish_report, refuse_same_file
 from apilog.cli.options import ANY_VERDICTS, Top
 from apilog.cli.streams import ExitCode, OutputTarget
@@ -31,6 +32,7 @@ class CompareFlags(CompareOptions):
             "--metric",
             "-m",
             metavar="METRIC",
+            autocompletion=complete_metric,
             help="A metric to compare; may be repeated. Default: error rates and latencies.",
         ),
     ] = ()

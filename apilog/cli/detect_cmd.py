@@ -36,7 +36,7 @@ def detect(
     if detected.files or format == "json":
         to_terminal = output is None and is_terminal()
         width = streams.width(to_terminal=to_terminal)
-        color = to_terminal and streams.color()
+        color = streams.color(to_terminal=to_terminal)
         with streams.open_output(output, force=force) as stream:
             stream.write(draw_findings(detected.files, detected.errors, format, width, color=color))
     for problem in detected.errors:

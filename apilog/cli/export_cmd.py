@@ -9,6 +9,7 @@ import typer
 
 import apilog
 from apilog.cli import streams
+from apilog.cli.completion import complete_table
 from apilog.cli.lifecycle import RunFlags, report_input_errors
 from apilog.cli.options import Choices, Raw, Sources
 from apilog.options import ExportOptions
@@ -49,7 +50,12 @@ def export(
     read: ExportFlags,
     run: RunFlags,
     table: Annotated[
-        list[str] | None, typer.Option(help="Only this table; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            autocompletion=complete_table,
+            help="Only this table; may be repeated.",
+        ),
     ] = None,
     keep: Annotated[
         str | None,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from enum import StrEnum
 from functools import wraps
@@ -18,6 +19,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import typer
 from typer.models import ParameterInfo
 
+from apilog.cli.completion import complete_column, complete_log_format, complete_table
 from apilog.errors import UsageError
 from apilog.options import FormatOptions
 from apilog.render import OUTPUTS, VERDICT_OUTPUTS, find_output
@@ -44,6 +46,7 @@ LogFormat = Annotated[
         "--log-format",
         "-l",
         metavar="NAME|STRING",
+        autocompletion=complete_log_format,
         help="A name from `apilog formats`, or an nginx log_format string. Default: detect.",
     ),
 ]
@@ -90,7 +93,9 @@ Where = Annotated[
 By = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="COLUMN", help="Group `endpoints` by this column instead; may be repeated."
+        metavar="COLUMN",
+        autocompletion=complete_column,
+        help="Group `endpoints` by this column instead; may be repeated.",
     ),
 ]
 Bucket = Annotated[
@@ -182,7 +187,10 @@ ReportFormat = Annotated[
 ]
 OneTable = Annotated[
     str | None,
-    typer.Option(help="The one table to draw; csv, md, ndjson and parquet hold one."),
+    typer.Option(
+        autocompletion=complete_table,
+        help="The one table to draw; csv, md, ndjson and parquet hold one.",
+    ),
 ]
 ColumnChoice = Annotated[
     Sequence[str],
@@ -222,6 +230,27 @@ Strict = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No notes on stderr.")]
 NoProgress = Annotated[bool, typer.Option("--no-progress", help="No progress bar.")]
+
+
+color_choice: ContextVar[str] = ContextVar("color_choice", default="auto")
+"""What --color says, for the run of one command."""
+
+
+def _choose_color(choice: StrEnum) -> StrEnum:
+    """Let what is drawn have colours as chosen."""
+    color_choice.set(choice.value)
+    return choice
+
+
+Color = Annotated[
+    str,
+    typer.Option(
+        "--color",
+        callback=_choose_color,
+        help="Colours and bold: auto is on a terminal, and as NO_COLOR and FORCE_COLOR say.",
+    ),
+    Choices(["auto", "always", "never"]),
+]
 
 
 def _take_defaults(context: typer.Context, config: Path | None) -> Path | None:
@@ -273,6 +302,9 @@ def expand_options(command: Callable[..., object]) -> Callable[..., None]:
     if any(issubclass(group, FormatOptions) for group in groups.values()):
         # What the configuration says of formats holds wherever logs are read.
         parameters.setdefault("config", _keyword_parameter("config", ConfigFile, None))
+
+    if {"format", "output"} <= parameters.keys():
+        parameters.setdefault("color", _keyword_parameter("color", Color, "auto"))
 
     by_name = parameters.get("format") if "output" in parameters else None
     if by_name:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from apilog.cli import streams
+from apilog.cli.completion import complete_column
 from apilog.cli.options import TEXT_OR_JSON, HashConsumers, split_columns
 from apilog.cli.streams import ExitCode
 from apilog.errors import UsageError
@@ -114,7 +115,11 @@ def anonymize(
     hash_consumers: HashConsumers = None,
     drop: Annotated[
         list[str] | None,
-        typer.Option(metavar="COLUMN", help="Empty this column, such as user_agent; repeatable."),
+        typer.Option(
+            metavar="COLUMN",
+            autocompletion=complete_column,
+            help="Empty this column, such as user_agent; repeatable.",
+        ),
     ] = None,
     before: Annotated[
         str | None,

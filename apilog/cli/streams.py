@@ -16,7 +16,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NoReturn, cast
 
-from apilog.cli.options import ColumnChoice, Force, Output
+from apilog.cli.options import ColumnChoice, Force, Output, color_choice
 from apilog.cli.whole_writes import WholeWriter
 from apilog.errors import ApilogError, OutputError, UsageError
 from apilog.render import DEFAULT_TABLE, OutputOptions, find_output
@@ -72,9 +72,20 @@ def width(*, to_terminal: bool = True) -> int:
     return shutil.get_terminal_size((80, 24)).columns if to_terminal else 80
 
 
-def color() -> bool:
-    """Whether a terminal may get colours, which NO_COLOR and dumb terminals rule out."""
-    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+def color(*, to_terminal: bool) -> bool:
+    """Whether to draw in colours: as --color says, else NO_COLOR, else FORCE_COLOR.
+
+    Without any of them terminals that are not dumb get colours. The order is Python's:
+    https://docs.python.org/3/using/cmdline.html#controlling-color
+    """
+    choice = color_choice.get()
+    if choice != "auto":
+        return choice == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):  # whatever its value: https://force-color.org/
+        return True
+    return to_terminal and os.environ.get("TERM") != "dumb"
 
 
 def check_target(path: Path | None, *, force: bool) -> None:
@@ -229,7 +240,7 @@ class OutputTarget:
         options = OutputOptions(
             table=table,
             width=width(to_terminal=to_terminal),
-            color=to_terminal and color(),
+            color=color(to_terminal=to_terminal),
             terminal=to_terminal,
             top=self.top,
             raw=self.raw,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from apilog.cli import streams
-from apilog.cli.options import AlertState, ConfigFile, MaxRoutes, Quiet, Tz, Where
+from apilog.cli.options import AlertState, Color, ConfigFile, MaxRoutes, Quiet, Tz, Where
 from apilog.cli.streams import ExitCode, is_terminal
 from apilog.errors import UsageError
 from apilog.options import ReadOptions, RecordOptions
@@ -52,6 +52,7 @@ class ViewFlags:
         int | None, typer.Option(min=1, help="Endpoints and errors of a line of JSON.")
     ] = None
     quiet: Quiet = False
+    color: Color = "auto"
 
     @property
     def has_screen(self) -> bool:
@@ -142,10 +143,10 @@ def _make_view(show: ViewFlags, subject: DashboardSubject) -> FrameView:
 
     stream = streams.stdout_stream()
     if show.has_screen:
-        return ScreenView(subject, print_note, color=streams.color())
+        return ScreenView(subject, print_note, color=streams.color(to_terminal=True))
     to_terminal = is_terminal()
     options = OutputOptions(
-        width=streams.width(to_terminal=to_terminal), color=to_terminal and streams.color()
+        width=streams.width(to_terminal=to_terminal), color=streams.color(to_terminal=to_terminal)
     )
 
     def draw_frame(frame: WatchFrame) -> bytes:
