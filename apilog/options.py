@@ -185,6 +185,11 @@ class CompareOptions(ReadOptions):
 
     split: str | None = None
     """`COLUMN=a,b`: the sides are two values of a column; else they are the two sources."""
+    a: str | None = None
+    """A stretch of time such as `2026-11-01..2026-11-07` or `yesterday`: with `b`, the sides are
+    these two times of all sources."""
+    b: str | None = None
+    """The other stretch of time."""
     metrics: Sequence[str] = ()
     """Metrics to compare; error rates and latencies by default."""
     min_requests: int = 100

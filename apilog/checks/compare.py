@@ -6,7 +6,7 @@ Side b is compared with side a: a difference is b − a.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -36,7 +36,7 @@ from apilog.options import CompareOptions, Source
 from apilog.report_model import CheckState, DifferenceVerdict, InputSummary, Report
 from apilog.statistics.two_samples import Alternative, Bounds, benjamini_hochberg
 from apilog.text import did_you_mean
-from apilog.time import TimeWindow, parse_window
+from apilog.time import TimeWindow, parse_span, parse_window
 from apilog.version import __version__
 
 
@@ -213,7 +213,7 @@ class ComparisonResult:
 
 
 def compare_sources(sources: Sequence[Source], options: CompareOptions) -> ComparisonResult:
-    """Compare the second source with the first, or with a split the two values of its column.
+    """Compare the second source with the first, two values of a column, or two times of all.
 
     Raises UsageError for options that can't be understood, before anything is read.
     """
@@ -224,15 +224,34 @@ def compare_sources(sources: Sequence[Source], options: CompareOptions) -> Compa
         options=options,
     )
     if options.split is not None:
+        if options.a is not None or options.b is not None:
+            raise UsageError("--split and --a, --b are two ways to tell sides apart", "give one")
         return comparison.compare_split(sources, parse_split(options.split))
+    if options.a is not None or options.b is not None:
+        return comparison.compare_times(sources, *_parse_times(options))
     if len(sources) != 2:
         raise UsageError(
             f"compare takes two sources, not {len(sources)}",
-            "give a folder or glob for each side in quotes, or --split COLUMN=a,b",
+            "give a folder or glob for each side in quotes, --split COLUMN=a,b, or --a and --b",
         )
     if sources[0] == sources[1]:
         raise UsageError("both sides are the same", "give another source for one of them")
     return comparison.compare_two(sources[0], sources[1])
+
+
+def _parse_times(options: CompareOptions) -> tuple[TimeWindow, TimeWindow]:
+    """Return the two times to compare; raises UsageError where they are not two."""
+    if options.a is None or options.b is None:
+        raise UsageError("--a and --b go together", "such as --a yesterday --b today")
+    if options.since is not None or options.until is not None:
+        raise UsageError("--a and --b are the limits of time", "leave out --since and --until")
+    a, b = (parse_span(text, options.tz) for text in (options.a, options.b))
+    shared = a.intersect(b)
+    if shared.since is None or shared.until is None or shared.since < shared.until:
+        raise UsageError(
+            f"the times {options.a!r} and {options.b!r} overlap", "give two that are apart"
+        )
+    return a, b
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +297,15 @@ class _Comparison:
         each = endpoint_columns_without(wheres[0])
         sides = [_ComparedSide(measured.results[0], where, each) for where in wheres]
         names = [f"{split.column}={value}" for value in (split.a, split.b)]
+        return self._result(sides, names, measured.input, measured.notes)
+
+    def compare_times(
+        self, sources: Sequence[Source], a: TimeWindow, b: TimeWindow
+    ) -> ComparisonResult:
+        measurements = [replace(self, window=each)._measurement([()]) for each in (a, b)]
+        measured = measure_sources(sources, measurements, self.options)
+        sides = [_ComparedSide(result, (), ENDPOINT_COLUMNS) for result in measured.results]
+        names = [str(self.options.a), str(self.options.b)]
         return self._result(sides, names, measured.input, measured.notes)
 
     def _measurement(self, wheres: Sequence[ColumnValues]) -> Measurement:

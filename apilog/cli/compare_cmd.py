@@ -26,6 +26,17 @@ class CompareFlags(CompareOptions):
             metavar="COLUMN=A,B", help="The sides are two values of a column, such as host=a,b."
         ),
     ] = None
+    a: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="The sides are two times of the sources: this one, such as "
+            "2026-11-01..2026-11-07 or yesterday, and that of --b.",
+        ),
+    ] = None
+    b: Annotated[
+        str | None, typer.Option(metavar="TIME", help="The other time, such as today or 24h.")
+    ] = None
     metrics: Annotated[
         Sequence[str],
         typer.Option(

@@ -17,7 +17,7 @@ from apilog.time.periods import (
     parse_step,
     period_at,
 )
-from apilog.time.window import ALL_TIME, TimeLimit, TimeWindow, parse_window
+from apilog.time.window import ALL_TIME, TimeLimit, TimeWindow, parse_span, parse_window
 
 __all__ = [
     "ALL_TIME",
@@ -30,6 +30,7 @@ __all__ = [
     "choose_step",
     "iter_buckets",
     "parse_instant",
+    "parse_span",
     "parse_step",
     "parse_window",
     "parse_zone",

@@ -5,9 +5,10 @@ A `TimeWindow` is half-open everywhere: `since` is in it, `until` is not.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from apilog.errors import UsageError
 from apilog.time.instants import parse_instant, parse_zone
@@ -100,3 +101,32 @@ def parse_window(
             "--until is exclusive: give the instant after the last one wanted",
         )
     return TimeWindow(since=start, until=end)
+
+
+def parse_span(text: str, timezone: str, now: datetime | None = None) -> TimeWindow:
+    """Return the stretch of time that one text means, in UTC: `A..B`, or a day such as `yesterday`.
+
+    A day at its end is part of it; an age alone, such as `24h`, goes up to now. Raises UsageError
+    for what can't be read, and for an end that is not after the beginning.
+
+    >>> parse_span("2026-11-01..2026-11-07", "UTC").seconds / 86400
+    7.0
+    """
+    now, zone = now or datetime.now(UTC), parse_zone(timezone)
+    begin, dots, end = (part.strip() for part in text.partition(".."))
+    since = parse_instant(begin, now=now, timezone=zone)
+    if dots:
+        until = parse_instant(end, now=now, timezone=zone) if end else now
+    else:
+        end, until = begin, since if _NAMES_DAY.search(begin) else now
+    if _NAMES_DAY.search(end):
+        # The next midnight of the zone, whether the day has 23 hours or 25.
+        day = until.astimezone(zone).replace(tzinfo=None)
+        until = datetime(day.year, day.month, day.day, tzinfo=zone) + timedelta(days=1)
+    since, until = since.astimezone(UTC), until.astimezone(UTC)
+    if since >= until:
+        raise UsageError(f"{text!r} ends before it begins", "write such as 2026-11-01..2026-11-07")
+    return TimeWindow(since=since, until=until)
+
+
+_NAMES_DAY = re.compile(r"^(?:\d{4}-\d\d-\d\d|today|yesterday)$", re.IGNORECASE)
