@@ -16,6 +16,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NoReturn, cast
 
+from apilog.cli.ascii_drawing import AsciiDrawing, draw_in_ascii, is_ascii_locale
 from apilog.cli.options import ColumnChoice, Force, Output, color_choice
 from apilog.cli.whole_writes import WholeWriter
 from apilog.errors import ApilogError, OutputError, UsageError
@@ -127,7 +128,9 @@ def stdout_stream() -> BinaryIO:
         raise OutputError("standard output is closed", "write to a file with --output")
     sys.stdout.flush()
     try:
-        return cast("BinaryIO", WholeWriter(sys.stdout.fileno()))
+        stream = cast("BinaryIO", WholeWriter(sys.stdout.fileno()))
+        is_drawn_in_ascii = is_terminal() and is_ascii_locale(os.environ)
+        return cast("BinaryIO", AsciiDrawing(stream)) if is_drawn_in_ascii else stream
     except (OSError, ValueError):  # something of Python's own has taken its place
         return sys.stdout.buffer
 
@@ -165,6 +168,8 @@ def _is_stdout(path: Path) -> bool:
 def _write_stderr(text: str) -> None:
     # If not even stderr takes the text, nobody is left to read it.
     with contextlib.suppress(OSError, AttributeError):
+        if is_watched() and is_ascii_locale(os.environ):
+            text = draw_in_ascii(text)
         sys.stderr.write(text)
         sys.stderr.flush()
 
