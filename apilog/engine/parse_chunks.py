@@ -214,6 +214,7 @@ def parse_chunks(
     if len(chunks) > 1 and (plan.joins_lines or plan.pairs_lines):
         yield from _parse_singly(chunks, plan, spec, detector)
         return
+    blank = [_drop_blank_lines(chunk) for chunk in chunks]
     numbering = _RowNumbering(chunks)
     parsed = _parse_data(chunks, plan, spec, detector)
     if parsed.found_plan and len(chunks) > 1:
@@ -230,12 +231,14 @@ def parse_chunks(
             records=kept,
             rejects=rejects + len(chunk.chunk.oversize),
             # One chunk may have more lines than events, several have as many.
-            skipped=parsed.skipped if len(chunks) == 1 else chunk.chunk.lines - kept - rejects,
+            skipped=skipped
+            + (parsed.skipped if len(chunks) == 1 else chunk.chunk.lines - kept - rejects),
             formats=formats,
             doubts=doubts,
         )
-        for chunk, kept, rejects in zip(
+        for chunk, skipped, kept, rejects in zip(
             chunks,
+            blank,
             numbering.count_by_chunk(parsed.records),
             numbering.count_by_chunk(parsed.rejects),
             strict=True,
@@ -257,6 +260,16 @@ def parse_chunks(
     yield ChunkResult(
         value=records, rejects=_locate_rejects(parsed.rejects, numbering, chunks), accounts=accounts
     )
+
+
+def _drop_blank_lines(chunk: FileChunk) -> int:
+    """Empty a chunk of nothing but blank lines, and return how many they were."""
+    # Millions of them compress to a few bytes, and each would cost as much as a short line.
+    lines = chunk.chunk.lines
+    if not lines or lines < len(chunk.chunk.data):
+        return 0
+    chunk.chunk = replace(chunk.chunk, data=b"", lines=0)
+    return lines
 
 
 def _parse_singly(

@@ -16,6 +16,8 @@ from apilog.text.counting import count_byte
 HEAD_BYTES = 200
 """How much of a line that is too long is kept."""
 MAX_OVERSIZE_PER_CHUNK = 1000
+MAX_LINES_PER_CHUNK = 1 << 18
+"""However short they are: what is made of a line takes far more memory than a few bytes."""
 READ_BYTES = 1 << 19
 """How much is read at once: what fits a processor cache is copied faster."""
 _LF = ord("\n")
@@ -160,8 +162,8 @@ class LineCutter:
     def _make_chunks(self, text: bytes, position: int) -> list[LineChunk]:
         chunks = []
         for start, stop, resume in _split_at_long_lines(text, self._limit):
-            if stop > start:
-                chunks.append(self._make_chunk(text[start:stop], position))
+            parts = _split_many_lines(text[start:stop])
+            chunks.extend(self._make_chunk(part, position) for part in parts)
             if resume > stop:
                 self._count_oversize(text[stop : stop + self._head])
             if len(self._oversize) >= MAX_OVERSIZE_PER_CHUNK:
@@ -185,6 +187,17 @@ class LineCutter:
     def _count_oversize(self, head: bytes, *, is_cut_off: bool = False) -> None:
         self._oversize.append(OversizeLine(self._next_line, head, is_cut_off))
         self._next_line += 1
+
+
+def _split_many_lines(text: bytes) -> Iterator[bytes]:
+    """Yield parts of some lines, in order, of which none has more than the most lines."""
+    if len(text) <= MAX_LINES_PER_CHUNK or count_byte(text, _LF) <= MAX_LINES_PER_CHUNK:
+        if text:
+            yield text
+        return
+    middle = text.rfind(b"\n", 0, len(text) // 2) + 1 or text.index(b"\n") + 1
+    yield from _split_many_lines(text[:middle])
+    yield from _split_many_lines(text[middle:])
 
 
 def _split_at_long_lines(text: bytes, limit: int) -> Iterator[tuple[int, int, int]]:
