@@ -109,6 +109,8 @@ class Report:
     timezone: str = "UTC"
     """The zone in which timestamps are to be shown."""
     filters: ReportFilters = ReportFilters()
+    strays: int = 0
+    """Requests at times that the window leaves out, as they are far from all others."""
     notes: tuple[str, ...] = ()
     """Remarks for the reader, one sentence each."""
     state: CheckState | None = None

@@ -64,6 +64,7 @@ def build_report(sources: Sequence[Source], options: ReportOptions) -> Report:
         bucket=finished.bucket,
         timezone=options.tz,
         filters=filters_of(options, plan.window),
+        strays=finished.strays.requests if finished.strays else 0,
         notes=(
             *source_pass.notes,
             *_describe_strays(finished, plan.timezone),

@@ -215,3 +215,10 @@ def test_every_control_and_format_character_is_written_out():
 )
 def test_terminal_text_shows_escapes_and_keeps_letters(text, shown):
     assert escape_terminal(text) == shown
+
+
+@pytest.mark.parametrize("char", "\u1160\u115f\u2800\u3164\uffa0\ufffc\U0001d159")
+def test_what_has_no_ink_is_written_out(char):
+    assert char not in escape_terminal(char)
+    for output in ("md", "table", "json"):
+        assert char not in drawn(output, report_of(f"{char}{char}"))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
 import apilog
+from apilog.render import OUTPUTS, OutputOptions
 from tests.weblog import START, line, write
 
 
@@ -18,6 +21,7 @@ def access_log(folder: Path, *years: int) -> Path:
 def test_stray_times_are_counted_and_said(tmp_path: Path) -> None:
     found = apilog.report([access_log(tmp_path, 1970, 2036)])
     assert (found.since, found.tables["overview"]["requests"].item()) == (START, 102)
+    assert found.strays == 2
     (said,) = found.notes
     assert said == (
         "2 requests at 1970-01-01T00:00:00Z to 2036-01-01T00:00:00Z, far from all others: counted, "
@@ -41,3 +45,25 @@ def test_a_window_without_requests_says_when_they_were(tmp_path: Path) -> None:
     assert apilog.report([store], since="2027-01-01").notes == (none + newest,)
     assert apilog.report([store], since="2027-01-01", where="status = 200").notes == ()
     assert apilog.report([log], since="2026-11-20T12:01:00Z").notes == ()
+
+
+def test_json_counts_the_strays(tmp_path: Path) -> None:
+    def window_of(*years: int) -> dict[str, object]:
+        stream = io.BytesIO()
+        report = apilog.report([access_log(tmp_path, *years)])
+        OUTPUTS["json"].write(report, stream, OutputOptions())
+        window: dict[str, object] = json.loads(stream.getvalue())["window"]
+        return window
+
+    usual = window_of()
+    assert set(usual) == {"since", "until"}
+    assert window_of(1970, 2036) == {**usual, "strays": 2}
+
+
+def test_the_terminal_draws_traffic_beside_requests_of_stray_times(tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    report = apilog.report([access_log(tmp_path, 1970)])
+    OUTPUTS["table"].write(report, stream, OutputOptions())
+    text = stream.getvalue().decode()
+    assert "Traffic  10s steps, peak 10 at 12:00" in text
+    assert text.count("1970") == 1  # the note

@@ -44,10 +44,12 @@ def _document_parts(report: Report, table: str | None) -> Iterator[str]:
         "since": _iso_or_none(report, report.filters.since),
         "until": _iso_or_none(report, report.filters.until),
     }
-    window = {
+    window: dict[str, str | int | None] = {
         "since": _iso_or_none(report, report.since),
         "until": _iso_or_none(report, report.until),
     }
+    if report.strays:
+        window["strays"] = report.strays
     yield f'{{\n"apilog": {_compact_json(about)},\n"filters": {_compact_json(filters)},\n'
     yield f'"window": {_compact_json(window)},\n'
     if report.state is not None:

@@ -16,6 +16,7 @@ UNSAFE = (
     "\u200b-\u200d\u2060-\u2065\u206a-\u206f\ufeff\ufff0-\ufffb\ufffe\uffff"
     "\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
     "\u115f\u1160\u17b4\u17b5\u3164\uffa0"  # letters without ink
+    "\u2800\ufffc\U0001d159"  # symbols without ink
     "\ufe00-\ufe0f\U000e0000-\U000e0fff"  # variation selectors and tags
 )
 """Characters that are invisible or steer a display, as a character class.
