@@ -160,7 +160,7 @@ class LineCutter:
         return text
 
     def _make_chunks(self, text: bytes, position: int) -> list[LineChunk]:
-        chunks = []
+        chunks: list[LineChunk] = []
         for start, stop, resume in _split_at_long_lines(text, self._limit):
             parts = _split_many_lines(text[start:stop])
             chunks.extend(self._make_chunk(part, position) for part in parts)
