@@ -20,8 +20,8 @@ from apilog.text import did_you_mean
 _LISTED = "`apilog schema` lists them"
 _STRING = re.compile(r"'(?:[^']|'')*'")
 _COMPARED = r"\b(?P<column>\w+)\s*(?P<operator>[=!<>~]+|\bLIKE\b|\bILIKE\b|\bIS\b|:)\s*"
-_DATE = re.compile(r"(?<![\w'])[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9:.]+Z?)?")
-_NULL = re.compile(rf"{_COMPARED}NULL\b", re.IGNORECASE)
+_DATE = re.compile(r"""(?<![\w'"])[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])(?:T[0-9:.]+Z?)?""")
+_NULL = re.compile(r"\b(?P<column>\w+)\s*(?P<operator>==?|!=|<>)\s*NULL\b", re.IGNORECASE)
 
 _OTHER_NAMES = {
     "status": {
@@ -59,7 +59,7 @@ def find_slip(text: str) -> tuple[str, str] | None:
             f"{match[0]} is a subtraction",
             f"a time stands in single quotes: '{match[0]}'",
         )
-    if (match := _NULL.search(bare)) and match["operator"] in ("=", "==", "!=", "<>"):
+    if match := _NULL.search(bare):
         negation = "" if match["operator"].startswith("=") else "NOT "
         return f"nothing is {match['operator']} NULL", f"write {match['column']} IS {negation}NULL"
     return None

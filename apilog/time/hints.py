@@ -18,7 +18,7 @@ _UNITS = {
     **dict.fromkeys(("hour", "hr", "h"), "h"),
     **dict.fromkeys(("day", "d"), "d"),
     **dict.fromkeys(("week", "wk", "w"), "w"),
-    **dict.fromkeys(("month", "mon", "mo"), "month"),
+    **dict.fromkeys(("month", "mo"), "month"),
     **dict.fromkeys(("year", "yr", "y"), "year"),
 }
 _PERIOD = re.compile(
@@ -39,7 +39,9 @@ _ABBREVIATIONS = {
     "sgt": "Asia/Singapore",
     "aest": "Australia/Sydney",
 }
-"""Zones that people mean by letters; those with several meanings, such as CST and IST, are out."""
+"""Zones that people mean by letters."""
+_AMBIGUOUS = {"amt", "ast", "cdt", "cst", "ect", "gst", "ist", "sst"}
+"""Letters that several zones have."""
 
 
 def explain_time(text: str, today: date) -> str:
@@ -52,8 +54,9 @@ def explain_time(text: str, today: date) -> str:
     """
     words = " ".join(text.casefold().split())
     day = words.removeprefix("last ")
-    if day in _WEEKDAYS:
-        back = (today.weekday() - _WEEKDAYS.index(day)) % 7
+    weekday = next((at for at, name in enumerate(_WEEKDAYS) if day in (name, name[:3])), None)
+    if weekday is not None:
+        back = (today.weekday() - weekday) % 7
         if words != day:
             back = back or 7
         return f"write the date: {today - timedelta(days=back)}"
@@ -83,6 +86,8 @@ def explain_zone(name: str, known: Collection[str]) -> str:
         return f"a report means the same on every machine, so write the zone's name: {example}"
     if word in _ABBREVIATIONS:
         return f"did you mean {_ABBREVIATIONS[word]}?"
+    if word in _AMBIGUOUS:
+        return f"{name.strip()} means several zones: write a place such as Europe/Berlin"
     if match := _OFFSET.fullmatch(name.strip()):
         return _explain_offset(match[1], int(match[2]))
     places = sorted(zone for zone in known if zone.rpartition("/")[2].casefold() == word)

@@ -173,6 +173,8 @@ def test_the_examples_hold() -> None:
         ("timestamp > yesterday", "write a time as a text"),
         ("consumer = NULL", "write consumer IS NULL"),
         ("consumer <> null", "write consumer IS NOT NULL"),
+        ("host IS NULL AND consumer = NULL", "write consumer IS NULL"),
+        ('timestamp >= "2026-11-21"', "write a time as a text"),
     ],
 )
 def test_what_other_languages_write_gets_the_sql_for_it(condition: str, hint: str) -> None:
