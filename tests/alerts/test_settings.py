@@ -140,7 +140,7 @@ def test_what_is_wrong_is_named_with_its_key(read: Read, text: str, message: str
     with pytest.raises(UsageError) as caught:
         read(text)
     assert message in f"{caught.value}; {caught.value.hint}"
-    assert re.search(r"apilog\.toml(?::\d+)?: alerts\.", str(caught.value))
+    assert re.search(r"apilog\.toml(?::\d+:\d+)?: alerts\.", str(caught.value))
 
 
 def test_what_the_documentation_shows_is_understood(

@@ -134,7 +134,7 @@ def test_formats_are_taken_from_an_nginx_conf(run: Run, tmp_path: Path) -> None:
 def test_since_is_inclusive_and_until_is_not(
     run: Run, log: Path, limits: list[str], requests: int
 ) -> None:
-    assert table(run, "overview", log, *limits)[0]["requests"] == requests
+    assert table(run, "overview", log, *limits, "--quiet")[0]["requests"] == requests
 
 
 def test_limits_count_from_now(run: Run, tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_limits_count_from_now(run: Run, tmp_path: Path) -> None:
         ),
     }
     for options, requests in limits.items():
-        assert table(run, "overview", path, *options)[0]["requests"] == requests, options
+        assert table(run, "overview", path, *options, "--quiet")[0]["requests"] == requests, options
 
 
 def test_the_window_is_the_limits_else_the_first_and_last_record(run: Run, log: Path) -> None:

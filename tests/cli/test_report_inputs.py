@@ -183,7 +183,7 @@ def test_bytes_that_are_no_log_end_in_an_error(run: Run, tmp_path: Path, seed: i
     result = run("report", path)
     assert (result.code, result.stdout) == (2, b"")
     error, hint = result.stderr.splitlines()
-    assert error.startswith(f"apilog: error: {path}: no known format: ")
+    assert error.startswith(f"apilog: error: {path}: this is no text")
     assert hint.startswith("hint: ")
     assert error.isprintable()
 
