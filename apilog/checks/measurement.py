@@ -26,11 +26,12 @@ from apilog.aggregate import (
     partial,
     unfound_routes,
 )
-from apilog.aggregate.record_times import FEW_STRAYS, STRAY_SHARE
+from apilog.aggregate.record_times import FEW_STRAYS, STRAY_SHARE, StrayTimes
 from apilog.aggregate.time_axis import TimeAxis
 from apilog.checks.threshold import ColumnValues, MetricSubject
 from apilog.checks.time_slices import TimeSlices
 from apilog.engine.source_pass import SourcePass
+from apilog.engine.time_notes import describe_emptiness, describe_strays
 from apilog.metrics import METRICS, Metric, MetricKind
 from apilog.options import ReadOptions, Source
 from apilog.report_model import InputSummary
@@ -200,6 +201,7 @@ class Measurement:
             given_seconds=seconds,
             unfound_routes=unfound_routes(plans[0], state[0]),
             recorded=axes[0].recorded,
+            strays=axes[0].strays,
             steps={where: axis.step for where, axis in zip(self._wheres, axes, strict=True)},
         )
 
@@ -216,6 +218,8 @@ class MeasurementResult:
     """The requests of each route that folds as nobody found it, the busiest first."""
     recorded: TimeWindow = ALL_TIME
     """The times of the first and the last request, both included, but for strays."""
+    strays: StrayTimes | None = None
+    """Requests that count, but whose times the window leaves out."""
     steps: Mapping[ColumnValues, str | None] = field(default_factory=dict)
     """The length of the slices of subjects over time, for each choice of requests."""
 
@@ -437,11 +441,17 @@ def measure_sources(
             for i, measurement in enumerate(measurements)
         )
     )
+    results = finish_alike(list(zip(measurements, states, strict=True)))
+    stored = source_pass.stored_times
     return MeasuredSources(
-        results=finish_alike(list(zip(measurements, states, strict=True))),
+        results=results,
         states=states,
         input=source_pass.input,
-        notes=source_pass.notes,
+        notes=(
+            *source_pass.notes,
+            *describe_strays((result.strays for result in results), options.tz),
+            *describe_emptiness(measurements[0].window, states[0][0].times, stored, options.tz),
+        ),
     )
 
 

@@ -78,6 +78,7 @@ class SourcePass(Generic[T]):
         check_positive("--max-routes", options.max_routes)
         self._choice = parse_choice(options)
         self._rejects = options.rejects
+        self._has_condition = options.where is not None
         self._run = LocalRun(
             sources,
             make_read_spec(options, columns),
@@ -103,8 +104,11 @@ class SourcePass(Generic[T]):
 
     @property
     def stored_times(self) -> tuple[datetime, ...]:
-        """When the first and the last record of each file of the stores was, read or not."""
-        return self._run.stored_times
+        """When the first and the last record of each file of the stores was, read or not.
+
+        Nothing if there is a condition: nobody knows which of them meet it.
+        """
+        return () if self._has_condition else self._run.stored_times
 
     @property
     def input(self) -> InputSummary:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from apilog.aggregate import (
-    FinishedTables,
-    PartialState,
     ReportPlan,
     finish,
     merge,
@@ -15,6 +13,7 @@ from apilog.aggregate import (
     select_tables,
 )
 from apilog.engine.source_pass import SourcePass, check_positive, filters_of
+from apilog.engine.time_notes import describe_emptiness, describe_strays
 from apilog.options import ReportOptions, Source
 from apilog.report_model import Report
 from apilog.time import parse_step, parse_window, parse_zone
@@ -67,43 +66,7 @@ def build_report(sources: Sequence[Source], options: ReportOptions) -> Report:
         strays=finished.strays.requests if finished.strays else 0,
         notes=(
             *source_pass.notes,
-            *_describe_strays(finished, plan.timezone),
-            *_describe_emptiness(plan, state, () if options.where else source_pass.stored_times),
+            *describe_strays([finished.strays], plan.timezone),
+            *describe_emptiness(plan.window, state.times, source_pass.stored_times, options.tz),
         ),
     )
-
-
-def _describe_strays(finished: FinishedTables, timezone: str) -> Iterator[str]:
-    """Say how many requests are at times that the window leaves out."""
-    strays = finished.strays
-    if strays is None:
-        return
-    first, last = (_format_time(at, timezone) for at in (strays.first, strays.last))
-    many = strays.requests > 1
-    yield (
-        f"{strays.requests:,} request{'s' if many else ''} at {first}"
-        f"{f' to {last}' if last != first else ''}, far from all others: counted, but the window "
-        f"and the traffic leave {'them' if many else 'it'} out; --since and --until set a window"
-    )
-
-
-def _describe_emptiness(
-    plan: ReportPlan, state: PartialState, stored: Sequence[datetime]
-) -> Iterator[str]:
-    """Say when requests were, if the limits leave out all of them."""
-    times, window = state.times, plan.window
-    known = [at for at in (times.oldest, times.newest, *stored) if at]
-    if not times.cells.is_empty() or not window.is_limited or not known:
-        return
-    oldest, newest = min(known), max(known)
-    ends = [("newest", newest)]
-    if window.until is not None and newest >= window.until:
-        ends = [("oldest", oldest)]
-        if oldest < window.until:
-            ends = [("oldest", oldest), ("newest", newest)]
-    when = ", the ".join(f"{end} is of {_format_time(at, plan.timezone)}" for end, at in ends)
-    yield f"no request lies within --since and --until; the {when}"
-
-
-def _format_time(at: datetime, timezone: str) -> str:
-    return at.astimezone(parse_zone(timezone)).isoformat(timespec="seconds").replace("+00:00", "Z")

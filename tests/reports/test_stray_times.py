@@ -67,3 +67,12 @@ def test_the_terminal_draws_traffic_beside_requests_of_stray_times(tmp_path: Pat
     text = stream.getvalue().decode()
     assert "Traffic  10s steps, peak 10 at 12:00" in text
     assert text.count("1970") == 1  # the note
+
+
+def test_a_check_says_what_its_window_leaves_out(tmp_path: Path) -> None:
+    log = access_log(tmp_path, 1970)
+    checked = apilog.check([log], thresholds=["request_rate > 1/s"]).report
+    assert checked.tables["checks"]["state"].to_list() == ["pass"]
+    assert any(note.startswith("1 request at 1970-01-01T00:00:00Z, far") for note in checked.notes)
+    late = apilog.check([log], thresholds=["error_rate < 1%"], since="2027-01-01").report
+    assert "no request lies within --since and --until; the newest is of" in " ".join(late.notes)
