@@ -7,11 +7,22 @@ import re
 import shlex
 from collections.abc import Collection, Sequence
 from difflib import get_close_matches
+from typing import Any
 
 import typer
 
+from apilog.cli.help_text import EXAMPLES
 from apilog.text import nearest_names
 
+_WORDS = (
+    (": Value error, ", ": "),
+    (r": Input should be greater than or equal to (\S+)$", r": it must be \1 or more"),
+    (r": Input should be less than or equal to (\S+)$", r": it must be \1 or less"),
+    (r": Input should be a valid integer.*", ": it must be a whole number, such as 10"),
+    (r": Input should be a valid number.*", ": it must be a number, such as 0.95"),
+    (": Input should be ", ": it must be "),
+)
+"""What Typer's validation says of values, as regular expressions, and what is said instead."""
 _ALIKE = 0.7
 """How alike to a known option a misspelt one is; of 1."""
 _UNKNOWN_COMMAND = re.compile(r"(?is)no such command (['\"])(?P<word>.*?)\1(?:\.|$)")
@@ -42,7 +53,9 @@ def explain_usage(problem: typer.TyperException, argv: Sequence[str]) -> tuple[s
     context = getattr(problem, "ctx", None)
     command = context.command_path if context else "apilog"
     see = f"see `{command} --help`"
-    message = problem.format_message().replace(": Value error, ", ": ")
+    message = problem.format_message()
+    for pattern, words in _WORDS:
+        message = re.sub(pattern, words, message)
     message = f"{message[:1].lower()}{message[1:]}"
     if context is None:
         return message, see
@@ -54,13 +67,21 @@ def explain_usage(problem: typer.TyperException, argv: Sequence[str]) -> tuple[s
     if match := _UNKNOWN_COMMAND.match(message):
         hint = _explain_command(match["word"], argv, context.command.list_commands(context))
         return f"no such command {match['word']!r}", hint or see
-    parameter = getattr(problem, "param", None)
-    if parameter is not None and parameter.name == "sources" and message.startswith("missing"):
-        return message, (
-            f"name log files or folders, as in `{command} access.log`; - reads standard input, as "
-            f"in `cat access.log | {command} -`"
-        )
+    if message.startswith("missing "):
+        return message, _explain_missing(getattr(problem, "param", None), command)
     return message, see
+
+
+def _explain_missing(parameter: Any, command: str) -> str:
+    """Return the hint for an argument or option that has to be given: the command with it."""
+    example = EXAMPLES.get(command.partition(" ")[2], (f"{command} --help",))[0]
+    if parameter is None or parameter.name not in ("sources", "files"):
+        return f"give it as in `{example}`"
+    hint = f"name log files or folders, as in `{example}`"
+    if " access.log" not in example:
+        return hint
+    piped = f"cat access.log | {example.replace(' access.log', ' -', 1)}"
+    return f"{hint}; - reads standard input, as in `{piped}`"
 
 
 def _explain_command(word: str, argv: Sequence[str], known: Sequence[str]) -> str:

@@ -73,7 +73,8 @@ _UNKNOWN_TABLE_FUNCTION = re.compile(
 def check_statement(sql: str) -> None:
     """Raise UsageError unless the statement is a SELECT that reads no file."""
     if not _SELECT_START.match(sql):
-        raise UsageError("the query is not a SELECT", f"write one {_EXAMPLE}")
+        hint = f"the query comes first, then the logs: write one {_EXAMPLE}"
+        raise UsageError("the query is not a SELECT", hint)
     if _FILE_FUNCTION.search(sql):
         raise UsageError(
             "the query calls a function that reads files", f"the one table is {TABLE!r}"

@@ -23,7 +23,11 @@ LOG = SAMPLE_LOGS / "combined.log"
         (("reprot",), "did you mean report or export?"),
         (("store", "prun", "s"), "did you mean prune?"),
         (("report",), "as in `cat access.log | apilog report -`"),
-        (("check", "-t", "error_rate < 1%"), "as in `apilog check access.log`"),
+        (("check", "-t", "error_rate < 1%"), "as in `apilog check access.log -t"),
+        (("watch",), "as in `apilog watch /var/log/nginx/access.log`"),
+        (("query", "SELECT * FROM requests"), 'GROUP BY route" -`'),
+        (("export", LOG), "give it as in `apilog export store/ --to reports/`"),
+        (("store", "prune"), "give it as in `apilog store prune store/ --keep 400d"),
         (("check", LOG, "--fail-on", "error_rate < 1%"), "here it is --threshold; see"),
         (("report", LOG, "--from", "yesterday"), "here it is --since; see"),
         (("report", LOG, "--json"), "here it is --format json; see"),
@@ -57,3 +61,19 @@ def test_options_of_other_tools_are_none_here(run: Run) -> None:
 
 def test_a_control_character_in_a_word_is_escaped(run: Run) -> None:
     assert "\x1b" not in run("\x1b[2J.log").stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        (("--top", "0"), "invalid value for '--top': it must be 1 or more"),
+        (("--top", "ten"), "invalid value for '--top': it must be a whole number, such as 10"),
+        (("--max-routes", "1.5"), "it must be a whole number"),
+    ],
+)
+def test_values_are_refused_in_words_of_our_own(
+    run: Run, options: tuple[str, ...], error: str
+) -> None:
+    said = run("report", LOG, *options).stderr.splitlines()[0]
+    assert error in said
+    assert "Input should" not in said
