@@ -201,6 +201,7 @@ def test_a_format_can_be_tried(run: Run, tmp_path: Path) -> None:
     assert "unknown log format 'combind'" in run("detect", path, "-l", "combind").stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "columns", [60, *(pytest.param(n, marks=pytest.mark.slow) for n in (80, 200))]
 )

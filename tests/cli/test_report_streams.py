@@ -186,6 +186,7 @@ def plain(text: str) -> str:
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "columns", [120, *(pytest.param(n, marks=pytest.mark.slow) for n in (80, 200))]
 )
@@ -226,6 +227,7 @@ def test_parquet_is_not_thrown_at_a_terminal() -> None:
     assert on_terminal(TIMED, "-f", "parquet") == Shown(2, told, b"")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [[], pytest.param(["--raw"], marks=pytest.mark.slow)])
 def test_csv_on_a_terminal_does_not_act_on_it(tmp_path: Path, options: list[str]) -> None:
     log = write(tmp_path / "odd.log", [line("/\\x1B[2J\\xC2\\x9B\\x07")])

@@ -46,6 +46,7 @@ QUICK = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("every", "asked"),
     [
@@ -134,6 +135,7 @@ def test_days_in_berlin_have_23_or_25_hours_and_hours_come_twice(tmp_path: Path)
         assert f"{local:%Y-%m-%dT%H%z}" == name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "format",
     [

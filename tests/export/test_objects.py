@@ -113,6 +113,7 @@ def test_a_folder_of_others_is_left(tmp_path: Path) -> None:
     assert [p.name for p in (to / "2026-11-20").iterdir()] == ["a.txt"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_run_that_is_cut_off_anywhere_is_made_good_by_the_next(
     tmp_path: Path, cut: Callable[[int, Callable[[], object]], bool], step: int

@@ -52,6 +52,7 @@ def test_a_damaged_source_is_noted(run: Run, store: Path) -> None:
     assert "note: a.log.gz: the gzip data ends too early" in result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pack", [pytest.param(bytes, marks=pytest.mark.slow), gzip.compress])
 def test_stdin_is_known_by_its_content_too(
     run_process: Run, store: Path, pack: type[bytes]

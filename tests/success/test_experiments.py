@@ -67,6 +67,7 @@ def test_a_few_that_call_without_end_do_not_make_most_better(tmp_path: Path, hea
     assert any(note in text for text in report.notes)
 
 
+@pytest.mark.slow
 def test_many_more_of_one_side_are_uneven_unless_planned(tmp_path: Path) -> None:
     calls = [("new", 20)] * 20 + [("control", 8)] * 180
     uneven = experiment(calls, tmp_path, min_accounts=20)

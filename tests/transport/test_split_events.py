@@ -73,6 +73,7 @@ def test_an_event_is_one_line_wherever_chunks_end(
     assert read.records["path"].to_list() == [f"/v1/users/{i}" for i in range(60)]
 
 
+@pytest.mark.slow
 @DRIVERS
 def test_files_that_are_read_together_don_t_share_events(tmp_path: Path, wrap: Wrap) -> None:
     whole = line("/whole")
