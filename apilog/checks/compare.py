@@ -286,6 +286,11 @@ class _Comparison:
         notes = (
             *describe_doubts(account),
             *describe_rejects(account, are_kept=self.options.rejects is not None),
+            *(
+                f"{source}: {note}"
+                for source, side in zip((a, b), measured, strict=True)
+                for note in side.notes_on_times
+            ),
         )
         results = finish_alike([(measurement, side.states[0]) for side in measured])
         sides = [_ComparedSide(result, (), ENDPOINT_COLUMNS) for result in results]

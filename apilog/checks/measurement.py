@@ -413,7 +413,9 @@ class MeasuredSources:
     """What they were made from."""
     input: InputSummary
     notes: tuple[str, ...]
-    """Notes on the lines that could not be read."""
+    """Notes on the lines that could not be read, and on what was guessed or left out."""
+    notes_on_times: tuple[str, ...]
+    """Those of them that say what the window leaves out."""
 
     @property
     def formats(self) -> tuple[str, ...]:
@@ -442,16 +444,17 @@ def measure_sources(
         )
     )
     results = finish_alike(list(zip(measurements, states, strict=True)))
-    stored = source_pass.stored_times
+    first, stored = states[0][0].times, source_pass.stored_times
+    on_times = (
+        *describe_strays((result.strays for result in results), options.tz),
+        *describe_emptiness(measurements[0].window, first, stored, options.tz),
+    )
     return MeasuredSources(
         results=results,
         states=states,
         input=source_pass.input,
-        notes=(
-            *source_pass.notes,
-            *describe_strays((result.strays for result in results), options.tz),
-            *describe_emptiness(measurements[0].window, states[0][0].times, stored, options.tz),
-        ),
+        notes=(*source_pass.notes, *on_times),
+        notes_on_times=on_times,
     )
 
 

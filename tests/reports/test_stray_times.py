@@ -76,3 +76,11 @@ def test_a_check_says_what_its_window_leaves_out(tmp_path: Path) -> None:
     assert any(note.startswith("1 request at 1970-01-01T00:00:00Z, far") for note in checked.notes)
     late = apilog.check([log], thresholds=["error_rate < 1%"], since="2027-01-01").report
     assert "no request lies within --since and --until; the newest is of" in " ".join(late.notes)
+
+
+def test_a_comparison_says_it_of_each_side(tmp_path: Path) -> None:
+    odd = access_log(tmp_path, 1970)
+    usual = write(tmp_path / "usual.log", [line(after=i) for i in range(100)])
+    notes = apilog.compare([usual, odd]).report.notes
+    (said,) = (note for note in notes if "far from all others" in note)
+    assert said.startswith(f"{odd}: 1 request at 1970-01-01T00:00:00Z")
