@@ -22,6 +22,7 @@ from apilog.transport.opening import HEAD_BYTES
 from apilog.watch.decoder import record_times
 
 _LEAP = timedelta(hours=1)
+_YEAR = timedelta(days=365)
 _ENOUGH_RECORDS = 10
 """Fewer records than this never set the clock forward by more than `_LEAP`: they may be wrong."""
 
@@ -30,7 +31,7 @@ class EventClock:
     """A clock that newer records set forward and the machine's clock carries on."""
 
     def __init__(self, wall: Callable[[], datetime], *, trusting: bool = False) -> None:
-        """Read the machine's time from `wall`; if `trusting`, believe every record's time."""
+        """Read the machine's time from `wall`; if `trusting`, believe records that leap ahead."""
         self._wall = wall
         self._trusting = trusting
         self._offset: timedelta | None = None
@@ -42,7 +43,7 @@ class EventClock:
     def observe_times(self, times: pl.Series, arrived: datetime | None = None) -> None:
         """Take note of records that arrived at that time of the machine, by default now."""
         arrived = arrived or self._wall()
-        newest = _newest_time(times)
+        newest = _newest_time(_without_wrong_clocks(times))
         if newest is None:
             return
         offset = newest - arrived
@@ -56,6 +57,15 @@ class EventClock:
             self._offset = offset
         elif earlier := _newest_time(times.filter(times <= bound)):
             self._offset = max(self._offset, earlier - arrived)
+
+
+def _without_wrong_clocks(times: pl.Series) -> pl.Series:
+    """Return the times without a few that are more than a year ahead of all others."""
+    newest = times.drop_nulls().top_k(_ENOUGH_RECORDS)
+    last = newest.min()
+    if len(newest) < _ENOUGH_RECORDS or not isinstance(last, datetime):
+        return times
+    return times.filter(times <= last + _YEAR)
 
 
 def _newest_time(times: pl.Series) -> datetime | None:

@@ -76,3 +76,11 @@ def test_a_file_that_was_written_long_ago_is_not_of_now() -> None:
     clock = EventClock(Machine())
     clock.observe_times(times(WALL - 72 * HOUR), arrived=WALL - 71 * HOUR)
     assert clock.now() == WALL - HOUR
+
+
+def test_a_few_times_of_another_decade_never_set_it() -> None:
+    usual = [WALL - i * SECOND for i in range(20)]
+    for trusting in (False, True):
+        clock = EventClock(Machine(), trusting=trusting)
+        clock.observe_times(times(*usual, WALL + 24 * 400 * HOUR))
+        assert clock.now() == WALL
