@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,7 +29,8 @@ def postgres() -> Iterator[Postgres]:
 @pytest.fixture
 def sqlite(tmp_path: Path) -> str:
     path = tmp_path / "app.db"
-    with sqlite3.connect(path) as raw_tables:
+    # Leaving the connection's own block would commit, and not close it.
+    with closing(sqlite3.connect(path)) as raw_tables, raw_tables:
         raw_tables.execute("CREATE TABLE users (id, key, since, plan, mrr)")
         raw_tables.executemany(
             "INSERT INTO users VALUES (?, ?, ?, ?, ?)",
