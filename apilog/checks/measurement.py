@@ -245,8 +245,11 @@ class MeasurementResult:
         step = self.steps.get(subject.where)
         if sliced is None or step is None or subject.metric.duration_column:
             return samples
+        events = events_column(subject.metric)
+        if events not in sliced.table.columns:
+            return samples  # another metric of the same columns was asked for over time
         frame = sliced.table.filter(sliced.is_single_key).select(
-            *subject.each, "timestamp", n="requests", events=events_column(subject.metric)
+            *subject.each, "timestamp", n="requests", events=events
         )
         return with_slices(samples, frame, step, self.window)
 

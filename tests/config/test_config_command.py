@@ -89,7 +89,7 @@ def test_check_says_that_all_is_well(folder: Path, run: Run) -> None:
         ('[defaults]\nroutes = ["v1"]', "2:1: defaults.routes", "v1"),
         ('[defaults]\nhash_consumers = "env:NOWHERE"', "2:1: defaults.hash_consumers", "NOWHERE"),
         ('[defaults]\nlog_format = "combind"', "2:1: defaults.log_format", "combind"),
-        ('[goals]\nconversions = "5%"', "1:1: goals", "conversions"),
+        ('[goals]\nconversions = "5%"', "1:2: goals", "conversions"),
         ('[[alerts.rules]]\nthreshold = "eror_rate < 5%"', "", "eror_rate"),
         ('[formats.x]\nlines = "jsonn"', "2:1: formats.x", "jsonn"),
     ],
