@@ -177,12 +177,17 @@ def value_interval(
             low, high = quantile_interval(
                 RankedBuckets.from_counts(sample.histogram), metric.quantile, confidence
             )
-            # The value is exact where it is the least or greatest, the bounds are buckets: they
-            # are widened to hold it.
+            # The value is exact where it is the least or greatest, the bounds are buckets: its own
+            # bucket is that value, the others are widened to hold it.
             value = 0.0 if sample.value is None else sample.value
+            own = bucket_of(value)
             return (
-                None if low is None else min(value, bucket_value_ms(low)),
-                None if high is None else max(value, bucket_value_ms(high)),
+                None if low is None else value if low == own else min(value, bucket_value_ms(low)),
+                None
+                if high is None
+                else value
+                if high == own
+                else max(value, bucket_value_ms(high)),
             )
         case MetricKind.MEAN:
             return mean_interval(_as_mean(sample), confidence)
