@@ -140,3 +140,18 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     code = f"import sys, apilog; print(sorted({HEAVY!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are listed by Linux")
+def test_importing_everything_runs_no_query() -> None:
+    """A process that has run one must not fork, and starting takes longer."""
+    code = """
+import importlib, os, pkgutil, apilog
+for module in pkgutil.walk_packages(apilog.__path__, "apilog."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+threads = [f"/proc/self/task/{task}/comm" for task in os.listdir("/proc/self/task")]
+print({open(path).read().strip() for path in threads} & {"tokio-rt-worker", "polars-0"})
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

@@ -26,7 +26,9 @@ _NO_ROUTES = pl.DataFrame(
         **dict.fromkeys(COUNTS, pl.Int64),
     }
 )
-_NO_CONSUMERS = _NO_ROUTES.select(pl.col("route").alias("consumer"), "timestamp", *COUNTS)
+_NO_CONSUMERS = pl.DataFrame(
+    schema={"consumer": pl.String, "timestamp": TIMESTAMP, **dict.fromkeys(COUNTS, pl.Int64)}
+)
 _NO_STATUSES = pl.DataFrame(
     schema={"timestamp": TIMESTAMP, "status": RECORD_SCHEMA["status"], "requests": pl.Int64}
 )
