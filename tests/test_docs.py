@@ -41,6 +41,11 @@ http {
 }
 """
 
+APP_LOG = """\
+{"t":"2026-11-20T12:00:00Z","verb":"GET","path":"/v1/users/7","response":{"code":200},"took":1250}
+{"t":"2026-11-20T12:00:01Z","verb":"GET","path":"/v1/users/8","response":{"code":404},"took":980}
+"""
+
 
 def name_of(page: Path) -> str:
     return page.relative_to(make_docs.REPOSITORY).as_posix()
@@ -85,6 +90,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copy(logs / "api.log", tmp_path / "access.log")
     shutil.copy(logs / "api.log.1.gz", tmp_path / "access.log.1.gz")
     (tmp_path / "nginx.conf").write_text(NGINX_CONF)
+    (tmp_path / "app.log").write_text(APP_LOG)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

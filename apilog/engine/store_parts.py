@@ -61,7 +61,7 @@ class StoredPart:
         makes_routes = bool(spec.rules) and "route" in spec.needed_columns
         columns = spec.needed_columns
         if GUESSED_ROUTE in columns:
-            columns = (columns - {GUESSED_ROUTE}) | {"gateway"}
+            columns = (columns - {GUESSED_ROUTE}) | {"gateway", "route"}
         if makes_routes:
             columns |= {"gateway", "method", "path"}
         try:
@@ -92,9 +92,18 @@ class StoredPart:
             records = records.with_columns(pl.when(is_named).then("route"))
             records = add_route(records, spec.rules)
         elif GUESSED_ROUTE in spec.columns:
-            names_routes = pl.col("gateway").is_in(ROUTE_NAMING_GATEWAYS)
-            guessed = pl.when(~names_routes.fill_null(value=False)).then(pl.lit(value=True))
-            records = records.with_columns(guessed.alias(GUESSED_ROUTE))
+            is_named_by = records["gateway"].is_in(ROUTE_NAMING_GATEWAYS).fill_null(value=False)
+            is_guessed = ~is_named_by
+            if is_named_by.any():
+                # A store does not keep where a route came from. What the path gives was guessed.
+                paths = scan.select("gateway", "method", "path").collect()
+                usual = add_route(paths)["route"].cast(pl.String)
+                is_guessed |= records["route"].cast(pl.String).eq_missing(usual)
+                is_guessed &= ~is_named_by | paths["path"].is_not_null()
+            known = pl.DataFrame({"is_guessed": is_guessed}).select(
+                pl.when("is_guessed").then(pl.lit(value=True)).alias(GUESSED_ROUTE)
+            )
+            records = records.hstack(known)
         return spec.select(records.select(c for c in READ_COLUMNS if c in records.columns))
 
 

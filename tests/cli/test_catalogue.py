@@ -86,7 +86,9 @@ def test_markdown_is_one_table(run: Run, command: str) -> None:
     assert all(line.startswith("| ") and line.endswith(" |") for line in lines)
 
 
-@pytest.mark.parametrize("format", [name for name in OUTPUTS if name != "parquet"])
+@pytest.mark.parametrize(
+    "format", [name for name, output in OUTPUTS.items() if not output.is_binary]
+)
 def test_a_file_gets_the_bytes_that_stdout_gets(run: Run, tmp_path: Path, format: str) -> None:
     target = tmp_path / "schema.out"
     written = run("schema", "-f", format, "-o", target)

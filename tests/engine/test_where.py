@@ -93,7 +93,7 @@ def test_kept_records_are_untouched() -> None:
         ("statuss >= 500", "no column 'statuss'", "did you mean 'status'?"),
         ("Status >= 500", "no column 'Status'", "did you mean 'status'?"),
         ("zzzzzz = 1", "no column 'zzzzzz'", "`apilog schema` lists them"),
-        ("status", "gives Int16, not true or false", "compare something"),
+        ("status", "gives Int64, not true or false", "compare something"),
         ("status + 1", "not true or false", "compare something"),
         ("NULL", "gives Null, not true or false", "compare something"),
         ("status = '200'", "cannot compare string with numeric", "status = 200"),
