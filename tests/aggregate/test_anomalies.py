@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +13,10 @@ import pytest
 
 from apilog.aggregate import ReportPlan, finish, merge, partial, select_tables
 from apilog.aggregate.anomalies import collect_counts, find_anomalies
+from apilog.aggregate.anomalies.counts import HourCounts
+from apilog.aggregate.anomalies.series import count_slow_within_routes
 from apilog.aggregate.anomalies.table import SCHEMA
+from apilog.aggregate.ddsketch import bucket_of
 from apilog.aggregate.state import MOST_HOURS
 from apilog.schema import TIMESTAMP
 from apilog.time import TimeWindow
@@ -224,3 +228,97 @@ def test_a_route_that_gets_slower_is_named() -> None:
     named = (rows[0]["route"], rows[0]["routes"])
     assert any("/quotes" in str(name) for name in named)
     assert rows[0]["value"] > 1.3 * rows[0]["expected"]
+
+
+MEDIANS_MS = {"/tokens": 20.0, "/orders": 60.0, "/models": 200.0}
+
+
+def counts_of_routes(hourly: int, hours: int, slower: Callable[[int, str], float]) -> HourCounts:
+    """Hours of routes with so many requests each, whose durations differ widely."""
+    chance = random.Random(5)
+    rows = [
+        (route, START + h * HOUR, bucket_of(chance.lognormvariate(0, 0.5) * ms * slower(h, route)))
+        for h in range(hours)
+        for route, ms in MEDIANS_MS.items()
+        for _ in range(hourly)
+    ]
+    schema = {"route": pl.String, "timestamp": TIMESTAMP, "bucket": pl.Int16}
+    records = pl.DataFrame(rows, schema=schema, orient="row").with_columns(
+        gateway=pl.lit("nginx"), method=pl.lit("GET")
+    )
+    keys, n = ["gateway", "method", "route"], pl.len().cast(pl.Int64)
+    none = pl.lit(0, pl.Int64)
+    tallies = (n.alias("requests"), none.alias("errors"), none.alias("server_errors"))
+    return collect_counts(
+        records.group_by("timestamp").agg(tallies),
+        records.group_by("timestamp").agg(requests=n).with_columns(status=pl.lit(200, pl.Int16)),
+        records.group_by("timestamp", "bucket").agg(n=n),
+        records.group_by(*keys, "timestamp").agg(tallies),
+        records.group_by(*keys, "timestamp", "bucket").agg(n=n),
+        pl.DataFrame(
+            schema={
+                "consumer": pl.String,
+                "timestamp": TIMESTAMP,
+                **dict.fromkeys(COUNTS, pl.Int64),
+            }
+        ),
+    )
+
+
+def test_what_is_slow_for_its_route_is_counted_as_defined() -> None:
+    counts = counts_of_routes(9, 24 * 3, lambda _, __: 1.0)
+    names = {row["part"]: row["route"] for row in counts.parts.to_dicts() if row["route"]}
+    assert sorted(names.values()) == sorted(MEDIANS_MS)
+    slow = {
+        (names[row["part"]], row["timestamp"]): (row["timed"], row["slow"])
+        for row in count_slow_within_routes(counts, "UTC").to_dicts()
+    }
+    for part, route in names.items():
+        cells = counts.latencies.filter(pl.col("part") == part).to_dicts()
+        durations = sorted(b for cell in cells for b in [cell["bucket"]] * cell["n"])
+        # An hour of the day has 27 durations only: the p95 is that of the route.
+        usual = durations[int(0.95 * (len(durations) - 1))]
+        for h in range(24 * 3):
+            own = [c for c in cells if c["timestamp"] == START + h * HOUR]
+            above = sum(c["n"] for c in own if c["bucket"] > usual)
+            assert slow[route, START + h * HOUR] == (9, above)
+
+
+def test_routes_that_are_no_parts_are_taken_together() -> None:
+    counts = counts_of_routes(9, 24 * 3, lambda _, __: 1.0)
+    kept = counts.parts.filter(pl.col("route").is_null() | (pl.col("route") == "/models"))
+    own = counts.latencies.filter(pl.col("part").is_in(kept["part"].implode()))
+    slow = count_slow_within_routes(replace(counts, parts=kept, latencies=own), "UTC")
+    per_hour = slow.group_by("part").agg(pl.col("timed").unique())
+    assert dict(per_hour.rows()) == {
+        None: [18],
+        kept.filter(pl.col("route").is_not_null())["part"].item(): [9],
+    }
+    nothing = replace(counts, parts=kept.filter(pl.col("route").is_null()))
+    assert count_slow_within_routes(nothing, "UTC").is_empty()
+
+
+def rows_of(counts: HourCounts, days: int) -> list[dict[str, Any]]:
+    window = until_after(days * 24 * HOUR)
+    return find_anomalies(counts, pl.DataFrame(), window, "UTC").to_dicts()
+
+
+def test_a_p95_that_doubles_in_two_hours_of_few_requests_is_one_row() -> None:
+    counts = counts_of_routes(18, 24 * 14, lambda h, _: 2.0 if 291 <= h < 293 else 1.0)
+    (row,) = rows_of(counts, 14)
+    assert (row["metric"], span(row), row["route"], row["routes"]) == (
+        "latency_p95",
+        (291, 293),
+        None,
+        None,
+    )
+    assert row["value"] == pytest.approx(2 * row["expected"], rel=0.25)
+
+
+def test_a_fast_route_alone_that_gets_slower_has_the_row() -> None:
+    def slower(hour: int, route: str) -> float:
+        return 2.5 if 291 <= hour < 297 and route == "/tokens" else 1.0
+
+    (row,) = rows_of(counts_of_routes(18, 24 * 14, slower), 14)
+    assert (row["metric"], row["route"]) == ("latency_p95", "/tokens")
+    assert row["value"] > 1.5 * row["expected"]

@@ -27,7 +27,7 @@ _DEVIATIONS = (0.0, 0.02, 0.035, 0.05, 0.07, 0.1, 0.14, 0.2, 0.28, 0.4, 0.6, 0.9
 _MIDDLE, _TAIL = (0.5, 0.4549), (0.9, 2.7055)
 """Quantiles of a squared deviation in units of its variance, by the χ² of one degree."""
 _FEWEST_WINDOWS = 4
-_LEAST_CHANGE = 0.1
+LEAST_CHANGE = 0.1
 """Less than a tenth more or less is not worth a row, however sure."""
 LEAST_COUNT = 5.0
 """So many more or less than expected at least."""
@@ -179,7 +179,7 @@ def find_events(
         count, mean = pl.col("count"), pl.col("mean")
         off = (count - mean).abs()
         # Few windows are far off: only of these the score is computed.
-        far = windows.filter(off >= _LEAST_CHANGE * mean, off >= LEAST_COUNT, off > 2 * mean.sqrt())
+        far = windows.filter(off >= LEAST_CHANGE * mean, off >= LEAST_COUNT, off > 2 * mean.sqrt())
         scored = far.with_columns(score=score_expr(count, mean, pl.col("dispersion")))
         found.append(
             scored.filter(pl.col("score").abs() >= pl.col("limit")).select(

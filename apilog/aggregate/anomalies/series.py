@@ -2,6 +2,8 @@
 
 The p95 of durations is watched by counts, too: how many requests take longer than 95 % of all do
 at that hour of the day. Twice the p95 is several times as many of them, and counts of hours add up.
+Routes differ more in their durations than each by itself, and hide that all got slower. So there is
+a second count for it: how many requests take longer than 95 % of those of their own route.
 """
 
 from __future__ import annotations
@@ -10,8 +12,11 @@ import polars as pl
 
 from apilog.aggregate.anomalies.counts import HourCounts
 
-METRICS = ("requests", "error_rate", "server_error_rate", "latency_p95")
-"""The metrics that are watched, in the order of their series."""
+METRICS = ("requests", "error_rate", "server_error_rate", "latency_p95", "latency_p95")
+"""The metrics that are watched, in the order of their series; the second p95 counts what is slow
+for its own route, and is of all requests only."""
+WITHIN_ROUTES = 4
+"""The number of that second p95 among the series of a part."""
 P95 = 0.95
 _ENOUGH = 200
 """From so many durations on, a p95 is known well enough."""
@@ -25,10 +30,15 @@ def metric_of(series: int) -> str:
     return METRICS[series % len(METRICS)]
 
 
+def is_within_routes(series: int) -> bool:
+    """Return whether it counts what is slow for its own route."""
+    return series % len(METRICS) == WITHIN_ROUTES
+
+
 def build_series(counts: HourCounts, hours: pl.DataFrame, timezone: str) -> pl.DataFrame:
     """Return the series in one long frame, sorted by `series` and `timestamp`.
 
-    Its columns are `series`, the number 4 · part + metric, `timestamp`, `count`, `exposure`,
+    Its columns are `series`, the number 5 · part + metric, `timestamp`, `count`, `exposure`,
     `is_rate` and `is_marked`. Takes the filled hours of the counts.
     """
     slow = count_slow(counts.latencies, timezone)
@@ -46,6 +56,14 @@ def build_series(counts: HourCounts, hours: pl.DataFrame, timezone: str) -> pl.D
             pl.col("timed").fill_null(0),
         ),
     ]
+    within = count_slow_within_routes(counts, timezone)
+    if within.height:
+        of_all = within.group_by("timestamp").agg(pl.col("timed", "slow").sum())
+        whole = hours.filter(pl.col("part") == 0, pl.col("timestamp") >= of_all["timestamp"].min())
+        timed = whole.join(of_all, on="timestamp", how="left").with_columns(
+            pl.col("timed", "slow").fill_null(0)
+        )
+        rows.append(_metric_rows(timed, WITHIN_ROUTES, pl.col("slow"), pl.col("timed")))
     return pl.concat(rows).sort("series", "timestamp").with_columns(is_marked=pl.lit(False))
 
 
@@ -97,3 +115,27 @@ def count_slow(latencies: pl.DataFrame, timezone: str) -> pl.DataFrame:
         .group_by("part", "timestamp")
         .agg(timed=n.sum(), slow=n.filter(pl.col("bucket") > pl.col("usual")).sum())
     )
+
+
+def count_slow_within_routes(counts: HourCounts, timezone: str) -> pl.DataFrame:
+    """Return how many durations of an hour are above the usual p95 of their own route.
+
+    The columns are those of `count_slow`, `part` being null for the routes that are no parts, which
+    are taken together. Without parts that are routes, there is no row.
+    """
+    routes = counts.parts.filter(pl.col("route").is_not_null())["part"]
+    of_routes = counts.latencies.filter(pl.col("part").is_in(routes.implode()))
+    if of_routes.is_empty():
+        return of_routes.select("part", "timestamp", timed="n", slow="n")
+    cell = ["timestamp", "bucket"]
+    begin = of_routes["timestamp"].min()
+    whole = counts.latencies.filter(pl.col("part") == 0, pl.col("timestamp") >= begin)
+    others = (
+        whole.join(of_routes.group_by(cell).agg(named=pl.col("n").sum()), on=cell, how="left")
+        .with_columns(n=pl.col("n") - pl.col("named").fill_null(0))
+        .filter(pl.col("n") > 0)
+    )
+    together = pl.concat([of_routes, others.select(of_routes.columns)])
+    slow = count_slow(together, timezone)
+    named = pl.when(pl.col("part") > 0).then("part").alias("part")
+    return slow.with_columns(named)

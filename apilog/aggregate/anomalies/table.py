@@ -6,6 +6,7 @@ their own but are named in the event's row, if they explain most of it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -17,9 +18,11 @@ import polars as pl
 from apilog.aggregate.anomalies.counts import HOUR, PART_KEYS, HourCounts
 from apilog.aggregate.anomalies.detect import Detection
 from apilog.aggregate.anomalies.explain import EventComparison, is_within, name_causes
-from apilog.aggregate.anomalies.scan import Event
+from apilog.aggregate.anomalies.scan import LEAST_CHANGE, Event
 from apilog.aggregate.anomalies.series import (
     METRICS,
+    count_slow_within_routes,
+    is_within_routes,
     local_hour,
     metric_of,
     part_of,
@@ -54,6 +57,7 @@ _COUNT_OF_METRIC = {
     "requests": "requests",
     "error_rate": "errors",
     "server_error_rate": "server_errors",
+    "latency_p95": "slow",
 }
 _ROUTE_NAME = pl.concat_str("method", "route", separator=" ", ignore_nulls=True)
 
@@ -101,10 +105,23 @@ class AnomalyTable:
         self._last: datetime = detection.expected.select(pl.col("timestamp").max()).item()
 
     def build(self) -> pl.DataFrame:
-        rows = [self._row(event) for event in choose_events(self._detection.events)]
+        events = [event for event in self._detection.events if self._has_moved(event)]
+        rows = [self._row(event) for event in choose_events(events)]
         return pl.DataFrame(rows, schema=SCHEMA).sort(
             "timestamp", "metric", *PART_KEYS, nulls_last=False
         )
+
+    def _has_moved(self, event: Event) -> bool:
+        """Return whether the p95 itself moved, where requests are slow for their own route.
+
+        A route that is fast among all may get slower without that.
+        """
+        if not is_within_routes(event.series):
+            return True
+        value, expected = self._latencies(event)
+        if value is None or not expected:
+            return False
+        return (value / expected - 1) * math.copysign(1.0, event.score) >= LEAST_CHANGE
 
     def _row(self, event: Event) -> dict[str, Any]:
         metric, part = metric_of(event.series), self._parts[part_of(event.series)]
@@ -155,12 +172,15 @@ class AnomalyTable:
     def _comparison(self, event: Event) -> EventComparison | None:
         """Return what a count of the event is held against; None for one that can't be split."""
         metric, part = metric_of(event.series), part_of(event.series)
-        if metric == "latency_p95":
+        if metric == "latency_p95" and not is_within_routes(event.series):
             return None
         column = _COUNT_OF_METRIC[metric]
         comparison = EventComparison(event=event, column=column, scale=0.0)
-        base = 0 if column == "requests" else 1
-        hours = self._sums.filter(pl.col("series") == part * len(METRICS) + base)
+        # Errors are of requests, and what is slow is of the durations.
+        same = column in ("requests", "slow")
+        hours = self._sums.filter(
+            pl.col("series") == (event.series if same else part * len(METRICS) + 1)
+        )
         name = "mean" if column == "requests" else "exposure"
         usual = float(hours.filter(comparison.usual_hours)[name].sum())
         during = float(hours.filter(is_within(event))[name].sum())
@@ -174,12 +194,14 @@ class AnomalyTable:
         comparison = self._comparison(event)
         if part["route"] is not None or part["consumer"] is not None:
             return dict.fromkeys(("routes", "statuses", "consumers"))
-        if comparison is None:
-            return {"routes": self._slower_routes(event), "statuses": None, "consumers": None}
-        routes = counts.routes
+        if comparison is None or comparison.column == "slow":
+            routes = self._slow_routes(comparison) if comparison else None
+            routes = routes or self._slower_routes(event)
+            return {"routes": routes, "statuses": None, "consumers": None}
+        rows = counts.routes
         if part["gateway"] is not None:
-            routes = routes.filter(pl.col("gateway").cast(pl.String) == part["gateway"])
-        by_route = name_causes(routes, _ROUTE_NAME, comparison)
+            rows = rows.filter(pl.col("gateway").cast(pl.String) == part["gateway"])
+        by_route = name_causes(rows, _ROUTE_NAME, comparison)
         if part["gateway"] is not None:
             return {"routes": by_route, "statuses": None, "consumers": None}
         return {
@@ -199,6 +221,12 @@ class AnomalyTable:
             "timestamp", "status", pl.col("requests").alias(comparison.column), requests=pl.lit(0)
         )
         return name_causes(counts, status.cast(pl.String), comparison)
+
+    def _slow_routes(self, comparison: EventComparison) -> str | None:
+        """Return the routes that most of what was slow for its own route comes from."""
+        slow = count_slow_within_routes(self._counts, self._timezone)
+        named = slow.join(self._counts.parts, on="part", how="left")
+        return name_causes(named.rename({"timed": "requests"}), _ROUTE_NAME, comparison)
 
     def _slower_routes(self, event: Event) -> str | None:
         """Return the routes that got slower themselves, the most unusual first."""
