@@ -29,6 +29,7 @@ _NAMED = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 _MARKDOWN = str.maketrans(
     {c: f"\\{c}" for c in "\\`*_[]~|$@"} | {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 )
+_XML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"})
 _MARKDOWN_LINK = re.compile(r":(?=//)|(?<=\bwww)\.", re.IGNORECASE)
 
 
@@ -46,6 +47,15 @@ def escape_markdown(text: str) -> str:
     """Escape text for a cell of a Markdown table: no HTML, links, emphasis, code or borders."""
     escaped = escape_terminal(text).translate(_MARKDOWN)
     return _MARKDOWN_LINK.sub(r"\\\g<0>", escaped)
+
+
+def escape_xml(text: str) -> str:
+    """Escape text for XML and HTML, as content or in a quoted attribute.
+
+    Control characters, which no XML can hold (https://www.w3.org/TR/xml/#charsets), are written
+    out as `escape_terminal` does.
+    """
+    return escape_terminal(text).translate(_XML)
 
 
 def escape_json(document: str) -> str:
