@@ -28,8 +28,8 @@ from apilog.aggregate.plan import Cube, ReportPlan, cube_layout
 from apilog.aggregate.record_times import RecordTimes
 from apilog.aggregate.table_specs import KEY_TYPES
 from apilog.aggregate.time_buckets import encode_buckets, encode_hours
-from apilog.metrics import ACCUMULATORS, MergeRule
-from apilog.schema import GUESSED_ROUTE, TIMESTAMP, is_within
+from apilog.metrics import Accumulator
+from apilog.schema import GUESSED_ROUTE, is_within
 from apilog.time import parse_step
 
 _DURATION_COLUMNS = ("duration_ms", "upstream_duration_ms")
@@ -57,15 +57,17 @@ class EncodedRecords:
         self._coded: dict[str, PackedKeys] = {}
         self._keys: dict[tuple[str, ...], PackedKeys] = {}
         cubes = cube_layout(plan).cubes
-        names = {a for cube in cubes for a in set(cube.sums) - set(cube.constant_sums)}
-        accumulators = [
-            a for n in names if (a := ACCUMULATORS[n]).column and not self.is_absent(a.column)
-        ]
+        derived = {d for cube in cubes for d in cube.derived}
+        if derived:
+            values = [d.compute(self.records).alias(d.name) for d in derived]
+            self.records = self.records.with_columns(values)
+        summed = {a for cube in cubes for a in set(cube.sums) - set(cube.constant_sums)}
+        accumulators = [a for a in summed if a.column and not self.is_absent(a.column)]
         # Accumulators share functions (a sum and its extremes): each is computed once.
         name_of = {a.value: a.name for a in reversed(accumulators)}
-        values = self.records.select_seq(value().alias(name) for value, name in name_of.items())
+        computed = self.records.select_seq(value().alias(name) for value, name in name_of.items())
         self.accumulator_values = {
-            a.name: values[name_of[a.value]].alias(a.name) for a in accumulators
+            a: computed[name_of[a.value]].alias(a.name) for a in accumulators
         }
 
     def packed_key(self, columns: tuple[str, ...]) -> PackedKeys:
@@ -153,7 +155,7 @@ def partial_cube(cube: Cube, chunk: EncodedRecords) -> CubeState:
                 pl.lit(KEPT, pl.UInt8).alias("fold"), *key.decode(pl.col("key"))
             )
         ),
-        sums.select_seq(_key_ids(used, pl.col("key")), *cube.detail, *cube.sums),
+        sums.select_seq(_key_ids(used, pl.col("key")), *cube.detail, *(a.name for a in cube.sums)),
         histograms,
         {c: _compute_set(chunk, key, used, c) for c in cube.distinct},
     )
@@ -207,30 +209,16 @@ def merge_equal_keys(cube: Cube, state: CubeState) -> CubeState:
 
 
 def sums_with_keys(
-    cube: Cube, state: CubeState, columns: Sequence[str], accumulators: Sequence[str]
+    cube: Cube, state: CubeState, columns: Sequence[str], accumulators: Iterable[Accumulator]
 ) -> pl.DataFrame:
     """Return accumulators for each group, with its detail and these columns of its key."""
-    sums = state.sums.select(*cube.detail, *accumulators)
+    sums = state.sums.select(*cube.detail, *(a.name for a in accumulators))
     return state.keys.select(columns)[state.sums["id"]].hstack(sums)
 
 
-def merge_exprs(accumulators: Iterable[str]) -> list[pl.Expr]:
+def merge_exprs(accumulators: Iterable[Accumulator]) -> list[pl.Expr]:
     """Return expressions that merge the partial values of a group, each by its own rule."""
-    by_rule = {
-        MergeRule.SUM: lambda value: value.sum().cast(pl.Int64),
-        MergeRule.MIN: pl.Expr.min,
-        MergeRule.MAX: pl.Expr.max,
-    }
-    return [by_rule[ACCUMULATORS[a].merge](pl.col(a)) for a in accumulators]
-
-
-def empty_value(accumulator: str) -> pl.Expr:
-    """Return what an accumulator is where nothing was accumulated."""
-    definition = ACCUMULATORS[accumulator]
-    if definition.merge is MergeRule.SUM:
-        return pl.lit(0, pl.Int64).alias(accumulator)
-    dtype = TIMESTAMP if definition.column == "timestamp" else pl.Int64
-    return pl.lit(None, dtype).alias(accumulator)
+    return [accumulator.merge_expr() for accumulator in accumulators]
 
 
 def _copy_texts(keys: pl.DataFrame) -> pl.DataFrame:
@@ -261,10 +249,10 @@ def _compute_sums(cube: Cube, chunk: EncodedRecords, key: PackedKeys) -> pl.Data
     # Only what varies within a group is summed. Accumulators that a key decides, such as errors
     # where the status is a key, come from the number of requests; so do counts of full columns.
     constant, detail = cube.constant_sums, chunk.packed_key(cube.detail)
-    absent = {a for a in cube.sums if chunk.is_absent(ACCUMULATORS[a].column)} - {*constant}
-    counts = {a for a in cube.sums if ACCUMULATORS[a].is_count} - absent - {*constant}
-    full = {a for a in counts if chunk.is_full(ACCUMULATORS[a].column)}
-    summed = [a for a in cube.sums if a not in (*constant, *absent, *full, "requests")]
+    absent = {a for a in cube.sums if chunk.is_absent(a.column)} - {*constant}
+    counts = {a for a in cube.sums if a.is_count} - absent - {*constant}
+    full = {a for a in counts if chunk.is_full(a.column)}
+    summed = [a for a in cube.sums if a.column and a not in (*constant, *absent, *full)]
     code, requests = pl.col("code"), pl.col("requests")
     fine = combine_keys(key, detail)
     values = pl.DataFrame(
@@ -276,21 +264,22 @@ def _compute_sums(cube: Cube, chunk: EncodedRecords, key: PackedKeys) -> pl.Data
     else:
         groups = values.group_by("code").agg(aggregates)
     key_code = code // detail.size
-    decided = {ACCUMULATORS[a].column for a in constant} - {*cube.detail}
+    decided = {a.column for a in constant} - {*cube.detail}
+    sums = [a.name for a in summed]
     decoded = groups.select_seq(
         key_code.alias("key"),
         "requests",
-        *summed,
+        *sums,
         *(k for k, name in zip(key.decode(key_code), cube.keys, strict=True) if name in decided),
         *detail.decode(code % detail.size),
     )
     return decoded.select_seq(
         "key",
         *cube.detail,
-        *("requests", *summed),
-        *((ACCUMULATORS[a].value() * requests).fill_null(0).alias(a) for a in constant),
-        *(requests.alias(a) for a in full),
-        *map(empty_value, absent),
+        *("requests", *sums),
+        *((a.value() * requests).fill_null(0).alias(a.name) for a in constant),
+        *(requests.alias(a.name) for a in full),
+        *(a.empty_value() for a in absent),
     )
 
 

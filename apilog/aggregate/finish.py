@@ -19,12 +19,11 @@ from apilog.aggregate.cube import (
     OTHER,
     OTHER_ROUTES,
     CubeState,
-    empty_value,
     merge_exprs,
     sums_with_keys,
 )
 from apilog.aggregate.ddsketch import estimate_quantiles
-from apilog.aggregate.plan import Cube, ReportPlan, cube_layout, extreme_accumulators
+from apilog.aggregate.plan import Cube, ReportPlan, cube_layout
 from apilog.aggregate.record_times import StrayTimes
 from apilog.aggregate.state import PartialState, fold_routes, move_buckets
 from apilog.aggregate.table_specs import (
@@ -37,12 +36,10 @@ from apilog.aggregate.table_specs import (
     STATUS_HOURS,
     RowOrder,
     TableSpec,
-    accumulators_of,
-    histograms_of,
 )
 from apilog.aggregate.time_axis import TimeAxis
 from apilog.aggregate.time_buckets import bucket_ends
-from apilog.metrics import METRICS, divide_by
+from apilog.metrics import ACCUMULATORS, BUILT_IN, Accumulator, Metric, divide_by
 
 _COUNTS = (
     pl.col("requests"),
@@ -112,7 +109,7 @@ def finish_with_inputs(plan: ReportPlan, partial: PartialState) -> dict[str, Tab
             sums=rows.sums,
             histograms={
                 column: builder.roll_up_histogram(rows, column)
-                for column in sorted(histograms_of(rows.table.metrics))
+                for column in sorted(plan.definitions.histograms_of(rows.table.metrics))
             },
         )
         for rows in map(builder.roll_up, plan.tables)
@@ -189,11 +186,11 @@ class _TableBuilder:
     def _hourly(self, spec: TableSpec) -> pl.DataFrame:
         """Return the counts of each hour and value of the keys, `timestamp` being the hour."""
         cube, state = self._cube_of(spec)
-        names = sorted({"requests", *accumulators_of(spec.metrics)})
+        summed = {ACCUMULATORS["requests"], *BUILT_IN.accumulators_of(spec.metrics)}
         keys = [k for k in spec.keys if k != "hour"]
-        sums = sums_with_keys(cube, state, ["fold", *cube.keys], names).drop_nulls("hour")
-        merged = sums.group_by(*keys, pl.col("hour").alias("timestamp")).agg(merge_exprs(names))
-        return merged.select_seq(*keys, "timestamp", *_COUNTS) if len(names) > 1 else merged
+        sums = sums_with_keys(cube, state, ["fold", *cube.keys], summed).drop_nulls("hour")
+        merged = sums.group_by(*keys, pl.col("hour").alias("timestamp")).agg(merge_exprs(summed))
+        return merged.select_seq(*keys, "timestamp", *_COUNTS) if len(summed) > 1 else merged
 
     def _hourly_histogram(self, spec: TableSpec) -> pl.DataFrame:
         """Return how many durations of each hour and value of the keys lie in which bucket."""
@@ -210,9 +207,11 @@ class _TableBuilder:
         A table over dimensions keeps the busiest rows, and a last one has all the others.
         """
         plan, (cube, state) = self._plan, self._cube_of(table)
-        histograms = histograms_of(table.metrics)
-        extremes = (name for column in histograms for name in extreme_accumulators(column))
-        accumulators = sorted({"requests", *accumulators_of(table.metrics), *extremes})
+        definitions = plan.definitions
+        histograms = definitions.histograms_of(table.metrics)
+        extremes = (a for column in histograms for a in definitions.extremes_of(column))
+        needed = {ACCUMULATORS["requests"], *definitions.accumulators_of(table.metrics), *extremes}
+        accumulators = sorted(needed, key=lambda a: a.name)
         sums = sums_with_keys(
             cube, state, ["fold", *(k for k in table.keys if k in cube.keys)], accumulators
         )
@@ -250,12 +249,13 @@ class _TableBuilder:
         frame = rows.sums.with_row_index("row").with_columns_seq(
             self._window_seconds(rows).alias("window_seconds")
         )
-        metrics = [METRICS[name] for name in rows.table.metrics]
+        definitions = self._plan.definitions
+        metrics = [definitions[name] for name in rows.table.metrics]
         parts = []
-        for column in sorted(histograms_of(rows.table.metrics)):
+        for column in sorted(definitions.histograms_of(rows.table.metrics)):
             levels = {m.column: m.quantile for m in metrics if m.histogram == column and m.quantile}
             histogram = self.roll_up_histogram(rows, column)
-            low, high = (rows.sums[name] for name in extreme_accumulators(column))
+            low, high = (rows.sums[a.name] for a in definitions.extremes_of(column))
             parts.append(estimate_quantiles(histogram, levels, low, high))
         for metric in metrics:
             if metric.distinct:
@@ -266,7 +266,7 @@ class _TableBuilder:
                 parts.append(hashes.with_columns_seq(row).group_by("row").agg(count))
         for part in parts:
             frame = frame.join(part, on="row", how="left", maintain_order="left")
-        return frame.select_seq(*rows.table.keys, *map(_metric_expr, rows.table.metrics))
+        return frame.select_seq(*rows.table.keys, *map(_metric_expr, metrics))
 
     def _window_seconds(self, rows: _TableRows) -> pl.Expr:
         """Return how long the window is that each row is about.
@@ -297,7 +297,7 @@ class _TableBuilder:
         return self._layout.cubes[index], self._states[index]
 
     def _add_empty_groups(
-        self, table: TableSpec, groups: pl.DataFrame, accumulators: Sequence[str]
+        self, table: TableSpec, groups: pl.DataFrame, accumulators: Sequence[Accumulator]
     ) -> pl.DataFrame:
         """Return the groups with those that the table has even without any record."""
         kept = pl.lit(KEPT, pl.UInt8).alias("fold")
@@ -308,12 +308,12 @@ class _TableBuilder:
             empty = missing.with_columns_seq(kept)
         else:
             return groups
-        empty = empty.with_columns_seq(map(empty_value, accumulators)).select_seq(groups.columns)
+        empty = empty.with_columns_seq(a.empty_value() for a in accumulators)
+        empty = empty.select_seq(groups.columns)
         return pl.concat([groups, empty])
 
 
-def _metric_expr(name: str) -> pl.Expr:
-    metric = METRICS[name]
+def _metric_expr(metric: Metric) -> pl.Expr:
     # Where no record of a row has a distinct column, nobody knows how many there are: null.
     return (metric.expr() if metric.expr else pl.col(metric.column)).alias(metric.column)
 

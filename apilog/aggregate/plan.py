@@ -17,11 +17,15 @@ from apilog.aggregate.table_specs import (
     BOUNDED_KEYS,
     HOUR_TABLES,
     TableSpec,
-    accumulators_of,
-    distinct_of,
-    histograms_of,
 )
-from apilog.metrics import ACCUMULATORS, MergeRule
+from apilog.metrics import (
+    ACCUMULATORS,
+    BUILT_IN,
+    Accumulator,
+    DerivedColumn,
+    MergeRule,
+    MetricDefinitions,
+)
 from apilog.time import ALL_TIME, TimeWindow
 
 _DETAIL_KEYS = frozenset({"status", "error_source"})
@@ -33,6 +37,8 @@ class ReportPlan:
     """The tables of one report and what limits them; hashable, and the same everywhere."""
 
     tables: tuple[TableSpec, ...]
+    definitions: MetricDefinitions = BUILT_IN
+    """The metrics that the tables name."""
     bucket: str | None = None
     """Step of the time buckets as `parse_step` gives it; None means the shortest of `STEPS` that
     gives at most `most_buckets` of them."""
@@ -72,27 +78,26 @@ class Cube:
 
     keys: tuple[str, ...]
     detail: tuple[str, ...]
-    sums: tuple[str, ...]
-    """Names of accumulators, `requests` among them."""
+    sums: tuple[Accumulator, ...]
+    """In the order of their names; `requests` is among them."""
     histograms: tuple[str, ...]
     distinct: tuple[str, ...]
+    derived: tuple[DerivedColumn, ...] = ()
+    """The derived columns among those that the others name."""
 
     @property
     def columns(self) -> frozenset[str]:
         """The columns of records that are read, of `READ_COLUMNS`."""
         keys = (_DERIVED_FROM.get(key, (key,)) for key in (*self.keys, *self.detail))
-        read = {c for a in self.sums if (c := ACCUMULATORS[a].column)}
-        return frozenset().union(*keys, read, self.histograms, self.distinct)
+        named = {c for a in self.sums if (c := a.column)}.union(self.histograms, self.distinct)
+        read = named - {d.name for d in self.derived}
+        return frozenset().union(*keys, read, *(d.columns for d in self.derived))
 
     @property
-    def constant_sums(self) -> tuple[str, ...]:
+    def constant_sums(self) -> tuple[Accumulator, ...]:
         """Accumulators that are the same for all records of a group, as a key decides them."""
-        return tuple(
-            a
-            for a in self.sums
-            if ACCUMULATORS[a].merge is MergeRule.SUM
-            and ACCUMULATORS[a].column in (*self.keys, *self.detail)
-        )
+        keys = (*self.keys, *self.detail)
+        return tuple(a for a in self.sums if a.merge is MergeRule.SUM and a.column in keys)
 
     @property
     def is_bounded(self) -> bool:
@@ -115,71 +120,78 @@ class CubeLayout:
 class _CubeDraft:
     keys: frozenset[str]
     detail: set[str] = field(default_factory=set)
-    sums: set[str] = field(default_factory=set)
+    sums: set[Accumulator] = field(default_factory=set)
     histograms: set[str] = field(default_factory=set)
     distinct: set[str] = field(default_factory=set)
+    derived: set[DerivedColumn] = field(default_factory=set)
+
+    def add_sums(self, table: TableSpec, definitions: MetricDefinitions) -> None:
+        """Add the sums and histograms of a table, and the extremes of these."""
+        columns = definitions.histograms_of(table.metrics)
+        self.histograms |= columns
+        self.sums |= definitions.accumulators_of(table.metrics)
+        self.sums.update(a for column in columns for a in definitions.extremes_of(column))
+        self.derived |= definitions.derived_of(table.metrics)
 
     def to_cube(self) -> Cube:
-        extremes = {name for column in self.histograms for name in extreme_accumulators(column)}
-        folding = {"not_found", "guessed"} if "route" in self.keys else set()
-        sums = self.sums | extremes | {"requests"} | folding
+        needed = {"requests"} | ({"not_found", "guessed"} if "route" in self.keys else set())
+        sums = self.sums | {ACCUMULATORS[name] for name in needed}
+        columns = {a.column for a in sums} | self.histograms | self.distinct
         return Cube(
             keys=tuple(sorted(self.keys)),
             detail=tuple(sorted(self.detail)),
-            sums=tuple(a for a in ACCUMULATORS if a in sums),
+            sums=tuple(sorted(sums, key=lambda a: a.name)),
             histograms=tuple(sorted(self.histograms)),
             distinct=tuple(sorted(self.distinct)),
+            derived=tuple(
+                sorted((d for d in self.derived if d.name in columns), key=lambda d: d.name)
+            ),
         )
 
 
 def cube_layout(plan: ReportPlan) -> CubeLayout:
     """Return the fewest cubes that serve all tables, none finer than its tables need."""
-    return _lay_out(plan.tables)
+    return _lay_out(plan.tables, plan.definitions)
 
 
 @lru_cache(maxsize=64)
-def _lay_out(specs: tuple[TableSpec, ...]) -> CubeLayout:
+def _lay_out(specs: tuple[TableSpec, ...], definitions: MetricDefinitions) -> CubeLayout:
     drafts: list[_CubeDraft] = []
     source: dict[str, int] = {}
     distinct: dict[tuple[str, str], int] = {}
+    fine = {table.name: _is_fine(table, definitions) for table in specs}
     # Tables with many keys come first, so that those with few find a cube to roll up from.
-    tables = sorted(specs, key=lambda t: (not _is_fine(t), -len(t.keys)))
+    tables = sorted(specs, key=lambda t: (not fine[t.name], -len(t.keys)))
     for table in tables:
-        source[table.name] = index = _place_table(drafts, table)
-        drafts[index].sums |= accumulators_of(table.metrics)
-        drafts[index].histograms |= histograms_of(table.metrics)
+        source[table.name] = index = _place_table(drafts, table, is_fine=fine[table.name])
+        drafts[index].add_sums(table, definitions)
     for table in tables:
-        for column in sorted(distinct_of(table.metrics)):
-            distinct[table.name, column] = _place_set(drafts, table, column, source[table.name])
+        for column in sorted(definitions.distinct_of(table.metrics)):
+            index = _place_set(drafts, table, column, source[table.name])
+            distinct[table.name, column] = index
+            drafts[index].derived |= definitions.derived_of(table.metrics)
     if any(table.name == ANOMALIES for table in specs):
         for table in HOUR_TABLES:
             source[table.name] = len(drafts)
-            draft = _CubeDraft(frozenset(table.keys), sums=set(accumulators_of(table.metrics)))
-            draft.histograms |= histograms_of(table.metrics)
-            drafts.append(draft)
+            drafts.append(_CubeDraft(frozenset(table.keys)))
+            drafts[-1].add_sums(table, definitions)
     return CubeLayout(
         cubes=tuple(draft.to_cube() for draft in drafts), cube_of_table=source, cube_of_set=distinct
     )
-
-
-def extreme_accumulators(column: str) -> tuple[str, str]:
-    """Return the accumulators that keep the smallest and the largest value of the column."""
-    by_rule = {a.merge: a.name for a in ACCUMULATORS.values() if a.column == column}
-    return by_rule[MergeRule.MIN], by_rule[MergeRule.MAX]
 
 
 def _is_unbounded(table: TableSpec) -> bool:
     return not set(table.keys) <= BOUNDED_KEYS
 
 
-def _is_fine(table: TableSpec) -> bool:
+def _is_fine(table: TableSpec, definitions: MetricDefinitions) -> bool:
     """Return whether the table needs more than sums at its own keys."""
-    sets = _is_unbounded(table) and distinct_of(table.metrics)
-    return bool(histograms_of(table.metrics) or sets)
+    sets = _is_unbounded(table) and definitions.distinct_of(table.metrics)
+    return bool(definitions.histograms_of(table.metrics) or sets)
 
 
-def _place_table(drafts: list[_CubeDraft], table: TableSpec) -> int:
-    keys, is_fine = frozenset(table.keys), _is_fine(table)
+def _place_table(drafts: list[_CubeDraft], table: TableSpec, *, is_fine: bool) -> int:
+    keys = frozenset(table.keys)
     unbounded = keys - BOUNDED_KEYS
     for index, draft in enumerate(drafts):
         # Rolling up has to be exact even where the cube outgrows its limits. With one more

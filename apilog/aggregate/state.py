@@ -31,6 +31,7 @@ from apilog.aggregate.plan import Cube, ReportPlan, cube_layout
 from apilog.aggregate.record_times import RecordTimes
 from apilog.aggregate.table_specs import BOUNDED_KEYS
 from apilog.aggregate.time_buckets import MOST_BUCKETS, bucket_starts, too_many_buckets
+from apilog.metrics import ACCUMULATORS
 from apilog.schema import READ_COLUMNS
 
 MOST_HOURS = 3 * 366 * 24
@@ -173,11 +174,14 @@ def _fold_literal(value: int) -> pl.Expr:
     return pl.lit(value, pl.UInt8)
 
 
+_ROUTE_COUNTS = [ACCUMULATORS[name] for name in ("requests", "not_found", "guessed")]
+
+
 def _guessed_routes(plan: ReportPlan, cube: Cube, state: CubeState) -> pl.DataFrame:
     """Return the routes that may fold, with `requests` and whether all of them got a 404."""
     requests = pl.col("requests").sum()
     return (
-        sums_with_keys(cube, state, ["fold", "route"], ["requests", "not_found", "guessed"])
+        sums_with_keys(cube, state, ["fold", "route"], _ROUTE_COUNTS)
         .filter(pl.col("fold") == KEPT, pl.col("route").is_not_null())
         .group_by("route")
         .agg(

@@ -45,7 +45,7 @@ class TableSpec:
     name: str
     keys: tuple[str, ...] = ()
     metrics: tuple[str, ...]
-    """Names of the catalogue, in the order of the columns."""
+    """Names of the plan's definitions, in the order of the columns."""
     order: RowOrder = RowOrder.REQUESTS
     where: Callable[[], pl.Expr] | None = None
     """A condition on its keys; only for tables without latencies and distinct counts."""
@@ -177,18 +177,3 @@ def _require_known(name: str, known: Sequence[str] | dict[str, TableSpec], what:
     if name not in known:
         hint = did_you_mean(name, known, f"it is one of {', '.join(known)}")
         raise UsageError(f"there is no {what} {name!r}", hint)
-
-
-def accumulators_of(metrics: Sequence[str]) -> frozenset[str]:
-    """Return the accumulators that these metrics need."""
-    return frozenset(a for m in metrics for a in METRICS[m].accumulators)
-
-
-def histograms_of(metrics: Sequence[str]) -> frozenset[str]:
-    """Return the columns whose histograms these metrics need."""
-    return frozenset(h for m in metrics if (h := METRICS[m].histogram))
-
-
-def distinct_of(metrics: Sequence[str]) -> frozenset[str]:
-    """Return the columns whose distinct values these metrics count."""
-    return frozenset(d for m in metrics if (d := METRICS[m].distinct))

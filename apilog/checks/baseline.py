@@ -14,8 +14,6 @@ import polars as pl
 from apilog.aggregate import OTHER_TEXT, TableSpec, TableWithInputs
 from apilog.aggregate.cube import merge_exprs
 from apilog.aggregate.ddsketch import estimate_quantiles
-from apilog.aggregate.plan import extreme_accumulators
-from apilog.aggregate.table_specs import accumulators_of
 from apilog.checks.measurement import (
     Measurement,
     MeasurementResult,
@@ -27,18 +25,18 @@ from apilog.checks.measurement import (
 )
 from apilog.checks.threshold import ENDPOINT_COLUMNS, MetricSubject
 from apilog.errors import UsageError
-from apilog.metrics import ACCUMULATORS, METRICS
+from apilog.metrics import ACCUMULATORS, BUILT_IN, METRICS, Accumulator
 from apilog.time import TimeWindow
 
 DURATION_COLUMNS = ("duration_ms", "upstream_duration_ms")
 DURATION_ACCUMULATORS = {
-    column: tuple(a.name for a in ACCUMULATORS.values() if a.column == column)
+    column: tuple(a for a in ACCUMULATORS.values() if a.column == column)
     for column in DURATION_COLUMNS
 }
 """The accumulators of each column of durations: count, sum, least and greatest."""
 
 _MAX_ROWS = 100_000
-_LATENCY_METRICS = tuple(m.name for m in METRICS.values() if m.duration_column)
+_LATENCY_METRICS = tuple(m.name for m in METRICS.values() if m.sampled)
 ROUTES_TABLE = TableSpec(
     name="routes", keys=ENDPOINT_COLUMNS, metrics=("requests", *_LATENCY_METRICS)
 )
@@ -110,7 +108,7 @@ class SavedBaseline:
             ),
             durations=keyed.hstack(
                 routes.sums.select(
-                    name for names in DURATION_ACCUMULATORS.values() for name in names
+                    a.name for several in DURATION_ACCUMULATORS.values() for a in several
                 )
             ),
             histograms={
@@ -141,7 +139,7 @@ class SavedBaseline:
     def check_subject(self, subject: MetricSubject) -> None:
         """Raise UsageError if the file does not hold what the subject needs."""
         check_kept_columns(subject)
-        column = subject.metric.duration_column
+        column = subject.metric.sampled
         if column and self.histograms[column].is_empty():
             raise UsageError(
                 f"the baseline file has no {subject.metric.name}: its logs carried no durations",
@@ -151,17 +149,12 @@ class SavedBaseline:
     def samples_of(self, subject: MetricSubject) -> SubjectSamples:
         """Return the samples of a subject that passes `check_subject`."""
         metric = subject.metric
-        if metric.duration_column:
+        if metric.sampled:
             group = self._latency_groups(subject)
             return samples_from(subject, group, self.total, self.seconds)
         names = [metric.name, *filter(None, [metric.events])]
-        needed = sorted({"requests", *accumulators_of(names)})
-        # All requests of a row have one status, so that each accumulator is a multiple.
-        multiples = (
-            (ACCUMULATORS[a].value() * pl.col("requests")).sum().cast(pl.Int64).alias(a)
-            for a in needed
-        )
-        sums = _group_subject(self.counts, subject, multiples).with_columns(
+        needed = {ACCUMULATORS["requests"], *BUILT_IN.accumulators_of(names)}
+        sums = _group_subject(self.counts, subject, map(_multiple_of, needed)).with_columns(
             window_seconds=pl.lit(self.seconds, pl.Float64)
         )
         group = _build_groups(subject, sums, [name for name in names if name != "requests"], {})
@@ -173,16 +166,14 @@ class SavedBaseline:
     def _slices_of(self, subject: MetricSubject) -> pl.DataFrame:
         """Return the `n` requests and `events` of each slice of each value of the subject."""
         counted = METRICS[events_column(subject.metric)]
-        multiples = (
-            (ACCUMULATORS[a].value() * pl.col("requests")).sum().cast(pl.Int64).alias(a)
-            for a in sorted({"requests", *counted.accumulators})
-        )
+        needed = {ACCUMULATORS["requests"], *counted.accumulators}
+        multiples = map(_multiple_of, needed)
         sums = _group_subject(self.slices, subject, multiples, "timestamp").filter("named")
         assert counted.expr is not None
         return sums.select(*subject.each, "timestamp", n="requests", events=counted.expr())
 
     def _latency_groups(self, subject: MetricSubject) -> TableWithInputs:
-        metric, column = subject.metric, subject.metric.duration_column
+        metric, column = subject.metric, subject.metric.sampled
         assert column is not None
         sums = _group_subject(self.durations, subject, merge_exprs(DURATION_ACCUMULATORS[column]))
         keys = [*subject.each, "named"]
@@ -192,10 +183,10 @@ class SavedBaseline:
             .select("row", "bucket", "n")
         )
         # A latency is about the requests with a duration: the others are not in the file.
-        sums = sums.with_columns(requests=pl.col(DURATION_ACCUMULATORS[column][0]))
+        sums = sums.with_columns(requests=pl.col(DURATION_ACCUMULATORS[column][0].name))
         names = [metric.name]
         if metric.quantile:
-            low, high = (sums[name] for name in extreme_accumulators(column))
+            low, high = (sums[a.name] for a in BUILT_IN.extremes_of(column))
             quantiles = estimate_quantiles(histogram, {metric.column: metric.quantile}, low, high)
             sums = sums.with_row_index("row").join(
                 quantiles, on="row", how="left", maintain_order="left"
@@ -204,10 +195,16 @@ class SavedBaseline:
         return _build_groups(subject, sums, names, {column: histogram})
 
 
+def _multiple_of(accumulator: Accumulator) -> pl.Expr:
+    """Return an accumulator of rows all of whose requests have one status: a multiple."""
+    requests = pl.col("requests")
+    return (accumulator.value() * requests).sum().cast(pl.Int64).alias(accumulator.name)
+
+
 def check_kept_columns(subject: MetricSubject) -> None:
     """Raise UsageError if no baseline file tells the subject's columns apart."""
     columns = {column for column, _ in subject.where} | {*subject.each}
-    kept = {*ENDPOINT_COLUMNS} if subject.metric.duration_column else {*ENDPOINT_COLUMNS, "status"}
+    kept = {*ENDPOINT_COLUMNS} if subject.metric.sampled else {*ENDPOINT_COLUMNS, "status"}
     if missing := sorted(columns - kept):
         raise UsageError(
             f"the baseline file does not keep {subject.metric.name} by {', '.join(missing)}",

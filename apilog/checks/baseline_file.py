@@ -26,7 +26,7 @@ from apilog.checks.measurement import measure_sources
 from apilog.checks.threshold import ENDPOINT_COLUMNS
 from apilog.engine.source_pass import filters_of
 from apilog.errors import InputError, UsageError
-from apilog.metrics import ACCUMULATORS
+from apilog.metrics import MergeRule
 from apilog.options import ReadOptions, Source
 from apilog.report_model import Report
 from apilog.schema import SCHEMA, TIMESTAMP
@@ -52,7 +52,7 @@ _SLICE_ROWS = {
     "timestamp": TIMESTAMP,
     "requests": pl.Int64,
 }
-_SUMS = {**_KEYS, **{name: pl.Int64 for names in DURATION_ACCUMULATORS.values() for name in names}}
+_SUMS = {**_KEYS, **{a.name: a.dtype for each in DURATION_ACCUMULATORS.values() for a in each}}
 _HISTOGRAM = {**_KEYS, "bucket": pl.Int16, "n": pl.Int64}
 _SHORT = {"duration_ms": "latency", "upstream_duration_ms": "upstream_latency"}
 
@@ -141,8 +141,8 @@ def _iter_routes(baseline: SavedBaseline) -> Iterator[dict[str, object]]:
         }
         for column, counts in histograms.items():
             if buckets := counts.get(key):
-                short, names = _SHORT[column], DURATION_ACCUMULATORS[column]
-                facts[short] = {_short_name(column, name): row[name] for name in names}
+                short, several = _SHORT[column], DURATION_ACCUMULATORS[column]
+                facts[short] = {_short_name(column, a.name): row[a.name] for a in several}
                 # Buckets are 2 % wide, so that four digits of a value give its bucket back.
                 facts[f"{short}_ms"] = {f"{bucket_value_ms(b):.4g}": n for b, n in buckets}
         yield facts
@@ -289,9 +289,9 @@ class _BaselineRows:
         sums: list[object] = []
         for column, accumulators in DURATION_ACCUMULATORS.items():
             latency = route.get(_SHORT[column], {})
-            for name in accumulators:
-                value = latency.get(_short_name(column, name))
-                empty = 0 if ACCUMULATORS[name].merge == "sum" else None
+            for accumulator in accumulators:
+                value = latency.get(_short_name(column, accumulator.name))
+                empty = 0 if accumulator.merge is MergeRule.SUM else None
                 sums.append(empty if value is None else _parse_count(value))
             for ms, n in route.get(f"{_SHORT[column]}_ms", {}).items():
                 self._histograms[column].append((*key, bucket_of(float(ms)), _parse_count(n)))

@@ -375,7 +375,7 @@ def _comparison_rows(
     There are none if the logs lack what the metric needs.
     """
     pair = SamplePair(a.all_requests(metric), b.all_requests(metric))
-    if metric.duration_column and pair.a.value is None and pair.b.value is None:
+    if metric.sampled and pair.a.value is None and pair.b.value is None:
         return
     yield from compare_pairs(metric, {None: pair}, policy)
     # Endpoints of one side only have no difference: they are in the table of what changed.

@@ -36,7 +36,7 @@ from apilog.checks.threshold import (
     Threshold,
 )
 from apilog.errors import UsageError
-from apilog.metrics import MetricKind
+from apilog.metrics import MetricKind, Unit
 from apilog.report_model import CheckState
 from apilog.statistics.two_samples import Alternative, benjamini_hochberg
 from apilog.text.units import format_count, format_ratio
@@ -260,7 +260,10 @@ def _is_about_volume(threshold: Threshold) -> bool:
 
 
 def _format_few(size: int, threshold: Threshold) -> str:
-    what = threshold.metric.sample if not threshold.metric.duration_column else "duration"
+    metric = threshold.metric
+    what = metric.sample
+    if metric.sampled:
+        what = "duration" if metric.unit is Unit.MILLISECONDS else "value"
     return f"{format_count(size) if size else 'no'} {what}{'' if size == 1 else 's'}"
 
 

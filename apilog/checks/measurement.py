@@ -32,7 +32,7 @@ from apilog.checks.threshold import ColumnValues, MetricSubject
 from apilog.checks.time_slices import TimeSlices
 from apilog.engine.source_pass import SourcePass
 from apilog.engine.time_notes import describe_emptiness, describe_strays
-from apilog.metrics import METRICS, Metric, MetricKind
+from apilog.metrics import BUILT_IN, METRICS, Metric, MetricDefinitions, MetricKind
 from apilog.options import ReadOptions, Source
 from apilog.report_model import InputSummary
 from apilog.schema import SCHEMA
@@ -52,7 +52,8 @@ class MetricSample:
     size: int
     """The number of requests it was measured on; for a latency, those with a duration."""
     events: int | None = None
-    """The number of them that count, for a proportion, count or rate."""
+    """The number of them that count, for a proportion, count or rate; None where what is called a
+    proportion also counts others than these requests."""
     histogram: Mapping[int, int] = field(default_factory=dict)
     """For a latency, the count of each bucket."""
     seconds: float | None = None
@@ -112,8 +113,11 @@ class Measurement:
         max_keys: int = 100_000,
         bucket: str | None = None,
         known_routes: Iterable[str] = (),
+        definitions: MetricDefinitions = BUILT_IN,
     ) -> None:
         """`tables` are further tables on all requests; for the limits see `ReportPlan`.
+
+        `definitions` are those of the metrics that the tables name.
 
         Subjects `over_time`, which are among the others, are also measured for slices of time.
 
@@ -123,6 +127,9 @@ class Measurement:
         self.subjects = tuple(dict.fromkeys(subjects))
         # A plan of its own for each choice of requests: in a table by all columns that thresholds
         # name, rare values would be folded, and a threshold that names one could not be decided.
+        self._definitions = MetricDefinitions.of_metrics(
+            (*definitions.own, *(subject.metric for subject in self.subjects))
+        )
         self._specs_by_where = _table_specs(self.subjects, tables)
         self._sliced_by_where = _sliced_specs(over_time)
         known = frozenset(known_routes) | {
@@ -130,6 +137,7 @@ class Measurement:
         }
         shared = ReportPlan(
             tables=(),
+            definitions=self._definitions,
             window=window,
             max_routes=max_routes,
             max_rows=max_rows,
@@ -243,13 +251,13 @@ class MeasurementResult:
         samples = samples_from(subject, group, self.total, self.seconds)
         sliced = self.groups.get((subject.where, _table_over_time(subject.each)))
         step = self.steps.get(subject.where)
-        if sliced is None or step is None or subject.metric.duration_column:
+        if sliced is None or step is None or subject.metric.sampled:
             return samples
-        events = events_column(subject.metric)
-        if events not in sliced.table.columns:
+        size, events = subject.metric.size, events_column(subject.metric)
+        if not {size, events} <= set(sliced.table.columns):
             return samples  # another metric of the same columns was asked for over time
         frame = sliced.table.filter(sliced.is_single_key).select(
-            *subject.each, "timestamp", n="requests", events=events
+            *subject.each, "timestamp", n=size, events=events
         )
         return with_slices(samples, frame, step, self.window)
 
@@ -278,22 +286,22 @@ def samples_from(
         known = table.select(pl.all_horizontal(pl.col(telling).is_not_null()))
         is_value &= known.to_series()
     histograms: dict[int, dict[int, int]] = {}
-    if metric.duration_column:
-        for row, bucket, n in group.histograms[metric.duration_column].iter_rows():
+    if metric.sampled:
+        for row, bucket, n in group.histograms[metric.sampled].iter_rows():
             histograms.setdefault(row, {})[bucket] = n
-    columns = (table[name].to_list() for name in (metric.column, "requests"))
+    columns = (table[name].to_list() for name in (metric.column, metric.size))
     keys = table.select(subject.each).rows() if subject.each else [()] * table.height
     rows = zip(is_value, keys, *columns, _event_counts(metric, table), strict=True)
     samples: dict[SampleKey, MetricSample] = {}
     others: dict[SampleKey, MetricSample] = {}
-    for row, (is_named, key, value, requests, events) in enumerate(rows):
+    for row, (is_named, key, value, size, events) in enumerate(rows):
         histogram = histograms.get(row, {})
         # A plan knows no length of a window that slides.
         if metric.kind is MetricKind.RATE and seconds:
-            value = requests / seconds
+            value = size / seconds
         (samples if is_named else others)[key] = MetricSample(
             value=value,
-            size=sum(histogram.values()) if metric.duration_column else requests,
+            size=sum(histogram.values()) if metric.sampled else size,
             events=events,
             histogram=histogram,
             seconds=seconds,
@@ -341,13 +349,13 @@ def _sliced_specs(subjects: Iterable[MetricSubject]) -> dict[ColumnValues, list[
     names: dict[tuple[ColumnValues, tuple[str, ...]], set[str]] = {}
     for subject in subjects:
         chosen = names.setdefault((subject.where, subject.each), {"requests"})
-        chosen.add(events_column(subject.metric))
+        chosen.update((subject.metric.size, events_column(subject.metric)))
     specs: dict[ColumnValues, list[TableSpec]] = {}
     for (where, each), metrics in names.items():
         table = TableSpec(
             name=_table_over_time(each),
             keys=("timestamp", *each),
-            metrics=tuple(name for name in METRICS if name in metrics),
+            metrics=_in_order(metrics),
         )
         specs.setdefault(where, []).append(table)
     return specs
@@ -368,18 +376,17 @@ def _table_specs(
     for subject in subjects:
         names = by_where.setdefault(subject.where, {}).setdefault(subject.each, set())
         metric = subject.metric
-        names.update(name for name in (metric.name, metric.events) if name)
-        if metric.duration_column:
+        needed = (metric.name, metric.events, metric.size, metric.outside)
+        names.update(name for name in needed if name)
+        if metric.sampled and not metric.histogram:
             # A table has histograms if it has a quantile, whichever it is.
-            names.add(
-                next(m.name for m in METRICS.values() if m.histogram == metric.duration_column)
-            )
+            names.add(next(m.name for m in METRICS.values() if m.histogram == metric.sampled))
     specs = {
         where: [
             TableSpec(
                 name=_table_name(each),
                 keys=each,
-                metrics=tuple(name for name in METRICS if name in names | {"requests"}),
+                metrics=_in_order(names | {"requests"}),
             )
             for each, names in by_each.items()
         ]
@@ -387,6 +394,11 @@ def _table_specs(
     }
     specs[()].extend(tables)
     return specs
+
+
+def _in_order(names: set[str]) -> tuple[str, ...]:
+    """Return names of metrics, the built-in ones first, in the order of the catalogue."""
+    return (*(n for n in METRICS if n in names), *sorted(names - METRICS.keys()))
 
 
 def _table_name(each: tuple[str, ...]) -> str:
@@ -397,7 +409,10 @@ def _event_counts(metric: Metric, table: pl.DataFrame) -> list[int | None]:
     """Return the events of each row, where the metric counts any."""
     match metric.kind:
         case MetricKind.PROPORTION:
-            return table[metric.events].to_list()
+            events = table[metric.events]
+            if metric.outside:
+                events = events.set(table[metric.outside] > 0, None)
+            return events.to_list()
         case MetricKind.COUNT:
             return table[metric.column].to_list()
         case MetricKind.RATE:

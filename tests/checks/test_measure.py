@@ -105,9 +105,7 @@ def value_of(
     if name == "request_bytes":
         sizes = [row["request_bytes"] for row in rows if row["request_bytes"] is not None]
         return sum(sizes) if sizes else None
-    values = sorted(
-        v for row in rows if (v := row[str(subject.metric.duration_column)]) is not None
-    )
+    values = sorted(v for row in rows if (v := row[str(subject.metric.sampled)]) is not None)
     if not values:
         return None
     if subject.metric.quantile:
@@ -143,7 +141,7 @@ def check(
     in_groups = sum(map(len, expected.values()))
     assert measured.unnamed == len(chosen(subject, rows)) - in_groups
     for key, own in expected.items():
-        sample, column = measured.samples[key], subject.metric.duration_column
+        sample, column = measured.samples[key], subject.metric.sampled
         value = value_of(subject, own, seconds)
         close = None if value is None else pytest.approx(value, rel=0.0101, abs=0.001)
         assert sample.value == close

@@ -1,123 +1,26 @@
-"""The metric catalogue, where each metric is defined once.
+"""The built-in metrics: the catalogue where each metric is defined once.
 
-A metric is computed from accumulators: sums that merge by adding, extremes that merge by
-comparing, histograms and sets. Reports, thresholds, alerts and documentation read this.
+Reports, thresholds, alerts and documentation read this.
 """
 
 from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 
 import polars as pl
 
-from apilog.schema import GUESSED_ROUTE
-
-
-class Unit(StrEnum):
-    """The unit of a metric's value."""
-
-    COUNT = "count"
-    RATIO = "ratio"
-    MILLISECONDS = "ms"
-    BYTES = "bytes"
-    PER_SECOND = "per_second"
-    TIMESTAMP = "timestamp"
-    HOURS = "hours"
-    DAYS = "days"
-    MONEY = "money"
-
-
-class MergeRule(StrEnum):
-    """The rule by which two partial values of an accumulator become one."""
-
-    SUM = "sum"
-    MIN = "min"
-    MAX = "max"
-
-
-class MetricKind(StrEnum):
-    """The statistical kind of a metric, which decides how two of its values are compared."""
-
-    COUNT = "count"
-    """A number of requests."""
-    RATE = "rate"
-    """Requests per second."""
-    PROPORTION = "proportion"
-    """The share of requests that something happened to."""
-    QUANTILE = "quantile"
-    MEAN = "mean"
-    OTHER = "other"
-    """Extremes, sums, distinct counts, times: no sample shows how far chance moves them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accumulator:
-    """A value that is computed over some records and merges associatively."""
-
-    name: str
-    column: str | None
-    """The record's column that is read, if any."""
-    value: Callable[[], pl.Expr]
-    """The value of one record: an integer, truth value or timestamp, so that merging is exact."""
-    merge: MergeRule = MergeRule.SUM
-    is_count: bool = False
-    """Whether this is the number of records that have the column."""
-
-    def partial_expr(self) -> pl.Expr:
-        """Return the value over the records of a group; a sum is Int64."""
-        match self.merge:
-            case MergeRule.SUM if self.column is None:
-                return pl.len().cast(pl.Int64)
-            case MergeRule.SUM:
-                return self.value().cast(pl.Int64).sum()
-            case MergeRule.MIN:
-                return self.value().min()
-            case MergeRule.MAX:
-                return self.value().max()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Metric:
-    """One metric of the catalogue. Exactly one of `expr`, `quantile`, `distinct` is set."""
-
-    name: str
-    unit: Unit
-    definition: str
-    """One sentence."""
-    accumulators: tuple[str, ...] = ()
-    expr: Callable[[], pl.Expr] | None = None
-    """The value from accumulators; the column `window_seconds` is there for rates."""
-    histogram: str | None = None
-    """The record's column (duration_ms, upstream_duration_ms) whose histogram is read."""
-    quantile: float | None = None
-    distinct: str | None = None
-    """The record's column whose distinct values are counted."""
-    better: str = ""
-    """`lower`, `higher`, or neither."""
-    kind: MetricKind = MetricKind.OTHER
-    events: str = ""
-    """For a proportion of requests, the metric that counts what happened."""
-    sample: str = "request"
-    """The things whose number decides how sure the value is."""
-    is_share: bool = True
-    """Whether a ratio is that of a part to its whole, at most 1."""
-
-    @property
-    def column(self) -> str:
-        """The column in data outputs: a latency carries its unit."""
-        return f"{self.name}_ms" if self.unit is Unit.MILLISECONDS else self.name
-
-    @property
-    def duration_column(self) -> str | None:
-        """The record's column that a latency is about; None for other metrics."""
-        if self.unit is not Unit.MILLISECONDS:
-            return None
-        columns = (ACCUMULATORS[name].column for name in self.accumulators)
-        return self.histogram or next(columns, None)
+from apilog.metrics.definitions import (
+    Accumulator,
+    DerivedColumn,
+    MergeRule,
+    Metric,
+    MetricKind,
+    Unit,
+)
+from apilog.schema import GUESSED_ROUTE, TIMESTAMP
 
 
 def is_client_error() -> pl.Expr:
@@ -186,7 +89,11 @@ ACCUMULATORS: dict[str, Accumulator] = {
         *_size_accumulators("response_bytes"),
         *(
             Accumulator(
-                name=name, column="timestamp", value=lambda: pl.col("timestamp"), merge=rule
+                name=name,
+                column="timestamp",
+                value=lambda: pl.col("timestamp"),
+                merge=rule,
+                dtype=TIMESTAMP,
             )
             for name, rule in (("first_seen", MergeRule.MIN), ("last_seen", MergeRule.MAX))
         ),
@@ -201,12 +108,13 @@ def _error_metrics(prefix: str, answered: str, *counts: str) -> tuple[Metric, Me
         return functools.reduce(operator.add, map(pl.col, counts))
 
     name = f"{prefix}errors"
+    counted = tuple(ACCUMULATORS[count] for count in counts)
     return (
         Metric(
             name=name,
             unit=Unit.COUNT,
             definition=f"Requests answered {answered}.",
-            accumulators=counts,
+            accumulators=counted,
             expr=errors,
             better="lower",
             kind=MetricKind.COUNT,
@@ -215,7 +123,7 @@ def _error_metrics(prefix: str, answered: str, *counts: str) -> tuple[Metric, Me
             name=f"{prefix}error_rate",
             unit=Unit.RATIO,
             definition=f"{name} / requests; null without requests.",
-            accumulators=("requests", *counts),
+            accumulators=(ACCUMULATORS["requests"], *counted),
             expr=lambda: pl.when(pl.col("requests") > 0).then(errors() / pl.col("requests")),
             better="lower",
             kind=MetricKind.PROPORTION,
@@ -234,6 +142,7 @@ def _latency_metrics(prefix: str, column: str, what: str) -> tuple[Metric, ...]:
             definition=f"{round(q * 100)} % of {what} are at most this, within 1 %.",
             histogram=column,
             quantile=q,
+            sampled=column,
             better="lower",
             kind=MetricKind.QUANTILE,
         )
@@ -244,7 +153,8 @@ def _latency_metrics(prefix: str, column: str, what: str) -> tuple[Metric, ...]:
             name=f"{prefix}_mean",
             unit=ms,
             definition=f"Arithmetic mean of {what}.",
-            accumulators=(n, us),
+            accumulators=(ACCUMULATORS[n], ACCUMULATORS[us]),
+            sampled=column,
             expr=lambda: pl.when(pl.col(n) > 0).then(pl.col(us) / (pl.col(n) * 1000)),
             better="lower",
             kind=MetricKind.MEAN,
@@ -253,7 +163,8 @@ def _latency_metrics(prefix: str, column: str, what: str) -> tuple[Metric, ...]:
             name=f"{prefix}_min",
             unit=ms,
             definition=f"Shortest of {what}, exact.",
-            accumulators=(low,),
+            accumulators=(ACCUMULATORS[low],),
+            sampled=column,
             expr=lambda: microseconds_as_ms(pl.col(low)),
             better="lower",
         ),
@@ -261,7 +172,8 @@ def _latency_metrics(prefix: str, column: str, what: str) -> tuple[Metric, ...]:
             name=f"{prefix}_max",
             unit=ms,
             definition=f"Longest of {what}, exact.",
-            accumulators=(high,),
+            accumulators=(ACCUMULATORS[high],),
+            sampled=column,
             expr=lambda: microseconds_as_ms(pl.col(high)),
             better="lower",
         ),
@@ -274,7 +186,7 @@ def _size_metric(column: str, definition: str) -> Metric:
         name=column,
         unit=Unit.BYTES,
         definition=definition,
-        accumulators=(column, f"{column}_n"),
+        accumulators=(ACCUMULATORS[column], ACCUMULATORS[f"{column}_n"]),
         expr=lambda: pl.when(pl.col(f"{column}_n") > 0).then(pl.col(column)),
     )
 
@@ -286,7 +198,7 @@ METRICS: dict[str, Metric] = {
             name="requests",
             unit=Unit.COUNT,
             definition="Requests, those without a status included.",
-            accumulators=("requests",),
+            accumulators=(ACCUMULATORS["requests"],),
             expr=lambda: pl.col("requests"),
             kind=MetricKind.COUNT,
         ),
@@ -295,7 +207,7 @@ METRICS: dict[str, Metric] = {
             unit=Unit.PER_SECOND,
             definition="Requests per second of the window: the limits given, else first to last "
             "record; of a bucket of time, per second of its part of the window.",
-            accumulators=("requests",),
+            accumulators=(ACCUMULATORS["requests"],),
             expr=lambda: pl.when(pl.col("window_seconds") > 0).then(
                 divide_by(pl.col("requests"), pl.col("window_seconds"))
             ),
@@ -328,11 +240,67 @@ METRICS: dict[str, Metric] = {
             name="last_seen",
             unit=Unit.TIMESTAMP,
             definition="Time of the newest request.",
-            accumulators=("last_seen",),
+            accumulators=(ACCUMULATORS["last_seen"],),
             expr=lambda: pl.col("last_seen"),
         ),
     )
 }
+
+
+@dataclass(frozen=True, slots=True)
+class MetricDefinitions:
+    """The metrics that a plan may name: the built-in ones, and others that have other names."""
+
+    own: tuple[Metric, ...] = ()
+
+    @classmethod
+    def of_metrics(cls, metrics: Iterable[Metric]) -> MetricDefinitions:
+        """Return the definitions of these metrics and their parts, beside the built-in ones."""
+        named = {
+            each.name: each
+            for metric in metrics
+            for each in (metric, *metric.parts)
+            if each.name not in METRICS
+        }
+        return cls(tuple(named.values()))
+
+    def __getitem__(self, name: str) -> Metric:
+        """Return the metric of that name; raises KeyError if there is none."""
+        if name in METRICS:
+            return METRICS[name]
+        for metric in self.own:
+            if metric.name == name:
+                return metric
+        raise KeyError(name)
+
+    def __contains__(self, name: str) -> bool:
+        """Return whether there is a metric of that name."""
+        return name in METRICS or any(metric.name == name for metric in self.own)
+
+    def accumulators_of(self, names: Iterable[str]) -> frozenset[Accumulator]:
+        """Return the accumulators that these metrics need."""
+        return frozenset(a for name in names for a in self[name].accumulators)
+
+    def histograms_of(self, names: Iterable[str]) -> frozenset[str]:
+        """Return the columns whose histograms these metrics need."""
+        return frozenset(h for name in names if (h := self[name].histogram))
+
+    def distinct_of(self, names: Iterable[str]) -> frozenset[str]:
+        """Return the columns whose distinct values these metrics count."""
+        return frozenset(d for name in names if (d := self[name].distinct))
+
+    def derived_of(self, names: Iterable[str]) -> frozenset[DerivedColumn]:
+        """Return the derived columns that these metrics need."""
+        return frozenset(d for name in names for d in self[name].derived)
+
+    def extremes_of(self, column: str) -> tuple[Accumulator, Accumulator]:
+        """Return the accumulators of the smallest and the largest value of a histogram's column."""
+        own = (a for metric in self.own for a in metric.accumulators)
+        by_rule = {a.merge: a for a in (*ACCUMULATORS.values(), *own) if a.column == column}
+        return by_rule[MergeRule.MIN], by_rule[MergeRule.MAX]
+
+
+BUILT_IN = MetricDefinitions()
 
 
 def find_metric(word: str) -> str | None:
