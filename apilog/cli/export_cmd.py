@@ -26,8 +26,8 @@ class ExportFlags(ExportOptions):
     ] = PeriodLength.DAY
     format: Annotated[
         str,
-        typer.Option("--format", "-f", help="A file for each table; json: one file for all."),
-        Choices([o.name for o in OUTPUTS.values() if not o.is_for_people]),
+        typer.Option("--format", "-f", help="A file for each table; html, json: one for all."),
+        Choices([o.name for o in OUTPUTS.values() if o.name != "table"]),
     ] = "csv"
     closed_only: Annotated[
         bool, typer.Option("--closed-only", help="Leave out periods that are not over yet.")

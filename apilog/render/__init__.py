@@ -29,6 +29,7 @@ _REGISTRY = (
     Output(name="ndjson", suffix="ndjson", module="data.ndjson"),
     Output(name="csv", suffix="csv", module="data.csv"),
     Output(name="md", suffix="md", module="text.markdown"),
+    Output(name="html", suffix="html", module="html", holds_all_tables=True, is_for_people=True),
     Output(name="prometheus", suffix="prom", module="data.prometheus", holds_all_tables=True),
     Output(name="parquet", suffix="parquet", module="data.parquet", is_binary=True),
     Output(name="xlsx", suffix="xlsx", module="data.xlsx", holds_all_tables=True, is_binary=True),

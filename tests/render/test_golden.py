@@ -40,4 +40,4 @@ def test_draws_an_empty_report(name, draw, golden):
 
 def test_every_output_has_a_golden_file_or_a_reader():
     drawn = {output for output, _ in CASES.values()}
-    assert set(OUTPUTS) == drawn | {"parquet", "xlsx", "prometheus"}
+    assert set(OUTPUTS) == drawn | {"parquet", "xlsx", "prometheus", "html"}

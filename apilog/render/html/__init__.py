@@ -1,0 +1,134 @@
+"""The report as one HTML file that needs no network, shows itself, and filters itself.
+
+What a log says never becomes markup, script, style or a URL: Jinja2 escapes every text, data
+stand in JSON without `<`, `>` and `&`, and the page's policy allows no script and no style but the
+page's own, by their hashes (https://www.w3.org/TR/CSP3/).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from apilog.render.data import json as json_output
+from apilog.render.html.page_head import describe_head
+from apilog.render.html.page_tables import TILES, PageTable, describe_tables
+from apilog.render.output import OutputOptions, choose_table
+from apilog.render.sections.report_view import ReportView
+from apilog.render.text.escape import UNSAFE, escape_json
+from apilog.report_model import Report
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+_MARKUP = str.maketrans({c: f"\\u{ord(c):04x}" for c in "<>&"})
+_MOST_INPUTS = 200
+"""Inputs that the page lists; the JSON in it has all."""
+
+
+def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
+    """Write the page of the whole report, or of the chosen table alone.
+
+    Raises UsageError for a table the report does not have.
+    """
+    if options.table is not None:
+        name, frame = choose_table(report, options.table)
+        report = replace(report, tables={name: frame})
+    view = ReportView.of(report, options.top)
+    tables = describe_tables(view)
+    page = _template().render(
+        head=describe_head(view),
+        tables={table.name: table for table in sorted(tables, key=_place)},
+        tiles=TILES,
+        folded=_FOLDED,
+        figures=(),
+        filter_data="",
+        version=report.version,
+        overview=next((t for t in tables if t.name == "overview" and t.rows), None),
+        most_inputs=_MOST_INPUTS,
+        policy=_content_policy(),
+        style=_source("page.css"),
+        scripts=[_source(name) for name in _SCRIPTS],
+        report=_embed_json(_report_json(report)),
+        page=_embed_json(json.dumps(_page_data(report, tables), ensure_ascii=False)),
+    )
+    stream.write(page.encode())
+
+
+_FOLDED = {"overview", "traffic", "latency", "onboarding_histogram", "unmatched"}
+"""Tables that stand behind a chart or have more than most readers want: shown on demand."""
+_ORDER = (
+    *("checks", "worst", "comparison", "changed", "traffic", "anomalies", "gateways"),
+    *("endpoints", "errors", "statuses", "consumers", "latency", "overview"),
+)
+
+
+def _place(table: PageTable) -> int:
+    return _ORDER.index(table.name) if table.name in _ORDER else len(_ORDER)
+
+
+_SCRIPTS = ("figures.js", "page.js")
+
+
+@cache
+def _source(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text("utf-8")
+
+
+@cache
+def _template() -> Template:
+    # Imported when a page is drawn: no other command needs it.
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["count"] = lambda number: f"{number:,}"
+    return environment.from_string(_source("page.html.jinja"))
+
+
+def _content_policy() -> str:
+    """Return the policy: nothing is fetched, and nothing runs but the page's own scripts."""
+    scripts = " ".join(_hash_source(_source(name)) for name in _SCRIPTS)
+    return (
+        f"default-src 'none'; script-src {scripts}; style-src {_hash_source(_source('page.css'))}; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash_source(text: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return f"'sha256-{digest}'"
+
+
+def _report_json(report: Report) -> str:
+    stream = io.BytesIO()
+    json_output.write(report, stream, OutputOptions())
+    return stream.getvalue().decode()
+
+
+def _page_data(report: Report, tables: Iterable[PageTable]) -> dict[str, Any]:
+    """Return what the page's script has to know beside the report."""
+    return {
+        "command": report.command,
+        "timezone": report.timezone,
+        "bucket": report.bucket,
+        "unsafe": UNSAFE,
+        "tiles": TILES,
+        "tables": [table.describe() for table in tables],
+    }
+
+
+def _embed_json(document: str) -> str:
+    r"""Return JSON in which nothing ends a script: `<`, `>` and `&` become `\u003c` and so on.
+
+    These characters only stand in strings, where the two ways to write them are equal.
+    """
+    return escape_json(document).translate(_MARKUP)

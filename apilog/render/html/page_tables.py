@@ -1,0 +1,240 @@
+"""The tables of a page as data: their titles, keys and columns, and the first rows as text.
+
+The page's script draws all rows from the JSON that the page carries; without it, these stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from apilog.metrics import METRICS
+from apilog.render.data.cell_values import exact_column, plain_values
+from apilog.render.sections.columns import format_short_times
+from apilog.render.sections.report_view import ReportView, key_names
+from apilog.render.text.cell_text import (
+    NULL,
+    UNKNOWN_GATEWAY,
+    column_unit,
+    format_values,
+    is_metric,
+    is_number,
+    short_title,
+)
+from apilog.render.text.escape import escape_terminal
+
+STATIC_ROWS = 60
+"""Rows of a table that stand in the page's markup, for readers without scripts."""
+_LONGEST_TEXT = 300
+"""Characters of a text that are shown; the whole is in the page's data."""
+
+TILES = (
+    *("requests", "request_rate", "error_rate", "server_error_rate", "latency_p50_ms"),
+    *("latency_p95_ms", "latency_p99_ms", "consumers", "clients", "request_bytes"),
+    "response_bytes",
+)
+"""Columns of the overview that stand at the head of a page."""
+
+_TITLES = {
+    "overview": "All figures",
+    "traffic": "Traffic, bucket by bucket",
+    "endpoints": "Endpoints",
+    "latency": "Latency of endpoints",
+    "errors": "Errors by endpoint, status and source",
+    "statuses": "Statuses",
+    "poc": "Proofs of concept",
+    "result": "Result",
+}
+_KEYS: dict[str, tuple[str, ...]] = {
+    "overview": (),
+    "errors": ("gateway", "method", "route", "status", "error_source"),
+    "anomalies": ("timestamp", "metric", "gateway", "method", "route", "consumer"),
+    "onboarding_histogram": ("stage", "from_hours", "to_hours"),
+    "retention": ("cohort", "age"),
+    "poc": (),
+}
+"""The keys of tables whose columns don't tell them by themselves."""
+_VERDICT_VALUES = frozenset(
+    {"state", "value", "limit", "baseline", "low", "high", "p_value", "design_effect", "reason"}
+    | {"a", "b", "difference", "verdict", "a_requests", "b_requests", "requests"}
+)
+_MAIN = {
+    "overview": {*("requests", "request_rate", "error_rate", "server_error_rate", "consumers")},
+    "gateways": {
+        *("requests", "error_rate", "server_error_rate", "latency_p50_ms", "latency_p95_ms"),
+        *("latency_p99_ms", "response_bytes", "last_seen"),
+    },
+    "traffic": {
+        *("requests", "error_rate", "client_errors", "server_errors", "latency_p50_ms"),
+        *("latency_p95_ms", "latency_p99_ms", "response_bytes"),
+    },
+    "endpoints": {
+        *("requests", "error_rate", "server_error_rate", "latency_p50_ms", "latency_p95_ms"),
+        *("latency_p99_ms", "response_bytes", "last_seen"),
+    },
+    "latency": {
+        *("requests", "latency_p50_ms", "latency_p90_ms", "latency_p95_ms", "latency_p99_ms"),
+        *("latency_max_ms", "upstream_latency_p95_ms"),
+    },
+    "consumers": {
+        *("requests", "error_rate", "server_errors", "latency_mean_ms", "response_bytes"),
+        "last_seen",
+    },
+    "anomalies": {"end", "value", "expected", "score", "kind", "routes"},
+}
+"""Columns that are shown at once; the others on demand. All, for a table that is not here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageColumn:
+    """A column of values, not of keys."""
+
+    name: str
+    """The name in JSON."""
+    title: str
+    unit: str
+    """A `Unit`, `time` or `text`; empty for plain numbers."""
+    is_main: bool
+    definition: str
+    """What the metric is, in a sentence; empty for what is no metric of the catalogue."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageRow:
+    """A row as text, already safe for display but not for markup."""
+
+    key: Sequence[str]
+    cells: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageTable:
+    """A table of the report, as the page shows it."""
+
+    name: str
+    title: str
+    keys: Sequence[str]
+    key_titles: Sequence[str]
+    columns: Sequence[PageColumn]
+    height: int
+    rows: Sequence[PageRow]
+    """The first ones."""
+
+    @property
+    def has_more_columns(self) -> bool:
+        """Whether some columns are shown on demand."""
+        return any(not column.is_main for column in self.columns)
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the script has to know of the table, for JSON."""
+        columns = [
+            {"name": c.name, "title": c.title, "unit": c.unit, "main": c.is_main}
+            for c in self.columns
+        ]
+        return {
+            "name": self.name,
+            "title": self.title,
+            "keys": [*self.keys],
+            "keyTitles": [*self.key_titles],
+            "columns": columns,
+        }
+
+
+def describe_tables(view: ReportView) -> list[PageTable]:
+    """Return all tables of the report, in its order."""
+    return [_describe_table(view, name) for name in view.tables]
+
+
+def safe_text(value: object) -> str:
+    """Return a text that may stand on a page: nothing in it is invisible or steers the display."""
+    text = escape_terminal(str(value))
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}…"
+
+
+def _describe_table(view: ReportView, name: str) -> PageTable:
+    frame = view.table(name)
+    keys = _table_keys(view, name, frame)
+    columns = [
+        _describe_column(name, column, dtype)
+        for column, dtype in frame.schema.items()
+        if column not in keys
+    ]
+    return PageTable(
+        name=name,
+        title=_TITLES.get(name, name.replace("_", " ").capitalize()),
+        keys=keys,
+        key_titles=[safe_text(short_title(key)) for key in keys],
+        columns=columns,
+        height=frame.height,
+        rows=[*_make_rows(frame.head(STATIC_ROWS), keys, columns, view.report.timezone)],
+    )
+
+
+def _table_keys(view: ReportView, name: str, frame: pl.DataFrame) -> list[str]:
+    """Return the columns that tell the rows apart."""
+    if name in _KEYS:
+        return [key for key in _KEYS[name] if key in frame.columns]
+    if view.report.command == "report" or name in ("gateways", "traffic", "endpoints", "statuses"):
+        return key_names(frame)
+    return [
+        column
+        for column, dtype in frame.schema.items()
+        if column not in _VERDICT_VALUES
+        and not is_metric(column)
+        and (not is_number(dtype) or column in ("status", "upstream_status"))
+        and dtype not in (pl.Boolean, pl.List, pl.Struct)
+    ]
+
+
+def _describe_column(table: str, name: str, dtype: pl.DataType) -> PageColumn:
+    unit = column_unit(name)
+    if isinstance(dtype, pl.Datetime):
+        kind = "time"
+    else:
+        kind = unit.value if unit and is_number(dtype) else "" if is_number(dtype) else "text"
+    metric = METRICS.get(name.removesuffix("_ms"))
+    return PageColumn(
+        name=name,
+        title=safe_text(short_title(name)),
+        unit=kind,
+        is_main=name in _MAIN[table] if table in _MAIN else True,
+        definition=metric.definition if metric else "",
+    )
+
+
+def _make_rows(
+    frame: pl.DataFrame, keys: Sequence[str], columns: Sequence[PageColumn], timezone: str
+) -> Iterator[PageRow]:
+    texts = {
+        name: _format_column(frame.get_column(name), timezone)
+        for name in (*keys, *(column.name for column in columns))
+    }
+    for i in range(frame.height):
+        yield PageRow(
+            key=[texts[key][i] for key in keys], cells=[texts[column.name][i] for column in columns]
+        )
+
+
+def _format_column(column: pl.Series, timezone: str) -> list[str]:
+    dtype = column.dtype
+    if isinstance(dtype, pl.Datetime) and dtype.time_zone is not None:
+        return format_short_times(column, timezone)
+    if is_number(dtype):
+        return format_values(column.to_list(), column_unit(column.name), timezone)
+    values = plain_values(column.to_frame(), timezone).select(exact_column(column.name))
+    return [_format_text(column.name, value) for value in values.to_series().to_list()]
+
+
+def _format_text(name: str, value: object) -> str:
+    match value:
+        case None:
+            return UNKNOWN_GATEWAY if name == "gateway" else NULL
+        case bool():
+            return "yes" if value else "no"
+        case "":
+            return '""'
+        case _:
+            return safe_text(value)
