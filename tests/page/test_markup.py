@@ -111,7 +111,11 @@ def test_it_embeds_what_json_prints(report: Report) -> None:
 def test_a_chosen_table_stands_alone() -> None:
     page = drawn(hostile_report(), table="statuses")
     assert [*json.loads(embedded(page))["tables"]] == ["statuses"]
-    figures = [e.attributes["data-figures"] for e in Elements(page).find("table") if "data-figures" in e.attributes]
+    figures = [
+        e.attributes["data-figures"]
+        for e in Elements(page).find("table")
+        if "data-figures" in e.attributes
+    ]
     assert figures == ["statuses"]
 
 

@@ -22,6 +22,7 @@ from apilog.render.html.page_head import describe_head
 from apilog.render.html.page_tables import TILES, PageTable, describe_tables
 from apilog.render.output import OutputOptions, choose_table
 from apilog.render.sections.report_view import ReportView
+from apilog.render.svg import CHARTS, Theme, charts_of, page_variables
 from apilog.render.text.escape import UNSAFE, escape_json
 from apilog.report_model import Report
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 _MARKUP = str.maketrans({c: f"\\u{ord(c):04x}" for c in "<>&"})
+_CHART_WIDTH = 1100
 _MOST_INPUTS = 200
 """Inputs that the page lists; the JSON in it has all."""
 
@@ -48,13 +50,13 @@ def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
         tables={table.name: table for table in sorted(tables, key=_place)},
         tiles=TILES,
         folded=_FOLDED,
-        figures=(),
+        pictures=_draw_pictures(report),
         filter_data="",
         version=report.version,
         overview=next((t for t in tables if t.name == "overview" and t.rows), None),
         most_inputs=_MOST_INPUTS,
         policy=_content_policy(),
-        style=_source("page.css"),
+        style=_style(),
         scripts=[_source(name) for name in _SCRIPTS],
         report=_embed_json(_report_json(report)),
         page=_embed_json(json.dumps(_page_data(report, tables), ensure_ascii=False)),
@@ -83,6 +85,22 @@ def _source(name: str) -> str:
 
 
 @cache
+def _style() -> str:
+    light, dark = page_variables(Theme.LIGHT), page_variables(Theme.DARK)
+    dark_rule = f"@media (prefers-color-scheme: dark) {{:root{{{dark}}}}}"
+    return f":root{{{light}}}{dark_rule}\n{_source('page.css')}"
+
+
+def _draw_pictures(report: Report) -> dict[str, str]:
+    """Return the charts of the report by name; they escape what they write themselves."""
+    return {
+        name: CHARTS[name].draw(report, width=_CHART_WIDTH, theme=Theme.PAGE)
+        for name in charts_of(report.tables)
+        if all(report.tables[table].height for table in CHARTS[name].tables)
+    }
+
+
+@cache
 def _template() -> Template:
     # Imported when a page is drawn: no other command needs it.
     from jinja2 import Environment, StrictUndefined
@@ -98,7 +116,7 @@ def _content_policy() -> str:
     """Return the policy: nothing is fetched, and nothing runs but the page's own scripts."""
     scripts = " ".join(_hash_source(_source(name)) for name in _SCRIPTS)
     return (
-        f"default-src 'none'; script-src {scripts}; style-src {_hash_source(_source('page.css'))}; "
+        f"default-src 'none'; script-src {scripts}; style-src {_hash_source(_style())}; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
 
