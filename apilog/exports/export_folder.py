@@ -10,7 +10,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -197,15 +197,19 @@ class ExportFolder:
             raise unreadable_error(self._folder.path(name), error) from error
 
     def _read_manifest(self, folder: str) -> PeriodManifest | None:
+        manifest = self._read_any_manifest(folder)
+        return manifest if manifest and manifest.folder == folder else None
+
+    def _read_any_manifest(self, folder: str) -> PeriodManifest | None:
+        """Read the manifest in a folder, which may be meant for a folder of another name."""
         name = f"{folder}/{PERIOD_FILE}"
         data = self._read(name) if PERIOD_FILE in self._file_sizes(folder) else None
         try:
-            manifest = PeriodManifest.from_json(data or b"")
+            return PeriodManifest.from_json(data or b"")
         except NewerManifest as error:
             raise self._newer_error(name, error) from error
         except ValueError:
             return None
-        return manifest if manifest.folder == folder else None
 
     def _newer_error(self, name: str, error: NewerManifest) -> OutputError:
         return OutputError(
@@ -242,8 +246,7 @@ class DiskExportFolder(ExportFolder):
         replaced: Sequence[PeriodManifest],
     ) -> None:
         run = secrets.token_hex(4)
-        new = f".{manifest.folder}.{run}.new"
-        retired = {old.folder: f".{old.folder}.{run}.old" for old in replaced}
+        new, old = (f".{manifest.folder}.{run}.{state}" for state in ("new", "old"))
         contents = {f"{new}/{name}": data for name, data in files.items()}
         contents[f"{new}/{PERIOD_FILE}"] = manifest.to_json()
         with ExitStack() as undo:
@@ -251,12 +254,38 @@ class DiskExportFolder(ExportFolder):
             for name, data in contents.items():
                 self._disk.stage_file(name, data)
             self._disk.publish_files(contents)
-            # Between the renames there is no folder of the period. That is why readers that meet
-            # a run must look again, and why a killed run leaves an `.old` to be put back.
-            self._disk.move_entries({**retired, new: manifest.folder})
+            if replaced:
+                # From here on a killed run may leave either content under the hidden name. What
+                # becomes of it is decided by whether there is a folder of the period.
+                self._disk.move_entries({new: old})
+                retired = self._swap(old, manifest.folder, [found.folder for found in replaced])
+            else:
+                self._disk.move_entries({new: manifest.folder})
+                retired = []
             undo.pop_all()
-        for old in retired.values():
-            self._dissolve(old, manifest.folder)
+        for name in retired:
+            self._dissolve(name, manifest.folder)
+
+    def _swap(self, hidden: str, folder: str, present: Sequence[str]) -> list[str]:
+        """Put a hidden folder in the place of those that are there; return their hidden names.
+
+        A period has another name while it is open: then the folder changes its name, too.
+        """
+        place = folder if folder in present else present[0]
+        others = {name: f".{name}.{secrets.token_hex(4)}.old" for name in present if name != place}
+        if place != folder and folder.endswith(OPEN_SUFFIX):
+            self._disk.move_entries({place: folder})
+            place = folder
+        if self._disk.exchange_entries(hidden, place):
+            self._disk.move_entries(others)
+            if place != folder:
+                self._disk.move_entries({place: folder})
+            return [hidden, *others.values()]
+        # Between the renames there is no folder of the period. That is why readers that meet
+        # a run must look again, and why a killed run leaves an `.old` to be put back.
+        others[place] = f".{place}.{secrets.token_hex(4)}.old"
+        self._disk.move_entries({**others, hidden: folder})
+        return [*others.values()]
 
     def remove_period(self, manifest: PeriodManifest) -> None:
         gone = f".{manifest.folder}.{secrets.token_hex(4)}.gone"
@@ -265,6 +294,14 @@ class DiskExportFolder(ExportFolder):
 
     def _recover(self) -> None:
         """Finish or undo what was begun: a period that was there is there again."""
+        for name in self._list_entries():
+            if not (re.fullmatch(PERIOD_FOLDER_PATTERN, name) and name.endswith(OPEN_SUFFIX)):
+                continue
+            with suppress(OutputError):  # of a newer version
+                manifest = self._read_any_manifest(name)
+                closed = name.removesuffix(OPEN_SUFFIX)
+                if manifest and manifest.folder == closed and not self._disk.path(closed).exists():
+                    self._disk.move_entries({name: closed})
         for hidden in filter(None, map(_HIDDEN.fullmatch, sorted(self._list_entries()))):
             name, folder, state = hidden[0], hidden[1], hidden[2]
             if state != "old":

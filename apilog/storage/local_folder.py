@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from apilog.errors import InputError, OutputError
+from apilog.storage.exchange import exchange_paths
 from apilog.storage.folder import FileInfo, explain_write_errors, unfinished_name
 
 if sys.platform == "win32":
@@ -209,6 +210,18 @@ class LocalFolder:
             parents.add(self.path(target).parent)
         for parent in parents:
             _sync_folder(parent)
+
+    def exchange_entries(self, first: str, second: str) -> bool:
+        """Let two folders, which are both there, change their names: a single step for readers.
+
+        False where the system can't: then nothing has changed.
+        """
+        with explain_write_errors(self.path(second)):
+            is_done = exchange_paths(self.path(first), self.path(second))
+        if is_done:
+            for parent in {self.path(first).parent, self.path(second).parent}:
+                _sync_folder(parent)
+        return is_done
 
     def remove_folder(self, name: str) -> None:
         folder = self.path(name)

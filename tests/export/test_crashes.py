@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from apilog.errors import InputError, OutputError
+from apilog.storage import local_folder
 from tests.export.sample_exports import NOW, hidden, log, names, run, whole_periods
 from tests.store.test_faults import ROOT, PowerCut, fail
 from tests.weblog import START
@@ -55,13 +56,15 @@ def assert_complete(to: Path, expected: list[str]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("fault", "lasting", "step"),
+    ("fault", "lasting", "step", "exchanges"),
     [
-        (PowerCut, True, 1),
-        (lambda: OSError(errno.ENOSPC, "No space left on device"), False, 3),
-        (lambda: OSError(errno.ENOSPC, "No space left on device"), True, 3),
+        (PowerCut, True, 1, True),
+        (PowerCut, True, 5, False),
+        (lambda: OSError(errno.ENOSPC, "No space left on device"), False, 3, True),
+        (lambda: OSError(errno.ENOSPC, "No space left on device"), True, 3, True),
+        (lambda: OSError(errno.ENOSPC, "No space left on device"), True, 7, False),
     ],
-    ids=["power", "full once", "full"],
+    ids=["power", "power, old system", "full once", "full", "full, old system"],
 )
 def test_any_operation_may_fail(
     tmp_path: Path,
@@ -69,7 +72,10 @@ def test_any_operation_may_fail(
     fault: Callable[[], BaseException],
     lasting: bool,
     step: int,
+    exchanges: bool,
 ) -> None:
+    if not exchanges:
+        monkeypatch.setattr(local_folder, "exchange_paths", lambda first, second: False)
     first, second = log(tmp_path / "a.log", (0, 24)), log(tmp_path / "b.log", (0, 0.5, 24, 48))
     nothing = log(tmp_path / "nothing.log", ())
 
@@ -87,6 +93,8 @@ def test_any_operation_may_fail(
         assert error is None or isinstance(error, PowerCut | OutputError)
         # A reader sees whole periods; what is hidden comes back with the next run.
         assert all(about["requests"] in (7, 14) for about in whole_periods(to))
+        if exchanges:
+            assert_nothing_lost(to)  # at no moment
         fail(monkeypatch, 0, fault, False, doing(nothing, to))
         assert_nothing_lost(to)
         fail(monkeypatch, 0, fault, False, doing(second, to))

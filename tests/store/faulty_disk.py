@@ -33,9 +33,9 @@ class FaultyOs:
 
     def __getattr__(self, name: str) -> Any:
         real = getattr(os, name)
-        return self._counted(name, real) if name in CHANGES else real
+        return self.count(name, real) if name in CHANGES else real
 
-    def _counted(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+    def count(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any) -> Any:
             self.calls += 1
             if self.calls == self._fails_at or (self._lasting and self.calls > self._fails_at > 0):
@@ -61,6 +61,8 @@ def fail(
     error = None
     with monkeypatch.context() as patch:
         patch.setattr(local_folder, "os", faulty)
+        exchange = faulty.count("exchange", local_folder.exchange_paths)
+        patch.setattr(local_folder, "exchange_paths", exchange)
         try:
             action()
         except (OutputError, PowerCut) as raised:
