@@ -221,7 +221,7 @@ class LocalRun(Generic[T]):
                 if not isinstance(source, LogSource):
                     account.records_before = source.records_before
                 for chunk in first:
-                    if account.error:
+                    if account.error and not isinstance(source, LogSource):
                         break  # its format is unknown: the rest of it would be too
                     account.unparsed_chunks += 1
                     yield FileChunk(
@@ -255,7 +255,7 @@ class LocalRun(Generic[T]):
         for plan, group in groupby(chunks, _plan_or_error):
             alike = list(group)
             if isinstance(plan, UnrecognisedFormat):
-                results += [plan] * len(alike)
+                results += self._refuse_chunks(alike, plan)
                 continue
             detector = None if plan.saw_all else self._detector
             for parsed in parse_chunks(alike, plan, self._spec, detector):
@@ -263,6 +263,25 @@ class LocalRun(Generic[T]):
                 rejects, accounts = parsed.rejects, parsed.accounts
                 results.append(ChunkResult(value=value, rejects=rejects, accounts=accounts))
         return results
+
+    def _refuse_chunks(
+        self, chunks: Sequence[FileChunk], error: UnrecognisedFormat
+    ) -> Iterator[ChunkResult[T]]:
+        """Yield the account of the lines of a file that no format reads, and none of its records.
+
+        Nobody asked for the files of a folder one by one: their lines are those of another log.
+        """
+        is_searched = chunks[0].account.is_searched
+        for chunk in chunks:
+            lines = chunk.chunk.lines + len(chunk.chunk.oversize)
+            if is_searched:
+                chunk.chunk = replace(chunk.chunk, data=b"", lines=0, oversize=())
+            for parsed in parse_chunks([chunk], ParsePlan(()), self._spec, None):
+                (account,) = parsed.accounts
+                account = replace(account, error=error)
+                if is_searched:
+                    account = replace(account, skipped=lines)
+                yield replace(parsed, value=self._work(parsed.value), accounts=(account,))
 
     def _collect_results(self, task: _Task[T]) -> Iterator[ChunkResult[T]]:
         accounts, future = task
@@ -276,6 +295,8 @@ class LocalRun(Generic[T]):
                     self._note_failure(account, outcome)
                 else:
                     account.add(outcome)
+                    if outcome.error and not account.error:
+                        self._note_failure(account, outcome.error)
                     if outcome.rejects and not isinstance(result, SourceError):
                         account.keep_first_rejects(result.rejects)
                 account.unparsed_chunks -= 1

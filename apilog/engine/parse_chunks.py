@@ -95,6 +95,8 @@ class ChunkAccount:
     formats: tuple[str, ...]
     doubts: tuple[str, ...] = ()
     """See `Format.doubts`."""
+    error: SourceError | None = None
+    """Why no line of its input can be a record."""
 
 
 @dataclass(slots=True)

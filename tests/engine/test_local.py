@@ -250,6 +250,21 @@ def test_a_damaged_file_gives_what_stands_before_the_damage(tmp_path: Path) -> N
     assert read.records["line_number"].to_list() == [*range(1, file.records + 1)]
 
 
+@pytest.mark.parametrize("size", [1 << 20, 400])
+def test_the_lines_of_a_file_of_no_known_format_are_counted(tmp_path: Path, size: int) -> None:
+    foreign = "no log line at all\n\n" * 50
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "a.log").write_text(line())
+    for path in (tmp_path / "logs" / "foreign.txt", tmp_path / "named.txt"):
+        path.write_text(foreign)
+    sources = [tmp_path / "logs", tmp_path / "named.txt"]
+    found, searched, named = read_all(sources, chunk_bytes=size).files
+    assert (found.records, found.error) == (1, None)
+    assert (searched.lines, searched.rejects, searched.skipped) == (100, 0, 100)
+    assert (named.lines, named.rejects, named.skipped) == (100, 50, 50)
+    assert searched.error == named.error
+
+
 def test_a_file_of_no_known_format_is_worse_than_damaged(tmp_path: Path) -> None:
     packed = gzip.compress(b"no log line at all\n" * 5000)
     (tmp_path / "cut.log.gz").write_bytes(packed[:-20])
@@ -257,7 +272,8 @@ def test_a_file_of_no_known_format_is_worse_than_damaged(tmp_path: Path) -> None
     assert not file.is_damaged
     assert file.error
     assert file.error.startswith("no known format: 'no log line at all' stops being ")
-    assert (file.lines, file.format) == (0, None)
+    assert 4000 < file.lines == file.rejects <= 5000
+    assert file.format is None
 
 
 def test_a_chosen_kind_that_a_file_is_not_of_names_the_line(tmp_path: Path) -> None:

@@ -169,7 +169,7 @@ def _distinct_keys(frame: pl.DataFrame) -> list[str]:
     """Return the keys, without the gateway if there is only one."""
     names = key_names(frame)
     if len(names) > 1 and "gateway" in names:
-        gateways = split_other(frame)[0]["gateway"].drop_nulls()
+        gateways = split_other(frame)[0]["gateway"]  # with `(unknown)`, which tells rows apart
         if gateways.n_unique() <= 1:
             names.remove("gateway")
     return names
