@@ -278,10 +278,10 @@ class LocalRun(Generic[T]):
                 chunk.chunk = replace(chunk.chunk, data=b"", lines=0, oversize=())
             for parsed in parse_chunks([chunk], ParsePlan(()), self._spec, None):
                 (account,) = parsed.accounts
-                account = replace(account, error=error)
-                if is_searched:
-                    account = replace(account, skipped=lines)
-                yield replace(parsed, value=self._work(parsed.value), accounts=(account,))
+                skipped = lines if is_searched else account.skipped
+                account = replace(account, skipped=skipped, error=error)
+                value, rejects = self._work(parsed.value), parsed.rejects
+                yield ChunkResult(value=value, rejects=rejects, accounts=(account,))
 
     def _collect_results(self, task: _Task[T]) -> Iterator[ChunkResult[T]]:
         accounts, future = task
