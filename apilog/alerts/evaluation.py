@@ -1,100 +1,21 @@
-"""Evaluating rules on sliding windows of records, and on the hours of the past weeks.
-
-An hour counts only if it was seen whole: one that was seen in part is not taken for a quiet one.
-"""
+"""Evaluating rules on sliding windows of records, and on the hours of the past weeks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
 
 import polars as pl
 
-from apilog.aggregate import score_last_hour
 from apilog.aggregate.sliding_window import SlidingWindow
+from apilog.alerts.hour_history import HourHistory
 from apilog.alerts.rules import AlertRule, Observation, RuleVerdict
 from apilog.checks import DecisionPolicy, FixedLimit, ThresholdResult, evaluate_threshold
 from apilog.checks.evaluate import evaluate_hour
 from apilog.checks.measurement import Measurement, MeasurementResult, MeasurementState
 from apilog.checks.threshold import SCORED_METRICS
-from apilog.metrics import MetricKind, is_client_error, is_server_error
+from apilog.metrics import METRICS, MetricKind
 from apilog.report_model import CheckState
-from apilog.schema import TIMESTAMP
-
-HOUR = timedelta(hours=1)
-HISTORY_LENGTH = timedelta(days=29)
-"""How long hours are kept: the same hour of 28 earlier days, and the last one."""
-_HOURS_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
-    "timestamp": TIMESTAMP,
-    "requests": pl.Int64,
-    "errors": pl.Int64,
-}
-
-HourCounts = tuple[int, int]
-"""The requests of an hour, and how many of them were errors."""
-
-
-class HourHistory:
-    """The counts of whole hours of the past weeks, by which unusual hours are recognised."""
-
-    def __init__(self, hours: Mapping[datetime, HourCounts] | None = None) -> None:
-        """Begin with the counts of hours that are already known, by their starts."""
-        self._hours = dict(hours or {})
-        self._open_hours: dict[datetime, HourCounts] = {}
-
-    @property
-    def known_hours(self) -> Mapping[datetime, HourCounts]:
-        """The counts of all known hours, in order."""
-        return dict(sorted(self._hours.items()))
-
-    def count_records(self, records: pl.DataFrame) -> None:
-        """Count records in their hours, which become known when they are over."""
-        hours = (
-            records.lazy()
-            .select(
-                pl.col("timestamp").dt.truncate("1h"),
-                (is_client_error() | is_server_error()).fill_null(False).alias("failed"),
-            )
-            .drop_nulls("timestamp")
-            .group_by("timestamp")
-            .agg(requests=pl.len().cast(pl.Int64), errors=pl.col("failed").sum().cast(pl.Int64))
-            .collect()
-        )
-        for start, requests, errors in hours.iter_rows():
-            so_far = self._open_hours.get(start, (0, 0))
-            self._open_hours[start] = (so_far[0] + requests, so_far[1] + errors)
-
-    def complete_hours(self, now: datetime, since: datetime) -> None:
-        """Take over the counts of hours that are over and were seen whole; forget old hours.
-
-        An hour was seen whole if it began at or after `since`. Of two counts of an hour the
-        larger is kept: the smaller one saw only some of the logs.
-        """
-        # A microsecond less than an hour rounds up, and leaves a start on the hour as it is.
-        hour = _hour_start(max(since, now - HISTORY_LENGTH) + HOUR - timedelta(microseconds=1))
-        while hour + HOUR <= now:
-            counts = self._open_hours.get(hour, (0, 0))
-            self._hours[hour] = max(counts, self._hours.get(hour, counts))
-            hour += HOUR
-        self._open_hours = {start: c for start, c in self._open_hours.items() if start + HOUR > now}
-        self._hours = {start: c for start, c in self._hours.items() if start > now - HISTORY_LENGTH}
-
-    def score_last_hour(self, metric: str, now: datetime) -> dict[str, object] | None:
-        """Return the row of `score_last_hour` of the last hour before now, or None without one."""
-        last = _hour_start(now) - HOUR
-        if last not in self._hours:
-            return None
-        first = min(start for start in self._hours if start <= last)
-        starts = [first + i * HOUR for i in range((last - first) // HOUR + 1)]
-        # Unknown hours are nulls: a gap in the logs is not a quiet hour.
-        rows = [(start, *self._hours.get(start, (None, None))) for start in starts]
-        hours = pl.DataFrame(rows, schema=_HOURS_SCHEMA, orient="row")
-        return score_last_hour(hours, metric)
-
-
-def _hour_start(at: datetime) -> datetime:
-    return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-
 
 _MOST_KEYS = 5_000
 """How many values of a `for each` are kept apart in each slot of a sliding window."""
@@ -108,6 +29,9 @@ class RuleEvaluator:
         self._history = history
         self._policy = DecisionPolicy(min_requests=min_requests)
         self._windows = {length: _RuleWindow(rules, length) for length in {r.window for r in rules}}
+        scored = {SCORED_METRICS.get(rule.threshold.metric.name) for rule in rules}
+        self._is_timed = any(name and METRICS[name].duration_column for name in scored)
+        """Whether a rule asks for the durations of whole hours."""
         self._known_since: datetime | None = None
         """The oldest event time from which on all records were seen."""
         self._known_routes: set[str] = set()
@@ -127,14 +51,15 @@ class RuleEvaluator:
     def columns(self) -> frozenset[str]:
         """The columns of records that the rules read."""
         columns = (window.columns for window in self._windows.values())
-        return frozenset({"timestamp", "status"}).union(*columns)
+        own = {"timestamp", "status"} | ({"duration_ms"} if self._is_timed else set())
+        return frozenset(own).union(*columns)
 
     def add_records(self, records: pl.DataFrame, now: datetime) -> None:
         """Count records; `now` is the event time."""
         oldest = records["timestamp"].min()
         since = self._known_since or now
         self._known_since = min(oldest, since) if isinstance(oldest, datetime) else since
-        self._history.count_records(records)
+        self._history.count_records(records, timed=self._is_timed)
         if "route" in records.columns:
             found = records.filter(pl.col("status").ne_missing(404))["route"]
             self.know_routes(found.cast(pl.String).drop_nulls().unique())

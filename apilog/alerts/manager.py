@@ -10,7 +10,8 @@ from pathlib import Path
 import polars as pl
 
 from apilog.alerts.delivery import AlertDispatcher, ProblemSink
-from apilog.alerts.evaluation import HISTORY_LENGTH, HourHistory, RuleEvaluator
+from apilog.alerts.evaluation import RuleEvaluator
+from apilog.alerts.hour_history import HISTORY_LENGTH, HourHistory
 from apilog.alerts.rules import Alert, AlertNotice, AlertRule
 from apilog.alerts.settings import AlertSettings, alert_settings
 from apilog.alerts.state_file import SavedAlerts, load_state, save_state

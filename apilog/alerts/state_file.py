@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from apilog.alerts.evaluation import HourCounts
+from apilog.alerts.hour_history import HourSums
 from apilog.alerts.rules import Alert, AlertStatus
 from apilog.errors import InputError
 from apilog.render.data.cell_values import iso_timestamp
@@ -19,7 +19,8 @@ from apilog.render.text.escape import escape_json
 from apilog.storage.local_folder import atomic_file
 
 STATE_KIND = "apilog alerts"
-STATE_VERSION = 1
+STATE_VERSION = 2
+"""Version 1 had no server errors and no durations; it is still read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +28,7 @@ class SavedAlerts:
     """What the state file keeps between two runs."""
 
     alerts: Sequence[Alert] = ()
-    hours: Mapping[datetime, HourCounts] = field(default_factory=dict)
+    hours: Mapping[datetime, HourSums] = field(default_factory=dict)
 
 
 def load_state(path: Path) -> SavedAlerts:
@@ -68,12 +69,13 @@ def load_state(path: Path) -> SavedAlerts:
             )
             for entry in document["alerts"]
         )
+        durations = document.get("durations", {})
         hours = {
-            _parse_time(start): (int(requests), int(errors))
-            for start, (requests, errors) in document["hours"].items()
+            _parse_time(start): _parse_hour(counts, durations.get(start, ""))
+            for start, counts in document["hours"].items()
         }
         return SavedAlerts(alerts=alerts, hours=hours)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"the state file {path} is damaged", hint) from error
 
 
@@ -99,12 +101,35 @@ def save_state(path: Path, saved: SavedAlerts) -> None:
             for alert in saved.alerts
         ],
         "hours": {
-            iso_timestamp(start, "UTC"): list(counts) for start, counts in saved.hours.items()
+            iso_timestamp(start, "UTC"): [
+                n for n in (sums.requests, sums.errors, sums.server_errors) if n is not None
+            ]
+            for start, sums in saved.hours.items()
+        },
+        # A text each: hundreds of numbers on lines of their own are nothing to read.
+        "durations": {
+            iso_timestamp(start, "UTC"): " ".join(f"{b}:{n}" for b, n in sums.durations.items())
+            for start, sums in saved.hours.items()
+            if sums.durations
         },
     }
     with atomic_file(path, force=True) as stream:
         stream.write(escape_json(json.dumps(document, ensure_ascii=False, indent=1)).encode())
         stream.write(b"\n")
+
+
+def _parse_hour(counts: Sequence[int], durations: str) -> HourSums:
+    """Return the sums of an hour: requests, errors, server errors but in the first version."""
+    requests, errors, *server_errors = (int(n) for n in counts)
+    if len(server_errors) > 1:
+        raise ValueError("too many counts")
+    pairs = (pair.split(":") for pair in durations.split())
+    return HourSums(
+        requests,
+        errors,
+        server_errors[0] if server_errors else None,
+        {int(bucket): int(n) for bucket, n in pairs},
+    )
 
 
 def _parse_time(text: str) -> datetime:

@@ -208,7 +208,7 @@ def run_check(
     shared_at = len(measurements)
     if isinstance(plan.baseline, SavedBaseline):
         measurements.append(shared_measurement(plan.baseline, plan.window))
-    measurements += [hours_until(plan.window)] if on_anomalies else []
+    measurements += [hours_until(plan.window, on_anomalies)] if on_anomalies else []
     measured = measure_sources(sources, measurements, plan.options)
     current = measured.results[0]
     base = measured.results[1] if isinstance(plan.baseline, TimeWindow) else plan.baseline

@@ -5,7 +5,7 @@ Nothing passes that was not measured, and what chance may explain fails nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -36,10 +36,10 @@ from apilog.checks.threshold import (
     Threshold,
 )
 from apilog.errors import UsageError
-from apilog.metrics import MetricKind, Unit
+from apilog.metrics import METRICS, MetricKind, Unit
 from apilog.report_model import CheckState
 from apilog.statistics.two_samples import Alternative, benjamini_hochberg
-from apilog.text.units import format_count, format_ratio
+from apilog.text.units import format_count, format_duration, format_ratio
 from apilog.time import TimeWindow
 
 NOT_IN_BASELINE = "not in the baseline"
@@ -267,15 +267,18 @@ def _format_few(size: int, threshold: Threshold) -> str:
     return f"{format_count(size) if size else 'no'} {what}{'' if size == 1 else 's'}"
 
 
-_HOURS_TABLE = TableSpec(
-    name="hours", keys=("timestamp",), metrics=("requests", "errors"), order=RowOrder.KEYS
-)
+_HOURS_TABLE = "hours"
 _UNJUDGED_REASON = "the last hour is not known whole, or has fewer than 3 earlier days"
 
 
-def hours_until(window: TimeWindow) -> Measurement:
+def hours_until(window: TimeWindow, scored: Iterable[Threshold]) -> Measurement:
     """Return the measurement of all hours up to the end of a window; earlier ones are history."""
-    return Measurement((), TimeWindow(until=window.until), tables=(_HOURS_TABLE,), bucket="1h")
+    counted = ("requests", "errors", "server_errors")
+    timed = {SCORED_METRICS[t.metric.name] for t in scored} & {"latency_p95"}
+    table = TableSpec(
+        name=_HOURS_TABLE, keys=("timestamp",), metrics=(*counted, *timed), order=RowOrder.KEYS
+    )
+    return Measurement((), TimeWindow(until=window.until), tables=(table,), bucket="1h")
 
 
 def last_whole_hour(
@@ -285,10 +288,21 @@ def last_whole_hour(
     since, until = hours.window.since, hours.window.until
     if since is None or until is None:
         return None
-    end = pl.col("timestamp").dt.offset_by("1h")
-    table = hours.table_groups(_HOURS_TABLE.name).table
-    whole = table.filter(pl.col("timestamp") >= since, end <= until)
-    return score_last_hour(whole, SCORED_METRICS[threshold.metric.name], timezone)
+    group = hours.table_groups(_HOURS_TABLE)
+    is_whole = (pl.col("timestamp") >= since) & (pl.col("timestamp").dt.offset_by("1h") <= until)
+    named = group.table.with_row_index("row").filter(is_whole)
+    latencies = group.histograms.get("duration_ms")
+    if latencies is not None:
+        latencies = latencies.join(named.select("row", "timestamp"), on="row").drop("row")
+    metric = SCORED_METRICS[threshold.metric.name]
+    return score_last_hour(named.drop("row"), metric, timezone, latencies=latencies)
+
+
+_FORMATS_BY_UNIT: dict[Unit, Callable[[float | None], str]] = {
+    Unit.COUNT: format_count,
+    Unit.RATIO: format_ratio,
+    Unit.MILLISECONDS: format_duration,
+}
 
 
 def evaluate_hour(threshold: Threshold, hour: Mapping[str, Any] | None) -> ThresholdResult:
@@ -302,7 +316,8 @@ def evaluate_hour(threshold: Threshold, hour: Mapping[str, Any] | None) -> Thres
     # Without its sign, so that `anomaly(requests) < 6` is broken by spikes and by drops.
     score = abs(hour["score"])
     kind = "spike" if hour["score"] > 0 else "drop"
-    format_value = format_count if hour["metric"] == "requests" else format_ratio
+    unit = METRICS[hour["metric"]].unit
+    format_value = _FORMATS_BY_UNIT[unit]
     state = CheckState.PASS if threshold.operator.holds(score, limit) else CheckState.FAIL
     return ThresholdResult(
         threshold=threshold,

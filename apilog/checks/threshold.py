@@ -216,7 +216,10 @@ REQUEST_METRICS = MetricCatalogue(
 )
 """The metrics of requests; columns of texts and statuses choose among these."""
 
-SCORED_METRICS = {f"anomaly({metric})": metric for metric in ("requests", "error_rate")}
+SCORED_METRICS = {
+    f"anomaly({metric})": metric
+    for metric in ("requests", "error_rate", "server_error_rate", "latency_p95")
+}
 """Metrics that score how unusual the last whole hour is, with the metric that they score."""
 
 ANOMALY_METRICS = MetricCatalogue(

@@ -242,12 +242,14 @@ def counts_of_routes(hourly: int, hours: int, slower: Callable[[int, str], float
         for route, ms in MEDIANS_MS.items()
         for _ in range(hourly)
     ]
-    schema = {"route": pl.String, "timestamp": TIMESTAMP, "bucket": pl.Int16}
+    schema: dict[str, Any] = {"route": pl.String, "timestamp": TIMESTAMP, "bucket": pl.Int16}
     records = pl.DataFrame(rows, schema=schema, orient="row").with_columns(
         gateway=pl.lit("nginx"), method=pl.lit("GET")
     )
     keys, n = ["gateway", "method", "route"], pl.len().cast(pl.Int64)
     none = pl.lit(0, pl.Int64)
+    consumers: dict[str, Any] = {"consumer": pl.String, "timestamp": TIMESTAMP}
+    consumers |= dict.fromkeys(COUNTS, pl.Int64)
     tallies = (n.alias("requests"), none.alias("errors"), none.alias("server_errors"))
     return collect_counts(
         records.group_by("timestamp").agg(tallies),
@@ -255,13 +257,7 @@ def counts_of_routes(hourly: int, hours: int, slower: Callable[[int, str], float
         records.group_by("timestamp", "bucket").agg(n=n),
         records.group_by(*keys, "timestamp").agg(tallies),
         records.group_by(*keys, "timestamp", "bucket").agg(n=n),
-        pl.DataFrame(
-            schema={
-                "consumer": pl.String,
-                "timestamp": TIMESTAMP,
-                **dict.fromkeys(COUNTS, pl.Int64),
-            }
-        ),
+        pl.DataFrame(schema=consumers),
     )
 
 
@@ -322,3 +318,14 @@ def test_a_fast_route_alone_that_gets_slower_has_the_row() -> None:
     (row,) = rows_of(counts_of_routes(18, 24 * 14, slower), 14)
     assert (row["metric"], row["route"]) == ("latency_p95", "/tokens")
     assert row["value"] > 1.5 * row["expected"]
+
+
+def test_durations_that_are_all_alike_may_be_a_little_longer() -> None:
+    for longer, expected in ((1, 0), (8, 1)):
+        counts = counts_of_routes(18, 24 * 8, lambda _, __: 1.0)
+        alike = pl.when(pl.col("timestamp").dt.date() == (START + 150 * HOUR).date())
+        bucket = alike.then(100 + longer).otherwise(100).cast(pl.Int16)
+        latencies = counts.latencies.with_columns(bucket=bucket)
+        cell = ("part", "timestamp", "bucket")
+        latencies = latencies.group_by(cell).agg(pl.col("n").sum()).select(*cell, "n")
+        assert len(rows_of(replace(counts, latencies=latencies), 8)) == expected

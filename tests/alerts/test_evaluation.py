@@ -9,7 +9,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from apilog.alerts.evaluation import HOUR, HourHistory, RuleEvaluator
+from apilog.aggregate.ddsketch import bucket_value_ms
+from apilog.alerts.evaluation import RuleEvaluator
+from apilog.alerts.hour_history import HOUR, HourHistory, HourSums
 from apilog.alerts.rules import AlertRule, Observation, RuleVerdict
 from apilog.schema import SCHEMA
 from tests.alerts.alert_builders import MINUTE, START, rule
@@ -143,7 +145,7 @@ def test_a_route_that_lost_all_its_successes_is_seen() -> None:
 
 
 def test_an_unusual_hour_fails_when_it_is_over() -> None:
-    known = {START - day * 24 * HOUR: (100, 0) for day in range(1, 6)}
+    known = {START - day * 24 * HOUR: HourSums(100) for day in range(1, 6)}
     seen = Evaluated(rule("anomaly(requests)"), HourHistory(known))
     seen.add(*every_second(5))
     assert seen.one().verdict is RuleVerdict.UNDECIDED
@@ -155,6 +157,21 @@ def test_an_unusual_hour_fails_when_it_is_over() -> None:
     usual.add(*every_second(97))
     usual.now = START + HOUR
     assert usual.one().verdict is RuleVerdict.HOLDS
+
+
+def test_slow_and_failing_hours_are_judged_by_what_the_history_has_of_them() -> None:
+    usual = HourSums(200, 4, 2, {100: 180, 150: 20})
+    known = {START - day * 24 * HOUR: usual for day in range(1, 6)}
+    for metric, reads_durations in (("latency_p95", True), ("server_error_rate", False)):
+        for ms, status, verdict in (
+            (bucket_value_ms(140), 200, RuleVerdict.HOLDS),
+            (500.0, 503, RuleVerdict.FAILS),
+        ):
+            seen = Evaluated(rule(f"anomaly({metric})"), HourHistory(known))
+            assert ("duration_ms" in seen.evaluator.columns) is reads_durations
+            seen.add(*every_second(200, ms=ms, status=status))
+            seen.now = START + HOUR
+            assert seen.one().verdict is verdict
 
 
 def test_rules_of_several_lengths_are_evaluated_side_by_side() -> None:

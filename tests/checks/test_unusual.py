@@ -30,6 +30,8 @@ HOUR = {
     [
         ("anomaly(requests)", "anomaly(requests) < 6"),
         ("anomaly(error_rate) <= 12.5", "anomaly(error_rate) <= 12.5"),
+        ("anomaly(server_error_rate)", "anomaly(server_error_rate) < 6"),
+        ("anomaly(latency_p95)", "anomaly(latency_p95) < 6"),
         ("requests >= 3", "requests >= 3"),
     ],
 )
@@ -42,7 +44,7 @@ def test_what_is_understood(text: str, written: str) -> None:
     ("text", "told"),
     [
         ("anomaly(request)", "did you mean anomaly(requests)"),
-        ("anomaly(latency_p95) < 6", "there is no metric 'anomaly(latency_p95)'"),
+        ("anomaly(latency_p99) < 6", "there is no metric 'anomaly(latency_p99)'"),
         ('anomaly(requests){route="/"} < 6', "no column 'route' to choose by"),
         ("anomaly(requests) < 6 for each route", "no column 'route' to choose by"),
         ("anomaly(requests) < baseline", "can't be compared with a baseline"),
@@ -102,6 +104,38 @@ def test_check_judges_the_last_whole_hour(run: Run, tmp_path: Path) -> None:
         assert "anomaly" in result.text
     lenient = run("check", tmp_path / "access.log", "-t", "anomaly(requests) < 99")
     assert lenient.code == 0
+
+
+def test_check_judges_server_errors_and_durations_of_the_last_hour(
+    run: Run, tmp_path: Path
+) -> None:
+    hours = 24 * 4 + 2
+
+    def of_hour(h: int) -> list[str]:
+        is_last = h == hours - 2
+        return [
+            line(
+                after=h * 3600 + i * 60,
+                status=503 if is_last and i < 30 else 404 if i < 2 else 200,
+                ms=(10 + i) * (3 if is_last else 1),
+            )
+            for i in range(60)
+        ]
+
+    path = write(tmp_path / "access.log", (text for h in range(hours) for text in of_hour(h)))
+    asked = ("server_error_rate", "latency_p95", "requests")
+    thresholds = [text for metric in asked for text in ("-t", f"anomaly({metric})")]
+    result = run("check", path, *thresholds, "-f", "json")
+    assert result.code == 1
+    rows = {row["threshold"]: row for row in json.loads(result.stdout)["tables"]["checks"]}
+    broke, slow, requests = (rows[f"anomaly({metric}) < 6"] for metric in asked)
+    assert [row["state"] for row in (broke, slow, requests)] == ["fail", "fail", "pass"]
+    assert broke["reason"] == "a spike at 2026-11-24 12:00 UTC: 50 %, expected <0.01 %"
+    # The value at rank floor(0.95 * 59) of 10 to 69 ms, and of thrice as many, within 1 %.
+    assert slow["reason"] == "a spike at 2026-11-24 12:00 UTC: 198 ms, expected 66 ms"
+    assert run("check", path, *thresholds, "--until", "2026-11-24T12:00", "--quiet").code == 0
+    without = log(tmp_path, last=97)
+    assert run("check", without, "-t", "anomaly(latency_p95)", "--quiet").code == 3
 
 
 def test_check_needs_earlier_days_also_from_before_the_window(run: Run, tmp_path: Path) -> None:

@@ -98,20 +98,34 @@ def usual_p95(latencies: pl.DataFrame, by: list[str]) -> pl.DataFrame:
 
 
 def count_slow(latencies: pl.DataFrame, timezone: str) -> pl.DataFrame:
-    """Return how many durations of an hour are above the usual p95: `slow` of `timed`.
-
-    What is usual is that of the hour of the day, or of all day where that has too few durations.
-    """
+    """Return how many durations of an hour are above the usual p95: `slow` of `timed`."""
     local = latencies.with_columns(local_hour(timezone))
-    by_hour = usual_p95(local, ["part", "local_hour"]).rename({"bucket": "of_hour"})
-    by_part = usual_p95(local, ["part"]).rename({"bucket": "of_part"})
-    enough = pl.col("n").sum().over("part", "local_hour") >= _ENOUGH
-    usual = pl.when(enough).then("of_hour").otherwise("of_part")
+    return count_above(local, usual_bounds(local))
+
+
+def usual_bounds(latencies: pl.DataFrame) -> pl.DataFrame:
+    """Return the bucket `usual` of the usual p95 of each `part` and `local_hour` of a day.
+
+    It is that of the hour of the day, or of all day where that has too few durations.
+    """
+    by_hour = usual_p95(latencies, ["part", "local_hour"]).rename({"bucket": "of_hour"})
+    by_part = usual_p95(latencies, ["part"]).rename({"bucket": "of_part"})
+    timed = latencies.group_by("part", "local_hour").agg(timed=pl.col("n").sum())
+    every_hour = pl.DataFrame({"local_hour": range(24)}, schema={"local_hour": pl.Int8})
+    usual = pl.when(pl.col("timed") >= _ENOUGH).then("of_hour").otherwise("of_part")
+    return (
+        by_part.join(every_hour, how="cross")
+        .join(by_hour, on=["part", "local_hour"], how="left")
+        .join(timed, on=["part", "local_hour"], how="left")
+        .select("part", "local_hour", usual=usual)
+    )
+
+
+def count_above(latencies: pl.DataFrame, bounds: pl.DataFrame) -> pl.DataFrame:
+    """Return how many durations of each hour are above the bounds: `slow` of `timed`."""
     n = pl.col("n")
     return (
-        local.join(by_hour, on=["part", "local_hour"])
-        .join(by_part, on="part")
-        .with_columns(usual=usual)
+        latencies.join(bounds, on=["part", "local_hour"])
         .group_by("part", "timestamp")
         .agg(timed=n.sum(), slow=n.filter(pl.col("bucket") > pl.col("usual")).sum())
     )

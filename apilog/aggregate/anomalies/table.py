@@ -112,11 +112,12 @@ class AnomalyTable:
         )
 
     def _has_moved(self, event: Event) -> bool:
-        """Return whether the p95 itself moved, where requests are slow for their own route.
+        """Return whether a p95 itself moved.
 
-        A route that is fast among all may get slower without that.
+        Where durations are all alike, many are longer than usual by next to nothing; and a route
+        that is fast among all may get slower without that all requests do.
         """
-        if not is_within_routes(event.series):
+        if metric_of(event.series) != "latency_p95":
             return True
         value, expected = self._latencies(event)
         if value is None or not expected:
@@ -167,7 +168,7 @@ class AnomalyTable:
         during = local.filter(is_within(event))
         hours = during["local_hour"].unique()
         others = local.filter(~is_within(event), pl.col("local_hour").is_in(hours.implode()))
-        return _p95(during), _p95(others if others.height else local)
+        return p95_of(during), p95_of(others if others.height else local)
 
     def _comparison(self, event: Event) -> EventComparison | None:
         """Return what a count of the event is held against; None for one that can't be split."""
@@ -247,7 +248,8 @@ class AnomalyTable:
 _CHANCE_AT_LIMIT = 0.005
 
 
-def _p95(latencies: pl.DataFrame) -> float | None:
+def p95_of(latencies: pl.DataFrame) -> float | None:
+    """Return the p95 of durations in milliseconds, given as `bucket` and `n`; None without any."""
     if latencies.is_empty():
         return None
     return bucket_value_ms(usual_p95(latencies.with_columns(all=0), ["all"])["bucket"].item())
