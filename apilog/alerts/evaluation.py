@@ -30,7 +30,7 @@ class RuleEvaluator:
         self._policy = DecisionPolicy(min_requests=min_requests)
         self._windows = {length: _RuleWindow(rules, length) for length in {r.window for r in rules}}
         scored = {SCORED_METRICS.get(rule.threshold.metric.name) for rule in rules}
-        self._is_timed = any(name and METRICS[name].duration_column for name in scored)
+        self._is_timed = any(name and METRICS[name].histogram for name in scored)
         """Whether a rule asks for the durations of whole hours."""
         self._known_since: datetime | None = None
         """The oldest event time from which on all records were seen."""

@@ -13,7 +13,13 @@ import polars as pl
 from apilog.aggregate.anomalies.detect import detect_events, mark_events
 from apilog.aggregate.anomalies.expectation import with_expectation
 from apilog.aggregate.anomalies.scan import LEAST_CHANGE, LEAST_COUNT, measure_dispersions
-from apilog.aggregate.anomalies.series import METRICS, count_above, local_hour, usual_bounds
+from apilog.aggregate.anomalies.series import (
+    METRICS,
+    count_above,
+    local_hour,
+    metric_of,
+    usual_bounds,
+)
 from apilog.aggregate.anomalies.surprise import score_count, score_limit
 from apilog.aggregate.anomalies.table import REPORTED_SCORE, p95_of
 from apilog.aggregate.ddsketch import bucket_value_ms
@@ -54,29 +60,10 @@ def score_last_hour(
     series = _series(hours, metric)
     if not _is_known(series, last, timezone):
         return None
-    is_last = pl.col("timestamp") == last
-    past = series.filter(~is_last, pl.col("count").is_not_null())
-    found = detect_events(past, timezone).events
-    events = [event for event in found if not event.is_shift]
-    marked = mark_events(series, events).with_columns(is_marked=pl.col("is_marked") | is_last)
-    expected = with_expectation(marked, timezone)
-    row = expected.filter(is_last).row(0, named=True)
-    learned = expected.filter(~is_last, pl.col("count").is_not_null(), pl.col("mean").is_not_null())
-    dispersions = measure_dispersions(learned, events_known=True)
-    if row["count"] is None or row["mean"] is None or not row["exposure"] or not dispersions:
+    found = _score(series, last, timezone)
+    if found is None:
         return None
-    dispersion = dispersions[row["series"]][0]
-    # Of a rate that few events tell of, little is known (the variance of a gamma posterior).
-    telling = learned
-    if durations:
-        # What is slow at an hour of the day is known by that hour alone.
-        telling = learned.filter(pl.col("local_hour") == row["local_hour"])
-    dispersion += 1 / (float(telling["count"].sum()) + 0.5)
-    score = score_count(row["count"], row["mean"], dispersion)
-    # A few requests more or less are nothing to wake anybody for.
-    score *= min(1.0, abs(row["count"] - row["mean"]) / LEAST_COUNT)
-    exposure = row["exposure"]
-    value, usual = row["count"] / exposure, row["mean"] / exposure
+    score, value, usual = found
     if durations:
         value, usual = durations.p95, durations.usual_p95
         # Where durations are all alike, many are longer than usual by next to nothing.
@@ -90,6 +77,34 @@ def score_last_hour(
         "expected": usual,
         "score": REPORTED_SCORE * score / _LIMIT,
     }
+
+
+def _score(
+    series: pl.DataFrame, last: datetime, timezone: str
+) -> tuple[float, float | None, float | None] | None:
+    """Return the score of the last hour, its count and what was expected, both by exposure."""
+    is_last = pl.col("timestamp") == last
+    past = series.filter(~is_last, pl.col("count").is_not_null())
+    found = detect_events(past, timezone).events
+    events = [event for event in found if not event.is_shift]
+    marked = mark_events(series, events).with_columns(is_marked=pl.col("is_marked") | is_last)
+    expected = with_expectation(marked, timezone)
+    row = expected.filter(is_last).row(0, named=True)
+    learned = expected.filter(~is_last, pl.col("count").is_not_null(), pl.col("mean").is_not_null())
+    dispersions = measure_dispersions(learned, events_known=True)
+    if row["count"] is None or row["mean"] is None or not row["exposure"] or not dispersions:
+        return None
+    dispersion = dispersions[row["series"]][0]
+    telling = learned
+    if metric_of(row["series"]) == _P95:
+        # What is slow at an hour of the day is known by that hour alone.
+        telling = learned.filter(pl.col("local_hour") == row["local_hour"])
+    # Of a rate that few events tell of, little is known (the variance of a gamma posterior).
+    dispersion += 1 / (float(telling["count"].sum()) + 0.5)
+    score = score_count(row["count"], row["mean"], dispersion)
+    # A few requests more or less are nothing to wake anybody for.
+    score *= min(1.0, abs(row["count"] - row["mean"]) / LEAST_COUNT)
+    return score, row["count"] / row["exposure"], row["mean"] / row["exposure"]
 
 
 class _Durations:
