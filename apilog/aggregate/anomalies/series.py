@@ -21,6 +21,8 @@ P95 = 0.95
 _ENOUGH = 200
 """From so many durations on, a p95 is known well enough."""
 
+_SLOWEST = 0.2
+
 
 def part_of(series: int) -> int:
     return series // len(METRICS)
@@ -106,10 +108,12 @@ def count_slow(latencies: pl.DataFrame, timezone: str) -> pl.DataFrame:
 def usual_bounds(latencies: pl.DataFrame) -> pl.DataFrame:
     """Return the bucket `usual` of the usual p95 of each `part` and `local_hour` of a day.
 
-    It is that of the hour of the day, or of all day where that has too few durations.
+    It is that of the hour of the day, or of all day where that has too few durations; without the
+    slowest fifth of the days, so that an event of one of five days does not become what is usual.
     """
-    by_hour = usual_p95(latencies, ["part", "local_hour"]).rename({"bucket": "of_hour"})
-    by_part = usual_p95(latencies, ["part"]).rename({"bucket": "of_part"})
+    usual_days = _without_slowest(latencies)
+    by_hour = usual_p95(usual_days, ["part", "local_hour"]).rename({"bucket": "of_hour"})
+    by_part = usual_p95(usual_days, ["part"]).rename({"bucket": "of_part"})
     timed = latencies.group_by("part", "local_hour").agg(timed=pl.col("n").sum())
     every_hour = pl.DataFrame({"local_hour": range(24)}, schema={"local_hour": pl.Int8})
     usual = pl.when(pl.col("timed") >= _ENOUGH).then("of_hour").otherwise("of_part")
@@ -119,6 +123,16 @@ def usual_bounds(latencies: pl.DataFrame) -> pl.DataFrame:
         .join(timed, on=["part", "local_hour"], how="left")
         .select("part", "local_hour", usual=usual)
     )
+
+
+def _without_slowest(latencies: pl.DataFrame) -> pl.DataFrame:
+    """Return the latencies without the slowest fifth of the days at each hour of the day."""
+    cell = ["part", "local_hour"]
+    n, bucket = pl.col("n"), pl.col("bucket").cast(pl.Float64)
+    days = latencies.group_by(*cell, "timestamp").agg(middle=(n * bucket).sum() / n.sum())
+    place = pl.struct("middle", "timestamp").rank("ordinal", descending=True).over(cell)
+    usual = days.filter(place > (pl.len().over(cell) * _SLOWEST).floor())
+    return latencies.join(usual.select("part", "timestamp"), on=["part", "timestamp"], how="semi")
 
 
 def count_above(latencies: pl.DataFrame, bounds: pl.DataFrame) -> pl.DataFrame:
