@@ -6,6 +6,8 @@ line that a program wrote.
 
 from __future__ import annotations
 
+import string
+
 import polars as pl
 
 from apilog.transport.envelope import (
@@ -65,6 +67,7 @@ LOGCLI = Envelope(
     name="logcli",
     title="logcli query: time, labels and line",
     unwrap=lambda lines: unwrap_lines(_logcli_texts(lines)),
+    first_characters=string.digits,
     detect=lambda head: is_mostly_true(head.str.contains(_LOGCLI)),
     times=lambda lines: parse_iso_times(lines.str.extract(_LOGCLI, 1)),
     samples=(
@@ -82,6 +85,7 @@ FLUENTD = Envelope(
     name="fluentd",
     title="fluentd's outputs file and stdout: time, tag and an object",
     unwrap=lambda lines: unwrap_lines(lines.str.extract(_FLUENTD, 3)),
+    first_characters=string.digits,
     detect=lambda head: is_mostly_true(head.str.contains(_FLUENTD)),
     times=lambda lines: parse_iso_times(_first_group(lines, _FLUENTD)),
     samples=(

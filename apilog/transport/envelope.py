@@ -5,7 +5,7 @@ An envelope accounts for each outer line once: as part of one inner event, or as
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -57,6 +57,11 @@ class Envelope:
     detect: Callable[[pl.Series], bool]
     """Whether the head of a file is in this envelope."""
     samples: tuple[EnvelopeSample, ...]
+    first_characters: str = ""
+    """What each line in it begins with, blanks apart; empty if it may be anything.
+
+    So a head of other lines need not be asked, which costs expressions that must be compiled.
+    """
     times: Callable[[pl.Series], pl.Series] | None = None
     """When each line was written, as the envelope says; null where it does not say so."""
     joins_lines: bool = False
@@ -91,6 +96,12 @@ def unwrap_pieces(texts: pl.Series, streams: pl.Series, complete: pl.Series) -> 
         .sort("row")
     )
     return UnwrappedEvents(_without_newlines(joined), rows.filter(~inside).alias("row"))
+
+
+def begins_as_in(envelope: Envelope, head: Sequence[str]) -> bool:
+    """Return whether more than half of the lines begin with what lines in the envelope do."""
+    first = envelope.first_characters
+    return not first or 2 * sum(line.lstrip()[:1] in first for line in head) > len(head)
 
 
 def is_mostly_true(matches: pl.Series) -> bool:

@@ -9,7 +9,7 @@ import polars as pl
 from apilog.transport.cloudwatch import CLOUDWATCH_ENVELOPES
 from apilog.transport.collector_lines import FLUENT_BIT, FLUENTD, LOGCLI
 from apilog.transport.csv_messages import CSV_MESSAGES, infer_csv_envelope
-from apilog.transport.envelope import Envelope
+from apilog.transport.envelope import Envelope, begins_as_in
 from apilog.transport.json_envelopes import CLOUD_LOGGING, DOCKER, JOURNALD, JSON_WRAPPED
 from apilog.transport.line_prefixes import COMPOSE, CRI, QUOTES, STAMPED, TAGGED
 from apilog.transport.logger_prefixes import RUBY_LOGGER, ZAP_CONSOLE
@@ -74,5 +74,8 @@ def detect_envelope(lines: pl.Series) -> Envelope | None:
     """
     head = lines.filter(lines.str.contains(r"\S"))
     head = head.gather_every(max(1, len(head) // _SAMPLE_SIZE))
-    envelope = next((envelope for envelope in ENVELOPES if envelope.detect(head)), None)
+    lines_of_head = head.to_list()
+    envelope = next(
+        (e for e in ENVELOPES if begins_as_in(e, lines_of_head) and e.detect(head)), None
+    )
     return infer_csv_envelope(head) if envelope is CSV_MESSAGES else envelope

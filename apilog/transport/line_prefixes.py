@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import string
+
 import polars as pl
 
 from apilog.transport.envelope import (
@@ -20,6 +22,7 @@ from apilog.values.times import parse_iso_times
 _TIME = (
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-][0-9]{2}:[0-9]{2})"
 )
+_NAME_CHARACTERS = string.ascii_letters + string.digits + "._-"
 _CRI = rf"^{_TIME} (?:stdout|stderr) [FP](?::\S*)? ?"
 _CRI_PARTIAL = rf"^{_TIME} std(?:out|err) P"
 _CRI_ERRORS = rf"^{_TIME} stderr"
@@ -122,6 +125,7 @@ CRI = Envelope(
     name="cri",
     title="Kubernetes container log (CRI)",
     unwrap=unwrap_cri,
+    first_characters=string.digits,
     detect=lambda head: is_mostly_true(head.str.contains(_CRI)),
     times=lambda lines: parse_iso_times(lines.str.extract(rf"^({_TIME}) ", 1)),
     joins_lines=True,
@@ -142,6 +146,7 @@ COMPOSE = Envelope(
     name="compose",
     title="docker compose logs, kubectl logs --prefix, stern",
     unwrap=unwrap_compose,
+    first_characters=_NAME_CHARACTERS + "[",
     detect=lambda head: holds_access_lines(unwrap_compose(head).texts["text"], head),
     samples=(
         EnvelopeSample(
@@ -163,6 +168,7 @@ STAMPED = Envelope(
     # https://kubernetes.io/docs/reference/kubectl/generated/kubectl_logs/
     title="docker logs -t, kubectl logs --timestamps, Grafana's logs as text",
     unwrap=unwrap_stamped,
+    first_characters=string.digits,
     detect=_are_stamped,
     times=lambda lines: parse_iso_times(lines.str.extract(rf"^({_TIME})[ \t]", 1)),
     samples=(
@@ -181,6 +187,7 @@ QUOTES = Envelope(
     name="quoted",
     title="lines wrapped whole in quotes",
     unwrap=unwrap_quotes,
+    first_characters="\"'",
     detect=lambda head: holds_access_lines(unwrap_quotes(head).texts["text"], head),
     samples=(
         EnvelopeSample(
@@ -219,6 +226,7 @@ TAGGED = Envelope(
     name="tagged",
     title="lines after the name of their program",
     unwrap=unwrap_tagged,
+    first_characters=_NAME_CHARACTERS + "@/+",
     detect=lambda head: holds_access_lines(unwrap_tagged(head).texts["text"], head),
     samples=(
         EnvelopeSample(

@@ -5,6 +5,8 @@ The time stands before the line, which has none of its own.
 
 from __future__ import annotations
 
+import string
+
 import polars as pl
 
 from apilog.transport.envelope import (
@@ -54,6 +56,7 @@ RUBY_LOGGER = Envelope(
     name="ruby-logger",
     title="lines of Ruby's Logger",
     unwrap=unwrap_ruby,
+    first_characters="DIWEFA",
     detect=lambda head: holds_access_lines(unwrap_ruby(head).texts["text"], head),
     times=lambda lines: parse_times(lines.str.extract(_RUBY_PREFIX, 1)),
     samples=(
@@ -72,6 +75,7 @@ ZAP_CONSOLE = Envelope(
     name="console",
     title="lines of zap's console encoder, which Caddy writes to a terminal",
     unwrap=unwrap_console,
+    first_characters=string.digits,
     detect=lambda head: holds_access_lines(unwrap_console(head).texts["text"], head),
     times=lambda lines: parse_times(lines.str.extract(_CONSOLE_TIME, 1)),
     samples=(

@@ -57,6 +57,7 @@ def _nested_envelope(
         name=name,
         title=title,
         unwrap=partial(_unwrap, key),
+        first_characters="{",
         detect=partial(_detect, key, beside),
         samples=samples,
     )

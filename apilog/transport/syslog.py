@@ -8,6 +8,7 @@ looks like an access line; `is_of_another_program` is for all the rest.
 
 from __future__ import annotations
 
+import string
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -142,6 +143,7 @@ SYSLOG_3164 = Envelope(
     name="syslog",
     title="syslog (RFC 3164, and with ISO times)",
     unwrap=lambda lines: unwrap_lines(keep_access_lines(*_split_3164(_without_count(lines)))),
+    first_characters="<" + string.digits + string.ascii_uppercase,
     detect=lambda head: is_mostly_true(_split_3164(_without_count(head))[1].is_not_null()),
     times=lambda lines: parse_yearless_times(_without_count(lines).str.extract(_STAMP, 1)),
     samples=(
@@ -161,6 +163,7 @@ SYSLOG_5424 = Envelope(
     name="syslog5424",
     title="syslog (RFC 5424)",
     unwrap=lambda lines: unwrap_lines(keep_access_lines(*_split_5424(_without_count(lines)))),
+    first_characters="<" + string.digits,
     detect=lambda head: is_mostly_true(_split_5424(_without_count(head))[1].is_not_null()),
     times=lambda lines: parse_iso_times(_without_count(lines).str.extract(_STAMP_5424, 1)),
     samples=(

@@ -45,6 +45,21 @@ def test_samples_are_detected_as_their_own_envelope(envelope: Envelope) -> None:
 
 
 @every_envelope
+def test_lines_that_begin_otherwise_are_not_in_it(envelope: Envelope) -> None:
+    lines = [line for sample in envelope.samples for line in sample.lines]
+    begun = [
+        start + line[cut:]
+        for line in lines
+        for start in map(chr, range(33, 127))
+        if start not in envelope.first_characters
+        for cut in (0, 1)
+    ]
+    if envelope.first_characters:
+        assert envelope.unwrap(series(*begun)).texts["text"].to_list() == []
+        assert all(line[0] in envelope.first_characters for line in lines)
+
+
+@every_envelope
 def test_no_lines_are_no_events(envelope: Envelope) -> None:
     inside = envelope.unwrap(series())
     assert inside.texts.schema == {"row": pl.UInt32, "text": pl.String}

@@ -7,7 +7,7 @@ holds: https://docs.rs/regex/latest/regex/#untrusted-input
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import polars as pl
@@ -164,6 +164,25 @@ class LineExpression:
     groups: tuple[str, ...]
     steps: tuple[tuple[str, str], ...]
     """Pattern of each part, and what it wants there."""
+    literals: tuple[str, ...]
+    """The texts between the variables, in order; the first is empty if a variable comes first."""
+
+    def may_match(self, line: str) -> bool:
+        """Return whether the line has all texts between the variables, in order.
+
+        No line without them is read, nor begins like one that is; and to look for them takes far
+        less time than to compile the expression.
+        """
+        first, *others = self.literals
+        at = len(first)
+        if not line.startswith(first):
+            return False
+        for text in others:
+            found = line.find(text, at)
+            if found < 0:
+                return False
+            at = found + len(text)
+        return True
 
     def read_values(self, lines: pl.Series, variables: Collection[str]) -> pl.DataFrame:
         """Return one row per line: the raw values of these variables, and `ok`."""
@@ -220,12 +239,6 @@ def is_whole_rest(text: str) -> bool:
     return re.fullmatch(_WHOLE_REST, text[:_EXPLAINED_LENGTH]) is not None
 
 
-def any_matches_beginning(expressions: Sequence[LineExpression], lines: pl.Series) -> bool:
-    """Return whether one of the expressions reads a line, or the beginning of one."""
-    either = "|".join(f"(?:{e.pattern})" for e in expressions)
-    return bool(lines.str.contains(f"^(?:{either})(?:{_GOES_ON}|{_LINE_END})").any())
-
-
 def compile_expression(log_format: LogFormat, *, strict: bool = False) -> LineExpression:
     """Return the expression of a log format.
 
@@ -243,7 +256,11 @@ def compile_expression(log_format: LogFormat, *, strict: bool = False) -> LineEx
         pattern = _value_pattern(part.name, log_format, position, quoted=quoted, strict=strict)
         groups += ["time_local", "time_local_zone"] if part.name == "time_local" else [part.name]
         steps.append((pattern, _EXPECTED.get(part.name, f"the value of ${part.name}")))
-    return LineExpression("".join(pattern for pattern, _ in steps), tuple(groups), tuple(steps))
+    literals = tuple(part.text for part in log_format.parts if isinstance(part, LiteralText))
+    if not isinstance(log_format.parts[0] if log_format.parts else None, LiteralText):
+        literals = ("", *literals)
+    whole = "".join(pattern for pattern, _ in steps)
+    return LineExpression(whole, tuple(groups), tuple(steps), literals)
 
 
 def _escape_literal(text: str) -> str:

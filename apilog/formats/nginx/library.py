@@ -14,7 +14,6 @@ from functools import cache, partial
 import polars as pl
 
 from apilog.formats.duration_units import UNIT_NAMES, decide_unit
-from apilog.formats.nginx.expression import any_matches_beginning
 from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.nginx.grammar import (
     EscapeMode,
@@ -358,9 +357,6 @@ def _with_time_replaced(old: str, new: str) -> Iterator[NginxFormat]:
 _SAMPLE_LINES = 25
 """The number of lines that show which formats to try at all."""
 
-_GROUP_SIZE = 8
-"""The number of formats that are asked for at once."""
-
 
 def candidate_formats(texts: pl.Series, formats: Sequence[NginxFormat]) -> list[NginxFormat]:
     """Return the formats that some of the texts may be of, the most specific first.
@@ -368,22 +364,22 @@ def candidate_formats(texts: pl.Series, formats: Sequence[NginxFormat]) -> list[
     A few of the texts are looked at.
     """
     sample = texts.gather_every(max(1, len(texts) // _SAMPLE_LINES))
-    # Polars keeps 32 compiled expressions per thread. Asked one by one, all of the formats would be
-    # compiled again for each file, which takes longer than everything else: so several are asked
-    # for at a time, those that begin alike together.
-    alike = sorted(formats, key=lambda f: f.strict_expression.pattern)
-    begun: set[str] = set()
-    for at in range(0, len(alike), _GROUP_SIZE):
-        group = alike[at : at + _GROUP_SIZE]
-        if any_matches_beginning([f.strict_expression for f in group], sample):
-            begun |= {f.name for f in group if f.strict_expression.matches_beginning(sample).any()}
-    candidates = [f for f in formats if f.name in begun]
+    # Polars keeps 32 compiled expressions per thread. Were all of the formats asked, they would be
+    # compiled again for each file, which takes longer than everything else.
     times = {
         time
-        for time in {f.strict_expression.time_pattern for f in candidates}
+        for time in {f.strict_expression.time_pattern for f in formats}
         if sample.str.contains(time).any()
     }
-    return sort_by_specificity([f for f in candidates if f.strict_expression.time_pattern in times])
+    lines = sample.to_list()
+    begun = [
+        log_format
+        for log_format in formats
+        if log_format.strict_expression.time_pattern in times
+        and any(map(log_format.strict_expression.may_match, lines))
+        and log_format.strict_expression.matches_beginning(sample).any()
+    ]
+    return sort_by_specificity(begun)
 
 
 def settle_format(log_format: NginxFormat, texts: pl.Series) -> NginxFormat:
