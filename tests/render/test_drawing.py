@@ -9,7 +9,13 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from apilog.render.terminal.charts import draw_bar, draw_chart
-from apilog.render.terminal.fit_text import flow_parts, shorten_end, shorten_middle, wrap_text
+from apilog.render.terminal.fit_text import (
+    flow_parts,
+    shorten_end,
+    shorten_list,
+    shorten_middle,
+    wrap_text,
+)
 
 WIDE_TEXT = st.text(st.sampled_from("ab/é漢字🎉e\u0301{}…"))
 
@@ -56,6 +62,23 @@ def test_shortened_text_fits_and_only_loses_what_it_must(text, width):
 def test_a_path_is_shortened_in_the_middle():
     assert shorten_middle("/v1/users/{id}/orders/{id}", 15) == "/v1/use…rs/{id}"
     assert shorten_middle("日本語日本語", 7) == "日本…語"
+
+
+@given(st.lists(st.integers(100, 10**6), min_size=1), st.integers(1, 60))
+def test_a_shortened_list_holds_whole_parts(numbers, width):
+    text = " · ".join(map(str, numbers))
+    short = shorten_list(text, width, " · ")
+    assert cell_len(short) <= width
+    if len(str(numbers[0])) + 4 <= width:
+        *whole, last = short.split(" · ")
+        assert short == text or (whole == text.split(" · ")[: len(whole)] and last == "…")
+
+
+@given(WIDE_TEXT, st.integers(4, 30))
+def test_a_word_that_may_be_broken_loses_nothing(text, width):
+    lines = [line.plain for line in wrap_text(text, width, keeps_words=False)]
+    assert "".join("".join(lines).split()) == "".join(text.split())
+    assert all(cell_len(line) <= width for line in lines)
 
 
 @given(st.lists(WIDE_TEXT), st.integers(1, 30))

@@ -78,6 +78,7 @@ def test_at_80_columns_an_endpoint_has_all_three_percentiles(draw):
         hostile_report()
         .tables["endpoints"]
         .with_columns(
+            pl.lit("nginx").alias("gateway"),
             pl.lit("/v1/customers/{id}/invoices/{id}/lines").alias("route"),
             pl.lit("GET").alias("method"),
             pl.lit(123.4).alias("latency_p50_ms"),
@@ -138,7 +139,7 @@ def test_endpoints_by_other_columns(draw):
     assert section(drawn, "By plan, status")[0].split()[:3] == ["plan", "status", "requests"]
     assert "causes" not in drawn
     # The errors have other keys, so that they get a table of their own.
-    assert section(drawn, "Errors")[1].split()[2:5] == ["404", "client", "400,000"]
+    assert section(drawn, "Errors")[1].split()[3:6] == ["404", "client", "400,000"]
 
 
 def test_missing_durations_are_said_once_with_what_to_do(draw):
@@ -177,7 +178,11 @@ def test_logs_without_consumers_have_no_such_section(draw):
 
 
 def test_one_gateway_needs_no_section_and_no_column(draw):
-    report = with_tables(gateways=hostile_report().tables["gateways"].head(1))
+    tables = hostile_report().tables
+    report = with_tables(
+        gateways=tables["gateways"].head(1),
+        endpoints=tables["endpoints"].with_columns(gateway=pl.lit("nginx")),
+    )
     drawn = text_of(draw("table", report))
     assert "Gateways" not in drawn
     assert "gateway" not in section(drawn, "Endpoints")[0]
@@ -238,12 +243,55 @@ def test_the_result_of_a_query_is_drawn_whole_with_exact_integers(draw):
 
 def test_columns_without_room_are_named(draw):
     frame = pl.DataFrame({f"column_{i}": ["some text"] * 2 for i in range(9)})
+    frame = frame.with_columns(column_0=None, column_1=None)
     drawn = text_of(draw("table", replace(hostile_report(), tables={"result": frame}), width=60))
     shown = section(drawn, "Result")
-    assert shown[0].split("   ") == ["  column 0", *(f"column {i}" for i in range(1, 5))]
-    assert re.search(
-        r"No room for .*column 8: widen the terminal", " ".join(" ".join(shown).split())
+    # As a query has to write them; those without a value go first.
+    assert shown[0].split() == [f"column_{i}" for i in (2, 3, 4, 5, 6)]
+    notes = " ".join(" ".join(shown[3:]).split())
+    assert notes.startswith("No room for column_7, column_8: widen the terminal")
+    assert notes.endswith("Without any value: column_0, column_1.")
+
+
+@pytest.mark.parametrize("table", ["endpoints", "traffic", "latency"])
+def test_at_80_columns_a_table_keeps_its_percentiles_before_rarer_columns(draw, table):
+    frame = hostile_report().tables[table]
+    if "route" in frame.columns:
+        frame = frame.with_columns(pl.lit("/v1/customers/{id}/invoices/{id}/lines").alias("route"))
+    frame = frame.with_columns(
+        *(pl.lit(0.25).alias(f"latency_{name}_ms") for name in ("p50", "p95", "p99")),
+        *(pl.lit(1234.5).alias(c) for c in ("latency_min_ms", "latency_max_ms")),
     )
+    for width, percentiles in ((80, {"p50", "p95", "p99"}), (60, {"p95"})):
+        drawn = text_of(draw("table", with_tables(**{table: frame}), table=table, width=width))
+        titles = section(drawn, table.capitalize())[0].split()
+        assert percentiles | {"requests"} <= {*titles}
+        assert "min" not in titles
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_causes_are_shown_by_whole_statuses_two_at_least(draw, width):
+    keys = pl.DataFrame({"gateway": ["kong", "nginx"], "method": "GET", "route": "/v1/" + "r" * 60})
+    endpoints = keys.with_columns(requests=1_000_000, errors=90_000, server_errors=80_000)
+    errors = keys.join(
+        pl.DataFrame({"status": [500, 502, 503, 404], "requests": [40_100, 30_200, 9_300, 9_400]}),
+        how="cross",
+    ).with_columns(error_source=pl.lit("upstream"))
+    report = with_tables(endpoints=endpoints, errors=errors)
+    lines = section(text_of(draw("table", report, width=width)), "Failing most")[1:]
+    assert len(lines) == 2
+    for line in lines:
+        causes = re.findall(r"\d{3}(?: upstream)? ×[\d.]+k", line)
+        assert len(causes) >= 2
+        assert line.endswith(" · ".join([*causes, "…"] if len(causes) < 4 else causes))
+
+
+def test_no_bar_takes_room_from_a_route(draw):
+    frame = hostile_report().tables["endpoints"].head(3)
+    long = frame.with_columns(route=pl.lit("/v1/customers/{id}/invoices/{id}/lines"))
+    for made, has_bars in ((frame.with_columns(route=pl.lit("/v1")), True), (long, False)):
+        lines = section(text_of(draw("table", with_tables(endpoints=made), width=100)), "Endpoints")
+        assert any("█" in line for line in lines) is has_bars
 
 
 def test_traffic_of_one_bucket_is_no_chart(draw):

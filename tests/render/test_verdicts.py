@@ -133,6 +133,23 @@ def test_a_report_without_verdicts_can_not_be_drawn_so():
             drawn(output, hostile_report())
 
 
+PIECES = ["requests", "error_rate", '{route="/v1/', "orders/", "订单/", "🎉/", '"}', " < ", "1%"]
+
+
+@given(
+    st.lists(st.sampled_from(PIECES), min_size=1, max_size=40).map("".join),
+    st.sampled_from([24, 40, 60, 80, 200]),
+)
+@settings(max_examples=30)
+def test_a_threshold_is_never_cut(text, width):
+    report = checks_report("/a")
+    checks = report.tables["checks"].with_columns(
+        threshold=pl.lit(text), value=pl.lit(123456.0), limit=pl.lit(1e9)
+    )
+    shown = drawn("table", replace(report, tables={"checks": checks}), width=width)
+    assert "".join(text.split()) in "".join(shown.split())
+
+
 def test_a_for_each_of_many_values_is_cut_but_counted():
     report = checks_report(*(f"/r{i}" for i in range(40)))
     shown = drawn("table", report, width=100)

@@ -22,7 +22,14 @@ from apilog.render.sections.report_view import (
     sort_by_requests,
     split_other,
 )
-from apilog.render.sections.section import Column, Paragraph, Section, Table, TextColumn
+from apilog.render.sections.section import (
+    LIST_SEPARATOR,
+    Column,
+    Paragraph,
+    Section,
+    Table,
+    TextColumn,
+)
 from apilog.render.text.cell_text import NULL
 from apilog.text.units import format_count
 
@@ -48,7 +55,7 @@ def statuses_section(view: ReportView) -> Section | None:
     breakdown = [
         ""
         if kind == _MISSING_STATUS
-        else " · ".join(f"{status} {format_count(n, compact=True)}" for status, n in rows)
+        else LIST_SEPARATOR.join(f"{s} ×{format_count(n, compact=True)}" for s, n in rows)
         for kind, rows in classes.items()
     ]
     columns: list[Column] = [
@@ -60,7 +67,7 @@ def statuses_section(view: ReportView) -> Section | None:
             title="statuses",
             cells=breakdown,
             is_flexible=True,
-            keeps_end=False,
+            separator=LIST_SEPARATOR,
             drop_order=4,
             styles="dim",
         ),
@@ -113,6 +120,17 @@ def consumers_section(view: ReportView) -> Section | None:
     return _busiest_rows_section(view, frame, _CONSUMER_METRICS, "Consumers", 5)
 
 
+_FIRST_KEPT = (
+    *("requests", "latency_p95_ms", "latency_p50_ms", "latency_p99_ms", "error_rate", "errors"),
+    *("server_errors", "latency_mean_ms", "request_rate", "server_error_rate", "client_errors"),
+    *("latency_max_ms", "latency_p90_ms", "response_bytes", "consumers", "last_seen"),
+)
+"""Metrics in the order in which they find room beside the keys of a table; others come later."""
+_RANK_OF_GATEWAY = _FIRST_KEPT.index("errors")
+"""A gateway tells few rows apart that their other keys don't."""
+_QUERY_TABLE = "result"
+
+
 def whole_table_section(view: ReportView, name: str) -> Section:
     """Show a table with every column that fits, and every row unless `top` asks for fewer."""
     frame = view.table(name)
@@ -121,16 +139,44 @@ def whole_table_section(view: ReportView, name: str) -> Section:
         return Section(title=title, blocks=[Paragraph(text="no rows", style="dim")])
     regular, other = split_other(frame)
     shown = frame if view.top is None else pl.concat([regular.head(view.top), other])
+    is_query = name == _QUERY_TABLE
+    order = list(frame.columns) if is_query else _order_of_room(frame)
+    columns = []
+    for column in shown.columns:
+        is_empty = not has_values(regular, column)
+        drawn = column_by_type(shown[column], view.report.timezone)
+        columns.append(
+            replace(
+                drawn,
+                # A query's columns are named as the next query has to name them.
+                title=column if is_query else drawn.title,
+                drop_order=order.index(column) + is_empty * len(order),
+                is_empty=is_empty,
+            )
+        )
     table = Table(
-        columns=[
-            replace(column_by_type(shown[column], view.report.timezone), drop_order=i)
-            for i, column in enumerate(shown.columns)
-        ],
+        columns=columns,
         height=shown.height,
         hidden=describe_hidden_rows(regular.slice(shown.height - other.height)),
         names_missing_columns=True,
     )
     return Section(title=title, blocks=[table])
+
+
+def _order_of_room(frame: pl.DataFrame) -> list[str]:
+    """Return the columns in the order in which they find room: keys, then the usual metrics."""
+    keys = key_names(frame)
+    if frame.columns[: len(keys)] != keys:
+        return frame.columns  # a table whose figures are no metrics of the catalogue
+
+    def rank(column: str) -> int:
+        if column == "gateway" and len(keys) > 1:
+            return _RANK_OF_GATEWAY
+        if column in keys:
+            return -1
+        return _FIRST_KEPT.index(column) if column in _FIRST_KEPT else len(_FIRST_KEPT)
+
+    return sorted(frame.columns, key=rank)
 
 
 def _busiest_rows_section(

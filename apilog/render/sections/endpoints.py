@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from apilog.render.sections.columns import MetricSpec, key_columns, metric_columns, share_columns
@@ -15,7 +17,7 @@ from apilog.render.sections.report_view import (
     split_other,
     with_enough_requests,
 )
-from apilog.render.sections.section import BarColumn, Column, Section, TextColumn
+from apilog.render.sections.section import LIST_SEPARATOR, BarColumn, Column, Section, TextColumn
 from apilog.render.text.cell_text import NULL, column_title
 from apilog.text.units import format_count
 
@@ -32,19 +34,28 @@ def cause_column(view: ReportView, shown: pl.DataFrame) -> TextColumn:
     """List the errors of each row as `502 upstream ×812`, server errors first."""
     names = key_names(shown)
     errors = view.table("errors").join(shown.select(names), on=names, how="semi", nulls_equal=True)
-    causes: dict[tuple[object, ...], list[str]] = {}
+    causes: dict[tuple[object, ...], list[tuple[str, str, str]]] = {}
     for row in errors.sort(pl.col("status") < 500, -pl.col("requests")).iter_rows(named=True):
-        words = [NULL if row["status"] is None else str(row["status"])]
+        status = NULL if row["status"] is None else str(row["status"])
         # A 4xx is the client's by definition, and `unknown` says nothing.
-        if row.get("error_source") not in (None, "client", "unknown"):
-            words.append(str(row["error_source"]))
+        has_source = row.get("error_source") not in (None, "client", "unknown")
+        source = f" {row['error_source']}" if has_source else ""
         count = NULL if row["requests"] is None else format_count(row["requests"], compact=True)
-        cause = " ".join([*words, f"×{count}"])
-        causes.setdefault(tuple(row[name] for name in names), []).append(cause)
-    texts = [" · ".join(causes.get(row, [NULL])) for row in shown.select(names).iter_rows()]
+        causes.setdefault(tuple(row[name] for name in names), []).append((status, source, count))
+    rows = [causes.get(row, []) for row in shown.select(names).iter_rows()]
     return TextColumn(
-        title="causes", cells=texts, is_flexible=True, drop_order=3, min_width=16, keeps_end=False
+        title="causes",
+        cells=[_join_causes(row, with_source=True) for row in rows],
+        compact_cells=[_join_causes(row, with_source=False) for row in rows],
+        is_flexible=True,
+        drop_order=1,
+        separator=LIST_SEPARATOR,
     )
+
+
+def _join_causes(causes: Sequence[tuple[str, str, str]], *, with_source: bool) -> str:
+    texts = [f"{status}{source * with_source} ×{count}" for status, source, count in causes]
+    return LIST_SEPARATOR.join(texts) or NULL
 
 
 _BUSIEST_METRICS = (
@@ -69,7 +80,7 @@ _SLOWEST_METRICS = (
 _FAILING_METRICS = (
     MetricSpec("server_errors"),
     MetricSpec("client_errors", 5),
-    MetricSpec("error_rate", 1, "errors"),
+    MetricSpec("error_rate", 3, "errors"),
     MetricSpec("requests", 6),
 )
 _ERRORS_METRICS = (MetricSpec("requests"), MetricSpec("last_seen", 5))

@@ -10,6 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+LIST_SEPARATOR = " · "
+"""What stands between the parts of a text that is a list."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextColumn:
@@ -31,6 +34,10 @@ class TextColumn:
     """Characters that are enough for a flexible column, if they are fewer than usual."""
     compact_cells: Sequence[str] | None = None
     """Shorter texts for the cells, where there is little room."""
+    separator: str = ""
+    """What stands between the parts of a cell that is a list; only whole parts are left out."""
+    is_empty: bool = False
+    """Whether no row has a value."""
     braces_style: str = ""
     """A style for text in braces, such as the placeholders of a route."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -37,6 +38,8 @@ _STATE_MARKS = {
 _MOST_VALUES = 10
 """Rows of one `for each` that are shown."""
 _MOST_WORST = 5
+_LABEL_WIDTH = 28
+"""Characters that tell most routes apart."""
 
 VerdictRow = Mapping[str, Any]
 
@@ -115,32 +118,36 @@ def _check_columns(rows: Sequence[VerdictRow]) -> list[Column]:
     values = [format_metric(row["value"], row["metric"]) for row in rows]
     limits = [format_metric(row["limit"], row["metric"]) for row in rows]
     margins = [format_difference(margin_to_limit(row), row["metric"]) for row in rows]
+    has_baseline = any(row["baseline"] is not None for row in rows)
     columns: list[Column] = [
         TextColumn(
             title="",
             cells=[_STATE_MARKS[s] for s in states],
             styles=[_STATE_STYLES[s] for s in states],
         ),
-        TextColumn(title="threshold", cells=labels, is_flexible=True, min_width=24),
+        TextColumn(title="threshold", cells=labels, is_flexible=True, min_width=_LABEL_WIDTH),
         TextColumn(title="value", cells=values, align_right=True, styles="bold"),
-        TextColumn(title="limit", cells=limits, align_right=True, drop_order=1),
-        TextColumn(title="margin", cells=margins, align_right=True),
-        _requests_column([row["requests"] for row in rows]),
+        # Without a baseline the threshold itself says the limit.
+        TextColumn(
+            title="limit", cells=limits, align_right=True, drop_order=3 if has_baseline else 5
+        ),
+        TextColumn(title="margin", cells=margins, align_right=True, drop_order=2),
+        replace(_requests_column([row["requests"] for row in rows]), drop_order=1),
     ]
     # The others are for wide terminals.
-    if any(row["baseline"] is not None for row in rows):
+    if has_baseline:
         texts = [format_metric(row["baseline"], row["metric"]) for row in rows]
-        columns.append(TextColumn(title="baseline", cells=texts, align_right=True, drop_order=2))
+        columns.append(TextColumn(title="baseline", cells=texts, align_right=True, drop_order=4))
     intervals = [
         format_interval(row["low"], row["high"], row["metric"], signed=row["baseline"] is not None)
         for row in rows
     ]
     columns.append(
-        TextColumn(title="interval", cells=intervals, align_right=True, drop_order=4, styles="dim")
+        TextColumn(title="interval", cells=intervals, align_right=True, drop_order=7, styles="dim")
     )
     if any(row["p_value"] is not None for row in rows):
         texts = [format_p_value(row["p_value"]) for row in rows]
-        columns.append(TextColumn(title="p", cells=texts, align_right=True, drop_order=3))
+        columns.append(TextColumn(title="p", cells=texts, align_right=True, drop_order=6))
     return columns
 
 

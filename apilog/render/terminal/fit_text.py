@@ -30,6 +30,23 @@ def shorten_end(text: str, width: int) -> str:
     return text if cell_len(text) <= width else _fitting_start(text, width - 1) + ELLIPSIS[:width]
 
 
+def shorten_list(text: str, width: int, separator: str) -> str:
+    """Shorten a list by whole parts, so that no number loses its last digits.
+
+    >>> shorten_list("500 ×13 · 503 ×26 · 404 ×7", 22, " · ")
+    '500 ×13 · 503 ×26 · …'
+    """
+    if cell_len(text) <= width:
+        return text
+    parts = text.split(separator)
+    while len(parts) > 1:
+        parts.pop()
+        short = separator.join([*parts, ELLIPSIS])
+        if cell_len(short) <= width:
+            return short
+    return shorten_end(text, width)
+
+
 def pad_text(text: Text, width: int, *, right: bool = False) -> Text:
     """Fill up a text with blanks to that width; before it if it is aligned to the right."""
     blanks = " " * max(0, width - cell_len(text.plain))
@@ -48,18 +65,35 @@ def flow_parts(parts: Iterable[Text], width: int, separator: str = " · ") -> li
     return lines
 
 
-def wrap_text(text: str, width: int, style: str = "", mark: str = "  ") -> list[Text]:
-    """Break a sentence at blanks; the first line follows a mark, the others are indented."""
+def wrap_text(
+    text: str, width: int, style: str = "", mark: str = "  ", *, keeps_words: bool = True
+) -> list[Text]:
+    """Break a sentence at blanks; the first line follows a mark, the others are indented.
+
+    A word that is too long is shortened, or broken as well unless `keeps_words`.
+    """
     room = width - cell_len(mark)
     lines: list[str] = []
     for word in text.split():
         joined = f"{lines[-1]} {word}" if lines else word
         if lines and cell_len(joined) <= room:
             lines[-1] = joined
-        else:
+        elif keeps_words:
             lines.append(shorten_middle(word, room))
+        else:
+            lines += _cut_up(word, room)
     margins = [mark, *[" " * cell_len(mark)] * len(lines)]
     return [Text(margin + line, style) for margin, line in zip(margins, lines, strict=False)]
+
+
+def _cut_up(word: str, width: int) -> list[str]:
+    """Cut a word into pieces that fit, none of them empty."""
+    pieces = [""]
+    for cluster in _CLUSTER.findall(word):
+        if pieces[-1] and cell_len(pieces[-1] + cluster) > width:
+            pieces.append("")
+        pieces[-1] += cluster
+    return pieces
 
 
 def clip_line(line: Text, width: int) -> Text:

@@ -9,23 +9,25 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from apilog.render.sections.section import (
     BarColumn,
     Column,
     HistogramColumn,
-    RowGroup,
     ShareColumn,
     Table,
     TextColumn,
 )
 from apilog.render.terminal.charts import draw_bar, draw_chart, draw_share
 from apilog.render.terminal.fit_text import (
+    ELLIPSIS,
     clip_line,
     natural_width,
     pad_text,
     shorten_end,
+    shorten_list,
     shorten_middle,
     wrap_text,
 )
@@ -36,6 +38,12 @@ _INDENT = 2
 _SHORTEST_TEXT = 6
 _FIGURES_WIDTH = 46
 """A heading that leaves less room than that beside it gets a line of its own."""
+_LEGIBLE_TEXT = 40
+"""Cells that are enough for a text; no bar takes room from less."""
+_LIST_PARTS = 2
+"""The parts of a list that are shown at least."""
+_RARE = 5
+"""Columns with this drop order or a higher one go before numbers are written short."""
 _SHARE_WIDTH = 12
 
 _GridColumn = TextColumn | BarColumn
@@ -88,38 +96,48 @@ def _prepare_column(column: Column) -> _GridColumn:
 
 def _draw_named_columns(table: Table, columns: Sequence[_GridColumn], width: int) -> list[Text]:
     """Draw the columns that fit and name the others; draw a single row upright."""
-    fitting = [column for column, _ in _fit_columns(columns, width - _INDENT)]
-    missing = [_title(column) for column in columns[len(fitting) :]]
+    fitting, dropped = _choose_columns(columns, width - _INDENT)
+    missing = [columns[i] for i in sorted(dropped)]
     texts = [column for column in columns if isinstance(column, TextColumn)]
     if missing and table.height == 1:
         titles = TextColumn(title="", cells=[column.title for column in texts], styles="dim")
         cells = TextColumn(title="", cells=[c.cells[0] for c in texts], is_flexible=True)
         return _draw_grid([titles, cells], len(texts), width)
     lines = _draw_grid(fitting, table.height, width) + _draw_note(table.hidden, width)
-    if missing:
-        note = f"No room for {', '.join(missing)}: widen the terminal, or use another format."
-        lines += wrap_text(note, width, "dim")
+    for column_note in _describe_missing(missing):
+        lines += wrap_text(column_note, width, "dim")
     return lines
+
+
+def _describe_missing(columns: Sequence[_GridColumn]) -> list[str]:
+    """Say which columns are not shown, those that hold nothing apart from the others."""
+    texts = [column for column in columns if isinstance(column, TextColumn)]
+    full = [column.title for column in texts if not column.is_empty]
+    empty = [column.title for column in texts if column.is_empty]
+    ways = "widen the terminal, choose --columns, or use -f csv"
+    notes = [f"No room for {', '.join(full)}: {ways}."] if full else []
+    return [*notes, *([f"Without any value: {', '.join(empty)}."] if empty else [])]
 
 
 def _draw_groups(table: Table, columns: Sequence[_GridColumn], width: int) -> list[Text]:
     """Draw headings above their groups, unless they fit into the rows in place of the labels."""
+    headings = [escape_terminal(group.heading) for group in table.groups]
     own_line = [
         bool(group.heading)
-        and (not group.replaces_label or len(group.heading) > width - _FIGURES_WIDTH)
-        for group in table.groups
+        and (not group.replaces_label or cell_len(heading) > width - _FIGURES_WIDTH)
+        for group, heading in zip(table.groups, headings, strict=True)
     ]
-    columns = list(columns)
-    label = columns[table.label_column]
-    if isinstance(label, TextColumn):
-        cells = _labels(label.cells, table.groups, own_line)
-        columns[table.label_column] = replace(label, cells=cells)
+    columns = _label_rows(table, columns, headings, own_line)
+    # A heading is never shortened: where the figures leave too little room it moves up.
+    while table.groups and (cut := _cut_headings(table, columns, headings, own_line, width)):
+        own_line = [has_line or i in cut for i, has_line in enumerate(own_line)]
+        columns = _label_rows(table, columns, headings, own_line)
     title, *rows = _draw_grid(columns, table.height, width)
     lines, numbered = [title], iter(enumerate(rows))
     indent = " " * table.indent
-    for group, has_line in zip(table.groups, own_line, strict=True):
+    for group, heading, has_line in zip(table.groups, headings, own_line, strict=True):
         if has_line:
-            lines += wrap_text(escape_terminal(group.heading), width, mark=indent)
+            lines += wrap_text(heading, width, mark=indent, keeps_words=False)
         for number, row in islice(numbered, group.height):
             remark = escape_terminal(table.remarks.get(number, ""))
             lines += [row, *wrap_text(remark, width, "dim", f"{indent}  ")]
@@ -127,16 +145,38 @@ def _draw_groups(table: Table, columns: Sequence[_GridColumn], width: int) -> li
     return lines
 
 
-def _labels(
-    cells: Sequence[str], groups: Sequence[RowGroup], own_line: Sequence[bool]
-) -> list[str]:
+def _label_rows(
+    table: Table,
+    columns: Sequence[_GridColumn],
+    headings: Sequence[str],
+    own_line: Sequence[bool],
+) -> list[_GridColumn]:
+    """Return the columns with the headings that have no line of their own for labels."""
+    own_labels = _prepare_column(table.columns[table.label_column])
+    assert isinstance(own_labels, TextColumn)
     labels: list[str] = []
-    for group, has_line in zip(groups, own_line, strict=True):
-        own_labels = cells[len(labels) : len(labels) + group.height]
-        if group.heading and not has_line:
-            own_labels = [escape_terminal(group.heading)] * group.height
-        labels += own_labels
-    return labels
+    for group, heading, has_line in zip(table.groups, headings, own_line, strict=True):
+        cells = own_labels.cells[len(labels) : len(labels) + group.height]
+        labels += [heading] * group.height if heading and not has_line else cells
+    labelled = list(columns)
+    labelled[table.label_column] = replace(own_labels, cells=labels)
+    return labelled
+
+
+def _cut_headings(
+    table: Table,
+    columns: Sequence[_GridColumn],
+    headings: Sequence[str],
+    own_line: Sequence[bool],
+    width: int,
+) -> set[int]:
+    """Return the numbers of the groups whose heading would be shortened in its row."""
+    room = _fit_columns(columns, width - _INDENT)[table.label_column][1]
+    return {
+        i
+        for i, (heading, has_line) in enumerate(zip(headings, own_line, strict=True))
+        if not has_line and cell_len(heading) > room
+    }
 
 
 def _draw_note(note: str, width: int, indent: str = " " * _INDENT) -> list[Text]:
@@ -156,33 +196,73 @@ def _draw_grid(columns: Sequence[_GridColumn], rows: int, width: int) -> list[Te
 
 def _fit_columns(columns: Sequence[_GridColumn], width: int) -> list[tuple[_GridColumn, int]]:
     """Return the columns that there is room for, and their widths."""
-    floor = max(12, min(28, width * 28 // 100))
-    shown = list(columns)
-    if _total_width(shown, floor) > width:
-        shown = [
-            replace(column, cells=column.compact_cells)
-            if isinstance(column, TextColumn) and column.compact_cells is not None
-            else column
-            for column in shown
-        ]
-    while len(shown) > 1 and _total_width(shown, floor) > width:
-        # Of columns with the same number the last one goes first.
-        out = max(range(len(shown)), key=lambda i: (shown[i].drop_order, i))
-        if not shown[out].drop_order:
-            break
-        del shown[out]
+    shown, _ = _choose_columns(columns, width)
+    widths = _share_width(shown, width)
+    bars = [column for column in shown if isinstance(column, BarColumn) and column.drop_order]
+    if bars and any(map(_is_cut, shown, widths)):
+        # What a row is about says more than a bar.
+        shown = [column for column in shown if column not in bars]
+        widths = _share_width(shown, width)
+    return list(zip(shown, widths, strict=True))
+
+
+def _choose_columns(
+    columns: Sequence[_GridColumn], width: int
+) -> tuple[list[_GridColumn], set[int]]:
+    """Return the columns that there is room for, and the numbers of the others."""
+    floor = _text_floor(width)
+    shown = dict(enumerate(columns))
+
+    def drop_while_too_wide(lowest: int) -> None:
+        while len(shown) > 1 and _total_width([*shown.values()], floor) > width:
+            # Of columns with the same number the last one goes first.
+            out = max(shown, key=lambda i: (shown[i].drop_order, i))
+            if shown[out].drop_order < lowest:
+                return
+            del shown[out]
+
+    drop_while_too_wide(_RARE)
+    if _total_width([*shown.values()], floor) > width:
+        shown = {i: _compact(column) for i, column in shown.items()}
+    drop_while_too_wide(1)
+    return [*shown.values()], {*range(len(columns))} - {*shown}
+
+
+def _compact(column: _GridColumn) -> _GridColumn:
+    if isinstance(column, TextColumn) and column.compact_cells is not None:
+        return replace(column, cells=column.compact_cells)
+    return column
+
+
+def _share_width(shown: Sequence[_GridColumn], width: int) -> list[int]:
+    """Return the width of each column."""
+    floor = _text_floor(width)
     slack = width - _total_width(shown, floor)
     widths = {}
     # Bars come last: they take the room that the text leaves.
     for i in sorted(range(len(shown)), key=lambda i: isinstance(shown[i], BarColumn)):
         column, least = shown[i], _minimum_width(shown[i], floor)
         # What is missing is taken from the columns that can be shortened.
-        can_shrink = _minimum_width(column, 0) < least
-        shortest = _minimum_width(column, _SHORTEST_TEXT) if can_shrink else least
+        can_shrink = isinstance(column, TextColumn) and column.is_flexible
+        shortest = min(least, _SHORTEST_TEXT) if can_shrink else least
         extra = max(shortest - least, min(slack, _natural_width(column) - least))
         slack -= extra
         widths[i] = least + extra
-    return [(column, widths[i]) for i, column in enumerate(shown)]
+    return [widths[i] for i in range(len(shown))]
+
+
+def _is_cut(column: _GridColumn, width: int) -> bool:
+    """Whether a text has too little room to tell what its row is about."""
+    return (
+        isinstance(column, TextColumn)
+        and column.is_flexible
+        and not column.separator
+        and width < min(_natural_width(column), _LEGIBLE_TEXT)
+    )
+
+
+def _text_floor(width: int) -> int:
+    return max(12, min(28, width * 28 // 100))
 
 
 def _total_width(columns: Sequence[_GridColumn], floor: int) -> int:
@@ -203,7 +283,19 @@ def _minimum_width(column: _GridColumn, floor: int) -> int:
         return min(natural, max(floor // 3 - 3, column.min_width, 4))
     if not column.is_flexible:
         return natural
+    if column.separator:
+        return min(natural, _width_of_lists(column))
     return min(natural, max(column.min_width or floor, len(column.title)))
+
+
+def _width_of_lists(column: TextColumn) -> int:
+    """Return the room for the first parts of each list, and a mark that there are more."""
+    starts = []
+    for cell in column.cells:
+        parts = cell.split(column.separator)
+        more = [ELLIPSIS] if len(parts) > _LIST_PARTS else []
+        starts.append(column.separator.join([*parts[:_LIST_PARTS], *more]))
+    return natural_width([column.title, *starts])
 
 
 def _title(column: _GridColumn) -> str:
@@ -216,8 +308,12 @@ def _draw_cell(column: _GridColumn, row: int, width: int) -> Text:
         largest = max((value for value in column.values if value is not None), default=0)
         value = column.values[row]
         return Text(draw_bar(value / largest if value and largest > 0 else 0, width), style)
-    shorten = shorten_middle if column.keeps_end else shorten_end
-    text = Text(shorten(column.cells[row], width), style)
+    cell = column.cells[row]
+    if column.separator:
+        short = shorten_list(cell, width, column.separator)
+    else:
+        short = shorten_middle(cell, width) if column.keeps_end else shorten_end(cell, width)
+    text = Text(short, style)
     if column.braces_style:
         text.highlight_regex(r"\{[^{}]*\}", column.braces_style)
     return text
