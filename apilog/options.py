@@ -222,6 +222,8 @@ class JoinOptions(ReadOptions):
     """The terms of each plan."""
     as_of: TimeLimit = None
     """Evaluate accounts as of this instant; now by default."""
+    attribution: timedelta = timedelta(days=30)
+    """How long after its end a trial may convert."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,8 +269,6 @@ class SuccessOptions(JoinOptions):
     split: str | None = None
     """How large the variants were planned to be, such as `90:10`, the control first, or
     `control=90,new=10`; equally large by default."""
-    attribution: timedelta = timedelta(days=30)
-    """How long after its end a trial may convert."""
     by: Sequence[str] = ()
     """Columns of the accounts, or `gateway`, for each of whose values there are tables."""
     strict: bool = False

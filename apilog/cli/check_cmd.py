@@ -24,6 +24,7 @@ from apilog.cli.options import (
     AccountsQuery,
     AlertState,
     AsOf,
+    Attribution,
     Choices,
     ConfigFile,
     Sources,
@@ -108,6 +109,7 @@ class AccountFlags:
     accounts: Accounts = None
     accounts_query: AccountsQuery = None
     as_of: AsOf = None
+    attribution: Attribution = "30d"
     min_accounts: Annotated[
         int, typer.Option(min=0, help="With fewer accounts nothing is decided.")
     ] = 20
@@ -184,6 +186,7 @@ def _check_options(
 ) -> CheckOptions:
     """Return the options: what is given goes before what is configured."""
     from apilog.options import CheckOptions
+    from apilog.text.units import parse_duration
 
     settings = config.checks
     is_earlier = given.baseline_since is not None or given.baseline_until is not None
@@ -200,6 +203,7 @@ def _check_options(
         baseline_since=given.baseline_since,
         baseline_until=given.baseline_until,
         as_of=accounts.as_of,
+        attribution=parse_duration(accounts.attribution),
         min_accounts=accounts.min_accounts,
         **accounts_from_options(accounts.accounts, accounts.accounts_query, config),
         strict_limits=given.strict_limits or settings.strict_limits,

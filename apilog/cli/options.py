@@ -148,6 +148,9 @@ AsOf = Annotated[
     str | None,
     typer.Option(metavar="TIME", help="Evaluate accounts as of this instant. Default: now."),
 ]
+Attribution = Annotated[
+    str, typer.Option(metavar="DURATION", help="How long after its end a trial may convert.")
+]
 
 READ_OPTIONS: Mapping[str, tuple[str, Any]] = {
     "log_format": ("log_format", LogFormat),

@@ -11,6 +11,7 @@ import typer
 import apilog
 from apilog.cli.lifecycle import RunFlags, accounts_from_options, finish_report, refuse_same_file
 from apilog.cli.options import (
+    Attribution,
     Choices,
     ConfigFile,
     CsvDialect,
@@ -76,9 +77,7 @@ def success(
     read: SuccessFlags,
     target: SuccessTarget,
     run: RunFlags,
-    attribution: Annotated[
-        str, typer.Option(metavar="DURATION", help="How long after its end a trial may convert.")
-    ] = "30d",
+    attribution: Attribution = "30d",
     config: ConfigFile = None,
 ) -> None:
     """Tell whether developers succeed: join the calls in the logs with the accounts.

@@ -58,6 +58,19 @@ def test_a_threshold_holds_or_fails(run: Run, threshold: str, code: int) -> None
     assert exit_code == code
 
 
+def test_the_attribution_window_is_that_of_a_success_report(run: Run) -> None:
+    values = []
+    for window in ("2d", "30d"):
+        asked = (*JOIN, "--attribution", window)
+        _, rows = checked(run, *asked, "-t", 'trial_conversion_rate{trial_kind="reverse"} > 15%')
+        shown = run("success", SAMPLE, *asked, "-f", "json", "--quiet")
+        trials = json.loads(shown.stdout)["tables"]["trials"]
+        (reverse,) = (row for row in trials if row["trial_kind"] == "reverse")
+        assert rows[0]["value"] == reverse["conversion_rate"]
+        values.append(reverse["conversion_rate"])
+    assert values[0] < values[1]
+
+
 def test_what_is_told_of_it(run: Run) -> None:
     both = ("-t", "trial_conversion_rate > 15% for each trial_kind", "-t", "error_rate < 50%")
     code, rows = checked(run, *JOIN, *both, "--strict-limits")
