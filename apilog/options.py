@@ -177,6 +177,8 @@ class ReportOptions(ReadOptions):
     """Rows of each table over dimensions, the others summed up in `(other)`."""
     tables: Sequence[str] | None = None
     """Names of the tables to compute; all by default."""
+    for_page: bool = False
+    """Keep the sums by which the page of `-f html` filters, and no more rows than it holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,6 +92,34 @@ class ReportFilters:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FilterCube:
+    """Sums of requests by some keys."""
+
+    keys: tuple[str, ...]
+    rows: pl.DataFrame
+    """The keys, `is_unfound` for routes that nobody found, and a column for each accumulator."""
+    histograms: dict[str, pl.DataFrame]
+    """For each column of durations: `row`, the latency bucket, and how many are in it."""
+    step: str | None
+    """The step of `timestamp`; None if that is no key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilterSums:
+    """The sums by which a reader can filter the report, and what its tables are bound by."""
+
+    cubes: tuple[FilterCube, ...]
+    step: str
+    starts: pl.Series
+    """Every bucket of time, by its start."""
+    ends: pl.Series
+    timezone: str
+    max_routes: int
+    known_routes: frozenset[str]
+    max_rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """Everything that a report says."""
 
@@ -113,6 +141,8 @@ class Report:
     """Requests at times that the window leaves out, as they are far from all others."""
     notes: tuple[str, ...] = ()
     """Remarks for the reader, one sentence each."""
+    sums: FilterSums | None = None
+    """Sums by which a page filters; only of a report that was asked for them."""
     state: CheckState | None = None
     """What all thresholds together come to; only of a check."""
 

@@ -132,6 +132,8 @@ class CubeState:
     distinct: dict[str, pl.DataFrame]
     """For each column: `id`, `hash` (UInt64), each pair once. Hashes are equal on all machines
     with the same version of Polars; not to be kept for longer."""
+    step: str | None = None
+    """The step of the buckets of a cube for filters, once it is longer than that of the others."""
 
 
 def partial_cube(cube: Cube, chunk: EncodedRecords) -> CubeState:

@@ -23,6 +23,7 @@ from apilog.aggregate.cube import (
     sums_with_keys,
 )
 from apilog.aggregate.ddsketch import estimate_quantiles
+from apilog.aggregate.filter_cubes import collect_filter_sums
 from apilog.aggregate.plan import Cube, ReportPlan, cube_layout
 from apilog.aggregate.record_times import StrayTimes
 from apilog.aggregate.state import PartialState, fold_routes, move_buckets
@@ -40,6 +41,7 @@ from apilog.aggregate.table_specs import (
 from apilog.aggregate.time_axis import TimeAxis
 from apilog.aggregate.time_buckets import bucket_ends
 from apilog.metrics import ACCUMULATORS, BUILT_IN, Accumulator, Metric, divide_by
+from apilog.report_model import FilterSums
 
 _COUNTS = (
     pl.col("requests"),
@@ -65,6 +67,8 @@ class FinishedTables:
     """The step of the time buckets; None without records and limits."""
     strays: StrayTimes | None
     """Times that the window leaves out, whose records the tables count."""
+    sums: FilterSums | None
+    """What a page filters by; None unless the plan asks for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +100,7 @@ def finish(plan: ReportPlan, partial: PartialState) -> FinishedTables:
         until=axis.window.until,
         bucket=axis.step,
         strays=axis.strays,
+        sums=collect_filter_sums(plan, partial, axis),
     )
 
 
@@ -150,7 +155,8 @@ class _TableBuilder:
         self._layout = cube_layout(plan)
         pairs = zip(self._layout.cubes, partial.cubes, strict=True)
         self._states = [
-            fold_routes(plan, cube, self._on_axis(cube, state)) for cube, state in pairs
+            state if cube.is_for_filters else fold_routes(plan, cube, self._on_axis(cube, state))
+            for cube, state in pairs
         ]
         is_timed = any(table.keys == ("timestamp",) for table in plan.tables)
         self._buckets = self.axis.list_buckets() if is_timed else None

@@ -9,7 +9,8 @@ https://doi.org/10.1145/235968.233333), for tables that are known beforehand.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from apilog.aggregate.table_specs import (
@@ -21,6 +22,7 @@ from apilog.aggregate.table_specs import (
 from apilog.metrics import (
     ACCUMULATORS,
     BUILT_IN,
+    METRICS,
     Accumulator,
     DerivedColumn,
     MergeRule,
@@ -59,6 +61,8 @@ class ReportPlan:
     """The most keys that a cube keeps while it is computed; beyond, the idler half is folded."""
     max_cells: int = 2_000_000
     """The most lines of a histogram or set of a cube, likewise."""
+    is_filtered: bool = False
+    """Whether sums for the filters of a page are kept, too."""
 
     @property
     def most_state_buckets(self) -> int:
@@ -84,6 +88,8 @@ class Cube:
     distinct: tuple[str, ...]
     derived: tuple[DerivedColumn, ...] = ()
     """The derived columns among those that the others name."""
+    is_for_filters: bool = False
+    """Whether it is whole or given up; no table is made of it."""
 
     @property
     def columns(self) -> frozenset[str]:
@@ -151,11 +157,13 @@ class _CubeDraft:
 
 def cube_layout(plan: ReportPlan) -> CubeLayout:
     """Return the fewest cubes that serve all tables, none finer than its tables need."""
-    return _lay_out(plan.tables, plan.definitions)
+    return _lay_out(plan.tables, plan.definitions, is_filtered=plan.is_filtered)
 
 
 @lru_cache(maxsize=64)
-def _lay_out(specs: tuple[TableSpec, ...], definitions: MetricDefinitions) -> CubeLayout:
+def _lay_out(
+    specs: tuple[TableSpec, ...], definitions: MetricDefinitions, *, is_filtered: bool
+) -> CubeLayout:
     drafts: list[_CubeDraft] = []
     source: dict[str, int] = {}
     distinct: dict[tuple[str, str], int] = {}
@@ -175,9 +183,47 @@ def _lay_out(specs: tuple[TableSpec, ...], definitions: MetricDefinitions) -> Cu
             source[table.name] = len(drafts)
             drafts.append(_CubeDraft(frozenset(table.keys)))
             drafts[-1].add_sums(table, definitions)
-    return CubeLayout(
-        cubes=tuple(draft.to_cube() for draft in drafts), cube_of_table=source, cube_of_set=distinct
-    )
+    cubes = [draft.to_cube() for draft in drafts]
+    if is_filtered:
+        cubes += _filter_cubes(specs)
+    return CubeLayout(cubes=tuple(cubes), cube_of_table=source, cube_of_set=distinct)
+
+
+_ENDPOINT = ("gateway", "method", "route")
+_STATUS = ("status", "error_source")
+_FILTER_KEYS = (
+    ("timestamp", *_ENDPOINT, "consumer", *_STATUS),
+    ("timestamp", *_ENDPOINT, *_STATUS),
+    (*_ENDPOINT, "consumer", *_STATUS),
+    ("timestamp", "consumer", *_STATUS),
+    (*_ENDPOINT, *_STATUS),
+    ("consumer", *_STATUS),
+    ("timestamp", "gateway", *_STATUS),
+)
+"""The keys of the cubes that filters choose from; each has the status, which tells errors."""
+_TOLD_BY_STATUS = frozenset({"client_errors", "server_errors", "not_found"})
+
+
+def _filter_cubes(specs: Sequence[TableSpec]) -> Iterator[Cube]:
+    """Yield the cubes that filters choose from, the finest first.
+
+    They are about the built-in metrics alone: what others are made of a page doesn't know.
+    """
+    tables = [table for table in specs if table.name != ANOMALIES]
+    further = {key for table in tables for key in table.keys} - {*_FILTER_KEYS[0]}
+    metrics = sorted({m for table in tables for m in table.metrics if m in METRICS})
+    sums = {a for a in BUILT_IN.accumulators_of(metrics) if a.name not in _TOLD_BY_STATUS}
+    sums |= {ACCUMULATORS["first_seen"], ACCUMULATORS["last_seen"]}
+    columns = BUILT_IN.histograms_of(metrics)
+    sums.update(a for column in columns for a in BUILT_IN.extremes_of(column))
+    for keys in _FILTER_KEYS:
+        has_further = "route" in keys and "timestamp" in keys
+        draft = _CubeDraft(
+            frozenset(keys) | (further if has_further else frozenset()),
+            sums=set(sums),
+            histograms=set(columns),
+        )
+        yield replace(draft.to_cube(), is_for_filters=True)
 
 
 def _is_unbounded(table: TableSpec) -> bool:

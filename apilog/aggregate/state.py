@@ -24,6 +24,7 @@ from apilog.aggregate.cube import (
     EncodedRecords,
     merge_cube_states,
     merge_equal_keys,
+    merge_exprs,
     partial_cube,
     sums_with_keys,
 )
@@ -33,6 +34,8 @@ from apilog.aggregate.table_specs import BOUNDED_KEYS
 from apilog.aggregate.time_buckets import MOST_BUCKETS, bucket_starts, too_many_buckets
 from apilog.metrics import ACCUMULATORS
 from apilog.schema import READ_COLUMNS
+from apilog.text.units import parse_duration
+from apilog.time import STEPS
 
 MOST_HOURS = 3 * 366 * 24
 """Hours kept for the anomalies: the newest ones."""
@@ -60,6 +63,63 @@ def fold_routes(plan: ReportPlan, cube: Cube, state: CubeState) -> CubeState:
         ]
     )
     return _fold_keys(cube, state, _match_folds(state.keys, folds))
+
+
+def fold_unfound_routes(plan: ReportPlan, cube: Cube, state: CubeState) -> CubeState:
+    """Return the state with the routes folded that nobody found."""
+    if "route" not in cube.keys:
+        return state
+    routes = _guessed_routes(plan, cube, state).filter("never_found")
+    folds = routes.select("route", to=_fold_literal(NOT_FOUND))
+    return _fold_keys(cube, state, _match_folds(state.keys, folds))
+
+
+def merge_filter_states(
+    plan: ReportPlan, cube: Cube, states: Sequence[CubeState], step: str
+) -> CubeState:
+    """Return one state of a cube for filters, in buckets that are as long as it has to be.
+
+    If it is too large in the longest of them, too, it is given up. `step` is that of other cubes.
+    """
+    if any(map(has_given_up, states)):
+        return _give_up(cube, merge_cube_states(cube, states))
+    if "timestamp" not in cube.keys:
+        merged = merge_cube_states(cube, states)
+        return _give_up(cube, merged) if _is_too_fine(plan, cube, merged) else merged
+    step = max((s.step or step for s in states), key=parse_duration)
+    merged = merge_cube_states(cube, [at_step(cube, s, step, plan.timezone) for s in states])
+    for longer in longer_steps(step):
+        if not _is_too_fine(plan, cube, merged):
+            break
+        step, merged = longer, at_step(cube, merged, longer, plan.timezone)
+    if _is_too_fine(plan, cube, merged):
+        return _give_up(cube, merged)
+    return replace(merged, step=step)
+
+
+def longer_steps(step: str) -> list[str]:
+    """Return the steps whose buckets are made of whole ones of this step, the shortest first."""
+    length = parse_duration(step)
+    names = (name for name, _ in STEPS if parse_duration(name) > length)
+    return [name for name in names if not parse_duration(name) % length]
+
+
+def _is_too_fine(plan: ReportPlan, cube: Cube, state: CubeState) -> bool:
+    return state.keys.height > plan.max_keys or _is_large(plan, cube, state)
+
+
+def _give_up(cube: Cube, state: CubeState) -> CubeState:
+    """Return nothing but the total."""
+    keys = pl.DataFrame({"fold": [OTHER]}, schema={"fold": pl.UInt8}).with_columns_seq(
+        pl.lit(None, state.keys.schema[key]).alias(key) for key in cube.keys
+    )
+    total = state.sums.select(pl.lit(0, pl.UInt32).alias("id"), *merge_exprs(cube.sums))
+    return CubeState(keys, total, {c: h.clear() for c, h in state.histograms.items()}, {})
+
+
+def has_given_up(state: CubeState) -> bool:
+    """Whether the cube was too large at some time, so that it says nothing."""
+    return bool((state.keys["fold"] == OTHER).any())
 
 
 def kept_routes(plan: ReportPlan, state: PartialState) -> frozenset[str]:
@@ -280,7 +340,11 @@ def merge(plan: ReportPlan, partials: Sequence[PartialState]) -> PartialState:
     times = RecordTimes.merge((p.times for p in partials), plan.timezone, plan.most_state_buckets)
     cubes = []
     for i, cube in enumerate(cube_layout(plan).cubes):
-        state = merge_cube_states(cube, [p.cubes[i] for p in partials])
+        states = [p.cubes[i] for p in partials]
+        if cube.is_for_filters:
+            cubes.append(merge_filter_states(plan, cube, states, plan.bucket or times.step))
+            continue
+        state = merge_cube_states(cube, states)
         if "timestamp" in cube.keys:
             if not plan.bucket:
                 state = at_step(cube, state, times.step, plan.timezone)

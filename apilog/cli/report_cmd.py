@@ -32,7 +32,7 @@ def report(sources: Sources, read: ReportOptions, target: ReportTarget, run: Run
     """
     from apilog.reports import make_plan
 
-    read = replace(read, tables=target.tables)
+    read = replace(read, tables=target.tables, for_page=target.format == "html")
     target.check(spec.name for spec in make_plan(read).tables)
     refuse_same_file(target, run.rejects)
     with run.open_hooks(force=target.force) as hooks:

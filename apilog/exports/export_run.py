@@ -13,7 +13,7 @@ import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 
@@ -107,6 +107,7 @@ def export(
     UsageError for options that can't be understood or that the folder was not made with,
     InputError if another run holds the folder, OutputError if it can't be written.
     """
+    options = replace(options, for_page=options.format == "html")
     make_read_spec(options)
     parse_choice(options)
     make_plan(options)

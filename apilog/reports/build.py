@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from apilog.aggregate import (
+    FinishedTables,
+    PartialState,
     ReportPlan,
     finish,
     merge,
@@ -38,7 +41,30 @@ def make_plan(options: ReportOptions, now: datetime | None = None) -> ReportPlan
         max_routes=options.max_routes,
         known_routes=frozenset(options.routes),
         top=options.top,
+        is_filtered=options.for_page,
     )
+
+
+MOST_PAGE_ROWS = 1_000
+"""Rows of a table that a page holds unless `top` says otherwise."""
+
+
+def finish_for(options: ReportOptions, plan: ReportPlan, state: PartialState) -> FinishedTables:
+    """Return the finished tables; those of a page have no more rows than it can hold."""
+    finished = finish(plan, state)
+    capped = (t.name for t in plan.tables if t.is_capped)
+    is_long = any(finished.tables[name].height > MOST_PAGE_ROWS + 1 for name in capped)
+    if options.for_page and options.top is None and is_long:
+        return finish(replace(plan, top=MOST_PAGE_ROWS), state)
+    return finished
+
+
+def describe_page_rows(options: ReportOptions, finished: FinishedTables) -> tuple[str, ...]:
+    """Say so where a page has fewer rows than the report."""
+    if finished.sums is None or options.top or finished.sums.max_rows > MOST_PAGE_ROWS:
+        return ()
+    held = f"tables hold the {MOST_PAGE_ROWS:,} busiest rows, and the others in one"
+    return (f"{held}; --top says how many, and `-f json` has all",)
 
 
 def build_report(sources: Sequence[Source], options: ReportOptions) -> Report:
@@ -52,7 +78,7 @@ def build_report(sources: Sequence[Source], options: ReportOptions) -> Report:
         sources, options, plan.columns, lambda records: partial(plan, records), window=plan.window
     )
     state = source_pass.merge_results(lambda states: merge(plan, states))
-    finished = finish(plan, state)
+    finished = finish_for(options, plan, state)
     return Report(
         version=__version__,
         command="report",
@@ -64,8 +90,10 @@ def build_report(sources: Sequence[Source], options: ReportOptions) -> Report:
         timezone=options.tz,
         filters=filters_of(options, plan.window),
         strays=finished.strays.requests if finished.strays else 0,
+        sums=finished.sums,
         notes=(
             *source_pass.notes,
+            *describe_page_rows(options, finished),
             *describe_strays([finished.strays], plan.timezone),
             *describe_emptiness(plan.window, state.times, source_pass.stored_times, options.tz),
         ),

@@ -20,14 +20,13 @@ from apilog.aggregate import (
     PartialState,
     ReportPlan,
     SpillingStates,
-    finish,
     partial,
     split_by_time,
 )
 from apilog.engine.source_pass import SourcePass, filters_of
 from apilog.options import ReportOptions, Source
 from apilog.report_model import InputSummary, Report
-from apilog.reports.build import make_plan
+from apilog.reports.build import describe_page_rows, finish_for, make_plan
 from apilog.schema import is_within
 from apilog.time import ALL_TIME, Period, PeriodLength, TimeWindow, parse_zone, period_at
 from apilog.version import __version__
@@ -57,6 +56,7 @@ class PeriodReports:
         Raises UsageError for options that can't be understood, before reading.
         """
         plan = make_plan(options, now)
+        self._options = options
         self._cutter = _PeriodCutter(plan, every, is_wanted)
         self._pass = SourcePass(
             sources,
@@ -114,7 +114,7 @@ class PeriodReports:
         self._period_states.close()
 
     def _make_report(self, period: Period, state: PartialState) -> Report:
-        finished = finish(self._cutter.plan_of(period), state)
+        finished = finish_for(self._options, self._cutter.plan_of(period), state)
         # Each cube sums up all records.
         records = int(state.cubes[0].sums["requests"].sum())
         return Report(
@@ -127,6 +127,8 @@ class PeriodReports:
             bucket=finished.bucket,
             timezone=self._cutter.plan.timezone,
             filters=self._filters,
+            sums=finished.sums,
+            notes=describe_page_rows(self._options, finished),
         )
 
 

@@ -120,7 +120,9 @@ def _cut(
     grown = _trend(logs[first:last], day - first) * (len(left) + len(right)) / 2
     jump = after - before - grown
     near = median(right[:3]) - median(left[-3:])
-    if abs(jump) < _LEAST_JUMP or jump * near <= 0 or near / (after - before) < _SUDDEN:
+    if abs(jump) < _LEAST_JUMP or jump * near <= 0 or after == before:
+        return None
+    if near / (after - before) < _SUDDEN:
         return None
     deviation = noise * _MEDIAN_LOSS * math.sqrt(1 / len(left) + 1 / len(right))
     return _Cut(day=day, before=before, after=after, score=jump / deviation)

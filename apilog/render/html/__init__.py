@@ -18,6 +18,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from apilog.render.data import json as json_output
+from apilog.render.html.packed_sums import pack_sums
 from apilog.render.html.page_head import describe_head
 from apilog.render.html.page_tables import TILES, PageTable, describe_tables
 from apilog.render.output import OutputOptions, choose_table
@@ -51,7 +52,7 @@ def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
         tiles=TILES,
         folded=_FOLDED,
         pictures=_draw_pictures(report),
-        filter_data="",
+        filter_data=pack_sums(report.sums).text if report.sums else "",
         version=report.version,
         overview=next((t for t in tables if t.name == "overview" and t.rows), None),
         most_inputs=_MOST_INPUTS,
@@ -76,7 +77,7 @@ def _place(table: PageTable) -> int:
     return _ORDER.index(table.name) if table.name in _ORDER else len(_ORDER)
 
 
-_SCRIPTS = ("figures.js", "page.js")
+_SCRIPTS = ("figures.js", "sums.js", "page.js")
 
 
 @cache

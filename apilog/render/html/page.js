@@ -107,8 +107,8 @@
       }
     }
 
-    // Draw these rows. `undecided` are columns whose values nobody knows, or true for all of them.
-    draw(rows, undecided, remark) {
+    // Draw these rows, with a remark below instead of their number.
+    draw(rows, remark) {
       this.rows = rows;
       this.remark = remark;
       const { meta } = this;
@@ -214,19 +214,413 @@
     );
   }
 
-  const tables = page.tables.map((meta) => {
-    const node = document.querySelector(`table[data-figures="${CSS.escape(meta.name)}"]`);
-    return node && new FigureTable(meta, node, null);
-  }).filter(Boolean);
+  const SVG = "http://www.w3.org/2000/svg";
 
-  function draw() {
-    root.removeAttribute("data-ready");
-    for (const table of tables) table.draw(report.tables[table.meta.name] || [], null, "");
-    drawTiles(report.tables.overview);
-    root.setAttribute("data-ready", "true");
+  function shape(name, attributes, ...children) {
+    const node = document.createElementNS(SVG, name);
+    for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+    node.append(...children);
+    return node;
   }
 
-  root.classList.add("scripted");
-  window.addEventListener("hashchange", draw);
-  requestAnimationFrame(() => setTimeout(draw));
+  // Round values from 0 on that an axis shows, the last one at or above the most.
+  function niceTicks(most) {
+    const rough = Math.max(most, 1) / 4;
+    const power = 10 ** Math.floor(Math.log10(rough));
+    const step = Math.max(1, [1, 2, 5, 10].find((m) => m * power >= rough) * power);
+    const ticks = [];
+    for (let value = 0; value < most + step; value += step) ticks.push(value);
+    return ticks;
+  }
+
+  // Traffic and latency over time, drawn from the rows of the table `traffic`.
+  class TimeChart {
+    constructor(name, figure, onRange) {
+      this.name = name;
+      this.onRange = onRange;
+      this.rows = [];
+      this.tip = element("div", { class: "tip", hidden: true });
+      this.place = element("div", { class: "live" });
+      figure.replaceChildren(this.place, this.tip);
+      figure.classList.add("is-live");
+      new ResizeObserver(() => this.redraw()).observe(this.place);
+    }
+
+    draw(rows) {
+      this.rows = rows.filter((row) => row.timestamp !== null);
+      this.width = 0;
+      this.redraw();
+    }
+
+    redraw() {
+      const width = Math.floor(this.place.clientWidth);
+      if (!width || width === this.width) return;
+      this.width = width;
+      const height = this.name === "traffic" ? 210 : 150;
+      const box = { left: 46, right: width - 4, top: 8, bottom: height - 22 };
+      this.box = box;
+      const svg = shape("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img" });
+      svg.append(shape("title", {}, this.describe()));
+      if (this.rows.length) {
+        const step = (box.right - box.left) / this.rows.length;
+        this.x = (i) => box.left + i * step;
+        this.drawTimes(svg, step);
+        if (this.name === "traffic") this.drawBars(svg, step);
+        else this.drawLines(svg, step);
+        this.addPointer(svg, step);
+      }
+      this.place.replaceChildren(svg, this.legend());
+    }
+
+    describe() {
+      const first = this.rows[0] && F.formatTime(this.rows[0].timestamp);
+      const last = this.rows.length && F.formatTime(this.rows[this.rows.length - 1].timestamp);
+      const what = this.name === "traffic" ? "Requests over time by class of status" : "Latency over time: p50, p95 and p99";
+      return first ? `${what}, ${first} to ${last}. The table below has the figures.` : `${what}: no requests.`;
+    }
+
+    legend() {
+      const parts = this.name === "traffic"
+        ? [["success", "no error"], ["client", "4xx"], ["server", "5xx"]]
+        : [["p50", "p50"], ["p95", "p95"], ["p99", "p99"]];
+      const items = parts.map(([role, label]) => element("li", { class: `mark-${role}` }, label));
+      return element("ul", { class: "legend", "aria-hidden": "true" }, ...items);
+    }
+
+    drawTimes(svg, step) {
+      const { box, rows } = this;
+      const times = rows.map((row) => row.timestamp);
+      const days = new Set(times.map((t) => t.slice(0, 10)));
+      const label = (t) => (days.size > 1 && /T00:00:00/.test(t) ? t.slice(5, 10) : days.size > 8 ? t.slice(5, 10) : t.slice(11, 16));
+      const every = Math.max(1, Math.ceil(58 / step));
+      let from = -Infinity;
+      times.forEach((time, i) => {
+        const isDay = /T00:00:00/.test(time);
+        const x = this.x(i);
+        if (x - from < 58 || x > box.right - 30 || !(i % every === 0 || isDay)) return;
+        from = x;
+        svg.append(shape("text", { x, y: box.bottom + 16, class: isDay ? "tick day" : "tick" }, label(time)));
+      });
+    }
+
+    drawBars(svg, step) {
+      const { box, rows } = this;
+      const ticks = niceTicks(Math.max(...rows.map((r) => r.requests || 0)));
+      const top = ticks[ticks.length - 1];
+      const y = (value) => box.bottom - (value / top) * (box.bottom - box.top);
+      for (const tick of ticks) {
+        svg.append(shape("line", { x1: box.left, x2: box.right, y1: y(tick), y2: y(tick), class: "grid" }));
+        svg.append(shape("text", { x: box.left - 6, y: y(tick) + 4, class: "tick end" }, F.formatCompact(tick)));
+      }
+      const gap = step > 5 ? 1 : 0;
+      rows.forEach((row, i) => {
+        let base = 0;
+        const parts = [["server", row.server_errors], ["client", row.client_errors],
+          ["success", (row.requests || 0) - (row.server_errors || 0) - (row.client_errors || 0)]];
+        for (const [role, value] of parts) {
+          if (!value) continue;
+          svg.append(shape("rect", { x: this.x(i), width: Math.max(step - gap, 0.6), y: y(base + value), height: y(base) - y(base + value), class: `fill-${role}` }));
+          base += value;
+        }
+      });
+    }
+
+    drawLines(svg, step) {
+      const { box, rows } = this;
+      const names = ["latency_p50_ms", "latency_p95_ms", "latency_p99_ms"];
+      const values = rows.flatMap((r) => names.map((n) => r[n]).filter((v) => v > 0));
+      if (!values.length) return;
+      const low = Math.floor(Math.log10(Math.min(...values)));
+      const high = Math.max(low + 1, Math.ceil(Math.log10(Math.max(...values))));
+      const y = (ms) => box.bottom - ((Math.log10(Math.max(ms, 10 ** low)) - low) / (high - low)) * (box.bottom - box.top);
+      for (let power = low; power <= high; power += 1) {
+        const at = y(10 ** power);
+        svg.append(shape("line", { x1: box.left, x2: box.right, y1: at, y2: at, class: "grid" }));
+        svg.append(shape("text", { x: box.left - 6, y: at + 4, class: "tick end" }, F.formatDuration(10 ** power)));
+      }
+      for (const name of names) {
+        let path = "";
+        rows.forEach((row, i) => {
+          if (row[name] === null || row[name] === undefined) return;
+          const joins = i > 0 && rows[i - 1][name] !== null && rows[i - 1][name] !== undefined;
+          path += `${joins ? "L" : "M"}${this.x(i).toFixed(1)} ${y(row[name]).toFixed(1)}h${step.toFixed(1)}`;
+        });
+        svg.append(shape("path", { d: path, class: `line-${name.slice(8, 11)}` }));
+      }
+    }
+
+    // A bucket under the pointer is described; a range that is drawn becomes the filter.
+    addPointer(svg, step) {
+      const { box } = this;
+      const brush = shape("rect", { y: box.top, height: box.bottom - box.top, x: 0, width: 0, class: "brush" });
+      svg.append(brush);
+      const at = (event) => {
+        const x = event.clientX - svg.getBoundingClientRect().left;
+        return Math.min(this.rows.length - 1, Math.max(0, Math.floor((x - box.left) / step)));
+      };
+      let from = null;
+      const show = (a, b) => {
+        brush.setAttribute("x", this.x(Math.min(a, b)));
+        brush.setAttribute("width", (Math.abs(a - b) + 1) * step);
+      };
+      svg.addEventListener("pointerdown", (event) => {
+        if (!this.onRange || event.button) return;
+        from = at(event);
+        svg.setPointerCapture(event.pointerId);
+        show(from, from);
+      });
+      svg.addEventListener("pointermove", (event) => {
+        const i = at(event);
+        if (from === null) show(i, i);
+        else show(from, i);
+        this.showTip(i);
+      });
+      svg.addEventListener("pointerleave", () => {
+        if (from === null) brush.setAttribute("width", 0);
+        this.tip.hidden = true;
+      });
+      svg.addEventListener("pointerup", (event) => {
+        if (from === null) return;
+        const [a, b] = [Math.min(from, at(event)), Math.max(from, at(event))];
+        from = null;
+        this.onRange(this.rows[a].timestamp, this.rows[b].timestamp);
+      });
+      svg.addEventListener("pointercancel", () => { from = null; });
+    }
+
+    showTip(i) {
+      const row = this.rows[i];
+      const words = [F.formatTime(row.timestamp), `${F.formatCount(row.requests || 0)} requests`];
+      if (row.client_errors) words.push(`${F.formatCount(row.client_errors)} 4xx`);
+      if (row.server_errors) words.push(`${F.formatCount(row.server_errors)} 5xx`);
+      if (row.latency_p95_ms !== null && row.latency_p95_ms !== undefined) words.push(`p95 ${F.formatDuration(row.latency_p95_ms)}`);
+      this.tip.textContent = words.join(" · ");
+      this.tip.hidden = false;
+    }
+  }
+
+  // The fields of the filter, and what a reader does with them; `sums` are what they choose from.
+  class FilterBar {
+    constructor(sums, onChange) {
+      this.sums = sums;
+      this.onChange = onChange;
+      this.edges = [...sums.times, sums.lastEnd];
+      this.instants = [...sums.starts, sums.ends[sums.ends.length - 1]];
+      const limits = { min: this.local(0), max: this.local(this.edges.length - 1) };
+      const time = (name, label) => this.field(name, label, element("input", { type: "datetime-local", ...limits, step: this.hasSeconds() ? "1" : "60" }));
+      const form = element("form", { class: "wide", "aria-label": "Filters" });
+      form.append(time("since", "From"), time("until", "Until"));
+      const { gateway = [], route = [], consumer = [] } = sums.dictionaries;
+      if (gateway.length > 1) form.append(this.field("gateway", "Gateway", this.select(gateway)));
+      if (route.length) form.append(this.field("route", "Route", this.search("route", route)));
+      if (consumer.length) form.append(this.field("consumer", "Consumer", this.search("consumer", consumer)));
+      form.append(this.field("status", "Status", this.select(["2xx", "3xx", "4xx", "5xx"])));
+      this.reset = element("button", { type: "button" }, "Show all");
+      this.reset.addEventListener("click", () => this.onChange({}));
+      form.append(this.reset);
+      form.addEventListener("submit", (event) => event.preventDefault());
+      byId("filters").replaceChildren(form);
+      byId("filters").hidden = false;
+    }
+
+    hasSeconds() {
+      return this.edges.some((edge) => edge.slice(17, 19) !== "00");
+    }
+
+    local(at) {
+      return this.edges[at].slice(0, this.hasSeconds() ? 19 : 16);
+    }
+
+    field(name, label, input) {
+      input.id = `filter-${name}`;
+      input.addEventListener("change", () => this.change(name, input.value));
+      this[name] = input;
+      return element("label", { class: name, for: input.id }, label, input);
+    }
+
+    select(values) {
+      const options = values.map((value) => element("option", { value }, visible(value)));
+      return element("select", {}, element("option", { value: "" }, "all"), ...options);
+    }
+
+    search(name, values) {
+      const list = element("datalist", { id: `values-${name}` }, ...values.slice(0, 2000).map((value) => element("option", { value })));
+      document.body.append(list);
+      return element("input", { type: "text", list: list.id, placeholder: "all", autocomplete: "off", spellcheck: "false" });
+    }
+
+    change(name, value) {
+      const state = F.readFragment(location.hash);
+      if (name === "since" || name === "until") {
+        const local = this.edges.map((_, i) => this.local(i));
+        let at = name === "since" ? local.findLastIndex((l) => l <= value) : local.findIndex((l) => l >= value);
+        if (at < 0) at = name === "since" ? 0 : local.length - 1;
+        state[name] = value ? this.edges[this.snap(at, name === "until")] : "";
+      } else state[name] = value;
+      this.onChange(state);
+    }
+
+    // The edge at or before, or at or after this one that no longer bucket of the sums spans.
+    snap(at, isEnd) {
+      const cuts = (i) => this.sums.cubes.some((cube) => (cube.starts || []).some((start, b) => start < this.instants[i] && this.instants[i] < cube.ends[b]));
+      let i = at;
+      while (i > 0 && i < this.edges.length - 1 && cuts(i)) i += isEnd ? 1 : -1;
+      return i;
+    }
+
+    range(first, last) {
+      const state = F.readFragment(location.hash);
+      state.since = this.edges[this.snap(this.edges.indexOf(first), false)];
+      state.until = this.edges[this.snap(this.edges.indexOf(last) + 1, true)];
+      this.onChange(state);
+    }
+
+    show(state) {
+      for (const name of F.FILTERS) {
+        if (!this[name]) continue;
+        const isTime = name === "since" || name === "until";
+        const value = state[name] || "";
+        if (isTime) {
+          const at = this.edges.findIndex((edge) => globalThis.apilogSums.parseMicros(edge) === globalThis.apilogSums.parseMicros(value));
+          this[name].value = at < 0 ? "" : this.local(at);
+        } else {
+          if (this[name].tagName === "SELECT" && value && ![...this[name].options].some((o) => o.value === value)) this[name].append(element("option", { value }, visible(value)));
+          this[name].value = value;
+        }
+      }
+      this.reset.disabled = !Object.keys(state).length;
+    }
+  }
+
+  // The command that prints the same figures.
+  function equalCommand(state, sums) {
+    const quote = (text) => `'${text.replace(/'/g, "'\\''")}'`;
+    const literal = (text) => `'${text.replace(/'/g, "''")}'`;
+    const conditions = ["gateway", "route", "consumer"].filter((k) => state[k]).map((k) => `${k} = ${literal(state[k])}`);
+    if (state.status) {
+      const low = Number(state.status[0]) * 100;
+      conditions.push(/xx$/.test(state.status) ? `status >= ${low} AND status < ${low + 100}` : `status = ${state.status}`);
+    }
+    if (report.filters.where) conditions.unshift(`(${report.filters.where})`);
+    const words = ["apilog report …"];
+    for (const limit of ["since", "until"]) {
+      const value = state[limit] || report.filters[limit];
+      if (value) words.push(`--${limit} ${value}`);
+    }
+    if (conditions.length) words.push(`--where ${quote(conditions.join(" AND "))}`);
+    words.push(`--bucket ${sums.step}`);
+    return words.join(" ");
+  }
+
+  function describeFilter(state, result, sums) {
+    const status = byId("status");
+    if (!Object.keys(state).length) return status.replaceChildren();
+    if (result.problems.length) {
+      status.replaceChildren(element("strong", {}, `No figures: ${result.problems.map(visible).join("; ")}.`));
+      return undefined;
+    }
+    const total = report.tables.overview ? report.tables.overview[0].requests : null;
+    const parts = [];
+    if (result.requests !== null) {
+      const all = total === null ? "" : ` of ${F.formatCount(total)}`;
+      parts.push(element("strong", {}, `${F.formatCount(result.requests)}${all} requests.`));
+    }
+    const missing = page.tables.filter((t) => t.name !== "anomalies" && result.tables[t.name] && result.tables[t.name].undecided === true).map((t) => t.title);
+    if (missing.length) {
+      const steps = [...new Set(sums.cubes.map((cube) => cube.step).filter((step) => step && step !== sums.step))];
+      const hint = steps.length ? ` Times on whole steps of ${steps.join(" or ")} tell more.` : "";
+      parts.push(` The page is too small to carry what this filter needs for: ${missing.join(", ")}.${hint}`);
+    }
+    const columns = new Set();
+    for (const table of Object.values(result.tables)) if (table.undecided !== true) for (const name of table.undecided) columns.add(name.replace(/_/g, " "));
+    if (columns.size) parts.push(` Not told under this filter: ${[...columns].map(visible).join(", ")}.`);
+    if (report.tables.anomalies) parts.push(" Anomalies are not looked for in a part.");
+    parts.push(" Same as ", element("code", {}, visible(equalCommand(state, sums))));
+    status.replaceChildren(...parts);
+    return undefined;
+  }
+
+  function setState(state) {
+    const fragment = F.writeFragment(state);
+    if (fragment) location.hash = fragment;
+    else {
+      history.pushState(null, "", location.pathname + location.search);
+      update();
+    }
+  }
+
+  let sums = null;
+  let bar = null;
+  let tables = [];
+  let charts = [];
+  let turn = 0;
+
+  function makeParts() {
+    const pick = sums && ((name, value) => {
+      const allowed = { gateway: 1, route: 1, consumer: 1, status: 1 }[name] && (name === "status" || (sums.dictionaries[name] || []).includes(value));
+      return allowed && (() => setState({ ...F.readFragment(location.hash), [name]: String(value) }));
+    });
+    tables = page.tables
+      .map((meta) => [meta, document.querySelector(`table[data-figures="${CSS.escape(meta.name)}"]`)])
+      .filter(([, node]) => node)
+      .map(([meta, node]) => new FigureTable(meta, node, pick));
+    const onRange = bar && ((first, last) => bar.range(first, last));
+    charts = ["traffic", "latency"]
+      .map((name) => [name, document.querySelector(`figure[data-chart="${name}"]`)])
+      .filter(([, figure]) => figure)
+      .map(([name, figure]) => new TimeChart(name, figure, onRange));
+  }
+
+  function draw(state) {
+    const isFiltered = Object.keys(state).length > 0;
+    const given = (name) => (report.filters[name] ? globalThis.apilogSums.parseMicros(report.filters[name]) : null);
+    const result = isFiltered && sums
+      ? globalThis.apilogSums.filterReport(sums, page.tables, state, { since: given("since"), until: given("until") })
+      : null;
+    for (const table of tables) {
+      const own = result && result.tables[table.meta.name];
+      if (own && own.undecided === true) table.draw(blankRows(table.meta), "Not told under this filter.");
+      else table.draw(own ? own.rows : report.tables[table.meta.name] || [], "");
+    }
+    const overview = result ? result.tables.overview : null;
+    drawTiles(overview ? (overview.undecided === true ? [{}] : overview.rows) : report.tables.overview);
+    const traffic = result ? result.tables.traffic : { rows: report.tables.traffic || [] };
+    for (const chart of charts) chart.draw(traffic && traffic.undecided !== true ? traffic.rows : []);
+    for (const figure of document.querySelectorAll("figure.chart:not(.is-live)")) figure.hidden = isFiltered;
+    if (bar) bar.show(state);
+    if (result) describeFilter(state, result, sums);
+    else byId("status").replaceChildren(...(isFiltered ? ["This page has no sums to filter by; it shows everything."] : []));
+  }
+
+  // One row without values where a table always has one, else none.
+  function blankRows(meta) {
+    return meta.keys.length ? [] : [{}];
+  }
+
+  function update() {
+    root.removeAttribute("data-ready");
+    turn += 1;
+    const own = turn;
+    // After the next frame, so that what is gone is seen to be gone.
+    requestAnimationFrame(() => setTimeout(() => {
+      if (own !== turn) return;
+      draw(F.readFragment(location.hash));
+      root.setAttribute("data-ready", "true");
+    }));
+  }
+
+  async function start() {
+    const text = byId("apilog-sums");
+    if (text) {
+      sums = await globalThis.apilogSums.unpackSums(text.textContent.trim());
+      sums.cubes.sort((a, b) => a.rows - b.rows);
+      bar = new FilterBar(sums, setState);
+    }
+    makeParts();
+    root.classList.add("scripted");
+    window.addEventListener("hashchange", update);
+    update();
+  }
+
+  requestAnimationFrame(() => setTimeout(start));
 })();

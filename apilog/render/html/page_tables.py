@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from apilog.aggregate import TABLES, RowOrder
 from apilog.metrics import METRICS
 from apilog.render.data.cell_values import exact_column, plain_values
 from apilog.render.sections.columns import format_short_times
@@ -140,6 +141,7 @@ class PageTable:
             "keys": [*self.keys],
             "keyTitles": [*self.key_titles],
             "columns": columns,
+            "byKeys": self.name in TABLES and TABLES[self.name].order is RowOrder.KEYS,
         }
 
 
