@@ -120,6 +120,16 @@ class FilterSums:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierWindow:
+    """As much time right before the window of a report, which the sources tell of, too."""
+
+    since: datetime
+    until: datetime
+    overview: pl.DataFrame
+    """The table of that name about this time: one row."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """Everything that a report says."""
 
@@ -139,6 +149,8 @@ class Report:
     filters: ReportFilters = ReportFilters()
     strays: int = 0
     """Requests at times that the window leaves out, as they are far from all others."""
+    previous: EarlierWindow | None = None
+    """The window before; None where nobody asked for a window, or the sources don't hold it."""
     notes: tuple[str, ...] = ()
     """Remarks for the reader, one sentence each."""
     sums: FilterSums | None = None

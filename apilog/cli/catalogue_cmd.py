@@ -6,6 +6,7 @@ Each is a list of flat rows of texts, made from the values that the program runs
 from __future__ import annotations
 
 from collections.abc import Sequence
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,7 @@ import typer
 from apilog.cli import streams
 from apilog.cli.options import Choices, ConfigFile, Force, OutputFile
 from apilog.cli.streams import is_terminal
+from apilog.json_schema import DOCUMENTS, document_schema
 from apilog.render import OUTPUTS, OutputOptions
 from apilog.version import __version__
 
@@ -92,13 +94,27 @@ def formats(
 
 
 def schema(
+    json: Annotated[
+        str | None,
+        typer.Option("--json", help="Print the JSON Schema of this document instead."),
+        Choices(DOCUMENTS),
+    ] = None,
     format: ListFormat = "table",
     output: OutputFile = None,
     force: Force = False,
 ) -> None:
-    """List the columns of a record, with OpenTelemetry's names."""
+    """List the columns of a record, with OpenTelemetry's names; or print a JSON Schema.
+
+    The schemas are of what commands write with -f json (export: its report.json; alerts: check
+    --alerts), of the file of a baseline and of the notice that alerts send.
+    """
     from apilog.schema import COLUMNS
 
+    if json is not None:
+        with streams.open_output(output, force=force) as stream:
+            text = dumps(document_schema(json), ensure_ascii=False, indent=2)
+            stream.write(f"{text}\n".encode())
+        return
     rows: list[CatalogueRow] = [
         {
             "column": column.name,

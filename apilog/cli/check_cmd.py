@@ -11,6 +11,7 @@ import typer
 
 import apilog
 from apilog.cli import streams
+from apilog.cli.completion import complete_from
 from apilog.cli.lifecycle import (
     RunFlags,
     accounts_from_options,
@@ -129,8 +130,14 @@ class CheckTarget(OutputTarget):
         ANY_VERDICTS,
     ] = "table"
     table: Annotated[
-        str | None, typer.Option(help="The one table to draw: checks, worst or changed.")
-    ] = None
+        Sequence[str],
+        typer.Option(
+            "--table",
+            metavar="NAME",
+            autocompletion=complete_from("checks", "worst", "changed"),
+            help="Only this table: checks, worst or changed; may be repeated.",
+        ),
+    ] = ()
 
 
 def check(

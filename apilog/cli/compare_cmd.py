@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import apilog
-from apilog.cli.completion import complete_metric
+from apilog.cli.completion import complete_from, complete_metric
 from apilog.cli.lifecycle import RunFlags, errors_as_verdicts, finish_report, refuse_same_file
 from apilog.cli.options import ANY_VERDICTS, Top
 from apilog.cli.streams import ExitCode, OutputTarget
@@ -69,8 +69,14 @@ class CompareTarget(OutputTarget):
         ANY_VERDICTS,
     ] = "table"
     table: Annotated[
-        str | None, typer.Option(help="The one table to draw: comparison or changed.")
-    ] = None
+        Sequence[str],
+        typer.Option(
+            "--table",
+            metavar="NAME",
+            autocompletion=complete_from("comparison", "changed"),
+            help="Only this table: comparison or changed; may be repeated.",
+        ),
+    ] = ()
     top: Top = None
 
 

@@ -5,7 +5,7 @@ Each is imported when it is asked for, so that no other start pays for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 
 def complete_table(incomplete: str) -> list[str]:
@@ -13,6 +13,15 @@ def complete_table(incomplete: str) -> list[str]:
     from apilog.aggregate.table_specs import TABLES
 
     return _beginning(incomplete, TABLES)
+
+
+def complete_from(*names: str) -> Callable[[str], list[str]]:
+    """Return what completes one of these names."""
+
+    def complete(incomplete: str) -> list[str]:
+        return _beginning(incomplete, names)
+
+    return complete
 
 
 def complete_column(incomplete: str) -> list[str]:

@@ -82,7 +82,7 @@ EXAMPLES: Mapping[str, tuple[str, str]] = {
     "config": ("apilog config", "apilog config check"),
     "init": ("apilog init access.log", "apilog init -o -"),
     "formats": ("apilog formats", "apilog formats combined -f json"),
-    "schema": ("apilog schema", "apilog schema -f csv -o schema.csv"),
+    "schema": ("apilog schema -f csv -o schema.csv", "apilog schema --json report"),
     "metrics": ("apilog metrics", "apilog metrics -f md"),
 }
 """Two examples of each command; a test parses each of them."""

@@ -224,7 +224,7 @@ def _report_of_error(command: str, problem: ApilogError) -> Report:
 
 def report_outcome(report: Report, target: OutputTarget, flags: StrictFlags) -> ExitCode:
     """Print errors, and notes unless the report on stdout shows them; return the exit code."""
-    shows_notes = target.is_stdout and target.format == "table" and target.table is None
+    shows_notes = target.is_stdout and target.format == "table" and not target.table
     code = report_input_errors(report, flags, quiet=flags.quiet or shows_notes)
     if not (flags.quiet or shows_notes):
         for text in report.notes:

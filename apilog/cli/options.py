@@ -188,11 +188,13 @@ ReportFormat = Annotated[
     ),
     ANY_REPORT,
 ]
-OneTable = Annotated[
-    str | None,
+TableChoice = Annotated[
+    Sequence[str],
     typer.Option(
+        "--table",
+        metavar="NAME",
         autocompletion=complete_table,
-        help="The one table to draw; csv, md, ndjson and parquet hold one.",
+        help="Only this table; may be repeated, but for csv, ndjson and parquet, which hold one.",
     ),
 ]
 ColumnChoice = Annotated[
@@ -385,7 +387,7 @@ def _build_group(group: Any, values: Mapping[str, Any]) -> Any:
     arguments = {}
     for field, name, annotation in _declared_options(group):
         value = _plain_value(values[name])
-        if annotation == ColumnChoice or field == "by":
+        if annotation == ColumnChoice or field in ("by", "table"):
             value = split_columns(value)
         elif value is None and get_args(annotation)[0] in (list[str] | None, Sequence[str]):
             value = ()

@@ -8,7 +8,7 @@ import typer
 
 import apilog
 from apilog.cli.lifecycle import RunFlags, finish_report, refuse_same_file
-from apilog.cli.options import CsvDialect, OneTable, Raw, ReportFormat, Sources, Top
+from apilog.cli.options import CsvDialect, Raw, ReportFormat, Sources, TableChoice, Top
 from apilog.cli.streams import OutputTarget
 from apilog.options import ReportOptions
 
@@ -18,7 +18,7 @@ class ReportTarget(OutputTarget):
     """Where the report goes."""
 
     format: ReportFormat = "table"
-    table: OneTable = None
+    table: TableChoice = ()
     raw: Raw = False
     csv_dialect: CsvDialect = "rfc4180"
     top: Top = None

@@ -10,7 +10,7 @@ import contextlib
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from pathlib import Path
@@ -187,7 +187,8 @@ class OutputTarget:
     columns: ColumnChoice = ()
     """The columns of the one table to draw; all if there are none."""
     format: str = "table"
-    table: str | None = None
+    table: Sequence[str] = ()
+    """The tables to draw; all, or the one that fits, if there are none."""
     top: int | None = None
     raw: bool = False
     csv_dialect: str = "rfc4180"
@@ -212,8 +213,8 @@ class OutputTarget:
     @property
     def tables(self) -> list[str] | None:
         """The tables that will be drawn; None means all."""
-        if self.table is not None or self.columns:
-            return [self.table or DEFAULT_TABLE]
+        if self.table or self.columns:
+            return [*dict.fromkeys(self.table)] or [DEFAULT_TABLE]
         holds_all = find_output(self.format).holds_all_tables or self.is_directory
         return None if holds_all else [DEFAULT_TABLE]
 
@@ -224,26 +225,38 @@ class OutputTarget:
         """
         from apilog.storage.local_folder import refuse_existing
 
-        if self.columns and self.is_directory:
-            raise UsageError("--columns is about one table", "name a file, and --table")
+        output, count = find_output(self.format), len(set(self.table))
+        if self.columns and (self.is_directory or count > 1):
+            raise UsageError("--columns is about one table", "name a file, and one --table")
+        if count > 1 and not (
+            output.holds_all_tables or output.holds_several_tables or self.is_directory
+        ):
+            hint = "name a directory/ with --output, or take json, md or xlsx"
+            raise UsageError(f"{self.format} holds one table, not {count}", hint)
         if self.output == "":
             raise UsageError("--output is empty", "name a file, a directory/ or - for stdout")
-        if find_output(self.format).is_binary and self.is_stdout and is_terminal():
+        output.require_package()
+        if output.is_binary and self.is_stdout and is_terminal():
             raise UsageError(f"{self.format} is not for a terminal", "name a file with --output")
         check_target(self.file, force=self.force)
         if self.is_directory:
-            folder, suffix = Path(self.output or "."), find_output(self.format).suffix
+            folder, suffix = Path(self.output or "."), output.suffix
             refuse_existing((folder / f"{name}.{suffix}" for name in tables), self.force)
 
     def write(self, report: Report) -> None:
         """Draw the report."""
-        output, table = find_output(self.format), self.table
-        if self.columns:
-            table, frame = choose_table(report, table)
-            report = replace(report, tables={table: choose_columns(frame, self.columns, table)})
+        output, names = find_output(self.format), self.table
+        if names or self.columns:
+            chosen = dict(choose_table(report, name) for name in names)
+            chosen = chosen or dict([choose_table(report, None)])
+            if self.columns:
+                chosen = {n: choose_columns(f, self.columns, n) for n, f in chosen.items()}
+            report, names = replace(report, tables=chosen), [*chosen]
         to_terminal = self.is_stdout and is_terminal()
         options = OutputOptions(
-            table=table,
+            table=names[0] if len(names) == 1 else None,
+            tables=names if len(names) > 1 else (),
+            all_columns=bool(self.columns),
             width=width(to_terminal=to_terminal),
             color=color(to_terminal=to_terminal),
             terminal=to_terminal,

@@ -15,11 +15,11 @@ from apilog.cli.options import (
     Choices,
     ConfigFile,
     CsvDialect,
-    OneTable,
     Raw,
     ReportFormat,
     Sources,
     Strict,
+    TableChoice,
 )
 from apilog.cli.streams import OutputTarget
 from apilog.options import SuccessOptions
@@ -67,7 +67,7 @@ class SuccessTarget(OutputTarget):
     """Where the report goes."""
 
     format: ReportFormat = "table"
-    table: OneTable = None
+    table: TableChoice = ()
     raw: Raw = False
     csv_dialect: CsvDialect = "rfc4180"
 

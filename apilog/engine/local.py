@@ -144,10 +144,10 @@ class LocalRun(Generic[T]):
         """The errors of the files, in the order in which they came up."""
 
     @property
-    def stored_times(self) -> tuple[datetime, ...]:
+    def stored_spans(self) -> tuple[tuple[datetime, datetime], ...]:
         """When the first and the last record of each file of the stores was, read or not."""
         files = (file for store in self._stores for file in store.record_files())
-        return tuple(at for file in files for at in (file.first, file.last) if at)
+        return tuple((file.first, file.last) for file in files if file.first and file.last)
 
     def results(self) -> Generator[ChunkResult[T]]:
         """Read all inputs; yield what the work made of the records, in the order of the lines.

@@ -108,7 +108,13 @@ class SourcePass(Generic[T]):
 
         Nothing if there is a condition: nobody knows which of them meet it.
         """
-        return () if self._has_condition else self._run.stored_times
+        spans = () if self._has_condition else self.stored_spans
+        return tuple(at for span in spans for at in span)
+
+    @property
+    def stored_spans(self) -> tuple[tuple[datetime, datetime], ...]:
+        """When the first and the last record of each file of the stores was, whatever is asked."""
+        return self._run.stored_spans
 
     @property
     def input(self) -> InputSummary:

@@ -28,11 +28,19 @@ _REGISTRY = (
     Output(name="github", suffix="txt", module="text.github", needs_verdicts=True),
     Output(name="ndjson", suffix="ndjson", module="data.ndjson"),
     Output(name="csv", suffix="csv", module="data.csv"),
-    Output(name="md", suffix="md", module="text.markdown"),
+    Output(name="md", suffix="md", module="text.markdown", holds_several_tables=True),
     Output(name="html", suffix="html", module="html", holds_all_tables=True, is_for_people=True),
     Output(name="prometheus", suffix="prom", module="data.prometheus", holds_all_tables=True),
     Output(name="parquet", suffix="parquet", module="data.parquet", is_binary=True),
-    Output(name="xlsx", suffix="xlsx", module="data.xlsx", holds_all_tables=True, is_binary=True),
+    Output(
+        name="xlsx",
+        suffix="xlsx",
+        module="data.xlsx",
+        holds_all_tables=True,
+        is_binary=True,
+        package="XlsxWriter",
+        extra="excel",
+    ),
 )
 
 OUTPUTS: Mapping[str, Output] = {o.name: o for o in _REGISTRY if not o.needs_verdicts}

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from apilog.errors import OutputError, UsageError
+from apilog.errors import OutputError, UsageError, install_hint
 from apilog.storage.local_folder import atomic_file, refuse_existing
 from apilog.text import did_you_mean
 
@@ -29,6 +30,8 @@ class OutputOptions:
 
     table: str | None = None
     """The one table to draw; None means all, or `endpoints` where only one fits."""
+    tables: Sequence[str] = ()
+    """Several tables to draw, each as it is drawn alone, where `table` is None."""
     width: int = 80
     """Columns of the terminal."""
     color: bool = False
@@ -39,6 +42,8 @@ class OutputOptions:
     """Rows a ranking shows on the terminal; data outputs always draw every row."""
     raw: bool = False
     """Whether CSV text cells stay as they are, even if a spreadsheet would run them."""
+    all_columns: bool = False
+    """Whether each column of a table was asked for, so that none is left out."""
     csv_dialect: str = "rfc4180"
     """`excel` for a byte order mark, CRLF and times that a spreadsheet takes for such."""
 
@@ -55,12 +60,24 @@ class Output:
     """The module below `apilog.render` whose function `write` draws."""
     holds_all_tables: bool = False
     """Whether one file holds the whole report, not a single table."""
+    holds_several_tables: bool = False
+    """Whether it draws several tables if they are asked for, though not the whole report."""
     is_binary: bool = False
     """Whether a terminal can't show it."""
     is_for_people: bool = False
     """Whether it is laid out for a screen, so that no other program should read it."""
     needs_verdicts: bool = False
     """Whether it draws nothing but the results of `check` and `compare`."""
+    package: str = ""
+    """The package that it is drawn with, if apilog is useful without."""
+    extra: str = ""
+    """The extra that brings the package."""
+
+    def require_package(self) -> None:
+        """Raise UsageError where the package that it is drawn with is not installed."""
+        if self.package and find_spec(self.package.lower()) is None:
+            hint = install_hint(self.extra)
+            raise UsageError(f"-f {self.name} needs the package {self.package}", hint)
 
     def write(self, report: Report, stream: BinaryIO, options: OutputOptions) -> None:
         """Draw the report.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from apilog.aggregate import (
     FinishedTables,
@@ -19,8 +19,11 @@ from apilog.engine.source_pass import SourcePass, check_positive, filters_of
 from apilog.engine.time_notes import describe_emptiness, describe_strays
 from apilog.options import ReportOptions, Source
 from apilog.report_model import Report
-from apilog.time import parse_step, parse_window, parse_zone
+from apilog.reports.earlier_window import EarlierState, EarlierSums
+from apilog.time import TimeWindow, parse_step, parse_window, parse_zone
 from apilog.version import __version__
+
+_BothStates = tuple[PartialState, EarlierState | None]
 
 
 def make_plan(options: ReportOptions, now: datetime | None = None) -> ReportPlan:
@@ -73,11 +76,24 @@ def build_report(sources: Sequence[Source], options: ReportOptions) -> Report:
     An input that can't be read has its `error` in `report.input.files`; the others are
     reported. Raises `UsageError` for options that can't be understood, before reading.
     """
-    plan = make_plan(options)
+    now = datetime.now(UTC)
+    plan = make_plan(options, now)
+    earlier = EarlierSums.before(plan, now)
+    windows = [plan.window, *([earlier.plan.window] if earlier else [])]
     source_pass = SourcePass(
-        sources, options, plan.columns, lambda records: partial(plan, records), window=plan.window
+        sources,
+        options,
+        plan.columns,
+        lambda records: (partial(plan, records), earlier.partial(records) if earlier else None),
+        window=TimeWindow.enclosing(windows),
     )
-    state = source_pass.merge_results(lambda states: merge(plan, states))
+
+    def merge_both(states: Sequence[_BothStates]) -> _BothStates:
+        before = [state for _, state in states if state]
+        current = merge(plan, [state for state, _ in states])
+        return current, earlier.merge(before) if earlier else None
+
+    state, before = source_pass.merge_results(merge_both)
     finished = finish_for(options, plan, state)
     return Report(
         version=__version__,
@@ -91,6 +107,7 @@ def build_report(sources: Sequence[Source], options: ReportOptions) -> Report:
         filters=filters_of(options, plan.window),
         strays=finished.strays.requests if finished.strays else 0,
         sums=finished.sums,
+        previous=earlier.finish(before, source_pass.stored_spans) if earlier and before else None,
         notes=(
             *source_pass.notes,
             *describe_page_rows(options, finished),

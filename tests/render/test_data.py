@@ -50,7 +50,7 @@ def test_json_numbers_are_exact_and_what_is_no_number_is_null(values):
 
 def test_json_has_the_keys_of_the_contract(draw):
     read = load(draw("json", hostile_report()))
-    assert list(read) == ["apilog", "filters", "window", "input", "tables"]
+    assert list(read) == ["apilog", "filters", "window", "previous", "input", "tables"]
     assert list(read["apilog"]) == ["version", "command", "schema_version"]
     assert list(read["window"]) == ["since", "until"]
     counts = ["lines", "records", "rejects", "skipped"]

@@ -74,15 +74,14 @@ MORE_TABLES: Mapping[str, str] = {
 """The tables that are not over accounts, and what a row of them stands for."""
 
 
-def table_names(only: str | None = None) -> list[str]:
-    """Return the names of all tables, or the one name; raises UsageError for an unknown one."""
+def table_names(chosen: Sequence[str] = ()) -> list[str]:
+    """Return the chosen names, or those of all tables; raises UsageError for an unknown one."""
     names = [*SUCCESS_TABLES, *MORE_TABLES]
-    if only is None:
-        return names
-    if only not in names:
-        hint = did_you_mean(only, names, f"it is one of {', '.join(names)}")
-        raise UsageError(f"there is no table {only!r}", hint)
-    return [only]
+    for name in chosen:
+        if name not in names:
+            hint = did_you_mean(name, names, f"it is one of {', '.join(names)}")
+            raise UsageError(f"there is no table {name!r}", hint)
+    return [*chosen] or names
 
 
 GATEWAY_COLUMN = "gateway"

@@ -22,7 +22,7 @@ SCHEMA_VERSION = 1
 """Goes up when a key changes or goes; that there are more does not change it."""
 
 _COUNTS = ("lines", "records", "rejects", "skipped")
-_FILE = ("path", "format", *_COUNTS, "error", "doubts")
+FILE_KEYS = ("path", "format", *_COUNTS, "error", "doubts")
 
 
 def describe_document(command: str) -> dict[str, str | int]:
@@ -52,11 +52,13 @@ def _document_parts(report: Report, table: str | None) -> Iterator[str]:
         window["strays"] = report.strays
     yield f'{{\n"apilog": {_compact_json(about)},\n"filters": {_compact_json(filters)},\n'
     yield f'"window": {_compact_json(window)},\n'
+    if report.command == "report" and "overview" in tables:
+        yield f'"previous": {_previous_text(report)},\n'
     if report.state is not None:
         yield f'"state": {_compact_json(report.state)},\n'
     yield '"input": '
     counts = {key: getattr(report.input, key) for key in _COUNTS}
-    files = [{key: getattr(file, key) for key in _FILE} for file in report.input.files]
+    files = [{key: getattr(file, key) for key in FILE_KEYS} for file in report.input.files]
     yield _compact_json(counts)[:-1] + ',"files":['
     yield ",".join(f"\n  {_compact_json(file)}" for file in files)
     yield "\n]}" if files else "]}"
@@ -69,6 +71,19 @@ def _document_parts(report: Report, table: str | None) -> Iterator[str]:
             separator = ",\n    "
         yield "\n  ]" if frame.height else "]"
     yield "\n}\n}\n" if tables else "}\n}\n"
+
+
+def _previous_text(report: Report) -> str:
+    """Return the window before with its overview, or null where the sources don't tell it."""
+    earlier = report.previous
+    if earlier is None:
+        return "null"
+    window = {
+        "since": iso_timestamp(earlier.since, report.timezone),
+        "until": iso_timestamp(earlier.until, report.timezone),
+    }
+    (overview,) = row_lines(earlier.overview, report.timezone)
+    return f'{{"window":{_compact_json(window)},"overview":{overview.strip()}}}'
 
 
 def _compact_json(value: object) -> str:

@@ -15,7 +15,8 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from apilog.errors import UsageError, install_hint
+from apilog.errors import UsageError
+from apilog.render import find_output
 from apilog.render.data.cell_values import text_slices, typed_values
 from apilog.render.output import OutputOptions, choose_table
 from apilog.report_model import Report
@@ -45,11 +46,8 @@ def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
     Raises UsageError where the package that writes workbooks is not installed, and for a table of
     more rows than a sheet has.
     """
-    try:
-        import xlsxwriter
-    except ImportError as error:
-        hint = install_hint("excel")
-        raise UsageError("-f xlsx needs the package XlsxWriter", hint) from error
+    find_output("xlsx").require_package()
+    import xlsxwriter
 
     table = options.table
     tables = report.tables if table is None else {table: choose_table(report, table)[1]}

@@ -52,6 +52,14 @@ class ReportView:
         frame = self.table("overview")
         return frame[column][0] if frame.height and column in frame.columns else None
 
+    def previous(self, column: str) -> float | None:
+        """Return a number of the overview of the window before, or None if it is missing."""
+        earlier = self.report.previous
+        if earlier is None or column not in earlier.overview.columns:
+            return None
+        value: float | None = earlier.overview[column][0]
+        return value
+
     def row_limit(self, default: int, count: int) -> int:
         """Return how many of `count` rows to show."""
         if self.top is not None:

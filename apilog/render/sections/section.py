@@ -158,6 +158,9 @@ class Tile:
     label: str
     value: str
     style: str = ""
+    change: str = ""
+    """How it differs from what it is compared with."""
+    change_style: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +168,8 @@ class Tiles:
     """The numbers that say most, side by side."""
 
     tiles: Sequence[Tile]
+    compared_with: str = ""
+    """What their changes are against."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from apilog.metrics import Unit
+from apilog.render.sections.changes import change_of
 from apilog.render.sections.columns import rate_style
 from apilog.render.sections.report_view import ReportView, has_values
 from apilog.render.sections.section import Block, Fact, Facts, Paragraph, Section, Tile, Tiles
@@ -58,12 +59,33 @@ def totals_section(view: ReportView) -> Section | None:
             unit = column_unit(column)
             style = rate_style(column, value) if unit is Unit.RATIO else ""
             text = format_value(value, unit, "UTC")
-            tiles.append(Tile(label=label, value=text, style=style))
+            change = change_of(column, value, view.previous(column))
+            tiles.append(
+                Tile(
+                    label=label,
+                    value=text,
+                    style=style,
+                    change=change.text,
+                    change_style=change.style,
+                )
+            )
     if view.overview("requests") and tiles:
-        return Section(blocks=[Tiles(tiles=tiles)])
+        return Section(blocks=[Tiles(tiles=tiles, compared_with=_describe_previous(view.report))])
     if any(frame.height for name, frame in view.tables.items() if name != "overview"):
         return None
     return Section(title="No requests.")
+
+
+def _describe_previous(report: Report) -> str:
+    """Say what the figures are compared with."""
+    earlier = report.previous
+    if earlier is None:
+        return ""
+    zone = ZoneInfo(report.timezone)
+    since, until = (at.astimezone(zone) for at in (earlier.since, earlier.until))
+    with_date = until.date() != since.date()
+    start, end = _format_clock(since, with_date=True), _format_clock(until, with_date=with_date)
+    return f"against {start} – {end}, the window before"
 
 
 def _describe_filters(view: ReportView) -> list[str]:

@@ -14,19 +14,21 @@ from rich.text import Text
 
 from apilog.render.output import OutputOptions, choose_table
 from apilog.render.sections import ReportView
-from apilog.render.terminal.layout import report_lines, table_lines
+from apilog.render.terminal.layout import report_lines, stack_blocks, table_lines
 from apilog.report_model import Report
 
 
 def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
-    """Write the whole report, or the chosen table alone.
+    """Write the whole report, or the chosen tables alone.
 
     Raises UsageError for a table the report does not have.
     """
     view = ReportView.of(report, options.top)
-    if options.table is not None:
-        choose_table(report, options.table)
-        lines = table_lines(view, options.table, options.width)
+    names = options.tables if options.table is None else [options.table]
+    if names:
+        for name in names:
+            choose_table(report, name)
+        lines = stack_blocks([table_lines(view, name, options.width) for name in names])
     else:
         lines = report_lines(view, options.width)
     stream.write(encode_lines(lines, options))

@@ -115,8 +115,13 @@ def _draw_fact(fact: Fact) -> Text:
 
 def _draw_tiles(tiles: Tiles, width: int) -> list[Text]:
     """Draw labels with their numbers below, in columns of the same width."""
+    has_changes = any(tile.change for tile in tiles.tiles)
     shown = [
-        (Text(escape_terminal(tile.label), "dim"), Text(tile.value, f"bold {tile.style}".strip()))
+        (
+            Text(escape_terminal(tile.label), "dim"),
+            Text(tile.value, f"bold {tile.style}".strip()),
+            *([Text(tile.change, tile.change_style)] if has_changes else []),
+        )
         for tile in tiles.tiles
     ]
     cells = max(cell_len(text.plain) for tile in shown for text in tile) + _TILE_GAP
@@ -128,4 +133,6 @@ def _draw_tiles(tiles: Tiles, width: int) -> list[Text]:
             line = Text("  ") + Text("").join(pad_text(text, cells) for text in texts)
             line.rstrip()
             lines.append(clip_line(line, width))
+    if has_changes and tiles.compared_with:
+        lines.append(clip_line(Text(f"  {tiles.compared_with}", "dim"), width))
     return lines

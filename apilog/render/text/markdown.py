@@ -1,4 +1,7 @@
-"""Markdown: one table with formatted values; no cell can be anything but text."""
+"""Markdown: tables with formatted values; no cell can be anything but text.
+
+A wide table has the columns that say most, and names those that are left out.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import BinaryIO
 
 import polars as pl
 
-from apilog.render.data.cell_values import text_slices, typed_values
+from apilog.render.data.cell_values import exact_column, text_slices, typed_values
 from apilog.render.output import OutputOptions, choose_table
 from apilog.render.text.cell_text import (
     column_title,
@@ -17,20 +20,40 @@ from apilog.render.text.cell_text import (
     named_gateways,
 )
 from apilog.render.text.escape import escape_markdown
-from apilog.render.text.verdict_text import figures_as_text
+from apilog.render.text.fitting_columns import fitting_columns
+from apilog.render.text.verdict_text import CHECKS, COMPARISON, figures_as_text
 from apilog.report_model import Report
 
 
 def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
-    """Write the chosen table; only its head if it has no rows."""
-    name, frame = choose_table(report, options.table)
-    for part in _table_parts(figures_as_text(name, frame), report.timezone):
-        stream.write(part.encode())
+    """Write the chosen table, or several under their names; only heads of those without rows."""
+    for place, chosen in enumerate(options.tables or [options.table]):
+        name, frame = choose_table(report, chosen)
+        if options.tables:
+            gap = "\n" if place else ""
+            stream.write(f"{gap}## {escape_markdown(name)}\n\n".encode())
+        # What a query selects, or `--columns` names, is what is wanted.
+        is_whole = options.all_columns or report.command == "query"
+        for part in _fitting_parts(name, frame, report.timezone, is_whole=is_whole):
+            stream.write(part.encode())
 
 
 def markdown_table(frame: pl.DataFrame, timezone: str) -> str:
     """Return a table with its head; nothing for one without columns."""
     return "".join(_table_parts(frame, timezone))
+
+
+def _fitting_parts(
+    name: str, frame: pl.DataFrame, timezone: str, *, is_whole: bool
+) -> Iterator[str]:
+    """Yield a table, all of it or the columns that fit, and which ones are left out."""
+    drawn = frame if is_whole and name in (CHECKS, COMPARISON) else figures_as_text(name, frame)
+    columns = drawn.columns if is_whole else fitting_columns(name, drawn)
+    yield from _table_parts(drawn.select(map(exact_column, columns)), timezone)
+    left_out = [f"`{column}`" for column in drawn.columns if column not in columns]
+    if left_out:
+        choice = "" if name in (CHECKS, COMPARISON) else "; `--columns` names others"
+        yield f"\nLeft out: {', '.join(left_out)}{choice}.\n"
 
 
 def _table_parts(frame: pl.DataFrame, timezone: str) -> Iterator[str]:

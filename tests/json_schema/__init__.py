@@ -1,0 +1,1 @@
+"""What documents look like: schemas held against what commands write."""
