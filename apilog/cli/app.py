@@ -57,6 +57,7 @@ COMMANDS: tuple[tuple[str, Callable[..., object]], ...] = (
     ("formats", catalogue_cmd.formats),
     ("schema", catalogue_cmd.schema),
     ("metrics", catalogue_cmd.metrics),
+    ("man", catalogue_cmd.man),
 )
 """Every command, in the order of the help. The first of two words names a group."""
 

@@ -1,6 +1,6 @@
-"""The commands that print what apilog knows: `formats`, `schema`, `metrics`.
+"""The commands that print what apilog knows: `formats`, `schema`, `metrics`, `man`.
 
-Each is a list of flat rows of texts, made from the values that the program runs on.
+The first three are lists of flat rows of texts, made from the values that the program runs on.
 """
 
 from __future__ import annotations
@@ -146,6 +146,14 @@ def metrics(
         for metric in METRICS.values()
     ]
     write_list("metrics", rows, format, output, force, prose="definition")
+
+
+def man(context: typer.Context, output: OutputFile = None, force: Force = False) -> None:
+    """Print the manual page, for man(1)."""
+    from apilog.cli.man_page import man_page
+
+    with streams.open_output(output, force=force) as stream:
+        stream.write(man_page(context.find_root()).encode())
 
 
 def write_list(

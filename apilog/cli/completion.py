@@ -5,14 +5,21 @@ Each is imported when it is asked for, so that no other start pays for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+
+import typer
+
+_DRAWN_ALONE = {"check": "checks", "compare": "comparison", "success": "funnel"}
+"""The table that each command draws where one has to do; others draw `endpoints`."""
 
 
-def complete_table(incomplete: str) -> list[str]:
-    """Return the tables of reports that begin so."""
+def complete_table(context: typer.Context, incomplete: str) -> list[str]:
+    """Return the tables of the command's report that begin so."""
     from apilog.aggregate.table_specs import TABLES
+    from apilog.developer_success import table_names
 
-    return _beginning(incomplete, TABLES)
+    names = table_names() if context.info_name == "success" else TABLES
+    return _last_beginning(incomplete, names)
 
 
 def complete_from(*names: str) -> Callable[[str], list[str]]:
@@ -28,8 +35,29 @@ def complete_column(incomplete: str) -> list[str]:
     """Return the columns of records that the last of the names with commas between may become."""
     from apilog.schema import SCHEMA
 
-    done, comma, begun = incomplete.rpartition(",")
-    return [f"{done}{comma}{name}" for name in _beginning(begun, SCHEMA)]
+    return _last_beginning(incomplete, SCHEMA)
+
+
+def complete_shown_column(context: typer.Context, incomplete: str) -> list[str]:
+    """Return the columns of the table that is drawn which the last of the names may become."""
+    from apilog.json_schema.column_meanings import MEANINGS
+    from apilog.schema import SCHEMA
+
+    command = context.info_name or ""
+    if command == "query":
+        return _last_beginning(incomplete, SCHEMA)
+    chosen = ",".join(context.params.get("table") or ()).split(",")[-1]
+    table = chosen or _DRAWN_ALONE.get(command, "endpoints")
+    by = split_names(context.params.get("by"))
+    if columns := _report_columns(table, by):
+        return _last_beginning(incomplete, columns)
+    keys = () if command == "success" else ("gateway", "method", "route")
+    return _last_beginning(incomplete, [*by, *keys, *MEANINGS.get(table, {})])
+
+
+def split_names(texts: Sequence[str] | None) -> list[str]:
+    """Return the names in the texts of a repeatable option, each of which may have several."""
+    return [name.strip() for text in texts or () for name in text.split(",")]
 
 
 def complete_metric(incomplete: str) -> list[str]:
@@ -50,6 +78,27 @@ def complete_log_format(incomplete: str) -> list[str]:
     except ApilogError:  # which every command tells; the shell has no place for it
         own = {}
     return _beginning(incomplete, [*own, *FORMAT_INFOS])
+
+
+def _report_columns(table: str, by: Sequence[str]) -> list[str]:
+    """Return the columns of a table of reports; nothing if there is no such table."""
+    from apilog.aggregate.table_specs import ANOMALIES, TABLES, select_tables
+    from apilog.errors import UsageError
+    from apilog.metrics import METRICS
+
+    if table not in TABLES or table == ANOMALIES:
+        return []
+    try:
+        (spec,) = select_tables([table], tuple(by))
+    except UsageError:  # which the command tells
+        spec = TABLES[table]
+    return [*spec.keys, *(METRICS[name].column for name in spec.metrics)]
+
+
+def _last_beginning(incomplete: str, names: Iterable[str]) -> list[str]:
+    """Return what the last of the names with commas between may become, with those before it."""
+    done, comma, begun = incomplete.rpartition(",")
+    return [f"{done}{comma}{name}" for name in _beginning(begun, names)]
 
 
 def _beginning(incomplete: str, names: Iterable[str]) -> list[str]:

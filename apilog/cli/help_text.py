@@ -84,6 +84,7 @@ EXAMPLES: Mapping[str, tuple[str, str]] = {
     "formats": ("apilog formats", "apilog formats combined -f json"),
     "schema": ("apilog schema -f csv -o schema.csv", "apilog schema --json report"),
     "metrics": ("apilog metrics", "apilog metrics -f md"),
+    "man": ("apilog man | man -l -", "apilog man -o apilog.1"),
 }
 """Two examples of each command; a test parses each of them."""
 
@@ -108,18 +109,9 @@ class PlainCommand(TyperCommand):
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write arguments and options, those of several commands in groups."""
-        sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], _OWN: []}
-        sections |= {group: [] for group in OPTION_GROUPS}
-        for parameter in self.get_params(ctx):
-            if record := parameter.get_help_record(ctx):
-                is_argument = parameter.param_type_name == "argument"
-                group = "Arguments" if is_argument else _GROUP_OF.get(parameter.name, _OWN)
-                shown = parameter.metavar if is_argument and parameter.metavar else record[0]
-                sections[group].append((_name_types(shown), _name_types(record[1])))
-        for title, records in sections.items():
-            if records:
-                with formatter.section(title):
-                    formatter.write_dl(records)
+        for title, records in option_records(self, ctx).items():
+            with formatter.section(title):
+                formatter.write_dl(records)
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         """Write the examples, never broken: they are to be copied."""
@@ -128,6 +120,19 @@ class PlainCommand(TyperCommand):
             with formatter.section("Examples"):
                 for example in examples:
                     formatter.write(f"{'':>{formatter.current_indent}}{example}\n")
+
+
+def option_records(command: Any, context: Any) -> dict[str, list[tuple[str, str]]]:
+    """Return how arguments and options are written and what they do, by their group."""
+    sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], _OWN: []}
+    sections |= {group: [] for group in OPTION_GROUPS}
+    for parameter in command.get_params(context):
+        if record := parameter.get_help_record(context):
+            is_argument = parameter.param_type_name == "argument"
+            group = "Arguments" if is_argument else _GROUP_OF.get(parameter.name, _OWN)
+            shown = parameter.metavar if is_argument and parameter.metavar else record[0]
+            sections[group].append((_name_types(shown), _name_types(record[1])))
+    return {title: records for title, records in sections.items() if records}
 
 
 def _name_types(text: str) -> str:

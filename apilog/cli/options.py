@@ -19,7 +19,13 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import typer
 from typer.models import ParameterInfo
 
-from apilog.cli.completion import complete_column, complete_log_format, complete_table
+from apilog.cli.completion import (
+    complete_column,
+    complete_log_format,
+    complete_shown_column,
+    complete_table,
+    split_names,
+)
 from apilog.errors import UsageError
 from apilog.options import FormatOptions
 from apilog.render import OUTPUTS, VERDICT_OUTPUTS, find_output
@@ -201,6 +207,7 @@ ColumnChoice = Annotated[
     Sequence[str],
     typer.Option(
         metavar="COLUMN",
+        autocompletion=complete_shown_column,
         help="Only these columns of one table, in this order; separated by commas.",
     ),
 ]
@@ -348,11 +355,6 @@ def _format_by_name(output: str | Path | None, choices: Sequence[str], default: 
     )
 
 
-def split_columns(texts: Sequence[str] | None) -> list[str]:
-    """Return the columns of a repeatable option, each of whose texts may name several."""
-    return [column.strip() for text in texts or () for column in text.split(",")]
-
-
 def _declared_options(group: Any) -> Iterator[tuple[str, str, Any]]:
     """Yield field, parameter and annotation of each field that is declared as an option."""
     hints = get_type_hints(group, include_extras=True)
@@ -388,7 +390,7 @@ def _build_group(group: Any, values: Mapping[str, Any]) -> Any:
     for field, name, annotation in _declared_options(group):
         value = _plain_value(values[name])
         if annotation == ColumnChoice or field in ("by", "table"):
-            value = split_columns(value)
+            value = split_names(value)
         elif value is None and get_args(annotation)[0] in (list[str] | None, Sequence[str]):
             value = ()
         arguments[field] = value

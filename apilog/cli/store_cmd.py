@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from apilog.cli import streams
-from apilog.cli.completion import complete_column
-from apilog.cli.options import TEXT_OR_JSON, HashConsumers, split_columns
+from apilog.cli.completion import complete_column, split_names
+from apilog.cli.options import TEXT_OR_JSON, HashConsumers
 from apilog.cli.streams import ExitCode
 from apilog.errors import UsageError
 from apilog.text.units import MISSING, format_bytes, format_count, parse_duration
@@ -138,7 +138,7 @@ def anonymize(
     from apilog.store import anonymize as rewrite
     from apilog.store import plan_anonymize
 
-    columns = split_columns(drop)
+    columns = split_names(drop)
     privacy = Privacy.from_options(anonymize_ip=ip, hash_consumers=hash_consumers)
     if not privacy and not columns:
         raise UsageError("nothing to anonymize", "give --ip, --hash-consumers KEY or --drop COLUMN")

@@ -74,7 +74,6 @@ def test_examples_on_logs_run(run: Run, tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_values_complete() -> None:
-    assert completion.complete_table("end") == ["endpoints"]
     assert completion.complete_column("upstream_st") == ["upstream_status"]
     assert completion.complete_column("route,met") == ["route,method"]
     assert completion.complete_column("") == [*SCHEMA]
