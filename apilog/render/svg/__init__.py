@@ -36,12 +36,25 @@ class Chart:
     """The tables that it can't be drawn without."""
     marks: tuple[str, ...] = ()
     """Tables that are drawn onto it where the report has them."""
+    is_ranking: bool = False
+    """Whether it shows the first rows of a table, as many as are asked for."""
 
-    def draw(self, report: Report, *, width: int = 800, theme: Theme = Theme.LIGHT) -> str:
-        """Return the chart as one `svg` element; the report has the tables it needs."""
+    def draw(
+        self,
+        report: Report,
+        *,
+        width: int = 800,
+        theme: Theme = Theme.LIGHT,
+        top: int | None = None,
+    ) -> str:
+        """Return the chart as one `svg` element; the report has the tables it needs.
+
+        `top` is how many rows a ranking shows.
+        """
+        more = {"top": top} if self.is_ranking else {}
         # Imported when it draws: that charts are known must not load Polars.
         module = import_module(f"apilog.render.svg.{self.module}")
-        drawn = getattr(module, f"{self.name}_chart")(report, width=width, theme=theme)
+        drawn = getattr(module, f"{self.name}_chart")(report, width=width, theme=theme, **more)
         assert isinstance(drawn, str)
         return drawn
 
@@ -61,6 +74,33 @@ CHARTS: Mapping[str, Chart] = {
             meaning="p50, p95 and p99 over time",
             module="latency",
             tables=("traffic",),
+        ),
+        Chart(
+            name="endpoints",
+            meaning="the busiest endpoints with their errors and p95",
+            module="rankings",
+            tables=("endpoints",),
+            is_ranking=True,
+        ),
+        Chart(
+            name="errors",
+            meaning="errors by status and by who caused them",
+            module="errors",
+            tables=("errors",),
+        ),
+        Chart(
+            name="consumers",
+            meaning="the busiest consumers with their errors",
+            module="rankings",
+            tables=("consumers",),
+            is_ranking=True,
+        ),
+        Chart(
+            name="gateways",
+            meaning="the gateways with their errors and p95",
+            module="rankings",
+            tables=("gateways",),
+            is_ranking=True,
         ),
     )
 }

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from apilog.aggregate.time_buckets import bucket_ends
+from apilog.render.svg.chart_tables import read_table
 from apilog.render.svg.drawing import Drawing
 from apilog.render.svg.frame import (
     MARGIN,
@@ -54,7 +55,7 @@ def time_columns(report: Report, values: Sequence[pl.Expr], most: int) -> TimeCo
 
     `values` are what one column shows of the buckets that share it.
     """
-    frame = report.tables["traffic"].drop_nulls("timestamp").sort("timestamp")
+    frame = read_table(report, "traffic").drop_nulls("timestamp").sort("timestamp")
     if frame.is_empty():
         return None
     step, starts = report.bucket, frame["timestamp"]

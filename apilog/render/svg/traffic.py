@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from apilog.render.svg.chart_tables import read_table
 from apilog.render.svg.drawing import Drawing
 from apilog.render.svg.frame import (
     MARGIN,
@@ -119,7 +120,7 @@ class _MarkedAnomaly:
 
 def _strongest_anomalies(report: Report) -> tuple[list[_MarkedAnomaly], int]:
     """Return the anomalies to mark, strongest first, and how many others there are."""
-    frame = report.tables.get("anomalies", pl.DataFrame())
+    frame = read_table(report, "anomalies")
     if not {"timestamp", "end", "metric", "value", "kind", "score"} <= set(frame.columns):
         return [], 0
     ranked = frame.drop_nulls(["timestamp", "end"]).sort(
