@@ -18,7 +18,7 @@ from pathlib import Path
 
 from apilog.aggregate.anomalies.counts import PART_KEYS
 from apilog.aggregate.anomalies.table import SCHEMA as ANOMALY_SCHEMA
-from apilog.aggregate.table_specs import TABLES
+from apilog.aggregate.table_specs import EXTRA_TABLES, HISTOGRAM, TABLES
 from apilog.checks import REQUEST_METRICS
 from apilog.checks.threshold import UNITS_BY_METRIC_UNIT
 from apilog.cli.app import COMMANDS, main
@@ -33,6 +33,7 @@ from apilog.formats.registry import ADVICE, FORMAT_INFOS
 from apilog.formats.skipped_lines import SKIP_RULES
 from apilog.metrics import METRICS
 from apilog.options import SuccessOptions
+from apilog.render.svg import CHARTS
 from apilog.routes import SEGMENT_KINDS
 from apilog.schema import COLUMNS, SCHEMA
 from apilog.transport.envelope_registry import ENVELOPES
@@ -131,6 +132,21 @@ def _tables() -> str:
     keys = ("timestamp", "end", "metric", *PART_KEYS)
     anomalies = (_names(keys), _names(name for name in ANOMALY_SCHEMA if name not in keys))
     return _table(("table", "keys", "metrics"), [*rows, ("`anomalies`", *anomalies)])
+
+
+def _extra_tables() -> str:
+    rows = [
+        (f"`{t.name}`", _names(t.keys), _names(METRICS[m].column for m in t.metrics))
+        for t in EXTRA_TABLES.values()
+        if t.name != HISTOGRAM
+    ]
+    histogram = (f"`{HISTOGRAM}`", _names(["from_ms", "to_ms"]), _names(["requests"]))
+    return _table(("table", "keys", "metrics"), [histogram, *rows])
+
+
+def _charts() -> str:
+    rows = ((f"`{c.command}`", f"`{c.name}`", c.meaning) for c in CHARTS.values())
+    return _table(("command", "chart", "what it shows"), rows)
 
 
 def _json() -> str:
@@ -344,12 +360,14 @@ def _advice() -> str:
 PARTS: Mapping[str, Callable[[], str]] = {
     "advice": _advice,
     "baseline": _baseline,
+    "charts": _charts,
     "check": _check,
     "columns": _columns,
     "commands": _commands,
     "compare": _compare,
     "detect": _detect,
     "envelopes": _envelopes,
+    "extra-tables": _extra_tables,
     "format-rows": _format_rows,
     "formats": _formats,
     "help": _help,

@@ -27,7 +27,7 @@ from apilog.aggregate.packed_keys import (
 from apilog.aggregate.plan import Cube, ReportPlan, cube_layout
 from apilog.aggregate.record_times import RecordTimes
 from apilog.aggregate.table_specs import KEY_TYPES
-from apilog.aggregate.time_buckets import encode_buckets, encode_hours
+from apilog.aggregate.time_buckets import encode_buckets, encode_calendar, encode_hours
 from apilog.metrics import Accumulator
 from apilog.schema import GUESSED_ROUTE, is_within
 from apilog.time import parse_step
@@ -85,6 +85,8 @@ class EncodedRecords:
                     coded = encode_buckets(timestamps, step, self.plan.timezone)
                 case "hour":
                     coded = encode_hours(timestamps)
+                case "weekday" | "hour_of_day":
+                    coded = encode_calendar(timestamps, column, self.plan.timezone)
                 case "error_source":
                     coded = encode_column(self.records[column].cast(KEY_TYPES[column]))
                 case _:

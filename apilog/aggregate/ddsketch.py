@@ -68,6 +68,20 @@ def bucket_value_expr() -> pl.Expr:
     return pl.when(pl.col("bucket") > ZERO_BUCKET).then(value).otherwise(0.0)
 
 
+def bucket_bounds() -> tuple[pl.Expr, pl.Expr]:
+    """Return the milliseconds between which the durations of the column `bucket` lie.
+
+    They are above `from_ms` and at most `to_ms`; both are 0 for the bucket of zero.
+    """
+    exponent, is_zero = pl.col("bucket").cast(pl.Float64), pl.col("bucket") <= ZERO_BUCKET
+    lower = pl.when(pl.col("bucket") > _LOWEST_BUCKET).then(pl.lit(GAMMA).pow(exponent - 1))
+    upper = pl.when(~is_zero).then(pl.lit(GAMMA).pow(exponent))
+    return (
+        lower.otherwise(0.0).alias("from_ms"),
+        upper.otherwise(0.0).alias("to_ms"),
+    )
+
+
 def bucket_value_ms(bucket: int) -> float:
     """Return the milliseconds that a bucket stands for."""
     return 2.0 * GAMMA**bucket / (GAMMA + 1) if bucket > ZERO_BUCKET else 0.0

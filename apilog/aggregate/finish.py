@@ -22,7 +22,7 @@ from apilog.aggregate.cube import (
     merge_exprs,
     sums_with_keys,
 )
-from apilog.aggregate.ddsketch import estimate_quantiles
+from apilog.aggregate.ddsketch import bucket_bounds, estimate_quantiles
 from apilog.aggregate.filter_cubes import collect_filter_sums
 from apilog.aggregate.plan import Cube, ReportPlan, cube_layout
 from apilog.aggregate.record_times import StrayTimes
@@ -31,6 +31,7 @@ from apilog.aggregate.table_specs import (
     ANOMALIES,
     BOUNDED_KEYS,
     CONSUMER_HOURS,
+    HISTOGRAM,
     HOURS,
     KEY_TYPES,
     ROUTE_HOURS,
@@ -169,6 +170,9 @@ class _TableBuilder:
 
     def build_table(self, table: TableSpec) -> pl.DataFrame:
         rows = self.roll_up(table)
+        if table.name == HISTOGRAM:
+            counts = self.roll_up_histogram(rows, "duration_ms")
+            return counts.sort("bucket").select_seq(*bucket_bounds(), pl.col("n").alias("requests"))
         if table.name != ANOMALIES:
             return self.compute_metrics(rows)
         timezone = self._plan.timezone

@@ -31,7 +31,7 @@ from apilog.metrics import (
 from apilog.time import ALL_TIME, TimeWindow
 
 _DETAIL_KEYS = frozenset({"status", "error_source"})
-_DERIVED_FROM = {"hour": ("timestamp",)}
+_DERIVED_FROM = dict.fromkeys(("hour", "weekday", "hour_of_day"), ("timestamp",))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

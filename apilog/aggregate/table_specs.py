@@ -21,10 +21,17 @@ KEY_TYPES: dict[str, pl.DataType | type[pl.DataType]] = {
     **SCHEMA,
     "error_source": ERROR_SOURCE,
     "hour": SCHEMA["timestamp"],
+    "weekday": pl.Int8,
+    "hour_of_day": pl.Int8,
 }
-"""Maps every key to its type inside a state; `hour` (UTC) serves anomalies only."""
+"""Maps every key to its type inside a state; `hour` (UTC) serves anomalies only.
 
-_NUMBERED_KEYS = frozenset({"timestamp", "hour", "status", "upstream_status"})
+`weekday` is 1 on Mondays and 7 on Sundays, `hour_of_day` 0 to 23, both in the report's zone.
+"""
+
+_NUMBERED_KEYS = frozenset(
+    {"timestamp", "hour", "status", "upstream_status", "weekday", "hour_of_day"}
+)
 BOUNDED_KEYS = _NUMBERED_KEYS | {"gateway", "error_source"}
 """Keys that take few values whatever the log holds."""
 
@@ -140,6 +147,32 @@ TABLES: dict[str, TableSpec] = {
 }
 """Every table of a report, in its order."""
 
+HISTOGRAM = "histogram"
+"""The one table whose rows are latency buckets: `from_ms`, `to_ms`, `requests`."""
+
+EXTRA_TABLES: dict[str, TableSpec] = {
+    t.name: t
+    for t in (
+        TableSpec(name=HISTOGRAM, metrics=("requests", "latency_p50")),
+        TableSpec(
+            name="heatmap",
+            keys=("weekday", "hour_of_day"),
+            metrics=(
+                *("requests", *_ERRORS, *_SERVER_ERRORS),
+                *("latency_p50", "latency_p95", "latency_p99"),
+            ),
+            order=RowOrder.KEYS,
+        ),
+        TableSpec(
+            name="status_traffic",
+            keys=("timestamp", "status"),
+            metrics=("requests",),
+            order=RowOrder.KEYS,
+        ),
+    )
+}
+"""Tables that a report has only where they are asked for by name."""
+
 HOURS = TableSpec(name="hours", keys=("hour",), metrics=("requests", *_ERROR_COUNTS, "latency_p95"))
 STATUS_HOURS = TableSpec(name="hours of statuses", keys=("hour", "status"), metrics=("requests",))
 ROUTE_HOURS = replace(HOURS, name="hours of routes", keys=(*_ENDPOINT, "hour"))
@@ -161,10 +194,10 @@ def select_tables(
     """
     chosen = list(TABLES) if names is None else names
     for name in chosen:
-        _require_known(name, TABLES, "table")
+        _require_known(name, TABLES | EXTRA_TABLES, "table")
     for name in by:
         _require_known(name, tuple(SCHEMA), "column")
-    tables = dict(TABLES)
+    tables = TABLES | EXTRA_TABLES
     if by:
         # No two columns of a table have one name.
         metrics = tuple(m for m in tables["endpoints"].metrics if METRICS[m].column not in by)

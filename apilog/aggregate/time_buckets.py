@@ -82,6 +82,17 @@ def encode_hours(timestamps: pl.Series) -> PackedKeys:
     return _encode_units(timestamps.alias("hour"), _HOUR_US)
 
 
+def encode_calendar(timestamps: pl.Series, part: str, timezone: str) -> PackedKeys:
+    """Return the `weekday` (1 is Monday) or `hour_of_day` of each instant in the zone as a code."""
+    # A zone is looked up once for each quarter of an hour, not for every record.
+    coded = make_dense(_encode_units(timestamps, _QUARTER_US))
+    every_code = pl.int_range(coded.size, dtype=pl.UInt64)
+    starts = pl.select(coded.decode(every_code)).to_series().dt.convert_time_zone(timezone)
+    values = starts.dt.weekday() if part == "weekday" else starts.dt.hour()
+    parts = encode_column(values.alias(part))
+    return PackedKeys(parts.codes.gather(coded.codes), parts.size, parts.decode)
+
+
 def _encode_units(timestamps: pl.Series, unit_us: int) -> PackedKeys:
     """Return the unit since 1970 that each instant is in, decoded as the unit's start."""
     coded = encode_column(timestamps.to_physical() // unit_us)

@@ -28,7 +28,8 @@ from apilog.cli.completion import (
 )
 from apilog.errors import UsageError
 from apilog.options import FormatOptions
-from apilog.render import OUTPUTS, VERDICT_OUTPUTS, find_output
+from apilog.render import CHART_OUTPUTS, OUTPUTS, VERDICT_OUTPUTS, find_output
+from apilog.render.svg import NARROWEST, WIDEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +184,7 @@ READ_OPTIONS: Mapping[str, tuple[str, Any]] = {
 """Field of `apilog.options` to the name of its parameter, and the option it is."""
 
 ANY_REPORT = Choices([*OUTPUTS])
+REPORT_OR_CHART = Choices([*OUTPUTS, *CHART_OUTPUTS])
 ANY_VERDICTS = Choices([*OUTPUTS, *VERDICT_OUTPUTS])
 TEXT_OR_JSON = Choices(["table", "json"])
 ReportFormat = Annotated[
@@ -192,7 +194,7 @@ ReportFormat = Annotated[
         "-f",
         help="How to draw the report. Default: as the name of --output says, else table.",
     ),
-    ANY_REPORT,
+    REPORT_OR_CHART,
 ]
 TableChoice = Annotated[
     Sequence[str],
@@ -200,7 +202,8 @@ TableChoice = Annotated[
         "--table",
         metavar="NAME",
         autocompletion=complete_table,
-        help="Only this table; may be repeated, but for csv, ndjson and parquet, which hold one.",
+        help="Only this table; may be repeated, but for csv, ndjson and parquet, which hold one. "
+        "Of svg and png: the chart.",
     ),
 ]
 ColumnChoice = Annotated[
@@ -218,6 +221,21 @@ CsvDialect = Annotated[
     str,
     typer.Option("--csv-dialect", help="excel: with a byte order mark, and times in --tz."),
     Choices(["rfc4180", "excel"]),
+]
+ChartTheme = Annotated[
+    str | None,
+    typer.Option("--theme", help="Colours of svg and png. Default: light."),
+    Choices(["light", "dark"]),
+]
+ChartWidth = Annotated[
+    int | None,
+    typer.Option(
+        "--width",
+        min=NARROWEST,
+        max=WIDEST,
+        metavar="PIXELS",
+        help="How wide svg and png are. Default: 800.",
+    ),
 ]
 Output = Annotated[
     str | None,

@@ -8,7 +8,16 @@ import typer
 
 import apilog
 from apilog.cli.lifecycle import RunFlags, finish_report, refuse_same_file
-from apilog.cli.options import CsvDialect, Raw, ReportFormat, Sources, TableChoice, Top
+from apilog.cli.options import (
+    ChartTheme,
+    ChartWidth,
+    CsvDialect,
+    Raw,
+    ReportFormat,
+    Sources,
+    TableChoice,
+    Top,
+)
 from apilog.cli.streams import OutputTarget
 from apilog.options import ReportOptions
 
@@ -21,6 +30,8 @@ class ReportTarget(OutputTarget):
     table: TableChoice = ()
     raw: Raw = False
     csv_dialect: CsvDialect = "rfc4180"
+    theme: ChartTheme = None
+    width: ChartWidth = None
     top: Top = None
 
 

@@ -22,6 +22,7 @@ from apilog.cli.whole_writes import WholeWriter
 from apilog.errors import ApilogError, OutputError, UsageError
 from apilog.render import DEFAULT_TABLE, OutputOptions, find_output
 from apilog.render.output import choose_columns, choose_table
+from apilog.render.svg import chart_tables, require_chart
 from apilog.render.text.escape import escape_terminal
 
 if TYPE_CHECKING:
@@ -192,6 +193,8 @@ class OutputTarget:
     top: int | None = None
     raw: bool = False
     csv_dialect: str = "rfc4180"
+    theme: str | None = None
+    width: int | None = None
 
     @property
     def is_directory(self) -> bool:
@@ -213,10 +216,17 @@ class OutputTarget:
     @property
     def tables(self) -> list[str] | None:
         """The tables that will be drawn; None means all."""
+        if self.draws_charts:
+            return chart_tables(self.table, every=self.is_directory)
         if self.table or self.columns:
             return [*dict.fromkeys(self.table)] or [DEFAULT_TABLE]
         holds_all = find_output(self.format).holds_all_tables or self.is_directory
         return None if holds_all else [DEFAULT_TABLE]
+
+    @property
+    def draws_charts(self) -> bool:
+        """Whether pictures are drawn, of some of the tables."""
+        return find_output(self.format).draws_charts
 
     def check(self, tables: Iterable[str]) -> None:
         """Raise UsageError for a target that makes no sense, OutputError for a file that exists.
@@ -225,14 +235,16 @@ class OutputTarget:
         """
         from apilog.storage.local_folder import refuse_existing
 
-        output, count = find_output(self.format), len(set(self.table))
+        tables, output, count = list(tables), find_output(self.format), len(set(self.table))
+        self._check_charts(tables)
         if self.columns and (self.is_directory or count > 1):
             raise UsageError("--columns is about one table", "name a file, and one --table")
         if count > 1 and not (
             output.holds_all_tables or output.holds_several_tables or self.is_directory
         ):
+            what = "chart" if output.draws_charts else "table"
             hint = "name a directory/ with --output, or take json, md or xlsx"
-            raise UsageError(f"{self.format} holds one table, not {count}", hint)
+            raise UsageError(f"{self.format} holds one {what}, not {count}", hint)
         if self.output == "":
             raise UsageError("--output is empty", "name a file, a directory/ or - for stdout")
         output.require_package()
@@ -241,12 +253,26 @@ class OutputTarget:
         check_target(self.file, force=self.force)
         if self.is_directory:
             folder, suffix = Path(self.output or "."), output.suffix
-            refuse_existing((folder / f"{name}.{suffix}" for name in tables), self.force)
+            names = output.parts(tables, self.table)
+            refuse_existing((folder / f"{name}.{suffix}" for name in names), self.force)
+
+    def _check_charts(self, tables: Sequence[str]) -> None:
+        """Raise UsageError for a chart that there is not, or options that pictures alone have."""
+        if not self.draws_charts:
+            for option, value in (("--theme", self.theme), ("--width", self.width)):
+                if value is not None:
+                    hint = "draw one with --format svg or png"
+                    raise UsageError(f"{option} is about pictures", hint)
+            return
+        for name in self.table or [None]:
+            require_chart(name, tables)
+        if self.columns:
+            raise UsageError("--columns is about tables", "name a chart with --table")
 
     def write(self, report: Report) -> None:
         """Draw the report."""
         output, names = find_output(self.format), self.table
-        if names or self.columns:
+        if not self.draws_charts and (names or self.columns):
             chosen = dict(choose_table(report, name) for name in names)
             chosen = chosen or dict([choose_table(report, None)])
             if self.columns:
@@ -263,6 +289,8 @@ class OutputTarget:
             top=self.top,
             raw=self.raw,
             csv_dialect=self.csv_dialect,
+            theme=self.theme or "light",
+            picture_width=self.width or 800,
         )
         if self.is_directory:
             assert self.output is not None

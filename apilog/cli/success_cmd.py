@@ -12,6 +12,8 @@ import apilog
 from apilog.cli.lifecycle import RunFlags, accounts_from_options, finish_report, refuse_same_file
 from apilog.cli.options import (
     Attribution,
+    ChartTheme,
+    ChartWidth,
     Choices,
     ConfigFile,
     CsvDialect,
@@ -70,6 +72,8 @@ class SuccessTarget(OutputTarget):
     table: TableChoice = ()
     raw: Raw = False
     csv_dialect: CsvDialect = "rfc4180"
+    theme: ChartTheme = None
+    width: ChartWidth = None
 
 
 def success(
@@ -86,9 +90,12 @@ def success(
     """
     from apilog.config import load_config
     from apilog.developer_success import table_names
+    from apilog.errors import UsageError
     from apilog.text.units import parse_duration
 
     target.check(table_names(target.table))
+    if target.draws_charts and read.by:
+        raise UsageError("charts are of all accounts, not of groups", "leave out --by")
     refuse_same_file(target, run.rejects)
     settings = load_config(config)
     accounts = accounts_from_options(read.accounts, read.accounts_query, settings)

@@ -6,11 +6,10 @@ hold. Modules are loaded when they draw, so that listing the outputs costs nothi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from apilog.render.output import DEFAULT_TABLE, Output, OutputOptions
 
 __all__ = [
+    "CHART_OUTPUTS",
     "DEFAULT_TABLE",
     "OUTPUTS",
     "VERDICT_OUTPUTS",
@@ -41,14 +40,28 @@ _REGISTRY = (
         package="XlsxWriter",
         extra="excel",
     ),
+    Output(name="svg", suffix="svg", module="svg", draws_charts=True),
+    Output(
+        name="png",
+        suffix="png",
+        module="svg.png",
+        draws_charts=True,
+        is_binary=True,
+        package="resvg-py",
+        extra="png",
+    ),
 )
 
-OUTPUTS: Mapping[str, Output] = {o.name: o for o in _REGISTRY if not o.needs_verdicts}
+OUTPUTS: dict[str, Output] = {
+    o.name: o for o in _REGISTRY if not (o.needs_verdicts or o.draws_charts)
+}
 """The outputs that can draw any report."""
-VERDICT_OUTPUTS: Mapping[str, Output] = {o.name: o for o in _REGISTRY if o.needs_verdicts}
+CHART_OUTPUTS: dict[str, Output] = {o.name: o for o in _REGISTRY if o.draws_charts}
+"""The outputs that draw pictures, of the tables of `report` and `success`."""
+VERDICT_OUTPUTS: dict[str, Output] = {o.name: o for o in _REGISTRY if o.needs_verdicts}
 """The outputs that draw only the results of `check` and `compare`."""
 
 
 def find_output(name: str) -> Output:
     """Return the output that `--format` selects by that name."""
-    return OUTPUTS[name] if name in OUTPUTS else VERDICT_OUTPUTS[name]
+    return (OUTPUTS | CHART_OUTPUTS | VERDICT_OUTPUTS)[name]

@@ -5,7 +5,7 @@ An output never changes a report and reads nothing else. Files appear whole or n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.util import find_spec
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from apilog.errors import OutputError, UsageError, install_hint
+from apilog.render.svg import charts_of
 from apilog.storage.local_folder import atomic_file, refuse_existing
 from apilog.text import did_you_mean
 
@@ -44,6 +45,10 @@ class OutputOptions:
     """Whether CSV text cells stay as they are, even if a spreadsheet would run them."""
     all_columns: bool = False
     """Whether each column of a table was asked for, so that none is left out."""
+    theme: str = "light"
+    """Of pictures: `light` or `dark`."""
+    picture_width: int = 800
+    """Pixels of a picture."""
     csv_dialect: str = "rfc4180"
     """`excel` for a byte order mark, CRLF and times that a spreadsheet takes for such."""
 
@@ -68,14 +73,25 @@ class Output:
     """Whether it is laid out for a screen, so that no other program should read it."""
     needs_verdicts: bool = False
     """Whether it draws nothing but the results of `check` and `compare`."""
+    draws_charts: bool = False
+    """Whether it draws pictures, each of which is of some tables."""
     package: str = ""
     """The package that it is drawn with, if apilog is useful without."""
     extra: str = ""
     """The extra that brings the package."""
 
+    def parts(self, tables: Collection[str], chosen: Collection[str] = ()) -> list[str]:
+        """Return what there is to draw of a report with these tables, each in a file of its own.
+
+        That is its tables, or the charts of them; without `chosen` all.
+        """
+        names = charts_of(tables) if self.draws_charts else [*tables]
+        return [name for name in names if not chosen or name in chosen]
+
     def require_package(self) -> None:
         """Raise UsageError where the package that it is drawn with is not installed."""
-        if self.package and find_spec(self.package.lower()) is None:
+        module = self.package.lower().replace("-", "_")
+        if self.package and find_spec(module) is None:
             hint = install_hint(self.extra)
             raise UsageError(f"-f {self.name} needs the package {self.package}", hint)
 
@@ -90,12 +106,14 @@ class Output:
     def write_directory(
         self, report: Report, directory: Path, options: OutputOptions, *, force: bool = False
     ) -> list[Path]:
-        """Write every table as `<table>.<suffix>` and return the files.
+        """Write every table or chart as `<name>.<suffix>` and return the files.
 
         Make the directory if it is missing. Raises OutputError before anything is written if
         one of the files exists and `force` is not set.
         """
-        paths = {name: directory / f"{name}.{self.suffix}" for name in report.tables}
+        chosen = [options.table] if options.table else options.tables
+        names = self.parts(report.tables, chosen if self.draws_charts else ())
+        paths = {name: directory / f"{name}.{self.suffix}" for name in names}
         refuse_existing(paths.values(), force)
         try:
             directory.mkdir(parents=True, exist_ok=True)

@@ -23,7 +23,7 @@ from apilog.render.html.page_head import describe_head
 from apilog.render.html.page_tables import TILES, PageTable, describe_tables
 from apilog.render.output import OutputOptions, choose_table
 from apilog.render.sections.report_view import ReportView
-from apilog.render.svg import CHARTS, Theme, charts_of, page_variables
+from apilog.render.svg import CHARTS, Theme, drawable_charts, page_variables
 from apilog.render.text.escape import UNSAFE, escape_json
 from apilog.report_model import Report
 
@@ -96,7 +96,7 @@ def _draw_pictures(report: Report) -> dict[str, str]:
     """Return the charts of the report by name; they escape what they write themselves."""
     return {
         name: CHARTS[name].draw(report, width=_CHART_WIDTH, theme=Theme.PAGE)
-        for name in charts_of(report.tables)
+        for name in drawable_charts(report)
         if all(report.tables[table].height for table in CHARTS[name].tables)
     }
 

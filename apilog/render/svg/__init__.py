@@ -19,7 +19,18 @@ if TYPE_CHECKING:
     from apilog.render.output import OutputOptions
     from apilog.report_model import Report
 
-__all__ = ["CHARTS", "Chart", "Theme", "charts_of", "draw_chart", "page_variables", "write"]
+__all__ = [
+    "CHARTS",
+    "Chart",
+    "Theme",
+    "chart_tables",
+    "charts_of",
+    "draw_chart",
+    "drawable_charts",
+    "page_variables",
+    "require_chart",
+    "write",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,10 +43,14 @@ class Chart:
     """What it shows."""
     module: str
     """The module of this package that has its function, `NAME_chart`."""
+    command: str = "report"
+    """The command whose reports have it."""
     tables: tuple[str, ...]
     """The tables that it can't be drawn without."""
     marks: tuple[str, ...] = ()
     """Tables that are drawn onto it where the report has them."""
+    first_column: str = ""
+    """What its table begins with, unless it is cut into groups, of which there is no chart."""
     is_ranking: bool = False
     """Whether it shows the first rows of a table, as many as are asked for."""
 
@@ -67,13 +82,26 @@ CHARTS: Mapping[str, Chart] = {
             meaning="requests over time by class of status, with the anomalies in them",
             module="traffic",
             tables=("traffic",),
-            marks=("anomalies",),
+            marks=("anomalies", "status_traffic"),
         ),
         Chart(
             name="latency",
             meaning="p50, p95 and p99 over time",
             module="latency",
             tables=("traffic",),
+        ),
+        Chart(
+            name="histogram",
+            meaning="how often requests took how long",
+            module="histogram",
+            tables=("histogram",),
+            marks=("overview",),
+        ),
+        Chart(
+            name="heatmap",
+            meaning="p95 by hour of the day and weekday",
+            module="heatmap",
+            tables=("heatmap",),
         ),
         Chart(
             name="endpoints",
@@ -102,6 +130,46 @@ CHARTS: Mapping[str, Chart] = {
             tables=("gateways",),
             is_ranking=True,
         ),
+        Chart(
+            name="funnel",
+            meaning="how many accounts reached each stage",
+            module="journey",
+            command="success",
+            tables=("funnel",),
+            first_column="stage",
+        ),
+        Chart(
+            name="retention",
+            meaning="the share of each cohort that still calls",
+            module="journey",
+            command="success",
+            tables=("retention",),
+            first_column="cohort",
+        ),
+        Chart(
+            name="trials",
+            meaning="how the trials of each kind ended",
+            module="business",
+            command="success",
+            tables=("trials",),
+            first_column="trial_kind",
+        ),
+        Chart(
+            name="revenue",
+            meaning="the monthly revenue of each plan",
+            module="business",
+            command="success",
+            tables=("revenue",),
+            first_column="plan",
+        ),
+        Chart(
+            name="experiments",
+            meaning="what variants changed, as intervals",
+            module="experiments",
+            command="success",
+            tables=("experiments",),
+            first_column="variant",
+        ),
     )
 }
 """Every chart, by the name that `--table` gives it."""
@@ -115,25 +183,69 @@ def charts_of(tables: Collection[str]) -> list[str]:
     return [chart.name for chart in CHARTS.values() if set(chart.tables) <= set(tables)]
 
 
+def chart_tables(names: Collection[str], *, every: bool) -> list[str] | None:
+    """Return the tables that a report needs for these charts; None for those it has anyway.
+
+    Without names they are those of all its charts if `every` is set.
+    """
+    charts = [CHARTS[name] for name in names if name in CHARTS]
+    if not names and every:
+        charts = [chart for chart in CHARTS.values() if chart.command == "report"]
+    tables = [table for chart in charts for table in (*chart.tables, *chart.marks)]
+    return [*dict.fromkeys(tables)] or None
+
+
+def drawable_charts(report: Report) -> list[str]:
+    """Return the charts of a report, without those whose tables are cut into groups."""
+    tables = report.tables
+    return [
+        name
+        for name in charts_of(tables)
+        if CHARTS[name].first_column in ("", *tables[CHARTS[name].tables[0]].columns[:1])
+    ]
+
+
+def require_chart(name: str | None, tables: Collection[str]) -> Chart:
+    """Return the chart of that name, without one the first, of a report with these tables.
+
+    Raises UsageError for a chart that it does not have.
+    """
+    names = charts_of(tables)
+    if name is None and names:
+        name = names[0]
+    if name is not None and name in names:
+        return CHARTS[name]
+    if not names:
+        raise UsageError("nothing of this is drawn as a chart", "take another --format")
+    listed = f"its charts are {', '.join(names)}"
+    raise UsageError(f"this report has no chart {name!r}", did_you_mean(str(name), names, listed))
+
+
 def draw_chart(
-    report: Report, name: str | None = None, *, width: int = 800, theme: Theme = Theme.LIGHT
+    report: Report,
+    name: str | None = None,
+    *,
+    width: int = 800,
+    theme: Theme = Theme.LIGHT,
+    top: int | None = None,
 ) -> str:
     """Return a chart as one `svg` element; without a name the first that the report has.
 
     Raises UsageError for a chart that the report does not have.
     """
-    names = charts_of(report.tables)
-    if name is None and names:
-        name = names[0]
-    if name is not None and name in names:
-        return CHARTS[name].draw(report, width=width, theme=theme)
-    if not names:
-        raise UsageError("nothing in this report is drawn as a chart", "take another --format")
-    listed = f"its charts are {', '.join(names)}"
-    raise UsageError(f"this report has no chart {name!r}", did_you_mean(str(name), names, listed))
+    chart = require_chart(name, report.tables)
+    if chart.name not in drawable_charts(report):
+        raise UsageError(f"the chart {chart.name} is of all accounts", "leave out --by")
+    return chart.draw(report, width=width, theme=theme, top=top)
 
 
 def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
     """Draw one chart. Raises UsageError for one that the report does not have."""
-    drawn = draw_chart(report, options.table)
+    drawn = draw_chart(
+        report,
+        options.table,
+        width=options.picture_width,
+        theme=Theme(options.theme),
+        top=options.top,
+    )
     stream.write(drawn.encode() + b"\n")

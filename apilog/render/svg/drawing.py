@@ -12,7 +12,11 @@ from collections.abc import Iterable, Sequence
 from apilog.render.svg.theme import Theme, color
 from apilog.render.text.escape import escape_terminal, escape_xml
 
-FONT = "system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,'DejaVu Sans',sans-serif"
+FONT = (
+    "system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,"
+    # Named, as not every program knows which font a system has for sans-serif.
+    "'Noto Sans','Liberation Sans','DejaVu Sans',sans-serif"
+)
 TEXT_SIZE = 12
 """Pixels of a line of text; headings are larger."""
 HEADING_SIZE = 15

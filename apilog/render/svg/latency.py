@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import polars as pl
 
+from apilog.render.svg.chart_tables import read_table
 from apilog.render.svg.drawing import Drawing, Point
 from apilog.render.svg.frame import (
     MARGIN,
@@ -34,7 +35,8 @@ MUCH = 30.0
 def latency_chart(report: Report, *, width: int = 800, theme: Theme = Theme.LIGHT) -> str:
     """Draw p50, p95 and p99 over time as bands; a bucket without durations is a gap."""
     drawing = Drawing(width, theme)
-    columns = time_columns(report, [pl.col(name).max() for name, _ in _BANDS], width // 2)
+    traffic = read_table(report, "traffic")
+    columns = time_columns(report, traffic, [pl.col(name).max() for name, _ in _BANDS], width // 2)
     if columns is None:
         return draw_empty(drawing, _NAME, _TITLE, "No request has a time.")
     frame = columns.frame

@@ -85,23 +85,34 @@ def linear_scale(
 
 
 def logarithmic_scale(
-    low: float, high: float, start: float, end: float, *, most_ticks: int = 6
+    low: float,
+    high: float,
+    start: float,
+    end: float,
+    *,
+    most_ticks: int = 6,
+    is_exact: bool = False,
 ) -> ValueScale:
-    """Return a scale whose ticks are 1, 2 and 5 times powers of ten, or fewer of them."""
+    """Return a scale whose ticks are 1, 2 and 5 times powers of ten, or fewer of them.
+
+    It begins and ends at ticks, unless it is to do so exactly at `low` and `high`.
+    """
     least, most = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    every = [(m, p) for p in range(least, most + 1) for m in (1, 2, 5)]
-    ticks = _around([m * 10.0**p for m, p in every], low, high)
+    powers = [10.0**p for p in range(least, most + 1)]
+    ticks = _around([m * power for power in powers for m in (1, 2, 5)], low, high)
     if len(ticks) > most_ticks:
-        ticks = _around([10.0**p for p in range(least, most + 1)], low, high)
-    stride = -(-len(ticks) // max(most_ticks, 2))
-    kept = tuple(ticks[::stride])
-    ends = min(low, ticks[0]), max(high, ticks[-1])
+        ticks = _around(powers, low, high)
+    if is_exact:
+        ticks = [tick for tick in ticks if low * (1 - 1e-9) <= tick <= high * (1 + 1e-9)]
+    else:
+        low, high = min(low, ticks[0]), max(high, ticks[-1])
+    kept = ticks[:: -(-len(ticks) // max(most_ticks, 2)) or 1]
     return ValueScale(
-        low=ends[0],
-        high=ends[1] if ends[1] > ends[0] else 10 * ends[0],
+        low=low,
+        high=high if high > low else 10 * low,
         start=start,
         end=end,
-        ticks=kept,
+        ticks=tuple(kept),
         is_logarithmic=True,
     )
 

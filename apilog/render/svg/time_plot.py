@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from apilog.aggregate.time_buckets import bucket_ends
-from apilog.render.svg.chart_tables import read_table
 from apilog.render.svg.drawing import Drawing
 from apilog.render.svg.frame import (
     MARGIN,
@@ -50,12 +49,14 @@ class TimeColumns:
         return [moment.strftime(pattern) for moment in times]
 
 
-def time_columns(report: Report, values: Sequence[pl.Expr], most: int) -> TimeColumns | None:
+def time_columns(
+    report: Report, traffic: pl.DataFrame, values: Sequence[pl.Expr], most: int
+) -> TimeColumns | None:
     """Return the traffic table in at most `most` columns; None if it has no bucket of time.
 
     `values` are what one column shows of the buckets that share it.
     """
-    frame = read_table(report, "traffic").drop_nulls("timestamp").sort("timestamp")
+    frame = traffic.drop_nulls("timestamp").sort("timestamp")
     if frame.is_empty():
         return None
     step, starts = report.bucket, frame["timestamp"]

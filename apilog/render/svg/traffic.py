@@ -38,23 +38,27 @@ _CLASSES = (
     # Errors stand on the base line, where their heights can be compared.
     ("server_errors", "server", "5xx"),
     ("client_errors", "client", "4xx"),
-    ("others", "success", "no error"),
+    ("redirects", "redirect", "3xx"),
+    ("successes", "success", "2xx"),
+    ("others", "unknown", "other or no status"),
 )
+"""Column, colour and name, from the base line up."""
+_UNDIVIDED = (*_CLASSES[:2], ("others", "success", "no error"))
+"""The classes where the report does not tell the others apart."""
 _MARKS = {"spike": "▲", "drop": "▼", "outage": "▼", "shift": "▶"}
 
 
 def traffic_chart(report: Report, *, width: int = 800, theme: Theme = Theme.LIGHT) -> str:
     """Draw the requests over time, stacked by class of status, with the anomalies in them."""
     drawing = Drawing(width, theme)
-    sums = [pl.col(c).sum() for c in ("requests", "client_errors", "server_errors")]
-    columns = time_columns(report, sums, int(width // _FINEST_COLUMN) - 30)
+    traffic, classes = _classified(report)
+    sums = [pl.col(name).sum() for name in ("requests", *(name for name, _, _ in classes))]
+    columns = time_columns(report, traffic, sums, max(int(width // _FINEST_COLUMN) - 30, 20))
     if columns is None:
         return draw_empty(drawing, _NAME, _TITLE, "No request has a time.")
-    frame = columns.frame.with_columns(
-        others=pl.col("requests") - pl.col("client_errors") - pl.col("server_errors")
-    )
+    frame = columns.frame
     anomalies, left_out = _strongest_anomalies(report)
-    shown = [one for one in _CLASSES if frame[one[0]].sum()]
+    shown = [one for one in classes if frame[one[0]].sum()]
     subtitle = ", ".join(filter(None, ["requests", columns.step, report.timezone]))
     top = draw_heading(drawing, _TITLE, subtitle)
     legend = [LegendEntry(role, label) for _, role, label in reversed(shown)]
@@ -71,7 +75,7 @@ def traffic_chart(report: Report, *, width: int = 800, theme: Theme = Theme.LIGH
     _draw_anomalies(drawing, plot, anomalies)
     labels = columns.labels()
     for row, label in zip(frame.iter_rows(named=True), labels, strict=True):
-        _draw_stack(drawing, plot, row, label)
+        _draw_stack(drawing, plot, row, shown, label)
     described = _describe(frame, labels, columns.step, report.timezone)
     if anomalies:
         described += f" {len(anomalies) + left_out} anomalies, the strongest: {anomalies[0].text}."
@@ -89,25 +93,44 @@ def _describe(frame: pl.DataFrame, labels: Sequence[str], step: str, timezone: s
     )
 
 
-def _draw_stack(drawing: Drawing, plot: TimePlot, row: Mapping[str, Any], label: str) -> None:
+_StatusClasses = Sequence[tuple[str, str, str]]
+
+
+def _classified(report: Report) -> tuple[pl.DataFrame, _StatusClasses]:
+    """Return the traffic table with a column for each class of status, and these classes."""
+    traffic, statuses = read_table(report, "traffic"), read_table(report, "status_traffic")
+    classes = _CLASSES if statuses.height else _UNDIVIDED
+    if statuses.height:
+        status, requests = pl.col("status"), pl.col("requests")
+        divided = statuses.group_by("timestamp").agg(
+            requests.filter(status.is_between(low, low + 99)).sum().alias(name)
+            for low, name in ((200, "successes"), (300, "redirects"))
+        )
+        traffic = traffic.join(divided, on="timestamp", how="left", nulls_equal=True)
+    known = [name for name, _, _ in classes if name != "others"]
+    traffic = traffic.with_columns(pl.col("requests", *known).fill_null(0))
+    rest = pl.col("requests") - pl.sum_horizontal(known)
+    return traffic.with_columns(rest.clip(lower_bound=0).alias("others")), classes
+
+
+def _draw_stack(
+    drawing: Drawing, plot: TimePlot, row: Mapping[str, Any], classes: _StatusClasses, label: str
+) -> None:
     """Draw the classes of one column on each other; what happened at all is seen."""
     left, right = plot.at(row["timestamp"]), plot.at(row["end"])
     gap = 1.0 if right - left >= 4 else 0.0
-    told = _describe_column(row, label)
-    y = plot.bottom
-    for column, role, _ in _CLASSES:
-        if count := row[column]:
-            height = max(plot.bottom - plot.values.place(count), 1.0)
-            top = max(y - height, plot.top)
-            drawing.rect(left, top, right - left - gap, y - top, role, title=told)
-            y = top
-
-
-def _describe_column(row: Mapping[str, Any], label: str) -> str:
-    parts = [f"{name} {format_count(row[column])}" for column, _, name in _CLASSES if row[column]]
+    counted = [(row[name], role, title) for name, role, title in classes if row[name]]
+    parts = ", ".join(f"{title} {format_count(n)}" for n, _, title in reversed(counted))
     errors = row["client_errors"] + row["server_errors"]
     rate = format_ratio(errors / row["requests"]) if row["requests"] else ""
-    return f"{label}: {', '.join(reversed(parts))}; {rate} errors"
+    y = plot.bottom
+    for count, role, _ in counted:
+        height = max(plot.bottom - plot.values.place(count), 1.0)
+        top = max(y - height, plot.top)
+        drawing.rect(
+            left, top, right - left - gap, y - top, role, title=f"{label}: {parts}; {rate} errors"
+        )
+        y = top
 
 
 @dataclass(frozen=True, slots=True)

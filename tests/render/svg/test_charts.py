@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from xml.etree import ElementTree
 
+import polars as pl
 import pytest
 
 from apilog.errors import UsageError
-from apilog.render.svg import CHARTS, Theme, charts_of, draw_chart, page_variables
+from apilog.render.svg import CHARTS, Theme, charts_of, draw_chart, drawable_charts, page_variables
 from apilog.render.svg.theme import COLORS
 from apilog.report_model import Report
 
@@ -46,9 +49,9 @@ def test_colours_can_be_told_from_what_they_stand_on(is_dark: bool) -> None:
 @pytest.mark.parametrize("theme", Theme)
 @pytest.mark.parametrize("name", CHARTS)
 def test_a_chart_is_titled_described_and_in_the_colours_of_its_theme(
-    name: str, theme: Theme, chart_report: Report
+    name: str, theme: Theme, report_with: Callable[[str], Report]
 ) -> None:
-    text = draw_chart(chart_report, name, width=390, theme=theme)
+    text = draw_chart(report_with(name), name, width=390, theme=theme)
     root = ElementTree.fromstring(text)
     assert root.tag == f"{SVG}svg"
     assert root.attrib["role"] == "img"
@@ -72,8 +75,10 @@ def test_a_chart_is_titled_described_and_in_the_colours_of_its_theme(
 
 
 @pytest.mark.parametrize("name", CHARTS)
-def test_charts_of_the_same_report_are_the_same_bytes(name: str, chart_report: Report) -> None:
-    assert draw_chart(chart_report, name) == draw_chart(chart_report, name)
+def test_charts_look_as_they_did(
+    name: str, report_with: Callable[[str], Report], golden: Callable[[str, bytes], None]
+) -> None:
+    golden(f"chart-{name}.svg", f"{draw_chart(report_with(name), name)}\n".encode())
 
 
 def test_a_chart_that_a_report_does_not_have_is_refused(sample_report: Report) -> None:
@@ -81,3 +86,11 @@ def test_a_chart_that_a_report_does_not_have_is_refused(sample_report: Report) -
         draw_chart(sample_report, "trafic")
     assert "traffic" in error.value.hint
     assert "traffic" in charts_of(sample_report.tables)
+
+
+def test_a_report_of_groups_has_no_charts(success_report: Report) -> None:
+    funnel = success_report.tables["funnel"].select(pl.lit("pro").alias("plan"), pl.all())
+    grouped = replace(success_report, tables={"funnel": funnel})
+    with pytest.raises(UsageError, match="of all accounts"):
+        draw_chart(grouped, "funnel")
+    assert drawable_charts(grouped) == []
