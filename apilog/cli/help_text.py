@@ -22,7 +22,7 @@ OPTION_GROUPS: Mapping[str, Sequence[str]] = {
     "Accounts": ("accounts", "accounts_query", "as_of", "min_accounts"),
     "Output": (
         *("format", "table", "columns", "by", "bucket", "top", "output", "force", "raw"),
-        *("csv_dialect", "color"),
+        *("csv_dialect", "theme", "width", "color"),
     ),
     "General": ("config", "quiet", "no_progress", "rejects", "strict", "help"),
 }
