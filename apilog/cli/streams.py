@@ -242,8 +242,10 @@ class OutputTarget:
         if count > 1 and not (
             output.holds_all_tables or output.holds_several_tables or self.is_directory
         ):
-            what = "chart" if output.draws_charts else "table"
-            hint = "name a directory/ with --output, or take json, md or xlsx"
+            what, others = (
+                ("chart", "") if self.draws_charts else ("table", ", or take json, md or xlsx")
+            )
+            hint = f"name a directory/ with --output{others}"
             raise UsageError(f"{self.format} holds one {what}, not {count}", hint)
         if self.output == "":
             raise UsageError("--output is empty", "name a file, a directory/ or - for stdout")
@@ -264,8 +266,8 @@ class OutputTarget:
                     hint = "draw one with --format svg or png"
                     raise UsageError(f"{option} is about pictures", hint)
             return
-        for name in self.table or [None]:
-            require_chart(name, tables)
+        for name in self.table or ("",):
+            require_chart(name or None, tables)
         if self.columns:
             raise UsageError("--columns is about tables", "name a chart with --table")
 

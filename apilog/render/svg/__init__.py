@@ -186,10 +186,10 @@ def charts_of(tables: Collection[str]) -> list[str]:
 def chart_tables(names: Collection[str], *, every: bool) -> list[str] | None:
     """Return the tables that a report needs for these charts; None for those it has anyway.
 
-    Without names they are those of all its charts if `every` is set.
+    They are those of all its charts if `every` is set without names, or one is unknown.
     """
     charts = [CHARTS[name] for name in names if name in CHARTS]
-    if not names and every:
+    if (every and not names) or len(charts) < len(names):
         charts = [chart for chart in CHARTS.values() if chart.command == "report"]
     tables = [table for chart in charts for table in (*chart.tables, *chart.marks)]
     return [*dict.fromkeys(tables)] or None
