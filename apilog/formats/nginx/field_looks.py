@@ -57,14 +57,24 @@ SURE_LINES = 3
 
 def is_nearly_all(agreeing: int, count: int) -> bool:
     """Return whether all lines agree, or all but the odd one that may be cut or spoilt."""
-    return agreeing > 0 and count - agreeing <= (count >= _SEVERAL_LINES) + count // 50
+    return agreeing > 0 and count - agreeing <= _count_of_odd_ones(count)
+
+
+def _count_of_odd_ones(count: int) -> int:
+    """Return how many of so many lines may be cut or spoilt."""
+    return (count >= _SEVERAL_LINES) + count // 50
 
 
 def looks_like(values: Sequence[str], *looks: str) -> bool:
     """Return whether there are values, and all of them look in one of these ways."""
     patterns = [_LOOKS[look] for look in looks]
-    agreeing = sum(any(pattern.match(value) for pattern in patterns) for value in values)
-    return is_nearly_all(agreeing, len(values))
+    odd = 0
+    for value in values:
+        if not any(pattern.match(value) for pattern in patterns):
+            odd += 1
+            if odd > _count_of_odd_ones(len(values)):
+                return False
+    return is_nearly_all(len(values) - odd, len(values))
 
 
 def mostly_looks_like(values: Sequence[str], look: str) -> bool:

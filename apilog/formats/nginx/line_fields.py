@@ -164,13 +164,26 @@ def _split_value(text: str, at: int) -> tuple[str, str, str]:
     return "", "", ""
 
 
-def find_keys(texts: Sequence[str], separator: str = "") -> frozenset[str]:
-    """Return the keys that name a field in most of the texts, with what sets them off."""
+def find_keys(lines: Sequence[Sequence[LineField]]) -> frozenset[str]:
+    """Return the keys that name a field in most of the lines, with what sets them off."""
     counts: Counter[str] = Counter()
-    for text in texts:
-        fields = split_fields(text, None, separator) or ()
+    for fields in lines:
         counts.update({field.key for field in fields if field.key})
-    return frozenset(key for key, count in counts.items() if 2 * count > len(texts))
+    return frozenset(key for key, count in counts.items() if 2 * count > len(lines))
+
+
+def _split_texts(texts: Sequence[str]) -> list[list[LineField]]:
+    """Return the fields of each text; none of one that can't be split."""
+    separator = find_separator(texts)
+    lines = [split_fields(text, None, separator) or [] for text in texts]
+    keys = find_keys(lines)
+    # Few texts hold what looks like a key and is none of the format: the others are split already.
+    return [
+        fields
+        if fields and keys.issuperset(field.key for field in fields if field.key)
+        else split_fields(text, keys, separator) or []
+        for text, fields in zip(texts, lines, strict=True)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,9 +229,7 @@ def tabulate(texts: Sequence[str]) -> FieldTable | None:
     Texts that are split otherwise have no say. Where no layout is that of half of the texts, the
     fields are the first ones that nearly all texts have, before free text follows.
     """
-    separator = find_separator(texts)
-    keys = find_keys(texts, separator)
-    split = [split_fields(text, keys, separator) or [] for text in texts]
+    split = _split_texts(texts)
     layouts = [tuple(field.layout for field in fields) for fields in split]
     counts = Counter(layout for layout in layouts if layout)
     if not counts:
