@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -94,7 +95,12 @@ def _check_inside(envelope: str, names: Iterable[str]) -> None:
     for name in names:
         wrapped = lines_of(*(WRAPPED[envelope](line) for line in SAMPLES[name]))
         assert name_of(wrapped) == f"{envelope}: {name}"
-        assert rows(read_lines(wrapped)) == rows(read_lines(lines_of(*SAMPLES[name])))
+        assert rows(read_lines(wrapped)) == _rows_of_samples(name)
+
+
+@cache
+def _rows_of_samples(name: str) -> list[dict[str, object]]:
+    return rows(read_lines(lines_of(*SAMPLES[name])))
 
 
 @pytest.mark.parametrize("envelope", WRAPPED)
@@ -107,7 +113,7 @@ def test_samples_are_read_inside_envelopes_as_outside(envelope: str) -> None:
 @pytest.mark.parametrize("envelope", WRAPPED)
 def test_more_samples_are_read_inside_all_envelopes(envelope: str) -> None:
     share = list(WRAPPED).index(envelope)
-    _check_inside(envelope, [*SAMPLES][share % 3 :: 3])
+    _check_inside(envelope, [*SAMPLES][share % 4 :: 4])
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def differences(run: Run, folder: Path) -> list[str]:
         for column, value in record.items()
         if not is_same(column, value, row.get(column))
     ]
-    reported = run("report", source, "-f", "json", *case["args"])
+    reported = run("report", source, "-f", "json", "--table", "overview", *case["args"])
     assert reported.code == queried.code
     counts = json.loads(reported.text)["input"] if reported.code == 0 else {}
     for name in counts.keys() & case.keys() & {"rejects", "skipped"}:

@@ -18,7 +18,6 @@ from apilog.store import Store
 CASES = sorted((Path(__file__).parents[1] / "cases").glob("*/*.log"))
 # Base64 of something compressed, wrapped over lines: half of it can't be told from a whole one.
 DELIVERED_WHOLE = {"base64-wrapped"}
-SEEDS = range(2)
 
 
 @dataclass(frozen=True)
@@ -85,16 +84,15 @@ def test_any_cuts_give_what_one_run_gives(case: Path, tmp_path: Path) -> None:
     whole = grown(tmp_path / "whole", [text])
     if case.stem in DELIVERED_WHOLE:
         return
-    for seed in SEEDS:
-        chance = random.Random(f"{case.stem} {seed}")
-        cuts = sorted(chance.randrange(len(text) + 1) for _ in range(chance.randint(1, 4)))
-        parts = [text[start:end] for start, end in pairwise([0, *cuts, len(text)])]
-        folder = tmp_path / str(seed)
-        assert grown(folder, parts) == whole, cuts
-        (folder / "x.log.1.gz").write_bytes(gzip.compress(text))
-        (folder / "x.log").unlink()
-        ingest([folder / "x.log.1.gz"], folder / "store")
-        assert Taken.of(folder / "store") == whole, cuts
+    chance = random.Random(case.stem)
+    cuts = sorted(chance.randrange(len(text) + 1) for _ in range(chance.randint(1, 4)))
+    parts = [text[start:end] for start, end in pairwise([0, *cuts, len(text)])]
+    folder = tmp_path / "cut"
+    assert grown(folder, parts) == whole, cuts
+    (folder / "x.log.1.gz").write_bytes(gzip.compress(text))
+    (folder / "x.log").unlink()
+    ingest([folder / "x.log.1.gz"], folder / "store")
+    assert Taken.of(folder / "store") == whole, cuts
 
 
 FRONTDOOR = Path(__file__).parents[1] / "cases" / "azure-frontdoor" / "access-log.log"

@@ -16,8 +16,12 @@ from apilog.store import Store, compact
 from tests.commands import Run
 from tests.weblog import SAMPLE_LOGS, line, write
 
-CASES = sorted((Path(__file__).parent.parent / "cases").glob("*/*.log"))
 LOGS = sorted(SAMPLE_LOGS.glob("*.log")) + [SAMPLE_LOGS / "api.log.1.gz"]
+CASES = sorted((Path(__file__).parent.parent / "cases").glob("*/"))
+OF_MANY_FORMATS = {folder.name: sorted(folder.glob("*.log")) for folder in CASES} | {
+    f"samples {share}": LOGS[share::8] for share in range(8)
+}
+"""Logs that are read together: those of one gateway, and samples of several."""
 OPTIONS = {
     "none": (),
     "window": ("--since", "2026-11-20T15:10", "--until", "2026-11-20T20"),
@@ -55,14 +59,12 @@ def test_a_store_gives_the_figures_of_its_logs(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("log", [*CASES, *LOGS], ids=lambda log: f"{log.parent.name}/{log.stem}")
-def test_so_does_a_store_of_any_gateway(run: Run, tmp_path: Path, log: Path) -> None:
-    ingest(
-        [log],
-        tmp_path / "store",
-    )
-    for options in ((), ("--by", "api", "--by", "operation"), ("--route", "/{anything}")):
-        assert tables(run, tmp_path / "store", *options) == tables(run, log, *options)
+@pytest.mark.parametrize("logs", OF_MANY_FORMATS.values(), ids=OF_MANY_FORMATS)
+def test_so_does_a_store_of_any_gateway(run: Run, tmp_path: Path, logs: list[Path]) -> None:
+    ingest(logs, tmp_path / "store")
+    by_log = ("--by", "source", "--by", "api", "--by", "operation")
+    for options in (by_log, ("--route", "/{anything}")):
+        assert tables(run, tmp_path / "store", *options) == tables(run, *logs, *options)
 
 
 def test_stores_and_logs_mix(run: Run, tmp_path: Path, stored: Path) -> None:

@@ -37,8 +37,9 @@ GATEWAYS_AND_BAD = [
     )
     for i, gateway in enumerate(gateways.GATEWAYS)
     for j, what in enumerate(BAD)
+    if (i - j) % len(gateways.GATEWAYS) in (0, 2, 3)
 ]
-"""Each gateway and each bad line at least once, all pairs of them as slow variations."""
+"""Each gateway and each bad line at least once, more pairs of them as slow variations."""
 
 
 @pytest.mark.parametrize(("gateway", "what"), GATEWAYS_AND_BAD)

@@ -99,7 +99,10 @@ def test_the_records_are_those_of_the_requests(name: str, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=() if name in SHOWN else pytest.mark.slow) for name in SHAPES],
+    [
+        *(pytest.param(name, marks=() if name in SHOWN else pytest.mark.slow) for name in FORMATS),
+        *(name for name in SHOWN if name not in FORMATS),
+    ],
 )
 def test_the_tables_are_those_of_the_requests(name: str, tmp_path: Path) -> None:
     shape = SHAPES[name]
