@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from hypothesis import settings
 
 from apilog.cli.app import main
 from tests.commands import Ran
-from tests.examples import EXAMPLES
+from tests.examples import CASES, EXAMPLES
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 # Read before `environment` hides it from the tests.
@@ -27,10 +28,6 @@ settings.register_profile("apilog", deadline=None, max_examples=EXAMPLES)
 settings.load_profile("apilog")
 
 
-# How many cases of one test the inner loop and the README's command run; CI runs all of them.
-MOST_CASES = 3
-
-
 def mark_variations(items: list[pytest.Item]) -> None:
     """Mark further cases of a test as slow, so that some remain, spread evenly over all of them."""
     cases: dict[tuple[str, str], list[pytest.Item]] = {}
@@ -40,9 +37,9 @@ def mark_variations(items: list[pytest.Item]) -> None:
             cases.setdefault((item.nodeid.partition("[")[0], test), []).append(item)
     for variations in cases.values():
         count = len(variations)
-        kept = {number * count // MOST_CASES for number in range(MOST_CASES)}
+        kept = {number * count // CASES for number in range(CASES)}
         for place, item in enumerate(variations):
-            if count > MOST_CASES and place not in kept:
+            if count > CASES and place not in kept:
                 item.add_marker("slow")
 
 
@@ -55,6 +52,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         starts = STARTERS & vars(item.module).keys() or "run_process" in item.fixturenames
         if starts or folder in ("cloud", "real"):
             item.add_marker("process")
+
+
+def pytest_collection_finish() -> None:
+    """Spare what has been made until now, which stays to the end, from being looked at as garbage.
+
+    The command collects garbage as rarely.
+    """
+    gc.set_threshold(100_000, 20, 20)
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,10 @@ from tests.weblog import START, line, write
 @pytest.fixture(scope="module")
 def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("logs")
-    return write(folder / "long.log", (line(f"/{'x' * 100}", after=i) for i in range(30_000)))
+    hours = [line(f"/{'x' * 100}", after=3600 * hour) for hour in range(9)]
+    seconds = [f":{second // 60:02}:{second % 60:02} " for second in range(3600)]
+    lines = (text.replace(":00:00 ", second) for text in hours for second in seconds)
+    return write(folder / "long.log", islice(lines, 30_000))
 
 
 @pytest.mark.parametrize("second", [0, 1, 9_000, 29_000, 29_999, 40_000])
