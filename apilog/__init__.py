@@ -33,6 +33,7 @@ from apilog.options import (
     ExportArguments,
     FormatOptions,
     IngestArguments,
+    MetricOptions,
     OwnFormat,
     ReadOptions,
     ReportOptions,
@@ -62,6 +63,7 @@ __all__ = [
     "FormatOptions",
     "IngestArguments",
     "InputError",
+    "MetricOptions",
     "OutputError",
     "OwnFormat",
     "ReadOptions",
@@ -180,8 +182,8 @@ def check(sources: list[Source], options: CheckOptions) -> CheckResult:
     return result
 
 
-@_takes_fields_of(ReadOptions)
-def baseline(sources: list[Source], options: ReadOptions) -> BaselineResult:
+@_takes_fields_of(MetricOptions)
+def baseline(sources: list[Source], options: MetricOptions) -> BaselineResult:
     """Return what `check` compares later requests with: counts by endpoint, status and latency.
 
     `text` of the result is the content of a file for `baseline=` of `check`.

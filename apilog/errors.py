@@ -24,6 +24,15 @@ class UsageError(ApilogError):
     """An option, expression or name that can't be understood."""
 
 
+class DeclarationError(UsageError):
+    """Something in a declaration that can't be meant; `place` are the keys that lead to it."""
+
+    def __init__(self, place: Sequence[str], problem: str, hint: str = "") -> None:
+        super().__init__(f"{'.'.join(place)} {problem}", hint)
+        self.place = tuple(place)
+        self.problem = problem
+
+
 class InputError(ApilogError):
     """An input that can't be found, opened or recognised."""
 

@@ -145,6 +145,16 @@ class ReadOptions(RecordOptions):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MetricOptions(ReadOptions):
+    """How lines become records, and what is measured on them beside the built-in metrics."""
+
+    apdex: str | None = None
+    """The target time of the metric `apdex`, such as `500ms`."""
+    own_metrics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Metrics by name, declared as in `[metrics.NAME]` of the configuration."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScanOptions(RecordOptions):
     """Options of `scan`."""
 
@@ -166,7 +176,7 @@ class QueryOptions(RecordOptions):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReportOptions(ReadOptions):
+class ReportOptions(MetricOptions):
     """Options of a report."""
 
     by: Sequence[str] = ()
@@ -175,6 +185,8 @@ class ReportOptions(ReadOptions):
     """Step of the table `traffic`, such as `5m`; fitting by default."""
     top: int | None = None
     """Rows of each table over dimensions, the others summed up in `(other)`."""
+    metrics: Sequence[str] = ()
+    """Metrics that the tables have beside their own, of `apilog metrics`."""
     tables: Sequence[str] | None = None
     """Names of the tables to compute; all by default."""
     for_page: bool = False
@@ -182,7 +194,7 @@ class ReportOptions(ReadOptions):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CompareOptions(ReadOptions):
+class CompareOptions(MetricOptions):
     """Options of a comparison."""
 
     split: str | None = None
@@ -252,6 +264,10 @@ class CheckOptions(JoinOptions):
     """Hold limits that are numbers against the value alone, whatever chance does."""
     min_accounts: int = 20
     """Fewer accounts decide nothing."""
+    apdex: str | None = None
+    """The target time of the metric `apdex`, such as `500ms`."""
+    own_metrics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Metrics by name, declared as in `[metrics.NAME]` of the configuration."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,6 +84,8 @@ class ReportFilters:
     tz: str = "UTC"
     config: str | None = None
     """The file of settings that hold, if there is one."""
+    metrics: tuple[str, ...] = ()
+    """Metrics that were asked for beside those of every report."""
 
     @property
     def leave_out(self) -> bool:
@@ -130,6 +132,17 @@ class EarlierWindow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReportMetric:
+    """What an output has to know of a metric that is not built in."""
+
+    name: str
+    column: str
+    """The column that holds it."""
+    unit: str
+    definition: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """Everything that a report says."""
 
@@ -142,6 +155,8 @@ class Report:
     input: InputSummary
     tables: dict[str, pl.DataFrame]
     """Maps table names to frames; columns are dimensions and metric columns, in order."""
+    metrics: tuple[ReportMetric, ...] = ()
+    """The metrics that are not built in."""
     bucket: str | None = None
     """Step of the traffic table, such as `5m`."""
     timezone: str = "UTC"

@@ -21,10 +21,12 @@ GAMMA = 1.01 / 0.99
 SHORTEST_MS = 1e-3
 LONGEST_MS = 1e11
 """Three years; what is longer is no duration."""
+LARGEST_VALUE = 1e14
+"""What is larger is in no histogram, whatever it counts."""
 
 _LOWEST_BUCKET = math.ceil(math.log(SHORTEST_MS) / math.log(GAMMA))
 ZERO_BUCKET = _LOWEST_BUCKET - 1
-BUCKET_CODES = math.ceil(math.log(LONGEST_MS) / math.log(GAMMA)) - ZERO_BUCKET + 3
+BUCKET_CODES = math.ceil(math.log(LARGEST_VALUE) / math.log(GAMMA)) - ZERO_BUCKET + 3
 """The number of codes; they begin with null and zero."""
 
 _EXACT_FROM_MS = 0.1

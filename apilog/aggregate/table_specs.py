@@ -13,7 +13,14 @@ from enum import StrEnum
 import polars as pl
 
 from apilog.errors import UsageError
-from apilog.metrics import METRICS, is_client_error, is_server_error
+from apilog.metrics import (
+    BUILT_IN,
+    METRICS,
+    MetricDefinitions,
+    find_metric,
+    is_client_error,
+    is_server_error,
+)
 from apilog.schema import ERROR_SOURCE, SCHEMA
 from apilog.text import did_you_mean
 
@@ -184,26 +191,58 @@ HOUR_TABLES = (HOURS, STATUS_HOURS, ROUTE_HOURS, CONSUMER_HOURS)
 forgotten."""
 
 
+EXTENSIBLE = ("overview", "gateways", "traffic", "endpoints", "consumers")
+"""The tables that may have further metrics."""
+
+
 def select_tables(
-    names: Sequence[str] | None = None, by: Sequence[str] = ()
+    names: Sequence[str] | None = None,
+    by: Sequence[str] = (),
+    metrics: Sequence[str] = (),
+    definitions: MetricDefinitions = BUILT_IN,
 ) -> tuple[TableSpec, ...]:
     """Return the tables of these names (None means all), in the catalogue's order.
 
-    `by` replaces the keys of `endpoints`; `timestamp` there means the bucket. Raises
-    UsageError for an unknown table or column.
+    `by` replaces the keys of `endpoints`; `timestamp` there means the bucket. The further metrics,
+    which are those of the definitions, come after the own ones of the tables that may have them.
+    Raises UsageError for an unknown table, column or metric, and if no table can have the metrics.
     """
     chosen = list(TABLES) if names is None else names
     for name in chosen:
         _require_known(name, TABLES | EXTRA_TABLES, "table")
     for name in by:
         _require_known(name, tuple(SCHEMA), "column")
+    for name in metrics:
+        require_metric(name, definitions)
+    if metrics and not set(chosen) & set(EXTENSIBLE):
+        raise UsageError(
+            f"{', '.join(chosen)}: no further metrics fit there",
+            f"they are columns of {', '.join(EXTENSIBLE)}",
+        )
     tables = TABLES | EXTRA_TABLES
     if by:
         # No two columns of a table have one name.
-        metrics = tuple(m for m in tables["endpoints"].metrics if METRICS[m].column not in by)
+        kept = tuple(m for m in tables["endpoints"].metrics if METRICS[m].column not in by)
         keys = tuple(dict.fromkeys(by))
-        tables["endpoints"] = replace(tables["endpoints"], keys=keys, metrics=metrics)
+        tables["endpoints"] = replace(tables["endpoints"], keys=keys, metrics=kept)
+    for name in EXTENSIBLE if metrics else ():
+        spec = tables[name]
+        further = (m for m in metrics if definitions[m].column not in spec.keys)
+        tables[name] = replace(spec, metrics=tuple(dict.fromkeys((*spec.metrics, *further))))
     return tuple(spec for name, spec in tables.items() if name in chosen)
+
+
+def require_metric(name: str, definitions: MetricDefinitions) -> None:
+    """Raise UsageError, which names the nearest, for what is no metric of the definitions."""
+    own = [metric.name for metric in definitions.named]
+    if name in METRICS or name in own:
+        return
+    nickname = find_metric(name)
+    listed = "`apilog metrics` lists them; [metrics.NAME] of the configuration adds more"
+    hint = f"did you mean {nickname}?" if nickname else did_you_mean(name, [*METRICS, *own], listed)
+    if name == "apdex":
+        hint = "give its target: --apdex 500ms"
+    raise UsageError(f"there is no metric {name!r}", hint)
 
 
 def _require_known(name: str, known: Sequence[str] | dict[str, TableSpec], what: str) -> None:

@@ -25,9 +25,11 @@ from apilog.alerts.targets import (
     read_variable,
 )
 from apilog.checks import parse_threshold
+from apilog.checks.threshold import ANOMALY_METRICS, request_catalogue
 from apilog.config import Config
 from apilog.config.sections import TargetConfig
 from apilog.errors import UsageError
+from apilog.own_metrics import own_definitions
 
 MIN_REQUESTS = 20
 """The default of `min_requests`: a window with fewer requests decides nothing."""
@@ -53,11 +55,12 @@ def alert_settings(config: Config) -> AlertSettings:
     and for environment variables that are not set.
     """
     alerts, file = config.alerts, config.path
+    catalogues = (request_catalogue(own_definitions(config.metrics)), ANOMALY_METRICS)
     rules = []
     for rule in alerts.rules:
         window = rule.over or _DEFAULT_WINDOW
         with _naming_key(file, rule.path):
-            threshold = parse_threshold(rule.threshold)
+            threshold = parse_threshold(rule.threshold, catalogues)
             if threshold.is_comparison:
                 hint = "give a number, or use anomaly(requests)"
                 raise UsageError("an alert has no baseline to compare with", hint)

@@ -6,7 +6,7 @@ are from logs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -14,6 +14,13 @@ import polars as pl
 from apilog.aggregate import OTHER_TEXT, TableSpec, TableWithInputs
 from apilog.aggregate.cube import merge_exprs
 from apilog.aggregate.ddsketch import estimate_quantiles
+from apilog.checks.baseline_metrics import (
+    OwnBaseline,
+    all_parts,
+    counted_parts,
+    derived_accumulators,
+    kept_metrics,
+)
 from apilog.checks.measurement import (
     Measurement,
     MeasurementResult,
@@ -25,7 +32,8 @@ from apilog.checks.measurement import (
 )
 from apilog.checks.threshold import ENDPOINT_COLUMNS, MetricSubject
 from apilog.errors import UsageError
-from apilog.metrics import ACCUMULATORS, BUILT_IN, METRICS, Accumulator
+from apilog.metrics import ACCUMULATORS, BUILT_IN, METRICS, Accumulator, Metric, MetricDefinitions
+from apilog.schema import TIMESTAMP
 from apilog.time import TimeWindow
 
 DURATION_COLUMNS = ("duration_ms", "upstream_duration_ms")
@@ -36,10 +44,8 @@ DURATION_ACCUMULATORS = {
 """The accumulators of each column of durations: count, sum, least and greatest."""
 
 _MAX_ROWS = 100_000
+_ROUTES = "routes"
 _LATENCY_METRICS = tuple(m.name for m in METRICS.values() if m.sampled)
-ROUTES_TABLE = TableSpec(
-    name="routes", keys=ENDPOINT_COLUMNS, metrics=("requests", *_LATENCY_METRICS)
-)
 _SLICED_SUBJECT = MetricSubject(metric=METRICS["requests"], each=(*ENDPOINT_COLUMNS, "status"))
 _STATUSES_TABLE = TableSpec(
     name="statuses", keys=(*ENDPOINT_COLUMNS, "status"), metrics=("requests",)
@@ -47,17 +53,34 @@ _STATUSES_TABLE = TableSpec(
 
 
 def baseline_measurement(
-    window: TimeWindow, max_routes: int = 1000, known_routes: Iterable[str] = ()
+    window: TimeWindow,
+    max_routes: int = 1000,
+    known_routes: Iterable[str] = (),
+    definitions: MetricDefinitions = BUILT_IN,
 ) -> Measurement:
     """Return the measurement that a baseline is made from."""
+    kept = kept_metrics(definitions)
+    # What has no quantile of its own has a part that brings the histogram.
+    sampled = (name for m in kept if m.sampled for name in (m.name, *(p.name for p in m.parts)))
     return Measurement(
         (),
         window,
-        tables=(ROUTES_TABLE, _STATUSES_TABLE),
-        over_time=(_SLICED_SUBJECT,),
+        tables=(
+            TableSpec(
+                name=_ROUTES,
+                keys=ENDPOINT_COLUMNS,
+                metrics=("requests", *_LATENCY_METRICS, *all_parts(kept), *sampled),
+            ),
+            _STATUSES_TABLE,
+        ),
+        over_time=(
+            _SLICED_SUBJECT,
+            *(MetricSubject(metric=m, each=ENDPOINT_COLUMNS) for m in kept if counted_parts(m)),
+        ),
         max_routes=max_routes,
         max_rows=_MAX_ROWS,
         known_routes=known_routes,
+        definitions=definitions,
     )
 
 
@@ -87,13 +110,21 @@ class SavedBaseline:
     """The requests of each `status` in each slice of time, which starts at `timestamp`."""
     step: str | None
     """The length of the slices; None if there are none."""
+    own: OwnBaseline | None = None
+    """What it holds of metrics that are not built in."""
 
     @classmethod
     def from_result(
-        cls, result: MeasurementResult, *, version: str, formats: Iterable[str], where: str | None
+        cls,
+        result: MeasurementResult,
+        *,
+        version: str,
+        formats: Iterable[str],
+        where: str | None,
+        definitions: MetricDefinitions = BUILT_IN,
     ) -> SavedBaseline:
-        """Return the baseline from the result of a `baseline_measurement`."""
-        routes = result.table_groups(ROUTES_TABLE.name)
+        """Return the baseline from the result of a `baseline_measurement` of the definitions."""
+        routes = result.table_groups(_ROUTES)
         statuses = result.table_groups(_STATUSES_TABLE.name)
         over_time = result.table_over_time(_SLICED_SUBJECT.each)
         keyed = routes.table.select(*ENDPOINT_COLUMNS, routes.is_single_key)
@@ -114,11 +145,13 @@ class SavedBaseline:
             histograms={
                 column: keyed[histogram["row"]].hstack(histogram.select("bucket", "n"))
                 for column, histogram in routes.histograms.items()
+                if column in DURATION_COLUMNS
             },
             slices=over_time.table.select(
                 *ENDPOINT_COLUMNS, over_time.is_single_key, "status", "timestamp", "requests"
             ).drop_nulls("timestamp"),
             step=result.steps[()],
+            own=_own_of_result(result, keyed, kept_metrics(definitions)),
         )
 
     @property
@@ -139,8 +172,18 @@ class SavedBaseline:
     def check_subject(self, subject: MetricSubject) -> None:
         """Raise UsageError if the file does not hold what the subject needs."""
         check_kept_columns(subject)
-        column = subject.metric.sampled
-        if column and self.histograms[column].is_empty():
+        metric, column = subject.metric, subject.metric.sampled
+        if metric.name not in METRICS and column not in DURATION_COLUMNS:
+            meant = self.own.definitions.get(metric.name) if self.own else None
+            if meant != metric.definition:
+                problem = (
+                    "does not have" if meant is None else f"has another definition ({meant}) of"
+                )
+                raise UsageError(
+                    f"the baseline file {problem} {metric.name}",
+                    "make it again with this configuration: `apilog baseline`",
+                )
+        elif column and self.histograms[column].is_empty():
             raise UsageError(
                 f"the baseline file has no {subject.metric.name}: its logs carried no durations",
                 "make it from logs with durations; `apilog detect FILE` tells how to log them",
@@ -152,6 +195,8 @@ class SavedBaseline:
         if metric.sampled:
             group = self._latency_groups(subject)
             return samples_from(subject, group, self.total, self.seconds)
+        if metric.name not in METRICS:
+            return self._counted_samples(subject)
         names = [metric.name, *filter(None, [metric.events])]
         needed = {ACCUMULATORS["requests"], *BUILT_IN.accumulators_of(names)}
         sums = _group_subject(self.counts, subject, map(_multiple_of, needed)).with_columns(
@@ -162,6 +207,27 @@ class SavedBaseline:
         if self.step is None:
             return samples
         return with_slices(samples, self._slices_of(subject), self.step, self.window)
+
+    def _counted_samples(self, subject: MetricSubject) -> SubjectSamples:
+        """Return the samples of a proportion or count that is not built in."""
+        metric, own = subject.metric, self.own
+        assert own is not None
+        assert metric.expr is not None
+        needed = ("requests", *counted_parts(metric))
+        sums = [pl.col(name).sum() for name in needed]
+        groups = _group_subject(_with_columns_for(own.counts, needed), subject, sums)
+        table = groups.with_columns(metric.expr().alias(metric.column))
+        group = TableWithInputs(
+            table=table, is_single_key=table["named"], sums=groups, histograms={}
+        )
+        samples = samples_from(subject, group, self.total, self.seconds)
+        if self.step is None:
+            return samples
+        slices = _group_subject(_with_columns_for(own.slices, needed), subject, sums, "timestamp")
+        counts = slices.filter("named").select(
+            *subject.each, "timestamp", n=metric.size, events=events_column(metric)
+        )
+        return with_slices(samples, counts, self.step, self.window)
 
     def _slices_of(self, subject: MetricSubject) -> pl.DataFrame:
         """Return the `n` requests and `events` of each slice of each value of the subject."""
@@ -175,24 +241,73 @@ class SavedBaseline:
     def _latency_groups(self, subject: MetricSubject) -> TableWithInputs:
         metric, column = subject.metric, subject.metric.sampled
         assert column is not None
-        sums = _group_subject(self.durations, subject, merge_exprs(DURATION_ACCUMULATORS[column]))
+        if column in DURATION_COLUMNS:
+            accumulators = DURATION_ACCUMULATORS[column]
+            values, histogram = self.durations, self.histograms[column]
+        else:
+            assert self.own is not None
+            accumulators = derived_accumulators(metric)
+            values = _with_columns_for(self.own.values, [a.name for a in accumulators])
+            histogram = self.own.histograms.get(column, self.histograms[DURATION_COLUMNS[0]][:0])
+        sums = _group_subject(values, subject, merge_exprs(accumulators))
         keys = [*subject.each, "named"]
-        histogram = (
-            _group_subject(self.histograms[column], subject, [pl.col("n").sum()], "bucket")
+        rolled = (
+            _group_subject(histogram, subject, [pl.col("n").sum()], "bucket")
             .join(sums.select(*keys).with_row_index("row"), on=keys, nulls_equal=True)
             .select("row", "bucket", "n")
         )
         # A latency is about the requests with a duration: the others are not in the file.
-        sums = sums.with_columns(requests=pl.col(DURATION_ACCUMULATORS[column][0].name))
-        names = [metric.name]
-        if metric.quantile:
-            low, high = (sums[a.name] for a in BUILT_IN.extremes_of(column))
-            quantiles = estimate_quantiles(histogram, {metric.column: metric.quantile}, low, high)
-            sums = sums.with_row_index("row").join(
+        sums = sums.with_columns(requests=pl.col(accumulators[0].name))
+        definitions = MetricDefinitions.of_metrics([metric])
+        if metric.quantile is not None:
+            low, high = (sums[a.name] for a in definitions.extremes_of(column))
+            quantiles = estimate_quantiles(rolled, {metric.column: metric.quantile}, low, high)
+            table = sums.with_row_index("row").join(
                 quantiles, on="row", how="left", maintain_order="left"
             )
-            names = []
-        return _build_groups(subject, sums, names, {column: histogram})
+        else:
+            assert metric.expr is not None
+            table = sums.with_columns(metric.expr().alias(metric.column))
+        return TableWithInputs(
+            table=table, is_single_key=table["named"], sums=sums, histograms={column: rolled}
+        )
+
+
+def _own_of_result(
+    result: MeasurementResult, keyed: pl.DataFrame, metrics: Sequence[Metric]
+) -> OwnBaseline:
+    """Return what a baseline holds of these metrics."""
+    routes = result.table_groups(_ROUTES)
+    parts = ("requests", *all_parts(metrics))
+    over_time = result.table_over_time(ENDPOINT_COLUMNS) if len(parts) > 1 else None
+    derived = dict.fromkeys(a.name for metric in metrics for a in derived_accumulators(metric))
+    return OwnBaseline(
+        definitions={metric.name: metric.definition for metric in metrics},
+        counts=keyed.hstack(routes.table.select(parts)),
+        slices=keyed[:0].with_columns(timestamp=pl.lit(None, TIMESTAMP), requests=0)
+        if over_time is None
+        else over_time.table.select(
+            *ENDPOINT_COLUMNS,
+            over_time.is_single_key,
+            "timestamp",
+            *(part for part in parts if part in over_time.table.columns),
+        ).drop_nulls("timestamp"),
+        values=keyed.hstack(routes.sums.select(*derived)),
+        histograms={
+            column: keyed[histogram["row"]].hstack(histogram.select("bucket", "n"))
+            for column, histogram in routes.histograms.items()
+            if column not in DURATION_COLUMNS
+        },
+    )
+
+
+def _with_columns_for(frame: pl.DataFrame, names: Iterable[str]) -> pl.DataFrame:
+    """Return the frame with columns for all names: a file leaves out what is 0 everywhere."""
+    missing = [name for name in names if name not in frame.columns]
+    return frame.with_columns(
+        pl.lit(None if name.endswith((".min", ".max")) else 0, pl.Int64).alias(name)
+        for name in missing
+    )
 
 
 def _multiple_of(accumulator: Accumulator) -> pl.Expr:
@@ -204,7 +319,9 @@ def _multiple_of(accumulator: Accumulator) -> pl.Expr:
 def check_kept_columns(subject: MetricSubject) -> None:
     """Raise UsageError if no baseline file tells the subject's columns apart."""
     columns = {column for column, _ in subject.where} | {*subject.each}
-    kept = {*ENDPOINT_COLUMNS} if subject.metric.sampled else {*ENDPOINT_COLUMNS, "status"}
+    metric = subject.metric
+    tells_status = metric.name in METRICS and not metric.sampled
+    kept = {*ENDPOINT_COLUMNS, "status"} if tells_status else {*ENDPOINT_COLUMNS}
     if missing := sorted(columns - kept):
         raise UsageError(
             f"the baseline file does not keep {subject.metric.name} by {', '.join(missing)}",

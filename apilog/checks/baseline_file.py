@@ -22,12 +22,14 @@ from apilog.checks.baseline import (
     SavedBaseline,
     baseline_measurement,
 )
+from apilog.checks.baseline_metrics import KEY_COLUMNS, OwnBaselineRows, own_facts
 from apilog.checks.measurement import measure_sources
 from apilog.checks.threshold import ENDPOINT_COLUMNS
 from apilog.engine.source_pass import filters_of
 from apilog.errors import InputError, UsageError
 from apilog.metrics import MergeRule
-from apilog.options import ReadOptions, Source
+from apilog.options import MetricOptions, Source
+from apilog.own_metrics import own_definitions
 from apilog.report_model import Report
 from apilog.schema import SCHEMA, TIMESTAMP
 from apilog.text.units import parse_duration
@@ -38,22 +40,21 @@ VERSION = 1
 """The version of the file; readers refuse other ones."""
 
 _NO_STATUS = "none"
-_SLICES, _OVER_TIME = "slices", "over_time"
+_SLICES, _OVER_TIME, _METRICS = "slices", "over_time", "metrics"
 _MOST_SLICES = 1000
 """The slices that are written at most; only stray times, years from the others, make more."""
-_KEYS: dict[str, pl.DataType | type[pl.DataType]] = {
-    **dict.fromkeys(ENDPOINT_COLUMNS, pl.String),
-    "named": pl.Boolean,
-}
-_COUNTS = {**_KEYS, "status": SCHEMA["status"], "requests": pl.Int64}
+_COUNTS = {**KEY_COLUMNS, "status": SCHEMA["status"], "requests": pl.Int64}
 _SLICE_ROWS = {
-    **_KEYS,
+    **KEY_COLUMNS,
     "status": SCHEMA["status"],
     "timestamp": TIMESTAMP,
     "requests": pl.Int64,
 }
-_SUMS = {**_KEYS, **{a.name: a.dtype for each in DURATION_ACCUMULATORS.values() for a in each}}
-_HISTOGRAM = {**_KEYS, "bucket": pl.Int16, "n": pl.Int64}
+_SUMS = {
+    **KEY_COLUMNS,
+    **{a.name: a.dtype for each in DURATION_ACCUMULATORS.values() for a in each},
+}
+_HISTOGRAM = {**KEY_COLUMNS, "bucket": pl.Int16, "n": pl.Int64}
 _SHORT = {"duration_ms": "latency", "upstream_duration_ms": "upstream_latency"}
 
 
@@ -71,16 +72,18 @@ class BaselineResult:
         return format_baseline(self.baseline)
 
 
-def make_baseline(sources: Sequence[Source], options: ReadOptions) -> BaselineResult:
+def make_baseline(sources: Sequence[Source], options: MetricOptions) -> BaselineResult:
     """Return the baseline of the requests that the options choose."""
     window = parse_window(options.since, options.until, options.tz)
-    measurement = baseline_measurement(window, options.max_routes, options.routes)
+    definitions = own_definitions(options.own_metrics, options.apdex)
+    measurement = baseline_measurement(window, options.max_routes, options.routes, definitions)
     measured = measure_sources(sources, [measurement], options)
     baseline = SavedBaseline.from_result(
         measured.results[0],
         version=__version__,
         formats=measured.formats,
         where=options.where,
+        definitions=definitions,
     )
     report = Report(
         version=__version__,
@@ -108,6 +111,11 @@ def format_baseline(baseline: SavedBaseline) -> str:
         "where": baseline.where,
         "requests": baseline.total,
         **_slices_head(baseline),
+        **(
+            {_METRICS: baseline.own.definitions}
+            if baseline.own and baseline.own.definitions
+            else {}
+        ),
     }
     lines = [f"  {json.dumps(key)}: {json.dumps(value)}," for key, value in head.items()]
     blocks = (
@@ -131,6 +139,8 @@ def _iter_routes(baseline: SavedBaseline) -> Iterator[dict[str, object]]:
         for column, frame in baseline.histograms.items()
     }
     over_time = _series_by_key(baseline)
+    length = parse_duration(baseline.step) if baseline.step else timedelta()
+    own = own_facts(baseline.own, _first_slice(baseline), length) if baseline.own else {}
     for row in baseline.durations.sort(order, nulls_last=True).iter_rows(named=True):
         key = tuple(row[name] for name in order)
         facts: dict[str, object] = {
@@ -145,7 +155,7 @@ def _iter_routes(baseline: SavedBaseline) -> Iterator[dict[str, object]]:
                 facts[short] = {_short_name(column, a.name): row[a.name] for a in several}
                 # Buckets are 2 % wide, so that four digits of a value give its bucket back.
                 facts[f"{short}_ms"] = {f"{bucket_value_ms(b):.4g}": n for b, n in buckets}
-        yield facts
+        yield facts | own.get(key, {})
 
 
 def _status_name(status: int | None) -> str:
@@ -237,7 +247,7 @@ def read_baseline(path: Path) -> SavedBaseline:
     if not isinstance(routes, list):
         raise _broken_baseline(place, "routes")
     try:
-        rows = _BaselineRows(document.get(_SLICES))
+        rows = _BaselineRows(document.get(_SLICES), document.get(_METRICS))
     except (KeyError, TypeError, ValueError, AttributeError, UsageError) as error:
         raise _broken_baseline(place, _SLICES) from error
     for number, route in enumerate(routes):
@@ -260,8 +270,9 @@ def _broken_baseline(path: str, where: str) -> InputError:
 class _BaselineRows:
     """The rows of a baseline's frames, filled route by route."""
 
-    def __init__(self, slices: Mapping[str, Any] | None) -> None:
-        """`slices` is the head's account of numbers over time."""
+    def __init__(self, slices: Mapping[str, Any] | None, metrics: object) -> None:
+        """`slices` is the head's account of numbers over time, `metrics` that of definitions."""
+        self._own = OwnBaselineRows(metrics)
         self._step = None if slices is None else parse_step(slices["step"])
         self._length = parse_duration(self._step) if self._step else timedelta()
         self._first = _parse_instant(slices["first"]) if slices else None
@@ -296,6 +307,7 @@ class _BaselineRows:
             for ms, n in route.get(f"{_SHORT[column]}_ms", {}).items():
                 self._histograms[column].append((*key, bucket_of(float(ms)), _parse_count(n)))
         self._sums.append((*key, *sums))
+        self._own.add_route(key, route, self._first, self._length)
 
     def build_baseline(self, document: Mapping[str, Any]) -> SavedBaseline:
         """Return the baseline of all routes that were added."""
@@ -321,6 +333,7 @@ class _BaselineRows:
             },
             slices=pl.DataFrame(self._slices, schema=_SLICE_ROWS, orient="row"),
             step=self._step,
+            own=self._own.build(),
         )
 
 

@@ -52,8 +52,9 @@ from apilog.checks.threshold import (
 )
 from apilog.engine.source_pass import filters_of
 from apilog.errors import UsageError
-from apilog.metrics import MetricKind
+from apilog.metrics import MetricDefinitions, MetricKind
 from apilog.options import CheckOptions, ReadOptions, Source
+from apilog.own_metrics import own_definitions
 from apilog.report_model import CheckState, Report
 from apilog.storage.local_folder import atomic_file
 from apilog.text.units import format_duration
@@ -150,6 +151,11 @@ class CheckPlan:
     """Whether the baseline's file is yet to be made, and comparisons pass without it."""
     policy: DecisionPolicy
 
+    @property
+    def definitions(self) -> MetricDefinitions:
+        """The metrics that the options declare, beside the built-in ones."""
+        return own_definitions(self.options.own_metrics, self.options.apdex)
+
 
 def plan_check(thresholds: Sequence[Threshold], options: CheckOptions) -> CheckPlan:
     """Understand the options, and refuse what can be refused before anything is read.
@@ -232,6 +238,7 @@ def run_check(
         until=current.window.until,
         input=measured.input,
         tables=_build_tables(results, on_requests, current, base),
+        metrics=MetricDefinitions.of_metrics(t.metric for t in on_requests).describe(),
         timezone=plan.options.tz,
         filters=filters_of(plan.options, current.window),
         notes=(
@@ -323,6 +330,7 @@ def _keep_baseline(plan: CheckPlan, measured: MeasuredSources, state: CheckState
         version=__version__,
         formats=measured.formats,
         where=plan.options.where,
+        definitions=plan.definitions,
     )
     with atomic_file(Path(path), force=True) as stream:
         stream.write(format_baseline(baseline).encode())
@@ -385,7 +393,9 @@ def _plan_measurements(thresholds: Sequence[Threshold], plan: CheckPlan) -> list
     ]
     if plan.options.update_baseline:
         max_routes = plan.options.max_routes
-        measurements.append(baseline_measurement(plan.window, max_routes, known_routes))
+        measurements.append(
+            baseline_measurement(plan.window, max_routes, known_routes, plan.definitions)
+        )
     return measurements
 
 

@@ -28,11 +28,13 @@ from apilog.checks.threshold import (
     ColumnValues,
     MetricSubject,
     endpoint_columns_without,
+    request_catalogue,
 )
 from apilog.engine.source_pass import describe_doubts, describe_rejects, filters_of
 from apilog.errors import UsageError
-from apilog.metrics import METRICS, Metric, MetricKind
+from apilog.metrics import BUILT_IN, METRICS, Metric, MetricDefinitions, MetricKind
 from apilog.options import CompareOptions, Source
+from apilog.own_metrics import APDEX, own_definitions
 from apilog.report_model import CheckState, DifferenceVerdict, InputSummary, Report
 from apilog.statistics.two_samples import Alternative, Bounds, benjamini_hochberg
 from apilog.text import did_you_mean
@@ -147,12 +149,11 @@ def _verdict_of(row: ComparisonRow, policy: DecisionPolicy) -> DifferenceVerdict
 
 
 DEFAULT_METRICS = ("error_rate", "server_error_rate", "latency_p50", "latency_p95", "latency_p99")
-COMPARABLE_METRICS = tuple(
-    name
-    for name, metric in REQUEST_METRICS.metrics.items()
-    if metric.kind in (MetricKind.RATE, MetricKind.PROPORTION, MetricKind.MEAN, MetricKind.QUANTILE)
+_COMPARED_KINDS = (
+    *(MetricKind.RATE, MetricKind.PROPORTION),
+    *(MetricKind.MEAN, MetricKind.QUANTILE),
 )
-"""Metrics that have a test and don't depend on how long a side is."""
+"""Kinds of metrics that have a test and don't depend on how long a side is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,17 +187,21 @@ def parse_split(text: str) -> ColumnSplit:
     return ColumnSplit(column=column, a=pair[0], b=pair[1])
 
 
-def parse_metrics(names: Sequence[str]) -> tuple[Metric, ...]:
+def parse_metrics(
+    names: Sequence[str], definitions: MetricDefinitions = BUILT_IN
+) -> tuple[Metric, ...]:
     """Return the metrics of these names; without one the usual ones.
 
     Raises UsageError for one that there isn't or that can't be compared.
     """
+    metrics = request_catalogue(definitions).metrics
+    comparable = [name for name, metric in metrics.items() if metric.kind in _COMPARED_KINDS]
     for name in names:
-        if name not in COMPARABLE_METRICS:
-            problem = "can't be compared" if name in METRICS else "is no metric"
-            listed = f"it is one of {', '.join(COMPARABLE_METRICS)}"
-            raise UsageError(f"{name!r} {problem}", did_you_mean(name, COMPARABLE_METRICS, listed))
-    return tuple(METRICS[name] for name in dict.fromkeys(names or DEFAULT_METRICS))
+        if name not in comparable:
+            problem = "can't be compared" if name in {*METRICS, *metrics} else "is no metric"
+            listed = f"it is one of {', '.join(comparable)}"
+            raise UsageError(f"{name!r} {problem}", did_you_mean(name, comparable, listed))
+    return tuple(metrics[name] for name in dict.fromkeys(names or DEFAULT_METRICS))
 
 
 COMPARISON_TABLE = "comparison"
@@ -217,8 +222,10 @@ def compare_sources(sources: Sequence[Source], options: CompareOptions) -> Compa
 
     Raises UsageError for options that can't be understood, before anything is read.
     """
+    definitions = own_definitions(options.own_metrics, options.apdex)
+    names = [*(options.metrics or DEFAULT_METRICS), *([APDEX] if options.apdex else [])]
     comparison = _Comparison(
-        metrics=parse_metrics(options.metrics),
+        metrics=parse_metrics(names, definitions),
         window=parse_window(options.since, options.until, options.tz),
         policy=DecisionPolicy(min_requests=options.min_requests, confidence=options.confidence),
         options=options,
@@ -353,6 +360,7 @@ class _Comparison:
                     b.by_endpoint(requests), a.by_endpoint(requests), a.each
                 ),
             },
+            metrics=MetricDefinitions.of_metrics(self.metrics).describe(),
             timezone=self.options.tz,
             filters=filters_of(self.options, self.window),
             notes=(

@@ -22,6 +22,7 @@ from apilog.checks.measurement import (
 )
 from apilog.checks.significance import (
     NullHypothesis,
+    is_no_proportion,
     limit_p_value,
     one_sided,
     p_value,
@@ -183,6 +184,8 @@ def _evaluate_comparison(
         limit = against.limit_for(base.value)
         result = replace(result, baseline=base.value, limit=limit)
     reason = reason or _why_baseline_undecided(threshold, base, policy)
+    if base is not None and any(is_no_proportion(threshold.metric, s) for s in (sample, base)):
+        reason = reason or OTHER_REQUESTS_REASON
     if reason or base is None:
         return replace(result, reason=reason)
     metric = threshold.metric
@@ -201,6 +204,7 @@ def _side_of_failure(threshold: Threshold) -> Alternative:
     return Alternative.GREATER if threshold.operator.is_upper else Alternative.LESS
 
 
+OTHER_REQUESTS_REASON = "its numerator counts other requests than its denominator: nothing tests it"
 CHANCE_REASON = "chance alone may make the difference"
 CHANCE_BEYOND_LIMIT_REASON = "chance alone may put it beyond the limit"
 

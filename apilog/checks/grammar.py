@@ -171,6 +171,8 @@ class _ThresholdParser:
                 hint = f"did you mean {nickname}?"
             elif name.text in SCHEMA:
                 hint = f"{name.text} is a column: choose requests by it with --where"
+            elif name.text == "apdex":
+                hint = "give its target: --apdex 500ms, or [metrics.apdex] of the configuration"
             else:
                 hint = did_you_mean(name.text, known, "`apilog metrics` lists them")
             raise self._error_at_token(name, f"there is no metric {name.text!r}", hint)

@@ -380,7 +380,8 @@ def _table_specs(
         names.update(name for name in needed if name)
         if metric.sampled and not metric.histogram:
             # A table has histograms if it has a quantile, whichever it is.
-            names.add(next(m.name for m in METRICS.values() if m.histogram == metric.sampled))
+            others = (*METRICS.values(), *metric.parts)
+            names.add(next(m.name for m in others if m.histogram == metric.sampled))
     specs = {
         where: [
             TableSpec(

@@ -228,8 +228,15 @@ def sample_difference_interval(
     return difference_interval(current.value, bounds, base.value, base_bounds)
 
 
+def is_no_proportion(metric: Metric, sample: MetricSample) -> bool:
+    """Whether a value that is called a proportion is none, as it counts other requests, too."""
+    return metric.kind is MetricKind.PROPORTION and sample.events is None
+
+
 def _has_evidence(metric: Metric, sample: MetricSample) -> bool:
     """Whether there is something to test: no events at all are evidence for a count."""
+    if is_no_proportion(metric, sample):
+        return False
     return sample.size > 0 or metric.kind in (MetricKind.COUNT, MetricKind.RATE)
 
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
 
 import polars as pl
 
 from apilog.aggregate import REPORTED_SCORE
-from apilog.metrics import METRICS, Metric, Unit
+from apilog.metrics import METRICS, Metric, MetricDefinitions, Unit
 from apilog.schema import COLUMNS
 
 
@@ -214,7 +214,14 @@ REQUEST_METRICS = MetricCatalogue(
         c.name for c in COLUMNS if isinstance(c.dtype, pl.Enum) or c.dtype in (pl.String, pl.Int16)
     ),
 )
-"""The metrics of requests; columns of texts and statuses choose among these."""
+"""The built-in metrics of requests; columns of texts and statuses choose among these."""
+
+
+def request_catalogue(definitions: MetricDefinitions) -> MetricCatalogue:
+    """Return the metrics of requests, those beside the built-in ones among them."""
+    own = {metric.name: metric for metric in definitions.named}
+    return replace(REQUEST_METRICS, metrics={**REQUEST_METRICS.metrics, **own})
+
 
 SCORED_METRICS = {
     f"anomaly({metric})": metric

@@ -14,12 +14,12 @@ from apilog.cli.lifecycle import RunFlags, refuse_same_file, report_outcome
 from apilog.cli.options import Force, Sources
 from apilog.cli.streams import OutputTarget
 from apilog.errors import InputError
-from apilog.options import ReadOptions
+from apilog.options import MetricOptions
 
 
 def baseline(
     sources: Sources,
-    read: ReadOptions,
+    read: MetricOptions,
     run: RunFlags,
     output: Annotated[
         Path | None,

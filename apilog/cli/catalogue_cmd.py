@@ -131,9 +131,14 @@ def metrics(
     format: ListFormat = "table",
     output: OutputFile = None,
     force: Force = False,
+    config: ConfigFile = None,
 ) -> None:
-    """List the metrics and what each means."""
+    """List the metrics and what each means, those of the configuration among them."""
+    from apilog.config import load_config
     from apilog.metrics import METRICS
+    from apilog.own_metrics import declare_metric
+
+    own = [declare_metric(name, values) for name, values in load_config(config).metrics.items()]
 
     rows: list[CatalogueRow] = [
         {
@@ -143,7 +148,7 @@ def metrics(
             "better": metric.better or None,
             "definition": metric.definition,
         }
-        for metric in METRICS.values()
+        for metric in (*METRICS.values(), *own)
     ]
     write_list("metrics", rows, format, output, force, prose="definition")
 

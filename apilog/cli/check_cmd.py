@@ -32,7 +32,7 @@ from apilog.cli.options import (
 )
 from apilog.cli.streams import ExitCode, OutputTarget
 from apilog.errors import UsageError
-from apilog.options import ReadOptions
+from apilog.options import MetricOptions, ReadOptions
 from apilog.render import find_output
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def check(
     sources: Sources,
     given: ThresholdFlags,
     accounts: AccountFlags,
-    read: ReadOptions,
+    read: MetricOptions,
     target: CheckTarget,
     run: RunFlags,
     alerts: Annotated[

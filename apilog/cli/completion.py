@@ -61,23 +61,33 @@ def split_names(texts: Sequence[str] | None) -> list[str]:
 
 
 def complete_metric(incomplete: str) -> list[str]:
-    """Return the metrics that begin so."""
+    """Return the metrics that the last of the names with commas between may become.
+
+    Those of the configuration are among them.
+    """
     from apilog.metrics import METRICS
 
-    return _beginning(incomplete, METRICS)
+    done, comma, begun = incomplete.rpartition(",")
+    names = [*METRICS, *_configured("metrics")]
+    return [f"{done}{comma}{name}" for name in _beginning(begun, names)]
 
 
 def complete_log_format(incomplete: str) -> list[str]:
     """Return the log formats that begin so, those of the configuration among them."""
-    from apilog.config import load_config
-    from apilog.errors import ApilogError
     from apilog.formats.registry import FORMAT_INFOS
 
+    return _beginning(incomplete, [*_configured("formats"), *FORMAT_INFOS])
+
+
+def _configured(section: str) -> list[str]:
+    """Return the names that a section of the configuration gives to what is the user's own."""
+    from apilog.config import load_config
+    from apilog.errors import ApilogError
+
     try:
-        own = load_config().formats
+        return [*getattr(load_config(), section)]
     except ApilogError:  # which every command tells; the shell has no place for it
-        own = {}
-    return _beginning(incomplete, [*own, *FORMAT_INFOS])
+        return []
 
 
 def _report_columns(table: str, by: Sequence[str]) -> list[str]:

@@ -87,11 +87,12 @@ def check_settings(config: Config) -> None:
     """Raise UsageError for the first setting that is written well and can't be meant."""
     from apilog.alerts.settings import alert_settings
     from apilog.checks.grammar import parse_thresholds
-    from apilog.developer_success.success_checks import ALL_CATALOGUES
+    from apilog.developer_success.success_checks import all_catalogues
     from apilog.developer_success.success_metrics import parse_goals
     from apilog.engine.where import parse_where
     from apilog.formats.file_plan import parse_choice
     from apilog.options import FormatOptions
+    from apilog.own_metrics import own_definitions
     from apilog.privacy import read_key
     from apilog.routes import parse_rules
 
@@ -111,7 +112,10 @@ def check_settings(config: Config) -> None:
             defaults.hash_consumers and read_key(defaults.hash_consumers)
         ),
         "checks.thresholds": lambda: (
-            config.checks.thresholds and parse_thresholds(config.checks.thresholds, ALL_CATALOGUES)
+            config.checks.thresholds
+            and parse_thresholds(
+                config.checks.thresholds, all_catalogues(own_definitions(config.metrics))
+            )
         ),
         "goals": lambda: parse_goals(config.goals),
         "alerts": lambda: alert_settings(config),

@@ -22,6 +22,7 @@ from typer.models import ParameterInfo
 from apilog.cli.completion import (
     complete_column,
     complete_log_format,
+    complete_metric,
     complete_shown_column,
     complete_table,
     split_names,
@@ -117,6 +118,23 @@ Top = Annotated[
         min=1, help="Rows of each table, the rest in (other). Default: 10 on a terminal, else all."
     ),
 ]
+Metrics = Annotated[
+    Sequence[str],
+    typer.Option(
+        "--metrics",
+        metavar="METRIC",
+        autocompletion=complete_metric,
+        help="Further columns of endpoints, traffic, gateways, consumers and overview, such as "
+        "metrics of your own; separated by commas.",
+    ),
+]
+Apdex = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="The metric apdex with this target T: satisfied up to T, tolerating up to 4 T.",
+    ),
+]
 Tz = Annotated[str, typer.Option(metavar="ZONE", help="Time zone of days, buckets and output.")]
 Route = Annotated[
     list[str] | None,
@@ -170,6 +188,8 @@ READ_OPTIONS: Mapping[str, tuple[str, Any]] = {
     "tz": ("tz", Tz),
     "where": ("where", Where),
     "by": ("by", By),
+    "metrics": ("metrics", Metrics),
+    "apdex": ("apdex", Apdex),
     "bucket": ("bucket", Bucket),
     "top": ("top", Top),
     "routes": ("route", Route),
@@ -407,7 +427,7 @@ def _build_group(group: Any, values: Mapping[str, Any]) -> Any:
     arguments = {}
     for field, name, annotation in _declared_options(group):
         value = _plain_value(values[name])
-        if annotation == ColumnChoice or field in ("by", "table"):
+        if annotation == ColumnChoice or field in ("by", "table", "metrics"):
             value = split_names(value)
         elif value is None and get_args(annotation)[0] in (list[str] | None, Sequence[str]):
             value = ()
@@ -423,7 +443,11 @@ def _with_configured_formats(options: FormatOptions, values: Mapping[str, Any]) 
     file = find_config(values["config"])
     if file is None:
         return options
-    return replace(options, formats=load_config(file).formats, config_file=str(file))
+    config = load_config(file)
+    own: Any = {"formats": config.formats, "own_metrics": config.metrics}
+    known = {field.name for field in fields(options)}
+    taken = {name: value for name, value in own.items() if name in known}
+    return replace(options, config_file=str(file), **taken)
 
 
 def _plain_value(value: Any) -> Any:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from apilog.config.format_sections import DefaultsConfig, read_defaults, read_formats
+from apilog.config.report_sections import read_metrics
 from apilog.config.search import CONFIG_VARIABLE, PROJECT_FILE, find_config
 from apilog.config.sections import (
     AccountsConfig,
@@ -51,6 +52,8 @@ class Config:
     """The file that holds them, if there is one."""
     defaults: DefaultsConfig = field(default_factory=DefaultsConfig)
     formats: Mapping[str, OwnFormat] = field(default_factory=dict)
+    metrics: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    """Metrics of the user's own, as they are declared."""
     checks: ChecksConfig = field(default_factory=ChecksConfig)
     alerts: AlertsConfig = field(default_factory=AlertsConfig)
     accounts: AccountsConfig = field(default_factory=AccountsConfig)
@@ -73,6 +76,7 @@ def load_config(path: Path | None = None, folder: Path | None = None) -> Config:
         path=file,
         defaults=defaults,
         formats=_read_section(table, "formats", read_formats, {}),
+        metrics=_read_section(table, "metrics", read_metrics, {}),
         checks=_read_section(table, "checks", read_checks, ChecksConfig()),
         alerts=_read_section(table, "alerts", read_alerts, AlertsConfig()),
         accounts=_read_section(table, "accounts", read_accounts, AccountsConfig()),

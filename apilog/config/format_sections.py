@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from apilog.config.sections import ConfigTable
-from apilog.errors import UsageError
+from apilog.errors import DeclarationError, UsageError
 from apilog.options import OwnFormat
 from apilog.time import parse_step, parse_zone
 
@@ -69,7 +69,7 @@ def _checked_text(table: ConfigTable, key: str, parse: Callable[[str], object]) 
 
 def read_formats(table: ConfigTable) -> Mapping[str, OwnFormat]:
     """Read the user's formats by name; raises UsageError for one that can't be."""
-    from apilog.formats.own.declarations import DeclarationError, declare_format
+    from apilog.formats.own.declarations import declare_format
 
     formats: dict[str, OwnFormat] = {}
     for name in table.keys:

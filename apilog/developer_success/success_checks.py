@@ -8,12 +8,13 @@ from os import fspath
 from apilog.checks.check import CheckResult, plan_check, run_check
 from apilog.checks.grammar import parse_thresholds
 from apilog.checks.measurement import MetricSample, SampleKey, SubjectSamples
-from apilog.checks.threshold import ANOMALY_METRICS, REQUEST_METRICS, MetricCatalogue
+from apilog.checks.threshold import ANOMALY_METRICS, MetricCatalogue, request_catalogue
 from apilog.developer_success.report_builder import build_success_report
 from apilog.developer_success.success_metrics import ROW_KEYS, SUCCESS_METRICS, success_values
 from apilog.errors import UsageError
-from apilog.metrics import Metric, MetricKind
+from apilog.metrics import Metric, MetricDefinitions, MetricKind
 from apilog.options import CheckOptions, JoinOptions, Source, SuccessOptions
+from apilog.own_metrics import own_definitions
 from apilog.sources import STDIN
 
 SUCCESS_CATALOGUE = MetricCatalogue(
@@ -32,8 +33,11 @@ SUCCESS_CATALOGUE = MetricCatalogue(
     columns=ROW_KEYS,
 )
 """The success metrics, as thresholds name them."""
-ALL_CATALOGUES = (REQUEST_METRICS, ANOMALY_METRICS, SUCCESS_CATALOGUE)
-"""What the thresholds of `check` can be about."""
+
+
+def all_catalogues(definitions: MetricDefinitions) -> tuple[MetricCatalogue, ...]:
+    """Return what the thresholds of `check` can be about; the definitions are of requests."""
+    return (request_catalogue(definitions), ANOMALY_METRICS, SUCCESS_CATALOGUE)
 
 
 def check_all(sources: Sequence[Source], options: CheckOptions) -> CheckResult:
@@ -42,7 +46,8 @@ def check_all(sources: Sequence[Source], options: CheckOptions) -> CheckResult:
     Raises UsageError before anything is read: for what can't be understood, and for a success
     metric that is held to a baseline or asked for by a column that doesn't tell it apart.
     """
-    thresholds = parse_thresholds(options.thresholds, ALL_CATALOGUES)
+    definitions = own_definitions(options.own_metrics, options.apdex)
+    thresholds = parse_thresholds(options.thresholds, all_catalogues(definitions))
     on_accounts = [t for t in thresholds if t.metric.name in SUCCESS_METRICS]
     for threshold in on_accounts:
         name = threshold.metric.name

@@ -172,4 +172,5 @@ def filters_of(options: FormatOptions, window: TimeWindow) -> ReportFilters:
         by=tuple(given.get("by", ())),
         tz=given.get("tz", "UTC"),
         config=options.config_file,
+        metrics=(*given.get("metrics", ()), *(["apdex"] if given.get("apdex") else [])),
     )

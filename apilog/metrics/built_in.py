@@ -20,6 +20,7 @@ from apilog.metrics.definitions import (
     MetricKind,
     Unit,
 )
+from apilog.report_model import ReportMetric
 from apilog.schema import GUESSED_ROUTE, TIMESTAMP
 
 
@@ -75,10 +76,15 @@ def _size_accumulators(column: str) -> tuple[Accumulator, ...]:
     )
 
 
+def _one() -> pl.Expr:
+    # A function with a name, so that metrics made of it can be sent to other processes.
+    return pl.lit(1)
+
+
 ACCUMULATORS: dict[str, Accumulator] = {
     a.name: a
     for a in (
-        Accumulator(name="requests", column=None, value=lambda: pl.lit(1)),
+        Accumulator(name="requests", column=None, value=_one),
         Accumulator(name="client_errors", column="status", value=is_client_error),
         Accumulator(name="server_errors", column="status", value=is_server_error),
         Accumulator(name="not_found", column="status", value=lambda: pl.col("status") == 404),
@@ -263,6 +269,23 @@ class MetricDefinitions:
             if each.name not in METRICS
         }
         return cls(tuple(named.values()))
+
+    @property
+    def named(self) -> tuple[Metric, ...]:
+        """The metrics beside the built-in ones that people name; a part's name has a dot."""
+        return tuple(metric for metric in self.own if "." not in metric.name)
+
+    def describe(self) -> tuple[ReportMetric, ...]:
+        """Return what outputs have to know of the metrics beside the built-in ones."""
+        return tuple(
+            ReportMetric(
+                name=metric.name,
+                column=metric.column,
+                unit=metric.unit,
+                definition=metric.definition,
+            )
+            for metric in self.named
+        )
 
     def __getitem__(self, name: str) -> Metric:
         """Return the metric of that name; raises KeyError if there is none."""

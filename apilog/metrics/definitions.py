@@ -25,6 +25,10 @@ class Unit(StrEnum):
     HOURS = "hours"
     DAYS = "days"
     MONEY = "money"
+    NUMBER = "number"
+    """A number of anything."""
+    SCORE = "score"
+    """From 0, the worst, to 1."""
 
 
 class MergeRule(StrEnum):

@@ -101,7 +101,9 @@ class Output:
         Raises UsageError for a table or for verdicts that the report does not have.
         """
         # Imported when it draws: listing the outputs must not load Polars or Rich.
-        import_module(f"apilog.render.{self.module}").write(report, stream, options)
+        module = import_module(f"apilog.render.{self.module}")
+        with import_module("apilog.render.text.cell_text").units_of(report):
+            module.write(report, stream, options)
 
     def write_directory(
         self, report: Report, directory: Path, options: OutputOptions, *, force: bool = False

@@ -18,6 +18,7 @@ from apilog.aggregate import (
 from apilog.engine.source_pass import SourcePass, check_positive, filters_of
 from apilog.engine.time_notes import describe_emptiness, describe_strays
 from apilog.options import ReportOptions, Source
+from apilog.own_metrics import APDEX, own_definitions
 from apilog.report_model import Report
 from apilog.reports.earlier_window import EarlierState, EarlierSums
 from apilog.time import TimeWindow, parse_step, parse_window, parse_zone
@@ -36,8 +37,11 @@ def make_plan(options: ReportOptions, now: datetime | None = None) -> ReportPlan
         parse_step(options.bucket)
     check_positive("--top", options.top)
     check_positive("--max-routes", options.max_routes)
+    definitions = own_definitions(options.own_metrics, options.apdex)
+    metrics = (*options.metrics, *([APDEX] if options.apdex else []))
     return ReportPlan(
-        tables=select_tables(options.tables, tuple(options.by)),
+        tables=select_tables(options.tables, tuple(options.by), metrics, definitions),
+        definitions=definitions,
         bucket=options.bucket,
         timezone=parse_zone(options.tz).key,
         window=window,
@@ -102,6 +106,7 @@ def build_report(sources: Sequence[Source], options: ReportOptions) -> Report:
         until=finished.until,
         input=source_pass.input,
         tables=finished.tables,
+        metrics=plan.definitions.describe(),
         bucket=finished.bucket,
         timezone=options.tz,
         filters=filters_of(options, plan.window),

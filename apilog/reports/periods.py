@@ -124,6 +124,7 @@ class PeriodReports:
             until=finished.until,
             input=InputSummary(lines=records, records=records, rejects=0, skipped=0, files=()),
             tables=finished.tables,
+            metrics=self._cutter.plan.definitions.describe(),
             bucket=finished.bucket,
             timezone=self._cutter.plan.timezone,
             filters=self._filters,

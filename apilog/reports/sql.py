@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import polars as pl
 
-from apilog.engine.where import polars_message
+from apilog.engine.row_expression import polars_message
 from apilog.errors import ApilogError, InputError, UsageError
 from apilog.schema import SCHEMA
 from apilog.text import did_you_mean

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 import apilog
 from apilog.config import load_config
-from apilog.errors import UsageError
-from apilog.formats.own.declarations import LINES, DeclarationError, declare_format
+from apilog.errors import DeclarationError, UsageError
+from apilog.formats.own.declarations import LINES, declare_format
 from apilog.options import ColumnMapping, OwnFormat
 from tests.commands import Run
 

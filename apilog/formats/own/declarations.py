@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from apilog.errors import UsageError
+from apilog.errors import DeclarationError, UsageError
 from apilog.formats.gateways.aws.context_format import compile_context_format, is_context_format
 from apilog.formats.nginx.apache_format import parse_apache_format
 from apilog.formats.nginx.grammar import parse_log_format
@@ -47,15 +47,6 @@ _UNIT_WORDS = {
 }
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
 _UNIT_LIKE = re.compile(r"[A-Za-zµμ]{1,12}\Z")
-
-
-class DeclarationError(UsageError):
-    """Something in a declaration that can't be meant; `place` are the keys that lead to it."""
-
-    def __init__(self, place: Sequence[str], problem: str, hint: str = "") -> None:
-        super().__init__(f"{'.'.join(place)} {problem}", hint)
-        self.place = tuple(place)
-        self.problem = problem
 
 
 def parse_columns(

@@ -44,6 +44,8 @@ def _document_parts(report: Report, table: str | None) -> Iterator[str]:
         "since": _iso_or_none(report, report.filters.since),
         "until": _iso_or_none(report, report.filters.until),
     }
+    if not report.filters.metrics:
+        del filters["metrics"]
     window: dict[str, str | int | None] = {
         "since": _iso_or_none(report, report.since),
         "until": _iso_or_none(report, report.until),

@@ -67,14 +67,15 @@ def _exposition_lines(report: Report, table: str | None) -> Iterator[str]:
     yield from metric_head("apilog_input_lines", "Lines that were read, by what became of them.")
     for kind in ("records", "rejects", "skipped"):
         yield f"apilog_input_lines{label_set([('kind', kind)])} {getattr(report.input, kind)}"
+    definitions = _DEFINITIONS | {metric.column: metric.definition for metric in report.metrics}
     tables = report.tables if table is None else {table: choose_table(report, table)[1]}
     for name, frame in tables.items():
         frame = typed_values(frame)
         if "timestamp" not in frame.columns and "start" not in frame.columns:
-            yield from _table_lines(name, frame)
+            yield from _table_lines(name, frame, definitions)
 
 
-def _table_lines(table: str, frame: pl.DataFrame) -> Iterator[str]:
+def _table_lines(table: str, frame: pl.DataFrame, definitions: Mapping[str, str]) -> Iterator[str]:
     rows = frame.rows(named=True)
     texts = [name for name, dtype in frame.schema.items() if dtype == pl.String]
     # A status tells rows apart, though it is a number.
@@ -89,7 +90,7 @@ def _table_lines(table: str, frame: pl.DataFrame) -> Iterator[str]:
             continue
         ending, base_unit, factor = _BASE_UNITS.get(column_unit(column) or Unit.COUNT, _AS_IT_IS)
         name = prefix + _metric_name(ending.sub(base_unit, column, count=1))
-        yield from _samples(name, _DEFINITIONS.get(column, ""), labels, frame[column], factor)
+        yield from _samples(name, definitions.get(column, ""), labels, frame[column], factor)
     if "state" in frame.columns:
         meaning = "Whether the threshold failed."
         yield from _samples(f"{prefix}failed", meaning, labels, frame["state"] == "fail", 1.0)

@@ -8,6 +8,7 @@ import polars as pl
 
 from apilog.render.sections.columns import (
     MetricSpec,
+    asked_metrics,
     column_by_type,
     key_columns,
     metric_columns,
@@ -187,7 +188,8 @@ def _busiest_rows_section(
     def columns(shown: pl.DataFrame) -> list[Column]:
         requests = metric_columns(shown, [MetricSpec("requests")], zone)
         shares = share_columns(shown["requests"].to_list(), total, drop_order=2) if requests else []
-        others = metric_columns(shown, metrics, zone)
+        asked = asked_metrics(view, shown)
+        others = metric_columns(shown, [*asked, *metrics], zone)
         return [*key_columns(shown, key_names(frame)), *requests, *shares, *others]
 
     count = split_other(frame)[0].height

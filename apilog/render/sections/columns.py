@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from apilog.metrics import Unit
-from apilog.render.sections.report_view import OTHER, has_values
+from apilog.render.sections.report_view import OTHER, ReportView, has_values
 from apilog.render.sections.section import BarColumn, Column, TextColumn
 from apilog.render.text.cell_text import (
     NULL,
@@ -45,8 +45,16 @@ class MetricSpec:
     title: str | None = None
 
 
+def asked_metrics(view: ReportView, frame: pl.DataFrame) -> list[MetricSpec]:
+    """Return the further metrics that were asked for; where there is no room the first stay."""
+    asked = view.asked_columns(frame)
+    return [MetricSpec(name, place, title) for place, (name, title) in enumerate(asked.items())]
+
+
 def rate_style(column: str, rate: float | None) -> str:
     """Return the style of an error rate by its severity."""
+    if not column.endswith("error_rate"):
+        return ""  # nobody knows whether much of it is good or bad
     if not rate:
         return "dim"
     if column == "client_error_rate":
@@ -64,6 +72,8 @@ def metric_columns(
         if not has_values(frame, metric.name):
             continue
         column, unit = frame[metric.name], column_unit(metric.name)
+        if unit is None and column.dtype.is_integer():
+            unit = Unit.COUNT
         values = column.to_list()
         is_time = isinstance(column.dtype, pl.Datetime)
         texts = format_short_times(column, timezone) if is_time else []

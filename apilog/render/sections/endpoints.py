@@ -6,7 +6,13 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from apilog.render.sections.columns import MetricSpec, key_columns, metric_columns, share_columns
+from apilog.render.sections.columns import (
+    MetricSpec,
+    asked_metrics,
+    key_columns,
+    metric_columns,
+    share_columns,
+)
 from apilog.render.sections.report_view import (
     ReportView,
     column_total,
@@ -97,7 +103,8 @@ def busiest_section(view: ReportView) -> Section | None:
         shares = (
             share_columns(shown["requests"].to_list(), requests, drop_order=2) if counts else []
         )
-        metrics = metric_columns(shown, _BUSIEST_METRICS, zone)
+        asked = asked_metrics(view, shown)
+        metrics = metric_columns(shown, [*asked, *_BUSIEST_METRICS], zone)
         return [*key_columns(shown, _distinct_keys(frame)), *counts, *shares, *metrics]
 
     count = split_other(frame)[0].height

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from apilog.metrics import METRICS
 from apilog.render.data.cell_values import exact_column, typed_values
 from apilog.render.sections.section import Column, Section, Table
-from apilog.render.text.cell_text import is_metric
+from apilog.render.text.cell_text import is_metric, short_title
 from apilog.report_model import Report
 from apilog.text.units import format_count
 
@@ -59,6 +60,17 @@ class ReportView:
             return None
         value: float | None = earlier.overview[column][0]
         return value
+
+    def asked_columns(self, frame: pl.DataFrame) -> dict[str, str]:
+        """Return the columns that hold the further metrics that were asked for, with titles."""
+        columns = {metric.name: metric.column for metric in METRICS.values()}
+        columns |= {metric.name: metric.column for metric in self.report.metrics}
+        asked = ((name, columns.get(name)) for name in self.report.filters.metrics)
+        return {
+            column: short_title(name) if name in METRICS else name.replace("_", " ")
+            for name, column in asked
+            if column in frame.columns
+        }
 
     def row_limit(self, default: int, count: int) -> int:
         """Return how many of `count` rows to show."""

@@ -53,7 +53,9 @@ def head_section(view: ReportView) -> Section:
 def totals_section(view: ReportView) -> Section | None:
     """Show the overview as tiles, or say that there are no requests at all."""
     tiles = []
-    for column, label in _TOTALS:
+    totals = dict(_TOTALS)
+    asked = view.asked_columns(view.table("overview"))
+    for column, label in (totals | asked).items():
         value = view.overview(column)
         if value is not None and (value or column not in ("consumers", "clients")):
             unit = column_unit(column)

@@ -15,10 +15,17 @@ from apilog.metrics import Unit
 from apilog.render.sections.columns import format_short_times
 from apilog.render.sections.report_view import ReportView, has_values, ranking_section
 from apilog.render.sections.section import Charts, ChartSeries, Column, Section, TextColumn
-from apilog.render.text.cell_text import NULL, format_value, metric_unit, time_pattern
+from apilog.render.text.cell_text import (
+    NULL,
+    column_unit,
+    format_value,
+    metric_unit,
+    time_pattern,
+)
 from apilog.text.units import format_count, format_duration
 
-_SERIES: Sequence[tuple[str, str, Unit, int, str, Callable[[Sequence[float]], float]]] = (
+_ChartedColumn = tuple[str, str, Unit | None, int, str, Callable[[Sequence[float]], float]]
+_SERIES: Sequence[_ChartedColumn] = (
     ("requests", "requests", Unit.COUNT, 3, "cyan", sum),
     ("errors", "errors", Unit.COUNT, 1, "red", sum),
     ("latency_p95_ms", "p95", Unit.MILLISECONDS, 1, "magenta", max),
@@ -36,7 +43,11 @@ def traffic_section(view: ReportView) -> Section | None:
     zone = ZoneInfo(view.report.timezone)
     times = [moment.astimezone(zone) for moment in frame["timestamp"]]
     series = []
-    for column, label, unit, height, style, merge in _SERIES:
+    further: list[_ChartedColumn] = [
+        (name, title, column_unit(name), 1, "green", max)
+        for name, title in view.asked_columns(frame).items()
+    ]
+    for column, label, unit, height, style, merge in (*_SERIES, *further):
         if has_values(frame, column):
             values: list[float | None] = frame[column].to_list()
             peak = format_value(frame[column].max(), unit, "UTC")

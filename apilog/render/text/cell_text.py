@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import date, datetime
 
 import polars as pl
 
 from apilog.metrics import METRICS, Unit
 from apilog.render.data.cell_values import iso_timestamp
+from apilog.report_model import Report
 from apilog.text.units import format_bytes, format_count, format_duration, format_ratio
 
 NULL = "–"
@@ -23,6 +26,8 @@ UNKNOWN_GATEWAY = "(unknown)"
 """The text for a gateway that nothing in the log tells."""
 
 _METRIC_UNITS = {metric.column: metric.unit for metric in METRICS.values()}
+_further_units: ContextVar[Mapping[str, Unit]] = ContextVar("further_units")
+"""Units of the metrics of the report that is drawn that are not built in, by name and column."""
 _SUCCESS_UNITS = {
     **dict.fromkeys(
         (
@@ -73,12 +78,26 @@ _SHORT_TITLES = {
 
 def is_metric(column: str) -> bool:
     """Whether a column holds a metric of the catalogue; the others are keys."""
-    return column in _METRIC_UNITS
+    return column in _METRIC_UNITS or column in _further_units.get({})
+
+
+@contextmanager
+def units_of(report: Report) -> Iterator[None]:
+    """Let the units of the report's own metrics be known while it is drawn."""
+    units = {key: Unit(m.unit) for m in report.metrics for key in (m.name, m.column)}
+    token = _further_units.set(units)
+    try:
+        yield
+    finally:
+        _further_units.reset(token)
 
 
 def column_unit(column: str) -> Unit | None:
     """Return the unit of a column: that of its metric, or else what its suffix says."""
     name = _GROUPS.sub("", column)
+    further = _further_units.get({})
+    if column in further:
+        return further[column]
     known = _METRIC_UNITS.get(name) or _SUCCESS_UNITS.get(column) or _SUCCESS_UNITS.get(name)
     return known or next(
         (unit for suffix, unit in _SUFFIX_UNITS.items() if name.endswith(suffix)), None
@@ -87,7 +106,9 @@ def column_unit(column: str) -> Unit | None:
 
 def metric_unit(metric: str | None) -> Unit | None:
     """Return the unit of a metric by its name; None if there is no such metric."""
-    return METRICS[metric].unit if metric in METRICS else None
+    if metric is None:
+        return None
+    return METRICS[metric].unit if metric in METRICS else _further_units.get({}).get(metric)
 
 
 def column_title(column: str) -> str:
@@ -186,5 +207,7 @@ def _format_number(value: float, unit: Unit | None) -> str:
             return format_duration(value * 86_400_000)
         case Unit.MONEY:
             return f"{value:,.2f}"
+        case Unit.SCORE:
+            return f"{value:.3f}"
         case _:
             return str(value) if isinstance(value, int) else f"{value:.6g}"

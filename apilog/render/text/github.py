@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import BinaryIO
 
 from apilog.render.output import OutputOptions
+from apilog.render.text.cell_text import units_of
 from apilog.render.text.escape import escape_markdown, escape_terminal
 from apilog.render.text.markdown import markdown_table
 from apilog.render.text.verdict_text import (
@@ -60,18 +61,19 @@ def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
 
 def job_summary(report: Report) -> str:
     """Return the summary of the job in Markdown: the outcome, and the tables, shortened."""
-    heading = f"### apilog {escape_markdown(report.command)}: "
-    parts = [heading + f"{escape_markdown(summary_sentence(report))}\n"]
-    for name, frame in report.tables.items():
-        if frame.is_empty():
-            continue
-        if name not in (CHECKS, COMPARISON):
-            parts.append(f"#### {escape_markdown(name.capitalize())}\n")
-        rows = figures_as_text(name, frame.head(_MOST_SUMMARY_ROWS))
-        parts.append(markdown_table(rows, report.timezone))
-        if frame.height > _MOST_SUMMARY_ROWS:
-            parts.append(f"… and {format_count(frame.height - _MOST_SUMMARY_ROWS)} more\n")
-    parts += [f"- {escape_markdown(note)}" for note in report.notes]
+    with units_of(report):
+        heading = f"### apilog {escape_markdown(report.command)}: "
+        parts = [heading + f"{escape_markdown(summary_sentence(report))}\n"]
+        for name, frame in report.tables.items():
+            if frame.is_empty():
+                continue
+            if name not in (CHECKS, COMPARISON):
+                parts.append(f"#### {escape_markdown(name.capitalize())}\n")
+            rows = figures_as_text(name, frame.head(_MOST_SUMMARY_ROWS))
+            parts.append(markdown_table(rows, report.timezone))
+            if frame.height > _MOST_SUMMARY_ROWS:
+                parts.append(f"… and {format_count(frame.height - _MOST_SUMMARY_ROWS)} more\n")
+        parts += [f"- {escape_markdown(note)}" for note in report.notes]
     return "\n".join(parts) + "\n"
 
 

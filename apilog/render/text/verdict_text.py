@@ -12,8 +12,8 @@ from typing import Any
 import polars as pl
 
 from apilog.errors import UsageError
-from apilog.metrics import METRICS, Unit
-from apilog.render.text.cell_text import NULL, column_unit, format_value
+from apilog.metrics import Unit
+from apilog.render.text.cell_text import NULL, column_unit, format_value, metric_unit
 from apilog.report_model import CheckState, DifferenceVerdict, Report
 from apilog.text.units import format_count
 
@@ -105,8 +105,8 @@ def endpoint_names(frame: pl.DataFrame) -> list[str]:
 
 def verdict_unit(metric: str) -> Unit | None:
     """Return the unit of a metric; a rate that the catalogue doesn't have is a ratio."""
-    if metric in METRICS:
-        return METRICS[metric].unit
+    if (known := metric_unit(metric)) is not None:
+        return known
     return Unit.RATIO if metric.endswith("_rate") else column_unit(metric)
 
 
