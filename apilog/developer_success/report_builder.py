@@ -13,11 +13,10 @@ from apilog.developer_success.accounts import AccountColumns, Accounts, read_acc
 from apilog.developer_success.call_plan import (
     UNMATCHED_TABLE,
     CallPlan,
-    CallSummary,
     CohortPeriod,
 )
 from apilog.developer_success.call_summary import CallAccumulator, partial_calls
-from apilog.developer_success.log_coverage import DAY, ENOUGH
+from apilog.developer_success.log_coverage import DAY, ENOUGH, LogCoverage
 from apilog.developer_success.population import Population, SuccessTerms, build_population
 from apilog.developer_success.success_metrics import goals_table, parse_goals
 from apilog.developer_success.tables import (
@@ -79,7 +78,7 @@ def build_success_report(sources: Sequence[Source], options: SuccessOptions) -> 
     _protect_privacy(tables, key)
     if not options.by:  # goals are about all accounts, and the tables would be of groups
         tables["goals"] = goals_table(goals, tables)
-    counted = _counted_window(window, calls)
+    counted = _counted_window(window, population.coverage)
     return Report(
         version=__version__,
         command="success",
@@ -93,9 +92,9 @@ def build_success_report(sources: Sequence[Source], options: SuccessOptions) -> 
     )
 
 
-def _counted_window(window: TimeWindow, calls: CallSummary) -> TimeWindow:
+def _counted_window(window: TimeWindow, log: LogCoverage) -> TimeWindow:
     """Return the window with the log's own limits where it has none, unless they lie outside."""
-    first, last = calls.first, calls.last
+    first, last = log.first, log.last
     if first and window.until and first >= window.until:
         first = None
     if last and window.since and last < window.since:

@@ -11,12 +11,15 @@ import io
 import json
 import os
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
+import polars as pl
+
+from apilog.aggregate.record_times import RecordTimes, find_span
 from apilog.engine.source_pass import make_read_spec, parse_privacy
 from apilog.engine.store_parts import separate_stores
 from apilog.errors import UsageError
@@ -32,6 +35,7 @@ from apilog.options import ExportOptions, Source
 from apilog.render import OUTPUTS, OutputOptions
 from apilog.report_model import Report
 from apilog.reports import PeriodReports, make_plan
+from apilog.schema import TIMESTAMP
 from apilog.text.units import format_count
 from apilog.time import ALL_TIME, Period, TimeWindow, parse_zone, period_at
 from apilog.version import __version__
@@ -210,7 +214,9 @@ class _ExportRun:
         if account.input.is_unread:
             return summary
         summary.unchanged.extend(manifest.folder for manifest in self._unchanged.values())
+        requests = {period: manifest.requests for period, manifest in self._unchanged.items()}
         for number, (period, report) in enumerate(reports.iter_reports()):
+            requests[period] = report.input.records
             if not number:
                 columns = {name: frame.columns for name, frame in report.tables.items()}
                 settings = export_settings(self._options)
@@ -236,6 +242,7 @@ class _ExportRun:
                 self._folder.replace_period(manifest, files, present)
                 (summary.rewritten if present else summary.new).append(manifest.folder)
         summary.unchanged.sort()
+        notes.extend(describe_stray_periods(requests))
         if self._limit is not None:
             for manifest in self._folder.read_all_periods():
                 if manifest.until > self._limit:
@@ -247,6 +254,24 @@ class _ExportRun:
                     self._folder.remove_period(manifest)
                     summary.removed.append(manifest.folder)
         return summary
+
+
+def describe_stray_periods(requests: Mapping[Period, int]) -> Iterator[str]:
+    """Say which periods are so far from all others that a wrong clock may have made them."""
+    instant = timedelta(microseconds=1)
+    rows = [(p.start, p.start, p.end - instant, n) for p, n in requests.items()]
+    times = pl.Schema(dict.fromkeys(("start", "first", "last"), TIMESTAMP))
+    cells = pl.DataFrame(rows, schema={**times, "requests": pl.Int64()}, orient="row")
+    span = find_span(RecordTimes("1d", None, None, cells), from_start=False, to_end=False)
+    if span.strays is None or span.first is None or span.last is None:
+        return
+    far = sorted(p for p in requests if p.end <= span.first or p.start > span.last)
+    names = ", ".join(period.name for period in far)
+    count = f"{format_count(span.strays.requests)} request{'s' if span.strays.requests > 1 else ''}"
+    yield (
+        f"{names}: {count} far from all others, as a clock that is wrong writes them; --since and "
+        "--until leave them out"
+    )
 
 
 def draw_files(report: Report, options: ExportOptions) -> Mapping[str, bytes]:

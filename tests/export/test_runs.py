@@ -10,7 +10,7 @@ import pytest
 from apilog.errors import UsageError
 from apilog.time import PeriodLength
 from tests.export.sample_exports import NOW, hidden, log, mark, names, run, state
-from tests.weblog import START
+from tests.weblog import START, line
 
 DAYS = (0, 24, 48)
 """Hours after noon of the 20th: three days."""
@@ -159,3 +159,17 @@ def test_many_periods_need_no_more_memory_than_allowed(
         for folder in ("in-memory", "on-disk")
     )
     assert next(contents) == next(contents)
+
+
+def test_periods_of_a_wrong_clock_are_written_and_named(tmp_path: Path) -> None:
+    source, to = log(tmp_path / "a.log", [*DAYS, *(n / 10 for n in range(60))]), tmp_path / "to"
+    assert run(source, to).notes == []
+    with source.open("a") as file:
+        file.write(line(start=START.replace(year=1970)) + "\n")
+    done = run(source, to)
+    assert done.new == ["1970-11-20"]
+    (said,) = done.notes
+    assert said.startswith("1970-11-20: 1 request far from all others, as a clock that is wrong")
+    assert said.endswith("--since and --until leave them out")
+    # Also where it was written before.
+    assert run(source, to).notes == done.notes

@@ -149,6 +149,8 @@ def test_a_stray_line_of_long_ago_is_not_where_the_log_begins(tmp_path: Path, co
     report = report_of("account,signed_up_at\na,2026-01-01\n", calls, tmp_path, cohort=cohort)
     assert report.tables["funnel"]["at_risk"][0] == 0
     assert any("1 account signed up before the log begins (2026-1" in n for n in report.notes)
+    assert report.since is not None
+    assert timedelta() <= day(1) - report.since < timedelta(days=31)
 
 
 def test_a_window_beyond_the_log_has_no_calls_and_no_end_before_its_start(tmp_path: Path) -> None:
