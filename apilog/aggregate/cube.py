@@ -197,18 +197,26 @@ def merge_equal_keys(cube: Cube, state: CubeState) -> CubeState:
     ids = state.keys.join(
         unique.with_row_index("id"), on=columns, how="left", nulls_equal=True, maintain_order="left"
     )["id"]
+    # Chunks of a log that is in order share few keys with a time: only what several rows are of
+    # is added up.
+    is_alone = pl.DataFrame({"id": ids}).select(pl.len().over("id") == 1).to_series()
 
-    def renumbered(frame: pl.DataFrame) -> pl.DataFrame:
-        return frame.with_columns(id=ids.gather(frame["id"]))
+    def merged(frame: pl.DataFrame, by: Sequence[str], *values: pl.Expr) -> pl.DataFrame:
+        alone = is_alone.gather(frame["id"])
+        numbered = frame.with_columns(id=ids.gather(frame["id"]))
+        if alone.all():
+            return numbered
+        several = numbered.filter(~alone).group_by(by).agg(values)
+        return pl.concat([numbered.filter(alone), several.select(numbered.columns)])
 
     return CubeState(
         _copy_texts(unique),
-        renumbered(state.sums).group_by("id", *cube.detail).agg(merge_exprs(cube.sums)),
+        merged(state.sums, ["id", *cube.detail], *merge_exprs(cube.sums)),
+        {c: merged(h, ["id", "bucket"], pl.col("n").sum()) for c, h in state.histograms.items()},
         {
-            c: renumbered(h).group_by("id", "bucket").agg(pl.col("n").sum())
-            for c, h in state.histograms.items()
+            c: _unite_sets(d.with_columns(id=ids.gather(d["id"])), unique.height)
+            for c, d in state.distinct.items()
         },
-        {c: _unite_sets(renumbered(d), unique.height) for c, d in state.distinct.items()},
     )
 
 

@@ -12,7 +12,7 @@ from datetime import datetime
 
 import polars as pl
 
-from apilog.aggregate.anomalies import collect_counts, find_anomalies
+from apilog.aggregate.anomalies import HourLatencies, collect_counts, find_anomalies
 from apilog.aggregate.cube import (
     KEPT,
     NOT_FOUND,
@@ -202,14 +202,12 @@ class _TableBuilder:
         merged = sums.group_by(*keys, pl.col("hour").alias("timestamp")).agg(merge_exprs(summed))
         return merged.select_seq(*keys, "timestamp", *_COUNTS) if len(summed) > 1 else merged
 
-    def _hourly_histogram(self, spec: TableSpec) -> pl.DataFrame:
+    def _hourly_histogram(self, spec: TableSpec) -> HourLatencies:
         """Return how many durations of each hour and value of the keys lie in which bucket."""
-        cube, state = self._cube_of(spec)
+        _, state = self._cube_of(spec)
         keys = [k for k in spec.keys if k != "hour"]
-        histogram = state.histograms["duration_ms"]
-        named = state.keys.select(cube.keys)[histogram["id"]].hstack(histogram.drop("id"))
-        at = pl.col("hour").alias("timestamp")
-        return named.drop_nulls("hour").group_by(*keys, at, "bucket").agg(pl.col("n").sum())
+        named = state.keys.select(*keys, pl.col("hour").alias("timestamp"))
+        return HourLatencies(keys=named, cells=state.histograms["duration_ms"])
 
     def roll_up(self, table: TableSpec) -> _TableRows:
         """Return the rows of a table with the accumulators that its metrics need.

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from apilog.aggregate import ReportPlan, finish, merge, partial, select_tables
-from apilog.aggregate.anomalies import collect_counts, find_anomalies
+from apilog.aggregate.anomalies import HourLatencies, collect_counts, find_anomalies
 from apilog.aggregate.anomalies.counts import HourCounts
 from apilog.aggregate.anomalies.series import count_slow_within_routes
 from apilog.aggregate.anomalies.table import SCHEMA
@@ -166,13 +166,14 @@ def test_a_few_buckets_are_not_judged() -> None:
     minute = timedelta(minutes=1)
     whole, status = frame([], HOUR).drop("end"), {"status": pl.Int16}
     names: dict[str, Any] = dict.fromkeys(("gateway", "method", "route"), pl.String)
-    cells: dict[str, Any] = {"timestamp": TIMESTAMP, "bucket": pl.Int16, "n": pl.Int64}
+    none = pl.DataFrame(schema={"id": pl.UInt32, "bucket": pl.Int16, "n": pl.Int64})
+    hour = pl.DataFrame(schema={"timestamp": TIMESTAMP})
     counts = collect_counts(
         whole,
         pl.DataFrame(schema={**status, "timestamp": TIMESTAMP, "requests": pl.Int64}),
-        pl.DataFrame(schema=cells),
+        HourLatencies(keys=hour, cells=none),
         pl.DataFrame(schema={**names, **whole.schema}),
-        pl.DataFrame(schema={**names, **cells}),
+        HourLatencies(keys=pl.DataFrame(schema={**names, **hour.schema}), cells=none),
         pl.DataFrame(schema={"consumer": pl.String, **whole.schema}),
     )
     for n, expected in ((11, 0), (12, 1)):
@@ -230,6 +231,13 @@ def test_a_route_that_gets_slower_is_named() -> None:
     assert rows[0]["value"] > 1.3 * rows[0]["expected"]
 
 
+def latencies_by(records: pl.DataFrame, *keys: str) -> HourLatencies:
+    cells = records.group_by(*keys, "bucket").agg(n=pl.len().cast(pl.Int64))
+    return HourLatencies(
+        keys=cells.select(keys), cells=cells.select("bucket", "n").with_row_index("id")
+    )
+
+
 MEDIANS_MS = {"/tokens": 20.0, "/orders": 60.0, "/models": 200.0}
 
 
@@ -254,9 +262,9 @@ def counts_of_routes(hourly: int, hours: int, slower: Callable[[int, str], float
     return collect_counts(
         records.group_by("timestamp").agg(tallies),
         records.group_by("timestamp").agg(requests=n).with_columns(status=pl.lit(200, pl.Int16)),
-        records.group_by("timestamp", "bucket").agg(n=n),
+        latencies_by(records, "timestamp"),
         records.group_by(*keys, "timestamp").agg(tallies),
-        records.group_by(*keys, "timestamp", "bucket").agg(n=n),
+        latencies_by(records, *keys, "timestamp"),
         pl.DataFrame(schema=consumers),
     )
 

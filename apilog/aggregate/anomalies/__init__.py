@@ -7,7 +7,7 @@ kind of day and hour of the day, with chance and moods measured.
 
 from __future__ import annotations
 
-from apilog.aggregate.anomalies.counts import HourCounts, collect_counts
+from apilog.aggregate.anomalies.counts import HourCounts, HourLatencies, collect_counts
 from apilog.aggregate.anomalies.find import find_anomalies
 from apilog.aggregate.anomalies.last_hour import score_last_hour
 from apilog.aggregate.anomalies.table import REPORTED_SCORE
@@ -15,6 +15,7 @@ from apilog.aggregate.anomalies.table import REPORTED_SCORE
 __all__ = [
     "REPORTED_SCORE",
     "HourCounts",
+    "HourLatencies",
     "collect_counts",
     "find_anomalies",
     "score_last_hour",

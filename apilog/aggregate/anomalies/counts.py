@@ -70,18 +70,37 @@ class HourCounts:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HourLatencies:
+    """How many durations of each hour, or of an hour's routes, lie in which bucket."""
+
+    keys: pl.DataFrame
+    """`timestamp` and, of routes, `gateway, method, route`; the row number is the id."""
+    cells: pl.DataFrame
+    """`id`, `bucket`, `n`; ids may have equal keys."""
+
+    def of_parts(self, parts: pl.Series) -> pl.DataFrame:
+        """Return `part`, `timestamp`, `bucket`, `n`, of the part of each id or null for none."""
+        ids = self.cells["id"]
+        at = pl.DataFrame(
+            [parts.gather(ids).alias("part"), self.keys["timestamp"].gather(ids)]
+        ).hstack(self.cells.drop("id"))
+        known = at.drop_nulls(["part", "timestamp"])
+        return known.group_by("part", "timestamp", "bucket").agg(pl.col("n").sum())
+
+
 def collect_counts(
     whole: pl.DataFrame,
     statuses: pl.DataFrame,
-    whole_latencies: pl.DataFrame,
+    whole_latencies: HourLatencies,
     routes: pl.DataFrame,
-    route_latencies: pl.DataFrame,
+    route_latencies: HourLatencies,
     consumers: pl.DataFrame,
 ) -> HourCounts:
     """Return the counts of all requests, the gateways, the busiest routes and consumers.
 
     Takes `timestamp` and counts, of routes with `gateway, method, route`, of consumers with
-    `consumer`; latencies have `timestamp`, `bucket`, `n`.
+    `consumer`.
     """
     total = int(whole["requests"].sum())
     chosen = [
@@ -91,9 +110,8 @@ def collect_counts(
     ]
     none = pl.DataFrame({"part": [0]}, schema={"part": pl.UInt32})
     hours = [whole.select(pl.lit(0, pl.UInt32).alias("part"), "timestamp", *COUNTS)]
-    latencies = [
-        whole_latencies.select(pl.lit(0, pl.UInt32).alias("part"), "timestamp", "bucket", "n")
-    ]
+    all_hours = pl.repeat(0, whole_latencies.keys.height, dtype=pl.UInt32, eager=True)
+    latencies = [whole_latencies.of_parts(all_hours)]
     parts, used = [none], 1
     sources = ((routes, route_latencies), (routes, route_latencies), (consumers, None))
     for keys, (counts, histograms) in zip(chosen, sources, strict=True):
@@ -104,8 +122,10 @@ def collect_counts(
         summed = counts.join(numbered, on=on, nulls_equal=True).group_by("part", "timestamp")
         hours.append(summed.agg(pl.col(COUNTS).sum()))
         if histograms is not None:
-            cells = histograms.join(numbered, on=on, nulls_equal=True)
-            latencies.append(cells.group_by("part", "timestamp", "bucket").agg(pl.col("n").sum()))
+            part = histograms.keys.join(
+                numbered, on=on, how="left", nulls_equal=True, maintain_order="left"
+            )["part"]
+            latencies.append(histograms.of_parts(part))
     listed = pl.concat(parts, how="diagonal_relaxed")
     missing = [pl.lit(None, pl.String).alias(k) for k in PART_KEYS if k not in listed.columns]
     return HourCounts(

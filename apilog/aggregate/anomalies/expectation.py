@@ -265,18 +265,25 @@ def running_level(logs: Sequence[float | None]) -> list[float]:
     """
     n = len(logs)
     levels = []
+    slopes: dict[int, float] = {}
     for i in range(n):
         first = max(0, min(i - _LEVEL_DAYS // 2, n - _LEVEL_DAYS))
         near = range(first, min(n, first + _LEVEL_DAYS))
-        slope = _slope(logs, i) if near[0] + near[-1] != 2 * i else 0.0
+        slope = 0.0
+        if near[0] + near[-1] != 2 * i:
+            begin = max(0, min(i - _TREND_DAYS // 2, n - _TREND_DAYS))
+            slope = slopes[begin] if begin in slopes else _slope(logs, begin)
+            slopes[begin] = slope
         known = [x - slope * (j - i) for j in near if (x := logs[j]) is not None]
         levels.append(math.exp(median(known)) if len(known) > 2 else 1.0)
     return levels
 
 
-def _slope(logs: Sequence[float | None], day: int) -> float:
-    """Return the trend a day around a day: the median of changes from week to week (Theil-Sen)."""
-    first = max(0, min(day - _TREND_DAYS // 2, len(logs) - _TREND_DAYS))
+def _slope(logs: Sequence[float | None], first: int) -> float:
+    """Return the trend a day of the weeks from a day on.
+
+    It is the median of changes from week to week (Theil-Sen).
+    """
     window = logs[first : first + _TREND_DAYS]
     changes = [(b - a) / 7 for a, b in zip(window, window[7:], strict=False) if None not in (a, b)]  # type: ignore[operator]
     return median(changes) if len(changes) >= 7 else 0.0

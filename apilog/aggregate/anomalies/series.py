@@ -58,7 +58,8 @@ def build_series(counts: HourCounts, hours: pl.DataFrame, timezone: str) -> pl.D
             pl.col("timed").fill_null(0),
         ),
     ]
-    within = count_slow_within_routes(counts, timezone)
+    routes = counts.parts.filter(pl.col("route").is_not_null())["part"]
+    within = _within_routes(slow, counts.latencies, routes, timezone)
     if within.height:
         of_all = within.group_by("timestamp").agg(pl.col("timed", "slow").sum())
         whole = hours.filter(pl.col("part") == 0, pl.col("timestamp") >= of_all["timestamp"].min())
@@ -152,18 +153,31 @@ def count_slow_within_routes(counts: HourCounts, timezone: str) -> pl.DataFrame:
     are taken together. Without parts that are routes, there is no row.
     """
     routes = counts.parts.filter(pl.col("route").is_not_null())["part"]
-    of_routes = counts.latencies.filter(pl.col("part").is_in(routes.implode()))
+    slow = count_slow(counts.latencies, timezone)
+    return _within_routes(slow, counts.latencies, routes, timezone)
+
+
+def _within_routes(
+    slow: pl.DataFrame, latencies: pl.DataFrame, routes: pl.Series, timezone: str
+) -> pl.DataFrame:
+    """Return the rows of the routes, and those of all others taken together, `part` being null."""
+    of_routes = latencies.filter(pl.col("part").is_in(routes.implode()))
     if of_routes.is_empty():
-        return of_routes.select("part", "timestamp", timed="n", slow="n")
+        return slow.clear()
     cell = ["timestamp", "bucket"]
-    begin = of_routes["timestamp"].min()
-    whole = counts.latencies.filter(pl.col("part") == 0, pl.col("timestamp") >= begin)
+    # Hours of parts may be forgotten before those of all requests.
+    whole = latencies.filter(
+        pl.col("part") == 0, pl.col("timestamp") >= of_routes["timestamp"].min()
+    )
     others = (
         whole.join(of_routes.group_by(cell).agg(named=pl.col("n").sum()), on=cell, how="left")
         .with_columns(n=pl.col("n") - pl.col("named").fill_null(0))
         .filter(pl.col("n") > 0)
     )
-    together = pl.concat([of_routes, others.select(of_routes.columns)])
-    slow = count_slow(together, timezone)
-    named = pl.when(pl.col("part") > 0).then("part").alias("part")
-    return slow.with_columns(named)
+    slow_others = count_slow(others.select(latencies.columns), timezone)
+    return pl.concat(
+        [
+            slow.filter(pl.col("part").is_in(routes.implode())),
+            slow_others.with_columns(part=pl.lit(None, pl.UInt32)),
+        ]
+    )
