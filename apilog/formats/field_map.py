@@ -87,7 +87,8 @@ _TARGETS = _words(
 )
 _OTHER_TARGETS = _words(
     """uri url requestpath path urlpath urlfull httppath httptarget httpurl target originalpath
-    rawpath pathinfo reqpath requrl endpoint request req"""
+    rawpath fullpath fullurl requestfullpath requesttarget pathname uripath requri pathinfo reqpath
+    requrl urlstem csuri httproutepath endpoint request req"""
 )
 _REQUEST_LINES = _words("request requestline httprequest req requesturi uri path")
 
@@ -135,7 +136,9 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
                 """msec startutc startlocal timestampns timestampus timestampms timestamp ts time
                 timeiso8601 timelocal datetime date startedat starttime requesttimestamp
                 requesttimeepoch requesttime accesstime eventtime logtime epoch edgestarttimestamp
-                timestampiso t timeunixnano asctime requestdate reqtimesec isotime utctime"""
+                timestampiso t timeunixnano asctime requestdate reqtimesec isotime utctime
+                eventtimestamp logtimestamp loggedat createdat receivedat requestedat completedat
+                finishedat endedat endtime timestampepoch timeepoch unixtime epochtime start end"""
             ),
             look=looks.is_time,
             convert=parse_times,
@@ -144,7 +147,7 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
     "method": (
         *_texts(
             """method requestmethod httpmethod httprequestmethod reqmethod verb requestverb
-            clientrequestmethod csmethod""",
+            clientrequestmethod csmethod methodname httpverb reqverb requesttype""",
             looks.is_method,
         ),
         _request_line("method"),
@@ -180,7 +183,9 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
                 """status statuscode responsestatus responsestatuscode responsecode
                 downstreamstatus httpstatus httpstatuscode httpresponsestatuscode
                 httpresponsecode edgeresponsestatus resstatuscode resstatus respstatus scstatus
-                httpcode httpreturncode proxyresponsecode elbstatuscode code response"""
+                httpcode httpreturncode respcode rspcode rescode replystatus httpresponsestatus
+                finalstatus statusvalue clientstatus clientstatuscode proxyresponsecode
+                elbstatuscode code response"""
             ),
             look=looks.is_status,
             convert=to_statuses,
@@ -222,9 +227,12 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
         _durations("eventduration", "ns", ECS_URL),
         _durations(
             """duration latency elapsed elapsedtime responsetime resptime restime apptime taken
-            timetaken took processingtime requestduration requestlatency responseduration runtime
+            timetaken took dur lat elapsedmilliseconds processingtime requestduration
+            requestlatency responseduration runtime
             executiontime exectime totaltime timetotal total timespent spenttime cost costtime
-            servetime turnaroundtime timetoresponse time rt ms millis milliseconds latencyhuman"""
+            servetime turnaroundtime timetoresponse handlertime servertime requestprocessingtime
+            roundtriptime rtt walltime totalelapsed totalresponsetime totalms totals totalus reqms
+            reqs respms resms requestms responsems time rt ms millis milliseconds latencyhuman"""
         ),
     ),
     "upstream_duration_ms": (
@@ -242,7 +250,9 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
         FieldEntry(
             names=_words(
                 """requestlength requestsize requestbytes requestcontentsize requestbodysize
-                requestcontentlength bytesreceived bytesread bytesin reqsize reqbodysize reqbytes
+                requestcontentlength requestbodylength requestbodybytes requestbyteslength reqlen
+                reqlength reqsizebytes requestlen inbytes rxbytes receivedbytes bytesrecv
+                bytesreceived bytesread bytesin reqsize reqbodysize reqbytes
                 httprequestbodybytes httprequestbodysize httprequestsize csbytes"""
             ),
             look=looks.is_size,
@@ -254,7 +264,9 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
             names=_words(
                 """bodybytessent bodybytes bodysize bodysentbytes downstreamcontentsize
                 responsebodysize respbodysize resbodysize responsesize responsebytes
-                responselength responsecontentlength bytessent bytesout sentbytes
+                responselength responselen responsecontentlength responsebodylength
+                responsebodybytes resplen resplength reslen bodylen bodylength outbytes txbytes
+                byteswrote bytesoutput bytestransferred bytessent bytesout sentbytes
                 edgeresponsebytes respsize ressize respbytes resbytes bytes size
                 responsebyteslength respbyteslength
                 httpresponsebodybytes httpresponsebodysize httpresponsesize scbytes
@@ -273,7 +285,9 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
                 clientipaddress client ip ipaddress sourceip sourceaddress srcip cip remotehost
                 realip xrealip userip requestip address remote peeraddr sourceipport cliip
                 downstreamremoteaddress httpremoteaddr httpclientip remoteipaddress
-                clientipaddr callerip xforwardedfor httpxforwardedfor forwardedfor host"""
+                clientipaddr callerip calleripaddress calleraddress srcaddr srcaddress originip
+                visitorip xclientip sourceipaddress xforwardedfor httpxforwardedfor forwardedfor
+                host"""
             ),
             # Some write the client's address into `host`: the values tell.
             look=looks.is_address,
@@ -298,7 +312,7 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
         """consumer consumerusername consumerid consumername apikeyid clientid appid application
         applicationname applicationid appname subscriptionid authenticatedentityid clientusername
         remoteuser username uname userid user account accountid customer customerid tenant
-        tenantid enduserid"""
+        tenantid enduserid developerapp developerappname principalid"""
     ),
     "plan": _texts("plan usageplan apiproduct tier planid planname"),
     "referer": _texts(
@@ -332,10 +346,10 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
         "upstreamcachestatus cachestatus cachecachestatus cache xcache cfcachestatus"
     ),
     "api": _texts(
-        """api apiname proxyupstreamname upstreamname upstreamcluster servicename service
-        backendname backend"""
+        """api apiname apiproxy apiproxyname proxyname proxyupstreamname upstreamname
+        upstreamcluster servicename service backendname backend"""
     ),
-    "stage": _texts("stage environment env"),
+    "stage": _texts("stage environment environmentname env"),
     "operation": _texts("operation operationid operationname routername routename"),
     "route": _texts(
         "route httproute routepath pathtemplate urltemplate resourcepath", looks.is_path

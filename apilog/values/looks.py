@@ -54,6 +54,16 @@ def is_time(s: pl.Series) -> pl.Series:
     return times.is_not_null() & (is_written_out | is_recent)
 
 
+def is_moment(s: pl.Series) -> pl.Series:
+    """Return which texts are times, whatever they are called.
+
+    They are a date with a time of day, or seconds and finer from 2001 to 2033.
+    """
+    is_written_out = s.str.contains(r"[0-9]{4}.*[0-9]{2}:[0-9]{2}|[0-9]{2}:[0-9]{2}.*[0-9]{4}")
+    is_epoch = s.str.contains(r"^1[0-9]{9}(?:\.[0-9]{1,6}|[0-9]{3}(?:[0-9]{3}){0,2})?$")
+    return is_time(s) & (is_written_out | is_epoch)
+
+
 def is_date(s: pl.Series) -> pl.Series:
     """Return which texts are dates alone, the year first."""
     return s.str.contains(r"^[0-9]{4}[-/][0-9]{2}[-/][0-9]{2}$")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -435,3 +435,31 @@ class TestSamples:
     def test_upsun_is_an_envelope_and_no_access_log(self, samples: Path) -> None:
         name = "nginx/crowdsecurity-hub/base-upsun-httplog-logs/base-upsun-httplog-logs.log"
         assert JsonLinesFormat.infer(EventLines((samples / name).read_bytes()).series) is None
+
+
+@pytest.mark.parametrize(
+    ("key", "moment"),
+    [
+        ("gateway_time", lambda i: f"2026-11-21T10:00:{i:02}Z"),
+        ("gatewayTs", lambda i: 1795255200 + i),
+        ("whatever", lambda i: f"2026-11-21 10:00:{i:02}"),
+        ("seenAt", lambda i: 1795255200000 + 1000 * i),
+    ],
+)
+def test_one_field_alone_that_looks_like_a_time_is_it(
+    key: str, moment: Callable[[int], object]
+) -> None:
+    request = {"method": "GET", "path": "/v1/users", "status": 200, "serial": 1234567890123}
+    lines = lines_of(*({**request, "serial": 77 + i, key: moment(i)} for i in range(6)))
+    log_format = inferred(lines)
+    (doubt,) = log_format.doubts
+    assert f"`{key}`" in doubt
+    assert "--column timestamp=" in doubt
+    times = log_format.parse(lines, ["timestamp"]).records["timestamp"].to_list()
+    assert times == [TEN + timedelta(seconds=i) for i in range(6)]
+
+
+def test_of_several_fields_that_look_like_a_time_none_is_taken() -> None:
+    request = {"method": "GET", "path": "/v1/users", "status": 200}
+    moments = {"first_time": NOON, "second_time": NOON}
+    assert JsonLinesFormat.infer(lines_of(request | moments).series) is None

@@ -58,6 +58,7 @@ RETRIED = [*UPSTREAM[:4], "0.200, 0.300", *UPSTREAM[5:7], "-"]
         " rt={t}, urt={u}, cs=HIT",
         " rt={t},urt={u}",
         "; rt={t}; urt={u}",
+        " rt={{{t}}} urt={{{u}}}",
         ' "-" rt={t} "key=value" urt={u}',
         " [{t}] [{u}]",
         " ({u}) {t}",
@@ -75,6 +76,25 @@ def test_durations_whatever_stands_around_them(tail: str, upstream: list[str]) -
         assert found[7].get("upstream_duration_ms") is None
         parts[7:] = []
     assert [r["upstream_duration_ms"] for r in found[: len(parts)]] == parts
+
+
+@pytest.mark.parametrize("unit", ["", "s"])
+def test_commas_between_all_times_set_fields_apart(unit: str) -> None:
+    told = [f" {t}{unit}, {u}{unit}" for t, u in zip(TIMES, UPSTREAM, strict=True)]
+    found, _ = read(lines_with(told))
+    assert [r["duration_ms"] for r in found] == [float(ms) for ms in MS]
+    assert [r["upstream_duration_ms"] for r in found] == [float(ms - 2) for ms in MS]
+
+
+@pytest.mark.parametrize("key", ["upstream", "backend", "target", "origin"])
+def test_a_key_of_an_upstream_is_a_duration_with_a_unit(key: str) -> None:
+    told = [f" total={ms}ms {key}={ms - 2}ms" for ms in MS]
+    found, doubts = read(lines_with(told))
+    assert [r["duration_ms"] for r in found] == [float(ms) for ms in MS]
+    assert [r["upstream_duration_ms"] for r in found] == [float(ms - 2) for ms in MS]
+    assert doubts == ()
+    found, _ = read(lines_with([f" {key}=10.0.0.{ms % 9}:8080" for ms in MS]))
+    assert not any("upstream_duration_ms" in r for r in found)
 
 
 def test_a_glued_key_ends_the_number_before_it() -> None:

@@ -5,6 +5,7 @@ Invariant: a field is used for one thing, and never against the look of its valu
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
@@ -28,7 +29,7 @@ from apilog.formats.own.key_hints import NO_KEY_HINTS, KeyHints
 from apilog.values import looks
 from apilog.values.convert import blank_to_null
 from apilog.values.json_text import KeyPath
-from apilog.values.times import parse_split_times
+from apilog.values.times import parse_split_times, parse_times
 
 TELLING_COLUMNS = ("path", "status", "method")
 """One of the fields of these has to say something, or a line is no request."""
@@ -46,6 +47,7 @@ _NO_TIME = (
 )
 _DATES = ("date", "logdate", "requestdate", "eventdate", "day")
 _CLOCKS = ("time", "logtime", "requesttime", "eventtime", "timeofday", "clock")
+_CALLED_A_TIME = re.compile(r"(?i)time|date|stamp|epoch|(?:^|[_.-])(?:ts|at)$|[a-z](?:Ts|At)$")
 _RECEIVED = ("upstreambytesreceived", "upstreamheadertime")
 _PROCESS_KEYS = ("pid", "hostname")
 
@@ -106,16 +108,28 @@ def recognise_fields(
     if not known & least:
         return None
     date_and_clock = chosen.find_split_time() if "timestamp" not in known else ()
-    lacks_time = not ("timestamp" in known or date_and_clock or is_timed)
+    likely_time = None
+    if not ("timestamp" in known or date_and_clock or is_timed):
+        likely_time = chosen.find_likely_time()
+    lacks_time = not ("timestamp" in known or date_and_clock or is_timed or likely_time)
     if lacks_time and not (chosen.dialect and chosen.dialect.lacks_time):
         return None
-    if not ("timestamp" in known or date_and_clock or hints.columns or least <= known):
+    has_time = "timestamp" in known or date_and_clock or likely_time
+    if not (has_time or hints.columns or least <= known):
         return None
     sources, doubts = own_fields.make_sources()
     places = {".".join(path): path for path in (*own_fields.paths.values(), *date_and_clock)}
     if date_and_clock:
         names = tuple(".".join(path) for path in date_and_clock)
         sources["timestamp"] = (ColumnSource(names, parse_split_times),)
+    if likely_time:
+        name = ".".join(likely_time)
+        places[name] = likely_time
+        sources["timestamp"] = (ColumnSource((name,), parse_times),)
+        doubts.append(
+            f"`{name}` is read as the time of the request, by its look; it may be another one: "
+            "`--column timestamp=KEY` names the field"
+        )
     doubts += [_NO_TIME] if lacks_time else []
     units = DurationUnits(values, chosen.dialect, columns)
     for column, fields in columns.items():
@@ -276,6 +290,22 @@ class _FieldChoice:
             is_like = (p for p in paths if len(self._given[p]) and look(self._given[p]).all())
             found += [path for path in is_like if path not in found][:1]
         return tuple(found) if len(found) == 2 else ()
+
+    def find_likely_time(self) -> KeyPath | None:
+        """Return the field of every line that looks like a time, if there is one alone.
+
+        Of several, one alone may be called a time.
+        """
+        likely = [
+            path
+            for path, given in self._given.items()
+            if len(given) == len(self._values[path]) > 0
+            and path not in self._kinds
+            and looks.is_moment(given).all()
+        ]
+        called = [path for path in likely if _CALLED_A_TIME.search(path[-1])]
+        alone = likely if len(likely) == 1 else called
+        return alone[0] if len(alone) == 1 else None
 
     def find_pairing(self) -> tuple[KeyPath, ...]:
         """Return the fields that tie the two lines of a request together, if there are two.

@@ -110,8 +110,10 @@ def _mapped_variables() -> Mapping[str, str]:
     mapped: dict[str, str] = {}
     for column, variable in _VARIABLE_OF_COLUMN.items():
         for entry in FIELD_MAP.get(column, ()):
-            for name in entry.names:
-                mapped.setdefault(name, variable)
+            # A part of a request line or of a URL has no variable of its own.
+            if not (entry.request_part or (entry.kind and column == "host")):
+                for name in entry.names:
+                    mapped.setdefault(name, variable)
     return mapped
 
 
@@ -121,10 +123,15 @@ _TIMED_WITH_A_UNIT: Mapping[str, str] = {
     "lat": "request_time",
     "resp_time": "request_time",
     "response_time": "request_time",
+    "total": "request_time",
+    "resp": "request_time",
     "upstream": "upstream_response_time",
     "backend": "upstream_response_time",
+    "target": "upstream_response_time",
+    "origin": "upstream_response_time",
+    "service": "upstream_response_time",
 }
-"""Keys that are durations only with a unit behind them."""
+"""Keys that are durations only with a unit, in the key or in the values."""
 _APACHE_DURATION = "D"
 """https://httpd.apache.org/docs/current/mod/mod_headers.html#header: `D=` before microseconds."""
 
@@ -160,6 +167,10 @@ def _is_one_word(column: FieldColumn) -> bool:
     return not any(" " in value for value in column.given)
 
 
+def _is_bare_name(column: FieldColumn) -> bool:
+    return _is_one_word(column) and not any("/" in value for value in column.given)
+
+
 _LOOK_OF_VARIABLE: Mapping[str, Callable[[FieldColumn], bool]] = {
     "upstream_status": _is_status,
     "status": lambda column: looks_like(column.given, "status"),
@@ -176,7 +187,7 @@ _LOOK_OF_VARIABLE: Mapping[str, Callable[[FieldColumn], bool]] = {
     "server_protocol": lambda column: looks_like(column.given, "protocol"),
     "request_id": _is_one_word,
     "opentelemetry_trace_id": _is_one_word,
-    "host": lambda column: not looks_like(column.given, "upstream") and _is_one_word(column),
+    "host": lambda column: not looks_like(column.given, "upstream") and _is_bare_name(column),
 }
 """Variable to whether values may be its: a name alone is no proof."""
 
@@ -201,4 +212,7 @@ def variable_of_key(column: FieldColumn) -> tuple[str, str]:
     if variable == "upstream_addr" and mostly_looks_like(column.given, "user_agent"):
         return "http_user_agent", ""
     fits = _LOOK_OF_VARIABLE.get(variable)
-    return (variable, unit) if fits is None or fits(column) else ("", "")
+    if variable and (fits is None or fits(column)):
+        return variable, unit
+    timed = _TIMED_WITH_A_UNIT.get(name, "")
+    return (timed, "") if timed and is_list_of(column, "united", "go_duration") else ("", "")

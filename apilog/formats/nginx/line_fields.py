@@ -29,7 +29,10 @@ _END = r"(?=[\s,;\"(\[|]|$)"
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _BRACKETED = re.compile(rf"\[([^\[\]]*)\]{_END}")
 _PARENTHESISED = re.compile(rf"\(([^()]*)\){_END}")
-_ENCLOSED = ((_QUOTED, '"', '"'), (_BRACKETED, "[", "]"), (_PARENTHESISED, "(", ")"))
+_BRACED = re.compile(rf"\{{([^{{}}]*)\}}{_END}")
+_ENCLOSED = (
+    *((_QUOTED, '"', '"'), (_BRACKETED, "[", "]"), (_PARENTHESISED, "(", ")"), (_BRACED, "{", "}")),
+)
 # A number that a key is glued to.
 _GLUED = re.compile(r"(?:\d+(?:\.\d+)?|-)(?=[A-Za-z_]\w*=)")
 _WITH_UNIT = re.compile(rf"(?:\d+(?:\.\d+)?|-) (?:ns|us|µs|ms|msec|s|sec|secs|seconds){_END}")
@@ -40,7 +43,9 @@ _BARE = re.compile(rf"{_ENTRY}(?:(?:, | : )(?!{_KEY}){_ENTRY})*")
 
 _MISSING = ("-", "", "- ms", "- s")
 
+_TIME_OR_COUNT = re.compile(r"(?:\d+(?:\.\d+)?(?: ?(?:ns|us|µs|ms|s))?|-)\Z")
 _FEWEST_SEPARATORS = 4
+_FEWEST_LISTS = 5
 
 LONGEST_LINE = 8192
 """Characters of a line that are looked at; longer lines have no vote on what fields there are."""
@@ -245,10 +250,11 @@ def tabulate(texts: Sequence[str]) -> FieldTable | None:
         layout = layout[:-1] if ends and set(ends) <= {"-"} else layout
     width = len(layout)
     rows = [i for i, given in enumerate(layouts) if (given[:width] if is_cut else given) == layout]
-    columns = []
+    columns: list[FieldColumn] = []
     for position, (before, after) in enumerate(layout):
         values = tuple(split[i][position].value for i in rows)
-        columns.append(FieldColumn(before, after, split[rows[0]][position].key, values))
+        column = FieldColumn(before, after, split[rows[0]][position].key, values)
+        columns += _split_entries(column)
     # The last field alone may be free text, which is missing in most lines.
     shared = width if is_cut else width - 1
     rests = {
@@ -257,6 +263,29 @@ def tabulate(texts: Sequence[str]) -> FieldTable | None:
         if layouts[i][:shared] == layout[:shared] and (is_cut or layouts[i] != layout)
     }
     return FieldTable(tuple(columns), tuple(rows), rests, is_cut)
+
+
+def _split_entries(column: FieldColumn) -> list[FieldColumn]:
+    """Return the fields that commas set apart, if they do so in the same way in all lines.
+
+    Attempts of an upstream are lists, too, but most requests have one alone.
+    """
+    entries = [value.split(", ") for value in column.values]
+    width = len(entries[0]) if entries else 0
+    is_told = (
+        width > 1
+        and len(entries) >= _FEWEST_LISTS
+        and not (column.is_quoted or column.key)
+        and all(len(texts) == width and all(map(_TIME_OR_COUNT.match, texts)) for texts in entries)
+    )
+    if not is_told:
+        return [column]
+    befores = [column.before] + [", "] * (width - 1)
+    afters = [""] * (width - 1) + [column.after]
+    return [
+        FieldColumn(before, after, "", tuple(texts[at] for texts in entries))
+        for at, (before, after) in enumerate(zip(befores, afters, strict=True))
+    ]
 
 
 def _common_start(layouts: Sequence[tuple[tuple[str, str], ...]]) -> tuple[tuple[str, str], ...]:
