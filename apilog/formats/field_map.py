@@ -15,7 +15,6 @@ from functools import lru_cache, partial
 
 from apilog.values import looks
 from apilog.values.convert import (
-    blank_to_null,
     count_attempts,
     durations_to_ms,
     encode_last_attempt,
@@ -34,6 +33,7 @@ from apilog.values.requests import (
     encode_url_host,
     encode_url_path,
     extract_trace_id,
+    first_given,
     keep_texts,
     mask_query_column,
     target_path,
@@ -185,7 +185,7 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
                 httpresponsecode edgeresponsestatus resstatuscode resstatus respstatus scstatus
                 httpcode httpreturncode respcode rspcode rescode replystatus httpresponsestatus
                 finalstatus statusvalue clientstatus clientstatuscode proxyresponsecode
-                elbstatuscode code response"""
+                elbstatuscode code response st sc"""
             ),
             look=looks.is_status,
             convert=to_statuses,
@@ -241,7 +241,12 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
         _durations("latenciesproxy integrationlatency", "ms"),
         _durations("originduration", "ns"),
         _durations(
-            """upstreamduration upstreamlatency latencyupstream backendtime backendlatency
+            """upstreamduration upstreamlatency latencyupstream upstreamelapsed backendelapsed
+            backendms backends backendus targetms targets targetus originms origins originus
+            servicems services serviceus targettime targetlatency targetduration origintime
+            originlatency originresponsetime servicetime servicelatency serviceduration
+            latencytarget latencybackend latencyorigin latencyservice timingupstream
+            backendtime backendlatency
             backendduration backendresponsetime upstreamresptime targetresponsetime
             endpointresponsetime upstream apptime responsetime"""
         ),
@@ -329,7 +334,7 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
                 httprequestid uniqueid rayid rid"""
             ),
             look=looks.is_identifier,
-            convert=blank_to_null,
+            convert=first_given,
         ),
     ),
     "trace_id": (

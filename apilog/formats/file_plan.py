@@ -50,6 +50,7 @@ from apilog.options import FormatOptions
 from apilog.sources import SourceError
 from apilog.text import did_you_mean
 from apilog.transport.envelope_registry import detect_envelopes, unwrap_texts
+from apilog.transport.opening import take_later_lines
 from apilog.values.event_lines import EventLines
 
 
@@ -156,7 +157,6 @@ def choose_format(
 
 
 _HEAD_BYTES = 256 << 10
-_LATER_BYTES = 64 << 10
 _VOTERS_AT_START = 300
 _LATER_VOTERS = 100
 _FEW_VOTERS = 5
@@ -173,7 +173,7 @@ class FileSample:
     first: bytes
     """Its first lines, as many as are there."""
     later: bytes = b""
-    """Some of its later lines, each of them whole."""
+    """Some of its later lines, from anywhere behind these, each of them whole."""
     is_whole: bool = False
     """Whether the first lines are all of it."""
     is_open: bool = False
@@ -204,7 +204,8 @@ def plan_file(path: str, sample: FileSample, choice: FormatChoice | None = None)
         raise UnrecognisedFormat(path, certain.message, certain.hint)
     is_whole = sample.is_whole and len(first) == len(data)
     ended = data[: data.rfind(b"\n", 0, -1) + 1] if sample.is_open else data
-    voters = _choose_voters(head, sample.later or _take_later_lines(ended, len(first)))
+    later = EventLines(sample.later or take_later_lines(ended, len(first))).series
+    voters = _choose_voters(head, later)
     plan = _choose_plan(voters, choice, is_open=is_whole and sample.is_open)
     if plan is None and len(head) > HEAD_LINES:
         # What is at the beginning, in the middle and at the end is nothing known.
@@ -215,7 +216,8 @@ def plan_file(path: str, sample: FileSample, choice: FormatChoice | None = None)
         elif is_whole:
             plan = _complete_plan(plan, head.head(len(head) - sample.is_open))
         else:  # lines of another kind may be anywhere
-            plan = replace(plan, saw_all=False)
+            lines = pl.concat([head.alias("line"), later.alias("line")])
+            plan = replace(_complete_plan(plan, lines), saw_all=False)
         return tailor_plan(plan, voters, choice.hints.keys if choice else NO_KEY_HINTS)
     inside = unwrap_texts(detect_envelopes(head), head)
     texts = pl.concat([head.rename("line"), inside.rename("line")])
@@ -233,21 +235,10 @@ def plan_file(path: str, sample: FileSample, choice: FormatChoice | None = None)
     raise explain_unread(path, unskipped, choice)
 
 
-def _take_later_lines(data: bytes, start: int) -> bytes:
-    """Return some whole lines behind `start`, of the middle and of the end of what is there."""
-    if start >= len(data):
-        return b""
-    middle = data.find(b"\n", start + (len(data) - start) // 2) + 1
-    tail = data.find(b"\n", max(start, len(data) - _LATER_BYTES) - 1) + 1
-    part = data[middle : middle + _LATER_BYTES] if middle else b""
-    return part[: part.rfind(b"\n") + 1] + data[tail:]
-
-
-def _choose_voters(head: pl.Series, later: bytes) -> pl.Series:
-    """Return the lines that decide: of a long log some of its beginning, its middle and its end."""
-    if later:
-        rest = EventLines(later).series
-        parts = [head.head(_VOTERS_AT_START), rest.head(_LATER_VOTERS), rest.tail(_LATER_VOTERS)]
+def _choose_voters(head: pl.Series, later: pl.Series) -> pl.Series:
+    """Return the lines that decide: of a long log some of its beginning, and of all the rest."""
+    if len(later):
+        parts = [head.head(_VOTERS_AT_START), spread_lines(later, 2 * _LATER_VOTERS)]
     elif len(head) > HEAD_LINES:
         middle = head.slice(len(head) // 2, _LATER_VOTERS)
         parts = [head.head(_VOTERS_AT_START), middle, head.tail(_LATER_VOTERS)]

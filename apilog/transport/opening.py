@@ -19,8 +19,9 @@ from apilog.transport.framing import changes_framing, frame_stream
 CHUNK_BYTES = 16 << 20
 MAX_LINE_BYTES = 1 << 20
 HEAD_BYTES = 256 << 10
-_LATER_BYTES = 64 << 10
-"""How much is looked at in the middle of a file, and at its end."""
+_LATER_BYTES = 16 << 10
+_LATER_PLACES = 16
+"""How much is looked at behind the head of a file, and at how many places of it."""
 
 
 def open_chunks(
@@ -61,26 +62,49 @@ def read_head(source: LogSource, size: int = HEAD_BYTES) -> bytes:
 
 
 def read_later_lines(source: LogSource) -> bytes:
-    """Return whole lines of the middle of a file and of its end, as chunks give them.
+    """Return whole lines of a file from behind its head to its end, as chunks give them.
 
     Nothing for a source that can't be read from any of its bytes on: one that is compressed, framed
     by more than newlines, no file, or so small that its head shows enough.
     """
     size = source.size
-    if size is None or size < HEAD_BYTES + 2 * _LATER_BYTES or source.is_object:
+    if size is None or size < HEAD_BYTES + 8 * _LATER_BYTES or source.is_object:
         return b""
     try:
         with closing(DecompressedSource(source)) as stored:
             if not (stored.seekable and stored.is_plain):
                 return b""
-            head = stored.read(_LATER_BYTES)
+            head = stored.read(HEAD_BYTES)
             if is_utf16(head) or changes_framing(head.removeprefix(BOM_UTF8)):
                 return b""
             parts = []
-            for offset in (size // 2, size - _LATER_BYTES):
+            for offset in later_offsets(HEAD_BYTES, size):
                 stored.seek(offset)
-                block = stored.read(_LATER_BYTES)
-                parts.append(block[block.find(b"\n") + 1 : block.rfind(b"\n") + 1])
+                parts.append(_whole_lines(stored.read(_LATER_BYTES)))
     except (SourceError, StreamDamage):
         return b""
     return b"".join(parts).replace(b"\r\n", b"\n")
+
+
+def later_offsets(start: int, end: int) -> list[int]:
+    """Return where to look at a file behind `start`: evenly spread, and last at its end."""
+    last = max(end - _LATER_BYTES, start)
+    places = min(_LATER_PLACES, 1 + (last - start) // _LATER_BYTES)
+    return [
+        last - (last - start) * place // max(places - 1, 1) for place in reversed(range(places))
+    ]
+
+
+def take_later_lines(data: bytes, start: int) -> bytes:
+    """Return whole lines of what is there behind `start`, as of a file."""
+    if start >= len(data):
+        return b""
+    return b"".join(
+        _whole_lines(data[offset - 1 : offset + _LATER_BYTES])
+        for offset in later_offsets(start, len(data))
+    )
+
+
+def _whole_lines(block: bytes) -> bytes:
+    """Return the lines of a block that begin and end in it."""
+    return block[block.find(b"\n") + 1 : block.rfind(b"\n") + 1]

@@ -37,7 +37,8 @@ _UPSTREAM = (
     r"|(?:[a-z][a-z0-9+.-]*://)?\[[0-9A-Fa-f:.]+\]:[0-9]{1,5}.*|[a-z][a-z0-9+.-]*://\S+"
     r"|[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?:[/,\s].*)?)$"
 )
-_IDENTIFIER = r"^[^\s{\[][^\s]*$"
+_IDENTIFIER = r'^(?:[^\s{\[][^\s]*|\["[^\s"]+".*\])$'
+"""One word, or a list of such in JSON, as Go writes headers."""
 _WORDY = r"[A-Za-z0-9]"
 
 

@@ -168,7 +168,7 @@ def extract_trace_id(values: pl.Series) -> pl.Series:
 
     See https://www.w3.org/TR/trace-context/#traceparent-header
     """
-    values = blank_to_null(values)
+    values = first_given(values)
     parts = values.str.split("-")
     is_parent = (parts.list.len() == 4) & (values.str.len_bytes() == 55)
     ids = parts.list.get(1, null_on_oob=True).zip_with(is_parent.fill_null(False), values)
@@ -191,6 +191,11 @@ def encode_first(values: pl.Series) -> pl.Series:
         return blank_to_null(first)
 
     return map_categories(encode_texts(values), take_first)
+
+
+def first_given(values: pl.Series) -> pl.Series:
+    """Return texts, of a list of texts in JSON the first; nearly all differ."""
+    return blank_to_null(first_of_json_list(values))
 
 
 def first_of_json_list(s: pl.Series) -> pl.Series:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ import apilog
 from apilog.engine.local import LocalRun
 from tests.engine.engine_runs import EVERYTHING, plain, read_all
 from tests.examples import about
-from tests.weblog import SAMPLE_LOGS
+from tests.weblog import SAMPLE_LOGS, line, write
 
 NAMES = (
     *("traefik-clf", "azure-apim", "journald", "apigee-router", "docker", "cri", "apigee"),
@@ -27,8 +28,8 @@ def damaged(name: str, seed: int) -> bytes:
     lines = (SAMPLE_LOGS / f"{name}.log").read_bytes().splitlines()[:30]
     others = [(SAMPLE_LOGS / f"{other}.log").read_bytes().splitlines()[0] for other in NAMES]
     mixed = []
-    for line in lines * 4:
-        mixed.append(line)
+    for text in lines * 4:
+        mixed.append(text)
         if chance.random() < 0.05:
             odd = chance.choice([*lines, *others])
             cut = chance.randrange(len(odd) + 1)
@@ -77,3 +78,20 @@ def test_a_variant_far_behind_the_head_is_read(tmp_path: Path) -> None:
         heights = [result.value.height for result in run.results()]
         (account,) = run.accounts
         assert sum(heights) == account.records == 402 * len(lines)
+
+
+@pytest.mark.parametrize("size", [1 << 24, pytest.param(30_000, marks=pytest.mark.slow)])
+def test_a_variant_on_one_line_in_a_hundred_is_read_whatever_the_chunks(
+    tmp_path: Path, size: int
+) -> None:
+    lines = [line(f"/v1/users/{i}", after=i / 10) for i in range(12_000)]
+    for at in range(55, len(lines), 100):
+        lines[at] = f'{{"time":"2026-11-20T12:00:{at % 60:02}Z","status":500,"path":"/json"}}'
+    path = write(tmp_path / "mixed.log", lines)
+    assert path.stat().st_size > 1 << 20
+    run = LocalRun([path], EVERYTHING, plain, chunk_bytes=size)
+    found = pl.concat([result.value for result in run.results()])
+    assert found.height == len(lines)
+    assert found.filter(path="/json").height == 120
+    (account,) = run.accounts
+    assert [*account.formats] == ["combined + json"]

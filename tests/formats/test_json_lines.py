@@ -463,3 +463,37 @@ def test_of_several_fields_that_look_like_a_time_none_is_taken() -> None:
     request = {"method": "GET", "path": "/v1/users", "status": 200}
     moments = {"first_time": NOON, "second_time": NOON}
     assert JsonLinesFormat.infer(lines_of(request | moments).series) is None
+
+
+def test_headers_are_lists_in_go() -> None:
+    headers = {"User-Agent": ["curl/8.1"], "X-Request-Id": ["752178adb17130b2"], "Referer": []}
+    trace = {"Traceparent": ["00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"]}
+    request = {"method": "GET", "path": "/", "headers": headers | trace}
+    (found,) = records({"time": NOON, "req": request, "status": 200})
+    assert found["user_agent"] == "curl/8.1"
+    assert found["request_id"] == "752178adb17130b2"
+    assert found["trace_id"] == "4bf92f3577b34da6a3ce929d0e0e4736"
+    assert "referer" not in found
+
+
+@pytest.mark.parametrize(
+    ("total", "behind"),
+    [
+        ("totalLatencyMs", "targetLatencyMs"),
+        ("total_ms", "backend_ms"),
+        ("dur", "upstream_elapsed"),
+        ("elapsedMilliseconds", "serviceTime"),
+    ],
+)
+def test_names_of_durations(total: str, behind: str) -> None:
+    request = {"time": NOON, "method": "GET", "path": "/", "status": 200}
+    found = records(*({**request, total: ms, behind: ms - 3} for ms in (705, 121, 1333, 48)))
+    assert [r["duration_ms"] for r in found] == [705.0, 121.0, 1333.0, 48.0]
+    assert [r["upstream_duration_ms"] for r in found] == [702.0, 118.0, 1330.0, 45.0]
+
+
+def test_names_of_sizes() -> None:
+    request = {"time": NOON, "method": "GET", "path": "/", "status": 200}
+    for asked, answered in (("reqLen", "respLen"), ("bytesRecv", "bytesTransferred")):
+        (found,) = records({**request, asked: 310, answered: 5120})
+        assert (found["request_bytes"], found["response_bytes"]) == (310, 5120)

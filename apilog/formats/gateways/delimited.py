@@ -27,10 +27,6 @@ HEADER_REASON = "header line"
 """The reason of rejects that repeat the header."""
 
 _SEPARATORS: Mapping[str, str] = {",": "commas", "|": "bars", "\t": "tabs", ";": "semicolons"}
-COMMAS_DOUBT = (
-    "commas in numbers are read as decimal points; they may set thousands apart: an export in "
-    "English says which"
-)
 _HEAD_LINES = 200
 # Azure's portal appends the time zone to the header of each column of times.
 _UTC_SUFFIX = " [UTC]"
@@ -53,7 +49,9 @@ class DelimitedFormat(GatewayFormat):
     keys: tuple[str, ...]
     """The names in the header."""
     decimals: frozenset[int] = frozenset()
-    """Positions of numbers that have a comma before their fraction."""
+    """Positions of numbers that may have commas."""
+    are_thousands: bool = False
+    """Whether these set thousands apart, and do not stand before fractions."""
 
     def _key_of(self, name: str) -> str:
         return self.keys[self.locations[name][0]]
@@ -92,7 +90,7 @@ class DelimitedFormat(GatewayFormat):
         if is_header is not None:
             cells = cells.with_columns(pl.when(~is_header).then(pl.all()).name.keep())
         values = {
-            position: with_decimal_points(cells[f"f{position}"])
+            position: with_decimal_points(cells[f"f{position}"], are_thousands=self.are_thousands)
             if position in self.decimals
             else cells[f"f{position}"]
             for position in locations
@@ -155,4 +153,6 @@ def _with_decimals(log_format: DelimitedFormat, head: pl.Series) -> DelimitedFor
     if not found.columns:
         return log_format
     decimals = frozenset(int(name.removeprefix("f")) for name in found.columns)
-    return replace(log_format, decimals=decimals, doubts=() if found.is_sure else (COMMAS_DOUBT,))
+    return replace(
+        log_format, decimals=decimals, are_thousands=found.are_thousands, doubts=found.doubts
+    )

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from apilog.formats.contract import MatchFailure, ParsedRecords
-from apilog.formats.gateways.delimited import COMMAS_DOUBT
 from apilog.formats.generic.recognition import recognise_fields
 from apilog.formats.generic.records import RecognisedFormat, needed_names, parse_fields
 from apilog.formats.own.key_hints import NO_KEY_HINTS, KeyHints
@@ -44,7 +43,9 @@ class CsvFormat(RecognisedFormat):
     positions: Mapping[str, int]
     """Name to the place of its field in a line."""
     decimals: frozenset[str] = frozenset()
-    """Fields with numbers that have decimal commas."""
+    """Fields with numbers that may have commas."""
+    are_thousands: bool = False
+    """Whether these set thousands apart, and do not stand before fractions."""
     name: str = "csv"
 
     @staticmethod
@@ -74,20 +75,22 @@ class CsvFormat(RecognisedFormat):
             )
             commas = find_decimal_commas(cells)
             values: dict[KeyPath, pl.Series] = {
-                (name,): with_decimal_points(cells[name]) if name in commas.columns else cells[name]
+                (name,): with_decimal_points(cells[name], are_thousands=commas.are_thousands)
+                if name in commas.columns
+                else cells[name]
                 for name in names
             }
             recognised = recognise_fields(values, hints, is_timed=is_timed)
             if recognised:
-                if not commas.is_sure:
-                    doubts = (*recognised.doubts, COMMAS_DOUBT)
-                    recognised = replace(recognised, doubts=doubts)
+                doubts = (*recognised.doubts, *commas.doubts)
+                recognised = replace(recognised, doubts=doubts)
                 return CsvFormat(
                     fields=recognised,
                     header=text,
                     separator=separator,
                     positions={name: at for at, name in enumerate(names)},
                     decimals=frozenset(commas.columns),
+                    are_thousands=commas.are_thousands,
                 )
         return None
 
@@ -105,7 +108,10 @@ class CsvFormat(RecognisedFormat):
         layout = CellLayout(self.separator, len(self.positions))
         cells = layout.read(lines, sorted({*places.values()}))
         values = {name: cells[f"f{at}"] for name, at in places.items()}
-        values |= {n: with_decimal_points(values[n]) for n in self.decimals & values.keys()}
+        values |= {
+            n: with_decimal_points(values[n], are_thousands=self.are_thousands)
+            for n in self.decimals & values.keys()
+        }
         sound = cells["ok"] & ~self._find_headers(lines)
         values |= {name: _all_null(lines.count) for name in names if name not in places}
         return parse_fields(
