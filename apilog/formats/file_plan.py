@@ -204,8 +204,8 @@ def plan_file(path: str, sample: FileSample, choice: FormatChoice | None = None)
         raise UnrecognisedFormat(path, certain.message, certain.hint)
     is_whole = sample.is_whole and len(first) == len(data)
     ended = data[: data.rfind(b"\n", 0, -1) + 1] if sample.is_open else data
-    later = EventLines(sample.later or take_later_lines(ended, len(first))).series
-    voters = _choose_voters(head, later)
+    rest = EventLines(sample.later or take_later_lines(ended, len(first))).series
+    voters = _choose_voters(head, rest)
     plan = _choose_plan(voters, choice, is_open=is_whole and sample.is_open)
     if plan is None and len(head) > HEAD_LINES:
         # What is at the beginning, in the middle and at the end is nothing known.
@@ -216,7 +216,7 @@ def plan_file(path: str, sample: FileSample, choice: FormatChoice | None = None)
         elif is_whole:
             plan = _complete_plan(plan, head.head(len(head) - sample.is_open))
         else:  # lines of another kind may be anywhere
-            lines = pl.concat([head.alias("line"), later.alias("line")])
+            lines = pl.concat([head.alias("line"), rest.alias("line")])
             plan = replace(_complete_plan(plan, lines), saw_all=False)
         return tailor_plan(plan, voters, choice.hints.keys if choice else NO_KEY_HINTS)
     inside = unwrap_texts(detect_envelopes(head), head)

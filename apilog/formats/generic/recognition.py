@@ -45,6 +45,10 @@ _NO_TIME = (
     "the lines have no time, so that `--since`, `--until` and the traffic leave them out; "
     "`--column timestamp=KEY` names a field that has one"
 )
+_LIKELY_TIME = (
+    "`{}` is read as the time of the request, by its look; it may be another one: "
+    "`--column timestamp=KEY` names the field"
+)
 _DATES = ("date", "logdate", "requestdate", "eventdate", "day")
 _CLOCKS = ("time", "logtime", "requesttime", "eventtime", "timeofday", "clock")
 _CALLED_A_TIME = re.compile(r"(?i)time|date|stamp|epoch|(?:^|[_.-])(?:ts|at)$|[a-z](?:Ts|At)$")
@@ -107,29 +111,17 @@ def recognise_fields(
     )
     if not known & least:
         return None
-    date_and_clock = chosen.find_split_time() if "timestamp" not in known else ()
-    likely_time = None
-    if not ("timestamp" in known or date_and_clock or is_timed):
-        likely_time = chosen.find_likely_time()
-    lacks_time = not ("timestamp" in known or date_and_clock or is_timed or likely_time)
+    time_fields, time_source = chosen.find_time(is_timed=is_timed)
+    lacks_time = not ("timestamp" in known or time_fields or is_timed)
     if lacks_time and not (chosen.dialect and chosen.dialect.lacks_time):
         return None
-    has_time = "timestamp" in known or date_and_clock or likely_time
-    if not (has_time or hints.columns or least <= known):
+    if not ("timestamp" in known or time_fields or hints.columns or least <= known):
         return None
     sources, doubts = own_fields.make_sources()
-    places = {".".join(path): path for path in (*own_fields.paths.values(), *date_and_clock)}
-    if date_and_clock:
-        names = tuple(".".join(path) for path in date_and_clock)
-        sources["timestamp"] = (ColumnSource(names, parse_split_times),)
-    if likely_time:
-        name = ".".join(likely_time)
-        places[name] = likely_time
-        sources["timestamp"] = (ColumnSource((name,), parse_times),)
-        doubts.append(
-            f"`{name}` is read as the time of the request, by its look; it may be another one: "
-            "`--column timestamp=KEY` names the field"
-        )
+    places = {".".join(path): path for path in (*own_fields.paths.values(), *time_fields)}
+    if time_source:
+        sources["timestamp"] = (time_source,)
+    doubts += [_LIKELY_TIME.format(".".join(p)) for p in time_fields if len(time_fields) == 1]
     doubts += [_NO_TIME] if lacks_time else []
     units = DurationUnits(values, chosen.dialect, columns)
     for column, fields in columns.items():
@@ -263,6 +255,7 @@ class _FieldChoice:
         self._given = {path: s.drop_nulls() for path, s in values.items()}
         self._looks: dict[tuple[object, KeyPath], bool] = {}
         self._kinds: dict[KeyPath, str] = dict(own.kinds)
+        self._own_columns = frozenset(own.paths)
         self.dialect = find_dialect({p: s for p, s in self._given.items() if len(s)})
         self.columns: dict[str, tuple[ChosenField, ...]] = {}
         for column in FIELD_MAP:
@@ -281,6 +274,16 @@ class _FieldChoice:
         rules = self.dialect.access_lines if self.dialect else {}
         found = ((find_path(name, self._given), pattern) for name, pattern in rules.items())
         return {path: pattern for path, pattern in found if path}
+
+    def find_time(self, *, is_timed: bool) -> tuple[tuple[KeyPath, ...], ColumnSource | None]:
+        """Return the fields of the time where none is named for it, and what it is made of."""
+        if "timestamp" in (self.columns.keys() | self._own_columns):
+            return (), None
+        if paths := self.find_split_time():
+            return paths, ColumnSource(tuple(".".join(p) for p in paths), parse_split_times)
+        if not is_timed and (likely := self.find_likely_time()):
+            return (likely,), ColumnSource((".".join(likely),), parse_times)
+        return (), None
 
     def find_split_time(self) -> tuple[KeyPath, ...]:
         """Return the field of the date and that of the time of day, if a log has two."""
