@@ -326,8 +326,16 @@ def partial(plan: ReportPlan, records: pl.DataFrame) -> PartialState:
     `GUESSED_ROUTE` all routes are taken as guessed.
     """
     chunk = EncodedRecords(plan, records)
-    cubes = tuple(partial_cube(cube, chunk) for cube in cube_layout(plan).cubes)
-    return PartialState(chunk.times, cubes)
+    cubes = (_bound_cube(plan, cube, partial_cube(cube, chunk)) for cube in cube_layout(plan).cubes)
+    return PartialState(chunk.times, tuple(cubes))
+
+
+def _bound_cube(plan: ReportPlan, cube: Cube, state: CubeState) -> CubeState:
+    """Return the state of a cube within the plan's limits."""
+    # Chunks, too: many of them wait to be merged, each with as many keys as it has lines.
+    if cube.is_for_filters or state.keys.height <= plan.max_keys:
+        return state
+    return fold_idle_keys(plan, cube, forget_hours(plan, cube, state))
 
 
 def merge(plan: ReportPlan, partials: Sequence[PartialState]) -> PartialState:

@@ -234,9 +234,9 @@ def scan_of(chunk: int) -> list[Record]:
 def crowded(plan: ReportPlan) -> tuple[FinishedTables, list[Record]]:
     state = merge(plan, [])
     for chunk in range(6):
-        state = merge(
-            plan, [state, partial(plan, frame_of(scan_of(chunk)).select(sorted(plan.columns)))]
-        )
+        part = partial(plan, frame_of(scan_of(chunk)).select(sorted(plan.columns)))
+        assert max(cube.keys.height for cube in part.cubes) <= plan.max_keys
+        state = merge(plan, [state, part])
         assert max(cube.keys.height for cube in state.cubes) <= plan.max_keys
     return finish(plan, state), [r for chunk in range(6) for r in scan_of(chunk)]
 
