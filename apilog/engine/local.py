@@ -94,6 +94,12 @@ class RunInput(Protocol):
         It is called when that chunk was given, and before the next is asked for.
         """
 
+    def read_lines_before(self) -> bytes:
+        """Return some lines right before the first chunk, in which requests may have begun.
+
+        It is called when that chunk was given.
+        """
+
     def chunks(self, chunk_bytes: int) -> Iterable[LineChunk]:
         """Yield its lines; raises SourceError."""
 
@@ -208,13 +214,20 @@ class LocalRun(Generic[T]):
             self.accounts.append(account)
             position = 0
             before = b""
+
+            def ask_before(source: LogSource | RunInput = source) -> bytes:
+                nonlocal before
+                if isinstance(source, LogSource):
+                    return b""
+                before = source.read_lines_before()
+                return source.read_head()
+
             chunks = (
                 open_chunks(source, chunk_bytes=self._chunk_bytes)
                 if isinstance(source, LogSource)
                 else source.chunks(self._chunk_bytes)
             )
             try:
-                ask_before = bytes if isinstance(source, LogSource) else source.read_head
                 first = FirstChunks(with_whole_events(chunks), ask_before)
                 # The pool is first in, first out: a task that waits for the plan has it under way.
                 plan = self._submit_plan(source, first, pool) if first else None

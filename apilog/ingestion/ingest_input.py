@@ -123,6 +123,10 @@ class IngestInput:
         """Return its first lines, if the chunks don't begin with them."""
         return self._opened.first_lines() if self._opened and self._base else b""
 
+    def read_lines_before(self) -> bytes:
+        """Return some lines right before the first chunk."""
+        return self._opened.lines_before if self._opened else b""
+
     @property
     def records_before(self) -> int:
         """The number of its records that are known already."""

@@ -14,8 +14,10 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from io import BytesIO
 
+from apilog.formats.contract import PAIR_BYTES
 from apilog.ingestion.fingerprint import (
     HEAD_BYTES,
+    TAIL_BYTES,
     Fingerprint,
     FingerprintIndex,
     KnownEntry,
@@ -34,6 +36,7 @@ from apilog.ingestion.rereadable import (
     is_beginning_of,
     open_stream,
     read_exactly,
+    read_before,
     tail_before,
 )
 from apilog.sources import LineChunk, LogSource
@@ -158,6 +161,9 @@ class OpenedInput:
                 self._comparison = compare_content(self._content, index, originals, final=final)
             self.lines = self.base.checkpoint.lines if self.base else 0
             """All lines that were taken, in earlier runs too."""
+            self._last_lines = self.lines_before = b""
+            """Lines right before those that `chunks` gives, where they are at hand: requests may
+            have begun in them."""
             self._method, self._stream = self._position_stream(budget)
             undo.pop_all()
 
@@ -173,13 +179,16 @@ class OpenedInput:
         offset, tail = 0, b""
         if comparison.base and not comparison.is_framed:
             offset = comparison.base.checkpoint.offset
-            tail = tail_before(content, offset) or b""
+            last = read_before(content, offset, PAIR_BYTES) or b""
+            tail = last[-TAIL_BYTES:]
+            self._last_lines = last[last.find(b"\n") + 1 :] if len(last) < offset else last
         # A last line may have been taken before it ended, by `final` or of a compressed file that
         # has grown. Its rest belongs to that line, so only counting tells where the next begins.
         # This can't pause: the next stretch would count from the beginning again.
         is_within_line = bool(tail) and not tail.endswith(b"\n")
         if is_within_line:
             offset, tail, budget = 0, b"", CommitBudget(sys.maxsize)
+            self._last_lines = b""
         content.seek(offset)
         # It was compared a moment ago, and a stretch may take minutes. If the log is truncated
         # meanwhile, its bytes belong to another log, which is left to the next run.
@@ -240,6 +249,7 @@ class OpenedInput:
         """
         stream, content = self._stream, self._content
         start = content.position
+        self.lines_before = self._last_lines
 
         def cut(reader: ByteStream) -> Iterator[LineChunk]:
             return _cut(reader, lambda: content.position, chunk_bytes)
@@ -264,6 +274,7 @@ class OpenedInput:
         for chunk in raise_damage_at_end(unread, self._path):
             last = chunk.first_line + chunk.lines - 1
             self.lines = max(self.lines, last, *(line.line_number for line in chunk.oversize))
+            self._last_lines = (self._last_lines + chunk.data)[-PAIR_BYTES:]
             yield replace(chunk, position=chunk.position - start)
 
     def close(self) -> None:

@@ -72,7 +72,12 @@ def read_exactly(content: RereadableStream | RawIOBase, size: int) -> bytes:
 
 def tail_before(content: RereadableStream, offset: int) -> bytes | None:
     """Read up to 4 KiB before an offset; None if the content is shorter."""
-    size = min(TAIL_BYTES, offset)
+    return read_before(content, offset, TAIL_BYTES)
+
+
+def read_before(content: RereadableStream, offset: int, size: int) -> bytes | None:
+    """Read so many bytes before an offset, or all of them; None if the content is shorter."""
+    size = min(size, offset)
     try:
         content.seek(offset - size)
     except StreamDamage:

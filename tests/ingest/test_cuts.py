@@ -66,19 +66,8 @@ def grown(folder: Path, parts: Sequence[bytes]) -> Taken:
     return Taken.of(store)
 
 
-# Two lines about one request that two runs take are not joined: the second has no path then.
-TORN_APART = {"pairs"}
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "case",
-    [
-        pytest.param(case, marks=pytest.mark.xfail) if case.stem in TORN_APART else case
-        for case in CASES
-    ],
-    ids=lambda p: f"{p.parent.name}/{p.stem}",
-)
+@pytest.mark.parametrize("case", CASES, ids=lambda p: f"{p.parent.name}/{p.stem}")
 def test_any_cuts_give_what_one_run_gives(case: Path, tmp_path: Path) -> None:
     text = case.read_bytes().removesuffix(b"\n") + b"\n"
     whole = grown(tmp_path / "whole", [text])
@@ -120,3 +109,13 @@ def test_lines_that_come_alone_are_read_as_those_before_them(tmp_path: Path) -> 
     whole = grown(tmp_path / "whole", [b"".join([*first, last])])
     assert grown(tmp_path / "parts", [b"".join(first), last]) == whole
     assert whole.counts[1] == len(first) + 1
+
+
+@pytest.mark.parametrize("cut", [2, 3, 4, 6])
+def test_two_lines_about_a_request_are_one_record_though_two_runs_take_them(
+    tmp_path: Path, cut: int
+) -> None:
+    (case,) = (case for case in CASES if case.stem == "pairs")
+    lines = case.read_bytes().splitlines(keepends=True)
+    parts = [b"".join(lines[:cut]), b"".join(lines[cut:])]
+    assert grown(tmp_path / "cut", parts) == grown(tmp_path / "whole", [b"".join(lines)])

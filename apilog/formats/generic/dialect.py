@@ -36,6 +36,9 @@ class LogDialect:
     """Columns to the fields that make them; empty: none does."""
     access_lines: Mapping[str, str] = field(default_factory=dict)
     """Names to what their values match on access lines; other lines are of another log."""
+    begin_lines: Mapping[str, str] = field(default_factory=dict)
+    """Names to what their values match on lines at the beginning of a request, if another line is
+    written at its end."""
     lacks_time: bool = False
     """Whether its lines may have no time: then records have none either."""
     sample: str

@@ -33,6 +33,7 @@ FRAMEWORK_DIALECTS: tuple[LogDialect, ...] = (
         names=all_of(".reqid responsetime", ".reqid requrl"),
         values={"level": "^[0-9]+$"},
         units=("ms",),
+        begin_lines={"msg": "^incoming request$"},
         sample=(
             '{"level":30,"time":1791640536123,"pid":7,"hostname":"web1","reqId":"req-1","req":{'
             '"method":"GET","url":"/a?b=1","host":"shop.example","remoteAddress":"203.0.113.9"}'

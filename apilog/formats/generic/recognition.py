@@ -322,8 +322,12 @@ class _FieldChoice:
         begins = (given["path"] | given["method"]) & ~given["status"]
         ends = given["status"] & ~given["path"]
         both = int((given["status"] & given["path"]).sum())
-        if not begins.any() or not ends.any() or both > int(ends.sum()):
+        if not begins.any() or both > int(ends.sum()):
             return ()
+        if not ends.any():
+            # A log of a moment, in which no request has ended.
+            waits = self._are_begin_lines(begins)
+            return (*self._find_named(_PAIR_KEYS)[:1], *self._find_named(_PROCESS_KEYS)) * waits
         for path in self._find_named(_PAIR_KEYS):
             ids = self._values[path]
             ending = ids.filter(ends).drop_nulls()
@@ -332,6 +336,15 @@ class _FieldChoice:
             if len(ending) and 2 * int(ending.is_in(begun.implode()).sum()) >= len(ending):
                 return (path, *self._find_named(_PROCESS_KEYS))
         return ()
+
+    def _are_begin_lines(self, begins: pl.Series) -> bool:
+        """Whether lines are such as the software writes at the beginning of requests."""
+        rules = self.dialect.begin_lines if self.dialect else {}
+        found = ((find_path(name, self._given), pattern) for name, pattern in rules.items())
+        return bool(rules) and all(
+            path and self._values[path].filter(begins).str.contains(pattern).all()
+            for path, pattern in found
+        )
 
     def _any_given(self, fields: Iterable[ChosenField]) -> pl.Series:
         count = len(next(iter(self._values.values()), ()))
