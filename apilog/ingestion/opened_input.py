@@ -35,8 +35,8 @@ from apilog.ingestion.rereadable import (
     RereadableStream,
     is_beginning_of,
     open_stream,
-    read_exactly,
     read_before,
+    read_exactly,
     tail_before,
 )
 from apilog.sources import LineChunk, LogSource
