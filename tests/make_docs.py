@@ -1,6 +1,6 @@
 """Writes the generated parts of the documentation, those between `<!-- generated:… -->` marks.
 
-Run it by hand after a change of commands, columns, metrics or formats:
+It draws README's pictures, too. Run it by hand after a change of commands, columns, metrics or formats:
 `python -m tests.make_docs`. A test compares the files with what this would write.
 """
 
@@ -51,6 +51,15 @@ def documents() -> list[Path]:
 def rewritten(text: str) -> str:
     """The text of a page with its generated parts made anew."""
     return PART.sub(lambda part: f"{part[1]}{PARTS[part[2]]().strip()}\n{part[3]}", text)
+
+
+PICTURES = {f"docs/report-{theme}.svg": theme for theme in ("light", "dark")}
+"""The pictures of README's first screen, and their themes."""
+
+
+def picture(theme: str) -> str:
+    """The sample report as one chart."""
+    return output_of("report", "sample_logs/api.log", "-f", "svg", "--theme", theme)
 
 
 def output_of(*argv: str, folder: Path = REPOSITORY, code: int = 0) -> str:
@@ -411,3 +420,5 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 if __name__ == "__main__":
     for page in documents():
         page.write_text(rewritten(page.read_text("utf-8")), encoding="utf-8", newline="\n")
+    for name, theme in PICTURES.items():
+        (REPOSITORY / name).write_text(picture(theme), encoding="utf-8", newline="\n")

@@ -102,6 +102,11 @@ def test_generated_parts_are_current(path: Path) -> None:
     assert text == make_docs.rewritten(text)
 
 
+@pytest.mark.parametrize("name", make_docs.PICTURES)
+def test_pictures_are_current(name: str) -> None:
+    assert page(name) == make_docs.picture(make_docs.PICTURES[name])
+
+
 def test_every_generated_part_stands_in_a_page() -> None:
     parts = [part[1] for path in PAGES for part in make_docs.PART.findall(path.read_text("utf-8"))]
     assert sorted(parts) == sorted(make_docs.PARTS)

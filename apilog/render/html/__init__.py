@@ -97,7 +97,8 @@ def _draw_pictures(report: Report) -> dict[str, str]:
     return {
         name: CHARTS[name].draw(report, width=_CHART_WIDTH, theme=Theme.PAGE)
         for name in drawable_charts(report)
-        if all(report.tables[table].height for table in CHARTS[name].tables)
+        if not CHARTS[name].is_composed
+        and all(report.tables[table].height for table in CHARTS[name].tables)
     }
 
 

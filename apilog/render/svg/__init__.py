@@ -51,6 +51,8 @@ class Chart:
     """Tables that are drawn onto it where the report has them."""
     first_column: str = ""
     """What its table begins with, unless it is cut into groups, of which there is no chart."""
+    is_composed: bool = False
+    """Whether it consists of other charts."""
     is_ranking: bool = False
     """Whether it shows the first rows of a table, as many as are asked for."""
 
@@ -77,6 +79,14 @@ class Chart:
 CHARTS: Mapping[str, Chart] = {
     chart.name: chart
     for chart in (
+        Chart(
+            name="overview",
+            meaning="the main figures, traffic, latency and the busiest endpoints in one picture",
+            module="overview",
+            tables=("overview", "traffic", "endpoints"),
+            marks=("anomalies", "status_traffic"),
+            is_composed=True,
+        ),
         Chart(
             name="traffic",
             meaning="requests over time by class of status, with the anomalies in them",

@@ -164,6 +164,10 @@ class Drawing:
             place["font-weight"] = 600
         self.element("text", place, content=text, title=title)
 
+    def embed(self, chart: str, y: float) -> None:
+        """Add another finished chart below what is drawn."""
+        self._parts.append(chart.replace("<svg ", f'<svg y="{number(y)}" ', 1))
+
     def finish(self, height: float, name: str, title: str, description: str) -> str:
         """Return the chart as one `svg` element, with what a screen reader says of it."""
         tall = number(height)
