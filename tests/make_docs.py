@@ -1,7 +1,7 @@
 """Writes the generated parts of the documentation, those between `<!-- generated:… -->` marks.
 
-It draws README's pictures, too. Run it by hand after a change of commands, columns, metrics or formats:
-`python -m tests.make_docs`. A test compares the files with what this would write.
+It draws README's pictures, too. Run it by hand after a change of commands, columns, metrics or
+formats: `python -m tests.make_docs`. A test compares the files with what this would write.
 """
 
 from __future__ import annotations
