@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import io
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -20,7 +20,12 @@ DRAWN_IN_ASCII: Mapping[str, str] = {
     "−": "-",
     "·": ".",
     "×": "x",
+    "—": "-",
+    "±": "+",
     "→": ">",
+    "←": "<",
+    "↑": "^",
+    "↓": "v",
     "▲": "^",
     "▼": "v",
     "▶": ">",
@@ -81,6 +86,36 @@ class AsciiDrawing(io.RawIOBase):
         text = draw_in_ascii(self._decoder.decode(bytes(data)))
         self._target.write(text.encode("utf-8", "surrogateescape"))
         return memoryview(data).nbytes
+
+    def flush(self) -> None:
+        """Flush what it writes to."""
+        self._target.flush()
+
+
+class AsciiText(io.TextIOBase):
+    """A stream of text that passes it on with what apilog draws in ASCII.
+
+    It claims to take ASCII alone, by which rich chooses the characters of its bars.
+    """
+
+    encoding = "ascii"
+
+    def __init__(self, target: TextIO) -> None:
+        self._target = target
+
+    def writable(self) -> bool:
+        return True
+
+    def isatty(self) -> bool:
+        return self._target.isatty()
+
+    def fileno(self) -> int:
+        return self._target.fileno()
+
+    def write(self, text: str) -> int:
+        """Pass on all of the text."""
+        self._target.write(draw_in_ascii(text))
+        return len(text)
 
     def flush(self) -> None:
         """Flush what it writes to."""

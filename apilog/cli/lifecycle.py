@@ -11,9 +11,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from apilog.cli import streams
+from apilog.cli.ascii_drawing import AsciiText, is_ascii_locale
 from apilog.cli.options import NoProgress, Quiet, Rejects, Strict
 from apilog.cli.streams import ExitCode
 from apilog.errors import ApilogError, OutputError, UnreadSourcesError, UsageError
@@ -61,7 +62,9 @@ class ProgressBar:
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn
 
-            console = Console(stderr=True)
+            in_ascii = cast("IO[str]", AsciiText(sys.stderr))
+            file = in_ascii if is_ascii_locale(os.environ) else None
+            console = Console(file=file, stderr=True)
             self._bar = Progress(
                 "reading",
                 BarColumn(bar_width=max(4, min(40, console.width - _TEXT_WIDTH))),

@@ -74,6 +74,19 @@ def width(*, to_terminal: bool = True) -> int:
     return shutil.get_terminal_size((80, 24)).columns if to_terminal else 80
 
 
+def screen_size() -> tuple[int, int]:
+    """Return the columns and rows of the terminal that stdout is; COLUMNS may narrow it.
+
+    Wider lines than the terminal has would be wrapped, and move all others down.
+    """
+    try:
+        columns, rows = os.get_terminal_size(sys.stdout.fileno())
+    except (OSError, ValueError, AttributeError):
+        columns, rows = 0, 0
+    columns, rows = columns or 80, rows or 24  # some terminals don't tell their size
+    return min(columns, width()) if os.environ.get("COLUMNS") else columns, rows
+
+
 def color(*, to_terminal: bool) -> bool:
     """Whether to draw in colours: as --color says, else NO_COLOR, else FORCE_COLOR.
 

@@ -16,6 +16,8 @@ from apilog.errors import UsageError
 from apilog.options import ReadOptions, RecordOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from apilog.alerts.manager import AlertManager
     from apilog.watch.dashboard import DashboardSubject
     from apilog.watch.frame import FrameView, WatchFrame
@@ -81,12 +83,14 @@ def watch(
 ) -> None:
     """Watch growing logs: rates, errors, latency and endpoints of the last minutes, live.
 
-    Rotated files are followed, new files of a directory or glob are found. Where stdout is no
-    terminal, a line is written each interval. Alerts of the configuration are evaluated each
-    interval. Ctrl-C ends it with exit code 130, SIGTERM with 0.
+    Rotated files are followed, new files of a directory or glob are found. On a terminal the keys 1
+    to 4 show the overview, endpoints, errors and consumers, p pauses, ? tells all keys, q leaves.
+    Where stdout is no terminal, a line is written each interval. Alerts of the configuration are
+    evaluated each interval. Ctrl-C ends it with exit code 130, q and SIGTERM with 0.
     """
     from apilog.alerts.manager import configured_alerts
     from apilog.watch.dashboard import DashboardSubject
+    from apilog.watch.frame import SCREEN_TABLES, WATCH_TABLES
     from apilog.watch.session import WatchOptions, WatchSession, noted_signals, run_watch, show_once
 
     watch_options = WatchOptions(
@@ -94,9 +98,12 @@ def watch(
         read_options=read.convert_to(ReadOptions),
         from_start=from_start,
         once=show.once,
+        tables=SCREEN_TABLES if show.has_screen else WATCH_TABLES,
     )
     interval = _parse_span("--interval", show.interval)
-    view = _make_view(show, DashboardSubject(sources=" ".join(files), window=watch_options.window))
+    named = files[0] if len(files) == 1 else f"{files[0]} and {len(files) - 1:,} more"
+    subject = DashboardSubject(sources=named, window=watch_options.window)
+    view = _make_view(show, subject, files)
     print_problem = view.show_note if show.has_screen else streams.error
     alerts = configured_alerts(config, state, print_problem)
     session = WatchSession(files, watch_options, view.show_note, alerts)
@@ -130,12 +137,13 @@ def _parse_span(option: str, text: str) -> timedelta:
     return length
 
 
-def _make_view(show: ViewFlags, subject: DashboardSubject) -> FrameView:
+def _make_view(show: ViewFlags, subject: DashboardSubject, sources: Sequence[str]) -> FrameView:
     """Return the view that was asked for, or the one that suits stdout."""
     from apilog.render import OutputOptions
     from apilog.render.terminal import encode_lines
-    from apilog.watch.dashboard import ScreenView, draw_dashboard
+    from apilog.watch.dashboard import draw_dashboard
     from apilog.watch.line_view import LineView, format_json_line, format_text_line
+    from apilog.watch.screen import ScreenView
 
     def print_note(text: str) -> None:
         if not show.quiet:
@@ -143,7 +151,14 @@ def _make_view(show: ViewFlags, subject: DashboardSubject) -> FrameView:
 
     stream = streams.stdout_stream()
     if show.has_screen:
-        return ScreenView(subject, print_note, color=streams.color(to_terminal=True))
+        return ScreenView(
+            subject,
+            print_note,
+            stream,
+            color=streams.color(to_terminal=True),
+            sources=sources,
+            size=streams.screen_size,
+        )
     to_terminal = is_terminal()
     options = OutputOptions(
         width=streams.width(to_terminal=to_terminal), color=streams.color(to_terminal=to_terminal)
@@ -153,7 +168,7 @@ def _make_view(show: ViewFlags, subject: DashboardSubject) -> FrameView:
         if show.json:
             return format_json_line(frame, show.top)
         if show.once:
-            return encode_lines(draw_dashboard(frame, subject, options.width, None), options)
+            return encode_lines(draw_dashboard(frame, subject, options.width), options)
         return format_text_line(frame)
 
     return LineView(stream, draw_frame, print_note)

@@ -1,20 +1,13 @@
-"""The dashboard: a full terminal screen that is redrawn with each frame.
-
-It shows sections of the report; what does not fit is left out from the bottom up. The terminal is
-given back as it was.
-"""
+"""The parts of the dashboard: headline, alerts, figures, charts and the newest errors."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import polars as pl
-from rich.console import Console, ConsoleOptions, RenderResult
-from rich.live import Live
 from rich.text import Text
 
 from apilog.alerts.message import notice_sentence
@@ -22,15 +15,22 @@ from apilog.alerts.rules import AlertNotice, NoticeEvent
 from apilog.metrics import Unit
 from apilog.render.sections.columns import column_by_type, key_columns, rate_style
 from apilog.render.sections.endpoints import busiest_section, failing_section
-from apilog.render.sections.report_view import ReportView, has_values, ranking_section
-from apilog.render.sections.section import Charts, ChartSeries, Column, Section, TextColumn
+from apilog.render.sections.report_view import ReportView, has_values
+from apilog.render.sections.section import (
+    Charts,
+    ChartSeries,
+    Column,
+    Section,
+    Table,
+    TextColumn,
+)
 from apilog.render.terminal.charts import draw_charts
-from apilog.render.terminal.fit_text import clip_line, flow_parts, pad_text
+from apilog.render.terminal.fit_text import clip_line, flow_parts, pad_text, shorten_middle
 from apilog.render.terminal.layout import draw_section, stack_blocks
 from apilog.render.text.cell_text import NULL, column_unit, format_value
 from apilog.render.text.escape import escape_terminal
 from apilog.text.units import format_count, format_duration
-from apilog.watch.frame import NoteSink, WatchFrame
+from apilog.watch.frame import NEWEST_ERRORS, WatchFrame
 
 NARROWEST = 24
 _RATE_SPAN = timedelta(seconds=10)
@@ -57,62 +57,64 @@ class DashboardSubject:
     window: timedelta
 
 
-def draw_dashboard(
-    frame: WatchFrame,
-    subject: DashboardSubject,
-    width: int,
-    height: int | None,
-    remarks: Sequence[str] = (),
-) -> list[Text]:
-    """Return the lines of the dashboard, none wider than `width`, at most `height` of them."""
+def draw_dashboard(frame: WatchFrame, subject: DashboardSubject, width: int) -> list[Text]:
+    """Return the whole dashboard as lines, none wider than `width`."""
     # Nothing is readable in less; a narrower terminal crops the lines.
     width = max(width, NARROWEST)
-    zone = frame.report.timezone
-    window = format_duration(subject.window.total_seconds() * 1000)
-    read, now = frame.report.input, frame.report.until or frame.at
-    headline = [
-        Text("apilog watch", "bold"),
-        Text(f"{now.astimezone(ZoneInfo(zone)):%H:%M:%S} {escape_terminal(zone)}"),
-        Text(f"last {window.removesuffix(' 0s').removesuffix(' 0m')}"),
-        Text(escape_terminal(subject.sources)),
-        Text(f"{format_count(read.lines)} lines", "dim"),
-    ]
-    if read.rejects:
-        headline.append(Text(f"{format_count(read.rejects)} rejected", "yellow"))
-    if frame.late:
-        headline.append(Text(f"{format_count(frame.late)} late", "dim"))
-    active = sorted(frame.alerts, key=lambda pair: not pair[1].is_firing)  # firing ones first
-    alerts = []
-    for rule, alert in active[:_MOST_ALERTS]:
-        notice = AlertNotice(event=NoticeEvent.FIRING, rule=rule, alert=alert, at=frame.at)
-        mark, style = ("▲ ", "bold red") if alert.is_firing else ("  pending ", "yellow")
-        text = Text(mark + escape_terminal(notice_sentence(notice)), style)
-        alerts.append(clip_line(text, width))
-    if len(active) > _MOST_ALERTS:
-        alerts.append(Text(f"  … and {len(active) - _MOST_ALERTS:,} more", "dim"))
     blocks = [
-        flow_parts(headline, width),
-        alerts,
-        _metric_tiles(frame, width),
-        _trend_charts(frame, width),
+        headline(frame, subject, width),
+        alert_lines(frame, width, _MOST_ALERTS),
+        metric_tiles(frame, width),
+        trend_charts(frame, width),
     ]
-    foot = [clip_line(Text(escape_terminal(text), "yellow"), width) for text in remarks]
-    used = sum(len(block) + 1 for block in blocks if block) + len(foot)
+    page = ReportView.of(frame.report, _MOST_ROWS)
     makers: tuple[Callable[[ReportView], Section | None], ...] = (
         busiest_section,
         failing_section,
-        _recent_errors_section,
+        newest_errors_section,
     )
-    # Each section takes four lines beside its rows: a title, a head, a foot and a gap.
-    rows = min(_MOST_ROWS, (height - used) // len(makers) - 4) if height else _MOST_ROWS
-    page = ReportView.of(frame.report, rows)
-    if rows > 0:
-        blocks += [draw_section(section, width) for make in makers if (section := make(page))]
-    lines = stack_blocks(blocks)
-    return [*(lines[: height - len(foot)] if height else lines), *foot]
+    blocks += [draw_section(section, width) for make in makers if (section := make(page))]
+    return stack_blocks(blocks)
 
 
-def _metric_tiles(frame: WatchFrame, width: int) -> list[Text]:
+def headline(
+    frame: WatchFrame, subject: DashboardSubject, width: int, *, is_paused: bool = False
+) -> list[Text]:
+    """Say what is watched, at which time, and how much of it was read."""
+    zone = frame.report.timezone
+    window = format_duration(subject.window.total_seconds() * 1000)
+    read, now = frame.report.input, frame.report.until or frame.at
+    parts = [
+        Text("apilog watch", "bold"),
+        Text(f"{now.astimezone(ZoneInfo(zone)):%H:%M:%S} {escape_terminal(zone)}"),
+        Text(f"last {window.removesuffix(' 0s').removesuffix(' 0m')}"),
+        Text(shorten_middle(escape_terminal(subject.sources), max(12, width // 3))),
+        Text(f"{format_count(read.lines)} lines", "dim"),
+    ]
+    if is_paused:
+        parts.insert(1, Text("PAUSED", "bold yellow"))
+    if read.rejects:
+        parts.append(Text(f"{format_count(read.rejects)} rejected", "yellow"))
+    if frame.late:
+        parts.append(Text(f"{format_count(frame.late)} late", "dim"))
+    return flow_parts(parts, width)
+
+
+def alert_lines(frame: WatchFrame, width: int, most: int) -> list[Text]:
+    """Return a line for each of the first `most` alerts, those that fire first."""
+    active = sorted(frame.alerts, key=lambda pair: not pair[1].is_firing)
+    lines = []
+    for rule, alert in active[:most]:
+        notice = AlertNotice(event=NoticeEvent.FIRING, rule=rule, alert=alert, at=frame.at)
+        mark, style = ("▲ ", "bold red") if alert.is_firing else ("  pending ", "yellow")
+        text = Text(mark + escape_terminal(notice_sentence(notice)), style)
+        lines.append(clip_line(text, width))
+    if len(active) > most:
+        lines.append(Text(f"  … and {len(active) - most:,} more alerts", "dim"))
+    return lines
+
+
+def metric_tiles(frame: WatchFrame, width: int) -> list[Text]:
     """Return labels with the numbers below them, or a sentence if there are no requests."""
     overview = frame.report.tables["overview"].row(0, named=True)
     if not overview["requests"]:
@@ -145,17 +147,19 @@ def _metric_tiles(frame: WatchFrame, width: int) -> list[Text]:
     return [clip_line(line, width) for line in lines]
 
 
-def _trend_charts(frame: WatchFrame, width: int) -> list[Text]:
+def trend_charts(frame: WatchFrame, width: int, *, is_small: bool = False) -> list[Text]:
+    """Chart the window; small charts are those of the rate, the errors and one percentile."""
     traffic = frame.report.tables["traffic"]
     if traffic.height < 2 or not has_values(traffic, "timestamp", "requests"):
         return []
     seconds = frame.step.total_seconds()
     rate = traffic.select(pl.col("requests") / seconds).to_series()
     charted = [
-        (rate, "rate", Unit.PER_SECOND, 3, "cyan"),
+        (rate, "rate", Unit.PER_SECOND, 1 if is_small else 3, "cyan"),
         (traffic["error_rate"], "errors", Unit.RATIO, 1, "red"),
     ]
-    for name, style in (("p50", "green"), ("p95", "magenta"), ("p99", "magenta")):
+    percentiles = (("p50", "green"), ("p95", "magenta"), ("p99", "magenta"))
+    for name, style in percentiles[1:2] if is_small else percentiles:
         if has_values(traffic, f"latency_{name}_ms"):
             values = traffic[f"latency_{name}_ms"]
             charted.append((values, name, Unit.MILLISECONDS, 1, style))
@@ -175,83 +179,38 @@ def _trend_charts(frame: WatchFrame, width: int) -> list[Text]:
     return draw_charts(Charts(series=series, times=times), width)
 
 
-def _recent_errors_section(page: ReportView) -> Section | None:
-    """Return the section of the most recent failed requests."""
-    frame = page.table("errors")
+def newest_errors_section(page: ReportView, start: int = 0) -> Section | None:
+    """Return the section of the most recent failed requests, from the one numbered `start` on."""
+    frame = page.table(NEWEST_ERRORS)
+    rows = frame.slice(start, page.row_limit(_MOST_ROWS, frame.height))
+    if rows.is_empty():
+        return None
     zone = page.report.timezone
-
-    def columns(rows: pl.DataFrame) -> list[Column]:
-        times = rows["timestamp"].dt.convert_time_zone(zone).dt.to_string("%H:%M:%S")
-        details = [(c, i) for i, c in enumerate(_ERROR_DETAILS, 1) if has_values(rows, c)]
-        return [
-            TextColumn(title="time", cells=times.fill_null(NULL).to_list(), styles="dim"),
-            *key_columns(rows, ["status", "method", "path"]),
-            *(replace(column_by_type(rows[c], zone), drop_order=drop) for c, drop in details),
-        ]
-
-    return ranking_section(
-        frame, columns, page.row_limit(5, frame.height), title="Newest errors", counted=""
+    local = rows["timestamp"].dt.convert_time_zone(zone)
+    pattern = "%m-%d %H:%M:%S" if local.dt.date().n_unique() > 1 else "%H:%M:%S"
+    times = local.dt.to_string(pattern)
+    details = [(c, i) for i, c in enumerate(_ERROR_DETAILS, 1) if has_values(rows, c)]
+    columns: Sequence[Column] = [
+        TextColumn(title="time", cells=times.fill_null(NULL).to_list(), styles="dim"),
+        *key_columns(rows, ["status", "method", "path"]),
+        *(replace(column_by_type(rows[c], zone), drop_order=drop) for c, drop in details),
+    ]
+    # The window has more of them than are kept.
+    errors = round(page.overview("errors") or 0)
+    subtitle = f"{describe_rows(start, rows.height)} of {format_count(errors)}"
+    return Section(
+        title="Newest errors",
+        subtitle=subtitle if rows.height < errors else "",
+        blocks=[Table(columns=columns, height=rows.height)],
     )
 
 
-_REMARKS = 3
-_MOST_NOTES = 100
+def describe_rows(start: int, height: int) -> str:
+    """Say which of the rows of a table are shown.
 
-
-class ScreenView:
-    """Draws each frame over the last one, on the alternate screen of the terminal."""
-
-    def __init__(self, subject: DashboardSubject, note: NoteSink, *, color: bool) -> None:
-        """Pass all notes to `note` once the terminal is given back."""
-        self._subject = subject
-        self._note = note
-        self._frame: WatchFrame | None = None
-        self._has_left = False
-        self._notes: list[str] = []
-        self._remarks: deque[str] = deque(maxlen=_REMARKS)
-        console = Console(
-            color_system="standard" if color else None, no_color=not color, highlight=False
-        )
-        self._live = Live(
-            self,
-            console=console,
-            screen=True,
-            auto_refresh=False,
-            redirect_stdout=False,
-            redirect_stderr=False,
-            vertical_overflow="crop",
-        )
-
-    def __enter__(self) -> ScreenView:
-        self._live.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._live.stop()
-        self._has_left = True
-        for text in self._notes:
-            self._note(text)
-
-    def show_frame(self, frame: WatchFrame) -> None:
-        self._frame = frame
-        self._live.refresh()
-
-    def redraw(self) -> None:
-        self._live.refresh()
-
-    def show_note(self, text: str) -> None:
-        """Show a note below the dashboard, and once more when the dashboard is gone."""
-        if self._has_left:
-            self._note(text)
-        elif len(self._notes) < _MOST_NOTES:
-            self._notes.append(text)
-            self._remarks.append(text)
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Yield the dashboard in the size of the terminal."""
-        if self._frame is None:
-            yield Text()
-            return
-        width, height = options.max_width, options.size.height
-        lines = draw_dashboard(self._frame, self._subject, width, height, self._remarks)
-        yield Text("\n", no_wrap=True, overflow="crop").join(lines)
+    >>> describe_rows(0, 5), describe_rows(5, 5), describe_rows(5, 1)
+    ('5', '6–10', '6')
+    """
+    if not start:
+        return f"{height}"
+    return f"{start + 1}–{start + height}" if height > 1 else f"{start + 1}"

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import polars as pl
 
-from apilog.aggregate import ReportPlan, RowOrder, TableSpec
+from apilog.aggregate import TABLES, ReportPlan, RowOrder, TableSpec
 from apilog.alerts.rules import Alert, AlertRule
 from apilog.metrics import is_client_error, is_server_error
 from apilog.report_model import Report
@@ -37,6 +37,21 @@ WATCH_TABLES = (
 )
 """The tables of a window, some of the report's."""
 
+SCREEN_TABLES = (
+    *WATCH_TABLES,
+    TABLES["errors"],
+    *(
+        TableSpec(
+            name=name, keys=(key,), metrics=(*_COUNTED, "latency_p50", "latency_p95", "latency_p99")
+        )
+        for name, key in (("consumers", "consumer"), ("clients", "client_ip"))
+    ),
+)
+"""The tables of a window of which a screen with several pages is drawn."""
+
+NEWEST_ERRORS = "newest_errors"
+"""The table of the most recent failed requests of the window."""
+
 WATCH_PLAN = ReportPlan(
     tables=WATCH_TABLES, max_routes=500, max_rows=1_000, max_keys=5_000, max_cells=200_000
 )
@@ -50,7 +65,7 @@ class WatchFrame:
     at: datetime
     """The time of the machine, not of the log."""
     report: Report
-    """The tables of `WATCH_TABLES`, and `errors` with the most recent failed requests."""
+    """The tables of `WATCH_TABLES` or `SCREEN_TABLES`, and `NEWEST_ERRORS`."""
     step: timedelta
     """The step of the traffic table."""
     late: int
@@ -59,7 +74,7 @@ class WatchFrame:
 
 
 ERROR_COLUMNS = ("timestamp", "method", "path", "status", "duration_ms", "consumer", "client_ip")
-_KEPT_ERRORS = 50
+_KEPT_ERRORS = 200
 
 
 class RecentErrors:
@@ -77,6 +92,10 @@ class RecentErrors:
         rows = pl.concat([self.frame.reverse(), newest.collect()])
         rows = rows.sort("timestamp", nulls_last=False, maintain_order=True)
         self.frame = rows.tail(_KEPT_ERRORS).reverse()
+
+    def since(self, start: datetime | None) -> pl.DataFrame:
+        """Return those from that time on."""
+        return self.frame if start is None else self.frame.filter(pl.col("timestamp") >= start)
 
 
 NoteSink = Callable[[str], None]
@@ -97,6 +116,16 @@ class FrameView(Protocol):
 
     def redraw(self) -> None:
         """Draw the last frame again, because the size of the terminal has changed."""
+
+    def wait(self, seconds: float) -> None:
+        """Wait that long, or until the user does something."""
+
+    def suspend(self) -> None:
+        """Stop the process as the terminal asks, with the output given back meanwhile."""
+
+    @property
+    def has_quit(self) -> bool:
+        """Whether the user has asked to leave."""
 
     def show_note(self, text: str) -> None:
         """Show a note beside the frames."""

@@ -6,6 +6,7 @@ The keys of the JSON are the same for every frame.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from typing import BinaryIO
 from zoneinfo import ZoneInfo
@@ -14,7 +15,7 @@ from apilog.render.data.cell_values import iso_timestamp, plain_values
 from apilog.render.data.json import describe_document
 from apilog.render.text.cell_text import column_unit, format_value
 from apilog.render.text.escape import escape_json, escape_terminal
-from apilog.watch.frame import NoteSink, WatchFrame
+from apilog.watch.frame import NEWEST_ERRORS, NoteSink, WatchFrame
 
 _TOP = 10
 _SENTENCE = (
@@ -51,6 +52,16 @@ class LineView:
 
     def redraw(self) -> None:
         pass  # a line does not depend on the size of the terminal
+
+    def wait(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def suspend(self) -> None:
+        pass  # the system has already stopped the process
+
+    @property
+    def has_quit(self) -> bool:
+        return False  # it has no keys
 
     def show_note(self, text: str) -> None:
         self._note(text)
@@ -90,7 +101,9 @@ def format_json_line(frame: WatchFrame, top: int | None = None) -> bytes:
             if alert.is_firing
         ],
         "endpoints": plain_values(report.tables["endpoints"].head(count), zone).rows(named=True),
-        "newest_errors": plain_values(report.tables["errors"].head(count), zone).rows(named=True),
+        "newest_errors": plain_values(report.tables[NEWEST_ERRORS].head(count), zone).rows(
+            named=True
+        ),
     }
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
     return f"{escape_json(text)}\n".encode()

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from types import FrameType
 
+from apilog.aggregate import TableSpec
 from apilog.aggregate.sliding_window import SlidingReport
 from apilog.alerts.manager import AlertManager
 from apilog.engine.source_pass import make_read_spec
@@ -30,7 +31,9 @@ from apilog.watch.event_time import EventClock, StartOffsets
 from apilog.watch.follow import Arrival, Follower
 from apilog.watch.frame import (
     ERROR_COLUMNS,
+    NEWEST_ERRORS,
     WATCH_PLAN,
+    WATCH_TABLES,
     FrameView,
     NoteSink,
     RecentErrors,
@@ -49,6 +52,8 @@ class WatchOptions:
     """Whether existing files are read from their beginning, not only their last minutes."""
     once: bool = False
     """Whether nothing more is to come: then the newest record sets the event time."""
+    tables: tuple[TableSpec, ...] = WATCH_TABLES
+    """The tables of a frame."""
 
 
 class WatchSession:
@@ -77,7 +82,8 @@ class WatchSession:
         self._wall = wall
         choice = parse_choice(options.read_options)
         alert_columns = alerts.columns if alerts else set()
-        columns = WATCH_PLAN.columns.union(ERROR_COLUMNS, alert_columns)
+        plan = replace(WATCH_PLAN, tables=options.tables)
+        columns = plan.columns.union(ERROR_COLUMNS, alert_columns)
         # With `--once` the clock stands still, so that the window ends at the newest record.
         started = wall()
         clock = (lambda: started) if options.once else wall
@@ -97,7 +103,7 @@ class WatchSession:
         routes = options.read_options.routes
         if alerts:
             alerts.know_routes(routes)
-        plan = replace(WATCH_PLAN, known_routes=frozenset(routes))
+        plan = replace(plan, known_routes=frozenset(routes))
         self._sliding_report = SlidingReport(plan, options.window)
         self._errors = RecentErrors()
         self._noted: set[str] = set()
@@ -147,7 +153,10 @@ class WatchSession:
                 skipped=counts.skipped,
                 files=(),
             ),
-            tables={**finished.tables, "errors": self._errors.frame},
+            tables={
+                **finished.tables,
+                NEWEST_ERRORS: self._errors.since(finished.since),
+            },
             bucket=finished.bucket,
             timezone=self._options.read_options.tz,
         )
@@ -175,6 +184,7 @@ class WatchSession:
             self._note(text)
 
 
+_ENDING = (signal.SIGINT, signal.SIGTERM)
 POLL_SECONDS = 0.25
 """How long new lines may wait; short, so that a careless rotation loses little."""
 
@@ -185,6 +195,7 @@ class ReceivedSignals:
 
     stop_signal: int | None = None
     is_resized: bool = False
+    is_suspended: bool = False
 
     @property
     def is_interrupted(self) -> bool:
@@ -194,7 +205,7 @@ class ReceivedSignals:
 
 @contextmanager
 def noted_signals() -> Iterator[ReceivedSignals]:
-    """Note Ctrl-C, SIGTERM and a resized terminal instead of acting on them.
+    """Note what ends or stops a process, and a resized terminal, instead of acting on them.
 
     A second Ctrl-C interrupts at once.
     """
@@ -207,10 +218,17 @@ def noted_signals() -> Iterator[ReceivedSignals]:
     def resize(_: int, __: FrameType | None) -> None:
         received.is_resized = True
 
+    def suspend(_: int, __: FrameType | None) -> None:
+        received.is_suspended = True
+
     handlers: dict[int, Callable[[int, FrameType | None], None]]
     handlers = {signal.SIGINT: stop, signal.SIGTERM: stop}
     if hasattr(signal, "SIGWINCH"):
-        handlers[signal.SIGWINCH] = resize
+        handlers |= {signal.SIGWINCH: resize, signal.SIGTSTP: suspend}
+        handlers |= {signal.SIGHUP: stop, signal.SIGQUIT: stop}
+        # `nohup` has some of them ignored.
+        ignored = {n for n in handlers if signal.getsignal(n) is signal.SIG_IGN}
+        handlers = {n: h for n, h in handlers.items() if n in _ENDING or n not in ignored}
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield received
@@ -240,8 +258,11 @@ def run_watch(
     seconds = interval.total_seconds()
     with view:
         due = time.monotonic()
-        while received.stop_signal is None:
+        while received.stop_signal is None and not view.has_quit:
             session.read_new()
+            if received.is_suspended:
+                received.is_suspended = False
+                view.suspend()
             if received.is_resized:
                 received.is_resized = False
                 view.redraw()
@@ -251,7 +272,9 @@ def run_watch(
                 due += seconds * ((time.monotonic() - due) // seconds + 1)
             if session.follower.has_ended:
                 break
-            if not session.follower.is_behind:
-                time.sleep(max(0.0, min(POLL_SECONDS, due - time.monotonic())))
+            is_behind = session.follower.is_behind
+            rest = max(0.0, min(POLL_SECONDS, due - time.monotonic()))
+            view.wait(0.0 if is_behind else rest)
         session.close()
-        view.show_frame(session.current_frame())
+        if received.stop_signal != getattr(signal, "SIGHUP", None):  # nobody is left to look
+            view.show_frame(session.current_frame())

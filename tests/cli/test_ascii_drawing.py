@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import pty
 import re
 from typing import cast
 
@@ -11,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apilog.cli.ascii_drawing import DRAWN_IN_ASCII, AsciiDrawing, draw_in_ascii, is_ascii_locale
+from apilog.cli.lifecycle import ProgressBar
 from tests.cli.test_contract import on_terminal
 from tests.conftest import REPOSITORY
 from tests.weblog import SAMPLE_LOGS
@@ -54,11 +57,33 @@ def test_a_stream_cut_anywhere_is_drawn_like_its_text(text: str, size: int) -> N
 
 
 def test_what_the_terminal_renderers_draw_is_known() -> None:
+    rooms = ("render/terminal", "render/sections", "watch")
     drawn = "".join(
-        path.read_text() for path in (REPOSITORY / "apilog" / "render" / "terminal").glob("*.py")
+        path.read_text() for room in rooms for path in (REPOSITORY / "apilog" / room).glob("*.py")
     )
     strings = "".join(re.findall(r'"[^"\n]*"', drawn))
-    assert {c for c in strings if not c.isascii()} <= {*DRAWN_IN_ASCII, "±", "≥", "≤"}
+    assert {c for c in strings if not c.isascii()} <= {*DRAWN_IN_ASCII}
+
+
+def test_the_progress_bar_is_ascii_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = {}
+    for locale in ("C", "C.UTF-8"):
+        monkeypatch.setenv("LC_ALL", locale)
+        monkeypatch.setenv("TERM", "xterm")
+        leader, follower = pty.openpty()
+        with open(follower, "w", encoding="utf-8") as terminal:
+            monkeypatch.setattr("sys.stderr", terminal)
+            bar = ProgressBar()
+            bar._started -= 60
+            bar.total(100)
+            bar.advance(40)
+            bar.stop()
+            terminal.flush()
+            drawn[locale] = os.read(leader, 65_536).decode()
+        os.close(leader)
+    assert all("40 B of 100 B" in text for text in drawn.values())
+    assert drawn["C"].isascii()
+    assert not drawn["C.UTF-8"].isascii()
 
 
 def test_a_report_on_a_terminal_without_utf8_is_ascii() -> None:

@@ -15,11 +15,13 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import pyte
 
 from tests import weblog
 
@@ -67,6 +69,21 @@ class OnTerminal:
         frames = re.split(r"\x1b\[H", self.output)
         return plain(frames[-2] if len(frames) > 2 else frames[-1])
 
+    def seen_by_user(self, columns: int, rows: int) -> list[str]:
+        """What a terminal emulator of that size shows, line by line."""
+        emulator = pyte.Screen(columns, rows)
+        pyte.ByteStream(emulator).feed(self._data)
+        return [line.rstrip() for line in emulator.display]
+
+    def press(self, keys: str) -> None:
+        """Type on the terminal."""
+        os.write(self._leader, keys.encode())
+
+    @property
+    def has_own_modes(self) -> bool:
+        """Whether the terminal gives single keys and does not show them."""
+        return not termios.tcgetattr(self._leader)[3] & (termios.ICANON | termios.ECHO)
+
     def resize(self, columns: int, rows: int) -> None:
         """Resize the terminal, and wait until the dashboard is redrawn."""
         set_size(self._leader, columns, rows)
@@ -87,18 +104,40 @@ class OnTerminal:
                 self._data += part
 
 
+_AS_SESSION = (
+    "import os, sys; os.setsid(); os.close(os.open(sys.argv[1], os.O_RDWR));"
+    "os.execv(sys.executable, [sys.executable, *sys.argv[2:]])"
+)
+"""Starts a process whose controlling terminal is the named one."""
+
+
 @contextmanager
-def on_terminal(*argv: str | Path, columns: int = 100, rows: int = 40) -> Iterator[OnTerminal]:
-    """Run a watch on a terminal of that size until the block ends."""
+def on_terminal(
+    *argv: str | Path,
+    columns: int = 100,
+    rows: int = 40,
+    stdin: int | None = None,
+    group: int | None = None,
+    env: dict[str, str] | None = None,
+    program: Sequence[str] = ("-m", "apilog"),
+) -> Iterator[OnTerminal]:
+    """Run a watch on a terminal of that size until the block ends.
+
+    With `stdin` it has that for standard input, and the terminal for its controlling one.
+    """
     mine = {name: text for name, text in os.environ.items() if name not in ("COLUMNS", "NO_COLOR")}
     leader, follower = pty.openpty()
     set_size(leader, columns, rows)
+    line = command(*argv, program=program)
+    if stdin is not None:
+        line = [line[0], "-S", "-c", _AS_SESSION, os.ttyname(follower), *line[1:]]
     process = subprocess.Popen(
-        command(*argv),
-        stdin=follower,
+        line,
+        stdin=follower if stdin is None else stdin,
         stdout=follower,
         stderr=follower,
-        env={**mine, "TERM": "xterm-256color"},
+        env={**mine, "TERM": "xterm-256color", **(env or {})},
+        process_group=group,
     )
     os.close(follower)
     shown = OnTerminal(process, leader)
@@ -177,9 +216,9 @@ def piped(*argv: str | Path, env: dict[str, str] | None = None) -> Iterator[Pipe
                 thread.join(PATIENCE_SECONDS)
 
 
-def command(*argv: str | Path) -> list[str]:
+def command(*argv: str | Path, program: Sequence[str] = ("-m", "apilog")) -> list[str]:
     """Return the command line of a watch."""
-    return [sys.executable, "-m", "apilog", "watch", *map(str, argv)]
+    return [sys.executable, *program, "watch", *map(str, argv)]
 
 
 def set_size(terminal: int, columns: int, rows: int) -> None:

@@ -96,6 +96,14 @@ _GATEWAY_METRICS = (
     MetricSpec("response_bytes", 6),
     MetricSpec("last_seen", 7),
 )
+_CALLER_METRICS = (
+    MetricSpec("error_rate", title="errors"),
+    MetricSpec("client_errors", 5),
+    MetricSpec("server_errors", 4),
+    MetricSpec("latency_p50_ms", 3),
+    MetricSpec("latency_p95_ms", 1),
+    MetricSpec("latency_p99_ms", 3),
+)
 _CONSUMER_METRICS = (
     MetricSpec("error_rate", title="errors"),
     MetricSpec("server_errors", 5),
@@ -183,16 +191,25 @@ def _order_of_room(frame: pl.DataFrame) -> list[str]:
 def _busiest_rows_section(
     view: ReportView, frame: pl.DataFrame, metrics: tuple[MetricSpec, ...], title: str, top: int
 ) -> Section | None:
-    total, zone = view.overview("requests"), view.report.timezone
-
     def columns(shown: pl.DataFrame) -> list[Column]:
-        requests = metric_columns(shown, [MetricSpec("requests")], zone)
-        shares = share_columns(shown["requests"].to_list(), total, drop_order=2) if requests else []
-        asked = asked_metrics(view, shown)
-        others = metric_columns(shown, [*asked, *metrics], zone)
-        return [*key_columns(shown, key_names(frame)), *requests, *shares, *others]
+        return _busiest_rows_columns(view, shown, metrics)
 
     count = split_other(frame)[0].height
     top = view.row_limit(top, count)
     subtitle = f"the {top} busiest of {count:,}" if count > top else ""
     return ranking_section(frame, columns, top, title=title, subtitle=subtitle)
+
+
+def caller_columns(view: ReportView, shown: pl.DataFrame) -> list[Column]:
+    """Return the columns of rows of consumers, or of the addresses of clients."""
+    return _busiest_rows_columns(view, shown, _CALLER_METRICS)
+
+
+def _busiest_rows_columns(
+    view: ReportView, shown: pl.DataFrame, metrics: tuple[MetricSpec, ...]
+) -> list[Column]:
+    total, zone = view.overview("requests"), view.report.timezone
+    requests = metric_columns(shown, [MetricSpec("requests")], zone)
+    shares = share_columns(shown["requests"].to_list(), total, drop_order=2) if requests else []
+    others = metric_columns(shown, [*asked_metrics(view, shown), *metrics], zone)
+    return [*key_columns(shown, key_names(shown)), *requests, *shares, *others]

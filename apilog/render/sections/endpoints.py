@@ -95,17 +95,9 @@ _ERRORS_METRICS = (MetricSpec("requests"), MetricSpec("last_seen", 5))
 def busiest_section(view: ReportView) -> Section | None:
     """Rank the endpoints, or whatever `--by` asked for, by their requests."""
     frame = sort_by_requests(view.table("endpoints"))
-    requests = view.overview("requests") or column_total(frame, "requests")
-    zone = view.report.timezone
 
     def columns(shown: pl.DataFrame) -> list[Column]:
-        counts = metric_columns(shown, [MetricSpec("requests")], zone)
-        shares = (
-            share_columns(shown["requests"].to_list(), requests, drop_order=2) if counts else []
-        )
-        asked = asked_metrics(view, shown)
-        metrics = metric_columns(shown, [*asked, *_BUSIEST_METRICS], zone)
-        return [*key_columns(shown, _distinct_keys(frame)), *counts, *shares, *metrics]
+        return endpoint_columns(view, shown)
 
     count = split_other(frame)[0].height
     top = view.row_limit(10, count)
@@ -114,6 +106,16 @@ def busiest_section(view: ReportView) -> Section | None:
     is_usual = "route" in names or not names
     title = "Endpoints" if is_usual else "By " + ", ".join(map(column_title, names))
     return ranking_section(frame, columns, top, title=title, subtitle=subtitle)
+
+
+def endpoint_columns(view: ReportView, shown: pl.DataFrame) -> list[Column]:
+    """Return the columns of rows of the table of endpoints, whatever `--by` made its keys."""
+    frame, zone = view.table("endpoints"), view.report.timezone
+    requests = view.overview("requests") or column_total(frame, "requests")
+    counts = metric_columns(shown, [MetricSpec("requests")], zone)
+    shares = share_columns(shown["requests"].to_list(), requests, drop_order=2) if counts else []
+    metrics = metric_columns(shown, [*asked_metrics(view, shown), *_BUSIEST_METRICS], zone)
+    return [*key_columns(shown, _distinct_keys(frame)), *counts, *shares, *metrics]
 
 
 def slowest_section(view: ReportView) -> Section | None:

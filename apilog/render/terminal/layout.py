@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import zip_longest
 
 from rich.cells import cell_len
 from rich.text import Text
 
 from apilog.render.sections import ReportView, Section, report_sections, whole_table_section
-from apilog.render.sections.section import Block, Charts, Fact, Facts, Gap, Paragraph, Table, Tiles
+from apilog.render.sections.section import (
+    Block,
+    Charts,
+    Fact,
+    Facts,
+    Gap,
+    Paragraph,
+    Table,
+    TextColumn,
+    Tiles,
+)
 from apilog.render.terminal.charts import draw_charts, draw_share
 from apilog.render.terminal.fit_text import (
     clip_line,
@@ -29,6 +40,7 @@ _SIDE_BY_SIDE_WIDTH = 150
 _SECTION_GAP = 4
 _TILE_GAP = 3
 _FACT_BAR_WIDTH = 20
+_DENSE_GAP = 2
 
 
 def report_lines(view: ReportView, width: int) -> list[Text]:
@@ -58,14 +70,41 @@ def table_lines(view: ReportView, name: str, width: int) -> list[Text]:
 def draw_section(section: Section, width: int) -> list[Text]:
     """Draw the heading of a section, if it has one, and its blocks."""
     lines = [line for block in section.blocks for line in _draw_block(block, width)]
-    if not section.title:
-        return lines
+    return [_draw_heading(section, width), *lines] if section.title else lines
+
+
+def draw_dense_section(section: Section, width: int) -> list[Text]:
+    """Draw a section of one table with its heading in the line of the column titles.
+
+    The columns that tell the rows apart lose their titles, which their values explain.
+    """
+    (table,) = section.blocks
+    assert isinstance(table, Table)
+    columns = list(table.columns)
+    for i, column in enumerate(columns):
+        if not isinstance(column, TextColumn) or column.align_right:
+            break
+        columns[i] = replace(column, title="")
+    lines = draw_table(replace(table, columns=columns), width)
+    titles = lines[0] if len(lines) > table.height + bool(table.hidden) else Text()
+    rows = lines[len(lines) - table.height - bool(table.hidden) :]
+    margin = len(titles.plain) - len(titles.plain.lstrip())
+    if titles.plain and margin - _DENSE_GAP < len(section.title):
+        titles = Text()  # so narrow that only one of the two fits
+    room = margin - _DENSE_GAP if titles.plain else width
+    if len(section.title) + _DENSE_GAP + cell_len(section.subtitle) > room:
+        section = replace(section, subtitle="")
+    heading = pad_text(_draw_heading(section, room), margin if titles.plain else 0)
+    return [Text.assemble(heading, titles[margin:]), *rows]
+
+
+def _draw_heading(section: Section, width: int) -> Text:
     title = escape_terminal(section.title)
     heading = Text.assemble((title, "bold"))
     room = width - len(title) - 2
     if section.subtitle and room > 3:
         heading.append("  " + shorten_end(escape_terminal(section.subtitle), room), "dim")
-    return [clip_line(heading, width), *lines]
+    return clip_line(heading, width)
 
 
 def stack_blocks(blocks: Sequence[Sequence[Text]]) -> list[Text]:
