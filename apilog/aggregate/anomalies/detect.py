@@ -14,7 +14,12 @@ import polars as pl
 
 from apilog.aggregate.anomalies.counts import HOUR
 from apilog.aggregate.anomalies.expectation import with_expectation, with_steady_expectation
-from apilog.aggregate.anomalies.scan import Event, find_events, measure_dispersions
+from apilog.aggregate.anomalies.scan import (
+    Event,
+    find_events,
+    find_far_windows,
+    measure_dispersions,
+)
 from apilog.aggregate.anomalies.series import METRICS
 from apilog.aggregate.anomalies.shifts import find_shifts
 from apilog.aggregate.anomalies.surprise import score_limit
@@ -62,14 +67,18 @@ def _detect(series: pl.DataFrame, expectation: Expectation, step: timedelta) -> 
 
     limits = _limits(series)
     expected = expected_of(series)
+    far = find_far_windows(expected, step)
+    if far.is_empty():
+        return Detection(events=[], expected=expected, limits=limits)
     first = measure_dispersions(expected, events_known=False, step=step)
-    events = find_events(expected, _share_moods(first, first), limits, step)
+    events = find_events(expected, far, _share_moods(first, first), limits, step)
     if not events:
         return Detection(events=[], expected=expected, limits=limits)
     again = sorted({event.series for event in events})
     second = expected_of(mark_events(series.filter(pl.col("series").is_in(again)), events))
     dispersions = measure_dispersions(second, events_known=True, step=step)
-    events = find_events(second, _share_moods(dispersions, first | dispersions), limits, step)
+    far = find_far_windows(second, step)
+    events = find_events(second, far, _share_moods(dispersions, first | dispersions), limits, step)
     kept = expected.filter(~pl.col("series").is_in(again))
     together = pl.concat([kept, second]).sort("series", "timestamp")
     return Detection(events=events, expected=together, limits=limits)

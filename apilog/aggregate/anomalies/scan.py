@@ -12,11 +12,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import accumulate
+from typing import TypeVar
 
 import polars as pl
 
 from apilog.aggregate.anomalies.counts import HOUR
 from apilog.aggregate.anomalies.surprise import score_count, score_expr
+
+Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 
 LENGTHS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 36, 48, 72)
 """Hours of the windows."""
@@ -123,7 +126,7 @@ def _interpolate(known: Sequence[float]) -> tuple[float, ...]:
     return tuple(values)
 
 
-def sum_windows(frame: pl.DataFrame, length: int, step: timedelta = HOUR) -> pl.DataFrame:
+def sum_windows(frame: Frame, length: int, step: timedelta = HOUR) -> Frame:
     """Return each window of so many steps in a row.
 
     Its columns are `series`, `start`, `count`, `mean`, `marked`.
@@ -148,15 +151,33 @@ def sum_windows(frame: pl.DataFrame, length: int, step: timedelta = HOUR) -> pl.
     )
 
 
+def find_far_windows(frame: pl.DataFrame, step: timedelta = HOUR) -> pl.DataFrame:
+    """Return the windows of `LENGTHS` that are far off what is usual, whatever the dispersion.
+
+    They are few, and only of these a score is computed. Takes a frame as `measure_dispersions`
+    does; adds `at`, the index of the length, to the columns of `sum_windows`.
+    """
+    mean = pl.col("mean")
+    off = (pl.col("count") - mean).abs()
+    lazy = frame.lazy()
+    return pl.concat(
+        sum_windows(lazy, length, step)
+        .filter(off >= LEAST_CHANGE * mean, off >= LEAST_COUNT, off > 2 * mean.sqrt())
+        .with_columns(at=pl.lit(i, pl.UInt32))
+        for i, length in enumerate(LENGTHS)
+    ).collect()
+
+
 def find_events(
     frame: pl.DataFrame,
+    far: pl.DataFrame,
     dispersions: dict[int, tuple[float, ...]],
     limits: dict[int, float],
     step: timedelta = HOUR,
 ) -> list[Event]:
     """Return the events of all series whose score passes the limit of their series.
 
-    Takes a frame as `measure_dispersions` does.
+    Takes a frame as `measure_dispersions` does, and its windows that are far off.
     """
     per_series = pl.DataFrame(
         {
@@ -170,24 +191,16 @@ def find_events(
             "limit": pl.Float64,
         },
     )
-    found = []
-    for i, length in enumerate(LENGTHS):
-        windows = sum_windows(frame, length, step).join(
-            per_series.select("series", "limit", dispersion=pl.col("by_length").list.get(i)),
-            on="series",
-        )
-        count, mean = pl.col("count"), pl.col("mean")
-        off = (count - mean).abs()
-        # Few windows are far off: only of these the score is computed.
-        far = windows.filter(off >= LEAST_CHANGE * mean, off >= LEAST_COUNT, off > 2 * mean.sqrt())
-        scored = far.with_columns(score=score_expr(count, mean, pl.col("dispersion")))
-        found.append(
-            scored.filter(pl.col("score").abs() >= pl.col("limit")).select(
-                "series", "start", "score", length=pl.lit(length)
-            )
-        )
+    dispersion = pl.col("by_length").list.get(pl.col("at"))
+    score = score_expr(pl.col("count"), pl.col("mean"), pl.col("dispersion"))
     candidates = (
-        pl.concat(found).sort(pl.col("score").abs(), descending=True).head(_MOST_CANDIDATES)
+        far.join(per_series, on="series", maintain_order="left")
+        .with_columns(dispersion=dispersion)
+        .with_columns(score=score)
+        .filter(pl.col("score").abs() >= pl.col("limit"))
+        .sort(pl.col("score").abs(), descending=True, maintain_order=True)
+        .head(_MOST_CANDIDATES)
+        .with_columns(length=pl.lit(pl.Series(LENGTHS)).gather(pl.col("at")))
     )
     events = []
     for (series,), own in candidates.partition_by(
