@@ -33,12 +33,12 @@ def change_of(column: str, now: float | None, before: float | None) -> MetricCha
         return MetricChange()
     is_ratio = _UNITS.get(column) is Unit.RATIO
     if now == before or (not is_ratio and before == 0):
-        return MetricChange("▲ from 0" if now != before else "±0")
+        return MetricChange("▲ from 0" if now != before else "=")
     share = (now - before) / before if before else float("inf")
     amount = abs(now - before) if is_ratio else abs(share)
     digits = _round_percent(amount)
     if digits == "0":
-        return MetricChange("±0")
+        return MetricChange("=")
     text = f"{'▲' if now > before else '▼'} {digits} {'pp' if is_ratio else '%'}"
     better = _BETTER.get(column)
     if not better or abs(share) < _NOTABLE:
