@@ -20,6 +20,15 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "statuses": "Statuses that explain it.",
         "consumers": "Consumers that explain it.",
     },
+    "histogram": {
+        "from_ms": "Durations are above this.",
+        "to_ms": "Durations are at most this.",
+        "requests": "Requests with such a duration.",
+    },
+    "heatmap": {
+        "weekday": "Day of the week in the zone of --tz; 1 is Monday.",
+        "hour_of_day": "Hour of the day in that zone, 0 to 23.",
+    },
     "checks": {
         "threshold": "The threshold as it was given.",
         "metric": "The metric that it is about.",

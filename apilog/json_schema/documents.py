@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from apilog.aggregate import finish, merge
+from apilog.aggregate.table_specs import EXTENSIBLE, EXTRA_TABLES, TABLES
 from apilog.alerts.batch import ALERTS_TABLE, alerts_table
 from apilog.alerts.message import NOTICE_VERSION
 from apilog.alerts.rules import NoticeEvent, Severity
@@ -50,6 +51,9 @@ _TABLE_MEANINGS: Mapping[str, str] = {
     "errors": "A row is a status of 4xx or 5xx of an endpoint, and who caused it.",
     "latency": "A row is an endpoint with every latency metric.",
     "consumers": "A row is a consumer; null for requests that name none.",
+    "histogram": "A row is a range of durations.",
+    "heatmap": "A row is an hour of the week.",
+    "status_traffic": "A row is a status in a step of time.",
     "anomalies": "A row is an event: a time at which a metric was unlike what is usual.",
     "checks": "A row is what a threshold came to, for each value that it is about.",
     "worst": "A row is an endpoint that did much for the failure of a threshold.",
@@ -99,6 +103,12 @@ def _window() -> Schema:
     return describe(schema, "The limits given, else the times of the first and the last record.")
 
 
+def _filters() -> Schema:
+    schema = object_schema(ReportFilters)
+    schema["required"].remove("metrics")  # which is there if there are some
+    return describe(schema, "What was asked for.")
+
+
 def _input() -> Schema:
     counts = object_schema(InputSummary, ("lines", "records", "rejects", "skipped"))
     files = {"type": "array", "items": object_schema(FileInput, FILE_KEYS)}
@@ -119,7 +129,7 @@ def _report_document(command: str, tables: Mapping[str, Schema], **more: Schema)
     return _object(
         {
             "apilog": _about(command),
-            "filters": describe(object_schema(ReportFilters), "What was asked for."),
+            "filters": _filters(),
             "window": _window(),
             **more,
             "input": _input(),
@@ -130,16 +140,24 @@ def _report_document(command: str, tables: Mapping[str, Schema], **more: Schema)
 
 
 def _report_frames() -> dict[str, pl.DataFrame]:
-    plan = make_plan(ReportOptions())
+    plan = make_plan(ReportOptions(tables=[*TABLES, *EXTRA_TABLES]))
     return finish(plan, merge(plan, [])).tables
+
+
+_FURTHER_METRIC = describe(
+    {"type": ["number", "string", "null"]}, "A metric that --metrics or the configuration names."
+)
 
 
 def _report_tables() -> dict[str, Schema]:
     more = {"endpoints": record_columns("endpoints")}
-    return {
+    tables = {
         name: table_schema(name, frame.schema, more=more.get(name))
         for name, frame in _report_frames().items()
     }
+    for name in EXTENSIBLE:
+        tables[name]["items"]["additionalProperties"] = _FURTHER_METRIC
+    return tables
 
 
 def _report() -> Schema:
@@ -150,6 +168,7 @@ def _report() -> Schema:
             "overview": {
                 "type": "object",
                 "properties": metric_objects(overview.schema, "overview"),
+                "additionalProperties": _FURTHER_METRIC,
             },
         }
     )

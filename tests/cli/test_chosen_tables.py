@@ -117,6 +117,13 @@ def test_keys_that_were_asked_for_all_stay(run: Run) -> None:
     assert titles == [*keys.replace("_", " ").split(","), "requests"]
 
 
+def test_metrics_that_were_asked_for_stay(run: Run) -> None:
+    argv = ("--apdex", "500ms", "--metrics", "apdex,latency_p90", "-f", "md")
+    (titles,) = heads(run("report", LOG, *argv).text).values()
+    assert len(titles) == 8
+    assert {"apdex", "latency p90"} < {*titles}
+
+
 def test_a_query_has_the_columns_that_it_selects(run: Run) -> None:
     ran = run("query", "SELECT * FROM requests LIMIT 1", LOG, "-f", "md")
     assert len(heads(ran.text)[""]) > 20

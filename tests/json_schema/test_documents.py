@@ -127,6 +127,8 @@ def test_reports(run: Run, odd: Path, tmp_path: Path) -> None:
         ("report", LOG, "--columns", "route,requests"),
         ("report", BROKEN, "--tz", "Asia/Kathmandu"),
         ("report", str(empty)),
+        ("report", LOG, "--apdex", "500ms", "--metrics", "apdex,latency_p90"),
+        ("report", LOG, "--table", "histogram,heatmap,status_traffic"),
         ("report", str(odd), "--where", "status >= 400"),
         ("report", LOG, *half),
         ("report", LOG, *half, "--table", "statuses", "--table", "errors"),

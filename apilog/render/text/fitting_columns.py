@@ -47,11 +47,13 @@ _VERDICT_DETAILS = ("p", "interval", "requests of b", "requests of a", "margin")
 """Columns of drawn verdicts, those that say least first."""
 
 
-def fitting_columns(name: str, frame: pl.DataFrame, most: int = MOST_COLUMNS) -> list[str]:
+def fitting_columns(
+    name: str, frame: pl.DataFrame, wanted: Sequence[str] = (), most: int = MOST_COLUMNS
+) -> list[str]:
     """Return the columns of a table that fit, in their order.
 
-    All keys stay, however many were asked for, and one column more; columns without a value in
-    any row go first.
+    All keys stay, however many were asked for, and so do the metrics that are `wanted`, and one
+    column more; columns without a value in any row go first.
     """
     if frame.width <= most:
         return frame.columns
@@ -64,6 +66,8 @@ def fitting_columns(name: str, frame: pl.DataFrame, most: int = MOST_COLUMNS) ->
         keys, ranked = frame.columns[: frame.columns.index(own[0]) + 1], own
     else:
         keys, ranked = [column for column in frame.columns if not is_metric(column)], _METRICS
+    asked = {*wanted, *(f"{metric}_ms" for metric in wanted)}
+    keys = [*keys, *(column for column in frame.columns if column in asked - {*keys})]
     rank = {column: place for place, column in enumerate(dict.fromkeys((*ranked, *frame.columns)))}
     is_empty = {column: frame[column].null_count() == frame.height for column in frame.columns}
     rest = sorted(

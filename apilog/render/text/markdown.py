@@ -34,7 +34,7 @@ def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
             stream.write(f"{gap}## {escape_markdown(name)}\n\n".encode())
         # What a query selects, or `--columns` names, is what is wanted.
         is_whole = options.all_columns or report.command == "query"
-        for part in _fitting_parts(name, frame, report.timezone, is_whole=is_whole):
+        for part in _fitting_parts(name, frame, report, is_whole=is_whole):
             stream.write(part.encode())
 
 
@@ -44,12 +44,12 @@ def markdown_table(frame: pl.DataFrame, timezone: str) -> str:
 
 
 def _fitting_parts(
-    name: str, frame: pl.DataFrame, timezone: str, *, is_whole: bool
+    name: str, frame: pl.DataFrame, report: Report, *, is_whole: bool
 ) -> Iterator[str]:
     """Yield a table, all of it or the columns that fit, and which ones are left out."""
     drawn = frame if is_whole and name in (CHECKS, COMPARISON) else figures_as_text(name, frame)
-    columns = drawn.columns if is_whole else fitting_columns(name, drawn)
-    yield from _table_parts(drawn.select(map(exact_column, columns)), timezone)
+    columns = drawn.columns if is_whole else fitting_columns(name, drawn, report.filters.metrics)
+    yield from _table_parts(drawn.select(map(exact_column, columns)), report.timezone)
     left_out = [f"`{column}`" for column in drawn.columns if column not in columns]
     if left_out:
         choice = "" if name in (CHECKS, COMPARISON) else "; `--columns` names others"
