@@ -6,7 +6,7 @@ Nothing here knows how it is drawn. Ratios are 0 to 1, times UTC, missing values
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Self
@@ -101,7 +101,8 @@ class FilterCube:
     rows: pl.DataFrame
     """The keys, `is_unfound` for routes that nobody found, and a column for each accumulator."""
     histograms: dict[str, pl.DataFrame]
-    """For each column of durations: `row`, the latency bucket, and how many are in it."""
+    """For each column of durations: `row`, the latency bucket, and how many are in it; none
+    where there was no room for them."""
     step: str | None
     """The step of `timestamp`; None if that is no key."""
 
@@ -168,6 +169,8 @@ class Report:
     """The window before; None where nobody asked for a window, or the sources don't hold it."""
     notes: tuple[str, ...] = ()
     """Remarks for the reader, one sentence each."""
+    pictured: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    """Further tables, of which a page shows nothing but the charts."""
     sums: FilterSums | None = None
     """Sums by which a page filters; only of a report that was asked for them."""
     state: CheckState | None = None

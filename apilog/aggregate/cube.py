@@ -7,7 +7,7 @@ stands for several others says so in `fold`, never by a text that a log could ho
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -27,7 +27,12 @@ from apilog.aggregate.packed_keys import (
 from apilog.aggregate.plan import Cube, ReportPlan, cube_layout
 from apilog.aggregate.record_times import RecordTimes
 from apilog.aggregate.table_specs import KEY_TYPES
-from apilog.aggregate.time_buckets import encode_buckets, encode_calendar, encode_hours
+from apilog.aggregate.time_buckets import (
+    bucket_starts,
+    encode_buckets,
+    encode_calendar,
+    encode_hours,
+)
 from apilog.metrics import Accumulator
 from apilog.schema import GUESSED_ROUTE, is_within
 from apilog.time import parse_step
@@ -70,10 +75,30 @@ class EncodedRecords:
             a: computed[name_of[a.value]].alias(a.name) for a in accumulators
         }
 
-    def packed_key(self, columns: tuple[str, ...]) -> PackedKeys:
-        if columns not in self._keys:
-            self._keys[columns] = pack_columns([self.encoded_column(c) for c in columns], self.rows)
-        return self._keys[columns]
+    def packed_key(self, columns: tuple[str, ...], step: str | None = None) -> PackedKeys:
+        """Return the columns as one key; `step` is that of buckets longer than the plan's."""
+        name = (*columns, step) if step else columns
+        if name not in self._keys:
+            coded = [
+                self.encoded_buckets_of_time(step)
+                if step and c == "timestamp"
+                else self.encoded_column(c)
+                for c in columns
+            ]
+            self._keys[name] = pack_columns(coded, self.rows)
+        return self._keys[name]
+
+    @property
+    def step(self) -> str:
+        """The step of the buckets."""
+        return parse_step(self.plan.bucket) if self.plan.bucket else self.times.step
+
+    def encoded_buckets_of_time(self, step: str) -> PackedKeys:
+        """Return the bucket of each record in that step as codes."""
+        name = f"timestamp at {step}"
+        if name not in self._coded:
+            self._coded[name] = encode_buckets(self.records["timestamp"], step, self.plan.timezone)
+        return self._coded[name]
 
     def encoded_column(self, column: str) -> PackedKeys:
         """Return one column, or a key derived from the record, as codes."""
@@ -81,8 +106,7 @@ class EncodedRecords:
             timestamps = self.records["timestamp"]
             match column:
                 case "timestamp":
-                    step = parse_step(self.plan.bucket) if self.plan.bucket else self.times.step
-                    coded = encode_buckets(timestamps, step, self.plan.timezone)
+                    coded = encode_buckets(timestamps, self.step, self.plan.timezone)
                 case "hour":
                     coded = encode_hours(timestamps)
                 case "weekday" | "hour_of_day":
@@ -135,11 +159,14 @@ class CubeState:
     """For each column: `id`, `hash` (UInt64), each pair once. Hashes are equal on all machines
     with the same version of Polars; not to be kept for longer."""
     step: str | None = None
-    """The step of the buckets of a cube for filters, once it is longer than that of the others."""
+    """Of a cube for filters, the step of its buckets."""
+    is_bare: bool = False
+    """Whether a cube for filters has grown too large to keep its histograms."""
 
 
-def partial_cube(cube: Cube, chunk: EncodedRecords) -> CubeState:
-    key = chunk.packed_key(cube.keys)
+def partial_cube(cube: Cube, chunk: EncodedRecords, step: str | None = None) -> CubeState:
+    """Return the state of a chunk; `step` is that of buckets longer than the plan's."""
+    key = chunk.packed_key(cube.keys, step)
     sums = _compute_sums(cube, chunk, key)
     used = sums["key"].unique().sort()
     histograms, code = {}, pl.col("code")
@@ -231,6 +258,17 @@ def sums_with_keys(
 def merge_exprs(accumulators: Iterable[Accumulator]) -> list[pl.Expr]:
     """Return expressions that merge the partial values of a group, each by its own rule."""
     return [accumulator.merge_expr() for accumulator in accumulators]
+
+
+def at_step(cube: Cube, state: CubeState, step: str, timezone: str) -> CubeState:
+    """Return the state with buckets of a step that is as long as its own or longer."""
+    return move_buckets(cube, state, bucket_starts(state.keys["timestamp"], step, timezone))
+
+
+def move_buckets(cube: Cube, state: CubeState, starts: pl.Series) -> CubeState:
+    """Return the state with other buckets: what is in one bucket now is merged."""
+    moved = replace(state, keys=state.keys.with_columns(starts.alias("timestamp")))
+    return moved if moved.keys.is_unique().all() else merge_equal_keys(cube, moved)
 
 
 def _copy_texts(keys: pl.DataFrame) -> pl.DataFrame:

@@ -13,15 +13,10 @@ from dataclasses import replace
 
 import polars as pl
 
-from apilog.aggregate.cube import NOT_FOUND, CubeState
+from apilog.aggregate.cube import NOT_FOUND, CubeState, at_step
+from apilog.aggregate.filter_states import has_given_up, longer_steps
 from apilog.aggregate.plan import Cube, ReportPlan, cube_layout
-from apilog.aggregate.state import (
-    PartialState,
-    at_step,
-    fold_unfound_routes,
-    has_given_up,
-    longer_steps,
-)
+from apilog.aggregate.state import PartialState, fold_unfound_routes
 from apilog.aggregate.time_axis import TimeAxis
 from apilog.aggregate.time_buckets import bucket_ends, bucket_starts
 from apilog.metrics import ACCUMULATORS
@@ -74,7 +69,9 @@ def _plain_cube(plan: ReportPlan, cube: Cube, state: CubeState, step: str) -> Fi
     plain = FilterCube(
         keys=cube.keys,
         rows=rows.rename({"id": "row"}),
-        histograms={column: h.rename({"id": "row"}) for column, h in state.histograms.items()},
+        histograms={}
+        if state.is_bare
+        else {column: h.rename({"id": "row"}) for column, h in state.histograms.items()},
         step=own_step,
     )
     return _ordered(plain)

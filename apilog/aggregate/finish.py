@@ -20,13 +20,14 @@ from apilog.aggregate.cube import (
     OTHER_ROUTES,
     CubeState,
     merge_exprs,
+    move_buckets,
     sums_with_keys,
 )
 from apilog.aggregate.ddsketch import bucket_bounds, estimate_quantiles
 from apilog.aggregate.filter_cubes import collect_filter_sums
 from apilog.aggregate.plan import Cube, ReportPlan, cube_layout
 from apilog.aggregate.record_times import StrayTimes
-from apilog.aggregate.state import PartialState, fold_routes, move_buckets
+from apilog.aggregate.state import PartialState, fold_routes
 from apilog.aggregate.table_specs import (
     ANOMALIES,
     BOUNDED_KEYS,

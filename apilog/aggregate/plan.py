@@ -16,6 +16,7 @@ from functools import lru_cache
 from apilog.aggregate.table_specs import (
     ANOMALIES,
     BOUNDED_KEYS,
+    EXTRA_TABLES,
     HOUR_TABLES,
     TableSpec,
 )
@@ -209,7 +210,7 @@ def _filter_cubes(specs: Sequence[TableSpec]) -> Iterator[Cube]:
 
     They are about the built-in metrics alone: what others are made of a page doesn't know.
     """
-    tables = [table for table in specs if table.name != ANOMALIES]
+    tables = [t for t in specs if t.name != ANOMALIES and t.name not in EXTRA_TABLES]
     further = {key for table in tables for key in table.keys} - {*_FILTER_KEYS[0]}
     metrics = sorted({m for table in tables for m in table.metrics if m in METRICS})
     sums = {a for a in BUILT_IN.accumulators_of(metrics) if a.name not in _TOLD_BY_STATUS}

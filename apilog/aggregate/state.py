@@ -22,20 +22,19 @@ from apilog.aggregate.cube import (
     OTHER_ROUTES,
     CubeState,
     EncodedRecords,
+    at_step,
     merge_cube_states,
     merge_equal_keys,
-    merge_exprs,
     partial_cube,
     sums_with_keys,
 )
+from apilog.aggregate.filter_states import merge_filter_states, partial_filter_cube
 from apilog.aggregate.plan import Cube, ReportPlan, cube_layout
 from apilog.aggregate.record_times import RecordTimes
 from apilog.aggregate.table_specs import BOUNDED_KEYS
-from apilog.aggregate.time_buckets import MOST_BUCKETS, bucket_starts, too_many_buckets
+from apilog.aggregate.time_buckets import MOST_BUCKETS, too_many_buckets
 from apilog.metrics import ACCUMULATORS
 from apilog.schema import READ_COLUMNS
-from apilog.text.units import parse_duration
-from apilog.time import STEPS
 
 MOST_HOURS = 3 * 366 * 24
 """Hours kept for the anomalies: the newest ones."""
@@ -72,54 +71,6 @@ def fold_unfound_routes(plan: ReportPlan, cube: Cube, state: CubeState) -> CubeS
     routes = _guessed_routes(plan, cube, state).filter("never_found")
     folds = routes.select("route", to=_fold_literal(NOT_FOUND))
     return _fold_keys(cube, state, _match_folds(state.keys, folds))
-
-
-def merge_filter_states(
-    plan: ReportPlan, cube: Cube, states: Sequence[CubeState], step: str
-) -> CubeState:
-    """Return one state of a cube for filters, in buckets that are as long as it has to be.
-
-    If it is too large in the longest of them, too, it is given up. `step` is that of other cubes.
-    """
-    if any(map(has_given_up, states)):
-        return _give_up(cube, merge_cube_states(cube, states))
-    if "timestamp" not in cube.keys:
-        merged = merge_cube_states(cube, states)
-        return _give_up(cube, merged) if _is_too_fine(plan, cube, merged) else merged
-    step = max((s.step or step for s in states), key=parse_duration)
-    merged = merge_cube_states(cube, [at_step(cube, s, step, plan.timezone) for s in states])
-    for longer in longer_steps(step):
-        if not _is_too_fine(plan, cube, merged):
-            break
-        step, merged = longer, at_step(cube, merged, longer, plan.timezone)
-    if _is_too_fine(plan, cube, merged):
-        return _give_up(cube, merged)
-    return replace(merged, step=step)
-
-
-def longer_steps(step: str) -> list[str]:
-    """Return the steps whose buckets are made of whole ones of this step, the shortest first."""
-    length = parse_duration(step)
-    names = (name for name, _ in STEPS if parse_duration(name) > length)
-    return [name for name in names if not parse_duration(name) % length]
-
-
-def _is_too_fine(plan: ReportPlan, cube: Cube, state: CubeState) -> bool:
-    return state.keys.height > plan.max_keys or _is_large(plan, cube, state)
-
-
-def _give_up(cube: Cube, state: CubeState) -> CubeState:
-    """Return nothing but the total."""
-    keys = pl.DataFrame({"fold": [OTHER]}, schema={"fold": pl.UInt8}).with_columns_seq(
-        pl.lit(None, state.keys.schema[key]).alias(key) for key in cube.keys
-    )
-    total = state.sums.select(pl.lit(0, pl.UInt32).alias("id"), *merge_exprs(cube.sums))
-    return CubeState(keys, total, {c: h.clear() for c, h in state.histograms.items()}, {})
-
-
-def has_given_up(state: CubeState) -> bool:
-    """Whether the cube was too large at some time, so that it says nothing."""
-    return bool((state.keys["fold"] == OTHER).any())
 
 
 def kept_routes(plan: ReportPlan, state: PartialState) -> frozenset[str]:
@@ -326,14 +277,17 @@ def partial(plan: ReportPlan, records: pl.DataFrame) -> PartialState:
     `GUESSED_ROUTE` all routes are taken as guessed.
     """
     chunk = EncodedRecords(plan, records)
-    cubes = (_bound_cube(plan, cube, partial_cube(cube, chunk)) for cube in cube_layout(plan).cubes)
-    return PartialState(chunk.times, tuple(cubes))
+    cubes = tuple(_chunk_cube(plan, cube, chunk) for cube in cube_layout(plan).cubes)
+    return PartialState(chunk.times, cubes)
 
 
-def _bound_cube(plan: ReportPlan, cube: Cube, state: CubeState) -> CubeState:
+def _chunk_cube(plan: ReportPlan, cube: Cube, chunk: EncodedRecords) -> CubeState:
     """Return the state of a cube within the plan's limits."""
+    if cube.is_for_filters:
+        return partial_filter_cube(cube, chunk)
+    state = partial_cube(cube, chunk)
     # Chunks, too: many of them wait to be merged, each with as many keys as it has lines.
-    if cube.is_for_filters or state.keys.height <= plan.max_keys:
+    if state.keys.height <= plan.max_keys:
         return state
     return fold_idle_keys(plan, cube, forget_hours(plan, cube, state))
 
@@ -360,17 +314,6 @@ def merge(plan: ReportPlan, partials: Sequence[PartialState]) -> PartialState:
                 raise too_many_buckets(plan.bucket)
         cubes.append(fold_idle_keys(plan, cube, forget_hours(plan, cube, state)))
     return PartialState(times, tuple(cubes))
-
-
-def at_step(cube: Cube, state: CubeState, step: str, timezone: str) -> CubeState:
-    """Return the state with buckets of a step that is as long as its own or longer."""
-    return move_buckets(cube, state, bucket_starts(state.keys["timestamp"], step, timezone))
-
-
-def move_buckets(cube: Cube, state: CubeState, starts: pl.Series) -> CubeState:
-    """Return the state with other buckets: what is in one bucket now is merged."""
-    moved = replace(state, keys=state.keys.with_columns(starts.alias("timestamp")))
-    return moved if moved.keys.is_unique().all() else merge_equal_keys(cube, moved)
 
 
 S = TypeVar("S")

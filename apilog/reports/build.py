@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import polars as pl
+
 from apilog.aggregate import (
+    TABLES,
     FinishedTables,
     PartialState,
     ReportPlan,
@@ -39,8 +42,11 @@ def make_plan(options: ReportOptions, now: datetime | None = None) -> ReportPlan
     check_positive("--max-routes", options.max_routes)
     definitions = own_definitions(options.own_metrics, options.apdex)
     metrics = (*options.metrics, *([APDEX] if options.apdex else []))
+    names = options.tables
+    if options.for_page and names is None:
+        names = [*TABLES, *_PICTURED]
     return ReportPlan(
-        tables=select_tables(options.tables, tuple(options.by), metrics, definitions),
+        tables=select_tables(names, tuple(options.by), metrics, definitions),
         definitions=definitions,
         bucket=options.bucket,
         timezone=parse_zone(options.tz).key,
@@ -50,6 +56,20 @@ def make_plan(options: ReportOptions, now: datetime | None = None) -> ReportPlan
         top=options.top,
         is_filtered=options.for_page,
     )
+
+
+_PICTURED = ("histogram", "heatmap")
+"""Tables that a page shows as charts."""
+
+
+def split_pictured(
+    options: ReportOptions, tables: Mapping[str, pl.DataFrame]
+) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame]]:
+    """Return the tables of the report, and those that are there for the charts of a page alone."""
+    if not options.for_page or options.tables is not None:
+        return dict(tables), {}
+    pictured = {name: tables[name] for name in _PICTURED}
+    return {name: frame for name, frame in tables.items() if name not in pictured}, pictured
 
 
 MOST_PAGE_ROWS = 1_000
@@ -99,13 +119,15 @@ def build_report(sources: Sequence[Source], options: ReportOptions) -> Report:
 
     state, before = source_pass.merge_results(merge_both)
     finished = finish_for(options, plan, state)
+    tables, pictured = split_pictured(options, finished.tables)
     return Report(
         version=__version__,
         command="report",
         since=finished.since,
         until=finished.until,
         input=source_pass.input,
-        tables=finished.tables,
+        tables=tables,
+        pictured=pictured,
         metrics=plan.definitions.describe(),
         bucket=finished.bucket,
         timezone=options.tz,

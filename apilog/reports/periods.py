@@ -26,7 +26,7 @@ from apilog.aggregate import (
 from apilog.engine.source_pass import SourcePass, filters_of
 from apilog.options import ReportOptions, Source
 from apilog.report_model import InputSummary, Report
-from apilog.reports.build import describe_page_rows, finish_for, make_plan
+from apilog.reports.build import describe_page_rows, finish_for, make_plan, split_pictured
 from apilog.schema import is_within
 from apilog.time import ALL_TIME, Period, PeriodLength, TimeWindow, parse_zone, period_at
 from apilog.version import __version__
@@ -115,6 +115,7 @@ class PeriodReports:
 
     def _make_report(self, period: Period, state: PartialState) -> Report:
         finished = finish_for(self._options, self._cutter.plan_of(period), state)
+        tables, pictured = split_pictured(self._options, finished.tables)
         # Each cube sums up all records.
         records = int(state.cubes[0].sums["requests"].sum())
         return Report(
@@ -123,7 +124,8 @@ class PeriodReports:
             since=finished.since,
             until=finished.until,
             input=InputSummary(lines=records, records=records, rejects=0, skipped=0, files=()),
-            tables=finished.tables,
+            tables=tables,
+            pictured=pictured,
             metrics=self._cutter.plan.definitions.describe(),
             bucket=finished.bucket,
             timezone=self._cutter.plan.timezone,

@@ -11,12 +11,14 @@ import base64
 import hashlib
 import io
 import json
-from collections.abc import Iterable
+import zlib
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from apilog.metrics import METRICS
 from apilog.render.data import json as json_output
 from apilog.render.html.packed_sums import pack_sums
 from apilog.render.html.page_head import describe_head
@@ -31,7 +33,11 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 _MARKUP = str.maketrans({c: f"\\u{ord(c):04x}" for c in "<>&"})
-_CHART_WIDTH = 1100
+_CHART_WIDTH, _HALF_WIDTH = 1100, 560
+_WIDE = {"traffic", "latency"}
+"""Charts that are as wide as the page; of others two stand side by side."""
+_SHOWN_AS_TABLES = {"endpoints", "errors", "consumers", "gateways"}
+"""Charts whose tables have bars themselves."""
 _MOST_INPUTS = 200
 """Inputs that the page lists; the JSON in it has all."""
 
@@ -46,13 +52,23 @@ def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
         report = replace(report, tables={name: frame})
     view = ReportView.of(report, options.top)
     tables = describe_tables(view)
-    page = _template().render(
+    page = _draw(report, view, tables, filter_data="")
+    if report.sums is not None:
+        others = len(zlib.compress(page.encode(), 9))
+        page = _draw(report, view, tables, filter_data=pack_sums(report.sums, others))
+    stream.write(page.encode())
+
+
+def _draw(report: Report, view: ReportView, tables: Sequence[PageTable], filter_data: str) -> str:
+    return _template().render(
         head=describe_head(view),
         tables={table.name: table for table in sorted(tables, key=_place)},
         tiles=TILES,
-        folded=_FOLDED,
+        folded=_FOLDED | {t.name for t in tables if t.height < _FEWEST_ROWS.get(t.name, 0)},
+        halves=_HALVES if {table.name for table in tables} >= _HALVES else (),
         pictures=_draw_pictures(report),
-        filter_data=pack_sums(report.sums).text if report.sums else "",
+        wide=_WIDE,
+        filter_data=filter_data,
         version=report.version,
         overview=next((t for t in tables if t.name == "overview" and t.rows), None),
         most_inputs=_MOST_INPUTS,
@@ -62,15 +78,20 @@ def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
         report=_embed_json(_report_json(report)),
         page=_embed_json(json.dumps(_page_data(report, tables), ensure_ascii=False)),
     )
-    stream.write(page.encode())
 
 
 _FOLDED = {"overview", "traffic", "latency", "onboarding_histogram", "unmatched"}
 """Tables that stand behind a chart or have more than most readers want: shown on demand."""
+_FEWEST_ROWS = {"gateways": 2, "anomalies": 1, "errors": 1}
+"""With fewer rows than this such a table says nothing that isn't said elsewhere."""
 _ORDER = (
     *("checks", "worst", "comparison", "changed", "traffic", "anomalies", "gateways"),
     *("endpoints", "errors", "statuses", "consumers", "latency", "overview"),
 )
+
+
+_HALVES = {"statuses", "consumers"}
+"""Tables that stand side by side where there is room."""
 
 
 def _place(table: PageTable) -> int:
@@ -94,11 +115,14 @@ def _style() -> str:
 
 def _draw_pictures(report: Report) -> dict[str, str]:
     """Return the charts of the report by name; they escape what they write themselves."""
+    pictured = replace(report, tables={**report.tables, **report.pictured})
     return {
-        name: CHARTS[name].draw(report, width=_CHART_WIDTH, theme=Theme.PAGE)
-        for name in drawable_charts(report)
-        if not CHARTS[name].is_composed
-        and all(report.tables[table].height for table in CHARTS[name].tables)
+        name: CHARTS[name].draw(
+            pictured, width=_CHART_WIDTH if name in _WIDE else _HALF_WIDTH, theme=Theme.PAGE
+        )
+        for name in drawable_charts(pictured)
+        if not (name in _SHOWN_AS_TABLES or CHARTS[name].is_composed)
+        and all(pictured.tables[table].height for table in CHARTS[name].tables)
     }
 
 
@@ -134,7 +158,7 @@ def _report_json(report: Report) -> str:
     return stream.getvalue().decode()
 
 
-def _page_data(report: Report, tables: Iterable[PageTable]) -> dict[str, Any]:
+def _page_data(report: Report, tables: Sequence[PageTable]) -> dict[str, Any]:
     """Return what the page's script has to know beside the report."""
     return {
         "command": report.command,
@@ -142,6 +166,7 @@ def _page_data(report: Report, tables: Iterable[PageTable]) -> dict[str, Any]:
         "bucket": report.bucket,
         "unsafe": UNSAFE,
         "tiles": TILES,
+        "metricUnits": {name: metric.unit.value for name, metric in METRICS.items()},
         "tables": [table.describe() for table in tables],
     }
 

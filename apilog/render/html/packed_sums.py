@@ -10,8 +10,8 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -23,8 +23,13 @@ from apilog.aggregate.time_buckets import bucket_ends
 from apilog.render.data.cell_values import iso_timestamp
 from apilog.report_model import FilterCube, FilterSums
 
-BUDGET = 270_000
+MOST_BYTES = 800_000
 """Bytes of the deflated sums, of which base64 makes four thirds."""
+SMALL_PAGE = 395_000
+"""Bytes of a whole page, deflated, of a log that has many times, routes and consumers at once."""
+_MANY_CELLS = 10_000_000
+"""So many combinations of them are many: 30 days by the hour, 200 routes and 100 consumers."""
+_LEAST_ROOM = 100_000
 _UPPER_EDGE = (GAMMA + 1) / 2
 """The upper edge of a latency bucket, divided by the value that stands for it."""
 _LATENCIES = (("latency", "duration_ms"), ("upstream_latency", "upstream_duration_ms"))
@@ -32,69 +37,99 @@ _SIZES = ("request_bytes", "response_bytes")
 _TIME_UNITS = (1_000_000, 1_000, 1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PackedSums:
-    """The sums of a page, and what they don't tell."""
+def pack_sums(sums: FilterSums, others: int) -> str:
+    """Return in base64 as much of the sums as there is room for beside the rest of the page.
 
-    text: str
-    """Base64."""
-    steps: Sequence[str]
-    """The steps of time of its cubes, the shortest first."""
+    `others` is how many bytes the rest has, deflated.
+    """
+    return base64.b64encode(_pack(sums, choose_cubes(sums, room_for(sums, others)))).decode()
 
 
-def pack_sums(sums: FilterSums) -> PackedSums:
-    """Return as much of the sums as there is room for: what decides most filters goes first."""
-    chosen = choose_cubes(sums)
-    steps = {cube.step for cube in chosen if cube.step}
-    ordered = sorted(steps, key=lambda step: (step != sums.step, step))
-    packed = base64.b64encode(_pack(sums, chosen)).decode()
-    return PackedSums(text=packed, steps=ordered)
+def room_for(sums: FilterSums, others: int) -> int:
+    """Return how many bytes the deflated sums may have."""
+    cubes = {frozenset(cube.keys) & _WHOLE: cube for cube in sums.cubes}
+    cells = len(sums.starts)
+    for keys, key in ((_ENDPOINTS, "route"), (_CONSUMERS, "consumer")):
+        cells *= cubes[keys].rows[key].n_unique() if keys in cubes else _MANY_CELLS
+    if cells < _MANY_CELLS:
+        return MOST_BYTES
+    return max(_LEAST_ROOM, SMALL_PAGE - others)
 
 
-def choose_cubes(sums: FilterSums) -> list[FilterCube]:
-    """Return the cubes that fit: that of all keys, or else several of fewer."""
-    cubes = {frozenset(cube.keys) & _KEYS: cube for cube in sums.cubes}
-    whole = cubes.pop(_KEYS, None)
-    if whole is not None and whole.step == sums.step and _size(sums, whole) <= BUDGET:
+def choose_cubes(sums: FilterSums, room: int) -> list[FilterCube]:
+    """Return the cubes that fit: that of all keys, or else several of fewer.
+
+    Of those each takes a part of the room that is left, in buckets of time as short as fit. With
+    less in it a cube tells less than all metrics.
+    """
+    cubes = {frozenset(cube.keys) & _WHOLE: cube for cube in sums.cubes}
+    whole = cubes.get(_WHOLE)
+    if whole and whole.histograms and whole.step == sums.step and _fits(sums, whole, room):
         return [whole]
-    left, chosen = BUDGET, list[FilterCube]()
-    # The small ones decide filters by one thing; of the others each takes a part of what is left.
-    for keys in (_STATUS | {"timestamp", "gateway"}, _STATUS | {"consumer"}, _STATUS | _ENDPOINT):
-        if (cube := cubes.get(keys)) and (size := _size(sums, cube)) <= left:
-            chosen.append(cube)
-            left -= size
-    for keys, share in (
-        (_KEYS, 0.9),
-        (_KEYS - {"consumer"}, 0.6),
-        (_STATUS | {"timestamp", "consumer"}, 0.5),
-        (_KEYS - {"timestamp"}, 1.0),
-    ):
-        given = whole if keys == _KEYS else cubes.get(keys)
-        fitting = given and _fitting(sums, given, left * share)
-        if fitting:
-            chosen.append(fitting)
-            left -= _size(sums, fitting)
-            if keys == _KEYS:
+    left, chosen = room, list[FilterCube]()
+    for keys, make, share in _LADDER:
+        given = make(cubes[keys]) if keys in cubes else None
+        for candidate in (given, *coarser_cubes(given, sums.timezone)) if given else ():
+            if _fits(sums, candidate, left * share):
+                chosen.append(candidate)
+                left -= _size(sums, candidate)
                 break
     return [cube for cube in chosen if not any(_decides_all_of(other, cube) for other in chosen)]
 
 
+def _full(cube: FilterCube) -> FilterCube | None:
+    return cube if cube.histograms else None
+
+
+def _bare(cube: FilterCube) -> FilterCube:
+    """Return the cube without histograms, which tell quantiles."""
+    return replace(cube, histograms={})
+
+
+def _lean(cube: FilterCube) -> FilterCube:
+    """Return what tells counts, sizes and the mean latency."""
+    least = [name for name in cube.rows.columns if name.startswith("upstream_latency")]
+    least += ["latency_min_us", "latency_max_us", "first_seen"]
+    return replace(cube, histograms={}, rows=cube.rows.drop(least, strict=False))
+
+
 _ENDPOINT = frozenset({"gateway", "method", "route"})
 _STATUS = frozenset({"status", "error_source"})
-_KEYS = _ENDPOINT | _STATUS | {"timestamp", "consumer"}
+_WHOLE = _ENDPOINT | _STATUS | {"timestamp", "consumer"}
+_ENDPOINTS, _CONSUMERS = _STATUS | _ENDPOINT, _STATUS | {"consumer"}
+_TIMES = _STATUS | {"timestamp", "gateway"}
+_LADDER: tuple[tuple[frozenset[str], Callable[[FilterCube], FilterCube | None], float], ...] = (
+    (_ENDPOINTS, _bare, 1.0),
+    (_CONSUMERS, _bare, 1.0),
+    (_TIMES, _lean, 0.6),
+    (_WHOLE - {"consumer"}, _lean, 0.7),
+    (_CONSUMERS | {"timestamp"}, _lean, 0.4),
+    (_TIMES, _full, 0.6),
+    (_ENDPOINTS, _full, 0.4),
+    (_CONSUMERS, _full, 0.4),
+    (_WHOLE - {"consumer"}, _full, 0.8),
+    (_WHOLE - {"timestamp"}, _lean, 0.8),
+    (_WHOLE - {"timestamp"}, _full, 0.9),
+    (_CONSUMERS | {"timestamp"}, _full, 1.0),
+    (_TIMES, _bare, 1.0),
+)
+"""Keys, how much of the cube, and the part of the room that is left; first what most filters ask
+for."""
+_LEAST_ROW_BYTES, _LEAST_CELL_BYTES = 2.5, 0.3
 
 
 def _decides_all_of(other: FilterCube, cube: FilterCube) -> bool:
-    is_finer = set(cube.keys) < set(other.keys)
-    return is_finer and ("timestamp" not in cube.keys or cube.step == other.step)
+    has_all = set(cube.keys) <= set(other.keys) and (other.histograms or not cube.histograms)
+    has_all = has_all and set(cube.rows.columns) - {"guessed"} <= {*other.rows.columns}
+    is_as_fine = "timestamp" not in cube.keys or cube.step == other.step
+    return other is not cube and bool(has_all) and is_as_fine
 
 
-def _fitting(sums: FilterSums, cube: FilterCube, room: float) -> FilterCube | None:
-    """Return the cube in the shortest buckets of time in which it fits; None if in none."""
-    for candidate in (cube, *coarser_cubes(cube, sums.timezone)):
-        if _size(sums, candidate) <= room:
-            return candidate
-    return None
+def _fits(sums: FilterSums, cube: FilterCube, room: float) -> bool:
+    cells = sum(histogram.height for histogram in cube.histograms.values())
+    # Packing takes a while, and is spared where it would be in vain.
+    least = cube.rows.height * _LEAST_ROW_BYTES + cells * _LEAST_CELL_BYTES
+    return least <= room and _size(sums, cube) <= room
 
 
 def _size(sums: FilterSums, cube: FilterCube) -> int:
@@ -231,7 +266,9 @@ def _write_times(
 ) -> list[list[Any]]:
     """Write the first and the last time of each row, from the start of its bucket on."""
     rows = cube.rows
-    last, first = (rows[name].to_physical() for name in ("last_seen", "first_seen"))
+    last = rows["last_seen"].to_physical()
+    has_first = "first_seen" in rows.columns
+    first = rows["first_seen"].to_physical() if has_first else last
     base = rows["timestamp"].to_physical() if "timestamp" in cube.keys else None
     if base is None:
         lowest = first.min()
@@ -240,11 +277,11 @@ def _write_times(
     offset, span = (last - base), (last - first)
     unit = _common_unit([offset, span], _TIME_UNITS)
     described["timeUnit"] = unit
-    return [
-        # 0 is for rows without any time.
-        writer.write("last", (offset // unit + 1).fill_null(0)),
-        writer.write("span", (span // unit).fill_null(0)),
-    ]
+    # 0 is for rows without any time.
+    written = [writer.write("last", (offset // unit + 1).fill_null(0))]
+    if has_first:
+        written.append(writer.write("span", (span // unit).fill_null(0)))
+    return written
 
 
 def _write_latency(
@@ -257,12 +294,22 @@ def _write_latency(
 ) -> list[list[Any]]:
     """Write the sum and extremes of durations, and how many lie in which latency bucket."""
     rows = cube.rows
-    n = rows[f"{prefix}_n"]
-    total, low, high = (rows[f"{prefix}_{s}"] for s in ("us", "min_us", "max_us"))
+    n, total = rows[f"{prefix}_n"], rows[f"{prefix}_us"]
+    has_extremes = f"{prefix}_min_us" in rows.columns
+    low, high = (rows[f"{prefix}_{s}_us"] if has_extremes else total for s in ("min", "max"))
     unit = _common_unit([total, low, high], _TIME_UNITS)
     described[f"{prefix}_unit"] = unit
     many, some = n > 1, n > 0
-    histogram = cube.histograms[column]
+    histogram = cube.histograms.get(column)
+    written = [
+        writer.write(f"{prefix}_missing", rows["requests"] - n),
+        writer.write(f"{prefix}_us", (total // unit).filter(some)),
+    ]
+    if has_extremes:
+        written.append(writer.write(f"{prefix}_min", (low // unit).filter(many)))
+        written.append(writer.write(f"{prefix}_range", ((high - low) // unit).filter(many)))
+    if histogram is None:
+        return written
     index = tables.buckets.search_sorted(histogram["bucket"]).cast(pl.Int64)
     upper = pl.Series([value * _UPPER_EDGE for value in tables.bucket_values], dtype=pl.Float64)
     # The bucket of the shortest one follows nearly always from it, whose rounding may move it.
@@ -281,10 +328,7 @@ def _write_latency(
     )
     is_shared = many.gather(row)
     return [
-        writer.write(f"{prefix}_missing", rows["requests"] - n),
-        writer.write(f"{prefix}_us", (total // unit).filter(some)),
-        writer.write(f"{prefix}_min", (low // unit).filter(many)),
-        writer.write(f"{prefix}_range", ((high - low) // unit).filter(many)),
+        *written,
         writer.write(f"{prefix}_bucket", zigzag.to_series()),
         writer.write(f"{prefix}_count", histogram["n"].filter(is_shared)),
     ]

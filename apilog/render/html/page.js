@@ -45,7 +45,10 @@
     return typeof value === "object" ? JSON.stringify(value) : String(value);
   }
 
+  const STATES = { pass: "good", better: "good", fail: "bad", worse: "bad", inconclusive: "warn" };
+
   function severity(column, value) {
+    if (column === "state" || column === "verdict") return STATES[value] || "";
     if (!column.endsWith("error_rate") || value === null || value === undefined) return "";
     if (!value) return "none";
     if (column === "client_error_rate") return value >= 0.05 ? "warn" : "";
@@ -100,7 +103,7 @@
         this.search = input;
         this.tools.append(input);
       }
-      if (this.meta.columns.some((c) => !c.main)) {
+      if (this.meta.columns.some((c) => !c.main) || this.meta.hiddenKeys.length) {
         const box = element("input", { type: "checkbox" });
         box.addEventListener("change", () => this.node.classList.toggle("all", box.checked));
         this.tools.append(element("label", { class: "toggle" }, box, " all columns"));
@@ -112,7 +115,10 @@
       this.rows = rows;
       this.remark = remark;
       const { meta } = this;
-      const texts = meta.columns.map((c) => F.formatColumn(rows.map((r) => r[c.name] ?? null), c.unit));
+      const texts = meta.columns.map((c) =>
+        c.unit === "metric"
+          ? rows.map((r) => F.formatColumn([r[c.name] ?? null], page.metricUnits[r.metric] || "")[0])
+          : F.formatColumn(rows.map((r) => r[c.name] ?? null), c.unit));
       const most = Math.max(1, ...rows.map((r) => r.requests || 0));
       const lines = new Map();
       rows.forEach((row, i) => {
@@ -151,7 +157,7 @@
       meta.keys.forEach((name) => {
         const text = keyText(name, meta.name === "traffic" || name === "timestamp" ? row[name] && F.formatTime(row[name], row[name].slice(17, 19) !== "00") : row[name]);
         const value = row[name] ?? null;
-        const head = element("th", { scope: "row", class: `key key-${name.replace(/[^a-z_]/g, "")}` });
+        const head = element("th", { scope: "row", class: `key key-${name.replace(/[^a-z_]/g, "")}${meta.hiddenKeys.includes(name) ? " more" : ""}` });
         const pick = value !== null && this.onPick && this.onPick(name, value);
         if (pick) {
           const button = element("button", { type: "button", class: "pick", title: "Show only this" }, text);
@@ -172,7 +178,7 @@
         return { node: cell, exact: null, text: "", level: "" };
       });
       const at = meta.columns.findIndex((c) => c.name === "requests");
-      const bar = at >= 0 && meta.keys.length && meta.name !== "checks" ? cells[at].node : null;
+      const bar = at >= 0 && meta.keys.length && !["checks", "worst", "changed"].includes(meta.name) ? cells[at].node : null;
       if (bar) bar.classList.add("bar");
       const words = meta.keys.map((k) => String(row[k] ?? "")).join(" ").toLowerCase();
       return { node, cells, words, bar, row };
@@ -229,7 +235,7 @@
     const power = 10 ** Math.floor(Math.log10(rough));
     const step = Math.max(1, [1, 2, 5, 10].find((m) => m * power >= rough) * power);
     const ticks = [];
-    for (let value = 0; value < most + step; value += step) ticks.push(value);
+    for (let value = 0; value < most + step || ticks.length < 2; value += step) ticks.push(value);
     return ticks;
   }
 
@@ -435,7 +441,7 @@
       input.id = `filter-${name}`;
       input.addEventListener("change", () => this.change(name, input.value));
       this[name] = input;
-      return element("label", { class: name, for: input.id }, label, input);
+      return element("label", { class: `for-${name}`, for: input.id }, label, input);
     }
 
     select(values) {

@@ -20,9 +20,11 @@ from apilog.render.text.cell_text import (
     NULL,
     UNKNOWN_GATEWAY,
     column_unit,
+    format_value,
     format_values,
     is_metric,
     is_number,
+    metric_unit,
     short_title,
 )
 from apilog.render.text.escape import escape_terminal
@@ -74,7 +76,7 @@ _MAIN = {
     },
     "endpoints": {
         *("requests", "error_rate", "server_error_rate", "latency_p50_ms", "latency_p95_ms"),
-        *("latency_p99_ms", "response_bytes", "last_seen"),
+        *("latency_p99_ms", "response_bytes"),
     },
     "latency": {
         *("requests", "latency_p50_ms", "latency_p90_ms", "latency_p95_ms", "latency_p99_ms"),
@@ -82,11 +84,15 @@ _MAIN = {
     },
     "consumers": {
         *("requests", "error_rate", "server_errors", "latency_mean_ms", "response_bytes"),
-        "last_seen",
     },
+    "statuses": {"requests", "response_bytes"},
     "anomalies": {"end", "value", "expected", "score", "kind", "routes"},
 }
 """Columns that are shown at once; the others on demand. All, for a table that is not here."""
+_OF_METRIC = frozenset(
+    {"value", "expected", "limit", "baseline", "low", "high", "a", "b", "difference"}
+)
+"""Columns whose unit is that of the metric which the row names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +103,7 @@ class PageColumn:
     """The name in JSON."""
     title: str
     unit: str
-    """A `Unit`, `time` or `text`; empty for plain numbers."""
+    """A `Unit`, `time` or `text`, or `metric` for that of the row's; empty for plain numbers."""
     is_main: bool
     definition: str
     """What the metric is, in a sentence; empty for what is no metric of the catalogue."""
@@ -119,6 +125,8 @@ class PageTable:
     title: str
     keys: Sequence[str]
     key_titles: Sequence[str]
+    hidden_keys: Sequence[str]
+    """Keys with a single value, which are shown on demand."""
     columns: Sequence[PageColumn]
     height: int
     rows: Sequence[PageRow]
@@ -139,7 +147,7 @@ class PageTable:
             "name": self.name,
             "title": self.title,
             "keys": [*self.keys],
-            "keyTitles": [*self.key_titles],
+            "hiddenKeys": [*self.hidden_keys],
             "columns": columns,
             "byKeys": self.name in TABLES and TABLES[self.name].order is RowOrder.KEYS,
         }
@@ -160,7 +168,7 @@ def _describe_table(view: ReportView, name: str) -> PageTable:
     frame = view.table(name)
     keys = _table_keys(view, name, frame)
     columns = [
-        _describe_column(name, column, dtype)
+        _describe_column(name, column, dtype, has_metric="metric" in frame.columns)
         for column, dtype in frame.schema.items()
         if column not in keys
     ]
@@ -168,6 +176,9 @@ def _describe_table(view: ReportView, name: str) -> PageTable:
         name=name,
         title=_TITLES.get(name, name.replace("_", " ").capitalize()),
         keys=keys,
+        hidden_keys=[
+            key for key in keys if key == "gateway" and len(keys) > 1 and frame[key].n_unique() < 2
+        ],
         key_titles=[safe_text(short_title(key)) for key in keys],
         columns=columns,
         height=frame.height,
@@ -191,12 +202,14 @@ def _table_keys(view: ReportView, name: str, frame: pl.DataFrame) -> list[str]:
     ]
 
 
-def _describe_column(table: str, name: str, dtype: pl.DataType) -> PageColumn:
+def _describe_column(table: str, name: str, dtype: pl.DataType, *, has_metric: bool) -> PageColumn:
     unit = column_unit(name)
     if isinstance(dtype, pl.Datetime):
         kind = "time"
     else:
         kind = unit.value if unit and is_number(dtype) else "" if is_number(dtype) else "text"
+    if has_metric and name in _OF_METRIC:
+        kind = "metric"
     metric = METRICS.get(name.removesuffix("_ms"))
     return PageColumn(
         name=name,
@@ -214,6 +227,10 @@ def _make_rows(
         name: _format_column(frame.get_column(name), timezone)
         for name in (*keys, *(column.name for column in columns))
     }
+    for column in columns:
+        if column.unit == "metric":
+            pairs = zip(frame.get_column(column.name), frame.get_column("metric"), strict=True)
+            texts[column.name] = [format_value(v, metric_unit(m), timezone) for v, m in pairs]
     for i in range(frame.height):
         yield PageRow(
             key=[texts[key][i] for key in keys], cells=[texts[column.name][i] for column in columns]

@@ -44,7 +44,7 @@
     cube.named = columns.named;
     const start = (i) => (described.starts ? described.starts[columns.timestamp[i] - 1] : described.base);
     cube.last = columns.last.map((v, i) => (v ? start(i) + (v - 1) * described.timeUnit : NaN));
-    cube.first = columns.span.map((v, i) => cube.last[i] - v * described.timeUnit);
+    cube.first = columns.span && columns.span.map((v, i) => cube.last[i] - v * described.timeUnit);
     const statuses = [null, ...head.dictionaries.status];
     cube.status = columns.status.map((code) => statuses[code] || 0);
     for (const name of SIZES) {
@@ -70,29 +70,40 @@
     const of = (name) => columns[`${prefix}_${name}`];
     const n = cube.requests.map((count, i) => count - of("missing")[i]);
     const [us, min, max] = [new Float64Array(rows), new Float64Array(rows), new Float64Array(rows)];
-    const entryStart = new Int32Array(rows + 1);
-    const entryBucket = new Int32Array(of("bucket").length);
-    const entryCount = new Float64Array(of("bucket").length);
-    let [sums, extremes, entry, shared] = [0, 0, 0, 0];
-    for (let i = 0; i < rows; i += 1) {
-      entryStart[i] = entry;
+    const hasExtremes = of("min") !== undefined;
+    for (let i = 0, sums = 0, extremes = 0; i < rows; i += 1) {
       if (n[i] > 0) us[i] = of("us")[sums++] * unit;
+      if (!hasExtremes) continue;
       min[i] = max[i] = us[i];
       if (n[i] > 1) {
         min[i] = of("min")[extremes] * unit;
         max[i] = min[i] + of("range")[extremes++] * unit;
       }
-      let bucket = Math.min(lowerBound(upper, min[i] / 1000), upper.length - 1);
+    }
+    return { n, us, min, max, hasExtremes, histogram: of("bucket") && readHistogram(n, min, of, upper) };
+  }
+
+  // Which latency buckets the durations of each row are in: steps from the bucket that the shortest
+  // one is expected in, and how many.
+  function readHistogram(n, min, of, upper) {
+    const rows = n.length;
+    const start = new Int32Array(rows + 1);
+    const bucket = new Int32Array(of("bucket").length);
+    const count = new Float64Array(bucket.length);
+    let [entry, shared] = [0, 0];
+    for (let i = 0; i < rows; i += 1) {
+      start[i] = entry;
+      let at = Math.min(lowerBound(upper, min[i] / 1000), upper.length - 1);
       for (let left = n[i]; left > 0; entry += 1) {
         const zigzag = of("bucket")[entry];
-        bucket += zigzag % 2 ? -(zigzag + 1) / 2 : zigzag / 2;
-        entryBucket[entry] = bucket;
-        entryCount[entry] = n[i] === 1 ? 1 : of("count")[shared++];
-        left -= entryCount[entry];
+        at += zigzag % 2 ? -(zigzag + 1) / 2 : zigzag / 2;
+        bucket[entry] = at;
+        count[entry] = n[i] === 1 ? 1 : of("count")[shared++];
+        left -= count[entry];
       }
     }
-    entryStart[rows] = entry;
-    return { n, us, min, max, entryStart, entryBucket, entryCount };
+    start[rows] = entry;
+    return { start, bucket, count };
   }
 
   // Microseconds since 1970 of a time as JSON has it; NaN for what is none.
@@ -310,12 +321,15 @@
     return { kept, rest };
   }
 
-  function emptySums() {
-    const latency = () => ({ n: 0, us: 0, min: Infinity, max: -Infinity });
+  function emptySums(cube) {
+    const latency = (prefix) => {
+      const known = cube.latencies[prefix];
+      return { isKnown: Boolean(known), hasExtremes: Boolean(known && known.hasExtremes), n: 0, us: 0, min: Infinity, max: -Infinity };
+    };
     return {
       requests: 0, client: 0, server: 0, last: -Infinity,
       sizes: { request_bytes: { known: 0, sum: 0 }, response_bytes: { known: 0, sum: 0 } },
-      latencies: { latency: latency(), upstream_latency: latency() },
+      latencies: { latency: latency("latency"), upstream_latency: latency("upstream_latency") },
     };
   }
 
@@ -349,6 +363,7 @@
   // Quantiles of each line: the value at rank floor(q·(n−1)), never outside of the extremes.
   function addQuantiles(sums, cube, rows, lineOf, lines, prefix) {
     const latency = cube.latencies[prefix];
+    const { histogram } = latency;
     const size = sums.buckets.length;
     const ofLine = lines.map(() => []);
     for (const i of rows) {
@@ -358,15 +373,19 @@
     const counts = new Float64Array(size);
     lines.forEach((line, at) => {
       const sum = line.latencies[prefix];
-      if (!sum.n) return;
+      if (!ofLine[at].length) return;
       counts.fill(0);
+      let [n, min, max] = [0, Infinity, -Infinity];
       for (const i of ofLine[at]) {
-        for (let e = latency.entryStart[i]; e < latency.entryStart[i + 1]; e += 1) counts[latency.entryBucket[e]] += latency.entryCount[e];
+        n += latency.n[i];
+        min = Math.min(min, latency.min[i]);
+        max = Math.max(max, latency.max[i]);
+        for (let e = histogram.start[i]; e < histogram.start[i + 1]; e += 1) counts[histogram.bucket[e]] += histogram.count[e];
       }
-      let [low, high] = [sum.min / 1000, sum.max / 1000];
+      let [low, high] = [min / 1000, max / 1000];
       if (!(low >= 0.1)) low -= 0.0005;
       if (!(high >= 0.1)) high += 0.0005;
-      const ranks = Object.entries(QUANTILES).map(([name, q]) => [name, Math.floor(q * (sum.n - 1))]);
+      const ranks = Object.entries(QUANTILES).map(([name, q]) => [name, Math.floor(q * (n - 1))]);
       let [bucket, upto] = [0, counts[0]];
       for (const [name, rank] of ranks) {
         while (upto <= rank) upto += counts[++bucket];
@@ -395,10 +414,11 @@
         const match = /^(latency|upstream_latency)_(mean|min|max|p50|p90|p95|p99)_ms$/.exec(name);
         if (!match) return undefined;
         const sum = line.latencies[match[1]];
+        if (/^p/.test(match[2])) return sum[match[2]] ?? null;
+        if (!sum.isKnown || (match[2] !== "mean" && !sum.hasExtremes)) return undefined;
         if (!sum.n) return null;
         if (match[2] === "mean") return sum.us / (sum.n * 1000);
-        if (match[2] === "min" || match[2] === "max") return sum[match[2]] / 1000;
-        return sum[match[2]];
+        return sum[match[2]] / 1000;
       }
     }
   }
@@ -418,9 +438,9 @@
       return selected.get(cube);
     };
     const needed = filterKeys(filter);
-    const find = (keys, isTimed) => sums.cubes.find((cube) =>
+    const find = (keys, isTimed, isFit = () => true) => sums.cubes.find((cube) =>
       [...keys, ...needed].every((key) => cube.keys.includes(key)) &&
-      (!isTimed || cube.step === sums.step) && selection(cube));
+      (!isTimed || cube.step === sums.step) && isFit(cube) && selection(cube));
     const window = findWindow(sums, filter, find, selection);
     result.window = window;
     for (const table of tables) {
@@ -436,8 +456,8 @@
     const [since, until] = [filter.windowSince, filter.windowUntil];
     const length = (a, b) => (a === null || b === null ? null : (b - a) / SECOND);
     if (since !== null && until !== null) return { since, until, end: until, seconds: length(since, until) };
-    const timed = find(["timestamp"], false);
-    const cube = timed || find([], false);
+    const timed = find(["timestamp"], false, (cube) => cube.first);
+    const cube = timed || find([], false, (cube) => cube.first);
     if (!cube) return null;
     const cells = new Map();
     for (const i of selection(cube)) {
@@ -470,30 +490,54 @@
       return sums.times[at];
     };
     const { groups, rowGroup } = shownGroups(sums, cube, rows, table.keys, placeTime);
-    const lines = groups.map(emptySums);
+    const lines = groups.map(() => emptySums(cube));
     addRows(cube, rows, rowGroup, lines);
     const keep = keptGroups(table, groups);
     const order = rankGroups(table, keep.map((g) => groups[g]), keep.map((g) => lines[g].requests), sums.maxRows);
     const lineOf = new Int32Array(groups.length).fill(-1);
     order.kept.forEach((g, at) => { lineOf[keep[g]] = at; });
     order.rest.forEach((g) => { lineOf[keep[g]] = order.kept.length; });
-    const shown = order.kept.map((g) => ({ key: groups[keep[g]].key, sums: lines[keep[g]] }));
+    const shown = order.kept.map((g) => ({ ...groups[keep[g]], sums: lines[keep[g]] }));
     if (order.rest.length) {
       const key = table.keys.map((name) => (NUMBERED.has(name) ? null : "(other)"));
-      shown.push({ key, sums: emptySums(), isOther: true });
+      shown.push({ key, sums: emptySums(cube), isOther: true });
       const last = order.kept.length;
       addRows(cube, rows, (i) => (lineOf[rowGroup(i)] === last ? 0 : -1), [shown[last].sums]);
     }
-    if (!table.keys.length && !shown.length) shown.push({ key: [], sums: emptySums() });
-    const place = (i) => (rowGroup(i) < 0 ? -1 : lineOf[rowGroup(i)]);
-    const found = shown.map((line) => line.sums);
+    if (!table.keys.length && !shown.length) shown.push({ key: [], fold: KEPT, sums: emptySums(cube) });
+    const all = table.name === "traffic" ? addEmptyBuckets(sums, window, shown, () => emptySums(cube)) : shown;
+    const parts = { sums, table, find, selection, shown, placeTime };
+    const undecided = new Set([...countConsumers(parts), ...findQuantiles(parts)]);
+    return finishRows({ sums, table, window, lines: all, undecided });
+  }
+
+  // Which line each row of another cube is in: what has no line of its own is in that of the others.
+  function linesOf({ sums, table, shown, placeTime }, cube, rows) {
+    const { groups, rowGroup } = shownGroups(sums, cube, rows, table.keys, placeTime);
+    const name = (line) => JSON.stringify([line.fold, line.key]);
+    const lineOf = new Map(shown.map((line, at) => [name(line), at]));
+    const other = shown.findIndex((line) => line.isOther);
+    const kept = new Set(keptGroups(table, groups));
+    const places = groups.map((group, at) => (kept.has(at) ? (lineOf.get(name(group)) ?? other) : -1));
+    return (i) => places[rowGroup(i)];
+  }
+
+  const hasHistogram = (cube) => Object.values(cube.latencies).some((latency) => latency.histogram);
+
+  function findQuantiles(parts) {
+    const { sums, table, find, selection, shown } = parts;
+    const isQuantile = (name) => /latency_p\d\d_ms$/.test(name);
+    if (!table.columns.some((c) => isQuantile(c.name))) return [];
+    const cube = find(table.keys, table.keys.includes("timestamp"), hasHistogram);
+    if (!cube) return table.columns.map((c) => c.name).filter(isQuantile);
+    const rows = selection(cube);
+    const lineOf = linesOf(parts, cube, rows);
+    const lines = shown.map((line) => line.sums);
     for (const prefix of PREFIXES) {
       const isShown = table.columns.some((c) => c.name.startsWith(`${prefix}_p`));
-      if (isShown && cube.latencies[prefix]) addQuantiles(sums, cube, rows, place, found, prefix);
+      if (isShown && cube.latencies[prefix]) addQuantiles(sums, cube, rows, lineOf, lines, prefix);
     }
-    const all = table.name === "traffic" ? addEmptyBuckets(sums, window, shown) : shown;
-    const undecided = countConsumers({ sums, table, find, selection, shown });
-    return finishRows({ sums, table, window, lines: all, undecided });
+    return [];
   }
 
   // The groups that the table shows: of errors only those that are some.
@@ -504,35 +548,30 @@
     return all.filter((i) => groups[i].key[at] >= 400 && groups[i].key[at] < 600);
   }
 
-  function addEmptyBuckets(sums, window, shown) {
+  function addEmptyBuckets(sums, window, shown, empty) {
     const present = new Map(shown.map((line) => [line.key[0], line]));
     const lines = [];
     if (window.since !== null && window.end !== null) {
       sums.starts.forEach((start, i) => {
         if (sums.ends[i] <= window.since || start >= window.end) return;
-        lines.push(present.get(sums.times[i]) || { key: [sums.times[i]], sums: emptySums() });
+        lines.push(present.get(sums.times[i]) || { key: [sums.times[i]], sums: empty() });
       });
     }
     return present.has(null) ? [...lines, present.get(null)] : lines;
   }
 
   // Count the distinct consumers of each line, from a cube that tells them; else they are undecided.
-  function countConsumers({ sums, table, find, selection, shown }) {
-    if (!table.columns.some((c) => c.name === "consumers")) return new Set();
+  function countConsumers(parts) {
+    const { table, find, selection, shown } = parts;
+    if (!table.columns.some((c) => c.name === "consumers")) return [];
     const cube = find([...table.keys, "consumer"], table.keys.includes("timestamp"));
-    if (!cube) return new Set(["consumers"]);
+    if (!cube) return ["consumers"];
     const rows = selection(cube);
-    const { groups, rowGroup } = shownGroups(sums, cube, rows, table.keys, (start) => sums.times[lowerBound(sums.starts, start)]);
-    const lineOf = new Map(shown.map((line, at) => [JSON.stringify(line.key), at]));
-    const other = shown.findIndex((line) => line.isOther);
-    const lineOfGroup = groups.map((group) => lineOf.get(JSON.stringify(group.key)) ?? other);
+    const lineOf = linesOf(parts, cube, rows);
     const sets = shown.map(() => new Set());
-    for (const i of rows) {
-      const code = cube.codes.consumer[i];
-      if (code && lineOfGroup[rowGroup(i)] >= 0) sets[lineOfGroup[rowGroup(i)]].add(code);
-    }
+    for (const i of rows) if (cube.codes.consumer[i] && lineOf(i) >= 0) sets[lineOf(i)].add(cube.codes.consumer[i]);
     shown.forEach((line, at) => { line.sums.consumers = sets[at].size || null; });
-    return new Set();
+    return [];
   }
 
   function finishRows({ sums, table, window, lines, undecided }) {
