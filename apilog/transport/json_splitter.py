@@ -54,6 +54,8 @@ MAX_FRAMES = 8
 """Arrays around arrays that are remembered; there are two where an array holds containers."""
 MAX_PATIENCE = 16
 """How often the end of a container may be looked for in vain, beyond as often as it was found."""
+MOST_BROKEN = 20_000
+"""How many more events may be broken than whole before the rest is left as it is."""
 
 _SEPARATORS = re.compile(SEPARATORS)
 _STAMP = re.compile(STAMP)
@@ -115,6 +117,9 @@ class JsonSplitter:
 
     An object or a text that goes on for more than `limit` bytes comes in parts, unchanged but
     for its newlines.
+
+    Broken events cost a hundred times what lines do. Where there is little but them, a stream is
+    no JSON, and its rest is lines as they stand.
     """
 
     def __init__(self, limit: int, *, unwrap: bool) -> None:
@@ -123,6 +128,7 @@ class JsonSplitter:
         self._frames: list[WrapperFrame] = []
         self._at_line_start = True
         self._patience = MAX_PATIENCE
+        self._broken = 0
         self._endless: EndlessObject | EndlessText | None = None
         self._out: list[bytes] = []
         self._final = False
@@ -135,13 +141,22 @@ class JsonSplitter:
         """
         self._out, self._final = [], final
         at = 0
+        if self._has_given_up:
+            return [data], len(data)
         if not self._frames and self._endless is None:
             lines, at = split_glued_objects(data) or (b"", 0)
             self._out.append(lines)
         at = self._take_plain(data, at)
         while (after := self._take_next(data, at)) is not None:
             at = self._take_plain(data, after)
+            if self._has_given_up:
+                self._out.append(data[at:])
+                return self._out, len(data)
         return self._out, at
+
+    @property
+    def _has_given_up(self) -> bool:
+        return self._broken > MOST_BROKEN and self._endless is None
 
     def _take_plain(self, data: bytes, at: int) -> int:
         """Take objects from here on as long as they are plain; return where they end.
@@ -152,7 +167,7 @@ class JsonSplitter:
             return at
         frame = self._frames[-1] if self._frames else None
         dress = frame.add_common_members if frame and frame.common_members else None
-        match, out, begin = _PLAIN.match, self._out, at
+        match, out, begin, before = _PLAIN.match, self._out, at, len(self._out)
         while plain := match(data, at):
             start, end = plain.span(2)
             if has_seams(data, start + 1, end):
@@ -168,6 +183,8 @@ class JsonSplitter:
             at = end
         if at > begin:
             self._at_line_start = False
+            # An event and its newline; once given up, there is no way back.
+            self._broken = max(self._broken - (len(out) - before) // 2, 0)
         return at
 
     def _take_next(self, data: bytes, at: int) -> int | None:
@@ -227,6 +244,7 @@ class JsonSplitter:
         # It does not end, or another one seems to start within it.
         after = find_broken_end(data, start, stop, end)
         if after is not None and after > start:
+            self._broken += 1
             self._emit_line(data[begin:after].rstrip())
             return after
         if (after is None or stop is ScanEnd.OPEN) and self._can_wait(data, start):
@@ -246,6 +264,7 @@ class JsonSplitter:
 
     def _emit_object(self, data: bytes, begin: int, start: int, end: int) -> int:
         event = data[start:end]
+        self._broken = max(self._broken - 1, 0)
         if self._frames and self._frames[-1].common_members:
             event = self._frames[-1].add_common_members(event)
         self._emit_line(prepend_stamp(data[begin:start], event))
@@ -333,6 +352,7 @@ class JsonSplitter:
         pattern = _LINE if whole_line else _BETWEEN_OBJECTS
         end = match_end(pattern, data, start)
         if end < len(data):
+            self._broken += not whole_line
             self._emit_line(data[start:end].rstrip())
         elif self._can_wait(data, start):
             return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import io
 import json
 import os
 import sys
@@ -16,6 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apilog.sources import find_sources
+from apilog.transport import json_splitter
+from apilog.transport.framing import frame_stream
+from apilog.transport.json_scan import ScanEnd, scan_object
 from apilog.transport.opening import read_head
 
 Read = Callable[..., Any]
@@ -179,18 +183,82 @@ def test_a_string_without_an_end_is_left_behind(frame: Frame) -> None:
     assert lines.count(events[0]) == 2 * len(events) - 1
 
 
-@pytest.mark.parametrize(
-    "piece",
-    [
-        '{"a":"x', '{"a":1', '{"a":', '{"a":"}{', '\n{"a":"', '"}{"', '{"a":{', "[{", '\n{"a":1,',
-        '{"records":[', '2026-10-01T10:55:45Z {"', '\\"', '{"":{}}x', "{", '}\n{"a":[{"b":',
-    ],
+PIECES_OF_BOMBS = (
+    '{"a":"x', '{"a":1', '{"a":', '{"a":"}{', '\n{"a":"', '"}{"', '{"a":{', "[{", '\n{"a":1,',
+    '{"records":[', '2026-10-01T10:55:45Z {"', '\\"', '{"":{}}x', "{", '}\n{"a":[{"b":', "{},",
+    "[{},{},", "[[", '{"a":[', '"},{"', "x{}", '{"a":1}}', '"x{"',
 )  # fmt: skip
+
+
+@pytest.mark.parametrize("piece", PIECES_OF_BOMBS)
 def test_no_repetition_takes_long_or_is_lost(frame: Frame, piece: str) -> None:
     stream = '{"a":1}{"b":2}' + piece * (120_000 // len(piece))
     lines = frame(stream, limit=40_000)
     wrappers = b'"records":' if "records" in piece else b""
     assert len(essence(lines)) >= len(essence(stream.encode()).replace(b"{" + wrappers, b""))
+
+
+def count_steps(data: bytes, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
+    """How many functions, Python's own too, framing calls; and how many bytes it scans."""
+    calls = scanned = 0
+
+    def count_call(frame: object, event: str, argument: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    def scan(text: bytes, start: int) -> tuple[ScanEnd, int]:
+        nonlocal scanned
+        stop, end = scan_object(text, start)
+        scanned += end - start
+        return stop, end
+
+    with monkeypatch.context() as patch:
+        patch.setattr(json_splitter, "scan_object", scan)
+        stream = frame_stream(io.BytesIO(data), 1 << 20)
+        before = sys.getprofile()
+        sys.setprofile(count_call)
+        try:
+            while stream.read(1 << 16):
+                pass
+        finally:
+            sys.setprofile(before)
+    return calls, scanned
+
+
+@pytest.mark.parametrize("piece", [*PIECES_OF_BOMBS, '{"logEvents":[{"message":"'])
+def test_steps_grow_with_the_bytes_and_no_faster(
+    piece: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def steps(size: int) -> int:
+        data = '{"a":1}{"b":2}' + piece * (size // len(piece))
+        return sum(count_steps(data.encode(), monkeypatch))
+
+    assert steps(32_000) <= 5 * steps(8_000)
+
+
+@pytest.mark.parametrize("piece", ['{"a":"x', '{"a":1', '{"a":{', '"x{"', '{"a":1,{'])
+def test_where_nearly_all_is_broken_the_rest_is_lines_as_they_stand(
+    piece: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json_splitter, "MOST_BROKEN", 50)
+    few, many = (('{"a":1}{"b":2}' + piece * count).encode() for count in (2_000, 10_000))
+    lines = frame_stream(io.BytesIO(many), 1 << 20).read(1 << 20)
+    assert lines.startswith(b'{"a":1}\n{"b":2}\n')
+    assert lines.endswith(piece.encode() * 8_000)
+    calls, scanned = (
+        b - a
+        for a, b in zip(*(count_steps(text, monkeypatch) for text in (few, many)), strict=True)
+    )
+    assert calls < 10
+    assert scanned == 0
+
+
+def test_broken_events_among_whole_ones_are_no_end_of_json(
+    frame: Frame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json_splitter, "MOST_BROKEN", 50)
+    lines = frame("".join([*GOOD, BROKEN[2]]) * 200).decode().splitlines()
+    assert sum(line in GOOD for line in lines) >= 200 * (len(GOOD) - 1)
 
 
 def test_damage_comes_after_the_events_before_it(tmp_path: Path, read_all: Read) -> None:
