@@ -4,4 +4,6 @@ from __future__ import annotations
 
 from apilog.cli.app import run
 
-run()
+# Processes that this one starts may import it.
+if __name__ == "__main__":
+    run()

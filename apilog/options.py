@@ -126,7 +126,18 @@ class RecordOptions(FormatOptions):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReadOptions(RecordOptions):
+class EngineOptions(RecordOptions):
+    """How lines become records, and what does the work."""
+
+    engine: str | None = None
+    """What does the work: `local`, or `dask` for a cluster; `local` unless a scheduler is given."""
+    scheduler: str | None = None
+    """The address of Dask's scheduler, such as `tcp://host:8786`; without it the one that
+    `DASK_SCHEDULER_ADDRESS` names, else a cluster on this machine."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadOptions(EngineOptions):
     """How lines become records, and which of them are counted."""
 
     since: TimeLimit = None
@@ -155,7 +166,7 @@ class MetricOptions(ReadOptions):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ScanOptions(RecordOptions):
+class ScanOptions(EngineOptions):
     """Options of `scan`."""
 
     strict: bool = False
@@ -163,7 +174,7 @@ class ScanOptions(RecordOptions):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QueryOptions(RecordOptions):
+class QueryOptions(EngineOptions):
     """Options of a query."""
 
     since: TimeLimit = None

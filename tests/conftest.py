@@ -50,7 +50,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         assert isinstance(item, pytest.Function)
         folder = item.path.relative_to(REPOSITORY / "tests").parts[0]
         starts = STARTERS & vars(item.module).keys() or "run_process" in item.fixturenames
-        if starts or folder in ("cloud", "real"):
+        if starts or folder in ("cloud", "cluster", "real"):
             item.add_marker("process")
 
 

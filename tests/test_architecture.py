@@ -24,9 +24,22 @@ LONG: dict[str, str] = {}
 
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "map_elements", "map_groups"}
 FORBIDDEN_IMPORTS = {"pickle", "marshal", "shelve", "cloudpickle"}
-CATCHES_EVERYTHING = {"cli/app.py:run"}
+# Where a process begins: the command, and a task on a worker.
+CATCHES_EVERYTHING = {"cli/app.py:run", "engine/cluster/tasks.py:_read"}
 
-HEAVY = {"polars", "pyarrow", "numpy", "rich", "dateutil", "crossplane", "isal", "obstore", "boto3"}
+HEAVY = {
+    "polars",
+    "pyarrow",
+    "numpy",
+    "rich",
+    "dateutil",
+    "crossplane",
+    "isal",
+    "obstore",
+    "boto3",
+} | {
+    "distributed",
+}
 
 
 def name_of(module: Path) -> str:

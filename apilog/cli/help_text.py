@@ -25,6 +25,7 @@ OPTION_GROUPS: Mapping[str, Sequence[str]] = {
         *("format", "table", "columns", "by", "bucket", "top", "output", "force", "raw"),
         *("csv_dialect", "theme", "width", "color"),
     ),
+    "Engine": ("engine", "scheduler"),
     "General": ("config", "quiet", "no_progress", "rejects", "strict", "help"),
 }
 """The groups of options that several commands have; what is a command's own comes before them."""

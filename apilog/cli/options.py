@@ -158,6 +158,22 @@ HashConsumers = Annotated[
         help="Replace consumers with keyed hashes; env:NAME or @FILE name where the key is.",
     ),
 ]
+Engine = Annotated[
+    str | None,
+    typer.Option(
+        "--engine",
+        help="What does the work: this process, or a Dask cluster. Default: local.",
+    ),
+    Choices(["local", "dask"]),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Dask's scheduler, such as tcp://host:8786. Default: DASK_SCHEDULER_ADDRESS, else a "
+        "cluster on this machine.",
+    ),
+]
 Accounts = Annotated[
     str | None,
     typer.Option(
@@ -197,6 +213,8 @@ READ_OPTIONS: Mapping[str, tuple[str, Any]] = {
     "keep_query": ("keep_query", KeepQuery),
     "anonymize_ip": ("anonymize_ip", AnonymizeIp),
     "hash_consumers": ("hash_consumers", HashConsumers),
+    "engine": ("engine", Engine),
+    "scheduler": ("scheduler", Scheduler),
     "accounts": ("accounts", Accounts),
     "accounts_query": ("accounts_query", AccountsQuery),
     "as_of": ("as_of", AsOf),

@@ -17,6 +17,7 @@ from typing import Generic, Protocol, TypeVar
 
 import polars as pl
 
+from apilog.engine.file_ranges import FileRange
 from apilog.engine.first_chunks import FirstChunks
 from apilog.engine.parse_chunks import (
     REJECTS_SCHEMA,
@@ -124,7 +125,7 @@ class LocalRun(Generic[T]):
         chunk_bytes: int = CHUNK_BYTES,
         window: TimeWindow = ALL_TIME,
         exclude: Sequence[str] = (),
-        inputs: Sequence[RunInput] = (),
+        inputs: Sequence[LogSource | RunInput] = (),
     ) -> None:
         """Find the inputs: stores are read first, `inputs` after all sources.
 
@@ -211,6 +212,7 @@ class LocalRun(Generic[T]):
         for source in self._inputs:
             log = source if isinstance(source, LogSource) else source.source
             account = FileAccount(source.path, is_searched=log.is_searched)
+            account.is_part = isinstance(source, FileRange)
             self.accounts.append(account)
             position = 0
             before = b""
@@ -254,6 +256,10 @@ class LocalRun(Generic[T]):
         self, source: LogSource | RunInput, first: FirstChunks, pool: ThreadPoolExecutor
     ) -> Future[ParsePlan]:
         """Have it found how an input is to be parsed."""
+        if isinstance(source, FileRange):
+            known: Future[ParsePlan] = Future()
+            known.set_result(source.plan)
+            return known
         log = source if isinstance(source, LogSource) else source.source
         sample = first.make_sample()
 

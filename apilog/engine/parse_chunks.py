@@ -122,11 +122,13 @@ class FileAccount:
     """See `LogSource`."""
     first_rejects: pl.Series | None = None
     """Some rejected lines of an input that has no record yet."""
+    is_part: bool = False
+    """Whether others read the rest of it, so that nothing is concluded from these lines."""
 
     @property
     def is_unreadable(self) -> bool:
         """Whether all of it was read and not one line became a record, though some should have."""
-        is_done = self.is_ended and not self.unparsed_chunks
+        is_done = self.is_ended and not self.unparsed_chunks and not self.is_part
         has_failed = self.error is not None and not isinstance(self.error, DamagedSource)
         none_read = not (self.records or self.records_before or has_failed)
         return is_done and none_read and self.rejects > 0
@@ -149,6 +151,18 @@ class FileAccount:
         self.skipped += chunk.skipped
         self.formats |= dict.fromkeys(chunk.formats)
         self.doubts |= dict.fromkeys(chunk.doubts)
+
+    def add_part(self, part: FileAccount) -> None:
+        """Count what another pass has read of the same input, behind what is counted here."""
+        if self.first_rejects is None and not self.records:
+            self.first_rejects = part.first_rejects
+        self.records += part.records
+        self.rejects += part.rejects
+        self.skipped += part.skipped
+        self.formats |= part.formats
+        self.doubts |= part.doubts
+        if part.error:
+            self.fail(part.error)
 
     def fail(self, error: SourceError) -> None:
         """Keep the error; a file that can't be read at all is worse than a damaged end."""

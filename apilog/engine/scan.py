@@ -12,31 +12,37 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 import polars as pl
 from polars.io.plugins import register_io_source
 
+from apilog.engine.engines import make_run, uses_cluster
 from apilog.engine.local import LocalRun
 from apilog.engine.parse_chunks import ReadSpec
 from apilog.engine.source_pass import make_read_spec
 from apilog.engine.store_parts import separate_stores
 from apilog.errors import InputError
 from apilog.formats.file_plan import FormatChoice, parse_choice
-from apilog.options import Progress, RecordOptions, Source
+from apilog.options import EngineOptions, Source
 from apilog.schema import SCHEMA, is_within
 from apilog.sources import STDIN, DamagedSource
 from apilog.store import Store
 from apilog.time import ALL_TIME, TimeWindow
 from apilog.transport.opening import CHUNK_BYTES
 
+if TYPE_CHECKING:
+    from apilog.engine.cluster.run import ClusterRun
+
 _ALL_AS_LOGGED = ReadSpec(columns=frozenset())
+_NO_OPTIONS = EngineOptions()
 
 
 @dataclass(slots=True)
 class ScanStats:
     """One pass over the sources, and what came of it so far."""
 
-    run: LocalRun[_SelectedRows]
+    run: LocalRun[_SelectedRows] | ClusterRun[_SelectedRows]
     first: datetime | None = None
     """The time of the earliest record, also of one that the query left out."""
     last: datetime | None = None
@@ -44,7 +50,7 @@ class ScanStats:
 
 def scan_sources(
     sources: Sequence[Source],
-    options: RecordOptions,
+    options: EngineOptions,
     *,
     window: TimeWindow = ALL_TIME,
     strict: bool = False,
@@ -56,7 +62,8 @@ def scan_sources(
     their routes have to be made anew. Raises UsageError for options that can't be understood.
     """
     choice, spec = parse_choice(options), make_read_spec(options)
-    stores, logs = ([], list(sources)) if spec.rules else separate_stores(sources)
+    is_left_to_run = bool(spec.rules) or uses_cluster(options)
+    stores, logs = ([], list(sources)) if is_left_to_run else separate_stores(sources)
     frames = [
         spec.privacy.apply_lazily(store.scan_records(window.since, window.until))
         for store in stores
@@ -65,11 +72,10 @@ def scan_sources(
         rest = scan_logs(
             logs,
             spec,
+            options,
             window=window,
             choice=choice,
             strict=strict,
-            progress=options.progress,
-            exclude=options.exclude,
             passes=passes,
         )
         frames.append(rest.filter(is_within(window)) if window.is_limited else rest)
@@ -79,13 +85,12 @@ def scan_sources(
 def scan_logs(
     sources: Sequence[Source],
     spec: ReadSpec = _ALL_AS_LOGGED,
+    options: EngineOptions = _NO_OPTIONS,
     *,
     window: TimeWindow = ALL_TIME,
     choice: FormatChoice | None = None,
     strict: bool = False,
     chunk_bytes: int = CHUNK_BYTES,
-    progress: Progress | None = None,
-    exclude: Sequence[str] = (),
     passes: list[ScanStats] | None = None,
 ) -> pl.LazyFrame:
     """Return the records of the sources, one row per request, in the order of the lines.
@@ -110,15 +115,14 @@ def scan_logs(
         stdin_was_read = has_stdin
         selected = list(SCHEMA) if columns is None else columns
         tested = [] if predicate is None else predicate.meta.root_names()
-        run = LocalRun(
+        run = make_run(
             sources,
             replace(spec, columns=frozenset([*selected, *tested])),
             partial(_select_rows, columns=selected, predicate=predicate),
+            replace(options, progress=None) if passes else options,
             choice=choice,
             chunk_bytes=chunk_bytes,
-            progress=None if passes else progress,
             window=window,
-            exclude=exclude,
         )
         stats = ScanStats(run)
         if passes is not None:

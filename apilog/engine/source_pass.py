@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 import polars as pl
 
 from apilog.aggregate import merge_in_batches
+from apilog.engine.engines import make_run
 from apilog.engine.local import LocalRun
 from apilog.engine.parse_chunks import ReadSpec, summarise_inputs
 from apilog.engine.store_parts import STORE_FORMAT
@@ -79,14 +80,13 @@ class SourcePass(Generic[T]):
         self._choice = parse_choice(options)
         self._rejects = options.rejects
         self._has_condition = options.where is not None
-        self._run = LocalRun(
+        self._run = make_run(
             sources,
             make_read_spec(options, columns),
             work,
+            options,
             choice=self._choice,
-            progress=options.progress,
             window=window,
-            exclude=options.exclude,
         )
 
     def iter_results(self) -> Generator[T]:
@@ -99,6 +99,8 @@ class SourcePass(Generic[T]):
 
     def merge_results(self, merge: Callable[[Sequence[T]], T]) -> T:
         """Read everything and return the merged results; only a few are held at a time."""
+        if self._rejects is None and not isinstance(self._run, LocalRun):
+            return merge(self._run.merged(merge))
         with closing(self.iter_results()) as results:
             return merge_in_batches(results, merge)
 

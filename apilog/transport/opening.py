@@ -72,10 +72,7 @@ def read_later_lines(source: LogSource) -> bytes:
         return b""
     try:
         with closing(DecompressedSource(source)) as stored:
-            if not (stored.seekable and stored.is_plain):
-                return b""
-            head = stored.read(HEAD_BYTES)
-            if is_utf16(head) or changes_framing(head.removeprefix(BOM_UTF8)):
+            if not _has_plain_lines(stored):
                 return b""
             parts = []
             for offset in later_offsets(HEAD_BYTES, size):
@@ -108,3 +105,24 @@ def take_later_lines(data: bytes, start: int) -> bytes:
 def _whole_lines(block: bytes) -> bytes:
     """Return the lines of a block that begin and end in it."""
     return block[block.find(b"\n") + 1 : block.rfind(b"\n") + 1]
+
+
+def splits_at_any_line(source: LogSource) -> bool:
+    """Return whether a file can be read from any of its lines on: its lines are its own bytes.
+
+    An event may still go over several of them. Raises SourceError.
+    """
+    if source.size is None or source.is_object:
+        return False
+    with closing(DecompressedSource(source)) as stored:
+        try:
+            return _has_plain_lines(stored)
+        except StreamDamage:
+            return False
+
+
+def _has_plain_lines(stored: DecompressedSource) -> bool:
+    if not (stored.seekable and stored.is_plain):
+        return False
+    head = stored.read(HEAD_BYTES)
+    return not (is_utf16(head) or changes_framing(head.removeprefix(BOM_UTF8)))

@@ -280,7 +280,7 @@ class VariableMapper:
                     )
                     built[column] = failed_alone.alias(column)
                 continue
-            if source is _REQUEST:
+            if source == _REQUEST:
                 continue
             series = self._convert(source, values, escaped=escaped)
             for other in self.own.get(column, ())[1:]:
@@ -294,7 +294,7 @@ class VariableMapper:
                 )
                 series = earlier.fill_null(later)
             built[column] = series.alias(column)
-        from_request = [c for c in columns if self.sources.get(c) is _REQUEST]
+        from_request = [c for c in columns if self.sources.get(c) == _REQUEST]
         if from_request:
             lines = encode_texts(values["request"])
             split = split_request_lines(category_texts(lines))  # once per distinct line

@@ -1,0 +1,397 @@
+"""A run on a cluster: inputs cut into tasks, their results merged or handed on in order.
+
+It has the interface of a local run. Tasks are submitted in the order of the inputs; a state is
+merged as soon as its neighbours are there, so that workers hold few of them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import CancelledError
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from importlib import import_module
+from time import monotonic
+from typing import Any, Generic, TypeVar
+from uuid import uuid4
+
+import polars as pl
+
+from apilog.engine.cluster.connection import (
+    ClusterConnection,
+    ClusterError,
+    check_cluster_is_installed,
+    connect,
+    lost_scheduler,
+)
+from apilog.engine.cluster.tasks import (
+    ClusterJob,
+    InputPart,
+    TaskResult,
+    merge_results,
+    plan_split,
+    read_stored,
+    read_stretch,
+    read_whole,
+)
+from apilog.engine.local import NoProgress
+from apilog.engine.parse_chunks import REJECTS_SCHEMA, ChunkResult, FileAccount, ReadSpec
+from apilog.engine.store_parts import (
+    STORE_FORMAT,
+    count_records,
+    find_logs,
+    separate_stores,
+    split_into_parts,
+)
+from apilog.errors import ApilogError, UsageError
+from apilog.formats.file_plan import FormatChoice, explain_unread
+from apilog.options import Progress
+from apilog.sources import LogSource, MissingSource, SourceError
+from apilog.storage import is_url
+from apilog.time import ALL_TIME, TimeWindow
+from apilog.transport.opening import CHUNK_BYTES
+
+T = TypeVar("T")
+TaskFuture = Any
+"""A `distributed.Future` of a TaskResult."""
+
+_LEAST_STRETCH = 32 << 20
+_MOST_STRETCH = 256 << 20
+_TASKS_PER_THREAD = 4
+"""So many tasks let all threads end at about the same time."""
+_MOST_FILES = 500
+"""More files than this are not read by one task."""
+_ARITY = 8
+"""How many results are merged into one."""
+_POLL_SECONDS = 1.0
+NO_WORKER_SECONDS = 60.0
+"""For so long workers may all be gone, as they are while they are started anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """One task to submit, but for the job."""
+
+    call: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    name: str
+    """The inputs as users see them."""
+    split: LogSource | None = None
+    """The file of which a plan has to be known first."""
+
+
+class ClusterRun(Generic[T]):
+    """One pass over all inputs; `accounts` is complete when the results are there."""
+
+    def __init__(
+        self,
+        sources: Sequence[str | os.PathLike[str]],
+        spec: ReadSpec,
+        work: Callable[[pl.DataFrame], T],
+        *,
+        scheduler: str | None = None,
+        choice: FormatChoice | None = None,
+        progress: Progress | None = None,
+        chunk_bytes: int = CHUNK_BYTES,
+        stretch_bytes: int | None = None,
+        window: TimeWindow = ALL_TIME,
+        exclude: Sequence[str] = (),
+    ) -> None:
+        """Find the inputs, as a local run does; `stretch_bytes` of a file are read by one task.
+
+        Raises InputError for a store that can't be opened, UsageError if Dask is missing and for
+        standard input and pipes, which no worker has.
+        """
+        check_cluster_is_installed()
+        self._scheduler = scheduler
+        self._stores, logs = separate_stores(sources)
+        self._files, problems = find_logs(logs, exclude)
+        for file in self._files:
+            if file.size is None:
+                raise UsageError(
+                    f"{file.path}: --engine dask reads no standard input and no pipes",
+                    "give files or URLs that the workers can open, or leave out --engine",
+                )
+        self._spec, self._work, self._choice, self._window = spec, work, choice, window
+        self._progress = progress or NoProgress()
+        self._chunk_bytes, self._stretch_bytes = chunk_bytes, stretch_bytes
+        self.accounts: list[FileAccount] = [FileAccount(p.path, error=p) for p in problems]
+        self.errors: list[SourceError] = list(problems)
+        """The errors of the files, in their order."""
+        self._lines_before: dict[int, int] = {}
+        """How many lines of an input are known, by its number."""
+
+    @property
+    def stored_spans(self) -> tuple[tuple[datetime, datetime], ...]:
+        """See `LocalRun.stored_spans`."""
+        files = (file for store in self._stores for file in store.record_files())
+        return tuple((file.first, file.last) for file in files if file.first and file.last)
+
+    def results(self) -> Generator[ChunkResult[T]]:
+        """Yield what the work made of each chunk, in the order of the lines; few are held."""
+        submission = _Submission(connect(self._scheduler), self._job(None), self._progress)
+        in_flight: deque[TaskFuture] = deque()
+        most = 2 * submission.threads + 1
+        try:
+            for task in self._tasks(submission.threads):
+                in_flight.append(submission.submit(task))
+                if len(in_flight) >= most:
+                    yield from self._take(submission.wait(in_flight.popleft()))
+            while in_flight:
+                yield from self._take(submission.wait(in_flight.popleft()))
+        finally:
+            submission.close()
+        self._judge_inputs()
+
+    def merged(self, merge: Callable[[Sequence[T]], T]) -> list[T]:
+        """Return the value of everything, merged on the workers; none if nothing was read."""
+        submission = _Submission(connect(self._scheduler), self._job(merge), self._progress)
+        # A number in base 8: at each place so many results that nothing is merged with yet.
+        places: list[list[TaskFuture]] = [[]]
+        try:
+            for task in self._tasks(submission.threads):
+                places[0].append(submission.submit(task))
+                place = 0
+                while len(places[place]) == _ARITY:
+                    if place + 1 == len(places):
+                        places.append([])
+                    places[place + 1].append(submission.submit_merge(places[place]))
+                    places[place] = []
+                    place += 1
+            left = [future for place in reversed(places) for future in place]
+            del places
+            result: TaskResult[T] = TaskResult([], [])
+            if left:
+                last = submission.submit_merge(left)
+                del left
+                result = submission.wait(last)
+        finally:
+            submission.close()
+        for part in result.parts:
+            self._count_part(part)
+        self._judge_inputs()
+        return result.values
+
+    def _job(self, merge: Callable[[Sequence[T]], T] | None) -> ClusterJob[T]:
+        return ClusterJob(
+            spec=self._spec,
+            work=self._work,
+            merge=merge,
+            choice=self._choice,
+            window=self._window,
+            chunk_bytes=self._chunk_bytes,
+            topic=f"apilog-{uuid4()}",
+        )
+
+    def _tasks(self, threads: int) -> Iterator[_Task]:
+        """Yield the tasks that read all inputs, in their order, and open their accounts."""
+        total = sum(file.size or 0 for file in self._files)
+        stored = [(store, [*split_into_parts(store, self._window)]) for store in self._stores]
+        self._progress.total(total + sum(part.size for _, own in stored for part in own))
+        for store, own in stored:
+            number = self._open_account(FileAccount(str(store.folder)))
+            self.accounts[number].formats[STORE_FORMAT] = None
+            # Files outside of the window need no reading to be counted.
+            self.accounts[number].records = count_records(store.record_files()) - sum(
+                part.records for part in own
+            )
+            shown = str(store.folder)
+            place = shown if is_url(shown) else os.path.abspath(shown)
+            for part in own:
+                yield _Task(read_stored, (number, place, part.files), shown)
+        stretch = self._stretch_bytes or min(
+            max(total // (_TASKS_PER_THREAD * threads), _LEAST_STRETCH), _MOST_STRETCH
+        )
+        most_files = max(1, min(len(self._files) // (_TASKS_PER_THREAD * threads), _MOST_FILES))
+        whole: list[tuple[int, LogSource]] = []
+        whole_bytes = 0
+        for file in self._files:
+            number = self._open_account(FileAccount(file.path, is_searched=file.is_searched))
+            shipped = _as_workers_see(file)
+            size = file.size or 0
+            if size > stretch + stretch // 2 and self._may_split(file):
+                if whole:
+                    yield _read_together(whole)
+                    whole, whole_bytes = [], 0
+                yield from _cut(number, shipped, stretch)
+                continue
+            if whole and (whole_bytes + size > stretch or len(whole) == most_files):
+                yield _read_together(whole)
+                whole, whole_bytes = [], 0
+            whole.append((number, shipped))
+            whole_bytes += size
+        if whole:
+            yield _read_together(whole)
+
+    def _may_split(self, file: LogSource) -> bool:
+        """Return whether stretches are worth trying: workers look at the file itself."""
+        # A stretch does not know the number of its first line.
+        return not file.is_object and "line_number" not in self._spec.needed_columns
+
+    def _open_account(self, account: FileAccount) -> int:
+        account.is_ended = True
+        self.accounts.append(account)
+        return len(self.accounts) - 1
+
+    def _take(self, result: TaskResult[T]) -> Iterator[ChunkResult[T]]:
+        rejects = [frame for part in result.parts for frame in self._count_part(part)]
+        empty = pl.DataFrame(schema=REJECTS_SCHEMA)
+        for i, value in enumerate(result.values):
+            found = pl.concat(rejects) if rejects and i == 0 else empty
+            yield ChunkResult(value=value, rejects=found, accounts=())
+
+    def _count_part(self, part: InputPart) -> Iterator[pl.DataFrame]:
+        """Count a part; yield its rejects with the numbers that their lines have in the file."""
+        account = self.accounts[part.number]
+        if part.account.error:
+            part.account.error = _explain_to_client(part.account.error, account.path)
+        account.add_part(part.account)
+        before = self._lines_before.get(part.number, 0)
+        self._lines_before[part.number] = before + part.lines
+        return iter([f.with_columns(pl.col("line_number") + before) for f in part.rejects])
+
+    def _judge_inputs(self) -> None:
+        """Note the failure of inputs of which no line is a record, and collect all errors."""
+        for account in self.accounts:
+            lines = account.first_rejects
+            if account.is_unreadable and lines is not None:
+                account.fail(explain_unread(account.path, lines, self._choice))
+        known = {id(error) for error in self.errors}
+        self.errors += [
+            account.error
+            for account in self.accounts
+            if account.error and id(account.error) not in known and not account.is_foreign
+        ]
+
+
+def _read_together(sources: Sequence[tuple[int, LogSource]]) -> _Task:
+    names = [source.path for _, source in sources]
+    more = f" and {len(names) - 1:,} more files" if len(names) > 1 else ""
+    return _Task(read_whole, (tuple(sources),), names[0] + more)
+
+
+def _cut(number: int, source: LogSource, stretch: int) -> Iterator[_Task]:
+    """Yield the tasks that read stretches of a file."""
+    count = -(-(source.size or 0) // stretch)
+    for i in range(count):
+        stop = None if i + 1 == count else (i + 1) * stretch
+        shown = "its end" if stop is None else f"{stop:,}"
+        name = f"{source.path}, bytes {i * stretch:,} to {shown}"
+        yield _Task(read_stretch, (number, source, i * stretch, stop), name, split=source)
+
+
+def _as_workers_see(source: LogSource) -> LogSource:
+    """Return the source by a name that does not depend on the current folder."""
+    file = source.file if source.is_object else os.path.abspath(source.file)
+    return replace(source, file=file, prefetcher=None)
+
+
+def _explain_to_client(error: SourceError, path: str) -> SourceError:
+    """Return an error of a worker as it looks from here, where the input could be found."""
+    if type(error) not in (SourceError, MissingSource):
+        return error  # it was opened
+    if is_url(path):
+        hint = "it is seen from here: the workers need the same credentials and network"
+    elif os.access(path, os.R_OK):
+        hint = (
+            "it can be read from here, but workers open it themselves: put it on a mount that "
+            "all of them share, or into object storage"
+        )
+    else:
+        return error
+    return type(error)(error.path, f"{error.reason} (on a worker)", hint)
+
+
+class _Submission(Generic[T]):
+    """The tasks of one run on a cluster."""
+
+    def __init__(
+        self, connection: ClusterConnection, job: ClusterJob[T], progress: Progress
+    ) -> None:
+        self._connection = connection
+        self._client = connection.client
+        self._killed_worker: type[Exception] = import_module("distributed").KilledWorker
+        self._topic = job.topic
+        self._count = 0
+        self._names: dict[str, str] = {}
+        self._plan_of: tuple[LogSource, Any] | None = None
+        self.threads = max(1, connection.threads)
+        # A task of its own, so that it is sent once, and can be made again if its worker dies.
+        self._job: Any = self._client.submit(_identity, job, key=f"{job.topic}-job", pure=False)
+        self._client.subscribe_topic(job.topic, partial(_advance, progress))
+
+    def submit(self, task: _Task) -> TaskFuture:
+        """Submit a task; its future is all that keeps its result."""
+        arguments = [*task.arguments]
+        if task.split:
+            arguments.append(self._plan(task.split))
+        return self._submit(task.call, arguments, task.name)
+
+    def submit_merge(self, results: Sequence[TaskFuture]) -> TaskFuture:
+        """Submit the merging of results."""
+        return self._submit(merge_results, [list(results)], "results of several inputs")
+
+    def wait(self, future: TaskFuture) -> TaskResult[T]:
+        """Return a result; raises ClusterError if the cluster can't give it."""
+        had_workers = monotonic()
+        while True:
+            try:
+                result: TaskResult[T] = future.result(timeout=_POLL_SECONDS)
+                return result
+            except ApilogError:
+                raise
+            except TimeoutError as error:
+                if self._has_workers():
+                    had_workers = monotonic()
+                elif monotonic() - had_workers > NO_WORKER_SECONDS:
+                    raise ClusterError(
+                        f"the scheduler {self._connection.address} has no workers any more",
+                        "their logs say why; often they had too little memory",
+                    ) from error
+            except (CancelledError, OSError) as error:
+                raise lost_scheduler(self._connection.address) from error
+            except self._killed_worker as error:
+                raise self._name_killed(error) from error
+
+    def _has_workers(self) -> bool:
+        try:
+            return bool(self._client.nthreads())
+        except OSError as error:
+            raise lost_scheduler(self._connection.address) from error
+
+    def close(self) -> None:
+        """Drop what is still to be done."""
+        self._client.unsubscribe_topic(self._topic)
+        self._job = self._plan_of = None
+
+    def _plan(self, source: LogSource) -> Any:
+        """Return the future of how a file is parsed: found once, by a worker."""
+        if self._plan_of is None or self._plan_of[0] != source:
+            self._plan_of = source, self._submit(plan_split, [source], source.path)
+        return self._plan_of[1]
+
+    def _submit(self, call: Callable[..., Any], arguments: Sequence[Any], name: str) -> Any:
+        key = f"{self._topic}-{self._count}"
+        self._count += 1
+        self._names[key] = name
+        return self._client.submit(call, *arguments, self._job, key=key, pure=False, retries=2)
+
+    def _name_killed(self, error: Any) -> ClusterError:
+        name = self._names.get(str(error.task), "a task")
+        return ClusterError(
+            f"{name}: all workers that read it died, the last one was {error.last_worker.address}",
+            "its log says why; often it had too little memory",
+        )
+
+
+def _identity(job: ClusterJob[T]) -> ClusterJob[T]:
+    return job
+
+
+def _advance(progress: Progress, event: tuple[float, int]) -> None:
+    """Take what `log_event` of a task has told."""
+    _, size = event
+    progress.advance(size)

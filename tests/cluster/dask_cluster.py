@@ -1,0 +1,79 @@
+"""A scheduler and workers as processes of their own, as on the machines of a cluster."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic, sleep
+
+STARTS_WITHIN = 120
+"""Seconds; on an idle machine it takes two."""
+
+
+@dataclass(slots=True)
+class DaskCluster:
+    """Processes on loopback."""
+
+    folder: Path
+    scheduler: subprocess.Popen[bytes]
+    address: str
+    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def start_worker(self, *options: str, **environment: str) -> subprocess.Popen[bytes]:
+        """Start one more worker of one thread, in a folder of its own."""
+        cwd = self.folder / f"worker-{len(self.workers)}"
+        cwd.mkdir()
+        command = [sys.executable, "-m", "dask", "worker", self.address]
+        command += ["--nthreads", "1", "--no-dashboard", "--no-nanny", *options]
+        worker = _start(command, cwd, POLARS_MAX_THREADS="1", **environment)
+        self.workers.append(worker)
+        return worker
+
+    def stop(self) -> None:
+        """Kill all processes."""
+        for process in (*self.workers, self.scheduler):
+            process.kill()
+        for process in (*self.workers, self.scheduler):
+            process.wait()
+
+
+@contextmanager
+def dask_cluster(folder: Path, workers: int) -> Iterator[DaskCluster]:
+    """Start a scheduler and workers, and stop them."""
+    written = folder / "scheduler.json"
+    command = [sys.executable, "-m", "dask", "scheduler", "--host", "127.0.0.1", "--port", "0"]
+    command += ["--no-dashboard", "--scheduler-file", str(written)]
+    scheduler = _start(command, folder)
+    cluster = DaskCluster(folder, scheduler, "")
+    try:
+        deadline = monotonic() + STARTS_WITHIN
+        while not cluster.address:
+            assert scheduler.poll() is None
+            assert monotonic() < deadline
+            try:
+                cluster.address = json.loads(written.read_text())["address"]
+            except (OSError, ValueError):
+                sleep(0.1)
+        for _ in range(workers):
+            cluster.start_worker()
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+def _start(command: list[str], cwd: Path, **environment: str) -> subprocess.Popen[bytes]:
+    with (cwd / "output.txt").open("wb") as output:
+        return subprocess.Popen(
+            command,
+            cwd=cwd,
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )

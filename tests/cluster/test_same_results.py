@@ -1,0 +1,149 @@
+"""A cluster gives what this process gives, to the last bit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+import apilog
+from apilog.report_model import Report
+from tests.commands import Run
+
+pytest.importorskip("distributed")
+
+from apilog.engine.cluster import run as cluster_run
+from apilog.engine.cluster.connection import close_connections
+from tests.cluster.dask_cluster import DaskCluster, dask_cluster
+
+LOGS = Path(__file__).parents[2] / "sample_logs"
+ACCOUNTS = LOGS / "success" / "accounts.csv"
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskCluster]:
+    with dask_cluster(tmp_path_factory.mktemp("cluster"), workers=2) as started:
+        yield started
+        close_connections()
+
+
+@pytest.fixture(autouse=True)
+def short_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut files that are too small to be worth it."""
+    monkeypatch.setattr(cluster_run, "_LEAST_STRETCH", 3000)
+    monkeypatch.setattr(cluster_run, "_MOST_STRETCH", 3000)
+
+
+def assert_same(here: Report, there: Report) -> None:
+    assert there.input == here.input
+    assert there.notes == here.notes
+    assert (there.since, there.until, there.bucket) == (here.since, here.until, here.bucket)
+    assert [*there.tables] == [*here.tables]
+    for name, table in here.tables.items():
+        assert there.tables[name].equals(table), name
+
+
+def test_reports_on_every_sample_and_on_broken_lines(cluster: DaskCluster, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.log"
+    lines = (LOGS / "api.log").read_bytes().splitlines(keepends=True)
+    for at in (5, 70, 71, len(lines) - 3):
+        lines[at] = b"no request at all\r\n"
+    broken.write_bytes(b"".join(lines) + b"cut off")
+    sources = [LOGS, broken]
+    assert_same(apilog.report(sources), apilog.report(sources, scheduler=cluster.address))
+
+
+def test_where_by_and_limits(cluster: DaskCluster) -> None:
+    options: dict[str, Any] = {
+        "where": "status >= 400",
+        "by": ["consumer"],
+        "top": 3,
+        "tz": "Europe/Berlin",
+    }
+    choices: list[dict[str, Any]] = [{}, {"where": "line_number > 20"}, {"bucket": "1h"}]
+    for more in choices:
+        here = apilog.report(LOGS / "api.log", **{**options, **more})
+        there = apilog.report(LOGS / "api.log", **{**options, **more}, scheduler=cluster.address)
+        assert_same(here, there)
+
+
+def test_rejects_have_their_line_numbers(cluster: DaskCluster, tmp_path: Path) -> None:
+    log = tmp_path / "odd.log"
+    lines = (LOGS / "api.log").read_text().splitlines()
+    odd = [7, 8, 60, len(lines) - 1]
+    for at in odd:
+        lines[at] = f"odd line {at}"
+    log.write_text("\n".join(lines) + "\n")
+    seen: list[pl.DataFrame] = []
+    apilog.report(log, scheduler=cluster.address, rejects=seen.append)
+    assert pl.concat(seen)["line_number"].to_list() == [at + 1 for at in odd]
+    assert pl.concat(seen)["line"].to_list() == [f"odd line {at}" for at in odd]
+
+
+def test_stores(cluster: DaskCluster, tmp_path: Path) -> None:
+    apilog.ingest([LOGS / "api.log", LOGS / "kong.log"], store=tmp_path / "store")
+    sources = [tmp_path / "store", LOGS / "apigee.log"]
+    choices: list[dict[str, Any]] = [{}, {"since": "2026-11-21"}, {"routes": ["/v1/{all}"]}]
+    for options in choices:
+        here = apilog.report(sources, **options)
+        assert_same(here, apilog.report(sources, **options, scheduler=cluster.address))
+
+
+def test_checks_comparisons_and_success(cluster: DaskCluster) -> None:
+    there: dict[str, Any] = {"scheduler": cluster.address}
+    check: dict[str, Any] = {
+        "thresholds": ["error_rate < 1%", "latency_p95 < 300ms for each route"]
+    }
+    one, other = (apilog.check(LOGS / "api.log", **check, **how) for how in ({}, there))
+    assert one.state is other.state
+    assert_same(one.report, other.report)
+    sides = [LOGS / "api.log.1.gz", LOGS / "api.log"]
+    assert_same(apilog.compare(sides).report, apilog.compare(sides, **there).report)
+    joined: dict[str, Any] = {"accounts": str(ACCOUNTS), "as_of": "2026-11-25"}
+    success = LOGS / "success" / "gateway.log.gz"
+    assert_same(apilog.success(success, **joined), apilog.success(success, **joined, **there))
+
+
+def test_json_and_exports_byte_for_byte(cluster: DaskCluster, tmp_path: Path, run: Run) -> None:
+    there = ("--engine", "dask", "--scheduler", cluster.address)
+    report = ("report", str(LOGS / "api.log"), "-f", "json")
+    here = run(*report)
+    assert run(*report, *there).stdout == here.stdout
+    assert json.loads(here.stdout)["input"]["records"] > 0
+    for name, engine in (("one", ()), ("other", there)):
+        run("export", str(LOGS / "api.log"), "--to", str(tmp_path / name), *engine)
+    files = [path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*.csv")]
+    assert files
+    for file in files:
+        assert (tmp_path / "other" / file).read_bytes() == (tmp_path / "one" / file).read_bytes()
+
+
+def test_queries(cluster: DaskCluster, run: Run) -> None:
+    sql = (
+        "SELECT route, COUNT(*) AS n FROM requests WHERE status < 400 GROUP BY route ORDER BY route"
+    )
+    here = run("query", sql, str(LOGS / "api.log"), "-f", "json")
+    there = run("query", sql, str(LOGS / "api.log"), "-f", "json", "--scheduler", cluster.address)
+    assert there.stdout == here.stdout
+
+
+def test_pairs_of_lines_at_several_cuts(
+    cluster: DaskCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "pairs.log"
+    records = []
+    for i in range(40):
+        begun = {"level": 30, "time": 1764000000000 + i * 1000, "reqId": f"r-{i}"}
+        request = {"method": "GET", "url": f"/orders/{i}", "remoteAddress": "10.0.0.1"}
+        records.append(json.dumps({**begun, "req": request, "msg": "incoming request"}))
+        ended = {**begun, "res": {"statusCode": 200 + i % 2}, "responseTime": 1.5}
+        records.append(json.dumps({**ended, "msg": "request completed"}))
+    log.write_text("\n".join(records) + "\n")
+    here = apilog.report(log)
+    for stretch in (333, 500, 1000):
+        monkeypatch.setattr(cluster_run, "_MOST_STRETCH", stretch)
+        assert_same(here, apilog.report(log, scheduler=cluster.address))
