@@ -323,7 +323,7 @@ class ExportOptions(ReportOptions):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IngestOptions(RecordOptions):
+class IngestOptions(EngineOptions):
     """Options of an ingest. With one on personal data, rejects are stored without their lines."""
 
     final: bool = False

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from enum import Enum, auto
+from typing import Protocol
 
 from apilog.engine.parse_chunks import FileAccount
 from apilog.ingestion.fingerprint import FingerprintIndex, KnownEntry
 from apilog.ingestion.line_aligned import CommitBudget
 from apilog.ingestion.opened_input import OpenedInput
 from apilog.sources import DamagedSource, LineChunk, LogSource, MissingSource
-from apilog.store import InputCheckpoint, StoreWriter
+from apilog.store import InputCheckpoint
 
 _MOST_COMPRESSED = 8
 """How many compressed files of one content are recognised without decompressing them."""
@@ -75,6 +76,15 @@ TRANSITIONS: Mapping[tuple[InputState, InputEvent], InputState] = {
     },
 }
 """The state after an event. There is no entry for what can't happen."""
+
+
+class CheckpointSink(Protocol):
+    """Takes how far inputs were read."""
+
+    def save_checkpoint(
+        self, checkpoint: InputCheckpoint, replaces: InputCheckpoint | None = None
+    ) -> None:
+        """See `StoreWriter.save_checkpoint`."""
 
 
 class IngestInput:
@@ -163,7 +173,7 @@ class IngestInput:
             raise
         self._note_reached(opened)
 
-    def record_stretch(self, account: FileAccount, writer: StoreWriter) -> None:
+    def record_stretch(self, account: FileAccount, writer: CheckpointSink) -> None:
         """Have the writer note what was read in this stretch, given the account of it."""
         opened = self._opened
         if account.error and not isinstance(account.error, DamagedSource):
@@ -217,7 +227,7 @@ class IngestInput:
             if not opened.is_paused:
                 self.close()
 
-    def forget_superseded(self, writer: StoreWriter) -> None:
+    def forget_superseded(self, writer: CheckpointSink) -> None:
         """At the end of the run, forget the checkpoint that this input has grown from.
 
         It stays if another source holds just that, as a copy does that nobody removes.

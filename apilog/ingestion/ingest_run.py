@@ -11,24 +11,26 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from time import monotonic
+from typing import Protocol
 
 import polars as pl
 
+from apilog.engine.engines import uses_cluster
 from apilog.engine.local import LocalRun, NoProgress
-from apilog.engine.parse_chunks import FileAccount, ReadSpec, summarise_inputs
+from apilog.engine.parse_chunks import FileAccount, summarise_inputs
 from apilog.engine.source_pass import describe_doubts, make_read_spec
 from apilog.engine.store_parts import find_logs, refuse_stores
-from apilog.formats.file_plan import FormatChoice, parse_choice
+from apilog.formats.file_plan import parse_choice
 from apilog.ingestion.fingerprint import FingerprintIndex
 from apilog.ingestion.ingest_input import IngestInput, InputState
 from apilog.ingestion.line_aligned import CommitBudget
 from apilog.options import IngestOptions, Progress, Source
 from apilog.report_model import FileInput, InputSummary
 from apilog.schema import SCHEMA
-from apilog.sources import DamagedSource, MissingSource
+from apilog.sources import DamagedSource, LogSource, MissingSource, SourceError
 from apilog.sources.source import display_path
-from apilog.storage import FolderLike
-from apilog.store import StoreWriter
+from apilog.storage import Folder, FolderLike
+from apilog.store import InputCheckpoint, Store, StoreWriter
 from apilog.text.units import format_bytes, format_count, format_duration
 
 
@@ -83,60 +85,130 @@ def ingest(
     """
     started = monotonic()
     options = options or IngestOptions()
-    spec, choice = make_read_spec(options, frozenset(SCHEMA)), parse_choice(options)
+    # What can't be understood is said before the store is made.
+    make_read_spec(options)
+    parse_choice(options)
+    on_cluster = uses_cluster(options)
     with StoreWriter(store) as writer:
         before = writer.store.manifest
-        run = _IngestRun(sources, writer, options, spec, choice)
-        run.read_inputs()
+        files, problems = find_inputs(sources, writer.folder, options.exclude)
+        if on_cluster:
+            # Imported where it is used: few have Dask.
+            from apilog.ingestion.cluster_ingest import read_inputs_on_cluster
+
+            outcome = read_inputs_on_cluster(files, writer, options)
+        else:
+            outcome = read_inputs(files, writer, options)
+        writer.commit()
         added = set(writer.store.manifest.files) - set(before.files)
-        return run.summarize(monotonic() - started, sum(file.size for file in added))
+    failed = [FileAccount(problem.path, error=problem) for problem in problems]
+    account = summarise_inputs([*failed, *outcome.accounts])
+    return IngestSummary(
+        input=account,
+        new=outcome.states.count(InputState.NEW),
+        continued=outcome.states.count(InputState.CONTINUED),
+        known=outcome.states.count(InputState.KNOWN),
+        failed=outcome.states.count(InputState.FAILED) + len(failed),
+        seconds=monotonic() - started,
+        bytes_in=outcome.bytes_read,
+        bytes_out=sum(file.size for file in added),
+        notes=(*outcome.notes, *describe_doubts(account)),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestOutcome:
+    """What became of some inputs, in their order."""
+
+    accounts: tuple[FileAccount, ...]
+    states: tuple[InputState, ...]
+    bytes_read: int
+    notes: tuple[str, ...]
+
+
+def find_inputs(
+    sources: Sequence[Source], store: Folder, exclude: Sequence[str]
+) -> tuple[list[LogSource], list[SourceError]]:
+    """Return the logs among the sources that lie outside of the store, and what is none."""
+    logs, stores = refuse_stores(sources)
+    files, problems = find_logs(logs, exclude)
+    # A file that a folder listed, and that has gone since, was rotated: it has another name by
+    # now, under which this run or the next one reads it.
+    named = {display_path(os.fsdecode(log)) for log in logs}
+    missing = [p for p in problems if not isinstance(p, MissingSource) or p.path in named]
+    # Resolving links for each of many files costs more than all else that a run over known
+    # files does: it is done once per folder.
+    is_own: dict[str, bool] = {}
+    outside = []
+    for source in files:
+        file = source.file
+        place = file if os.path.islink(file) else os.path.dirname(file)
+        if place not in is_own:
+            is_own[place] = store.contains_location(file)
+        if not is_own[place]:
+            outside.append(source)
+    return outside, [*stores, *missing]
+
+
+class IngestTarget(Protocol):
+    """Takes what is read: a store's writer, or a part of one."""
+
+    store: Store
+    """The state that inputs are compared with."""
+
+    def add_records(self, frame: pl.DataFrame) -> None:
+        """See `StoreWriter.add_records`."""
+
+    def add_rejects(self, frame: pl.DataFrame) -> None:
+        """See `StoreWriter.add_rejects`."""
+
+    def save_checkpoint(
+        self, checkpoint: InputCheckpoint, replaces: InputCheckpoint | None = None
+    ) -> None:
+        """See `StoreWriter.save_checkpoint`."""
+
+    def commit(self) -> object:
+        """Have what was added last, if the target is one that commits."""
+
+
+def read_inputs(
+    files: Sequence[LogSource],
+    target: IngestTarget,
+    options: IngestOptions,
+    *,
+    workers: int | None = None,
+) -> IngestOutcome:
+    """Add what is new in the inputs to a target, and return what became of them."""
+    run = _IngestRun(files, target, options, workers)
+    run.read_inputs()
+    return run.outcome()
 
 
 class _IngestRun:
-    """One run over the inputs that sources name."""
+    """One run over some inputs."""
 
     def __init__(
         self,
-        sources: Sequence[Source],
-        writer: StoreWriter,
+        files: Sequence[LogSource],
+        writer: IngestTarget,
         options: IngestOptions,
-        spec: ReadSpec,
-        choice: FormatChoice | None,
+        workers: int | None,
     ) -> None:
-        logs, stores = refuse_stores(sources)
-        files, problems = find_logs(logs, options.exclude)
-        # A file that a folder listed, and that has gone since, was rotated: it has another name by
-        # now, under which this run or the next one reads it.
-        named = {display_path(os.fsdecode(log)) for log in logs}
-        self._problems = [
-            *stores,
-            *(p for p in problems if not isinstance(p, MissingSource) or p.path in named),
-        ]
         index = FingerprintIndex(writer.store.manifest.inputs)
         self._writer = writer
         self._options = options
-        self._spec = spec
-        self._choice = choice
+        self._spec = make_read_spec(options, frozenset(SCHEMA))
+        self._choice = parse_choice(options)
+        self._workers = workers
         progress = options.progress or NoProgress()
         self._progress = _StretchProgress(progress)
         self._budget = CommitBudget(0)
         self._held_rejects: dict[object, list[pl.DataFrame]] = {}
         """Rejects by the path of their input, of inputs that have no record yet."""
-        # Resolving links for each of many files costs more than all else that a run over known
-        # files does: it is done once per folder.
-        is_own: dict[str, bool] = {}
-        logs_outside = []
-        for source in files:
-            file = source.file
-            place = file if os.path.islink(file) else os.path.dirname(file)
-            if place not in is_own:
-                is_own[place] = writer.folder.contains_location(file)
-            if not is_own[place]:
-                logs_outside.append(source)
-        others = frozenset(source.file for source in logs_outside)
+        others = frozenset(source.file for source in files)
         self._inputs = [
             IngestInput(source, index, self._budget, final=options.final, others=others)
-            for source in logs_outside
+            for source in files
         ]
         sizes = [source.size for source in self._inputs]
         progress.total(None if None in sizes else sum(size for size in sizes if size))
@@ -153,6 +225,7 @@ class _IngestRun:
                     cast_to_schema,
                     choice=self._choice,
                     progress=self._progress,
+                    workers=self._workers,
                     chunk_bytes=self._options.chunk_bytes,
                     inputs=pending,
                 )
@@ -202,23 +275,13 @@ class _IngestRun:
         # Nobody can tell what to hide in a line that no format reads.
         self._writer.add_rejects(stored.drop("line") if self._spec.privacy else stored)
 
-    def summarize(self, seconds: float, bytes_out: int) -> IngestSummary:
-        failed = [FileAccount(problem.path, error=problem) for problem in self._problems]
-        states = [item.state for item in self._inputs]
-        account = summarise_inputs([*failed, *(item.account for item in self._inputs)])
-        return IngestSummary(
-            input=account,
-            new=states.count(InputState.NEW),
-            continued=states.count(InputState.CONTINUED),
-            known=states.count(InputState.KNOWN),
-            failed=states.count(InputState.FAILED) + len(failed),
-            seconds=seconds,
-            bytes_in=sum(item.bytes_read for item in self._inputs),
-            bytes_out=bytes_out,
-            notes=(
-                *(item.note for item in self._inputs if item.note),
-                *describe_doubts(account),
-            ),
+    def outcome(self) -> IngestOutcome:
+        """Return what became of the inputs."""
+        return IngestOutcome(
+            accounts=tuple(item.account for item in self._inputs),
+            states=tuple(item.state for item in self._inputs),
+            bytes_read=sum(item.bytes_read for item in self._inputs),
+            notes=tuple(item.note for item in self._inputs if item.note),
         )
 
 

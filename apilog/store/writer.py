@@ -218,6 +218,13 @@ class StoreWriter:
         with self._close_on_error():
             self._buffer.write_file(rows, kind, span)
 
+    def adopt_files(self, files: Iterable[DataFile]) -> None:
+        """Take files that others have staged in the store's folder: the next commit has them.
+
+        They are removed with those of this writer if there is none.
+        """
+        self._buffer.files.extend(files)
+
     def commit(self) -> Store:
         """Make everything that was added the state of the store, lasting when this returns.
 

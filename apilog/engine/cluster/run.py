@@ -9,24 +9,15 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import CancelledError
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
-from importlib import import_module
-from time import monotonic
 from typing import Any, Generic, TypeVar
 from uuid import uuid4
 
 import polars as pl
 
-from apilog.engine.cluster.connection import (
-    ClusterConnection,
-    ClusterError,
-    check_cluster_is_installed,
-    connect,
-    lost_scheduler,
-)
+from apilog.engine.cluster.connection import check_cluster_is_installed, connect
+from apilog.engine.cluster.submission import ClusterSubmission, TaskFuture
 from apilog.engine.cluster.tasks import (
     ClusterJob,
     InputPart,
@@ -46,7 +37,7 @@ from apilog.engine.store_parts import (
     separate_stores,
     split_into_parts,
 )
-from apilog.errors import ApilogError, UsageError
+from apilog.errors import UsageError
 from apilog.formats.file_plan import FormatChoice, explain_unread
 from apilog.options import Progress
 from apilog.sources import LogSource, MissingSource, SourceError
@@ -55,8 +46,6 @@ from apilog.time import ALL_TIME, TimeWindow
 from apilog.transport.opening import CHUNK_BYTES
 
 T = TypeVar("T")
-TaskFuture = Any
-"""A `distributed.Future` of a TaskResult."""
 
 _LEAST_STRETCH = 32 << 20
 _MOST_STRETCH = 256 << 20
@@ -66,9 +55,6 @@ _MOST_FILES = 500
 """More files than this are not read by one task."""
 _ARITY = 8
 """How many results are merged into one."""
-_POLL_SECONDS = 1.0
-NO_WORKER_SECONDS = 60.0
-"""For so long workers may all be gone, as they are while they are started anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +107,8 @@ class ClusterRun(Generic[T]):
         self.accounts: list[FileAccount] = [FileAccount(p.path, error=p) for p in problems]
         self.errors: list[SourceError] = list(problems)
         """The errors of the files, in their order."""
+        self._plan_of: tuple[LogSource, TaskFuture] | None = None
+        """The file that is being cut, and the future of its plan."""
         self._lines_before: dict[int, int] = {}
         """How many lines of an input are known, by its number."""
 
@@ -132,43 +120,45 @@ class ClusterRun(Generic[T]):
 
     def results(self) -> Generator[ChunkResult[T]]:
         """Yield what the work made of each chunk, in the order of the lines; few are held."""
-        submission = _Submission(connect(self._scheduler), self._job(None), self._progress)
+        submission = ClusterSubmission(connect(self._scheduler), self._job(None), self._progress)
         in_flight: deque[TaskFuture] = deque()
         most = 2 * submission.threads + 1
         try:
             for task in self._tasks(submission.threads):
-                in_flight.append(submission.submit(task))
+                in_flight.append(self._submit(submission, task))
                 if len(in_flight) >= most:
                     yield from self._take(submission.wait(in_flight.popleft()))
             while in_flight:
                 yield from self._take(submission.wait(in_flight.popleft()))
         finally:
+            self._plan_of = None
             submission.close()
         self._judge_inputs()
 
     def merged(self, merge: Callable[[Sequence[T]], T]) -> list[T]:
         """Return the value of everything, merged on the workers; none if nothing was read."""
-        submission = _Submission(connect(self._scheduler), self._job(merge), self._progress)
+        submission = ClusterSubmission(connect(self._scheduler), self._job(merge), self._progress)
         # A number in base 8: at each place so many results that nothing is merged with yet.
         places: list[list[TaskFuture]] = [[]]
         try:
             for task in self._tasks(submission.threads):
-                places[0].append(submission.submit(task))
+                places[0].append(self._submit(submission, task))
                 place = 0
                 while len(places[place]) == _ARITY:
                     if place + 1 == len(places):
                         places.append([])
-                    places[place + 1].append(submission.submit_merge(places[place]))
+                    places[place + 1].append(self._submit_merge(submission, places[place]))
                     places[place] = []
                     place += 1
             left = [future for place in reversed(places) for future in place]
             del places
             result: TaskResult[T] = TaskResult([], [])
             if left:
-                last = submission.submit_merge(left)
+                last = self._submit_merge(submission, left)
                 del left
                 result = submission.wait(last)
         finally:
+            self._plan_of = None
             submission.close()
         for part in result.parts:
             self._count_part(part)
@@ -230,6 +220,21 @@ class ClusterRun(Generic[T]):
         """Return whether stretches are worth trying: workers look at the file itself."""
         # A stretch does not know the number of its first line.
         return not file.is_object and "line_number" not in self._spec.needed_columns
+
+    def _submit(self, submission: ClusterSubmission, task: _Task) -> TaskFuture:
+        arguments = [*task.arguments]
+        if task.split:
+            # How a file is parsed is found once, by a worker.
+            if self._plan_of is None or self._plan_of[0] != task.split:
+                plan = submission.submit(plan_split, [task.split], task.split.path)
+                self._plan_of = task.split, plan
+            arguments.append(self._plan_of[1])
+        return submission.submit(task.call, arguments, task.name)
+
+    def _submit_merge(
+        self, submission: ClusterSubmission, results: Sequence[TaskFuture]
+    ) -> TaskFuture:
+        return submission.submit(merge_results, [[*results]], "results of several inputs")
 
     def _open_account(self, account: FileAccount) -> int:
         account.is_ended = True
@@ -303,95 +308,3 @@ def _explain_to_client(error: SourceError, path: str) -> SourceError:
     else:
         return error
     return type(error)(error.path, f"{error.reason} (on a worker)", hint)
-
-
-class _Submission(Generic[T]):
-    """The tasks of one run on a cluster."""
-
-    def __init__(
-        self, connection: ClusterConnection, job: ClusterJob[T], progress: Progress
-    ) -> None:
-        self._connection = connection
-        self._client = connection.client
-        self._killed_worker: type[Exception] = import_module("distributed").KilledWorker
-        self._topic = job.topic
-        self._count = 0
-        self._names: dict[str, str] = {}
-        self._plan_of: tuple[LogSource, Any] | None = None
-        self.threads = max(1, connection.threads)
-        # A task of its own, so that it is sent once, and can be made again if its worker dies.
-        self._job: Any = self._client.submit(_identity, job, key=f"{job.topic}-job", pure=False)
-        self._client.subscribe_topic(job.topic, partial(_advance, progress))
-
-    def submit(self, task: _Task) -> TaskFuture:
-        """Submit a task; its future is all that keeps its result."""
-        arguments = [*task.arguments]
-        if task.split:
-            arguments.append(self._plan(task.split))
-        return self._submit(task.call, arguments, task.name)
-
-    def submit_merge(self, results: Sequence[TaskFuture]) -> TaskFuture:
-        """Submit the merging of results."""
-        return self._submit(merge_results, [list(results)], "results of several inputs")
-
-    def wait(self, future: TaskFuture) -> TaskResult[T]:
-        """Return a result; raises ClusterError if the cluster can't give it."""
-        had_workers = monotonic()
-        while True:
-            try:
-                result: TaskResult[T] = future.result(timeout=_POLL_SECONDS)
-                return result
-            except ApilogError:
-                raise
-            except TimeoutError as error:
-                if self._has_workers():
-                    had_workers = monotonic()
-                elif monotonic() - had_workers > NO_WORKER_SECONDS:
-                    raise ClusterError(
-                        f"the scheduler {self._connection.address} has no workers any more",
-                        "their logs say why; often they had too little memory",
-                    ) from error
-            except (CancelledError, OSError) as error:
-                raise lost_scheduler(self._connection.address) from error
-            except self._killed_worker as error:
-                raise self._name_killed(error) from error
-
-    def _has_workers(self) -> bool:
-        try:
-            return bool(self._client.nthreads())
-        except OSError as error:
-            raise lost_scheduler(self._connection.address) from error
-
-    def close(self) -> None:
-        """Drop what is still to be done."""
-        self._client.unsubscribe_topic(self._topic)
-        self._job = self._plan_of = None
-
-    def _plan(self, source: LogSource) -> Any:
-        """Return the future of how a file is parsed: found once, by a worker."""
-        if self._plan_of is None or self._plan_of[0] != source:
-            self._plan_of = source, self._submit(plan_split, [source], source.path)
-        return self._plan_of[1]
-
-    def _submit(self, call: Callable[..., Any], arguments: Sequence[Any], name: str) -> Any:
-        key = f"{self._topic}-{self._count}"
-        self._count += 1
-        self._names[key] = name
-        return self._client.submit(call, *arguments, self._job, key=key, pure=False, retries=2)
-
-    def _name_killed(self, error: Any) -> ClusterError:
-        name = self._names.get(str(error.task), "a task")
-        return ClusterError(
-            f"{name}: all workers that read it died, the last one was {error.last_worker.address}",
-            "its log says why; often it had too little memory",
-        )
-
-
-def _identity(job: ClusterJob[T]) -> ClusterJob[T]:
-    return job
-
-
-def _advance(progress: Progress, event: tuple[float, int]) -> None:
-    """Take what `log_event` of a task has told."""
-    _, size = event
-    progress.advance(size)
