@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic, sleep
 
+REPOSITORY = Path(__file__).parents[2]
 STARTS_WITHIN = 120
 """Seconds; on an idle machine it takes two."""
 
@@ -68,6 +69,9 @@ def dask_cluster(folder: Path, workers: int) -> Iterator[DaskCluster]:
 
 
 def _start(command: list[str], cwd: Path, **environment: str) -> subprocess.Popen[bytes]:
+    # What tests define is imported there, too.
+    paths = [environment.pop("PYTHONPATH", ""), str(REPOSITORY), os.environ.get("PYTHONPATH", "")]
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     with (cwd / "output.txt").open("wb") as output:
         return subprocess.Popen(
             command,
