@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from functools import lru_cache
 from pathlib import Path
 
 OWN_FILE = "apilog.toml"
@@ -54,8 +55,12 @@ def _has_settings(project: Path) -> bool:
         data = project.read_bytes()
     except OSError:
         return False
-    if b"apilog" not in data:  # most projects have the file, and few of them settings of apilog
-        return False
+    # Most projects have the file, and few of them settings of apilog.
+    return b"apilog" in data and _is_ours(data)
+
+
+@lru_cache(maxsize=4)  # a command looks for its settings several times
+def _is_ours(data: bytes) -> bool:
     try:
         tool = tomllib.loads(data.decode()).get("tool")
     except (ValueError, RecursionError):
