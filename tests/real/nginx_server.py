@@ -137,13 +137,13 @@ def running_nginx(tmp_path: Path) -> Iterator[Nginx]:
         yield server
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
         upstream.shutdown()
         upstream.server_close()
 
 
 def _wait_for(server: Nginx) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
             socket.create_connection(("127.0.0.1", server.port), timeout=1).close()
