@@ -102,11 +102,13 @@ def test_an_empty_store_is_an_empty_report(run: Run, tmp_path: Path) -> None:
     assert tables(run, tmp_path / "store") == tables(run, tmp_path / "empty.log")
 
 
-def test_one_day_reads_only_that_day(run: Run, tmp_path: Path) -> None:
+def test_one_day_reads_only_that_day_and_the_one_it_is_compared_with(
+    run: Run, tmp_path: Path
+) -> None:
     log = write(tmp_path / "days.log", [line(after=3600 * hour, ms=hour) for hour in range(240)])
     ingest([log], tmp_path / "store")
     for day in (tmp_path / "store" / "records").iterdir():
-        if day.name != "date=2026-11-25":
+        if day.name not in ("date=2026-11-24", "date=2026-11-25"):
             shutil.rmtree(day)
     window = ("--since", "2026-11-25", "--until", "2026-11-26")
     found = tables(run, tmp_path / "store", *window)
