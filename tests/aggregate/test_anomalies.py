@@ -107,6 +107,14 @@ def test_an_outage_at_a_weekend_is_found() -> None:
     assert drop["expected"] == pytest.approx(90, rel=0.1)
 
 
+def test_an_outage_up_to_a_given_end_is_found() -> None:
+    records = log(lambda _: 100, 24 * 9, lambda _: 0)
+    for later, expected in ((5, [(216, 221)]), (24 * 8, [(216, 217)])):
+        plan = replace(PLAN, window=until_after((24 * 9 + later) * HOUR))
+        table = finish(plan, partial(plan, records)).tables["anomalies"]
+        assert [span(row) for row in table.to_dicts()] == expected
+
+
 def test_a_drop_and_a_spike_one_after_the_other_are_two() -> None:
     unusual = {24 * 6 + 9: 2, 24 * 6 + 10: 900, 24 * 6 + 11: 900}
     drop, spike = found(lambda h: unusual.get(h, 100), 24 * 7)

@@ -292,15 +292,20 @@ def wandering_errors(rng: np.random.Generator, hours: int, sigma: float) -> Metr
 
 
 @pytest.mark.parametrize(
-    ("sigma", "hours", "runs"),
+    ("sigma", "hours", "runs", "at_most"),
     [
-        (0.5, 168, 100),
-        pytest.param(0.3, 168, 400, marks=pytest.mark.slow),
-        pytest.param(0.5, 72, 400, marks=pytest.mark.slow),
-        pytest.param(0.5, 24, 400, marks=pytest.mark.slow),
+        (0.5, 168, 100, 0.02),
+        pytest.param(0.3, 168, 400, 0.02, marks=pytest.mark.slow),
+        pytest.param(0.5, 72, 400, 0.02, marks=pytest.mark.slow),
+        pytest.param(0.5, 24, 400, 0.02, marks=pytest.mark.slow),
+        # More than is asked for, as the documentation says.
+        pytest.param(1.0, 168, 300, 0.025, marks=pytest.mark.slow),
+        pytest.param(1.0, 24, 300, 0.037, marks=pytest.mark.slow),
     ],
 )
-def test_errors_that_wander_from_hour_to_hour(sigma: float, hours: int, runs: int) -> None:
+def test_errors_that_wander_from_hour_to_hour(
+    sigma: float, hours: int, runs: int, at_most: float
+) -> None:
     rng = np.random.default_rng(29)
     threshold = parse_threshold("error_rate <= baseline")
     found = alarms(
@@ -309,7 +314,7 @@ def test_errors_that_wander_from_hour_to_hour(sigma: float, hours: int, runs: in
         lambda: wandering_errors(rng, hours, sigma),
         runs,
     )
-    assert found <= binomial_limit(0.02, runs)
+    assert found <= binomial_limit(at_most, runs)
 
 
 @pytest.mark.parametrize(

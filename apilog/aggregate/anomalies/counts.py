@@ -46,9 +46,11 @@ class HourCounts:
     def fill_hours(self, window: TimeWindow) -> pl.DataFrame:
         """Return the whole hours of the window, those without requests too.
 
-        A part begins with its first request, and before the newest weeks it is not looked at.
+        A part begins with its first request, and before the newest weeks it is not looked at. Up
+        to an end of the window that is after the last request, there were none.
         """
-        at, after = pl.col("timestamp"), pl.col("timestamp").shift(-1)
+        at = pl.col("timestamp")
+        after = at.shift(-1, fill_value=pl.lit(window.until, TIMESTAMP))
         whole = self.hours.filter(pl.col("part") == 0).sort("timestamp")
         upto = pl.when(after - at <= _LONGEST_GAP).then(after).otherwise(at + HOUR)
         every_hour = pl.datetime_ranges(at, upto, HOUR, closed="left").explode()
