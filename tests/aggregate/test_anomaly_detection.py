@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from statistics import NormalDist, median
 
@@ -17,6 +18,7 @@ from apilog.aggregate.anomalies.detect import Detection, detect_events
 from apilog.aggregate.anomalies.expectation import loss_of_others, running_level
 from apilog.aggregate.anomalies.last_hour import score_last_hour
 from apilog.aggregate.anomalies.surprise import score_count, score_expr, score_limit
+from apilog.aggregate.ddsketch import GAMMA, bucket_of
 from apilog.schema import TIMESTAMP
 
 START = datetime(2026, 9, 7, tzinfo=UTC)
@@ -253,3 +255,54 @@ def test_alerts_are_rare_where_nothing_happens_and_soon_where_something_does() -
         values[hour] = draw(random.Random(seed), factor * values[hour])
         seen += abs(last_hour(values) or 0) >= 6
     assert seen >= 27
+
+
+@pytest.mark.slow
+def test_hours_that_get_slower_or_fail_are_seen_at_once_and_others_are_not() -> None:
+    chance, traffic = random.Random(8), counts(office, 24 * 28, 8)
+    cells: dict[int, Counter[int]] = {}
+    broke: list[int] = []
+    for h, n in enumerate(traffic):
+        level = chance.gauss(3, 0.05)
+        cells[h] = Counter(bucket_of(chance.lognormvariate(level, 0.9)) for _ in range(n))
+        broke.append(draw(chance, 0.01 * n))
+    doubled = round(math.log(2) / math.log(GAMMA))
+    busy = [h for h in range(336, 672) if traffic[h] >= 260]
+    usual = {"latency_p95": 0, "server_error_rate": 0}
+    unusual = usual.copy()
+    for h in chance.sample(busy, 8):
+        slow = {b + doubled: n for b, n in cells[h].items()}
+        for metric in usual:
+            usual[metric] += _passes(metric, traffic, broke, cells, h)
+            failed = [*broke[:h], draw(chance, 0.1 * traffic[h])]
+            unusual[metric] += _passes(metric, traffic, failed, {**cells, h: Counter(slow)}, h)
+    assert usual == {"latency_p95": 0, "server_error_rate": 0}
+    # At 0.9 three and more of eight that are missed would be chance in 1 of 26 runs.
+    assert min(unusual.values()) >= 6
+
+
+def _passes(
+    metric: str,
+    traffic: Sequence[int],
+    broke: Sequence[int],
+    cells: Mapping[int, Mapping[int, int]],
+    last: int,
+) -> bool:
+    """Whether the score of the last of these hours would be an alert."""
+    hours = pl.DataFrame(
+        {
+            "timestamp": [START + h * HOUR for h in range(last + 1)],
+            "requests": traffic[: last + 1],
+            "errors": broke[: last + 1],
+            "server_errors": broke[: last + 1],
+        },
+        schema_overrides={"timestamp": TIMESTAMP},
+    )
+    latencies = pl.DataFrame(
+        [(START + h * HOUR, b, n) for h in range(last + 1) for b, n in cells[h].items()],
+        schema={"timestamp": TIMESTAMP, "bucket": pl.Int16, "n": pl.Int64},
+        orient="row",
+    )
+    row = score_last_hour(hours, metric, latencies=latencies)
+    assert row
+    return abs(float(row["score"])) >= 6
