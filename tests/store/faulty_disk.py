@@ -10,6 +10,7 @@ import pytest
 
 from apilog.errors import OutputError
 from apilog.storage import local_folder
+from apilog.storage.exchange import exchange_paths
 
 CHANGES = ("open", "write", "fsync", "replace", "mkdir", "unlink", "rmdir", "ftruncate")
 
@@ -61,7 +62,7 @@ def fail(
     error = None
     with monkeypatch.context() as patch:
         patch.setattr(local_folder, "os", faulty)
-        exchange = faulty.count("exchange", local_folder.exchange_paths)
+        exchange = faulty.count("exchange", exchange_paths)
         patch.setattr(local_folder, "exchange_paths", exchange)
         try:
             action()
