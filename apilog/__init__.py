@@ -158,9 +158,10 @@ def report(sources: list[Source], options: ReportOptions) -> Report:
     >>> report.tables["overview"]["requests"].item()
     38
     """
-    from apilog.reports import build_report
+    from apilog.reports import build_own_report, build_report
 
-    return build_report(sources, options).if_read()
+    build = build_report if options.report is None else build_own_report
+    return build(sources, options).if_read()
 
 
 @_takes_fields_of(CheckOptions)

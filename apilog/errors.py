@@ -27,10 +27,20 @@ class UsageError(ApilogError):
 class DeclarationError(UsageError):
     """Something in a declaration that can't be meant; `place` are the keys that lead to it."""
 
-    def __init__(self, place: Sequence[str], problem: str, hint: str = "") -> None:
-        super().__init__(f"{'.'.join(place)} {problem}", hint)
+    def __init__(self, place: Sequence[str | int], problem: str, hint: str = "") -> None:
+        super().__init__(f"{_join_keys(place)} {problem}", hint)
         self.place = tuple(place)
         self.problem = problem
+
+    def within(self, *keys: str) -> UsageError:
+        """Return the error with the keys that lead to the declaration."""
+        return UsageError(f"{_join_keys((*keys, *self.place))} {self.problem}", self.hint)
+
+
+def _join_keys(place: Sequence[str | int]) -> str:
+    """Return keys as one text, such as `reports.week.tables[0].by`."""
+    joined = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in place)
+    return joined.removeprefix(".")
 
 
 class InputError(ApilogError):

@@ -187,8 +187,8 @@ class QueryOptions(EngineOptions):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReportOptions(MetricOptions):
-    """Options of a report."""
+class TableOptions(MetricOptions):
+    """Options of the tables of a report."""
 
     by: Sequence[str] = ()
     """Columns that replace the keys of the table `endpoints`."""
@@ -202,6 +202,16 @@ class ReportOptions(MetricOptions):
     """Names of the tables to compute; all by default."""
     for_page: bool = False
     """Keep the sums by which the page of `-f html` filters, and no more rows than it holds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportOptions(TableOptions):
+    """Options of a report."""
+
+    report: str | None = None
+    """The name of the report of one's own to make; the usual one by default."""
+    reports: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Reports by name, declared as in `[reports.NAME]` of the configuration."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -305,7 +315,7 @@ class SuccessOptions(JoinOptions):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExportOptions(ReportOptions):
+class ExportOptions(TableOptions):
     """Options of an export."""
 
     every: PeriodLength = PeriodLength.DAY

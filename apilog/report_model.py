@@ -144,6 +144,20 @@ class ReportMetric:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TableLayout:
+    """How a table of a report of one's own is shown."""
+
+    name: str
+    title: str = ""
+    chart: str = ""
+    """`bar`, `line`, or nothing."""
+    measure: str = ""
+    """The column that bars are of: the one that the rows are sorted by, or the first metric."""
+    top: int | None = None
+    """The rows that it keeps, if that was said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """Everything that a report says."""
 
@@ -156,6 +170,10 @@ class Report:
     input: InputSummary
     tables: dict[str, pl.DataFrame]
     """Maps table names to frames; columns are dimensions and metric columns, in order."""
+    title: str = ""
+    """What a report of one's own is called; empty for the others."""
+    layout: tuple[TableLayout, ...] = ()
+    """The tables of a report of one's own, in their order."""
     metrics: tuple[ReportMetric, ...] = ()
     """The metrics that are not built in."""
     bucket: str | None = None

@@ -141,7 +141,11 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
     "path", [p for p in PAGES if [*commands_in(p.read_text("utf-8"))]], ids=name_of
 )
 def test_examples_run(folder: Path, run: Run, path: Path) -> None:
-    for argv in commands_in(path.read_text("utf-8")):
+    text = path.read_text("utf-8")
+    for kind, block in BLOCK.findall(text):
+        if kind == "toml" and block.startswith("# apilog.toml\n"):
+            (folder / "apilog.toml").write_text(block)
+    for argv in commands_in(text):
         result = run(*argv)
         assert result.code == 0, (argv, result.stderr)
 

@@ -42,7 +42,7 @@ from apilog.aggregate.table_specs import (
 )
 from apilog.aggregate.time_axis import TimeAxis
 from apilog.aggregate.time_buckets import bucket_ends
-from apilog.metrics import ACCUMULATORS, BUILT_IN, Accumulator, Metric, divide_by
+from apilog.metrics import ACCUMULATORS, BUILT_IN, Accumulator, Metric, MetricDefinitions, divide_by
 from apilog.report_model import FilterSums
 
 _COUNTS = (
@@ -229,29 +229,20 @@ class _TableBuilder:
         groups = sums.group_by(_shown_fold(table), *table.keys).agg(merge_exprs(accumulators))
         groups = self._add_empty_groups(table, groups, accumulators)
         shown = groups.with_columns_seq(_shown_key(k) for k in table.keys)
-        most = min(plan.top or plan.max_rows, plan.max_rows) if table.is_capped else groups.height
-        row, kept = _rank_groups(table, shown, most)
-        # The row of all others has a text where there can be one, else null.
-        others = (
-            pl.lit(OTHER_TEXT if shown.schema[k] == pl.String else None, shown.schema[k])
-            for k in table.keys
-        )
-        keys = (
-            pl.when(pl.col("row") < kept).then(k).otherwise(other).alias(k)
-            for k, other in zip(table.keys, others, strict=True)
-        )
-        merged = (
-            shown.with_columns_seq(row)
-            .with_columns_seq(keys)
-            .group_by("row", *table.keys)
-            .agg(merge_exprs(accumulators))
-        )
-        return _TableRows(
-            table,
-            groups.select_seq("fold", *table.keys, row),
-            merged.sort("row").drop("row"),
-            kept,
-        )
+        limits = (limit for limit in (plan.top, table.top, plan.max_rows) if limit)
+        most = min(limits) if table.is_capped else groups.height
+        if not table.sort:
+            return _assemble_rows(
+                table, groups, shown, accumulators, *_rank_groups(table, shown, most)
+            )
+        # Which rows come first is known once their metrics are, so that they are made twice.
+        limit = plan.max_rows if table.is_capped else groups.height
+        row, kept = _rank_groups(table, shown, limit)
+        rows = _assemble_rows(table, groups, shown, accumulators, row, kept)
+        places = _sorted_places(table, self.compute_metrics(rows).head(kept), plan.definitions)
+        order = pl.Series([*(min(place, most) for place in places), most], dtype=pl.UInt32)
+        row = order.gather(row).alias("row")
+        return _assemble_rows(table, groups, shown, accumulators, row, min(kept, most))
 
     def compute_metrics(self, rows: _TableRows) -> pl.DataFrame:
         """Return the keys of the rows and the table's metrics."""
@@ -320,6 +311,52 @@ class _TableBuilder:
         empty = empty.with_columns_seq(a.empty_value() for a in accumulators)
         empty = empty.select_seq(groups.columns)
         return pl.concat([groups, empty])
+
+
+def _assemble_rows(
+    table: TableSpec,
+    groups: pl.DataFrame,
+    shown: pl.DataFrame,
+    accumulators: Sequence[Accumulator],
+    row: pl.Series,
+    kept: int,
+) -> _TableRows:
+    """Return the rows of a table, given the row that each group is part of.
+
+    `shown` are the groups with their keys as a report shows them; the row `kept` is all others.
+    """
+    # The row of all others has a text where there can be one, else null.
+    others = (
+        pl.lit(OTHER_TEXT if shown.schema[k] == pl.String else None, shown.schema[k])
+        for k in table.keys
+    )
+    keys = (
+        pl.when(pl.col("row") < kept).then(k).otherwise(other).alias(k)
+        for k, other in zip(table.keys, others, strict=True)
+    )
+    merged = (
+        shown.with_columns_seq(row)
+        .with_columns_seq(keys)
+        .group_by("row", *table.keys)
+        .agg(merge_exprs(accumulators))
+    )
+    return _TableRows(
+        table,
+        groups.select_seq("fold", *table.keys, row),
+        merged.sort("row").drop("row"),
+        kept,
+    )
+
+
+def _sorted_places(
+    table: TableSpec, rows: pl.DataFrame, definitions: MetricDefinitions
+) -> list[int]:
+    """Return the place of each row in the table's own order; what is null comes last."""
+    column = table.sort if table.sort in table.keys else definitions[table.sort].column
+    ordered = rows.with_row_index("place").sort(
+        column, descending=table.is_descending, nulls_last=True, maintain_order=True
+    )
+    return ordered["place"].arg_sort().to_list()
 
 
 def _metric_expr(metric: Metric) -> pl.Expr:

@@ -61,6 +61,11 @@ class TableSpec:
     metrics: tuple[str, ...]
     """Names of the plan's definitions, in the order of the columns."""
     order: RowOrder = RowOrder.REQUESTS
+    sort: str = ""
+    """A key or metric that the rows are sorted by instead of `order`."""
+    is_descending: bool = True
+    top: int | None = None
+    """Rows to keep, the first by `sort`, where that is fewer than the plan keeps."""
     where: Callable[[], pl.Expr] | None = None
     """A condition on its keys; only for tables without latencies and distinct counts."""
 
@@ -70,7 +75,7 @@ class TableSpec:
 
         A table over time or statuses alone does not: it is short, and has no text to name that row.
         """
-        return not _NUMBERED_KEYS.issuperset(self.keys)
+        return self.top is not None or not _NUMBERED_KEYS.issuperset(self.keys)
 
 
 def _latency_metrics(prefix: str) -> tuple[str, ...]:

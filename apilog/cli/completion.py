@@ -79,6 +79,11 @@ def complete_log_format(incomplete: str) -> list[str]:
     return _beginning(incomplete, [*_configured("formats"), *FORMAT_INFOS])
 
 
+def complete_report(incomplete: str) -> list[str]:
+    """Return the reports of the configuration that begin so."""
+    return _beginning(incomplete, _configured("reports"))
+
+
 def _configured(section: str) -> list[str]:
     """Return the names that a section of the configuration gives to what is the user's own."""
     from apilog.config import load_config

@@ -19,7 +19,7 @@ OPTION_GROUPS: Mapping[str, Sequence[str]] = {
     ),
     "Personal data": ("keep_query", "anonymize_ip", "hash_consumers"),
     "Choosing requests": ("since", "until", "tz", "where"),
-    "Metrics": ("metrics", "apdex"),
+    "Metrics": ("metrics", "apdex", "report"),
     "Accounts": ("accounts", "accounts_query", "as_of", "min_accounts"),
     "Output": (
         *("format", "table", "columns", "by", "bucket", "top", "output", "force", "raw"),

@@ -23,6 +23,7 @@ from apilog.cli.completion import (
     complete_column,
     complete_log_format,
     complete_metric,
+    complete_report,
     complete_shown_column,
     complete_table,
     split_names,
@@ -128,6 +129,14 @@ Metrics = Annotated[
         "metrics of your own; separated by commas.",
     ),
 ]
+OwnReport = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        autocompletion=complete_report,
+        help="The report of this name in the configuration, instead of the usual tables.",
+    ),
+]
 Apdex = Annotated[
     str | None,
     typer.Option(
@@ -206,6 +215,7 @@ READ_OPTIONS: Mapping[str, tuple[str, Any]] = {
     "by": ("by", By),
     "metrics": ("metrics", Metrics),
     "apdex": ("apdex", Apdex),
+    "report": ("report", OwnReport),
     "bucket": ("bucket", Bucket),
     "top": ("top", Top),
     "routes": ("route", Route),
@@ -462,7 +472,7 @@ def _with_configured_formats(options: FormatOptions, values: Mapping[str, Any]) 
     if file is None:
         return options
     config = load_config(file)
-    own: Any = {"formats": config.formats, "own_metrics": config.metrics}
+    own: Any = {"formats": config.formats, "own_metrics": config.metrics, "reports": config.reports}
     known = {field.name for field in fields(options)}
     taken = {name: value for name, value in own.items() if name in known}
     return replace(options, config_file=str(file), **taken)

@@ -41,10 +41,14 @@ def report(sources: Sources, read: ReportOptions, target: ReportTarget, run: Run
     Sources that can't be read are named on stderr and the others reported, with exit code 2;
     if none can be read, no report is written.
     """
-    from apilog.reports import make_plan
+    from apilog.reports import make_plan, plan_own_report
 
     read = replace(read, tables=target.tables, for_page=target.format == "html")
-    target.check(spec.name for spec in make_plan(read).tables)
+    if read.report is None:
+        target.check(spec.name for spec in make_plan(read).tables)
+    else:
+        read = replace(read, tables=[*target.table] or None)
+        target.check(table.layout.name for table in plan_own_report(read).tables)
     refuse_same_file(target, run.rejects)
     with run.open_hooks(force=target.force) as hooks:
         built = apilog.report(sources, **replace(read, **hooks).as_arguments())

@@ -9,11 +9,12 @@ import os
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from apilog.config.format_sections import DefaultsConfig, read_defaults, read_formats
-from apilog.config.report_sections import read_metrics
+from apilog.config.report_sections import read_metrics, read_reports
 from apilog.config.search import CONFIG_VARIABLE, PROJECT_FILE, find_config
 from apilog.config.sections import (
     AccountsConfig,
@@ -54,6 +55,8 @@ class Config:
     formats: Mapping[str, OwnFormat] = field(default_factory=dict)
     metrics: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """Metrics of the user's own, as they are declared."""
+    reports: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    """Reports of the user's own, as they are declared."""
     checks: ChecksConfig = field(default_factory=ChecksConfig)
     alerts: AlertsConfig = field(default_factory=AlertsConfig)
     accounts: AccountsConfig = field(default_factory=AccountsConfig)
@@ -72,11 +75,14 @@ def load_config(path: Path | None = None, folder: Path | None = None) -> Config:
         return Config()
     table = ConfigTable(*read_settings(file))
     defaults = _read_section(table, "defaults", read_defaults, DefaultsConfig())
+    without: Mapping[str, Mapping[str, object]] = {}
+    metrics = _read_section(table, "metrics", read_metrics, without)
     config = Config(
         path=file,
         defaults=defaults,
         formats=_read_section(table, "formats", read_formats, {}),
-        metrics=_read_section(table, "metrics", read_metrics, {}),
+        metrics=metrics,
+        reports=_read_section(table, "reports", partial(read_reports, metrics=metrics), without),
         checks=_read_section(table, "checks", read_checks, ChecksConfig()),
         alerts=_read_section(table, "alerts", read_alerts, AlertsConfig()),
         accounts=_read_section(table, "accounts", read_accounts, AccountsConfig()),

@@ -112,7 +112,7 @@ class ConfigTable:
                 raise self.error(key, "is no setting", hint)
 
     def error(
-        self, key: str, problem: str, hint: str = "", below: Sequence[str] = ()
+        self, key: str, problem: str, hint: str = "", below: Sequence[str | int] = ()
     ) -> UsageError:
         """Return the error about a key; with keys `below` it, in the table that is its value."""
         place = (*self._place, key, *below)

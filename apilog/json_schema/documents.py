@@ -34,7 +34,14 @@ from apilog.json_schema.tables import (
 )
 from apilog.options import ReportOptions, SuccessOptions
 from apilog.render.data.json import FILE_KEYS, SCHEMA_VERSION
-from apilog.report_model import CheckState, DetectedFile, FileInput, InputSummary, ReportFilters
+from apilog.report_model import (
+    CheckState,
+    DetectedFile,
+    FileInput,
+    InputSummary,
+    ReportFilters,
+    TableLayout,
+)
 from apilog.reports import make_plan
 from apilog.schema import SCHEMA
 from apilog.watch.frame import ERROR_COLUMNS, WATCH_PLAN
@@ -125,7 +132,7 @@ def _tables(tables: Mapping[str, Schema]) -> Schema:
 
 def _report_document(command: str, tables: Mapping[str, Schema], **more: Schema) -> Schema:
     """Return the schema of a document with tables; `more` are its further keys."""
-    optional = ("previous",) if "previous" in more else ()
+    optional = tuple(key for key in ("previous", "report") if key in more)
     return _object(
         {
             "apilog": _about(command),
@@ -176,7 +183,19 @@ def _report() -> Schema:
         "The window before, of the same length; null unless the sources tell of it. "
         "It is there where the table overview is."
     )
-    return _report_document("report", _report_tables(), previous=describe(or_null(earlier), said))
+    own = _object(
+        {
+            "title": {"type": "string"},
+            "tables": {"type": "array", "items": object_schema(TableLayout)},
+        }
+    )
+    declared = "Of a report of one's own: what it is called, and how its tables are shown."
+    return _report_document(
+        "report",
+        _report_tables(),
+        report=describe(own, declared),
+        previous=describe(or_null(earlier), said),
+    )
 
 
 def _export() -> Schema:

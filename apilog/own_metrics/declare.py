@@ -78,8 +78,7 @@ def own_definitions(
         except DeclarationError as error:
             if apdex is not None and (name, *error.place) == (APDEX, "apdex"):
                 raise UsageError(f"--apdex {error.problem}", error.hint) from error
-            where = ".".join(("metrics", name, *error.place))
-            raise UsageError(f"{where} {error.problem}", error.hint) from error
+            raise error.within("metrics", name) from error
     return MetricDefinitions.of_metrics(metrics)
 
 

@@ -20,7 +20,7 @@ from apilog.aggregate import (
 )
 from apilog.engine.source_pass import SourcePass, check_positive, filters_of
 from apilog.engine.time_notes import describe_emptiness, describe_strays
-from apilog.options import ReportOptions, Source
+from apilog.options import Source, TableOptions
 from apilog.own_metrics import APDEX, own_definitions
 from apilog.report_model import Report
 from apilog.reports.earlier_window import EarlierState, EarlierSums
@@ -30,7 +30,7 @@ from apilog.version import __version__
 _BothStates = tuple[PartialState, EarlierState | None]
 
 
-def make_plan(options: ReportOptions, now: datetime | None = None) -> ReportPlan:
+def make_plan(options: TableOptions, now: datetime | None = None) -> ReportPlan:
     """Return the tables to compute and their limits; ages are counted from `now`.
 
     Raises UsageError for options that can't be understood.
@@ -76,7 +76,7 @@ MOST_PAGE_ROWS = 1_000
 """Rows of a table that a page holds unless `top` says otherwise."""
 
 
-def finish_for(options: ReportOptions, plan: ReportPlan, state: PartialState) -> FinishedTables:
+def finish_for(options: TableOptions, plan: ReportPlan, state: PartialState) -> FinishedTables:
     """Return the finished tables; those of a page have no more rows than it can hold."""
     finished = finish(plan, state)
     capped = (t.name for t in plan.tables if t.is_capped)
@@ -86,7 +86,7 @@ def finish_for(options: ReportOptions, plan: ReportPlan, state: PartialState) ->
     return finished
 
 
-def describe_page_rows(options: ReportOptions, finished: FinishedTables) -> tuple[str, ...]:
+def describe_page_rows(options: TableOptions, finished: FinishedTables) -> tuple[str, ...]:
     """Say so where a page has fewer rows than the report."""
     if finished.sums is None or options.top or finished.sums.max_rows > MOST_PAGE_ROWS:
         return ()
@@ -94,7 +94,7 @@ def describe_page_rows(options: ReportOptions, finished: FinishedTables) -> tupl
     return (f"{held}; --top says how many, and `-f json` has all",)
 
 
-def build_report(sources: Sequence[Source], options: ReportOptions) -> Report:
+def build_report(sources: Sequence[Source], options: TableOptions) -> Report:
     """Return the report on these sources.
 
     An input that can't be read has its `error` in `report.input.files`; the others are

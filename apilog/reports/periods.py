@@ -24,7 +24,7 @@ from apilog.aggregate import (
     split_by_time,
 )
 from apilog.engine.source_pass import SourcePass, filters_of
-from apilog.options import ReportOptions, Source
+from apilog.options import Source, TableOptions
 from apilog.report_model import InputSummary, Report
 from apilog.reports.build import describe_page_rows, finish_for, make_plan, split_pictured
 from apilog.schema import is_within
@@ -41,7 +41,7 @@ class PeriodReports:
     def __init__(
         self,
         sources: Sequence[Source],
-        options: ReportOptions,
+        options: TableOptions,
         every: PeriodLength,
         is_wanted: Callable[[Period], bool],
         *,

@@ -12,12 +12,11 @@ import polars as pl
 from apilog.engine.parse_chunks import summarise_inputs
 from apilog.engine.scan import ScanStats, scan_sources
 from apilog.engine.source_pass import describe_doubts, describe_rejects, filters_of
-from apilog.engine.sql_numbers import name_counts, says_name, widen_columns, widen_numbers
+from apilog.engine.sql_numbers import widen_columns
 from apilog.engine.store_parts import STORE_FORMAT, count_records
-from apilog.errors import UsageError
 from apilog.options import QueryOptions, Source
 from apilog.report_model import FileInput, InputSummary, Report
-from apilog.reports.sql import TABLE, check_statement, translate_polars_errors
+from apilog.reports.sql import check_statement, collect_select
 from apilog.time import TimeWindow, parse_window, parse_zone
 from apilog.version import __version__
 
@@ -86,17 +85,7 @@ def run_query(sql: str, sources: Sequence[Source], options: QueryOptions) -> Rep
     """
     check_statement(sql)
     requests = RequestFrame(sources, options)
-    statement = widen_numbers(name_counts(sql))
-    with translate_polars_errors():
-        frame = pl.SQLContext({TABLE: requests.frame}).execute(statement)
-        names = frame.collect_schema().names()
-    if "len" in names and "count" not in names and not says_name(sql, "len"):
-        # What is left of Polars' own name for COUNT(*), such as that of COUNT(*) / 2.
-        frame = frame.rename({"len": "count"})
-    if not names:
-        raise UsageError("the query selects no column", "SELECT * takes all of them")
-    with translate_polars_errors(on_values=True):
-        result = frame.collect(engine="streaming")
+    result = collect_select(sql, requests.frame)
     account, window = requests.summarize_input(), requests.time_range()
     return Report(
         version=__version__,

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import polars as pl
 
 from apilog.engine.row_expression import polars_message
+from apilog.engine.sql_numbers import name_counts, says_name, widen_numbers
 from apilog.errors import ApilogError, InputError, UsageError
 from apilog.schema import SCHEMA
 from apilog.text import did_you_mean
@@ -79,6 +80,30 @@ def check_statement(sql: str) -> None:
         raise UsageError(
             "the query calls a function that reads files", f"the one table is {TABLE!r}"
         )
+
+
+def execute_select(sql: str, requests: pl.LazyFrame) -> pl.LazyFrame:
+    """Return the frame of a statement that `check_statement` lets pass.
+
+    Raises UsageError for what can't be understood.
+    """
+    statement = widen_numbers(name_counts(sql))
+    with translate_polars_errors():
+        frame = pl.SQLContext({TABLE: requests}).execute(statement)
+        names = frame.collect_schema().names()
+    if "len" in names and "count" not in names and not says_name(sql, "len"):
+        # What is left of Polars' own name for COUNT(*), such as that of COUNT(*) / 2.
+        frame = frame.rename({"len": "count"})
+    if not names:
+        raise UsageError("the query selects no column", "SELECT * takes all of them")
+    return frame
+
+
+def collect_select(sql: str, requests: pl.LazyFrame) -> pl.DataFrame:
+    """Return the rows of a statement; raises UsageError for one that fails on a value, too."""
+    frame = execute_select(sql, requests)
+    with translate_polars_errors(on_values=True):
+        return frame.collect(engine="streaming")
 
 
 @contextmanager

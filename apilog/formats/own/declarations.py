@@ -97,8 +97,7 @@ def declare_formats(
         try:
             declared[name] = declare_format(name, given)
         except DeclarationError as error:
-            where = ".".join(("formats", name, *error.place))
-            raise UsageError(f"{where} {error.problem}", error.hint) from error
+            raise error.within("formats", name) from error
     return declared
 
 

@@ -44,8 +44,6 @@ def _document_parts(report: Report, table: str | None) -> Iterator[str]:
         "since": _iso_or_none(report, report.filters.since),
         "until": _iso_or_none(report, report.filters.until),
     }
-    if not report.filters.metrics:
-        del filters["metrics"]
     window: dict[str, str | int | None] = {
         "since": _iso_or_none(report, report.since),
         "until": _iso_or_none(report, report.until),
@@ -54,6 +52,9 @@ def _document_parts(report: Report, table: str | None) -> Iterator[str]:
         window["strays"] = report.strays
     yield f'{{\n"apilog": {_compact_json(about)},\n"filters": {_compact_json(filters)},\n'
     yield f'"window": {_compact_json(window)},\n'
+    if report.layout:
+        layout = {"title": report.title, "tables": [asdict(table) for table in report.layout]}
+        yield f'"report": {_compact_json(layout)},\n'
     if report.command == "report" and "overview" in tables:
         yield f'"previous": {_previous_text(report)},\n'
     if report.state is not None:

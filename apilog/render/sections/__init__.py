@@ -28,6 +28,7 @@ from apilog.render.sections.journey import (
     retention_section,
     unmatched_section,
 )
+from apilog.render.sections.own_tables import own_table_section
 from apilog.render.sections.report_view import ReportView
 from apilog.render.sections.revenue import (
     candidates_section,
@@ -96,11 +97,20 @@ def report_sections(view: ReportView) -> list[list[Section]]:
     """Return the sections of the report row by row; those of a row may stand side by side."""
     if view.report.command == "success":
         return [[head_section(view)], *_make_rows(view, (*_SUCCESS_ROWS, *_REMARK_ROWS))]
+    if view.report.layout:
+        return _own_sections(view)
     others = [[whole_table_section(view, name)] for name in view.tables if _has_no_section(name)]
     remarks = _make_rows(view, _REMARK_ROWS)
     if others and all(map(_has_no_section, view.tables)):
         return [*others, *remarks]
     return [[head_section(view)], *_make_rows(view, _REPORT_ROWS), *others, *remarks]
+
+
+def _own_sections(view: ReportView) -> list[list[Section]]:
+    """Return the sections of a report of one's own, in the order of its tables."""
+    tables = [own_table_section(view, table) for table in view.report.layout]
+    remarks = _make_rows(view, _REMARK_ROWS)
+    return [[head_section(view)], *([section] for section in tables), *remarks]
 
 
 def _has_no_section(table: str) -> bool:

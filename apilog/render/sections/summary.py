@@ -35,7 +35,8 @@ _MOST_FORMATS = 4
 def head_section(view: ReportView) -> Section:
     """Say what was asked, about which time, and from which inputs."""
     read, window = view.report.input, _describe_window(view.report)
-    asked = [Fact(text=f"apilog {view.report.command}", style="bold"), *map(_fact, window)]
+    called = view.report.title or f"apilog {view.report.command}"
+    asked = [Fact(text=called, style="bold"), *map(_fact, window)]
     formats = sorted({file.format for file in read.files if file.format})
     source = read.files[0].path if len(read.files) == 1 else f"{len(read.files):,} files"
     named = " + ".join(formats) if len(formats) <= _MOST_FORMATS else f"{len(formats)} formats"

@@ -38,6 +38,21 @@ _TAIL = """\
 # type = "slack"
 # url_env = "SLACK_WEBHOOK_URL"
 
+# What is counted beside the built-in metrics: docs/custom-reports.md.
+# [metrics.read_rate]
+# numerator = "method = 'GET' AND status < 400"
+# denominator = "method = 'GET'"
+# better = "higher"
+
+# What `apilog report --report week` shows.
+# [reports.week]
+# title = "The week"
+# [[reports.week.tables]]
+# by = ["route"]
+# metrics = ["requests", "read_rate", "latency_p95"]
+# sort = "requests"
+# top = 10
+
 # The accounts of `apilog success`.
 # [accounts]
 # source = "accounts.csv"

@@ -190,7 +190,7 @@ def _comparison_verdict(row: Mapping[str, Any]) -> VerdictLine:
 
 def figures_as_text(name: str, frame: pl.DataFrame) -> pl.DataFrame:
     """Return the table with its figures as text, unless each column has a single unit."""
-    if name not in (CHECKS, COMPARISON, "worst"):
+    if name not in (CHECKS, COMPARISON, "worst") or "metric" not in frame.columns:
         return frame
     keys = [key for key in frame.columns if key not in _VALUE_COLUMNS and frame[key].count()]
     rows = [_row_as_text(name, row, keys) for row in frame.iter_rows(named=True)]
