@@ -32,6 +32,7 @@ from apilog.exports.manifest import (
 )
 from apilog.formats.file_plan import parse_choice
 from apilog.options import ExportOptions, Source
+from apilog.own_metrics import APDEX, own_definitions
 from apilog.render import OUTPUTS, OutputOptions
 from apilog.report_model import Report
 from apilog.reports import PeriodReports, make_plan
@@ -54,6 +55,7 @@ def export_settings(options: ExportOptions) -> Mapping[str, ExportSetting]:
         "table": sorted(options.tables) if options.tables is not None else None,
         "where": options.where,
         "by": list(options.by),
+        "metrics": _shown_metrics(options),
         "bucket": options.bucket,
         "top": options.top,
         "route": list(options.routes),
@@ -62,6 +64,15 @@ def export_settings(options: ExportOptions) -> Mapping[str, ExportSetting]:
         "anonymize-ip": options.anonymize_ip,
         "hash-consumers": options.hash_consumers is not None,
     }
+
+
+def _shown_metrics(options: ExportOptions) -> list[str]:
+    """Return the further metrics, those that are not built in with what they mean."""
+    meanings = {
+        m.name: m.definition for m in own_definitions(options.own_metrics, options.apdex).named
+    }
+    names = (*options.metrics, *([APDEX] if options.apdex else []))
+    return [f"{n} ({meanings[n]})" if n in meanings else n for n in dict.fromkeys(names)]
 
 
 @dataclass(frozen=True, slots=True)

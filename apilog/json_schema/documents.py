@@ -336,6 +336,21 @@ def _list(name: str) -> Callable[[], Schema]:
     return make
 
 
+def _own_metrics_of_a_route(counts: Schema) -> dict[str, Schema]:
+    """Return what a baseline has of a route for metrics that are not built in."""
+    by_part = {"type": "object", "additionalProperties": counts}
+    number = {"type": ["integer", "null"]}
+    values = {"type": "object", "additionalProperties": number, "properties": {"buckets": counts}}
+    return {
+        "counted": describe(counts, "Requests by part of a metric."),
+        "counted_over_time": describe(by_part, "The same by slice of time."),
+        "values": describe(
+            {"type": "object", "additionalProperties": values},
+            "Of what metrics are made of: count, sum and extremes in thousandths, and buckets.",
+        ),
+    }
+
+
 def _baseline() -> Schema:
     counts = {"type": "object", "additionalProperties": _COUNT}
     series = {
@@ -347,6 +362,7 @@ def _baseline() -> Schema:
         "folded": describe({"const": True}, "Whether several routes are in it."),
         "statuses": describe(counts, "Requests by status; `none` for those without."),
         "over_time": describe(series, "Requests by status and slice of time."),
+        **_own_metrics_of_a_route(counts),
     }
     for short in ("latency", "upstream_latency"):
         sums = ("n", "us", "min_us", "max_us")
@@ -365,9 +381,13 @@ def _baseline() -> Schema:
                 "where": or_null(_TEXT),
                 "requests": _COUNT,
                 "slices": describe(slices, "What `over_time` counts slices of."),
+                "metrics": describe(
+                    {"type": "object", "additionalProperties": _TEXT},
+                    "What metrics of one's own meant when it was made.",
+                ),
                 "routes": {"type": "array", "items": _object(route, optional=optional)},
             },
-            optional=("slices",),
+            optional=("slices", "metrics"),
         ),
         "What `apilog baseline` saves; it has a version of its own.",
     )
