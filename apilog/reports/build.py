@@ -63,7 +63,7 @@ _PICTURED = ("histogram", "heatmap")
 
 
 def split_pictured(
-    options: ReportOptions, tables: Mapping[str, pl.DataFrame]
+    options: TableOptions, tables: Mapping[str, pl.DataFrame]
 ) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame]]:
     """Return the tables of the report, and those that are there for the charts of a page alone."""
     if not options.for_page or options.tables is not None:
