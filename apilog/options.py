@@ -49,8 +49,9 @@ class ColumnMapping:
     column: str
     """A column of `apilog schema`."""
     key: str
-    """A key (of nested objects the keys with dots between them), label, header, variable or group;
-    an empty one leaves the column null."""
+    """A key (of nested objects the keys with dots between them, of a list `calls[0].status`),
+    label, header, variable or group; an empty one leaves the column null. A time may stand in two:
+    `date+clock`."""
     unit: str | None = None
     """Of a duration, or of a time since 1970: `ns`, `us`, `ms` or `s`."""
     format: str | None = None

@@ -7,6 +7,7 @@ whatever its bytes. A path is a tuple of keys, so that a dot in a key is nothing
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 
@@ -39,6 +40,25 @@ _MAX_DEPTH = 5
 JsonSchema = Mapping[str, pl.DataType | type[pl.DataType]]
 KeyPath = tuple[str, ...]
 """The keys that lead to a value in nested objects, the outermost first."""
+_INDEXED_KEY = re.compile(r"[^.\[\]']+(?:\[[0-9]{1,4}\])*(?:\.[^.\[\]']+(?:\[[0-9]{1,4}\])*)*")
+
+
+class ListIndex(str):
+    """A place in a list, as a part of a path: `[0]` is the first."""
+
+    __slots__ = ()
+
+
+def parse_indexed_key(key: str) -> KeyPath | None:
+    """Return the path of a key that names places in lists; None for any other.
+
+    >>> parse_indexed_key("calls[0].status")
+    ('calls', '[0]', 'status')
+    """
+    if "[" not in key or not _INDEXED_KEY.fullmatch(key):
+        return None
+    parts = (part for name in key.split(".") for part in re.findall(r"[^\[\]]+|\[[0-9]+\]", name))
+    return tuple(ListIndex(part) if part.startswith("[") else part for part in parts)
 
 
 def repair_lines(lines: pl.Series) -> pl.Series:
@@ -217,6 +237,30 @@ def decode_paths(
 
     The values are as `decode_objects` gives them.
     """
+    indexed = {
+        path: next(at for at, key in enumerate(path) if isinstance(key, ListIndex))
+        for path in paths
+        if any(isinstance(key, ListIndex) for key in path)
+    }
+    if not indexed:
+        return _decode_nested(lines, paths)
+    lists = [path[:at] for path, at in indexed.items()]
+    plain = dict.fromkeys([*(path for path in paths if path not in indexed), *lists])
+    values, ok = _decode_nested(lines, list(plain))
+    return {**values, **{p: _take_element(values[p[:at]], p[at:]) for p, at in indexed.items()}}, ok
+
+
+def _take_element(lists: pl.Series, path: KeyPath) -> pl.Series:
+    """Return what is at a path in lists, which are JSON."""
+    parts = (key if isinstance(key, ListIndex) else f"['{key}']" for key in path)
+    # What is no JSON would be an error for all of them.
+    texts = lists.set(~lists.str.starts_with("[").fill_null(value=False), None)
+    return texts.str.json_path_match(f"${''.join(parts)}")
+
+
+def _decode_nested(
+    lines: EventLines, paths: Sequence[KeyPath]
+) -> tuple[Mapping[KeyPath, pl.Series], pl.Series]:
     schema = _struct_schema(paths)
     if schema is not None and any(len(path) > 1 for path in paths):
         frame = decode_uniform(lines, schema)

@@ -269,3 +269,39 @@ def test_any_line_is_a_record_or_a_reject(
         assert column == "timestamp"
     else:
         assert report.input.lines == 2
+
+
+def test_a_key_in_a_list_is_named_by_its_place(tmp_path: Path) -> None:
+    objects = [
+        {"time": t, "hops": [{"code": c, "who": {"id": "a\\b"}}, {"code": 500}], "[0]": 1}
+        for t, c in zip(TIMES, (200, 404), strict=True)
+    ]
+    path = write_json(
+        tmp_path / "a.log", [*objects, {"time": TIMES[0], "hops": "none", "path": "/"}]
+    )
+    columns = ["status=hops[0].code", "upstream_status=hops[1].code"]
+    found = rows(path, "status", "upstream_status", columns=columns)
+    assert found[:2] == [(200, 500), (404, 500)]
+    assert all(row == (None, None) for row in found[2:])
+    assert rows(path, "consumer", columns=["consumer=[0]", *columns])[0] == ("1",)
+
+
+def test_a_time_may_stand_in_two_keys(tmp_path: Path) -> None:
+    odd = {"day": "20.11.2025", "at": {"clock": "10:15:06"}, "status": 200, "path": "/"}
+    path = write_json(tmp_path / "a.log", [odd, odd])
+    layout = "%d.%m.%Y %H:%M:%S"
+    mapping = {"key": "day+at.clock", "format": layout, "tz": "Europe/Berlin"}
+    ((time,), _) = rows(path, "timestamp", columns={"timestamp": mapping})
+    assert time.isoformat() == "2025-11-20T09:15:06+00:00"
+    ((time,), _) = rows(path, "timestamp", columns=[f"timestamp=day + at.clock:{layout}"])
+    assert time.isoformat() == "2025-11-20T10:15:06+00:00"
+
+
+def test_a_time_of_two_labels_or_fields(tmp_path: Path) -> None:
+    for name, text in {
+        "a.ltsv": "d:2025-11-20\tc:10:15:06\tstatus:200\tpath:/\n" * 3,
+        "a.csv": "d,c,status,path\n" + "2025-11-20,10:15:06,200,/\n" * 3,
+    }.items():
+        (tmp_path / name).write_text(text)
+        times = rows(tmp_path / name, "timestamp", columns=["timestamp=d+c"])
+        assert [t.isoformat() for (t,) in times] == ["2025-11-20T10:15:06+00:00"] * 3

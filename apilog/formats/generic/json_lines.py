@@ -22,7 +22,13 @@ from apilog.formats.generic.records import (
 )
 from apilog.formats.own.key_hints import NO_KEY_HINTS, KeyHints
 from apilog.values.event_lines import EventLines
-from apilog.values.json_text import decode_paths, iter_leaves, lines_from_texts, load_objects
+from apilog.values.json_text import (
+    decode_paths,
+    iter_leaves,
+    lines_from_texts,
+    load_objects,
+    parse_indexed_key,
+)
 
 _HEAD_LINES = 500
 MESSAGE_PATHS = tuple(
@@ -58,6 +64,8 @@ class JsonLinesFormat(RecognisedFormat):
         if not objects:
             return None
         paths = list(dict.fromkeys(path for value in objects for path, _ in iter_leaves(value)))
+        indexed = (parse_indexed_key(mapping.key) for mapping in hints.columns)
+        paths += [path for path in indexed if path and path not in paths]
         values, _ = decode_paths(lines_from_texts(head), paths)
         recognised = recognise_fields(values, hints, is_timed=is_timed)
         return JsonLinesFormat(fields=recognised) if recognised else None

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
+from functools import partial
 
 import polars as pl
 
@@ -24,11 +25,17 @@ from apilog.formats.generic.dialect import LogDialect, find_path
 from apilog.formats.generic.dialects import find_dialect
 from apilog.formats.generic.unit_evidence import ChosenField, DurationUnits
 from apilog.formats.own.client_address import choose_client, find_forwarded
-from apilog.formats.own.conversions import KeyConversion, convert_key, encode_first_address
+from apilog.formats.own.conversions import (
+    KeyConversion,
+    convert_key,
+    encode_first_address,
+    join_values,
+)
 from apilog.formats.own.key_hints import NO_KEY_HINTS, KeyHints
+from apilog.options import ColumnMapping
 from apilog.values import looks
 from apilog.values.convert import blank_to_null
-from apilog.values.json_text import KeyPath
+from apilog.values.json_text import KeyPath, parse_indexed_key
 from apilog.values.times import parse_split_times, parse_times
 
 TELLING_COLUMNS = ("path", "status", "method")
@@ -118,7 +125,9 @@ def recognise_fields(
     if not ("timestamp" in known or time_fields or hints.columns or least <= known):
         return None
     sources, doubts = own_fields.make_sources()
-    places = {".".join(path): path for path in (*own_fields.paths.values(), *time_fields)}
+    joined = [path for paths in own_fields.joined.values() for path in paths]
+    named = (*own_fields.paths.values(), *joined, *time_fields)
+    places = {".".join(path): path for path in named}
     if time_source:
         sources["timestamp"] = (time_source,)
     doubts += [_LIKELY_TIME.format(".".join(p)) for p in time_fields if len(time_fields) == 1]
@@ -217,6 +226,8 @@ class _OwnFields:
         self.missing: dict[str, str] = {}
         self.undecided: dict[str, KeyPath] = {}
         """Durations without a unit."""
+        self.joined: dict[str, tuple[KeyPath, ...]] = {}
+        """Times that are made of a date and a time of day."""
         self.kinds: dict[KeyPath, str] = {}
         self._conversions: dict[str, KeyConversion] = {}
         by_name = {".".join(path): path for path in reversed([*values])}
@@ -225,6 +236,14 @@ class _OwnFields:
             if not mapping.key:
                 continue  # the column is to stay empty
             path = by_name.get(mapping.key)
+            if path is None and (both := _find_both(mapping, by_name)):
+                self.paths[mapping.column] = both[0]
+                self.joined[mapping.column] = both
+                self.kinds |= dict.fromkeys(both, "named by the user")
+                self._conversions[mapping.column] = convert_key(mapping, nothing)
+                continue
+            if path is None and (indexed := parse_indexed_key(mapping.key)) in values:
+                path = indexed
             if path is None or values[path].null_count() == len(values[path]):
                 self.missing[mapping.column] = mapping.key
             path = path or tuple(mapping.key.split("."))
@@ -244,7 +263,17 @@ class _OwnFields:
             column: (conversion.source_of(".".join(self.paths[column])),)
             for column, conversion in self._conversions.items()
         }
+        for column, paths in self.joined.items():
+            convert = partial(join_values, convert=self._conversions[column].convert)
+            sources[column] = (ColumnSource(tuple(".".join(path) for path in paths), convert),)
         return sources, [c.doubt for c in self._conversions.values() if c.doubt]
+
+
+def _find_both(mapping: ColumnMapping, by_name: Mapping[str, KeyPath]) -> tuple[KeyPath, ...]:
+    """Return the fields of a time that is made of two, as `date+clock` names them."""
+    names = mapping.key.split("+") if mapping.column == "timestamp" else ()
+    both = tuple(by_name[name.strip()] for name in names if name.strip() in by_name)
+    return both if len(both) == len(names) == 2 else ()
 
 
 class _FieldChoice:

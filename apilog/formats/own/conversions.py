@@ -93,6 +93,11 @@ def _convert_with_commas(values: pl.Series, convert: ColumnConverter) -> pl.Seri
     return convert(with_decimal_points(values))
 
 
+def join_values(first: pl.Series, second: pl.Series, convert: ColumnConverter) -> pl.Series:
+    """Convert values that stand in two keys, such as a date and a time of day."""
+    return convert(first.cast(pl.String) + " " + second.cast(pl.String))
+
+
 def encode_first_address(values: pl.Series) -> pl.Series:
     """Return the first address of lists, encoded."""
     return map_categories(encode_texts(values), first_addresses)
