@@ -319,6 +319,8 @@ def merge(plan: ReportPlan, partials: Sequence[PartialState]) -> PartialState:
 S = TypeVar("S")
 
 _BATCH_SIZE = 8
+_BATCH_KEYS = 500_000
+"""A batch is full with so many states, or with so many keys in all of them."""
 
 
 def merge_in_batches(states: Iterable[S], merge: Callable[[Sequence[S]], S]) -> S:
@@ -333,4 +335,9 @@ def add_to_batch(batch: Sequence[S], state: S, merge: Callable[[Sequence[S]], S]
     """Return the batch with one more state, merged into one if that makes it full."""
     # Merging costs time for what is merged already, holding costs memory for what isn't.
     longer = [*batch, state]
-    return [merge(longer)] if len(longer) == _BATCH_SIZE else longer
+    is_full = len(longer) == _BATCH_SIZE or sum(map(_count_keys, longer)) > _BATCH_KEYS
+    return [merge(longer)] if is_full and len(longer) > 1 else longer
+
+
+def _count_keys(state: object) -> int:
+    return sum(c.keys.height for c in state.cubes) if isinstance(state, PartialState) else 0

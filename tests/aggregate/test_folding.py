@@ -11,7 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apilog.aggregate import FinishedTables, ReportPlan, finish, merge, partial, select_tables
+from apilog.aggregate import (
+    FinishedTables,
+    ReportPlan,
+    finish,
+    merge,
+    partial,
+    select_tables,
+    state,
+)
+from apilog.aggregate.state import PartialState, merge_in_batches
 from tests.aggregate import oracle
 from tests.aggregate.definition_checks import check, run
 from tests.aggregate.oracle import OTHERS, Key, Record, frame_of
@@ -294,3 +303,22 @@ def test_scanned_routes_fold_by_gateway_and_method_before_anything_else() -> Non
     assert folded["(not found)"] + folded["(other)"] >= 50
     assert table["requests"].sum() == 60
     assert table["errors"].sum() == 40
+
+
+def test_states_of_many_keys_are_merged_before_there_are_many_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plan = plan_of()
+    parts = [partial(plan, frame_of(scan_of(n)).select(sorted(plan.columns))) for n in range(7)]
+    sizes: list[int] = []
+
+    def merge_some(states: Sequence[PartialState]) -> PartialState:
+        sizes.append(len(states))
+        return merge(plan, states)
+
+    expected = finish(plan, merge_in_batches(parts, merge_some)).tables
+    assert sizes == [7]
+    monkeypatch.setattr(state, "_BATCH_KEYS", 150)
+    found = finish(plan, merge_in_batches(parts, merge_some)).tables
+    assert max(sizes[1:]) == 2
+    assert found["endpoints"].equals(expected["endpoints"])

@@ -125,9 +125,7 @@ def recognise_fields(
     if not ("timestamp" in known or time_fields or hints.columns or least <= known):
         return None
     sources, doubts = own_fields.make_sources()
-    joined = [path for paths in own_fields.joined.values() for path in paths]
-    named = (*own_fields.paths.values(), *joined, *time_fields)
-    places = {".".join(path): path for path in named}
+    places = {".".join(path): path for path in (*own_fields.all_paths, *time_fields)}
     if time_source:
         sources["timestamp"] = (time_source,)
     doubts += [_LIKELY_TIME.format(".".join(p)) for p in time_fields if len(time_fields) == 1]
@@ -256,6 +254,11 @@ class _OwnFields:
             self.paths[mapping.column] = path
             self._conversions[mapping.column] = conversion
             self.kinds[path] = conversion.kind or "named by the user"
+
+    @property
+    def all_paths(self) -> list[KeyPath]:
+        """The fields of all columns."""
+        return [*self.paths.values(), *(p for paths in self.joined.values() for p in paths)]
 
     def make_sources(self) -> tuple[dict[str, tuple[ColumnSource, ...]], list[str]]:
         """Return the sources by column, and the doubts about them."""
