@@ -18,6 +18,8 @@ from pathlib import Path
 from apilog.errors import OutputError, UsageError
 from apilog.exports.manifest import (
     EXPORT_VERSION,
+    INDEX_FILE,
+    INDEX_MARK,
     OPEN_SUFFIX,
     PERIOD_FILE,
     PERIOD_FOLDER_PATTERN,
@@ -95,6 +97,20 @@ class ExportFolder:
         if self._read(SETTINGS_FILE) != data:
             self._folder.put_file(SETTINGS_FILE, data)
 
+    def check_index(self) -> None:
+        """Raise OutputError if there is a file in the place of the index that is not export's."""
+        data = self._read(INDEX_FILE)
+        if data is not None and INDEX_MARK not in data[:1000]:
+            raise OutputError(
+                f"{self}/{INDEX_FILE} is there, and was not made by export",
+                "move it away, or name another folder",
+            )
+
+    def write_index(self, data: bytes) -> None:
+        """Write the index, unless it says so already."""
+        if self._read(INDEX_FILE) != data:
+            self._folder.put_file(INDEX_FILE, data)
+
     def read_period(self, period: Period) -> list[PeriodManifest]:
         """Read the manifests of the period's folders: that of the open one, of the closed one.
 
@@ -114,8 +130,8 @@ class ExportFolder:
         return manifests
 
     def read_all_periods(self) -> Iterable[PeriodManifest]:
-        """Read the manifests of all folders that are export's."""
-        manifests = (self._read_manifest(name) for name in sorted(self._period_folders))
+        """Read the manifests of all folders that are there now and export's."""
+        manifests = (self._read_manifest(name) for name in sorted(self._list_period_folders()))
         return (manifest for manifest in manifests if manifest)
 
     def is_intact(self, manifest: PeriodManifest) -> bool:
@@ -169,6 +185,9 @@ class ExportFolder:
 
     @cached_property
     def _period_folders(self) -> frozenset[str]:
+        return self._list_period_folders()
+
+    def _list_period_folders(self) -> frozenset[str]:
         names = self._list_entries()
         return frozenset(name for name in names if re.fullmatch(PERIOD_FOLDER_PATTERN, name))
 

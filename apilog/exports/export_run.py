@@ -19,10 +19,12 @@ from hashlib import sha256
 
 import polars as pl
 
+from apilog.aggregate import TABLES
 from apilog.aggregate.record_times import RecordTimes, find_span
 from apilog.engine.source_pass import make_read_spec, parse_privacy
 from apilog.engine.store_parts import separate_stores
 from apilog.errors import UsageError
+from apilog.exports.archive_index import draw_index
 from apilog.exports.export_folder import ExportFolder, export_folder_at, lies_within
 from apilog.exports.manifest import (
     EXPORT_VERSION,
@@ -30,6 +32,7 @@ from apilog.exports.manifest import (
     PeriodManifest,
     SettingsManifest,
 )
+from apilog.exports.period_sums import SUMMED_TABLES, PeriodSums
 from apilog.formats.file_plan import parse_choice
 from apilog.options import ExportOptions, Source
 from apilog.own_metrics import APDEX, own_definitions
@@ -139,7 +142,7 @@ def export(
         run = _ExportRun(folder, options, now, stored_periods(sources, options))
         reports = PeriodReports(
             sources,
-            options,
+            _with_summed_tables(options) if _has_index(options) else options,
             options.every,
             run.is_wanted,
             window=run.wanted_span(),
@@ -173,6 +176,8 @@ class _ExportRun:
             with suppress(OverflowError):
                 self._limit = now - options.keep
         self._stored = stored
+        if _has_index(options):
+            folder.check_index()
         if not options.force:
             folder.check_settings(export_settings(options))
         plan = make_plan(options, now)
@@ -226,7 +231,9 @@ class _ExportRun:
             return summary
         summary.unchanged.extend(manifest.folder for manifest in self._unchanged.values())
         requests = {period: manifest.requests for period, manifest in self._unchanged.items()}
-        for number, (period, report) in enumerate(reports.iter_reports()):
+        for number, (period, whole) in enumerate(reports.iter_reports()):
+            sums = PeriodSums.of_report(whole) if _has_index(self._options) else None
+            report = replace(whole, tables=_asked_tables(whole, self._options))
             requests[period] = report.input.records
             if not number:
                 columns = {name: frame.columns for name, frame in report.tables.items()}
@@ -240,6 +247,7 @@ class _ExportRun:
                 files,
                 is_open=not period.is_over(self._now),
                 made_of=made_of,
+                sums=sums,
             )
             present = self._folder.read_period(period)
             if [manifest] == present and self._folder.is_intact(manifest):
@@ -254,17 +262,43 @@ class _ExportRun:
                 (summary.rewritten if present else summary.new).append(manifest.folder)
         summary.unchanged.sort()
         notes.extend(describe_stray_periods(requests))
-        if self._limit is not None:
-            for manifest in self._folder.read_all_periods():
-                if manifest.until > self._limit:
-                    continue
-                if self._folder.has_foreign_files(manifest):
-                    where = f"{self._folder}/{manifest.folder}"
-                    notes.append(f"{where} holds files that export did not make: not removed")
-                else:
-                    self._folder.remove_period(manifest)
-                    summary.removed.append(manifest.folder)
+        self._prune(summary)
+        if _has_index(self._options):
+            periods = self._folder.read_all_periods()
+            zone = parse_zone(self._options.tz)
+            self._folder.write_index(draw_index(periods, self._options.every, zone, self._now))
         return summary
+
+    def _prune(self, summary: ExportSummary) -> None:
+        """Remove the periods that are too old, if age matters."""
+        if self._limit is None:
+            return
+        for manifest in self._folder.read_all_periods():
+            if manifest.until > self._limit:
+                continue
+            if self._folder.has_foreign_files(manifest):
+                where = f"{self._folder}/{manifest.folder}"
+                summary.notes.append(f"{where} holds files that export did not make: not removed")
+            else:
+                self._folder.remove_period(manifest)
+                summary.removed.append(manifest.folder)
+
+
+def _has_index(options: ExportOptions) -> bool:
+    """Whether the folder is an archive of pages."""
+    return options.format == "html"
+
+
+def _with_summed_tables(options: ExportOptions) -> ExportOptions:
+    """Return the options with the tables that the index is made of."""
+    asked = [*TABLES] if options.tables is None else options.tables
+    return replace(options, tables=[*dict.fromkeys([*asked, *SUMMED_TABLES])])
+
+
+def _asked_tables(report: Report, options: ExportOptions) -> dict[str, pl.DataFrame]:
+    """Return the tables of a report that are to be exported."""
+    asked = TABLES if options.tables is None else options.tables
+    return {name: frame for name, frame in report.tables.items() if name in asked}
 
 
 def describe_stray_periods(requests: Mapping[Period, int]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Self
 
+from apilog.exports.period_sums import PeriodSums
 from apilog.store.data_files import format_instant
 from apilog.time import Period
 
@@ -23,12 +24,15 @@ EXPORT_VERSION = 1
 """The version of both manifests and of the layout of the folder."""
 
 SETTINGS_FILE = "export.json"
+INDEX_FILE = "index.html"
+INDEX_MARK = b'<meta name="generator" content="apilog export">'
+"""What an index of export's own has in its head."""
 PERIOD_FILE = "period.json"
 OPEN_SUFFIX = ".open"
 """The end of the folder name of a period that was not over when it was written."""
 
 PERIOD_FOLDER_PATTERN = (
-    r"[0-9]{4}-(?:[0-9]{2}-[0-9]{2}(?:T[0-9]{2}(?:Z|[+-][0-9]{4,6}))?|W[0-9]{2})"
+    r"[0-9]{4}-(?:[0-9]{2}(?:-[0-9]{2}(?:T[0-9]{2}(?:Z|[+-][0-9]{4,6}))?)?|W[0-9]{2})"
     rf"(?:{re.escape(OPEN_SUFFIX)})?"
 )
 """A regular expression for the names of periods' folders."""
@@ -72,6 +76,8 @@ class PeriodManifest:
     """Name to bytes and SHA-256, hexadecimal."""
     is_complete: bool = True
     """Whether all files are there: not while they are replaced one by one in object storage."""
+    sums: PeriodSums | None = None
+    """What the index of an archive says of it; only where there is one."""
     made_of: str | None = field(default=None, compare=False)
     """A hash of what it was made of and how; None where only reading the sources tells. It says
     nothing about what the folder holds, so it takes no part in comparisons."""
@@ -85,6 +91,7 @@ class PeriodManifest:
         *,
         is_open: bool,
         made_of: str | None,
+        sums: PeriodSums | None = None,
     ) -> PeriodManifest:
         return cls(
             folder=period_folder_name(period, is_open=is_open),
@@ -93,6 +100,7 @@ class PeriodManifest:
             requests=requests,
             files={name: (len(data), sha256(data).hexdigest()) for name, data in files.items()},
             made_of=made_of,
+            sums=sums,
         )
 
     @property
@@ -110,6 +118,7 @@ class PeriodManifest:
                 "complete": self.is_complete,
                 "requests": self.requests,
                 "made_of": self.made_of,
+                **({"sums": self.sums.to_fields()} if self.sums else {}),
                 "files": {
                     name: {"size": size, "sha256": digest}
                     for name, (size, digest) in self.files.items()
@@ -130,6 +139,7 @@ class PeriodManifest:
                 requests=int(fields["requests"]),
                 is_complete=fields["complete"] is True,
                 made_of=fields.get("made_of"),
+                sums=PeriodSums.from_fields(fields["sums"]) if "sums" in fields else None,
                 files={name: (int(file["size"]), str(file["sha256"])) for name, file in files},
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:

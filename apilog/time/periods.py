@@ -136,26 +136,33 @@ class PeriodLength(StrEnum):
     DAY = "day"
     WEEK = "week"
     """From Monday on."""
+    MONTH = "month"
 
     @property
     def step(self) -> str:
+        """The step of buckets none of which lies in two periods; of a month, its days."""
         return _STEP_OF_LENGTH[self]
 
 
-_STEP_OF_LENGTH = {PeriodLength.HOUR: "1h", PeriodLength.DAY: "1d", PeriodLength.WEEK: "1w"}
+_STEP_OF_LENGTH = {
+    PeriodLength.HOUR: "1h",
+    PeriodLength.DAY: "1d",
+    PeriodLength.WEEK: "1w",
+    PeriodLength.MONTH: "1d",
+}
 _SEARCH_RANGE = timedelta(days=16)
 """Longer than any period and the one after it."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Period:
-    """One hour, day or week of a time zone: from `start` up to `end`, exclusive, in UTC."""
+    """One hour, day, week or month of a time zone: from `start` up to `end`, exclusive, in UTC."""
 
     start: datetime
     end: datetime
     name: str
-    """`2026-11-21`, `2026-11-21T10Z`, `2026-11-21T10+0100` or `2026-W47`: sorted as text, the
-    names of one zone and kind are in order of time, but for an hour that comes twice."""
+    """`2026-11-21`, `2026-11-21T10Z`, `2026-11-21T10+0100`, `2026-W47` or `2026-11`: sorted as
+    text, the names of one zone and kind are in order of time, but for an hour that comes twice."""
 
     @property
     def window(self) -> TimeWindow:
@@ -174,6 +181,11 @@ def period_at(instant: datetime, length: PeriodLength, zone: ZoneInfo) -> Period
     >>> period_at(instant, PeriodLength.HOUR, ZoneInfo("UTC")).name
     '2026-11-21T09Z'
     """
+    if length is PeriodLength.MONTH:
+        start = _month_start(instant, zone)
+        # Some days into the month that comes next.
+        end = _month_start(start + timedelta(days=33), zone)
+        return Period(start, end, f"{start.astimezone(zone):%Y-%m}")
     start = bucket_start(instant, length.step, zone)
     # The first one starts there; where the second does, it ends.
     _, end = islice(iter_buckets(start, start + _SEARCH_RANGE, length.step, zone), 2)
@@ -187,3 +199,9 @@ def period_at(instant: datetime, length: PeriodLength, zone: ZoneInfo) -> Period
         case PeriodLength.WEEK:
             name = f"{local:%G-W%V}"
     return Period(start, end, name)
+
+
+def _month_start(at: datetime, timezone: tzinfo) -> datetime:
+    wall = _wall_clock(at, timezone)
+    first = wall.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return _step_back(at.astimezone(UTC), wall - first, timezone)
