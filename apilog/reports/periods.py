@@ -154,6 +154,7 @@ class _PeriodCutter:
 
     def cut_records(self, records: pl.DataFrame) -> _ChunkPeriods:
         chunk = _ChunkPeriods({}, set(), records["timestamp"].null_count())
+        parts: dict[Period, list[pl.DataFrame]] = {}
         for start, part in split_by_time(records, self.every.step, self.plan.timezone):
             if start is None:
                 continue
@@ -161,9 +162,12 @@ class _PeriodCutter:
             if not self.is_wanted(period):
                 continue
             if self.plan.window.covers(period.window):
-                chunk.states[period] = partial(self.plan_of(period), part)
+                # Of a month, every day is a part.
+                parts.setdefault(period, []).append(part)
             elif not part.filter(is_within(self.plan.window)).is_empty():
                 chunk.cut_periods.add(period)
+        for period, days in parts.items():
+            chunk.states[period] = partial(self.plan_of(period), pl.concat(days))
         return chunk
 
     def plan_of(self, period: Period) -> ReportPlan:
