@@ -71,14 +71,17 @@ class _Span:
         return sum(period.requests for period in self.periods)
 
     @property
-    def sums(self) -> PeriodSums | None:
-        """The sums of all; None if one of them has none, so that they would be too small."""
+    def sums(self) -> list[PeriodSums]:
+        """The sums of all; none if one of them has none, so that theirs would be too small."""
         known = [period.sums for period in self.periods if period.sums is not None]
-        if len(known) < len(self.periods):
-            return None
-        if len(known) == 1:
-            return known[0]
-        return PeriodSums.merge(known, [period.requests for period in self.periods])
+        return known if len(known) == len(self.periods) else []
+
+    @property
+    def steps(self) -> Sequence[int]:
+        """The requests in each step of the one period, or in each of several."""
+        if len(self.periods) == 1 and self.sums:
+            return self.sums[0].steps
+        return [period.requests for period in self.periods]
 
 
 class _Archive:
@@ -116,16 +119,17 @@ class _Archive:
         by_start = {span.start: span for span in spans}
         sums = [span.sums for span in spans]
         return [
-            self._row(span, one, p95, by_start.get(before(span)))
-            for span, one, p95 in zip(spans, sums, p95_of(sums), strict=True)
+            self._row(span, parts, p95, by_start.get(before(span)))
+            for span, parts, p95 in zip(spans, sums, p95_of(sums), strict=True)
         ]
 
     def _row(
-        self, span: _Span, sums: PeriodSums | None, p95: float | None, before: _Span | None
+        self, span: _Span, sums: Sequence[PeriodSums], p95: float | None, before: _Span | None
     ) -> ArchiveRow:
         only = span.periods[0] if len(span.periods) == 1 and self._is_one(span) else None
-        requests = span.requests
-        steps = sums.steps if sums else tuple(period.requests for period in span.periods)
+        requests, steps = span.requests, span.steps
+        errors = sum(part.errors for part in sums) if sums else None
+        server_errors = sum(part.server_errors for part in sums) if sums else None
         most = max(steps, default=0)
         return ArchiveRow(
             label=span.label,
@@ -134,8 +138,8 @@ class _Archive:
             is_open=span.periods[-1].is_open,
             requests=format_count(requests),
             change=self._change(span, before),
-            errors=_rate(sums.errors if sums else None, requests),
-            server_errors=_rate(sums.server_errors if sums else None, requests),
+            errors=_rate(errors, requests),
+            server_errors=_rate(server_errors, requests),
             p95=format_duration(p95),
             spark=_spark_path(steps),
             spark_text=f"{len(steps)} steps, at most {format_count(most)} requests",

@@ -6,7 +6,6 @@ themselves do not.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -22,7 +21,7 @@ SUMMED_TABLES = ("overview", "traffic", "histogram")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeriodSums:
-    """The sums of one period, or of several."""
+    """The sums of one period."""
 
     errors: int
     server_errors: int
@@ -30,11 +29,11 @@ class PeriodSums:
     """The shortest and the longest duration in microseconds; None where none is known."""
     high_us: int | None
     p95_ms: float | None
-    """Of one period, what its report says; of several it is to be read off `latency`."""
+    """As its report says it."""
     latency: Mapping[int, int]
     """Bucket of the sketch to how many durations lie in it."""
     steps: tuple[int, ...]
-    """The requests in each step of the period's report, or in each of several periods."""
+    """The requests in each step of the period's report."""
 
     @classmethod
     def of_report(cls, report: Report) -> Self:
@@ -52,24 +51,6 @@ class PeriodSums:
             p95_ms=row["latency_p95_ms"],
             latency={bucket_of(to_ms): count for to_ms, count in buckets},
             steps=tuple(traffic["requests"].to_list()),
-        )
-
-    @classmethod
-    def merge(cls, parts: Sequence[PeriodSums], steps: Sequence[int]) -> Self:
-        """Return the sums of all these together, with the requests of each part as steps."""
-        latency: Counter[int] = Counter()
-        for part in parts:
-            latency.update(part.latency)
-        lows = [part.low_us for part in parts if part.low_us is not None]
-        highs = [part.high_us for part in parts if part.high_us is not None]
-        return cls(
-            errors=sum(part.errors for part in parts),
-            server_errors=sum(part.server_errors for part in parts),
-            low_us=min(lows, default=None),
-            high_us=max(highs, default=None),
-            p95_ms=None,
-            latency=latency,
-            steps=tuple(steps),
         )
 
     def to_fields(self) -> dict[str, object]:
@@ -99,22 +80,25 @@ class PeriodSums:
         )
 
 
-def p95_of(sums: Sequence[PeriodSums | None]) -> list[float | None]:
-    """Return the p95 of each in milliseconds; None where no duration is known."""
-    merged = [
-        (row, one)
-        for row, one in enumerate(sums)
-        if one is not None and one.p95_ms is None and one.low_us is not None
-    ]
+def p95_of(groups: Sequence[Sequence[PeriodSums]]) -> list[float | None]:
+    """Return the p95 of each group of periods in milliseconds; None where no duration is known.
+
+    Of one period it is what its report says, of several it is read off all their buckets.
+    """
     columns: dict[str, list[int]] = {"row": [], "bucket": [], "n": []}
-    for row, one in merged:
-        columns["row"] += [row] * len(one.latency)
-        columns["bucket"] += one.latency.keys()
-        columns["n"] += one.latency.values()
+    for row, group in enumerate(groups):
+        for one in group if len(group) > 1 else ():
+            columns["row"] += [row] * len(one.latency)
+            columns["bucket"] += one.latency.keys()
+            columns["n"] += one.latency.values()
     schema = {"row": pl.UInt32(), "bucket": pl.Int16(), "n": pl.Int64()}
-    histogram = pl.DataFrame(columns, schema=schema)
-    low = pl.Series([one.low_us if one else None for one in sums], dtype=pl.Int64)
-    high = pl.Series([one.high_us if one else None for one in sums], dtype=pl.Int64)
-    found = estimate_quantiles(histogram, {"p95": 0.95}, low, high)
+    counts = pl.DataFrame(columns, schema=schema).group_by("row", "bucket").agg(pl.col("n").sum())
+    lows = [[one.low_us for one in group if one.low_us is not None] for group in groups]
+    highs = [[one.high_us for one in group if one.high_us is not None] for group in groups]
+    low = pl.Series([min(known, default=None) for known in lows], dtype=pl.Int64)
+    high = pl.Series([max(known, default=None) for known in highs], dtype=pl.Int64)
+    found = estimate_quantiles(counts, {"p95": 0.95}, low, high)
     by_row = dict(found.select("row", "p95").iter_rows())
-    return [by_row.get(row, one.p95_ms if one else None) for row, one in enumerate(sums)]
+    return [
+        group[0].p95_ms if len(group) == 1 else by_row.get(row) for row, group in enumerate(groups)
+    ]
