@@ -57,7 +57,7 @@ KEY_HELP = (
     ("1 2 3 4", "overview, endpoints, errors, consumers"),
     ("Tab ← →", "the next page, the one before"),
     ("↑ ↓ j k", "scroll by a row; Page Up and Page Down by a screen, Home and End to the ends"),
-    ("s", "sort by requests, errors, 5xx, p95, p99 in turn"),
+    ("s", "sort by requests, errors, 5xx and, endpoints, by p95 and p99 in turn"),
     ("p Space", "pause the screen and go on; lines are read and alerts evaluated meanwhile"),
     ("? h F1", "these keys, and back"),
     ("q F10 Ctrl-C", "leave"),
@@ -347,11 +347,11 @@ def _sorted_table_page(
 ) -> list[Text]:
     view = ReportView.of(frame.report, None)
     regular, other = split_other(view.table(table))
+    if not has_values(regular, _SORT_COLUMNS[state.sort]):
+        state.sort = 0
     column = _SORT_COLUMNS[state.sort]
-    order = "by requests"
-    if has_values(regular, column):
-        regular = regular.sort(column, descending=True, nulls_last=True, maintain_order=True)
-        order = f"by {short_title(column)}"
+    regular = regular.sort(column, descending=True, nulls_last=True, maintain_order=True)
+    order = f"by {short_title(column)}"
     rows = pl.concat([regular, other])
     lines = _page_top(frame, subject, state, width, height, rows.height)
     if rows.is_empty():

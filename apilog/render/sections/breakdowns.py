@@ -96,14 +96,6 @@ _GATEWAY_METRICS = (
     MetricSpec("response_bytes", 6),
     MetricSpec("last_seen", 7),
 )
-_CALLER_METRICS = (
-    MetricSpec("error_rate", title="errors"),
-    MetricSpec("client_errors", 5),
-    MetricSpec("server_errors", 4),
-    MetricSpec("latency_p50_ms", 3),
-    MetricSpec("latency_p95_ms", 1),
-    MetricSpec("latency_p99_ms", 3),
-)
 _CONSUMER_METRICS = (
     MetricSpec("error_rate", title="errors"),
     MetricSpec("server_errors", 5),
@@ -202,7 +194,7 @@ def _busiest_rows_section(
 
 def caller_columns(view: ReportView, shown: pl.DataFrame) -> list[Column]:
     """Return the columns of rows of consumers, or of the addresses of clients."""
-    return _busiest_rows_columns(view, shown, _CALLER_METRICS)
+    return _busiest_rows_columns(view, shown, _CONSUMER_METRICS)
 
 
 def _busiest_rows_columns(
@@ -210,6 +202,6 @@ def _busiest_rows_columns(
 ) -> list[Column]:
     total, zone = view.overview("requests"), view.report.timezone
     requests = metric_columns(shown, [MetricSpec("requests")], zone)
-    shares = share_columns(shown["requests"].to_list(), total, drop_order=2) if requests else []
+    shares = share_columns(shown["requests"].to_list(), total, drop_order=4) if requests else []
     others = metric_columns(shown, [*asked_metrics(view, shown), *metrics], zone)
     return [*key_columns(shown, key_names(shown)), *requests, *shares, *others]

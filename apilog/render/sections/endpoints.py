@@ -113,7 +113,7 @@ def endpoint_columns(view: ReportView, shown: pl.DataFrame) -> list[Column]:
     frame, zone = view.table("endpoints"), view.report.timezone
     requests = view.overview("requests") or column_total(frame, "requests")
     counts = metric_columns(shown, [MetricSpec("requests")], zone)
-    shares = share_columns(shown["requests"].to_list(), requests, drop_order=2) if counts else []
+    shares = share_columns(shown["requests"].to_list(), requests, drop_order=4) if counts else []
     metrics = metric_columns(shown, [*asked_metrics(view, shown), *_BUSIEST_METRICS], zone)
     return [*key_columns(shown, _distinct_keys(frame)), *counts, *shares, *metrics]
 
