@@ -87,6 +87,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / "sample_logs").mkdir(exist_ok=True)
         shutil.copy(logs / name, tmp_path / "sample_logs" / name)
     shutil.copytree(logs / "success", tmp_path / "sample_logs" / "success")
+    shutil.copy(logs / "success" / "accounts.csv", tmp_path / "accounts.csv")
     shutil.copy(logs / "api.log", tmp_path / "access.log")
     shutil.copy(logs / "api.log.1.gz", tmp_path / "access.log.1.gz")
     (tmp_path / "nginx.conf").write_text(NGINX_CONF)

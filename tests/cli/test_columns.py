@@ -67,6 +67,9 @@ def test_csv_for_spreadsheets_has_a_mark_and_local_times(run: Run) -> None:
     excel = run(*argv, "--csv-dialect", "excel").stdout
     assert excel.startswith(b"\xef\xbb\xbfroute,last_seen\r\n")
     assert excel.count(b"\r\n") == plain.count(b"\n")
+    refused = run("report", LOG, "-f", "json", "--csv-dialect", "excel")
+    assert (refused.code, refused.stdout) == (2, b"")
+    assert "--csv-dialect is about csv, not json" in refused.stderr
     for one, other in zip(
         csv.DictReader(io.StringIO(plain.decode())),
         csv.DictReader(io.StringIO(excel.decode("utf-8-sig"), newline="")),

@@ -27,6 +27,7 @@ _OWN_COLUMNS: Mapping[str, Sequence[str]] = {
         *("consumer", "end", "method", "gateway", "consumers"),
     ),
     "alerts": ("alert", "state", "labels", "value", "limit", "since", "threshold", "reason"),
+    "funnel": ("stage", "accounts", "rate", "step_rate", "median_hours", "reached", "at_risk"),
     "trials": (
         *("trial_kind", "started", "running", "converted", "conversion_rate"),
         *("median_days_to_convert", "error_rate", "latency_p95_ms"),
