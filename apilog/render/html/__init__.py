@@ -64,7 +64,7 @@ def _draw(report: Report, view: ReportView, tables: Sequence[PageTable], filter_
         head=describe_head(view),
         tables={table.name: table for table in sorted(tables, key=_place)},
         tiles=TILES,
-        folded=_FOLDED | {t.name for t in tables if t.height < _FEWEST_ROWS.get(t.name, 0)},
+        folded=_FOLDED | {t.name for t in tables if t.height < _FEWEST_ROWS.get(t.name, 1)},
         halves=_HALVES if {table.name for table in tables} >= _HALVES else (),
         pictures=_draw_pictures(report),
         wide=_WIDE,
@@ -82,7 +82,7 @@ def _draw(report: Report, view: ReportView, tables: Sequence[PageTable], filter_
 
 _FOLDED = {"overview", "traffic", "latency", "onboarding_histogram", "unmatched"}
 """Tables that stand behind a chart or have more than most readers want: shown on demand."""
-_FEWEST_ROWS = {"gateways": 2, "anomalies": 1, "errors": 1}
+_FEWEST_ROWS = {"gateways": 2, "result": 0, "checks": 0}
 """With fewer rows than this such a table says nothing that isn't said elsewhere."""
 _ORDER = (
     *("checks", "worst", "comparison", "changed", "traffic", "anomalies", "gateways"),

@@ -86,6 +86,8 @@ _MAIN = {
         *("requests", "error_rate", "server_errors", "latency_mean_ms", "response_bytes"),
     },
     "statuses": {"requests", "response_bytes"},
+    "checks": {"state", "value", "limit", "baseline", "requests", "reason"},
+    "comparison": {"a", "b", "difference", "verdict", "a_requests", "b_requests"},
     "anomalies": {"end", "value", "expected", "score", "kind", "routes"},
 }
 """Columns that are shown at once; the others on demand. All, for a table that is not here."""
@@ -126,7 +128,7 @@ class PageTable:
     keys: Sequence[str]
     key_titles: Sequence[str]
     hidden_keys: Sequence[str]
-    """Keys with a single value, which are shown on demand."""
+    """Keys that tell nothing more, which are shown on demand."""
     columns: Sequence[PageColumn]
     height: int
     rows: Sequence[PageRow]
@@ -168,7 +170,13 @@ def _describe_table(view: ReportView, name: str) -> PageTable:
     frame = view.table(name)
     keys = _table_keys(view, name, frame)
     columns = [
-        _describe_column(name, column, dtype, has_metric="metric" in frame.columns)
+        _describe_column(
+            name,
+            column,
+            dtype,
+            has_metric="metric" in frame.columns,
+            has_values=frame.is_empty() or frame.get_column(column).count() > 0,
+        )
         for column, dtype in frame.schema.items()
         if column not in keys
     ]
@@ -177,7 +185,11 @@ def _describe_table(view: ReportView, name: str) -> PageTable:
         title=_TITLES.get(name, name.replace("_", " ").capitalize()),
         keys=keys,
         hidden_keys=[
-            key for key in keys if key == "gateway" and len(keys) > 1 and frame[key].n_unique() < 2
+            key
+            for key in keys
+            if (key == "gateway" and len(keys) > 1 and frame[key].n_unique() < 2)
+            # A threshold names its metric.
+            or (key == "metric" and "threshold" in keys)
         ],
         key_titles=[safe_text(short_title(key)) for key in keys],
         columns=columns,
@@ -202,7 +214,9 @@ def _table_keys(view: ReportView, name: str, frame: pl.DataFrame) -> list[str]:
     ]
 
 
-def _describe_column(table: str, name: str, dtype: pl.DataType, *, has_metric: bool) -> PageColumn:
+def _describe_column(
+    table: str, name: str, dtype: pl.DataType, *, has_metric: bool, has_values: bool
+) -> PageColumn:
     unit = column_unit(name)
     if isinstance(dtype, pl.Datetime):
         kind = "time"
@@ -215,7 +229,7 @@ def _describe_column(table: str, name: str, dtype: pl.DataType, *, has_metric: b
         name=name,
         title=safe_text(short_title(name)),
         unit=kind,
-        is_main=name in _MAIN[table] if table in _MAIN else True,
+        is_main=has_values and (table not in _MAIN or name in _MAIN[table]),
         definition=metric.definition if metric else "",
     )
 
