@@ -9,6 +9,7 @@
   const page = JSON.parse(byId("apilog-page").textContent);
   const unsafe = new RegExp(`[${page.unsafe}]`, "gu");
   const MOST_ROWS = 2000;
+  const FIRST_ROWS = 50;
   const LONGEST = 300;
 
   // Invisible and steering characters are written out, as on the terminal.
@@ -62,6 +63,10 @@
       this.meta = meta;
       this.node = node;
       this.body = node.tBodies[0];
+      // Further rows are there for programs and for the button; what is hidden costs no layout.
+      this.further = element("tbody", { hidden: true });
+      node.append(this.further);
+      this.isWhole = false;
       this.rest = document.querySelector(`[data-rest="${CSS.escape(meta.name)}"]`);
       this.tools = document.querySelector(`[data-tools="${CSS.escape(meta.name)}"]`);
       this.onPick = onPick;
@@ -69,6 +74,8 @@
       this.query = "";
       this.rows = [];
       this.lines = new Map();
+      // Lines that a filter took away come back with the next one.
+      this.made = new Map();
       this.heads = [...node.tHead.rows[0].cells];
       this.addSorting();
       this.addTools();
@@ -123,7 +130,8 @@
       const lines = new Map();
       rows.forEach((row, i) => {
         const key = JSON.stringify(meta.keys.map((k) => row[k] ?? null));
-        const line = this.lines.get(key) || this.makeLine(row, key);
+        const line = this.made.get(key) || this.makeLine(row, key);
+        this.made.set(key, line);
         line.row = row;
         meta.columns.forEach((c, j) => {
           const value = row[c.name] ?? null;
@@ -189,13 +197,28 @@
       const lines = new Map([...this.lines.values()].map((line) => [line.row, line]));
       let rows = this.query ? this.rows.filter((r) => lines.get(r).words.includes(this.query)) : this.rows;
       if (this.sort) rows = F.sortRows(rows, this.sort.column, this.sort.descending);
-      this.body.replaceChildren(...rows.slice(0, MOST_ROWS).map((row) => lines.get(row).node));
+      const nodes = rows.slice(0, MOST_ROWS).map((row) => lines.get(row).node);
+      // A single row more takes no more room than the button.
+      const first = this.isWhole || nodes.length <= FIRST_ROWS + 1 ? nodes.length : FIRST_ROWS;
+      this.body.replaceChildren(...nodes.slice(0, first));
+      this.further.replaceChildren(...nodes.slice(first));
       const parts = [];
       if (this.remark) parts.push(this.remark);
       else if (!this.rows.length) parts.push("No rows.");
       if (this.query) parts.push(`${F.formatCount(rows.length)} of ${F.formatCount(this.rows.length)} rows match.`);
       if (rows.length > MOST_ROWS) parts.push(`The first ${F.formatCount(MOST_ROWS)} of ${F.formatCount(rows.length)} rows are shown; search finds the others.`);
-      if (this.rest) this.rest.textContent = parts.join(" ");
+      if (!this.rest) return;
+      this.rest.replaceChildren(parts.join(" "));
+      if (first < nodes.length) this.rest.append(" ", this.moreButton(nodes.length - first));
+    }
+
+    moreButton(count) {
+      const button = element("button", { type: "button", class: "pick" }, `Show ${F.formatCount(count)} more rows`);
+      button.addEventListener("click", () => {
+        this.isWhole = true;
+        this.arrange();
+      });
+      return button;
     }
   }
 
@@ -254,13 +277,17 @@
 
     draw(rows) {
       this.rows = rows.filter((row) => row.timestamp !== null);
-      this.width = 0;
-      this.redraw();
+      // Asking the document again would have it lay out all tables first.
+      if (this.width) this.paint(this.width);
+      else this.redraw();
     }
 
     redraw() {
       const width = Math.floor(this.place.clientWidth);
-      if (!width || width === this.width) return;
+      if (width && width !== this.width) this.paint(width);
+    }
+
+    paint(width) {
       this.width = width;
       const height = this.name === "traffic" ? 210 : 150;
       const box = { left: 46, right: width - 4, top: 8, bottom: height - 22 };
