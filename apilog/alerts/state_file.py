@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from apilog.aggregate.ddsketch import BUCKET_CODES, ZERO_BUCKET
 from apilog.alerts.hour_history import HourSums
 from apilog.alerts.rules import Alert, AlertStatus
 from apilog.errors import InputError
@@ -21,6 +22,8 @@ from apilog.storage.local_folder import atomic_file
 STATE_KIND = "apilog alerts"
 STATE_VERSION = 2
 """Version 1 had no server errors and no durations; it is still read."""
+
+_LARGEST_COUNT = 2**53
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,13 +72,20 @@ def load_state(path: Path) -> SavedAlerts:
             )
             for entry in document["alerts"]
         )
-        durations = document.get("durations", {})
+        durations = dict(document.get("durations", {}))
         hours = {
             _parse_time(start): _parse_hour(counts, durations.get(start, ""))
             for start, counts in document["hours"].items()
         }
         return SavedAlerts(alerts=alerts, hours=hours)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         raise InputError(f"the state file {path} is damaged", hint) from error
 
 
@@ -120,16 +130,21 @@ def save_state(path: Path, saved: SavedAlerts) -> None:
 
 def _parse_hour(counts: Sequence[int], durations: str) -> HourSums:
     """Return the sums of an hour: requests, errors, server errors but in the first version."""
-    requests, errors, *server_errors = (int(n) for n in counts)
+    requests, errors, *server_errors = (_parse_count(n) for n in counts)
     if len(server_errors) > 1:
         raise ValueError("too many counts")
     pairs = (pair.split(":") for pair in durations.split())
-    return HourSums(
-        requests,
-        errors,
-        server_errors[0] if server_errors else None,
-        {int(bucket): int(n) for bucket, n in pairs},
-    )
+    histogram = {int(bucket): _parse_count(n) for bucket, n in pairs}
+    if any(not ZERO_BUCKET <= bucket < ZERO_BUCKET + BUCKET_CODES for bucket in histogram):
+        raise ValueError("no bucket of a duration")
+    return HourSums(requests, errors, server_errors[0] if server_errors else None, histogram)
+
+
+def _parse_count(text: str | int) -> int:
+    count = int(text)
+    if not 0 <= count <= _LARGEST_COUNT:
+        raise ValueError("no count of requests")
+    return count
 
 
 def _parse_time(text: str) -> datetime:

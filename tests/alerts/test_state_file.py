@@ -74,6 +74,20 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
             "damaged",
         ),
         (f'{VERSION_2}, "hours": {{}}, "durations": 7}}', "damaged"),
+        *(
+            (
+                f'{VERSION_2}, "hours": {{"{AT}": {counts}}}, "durations": {{"{AT}": "{cells}"}}}}',
+                "damaged",
+            )
+            for counts, cells in (
+                ("[1, 2, 3]", "99999:1"),
+                ("[1, 2, 3]", "-99999:1"),
+                ("[1, 2, 3]", "7:-1"),
+                ("[1, 2, -3]", ""),
+                (f"[{10**30}, 2, 3]", ""),
+                ("[1e999, 2, 3]", ""),
+            )
+        ),
         ('{"kind": "apilog alerts", "version": "1"}', "is damaged"),
         ("[" * 100_000, "is damaged"),
     ],
