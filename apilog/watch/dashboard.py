@@ -107,8 +107,9 @@ def alert_lines(frame: WatchFrame, width: int, most: int) -> list[Text]:
     for rule, alert in active[:most]:
         notice = AlertNotice(event=NoticeEvent.FIRING, rule=rule, alert=alert, at=frame.at)
         mark, style = ("▲ ", "bold red") if alert.is_firing else ("  pending ", "yellow")
-        text = Text(mark + escape_terminal(notice_sentence(notice)), style)
-        lines.append(clip_line(text, width))
+        # Its end says the limit.
+        sentence = shorten_middle(escape_terminal(notice_sentence(notice)), width - len(mark))
+        lines.append(Text(mark + sentence, style))
     if len(active) > most:
         lines.append(Text(f"  … and {len(active) - most:,} more alerts", "dim"))
     return lines

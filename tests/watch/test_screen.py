@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import cycle
 from pathlib import Path
@@ -20,6 +21,7 @@ from apilog.watch.frame import SCREEN_TABLES, WatchFrame
 from apilog.watch.pages import KEY_HELP, Page, ScreenState, draw_screen
 from apilog.watch.screen import ScreenView
 from apilog.watch.session import WatchOptions, WatchSession
+from tests.alerts.alert_builders import notice
 from tests.weblog import line, write
 
 WINDOW = timedelta(minutes=5)
@@ -165,6 +167,18 @@ def test_nothing_that_is_shown_is_older_than_the_window(
         text = "\n".join(shown(quiet_frame, ScreenState(page=page), 80, 24))
         assert "No errors in the window." in text
         assert "/old" not in text
+
+
+def test_an_alert_takes_one_line_that_ends_with_its_limit(frame: WatchFrame) -> None:
+    firing = notice((("route", "/v1/" + "long/" * 30),))
+    alerted = replace(frame, alerts=((firing.rule, firing.alert),) * 7)
+    lines = shown(alerted, ScreenState(), 80, 24)
+    alerts = [text for text in lines if text.startswith("▲ [critical] errors route=/v1/")]
+    assert len(alerts) == 2
+    assert all(text.endswith("error_rate is 7.2 % over 5m, not < 5 %") for text in alerts)
+    assert "  … and 5 more alerts" in lines
+    for title in ("Endpoints", "Failing most", "Newest errors"):
+        assert len(rows_below(lines, title)) >= 2
 
 
 def test_the_errors_page_counts_every_failed_request_by_status(frame: WatchFrame) -> None:
