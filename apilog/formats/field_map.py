@@ -231,8 +231,8 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
             requestlatency responseduration runtime
             executiontime exectime totaltime timetotal total timespent spenttime cost costtime
             servetime turnaroundtime timetoresponse handlertime servertime requestprocessingtime
-            roundtriptime rtt walltime totalelapsed totalresponsetime totalms totals totalus reqms
-            reqs respms resms requestms responsems time rt ms millis milliseconds latencyhuman"""
+            walltime totalelapsed totalresponsetime totalms totalus reqms
+            respms resms requestms responsems time rt ms millis milliseconds latencyhuman"""
         ),
     ),
     "upstream_duration_ms": (
@@ -242,8 +242,8 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
         _durations("originduration", "ns"),
         _durations(
             """upstreamduration upstreamlatency latencyupstream upstreamelapsed backendelapsed
-            backendms backends backendus targetms targets targetus originms origins originus
-            servicems services serviceus targettime targetlatency targetduration origintime
+            backendms backendus targetms targetus originms originus
+            servicems serviceus targettime targetlatency targetduration origintime
             originlatency originresponsetime servicetime servicelatency serviceduration
             latencytarget latencybackend latencyorigin latencyservice timingupstream
             backendtime backendlatency

@@ -97,6 +97,27 @@ def test_a_key_of_an_upstream_is_a_duration_with_a_unit(key: str) -> None:
     assert not any("upstream_duration_ms" in r for r in found)
 
 
+@pytest.mark.parametrize(
+    ("key", "column", "values", "expected"),
+    [
+        ("response_time_ms", "duration_ms", [str(ms) for ms in MS], [float(ms) for ms in MS]),
+        ("TotalTime", "duration_ms", [f"{ms}ms" for ms in MS], [float(ms) for ms in MS]),
+        ("req-len", "request_bytes", [str(ms + 90) for ms in MS], [ms + 90 for ms in MS]),
+        ("vhost", "host", ["api.example.com"] * 8, ["api.example.com"] * 8),
+    ],
+)
+def test_keys_are_those_of_json(
+    key: str, column: str, values: list[str], expected: list[object]
+) -> None:
+    found, _ = read(lines_with([f" {key}={value}" for value in values]))
+    assert [r[column] for r in found] == expected
+
+
+def test_a_url_is_no_host() -> None:
+    found, _ = read(lines_with([f" url=/v1/users/{ms} target=/v1/{ms}" for ms in MS]))
+    assert not any("host" in r for r in found)
+
+
 def test_a_glued_key_ends_the_number_before_it() -> None:
     tails = [f' rt={t}uct="0.001"urt="{u}"' for t, u in zip(TIMES, RETRIED, strict=True)]
     found, _ = read(lines_with(tails))

@@ -11,77 +11,30 @@ from apilog.formats.nginx.field_looks import is_list_of, looks_like, mostly_look
 from apilog.formats.nginx.line_fields import FieldColumn
 
 VARIABLE_OF_KEY: Mapping[str, str] = {
-    "rt": "request_time",
-    "request_time": "request_time",
-    "reqtime": "request_time",
-    "req_time": "request_time",
-    "duration": "request_time",
-    "elapsed": "request_time",
-    "took": "request_time",
-    "latency": "request_time",
-    "urt": "upstream_response_time",
     "ut": "upstream_response_time",
-    "upstream_response_time": "upstream_response_time",
-    "upstream_time": "upstream_response_time",
-    "backend_time": "upstream_response_time",
     "us": "upstream_status",
-    "upstream_status": "upstream_status",
     "ua": "upstream_addr",
     "upstream": "upstream_addr",
-    "upstream_addr": "upstream_addr",
+    "upstreamaddr": "upstream_addr",
     "uct": "upstream_connect_time",
     "uht": "upstream_header_time",
-    "request_length": "request_length",
     "rl": "request_length",
-    "bytes_sent": "bytes_sent",
-    "body_bytes_sent": "body_bytes_sent",
-    "status": "status",
-    "method": "request_method",
-    "request_method": "request_method",
+    "bytessent": "bytes_sent",
     "request": "request",
-    "request_uri": "request_uri",
-    "uri": "request_uri",
-    "path": "request_uri",
-    "host": "host",
-    "vhost": "host",
-    "http_host": "host",
-    "server_name": "host",
-    "request_id": "request_id",
-    "req_id": "request_id",
-    "rid": "request_id",
-    "reqid": "request_id",
-    "kong_request_id": "request_id",
-    "trace_id": "opentelemetry_trace_id",
-    "traceid": "opentelemetry_trace_id",
+    "kongrequestid": "request_id",
     "traceparent": "http_traceparent",
-    "cache": "upstream_cache_status",
-    "cache_status": "upstream_cache_status",
     "cs": "upstream_cache_status",
     "ucs": "upstream_cache_status",
-    "upstream_cache_status": "upstream_cache_status",
-    "consumer": "consumer",
-    "client_id": "http_x_client_id",
-    "client": "remote_addr",
-    "remote_addr": "remote_addr",
-    "client_ip": "remote_addr",
+    "clientid": "http_x_client_id",
     "xff": "http_x_forwarded_for",
-    "http_x_forwarded_for": "http_x_forwarded_for",
-    "x_forwarded_for": "http_x_forwarded_for",
-    "forwarded_for": "http_x_forwarded_for",
-    "referer": "http_referer",
-    "referrer": "http_referer",
-    "http_referer": "http_referer",
-    "user_agent": "http_user_agent",
-    "useragent": "http_user_agent",
-    "agent": "http_user_agent",
-    "http_user_agent": "http_user_agent",
+    "httpxforwardedfor": "http_x_forwarded_for",
+    "xforwardedfor": "http_x_forwarded_for",
+    "forwardedfor": "http_x_forwarded_for",
     "user": "remote_user",
-    "remote_user": "remote_user",
-    "protocol": "server_protocol",
-    "proto": "server_protocol",
-    "server_protocol": "server_protocol",
+    "remoteuser": "remote_user",
 }
-"""Keys of `key=value` fields, and the variable each stands for."""
+"""Names of `key=value` fields that mean something else here than in the field map, or are only
+used here, and the variable each stands for."""
 
 _VARIABLE_OF_COLUMN: Mapping[str, str] = {
     "host": "host",
@@ -105,9 +58,12 @@ _VARIABLE_OF_COLUMN: Mapping[str, str] = {
 
 
 @cache
-def _mapped_variables() -> Mapping[str, str]:
-    """Return the variables that names of the field map stand for; ambiguous ones the first."""
-    mapped: dict[str, str] = {}
+def variables_by_key() -> Mapping[str, str]:
+    """Return the names of keys, as `normalise_name` gives them, and the variables they stand for.
+
+    They are those of the field map; of columns that share a name the first has it.
+    """
+    mapped = dict(VARIABLE_OF_KEY)
     for column, variable in _VARIABLE_OF_COLUMN.items():
         for entry in FIELD_MAP.get(column, ()):
             # A part of a request line or of a URL has no variable of its own.
@@ -200,13 +156,14 @@ def variable_of_key(column: FieldColumn) -> tuple[str, str]:
     if column.name == _APACHE_DURATION and looks_like(column.given, "integer"):
         return "request_time", "us"
     name = re.sub(r"[.-]", "_", column.name.lstrip("$")).lower()
-    variable, unit = VARIABLE_OF_KEY.get(name, ""), ""
-    if not variable and (parts := _UNIT_OF_KEY.match(name)):
-        variable = _TIMED_WITH_A_UNIT.get(parts[1]) or VARIABLE_OF_KEY.get(parts[1], "")
-        unit = UNITS[parts[2]]
-        if variable not in TIMED_VARIABLES:
-            variable, unit = "", ""
-    variable = variable or _mapped_variables().get(normalise_name(column.name), "")
+    by_key = variables_by_key()
+    variable, unit = by_key.get(normalise_name(name), ""), ""
+    if (parts := _UNIT_OF_KEY.match(name)) and normalise_name(name) not in VARIABLE_OF_KEY:
+        # A unit in the name says more than the whole name does.
+        base = normalise_name(parts[1])
+        timed = _TIMED_WITH_A_UNIT.get(parts[1]) or by_key.get(base, "")
+        if timed in TIMED_VARIABLES:
+            variable, unit = timed, UNITS[parts[2]]
     if not column.given:
         return variable, unit
     if variable == "upstream_addr" and mostly_looks_like(column.given, "user_agent"):
