@@ -265,6 +265,10 @@ class OutputTarget:
         if self.output == "":
             raise UsageError("--output is empty", "name a file, a directory/ or - for stdout")
         output.require_package()
+        if self.format == "png":
+            from apilog.render.svg.png import require_fonts
+
+            require_fonts()
         if output.is_binary and self.is_stdout and is_terminal():
             raise UsageError(f"{self.format} is not for a terminal", "name a file with --output")
         check_target(self.file, force=self.force)

@@ -196,11 +196,12 @@ def charts_of(tables: Collection[str]) -> list[str]:
 def chart_tables(names: Collection[str], *, every: bool) -> list[str] | None:
     """Return the tables that a report needs for these charts; None for those it has anyway.
 
-    They are those of all its charts if `every` is set without names, or one is unknown.
+    They are those of all its charts if `every` is set without names, or it has one not.
     """
-    charts = [CHARTS[name] for name in names if name in CHARTS]
+    of_report = {name: chart for name, chart in CHARTS.items() if chart.command == "report"}
+    charts = [of_report[name] for name in names if name in of_report]
     if (every and not names) or len(charts) < len(names):
-        charts = [chart for chart in CHARTS.values() if chart.command == "report"]
+        charts = [*of_report.values()]
     tables = [table for chart in charts for table in (*chart.tables, *chart.marks)]
     return [*dict.fromkeys(tables)] or None
 

@@ -62,7 +62,7 @@ def draw_legend(drawing: Drawing, entries: Sequence[LegendEntry], y: float) -> f
         _draw_swatch(drawing, entry, x, y)
         drawing.text(x + _SWATCH + _GAP, y + TEXT_SIZE - 1, entry.label, role="muted")
         x += width + 2 * _GAP
-    return y + LINE + _GAP if entries else y
+    return y + (LINE if entries else 0) + _GAP
 
 
 def _draw_swatch(drawing: Drawing, entry: LegendEntry, x: float, y: float) -> None:
@@ -106,7 +106,7 @@ def draw_time_axis(
     widest = text_width("00:00:00") + 3 * _GAP
     ticks = time_ticks(since, until, zone, int((right - left) // widest))
     end = y + LINE + _GAP / 2
-    has_context, free = any(tick.context for tick in ticks), float(MARGIN)
+    has_context, free = any(tick.context for tick in ticks), 0.0
     for tick in ticks:
         x = place(tick.moment)
         drawing.line((x, y), (x, y + 4), "axis")
