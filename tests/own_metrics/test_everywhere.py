@@ -95,3 +95,13 @@ def test_metrics_are_listed_with_their_definition(tmp_path: Path, run: Run) -> N
     shown = run("check", LOG, "--config", config, "-t", "good >= 99%")
     assert shown.code == 1
     assert "89 %" in shown.text or "89." in shown.text
+
+
+def test_what_was_asked_for_has_room_and_its_own_name() -> None:
+    report = apilog.report(
+        LOG, metrics=["checkout_share", "own_time"], own_metrics=DECLARED, tables=["consumers"]
+    )
+    stream = io.BytesIO()
+    OUTPUTS["md"].write(report, stream, OutputOptions(table="consumers"))
+    head = stream.getvalue().decode().splitlines()[0]
+    assert "| checkout share | own time |" in head

@@ -16,7 +16,7 @@ import polars as pl
 
 from apilog.metrics import METRICS, Unit
 from apilog.render.data.cell_values import iso_timestamp
-from apilog.report_model import Report
+from apilog.report_model import Report, ReportMetric
 from apilog.text.units import format_bytes, format_count, format_duration, format_ratio
 
 NULL = "–"
@@ -26,8 +26,8 @@ UNKNOWN_GATEWAY = "(unknown)"
 """The text for a gateway that nothing in the log tells."""
 
 _METRIC_UNITS = {metric.column: metric.unit for metric in METRICS.values()}
-_further_units: ContextVar[Mapping[str, Unit]] = ContextVar("further_units")
-"""Units of the metrics of the report that is drawn that are not built in, by name and column."""
+_further: ContextVar[Mapping[str, ReportMetric]] = ContextVar("further")
+"""The metrics of the report that is drawn that are not built in, by name and column."""
 _SUCCESS_UNITS = {
     **dict.fromkeys(
         (
@@ -78,26 +78,24 @@ _SHORT_TITLES = {
 
 def is_metric(column: str) -> bool:
     """Whether a column holds a metric of the catalogue; the others are keys."""
-    return column in _METRIC_UNITS or column in _further_units.get({})
+    return column in _METRIC_UNITS or column in _further.get({})
 
 
 @contextmanager
 def units_of(report: Report) -> Iterator[None]:
     """Let the units of the report's own metrics be known while it is drawn."""
-    units = {key: Unit(m.unit) for m in report.metrics for key in (m.name, m.column)}
-    token = _further_units.set(units)
+    token = _further.set({key: m for m in report.metrics for key in (m.name, m.column)})
     try:
         yield
     finally:
-        _further_units.reset(token)
+        _further.reset(token)
 
 
 def column_unit(column: str) -> Unit | None:
     """Return the unit of a column: that of its metric, or else what its suffix says."""
     name = _GROUPS.sub("", column)
-    further = _further_units.get({})
-    if column in further:
-        return further[column]
+    if further := _further.get({}).get(column):
+        return Unit(further.unit)
     known = _METRIC_UNITS.get(name) or _SUCCESS_UNITS.get(column) or _SUCCESS_UNITS.get(name)
     return known or next(
         (unit for suffix, unit in _SUFFIX_UNITS.items() if name.endswith(suffix)), None
@@ -108,11 +106,15 @@ def metric_unit(metric: str | None) -> Unit | None:
     """Return the unit of a metric by its name; None if there is no such metric."""
     if metric is None:
         return None
-    return METRICS[metric].unit if metric in METRICS else _further_units.get({}).get(metric)
+    further = _further.get({}).get(metric)
+    known = METRICS.get(metric)
+    return known.unit if known else Unit(further.unit) if further else None
 
 
 def column_title(column: str) -> str:
     """Return a column's name as words, without the unit, which the values have."""
+    if further := _further.get({}).get(column):
+        return further.name.replace("_", " ")
     return column.removesuffix("_ms").replace("_", " ")
 
 

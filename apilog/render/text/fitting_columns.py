@@ -67,7 +67,8 @@ def fitting_columns(
         keys, ranked = frame.columns[: frame.columns.index(own[0]) + 1], own
     else:
         keys, ranked = [column for column in frame.columns if not is_metric(column)], _METRICS
-    asked = {*wanted, *(f"{metric}_ms" for metric in wanted)}
+    endings = ("", "_ms", "_bytes", "_ratio")
+    asked = {f"{metric}{ending}" for metric in wanted for ending in endings}
     keys = [*keys, *(column for column in frame.columns if column in asked - {*keys})]
     rank = {column: place for place, column in enumerate(dict.fromkeys((*ranked, *frame.columns)))}
     is_empty = {column: frame[column].null_count() == frame.height for column in frame.columns}
