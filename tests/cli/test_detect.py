@@ -202,9 +202,7 @@ def test_a_format_can_be_tried(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "columns", [60, *(pytest.param(n, marks=pytest.mark.slow) for n in (80, 200))]
-)
+@pytest.mark.parametrize("columns", [60, pytest.param(200, marks=pytest.mark.slow)])
 def test_text_fits_the_width_but_for_what_is_to_be_copied(
     run: Run, monkeypatch: pytest.MonkeyPatch, columns: int
 ) -> None:
