@@ -30,11 +30,11 @@ def ask(run: Run, monkeypatch: pytest.MonkeyPatch) -> Ask:
 
 def test_tables_are_those_of_the_command(ask: Ask) -> None:
     assert ask("apilog report --table e") == ["endpoints", "errors"]
-    assert ask("apilog export --table st") == ["statuses"]
+    assert ask("apilog export --table statuse") == ["statuses"]
     assert ask("apilog success --table tr") == ["trials"]
     assert ask("apilog check --table w") == ["worst"]
     assert ask("apilog compare --table c") == ["comparison", "changed"]
-    assert ask("apilog report --table endpoints,st") == ["endpoints,statuses"]
+    assert ask("apilog report --table endpoints,statuse") == ["endpoints,statuses"]
 
 
 def test_columns_are_those_of_the_table(ask: Ask) -> None:

@@ -173,6 +173,7 @@ def test_checks_and_alerts(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert found["tables"]["alerts"]
 
 
+@pytest.mark.slow
 def test_comparisons_and_queries(run: Run) -> None:
     documents(run, "compare", ("compare", OLDER, LOG), ("compare", BROKEN, LOG), codes="03")
     documents(
@@ -211,6 +212,7 @@ def test_detection_and_lists(run: Run, odd: Path, tmp_path: Path) -> None:
         documents(run, name, (name,))
 
 
+@pytest.mark.slow
 def test_stores_exports_and_watches(run: Run, tmp_path: Path) -> None:
     store, to = str(tmp_path / "store"), tmp_path / "to"
     assert run("ingest", LOG, "--store", store).code == 0
