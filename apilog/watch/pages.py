@@ -218,6 +218,12 @@ def _overview(
     return lines
 
 
+_WAITING = (
+    "Waiting for new lines. A longer --window shows more of what is there, and `apilog report` all "
+    "of it."
+)
+
+
 def _top_lines(
     frame: WatchFrame,
     subject: DashboardSubject,
@@ -230,6 +236,9 @@ def _top_lines(
     is_low = height < _ROOMY_HEIGHT
     head = headline(frame, subject, width, is_paused=state.is_paused)
     charts = trend_charts(frame, width, is_small=layout.has_small_charts)
+    if not frame.report.tables["overview"]["requests"][0]:
+        # Empty charts say nothing, and old logs look like none at all.
+        charts = wrap_text(_WAITING, width, "dim", mark="")
     blocks = [
         head[:1] if is_low else head,
         alert_lines(frame, width, 2 if is_low else 5),

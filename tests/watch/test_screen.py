@@ -181,6 +181,16 @@ def test_an_alert_takes_one_line_that_ends_with_its_limit(frame: WatchFrame) -> 
         assert len(rows_below(lines, title)) >= 2
 
 
+def test_an_empty_window_says_what_to_do(tmp_path: Path) -> None:
+    old = frame_of(tmp_path / "old.log", [])
+    for page in (Page.OVERVIEW, Page.ENDPOINTS):
+        lines = shown(old, ScreenState(page=page), 80, 24)
+        text = " ".join(" ".join(lines).split())
+        assert "No requests in the window. Waiting for new lines." in text
+        assert "apilog report" in text
+        assert max(map(len, shown(old, ScreenState(page=page), 30, 24))) <= 30
+
+
 def test_the_errors_page_counts_every_failed_request_by_status(frame: WatchFrame) -> None:
     text = next(
         text
