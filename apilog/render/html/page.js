@@ -269,14 +269,17 @@
       this.onRange = onRange;
       this.rows = [];
       this.tip = element("div", { class: "tip", hidden: true });
+      this.anomalies = [];
       this.place = element("div", { class: "live" });
       figure.replaceChildren(this.place, this.tip);
       figure.classList.add("is-live");
       new ResizeObserver(() => this.redraw()).observe(this.place);
     }
 
-    draw(rows) {
+    // `anomalies` are marked on the traffic; there are none under a filter.
+    draw(rows, anomalies) {
       this.rows = rows.filter((row) => row.timestamp !== null);
+      this.anomalies = this.name === "traffic" ? anomalies : [];
       // Asking the document again would have it lay out all tables first.
       if (this.width) this.paint(this.width);
       else this.redraw();
@@ -290,7 +293,7 @@
     paint(width) {
       this.width = width;
       const height = this.name === "traffic" ? 210 : 150;
-      const box = { left: 46, right: width - 4, top: 8, bottom: height - 22 };
+      const box = { left: 54, right: width - 4, top: 8, bottom: height - 22 };
       this.box = box;
       const svg = shape("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img" });
       svg.append(shape("title", {}, this.describe()));
@@ -314,7 +317,7 @@
 
     legend() {
       const parts = this.name === "traffic"
-        ? [["success", "no error"], ["client", "4xx"], ["server", "5xx"]]
+        ? [["success", "no error"], ["client", "4xx"], ["server", "5xx"], ...(this.anomalies.length ? [["anomaly", "anomaly"]] : [])]
         : [["p50", "p50"], ["p95", "p95"], ["p99", "p99"]];
       const items = parts.map(([role, label]) => element("li", { class: `mark-${role}` }, label));
       return element("ul", { class: "legend", "aria-hidden": "true" }, ...items);
@@ -356,6 +359,13 @@
           base += value;
         }
       });
+      for (const anomaly of this.anomalies) {
+        const i = rows.findLastIndex((row) => row.timestamp <= anomaly.timestamp);
+        if (i < 0) continue;
+        const mark = shape("text", { x: this.x(i) + step / 2, y: box.top + 6, class: "anomaly" }, anomaly.kind === "spike" ? "▲" : "▼");
+        mark.append(shape("title", {}, visible(`${anomaly.metric} ${anomaly.kind}, ${F.formatTime(anomaly.timestamp)}`)));
+        svg.append(mark);
+      }
     }
 
     drawLines(svg, step) {
@@ -618,7 +628,7 @@
     const overview = result ? result.tables.overview : null;
     drawTiles(overview ? (overview.undecided === true ? [{}] : overview.rows) : report.tables.overview);
     const traffic = result ? result.tables.traffic : { rows: report.tables.traffic || [] };
-    for (const chart of charts) chart.draw(traffic && traffic.undecided !== true ? traffic.rows : []);
+    for (const chart of charts) chart.draw(traffic && traffic.undecided !== true ? traffic.rows : [], isFiltered ? [] : report.tables.anomalies || []);
     for (const figure of document.querySelectorAll("figure.chart:not(.is-live)")) figure.hidden = isFiltered;
     if (bar) bar.show(state);
     if (result) describeFilter(state, result, sums);
