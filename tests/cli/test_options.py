@@ -12,7 +12,7 @@ import typer
 from apilog import options as reading
 from apilog.cli import app
 from apilog.cli.options import READ_OPTIONS, Choices, expand_options
-from apilog.render import OUTPUTS, VERDICT_OUTPUTS
+from apilog.render import CHART_OUTPUTS, OUTPUTS, VERDICT_OUTPUTS
 
 READS_LOGS = ("report", "check", "baseline", "compare", "success", "export", "watch")
 READ_BY_ALL = (
@@ -51,7 +51,8 @@ def test_every_field_of_the_options_on_reading_is_declared_or_filled_by_the_comm
 
 
 def test_formats_are_those_that_the_outputs_are_able_to() -> None:
-    assert choices_of("report") == choices_of("query") == choices_of("success") == [*OUTPUTS]
+    assert choices_of("report") == choices_of("success") == [*OUTPUTS, *CHART_OUTPUTS]
+    assert choices_of("query") == [*OUTPUTS]
     assert choices_of("check") == choices_of("compare") == [*OUTPUTS, *VERDICT_OUTPUTS]
     assert choices_of("detect") == ["table", "json"]
     assert set(choices_of("formats")) == set(OUTPUTS) - {"parquet", "xlsx"}
