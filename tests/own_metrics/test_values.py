@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from apilog.aggregate import ReportPlan, RowOrder, TableSpec, finish, merge, partial
 from apilog.metrics import METRICS
 from apilog.own_metrics import own_definitions
+from tests.examples import about
 from tests.own_metrics.record_rows import DECLARED, ROWS, Row, expected_values, grouped, records_of
 
 DEFINITIONS = own_definitions(DECLARED)
@@ -44,7 +45,7 @@ def run(parts: Sequence[Sequence[Row]]) -> dict[str, pl.DataFrame]:
     return finish(PLAN, merge(PLAN, states)).tables
 
 
-@settings(max_examples=40)
+@settings(max_examples=about(20))
 @given(ROWS)
 def test_each_metric_is_what_its_rows_say(rows: list[Row]) -> None:
     tables = run([rows])
@@ -56,7 +57,7 @@ def test_each_metric_is_what_its_rows_say(rows: list[Row]) -> None:
         check_row(by_route[route], several)
 
 
-@settings(max_examples=40)
+@settings(max_examples=about(20))
 @given(ROWS, st.lists(st.integers(0, 40), max_size=4), st.randoms(use_true_random=False))
 def test_any_cut_and_any_order_give_the_same_bits(
     rows: list[Row], cuts: list[int], random: object
