@@ -47,7 +47,9 @@ def test_a_query_has_those_that_concern_its_rows() -> None:
 
 def test_every_field_of_the_options_on_reading_is_declared_or_filled_by_the_command() -> None:
     names = {field.name for field in fields(reading.ReportOptions)}
-    assert names - set(READ_OPTIONS) == {"progress", "rejects", "tables", "formats", "config_file"}
+    by_commands = {"progress", "rejects", "tables", "formats", "config_file"}
+    by_commands |= {"for_page", "reports", "own_metrics"}
+    assert names - set(READ_OPTIONS) == by_commands
 
 
 def test_formats_are_those_that_the_outputs_are_able_to() -> None:
