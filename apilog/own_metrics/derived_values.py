@@ -94,8 +94,8 @@ class PlainValue:
 class ApdexScore:
     """How a request satisfies: 1 up to the target T, ½ up to 4 T, else, and for a 5xx, 0.
 
-    Null for a request whose duration is not known, unless it is a 5xx. Apdex Technical
-    Specification 1.1, sections 3 and 4, https://www.apdex.org/
+    Null for a request whose duration is not known, unless it is a 5xx. The zones are those of
+    https://www.apdex.org/; that a failed request never satisfies is common practice.
     """
 
     target_ms: float
