@@ -98,6 +98,8 @@ def test_a_spreadsheet_runs_nothing(run: Run, log: Path) -> None:
 
 def test_markdown_stays_one_table_of_plain_text(run: Run, log: Path) -> None:
     text = drawn(run, log, "-f", "md", "--table", "consumers").decode()
+    text, note = text.strip().split("\n\n")
+    assert note.startswith("Left out: ")
     rows = text.splitlines()
     assert len(rows) == len(USERS) + 2
     columns = {len(re.findall(r"(?<!\\)\|", row)) for row in rows}

@@ -67,8 +67,8 @@ def test_a_file_of_no_known_format_among_others(run: Run, good: Path, tmp_path: 
     assert result.code == 2
     assert f"apilog: error: {odd}: no known format: 'no log line' stops" in result.stderr
     counts = document(result)["input"]
-    assert (counts["lines"], counts["records"]) == (5, 5)
-    assert counts["files"][0]["lines"] == 0
+    assert (counts["lines"], counts["records"], counts["rejects"]) == (7, 5, 2)
+    assert counts["files"][0]["lines"] == counts["files"][0]["rejects"] == 2
     assert counts["files"][0]["error"].startswith("no known format: ")
 
 

@@ -21,6 +21,8 @@ from apilog.engine.cluster.connection import close_connections
 from tests.cluster.dask_cluster import DaskCluster, dask_cluster
 
 LOGS = Path(__file__).parents[2] / "sample_logs"
+STRETCH = 40_000
+"""Bytes that one task reads: `api.log` has some five stretches."""
 ACCOUNTS = LOGS / "success" / "accounts.csv"
 
 
@@ -34,8 +36,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskCluster]:
 @pytest.fixture(autouse=True)
 def short_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cut files that are too small to be worth it."""
-    monkeypatch.setattr(cluster_run, "_LEAST_STRETCH", 3000)
-    monkeypatch.setattr(cluster_run, "_MOST_STRETCH", 3000)
+    monkeypatch.setattr(cluster_run, "_LEAST_STRETCH", STRETCH)
+    monkeypatch.setattr(cluster_run, "_MOST_STRETCH", STRETCH)
 
 
 def assert_same(here: Report, there: Report) -> None:
@@ -47,13 +49,19 @@ def assert_same(here: Report, there: Report) -> None:
         assert there.tables[name].equals(table), name
 
 
-def test_reports_on_every_sample_and_on_broken_lines(cluster: DaskCluster, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_reports_on_every_sample(cluster: DaskCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster_run, "_MOST_STRETCH", 3000)
+    assert_same(apilog.report(LOGS), apilog.report(LOGS, scheduler=cluster.address))
+
+
+def test_reports_on_several_logs_and_on_broken_lines(cluster: DaskCluster, tmp_path: Path) -> None:
     broken = tmp_path / "broken.log"
     lines = (LOGS / "api.log").read_bytes().splitlines(keepends=True)
     for at in (5, 70, 71, len(lines) - 3):
         lines[at] = b"no request at all\r\n"
     broken.write_bytes(b"".join(lines) + b"cut off")
-    sources = [LOGS, broken]
+    sources = [LOGS / "api.log.1.gz", LOGS / "apigee.log", LOGS / "docker.log", broken]
     assert_same(apilog.report(sources), apilog.report(sources, scheduler=cluster.address))
 
 

@@ -27,7 +27,7 @@ def test_sections_have_titles_columns_rows_and_notes():
     assert table.height == 10 + 1
     assert table.hidden.startswith("… and 10 more with ")
     titles = [column.title for column in table.columns if isinstance(column, TextColumn)]
-    assert titles[:4] == ["method", "route", "requests", "share"]
+    assert titles[:4] == ["gateway", "method", "route", "requests"]
     for column in table.columns:
         assert not isinstance(column, TextColumn) or len(column.cells) == table.height
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -42,16 +43,23 @@ def footer(shown: OnTerminal) -> str:
     return shown.seen_by_user(80, 24)[-1]
 
 
+def shows_rankings(screen: list[str]) -> bool:
+    """Return whether each ranking of the first page has a row right below its title."""
+    below = {title: row for title, row in pairwise(screen)}
+    rows = [
+        next((row for text, row in below.items() if text.startswith(title)), "")
+        for title in ("Endpoints", "Failing most", "Newest errors")
+    ]
+    return all(row.startswith("  GET") or " 500  GET" in row for row in rows)
+
+
 def test_keys_show_pages_pause_and_leave(log: Path, shown: OnTerminal) -> None:
     assert shown.has_own_modes
     for key, page in (("2", "endpoints"), ("3", "errors"), ("\x1b[C", "consumers"), ("1", "over")):
         shown.press(key)
         until(lambda page=page: f" {page}" in footer(shown).partition("[")[2].partition("]")[0])
-    screen = shown.seen_by_user(80, 24)
-    for title in ("Endpoints", "Failing most", "Newest errors"):
-        number = next(i for i, text in enumerate(screen) if text.startswith(title))
-        assert screen[number + 1].startswith("  GET") or " 500  GET" in screen[number + 1]
-    assert all(len(text) <= 80 for text in screen)
+    until(lambda: shows_rankings(shown.seen_by_user(80, 24)))
+    assert all(len(text) <= 80 for text in shown.seen_by_user(80, 24))
     shown.press("p")
     until(lambda: "PAUSED" in shown.seen_by_user(80, 24)[0])
     append(log, now_line())

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from apilog.render.data.cell_values import iso_timestamp
 from apilog.render.data.ndjson import row_lines
@@ -39,11 +39,13 @@ def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
 def _document_parts(report: Report, table: str | None) -> Iterator[str]:
     tables = report.tables if table is None else {table: choose_table(report, table)[1]}
     about = describe_document(report.command)
-    filters = {
+    filters: dict[str, Any] = {
         **asdict(report.filters),
         "since": _iso_or_none(report, report.filters.since),
         "until": _iso_or_none(report, report.filters.until),
     }
+    if not report.filters.metrics:
+        del filters["metrics"]
     window: dict[str, str | int | None] = {
         "since": _iso_or_none(report, report.since),
         "until": _iso_or_none(report, report.until),
