@@ -7,7 +7,7 @@ import os
 EXAMPLES = int(os.environ.get("APILOG_EXAMPLES") or 15)
 """The number where a test does not say how many."""
 
-CASES = int(os.environ.get("APILOG_CASES") or 2)
+CASES = int(os.environ.get("APILOG_CASES") or 1)
 """How many cases of a test run that is not slow; the others are slow variations of it."""
 
 

@@ -73,6 +73,7 @@ def test_parts_in_any_order_have_the_cells_of_the_whole(
         assert (first, last) == (min(own), max(own))
 
 
+@pytest.mark.slow
 @settings(max_examples=about(30))
 @given(st.lists(moments, max_size=40), plans, st.integers(1, 5))
 def test_no_request_is_lost_and_cuts_change_nothing(

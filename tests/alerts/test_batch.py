@@ -120,6 +120,7 @@ def test_unusual_hours_are_found_in_the_logs_themselves(cron: Cron) -> None:
     assert states(done) == ["firing"]
 
 
+@pytest.mark.slow
 def test_the_command_tells_how_alerts_stand(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

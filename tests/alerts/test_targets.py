@@ -242,6 +242,7 @@ def test_a_command_that_fails_says_why(tmp_path: Path) -> None:
         CommandTarget(name="pager", argv=(str(tmp_path / "nothing"),)).send(notice())
 
 
+@pytest.mark.slow
 def test_a_command_that_hangs_is_ended_with_its_children(tmp_path: Path) -> None:
     code = (
         "import subprocess, sys\n"

@@ -106,6 +106,7 @@ def test_check_judges_the_last_whole_hour(run: Run, tmp_path: Path) -> None:
     assert lenient.code == 0
 
 
+@pytest.mark.slow
 def test_check_judges_server_errors_and_durations_of_the_last_hour(
     run: Run, tmp_path: Path
 ) -> None:

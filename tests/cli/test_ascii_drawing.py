@@ -86,6 +86,7 @@ def test_the_progress_bar_is_ascii_too(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not drawn["C.UTF-8"].isascii()
 
 
+@pytest.mark.slow
 def test_a_report_on_a_terminal_without_utf8_is_ascii() -> None:
     log = str(SAMPLE_LOGS / "api.log")
     assert on_terminal("report", log, LC_ALL="C").isascii()

@@ -235,6 +235,7 @@ def test_an_output_file_is_replaced_only_by_force(folder: Path, run: Run) -> Non
     ElementTree.parse(folder / "report.xml")
 
 
+@pytest.mark.slow
 def test_it_runs_as_a_process_with_a_pipe(folder: Path, run_process: Run) -> None:
     lines = (folder / "access.log").read_bytes()
     assert run_process("check", "-", *FAILS, stdin=lines).code == 1

@@ -273,6 +273,7 @@ def test_the_formats_on_a_terminal_are_few_columns_and_one_tells_all(columns: st
     assert whole[-1].endswith("/ngx_http_log_module.html")
 
 
+@pytest.mark.slow
 def test_findings_on_a_terminal_have_headings_and_the_same_text(run: Run) -> None:
     path = str(SAMPLE_LOGS / "combined.log")
     text = on_terminal("detect", path, COLUMNS="80", NO_COLOR="")
@@ -281,6 +282,7 @@ def test_findings_on_a_terminal_have_headings_and_the_same_text(run: Run) -> Non
     assert on_terminal("detect", path, COLUMNS="80") == plain(text)
 
 
+@pytest.mark.slow
 def test_a_terminal_that_takes_ascii_alone_is_no_reason_to_fail() -> None:
     text = on_terminal("schema", COLUMNS="120", PYTHONIOENCODING="ascii")
     assert text == on_terminal("schema", COLUMNS="120")

@@ -166,6 +166,7 @@ def test_errors_are_in_the_json_too(run: Run, tmp_path: Path) -> None:
     assert run("detect", tmp_path / "missing.log").stdout == b""
 
 
+@pytest.mark.slow
 def test_the_head_of_a_pipe_is_read(run_process: Run, tmp_path: Path) -> None:
     data = (line() + "\n").encode() * 10_000
     for stdin in (data, gzip.compress(data)):

@@ -88,6 +88,7 @@ def test_rejects_may_be_the_data_of_stdout(run: Run, tmp_path: Path) -> None:
     assert result.text.startswith('{"source":')
 
 
+@pytest.mark.slow
 def test_standard_input_is_a_source(run_process: Run) -> None:
     result = run_process("report", "-", "-f", "json", stdin=TIMED.read_bytes())
     assert (result.code, result.stderr) == (0, "")
@@ -198,6 +199,7 @@ def test_a_terminal_gets_colours_and_its_own_width(columns: int) -> None:
     assert columns - 12 < widest <= columns
 
 
+@pytest.mark.slow
 def test_no_color_and_columns_are_honoured() -> None:
     screen = on_terminal(TIMED, columns=200, NO_COLOR="1", COLUMNS="90").screen
     assert "\x1b[3" not in screen
@@ -246,6 +248,7 @@ def slowly() -> list[bytes]:
     return [LONG * 20_000] * 2
 
 
+@pytest.mark.slow
 def test_long_reading_shows_a_bar_on_a_terminal_and_takes_it_away(slowly: list[bytes]) -> None:
     shown = on_terminal("-", "-f", "csv", stdin=slowly, stdout=False)
     assert shown.code == 0

@@ -95,6 +95,7 @@ def test_a_profile_that_gives_no_credentials_is_told(
     assert "hint: " in result.stderr
 
 
+@pytest.mark.slow
 def test_secrets_stand_in_no_output(
     bucket: Bucket, url: str, run_process: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,6 +141,7 @@ def test_an_endpoint_that_is_none_is_told(
     assert result.stderr.startswith("apilog: error: AWS_ENDPOINT_URL is no URL of a server\nhint: ")
 
 
+@pytest.mark.slow
 def test_public_buckets_need_no_credentials(
     bucket: Bucket,
     url: str,

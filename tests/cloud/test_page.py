@@ -15,6 +15,7 @@ from tests.cloud.conftest import make_bucket
 from tests.commands import Run
 
 
+@pytest.mark.slow
 def test_the_examples_of_the_page_run(
     endpoint: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

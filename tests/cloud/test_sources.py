@@ -201,6 +201,7 @@ def test_names_of_objects_are_an_attackers_text_too(bucket: Bucket, url: str, ru
     assert run("report", f"{url}/in").code == 2
 
 
+@pytest.mark.slow
 def test_a_server_that_is_not_there_is_told(
     run_process: Run, endpoint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -80,6 +80,7 @@ def test_columns_and_filters_reach_the_objects(store: str) -> None:
     assert query.collect().height == 17
 
 
+@pytest.mark.slow
 def test_ingest_takes_each_line_once_whatever_becomes_of_the_log(
     bucket: Bucket, url: str, store: str, run: Run, tmp_path: Path
 ) -> None:

@@ -60,6 +60,7 @@ def test_a_killed_worker_costs_nothing_but_time(cluster: DaskCluster, tmp_path: 
     assert run.errors == []
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_goes_away_ends_the_run(cluster: DaskCluster, tmp_path: Path) -> None:
     started = tmp_path / "started"
 
@@ -81,6 +82,7 @@ def test_a_scheduler_that_goes_away_ends_the_run(cluster: DaskCluster, tmp_path:
     killer.join()
 
 
+@pytest.mark.slow
 def test_work_that_fails_for_good_names_the_file(cluster: DaskCluster) -> None:
     def fail(records: pl.DataFrame) -> int:
         raise ValueError("this can't be")
@@ -103,6 +105,7 @@ def test_other_versions_are_refused(cluster: DaskCluster, tmp_path: Path, run: R
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_file_that_workers_cannot_see(cluster: DaskCluster, run: Run) -> None:
     if not sys.platform.startswith("linux"):
         pytest.skip("/proc is Linux's")

@@ -65,6 +65,7 @@ def test_reports_on_several_logs_and_on_broken_lines(cluster: DaskCluster, tmp_p
     assert_same(apilog.report(sources), apilog.report(sources, scheduler=cluster.address))
 
 
+@pytest.mark.slow
 def test_where_by_and_limits(cluster: DaskCluster) -> None:
     options: dict[str, Any] = {
         "where": "status >= 400",
@@ -92,6 +93,7 @@ def test_rejects_have_their_line_numbers(cluster: DaskCluster, tmp_path: Path) -
     assert pl.concat(seen)["line"].to_list() == [f"odd line {at}" for at in odd]
 
 
+@pytest.mark.slow
 def test_stores(cluster: DaskCluster, tmp_path: Path) -> None:
     apilog.ingest([LOGS / "api.log", LOGS / "kong.log"], store=tmp_path / "store")
     sources = [tmp_path / "store", LOGS / "apigee.log"]
@@ -101,6 +103,7 @@ def test_stores(cluster: DaskCluster, tmp_path: Path) -> None:
         assert_same(here, apilog.report(sources, **options, scheduler=cluster.address))
 
 
+@pytest.mark.slow
 def test_checks_comparisons_and_success(cluster: DaskCluster) -> None:
     there: dict[str, Any] = {"scheduler": cluster.address}
     check: dict[str, Any] = {
@@ -116,6 +119,7 @@ def test_checks_comparisons_and_success(cluster: DaskCluster) -> None:
     assert_same(apilog.success(success, **joined), apilog.success(success, **joined, **there))
 
 
+@pytest.mark.slow
 def test_json_and_exports_byte_for_byte(cluster: DaskCluster, tmp_path: Path, run: Run) -> None:
     there = ("--engine", "dask", "--scheduler", cluster.address)
     report = ("report", str(LOGS / "api.log"), "-f", "json")

@@ -58,7 +58,8 @@ def plain(records: pl.DataFrame) -> pl.DataFrame:
 
 def threads_left() -> list[str]:
     """The names of the engine's threads that are alive."""
-    return [t.name for t in threading.enumerate() if t.name.startswith("apilog")]
+    # Those that fetch objects ahead live as long as their clients.
+    return [t.name for t in threading.enumerate() if t.name.startswith("apilog_")]
 
 
 def is_open(path: Path) -> bool:

@@ -43,6 +43,7 @@ def test_a_chunk_has_only_so_many_lines(lines: list[bytes]) -> None:
     assert all(chunk.lines == chunk.data.count(b"\n") <= 5 for chunk in chunks)
 
 
+@pytest.mark.slow
 def test_blank_lines_among_others_are_skipped_and_numbered(tmp_path: Path) -> None:
     log = tmp_path / "access.log"
     blank = line_chunks.MAX_LINES_PER_CHUNK

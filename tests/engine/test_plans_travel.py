@@ -22,6 +22,7 @@ LOGS = Path(__file__).parents[2] / "sample_logs"
 COLUMNS = sorted({*SCHEMA} - {"source", "line_number", "route"})
 
 
+@pytest.mark.slow
 def test_every_sample_is_read_alike_by_a_plan_that_was_sent() -> None:
     sources, _ = find_sources([LOGS])
     for source in sources:

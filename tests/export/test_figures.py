@@ -107,6 +107,7 @@ def test_a_store_gives_what_its_logs_give(tmp_path: Path) -> None:
     assert len(files["from-store"]) > 20
 
 
+@pytest.mark.slow
 def test_days_in_berlin_have_23_or_25_hours_and_hours_come_twice(tmp_path: Path) -> None:
     source = log(tmp_path / "a.log", range(60), AUTUMN)
     run(source, tmp_path / "days", tz="Europe/Berlin")

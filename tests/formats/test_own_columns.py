@@ -251,6 +251,7 @@ def test_a_colon_may_be_part_of_a_key() -> None:
         parse_columns([ColumnMapping("status", "b", format="%s")])
 
 
+@pytest.mark.slow
 @settings(max_examples=about(10))
 @given(
     value=st.dictionaries(st.text(max_size=4), st.text(max_size=6) | st.integers(), max_size=5),

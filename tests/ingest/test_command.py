@@ -67,6 +67,7 @@ def test_stdin_is_known_by_its_content_too(
     assert held(store) == [*range(4100)]
 
 
+@pytest.mark.slow
 def test_stdin_that_only_begins_like_something_known_is_new(run_process: Run, store: Path) -> None:
     Path("a.log").write_bytes(lines(range(2000)))
     run_process("ingest", "a.log", "--store", store)

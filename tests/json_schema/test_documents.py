@@ -184,6 +184,7 @@ def test_comparisons_and_queries(run: Run) -> None:
     )
 
 
+@pytest.mark.slow
 def test_success(run: Run, tmp_path: Path) -> None:
     accounts = tmp_path / "accounts.csv"
     accounts.write_text("account,plan\n")

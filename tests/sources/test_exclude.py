@@ -68,6 +68,7 @@ def test_every_command_that_reads_logs_leaves_them_out(
     assert json.loads(report.text)["input"]["records"] == 4
 
 
+@pytest.mark.slow
 def test_a_foreign_file_of_a_folder_is_a_note(folder: Path, tmp_path: Path, run: Run) -> None:
     notes = folder / "notes.txt"
     notes.write_text("nothing of a log\n" * 3)

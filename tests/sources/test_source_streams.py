@@ -212,6 +212,7 @@ def test_other_bombs_take_little_memory(
     assert memory < 100 << 20
 
 
+@pytest.mark.slow
 def test_members_of_a_few_bytes_take_little_memory(
     tmp_path: Path, peak: Callable[[Path], tuple[int, int]]
 ) -> None:

@@ -58,6 +58,7 @@ def test_a_threshold_holds_or_fails(run: Run, threshold: str, code: int) -> None
     assert exit_code == code
 
 
+@pytest.mark.slow
 def test_the_attribution_window_is_that_of_a_success_report(run: Run) -> None:
     values = []
     for window in ("2d", "30d"):
@@ -130,6 +131,7 @@ def test_standard_input_is_not_read_twice(run: Run) -> None:
     assert "standard input can't be read twice" in result.stderr
 
 
+@pytest.mark.slow
 def test_the_configuration_is_read(run: Run, folder: Path) -> None:
     (folder / "apilog.toml").write_text(CONFIG)
     result = run("success", SAMPLE, "--as-of", "2026-11-21", "-f", "json", "--quiet")

@@ -243,6 +243,7 @@ def test_an_amount_that_can_not_be_read_ends_the_run(run: Run, log: Path, tmp_pa
     assert "row 2 of the account table: mrr 'lots' is no amount" in result.stderr
 
 
+@pytest.mark.slow
 def test_nothing_at_all_is_an_empty_report(run: Run, tmp_path: Path) -> None:
     empty = tmp_path / "empty.log"
     empty.write_text("")

@@ -56,6 +56,7 @@ def test_the_dashboard_follows_a_log_through_its_rotation(log: Path) -> None:
     assert shown.output.endswith("\x1b[?25h") or NOTHING in shown.output[-40:]
 
 
+@pytest.mark.slow
 def test_the_terminal_is_given_back_on_sigterm(log: Path) -> None:
     with on_terminal(log, "--interval", "100ms") as shown:
         until(lambda: "5 lines" in shown.screen)
@@ -84,6 +85,7 @@ def test_the_dashboard_takes_the_size_that_the_terminal_has(log: Path) -> None:
     assert "[b]bold[/b]" in shown.output
 
 
+@pytest.mark.slow
 def test_lines_of_json_count_each_line_once(log: Path) -> None:
     with piped(log) as shown:
         until(shown.seen("records", 5))
@@ -122,6 +124,7 @@ def test_a_file_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
     assert shown.errors.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_standard_input_is_watched_until_it_ends(log: Path) -> None:
     with piped("-") as shown:
         assert shown.process.stdin

@@ -45,7 +45,7 @@ def footer(shown: OnTerminal) -> str:
 
 def shows_rankings(screen: list[str]) -> bool:
     """Return whether each ranking of the first page has a row right below its title."""
-    below = {title: row for title, row in pairwise(screen)}
+    below = dict(pairwise(screen))
     rows = [
         next((row for text, row in below.items() if text.startswith(title)), "")
         for title in ("Endpoints", "Failing most", "Newest errors")
