@@ -89,7 +89,7 @@ def test_users_code_is_type_checked(tmp_path: Path) -> None:
         (apilog.scan, apilog.ScanOptions),
         (apilog.report, apilog.ReportOptions),
         (apilog.check, apilog.CheckOptions),
-        (apilog.baseline, apilog.ReadOptions),
+        (apilog.baseline, apilog.MetricOptions),
         (apilog.compare, apilog.CompareOptions),
         (apilog.success, apilog.SuccessOptions),
         (apilog.ingest, apilog.IngestArguments),

@@ -112,7 +112,7 @@ def test_small_files_read_together_are_as_if_each_were_alone(tmp_path: Path) -> 
     assert together.records.equals(pl.concat([one.records for one in alone]))
     rejects = pl.concat([one.rejects for one in alone if one.rejects.height])
     assert together.rejects.equals(rejects)
-    assert rejects["line_number"].to_list() == [3, 1, 4]
+    assert rejects["line_number"].to_list() == [1, 3, 1, 4]
 
 
 @given(

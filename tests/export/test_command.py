@@ -82,7 +82,7 @@ def test_rejects_are_told_kept_and_with_strict_an_error(tmp_path: Path, run: Run
     [
         ((), "missing option '--to'"),
         (("--to", ""), "--to is empty"),
-        (("--to", "to", "--every", "month"), "'month' is not one of"),
+        (("--to", "to", "--every", "year"), "'year' is not one of"),
         (("--to", "to", "--keep", "soon"), "soon"),
         (("--to", "to", "--table", "endpoint"), "did you mean endpoints"),
         (("--to", "to", "--tz", "Berlin"), "there is no time zone 'Berlin'"),
