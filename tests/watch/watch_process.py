@@ -104,8 +104,10 @@ class OnTerminal:
                 self._data += part
 
 
+# What a shell starts in the background ignores SIGQUIT, and so do its children.
 _AS_SESSION = (
-    "import os, sys; os.setsid(); os.close(os.open(sys.argv[1], os.O_RDWR));"
+    "import os, signal, sys; signal.signal(signal.SIGQUIT, signal.SIG_DFL); "
+    "os.setsid(); os.close(os.open(sys.argv[1], os.O_RDWR));"
     "os.execv(sys.executable, [sys.executable, *sys.argv[2:]])"
 )
 """Starts a process whose controlling terminal is the named one."""
