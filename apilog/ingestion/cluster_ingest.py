@@ -18,6 +18,7 @@ from uuid import uuid4
 import polars as pl
 
 from apilog.engine.cluster.connection import connect
+from apilog.engine.cluster.shipped_sources import as_workers_see, refuse_pipes
 from apilog.engine.cluster.submission import ClusterSubmission, TaskFuture
 from apilog.engine.local import NoProgress
 from apilog.errors import UsageError
@@ -67,12 +68,7 @@ def read_inputs_on_cluster(
 
     Raises UsageError for what no worker can open, ClusterError for a cluster that fails.
     """
-    for file in files:
-        if file.size is None:
-            raise UsageError(
-                f"{file.path}: --engine dask reads no standard input and no pipes",
-                "give files or URLs that the workers can open, or leave out --engine",
-            )
+    refuse_pipes(files)
     place = str(writer.folder)
     job = IngestJob(
         place=place if is_url(place) else os.path.abspath(place),
@@ -88,7 +84,7 @@ def read_inputs_on_cluster(
     in_flight: deque[tuple[Sequence[int], TaskFuture]] = deque()
     try:
         for numbers in _group_alike(files, submission):
-            group = [_as_workers_see(files[number]) for number in numbers]
+            group = [as_workers_see(files[number]) for number in numbers]
             future = submission.submit(ingest_part, [group], files[numbers[0]].path)
             in_flight.append((numbers, future))
         while in_flight:
@@ -127,7 +123,7 @@ def _group_alike(
     files: Sequence[LogSource], submission: ClusterSubmission
 ) -> Iterator[Sequence[int]]:
     """Yield the numbers of inputs that one task reads: all that begin alike, and small ones."""
-    shipped = [_as_workers_see(file) for file in files]
+    shipped = [as_workers_see(file) for file in files]
     futures = [
         submission.submit(read_beginnings, [shipped[at : at + _MOST_BEGINNINGS]], "beginnings")
         for at in range(0, len(shipped), _MOST_BEGINNINGS)
@@ -149,11 +145,6 @@ def _group_alike(
         size += own
     if group:
         yield group
-
-
-def _as_workers_see(source: LogSource) -> LogSource:
-    file = source.file if source.is_object else os.path.abspath(source.file)
-    return replace(source, file=file, prefetcher=None)
 
 
 def read_beginnings(sources: Sequence[LogSource], _: IngestJob) -> list[bytes]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 from uuid import uuid4
@@ -17,6 +17,7 @@ from uuid import uuid4
 import polars as pl
 
 from apilog.engine.cluster.connection import check_cluster_is_installed, connect
+from apilog.engine.cluster.shipped_sources import as_workers_see, refuse_pipes
 from apilog.engine.cluster.submission import ClusterSubmission, TaskFuture
 from apilog.engine.cluster.tasks import (
     ClusterJob,
@@ -37,7 +38,6 @@ from apilog.engine.store_parts import (
     separate_stores,
     split_into_parts,
 )
-from apilog.errors import UsageError
 from apilog.formats.file_plan import FormatChoice, explain_unread
 from apilog.options import Progress
 from apilog.sources import LogSource, MissingSource, SourceError
@@ -95,12 +95,7 @@ class ClusterRun(Generic[T]):
         self._scheduler = scheduler
         self._stores, logs = separate_stores(sources)
         self._files, problems = find_logs(logs, exclude)
-        for file in self._files:
-            if file.size is None:
-                raise UsageError(
-                    f"{file.path}: --engine dask reads no standard input and no pipes",
-                    "give files or URLs that the workers can open, or leave out --engine",
-                )
+        refuse_pipes(self._files)
         self._spec, self._work, self._choice, self._window = spec, work, choice, window
         self._progress = progress or NoProgress()
         self._chunk_bytes, self._stretch_bytes = chunk_bytes, stretch_bytes
@@ -200,7 +195,7 @@ class ClusterRun(Generic[T]):
         whole_bytes = 0
         for file in self._files:
             number = self._open_account(FileAccount(file.path, is_searched=file.is_searched))
-            shipped = _as_workers_see(file)
+            shipped = as_workers_see(file)
             size = file.size or 0
             if size > stretch + stretch // 2 and self._may_split(file):
                 if whole:
@@ -286,12 +281,6 @@ def _cut(number: int, source: LogSource, stretch: int) -> Iterator[_Task]:
         shown = "its end" if stop is None else f"{stop:,}"
         name = f"{source.path}, bytes {i * stretch:,} to {shown}"
         yield _Task(read_stretch, (number, source, i * stretch, stop), name, split=source)
-
-
-def _as_workers_see(source: LogSource) -> LogSource:
-    """Return the source by a name that does not depend on the current folder."""
-    file = source.file if source.is_object else os.path.abspath(source.file)
-    return replace(source, file=file, prefetcher=None)
 
 
 def _explain_to_client(error: SourceError, path: str) -> SourceError:
