@@ -15,10 +15,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 
 from apilog.formats.detect import ALL_TEXT_FORMATS
 from apilog.formats.gateways import GATEWAYS
+from apilog.formats.nginx.frameworks import FRAMEWORK_FORMATS
 from apilog.formats.nginx.grammar import LiteralText, LogFormat, parse_log_format
 from apilog.formats.nginx.library import SUGGESTION
 from apilog.formats.nginx.servers import SERVER_FORMATS
@@ -193,6 +195,16 @@ def gateway_values(r: Request) -> dict[str, str]:
         "my_x_apigee_target_latency": f"{r.seconds * 930:.0f}",
         "upstream_http_x_apigee_proxy": "orders",
         "upstream_http_x_apigee_dp_color": "blue",
+        "peer": f"{r.ip}:51234",
+        "pid": "7",
+        "level": "INFO",
+        "logged_at": f"{r.time:%Y-%m-%d %H:%M:%S}",
+        "logged_zone": "+0000",
+        "logger_prefix": f"{r.time:%Y-%m-%dT%H:%M:%S}.000Z  INFO 7 --- [ctor-http-nio-2] ",
+        "sent_http_content_length": str(r.size),
+        "tail_reason": HTTPStatus(r.status).phrase,
+        "time_gin": f"{r.time:%Y/%m/%d - %H:%M:%S}",
+        "time_no_zone": f"{r.time:%d/%b/%Y %H:%M:%S}",
     }
 
 
@@ -431,7 +443,7 @@ LINES: dict[str, Line] = {
     **{
         f.name: partial(render, f.log_format)
         for f in ALL_TEXT_FORMATS
-        if f.name not in ("apilog", *_LATER) and f not in SERVER_FORMATS
+        if f.name not in ("apilog", *_LATER) and f not in (*SERVER_FORMATS, *FRAMEWORK_FORMATS)
     },
     "aws-apigateway": _aws,
     "apigee": _apigee,
@@ -458,6 +470,11 @@ LINES: dict[str, Line] = {
 """Name of a log to how a request is written; a new one comes last, so that the seed leaves the
 others as they are. A gateway that is not here has its samples for a log."""
 
+FRAMEWORK_LINES: dict[str, Line] = {
+    f.name: partial(render, f.log_format) for f in FRAMEWORK_FORMATS
+}
+"""The same for logs that have a seed of their own: their order is free."""
+
 BROKEN = (
     b'203.0.113.9 - - [20/Nov/2026:23:50:00 +0000] "\\x16\\x03\\x01\\x02\\x00" 400 150 "-" "-"\n'
     b'203.0.113.9 - - [20/Nov/2026:23:50:01 +0000] "-" 400 0 "-" "-"\n'
@@ -481,6 +498,9 @@ def files(seed: int = 7) -> Iterator[tuple[str, bytes]]:
     yield "api.log", "".join(_timed(r) + "\n" for r in evening).encode()
     for name, line in LINES.items():
         some = requests(rng, 40, DAY, 24)
+        yield f"{name}.log", "".join(line(r) + "\n" for r in some).encode()
+    for name, line in FRAMEWORK_LINES.items():
+        some = requests(random.Random(name), 40, DAY, 24)
         yield f"{name}.log", "".join(line(r) + "\n" for r in some).encode()
     for gateway in GATEWAYS:
         if gateway.name not in LINES:

@@ -32,6 +32,7 @@ from apilog.engine.store_parts import (
     STORE_FORMAT,
     StoredPart,
     count_records,
+    describe_untimed,
     find_logs,
     separate_stores,
     split_into_parts,
@@ -185,6 +186,7 @@ class LocalRun(Generic[T]):
     ) -> Iterator[_Task[T]]:
         for store in self._stores:
             account = FileAccount(str(store.folder), formats={STORE_FORMAT: None})
+            account.doubts |= describe_untimed(store, self._window)
             self.accounts.append(account)
             own = [part for part in parts if part.store is store]
             # Files outside of the window need no reading to be counted.

@@ -186,3 +186,15 @@ def split_into_parts(store: Store, window: TimeWindow) -> Iterator[StoredPart]:
 def count_records(files: Iterable[DataFile]) -> int:
     """Return how many records these files hold."""
     return sum(file.rows for file in files)
+
+
+def describe_untimed(store: Store, window: TimeWindow) -> dict[str, None]:
+    """Return the doubt about records without a time, which a window leaves out; none, if none."""
+    files = [file for file in store.record_files() if file.first is None]
+    if not (files and window.is_limited):
+        return {}
+    count = count_records(files)
+    return {
+        f"{count:,} of its records have no time, as their lines had none: `--since` and `--until` "
+        "leave them out": None
+    }

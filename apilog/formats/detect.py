@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import NamedTuple, Protocol
 
 import polars as pl
@@ -41,6 +41,10 @@ from apilog.values.event_lines import EventLines
 ALL_TEXT_FORMATS = (*library.NGINX_FORMATS, *gateways.TEXT_FORMATS)
 """Every named format of plain text."""
 
+NO_TIME = (
+    "the lines have no time, so that `--since`, `--until` and the traffic leave them out; in an "
+    "envelope that has one (docker, kubectl, syslog, journald) they have that"
+)
 HEAD_LINES = 500
 """How many lines of a file's head are looked at."""
 
@@ -114,9 +118,10 @@ def _detect_by_votes(head: pl.Series, *, is_timed: bool, is_rest: bool) -> Parse
     likely = candidates
     if 2 * int(head.str.contains(_STAMP).sum()) > len(head):
         # Other formats would take the time for the name of a client, and what follows for a user.
-        likely = [f for f in likely if f.log_format.string.startswith(("$time", "$msec"))]
+        timed = ("$time", "$msec", "${logger_prefix}")
+        likely = [f for f in likely if f.log_format.string.startswith(timed)]
     # The common case, one named format and nothing else, is decided before any envelope is tried.
-    best = _find_named(head, likely)
+    best = _find_named(head, likely, is_timed=is_timed)
     if best and best.read_count == len(head):
         only = (best.log_format,)
         return ParsePlan((ParseStage((), only),), _fallbacks_of(only), saw_all=True)
@@ -251,14 +256,14 @@ def _find_best(
     """Return the format that reads most of the texts; `is_rest`: others are read already."""
     if candidates is None:
         candidates = candidate_formats(texts, ALL_TEXT_FORMATS)
-    matches = _find_text_formats(texts, candidates, is_rest=is_rest)
+    find_text_formats = partial(_find_text_formats, texts, is_timed=is_timed, is_rest=is_rest)
+    matches = find_text_formats(candidates)
     if not any(2 * match.read_count >= len(texts) for match in matches):
         matches += _find_detected(texts, is_timed=is_timed)
     # There are as many variants as formats: they are asked only where nothing else fits.
     for variants in (iso_variants, untimed_variants) if is_timed else (iso_variants,):
         if not matches:
-            varied = candidate_formats(texts, variants())
-            matches = _find_text_formats(texts, varied, is_rest=is_rest)
+            matches = find_text_formats(candidate_formats(texts, variants()))
     if not any(2 * match.read_count >= len(texts) for match in matches):
         inferred = infer_format(texts, is_timed=is_timed, is_rest=is_rest)
         if inferred is not None:
@@ -270,13 +275,13 @@ def _find_best(
 
 
 def _find_text_formats(
-    texts: pl.Series, candidates: Sequence[NginxFormat], *, is_rest: bool
+    texts: pl.Series, candidates: Sequence[NginxFormat], *, is_timed: bool, is_rest: bool
 ) -> list[_FormatMatches]:
     """Return the format that reads most of the texts, and one that reads them with a tail.
 
     `is_rest` says that other lines are read whole: then a tail must be understood.
     """
-    named = _find_named(texts, candidates)
+    named = _find_named(texts, candidates, is_timed=is_timed)
     if named and 2 * named.read_count >= len(texts):
         return [named]
     found = [named] if named else []
@@ -284,10 +289,20 @@ def _find_text_formats(
     extended = extend_format(texts, candidates, must_understand=is_rest or bool(named))
     if extended is None:
         return found
+    extended = _with_time_doubt(extended, is_timed=is_timed)
     return [*found, _FormatMatches(extended, extended.expression.matches(texts))]
 
 
-def _find_named(texts: pl.Series, formats: Sequence[NginxFormat]) -> _FormatMatches | None:
+def _with_time_doubt(log_format: NginxFormat, *, is_timed: bool) -> NginxFormat:
+    """Return the format with the doubt that its records have no time, if they have none."""
+    if is_timed or not log_format.lacks_time:
+        return log_format
+    return replace(log_format, doubts=(*log_format.doubts, NO_TIME))
+
+
+def _find_named(
+    texts: pl.Series, formats: Sequence[NginxFormat], *, is_timed: bool
+) -> _FormatMatches | None:
     """Return the format that reads most of the texts whole; of equals the first."""
     best: _FormatMatches | None = None
     most = 0
@@ -298,7 +313,8 @@ def _find_named(texts: pl.Series, formats: Sequence[NginxFormat]) -> _FormatMatc
         if best and most == len(texts):
             break
     if best and isinstance(best.log_format, NginxFormat):
-        return best._replace(log_format=settle_format(best.log_format, texts))
+        settled = settle_format(best.log_format, texts)
+        return best._replace(log_format=_with_time_doubt(settled, is_timed=is_timed))
     return best
 
 

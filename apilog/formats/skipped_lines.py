@@ -123,12 +123,72 @@ SKIP_RULES: tuple[SkipRule, ...] = (
         unless=r"(?i)\b(?:status|status_?code|response_?code)=\"?[0-9]{3}\b",
     ),
     SkipRule(
+        # Uvicorn: https://github.com/encode/uvicorn/tree/master/uvicorn/protocols
         SERVER_LOG,
-        r"^(?:DEBUG|INFO|WARNING|ERROR|CRITICAL):\s+[A-Z][a-z]+ ",
+        r"^(?:DEBUG|INFO|WARNING|ERROR|CRITICAL):\s+(?:[A-Z][A-Za-z']+ |connection (?:open|closed|"
+        r'rejected)\b|\S* - "WebSocket )|^\S+:[0-9]+ - "WebSocket ',
         (
             "INFO:     Started server process [7]",
             "WARNING:  Invalid HTTP request received.",
+            "INFO:     ASGI 'lifespan' protocol appears unsupported.",
+            "INFO:     connection open",
+            'INFO:     203.0.113.7:51234 - "WebSocket /feed" [accepted]',
         ),
+    ),
+    SkipRule(
+        # https://github.com/gin-gonic/gin/blob/master/debug.go
+        SERVER_LOG,
+        r"^\[GIN-debug\] |^Error #[0-9]{2}: | - using (?:env|code):\t",
+        (
+            "[GIN-debug] GET    /v1/users/:id             --> main.user (3 handlers)",
+            "[GIN-debug] Listening and serving HTTP on :8080",
+            " - using env:\texport GIN_MODE=release",
+            "Error #01: record not found",
+        ),
+    ),
+    SkipRule(
+        # https://docs.spring.io/spring-boot/reference/features/logging.html
+        SERVER_LOG,
+        rf"^(?:[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{_TIME}\S* +)?"
+        r"(?:TRACE|DEBUG|INFO|WARN|ERROR|FATAL) +[0-9]+ --- \[|^ :: Spring Boot :: "
+        r"|^ {1,2}(?:\.   ____ |/\\\\ / ___|\( \( \)\\___|\\\\/  ___\)|'  \|____\| |=========\|_)",
+        (
+            "2026-11-21T10:00:00.123Z  INFO 1 --- [  main] o.s.b.w.NettyWebServer : Netty started",
+            "  .   ____          _            __ _ _",
+            " :: Spring Boot ::                (v3.2.0)",
+        ),
+        unless=r'" (?:[1-5][0-9]{2}|-) ',
+    ),
+    SkipRule(
+        SERVER_LOG,
+        r"^Traceback \(most recent call last\):$|^ +File \".*\", line [0-9]+"
+        r"|^    [A-Za-z_^~(@][^\"{}]*$|^[A-Za-z_][\w.]*(?:Error|Exception)(?:: |$)"
+        r"|^\s+at \S+|^Caused by: |^\s+\.\.\. [0-9]+ (?:more|common)",
+        (
+            "Traceback (most recent call last):",
+            '  File "/app/main.py", line 12, in orders',
+            "    return total / count",
+            "ZeroDivisionError: division by zero",
+            "\tat com.example.Shop.total(Shop.java:12)",
+            "    at Layer.handle (/app/node_modules/express/lib/router/layer.js:95:5)",
+            "Caused by: java.net.ConnectException: Connection refused",
+            "\t... 12 more",
+        ),
+        unless=r"\bHTTP/[0-9]",
+    ),
+    SkipRule(
+        # What a program says when it starts, npm before it, and what restarts it.
+        NOTICE,
+        r'(?i)^[^"\[{]*\b(?:listening|running|started|ready|serving)\b[^"]*\b(?:on|at|in)\b[^"]*'
+        r'(?:\bport:? ?[0-9]+|https?://|:[0-9]{2,5}|\bmode)\b[^"]*$'
+        r"|^> \S|^\[nodemon\] |^npm (?:info|warn|ERR!) ",
+        (
+            "Example app listening on port 3000",
+            "Server ready at http://localhost:3000",
+            "> shop@1.0.0 start",
+            "[nodemon] starting `node server.js`",
+        ),
+        unless=r"\bHTTP/[0-9]|\bstatus\b|(?: |=)[1-5][0-9]{2} ",
     ),
     SkipRule(
         SERVER_LOG,

@@ -21,15 +21,9 @@ SHAPES = sorted((SAMPLES.parent / "wild").glob("*/expected.json"))
 NOT_READ_YET = frozenset(
     {
         "aws-alb",
-        "gin-default-logger",
         "haproxy-httplog-syslog",
-        "hypercorn-access-stdout",
-        "morgan-dev",
-        "morgan-tiny",
         "otlp-json-logs",
         "rails-default-log",
-        "spring-reactor-netty-logback",
-        "uvicorn-default",
     }
 )
 """Shapes of software that isn't read yet. What is read rightly must leave the list."""

@@ -34,6 +34,7 @@ from apilog.engine.parse_chunks import REJECTS_SCHEMA, ChunkResult, FileAccount,
 from apilog.engine.store_parts import (
     STORE_FORMAT,
     count_records,
+    describe_untimed,
     find_logs,
     separate_stores,
     split_into_parts,
@@ -179,6 +180,7 @@ class ClusterRun(Generic[T]):
         for store, own in stored:
             number = self._open_account(FileAccount(str(store.folder)))
             self.accounts[number].formats[STORE_FORMAT] = None
+            self.accounts[number].doubts |= describe_untimed(store, self._window)
             # Files outside of the window need no reading to be counted.
             self.accounts[number].records = count_records(store.record_files()) - sum(
                 part.records for part in own

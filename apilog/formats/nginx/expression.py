@@ -56,6 +56,7 @@ _SHAPES = {
     "status": r"([0-9]{3}|-)",
     "body_bytes_sent": _SIZE,
     "bytes_sent": _SIZE,
+    "sent_http_content_length": _SIZE,
     "request_length": _SIZE,
     "request_time": _NUMBER,
     "request_time_ms": r"([0-9]+(?:\.[0-9]+)?(?:ms|µs|us|s)?|-)",
@@ -64,6 +65,9 @@ _SHAPES = {
     "request_time_any": _WITH_UNIT,
     "upstream_response_time_any": _WITH_UNIT,
     "time_any": _TIME_ANY,
+    # As Python's servers write it, and Gin.
+    "time_no_zone": rf"([0-9]{{2}}/[A-Z][a-z]{{2}}/[0-9]{{4}} {_CLOCK})",
+    "time_gin": rf"([0-9]{{4}}/[0-9]{{2}}/[0-9]{{2}} - {_CLOCK})",
     "connection": _SIZE,
     "request_count": _SIZE,
     "gzip_ratio": _NUMBER,
@@ -73,6 +77,15 @@ _SHAPES = {
     "remote_addr": r"([^ \t\"\[\]]+)",
     "pad": "( *)",
     "squid_result": "([A-Z_]+)",
+    # What Spring Boot writes before the name of a logger.
+    "logger_prefix": rf"((?:[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{_CLOCK}[^ ]*)? *[A-Z]+ [0-9]+ --- "
+    r"(?:\[[^\]\"]*\] )+)",
+    # A path or URL where nothing stands around it, such as Node.js lets in: without a blank.
+    "target": r"(/[^ ]*|\*|[A-Za-z][A-Za-z0-9+.-]*://[^ ]*)",
+    "logged_at": rf"([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}} {_CLOCK})",
+    "logged_zone": "([+-][0-9]{4})",
+    "pid": "([0-9]+)",
+    "level": "([A-Z]+)",
     "apigee_connection": r"([^ \t]*-[0-9]+-[0-9]+-[0-9]+)",
 }
 _AWS_ID = "[A-Za-z0-9_+/-]{11,}="
@@ -112,6 +125,8 @@ _STRICT_SHAPES = {
     "body_bytes_sent": r"([0-9]+)",
     "bytes_sent": r"([0-9]+)",
     "request_duration": "([0-9][0-9.]*[a-zµ][0-9.a-zµ]*)",
+    # A host and its port; IPv6 addresses are in no brackets there.
+    "peer": r"([^ \t\"]*:[0-9]{1,5}|)",
     "millisecond": "([0-9]{3})",
     "termination_state": "([A-Za-z-]{4})",
     "aws_request_id": f"({_UUID}(?:_[A-Z_]+)?|{_AWS_ID})",
@@ -151,6 +166,8 @@ _EXPECTED = {
     "time_local": "a time like 28/Sep/1970:12:00:00 +0600",
     "time_iso8601": "a time like 1970-09-28T12:00:00+06:00",
     "time_any": "a time",
+    "time_no_zone": "a time like 28/Sep/1970 12:00:00",
+    "time_gin": "a time like 1970/09/28 - 12:00:00",
     "msec": "a time in epoch seconds",
     "status": "a status of three digits",
 }
@@ -203,7 +220,7 @@ class LineExpression:
     @property
     def time_pattern(self) -> str:
         """The pattern of its time, unanchored; empty if it has none."""
-        names = ("time_local", "time_iso8601", "msec", "time_any")
+        names = ("time_local", "time_iso8601", "msec", "time_any", "time_no_zone", "time_gin")
         return next((_SHAPES[name] for name in names if name in self.groups), "")
 
     def matches_beginning(self, lines: pl.Series) -> pl.Series:

@@ -1,6 +1,7 @@
 """Formats that a `log_format` string describes: fields of text, or a JSON object.
 
-Invariant: every line is accounted for, as a record with a time or as a reject.
+Invariant: every line is accounted for, as a record or as a reject. A record has a time, unless its
+format is known to have none.
 """
 
 from __future__ import annotations
@@ -71,6 +72,8 @@ class NginxFormat:
     doubts: tuple[str, ...] = ()
     own_sources: Mapping[str, tuple[VariableSource, ...]] = field(default_factory=dict)
     """What columns are made of in this log, see `VariableMapper.own`."""
+    lacks_time: bool = False
+    """Whether its lines tell no time: then a record has that of its envelope, or none."""
     mapper: VariableMapper = field(init=False)
     expression: LineExpression = field(init=False)
     """Reads what the format's own server and its relatives write."""
@@ -101,7 +104,9 @@ class NginxFormat:
         if not ok.all():
             values = values.filter(ok)
         records = self.mapper.build_columns(values, wanted, escaped=b"\\" in lines.data)
-        return _parse_result(records, ok, lines, columns, f"not {self.name}")
+        return _parse_result(
+            records, ok, lines, columns, f"not {self.name}", lacks_time=self.lacks_time
+        )
 
     def explain(self, line: str) -> MatchFailure:
         return self.expression.explain(line)
@@ -208,10 +213,13 @@ def _parse_result(
     lines: EventLines,
     columns: Collection[str],
     mismatch: str,
+    *,
+    lacks_time: bool = False,
 ) -> ParsedRecords:
     """Return the records whose time is known; every other line is a reject.
 
-    `built` are columns of the lines that are `ok`; `mismatch` says what the others are.
+    `built` are columns of the lines that are `ok`; `mismatch` says what the others are. With
+    `lacks_time` every line that is `ok` is a record, with the time that came with it or without.
     """
     if "timestamp" not in built:  # a format without a time, for lines that come with one
         times = lines.times
@@ -219,6 +227,8 @@ def _parse_result(
             times = pl.Series([None], dtype=TIMESTAMP).new_from_index(0, lines.count)
         built = {**built, "timestamp": times.filter(ok).alias("timestamp")}
     has_time = built["timestamp"].is_not_null()
+    if lacks_time:
+        has_time = pl.repeat(value=True, n=len(has_time), eager=True)
     asked = [name for name in built if name in columns]
     if has_time.all() and ok.all():
         return ParsedRecords(records=pl.DataFrame(built).select_seq(asked))

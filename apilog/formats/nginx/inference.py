@@ -60,6 +60,7 @@ def extend_format(
         gateway=found.gateway or base.gateway,
         title=base.title,
         doubts=found.doubts,
+        lacks_time=base.lacks_time,
     )
 
 
@@ -71,6 +72,7 @@ def _read_but_for_the_tail(base: NginxFormat, lines: pl.Series) -> NginxFormat |
         log_format=LogFormat(parts, base.log_format.escape),
         gateway=base.gateway,
         title=base.title,
+        lacks_time=base.lacks_time,
     )
     return cautious if cautious.expression.matches(lines).any() else None
 

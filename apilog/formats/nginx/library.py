@@ -15,6 +15,7 @@ import polars as pl
 
 from apilog.formats.duration_units import UNIT_NAMES, decide_unit
 from apilog.formats.nginx.format import NginxFormat
+from apilog.formats.nginx.frameworks import FRAMEWORK_FORMATS
 from apilog.formats.nginx.grammar import (
     EscapeMode,
     FormatVariable,
@@ -22,7 +23,7 @@ from apilog.formats.nginx.grammar import (
     format_string,
     parse_log_format,
 )
-from apilog.formats.nginx.servers import SERVER_FORMATS, UNTIMED_FORMATS
+from apilog.formats.nginx.servers import SERVER_FORMATS
 
 SUGGESTION = (
     'log_format apilog \'$remote_addr - $remote_user [$time_local] "$request" $status '
@@ -325,6 +326,7 @@ NGINX_FORMATS: tuple[NginxFormat, ...] = (
         url="https://wiki.squid-cache.org/Features/LogFormat",
     ),
     *SERVER_FORMATS,
+    *FRAMEWORK_FORMATS,
 )
 """Every named format that a `log_format` string describes."""
 
@@ -338,11 +340,13 @@ def iso_variants() -> tuple[NginxFormat, ...]:
 @cache
 def untimed_variants() -> tuple[NginxFormat, ...]:
     """Return the named formats without a time, for lines in an envelope that has one."""
-    return (*UNTIMED_FORMATS, *_with_time_replaced("[$time_local] ", ""))
+    return tuple(_with_time_replaced("[$time_local] ", ""))
 
 
 def _with_time_replaced(old: str, new: str) -> Iterator[NginxFormat]:
     for named in NGINX_FORMATS:
+        if old not in named.log_format.string:
+            continue
         string = named.log_format.string.replace(old, new)
         yield NginxFormat(
             name=string,

@@ -15,7 +15,6 @@ from apilog.values.convert import encode_given, to_sizes
 _ENVOY = "https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage"
 _ISTIO = "https://istio.io/latest/docs/tasks/observability/logs/access-log/"
 _S3 = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/LogFormat.html"
-_UVICORN = "https://www.uvicorn.org/settings/#logging"
 
 _ENVOY_START = '[$time_iso8601] "$request" $status $error_type '
 _ENVOY_SIZES = "$request_length $body_bytes_sent $request_time_ms $upstream_response_time_ms "
@@ -111,14 +110,3 @@ SERVER_FORMATS: tuple[NginxFormat, ...] = (
     ),
 )
 """Formats whose lines have their own time."""
-
-UNTIMED_FORMATS: tuple[NginxFormat, ...] = (
-    _server_format(
-        "uvicorn",
-        "uvicorn",
-        'INFO:     $remote_addr_port - "$request" $status $tail',
-        "Uvicorn's default, in an envelope that has the time",
-        _UVICORN,
-    ),
-)
-"""Formats without a time, for lines in an envelope that has one."""

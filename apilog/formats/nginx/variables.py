@@ -88,6 +88,11 @@ def _encode_message(values: pl.Series) -> pl.Series:
     return map_categories(encode_given(values), lambda s: blank_to_null(s.str.strip_chars('" ')))
 
 
+def _parse_gin_times(values: pl.Series) -> pl.Series:
+    """Return the times of texts like `2026/11/20 - 09:15:11`, which tell no zone, as UTC."""
+    return parse_times(values.str.replace(" - ", " ", literal=True))
+
+
 def _encode_query_string(values: pl.Series) -> pl.Series:
     """Return `$args`, which has no question mark of its own, with the values of secrets masked."""
     return map_categories(encode_given(values), lambda s: target_query("?" + s))
@@ -99,6 +104,8 @@ VARIABLES_BY_COLUMN: Mapping[str, tuple[VariableSource, ...]] = {
         VariableSource("time_iso8601", parse_iso_times),
         VariableSource("time_local", parse_joined_clf_times),
         VariableSource("time_any", parse_times),
+        VariableSource("time_no_zone", parse_times),
+        VariableSource("time_gin", _parse_gin_times),
     ),
     "api": _sources(
         _encode_unbracketed,
@@ -126,7 +133,9 @@ VARIABLES_BY_COLUMN: Mapping[str, tuple[VariableSource, ...]] = {
         *_sources(encode_route_key, "resource_path", "http_route_key"),
         *_sources(part_of_route_request("route"), "route_request"),
     ),
-    "path": _sources(encode_given, "request_uri", "uri", "document_uri", part=target_path),
+    "path": _sources(
+        encode_given, "request_uri", "uri", "document_uri", "target", part=target_path
+    ),
     "status": _sources(to_statuses, "status"),
     "upstream_status": _sources(last_upstream_status, "upstream_status", "origin_status"),
     "duration_ms": (
@@ -146,12 +155,14 @@ VARIABLES_BY_COLUMN: Mapping[str, tuple[VariableSource, ...]] = {
         *_sources(seconds_or_ms, "my_x_apigee_target_latency"),
     ),
     "request_bytes": _sources(to_sizes, "request_length"),
-    "response_bytes": _sources(to_sizes, "body_bytes_sent", "bytes_sent"),
+    "response_bytes": _sources(
+        to_sizes, "body_bytes_sent", "bytes_sent", "sent_http_content_length"
+    ),
     "client_ip": (
         *_sources(
             blank_to_null, "remote_addr", "proxy_protocol_addr", "realip_remote_addr", "source_ip"
         ),
-        *_sources(strip_port, "remote_addr_port"),
+        *_sources(strip_port, "remote_addr_port", "peer"),
         # Only without an address of the connection, or where the lines show that it is a proxy's:
         # clients can write anything into headers.
         *_sources(

@@ -1,0 +1,147 @@
+"""Named text formats of web frameworks and their servers, in the language of nginx.
+
+Some of their lines tell no time: then a record has that of its envelope, or none.
+"""
+
+from __future__ import annotations
+
+from apilog.formats.nginx.format import NginxFormat
+from apilog.formats.nginx.grammar import EscapeMode, parse_log_format
+
+_UVICORN = "https://www.uvicorn.org/settings/#logging"
+_HYPERCORN = "https://hypercorn.readthedocs.io/en/latest/how_to_guides/logging.html"
+_MORGAN = "https://github.com/expressjs/morgan#predefined-formats"
+_GIN = "https://gin-gonic.com/en/docs/logging/"
+_DJANGO = "https://docs.djangoproject.com/en/stable/ref/logging/#django-server"
+_WERKZEUG = "https://werkzeug.palletsprojects.com/en/stable/serving/"
+_REACTOR_NETTY = "https://projectreactor.io/docs/netty/release/reference/http-server.html"
+
+_AGENTS = '"$http_referer" "$http_user_agent"'
+
+
+def _framework_format(
+    name: str,
+    gateway: str | None,
+    string: str,
+    title: str,
+    url: str,
+    *samples: str,
+    lacks_time: bool = False,
+    escape: EscapeMode = "default",
+) -> NginxFormat:
+    return NginxFormat(
+        name=name,
+        log_format=parse_log_format(string, escape),
+        gateway=gateway,
+        title=title,
+        url=url,
+        samples=samples,
+        lacks_time=lacks_time,
+    )
+
+
+FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
+    _framework_format(
+        "uvicorn",
+        "uvicorn",
+        'INFO:     $peer - "$request" $status $tail_reason',
+        "Uvicorn's access log, also that of `fastapi run` through it; no time",
+        _UVICORN,
+        'INFO:     203.0.113.7:51234 - "GET /v1/users/42?a=b HTTP/1.1" 200 OK',
+        'INFO:     2001:db8::7:51234 - "GET /v1/users/42 HTTP/1.1" 404 Not Found',
+        lacks_time=True,
+    ),
+    _framework_format(
+        "uvicorn-bare",
+        "uvicorn",
+        '$peer - "$request" $status',
+        "Uvicorn's access log as a worker of gunicorn writes it; no time",
+        "https://www.uvicorn.org/deployment/#gunicorn",
+        '203.0.113.7:51234 - "GET /v1/users/42?a=b HTTP/1.1" 200',
+        lacks_time=True,
+    ),
+    _framework_format(
+        "hypercorn",
+        "hypercorn",
+        '[$logged_at $logged_zone] [$pid] [$level] $peer - - [$time_local] "$request_method '
+        f'$request_uri $server_protocol" $status $sent_http_content_length {_AGENTS}',
+        "Hypercorn's access log",
+        _HYPERCORN,
+        "[2026-11-21 10:00:00 +0000] [7] [INFO] 203.0.113.7:51234 - - [21/Nov/2026:10:00:00 +0000] "
+        '"GET /v1/users/42 1.1" 200 512 "-" "curl/8.1"',
+        "[2026-11-21 10:00:01 +0000] [7] [INFO] 203.0.113.7:51234 - - [21/Nov/2026:10:00:01 +0000] "
+        '"GET /v1/users/42 2" 204 - "-" "-"',
+    ),
+    _framework_format(
+        "morgan-dev",
+        "morgan",
+        "$request_method $target $status $request_time_ms ms - $sent_http_content_length",
+        "morgan's dev, with or without its colours; no time",
+        _MORGAN,
+        "GET /v1/users/42?a=b 200 74.807 ms - 4855",
+        "DELETE /v1/users/42 204 1.002 ms - -",
+        lacks_time=True,
+    ),
+    _framework_format(
+        "morgan-tiny",
+        "morgan",
+        "$request_method $target $status $sent_http_content_length - $request_time_ms ms",
+        "morgan's tiny; no time",
+        _MORGAN,
+        "GET /v1/users/42?a=b 200 4855 - 74.807 ms",
+        "DELETE /v1/users/42 204 - - 1.002 ms",
+        lacks_time=True,
+    ),
+    _framework_format(
+        "morgan-short",
+        "morgan",
+        "$remote_addr $remote_user $request_method $target $server_protocol $status "
+        "$sent_http_content_length - $request_time_ms ms",
+        "morgan's short; no time",
+        _MORGAN,
+        "203.0.113.7 - GET /v1/users/42?a=b HTTP/1.1 200 4855 - 74.807 ms",
+        "::ffff:203.0.113.7 alice DELETE /v1/users/42 HTTP/1.1 204 - - 1.002 ms",
+        lacks_time=True,
+    ),
+    _framework_format(
+        "gin",
+        "gin",
+        "[GIN] $time_gin |${pad}$status${pad}|${pad}$request_duration${pad}"
+        '|${pad}$remote_addr${pad}|${pad}$request_method${pad}"$request_uri"',
+        "Gin's default logger, with or without its colours",
+        _GIN,
+        "[GIN] 2026/11/21 - 10:00:00 | 200 |     43.7102ms |     203.0.113.7 | GET      "
+        '"/v1/users/42?a=b"',
+        '[GIN] 2026/11/21 - 10:00:01 | 504 |         1m30s |     2001:db8::7 | POST     "/v1"',
+        escape="apache",
+    ),
+    _framework_format(
+        "werkzeug",
+        None,
+        '$remote_addr - - [$time_no_zone] "$request" $status $sent_http_content_length',
+        "Werkzeug's development server, Flask's; also Python's http.server",
+        _WERKZEUG,
+        '203.0.113.7 - - [21/Nov/2026 10:00:00] "GET /v1/users/42?a=b HTTP/1.1" 200 -',
+    ),
+    _framework_format(
+        "django",
+        None,
+        '[$time_no_zone] "$request" $status $body_bytes_sent',
+        "Django's development server",
+        _DJANGO,
+        '[21/Nov/2026 10:00:00] "GET /v1/users/42?a=b HTTP/1.1" 200 512',
+    ),
+    _framework_format(
+        "reactor-netty",
+        "spring",
+        "${logger_prefix}reactor.netty.http.server.AccessLog${pad}: $remote_addr - $remote_user "
+        '[$time_local] "$request" $status $sent_http_content_length $request_time_ms',
+        "Reactor Netty's access log among Spring Boot's lines, also Spring Cloud Gateway's",
+        _REACTOR_NETTY,
+        "2026-11-21T10:00:00.123Z  INFO 1 --- [ctor-http-nio-3] "
+        "reactor.netty.http.server.AccessLog      : 203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] "
+        '"GET /v1/users/42?a=b HTTP/1.1" 200 512 57',
+        "2026-11-21 10:00:00.123  INFO 1 --- [shop] [nio-3] reactor.netty.http.server.AccessLog : "
+        '203.0.113.7 - alice [21/Nov/2026:10:00:00 +0000] "GET /v1/users/42 HTTP/1.1" 204 - 3',
+    ),
+)

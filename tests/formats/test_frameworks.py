@@ -1,0 +1,180 @@
+"""Logs of web frameworks in the shapes of their sources, with what each line says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import apilog
+from apilog.formats.detect import NO_TIME
+from tests.conftest import Ran
+from tests.formats.read_rows import lines_of, name_of, read_lines, rows
+
+MORGAN_DEV = (
+    "Example app listening on port 3000",
+    "\x1b[0mGET /v1/users/1?a=b \x1b[32m200\x1b[0m 74.807 ms - 4855\x1b[0m",
+    "\x1b[0mGET /docs \x1b[36m302\x1b[0m 5.740 ms - -\x1b[0m",
+    # The client went away before an answer: no status, no duration.
+    "\x1b[0mGET /slow \x1b[0m-\x1b[0m - ms - -\x1b[0m",
+)
+UVICORN = (
+    "INFO:     Started server process [7]",
+    'INFO:     203.0.113.7:51234 - "GET /v1/users/1?a=b HTTP/1.1" 200 OK',
+    '\x1b[32mINFO\x1b[0m:     ::1:9 - "\x1b[1mGET /x HTTP/1.1\x1b[0m" \x1b[31m404 Not Found\x1b[0m',
+    # A client behind a Unix socket has no address, and not every status has a phrase.
+    'INFO:      - "GET /y HTTP/1.1" 599 ',
+    'INFO:     203.0.113.7:51234 - "WebSocket /feed" [accepted]',
+    "INFO:     connection open",
+)
+GIN = (
+    "[GIN-debug] GET    /v1/users/:id             --> main.user (3 handlers)",
+    '[GIN] 2026/11/21 - 10:00:00 | 200 |     43.7102ms |     203.0.113.7 | GET      "/v1?a=b"',
+    (
+        "[GIN] 2026/11/21 - 10:00:01 |\x1b[97;41m 500 \x1b[0m|        573µs |             ::1 "
+        '|\x1b[97;44m GET     \x1b[0m "/say/\\"hi\\""'
+    ),
+    "Error #01: record not found",
+    '[GIN] 2026/11/21 - 10:00:02 | 504 |         1m30s |     203.0.113.7 | POST     "/slow"',
+)
+
+
+def found(*lines: str) -> tuple[str | None, list[dict[str, object]], int, int]:
+    """What the lines are taken for, their records, and how many are skipped and rejected."""
+    head = lines_of(*lines)
+    parsed = read_lines(head)
+    return name_of(head), rows(parsed), parsed.skipped, parsed.rejects.height
+
+
+def test_morgan_dev() -> None:
+    name, records, skipped, rejects = found(*MORGAN_DEV)
+    assert (name, skipped, rejects) == ("morgan-dev", 1, 0)
+    first = {"method": "GET", "path": "/v1/users/1", "query": "a=b", "status": 200}
+    assert records == [
+        first | {"duration_ms": 74.807, "response_bytes": 4855},
+        {"method": "GET", "path": "/docs", "status": 302, "duration_ms": 5.74},
+        {"method": "GET", "path": "/slow"},
+    ]
+
+
+def test_uvicorn() -> None:
+    name, records, skipped, rejects = found(*UVICORN)
+    assert (name, skipped, rejects) == ("uvicorn", 3, 0)
+    get = {"method": "GET", "protocol": "HTTP/1.1"}
+    assert records == [
+        get | {"path": "/v1/users/1", "query": "a=b", "status": 200, "client_ip": "203.0.113.7"},
+        get | {"path": "/x", "status": 404, "client_ip": "::1", "error_source": "client"},
+        get | {"path": "/y", "status": 599, "error_source": "unknown"},
+    ]
+
+
+def test_gin() -> None:
+    name, records, skipped, rejects = found(*GIN)
+    assert (name, skipped, rejects) == ("gin", 2, 0)
+    told = [(r["path"], r["status"], r["duration_ms"], r["client_ip"]) for r in records]
+    assert told == [
+        ("/v1", 200, 43.71, "203.0.113.7"),
+        ('/say/"hi"', 500, 0.573, "::1"),
+        ("/slow", 504, 90_000.0, "203.0.113.7"),
+    ]
+    assert [f"{r['timestamp']:%H:%M:%S}" for r in records] == ["10:00:00", "10:00:01", "10:00:02"]
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "told"),
+    [
+        (
+            "203.0.113.7 - GET /a HTTP/1.1 204 - - 1.002 ms",
+            "morgan-short",
+            {"client_ip": "203.0.113.7", "status": 204, "duration_ms": 1.002},
+        ),
+        (
+            '203.0.113.7:51234 - "GET /a HTTP/1.1" 200',
+            "uvicorn-bare",
+            {"client_ip": "203.0.113.7", "status": 200, "protocol": "HTTP/1.1"},
+        ),
+        (
+            (
+                "[2026-11-20 09:15:10 +0000] [7] [INFO] ::1:51234 - - [20/Nov/2026:09:15:10 +0000] "
+                '"GET /a 2" 200 1790 "-" "curl/8"'
+            ),
+            "hypercorn",
+            {"client_ip": "::1", "protocol": "2", "response_bytes": 1790, "path": "/a"},
+        ),
+        (
+            '203.0.113.7 - - [20/Nov/2026 09:15:08] "GET /a HTTP/1.1" 200 -',
+            "werkzeug",
+            {"client_ip": "203.0.113.7", "status": 200},
+        ),
+        (
+            '[20/Nov/2026 09:15:08] "GET /a HTTP/1.1" 200 512',
+            "django",
+            {"status": 200, "response_bytes": 512},
+        ),
+        (
+            (
+                "2026-11-20 09:15:18.057  INFO 1 --- [shop] [ctor-http-nio-3] "
+                "reactor.netty.http.server.AccessLog      : ::1 - - [20/Nov/2026:09:15:17 +0000] "
+                '"POST /a HTTP/1.1" 201 - 88'
+            ),
+            "reactor-netty",
+            {"duration_ms": 88.0, "status": 201, "client_ip": "::1"},
+        ),
+    ],
+)
+def test_one_line_is_enough(line: str, name: str, told: dict[str, object]) -> None:
+    read, (record,), _, _ = found(line)
+    assert read == name
+    assert record.items() >= told.items()
+    assert record["path"] == "/a"
+
+
+def test_a_line_without_a_time_has_that_of_its_envelope() -> None:
+    stamps = [f"2026-11-21T10:00:0{second}Z" for second in range(3)]
+    texts = [line for line in UVICORN if "HTTP/" in line]
+    name, records, _, _ = found(*(f"{t} stdout F {s}" for t, s in zip(stamps, texts, strict=True)))
+    assert name == "cri: uvicorn"
+    assert [r["timestamp"].second for r in records] == [0, 1, 2]  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("untimed")
+    (folder / "u.log").write_text("\n".join(UVICORN) + "\n", "utf-8")
+    timed = '203.0.113.9 - - [21/Nov/2026:10:00:0{} +0000] "GET /a HTTP/1.1" 200 5\n'
+    (folder / "t.log").write_text("".join(timed.format(i) for i in range(4)), "utf-8")
+    return folder / "u.log", folder / "t.log"
+
+
+class TestRecordsWithoutATime:
+    """They count everywhere but in traffic, and what leaves them out says so."""
+
+    def test_a_report(self, logs: tuple[Path, Path]) -> None:
+        report = apilog.report(logs)
+        overview = report.tables["overview"].row(0, named=True)
+        assert (overview["requests"], overview["errors"]) == (7, 2)
+        traffic = report.tables["traffic"]
+        assert traffic.drop_nulls("timestamp")["requests"].sum() == 4
+        assert traffic.filter(pl.col("timestamp").is_null())["requests"].to_list() == [3]
+        assert report.tables["endpoints"]["requests"].sum() == 7
+        assert any(NO_TIME in note for note in report.notes)
+
+    def test_a_window_leaves_them_out(self, logs: tuple[Path, Path]) -> None:
+        report = apilog.report(logs, since="2026-11-21")
+        assert report.tables["overview"]["requests"].to_list() == [4]
+        assert any(NO_TIME in note for note in report.notes)
+
+    def test_a_store_loses_nothing(
+        self, logs: tuple[Path, Path], run: Callable[..., Ran], tmp_path: Path
+    ) -> None:
+        store = tmp_path / "store"
+        for _ in range(2):
+            assert run("ingest", *logs, "--store", store).code == 0
+        counted = apilog.scan(store).select(pl.len(), pl.col("timestamp").null_count()).collect()
+        assert counted.row(0) == (7, 3)
+        assert apilog.report(store).tables["overview"]["requests"].to_list() == [7]
+        windowed = apilog.report(store, since="2026-11-21")
+        assert windowed.tables["overview"]["requests"].to_list() == [4]
+        assert any("3 of its records have no time" in note for note in windowed.notes)
