@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from apilog.errors import UsageError
-from apilog.routes.segments import UUID, VERSION, name_segments
+from apilog.routes.segments import PARAMETERS, UUID, VERSION, name_segments
 from apilog.schema import GUESSED_ROUTE
 from apilog.values.dictionary import encode_texts, map_categories
 
@@ -27,7 +27,8 @@ _AUTHORITY = r"^[A-Za-z][A-Za-z0-9+.-]*://[^/]*"
 _LAST_INTEGER = r"([^iI/])/[0-9]+$"
 _UUID = rf"/{UUID}(?-u:\b)"
 # Matches every path that may hold an identifier.
-_MAY_HOLD_IDENTIFIER = r"/[+-]?[0-9]|@|%40|[0-9][^/]{4}|[^/]{4}[0-9]|^[^/]"
+_MAY_HOLD_IDENTIFIER = r"/[+-]?[0-9]|[@%(;]|::|[0-9][^/]{4}|[^/]{4}[0-9]|[A-Z]-[0-9]|^[^/]"
+_MATRIX_PARAMETERS = r";[A-Za-z_][^/;=]*=[^/]*"
 _PROBED_PATHS = 200
 _VERSION_AT_START = rf"^/({VERSION}(?:/|$))"
 _VERSION_AFTER_API = rf"(?i)((?:^|/)api/)({VERSION}(?:/|$))"
@@ -198,6 +199,7 @@ def _replace_identifiers(paths: pl.Series) -> pl.Series:
     # A number or date at the start or after `api` is a version, and `/404` is a page.
     path = (
         pl.col("path")
+        .str.replace_all(_MATRIX_PARAMETERS, PARAMETERS)
         .str.replace_all(_UUID, "/{uuid}")
         .str.replace(_VERSION_AT_START, f"/{_KEPT}$1")
         .str.replace_all(_VERSION_AFTER_API, f"${{1}}{_KEPT}$2")
