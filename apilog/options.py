@@ -116,6 +116,9 @@ class RecordOptions(FormatOptions):
 
     routes: Sequence[str] = ()
     """Templates such as `/v1/users/{name}` that come before the built-in ones."""
+    openapi: Sequence[str] = ()
+    """OpenAPI documents whose templates are the routes, and whose operations calls are held
+    against; `nginx=FILE` or `api.example.com=FILE` for a gateway or host alone."""
     keep_query: bool = False
     """Keep the query string in `path`, the values of known secrets masked."""
     anonymize_ip: bool = False

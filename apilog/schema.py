@@ -188,8 +188,11 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {c.name: c.dtype for c in C
 GUESSED_ROUTE = "route_is_guessed"
 """A column of records while they are read, beside those of the schema: true where `route` was made
 from the path, where anyone can make up any number of them, null where the log named it."""
-READ_COLUMNS = {**SCHEMA, GUESSED_ROUTE: pl.Boolean()}
-"""The columns of the schema, and that one."""
+SPECIFIED_OPERATION = "specified_operation"
+"""Another such column: the number of the operation that a specification has for the record, or one
+below 0 that says why it has none; null where no specification is about it."""
+READ_COLUMNS = {**SCHEMA, GUESSED_ROUTE: pl.Boolean(), SPECIFIED_OPERATION: pl.Int32()}
+"""The columns of the schema, and these two."""
 
 
 def is_within(window: TimeWindow) -> pl.Expr:

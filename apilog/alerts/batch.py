@@ -13,7 +13,7 @@ import polars as pl
 
 from apilog.alerts.manager import AlertManager
 from apilog.alerts.rules import Alert, AlertNotice, AlertRule, AlertStatus
-from apilog.engine.source_pass import SourcePass, filters_of
+from apilog.engine.source_pass import SourcePass, declared_routes, filters_of
 from apilog.options import ReadOptions, Source
 from apilog.report_model import CheckState, Report
 from apilog.schema import TIMESTAMP
@@ -95,7 +95,7 @@ def evaluate_sources(
     `until` nothing is evaluated. Rules have windows of their own: `since` has no effect.
     """
     until = parse_window(None, options.until, options.tz).until
-    alerts.know_routes(options.routes)
+    alerts.know_routes(declared_routes(options))
     source_pass = SourcePass(
         sources,
         options,

@@ -25,7 +25,7 @@ from apilog.checks.baseline import (
 from apilog.checks.baseline_metrics import KEY_COLUMNS, OwnBaselineRows, own_facts
 from apilog.checks.measurement import measure_sources
 from apilog.checks.threshold import ENDPOINT_COLUMNS
-from apilog.engine.source_pass import filters_of
+from apilog.engine.source_pass import declared_routes, filters_of
 from apilog.errors import InputError, UsageError
 from apilog.metrics import MergeRule
 from apilog.options import MetricOptions, Source
@@ -76,7 +76,9 @@ def make_baseline(sources: Sequence[Source], options: MetricOptions) -> Baseline
     """Return the baseline of the requests that the options choose."""
     window = parse_window(options.since, options.until, options.tz)
     definitions = own_definitions(options.own_metrics, options.apdex)
-    measurement = baseline_measurement(window, options.max_routes, options.routes, definitions)
+    measurement = baseline_measurement(
+        window, options.max_routes, declared_routes(options), definitions
+    )
     measured = measure_sources(sources, [measurement], options)
     baseline = SavedBaseline.from_result(
         measured.results[0],

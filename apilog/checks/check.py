@@ -50,7 +50,7 @@ from apilog.checks.threshold import (
     Threshold,
     endpoint_columns_without,
 )
-from apilog.engine.source_pass import filters_of
+from apilog.engine.source_pass import declared_routes, filters_of
 from apilog.errors import UsageError
 from apilog.metrics import MetricDefinitions, MetricKind
 from apilog.options import CheckOptions, ReadOptions, Source
@@ -376,7 +376,7 @@ def _plan_measurements(thresholds: Sequence[Threshold], plan: CheckPlan) -> list
     # How values vary over time tells what a difference to the baseline is worth.
     over_time = [subject for subject in compared if is_dispersed_over_time(subject.metric)]
     windows = [(subjects, plan.window)]
-    known_routes = {*plan.options.routes}
+    known_routes = {*declared_routes(plan.options)}
     if isinstance(plan.baseline, TimeWindow):
         windows.append(([*compared, *both], plan.baseline))
     elif plan.baseline:

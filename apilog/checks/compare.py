@@ -30,7 +30,12 @@ from apilog.checks.threshold import (
     endpoint_columns_without,
     request_catalogue,
 )
-from apilog.engine.source_pass import describe_doubts, describe_rejects, filters_of
+from apilog.engine.source_pass import (
+    declared_routes,
+    describe_doubts,
+    describe_rejects,
+    filters_of,
+)
 from apilog.errors import UsageError
 from apilog.metrics import BUILT_IN, METRICS, Metric, MetricDefinitions, MetricKind
 from apilog.options import CompareOptions, Source
@@ -331,7 +336,7 @@ class _Comparison:
             subjects,
             self.window,
             max_routes=self.options.max_routes,
-            known_routes=self.options.routes,
+            known_routes=declared_routes(self.options),
         )
 
     def _result(

@@ -95,6 +95,7 @@ def check_settings(config: Config) -> None:
     from apilog.own_metrics import own_definitions
     from apilog.privacy import read_key
     from apilog.routes import parse_rules
+    from apilog.specifications import load_specifications
 
     defaults = config.defaults
     checks: dict[str, Callable[[], object]] = {
@@ -108,6 +109,7 @@ def check_settings(config: Config) -> None:
         ),
         "defaults.where": lambda: defaults.where and parse_where(defaults.where),
         "defaults.routes": lambda: parse_rules(defaults.routes or ()),
+        "defaults.openapi": lambda: load_specifications(defaults.openapi or ()),
         "defaults.hash_consumers": lambda: (
             defaults.hash_consumers and read_key(defaults.hash_consumers)
         ),

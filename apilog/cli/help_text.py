@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 OPTION_GROUPS: Mapping[str, Sequence[str]] = {
     "Reading logs": (
-        *("log_format", "nginx_conf", "column", "client_ip", "exclude", "route", "max_routes"),
+        *("log_format", "nginx_conf", "column", "client_ip", "exclude", "route", "openapi"),
+        "max_routes",
     ),
     "Personal data": ("keep_query", "anonymize_ip", "hash_consumers"),
     "Choosing requests": ("since", "until", "tz", "where"),

@@ -149,6 +149,15 @@ Route = Annotated[
     list[str] | None,
     typer.Option(metavar="TEMPLATE", help="A route such as /v1/users/{name}; may be repeated."),
 ]
+OpenApi = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--openapi",
+        metavar="[NAME=]FILE",
+        help="An OpenAPI document: its templates are the routes, and calls are held against it. "
+        "NAME= is a gateway or host that it is about; may be repeated.",
+    ),
+]
 MaxRoutes = Annotated[
     int, typer.Option(min=1, help="Routes kept; the less busy ones fold into (other).")
 ]
@@ -219,6 +228,7 @@ READ_OPTIONS: Mapping[str, tuple[str, Any]] = {
     "bucket": ("bucket", Bucket),
     "top": ("top", Top),
     "routes": ("route", Route),
+    "openapi": ("openapi", OpenApi),
     "max_routes": ("max_routes", MaxRoutes),
     "keep_query": ("keep_query", KeepQuery),
     "anonymize_ip": ("anonymize_ip", AnonymizeIp),

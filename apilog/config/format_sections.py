@@ -24,6 +24,7 @@ class DefaultsConfig:
     bucket: str | None = None
     top: int | None = None
     routes: tuple[str, ...] | None = None
+    openapi: tuple[str, ...] | None = None
     max_routes: int | None = None
     keep_query: bool | None = None
     anonymize_ip: bool | None = None
@@ -48,6 +49,7 @@ def read_defaults(table: ConfigTable) -> DefaultsConfig:
         bucket=_checked_text(table, "bucket", parse_step),
         top=table.integer("top", least=1),
         routes=table.texts("routes"),
+        openapi=_files(table, "openapi"),
         max_routes=table.integer("max_routes", least=1),
         keep_query=table.boolean("keep_query"),
         anonymize_ip=table.boolean("anonymize_ip"),
@@ -55,6 +57,15 @@ def read_defaults(table: ConfigTable) -> DefaultsConfig:
         exclude=table.texts("exclude"),
         min_requests=table.integer("min_requests", least=0),
     )
+
+
+def _files(table: ConfigTable, key: str) -> tuple[str, ...] | None:
+    """Return files, relative to the folder of the configuration, each perhaps after `NAME=`."""
+    texts = table.texts(key)
+    if texts is None:
+        return None
+    named = (text.rpartition("=") for text in texts)
+    return tuple(f"{name}{sign}{table.folder / file}" for name, sign, file in named)
 
 
 def _checked_text(table: ConfigTable, key: str, parse: Callable[[str], object]) -> str | None:

@@ -85,6 +85,11 @@ class ConfigTable:
         value = self.text(key)
         return None if value is None else self._file.parent / value
 
+    @property
+    def folder(self) -> Path:
+        """The folder of the configuration."""
+        return self._file.parent
+
     def table(self, key: str) -> ConfigTable | None:
         value = self._get(key)
         if value is None:

@@ -20,9 +20,10 @@ from apilog.formats.file_plan import UnrecognisedFormat
 from apilog.formats.parse_plan import ParsePlan, PlanDetector, parse_lines
 from apilog.privacy import AS_LOGGED, Privacy
 from apilog.report_model import FileInput, InputSummary
-from apilog.routes import RouteRule, add_route
-from apilog.schema import GUESSED_ROUTE
+from apilog.routes import RouteRule, add_route, specify_records
+from apilog.schema import GUESSED_ROUTE, SPECIFIED_OPERATION
 from apilog.sources import DamagedSource, LineChunk, SourceError
+from apilog.specifications import OperationCatalogue
 from apilog.text.counting import count_byte
 from apilog.values.event_lines import EventLines
 
@@ -52,6 +53,8 @@ class ReadSpec:
     """Columns of the schema, or of `READ_COLUMNS`."""
     rules: tuple[RouteRule, ...] = ()
     """The user's routes."""
+    specifications: OperationCatalogue | None = None
+    """The operations that specifications declare, and so routes."""
     where: RowFilter | None = None
     keep_query: bool = False
     """Whether `path` keeps its query string, the values of secrets masked."""
@@ -65,7 +68,9 @@ class ReadSpec:
 
     def format_columns(self) -> frozenset[str]:
         """Return the columns that formats have to give."""
-        needed = self.needed_columns - {GUESSED_ROUTE}
+        needed = self.needed_columns - {GUESSED_ROUTE, SPECIFIED_OPERATION}
+        if self.specifications and self.is_specified:
+            needed |= self.specifications.columns
         if "route" in needed:
             needed |= {"path"}
         if "path" in needed and self.keep_query:
@@ -73,6 +78,24 @@ class ReadSpec:
         if needed & _POSITION_COLUMNS:
             needed = (needed - _POSITION_COLUMNS) | {"row"}
         return needed
+
+    @property
+    def is_specified(self) -> bool:
+        """Whether what is wanted depends on specifications."""
+        told = {"route", "operation", SPECIFIED_OPERATION}
+        return self.specifications is not None and not told.isdisjoint(self.needed_columns)
+
+    def add_routes(self, records: pl.DataFrame) -> pl.DataFrame:
+        """Return the records with `route` and what else tells operations, as far as wanted."""
+        if "route" in self.needed_columns or self.is_specified:
+            records = add_route(records, self.rules)
+        return self.specify(records)
+
+    def specify(self, records: pl.DataFrame) -> pl.DataFrame:
+        """Return records that have routes with those of the specifications."""
+        if self.specifications is None or not self.is_specified:
+            return records
+        return specify_records(records, self.specifications, [rule.text for rule in self.rules])
 
     def select(self, records: pl.DataFrame) -> pl.DataFrame:
         """Return the records for which `where` holds, with the columns wanted and `timestamp`."""
@@ -261,8 +284,7 @@ def parse_chunks(
         )
     )
     records = parsed.records
-    if "route" in spec.needed_columns:
-        records = add_route(records, spec.rules)
+    records = spec.add_routes(records)
     if "query" in records.columns:
         query = pl.col("query").cast(pl.String)
         path = pl.col("path").cast(pl.String)

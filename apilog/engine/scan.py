@@ -62,7 +62,7 @@ def scan_sources(
     their routes have to be made anew. Raises UsageError for options that can't be understood.
     """
     choice, spec = parse_choice(options), make_read_spec(options)
-    is_left_to_run = bool(spec.rules) or uses_cluster(options)
+    is_left_to_run = bool(spec.rules or spec.specifications) or uses_cluster(options)
     stores, logs = ([], list(sources)) if is_left_to_run else separate_stores(sources)
     frames = [
         spec.privacy.apply_lazily(store.scan_records(window.since, window.until))

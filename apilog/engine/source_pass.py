@@ -26,6 +26,7 @@ from apilog.options import FormatOptions, ReadOptions, RecordOptions, Source
 from apilog.privacy import Privacy
 from apilog.report_model import InputSummary, ReportFilters
 from apilog.routes import parse_rules
+from apilog.specifications import load_specifications
 from apilog.time import ALL_TIME, TimeWindow
 
 T = TypeVar("T")
@@ -40,10 +41,17 @@ def make_read_spec(options: RecordOptions, columns: frozenset[str] = frozenset()
     return ReadSpec(
         columns=columns,
         rules=parse_rules(options.routes),
+        specifications=load_specifications(options.openapi),
         where=None if where is None else parse_where(where),
         keep_query=options.keep_query,
         privacy=parse_privacy(options),
     )
+
+
+def declared_routes(options: RecordOptions) -> frozenset[str]:
+    """Return the routes that the user declares, by themselves or in specifications."""
+    specified = load_specifications(options.openapi)
+    return frozenset(options.routes) | (specified.routes if specified else frozenset())
 
 
 def parse_privacy(options: RecordOptions) -> Privacy:

@@ -15,7 +15,7 @@ import polars as pl
 
 from apilog.engine.parse_chunks import ReadSpec
 from apilog.routes import add_route
-from apilog.schema import GUESSED_ROUTE, READ_COLUMNS, ROUTE_NAMING_GATEWAYS
+from apilog.schema import GUESSED_ROUTE, READ_COLUMNS, ROUTE_NAMING_GATEWAYS, SPECIFIED_OPERATION
 from apilog.sources import STDIN, LogSource, SourceError, find_sources
 from apilog.storage import folder_at, is_url
 from apilog.store import DataFile, Store
@@ -59,7 +59,9 @@ class StoredPart:
         Raises SourceError if a file can't be read.
         """
         makes_routes = bool(spec.rules) and "route" in spec.needed_columns
-        columns = spec.needed_columns
+        columns = spec.needed_columns - {SPECIFIED_OPERATION}
+        if spec.specifications and spec.is_specified:
+            columns |= spec.specifications.columns
         if GUESSED_ROUTE in columns:
             columns = (columns - {GUESSED_ROUTE}) | {"gateway", "route"}
         if makes_routes:
@@ -104,6 +106,7 @@ class StoredPart:
                 pl.when("is_guessed").then(pl.lit(value=True)).alias(GUESSED_ROUTE)
             )
             records = records.hstack(known)
+        records = spec.specify(records)
         return spec.select(records.select(c for c in READ_COLUMNS if c in records.columns))
 
 

@@ -62,6 +62,7 @@ def export_settings(options: ExportOptions) -> Mapping[str, ExportSetting]:
         "bucket": options.bucket,
         "top": options.top,
         "route": list(options.routes),
+        **({"openapi": list(options.openapi)} if options.openapi else {}),
         "max-routes": options.max_routes,
         "keep-query": options.keep_query,
         "anonymize-ip": options.anonymize_ip,

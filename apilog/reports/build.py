@@ -18,7 +18,7 @@ from apilog.aggregate import (
     partial,
     select_tables,
 )
-from apilog.engine.source_pass import SourcePass, check_positive, filters_of
+from apilog.engine.source_pass import SourcePass, check_positive, declared_routes, filters_of
 from apilog.engine.time_notes import describe_emptiness, describe_strays
 from apilog.options import Source, TableOptions
 from apilog.own_metrics import APDEX, own_definitions
@@ -52,7 +52,7 @@ def make_plan(options: TableOptions, now: datetime | None = None) -> ReportPlan:
         timezone=parse_zone(options.tz).key,
         window=window,
         max_routes=options.max_routes,
-        known_routes=frozenset(options.routes),
+        known_routes=declared_routes(options),
         top=options.top,
         is_filtered=options.for_page,
     )

@@ -162,17 +162,17 @@ def classify_paths(paths: pl.Series, rules: Sequence[RouteRule] = ()) -> pl.Seri
     if paths.head(_PROBED_PATHS).str.contains(_UUID).any():
         short = short.str.replace_all(_UUID, "/{uuid}")
     routes = map_categories(
-        encode_texts(short), lambda texts: _replace_identifiers(_without_extras(texts))
+        encode_texts(short), lambda texts: _replace_identifiers(without_extras(texts))
     )
     if not rules:
         return routes
     path = pl.col("path")
     first = pl.coalesce(pl.when(path.str.contains(r.pattern)).then(pl.lit(r.text)) for r in rules)
-    declared = _without_extras(paths).to_frame("path").select(first).to_series()
+    declared = without_extras(paths).to_frame("path").select(first).to_series()
     return encode_texts(declared.zip_with(declared.is_not_null(), routes.cast(pl.String)))
 
 
-def _without_extras(paths: pl.Series) -> pl.Series:
+def without_extras(paths: pl.Series) -> pl.Series:
     """Return the paths without query string, session and the host of an absolute target."""
     has_extras = (paths.str.contains(_QUERY_OR_PARAMETER) | ~paths.str.starts_with("/")).fill_null(
         value=False

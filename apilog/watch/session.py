@@ -17,7 +17,7 @@ from types import FrameType
 from apilog.aggregate import TableSpec
 from apilog.aggregate.sliding_window import SlidingReport
 from apilog.alerts.manager import AlertManager
-from apilog.engine.source_pass import make_read_spec
+from apilog.engine.source_pass import declared_routes, make_read_spec
 from apilog.engine.store_parts import refuse_stores
 from apilog.errors import OutputError
 from apilog.formats.file_plan import parse_choice
@@ -100,10 +100,10 @@ class WatchSession:
             )
         spec = make_read_spec(options.read_options, columns)
         self._decoder = Decoder(spec, choice, note, notes_problems=not options.once)
-        routes = options.read_options.routes
+        routes = declared_routes(options.read_options)
         if alerts:
             alerts.know_routes(routes)
-        plan = replace(plan, known_routes=frozenset(routes))
+        plan = replace(plan, known_routes=routes)
         self._sliding_report = SlidingReport(plan, options.window)
         self._errors = RecentErrors()
         self._noted: set[str] = set()
