@@ -191,8 +191,17 @@ from the path, where anyone can make up any number of them, null where the log n
 SPECIFIED_OPERATION = "specified_operation"
 """Another such column: the number of the operation that a specification has for the record, or one
 below 0 that says why it has none; null where no specification is about it."""
-READ_COLUMNS = {**SCHEMA, GUESSED_ROUTE: pl.Boolean(), SPECIFIED_OPERATION: pl.Int32()}
-"""The columns of the schema, and these two."""
+DEPRECATED_OPERATION = "deprecated_operation"
+"""The same number where that operation is deprecated, else null."""
+SPECIFIED_COLUMNS = frozenset({SPECIFIED_OPERATION, DEPRECATED_OPERATION})
+"""Both of them: there are none without a specification."""
+READ_COLUMNS = {
+    **SCHEMA,
+    GUESSED_ROUTE: pl.Boolean(),
+    SPECIFIED_OPERATION: pl.Int32(),
+    DEPRECATED_OPERATION: pl.Int32(),
+}
+"""The columns of the schema, and these three."""
 
 
 def is_within(window: TimeWindow) -> pl.Expr:

@@ -23,6 +23,7 @@ from apilog.aggregate.cube import (
     move_buckets,
     sums_with_keys,
 )
+from apilog.aggregate.coverage import describe_coverage, describe_deprecated
 from apilog.aggregate.ddsketch import bucket_bounds, estimate_quantiles
 from apilog.aggregate.filter_cubes import collect_filter_sums
 from apilog.aggregate.plan import Cube, ReportPlan, cube_layout
@@ -32,6 +33,8 @@ from apilog.aggregate.table_specs import (
     ANOMALIES,
     BOUNDED_KEYS,
     CONSUMER_HOURS,
+    COVERAGE,
+    DEPRECATED,
     HISTOGRAM,
     HOURS,
     KEY_TYPES,
@@ -39,6 +42,7 @@ from apilog.aggregate.table_specs import (
     STATUS_HOURS,
     RowOrder,
     TableSpec,
+    coverage_cells,
 )
 from apilog.aggregate.time_axis import TimeAxis
 from apilog.aggregate.time_buckets import bucket_ends
@@ -174,6 +178,13 @@ class _TableBuilder:
         if table.name == HISTOGRAM:
             counts = self.roll_up_histogram(rows, "duration_ms")
             return counts.sort("bucket").select_seq(*bucket_bounds(), pl.col("n").alias("requests"))
+        catalogue = self._plan.specifications
+        if catalogue is not None and table.name == COVERAGE:
+            statuses = self.roll_up(coverage_cells(table)[1]).sums
+            cells, top = self.compute_metrics(rows), self._plan.top
+            return describe_coverage(table, catalogue, cells, statuses, top, OTHER_TEXT)
+        if catalogue is not None and table.name == DEPRECATED:
+            return describe_deprecated(catalogue, self.compute_metrics(rows))
         if table.name != ANOMALIES:
             return self.compute_metrics(rows)
         timezone = self._plan.timezone

@@ -16,9 +16,12 @@ from functools import lru_cache
 from apilog.aggregate.table_specs import (
     ANOMALIES,
     BOUNDED_KEYS,
+    COVERAGE,
     EXTRA_TABLES,
     HOUR_TABLES,
+    SPECIFIED_TABLES,
     TableSpec,
+    coverage_cells,
 )
 from apilog.metrics import (
     ACCUMULATORS,
@@ -29,6 +32,7 @@ from apilog.metrics import (
     MergeRule,
     MetricDefinitions,
 )
+from apilog.specifications import OperationCatalogue
 from apilog.time import ALL_TIME, TimeWindow
 
 _DETAIL_KEYS = frozenset({"status", "error_source"})
@@ -62,6 +66,8 @@ class ReportPlan:
     """The most keys that a cube keeps while it is computed; beyond, the idler half is folded."""
     max_cells: int = 2_000_000
     """The most lines of a histogram or set of a cube, likewise."""
+    specifications: OperationCatalogue | None = None
+    """The operations that calls are held against."""
     is_filtered: bool = False
     """Whether sums for the filters of a page are kept, too."""
 
@@ -168,6 +174,8 @@ def _lay_out(
     drafts: list[_CubeDraft] = []
     source: dict[str, int] = {}
     distinct: dict[tuple[str, str], int] = {}
+    shown = specs
+    specs += tuple(cells for t in shown if t.name == COVERAGE for cells in coverage_cells(t))
     fine = {table.name: _is_fine(table, definitions) for table in specs}
     # Tables with many keys come first, so that those with few find a cube to roll up from.
     tables = sorted(specs, key=lambda t: (not fine[t.name], -len(t.keys)))
@@ -186,7 +194,7 @@ def _lay_out(
             drafts[-1].add_sums(table, definitions)
     cubes = [draft.to_cube() for draft in drafts]
     if is_filtered:
-        cubes += _filter_cubes(specs)
+        cubes += _filter_cubes(shown)
     return CubeLayout(cubes=tuple(cubes), cube_of_table=source, cube_of_set=distinct)
 
 
@@ -210,7 +218,8 @@ def _filter_cubes(specs: Sequence[TableSpec]) -> Iterator[Cube]:
 
     They are about the built-in metrics alone: what others are made of a page doesn't know.
     """
-    tables = [t for t in specs if t.name != ANOMALIES and t.name not in EXTRA_TABLES]
+    left_out = (ANOMALIES, *EXTRA_TABLES, *SPECIFIED_TABLES)
+    tables = [t for t in specs if t.name not in left_out]
     further = {key for table in tables for key in table.keys} - {*_FILTER_KEYS[0]}
     metrics = sorted({m for table in tables for m in table.metrics if m in METRICS})
     sums = {a for a in BUILT_IN.accumulators_of(metrics) if a.name not in _TOLD_BY_STATUS}

@@ -21,7 +21,14 @@ from apilog.metrics import (
     is_client_error,
     is_server_error,
 )
-from apilog.schema import ERROR_SOURCE, SCHEMA
+from apilog.schema import (
+    DEPRECATED_OPERATION,
+    ERROR_SOURCE,
+    READ_COLUMNS,
+    SCHEMA,
+    SPECIFIED_COLUMNS,
+    SPECIFIED_OPERATION,
+)
 from apilog.text import did_you_mean
 
 KEY_TYPES: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -30,6 +37,7 @@ KEY_TYPES: dict[str, pl.DataType | type[pl.DataType]] = {
     "hour": SCHEMA["timestamp"],
     "weekday": pl.Int8,
     "hour_of_day": pl.Int8,
+    **{name: READ_COLUMNS[name] for name in SPECIFIED_COLUMNS},
 }
 """Maps every key to its type inside a state; `hour` (UTC) serves anomalies only.
 
@@ -39,7 +47,7 @@ KEY_TYPES: dict[str, pl.DataType | type[pl.DataType]] = {
 _NUMBERED_KEYS = frozenset(
     {"timestamp", "hour", "status", "upstream_status", "weekday", "hour_of_day"}
 )
-BOUNDED_KEYS = _NUMBERED_KEYS | {"gateway", "error_source"}
+BOUNDED_KEYS = _NUMBERED_KEYS | {"gateway", "error_source"} | SPECIFIED_COLUMNS
 """Keys that take few values whatever the log holds."""
 
 
@@ -68,6 +76,8 @@ class TableSpec:
     """Rows to keep, the first by `sort`, where that is fewer than the plan keeps."""
     where: Callable[[], pl.Expr] | None = None
     """A condition on its keys; only for tables without latencies and distinct counts."""
+    is_whole: bool = False
+    """Whether it keeps all rows that the plan keeps, whatever `top` is."""
 
     @property
     def is_capped(self) -> bool:
@@ -75,6 +85,8 @@ class TableSpec:
 
         A table over time or statuses alone does not: it is short, and has no text to name that row.
         """
+        if self.is_whole:
+            return False
         return self.top is not None or not _NUMBERED_KEYS.issuperset(self.keys)
 
 
@@ -185,6 +197,46 @@ EXTRA_TABLES: dict[str, TableSpec] = {
 }
 """Tables that a report has only where they are asked for by name."""
 
+COVERAGE, DEPRECATED = "coverage", "deprecated"
+
+SPECIFIED_TABLES: dict[str, TableSpec] = {
+    t.name: t
+    for t in (
+        TableSpec(
+            name=COVERAGE,
+            keys=("method", "route", SPECIFIED_OPERATION),
+            metrics=("requests", "errors", "consumers", "last_seen"),
+            is_whole=True,
+        ),
+        TableSpec(
+            name=DEPRECATED,
+            keys=(DEPRECATED_OPERATION, "consumer"),
+            metrics=("requests", "errors", "last_seen"),
+            where=lambda: pl.col(DEPRECATED_OPERATION).is_not_null(),
+        ),
+    )
+}
+"""Tables that a report has where calls are held against specifications. Their operations are
+numbers until they are finished."""
+
+
+def coverage_cells(table: TableSpec) -> tuple[TableSpec, TableSpec]:
+    """Return what the coverage is made of beside its own groups.
+
+    These are its groups by gateway, of which other tables of endpoints are made, too; and by
+    status, which tells what is undeclared.
+    """
+    return (
+        replace(table, name="cells of coverage", keys=("gateway", *table.keys)),
+        replace(
+            table,
+            name="statuses of coverage",
+            keys=(*table.keys, "status"),
+            metrics=("requests",),
+        ),
+    )
+
+
 HOURS = TableSpec(name="hours", keys=("hour",), metrics=("requests", *_ERROR_COUNTS, "latency_p95"))
 STATUS_HOURS = TableSpec(name="hours of statuses", keys=("hour", "status"), metrics=("requests",))
 ROUTE_HOURS = replace(HOURS, name="hours of routes", keys=(*_ENDPOINT, "hour"))
@@ -205,16 +257,24 @@ def select_tables(
     by: Sequence[str] = (),
     metrics: Sequence[str] = (),
     definitions: MetricDefinitions = BUILT_IN,
+    *,
+    has_specifications: bool = False,
 ) -> tuple[TableSpec, ...]:
     """Return the tables of these names (None means all), in the catalogue's order.
+
+    Those of specifications are there if there are such.
 
     `by` replaces the keys of `endpoints`; `timestamp` there means the bucket. The further metrics,
     which are those of the definitions, come after the own ones of the tables that may have them.
     Raises UsageError for an unknown table, column or metric, and if no table can have the metrics.
     """
-    chosen = list(TABLES) if names is None else names
+    specified = SPECIFIED_TABLES if has_specifications else {}
+    chosen = [*TABLES, *specified] if names is None else names
     for name in chosen:
-        _require_known(name, TABLES | EXTRA_TABLES, "table")
+        if name in SPECIFIED_TABLES and not has_specifications:
+            hint = "--openapi FILE names an OpenAPI document"
+            raise UsageError(f"without a specification there is no table {name!r}", hint)
+        _require_known(name, TABLES | EXTRA_TABLES | specified, "table")
     for name in by:
         _require_known(name, tuple(SCHEMA), "column")
     for name in metrics:
@@ -224,7 +284,13 @@ def select_tables(
             f"{', '.join(chosen)}: no further metrics fit there",
             f"they are columns of {', '.join(EXTENSIBLE)}",
         )
-    tables = TABLES | EXTRA_TABLES
+    tables = TABLES | EXTRA_TABLES | specified
+    if by and has_specifications:
+        spec = tables[COVERAGE]
+        own = {*spec.keys, "operation", "timestamp"}
+        metrics_left = tuple(m for m in spec.metrics if m != "consumers" or "consumer" not in by)
+        more = (name for name in dict.fromkeys(by) if name not in own)
+        tables[COVERAGE] = replace(spec, keys=(*spec.keys, *more), metrics=metrics_left)
     if by:
         # No two columns of a table have one name.
         kept = tuple(m for m in tables["endpoints"].metrics if METRICS[m].column not in by)

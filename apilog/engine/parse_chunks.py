@@ -21,7 +21,7 @@ from apilog.formats.parse_plan import ParsePlan, PlanDetector, parse_lines
 from apilog.privacy import AS_LOGGED, Privacy
 from apilog.report_model import FileInput, InputSummary
 from apilog.routes import RouteRule, add_route, specify_records
-from apilog.schema import GUESSED_ROUTE, SPECIFIED_OPERATION
+from apilog.schema import GUESSED_ROUTE, SPECIFIED_COLUMNS
 from apilog.sources import DamagedSource, LineChunk, SourceError
 from apilog.specifications import OperationCatalogue
 from apilog.text.counting import count_byte
@@ -68,7 +68,7 @@ class ReadSpec:
 
     def format_columns(self) -> frozenset[str]:
         """Return the columns that formats have to give."""
-        needed = self.needed_columns - {GUESSED_ROUTE, SPECIFIED_OPERATION}
+        needed = self.needed_columns - {GUESSED_ROUTE, *SPECIFIED_COLUMNS}
         if self.specifications and self.is_specified:
             needed |= self.specifications.columns
         if "route" in needed:
@@ -82,7 +82,7 @@ class ReadSpec:
     @property
     def is_specified(self) -> bool:
         """Whether what is wanted depends on specifications."""
-        told = {"route", "operation", SPECIFIED_OPERATION}
+        told = {"route", "operation", *SPECIFIED_COLUMNS}
         return self.specifications is not None and not told.isdisjoint(self.needed_columns)
 
     def add_routes(self, records: pl.DataFrame) -> pl.DataFrame:

@@ -15,7 +15,12 @@ import polars as pl
 
 from apilog.engine.parse_chunks import ReadSpec
 from apilog.routes import add_route
-from apilog.schema import GUESSED_ROUTE, READ_COLUMNS, ROUTE_NAMING_GATEWAYS, SPECIFIED_OPERATION
+from apilog.schema import (
+    GUESSED_ROUTE,
+    READ_COLUMNS,
+    ROUTE_NAMING_GATEWAYS,
+    SPECIFIED_COLUMNS,
+)
 from apilog.sources import STDIN, LogSource, SourceError, find_sources
 from apilog.storage import folder_at, is_url
 from apilog.store import DataFile, Store
@@ -59,7 +64,7 @@ class StoredPart:
         Raises SourceError if a file can't be read.
         """
         makes_routes = bool(spec.rules) and "route" in spec.needed_columns
-        columns = spec.needed_columns - {SPECIFIED_OPERATION}
+        columns = spec.needed_columns - SPECIFIED_COLUMNS
         if spec.specifications and spec.is_specified:
             columns |= spec.specifications.columns
         if GUESSED_ROUTE in columns:

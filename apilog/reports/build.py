@@ -18,12 +18,14 @@ from apilog.aggregate import (
     partial,
     select_tables,
 )
+from apilog.aggregate.table_specs import SPECIFIED_TABLES
 from apilog.engine.source_pass import SourcePass, check_positive, declared_routes, filters_of
 from apilog.engine.time_notes import describe_emptiness, describe_strays
 from apilog.options import Source, TableOptions
 from apilog.own_metrics import APDEX, own_definitions
 from apilog.report_model import Report
 from apilog.reports.earlier_window import EarlierState, EarlierSums
+from apilog.specifications import load_specifications
 from apilog.time import TimeWindow, parse_step, parse_window, parse_zone
 from apilog.version import __version__
 
@@ -42,11 +44,18 @@ def make_plan(options: TableOptions, now: datetime | None = None) -> ReportPlan:
     check_positive("--max-routes", options.max_routes)
     definitions = own_definitions(options.own_metrics, options.apdex)
     metrics = (*options.metrics, *([APDEX] if options.apdex else []))
+    specifications = load_specifications(options.openapi)
     names = options.tables
     if options.for_page and names is None:
-        names = [*TABLES, *_PICTURED]
+        names = [*TABLES, *(SPECIFIED_TABLES if specifications else ()), *_PICTURED]
     return ReportPlan(
-        tables=select_tables(names, tuple(options.by), metrics, definitions),
+        tables=select_tables(
+            names,
+            tuple(options.by),
+            metrics,
+            definitions,
+            has_specifications=specifications is not None,
+        ),
         definitions=definitions,
         bucket=options.bucket,
         timezone=parse_zone(options.tz).key,
@@ -54,6 +63,7 @@ def make_plan(options: TableOptions, now: datetime | None = None) -> ReportPlan:
         max_routes=options.max_routes,
         known_routes=declared_routes(options),
         top=options.top,
+        specifications=specifications,
         is_filtered=options.for_page,
     )
 

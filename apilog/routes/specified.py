@@ -7,7 +7,12 @@ from collections.abc import Iterable
 import polars as pl
 
 from apilog.routes.classify import without_extras
-from apilog.schema import GUESSED_ROUTE, ROUTE_NAMING_GATEWAYS, SPECIFIED_OPERATION
+from apilog.schema import (
+    DEPRECATED_OPERATION,
+    GUESSED_ROUTE,
+    ROUTE_NAMING_GATEWAYS,
+    SPECIFIED_OPERATION,
+)
 from apilog.specifications import UNDOCUMENTED, OperationCatalogue
 from apilog.specifications.catalogue import OperationGroup
 from apilog.values.dictionary import encode_texts, map_categories
@@ -16,7 +21,8 @@ from apilog.values.dictionary import encode_texts, map_categories
 def specify_records(
     records: pl.DataFrame, catalogue: OperationCatalogue, kept_routes: Iterable[str] = ()
 ) -> pl.DataFrame:
-    """Return the records with `SPECIFIED_OPERATION`, and with `route` and `operation` by it.
+    """Return the records with `SPECIFIED_OPERATION` and `DEPRECATED_OPERATION`, and with `route`
+    and `operation` by them.
 
     They have the catalogue's `columns`. A route of `kept_routes` stays, and so does an operation
     that the log names. The number is null where no specification is about the record: one of
@@ -42,7 +48,10 @@ def specify_records(
     is_request = records["method"].is_not_null() | records["path"].is_not_null()
     is_undocumented = is_asked & ~is_found & is_request
     numbers = numbers.set(is_undocumented, UNDOCUMENTED).alias(SPECIFIED_OPERATION)
-    return _fill_names(records.with_columns(numbers), catalogue, routes, kept_routes)
+    is_deprecated = catalogue.are_deprecated.gather(numbers.set(numbers < 0, None))
+    deprecated = numbers.set(~is_deprecated.fill_null(value=False), None)
+    specified = records.with_columns(numbers, deprecated.alias(DEPRECATED_OPERATION))
+    return _fill_names(specified, catalogue, routes, kept_routes)
 
 
 def _fill_names(
@@ -63,9 +72,8 @@ def _fill_names(
         records = records.with_columns(records[GUESSED_ROUTE].set(is_declared, None))
     if "operation" not in records.columns:
         return records
-    names = pl.Series([o.name for o in catalogue.operations], dtype=pl.String)
     numbers = records[SPECIFIED_OPERATION]
-    found = names.gather(numbers.set(numbers < 0, None))
+    found = catalogue.names.gather(numbers.set(numbers < 0, None))
     logged = records["operation"].cast(pl.String)
     operations = logged.zip_with(logged.is_not_null(), found)
     return records.with_columns(encode_texts(operations).alias("operation"))

@@ -68,6 +68,7 @@ class OperationCatalogue:
 
     @cached_property
     def files(self) -> tuple[str, ...]:
+        """The documents, in their order."""
         return tuple(part.file for _, part in self.parts)
 
     @cached_property
@@ -89,9 +90,28 @@ class OperationCatalogue:
         return tuple(OperationGroup(of, operations) for of, operations in ordered)
 
     @cached_property
+    def are_deprecated(self) -> pl.Series:
+        """Whether each operation is deprecated."""
+        return pl.Series([o.is_deprecated for o in self.operations], dtype=pl.Boolean)
+
+    @cached_property
+    def names(self) -> pl.Series:
+        """The operationId of each operation, null where it has none."""
+        return pl.Series([o.name for o in self.operations], dtype=pl.String)
+
+    @cached_property
+    def reachable(self) -> frozenset[int]:
+        """The numbers of the operations that no other before them hides."""
+        return frozenset(n for group in self.groups for n in group.numbers)
+
+    @cached_property
     def is_undeclared(self) -> UndeclaredStatuses:
         """Tells of an operation and a status whether the operation declares it."""
         return UndeclaredStatuses(self.operations)
+
+    def __hash__(self) -> int:
+        """Return a hash that is quick: plans are compared for every chunk."""
+        return hash(self.files)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what is made from the rest: an automaton has a lock."""
@@ -113,6 +133,7 @@ class OperationGroup:
         self.templates = tuple(by_shape.values())
         self.automaton = PathAutomaton(self.templates)
         self.routes = pl.Series("route", [t.text for t in self.templates], dtype=pl.String)
+        self.numbers = frozenset(numbers.values())
         self._numbers = pl.Series(
             [
                 number
