@@ -16,9 +16,10 @@ import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from apilog.aggregate import ReportPlan, finish, merge
 from apilog.aggregate.anomalies.counts import PART_KEYS
 from apilog.aggregate.anomalies.table import SCHEMA as ANOMALY_SCHEMA
-from apilog.aggregate.table_specs import EXTRA_TABLES, HISTOGRAM, TABLES
+from apilog.aggregate.table_specs import EXTRA_TABLES, HISTOGRAM, SPECIFIED_TABLES, TABLES
 from apilog.checks import REQUEST_METRICS
 from apilog.checks.threshold import UNITS_BY_METRIC_UNIT
 from apilog.cli.app import COMMANDS, main
@@ -31,11 +32,12 @@ from apilog.formats.nginx import field_names, library, variables
 from apilog.formats.nginx.library import SUGGESTION
 from apilog.formats.registry import ADVICE, FORMAT_INFOS
 from apilog.formats.skipped_lines import SKIP_RULES
-from apilog.metrics import METRICS
+from apilog.metrics import METRICS, SPECIFIED_METRICS
 from apilog.options import SuccessOptions
 from apilog.render.svg import CHARTS
 from apilog.routes import SEGMENT_KINDS
 from apilog.schema import COLUMNS, SCHEMA
+from apilog.specifications import OperationCatalogue
 from apilog.transport.envelope_registry import ENVELOPES
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -129,7 +131,12 @@ def _metrics() -> str:
         (f"`{m.name}`", f"`{m.column}`", m.unit.value, m.better, m.definition)
         for m in METRICS.values()
     )
-    return _table(("metric", "column in data", "unit", "better", "definition"), rows)
+    specified = (
+        (f"`{name}`", f"`{name}`", "count", "lower", text)
+        for name, text in SPECIFIED_METRICS.items()
+    )
+    titles = ("metric", "column in data", "unit", "better", "definition")
+    return _table(titles, [*rows, *specified])
 
 
 def _tables() -> str:
@@ -151,6 +158,17 @@ def _extra_tables() -> str:
     ]
     histogram = (f"`{HISTOGRAM}`", _names(["from_ms", "to_ms"]), _names(["requests"]))
     return _table(("table", "keys", "metrics"), [histogram, *rows])
+
+
+def _specified_tables() -> str:
+    plan = ReportPlan(tables=(*SPECIFIED_TABLES.values(),), specifications=OperationCatalogue(()))
+    figures = (*("requests", "errors", "consumers", "last_seen"), "undeclared_statuses")
+    rows = []
+    for name, frame in finish(plan, merge(plan, [])).tables.items():
+        keys = [column for column in frame.columns if column not in figures]
+        metrics = [column for column in frame.columns if column in figures]
+        rows.append((f"`{name}`", _names(keys), _names(metrics)))
+    return _table(("table", "keys", "metrics"), rows)
 
 
 def _charts() -> str:
@@ -377,6 +395,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "detect": _detect,
     "envelopes": _envelopes,
     "extra-tables": _extra_tables,
+    "specified-tables": _specified_tables,
     "format-rows": _format_rows,
     "formats": _formats,
     "help": _help,

@@ -59,7 +59,9 @@ def describe_coverage(
         .when(number.is_not_null())
         .then(pl.lit(USED))
     )
-    seen = pl.concat([rows.with_columns(state=state), _unused_rows(catalogue, rows)], how="diagonal")
+    seen = pl.concat(
+        [rows.with_columns(state=state), _unused_rows(catalogue, rows)], how="diagonal"
+    )
     ordered = seen.sort(
         "requests", *keys, descending=[True, *(False for _ in keys)], nulls_last=True
     )
@@ -79,9 +81,7 @@ def describe_deprecated(catalogue: OperationCatalogue, cells: pl.DataFrame) -> p
         _gather([o.method for o in operations], named).alias("method"),
         _gather([o.routes[0].text for o in operations], named).alias("route"),
     )
-    return rows.select(
-        "method", "route", "operation", "sunset", "consumer", *_COUNTS, "last_seen"
-    )
+    return rows.select("method", "route", "operation", "sunset", "consumer", *_COUNTS, "last_seen")
 
 
 def _undeclared_statuses(

@@ -13,6 +13,7 @@ from datetime import datetime
 import polars as pl
 
 from apilog.aggregate.anomalies import HourLatencies, collect_counts, find_anomalies
+from apilog.aggregate.coverage import describe_coverage, describe_deprecated
 from apilog.aggregate.cube import (
     KEPT,
     NOT_FOUND,
@@ -23,7 +24,6 @@ from apilog.aggregate.cube import (
     move_buckets,
     sums_with_keys,
 )
-from apilog.aggregate.coverage import describe_coverage, describe_deprecated
 from apilog.aggregate.ddsketch import bucket_bounds, estimate_quantiles
 from apilog.aggregate.filter_cubes import collect_filter_sums
 from apilog.aggregate.plan import Cube, ReportPlan, cube_layout

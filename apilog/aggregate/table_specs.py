@@ -16,6 +16,7 @@ from apilog.errors import UsageError
 from apilog.metrics import (
     BUILT_IN,
     METRICS,
+    SPECIFIED_METRICS,
     MetricDefinitions,
     find_metric,
     is_client_error,
@@ -313,6 +314,8 @@ def require_metric(name: str, definitions: MetricDefinitions) -> None:
     hint = f"did you mean {nickname}?" if nickname else did_you_mean(name, [*METRICS, *own], listed)
     if name == "apdex":
         hint = "give its target: --apdex 500ms"
+    elif name in SPECIFIED_METRICS:
+        hint = "name the specification: --openapi FILE, or openapi in [defaults]"
     raise UsageError(f"there is no metric {name!r}", hint)
 
 

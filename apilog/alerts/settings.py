@@ -55,7 +55,10 @@ def alert_settings(config: Config) -> AlertSettings:
     and for environment variables that are not set.
     """
     alerts, file = config.alerts, config.path
-    catalogues = (request_catalogue(own_definitions(config.metrics)), ANOMALY_METRICS)
+    catalogues = (
+        request_catalogue(own_definitions(config.metrics, openapi=config.defaults.openapi or ())),
+        ANOMALY_METRICS,
+    )
     rules = []
     for rule in alerts.rules:
         window = rule.over or _DEFAULT_WINDOW

@@ -75,7 +75,7 @@ class BaselineResult:
 def make_baseline(sources: Sequence[Source], options: MetricOptions) -> BaselineResult:
     """Return the baseline of the requests that the options choose."""
     window = parse_window(options.since, options.until, options.tz)
-    definitions = own_definitions(options.own_metrics, options.apdex)
+    definitions = own_definitions(options.own_metrics, options.apdex, options.openapi)
     measurement = baseline_measurement(
         window, options.max_routes, declared_routes(options), definitions
     )

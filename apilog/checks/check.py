@@ -154,7 +154,7 @@ class CheckPlan:
     @property
     def definitions(self) -> MetricDefinitions:
         """The metrics that the options declare, beside the built-in ones."""
-        return own_definitions(self.options.own_metrics, self.options.apdex)
+        return own_definitions(self.options.own_metrics, self.options.apdex, self.options.openapi)
 
 
 def plan_check(thresholds: Sequence[Threshold], options: CheckOptions) -> CheckPlan:

@@ -227,7 +227,7 @@ def compare_sources(sources: Sequence[Source], options: CompareOptions) -> Compa
 
     Raises UsageError for options that can't be understood, before anything is read.
     """
-    definitions = own_definitions(options.own_metrics, options.apdex)
+    definitions = own_definitions(options.own_metrics, options.apdex, options.openapi)
     names = [*(options.metrics or DEFAULT_METRICS), *([APDEX] if options.apdex else [])]
     comparison = _Comparison(
         metrics=parse_metrics(names, definitions),

@@ -260,7 +260,8 @@ def _why_baseline_undecided(
 
 def _is_about_volume(threshold: Threshold) -> bool:
     """Whether it is about the number of requests, where few of them are an answer."""
-    return threshold.metric.kind is MetricKind.RATE or threshold.metric.name == "requests"
+    metric = threshold.metric
+    return metric.kind is MetricKind.RATE or metric.name == "requests" or metric.is_exact
 
 
 def _format_few(size: int, threshold: Threshold) -> str:

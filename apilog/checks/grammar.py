@@ -26,7 +26,7 @@ from apilog.checks.threshold import (
     parse_quantity,
 )
 from apilog.errors import UsageError
-from apilog.metrics import Metric, Unit, find_metric
+from apilog.metrics import SPECIFIED_METRICS, Metric, Unit, find_metric
 from apilog.metrics import MetricKind as MetricKind
 from apilog.schema import GATEWAYS, SCHEMA
 from apilog.text import did_you_mean
@@ -173,6 +173,8 @@ class _ThresholdParser:
                 hint = f"{name.text} is a column: choose requests by it with --where"
             elif name.text == "apdex":
                 hint = "give its target: --apdex 500ms, or [metrics.apdex] of the configuration"
+            elif name.text in SPECIFIED_METRICS:
+                hint = "name the specification: --openapi FILE, or openapi in [defaults]"
             else:
                 hint = did_you_mean(name.text, known, "`apilog metrics` lists them")
             raise self._error_at_token(name, f"there is no metric {name.text!r}", hint)

@@ -135,7 +135,7 @@ def metrics(
 ) -> None:
     """List the metrics and what each means, those of the configuration among them."""
     from apilog.config import load_config
-    from apilog.metrics import METRICS
+    from apilog.metrics import METRICS, SPECIFIED_METRICS
     from apilog.own_metrics import declare_metric
 
     own = [declare_metric(name, values) for name, values in load_config(config).metrics.items()]
@@ -148,7 +148,21 @@ def metrics(
             "better": metric.better or None,
             "definition": metric.definition,
         }
-        for metric in (*METRICS.values(), *own)
+        for metric in METRICS.values()
+    ]
+    rows += [
+        {"metric": name, "column": name, "unit": "count", "better": "lower", "definition": meaning}
+        for name, meaning in SPECIFIED_METRICS.items()
+    ]
+    rows += [
+        {
+            "metric": metric.name,
+            "column": metric.column,
+            "unit": metric.unit.value,
+            "better": metric.better or None,
+            "definition": metric.definition,
+        }
+        for metric in own
     ]
     write_list("metrics", rows, format, output, force, prose="definition")
 

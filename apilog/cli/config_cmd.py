@@ -116,7 +116,10 @@ def check_settings(config: Config) -> None:
         "checks.thresholds": lambda: (
             config.checks.thresholds
             and parse_thresholds(
-                config.checks.thresholds, all_catalogues(own_definitions(config.metrics))
+                config.checks.thresholds,
+                all_catalogues(
+                    own_definitions(config.metrics, openapi=config.defaults.openapi or ())
+                ),
             )
         ),
         "goals": lambda: parse_goals(config.goals),

@@ -46,7 +46,7 @@ def check_all(sources: Sequence[Source], options: CheckOptions) -> CheckResult:
     Raises UsageError before anything is read: for what can't be understood, and for a success
     metric that is held to a baseline or asked for by a column that doesn't tell it apart.
     """
-    definitions = own_definitions(options.own_metrics, options.apdex)
+    definitions = own_definitions(options.own_metrics, options.apdex, options.openapi)
     thresholds = parse_thresholds(options.thresholds, all_catalogues(definitions))
     on_accounts = [t for t in thresholds if t.metric.name in SUCCESS_METRICS]
     for threshold in on_accounts:

@@ -73,7 +73,8 @@ def export_settings(options: ExportOptions) -> Mapping[str, ExportSetting]:
 def _shown_metrics(options: ExportOptions) -> list[str]:
     """Return the further metrics, those that are not built in with what they mean."""
     meanings = {
-        m.name: m.definition for m in own_definitions(options.own_metrics, options.apdex).named
+        m.name: m.definition
+        for m in own_definitions(options.own_metrics, options.apdex, options.openapi).named
     }
     names = (*options.metrics, *([APDEX] if options.apdex else []))
     return [f"{n} ({meanings[n]})" if n in meanings else n for n in dict.fromkeys(names)]

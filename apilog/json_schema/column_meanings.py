@@ -29,6 +29,18 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "weekday": "Day of the week in the zone of --tz; 1 is Monday.",
         "hour_of_day": "Hour of the day in that zone, 0 to 23.",
     },
+    "coverage": {
+        "operation": "The operationId; null for what has none, or is of no operation.",
+        "tags": "The tags of the operation, with commas between them.",
+        "state": "used, unused, undocumented, or not_found: undocumented and only answered 404.",
+        "deprecated": "Whether the operation is deprecated; null for what is of none.",
+        "sunset": "When the operation ends, as its x-sunset says.",
+        "undeclared_statuses": "Statuses that were seen and that the operation does not declare.",
+    },
+    "deprecated": {
+        "operation": "The operationId; null for an operation that has none.",
+        "sunset": "When the operation ends, as its x-sunset says.",
+    },
     "checks": {
         "threshold": "The threshold as it was given.",
         "metric": "The metric that it is about.",

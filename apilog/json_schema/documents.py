@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
 
 from apilog.aggregate import finish, merge
-from apilog.aggregate.table_specs import EXTENSIBLE, EXTRA_TABLES, TABLES
+from apilog.aggregate.table_specs import EXTENSIBLE, EXTRA_TABLES, SPECIFIED_TABLES, TABLES
 from apilog.alerts.batch import ALERTS_TABLE, alerts_table
 from apilog.alerts.message import NOTICE_VERSION
 from apilog.alerts.rules import NoticeEvent, Severity
@@ -44,6 +45,7 @@ from apilog.report_model import (
 )
 from apilog.reports import make_plan
 from apilog.schema import SCHEMA
+from apilog.specifications import OperationCatalogue
 from apilog.watch.frame import ERROR_COLUMNS, WATCH_PLAN
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -62,6 +64,9 @@ _TABLE_MEANINGS: Mapping[str, str] = {
     "heatmap": "A row is an hour of the week.",
     "status_traffic": "A row is a status in a step of time.",
     "anomalies": "A row is an event: a time at which a metric was unlike what is usual.",
+    "coverage": "A row is an operation that a specification declares or that was called; there "
+    "with --openapi.",
+    "deprecated": "A row is a caller of a deprecated operation; there with --openapi.",
     "checks": "A row is what a threshold came to, for each value that it is about.",
     "worst": "A row is an endpoint that did much for the failure of a threshold.",
     "changed": "A row is an endpoint that only one side has.",
@@ -148,6 +153,8 @@ def _report_document(command: str, tables: Mapping[str, Schema], **more: Schema)
 
 def _report_frames() -> dict[str, pl.DataFrame]:
     plan = make_plan(ReportOptions(tables=[*TABLES, *EXTRA_TABLES]))
+    tables = (*plan.tables, *SPECIFIED_TABLES.values())
+    plan = replace(plan, tables=tables, specifications=OperationCatalogue(()))
     return finish(plan, merge(plan, [])).tables
 
 
@@ -157,7 +164,7 @@ _FURTHER_METRIC = describe(
 
 
 def _report_tables() -> dict[str, Schema]:
-    more = {"endpoints": record_columns("endpoints")}
+    more = {name: record_columns(name) for name in ("endpoints", "coverage")}
     tables = {
         name: table_schema(name, frame.schema, more=more.get(name))
         for name, frame in _report_frames().items()

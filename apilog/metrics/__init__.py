@@ -24,11 +24,13 @@ from apilog.metrics.definitions import (
     MetricKind,
     Unit,
 )
+from apilog.metrics.specified import SPECIFIED_METRICS
 
 __all__ = [
     "ACCUMULATORS",
     "BUILT_IN",
     "METRICS",
+    "SPECIFIED_METRICS",
     "Accumulator",
     "DerivedColumn",
     "MergeRule",

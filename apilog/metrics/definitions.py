@@ -114,7 +114,8 @@ _COLUMN_ENDINGS: Mapping[Unit, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """One metric of the catalogue. Exactly one of `expr`, `quantile`, `distinct` is set."""
+    """One metric of the catalogue. Exactly one of `expr`, `quantile`, `distinct` is set; `expr`
+    also beside `distinct`, of whose count, by the metric's own name, it then makes the value."""
 
     name: str
     unit: Unit
@@ -148,6 +149,9 @@ class Metric:
     """The things whose number decides how sure the value is."""
     is_share: bool = True
     """Whether a ratio is that of a part to its whole, at most 1."""
+
+    is_exact: bool = False
+    """Whether any value tells what it says, on however few requests."""
 
     def __hash__(self) -> int:
         """Return a hash that is quick: plans are compared for every chunk."""

@@ -6,14 +6,21 @@ What can't be meant is refused where it is read, with the keys that lead to it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
 from apilog.engine.row_expression import RowExpression, parse_expression
 from apilog.errors import DeclarationError, UsageError
-from apilog.metrics import METRICS, Metric, MetricDefinitions, Unit, find_metric
+from apilog.metrics import (
+    METRICS,
+    SPECIFIED_METRICS,
+    Metric,
+    MetricDefinitions,
+    Unit,
+    find_metric,
+)
 from apilog.own_metrics.build_metric import (
     MetricHead,
     apdex_metric,
@@ -24,6 +31,7 @@ from apilog.own_metrics.build_metric import (
     share_metric,
     sum_metric,
 )
+from apilog.own_metrics.specified import specified_metrics
 from apilog.schema import SCHEMA
 from apilog.text import did_you_mean
 from apilog.text.units import parse_duration
@@ -60,12 +68,14 @@ _EXAMPLE = 'such as numerator = "status < 400"'
 
 
 def own_definitions(
-    own: Mapping[str, Mapping[str, object]], apdex: str | None = None
+    own: Mapping[str, Mapping[str, object]],
+    apdex: str | None = None,
+    openapi: Sequence[str] = (),
 ) -> MetricDefinitions:
     """Return the metrics of these declarations beside the built-in ones.
 
-    `apdex` is the target of the metric of that name, whose routes keep their own. Raises UsageError
-    for a declaration that can't be.
+    `apdex` is the target of the metric of that name, whose routes keep their own; `openapi` are
+    the documents that calls are held against. Raises UsageError for what can't be.
     """
     declared = dict(own)
     if apdex is not None:
@@ -79,7 +89,7 @@ def own_definitions(
             if apdex is not None and (name, *error.place) == (APDEX, "apdex"):
                 raise UsageError(f"--apdex {error.problem}", error.hint) from error
             raise error.within("metrics", name) from error
-    return MetricDefinitions.of_metrics(metrics)
+    return MetricDefinitions.of_metrics([*metrics, *specified_metrics(openapi)])
 
 
 def declare_metric(name: str, values: Mapping[str, object]) -> Metric:
@@ -101,7 +111,7 @@ def _check_name(name: str) -> None:
         meant = name if name in METRICS else find_metric(name)
         problem = f"has the name of {'the' if name in METRICS else 'a nickname of the'} metric"
         raise DeclarationError((), f"{problem} {meant!r} that apilog has", "call it otherwise")
-    if name in SCHEMA or name in _RESERVED or name == "for":
+    if name in SCHEMA or name in _RESERVED or name == "for" or name in SPECIFIED_METRICS:
         what = "a column" if name in SCHEMA else "something else"
         raise DeclarationError((), f"has the name of {what}", "call it otherwise")
 

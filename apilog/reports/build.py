@@ -42,7 +42,7 @@ def make_plan(options: TableOptions, now: datetime | None = None) -> ReportPlan:
         parse_step(options.bucket)
     check_positive("--top", options.top)
     check_positive("--max-routes", options.max_routes)
-    definitions = own_definitions(options.own_metrics, options.apdex)
+    definitions = own_definitions(options.own_metrics, options.apdex, options.openapi)
     metrics = (*options.metrics, *([APDEX] if options.apdex else []))
     specifications = load_specifications(options.openapi)
     names = options.tables

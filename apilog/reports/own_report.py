@@ -68,7 +68,7 @@ def plan_own_report(options: ReportOptions) -> DeclaredReport:
                 f"{option} does not go with --report",
                 f"the tables of [reports.{options.report}] say what they have",
             )
-    definitions = own_definitions(options.own_metrics, options.apdex)
+    definitions = own_definitions(options.own_metrics, options.apdex, options.openapi)
     declared = choose_report(options.report, options.reports, definitions)
     names = [table.layout.name for table in declared.tables]
     for name in options.tables or ():
@@ -97,7 +97,7 @@ def build_own_report(sources: Sequence[Source], options: ReportOptions) -> Repor
         )
     base = replace(
         make_plan(replace(options, tables=[], report=None)),
-        definitions=own_definitions(options.own_metrics, options.apdex),
+        definitions=own_definitions(options.own_metrics, options.apdex, options.openapi),
     )
     choices = _choices_of(declared, base)
     source_pass = SourcePass(

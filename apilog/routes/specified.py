@@ -79,9 +79,7 @@ def _fill_names(
     return records.with_columns(encode_texts(operations).alias("operation"))
 
 
-def _match_templates(
-    group: OperationGroup, paths: pl.Series, named: pl.Series | None
-) -> pl.Series:
+def _match_templates(group: OperationGroup, paths: pl.Series, named: pl.Series | None) -> pl.Series:
     """Return the template of each path, or of the route that the log names instead."""
 
     def match(texts: pl.Series) -> pl.Series:

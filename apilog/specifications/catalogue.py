@@ -149,8 +149,10 @@ class OperationGroup:
         It is null where there is no template, or no method and several operations.
         """
         codes = methods.cast(pl.String).cast(_METHODS, strict=False).to_physical()
-        codes = codes.cast(pl.Int32).fill_null(_OTHER_METHOD).zip_with(
-            methods.is_not_null(), pl.Series([_NO_METHOD], dtype=pl.Int32)
+        codes = (
+            codes.cast(pl.Int32)
+            .fill_null(_OTHER_METHOD)
+            .zip_with(methods.is_not_null(), pl.Series([_NO_METHOD], dtype=pl.Int32))
         )
         return self._numbers.gather(templates * _WIDTH + codes)
 
@@ -162,9 +164,7 @@ _NO_METHOD = _OTHER_METHOD + 1
 _WIDTH = _NO_METHOD + 1
 
 
-def _numbers_by_method(
-    shape: str, numbers: Mapping[tuple[str, str], int]
-) -> list[int | None]:
+def _numbers_by_method(shape: str, numbers: Mapping[tuple[str, str], int]) -> list[int | None]:
     """Return the operation of a template for each method, then for others, then for none."""
     declared = {m: numbers[shape, m] for m in _METHOD_NAMES if (shape, m) in numbers}
     # https://www.rfc-editor.org/rfc/rfc9110#section-9.3.2: HEAD is GET without a body.

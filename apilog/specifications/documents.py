@@ -195,7 +195,9 @@ class _YamlReader:
                 if holder.anchor:
                     self._open.discard(holder.anchor)
                 if holder.merged:
-                    holder.value |= {k: v for k, v in holder.merged.items() if k not in holder.value}
+                    holder.value |= {
+                        k: v for k, v in holder.merged.items() if k not in holder.value
+                    }
                 self._add(holder.value, holder.anchor, 1 + self._size - holder.size_before, new=1)
             case "AliasEvent":
                 self._add_alias(event.anchor)
@@ -218,10 +220,9 @@ class _YamlReader:
     def _scalar(self, event: Any) -> Any:
         text: str = event.value
         is_plain = event.implicit[0]
-        if self._holders and isinstance(self._holders[-1].value, dict):
-            if not self._holders[-1].has_key:
-                return text
-        if not is_plain:
+        holder = self._holders[-1] if self._holders else None
+        is_key = holder is not None and isinstance(holder.value, dict) and not holder.has_key
+        if is_key or not is_plain:
             return text
         if text in _WORDS:
             return _WORDS[text]

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
-from urllib.parse import urlsplit
 
 from apilog.errors import UsageError, install_hint
 from apilog.specifications.documents import pointer_to, read_document, specification_error
@@ -24,6 +23,7 @@ MOST_OPERATIONS = 50_000
 
 _VERSION = re.compile(r"3\.([01])\.[0-9]+(?:-.*)?\Z")
 _VARIABLE = re.compile(r"\{([^{}]*)\}")
+_AUTHORITY = re.compile(r"^(?:[^/]*:)?//[^/]*")
 _MOST_BASES = 50
 _BODIES = ("requestBody", "callbacks", "security", "servers", "externalDocs")
 Place = tuple[str | int, ...]
@@ -195,13 +195,10 @@ def _existing_place(document: Any, location: Sequence[str | int]) -> Place:
     """Return as much of a location as there is: types that were tried are among its parts."""
     place: list[str | int] = []
     for part in location:
-        if isinstance(document, dict) and part in document:
+        is_key = isinstance(document, dict) and part in document
+        if is_key or (isinstance(document, list) and part in range(len(document))):
             document = document[part]
-        elif isinstance(document, list) and isinstance(part, int) and part < len(document):
-            document = document[part]
-        else:
-            continue
-        place.append(part)
+            place.append(part)
     return tuple(place)
 
 
@@ -237,9 +234,7 @@ class _OperationReader:
                     raise specification_error(self.file, place, problem)
                 yield operation
 
-    def _read(
-        self, path: str, item: Mapping[str, Any], method: str, place: Place
-    ) -> Operation:
+    def _read(self, path: str, item: Mapping[str, Any], method: str, place: Place) -> Operation:
         values = item[method]
         statuses, declares_all = self._statuses(values.get("responses"), (*place, "responses"))
         sunset = values.get("x-sunset", item.get("x-sunset"))
@@ -284,17 +279,17 @@ class _OperationReader:
             choices = self._choices(server, url, (*place, number))
             for values in product(*choices.values()):
                 chosen = dict(zip(choices, values, strict=True))
-                text = _VARIABLE.sub(lambda match, of=chosen: of[match[1]], url)
+                text = "".join(_fill_variables(url, chosen))
                 if len(bases) >= _MOST_BASES:
                     problem = f"has more than {_MOST_BASES} base paths"
                     raise specification_error(self.file, place, problem, "name fewer")
-                bases[_base_path(self.file, text, (*place, number))] = None
+                bases[_base_path(text)] = None
         return tuple(bases)
 
     def _choices(self, server: Any, url: str, place: Place) -> dict[str, Sequence[str]]:
         """Return the values of each variable of a server's URL, of those that its path has."""
         variables = server.get("variables") or {}
-        in_path = urlsplit(_VARIABLE.sub(lambda match: match[0].replace("/", ""), url)).path
+        in_path = _AUTHORITY.sub("", url)
         choices: dict[str, Sequence[str]] = {}
         for name in dict.fromkeys(_VARIABLE.findall(url)):
             variable = variables.get(name) if isinstance(variables, dict) else None
@@ -324,10 +319,12 @@ class _OperationReader:
         return statuses, declares_all or not statuses
 
 
-def _base_path(file: str, url: str, place: Place) -> str:
-    try:
-        path = urlsplit(url).path
-    except ValueError as error:
-        raise specification_error(file, place, f"has the url {url!r}: {error}") from error
-    path = path.rstrip("/")
+def _fill_variables(url: str, values: Mapping[str, str]) -> Iterator[str]:
+    for index, piece in enumerate(_VARIABLE.split(url)):
+        yield values[piece] if index % 2 else piece
+
+
+def _base_path(url: str) -> str:
+    """Return the path of a server's URL, without a slash at the end."""
+    path = _AUTHORITY.sub("", url).split("?")[0].split("#")[0].rstrip("/")
     return path if path.startswith("/") or not path else f"/{path}"

@@ -117,7 +117,9 @@ class PathAutomaton:
         found = keys.search_sorted(key).clip(0, len(keys) - 1)
         is_edge = keys.gather(found) == key
         # An empty segment is no parameter.
-        otherwise = defaults.gather(states).zip_with(codes != _EMPTY, pl.Series([_DEAD], dtype=pl.UInt32))
+        otherwise = defaults.gather(states).zip_with(
+            codes != _EMPTY, pl.Series([_DEAD], dtype=pl.UInt32)
+        )
         result = targets.gather(found).zip_with(is_edge, otherwise)
         if patterned is None:
             return result

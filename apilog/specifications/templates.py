@@ -33,6 +33,8 @@ class Segment:
     kind: int
     text: str
     """A literal itself, and of a mixed one the regular expression; else empty."""
+    literals: int = 0
+    """Of a mixed one, how many characters are literal."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,7 @@ class PathTemplate:
     @cached_property
     def rank(self) -> tuple[tuple[int, int], ...]:
         """Sorts templates, the most concrete first: by their segments from left to right."""
-        # Of two mixed ones the longer expression has more literal characters.
-        return tuple((s.kind, -len(s.text)) for s in self.segments)
+        return tuple((s.kind, -s.literals) for s in self.segments)
 
 
 def parse_template(text: str) -> PathTemplate:
@@ -94,7 +95,7 @@ def _parse_segment(text: str, *, is_last: bool) -> Segment:
         return Segment(LITERAL, text)
     if not any(literals):
         return Segment(PARAMETER, "")
-    return Segment(MIXED, f"^{'[^/]+'.join(map(_escape, literals))}$")
+    return Segment(MIXED, f"^{'[^/]+'.join(map(_escape, literals))}$", len("".join(literals)))
 
 
 def _escape(text: str) -> str:

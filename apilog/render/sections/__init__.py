@@ -38,6 +38,7 @@ from apilog.render.sections.revenue import (
     trials_section,
 )
 from apilog.render.sections.section import Section
+from apilog.render.sections.specified import coverage_section, deprecated_section
 from apilog.render.sections.summary import (
     damaged_section,
     head_section,
@@ -71,6 +72,8 @@ _REPORT_ROWS: _SectionRows = (
     (statuses_section, consumers_section),
     (failing_section, slowest_section),
     (errors_section,),
+    (coverage_section,),
+    (deprecated_section,),
     (no_latency_section,),
 )
 _SUCCESS_ROWS: _SectionRows = (
@@ -89,7 +92,16 @@ _SUCCESS_ROWS: _SectionRows = (
 _REMARK_ROWS: _SectionRows = ((damaged_section,), (notes_section,))
 _TABLES_WITH_SECTIONS = {
     *("overview", "gateways", "traffic", "endpoints", "statuses", "errors", "latency"),
-    *("consumers", "anomalies", "checks", "worst", "comparison", "changed"),
+    *(
+        "coverage",
+        "deprecated",
+        "consumers",
+        "anomalies",
+        "checks",
+        "worst",
+        "comparison",
+        "changed",
+    ),
 }
 
 
