@@ -5,6 +5,7 @@ const path = require("path");
 
 const html = process.argv[2];
 require(path.join(html, "figures.js"));
+require(path.join(html, "tables.js"));
 const sumsOfPage = require(path.join(html, "sums.js"));
 
 async function main() {

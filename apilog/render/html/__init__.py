@@ -11,7 +11,6 @@ import base64
 import hashlib
 import io
 import json
-import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
@@ -21,8 +20,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from apilog.metrics import METRICS
 from apilog.render.data import json as json_output
 from apilog.render.html.packed_sums import pack_sums
-from apilog.render.html.page_head import describe_head
-from apilog.render.html.page_tables import TILES, PageTable, describe_tables
+from apilog.render.html.packed_tables import MOST_PLAIN, pack_tables
+from apilog.render.html.page_head import describe_changes, describe_head
+from apilog.render.html.page_tables import FOLDED, TILES, PageTable, describe_tables
 from apilog.render.output import OutputOptions, choose_table
 from apilog.render.sections.report_view import ReportView
 from apilog.render.svg import CHARTS, Theme, drawable_charts, page_variables
@@ -31,6 +31,7 @@ from apilog.report_model import Report
 
 if TYPE_CHECKING:
     from jinja2 import Template
+    from markupsafe import Markup
 
 _MARKUP = str.maketrans({c: f"\\u{ord(c):04x}" for c in "<>&"})
 _CHART_WIDTH, _HALF_WIDTH = 1100, 560
@@ -51,20 +52,25 @@ def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
         name, frame = choose_table(report, options.table)
         report = replace(report, tables={name: frame})
     view = ReportView.of(report, options.top)
-    tables = describe_tables(view)
-    page = _draw(report, view, tables, filter_data="")
+    embedded = _embed_report(report)
+    tables = describe_tables(view, is_long=bool(embedded[1]))
+    page = _draw(view, tables, embedded, "")
     if report.sums is not None:
-        others = len(zlib.compress(page.encode(), 9))
-        page = _draw(report, view, tables, filter_data=pack_sums(report.sums, others))
+        sums = pack_sums(report.sums, len(page.encode()))
+        page = _draw(view, tables, embedded, sums)
     stream.write(page.encode())
 
 
-def _draw(report: Report, view: ReportView, tables: Sequence[PageTable], filter_data: str) -> str:
+def _draw(
+    view: ReportView, tables: Sequence[PageTable], embedded: tuple[str, str], filter_data: str
+) -> str:
+    report, (plain, packed) = view.report, embedded
     return _template().render(
         head=describe_head(view),
         tables={table.name: table for table in sorted(tables, key=_place)},
         tiles=TILES,
-        folded=_FOLDED | {t.name for t in tables if t.height < _FEWEST_ROWS.get(t.name, 1)},
+        changes=describe_changes(view, TILES),
+        folded=FOLDED | {t.name for t in tables if t.height < _FEWEST_ROWS.get(t.name, 1)},
         halves=_HALVES if {table.name for table in tables} >= _HALVES else (),
         pictures=_draw_pictures(report),
         wide=_WIDE,
@@ -74,14 +80,15 @@ def _draw(report: Report, view: ReportView, tables: Sequence[PageTable], filter_
         most_inputs=_MOST_INPUTS,
         policy=_content_policy(),
         style=_style(),
-        scripts=[_source(name) for name in _SCRIPTS],
-        report=_embed_json(_report_json(report)),
-        page=_embed_json(json.dumps(_page_data(report, tables), ensure_ascii=False)),
+        scripts=[_code(name) for name in _SCRIPTS],
+        report=plain,
+        packed=packed,
+        page=_embed_json(
+            json.dumps(_page_data(view, tables), ensure_ascii=False, separators=(",", ":"))
+        ),
     )
 
 
-_FOLDED = {"overview", "traffic", "latency", "onboarding_histogram", "unmatched"}
-"""Tables that stand behind a chart or have more than most readers want: shown on demand."""
 _FEWEST_ROWS = {"gateways": 2, "result": 0, "checks": 0}
 """With fewer rows than this such a table says nothing that isn't said elsewhere."""
 _ORDER = (
@@ -98,7 +105,7 @@ def _place(table: PageTable) -> int:
     return _ORDER.index(table.name) if table.name in _ORDER else len(_ORDER)
 
 
-_SCRIPTS = ("figures.js", "sums.js", "page.js")
+_SCRIPTS = ("figures.js", "tables.js", "sums.js", "page.js")
 
 
 @cache
@@ -107,10 +114,17 @@ def _source(name: str) -> str:
 
 
 @cache
+def _code(name: str) -> str:
+    """Return a script or style as a page has it: without indentation and lines of comment."""
+    lines = (line.strip() for line in _source(name).splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("//"))
+
+
+@cache
 def _style() -> str:
     light, dark = page_variables(Theme.LIGHT), page_variables(Theme.DARK)
     dark_rule = f"@media (prefers-color-scheme: dark) {{:root{{{dark}}}}}"
-    return f":root{{{light}}}{dark_rule}\n{_source('page.css')}"
+    return f":root{{{light}}}{dark_rule}\n{_code('page.css')}"
 
 
 def _draw_pictures(report: Report) -> dict[str, str]:
@@ -134,13 +148,22 @@ def _template() -> Template:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["quoted"] = _quote_attribute
     environment.filters["count"] = lambda number: f"{number:,}"
     return environment.from_string(_source("page.html.jinja"))
 
 
+def _quote_attribute(text: str) -> Markup:
+    """Return a text as an attribute in single quotes: JSON is full of double ones."""
+    from markupsafe import Markup
+
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return Markup("'" + escaped.replace("'", "&#39;") + "'")
+
+
 def _content_policy() -> str:
     """Return the policy: nothing is fetched, and nothing runs but the page's own scripts."""
-    scripts = " ".join(_hash_source(_source(name)) for name in _SCRIPTS)
+    scripts = " ".join(_hash_source(_code(name)) for name in _SCRIPTS)
     return (
         f"default-src 'none'; script-src {scripts}; style-src {_hash_source(_style())}; "
         "img-src data:; base-uri 'none'; form-action 'none'"
@@ -152,15 +175,33 @@ def _hash_source(text: str) -> str:
     return f"'sha256-{digest}'"
 
 
+def _embed_report(report: Report) -> tuple[str, str]:
+    """Return the report as JSON for the page, and what of it is packed, if it is long.
+
+    `packed` in the JSON names the tables that are not in it until the page's script has run.
+    """
+    text = _report_json(report)
+    if len(text) <= MOST_PLAIN:
+        return _embed_json(text), ""
+    document = json.loads(text)
+    names, packed = pack_tables(document["tables"])
+    tables = {name: rows for name, rows in document.pop("tables").items() if name not in names}
+    plain = {**document, "tables": tables, "packed": names}
+    return _embed_json(json.dumps(plain, ensure_ascii=False, separators=(",", ":"))), packed
+
+
 def _report_json(report: Report) -> str:
     stream = io.BytesIO()
     json_output.write(report, stream, OutputOptions())
     return stream.getvalue().decode()
 
 
-def _page_data(report: Report, tables: Sequence[PageTable]) -> dict[str, Any]:
+def _page_data(view: ReportView, tables: Sequence[PageTable]) -> dict[str, Any]:
     """Return what the page's script has to know beside the report."""
+    report = view.report
+    changes = describe_changes(view, TILES)
     return {
+        "changes": {name: [change.text, change.level] for name, change in changes.of.items()},
         "command": report.command,
         "timezone": report.timezone,
         "bucket": report.bucket,

@@ -10,9 +10,9 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -22,14 +22,15 @@ from apilog.aggregate.filter_cubes import coarser_cubes
 from apilog.aggregate.time_buckets import bucket_ends
 from apilog.render.data.cell_values import iso_timestamp
 from apilog.report_model import FilterCube, FilterSums
+from apilog.text.units import parse_duration
 
 MOST_BYTES = 800_000
 """Bytes of the deflated sums, of which base64 makes four thirds."""
 SMALL_PAGE = 395_000
-"""Bytes of a whole page, deflated, of a log that has many times, routes and consumers at once."""
-_MANY_CELLS = 10_000_000
-"""So many combinations of them are many: 30 days by the hour, 200 routes and 100 consumers."""
-_LEAST_ROOM = 100_000
+"""Bytes of a whole page of a log that has many times, routes and consumers at once."""
+_MANY_CELLS = 5_000_000
+"""So many combinations of hours, routes and consumers are many: 30 days, 200 and 100 are more."""
+_LEAST_ROOM = 50_000
 _UPPER_EDGE = (GAMMA + 1) / 2
 """The upper edge of a latency bucket, divided by the value that stands for it."""
 _LATENCIES = (("latency", "duration_ms"), ("upstream_latency", "upstream_duration_ms"))
@@ -40,7 +41,7 @@ _TIME_UNITS = (1_000_000, 1_000, 1)
 def pack_sums(sums: FilterSums, others: int) -> str:
     """Return in base64 as much of the sums as there is room for beside the rest of the page.
 
-    `others` is how many bytes the rest has, deflated.
+    `others` is how many bytes the rest has.
     """
     return base64.b64encode(_pack(sums, choose_cubes(sums, room_for(sums, others)))).decode()
 
@@ -48,12 +49,13 @@ def pack_sums(sums: FilterSums, others: int) -> str:
 def room_for(sums: FilterSums, others: int) -> int:
     """Return how many bytes the deflated sums may have."""
     cubes = {frozenset(cube.keys) & _WHOLE: cube for cube in sums.cubes}
-    cells = len(sums.starts)
+    hours = (sums.ends[-1] - sums.starts[0]) / timedelta(hours=1) if len(sums.starts) else 0
+    cells = max(len(sums.starts), hours)
     for keys, key in ((_ENDPOINTS, "route"), (_CONSUMERS, "consumer")):
         cells *= cubes[keys].rows[key].n_unique() if keys in cubes else _MANY_CELLS
     if cells < _MANY_CELLS:
         return MOST_BYTES
-    return max(_LEAST_ROOM, SMALL_PAGE - others)
+    return max(_LEAST_ROOM, (SMALL_PAGE - others) * 3 // 4)
 
 
 def choose_cubes(sums: FilterSums, room: int) -> list[FilterCube]:
@@ -63,18 +65,75 @@ def choose_cubes(sums: FilterSums, room: int) -> list[FilterCube]:
     less in it a cube tells less than all metrics.
     """
     cubes = {frozenset(cube.keys) & _WHOLE: cube for cube in sums.cubes}
+    scale = _Scale(sums)
     whole = cubes.get(_WHOLE)
-    if whole and whole.histograms and whole.step == sums.step and _fits(sums, whole, room):
+    if whole and whole.histograms and whole.step == sums.step and scale.fits(whole, room):
         return [whole]
-    left, chosen = room, list[FilterCube]()
-    for keys, make, share in _LADDER:
-        given = make(cubes[keys]) if keys in cubes else None
-        for candidate in (given, *coarser_cubes(given, sums.timezone)) if given else ():
-            if _fits(sums, candidate, left * share):
-                chosen.append(candidate)
-                left -= _size(sums, candidate)
+    candidates = [
+        (_Candidates(cubes[keys], make, sums.timezone), share)
+        for keys, make, share in _LADDER
+        if keys in cubes
+    ]
+    chosen: list[FilterCube] = []
+    # What the first round leaves of the room is for whatever still fits.
+    for given, share in (*candidates, *((given, 1.0) for given, _ in candidates)):
+        used = scale.weigh(chosen)
+        for candidate in given:
+            if any(_decides_all_of(other, candidate) for other in chosen):
                 break
-    return [cube for cube in chosen if not any(_decides_all_of(other, cube) for other in chosen)]
+            others = [cube for cube in chosen if not _decides_all_of(candidate, cube)]
+            if scale.fits(candidate, used + (room - used) * share, others):
+                chosen = [*others, candidate]
+                break
+    return chosen
+
+
+class _Candidates:
+    """A cube in longer and longer buckets of time, made as they are asked for."""
+
+    def __init__(
+        self, cube: FilterCube, make: Callable[[FilterCube], FilterCube | None], timezone: str
+    ) -> None:
+        given = make(cube)
+        self._cubes = [given] if given else []
+        self._timezone = timezone
+        self._is_done = given is None or given.step is None
+
+    def __iter__(self) -> Iterator[FilterCube]:
+        yield from self._cubes[:1]
+        if not self._is_done:
+            self._cubes += coarser_cubes(self._cubes[0], self._timezone)
+            self._is_done = True
+        yield from self._cubes[1:]
+
+
+class _Scale:
+    """Weighs cubes, each once: packing takes a while."""
+
+    def __init__(self, sums: FilterSums) -> None:
+        self._sums = sums
+        self._weights: dict[int, tuple[FilterCube, int]] = {}
+        self._empty = len(_pack(sums, [], _QUICK))
+
+    def weigh(self, cubes: Sequence[FilterCube]) -> int:
+        """Return how many bytes they have together, or a few more."""
+        return self._empty + sum(map(self._weight, cubes))
+
+    def fits(self, cube: FilterCube, room: float, others: Sequence[FilterCube] = ()) -> bool:
+        """Whether the cube fits into the room together with others."""
+        cells = sum(histogram.height for histogram in cube.histograms.values())
+        least = cube.rows.height * _LEAST_ROW_BYTES + cells * _LEAST_CELL_BYTES
+        return least <= room and self.weigh([*others, cube]) <= room
+
+    def _weight(self, cube: FilterCube) -> int:
+        if id(cube) not in self._weights:
+            # The cube is kept, so that its number is not given to another one.
+            self._weights[id(cube)] = cube, len(_pack(self._sums, [cube], _QUICK)) - self._empty
+        return self._weights[id(cube)][1]
+
+
+_QUICK, _SMALL = 5, 9
+"""Levels of zlib, for weighing and for what the page has."""
 
 
 def _full(cube: FilterCube) -> FilterCube | None:
@@ -93,6 +152,13 @@ def _lean(cube: FilterCube) -> FilterCube:
     return replace(cube, histograms={}, rows=cube.rows.drop(least, strict=False))
 
 
+def _counts(cube: FilterCube) -> FilterCube:
+    """Return what tells requests and errors alone."""
+    told = {*cube.keys, "is_unfound", "requests", "guessed"}
+    rows = cube.rows.select(name for name in cube.rows.columns if name in told)
+    return replace(cube, histograms={}, rows=rows)
+
+
 _ENDPOINT = frozenset({"gateway", "method", "route"})
 _STATUS = frozenset({"status", "error_source"})
 _WHOLE = _ENDPOINT | _STATUS | {"timestamp", "consumer"}
@@ -101,42 +167,39 @@ _TIMES = _STATUS | {"timestamp", "gateway"}
 _LADDER: tuple[tuple[frozenset[str], Callable[[FilterCube], FilterCube | None], float], ...] = (
     (_ENDPOINTS, _bare, 1.0),
     (_CONSUMERS, _bare, 1.0),
+    (_TIMES, _counts, 1.0),
+    (_WHOLE - {"consumer"}, _counts, 0.5),
+    (_CONSUMERS | {"timestamp"}, _counts, 0.4),
+    (_WHOLE - {"timestamp"}, _counts, 0.8),
     (_TIMES, _lean, 0.6),
-    (_WHOLE - {"consumer"}, _lean, 0.7),
-    (_CONSUMERS | {"timestamp"}, _lean, 0.4),
-    (_TIMES, _full, 0.6),
+    (_TIMES, _full, 0.4),
     (_ENDPOINTS, _full, 0.4),
     (_CONSUMERS, _full, 0.4),
+    (_WHOLE - {"consumer"}, _lean, 0.6),
     (_WHOLE - {"consumer"}, _full, 0.8),
     (_WHOLE - {"timestamp"}, _lean, 0.8),
     (_WHOLE - {"timestamp"}, _full, 0.9),
+    (_CONSUMERS | {"timestamp"}, _lean, 0.8),
     (_CONSUMERS | {"timestamp"}, _full, 1.0),
     (_TIMES, _bare, 1.0),
 )
 """Keys, how much of the cube, and the part of the room that is left; first what most filters ask
 for."""
-_LEAST_ROW_BYTES, _LEAST_CELL_BYTES = 2.5, 0.3
+_LEAST_ROW_BYTES, _LEAST_CELL_BYTES = 1.0, 0.3
 
 
 def _decides_all_of(other: FilterCube, cube: FilterCube) -> bool:
     has_all = set(cube.keys) <= set(other.keys) and (other.histograms or not cube.histograms)
     has_all = has_all and set(cube.rows.columns) - {"guessed"} <= {*other.rows.columns}
-    is_as_fine = "timestamp" not in cube.keys or cube.step == other.step
-    return other is not cube and bool(has_all) and is_as_fine
+    return bool(has_all) and (cube.step is None or _is_part(other.step or cube.step, cube.step))
 
 
-def _fits(sums: FilterSums, cube: FilterCube, room: float) -> bool:
-    cells = sum(histogram.height for histogram in cube.histograms.values())
-    # Packing takes a while, and is spared where it would be in vain.
-    least = cube.rows.height * _LEAST_ROW_BYTES + cells * _LEAST_CELL_BYTES
-    return least <= room and _size(sums, cube) <= room
+def _is_part(step: str, longer: str) -> bool:
+    """Whether buckets of the longer step are made of whole ones of the other."""
+    return not parse_duration(longer) % parse_duration(step)
 
 
-def _size(sums: FilterSums, cube: FilterCube) -> int:
-    return len(_pack(sums, [cube]))
-
-
-def _pack(sums: FilterSums, cubes: Sequence[FilterCube]) -> bytes:
+def _pack(sums: FilterSums, cubes: Sequence[FilterCube], level: int = _SMALL) -> bytes:
     """Return the bytes: the length of the JSON that describes the columns, it, and the columns."""
     tables = _Dictionaries.of(sums, cubes)
     writer = _ColumnWriter()
@@ -161,7 +224,7 @@ def _pack(sums: FilterSums, cubes: Sequence[FilterCube]) -> bytes:
         separators=(",", ":"),
     ).encode()
     raw = len(head).to_bytes(4, "little") + head + b"".join(writer.parts)
-    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    packer = zlib.compressobj(level, zlib.DEFLATED, -15)
     return packer.compress(raw) + packer.flush()
 
 
@@ -174,12 +237,25 @@ class _ColumnWriter:
 
     def __init__(self) -> None:
         self.parts: list[bytes] = []
+        self._written: list[tuple[str, pl.Series]] = []
+
+    def start_cube(self) -> None:
+        """Forget the columns of the cube before."""
+        self._written.clear()
 
     def write(self, name: str, values: pl.Series) -> list[Any]:
-        """Write numbers that are not negative; return their name, how many, and their bytes."""
+        """Write numbers that are not negative; return their name, how many, and their bytes.
+
+        What its cube has already is named instead of its bytes.
+        """
         most = values.max()
         width = max(1, (int(most).bit_length() + 7) // 8) if isinstance(most, int) and most else 0
         numbers = values.cast(pl.UInt64)
+        if width:
+            for other, written in self._written:
+                if numbers.equals(written):
+                    return [name, len(values), other]
+            self._written.append((name, numbers))
         for plane in range(width):
             part = (numbers // (1 << 8 * plane)) % 256
             self.parts.append(bytes(part.to_list()))
@@ -237,6 +313,7 @@ def _plain_key(column: pl.Series) -> pl.Series:
 
 def _write_cube(writer: _ColumnWriter, tables: _Dictionaries, cube: FilterCube) -> dict[str, Any]:
     rows, written = cube.rows, []
+    writer.start_cube()
     described: dict[str, Any] = {"keys": [*cube.keys], "rows": rows.height, "step": cube.step}
     if "timestamp" in cube.keys:
         own = rows["timestamp"].drop_nulls().unique().sort()
@@ -247,7 +324,8 @@ def _write_cube(writer: _ColumnWriter, tables: _Dictionaries, cube: FilterCube) 
     others = (key for key in cube.keys if key != "timestamp")
     written += [writer.write(key, tables.codes(cube, key)) for key in others]
     written.append(writer.write("requests", rows["requests"]))
-    written += _write_times(writer, cube, described)
+    if "last_seen" in rows.columns:
+        written += _write_times(writer, cube, described)
     if "guessed" in rows.columns:
         written.append(writer.write("named", rows["requests"] - rows["guessed"]))
     for name in _SIZES:

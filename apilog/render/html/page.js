@@ -5,12 +5,13 @@
   const F = globalThis.apilogFigures;
   const root = document.documentElement;
   const byId = (id) => document.getElementById(id);
-  const report = JSON.parse(byId("apilog-report").textContent);
+  let report = JSON.parse(byId("apilog-report").textContent);
   const page = JSON.parse(byId("apilog-page").textContent);
   const unsafe = new RegExp(`[${page.unsafe}]`, "gu");
   const MOST_ROWS = 2000;
   const FIRST_ROWS = 50;
   const LONGEST = 300;
+  const MOST_TREND = 50;
 
   // Invisible and steering characters are written out, as on the terminal.
   function visible(text) {
@@ -192,6 +193,22 @@
       return { node, cells, words, bar, row };
     }
 
+    // Add a small chart to each row, of the requests over time; `counts` are by key.
+    drawTrends(counts) {
+      if (!counts.size && !this.trendHead) return;
+      if (!this.trendHead) {
+        this.trendHead = element("th", { scope: "col", class: "trend" }, "over time");
+        this.node.tHead.rows[0].append(this.trendHead);
+      }
+      for (const [key, line] of this.lines) {
+        if (!line.trend) {
+          line.trend = element("td", { class: "trend" });
+          line.node.append(line.trend);
+        }
+        line.trend.replaceChildren(...(counts.has(key) ? [sparkline(counts.get(key))] : []));
+      }
+    }
+
     // Put the rows in order, those that the search finds.
     arrange() {
       const lines = new Map([...this.lines.values()].map((line) => [line.row, line]));
@@ -222,8 +239,18 @@
     }
   }
 
-  // The totals as tiles.
-  function drawTiles(rows) {
+  // Counts as columns of one path, the most of them as high as the picture.
+  function sparkline(counts) {
+    const most = Math.max(1, ...counts);
+    const wide = Math.max(1, Math.floor(100 / counts.length));
+    const path = counts.map((n, i) => (n ? `M${i * wide} 18h${wide}v-${((n / most) * 17 + 1).toFixed(1)}h-${wide}z` : "")).join("");
+    const label = `${counts.length} steps of time, ${F.formatCount(most)} requests at most`;
+    const size = { width: counts.length * wide, height: 18, viewBox: `0 0 ${counts.length * wide} 18` };
+    return shape("svg", { ...size, role: "img", "aria-label": label, class: "spark" }, shape("path", { d: path }));
+  }
+
+  // The totals as tiles; those of the whole report with their change since the window before.
+  function drawTiles(rows, isWhole) {
     const list = byId("tiles");
     const meta = page.tables.find((t) => t.name === "overview");
     if (!list || !meta || !rows) return;
@@ -238,9 +265,13 @@
         }, F.formatColumn([value], c.unit)[0]);
         const level = severity(c.name, value);
         if (level) cell.dataset.level = level;
-        return element("div", {}, element("dt", {}, c.title), cell);
+        const tile = element("div", {}, element("dt", {}, c.title), cell);
+        const change = isWhole && page.changes[c.name];
+        if (change) tile.append(element("dd", { class: "change", "data-level": change[1] }, change[0]));
+        return tile;
       }),
     );
+    if (byId("against")) byId("against").hidden = !isWhole;
   }
 
   const SVG = "http://www.w3.org/2000/svg";
@@ -626,10 +657,12 @@
       else table.draw(own ? own.rows : report.tables[table.meta.name] || [], "");
     }
     const overview = result ? result.tables.overview : null;
-    drawTiles(overview ? (overview.undecided === true ? [{}] : overview.rows) : report.tables.overview);
+    drawTiles(overview ? (overview.undecided === true ? [{}] : overview.rows) : report.tables.overview, !isFiltered);
     const traffic = result ? result.tables.traffic : { rows: report.tables.traffic || [] };
     for (const chart of charts) chart.draw(traffic && traffic.undecided !== true ? traffic.rows : [], isFiltered ? [] : report.tables.anomalies || []);
     for (const figure of document.querySelectorAll("figure.chart:not(.is-live)")) figure.hidden = isFiltered;
+    const endpoints = tables.find((table) => table.meta.name === "endpoints");
+    if (endpoints && sums) endpoints.drawTrends(globalThis.apilogSums.countOverTime(sums, endpoints.meta, state, MOST_TREND));
     if (bar) bar.show(state);
     if (result) describeFilter(state, result, sums);
     else byId("status").replaceChildren(...(isFiltered ? ["This page has no sums to filter by; it shows everything."] : []));
@@ -653,6 +686,11 @@
   }
 
   async function start() {
+    const packed = byId("apilog-packed");
+    if (packed) {
+      report = await globalThis.apilogTables.unpackReport(report, packed.textContent.trim());
+      byId("apilog-report").textContent = JSON.stringify(report);
+    }
     const text = byId("apilog-sums");
     if (text) {
       sums = await globalThis.apilogSums.unpackSums(text.textContent.trim());

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from apilog.render.html.page_tables import safe_text
+from apilog.render.sections.changes import change_of
 from apilog.render.sections.report_view import ReportView
 from apilog.render.sections.section import Facts
-from apilog.render.sections.summary import head_section
+from apilog.render.sections.summary import describe_previous, head_section
 from apilog.render.text.verdict_text import CHECKS, COMPARISON, summary_sentence
 from apilog.report_model import CheckState
 
@@ -56,6 +57,40 @@ class PageHead:
     counts: Sequence[int]
     """Lines, records, rejects, skipped of all inputs."""
     notes: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageChange:
+    """How a figure of the overview changed since the window before."""
+
+    text: str
+    level: str
+    """`good`, `bad`, or nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageChanges:
+    """The changes of the overview, and against which window they are."""
+
+    of: Mapping[str, PageChange]
+    """By column; empty where the sources don't tell of the window before."""
+    against: str
+
+
+def describe_changes(view: ReportView, columns: Sequence[str]) -> PageChanges:
+    """Return how these columns of the overview changed since the window before."""
+    changes = {}
+    for column in columns:
+        value = view.overview(column)
+        if value is None or view.previous(column) is None:
+            continue
+        change = change_of(column, value, view.previous(column))
+        if change.text:
+            changes[column] = PageChange(text=change.text, level=_LEVELS.get(change.style, ""))
+    return PageChanges(of=changes, against=describe_previous(view.report) if changes else "")
+
+
+_LEVELS = {"green": "good", "red": "bad"}
 
 
 def describe_head(view: ReportView) -> PageHead:

@@ -5,8 +5,9 @@ The page's script draws all rows from the JSON that the page carries; without it
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -27,10 +28,12 @@ from apilog.render.text.cell_text import (
     metric_unit,
     short_title,
 )
-from apilog.render.text.escape import escape_terminal
+from apilog.render.text.escape import escape_json, escape_terminal
 
-STATIC_ROWS = 60
-"""Rows of a table that stand in the page's markup, for readers without scripts."""
+_STATIC_ROWS = (60, 40, 25, 15, 10)
+"""How many rows of a table may stand in the page's markup, for readers without scripts."""
+_STATIC_CELLS, _FEW_STATIC_CELLS = 800, 350
+"""Cells of all tables that stand there, at about 150 bytes each; fewer in a long report."""
 _LONGEST_TEXT = 300
 """Characters of a text that are shown; the whole is in the page's data."""
 
@@ -40,6 +43,9 @@ TILES = (
     "response_bytes",
 )
 """Columns of the overview that stand at the head of a page."""
+
+FOLDED = {"overview", "traffic", "latency", "onboarding_histogram", "unmatched"}
+"""Tables that stand behind a chart or have more than most readers want: shown on demand."""
 
 _TITLES = {
     "overview": "All figures",
@@ -116,7 +122,12 @@ class PageRow:
     """A row as text, already safe for display but not for markup."""
 
     key: Sequence[str]
+    exact_key: str
+    """The key as JSON, for `data-key`."""
     cells: Sequence[str]
+    """The columns that are shown at once."""
+    exact_cells: Sequence[str]
+    """Their values for `data-value`: as in JSON, nothing for null."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,9 +146,9 @@ class PageTable:
     """The first ones."""
 
     @property
-    def has_more_columns(self) -> bool:
-        """Whether some columns are shown on demand."""
-        return any(not column.is_main for column in self.columns)
+    def main_columns(self) -> list[PageColumn]:
+        """The columns that rows in the markup have."""
+        return [column for column in self.columns if column.is_main]
 
     def describe(self) -> dict[str, Any]:
         """Return what the script has to know of the table, for JSON."""
@@ -155,9 +166,23 @@ class PageTable:
         }
 
 
-def describe_tables(view: ReportView) -> list[PageTable]:
-    """Return all tables of the report, in its order."""
-    return [_describe_table(view, name) for name in view.tables]
+def describe_tables(view: ReportView, *, is_long: bool) -> list[PageTable]:
+    """Return all tables of the report, in its order, with as many rows as a page has room for."""
+    most = _FEW_STATIC_CELLS if is_long else _STATIC_CELLS
+    tables = [_describe_table(view, name) for name in view.tables]
+    for count in _STATIC_ROWS:
+        heights = [min(t.height, _static_rows(t.name, count)) for t in tables]
+        cells = sum(n * len(t.main_columns) for n, t in zip(heights, tables, strict=True))
+        if cells <= most:
+            break
+    return [
+        replace(table, rows=[*_make_rows(view.table(table.name).head(n), table, view)])
+        for n, table in zip(heights, tables, strict=True)
+    ]
+
+
+def _static_rows(name: str, count: int) -> int:
+    return max(1, count // 3) if name in FOLDED else count
 
 
 def safe_text(value: object) -> str:
@@ -194,7 +219,7 @@ def _describe_table(view: ReportView, name: str) -> PageTable:
         key_titles=[safe_text(short_title(key)) for key in keys],
         columns=columns,
         height=frame.height,
-        rows=[*_make_rows(frame.head(STATIC_ROWS), keys, columns, view.report.timezone)],
+        rows=[],
     )
 
 
@@ -234,21 +259,34 @@ def _describe_column(
     )
 
 
-def _make_rows(
-    frame: pl.DataFrame, keys: Sequence[str], columns: Sequence[PageColumn], timezone: str
-) -> Iterator[PageRow]:
+def _make_rows(frame: pl.DataFrame, table: PageTable, view: ReportView) -> Iterator[PageRow]:
+    # The overview is one row, of which tiles show columns that its table does not.
+    columns = table.columns if table.name == "overview" else table.main_columns
+    names, timezone = [column.name for column in columns], view.report.timezone
     texts = {
-        name: _format_column(frame.get_column(name), timezone)
-        for name in (*keys, *(column.name for column in columns))
+        name: _format_column(frame.get_column(name), timezone) for name in (*table.keys, *names)
     }
     for column in columns:
         if column.unit == "metric":
             pairs = zip(frame.get_column(column.name), frame.get_column("metric"), strict=True)
             texts[column.name] = [format_value(v, metric_unit(m), timezone) for v, m in pairs]
-    for i in range(frame.height):
+    for i, row in enumerate(plain_values(frame, timezone).iter_rows(named=True)):
         yield PageRow(
-            key=[texts[key][i] for key in keys], cells=[texts[column.name][i] for column in columns]
+            key=[texts[key][i] for key in table.keys],
+            exact_key=_json_text([row[key] for key in table.keys]),
+            cells=[texts[name][i] for name in names],
+            exact_cells=[_exact_text(row[name]) for name in names],
         )
+
+
+def _exact_text(value: object) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else _json_text(value)
+
+
+def _json_text(value: object) -> str:
+    return escape_json(json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str))
 
 
 def _format_column(column: pl.Series, timezone: str) -> list[str]:

@@ -3,6 +3,7 @@
 "use strict";
 (function () {
   const F = globalThis.apilogFigures || require("./figures.js");
+  const T = globalThis.apilogTables || require("./tables.js");
   const SECOND = 1e6;
   const DAY = 86400 * SECOND;
   const PREFIXES = ["latency", "upstream_latency"];
@@ -13,9 +14,7 @@
 
   // The sums in a page: base64 of deflated bytes (see packed_sums.py).
   async function unpackSums(text) {
-    const packed = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
-    const raw = new Uint8Array(await new Response(stream).arrayBuffer());
+    const raw = await T.inflate(text);
     const length = new DataView(raw.buffer).getUint32(0, true);
     const head = JSON.parse(new TextDecoder().decode(raw.subarray(4, 4 + length)));
     let at = 4 + length;
@@ -30,7 +29,7 @@
     const upper = head.buckets.map((value) => value * head.upperEdge);
     const cubes = head.cubes.map((described) => {
       const columns = {};
-      for (const [name, count, width] of described.columns) columns[name] = readColumn(count, width);
+      for (const [name, count, width] of described.columns) columns[name] = typeof width === "string" ? columns[width] : readColumn(count, width);
       return readCube(head, described, columns, upper);
     });
     return { ...head, cubes };
@@ -43,7 +42,7 @@
     cube.requests = columns.requests;
     cube.named = columns.named;
     const start = (i) => (described.starts ? described.starts[columns.timestamp[i] - 1] : described.base);
-    cube.last = columns.last.map((v, i) => (v ? start(i) + (v - 1) * described.timeUnit : NaN));
+    cube.last = columns.last && columns.last.map((v, i) => (v ? start(i) + (v - 1) * described.timeUnit : NaN));
     cube.first = columns.span && columns.span.map((v, i) => cube.last[i] - v * described.timeUnit);
     const statuses = [null, ...head.dictionaries.status];
     cube.status = columns.status.map((code) => statuses[code] || 0);
@@ -326,9 +325,10 @@
       const known = cube.latencies[prefix];
       return { isKnown: Boolean(known), hasExtremes: Boolean(known && known.hasExtremes), n: 0, us: 0, min: Infinity, max: -Infinity };
     };
+    const size = (name) => ({ isKnown: Boolean(cube.sizes[name]), known: 0, sum: 0 });
     return {
-      requests: 0, client: 0, server: 0, last: -Infinity,
-      sizes: { request_bytes: { known: 0, sum: 0 }, response_bytes: { known: 0, sum: 0 } },
+      requests: 0, client: 0, server: 0, last: cube.last ? -Infinity : undefined,
+      sizes: { request_bytes: size("request_bytes"), response_bytes: size("response_bytes") },
       latencies: { latency: latency("latency"), upstream_latency: latency("upstream_latency") },
     };
   }
@@ -342,7 +342,7 @@
       line.requests += cube.requests[i];
       if (cube.status[i] >= 400 && cube.status[i] < 500) line.client += cube.requests[i];
       else if (cube.status[i] >= 500 && cube.status[i] < 600) line.server += cube.requests[i];
-      if (cube.last[i] > line.last) line.last = cube.last[i];
+      if (cube.last && cube.last[i] > line.last) line.last = cube.last[i];
       for (const name of SIZES) {
         if (!cube.sizes[name]) continue;
         line.sizes[name].known += cube.sizes[name].known[i];
@@ -406,9 +406,9 @@
       case "client_error_rate": return ratio(line.client);
       case "server_errors": return line.server;
       case "server_error_rate": return ratio(line.server);
-      case "last_seen": return line.last > -Infinity ? formatMicros(line.last, zone) : null;
+      case "last_seen": return line.last === undefined ? undefined : line.last > -Infinity ? formatMicros(line.last, zone) : null;
       case "request_bytes":
-      case "response_bytes": return line.sizes[name].known > 0 ? line.sizes[name].sum : null;
+      case "response_bytes": return !line.sizes[name].isKnown ? undefined : line.sizes[name].known > 0 ? line.sizes[name].sum : null;
       case "consumers": return line.consumers;
       default: {
         const match = /^(latency|upstream_latency)_(mean|min|max|p50|p90|p95|p99)_ms$/.exec(name);
@@ -471,10 +471,20 @@
     }
     const span = findSpan([...cells.values()].sort((a, b) => a.at - b.at), since !== null, until !== null);
     // Without times nobody knows of gaps; in less than a day there are none that count.
-    if (!timed && span.last - span.first > DAY) return null;
+    if (!timed && span.last - span.first > DAY && mayHaveStrays(find(["timestamp"], false), selection)) return null;
     const [from, to] = [since ?? span.first, until ?? span.last];
     const end = until ?? (to === null ? null : to + 1);
     return { since: from, until: to, end, seconds: length(from, to), span };
+  }
+
+  // Whether some of these requests may be strays, by what is known of buckets alone: the requests of
+  // each as far from those of the others as may be.
+  function mayHaveStrays(cube, selection) {
+    if (!cube) return true;
+    const requests = new Float64Array(cube.starts.length + 1);
+    for (const i of selection(cube)) requests[cube.codes.timestamp[i]] += cube.requests[i];
+    const cells = cube.starts.map((start, b) => ({ requests: requests[b + 1], first: cube.ends[b], last: start }));
+    return findSpan(cells.filter((cell) => cell.requests), false, false).hasStrays;
   }
 
   function filterTable({ sums, table, find, selection, window }) {
@@ -540,6 +550,33 @@
     return [];
   }
 
+  // The requests of each row of a table in at most so many steps of time, by the row's key; empty
+  // where no cube tells.
+  function countOverTime(sums, table, state, most) {
+    const { filter, problems } = readFilter(sums, state, { since: null, until: null });
+    const counts = new Map();
+    const wanted = [...table.keys, "timestamp", ...filterKeys(filter)];
+    const cube = sums.cubes.find((one) => wanted.every((key) => one.keys.includes(key)));
+    const rows = cube && !problems.length ? selectRows(sums, cube, filter) : null;
+    if (!rows || cube.starts.length < 2) return counts;
+    const { groups, rowGroup } = shownGroups(sums, cube, rows, table.keys, () => null);
+    // Empty steps have no requests, and so no start of their own.
+    const first = cube.starts[0];
+    const step = cube.starts.reduce((least, start, i) => (i ? Math.min(least, start - cube.starts[i - 1]) : least), Infinity);
+    const length = step * Math.ceil((cube.starts[cube.starts.length - 1] - first + step) / step / most);
+    const size = Math.floor((cube.starts[cube.starts.length - 1] - first) / length) + 1;
+    const lines = groups.map((group) => {
+      const key = JSON.stringify(group.key);
+      if (!counts.has(key)) counts.set(key, new Array(size).fill(0));
+      return counts.get(key);
+    });
+    for (const i of rows) {
+      const code = cube.codes.timestamp[i];
+      if (code) lines[rowGroup(i)][Math.floor((cube.starts[code - 1] - first) / length)] += cube.requests[i];
+    }
+    return counts;
+  }
+
   // The groups that the table shows: of errors only those that are some.
   function keptGroups(table, groups) {
     const all = groups.map((_, i) => i);
@@ -596,7 +633,7 @@
     return { rows, undecided: unknown };
   }
 
-  const exported = { unpackSums, filterReport, findSpan, formatMicros, parseMicros };
+  const exported = { unpackSums, filterReport, countOverTime, findSpan, formatMicros, parseMicros };
   globalThis.apilogSums = exported;
   if (typeof module !== "undefined") module.exports = exported;
 })();

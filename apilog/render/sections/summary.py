@@ -73,13 +73,13 @@ def totals_section(view: ReportView) -> Section | None:
                 )
             )
     if view.overview("requests") and tiles:
-        return Section(blocks=[Tiles(tiles=tiles, compared_with=_describe_previous(view.report))])
+        return Section(blocks=[Tiles(tiles=tiles, compared_with=describe_previous(view.report))])
     if any(frame.height for name, frame in view.tables.items() if name != "overview"):
         return None
     return Section(title="No requests.")
 
 
-def _describe_previous(report: Report) -> str:
+def describe_previous(report: Report) -> str:
     """Say what the figures are compared with."""
     earlier = report.previous
     if earlier is None:

@@ -7,7 +7,8 @@ attribute, and is cut to the room it has.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from apilog.render.svg.theme import Theme, color
 from apilog.render.text.escape import escape_terminal, escape_xml
@@ -107,6 +108,13 @@ class Drawing:
         inner += escape_xml(content)
         start = f"<{tag}{_written(attributes)}"
         self._parts.append(f"{start}>{inner}</{tag}>" if inner else f"{start}/>")
+
+    @contextmanager
+    def group(self, *, title: str) -> Iterator[None]:
+        """Have one title shown for all elements that are added meanwhile."""
+        self._parts.append(f"<g><title>{escape_xml(title)}</title>")
+        yield
+        self._parts.append("</g>")
 
     def rect(
         self,

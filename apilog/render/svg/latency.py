@@ -21,7 +21,13 @@ from apilog.render.svg.frame import (
 )
 from apilog.render.svg.scales import ValueScale, duration_step, linear_scale, logarithmic_scale
 from apilog.render.svg.theme import Theme
-from apilog.render.svg.time_plot import TimePlot, draw_time_plot, largest, time_columns
+from apilog.render.svg.time_plot import (
+    TimePlot,
+    draw_time_plot,
+    largest,
+    most_columns,
+    time_columns,
+)
 from apilog.report_model import Report
 from apilog.text.units import format_count, format_duration
 
@@ -36,7 +42,8 @@ def latency_chart(report: Report, *, width: int = 800, theme: Theme = Theme.LIGH
     """Draw p50, p95 and p99 over time as bands; a bucket without durations is a gap."""
     drawing = Drawing(width, theme)
     traffic = read_table(report, "traffic")
-    columns = time_columns(report, traffic, [pl.col(name).max() for name, _ in _BANDS], width // 2)
+    largest_ones = [pl.col(name).max() for name, _ in _BANDS]
+    columns = time_columns(report, traffic, largest_ones, most_columns(drawing, width // 2))
     if columns is None:
         return draw_empty(drawing, _NAME, _TITLE, "No request has a time.")
     frame = columns.frame

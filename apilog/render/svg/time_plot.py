@@ -20,8 +20,17 @@ from apilog.render.svg.frame import (
     tick_room,
 )
 from apilog.render.svg.scales import ValueScale
+from apilog.render.svg.theme import Theme
 from apilog.render.text.cell_text import time_pattern
 from apilog.report_model import Report
+
+PAGE_COLUMNS = 60
+"""Columns of a chart in a page, whose script draws all buckets in its place."""
+
+
+def most_columns(drawing: Drawing, room: int) -> int:
+    """Return how many columns a chart that has room for so many may have."""
+    return min(room, PAGE_COLUMNS) if drawing.theme is Theme.PAGE else room
 
 
 @dataclass(frozen=True, slots=True)

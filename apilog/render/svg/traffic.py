@@ -23,7 +23,13 @@ from apilog.render.svg.frame import (
 )
 from apilog.render.svg.scales import linear_scale
 from apilog.render.svg.theme import Theme
-from apilog.render.svg.time_plot import TimePlot, draw_time_plot, largest, time_columns
+from apilog.render.svg.time_plot import (
+    TimePlot,
+    draw_time_plot,
+    largest,
+    most_columns,
+    time_columns,
+)
 from apilog.render.text.cell_text import format_value, metric_unit
 from apilog.report_model import Report
 from apilog.text.units import format_count, format_ratio
@@ -53,7 +59,8 @@ def traffic_chart(report: Report, *, width: int = 800, theme: Theme = Theme.LIGH
     drawing = Drawing(width, theme)
     traffic, classes = _classified(report)
     sums = [pl.col(name).sum() for name in ("requests", *(name for name, _, _ in classes))]
-    columns = time_columns(report, traffic, sums, max(int(width // _FINEST_COLUMN) - 30, 20))
+    most = most_columns(drawing, max(int(width // _FINEST_COLUMN) - 30, 20))
+    columns = time_columns(report, traffic, sums, most)
     if columns is None:
         return draw_empty(drawing, _NAME, _TITLE, "No request has a time.")
     frame = columns.frame
@@ -123,14 +130,15 @@ def _draw_stack(
     parts = ", ".join(f"{title} {format_count(n)}" for n, _, title in reversed(counted))
     errors = row["client_errors"] + row["server_errors"]
     rate = format_ratio(errors / row["requests"]) if row["requests"] else ""
-    y = plot.bottom
+    y, bars = plot.bottom, []
     for count, role, _ in counted:
         height = max(plot.bottom - plot.values.place(count), 1.0)
         top = max(y - height, plot.top)
-        drawing.rect(
-            left, top, right - left - gap, y - top, role, title=f"{label}: {parts}; {rate} errors"
-        )
+        bars.append((top, y, role))
         y = top
+    with drawing.group(title=f"{label}: {parts}; {rate} errors"):
+        for top, bottom, role in bars:
+            drawing.rect(left, top, right - left - gap, bottom - top, role)
 
 
 @dataclass(frozen=True, slots=True)

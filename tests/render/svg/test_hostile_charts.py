@@ -20,7 +20,7 @@ from tests.render.hostile_report import ROUTES, empty_report, hostile_report
 from tests.render.test_hostile import SURROGATES, TEXTS
 
 REPORT_CHARTS = [name for name, chart in CHARTS.items() if chart.command == "report"]
-ALLOWED = {"svg", "title", "desc", "rect", "line", "path", "text", "circle"}
+ALLOWED = {"g", "svg", "title", "desc", "rect", "line", "path", "text", "circle"}
 STEERING = re.compile(f"[{UNSAFE}]")
 
 
