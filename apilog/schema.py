@@ -217,13 +217,14 @@ def is_within(window: TimeWindow) -> pl.Expr:
     )
 
 
-def error_source(*, tells_upstream: bool) -> pl.Expr:
+def error_source(*, tells_upstream: bool, told: pl.Expr | None = None) -> pl.Expr:
     """Return the expression of `error_source` over the other columns of a record.
 
     A 4xx is the client's. A 5xx that the service behind the gateway answered is the upstream's;
     with any other answer, or with the gateway's own word for the failure, it is the gateway's.
     `tells_upstream` says that the log has a field for the upstream's answer, so that a missing one
-    says that there was none.
+    says that there was none. `told` is who caused a 5xx where the log itself says so (String, one
+    of `ERROR_SOURCES`), null where it does not.
     """
     status, answer = pl.col("status"), pl.col("upstream_status")
     failure = pl.col("error_type").cast(pl.String)
@@ -232,6 +233,11 @@ def error_source(*, tells_upstream: bool) -> pl.Expr:
     has_answered = answer.is_between(500, 599) & (failure != NO_RESPONSE).fill_null(value=True)
     client, upstream, gateway, unknown = (pl.lit(s, ERROR_SOURCE) for s in ERROR_SOURCES)
     server = pl.when(has_answered).then(upstream).when(is_gateways).then(gateway)
+    if told is not None:
+        told = told.cast(pl.String)
+        by_log = pl.when(told == "upstream").then(upstream).when(told == "gateway").then(gateway)
+        by_log = by_log.when(told == "client").then(client)
+        server = by_log.when(has_answered).then(upstream).when(is_gateways).then(gateway)
     return (
         pl.when(status.is_between(400, 499))
         .then(client)

@@ -19,6 +19,7 @@ from apilog.formats.contract import ForeignLineFinder, Format
 from apilog.formats.gateways.column_builder import GatewayFormat
 from apilog.formats.gateways.delimited import DelimitedFormat
 from apilog.formats.gateways.keyed import RecordShape, find_shapes
+from apilog.formats.gateways.positional import are_bare
 from apilog.formats.generic.json_lines import JsonLinesFormat
 from apilog.formats.generic.labelled import LogfmtFormat, LtsvFormat
 from apilog.formats.generic.named_values import CsvFormat
@@ -130,8 +131,9 @@ def _detect_by_votes(head: pl.Series, *, is_timed: bool, is_rest: bool) -> Parse
         return ParsePlan(())
     # Lines that begin as a named format are in no envelope, but for the quote of one around them.
     is_quoted = (head.str.starts_with('"') & head.str.contains('"\r?$')).all()
-    is_bare = not is_quoted and any(
-        2 * int(f.strict_expression.matches_beginning(head).sum()) >= len(head) for f in likely
+    is_bare = not is_quoted and (
+        any(2 * int(f.strict_expression.matches_beginning(head).sum()) >= len(head) for f in likely)
+        or are_bare(gateways.LAYOUTS, head)
     )
     envelopes = () if is_bare else detect_envelopes(head, whole)
     stages: list[ParseStage] = []

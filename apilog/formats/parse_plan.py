@@ -298,7 +298,7 @@ def _to_schema(
     height = records.height
     series: list[pl.Series] = []
     for name in columns:
-        if name in records.columns:
+        if name in records.columns and name != "error_source":
             series.append(records[name])
         elif name == "gateway":
             gateway = pl.Series(name, [log_format.gateway], pl.Categorical)
@@ -311,7 +311,8 @@ def _to_schema(
                 if isinstance(log_format, GatewayFormat)
                 else "upstream_status" in log_format.columns
             )
-            source = error_source(tells_upstream=tells_upstream)
+            told = pl.col(name) if name in records.columns else None
+            source = error_source(tells_upstream=tells_upstream, told=told)
             series.append(records.with_columns(*nulls).select(source).to_series())
         elif name == "row":
             series.append((_row_numbers(height) if rows is None else rows).alias(name))

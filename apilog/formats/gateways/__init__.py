@@ -15,8 +15,9 @@ from apilog.formats.contract import Refusal, SkipRule
 from apilog.formats.gateways import apigee, aws, azure
 from apilog.formats.gateways.column_builder import GatewayFormat
 from apilog.formats.gateways.delimited import infer_delimited
-from apilog.formats.gateways.gateway import Gateway
+from apilog.formats.gateways.gateway import Gateway, TextLayout
 from apilog.formats.gateways.keyed import RecordShape, infer_keyed
+from apilog.formats.gateways.positional import infer_positional
 from apilog.formats.nginx.format import NginxFormat
 
 GATEWAYS: tuple[Gateway, ...] = (*aws.GATEWAYS, *apigee.GATEWAYS, *azure.GATEWAYS)
@@ -29,6 +30,9 @@ SKIP_RULES: tuple[SkipRule, ...] = tuple(
     dict.fromkeys(rule for gateway in GATEWAYS for rule in gateway.skip_rules)
 )
 """Lines that lie beside access lines; several gateways may name one rule."""
+
+LAYOUTS: tuple[TextLayout, ...] = tuple(layout for g in GATEWAYS for layout in g.layouts)
+"""How lines of text begin whose values have no names."""
 
 W3C_FIELDS = Refusal(
     r"^#Fields: ",
@@ -53,7 +57,7 @@ TEMPLATES: Mapping[str, str] = {g.gateway: g.template for g in GATEWAYS if g.tem
 
 @dataclass(frozen=True, slots=True)
 class GatewayDetector:
-    """The formats of one gateway: objects, or a table with a header."""
+    """The formats of one gateway: objects, a table with a header, or lines of text."""
 
     gateway: Gateway
 
@@ -70,7 +74,9 @@ class GatewayDetector:
         those of the objects among the lines, if they are known.
         """
         objects = infer_keyed(self.gateway, head, is_timed=is_timed, shapes=shapes)
-        return objects or infer_delimited(self.gateway, head)
+        return (
+            objects or infer_delimited(self.gateway, head) or infer_positional(self.gateway, head)
+        )
 
 
 DETECTORS: Mapping[str, GatewayDetector] = {g.name: GatewayDetector(g) for g in GATEWAYS}

@@ -25,6 +25,24 @@ from apilog.values.times import parse_times
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TextLayout:
+    """Lines of text with values in a fixed order, in double quotes where they may hold blanks."""
+
+    look: str
+    """A pattern, anchored, of how a line begins."""
+    names: tuple[str, ...]
+    """The names of the values, in their order, those of the newest version; empty: never read."""
+    least: int
+    """How many there were in the oldest version."""
+    separator: str = " "
+
+
+def names_of(text: str) -> tuple[str, ...]:
+    """Return names that are written with blanks between them."""
+    return tuple(text.split())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway:
     """A log of named values that a gateway writes, as JSON objects or as a table.
 
@@ -81,6 +99,8 @@ class Gateway:
     """A pattern of the lines that this may help."""
 
     # What lies beside the records, and what to tell the user.
+    layouts: tuple[TextLayout, ...] = ()
+    """Its records as lines of text."""
     text_formats: tuple[NginxFormat, ...] = ()
     skip_rules: tuple[SkipRule, ...] = ()
     refusals: tuple[Refusal, ...] = ()

@@ -9,13 +9,20 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import polars as pl
 
 from apilog.formats.contract import MatchFailure
 from apilog.formats.field_map import normalise_name
 from apilog.formats.gateways.column_builder import GatewayFormat
-from apilog.formats.gateways.gateway import Gateway, has_fingerprint, locate_values, resolve_keys
+from apilog.formats.gateways.gateway import (
+    Gateway,
+    has_fingerprint,
+    locate_values,
+    may_hold_fingerprint,
+    resolve_keys,
+)
 from apilog.values.event_lines import EventLines
 from apilog.values.json_text import KeyPath, decode_paths, iter_leaves, load_json, load_objects
 
@@ -87,6 +94,9 @@ def infer_keyed(
     records = find_shapes(head) if shapes is None else shapes
     if not records and gateway.repair_json and head.str.contains(gateway.repairable).any():
         records = find_shapes(gateway.repair_json(head.drop_nulls()))
+    # Most gateways lack a name of their fingerprint in any text of keys, which is quick to see.
+    if not may_hold_fingerprint(gateway, _joined_names(tuple(records))):
+        return None
     own = [paths for paths in records if has_fingerprint(gateway, resolve_keys(gateway, paths))]
     # Without a record that has a whole fingerprint, all of them together may have one.
     located = locate_values(gateway, dict.fromkeys(p for paths in own or records for p in paths))
@@ -99,6 +109,12 @@ def infer_keyed(
     optional = {normalise_name(key): ((*scope, key),) for key in gateway.optional_keys}
     log_format = KeyedFormat(spec=gateway, locations=optional | located)
     return log_format.fitted(head) if is_timed or "timestamp" in log_format.columns else None
+
+
+@lru_cache(maxsize=4)
+def _joined_names(shapes: tuple[RecordShape, ...]) -> str:
+    """Return the paths of all values in one text."""
+    return "|".join({"".join(path) for shape in shapes for path in shape})
 
 
 def _iter_field_paths(value: Mapping[str, object]) -> Iterator[KeyPath]:

@@ -276,49 +276,6 @@ GATEWAY_DIALECTS: tuple[LogDialect, ...] = (
         url="https://techdocs.akamai.com/datastream2/docs/data-set-parameters",
     ),
     LogDialect(
-        name="aws-vpc-lattice",
-        gateway="aws-vpc-lattice",
-        names=all_of("servicenetworkarn responsecode", "servicearn requestpath responsecode"),
-        units=("ms",),
-        fields=fields_named(
-            client_ip="sourceipport sourceip",
-            consumer="callerprincipal",
-            host="hostheader",
-            timestamp="starttime",
-        ),
-        sample=(
-            '{"serviceArn":"arn:aws:vpc-lattice:eu-west-1:1:service/s","serviceNetworkArn":"arn'
-            ':aws:vpc-lattice:eu-west-1:1:servicenetwork/n","startTime":"2026-10-10T13:55:36Z",'
-            '"requestMethod":"GET","requestPath":"/a","hostHeader":"shop.example","sourceIpPort'
-            '":"203.0.113.9:4711","responseCode":200,"bytesReceived":87,"bytesSent":120,"durati'
-            'on":15,"protocol":"HTTP/1.1"}'
-        ),
-        url="https://docs.aws.amazon.com/vpc-lattice/latest/ug/monitoring-access-logs.html",
-    ),
-    LogDialect(
-        name="aws-cloudfront",
-        gateway="aws-cloudfront",
-        names=all_of("xedgelocation csmethod scstatus", "xedgeresulttype csmethod scstatus"),
-        units=("s",),
-        fields=fields_named(
-            host="xhostheader cshost",
-            path="csuristem",
-            duration_ms="timetaken",
-            upstream_duration_ms="originlbl:s",
-            request_id="xedgerequestid",
-            cache_status="xedgeresulttype xedgeresponseresulttype",
-            protocol="csprotocolversion csprotocol",
-            consumer="",
-        ),
-        sample=(
-            '{"date":"2026-10-10","time":"13:55:36","x-edge-location":"FRA56-P1","sc-bytes":"120",'
-            '"c-ip":"203.0.113.9","cs-method":"GET","cs(Host)":"d1.cloudfront.net",'
-            '"cs-uri-stem":"/a","sc-status":"200","cs-uri-query":"b=1","x-edge-result-type":"Miss",'
-            '"x-host-header":"shop.example","time-taken":"0.015","cs-protocol-version":"HTTP/2.0"}'
-        ),
-        url="https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/standard-logs-reference.html",
-    ),
-    LogDialect(
         name="iis",
         gateway="iis",
         names=all_of("csmethod csuristem scsubstatus", "csmethod csuristem scwin32status"),

@@ -1,20 +1,15 @@
-"""Named text formats of proxies, object stores and application servers, in the language of nginx.
+"""Named text formats of proxies and application servers, in the language of nginx.
 
 A variable that means nothing here, such as a connection's, is read over.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.nginx.grammar import parse_log_format
-from apilog.formats.nginx.variables import VariableSource
-from apilog.values.convert import encode_given, to_sizes
 
 _ENVOY = "https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage"
 _ISTIO = "https://istio.io/latest/docs/tasks/observability/logs/access-log/"
-_S3 = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/LogFormat.html"
 
 _ENVOY_START = '[$time_iso8601] "$request" $status $error_type '
 _ENVOY_SIZES = "$request_length $body_bytes_sent $request_time_ms $upstream_response_time_ms "
@@ -23,28 +18,6 @@ _ENVOY_LINE = '[2026-11-21T10:00:00.123Z] "GET /v1/users/42 HTTP/1.1" 200 - '
 _CALLER = (
     '"203.0.113.7,10.0.0.1" "curl/8.1" "0a629dd8-a1ec-441d-80a8-3b09f4f95c2e" "api.example.com"'
 )
-_S3_BEGIN = (
-    "$bucket_owner $bucket [$time_local] $remote_addr $consumer $req_id $operation $key "
-    '"$request" $status $error_type $sent_bytes $object_size $request_time_ms $turn_around_ms '
-    '"$http_referer" "$http_user_agent" $version_id'
-)
-_S3_TLS = (
-    " $host_id $signature $cipher_suite $auth_type $host $tls_version $access_point $acl_required"
-)
-_S3_LINE = (
-    f"{'79a59df9' * 8} shop-bucket [21/Nov/2026:10:00:00 +0000] 203.0.113.7 "
-    'arn:aws:iam::123456789012:user/acme 1E1027F621BA7AE8 REST.GET.OBJECT v1/users "GET /v1/users '
-    'HTTP/1.1" 200 - 512 512 57 50 "-" "curl/8.1" -'
-)
-_S3_REST = (
-    " s9lzHYrFp76ZVxRcpX9+5cjAnEH2ROuN= SigV4 TLS_AES_128_GCM_SHA256 AuthHeader "
-    "shop-bucket.s3.eu-west-1.amazonaws.com TLSv1.3 - -"
-)
-
-_S3_OWN = {
-    "operation": (VariableSource("operation", encode_given),),
-    "response_bytes": (VariableSource("sent_bytes", to_sizes),),
-}
 
 
 def _server_format(
@@ -54,7 +27,6 @@ def _server_format(
     title: str,
     url: str,
     *samples: str,
-    own: Mapping[str, tuple[VariableSource, ...]] | None = None,
 ) -> NginxFormat:
     return NginxFormat(
         name=name,
@@ -63,7 +35,6 @@ def _server_format(
         title=title,
         url=url,
         samples=samples,
-        own_sources=own or {},
     )
 
 
@@ -89,24 +60,6 @@ SERVER_FORMATS: tuple[NginxFormat, ...] = (
         f'{_ENVOY_LINE}via_upstream - "-" 0 512 57 50 {_CALLER} "10.0.3.5:8080" '
         "outbound|9080||orders.shop.svc.cluster.local 10.0.0.9:51234 10.0.0.9:8443 "
         "203.0.113.7:51234 api.example.com default",
-    ),
-    _server_format(
-        "aws-s3",
-        "aws-s3",
-        f"{_S3_BEGIN}{_S3_TLS} $region",
-        "Amazon S3, server access log",
-        _S3,
-        f"{_S3_LINE}{_S3_REST} eu-west-1",
-        own=_S3_OWN,
-    ),
-    _server_format(
-        "aws-s3-no-region",
-        "aws-s3",
-        f"{_S3_BEGIN}{_S3_TLS}",
-        "Amazon S3, server access log without a region",
-        _S3,
-        f"{_S3_LINE}{_S3_REST}",
-        own=_S3_OWN,
     ),
 )
 """Formats whose lines have their own time."""

@@ -10,7 +10,12 @@ from __future__ import annotations
 from functools import partial
 
 from apilog.formats.gateways.aws import context_variables as values
+from apilog.formats.gateways.aws.content_delivery import CLOUDFRONT
+from apilog.formats.gateways.aws.graphql import APPSYNC
+from apilog.formats.gateways.aws.load_balancers import ALB, CLASSIC_ELB
 from apilog.formats.gateways.aws.non_access_lines import REFUSALS, SKIP_RULES
+from apilog.formats.gateways.aws.object_storage import S3
+from apilog.formats.gateways.aws.service_network import VPC_LATTICE
 from apilog.formats.gateways.aws.templates import ADVICE, TEMPLATE
 from apilog.formats.gateways.aws.text_formats import LOGGING_GUIDE, TEXT_FORMATS
 from apilog.formats.gateways.gateway import (
@@ -215,4 +220,5 @@ API_GATEWAY = Gateway(
     template=TEMPLATE,
 )
 
-GATEWAYS = (API_GATEWAY,)
+GATEWAYS = (API_GATEWAY, ALB, CLASSIC_ELB, CLOUDFRONT, S3, VPC_LATTICE, APPSYNC)
+"""What AWS logs of requests, by service."""

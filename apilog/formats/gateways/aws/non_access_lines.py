@@ -36,6 +36,17 @@ _PHASES_OF_A_REQUEST = (
 )
 
 SKIP_RULES: tuple[SkipRule, ...] = (
+    SkipRule(
+        "web ACL log of AWS WAF",
+        r'"webaclId"\s*:\s*"',
+        (
+            (
+                '{"timestamp":1795255200123,"formatVersion":1,"webaclId":"arn:aws:wafv2:x",'
+                '"terminatingRuleId":"Default_Action","action":"ALLOW","httpRequest":{"clientIp":'
+                '"203.0.113.7","uri":"/v1/users","httpMethod":"GET"}}'
+            ),
+        ),
+    ),
     SkipRule("execution log of API Gateway", _EXECUTION, _PHASES_OF_A_REQUEST),
     SkipRule(
         "control message of CloudWatch",
