@@ -217,27 +217,33 @@ def is_within(window: TimeWindow) -> pl.Expr:
     )
 
 
-def error_source(*, tells_upstream: bool, told: pl.Expr | None = None) -> pl.Expr:
+def error_source(
+    *, tells_upstream: bool, told: pl.Expr | None = None, has_answered: pl.Expr | None = None
+) -> pl.Expr:
     """Return the expression of `error_source` over the other columns of a record.
 
     A 4xx is the client's. A 5xx that the service behind the gateway answered is the upstream's;
     with any other answer, or with the gateway's own word for the failure, it is the gateway's.
     `tells_upstream` says that the log has a field for the upstream's answer, so that a missing one
     says that there was none. `told` is who caused a 5xx where the log itself says so (String, one
-    of `ERROR_SOURCES`), null where it does not.
+    of `ERROR_SOURCES`), null where it does not. `has_answered` tells of each
+    record whether the upstream answered, by the gateway's own words for it, and is null where these
+    tell nothing.
     """
     status, answer = pl.col("status"), pl.col("upstream_status")
     failure = pl.col("error_type").cast(pl.String)
     is_gateways = answer.is_not_null() | failure.is_not_null() | tells_upstream
     # A proxy writes its own 502 and 504 into the place of the answer that it did not get.
-    has_answered = answer.is_between(500, 599) & (failure != NO_RESPONSE).fill_null(value=True)
+    is_upstreams = answer.is_between(500, 599) & (failure != NO_RESPONSE).fill_null(value=True)
+    if has_answered is not None and not tells_upstream:
+        is_upstreams, is_gateways = has_answered, ~has_answered
     client, upstream, gateway, unknown = (pl.lit(s, ERROR_SOURCE) for s in ERROR_SOURCES)
-    server = pl.when(has_answered).then(upstream).when(is_gateways).then(gateway)
+    server = pl.when(is_upstreams).then(upstream).when(is_gateways).then(gateway)
     if told is not None:
         told = told.cast(pl.String)
         by_log = pl.when(told == "upstream").then(upstream).when(told == "gateway").then(gateway)
         by_log = by_log.when(told == "client").then(client)
-        server = by_log.when(has_answered).then(upstream).when(is_gateways).then(gateway)
+        server = by_log.when(is_upstreams).then(upstream).when(is_gateways).then(gateway)
     return (
         pl.when(status.is_between(400, 499))
         .then(client)

@@ -18,12 +18,12 @@ from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 
-from apilog.formats.detect import ALL_TEXT_FORMATS
 from apilog.formats.gateways import GATEWAYS
 from apilog.formats.nginx.frameworks import FRAMEWORK_FORMATS
 from apilog.formats.nginx.grammar import LiteralText, LogFormat, parse_log_format
 from apilog.formats.nginx.library import SUGGESTION
 from apilog.formats.nginx.servers import SERVER_FORMATS
+from apilog.formats.text_formats import ALL_TEXT_FORMATS
 from tests import success_story
 
 DAY = datetime(2026, 11, 20, tzinfo=UTC)

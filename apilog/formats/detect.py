@@ -23,7 +23,6 @@ from apilog.formats.gateways.positional import are_bare
 from apilog.formats.generic.json_lines import JsonLinesFormat
 from apilog.formats.generic.labelled import LogfmtFormat, LtsvFormat
 from apilog.formats.generic.named_values import CsvFormat
-from apilog.formats.nginx import library
 from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.nginx.grammar import FormatVariable, LiteralText, LogFormat
 from apilog.formats.nginx.inference import extend_format, infer_format
@@ -35,12 +34,10 @@ from apilog.formats.nginx.library import (
 )
 from apilog.formats.parse_plan import ParsePlan, ParseStage, rows_of_lines, try_plan
 from apilog.formats.skipped_lines import skip_reasons
+from apilog.formats.text_formats import ALL_TEXT_FORMATS
 from apilog.schema import TIMESTAMP
 from apilog.transport.envelope_registry import detect_envelopes, unwrap_texts
 from apilog.values.event_lines import EventLines
-
-ALL_TEXT_FORMATS = (*library.NGINX_FORMATS, *gateways.TEXT_FORMATS)
-"""Every named format of plain text."""
 
 NO_TIME = (
     "the lines have no time, so that `--since`, `--until` and the traffic leave them out; in an "

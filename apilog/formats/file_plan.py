@@ -15,7 +15,6 @@ import polars as pl
 from apilog.errors import UsageError
 from apilog.formats.contract import Format
 from apilog.formats.detect import (
-    ALL_TEXT_FORMATS,
     FORMAT_DETECTORS,
     HEAD_LINES,
     FormatDetector,
@@ -46,6 +45,7 @@ from apilog.formats.parse_plan import (
 )
 from apilog.formats.registry import FORMAT_INFOS
 from apilog.formats.skipped_lines import skip_reasons
+from apilog.formats.text_formats import ALL_TEXT_FORMATS
 from apilog.options import FormatOptions
 from apilog.sources import SourceError
 from apilog.text import did_you_mean

@@ -13,8 +13,9 @@ from typing import NamedTuple
 import polars as pl
 
 from apilog.formats.contract import Format, MatchFailure
-from apilog.formats.detect import ALL_TEXT_FORMATS, detect_plan, unwrap_voters
+from apilog.formats.detect import detect_plan, unwrap_voters
 from apilog.formats.field_map import FIELD_MAP, candidate_paths
+from apilog.formats.text_formats import ALL_TEXT_FORMATS
 from apilog.values.convert import blank_to_null
 from apilog.values.json_text import (
     KeyPath,

@@ -13,6 +13,7 @@ import polars as pl
 import polars.selectors as cs
 
 from apilog.formats.contract import ForeignLineFinder, Format, PairReader, ParsedRecords
+from apilog.formats.failure_codes import has_answered, needed_columns
 from apilog.formats.gateways.column_builder import GatewayFormat
 from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.nginx.trailing_fields import UNREAD_TAIL
@@ -214,7 +215,7 @@ def _run_plan(
             # Without any column a frame has no height.
             wanted = {*columns, "timestamp"}
             if "error_source" in wanted:
-                wanted |= _ERROR_SOURCE_FROM
+                wanted |= _ERROR_SOURCE_FROM | needed_columns(log_format.gateway)
             parsed = log_format.parse(inside, wanted)
             if counts is not None:
                 counts[id(log_format)] = counts.get(id(log_format), 0) + parsed.records.height
@@ -304,7 +305,8 @@ def _to_schema(
             gateway = pl.Series(name, [log_format.gateway], pl.Categorical)
             series.append(gateway.new_from_index(0, height))
         elif name == "error_source":
-            lacking = _ERROR_SOURCE_FROM.difference(records.columns)
+            needed = _ERROR_SOURCE_FROM | needed_columns(log_format.gateway)
+            lacking = needed.difference(records.columns)
             nulls = (pl.lit(None, _column_type(column)).alias(column) for column in lacking)
             tells_upstream = (
                 log_format.tells_upstream
@@ -312,7 +314,8 @@ def _to_schema(
                 else "upstream_status" in log_format.columns
             )
             told = pl.col(name) if name in records.columns else None
-            source = error_source(tells_upstream=tells_upstream, told=told)
+            answered = has_answered(log_format.gateway, log_format.columns)
+            source = error_source(tells_upstream=tells_upstream, told=told, has_answered=answered)
             series.append(records.with_columns(*nulls).select(source).to_series())
         elif name == "row":
             series.append((_row_numbers(height) if rows is None else rows).alias(name))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from apilog.errors import UsageError
 from apilog.formats import gateways
-from apilog.formats.nginx import library
 from apilog.formats.nginx.library import SUGGESTION
+from apilog.formats.text_formats import ALL_TEXT_FORMATS
 from apilog.schema import SCHEMA
 from apilog.text import did_you_mean
 
@@ -32,7 +32,7 @@ FORMAT_INFOS: Mapping[str, FormatInfo] = {
     for info in (
         *(
             FormatInfo(f.name, f.gateway, f.title, f.columns, f.url, f.log_format.string)
-            for f in (*library.NGINX_FORMATS, *gateways.TEXT_FORMATS)
+            for f in ALL_TEXT_FORMATS
         ),
         # Formats whose fields are found in the head of a file.
         FormatInfo(

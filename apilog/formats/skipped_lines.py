@@ -10,6 +10,7 @@ import polars as pl
 
 from apilog.formats import gateways
 from apilog.formats.contract import SkipRule
+from apilog.formats.haproxy import text_formats as haproxy
 from apilog.transport.csv_messages import EXPORT_HEADER
 from apilog.transport.json_envelopes import is_of_another_unit
 from apilog.transport.line_prefixes import is_of_another_container
@@ -236,6 +237,7 @@ SKIP_RULES: tuple[SkipRule, ...] = (
         ),
     ),
     *gateways.SKIP_RULES,
+    *haproxy.SKIP_RULES,
     SkipRule(
         TABLE_HEADER,
         EXPORT_HEADER,

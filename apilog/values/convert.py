@@ -122,6 +122,31 @@ def to_sizes(s: pl.Series) -> pl.Series:
     return sizes.set(~sizes.is_between(0, LARGEST_BYTES), None)
 
 
+def to_counts(s: pl.Series) -> pl.Series:
+    """Parse small counts (Int16), such as those of attempts; negative and absurd ones are null."""
+    counts = to_integers(s)
+    return counts.set(~counts.is_between(0, 32_767), None).cast(pl.Int16)
+
+
+def attempts_of_retries(retries: pl.Series, server: pl.Series) -> pl.Series:
+    """Return how often HAProxy tried to connect (Int16): once more than it retried.
+
+    A `+` before the number says that the last one was to another server. Null without a server.
+    """
+    tried = to_counts(retries.str.strip_prefix("+")) + 1
+    is_none = server.is_in(["-", "", "<NOSRV>", "<STATS>"]).fill_null(value=True)
+    return tried.set(is_none, None).cast(pl.Int16)
+
+
+def upstream_status_by_details(details: pl.Series, status: pl.Series) -> pl.Series:
+    """Return the status (Int16) where Envoy says that the upstream set it: `via_upstream`.
+
+    See https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_conn_man/response_code_details
+    """
+    is_upstreams = (details == "via_upstream").fill_null(value=False)
+    return to_statuses(status).set(~is_upstreams, None)
+
+
 def seconds_to_ms(s: pl.Series) -> pl.Series:
     """Convert seconds as text to milliseconds, rounded to microseconds: `0.057` is 57.0."""
     return scale_to_ms(to_floats(s), 1e3)

@@ -42,6 +42,24 @@ def decode_json_escapes(s: pl.Series) -> pl.Series:
     return map_texts(s, lambda texts: _decode_escaped(texts, "\\", _NOT_JSON, rb"\1\\\\"))
 
 
+def decode_haproxy_escapes(s: pl.Series) -> pl.Series:
+    """Decode every `#HH` in texts, as HAProxy writes what can't be printed, quotes and `#` itself.
+
+    See https://docs.haproxy.org/3.2/configuration.html#8.6
+    """
+
+    def decode(texts: pl.Series) -> pl.Series:
+        # As nginx's escapes, among which a backslash of the text would be one.
+        kept = texts.str.replace_all("\\", r"\x5C", literal=True)
+        return decode_hex_escapes(kept.str.replace_all(r"#([0-9A-F]{2})", r"\x$1"))
+
+    def decode_signed(texts: pl.Series) -> pl.Series:
+        has_sign = texts.str.contains("#", literal=True).fill_null(value=False)
+        return decode(texts).zip_with(has_sign, texts) if has_sign.any() else texts
+
+    return map_texts(s, decode_signed)
+
+
 def _decode_escaped(
     s: pl.Series, sign: str, literal: re.Pattern[bytes], doubled: bytes
 ) -> pl.Series:

@@ -36,7 +36,8 @@ def split_request_lines(request: pl.Series) -> pl.DataFrame:
 
     The method runs to the first blank and is a token; the protocol is the last word if it is
     one; the target is what lies between, blanks included. A text that is no request (a TLS
-    greeting, `HELP`) has no method and is the target as a whole. `-`, empty and null: all null.
+    greeting, `HELP`) has no method and is the target as a whole. `-`, empty, HAProxy's `<BADREQ>`
+    and null: all null.
     """
     line = request.alias("line")
     words = line.to_frame().select(pl.col("line").str.splitn(" ", 2)).unnest("line")
@@ -48,7 +49,7 @@ def split_request_lines(request: pl.Series) -> pl.DataFrame:
     target, protocol = _split_protocol(rest)
     if is_request.all():
         return pl.DataFrame({"method": method, "target": target, "protocol": protocol})
-    whole = line.set(line.is_in(["-", ""]), None)
+    whole = line.set(line.is_in(["-", "", "- -", "<BADREQ>"]), None)
     return pl.DataFrame(
         {
             "method": method.set(~is_request, None),

@@ -10,9 +10,10 @@ import polars as pl
 import pytest
 
 from apilog.formats import gateways
-from apilog.formats.detect import ALL_TEXT_FORMATS, FORMAT_DETECTORS, detect_plan
+from apilog.formats.detect import FORMAT_DETECTORS, detect_plan
 from apilog.formats.registry import FORMAT_INFOS
 from apilog.formats.skipped_lines import SKIP_RULES
+from apilog.formats.text_formats import ALL_TEXT_FORMATS
 from tests.formats.damaged_lines import JSON, LOGFMT, LTSV
 from tests.formats.read_rows import lines_of, name_of, read_lines
 

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from apilog.formats import gateways
 from apilog.formats.contract import Format, ParsedRecords
-from apilog.formats.detect import ALL_TEXT_FORMATS, FORMAT_DETECTORS, detect_plan
+from apilog.formats.detect import FORMAT_DETECTORS, detect_plan
 from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.parse_plan import ParsePlan, ParseStage, parse_lines
+from apilog.formats.text_formats import ALL_TEXT_FORMATS
 from apilog.schema import ERROR_SOURCE, SCHEMA
 from apilog.transport.envelope_registry import ENVELOPES
 from apilog.values.dictionary import encode_texts

@@ -8,7 +8,6 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from apilog.formats.detect import ALL_TEXT_FORMATS
 from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.nginx.library import (
     candidate_formats,
@@ -16,6 +15,7 @@ from apilog.formats.nginx.library import (
     sort_by_specificity,
     untimed_variants,
 )
+from apilog.formats.text_formats import ALL_TEXT_FORMATS
 from apilog.transport.envelope_registry import detect_envelopes, unwrap_texts
 from apilog.values.event_lines import EventLines
 

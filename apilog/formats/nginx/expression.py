@@ -7,7 +7,7 @@ holds: https://docs.rs/regex/latest/regex/#untrusted-input
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -53,7 +53,7 @@ _SHAPES = {
     "time_iso8601": rf"([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T{_CLOCK}(?:[.,][0-9]+)?"
     r"(?:Z|[+-][0-9]{2}:?[0-9]{2}))",
     "msec": r"([0-9]+\.[0-9]+)",
-    "status": r"([0-9]{3}|-)",
+    "status": r"([0-9]{3}|-1?)",
     "body_bytes_sent": _SIZE,
     "bytes_sent": _SIZE,
     "sent_http_content_length": _SIZE,
@@ -68,6 +68,29 @@ _SHAPES = {
     # As Python's servers write it, and Gin.
     "time_no_zone": rf"([0-9]{{2}}/[A-Z][a-z]{{2}}/[0-9]{{4}} {_CLOCK})",
     "time_gin": rf"([0-9]{{4}}/[0-9]{{2}}/[0-9]{{2}} - {_CLOCK})",
+    # HAProxy's times and numbers: -1 for what did not come to pass, + for what goes on.
+    "time_unzoned": rf"([0-9]{{2}}/[A-Z][a-z]{{2}}/[0-9]{{4}}:{_CLOCK}(?:\.[0-9]{{3}})?)",
+    "client_port": "([0-9]{1,5})",
+    **dict.fromkeys(
+        ("receive_time_ms", "queue_time_ms", "connect_time_ms", "server_time_ms"),
+        "(-1|[0-9]+|-)",
+    ),
+    "active_time_ms": r"(-1|\+?[0-9]+|-)",
+    "bytes_read": r"(\+?[0-9]+|-)",
+    "retries": r"(\+?[0-9]+|-)",
+    **dict.fromkeys(
+        (
+            "connections",
+            "frontend_connections",
+            "backend_connections",
+            "server_connections",
+            "server_queue",
+            "backend_queue",
+        ),
+        "([0-9]+|-)",
+    ),
+    "termination_state": "([A-Za-z-]{4}|[A-Za-z-]{2}|-)",
+    "captures": r"((?:\{[^{}]*\} ){0,2})",
     "connection": _SIZE,
     "request_count": _SIZE,
     "gzip_ratio": _NUMBER,
@@ -128,7 +151,7 @@ _STRICT_SHAPES = {
     # A host and its port; IPv6 addresses are in no brackets there.
     "peer": r"([^ \t\"]*:[0-9]{1,5}|)",
     "millisecond": "([0-9]{3})",
-    "termination_state": "([A-Za-z-]{4})",
+    "response_flags": "([A-Za-z]{2,}(?:,[A-Za-z]{2,})*|-)",
     "aws_request_id": f"({_UUID}(?:_[A-Z_]+)?|{_AWS_ID})",
     "aws_extended_id": f"({_AWS_ID})",
     "event_type": "(CONNECT|MESSAGE|DISCONNECT|-)",
@@ -138,6 +161,20 @@ _STRICT_SHAPES_OF_APACHE = {
     "http_x_forwarded_for": _FORWARDED,
     "http_referer": _REFERER,
 }
+_SHAPES_BY_ESCAPE: Mapping[str, Mapping[str, str]] = {
+    "default": _STRICT_SHAPES,
+    "envoy": _STRICT_SHAPES,
+    "haproxy": _STRICT_SHAPES,
+    "apache": _STRICT_SHAPES_OF_APACHE,
+}
+_NO_QUOTES_WITHIN = ("default", "envoy", "haproxy")
+"""How values are escaped in which a quote is rare, or none at all."""
+_QUOTED_VALUES: Mapping[str, str] = {
+    "none": "(.*?)",
+    "envoy": "(.*?)",
+    "haproxy": r'([^"]*)',
+}
+"""What may stand between quotes, where that is not what nginx and Apache write."""
 _ADDRESS = r"(unix:|[0-9A-Fa-f.:]+|[^ \t\"\[\]\(\),:-](?:[^ \t\"\[\]\(\),]*[^ \t\"\[\]\(\),:])?)"
 """An address or a name, but no `nginx:` as collectors write before a line, and no dash."""
 _FIRST_ADDRESS = f"({_ADDRESS[1:-1]}|-)"
@@ -298,7 +335,7 @@ def _value_pattern(
         return _USER if is_behind_dash else _ONE_WORD
     if name == "rest":
         return _WHOLE_REST
-    shapes = {"default": _STRICT_SHAPES, "apache": _STRICT_SHAPES_OF_APACHE}.get(escape, {})
+    shapes = _SHAPES_BY_ESCAPE.get(escape, {})
     pattern = shapes.get(name) if strict else None
     behind = log_format.parts[position + 1 : position + 2]
     following = behind[0] if behind else None
@@ -306,7 +343,7 @@ def _value_pattern(
     if strict and name == "request_time" and not has_unit:
         # nginx writes three decimals; other numbers may be in any unit.
         pattern = r"([0-9]+\.[0-9]{3}|-)"
-    if strict and escape == "default" and quoted and not (pattern or name in _SHAPES):
+    if strict and escape in _NO_QUOTES_WITHIN and quoted and not (pattern or name in _SHAPES):
         return r'([^"]*)'
     pattern = pattern or _SHAPES.get(name)
     if pattern is not None:
@@ -317,7 +354,7 @@ def _value_pattern(
     if isinstance(following, FormatVariable) and (first := _FIRST_CHARACTER.get(following.name)):
         return f'([^ \\t"{first}]*)'
     if quoted:
-        return r"(.*?)" if escape == "none" else r'((?:[^"\\]|\\.)*)'
+        return _QUOTED_VALUES.get(escape, r'((?:[^"\\]|\\.)*)')
     if (
         escape == "default"
         and isinstance(following, LiteralText)
@@ -328,7 +365,7 @@ def _value_pattern(
         end = following.text[0] if isinstance(following, LiteralText) else ""
         return _UNREAD_BEFORE.get(end, _UNREAD_LIST)
     if name.startswith("upstream_"):
-        return _LIST if escape in ("default", "apache") else f"({_LIST[1:-1]}|)"
+        return f"({_LIST[1:-1]}|)" if escape in ("json", "none") else _LIST
     if name in ("http_x_forwarded_for", "proxy_add_x_forwarded_for"):
         return _FORWARDED_WORDS
     if _FREE_TEXT.match(name):

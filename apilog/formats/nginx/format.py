@@ -27,7 +27,12 @@ from apilog.formats.nginx.variables import VariableMapper, VariableSource
 from apilog.schema import TIMESTAMP
 from apilog.values.convert import blank_to_null
 from apilog.values.dictionary import ColumnConverter, map_texts
-from apilog.values.escapes import decode_apache_escapes, decode_hex_escapes, decode_json_escapes
+from apilog.values.escapes import (
+    decode_apache_escapes,
+    decode_haproxy_escapes,
+    decode_hex_escapes,
+    decode_json_escapes,
+)
 from apilog.values.event_lines import EventLines
 from apilog.values.json_text import KeyPath, decode_paths, lines_from_texts
 
@@ -53,7 +58,11 @@ _DECODERS: Mapping[EscapeMode, ColumnConverter] = {
     "apache": decode_apache_escapes,
     "json": decode_json_escapes,
     "none": _keep_escapes,
+    "envoy": _keep_escapes,
+    "haproxy": decode_haproxy_escapes,
 }
+_ESCAPE_SIGNS: Mapping[EscapeMode, bytes] = {"haproxy": b"#"}
+"""What escapes begin with, where it is no backslash."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +112,8 @@ class NginxFormat:
         ok = values["ok"]
         if not ok.all():
             values = values.filter(ok)
-        records = self.mapper.build_columns(values, wanted, escaped=b"\\" in lines.data)
+        sign = _ESCAPE_SIGNS.get(self.log_format.escape, b"\\")
+        records = self.mapper.build_columns(values, wanted, escaped=sign in lines.data)
         return _parse_result(
             records, ok, lines, columns, f"not {self.name}", lacks_time=self.lacks_time
         )

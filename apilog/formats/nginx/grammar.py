@@ -13,8 +13,9 @@ from typing import Literal
 
 from apilog.errors import UsageError
 
-EscapeMode = Literal["default", "json", "none", "apache"]
-"""How values are escaped; `apache` is Apache's own way, which shares the line shapes."""
+EscapeMode = Literal["default", "json", "none", "apache", "envoy", "haproxy"]
+"""How values are escaped; those of other servers are their own ways, with the same line shapes:
+Envoy escapes nothing, HAProxy writes `#22` for a quote."""
 
 _DIRECTIVE = re.compile(r"\s*log_format\s+(?P<name>\S+)\s+(?P<rest>.*?);?\s*\Z", re.DOTALL)
 _ESCAPE_OPTION = re.compile(r"escape=(default|json|none)\s+")

@@ -23,7 +23,6 @@ from apilog.formats.nginx.grammar import (
     format_string,
     parse_log_format,
 )
-from apilog.formats.nginx.servers import SERVER_FORMATS
 
 SUGGESTION = (
     'log_format apilog \'$remote_addr - $remote_user [$time_local] "$request" $status '
@@ -296,24 +295,6 @@ NGINX_FORMATS: tuple[NginxFormat, ...] = (
         url="https://github.com/apache/apisix/blob/master/apisix/cli/config.lua",
     ),
     _nginx_format(
-        "haproxy-clf",
-        "$remote_addr - - [$time_local] "
-        + _REQUEST
-        + _REFERER_AND_AGENT
-        + ' $client_port $millisecond "$frontend" "$backend" "$server" $queue_time_ms '
-        "$wait_time_ms $connect_time_ms $upstream_response_time_ms $request_time_ms "
-        "$termination_state $connections $frontend_connections $backend_connections "
-        "$server_connections $retries $server_queue $backend_queue "
-        '"$request_cookie" "$response_cookie"',
-        "HAProxy's option httplog clf",
-        '203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] "GET /v1/users/42 HTTP/1.1" 200 512 "" "" '
-        '51310 066 "fe_api~" "be_orders" "app3" 0 0 0 65 67 ---- 12 10 3 1 0 0 0 "" ""',
-        '203.0.113.7 - - [21/Nov/2026:10:00:01 +0000] "GET /v1/users/42 HTTP/1.1" 503 212 "" "" '
-        '51310 801 "fe_api~" "be_orders" "<NOSRV>" 0 0 -1 -1 0 SC-- 12 10 3 1 0 0 0 "" ""',
-        gateway="haproxy",
-        url="https://docs.haproxy.org/3.0/configuration.html#8.2.3",
-    ),
-    _nginx_format(
         "squid",
         "$msec ${pad}$request_time_ms $remote_addr $squid_result/$status $body_bytes_sent "
         "$request_method $request_uri $remote_user $hierarchy $content_type",
@@ -325,7 +306,6 @@ NGINX_FORMATS: tuple[NginxFormat, ...] = (
         gateway=None,
         url="https://wiki.squid-cache.org/Features/LogFormat",
     ),
-    *SERVER_FORMATS,
     *FRAMEWORK_FORMATS,
 )
 """Every named format that a `log_format` string describes."""

@@ -9,7 +9,7 @@ https://httpd.apache.org/docs/current/mod/mod_log_config.html
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -17,6 +17,7 @@ import polars as pl
 
 from apilog.values.addresses import first_addresses
 from apilog.values.convert import (
+    attempts_of_retries,
     blank_to_null,
     count_attempts,
     durations_to_ms,
@@ -28,8 +29,10 @@ from apilog.values.convert import (
     seconds_or_ms,
     seconds_to_ms,
     sum_upstream_ms,
+    to_counts,
     to_sizes,
     to_statuses,
+    upstream_status_by_details,
 )
 from apilog.values.dictionary import (
     ColumnConverter,
@@ -68,6 +71,15 @@ class VariableSource:
     """Takes the column out of the converted and unescaped texts, once per distinct text."""
 
 
+@dataclass(frozen=True, slots=True)
+class JoinedSource:
+    """How a column is made of several variables at once."""
+
+    variables: tuple[str, ...]
+    convert: Callable[..., pl.Series]
+    """Takes the raw values of each variable."""
+
+
 def _sources(
     convert: ColumnConverter, *names: str, part: ColumnConverter | None = None
 ) -> tuple[VariableSource, ...]:
@@ -93,6 +105,49 @@ def _parse_gin_times(values: pl.Series) -> pl.Series:
     return parse_times(values.str.replace(" - ", " ", literal=True))
 
 
+def _encode_server(values: pl.Series) -> pl.Series:
+    """Return names of HAProxy's servers; `<NOSRV>` and `<STATS>` stand for none."""
+    return encode_given(values, ("-", "", "<NOSRV>", "<STATS>"))
+
+
+def _encode_host_behind(values: pl.Series) -> pl.Series:
+    """Return addresses; Envoy once wrote `tcp://` before them, HAProxy `-:-` for none."""
+    given = encode_given(values, ("-", "", "-:-"))
+    return map_categories(given, lambda s: s.str.strip_prefix("tcp://"))
+
+
+def _encode_frontend(values: pl.Series) -> pl.Series:
+    """Return names of HAProxy's frontends, without the `~` that stands for TLS."""
+    return map_categories(encode_given(values), lambda s: s.str.strip_suffix("~"))
+
+
+def _finished_ms(values: pl.Series) -> pl.Series:
+    """Return milliseconds; those of a request that goes on, which begin with `+`, are null."""
+    return durations_to_ms(_unless_going_on(values), "ms")
+
+
+def _finished_bytes(values: pl.Series) -> pl.Series:
+    return to_sizes(_unless_going_on(values))
+
+
+def _unless_going_on(values: pl.Series) -> pl.Series:
+    return values.set(values.str.starts_with("+").fill_null(value=False), None)
+
+
+def _encode_termination(values: pl.Series) -> pl.Series:
+    """Return how a session of HAProxy ended otherwise than it should, in two letters.
+
+    What HAProxy answers by its configuration (`L`) ends as it should; the two letters that may
+    follow are about cookies: https://docs.haproxy.org/3.2/configuration.html#8.5
+    """
+
+    def ended(states: pl.Series) -> pl.Series:
+        state = states.str.slice(0, 2)
+        return state.set(state.is_in(["--", "-"]) | state.str.starts_with("L"), None)
+
+    return map_categories(encode_given(values), ended)
+
+
 def _encode_query_string(values: pl.Series) -> pl.Series:
     """Return `$args`, which has no question mark of its own, with the values of secrets masked."""
     return map_categories(encode_given(values), lambda s: target_query("?" + s))
@@ -103,22 +158,29 @@ VARIABLES_BY_COLUMN: Mapping[str, tuple[VariableSource, ...]] = {
         VariableSource("msec", parse_epoch_times),
         VariableSource("time_iso8601", parse_iso_times),
         VariableSource("time_local", parse_joined_clf_times),
+        VariableSource("time_unzoned", parse_times),
         VariableSource("time_any", parse_times),
         VariableSource("time_no_zone", parse_times),
         VariableSource("time_gin", _parse_gin_times),
     ),
-    "api": _sources(
-        _encode_unbracketed,
-        "proxy_upstream_name",
-        "api_name",
-        "service_name",
-        "upstream_http_x_apigee_proxy",
+    "api": (
+        *_sources(
+            _encode_unbracketed,
+            "proxy_upstream_name",
+            "api_name",
+            "service_name",
+            "upstream_http_x_apigee_proxy",
+        ),
+        *_sources(encode_given, "upstream_cluster", "backend_name"),
+        *_sources(_encode_frontend, "frontend_name"),
     ),
     "host": (
         *_sources(encode_host, "host"),
-        *_sources(encode_given, "http_host", "server_name", "ssl_server_name"),
+        *_sources(
+            encode_given, "http_host", "server_name", "ssl_server_name", "requested_server_name"
+        ),
     ),
-    "operation": _sources(encode_given, "event_type"),
+    "operation": _sources(encode_given, "event_type", "route_name"),
     "protocol": (
         *_sources(encode_given, "server_protocol"),
         *_sources(part_of_route_request("protocol"), "route_request"),
@@ -143,6 +205,7 @@ VARIABLES_BY_COLUMN: Mapping[str, tuple[VariableSource, ...]] = {
         VariableSource("request_time_ms", partial(durations_to_ms, unit="ms")),
         VariableSource("request_time_us", partial(durations_to_ms, unit="us")),
         VariableSource("request_time_ns", partial(durations_to_ms, unit="ns")),
+        VariableSource("active_time_ms", _finished_ms),
         *_sources(durations_with_unit, "request_time_any", "request_duration"),
     ),
     "upstream_duration_ms": (
@@ -151,18 +214,28 @@ VARIABLES_BY_COLUMN: Mapping[str, tuple[VariableSource, ...]] = {
         VariableSource("upstream_response_time_ms", partial(sum_upstream_ms, unit="ms")),
         VariableSource("upstream_response_time_us", partial(sum_upstream_ms, unit="us")),
         VariableSource("upstream_response_time_ns", partial(sum_upstream_ms, unit="ns")),
+        VariableSource("server_time_ms", partial(durations_to_ms, unit="ms")),
         VariableSource("upstream_response_time_any", durations_with_unit),
         *_sources(seconds_or_ms, "my_x_apigee_target_latency"),
     ),
     "request_bytes": _sources(to_sizes, "request_length"),
     "response_bytes": _sources(
         to_sizes, "body_bytes_sent", "bytes_sent", "sent_http_content_length"
+
+
+    "request_bytes": _sources(to_sizes, "request_length", "bytes_uploaded"),
+    "response_bytes": (
+        *_sources(to_sizes, "body_bytes_sent", "bytes_sent"),
+        VariableSource("bytes_read", _finished_bytes),
     ),
     "client_ip": (
         *_sources(
             blank_to_null, "remote_addr", "proxy_protocol_addr", "realip_remote_addr", "source_ip"
         ),
         *_sources(strip_port, "remote_addr_port", "peer"),
+
+
+        *_sources(strip_port, "remote_addr_port", "direct_addr_port"),
         # Only without an address of the connection, or where the lines show that it is a proxy's:
         # clients can write anything into headers.
         *_sources(
@@ -198,6 +271,8 @@ VARIABLES_BY_COLUMN: Mapping[str, tuple[VariableSource, ...]] = {
         "http_x_request_id",
         "aws_request_id",
         "upstream_http_x_apigee_message_id",
+        "request_id_any",
+        "stream_id",
     ),
     "trace_id": (
         *_sources(blank_to_null, "opentelemetry_trace_id", "otel_trace_id"),
@@ -205,15 +280,41 @@ VARIABLES_BY_COLUMN: Mapping[str, tuple[VariableSource, ...]] = {
             extract_trace_id, "http_traceparent", "http_x_b3_traceid", "http_x_amzn_trace_id"
         ),
     ),
-    "query": _sources(_encode_query_string, "args", "query_string"),
+    "query": (
+        *_sources(_encode_query_string, "args", "query_string"),
+        VariableSource("marked_query", encode_given, part=target_query),
+    ),
     "cache_status": _sources(encode_last_attempt, "upstream_cache_status"),
-    "error_type": _sources(
-        _encode_message, "upstream_http_x_apigee_fault_code", "error_type", "error_message"
+    "error_type": (
+        *_sources(
+            _encode_message,
+            "upstream_http_x_apigee_fault_code",
+            "error_type",
+            "error_message",
+            "response_flags",
+        ),
+        *_sources(_encode_termination, "termination_state"),
     ),
     # Servers tried: https://nginx.org/en/docs/http/ngx_http_upstream_module.html#var_upstream_addr
-    "upstream_addr": _sources(encode_last_attempt, "upstream_addr", "server_url"),
-    "upstream_attempts": _sources(count_attempts, "upstream_addr"),
+    "upstream_addr": (
+        *_sources(encode_last_attempt, "upstream_addr", "server_url"),
+        *_sources(_encode_host_behind, "upstream_host", "server_addr_port"),
+        *_sources(_encode_server, "upstream_ip", "upstream_server"),
+    ),
+    "upstream_attempts": (
+        *_sources(to_counts, "attempt_count"),
+        *_sources(count_attempts, "upstream_addr"),
+    ),
 }
+
+JOINED_BY_COLUMN: Mapping[str, tuple[JoinedSource, ...]] = {
+    # Envoy has no operator for the upstream's answer, but one for who gave the answer.
+    "upstream_status": (
+        JoinedSource(("response_code_details", "status"), upstream_status_by_details),
+    ),
+    "upstream_attempts": (JoinedSource(("retries", "upstream_server"), attempts_of_retries),),
+}
+"""Columns that several variables make together, where a log has none that makes it alone."""
 
 _FROM_REQUEST = ("method", "path", "protocol", "query")
 # A stand-in: what is made of request lines is made of all of them at once.
@@ -236,6 +337,8 @@ class VariableMapper:
     that has a value counts. Without any, the column is not made."""
     sources: Mapping[str, VariableSource] = field(init=False)
     """The best source of each column that has one."""
+    joined: Mapping[str, JoinedSource] = field(init=False)
+    """What makes the columns that have no source."""
     columns: frozenset[str] = field(init=False)
     """The schema columns that can be made."""
 
@@ -258,8 +361,16 @@ class VariableMapper:
                 sources[column] = own[0]
         derived = {"error_type"} if self.variables >= _NO_UPSTREAM else set()
         derived -= self.own.keys()
+        joined = {
+            column: source
+            for column, candidates in JOINED_BY_COLUMN.items()
+            for source in candidates
+            if column not in sources.keys() | self.own.keys()
+            and self.variables.issuperset(source.variables)
+        }
         object.__setattr__(self, "sources", sources)
-        object.__setattr__(self, "columns", frozenset(sources.keys() | derived))
+        object.__setattr__(self, "joined", joined)
+        object.__setattr__(self, "columns", frozenset(sources.keys() | derived | joined.keys()))
 
     @property
     def _received(self) -> tuple[str, ...]:
@@ -269,6 +380,7 @@ class VariableMapper:
         """Return the variables that these columns are made of."""
         needed = {self.sources[c].variable for c in columns if c in self.sources}
         needed |= {source.variable for c in columns for source in self.own.get(c, ())[1:]}
+        needed |= {name for c in columns if c in self.joined for name in self.joined[c].variables}
         if "error_type" in columns and "error_type" in self.columns:
             needed |= (_NO_UPSTREAM | {*self._received}) & self.variables
         return needed
@@ -283,6 +395,10 @@ class VariableMapper:
         built: dict[str, pl.Series] = {}
         for column in columns:
             source = self.sources.get(column)
+            if joined := self.joined.get(column):
+                given = (values[name] for name in joined.variables)
+                built[column] = joined.convert(*given).alias(column)
+                continue
             if source is None:
                 if column == "error_type" and column in self.columns:
                     received = values[self._received[0]] if self._received else None

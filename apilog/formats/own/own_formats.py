@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from apilog.formats.contract import ForeignLineFinder, Format
-from apilog.formats.detect import ALL_TEXT_FORMATS, FORMAT_DETECTORS, as_events, detect_plan
+from apilog.formats.detect import FORMAT_DETECTORS, as_events, detect_plan
 from apilog.formats.gateways.aws.context_format import compile_context_format
 from apilog.formats.gateways.column_builder import GatewayFormat
 from apilog.formats.generic.json_lines import JsonLinesFormat
@@ -27,6 +27,7 @@ from apilog.formats.own.key_hints import NO_KEY_HINTS, KeyHints
 from apilog.formats.own.tailored_plan import describe_missing, tailor_format, with_doubts
 from apilog.formats.parse_plan import ParsePlan, ParseStage
 from apilog.formats.skipped_lines import skip_reasons
+from apilog.formats.text_formats import ALL_TEXT_FORMATS
 from apilog.options import OwnFormat
 from apilog.transport.envelope_registry import detect_envelopes, unwrap_texts
 from apilog.values.event_lines import EventLines

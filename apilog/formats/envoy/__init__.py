@@ -1,0 +1,1 @@
+"""Envoy and what is built on it: Istio, Contour, Emissary, Envoy Gateway, Gloo."""

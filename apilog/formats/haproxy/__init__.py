@@ -1,0 +1,1 @@
+"""HAProxy: its `log-format` strings, its default formats and the lines beside them."""
