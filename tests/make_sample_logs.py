@@ -22,7 +22,6 @@ from apilog.formats.gateways import GATEWAYS
 from apilog.formats.nginx.frameworks import FRAMEWORK_FORMATS
 from apilog.formats.nginx.grammar import LiteralText, LogFormat, parse_log_format
 from apilog.formats.nginx.library import SUGGESTION
-from apilog.formats.nginx.servers import SERVER_FORMATS
 from apilog.formats.text_formats import ALL_TEXT_FORMATS
 from tests import success_story
 
@@ -208,6 +207,45 @@ def gateway_values(r: Request) -> dict[str, str]:
     }
 
 
+def proxy_values(r: Request) -> dict[str, str]:
+    """The request by what Envoy and HAProxy call its values, in the terms of their formats."""
+    contacted = r.upstream is not None
+    return {
+        "response_flags": "-" if contacted or r.status < 500 else "UH",
+        "response_code_details": "via_upstream" if contacted else "direct_response",
+        "upstream_host": "10.0.3.7:8080" if contacted else "-",
+        "upstream_cluster": "outbound|8080||orders.shop.svc.cluster.local",
+        "route_name": "default",
+        "requested_server_name": "api.example.com",
+        "http_x_request_id": r.request_id,
+        "http_x_forwarded_for": r.ip,
+        "remote_addr_port": f"{r.ip}:51310",
+        "client_port": "51310",
+        "time_unzoned": f"{r.time:%d/%b/%Y:%H:%M:%S}.{r.number % 1000:03}",
+        "frontend_name": "fe_api~",
+        "backend_name": "be_orders",
+        "upstream_server": "app3" if contacted else "<NOSRV>",
+        "receive_time_ms": "0",
+        "server_time_ms": f"{r.seconds * 930:.0f}" if contacted else "-1",
+        "active_time_ms": f"{r.seconds * 1000:.0f}",
+        "bytes_read": str(r.size + 200),
+        "termination_state": "----" if contacted else "LR--",
+        "captures": "",
+        "connections": "12",
+        "frontend_connections": "10",
+        "backend_connections": "3",
+        "server_connections": "1",
+        "server_queue": "0",
+        "backend_queue": "0",
+        "sample_fc_err": "0",
+        "sample_ssl_fc_err_hex": "0000000000000000",
+        "sample_ssl_c_err": "0",
+        "sample_ssl_c_ca_err": "0",
+        "sample_ssl_fc_is_resumed": "0",
+        "ssl_server_name": "api.example.com",
+    }
+
+
 def route(r: Request) -> str:
     """The template that a gateway knows the request by."""
     return re.sub(r"/[0-9]+", "/{id}", r.target.partition("?")[0])
@@ -221,13 +259,16 @@ def request_uuid(r: Request) -> str:
 def render(log_format: LogFormat, r: Request) -> str:
     """The line that the format makes of a request."""
     known = values(r) | gateway_values(r)
+    if log_format.escape in ("envoy", "haproxy"):
+        known |= proxy_values(r)
     return "".join(
         p.text if isinstance(p, LiteralText) else known.get(p.name, "-") for p in log_format.parts
     )
 
 
 Line = Callable[[Request], str]
-COMBINED = next(f.log_format for f in ALL_TEXT_FORMATS if f.name == "combined")
+NAMED = {f.name: f.log_format for f in ALL_TEXT_FORMATS}
+COMBINED = NAMED["combined"]
 
 
 def _combined(r: Request) -> str:
@@ -436,14 +477,16 @@ def _azure_frontdoor(r: Request) -> str:
     )
 
 
-_LATER = ("kong", "apisix", "apisix-without-id", "haproxy-clf", "squid")
+_LATER = ("kong", "apisix", "apisix-without-id", "haproxy-clf", "squid", "envoy", "istio")
 """Named formats that came after the others."""
+_LAST = ("emissary", "istio-before-1.9", "istio-mixer", "haproxy", "haproxy-https")
+"""Those that came after these."""
 
 LINES: dict[str, Line] = {
     **{
         f.name: partial(render, f.log_format)
         for f in ALL_TEXT_FORMATS
-        if f.name not in ("apilog", *_LATER) and f not in (*SERVER_FORMATS, *FRAMEWORK_FORMATS)
+        if f.name not in ("apilog", *_LATER, *_LAST) and f not in FRAMEWORK_FORMATS
     },
     "aws-apigateway": _aws,
     "apigee": _apigee,
@@ -464,8 +507,8 @@ LINES: dict[str, Line] = {
     ),
     "apilog": partial(render, parse_log_format(SUGGESTION)),
     "apigee-loadbalancer": _apigee_balancer,
-    **{f.name: partial(render, f.log_format) for f in ALL_TEXT_FORMATS if f.name in _LATER},
-    **{f.name: partial(render, f.log_format) for f in SERVER_FORMATS},
+    **{name: partial(render, NAMED[name]) for name in _LATER},
+    **{name: partial(render, NAMED[name]) for name in _LAST},
 }
 """Name of a log to how a request is written; a new one comes last, so that the seed leaves the
 others as they are. A gateway that is not here has its samples for a log."""

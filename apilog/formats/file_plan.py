@@ -21,12 +21,9 @@ from apilog.formats.detect import (
     detect_plan,
 )
 from apilog.formats.gateways import REFUSALS
-from apilog.formats.gateways.aws.context_format import compile_context_format, is_context_format
+from apilog.formats.languages import find_language
 from apilog.formats.mismatch import explain_unchosen, explain_undetected
-from apilog.formats.nginx.apache_format import is_apache_string, parse_apache_format
 from apilog.formats.nginx.conf import read_conf
-from apilog.formats.nginx.format import compile_log_format
-from apilog.formats.nginx.grammar import parse_log_format
 from apilog.formats.own.hints import NO_HINTS, LogHints, parse_hints
 from apilog.formats.own.key_hints import NO_KEY_HINTS
 from apilog.formats.own.own_formats import (
@@ -140,14 +137,9 @@ def choose_format(
     named = {f.name: f for f in (*ALL_TEXT_FORMATS, *conf)}
     if log_format in named:
         return FormatChoice((named[log_format],))
-    if is_context_format(log_format):
-        return FormatChoice((compile_context_format(log_format),))
-    if "$" in log_format:
-        return FormatChoice((compile_log_format(parse_log_format(log_format)),))
-    if is_apache_string(log_format):
-        parsed = parse_apache_format(log_format)
-        return FormatChoice((compile_log_format(parsed, name=log_format, gateway="apache"),))
-    lists = "`apilog formats` lists the names; nginx's and Apache's format strings serve too"
+    if language := find_language(log_format):
+        return FormatChoice((language.compile(log_format, log_format),))
+    lists = "`apilog formats` lists the names; a server's own format string serves too"
     raise UsageError(
         f"unknown log format {log_format!r}",
         did_you_mean(

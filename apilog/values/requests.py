@@ -49,7 +49,9 @@ def split_request_lines(request: pl.Series) -> pl.DataFrame:
     target, protocol = _split_protocol(rest)
     if is_request.all():
         return pl.DataFrame({"method": method, "target": target, "protocol": protocol})
-    whole = line.set(line.is_in(["-", "", "- -", "<BADREQ>"]), None)
+    # Envoy writes a dash for each part that is missing, HAProxy a word for the whole.
+    is_none = line.is_in(["-", "", "<BADREQ>"]) | line.str.contains("^- - (?:-$|HTTP/)")
+    whole = line.set(is_none, None)
     return pl.DataFrame(
         {
             "method": method.set(~is_request, None),

@@ -20,7 +20,6 @@ SHAPES = sorted((SAMPLES.parent / "wild").glob("*/expected.json"))
 
 NOT_READ_YET = frozenset(
     {
-        "haproxy-httplog-syslog",
         "otlp-json-logs",
         "rails-default-log",
     }

@@ -102,7 +102,11 @@ _QUOTED = frozenset(
 )
 """What stands in quotes under the flag Q: the texts, and not the numbers, times and addresses."""
 
-_HEADER = re.compile(r"(?:capture\.)?(?:req|request)\.f?hdr(?:_ip)?\(([A-Za-z0-9_-]+)(?:,-?\d+)?\)")
+_HEADER = re.compile(
+    r"(?:capture\.)?(?:req|request)\.f?hdr(?:_ip)?\(([A-Za-z][A-Za-z0-9_-]*)(?:,-?\d+)?\)"
+)
+# A header can only be logged by way of a variable, which mostly goes by its name.
+_HELD = re.compile(r"var\((?:txn|sess|req|res|proc)\.([A-Za-z][A-Za-z0-9_.]*)\)")
 _SAMPLES: Mapping[str, str] = {
     "method": "request_method",
     "path": "request_uri",
@@ -131,14 +135,16 @@ _SAMPLES: Mapping[str, str] = {
 
 
 def is_haproxy_string(string: str) -> bool:
-    """Return whether a text is meant as a `log-format`: all its variables are HAProxy's.
+    """Return whether a text is meant as a `log-format`, by the variables that it has.
 
-    Apache's directives are letters behind a percent sign as well; few have two.
+    Apache's directives are letters behind a percent sign as well: of one letter alone, so that
+    several names of two letters are none of them.
     """
-    names = [m["name"] for m in _ALIAS.finditer(string) if m["name"]]
-    sampled = any(m["expression"] for m in _ALIAS.finditer(string))
-    known = all(_known_name(name) for name in names)
-    return known and (sampled or any(len(_known_name(name)) > 1 for name in names))
+    matches = [*_ALIAS.finditer(string)]
+    names = [_known_name(m["name"]) for m in matches if m["name"]]
+    long = {name for name in names if len(name) > 1}
+    is_sampled = any(m["expression"] for m in matches)
+    return len(long) > 1 or (all(names) and (is_sampled or bool(long)))
 
 
 def _known_name(letters: str) -> str:
@@ -224,7 +230,7 @@ def _sample_variable(expression: str, captures: Sequence[str]) -> str:
     captured = re.match(r"capture\.req\.hdr\((\d+)\)", text)
     if captured and int(captured[1]) < len(captures):
         return f"http_{_identifier(captures[int(captured[1])])}"
-    if header := _HEADER.match(text):
+    if header := _HEADER.match(text) or _HELD.match(text):
         return f"http_{_identifier(header[1])}"
     fetch = re.split(r"[,(]", text, maxsplit=1)[0]
     if fetch in _SAMPLES:

@@ -218,24 +218,16 @@ VARIABLES_BY_COLUMN: Mapping[str, tuple[VariableSource, ...]] = {
         VariableSource("upstream_response_time_any", durations_with_unit),
         *_sources(seconds_or_ms, "my_x_apigee_target_latency"),
     ),
-    "request_bytes": _sources(to_sizes, "request_length"),
-    "response_bytes": _sources(
-        to_sizes, "body_bytes_sent", "bytes_sent", "sent_http_content_length"
-
-
     "request_bytes": _sources(to_sizes, "request_length", "bytes_uploaded"),
     "response_bytes": (
-        *_sources(to_sizes, "body_bytes_sent", "bytes_sent"),
+        *_sources(to_sizes, "body_bytes_sent", "bytes_sent", "sent_http_content_length"),
         VariableSource("bytes_read", _finished_bytes),
     ),
     "client_ip": (
         *_sources(
             blank_to_null, "remote_addr", "proxy_protocol_addr", "realip_remote_addr", "source_ip"
         ),
-        *_sources(strip_port, "remote_addr_port", "peer"),
-
-
-        *_sources(strip_port, "remote_addr_port", "direct_addr_port"),
+        *_sources(strip_port, "remote_addr_port", "peer", "direct_addr_port"),
         # Only without an address of the connection, or where the lines show that it is a proxy's:
         # clients can write anything into headers.
         *_sources(

@@ -12,9 +12,7 @@ from datetime import UTC, datetime
 import polars as pl
 
 from apilog.errors import DeclarationError, UsageError
-from apilog.formats.gateways.aws.context_format import compile_context_format, is_context_format
-from apilog.formats.nginx.apache_format import parse_apache_format
-from apilog.formats.nginx.grammar import parse_log_format
+from apilog.formats.languages import FORMAT_LANGUAGES
 from apilog.formats.registry import FORMAT_INFOS
 from apilog.options import ColumnMapping, OwnFormat
 from apilog.schema import SCHEMA
@@ -23,7 +21,7 @@ from apilog.values.times import ZONED_LAYOUT
 
 KEYED_LINES = ("json", "logfmt", "ltsv", "csv")
 """How lines may be written whose values have names of their own."""
-LANGUAGES = ("nginx", "apache", "aws")
+LANGUAGES = tuple(sorted(FORMAT_LANGUAGES))
 """Languages that describe a line by one string, with its variables or directives in it."""
 PATTERN_LINES = ("regex", *LANGUAGES)
 LINES = (*KEYED_LINES, *PATTERN_LINES)
@@ -250,20 +248,13 @@ def _check_pattern(own: OwnFormat) -> tuple[str, ...] | None:
         raise DeclarationError(("pattern",), "is missing", f"lines of {own.lines} need one")
     if own.lines == "regex":
         return named_groups(own.pattern)
+    language = FORMAT_LANGUAGES[own.lines]
     try:
-        if own.lines == "apache":
-            return parse_apache_format(own.pattern).variables
-        if own.lines == "aws":
-            return _context_variables(own.pattern)
-        return parse_log_format(own.pattern).variables
+        if not language.is_meant(own.pattern):
+            raise UsageError(f"it has nothing of the language {own.lines} in it", language.example)
+        return language.list_values(own.pattern)
     except UsageError as error:
         raise DeclarationError(("pattern",), f"is no format: {error}", error.hint) from error
-
-
-def _context_variables(pattern: str) -> tuple[str, ...]:
-    if not is_context_format(pattern):
-        raise UsageError("it has no $context variable in it", "such as $context.requestId")
-    return tuple(compile_context_format(pattern).places_by_key())
 
 
 def named_groups(pattern: str) -> tuple[str, ...]:

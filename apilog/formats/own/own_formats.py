@@ -12,15 +12,13 @@ import polars as pl
 
 from apilog.formats.contract import ForeignLineFinder, Format
 from apilog.formats.detect import FORMAT_DETECTORS, as_events, detect_plan
-from apilog.formats.gateways.aws.context_format import compile_context_format
 from apilog.formats.gateways.column_builder import GatewayFormat
 from apilog.formats.generic.json_lines import JsonLinesFormat
 from apilog.formats.generic.labelled import LogfmtFormat, LtsvFormat
 from apilog.formats.generic.named_values import CsvFormat, RegexFormat
 from apilog.formats.generic.recognition import RecognisedFields
-from apilog.formats.nginx.apache_format import parse_apache_format
-from apilog.formats.nginx.format import JsonTemplateFormat, NginxFormat, compile_log_format
-from apilog.formats.nginx.grammar import parse_log_format
+from apilog.formats.languages import FORMAT_LANGUAGES
+from apilog.formats.nginx.format import JsonTemplateFormat, NginxFormat
 from apilog.formats.own.declarations import KEYED_LINES
 from apilog.formats.own.hints import LogHints
 from apilog.formats.own.key_hints import NO_KEY_HINTS, KeyHints
@@ -74,13 +72,8 @@ class OwnFormatDetector:
                 return CsvFormat.infer(head, hints, own.pattern, is_timed=is_timed)
             case "regex":
                 return RegexFormat.infer(head, hints, own.pattern, is_timed=is_timed)
-            case "apache":
-                parsed = parse_apache_format(own.pattern)
-                return compile_log_format(parsed, name=own.name, gateway="apache")
-            case "aws":
-                return compile_context_format(own.pattern)
-            case "nginx":
-                return compile_log_format(parse_log_format(own.pattern), name=own.name)
+        if language := FORMAT_LANGUAGES.get(own.lines):
+            return language.compile(own.pattern, own.name)
         named: Mapping[str, Format] = {f.name: f for f in ALL_TEXT_FORMATS}
         if own.lines in named:
             return named[own.lines]

@@ -1,0 +1,79 @@
+"""The languages in which servers' logs are described, told apart by the text alone.
+
+Invariant: the languages are asked in order, and a text is of the first that it is meant in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from apilog.formats.contract import Format
+from apilog.formats.envoy.operators import is_envoy_string, parse_envoy_format
+from apilog.formats.gateways.aws.context_format import compile_context_format, is_context_format
+from apilog.formats.haproxy.log_format import is_haproxy_string, parse_haproxy_format
+from apilog.formats.nginx.apache_format import is_apache_string, parse_apache_format
+from apilog.formats.nginx.format import compile_log_format
+from apilog.formats.nginx.grammar import LogFormat, parse_log_format
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormatLanguage:
+    """A language whose texts describe lines."""
+
+    name: str
+    """As `lines` of `[formats.NAME]` has it."""
+    is_meant: Callable[[str], bool]
+    """Whether a text is of this language."""
+    compile: Callable[[str, str], Format]
+    """Takes a text and the name of the format; raises `UsageError` for what it does not say."""
+    list_values: Callable[[str], tuple[str, ...]]
+    """Returns the names that a text gives to values."""
+    example: str
+    """What texts of it have in them, for hints."""
+
+
+def _language(
+    name: str,
+    is_meant: Callable[[str], bool],
+    parse: Callable[[str], LogFormat],
+    example: str,
+) -> FormatLanguage:
+    def compile_text(text: str, format_name: str) -> Format:
+        return compile_log_format(parse(text), name=format_name, gateway=name)
+
+    return FormatLanguage(
+        name=name,
+        is_meant=is_meant,
+        compile=compile_text,
+        list_values=lambda text: parse(text).variables,
+        example=example,
+    )
+
+
+def _has_variable(text: str) -> bool:
+    return "$" in text
+
+
+FORMAT_LANGUAGES: Mapping[str, FormatLanguage] = {
+    language.name: language
+    for language in (
+        FormatLanguage(
+            name="aws",
+            is_meant=is_context_format,
+            compile=lambda text, _: compile_context_format(text),
+            list_values=lambda text: tuple(compile_context_format(text).places_by_key()),
+            example="such as $context.requestId",
+        ),
+        _language("envoy", is_envoy_string, parse_envoy_format, "such as %START_TIME%"),
+        _language("nginx", _has_variable, parse_log_format, "such as $status"),
+        _language("haproxy", is_haproxy_string, parse_haproxy_format, "such as %ci, %ST"),
+        _language("apache", is_apache_string, parse_apache_format, "such as %h, %>s"),
+    )
+}
+"""Every language by name, in the order in which they are asked."""
+
+
+def find_language(text: str) -> FormatLanguage | None:
+    """Return the language that a text is meant in; None for a name or anything else."""
+    return next((lang for lang in FORMAT_LANGUAGES.values() if lang.is_meant(text)), None)

@@ -1,0 +1,275 @@
+"""What a real HAProxy and a real Apache log of requests that we sent is what apilog reads."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+import apilog
+from tests.real.nginx_server import _free_port, _Upstream
+
+pytestmark = pytest.mark.slow
+
+Row = dict[str, object]
+
+HAPROXY = """
+global
+    log {sink} format raw local0
+defaults
+    mode http
+    log global
+    timeout connect 1s
+    timeout client 5s
+    timeout server 400ms
+    retries 1
+    option dontlognull
+frontend fe_http
+    bind 127.0.0.1:{port0}
+    option httplog
+    use_backend be_dead if {{ path_beg /down/ }}
+    default_backend be_live
+frontend fe_captures
+    bind 127.0.0.1:{port1}
+    option httplog
+    capture request header Host len 64
+    capture request header User-Agent len 64
+    default_backend be_live
+frontend fe_clf
+    bind 127.0.0.1:{port2}
+    option httplog clf
+    default_backend be_live
+frontend fe_own
+    bind 127.0.0.1:{port3}
+    http-request set-var(txn.host) req.hdr(host)
+    log-format "%ci %cp [%trl] %{{+Q}}r %ST %U %B %Tr %Ta %tsc %[var(txn.host)] %si:%sp"
+    default_backend be_live
+backend be_live
+    server app1 127.0.0.1:{live}
+backend be_dead
+    server app2 127.0.0.1:{dead}
+"""
+OWN = "%ci %cp [%trl] %{+Q}r %ST %U %B %Tr %Ta %tsc %[var(txn.host)] %si:%sp"
+
+APACHE = """
+ServerRoot {prefix}
+ServerName api.example.com
+Listen 127.0.0.1:{port0}
+PidFile {prefix}/httpd.pid
+ErrorLog {prefix}/error.log
+Mutex file:{prefix}
+LoadModule mpm_event_module {modules}/mod_mpm_event.so
+LoadModule authz_core_module {modules}/mod_authz_core.so
+LoadModule alias_module {modules}/mod_alias.so
+LogFormat "%h %l %u %t \\"%r\\" %>s %b \\"%{{Referer}}i\\" \\"%{{User-Agent}}i\\"" combined
+LogFormat "%a %l %u %t \\"%r\\" %>s %O %D \\"%{{X-Request-ID}}i\\" %v" own
+CustomLog {prefix}/combined.log combined
+CustomLog {prefix}/own.log own
+DocumentRoot {prefix}/htdocs
+Redirect gone /gone/
+"""
+APACHE_OWN = r'%a %l %u %t "%r" %>s %O %D "%{X-Request-ID}i" %v'
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One request, and what is to be read of it."""
+
+    target: bytes
+    path: str
+    status: int
+    method: str = "GET"
+
+    @property
+    def raw(self) -> bytes:
+        """It as it goes over the wire."""
+        head = f"{self.method} ".encode() + self.target + b" HTTP/1.1\r\nHost: api.example.com\r\n"
+        return (
+            head + b"User-Agent: test/1.0 (a b)\r\nX-Request-ID: 6a9b\r\nConnection: close\r\n\r\n"
+        )
+
+
+TRAFFIC = (
+    Sent(b"/api/200/1?page=2", "/api/200/1", 200),
+    Sent(b"/api/404/2", "/api/404/2", 404),
+    Sent(b"/api/500/3", "/api/500/3", 500),
+    Sent(b"/api/201/a%22b", "/api/201/a%22b", 201, "PUT"),
+)
+
+
+def _send(port: int, raw: bytes) -> bytes:
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(raw)
+        answer = b""
+        while part := connection.recv(65536):
+            answer += part
+    return answer
+
+
+def _binary(name: str) -> str:
+    found = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin")
+    if found is None:
+        pytest.skip(f"{name} is not installed")
+    return found
+
+
+@contextmanager
+def _running(command: list[str], port: int, out: Path) -> Iterator[subprocess.Popen[bytes]]:
+    with out.open("wb") as stream:
+        process = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT)
+    try:
+        for _ in range(100):
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            except OSError:
+                time.sleep(0.05)
+        yield process
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+def _rows(path: Path, log_format: str | None = None) -> list[Row]:
+    return apilog.scan(path, log_format=log_format).collect().to_dicts()
+
+
+def _await_lines(path: Path, count: int) -> None:
+    for _ in range(100):
+        if path.exists() and path.read_bytes().count(b"\n") >= count:
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"{path} has fewer than {count} lines: {path.read_bytes()!r}")
+
+
+@pytest.fixture(scope="module")
+def haproxy(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+    """A log of a real HAProxy for each of its formats."""
+    binary = _binary("haproxy")
+    folder = tmp_path_factory.mktemp("haproxy")
+    upstream = ThreadingHTTPServer(("127.0.0.1", 0), _Upstream)
+    threading.Thread(target=upstream.serve_forever, daemon=True).start()
+    ports = {f"port{i}": _free_port() for i in range(4)}
+    conf = folder / "haproxy.cfg"
+    live = upstream.server_address[1]
+    conf.write_text(HAPROXY.format(sink="stdout", live=live, dead=_free_port(), **ports))
+    out = folder / "out.log"
+    with _running([binary, "-f", str(conf)], ports["port0"], out):
+        for port in ports.values():
+            for sent in TRAFFIC:
+                _send(port, sent.raw)
+        _send(ports["port0"], Sent(b"/down/1", "/down/1", 503).raw)
+        _send(ports["port0"], b"nonsense\r\n\r\n")
+        _await_lines(out, 4 * len(TRAFFIC) + 2)
+    upstream.shutdown()
+    upstream.server_close()
+    lines = out.read_text().splitlines(keepends=True)
+    by_frontend = {
+        "http": [line for line in lines if " fe_http " in line],
+        "captures": [line for line in lines if " fe_captures " in line],
+        "clf": [line for line in lines if '"fe_clf"' in line],
+        "own": [line for line in lines if " fe_" not in line and '"fe_' not in line],
+    }
+    paths = {}
+    for name, kept in by_frontend.items():
+        paths[name] = folder / f"{name}.log"
+        paths[name].write_text("".join(kept))
+    return paths
+
+
+def _told(rows: list[Row]) -> list[tuple[object, ...]]:
+    return [(row["method"], row["path"], row["status"]) for row in rows if row["method"]]
+
+
+EXPECTED = [(sent.method, sent.path, sent.status) for sent in TRAFFIC]
+
+
+@pytest.mark.parametrize("name", ["http", "captures", "clf"])
+def test_haproxys_own_formats_are_known(haproxy: Mapping[str, Path], name: str) -> None:
+    rows = _rows(haproxy[name])
+    assert _told(rows)[: len(TRAFFIC)] == EXPECTED
+    assert {row["gateway"] for row in rows} == {"haproxy"}
+    served = rows[: len(TRAFFIC)]
+    assert {row["api"] for row in served} == {"be_live"}
+    assert {row["upstream_addr"] for row in served} == {"app1"}
+    assert all(row["client_ip"] == "127.0.0.1" for row in rows)
+    assert all(0 <= row["upstream_duration_ms"] <= row["duration_ms"] < 400 for row in served)  # type: ignore[operator]
+    assert [row["error_source"] for row in served] == [None, "client", "upstream", None]
+
+
+def test_a_server_that_is_down_is_the_gateways_failure(haproxy: Mapping[str, Path]) -> None:
+    rows = _rows(haproxy["http"])
+    (down,) = [row for row in rows if row["path"] == "/down/1"]
+    assert (down["status"], down["error_type"], down["error_source"]) == (503, "SC", "gateway")
+    assert (down["upstream_attempts"], down["upstream_duration_ms"]) == (2, None)
+    (bad,) = [row for row in rows if row["status"] == 400]
+    assert (bad["method"], bad["path"], bad["error_type"]) == (None, None, "PR")
+
+
+def test_a_log_format_of_ones_own(haproxy: Mapping[str, Path]) -> None:
+    rows = _rows(haproxy["own"], OWN)
+    assert _told(rows) == EXPECTED
+    assert {row["host"] for row in rows} == {"api.example.com"}
+    assert all(str(row["upstream_addr"]).startswith("127.0.0.1:") for row in rows)
+    assert all(row["request_bytes"] and row["response_bytes"] for row in rows)
+
+
+@pytest.fixture(scope="module")
+def apache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the logs of a real Apache."""
+    binary = _binary("apache2")
+    modules = Path("/usr/lib/apache2/modules")
+    if not modules.is_dir():
+        pytest.skip("Apache's modules are not where Debian has them")
+    prefix = tmp_path_factory.mktemp("apache")
+    (prefix / "htdocs").mkdir()
+    (prefix / "htdocs" / "hello").write_text("hello")
+    port = _free_port()
+    conf = prefix / "httpd.conf"
+    text = APACHE.format(prefix=prefix, port0=port, modules=modules)
+    if os.geteuid() == 0:
+        text += "User nobody\nGroup nogroup\n"
+        for path in (prefix, *prefix.parents[:2], prefix / "htdocs"):
+            path.chmod(0o755)
+    conf.write_text(text)
+    command = [binary, "-f", str(conf), "-DFOREGROUND"]
+    with _running(command, port, prefix / "out.txt"):
+        for target, method in ((b"/hello?a=1", "GET"), (b"/nowhere", "GET"), (b"/gone/x", "PUT")):
+            _send(port, Sent(target, "", 0, method).raw)
+        _send(port, b'GET /a"b\\c HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+        _await_lines(prefix / "own.log", 4)
+    return prefix
+
+
+APACHE_ROWS = [
+    ("GET", "/hello", 200),
+    ("GET", "/nowhere", 404),
+    ("PUT", "/gone/x", 410),
+]
+
+
+def test_apaches_default_log(apache: Path) -> None:
+    rows = _rows(apache / "combined.log")
+    assert _told(rows)[:3] == APACHE_ROWS
+    assert {row["user_agent"] for row in rows[:3]} == {"test/1.0 (a b)"}
+    assert rows[0]["response_bytes"] == 5
+    assert rows[0]["duration_ms"] is None
+    assert rows[3]["path"] == '/a"b\\c'
+
+
+def test_an_apache_log_with_durations(apache: Path) -> None:
+    rows = _rows(apache / "own.log", APACHE_OWN)
+    assert _told(rows)[:3] == APACHE_ROWS
+    assert all(0 < row["duration_ms"] < 2000 for row in rows)  # type: ignore[operator]
+    assert {row["host"] for row in rows[:3]} == {"api.example.com"}
+    assert rows[0]["response_bytes"] > 5  # type: ignore[operator]
