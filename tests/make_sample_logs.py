@@ -287,7 +287,6 @@ def _json(r: Request) -> str:
         "remote_user": "" if r.consumer == "-" else r.consumer,
         "request_method": r.method,
         "request_uri": r.target,
-        "target": r.target,
         "status": str(r.status),
         "body_bytes_sent": str(r.size),
         "request_time": f"{r.seconds:.3f}",

@@ -15,6 +15,11 @@ from tests.formats.read_rows import lines_of, read_lines, reading_of, rows
 
 COMBINED_OF_APACHE = '%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i" %D'
 
+HAPROXY_AS_JSON = (
+    '{"t":"21/Nov/2026:10:00:00 +0000","r":"GET /a HTTP/1.1","s":503,"d":7,"b":"be",'
+    '"w":"<NOSRV>","e":"SC"}'
+)
+
 
 @pytest.mark.parametrize(
     ("text", "language"),
@@ -111,8 +116,7 @@ def test_words_that_there_are_not_are_refused(text: str, problem: str, hint: str
         ),
         (
             '{"t":"%trg","r":"%r","s":%ST,"d":%Ta,"b":"%b","w":"%s","e":"%ts"}',
-            '{"t":"21/Nov/2026:10:00:00 +0000","r":"GET /a HTTP/1.1","s":503,"d":7,"b":"be",%s}'
-            % '"w":"<NOSRV>","e":"SC"',
+            HAPROXY_AS_JSON,
             {
                 "path": "/a",
                 "status": 503,
