@@ -7,6 +7,8 @@
   // A decimal with so many places, ties to even as Python rounds them.
   function fixed(value, places) {
     const text = value.toFixed(places);
+    // Nothing but a tie is rounded in another way, and few numbers are near one.
+    if (Math.abs(Math.abs((value * 10 ** places) % 1) - 0.5) > 1e-6) return text;
     const exact = value.toFixed(Math.min(100, places + 40));
     const rest = exact.slice(exact.indexOf(".") + 1 + places);
     if (!/^50*$/.test(rest)) return text;
@@ -118,18 +120,22 @@
     money: (value) => groupThousands(fixed(value, 2)),
   };
 
-  // Texts of the values of one column, which all have one unit and one span of rates.
-  function formatColumn(values, unit) {
+  // How values of one column become texts, which all have one unit and one span of rates.
+  function columnFormat(values, unit) {
     if (unit === "per_second") {
       const span = rateSpan(values.reduce((most, v) => (v > most ? v : most), 0));
-      return values.map((v) => (v === null ? NULL : formatRate(v, span)));
+      return (v) => (v === null ? NULL : formatRate(v, span));
     }
     if (unit === "time") {
       const seconds = values.some((v) => v !== null && v.slice(17, 19) !== "00");
-      return values.map((v) => (v === null ? NULL : formatTime(v, seconds)));
+      return (v) => (v === null ? NULL : formatTime(v, seconds));
     }
     const format = FORMATS[unit] || formatNumber;
-    return values.map((v) => formatValue(v, format));
+    return (v) => formatValue(v, format);
+  }
+
+  function formatColumn(values, unit) {
+    return values.map(columnFormat(values, unit));
   }
 
   function formatValue(value, format) {
@@ -181,7 +187,7 @@
   }
 
   const exported = {
-    NULL, FILTERS, formatColumn, formatCompact, formatCount, formatDuration, formatRatio,
+    NULL, FILTERS, columnFormat, formatColumn, formatCompact, formatCount, formatDuration, formatRatio,
     formatBytes, formatTime, compareKeys, sortRows, readFragment, writeFragment,
   };
   globalThis.apilogFigures = exported;

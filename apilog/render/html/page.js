@@ -58,6 +58,13 @@
     return value >= bad ? "bad" : value >= warn ? "warn" : "";
   }
 
+  // Have these children and no others; what stands there already is left alone.
+  function place(parent, nodes) {
+    const there = parent.childNodes;
+    if (there.length === nodes.length && nodes.every((node, i) => there[i] === node)) return;
+    parent.replaceChildren(...nodes);
+  }
+
   // One table of the report: its rows, how they are sorted and searched, and its nodes.
   class FigureTable {
     constructor(meta, node, onPick) {
@@ -113,7 +120,12 @@
       }
       if (this.meta.columns.some((c) => !c.main) || this.meta.hiddenKeys.length) {
         const box = element("input", { type: "checkbox" });
-        box.addEventListener("change", () => this.node.classList.toggle("all", box.checked));
+        box.addEventListener("change", () => {
+          this.hasAllColumns = box.checked;
+          this.node.classList.toggle("all", box.checked);
+          for (const line of this.lines.values()) line.isWritten = false;
+          this.arrange();
+        });
         this.tools.append(element("label", { class: "toggle" }, box, " all columns"));
       }
     }
@@ -123,41 +135,44 @@
       this.rows = rows;
       this.remark = remark;
       const { meta } = this;
-      const texts = meta.columns.map((c) =>
-        c.unit === "metric"
-          ? rows.map((r) => F.formatColumn([r[c.name] ?? null], page.metricUnits[r.metric] || "")[0])
-          : F.formatColumn(rows.map((r) => r[c.name] ?? null), c.unit));
-      const most = Math.max(1, ...rows.map((r) => r.requests || 0));
-      const lines = new Map();
+      const values = meta.columns.map((c) => rows.map((r) => r[c.name] ?? null));
+      this.formats = meta.columns.map((c, j) => (c.unit === "metric" ? null : F.columnFormat(values[j], c.unit)));
+      this.most = rows.reduce((most, r) => Math.max(most, r.requests || 0), 1);
+      this.lines = new Map();
       rows.forEach((row, i) => {
         const key = JSON.stringify(meta.keys.map((k) => row[k] ?? null));
         const line = this.made.get(key) || this.makeLine(row, key);
         this.made.set(key, line);
         line.row = row;
-        meta.columns.forEach((c, j) => {
-          const value = row[c.name] ?? null;
+        line.isWritten = false;
+        for (let j = 0; j < line.cells.length; j += 1) {
           const cell = line.cells[j];
-          const exact = exactText(value);
-          if (cell.exact !== exact) {
-            cell.node.setAttribute("data-value", exact);
-            cell.exact = exact;
-            const level = severity(c.name, value);
-            if (cell.level !== level) {
-              cell.node.dataset.level = level;
-              cell.level = level;
-            }
-          }
-          const text = c.unit === "text" ? visible(texts[j][i]) : texts[j][i];
-          if (cell.text !== text) {
-            cell.node.firstChild.data = text;
-            cell.text = text;
-          }
-        });
-        if (line.bar) line.bar.style.setProperty("--share", ((row.requests || 0) / most).toFixed(4));
-        lines.set(key, line);
+          const value = values[j][i];
+          if (cell.value === value) continue;
+          cell.node.setAttribute("data-value", exactText(value));
+          cell.value = value;
+        }
+        this.lines.set(key, line);
       });
-      this.lines = lines;
       this.arrange();
+    }
+
+    // What is seen of a line follows its values only where it is seen.
+    write(line) {
+      if (line.isWritten) return;
+      line.isWritten = true;
+      this.meta.columns.forEach((c, j) => {
+        if (!c.main && !this.hasAllColumns) return;
+        const cell = line.cells[j];
+        const format = this.formats[j] || F.columnFormat([cell.value], page.metricUnits[line.row.metric] || "");
+        const text = c.unit === "text" ? visible(format(cell.value)) : format(cell.value);
+        if (cell.text === text) return;
+        cell.node.firstChild.data = text;
+        cell.text = text;
+        const level = severity(c.name, cell.value);
+        if (cell.level !== level) cell.node.dataset.level = cell.level = level;
+      });
+      if (line.bar) line.bar.style.setProperty("--share", ((line.row.requests || 0) / this.most).toFixed(4));
     }
 
     makeLine(row, key) {
@@ -184,29 +199,30 @@
         cell.setAttribute("data-metric", c.name);
         cell.append("");
         node.append(cell);
-        return { node: cell, exact: null, text: "", level: "" };
+        return { node: cell, value: undefined, text: "", level: "" };
       });
       const at = meta.columns.findIndex((c) => c.name === "requests");
       const bar = at >= 0 && meta.keys.length && !["checks", "worst", "changed"].includes(meta.name) ? cells[at].node : null;
       if (bar) bar.classList.add("bar");
       const words = meta.keys.map((k) => String(row[k] ?? "")).join(" ").toLowerCase();
-      return { node, cells, words, bar, row };
+      return { node, key, cells, words, bar, row };
     }
 
-    // Add a small chart to each row, of the requests over time; `counts` are by key.
-    drawTrends(counts) {
-      if (!counts.size && !this.trendHead) return;
-      if (!this.trendHead) {
-        this.trendHead = element("th", { scope: "col", class: "trend" }, "over time");
-        this.node.tHead.rows[0].append(this.trendHead);
+    // Have a small chart in each row, of the requests over time; `counts` are by key.
+    showTrends(counts) {
+      if (!counts.size && !this.trends) return;
+      if (!this.trends) this.node.tHead.rows[0].append(element("th", { scope: "col", class: "trend" }, "over time"));
+      this.trends = counts;
+    }
+
+    drawTrend(line) {
+      if (!this.trends || line.trendOf === this.trends) return;
+      line.trendOf = this.trends;
+      if (!line.trend) {
+        line.trend = element("td", { class: "trend" });
+        line.node.append(line.trend);
       }
-      for (const [key, line] of this.lines) {
-        if (!line.trend) {
-          line.trend = element("td", { class: "trend" });
-          line.node.append(line.trend);
-        }
-        line.trend.replaceChildren(...(counts.has(key) ? [sparkline(counts.get(key))] : []));
-      }
+      line.trend.replaceChildren(...(this.trends.has(line.key) ? [sparkline(this.trends.get(line.key))] : []));
     }
 
     // Put the rows in order, those that the search finds.
@@ -217,8 +233,12 @@
       const nodes = rows.slice(0, MOST_ROWS).map((row) => lines.get(row).node);
       // A single row more takes no more room than the button.
       const first = this.isWhole || nodes.length <= FIRST_ROWS + 1 ? nodes.length : FIRST_ROWS;
-      this.body.replaceChildren(...nodes.slice(0, first));
-      this.further.replaceChildren(...nodes.slice(first));
+      for (const row of rows.slice(0, first)) {
+        this.write(lines.get(row));
+        this.drawTrend(lines.get(row));
+      }
+      place(this.body, nodes.slice(0, first));
+      place(this.further, nodes.slice(first));
       const parts = [];
       if (this.remark) parts.push(this.remark);
       else if (!this.rows.length) parts.push("No rows.");
@@ -380,16 +400,20 @@
         svg.append(shape("text", { x: box.left - 6, y: y(tick) + 4, class: "tick end" }, F.formatCompact(tick)));
       }
       const gap = step > 5 ? 1 : 0;
+      // One path for each class: an element for each bar would take ten times as long.
+      const paths = { server: "", client: "", success: "" };
+      const wide = Math.max(step - gap, 0.6).toFixed(1);
       rows.forEach((row, i) => {
         let base = 0;
         const parts = [["server", row.server_errors], ["client", row.client_errors],
           ["success", (row.requests || 0) - (row.server_errors || 0) - (row.client_errors || 0)]];
         for (const [role, value] of parts) {
           if (!value) continue;
-          svg.append(shape("rect", { x: this.x(i), width: Math.max(step - gap, 0.6), y: y(base + value), height: y(base) - y(base + value), class: `fill-${role}` }));
+          paths[role] += `M${this.x(i).toFixed(1)} ${y(base).toFixed(1)}h${wide}V${y(base + value).toFixed(1)}h-${wide}z`;
           base += value;
         }
       });
+      for (const [role, path] of Object.entries(paths)) svg.append(shape("path", { d: path, class: `fill-${role}` }));
       for (const anomaly of this.anomalies) {
         const i = rows.findLastIndex((row) => row.timestamp <= anomaly.timestamp);
         if (i < 0) continue;
@@ -651,6 +675,8 @@
     const result = isFiltered && sums
       ? globalThis.apilogSums.filterReport(sums, page.tables, state, { since: given("since"), until: given("until") })
       : null;
+    const endpoints = tables.find((table) => table.meta.name === "endpoints");
+    if (endpoints && sums) endpoints.showTrends(globalThis.apilogSums.countOverTime(sums, endpoints.meta, state, MOST_TREND));
     for (const table of tables) {
       const own = result && result.tables[table.meta.name];
       if (own && own.undecided === true) table.draw(blankRows(table.meta), "Not told under this filter.");
@@ -661,8 +687,6 @@
     const traffic = result ? result.tables.traffic : { rows: report.tables.traffic || [] };
     for (const chart of charts) chart.draw(traffic && traffic.undecided !== true ? traffic.rows : [], isFiltered ? [] : report.tables.anomalies || []);
     for (const figure of document.querySelectorAll("figure.chart:not(.is-live)")) figure.hidden = isFiltered;
-    const endpoints = tables.find((table) => table.meta.name === "endpoints");
-    if (endpoints && sums) endpoints.drawTrends(globalThis.apilogSums.countOverTime(sums, endpoints.meta, state, MOST_TREND));
     if (bar) bar.show(state);
     if (result) describeFilter(state, result, sums);
     else byId("status").replaceChildren(...(isFiltered ? ["This page has no sums to filter by; it shows everything."] : []));
