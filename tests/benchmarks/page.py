@@ -1,7 +1,7 @@
 """How quickly a page of a month by the hour is drawn and filtered, in Chromium.
 
-Times are of the page's main thread, in CPU time, and the least of several rounds: what other programs
-do meanwhile only adds to them.
+Times are of the page's main thread, in CPU time, and the least of several rounds: what other
+programs do meanwhile only adds to them.
 
     python tests/benchmarks/page.py [REQUESTS]
 """
