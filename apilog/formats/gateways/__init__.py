@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from apilog.formats.contract import Refusal, SkipRule
-from apilog.formats.gateways import apigee, aws, azure
+from apilog.formats.gateways import apigee, aws, azure, edge_networks, google
 from apilog.formats.gateways.column_builder import GatewayFormat
 from apilog.formats.gateways.delimited import infer_delimited
 from apilog.formats.gateways.gateway import Gateway, TextLayout
@@ -20,7 +20,13 @@ from apilog.formats.gateways.keyed import RecordShape, infer_keyed
 from apilog.formats.gateways.positional import infer_positional
 from apilog.formats.nginx.format import NginxFormat
 
-GATEWAYS: tuple[Gateway, ...] = (*aws.GATEWAYS, *apigee.GATEWAYS, *azure.GATEWAYS)
+GATEWAYS: tuple[Gateway, ...] = (
+    *aws.GATEWAYS,
+    *apigee.GATEWAYS,
+    *google.GATEWAYS,
+    *azure.GATEWAYS,
+    *edge_networks.GATEWAYS,
+)
 """Every gateway whose records are recognised by the names of their values."""
 
 TEXT_FORMATS: tuple[NginxFormat, ...] = tuple(f for g in GATEWAYS for f in g.text_formats)

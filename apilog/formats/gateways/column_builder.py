@@ -46,8 +46,9 @@ class GatewayFormat(ABC):
             values, is_read = self._read_values(lines, [[ColumnSource((name,), lambda s: s)]])
             return values[name].filter(is_read).drop_nulls()
 
-        for name, find_doubt in self.spec.head_doubts.items():
-            if name in self.locations:
+        for given, find_doubt in self.spec.head_doubts.items():
+            name, *others = (given,) if isinstance(given, str) else given
+            if self.locations.keys() >= {name, *others}:
                 doubts[find_doubt(head_values(name), self._key_of(name))] = None
         for column, sources in self.spec.column_sources.items():
             usable = self._usable_sources(sources)
@@ -61,10 +62,22 @@ class GatewayFormat(ABC):
                         source = replace(source, convert=convert, fit=None)
                     fitted.append(source)
                 fitted_sources[column] = tuple(fitted)
-        given = tuple(doubt for doubt in doubts if doubt)
-        if not fitted_sources and given == self.doubts:
+        told = tuple(doubt for doubt in doubts if doubt)
+        if not fitted_sources and told == self.doubts:
             return self
-        return replace(self, fitted_sources=fitted_sources, doubts=given)
+        return replace(self, fitted_sources=fitted_sources, doubts=told)
+
+    def has_own_lines(self, head: pl.Series) -> bool:
+        """Return whether some of these lines are, or may be, of this gateway: of its log or of one
+        that is known to lie beside it."""
+        sources = self._usable_sources(self.spec.is_own_record)
+        if not sources:
+            return True
+        lines = EventLines.from_series(head.drop_nulls())
+        values, is_read = self._read_values(lines, [sources])
+        is_own = coalesce_sources(sources, values).fill_null(value=True) & is_read
+        foreign = self.find_foreign_lines(lines)
+        return bool(is_own.any()) or (foreign is not None and bool((foreign & is_read).any()))
 
     @property
     def column_sources(self) -> Mapping[str, tuple[ColumnSource, ...]]:

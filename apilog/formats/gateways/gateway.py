@@ -79,9 +79,11 @@ class Gateway:
     required_columns: tuple[str, ...] = ("status", "method", "path", "route", "operation")
     """A record has at least one of these columns, or it is a reject."""
 
-    head_doubts: Mapping[str, Callable[[pl.Series, str], str | None]] = field(default_factory=dict)
+    head_doubts: Mapping[str | tuple[str, ...], Callable[[pl.Series, str], str | None]] = field(
+        default_factory=dict
+    )
     """Names to functions of their values in the head of a file, and of their key, that return what
-    these leave in doubt."""
+    these leave in doubt. Of several names the values are those of the first, if a file has all."""
 
     # How keys become names.
     record_wrappers: frozenset[str] = frozenset()

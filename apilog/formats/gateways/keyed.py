@@ -108,7 +108,10 @@ def infer_keyed(
     scope = located[min(fingerprint)][0][:-1]
     optional = {normalise_name(key): ((*scope, key),) for key in gateway.optional_keys}
     log_format = KeyedFormat(spec=gateway, locations=optional | located)
-    return log_format.fitted(head) if is_timed or "timestamp" in log_format.columns else None
+    if not (is_timed or "timestamp" in log_format.columns):
+        return None
+    # Services of one vendor share the keys, but for a value that tells them apart.
+    return log_format.fitted(head) if log_format.has_own_lines(head) else None
 
 
 @lru_cache(maxsize=4)

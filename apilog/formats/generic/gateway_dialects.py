@@ -18,10 +18,6 @@ _GRAVITEE_METHODS = {
 }
 
 _GOOGLE_RESOURCES = {
-    "gcp-loadbalancer": (r"^(?:http_load_balancer|[a-z_]+_lb_rule)$", "http_load_balancer"),
-    "gcp-cloudrun": (r"^cloud_run_revision$", "cloud_run_revision"),
-    "gcp-endpoints": (r"^(?:api|produced_api)$", "api"),
-    "gcp-apigateway": (r"^apigateway\.googleapis\.com/", "apigateway.googleapis.com/Gateway"),
     "apigee": (r"^apigee(?:connect)?\.googleapis\.com/", "apigee.googleapis.com/Environment"),
 }
 _GOOGLE_SAMPLE = (
@@ -216,64 +212,6 @@ GATEWAY_DIALECTS: tuple[LogDialect, ...] = (
             '6a9b","userIp":"203.0.113.9"}'
         ),
         url="https://apim.docs.wso2.com/en/latest/api-analytics/on-prem/elk-installation-guide/",
-    ),
-    LogDialect(
-        name="cloudflare",
-        gateway="cloudflare",
-        names=all_of("rayid edgeresponsestatus", "rayid clientrequesturi", "edgeresponsebytes"),
-        units=("ms",),
-        fields=fields_named(
-            timestamp="edgestarttimestamp edgeendtimestamp",
-            path="clientrequesturi clientrequestpath",
-            # Times of the edge are in whole seconds by default: no duration follows from them.
-            duration_ms="",
-            upstream_duration_ms="originresponsedurationms originresponsetime:ns",
-            upstream_status="originresponsestatus",
-            request_bytes="clientrequestbytes",
-            cache_status="cachecachestatus",
-            referer="clientrequestreferer",
-        ),
-        sample=(
-            '{"ClientIP":"203.0.113.9","ClientRequestHost":"shop.example","ClientRequestMethod"'
-            ':"GET","ClientRequestURI":"/a?b=1","EdgeEndTimestamp":"2026-10-10T13:55:36Z","Edge'
-            'ResponseBytes":120,"EdgeResponseStatus":200,"EdgeStartTimestamp":"2026-10-10T13:55'
-            ':36Z","RayID":"6a9b"}'
-        ),
-        url="https://developers.cloudflare.com/logs/logpush/logpush-job/datasets/zone/http_requests/",
-    ),
-    LogDialect(
-        name="fastly",
-        gateway="fastly",
-        names=all_of("fastlyserver", "fastlyisedge", "fastlyserviceid"),
-        fields=fields_named(cache_status="responsestate cachestatus fastlyinfostate"),
-        sample=(
-            '{"timestamp":"2026-10-10T13:55:36+0000","client_ip":"203.0.113.9","host":"shop.exa'
-            'mple","url":"/a?b=1","request_method":"GET","request_protocol":"HTTP/2","response_'
-            'state":"HIT","response_status":200,"response_body_size":120,"fastly_server":"cache'
-            '-x","fastly_is_edge":true}'
-        ),
-        url="https://www.fastly.com/documentation/guides/integrations/logging/",
-    ),
-    LogDialect(
-        name="akamai",
-        gateway="akamai",
-        names=all_of("cliip reqpath statuscode", "reqtimesec reqpath statuscode"),
-        units=("ms",),
-        fields=fields_named(
-            timestamp="reqtimesec",
-            host="reqhost",
-            path="reqpath",
-            duration_ms="turnaroundtimemsec",
-            response_bytes="totalbytes bytes",
-            request_bytes="",
-            protocol="proto",
-        ),
-        sample=(
-            '{"cliIP":"203.0.113.9","reqTimeSec":"1791640536.123","proto":"HTTP/2","reqHost":"s'
-            'hop.example","reqMethod":"GET","reqPath":"/a","statusCode":"200","UA":"curl/8","to'
-            'talBytes":"120","turnAroundTimeMSec":"15","cacheStatus":"1"}'
-        ),
-        url="https://techdocs.akamai.com/datastream2/docs/data-set-parameters",
     ),
     LogDialect(
         name="iis",

@@ -51,6 +51,10 @@ def test_everything_that_an_entry_tells_is_read() -> None:
         "client_ip": "203.0.113.7",
         "request_id": "1x2y3z",
         "trace_id": "0af7651916cd43dd8448eb211c80319c",
+        "api": "apigee",
+        "upstream_addr": "10.0.0.2",
+        # Who answered; it counts where the status is an error.
+        "error_source": "upstream",
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -179,7 +180,7 @@ TEXT_SAMPLES = [
     (gateway.name, sample)
     for gateway in gateways.GATEWAYS
     for sample in gateway.samples
-    if not sample.startswith("{")
+    if gateway.layouts and not sample.startswith("{")
 ]
 
 
@@ -188,7 +189,7 @@ def test_no_secret_of_a_line_of_text_reaches_a_record(
     tmp_path: Path, name: str, sample: str
 ) -> None:
     # Queries stand in request lines, but for the field that CloudFront has of them.
-    line = sample.replace("page=2", f"api_key={SECRET}")
+    line = re.sub("page=2|X-Amz-Expires=60", f"api_key={SECRET}", sample)
     if line == sample:
         line = sample.replace(" HTTP/1.1", f"?api_key={SECRET} HTTP/1.1", 1)
     assert line != sample, name

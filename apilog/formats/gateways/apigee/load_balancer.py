@@ -1,7 +1,8 @@
 """Apigee X: the log of the load balancer in front of it, as Cloud Logging entries.
 
-The service behind the balancer is Apigee, whose answers and its targets' look the same here:
-a 5xx is the balancer's where `statusDetails` says so, and otherwise nobody's.
+A 5xx is the balancer's where `statusDetails` names a failure, and that of the service behind
+(Apigee, or whatever it is) where it says that the backend sent it. What a failure is called in
+`statusDetails` is the error's type.
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ import polars as pl
 from apilog.formats.gateways.apigee import analytics_values as values
 from apilog.formats.gateways.apigee.analytics_values import UNSET
 from apilog.formats.gateways.gateway import ColumnSource, Gateway, first_duration_ms, first_of
+from apilog.formats.gateways.google.log_entries import who_answered
 from apilog.values import convert
 
 _LOAD_BALANCER_TYPES = r"^(?:http_load_balancer|internal_http_lb_rule|(?:http|https)_.*lb_rule)$"
 # The beginning of `statusDetails` of a request that went well, whatever the status.
 _ANSWERED = r"^(?:response_|cache_lookup_|redirected_)"
+# A sink to BigQuery puts the type of the payload into the name.
+_DETAILS = ("jsonpayloadstatusdetails", "jsonpayloadtypeloadbalancerlogentrystatusdetails")
 
 
 def _is_load_balancer(kinds: pl.Series) -> pl.Series:
@@ -74,7 +78,11 @@ LOAD_BALANCER = Gateway(
         "client_ip": UNSET.first_known("httprequestremoteip", "jsonpayloadremoteip"),
         "request_id": UNSET.first_id("insertid"),
         "trace_id": first_of(_bare_trace_ids, "trace"),
-        "error_type": first_of(_failure_names, "jsonpayloadstatusdetails"),
+        "error_type": first_of(_failure_names, *_DETAILS),
+        "error_source": first_of(who_answered, *_DETAILS),
+        "upstream_addr": first_of(UNSET.to_null, "httprequestserverip"),
+        "api": UNSET.first_known("resourcelabelsbackendservicename"),
+        "operation": UNSET.first_known("resourcelabelsmatchedurlpathrule"),
         "cache_status": (
             ColumnSource(
                 ("httprequestcachehit",), _cdn_status, optional_names=("httprequestcachelookup",)

@@ -103,7 +103,12 @@ def is_category(name: str, values: pl.Series) -> pl.Series:
     return UNSET.map_set(values, lambda s: s.str.to_lowercase() == name)
 
 
-_ACCESS_CATEGORIES = ("gatewaylogs", "applicationgatewayaccesslog", "frontdooraccesslog")
+_ACCESS_CATEGORIES = (
+    "gatewaylogs",
+    "applicationgatewayaccesslog",
+    "frontdooraccesslog",
+    "appservicehttplogs",
+)
 
 
 def is_foreign_category(values: pl.Series) -> pl.Series:
@@ -115,6 +120,7 @@ _OTHER_CATEGORIES = (
     "WebSocketConnectionLogs|DeveloperPortalAuditLogs|Gateway(?:Llm|Mcp)Logs?"
     "|ApplicationGateway(?:Firewall|Performance)Log"
     "|FrontDoor(?:HealthProbe|WebApplicationFirewall)Log"
+    "|AppService(?:Console|App|Audit|IPSecAudit|Platform|Authentication|FileAudit)Logs"
 )
 
 SKIP_RULES = (
@@ -126,6 +132,7 @@ SKIP_RULES = (
             '{"Category": "GatewayLlmLogs", "ModelName": "m", "PromptTokens": "3"}',
             '"11/21/2026, 10:00:00.000 AM",DeveloperPortalAuditLogs,"West Europe"',
             '{"category":"FrontDoorHealthProbeLog","properties":{"httpStatusCode":"400"}}',
+            '{"category":"AppServiceConsoleLogs","resultDescription":"started"}',
         ),
     ),
     SkipRule(
