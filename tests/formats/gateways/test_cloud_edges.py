@@ -11,6 +11,7 @@ import pytest
 from apilog.formats import gateways
 from apilog.formats.detect import detect_plan
 from apilog.formats.gateways.edge_networks.cloudflare import CLOUDFLARE
+from apilog.formats.gateways.gateway import Gateway
 from apilog.formats.gateways.google.service_proxies import API_GATEWAY, ENDPOINTS
 from tests.formats.read_rows import lines_of, read_lines, rows
 
@@ -31,7 +32,7 @@ def test_entries_of_several_services_in_one_file_are_each_services_own() -> None
     [("via_upstream", "upstream", None), ("upstream_reset", "gateway", "upstream_reset")],
 )
 def test_the_proxys_detail_says_who_answered(
-    gateway: gateways.Gateway, detail: str, source: str, failure: str | None
+    gateway: Gateway, detail: str, source: str, failure: str | None
 ) -> None:
     entry = json.loads(gateway.samples[0])
     key = "responseDetails" if "responseDetails" in entry["jsonPayload"] else "response_code_detail"
