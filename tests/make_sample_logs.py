@@ -202,6 +202,10 @@ def gateway_values(r: Request) -> dict[str, str]:
         "logged_zone": "+0000",
         "logger_prefix": f"{r.time:%Y-%m-%dT%H:%M:%S}.000Z  INFO 7 --- [ctor-http-nio-2] ",
         "sent_http_content_length": str(r.size),
+        "target": r.target,
+        "time_python": f"{r.time:%Y-%m-%d %H:%M:%S},123",
+        "time_web": f"{r.time:%a, %d %b %Y %H:%M:%S} GMT",
+        **dict.fromkeys(("opening", "closing", "python_prefix"), ""),
         "tail_reason": HTTPStatus(r.status).phrase,
         "time_gin": f"{r.time:%Y/%m/%d - %H:%M:%S}",
         "time_no_zone": f"{r.time:%d/%b/%Y %H:%M:%S}",
@@ -514,8 +518,20 @@ LINES: dict[str, Line] = {
 """Name of a log to how a request is written; a new one comes last, so that the seed leaves the
 others as they are. A gateway that is not here has its samples for a log."""
 
+
+def _rails(r: Request) -> str:
+    tag = f"[{request_uuid(r)}]"
+    return (
+        f'{tag} Started {r.method} "{r.target}" for {r.ip} at {r.time:%Y-%m-%d %H:%M:%S} +0000\n'
+        f"{tag} Processing by OrdersController#show as JSON\n"
+        f"{tag} Completed {r.status} {HTTPStatus(r.status).phrase} in {r.seconds * 1000:.0f}ms "
+        "(Views: 0.4ms | ActiveRecord: 1.0ms)"
+    )
+
+
 FRAMEWORK_LINES: dict[str, Line] = {
-    f.name: partial(render, f.log_format) for f in FRAMEWORK_FORMATS
+    **{f.name: partial(render, f.log_format) for f in FRAMEWORK_FORMATS},
+    "rails": _rails,
 }
 """The same for logs that have a seed of their own: their order is free."""
 

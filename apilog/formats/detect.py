@@ -23,6 +23,7 @@ from apilog.formats.gateways.positional import are_bare
 from apilog.formats.generic.json_lines import JsonLinesFormat
 from apilog.formats.generic.labelled import LogfmtFormat, LtsvFormat
 from apilog.formats.generic.named_values import CsvFormat
+from apilog.formats.generic.rails import RailsFormat
 from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.nginx.grammar import FormatVariable, LiteralText, LogFormat
 from apilog.formats.nginx.inference import extend_format, infer_format
@@ -73,6 +74,7 @@ class _TableDetector:
 
 FORMAT_DETECTORS: Mapping[str, FormatDetector] = {
     **gateways.DETECTORS,
+    "rails": RailsFormat,
     "json": JsonLinesFormat,
     "ltsv": LtsvFormat,
     "logfmt": LogfmtFormat,
@@ -92,6 +94,26 @@ def detect_plan(
     ones are no format.
     """
     lines = lines.head(HEAD_LINES)
+    plan = _detect_whole_plan(lines, is_timed=is_timed, is_rest=is_rest)
+    return _with_relatives(plan, lines) if plan else None
+
+
+def _with_relatives(plan: ParsePlan, lines: pl.Series) -> ParsePlan:
+    """Return the plan with the gateways that other lines betray, of those that write alike."""
+
+    def told(log_format: Format) -> Format:
+        if not isinstance(log_format, NginxFormat):
+            return log_format
+        for pattern, gateway in log_format.relatives.items():
+            if lines.str.contains(pattern).any():
+                return replace(log_format, gateway=gateway)
+        return log_format
+
+    stages = (replace(stage, formats=tuple(map(told, stage.formats))) for stage in plan.stages)
+    return replace(plan, stages=tuple(stages))
+
+
+def _detect_whole_plan(lines: pl.Series, *, is_timed: bool, is_rest: bool) -> ParsePlan | None:
     plan = _detect_by_votes(lines, is_timed=is_timed, is_rest=is_rest)
     if plan is None or plan.saw_all or not plan.name:
         return plan
@@ -116,7 +138,7 @@ def _detect_by_votes(head: pl.Series, *, is_timed: bool, is_rest: bool) -> Parse
     likely = candidates
     if 2 * int(head.str.contains(_STAMP).sum()) > len(head):
         # Other formats would take the time for the name of a client, and what follows for a user.
-        timed = ("$time", "$msec", "${logger_prefix}")
+        timed = ("$time", "$msec", "${logger_prefix}", "${opening}$time")
         likely = [f for f in likely if f.log_format.string.startswith(timed)]
     # The common case, one named format and nothing else, is decided before any envelope is tried.
     best = _find_named(head, likely, is_timed=is_timed)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from apilog.errors import UsageError
 from apilog.formats import gateways
+from apilog.formats.generic.rails import RAILS_COLUMNS
 from apilog.formats.nginx.library import SUGGESTION
 from apilog.formats.text_formats import ALL_TEXT_FORMATS
 from apilog.schema import SCHEMA
@@ -41,6 +42,13 @@ FORMAT_INFOS: Mapping[str, FormatInfo] = {
             "JSON lines with keys of any sensible name (nginx, Caddy, Traefik, Envoy, Kong)",
             columns=None,
             url="https://nginx.org/en/docs/http/ngx_http_log_module.html",
+        ),
+        FormatInfo(
+            "rails",
+            "rails",
+            "Rails' own log: Started, Processing and Completed are one request",
+            columns=RAILS_COLUMNS,
+            url="https://guides.rubyonrails.org/debugging_rails_applications.html",
         ),
         FormatInfo("ltsv", None, "Labeled tab-separated values", None, "http://ltsv.org/"),
         FormatInfo("logfmt", None, "key=value pairs", None, "https://brandur.org/logfmt"),

@@ -139,12 +139,16 @@ SKIP_RULES: tuple[SkipRule, ...] = (
     SkipRule(
         # https://github.com/gin-gonic/gin/blob/master/debug.go
         SERVER_LOG,
-        r"^\[GIN-debug\] |^Error #[0-9]{2}: | - using (?:env|code):\t",
+        r"^\[GIN-debug\] |^Error #[0-9]{2}: | - using (?:env|code):\t"
+        r"|^[0-9/]{10} [0-9:.]{8,} KRAKEND [A-Z]+: |^\[KRAKEND\] |^Parsing configuration file: "
+        r'|"module": ?"KRAKEND"',
         (
             "[GIN-debug] GET    /v1/users/:id             --> main.user (3 handlers)",
             "[GIN-debug] Listening and serving HTTP on :8080",
             " - using env:\texport GIN_MODE=release",
             "Error #01: record not found",
+            "2026/11/21 10:00:00 KRAKEND INFO: Starting KrakenD v2.7.0",
+            "[KRAKEND] 2026/11/21 - 10:00:00.123 \u25b6 DEBUG [SERVICE: Gin] Debug enabled",
         ),
     ),
     SkipRule(
@@ -178,10 +182,30 @@ SKIP_RULES: tuple[SkipRule, ...] = (
         unless=r"\bHTTP/[0-9]",
     ),
     SkipRule(
+        # https://docs.djangoproject.com/en/stable/ref/django-admin/#runserver
+        NOTICE,
+        r"^(?:Watching for file changes with|Performing system checks|System check identified|"
+        r"Django version |Starting (?:ASGI/\S+ |WSGI )?development server at|Quit the server with|"
+        r"Starting ASGI/|For more information on production servers see|"
+        r"[A-Z][a-z]+ [0-9]{1,2}, [0-9]{4} - [0-9:]{8}$|You have [0-9]+ unapplied migration|"
+        r"Run 'python manage\.py|(?:Not Found|Bad Request|Forbidden|Unauthorized|Gone|"
+        r"Internal Server Error|Service Unavailable|Method Not Allowed|Not Acceptable|"
+        r"Too Many Requests|Conflict)(?: \([^)]*\))?: /)|^(?:\[[^\]]*\] |- )Broken pipe from ",
+        (
+            "Watching for file changes with StatReloader",
+            "System check identified no issues (0 silenced).",
+            "November 21, 2026 - 10:00:00",
+            "Starting development server at http://127.0.0.1:8000/",
+            "Not Found: /v1/orders/33",
+            "Forbidden (CSRF cookie not set.): /v1/orders",
+            "- Broken pipe from ('127.0.0.1', 51234)",
+        ),
+    ),
+    SkipRule(
         # What a program says when it starts, npm before it, and what restarts it.
         NOTICE,
         r'(?i)^[^"\[{]*\b(?:listening|running|started|ready|serving)\b[^"]*\b(?:on|at|in)\b[^"]*'
-        r'(?:\bport:? ?[0-9]+|https?://|:[0-9]{2,5}|\bmode)\b[^"]*$'
+        r'(?:\b[0-9]{2,5}|https?://|:[0-9]{2,5}|\bmode)\b[^"]*$'
         r"|^> \S|^\[nodemon\] |^npm (?:info|warn|ERR!) ",
         (
             "Example app listening on port 3000",
@@ -220,7 +244,8 @@ SKIP_RULES: tuple[SkipRule, ...] = (
         SERVER_LOG,
         rf"^[DIWEFA], \[[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T{_TIME}\S*(?: #[0-9]+)?\] +[A-Z]+ -- ",
         ("W, [2026-10-10T13:55:37.000001 #4711]  WARN -- shop: retrying",),
-        unless=r"\bstatus=[0-9]{3}\b|\bHTTP/[0-9]",
+        unless=r'\bstatus=[0-9]{3}\b|\bHTTP/[0-9]|Completed [1-5][0-9]{2} |Started [A-Z]+ "'
+        r"|Processing by |\(No route matches \[",
     ),
     SkipRule(
         NOTICE,

@@ -16,6 +16,9 @@ LOOKS_LIKE_ACCESS = (
     r'(?-u:\b)HTTP/[0-9]|[" ](?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|CONNECT) '
     r'|^[ \t]*\{\s*"|^time:'
     r'|[\[,> ][0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:|(?-u:\b)status="?[1-5][0-9]{2}(?-u:\b)'
+    # The lines of Rails' own log, one a request and two in all of most.
+    r"|(?-u:\b)Completed [1-5][0-9]{2} |(?-u:\b)Processing by [A-Za-z0-9_:]+#"
+    r"|\(No route matches \["
     r"| /[^ ]* .*(?-u:\b)[1-5][0-9]{2}(?-u:\b)|(?-u:\b)[1-5][0-9]{2}(?-u:\b).* /[^ ]* "
 )
 """Text that may be an access line of any format."""

@@ -12,7 +12,7 @@ from apilog.transport.csv_messages import CSV_MESSAGES, infer_csv_envelope
 from apilog.transport.envelope import Envelope, begins_as_in
 from apilog.transport.json_envelopes import CLOUD_LOGGING, DOCKER, JOURNALD, JSON_WRAPPED
 from apilog.transport.line_prefixes import COMPOSE, CRI, QUOTES, STAMPED, TAGGED
-from apilog.transport.logger_prefixes import RUBY_LOGGER, ZAP_CONSOLE
+from apilog.transport.logger_prefixes import RAILS_TAGS, RUBY_LOGGER, ZAP_CONSOLE
 from apilog.transport.nested_objects import NESTED_ENVELOPES
 from apilog.transport.syslog import SYSLOG_3164, SYSLOG_5424
 
@@ -32,6 +32,7 @@ ENVELOPES = (
     JSON_WRAPPED,
     COMPOSE,
     RUBY_LOGGER,
+    RAILS_TAGS,
     ZAP_CONSOLE,
     STAMPED,
     QUOTES,

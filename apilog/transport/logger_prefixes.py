@@ -45,6 +45,22 @@ def unwrap_ruby(lines: pl.Series) -> UnwrappedEvents:
     return unwrap_lines(texts.set(~inside, None))
 
 
+# https://api.rubyonrails.org/classes/ActiveSupport/TaggedLogging.html
+_RAILS_TAGS = (
+    r"^(?<tags>(?:\[[^\]]*\] )+)(?:(?<pairs>method=\S.*)|\{(?<object>.*\"method\".*\}))\s*$"
+)
+_REQUEST_ID = r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
+
+
+def unwrap_rails_tags(lines: pl.Series) -> UnwrappedEvents:
+    """Unwrap lograge's texts after the tags of Rails, with the request's id in them."""
+    parts = lines.str.extract_groups(_RAILS_TAGS).struct.unnest()
+    number = parts["tags"].str.extract(_REQUEST_ID, 1)
+    pairs = ("request_id=" + number + " " + parts["pairs"]).fill_null(parts["pairs"])
+    named = '{"request_id": "' + number + '", ' + parts["object"]
+    return unwrap_lines(pairs.fill_null(named).fill_null("{" + parts["object"]))
+
+
 def unwrap_console(lines: pl.Series) -> UnwrappedEvents:
     """Unwrap the objects at the end of zap's lines, with the name of the logger in them."""
     parts = lines.str.extract_groups(_CONSOLE_LINE).struct.unnest()
@@ -67,6 +83,29 @@ RUBY_LOGGER = Envelope(
                 "W, [2026-10-10T13:55:37.000001 #4711]  WARN -- shop: retrying",
             ),
             ("method=GET path=/a status=200", SAMPLE_LINE),
+        ),
+    ),
+)
+
+RAILS_TAGS = Envelope(
+    name="rails-tags",
+    title="lograge's lines after the tags of Rails (`config.log_tags`)",
+    unwrap=unwrap_rails_tags,
+    first_characters="[",
+    detect=lambda head: holds_access_lines(unwrap_rails_tags(head).texts["text"], head),
+    samples=(
+        EnvelopeSample(
+            (
+                "[6a9b1c2d-0000-4000-8000-0123456789ab] method=GET path=/a status=200",
+                "[shop] method=GET path=/a status=200",
+                '[6a9b1c2d-0000-4000-8000-0123456789ab] {"method": "GET"}',
+                "[shop] retrying",
+            ),
+            (
+                "request_id=6a9b1c2d-0000-4000-8000-0123456789ab method=GET path=/a status=200",
+                "method=GET path=/a status=200",
+                '{"request_id": "6a9b1c2d-0000-4000-8000-0123456789ab", "method": "GET"}',
+            ),
         ),
     ),
 )

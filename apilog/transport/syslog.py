@@ -77,6 +77,10 @@ _REST_5424 = (
 )
 
 
+# Heroku leaves the structured data out:
+# https://devcenter.heroku.com/articles/log-drains#log-drain-message-format
+_REST_OF_HEROKU = r"^[a-z][a-z0-9_-]*(?:\.[0-9]+)? - "
+
 _STAMP = rf"{_PRIORITY}({_BSD_TIME}|{_ISO_TIME}) "
 _STAMP_5424 = r"^<[0-9]{1,3}>[1-9][0-9]? ([^ ]+) "
 _HEADED = rf"^(?:[0-9]{{1,7}} )?(?:<[0-9]{{1,3}}>|{_BSD_TIME}|{_ISO_TIME} )"
@@ -127,6 +131,11 @@ def _split_5424(lines: pl.Series) -> tuple[pl.Series, pl.Series]:
     rest = lines.str.replace(_HEADER_5424, "")
     tags, after = _split_once(rest, " ")
     texts = after.str.replace(_REST_5424, "")
+    if (tags == "heroku").any() or (tags == "app").any():
+        texts = texts.zip_with(
+            (texts.str.len_bytes() < after.str.len_bytes()).fill_null(False),
+            after.str.replace(_REST_OF_HEROKU, ""),
+        )
     headed = (rest.str.len_bytes() < lines.str.len_bytes()) & (
         texts.str.len_bytes() < after.str.len_bytes()
     ).fill_null(False)

@@ -15,6 +15,7 @@ from apilog.formats.registry import FORMAT_INFOS
 from apilog.formats.skipped_lines import SKIP_RULES
 from apilog.formats.text_formats import ALL_TEXT_FORMATS
 from tests.formats.damaged_lines import JSON, LOGFMT, LTSV
+from tests.formats.rails_lines import RAILS
 from tests.formats.read_rows import lines_of, name_of, read_lines
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -27,6 +28,7 @@ SAMPLES: Mapping[str, tuple[str, ...]] = {
     "json": JSON,
     "ltsv": LTSV,
     "logfmt": LOGFMT,
+    "rails": RAILS,
 }
 """Lines of every format there is."""
 
@@ -76,7 +78,8 @@ def test_no_sample_log_is_taken_for_another_format() -> None:
         return (SAMPLE_LOGS / f"{name}.log").read_text("utf-8").splitlines()
 
     assert off_diagonal(matrix((name, lines(name)) for name in SAMPLES)) == []
-    each_alone = matrix((name, [line]) for name in SAMPLES for line in lines(name)[:2])
+    # Of Rails' lines, one alone is no request.
+    each_alone = matrix((n, [line]) for n in SAMPLES.keys() - {"rails"} for line in lines(n)[:2])
     assert off_diagonal(each_alone) == []
 
 

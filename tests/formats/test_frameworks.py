@@ -9,6 +9,8 @@ import polars as pl
 import pytest
 
 import apilog
+from apilog.engine.local import LocalRun
+from apilog.engine.parse_chunks import ReadSpec
 from apilog.formats.detect import NO_TIME
 from tests.conftest import Ran
 from tests.formats.read_rows import lines_of, name_of, read_lines, rows
@@ -178,3 +180,121 @@ class TestRecordsWithoutATime:
         windowed = apilog.report(store, since="2026-11-21")
         assert windowed.tables["overview"]["requests"].to_list() == [4]
         assert any("3 of its records have no time" in note for note in windowed.notes)
+
+
+def rails(*tags: str) -> list[str]:
+    """Lines of four requests, each with the tag that is its own."""
+    texts = {
+        0: [
+            'Started GET "/v1/orders?page=7" for 203.0.113.7 at 2026-11-20 09:15:07 +0000',
+            "Processing by OrdersController#index as JSON",
+            '  Parameters: {"page"=>"7"}',
+            '  Order Load (0.4ms)  SELECT "orders".* FROM "orders"',
+            "Completed 200 OK in 51ms (Views: 0.4ms | ActiveRecord: 48.0ms | Allocations: 1029)",
+        ],
+        1: [
+            'Started GET "/nope" for ::1 at 2026-11-20 09:15:08 +0000',
+            'ActionController::RoutingError (No route matches [GET] "/nope"):',
+        ],
+    }
+    overlapping = [
+        (2, 'Started GET "/a" for 203.0.113.1 at 2026-11-20 09:15:10 +0000'),
+        (3, 'Started POST "/b" for 203.0.113.2 at 2026-11-20 09:15:10 +0000'),
+        (2, "Completed 500 Internal Server Error in 30ms (ActiveRecord: 0.0ms)"),
+        (3, "Completed 204 No Content in 31.5ms"),
+    ]
+    lines = [(number, text) for number, given in texts.items() for text in given] + overlapping
+    return [f"[{tags[number]}] {text}" if tags else text for number, text in lines]
+
+
+TAGS = tuple(f"6a9b1c2d-0000-4000-8000-00000000000{number}" for number in range(4))
+RAILS_REQUESTS = [
+    ("GET", "/v1/orders", 200, 51.0, "203.0.113.7", "OrdersController#index"),
+    ("GET", "/nope", 404, None, "::1", None),
+    ("GET", "/a", 500, 30.0, "203.0.113.1", None),
+    ("POST", "/b", 204, 31.5, "203.0.113.2", None),
+]
+RAILS_COLUMNS = ("method", "path", "status", "duration_ms", "client_ip", "operation")
+
+
+def test_the_lines_of_a_rails_request_are_one_record() -> None:
+    name, records, skipped, rejects = found(*rails(*TAGS))
+    assert (name, skipped, rejects) == ("rails", 7, 0)
+    assert [tuple(r.get(c) for c in RAILS_COLUMNS) for r in records] == RAILS_REQUESTS
+    assert [r["request_id"] for r in records] == [*TAGS]
+    assert [r["timestamp"].second for r in records] == [7, 8, 10, 10]  # type: ignore[attr-defined]
+
+
+def test_without_ids_what_may_be_of_either_of_two_requests_is_left_open() -> None:
+    name, records, skipped, rejects = found(*rails())
+    assert (name, skipped, rejects) == ("rails", 7, 0)
+    told = [tuple(r.get(c) for c in RAILS_COLUMNS) for r in records]
+    assert told[:2] == RAILS_REQUESTS[:2]
+    assert told[2:] == [(None, None, s, ms, None, None) for s, ms in ((500, 30.0), (204, 31.5))]
+
+
+def test_loggers_prefixes_tell_the_time_of_a_rails_request() -> None:
+    prefix = "I, [2026-11-20T09:15:{:02}.021000 #7]  INFO -- : "
+    lines = [prefix.format(i) + text for i, text in enumerate(rails(*TAGS))]
+    name, records, _, _ = found(*lines)
+    assert name == "ruby-logger: rails"
+    # That of its first line.
+    assert [r["timestamp"].second for r in records] == [0, 5, 7, 8]  # type: ignore[attr-defined]
+
+
+def test_a_rails_request_goes_on_in_the_next_chunk(tmp_path: Path) -> None:
+    log = tmp_path / "production.log"
+    padding = f"  Order Load (0.4ms)  SELECT {'x' * 4000}"
+    request = rails(*TAGS)[:5]
+    tagged = [request[0], *(f"[{TAGS[0]}] {padding}" for _ in range(500)), *request[1:]]
+    log.write_text("\n".join([*tagged, *rails(*TAGS)[5:]]) + "\n", "utf-8")
+    run = LocalRun(
+        [log], ReadSpec(columns=frozenset({"path", "status"})), lambda r: r, chunk_bytes=1 << 20
+    )
+    records = pl.concat([result.value for result in run.results()])
+    assert sorted(records["status"].to_list()) == [200, 204, 404, 500]
+    assert set(records["path"].cast(pl.String)) == {"/v1/orders", "/nope", "/a", "/b"}
+
+
+def test_lograge_behind_tags() -> None:
+    line = "method=GET path=/a format=json controller=A action=b status=200 duration=143.70 view=1"
+    name, (record,), _, _ = found(f"[{TAGS[0]}] {line}")
+    assert name == "rails-tags: logfmt"
+    assert (record["duration_ms"], record["request_id"]) == (143.7, TAGS[0])
+
+
+def test_krakend_is_told_by_its_own_lines() -> None:
+    start = "2026/11/21 10:00:00 KRAKEND INFO: Starting KrakenD v2.7.0"
+    parsed = read_lines(lines_of(start, *GIN))
+    assert set(parsed.records["gateway"].cast(pl.String)) == {"krakend"}
+    assert (parsed.skipped, parsed.rejects.height) == (3, 0)
+
+
+@pytest.mark.parametrize("layout", ["{0}", "{1:.6f}"])
+def test_durations_of_hypercorn(layout: str) -> None:
+    line = (
+        "[2026-11-20 09:15:10 +0000] [7] [INFO] 203.0.113.7:51234 - - [20/Nov/2026:09:15:10 +0000] "
+        '"GET /a 2" 200 1790 "-" "curl/8" '
+    )
+    micros = [14934, 143699, 9531, 5004500]
+    _, records, _, _ = found(*(line + layout.format(us, us / 1e6) for us in micros))
+    assert [r["duration_ms"] for r in records] == [us / 1000 for us in micros]
+
+
+def test_heroku_leaves_the_structured_data_of_syslog_out() -> None:
+    line = (
+        "<158>1 2026-11-20T09:15:01.123456+00:00 host heroku router - at=info method=GET "
+        'path="/a?b=1" host=shop.herokuapp.com request_id=6a9b fwd="203.0.113.7" dyno=web.1 '
+        "connect=1ms service=15ms status=200 bytes=120 protocol=https"
+    )
+    name, (record,), _, _ = found(line)
+    assert name == "syslog5424: logfmt"
+    assert (record["client_ip"], record["duration_ms"]) == ("203.0.113.7", 15.0)
+
+
+def test_the_cache_of_squid_and_varnish() -> None:
+    start = '203.0.113.7 - - [20/Nov/2026:09:15:01 +0000] "GET http://a.example/x HTTP/1.1" 200 5 '
+    _, (squid,), _, _ = found(f'{start}"-" "curl/8" TCP_MISS:HIER_DIRECT')
+    assert (squid["cache_status"], squid["host"]) == ("TCP_MISS", "a.example")
+    told = [found(*[f'{start}"-" "curl/8" {word} 0.014934'] * 4)[1][0] for word in ("hit", "pass")]
+    assert [r["cache_status"] for r in told] == ["hit", "pass"]

@@ -14,6 +14,21 @@ _ELASTIC_SAMPLE = (
 
 FRAMEWORK_DIALECTS: tuple[LogDialect, ...] = (
     LogDialect(
+        name="rails-semantic-logger",
+        gateway="rails",
+        names=all_of("payloadcontroller payloadaction payloadstatus durationms"),
+        units=("ms",),
+        # Of these names, the first two say where the program runs.
+        fields=fields_named(host="", consumer="", duration_ms="durationms"),
+        sample=(
+            '{"host":"web1","application":"Shop","timestamp":"2026-10-10T13:55:36.123456Z","level":'
+            '"info","duration_ms":15.25,"duration":"15.25ms","name":"ShopController","message":"Com'
+            'pleted #show","payload":{"controller":"ShopController","action":"show","method":"GET",'
+            '"path":"/a","status":200}}'
+        ),
+        url="https://logger.rocketjob.io/rails.html",
+    ),
+    LogDialect(
         name="rails",
         gateway="rails",
         lacks_time=True,

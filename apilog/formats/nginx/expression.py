@@ -67,6 +67,12 @@ _SHAPES = {
     "time_any": _TIME_ANY,
     # As Python's servers write it, and Gin.
     "time_no_zone": rf"([0-9]{{2}}/[A-Z][a-z]{{2}}/[0-9]{{4}} {_CLOCK})",
+    "time_python": rf"([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[ T]{_CLOCK}(?:[.,][0-9]+)?)",
+    "time_web": rf"([A-Z][a-z]{{2}}, [0-9]{{2}} [A-Z][a-z]{{2}} [0-9]{{4}} {_CLOCK} GMT)",
+    "opening": r"(\[?)",
+    "closing": r"(\]?)",
+    # What Python's logging writes before a message by default.
+    "python_prefix": "((?:[A-Z]+:[A-Za-z_.]+:)?)",
     "time_gin": rf"([0-9]{{4}}/[0-9]{{2}}/[0-9]{{2}} - {_CLOCK})",
     # HAProxy's times and numbers: -1 for what did not come to pass, + for what goes on.
     "time_unzoned": rf"([0-9]{{2}}/[A-Z][a-z]{{2}}/[0-9]{{4}}:{_CLOCK}(?:\.[0-9]{{3}})?)",
@@ -135,6 +141,8 @@ def _list_of(entry: str) -> str:
     """Return the pattern of one entry per attempt."""
     return f"((?:{entry}|-)(?:(?:, | : )(?:{entry}|-))*)"
 
+
+_OTHER_TIMES = ("time_no_zone", "time_python", "time_web", "time_gin")
 
 _STRICT_SHAPES = {
     "host": _HOST,
@@ -205,6 +213,8 @@ _EXPECTED = {
     "time_any": "a time",
     "time_no_zone": "a time like 28/Sep/1970 12:00:00",
     "time_gin": "a time like 1970/09/28 - 12:00:00",
+    "time_python": "a time like 1970-09-28 12:00:00,123",
+    "time_web": "a time like Mon, 28 Sep 1970 12:00:00 GMT",
     "msec": "a time in epoch seconds",
     "status": "a status of three digits",
 }
@@ -257,7 +267,7 @@ class LineExpression:
     @property
     def time_pattern(self) -> str:
         """The pattern of its time, unanchored; empty if it has none."""
-        names = ("time_local", "time_iso8601", "msec", "time_any", "time_no_zone", "time_gin")
+        names = ("time_local", "time_iso8601", "msec", "time_any", *_OTHER_TIMES)
         return next((_SHAPES[name] for name in names if name in self.groups), "")
 
     def matches_beginning(self, lines: pl.Series) -> pl.Series:

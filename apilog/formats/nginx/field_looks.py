@@ -39,7 +39,11 @@ _LOOKS: Mapping[str, re.Pattern[str]] = {
     "uuid": re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z"),
     "aws_short_id": re.compile(r"[A-Za-z0-9_+/-]{11,}=\Z"),
     "xray": re.compile(r"(?:Root=)?1-[0-9a-f]{8}-[0-9a-f]{24}\b"),
-    "cache": re.compile(r"(?:HIT|MISS|BYPASS|EXPIRED|STALE|UPDATING|REVALIDATED)\Z"),
+    # The small ones are Varnish's: https://varnish-cache.org/docs/trunk/reference/varnishncsa.html
+    "cache": re.compile(
+        r"(?:HIT|MISS|BYPASS|EXPIRED|STALE|UPDATING|REVALIDATED"
+        r"|hit|miss|pass|pipe|synth|error|hitmiss|hitpass)\Z"
+    ),
     "host": re.compile(r"(?:[A-Za-z0-9_-]+\.)+[A-Za-z][A-Za-z0-9-]+(?::\d{1,5})?\Z"),
     "url": re.compile(r"[a-z][a-z0-9+.-]*://\S"),
     "user_agent": re.compile(r"[A-Za-z][\w .+-]*/v?\d"),

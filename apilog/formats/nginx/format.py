@@ -81,6 +81,8 @@ class NginxFormat:
     doubts: tuple[str, ...] = ()
     own_sources: Mapping[str, tuple[VariableSource, ...]] = field(default_factory=dict)
     """What columns are made of in this log, see `VariableMapper.own`."""
+    relatives: Mapping[str, str] = field(default_factory=dict)
+    """A pattern of other lines of software that writes its access lines alike, to its gateway."""
     lacks_time: bool = False
     """Whether its lines tell no time: then a record has that of its envelope, or none."""
     mapper: VariableMapper = field(init=False)

@@ -5,6 +5,8 @@ Some of their lines tell no time: then a record has that of its envelope, or non
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.nginx.grammar import EscapeMode, parse_log_format
 
@@ -16,6 +18,7 @@ _DJANGO = "https://docs.djangoproject.com/en/stable/ref/logging/#django-server"
 _WERKZEUG = "https://werkzeug.palletsprojects.com/en/stable/serving/"
 _REACTOR_NETTY = "https://projectreactor.io/docs/netty/release/reference/http-server.html"
 
+_SQUID = "https://www.squid-cache.org/Doc/config/logformat/"
 _AGENTS = '"$http_referer" "$http_user_agent"'
 
 
@@ -28,6 +31,7 @@ def _framework_format(
     *samples: str,
     lacks_time: bool = False,
     escape: EscapeMode = "default",
+    relatives: Mapping[str, str] | None = None,
 ) -> NginxFormat:
     return NginxFormat(
         name=name,
@@ -37,6 +41,7 @@ def _framework_format(
         url=url,
         samples=samples,
         lacks_time=lacks_time,
+        relatives=relatives or {},
     )
 
 
@@ -50,6 +55,15 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
         'INFO:     203.0.113.7:51234 - "GET /v1/users/42?a=b HTTP/1.1" 200 OK',
         'INFO:     2001:db8::7:51234 - "GET /v1/users/42 HTTP/1.1" 404 Not Found',
         lacks_time=True,
+    ),
+    _framework_format(
+        "uvicorn-timed",
+        "uvicorn",
+        '${opening}$time_python${closing}${pad}INFO:${pad}$peer - "$request" $status $tail_reason',
+        "Uvicorn's access log with a time before it, as many set it up",
+        _UVICORN,
+        '2026-11-21 10:00:00,123 INFO:     203.0.113.7:51234 - "GET /v1 HTTP/1.1" 200 OK',
+        '[2026-11-21 10:00:00] INFO:     203.0.113.7:51234 - "GET /v1 HTTP/1.1" 404 Not Found',
     ),
     _framework_format(
         "uvicorn-bare",
@@ -104,6 +118,16 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
         lacks_time=True,
     ),
     _framework_format(
+        "morgan-default",
+        "morgan",
+        '$remote_addr - $remote_user [$time_web] "$request_method $target $server_protocol" '
+        f"$status $sent_http_content_length {_AGENTS}",
+        "morgan's default, which it advises against",
+        _MORGAN,
+        "203.0.113.7 - - [Sat, 21 Nov 2026 10:00:00 GMT] "
+        '"GET /v1/users/42?a=b HTTP/1.1" 200 512 "-" "curl/8.1"',
+    ),
+    _framework_format(
         "gin",
         "gin",
         "[GIN] $time_gin |${pad}$status${pad}|${pad}$request_duration${pad}"
@@ -114,11 +138,14 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
         '"/v1/users/42?a=b"',
         '[GIN] 2026/11/21 - 10:00:01 | 504 |         1m30s |     2001:db8::7 | POST     "/v1"',
         escape="apache",
+        # https://www.krakend.io/docs/logging/
+        relatives={r" KRAKEND [A-Z]+: |\[KRAKEND\] |\"module\": ?\"KRAKEND\"": "krakend"},
     ),
     _framework_format(
         "werkzeug",
         None,
-        '$remote_addr - - [$time_no_zone] "$request" $status $sent_http_content_length',
+        '${python_prefix}$remote_addr - - [$time_no_zone] "$request" $status '
+        "$sent_http_content_length",
         "Werkzeug's development server, Flask's; also Python's http.server",
         _WERKZEUG,
         '203.0.113.7 - - [21/Nov/2026 10:00:00] "GET /v1/users/42?a=b HTTP/1.1" 200 -',
@@ -130,6 +157,26 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
         "Django's development server",
         _DJANGO,
         '[21/Nov/2026 10:00:00] "GET /v1/users/42?a=b HTTP/1.1" 200 512',
+    ),
+    _framework_format(
+        "squid-combined",
+        None,
+        '$remote_addr $ident $remote_user [$time_local] "$request" $status $body_bytes_sent '
+        f"{_AGENTS} $squid_result:$hierarchy",
+        "Squid's logformat combined",
+        _SQUID,
+        "203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] "
+        '"GET http://api.example.com/v1 HTTP/1.1" 200 512 "-" "curl/8.1" TCP_MISS:HIER_DIRECT',
+    ),
+    _framework_format(
+        "squid-common",
+        None,
+        '$remote_addr $ident $remote_user [$time_local] "$request" $status $body_bytes_sent '
+        "$squid_result:$hierarchy",
+        "Squid's logformat common",
+        _SQUID,
+        "203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] "
+        '"GET http://api.example.com/v1 HTTP/1.1" 200 512 TCP_MEM_HIT:HIER_NONE',
     ),
     _framework_format(
         "reactor-netty",

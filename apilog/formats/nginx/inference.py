@@ -51,6 +51,7 @@ def extend_format(
     splits = whole or splits
     names = splits[0][0]
     given = {name: [values[name] for values, _ in splits] for name in names}
+    _complete_context(given)
     found = infer_trailing_fields([rest for _, rest in splits], given, base.gateway)
     if UNREAD_TAIL in found.parts and (must_understand or len(splits) < _FEW_LINES):
         return _read_but_for_the_tail(base, lines)
@@ -62,6 +63,16 @@ def extend_format(
         doubts=found.doubts,
         lacks_time=base.lacks_time,
     )
+
+
+def _complete_context(given: dict[str, list[str]]) -> None:
+    """Add request lines and sizes to the values of variables that say the same."""
+    words = ("request_method", "request_uri", "server_protocol")
+    if "request" not in given and {*words} <= given.keys():
+        rows = zip(*(given[name] for name in words), strict=True)
+        given["request"] = [" ".join(row) for row in rows]
+    if "sent_http_content_length" in given:
+        given.setdefault("body_bytes_sent", given["sent_http_content_length"])
 
 
 def _read_but_for_the_tail(base: NginxFormat, lines: pl.Series) -> NginxFormat | None:

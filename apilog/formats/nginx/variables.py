@@ -161,6 +161,8 @@ VARIABLES_BY_COLUMN: Mapping[str, tuple[VariableSource, ...]] = {
         VariableSource("time_unzoned", parse_times),
         VariableSource("time_any", parse_times),
         VariableSource("time_no_zone", parse_times),
+        VariableSource("time_python", parse_times),
+        VariableSource("time_web", parse_times),
         VariableSource("time_gin", _parse_gin_times),
     ),
     "api": (
@@ -276,7 +278,10 @@ VARIABLES_BY_COLUMN: Mapping[str, tuple[VariableSource, ...]] = {
         *_sources(_encode_query_string, "args", "query_string"),
         VariableSource("marked_query", encode_given, part=target_query),
     ),
-    "cache_status": _sources(encode_last_attempt, "upstream_cache_status"),
+    "cache_status": (
+        *_sources(encode_last_attempt, "upstream_cache_status"),
+        *_sources(encode_given, "squid_result"),
+    ),
     "error_type": (
         *_sources(
             _encode_message,
