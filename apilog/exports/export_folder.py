@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
@@ -36,6 +37,8 @@ from apilog.time import Period
 
 EXPORT_LOCK = ".export.lock"
 
+_READERS = 16
+"""How many manifests are read at the same time from object storage."""
 _HIDDEN = re.compile(rf"\.({PERIOD_FOLDER_PATTERN})\.[0-9a-f]{{8}}\.(new|old|gone)")
 """Folders that are not whole yet, that were replaced, and that are being removed."""
 
@@ -131,8 +134,14 @@ class ExportFolder:
 
     def read_all_periods(self) -> Iterable[PeriodManifest]:
         """Read the manifests of all folders that are there now and export's."""
-        manifests = (self._read_manifest(name) for name in sorted(self._list_period_folders()))
-        return (manifest for manifest in manifests if manifest)
+        names = sorted(self._list_period_folders())
+        if is_url(str(self)):
+            # Reading an object is waiting for the most part: some wait at the same time.
+            with ThreadPoolExecutor(_READERS, "apilog-periods") as pool:
+                read = [*pool.map(self._read_manifest, names)]
+        else:
+            read = [*map(self._read_manifest, names)]
+        return [manifest for manifest in read if manifest]
 
     def is_intact(self, manifest: PeriodManifest) -> bool:
         """Whether the files of a period are there, and as long as they were written."""

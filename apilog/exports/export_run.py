@@ -28,6 +28,7 @@ from apilog.exports.archive_index import draw_index
 from apilog.exports.export_folder import ExportFolder, export_folder_at, lies_within
 from apilog.exports.manifest import (
     EXPORT_VERSION,
+    INDEX_FILE,
     ExportSetting,
     PeriodManifest,
     SettingsManifest,
@@ -328,7 +329,9 @@ def draw_files(report: Report, options: ExportOptions) -> Mapping[str, bytes]:
     files = {}
     for name, table in ({"report": None} if output.holds_all_tables else tables).items():
         stream = io.BytesIO()
-        output.write(report, stream, OutputOptions(table=table, raw=options.raw))
+        index = f"../{INDEX_FILE}" if _has_index(options) else ""
+        how = OutputOptions(table=table, raw=options.raw, index_link=index)
+        output.write(report, stream, how)
         files[f"{name}.{output.suffix}"] = stream.getvalue()
     return files
 

@@ -49,6 +49,8 @@ class OutputOptions:
     """Of pictures: `light` or `dark`."""
     picture_width: int = 800
     """Pixels of a picture."""
+    index_link: str = ""
+    """Where a page that is one of many finds the list of them; empty for one that stands alone."""
     csv_dialect: str = "rfc4180"
     """`excel` for a byte order mark, CRLF and times that a spreadsheet takes for such."""
 

@@ -74,6 +74,7 @@ def test_every_period_is_linked_and_is_there(archive: tuple[Path, Path]) -> None
     page = (to / "index.html").read_text("utf-8")
     links = re.findall('href="([^"]+/report.html)"', page)
     assert sorted(links) == [f"{name}/report.html" for name in names(to)]
+    assert all('href="../index.html"' in (to / link).read_text() for link in links)
     assert all((to / link).is_file() for link in links)
     assert "<script" not in page
     assert "default-src 'none'" in page.replace("&#39;", "'")

@@ -54,19 +54,25 @@ def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
     view = ReportView.of(report, options.top)
     embedded = _embed_report(report)
     tables = describe_tables(view, is_long=bool(embedded[1]))
-    page = _draw(view, tables, embedded, "")
+    page = _draw(view, tables, embedded, index=options.index_link)
     if report.sums is not None:
         sums = pack_sums(report.sums, len(page.encode()))
-        page = _draw(view, tables, embedded, sums)
+        page = _draw(view, tables, embedded, index=options.index_link, filter_data=sums)
     stream.write(page.encode())
 
 
 def _draw(
-    view: ReportView, tables: Sequence[PageTable], embedded: tuple[str, str], filter_data: str
+    view: ReportView,
+    tables: Sequence[PageTable],
+    embedded: tuple[str, str],
+    *,
+    index: str,
+    filter_data: str = "",
 ) -> str:
     report, (plain, packed) = view.report, embedded
     return _template().render(
         head=describe_head(view),
+        index_link=index,
         tables={table.name: table for table in sorted(tables, key=_place)},
         tiles=TILES,
         changes=describe_changes(view, TILES),

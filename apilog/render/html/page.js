@@ -317,6 +317,7 @@
   class TimeChart {
     constructor(name, figure, onRange) {
       this.name = name;
+      this.figure = figure;
       this.onRange = onRange;
       this.rows = [];
       this.tip = element("div", { class: "tip", hidden: true });
@@ -610,6 +611,11 @@
     return words.join(" ");
   }
 
+  function untoldName(column) {
+    const name = column.replace(/_ms$/, "").replace(/_/g, " ");
+    return / p\d\d$/.test(name) ? `percentiles of ${name.slice(0, -4)}` : name;
+  }
+
   function describeFilter(state, result, sums) {
     const status = byId("status");
     if (!Object.keys(state).length) return status.replaceChildren();
@@ -630,7 +636,7 @@
       parts.push(` The page is too small to carry what this filter needs for: ${missing.join(", ")}.${hint}`);
     }
     const columns = new Set();
-    for (const table of Object.values(result.tables)) if (table.undecided !== true) for (const name of table.undecided) columns.add(name.replace(/_/g, " "));
+    for (const table of Object.values(result.tables)) if (table.undecided !== true) for (const name of table.undecided) columns.add(untoldName(name));
     if (columns.size) parts.push(` Not told under this filter: ${[...columns].map(visible).join(", ")}.`);
     if (report.tables.anomalies) parts.push(" Anomalies are not looked for in a part.");
     parts.push(" Same as ", element("code", {}, visible(equalCommand(state, sums))));
@@ -685,7 +691,13 @@
     const overview = result ? result.tables.overview : null;
     drawTiles(overview ? (overview.undecided === true ? [{}] : overview.rows) : report.tables.overview, !isFiltered);
     const traffic = result ? result.tables.traffic : { rows: report.tables.traffic || [] };
-    for (const chart of charts) chart.draw(traffic && traffic.undecided !== true ? traffic.rows : [], isFiltered ? [] : report.tables.anomalies || []);
+    for (const chart of charts) {
+      const rows = traffic && traffic.undecided !== true ? traffic.rows : [];
+      // An empty plot would say that there was nothing; the status says what is not told.
+      const untold = isFiltered && (traffic.undecided === true || (chart.name === "latency" && traffic.undecided.has("latency_p95_ms")));
+      chart.figure.hidden = Boolean(untold);
+      if (!untold) chart.draw(rows, isFiltered ? [] : report.tables.anomalies || []);
+    }
     for (const figure of document.querySelectorAll("figure.chart:not(.is-live)")) figure.hidden = isFiltered;
     if (bar) bar.show(state);
     if (result) describeFilter(state, result, sums);
