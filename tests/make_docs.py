@@ -22,7 +22,7 @@ from apilog.aggregate.anomalies.table import SCHEMA as ANOMALY_SCHEMA
 from apilog.aggregate.table_specs import EXTRA_TABLES, HISTOGRAM, SPECIFIED_TABLES, TABLES
 from apilog.checks import REQUEST_METRICS
 from apilog.checks.threshold import UNITS_BY_METRIC_UNIT
-from apilog.cli.app import COMMANDS, main
+from apilog.cli.app import COMMANDS, command_function, main
 from apilog.developer_success import build_success_report as success
 from apilog.developer_success.success_metrics import SUCCESS_METRICS as SUCCESS_METRICS
 from apilog.developer_success.tables import MORE_TABLES
@@ -103,7 +103,7 @@ def _report() -> str:
 
 
 def _commands() -> str:
-    rows = ((f"`apilog {name}`", _first_line(function)) for name, function in COMMANDS)
+    rows = ((f"`apilog {name}`", _first_line(command_function(place))) for name, place in COMMANDS)
     return _table(("command", "what it does"), rows)
 
 

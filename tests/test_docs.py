@@ -14,12 +14,11 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-import typer
 
 import apilog
 import apilog.errors
 from apilog.aggregate.table_specs import EXTRA_TABLES, SPECIFIED_TABLES, TABLES
-from apilog.cli.app import COMMANDS, app
+from apilog.cli.app import COMMANDS, command_line
 from apilog.cli.streams import ExitCode
 from apilog.formats.registry import FORMAT_INFOS
 from apilog.metrics import METRICS, SPECIFIED_METRICS
@@ -257,7 +256,7 @@ def test_a_command_and_its_options_are_documented(name: str) -> None:
     _, heading, section = text.partition(f"## `apilog {name}`\n")
     assert heading
     section = section.partition("\n## ")[0]
-    command = typer.main.get_command(app)
+    command = command_line()
     for word in name.split():
         command = command.commands[word]  # type: ignore[attr-defined]
     for parameter in command.params:

@@ -9,57 +9,45 @@ import traceback
 from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from functools import cache
+from importlib import import_module
 from typing import Annotated, NoReturn
 
 import typer
 
-from apilog.cli import (
-    baseline_cmd,
-    catalogue_cmd,
-    check_cmd,
-    compare_cmd,
-    config_cmd,
-    detect_cmd,
-    export_cmd,
-    ingest_cmd,
-    query_cmd,
-    report_cmd,
-    store_cmd,
-    streams,
-    success_cmd,
-    watch_cmd,
-)
+from apilog.cli import streams
 from apilog.cli.help_text import PlainCommand
 from apilog.cli.options import expand_options
+from apilog.cli.plain_values import PlainGroup
 from apilog.cli.streams import ExitCode
 from apilog.cli.usage_hints import explain_usage
 from apilog.errors import ApilogError, UnreadSourcesError
 from apilog.version import __version__
 
-COMMANDS: tuple[tuple[str, Callable[..., object]], ...] = (
-    ("report", report_cmd.report),
-    ("check", check_cmd.check),
-    ("baseline", baseline_cmd.baseline),
-    ("compare", compare_cmd.compare),
-    ("query", query_cmd.query),
-    ("success", success_cmd.success),
-    ("ingest", ingest_cmd.ingest),
-    ("export", export_cmd.export),
-    ("store info", store_cmd.info),
-    ("store verify", store_cmd.verify),
-    ("store compact", store_cmd.compact),
-    ("store prune", store_cmd.prune),
-    ("store anonymize", store_cmd.anonymize),
-    ("watch", watch_cmd.watch),
-    ("detect", detect_cmd.detect),
-    ("config", config_cmd.config),
-    ("init", config_cmd.init),
-    ("formats", catalogue_cmd.formats),
-    ("schema", catalogue_cmd.schema),
-    ("metrics", catalogue_cmd.metrics),
-    ("man", catalogue_cmd.man),
+COMMANDS: tuple[tuple[str, str], ...] = (
+    ("report", "report_cmd.report"),
+    ("check", "check_cmd.check"),
+    ("baseline", "baseline_cmd.baseline"),
+    ("compare", "compare_cmd.compare"),
+    ("query", "query_cmd.query"),
+    ("success", "success_cmd.success"),
+    ("ingest", "ingest_cmd.ingest"),
+    ("export", "export_cmd.export"),
+    ("store info", "store_cmd.info"),
+    ("store verify", "store_cmd.verify"),
+    ("store compact", "store_cmd.compact"),
+    ("store prune", "store_cmd.prune"),
+    ("store anonymize", "store_cmd.anonymize"),
+    ("watch", "watch_cmd.watch"),
+    ("detect", "detect_cmd.detect"),
+    ("config", "config_cmd.config"),
+    ("init", "config_cmd.init"),
+    ("formats", "catalogue_cmd.formats"),
+    ("schema", "catalogue_cmd.schema"),
+    ("metrics", "catalogue_cmd.metrics"),
+    ("man", "catalogue_cmd.man"),
 )
-"""Every command, in the order of the help. The first of two words names a group."""
+"""Every command, in the order of the help, and the function of a module here that it runs. The
+first of two words names a group."""
 
 GROUPS = {"store": "Look after a store: what it holds, whether it is intact, its upkeep."}
 """The groups of commands, and the help of each."""
@@ -110,15 +98,53 @@ def run() -> NoReturn:
     streams.end_process(code)
 
 
+def command_function(place: str) -> Callable[..., object]:
+    """Return the function of a command, from where `COMMANDS` says that it stands."""
+    module, _, name = place.partition(".")
+    function: Callable[..., object] = getattr(import_module(f"apilog.cli.{module}"), name)
+    return function
+
+
 @cache
-def _command_line(application: typer.Typer) -> Callable[..., int | str | None]:
-    """Return the whole command line, which is made once."""
-    return typer.main.get_command(application)
+def command_line(only: str = "") -> Callable[..., int | str | None]:
+    """Return the command line, which is made once: all of it, or one command or group of it.
+
+    Making a command of options takes as long as a short report, so that a run makes its own alone.
+    """
+    return typer.main.get_command(_make_application(only))
+
+
+def _make_application(only: str) -> typer.Typer:
+    app = _make_group("apilog")
+    app.callback()(_root)
+    groups = {"": app} | {name: _make_group(name) for name in GROUPS}
+    for name, summary in GROUPS.items():
+        app.add_typer(groups[name], help=summary, short_help=summary.removesuffix("."))
+    for name, place in COMMANDS:
+        of, _, command = name.rpartition(" ")
+        if only in ("", of or command):
+            function = command_function(place)
+            # Typer would cut it to fit one line.
+            summary = (function.__doc__ or "").partition("\n")[0].removesuffix(".")
+            make = groups[of].command(command, cls=PlainCommand, short_help=summary)
+            make(expand_options(function))
+    return app
+
+
+_SEES_ALL = "man"
+"""The command that is about the others."""
+
+
+def _first_command(argv: Sequence[str]) -> str:
+    """Return the command or group that a command line begins with, if it can be made alone."""
+    words = {name.partition(" ")[0] for name, _ in COMMANDS} - {_SEES_ALL}
+    return argv[0] if argv and argv[0] in words else ""
 
 
 def _run_command(argv: Sequence[str]) -> int:
     try:
-        code = _command_line(app)(args=list(argv), prog_name="apilog", standalone_mode=False)
+        line = command_line(_first_command(argv))
+        code = line(args=list(argv), prog_name="apilog", standalone_mode=False)
     except SystemExit as end:
         # Typer answers a closed pipe with exit code 1.
         if isinstance(end.__context__, BrokenPipeError):
@@ -144,6 +170,7 @@ def _print_version(wanted: bool) -> None:
 def _make_group(name: str) -> typer.Typer:
     return typer.Typer(
         name=name,
+        cls=PlainGroup,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         # Plain help is the same in a pipe, and spares importing rich.
@@ -152,11 +179,7 @@ def _make_group(name: str) -> typer.Typer:
     )
 
 
-app = _make_group("apilog")
-
-
-@app.callback()
-def root(
+def _root(
     version: Annotated[
         bool,
         typer.Option(
@@ -165,14 +188,3 @@ def root(
     ] = False,
 ) -> None:
     """Turn gateway access logs into usage, error and latency reports."""
-
-
-_groups = {"": app} | {name: _make_group(name) for name in GROUPS}
-for _name, _help in GROUPS.items():
-    app.add_typer(_groups[_name], help=_help, short_help=_help.removesuffix("."))
-for _name, _function in COMMANDS:
-    _of, _, _command = _name.rpartition(" ")
-    # Typer would cut it to fit one line.
-    _summary = (_function.__doc__ or "").partition("\n")[0].removesuffix(".")
-    _make = _groups[_of].command(_command, cls=PlainCommand, short_help=_summary)
-    _make(expand_options(_function))

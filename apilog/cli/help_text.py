@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from typer.core import TyperCommand
 
+from apilog.cli.plain_values import spare_validation
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -104,6 +106,10 @@ _LEAST = re.compile(r"\bx>=([0-9]+)")
 
 class PlainCommand(TyperCommand):
     """A command whose help has its options in groups, and examples."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the parameters, which take values as they stand."""
+        return spare_validation(super().get_params(ctx))
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Return the words of the usage line, arguments as they are declared."""

@@ -30,9 +30,9 @@ _FILLERS = (datetime(2000, 1, 1), datetime(2003, 2, 3))  # noqa: DTZ001 - the te
 
 def parse_zone(name: str) -> ZoneInfo:
     """Return the time zone of that IANA name; raises UsageError naming the nearest ones."""
-    names = _zone_names()
-    if name not in names:
-        raise UsageError(f"there is no time zone {name!r}", explain_zone(name, names))
+    # All names are found by looking at hundreds of files, which the usual zone needn't wait for.
+    if name != "UTC" and name not in _zone_names():
+        raise UsageError(f"there is no time zone {name!r}", explain_zone(name, _zone_names()))
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:

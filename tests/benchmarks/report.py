@@ -34,7 +34,8 @@ frame.collect()
 """
 STREAMING_FLOOR = FLOOR.replace(
     "frame.collect()",
-    'frame.select(pl.col("status", "bytes", "seconds", "upstream").sum()).collect(engine="streaming")',
+    'sums = frame.select(pl.col("status", "bytes", "seconds", "upstream").sum())\n'
+    'sums.collect(engine="streaming")',
 )
 DUCKDB = """
 import sys

@@ -40,7 +40,7 @@ def command_that(monkeypatch: pytest.MonkeyPatch, behaviour: Callable[[], object
     probing = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
     probing.callback()(lambda: None)
     probing.command("probe")(behaviour)
-    monkeypatch.setattr(cli, "app", probing)
+    monkeypatch.setattr(cli, "command_line", lambda _: typer.main.get_command(probing))
 
 
 def raising(error: BaseException) -> Callable[[], object]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from apilog.cli import completion
-from apilog.cli.app import COMMANDS, _command_line, app
+from apilog.cli.app import COMMANDS, command_line
 from apilog.cli.help_text import EXAMPLES, OPTION_GROUPS
 from apilog.metrics import METRICS
 from apilog.schema import SCHEMA
@@ -53,7 +53,7 @@ def test_examples_are_understood(
     for example in EXAMPLES[name]:
         # What a pipe leads to is no program of ours.
         program, *words = shlex.split(example.partition(" | ")[0])
-        command = _command_line(app)
+        command = command_line()
         for word in name.split():
             command = command.commands[word]  # type: ignore[attr-defined]
         assert program == "apilog"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from apilog.cli.app import COMMANDS
+from apilog.cli.app import COMMANDS, command_function
 from apilog.cli.help_text import EXAMPLES
 from tests.commands import Run
 
@@ -24,9 +24,9 @@ def plain(text: str) -> str:
 
 def test_it_has_every_command_option_and_example(run: Run) -> None:
     page = plain(run("man").text)
-    for name, function in COMMANDS:
+    for name, place in COMMANDS:
         assert f'.SS "apilog {name} [OPTIONS]' in page, name
-        assert " ".join((function.__doc__ or "").split("\n\n")[0].split()) in page
+        assert " ".join((command_function(place).__doc__ or "").split("\n\n")[0].split()) in page
         for option in re.findall(r"^  (-[^ ]*(?:, --[^ ]*)?)", run(*name.split(), "-h").text, re.M):
             assert option in page, (name, option)
         for example in EXAMPLES[name]:

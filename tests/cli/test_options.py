@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
 from dataclasses import dataclass, fields
 from typing import Annotated, get_args
 
@@ -13,6 +15,8 @@ from apilog import options as reading
 from apilog.cli import app
 from apilog.cli.options import READ_OPTIONS, Choices, expand_options
 from apilog.render import CHART_OUTPUTS, OUTPUTS, VERDICT_OUTPUTS
+from tests.commands import Run
+from tests.weblog import SAMPLE_LOGS
 
 READS_LOGS = ("report", "check", "baseline", "compare", "success", "export", "watch")
 READ_BY_ALL = (
@@ -21,7 +25,7 @@ READ_BY_ALL = (
 )
 
 
-COMMANDS = dict(app.COMMANDS)
+COMMANDS = {name: app.command_function(place) for name, place in app.COMMANDS}
 
 
 def options_of(command: str) -> set[str]:
@@ -84,3 +88,30 @@ def test_a_dataclass_becomes_options_and_comes_back_filled() -> None:
     assert taken[1] == (Flags(many=()), "y")  # type: ignore[arg-type]
     with pytest.raises(typer.TyperException, match="'c' is not one of 'a', 'b'"):
         line(["z", "--kind", "c"], standalone_mode=False)
+
+
+def test_a_run_imports_its_own_command_and_no_validation_library() -> None:
+    code = (
+        "import sys; from apilog.cli.app import main; main(['schema', '-f', 'json']);"
+        "print(sorted({'pydantic', 'apilog.cli.report_cmd'} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stderr.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--top", "0"], "it must be 1 or more"),
+        (["-f", "JSON"], "is not one of"),
+        (["--top", "5", "-f", "json"], ""),
+    ],
+)
+def test_values_are_still_held_to_what_an_option_takes(
+    run: Run, words: list[str], expected: str
+) -> None:
+    result = run("report", SAMPLE_LOGS / "combined.log", *words)
+    assert expected in result.stderr
+    assert result.code == (2 if expected else 0)
