@@ -6,7 +6,7 @@ stands for several others says so in `fold`, never by a text that a log could ho
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -164,11 +164,30 @@ class CubeState:
     """Whether a cube for filters has grown too large to keep its histograms."""
 
 
-def partial_cube(cube: Cube, chunk: EncodedRecords, step: str | None = None) -> CubeState:
-    """Return the state of a chunk; `step` is that of buckets longer than the plan's."""
-    key = chunk.packed_key(cube.keys, step)
+@dataclass(frozen=True, slots=True)
+class FoldedKey:
+    """The key of a cube of which some values stand for several others."""
+
+    key: PackedKeys
+    """Decodes to the cube's keys, in their order."""
+    fold: Callable[[pl.Expr], pl.Expr]
+    """Returns the value of `fold` that a code of `key` stands for."""
+
+
+def partial_cube(
+    cube: Cube,
+    chunk: EncodedRecords,
+    step: str | None = None,
+    folded: FoldedKey | None = None,
+) -> CubeState:
+    """Return the state of a chunk; `step` is that of buckets longer than the plan's.
+
+    `folded` is the key if values of it were folded.
+    """
+    key = folded.key if folded else chunk.packed_key(cube.keys, step)
     sums = _compute_sums(cube, chunk, key)
     used = sums["key"].unique().sort()
+    fold = folded.fold(pl.col("key")) if folded else pl.lit(KEPT, pl.UInt8)
     histograms, code = {}, pl.col("code")
     for column in cube.histograms:
         buckets = chunk.encoded_buckets(column)
@@ -181,11 +200,7 @@ def partial_cube(cube: Cube, chunk: EncodedRecords, step: str | None = None) -> 
             pl.col("n").cast(pl.Int64),
         )
     return CubeState(
-        _copy_texts(
-            used.to_frame().select_seq(
-                pl.lit(KEPT, pl.UInt8).alias("fold"), *key.decode(pl.col("key"))
-            )
-        ),
+        _copy_texts(used.to_frame().select_seq(fold.alias("fold"), *key.decode(pl.col("key")))),
         sums.select_seq(_key_ids(used, pl.col("key")), *cube.detail, *(a.name for a in cube.sums)),
         histograms,
         {c: _compute_set(chunk, key, used, c) for c in cube.distinct},

@@ -9,12 +9,15 @@ endless ones stay a few rows; its totals stay exact, but which keys survive depe
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from threading import Lock
 from typing import TypeVar
 
 import polars as pl
 
 from apilog.aggregate.anomalies.counts import PART_WEEKS
+from apilog.aggregate.crowded_keys import fold_crowded_key
 from apilog.aggregate.cube import (
     KEPT,
     NOT_FOUND,
@@ -161,23 +164,28 @@ def _keep_newest(state: CubeState, most: int) -> CubeState:
     )
 
 
+_PART_SEED = 7
+"""Fixed, so that every process folds the same parts."""
+
+
 def _fold_idler_parts(cube: Cube, state: CubeState, part: list[str]) -> CubeState:
     """Return the state with the less busy half of its parts folded, in every hour."""
+    # By hashes of their texts: comparing and sorting texts would take most of a merge's time, and
+    # two parts with one hash would only fold together.
     counts = state.sums.group_by("id").agg(pl.col("requests").sum())
-    requests = pl.col("requests").sum()
+    requests = pl.zeros(state.keys.height, pl.Int64, eager=True).scatter(
+        counts["id"], counts["requests"]
+    )
+    is_kept = state.keys["fold"] == KEPT
+    hashes = state.keys.select(part).hash_rows(_PART_SEED)
+    rows = pl.DataFrame([hashes.alias("part"), requests.alias("requests")]).filter(is_kept)
     parts = (
-        state.keys.with_row_index("id")
-        .filter(pl.col("fold") == KEPT)
-        .join(counts, on="id", how="left")
-        .group_by(part)
-        .agg(requests)
-        .sort("requests", *part, descending=[True, *[False] * len(part)], nulls_last=True)
+        rows.group_by("part")
+        .agg(pl.col("requests").sum())
+        .sort("requests", "part", descending=[True, False])
     )
-    idle = parts.slice(parts.height // 2).select(*part, to=_fold_literal(OTHER))
-    kept = state.keys.with_columns(
-        pl.when(pl.col("fold") == KEPT).then(k).alias(k) for k in part if k not in BOUNDED_KEYS
-    )
-    to = kept.join(idle, on=part, how="left", nulls_equal=True, maintain_order="left")["to"]
+    idle = hashes.is_in(parts["part"].slice(parts.height // 2).implode()) & is_kept
+    to = pl.select(pl.when(idle).then(_fold_literal(OTHER))).to_series()
     return _fold_keys(cube, state, to)
 
 
@@ -270,6 +278,13 @@ class PartialState:
     """In the order of the plan's cubes."""
 
 
+_CROWDED_KEYS = 25_000
+"""From so many keys on, what is done with them takes more memory than the lines did."""
+_CROWD_TURN = Lock()
+"""Whoever does it waits for the others: on several threads at a time it would take as many times
+the memory, and hardly less time, since Polars uses all cores for one of them."""
+
+
 def partial(plan: ReportPlan, records: pl.DataFrame) -> PartialState:
     """Return the state of one chunk of records; those outside of the plan's limits are left out.
 
@@ -277,15 +292,18 @@ def partial(plan: ReportPlan, records: pl.DataFrame) -> PartialState:
     `GUESSED_ROUTE` all routes are taken as guessed.
     """
     chunk = EncodedRecords(plan, records)
-    cubes = tuple(_chunk_cube(plan, cube, chunk) for cube in cube_layout(plan).cubes)
-    return PartialState(chunk.times, cubes)
+    layout = cube_layout(plan)
+    keys = {key for cube in layout.cubes for key in cube.keys} - BOUNDED_KEYS
+    is_crowded = any(chunk.encoded_column(key).size > _CROWDED_KEYS for key in keys)
+    with _CROWD_TURN if is_crowded else nullcontext():
+        return PartialState(chunk.times, tuple(_chunk_cube(plan, c, chunk) for c in layout.cubes))
 
 
 def _chunk_cube(plan: ReportPlan, cube: Cube, chunk: EncodedRecords) -> CubeState:
     """Return the state of a cube within the plan's limits."""
     if cube.is_for_filters:
         return partial_filter_cube(cube, chunk)
-    state = partial_cube(cube, chunk)
+    state = partial_cube(cube, chunk, folded=fold_crowded_key(plan, cube, chunk))
     # Chunks, too: many of them wait to be merged, each with as many keys as it has lines.
     if state.keys.height <= plan.max_keys:
         return state
@@ -299,6 +317,12 @@ def merge(plan: ReportPlan, partials: Sequence[PartialState]) -> PartialState:
     """
     if not partials:
         return partial(plan, pl.DataFrame(schema={c: READ_COLUMNS[c] for c in plan.columns}))
+    is_crowded = sum(map(_count_keys, partials)) > _CROWDED_KEYS
+    with _CROWD_TURN if is_crowded else nullcontext():
+        return _merge_states(plan, partials)
+
+
+def _merge_states(plan: ReportPlan, partials: Sequence[PartialState]) -> PartialState:
     times = RecordTimes.merge((p.times for p in partials), plan.timezone, plan.most_state_buckets)
     cubes = []
     for i, cube in enumerate(cube_layout(plan).cubes):
@@ -319,7 +343,7 @@ def merge(plan: ReportPlan, partials: Sequence[PartialState]) -> PartialState:
 S = TypeVar("S")
 
 _BATCH_SIZE = 8
-_BATCH_KEYS = 500_000
+_BATCH_KEYS = 250_000
 """A batch is full with so many states, or with so many keys in all of them."""
 
 
@@ -340,4 +364,7 @@ def add_to_batch(batch: Sequence[S], state: S, merge: Callable[[Sequence[S]], S]
 
 
 def _count_keys(state: object) -> int:
-    return sum(c.keys.height for c in state.cubes) if isinstance(state, PartialState) else 0
+    """Return how many keys a state has; that of several reports is a tuple or list of states."""
+    if isinstance(state, PartialState):
+        return sum(c.keys.height for c in state.cubes)
+    return sum(map(_count_keys, state)) if isinstance(state, tuple | list) else 0

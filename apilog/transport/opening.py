@@ -16,7 +16,7 @@ from apilog.sources.line_chunks import LineChunk, cut_into_chunks, raise_damage_
 from apilog.sources.source import DamagedSource, LogSource, SourceError
 from apilog.transport.framing import changes_framing, frame_stream
 
-CHUNK_BYTES = 16 << 20
+CHUNK_BYTES = 8 << 20
 MAX_LINE_BYTES = 1 << 20
 HEAD_BYTES = 256 << 10
 _LATER_BYTES = 16 << 10

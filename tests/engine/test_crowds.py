@@ -1,0 +1,79 @@
+"""Logs with very many different keys: memory of the whole process, as the system counts it."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import string
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+MOST_MB = 500
+LINES = 1_000_000
+
+
+def word(number: int) -> str:
+    """A word of letters alone, another one for each number: no rule sees an id in it."""
+    letters = []
+    for _ in range(6):
+        number, rest = divmod(number, 26)
+        letters.append(string.ascii_lowercase[rest])
+    return "".join(letters)
+
+
+def log_lines(kind: str) -> Iterator[bytes]:
+    for i in range(LINES):
+        path, address, user = "/orders", "10.0.0.1", "anna"
+        if kind == "routes":
+            path = f"/{word(i)}/list"
+        else:
+            address = f"{i % 200 + 10}.{i // 200 % 256}.{i // 51_200}.7"
+            user = f"user{i:07}"
+        at = f"21/Nov/2026:{i // 43_200:02}:{i // 720 % 60:02}:{i // 12 % 60:02} +0000"
+        yield f'{address} - {user} [{at}] "GET {path} HTTP/1.1" 200 5 "-" "c"\n'.encode()
+
+
+def write_log(folder: Path, kind: str) -> Path:
+    match kind:
+        case "zeros" | "endless line" | "nested array":
+            text = {"zeros": b"\0", "endless line": b"x", "nested array": b"["}[kind]
+            log = folder / "log.gz"
+            with gzip.open(log, "wb", compresslevel=1) as file:
+                for _ in range(300):
+                    file.write(text * (1 << 20))
+        case _:
+            log = folder / "log"
+            with log.open("wb") as file:
+                file.writelines(log_lines(kind))
+    return log
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("routes", []),
+        ("addresses and consumers", []),
+        ("addresses and consumers", ["--by", "client_ip", "--by", "consumer"]),
+        ("zeros", []),
+        ("endless line", []),
+        ("nested array", []),
+    ],
+    ids=["routes", "addresses", "pairs", "zeros", "endless-line", "nested-array"],
+)
+def test_memory_is_bounded_whatever_there_are_many_of(
+    tmp_path: Path, kind: str, options: list[str]
+) -> None:
+    log = write_log(tmp_path, kind)
+    command = [sys.executable, "-m", "apilog", "report", str(log), "-f", "json", *options]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == (0 if " " not in kind or "and" in kind else process.returncode)
+    # https://man7.org/linux/man-pages/man2/getrusage.2.html: kilobytes
+    assert used.ru_maxrss / 1024 < MOST_MB
