@@ -227,6 +227,11 @@ def proxy_values(r: Request) -> dict[str, str]:
         "remote_addr_port": f"{r.ip}:51310",
         "client_port": "51310",
         "time_unzoned": f"{r.time:%d/%b/%Y:%H:%M:%S}.{r.number % 1000:03}",
+        "time_month_first": f"{r.time:%m/%d/%y, %H:%M:%S}",
+        "service_and_instance": "W3SVC2",
+        "computer": "WEB1",
+        "server_addr": "10.0.0.4",
+        "win32_status": "0",
         "frontend_name": "fe_api~",
         "backend_name": "be_orders",
         "upstream_server": "app3" if contacted else "<NOSRV>",
@@ -264,7 +269,7 @@ def request_uuid(r: Request) -> str:
 def render(log_format: LogFormat, r: Request) -> str:
     """The line that the format makes of a request."""
     known = values(r) | gateway_values(r)
-    if log_format.escape in ("envoy", "haproxy"):
+    if log_format.escape in ("envoy", "haproxy") or "time_month_first" in log_format.variables:
         known |= proxy_values(r)
     return "".join(
         p.text if isinstance(p, LiteralText) else known.get(p.name, "-") for p in log_format.parts
@@ -484,7 +489,7 @@ def _azure_frontdoor(r: Request) -> str:
 
 _LATER = ("kong", "apisix", "apisix-without-id", "haproxy-clf", "squid", "envoy", "istio")
 """Named formats that came after the others."""
-_LAST = ("emissary", "istio-before-1.9", "istio-mixer", "haproxy", "haproxy-https")
+_LAST = ("emissary", "istio-before-1.9", "istio-mixer", "haproxy", "haproxy-https", "iis-native")
 """Those that came after these."""
 
 LINES: dict[str, Line] = {

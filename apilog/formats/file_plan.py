@@ -21,7 +21,7 @@ from apilog.formats.detect import (
     detect_plan,
 )
 from apilog.formats.gateways import REFUSALS
-from apilog.formats.languages import find_language
+from apilog.formats.languages import find_language, find_line_detector
 from apilog.formats.mismatch import explain_unchosen, explain_undetected
 from apilog.formats.nginx.conf import read_conf
 from apilog.formats.own.hints import NO_HINTS, LogHints, parse_hints
@@ -33,6 +33,7 @@ from apilog.formats.own.own_formats import (
     keyed_detector,
 )
 from apilog.formats.own.tailored_plan import tailor_plan
+from apilog.formats.own.traefik_fields import is_traefik_fields, traefik_fields
 from apilog.formats.parse_plan import (
     ParsePlan,
     ParseStage,
@@ -137,6 +138,10 @@ def choose_format(
     named = {f.name: f for f in (*ALL_TEXT_FORMATS, *conf)}
     if log_format in named:
         return FormatChoice((named[log_format],))
+    if detector := find_line_detector(log_format):
+        return FormatChoice(detector=detector)
+    if is_traefik_fields(log_format):
+        return FormatChoice(detector=OwnFormatDetector(traefik_fields(log_format), hints.keys))
     if language := find_language(log_format):
         return FormatChoice((language.compile(log_format, log_format),))
     lists = "`apilog formats` lists the names; a server's own format string serves too"

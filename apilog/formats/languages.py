@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
+
+import polars as pl
 
 from apilog.formats.contract import Format
 from apilog.formats.envoy.operators import is_envoy_string, parse_envoy_format
 from apilog.formats.gateways.aws.context_format import compile_context_format, is_context_format
+from apilog.formats.generic.w3c_rows import W3cRowsDetector, is_w3c_fields, parse_w3c_fields
 from apilog.formats.haproxy.log_format import is_haproxy_string, parse_haproxy_format
 from apilog.formats.nginx.apache_format import is_apache_string, parse_apache_format
 from apilog.formats.nginx.format import compile_log_format
@@ -31,6 +35,13 @@ class FormatLanguage:
     """Returns the names that a text gives to values."""
     example: str
     """What texts of it have in them, for hints."""
+
+
+class LineDetector(Protocol):
+    """What finds in the head of a file what lines of a described kind say."""
+
+    def infer(self, head: pl.Series, /, *, is_timed: bool = False) -> Format | None:
+        """Return the format of a file that begins with these lines, if it is of this kind."""
 
 
 def _language(
@@ -77,3 +88,11 @@ FORMAT_LANGUAGES: Mapping[str, FormatLanguage] = {
 def find_language(text: str) -> FormatLanguage | None:
     """Return the language that a text is meant in; None for a name or anything else."""
     return next((lang for lang in FORMAT_LANGUAGES.values() if lang.is_meant(text)), None)
+
+
+def find_line_detector(text: str) -> LineDetector | None:
+    """Return what reads lines whose fields a text names, one after the other; None if it does not.
+
+    Raises `UsageError` for names that can't be meant.
+    """
+    return W3cRowsDetector(parse_w3c_fields(text)) if is_w3c_fields(text) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from apilog.formats import gateways
 from apilog.formats.envoy.text_formats import ENVOY_FORMATS
 from apilog.formats.haproxy.text_formats import HAPROXY_FORMATS
+from apilog.formats.iis.native_format import IIS_FORMATS
 from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.nginx.library import NGINX_FORMATS
 
@@ -12,6 +13,7 @@ SERVERS_TEXT_FORMATS: tuple[NginxFormat, ...] = (
     *NGINX_FORMATS,
     *ENVOY_FORMATS,
     *HAPROXY_FORMATS,
+    *IIS_FORMATS,
 )
 """Those of servers that anyone can run."""
 

@@ -16,6 +16,9 @@ from apilog.sources.byte_streams import BlockStream, ByteStream, StreamDamage
 _STEP_BYTES = 256 << 10
 _DIRECTIVES = re.compile(rb"(?:#[^\n]*\n){0,20}?#Fields:[ \t]")
 _FIELDS = b"#Fields:"
+_SOFTWARE = b"#Software:"
+SOFTWARE_KEY = "#Software"
+"""The key of the software that wrote a row, where the log names it."""
 
 
 def has_fields_directive(head: bytes) -> bool:
@@ -30,6 +33,7 @@ def read_w3c(stream: ByteStream, limit: int) -> BlockStream:
 
 def _convert(stream: ByteStream, limit: int) -> Iterator[bytes]:
     names: list[str] = []
+    software: dict[str, str] = {}
     held = b""
     damage: StreamDamage | None = None
     while True:
@@ -42,9 +46,12 @@ def _convert(stream: ByteStream, limit: int) -> Iterator[bytes]:
         for line in lines:
             if line.startswith(_FIELDS):
                 names = line[len(_FIELDS) :].decode("utf-8", "replace").split()
-            out.append(_to_object(line, names) + b"\n")
+            elif line.startswith(_SOFTWARE):
+                told = line[len(_SOFTWARE) :].decode("utf-8", "replace").strip()
+                software = {SOFTWARE_KEY: told}
+            out.append(_to_object(line, names, software) + b"\n")
         if len(held) > limit or not block:  # too long, or all there is
-            out.append(held if block else _to_object(held, names))
+            out.append(held if block else _to_object(held, names, software))
             held = b""
         yield b"".join(out)
         if damage is not None:
@@ -53,10 +60,10 @@ def _convert(stream: ByteStream, limit: int) -> Iterator[bytes]:
             return
 
 
-def _to_object(line: bytes, names: list[str]) -> bytes:
+def _to_object(line: bytes, names: list[str], software: dict[str, str]) -> bytes:
     row = line.rstrip(b"\r")
     values = row.decode("utf-8", "replace").split("\t" if b"\t" in row else " ")
     if not names or row.startswith(b"#") or len(values) != len(names):
         return line
     given = {name: value for name, value in zip(names, values, strict=True) if value != "-"}
-    return json.dumps(given, ensure_ascii=False).encode("utf-8", "replace")
+    return json.dumps(software | given, ensure_ascii=False).encode("utf-8", "replace")

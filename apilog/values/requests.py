@@ -254,5 +254,20 @@ def encode_method_codes(values: pl.Series) -> pl.Series:
 
 
 def mask_query_column(values: pl.Series) -> pl.Series:
-    """Return query strings, encoded, secrets masked."""
-    return map_categories(encode_texts(values), mask_query_strings)
+    """Return query strings, encoded, secrets masked; a dash stands for none."""
+    return map_categories(blank_to_null(encode_texts(values), ("-",)), mask_query_strings)
+
+
+def encode_plus_texts(values: pl.Series) -> pl.Series:
+    """Return texts, encoded, in which IIS has written `+` for each blank.
+
+    Of two in a row the second one is a plus sign, as before the address of a robot.
+    """
+
+    def decode(texts: pl.Series) -> pl.Series:
+        kept = texts.str.replace_all("++", " \x00", literal=True)
+        return kept.str.replace_all("+", " ", literal=True).str.replace_all(
+            "\x00", "+", literal=True
+        )
+
+    return map_categories(encode_first(values), decode)

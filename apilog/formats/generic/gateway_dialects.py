@@ -5,7 +5,7 @@ from __future__ import annotations
 from apilog.formats.field_map import ENVOY_URL, FieldEntry
 from apilog.formats.generic.dialect import LogDialect, all_of, fields_named
 from apilog.values import looks
-from apilog.values.requests import encode_method_codes
+from apilog.values.requests import encode_method_codes, encode_plus_texts
 
 _GRAVITEE_METHODS = {
     "method": (
@@ -15,6 +15,22 @@ _GRAVITEE_METHODS = {
             convert=encode_method_codes,
         ),
     )
+}
+
+_W3C_FIELDS = {
+    "user_agent": (
+        FieldEntry(names=("csuseragent",), look=looks.is_wordy, convert=encode_plus_texts),
+    ),
+    **fields_named(
+        path="csuristem",
+        duration_ms="timetaken",
+        consumer="csusername",
+        host="cshost",
+        protocol="csversion",
+        client_ip="cip",
+        request_bytes="csbytes",
+        response_bytes="scbytes",
+    ),
 }
 
 _GOOGLE_RESOURCES = {
@@ -218,7 +234,7 @@ GATEWAY_DIALECTS: tuple[LogDialect, ...] = (
         gateway="iis",
         names=all_of("csmethod csuristem scsubstatus", "csmethod csuristem scwin32status"),
         units=("ms",),
-        fields=fields_named(path="csuristem", duration_ms="timetaken", consumer="csusername"),
+        fields=_W3C_FIELDS,
         sample=(
             '{"date":"2026-10-10","time":"13:55:36","s-ip":"10.0.0.4","cs-method":"GET",'
             '"cs-uri-stem":"/a","cs-uri-query":"b=1","s-port":443,"cs-username":"-",'
@@ -226,6 +242,45 @@ GATEWAY_DIALECTS: tuple[LogDialect, ...] = (
             '"time-taken":15}'
         ),
         url="https://learn.microsoft.com/windows/win32/http/w3c-logging",
+    ),
+    LogDialect(
+        name="iis-by-software",
+        gateway="iis",
+        names=all_of("#software csmethod csuristem"),
+        values={"#software": r"^Microsoft Internet Information Services"},
+        units=("ms",),
+        fields=_W3C_FIELDS,
+        sample=(
+            '{"#Software":"Microsoft Internet Information Services 10.0","date":"2026-10-10",'
+            '"time":"13:55:36","cs-method":"GET","cs-uri-stem":"/a","c-ip":"203.0.113.9",'
+            '"sc-status":200,"time-taken":15}'
+        ),
+        url="https://learn.microsoft.com/windows/win32/http/w3c-logging",
+    ),
+    LogDialect(
+        # ASP.NET Core's: milliseconds, with a fraction.
+        name="aspnetcore-w3c",
+        names=all_of("csmethod csuristem timetaken csversion scomputername"),
+        units=("ms",),
+        fields=_W3C_FIELDS,
+        sample=(
+            '{"date":"2026-10-10","time":"13:55:36","c-ip":"203.0.113.9","s-computername":"WEB1",'
+            '"s-ip":"10.0.0.4","s-port":"5000","cs-method":"GET","cs-uri-stem":"/a","sc-status":'
+            '"200","time-taken":"59.9171","cs-version":"HTTP/1.1","cs-host":"shop.example"}'
+        ),
+        url="https://learn.microsoft.com/aspnet/core/fundamentals/w3c-logger",
+    ),
+    LogDialect(
+        # Whatever else names its fields as the draft of the format does.
+        name="w3c",
+        names=all_of("csmethod csuristem", "csmethod csuripath", "csmethod csuri scstatus"),
+        units=("ms", "s"),
+        fields=_W3C_FIELDS | fields_named(path="csuristem csuripath csuri"),
+        sample=(
+            '{"date":"2026-10-10","time":"13:55:36","c-ip":"203.0.113.9","cs-method":"GET",'
+            '"cs-uri-stem":"/a","sc-status":"200","time-taken":"15","cs-host":"shop.example"}'
+        ),
+        url="https://www.w3.org/TR/WD-logfile.html",
     ),
     LogDialect(
         name="vercel",

@@ -27,6 +27,7 @@ _SEPARATORS: Mapping[str, str] = {
     ";": "semicolons",
     "|": "bars",
 }
+_WORDED_SEPARATORS = {**_SEPARATORS, " ": "blanks"}
 _HEAD_LINES = 200
 _WHOLE = "apilog_whole_match"
 _CELL = r'"?[@$_A-Za-z][\w.@$ ()\[\]:/-]*"?'
@@ -140,7 +141,9 @@ class CsvFormat(RecognisedFormat):
 
     @property
     def _expected(self) -> str:
-        return f"{len(self.positions)} fields with {_SEPARATORS[self.separator]} between them"
+        return (
+            f"{len(self.positions)} fields with {_WORDED_SEPARATORS[self.separator]} between them"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

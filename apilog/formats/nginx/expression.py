@@ -74,6 +74,8 @@ _SHAPES = {
     # What Python's logging writes before a message by default.
     "python_prefix": "((?:[A-Z]+:[A-Za-z_.]+:)?)",
     "time_gin": rf"([0-9]{{4}}/[0-9]{{2}}/[0-9]{{2}} - {_CLOCK})",
+    # IIS's, in a locale that has the month first.
+    "time_month_first": "([0-9]{1,2}/[0-9]{1,2}/[0-9]{2,4}, [0-9]{1,2}:[0-9]{2}:[0-9]{2})",
     # HAProxy's times and numbers: -1 for what did not come to pass, + for what goes on.
     "time_unzoned": rf"([0-9]{{2}}/[A-Z][a-z]{{2}}/[0-9]{{4}}:{_CLOCK}(?:\.[0-9]{{3}})?)",
     "client_port": "([0-9]{1,5})",

@@ -34,7 +34,9 @@ _NUMERIC_VARIABLES: Mapping[str, type[pl.DataType]] = {
 }
 """Variables that are nearly always a number or a dash: cheaper to read as one."""
 
-_UNSPLIT_VARIABLES = frozenset({"time_any", "request_time_any", "upstream_response_time_any"})
+_UNSPLIT_VARIABLES = frozenset(
+    {"time_month_first", "time_any", "request_time_any", "upstream_response_time_any"}
+)
 """Variables that may hold blanks in some lines and none in others, so that fields can't be told
 by their number."""
 

@@ -57,6 +57,7 @@ from apilog.values.times import (
     parse_epoch_times,
     parse_iso_times,
     parse_joined_clf_times,
+    parse_layout,
     parse_times,
 )
 
@@ -103,6 +104,13 @@ def _encode_message(values: pl.Series) -> pl.Series:
 def _parse_gin_times(values: pl.Series) -> pl.Series:
     """Return the times of texts like `2026/11/20 - 09:15:11`, which tell no zone, as UTC."""
     return parse_times(values.str.replace(" - ", " ", literal=True))
+
+
+def _parse_month_first(values: pl.Series) -> pl.Series:
+    """Return times such as `11/21/26, 7:55:20`, which have no zone, as UTC."""
+    of_century = parse_layout(values, "%m/%d/%Y, %H:%M:%S")
+    short = values.str.contains("^[0-9]+/[0-9]+/[0-9]{2},").fill_null(value=False)
+    return parse_layout(values, "%m/%d/%y, %H:%M:%S").zip_with(short, of_century)
 
 
 def _encode_server(values: pl.Series) -> pl.Series:
@@ -159,6 +167,7 @@ VARIABLES_BY_COLUMN: Mapping[str, tuple[VariableSource, ...]] = {
         VariableSource("time_iso8601", parse_iso_times),
         VariableSource("time_local", parse_joined_clf_times),
         VariableSource("time_unzoned", parse_times),
+        VariableSource("time_month_first", _parse_month_first),
         VariableSource("time_any", parse_times),
         VariableSource("time_no_zone", parse_times),
         VariableSource("time_python", parse_times),

@@ -1,0 +1,76 @@
+"""Rows of the W3C extended format whose `#Fields` are told, and not in the file.
+
+Rows behind a `#Fields` of their own come as objects, see `apilog.transport.w3c_fields`. See
+https://www.w3.org/TR/WD-logfile.html
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import polars as pl
+
+from apilog.errors import UsageError
+from apilog.formats.contract import Format
+from apilog.formats.generic.json_lines import JsonLinesFormat
+from apilog.formats.generic.named_values import CsvFormat
+from apilog.formats.generic.recognition import recognise_fields
+from apilog.formats.own.key_hints import NO_KEY_HINTS
+from apilog.values.csv_cells import CellLayout
+from apilog.values.event_lines import EventLines
+from apilog.values.json_text import KeyPath
+
+_DIRECTIVE = "#Fields:"
+_NAME = re.compile(
+    r"(?:date|time|time-taken|bytes|cached|(?:cs|sc|sr|rs|c|s|r|x)(?:-[A-Za-z0-9-]+|\([^)\s]+\)))\Z"
+)
+_TELLING = re.compile(r"(?:cs-method|cs-uri(?:-stem|-path)?|sc-status)\Z")
+_HEAD_LINES = 200
+
+
+def is_w3c_fields(text: str) -> bool:
+    """Return whether a text is a `#Fields` directive, or what stands behind its colon."""
+    names = text.removeprefix(_DIRECTIVE).split()
+    is_named = all(map(_NAME.match, names)) and any(map(_TELLING.match, names))
+    return text.startswith(_DIRECTIVE) or (len(names) > 1 and is_named)
+
+
+def parse_w3c_fields(text: str) -> tuple[str, ...]:
+    """Return the names of a `#Fields` directive; raises `UsageError` where a name stands twice."""
+    names = tuple(text.removeprefix(_DIRECTIVE).split())
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice or len(names) < 2:
+        problem = f"has {twice} twice" if twice else "names no fields"
+        raise UsageError(f"{text!r} {problem}", "such as #Fields: date time cs-method cs-uri-stem")
+    return names
+
+
+@dataclass(frozen=True, slots=True)
+class W3cRowsDetector:
+    """Rows of these fields."""
+
+    names: tuple[str, ...]
+
+    def infer(self, head: pl.Series, *, is_timed: bool = False) -> Format | None:
+        """Return the format of rows like these; of objects, that of the `#Fields` in the file."""
+        lines = head.head(_HEAD_LINES).drop_nulls()
+        if len(lines) and lines.str.starts_with("{").all():
+            return JsonLinesFormat.infer(head, is_timed=is_timed)
+        tabbed = int(lines.str.contains("\t", literal=True).sum())
+        separator = "\t" if 2 * tabbed > len(lines) else " "
+        layout = CellLayout(separator, len(self.names))
+        cells = layout.read(EventLines.from_series(lines), range(len(self.names))).filter("ok")
+        values: dict[KeyPath, pl.Series] = {
+            (name,): cells[f"f{at}"].replace("-", None) for at, name in enumerate(self.names)
+        }
+        recognised = recognise_fields(values, NO_KEY_HINTS, is_timed=is_timed)
+        if recognised is None:
+            return None
+        return CsvFormat(
+            fields=recognised,
+            header=f"{_DIRECTIVE} {' '.join(self.names)}",
+            separator=separator,
+            positions={name: at for at, name in enumerate(self.names)},
+            name="w3c",
+        )
