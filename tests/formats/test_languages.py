@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import polars as pl
 import pytest
 
 from apilog.errors import UsageError
@@ -177,3 +178,43 @@ def test_every_flag_of_envoys_own_answers_is_said_in_words() -> None:
     assert {"UH", "UF", "UO", "NR", "UT", "RL", "UAEX", "DC"} <= ENVOY_FLAGS.keys()
     assert not {"URX", "DI", "RFCF"} & ENVOY_FLAGS.keys()
     assert error_source(tells_upstream=True).meta.output_name() == "error_source"
+
+
+W3C_NAMES = "date time c-ip cs-username cs-method cs-uri-stem cs-uri-query sc-status time-taken"
+W3C_ROWS = (
+    "2026-11-21 10:00:00 203.0.113.7 - GET /v1/orders page=2 200 87",
+    "2026-11-21 10:00:05 203.0.113.7 acme GET /v1/orders - 504 5004",
+)
+
+
+@pytest.mark.parametrize("text", [f"#Fields: {W3C_NAMES}", W3C_NAMES])
+def test_rows_by_the_fields_of_a_w3c_log(text: str) -> None:
+    choice = choose_format(text)
+    assert choice is not None
+    plan = choice.plan_for(pl.Series(W3C_ROWS))
+    assert plan is not None
+    first, second = rows(read_lines(lines_of(*W3C_ROWS), plan))
+    assert (first["path"], first["query"], first["duration_ms"]) == ("/v1/orders", "page=2", 87.0)
+    assert "consumer" not in first
+    assert (second["consumer"], second["status"], second["duration_ms"]) == ("acme", 504, 5004.0)
+    assert "query" not in second
+
+
+def test_fields_that_stand_twice_are_refused() -> None:
+    with pytest.raises(UsageError, match="sc-status twice"):
+        choose_format("#Fields: date time sc-status sc-status")
+
+
+def test_names_of_traefiks_fields_say_that_lines_are_its_json() -> None:
+    line = (
+        '{"StartUTC":"2026-11-21T10:00:00.5Z","RequestMethod":"GET","RequestPath":"/a?b=1",'
+        '"DownstreamStatus":200,"Duration":384599317}'
+    )
+    choice = choose_format("StartUTC RequestMethod, RequestPath DownstreamStatus Duration")
+    assert choice is not None
+    plan = choice.plan_for(pl.Series([line]))
+    assert plan is not None
+    outcome = read_lines(lines_of(line), plan)
+    (found,) = rows(outcome)
+    assert (found["path"], found["duration_ms"]) == ("/a", 384.599)
+    assert outcome.records["gateway"].to_list() == ["traefik"]

@@ -6,8 +6,10 @@ others use, too.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+
+import polars as pl
 
 from apilog.formats.field_map import (
     FieldEntry,
@@ -16,6 +18,15 @@ from apilog.formats.field_map import (
     normalise_name,
 )
 from apilog.values.json_text import KeyPath
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedNames:
+    """How a column is made of several fields at once."""
+
+    names: tuple[str, ...]
+    convert: Callable[..., pl.Series]
+    """Takes the texts of each field."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +45,8 @@ class LogDialect:
     """The units of durations that it may be set to write, the default first."""
     fields: Mapping[str, tuple[FieldEntry, ...]] = field(default_factory=dict)
     """Columns to the fields that make them; empty: none does."""
+    joined: Mapping[str, JoinedNames] = field(default_factory=dict)
+    """Columns to what makes them where no field makes them alone."""
     access_lines: Mapping[str, str] = field(default_factory=dict)
     """Names to what their values match on access lines; other lines are of another log."""
     begin_lines: Mapping[str, str] = field(default_factory=dict)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from apilog.formats.field_map import ENVOY_URL, FieldEntry
-from apilog.formats.generic.dialect import LogDialect, all_of, fields_named
+from apilog.formats.generic.dialect import JoinedNames, LogDialect, all_of, fields_named
 from apilog.values import looks
+from apilog.values.convert import to_counts, upstream_status_by_details
 from apilog.values.requests import encode_method_codes, encode_plus_texts
 
 _GRAVITEE_METHODS = {
@@ -87,6 +88,19 @@ GATEWAY_DIALECTS: tuple[LogDialect, ...] = (
             "responseflags downstreamremoteaddress",
         ),
         units=("ms",),
+        # A log without retries has an attempt for each request, which looks like any number.
+        fields={
+            "upstream_attempts": (
+                FieldEntry(
+                    names=("upstreamrequestattemptcount",), look=looks.is_size, convert=to_counts
+                ),
+            )
+        },
+        joined={
+            "upstream_status": JoinedNames(
+                ("responsecodedetails", "responsecode"), upstream_status_by_details
+            )
+        },
         sample=(
             '{"start_time":"2026-10-10T13:55:36.123Z","method":"GET","path":"/a?b=1","protocol"'
             ':"HTTP/1.1","response_code":200,"response_flags":"-","bytes_received":0,"bytes_sen'
