@@ -6,7 +6,7 @@ Invariant: a field is used for one thing, and never against the look of its valu
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from functools import partial
@@ -138,9 +138,7 @@ def recognise_fields(
         sources[column] = tuple(s for s, first in zip(made, is_first, strict=True) if first)
     if "client_ip" not in own_fields.columns:
         _choose_client(values, hints.client_ip, sources, places, doubts)
-    for column, paths, convert in chosen.find_joined(values, sources):
-        sources[column] = (ColumnSource(tuple(".".join(path) for path in paths), convert),)
-        places |= {".".join(path): path for path in paths}
+    chosen.add_joined(values, sources, places)
     rules = chosen.find_access_lines()
     pairing = chosen.find_pairing()
     received = [path for _, _, path in candidate_paths(_RECEIVED, values)][:1]
@@ -304,14 +302,19 @@ class _FieldChoice:
                 for path, entry in fields:
                     self._kinds[path] = entry.kind or column
 
-    def find_joined(
-        self, values: Mapping[KeyPath, pl.Series], known: Collection[str]
-    ) -> Iterator[tuple[str, list[KeyPath], Callable[..., pl.Series]]]:
-        """Yield columns that several fields make, where none is `known`, with these fields."""
+    def add_joined(
+        self,
+        values: Mapping[KeyPath, pl.Series],
+        sources: dict[str, tuple[ColumnSource, ...]],
+        places: dict[str, KeyPath],
+    ) -> None:
+        """Add columns that several fields make, where none makes them alone."""
         for column, joined in (self.dialect.joined if self.dialect else {}).items():
             paths = [path for name in joined.names if (path := find_path(name, values))]
-            if column not in known and len(paths) == len(joined.names):
-                yield column, paths, joined.convert
+            if column not in sources and len(paths) == len(joined.names):
+                names = tuple(".".join(path) for path in paths)
+                sources[column] = (ColumnSource(names, joined.convert),)
+                places |= dict(zip(names, paths, strict=True))
 
     def find_access_lines(self) -> Mapping[KeyPath, str]:
         """Return the fields that tell access lines, and what their values match."""
