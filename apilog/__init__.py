@@ -34,6 +34,7 @@ from apilog.options import (
     FormatOptions,
     IngestArguments,
     MetricOptions,
+    OpenApiOptions,
     OwnFormat,
     ReadOptions,
     ReportOptions,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from apilog.exports import ExportSummary
     from apilog.ingestion import IngestSummary
     from apilog.report_model import DetectionResult, Report
+    from apilog.reports.skeleton import OpenApiResult
     from apilog.store import Store
 
 __all__ = [
@@ -64,6 +66,7 @@ __all__ = [
     "IngestArguments",
     "InputError",
     "MetricOptions",
+    "OpenApiOptions",
     "OutputError",
     "OwnFormat",
     "ReadOptions",
@@ -79,6 +82,7 @@ __all__ = [
     "export",
     "ingest",
     "open_store",
+    "openapi",
     "report",
     "scan",
     "success",
@@ -218,6 +222,23 @@ def compare(sources: list[Source], options: CompareOptions) -> ComparisonResult:
     result = compare_sources(sources, options)
     result.report.if_read()
     return result
+
+
+@_takes_fields_of(OpenApiOptions)
+def openapi(sources: list[Source], options: OpenApiOptions) -> OpenApiResult:
+    """Return an OpenAPI 3.1 document of what is called, without any values of parameters.
+
+    `document` of the result is plain dictionaries and lists, `text` and `json` are what a file
+    holds. The sources are read twice.
+
+    >>> import apilog
+    >>> result = apilog.openapi("sample_logs/api.log")
+    >>> sorted(result.document["paths"])[0]
+    '/auth/token'
+    """
+    from apilog.reports.skeleton import make_skeleton
+
+    return make_skeleton(sources, options)
 
 
 @_takes_fields_of(SuccessOptions)

@@ -219,6 +219,14 @@ class ReportOptions(TableOptions):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OpenApiOptions(ReadOptions):
+    """Options of a document that is made from logs."""
+
+    max_routes: int = 10_000
+    """Routes kept; the less busy ones are left out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CompareOptions(MetricOptions):
     """Options of a comparison."""
 

@@ -91,6 +91,7 @@ def test_users_code_is_type_checked(tmp_path: Path) -> None:
         (apilog.check, apilog.CheckOptions),
         (apilog.baseline, apilog.MetricOptions),
         (apilog.compare, apilog.CompareOptions),
+        (apilog.openapi, apilog.OpenApiOptions),
         (apilog.success, apilog.SuccessOptions),
         (apilog.ingest, apilog.IngestArguments),
         (apilog.export, apilog.ExportArguments),

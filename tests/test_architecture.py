@@ -39,6 +39,9 @@ HEAVY = {
     "boto3",
 } | {
     "distributed",
+    "openapi_pydantic",
+    "pydantic",
+    "yaml",
 }
 
 

@@ -29,6 +29,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("baseline", "baseline_cmd.baseline"),
     ("compare", "compare_cmd.compare"),
     ("query", "query_cmd.query"),
+    ("openapi", "openapi_cmd.openapi"),
     ("success", "success_cmd.success"),
     ("ingest", "ingest_cmd.ingest"),
     ("export", "export_cmd.export"),

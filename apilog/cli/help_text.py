@@ -56,6 +56,10 @@ EXAMPLES: Mapping[str, tuple[str, str]] = {
         'apilog query "SELECT route, COUNT(*) AS n FROM requests GROUP BY route" access.log',
         'apilog query "SELECT * FROM requests WHERE status >= 500" store/ -f csv',
     ),
+    "openapi": (
+        "apilog openapi access.log -o openapi.yaml",
+        "apilog openapi store/ --since 7d --keep-query -o openapi.json",
+    ),
     "success": (
         "apilog success store/ --accounts accounts.csv",
         "apilog success logs/ --accounts accounts.csv --cohort month -f json",
