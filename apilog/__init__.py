@@ -234,7 +234,7 @@ def openapi(sources: list[Source], options: OpenApiOptions) -> OpenApiResult:
     >>> import apilog
     >>> result = apilog.openapi("sample_logs/api.log")
     >>> sorted(result.document["paths"])[0]
-    '/auth/token'
+    '/healthz'
     """
     from apilog.reports.skeleton import make_skeleton
 
