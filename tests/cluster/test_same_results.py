@@ -66,6 +66,22 @@ def test_reports_on_several_logs_and_on_broken_lines(cluster: DaskCluster, tmp_p
 
 
 @pytest.mark.slow
+def test_calls_held_against_a_document(cluster: DaskCluster, tmp_path: Path) -> None:
+    log, file = LOGS / "api.log", tmp_path / "api.json"
+    made = apilog.openapi(log, where="method = 'GET'", scheduler=cluster.address)
+    assert made.document == apilog.openapi(log, where="method = 'GET'").document
+    file.write_text(made.json, encoding="utf-8")
+    options: dict[str, Any] = {"openapi": [str(file)]}
+    here = apilog.report(log, **options)
+    assert_same(here, apilog.report(log, **options, scheduler=cluster.address))
+    assert {"used", "undocumented"} <= {*here.tables["coverage"]["state"]}
+    texts = ["undocumented_requests <= 0", "unused_operations <= 0", "undeclared_statuses <= 0"]
+    options["thresholds"] = texts
+    there = apilog.check(log, **options, scheduler=cluster.address)
+    assert_same(apilog.check(log, **options).report, there.report)
+
+
+@pytest.mark.slow
 def test_where_by_and_limits(cluster: DaskCluster) -> None:
     options: dict[str, Any] = {
         "where": "status >= 400",
