@@ -79,7 +79,7 @@ def test_commands_write_the_tables(files: Files, run: Run, tmp_path: Path) -> No
     spec = ("--openapi", str(files.document))
     for output in ("md", "html", "csv", "ndjson", "parquet", "xlsx", "prometheus", "table"):
         target = tmp_path / f"report-{output}"
-        table = ("--table", "coverage") if output in ("csv", "ndjson", "parquet") else ()
+        table = ("--table", "coverage") if output in ("md", "csv", "ndjson", "parquet") else ()
         done = run("report", files.log, *spec, "-f", output, "-o", target, *table)
         assert done.code == 0, done.stderr
         assert target.stat().st_size
@@ -107,9 +107,10 @@ def test_commands_take_documents(files: Files, run: Run, tmp_path: Path, command
             done = run("watch", files.log, *spec, "--from-start", "--once", "--json")
         case _:
             done = run("query", "SELECT route FROM requests", files.log, *spec, "-f", "json")
-    assert done.code == 0, done.stderr
+    # Too few requests for a verdict on any difference.
+    assert done.code == (3 if command == "compare" else 0), done.stderr
     if command != "baseline":
-        assert "/v1/pets/{petId}" in done.stdout
+        assert b"/v1/pets/{petId}" in done.stdout
 
 
 def test_checks_give_exit_codes_and_hints(files: Files, run: Run) -> None:
@@ -170,8 +171,11 @@ def test_documents_of_gateways_and_hosts(tmp_path: Path) -> None:
     both = apilog.report(log, openapi=[str(public), *only], tables=["coverage"]).tables["coverage"]
     found = {(row["route"], row["operation"]): row["requests"] for row in both.to_dicts()}
     assert found == {
-        ("/a", "publicA"): 2, ("/a", "adminA"): 1, ("/b", "adminB"): 1,
-        ("/c", None): 1, ("/b", None): 1,
+        ("/a", "publicA"): 2,
+        ("/a", "adminA"): 1,
+        ("/b", "adminB"): 1,
+        ("/c", None): 1,
+        ("/b", None): 1,
     }
     nginx = apilog.report(log, openapi=[f"nginx={public}"], tables=["coverage"]).tables["coverage"]
     assert nginx["state"].to_list() == ["unused"]
