@@ -85,7 +85,7 @@ def test_commands_write_the_tables(files: Files, run: Run, tmp_path: Path) -> No
         assert target.stat().st_size
         if output in ("md", "html", "table", "csv"):
             text = target.read_text("utf-8")
-            assert "minePets" in text
+            assert "/v1/pets/mine" in text
             assert "shadow" in text
     done = run("export", files.log, *spec, "--to", tmp_path / "days", "--table", "coverage")
     assert done.code == 0, done.stderr
