@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from apilog.formats.contract import Refusal, SkipRule
-from apilog.formats.gateways import apigee, aws, azure, edge_networks, google
+from apilog.formats.gateways import apigee, aws, azure, edge_networks, google, telemetry
 from apilog.formats.gateways.column_builder import GatewayFormat
 from apilog.formats.gateways.delimited import infer_delimited
 from apilog.formats.gateways.gateway import Gateway, TextLayout
@@ -26,6 +26,7 @@ GATEWAYS: tuple[Gateway, ...] = (
     *google.GATEWAYS,
     *azure.GATEWAYS,
     *edge_networks.GATEWAYS,
+    *telemetry.GATEWAYS,
 )
 """Every gateway whose records are recognised by the names of their values."""
 
