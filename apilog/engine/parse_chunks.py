@@ -324,7 +324,8 @@ def _parse_data(
     before = chunks[0].before if plan.pairs_lines and not plan.joins_lines else b""
     seen_lines = count_byte(before, ord("\n"))
     count = sum(c.chunk.lines for c in chunks)
-    lines = EventLines(b"".join((before, *(c.chunk.data for c in chunks))), count + seen_lines)
+    parts = [data for data in (before, *(c.chunk.data for c in chunks)) if data]
+    lines = EventLines(parts[0] if len(parts) == 1 else b"".join(parts), count + seen_lines)
     columns = spec.format_columns() | ({"row"} if len(chunks) > 1 or before else set())
     parsed = parse_lines(lines, plan, sorted(columns), detector)
     return _without_first_lines(parsed, seen_lines, count) if before else parsed

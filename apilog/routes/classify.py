@@ -15,7 +15,7 @@ import polars as pl
 from apilog.errors import UsageError
 from apilog.routes.segments import PARAMETERS, UUID, VERSION, name_segments
 from apilog.schema import GUESSED_ROUTE
-from apilog.values.dictionary import encode_texts, map_categories
+from apilog.values.dictionary import encode_texts, hardly_repeats, map_categories
 
 _RULE_PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_.-]*)(\*?)\}")
 _LEADING_METHOD = re.compile(r"^[A-Z]+ +/")
@@ -141,7 +141,10 @@ def add_route(records: pl.DataFrame, rules: Sequence[RouteRule] = ()) -> pl.Data
             strange = rows.filter(~texts.str.starts_with("/").fill_null(value=True))
             # NOTE: scatter writes into the series it is called on.
             paths = paths.clone().scatter(strange, None) if len(strange) else paths
-        routes = map_categories(encode_texts(paths), lambda texts: classify_paths(texts, rules))
+        if paths.dtype == pl.String and hardly_repeats(paths):
+            routes = classify_paths(paths, rules)
+        else:
+            routes = map_categories(encode_texts(paths), lambda texts: classify_paths(texts, rules))
     if named is not None and named.null_count() < len(named):
         texts = named.cast(pl.String)
         routes = texts.zip_with(texts.is_not_null(), routes.cast(pl.String))

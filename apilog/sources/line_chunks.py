@@ -134,7 +134,7 @@ class LineCutter:
         if self._skipping is not None:
             self._count_oversize(self._skipping)
         if self._oversize:
-            chunks.append(self._make_chunk(b"", position))
+            chunks.append(self._make_chunk(b"", 0, position))
         if left_open:
             chunks[-1] = replace(chunks[-1], last_line_open=True)
         return chunks
@@ -162,21 +162,22 @@ class LineCutter:
     def _make_chunks(self, text: bytes, position: int) -> list[LineChunk]:
         chunks: list[LineChunk] = []
         for start, stop, resume in _split_at_long_lines(text, self._limit):
-            parts = _split_many_lines(text[start:stop])
-            chunks.extend(self._make_chunk(part, position) for part in parts)
+            part = text if stop - start == len(text) else text[start:stop]
+            if b"\r" in part:  # looking is far cheaper than replacing, and most logs have none
+                part = part.replace(b"\r\n", b"\n")
+            parts = _split_many_lines(part)
+            chunks.extend(self._make_chunk(data, count, position) for data, count in parts)
             if resume > stop:
                 self._count_oversize(text[stop : stop + self._head])
             if len(self._oversize) >= MAX_OVERSIZE_PER_CHUNK:
-                chunks.append(self._make_chunk(b"", position))
+                chunks.append(self._make_chunk(b"", 0, position))
         return chunks
 
-    def _make_chunk(self, data: bytes, position: int) -> LineChunk:
-        if b"\r" in data:  # looking is far cheaper than replacing, and most logs have none
-            data = data.replace(b"\r\n", b"\n")
+    def _make_chunk(self, data: bytes, lines: int, position: int) -> LineChunk:
         chunk = LineChunk(
             data=data,
             first_line=self._next_line,
-            lines=count_byte(data, _LF),
+            lines=lines,
             position=position,
             oversize=tuple(self._oversize),
         )
@@ -189,11 +190,12 @@ class LineCutter:
         self._next_line += 1
 
 
-def _split_many_lines(text: bytes) -> Iterator[bytes]:
-    """Yield parts of some lines, in order, of which none has more than the most lines."""
-    if len(text) <= MAX_LINES_PER_CHUNK or count_byte(text, _LF) <= MAX_LINES_PER_CHUNK:
+def _split_many_lines(text: bytes) -> Iterator[tuple[bytes, int]]:
+    """Yield parts of some lines, in order, of which none has more than the most, and their count."""
+    count = count_byte(text, _LF)
+    if count <= MAX_LINES_PER_CHUNK:
         if text:
-            yield text
+            yield text, count
         return
     middle = text.rfind(b"\n", 0, len(text) // 2) + 1 or text.index(b"\n") + 1
     yield from _split_many_lines(text[:middle])

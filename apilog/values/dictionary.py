@@ -14,12 +14,21 @@ ColumnConverter = Callable[[pl.Series], pl.Series]
 """Takes a series and returns one of the same length."""
 
 
+_PROBED_TEXTS = 1_000
+
+
 def encode_texts(s: pl.Series) -> pl.Series:
     """Return the texts as a Categorical with its own categories; nulls stay null."""
     if isinstance(s.dtype, pl.Categorical):
         return s
     # Unnamed categories share one table of texts: codes would grow with what other chunks hold.
     return s.cast(pl.Categorical(pl.Categories.random()))
+
+
+def hardly_repeats(s: pl.Series) -> bool:
+    """Return whether most texts differ, judged by the first ones, so that encoding does not pay."""
+    first = s.head(_PROBED_TEXTS)
+    return len(first) == _PROBED_TEXTS and 3 * first.n_unique() > 2 * _PROBED_TEXTS
 
 
 def category_texts(s: pl.Series) -> pl.Series:

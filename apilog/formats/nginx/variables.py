@@ -39,6 +39,7 @@ from apilog.values.dictionary import (
     category_texts,
     encode_texts,
     from_codes,
+    hardly_repeats,
     map_categories,
 )
 from apilog.values.requests import (
@@ -323,6 +324,8 @@ JOINED_BY_COLUMN: Mapping[str, tuple[JoinedSource, ...]] = {
 """Columns that several variables make together, where a log has none that makes it alone."""
 
 _FROM_REQUEST = ("method", "path", "protocol", "query")
+_TARGET_PARTS = {"path": target_path, "query": target_query, "host": target_host}
+_AS_DISTINCT_AS_LINES = frozenset({"path", "query"})
 # A stand-in: what is made of request lines is made of all of them at once.
 _REQUEST = VariableSource("request", encode_texts)
 _NO_UPSTREAM = frozenset({"status", "upstream_status"})
@@ -429,14 +432,21 @@ class VariableMapper:
             built[column] = series.alias(column)
         from_request = [c for c in columns if self.sources.get(c) == _REQUEST]
         if from_request:
-            lines = encode_texts(values["request"])
-            split = split_request_lines(category_texts(lines))  # once per distinct line
-            parts = {"path": target_path, "query": target_query, "host": target_host}
+            lines, codes = values["request"], None
+            if not hardly_repeats(lines):
+                encoded = encode_texts(lines)
+                lines, codes = category_texts(encoded), encoded.to_physical()
+            split = split_request_lines(lines)  # once per distinct line, if lines repeat
             for column in from_request:
-                texts = parts[column](split["target"]) if column in parts else split[column]
+                part = _TARGET_PARTS.get(column)
+                texts = part(split["target"]) if part else split[column]
                 # Only now: a decoded blank or question mark must not split the line elsewhere.
                 texts = self.unescape(texts) if escaped else texts
-                built[column] = from_codes(lines.to_physical(), texts).alias(column)
+                if codes is not None:
+                    texts = from_codes(codes, texts)
+                elif column not in _AS_DISTINCT_AS_LINES:
+                    texts = encode_texts(texts)
+                built[column] = texts.alias(column)
         return built
 
     def _convert(self, source: VariableSource, values: pl.DataFrame, *, escaped: bool) -> pl.Series:
