@@ -326,3 +326,12 @@ def test_real_paths_merge_where_they_should(samples: Path) -> None:
     assert paths.str.contains(r"^/product/[0-9]+$").sum() == counts["/product/{id}"]
     assert "/image/{id}/productModel/200x200" in counts
     assert routes.n_unique() < paths.n_unique() / 2
+
+
+@pytest.mark.parametrize("encode", [False, True])
+def test_paths_that_hardly_repeat_have_the_routes_that_they_have_alone(encode: bool) -> None:
+    texts = [f"/api/{i % 3}/users/{i * 7_919}/orders/{'x' * (i % 5)}?q={i}" for i in range(3_000)]
+    paths = pl.Series("path", texts)
+    frame = pl.DataFrame([paths.cast(pl.Categorical) if encode else paths])
+    routes = add_route(frame)["route"].cast(pl.String).to_list()
+    assert routes == [f"/api/{i % 3}/users/{{id}}/orders/{'x' * (i % 5)}" for i in range(3_000)]

@@ -191,7 +191,7 @@ class LineCutter:
 
 
 def _split_many_lines(text: bytes) -> Iterator[tuple[bytes, int]]:
-    """Yield parts of some lines, in order, of which none has more than the most, and their count."""
+    """Yield parts of some lines, in order, none with more than the most, and their counts."""
     count = count_byte(text, _LF)
     if count <= MAX_LINES_PER_CHUNK:
         if text:
