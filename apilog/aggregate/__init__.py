@@ -19,9 +19,12 @@ from apilog.aggregate.spilling_states import SpillingStates
 from apilog.aggregate.state import (
     PartialState,
     kept_routes,
+    learn_routes,
     merge,
     merge_in_batches,
+    merge_routes,
     partial,
+    route_counts,
     unfound_routes,
 )
 from apilog.aggregate.table_specs import TABLES, RowOrder, TableSpec, select_tables
@@ -41,9 +44,12 @@ __all__ = [
     "finish",
     "finish_with_inputs",
     "kept_routes",
+    "learn_routes",
     "merge",
     "merge_in_batches",
+    "merge_routes",
     "partial",
+    "route_counts",
     "score_last_hour",
     "select_tables",
     "split_by_time",

@@ -28,7 +28,7 @@ from apilog.aggregate.ddsketch import bucket_bounds, estimate_quantiles
 from apilog.aggregate.filter_cubes import collect_filter_sums
 from apilog.aggregate.plan import Cube, ReportPlan, cube_layout
 from apilog.aggregate.record_times import StrayTimes
-from apilog.aggregate.state import PartialState, fold_routes
+from apilog.aggregate.state import PartialState, fold_routes, learn_routes
 from apilog.aggregate.table_specs import (
     ANOMALIES,
     BOUNDED_KEYS,
@@ -106,7 +106,7 @@ def finish(plan: ReportPlan, partial: PartialState) -> FinishedTables:
         until=axis.window.until,
         bucket=axis.step,
         strays=axis.strays,
-        sums=collect_filter_sums(plan, partial, axis),
+        sums=collect_filter_sums(plan, builder.partial, axis),
     )
 
 
@@ -157,6 +157,7 @@ class _TableBuilder:
 
     def __init__(self, plan: ReportPlan, partial: PartialState) -> None:
         self._plan = plan
+        self.partial = partial = learn_routes(plan, partial)
         self.axis = TimeAxis.of_times(plan, partial.times)
         self._layout = cube_layout(plan)
         pairs = zip(self._layout.cubes, partial.cubes, strict=True)

@@ -58,6 +58,8 @@ class ReportPlan:
     """Routes kept of those that were guessed from paths."""
     known_routes: frozenset[str] = frozenset()
     """Routes that are there whatever their requests were answered, and don't fold."""
+    learns_routes: bool = True
+    """Whether routes made from paths merge where traffic shows that a segment holds a value."""
     top: int | None = None
     """Rows kept in each table over dimensions; None means `max_rows`."""
     max_rows: int = 10_000

@@ -17,6 +17,7 @@ from apilog.aggregate.cube import CubeState
 from apilog.aggregate.plan import ReportPlan, cube_layout
 from apilog.aggregate.record_times import RecordTimes
 from apilog.aggregate.state import PartialState, add_to_batch, merge
+from apilog.routes import RouteTemplates
 
 Key = TypeVar("Key")
 
@@ -83,7 +84,7 @@ class SpillingStates(Generic[Key]):
         assert self._file is not None
         self._file.seek(start)
         frames = _iter_frames(memoryview(self._file.read(length)))
-        step, oldest, newest = next(frames).row(0)
+        step, oldest, newest, templates = next(frames).row(0)
         times = RecordTimes(step, oldest, newest, next(frames))
         cubes = tuple(
             CubeState(
@@ -94,7 +95,7 @@ class SpillingStates(Generic[Key]):
             )
             for cube in cube_layout(plan).cubes
         )
-        return PartialState(times, cubes)
+        return PartialState(times, cubes, RouteTemplates.load(templates))
 
 
 def _state_frames(state: PartialState) -> Iterator[pl.DataFrame]:
@@ -106,7 +107,12 @@ def _state_frames(state: PartialState) -> Iterator[pl.DataFrame]:
 def _pack_state(state: PartialState) -> bytes:
     buffer = io.BytesIO()
     times = state.times
-    scalars = {"step": [times.step], "oldest": [times.oldest], "newest": [times.newest]}
+    scalars = {
+        "step": [times.step],
+        "oldest": [times.oldest],
+        "newest": [times.newest],
+        "templates": [state.templates.dump()],
+    }
     for frame in (pl.DataFrame(scalars), times.cells, *_state_frames(state)):
         part = io.BytesIO()
         frame.write_ipc_stream(part, compression="lz4")

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
 from threading import Lock
 from typing import TypeVar
 
@@ -37,7 +39,8 @@ from apilog.aggregate.record_times import RecordTimes
 from apilog.aggregate.table_specs import BOUNDED_KEYS
 from apilog.aggregate.time_buckets import MOST_BUCKETS, too_many_buckets
 from apilog.metrics import ACCUMULATORS
-from apilog.schema import READ_COLUMNS
+from apilog.routes import NO_TEMPLATES, RouteTemplates, learn_templates
+from apilog.schema import GUESSED_ROUTE, READ_COLUMNS
 
 MOST_HOURS = 3 * 366 * 24
 """Hours kept for the anomalies: the newest ones."""
@@ -78,7 +81,7 @@ def fold_unfound_routes(plan: ReportPlan, cube: Cube, state: CubeState) -> CubeS
 
 def kept_routes(plan: ReportPlan, state: PartialState) -> frozenset[str]:
     """Return the routes that don't fold; none if no table has routes."""
-    found = _routed_cube(plan, state)
+    found = _routed_cube(plan, learn_routes(plan, state))
     if found is None:
         return frozenset()
     keys = fold_routes(plan, *found).keys
@@ -87,12 +90,58 @@ def kept_routes(plan: ReportPlan, state: PartialState) -> frozenset[str]:
 
 def unfound_routes(plan: ReportPlan, state: PartialState) -> dict[str, int]:
     """Return the routes that fold as nobody found them, with their requests, the busiest first."""
-    found = _routed_cube(plan, state)
+    found = _routed_cube(plan, learn_routes(plan, state))
     if found is None:
         return {}
     routes = _guessed_routes(plan, *found).filter("never_found")
     ordered = routes.sort("requests", "route", descending=[True, False])
     return dict(ordered.select("route", "requests").iter_rows())
+
+
+def route_counts(plan: ReportPlan, state: PartialState) -> pl.DataFrame | None:
+    """Return the routes that may merge: `route`, `requests` and how many of these were `found`.
+
+    None if no table has routes.
+    """
+    cube = _routed_cube(plan, state)
+    if cube is None:
+        return None
+    found = pl.col("requests") - pl.col("not_found")
+    return _guessed_routes(plan, *cube).select("route", "requests", found.alias("found"))
+
+
+def learn_routes(plan: ReportPlan, state: PartialState) -> PartialState:
+    """Return the state with routes merged that traffic shows to be one."""
+    counts = route_counts(plan, state) if plan.learns_routes else None
+    if counts is None:
+        return state
+    return merge_routes(plan, state, learn_templates(counts, state.templates))
+
+
+def merge_routes(plan: ReportPlan, state: PartialState, templates: RouteTemplates) -> PartialState:
+    """Return the state with the routes merged that these templates make equal."""
+    counts = route_counts(plan, state) if templates else None
+    if counts is None:
+        return state
+    renamed = templates.rename(counts["route"]).alias("renamed")
+    changed = counts.select("route").with_columns(renamed).filter(pl.col("route") != renamed)
+    pairs = zip(cube_layout(plan).cubes, state.cubes, strict=True)
+    cubes = tuple(_rename_routes(cube, one, changed) for cube, one in pairs)
+    return replace(state, cubes=cubes, templates=templates)
+
+
+def _rename_routes(cube: Cube, state: CubeState, changed: pl.DataFrame) -> CubeState:
+    if "route" not in cube.keys or changed.is_empty():
+        return state
+    kept = pl.when(pl.col("fold") == KEPT).then("route")
+    renamed = state.keys.select(kept.alias("route")).join(
+        changed, on="route", how="left", maintain_order="left"
+    )["renamed"]
+    if renamed.null_count() == len(renamed):
+        return state
+    keys = state.keys.with_columns(pl.coalesce(renamed, "route").alias("route"))
+    merged = merge_equal_keys(cube, replace(state, keys=keys))
+    return replace(merged, step=state.step, is_bare=state.is_bare)
 
 
 def _routed_cube(plan: ReportPlan, state: PartialState) -> tuple[Cube, CubeState] | None:
@@ -205,6 +254,7 @@ def _guessed_routes(plan: ReportPlan, cube: Cube, state: CubeState) -> pl.DataFr
         .group_by("route")
         .agg(
             requests,
+            pl.col("not_found").sum(),
             never_found=requests == pl.col("not_found").sum(),
             is_guessed=requests == pl.col("guessed").sum(),
         )
@@ -276,6 +326,8 @@ class PartialState:
     times: RecordTimes
     cubes: tuple[CubeState, ...]
     """In the order of the plan's cubes."""
+    templates: RouteTemplates = NO_TEMPLATES
+    """What merged routes before the end, as there were too many of them."""
 
 
 _CROWDED_KEYS = 25_000
@@ -291,12 +343,47 @@ def partial(plan: ReportPlan, records: pl.DataFrame) -> PartialState:
     Takes the plan's `columns` as the schema types them, text also as Categorical. Without
     `GUESSED_ROUTE` all routes are taken as guessed.
     """
+    records, templates = _merge_crowded_routes(plan, records)
     chunk = EncodedRecords(plan, records)
     layout = cube_layout(plan)
     keys = {key for cube in layout.cubes for key in cube.keys} - BOUNDED_KEYS
     is_crowded = any(chunk.encoded_column(key).size > _CROWDED_KEYS for key in keys)
     with _CROWD_TURN if is_crowded else nullcontext():
-        return PartialState(chunk.times, tuple(_chunk_cube(plan, c, chunk) for c in layout.cubes))
+        cubes = tuple(_chunk_cube(plan, c, chunk) for c in layout.cubes)
+    return PartialState(chunk.times, cubes, templates)
+
+
+def _merge_crowded_routes(
+    plan: ReportPlan, records: pl.DataFrame
+) -> tuple[pl.DataFrame, RouteTemplates]:
+    """Return records with so many routes that most would fold with them merged, and by what."""
+    fewest = plan.max_keys // 4
+    if not plan.learns_routes or "route" not in plan.columns or records.height <= fewest:
+        return records, NO_TEMPLATES
+    routes = records["route"]
+    if routes.n_unique() <= fewest:
+        return records, NO_TEMPLATES
+    is_guessed = pl.lit(value=True)
+    if GUESSED_ROUTE in records.columns:
+        is_guessed = pl.col(GUESSED_ROUTE).is_not_null()
+    counts = (
+        records.lazy()
+        .select("route", found=pl.col("status").ne_missing(404), is_guessed=is_guessed)
+        .group_by("route")
+        .agg(pl.col("found").sum(), pl.col("is_guessed").all())
+        .filter("is_guessed", ~_is_known(plan))
+        .select(pl.col("route").cast(pl.String), "found")
+        .collect()
+    )
+    templates = learn_templates(counts)
+    changed = templates.rename_column(routes)
+    if changed is routes:
+        return records, NO_TEMPLATES
+    own = pl.lit(value=False)
+    if counts.height < routes.n_unique():
+        own = ~pl.col("route").cast(pl.String).is_in(counts["route"].implode())
+    merged = pl.when(own).then(pl.col("route").cast(pl.String)).otherwise(changed.cast(pl.String))
+    return records.with_columns(merged.alias("route")), templates
 
 
 def _chunk_cube(plan: ReportPlan, cube: Cube, chunk: EncodedRecords) -> CubeState:
@@ -308,6 +395,22 @@ def _chunk_cube(plan: ReportPlan, cube: Cube, chunk: EncodedRecords) -> CubeStat
     if state.keys.height <= plan.max_keys:
         return state
     return fold_idle_keys(plan, cube, forget_hours(plan, cube, state))
+
+
+def _bound_keys(plan: ReportPlan, state: PartialState) -> PartialState:
+    """Return the state within the plan's limits.
+
+    Where keys are too many, routes merge before the idler ones fold.
+    """
+    pairs = list(zip(cube_layout(plan).cubes, state.cubes, strict=True))
+    if any(_is_large(plan, *pair) for pair in pairs if "route" in pair[0].keys):
+        state = learn_routes(plan, state)
+        pairs = list(zip(cube_layout(plan).cubes, state.cubes, strict=True))
+    bounded = (
+        one if cube.is_for_filters else fold_idle_keys(plan, cube, forget_hours(plan, cube, one))
+        for cube, one in pairs
+    )
+    return replace(state, cubes=tuple(bounded))
 
 
 def merge(plan: ReportPlan, partials: Sequence[PartialState]) -> PartialState:
@@ -336,8 +439,10 @@ def _merge_states(plan: ReportPlan, partials: Sequence[PartialState]) -> Partial
                 state = at_step(cube, state, times.step, plan.timezone)
             if cube.keys == ("timestamp",) and plan.bucket and state.keys.height > MOST_BUCKETS + 1:
                 raise too_many_buckets(plan.bucket)
-        cubes.append(fold_idle_keys(plan, cube, forget_hours(plan, cube, state)))
-    return PartialState(times, tuple(cubes))
+        cubes.append(state)
+    templates = reduce(or_, (p.templates for p in partials))
+    whole = PartialState(times, tuple(cubes))
+    return _bound_keys(plan, merge_routes(plan, whole, templates))
 
 
 S = TypeVar("S")

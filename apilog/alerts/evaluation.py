@@ -91,7 +91,10 @@ class _RuleWindow:
     def __init__(self, rules: Sequence[AlertRule], length: timedelta) -> None:
         thresholds = (rule.threshold for rule in rules if rule.window == length)
         subjects = [t.subject for t in thresholds if t.metric.name not in SCORED_METRICS]
-        self._measurement = Measurement(subjects, max_keys=_MOST_KEYS, max_rows=_MOST_KEYS)
+        # The routes of a window of minutes must be those of the next one.
+        self._measurement = Measurement(
+            subjects, max_keys=_MOST_KEYS, max_rows=_MOST_KEYS, learns_routes=False
+        )
         self.columns = self._measurement.columns
         self.slots: SlidingWindow[MeasurementState] = SlidingWindow(
             self._measurement.partial, self._measurement.merge, length

@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from apilog.aggregate.ddsketch import bucket_of, bucket_value_ms
-from apilog.checks.measurement import events_column
+from apilog.checks.metric_events import events_column
 from apilog.checks.threshold import ENDPOINT_COLUMNS
 from apilog.metrics import Accumulator, Metric, MetricDefinitions, MetricKind
 from apilog.schema import TIMESTAMP

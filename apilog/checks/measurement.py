@@ -23,18 +23,22 @@ from apilog.aggregate import (
     finish_with_inputs,
     kept_routes,
     merge,
+    merge_routes,
     partial,
     unfound_routes,
 )
 from apilog.aggregate.record_times import FEW_STRAYS, STRAY_SHARE, StrayTimes
 from apilog.aggregate.time_axis import TimeAxis
+from apilog.checks.metric_events import event_counts, events_column
 from apilog.checks.threshold import ColumnValues, MetricSubject
 from apilog.checks.time_slices import TimeSlices
+from apilog.checks.told_routes import RoutesTold, learn_together, tell_routes
 from apilog.engine.source_pass import SourcePass
 from apilog.engine.time_notes import describe_emptiness, describe_strays
-from apilog.metrics import BUILT_IN, METRICS, Metric, MetricDefinitions, MetricKind
+from apilog.metrics import BUILT_IN, METRICS, MetricDefinitions, MetricKind
 from apilog.options import ReadOptions, Source
 from apilog.report_model import InputSummary
+from apilog.routes import RouteTemplates
 from apilog.schema import SCHEMA
 from apilog.statistics.dispersion import SliceCount
 from apilog.time import ALL_TIME, TimeWindow
@@ -114,6 +118,7 @@ class Measurement:
         bucket: str | None = None,
         known_routes: Iterable[str] = (),
         definitions: MetricDefinitions = BUILT_IN,
+        learns_routes: bool = True,
     ) -> None:
         """`tables` are further tables on all requests; for the limits see `ReportPlan`.
 
@@ -121,7 +126,8 @@ class Measurement:
 
         Subjects `over_time`, which are among the others, are also measured for slices of time.
 
-        Routes that a subject names are known like the `known_routes`.
+        Routes that a subject names are known like the `known_routes`. Others merge where traffic
+        shows that a segment holds a value, if `learns_routes`.
         """
         self.window = window
         self.subjects = tuple(dict.fromkeys(subjects))
@@ -144,6 +150,7 @@ class Measurement:
             max_keys=max_keys,
             bucket=bucket,
             known_routes=known,
+            learns_routes=learns_routes,
         )
         # Slices are many rows for each value, none of which a report shows.
         self._plans = (
@@ -184,6 +191,15 @@ class Measurement:
         """Return the routes that don't fold."""
         return kept_routes(self._plans[0], state[0])
 
+    def tell_routes(self, state: MeasurementState) -> RoutesTold:
+        """Return what the requests tell of the routes that may merge."""
+        return tell_routes(self._plans[0], state)
+
+    def merge_routes(self, state: MeasurementState, templates: RouteTemplates) -> MeasurementState:
+        """Return the state with the routes merged that these templates make equal."""
+        pairs = zip(self._plans, state, strict=True)
+        return tuple(merge_routes(plan, part, templates) for plan, part in pairs)
+
     def finish(
         self,
         state: MeasurementState,
@@ -193,10 +209,15 @@ class Measurement:
         """Return the result; `seconds` is the length of a window that slides.
 
         The `known_routes`, and those that all requests show to be there, fold for no choice of
-        requests.
+        requests, and merge alike in all.
         """
-        known = self._plans[0].known_routes | known_routes | self.kept_routes(state)
-        plans = [replace(plan, known_routes=known, max_routes=0) for plan in self._plans]
+        state = self.merge_routes(state, learn_together([self.tell_routes(state)]))
+        known = self._plans[0].known_routes | known_routes
+        known |= kept_routes(replace(self._plans[0], learns_routes=False), state[0])
+        plans = [
+            replace(plan, known_routes=known, max_routes=0, learns_routes=False)
+            for plan in self._plans
+        ]
         tables = [finish_with_inputs(p, part) for p, part in zip(plans, state, strict=True)]
         axes = [TimeAxis.of_times(p, part.times) for p, part in zip(plans, state, strict=True)]
         return MeasurementResult(
@@ -291,7 +312,7 @@ def samples_from(
             histograms.setdefault(row, {})[bucket] = n
     columns = (table[name].to_list() for name in (metric.column, metric.size))
     keys = table.select(subject.each).rows() if subject.each else [()] * table.height
-    rows = zip(is_value, keys, *columns, _event_counts(metric, table), strict=True)
+    rows = zip(is_value, keys, *columns, event_counts(metric, table), strict=True)
     samples: dict[SampleKey, MetricSample] = {}
     others: dict[SampleKey, MetricSample] = {}
     for row, (is_named, key, value, size, events) in enumerate(rows):
@@ -337,11 +358,6 @@ def with_slices(
             for key, sample in measured.samples.items()
         },
     )
-
-
-def events_column(metric: Metric) -> str:
-    """Return the metric that counts the events of this one."""
-    return metric.events or (metric.column if metric.kind is MetricKind.COUNT else "requests")
 
 
 def _sliced_specs(subjects: Iterable[MetricSubject]) -> dict[ColumnValues, list[TableSpec]]:
@@ -404,22 +420,6 @@ def _in_order(names: set[str]) -> tuple[str, ...]:
 
 def _table_name(each: tuple[str, ...]) -> str:
     return f"by {', '.join(each)}"
-
-
-def _event_counts(metric: Metric, table: pl.DataFrame) -> list[int | None]:
-    """Return the events of each row, where the metric counts any."""
-    match metric.kind:
-        case MetricKind.PROPORTION:
-            events = table[metric.events]
-            if metric.outside:
-                events = events.set(table[metric.outside] > 0, None)
-            return events.to_list()
-        case MetricKind.COUNT:
-            return table[metric.column].to_list()
-        case MetricKind.RATE:
-            return table["requests"].to_list()
-        case _:
-            return [None] * table.height
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -485,5 +485,7 @@ def finish_alike(
     A route that one of them shows to be there folds in none, so that one success more or less
     on one side does not decide whether both can be compared.
     """
+    templates = learn_together(one.tell_routes(state) for one, state in measured)
+    measured = [(one, one.merge_routes(state, templates)) for one, state in measured]
     known = frozenset[str]().union(*(one.kept_routes(state) for one, state in measured))
     return tuple(one.finish(state, known_routes=known) for one, state in measured)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from apilog.routes.classify import RouteRule, add_route, classify_paths, parse_rule, parse_rules
+from apilog.routes.learn import learn_templates
 from apilog.routes.segments import SEGMENT_KINDS, SegmentKind
 from apilog.routes.specified import specify_records
+from apilog.routes.templates import NO_TEMPLATES, LearnedPosition, RouteTemplates
 
 __all__ = [
+    "NO_TEMPLATES",
     "SEGMENT_KINDS",
+    "LearnedPosition",
     "RouteRule",
+    "RouteTemplates",
     "SegmentKind",
     "add_route",
     "classify_paths",
+    "learn_templates",
     "parse_rule",
     "parse_rules",
     "specify_records",

@@ -15,13 +15,14 @@ _MAY_HAVE_KIND = r"^[+-]?[0-9]|[@%(;]|::|[0-9].{4}|.{4}[0-9]|[A-Z]-[0-9]"
 _MARK = r"^[A-Z0-9+-]|[.,(%:]"
 PARAMETERS = ";{params}"
 """Stands for the matrix parameters of a segment: `42;colour=red` is `{id};{params}`."""
-_EXTENSION = (
+EXTENSION = (
     r"(?:png|jpe?g|gif|webp|avif|svg|ico|bmp|tiff?|pdf|docx?|xlsx?|pptx?|csv|tsv|txt|md|json|xml"
     r"|ya?ml|zip|gz|tgz|tar|bz2|zst|7z|sql|log|bin|mp[34]|m4[av]|mov|webm|wav|ogg|m3u8|ts|mvt|pbf"
     r"|css|m?js|map|woff2?|ttf|eot|wasm|apk|parquet)"
 )
+"""Endings of files that stay where the name before them is replaced."""
 # What may follow an identifier in its segment and stays: `123.json`, `123:cancel`.
-_SUFFIX = rf"(?:\.{_EXTENSION})?(?::[A-Za-z]{{3,}})?(?:;\{{params\}})?$"
+_SUFFIX = rf"(?:\.{EXTENSION})?(?::[A-Za-z]{{3,}})?(?:;\{{params\}})?$"
 
 UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 _DATE = r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
@@ -97,7 +98,7 @@ _ESCAPED = r"%(?:20|2[Ff]|[C-Fc-f][0-9A-Fa-f]%[89ABab][0-9A-Fa-f])"
 _ODATA = r"^([A-Za-z_][A-Za-z0-9_.]*)\((?:[A-Za-z_]+=)?(?:-?[0-9]+|'[^'/]*'|[0-9A-Fa-f-]{36})\)"
 _HASHED_NAME = (
     r"[._-](?:[0-9a-f]{8,}|[A-Za-z0-9_-]{8,24})(?:\.(?:min|chunk|bundle|module))?"
-    rf"\.(?:{_EXTENSION})(?:\.(?:map|gz|br))?$"
+    rf"\.(?:{EXTENSION})(?:\.(?:map|gz|br))?$"
 )
 _HASH_IN_NAME = (
     r"[._-](?:[0-9a-f]*(?:[0-9][a-f]|[a-f][0-9])[0-9a-f]*|[0-9]{8,})\.[^/]*$"
@@ -107,7 +108,7 @@ _HASH_IN_NAME = (
 _NUMBERED_NAME = r"[A-Za-z][_-][0-9]{4,}(?:-[0-9]{2}){0,2}\.(?:pdf|docx?|xlsx?|csv|sql|zip|gz|txt)$"
 _NAME_ENDING = (
     r"^.*?((?:\.(?:min|chunk|bundle|module))?"
-    rf"\.(?:{_EXTENSION})(?:\.(?:map|gz|br))?)$"
+    rf"\.(?:{EXTENSION})(?:\.(?:map|gz|br))?)$"
 )
 
 

@@ -103,7 +103,8 @@ class WatchSession:
         routes = declared_routes(options.read_options)
         if alerts:
             alerts.know_routes(routes)
-        plan = replace(plan, known_routes=routes)
+        # The routes of a window of minutes must be those of the next one.
+        plan = replace(plan, known_routes=routes, learns_routes=False)
         self._sliding_report = SlidingReport(plan, options.window)
         self._errors = RecentErrors()
         self._noted: set[str] = set()

@@ -192,12 +192,17 @@ def test_nothing_was_measured() -> None:
     assert measures.samples_of(each_route).samples == {}
 
 
+def words(number: int) -> str:
+    """A text of letters alone, so that many of them are no values of one position."""
+    return "".join(chr(ord("a") + int(digit)) for digit in str(number))
+
+
 def test_what_is_chosen_is_not_folded_however_many_values_there_are() -> None:
     rows = [
         {
             "timestamp": START,
             "gateway": "nginx",
-            "route": f"/r{i}",
+            "route": f"/r{i}" if i == 7 else f"/{words(i)}",
             "consumer": f"c{i}",
             "status": 200,
         }
