@@ -124,7 +124,10 @@ def test_the_order_of_routes_decides_nothing(counts: dict[str, int], rng: random
 @given(counted)
 @settings(max_examples=40, deadline=None)
 def test_renaming_twice_changes_nothing_more(counts: dict[str, int]) -> None:
-    frame = pl.DataFrame({"route": [*counts], "found": [*counts.values()]}, schema={"route": pl.String, "found": pl.Int64})
+    frame = pl.DataFrame(
+        {"route": [*counts], "found": [*counts.values()]},
+        schema={"route": pl.String, "found": pl.Int64},
+    )
     templates = learn_templates(frame)
     once = templates.rename(frame["route"])
     assert templates.rename(once).to_list() == once.to_list()

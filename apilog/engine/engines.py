@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 import polars as pl
 
 from apilog.engine.local import LocalRun
 from apilog.engine.parse_chunks import ReadSpec
+from apilog.engine.store_parts import stored_templates
 from apilog.errors import UsageError
 from apilog.formats.file_plan import FormatChoice
 from apilog.options import EngineOptions, Source
@@ -45,6 +47,8 @@ def make_run(
 
     Raises UsageError for an unknown engine, and if what it needs is not installed.
     """
+    if "route" in spec.needed_columns:
+        spec = replace(spec, templates=spec.templates.before(stored_templates(sources)))
     if not uses_cluster(options):
         return LocalRun(
             sources,

@@ -20,7 +20,7 @@ from apilog.formats.file_plan import UnrecognisedFormat
 from apilog.formats.parse_plan import ParsePlan, PlanDetector, parse_lines
 from apilog.privacy import AS_LOGGED, Privacy
 from apilog.report_model import FileInput, InputSummary
-from apilog.routes import RouteRule, add_route, specify_records
+from apilog.routes import NO_TEMPLATES, RouteRule, RouteTemplates, add_route, specify_records
 from apilog.schema import GUESSED_ROUTE, SPECIFIED_COLUMNS
 from apilog.sources import DamagedSource, LineChunk, SourceError
 from apilog.specifications import OperationCatalogue
@@ -53,6 +53,8 @@ class ReadSpec:
     """Columns of the schema, or of `READ_COLUMNS`."""
     rules: tuple[RouteRule, ...] = ()
     """The user's routes."""
+    templates: RouteTemplates = NO_TEMPLATES
+    """What is known of positions that hold values; the rules come first."""
     specifications: OperationCatalogue | None = None
     """The operations that specifications declare, and so routes."""
     where: RowFilter | None = None
@@ -88,7 +90,7 @@ class ReadSpec:
     def add_routes(self, records: pl.DataFrame) -> pl.DataFrame:
         """Return the records with `route` and what else tells operations, as far as wanted."""
         if "route" in self.needed_columns or self.is_specified:
-            records = add_route(records, self.rules)
+            records = add_route(records, self.rules, self.templates)
         return self.specify(records)
 
     def specify(self, records: pl.DataFrame) -> pl.DataFrame:

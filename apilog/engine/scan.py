@@ -18,10 +18,11 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from apilog.engine.engines import make_run, uses_cluster
+from apilog.engine.learned_routes import with_learned_routes
 from apilog.engine.local import LocalRun
 from apilog.engine.parse_chunks import ReadSpec
 from apilog.engine.source_pass import make_read_spec
-from apilog.engine.store_parts import separate_stores
+from apilog.engine.store_parts import rename_stored, separate_stores, stored_templates
 from apilog.errors import InputError
 from apilog.formats.file_plan import FormatChoice, parse_choice
 from apilog.options import EngineOptions, Source
@@ -64,8 +65,11 @@ def scan_sources(
     choice, spec = parse_choice(options), make_read_spec(options)
     is_left_to_run = bool(spec.rules or spec.specifications) or uses_cluster(options)
     stores, logs = ([], list(sources)) if is_left_to_run else separate_stores(sources)
+    templates = stored_templates(sources)
     frames = [
-        spec.privacy.apply_lazily(store.scan_records(window.since, window.until))
+        spec.privacy.apply_lazily(
+            store.scan_records(window.since, window.until).with_columns(rename_stored(templates))
+        )
         for store in stores
     ]
     if logs or not stores:
@@ -115,9 +119,12 @@ def scan_logs(
         stdin_was_read = has_stdin
         selected = list(SCHEMA) if columns is None else columns
         tested = [] if predicate is None else predicate.meta.root_names()
+        needed = replace(spec, columns=frozenset([*selected, *tested]))
+        if "route" in needed.columns:
+            needed = with_learned_routes(sources, needed, options, choice=choice, window=window)
         run = make_run(
             sources,
-            replace(spec, columns=frozenset([*selected, *tested])),
+            needed,
             partial(_select_rows, columns=selected, predicate=predicate),
             replace(options, progress=None) if passes else options,
             choice=choice,

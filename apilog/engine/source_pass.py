@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from typing import Generic, TypeVar
@@ -16,6 +17,7 @@ import polars as pl
 
 from apilog.aggregate import merge_in_batches
 from apilog.engine.engines import make_run
+from apilog.engine.learned_routes import with_learned_routes
 from apilog.engine.local import LocalRun
 from apilog.engine.parse_chunks import ReadSpec, summarise_inputs
 from apilog.engine.store_parts import STORE_FORMAT
@@ -25,7 +27,7 @@ from apilog.formats.file_plan import parse_choice
 from apilog.options import FormatOptions, ReadOptions, RecordOptions, Source
 from apilog.privacy import Privacy
 from apilog.report_model import InputSummary, ReportFilters
-from apilog.routes import parse_rules
+from apilog.routes import NO_TEMPLATES, RouteTemplates, parse_rules
 from apilog.specifications import load_specifications
 from apilog.time import ALL_TIME, TimeWindow
 
@@ -78,19 +80,25 @@ class SourcePass(Generic[T]):
         work: Callable[[pl.DataFrame], T],
         *,
         window: TimeWindow = ALL_TIME,
+        templates: RouteTemplates = NO_TEMPLATES,
     ) -> None:
         """`work` gets the records of each chunk, with these columns of the schema.
 
-        It also gets records outside of `window`, where not reading them spares nothing. Raises
+        It also gets records outside of `window`, where not reading them spares nothing. What is
+        known of routes comes before what stores know; a condition on the route has the logs read
+        twice, as it has to know all of it. Raises
         UsageError for options that can't be understood.
         """
         check_positive("--max-routes", options.max_routes)
         self._choice = parse_choice(options)
         self._rejects = options.rejects
         self._has_condition = options.where is not None
+        spec = replace(make_read_spec(options, columns), templates=templates)
+        if spec.where and "route" in spec.where.columns:
+            spec = with_learned_routes(sources, spec, options, choice=self._choice, window=window)
         self._run = make_run(
             sources,
-            make_read_spec(options, columns),
+            spec,
             work,
             options,
             choice=self._choice,

@@ -14,7 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from apilog.engine.parse_chunks import ReadSpec
-from apilog.routes import add_route
+from apilog.routes import RouteTemplates, add_route
 from apilog.schema import (
     GUESSED_ROUTE,
     READ_COLUMNS,
@@ -65,6 +65,8 @@ class StoredPart:
         """
         makes_routes = bool(spec.rules) and "route" in spec.needed_columns
         columns = spec.needed_columns - SPECIFIED_COLUMNS
+        if spec.templates and "route" in columns:
+            columns |= {"gateway"}
         if spec.specifications and spec.is_specified:
             columns |= spec.specifications.columns
         if GUESSED_ROUTE in columns:
@@ -97,7 +99,7 @@ class StoredPart:
             names_routes = pl.col("gateway").is_in(ROUTE_NAMING_GATEWAYS) | is_pathless
             is_named = pl.col("route").ne_missing(usual) & names_routes
             records = records.with_columns(pl.when(is_named).then("route"))
-            records = add_route(records, spec.rules)
+            records = add_route(records, spec.rules, spec.templates)
         elif GUESSED_ROUTE in spec.columns:
             is_named_by = records["gateway"].is_in(ROUTE_NAMING_GATEWAYS).fill_null(value=False)
             is_guessed = ~is_named_by
@@ -111,8 +113,34 @@ class StoredPart:
                 pl.when("is_guessed").then(pl.lit(value=True)).alias(GUESSED_ROUTE)
             )
             records = records.hstack(known)
+        if not makes_routes and "route" in records.columns:
+            records = records.with_columns(rename_stored(spec.templates))
         records = spec.specify(records)
         return spec.select(records.select(c for c in READ_COLUMNS if c in records.columns))
+
+
+def rename_stored(templates: RouteTemplates) -> pl.Expr:
+    """Return the routes of stored records by what is known, but for those that gateways name."""
+    if not templates:
+        return pl.col("route")
+
+    def rename(routes: pl.Series) -> pl.Series:
+        return templates.rename_column(routes).cast(routes.dtype)
+
+    renamed = pl.col("route").map_batches(rename, return_dtype=pl.self_dtype(), is_elementwise=True)
+    is_named = pl.col("gateway").cast(pl.String).is_in(ROUTE_NAMING_GATEWAYS)
+    named = pl.when(is_named.fill_null(value=False)).then("route").otherwise(renamed)
+    return named.alias("route")
+
+
+def stored_templates(
+    sources: Iterable[str | os.PathLike[str]],
+) -> RouteTemplates:
+    """Return what the stores among the sources have learned of routes."""
+    stores, _ = separate_stores(sources)
+    return RouteTemplates.of(
+        position for store in stores for position in store.manifest.templates.positions
+    )
 
 
 def separate_stores(

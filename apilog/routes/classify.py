@@ -14,6 +14,7 @@ import polars as pl
 
 from apilog.errors import UsageError
 from apilog.routes.segments import PARAMETERS, UUID, VERSION, name_segments
+from apilog.routes.templates import NO_TEMPLATES, RouteTemplates
 from apilog.schema import GUESSED_ROUTE
 from apilog.values.dictionary import encode_texts, hardly_repeats, map_categories
 
@@ -114,7 +115,11 @@ def _bad_rule(rule: str, problem: str, hint: str) -> UsageError:
     return UsageError(f"route rule {rule!r}: {problem}", hint)
 
 
-def add_route(records: pl.DataFrame, rules: Sequence[RouteRule] = ()) -> pl.DataFrame:
+def add_route(
+    records: pl.DataFrame,
+    rules: Sequence[RouteRule] = (),
+    templates: RouteTemplates = NO_TEMPLATES,
+) -> pl.DataFrame:
     """Return the records with `route` (Categorical, categories of its own) made from `path`, and
     `GUESSED_ROUTE`.
 
@@ -142,21 +147,28 @@ def add_route(records: pl.DataFrame, rules: Sequence[RouteRule] = ()) -> pl.Data
             # NOTE: scatter writes into the series it is called on.
             paths = paths.clone().scatter(strange, None) if len(strange) else paths
         if paths.dtype == pl.String and hardly_repeats(paths):
-            routes = classify_paths(paths, rules)
+            routes = classify_paths(paths, rules, templates)
         else:
-            routes = map_categories(encode_texts(paths), lambda texts: classify_paths(texts, rules))
+            routes = map_categories(
+                encode_texts(paths), lambda texts: classify_paths(texts, rules, templates)
+            )
     if named is not None and named.null_count() < len(named):
         texts = named.cast(pl.String)
         routes = texts.zip_with(texts.is_not_null(), routes.cast(pl.String))
     return records.with_columns(encode_texts(routes).alias("route"))
 
 
-def classify_paths(paths: pl.Series, rules: Sequence[RouteRule] = ()) -> pl.Series:
+def classify_paths(
+    paths: pl.Series,
+    rules: Sequence[RouteRule] = (),
+    templates: RouteTemplates = NO_TEMPLATES,
+) -> pl.Series:
     """Return the route of each path, as Categorical with categories of its own.
 
     The first rule that matches decides; else identifiers are replaced by their kind, segment by
-    segment. A query string, a `;jsessionid=` and the `http://host` of an absolute target are left
-    out. Slashes are kept as they stand; null, empty and `*` stay as they are.
+    segment, and values at positions that were learned. A query string, a `;jsessionid=` and the
+    `http://host` of an absolute target are left out. Slashes are kept as they stand; null, empty
+    and `*` stay as they are.
     """
     paths = paths.cast(pl.String)
     # Most paths differ in an integer at the end or in a UUID: after one pass over the whole
@@ -167,6 +179,7 @@ def classify_paths(paths: pl.Series, rules: Sequence[RouteRule] = ()) -> pl.Seri
     routes = map_categories(
         encode_texts(short), lambda texts: _replace_identifiers(without_extras(texts))
     )
+    routes = templates.rename_column(routes)
     if not rules:
         return routes
     path = pl.col("path")

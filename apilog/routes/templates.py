@@ -16,6 +16,7 @@ from typing import Any, Self
 import polars as pl
 
 from apilog.routes.segments import EXTENSION, VERSION
+from apilog.values.dictionary import encode_texts, map_categories
 
 LEARNED = "{value}"
 """Stands for a segment that traffic tells to be a value, where no kind names most of them."""
@@ -176,6 +177,16 @@ class RouteTemplates:
         if not other:
             return self
         return RouteTemplates.of((*self.positions, *other.positions)) if self else other
+
+    def before(self, other: RouteTemplates) -> RouteTemplates:
+        """Return these, and of the others those of positions that nothing is known of here."""
+        keys = {position.key for position in self.positions}
+        new = (position for position in other.positions if position.key not in keys)
+        return RouteTemplates.of((*self.positions, *new))
+
+    def rename_column(self, routes: pl.Series) -> pl.Series:
+        """Return a column of routes, as it comes or encoded, with its values replaced."""
+        return map_categories(encode_texts(routes), self.rename) if self else routes
 
     def rename(self, routes: pl.Series) -> pl.Series:
         """Return each route with its values replaced; nulls stay."""

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from apilog.errors import InputError
+from apilog.routes import NO_TEMPLATES, RouteTemplates
 from apilog.store.data_files import (
     DataFile,
     check_types,
@@ -112,16 +113,19 @@ class StoreManifest:
     """The columns of records with their types; a file that lacks one has null there."""
     files: tuple[DataFile, ...] = ()
     inputs: tuple[InputCheckpoint, ...] = ()
+    templates: RouteTemplates = NO_TEMPLATES
+    """What was learned of routes from the records."""
 
     def to_json(self) -> str:
         """Return the manifest as text: sorted, a line per file and per input."""
         files = sorted(self.files, key=lambda f: f.name)
         inputs = sorted(self.inputs, key=lambda i: (i.path, i.head_hash, i.offset))
+        routes = f',\n"routes": {self.templates.dump()}' if self.templates else ""
         return (
             f'{{"version": {self.version}, "generation": {self.generation},'
             f' "created": "{format_instant(self.created)}",\n'
             f'"columns": {json.dumps(dict(self.columns))},\n'
-            f'"files": [{_join_entries(files)}],\n"inputs": [{_join_entries(inputs)}]}}\n'
+            f'"files": [{_join_entries(files)}],\n"inputs": [{_join_entries(inputs)}]{routes}}}\n'
         )
 
     @classmethod
@@ -148,6 +152,7 @@ class StoreManifest:
                 columns={str(name): str(kind) for name, kind in data["columns"].items()},
                 files=tuple(map(DataFile.from_json, data["files"])),
                 inputs=tuple(map(InputCheckpoint.from_json, data["inputs"])),
+                templates=RouteTemplates.from_json(data.get("routes", [])),
             )
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise InputError(f"{where} is damaged", RESTORE_HINT) from error

@@ -235,7 +235,8 @@ class StoreWriter:
             files = (*self._files, *self._buffer.publish_files())
             before = self.store.manifest
             inputs = tuple(self._inputs)
-            if set(files) == set(before.files) and set(inputs) == set(before.inputs):
+            is_same = set(files) == set(before.files) and set(inputs) == set(before.inputs)
+            if is_same and self.templates == before.templates:
                 return self.store
             manifest = replace(
                 before,
@@ -245,6 +246,7 @@ class StoreWriter:
                 created=datetime.now(UTC),
                 files=tuple(sorted(files, key=lambda file: file.name)),
                 inputs=inputs,
+                templates=self.templates,
             )
             publish = commit.prepare_commit(self.folder, manifest)
             # From here on the files may be part of the store, even if the next line fails: an
@@ -283,6 +285,8 @@ class StoreWriter:
         self._buffer = WriteBuffer(self.folder, manifest.generation + 1)
         self._files = dict.fromkeys(manifest.files)
         self._inputs = dict.fromkeys(manifest.inputs)
+        self.templates = manifest.templates
+        """What is known of routes; the next commit keeps it."""
 
     @contextmanager
     def _close_on_error(self) -> Iterator[None]:
