@@ -33,6 +33,7 @@ from apilog.checks.metric_events import events_column
 from apilog.checks.threshold import ENDPOINT_COLUMNS, MetricSubject
 from apilog.errors import UsageError
 from apilog.metrics import ACCUMULATORS, BUILT_IN, METRICS, Accumulator, Metric, MetricDefinitions
+from apilog.routes import NO_TEMPLATES, RouteTemplates
 from apilog.schema import TIMESTAMP
 from apilog.time import TimeWindow
 
@@ -110,6 +111,8 @@ class SavedBaseline:
     """The requests of each `status` in each slice of time, which starts at `timestamp`."""
     step: str | None
     """The length of the slices; None if there are none."""
+    templates: RouteTemplates = NO_TEMPLATES
+    """What is known of routes, so that later requests have the same ones."""
     own: OwnBaseline | None = None
     """What it holds of metrics that are not built in."""
 
@@ -122,8 +125,12 @@ class SavedBaseline:
         formats: Iterable[str],
         where: str | None,
         definitions: MetricDefinitions = BUILT_IN,
+        known: RouteTemplates = NO_TEMPLATES,
     ) -> SavedBaseline:
-        """Return the baseline from the result of a `baseline_measurement` of the definitions."""
+        """Return the baseline from the result of a `baseline_measurement` of the definitions.
+
+        `known` is what was known of routes before.
+        """
         routes = result.table_groups(_ROUTES)
         statuses = result.table_groups(_STATUSES_TABLE.name)
         over_time = result.table_over_time(_SLICED_SUBJECT.each)
@@ -151,6 +158,7 @@ class SavedBaseline:
                 *ENDPOINT_COLUMNS, over_time.is_single_key, "status", "timestamp", "requests"
             ).drop_nulls("timestamp"),
             step=result.steps[()],
+            templates=known.before(result.templates),
             own=_own_of_result(result, keyed, kept_metrics(definitions)),
         )
 

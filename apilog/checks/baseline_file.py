@@ -31,6 +31,7 @@ from apilog.metrics import MergeRule
 from apilog.options import MetricOptions, Source
 from apilog.own_metrics import own_definitions
 from apilog.report_model import Report
+from apilog.routes import RouteTemplates
 from apilog.schema import SCHEMA, TIMESTAMP
 from apilog.text.units import parse_duration
 from apilog.time import TimeWindow, parse_step, parse_window
@@ -41,6 +42,7 @@ VERSION = 1
 
 _NO_STATUS = "none"
 _SLICES, _OVER_TIME, _METRICS = "slices", "over_time", "metrics"
+_TEMPLATES = "templates"
 _MOST_SLICES = 1000
 """The slices that are written at most; only stray times, years from the others, make more."""
 _COUNTS = {**KEY_COLUMNS, "status": SCHEMA["status"], "requests": pl.Int64}
@@ -86,6 +88,7 @@ def make_baseline(sources: Sequence[Source], options: MetricOptions) -> Baseline
         formats=measured.formats,
         where=options.where,
         definitions=definitions,
+        known=measured.templates,
     )
     report = Report(
         version=__version__,
@@ -112,6 +115,7 @@ def format_baseline(baseline: SavedBaseline) -> str:
         "formats": list(baseline.formats),
         "where": baseline.where,
         "requests": baseline.total,
+        **({_TEMPLATES: baseline.templates.as_json()} if baseline.templates else {}),
         **_slices_head(baseline),
         **(
             {_METRICS: baseline.own.definitions}
@@ -259,7 +263,7 @@ def read_baseline(path: Path) -> SavedBaseline:
             raise _broken_baseline(place, f"routes[{number}]") from error
     try:
         return rows.build_baseline(document)
-    except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
+    except (KeyError, TypeError, ValueError, pl.exceptions.PolarsError) as error:
         raise _broken_baseline(place, "its head") from error
 
 
@@ -335,6 +339,7 @@ class _BaselineRows:
             },
             slices=pl.DataFrame(self._slices, schema=_SLICE_ROWS, orient="row"),
             step=self._step,
+            templates=RouteTemplates.from_json(document.get(_TEMPLATES, [])),
             own=self._own.build(),
         )
 

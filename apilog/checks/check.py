@@ -56,6 +56,7 @@ from apilog.metrics import MetricDefinitions, MetricKind
 from apilog.options import CheckOptions, ReadOptions, Source
 from apilog.own_metrics import own_definitions
 from apilog.report_model import CheckState, Report
+from apilog.routes import NO_TEMPLATES
 from apilog.storage.local_folder import atomic_file
 from apilog.text.units import format_duration
 from apilog.time import TimeWindow, parse_window
@@ -215,7 +216,8 @@ def run_check(
     if isinstance(plan.baseline, SavedBaseline):
         measurements.append(shared_measurement(plan.baseline, plan.window))
     measurements += [hours_until(plan.window, on_anomalies)] if on_anomalies else []
-    measured = measure_sources(sources, measurements, plan.options)
+    known = plan.baseline.templates if isinstance(plan.baseline, SavedBaseline) else NO_TEMPLATES
+    measured = measure_sources(sources, measurements, plan.options, templates=known)
     current = measured.results[0]
     base = measured.results[1] if isinstance(plan.baseline, TimeWindow) else plan.baseline
     if base:
@@ -331,6 +333,7 @@ def _keep_baseline(plan: CheckPlan, measured: MeasuredSources, state: CheckState
         formats=measured.formats,
         where=plan.options.where,
         definitions=plan.definitions,
+        known=measured.templates,
     )
     with atomic_file(Path(path), force=True) as stream:
         stream.write(format_baseline(baseline).encode())

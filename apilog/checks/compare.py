@@ -36,6 +36,7 @@ from apilog.engine.source_pass import (
     describe_rejects,
     filters_of,
 )
+from apilog.engine.store_parts import stored_templates
 from apilog.errors import UsageError
 from apilog.metrics import BUILT_IN, METRICS, Metric, MetricDefinitions, MetricKind
 from apilog.options import CompareOptions, Source
@@ -293,7 +294,11 @@ class _Comparison:
 
     def compare_two(self, a: Source, b: Source) -> ComparisonResult:
         measurement = self._measurement([()])
-        measured = [measure_sources([source], [measurement], self.options) for source in (a, b)]
+        known = stored_templates([a, b])
+        measured = [
+            measure_sources([source], [measurement], self.options, templates=known)
+            for source in (a, b)
+        ]
         account = InputSummary.of_files(file for side in measured for file in side.input.files)
         notes = (
             *describe_doubts(account),

@@ -38,7 +38,7 @@ from apilog.engine.time_notes import describe_emptiness, describe_strays
 from apilog.metrics import BUILT_IN, METRICS, MetricDefinitions, MetricKind
 from apilog.options import ReadOptions, Source
 from apilog.report_model import InputSummary
-from apilog.routes import RouteTemplates
+from apilog.routes import NO_TEMPLATES, RouteTemplates
 from apilog.schema import SCHEMA
 from apilog.statistics.dispersion import SliceCount
 from apilog.time import ALL_TIME, TimeWindow
@@ -229,6 +229,7 @@ class Measurement:
             },
             given_seconds=seconds,
             unfound_routes=unfound_routes(plans[0], state[0]),
+            templates=state[0].templates,
             recorded=axes[0].recorded,
             strays=axes[0].strays,
             steps={where: axis.step for where, axis in zip(self._wheres, axes, strict=True)},
@@ -249,6 +250,8 @@ class MeasurementResult:
     """The times of the first and the last request, both included, but for strays."""
     strays: StrayTimes | None = None
     """Requests that count, but whose times the window leaves out."""
+    templates: RouteTemplates = NO_TEMPLATES
+    """What was learned of routes."""
     steps: Mapping[ColumnValues, str | None] = field(default_factory=dict)
     """The length of the slices of subjects over time, for each choice of requests."""
 
@@ -430,6 +433,8 @@ class MeasuredSources:
     """One for each measurement."""
     states: tuple[MeasurementState, ...]
     """What they were made from."""
+    templates: RouteTemplates
+    """What was known of routes before."""
     input: InputSummary
     notes: tuple[str, ...]
     """Notes on the lines that could not be read, and on what was guessed or left out."""
@@ -443,9 +448,13 @@ class MeasuredSources:
 
 
 def measure_sources(
-    sources: Sequence[Source], measurements: Sequence[Measurement], options: ReadOptions
+    sources: Sequence[Source],
+    measurements: Sequence[Measurement],
+    options: ReadOptions,
+    *,
+    templates: RouteTemplates = NO_TEMPLATES,
 ) -> MeasuredSources:
-    """Read the sources once and make all measurements of them.
+    """Read the sources once and make all measurements of them; templates are known of routes.
 
     An input that can't be read has its error in the summary.
     """
@@ -455,6 +464,7 @@ def measure_sources(
         frozenset[str]().union(*(measurement.columns for measurement in measurements)),
         lambda records: tuple(measurement.partial(records) for measurement in measurements),
         window=TimeWindow.enclosing(measurement.window for measurement in measurements),
+        templates=templates,
     )
     states = source_pass.merge_results(
         lambda several: tuple(
@@ -471,6 +481,7 @@ def measure_sources(
     return MeasuredSources(
         results=results,
         states=states,
+        templates=source_pass.templates,
         input=source_pass.input,
         notes=(*source_pass.notes, *on_times),
         notes_on_times=on_times,

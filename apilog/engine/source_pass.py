@@ -20,7 +20,7 @@ from apilog.engine.engines import make_run
 from apilog.engine.learned_routes import with_learned_routes
 from apilog.engine.local import LocalRun
 from apilog.engine.parse_chunks import ReadSpec, summarise_inputs
-from apilog.engine.store_parts import STORE_FORMAT
+from apilog.engine.store_parts import STORE_FORMAT, stored_templates
 from apilog.engine.where import parse_where
 from apilog.errors import UsageError
 from apilog.formats.file_plan import parse_choice
@@ -93,9 +93,13 @@ class SourcePass(Generic[T]):
         self._choice = parse_choice(options)
         self._rejects = options.rejects
         self._has_condition = options.where is not None
-        spec = replace(make_read_spec(options, columns), templates=templates)
+        spec = make_read_spec(options, columns)
+        if "route" in spec.needed_columns:
+            spec = replace(spec, templates=templates.before(stored_templates(sources)))
         if spec.where and "route" in spec.where.columns:
             spec = with_learned_routes(sources, spec, options, choice=self._choice, window=window)
+        self.templates = spec.templates
+        """What was known of routes before the pass."""
         self._run = make_run(
             sources,
             spec,
