@@ -120,14 +120,11 @@ class Measurement:
         definitions: MetricDefinitions = BUILT_IN,
         learns_routes: bool = True,
     ) -> None:
-        """`tables` are further tables on all requests; for the limits see `ReportPlan`.
+        """`tables` are further tables on all requests; for the rest see `ReportPlan`.
 
         `definitions` are those of the metrics that the tables name.
-
         Subjects `over_time`, which are among the others, are also measured for slices of time.
-
-        Routes that a subject names are known like the `known_routes`. Others merge where traffic
-        shows that a segment holds a value, if `learns_routes`.
+        Routes that a subject names are known like the `known_routes`.
         """
         self.window = window
         self.subjects = tuple(dict.fromkeys(subjects))
