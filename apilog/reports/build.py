@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -18,7 +18,7 @@ from apilog.aggregate import (
     partial,
     select_tables,
 )
-from apilog.aggregate.table_specs import SPECIFIED_TABLES
+from apilog.aggregate.table_specs import COVERAGE, SPECIFIED_TABLES
 from apilog.engine.source_pass import SourcePass, check_positive, declared_routes, filters_of
 from apilog.engine.time_notes import describe_emptiness, describe_strays
 from apilog.options import Source, TableOptions
@@ -104,6 +104,19 @@ def describe_page_rows(options: TableOptions, finished: FinishedTables) -> tuple
     return (f"{held}; --top says how many, and `-f json` has all",)
 
 
+def describe_unmatched(plan: ReportPlan, tables: Mapping[str, pl.DataFrame]) -> Iterator[str]:
+    """Say so where not one call is of a specification: its base path may be another."""
+    coverage = tables.get(COVERAGE)
+    if plan.specifications is None or coverage is None or not coverage["requests"].sum():
+        return
+    if not coverage.filter(pl.col("state") == "used").height:
+        routes = [o.routes[0].text for o in plan.specifications.operations[:1]]
+        yield (
+            f"no request is of an operation of {' and '.join(plan.specifications.files)}, whose "
+            f"paths are such as {routes[0]}: `servers` says where they begin"
+        )
+
+
 def build_report(sources: Sequence[Source], options: TableOptions) -> Report:
     """Return the report on these sources.
 
@@ -147,6 +160,7 @@ def build_report(sources: Sequence[Source], options: TableOptions) -> Report:
         previous=earlier.finish(before, source_pass.stored_spans) if earlier and before else None,
         notes=(
             *source_pass.notes,
+            *describe_unmatched(plan, tables),
             *describe_page_rows(options, finished),
             *describe_strays([finished.strays], plan.timezone),
             *describe_emptiness(plan.window, state.times, source_pass.stored_times, options.tz),

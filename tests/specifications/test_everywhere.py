@@ -181,6 +181,15 @@ def test_documents_of_gateways_and_hosts(tmp_path: Path) -> None:
     assert nginx["state"].to_list() == ["unused"]
 
 
+def test_a_base_path_that_no_call_has_is_said(tmp_path: Path) -> None:
+    file = save(tmp_path / "api.yaml", document({"/a": {"get": operation("a")}}, base="/v9"))
+    log = weblog.write(tmp_path / "access.log", [weblog.line("/a")])
+    report = apilog.report(log, openapi=[str(file)])
+    (note,) = (note for note in report.notes if "no request is of an operation" in note)
+    assert "/v9/a" in note
+    assert not apilog.report(log).notes
+
+
 def test_a_document_that_is_wrong_is_told_before_anything_is_read(tmp_path: Path) -> None:
     file = save(tmp_path / "api.yaml", document({"/a": {"$ref": "https://example.com/a"}}))
     with pytest.raises(UsageError, match="nothing is fetched"):

@@ -99,7 +99,8 @@ _FEWEST_ROWS = {"gateways": 2, "result": 0, "checks": 0}
 """With fewer rows than this such a table says nothing that isn't said elsewhere."""
 _ORDER = (
     *("checks", "worst", "comparison", "changed", "traffic", "anomalies", "gateways"),
-    *("endpoints", "errors", "statuses", "consumers", "latency", "overview"),
+    *("endpoints", "coverage", "deprecated"),
+    *("errors", "statuses", "consumers", "latency", "overview"),
 )
 
 

@@ -67,7 +67,7 @@
 
   // One table of the report: its rows, how they are sorted and searched, and its nodes.
   class FigureTable {
-    constructor(meta, node, onPick) {
+    constructor(meta, node, onPick, groupOf) {
       this.meta = meta;
       this.node = node;
       this.body = node.tBodies[0];
@@ -85,8 +85,40 @@
       // Lines that a filter took away come back with the next one.
       this.made = new Map();
       this.heads = [...node.tHead.rows[0].cells];
+      this.groupOf = groupOf;
+      this.isGrouped = Boolean(groupOf);
+      this.headings = new Map();
       this.addSorting();
       this.addTools();
+    }
+
+    // The rows of each group together, the busiest group first; what is in none comes last.
+    grouped(rows) {
+      const groups = new Map();
+      for (const row of rows) {
+        const name = this.groupOf(row);
+        if (!groups.has(name)) groups.set(name, { rows: [], requests: 0 });
+        groups.get(name).rows.push(row);
+        groups.get(name).requests += row.requests || 0;
+      }
+      const order = [...groups].sort(([a, x], [b, y]) => (a === "") - (b === "") || y.requests - x.requests);
+      return order.flatMap(([, group]) => group.rows);
+    }
+
+    // Lines with a heading before the first one of each group.
+    withHeadings(rows, nodes) {
+      if (!this.isGrouped) return nodes;
+      let last = null;
+      return nodes.flatMap((node, i) => {
+        const name = this.groupOf(rows[i]);
+        if (name === last) return [node];
+        last = name;
+        if (!this.headings.has(name)) {
+          const head = element("th", { scope: "colgroup", colspan: this.heads.length + 1 }, name ? visible(name) : "without a tag");
+          this.headings.set(name, element("tr", { class: "group" }, head));
+        }
+        return [this.headings.get(name), node];
+      });
     }
 
     addSorting() {
@@ -117,6 +149,14 @@
         });
         this.search = input;
         this.tools.append(input);
+      }
+      if (this.groupOf) {
+        const box = element("input", { type: "checkbox", checked: true });
+        box.addEventListener("change", () => {
+          this.isGrouped = box.checked;
+          this.arrange();
+        });
+        this.tools.append(element("label", { class: "toggle" }, box, " by tag"));
       }
       if (this.meta.columns.some((c) => !c.main) || this.meta.hiddenKeys.length) {
         const box = element("input", { type: "checkbox" });
@@ -230,6 +270,7 @@
       const lines = new Map([...this.lines.values()].map((line) => [line.row, line]));
       let rows = this.query ? this.rows.filter((r) => lines.get(r).words.includes(this.query)) : this.rows;
       if (this.sort) rows = F.sortRows(rows, this.sort.column, this.sort.descending);
+      if (this.isGrouped) rows = this.grouped(rows);
       const nodes = rows.slice(0, MOST_ROWS).map((row) => lines.get(row).node);
       // A single row more takes no more room than the button.
       const first = this.isWhole || nodes.length <= FIRST_ROWS + 1 ? nodes.length : FIRST_ROWS;
@@ -237,7 +278,7 @@
         this.write(lines.get(row));
         this.drawTrend(lines.get(row));
       }
-      place(this.body, nodes.slice(0, first));
+      place(this.body, this.withHeadings(rows, nodes.slice(0, first)));
       place(this.further, nodes.slice(first));
       const parts = [];
       if (this.remark) parts.push(this.remark);
@@ -629,7 +670,7 @@
       const all = total === null ? "" : ` of ${F.formatCount(total)}`;
       parts.push(element("strong", {}, `${F.formatCount(result.requests)}${all} requests.`));
     }
-    const missing = page.tables.filter((t) => t.name !== "anomalies" && result.tables[t.name] && result.tables[t.name].undecided === true).map((t) => t.title);
+    const missing = page.tables.filter((t) => !globalThis.apilogSums.WHOLE.has(t.name) && result.tables[t.name] && result.tables[t.name].undecided === true).map((t) => t.title);
     if (missing.length) {
       const steps = [...new Set(sums.cubes.map((cube) => cube.step).filter((step) => step && step !== sums.step))];
       const hint = steps.length ? ` Times on whole steps of ${steps.join(" or ")} tell more.` : "";
@@ -639,6 +680,7 @@
     for (const table of Object.values(result.tables)) if (table.undecided !== true) for (const name of table.undecided) columns.add(untoldName(name));
     if (columns.size) parts.push(` Not told under this filter: ${[...columns].map(visible).join(", ")}.`);
     if (report.tables.anomalies) parts.push(" Anomalies are not looked for in a part.");
+    if (report.tables.coverage) parts.push(" A part is not held against the specification.");
     parts.push(" Same as ", element("code", {}, visible(equalCommand(state, sums))));
     status.replaceChildren(...parts);
     return undefined;
@@ -667,12 +709,21 @@
     tables = page.tables
       .map((meta) => [meta, document.querySelector(`table[data-figures="${CSS.escape(meta.name)}"]`)])
       .filter(([, node]) => node)
-      .map(([meta, node]) => new FigureTable(meta, node, pick));
+      .map(([meta, node]) => new FigureTable(meta, node, pick, meta.name === "endpoints" ? readTags(meta) : null));
     const onRange = bar && ((first, last) => bar.range(first, last));
     charts = ["traffic", "latency"]
       .map((name) => [name, document.querySelector(`figure[data-chart="${name}"]`)])
       .filter(([, figure]) => figure)
       .map(([name, figure]) => new TimeChart(name, figure, onRange));
+  }
+
+  // The first tag of each endpoint, as the specification has it; null if there is none.
+  function readTags(meta) {
+    const rows = (report.tables.coverage || []).filter((row) => row.tags);
+    if (!rows.length || !meta.keys.includes("method") || !meta.keys.includes("route")) return null;
+    const tags = new Map(rows.map((row) => [JSON.stringify([row.method, row.route]), row.tags.split(", ")[0]]));
+    const byRoute = new Map(rows.map((row) => [row.route, row.tags.split(", ")[0]]));
+    return (row) => tags.get(JSON.stringify([row.method, row.route])) || byRoute.get(row.route) || "";
   }
 
   function draw(state) {

@@ -54,6 +54,8 @@ _TITLES = {
     "latency": "Latency of endpoints",
     "errors": "Errors by endpoint, status and source",
     "statuses": "Statuses",
+    "coverage": "Calls and the specification",
+    "deprecated": "Deprecated, and who calls it",
     "poc": "Proofs of concept",
     "result": "Result",
 }
@@ -61,11 +63,15 @@ _KEYS: dict[str, tuple[str, ...]] = {
     "overview": (),
     "errors": ("gateway", "method", "route", "status", "error_source"),
     "anomalies": ("timestamp", "metric", "gateway", "method", "route", "consumer"),
+    "deprecated": ("method", "route", "operation", "consumer"),
     "onboarding_histogram": ("stage", "from_hours", "to_hours"),
     "retention": ("cohort", "age"),
     "poc": (),
 }
 """The keys of tables whose columns don't tell them by themselves."""
+_COVERAGE_VALUES = frozenset(
+    {"operation", "tags", "state", "deprecated", "sunset", "undeclared_statuses"}
+)
 _VERDICT_VALUES = frozenset(
     {"state", "value", "limit", "baseline", "low", "high", "p_value", "design_effect", "reason"}
     | {"a", "b", "difference", "verdict", "a_requests", "b_requests", "requests"}
@@ -92,6 +98,10 @@ _MAIN = {
         *("requests", "error_rate", "server_errors", "latency_mean_ms", "response_bytes"),
     },
     "statuses": {"requests", "response_bytes"},
+    "coverage": {
+        *("operation", "state", "deprecated", "requests", "errors", "consumers"),
+        "undeclared_statuses",
+    },
     "checks": {"state", "value", "limit", "baseline", "requests", "reason"},
     "comparison": {"a", "b", "difference", "verdict", "a_requests", "b_requests"},
     "anomalies": {"end", "value", "expected", "score", "kind", "routes"},
@@ -225,6 +235,8 @@ def _describe_table(view: ReportView, name: str) -> PageTable:
 
 def _table_keys(view: ReportView, name: str, frame: pl.DataFrame) -> list[str]:
     """Return the columns that tell the rows apart."""
+    if name == "coverage":
+        return [key for key in key_names(frame) if key not in _COVERAGE_VALUES]
     if name in _KEYS:
         return [key for key in _KEYS[name] if key in frame.columns]
     if view.report.command == "report" or name in ("gateways", "traffic", "endpoints", "statuses"):

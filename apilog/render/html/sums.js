@@ -423,6 +423,9 @@
     }
   }
 
+  // Tables about everything, which no sum tells of a part.
+  const WHOLE = new Set(["anomalies", "coverage", "deprecated"]);
+
   // Everything that a filter makes of a report. `tables` describe keys and columns; `given` are the
   // limits of time of the report itself, in microseconds or null.
   function filterReport(sums, tables, state, given) {
@@ -488,7 +491,7 @@
   }
 
   function filterTable({ sums, table, find, selection, window }) {
-    if (table.name === "anomalies") return { rows: [], undecided: true };
+    if (WHOLE.has(table.name)) return { rows: [], undecided: true };
     const isTimed = table.keys.includes("timestamp");
     const cube = find(table.keys, isTimed);
     if (!cube || (isTimed && !window)) return { rows: [], undecided: true };
@@ -633,7 +636,7 @@
     return { rows, undecided: unknown };
   }
 
-  const exported = { unpackSums, filterReport, countOverTime, findSpan, formatMicros, parseMicros };
+  const exported = { WHOLE, unpackSums, filterReport, countOverTime, findSpan, formatMicros, parseMicros };
   globalThis.apilogSums = exported;
   if (typeof module !== "undefined") module.exports = exported;
 })();
