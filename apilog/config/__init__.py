@@ -29,6 +29,7 @@ from apilog.config.sections import (
     read_goals,
     read_plans,
 )
+from apilog.config.servers import read_server_formats
 from apilog.errors import UsageError
 from apilog.options import OwnFormat
 
@@ -69,7 +70,12 @@ def load_config(path: Path | None = None, folder: Path | None = None) -> Config:
 
     In `pyproject.toml` they are the table `[tool.apilog]`. Raises UsageError for a file that can't
     be read and for unknown keys.
+
+    A file that configures a server adds the formats of access logs in it to what else there is.
     """
+    if path is not None and (formats := read_server_formats(path)) is not None:
+        config = load_config(None, folder)
+        return replace(config, formats={**formats, **config.formats})
     file = find_config(path, folder)
     if file is None:
         return Config()

@@ -139,6 +139,11 @@ class _Holder:
     merged: dict[str, Any] | None = None
 
 
+def parse_yaml(file: str, text: str) -> Any:
+    """Return the value of a text that is one document; raises UsageError for one that is none."""
+    return _YamlReader(file).read(text)
+
+
 class _YamlReader:
     """Builds plain values from the events of a parser, so that nothing is built unseen."""
 

@@ -70,18 +70,14 @@ def test_operators_of_envoy_are_variables(string: str, expected: str) -> None:
         ('log-format "%{+Q}o %{-Q}ci %r %ST"', '$remote_addr "$request" $status'),
         ("%si:%sp %sq/%bq %hs %{+Q}r",
          '$server_addr_port $server_queue/$backend_queue $captures"$request"'),
-        ("%[capture.req.hdr(1)] %[req.hdr(Host),lower]", "$http_user_agent $http_host"),
+        ("%[var(txn.xff)] %[req.hdr(Host),lower]", "$http_xff $http_host"),
+        ("{%[req.hdr(User-Agent)]|%[res.hdr(Server)]}", "{$http_user_agent|$sent_http_server}"),
         ("%[capture.req.hdr(7)]", "$sample_capture_req_hdr_7"),
         ("%(took)Ta%% %STx", "$active_time_ms% ${status}x"),
     ],
 )  # fmt: skip
 def test_variables_of_haproxy_are_variables(string: str, expected: str) -> None:
-    assert parse_haproxy_format(string, ("Host", "User-Agent")).string == expected
-
-
-def test_captured_headers_stand_in_braces_where_the_frontend_names_them() -> None:
-    parsed = parse_haproxy_format("%ST %hr %{+Q}r", ("Host", "X-Request-ID"))
-    assert parsed.string == '$status {$http_host|$http_x_request_id} "$request"'
+    assert parse_haproxy_format(string).string == expected
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,9 @@ _QUOTED = frozenset(
 _HEADER = re.compile(
     r"(?:capture\.)?(?:req|request)\.f?hdr(?:_ip)?\(([A-Za-z][A-Za-z0-9_-]*)(?:,-?\d+)?\)"
 )
+_ANSWERED = re.compile(
+    r"(?:capture\.)?(?:res|response)\.f?hdr\(([A-Za-z][A-Za-z0-9_-]*)(?:,-?\d+)?\)"
+)
 # A header can only be logged by way of a variable, which mostly goes by its name.
 _HELD = re.compile(r"var\((?:txn|sess|req|res|proc)\.([A-Za-z][A-Za-z0-9_.]*)\)")
 _SAMPLES: Mapping[str, str] = {
@@ -153,12 +156,10 @@ def _known_name(letters: str) -> str:
     return next((letters[:end] for end in ends if letters[:end] in (*_VARIABLES, "o")), "")
 
 
-def parse_haproxy_format(string: str, captures: Sequence[str] = ()) -> LogFormat:
+def parse_haproxy_format(string: str) -> LogFormat:
     """Parse a `log-format`, alone or as the directive that stands in haproxy.cfg.
 
-    `captures` are the names of the request headers that the frontend captures, in order: what the
-    expression `capture.req.hdr(N)` says, and the fields of `%hr`. Raises `UsageError` for a
-    variable that HAProxy does not have.
+    Raises `UsageError` for a variable that HAProxy does not have.
 
     >>> parse_haproxy_format('%ci:%cp [%tr] %ft %b/%s %TR/%Tr/%Ta %ST %hr %{+Q}r').string[:24]
     '$remote_addr:$client_por'
@@ -186,8 +187,9 @@ def parse_haproxy_format(string: str, captures: Sequence[str] = ()) -> LogFormat
             end = match.start("name") + len(name)
         is_quoted = "+Q" in flags or (is_all_quoted and "-Q" not in flags)
         is_quoted = is_quoted and (not name or name in _QUOTED)
-        variable = _VARIABLES[name] if name else _sample_variable(match["expression"], captures)
-        parts += _parts_of(variable, captures if name == "hr" else (), is_quoted=is_quoted)
+        variable = _VARIABLES[name] if name else _sample_variable(match["expression"])
+        value = FormatVariable(variable)
+        parts += [LiteralText('"'), value, LiteralText('"')] if is_quoted else [value]
     if end < len(string):
         parts.append(LiteralText(string[end:]))
     if not any(isinstance(part, FormatVariable) for part in parts):
@@ -224,14 +226,13 @@ def _unknown(name: str) -> UsageError:
     )
 
 
-def _sample_variable(expression: str, captures: Sequence[str]) -> str:
+def _sample_variable(expression: str) -> str:
     """Return the variable of a sample expression, which may have converters behind commas."""
     text = expression.strip()
-    captured = re.match(r"capture\.req\.hdr\((\d+)\)", text)
-    if captured and int(captured[1]) < len(captures):
-        return f"http_{_identifier(captures[int(captured[1])])}"
     if header := _HEADER.match(text) or _HELD.match(text):
         return f"http_{_identifier(header[1])}"
+    if header := _ANSWERED.match(text):
+        return f"sent_http_{_identifier(header[1])}"
     fetch = re.split(r"[,(]", text, maxsplit=1)[0]
     if fetch in _SAMPLES:
         return _SAMPLES[fetch]
@@ -240,18 +241,6 @@ def _sample_variable(expression: str, captures: Sequence[str]) -> str:
 
 def _identifier(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
-
-
-def _parts_of(variable: str, captures: Sequence[str], *, is_quoted: bool) -> list[FormatPart]:
-    if captures and variable == "captures":
-        # Braces stand around them, and bars between: 8.8 of the manual.
-        parts: list[FormatPart] = [LiteralText("{")]
-        for i, header in enumerate(captures):
-            parts += [LiteralText("|")] if i else []
-            parts.append(FormatVariable(f"http_{_identifier(header)}"))
-        return [*parts, LiteralText("}")]
-    value = FormatVariable(variable)
-    return [LiteralText('"'), value, LiteralText('"')] if is_quoted else [value]
 
 
 def _close_gaps(parts: Sequence[FormatPart]) -> list[FormatPart]:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,8 @@ class NginxConf:
     """Every format that some `access_log` uses; all that are defined where none does; where
     none is defined, `combined`."""
     access_logs: tuple[AccessLogDirective, ...]
+    strings: Mapping[str, tuple[EscapeMode, str]] = field(default_factory=dict)
+    """Name of each format that is defined to how it escapes, and its string."""
 
 
 _LOG_DIRECTIVES = frozenset(
@@ -71,6 +73,7 @@ def read_conf(path: str | os.PathLike[str]) -> NginxConf:
         if config["errors"] and not config["parsed"]:
             raise _bad_conf(path, config["errors"][0]["error"])
     defined: dict[str, Format] = {}
+    written: dict[str, tuple[EscapeMode, str]] = {}
     logs: list[AccessLogDirective] = []
     for directive in _walk_directives(configs[0]["parsed"], configs, {0}):
         arguments = directive["args"]
@@ -87,9 +90,10 @@ def read_conf(path: str | os.PathLike[str]) -> NginxConf:
             with contextlib.suppress(UsageError):  # text without a variable
                 log_format = parse_log_format(string, escape)
                 defined[name] = compile_log_format(log_format, name=name)
+                written[name] = escape, string
     named = {f.name: f for f in NGINX_FORMATS} | defined
     used = tuple(named[name] for name in dict.fromkeys(log.format for log in logs) if name in named)
-    return NginxConf(used or tuple(defined.values()) or (named["combined"],), tuple(logs))
+    return NginxConf(used or tuple(defined.values()) or (named["combined"],), tuple(logs), written)
 
 
 def _bad_conf(path: Path, reason: str) -> InputError:
