@@ -56,7 +56,8 @@ LogFormat = Annotated[
         "-l",
         metavar="NAME|STRING",
         autocompletion=complete_log_format,
-        help="A name from `apilog formats`, or an nginx log_format string. Default: detect.",
+        help="A name from `apilog formats`, or a format in the server's own language (nginx, "
+        "Apache, Envoy, HAProxy, W3C #Fields, AWS $context, Traefik). Default: detect.",
     ),
 ]
 NginxConf = Annotated[
@@ -361,7 +362,8 @@ ConfigFile = Annotated[
         metavar="FILE",
         callback=_take_defaults,
         is_eager=True,
-        help="Read settings here. Default: the nearest apilog.toml, or as `apilog config` shows.",
+        help="Read settings here, or the log formats of a server's configuration (haproxy.cfg, "
+        "envoy.yaml, httpd.conf …). Default: the nearest apilog.toml, or as `apilog config` shows.",
     ),
 ]
 AlertState = Annotated[

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from apilog.errors import UsageError
-from apilog.formats import gateways
+from apilog.formats import gateways, server_advice
 from apilog.formats.generic.rails import RAILS_COLUMNS
 from apilog.formats.nginx.library import SUGGESTION
 from apilog.formats.text_formats import ALL_TEXT_FORMATS
@@ -76,23 +76,16 @@ ADVICE: Mapping[str, Mapping[str, str]] = {
         "host": "$host",
         "request_id": "$request_id",
     },
-    "apache": {
-        "duration_ms": "%D before the referer, as in apache-timed",
-        "consumer": "%u",
-        "host": "%v first, as in apache-vhost-combined",
-    },
-    "traefik": {
-        "duration_ms": "accessLog.format: json",
-        "upstream_duration_ms": "accessLog.format: json",
-        "upstream_status": "accessLog.format: json",
-        "consumer": "accessLog.fields.names.ClientUsername: keep",
-        "host": "accessLog.format: json",
-    },
+    **server_advice.ADVICE,
     **gateways.ADVICE,
 }
 """The directive that fills each column, by gateway; the most useful column first."""
 
-TEMPLATES: Mapping[str, str] = {"nginx": SUGGESTION, **gateways.TEMPLATES}
+TEMPLATES: Mapping[str, str] = {
+    "nginx": SUGGESTION,
+    **server_advice.TEMPLATES,
+    **gateways.TEMPLATES,
+}
 """What `apilog formats NAME --template` prints, by gateway."""
 
 
@@ -107,10 +100,11 @@ def find_format(name: str) -> FormatInfo:
 def gateway_template(name: str | None) -> str:
     """Return what to configure in a gateway so that its log holds everything.
 
-    Raises UsageError for a format that there is no template for.
+    The name is a gateway's, or that of a format of it. Raises UsageError for one that there is no
+    template for.
     """
     if name is not None and name not in TEMPLATES:
-        find_format(name)
+        name = find_format(name).gateway
     if name is None or name not in TEMPLATES:
         raise UsageError(
             "a template is of one gateway", f"name one of {', '.join(sorted(TEMPLATES))}"

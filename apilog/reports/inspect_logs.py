@@ -15,10 +15,9 @@ from apilog.formats.file_plan import (
     plan_file,
 )
 from apilog.formats.nginx.format import NginxFormat
-from apilog.formats.nginx.library import SUGGESTION
 from apilog.formats.own.found_formats import describe_formats
 from apilog.formats.parse_plan import iterate_formats, parse_lines
-from apilog.formats.registry import ADVICE
+from apilog.formats.registry import ADVICE, TEMPLATES
 from apilog.options import FormatOptions, Source
 from apilog.report_model import DetectedFile, DetectionResult, MissingColumn
 from apilog.schema import SCHEMA
@@ -27,6 +26,11 @@ from apilog.values.event_lines import EventLines
 
 _OWN_COLUMNS = {"source", "line_number", "route"}
 """Columns that apilog fills itself."""
+
+_SUGGESTIONS = {
+    gateway: TEMPLATES[gateway] for gateway in ("nginx", "apache", "haproxy", "envoy", "traefik")
+}
+"""Templates that are short, and the same wherever the server runs."""
 
 
 def inspect_logs(sources: Sequence[Source], options: FormatOptions) -> DetectionResult:
@@ -71,6 +75,8 @@ def _inspect_source(source: LogSource, choice: FormatChoice | None) -> DetectedF
         MissingColumn(column=column, directive=directive)
         for column, directive in ADVICE.get(adviser, {}).items()
         if column not in filled
+        # That nothing failed is no lack.
+        and not (column == "error_type" and any(column in f.columns for f in formats))
     )
     return DetectedFile(
         path=source.path,
@@ -83,7 +89,7 @@ def _inspect_source(source: LogSource, choice: FormatChoice | None) -> DetectedF
         log_format=next((f.log_format.string for f in nginx), None),
         columns=tuple(filled),
         lacks=lacks,
-        suggestion=SUGGESTION if lacks and adviser == "nginx" else None,
+        suggestion=_SUGGESTIONS.get(adviser) if lacks else None,
         reject=rejects["line"][0] if rejects.height else None,
         formats=describe_formats(source.path, how, lines.series),
         doubts=tuple(dict.fromkeys(doubt for f in formats for doubt in f.doubts)),

@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 
 import apilog
+from apilog.config.servers import read_server_formats
+from apilog.formats.registry import gateway_template
 from tests.real.nginx_server import _free_port, _Upstream
 
 pytestmark = pytest.mark.slow
@@ -54,6 +56,10 @@ frontend fe_own
     http-request set-var(txn.host) req.hdr(host)
     log-format "%ci %cp [%trl] %{{+Q}}r %ST %U %B %Tr %Ta %tsc %[var(txn.host)] %si:%sp"
     default_backend be_live
+frontend fe_template
+    bind 127.0.0.1:{port4}
+    default_backend be_live
+{template}
 backend be_live
     server app1 127.0.0.1:{live}
 backend be_dead
@@ -75,6 +81,7 @@ LogFormat "%h %l %u %t \\"%r\\" %>s %b \\"%{{Referer}}i\\" \\"%{{User-Agent}}i\\
 LogFormat "%a %l %u %t \\"%r\\" %>s %O %D \\"%{{X-Request-ID}}i\\" %v" own
 CustomLog {prefix}/combined.log combined
 CustomLog {prefix}/own.log own
+{template}
 DocumentRoot {prefix}/htdocs
 Redirect gone /gone/
 """
@@ -159,10 +166,12 @@ def haproxy(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
     folder = tmp_path_factory.mktemp("haproxy")
     upstream = ThreadingHTTPServer(("127.0.0.1", 0), _Upstream)
     threading.Thread(target=upstream.serve_forever, daemon=True).start()
-    ports = {f"port{i}": _free_port() for i in range(4)}
+    ports = {f"port{i}": _free_port() for i in range(5)}
     conf = folder / "haproxy.cfg"
     live = upstream.server_address[1]
-    conf.write_text(HAPROXY.format(sink="stdout", live=live, dead=_free_port(), **ports))
+    template = gateway_template("haproxy")
+    known = {"sink": "stdout", "live": live, "dead": _free_port(), "template": template}
+    conf.write_text(HAPROXY.format(**known, **ports))
     out = folder / "out.log"
     with _running([binary, "-f", str(conf)], ports["port0"], out):
         for port in ports.values():
@@ -170,7 +179,7 @@ def haproxy(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
                 _send(port, sent.raw)
         _send(ports["port0"], Sent(b"/down/1", "/down/1", 503).raw)
         _send(ports["port0"], b"nonsense\r\n\r\n")
-        _await_lines(out, 4 * len(TRAFFIC) + 2)
+        _await_lines(out, 5 * len(TRAFFIC) + 2)
     upstream.shutdown()
     upstream.server_close()
     lines = out.read_text().splitlines(keepends=True)
@@ -178,6 +187,7 @@ def haproxy(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
         "http": [line for line in lines if " fe_http " in line],
         "captures": [line for line in lines if " fe_captures " in line],
         "clf": [line for line in lines if '"fe_clf"' in line],
+        "template": [line for line in lines if '"frontend":"fe_template"' in line],
         "own": [line for line in lines if " fe_" not in line and '"fe_' not in line],
     }
     paths = {}
@@ -194,7 +204,7 @@ def _told(rows: list[Row]) -> list[tuple[object, ...]]:
 EXPECTED = [(sent.method, sent.path, sent.status) for sent in TRAFFIC]
 
 
-@pytest.mark.parametrize("name", ["http", "captures", "clf"])
+@pytest.mark.parametrize("name", ["http", "captures", "clf", "template"])
 def test_haproxys_own_formats_are_known(haproxy: Mapping[str, Path], name: str) -> None:
     rows = _rows(haproxy[name])
     assert _told(rows)[: len(TRAFFIC)] == EXPECTED
@@ -214,6 +224,26 @@ def test_a_server_that_is_down_is_the_gateways_failure(haproxy: Mapping[str, Pat
     assert (down["upstream_attempts"], down["upstream_duration_ms"]) == (2, None)
     (bad,) = [row for row in rows if row["status"] == 400]
     assert (bad["method"], bad["path"], bad["error_type"]) == (None, None, "PR")
+
+
+def test_the_template_for_haproxy_fills_what_its_default_does_not(
+    haproxy: Mapping[str, Path],
+) -> None:
+    rows = _rows(haproxy["template"])
+    assert {row["host"] for row in rows} == {"api.example.com"}
+    assert {row["user_agent"] for row in rows} == {"test/1.0 (a b)"}
+    assert {row["upstream_attempts"] for row in rows} == {1}
+    assert all(row["request_bytes"] for row in rows)
+
+
+def test_the_configuration_of_haproxy_says_what_was_captured(haproxy: Mapping[str, Path]) -> None:
+    formats = read_server_formats(haproxy["captures"].parent / "haproxy.cfg")
+    assert formats is not None
+    captures = formats["haproxy-fe_captures"]
+    rows = _rows(haproxy["captures"], captures.pattern)
+    assert {(row["host"], row["user_agent"]) for row in rows} == {
+        ("api.example.com", "test/1.0 (a b)")
+    }
 
 
 def test_a_log_format_of_ones_own(haproxy: Mapping[str, Path]) -> None:
@@ -236,7 +266,8 @@ def apache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (prefix / "htdocs" / "hello").write_text("hello")
     port = _free_port()
     conf = prefix / "httpd.conf"
-    text = APACHE.format(prefix=prefix, port0=port, modules=modules)
+    template = gateway_template("apache").replace("logs/access.log", str(prefix / "template.log"))
+    text = APACHE.format(prefix=prefix, port0=port, modules=modules, template=template)
     if os.geteuid() == 0:
         text += "User nobody\nGroup nogroup\n"
         for path in (prefix, *prefix.parents[:2], prefix / "htdocs"):
@@ -273,3 +304,12 @@ def test_an_apache_log_with_durations(apache: Path) -> None:
     assert all(0 < row["duration_ms"] < 2000 for row in rows)  # type: ignore[operator]
     assert {row["host"] for row in rows[:3]} == {"api.example.com"}
     assert rows[0]["response_bytes"] > 5  # type: ignore[operator]
+
+
+def test_the_template_for_apache_has_durations(apache: Path) -> None:
+    rows = _rows(apache / "template.log")
+    assert _told(rows)[:3] == APACHE_ROWS
+    assert all(0 < row["duration_ms"] < 2000 for row in rows)  # type: ignore[operator]
+    formats = read_server_formats(apache / "httpd.conf")
+    assert formats is not None
+    assert [*formats] == ["apache-combined", "apache-own", "apache-apilog"]

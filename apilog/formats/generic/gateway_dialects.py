@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from apilog.formats.field_map import ENVOY_URL, FieldEntry
 from apilog.formats.generic.dialect import JoinedNames, LogDialect, all_of, fields_named
+from apilog.formats.haproxy.values import encode_server_name, encode_termination
 from apilog.values import looks
-from apilog.values.convert import to_counts, upstream_status_by_details
+from apilog.values.convert import attempts_of_retries, to_counts, upstream_status_by_details
 from apilog.values.requests import encode_method_codes, encode_plus_texts
 
 _GRAVITEE_METHODS = {
@@ -109,6 +110,35 @@ GATEWAY_DIALECTS: tuple[LogDialect, ...] = (
             '.0.113.9:4711","request_id":"6a9b"}'
         ),
         url=ENVOY_URL,
+    ),
+    LogDialect(
+        # By the template that `apilog formats haproxy --template` prints.
+        name="haproxy",
+        gateway="haproxy",
+        names=all_of("terminationstate backend server"),
+        units=("ms",),
+        fields={
+            "upstream_addr": (
+                FieldEntry(names=("server",), look=looks.is_text, convert=encode_server_name),
+            ),
+            "error_type": (
+                FieldEntry(
+                    names=("terminationstate",), look=looks.is_text, convert=encode_termination
+                ),
+            ),
+            **fields_named(
+                api="backend",
+                duration_ms="activetimems:ms",
+                upstream_duration_ms="servertimems:ms",
+            ),
+        },
+        joined={"upstream_attempts": JoinedNames(("retries", "server"), attempts_of_retries)},
+        sample=(
+            '{"time":1791640536.123,"client_ip":"203.0.113.9","method":"GET","uri":"/a?b=1",'
+            '"status":200,"bytes_sent":120,"server_time_ms":12,"active_time_ms":15,"backend":"be",'
+            '"server":"app1","retries":0,"termination_state":"--","host":"shop.example"}'
+        ),
+        url="https://docs.haproxy.org/3.2/configuration.html#8.2.6",
     ),
     LogDialect(
         name="kong",

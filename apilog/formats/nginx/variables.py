@@ -15,6 +15,13 @@ from functools import partial
 
 import polars as pl
 
+from apilog.formats.haproxy.values import (
+    encode_frontend,
+    encode_server_name,
+    encode_termination,
+    finished_bytes,
+    finished_ms,
+)
 from apilog.values.addresses import first_addresses
 from apilog.values.convert import (
     attempts_of_retries,
@@ -114,47 +121,10 @@ def _parse_month_first(values: pl.Series) -> pl.Series:
     return parse_layout(values, "%m/%d/%y, %H:%M:%S").zip_with(short, of_century)
 
 
-def _encode_server(values: pl.Series) -> pl.Series:
-    """Return names of HAProxy's servers; `<NOSRV>` and `<STATS>` stand for none."""
-    return encode_given(values, ("-", "", "<NOSRV>", "<STATS>"))
-
-
 def _encode_host_behind(values: pl.Series) -> pl.Series:
     """Return addresses; Envoy once wrote `tcp://` before them, HAProxy `-:-` for none."""
     given = encode_given(values, ("-", "", "-:-"))
     return map_categories(given, lambda s: s.str.strip_prefix("tcp://"))
-
-
-def _encode_frontend(values: pl.Series) -> pl.Series:
-    """Return names of HAProxy's frontends, without the `~` that stands for TLS."""
-    return map_categories(encode_given(values), lambda s: s.str.strip_suffix("~"))
-
-
-def _finished_ms(values: pl.Series) -> pl.Series:
-    """Return milliseconds; those of a request that goes on, which begin with `+`, are null."""
-    return durations_to_ms(_unless_going_on(values), "ms")
-
-
-def _finished_bytes(values: pl.Series) -> pl.Series:
-    return to_sizes(_unless_going_on(values))
-
-
-def _unless_going_on(values: pl.Series) -> pl.Series:
-    return values.set(values.str.starts_with("+").fill_null(value=False), None)
-
-
-def _encode_termination(values: pl.Series) -> pl.Series:
-    """Return how a session of HAProxy ended otherwise than it should, in two letters.
-
-    What HAProxy answers by its configuration (`L`) ends as it should; the two letters that may
-    follow are about cookies: https://docs.haproxy.org/3.2/configuration.html#8.5
-    """
-
-    def ended(states: pl.Series) -> pl.Series:
-        state = states.str.slice(0, 2)
-        return state.set(state.is_in(["--", "-"]) | state.str.starts_with("L"), None)
-
-    return map_categories(encode_given(values), ended)
 
 
 def _encode_query_string(values: pl.Series) -> pl.Series:
@@ -184,7 +154,7 @@ VARIABLES_BY_COLUMN: Mapping[str, tuple[VariableSource, ...]] = {
             "upstream_http_x_apigee_proxy",
         ),
         *_sources(encode_given, "upstream_cluster", "backend_name"),
-        *_sources(_encode_frontend, "frontend_name"),
+        *_sources(encode_frontend, "frontend_name"),
     ),
     "host": (
         *_sources(encode_host, "host"),
@@ -217,7 +187,7 @@ VARIABLES_BY_COLUMN: Mapping[str, tuple[VariableSource, ...]] = {
         VariableSource("request_time_ms", partial(durations_to_ms, unit="ms")),
         VariableSource("request_time_us", partial(durations_to_ms, unit="us")),
         VariableSource("request_time_ns", partial(durations_to_ms, unit="ns")),
-        VariableSource("active_time_ms", _finished_ms),
+        VariableSource("active_time_ms", finished_ms),
         *_sources(durations_with_unit, "request_time_any", "request_duration"),
     ),
     "upstream_duration_ms": (
@@ -233,7 +203,7 @@ VARIABLES_BY_COLUMN: Mapping[str, tuple[VariableSource, ...]] = {
     "request_bytes": _sources(to_sizes, "request_length", "bytes_uploaded"),
     "response_bytes": (
         *_sources(to_sizes, "body_bytes_sent", "bytes_sent", "sent_http_content_length"),
-        VariableSource("bytes_read", _finished_bytes),
+        VariableSource("bytes_read", finished_bytes),
     ),
     "client_ip": (
         *_sources(
@@ -300,13 +270,13 @@ VARIABLES_BY_COLUMN: Mapping[str, tuple[VariableSource, ...]] = {
             "error_message",
             "response_flags",
         ),
-        *_sources(_encode_termination, "termination_state"),
+        *_sources(encode_termination, "termination_state"),
     ),
     # Servers tried: https://nginx.org/en/docs/http/ngx_http_upstream_module.html#var_upstream_addr
     "upstream_addr": (
         *_sources(encode_last_attempt, "upstream_addr", "server_url"),
         *_sources(_encode_host_behind, "upstream_host", "server_addr_port"),
-        *_sources(_encode_server, "upstream_ip", "upstream_server"),
+        *_sources(encode_server_name, "upstream_ip", "upstream_server"),
     ),
     "upstream_attempts": (
         *_sources(to_counts, "attempt_count"),

@@ -244,6 +244,8 @@ def _check_pattern(own: OwnFormat) -> tuple[str, ...] | None:
             hint = f"a pattern is for {', '.join(PATTERN_LINES)}"
             raise DeclarationError(("pattern",), f"does not go with lines of {own.lines}", hint)
         return None
+    if not own.pattern and own.lines in FORMAT_INFOS:
+        return None
     if not own.pattern:
         raise DeclarationError(("pattern",), "is missing", f"lines of {own.lines} need one")
     if own.lines == "regex":

@@ -72,7 +72,8 @@ class OwnFormatDetector:
                 return CsvFormat.infer(head, hints, own.pattern, is_timed=is_timed)
             case "regex":
                 return RegexFormat.infer(head, hints, own.pattern, is_timed=is_timed)
-        if language := FORMAT_LANGUAGES.get(own.lines):
+        # Without a pattern, `envoy` and `haproxy` are the formats of these names.
+        if own.pattern and (language := FORMAT_LANGUAGES.get(own.lines)):
             return language.compile(own.pattern, own.name)
         named: Mapping[str, Format] = {f.name: f for f in ALL_TEXT_FORMATS}
         if own.lines in named:

@@ -42,7 +42,11 @@ def draw_findings(
         return f"{escape_json(json.dumps(document, ensure_ascii=False, indent=2))}\n".encode()
     blocks = [_finding_text(finding, max(width, _NARROWEST_WIDTH)) for finding in findings]
     suggestions = dict.fromkeys(f.suggestion for f in findings if f.suggestion)
-    blocks += [f"To log everything, in nginx.conf:\n  {text}\n" for text in suggestions]
+    for text in suggestions:
+        # Others than nginx's say in a comment where they belong.
+        place = "" if text.startswith("#") else ", in nginx.conf"
+        lines = "".join(f"  {line}\n" for line in text.splitlines())
+        blocks.append(f"To log everything{place}:\n{lines}")
     drawn = "\n".join(blocks)
     if color:
         # The text is escaped already, so that the only control characters are these.
