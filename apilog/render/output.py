@@ -12,8 +12,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from apilog.errors import OutputError, UsageError, install_hint
+from apilog.errors import UsageError, install_hint
 from apilog.render.svg import charts_of
+from apilog.storage.folder import explain_write_errors
 from apilog.storage.local_folder import atomic_file, refuse_existing
 from apilog.text import did_you_mean
 
@@ -119,10 +120,8 @@ class Output:
         names = self.parts(report.tables, chosen if self.draws_charts else ())
         paths = {name: directory / f"{name}.{self.suffix}" for name in names}
         refuse_existing(paths.values(), force)
-        try:
+        with explain_write_errors(directory):
             directory.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"can't write {directory}: {error.strerror or error}") from error
         for name, path in paths.items():
             with atomic_file(path, force) as stream:
                 self.write(report, stream, replace(options, table=name))

@@ -61,7 +61,8 @@ def atomic_file(path: Path, force: bool) -> Iterator[BinaryIO]:
         # The reader of a pipe has gone: that ends a command quietly.
         raise
     except OSError as error:
-        raise OutputError(f"can't write {path}: {error.strerror or error}") from error
+        with explain_write_errors(path):
+            raise error from None
 
 
 def refuse_existing(paths: Iterable[Path], force: bool) -> None:

@@ -69,7 +69,15 @@ _PLAIN = re.compile(
     + rb"((?:(?<=\n)" + STAMP + rb")?+)"
     + rb"((?!" + CONTAINER_START + rb')(?=\{\s*+["}])' + PLAIN_OBJECT + rb")"
 )  # fmt: skip
+_FLAT = (
+    rb"(?!" + CONTAINER_START + rb")"
+    rb'\{\s*+(?:"[^"\\\n{}]*+"[^"\n{}]*+)*+\}'
+)  # fmt: skip
+"""An object without objects in it, on one line, whose strings hold no braces and no escapes."""
+_FLAT_RUN = re.compile(SEPARATORS + rb"(" + _FLAT + rb"(?:" + SEPARATORS + _FLAT + rb")*+)")
+_BETWEEN_FLAT = re.compile(rb"\}" + SEPARATORS + rb"\{")
 _NO_SYNTAX = bytes(set(range(256)) - set(b'"{}\n'))
+_EVEN_QUOTES = re.compile(rb'(?:[^"\n]*+(?:"[^"\n]*+"[^"\n]*+)*+\n)*+')
 _EMPTY_OBJECTS = (b'"}{}', b"}}{}", b"\n{}")
 
 
@@ -96,7 +104,7 @@ def split_glued_objects(data: bytes) -> tuple[bytes, int] | None:
         or syntax.count(b"\n") != syntax.count(b'}\n{"')
         or any(empty in syntax for empty in _EMPTY_OBJECTS)
         or whole.count(b"{") != whole.count(b"}")
-        or any(line.count(b'"') & 1 for line in syntax.split(b"\n")[:-1])
+        or match_end(_EVEN_QUOTES, syntax, 0) < len(whole)
     ):
         return None
     end = lines.rfind(b"\n") + 1
@@ -168,7 +176,16 @@ class JsonSplitter:
         frame = self._frames[-1] if self._frames else None
         dress = frame.add_common_members if frame and frame.common_members else None
         match, out, begin, before = _PLAIN.match, self._out, at, len(self._out)
-        while plain := match(data, at):
+        flat = 0
+        while True:
+            # Many tiny objects at once: one by one each would cost as much as a long line.
+            if dress is None and (run := _FLAT_RUN.match(data, at)):
+                out.append(_BETWEEN_FLAT.sub(b"}\n{", run[1]))
+                out.append(b"\n")
+                flat += run[1].count(b"{") - 1
+                at = run.end()
+            if not (plain := match(data, at)):
+                break
             start, end = plain.span(2)
             if has_seams(data, start + 1, end):
                 break
@@ -184,7 +201,7 @@ class JsonSplitter:
         if at > begin:
             self._at_line_start = False
             # An event and its newline; once given up, there is no way back.
-            self._broken = max(self._broken - (len(out) - before) // 2, 0)
+            self._broken = max(self._broken - flat - (len(out) - before) // 2, 0)
         return at
 
     def _take_next(self, data: bytes, at: int) -> int | None:

@@ -236,6 +236,28 @@ def test_steps_grow_with_the_bytes_and_no_faster(
     assert steps(32_000) <= 5 * steps(8_000)
 
 
+@pytest.mark.parametrize(
+    ("opening", "piece"),
+    [
+        ("[", "{},"),
+        ("", '{"a":1}'),
+        ("[", '{},{"a":1}, '),
+        ("[", '{"a":[1,"b"]}\n,'),
+        ("", "{}\n\n{}"),
+    ],
+)
+def test_tiny_whole_events_take_hardly_more_steps_than_lines(
+    opening: str, piece: str, frame: Frame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = opening + '{"a":1}{"b":2}' + piece * (60_000 // len(piece))
+    events = data.count("{")
+    assert frame(data, limit=1000).count(b"\n") == events
+    calls, scanned = count_steps(data.encode(), monkeypatch)
+    # One step a line would be as much as reading lines one by one.
+    assert calls < events / 20
+    assert scanned < len(data) / 20
+
+
 @pytest.mark.parametrize("piece", ['{"a":"x', '{"a":1', '{"a":{', '"x{"', '{"a":1,{'])
 def test_where_nearly_all_is_broken_the_rest_is_lines_as_they_stand(
     piece: str, monkeypatch: pytest.MonkeyPatch
