@@ -98,7 +98,7 @@ def run_on_full_disk(
         ("report", "-f", "html", "-o", "old", "--force"),
         ("report", "-f", "svg", "-o", "out/"),
         ("query", "SELECT * FROM requests", "-f", "xlsx", "-o", "old", "--force"),
-        ("query", "SELECT path, status FROM requests", "-f", "parquet", "-o", "old", "--force"),
+        ("query", "SELECT path, status FROM requests", "-f", "ndjson", "-o", "old", "--force"),
         ("baseline", "-o", "old", "--force"),
         ("report", "-f", "md", "--rejects", "old", "--force"),
         (
@@ -113,7 +113,7 @@ def run_on_full_disk(
             "rejects",
         ),
     ],
-    ids=["json", "csv", "html", "svg", "xlsx", "parquet", "baseline", "rejects", "check"],
+    ids=["json", "csv", "html", "svg", "xlsx", "ndjson", "baseline", "rejects", "check"],
 )
 def test_a_full_disk_is_an_error_and_what_was_there_stays(
     tmp_path: Path, log: Path, argv: tuple[str, ...]
