@@ -179,13 +179,14 @@ def _score_units(values: pl.Series, given: pl.Series) -> dict[str, float]:
     is_whole = bool(((given % 1) == 0).all())
     rare = _RARE_WHOLE if is_whole else _RARE_FRACTION
     decimals = _decimals(values)
+    high = float(given.quantile(0.9) or 0.0)
     scores = {}
     for unit in DURATION_UNITS:
         score = -rare[unit]
         if middle:
             steps = math.log(middle * _MS_PER_UNIT[unit] / _USUAL_MS) / _SPREAD
             score -= steps * steps / 2
-        if float(given.quantile(0.9) or 0.0) * _MS_PER_UNIT[unit] > _LONGEST_REQUEST_MS:
+        if high * _MS_PER_UNIT[unit] > _LONGEST_REQUEST_MS:
             score -= 20.0
         # nginx and its kin write seconds with exactly three decimals; so many of them are no
         # milliseconds, which have three only if a clock of microseconds was asked.
@@ -213,6 +214,8 @@ def _decimals(values: pl.Series) -> tuple[int, int] | None:
 
 def _contradicted_units(numbers: pl.Series, evidence: DurationEvidence) -> list[str]:
     """Return the units in which the numbers disagree with what else the lines tell."""
+    if not (evidence.same or evidence.about or evidence.parts or evidence.whole):
+        return []
     in_units = {unit: numbers * factor for unit, factor in _MS_PER_UNIT.items()}
     tests = (
         *(
