@@ -66,8 +66,12 @@ ROUTE_NAMING_GATEWAYS = ("apigee", "aws-apigateway")
 """Gateways that name routes themselves. Of a stored record that is all that tells whether its
 route was named or guessed from its path."""
 
-ERROR_SOURCES = ("client", "upstream", "gateway", "unknown")
+ERROR_SOURCES = ("client", "upstream", "gateway", "unknown", "protocol")
 """Every value of the column `error_source`."""
+
+JSON_RPC_PREFIX = "jsonrpc:"
+"""What an `error_type` begins with that is the code of a JSON-RPC error, which an answer may carry
+whatever its status is: https://www.jsonrpc.org/specification#error_object"""
 
 NO_UPSTREAM, NO_RESPONSE = "no_upstream", "no_response"
 """Values of `error_type` for proxies that name no failures themselves: a 5xx for which no service
@@ -175,9 +179,29 @@ COLUMNS: tuple[RecordColumn, ...] = (
     RecordColumn(
         "error_source",
         pl.String,
-        "Who caused a 4xx or 5xx: client, upstream, gateway or unknown; null without an error.",
+        "Who caused a 4xx or 5xx: client, upstream, gateway or unknown; protocol for an answer "
+        "below 400 that carries an error of JSON-RPC; null without an error.",
     ),
     RecordColumn("cache_status", pl.String, "What the gateway's cache did (HIT, MISS, …)."),
+    RecordColumn(
+        "model",
+        pl.String,
+        "Language model that answered, or else the one asked for.",
+        "gen_ai.response.model",
+    ),
+    RecordColumn("input_tokens", pl.Int64, "Tokens of the prompt.", "gen_ai.usage.input_tokens"),
+    RecordColumn(
+        "output_tokens", pl.Int64, "Tokens that the model answered.", "gen_ai.usage.output_tokens"
+    ),
+    RecordColumn(
+        "tool", pl.String, "Tool that was called by the Model Context Protocol.", "gen_ai.tool.name"
+    ),
+    RecordColumn(
+        "time_to_first_token_ms",
+        pl.Float64,
+        "Time until the first token of the answer, milliseconds.",
+        "gen_ai.server.time_to_first_token",
+    ),
     RecordColumn("source", pl.String, "File or stream the line was read from.", "log.file.path"),
     RecordColumn("line_number", pl.Int64, "Number of the line in its source, from 1."),
 )
@@ -222,7 +246,8 @@ def error_source(
 ) -> pl.Expr:
     """Return the expression of `error_source` over the other columns of a record.
 
-    A 4xx is the client's. A 5xx that the service behind the gateway answered is the upstream's;
+    An answer below 400 that carries an error of JSON-RPC has `protocol`. A 4xx is the client's. A
+    5xx that the service behind the gateway answered is the upstream's;
     with any other answer, or with the gateway's own word for the failure, it is the gateway's.
     `tells_upstream` says that the log has a field for the upstream's answer, so that a missing one
     says that there was none. `told` is who caused a 5xx where the log itself says so (String, one
@@ -237,7 +262,7 @@ def error_source(
     is_upstreams = answer.is_between(500, 599) & (failure != NO_RESPONSE).fill_null(value=True)
     if has_answered is not None and not tells_upstream:
         is_upstreams, is_gateways = has_answered, ~has_answered
-    client, upstream, gateway, unknown = (pl.lit(s, ERROR_SOURCE) for s in ERROR_SOURCES)
+    client, upstream, gateway, unknown, protocol = (pl.lit(s, ERROR_SOURCE) for s in ERROR_SOURCES)
     server = pl.when(is_upstreams).then(upstream).when(is_gateways).then(gateway)
     if told is not None:
         told = told.cast(pl.String)
@@ -249,5 +274,7 @@ def error_source(
         .then(client)
         .when(status.is_between(500, 599))
         .then(server.otherwise(unknown))
+        .when((status < 400) & failure.str.starts_with(JSON_RPC_PREFIX))
+        .then(protocol)
         .alias("error_source")
     )

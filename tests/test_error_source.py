@@ -21,6 +21,11 @@ CASES = [
     # A proxy's own 504 in the place of an answer that never came.
     (504, 504, "no_response", "gateway", "gateway"),
     (504, 504, None, "upstream", "upstream"),
+    # An error of the protocol inside of an answer.
+    (200, 200, "jsonrpc:-32004", "protocol", "protocol"),
+    (200, None, "jsonrpc:-32004", "protocol", "protocol"),
+    (401, None, "jsonrpc:-32001", "client", "client"),
+    (200, None, "DC", None, None),
 ]
 
 

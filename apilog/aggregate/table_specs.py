@@ -96,7 +96,9 @@ def _latency_metrics(prefix: str) -> tuple[str, ...]:
 
 
 def _is_error() -> pl.Expr:
-    return is_client_error() | is_server_error()
+    # An answer of another status may carry an error of its protocol.
+    is_protocols = (pl.col("error_source") == "protocol").fill_null(value=False)
+    return is_client_error() | is_server_error() | is_protocols
 
 
 _ERRORS = ("errors", "error_rate")
@@ -106,6 +108,10 @@ _BYTES = ("request_bytes", "response_bytes")
 _LATENCIES = (*_latency_metrics("latency"), *_latency_metrics("upstream_latency"))
 _LATENCY_SHORT = ("latency_mean", "latency_p50", "latency_p95", "latency_p99")
 _ENDPOINT = ("gateway", "method", "route")
+_MODEL_METRICS = (
+    *("requests", *_ERRORS, "protocol_errors", "input_tokens", "output_tokens"),
+    *("latency_mean", "last_seen"),
+)
 _ERROR_COUNTS = ("errors", "server_errors")
 
 ANOMALIES = "anomalies"
@@ -187,6 +193,22 @@ EXTRA_TABLES: dict[str, TableSpec] = {
                 *("latency_p50", "latency_p95", "latency_p99"),
             ),
             order=RowOrder.KEYS,
+        ),
+        TableSpec(
+            name="models",
+            keys=("model",),
+            metrics=_MODEL_METRICS,
+        ),
+        TableSpec(
+            name="model_consumers",
+            keys=("model", "consumer"),
+            metrics=_MODEL_METRICS,
+        ),
+        TableSpec(
+            name="tools",
+            keys=("tool",),
+            metrics=("requests", *_ERRORS, "protocol_errors", "last_seen"),
+            where=lambda: pl.col("tool").is_not_null(),
         ),
         TableSpec(
             name="status_traffic",

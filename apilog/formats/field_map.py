@@ -30,6 +30,7 @@ from apilog.values.requests import (
     encode_client_address,
     encode_first,
     encode_target_query,
+    encode_tool,
     encode_url_host,
     encode_url_path,
     extract_trace_id,
@@ -110,6 +111,10 @@ def _targets(names: tuple[str, ...], convert: ColumnConverter) -> FieldEntry:
 
 def _texts(names: str, look: ValueLook = looks.is_wordy, url: str = "") -> tuple[FieldEntry, ...]:
     return (FieldEntry(names=_words(names), look=look, convert=encode_first, url=url),)
+
+
+def _token_counts(names: str) -> tuple[FieldEntry, ...]:
+    return (FieldEntry(names=_words(names), look=looks.is_size, convert=to_sizes),)
 
 
 def _durations(names: str, unit: str | None = None, url: str = "") -> FieldEntry:
@@ -360,6 +365,30 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
         "route httproute routepath pathtemplate urltemplate resourcepath", looks.is_path
     ),
     "error_type": _texts("errortype responseflags"),
+    # https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/
+    "model": (
+        *_texts("genairesponsemodel llmmodel"),
+        *_texts("genairequestmodel requestllmmodel"),
+    ),
+    "input_tokens": _token_counts(
+        "genaiusageinputtokens genaiusageprompttokens llmprompttokens inputtokens prompttokens"
+    ),
+    "output_tokens": _token_counts(
+        """genaiusageoutputtokens genaiusagecompletiontokens llmcompletiontokens outputtokens
+        completiontokens"""
+    ),
+    "tool": (
+        FieldEntry(
+            names=_words("genaitoolname mcptoolname"), look=looks.is_text, convert=encode_tool
+        ),
+    ),
+    "time_to_first_token_ms": (
+        FieldEntry(
+            names=_words("llmtimetofirsttoken timetofirsttokenms ttftms"),
+            look=looks.is_duration,
+            convert=partial(durations_to_ms, unit="ms"),
+        ),
+    ),
 }
 """Column to what it can be made of, the best first.
 

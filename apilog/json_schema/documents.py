@@ -63,6 +63,9 @@ _TABLE_MEANINGS: Mapping[str, str] = {
     "histogram": "A row is a range of durations.",
     "heatmap": "A row is an hour of the week.",
     "status_traffic": "A row is a status in a step of time.",
+    "models": "A row is a language model; null for requests of none.",
+    "model_consumers": "A row is a language model and who called it.",
+    "tools": "A row is a tool that was called by the Model Context Protocol.",
     "anomalies": "A row is an event: a time at which a metric was unlike what is usual.",
     "coverage": "A row is an operation that a specification declares or that was called; there "
     "with --openapi.",

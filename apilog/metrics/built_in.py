@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -93,6 +93,13 @@ ACCUMULATORS: dict[str, Accumulator] = {
         *_latency_accumulators("upstream_latency", "upstream_duration_ms"),
         *_size_accumulators("request_bytes"),
         *_size_accumulators("response_bytes"),
+        *_size_accumulators("input_tokens"),
+        *_size_accumulators("output_tokens"),
+        Accumulator(
+            name="protocol_errors",
+            column="error_source",
+            value=lambda: pl.col("error_source") == "protocol",
+        ),
         *(
             Accumulator(
                 name=name,
@@ -197,6 +204,10 @@ def _size_metric(column: str, definition: str) -> Metric:
     )
 
 
+def _token_metric(column: str, definition: str) -> Metric:
+    return replace(_size_metric(column, definition), unit=Unit.COUNT)
+
+
 METRICS: dict[str, Metric] = {
     m.name: m
     for m in (
@@ -230,6 +241,17 @@ METRICS: dict[str, Metric] = {
         ),
         _size_metric("request_bytes", "Sum of the known request sizes."),
         _size_metric("response_bytes", "Sum of the known response sizes."),
+        Metric(
+            name="protocol_errors",
+            unit=Unit.COUNT,
+            definition="Requests answered below 400 whose answer carries an error of JSON-RPC; "
+            "errors does not count them.",
+            accumulators=(ACCUMULATORS["protocol_errors"],),
+            expr=lambda: pl.col("protocol_errors"),
+            better="lower",
+        ),
+        _token_metric("input_tokens", "Sum of the known tokens of prompts."),
+        _token_metric("output_tokens", "Sum of the known tokens of answers."),
         Metric(
             name="consumers",
             unit=Unit.COUNT,

@@ -12,7 +12,7 @@ from apilog.transport.csv_messages import CSV_MESSAGES, infer_csv_envelope
 from apilog.transport.envelope import Envelope, begins_as_in
 from apilog.transport.json_envelopes import CLOUD_LOGGING, DOCKER, JOURNALD, JSON_WRAPPED
 from apilog.transport.line_prefixes import COMPOSE, CRI, QUOTES, STAMPED, TAGGED
-from apilog.transport.logger_prefixes import RAILS_TAGS, RUBY_LOGGER, ZAP_CONSOLE
+from apilog.transport.logger_prefixes import RAILS_TAGS, RUBY_LOGGER, WSO2_METRICS, ZAP_CONSOLE
 from apilog.transport.nested_objects import NESTED_ENVELOPES
 from apilog.transport.syslog import SYSLOG_3164, SYSLOG_5424
 
@@ -33,6 +33,7 @@ ENVELOPES = (
     COMPOSE,
     RUBY_LOGGER,
     RAILS_TAGS,
+    WSO2_METRICS,
     ZAP_CONSOLE,
     STAMPED,
     QUOTES,

@@ -61,6 +61,15 @@ def unwrap_rails_tags(lines: pl.Series) -> UnwrappedEvents:
     return unwrap_lines(pairs.fill_null(named).fill_null("{" + parts["object"]))
 
 
+# https://apim.docs.wso2.com/en/latest/api-analytics/on-prem/elk-installation-guide/
+_WSO2_EVENT = r"\bapimMetrics: [\w:]+, properties ?: ?(\{.*\})\s*$"
+
+
+def unwrap_wso2(lines: pl.Series) -> UnwrappedEvents:
+    """Unwrap the objects that WSO2's ELK reporter writes into the log of the gateway."""
+    return unwrap_lines(lines.str.extract(_WSO2_EVENT, 1))
+
+
 def unwrap_console(lines: pl.Series) -> UnwrappedEvents:
     """Unwrap the objects at the end of zap's lines, with the name of the logger in them."""
     parts = lines.str.extract_groups(_CONSOLE_LINE).struct.unnest()
@@ -106,6 +115,23 @@ RAILS_TAGS = Envelope(
                 "method=GET path=/a status=200",
                 '{"request_id": "6a9b1c2d-0000-4000-8000-0123456789ab", "method": "GET"}',
             ),
+        ),
+    ),
+)
+
+WSO2_METRICS = Envelope(
+    name="wso2-metrics",
+    title="lines of WSO2 API Manager's ELK reporter",
+    unwrap=unwrap_wso2,
+    first_characters="[T",
+    detect=lambda head: holds_access_lines(unwrap_wso2(head).texts["text"], head),
+    samples=(
+        EnvelopeSample(
+            (
+                '[2026-10-10 13:55:36]  INFO - ELK apimMetrics: a:b, properties :{"proxyCode":200}',
+                "TID: [-1234] [] [2026-10-10 13:55:37,001]  INFO {org.wso2.Shop} - started",
+            ),
+            ('{"proxyCode":200}',),
         ),
     ),
 )

@@ -172,6 +172,18 @@ def durations_to_ms(s: pl.Series, unit: str = "s") -> pl.Series:
     return map_texts(s, parse)
 
 
+def positive_sizes(s: pl.Series) -> pl.Series:
+    """Return sizes where 0 stands for one that is not known."""
+    sizes = to_sizes(s)
+    return sizes.set((sizes == 0).fill_null(value=False), None)
+
+
+def positive_milliseconds(s: pl.Series) -> pl.Series:
+    """Return durations in milliseconds where 0 stands for one that is not known."""
+    ms = durations_to_ms(s, "ms")
+    return ms.set((ms == 0.0).fill_null(value=False), None)
+
+
 def durations_with_unit(s: pl.Series) -> pl.Series:
     """Convert durations that carry their unit: `12ms`, `0.024 s`, `3 seconds`, `1m30s`.
 

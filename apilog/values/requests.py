@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from apilog.schema import JSON_RPC_PREFIX
 from apilog.values.convert import blank_to_null, encode_given
 from apilog.values.dictionary import ColumnConverter, encode_texts, map_categories
 
@@ -194,6 +195,24 @@ def encode_first(values: pl.Series) -> pl.Series:
         return blank_to_null(first)
 
     return map_categories(encode_texts(values), take_first)
+
+
+def encode_tool(values: pl.Series) -> pl.Series:
+    """Return names of tools, encoded; methods such as `tools/list` and URIs are none."""
+    named = encode_first(values)
+    return map_categories(
+        named, lambda s: s.set(s.str.contains("/|^(?:initialize|ping)$").fill_null(False), None)
+    )
+
+
+def encode_json_rpc_error(values: pl.Series) -> pl.Series:
+    """Return codes of JSON-RPC errors as error types, encoded; 0 is none."""
+
+    def name_codes(codes: pl.Series) -> pl.Series:
+        is_code = codes.str.contains(r"^-?[1-9][0-9]*$").fill_null(value=False)
+        return (JSON_RPC_PREFIX + codes).set(~is_code, None)
+
+    return map_categories(encode_given(values), name_codes)
 
 
 def first_given(values: pl.Series) -> pl.Series:

@@ -2,12 +2,47 @@
 
 from __future__ import annotations
 
-from apilog.formats.field_map import ENVOY_URL, FieldEntry
+from apilog.formats.field_map import ENVOY_URL, FieldEntry, entry_named
 from apilog.formats.generic.dialect import JoinedNames, LogDialect, all_of, fields_named
 from apilog.formats.haproxy.values import encode_server_name, encode_termination
 from apilog.values import looks
-from apilog.values.convert import attempts_of_retries, to_counts, upstream_status_by_details
-from apilog.values.requests import encode_method_codes, encode_plus_texts
+from apilog.values.convert import (
+    attempts_of_retries,
+    positive_milliseconds,
+    positive_sizes,
+    to_counts,
+    upstream_status_by_details,
+)
+from apilog.values.requests import (
+    encode_json_rpc_error,
+    encode_method_codes,
+    encode_plus_texts,
+)
+
+# https://apisix.apache.org/docs/apisix/plugins/ai-proxy/
+_APISIX_AI = {
+    "input_tokens": (
+        FieldEntry(names=("llmsummaryprompttokens",), look=looks.is_size, convert=positive_sizes),
+    ),
+    "output_tokens": (
+        FieldEntry(
+            names=("llmsummarycompletiontokens",), look=looks.is_size, convert=positive_sizes
+        ),
+    ),
+    "time_to_first_token_ms": (
+        FieldEntry(
+            names=("llmsummaryduration",), look=looks.is_duration, convert=positive_milliseconds
+        ),
+    ),
+}
+
+_TYK_FAILURES = {
+    "error_type": (
+        FieldEntry(names=("mcperrorcode",), look=looks.is_text, convert=encode_json_rpc_error),
+        entry_named("error_type", "responseflag"),
+    )
+}
+"""The code that an MCP proxy answers with, or else the gateway's own flag."""
 
 _GRAVITEE_METHODS = {
     "method": (
@@ -155,6 +190,11 @@ GATEWAY_DIALECTS: tuple[LogDialect, ...] = (
             response_bytes="responsesize",
             request_bytes="requestsize",
             request_id="requestid",
+            # https://developer.konghq.com/ai-gateway/ai-audit-log-reference/
+            model="metaresponsemodel metarequestmodel",
+            input_tokens="usageprompttokens usageprompttoken",
+            output_tokens="usagecompletiontokens usagecompletiontoken",
+            time_to_first_token_ms="usagetimetofirsttoken metatimetofirsttoken",
         ),
         sample=(
             '{"latencies":{"request":15,"kong":3,"proxy":12},"service":{"name":"shop"},"request'
@@ -175,7 +215,9 @@ GATEWAY_DIALECTS: tuple[LogDialect, ...] = (
             timestamp="starttime",
             response_bytes="responsesize",
             request_bytes="requestsize",
-        ),
+            model="llmsummarymodel",
+        )
+        | _APISIX_AI,
         sample=(
             '{"apisix_latency":3.1,"start_time":1791640536123,"latency":15.25,"upstream_latency'
             '":12,"client_ip":"203.0.113.9","route_id":"1","server":{"version":"3.9.0"},"reques'
@@ -201,10 +243,13 @@ GATEWAY_DIALECTS: tuple[LogDialect, ...] = (
             # A key's name, or else its hash.
             consumer="alias apikey",
             api="apiname apiid",
-            operation="",
+            # https://tyk.io/docs/ai-management/mcp-gateway/mcp-access-logs
+            operation="mcpmethod",
+            tool="mcpprimitivename",
             request_bytes="contentlength",
             response_bytes="",
-        ),
+        )
+        | _TYK_FAILURES,
         access_lines={"prefix": r"^access-log$"},
         sample=(
             '{"api_id":"a1","api_key":"c0ffee","api_name":"shop","client_ip":"203.0.113.9","hos'
@@ -264,6 +309,7 @@ GATEWAY_DIALECTS: tuple[LogDialect, ...] = (
             consumer="applicationname applicationid",
             request_id="correlationid",
             client_ip="userip",
+            error_type="errormessage errortype",
         ),
         sample=(
             '{"apiName":"shop","proxyResponseCode":200,"apiMethod":"GET","apiResourceTemplate":'
@@ -345,6 +391,8 @@ GATEWAY_DIALECTS: tuple[LogDialect, ...] = (
         gateway="netlify",
         names=all_of("siteid deployid statuscode", "siteid logtype statuscode"),
         units=("ms",),
+        # The account is that of whose site it is.
+        fields=fields_named(consumer=""),
         sample=(
             '{"log_type":"traffic","site_id":"s1","deploy_id":"d1","client_ip":"203.0.113.9","d'
             'uration":15,"method":"GET","request_id":"6a9b","status_code":200,"timestamp":"2026'

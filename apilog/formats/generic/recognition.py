@@ -41,7 +41,9 @@ from apilog.values.times import parse_split_times, parse_times
 TELLING_COLUMNS = ("path", "status", "method")
 """One of the fields of these has to say something, or a line is no request."""
 # Lines of several programs in one stream may have other fields for the same.
-_ALTERNATING = frozenset({"timestamp", "method", "path", "query", "protocol", "status", "host"})
+_ALTERNATING = frozenset(
+    {"timestamp", "method", "path", "query", "protocol", "status", "host", "error_type"}
+)
 _PAIR_KEYS = (
     *FIELD_MAP["request_id"][0].names,
     *FIELD_MAP["trace_id"][0].names,

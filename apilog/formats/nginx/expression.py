@@ -69,6 +69,7 @@ _SHAPES = {
     "time_no_zone": rf"([0-9]{{2}}/[A-Z][a-z]{{2}}/[0-9]{{4}} {_CLOCK})",
     "time_python": rf"([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[ T]{_CLOCK}(?:[.,][0-9]+)?)",
     "time_web": rf"([A-Z][a-z]{{2}}, [0-9]{{2}} [A-Z][a-z]{{2}} [0-9]{{4}} {_CLOCK} GMT)",
+    "blanks": "( +)",
     "opening": r"(\[?)",
     "closing": r"(\]?)",
     # What Python's logging writes before a message by default.

@@ -159,6 +159,21 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
         '[21/Nov/2026 10:00:00] "GET /v1/users/42?a=b HTTP/1.1" 200 512',
     ),
     _framework_format(
+        "apisix-ai",
+        "apisix",
+        '$remote_addr - $remote_user [$time_local] $http_host "$request" $status $body_bytes_sent '
+        f"$request_time {_AGENTS} $upstream_addr $upstream_status $upstream_response_time "
+        '"$upstream_scheme://$upstream_host$upstream_uri" "$request_id" "$request_type" '
+        '"$llm_time_to_first_token" "$llm_model" "$request_llm_model"${blanks}'
+        '"$llm_prompt_tokens" "$llm_completion_tokens"',
+        "APISIX's access log with what its ai-proxy knows, as its documentation has it",
+        "https://apisix.apache.org/docs/apisix/plugins/ai-proxy/",
+        "203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] api.example.com "
+        '"POST /v1/chat HTTP/1.1" 200 804 2.858 "-" "curl/8.1" api.openai.com:443 200 2.858 '
+        '"https://api.openai.com/v1/chat/completions" "5c5e0b95f8d303cb81e4dc456a4b12d9" "ai_chat" '
+        '"311" "gpt-4-0613" "gpt-4"  "23" "8"',
+    ),
+    _framework_format(
         "squid-combined",
         None,
         '$remote_addr $ident $remote_user [$time_local] "$request" $status $body_bytes_sent '

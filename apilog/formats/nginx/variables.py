@@ -33,6 +33,8 @@ from apilog.values.convert import (
     encode_last_attempt,
     last_upstream_status,
     mark_no_upstream,
+    positive_milliseconds,
+    positive_sizes,
     seconds_or_ms,
     seconds_to_ms,
     sum_upstream_ms,
@@ -272,6 +274,11 @@ VARIABLES_BY_COLUMN: Mapping[str, tuple[VariableSource, ...]] = {
         ),
         *_sources(encode_termination, "termination_state"),
     ),
+    # APISIX: https://apisix.apache.org/docs/apisix/plugins/ai-proxy/
+    "model": _sources(encode_given, "llm_model", "request_llm_model"),
+    "input_tokens": _sources(positive_sizes, "llm_prompt_tokens"),
+    "output_tokens": _sources(positive_sizes, "llm_completion_tokens"),
+    "time_to_first_token_ms": _sources(positive_milliseconds, "llm_time_to_first_token"),
     # Servers tried: https://nginx.org/en/docs/http/ngx_http_upstream_module.html#var_upstream_addr
     "upstream_addr": (
         *_sources(encode_last_attempt, "upstream_addr", "server_url"),

@@ -26,6 +26,7 @@ _SOURCES = {
     "upstream": ("server", "service behind the gateway"),
     "gateway": ("p95", "gateway"),
     "unknown": ("unknown", "gateway or service, not logged"),
+    "protocol": ("p50", "error inside of the answer"),
 }
 """Error source to its colour and what it is called."""
 _MOST_STATUSES = 20
