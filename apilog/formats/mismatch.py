@@ -38,9 +38,7 @@ _TEXT_HINT = (
     "the known ones"
 )
 _BINARY_HINT = "name the log itself: text, or text compressed with gzip, bzip2, xz or zstd"
-_PARQUET_HINT = "a store is read by the name of its folder, not of a file in it"
 _BINARY_KINDS = {
-    "PAR1": ("a Parquet file, not a log", _PARQUET_HINT),
     "\x7fELF": ("a program, not a log", _BINARY_HINT),
     "MZ": ("a program, not a log", _BINARY_HINT),
     "%PDF-": ("a PDF document, not a log", _BINARY_HINT),

@@ -47,6 +47,7 @@ from apilog.sources.source import display_path
 from apilog.transport.framing import changes_framing, frame_stream
 from apilog.transport.opening import HEAD_BYTES as FORMAT_HEAD_BYTES
 from apilog.transport.opening import MAX_LINE_BYTES
+from apilog.transport.parquet_rows import PARQUET_MAGIC
 
 _BEGINNING_BYTES = 4 << 10
 """The first bytes differ from this length on if a file holds another log than before."""
@@ -238,9 +239,23 @@ class OpenedInput:
 
     def first_lines(self) -> bytes:
         """Return its first lines, by which its format is found."""
+        if self._comparison.head.startswith(PARQUET_MAGIC):
+            return self._first_rows()
         reader = frame_stream(as_utf8(BytesIO(self._comparison.head)), MAX_LINE_BYTES)
         chunks = _cut(reader, int, FORMAT_HEAD_BYTES)
         return b"".join(without_open_line(chunk).data for chunk in chunks)
+
+    def _first_rows(self) -> bytes:
+        """Return the first rows of a Parquet file, which only the whole of it tells."""
+        position = self._content.position
+        self._content.seek(0)
+        try:
+            chunks = _cut(frame_stream(self._content, MAX_LINE_BYTES), int, FORMAT_HEAD_BYTES)
+            return next((chunk.data for chunk in chunks if chunk.data), b"")
+        except StreamDamage:
+            return b""
+        finally:
+            self._content.seek(position)
 
     def chunks(self, chunk_bytes: int) -> Iterator[LineChunk]:
         """Read the lines that were not taken, as far as the budget goes.

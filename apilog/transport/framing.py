@@ -13,6 +13,7 @@ their order:
 - an object that is broken: a line of its own, up to where the next valid object starts;
 - records of Avro files, see `avro`: the body of a captured event, or its fields as JSON;
 - rows of the W3C extended format, see `w3c_fields`: objects;
+- rows of Parquet files, see `parquet_rows`: objects;
 - batches of OpenTelemetry's protocol, see `otlp`: what they hold;
 - lines of base64 over gzip or JSON, wrapped or not, and records of Kinesis, Firehose and
   subscriptions that hold it: what they hold, framed in turn;
@@ -34,6 +35,7 @@ from apilog.transport.event_wrappers import open_table
 from apilog.transport.json_scan import OPENS_OBJECT, ScanEnd, scan_object
 from apilog.transport.json_splitter import STAMP, JsonSplitter
 from apilog.transport.otlp import is_otlp, read_otlp
+from apilog.transport.parquet_rows import PARQUET_MAGIC, read_parquet
 from apilog.transport.w3c_fields import has_fields_directive, read_w3c
 
 SHAPE_BYTES = 64 << 10
@@ -60,6 +62,7 @@ class Framing(Enum):
     BASE64 = "newlines, each line being base64"
     AVRO = "the blocks of Avro"
     W3C = "newlines, each line being a row of named fields"
+    PARQUET = "the pages of Parquet"
     OTLP = "the batches of OpenTelemetry's protocol"
 
 
@@ -92,6 +95,8 @@ def frame_stream(stream: ByteStream, max_line_bytes: int) -> ByteStream:
         shape = _peek_shape(stream)
     if shape.framing is Framing.W3C:
         return read_w3c(stream, max_line_bytes)
+    if shape.framing is Framing.PARQUET:
+        return read_parquet(stream)
     if shape.framing is Framing.OTLP:
         return read_otlp(stream)
     if shape.framing is Framing.BASE64:
@@ -171,6 +176,8 @@ def detect_shape(head: bytes, *, complete: bool) -> StreamShape | None:
     """
     if head.startswith(AVRO_MAGIC):
         return StreamShape(Framing.AVRO)
+    if head.startswith(PARQUET_MAGIC):
+        return StreamShape(Framing.PARQUET)
     if has_fields_directive(head):
         return StreamShape(Framing.W3C)
     if is_otlp(head):

@@ -9,12 +9,13 @@ from codecs import BOM_UTF8
 from collections.abc import Generator
 from contextlib import closing
 
-from apilog.sources.byte_streams import StreamDamage, as_utf8, is_utf16
+from apilog.sources.byte_streams import ByteStream, StreamDamage, as_utf8, is_utf16
 from apilog.sources.compression import refuse_archive
 from apilog.sources.decompressed import DecompressedSource
 from apilog.sources.line_chunks import LineChunk, cut_into_chunks, raise_damage_at_end
 from apilog.sources.source import DamagedSource, LogSource, SourceError
 from apilog.transport.framing import changes_framing, frame_stream
+from apilog.transport.parquet_rows import PARQUET_MAGIC, read_parquet_file
 
 CHUNK_BYTES = 8 << 20
 MAX_LINE_BYTES = 1 << 20
@@ -39,14 +40,21 @@ def open_chunks(
     the last chunk if it could not be read to its end.
     """
     with closing(DecompressedSource(source)) as stored:
-        stream = as_utf8(refuse_archive(stored, source.path))
         chunks = cut_into_chunks(
-            frame_stream(stream, max_line_bytes),
+            _frame_source(source, stored, max_line_bytes),
             lambda: stored.position,
             chunk_bytes=chunk_bytes,
             max_line_bytes=max_line_bytes,
         )
         yield from raise_damage_at_end(chunks, source.path)
+
+
+def _frame_source(source: LogSource, stored: DecompressedSource, max_line_bytes: int) -> ByteStream:
+    """Return what is stored with one event per line."""
+    is_file = stored.seekable and stored.is_plain and not source.is_object
+    if is_file and stored.stored_head(len(PARQUET_MAGIC)) == PARQUET_MAGIC:
+        return read_parquet_file(source.file)
+    return frame_stream(as_utf8(refuse_archive(stored, source.path)), max_line_bytes)
 
 
 def read_head(source: LogSource, size: int = HEAD_BYTES) -> bytes:

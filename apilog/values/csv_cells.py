@@ -20,6 +20,12 @@ from apilog.values.event_lines import EventLines, as_polars_text
 # A last field that is added to every line, so that an empty field is told from a missing one.
 _END_MARK = "\x01"
 
+NULL_CELLS = ("\\N",)
+"""What exports of databases write for a value that is missing, beside nothing at all and words
+such as `NULL`, which a caller's text may be, too:
+https://docs.snowflake.com/en/sql-reference/sql/create-file-format (NULL_IF),
+https://www.postgresql.org/docs/current/sql-copy.html"""
+
 
 @dataclass(frozen=True, slots=True)
 class CellLayout:
@@ -27,6 +33,8 @@ class CellLayout:
 
     separator: str
     field_count: int
+    nulls: tuple[str, ...] = ()
+    """Texts that stand for no value."""
 
     def read(self, lines: EventLines, positions: Sequence[int]) -> pl.DataFrame:
         """Return the fields at these positions (String, named `f0`), and `ok`: which are read."""
@@ -38,7 +46,11 @@ class CellLayout:
             cells = self._scan(lines.data, positions, '"' if b'"' in lines.data else None)
         if cells is None or cells.height != lines.count:
             cells = self._read_by_quoting(lines, positions)
-        return cells.with_columns(pl.col("ok").fill_null(value=False))
+        cells = cells.with_columns(pl.col("ok").fill_null(value=False))
+        if not any(word.encode() in lines.data for word in self.nulls):
+            return cells
+        texts = pl.selectors.string()
+        return cells.with_columns(pl.when(~texts.is_in([*self.nulls])).then(texts).name.keep())
 
     def _read_by_quoting(self, lines: EventLines, positions: Sequence[int]) -> pl.DataFrame:
         """Return the fields, and `ok`, where some quotes mean nothing or are left open.

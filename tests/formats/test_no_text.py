@@ -23,11 +23,6 @@ _NOISE = random.Random(14).randbytes(4000)
         (b"\x7fELF\2\1\1" + bytes(500), "this is a program, not a log", "name the log itself"),
         (b"\x89PNG\r\n\x1a\n" + _NOISE, "this is a PNG image", "name the log itself"),
         (b"SQLite format 3\0" + bytes(500), "this is a SQLite database", "name the log itself"),
-        (
-            _PARQUET.getvalue(),
-            "this is a Parquet file",
-            "a store is read by the name of its folder",
-        ),
         (_NOISE, "this is no text", "gzip, bzip2, xz or zstd"),
     ],
 )
@@ -42,6 +37,14 @@ def test_a_file_that_is_no_text_is_named(
     assert (done.code, done.stdout) == (2, b"")
     assert error.startswith(f"apilog: error: {path}: {what}")
     assert hint in advice
+
+
+def test_a_table_of_something_else_is_no_log(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "numbers.parquet"
+    path.write_bytes(_PARQUET.getvalue())
+    done = run("report", path)
+    assert (done.code, done.stdout) == (2, b"")
+    assert done.stderr.startswith(f"apilog: error: {path}: ")
 
 
 def test_text_with_some_odd_bytes_is_text(run: Run, tmp_path: Path) -> None:

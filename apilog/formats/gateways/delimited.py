@@ -19,7 +19,7 @@ from apilog.formats.gateways.gateway import (
     locate_values,
     may_hold_fingerprint,
 )
-from apilog.values.csv_cells import CellLayout, split_fields
+from apilog.values.csv_cells import NULL_CELLS, CellLayout, split_fields
 from apilog.values.decimals import find_decimal_commas, with_decimal_points
 from apilog.values.event_lines import EventLines
 
@@ -85,7 +85,7 @@ class DelimitedFormat(GatewayFormat):
     def _read_locations(
         self, lines: EventLines, locations: list[int]
     ) -> tuple[Mapping[int, pl.Series], pl.Series]:
-        cells = CellLayout(self.separator, self.field_count).read(lines, locations)
+        cells = CellLayout(self.separator, self.field_count, NULL_CELLS).read(lines, locations)
         is_header = self._find_header_lines(lines)
         if is_header is not None:
             cells = cells.with_columns(pl.when(~is_header).then(pl.all()).name.keep())
@@ -144,7 +144,7 @@ def infer_delimited(gateway: Gateway, head: pl.Series) -> DelimitedFormat | None
 
 def _with_decimals(log_format: DelimitedFormat, head: pl.Series) -> DelimitedFormat:
     """Return the format with the columns of numbers that have commas, if the file has such."""
-    layout = CellLayout(log_format.separator, log_format.field_count)
+    layout = CellLayout(log_format.separator, log_format.field_count, NULL_CELLS)
     positions = sorted({place for places in log_format.locations.values() for place in places})
     rows = head.drop_nulls()
     rows = rows.filter(rows.str.strip_prefix("\ufeff").str.strip_suffix("\r") != log_format.header)

@@ -18,7 +18,12 @@ import polars as pl
 
 from apilog.formats.contract import MatchFailure
 from apilog.formats.gateways.column_builder import GatewayFormat
-from apilog.formats.gateways.gateway import Gateway, TextLayout
+from apilog.formats.gateways.gateway import (
+    Gateway,
+    TextLayout,
+    has_fingerprint,
+    locate_values,
+)
 from apilog.values.csv_cells import CellLayout, text_schema
 from apilog.values.event_lines import EventLines
 
@@ -115,6 +120,22 @@ def infer_positional(gateway: Gateway, head: pl.Series) -> PositionalFormat | No
             field_count=count,
         ).fitted(lines)
     return None
+
+
+def positional_format(
+    gateway: Gateway, keys: Sequence[str], separator: str
+) -> PositionalFormat | None:
+    """Return the format of lines whose values have these names, if they are this gateway's."""
+    located = locate_values(gateway, [(key,) for key in keys])
+    if not has_fingerprint(gateway, located):
+        return None
+    log_format = PositionalFormat(
+        spec=gateway,
+        locations={name: tuple(keys.index(k) for (k, *_) in p) for name, p in located.items()},
+        layout=TextLayout(look="^", names=tuple(keys), least=len(keys), separator=separator),
+        field_count=len(keys),
+    )
+    return log_format if "timestamp" in log_format.columns else None
 
 
 def are_bare(layouts: Collection[TextLayout], head: pl.Series) -> bool:

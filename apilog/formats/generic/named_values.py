@@ -16,7 +16,7 @@ from apilog.formats.contract import MatchFailure, ParsedRecords
 from apilog.formats.generic.recognition import recognise_fields
 from apilog.formats.generic.records import RecognisedFormat, needed_names, parse_fields
 from apilog.formats.own.key_hints import NO_KEY_HINTS, KeyHints
-from apilog.values.csv_cells import CellLayout, split_fields
+from apilog.values.csv_cells import NULL_CELLS, CellLayout, split_fields
 from apilog.values.decimals import find_decimal_commas, with_decimal_points
 from apilog.values.event_lines import EventLines
 from apilog.values.json_text import KeyPath
@@ -67,7 +67,7 @@ class CsvFormat(RecognisedFormat):
             names = _names_of(text)
             if separator is None or len(names) < 2:
                 continue
-            layout = CellLayout(separator, len(names))
+            layout = CellLayout(separator, len(names), NULL_CELLS)
             cells = layout.read(
                 EventLines.from_series(lines.filter(lines != first)), range(len(names))
             )
@@ -106,7 +106,7 @@ class CsvFormat(RecognisedFormat):
     def parse(self, lines: EventLines, columns: Collection[str]) -> ParsedRecords:
         names = needed_names(columns, self.fields)
         places = {name: self.positions[name] for name in names if name in self.positions}
-        layout = CellLayout(self.separator, len(self.positions))
+        layout = CellLayout(self.separator, len(self.positions), NULL_CELLS)
         cells = layout.read(lines, sorted({*places.values()}))
         values = {name: cells[f"f{at}"] for name, at in places.items()}
         values |= {

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from apilog.errors import UsageError
+from apilog.formats import gateways
 from apilog.formats.contract import Format
+from apilog.formats.gateways.positional import positional_format
 from apilog.formats.generic.json_lines import JsonLinesFormat
 from apilog.formats.generic.named_values import CsvFormat
 from apilog.formats.generic.recognition import recognise_fields
@@ -23,7 +25,9 @@ from apilog.values.json_text import KeyPath
 
 _DIRECTIVE = "#Fields:"
 _NAME = re.compile(
-    r"(?:date|time|time-taken|bytes|cached|(?:cs|sc|sr|rs|c|s|r|x)(?:-[A-Za-z0-9-]+|\([^)\s]+\)))\Z"
+    # Those of CloudFront's real-time logs, too.
+    r"(?:date|time|time-taken|bytes|cached|timestamp|asn|time-to-first-byte|DistributionId"
+    r"|(?:cache-behavior|cmcd|fle|origin|primary|ssl)-[a-z-]+|(?:cs|sc|sr|rs|c|s|r|x)(?:-[A-Za-z0-9-]+|\([^)\s]+\)))\Z"
 )
 _TELLING = re.compile(r"(?:cs-method|cs-uri(?:-stem|-path)?|sc-status)\Z")
 _HEAD_LINES = 200
@@ -57,8 +61,10 @@ class W3cRowsDetector:
         lines = head.head(_HEAD_LINES).drop_nulls()
         if len(lines) and lines.str.starts_with("{").all():
             return JsonLinesFormat.infer(head, is_timed=is_timed)
-        tabbed = int(lines.str.contains("\t", literal=True).sum())
-        separator = "\t" if 2 * tabbed > len(lines) else " "
+        separator = self._separator_of(lines)
+        for gateway in gateways.GATEWAYS:
+            if found := positional_format(gateway, self.names, separator):
+                return found.fitted(lines)
         layout = CellLayout(separator, len(self.names))
         cells = layout.read(EventLines.from_series(lines), range(len(self.names))).filter("ok")
         values: dict[KeyPath, pl.Series] = {
@@ -74,3 +80,7 @@ class W3cRowsDetector:
             positions={name: at for at, name in enumerate(self.names)},
             name="w3c",
         )
+
+    def _separator_of(self, lines: pl.Series) -> str:
+        tabbed = int(lines.str.contains("\t", literal=True).sum())
+        return "\t" if 2 * tabbed > len(lines) else " "

@@ -183,7 +183,7 @@ def test_whatever_a_csv_writer_writes_is_read_back(agents: list[str], separator:
     result = parsed(out.getvalue())
     found = [(row[0], row[3]) for row in rows(result)]
     assert found == [
-        (TEN + timedelta(seconds=second), agent if agent not in ("", "-") else None)
+        (TEN + timedelta(seconds=second), agent if agent not in ("", "-", "\\N") else None)
         for second, agent in enumerate(agents)
     ]
 

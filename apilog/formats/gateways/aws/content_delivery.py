@@ -60,10 +60,18 @@ CLOUDFRONT = Gateway(
     gateway="aws-cloudfront",
     title="Amazon CloudFront: standard logs (W3C, JSON, Parquet) and real-time logs",
     url=_REFERENCE,
-    fingerprint_keys=(
-        _STANDARD | {"xedgelocation"},
-        _STANDARD | {"xedgeresulttype"},
-        _STANDARD | {"xedgerequestid"},
+    # Of which a log may have any: users choose the fields.
+    fingerprint_keys=tuple(
+        _STANDARD | {name}
+        for name in (
+            "xedgelocation",
+            "xedgeresulttype",
+            "xedgerequestid",
+            "xhostheader",
+            "timetofirstbyte",
+            "distributionid",
+            "cachebehaviorpathpattern",
+        )
     ),
     required_columns=("status", "method", "path"),
     column_sources={
