@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from apilog.errors import UsageError
 from apilog.specifications.operations import (
     METHODS,
     Operation,
@@ -43,6 +44,8 @@ def parse_choice(text: str) -> SpecificationChoice:
     >>> parse_choice("nginx=api.yaml")
     SpecificationChoice(file='api.yaml', of='nginx')
     """
+    if not text:
+        raise UsageError("--openapi names no file", "write --openapi FILE, or NAME=FILE")
     match = _SELECTED.match(text)
     if match is None or os.path.exists(text):
         return SpecificationChoice(text)

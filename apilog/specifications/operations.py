@@ -153,8 +153,13 @@ def _validate(
     except ImportError as error:
         problem = f"{file}: reading specifications takes openapi-pydantic, which is not installed"
         raise UsageError(problem, install_hint("openapi")) from error
+    # A mistake in `servers` or `tags` is told with its place; bodies are not looked at.
     kept = ("openapi", "info", "servers", "tags")
     reduced = {key: document[key] for key in kept if key in document}
+    info = reduced.get("info")
+    if isinstance(info, dict) and isinstance(info.get("version"), int | float):
+        # YAML makes a number of what people write as a version.
+        reduced["info"] = {**info, "version": str(info["version"])}
     reduced["paths"] = {path: _without_bodies(item) for path, item in items.items()}
     model = (v3_0.OpenAPI, v3_1.OpenAPI)[minor]
     try:
@@ -236,6 +241,10 @@ class _OperationReader:
 
     def _read(self, path: str, item: Mapping[str, Any], method: str, place: Place) -> Operation:
         values = item[method]
+        deprecated = values.get("deprecated", False)
+        if not isinstance(deprecated, bool):
+            problem = f"is {deprecated!r}, neither true nor false"
+            raise specification_error(self.file, (*place, "deprecated"), problem)
         statuses, declares_all = self._statuses(values.get("responses"), (*place, "responses"))
         sunset = values.get("x-sunset", item.get("x-sunset"))
         return Operation(
@@ -243,7 +252,7 @@ class _OperationReader:
             routes=tuple(self._routes(path, self._servers(item, values, place), place[:2])),
             name=values.get("operationId"),
             tags=tuple(values.get("tags") or ()),
-            is_deprecated=values.get("deprecated") is True,
+            is_deprecated=deprecated,
             sunset=None if sunset is None else str(sunset)[:40],
             statuses=frozenset(statuses),
             declares_all=declares_all,

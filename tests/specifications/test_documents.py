@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from apilog.errors import UsageError
-from apilog.specifications import read_specification
+from apilog.specifications import load_specifications, read_specification
 from apilog.specifications.documents import MOST_BYTES, read_document
 from tests.specifications.shapes import document, operation, save
 
@@ -78,6 +78,10 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         document({"/a": {"get": {"responses": {"200": {}}}}}),
         r"at #/paths/~1a/get/responses/200: .*\(description\)",
     ),
+    "deprecated": (
+        document({"/a": {"get": operation("x", deprecated="yes")}}),
+        "at #/paths/~1a/get/deprecated: is 'yes', neither true nor false",
+    ),
     "status": (
         document({"/a": {"get": operation("x", "20x")}}),
         "at #/paths/~1a/get/responses/20x: is no status",
@@ -114,6 +118,8 @@ def test_mistakes_are_named_with_file_and_pointer(name: str, tmp_path: Path) -> 
 def test_files_that_are_not_there_or_too_large(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"nowhere\.yaml: No such file"):
         read_specification(str(tmp_path / "nowhere.yaml"))
+    with pytest.raises(UsageError, match="names no file"):
+        load_specifications([""])
     with pytest.raises(UsageError, match="a URL, where a file is expected"):
         read_specification("https://example.com/openapi.json")
     huge = tmp_path / "huge.yaml"
@@ -154,6 +160,12 @@ def test_yaml_of_people_is_read_as_json_has_it(tmp_path: Path) -> None:
     }
     assert found["components"] == {"responses": {}}
     assert json.dumps(found)
+    file.write_text(
+        "openapi: 3.0.0\ninfo: {title: t, version: 1.0}\n"
+        "paths: {/a: {get: {responses: {200: {description: x}}}}}\n",
+        encoding="utf-8",
+    )
+    assert read_specification(str(file)).operations[0].statuses == {200}
 
 
 def test_servers_tell_where_paths_begin(tmp_path: Path) -> None:

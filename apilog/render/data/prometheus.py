@@ -33,6 +33,11 @@ _BASE_UNITS = {
 """By unit: the end of a column's name, what stands there instead, and the factor."""
 _IS_PROSE = frozenset({"reason", "state", "kind", "bounds"})
 """Columns of text that say more of a row, and do not tell it from others."""
+_PROSE_OF = {
+    "coverage": frozenset({"tags", "sunset", "undeclared_statuses"}),
+    "deprecated": frozenset({"sunset"}),
+}
+"""These columns of tables in which they are others."""
 _DEFINITIONS = {metric.column: metric.definition for metric in METRICS.values()}
 
 
@@ -80,7 +85,7 @@ def _table_lines(table: str, frame: pl.DataFrame, definitions: Mapping[str, str]
     texts = [name for name, dtype in frame.schema.items() if dtype == pl.String]
     # A status tells rows apart, though it is a number.
     keys = [
-        *(name for name in texts if name not in _IS_PROSE),
+        *(name for name in texts if name not in _PROSE_OF.get(table, _IS_PROSE)),
         *(n for n in frame.columns if n == "status"),
     ]
     labels = [label_set(_labels_of(row, keys)) for row in rows]
@@ -91,7 +96,7 @@ def _table_lines(table: str, frame: pl.DataFrame, definitions: Mapping[str, str]
         ending, base_unit, factor = _BASE_UNITS.get(column_unit(column) or Unit.COUNT, _AS_IT_IS)
         name = prefix + _metric_name(ending.sub(base_unit, column, count=1))
         yield from _samples(name, definitions.get(column, ""), labels, frame[column], factor)
-    if "state" in frame.columns:
+    if "state" in frame.columns and "state" not in keys:
         meaning = "Whether the threshold failed."
         yield from _samples(f"{prefix}failed", meaning, labels, frame["state"] == "fail", 1.0)
 
