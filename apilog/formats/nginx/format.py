@@ -83,6 +83,8 @@ class NginxFormat:
     """What columns are made of in this log, see `VariableMapper.own`."""
     relatives: Mapping[str, str] = field(default_factory=dict)
     """A pattern of other lines of software that writes its access lines alike, to its gateway."""
+    writes_whole_us: bool = False
+    """Whether durations behind its lines that are whole numbers are microseconds."""
     lacks_time: bool = False
     """Whether its lines tell no time: then a record has that of its envelope, or none."""
     mapper: VariableMapper = field(init=False)

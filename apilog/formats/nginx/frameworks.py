@@ -32,6 +32,7 @@ def _framework_format(
     lacks_time: bool = False,
     escape: EscapeMode = "default",
     relatives: Mapping[str, str] | None = None,
+    writes_whole_us: bool = False,
 ) -> NginxFormat:
     return NginxFormat(
         name=name,
@@ -42,6 +43,7 @@ def _framework_format(
         samples=samples,
         lacks_time=lacks_time,
         relatives=relatives or {},
+        writes_whole_us=writes_whole_us,
     )
 
 
@@ -85,6 +87,8 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
         '"GET /v1/users/42 1.1" 200 512 "-" "curl/8.1"',
         "[2026-11-21 10:00:01 +0000] [7] [INFO] 203.0.113.7:51234 - - [21/Nov/2026:10:00:01 +0000] "
         '"GET /v1/users/42 2" 204 - "-" "-"',
+        # Its %(D)s; no atom of its has milliseconds.
+        writes_whole_us=True,
     ),
     _framework_format(
         "morgan-dev",

@@ -55,12 +55,20 @@ def extend_format(
     found = infer_trailing_fields([rest for _, rest in splits], given, base.gateway)
     if UNREAD_TAIL in found.parts and (must_understand or len(splits) < _FEW_LINES):
         return _read_but_for_the_tail(base, lines)
+    parts, doubts = found.parts, found.doubts
+    if base.writes_whole_us and FormatVariable("request_time_ms") in parts:
+        in_us = {"request_time_ms": FormatVariable("request_time_us")}
+        parts = tuple(
+            in_us.get(part.name, part) if isinstance(part, FormatVariable) else part
+            for part in parts
+        )
+        doubts = ()
     return NginxFormat(
-        name=f"{base.name}{format_string(found.parts)}",
-        log_format=LogFormat((*base.log_format.parts, *found.parts), base.log_format.escape),
+        name=f"{base.name}{format_string(parts)}",
+        log_format=LogFormat((*base.log_format.parts, *parts), base.log_format.escape),
         gateway=found.gateway or base.gateway,
         title=base.title,
-        doubts=found.doubts,
+        doubts=doubts,
         lacks_time=base.lacks_time,
     )
 
