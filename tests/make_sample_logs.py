@@ -239,6 +239,7 @@ def proxy_values(r: Request) -> dict[str, str]:
         "computer": "WEB1",
         "server_addr": "10.0.0.4",
         "win32_status": "0",
+        "syslog_stamp": "",
         "frontend_name": "fe_api~",
         "backend_name": "be_orders",
         "upstream_server": "app3" if contacted else "<NOSRV>",

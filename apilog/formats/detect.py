@@ -138,7 +138,7 @@ def _detect_by_votes(head: pl.Series, *, is_timed: bool, is_rest: bool) -> Parse
     likely = candidates
     if 2 * int(head.str.contains(_STAMP).sum()) > len(head):
         # Other formats would take the time for the name of a client, and what follows for a user.
-        timed = ("$time", "$msec", "${logger_prefix}", "${opening}$time")
+        timed = ("$time", "$msec", "$syslog_stamp", "${logger_prefix}", "${opening}$time")
         likely = [f for f in likely if f.log_format.string.startswith(timed)]
     # The common case, one named format and nothing else, is decided before any envelope is tried.
     best = _find_named(head, likely, is_timed=is_timed)

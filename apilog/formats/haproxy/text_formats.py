@@ -8,6 +8,7 @@ from __future__ import annotations
 from apilog.formats.contract import SkipRule
 from apilog.formats.haproxy.log_format import parse_haproxy_format
 from apilog.formats.nginx.format import NginxFormat
+from apilog.formats.nginx.grammar import FormatVariable, LogFormat
 
 _URL = "https://docs.haproxy.org/3.2/configuration.html"
 HTTP_LOG = (
@@ -42,12 +43,17 @@ ZONE_DOUBT = (
 )
 
 
+_STAMP = FormatVariable("syslog_stamp")
+"""What `log stdout format short`, `timed`, `iso` and `priority` write before each line."""
+
+
 def _haproxy_format(
     name: str, string: str, title: str, section: str, *samples: str, is_zoned: bool = False
 ) -> NginxFormat:
+    parsed = parse_haproxy_format(string)
     return NginxFormat(
         name=name,
-        log_format=parse_haproxy_format(string),
+        log_format=parsed if is_zoned else LogFormat((_STAMP, *parsed.parts), parsed.escape),
         gateway="haproxy",
         title=title,
         url=f"{_URL}#{section}",

@@ -80,6 +80,8 @@ _SHAPES = {
     # HAProxy's times and numbers: -1 for what did not come to pass, + for what goes on.
     "time_unzoned": rf"([0-9]{{2}}/[A-Z][a-z]{{2}}/[0-9]{{4}}:{_CLOCK}(?:\.[0-9]{{3}})?)",
     "client_port": "([0-9]{1,5})",
+    "syslog_stamp": r"((?:<[0-9]{1,3}>)?(?:[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+"
+    r"(?:Z|[+-][0-9]{2}:[0-9]{2}) )?)",
     **dict.fromkeys(
         ("receive_time_ms", "queue_time_ms", "connect_time_ms", "server_time_ms"),
         "(-1|[0-9]+|-)",

@@ -252,9 +252,10 @@ def _check_pattern(own: OwnFormat) -> tuple[str, ...] | None:
         return named_groups(own.pattern)
     language = FORMAT_LANGUAGES[own.lines]
     try:
-        if not language.is_meant(own.pattern):
-            raise UsageError(f"it has nothing of the language {own.lines} in it", language.example)
-        return language.list_values(own.pattern)
+        values = language.list_values(own.pattern)
+        if not values:
+            raise UsageError("it has no variable in it", language.example)
+        return values
     except UsageError as error:
         raise DeclarationError(("pattern",), f"is no format: {error}", error.hint) from error
 
