@@ -1,4 +1,4 @@
-"""Stretches of plain files, each read alone: the lines that begin between two bytes.
+"""Stretches of plain files and objects, each read alone: the lines that begin between two bytes.
 
 Where a stretch begins and ends follows from the file alone, so that whoever reads the stretches
 beside it agrees without being asked.
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from apilog.formats.contract import PAIR_BYTES
 from apilog.formats.parse_plan import ParsePlan
-from apilog.sources import LineChunk, LogSource
+from apilog.sources import LineChunk, LogSource, SourceError
 from apilog.sources.byte_streams import ByteStream, as_utf8
 from apilog.sources.decompressed import DecompressedSource
 from apilog.sources.line_chunks import cut_into_chunks, raise_damage_at_end
@@ -31,6 +31,8 @@ class FileRange:
     """None for the end of the file, wherever it is by then."""
     plan: ParsePlan
     """That of the whole file."""
+    version: str | None = None
+    """The version of an object that all its stretches are of."""
     lines: int = 0
     """How many lines were read so far."""
     before: bytes = b""
@@ -64,6 +66,8 @@ class FileRange:
     def chunks(self, chunk_bytes: int) -> Iterator[LineChunk]:
         """Yield the lines; raises SourceError. Their numbers count from the range's first line."""
         with closing(DecompressedSource(self.source)) as file:
+            if self.version != file.version:
+                raise SourceError(self.path, "was replaced while it was read", "run it again")
             start = _line_start(file, self.start)
             stop = None if self.stop is None else _line_start(file, self.stop)
             self.before = self._read_before(file, start)

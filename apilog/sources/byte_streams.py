@@ -110,6 +110,8 @@ class SourceReader:
         self._fine = fine
         self._stream: _SeekableFile | None = None
         self._read: _ReadFunction
+        self.version: str | None = None
+        """What changes with the content of an object; None for what is no object."""
         if source.is_object:
             from apilog.storage.cloud.object_reader import ObjectPrefetcher, ObjectReader
 
@@ -118,7 +120,7 @@ class SourceReader:
                 reader = ObjectReader(source.file, source.size or 0, prefetcher)
             except OSError as error:
                 raise open_error(source.file, error) from error
-            self._stream, self._read = reader, reader.read
+            self._stream, self._read, self.version = reader, reader.read, reader.version
         elif source.is_stdin:
             if sys.stdin is None:
                 raise SourceError(source.path, "there is no standard input", "give a file instead")

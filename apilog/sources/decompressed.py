@@ -45,6 +45,11 @@ class DecompressedSource:
         return self._furthest
 
     @property
+    def version(self) -> str | None:
+        """See `SourceReader.version`."""
+        return self._raw.version
+
+    @property
     def seekable(self) -> bool:
         """Return whether it is a file."""
         return self._raw.seekable

@@ -8,6 +8,7 @@ from __future__ import annotations
 from codecs import BOM_UTF8
 from collections.abc import Generator
 from contextlib import closing
+from dataclasses import dataclass
 
 from apilog.sources.byte_streams import ByteStream, StreamDamage, as_utf8, is_utf16
 from apilog.sources.compression import refuse_archive
@@ -115,18 +116,26 @@ def _whole_lines(block: bytes) -> bytes:
     return block[block.find(b"\n") + 1 : block.rfind(b"\n") + 1]
 
 
-def splits_at_any_line(source: LogSource) -> bool:
-    """Return whether a file can be read from any of its lines on: its lines are its own bytes.
+@dataclass(frozen=True, slots=True)
+class PlainLines:
+    """A file or an object can be read from any of its lines on: its lines are its own bytes."""
+
+    version: str | None
+    """The version of an object that was looked at, see `SourceReader.version`."""
+
+
+def find_plain_lines(source: LogSource) -> PlainLines | None:
+    """Return whether a source can be read from any of its lines on, None if not.
 
     An event may still go over several of them. Raises SourceError.
     """
-    if source.size is None or source.is_object:
-        return False
+    if source.size is None:
+        return None
     with closing(DecompressedSource(source)) as stored:
         try:
-            return _has_plain_lines(stored)
+            return PlainLines(stored.version) if _has_plain_lines(stored) else None
         except StreamDamage:
-            return False
+            return None
 
 
 def _has_plain_lines(stored: DecompressedSource) -> bool:

@@ -199,7 +199,7 @@ class ClusterRun(Generic[T]):
             number = self._open_account(FileAccount(file.path, is_searched=file.is_searched))
             shipped = as_workers_see(file)
             size = file.size or 0
-            if size > stretch + stretch // 2 and self._may_split(file):
+            if size > stretch + stretch // 2 and self._may_split():
                 if whole:
                     yield _read_together(whole)
                     whole, whole_bytes = [], 0
@@ -213,10 +213,10 @@ class ClusterRun(Generic[T]):
         if whole:
             yield _read_together(whole)
 
-    def _may_split(self, file: LogSource) -> bool:
+    def _may_split(self) -> bool:
         """Return whether stretches are worth trying: workers look at the file itself."""
         # A stretch does not know the number of its first line.
-        return not file.is_object and "line_number" not in self._spec.needed_columns
+        return "line_number" not in self._spec.needed_columns
 
     def _submit(self, submission: ClusterSubmission, task: _Task) -> TaskFuture:
         arguments = [*task.arguments]

@@ -27,7 +27,7 @@ from apilog.storage import folder_at
 from apilog.store import DataFile, Store
 from apilog.store.manifest import StoreManifest
 from apilog.time import TimeWindow
-from apilog.transport.opening import open_chunks, read_later_lines, splits_at_any_line
+from apilog.transport.opening import find_plain_lines, open_chunks, read_later_lines
 
 T = TypeVar("T")
 
@@ -80,6 +80,8 @@ class SplitPlan:
     """How a file is parsed, if it can be read in stretches; None if it is to be read whole."""
 
     plan: ParsePlan | None
+    version: str | None = None
+    """The version of the object that it is the plan of."""
 
 
 def plan_split(source: LogSource, job: ClusterJob[Any]) -> SplitPlan:
@@ -88,7 +90,8 @@ def plan_split(source: LogSource, job: ClusterJob[Any]) -> SplitPlan:
     What can't be read is found out again by the task that reads the whole file.
     """
     try:
-        if not splits_at_any_line(source):
+        plain = find_plain_lines(source)
+        if plain is None:
             return SplitPlan(None)
         with closing(open_chunks(source, chunk_bytes=job.chunk_bytes)) as chunks:
             sample = FirstChunks(chunks).make_sample()
@@ -97,7 +100,7 @@ def plan_split(source: LogSource, job: ClusterJob[Any]) -> SplitPlan:
     except SourceError:
         return SplitPlan(None)
     # An event over several lines may lie on both sides of any cut.
-    return SplitPlan(None if plan.joins_lines else plan)
+    return SplitPlan(None if plan.joins_lines else plan, plain.version)
 
 
 def read_stretch(
@@ -112,7 +115,7 @@ def read_stretch(
     that can't be read in stretches."""
     if split.plan is None:
         return read_whole([(number, source)] if start == 0 else [], job)
-    return _read([(number, FileRange(source, start, stop, split.plan))], job)
+    return _read([(number, FileRange(source, start, stop, split.plan, split.version))], job)
 
 
 def read_whole(sources: Sequence[tuple[int, LogSource]], job: ClusterJob[T]) -> TaskResult[T]:

@@ -100,6 +100,11 @@ class ObjectReader:
         self._head = self._block = _HeldRange(0, edges.first.data)
         self._end = _HeldRange(self._size - len(edges.last), edges.last)
 
+    @property
+    def version(self) -> str | None:
+        """The version that is read, which changes with the content."""
+        return self._version
+
     def read(self, size: int) -> bytes:
         """Return the next bytes, `size` at most; empty only at the end. Raises OSError."""
         if self._position >= self._size:

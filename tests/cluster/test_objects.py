@@ -1,0 +1,87 @@
+"""Logs and stores in object storage, read and written by the workers of a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import apilog
+from apilog.engine.file_ranges import FileRange
+from apilog.engine.parse_chunks import ReadSpec
+from apilog.sources import LogSource, SourceError
+from apilog.storage.cloud.bucket import Bucket
+from apilog.time import ALL_TIME
+from tests.cloud.conftest import bucket, endpoint, url
+from tests.cluster.test_same_results import assert_same
+
+pytest.importorskip("distributed")
+
+from apilog.engine.cluster import run as cluster_run
+from apilog.engine.cluster.connection import close_connections
+from apilog.engine.cluster.tasks import ClusterJob, plan_split
+from tests.cluster.dask_cluster import DaskCluster, dask_cluster
+
+__all__ = ["bucket", "endpoint", "url"]  # fixtures
+
+LOGS = Path(__file__).parents[2] / "sample_logs"
+
+
+@pytest.fixture(scope="module")
+def cluster(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskCluster]:
+    """Workers that know the server by the environment, as those of a real cluster do."""
+    assert endpoint
+    with dask_cluster(tmp_path_factory.mktemp("cluster"), workers=2) as started:
+        yield started
+        close_connections()
+
+
+def upload(bucket: Bucket, *names: str) -> None:
+    for name in names:
+        bucket.write(f"logs/{name}", (LOGS / name).read_bytes())
+
+
+@pytest.mark.slow
+def test_reports_and_stores_in_a_bucket(
+    cluster: DaskCluster, bucket: Bucket, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster_run, "_LEAST_STRETCH", 40_000)
+    monkeypatch.setattr(cluster_run, "_MOST_STRETCH", 40_000)
+    upload(bucket, "api.log", "api.log.1.gz", "apigee.log", "docker.log")
+    logs, store = f"{url}/logs", f"{url}/store"
+    here = apilog.report(logs)
+    assert_same(here, apilog.report(logs, scheduler=cluster.address))
+    summary = apilog.ingest(logs, store=store, scheduler=cluster.address)
+    assert summary.input.records == here.input.records
+    again = apilog.ingest(logs, store=store, scheduler=cluster.address)
+    assert (again.known, again.new) == (4, 0)
+    assert_same(apilog.report(store), apilog.report(store, scheduler=cluster.address))
+
+
+def test_an_object_is_read_in_ranges_of_one_version(bucket: Bucket, url: str) -> None:
+    upload(bucket, "api.log")
+    data = (LOGS / "api.log").read_bytes()
+    source = LogSource.from_path(f"{url}/logs/api.log", len(data))
+    job = ClusterJob(
+        spec=ReadSpec(columns=frozenset({"status"})),
+        work=lambda records: records,
+        merge=None,
+        choice=None,
+        window=ALL_TIME,
+        chunk_bytes=1 << 20,
+        topic="",
+    )
+    split = plan_split(source, job)
+    assert split.plan is not None
+    assert split.version is not None
+    cuts = [0, 1, 70_000, 70_001, len(data) - 1]
+    ranges = [
+        FileRange(source, start, stop, split.plan, split.version)
+        for start, stop in zip(cuts, [*cuts[1:], None], strict=True)
+    ]
+    read = b"".join(chunk.data for part in ranges for chunk in part.chunks(1 << 20))
+    assert read == data
+    bucket.write("logs/api.log", data.replace(b"GET", b"PUT"))
+    with pytest.raises(SourceError, match="was replaced while it was read"):
+        [*ranges[2].chunks(1 << 20)]
