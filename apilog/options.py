@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from apilog.time import PeriodLength, TimeLimit
 
@@ -30,6 +30,14 @@ class Progress(Protocol):
 
     def advance(self, size: int) -> None:
         """Take the number of bytes that were read since the last call."""
+
+
+@runtime_checkable
+class ClusterProgress(Progress, Protocol):
+    """Told of the cluster that reads, too."""
+
+    def cluster(self, address: str, threads: int, dashboard: str) -> None:
+        """Take the scheduler's address, how many tasks run at once, and the dashboard's URL."""
 
 
 class RejectSink(Protocol):

@@ -19,7 +19,7 @@ from apilog.cli.options import NoProgress, Quiet, Rejects, Strict
 from apilog.cli.streams import ExitCode
 from apilog.errors import ApilogError, OutputError, UnreadSourcesError, UsageError
 from apilog.render import find_output
-from apilog.text.units import format_bytes, format_duration
+from apilog.text.units import format_bytes, format_count, format_duration
 from apilog.version import __version__
 
 if TYPE_CHECKING:
@@ -49,10 +49,17 @@ class ProgressBar:
         self._started = time.monotonic()
         self._bar: RichProgress | None = None
         self._task: TaskID | None = None
+        self._cluster = ""
 
     def total(self, size: int | None) -> None:
         """Set the number of bytes to read; None if it is not known."""
         self._total = size
+
+    def cluster(self, address: str, threads: int, dashboard: str) -> None:
+        """Say above the bar where the work is done, and where that is seen."""
+        self._cluster = f"on {address}, {format_count(threads)} tasks at once"
+        if dashboard:
+            self._cluster += f", dashboard {dashboard}"
 
     def advance(self, size: int) -> None:
         """Count bytes that were read since the last call."""
@@ -72,6 +79,8 @@ class ProgressBar:
                 console=console,
                 transient=True,
             )
+            if self._cluster:
+                console.print(self._cluster, style="dim", markup=False, highlight=False)
             self._task = self._bar.add_task("reading", total=self._total, text="")
         if self._bar is not None and self._task is not None:
             text = describe_progress(self._done, self._total, seconds)

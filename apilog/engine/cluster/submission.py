@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from apilog.engine.cluster.connection import ClusterConnection, ClusterError, lost_scheduler
 from apilog.errors import ApilogError
-from apilog.options import Progress
+from apilog.options import ClusterProgress, Progress
 
 TaskFuture = Any
 """A `distributed.Future`."""
@@ -42,6 +42,8 @@ class ClusterSubmission:
         self.threads = max(1, connection.threads)
         # A task of its own, so that it is sent once, and can be made again if its worker dies.
         self._job: Any = self._client.submit(_identity, job, key=f"{job.topic}-job", pure=False)
+        if isinstance(progress, ClusterProgress):
+            progress.cluster(connection.address, self.threads, connection.dashboard)
         self._client.subscribe_topic(job.topic, partial(_advance, progress))
 
     def submit(self, call: Callable[..., Any], arguments: Sequence[Any], name: str) -> TaskFuture:

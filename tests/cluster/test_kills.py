@@ -1,0 +1,158 @@
+"""Workers that are killed again and again, clients that race or die: every line counts once."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Event, Thread
+from time import monotonic, sleep
+from typing import TypeVar
+
+import pytest
+
+import apilog
+from tests.commands import Run
+from tests.examples import CASES
+from tests.page.big_log import LOG_FORMAT, write_big_log
+
+pytest.importorskip("distributed")
+
+from apilog.engine.cluster import run as cluster_run
+from apilog.engine.cluster.connection import close_connections
+from tests.cluster.dask_cluster import REPOSITORY, DaskCluster, dask_cluster
+from tests.cluster.test_same_results import assert_same
+
+pytestmark = [pytest.mark.slow, pytest.mark.process]
+
+KILLS = 2 + 2 * CASES
+"""20 with APILOG_CASES=9."""
+T = TypeVar("T")
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("logs")
+    for number in range(6):
+        log = write_big_log(folder / f"{number}.log", 15_000 + number, days=2, routes=10)
+        # Files that begin alike might be copies of each other: one task would read them.
+        log.write_text(log.read_text().replace("10.0.", f"10.{number}."))
+    return folder
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[DaskCluster]:
+    with dask_cluster(tmp_path, workers=2) as started:
+        yield started
+        close_connections()
+
+
+def survive(cluster: DaskCluster, work: Callable[[], T], check: Callable[[T], None]) -> int:
+    """Do the work again and again while workers are killed; return how many were."""
+    chance, killed, is_enough = random.Random(3), 0, Event()
+
+    def kill_workers() -> None:
+        nonlocal killed
+        while not is_enough.is_set() and killed < KILLS:
+            sleep(chance.uniform(0.2, 1.5))
+            cluster.start_worker()
+            running = [worker for worker in cluster.workers if worker.poll() is None]
+            chance.choice(running[:-1]).send_signal(signal.SIGKILL)
+            killed += 1
+
+    killer = Thread(target=kill_workers)
+    killer.start()
+    try:
+        while killer.is_alive():
+            check(work())
+    finally:
+        is_enough.set()
+        killer.join()
+    check(work())
+    return killed
+
+
+def test_reports_survive_killed_workers(
+    cluster: DaskCluster, logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster_run, "_LEAST_STRETCH", 300_000)
+    monkeypatch.setattr(cluster_run, "_MOST_STRETCH", 300_000)
+    here = apilog.report(logs, log_format=LOG_FORMAT)
+    killed = survive(
+        cluster,
+        lambda: apilog.report(logs, log_format=LOG_FORMAT, scheduler=cluster.address),
+        lambda there: assert_same(here, there),
+    )
+    assert killed == KILLS
+
+
+def test_ingest_survives_killed_workers(cluster: DaskCluster, logs: Path, tmp_path: Path) -> None:
+    expected = apilog.report(logs, log_format=LOG_FORMAT)
+    stores = iter(range(1000))
+
+    def ingest() -> Path:
+        store = tmp_path / f"store-{next(stores)}"
+        apilog.ingest(logs, store=store, log_format=LOG_FORMAT, scheduler=cluster.address)
+        return store
+
+    def check(store: Path) -> None:
+        report = apilog.report(store)
+        assert report.input.records == expected.input.records
+        for name in ("overview", "endpoints", "statuses", "traffic"):
+            assert report.tables[name].equals(expected.tables[name]), name
+
+    assert survive(cluster, ingest, check) == KILLS
+
+
+def start_client(cluster: DaskCluster, logs: Path, store: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "apilog", "ingest", str(logs), "--store", str(store)]
+    command += ["-l", LOG_FORMAT, "--scheduler", cluster.address]
+    return subprocess.Popen(
+        command,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def staged(store: Path) -> list[Path]:
+    return [path for path in (store / "records").rglob("*") if path.is_file()]
+
+
+def test_a_client_that_dies_leaves_nothing_behind(
+    cluster: DaskCluster, logs: Path, tmp_path: Path, run: Run
+) -> None:
+    store = tmp_path / "store"
+    client = start_client(cluster, logs, store)
+    deadline = monotonic() + 120
+    while not staged(store) and client.poll() is None and monotonic() < deadline:
+        sleep(0.01)
+    client.send_signal(signal.SIGKILL)
+    client.communicate()
+    summary = apilog.ingest(logs, store=store, log_format=LOG_FORMAT, scheduler=cluster.address)
+    records = apilog.report(store).input.records
+    assert records == apilog.report(logs, log_format=LOG_FORMAT).input.records
+    # Either the client was killed before its commit, or there was nothing left to do.
+    assert summary.input.records in (0, records)
+    assert run("store", "verify", store).code == 0
+
+
+def test_two_clients_race_for_one_store(
+    cluster: DaskCluster, logs: Path, tmp_path: Path, run: Run
+) -> None:
+    store = tmp_path / "store"
+    clients = [start_client(cluster, logs, store) for _ in range(2)]
+    said = [client.communicate()[1].decode() for client in clients]
+    codes = [client.returncode for client in clients]
+    assert 0 in codes, said
+    for code, text in zip(codes, said, strict=True):
+        # One may find the other at work, or come after it and find all lines known.
+        assert code in (0, 2), text
+        assert "Traceback" not in text
+    expected = apilog.report(logs, log_format=LOG_FORMAT).input.records
+    assert apilog.report(store).input.records == expected
+    assert run("store", "verify", store).code == 0
