@@ -26,6 +26,7 @@ from apilog.render.html.page_tables import FOLDED, TILES, PageTable, describe_ta
 from apilog.render.output import OutputOptions, choose_table
 from apilog.render.sections.report_view import ReportView
 from apilog.render.svg import CHARTS, Theme, drawable_charts, page_variables
+from apilog.render.svg.own_charts import own_charts
 from apilog.render.text.escape import UNSAFE, escape_json
 from apilog.report_model import Report
 
@@ -136,6 +137,8 @@ def _style() -> str:
 
 def _draw_pictures(report: Report) -> dict[str, str]:
     """Return the charts of the report by name; they escape what they write themselves."""
+    if report.layout:
+        return own_charts(report, width=_HALF_WIDTH, theme=Theme.PAGE)
     pictured = replace(report, tables={**report.tables, **report.pictured})
     return {
         name: CHARTS[name].draw(

@@ -106,7 +106,7 @@ def describe_head(view: ReportView) -> PageHead:
     has_verdicts = CHECKS in report.tables or COMPARISON in report.tables
     verdict = summary_sentence(report) if has_verdicts else ""
     return PageHead(
-        title=_TITLES.get(report.command, report.command.capitalize()),
+        title=safe_text(report.title) or _TITLES.get(report.command, report.command.capitalize()),
         window=window,
         facts=[*asked[2:], *(text for line in others for text in line)],
         state=report.state.value if report.state else "",

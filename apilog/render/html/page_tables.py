@@ -217,7 +217,7 @@ def _describe_table(view: ReportView, name: str) -> PageTable:
     ]
     return PageTable(
         name=name,
-        title=_TITLES.get(name, name.replace("_", " ").capitalize()),
+        title=_table_title(view, name),
         keys=keys,
         hidden_keys=[
             key
@@ -231,6 +231,11 @@ def _describe_table(view: ReportView, name: str) -> PageTable:
         height=frame.height,
         rows=[],
     )
+
+
+def _table_title(view: ReportView, name: str) -> str:
+    given = next((layout.title for layout in view.report.layout if layout.name == name), "")
+    return safe_text(given) or _TITLES.get(name, name.replace("_", " ").capitalize())
 
 
 def _table_keys(view: ReportView, name: str, frame: pl.DataFrame) -> list[str]:

@@ -122,7 +122,7 @@ def _make_row(
     requests = row.get("requests") or 0
     counts = {name: row.get(name) or 0 for name in ("client_errors", "server_errors")}
     counts["others"] = max(requests - sum(counts.values()), 0)
-    label = _label(row, keys)
+    label = label_row(row, keys)
     figures = [
         format_value(row.get(column), column_unit(column), "UTC") for column in ranking.figures
     ]
@@ -132,7 +132,7 @@ def _make_row(
     return BarRow(label, parts, figures, f"{label}: {told}", is_muted)
 
 
-def _label(row: dict[str, Any], keys: Sequence[str]) -> str:
+def label_row(row: dict[str, Any], keys: Sequence[str]) -> str:
     """Return the keys of a row; an unknown gateway is left out beside others."""
     if not keys:
         return "all requests"
