@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import json
 from collections.abc import Mapping
@@ -138,6 +139,19 @@ def test_every_output_draws_it() -> None:
             assert any(line.startswith("Worst routes") for line in lines)
             assert any("█" in line for line in lines)
             assert max(map(len, lines)) <= 100
+
+
+def test_a_page_draws_its_charts_and_titles() -> None:
+    stream = io.BytesIO()
+    evil = "</h2><script>alert(1)</script>"
+    declared = {**SHOP, "title": evil, "tables": [{**t, "title": evil} for t in SHOP["tables"]]}
+    OUTPUTS["html"].write(build(declared), stream, OutputOptions())
+    page = stream.getvalue().decode()
+    # Bars of one table, and lines of two metrics of another.
+    assert page.count("<svg") == 3
+    assert page.count(f"<h1>{html.escape(evil)}</h1>") == 1
+    assert "<script>alert" not in page
+    assert page.count("&lt;/h2&gt;") >= len(SHOP["tables"])
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
