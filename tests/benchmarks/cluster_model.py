@@ -29,16 +29,16 @@ _LINES = 1_000_000
 class Facts:
     """What one core, the scheduler and the network do."""
 
-    bytes_per_second: float = 75e6
-    """Of plain log lines, by one core."""
-    line_bytes: float = 127.0
-    state_bytes: float = 350e3
-    """Of one result, without distinct clients: 200 routes and 100 consumers."""
-    merge_seconds: float = 0.06
+    bytes_per_second: float = 110e6
+    """Of plain log lines, by one core: those of tests/benchmarks/report.py, less a fifth."""
+    line_bytes: float = 126.0
+    state_bytes: float = 12.7e6
+    """Of one result, without distinct clients: 30 days, 200 routes and 100 consumers."""
+    merge_seconds: float = 0.88
     """To merge eight results, without distinct clients."""
-    distinct_per_second: float = 20e6
+    distinct_per_second: float = 22e6
     """Hashes of clients that one core unites."""
-    scheduler_seconds: float = 0.001
+    scheduler_seconds: float = 0.0014
     """Of the scheduler for each task."""
     network_bytes_per_second: float = 125e6
     """Of one worker."""
