@@ -66,7 +66,8 @@ def _draw_bars(report: Report, layout: TableLayout, width: int, theme: Theme) ->
         rows.append(BarRow(label, parts, [text], f"{label}: {text}"))
     drawing = Drawing(width, theme)
     left_out = f", {shown.height} of {single.height} rows" if shown.height < single.height else ""
-    top = draw_heading(drawing, _title(layout), column_title(measure) + left_out)
+    subtitle = f"{_title(layout)}: {column_title(measure)}{left_out}"
+    top = draw_heading(drawing, _title(layout), subtitle)
     end = draw_bars(drawing, rows, [""], top)
     described = "; ".join(row.title for row in rows[:3]) or "no rows"
     yield drawing.finish(end + MARGIN, f"own-{_name(layout, 0)}", _title(layout), described)
@@ -86,7 +87,7 @@ def _draw_lines(report: Report, layout: TableLayout, width: int, theme: Theme) -
         unit = column_unit(name)
         note = f"{columns.step}, the largest of them" if columns.is_merged else columns.step
         title = f"{_title(layout)}: {column_title(name)}"
-        top = draw_heading(drawing, title, f"{column_title(name)}, {note}")
+        top = draw_heading(drawing, title, f"{title}, {note}")
         plot, end = draw_time_plot(
             drawing,
             columns,
