@@ -124,6 +124,8 @@ class RecordOptions(FormatOptions):
 
     routes: Sequence[str] = ()
     """Templates such as `/v1/users/{name}` that come before the built-in ones."""
+    routes_file: str | os.PathLike[str] | None = None
+    """A file of further templates, one a line, which come after these."""
     openapi: Sequence[str] = ()
     """OpenAPI documents whose templates are the routes, and whose operations calls are held
     against; `nginx=FILE` or `api.example.com=FILE` for a gateway or host alone."""

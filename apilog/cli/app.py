@@ -30,6 +30,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("compare", "compare_cmd.compare"),
     ("query", "query_cmd.query"),
     ("openapi", "openapi_cmd.openapi"),
+    ("routes", "routes_cmd.routes"),
     ("success", "success_cmd.success"),
     ("ingest", "ingest_cmd.ingest"),
     ("export", "export_cmd.export"),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 OPTION_GROUPS: Mapping[str, Sequence[str]] = {
     "Reading logs": (
         *("log_format", "nginx_conf", "column", "client_ip", "exclude", "route", "openapi"),
-        "max_routes",
+        *("routes_file", "max_routes"),
     ),
     "Personal data": ("keep_query", "anonymize_ip", "hash_consumers"),
     "Choosing requests": ("since", "until", "tz", "where"),
@@ -59,6 +59,10 @@ EXAMPLES: Mapping[str, tuple[str, str]] = {
     "openapi": (
         "apilog openapi access.log -o openapi.yaml",
         "apilog openapi store/ --since 7d --keep-query -o openapi.json",
+    ),
+    "routes": (
+        "apilog routes access.log",
+        "apilog routes store/ --pin routes.txt && apilog report new.log --routes routes.txt",
     ),
     "success": (
         "apilog success store/ --accounts accounts.csv",

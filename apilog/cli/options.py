@@ -150,6 +150,14 @@ Route = Annotated[
     list[str] | None,
     typer.Option(metavar="TEMPLATE", help="A route such as /v1/users/{name}; may be repeated."),
 ]
+RoutesFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--routes",
+        metavar="FILE",
+        help="Further routes, one a line, such as `apilog routes --pin FILE` writes.",
+    ),
+]
 OpenApi = Annotated[
     list[str] | None,
     typer.Option(
@@ -229,6 +237,7 @@ READ_OPTIONS: Mapping[str, tuple[str, Any]] = {
     "bucket": ("bucket", Bucket),
     "top": ("top", Top),
     "routes": ("route", Route),
+    "routes_file": ("routes_file", RoutesFile),
     "openapi": ("openapi", OpenApi),
     "max_routes": ("max_routes", MaxRoutes),
     "keep_query": ("keep_query", KeepQuery),

@@ -24,6 +24,7 @@ class DefaultsConfig:
     bucket: str | None = None
     top: int | None = None
     routes: tuple[str, ...] | None = None
+    routes_file: Path | None = None
     openapi: tuple[str, ...] | None = None
     max_routes: int | None = None
     keep_query: bool | None = None
@@ -49,6 +50,7 @@ def read_defaults(table: ConfigTable) -> DefaultsConfig:
         bucket=_checked_text(table, "bucket", parse_step),
         top=table.integer("top", least=1),
         routes=table.texts("routes"),
+        routes_file=table.file("routes_file"),
         openapi=_files(table, "openapi"),
         max_routes=table.integer("max_routes", least=1),
         keep_query=table.boolean("keep_query"),

@@ -27,7 +27,7 @@ from apilog.formats.file_plan import parse_choice
 from apilog.options import FormatOptions, ReadOptions, RecordOptions, Source
 from apilog.privacy import Privacy
 from apilog.report_model import InputSummary, ReportFilters
-from apilog.routes import NO_TEMPLATES, RouteTemplates, parse_rules
+from apilog.routes import NO_TEMPLATES, RouteTemplates, parse_rules, read_rules_file
 from apilog.specifications import load_specifications
 from apilog.time import ALL_TIME, TimeWindow
 
@@ -42,7 +42,7 @@ def make_read_spec(options: RecordOptions, columns: frozenset[str] = frozenset()
     where = options.where if isinstance(options, ReadOptions) else None
     return ReadSpec(
         columns=columns,
-        rules=parse_rules(options.routes),
+        rules=parse_rules(_declared_templates(options)),
         specifications=load_specifications(options.openapi),
         where=None if where is None else parse_where(where),
         keep_query=options.keep_query,
@@ -50,10 +50,18 @@ def make_read_spec(options: RecordOptions, columns: frozenset[str] = frozenset()
     )
 
 
+def _declared_templates(options: RecordOptions) -> tuple[str, ...]:
+    """Return the templates of the options, then those of the file that they name."""
+    given = tuple(options.routes)
+    return given if options.routes_file is None else given + read_rules_file(options.routes_file)
+
+
 def declared_routes(options: RecordOptions) -> frozenset[str]:
     """Return the routes that the user declares, by themselves or in specifications."""
     specified = load_specifications(options.openapi)
-    return frozenset(options.routes) | (specified.routes if specified else frozenset())
+    return frozenset(_declared_templates(options)) | (
+        specified.routes if specified else frozenset()
+    )
 
 
 def parse_privacy(options: RecordOptions) -> Privacy:

@@ -64,6 +64,7 @@ def export_settings(options: ExportOptions) -> Mapping[str, ExportSetting]:
         "top": options.top,
         "route": list(options.routes),
         **({"openapi": list(options.openapi)} if options.openapi else {}),
+        **({"routes": str(options.routes_file)} if options.routes_file else {}),
         "max-routes": options.max_routes,
         "keep-query": options.keep_query,
         "anonymize-ip": options.anonymize_ip,

@@ -24,6 +24,7 @@ from apilog.formats.file_plan import parse_choice
 from apilog.ingestion.fingerprint import FingerprintIndex
 from apilog.ingestion.ingest_input import IngestInput, InputState
 from apilog.ingestion.line_aligned import CommitBudget
+from apilog.ingestion.stored_routes import learn_stored_routes
 from apilog.options import IngestOptions, Progress, Source
 from apilog.report_model import FileInput, InputSummary
 from apilog.schema import SCHEMA
@@ -101,6 +102,8 @@ def ingest(
             outcome = read_inputs(files, writer, options)
         writer.commit()
         added = set(writer.store.manifest.files) - set(before.files)
+        writer.templates = learn_stored_routes(writer.store, added)
+        writer.commit()
     failed = [FileAccount(problem.path, error=problem) for problem in problems]
     account = summarise_inputs([*failed, *outcome.accounts])
     return IngestSummary(

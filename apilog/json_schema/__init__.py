@@ -10,7 +10,7 @@ from __future__ import annotations
 
 DOCUMENTS = (
     *("report", "check", "alerts", "compare", "query", "success", "export", "detect", "watch"),
-    *("store-info", "formats", "schema", "metrics", "config", "baseline", "notice"),
+    *("routes", "store-info", "formats", "schema", "metrics", "config", "baseline", "notice"),
 )
 """The documents that there is a schema of: of commands, and of a file and a message."""
 

@@ -44,6 +44,7 @@ from apilog.report_model import (
     TableLayout,
 )
 from apilog.reports import make_plan
+from apilog.reports.found_routes import EMPTY_ROUTES, ROUTES
 from apilog.schema import SCHEMA
 from apilog.specifications import OperationCatalogue
 from apilog.watch.frame import ERROR_COLUMNS, WATCH_PLAN
@@ -75,6 +76,7 @@ _TABLE_MEANINGS: Mapping[str, str] = {
     "changed": "A row is an endpoint that only one side has.",
     "comparison": "A row is a metric, of all requests or of an endpoint.",
     "alerts": "A row is a rule, or an alert of it.",
+    "routes": "A row is a route.",
     **{name: f"A row is {table.meaning}." for name, table in SUCCESS_TABLES.items()},
     **{name: f"A row is {meaning}." for name, meaning in MORE_TABLES.items()},
 }
@@ -256,6 +258,10 @@ def _query() -> Schema:
     return _report_document("query", {"result": describe(result, said)})
 
 
+def _routes() -> Schema:
+    return _report_document("routes", {ROUTES: table_schema(ROUTES, EMPTY_ROUTES.schema)})
+
+
 def _success() -> Schema:
     # No accounts and no calls give all tables, and the types of their columns.
     empty = SuccessOptions(accounts=os.devnull, as_of="2026-01-01")
@@ -390,6 +396,10 @@ def _baseline() -> Schema:
                 "formats": {"type": "array", "items": _TEXT},
                 "where": or_null(_TEXT),
                 "requests": _COUNT,
+                "templates": describe(
+                    {"type": "array", "items": {"type": "object"}},
+                    "What was known of routes: positions of paths that hold values.",
+                ),
                 "slices": describe(slices, "What `over_time` counts slices of."),
                 "metrics": describe(
                     {"type": "object", "additionalProperties": _TEXT},
@@ -397,7 +407,7 @@ def _baseline() -> Schema:
                 ),
                 "routes": {"type": "array", "items": _object(route, optional=optional)},
             },
-            optional=("slices", "metrics"),
+            optional=("templates", "slices", "metrics"),
         ),
         "What `apilog baseline` saves; it has a version of its own.",
     )
@@ -422,6 +432,7 @@ _MAKERS: Mapping[str, Callable[[], Schema]] = {
     "alerts": _alerts,
     "compare": _compare,
     "query": _query,
+    "routes": _routes,
     "success": _success,
     "export": _export,
     "detect": _detect,

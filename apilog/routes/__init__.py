@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from apilog.routes.classify import RouteRule, add_route, classify_paths, parse_rule, parse_rules
+from apilog.routes.classify import (
+    RouteRule,
+    add_route,
+    classify_paths,
+    parse_rule,
+    parse_rules,
+    read_rules_file,
+)
 from apilog.routes.learn import learn_templates
 from apilog.routes.segments import SEGMENT_KINDS, SegmentKind
 from apilog.routes.specified import specify_records
@@ -20,5 +27,6 @@ __all__ = [
     "learn_templates",
     "parse_rule",
     "parse_rules",
+    "read_rules_file",
     "specify_records",
 ]

@@ -6,13 +6,15 @@ classified apart.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import polars as pl
 
-from apilog.errors import UsageError
+from apilog.errors import InputError, UsageError
 from apilog.routes.segments import PARAMETERS, UUID, VERSION, name_segments
 from apilog.routes.templates import NO_TEMPLATES, RouteTemplates
 from apilog.schema import GUESSED_ROUTE
@@ -56,6 +58,31 @@ def parse_rules(texts: Iterable[str]) -> tuple[RouteRule, ...]:
     Raises UsageError for one that cannot be understood.
     """
     return tuple(parse_rule(text) for text in texts)
+
+
+def read_rules_file(path: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Return the templates in a file: one a line, without blank lines and those that begin with #.
+
+    Raises InputError for a file that can't be read, and UsageError for a template that can't be
+    understood, with its line.
+    """
+    try:
+        lines = Path(path).read_text("utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        hint = "--routes is for a file with a template a line; --route takes a template"
+        raise InputError(f"can't read the routes {os.fspath(path)}: {reason}", hint) from error
+    templates = []
+    for number, line in enumerate(lines, start=1):
+        text = line.strip()
+        if text and not text.startswith("#"):
+            try:
+                parse_rule(text)
+            except UsageError as error:
+                message = f"{os.fspath(path)}:{number}: {error}"
+                raise UsageError(message, error.hint) from error
+            templates.append(text)
+    return tuple(templates)
 
 
 def parse_rule(text: str) -> RouteRule:

@@ -37,7 +37,7 @@ _FEWEST_VALUES = 12
 _SHARED_TAIL = 10
 """A segment that follows so many values is a tail of its own."""
 _SAMPLE_SEED = 20_261_130
-_KIND = re.compile(r"\{[a-z]+\}")
+_KIND = re.compile(r"\{[^{}/]+\}")
 _JOINED_KINDS = ("{token}", "{slug}", "{file}")
 """Kinds of values whose look some of them lack by chance, as random text may."""
 _OPEN_NAMES = frozenset(

@@ -30,7 +30,7 @@ _AFFIXES = re.compile(
     r"(?::[A-Za-z]{3,})?(?:;\{params\})?)$",
     re.DOTALL,
 )
-_PLACEHOLDER = re.compile(r"\{[a-z]+\}")
+_PLACEHOLDER = re.compile(r"\{[^{}/]+\}")
 _VERSION_SLOT = re.compile(r"(?i)^$|(?:^|/)api$")
 _VERSION = re.compile(rf"(?:{VERSION}|v[0-9][a-z0-9.]*)$")
 _DIGITS = re.compile("[0-9]+")

@@ -20,6 +20,7 @@ _TITLES = {
     "compare": "Comparison",
     "success": "Developer success",
     "query": "Query",
+    "routes": "Routes",
 }
 _STATE_WORDS = {
     CheckState.PASS: "Passed",
