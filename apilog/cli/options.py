@@ -152,11 +152,7 @@ Route = Annotated[
 ]
 RoutesFile = Annotated[
     Path | None,
-    typer.Option(
-        "--routes",
-        metavar="FILE",
-        help="Further routes, one a line, such as `apilog routes --pin FILE` writes.",
-    ),
+    typer.Option("--routes", metavar="FILE", help="Further routes, one a line, as --pin writes."),
 ]
 OpenApi = Annotated[
     list[str] | None,

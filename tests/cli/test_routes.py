@@ -16,13 +16,17 @@ COUNTED = {f"/shop/{slug}-{i}x{i}": 1 for slug in SLUGS for i in range(8)}
 BESIDE = {"/shop/cart": 60, "/shop/me": 2, "/v1/users/{}": 40, "/health": 9}
 
 
-def write_log(path: Path, counts: dict[str, int], status: int = 200) -> Path:
+def write_log(path: Path, counts: dict[str, int], day: int = 20) -> Path:
     paths = [p.format(i) for p, n in counts.items() for i in range(n)]
     rows = [
-        {"timestamp": f"2026-11-20T10:{i // 60 % 60:02}:{i % 60:02}Z", "method": "GET", "path": p}
+        {
+            "timestamp": f"2026-11-{day}T10:{i // 60 % 60:02}:{i % 60:02}Z",
+            "method": "GET",
+            "path": p,
+        }
         for i, p in enumerate(paths)
     ]
-    path.write_text("".join(json.dumps(row | {"status": status}) + "\n" for row in rows))
+    path.write_text("".join(json.dumps(row | {"status": 200}) + "\n" for row in rows))
     return path
 
 
@@ -101,7 +105,8 @@ def test_a_store_learns_and_a_later_day_has_its_routes(run: Run, log: Path, tmp_
 
 
 def test_a_check_has_the_routes_of_its_baseline(run: Run, log: Path, tmp_path: Path) -> None:
-    baseline, few = tmp_path / "main.json", write_log(tmp_path / "few.log", {"/shop/new-hat": 5})
+    baseline = tmp_path / "main.json"
+    few = write_log(tmp_path / "few.log", {"/shop/new-hat": 5}, day=21)
     assert run("baseline", log, "-o", baseline).code == 0
     argv = ("check", few, "-t", "error_rate <= baseline for each route", "--baseline", baseline)
     done = run(*argv, "--min-requests", "1", "-f", "json", "--quiet")
