@@ -16,6 +16,7 @@ import polars as pl
 
 from apilog.formats import gateways
 from apilog.formats.contract import ForeignLineFinder, Format
+from apilog.formats.gateways.aws.xml_format import XmlDetector
 from apilog.formats.gateways.column_builder import GatewayFormat
 from apilog.formats.gateways.delimited import DelimitedFormat
 from apilog.formats.gateways.keyed import RecordShape, find_shapes
@@ -74,6 +75,7 @@ class _TableDetector:
 
 FORMAT_DETECTORS: Mapping[str, FormatDetector] = {
     **gateways.DETECTORS,
+    "aws-xml": XmlDetector(),
     "rails": RailsFormat,
     "json": JsonLinesFormat,
     "ltsv": LtsvFormat,

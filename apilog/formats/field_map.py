@@ -25,6 +25,7 @@ from apilog.values.convert import (
 )
 from apilog.values.dictionary import ColumnConverter
 from apilog.values.json_text import KeyPath
+from apilog.values.local_times import is_local_time
 from apilog.values.looks import ValueLook
 from apilog.values.requests import (
     encode_client_address,
@@ -70,6 +71,8 @@ class FieldEntry:
     """The unit in which durations of these names mostly are."""
     is_duration: bool = False
     """Whether the names may end in a unit."""
+    is_local_time: bool = False
+    """Whether the values are times as people of a place write them, see `values.local_times`."""
     request_part: str = ""
     """The part of request lines that `convert` takes, if they are request lines."""
     kind: str = ""
@@ -132,22 +135,21 @@ _ADDRESSES_BEHIND = _words(
     """upstreamaddr upstreamaddress upstreamhost serviceaddr backendaddr backendaddress targetaddr
     upstreamurl backendurl serviceurl upstream"""
 )
+_TIMES = _words(
+    """msec startutc startlocal timestampns timestampus timestampms timestamp ts time
+    timeiso8601 timelocal datetime date startedat starttime requesttimestamp
+    requesttimeepoch requesttime accesstime eventtime logtime epoch edgestarttimestamp
+    timestampiso t timeunixnano asctime requestdate reqtimesec isotime utctime
+    eventtimestamp logtimestamp loggedat createdat receivedat requestedat completedat
+    finishedat endedat endtime timestampepoch timeepoch unixtime epochtime start end"""
+)
 DURATION_COLUMNS = frozenset({"duration_ms", "upstream_duration_ms"})
 
 FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
     "timestamp": (
-        FieldEntry(
-            names=_words(
-                """msec startutc startlocal timestampns timestampus timestampms timestamp ts time
-                timeiso8601 timelocal datetime date startedat starttime requesttimestamp
-                requesttimeepoch requesttime accesstime eventtime logtime epoch edgestarttimestamp
-                timestampiso t timeunixnano asctime requestdate reqtimesec isotime utctime
-                eventtimestamp logtimestamp loggedat createdat receivedat requestedat completedat
-                finishedat endedat endtime timestampepoch timeepoch unixtime epochtime start end"""
-            ),
-            look=looks.is_time,
-            convert=parse_times,
-        ),
+        FieldEntry(names=_TIMES, look=looks.is_time, convert=parse_times),
+        # Which of day and month comes first is decided over the values.
+        FieldEntry(names=_TIMES, look=is_local_time, convert=parse_times, is_local_time=True),
     ),
     "method": (
         *_texts(

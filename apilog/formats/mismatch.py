@@ -6,7 +6,7 @@ helps only if it is about the right kind.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from apilog.formats.contract import Format, MatchFailure
 from apilog.formats.detect import detect_plan, unwrap_voters
 from apilog.formats.field_map import FIELD_MAP, candidate_paths
 from apilog.formats.text_formats import ALL_TEXT_FORMATS
+from apilog.values import looks
 from apilog.values.convert import blank_to_null
 from apilog.values.json_text import (
     KeyPath,
@@ -24,6 +25,7 @@ from apilog.values.json_text import (
     lines_from_texts,
     load_objects,
 )
+from apilog.values.looks import ValueLook
 
 _SHOWN_CHARACTERS = 160
 """How much of a line an error shows."""
@@ -84,7 +86,7 @@ class _KeyedLog:
 
     def explain(self) -> Mismatch:
         """Say which keys there are, and which are lacking."""
-        lacking, hints, known = [], [], set()
+        lacking, hints, known, unread_time = [], [], set(), ""
         for columns, what in (
             (("timestamp",), "a time"),
             (("path", "status"), "a request, a path or a status"),
@@ -95,13 +97,17 @@ class _KeyedLog:
             column, path, _ = next((f for f in found if f[1]), found[0])
             if path is None:
                 lacking.append(what)
-                hints.append(f"--column {column}=KEY")
+                hints += self._guess_columns() if column != "timestamp" else []
+                hints += [] if hints else [f"--column {column}=KEY"]
             else:
                 value = next(iter(blank_to_null(self.values[path]).drop_nulls()), "")
                 key = ".".join(path)
                 known.add(key)
                 lacking.append(f"{what} that can be read: {key!r} is {shorten_line(value)!r}")
-                hints.append(f"--column {column}={key}:UNIT")
+                if column == "timestamp" and not _is_number(value):
+                    unread_time = key
+                else:
+                    hints.append(f"--column {column}={key}:UNIT")
         keys = [".".join(path) for path in self.values]
         shown = ", ".join(map(repr, keys[:_SHOWN_KEYS]))
         more = f" and {len(keys) - _SHOWN_KEYS} more" if len(keys) > _SHOWN_KEYS else ""
@@ -109,8 +115,52 @@ class _KeyedLog:
         return Mismatch(
             f"no known format: {self.syntax} without {lack}; the keys of "
             f"{shorten_line(self.first_line)!r} are {shown}{more}",
-            f"say which key holds it with {' '.join(hints)}" if hints else _TEXT_HINT,
+            _describe_hints(hints, unread_time),
         )
+
+    def _guess_columns(self) -> list[str]:
+        """Return options that name the keys whose values look like those of requests."""
+        given = {path: blank_to_null(s).drop_nulls() for path, s in self.values.items()}
+        options: list[str] = []
+        taken: set[KeyPath] = set()
+        for column, look in _LOOKS.items():
+            if self.find_column(column)[1]:
+                continue
+            fits = (
+                path
+                for path, texts in given.items()
+                if path not in taken and len(texts) and bool(look(texts).all())
+            )
+            if (path := next(fits, None)) is not None:
+                taken.add(path)
+                options.append(f"--column {column}={'.'.join(path)}")
+        return options
+
+
+def _starts_with_slash(texts: pl.Series) -> pl.Series:
+    return texts.str.starts_with("/")
+
+
+_LOOKS: Mapping[str, ValueLook] = {
+    "method": looks.is_method,
+    "path": _starts_with_slash,
+    "status": looks.is_status,
+}
+"""Columns that are told by their values alone, and how these look."""
+
+
+def _is_number(text: str) -> bool:
+    return text.replace(".", "", 1).isdigit()
+
+
+def _describe_hints(options: Sequence[str], unread_time: str) -> str:
+    """Return what to do: options, and how a time is declared that no layout reads."""
+    told = f"say which key holds it with {' '.join(options)}" if options else ""
+    if not unread_time:
+        return told or _TEXT_HINT
+    declared = f'timestamp = {{key = "{unread_time}", format = "%d.%m.%Y %H:%M:%S"}}'
+    written = f"say in `[formats.NAME.columns]` how it is written, such as `{declared}`"
+    return f"{told}; {written}" if told else written
 
 
 def explain_undetected(lines: pl.Series) -> Mismatch:

@@ -7,10 +7,12 @@ ways. A year that comes first has the month behind it. Times are taken as UTC.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import polars as pl
 
 from apilog.schema import TIMESTAMP
+from apilog.values.dictionary import ColumnConverter
 
 _HALF = r"(?i:[ap]\.?\s?m\b\.?)|午前|午後|上午|下午|오전|오후"
 _AFTERNOON = r"(?i)^p|午後|下午|오후"
@@ -38,6 +40,24 @@ class LocalTimes:
     def parse(self, values: pl.Series) -> pl.Series:
         """Return the times; null where a text is none, or has no such month."""
         return _to_times(_split(values), day_first=self.day_first)
+
+
+@lru_cache
+def local_time_converter(*, day_first: bool) -> ColumnConverter:
+    """Return what reads such times; the same function each time, so that formats compare."""
+    return LocalTimes(day_first).parse
+
+
+def describe_order(local: LocalTimes, key: str) -> str | None:
+    """Say what was taken to come first, day or month, if the column itself does not tell."""
+    if local.is_sure:
+        return None
+    read, other = ("day", "month") if local.day_first else ("month", "day")
+    return (
+        f"`{key}` is read with the {read} first; it may be with the {other} first: a column "
+        f"`timestamp` with its `format` in `[formats.NAME]` says so, and so does an export "
+        "that covers more than 12 days of a month"
+    )
 
 
 def is_local_time(values: pl.Series) -> pl.Series:

@@ -45,8 +45,10 @@ _OTHER_LAYOUTS = (
     "%d/%b/%Y %H:%M:%S",
     "%m/%d/%Y, %I:%M:%S%.f %p",
     "%b %e, %Y @ %H:%M:%S%.f",
+    "%Y%m%dT%H%M%S%.f",
 )
-"""As `date`, mail, Apache's error log, Azure's portal and Kibana write times."""
+"""As `date`, mail, Apache's error log, Azure's portal, Kibana and ISO 8601's basic form do."""
+_COMPACT = r"^([0-9]{8})T([0-9]{6}(?:\.[0-9]+)?)(Z|[+-][0-9]{2}:?[0-9]{2})$"
 _WEEKDAY = r"^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,?\s+"
 _TRAILING_ZONE = r"\s+(?<zone>[+-][0-9]{2}:?[0-9]{2}|GMT|UTC|Z)$"
 
@@ -268,6 +270,7 @@ def _parse_other_times(s: pl.Series) -> pl.Series:
 
     def parse_layouts(texts: pl.Series) -> pl.Series:
         plain = texts.str.strip_chars("[] ").str.replace(_WEEKDAY, "").str.replace_all(r"\s+", " ")
+        plain = plain.str.replace(_COMPACT, "${1}T$2 $3")
         zone = plain.str.extract(_TRAILING_ZONE, 1).fill_null("Z")
         bare = plain.str.replace(_TRAILING_ZONE, "")
         local = _strptime(bare, _OTHER_LAYOUTS[0])

@@ -15,13 +15,13 @@ MOST = 40
 KEPT = MOST // 4
 
 
-def crowd(chunk: int, **more: str) -> list[Record]:
+def crowd(chunk: int) -> list[Record]:
     """Ten requests of one busy route in each chunk, and a hundred of a route each."""
-    busy = [record("/busy", consumer="anna", duration_ms=5.0, **more)] * 10
+    busy = [record("/busy", consumer="anna", duration_ms=5.0)] * 10
     return [
         *busy,
         *(
-            record(f"/{chunk}/{i}", 404 if i % 3 else 200, consumer=f"c{chunk}.{i}", **more)
+            record(f"/{chunk}/{i}", 404 if i % 3 else 200, consumer=f"c{chunk}.{i}")
             for i in range(100)
         ),
     ]

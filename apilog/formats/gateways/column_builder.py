@@ -56,6 +56,8 @@ class GatewayFormat(ABC):
                 fitted: list[ColumnSource] = []
                 for source in usable:
                     if source.fit is not None:
+                        if fitted and self._is_full(lines, fitted):
+                            continue  # never asked
                         (name,) = source.names
                         convert, doubt = source.fit(head_values(name), self._key_of(name))
                         doubts[doubt] = None
@@ -66,6 +68,11 @@ class GatewayFormat(ABC):
         if not fitted_sources and told == self.doubts:
             return self
         return replace(self, fitted_sources=fitted_sources, doubts=told)
+
+    def _is_full(self, lines: EventLines, sources: list[ColumnSource]) -> bool:
+        """Return whether these sources leave no value null in the lines."""
+        values, is_read = self._read_values(lines, [sources])
+        return not coalesce_sources(sources, values).filter(is_read).null_count()
 
     def has_own_lines(self, head: pl.Series) -> bool:
         """Return whether some of these lines are, or may be, of this gateway: of its log or of one

@@ -36,6 +36,11 @@ from apilog.options import ColumnMapping
 from apilog.values import looks
 from apilog.values.convert import blank_to_null
 from apilog.values.json_text import KeyPath, parse_indexed_key
+from apilog.values.local_times import (
+    decide_local_times,
+    describe_order,
+    local_time_converter,
+)
 from apilog.values.times import parse_split_times, parse_times
 
 TELLING_COLUMNS = ("path", "status", "method")
@@ -132,7 +137,7 @@ def recognise_fields(
         sources["timestamp"] = (time_source,)
     doubts += [_LIKELY_TIME.format(".".join(p)) for p in time_fields if len(time_fields) == 1]
     doubts += [_NO_TIME] if lacks_time else []
-    units = DurationUnits(values, chosen.dialect, columns)
+    units = FieldUnits(values, DurationUnits(values, chosen.dialect, columns))
     for column, fields in columns.items():
         made = [_make_source(column, chosen_field, units, doubts) for chosen_field in fields]
         # A dot in a key makes two paths look alike.
@@ -182,14 +187,27 @@ def _choose_fields(
     return values, own_fields, chosen
 
 
+@dataclass(frozen=True, slots=True)
+class FieldUnits:
+    """What decides how numbers and times are read."""
+
+    values: Mapping[KeyPath, pl.Series]
+    durations: DurationUnits
+
+
 def _make_source(
-    column: str, chosen: ChosenField, units: DurationUnits, doubts: list[str]
+    column: str, chosen: ChosenField, units: FieldUnits, doubts: list[str]
 ) -> ColumnSource:
     path, entry = chosen
     convert = entry.convert
     if column in DURATION_COLUMNS:
-        unit, doubt = units.decide(column, path, entry)
+        unit, doubt = units.durations.decide(column, path, entry)
         convert = duration_converter(column, unit)
+        doubts += [doubt] if doubt else []
+    elif entry.is_local_time:
+        local = decide_local_times(units.values[path].drop_nulls())
+        convert = local_time_converter(day_first=local.day_first)
+        doubt = describe_order(local, ".".join(path))
         doubts += [doubt] if doubt else []
     return ColumnSource((".".join(path),), convert, request_part=entry.request_part)
 

@@ -45,6 +45,7 @@ _MISSING = ("-", "", "- ms", "- s")
 
 _TIME_OR_COUNT = re.compile(r"(?:\d+(?:\.\d+)?(?: ?(?:ns|us|µs|ms|s))?|-)\Z")
 _FEWEST_SEPARATORS = 4
+_SECONDS_AND_MICROS = re.compile(r"(\*{0,2})(\d{1,6})/(\d{1,12})(\*{0,2})", re.ASCII)
 _FEWEST_LISTS = 5
 
 LONGEST_LINE = 8192
@@ -254,7 +255,7 @@ def tabulate(texts: Sequence[str]) -> FieldTable | None:
     for position, (before, after) in enumerate(layout):
         values = tuple(split[i][position].value for i in rows)
         column = FieldColumn(before, after, split[rows[0]][position].key, values)
-        columns += _split_entries(column)
+        columns += _split_seconds(column) or _split_entries(column)
     # The last field alone may be free text, which is missing in most lines.
     shared = width if is_cut else width - 1
     rests = {
@@ -263,6 +264,33 @@ def tabulate(texts: Sequence[str]) -> FieldTable | None:
         if layouts[i][:shared] == layout[:shared] and (is_cut or layouts[i] != layout)
     }
     return FieldTable(tuple(columns), tuple(rows), rests, is_cut)
+
+
+def _split_seconds(column: FieldColumn) -> list[FieldColumn]:
+    """Return the seconds and the microseconds of Apache's `%T/%D`, often between stars.
+
+    The second number tells the unit: it is a million times the first, and more, in all lines.
+    https://httpd.apache.org/docs/current/mod/mod_log_config.html
+    """
+    pairs = [_SECONDS_AND_MICROS.fullmatch(value) for value in column.values]
+    found = [pair for pair in pairs if pair]
+    is_told = (
+        found
+        and len(found) == len(pairs)
+        # Only who copied that recipe writes stars.
+        and (found[0][1] == "**" or len(found) >= _FEWEST_LISTS)
+        and not (column.is_quoted or column.key)
+        and len({(pair[1], pair[4]) for pair in found}) == 1
+        and all(int(pair[2]) == int(pair[3]) // 1_000_000 for pair in found)
+        and any(len(pair[3]) > len("999") for pair in found)
+    )
+    if not is_told:
+        return []
+    opening, closing = found[0][1], found[0][4]
+    return [
+        FieldColumn(column.before + opening, "", "", tuple(pair[2] for pair in found)),
+        FieldColumn("/", closing + column.after, "D=", tuple(pair[3] for pair in found)),
+    ]
 
 
 def _split_entries(column: FieldColumn) -> list[FieldColumn]:

@@ -173,7 +173,8 @@ ANALYTICS = Gateway(
         "path": (
             *first_of(values.url_paths, "requestpath", "path"),
             *first_of(values.url_paths, "requesturi", "uri", "requesturl", "url"),
-            ColumnSource(("proxybasepath", "proxypathsuffix"), values.join_paths),
+            ColumnSource(("proxybasepath", "proxypathsuffix"), values.join_paths, exclusive=True),
+            ColumnSource(("proxypathsuffix",), values.url_paths, fit=values.fit_suffix),
         ),
         "query": (
             *first_of(values.query_strings, "requestquerystring", "querystring"),

@@ -9,7 +9,7 @@ import polars as pl
 
 from apilog.formats.gateways.gateway import UnsetWords
 from apilog.values import convert
-from apilog.values.dictionary import map_categories
+from apilog.values.dictionary import ColumnConverter, map_categories
 from apilog.values.requests import first_of_list, mask_query_strings, target_path, target_query
 from apilog.values.times import parse_times
 
@@ -156,6 +156,14 @@ def join_paths(base: pl.Series, suffix: pl.Series) -> pl.Series:
     """Return a proxy's base path with what follows it."""
     start = UNSET.to_null(base).str.strip_suffix("/")
     return url_paths(start + UNSET.to_null(suffix).fill_null("")).alias("path")
+
+
+def fit_suffix(values: pl.Series, key: str) -> tuple[ColumnConverter, str]:
+    """Return how a path is read of which the lines have the end alone."""
+    return url_paths, (
+        f"`path` is read from `{key}`, which begins behind the proxy's base path: requests of "
+        "several proxies may look alike; log `proxy.basepath` too"
+    )
 
 
 def first_addresses(values: pl.Series) -> pl.Series:

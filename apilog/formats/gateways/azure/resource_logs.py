@@ -15,7 +15,12 @@ from apilog.formats.column_sources import ColumnSource
 from apilog.formats.contract import Refusal, SkipRule
 from apilog.formats.gateways.gateway import UnsetWords, first_time
 from apilog.values.dictionary import ColumnConverter
-from apilog.values.local_times import LocalTimes, decide_local_times, is_local_time
+from apilog.values.local_times import (
+    LocalTimes,
+    decide_local_times,
+    describe_order,
+    is_local_time,
+)
 from apilog.values.requests import target_path, target_query
 from apilog.values.times import parse_times
 
@@ -55,15 +60,7 @@ class _TableTimes:
 def fit_table_times(values: pl.Series, key: str) -> tuple[ColumnConverter, str | None]:
     """Return how the times of a table are read, whose portal had the locale of its reader."""
     local = decide_local_times(values)
-    doubt = None
-    if not local.is_sure:
-        read, other = ("day", "month") if local.day_first else ("month", "day")
-        doubt = (
-            f"`{key}` is read with the {read} first; it may be with the {other} first: a column "
-            f"`timestamp` with its `format` in `[formats.NAME]` says so, and so does an export "
-            "that covers more than 12 days of a month"
-        )
-    return _TableTimes(local), doubt
+    return _TableTimes(local), describe_order(local, key)
 
 
 def first_table_time(*names: str) -> tuple[ColumnSource, ...]:
