@@ -262,6 +262,8 @@ class OutputTarget:
             raise UsageError(f"{self.format} holds one {what}, not {count}", hint)
         if self.csv_dialect != "rfc4180" and self.format != "csv":
             raise UsageError(f"--csv-dialect is about csv, not {self.format}", "give -f csv")
+        if self.raw and self.format != "csv":
+            raise UsageError(f"--raw is about csv, not {self.format}", "give -f csv")
         if self.output == "":
             raise UsageError("--output is empty", "name a file, a directory/ or - for stdout")
         output.require_package()

@@ -239,7 +239,12 @@ class LocalRun(Generic[T]):
                     account.records_before = source.records_before
                 for chunk in first:
                     if account.error and not isinstance(source, LogSource):
-                        break  # its format is unknown: the rest of it would be too
+                        # Its format is unknown: that of the rest would be, too. What nobody asked
+                        # for by its name isn't read to its end in every run.
+                        if account.is_searched:
+                            break
+                        account.rejects += chunk.lines + len(chunk.oversize)
+                        continue
                     account.unparsed_chunks += 1
                     yield FileChunk(
                         account, chunk, plan, chunk.position - position, _last_lines(before)

@@ -186,6 +186,9 @@ class IngestInput:
             else:
                 self._apply_event(InputEvent.BROKE)
                 self.account.error = account.error
+                if not account.records:
+                    self.account.rejects += account.rejects
+                    self.account.skipped += account.skipped
             if self._reached:
                 self._index.remove_entry(self._reached)
             self.close()

@@ -144,3 +144,10 @@ def test_a_workbook_without_its_package_is_refused_before_reading(
     assert refused.code == 2
     assert "-f xlsx needs the package XlsxWriter" in refused.stderr
     assert "no.log" not in refused.stderr
+
+
+@pytest.mark.parametrize("output", ["json", "md", "xlsx"])
+def test_cells_as_they_are_are_about_csv(run: Run, output: str) -> None:
+    result = run("report", LOG, "-f", output, "--raw", "-o", "-")
+    assert (result.code, result.stdout) == (2, b"")
+    assert f"--raw is about csv, not {output}" in result.stderr

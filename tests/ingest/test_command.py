@@ -45,6 +45,19 @@ def test_one_source_that_cannot_be_read_does_not_keep_the_others_out(run: Run, s
     assert [known.path for known in Store.open(store).manifest.inputs] == ["a.log"]
 
 
+@pytest.mark.parametrize("count", [5, 400_000])
+def test_lines_of_a_refused_file_are_counted_and_not_kept(
+    run: Run, store: Path, count: int
+) -> None:
+    Path("a.log").write_bytes(lines(range(20)))
+    Path("b.log").write_bytes(b"\n" + BAD * count + b"cut off")
+    result = run("ingest", "b.log", "a.log", "--store", store)
+    assert result.code == 2
+    kinds = f"20 records + {count + 1:,} rejects + 1 skipped"
+    assert f"lines: {count + 22:,} = {kinds}" in result.stderr
+    assert not list(store.glob("rejects/**/*.parquet"))
+
+
 def test_a_damaged_source_is_noted(run: Run, store: Path) -> None:
     Path("a.log.gz").write_bytes(gzip.compress(lines(range(5000)))[:-500])
     result = run("ingest", "a.log.gz", "--store", store)
