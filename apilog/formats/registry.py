@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from apilog.errors import UsageError
-from apilog.formats import gateways, server_advice
+from apilog.formats import framework_advice, gateways, server_advice
 from apilog.formats.generic.rails import RAILS_COLUMNS
 from apilog.formats.nginx.library import SUGGESTION
 from apilog.formats.text_formats import ALL_TEXT_FORMATS
@@ -77,6 +77,7 @@ ADVICE: Mapping[str, Mapping[str, str]] = {
         "request_id": "$request_id",
     },
     **server_advice.ADVICE,
+    **framework_advice.ADVICE,
     **gateways.ADVICE,
 }
 """The directive that fills each column, by gateway; the most useful column first."""
@@ -84,6 +85,7 @@ ADVICE: Mapping[str, Mapping[str, str]] = {
 TEMPLATES: Mapping[str, str] = {
     "nginx": SUGGESTION,
     **server_advice.TEMPLATES,
+    **framework_advice.TEMPLATES,
     **gateways.TEMPLATES,
 }
 """What `apilog formats NAME --template` prints, by gateway."""

@@ -265,10 +265,17 @@ def _scale_epochs(n: pl.Series, scale: Callable[[pl.Series, int, int], pl.Series
     return result.set(n < 0, None)
 
 
+# As Go's Time.String writes it: https://pkg.go.dev/time#Time.String
+_GO_ZONE_NAME = r"( [+-][0-9]{4}) [A-Z]{2,5}(?: m=[+-][0-9.]+)?$"
+
+
 def _parse_other_times(s: pl.Series) -> pl.Series:
-    """Parse times with a month's name, or of Azure's portal, each by its own layout."""
+    """Parse times with a month's name, of Azure's portal or of Go, each by its own layout."""
 
     def parse_layouts(texts: pl.Series) -> pl.Series:
+        by_go = parse_iso_times(texts.str.replace(_GO_ZONE_NAME, "$1"))
+        if not by_go.null_count():
+            return by_go
         plain = texts.str.strip_chars("[] ").str.replace(_WEEKDAY, "").str.replace_all(r"\s+", " ")
         plain = plain.str.replace(_COMPACT, "${1}T$2 $3")
         zone = plain.str.extract(_TRAILING_ZONE, 1).fill_null("Z")
@@ -276,6 +283,6 @@ def _parse_other_times(s: pl.Series) -> pl.Series:
         local = _strptime(bare, _OTHER_LAYOUTS[0])
         for layout in _OTHER_LAYOUTS[1:]:
             local = local.fill_null(_strptime(bare, layout))
-        return _to_utc(local, _parse_offsets(zone))
+        return by_go.fill_null(_to_utc(local, _parse_offsets(zone)))
 
     return map_categories(encode_texts(s), parse_layouts)

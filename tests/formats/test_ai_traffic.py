@@ -186,6 +186,21 @@ def test_tables_of_models_consumers_and_tools(tmp_path: Path) -> None:
     ).rows()
 
 
+def test_the_csv_pump_of_tyk() -> None:
+    header = (
+        "Method,Host,Path,RawPath,ContentLength,UserAgent,Day,Month,Year,Hour,ResponseCode,APIKey,"
+        "TimeStamp,APIVersion,APIName,APIID,OrgID,OauthID,RequestTime,RawRequest,RawResponse,"
+        "IPAddress,Alias"
+    )
+    line = (
+        "GET,api.example.com,/a,/a,120,curl/8,20,November,2026,9,200,c0ffee,"
+        "2026-11-20 09:15:01.123456789 +0000 UTC,v1,orders,a1,o1,,15,,,203.0.113.7,acme"
+    )
+    (record,) = rows(read_lines(lines_of(header, line)))
+    assert (record["path"], record["status"], record["client_ip"]) == ("/a", 200, "203.0.113.7")
+    assert f"{record['timestamp']:%H:%M:%S.%f}" == "09:15:01.123456"
+
+
 def test_the_reporter_of_wso2() -> None:
     event = {
         "apiName": "shop",
