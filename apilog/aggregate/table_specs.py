@@ -250,11 +250,15 @@ def coverage_cells(table: TableSpec) -> tuple[TableSpec, TableSpec]:
     status, which tells what is undeclared.
     """
     return (
-        replace(table, name="cells of coverage", keys=("gateway", *table.keys)),
+        replace(
+            table,
+            name="cells of coverage",
+            keys=tuple(dict.fromkeys(("gateway", *table.keys))),
+        ),
         replace(
             table,
             name="statuses of coverage",
-            keys=(*table.keys, "status"),
+            keys=tuple(dict.fromkeys((*table.keys, "status"))),
             metrics=("requests",),
         ),
     )

@@ -20,7 +20,14 @@ from apilog.formats.file_plan import UnrecognisedFormat
 from apilog.formats.parse_plan import ParsePlan, PlanDetector, parse_lines
 from apilog.privacy import AS_LOGGED, Privacy
 from apilog.report_model import FileInput, InputSummary
-from apilog.routes import NO_TEMPLATES, RouteRule, RouteTemplates, add_route, specify_records
+from apilog.routes import (
+    NO_TEMPLATES,
+    RouteRule,
+    RouteTemplates,
+    add_route,
+    add_specified_route,
+    specify_records,
+)
 from apilog.schema import GUESSED_ROUTE, SPECIFIED_COLUMNS
 from apilog.sources import DamagedSource, LineChunk, SourceError
 from apilog.specifications import OperationCatalogue
@@ -89,9 +96,11 @@ class ReadSpec:
 
     def add_routes(self, records: pl.DataFrame) -> pl.DataFrame:
         """Return the records with `route` and what else tells operations, as far as wanted."""
-        if "route" in self.needed_columns or self.is_specified:
-            records = add_route(records, self.rules, self.templates)
-        return self.specify(records)
+        if self.specifications is not None and self.is_specified:
+            return add_specified_route(records, self.specifications, self.rules, self.templates)
+        if "route" in self.needed_columns:
+            return add_route(records, self.rules, self.templates)
+        return records
 
     def specify(self, records: pl.DataFrame) -> pl.DataFrame:
         """Return records that have routes with those of the specifications."""

@@ -21,6 +21,7 @@ import polars as pl
 
 from apilog.aggregate import TABLES
 from apilog.aggregate.record_times import RecordTimes, find_span
+from apilog.aggregate.table_specs import SPECIFIED_TABLES
 from apilog.engine.source_pass import make_read_spec, parse_privacy
 from apilog.engine.store_parts import separate_stores
 from apilog.errors import UsageError
@@ -293,15 +294,19 @@ def _has_index(options: ExportOptions) -> bool:
     return options.format == "html"
 
 
+def _usual_tables(options: ExportOptions) -> list[str]:
+    return [*TABLES, *(SPECIFIED_TABLES if options.openapi else ())]
+
+
 def _with_summed_tables(options: ExportOptions) -> ExportOptions:
     """Return the options with the tables that the index is made of."""
-    asked = [*TABLES] if options.tables is None else options.tables
+    asked = _usual_tables(options) if options.tables is None else options.tables
     return replace(options, tables=[*dict.fromkeys([*asked, *SUMMED_TABLES])])
 
 
 def _asked_tables(report: Report, options: ExportOptions) -> dict[str, pl.DataFrame]:
     """Return the tables of a report that are to be exported."""
-    asked = TABLES if options.tables is None else options.tables
+    asked = _usual_tables(options) if options.tables is None else options.tables
     return {name: frame for name, frame in report.tables.items() if name in asked}
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from apilog.aggregate import TableSpec
-from apilog.aggregate.table_specs import EXTRA_TABLES, TABLES, require_metric
+from apilog.aggregate.table_specs import EXTRA_TABLES, SPECIFIED_TABLES, TABLES, require_metric
 from apilog.engine.where import RowFilter, parse_where
 from apilog.errors import DeclarationError, UsageError
 from apilog.metrics import MetricDefinitions
@@ -30,7 +30,16 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,59}\Z")
 _GROUPED = ("by", "metrics", "where", "sort", "top")
 _COMMON = ("name", "title", "chart")
 _TAKEN = frozenset(
-    [*TABLES, *EXTRA_TABLES, "checks", "worst", "changed", "comparison", "alerts"],
+    [
+        *TABLES,
+        *EXTRA_TABLES,
+        *SPECIFIED_TABLES,
+        "checks",
+        "worst",
+        "changed",
+        "comparison",
+        "alerts",
+    ],
 )
 _ORDERS = {"asc": False, "desc": True}
 

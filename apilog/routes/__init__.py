@@ -12,7 +12,7 @@ from apilog.routes.classify import (
 )
 from apilog.routes.learn import learn_templates
 from apilog.routes.segments import SEGMENT_KINDS, SegmentKind
-from apilog.routes.specified import specify_records
+from apilog.routes.specified import add_specified_route, specify_records
 from apilog.routes.templates import NO_TEMPLATES, LearnedPosition, RouteTemplates
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "RouteTemplates",
     "SegmentKind",
     "add_route",
+    "add_specified_route",
     "classify_paths",
     "learn_templates",
     "parse_rule",

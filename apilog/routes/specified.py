@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import polars as pl
 
-from apilog.routes.classify import without_extras
+from apilog.routes.classify import RouteRule, add_route, without_extras
+from apilog.routes.templates import NO_TEMPLATES, RouteTemplates
 from apilog.schema import (
     DEPRECATED_OPERATION,
     GUESSED_ROUTE,
@@ -15,7 +16,46 @@ from apilog.schema import (
 )
 from apilog.specifications import UNDOCUMENTED, OperationCatalogue
 from apilog.specifications.catalogue import OperationGroup
-from apilog.values.dictionary import encode_texts, map_categories
+from apilog.values.dictionary import (
+    ColumnConverter,
+    category_texts,
+    encode_texts,
+    from_codes,
+    map_categories,
+    map_texts,
+)
+
+
+def add_specified_route(
+    records: pl.DataFrame,
+    catalogue: OperationCatalogue,
+    rules: Sequence[RouteRule] = (),
+    learned: RouteTemplates = NO_TEMPLATES,
+) -> pl.DataFrame:
+    """Return what `add_route` gives, with `specify_records` of it."""
+    groups = catalogue.groups
+    if rules or "route" in records.columns or len(groups) != 1 or groups[0].of is not None:
+        routed = add_route(records, rules, learned)
+        return specify_records(routed, catalogue, [rule.text for rule in rules])
+    # Nothing else can name a route of what is declared: only the rest is looked at for identifiers,
+    # which costs more than finding the templates.
+    group = groups[0]
+    templates = map_texts(records["path"], _matcher(group))
+    is_found = templates.is_not_null()
+    rest = (~is_found).arg_true()
+    left = records[rest].with_columns(pl.col("path").cast(pl.String))
+    guessed = encode_texts(add_route(left, (), learned)["route"])
+    codes = templates.cast(pl.UInt32).scatter(rest, guessed.to_physical() + len(group.routes))
+    texts = pl.concat([group.routes, category_texts(guessed).alias("route")])
+    is_guessed = pl.Series([True], dtype=pl.Boolean).new_from_index(0, records.height)
+    routed = records.with_columns(
+        from_codes(codes, texts).alias("route"),
+        is_guessed.set(is_found, None).alias(GUESSED_ROUTE),
+    )
+    is_request = _is_request(records)
+    numbers = group.operation_numbers(templates, records["method"])
+    numbers = numbers.set(~is_found & is_request, UNDOCUMENTED)
+    return _with_operations(routed, catalogue, numbers)
 
 
 def specify_records(
@@ -28,7 +68,7 @@ def specify_records(
     that the log names. The number is null where no specification is about the record: one of
     another gateway, or of no request at all.
     """
-    paths = encode_texts(records["path"])
+    paths = records["path"]
     named = _named_routes(records)
     count = records.height
     numbers = pl.repeat(None, count, dtype=pl.Int32, eager=True)
@@ -45,21 +85,25 @@ def specify_records(
             numbers = found.zip_with(is_new, numbers)
             routes = group.routes.gather(templates).zip_with(is_new, routes)
             is_found |= is_new
-    is_request = records["method"].is_not_null() | records["path"].is_not_null()
+    is_request = _is_request(records)
     is_undocumented = is_asked & ~is_found & is_request
-    numbers = numbers.set(is_undocumented, UNDOCUMENTED).alias(SPECIFIED_OPERATION)
-    is_deprecated = catalogue.are_deprecated.gather(numbers.set(numbers < 0, None))
-    deprecated = numbers.set(~is_deprecated.fill_null(value=False), None)
-    specified = records.with_columns(numbers, deprecated.alias(DEPRECATED_OPERATION))
-    return _fill_names(specified, catalogue, routes, kept_routes)
+    numbers = numbers.set(is_undocumented, UNDOCUMENTED)
+    return _with_operations(_with_routes(records, routes, kept_routes), catalogue, numbers)
 
 
-def _fill_names(
-    records: pl.DataFrame,
-    catalogue: OperationCatalogue,
-    routes: pl.Series,
-    kept_routes: Iterable[str],
+def _is_request(records: pl.DataFrame) -> pl.Series:
+    """Return whether a request came in: not where there is neither a method nor a path."""
+    is_named = records["method"].is_not_null()
+    if is_named.all():
+        return is_named
+    is_path = records["path"].cast(pl.String).str.starts_with("/").fill_null(value=False)
+    return is_named | is_path
+
+
+def _with_routes(
+    records: pl.DataFrame, routes: pl.Series, kept_routes: Iterable[str]
 ) -> pl.DataFrame:
+    """Return the records with these routes, where there is one and theirs is none of the kept."""
     given = records["route"].cast(pl.String)
     kept = pl.Series([*kept_routes], dtype=pl.String)
     if len(kept):
@@ -70,9 +114,20 @@ def _fill_names(
     if GUESSED_ROUTE in records.columns:
         # What is declared can't be made up by anyone who calls.
         records = records.with_columns(records[GUESSED_ROUTE].set(is_declared, None))
+    return records
+
+
+def _with_operations(
+    records: pl.DataFrame, catalogue: OperationCatalogue, numbers: pl.Series
+) -> pl.DataFrame:
+    """Return the records with the numbers of their operations, and their names if wanted."""
+    is_deprecated = catalogue.are_deprecated.gather(numbers.set(numbers < 0, None))
+    deprecated = numbers.set(~is_deprecated.fill_null(value=False), None)
+    records = records.with_columns(
+        numbers.alias(SPECIFIED_OPERATION), deprecated.alias(DEPRECATED_OPERATION)
+    )
     if "operation" not in records.columns:
         return records
-    numbers = records[SPECIFIED_OPERATION]
     found = catalogue.names.gather(numbers.set(numbers < 0, None))
     logged = records["operation"].cast(pl.String)
     operations = logged.zip_with(logged.is_not_null(), found)
@@ -81,14 +136,15 @@ def _fill_names(
 
 def _match_templates(group: OperationGroup, paths: pl.Series, named: pl.Series | None) -> pl.Series:
     """Return the template of each path, or of the route that the log names instead."""
-
-    def match(texts: pl.Series) -> pl.Series:
-        return group.automaton.match(without_extras(texts))
-
-    templates = map_categories(paths, match)
+    match = _matcher(group)
+    templates = map_texts(paths, match)
     if named is None:
         return templates
     return templates.zip_with(templates.is_not_null(), map_categories(encode_texts(named), match))
+
+
+def _matcher(group: OperationGroup) -> ColumnConverter:
+    return lambda texts: group.automaton.match(without_extras(texts))
 
 
 def _named_routes(records: pl.DataFrame) -> pl.Series | None:

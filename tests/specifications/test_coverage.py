@@ -97,6 +97,16 @@ def test_metrics_and_thresholds_count_the_same(example: Example) -> None:
     assert [str(state) for state in checks["state"]] == states
 
 
+@pytest.mark.parametrize("by", ["status", "gateway", "method", "route", "operation"])
+def test_by_any_column_adds_up(example: Example, by: str) -> None:
+    report = apilog.report(
+        example.log, openapi=[str(example.document)], tables=["coverage"], by=[by]
+    )
+    coverage = report.tables["coverage"]
+    called = coverage.filter(pl.col("state") == "used").group_by("method", "route")
+    assert _counts(called.agg(pl.col("requests").sum())) == example.planted.used
+
+
 def test_by_tells_all_callers_of_all_operations(example: Example) -> None:
     report = apilog.report(
         example.log, openapi=[str(example.document)], tables=["coverage"], by=["consumer"]

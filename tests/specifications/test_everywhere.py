@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -179,6 +180,56 @@ def test_documents_of_gateways_and_hosts(tmp_path: Path) -> None:
     }
     nginx = apilog.report(log, openapi=[f"nginx={public}"], tables=["coverage"]).tables["coverage"]
     assert nginx["state"].to_list() == ["unused"]
+
+
+def test_exports_have_the_tables_without_being_asked(files: Files, tmp_path: Path) -> None:
+    for output in ("csv", "html"):
+        folder = tmp_path / output
+        apilog.export(files.log, to=folder, openapi=[str(files.document)], format=output)
+        texts = [file.read_text("utf-8") for file in folder.rglob(f"*.{output}")]
+        assert any("minePets" in text for text in texts)
+
+
+def test_alerts_count_undocumented_requests(files: Files, run: Run, tmp_path: Path) -> None:
+    config = tmp_path / "apilog.toml"
+    config.write_text(
+        f"""
+[defaults]
+openapi = ["{files.document}"]
+[[alerts.rules]]
+name = "shadow"
+threshold = "undocumented_requests <= 0"
+over = "1h"
+""",
+        encoding="utf-8",
+    )
+    done = run("check", files.log, "--config", config, "--alerts", "-f", "json")
+    assert done.code == 1, done.stderr
+    (row,) = json.loads(done.stdout)["tables"]["alerts"]
+    assert (row["state"], row["value"]) == ("firing", 41)
+
+
+def test_rows_of_the_busiest_operations_and_the_rest(files: Files) -> None:
+    whole = apilog.report(files.log, openapi=[str(files.document)], tables=["coverage"])
+    few = apilog.report(files.log, openapi=[str(files.document)], tables=["coverage"], top=2)
+    frames = [report.tables["coverage"] for report in (whole, few)]
+    assert frames[1].height == 3
+    assert frames[1].head(2).equals(frames[0].head(2))
+    assert frames[1]["route"][2] == "(other)"
+    assert frames[0]["requests"].sum() == frames[1]["requests"].sum()
+
+
+@pytest.mark.parametrize("missing", ["yaml", "openapi_pydantic.v3"])
+def test_a_missing_library_is_named_with_its_extra(
+    files: Files, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, missing: str
+) -> None:
+    file = tmp_path / "api.yaml"
+    file.write_bytes(files.document.read_bytes())
+    monkeypatch.setitem(sys.modules, missing, None)
+    done = run("report", files.log, "--openapi", file)
+    assert done.code == 2
+    assert "which is not installed" in done.stderr
+    assert "pip install '.[openapi]'" in done.stderr
 
 
 def test_a_base_path_that_no_call_has_is_said(tmp_path: Path) -> None:
