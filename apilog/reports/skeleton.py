@@ -100,7 +100,7 @@ def make_skeleton(sources: Sequence[Source], options: OpenApiOptions) -> OpenApi
         raise InputError(
             "there is no request to write a document about", "choose another time or other sources"
         )
-    facts = _read_facts(sources, replace(options, rejects=None, progress=None), paths)
+    facts, paths = _read_facts(sources, replace(options, rejects=None, progress=None), paths)
     notes = [*report.notes]
     others = int(calls.filter(pl.col("route") == OTHER_TEXT)["requests"].sum())
     if others:
@@ -124,24 +124,38 @@ class _FactsState:
     """`path`, `method`, `name`, `requests`, and the same."""
     hosts: pl.DataFrame
     """`host`, `requests`."""
+    calls: pl.DataFrame
+    """`path`, `method`, `status`, each once."""
 
 
 def _read_facts(
     sources: Sequence[Source], options: OpenApiOptions, paths: Sequence[CalledPath]
-) -> ParameterFacts:
+) -> tuple[ParameterFacts, list[CalledPath]]:
+    """Return what is known of the paths, and the paths with the calls that are theirs.
+
+    Templates know no kinds: what a report tells apart by them may be of another path here, as it is
+    for everyone who reads the document.
+    """
     collector = _FactsCollector(paths)
     window = parse_window(options.since, options.until, options.tz)
     source_pass = SourcePass(
         sources,
         options,
-        frozenset({"method", "path", "status", "host"}),
+        frozenset({"method", "path", "route", "status", "host"}),
         lambda records: collector.collect(
             records.filter(is_within(window)) if window.is_limited else records
         ),
         window=window,
     )
     state = source_pass.merge_results(collector.merge)
-    return ParameterFacts(
+    called = [CalledPath(path.template) for path in paths]
+    for path, method, status in state.calls.iter_rows():
+        known = called[path].statuses.setdefault(method, set())
+        known.update({status} if status in range(100, 600) else ())
+    for each in called:
+        # Where all that came of a method is a 404, nothing is there.
+        each.statuses = {m: known for m, known in each.statuses.items() if known != {404}}
+    facts = ParameterFacts(
         formats={
             (path, place): kind
             for path, place, *flags in state.segments.iter_rows()
@@ -150,6 +164,7 @@ def _read_facts(
         queries=_queries_of(state.queries),
         hosts=dict(state.hosts.iter_rows()),
     )
+    return facts, called
 
 
 def _first_kind(flags: Sequence[bool]) -> str:
@@ -194,24 +209,32 @@ class _FactsCollector:
 
     def collect(self, records: pl.DataFrame) -> _FactsState:
         """Return what the records tell; those that failed tell nothing of parameters."""
-        texts = ("method", "path", "host")
-        frame = records.select(*(pl.col(name).cast(pl.String) for name in texts), "status")
+        frame = records.select(
+            pl.col("method").cast(pl.String).str.to_lowercase(),
+            pl.col("path").cast(pl.String).fill_null(pl.col("route").cast(pl.String)),
+            pl.col("host").cast(pl.String),
+            "status",
+        )
         hosts = frame.select(
             pl.col("host").str.to_lowercase().str.replace(r":[0-9]+$", "")
         ).drop_nulls()
         is_good = (pl.col("status") < 400).fill_null(value=True)
-        good = frame.filter(is_good, pl.col("path").is_not_null())
-        distinct = good.select("path").unique()
+        distinct = frame.select("path").drop_nulls().unique()
         plain = without_extras(distinct["path"])
         numbers = self._automaton.match(plain)
         matched = pl.DataFrame(
             {"full": distinct["path"], "plain": plain, "path": numbers}
         ).drop_nulls("path")
+        joined = frame.rename({"path": "full"}).join(matched.drop("plain"), on="full")
+        known = joined.filter(pl.col("method").is_in(METHODS))
+        good = known.filter(is_good)
+        fit = matched.filter(pl.col("full").is_in(good["full"].implode()))
         return self._bounded(
             _FactsState(
-                self._segments(matched),
-                _query_parts(good, matched),
+                self._segments(fit),
+                _query_parts(good),
                 hosts.group_by("host").agg(pl.len().cast(pl.Int64).alias("requests")),
+                known.select("path", "method", "status").unique(),
             )
         )
 
@@ -237,6 +260,7 @@ class _FactsCollector:
                 segments,
                 queries.group_by("path", "method", "name").agg(requests, *flags),
                 hosts.group_by("host").agg(requests),
+                pl.concat([s.calls for s in states]).unique(),
             )
         )
 
@@ -252,21 +276,15 @@ class _FactsCollector:
 
 
 _RECORD_SCHEMA = {
-    "method": pl.String(),
-    "path": pl.String(),
-    "host": pl.String(),
+    **dict.fromkeys(("method", "path", "route", "host"), pl.String()),
     "status": pl.Int16(),
 }
 
 
-def _query_parts(good: pl.DataFrame, matched: pl.DataFrame) -> pl.DataFrame:
+def _query_parts(good: pl.DataFrame) -> pl.DataFrame:
     """Return the names in the queries of paths; parts without a `=` may be values."""
-    asked = good.filter(pl.col("path").str.contains("?", literal=True)).select(
-        pl.col("method").str.to_lowercase(), full="path"
-    )
     rows = (
-        asked.join(matched.select("full", "path"), on="full")
-        .filter(pl.col("method").is_in(METHODS))
+        good.filter(pl.col("full").str.contains("?", literal=True))
         .with_columns(part=pl.col("full").str.replace(r"(?s)^[^?]*\?", "").str.split("&"))
         .explode("part", empty_as_null=True)
         .filter(pl.col("part").str.contains("=", literal=True))

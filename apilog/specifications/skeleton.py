@@ -134,7 +134,9 @@ def _unique_name(name: str, before: str, names: Sequence[str], used: set[str]) -
 def make_document(paths: Sequence[CalledPath], facts: ParameterFacts) -> dict[str, Any]:
     """Return the document; `facts` are about the paths in their order."""
     items = {
-        path.template.text: _path_item(number, path, facts) for number, path in enumerate(paths)
+        path.template.text: _path_item(number, path, facts)
+        for number, path in enumerate(paths)
+        if path.statuses
     }
     total = sum(facts.hosts.values())
     busy = sorted(facts.hosts.items(), key=lambda item: (-item[1], item[0]))
