@@ -240,6 +240,7 @@ def proxy_values(r: Request) -> dict[str, str]:
         "server_addr": "10.0.0.4",
         "win32_status": "0",
         "syslog_stamp": "",
+        "captured_headers": f"{{api.example.com|{r.agent}}} ",
         "frontend_name": "fe_api~",
         "backend_name": "be_orders",
         "upstream_server": "app3" if contacted else "<NOSRV>",
@@ -497,7 +498,15 @@ def _azure_frontdoor(r: Request) -> str:
 
 _LATER = ("kong", "apisix", "apisix-without-id", "haproxy-clf", "squid", "envoy", "istio")
 """Named formats that came after the others."""
-_LAST = ("emissary", "istio-before-1.9", "istio-mixer", "haproxy", "haproxy-https", "iis-native")
+_LAST = (
+    "emissary",
+    "istio-before-1.9",
+    "istio-mixer",
+    "haproxy",
+    "haproxy-https",
+    "iis-native",
+    "haproxy-captures",
+)
 """Those that came after these."""
 
 LINES: dict[str, Line] = {

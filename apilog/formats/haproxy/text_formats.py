@@ -46,30 +46,55 @@ ZONE_DOUBT = (
 _STAMP = FormatVariable("syslog_stamp")
 """What `log stdout format short`, `timed`, `iso` and `priority` write before each line."""
 
+_CAPTURES = FormatVariable("captures")
+_CAPTURED = FormatVariable("captured_headers")
+_CAPTURES_DOUBT = (
+    "the host and the user agent are those of the captured headers that look like one: `--config` "
+    "with haproxy.cfg says which headers are captured"
+)
+
 
 def _haproxy_format(
-    name: str, string: str, title: str, section: str, *samples: str, is_zoned: bool = False
+    name: str,
+    string: str,
+    title: str,
+    section: str,
+    *samples: str,
+    is_zoned: bool = False,
+    captured: bool = False,
 ) -> NginxFormat:
     parsed = parse_haproxy_format(string)
+    parts = [_CAPTURED if captured and part == _CAPTURES else part for part in parsed.parts]
+    parts = parts if is_zoned else [_STAMP, *parts]
+    doubts = () if is_zoned else (ZONE_DOUBT,)
     return NginxFormat(
         name=name,
-        log_format=parsed if is_zoned else LogFormat((_STAMP, *parsed.parts), parsed.escape),
+        log_format=LogFormat(tuple(parts), parsed.escape),
         gateway="haproxy",
         title=title,
         url=f"{_URL}#{section}",
         samples=samples,
-        doubts=() if is_zoned else (ZONE_DOUBT,),
+        doubts=(*doubts, _CAPTURES_DOUBT) if captured else doubts,
     )
 
 
 HAPROXY_FORMATS: tuple[NginxFormat, ...] = (
     _haproxy_format(
         "haproxy",
-        HTTP_LOG,
+        HTTP_LOG.replace("%hr %hs ", ""),
         "HAProxy's option httplog",
         "8.2.3",
         _LINE + _REQUEST,
-        f"{_FAILED}{{api.example.com|}} {{}} {_REQUEST}",
+        _FAILED + _REQUEST,
+    ),
+    _haproxy_format(
+        "haproxy-captures",
+        HTTP_LOG,
+        "HAProxy's option httplog with captured headers",
+        "8.8",
+        f"{_LINE}{{api.example.com|curl/8.1 (a b)}} {{nginx}} {_REQUEST}",
+        f"{_FAILED}{{|}} {_REQUEST}",
+        captured=True,
     ),
     _haproxy_format(
         "haproxy-https",

@@ -10,6 +10,11 @@ import polars as pl
 from apilog.values.convert import durations_to_ms, encode_given, to_sizes
 from apilog.values.dictionary import map_categories
 
+# Braces stand around the captures of the request, bars between them.
+_BEFORE = r"^\{(?:[^|}]*\|)*?"
+_HOST_CAPTURED = _BEFORE + r"((?:[A-Za-z0-9_-]+\.)+[A-Za-z][A-Za-z0-9-]+)(?::[0-9]{1,5})?(?:\||\})"
+_AGENT_CAPTURED = _BEFORE + r"([A-Za-z][A-Za-z0-9._+-]*/v?[0-9][^|}]*)(?:\||\})"
+
 
 def encode_server_name(values: pl.Series) -> pl.Series:
     """Return names of HAProxy's servers; `<NOSRV>` and `<STATS>` stand for none."""
@@ -47,3 +52,13 @@ def encode_termination(values: pl.Series) -> pl.Series:
         return state.set(state.is_in(["--", "-"]) | state.str.starts_with("L"), None)
 
     return map_categories(encode_given(values), ended)
+
+
+def captured_host(values: pl.Series) -> pl.Series:
+    """Return, encoded, the first captured request header that looks like the name of a host."""
+    return map_categories(encode_given(values), lambda s: s.str.extract(_HOST_CAPTURED, 1))
+
+
+def captured_agent(values: pl.Series) -> pl.Series:
+    """Return, encoded, the first captured request header that looks like a user agent."""
+    return map_categories(encode_given(values), lambda s: s.str.extract(_AGENT_CAPTURED, 1))

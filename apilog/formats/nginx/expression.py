@@ -102,6 +102,7 @@ _SHAPES = {
     ),
     "termination_state": "([A-Za-z-]{4}|[A-Za-z-]{2}|-)",
     "captures": r"((?:\{[^{}]*\} ){0,2})",
+    "captured_headers": r"(\{[^{}]*\} (?:\{[^{}]*\} )?)",
     "connection": _SIZE,
     "request_count": _SIZE,
     "gzip_ratio": _NUMBER,

@@ -16,6 +16,8 @@ from functools import partial
 import polars as pl
 
 from apilog.formats.haproxy.values import (
+    captured_agent,
+    captured_host,
     encode_frontend,
     encode_server_name,
     encode_termination,
@@ -163,6 +165,7 @@ VARIABLES_BY_COLUMN: Mapping[str, tuple[VariableSource, ...]] = {
         *_sources(
             encode_given, "http_host", "server_name", "ssl_server_name", "requested_server_name"
         ),
+        VariableSource("captured_headers", captured_host),
     ),
     "operation": _sources(encode_given, "event_type", "route_name"),
     "protocol": (
@@ -170,7 +173,10 @@ VARIABLES_BY_COLUMN: Mapping[str, tuple[VariableSource, ...]] = {
         *_sources(part_of_route_request("protocol"), "route_request"),
     ),
     "referer": _sources(encode_given, "http_referer"),
-    "user_agent": _sources(encode_given, "http_user_agent"),
+    "user_agent": (
+        *_sources(encode_given, "http_user_agent"),
+        VariableSource("captured_headers", captured_agent),
+    ),
     "method": (
         *_sources(encode_given, "request_method"),
         *_sources(part_of_route_request("method"), "route_request"),
