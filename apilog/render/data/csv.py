@@ -9,7 +9,6 @@ import codecs
 from typing import BinaryIO
 
 import polars as pl
-from polars import selectors as cs
 
 from apilog.render.data.cell_values import exact_column, flat_values, text_slices
 from apilog.render.output import OutputOptions, choose_table
@@ -24,6 +23,9 @@ wide signs into plain ones. See https://owasp.org/www-community/attacks/CSV_Inje
 """
 
 
+_TEXT_TYPES = (pl.String, pl.Categorical, pl.Enum)
+
+
 def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
     """Write a header and the rows of the chosen table.
 
@@ -36,16 +38,13 @@ def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
         stream.write(codecs.BOM_UTF8)  # without it, Excel takes the text for another encoding
         frame = _with_local_times(frame, report.timezone)
     shown = escape_terminal_lines if options.terminal else str
-    stream.write(
-        shown(
-            _text_frame(frame.head(0), report, options).write_csv(line_terminator=line_end)
-        ).encode()
-    )
-    for part in text_slices(frame):
+    is_first = True
+    for part in text_slices(frame) if frame.height else (frame,):
         text = _text_frame(part, report, options).write_csv(
-            include_header=False, line_terminator=line_end
+            include_header=is_first, line_terminator=line_end
         )
         stream.write(shown(text).encode())
+        is_first = False
 
 
 def _with_local_times(frame: pl.DataFrame, timezone: str) -> pl.DataFrame:
@@ -65,12 +64,14 @@ def _text_frame(frame: pl.DataFrame, report: Report, options: OutputOptions) -> 
         return flat_values(frame, report.timezone)
     # First the formulas: timestamps and lists become text only afterwards, and need no quote.
     quoted = []
-    for name in frame.select(cs.string() | cs.categorical() | cs.enum()).columns:
+    for name in (n for n, dtype in frame.schema.items() if isinstance(dtype, _TEXT_TYPES)):
         text = exact_column(name).cast(pl.String)
         with_quote = pl.concat_str(pl.lit("'"), text)
         is_formula = text.str.contains(_FORMULA)
         quoted.append(pl.when(is_formula).then(with_quote).otherwise(text).alias(name))
+    frame = frame.with_columns(quoted)
     names = pl.Series(frame.columns, dtype=pl.String)
-    formulas = names.filter(names.str.contains(_FORMULA))
-    frame = frame.with_columns(quoted).rename({name: f"'{name}" for name in formulas})
+    is_formula = names.str.contains(_FORMULA)
+    if is_formula.any():
+        frame = frame.rename({name: f"'{name}" for name in names.filter(is_formula)})
     return flat_values(frame, report.timezone)
