@@ -71,7 +71,7 @@ def _text_frame(frame: pl.DataFrame, report: Report, options: OutputOptions) -> 
         quoted.append(pl.when(is_formula).then(with_quote).otherwise(text).alias(name))
     frame = frame.with_columns(quoted)
     names = pl.Series(frame.columns, dtype=pl.String)
-    is_formula = names.str.contains(_FORMULA)
-    if is_formula.any():
-        frame = frame.rename({name: f"'{name}" for name in names.filter(is_formula)})
+    formulas = names.filter(names.str.contains(_FORMULA))
+    if len(formulas):
+        frame = frame.rename({name: f"'{name}" for name in formulas})
     return flat_values(frame, report.timezone)
