@@ -136,6 +136,7 @@ def values(r: Request) -> dict[str, str]:
         "request_method": r.method,
         "request_uri": r.target,
         "blanks": "  ",
+        "jetty_prefix": f"{r.time:%Y-%m-%d %H:%M:%S}.137:INFO :oejs.RequestLog:qtp1-20: ",
         "request_type": "ai_chat",
         "llm_model": "gpt-4-0613",
         "llm_prompt_tokens": str(r.length),

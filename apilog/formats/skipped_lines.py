@@ -167,12 +167,13 @@ SKIP_RULES: tuple[SkipRule, ...] = (
     SkipRule(
         SERVER_LOG,
         r"^Traceback \(most recent call last\):$|^ +File \".*\", line [0-9]+"
-        r"|^    [A-Za-z_^~(@][^\"{}]*$|^[A-Za-z_][\w.]*(?:Error|Exception)(?:: |$)"
+        r"|^ {4,}[A-Za-z_^~(@][^\"{}]*$|^[A-Za-z_][\w.]*(?:Error|Exception)(?:: |$)"
         r"|^\s+at \S+|^Caused by: |^\s+\.\.\. [0-9]+ (?:more|common)",
         (
             "Traceback (most recent call last):",
             '  File "/app/main.py", line 12, in orders',
             "    return total / count",
+            "           ~~~~~~^~~~~~~",
             "ZeroDivisionError: division by zero",
             "\tat com.example.Shop.total(Shop.java:12)",
             "    at Layer.handle (/app/node_modules/express/lib/router/layer.js:95:5)",

@@ -93,6 +93,14 @@ def test_gin() -> None:
             {"client_ip": "203.0.113.7", "status": 204, "duration_ms": 1.002},
         ),
         (
+            (
+                "2026-11-20 09:15:02.137:INFO:oejs.RequestLog:qtp1-20: 203.0.113.7 - - "
+                '[20/Nov/2026:09:15:02 +0000] "GET /a HTTP/1.1" 200 5 "-" "curl/8"'
+            ),
+            "jetty",
+            {"client_ip": "203.0.113.7", "status": 200, "response_bytes": 5},
+        ),
+        (
             '203.0.113.7:51234 - "GET /a HTTP/1.1" 200',
             "uvicorn-bare",
             {"client_ip": "203.0.113.7", "status": 200, "protocol": "HTTP/1.1"},

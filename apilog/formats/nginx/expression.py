@@ -117,6 +117,9 @@ _SHAPES = {
     r"(?:\[[^\]\"]*\] )+)",
     # A path or URL where nothing stands around it, such as Node.js lets in: without a blank.
     "target": r"(/[^ ]*|\*|[A-Za-z][A-Za-z0-9+.-]*://[^ ]*)",
+    # What Jetty's own logger writes before a line of its request log.
+    "jetty_prefix": rf"([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}} {_CLOCK}(?:\.[0-9]+)?:INFO ?:"
+    r"[A-Za-z.]*RequestLog:[^ ]*: )",
     "logged_at": rf"([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}} {_CLOCK})",
     "logged_zone": "([+-][0-9]{4})",
     "pid": "([0-9]+)",

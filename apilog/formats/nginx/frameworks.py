@@ -198,6 +198,16 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
         '"GET http://api.example.com/v1 HTTP/1.1" 200 512 TCP_MEM_HIT:HIER_NONE',
     ),
     _framework_format(
+        "jetty",
+        "jetty",
+        '${jetty_prefix}$remote_addr - $remote_user [$time_local] "$request" $status '
+        f"$sent_http_content_length {_AGENTS}",
+        "Jetty's request log through its logger; that of a file is `combined`",
+        "https://jetty.org/docs/jetty/12/operations-guide/modules/standard.html#requestlog",
+        "2026-11-21 10:00:00.137:INFO :oejs.RequestLog:qtp1-20: 203.0.113.7 - - "
+        '[21/Nov/2026:10:00:00 +0000] "GET /v1/users/42?a=b HTTP/1.1" 200 512 "-" "curl/8.1"',
+    ),
+    _framework_format(
         "reactor-netty",
         "spring",
         "${logger_prefix}reactor.netty.http.server.AccessLog${pad}: $remote_addr - $remote_user "
