@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from apilog.formats.duration_units import UNIT_NAMES, decide_unit
+from apilog.formats.duration_units import UNIT_NAMES, decide_unit, unit_doubt
 from apilog.formats.nginx.field_looks import (
     SURE_LINES,
     LineContext,
@@ -45,6 +45,8 @@ _VARIANTS: Mapping[tuple[str, str], str] = {
 
 _MS = {"s": 1e3, "ms": 1.0, "us": 1e-3, "ns": 1e-6}
 _SHORTEST_TIMEOUT_MS, _LONGEST_TIMEOUT_MS = 300.0, 3600e3
+_LONGEST_USUAL_S = 60.0
+"""Servers give up waiting after so long unless they are told otherwise."""
 _ROUNDING_MS = 5.0
 """By how much a part may be more than the whole: each is rounded, and taken a moment later."""
 
@@ -102,6 +104,10 @@ def decide_unit_of(column: FieldColumn, usual: str | None = None) -> tuple[str, 
     if looks_like(entries.to_list(), "seconds"):
         usual = "s"  # nginx writes exactly three decimals
     unit, doubt = decide_unit(entries, column.name, usual=usual)
+    if not doubt and unit == usual == "s":
+        median = entries.cast(pl.Float64, strict=False).median()
+        if isinstance(median, float) and median > _LONGEST_USUAL_S:
+            doubt = unit_doubt("duration_ms", column.name, "s", "ms", "as such fields mostly are")
     return unit, [doubt] if doubt else []
 
 
