@@ -32,7 +32,7 @@ from apilog.aggregate.time_axis import TimeAxis
 from apilog.checks.metric_events import event_counts, events_column
 from apilog.checks.threshold import ColumnValues, MetricSubject
 from apilog.checks.time_slices import TimeSlices
-from apilog.checks.told_routes import RoutesTold, learn_together, tell_routes
+from apilog.checks.told_routes import RoutesTold, learn_together, names_values, tell_routes
 from apilog.engine.source_pass import SourcePass
 from apilog.engine.time_notes import describe_emptiness, describe_strays
 from apilog.metrics import BUILT_IN, METRICS, MetricDefinitions, MetricKind
@@ -167,7 +167,7 @@ class Measurement:
         self.columns = frozenset(chosen).union(*(plan.columns for plan in self._plans))
 
     @property
-    def _wheres(self) -> tuple[ColumnValues, ...]:
+    def wheres(self) -> tuple[ColumnValues, ...]:
         """The choice of requests of each plan."""
         return (*self._specs_by_where, *self._sliced_by_where)
 
@@ -175,7 +175,7 @@ class Measurement:
         """Return the state of some records, which have at least the `columns`."""
         return tuple(
             partial(plan, records.filter(matches_values(where)) if where else records)
-            for where, plan in zip(self._wheres, self._plans, strict=True)
+            for where, plan in zip(self.wheres, self._plans, strict=True)
         )
 
     def merge(self, states: Sequence[MeasurementState]) -> MeasurementState:
@@ -194,8 +194,7 @@ class Measurement:
 
     def merge_routes(self, state: MeasurementState, templates: RouteTemplates) -> MeasurementState:
         """Return the state with the routes merged that these templates make equal."""
-        pairs = zip(self._plans, state, strict=True)
-        return tuple(merge_routes(plan, part, templates) for plan, part in pairs)
+        return tuple(merge_routes(p, s, templates) for p, s in zip(self._plans, state, strict=True))
 
     def finish(
         self,
@@ -221,7 +220,7 @@ class Measurement:
             window=axes[0].window,
             groups={
                 (where, name): group
-                for where, by_name in zip(self._wheres, tables, strict=True)
+                for where, by_name in zip(self.wheres, tables, strict=True)
                 for name, group in by_name.items()
             },
             given_seconds=seconds,
@@ -229,7 +228,7 @@ class Measurement:
             templates=state[0].templates,
             recorded=axes[0].recorded,
             strays=axes[0].strays,
-            steps={where: axis.step for where, axis in zip(self._wheres, axes, strict=True)},
+            steps={where: axis.step for where, axis in zip(self.wheres, axes, strict=True)},
         )
 
 
@@ -462,6 +461,7 @@ def measure_sources(
         lambda records: tuple(measurement.partial(records) for measurement in measurements),
         window=TimeWindow.enclosing(measurement.window for measurement in measurements),
         templates=templates,
+        learns_first=any(names_values(m.wheres) for m in measurements),
     )
     states = source_pass.merge_results(
         lambda several: tuple(

@@ -10,7 +10,9 @@ from operator import or_
 import polars as pl
 
 from apilog.aggregate import PartialState, ReportPlan, route_counts
+from apilog.checks.threshold import ColumnValues
 from apilog.routes import NO_TEMPLATES, RouteTemplates, learn_templates
+from apilog.routes.templates import LEARNED
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,12 @@ class RoutesTold:
     """What merged some of them already."""
     counts: pl.DataFrame | None
     """The routes that may merge, with how many requests were `found`; None if none may."""
+
+
+def names_values(wheres: Iterable[ColumnValues]) -> bool:
+    """Return whether a choice of requests names a route that traffic has to tell first."""
+    pairs = (pair for where in wheres for pair in where)
+    return any(column == "route" and LEARNED in text for column, text in pairs)
 
 
 def tell_routes(plan: ReportPlan, states: Sequence[PartialState]) -> RoutesTold:

@@ -89,12 +89,13 @@ class SourcePass(Generic[T]):
         *,
         window: TimeWindow = ALL_TIME,
         templates: RouteTemplates = NO_TEMPLATES,
+        learns_first: bool = False,
     ) -> None:
         """`work` gets the records of each chunk, with these columns of the schema.
 
         It also gets records outside of `window`, where not reading them spares nothing. What is
-        known of routes comes before what stores know; a condition on the route has the logs read
-        twice, as it has to know all of it. Raises
+        known of routes comes before what stores know; a condition on the route, and
+        `learns_first`, has the logs read twice, as it has to know all of it. Raises
         UsageError for options that can't be understood.
         """
         check_positive("--max-routes", options.max_routes)
@@ -104,7 +105,7 @@ class SourcePass(Generic[T]):
         spec = make_read_spec(options, columns)
         if "route" in spec.needed_columns:
             spec = replace(spec, templates=templates.before(stored_templates(sources)))
-        if spec.where and "route" in spec.where.columns:
+        if learns_first or (spec.where and "route" in spec.where.columns):
             spec = with_learned_routes(sources, spec, options, choice=self._choice, window=window)
         self.templates = spec.templates
         """What was known of routes before the pass."""

@@ -114,6 +114,12 @@ def test_a_check_has_the_routes_of_its_baseline(run: Run, log: Path, tmp_path: P
     assert [row["route"] for row in checks if row["requests"]] == ["/shop/{value}"]
 
 
+def test_a_threshold_may_name_a_route_that_traffic_tells(run: Run, log: Path) -> None:
+    threshold = 'error_rate{route="/shop/{value}"} < 1%'
+    checks = tables(run, "check", log, "-t", threshold, "--min-requests", "1")["checks"]
+    assert [row["requests"] for row in checks] == [len(COUNTED)]
+
+
 def test_hostile_paths_are_harmless_and_not_pinned(run: Run, tmp_path: Path) -> None:
     hostile = {f"/x\x1b[31m/{path.rpartition('/')[2]}\u202e": 1 for path in COUNTED}
     log, pinned = write_log(tmp_path / "hostile.log", hostile), tmp_path / "routes.txt"
