@@ -76,6 +76,7 @@ def test_rules_go_before_documents(files: Files) -> None:
     assert {"getPet", "minePets"} <= {*coverage["operation"]}
 
 
+@pytest.mark.slow
 def test_commands_write_the_tables(files: Files, run: Run, tmp_path: Path) -> None:
     spec = ("--openapi", str(files.document))
     for output in ("md", "html", "csv", "ndjson", "parquet", "xlsx", "prometheus", "table"):
@@ -182,6 +183,7 @@ def test_documents_of_gateways_and_hosts(tmp_path: Path) -> None:
     assert nginx["state"].to_list() == ["unused"]
 
 
+@pytest.mark.slow
 def test_exports_have_the_tables_without_being_asked(files: Files, tmp_path: Path) -> None:
     for output in ("csv", "html"):
         folder = tmp_path / output

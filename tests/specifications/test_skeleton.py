@@ -80,6 +80,7 @@ def test_parameters_have_formats(paths: Any) -> None:
     }
 
 
+@pytest.mark.slow
 def test_no_value_is_written(log: Path) -> None:
     result = apilog.openapi(log, keep_query=True)
     for value in (SECRET, "sesame", "17644", "ann", "2026-11-2", "x%20y"):
