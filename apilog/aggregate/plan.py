@@ -32,6 +32,7 @@ from apilog.metrics import (
     MergeRule,
     MetricDefinitions,
 )
+from apilog.schema import SPECIFIED_COLUMNS
 from apilog.specifications import OperationCatalogue
 from apilog.time import ALL_TIME, TimeWindow
 
@@ -261,7 +262,8 @@ def _place_table(drafts: list[_CubeDraft], table: TableSpec, *, is_fine: bool) -
     # Histograms and sets know no detail.
     detail = frozenset[str]() if is_fine else keys & _DETAIL_KEYS
     for index, draft in enumerate(drafts):
-        if draft.keys <= keys <= draft.keys | detail:
+        # An operation is as good as decided by the method and route.
+        if draft.keys - SPECIFIED_COLUMNS <= keys <= draft.keys | detail:
             draft.detail |= keys - draft.keys
             return index
     drafts.append(_CubeDraft(keys - detail, set(detail)))

@@ -258,7 +258,7 @@ def coverage_cells(table: TableSpec) -> tuple[TableSpec, TableSpec]:
         replace(
             table,
             name="statuses of coverage",
-            keys=tuple(dict.fromkeys((*table.keys, "status"))),
+            keys=tuple(dict.fromkeys(("gateway", *table.keys, "status"))),
             metrics=("requests",),
         ),
     )
