@@ -17,7 +17,13 @@ from tests.examples import about
 from tests.formats.read_rows import COLUMNS, plain
 from tests.weblog import SAMPLE_LOGS, line
 
-NAMES = sorted(path.name for path in SAMPLE_LOGS.glob("*.log"))
+FEWEST = 3
+"""Lines that a log needs for a line of it to have others."""
+NAMES = sorted(
+    path.name
+    for path in SAMPLE_LOGS.glob("*.log")
+    if len(path.read_bytes().splitlines()) >= FEWEST
+)
 SOME = [
     name if at % 4 == 0 else pytest.param(name, marks=pytest.mark.slow)
     for at, name in enumerate(NAMES)
@@ -111,6 +117,8 @@ def test_any_broken_line_changes_no_other(name: str, at: int, cut: float, junk: 
 
 @pytest.mark.parametrize("name", SOME)
 def test_a_line_that_is_removed_changes_no_other(name: str) -> None:
+    if name == "rails.log":
+        pytest.skip("three lines are one record there")
     lines = lines_of(name)
     expected = read(b"".join(lines))[1]
     for at in (1, len(lines) // 2, len(lines) - 1):

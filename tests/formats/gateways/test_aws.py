@@ -478,6 +478,7 @@ def test_what_a_template_fills(kind: str, missing: set[str]) -> None:
     (record,) = records(inferred(line), line)
     outside = {"gateway", "source", "line_number", "error_source"}
     outside |= {"upstream_addr", "upstream_attempts"}
+    outside |= {"model", "input_tokens", "output_tokens", "tool", "time_to_first_token_ms"}
     assert set(SCHEMA) - record.keys() == missing | outside
     assert record["consumer"] == ("user|7" if kind == "HTTP" else "9xk2")
     assert record["error_type"] == "DEFAULT_5XX"
