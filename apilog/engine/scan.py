@@ -120,17 +120,21 @@ def scan_logs(
         selected = list(SCHEMA) if columns is None else columns
         tested = [] if predicate is None else predicate.meta.root_names()
         needed = replace(spec, columns=frozenset([*selected, *tested]))
-        if "route" in needed.columns:
-            needed = with_learned_routes(sources, needed, options, choice=choice, window=window)
-        run = make_run(
+        make = partial(
+            make_run,
             sources,
-            needed,
-            partial(_select_rows, columns=selected, predicate=predicate),
-            replace(options, progress=None) if passes else options,
+            work=partial(_select_rows, columns=selected, predicate=predicate),
+            options=replace(options, progress=None) if passes else options,
             choice=choice,
             chunk_bytes=chunk_bytes,
             window=window,
         )
+        run = make(spec=needed)
+        # What can't be found is said before anything is read.
+        if "route" in needed.columns and (passes is not None or not run.errors):
+            run = make(
+                spec=with_learned_routes(sources, needed, options, choice=choice, window=window)
+            )
         stats = ScanStats(run)
         if passes is not None:
             passes.append(stats)

@@ -19,6 +19,8 @@ LOOKS_LIKE_ACCESS = (
     # The lines of Rails' own log, one a request and two in all of most.
     r"|(?-u:\b)Completed [1-5][0-9]{2} |(?-u:\b)Processing by [A-Za-z0-9_:]+#"
     r"|\(No route matches \["
+    # The text of Azure's self-hosted gateway.
+    r"|\[GatewayLogs\], "
     r"| /[^ ]* .*(?-u:\b)[1-5][0-9]{2}(?-u:\b)|(?-u:\b)[1-5][0-9]{2}(?-u:\b).* /[^ ]* "
 )
 """Text that may be an access line of any format."""

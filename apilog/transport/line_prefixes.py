@@ -22,6 +22,8 @@ from apilog.values.times import parse_iso_times
 _TIME = (
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-][0-9]{2}:[0-9]{2})"
 )
+_RUNTIME_TIME = _TIME.replace("[0-9]+)?", "[0-9]{7,})")
+"""As container runtimes write it: in nanoseconds, which no server's own time has."""
 _NAME_CHARACTERS = string.ascii_letters + string.digits + "._-"
 _CRI = rf"^{_TIME} (?:stdout|stderr) [FP](?::\S*)? ?"
 _CRI_PARTIAL = rf"^{_TIME} std(?:out|err) P"
@@ -30,13 +32,13 @@ _CRI_ERRORS = rf"^{_TIME} stderr"
 # https://github.com/stern/stern
 _SERVICE = r"[A-Za-z0-9._-]*[A-Za-z_][A-Za-z0-9._-]* +\|"
 _CONTAINER = r"\[pod/[^\] ]+\]|[a-z0-9][a-z0-9.-]*-[a-z0-9]{6,10}-[a-z0-9]{5} [a-z][a-z0-9-]*"
-_COMPOSE = rf"^(?:{_SERVICE}|{_CONTAINER}) (?:{_TIME} )?"
+_COMPOSE = rf"^(?:{_SERVICE}|{_CONTAINER}) (?:{_RUNTIME_TIME} )?"
 _COMPOSE_NAME = rf"^({_SERVICE}|{_CONTAINER}) "
 _BEGINS_AS_ACCESS = r"^(?:[0-9A-Fa-f:.]{7,}|\{)"
 """How a line of an access log begins, be it whole or cut off."""
 _STAMPED = rf"^{_TIME}[ \t]+"
-_FINE_TIME = r"^[^ \t.]{19}\.[0-9]{4,}"
-"""With more digits than a server writes, but as container runtimes do."""
+_FINE_TIME = r"^[^ \t.]{19}\.[0-9]{7,}"
+"""With more digits than a server writes, but as container runtimes do: nanoseconds."""
 _OWN_TIME = r"[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:|^\s*\{|^\[?[0-9]{4}[-/][0-9]{2}[-/][0-9]{2}[T ]"
 _QUOTE_NOT_DOUBLED = r'^(?:[^"]|"")*"(?:[^"]|$)'
 _QUOTE_NOT_ESCAPED = r'^(?:[^"\\]|\\.)*"'

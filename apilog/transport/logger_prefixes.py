@@ -62,7 +62,7 @@ def unwrap_rails_tags(lines: pl.Series) -> UnwrappedEvents:
 
 
 # https://apim.docs.wso2.com/en/latest/api-analytics/on-prem/elk-installation-guide/
-_WSO2_EVENT = r"\bapimMetrics: [\w:]+, properties ?: ?(\{.*\})\s*$"
+_WSO2_EVENT = r"^[\[T].*\bapimMetrics: [\w:]+, properties ?: ?(\{.*\})\s*$"
 
 
 def unwrap_wso2(lines: pl.Series) -> UnwrappedEvents:
@@ -129,9 +129,10 @@ WSO2_METRICS = Envelope(
         EnvelopeSample(
             (
                 '[2026-10-10 13:55:36]  INFO - ELK apimMetrics: a:b, properties :{"proxyCode":200}',
+                '[2026-10-10 13:55:37]  INFO - ELK apimMetrics: a:b, properties :{"proxyCode":201}',
                 "TID: [-1234] [] [2026-10-10 13:55:37,001]  INFO {org.wso2.Shop} - started",
             ),
-            ('{"proxyCode":200}',),
+            ('{"proxyCode":200}', '{"proxyCode":201}'),
         ),
     ),
 )

@@ -34,7 +34,7 @@ def counted(plan: ReportPlan, table: str, *keys: str) -> dict[tuple[object, ...]
 
 
 def test_a_crowded_chunk_keeps_its_busiest_routes_and_counts_the_others_by_what_they_are() -> None:
-    plan = ReportPlan(tables=select_tables(["endpoints"]), max_keys=MOST)
+    plan = ReportPlan(tables=select_tables(["endpoints"]), max_keys=MOST, learns_routes=False)
     (cube,) = partial(plan, frame_of(crowd(0)).select(sorted(plan.columns))).cubes
     assert cube.keys.height == KEPT + 2
     assert "/busy" in cube.keys["route"]

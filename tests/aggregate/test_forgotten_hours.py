@@ -51,7 +51,7 @@ def cube(plan: ReportPlan, state: PartialState, table: str) -> CubeState:
 
 @pytest.mark.parametrize("limits", [{"max_keys": 60}, {"max_cells": 60}])
 def test_the_busiest_routes_and_consumers_keep_all_their_hours(limits: dict[str, Any]) -> None:
-    plan = ReportPlan(tables=TABLES, **limits)
+    plan = ReportPlan(tables=TABLES, learns_routes=False, **limits)
     state = state_of(plan, records(12, 30))
     for table, key in ((ROUTE_HOURS, "route"), (CONSUMER_HOURS, "consumer")):
         own = cube(plan, state, table.name)

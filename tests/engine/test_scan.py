@@ -102,7 +102,7 @@ def test_the_schema_is_known_without_reading() -> None:
             lambda f: f.group_by("method").agg(pl.col("duration_ms").mean()),
             {"method", "duration_ms", "timestamp"},
         ),
-        (lambda f: f.select("route"), {"path", "route", "timestamp"}),
+        (lambda f: f.select("route"), {"path", "route", "status", "timestamp"}),
         (lambda f: f.select("source", "line_number"), {"row", "timestamp"}),
     ],
 )

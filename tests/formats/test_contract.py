@@ -47,12 +47,13 @@ def test_samples_give_the_stated_columns_in_the_schemas_types(log_format: NginxF
     assert parsed.rejects.is_empty()
     records = plain(parsed.records)
     assert records.height == len(log_format.samples)
-    assert set(records.columns) == log_format.columns
+    # Records of lines without a time have a null one, until their envelope tells.
+    assert {*records.columns} - {"timestamp"} == log_format.columns - {"timestamp"}
     told = {name: dtype for name, dtype in SCHEMA.items() if name in log_format.columns}
     assert {name: records.schema[name] for name in told} == told
-    assert ("timestamp" in records) != log_format.lacks_time
-    for needed in {"timestamp", "client_ip"} & {*records.columns}:
-        assert records[needed].is_not_null().any(), needed
+    assert records["timestamp"].is_not_null().any() != log_format.lacks_time
+    if "client_ip" in records:
+        assert records["client_ip"].is_not_null().any()
     assert any(records[c].is_not_null().all() for c in ("status", "operation") if c in records)
     assert any(records[c].is_not_null().any() for c in ("path", "route") if c in records)
 

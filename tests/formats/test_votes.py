@@ -20,9 +20,7 @@ from tests.weblog import SAMPLE_LOGS, line
 FEWEST = 3
 """Lines that a log needs for a line of it to have others."""
 NAMES = sorted(
-    path.name
-    for path in SAMPLE_LOGS.glob("*.log")
-    if len(path.read_bytes().splitlines()) >= FEWEST
+    path.name for path in SAMPLE_LOGS.glob("*.log") if len(path.read_bytes().splitlines()) >= FEWEST
 )
 SOME = [
     name if at % 4 == 0 else pytest.param(name, marks=pytest.mark.slow)
