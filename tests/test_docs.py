@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -256,9 +257,9 @@ def test_a_command_and_its_options_are_documented(name: str) -> None:
     _, heading, section = text.partition(f"## `apilog {name}`\n")
     assert heading
     section = section.partition("\n## ")[0]
-    command = command_line()
+    command: Any = command_line()
     for word in name.split():
-        command = command.commands[word]  # type: ignore[attr-defined]
+        command = command.commands[word]
     for parameter in command.params:
         for option in (o for o in parameter.opts if o.startswith("--")):
             assert re.search(rf"{option}\b", section), option
