@@ -377,7 +377,14 @@ GATEWAY_DIALECTS: tuple[LogDialect, ...] = (
         gateway="vercel",
         names=all_of("deploymentid projectid proxystatuscode", "deploymentid proxyvercelid"),
         units=("ms",),
-        fields=fields_named(cache_status="proxyvercelcache vercelcache"),
+        # Of a function's lines, `path` and `statusCode` are the function's.
+        fields=fields_named(
+            method="proxymethod method",
+            path="proxypath path",
+            status="proxystatuscode statuscode",
+            client_ip="proxyclientip clientip",
+            cache_status="proxyvercelcache vercelcache",
+        ),
         sample=(
             '{"id":"6a9b","deploymentId":"d1","projectId":"p1","source":"lambda","host":"shop.e'
             'xample","timestamp":1791640536123,"proxy":{"timestamp":1791640536123,"method":"GET'
