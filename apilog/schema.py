@@ -108,7 +108,7 @@ COLUMNS: tuple[RecordColumn, ...] = (
     RecordColumn(
         "timestamp",
         TIMESTAMP,
-        "When the request ended (nginx, Apache) or started (the other gateways), UTC.",
+        "When the request ended (nginx, Apache, AWS load balancers) or started (most others), UTC.",
     ),
     RecordColumn(
         "gateway",
