@@ -13,6 +13,8 @@ import pytest
 import apilog
 from apilog.report_model import Report
 from tests.commands import Run
+from tests.weblog import line as weblog_line
+from tests.weblog import write
 
 pytest.importorskip("distributed")
 
@@ -23,6 +25,8 @@ from tests.cluster.dask_cluster import DaskCluster, dask_cluster
 LOGS = Path(__file__).parents[2] / "sample_logs"
 STRETCH = 40_000
 """Bytes that one task reads: `api.log` has some five stretches."""
+COLOURS = ("red", "green", "blue", "amber", "ivory", "teal", "coral", "olive", "plum", "slate")
+THINGS = ("shirt", "hat", "scarf", "coat", "belt", "boot", "glove", "sock", "dress", "skirt")
 ACCOUNTS = LOGS / "success" / "accounts.csv"
 
 
@@ -63,6 +67,18 @@ def test_reports_on_several_logs_and_on_broken_lines(cluster: DaskCluster, tmp_p
     broken.write_bytes(b"".join(lines) + b"cut off")
     sources = [LOGS / "api.log.1.gz", LOGS / "apigee.log", LOGS / "docker.log", broken]
     assert_same(apilog.report(sources), apilog.report(sources, scheduler=cluster.address))
+
+
+@pytest.mark.slow
+def test_routes_that_only_the_whole_traffic_tells(cluster: DaskCluster, tmp_path: Path) -> None:
+    words = [f"{colour}-{thing}" for colour in COLOURS for thing in THINGS]
+    paths = [f"/shop/{word}/reviews" for word in words * 2] + ["/shop/cart/reviews"] * 200
+    log = write(tmp_path / "shop.log", [weblog_line(path) for path in paths * 3])
+    assert log.stat().st_size > 2 * STRETCH
+    here = apilog.report(log)
+    assert_same(here, apilog.report(log, scheduler=cluster.address))
+    counts = dict(here.tables["endpoints"].select("route", "requests").rows())
+    assert counts == {"/shop/{value}/reviews": 6 * len(words), "/shop/cart/reviews": 600}
 
 
 @pytest.mark.slow
