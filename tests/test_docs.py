@@ -305,6 +305,7 @@ def test_everything_public_is_documented(name: str) -> None:
     assert getattr(apilog, name).__doc__
 
 
+@pytest.mark.slow
 def test_every_format_has_a_sample_log_that_it_reads() -> None:
     logs = {name: make_docs.REPOSITORY / "sample_logs" / f"{name}.log" for name in FORMAT_INFOS}
     files = apilog.report([*logs.values()], tables=["overview"]).input.files

@@ -140,16 +140,20 @@ def scan_logs(
             passes.append(stats)
         # A first frame without rows tells Polars the schema even if no record follows.
         yield pl.DataFrame(schema={name: SCHEMA[name] for name in selected})
-        rows_left = n_rows
         with closing(_read_frames(stats, strict=None if passes is not None else strict)) as frames:
-            # No further frame is asked for once there are enough rows.
-            while rows_left is None or rows_left > 0:
-                if (frame := next(frames, None)) is None:
-                    break
-                yield frame.head(rows_left) if rows_left is not None else frame
-                rows_left = None if rows_left is None else rows_left - frame.height
+            yield from _first_rows(frames, n_rows)
 
     return register_io_source(batches, schema=SCHEMA, is_pure=True)
+
+
+def _first_rows(frames: Iterator[pl.DataFrame], n_rows: int | None) -> Iterator[pl.DataFrame]:
+    """Yield so many rows, or all; no further frame is asked for once there are enough."""
+    rows_left = n_rows
+    while rows_left is None or rows_left > 0:
+        if (frame := next(frames, None)) is None:
+            break
+        yield frame.head(rows_left) if rows_left is not None else frame
+        rows_left = None if rows_left is None else rows_left - frame.height
 
 
 @dataclass(frozen=True, slots=True)

@@ -317,6 +317,7 @@ def test_errors_that_wander_from_hour_to_hour(
     assert found <= binomial_limit(at_most, runs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("days", "after", "spread", "runs"),
     [

@@ -88,6 +88,7 @@ def log(tmp_path: Path, *, last: int, days: int = 5) -> Path:
     )
 
 
+@pytest.mark.slow
 def test_check_judges_the_last_whole_hour(run: Run, tmp_path: Path) -> None:
     usual = run("check", log(tmp_path, last=97), "-t", "anomaly(requests)", "-f", "json")
     assert usual.code == 0

@@ -43,6 +43,7 @@ def add(counts: Sequence[int]) -> int:
     return sum(counts)
 
 
+@pytest.mark.slow
 def test_a_killed_worker_costs_nothing_but_time(cluster: DaskCluster, tmp_path: Path) -> None:
     cluster.start_worker()
     marker = str(tmp_path / "died")

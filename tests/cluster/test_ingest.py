@@ -61,6 +61,7 @@ def test_the_store_is_the_same_and_goes_on_alike(cluster: DaskCluster, tmp_path:
     assert rejects[0]["line"].sort().to_list() == rejects[1]["line"].sort().to_list()
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_leaves_nothing_twice(
     cluster: DaskCluster, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

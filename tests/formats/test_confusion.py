@@ -73,6 +73,7 @@ def test_no_format_is_taken_for_another_by_all_of_its_samples() -> None:
     assert off_diagonal(matrix((name, samples * 3) for name, samples in SAMPLES.items())) == []
 
 
+@pytest.mark.slow
 def test_no_sample_log_is_taken_for_another_format() -> None:
     def lines(name: str) -> list[str]:
         return (SAMPLE_LOGS / f"{name}.log").read_text("utf-8").splitlines()
@@ -83,6 +84,7 @@ def test_no_sample_log_is_taken_for_another_format() -> None:
     assert off_diagonal(each_alone) == []
 
 
+@pytest.mark.slow
 def test_no_gateway_claims_the_records_of_another() -> None:
     kinds = {name: kind for name, kind in FORMAT_DETECTORS.items() if name in gateways.DETECTORS}
     claimed = {

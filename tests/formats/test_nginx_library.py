@@ -35,6 +35,7 @@ def asked_one_by_one(texts: pl.Series, formats: Sequence[NginxFormat]) -> list[N
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("formats", SETS.values(), ids=SETS)
 def test_every_format_is_found_in_its_samples(formats: Sequence[NginxFormat]) -> None:
     for i, named in enumerate(ALL_TEXT_FORMATS):

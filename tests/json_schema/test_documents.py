@@ -152,6 +152,7 @@ def test_stray_times_and_rejects(run: Run, odd: Path) -> None:
     assert document["input"]["rejects"] == 1
 
 
+@pytest.mark.slow
 def test_checks_and_alerts(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     base = tmp_path / "base.json"
     assert run("baseline", OLDER, "-o", base).code == 0

@@ -57,6 +57,7 @@ def test_each_metric_is_what_its_rows_say(rows: list[Row]) -> None:
         check_row(by_route[route], several)
 
 
+@pytest.mark.slow
 @settings(max_examples=about(20))
 @given(ROWS, st.lists(st.integers(0, 40), max_size=4), st.randoms(use_true_random=False))
 def test_any_cut_and_any_order_give_the_same_bits(

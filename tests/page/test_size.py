@@ -87,6 +87,7 @@ def assert_told_is_right(result: Any, expected: dict[str, Any]) -> set[str]:
     return told
 
 
+@pytest.mark.slow
 def test_a_page_that_can_carry_little_tells_the_truth(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

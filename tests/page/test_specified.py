@@ -25,6 +25,7 @@ NAMES = """() => [...document.querySelectorAll('table[data-figures=endpoints] tb
 EVIL = "<img src=x onerror=alert(1)>"
 
 
+@pytest.mark.slow
 def test_endpoints_are_grouped_by_tags(open_page: Callable[..., Page], tmp_path: Path) -> None:
     paths = {
         "/pets": {"get": operation("a", tag="pets")},

@@ -122,6 +122,7 @@ def test_a_window_that_only_begins_ends_now(tmp_path: Path) -> None:
     assert apilog.report([stale], since="2h").previous is None
 
 
+@pytest.mark.slow
 def test_stores_and_several_logs_give_the_same(log: Path, tmp_path: Path) -> None:
     store = tmp_path / "store"
     apilog.ingest([log], store=store)

@@ -171,6 +171,7 @@ def test_json_without_lines_takes_little_memory(
     assert memory < 80 << 20
 
 
+@pytest.mark.slow
 def test_a_payload_of_base64_takes_little_memory(
     tmp_path: Path, peak: Callable[[Path], tuple[int, int]]
 ) -> None:

@@ -101,6 +101,7 @@ def test_stdout_is_data_and_notes_go_to_stderr(run: Run) -> None:
     assert "apilog: note: 215 calls of no account (40 without a consumer): see unmatched" in notes
 
 
+@pytest.mark.slow
 def test_a_store_gives_the_same_report(run: Run, tmp_path: Path) -> None:
     store = tmp_path / "store"
     assert run("ingest", SAMPLE, "--store", store).code == 0

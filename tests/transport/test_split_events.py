@@ -61,6 +61,7 @@ def counts(read: RunOutput) -> tuple[int, int, int, int]:
     return file.lines, file.records, file.rejects, file.skipped
 
 
+@pytest.mark.slow
 @DRIVERS
 @pytest.mark.parametrize("chunk_bytes", [300, 1000, 5000, 1 << 20])
 def test_an_event_is_one_line_wherever_chunks_end(

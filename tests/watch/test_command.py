@@ -206,6 +206,7 @@ def test_once_is_a_dashboard_of_any_width(
     assert "Failing most" in shown.text
 
 
+@pytest.mark.slow
 def test_once_of_nothing(run: Run, tmp_path: Path) -> None:
     missing = run("watch", tmp_path / "none.log", API, "--once", "--json")
     assert missing.code == 2

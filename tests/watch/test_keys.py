@@ -117,6 +117,7 @@ def test_a_suspended_watch_gives_the_terminal_back_and_takes_it_again(log: Path)
     assert shown.output.count("\x1b[?1049h") == shown.output.count(LEFT) == 2
 
 
+@pytest.mark.slow
 def test_keys_never_take_bytes_of_a_piped_log() -> None:
     reader, writer = os.pipe()
     with on_terminal("-", "--interval", "100ms", stdin=reader, columns=80, rows=24) as shown:

@@ -92,6 +92,7 @@ def test_at_80x24_each_ranking_has_rows_and_nothing_is_cut_off(frame: WatchFrame
     assert sum(not text for text in lines) == 3  # one above each ranking
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(st.integers(1, 220), st.integers(1, 70), st.sampled_from(Page), st.integers(0, 300))
 def test_a_page_fills_any_screen(
@@ -103,6 +104,7 @@ def test_a_page_fills_any_screen(
         assert max(map(cell_len, lines)) <= max(width, 24)
 
 
+@pytest.mark.slow
 def test_a_screen_that_grows_shows_more_of_each_ranking(frame: WatchFrame) -> None:
     counts = [
         [len(rows_below(shown(frame, ScreenState(), 120, height), title)) for title in titles]
@@ -112,6 +114,7 @@ def test_a_screen_that_grows_shows_more_of_each_ranking(frame: WatchFrame) -> No
     assert [min(row) for row in counts] == sorted({min(row) for row in counts})
 
 
+@pytest.mark.slow
 def test_each_page_reaches_its_last_row(frame: WatchFrame) -> None:
     tables = frame.report.tables
     for page, title, expected in (
