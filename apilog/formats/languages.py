@@ -16,7 +16,11 @@ from apilog.formats.envoy.operators import is_envoy_string, parse_envoy_format
 from apilog.formats.gateways.aws.context_format import compile_context_format, is_context_format
 from apilog.formats.generic.w3c_rows import W3cRowsDetector, is_w3c_fields, parse_w3c_fields
 from apilog.formats.haproxy.log_format import is_haproxy_string, parse_haproxy_format
-from apilog.formats.nginx.apache_format import is_apache_string, parse_apache_format
+from apilog.formats.nginx.apache_format import (
+    find_apache_gateway,
+    is_apache_string,
+    parse_apache_format,
+)
 from apilog.formats.nginx.format import compile_log_format
 from apilog.formats.nginx.grammar import LogFormat, parse_log_format
 
@@ -49,9 +53,11 @@ def _language(
     is_meant: Callable[[str], bool],
     parse: Callable[[str], LogFormat],
     example: str,
+    find_gateway: Callable[[str], str | None] | None = None,
 ) -> FormatLanguage:
     def compile_text(text: str, format_name: str) -> Format:
-        return compile_log_format(parse(text), name=format_name, gateway=name)
+        gateway = find_gateway(text) if find_gateway else name
+        return compile_log_format(parse(text), name=format_name, gateway=gateway)
 
     return FormatLanguage(
         name=name,
@@ -79,7 +85,13 @@ FORMAT_LANGUAGES: Mapping[str, FormatLanguage] = {
         _language("envoy", is_envoy_string, parse_envoy_format, "such as %START_TIME%"),
         _language("nginx", _has_variable, parse_log_format, "such as $status"),
         _language("haproxy", is_haproxy_string, parse_haproxy_format, "such as %ci, %ST"),
-        _language("apache", is_apache_string, parse_apache_format, "such as %h, %>s"),
+        _language(
+            "apache",
+            is_apache_string,
+            parse_apache_format,
+            "such as %h, %>s",
+            find_gateway=find_apache_gateway,
+        ),
     )
 }
 """Every language by name, in the order in which they are asked."""

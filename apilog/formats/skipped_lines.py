@@ -24,6 +24,7 @@ MARKER = "marker of a log tool"
 SERVER_LOG = "line of the server's own log"
 TABLE_HEADER = "header of an export"
 HEADING = "heading of an export"
+NO_REQUEST = "connection without a request"
 OTHER_PROGRAM = "line of another program"
 
 _TIME = r"[0-9]{2}:[0-9]{2}:[0-9]{2}"
@@ -72,6 +73,15 @@ SKIP_RULES: tuple[SkipRule, ...] = (
             "nginx: [warn] the 'user' directive makes sense only if run as super-user",
             "nginx: configuration file /etc/nginx/nginx.conf test is successful",
             "AH00558: httpd: Could not reliably determine the server's name",
+        ),
+    ),
+    SkipRule(
+        # Squid's, of health checks and the like: https://wiki.squid-cache.org/SquidFaq/SquidLogs
+        NO_REQUEST,
+        r' "- error:transaction-end-before-headers [A-Z]+/0\.0" 0 ',
+        (
+            '10.0.0.1 - - [01/Mar/2026:12:00:19 +0000] "- error:transaction-end-before-headers '
+            'NONE/0.0" 0 0 "-" "-" NONE_NONE:HIER_NONE',
         ),
     ),
     SkipRule(

@@ -29,6 +29,7 @@ _URL_HOST = (
     r"^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?([^/?#:\[]+|\[[^\]]*\])(?::[0-9]*)?(?:[/?#]|$)"
 )
 _TARGET_HOST = r"^[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/?#@]*@)?(\[[^\]]*\]|[^/?#:]+)"
+_NO_TARGET = r"^(?:-|error:[a-z][a-z-]*)$"
 _HOST_AND_PORT = r"^([^:\[\]]+|\[[^\]]*\]):[0-9]{1,5}$"
 
 
@@ -83,8 +84,15 @@ def _split_protocol(rest: pl.Series) -> tuple[pl.Series, pl.Series]:
 
 
 def target_path(target: pl.Series) -> pl.Series:
-    """Return the path of request targets: no query, no scheme and host."""
+    """Return the path of request targets: no query, no scheme and host; null where none was sent.
+
+    Tomcat writes `-` for a target that it could not read, Squid `error:invalid-request` and others:
+    https://wiki.squid-cache.org/SquidFaq/SquidLogs
+    """
     path = _split_at_query(target)["field_0"].alias("path")
+    if path.str.starts_with("/").all():
+        return path
+    path = path.set(path.str.contains(_NO_TARGET).fill_null(value=False), None)
     # A proxy is asked for an absolute target: https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2
     absolute = path.str.starts_with("http://") | path.str.starts_with("https://")
     if not absolute.any():

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import os
-import shutil
-import socket
-import subprocess
-import threading
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from http.server import ThreadingHTTPServer
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-import apilog
 from apilog.config.servers import read_server_formats
 from apilog.formats.registry import gateway_template
-from tests.real.nginx_server import _free_port, _Upstream
+from tests.real.nginx_server import _free_port
+from tests.real.running_servers import (
+    EXPECTED,
+    TRAFFIC,
+    Sent,
+    await_lines,
+    find_binary,
+    methods_paths_statuses,
+    read_rows,
+    running,
+    running_upstream,
+    send,
+)
 
 pytestmark = pytest.mark.slow
-
-Row = dict[str, object]
 
 HAPROXY = """
 global
@@ -88,100 +89,25 @@ Redirect gone /gone/
 APACHE_OWN = r'%a %l %u %t "%r" %>s %O %D "%{X-Request-ID}i" %v'
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """One request, and what is to be read of it."""
-
-    target: bytes
-    path: str
-    status: int
-    method: str = "GET"
-
-    @property
-    def raw(self) -> bytes:
-        """It as it goes over the wire."""
-        head = f"{self.method} ".encode() + self.target + b" HTTP/1.1\r\nHost: api.example.com\r\n"
-        return (
-            head + b"User-Agent: test/1.0 (a b)\r\nX-Request-ID: 6a9b\r\nConnection: close\r\n\r\n"
-        )
-
-
-TRAFFIC = (
-    Sent(b"/api/200/1?page=2", "/api/200/1", 200),
-    Sent(b"/api/404/2", "/api/404/2", 404),
-    Sent(b"/api/500/3", "/api/500/3", 500),
-    Sent(b"/api/201/a%22b", "/api/201/a%22b", 201, "PUT"),
-)
-
-
-def _send(port: int, raw: bytes) -> bytes:
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
-        connection.sendall(raw)
-        answer = b""
-        while part := connection.recv(65536):
-            answer += part
-    return answer
-
-
-def _binary(name: str) -> str:
-    found = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin")
-    if found is None:
-        pytest.skip(f"{name} is not installed")
-    return found
-
-
-@contextmanager
-def _running(command: list[str], port: int, out: Path) -> Iterator[subprocess.Popen[bytes]]:
-    with out.open("wb") as stream:
-        process = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT)
-    try:
-        for _ in range(100):
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            except OSError:
-                time.sleep(0.05)
-        yield process
-    finally:
-        process.terminate()
-        process.wait(timeout=10)
-
-
-def _rows(path: Path, log_format: str | None = None) -> list[Row]:
-    return apilog.scan(path, log_format=log_format).collect().to_dicts()
-
-
-def _await_lines(path: Path, count: int) -> None:
-    for _ in range(100):
-        if path.exists() and path.read_bytes().count(b"\n") >= count:
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"{path} has fewer than {count} lines: {path.read_bytes()!r}")
-
-
 @pytest.fixture(scope="module")
 def haproxy(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
     """A log of a real HAProxy for each of its formats."""
-    binary = _binary("haproxy")
+    binary = find_binary("haproxy")
     folder = tmp_path_factory.mktemp("haproxy")
-    upstream = ThreadingHTTPServer(("127.0.0.1", 0), _Upstream)
-    threading.Thread(target=upstream.serve_forever, daemon=True).start()
     ports = {f"port{i}": _free_port() for i in range(5)}
     conf = folder / "haproxy.cfg"
-    live = upstream.server_address[1]
     template = gateway_template("haproxy")
-    known = {"sink": "stdout", "live": live, "dead": _free_port(), "template": template}
-    conf.write_text(HAPROXY.format(**known, **ports))
+    known = {"sink": "stdout", "dead": _free_port(), "template": template}
     out = folder / "out.log"
-    with _running([binary, "-f", str(conf)], ports["port0"], out):
-        for port in ports.values():
-            for sent in TRAFFIC:
-                _send(port, sent.raw)
-        _send(ports["port0"], Sent(b"/down/1", "/down/1", 503).raw)
-        _send(ports["port0"], b"nonsense\r\n\r\n")
-        _await_lines(out, 5 * len(TRAFFIC) + 2)
-    upstream.shutdown()
-    upstream.server_close()
+    with running_upstream() as live:
+        conf.write_text(HAPROXY.format(live=live, **known, **ports))
+        with running([binary, "-f", str(conf)], ports["port0"], out):
+            for port in ports.values():
+                for sent in TRAFFIC:
+                    send(port, sent.raw)
+            send(ports["port0"], Sent(b"/down/1", "/down/1", 503).raw)
+            send(ports["port0"], b"nonsense\r\n\r\n")
+            await_lines(out, 5 * len(TRAFFIC) + 2)
     lines = out.read_text().splitlines(keepends=True)
     by_frontend = {
         "http": [line for line in lines if " fe_http " in line],
@@ -197,17 +123,10 @@ def haproxy(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
     return paths
 
 
-def _told(rows: list[Row]) -> list[tuple[object, ...]]:
-    return [(row["method"], row["path"], row["status"]) for row in rows if row["method"]]
-
-
-EXPECTED = [(sent.method, sent.path, sent.status) for sent in TRAFFIC]
-
-
 @pytest.mark.parametrize("name", ["http", "captures", "clf", "template"])
 def test_haproxys_own_formats_are_known(haproxy: Mapping[str, Path], name: str) -> None:
-    rows = _rows(haproxy[name])
-    assert _told(rows)[: len(TRAFFIC)] == EXPECTED
+    rows = read_rows(haproxy[name])
+    assert methods_paths_statuses(rows)[: len(TRAFFIC)] == EXPECTED
     assert {row["gateway"] for row in rows} == {"haproxy"}
     served = rows[: len(TRAFFIC)]
     assert {row["api"] for row in served} == {"be_live"}
@@ -218,7 +137,7 @@ def test_haproxys_own_formats_are_known(haproxy: Mapping[str, Path], name: str) 
 
 
 def test_a_server_that_is_down_is_the_gateways_failure(haproxy: Mapping[str, Path]) -> None:
-    rows = _rows(haproxy["http"])
+    rows = read_rows(haproxy["http"])
     (down,) = [row for row in rows if row["path"] == "/down/1"]
     assert (down["status"], down["error_type"], down["error_source"]) == (503, "SC", "gateway")
     assert (down["upstream_attempts"], down["upstream_duration_ms"]) == (2, None)
@@ -229,7 +148,7 @@ def test_a_server_that_is_down_is_the_gateways_failure(haproxy: Mapping[str, Pat
 def test_the_template_for_haproxy_fills_what_its_default_does_not(
     haproxy: Mapping[str, Path],
 ) -> None:
-    rows = _rows(haproxy["template"])
+    rows = read_rows(haproxy["template"])
     assert {row["host"] for row in rows} == {"api.example.com"}
     assert {row["user_agent"] for row in rows} == {"test/1.0 (a b)"}
     assert {row["upstream_attempts"] for row in rows} == {1}
@@ -240,15 +159,15 @@ def test_the_configuration_of_haproxy_says_what_was_captured(haproxy: Mapping[st
     formats = read_server_formats(haproxy["captures"].parent / "haproxy.cfg")
     assert formats is not None
     captures = formats["haproxy-fe_captures"]
-    rows = _rows(haproxy["captures"], captures.pattern)
+    rows = read_rows(haproxy["captures"], captures.pattern)
     assert {(row["host"], row["user_agent"]) for row in rows} == {
         ("api.example.com", "test/1.0 (a b)")
     }
 
 
 def test_a_log_format_of_ones_own(haproxy: Mapping[str, Path]) -> None:
-    rows = _rows(haproxy["own"], OWN)
-    assert _told(rows) == EXPECTED
+    rows = read_rows(haproxy["own"], OWN)
+    assert methods_paths_statuses(rows) == EXPECTED
     assert {row["host"] for row in rows} == {"api.example.com"}
     assert all(str(row["upstream_addr"]).startswith("127.0.0.1:") for row in rows)
     assert all(row["request_bytes"] and row["response_bytes"] for row in rows)
@@ -257,7 +176,7 @@ def test_a_log_format_of_ones_own(haproxy: Mapping[str, Path]) -> None:
 @pytest.fixture(scope="module")
 def apache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the logs of a real Apache."""
-    binary = _binary("apache2")
+    binary = find_binary("apache2")
     modules = Path("/usr/lib/apache2/modules")
     if not modules.is_dir():
         pytest.skip("Apache's modules are not where Debian has them")
@@ -274,11 +193,11 @@ def apache(tmp_path_factory: pytest.TempPathFactory) -> Path:
             path.chmod(0o755)
     conf.write_text(text)
     command = [binary, "-f", str(conf), "-DFOREGROUND"]
-    with _running(command, port, prefix / "out.txt"):
+    with running(command, port, prefix / "out.txt"):
         for target, method in ((b"/hello?a=1", "GET"), (b"/nowhere", "GET"), (b"/gone/x", "PUT")):
-            _send(port, Sent(target, "", 0, method).raw)
-        _send(port, b'GET /a"b\\c HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
-        _await_lines(prefix / "own.log", 4)
+            send(port, Sent(target, "", 0, method).raw)
+        send(port, b'GET /a"b\\c HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+        await_lines(prefix / "own.log", 4)
     return prefix
 
 
@@ -290,8 +209,8 @@ APACHE_ROWS = [
 
 
 def test_apaches_default_log(apache: Path) -> None:
-    rows = _rows(apache / "combined.log")
-    assert _told(rows)[:3] == APACHE_ROWS
+    rows = read_rows(apache / "combined.log")
+    assert methods_paths_statuses(rows)[:3] == APACHE_ROWS
     assert {row["user_agent"] for row in rows[:3]} == {"test/1.0 (a b)"}
     assert rows[0]["response_bytes"] == 5
     assert rows[0]["duration_ms"] is None
@@ -299,16 +218,16 @@ def test_apaches_default_log(apache: Path) -> None:
 
 
 def test_an_apache_log_with_durations(apache: Path) -> None:
-    rows = _rows(apache / "own.log", APACHE_OWN)
-    assert _told(rows)[:3] == APACHE_ROWS
+    rows = read_rows(apache / "own.log", APACHE_OWN)
+    assert methods_paths_statuses(rows)[:3] == APACHE_ROWS
     assert all(0 < row["duration_ms"] < 2000 for row in rows)  # type: ignore[operator]
     assert {row["host"] for row in rows[:3]} == {"api.example.com"}
     assert rows[0]["response_bytes"] > 5  # type: ignore[operator]
 
 
 def test_the_template_for_apache_has_durations(apache: Path) -> None:
-    rows = _rows(apache / "template.log")
-    assert _told(rows)[:3] == APACHE_ROWS
+    rows = read_rows(apache / "template.log")
+    assert methods_paths_statuses(rows)[:3] == APACHE_ROWS
     assert all(0 < row["duration_ms"] < 2000 for row in rows)  # type: ignore[operator]
     formats = read_server_formats(apache / "httpd.conf")
     assert formats is not None

@@ -2,6 +2,10 @@
 
 Source: https://httpd.apache.org/docs/current/mod/mod_log_config.html#formats, and what mod_logio
 and mod_ssl add: https://httpd.apache.org/docs/current/mod/mod_logio.html
+
+Others took the language over. Varnish:
+https://varnish-cache.org/docs/trunk/reference/varnishncsa.html, and Tomcat:
+https://tomcat.apache.org/tomcat-10.1-doc/config/valve.html#Access_Log_Valve
 """
 
 from __future__ import annotations
@@ -30,6 +34,7 @@ _VARIABLES: Mapping[str, str] = {
     "B": "$body_bytes_sent",
     "D": "$request_time_us",
     "f": "$request_filename",
+    "F": "$commit_time_ms",
     "h": "$remote_addr",
     "H": "$server_protocol",
     "I": "$request_length",
@@ -74,7 +79,16 @@ _NAMED: Mapping[str, str] = {
 }
 """How a variable begins whose name is the argument."""
 
-_IDENTIFIERS = {"env_unique_id": "request_id"}
+_OF_TOMCAT: Mapping[str, str] = {"I": "$thread", "S": "$session"}
+"""What Tomcat writes where Apache writes something else."""
+_OF_TOMCAT_ONLY = re.compile("%F(?![A-Za-z])")
+_OF_VARNISH_ONLY = re.compile(r"%\{(?:Varnish|VCL_Log|VSL):[^}]*\}x")
+
+_IDENTIFIERS = {
+    "env_unique_id": "request_id",
+    "varnish_handling": "upstream_cache_status",
+    "varnish_hitmiss": "upstream_cache_status",
+}
 _CLF_TIMES = ("%d/%b/%Y:%H:%M:%S %z", "%d/%b/%Y:%T %z")
 _ISO_TIMES = ("%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%T%z", "%FT%T%z", "%FT%H:%M:%S%z")
 
@@ -82,6 +96,17 @@ _ISO_TIMES = ("%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%T%z", "%FT%T%z", "%FT%H:%M:%S%z"
 def is_apache_string(string: str) -> bool:
     """Return whether a text is meant as a `LogFormat`: it has directives, and no variable."""
     return "$" not in string and any(m["letter"] for m in _DIRECTIVE.finditer(string))
+
+
+def find_apache_gateway(string: str) -> str | None:
+    """Return the name of the software whose directives a string has; None for Varnish's.
+
+    >>> find_apache_gateway("%h %t %r %s %D %F")
+    'tomcat'
+    """
+    if _OF_TOMCAT_ONLY.search(string):
+        return "tomcat"
+    return None if _OF_VARNISH_ONLY.search(string) else "apache"
 
 
 def parse_apache_format(string: str) -> LogFormat:
@@ -96,11 +121,14 @@ def parse_apache_format(string: str) -> LogFormat:
         string = directive["string"]
     string = _BACKSLASHED.sub(lambda m: _ESCAPED.get(m[1], m[1]), string)
     parts: list[FormatPart] = []
+    variables = _VARIABLES
+    if find_apache_gateway(string) == "tomcat":
+        variables = {**_VARIABLES, **_OF_TOMCAT}
     end = 0
     for match in _DIRECTIVE.finditer(string):
         if match.start() > end:
             parts.append(LiteralText(string[end : match.start()]))
-        parts += [LiteralText("%")] if match["percent"] else _parse_directive(match)
+        parts += [LiteralText("%")] if match["percent"] else _parse_directive(match, variables)
         end = match.end()
     if end < len(string):
         parts.append(LiteralText(string[end:]))
@@ -117,21 +145,21 @@ def parse_apache_format(string: str) -> LogFormat:
     return LogFormat(tuple(parts), "apache")
 
 
-def _parse_directive(match: re.Match[str]) -> list[FormatPart]:
+def _parse_directive(match: re.Match[str], variables: Mapping[str, str]) -> list[FormatPart]:
     letter, argument = match["letter"], match["argument"]
-    if letter is None or (letter not in _VARIABLES and letter not in _NAMED):
-        near = did_you_mean(match[0], [f"%{known}" for known in _VARIABLES])
+    if letter is None or (letter not in variables and letter not in _NAMED):
+        near = did_you_mean(match[0], [f"%{known}" for known in variables])
         raise UsageError(
             f"Apache's LogFormat has no directive {match[0]!r}",
             near or "a percent sign itself is written %%",
         )
     if argument is None or (letter, argument) in (("a", "c"), ("h", "c")):
-        if letter not in _VARIABLES:
+        if letter not in variables:
             raise UsageError(
                 f"the directive {match[0]!r} needs a name, such as %{{Name}}{letter}",
                 "%{Referer}i is the header Referer",
             )
-        written = "$realip_remote_addr" if argument else _VARIABLES[letter]
+        written = "$realip_remote_addr" if argument else variables[letter]
     elif letter == "t":
         written = _time_variable(argument)
     elif letter == "T":
@@ -140,7 +168,7 @@ def _parse_directive(match: re.Match[str]) -> list[FormatPart]:
         name = _NAMED[letter] + re.sub(r"[^a-z0-9]", "_", argument.lower())
         written = f"${_IDENTIFIERS.get(name, name)}"
     else:
-        written = _VARIABLES[letter]
+        written = variables[letter]
     pieces = re.findall(r"\$([a-z0-9_]+)|([^$]+)", written)
     return [FormatVariable(name) if name else LiteralText(text) for name, text in pieces]
 

@@ -50,6 +50,9 @@ _LONGEST_USUAL_S = 60.0
 _ROUNDING_MS = 5.0
 """By how much a part may be more than the whole: each is rounded, and taken a moment later."""
 
+_LONG_COMMITS = 2
+"""In so many lines a part must be more than rounding, to tell its unit and that of the whole."""
+
 
 @dataclass(frozen=True, slots=True)
 class TimedField:
@@ -191,6 +194,10 @@ def _name_plain_numbers(naming: FieldNaming, free: Sequence[int]) -> None:
         return
     largest = columns[max(numbers, key=lambda i: _mean(columns[i]))]
     unit = _unit_of_timeouts(largest, context, decide_unit_of(largest)[0])
+    commits = [i for i in numbers if _is_commit_time(columns[i], largest)]
+    if commits:
+        unit = "us"
+        numbers = [i for i in numbers if i not in commits]
     fields = [_timed_field(i, columns[i], unit) for i in numbers]
     # Where no size is known yet, a number may as well be that.
     has_size = bool(naming.known & {"body_bytes_sent", "bytes_sent"})
@@ -216,6 +223,24 @@ def _is_copy(column: FieldColumn, others: Sequence[FieldColumn]) -> bool:
         for factor in (1e3, 1e6)
         if other is not column
     )
+
+
+def _is_commit_time(column: FieldColumn, whole: FieldColumn) -> bool:
+    """Return whether milliseconds end just before microseconds do, as Tomcat's %F before its %D.
+
+    Source: https://tomcat.apache.org/tomcat-10.1-doc/config/valve.html#Access_Log_Valve
+    """
+    if not looks_like(column.given, "integer") or not looks_like(whole.given, "integer"):
+        return False
+    pairs = [
+        (part, number / 1000)
+        for part, number in zip(totals(column), totals(whole), strict=True)
+        if part is not None and number is not None
+    ]
+    near = [part for part, ms in pairs if 0 <= ms - part <= _ROUNDING_MS + ms / 20]
+    # Small ones are near whatever they are.
+    has_long = sum(part > _ROUNDING_MS for part in near) >= _LONG_COMMITS
+    return has_long and is_nearly_all(len(near), len(pairs))
 
 
 def _unit_of_timeouts(column: FieldColumn, context: LineContext, likely: str) -> str:
