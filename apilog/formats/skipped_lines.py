@@ -76,15 +76,6 @@ SKIP_RULES: tuple[SkipRule, ...] = (
         ),
     ),
     SkipRule(
-        # Squid's, of health checks and the like: https://wiki.squid-cache.org/SquidFaq/SquidLogs
-        NO_REQUEST,
-        r' "- error:transaction-end-before-headers [A-Z]+/0\.0" 0 ',
-        (
-            '10.0.0.1 - - [01/Mar/2026:12:00:19 +0000] "- error:transaction-end-before-headers '
-            'NONE/0.0" 0 0 "-" "-" NONE_NONE:HIER_NONE',
-        ),
-    ),
-    SkipRule(
         # Flask's development server: https://flask.palletsprojects.com/en/stable/server/
         NOTICE,
         r"^ \* (?:Serving Flask app|Debug mode:|Running on|Restarting with|Debugger |Environment:)"
@@ -274,6 +265,15 @@ SKIP_RULES: tuple[SkipRule, ...] = (
     ),
     *gateways.SKIP_RULES,
     *haproxy.SKIP_RULES,
+    SkipRule(
+        # Squid's, of health checks and the like: https://wiki.squid-cache.org/SquidFaq/SquidLogs
+        NO_REQUEST,
+        r' "- error:transaction-end-before-headers [A-Z]+/0\.0" 0 ',
+        (
+            '10.0.0.1 - - [01/Mar/2026:12:00:19 +0000] "- error:transaction-end-before-headers '
+            'NONE/0.0" 0 0 "-" "-" NONE_NONE:HIER_NONE',
+        ),
+    ),
     SkipRule(
         TABLE_HEADER,
         EXPORT_HEADER,

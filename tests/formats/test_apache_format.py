@@ -9,7 +9,11 @@ import pytest
 import apilog
 from apilog.errors import UsageError
 from apilog.formats.file_plan import choose_format
-from apilog.formats.nginx.apache_format import is_apache_string, parse_apache_format
+from apilog.formats.nginx.apache_format import (
+    find_apache_gateway,
+    is_apache_string,
+    parse_apache_format,
+)
 
 LINE = (
     '203.0.113.7 - alice [21/Nov/2026:10:00:00 +0100] "GET /v1/users?page=2 HTTP/1.1" 200 512 '
@@ -38,6 +42,9 @@ LINE = (
         ("%{%Y-%m-%dT%H:%M:%S%z}t", "$time_iso8601"),
         ("%{%d/%b/%Y:%T}t.%{msec_frac}t %{%z}t %h", "$time_any $remote_addr"),
         ("%D%%", "$request_time_us%"),
+        # Tomcat's and Varnish's.
+        ("%U%q %I %D %F", "$uri$query_or_dash $thread $request_time_us $commit_time_ms"),
+        ("%I %{Varnish:hitmiss}x", "$request_length $upstream_cache_status"),
         ('LogFormat "%h \\"%r\\"" mine', '$remote_addr "$request"'),
     ],
 )
@@ -83,3 +90,25 @@ def test_a_logformat_may_write_json(tmp_path: Path) -> None:
 def test_an_unknown_name_is_no_logformat() -> None:
     with pytest.raises(UsageError, match="unknown log format 'combind'"):
         choose_format("combind")
+
+
+@pytest.mark.parametrize(
+    ("string", "gateway"),
+    [
+        ("%h %t %r %D", "apache"),
+        ("%h %t %r %D %F", "tomcat"),
+        ("%h %t %r %{VCL_Log:key}x", None),
+        ("%h %t %r %{SSL_PROTOCOL}x", "apache"),
+    ],
+)
+def test_the_directives_tell_the_software(string: str, gateway: str | None) -> None:
+    assert find_apache_gateway(string) == gateway
+
+
+def test_tomcats_query_is_a_dash_where_there_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "access.log"
+    start = "203.0.113.7 [21/Nov/2026:10:00:00 +0100] GET"
+    path.write_text(f"{start} /v1/a-b- 200 1500 1\n{start} /v1/a-?page=2- 200 1500 1\n")
+    rows = apilog.scan(path, log_format="%h %t %m %U%q %s %D %F").collect()
+    assert rows["path"].to_list() == ["/v1/a-b", "/v1/a-"]
+    assert rows["duration_ms"].to_list() == [1.5, 1.5]

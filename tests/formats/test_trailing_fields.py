@@ -150,6 +150,17 @@ def test_a_number_without_name_or_unit_is_read_with_a_doubt(scale: int, unit: st
     assert "`-l`" in doubt
 
 
+def test_milliseconds_that_end_with_microseconds_tell_their_unit() -> None:
+    found, doubts = read(lines_with([f" {ms * 1000 + 377} {ms - ms % 2}" for ms in MS]))
+    assert [r["duration_ms"] for r in found] == [ms + 0.377 for ms in MS]
+    assert not any("upstream_duration_ms" in r for r in found)
+    assert "microseconds" in doubts[0]
+    # A part of a tenth is none of a thousandth.
+    found, _ = read(lines_with([f" {ms * 10} {ms}" for ms in MS]))
+    assert [r["duration_ms"] for r in found] == [10.0 * ms for ms in MS]
+    assert [r["upstream_duration_ms"] for r in found] == [float(ms) for ms in MS]
+
+
 @pytest.mark.parametrize(
     "tail",
     [

@@ -79,7 +79,11 @@ _NAMED: Mapping[str, str] = {
 }
 """How a variable begins whose name is the argument."""
 
-_OF_TOMCAT: Mapping[str, str] = {"I": "$thread", "S": "$session"}
+_OF_TOMCAT: Mapping[str, str] = {
+    "I": "$thread",
+    "q": "$query_or_dash",
+    "S": "$session",
+}
 """What Tomcat writes where Apache writes something else."""
 _OF_TOMCAT_ONLY = re.compile("%F(?![A-Za-z])")
 _OF_VARNISH_ONLY = re.compile(r"%\{(?:Varnish|VCL_Log|VSL):[^}]*\}x")

@@ -109,6 +109,8 @@ _SHAPES = {
     "request_method": r"([A-Za-z][A-Za-z0-9_-]*|-)",
     "scheme": r"(https?|-)",
     "is_args": r"(\??)",
+    # Tomcat's, which writes a dash where there is none, right behind the path.
+    "query_or_dash": r"(\?[^ ]*|-)",
     "remote_addr": r"([^ \t\"\[\]]+)",
     "pad": "( *)",
     "squid_result": "([A-Z_]+)",

@@ -264,7 +264,7 @@ VARIABLES_BY_COLUMN: Mapping[str, tuple[VariableSource, ...]] = {
     ),
     "query": (
         *_sources(_encode_query_string, "args", "query_string"),
-        VariableSource("marked_query", encode_given, part=target_query),
+        *_sources(encode_given, "marked_query", "query_or_dash", part=target_query),
     ),
     "cache_status": (
         *_sources(encode_last_attempt, "upstream_cache_status"),
