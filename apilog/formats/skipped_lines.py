@@ -270,8 +270,10 @@ SKIP_RULES: tuple[SkipRule, ...] = (
         NO_REQUEST,
         r' "- error:transaction-end-before-headers [A-Z]+/0\.0" 0 ',
         (
-            '10.0.0.1 - - [01/Mar/2026:12:00:19 +0000] "- error:transaction-end-before-headers '
-            'NONE/0.0" 0 0 "-" "-" NONE_NONE:HIER_NONE',
+            (
+                '10.0.0.1 - - [01/Mar/2026:12:00:19 +0000] "- error:transaction-end-before-headers '
+                'NONE/0.0" 0 0 "-" "-" NONE_NONE:HIER_NONE'
+            ),
         ),
     ),
     SkipRule(

@@ -33,6 +33,7 @@ PATTERNS = {
     "timed": COMMON + " %D %F",
     "own": "%{X-Request-ID}i %a %t %m %U%q %s %B %T %D %F %I %v",
 }
+W3C = "date time c-ip cs-method cs-uri sc-status bytes time-taken"
 SERVER = """
 <Server port="-1"><Service name="Catalina">
 <Connector port="{port}" address="127.0.0.1" protocol="HTTP/1.1"/>
@@ -90,6 +91,7 @@ def tomcat(tmp_path_factory: pytest.TempPathFactory) -> tuple[Mapping[str, Path]
         (folder / name).mkdir(parents=True)
     valves = [_valve(folder, name, pattern) for name, pattern in PATTERNS.items()]
     valves.append(_valve(folder, "json", "combined", "JsonAccessLogValve"))
+    valves.append(_valve(folder, "w3c", W3C, "ExtendedAccessLogValve"))
     port = _free_port()
     server = SERVER.format(port=port, folder=folder, valves="\n".join(valves))
     (folder / "conf" / "server.xml").write_text(server)
@@ -99,7 +101,7 @@ def tomcat(tmp_path_factory: pytest.TempPathFactory) -> tuple[Mapping[str, Path]
     command = [java, "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-cp", jars]
     command += [f"-Dcatalina.home={home}", f"-Dcatalina.base={folder}"]
     command += [f"-Djava.io.tmpdir={folder}", "org.apache.catalina.startup.Bootstrap", "start"]
-    logs = {name: folder / f"{name}.log" for name in (*PATTERNS, "json")}
+    logs = {name: folder / f"{name}.log" for name in (*PATTERNS, "json", "w3c")}
     with running(command, port, folder / "out.txt"):
         answers = [send(port, sent.raw) for sent in REQUESTS]
         answers.append(
@@ -160,3 +162,14 @@ def test_the_time_of_the_commit_tells_the_unit_of_the_whole(
     _check(rows, answers)
     _check_durations(rows)
     assert {row["upstream_duration_ms"] for row in rows} == {None}
+
+
+def test_the_extended_log_has_whole_seconds(
+    tomcat: tuple[Mapping[str, Path], list[bytes]],
+) -> None:
+    logs, answers = tomcat
+    await_lines(logs["w3c"], len(answers) + 3)
+    rows = read_rows(logs["w3c"])
+    _check(rows, answers)
+    assert {row["gateway"] for row in rows} == {"tomcat"}
+    assert all(row["duration_ms"] % 1000 == 0 for row in rows)  # type: ignore[operator]

@@ -348,6 +348,22 @@ GATEWAY_DIALECTS: tuple[LogDialect, ...] = (
         url="https://learn.microsoft.com/windows/win32/http/w3c-logging",
     ),
     LogDialect(
+        # Its `time-taken` are seconds, which Tomcat writes whole.
+        name="tomcat-w3c",
+        gateway="tomcat",
+        names=all_of("#software csmethod csuristem", "#software csmethod csuri"),
+        values={"#software": r"^Apache Tomcat/"},
+        units=("s",),
+        fields=_W3C_FIELDS
+        | fields_named(path="csuristem csuri", duration_ms="timetaken:s", response_bytes="bytes"),
+        sample=(
+            '{"#Software":"Apache Tomcat/10.1.60","date":"2026-10-10","time":"13:55:36",'
+            '"c-ip":"203.0.113.9","cs-method":"GET","cs-uri":"/a?b=1","sc-status":"200",'
+            '"bytes":"120","time-taken":"2"}'
+        ),
+        url="https://tomcat.apache.org/tomcat-10.1-doc/config/valve.html#Extended_Access_Log_Valve",
+    ),
+    LogDialect(
         # ASP.NET Core's: milliseconds, with a fraction.
         name="aspnetcore-w3c",
         names=all_of("csmethod csuristem timetaken csversion scomputername"),
