@@ -65,11 +65,13 @@ def _convert(stream: ByteStream) -> Iterator[bytes]:
         held += block
         ended = not block
         lines, taken = _take_batches(held, final=ended or len(held) > _MAX_BATCH_BYTES)
+        # What ends in mid-batch is a line without its newline: the rest of it may be yet to come.
+        is_torn = bool(ended and lines and held.endswith(lines[-1]))
         held = held[taken:]
         # A batch that is not whole yet is scanned anew: twice as much is added each time.
         wanted = max(_STEP_BYTES, len(held))
         if lines:
-            yield b"".join(line + b"\n" for line in lines)
+            yield b"\n".join(lines) + (b"" if is_torn else b"\n")
     if damage is not None:
         raise damage
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from apilog.formats.registry import FORMAT_INFOS
-from apilog.metrics import METRICS
+from apilog.metrics import METRICS, SPECIFIED_METRICS
 from apilog.render import OUTPUTS
 from apilog.schema import COLUMNS, SCHEMA
 from apilog.version import __version__
@@ -17,7 +17,7 @@ from tests.commands import Run
 NAMES = {
     "formats": list(FORMAT_INFOS),
     "schema": [column.name for column in COLUMNS],
-    "metrics": list(METRICS),
+    "metrics": [*METRICS, *SPECIFIED_METRICS],
 }
 
 

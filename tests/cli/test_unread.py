@@ -23,7 +23,7 @@ def good(tmp_path: Path) -> Path:
     ("text", "said"),
     [
         (UNTIMED, ("JSON without a time; ", "'path', 'status', 'took'", "timestamp=KEY")),
-        (MISTIMED, ("a time that can be read: 'time' is 'yesterday'", "timestamp=time:")),
+        (MISTIMED, ("a time that can be read: 'time' is 'yesterday'", 'timestamp = {key = "time"')),
         ("level=info msg=hello code=7", ("key=value pairs without a time and a request", "'msg'")),
         ("203.0.113.7 - - [yesterday] GET", ("203.0.113.7 - - [yesterday] GET' stops being `",)),
     ],

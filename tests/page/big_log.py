@@ -27,7 +27,7 @@ def write_big_log(
 def _lines(
     chance: random.Random, requests: int, days: int, routes: int, consumers: int
 ) -> Iterator[str]:
-    paths = [f"/v1/{kind}{n}" for n in range(routes // 2) for kind in ("orders", "items")]
+    paths = [f"/v1/{kind}{n}" for n in range(routes // 2) for kind in ("getOrders", "getItems")]
     usual = [chance.lognormvariate(4, 0.8) for _ in paths]
     busy = [1 / (i + 1) ** 0.7 for i in range(routes)]
     busy_consumers = [1 / (i + 1) ** 0.6 for i in range(consumers)]
@@ -39,7 +39,7 @@ def _lines(
         status = chance.choices((200, 201, 404, 429, 500, 503), (85, 8, 4, 1, 1, 1))[0]
         taken = usual[route] * chance.lognormvariate(0, 0.5) / 1000
         address = f"10.0.{chance.randrange(9)}.{chance.randrange(250)}"
-        # Names in words: a number in a path would be taken for an identifier.
+        # Names of methods in words: a number, or a noun among many, would be taken for a value.
         yield (
             f'{address} - app-{consumer:03} [{at}] "GET {_in_words(paths[route])} HTTP/1.1" '
             f'{status} {chance.randrange(100, 5000)} "-" "sdk" {taken:.3f} {taken * 0.9:.3f}\n'

@@ -96,7 +96,11 @@ def test_a_page_that_can_carry_little_tells_the_truth(
     report = apilog.report(log, for_page=True, **options)
     monkeypatch.setattr(packed_sums, "MOST_BYTES", 22_000)
     ends = {"since": "2026-10-02T00:00:00Z", "until": "2026-10-03T00:00:00Z"}
-    filters = [{"route": "/v1/itemsa"}, {"consumer": "app-001"}, {**ends, "route": "/v1/itemsa"}]
+    filters = [
+        {"route": "/v1/getItemsa"},
+        {"consumer": "app-001"},
+        {**ends, "route": "/v1/getItemsa"},
+    ]
     results = filtered(report, filters)
     told = [
         assert_told_is_right(result, asked([str(log)], state, **options))

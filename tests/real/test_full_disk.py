@@ -50,7 +50,8 @@ def may_mount() -> bool:
 @pytest.fixture(scope="module")
 def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lines = [
-        line(f"/orders/{word}/list", after=n) for n, word in enumerate(map(letters, range(3000)))
+        line(f"/orders/get{word.title()}/list", after=n)
+        for n, word in enumerate(map(letters, range(3000)))
     ]
     lines += ["no request"] * 3000
     return write(tmp_path_factory.mktemp("full") / "a.log", lines)

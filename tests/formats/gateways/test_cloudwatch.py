@@ -162,7 +162,13 @@ def test_what_the_command_line_adds_is_of_no_event() -> None:
 @pytest.mark.parametrize(
     "lines",
     [
-        *((line,) for f in library.NGINX_FORMATS for line in f.samples),
+        # What Reactor Netty writes begins as an exported event does: the format is tried first.
+        *(
+            (line,)
+            for f in library.NGINX_FORMATS
+            if f.name != "reactor-netty"
+            for line in f.samples
+        ),
         *((line,) for line in MESSAGES),
         *((line,) for line in (*damaged_lines.JSON, *damaged_lines.LTSV, *damaged_lines.LOGFMT)),
         *(sample.lines for e in OTHERS for sample in e.samples if e not in CLOUDWATCH_ENVELOPES),
