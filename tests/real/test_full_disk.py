@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 import polars as pl
@@ -21,6 +22,7 @@ pytestmark = pytest.mark.slow
 
 _IN_NAMESPACE = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-euc"]
 OLD = "what was there before"
+REQUESTS = 2 * 11**3
 FULL = """
 mount -t tmpfs -o size=12k none "$1"; disk=$1; shift
 mkdir "$disk/out"; printf '%s' "$old" > "$disk/old"
@@ -49,16 +51,12 @@ def may_mount() -> bool:
 
 @pytest.fixture(scope="module")
 def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    lines = [
-        line(f"/orders/get{word.title()}/list", after=n)
-        for n, word in enumerate(map(letters, range(3000)))
-    ]
+    # Few words in each place, so that all their combinations are routes of their own.
+    words = [letter + "x" * 12 for letter in "abcdefghijk"]
+    paths = ["/".join(("/orders", *chosen)) for chosen in product(words, repeat=3)]
+    lines = [line(path, after=n) for n, path in enumerate(paths * 2)]
     lines += ["no request"] * 3000
     return write(tmp_path_factory.mktemp("full") / "a.log", lines)
-
-
-def letters(number: int) -> str:
-    return "".join(chr(97 + number // 26**place % 26) for place in range(4)) + "x" * 12
 
 
 def run_on_full_disk(
@@ -152,9 +150,9 @@ def test_a_run_with_more_space_makes_good_what_a_full_disk_refused(
             f"{tmp_path}/errors.disk/out/store",
         ]
         report = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
-        assert report["tables"]["overview"][0]["requests"] == 3000
+        assert report["tables"]["overview"][0]["requests"] == REQUESTS
     else:
         days = sorted(Path(tmp_path, "errors.disk/out/export").glob("20*"))
         assert days
         tables = [pl.read_csv(day / "overview.csv") for day in days]
-        assert sum(table["requests"].sum() for table in tables) == 3000
+        assert sum(table["requests"].sum() for table in tables) == REQUESTS
