@@ -62,7 +62,7 @@ server {{
 FORMATS = ("combined", "timed", "upstreaminfo", "keys", "bars")
 
 
-class _Upstream(BaseHTTPRequestHandler):
+class Upstream(BaseHTTPRequestHandler):
     """Answers /…/<status>/… with that status."""
 
     def do_GET(self) -> None:
@@ -106,7 +106,7 @@ class Nginx:
         return answer
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -118,9 +118,9 @@ def running_nginx(tmp_path: Path) -> Iterator[Nginx]:
     binary = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
     if binary is None:
         pytest.skip("nginx is not installed")
-    upstream = ThreadingHTTPServer(("127.0.0.1", 0), _Upstream)
+    upstream = ThreadingHTTPServer(("127.0.0.1", 0), Upstream)
     threading.Thread(target=upstream.serve_forever, daemon=True).start()
-    ports = {"live": upstream.server_port, "dead": _free_port(), "port": _free_port()}
+    ports = {"live": upstream.server_port, "dead": free_port(), "port": free_port()}
     for folder in ("logs", "conf.d"):
         (tmp_path / folder).mkdir()
     (tmp_path / "nginx.conf").write_text(CONF.format(prefix=tmp_path, **ports))

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 import apilog
-from tests.real.nginx_server import _Upstream
+from tests.real.nginx_server import Upstream
 
 Row = dict[str, object]
 """A record, by column."""
@@ -87,7 +87,7 @@ def running(command: list[str], port: int, out: Path) -> Iterator[subprocess.Pop
 
 
 @contextmanager
-def running_upstream(handler: type[BaseHTTPRequestHandler] = _Upstream) -> Iterator[int]:
+def running_upstream(handler: type[BaseHTTPRequestHandler] = Upstream) -> Iterator[int]:
     """The port of a server of ours that answers /…/<status>/… with that status."""
     upstream = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=upstream.serve_forever, daemon=True).start()

@@ -13,7 +13,7 @@ import pytest
 from apilog.engine.local import LocalRun
 from apilog.engine.parse_chunks import ReadSpec
 from apilog.routes import parse_rules
-from tests.real.nginx_server import _free_port, _Upstream
+from tests.real.nginx_server import Upstream, free_port
 from tests.real.running_servers import (
     EXPECTED,
     TRAFFIC,
@@ -78,7 +78,7 @@ NCSA_FORMATS = {
 }
 
 
-class _SlowUpstream(_Upstream):
+class _SlowUpstream(Upstream):
     """Takes its time where it is asked for /slow."""
 
     def do_GET(self) -> None:
@@ -102,7 +102,7 @@ def squid(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[bytes]]:
         for path in folder.parents[:2]:
             path.chmod(0o755)
         folder.chmod(0o777)
-    front, forward, dead = _free_port(), _free_port(), _free_port()
+    front, forward, dead = free_port(), free_port(), free_port()
     conf = folder / "squid.conf"
     with running_upstream(_SlowUpstream) as live:
         known = {"front": front, "forward": forward, "live": live, "timed": SQUID_TIMED}
@@ -172,10 +172,10 @@ def varnish(tmp_path_factory: pytest.TempPathFactory) -> tuple[Mapping[str, Path
     """A log of varnishncsa for each format, and the answers of a real Varnish."""
     binary, ncsa = find_binary("varnishd"), find_binary("varnishncsa")
     folder = tmp_path_factory.mktemp("varnish")
-    port, vcl, work = _free_port(), folder / "apilog.vcl", str(folder / "work")
+    port, vcl, work = free_port(), folder / "apilog.vcl", str(folder / "work")
     logs = {name: folder / f"{name}.log" for name in NCSA_FORMATS}
     with running_upstream(_SlowUpstream) as live:
-        vcl.write_text(VCL.format(live=live, dead=_free_port()))
+        vcl.write_text(VCL.format(live=live, dead=free_port()))
         command = [binary, "-F", "-j", "none", "-a", f"127.0.0.1:{port}", "-f", str(vcl)]
         command += ["-n", work, "-s", "malloc,8m"]
         with running(command, port, folder / "out.txt"):

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import apilog
-from tests.real.nginx_server import _free_port
+from tests.real.nginx_server import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -245,7 +245,7 @@ COMBINED = {
 
 def test_uvicorn(apps: Path) -> None:
     pytest.importorskip("uvicorn")
-    port, log = _free_port(), apps / "server.log"
+    port, log = free_port(), apps / "server.log"
     command = [sys.executable, "-m", "uvicorn", "apps:asgi", "--port", str(port)]
     with running(command, apps, [port], log):
         sent = send_all(port)
@@ -260,7 +260,7 @@ HYPERCORN = '%(h)s %(l)s %(l)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"'
 @pytest.mark.parametrize("tail", ["", " %(D)s", " %(L)s"])
 def test_hypercorn(apps: Path, tail: str) -> None:
     pytest.importorskip("hypercorn")
-    port, log = _free_port(), apps / "server.log"
+    port, log = free_port(), apps / "server.log"
     command = [sys.executable, "-m", "hypercorn", "apps:asgi", "--bind", f"127.0.0.1:{port}"]
     command += ["--access-logfile", "-", "--access-logformat", HYPERCORN + tail]
     with running(command, apps, [port], log):
@@ -276,7 +276,7 @@ GUNICORN = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"'
 )
 def test_gunicorn(apps: Path, tail: str, slack: float) -> None:
     pytest.importorskip("gunicorn")
-    port, log = _free_port(), apps / "server.log"
+    port, log = free_port(), apps / "server.log"
     command = [sys.executable, "-m", "gunicorn", "apps:wsgi", "--bind", f"127.0.0.1:{port}"]
     command += ["--access-logfile", "-", "--access-logformat", GUNICORN + tail]
     with running(command, apps, [port], log):
@@ -297,7 +297,7 @@ def test_gunicorn(apps: Path, tail: str, slack: float) -> None:
 def test_werkzeug(apps: Path) -> None:
     pytest.importorskip("werkzeug")
     (apps / "serve.py").write_text(WERKZEUG, "utf-8")
-    port, log = _free_port(), apps / "server.log"
+    port, log = free_port(), apps / "server.log"
     with running([sys.executable, "serve.py", str(port)], apps, [port], log, TZ="UTC"):
         sent = send_all(port)
     hold(read(log), sent, gateway=None, told={"client_ip": "127.0.0.1", "response_bytes": None})
@@ -307,7 +307,7 @@ def test_django(apps: Path) -> None:
     pytest.importorskip("django")
     (apps / "manage.py").write_text(DJANGO, "utf-8")
     (apps / "site_urls.py").write_text(DJANGO_URLS, "utf-8")
-    port, log = _free_port(), apps / "server.log"
+    port, log = free_port(), apps / "server.log"
     with running([sys.executable, "manage.py", str(port)], apps, [port], log):
         sent = send_all(port)
     hold(read(log), sent, gateway=None, told={"response_bytes": 5, "client_ip": None})
@@ -322,7 +322,7 @@ MODULES = os.environ.get("APILOG_NODE_MODULES")
 )
 def test_node(tmp_path: Path) -> None:
     (tmp_path / "server.js").write_text(NODE, "utf-8")
-    ports = [_free_port() for _ in range(3)]
+    ports = [free_port() for _ in range(3)]
     command = ["node", "server.js", str(tmp_path), *map(str, ports)]
     with running(command, tmp_path, ports, tmp_path / "output.log", NODE_FOLDER=MODULES or ""):
         by_port = [send_all(port) for port in ports]

@@ -10,7 +10,7 @@ import pytest
 
 from apilog.config.servers import read_server_formats
 from apilog.formats.registry import gateway_template
-from tests.real.nginx_server import _free_port
+from tests.real.nginx_server import free_port
 from tests.real.running_servers import (
     EXPECTED,
     TRAFFIC,
@@ -94,10 +94,10 @@ def haproxy(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
     """A log of a real HAProxy for each of its formats."""
     binary = find_binary("haproxy")
     folder = tmp_path_factory.mktemp("haproxy")
-    ports = {f"port{i}": _free_port() for i in range(5)}
+    ports = {f"port{i}": free_port() for i in range(5)}
     conf = folder / "haproxy.cfg"
     template = gateway_template("haproxy")
-    known = {"sink": "stdout", "dead": _free_port(), "template": template}
+    known = {"sink": "stdout", "dead": free_port(), "template": template}
     out = folder / "out.log"
     with running_upstream() as live:
         conf.write_text(HAPROXY.format(live=live, **known, **ports))
@@ -183,7 +183,7 @@ def apache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     prefix = tmp_path_factory.mktemp("apache")
     (prefix / "htdocs").mkdir()
     (prefix / "htdocs" / "hello").write_text("hello")
-    port = _free_port()
+    port = free_port()
     conf = prefix / "httpd.conf"
     template = gateway_template("apache").replace("logs/access.log", str(prefix / "template.log"))
     text = APACHE.format(prefix=prefix, port0=port, modules=modules, template=template)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.real.nginx_server import _free_port
+from tests.real.nginx_server import free_port
 from tests.real.running_servers import (
     TRAFFIC,
     Row,
@@ -92,7 +92,7 @@ def tomcat(tmp_path_factory: pytest.TempPathFactory) -> tuple[Mapping[str, Path]
     valves = [_valve(folder, name, pattern) for name, pattern in PATTERNS.items()]
     valves.append(_valve(folder, "json", "combined", "JsonAccessLogValve"))
     valves.append(_valve(folder, "w3c", W3C, "ExtendedAccessLogValve"))
-    port = _free_port()
+    port = free_port()
     server = SERVER.format(port=port, folder=folder, valves="\n".join(valves))
     (folder / "conf" / "server.xml").write_text(server)
     (folder / "app" / "WEB-INF" / "web.xml").write_text(WEB)
