@@ -27,8 +27,8 @@ from apilog.developer_success import build_success_report as success
 from apilog.developer_success.success_metrics import SUCCESS_METRICS as SUCCESS_METRICS
 from apilog.developer_success.tables import MORE_TABLES
 from apilog.developer_success.tables import SUCCESS_TABLES as SUCCESS_TABLES
-from apilog.formats.field_map import FIELD_MAP
-from apilog.formats.nginx import field_names, library, variables
+from apilog.formats.field_map import KEYS, VARIABLES
+from apilog.formats.nginx import field_names, library
 from apilog.formats.nginx.library import SUGGESTION
 from apilog.formats.registry import ADVICE, FORMAT_INFOS
 from apilog.formats.skipped_lines import SKIP_RULES
@@ -220,7 +220,7 @@ def _envelopes() -> str:
 def _variables() -> str:
     rows = (
         (f"`{column}`", ", ".join(f"`${field.variable}`" for field in fields))
-        for column, fields in variables.VARIABLES_BY_COLUMN.items()
+        for column, fields in VARIABLES.items()
         if column in SCHEMA
     )
     return _table(("column", "variables, the first that the log has"), rows)
@@ -237,7 +237,7 @@ def _tail_keys() -> str:
 def _synonyms() -> str:
     rows = (
         (f"`{column}`", _names(tuple(dict.fromkeys(n for e in entries for n in e.names))))
-        for column, entries in FIELD_MAP.items()
+        for column, entries in KEYS.items()
     )
     return _table(("column", "keys, the best first"), rows)
 

@@ -13,10 +13,12 @@ import math
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 
 import polars as pl
 
-from apilog.values.convert import durations_to_ms, to_floats
+from apilog.values.convert import durations_to_ms, sum_upstream_ms, to_floats
+from apilog.values.dictionary import ColumnConverter
 
 DURATION_UNITS = ("s", "ms", "us", "ns")
 """The units that a bare number may be in, the coarsest first."""
@@ -250,3 +252,14 @@ def _share(agrees: pl.Series) -> float:
 def known_ms(values: pl.Series, unit: str) -> pl.Series:
     """Return durations in milliseconds, as evidence for others."""
     return durations_to_ms(values, unit)
+
+
+@lru_cache(maxsize=64)
+def duration_converter(column: str, unit: str) -> ColumnConverter:
+    """Return what converts durations to milliseconds, bare numbers being in `unit`.
+
+    The same function each time, so that formats can be compared.
+    """
+    if column == "upstream_duration_ms":
+        return partial(sum_upstream_ms, unit=unit)
+    return partial(durations_to_ms, unit=unit)

@@ -1,240 +1,241 @@
-"""Which fields make which column: the names that may hold it, the look it needs, how it is read.
+"""The field map: which fields make which column, by which names, and how they are read.
 
-`FIELD_MAP` is the one place that says so for logs without fixed names. A name is never enough: a
-field is used only if its values have the look of the column.
+`FIELD_MAP` is the one place that says so, for the variables of format strings, into which those of
+other servers' languages are translated, and for the keys of logs without fixed names. A variable
+means what it is documented to mean; the name of a key is never enough: a field is used only if its
+values have the look of the column.
 
-Invariant: names are compared without case and without `_ - . $ @ : ( )` and blanks, so that
-`http_host`, `httpHost` and `$http_host` are one name.
+Variables: https://nginx.org/en/docs/varindex.html, and for what only Apache has
+https://httpd.apache.org/docs/current/mod/mod_log_config.html
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 
+from apilog.formats.field_entry import (
+    ECS_URL,
+    ENVOY_URL,
+    NGINX_URL,
+    OTEL_URL,
+    FieldEntry,
+    JoinedSource,
+    VariableSource,
+    also,
+    durations,
+    fields,
+    request_lines,
+    sizes,
+    texts,
+    variables,
+)
+from apilog.formats.haproxy.values import (
+    captured_agent,
+    captured_host,
+    encode_frontend,
+    encode_server_name,
+    encode_termination,
+    finished_bytes,
+    finished_ms,
+)
+from apilog.formats.nginx.values import (
+    encode_header_address,
+    encode_host_behind,
+    encode_message,
+    encode_query_string,
+    encode_unbracketed,
+    parse_gin_times,
+    parse_month_first,
+)
 from apilog.values import looks
 from apilog.values.convert import (
+    attempts_of_retries,
+    blank_to_null,
     count_attempts,
     durations_to_ms,
+    durations_with_unit,
     encode_last_attempt,
     last_upstream_status,
+    positive_milliseconds,
+    positive_sizes,
+    seconds_or_ms,
+    seconds_to_ms,
     sum_upstream_ms,
+    to_counts,
     to_sizes,
     to_statuses,
+    upstream_status_by_details,
 )
-from apilog.values.dictionary import ColumnConverter
-from apilog.values.json_text import KeyPath
 from apilog.values.local_times import is_local_time
-from apilog.values.looks import ValueLook
 from apilog.values.requests import (
     encode_client_address,
     encode_first,
+    encode_host,
+    encode_route_key,
     encode_target_query,
     encode_tool,
     encode_url_host,
     encode_url_path,
     extract_trace_id,
     first_given,
-    keep_texts,
     mask_query_column,
+    part_of_route_request,
+    strip_port,
     target_path,
     target_query,
 )
-from apilog.values.times import parse_times
-
-_IGNORED_CHARACTERS = str.maketrans("", "", "_-.$@:() ")
-
-NGINX_URL = "https://nginx.org/en/docs/varindex.html"
-ECS_URL = "https://www.elastic.co/docs/reference/ecs/ecs-field-reference"
-OTEL_URL = "https://opentelemetry.io/docs/specs/semconv/http/http-spans/"
-ENVOY_URL = (
-    "https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage"
+from apilog.values.times import (
+    parse_epoch_times,
+    parse_iso_times,
+    parse_joined_clf_times,
+    parse_times,
 )
 
-
-def normalise_name(name: str) -> str:
-    """Return the form in which names are compared."""
-    return name.lower().translate(_IGNORED_CHARACTERS)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FieldEntry:
-    """Fields that a column can be made of, by their names."""
-
-    names: tuple[str, ...]
-    """Names as `normalise_name` gives them, the best first."""
-    look: ValueLook
-    convert: ColumnConverter
-    """For durations, it is replaced by that of their unit."""
-    unit: str | None = None
-    """The unit in which durations of these names mostly are."""
-    is_duration: bool = False
-    """Whether the names may end in a unit."""
-    is_local_time: bool = False
-    """Whether the values are times as people of a place write them, see `values.local_times`."""
-    request_part: str = ""
-    """The part of request lines that `convert` takes, if they are request lines."""
-    kind: str = ""
-    """Fields of one kind serve several columns; others serve one."""
-    url: str = ""
-    """Where the names are documented."""
-
-
-def _words(names: str) -> tuple[str, ...]:
-    return tuple(names.split())
-
-
-_TARGETS = _words(
-    """requesturi requesturl originalurl originaluri urloriginal requestedurl requesteduri
-    clientrequesturi csuristem xenvoyoriginpath xenvoyoriginalpath"""
-)
-_OTHER_TARGETS = _words(
-    """uri url requestpath path urlpath urlfull httppath httptarget httpurl target originalpath
-    rawpath fullpath fullurl requestfullpath requesttarget pathname uripath requri pathinfo reqpath
-    requrl urlstem csuri httproutepath endpoint request req"""
-)
-_REQUEST_LINES = _words("request requestline httprequest req requesturi uri path")
-
-
-def _request_line(part: str, convert: ColumnConverter = keep_texts) -> FieldEntry:
-    return FieldEntry(
-        names=_REQUEST_LINES,
-        look=looks.is_request_line,
-        convert=convert,
-        request_part=part,
-        kind="request line",
-        url=NGINX_URL,
-    )
-
-
-def _targets(names: tuple[str, ...], convert: ColumnConverter) -> FieldEntry:
-    return FieldEntry(names=names, look=looks.is_target, convert=convert, kind="target")
-
-
-def _texts(names: str, look: ValueLook = looks.is_wordy, url: str = "") -> tuple[FieldEntry, ...]:
-    return (FieldEntry(names=_words(names), look=look, convert=encode_first, url=url),)
-
-
-def _token_counts(names: str) -> tuple[FieldEntry, ...]:
-    return (FieldEntry(names=_words(names), look=looks.is_size, convert=to_sizes),)
-
-
-def _durations(names: str, unit: str | None = None, url: str = "") -> FieldEntry:
-    return FieldEntry(
-        names=_words(names),
-        look=looks.is_duration_list,
-        convert=durations_to_ms,
-        unit=unit,
-        is_duration=True,
-        url=url,
-    )
-
-
-_ADDRESSES_BEHIND = _words(
-    """upstreamaddr upstreamaddress upstreamhost serviceaddr backendaddr backendaddress targetaddr
-    upstreamurl backendurl serviceurl upstream"""
-)
-_TIMES = _words(
-    """msec startutc startlocal timestampns timestampus timestampms timestamp ts time
-    timeiso8601 timelocal datetime date startedat starttime requesttimestamp
+_TIMES = fields(
+    """$msec startutc startlocal timestampns timestampus timestampms timestamp ts time
+    $time_iso8601 $time_local datetime date startedat starttime requesttimestamp
     requesttimeepoch requesttime accesstime eventtime logtime epoch edgestarttimestamp
     timestampiso t timeunixnano asctime requestdate reqtimesec isotime utctime
     eventtimestamp logtimestamp loggedat createdat receivedat requestedat completedat
-    finishedat endedat endtime timestampepoch timeepoch unixtime epochtime start end"""
+    finishedat endedat endtime timestampepoch timeepoch unixtime epochtime start end""",
+    looks.is_time,
+    parse_times,
+    special={
+        "msec": parse_epoch_times,
+        "time_iso8601": parse_iso_times,
+        "time_local": parse_joined_clf_times,
+    },
+)
+_TARGETS = fields(
+    """$request_uri requesturl originalurl originaluri urloriginal requestedurl requesteduri
+    clientrequesturi csuristem xenvoyoriginpath xenvoyoriginalpath""",
+    looks.is_target,
+    encode_url_path,
+    part=target_path,
+    kind="target",
+)
+_OTHER_TARGETS = fields(
+    """$uri url requestpath path urlpath urlfull httppath httptarget httpurl $target
+    originalpath rawpath fullpath fullurl requestfullpath requesttarget pathname uripath
+    requri pathinfo reqpath requrl urlstem csuri httproutepath endpoint request req""",
+    looks.is_target,
+    encode_url_path,
+    part=target_path,
+    kind="target",
 )
 DURATION_COLUMNS = frozenset({"duration_ms", "upstream_duration_ms"})
 
 FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
     "timestamp": (
-        FieldEntry(names=_TIMES, look=looks.is_time, convert=parse_times),
+        _TIMES,
         # Which of day and month comes first is decided over the values.
-        FieldEntry(names=_TIMES, look=is_local_time, convert=parse_times, is_local_time=True),
+        replace(_TIMES, variables=(), look=is_local_time, is_local_time=True),
+        variables("time_unzoned", parse_times),
+        variables("time_month_first", parse_month_first),
+        variables("time_any time_no_zone time_python time_web", parse_times),
+        variables("time_gin", parse_gin_times),
     ),
     "method": (
-        *_texts(
-            """method requestmethod httpmethod httprequestmethod reqmethod verb requestverb
+        texts(
+            """method $request_method httpmethod httprequestmethod reqmethod verb requestverb
             clientrequestmethod csmethod methodname httpverb reqverb requesttype""",
             looks.is_method,
         ),
-        _request_line("method"),
+        request_lines("method"),
+        variables("route_request", part_of_route_request("method")),
     ),
     "path": (
-        _targets(_TARGETS, encode_url_path),
-        _request_line("target", target_path),
-        _targets(_OTHER_TARGETS, encode_url_path),
+        _TARGETS,
+        request_lines("target", target_path),
+        _OTHER_TARGETS,
+        variables("document_uri", part=target_path),
     ),
     "query": (
-        FieldEntry(
-            names=_words(
-                "args querystring query requestquery urlquery requestqueryargs csuriquery"
-            ),
-            look=looks.is_text,
-            convert=mask_query_column,
+        fields(
+            "$args $query_string query requestquery urlquery requestqueryargs csuriquery",
+            looks.is_text,
+            mask_query_column,
+            given=encode_query_string,
         ),
-        _targets(_TARGETS, encode_target_query),
-        _request_line("target", target_query),
-        _targets(_OTHER_TARGETS, encode_target_query),
+        also(_TARGETS, encode_target_query),
+        request_lines("target", target_query),
+        also(_OTHER_TARGETS, encode_target_query),
+        variables("marked_query query_or_dash", part=target_query),
     ),
     "protocol": (
-        *_texts(
-            """protocol serverprotocol requestprotocol requestproto proto httpprotocol
+        texts(
+            """protocol $server_protocol requestprotocol requestproto proto httpprotocol
             clientrequestprotocol httpversion networkprotocolversion""",
             looks.is_protocol,
         ),
-        _request_line("protocol"),
+        request_lines("protocol"),
+        variables("route_request", part_of_route_request("protocol")),
     ),
     "status": (
-        FieldEntry(
-            names=_words(
-                """status statuscode responsestatus responsestatuscode responsecode
-                downstreamstatus httpstatus httpstatuscode httpresponsestatuscode
-                httpresponsecode edgeresponsestatus resstatuscode resstatus respstatus scstatus
-                httpcode httpreturncode respcode rspcode rescode replystatus httpresponsestatus
-                finalstatus statusvalue clientstatus clientstatuscode proxyresponsecode
-                elbstatuscode code response st sc"""
-            ),
-            look=looks.is_status,
-            convert=to_statuses,
+        fields(
+            """$status statuscode responsestatus responsestatuscode responsecode
+            downstreamstatus httpstatus httpstatuscode httpresponsestatuscode
+            httpresponsecode edgeresponsestatus resstatuscode resstatus respstatus scstatus
+            httpcode httpreturncode respcode rspcode rescode replystatus httpresponsestatus
+            finalstatus statusvalue clientstatus clientstatuscode proxyresponsecode
+            elbstatuscode code response st sc""",
+            looks.is_status,
+            to_statuses,
+            given=to_statuses,
         ),
     ),
     "upstream_status": (
-        FieldEntry(
-            names=_words(
-                """upstreamstatus upstreamstatuscode originstatus integrationstatus backendstatus
-                backendstatuscode originresponsestatus targetstatuscode targetresponsecode"""
-            ),
-            look=looks.is_status_list,
-            convert=last_upstream_status,
+        fields(
+            """$upstream_status upstreamstatuscode $origin_status integrationstatus backendstatus
+            backendstatuscode originresponsestatus targetstatuscode targetresponsecode""",
+            looks.is_status_list,
+            last_upstream_status,
+            given=last_upstream_status,
         ),
     ),
     "upstream_addr": (
-        FieldEntry(
-            names=_ADDRESSES_BEHIND,
-            look=looks.is_upstream,
-            convert=encode_last_attempt,
+        fields(
+            """$upstream_addr upstreamaddress $upstream_host serviceaddr backendaddr backendaddress
+            targetaddr upstreamurl backendurl serviceurl upstream""",
+            looks.is_upstream,
+            encode_last_attempt,
+            given=encode_last_attempt,
+            special={"upstream_host": encode_host_behind},
             kind="upstream",
             url=NGINX_URL,
         ),
+        variables("server_url", encode_last_attempt),
+        variables("server_addr_port", encode_host_behind),
+        variables("upstream_ip upstream_server", encode_server_name),
     ),
+    # Servers tried: https://nginx.org/en/docs/http/ngx_http_upstream_module.html#var_upstream_addr
     "upstream_attempts": (
-        FieldEntry(
-            names=("upstreamaddr", "upstreamaddrs"),
-            look=looks.is_upstream,
-            convert=count_attempts,
+        variables("attempt_count", to_counts),
+        fields(
+            "$upstream_addr upstreamaddrs",
+            looks.is_upstream,
+            count_attempts,
+            given=count_attempts,
             kind="upstream",
             url=NGINX_URL,
         ),
     ),
     "duration_ms": (
         # nginx writes seconds with three decimals.
-        _durations("requesttime reqtime", "s", NGINX_URL),
-        _durations("latenciesrequest responselatency latencytotal totallatency", "ms"),
-        _durations("httpserverrequestduration", "s", OTEL_URL),
-        _durations("eventduration", "ns", ECS_URL),
-        _durations(
+        durations("$request_time reqtime", "s", NGINX_URL, seconds_to_ms),
+        variables("request_time_ms", partial(durations_to_ms, unit="ms")),
+        variables("request_time_us", partial(durations_to_ms, unit="us")),
+        variables("request_time_ns", partial(durations_to_ms, unit="ns")),
+        variables("active_time_ms", finished_ms),
+        variables("request_time_any", durations_with_unit),
+        durations("latenciesrequest responselatency latencytotal totallatency", "ms"),
+        durations("httpserverrequestduration", "s", OTEL_URL),
+        durations("eventduration", "ns", ECS_URL),
+        durations(
             """duration latency elapsed elapsedtime responsetime resptime restime apptime taken
-            timetaken took dur lat elapsedmilliseconds processingtime requestduration
+            timetaken took dur lat elapsedmilliseconds processingtime $request_duration
             requestlatency responseduration runtime
             executiontime exectime totaltime timetotal total timespent spenttime cost costtime
             servetime turnaroundtime timetoresponse handlertime servertime requestprocessingtime
@@ -243,11 +244,18 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
         ),
     ),
     "upstream_duration_ms": (
-        _durations("upstreamresponsetime upstreamtime urt", "s", NGINX_URL),
-        _durations("""upstreamservicetime xenvoyupstreamservicetime""", "ms", ENVOY_URL),
-        _durations("latenciesproxy integrationlatency", "ms"),
-        _durations("originduration", "ns"),
-        _durations(
+        # One time per attempt: https://nginx.org/en/docs/http/ngx_http_upstream_module.html
+        durations("$upstream_response_time upstreamtime urt", "s", NGINX_URL, sum_upstream_ms),
+        variables("upstream_response_time_ms", partial(sum_upstream_ms, unit="ms")),
+        variables("upstream_response_time_us", partial(sum_upstream_ms, unit="us")),
+        variables("upstream_response_time_ns", partial(sum_upstream_ms, unit="ns")),
+        variables("server_time_ms", partial(durations_to_ms, unit="ms")),
+        variables("upstream_response_time_any", durations_with_unit),
+        variables("my_x_apigee_target_latency", seconds_or_ms),
+        durations("upstreamservicetime xenvoyupstreamservicetime", "ms", ENVOY_URL),
+        durations("latenciesproxy integrationlatency", "ms"),
+        durations("originduration", "ns"),
+        durations(
             """upstreamduration upstreamlatency latencyupstream upstreamelapsed backendelapsed
             backendms backendus targetms targetus originms originus
             servicems serviceus targettime targetlatency targetduration origintime
@@ -259,215 +267,227 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
         ),
     ),
     "request_bytes": (
-        FieldEntry(
-            names=_words(
-                """requestlength requestsize requestbytes requestcontentsize requestbodysize
-                requestcontentlength requestbodylength requestbodybytes requestbyteslength reqlen
-                reqlength reqsizebytes requestlen inbytes rxbytes receivedbytes bytesrecv
-                bytesreceived bytesread bytesin reqsize reqbodysize reqbytes
-                httprequestbodybytes httprequestbodysize httprequestsize csbytes"""
-            ),
-            look=looks.is_size,
-            convert=to_sizes,
+        sizes(
+            """$request_length requestsize requestbytes requestcontentsize requestbodysize
+            requestcontentlength requestbodylength requestbodybytes requestbyteslength reqlen
+            reqlength reqsizebytes requestlen inbytes rxbytes receivedbytes bytesrecv
+            bytesreceived bytesread bytesin reqsize reqbodysize reqbytes
+            httprequestbodybytes httprequestbodysize httprequestsize csbytes"""
         ),
+        variables("bytes_uploaded", to_sizes),
     ),
     "response_bytes": (
-        FieldEntry(
-            names=_words(
-                """bodybytessent bodybytes bodysize bodysentbytes downstreamcontentsize
-                responsebodysize respbodysize resbodysize responsesize responsebytes
-                responselength responselen responsecontentlength responsebodylength
-                responsebodybytes resplen resplength reslen bodylen bodylength outbytes txbytes
-                byteswrote bytesoutput bytestransferred bytessent bytesout sentbytes
-                edgeresponsebytes respsize ressize respbytes resbytes bytes size
-                responsebyteslength respbyteslength
-                httpresponsebodybytes httpresponsebodysize httpresponsesize scbytes
-                rescontentlength reslength resheaderscontentlength responseheaderscontentlength
-                contentlength contentsize length totalbytes writtenbytes byteswritten
-                responsewritten written"""
-            ),
-            look=looks.is_size,
-            convert=to_sizes,
+        sizes(
+            """$body_bytes_sent bodybytes bodysize bodysentbytes downstreamcontentsize
+            responsebodysize respbodysize resbodysize responsesize responsebytes
+            responselength responselen responsecontentlength responsebodylength
+            responsebodybytes resplen resplength reslen bodylen bodylength outbytes txbytes
+            byteswrote bytesoutput bytestransferred $bytes_sent bytesout sentbytes
+            edgeresponsebytes respsize ressize respbytes resbytes bytes size
+            responsebyteslength respbyteslength
+            httpresponsebodybytes httpresponsebodysize httpresponsesize scbytes
+            rescontentlength reslength resheaderscontentlength responseheaderscontentlength
+            contentlength contentsize length totalbytes writtenbytes byteswritten
+            responsewritten written"""
         ),
+        variables("sent_http_content_length", to_sizes),
+        variables("bytes_read", finished_bytes),
     ),
     "client_ip": (
-        FieldEntry(
-            names=_words(
-                """clientip remoteaddr remoteip remoteaddress clienthost clientaddr clientaddress
-                clientipaddress client ip ipaddress sourceip sourceaddress srcip cip remotehost
-                realip xrealip userip requestip address remote peeraddr sourceipport cliip
-                downstreamremoteaddress httpremoteaddr httpclientip remoteipaddress
-                clientipaddr callerip calleripaddress calleraddress srcaddr srcaddress originip
-                visitorip xclientip sourceipaddress xforwardedfor httpxforwardedfor forwardedfor
-                host"""
-            ),
-            # Some write the client's address into `host`: the values tell.
-            look=looks.is_address,
-            convert=encode_client_address,
+        fields(
+            """clientip $remote_addr remoteip remoteaddress clienthost clientaddr clientaddress
+            clientipaddress client ip ipaddress $source_ip sourceaddress srcip cip remotehost
+            realip xrealip userip requestip address remote peeraddr sourceipport cliip
+            downstreamremoteaddress httpremoteaddr httpclientip remoteipaddress
+            clientipaddr callerip calleripaddress calleraddress srcaddr srcaddress originip
+            visitorip xclientip sourceipaddress xforwardedfor forwardedfor""",
+            looks.is_address,
+            encode_client_address,
+            given=blank_to_null,
         ),
+        variables("proxy_protocol_addr realip_remote_addr", blank_to_null),
+        variables("remote_addr_port peer direct_addr_port", strip_port),
+        # Only without an address of the connection, or where the lines show that it is a proxy's:
+        # clients can write anything into headers.
+        fields(
+            """$http_cf_connecting_ip $http_true_client_ip $http_x_real_ip $http_x_forwarded_for
+            $proxy_add_x_forwarded_for""",
+            looks.is_address,
+            encode_client_address,
+            given=encode_header_address,
+        ),
+        # Some write the client's address into it: the values tell.
+        fields("host", looks.is_address, encode_client_address),
     ),
     "host": (
-        *_texts(
-            """host httphost requesthost requestheadershost requestdomain vhost virtualhost
-            authority servername requestedservername domain urldomain clientrequesthost hostheader
-            xhostheader reqhost cshost serveraddress""",
+        fields(
+            """$host $http_host requesthost requestheadershost requestdomain vhost virtualhost
+            authority $server_name $ssl_server_name $requested_server_name domain urldomain
+            clientrequesthost hostheader xhostheader reqhost cshost serveraddress""",
             looks.is_host,
+            encode_first,
+            special={"host": encode_host},
         ),
-        FieldEntry(
-            names=(*_TARGETS, *_OTHER_TARGETS),
-            look=looks.is_url_with_host,
-            convert=encode_url_host,
-            kind="target",
+        replace(also(_TARGETS, encode_url_host), look=looks.is_url_with_host),
+        replace(also(_OTHER_TARGETS, encode_url_host), look=looks.is_url_with_host),
+        variables("captured_headers", captured_host),
+    ),
+    "consumer": (
+        # What a gateway has authenticated comes before what basic authentication was given.
+        variables(
+            """http_x_consumer_id http_x_consumer_username http_x_client_id http_x_app_id
+            jwt_claim_client_id jwt_claim_sub"""
+        ),
+        texts(
+            """$consumer consumerusername consumerid consumername apikeyid clientid appid
+            application applicationname applicationid appname subscriptionid
+            authenticatedentityid clientusername $api_consumer $ssl_client_s_dn_cn $remote_user
+            username uname userid user account accountid customer customerid tenant
+            tenantid enduserid developerapp developerappname principalid"""
+        ),
+        variables("caller"),
+    ),
+    "plan": (
+        texts("$plan usageplan apiproduct tier planid planname"),
+        variables("api_plan http_x_plan"),
+    ),
+    "referer": (
+        texts(
+            """referer referrer $http_referer httpreferrer requestreferer httprequestreferrer
+            csreferer"""
         ),
     ),
-    "consumer": _texts(
-        """consumer consumerusername consumerid consumername apikeyid clientid appid application
-        applicationname applicationid appname subscriptionid authenticatedentityid clientusername
-        remoteuser username uname userid user account accountid customer customerid tenant
-        tenantid enduserid developerapp developerappname principalid"""
-    ),
-    "plan": _texts("plan usageplan apiproduct tier planid planname"),
-    "referer": _texts(
-        "referer referrer httpreferer httpreferrer requestreferer httprequestreferrer csreferer"
-    ),
-    "user_agent": _texts(
-        """useragent httpuseragent requestuseragent useragentoriginal clientrequestuseragent
-        csuseragent agent ua"""
+    "user_agent": (
+        texts(
+            """useragent $http_user_agent requestuseragent useragentoriginal clientrequestuseragent
+            csuseragent agent ua"""
+        ),
+        variables("captured_headers", captured_agent),
     ),
     "request_id": (
-        FieldEntry(
-            names=_words(
-                """requestid reqid xrequestid httpxrequestid correlationid xcorrelationid
-                httprequestid uniqueid rayid rid"""
-            ),
-            look=looks.is_identifier,
-            convert=first_given,
+        fields(
+            """$request_id $req_id xrequestid $http_x_request_id correlationid xcorrelationid
+            httprequestid uniqueid rayid rid""",
+            looks.is_identifier,
+            first_given,
+            given=blank_to_null,
+        ),
+        variables(
+            "aws_request_id upstream_http_x_apigee_message_id request_id_any stream_id",
+            blank_to_null,
         ),
     ),
     "trace_id": (
-        FieldEntry(
-            names=_words(
-                """traceid xb3traceid xtraceid traceparent httptraceparent tracecontexttraceid
-                opentelemetrytraceid ddtraceid xamzntraceid trace"""
-            ),
-            look=looks.is_identifier,
-            convert=extract_trace_id,
+        fields(
+            """traceid xb3traceid xtraceid $opentelemetry_trace_id $otel_trace_id traceparent
+            $http_traceparent $http_x_b3_traceid tracecontexttraceid ddtraceid xamzntraceid
+            $http_x_amzn_trace_id trace""",
+            looks.is_identifier,
+            extract_trace_id,
+            given=extract_trace_id,
+            special={"opentelemetry_trace_id": blank_to_null, "otel_trace_id": blank_to_null},
         ),
     ),
-    "cache_status": _texts(
-        "upstreamcachestatus cachestatus cachecachestatus cache xcache cfcachestatus"
+    "cache_status": (
+        fields(
+            "$upstream_cache_status cachestatus cachecachestatus cache xcache cfcachestatus",
+            looks.is_wordy,
+            encode_first,
+            given=encode_last_attempt,
+        ),
+        variables("squid_result"),
     ),
-    "api": _texts(
-        """api apiname apiproxy apiproxyname proxyname proxyupstreamname upstreamname
-        upstreamcluster servicename service backendname backend"""
+    "api": (
+        fields(
+            """api $api_name apiproxy apiproxyname proxyname $proxy_upstream_name upstreamname
+            $service_name service""",
+            looks.is_wordy,
+            encode_first,
+            given=encode_unbracketed,
+        ),
+        variables("upstream_http_x_apigee_proxy", encode_unbracketed),
+        texts("$upstream_cluster $backend_name backend"),
+        variables("frontend_name", encode_frontend),
     ),
-    "stage": _texts("stage environment environmentname env"),
-    "operation": _texts("operation operationid operationname routername routename"),
-    "route": _texts(
-        "route httproute routepath pathtemplate urltemplate resourcepath", looks.is_path
+    "stage": (texts("stage environment environmentname env"),),
+    "operation": (
+        texts("operation operationid operationname routername $route_name"),
+        variables("event_type"),
     ),
-    "error_type": _texts("errortype responseflags"),
-    # https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/
+    "route": (
+        fields(
+            "route httproute routepath pathtemplate urltemplate $resource_path",
+            looks.is_path,
+            encode_first,
+            given=encode_route_key,
+        ),
+        variables("http_route_key", encode_route_key),
+        variables("route_request", part_of_route_request("route")),
+    ),
+    "error_type": (
+        variables("upstream_http_x_apigee_fault_code", encode_message),
+        fields("$error_type $response_flags", looks.is_wordy, encode_first, given=encode_message),
+        variables("error_message", encode_message),
+        variables("termination_state", encode_termination),
+    ),
+    # https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/, and as variables
+    # APISIX: https://apisix.apache.org/docs/apisix/plugins/ai-proxy/
     "model": (
-        *_texts("genairesponsemodel llmmodel"),
-        *_texts("genairequestmodel requestllmmodel"),
+        texts("genairesponsemodel $llm_model"),
+        texts("genairequestmodel $request_llm_model"),
     ),
-    "input_tokens": _token_counts(
-        "genaiusageinputtokens genaiusageprompttokens llmprompttokens inputtokens prompttokens"
-    ),
-    "output_tokens": _token_counts(
-        """genaiusageoutputtokens genaiusagecompletiontokens llmcompletiontokens outputtokens
-        completiontokens"""
-    ),
-    "tool": (
-        FieldEntry(
-            names=_words("genaitoolname mcptoolname"), look=looks.is_text, convert=encode_tool
+    "input_tokens": (
+        sizes(
+            """genaiusageinputtokens genaiusageprompttokens $llm_prompt_tokens inputtokens
+            prompttokens""",
+            positive_sizes,
         ),
     ),
+    "output_tokens": (
+        sizes(
+            """genaiusageoutputtokens genaiusagecompletiontokens $llm_completion_tokens
+            outputtokens completiontokens""",
+            positive_sizes,
+        ),
+    ),
+    "tool": (fields("genaitoolname mcptoolname", looks.is_text, encode_tool),),
     "time_to_first_token_ms": (
-        FieldEntry(
-            names=_words("llmtimetofirsttoken timetofirsttokenms ttftms"),
-            look=looks.is_duration,
-            convert=partial(durations_to_ms, unit="ms"),
+        fields(
+            "$llm_time_to_first_token timetofirsttokenms ttftms",
+            looks.is_duration,
+            partial(durations_to_ms, unit="ms"),
+            given=positive_milliseconds,
         ),
     ),
 }
 """Column to what it can be made of, the best first.
 
-The order of columns matters: a field that one column has taken is not there for the next."""
+The order of columns matters: a key that one column has taken is not there for the next."""
 
-SCOPES = frozenset(
-    _words(
-        """agent args cloud container ecs env geo host input kubernetes k8s labels log metadata
-        params process query querystring resource server service tags tls upstream tries route
-        respheaders responseheaders resheaders cookies body"""
-    )
-)
-"""Objects that are about the machine, the collector, the service behind, or the caller's own
-parameters: what they hold goes by its whole path alone."""
-_UNITS = _words(
-    """s sec secs second seconds ms msec msecs milli millis millisec milliseconds us usec usecs
-    micro micros microsec microseconds ns nsec nsecs nano nanos nanosec nanoseconds"""
-)
-_RESPONSES = frozenset(_words("res resp response httpresponse upstream"))
+KEYS: Mapping[str, tuple[FieldEntry, ...]] = {
+    column: keyed
+    for column, entries in FIELD_MAP.items()
+    if (keyed := tuple(entry for entry in entries if entry.names))
+}
+"""The entries of each column that keys can be of."""
 
+VARIABLES: Mapping[str, tuple[VariableSource, ...]] = {
+    column: sources
+    for column, entries in FIELD_MAP.items()
+    if (sources := tuple(source for entry in entries for source in entry.variables))
+}
+"""The variables that can fill each column, best first; the first one that a format has is read."""
 
-def candidate_paths(
-    names: Collection[str], paths: Collection[KeyPath], *, with_unit: bool = False
-) -> list[tuple[int, int, KeyPath]]:
-    """Return the fields that go by one of the names, the best first, each with two ranks.
-
-    A field goes by its whole path, and by the path without its beginning, `with_unit` also without
-    the unit at its end; the first rank is how much was left out, the second the place of its name.
-    A key with dots is a path, too.
-    """
-    rank = _rank_names(tuple(names), with_unit=with_unit)
-    ranked: list[tuple[int, int, KeyPath]] = []
-    for path in paths:
-        for cut, name in enumerate(names_of_path(path)):
-            position = rank.get(name)
-            if position is not None:
-                ranked.append((cut, position, path))
-                break
-    return sorted(ranked, key=lambda entry: entry[:2])
-
-
-@lru_cache(maxsize=4096)
-def names_of_path(path: KeyPath) -> tuple[str, ...]:
-    """Return the names that a field goes by: its whole path, and less and less of its beginning."""
-    keys = [name for key in path for part in key.split(".") if (name := normalise_name(part))]
-    scope = next((at for at in range(len(keys) - 1) if _is_scope(keys, at)), len(keys) - 1)
-    return tuple("".join(keys[cut:]) for cut in range(scope + 1))
-
-
-@lru_cache(maxsize=512)
-def _rank_names(names: tuple[str, ...], *, with_unit: bool) -> Mapping[str, int]:
-    """Return the places of names, also with a unit at their end."""
-    units = ("", *_UNITS, *(f"in{unit}" for unit in _UNITS)) if with_unit else ("",)
-    ranks: dict[str, int] = {}
-    for unit in units:
-        for position, name in enumerate(names):
-            ranks.setdefault(name + unit, position)
-    return ranks
-
-
-def _is_scope(keys: list[str], at: int) -> bool:
-    if keys[at] == "headers":
-        return at > 0 and keys[at - 1] in _RESPONSES
-    return keys[at] in SCOPES
-
-
-@lru_cache(maxsize=64)
-def duration_converter(column: str, unit: str) -> ColumnConverter:
-    """Return what converts durations to milliseconds, bare numbers being in `unit`.
-
-    The same function each time, so that formats can be compared.
-    """
-    if column == "upstream_duration_ms":
-        return partial(sum_upstream_ms, unit=unit)
-    return partial(durations_to_ms, unit=unit)
+JOINED_VARIABLES: Mapping[str, tuple[JoinedSource, ...]] = {
+    # Envoy has no operator for the upstream's answer, but one for who gave the answer.
+    "upstream_status": (
+        JoinedSource(("response_code_details", "status"), upstream_status_by_details),
+    ),
+    "upstream_attempts": (JoinedSource(("retries", "upstream_server"), attempts_of_retries),),
+}
+"""Columns that several variables make together, where a format has none that makes it alone."""
 
 
 def entry_named(column: str, *names: str, unit: str | None = None) -> FieldEntry:
     """Return a column's entry for fields of other names, which are as `normalise_name` says."""
-    return replace(FIELD_MAP[column][0], names=names, unit=unit)
+    return replace(KEYS[column][0], names=names, unit=unit)

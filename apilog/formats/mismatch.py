@@ -14,7 +14,8 @@ import polars as pl
 
 from apilog.formats.contract import Format, MatchFailure
 from apilog.formats.detect import detect_plan, unwrap_voters
-from apilog.formats.field_map import FIELD_MAP, candidate_paths
+from apilog.formats.field_map import KEYS
+from apilog.formats.key_paths import candidate_paths
 from apilog.formats.text_formats import ALL_TEXT_FORMATS
 from apilog.values import looks
 from apilog.values.convert import blank_to_null
@@ -75,7 +76,7 @@ class _KeyedLog:
         """Return the key that a column is likely to be in, and whether its values look like it."""
         named = [
             (path, entry)
-            for entry in FIELD_MAP[column]
+            for entry in KEYS[column]
             for *_, path in candidate_paths(entry.names, self.values.keys())
         ]
         for path, entry in named:

@@ -16,7 +16,7 @@ import polars as pl
 
 from apilog.formats.column_sources import ColumnSource as ColumnSource
 from apilog.formats.contract import Refusal, SkipRule
-from apilog.formats.field_map import normalise_name
+from apilog.formats.key_paths import normalise_name
 from apilog.formats.nginx.format import NginxFormat
 from apilog.values.convert import blank_to_null, durations_to_ms, encode_given
 from apilog.values.dictionary import ColumnConverter, map_categories

@@ -14,7 +14,6 @@ from functools import lru_cache
 import polars as pl
 
 from apilog.formats.contract import MatchFailure
-from apilog.formats.field_map import normalise_name
 from apilog.formats.gateways.column_builder import GatewayFormat
 from apilog.formats.gateways.gateway import (
     Gateway,
@@ -23,6 +22,7 @@ from apilog.formats.gateways.gateway import (
     may_hold_fingerprint,
     resolve_keys,
 )
+from apilog.formats.key_paths import normalise_name
 from apilog.values.event_lines import EventLines
 from apilog.values.json_text import KeyPath, decode_paths, iter_leaves, load_json, load_objects
 

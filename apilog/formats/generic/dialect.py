@@ -11,12 +11,9 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from apilog.formats.field_map import (
-    FieldEntry,
-    candidate_paths,
-    entry_named,
-    normalise_name,
-)
+from apilog.formats.field_entry import FieldEntry
+from apilog.formats.field_map import entry_named
+from apilog.formats.key_paths import candidate_paths, normalise_name
 from apilog.values.json_text import KeyPath
 
 

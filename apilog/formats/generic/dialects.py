@@ -9,10 +9,11 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from apilog.formats.field_map import NGINX_URL, names_of_path, normalise_name
+from apilog.formats.field_entry import NGINX_URL
 from apilog.formats.generic.dialect import LogDialect, find_path
 from apilog.formats.generic.framework_dialects import FRAMEWORK_DIALECTS
 from apilog.formats.generic.gateway_dialects import GATEWAY_DIALECTS
+from apilog.formats.key_paths import names_of_path, normalise_name
 from apilog.values.json_text import KeyPath
 
 NGINX_VARIABLES = frozenset(

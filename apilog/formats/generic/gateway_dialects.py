@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from apilog.formats.field_map import ENVOY_URL, FieldEntry, entry_named
+from apilog.formats.field_entry import ENVOY_URL, FieldEntry
+from apilog.formats.field_map import entry_named
 from apilog.formats.generic.dialect import JoinedNames, LogDialect, all_of, fields_named
 from apilog.formats.haproxy.values import encode_server_name, encode_termination
 from apilog.values import looks

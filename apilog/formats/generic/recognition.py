@@ -14,16 +14,13 @@ from functools import partial
 import polars as pl
 
 from apilog.formats.column_sources import ColumnSource
-from apilog.formats.field_map import (
-    DURATION_COLUMNS,
-    FIELD_MAP,
-    FieldEntry,
-    candidate_paths,
-    duration_converter,
-)
+from apilog.formats.duration_units import duration_converter
+from apilog.formats.field_entry import FieldEntry
+from apilog.formats.field_map import DURATION_COLUMNS, KEYS
 from apilog.formats.generic.dialect import LogDialect, find_path
 from apilog.formats.generic.dialects import find_dialect
 from apilog.formats.generic.unit_evidence import ChosenField, DurationUnits
+from apilog.formats.key_paths import candidate_paths
 from apilog.formats.own.client_address import choose_client, find_forwarded
 from apilog.formats.own.conversions import (
     KeyConversion,
@@ -50,8 +47,8 @@ _ALTERNATING = frozenset(
     {"timestamp", "method", "path", "query", "protocol", "status", "host", "error_type"}
 )
 _PAIR_KEYS = (
-    *FIELD_MAP["request_id"][0].names,
-    *FIELD_MAP["trace_id"][0].names,
+    *KEYS["request_id"][0].names,
+    *KEYS["trace_id"][0].names,
     *("id", "requestnumber", "connectionid", "spanid"),
 )
 _BLANKS = ("-", "", '"-"', '""', "null")
@@ -311,9 +308,9 @@ class _FieldChoice:
         self._own_columns = frozenset(own.paths)
         self.dialect = find_dialect({p: s for p, s in self._given.items() if len(s)})
         self.columns: dict[str, tuple[ChosenField, ...]] = {}
-        for column in FIELD_MAP:
+        for column in KEYS:
             if column in own.undecided:
-                named = ChosenField(own.undecided[column], FIELD_MAP[column][-1])
+                named = ChosenField(own.undecided[column], KEYS[column][-1])
                 self.columns[column] = (named,)
             if column in own.columns:
                 continue
@@ -438,7 +435,7 @@ class _FieldChoice:
     def _iterate_fitting(self, column: str) -> Iterator[ChosenField]:
         """Yield the fields that can make a column, the best first, each once."""
         own = self.dialect.fields.get(column) if self.dialect else None
-        entries = FIELD_MAP[column] if own is None else own
+        entries = KEYS[column] if own is None else own
         ranked = [
             (order, cut, rank, path)
             for order, entry in enumerate(entries)

@@ -11,8 +11,10 @@ from typing import NamedTuple
 import polars as pl
 
 from apilog.formats.duration_units import DurationEvidence, decide_unit, unit_in_name
-from apilog.formats.field_map import DURATION_COLUMNS, FIELD_MAP, FieldEntry, normalise_name
+from apilog.formats.field_entry import FieldEntry
+from apilog.formats.field_map import DURATION_COLUMNS, KEYS
 from apilog.formats.generic.dialect import LogDialect
+from apilog.formats.key_paths import normalise_name
 from apilog.values.convert import durations_to_ms
 from apilog.values.json_text import KeyPath
 from apilog.values.times import parse_times
@@ -116,7 +118,7 @@ def _iterate_gaps(values: Mapping[KeyPath, pl.Series]) -> Iterator[tuple[pl.Seri
     """Yield the milliseconds between the start of requests and other times of their lines."""
     if not any(normalise_name(path[-1]) in _STARTS for path in values):
         return
-    names = set(FIELD_MAP["timestamp"][0].names) | {"endtime", "finishedat", "completedat", "end"}
+    names = set(KEYS["timestamp"][0].names) | {"endtime", "finishedat", "completedat", "end"}
     times = {
         path: parse_times(s)
         for path, s in values.items()

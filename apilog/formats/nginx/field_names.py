@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Mapping
 from functools import cache
 
-from apilog.formats.field_map import FIELD_MAP, normalise_name
+from apilog.formats.field_map import KEYS
+from apilog.formats.key_paths import normalise_name
 from apilog.formats.nginx.field_looks import is_list_of, looks_like, mostly_looks_like
 from apilog.formats.nginx.line_fields import FieldColumn
 
@@ -27,7 +28,6 @@ VARIABLE_OF_KEY: Mapping[str, str] = {
     "ucs": "upstream_cache_status",
     "clientid": "http_x_client_id",
     "xff": "http_x_forwarded_for",
-    "httpxforwardedfor": "http_x_forwarded_for",
     "xforwardedfor": "http_x_forwarded_for",
     "forwardedfor": "http_x_forwarded_for",
     "user": "remote_user",
@@ -36,36 +36,30 @@ VARIABLE_OF_KEY: Mapping[str, str] = {
 """Names of `key=value` fields that mean something else here than in the field map, or are only
 used here, and the variable each stands for."""
 
-_VARIABLE_OF_COLUMN: Mapping[str, str] = {
-    "host": "host",
-    "client_ip": "remote_addr",
-    "method": "request_method",
-    "path": "request_uri",
-    "protocol": "server_protocol",
-    "status": "status",
-    "upstream_status": "upstream_status",
-    "duration_ms": "request_time",
-    "upstream_duration_ms": "upstream_response_time",
-    "request_bytes": "request_length",
-    "response_bytes": "body_bytes_sent",
-    "referer": "http_referer",
-    "user_agent": "http_user_agent",
-    "consumer": "consumer",
-    "request_id": "request_id",
-    "trace_id": "opentelemetry_trace_id",
-    "cache_status": "upstream_cache_status",
-}
+_TOLD_BY_KEY = (
+    *("host", "client_ip", "method", "path", "protocol", "status", "upstream_status"),
+    *("duration_ms", "upstream_duration_ms", "request_bytes", "response_bytes", "referer"),
+    *("user_agent", "consumer", "request_id", "trace_id", "cache_status"),
+)
+"""Columns that keys between other fields tell; the names of the others mean too much."""
+_HEADERS_OF_CLIENTS = tuple(
+    source.variable for entry in KEYS["client_ip"][1:] for source in entry.variables
+)
 
 
 @cache
 def variables_by_key() -> Mapping[str, str]:
     """Return the names of keys, as `normalise_name` gives them, and the variables they stand for.
 
-    They are those of the field map; of columns that share a name the first has it.
+    They are those of the field map, each for the first variable of its column that is a key;
+    addresses in headers, which clients can write, stand for themselves. Of columns that share a
+    name the first has it.
     """
     mapped = dict(VARIABLE_OF_KEY)
-    for column, variable in _VARIABLE_OF_COLUMN.items():
-        for entry in FIELD_MAP.get(column, ()):
+    mapped |= {normalise_name(variable): variable for variable in _HEADERS_OF_CLIENTS}
+    for column in _TOLD_BY_KEY:
+        variable = KEYS[column][0].variables[0].variable
+        for entry in KEYS[column]:
             # A part of a request line or of a URL has no variable of its own.
             if not (entry.request_part or (entry.kind and column == "host")):
                 for name in entry.names:
@@ -135,7 +129,7 @@ _LOOK_OF_VARIABLE: Mapping[str, Callable[[FieldColumn], bool]] = {
     "bytes_sent": lambda column: looks_like(column.given, "integer"),
     "body_bytes_sent": lambda column: looks_like(column.given, "integer"),
     "upstream_cache_status": lambda column: is_list_of(column, "cache"),
-    "http_x_forwarded_for": _are_addresses,
+    **dict.fromkeys(_HEADERS_OF_CLIENTS, _are_addresses),
     "remote_addr": lambda column: looks_like(column.given, "address"),
     "request_method": lambda column: mostly_looks_like(column.given, "method"),
     "request": lambda column: mostly_looks_like(column.given, "request"),

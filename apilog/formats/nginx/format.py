@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from apilog.formats.contract import Format, MatchFailure, ParsedRecords
+from apilog.formats.field_entry import VariableSource
 from apilog.formats.nginx.expression import LineExpression, compile_expression
 from apilog.formats.nginx.grammar import (
     EscapeMode,
@@ -23,7 +24,7 @@ from apilog.formats.nginx.grammar import (
     LogFormat,
 )
 from apilog.formats.nginx.tokens import TokenPlan, plan_tokens
-from apilog.formats.nginx.variables import VariableMapper, VariableSource
+from apilog.formats.nginx.variables import VariableMapper
 from apilog.schema import TIMESTAMP
 from apilog.values.convert import blank_to_null
 from apilog.values.dictionary import ColumnConverter, map_texts

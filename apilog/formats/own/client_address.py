@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from apilog.formats.field_map import normalise_name
+from apilog.formats.key_paths import normalise_name
 from apilog.text import nearest_names
 from apilog.values.addresses import are_inner_addresses, first_addresses
 

@@ -12,9 +12,9 @@ from functools import partial
 import polars as pl
 
 from apilog.formats.column_sources import ColumnSource
-from apilog.formats.duration_units import decide_unit
-from apilog.formats.field_map import DURATION_COLUMNS, FIELD_MAP, FieldEntry, duration_converter
-from apilog.formats.nginx.variables import VariableSource
+from apilog.formats.duration_units import decide_unit, duration_converter
+from apilog.formats.field_entry import FieldEntry, VariableSource
+from apilog.formats.field_map import DURATION_COLUMNS, KEYS
 from apilog.options import ColumnMapping
 from apilog.schema import SCHEMA
 from apilog.values.addresses import first_addresses
@@ -70,7 +70,7 @@ def convert_key(
         return KeyConversion(_duration_converter(column, sample, chosen), doubt=doubt)
     if column == "client_ip":
         return KeyConversion(encode_first_address)
-    if entries := FIELD_MAP.get(column):
+    if entries := KEYS.get(column):
         given = blank_to_null(sample).drop_nulls()
         entry = next((e for e in entries if e.kind and _has_look(e, given)), entries[0])
         return KeyConversion(entry.convert, entry.request_part, entry.kind)

@@ -16,14 +16,15 @@ import polars as pl
 from apilog.errors import UsageError
 from apilog.formats.column_sources import ColumnSource
 from apilog.formats.contract import Format
-from apilog.formats.field_map import normalise_name
+from apilog.formats.field_entry import VariableSource
+from apilog.formats.field_map import VARIABLES
 from apilog.formats.gateways.column_builder import GatewayFormat
 from apilog.formats.generic.json_lines import JsonLinesFormat
 from apilog.formats.generic.labelled import LogfmtFormat, LtsvFormat
 from apilog.formats.generic.named_values import CsvFormat, RegexFormat
+from apilog.formats.key_paths import normalise_name
 from apilog.formats.nginx.apache_format import parse_apache_format
 from apilog.formats.nginx.format import JsonTemplateFormat, NginxFormat
-from apilog.formats.nginx.variables import VARIABLES_BY_COLUMN, VariableSource
 from apilog.formats.own.client_address import (
     choose_client,
     find_forwarded,
@@ -168,7 +169,7 @@ def _tailor_variables(
             own[mapping.column] = (conversion.variable_source(variable),)
             doubts += [conversion.doubt] if conversion.doubt else []
     if "client_ip" not in own:
-        sources = {s.variable: s for s in VARIABLES_BY_COLUMN["client_ip"]}
+        sources = {s.variable: s for s in VARIABLES["client_ip"]}
         variables = log_format.mapper.variables
         choice = choose_client(
             hints.client_ip,

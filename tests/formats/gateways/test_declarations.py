@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from apilog.formats import gateways
-from apilog.formats.field_map import normalise_name
 from apilog.formats.gateways.gateway import Gateway
+from apilog.formats.key_paths import normalise_name
 from apilog.formats.registry import FORMAT_INFOS, TEMPLATES
 from apilog.schema import GATEWAYS, SCHEMA
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 from functools import partial
 
 from apilog.formats.contract import Refusal
-from apilog.formats.field_map import normalise_name
 from apilog.formats.gateways.apigee import analytics_values as values
 from apilog.formats.gateways.apigee.analytics_values import UNSET
 from apilog.formats.gateways.apigee.load_balancer import LOAD_BALANCER
 from apilog.formats.gateways.apigee.router import ROUTER_FORMATS
 from apilog.formats.gateways.apigee.totals import ALIASED_TOTALS, are_totals
 from apilog.formats.gateways.gateway import ColumnSource, Gateway, first_duration_ms, first_of
+from apilog.formats.key_paths import normalise_name
 from apilog.values import convert
 
 LOGGED_VARIABLES = {

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from apilog.formats.field_map import normalise_name
+from apilog.formats.key_paths import normalise_name
 
 _DIMENSIONS = frozenset(
     (

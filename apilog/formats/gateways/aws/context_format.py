@@ -14,10 +14,10 @@ import polars as pl
 
 from apilog.errors import UsageError
 from apilog.formats.contract import MatchFailure
-from apilog.formats.field_map import normalise_name
 from apilog.formats.gateways.aws import API_GATEWAY
 from apilog.formats.gateways.column_builder import GatewayFormat
 from apilog.formats.gateways.keyed import KeyedFormat
+from apilog.formats.key_paths import normalise_name
 from apilog.formats.nginx.expression import LineExpression, compile_expression
 from apilog.formats.nginx.format import parse_json_template
 from apilog.formats.nginx.grammar import FormatPart, FormatVariable, LiteralText, LogFormat
