@@ -305,7 +305,8 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
             encode_client_address,
             given=blank_to_null,
         ),
-        variables("proxy_protocol_addr realip_remote_addr", blank_to_null),
+        variables("proxy_protocol_addr", encode_header_address),
+        variables("realip_remote_addr", blank_to_null),
         variables("remote_addr_port peer direct_addr_port", strip_port),
         # Only without an address of the connection, or where the lines show that it is a proxy's:
         # clients can write anything into headers.
