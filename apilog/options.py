@@ -219,13 +219,18 @@ class TableOptions(MetricOptions):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReportOptions(TableOptions):
-    """Options of a report."""
+class OwnReportOptions(TableOptions):
+    """Options of the tables of a report, which may be one of one's own."""
 
     report: str | None = None
     """The name of the report of one's own to make; the usual one by default."""
     reports: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Reports by name, declared as in `[reports.NAME]` of the configuration."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportOptions(OwnReportOptions):
+    """Options of a report."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -337,7 +342,7 @@ class SuccessOptions(JoinOptions):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExportOptions(TableOptions):
+class ExportOptions(OwnReportOptions):
     """Options of an export."""
 
     every: PeriodLength = PeriodLength.DAY

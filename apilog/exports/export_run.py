@@ -19,9 +19,7 @@ from hashlib import sha256
 
 import polars as pl
 
-from apilog.aggregate import TABLES
 from apilog.aggregate.record_times import RecordTimes, find_span
-from apilog.aggregate.table_specs import SPECIFIED_TABLES
 from apilog.engine.source_pass import make_read_spec, parse_privacy
 from apilog.engine.store_parts import separate_stores
 from apilog.errors import UsageError
@@ -40,10 +38,10 @@ from apilog.options import ExportOptions, Source
 from apilog.own_metrics import APDEX, own_definitions
 from apilog.render import OUTPUTS, OutputOptions
 from apilog.report_model import Report
-from apilog.reports import PeriodReports, make_plan
+from apilog.reports import PeriodReports, check_sources, make_plan, plan_own_report
 from apilog.schema import TIMESTAMP
 from apilog.text.units import format_count
-from apilog.time import ALL_TIME, Period, TimeWindow, parse_zone, period_at
+from apilog.time import ALL_TIME, Period, TimeWindow, parse_window, parse_zone, period_at
 from apilog.version import __version__
 
 # The beginning of a window that holds nothing: stores are opened, but none of their files is read.
@@ -61,6 +59,7 @@ def export_settings(options: ExportOptions) -> Mapping[str, ExportSetting]:
         "where": options.where,
         "by": list(options.by),
         "metrics": _shown_metrics(options),
+        **({"report": _shown_report(options)} if options.report is not None else {}),
         "bucket": options.bucket,
         "top": options.top,
         "route": list(options.routes),
@@ -71,6 +70,18 @@ def export_settings(options: ExportOptions) -> Mapping[str, ExportSetting]:
         "anonymize-ip": options.anonymize_ip,
         "hash-consumers": options.hash_consumers is not None,
     }
+
+
+def _shown_report(options: ExportOptions) -> str:
+    """Return the name of the report of one's own, with a digest of all that it is declared by."""
+    assert options.report is not None
+    declared = options.reports.get(options.report)
+    meanings = {
+        m.name: m.definition
+        for m in own_definitions(options.own_metrics, options.apdex, options.openapi).named
+    }
+    text = json.dumps([declared, meanings], sort_keys=True, default=str)
+    return f"{options.report} (declared as {sha256(text.encode()).hexdigest()[:12]})"
 
 
 def _shown_metrics(options: ExportOptions) -> list[str]:
@@ -133,7 +144,10 @@ def export(
     options = replace(options, for_page=options.format == "html")
     make_read_spec(options)
     parse_choice(options)
-    make_plan(options)
+    if options.report is None:
+        make_plan(options)
+    else:
+        check_sources(plan_own_report(options), sources)
     for source in sources:
         # The next run would read the exported files as logs.
         if lies_within(to, source):
@@ -147,11 +161,12 @@ def export(
         run = _ExportRun(folder, options, now, stored_periods(sources, options))
         reports = PeriodReports(
             sources,
-            _with_summed_tables(options) if _has_index(options) else options,
+            options,
             options.every,
             run.is_wanted,
             window=run.wanted_span(),
             now=now,
+            beside=SUMMED_TABLES if _has_index(options) else (),
         )
         with closing(reports):
             reports.read_sources()
@@ -185,11 +200,11 @@ class _ExportRun:
             folder.check_index()
         if not options.force:
             folder.check_settings(export_settings(options))
-        plan = make_plan(options, now)
+        limits = parse_window(options.since, options.until, options.tz, now)
         self._unchanged: dict[Period, PeriodManifest] = {}
         """The manifests of the periods whose folder is what reading them would give."""
         for period, made_of in (stored or {}).items():
-            if self._is_due(period) and plan.window.covers(period.window):
+            if self._is_due(period) and limits.covers(period.window):
                 for manifest in folder.read_period(period):
                     if (
                         manifest.made_of == made_of
@@ -236,9 +251,9 @@ class _ExportRun:
             return summary
         summary.unchanged.extend(manifest.folder for manifest in self._unchanged.values())
         requests = {period: manifest.requests for period, manifest in self._unchanged.items()}
-        for number, (period, whole) in enumerate(reports.iter_reports()):
-            sums = PeriodSums.of_report(whole) if _has_index(self._options) else None
-            report = replace(whole, tables=_asked_tables(whole, self._options))
+        for number, made in enumerate(reports.iter_reports()):
+            period, report = made.period, made.report
+            sums = PeriodSums.of_tables(made.beside) if _has_index(self._options) else None
             requests[period] = report.input.records
             if not number:
                 columns = {name: frame.columns for name, frame in report.tables.items()}
@@ -292,22 +307,6 @@ class _ExportRun:
 def _has_index(options: ExportOptions) -> bool:
     """Whether the folder is an archive of pages."""
     return options.format == "html"
-
-
-def _usual_tables(options: ExportOptions) -> list[str]:
-    return [*TABLES, *(SPECIFIED_TABLES if options.openapi else ())]
-
-
-def _with_summed_tables(options: ExportOptions) -> ExportOptions:
-    """Return the options with the tables that the index is made of."""
-    asked = _usual_tables(options) if options.tables is None else options.tables
-    return replace(options, tables=[*dict.fromkeys([*asked, *SUMMED_TABLES])])
-
-
-def _asked_tables(report: Report, options: ExportOptions) -> dict[str, pl.DataFrame]:
-    """Return the tables of a report that are to be exported."""
-    asked = _usual_tables(options) if options.tables is None else options.tables
-    return {name: frame for name, frame in report.tables.items() if name in asked}
 
 
 def describe_stray_periods(requests: Mapping[Period, int]) -> Iterator[str]:

@@ -13,7 +13,6 @@ from typing import Any, Self
 import polars as pl
 
 from apilog.aggregate.ddsketch import bucket_of, estimate_quantiles
-from apilog.report_model import Report
 
 SUMMED_TABLES = ("overview", "traffic", "histogram")
 """The tables of a report that its sums are read off."""
@@ -36,13 +35,13 @@ class PeriodSums:
     """The requests in each step of the period's report."""
 
     @classmethod
-    def of_report(cls, report: Report) -> Self:
-        """Return the sums of a report that has `SUMMED_TABLES`."""
-        row = report.tables["overview"].row(0, named=True)
+    def of_tables(cls, tables: Mapping[str, pl.DataFrame]) -> Self:
+        """Return the sums of a report's `SUMMED_TABLES`."""
+        row = tables["overview"].row(0, named=True)
         extremes = (row["latency_min_ms"], row["latency_max_ms"])
         low, high = (None if ms is None else round(1000 * ms) for ms in extremes)
-        traffic = report.tables["traffic"].drop_nulls("timestamp")
-        buckets = report.tables["histogram"].select("to_ms", "requests").iter_rows()
+        traffic = tables["traffic"].drop_nulls("timestamp")
+        buckets = tables["histogram"].select("to_ms", "requests").iter_rows()
         return cls(
             errors=row["errors"],
             server_errors=row["server_errors"],

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from apilog.reports.build import build_report, make_plan
-from apilog.reports.own_report import build_own_report, plan_own_report
+from apilog.reports.own_report import build_own_report, check_sources, plan_own_report
 from apilog.reports.periods import PeriodReports
 
 __all__ = [
     "PeriodReports",
     "build_own_report",
     "build_report",
+    "check_sources",
     "make_plan",
     "plan_own_report",
 ]

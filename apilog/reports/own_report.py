@@ -8,55 +8,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from datetime import datetime
 
 import polars as pl
 
-from apilog.aggregate import (
-    FinishedTables,
-    PartialState,
-    ReportPlan,
-    TableSpec,
-    finish,
-    merge,
-    partial,
-)
+from apilog.aggregate import FinishedTables, ReportPlan, finish, merge
 from apilog.engine.source_pass import SourcePass, filters_of
 from apilog.engine.time_notes import describe_emptiness, describe_strays
-from apilog.engine.where import RowFilter
 from apilog.errors import UsageError
-from apilog.options import QueryOptions, ReportOptions, Source
+from apilog.options import OwnReportOptions, QueryOptions, ReportOptions, Source
 from apilog.own_metrics import own_definitions
 from apilog.report_model import Report
 from apilog.reports.build import make_plan
+from apilog.reports.choices import choices_of, columns_of, names_routes
 from apilog.reports.query import RequestFrame
 from apilog.reports.report_layout import DeclaredReport, choose_report
 from apilog.reports.sql import collect_select, execute_select
 from apilog.sources import STDIN
 from apilog.version import __version__
 
-_WHOLE = TableSpec(name="(all)", metrics=("requests",))
-"""A table that is not shown: it tells the time that all requests of the report are of."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Choice:
-    """A choice of requests, and the tables about it."""
-
-    where: RowFilter | None
-    plan: ReportPlan
-
-    def partial(self, records: pl.DataFrame) -> PartialState:
-        """Return the state of some records."""
-        return partial(self.plan, self.where.filter(records) if self.where else records)
-
-    @property
-    def columns(self) -> frozenset[str]:
-        """The columns of records that are read."""
-        return self.plan.columns | (self.where.columns if self.where else frozenset())
-
-
-def plan_own_report(options: ReportOptions) -> DeclaredReport:
+def plan_own_report(options: OwnReportOptions) -> DeclaredReport:
     """Return the report that the options name; raises UsageError for one that can't be.
 
     What a report of its own decides is refused beside it.
@@ -90,22 +63,16 @@ def build_own_report(sources: Sequence[Source], options: ReportOptions) -> Repor
     options that can't be understood, before reading, and for SQL that fails on a value.
     """
     declared = plan_own_report(options)
-    if any(t.sql for t in declared.tables) and STDIN in [os.fspath(source) for source in sources]:
-        raise UsageError(
-            "standard input can't be read twice, for tables and for a SELECT",
-            "save the log to a file, or `apilog ingest` it",
-        )
-    base = replace(
-        make_plan(replace(options, tables=[], report=None)),
-        definitions=own_definitions(options.own_metrics, options.apdex, options.openapi),
-    )
-    choices = _choices_of(declared, base)
+    check_sources(declared, sources)
+    base = plan_choices(options)
+    choices = choices_of(declared, base)
     source_pass = SourcePass(
         sources,
         options,
-        frozenset[str]().union(*(choice.columns for choice in choices)),
+        columns_of(choices),
         lambda records: tuple(choice.partial(records) for choice in choices),
         window=base.window,
+        learns_first=names_routes(choices),
     )
     states = source_pass.merge_results(
         lambda several: tuple(
@@ -113,7 +80,7 @@ def build_own_report(sources: Sequence[Source], options: ReportOptions) -> Repor
         )
     )
     finished = [finish(c.plan, state) for c, state in zip(choices, states, strict=True)]
-    tables = _tables_in_order(declared, finished, sources, options)
+    tables = tables_in_order(declared, finished, sources, options)
     whole = finished[0]
     return Report(
         version=__version__,
@@ -137,23 +104,32 @@ def build_own_report(sources: Sequence[Source], options: ReportOptions) -> Repor
     )
 
 
-def _choices_of(declared: DeclaredReport, base: ReportPlan) -> list[_Choice]:
-    """Return the choices of requests with their plans; the first is of all requests."""
-    specs: dict[RowFilter | None, list[TableSpec]] = {None: [_WHOLE]}
-    for table in declared.tables:
-        if table.spec:
-            specs.setdefault(table.where, []).append(table.spec)
-    return [
-        _Choice(where, replace(base, tables=tuple(several))) for where, several in specs.items()
-    ]
+def check_sources(declared: DeclaredReport, sources: Sequence[Source]) -> None:
+    """Raise UsageError where the sources can't be read as often as the report has to."""
+    if any(t.sql for t in declared.tables) and STDIN in [os.fspath(source) for source in sources]:
+        raise UsageError(
+            "standard input can't be read twice, for tables and for a SELECT",
+            "save the log to a file, or `apilog ingest` it",
+        )
 
 
-def _tables_in_order(
+def plan_choices(options: OwnReportOptions, now: datetime | None = None) -> ReportPlan:
+    """Return what the plans of all choices have in common; ages are counted from `now`."""
+    # Tables of one's own have other keys than a page filters by.
+    plain = replace(options, tables=[], report=None, for_page=False)
+    return replace(
+        make_plan(plain, now),
+        definitions=own_definitions(options.own_metrics, options.apdex, options.openapi),
+    )
+
+
+def tables_in_order(
     declared: DeclaredReport,
     finished: Sequence[FinishedTables],
     sources: Sequence[Source],
-    options: ReportOptions,
+    options: OwnReportOptions,
 ) -> dict[str, pl.DataFrame]:
+    """Return the tables of the report, of which SELECTs read the sources; the others are given."""
     grouped = {name: table for each in finished for name, table in each.tables.items()}
     return {
         table.layout.name: _select(table.sql, sources, options)
@@ -163,7 +139,7 @@ def _tables_in_order(
     }
 
 
-def _select(sql: str, sources: Sequence[Source], options: ReportOptions) -> pl.DataFrame:
+def _select(sql: str, sources: Sequence[Source], options: OwnReportOptions) -> pl.DataFrame:
     """Return the rows of a SELECT over the requests that the options choose."""
     query = options.convert_to(QueryOptions, progress=None)
     frame = RequestFrame(sources, query).frame
