@@ -84,9 +84,9 @@ class ExportFolder:
                 f"{self}/{SETTINGS_FILE} is not what export writes there",
                 "restore it, or move it away: then the next run writes it anew",
             ) from error
-        for name, value in settings.items():
-            before = manifest.settings.get(name)
-            # An option that an older version didn't have was not given.
+        for name in {**settings, **manifest.settings}:
+            before, value = manifest.settings.get(name), settings.get(name)
+            # An option that one of them doesn't have was not given.
             if before != value and (before or value):
                 raise UsageError(
                     f"{self} was exported with {_format_option(name, before)}, "
