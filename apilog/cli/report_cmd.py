@@ -48,7 +48,8 @@ def report(sources: Sources, read: ReportOptions, target: ReportTarget, run: Run
         target.check(spec.name for spec in make_plan(read).tables)
     else:
         read = replace(read, tables=[*target.table] or None)
-        target.check(table.layout.name for table in plan_own_report(read).tables)
+        names = [table.layout.name for table in plan_own_report(read).tables]
+        target.check(names, is_own=True)
     refuse_same_file(target, run.rejects)
     with run.open_hooks(force=target.force) as hooks:
         built = apilog.report(sources, **replace(read, **hooks).as_arguments())

@@ -241,15 +241,16 @@ class OutputTarget:
         """Whether pictures are drawn, of some of the tables."""
         return find_output(self.format).draws_charts
 
-    def check(self, tables: Iterable[str]) -> None:
+    def check(self, tables: Iterable[str], *, is_own: bool = False) -> None:
         """Raise UsageError for a target that makes no sense, OutputError for a file that exists.
 
-        `tables` are those that the report is going to have.
+        `tables` are those that the report is going to have, each of which is a chart if it is one's
+        own.
         """
         from apilog.storage.local_folder import refuse_existing
 
         tables, output, count = list(tables), find_output(self.format), len(set(self.table))
-        self._check_charts(tables)
+        self._check_charts(tables, is_own=is_own)
         if self.columns and (self.is_directory or count > 1):
             raise UsageError("--columns is about one table", "name a file, and one --table")
         if count > 1 and not (
@@ -276,10 +277,10 @@ class OutputTarget:
         check_target(self.file, force=self.force)
         if self.is_directory:
             folder, suffix = Path(self.output or "."), output.suffix
-            names = output.parts(tables, self.table)
+            names = output.parts(tables, self.table, is_own=is_own)
             refuse_existing((folder / f"{name}.{suffix}" for name in names), self.force)
 
-    def _check_charts(self, tables: Sequence[str]) -> None:
+    def _check_charts(self, tables: Sequence[str], *, is_own: bool) -> None:
         """Raise UsageError for a chart that there is not, or options that pictures alone have."""
         if not self.draws_charts:
             for option, value in (("--theme", self.theme), ("--width", self.width)):
@@ -287,7 +288,7 @@ class OutputTarget:
                     hint = "draw one with --format svg or png"
                     raise UsageError(f"{option} is about pictures", hint)
             return
-        for name in self.table or ("",):
+        for name in () if is_own else self.table or ("",):
             require_chart(name or None, tables)
         if self.columns:
             raise UsageError("--columns is about tables", "name a chart with --table")

@@ -83,12 +83,15 @@ class Output:
     extra: str = ""
     """The extra that brings the package."""
 
-    def parts(self, tables: Collection[str], chosen: Collection[str] = ()) -> list[str]:
+    def parts(
+        self, tables: Collection[str], chosen: Collection[str] = (), *, is_own: bool = False
+    ) -> list[str]:
         """Return what there is to draw of a report with these tables, each in a file of its own.
 
-        That is its tables, or the charts of them; without `chosen` all.
+        That is its tables, or the charts of them, of which each table is one where the report is
+        one's own; without `chosen` all.
         """
-        names = charts_of(tables) if self.draws_charts else [*tables]
+        names = charts_of(tables) if self.draws_charts and not is_own else [*tables]
         return [name for name in names if not chosen or name in chosen]
 
     def require_package(self) -> None:
@@ -117,7 +120,8 @@ class Output:
         one of the files exists and `force` is not set.
         """
         chosen = [options.table] if options.table else options.tables
-        names = self.parts(report.tables, chosen if self.draws_charts else ())
+        some = chosen if self.draws_charts else ()
+        names = self.parts(report.tables, some, is_own=bool(report.layout))
         paths = {name: directory / f"{name}.{self.suffix}" for name in names}
         refuse_existing(paths.values(), force)
         with explain_write_errors(directory):

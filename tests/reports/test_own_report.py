@@ -224,3 +224,36 @@ def test_the_command_draws_a_configured_report(
     assert run("report", LOG, "--report", "week", "-f", "csv").text.startswith("route,hits_share")
     assert run("report", LOG, "--report", "wek").code == 2
     assert run("config", "check").code == 0
+
+
+def test_each_table_is_a_picture_and_all_are_one(tmp_path: Path, run: Run) -> None:
+    config = tmp_path / "apilog.toml"
+    config.write_text(
+        '[[reports.shop.tables]]\nmetrics = ["requests", "latency_p95"]\n'
+        '[[reports.shop.tables]]\nname = "slow"\ntitle = "Slow <b>"\nby = "route"\ntop = 2\n'
+        '[[reports.shop.tables]]\nby = "timestamp"\nmetrics = ["requests", "error_rate"]\n'
+        '[[reports.shop.tables]]\nname = "odd"\nsql = "SELECT method FROM requests LIMIT 2"\n'
+    )
+    command = ("report", str(LOG), "--report", "shop", "--config", str(config))
+    whole = run(*command, "-f", "svg").stdout.decode()
+    tables = json.loads(run(*command, "-f", "json").stdout)["tables"]
+    assert whole.count("<svg ") == 1 + 1 + 1 + 2 + 1
+    assert "1,500" in whole
+    assert "Slow &lt;b&gt;" in whole
+    assert "There is nothing to draw." in whole
+    busiest, second, rest = tables["slow"]
+    for row in (busiest, second):
+        assert row["route"] in whole
+        assert f">{row['requests']}<" in whole
+    assert rest["route"] == "(other)"
+    assert "and all others in 1 row" in whole
+    one = run(*command, "-f", "svg", "--table", "slow", "--top", "1").stdout.decode()
+    assert (one.count("<svg "), busiest["route"] in one) == (1, True)
+    assert second["route"] not in one
+    made = run(*command, "-f", "svg", "-o", f"{tmp_path / 'pictures'}/")
+    assert made.code == 0
+    assert sorted(p.name for p in (tmp_path / "pictures").iterdir()) == [
+        *("odd.svg", "slow.svg", "timestamp.svg", "total.svg")
+    ]
+    wrong = run(*command, "-f", "svg", "--table", "traffic")
+    assert (wrong.code, "has no table 'traffic'" in wrong.stderr) == (2, True)

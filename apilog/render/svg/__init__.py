@@ -242,8 +242,14 @@ def draw_chart(
 ) -> str:
     """Return a chart as one `svg` element; without a name the first that the report has.
 
+    Of a report of one's own each table is a chart, and without a name all of them are one.
     Raises UsageError for a chart that the report does not have.
     """
+    if report.layout:
+        own_chart = import_module("apilog.render.svg.own_charts").own_chart
+        drawn = own_chart(report, name, width=width, theme=theme, top=top)
+        assert isinstance(drawn, str)
+        return drawn
     chart = require_chart(name, report.tables)
     if chart.name not in drawable_charts(report):
         raise UsageError(f"the chart {chart.name} is of all accounts", "leave out --by")

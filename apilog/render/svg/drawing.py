@@ -6,6 +6,7 @@ attribute, and is cut to the room it has.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ FONT = (
 TEXT_SIZE = 12
 """Pixels of a line of text; headings are larger."""
 HEADING_SIZE = 15
+
+_HEIGHT = re.compile(r' height="([0-9.]+)"')
 
 Attributes = dict[str, str | float]
 Point = tuple[float, float]
@@ -172,9 +175,11 @@ class Drawing:
             place["font-weight"] = 600
         self.element("text", place, content=text, title=title)
 
-    def embed(self, chart: str, y: float) -> None:
-        """Add another finished chart below what is drawn."""
+    def embed(self, chart: str, y: float) -> float:
+        """Add another finished chart below what is drawn; return where it ends."""
         self._parts.append(chart.replace("<svg ", f'<svg y="{number(y)}" ', 1))
+        found = _HEIGHT.search(chart)
+        return y + (float(found[1]) if found else 0.0)
 
     def finish(self, height: float, name: str, title: str, description: str) -> str:
         """Return the chart as one `svg` element, with what a screen reader says of it."""
