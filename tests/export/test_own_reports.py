@@ -117,7 +117,9 @@ def test_of_a_store_only_what_changed_is_made_again(source: Path, tmp_path: Path
     assert len(again.unchanged) == 2
 
 
-def test_what_cant_be_meant_is_refused_before_anything_is_made(source: Path, tmp_path: Path) -> None:
+def test_what_cant_be_meant_is_refused_before_anything_is_made(
+    source: Path, tmp_path: Path
+) -> None:
     to = tmp_path / "to"
     for wrong, told in (
         ({"report": "shob"}, "no report 'shob'"),
