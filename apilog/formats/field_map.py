@@ -48,6 +48,7 @@ from apilog.formats.nginx.values import (
     encode_unbracketed,
     parse_gin_times,
     parse_month_first,
+    parse_short_times,
 )
 from apilog.values import looks
 from apilog.values.convert import (
@@ -136,6 +137,7 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
         variables("time_month_first", parse_month_first),
         variables("time_any time_no_zone time_python time_web", parse_times),
         variables("time_gin", parse_gin_times),
+        variables("time_tornado", parse_short_times),
     ),
     "method": (
         texts(
@@ -307,7 +309,7 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
         ),
         variables("proxy_protocol_addr", encode_header_address),
         variables("realip_remote_addr", blank_to_null),
-        variables("remote_addr_port peer direct_addr_port", strip_port),
+        variables("remote_addr_port peer direct_addr_port client_or_none", strip_port),
         # Only without an address of the connection, or where the lines show that it is a proxy's:
         # clients can write anything into headers.
         fields(

@@ -14,6 +14,7 @@ from apilog.formats.haproxy import text_formats as haproxy
 from apilog.transport.csv_messages import EXPORT_HEADER
 from apilog.transport.json_envelopes import is_of_another_unit
 from apilog.transport.line_prefixes import is_of_another_container
+from apilog.transport.logger_prefixes import PYTHON_PREFIX
 from apilog.transport.syslog import is_of_another_program
 
 BLANK = "blank line"
@@ -136,6 +137,45 @@ SKIP_RULES: tuple[SkipRule, ...] = (
             "INFO:     connection open",
             'INFO:     203.0.113.7:51234 - "WebSocket /feed" [accepted]',
         ),
+    ),
+    SkipRule(
+        # https://github.com/fastapi/fastapi-cli
+        SERVER_LOG,
+        r"^ *(?:\u2595|INFO|WARNING|ERROR) +[A-Z][a-z]+ "
+        r"|^ {1,4}\S{1,3} +(?:Starting FastAPI|Using import string|Server started at)"
+        r"|^ +(?:Documentation at http|Logs:$|Searching for package)"
+        r"|^ {3,}(?:FastAPI|server|module|code|app|tip) {3}\S",
+        (
+            "      INFO   Started server process [7]",
+            " \u2595  Application startup complete.",
+            " \U0001f310 Server started at http://127.0.0.1:8000",
+            "    Documentation at http://127.0.0.1:8000/docs",
+            "  Logs:",
+            "   FastAPI   Starting production server",
+            "    server   Server started at http://0.0.0.0:8000",
+        ),
+        unless=r"\bHTTP/[0-9]",
+    ),
+    SkipRule(
+        SERVER_LOG,
+        PYTHON_PREFIX,
+        (
+            "2026-10-10 13:55:37,000 - shop - INFO - starting",
+            "2026-10-10 13:55:37.000 | INFO     | __main__:main:4 - started",
+            "INFO:shop:started",
+        ),
+        unless=r"\bHTTP/[0-9]|\b[1-5][0-9]{2}\b.* /|/.* [1-5][0-9]{2}\b|\bstatus",
+    ),
+    SkipRule(
+        # https://supervisord.org/logging.html
+        SERVER_LOG,
+        rf"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}} {_TIME},[0-9]{{3}} "
+        "(?:CRIT|ERRO|WARN|INFO|DEBG|TRAC|BLAT) ",
+        (
+            "2026-11-21 10:00:00,123 INFO spawned: 'app' with pid 7",
+            "2026-11-21 10:00:00,123 DEBG 'app' stdout output:",
+        ),
+        unless=r"\bHTTP/[0-9]",
     ),
     SkipRule(
         # https://github.com/gin-gonic/gin/blob/master/debug.go

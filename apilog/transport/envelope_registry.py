@@ -11,8 +11,15 @@ from apilog.transport.collector_lines import FLUENT_BIT, FLUENTD, LOGCLI
 from apilog.transport.csv_messages import CSV_MESSAGES, infer_csv_envelope
 from apilog.transport.envelope import Envelope, begins_as_in
 from apilog.transport.json_envelopes import CLOUD_LOGGING, DOCKER, JOURNALD, JSON_WRAPPED
-from apilog.transport.line_prefixes import COMPOSE, CRI, QUOTES, STAMPED, TAGGED
-from apilog.transport.logger_prefixes import RAILS_TAGS, RUBY_LOGGER, WSO2_METRICS, ZAP_CONSOLE
+from apilog.transport.line_prefixes import COMPOSE, CRI, PM2, PM2_TIMED, QUOTES, STAMPED, TAGGED
+from apilog.transport.logger_prefixes import (
+    PYTHON_BASIC,
+    PYTHON_LOGGING,
+    RAILS_TAGS,
+    RUBY_LOGGER,
+    WSO2_METRICS,
+    ZAP_CONSOLE,
+)
 from apilog.transport.nested_objects import NESTED_ENVELOPES
 from apilog.transport.syslog import SYSLOG_3164, SYSLOG_5424
 
@@ -31,10 +38,14 @@ ENVELOPES = (
     *NESTED_ENVELOPES,
     JSON_WRAPPED,
     COMPOSE,
+    PM2,
+    PM2_TIMED,
     RUBY_LOGGER,
     RAILS_TAGS,
     WSO2_METRICS,
     ZAP_CONSOLE,
+    PYTHON_BASIC,
+    PYTHON_LOGGING,
     STAMPED,
     QUOTES,
     TAGGED,

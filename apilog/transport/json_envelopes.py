@@ -41,7 +41,10 @@ _TEXT_KEYS = (
     "LogMessage",  # https://learn.microsoft.com/azure/azure-monitor/reference/tables/containerlogv2
 )
 """In this order: beside `message`, `log` and `event` are objects that describe the file."""
-_TIME_KEYS = ("_time", "@timestamp", "timestamp", "time", "date", "TimeGenerated")
+_TIME_KEYS = (
+    *("_time", "@timestamp", "timestamp", "time", "date", "TimeGenerated"),
+    *("asctime", "datetime", "ts", "@t"),
+)
 _ACCESS_KEYS = (
     "request",
     "request_uri",

@@ -17,7 +17,7 @@ from apilog.transport.envelope import (
     unwrap_pieces,
 )
 from apilog.transport.syslog import keep_access_lines
-from apilog.values.times import parse_iso_times
+from apilog.values.times import parse_iso_times, parse_times
 
 _TIME = (
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-][0-9]{2}:[0-9]{2})"
@@ -28,9 +28,13 @@ _NAME_CHARACTERS = string.ascii_letters + string.digits + "._-"
 _CRI = rf"^{_TIME} (?:stdout|stderr) [FP](?::\S*)? ?"
 _CRI_PARTIAL = rf"^{_TIME} std(?:out|err) P"
 _CRI_ERRORS = rf"^{_TIME} stderr"
-# What Docker names a service, kubectl a container, and stern a container of a deployment's pod:
-# https://github.com/stern/stern
-_SERVICE = r"[A-Za-z0-9._-]*[A-Za-z_][A-Za-z0-9._-]* +\|"
+# What Docker names a service, a runner of a Procfile a process (foreman after the time of day),
+# supervisor-stdout a process and its stream, kubectl a container, and stern a container of a
+# deployment's pod: https://github.com/stern/stern
+_SERVICE = (
+    r"(?:[0-9]{2}:[0-9]{2}:[0-9]{2} )?"
+    r"[A-Za-z0-9._-]*[A-Za-z_][A-Za-z0-9._-]*(?: std(?:out|err))? +\|"
+)
 _CONTAINER = r"\[pod/[^\] ]+\]|[a-z0-9][a-z0-9.-]*-[a-z0-9]{6,10}-[a-z0-9]{5} [a-z][a-z0-9-]*"
 _COMPOSE = rf"^(?:{_SERVICE}|{_CONTAINER}) (?:{_RUNTIME_TIME} )?"
 _COMPOSE_NAME = rf"^({_SERVICE}|{_CONTAINER}) "
@@ -146,7 +150,7 @@ CRI = Envelope(
 
 COMPOSE = Envelope(
     name="compose",
-    title="docker compose logs, kubectl logs --prefix, stern",
+    title="docker compose logs, kubectl logs --prefix, stern, foreman, supervisor-stdout",
     unwrap=unwrap_compose,
     first_characters=_NAME_CHARACTERS + "[",
     detect=lambda head: holds_access_lines(unwrap_compose(head).texts["text"], head),
@@ -157,9 +161,11 @@ COMPOSE = Envelope(
                 f"web-1  | 2026-10-10T13:55:36.123456789Z {SAMPLE_LINE}",
                 f"[pod/web-7d4b9c6f5d-x2x9z/nginx] {SAMPLE_LINE}",
                 f"web-7d4b9c6f5d-x2x9z nginx {SAMPLE_LINE}",
+                f"10:00:00 web.1  | {SAMPLE_LINE}",
+                f"shop stdout | {SAMPLE_LINE}",
                 "shop-1 | listening",
             ),
-            (SAMPLE_LINE, SAMPLE_LINE, SAMPLE_LINE, SAMPLE_LINE),
+            (SAMPLE_LINE,) * 6,
         ),
     ),
 )
@@ -181,6 +187,56 @@ STAMPED = Envelope(
                 f"2026-10-10T15:55:36+02:00 {SAMPLE_LINE}",
             ),
             (SAMPLE_LINE, SAMPLE_LINE, SAMPLE_LINE),
+        ),
+    ),
+)
+
+_PM2 = r"^[0-9]+\|[^|\"]{1,40}\| "
+_PM2_TIMED = (
+    r"^([0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?"
+    r"(?: ?[+-][0-9]{2}:?[0-9]{2}|Z)?): "
+)
+
+
+def unwrap_pm2(lines: pl.Series) -> UnwrappedEvents:
+    """Unwrap the texts after `0|name  | `."""
+    return unwrap_lines(_strip_prefix(_PM2, lines))
+
+
+def unwrap_pm2_timed(lines: pl.Series) -> UnwrappedEvents:
+    """Unwrap the texts after a time and a colon."""
+    return unwrap_lines(_strip_prefix(_PM2_TIMED, lines))
+
+
+# https://pm2.keymetrics.io/docs/usage/log-management/
+PM2 = Envelope(
+    name="pm2",
+    title="pm2 logs",
+    unwrap=unwrap_pm2,
+    first_characters=string.digits,
+    detect=lambda head: holds_access_lines(unwrap_pm2(head).texts["text"], head),
+    samples=(
+        EnvelopeSample(
+            (f"0|shop     | {SAMPLE_LINE}", "PM2        | App [shop:0] online"), (SAMPLE_LINE,)
+        ),
+    ),
+)
+
+PM2_TIMED = Envelope(
+    name="pm2-time",
+    title="pm2 --time",
+    unwrap=unwrap_pm2_timed,
+    first_characters=string.digits,
+    detect=lambda head: holds_access_lines(unwrap_pm2_timed(head).texts["text"], head),
+    times=lambda lines: parse_times(lines.str.extract(_PM2_TIMED, 1)),
+    samples=(
+        EnvelopeSample(
+            (
+                f"2026-10-10T13:55:36: {SAMPLE_LINE}",
+                f"2026-10-10 13:55:36 +00:00: {SAMPLE_LINE}",
+                "Example app listening on port 3000",
+            ),
+            (SAMPLE_LINE,) * 2,
         ),
     ),
 )

@@ -77,6 +77,31 @@ def unwrap_console(lines: pl.Series) -> UnwrappedEvents:
     return unwrap_lines(named.fill_null("{" + parts["rest"] + "}"))
 
 
+# https://docs.python.org/3/howto/logging.html, and Loguru's of the same kind:
+# https://loguru.readthedocs.io/en/stable/api/logger.html
+_PYTHON_TIME = (
+    rf"\[?(?<time>[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[ T]{_CLOCK}(?:Z|[+-][0-9:]{{5,6}})?)\]?"
+)
+_PYTHON_LEVEL = r"\[?(?:DEBUG|INFO|WARNING|WARN|ERROR|CRITICAL|SUCCESS)\]?"
+_LOGGER = r"\[?[A-Za-z_]\w*(?:\.\w+)*(?::[\w<>]+:[0-9]+)?\]?"
+_BETWEEN = r" *[-|:]? +"
+_PYTHON_PREFIX = (
+    rf"^{_PYTHON_TIME}{_BETWEEN}(?:{_LOGGER}{_BETWEEN}|\[?[0-9]+\]?{_BETWEEN})?"
+    rf"{_PYTHON_LEVEL}(?:: *| *[-|] +| +)(?:(?:in )?{_LOGGER}(?:: *| +[-|] +))?"
+)
+# What `logging.basicConfig` writes.
+_PYTHON_BASIC = r"^(?:DEBUG|INFO|WARNING|ERROR|CRITICAL):[A-Za-z_][\w.]*:"
+PYTHON_PREFIX = rf"{_PYTHON_BASIC}|{_PYTHON_PREFIX}"
+"""What Python's logging writes before a message, in one of its usual layouts."""
+
+
+def unwrap_python(lines: pl.Series, prefix: str = _PYTHON_PREFIX) -> UnwrappedEvents:
+    """Unwrap the texts after the time, the level and the logger of Python's logging."""
+    texts = lines.str.replace(prefix, "")
+    inside = (texts.str.len_bytes() < lines.str.len_bytes()) & texts.str.contains(LOOKS_LIKE_ACCESS)
+    return unwrap_lines(texts.set(~inside, None))
+
+
 RUBY_LOGGER = Envelope(
     name="ruby-logger",
     title="lines of Ruby's Logger",
@@ -92,6 +117,40 @@ RUBY_LOGGER = Envelope(
                 "W, [2026-10-10T13:55:37.000001 #4711]  WARN -- shop: retrying",
             ),
             ("method=GET path=/a status=200", SAMPLE_LINE),
+        ),
+    ),
+)
+
+PYTHON_BASIC = Envelope(
+    name="python-basic",
+    title="lines of Python's logging as `logging.basicConfig` has it, without a time",
+    unwrap=lambda lines: unwrap_python(lines, _PYTHON_BASIC),
+    first_characters="DIWEC",
+    detect=lambda head: holds_access_lines(unwrap_python(head, _PYTHON_BASIC).texts["text"], head),
+    samples=(
+        EnvelopeSample(
+            (f"INFO:uvicorn.access:{SAMPLE_LINE}", "INFO:shop:starting"), (SAMPLE_LINE,)
+        ),
+    ),
+)
+
+PYTHON_LOGGING = Envelope(
+    name="python-logging",
+    title="lines of Python's logging, or of Loguru",
+    unwrap=unwrap_python,
+    first_characters=string.digits + "[",
+    detect=lambda head: holds_access_lines(unwrap_python(head).texts["text"], head),
+    times=lambda lines: parse_times(lines.str.extract(_PYTHON_PREFIX, 1)),
+    samples=(
+        EnvelopeSample(
+            (
+                f"2026-10-10 13:55:36,123 - uvicorn.access - INFO - {SAMPLE_LINE}",
+                f"2026-10-10 13:55:36,123 INFO access: {SAMPLE_LINE}",
+                f"[2026-10-10 13:55:36,123] INFO in access: {SAMPLE_LINE}",
+                f"2026-10-10 13:55:36.123 | INFO     | app.main:log:12 - {SAMPLE_LINE}",
+                "2026-10-10 13:55:37,000 - shop - INFO - starting",
+            ),
+            (SAMPLE_LINE,) * 4,
         ),
     ),
 )

@@ -43,6 +43,21 @@ GIN = (
 )
 
 
+FASTAPI = (
+    " \u26a1\ufe0f Starting FastAPI in production mode",
+    "   FastAPI   Starting production server \U0001f680",
+    "    server   Server started at http://0.0.0.0:8000",
+    "      INFO   Application startup complete.",
+    '      INFO   203.0.113.7:51234 - "GET /v1 HTTP/1.1" 200',
+)
+"""What `fastapi run` draws, of two versions."""
+SUPERVISOR = (
+    "2026-11-20 12:00:00,123 DEBG 'app' stdout output:",
+    '127.0.0.1 - - [20/Nov/2026:12:00:00 +0000] "GET /x HTTP/1.1" 200 5',
+    "2026-11-20 12:00:01,123 INFO reaped unknown pid 7",
+)
+
+
 def found(*lines: str) -> tuple[str | None, list[dict[str, object]], int, int]:
     """What the lines are taken for, their records, and how many are skipped and rejected."""
     head = lines_of(*lines)
@@ -84,6 +99,20 @@ def test_gin() -> None:
     assert [f"{r['timestamp']:%H:%M:%S}" for r in records] == ["10:00:00", "10:00:01", "10:00:02"]
 
 
+@pytest.mark.parametrize(("lines", "skipped"), [(FASTAPI, 4), (SUPERVISOR, 2)])
+def test_what_runs_a_server_says_more_than_its_requests(
+    lines: tuple[str, ...], skipped: int
+) -> None:
+    _, (record,), others, rejects = found(*lines)
+    assert (record["status"], others, rejects) == (200, skipped, 0)
+
+
+def test_a_duration_is_no_caller() -> None:
+    line = "2026-11-20T12:00:01Z 203.0.113.9 200 - 1.234ms GET /v1/users/{}"
+    _, records, _, _ = found(*(line.format(n) for n in range(5)))
+    assert {(r.get("consumer"), r["status"]) for r in records} == {(None, 200)}
+
+
 @pytest.mark.parametrize(
     ("line", "name", "told"),
     [
@@ -122,6 +151,47 @@ def test_gin() -> None:
             '[20/Nov/2026 09:15:08] "GET /a HTTP/1.1" 200 512',
             "django",
             {"status": 200, "response_bytes": 512},
+        ),
+        (
+            "\x1b[33m[W 261120 09:15:08 web:2348]\x1b[m 404 GET /a?b=1 (::1) 1.85ms",
+            "tornado",
+            {"status": 404, "client_ip": "::1", "duration_ms": 1.85, "query": "b=1"},
+        ),
+        (
+            (
+                "09:15:08 |\x1b[91m 500 \x1b[0m|         10.1s |       127.0.0.1 |\x1b[92m POST    "
+                "\x1b[0m| /a \x1b[91m | broken pipe\x1b[0m"
+            ),
+            "fiber",
+            {"path": "/a", "status": 500, "duration_ms": 10100.0, "error_type": "broken pipe"},
+        ),
+        (
+            "[2026-11-20 09:15:08] 203.0.113.7 404 -     43\u00b5s GET /a",
+            "fiber-short-timed",
+            {"client_ip": "203.0.113.7", "status": 404, "duration_ms": 0.043},
+        ),
+        (
+            '      INFO   203.0.113.7:51234 - "GET /a HTTP/1.1" 200',
+            "fastapi-cli",
+            {"client_ip": "203.0.113.7", "status": 200},
+        ),
+        (
+            (
+                "2026-11-20 09:15:08,123 - aiohttp.access - INFO - 203.0.113.7 "
+                '[20/Nov/2026:09:15:07 +0000] "GET /a HTTP/1.1" 200 158 "-" "curl/8"'
+            ),
+            "python-logging: aiohttp",
+            {"client_ip": "203.0.113.7", "response_bytes": 158, "user_agent": "curl/8"},
+        ),
+        (
+            'INFO:uvicorn.access:203.0.113.7:51234 - "GET /a HTTP/1.1" 200',
+            "python-basic: uvicorn-bare",
+            {"client_ip": "203.0.113.7"},
+        ),
+        (
+            "2026-11-20 09:15:08.123 | INFO     | tornado.web:log:3 - 200 GET /a (::1) 0.85ms",
+            "python-logging: tornado-bare",
+            {"duration_ms": 0.85, "client_ip": "::1"},
         ),
         (
             (

@@ -45,6 +45,30 @@ def wsgi(environ, start_response):
     start_response(f"{status} Reason", [("Content-Length", "5")])
     return [b"hello"]
 """
+TORNADO = """
+import asyncio, sys, time
+import tornado.options, tornado.web
+from apps import STATUS
+
+
+class Answer(tornado.web.RequestHandler):
+    def get(self):
+        if self.request.path == "/slow":
+            time.sleep(0.06)
+        self.set_status(STATUS.get(self.request.path, 200))
+        self.finish("hello")
+
+    post = put = delete = get
+
+
+async def main():
+    tornado.options.parse_command_line(sys.argv[:1])
+    tornado.web.Application([("/.*", Answer)]).listen(int(sys.argv[1]), "127.0.0.1")
+    await asyncio.Event().wait()
+
+
+asyncio.run(main())
+"""
 WERKZEUG = """
 import sys
 from werkzeug.serving import run_simple
@@ -252,6 +276,33 @@ def test_uvicorn(apps: Path) -> None:
     records = read(log)
     told = {"client_ip": "127.0.0.1", "protocol": "HTTP/1.1", "timestamp": None}
     hold(records, sent, gateway="uvicorn", told=told)
+
+
+def test_fastapi_cli(apps: Path) -> None:
+    pytest.importorskip("fastapi_cli")
+    (apps / "serve.py").write_text(
+        "from fastapi import FastAPI\nfrom apps import asgi\n"
+        "app = FastAPI()\napp.mount('/', asgi)\n",
+        "utf-8",
+    )
+    port, log = free_port(), apps / "server.log"
+    command = [sys.executable, "-m", "fastapi", "run", "serve.py", "--host", "127.0.0.1"]
+    with running([*command, "--port", str(port)], apps, [port], log):
+        sent = send_all(port)
+    told = {"client_ip": "127.0.0.1", "protocol": "HTTP/1.1", "timestamp": None}
+    hold(read(log), sent, gateway="uvicorn", told=told)
+
+
+def test_tornado(apps: Path) -> None:
+    pytest.importorskip("tornado")
+    (apps / "serve.py").write_text(TORNADO, "utf-8")
+    port, log = free_port(), apps / "server.log"
+    with running([sys.executable, "serve.py", str(port)], apps, [port], log, TZ="UTC"):
+        sent = send_all(port)
+        time.sleep(0.3)
+    records = read(log)
+    hold(records, sent, gateway=None, told={"client_ip": "127.0.0.1"}, has_duration=True)
+    assert all(record["timestamp"] for record in records)
 
 
 HYPERCORN = '%(h)s %(l)s %(l)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"'

@@ -75,6 +75,15 @@ _SHAPES = {
     # What Python's logging writes before a message by default.
     "python_prefix": "((?:[A-Z]+:[A-Za-z_.]+:)?)",
     "time_gin": rf"([0-9]{{4}}/[0-9]{{2}}/[0-9]{{2}} - {_CLOCK})",
+    "time_tornado": rf"([0-9]{{6}} {_CLOCK})",
+    "level_letter": "([DIWEC])",
+    "logger_and_line": "([A-Za-z_][A-Za-z0-9_.]*:[0-9]+)",
+    # Fiber's, which writes no date unless it is told to.
+    "clock": f"({_CLOCK})",
+    "bar": r"((?: *\|)? *)",
+    "client_or_none": r"((?:[0-9A-Fa-f.:]+[.:][0-9A-Fa-f.:]+)?)",
+    # What the FastAPI CLI draws before a line: the level of old, a bar since.
+    "fastapi_tag": "( *(?:\u2595|INFO|WARNING|ERROR) +)",
     # IIS's, in a locale that has the month first.
     "time_month_first": "([0-9]{1,2}/[0-9]{1,2}/[0-9]{2,4}, [0-9]{1,2}:[0-9]{2}:[0-9]{2})",
     # HAProxy's times and numbers: -1 for what did not come to pass, + for what goes on.
@@ -112,6 +121,8 @@ _SHAPES = {
     # Tomcat's, which writes a dash where there is none, right behind the path.
     "query_or_dash": r"(\?[^ ]*|-)",
     "remote_addr": r"([^ \t\"\[\]]+)",
+    # A bracket would be that of a time.
+    "ident": r"([^ \t\[\"]*)",
     "pad": "( *)",
     "squid_result": "([A-Z_]+)",
     # What Spring Boot writes before the name of a logger.
@@ -153,7 +164,7 @@ def _list_of(entry: str) -> str:
     return f"((?:{entry}|-)(?:(?:, | : )(?:{entry}|-))*)"
 
 
-_OTHER_TIMES = ("time_no_zone", "time_python", "time_web", "time_gin")
+_OTHER_TIMES = ("time_no_zone", "time_python", "time_web", "time_gin", "time_tornado")
 
 _STRICT_SHAPES = {
     "host": _HOST,
@@ -168,7 +179,7 @@ _STRICT_SHAPES = {
     "bytes_sent": r"([0-9]+)",
     "request_duration": "([0-9][0-9.]*[a-zµ][0-9.a-zµ]*)",
     # A host and its port; IPv6 addresses are in no brackets there.
-    "peer": r"([^ \t\"]*:[0-9]{1,5}|)",
+    "peer": r"((?:[0-9A-Fa-f:.%]+|[A-Za-z0-9_.-]+):[0-9]{1,5}|)",
     "millisecond": "([0-9]{3})",
     "response_flags": "([A-Za-z]{2,}(?:,[A-Za-z]{2,})*|-)",
     "aws_request_id": f"({_UUID}(?:_[A-Z_]+)?|{_AWS_ID})",
@@ -224,6 +235,7 @@ _EXPECTED = {
     "time_any": "a time",
     "time_no_zone": "a time like 28/Sep/1970 12:00:00",
     "time_gin": "a time like 1970/09/28 - 12:00:00",
+    "time_tornado": "a time like 700928 12:00:00",
     "time_python": "a time like 1970-09-28 12:00:00,123",
     "time_web": "a time like Mon, 28 Sep 1970 12:00:00 GMT",
     "msec": "a time in epoch seconds",

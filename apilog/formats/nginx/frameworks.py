@@ -16,6 +16,9 @@ _MORGAN = "https://github.com/expressjs/morgan#predefined-formats"
 _GIN = "https://gin-gonic.com/en/docs/logging/"
 _DJANGO = "https://docs.djangoproject.com/en/stable/ref/logging/#django-server"
 _WERKZEUG = "https://werkzeug.palletsprojects.com/en/stable/serving/"
+_FASTAPI = "https://fastapi.tiangolo.com/deployment/manually/"
+_TORNADO = "https://www.tornadoweb.org/en/stable/log.html"
+_FIBER = "https://docs.gofiber.io/api/middleware/logger/"
 _REACTOR_NETTY = "https://projectreactor.io/docs/netty/release/reference/http-server.html"
 
 _SQUID = "https://www.squid-cache.org/Doc/config/logformat/"
@@ -75,6 +78,70 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
         "https://www.uvicorn.org/deployment/#gunicorn",
         '203.0.113.7:51234 - "GET /v1/users/42?a=b HTTP/1.1" 200',
         lacks_time=True,
+    ),
+    _framework_format(
+        "fastapi-cli",
+        "uvicorn",
+        '${fastapi_tag}$peer - "$request" $status',
+        "Uvicorn's access log as `fastapi run` and `fastapi dev` draw it; no time",
+        _FASTAPI,
+        '      INFO   203.0.113.7:51234 - "GET /v1/users/42?a=b HTTP/1.1" 200',
+        ' \u2595  203.0.113.7:51234 - "GET /v1/users/42 HTTP/1.1" 404',
+        lacks_time=True,
+    ),
+    _framework_format(
+        "tornado",
+        None,
+        "[${level_letter} $time_tornado ${logger_and_line}] $status $request_method $target "
+        "($remote_addr) $request_time_ms",
+        "Tornado's access log, with or without its colours",
+        _TORNADO,
+        "[I 261121 10:00:00 web:2348] 200 GET /v1/users/42?a=b (203.0.113.7) 0.85ms",
+        "[E 261121 10:00:01 web:2348] 500 POST /v1 (2001:db8::7) 1201.13ms",
+    ),
+    _framework_format(
+        "tornado-bare",
+        None,
+        "${python_prefix}$status $request_method $target ($remote_addr) $request_time_ms",
+        "Tornado's access log through Python's own logging; no time",
+        _TORNADO,
+        "INFO:tornado.access:200 GET /v1/users/42?a=b (203.0.113.7) 0.85ms",
+        lacks_time=True,
+    ),
+    *(
+        _framework_format(
+            name,
+            None,
+            time + " |${pad}$status${pad}|${pad}$request_duration${pad}|${pad}$remote_addr${pad}|"
+            "${pad}$request_method${pad}|${pad}$target${bar}$error_message",
+            f"Fiber's default logger, with or without its colours; {told}",
+            _FIBER,
+            f"{sample} | 200 |     1.2345ms |     203.0.113.7 | GET     | /v1/users/42 |",
+            f"{sample} | 404 |         43\u00b5s |             ::1 | POST    | /v1 | Not Found",
+            lacks_time=time == "$clock",
+        )
+        for name, time, sample, told in (
+            ("fiber", "$clock", "10:00:00", "no date"),
+            ("fiber-timed", "$time_python", "2026-11-21 10:00:00", "with a date"),
+        )
+    ),
+    *(
+        _framework_format(
+            name,
+            None,
+            f"[{time}] "
+            "${client_or_none}${pad}$status -${pad}$request_duration $request_method $target${bar}"
+            "$error_message",
+            f"Fiber's logger of old, and the format of version 3; {told}",
+            _FIBER,
+            f"[{sample}] 200 -   1.2345ms GET /v1/users/42",
+            f"[{sample}] 203.0.113.7 404 - 43.1\u00b5s POST /v1 Not Found",
+            lacks_time=time == "$clock",
+        )
+        for name, time, sample, told in (
+            ("fiber-short", "$clock", "10:00:00", "no date"),
+            ("fiber-short-timed", "$time_python", "2026-11-21 10:00:00", "with a date"),
+        )
     ),
     _framework_format(
         "hypercorn",
@@ -176,6 +243,18 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
         '"POST /v1/chat HTTP/1.1" 200 804 2.858 "-" "curl/8.1" api.openai.com:443 200 2.858 '
         '"https://api.openai.com/v1/chat/completions" "5c5e0b95f8d303cb81e4dc456a4b12d9" "ai_chat" '
         '"311" "gpt-4-0613" "gpt-4"  "23" "8"',
+    ),
+    _framework_format(
+        "aiohttp",
+        None,
+        '${python_prefix}$remote_addr [$time_local] "$request" $status $body_bytes_sent '
+        f"{_AGENTS}",
+        "aiohttp's access log",
+        "https://docs.aiohttp.org/en/stable/logging.html#access-logs",
+        '203.0.113.7 [21/Nov/2026:10:00:00 +0000] "GET /v1/users/42?a=b HTTP/1.1" 200 512 "-" '
+        '"curl/8.1"',
+        "INFO:aiohttp.access:203.0.113.7 [21/Nov/2026:10:00:00 +0000] "
+        '"GET /v1/users/42 HTTP/1.1" 404 166 "-" "curl/8.1"',
     ),
     _framework_format(
         "squid-combined",

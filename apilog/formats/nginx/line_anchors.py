@@ -167,9 +167,10 @@ def _name_callers(naming: FieldNaming, before: int) -> None:
         if first < i < last
         and not columns[i].after
         and not columns[i].name
-        and not looks_like(columns[i].given, "number", "protocol", "upstream")
+        and not looks_like(columns[i].given, "number", "protocol", "upstream", "go_duration")
     ]
-    if len(words) == 2 and words[1] == words[0] + 1:
+    beside = not addresses or words[:1] == [first + 1]
+    if beside and len(words) == 2 and words[1] == words[0] + 1:
         naming.name(words[0], "ident")
         naming.name(words[1], "remote_user")
 

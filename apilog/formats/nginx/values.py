@@ -34,6 +34,11 @@ def parse_gin_times(values: pl.Series) -> pl.Series:
     return parse_times(values.str.replace(" - ", " ", literal=True))
 
 
+def parse_short_times(values: pl.Series) -> pl.Series:
+    """Return the times of texts like `261120 09:15:11`, which tell no zone, as UTC."""
+    return parse_layout(values, "%y%m%d %H:%M:%S")
+
+
 def parse_month_first(values: pl.Series) -> pl.Series:
     """Return times such as `11/21/26, 7:55:20`, which have no zone, as UTC."""
     of_century = parse_layout(values, "%m/%d/%Y, %H:%M:%S")
