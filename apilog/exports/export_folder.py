@@ -17,6 +17,7 @@ from functools import cached_property
 from pathlib import Path
 
 from apilog.errors import OutputError, UsageError
+from apilog.exports.known_periods import FolderListing
 from apilog.exports.manifest import (
     EXPORT_VERSION,
     INDEX_FILE,
@@ -54,6 +55,10 @@ class ExportFolder:
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
+        self._index: bytes | None = None
+        self._listed: FolderListing | None = None
+        self._touched: set[str] = set()
+        """The folders that were changed after they were listed."""
 
     def __str__(self) -> str:
         return str(self._folder.location)
@@ -102,7 +107,7 @@ class ExportFolder:
 
     def check_index(self) -> None:
         """Raise OutputError if there is a file in the place of the index that is not export's."""
-        data = self._read(INDEX_FILE)
+        data = self._index = self._read(INDEX_FILE)
         if data is not None and INDEX_MARK not in data[:1000]:
             raise OutputError(
                 f"{self}/{INDEX_FILE} is there, and was not made by export",
@@ -111,7 +116,7 @@ class ExportFolder:
 
     def write_index(self, data: bytes) -> None:
         """Write the index, unless it says so already."""
-        if self._read(INDEX_FILE) != data:
+        if self._index != data:
             self._folder.put_file(INDEX_FILE, data)
 
     def read_period(self, period: Period) -> list[PeriodManifest]:
@@ -132,16 +137,26 @@ class ExportFolder:
             manifests.append(manifest)
         return manifests
 
-    def read_all_periods(self) -> Iterable[PeriodManifest]:
+    def read_all_periods(self) -> list[PeriodManifest]:
         """Read the manifests of all folders that are there now and export's."""
+        if self._touched:
+            self._listed = None
         names = sorted(self._list_period_folders())
-        if is_url(str(self)):
+        if self._asks_a_server:
             # Reading an object is waiting for the most part: some wait at the same time.
             with ThreadPoolExecutor(_READERS, "apilog-periods") as pool:
                 read = [*pool.map(self._read_manifest, names)]
         else:
             read = [*map(self._read_manifest, names)]
         return [manifest for manifest in read if manifest]
+
+    def remember_periods(self) -> None:
+        """Keep what all manifests say in one file, where reading each of them takes long."""
+        if not self._asks_a_server:
+            return
+        manifests = self.read_all_periods()
+        if listing := self._listing:
+            listing.remember(self._folder, manifests)
 
     def is_intact(self, manifest: PeriodManifest) -> bool:
         """Whether the files of a period are there, and as long as they were written."""
@@ -154,6 +169,7 @@ class ExportFolder:
 
     def write_period(self, manifest: PeriodManifest) -> None:
         """Write the manifest of a folder whose files are there."""
+        self._touched.add(manifest.folder)
         self._folder.put_file(f"{manifest.folder}/{PERIOD_FILE}", manifest.to_json())
 
     def replace_period(
@@ -197,8 +213,24 @@ class ExportFolder:
         return self._list_period_folders()
 
     def _list_period_folders(self) -> frozenset[str]:
-        names = self._list_entries()
+        names = listing.names if (listing := self._listing) else self._list_entries()
         return frozenset(name for name in names if re.fullmatch(PERIOD_FOLDER_PATTERN, name))
+
+    @property
+    def _asks_a_server(self) -> bool:
+        """Whether each reading takes a request, so that what can be asked for at once is."""
+        return True
+
+    @property
+    def _listing(self) -> FolderListing | None:
+        """What the folder held when it was listed, but for what was touched since then."""
+        if self._listed is None and self._asks_a_server:
+            try:
+                self._listed = FolderListing(self._folder)
+            except OSError as error:
+                raise unreadable_error(self, error) from error
+            self._touched.clear()
+        return self._listed if self._listed and self._listed.is_whole else None
 
     def _list_entries(self, below: str = "") -> list[str]:
         try:
@@ -210,6 +242,8 @@ class ExportFolder:
 
     def _file_sizes(self, folder: str) -> Mapping[str, int]:
         """Return the files in a folder with their bytes; empty where there is no folder."""
+        if folder not in self._touched and (listing := self._listing):
+            return listing.sizes_in(folder)
         try:
             infos = self._folder.list_file_infos(folder)
         except OSError as error:
@@ -230,6 +264,10 @@ class ExportFolder:
 
     def _read_any_manifest(self, folder: str) -> PeriodManifest | None:
         """Read the manifest in a folder, which may be meant for a folder of another name."""
+        if folder not in self._touched and (listing := self._listing):
+            known = listing.find_manifest(folder)
+            if known is not None:
+                return known
         name = f"{folder}/{PERIOD_FILE}"
         data = self._read(name) if PERIOD_FILE in self._file_sizes(folder) else None
         try:
@@ -319,6 +357,10 @@ class DiskExportFolder(ExportFolder):
         gone = f".{manifest.folder}.{secrets.token_hex(4)}.gone"
         self._disk.move_entries({manifest.folder: gone})
         self._disk.remove_folder(gone)
+
+    @property
+    def _asks_a_server(self) -> bool:
+        return False
 
     def _recover(self) -> None:
         """Finish or undo what was begun: a period that was there is there again."""

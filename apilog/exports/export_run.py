@@ -283,6 +283,7 @@ class _ExportRun:
         summary.unchanged.sort()
         notes.extend(describe_stray_periods(requests))
         self._prune(summary)
+        self._folder.remember_periods()
         if _has_index(self._options):
             periods = self._folder.read_all_periods()
             zone = parse_zone(self._options.tz)

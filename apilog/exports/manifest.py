@@ -108,28 +108,34 @@ class PeriodManifest:
         """Whether the period was not over."""
         return self.folder.endswith(OPEN_SUFFIX)
 
+    def to_fields(self) -> dict[str, Any]:
+        """Return what JSON holds of it."""
+        return {
+            "folder": self.folder,
+            "since": format_instant(self.since),
+            "until": format_instant(self.until),
+            "open": self.is_open,
+            "complete": self.is_complete,
+            "requests": self.requests,
+            "made_of": self.made_of,
+            **({"sums": self.sums.to_fields()} if self.sums else {}),
+            "files": {
+                name: {"size": size, "sha256": digest}
+                for name, (size, digest) in self.files.items()
+            },
+        }
+
     def to_json(self) -> bytes:
-        return _dump_json(
-            {
-                "folder": self.folder,
-                "since": format_instant(self.since),
-                "until": format_instant(self.until),
-                "open": self.is_open,
-                "complete": self.is_complete,
-                "requests": self.requests,
-                "made_of": self.made_of,
-                **({"sums": self.sums.to_fields()} if self.sums else {}),
-                "files": {
-                    name: {"size": size, "sha256": digest}
-                    for name, (size, digest) in self.files.items()
-                },
-            }
-        )
+        return _dump_json(self.to_fields())
 
     @classmethod
     def from_json(cls, data: bytes) -> Self:
         """Parse the bytes of a file; ValueError for anything else, NewerManifest."""
-        fields = _load_json(data)
+        return cls.from_fields(_load_json(data))
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, Any]) -> Self:
+        """Return the manifest of these fields; ValueError for others."""
         try:
             files = fields["files"].items()
             return cls(

@@ -89,6 +89,8 @@ class FileInfo:
 
     size: int
     written: datetime
+    version: str = ""
+    """What changes with the content, as the storage tells it; empty where it tells nothing."""
 
 
 class FolderLock(Protocol):
@@ -131,6 +133,9 @@ class Folder(Protocol):
 
     def list_file_infos(self, below: str = "") -> Mapping[str, FileInfo]:
         """List every file at any depth with its size and age."""
+
+    def iter_file_infos(self) -> Iterator[tuple[str, FileInfo]]:
+        """Yield what `list_file_infos` lists, as it is met."""
 
     def path(self, name: str) -> Path | str:
         """Return the path or URL of a file, for other readers."""

@@ -148,6 +148,9 @@ class LocalFolder:
             infos[name] = FileInfo(status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
         return infos
 
+    def iter_file_infos(self) -> Iterator[tuple[str, FileInfo]]:
+        yield from self.list_file_infos().items()
+
     def path(self, name: str) -> Path:
         return self.location / name
 

@@ -19,11 +19,19 @@ _NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def endpoint() -> Iterator[str]:
+def server_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file in which the server has a line for each request."""
+    return tmp_path_factory.mktemp("server") / "requests.log"
+
+
+@pytest.fixture(scope="session")
+def endpoint(server_log: Path) -> Iterator[str]:
     """The URL of the server, which the environment names for the tests of this folder."""
     with (
         subprocess.Popen(
-            [sys.executable, str(SERVER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, str(SERVER), str(server_log)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         ) as process,
         pytest.MonkeyPatch.context() as patch,
     ):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,9 @@ import pytest
 from apilog.errors import OutputError
 from apilog.exports import export_folder
 from apilog.exports.export_folder import ExportFolder
+from apilog.exports.known_periods import KNOWN_FILE, KnownPeriods
+from apilog.exports.manifest import PeriodManifest
+from apilog.storage.folder import FileInfo
 from apilog.storage.local_folder import LocalFolder
 from tests.export.sample_exports import log, mark, names, run, state
 from tests.weblog import START
@@ -31,6 +37,11 @@ class Brittle(LocalFolder):
     __slots__ = ()
     changes = 0
     fails_at = 0
+
+    def iter_file_infos(self) -> Iterator[tuple[str, FileInfo]]:
+        """As object storage does, tell a version that changes with the content."""
+        for name, info in super().iter_file_infos():
+            yield name, replace(info, version=sha256(self.read_file(name)).hexdigest())
 
     def _count(self) -> None:
         Brittle.changes += 1
@@ -87,6 +98,18 @@ def complete(to: Path) -> dict[str, Any]:
     return found
 
 
+def assert_known(to: Path) -> None:
+    """The file of all periods says what each one's own says."""
+    known = KnownPeriods.from_bytes((to / KNOWN_FILE).read_bytes())
+    assert known is not None
+    own = [PeriodManifest.from_json(path.read_bytes()) for path in to.glob("2*/period.json")]
+    assert {m.folder: m.to_json() for _, m in known.entries.values()} == {
+        m.folder: m.to_json() for m in own
+    }
+    digests = {p.parent.name: sha256(p.read_bytes()).hexdigest() for p in to.glob("2*/period.json")}
+    assert {folder: version for folder, (version, _) in known.entries.items()} == digests
+
+
 def test_runs_do_what_they_do_on_a_disk(tmp_path: Path) -> None:
     to = tmp_path / "to"
     source = log(tmp_path / "a.log", (0, 24))
@@ -102,6 +125,7 @@ def test_runs_do_what_they_do_on_a_disk(tmp_path: Path) -> None:
     assert {p.suffix for p in (to / "2026-11-20").iterdir()} == {".md", ".json"}
     done = run(source, to, format="md", tables=TABLES, keep=timedelta(days=1))
     assert (done.removed, names(to)) == (["2026-11-20"], ["2026-11-21"])
+    assert_known(to)
 
 
 def test_a_folder_of_others_is_left(tmp_path: Path) -> None:
@@ -111,6 +135,26 @@ def test_a_folder_of_others_is_left(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="was not made by export"):
         run(log(tmp_path / "a.log", (0,)), to)
     assert [p.name for p in (to / "2026-11-20").iterdir()] == ["a.txt"]
+
+
+def test_what_changed_behind_the_copy_is_read_again(tmp_path: Path) -> None:
+    to, source = tmp_path / "to", log(tmp_path / "a.log", (0, 24))
+    run(source, to, tables=["statuses"])
+    copy = (to / KNOWN_FILE).read_bytes()
+    assert_known(to)
+    # Somebody else's run, which left no copy.
+    own = to / "2026-11-20" / "period.json"
+    about = json.loads(own.read_bytes())
+    own.write_text(json.dumps({**about, "complete": False, "files": {}}))
+    assert run(source, to, tables=["statuses"]).rewritten == ["2026-11-20"]
+    assert (to / KNOWN_FILE).read_bytes() == copy
+    for damage in (b"", b"mine", gzip.compress(b'{"version":1,"periods":[7]}')):
+        (to / KNOWN_FILE).write_bytes(damage)
+        assert not run(source, to, tables=["statuses"]).rewritten
+        assert (to / KNOWN_FILE).read_bytes() == damage, "what is not export's stays"
+    (to / KNOWN_FILE).unlink()
+    assert not run(source, to, tables=["statuses"]).rewritten
+    assert (to / KNOWN_FILE).read_bytes() == copy
 
 
 @pytest.mark.slow
@@ -129,6 +173,7 @@ def test_a_run_that_is_cut_off_anywhere_is_made_good_by_the_next(
         run(second, to, tables=TABLES)
         assert complete(to) == {"2026-11-20": 14, "2026-11-21": 7, "2026-11-22": 7}
         assert names(to) == sorted(complete(to))
+        assert_known(to)
         if not was_cut:
             assert at > 10
             return
@@ -147,6 +192,7 @@ def test_removing_that_is_cut_off_is_finished_by_the_next(
         assert complete(to)["2026-11-21"] == 7
         run(source, to, **kept)  # type: ignore[arg-type]
         assert names(to) == ["2026-11-21"]
+        assert_known(to)
         if not was_cut:
             assert at > 3
             return

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _BUCKET_NAME = re.compile(r"\$?[A-Za-z0-9][A-Za-z0-9._-]*")
+_PAGE = 1000
+"""Objects that a server lists at once."""
 # Control characters, and bytes that are no UTF-8.
 _IMPOSSIBLE_CHARACTER = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
@@ -76,6 +78,8 @@ class ObjectInfo:
     key: str
     size: int
     written: datetime
+    version: str = ""
+    """The ETag, which changes with the content; empty where the server tells none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,10 @@ class Bucket:
 
     def list_below(self, prefix: str) -> Iterator[ObjectInfo]:
         """List every object in a folder, at any depth, in order of their keys."""
-        pages = self._request(prefix, lambda api, client: iter(api.list(client, prefix or None)))
+        pages = self._request(
+            prefix,
+            lambda api, client: iter(api.list(client, prefix or None, chunk_size=_PAGE)),
+        )
         while page := self._request(prefix, lambda *_: next(pages, None)):
             yield from map(_object_info, page)
 
@@ -164,4 +171,6 @@ def _delete_keys(keys: Sequence[str], api: ModuleType, client: Connection) -> No
 
 
 def _object_info(entry: Any) -> ObjectInfo:
-    return ObjectInfo(entry["path"], entry["size"], entry["last_modified"])
+    return ObjectInfo(
+        entry["path"], entry["size"], entry["last_modified"], entry.get("e_tag") or ""
+    )

@@ -63,8 +63,10 @@ class CloudFolder:
             yield self._name_of(info.key)
 
     def list_file_infos(self, below: str = "") -> Mapping[str, FileInfo]:
-        infos = self._bucket.list_below(self._key_of(below))
-        return {self._name_of(info.key): FileInfo(info.size, info.written) for info in infos}
+        return dict(self._iter_infos(self._key_of(below)))
+
+    def iter_file_infos(self) -> Iterator[tuple[str, FileInfo]]:
+        return self._iter_infos(self._key_of(""))
 
     def path(self, name: str) -> str:
         return str(self.url.with_key(self._key_of(name)))
@@ -133,6 +135,10 @@ class CloudFolder:
         except FileExistsError:
             return False
         return True
+
+    def _iter_infos(self, key: str) -> Iterator[tuple[str, FileInfo]]:
+        for info in self._bucket.list_below(key):
+            yield self._name_of(info.key), FileInfo(info.size, info.written, info.version)
 
     @property
     def _bucket(self) -> Bucket:
