@@ -12,13 +12,15 @@ from dataclasses import dataclass, replace
 
 from apilog.formats.contract import PAIR_BYTES
 from apilog.formats.parse_plan import ParsePlan
-from apilog.sources import LineChunk, LogSource, SourceError
-from apilog.sources.byte_streams import ByteStream, as_utf8
+from apilog.sources import DamagedSource, LineChunk, LogSource, SourceError
+from apilog.sources.byte_streams import ByteStream, StreamDamage, as_utf8
 from apilog.sources.decompressed import DecompressedSource
-from apilog.sources.line_chunks import cut_into_chunks, raise_damage_at_end
+from apilog.sources.line_chunks import cut_into_chunks, raise_damage_at_end, renumber_chunks
+from apilog.text.counting import count_byte
 from apilog.transport.opening import MAX_LINE_BYTES
 
 _STEP_BYTES = 64 << 10
+_COUNTED_BYTES = 2 << 20
 
 
 @dataclass(slots=True)
@@ -38,6 +40,10 @@ class FileRange:
     before: bytes = b""
     """What stands before the first line, in which a request may have begun that ends behind it;
     known with the first chunk."""
+    lines_before: int = 0
+    """How many lines of the file stand before it, from which its own are numbered on."""
+    ends_exactly: bool = False
+    """Whether `stop` ends the last line, wherever a newline is."""
 
     @property
     def path(self) -> str:
@@ -49,6 +55,11 @@ class FileRange:
         """How many bytes are to be read."""
         stop = self.source.size if self.stop is None else self.stop
         return None if stop is None else max(0, stop - self.start)
+
+    def describe(self) -> str:
+        """Return the file and the bytes, for people."""
+        stop = "its end" if self.stop is None else f"{self.stop:,}"
+        return f"{self.path}, bytes {self.start:,} to {stop}"
 
     @property
     def records_before(self) -> int:
@@ -64,12 +75,14 @@ class FileRange:
         return self.before
 
     def chunks(self, chunk_bytes: int) -> Iterator[LineChunk]:
-        """Yield the lines; raises SourceError. Their numbers count from the range's first line."""
+        """Yield the lines; raises SourceError."""
         with closing(DecompressedSource(self.source)) as file:
             if self.version != file.version:
                 raise SourceError(self.path, "was replaced while it was read", "run it again")
             start = _line_start(file, self.start)
-            stop = None if self.stop is None else _line_start(file, self.stop)
+            stop = self.stop
+            if stop is not None and not self.ends_exactly:
+                stop = _line_start(file, stop)
             self.before = self._read_before(file, start)
             file.seek(start)
             stream = _LimitedStream(file, None if stop is None else stop - start)
@@ -79,8 +92,9 @@ class FileRange:
                 chunk_bytes=chunk_bytes,
                 max_line_bytes=MAX_LINE_BYTES,
             )
-            for chunk in raise_damage_at_end(chunks, self.source.path):
-                self.lines = chunk.first_line + chunk.lines - 1
+            numbered = renumber_chunks(chunks, self.lines_before)
+            for chunk in raise_damage_at_end(numbered, self.source.path):
+                self.lines = chunk.first_line + chunk.lines - 1 - self.lines_before
                 yield replace(chunk, position=max(0, chunk.position))
 
     def _read_before(self, file: DecompressedSource, start: int) -> bytes:
@@ -89,6 +103,21 @@ class FileRange:
         first = max(0, start - PAIR_BYTES)
         file.seek(first)
         return _read_all(file, start - first).replace(b"\r\n", b"\n")
+
+
+def count_newlines(source: LogSource, start: int, stop: int) -> int:
+    """Return how many newlines a plain file has between two bytes; raises SourceError."""
+    count = 0
+    with closing(DecompressedSource(source)) as file:
+        file.seek(start)
+        left = stop - start
+        try:
+            while left > 0 and (block := file.read(min(left, _COUNTED_BYTES))):
+                count += count_byte(block, ord("\n"))
+                left -= len(block)
+        except StreamDamage as damage:
+            raise DamagedSource(source.path, str(damage)) from damage
+    return count
 
 
 def _line_start(file: DecompressedSource, offset: int) -> int:

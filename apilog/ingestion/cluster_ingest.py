@@ -7,62 +7,64 @@ writer of the store removes them. So every line is in the store once, or not at 
 from __future__ import annotations
 
 import os
-from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
-from importlib import import_module
 from uuid import uuid4
 
-import polars as pl
-
 from apilog.engine.cluster.connection import connect
-from apilog.engine.cluster.shipped_sources import as_workers_see, refuse_pipes
+from apilog.engine.cluster.shipped_sources import as_workers_see, explain_to_client, refuse_pipes
 from apilog.engine.cluster.submission import ClusterSubmission, TaskFuture
 from apilog.engine.local import NoProgress
-from apilog.errors import UsageError
-from apilog.ingestion.ingest_run import IngestOutcome, read_inputs
+from apilog.engine.parse_chunks import FileAccount, ReadSpec
+from apilog.formats.file_plan import FormatChoice
+from apilog.ingestion.cluster_tasks import (
+    Beginning,
+    IngestJob,
+    IngestPart,
+    ingest_part,
+    read_beginnings,
+)
+from apilog.ingestion.cut_inputs import (
+    CutInput,
+    count_lines,
+    count_windows,
+    ingest_range,
+    join_parts,
+    open_to_cut,
+)
+from apilog.ingestion.ingest_input import InputState
+from apilog.ingestion.ingest_run import IngestOutcome
 from apilog.options import IngestOptions
-from apilog.sources import DamagedSource, LogSource, SourceError
-from apilog.storage import folder_at, is_url
-from apilog.store import DataFile, InputCheckpoint, Store, StoreWriter
-from apilog.store.writer import WriteBuffer
-from apilog.transport.opening import open_chunks
+from apilog.sources import LogSource, MissingSource, SourceError
+from apilog.storage import is_url
+from apilog.store import StoreWriter
 
-_BEGINNING_BYTES = 256
-"""Inputs that begin alike may be copies, or go on from each other: one task reads them."""
-_MOST_BEGINNINGS = 500
-_TASK_BYTES = 128 << 20
-_TASKS_PER_THREAD = 2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IngestJob:
-    """What all tasks of an ingest have in common."""
-
-    place: str
-    """The folder or URL of the store."""
-    generation: int
-    """The state of the store that inputs are compared with."""
-    options: IngestOptions
-    keeps_rejects: bool
-    topic: str
+_MOST_FILES = 500
+"""More inputs than this are not read by one task."""
+_LEAST_STRETCH = 32 << 20
+_MOST_STRETCH = 128 << 20
+_TASKS_PER_THREAD = 4
 
 
 @dataclass(slots=True)
-class IngestPart:
-    """What one task has made of some inputs: staged files, and what a manifest says of them."""
+class _Group:
+    """Inputs that one task reads, or one that is cut."""
 
-    outcome: IngestOutcome
-    files: list[DataFile] = field(default_factory=list)
-    checkpoints: list[tuple[InputCheckpoint, InputCheckpoint | None]] = field(default_factory=list)
-    """Checkpoints to save, each with the one that it replaces."""
-    rejects: list[pl.DataFrame] = field(default_factory=list)
+    numbers: Sequence[int]
+    opened: TaskFuture = None
+    """What tells whether the input can be cut."""
+    cut: CutInput | None = None
+    bounds: list[tuple[int, int]] = field(default_factory=list)
+    counts: list[TaskFuture] = field(default_factory=list)
+    tasks: list[TaskFuture] = field(default_factory=list)
 
 
 def read_inputs_on_cluster(
-    files: Sequence[LogSource], writer: StoreWriter, options: IngestOptions
+    files: Sequence[LogSource],
+    writer: StoreWriter,
+    options: IngestOptions,
+    spec: ReadSpec,
+    choice: FormatChoice | None,
 ) -> IngestOutcome:
     """Add what is new in the inputs to a store, whose next commit has all of it.
 
@@ -74,6 +76,8 @@ def read_inputs_on_cluster(
         place=place if is_url(place) else os.path.abspath(place),
         generation=writer.store.manifest.generation,
         options=replace(options, progress=None, rejects=None, config_file=None),
+        spec=spec,
+        choice=choice,
         keeps_rejects=options.rejects is not None,
         topic=f"apilog-{uuid4()}",
     )
@@ -81,15 +85,11 @@ def read_inputs_on_cluster(
     progress.total(sum(file.size or 0 for file in files))
     submission = ClusterSubmission(connect(options.scheduler), job, progress)
     parts: list[tuple[Sequence[int], IngestPart]] = []
-    in_flight: deque[tuple[Sequence[int], TaskFuture]] = deque()
     try:
-        for numbers in _group_alike(files, submission):
-            group = [as_workers_see(files[number]) for number in numbers]
-            future = submission.submit(ingest_part, [group], files[numbers[0]].path)
-            in_flight.append((numbers, future))
-        while in_flight:
-            numbers, future = in_flight.popleft()
-            part: IngestPart = submission.wait(future)
+        for numbers, part in _ClusterIngest(files, submission, choice).read_parts():
+            for account in part.outcome.accounts:
+                if account.error:
+                    account.error = explain_to_client(account.error, account.path)
             writer.adopt_files(part.files)
             for checkpoint, replaces in part.checkpoints:
                 writer.save_checkpoint(checkpoint, replaces)
@@ -100,6 +100,143 @@ def read_inputs_on_cluster(
     finally:
         submission.close()
     return _in_order(parts)
+
+
+class _ClusterIngest:
+    """The tasks that read some inputs, and what becomes of them."""
+
+    def __init__(
+        self,
+        files: Sequence[LogSource],
+        submission: ClusterSubmission,
+        choice: FormatChoice | None,
+    ) -> None:
+        self._files, self._submission, self._choice = files, submission, choice
+        self._shipped = [as_workers_see(file) for file in files]
+        total = sum(file.size or 0 for file in files)
+        share = total // (_TASKS_PER_THREAD * submission.threads) + 1
+        self._stretch = min(max(share, _LEAST_STRETCH), _MOST_STRETCH)
+        self._unseen: dict[int, SourceError] = {}
+        """Files of this machine that workers don't find."""
+
+    def read_parts(self) -> Iterator[tuple[Sequence[int], IngestPart]]:
+        """Yield the numbers of inputs, in their order for each group, and what was made of them."""
+        groups = [_Group(numbers) for numbers in self._group_alike()]
+        for number, error in self._unseen.items():
+            account = FileAccount(error.path, error=error)
+            outcome = IngestOutcome(
+                accounts=(account,), states=(InputState.FAILED,), bytes_read=0, notes=()
+            )
+            yield [number], IngestPart(outcome)
+        # Large inputs come first, and the small ones while their lines are counted.
+        large = [group for group in groups if self._is_large(group.numbers)]
+        for group in large:
+            (number,) = group.numbers
+            source = self._shipped[number]
+            group.opened = self._submission.submit(open_to_cut, [source], source.path)
+        for group in large:
+            self._count_lines(group)
+        for group in groups:
+            if group.cut is None:
+                group.tasks = [self._submit_whole(group.numbers)]
+        for group in large:
+            self._submit_ranges(group)
+        for group in groups:
+            results = [self._submission.wait(task) for task in group.tasks]
+            group.tasks = []
+            if group.cut:
+                yield group.numbers, join_parts(group.cut, results, self._choice)
+            else:
+                yield group.numbers, results[0]
+
+    def _is_large(self, numbers: Sequence[int]) -> bool:
+        if len(numbers) > 1:
+            return False
+        return (self._files[numbers[0]].size or 0) > self._stretch + self._stretch // 2
+
+    def _count_lines(self, group: _Group) -> None:
+        """Have the lines of an input counted: each has its number in the store."""
+        group.cut = self._submission.wait(group.opened)
+        group.opened = None
+        if group.cut is None:
+            return
+        source = group.cut.source
+        group.bounds = group.cut.cut(self._stretch)
+        group.counts = [
+            self._submission.submit(count_lines, [source, start, stop], source.path)
+            for start, stop in count_windows(group.bounds)
+        ]
+
+    def _submit_ranges(self, group: _Group) -> None:
+        if group.cut is None:
+            return
+        counts = [self._submission.wait(count) for count in group.counts]
+        group.counts = []
+        if None in counts:
+            group.cut = None
+            group.tasks = [self._submit_whole(group.numbers)]
+            return
+        group.tasks = [
+            self._submission.submit(ingest_range, [piece, group.cut], piece.describe())
+            for piece in group.cut.make_ranges(group.bounds, counts)
+        ]
+
+    def _submit_whole(self, numbers: Sequence[int]) -> TaskFuture:
+        first = self._files[numbers[0]].path
+        more = f" and {len(numbers) - 1:,} more files" if len(numbers) > 1 else ""
+        sources = [self._shipped[number] for number in numbers]
+        return self._submission.submit(ingest_part, [sources], first + more)
+
+    def _group_alike(self) -> Iterator[Sequence[int]]:
+        """Yield the numbers of inputs that one task reads: all that begin alike, and small ones."""
+        group: list[int] = []
+        size = 0
+        for numbers in group_beginnings(self._read_beginnings()):
+            own = sum(self._files[number].size or 0 for number in numbers)
+            if group and (size + own > self._stretch or len(group) + len(numbers) > _MOST_FILES):
+                yield group
+                group, size = [], 0
+            group = [*group, *numbers]
+            size += own
+        if group:
+            yield group
+
+    def _read_beginnings(self) -> dict[int, Beginning]:
+        """Return how inputs begin, by their numbers, but for those that no worker sees."""
+        futures = [
+            self._submission.submit(
+                read_beginnings, [self._shipped[at : at + _MOST_FILES]], "beginnings"
+            )
+            for at in range(0, len(self._shipped), _MOST_FILES)
+        ]
+        found = [beginning for future in futures for beginning in self._submission.wait(future)]
+        beginnings: dict[int, Beginning] = {}
+        for number, (source, beginning) in enumerate(zip(self._shipped, found, strict=True)):
+            if not isinstance(beginning, SourceError):
+                beginnings[number] = beginning
+            elif isinstance(beginning, MissingSource) and os.path.exists(source.file):
+                # It was not moved: it is seen from here.
+                self._unseen[number] = beginning
+            else:
+                beginnings[number] = (source.file.encode("utf-8", "surrogateescape"),)
+        return beginnings
+
+
+def group_beginnings(beginnings: Mapping[int, Beginning]) -> list[list[int]]:
+    """Return the numbers of inputs that begin alike as far as both go, in order of the first ones.
+
+    Such inputs may be copies of each other, or go on from each other.
+    """
+    groups: list[list[int]] = []
+    root: Beginning | None = None
+    # In this order, all that begin with what one of them is follow that one.
+    for number in sorted(beginnings, key=beginnings.__getitem__):
+        beginning = beginnings[number]
+        if root is None or beginning[: len(root)] != root:
+            groups.append([])
+            root = beginning
+        groups[-1].append(number)
+    return sorted(sorted(group) for group in groups)
 
 
 def _in_order(parts: Sequence[tuple[Sequence[int], IngestPart]]) -> IngestOutcome:
@@ -117,103 +254,3 @@ def _in_order(parts: Sequence[tuple[Sequence[int], IngestPart]]) -> IngestOutcom
         bytes_read=sum(part.outcome.bytes_read for _, part in parts),
         notes=tuple(note for _, part in parts for note in part.outcome.notes),
     )
-
-
-def _group_alike(
-    files: Sequence[LogSource], submission: ClusterSubmission
-) -> Iterator[Sequence[int]]:
-    """Yield the numbers of inputs that one task reads: all that begin alike, and small ones."""
-    shipped = [as_workers_see(file) for file in files]
-    futures = [
-        submission.submit(read_beginnings, [shipped[at : at + _MOST_BEGINNINGS]], "beginnings")
-        for at in range(0, len(shipped), _MOST_BEGINNINGS)
-    ]
-    beginnings = [beginning for future in futures for beginning in submission.wait(future)]
-    alike: dict[bytes, list[int]] = {}
-    for number, beginning in enumerate(beginnings):
-        alike.setdefault(beginning, []).append(number)
-    total = sum(file.size or 0 for file in files)
-    most = min(_TASK_BYTES, total // (_TASKS_PER_THREAD * submission.threads) + 1)
-    group: list[int] = []
-    size = 0
-    for numbers in alike.values():
-        own = sum(files[number].size or 0 for number in numbers)
-        if group and (size + own > most or len(group) + len(numbers) > _MOST_BEGINNINGS):
-            yield group
-            group, size = [], 0
-        group = [*group, *numbers]
-        size += own
-    if group:
-        yield group
-
-
-def read_beginnings(sources: Sequence[LogSource], _: IngestJob) -> list[bytes]:
-    """Return what tells how inputs begin; for one that can't be read something of its own."""
-    return [_read_beginning(source) for source in sources]
-
-
-def _read_beginning(source: LogSource) -> bytes:
-    try:
-        with closing(open_chunks(source, chunk_bytes=_BEGINNING_BYTES)) as chunks:
-            head = next((chunk.data for chunk in chunks if chunk.data), b"")
-    except DamagedSource:
-        head = b""
-    except SourceError:
-        return source.file.encode("utf-8", "surrogateescape")
-    # A file that is shorter may grow into one that is longer: only what both have decides.
-    return sha256(head[:_BEGINNING_BYTES].partition(b"\n")[0]).digest()
-
-
-def ingest_part(sources: Sequence[LogSource], job: IngestJob) -> IngestPart:
-    """Read what is new in some inputs, and stage the files that it makes."""
-    target = _PartTarget(job)
-    rejects: list[pl.DataFrame] = []
-    options = replace(
-        job.options,
-        progress=_TopicProgress(job.topic),
-        rejects=rejects.append if job.keeps_rejects else None,
-    )
-    outcome = read_inputs(sources, target, options, workers=1)
-    target.commit()
-    return IngestPart(outcome, target.buffer.files, target.checkpoints, rejects)
-
-
-class _PartTarget:
-    """Stages files in a store's folder that its one writer, the client, may commit."""
-
-    def __init__(self, job: IngestJob) -> None:
-        self.store = Store.open(job.place)
-        if self.store.manifest.generation != job.generation:
-            raise UsageError(
-                f"{job.place} was written by another process meanwhile",
-                "run it again: nothing is lost or doubled",
-            )
-        self.buffer = WriteBuffer(folder_at(job.place), job.generation + 1)
-        self.checkpoints: list[tuple[InputCheckpoint, InputCheckpoint | None]] = []
-
-    def add_records(self, frame: pl.DataFrame) -> None:
-        self.buffer.add_rows(frame, "records")
-
-    def add_rejects(self, frame: pl.DataFrame) -> None:
-        self.buffer.add_rows(frame, "rejects")
-
-    def save_checkpoint(
-        self, checkpoint: InputCheckpoint, replaces: InputCheckpoint | None = None
-    ) -> None:
-        self.checkpoints.append((checkpoint, replaces))
-
-    def commit(self) -> None:
-        self.buffer.flush()
-
-
-@dataclass(frozen=True, slots=True)
-class _TopicProgress:
-    """Progress that is told to the client."""
-
-    topic: str
-
-    def total(self, size: int | None) -> None:
-        """Leave the total to the client, who knows all inputs."""
-
-    def advance(self, size: int) -> None:
-        import_module("distributed").get_worker().log_event(self.topic, size)

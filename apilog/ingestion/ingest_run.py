@@ -17,10 +17,10 @@ import polars as pl
 
 from apilog.engine.engines import uses_cluster
 from apilog.engine.local import LocalRun, NoProgress
-from apilog.engine.parse_chunks import FileAccount, summarise_inputs
+from apilog.engine.parse_chunks import FileAccount, ReadSpec, summarise_inputs
 from apilog.engine.source_pass import describe_doubts, make_read_spec
 from apilog.engine.store_parts import find_logs, refuse_stores
-from apilog.formats.file_plan import parse_choice
+from apilog.formats.file_plan import FormatChoice, parse_choice
 from apilog.ingestion.fingerprint import FingerprintIndex
 from apilog.ingestion.ingest_input import IngestInput, InputState
 from apilog.ingestion.line_aligned import CommitBudget
@@ -87,8 +87,8 @@ def ingest(
     started = monotonic()
     options = options or IngestOptions()
     # What can't be understood is said before the store is made.
-    make_read_spec(options)
-    parse_choice(options)
+    spec = make_read_spec(options, frozenset(SCHEMA))
+    choice = parse_choice(options)
     on_cluster = uses_cluster(options)
     with StoreWriter(store) as writer:
         before = writer.store.manifest
@@ -97,9 +97,9 @@ def ingest(
             # Imported where it is used: few have Dask.
             from apilog.ingestion.cluster_ingest import read_inputs_on_cluster
 
-            outcome = read_inputs_on_cluster(files, writer, options)
+            outcome = read_inputs_on_cluster(files, writer, options, spec, choice)
         else:
-            outcome = read_inputs(files, writer, options)
+            outcome = read_inputs(files, writer, options, spec, choice)
         writer.commit()
         added = set(writer.store.manifest.files) - set(before.files)
         writer.templates = learn_stored_routes(writer.store, added)
@@ -178,11 +178,16 @@ def read_inputs(
     files: Sequence[LogSource],
     target: IngestTarget,
     options: IngestOptions,
+    spec: ReadSpec,
+    choice: FormatChoice | None,
     *,
     workers: int | None = None,
 ) -> IngestOutcome:
-    """Add what is new in the inputs to a target, and return what became of them."""
-    run = _IngestRun(files, target, options, workers)
+    """Add what is new in the inputs to a target, and return what became of them.
+
+    `spec` and `choice` are what the options say of records and of formats.
+    """
+    run = _IngestRun(files, target, options, spec, choice, workers)
     run.read_inputs()
     return run.outcome()
 
@@ -195,13 +200,14 @@ class _IngestRun:
         files: Sequence[LogSource],
         writer: IngestTarget,
         options: IngestOptions,
+        spec: ReadSpec,
+        choice: FormatChoice | None,
         workers: int | None,
     ) -> None:
         index = FingerprintIndex(writer.store.manifest.inputs)
         self._writer = writer
         self._options = options
-        self._spec = make_read_spec(options, frozenset(SCHEMA))
-        self._choice = parse_choice(options)
+        self._spec, self._choice = spec, choice
         self._workers = workers
         progress = options.progress or NoProgress()
         self._progress = _StretchProgress(progress)
@@ -271,12 +277,7 @@ class _IngestRun:
             self._store_rejects(pl.concat(held), [account])
 
     def _store_rejects(self, rejects: pl.DataFrame, accounts: Sequence[FileAccount]) -> None:
-        paths = set(rejects["source"].unique())
-        formats = {a.path: " + ".join(a.formats) or None for a in accounts if a.path in paths}
-        format_names = pl.col("source").replace_strict(formats, return_dtype=pl.String)
-        stored = rejects.with_columns(format_names.alias("format"))
-        # Nobody can tell what to hide in a line that no format reads.
-        self._writer.add_rejects(stored.drop("line") if self._spec.privacy else stored)
+        self._writer.add_rejects(format_rejects(rejects, accounts, self._spec))
 
     def outcome(self) -> IngestOutcome:
         """Return what became of the inputs."""
@@ -299,6 +300,18 @@ class _StretchProgress:
 
     def advance(self, size: int) -> None:
         self.whole.advance(size)
+
+
+def format_rejects(
+    rejects: pl.DataFrame, accounts: Sequence[FileAccount], spec: ReadSpec
+) -> pl.DataFrame:
+    """Return rejects as a store takes them, with the formats of their inputs."""
+    paths = set(rejects["source"].unique())
+    formats = {a.path: " + ".join(a.formats) or None for a in accounts if a.path in paths}
+    format_names = pl.col("source").replace_strict(formats, return_dtype=pl.String)
+    stored = rejects.with_columns(format_names.alias("format"))
+    # Nobody can tell what to hide in a line that no format reads.
+    return stored.drop("line") if spec.privacy else stored
 
 
 def cast_to_schema(records: pl.DataFrame) -> pl.DataFrame:

@@ -117,15 +117,6 @@ class LineAlignedStream(RawStream):
         return block
 
 
-def renumber_chunks(chunks: Iterable[LineChunk], before: int) -> Iterator[LineChunk]:
-    """Number the lines of chunks on from those that were read before."""
-    for chunk in chunks:
-        oversize = tuple(
-            replace(line, line_number=line.line_number + before) for line in chunk.oversize
-        )
-        yield replace(chunk, first_line=chunk.first_line + before, oversize=oversize)
-
-
 def skip_lines(chunks: Iterable[LineChunk], taken: int) -> Iterator[LineChunk]:
     """Leave the first lines of a stream out of its chunks."""
     for chunk in chunks:

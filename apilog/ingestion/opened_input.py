@@ -27,7 +27,6 @@ from apilog.ingestion.line_aligned import (
     CommitBudget,
     LineAlignedStream,
     RawStream,
-    renumber_chunks,
     skip_lines,
     without_open_line,
 )
@@ -42,15 +41,18 @@ from apilog.ingestion.rereadable import (
 from apilog.sources import LineChunk, LogSource
 from apilog.sources.byte_streams import ByteStream, StreamDamage, as_utf8, is_utf16
 from apilog.sources.find import may_be_copies_of
-from apilog.sources.line_chunks import cut_into_chunks, raise_damage_at_end
+from apilog.sources.line_chunks import cut_into_chunks, raise_damage_at_end, renumber_chunks
 from apilog.sources.source import display_path
 from apilog.transport.framing import changes_framing, frame_stream
 from apilog.transport.opening import HEAD_BYTES as FORMAT_HEAD_BYTES
 from apilog.transport.opening import MAX_LINE_BYTES
 from apilog.transport.parquet_rows import PARQUET_MAGIC
+from apilog.transport.split_events import whole_events_size
 
 _BEGINNING_BYTES = 4 << 10
 """The first bytes differ from this length on if a file holds another log than before."""
+_END_BYTES = 2 * MAX_LINE_BYTES
+"""Where the last line of a file is looked for that has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +195,7 @@ class OpenedInput:
         content.seek(offset)
         # It was compared a moment ago, and a stretch may take minutes. If the log is truncated
         # meanwhile, its bytes belong to another log, which is left to the next run.
-        content.release_earlier(comparison.head[:_BEGINNING_BYTES])
+        content.release_earlier(self.beginning)
         if comparison.is_framed:
             return ReadMethod.REFRAMED, RawStream(content, budget)
         method = ReadMethod.BY_COUNT if is_within_line else ReadMethod.FROM_BYTE
@@ -236,6 +238,34 @@ class OpenedInput:
             return None
         head = self._comparison.head[:HEAD_BYTES]
         return Fingerprint.from_content(head, offset, self._stream.tail)
+
+    @property
+    def starts_at(self) -> int | None:
+        """The byte from which on each line can be read by itself; None if that can't be done."""
+        is_plain = self._method is ReadMethod.FROM_BYTE and not self._content.cannot_grow
+        return self._stream.offset if is_plain else None
+
+    def find_end(self, size: int, start: int) -> Fingerprint | None:
+        """Return the fingerprint of what its first `size` bytes hold of whole lines.
+
+        None if that is nothing behind `start`, or if the last line is too long to tell. Nothing
+        can be read on afterwards.
+        """
+        content = self._content
+        held = b""
+        if not self._final:
+            last = read_before(content, size, min(size - start, _END_BYTES)) or b""
+            held = last[whole_events_size(last) :]
+        offset = size - len(held)
+        tail = tail_before(content, offset)
+        if tail is None or len(held) > MAX_LINE_BYTES or offset <= start:
+            return None
+        return Fingerprint.from_content(self._comparison.head[:HEAD_BYTES], offset, tail)
+
+    @property
+    def beginning(self) -> bytes:
+        """Its first bytes, which are others once it holds another log."""
+        return self._comparison.head[:_BEGINNING_BYTES]
 
     def first_lines(self) -> bytes:
         """Return its first lines, by which its format is found."""

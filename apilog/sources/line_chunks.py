@@ -80,6 +80,15 @@ def raise_damage_at_end(chunks: Iterable[LineChunk], path: str) -> Iterator[Line
         raise DamagedSource(path, str(damage), hint) from damage
 
 
+def renumber_chunks(chunks: Iterable[LineChunk], before: int) -> Iterator[LineChunk]:
+    """Number the lines of chunks on from those that were read before."""
+    for chunk in chunks:
+        oversize = tuple(
+            replace(line, line_number=line.line_number + before) for line in chunk.oversize
+        )
+        yield replace(chunk, first_line=chunk.first_line + before, oversize=oversize)
+
+
 class LineCutter:
     """Cuts the blocks of one stream into chunks.
 

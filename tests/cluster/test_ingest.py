@@ -18,7 +18,7 @@ from apilog.store import Store, StoreWriter
 pytest.importorskip("distributed")
 
 from apilog.engine.cluster.connection import close_connections
-from apilog.ingestion.cluster_ingest import IngestJob, IngestPart, ingest_part
+from apilog.ingestion.cluster_tasks import IngestJob, IngestPart, ingest_part
 from tests.cluster.dask_cluster import DaskCluster, dask_cluster
 from tests.commands import Run
 

@@ -17,7 +17,7 @@ from uuid import uuid4
 import polars as pl
 
 from apilog.engine.cluster.connection import check_cluster_is_installed, connect
-from apilog.engine.cluster.shipped_sources import as_workers_see, refuse_pipes
+from apilog.engine.cluster.shipped_sources import as_workers_see, explain_to_client, refuse_pipes
 from apilog.engine.cluster.submission import ClusterSubmission, TaskFuture
 from apilog.engine.cluster.tasks import (
     ClusterJob,
@@ -41,7 +41,7 @@ from apilog.engine.store_parts import (
 )
 from apilog.formats.file_plan import FormatChoice, explain_unread
 from apilog.options import Progress
-from apilog.sources import LogSource, MissingSource, SourceError
+from apilog.sources import LogSource, SourceError
 from apilog.storage import is_url
 from apilog.time import ALL_TIME, TimeWindow
 from apilog.transport.opening import CHUNK_BYTES
@@ -249,7 +249,7 @@ class ClusterRun(Generic[T]):
         """Count a part; yield its rejects with the numbers that their lines have in the file."""
         account = self.accounts[part.number]
         if part.account.error:
-            part.account.error = _explain_to_client(part.account.error, account.path)
+            part.account.error = explain_to_client(part.account.error, account.path)
         account.add_part(part.account)
         before = self._lines_before.get(part.number, 0)
         self._lines_before[part.number] = before + part.lines
@@ -283,19 +283,3 @@ def _cut(number: int, source: LogSource, stretch: int) -> Iterator[_Task]:
         shown = "its end" if stop is None else f"{stop:,}"
         name = f"{source.path}, bytes {i * stretch:,} to {shown}"
         yield _Task(read_stretch, (number, source, i * stretch, stop), name, split=source)
-
-
-def _explain_to_client(error: SourceError, path: str) -> SourceError:
-    """Return an error of a worker as it looks from here, where the input could be found."""
-    if type(error) not in (SourceError, MissingSource):
-        return error  # it was opened
-    if is_url(path):
-        hint = "it is seen from here: the workers need the same credentials and network"
-    elif os.access(path, os.R_OK):
-        hint = (
-            "it can be read from here, but workers open it themselves: put it on a mount that "
-            "all of them share, or into object storage"
-        )
-    else:
-        return error
-    return type(error)(error.path, f"{error.reason} (on a worker)", hint)

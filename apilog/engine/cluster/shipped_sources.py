@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from apilog.errors import UsageError
-from apilog.sources import LogSource
+from apilog.sources import LogSource, MissingSource, SourceError
+from apilog.storage import is_url
 
 
 def refuse_pipes(sources: Iterable[LogSource]) -> None:
@@ -24,3 +25,19 @@ def as_workers_see(source: LogSource) -> LogSource:
     """Return the source by a name that does not depend on the current folder."""
     file = source.file if source.is_object else os.path.abspath(source.file)
     return replace(source, file=file, prefetcher=None)
+
+
+def explain_to_client(error: SourceError, path: str) -> SourceError:
+    """Return an error of a worker as it looks from here, where the input could be found."""
+    if type(error) not in (SourceError, MissingSource):
+        return error  # it was opened
+    if is_url(path):
+        hint = "it is seen from here: the workers need the same credentials and network"
+    elif os.access(path, os.R_OK):
+        hint = (
+            "it can be read from here, but workers open it themselves: put it on a mount that "
+            "all of them share, or into object storage"
+        )
+    else:
+        return error
+    return type(error)(error.path, f"{error.reason} (on a worker)", hint)

@@ -6,8 +6,8 @@ a part of the result, as it is in a local run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
@@ -164,19 +164,16 @@ def _read(inputs: Sequence[tuple[int, LogSource | FileRange]], job: ClusterJob[T
     )
     values: list[T] = []
     rejects: dict[str, list[pl.DataFrame]] = {}
-    try:
-        with closing(run.results()) as results:
-            for result in results:
-                values.append(result.value)
-                if job.merge and len(values) == _BATCH:
-                    values = [job.merge(values)]
-                for (path,), frame in result.rejects.group_by("source", maintain_order=True):
-                    rejects.setdefault(str(path), []).append(frame)
-    except ApilogError:
-        raise
-    except Exception as error:
-        names = ", ".join(_describe(reader) for _, reader in inputs[:3])
-        raise TaskError(f"{names}: {type(error).__name__}: {error}") from error
+    with (
+        naming_failures([_describe(reader) for _, reader in inputs]),
+        closing(run.results()) as results,
+    ):
+        for result in results:
+            values.append(result.value)
+            if job.merge and len(values) == _BATCH:
+                values = [job.merge(values)]
+            for (path,), frame in result.rejects.group_by("source", maintain_order=True):
+                rejects.setdefault(str(path), []).append(frame)
     if job.merge and len(values) > 1:
         values = [job.merge(values)]
     _tell_progress(job, sum(reader.size or 0 for _, reader in inputs))
@@ -197,10 +194,20 @@ _BATCH = 8
 
 
 def _describe(reader: LogSource | FileRange) -> str:
-    if isinstance(reader, LogSource):
-        return reader.path
-    stop = "its end" if reader.stop is None else f"{reader.stop:,}"
-    return f"{reader.path}, bytes {reader.start:,} to {stop}"
+    return reader.path if isinstance(reader, LogSource) else reader.describe()
+
+
+@contextmanager
+def naming_failures(names: Sequence[str]) -> Iterator[None]:
+    """Have what fails in the block, and should never, name the inputs that it was about."""
+    try:
+        yield
+    except ApilogError:
+        raise
+    except Exception as error:
+        more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+        shown = f"{', '.join(names[:3])}{more}"
+        raise TaskError(f"{shown}: {type(error).__name__}: {error}") from error
 
 
 def _tell_progress(job: ClusterJob[Any], size: int) -> None:
