@@ -25,7 +25,7 @@ LONG: dict[str, str] = {}
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "map_elements", "map_groups"}
 FORBIDDEN_IMPORTS = {"pickle", "marshal", "shelve", "cloudpickle"}
 # Where a process begins: the command, and a task on a worker.
-CATCHES_EVERYTHING = {"cli/app.py:run", "engine/cluster/tasks.py:_read"}
+CATCHES_EVERYTHING = {"cli/app.py:run", "engine/cluster/tasks.py:naming_failures"}
 
 HEAVY = {
     "polars",
