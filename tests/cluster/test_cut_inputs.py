@@ -32,7 +32,9 @@ def cluster() -> Iterator[None]:
     """Workers that are threads of this process: what is tested is what the tasks make."""
     from distributed import Client
 
-    with Client(processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None):
+    with Client(
+        processes=False, n_workers=1, threads_per_worker=2, dashboard_address="127.0.0.1:0"
+    ):
         yield
 
 

@@ -123,7 +123,8 @@ def _use_own_cluster() -> ClusterConnection:
                 threads_per_worker=1,
                 # Each worker is given one processor's work at a time.
                 env={"POLARS_MAX_THREADS": "1"},
-                dashboard_address=None,
+                # Without an address Dask listens on all networks, at a port that others may have.
+                dashboard_address="127.0.0.1:0",
                 silence_logs=logging.CRITICAL,
             )
             client = distributed.Client(cluster, set_as_default=False)
