@@ -68,18 +68,35 @@ def find_binary(name: str) -> str:
     return found
 
 
+def let_others_in(folder: Path) -> None:
+    """Let every user get at a folder of a test, however deep it lies.
+
+    A server that root starts becomes another user, and pytest keeps its folders to its own user: one
+    more of them where several workers run.
+    """
+    for path in (folder, *folder.parents):
+        mode = path.stat().st_mode
+        if not mode & 0o001:
+            path.chmod(mode | 0o055)
+
+
 @contextmanager
 def running(command: list[str], port: int, out: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """The command as a process that listens at that port, its output in that file."""
+    """The command as a process that listens at that port, its output in that file.
+
+    Fails after 20 seconds without anyone at that port.
+    """
     with out.open("wb") as stream:
         process = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT)
     try:
-        for _ in range(100):
+        for _ in range(400):
             try:
                 socket.create_connection(("127.0.0.1", port), timeout=1).close()
                 break
             except OSError:
                 time.sleep(0.05)
+        else:
+            raise AssertionError(f"{command[0]} does not listen: {out.read_text('utf-8')}")
         yield process
     finally:
         process.terminate()
@@ -109,8 +126,8 @@ def methods_paths_statuses(rows: list[Row]) -> list[tuple[object, ...]]:
 
 
 def await_lines(path: Path, count: int) -> None:
-    """Wait until the file has so many lines; fails after 5 seconds."""
-    for _ in range(100):
+    """Wait until the file has so many lines; fails after 20 seconds."""
+    for _ in range(400):
         if path.exists() and path.read_bytes().count(b"\n") >= count:
             return
         time.sleep(0.05)

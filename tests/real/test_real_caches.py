@@ -20,6 +20,7 @@ from tests.real.running_servers import (
     Sent,
     await_lines,
     find_binary,
+    let_others_in,
     methods_paths_statuses,
     read_rows,
     running,
@@ -99,8 +100,7 @@ def squid(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[bytes]]:
     binary = find_binary("squid")
     folder = tmp_path_factory.mktemp("squid")
     if os.geteuid() == 0:  # it becomes another user, who must get at its logs
-        for path in folder.parents[:2]:
-            path.chmod(0o755)
+        let_others_in(folder)
         folder.chmod(0o777)
     front, forward, dead = free_port(), free_port(), free_port()
     conf = folder / "squid.conf"

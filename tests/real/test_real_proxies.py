@@ -17,6 +17,7 @@ from tests.real.running_servers import (
     Sent,
     await_lines,
     find_binary,
+    let_others_in,
     methods_paths_statuses,
     read_rows,
     running,
@@ -189,8 +190,7 @@ def apache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     text = APACHE.format(prefix=prefix, port0=port, modules=modules, template=template)
     if os.geteuid() == 0:
         text += "User nobody\nGroup nogroup\n"
-        for path in (prefix, *prefix.parents[:2], prefix / "htdocs"):
-            path.chmod(0o755)
+        let_others_in(prefix / "htdocs")
     conf.write_text(text)
     command = [binary, "-f", str(conf), "-DFOREGROUND"]
     with running(command, port, prefix / "out.txt"):
