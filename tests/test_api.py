@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import doctest
 import inspect
 import subprocess
 import sys
@@ -48,12 +47,6 @@ checked = apilog.check("a.log", thresholds=["error_rate < 1%"], min_requests=10)
 state: str = checked.state.value
 added: int = apilog.ingest(["a.log"], store="store", final=True).input.records
 """
-
-
-def test_the_examples_hold(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(SAMPLE_LOGS.parent)
-    result = doctest.testmod(apilog)
-    assert (result.failed, result.attempted > 5) == (0, True)
 
 
 @pytest.mark.slow
@@ -199,6 +192,7 @@ def test_a_report_is_typed_tables_and_an_account() -> None:
     assert (report.version, report.command) == (apilog.__version__, "report")
 
 
+@pytest.mark.slow
 def test_a_report_of_some_tables_has_the_same_figures() -> None:
     whole = apilog.report(TIMED)
     for name in TABLES:

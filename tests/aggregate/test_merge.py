@@ -144,6 +144,7 @@ def test_states_of_two_processes_merge() -> None:
     assert (overview["requests"], overview["consumers"], overview["clients"]) == (18, 9, 9)
 
 
+@pytest.mark.slow
 @settings(max_examples=about(6))
 @given(records)
 def test_text_may_come_as_codes_of_any_dictionary(rows: list[Record]) -> None:

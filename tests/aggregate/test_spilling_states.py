@@ -68,6 +68,7 @@ def test_a_key_that_was_never_met_has_no_state() -> None:
         held.take("all")
 
 
+@pytest.mark.slow
 @settings(max_examples=about(5))
 @given(records)
 def test_the_parts_of_a_split_are_all_of_it(rows: list[Record]) -> None:

@@ -175,6 +175,7 @@ def test_a_step_too_short_for_the_window_is_refused() -> None:
     assert "--bucket" in error.value.hint
 
 
+@pytest.mark.slow
 def test_too_many_buckets_are_refused_while_they_are_collected() -> None:
     plan = traffic_plan(bucket="1s")
     times = [day("2026-01-01") + timedelta(seconds=s) for s in range(100_010)]

@@ -159,6 +159,7 @@ def test_an_unusual_hour_fails_when_it_is_over() -> None:
     assert usual.one().verdict is RuleVerdict.HOLDS
 
 
+@pytest.mark.slow
 def test_slow_and_failing_hours_are_judged_by_what_the_history_has_of_them() -> None:
     usual = HourSums(200, 4, 2, {100: 180, 150: 20})
     known = {START - day * 24 * HOUR: usual for day in range(1, 6)}

@@ -75,6 +75,7 @@ def test_buckets_are_told_apart_by_what_is_written() -> None:
     assert bucket_of(-1) < ZERO_BUCKET == bucket_of(0)
 
 
+@pytest.mark.slow
 @given(requests())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=about(10))
 def test_a_baseline_tells_what_the_logs_told(tmp_path: Path, rows: list[dict[str, Any]]) -> None:

@@ -261,6 +261,7 @@ def days(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_first_run_passes_and_each_good_one_is_the_next_baseline(days: Path, run: Run) -> None:
     code, document, notes = checked(run, "0.log", *KEPT)
     assert (code, document["state"]) == (0, "pass")

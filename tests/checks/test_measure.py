@@ -153,6 +153,7 @@ def check(
             assert sample.size == len(own)
 
 
+@pytest.mark.slow
 @given(requests(), st.integers(1, 4))
 @settings(max_examples=about(12))
 def test_samples_are_what_a_plain_count_gives(rows: list[dict[str, Any]], parts: int) -> None:

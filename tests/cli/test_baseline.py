@@ -49,6 +49,7 @@ def test_only_what_got_worse_fails(folder: Path, run: Run, text: str) -> None:
         assert (row["p_value"] < 0.01) is bool(code)
 
 
+@pytest.mark.slow
 def test_new_and_vanished_routes_are_listed(folder: Path, run: Run) -> None:
     run("baseline", "before.log", "-o", "base.json")
     argv = ["check", "alike.log", "--baseline", "base.json", "-t", "error_rate <= baseline"]
@@ -62,6 +63,7 @@ def test_new_and_vanished_routes_are_listed(folder: Path, run: Run) -> None:
     assert "vanished  GET /v1/gone" in shown
 
 
+@pytest.mark.slow
 def test_another_time_of_the_same_sources(folder: Path, run: Run) -> None:
     log(folder / "all.log", traffic(3000, 30), traffic(3000, 90, start=3600, seed=9))
     cut = "2026-11-20T13:00:00Z"

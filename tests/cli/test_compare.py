@@ -136,6 +136,7 @@ def test_logs_without_durations_compare_their_errors(folder: Path, run: Run) -> 
     )
 
 
+@pytest.mark.slow
 def test_other_outputs(folder: Path, run: Run) -> None:
     root = ElementTree.fromstring(run("compare", "a.log", "b.log", "-f", "junit").stdout)
     assert root.get("failures") == "0"

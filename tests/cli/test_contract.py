@@ -255,6 +255,7 @@ def test_a_wide_terminal_has_sentences_beside_the_columns() -> None:
     assert 100 < max(map(len, rest)) <= 120
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "columns", ["40", *(pytest.param(n, marks=pytest.mark.slow) for n in ("80", "300"))]
 )

@@ -221,6 +221,7 @@ def test_no_rows_are_no_error(run: Run, tmp_path: Path, format: str) -> None:
     assert rows(run, sql, tmp_path / "empty.log") == []
 
 
+@pytest.mark.slow
 def test_a_wide_terminal_shows_more_columns(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     sql = "SELECT * FROM requests LIMIT 3"
     texts = {}

@@ -98,6 +98,7 @@ def test_standard_input_is_a_source(run_process: Run) -> None:
     assert run_process("report", "-", "-f", "csv").code == 0  # an empty one
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
     many = write(tmp_path / "a.log", (line(f"/p{i}q") for i in range(20_000)))
     argv = [*APILOG, str(many), "-f", "csv", "--by", "path"]
@@ -224,6 +225,7 @@ def test_any_columns_are_survived(run: Run, monkeypatch: pytest.MonkeyPatch, col
     assert len(result.stdout) < 1 << 20
 
 
+@pytest.mark.slow
 def test_parquet_is_not_thrown_at_a_terminal() -> None:
     told = "apilog: error: parquet is not for a terminal\nhint: name a file with --output\n"
     assert on_terminal(TIMED, "-f", "parquet") == Shown(2, told, b"")
@@ -259,6 +261,7 @@ def test_long_reading_shows_a_bar_on_a_terminal_and_takes_it_away(slowly: list[b
     assert b"\x1b" not in shown.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "env"),
     [
@@ -274,6 +277,7 @@ def test_no_bar_where_none_is_wanted(
     assert (shown.code, shown.screen) == (0, "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_terminal", [True, False])
 def test_an_interrupt_ends_quickly_and_leaves_nothing(tmp_path: Path, is_terminal: bool) -> None:
     targets = ["-o", str(tmp_path / "report.json"), "--rejects", str(tmp_path / "rejects.ndjson")]

@@ -175,6 +175,7 @@ def test_queries(cluster: DaskCluster, run: Run) -> None:
     assert there.stdout == here.stdout
 
 
+@pytest.mark.slow
 def test_pairs_of_lines_at_several_cuts(
     cluster: DaskCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

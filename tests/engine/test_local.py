@@ -40,6 +40,7 @@ def mixed(tmp_path: Path) -> list[Path]:
     return [write(tmp_path / "a.log", lines), tmp_path / "b.log.gz"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("workers", "chunk_bytes"),
     [
@@ -62,6 +63,7 @@ def test_results_do_not_depend_on_threads_and_chunks(
     assert whole.rejects.height > 15
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["api.log", "docker.log", "json.log", "ltsv.log", "journald.log"])
 def test_a_detected_format_does_not_depend_on_them_either(name: str) -> None:
     whole = read_all([SAMPLE_LOGS / name], workers=1)

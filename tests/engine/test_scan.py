@@ -129,6 +129,7 @@ def test_a_filter_is_applied_while_reading(watching: Watching) -> None:
     assert 0 < kept.height < every.height
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "query",
     [

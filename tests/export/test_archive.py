@@ -42,6 +42,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return source, folder / "site"
 
 
+@pytest.mark.slow
 def test_months_and_days_say_what_a_report_on_them_says(archive: tuple[Path, Path]) -> None:
     source, to = archive
     shown = rows(to)

@@ -58,10 +58,10 @@ def assert_complete(to: Path, expected: list[str]) -> None:
 @pytest.mark.parametrize(
     ("fault", "lasting", "step", "exchanges"),
     [
-        (PowerCut, True, 2, True),
+        (PowerCut, True, 4, True),
         (PowerCut, True, 8, False),
-        (lambda: OSError(errno.ENOSPC, "No space left on device"), False, 5, True),
-        (lambda: OSError(errno.ENOSPC, "No space left on device"), True, 7, True),
+        (lambda: OSError(errno.ENOSPC, "No space left on device"), False, 9, True),
+        (lambda: OSError(errno.ENOSPC, "No space left on device"), True, 13, True),
         (lambda: OSError(errno.ENOSPC, "No space left on device"), True, 11, False),
     ],
     ids=["power", "power, old system", "full once", "full", "full, old system"],

@@ -161,6 +161,7 @@ def test_many_periods_need_no_more_memory_than_allowed(
     assert next(contents) == next(contents)
 
 
+@pytest.mark.slow
 def test_periods_of_a_wrong_clock_are_written_and_named(tmp_path: Path) -> None:
     source, to = log(tmp_path / "a.log", [*DAYS, *(n / 10 for n in range(60))]), tmp_path / "to"
     assert run(source, to).notes == []

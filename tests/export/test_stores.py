@@ -139,6 +139,7 @@ def test_limits_hold_for_what_is_not_read(
     assert read() == ["2026-11-21"]
 
 
+@pytest.mark.slow
 def test_a_log_among_the_stores_is_read_with_all_of_them(tmp_path: Path, store: Path) -> None:
     to = tmp_path / "to"
     run(store, to)

@@ -69,6 +69,7 @@ def test_no_sample_alone_is_taken_for_another_format() -> None:
     assert off_diagonal(found) == []
 
 
+@pytest.mark.slow
 def test_no_format_is_taken_for_another_by_all_of_its_samples() -> None:
     assert off_diagonal(matrix((name, samples * 3) for name, samples in SAMPLES.items())) == []
 

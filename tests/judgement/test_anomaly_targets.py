@@ -73,6 +73,7 @@ def score(scorer: ModuleType, logs: tuple[tuple[str, str | None], ...], path: Pa
     return cells
 
 
+@pytest.mark.slow
 def test_an_outage_of_a_quiet_weekend_is_the_only_row(scorer: ModuleType, tmp_path: Path) -> None:
     (cell,) = score(scorer, LOGS[:1], tmp_path / "log.json")
     assert (cell.found, cell.false, cell.rows) == (1, 0, 1)

@@ -104,6 +104,7 @@ def as_twins(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 LIMITS = {"failing": "3%", "crashes": "40", "slow_p95": "50ms", "plain_p95": "50ms"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TWINS)
 def test_a_twin_is_judged_like_the_built_in_metric(days: Days, name: str) -> None:
     twin, limit = TWIN_OF[name], LIMITS[name]
@@ -130,6 +131,7 @@ def test_a_twin_is_judged_like_the_built_in_metric(days: Days, name: str) -> Non
     )
 
 
+@pytest.mark.slow
 def test_a_twin_is_compared_like_the_built_in_metric(days: Days) -> None:
     names = [name for name in TWINS if name != "crashes"]
     twins = [TWIN_OF[name] for name in names]

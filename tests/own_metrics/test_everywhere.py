@@ -31,6 +31,7 @@ def test_a_store_tells_what_its_log_told(tmp_path: Path) -> None:
         assert {"price", "own_time_ms", "apdex"} <= {*table.columns}
 
 
+@pytest.mark.slow
 def test_an_export_with_other_metrics_is_another_one(tmp_path: Path) -> None:
     def run(**options: object) -> apilog.exports.ExportSummary:
         return apilog.export(LOG, to=tmp_path, own_metrics=DECLARED, **options)  # type: ignore[arg-type]

@@ -75,6 +75,7 @@ def assert_equal(result: Any, expected: dict[str, Any], told: set[str]) -> None:
 FAST = ("a zone",)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [pytest.param(n, marks=() if n in FAST else pytest.mark.slow) for n in VARIATIONS]
 )
@@ -102,6 +103,7 @@ def asked_with(where: str, state: dict[str, str]) -> dict[str, Any]:
     return told
 
 
+@pytest.mark.slow
 def test_an_odd_filter_gives_no_figure_at_all() -> None:
     report = apilog.report(SOURCES[0], bucket=STEP, for_page=True)
     edges = edges_of(report)

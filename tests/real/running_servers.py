@@ -71,8 +71,8 @@ def find_binary(name: str) -> str:
 def let_others_in(folder: Path) -> None:
     """Let every user get at a folder of a test, however deep it lies.
 
-    A server that root starts becomes another user, and pytest keeps its folders to its own user: one
-    more of them where several workers run.
+    A server that root starts becomes another user, and pytest keeps its folders to its own user:
+    one more of them where several workers run.
     """
     for path in (folder, *folder.parents):
         mode = path.stat().st_mode

@@ -106,6 +106,7 @@ def test_no_text_makes_a_workflow_command(text, report):
     assert not STEERING.search("".join([*commands, last]))
 
 
+@pytest.mark.slow
 @given(TEXTS, st.sampled_from(REPORTS))
 @settings(max_examples=60)
 def test_the_summary_is_headings_and_tables_of_text(text, report):

@@ -70,6 +70,7 @@ def test_the_gateways_are_counted_apart(report: Report) -> None:
     assert {row["gateway"]: row["requests"] for row in rows(report, "gateways")} == expected
 
 
+@pytest.mark.slow
 def test_a_request_through_two_gateways_is_two(report: Report) -> None:
     (overview,) = rows(report, "overview")
     assert overview["requests"] == sum(count for _, count in SHAPES.values())
@@ -80,6 +81,7 @@ def test_a_request_through_two_gateways_is_two(report: Report) -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_consumer_is_one_whatever_gateway_it_came_through(report: Report) -> None:
     known = [call.consumer for call in CALLS if call.consumer]
     assert {row["consumer"] for row in rows(report, "consumers")} == {*known, None}

@@ -49,6 +49,7 @@ def test_what_is_named_is_read(folder: Path) -> None:
     assert len(found(folder / "access.log.bak", exclude=("*.bak",))) == 1
 
 
+@pytest.mark.slow
 def test_every_command_that_reads_logs_leaves_them_out(
     folder: Path, tmp_path: Path, run: Run
 ) -> None:

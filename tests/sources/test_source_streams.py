@@ -132,6 +132,7 @@ def peak(tmp_path: Path) -> Callable[[Path], tuple[int, int]]:
     return peak
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", [pytest.param(b"", marks=pytest.mark.slow), b"\nlast\n"])
 def test_an_endless_line_takes_little_memory(
     tmp_path: Path, peak: Callable[[Path], tuple[int, int]], end: bytes
@@ -200,6 +201,7 @@ def test_a_compressed_gigabyte_takes_little_memory(
     assert memory < 100 << 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [pytest.param("bzip2", marks=pytest.mark.slow), "xz", "zstd"])
 def test_other_bombs_take_little_memory(
     tmp_path: Path,

@@ -141,7 +141,7 @@ def test_only_what_is_asked_for_is_done(tmp_path: Path) -> None:
 def test_a_power_cut_leaves_each_day_as_it_was_or_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for at in range(1, 1000):
+    for at in range(1, 1000, 3):
         path = tmp_path / f"{at}"
         fail(monkeypatch, 0, PowerCut, False, lambda path=path: make(path))
         before = rows(Store.open(path))

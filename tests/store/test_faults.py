@@ -129,7 +129,7 @@ def test_a_writer_that_is_killed_at_any_moment_leaves_a_whole_store(tmp_path: Pa
     started = time.monotonic()
     ingest(tmp_path / "whole")
     whole = time.monotonic() - started
-    for number in range(30):
+    for number in range(15):
         path = tmp_path / f"{number}"
         with subprocess.Popen(
             [sys.executable, "-m", "tests.store.killable_writer", str(path)],

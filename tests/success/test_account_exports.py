@@ -94,10 +94,11 @@ def check_tables(folder: Path, seed: int, count: int) -> None:
     assert len(refused) < count / 5  # what nothing decides is rare
 
 
+@pytest.mark.slow
 def test_tables_are_read_as_meant_or_refused(tmp_path: Path) -> None:
     check_tables(tmp_path, 1, 15)
 
 
 @pytest.mark.slow
 def test_many_tables_are_read_as_meant_or_refused(tmp_path: Path) -> None:
-    check_tables(tmp_path, 2, 200)
+    check_tables(tmp_path, 2, 100)

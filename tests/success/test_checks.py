@@ -98,6 +98,7 @@ def test_what_is_told_of_it(run: Run) -> None:
     assert kinds[None]["requests"] == 8_906
 
 
+@pytest.mark.slow
 def test_few_accounts_decide_nothing(run: Run) -> None:
     argv = (*JOIN, "-t", "poc_conversion_rate > 30%")
     code, rows = checked(run, *argv)

@@ -110,6 +110,7 @@ def test_a_store_gives_the_same_report(run: Run, tmp_path: Path) -> None:
     assert tables[0] == tables[1]
 
 
+@pytest.mark.slow
 def test_since_and_until_limit_the_calls(run: Run) -> None:
     argv = ("success", SAMPLE, "--accounts", ACCOUNTS, *AS_OF, "-f", "json", "--quiet")
     limits = ("--since", "2026-10-01", "--until", "2026-11-01")

@@ -44,6 +44,7 @@ def report_of(
     return build_success_report([log], wanted)
 
 
+@pytest.mark.slow
 @settings(max_examples=about(3))
 @given(worlds, st.integers(0, 90), st.integers(1, 60))
 @example(world(9, 25, 300), 30, 20)
@@ -59,6 +60,7 @@ def test_since_and_until_do_not_change_what_is_known(one: World, start: int, day
     assert requests[0] <= requests[1]
 
 
+@pytest.mark.slow
 def test_a_store_tells_what_was_before_since_too(tmp_path: Path) -> None:
     from apilog import ingest
 

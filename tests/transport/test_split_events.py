@@ -115,6 +115,7 @@ def test_what_was_read_before_damage_is_whole(tmp_path: Path, wrap: Wrap) -> Non
     assert read.files[0].is_damaged
 
 
+@pytest.mark.slow
 @DRIVERS
 def test_a_report_counts_events(run: Run, tmp_path: Path, wrap: Wrap) -> None:
     lines, _ = events(wrap, 10)

@@ -35,6 +35,7 @@ def log(tmp_path: Path) -> Path:
     return write(tmp_path / "access.log", [now_line() for _ in range(5)])
 
 
+@pytest.mark.slow
 def test_the_dashboard_follows_a_log_through_its_rotation(log: Path) -> None:
     with on_terminal(log, "--interval", "100ms") as shown:
         until(lambda: "5 lines" in shown.screen, shown.output)
@@ -170,6 +171,7 @@ def test_a_reader_that_leaves_is_no_error(log: Path) -> None:
         assert process.stderr.read() == b""
 
 
+@pytest.mark.slow
 def test_a_pipe_gets_a_sentence_each_interval(log: Path) -> None:
     with subprocess.Popen(command(log, "--interval", "100ms"), stdout=subprocess.PIPE) as process:
         assert process.stdout
@@ -182,6 +184,7 @@ def test_a_pipe_gets_a_sentence_each_interval(log: Path) -> None:
         assert plain(text) == text
 
 
+@pytest.mark.slow
 def test_once_shows_the_last_minutes_of_what_is_there(run: Run) -> None:
     shown = run("watch", API, "--once", "--json", "--window", "1h")
     assert (shown.code, shown.stderr) == (0, "")
@@ -194,6 +197,7 @@ def test_once_shows_the_last_minutes_of_what_is_there(run: Run) -> None:
     assert {key: frame[key] for key in same} == {key: overview[key] for key in same}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [1, 24, 40, 80, 120, 200])
 def test_once_is_a_dashboard_of_any_width(
     run: Run, monkeypatch: pytest.MonkeyPatch, columns: int

@@ -270,6 +270,7 @@ def test_a_link_may_be_set_to_another_file(log: Path) -> None:
     assert followed.look() == ["three"]
 
 
+@pytest.mark.slow
 def test_a_long_backlog_comes_in_parts_and_in_order(tmp_path: Path) -> None:
     logs = [tmp_path / "a.log", tmp_path / "b.log"]
     for path in logs:

@@ -53,6 +53,7 @@ def shows_rankings(screen: list[str]) -> bool:
     return all(row.startswith("  GET") or " 500  GET" in row for row in rows)
 
 
+@pytest.mark.slow
 def test_keys_show_pages_pause_and_leave(log: Path, shown: OnTerminal) -> None:
     assert shown.has_own_modes
     for key, page in (("2", "endpoints"), ("3", "errors"), ("\x1b[C", "consumers"), ("1", "over")):

@@ -43,6 +43,7 @@ def test_the_end_is_behind_the_last_newline(tmp_path: Path) -> None:
     assert TimeSearch(str(path), None).end_offset() == 3 << 20
 
 
+@pytest.mark.slow
 def test_the_times_of_its_last_records(log: Path, tmp_path: Path) -> None:
     times = TimeSearch(str(log), None).last_times()
     assert times.max() == START + timedelta(seconds=29_999)

@@ -448,6 +448,7 @@ def _variables(log_format: str) -> list[str]:
     return re.findall(r"\$context\.([\w.]+)", log_format)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", LOG_FORMATS)
 def test_everything_in_a_template_is_seen(kind: str) -> None:
     template = LOG_FORMATS[kind]
