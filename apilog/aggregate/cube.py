@@ -234,11 +234,7 @@ def merge_cube_states(cube: Cube, states: Sequence[CubeState]) -> CubeState:
 
 def merge_equal_keys(cube: Cube, state: CubeState) -> CubeState:
     """Return the state with the rows of equal keys merged."""
-    unique = state.keys.unique(maintain_order=True)
-    columns = state.keys.columns
-    ids = state.keys.join(
-        unique.with_row_index("id"), on=columns, how="left", nulls_equal=True, maintain_order="left"
-    )["id"]
+    unique, ids = number_keys(state.keys)
     # Chunks of a log that is in order share few keys with a time: only what several rows are of
     # is added up.
     is_alone = pl.DataFrame({"id": ids}).select(pl.len().over("id") == 1).to_series()
@@ -260,6 +256,40 @@ def merge_equal_keys(cube: Cube, state: CubeState) -> CubeState:
             for c, d in state.distinct.items()
         },
     )
+
+
+_FEW_KEYS = 5_000
+_NUMBER_SEED = 11
+
+
+def number_keys(keys: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
+    """Return the distinct rows, as they come first, and which of these each row is."""
+    if keys.height > _FEW_KEYS:
+        # Comparing several columns of text takes most of the time of merging many keys.
+        numbered = number_by_hash(keys, keys.hash_rows(_NUMBER_SEED))
+        if numbered:
+            return numbered
+    unique = keys.unique(maintain_order=True)
+    ids = keys.join(
+        unique.with_row_index("id"),
+        on=keys.columns,
+        how="left",
+        nulls_equal=True,
+        maintain_order="left",
+    )["id"]
+    return unique, ids
+
+
+def number_by_hash(keys: pl.DataFrame, hashes: pl.Series) -> tuple[pl.DataFrame, pl.Series] | None:
+    """Return the same by hashes of the rows; None if two different rows have the same."""
+    rows = hashes.to_frame("hash")
+    firsts = hashes.arg_unique()
+    numbered = rows[firsts].with_row_index("id")
+    ids = rows.join(numbered, on="hash", how="left", maintain_order="left")["id"]
+    unique = keys[firsts]
+    taken_for = unique[ids]
+    is_same = all(taken_for[name].eq_missing(keys[name]).all() for name in keys.columns)
+    return (unique, ids) if is_same else None
 
 
 def sums_with_keys(

@@ -39,7 +39,12 @@ from apilog.aggregate.record_times import RecordTimes
 from apilog.aggregate.table_specs import BOUNDED_KEYS
 from apilog.aggregate.time_buckets import MOST_BUCKETS, too_many_buckets
 from apilog.metrics import ACCUMULATORS
-from apilog.routes import NO_TEMPLATES, RouteTemplates, learn_templates
+from apilog.routes import (
+    MOST_CHUNK_ROUTES,
+    NO_TEMPLATES,
+    RouteTemplates,
+    learn_templates,
+)
 from apilog.schema import GUESSED_ROUTE, READ_COLUMNS
 
 MOST_HOURS = 3 * 366 * 24
@@ -221,21 +226,39 @@ def _fold_idler_parts(cube: Cube, state: CubeState, part: list[str]) -> CubeStat
     """Return the state with the less busy half of its parts folded, in every hour."""
     # By hashes of their texts: comparing and sorting texts would take most of a merge's time, and
     # two parts with one hash would only fold together.
-    counts = state.sums.group_by("id").agg(pl.col("requests").sum())
-    requests = pl.zeros(state.keys.height, pl.Int64, eager=True).scatter(
-        counts["id"], counts["requests"]
-    )
+    requests = _requests_of_keys(cube, state)
     is_kept = state.keys["fold"] == KEPT
     hashes = state.keys.select(part).hash_rows(_PART_SEED)
     rows = pl.DataFrame([hashes.alias("part"), requests.alias("requests")]).filter(is_kept)
-    parts = (
-        rows.group_by("part")
-        .agg(pl.col("requests").sum())
-        .sort("requests", "part", descending=[True, False])
-    )
-    idle = hashes.is_in(parts["part"].slice(parts.height // 2).implode()) & is_kept
+    parts = rows.group_by("part").agg(pl.col("requests").sum()).sort("part")
+    busy = first_of(parts["requests"], parts.height // 2)
+    idle = hashes.is_in(parts["part"].filter(~busy).implode()) & is_kept
     to = pl.select(pl.when(idle).then(_fold_literal(OTHER))).to_series()
     return _fold_keys(cube, state, to)
+
+
+_KNOWN_FIRST = 1 << 62
+"""Added to the requests of a key, it comes before all that nobody knows."""
+
+
+def _requests_of_keys(cube: Cube, state: CubeState) -> pl.Series:
+    """Return the requests of each key, in the order of their numbers."""
+    counts = state.sums.select("id", "requests")
+    if cube.detail:
+        counts = counts.group_by("id").agg(pl.col("requests").sum())
+    requests = pl.zeros(state.keys.height, pl.Int64, eager=True)
+    return requests.scatter(counts["id"], counts["requests"])
+
+
+def first_of(counts: pl.Series, most: int) -> pl.Series:
+    """Return which of them are the `most` largest; of equal ones those that come first."""
+    if len(counts) <= most:
+        return pl.repeat(value=True, n=len(counts), dtype=pl.Boolean, eager=True)
+    if not most:
+        return pl.repeat(value=False, n=len(counts), dtype=pl.Boolean, eager=True)
+    least = counts.top_k(most).min()
+    above, equal = counts > least, counts == least
+    return above | (equal & (equal.cum_sum() <= most - int(above.sum())))
 
 
 def _fold_literal(value: int) -> pl.Expr:
@@ -296,11 +319,7 @@ def _fold_idler_half(
     busy = min(state.keys.height, plan.max_keys) // 2
     is_known = _is_known(plan) if "route" in cube.keys else pl.lit(value=False)
     known = state.keys.with_columns(known=is_known)["known"]
-    totals = state.sums.group_by("id").agg(pl.col("requests").sum())
-    totals = totals.with_columns(known=known.gather(totals["id"]))
-    ranked = totals.sort("known", "requests", "id", descending=[True, True, False])
-    kept = ranked["id"].head(busy)
-    idle = ~pl.int_range(state.keys.height, dtype=pl.UInt32, eager=True).is_in(kept.implode())
+    idle = ~first_of(_requests_of_keys(cube, state) + known.cast(pl.Int64) * _KNOWN_FIRST, busy)
     return _fold_keys(cube, state, pl.select(pl.when(idle).then(to)).to_series())
 
 
@@ -375,7 +394,7 @@ def _merge_crowded_routes(
         .select(pl.col("route").cast(pl.String), "found")
         .collect()
     )
-    templates = learn_templates(counts)
+    templates = learn_templates(counts, most=MOST_CHUNK_ROUTES)
     changed = templates.rename_column(routes)
     if changed is routes:
         return records, NO_TEMPLATES
@@ -448,7 +467,7 @@ def _merge_states(plan: ReportPlan, partials: Sequence[PartialState]) -> Partial
 S = TypeVar("S")
 
 _BATCH_SIZE = 8
-_BATCH_KEYS = 250_000
+_BATCH_KEYS = 500_000
 """A batch is full with so many states, or with so many keys in all of them."""
 
 

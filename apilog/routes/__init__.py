@@ -10,12 +10,13 @@ from apilog.routes.classify import (
     parse_rules,
     read_rules_file,
 )
-from apilog.routes.learn import learn_templates
+from apilog.routes.learn import MOST_CHUNK_ROUTES, learn_templates
 from apilog.routes.segments import SEGMENT_KINDS, SegmentKind
 from apilog.routes.specified import add_specified_route, specify_records
 from apilog.routes.templates import NO_TEMPLATES, LearnedPosition, RouteTemplates
 
 __all__ = [
+    "MOST_CHUNK_ROUTES",
     "NO_TEMPLATES",
     "SEGMENT_KINDS",
     "LearnedPosition",

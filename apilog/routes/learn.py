@@ -32,6 +32,9 @@ from apilog.routes.templates import (
 
 MOST_ROUTES = 30_000
 """Routes that are learned from: of more a sample, which is the same in any order."""
+MOST_CHUNK_ROUTES = 10_000
+"""Likewise of one chunk, where routes are so many that they have to merge before they are counted:
+what many have in common a tenth of them shows, too."""
 _MOST_DEPTH = 16
 _FEWEST_VALUES = 12
 _SHARED_TAIL = 10
@@ -63,18 +66,20 @@ class _Values:
         return {text: n for text, n in self.counts.items() if text not in self.literals}
 
 
-def learn_templates(routes: pl.DataFrame, known: RouteTemplates = NO_TEMPLATES) -> RouteTemplates:
-    """Return what is known and what can be learned from routes.
+def learn_templates(
+    routes: pl.DataFrame, known: RouteTemplates = NO_TEMPLATES, most: int = MOST_ROUTES
+) -> RouteTemplates:
+    """Return what is known and what can be learned from routes, `most` of them.
 
     `routes` has `route` and `found`, its requests that were not answered 404, each route once.
     """
     found = routes.filter(pl.col("found") > 0, pl.col("route").str.starts_with("/"))
     if found.height < 2:
         return known
-    if found.height > MOST_ROUTES:
+    if found.height > most:
         # The busy ones, which are literals, and a sample of all by what they are.
-        sampled = found.sort(pl.col("route").hash(_SAMPLE_SEED), "route").head(MOST_ROUTES)
-        busy = found.top_k(MOST_ROUTES // 10, by=["found", "route"])
+        sampled = found.sort(pl.col("route").hash(_SAMPLE_SEED), "route").head(most)
+        busy = found.top_k(most // 10, by=["found", "route"])
         found = pl.concat([sampled, busy]).unique("route").sort("route")
     rows = [(route.split("/")[1:], n) for route, n in found.select("route", "found").iter_rows()]
     learned: list[LearnedPosition] = []
@@ -238,12 +243,11 @@ def _is_parameter(texts: Mapping[str, int], tail: str, *, is_root: bool) -> bool
     if values < _FEWEST_VALUES:
         return False
     once = sum(1 for n in texts.values() if n == 1) / requests
-    telling = sum(1 for text in texts if _TELLING.search(text)) / values
-    methods = sum(1 for text in texts if _is_method(text)) / values
-    if methods > 0.5 and values < 1000:
-        return False
     if is_root and tail == ANY_TAIL:
         return False
+    if values < 1000 and sum(1 for text in texts if _is_method(text)) > values / 2:
+        return False
+    telling = sum(1 for text in texts if _TELLING.search(text)) / values
     if is_root and tail == END:
         return values >= 150 and once >= 0.5 and telling >= 0.5
     random = sum(1 for text in texts if len(text) >= 6 and _RANDOM.search(text)) / values

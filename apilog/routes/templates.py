@@ -34,15 +34,21 @@ _PLACEHOLDER = re.compile(r"\{[^{}/]+\}")
 _VERSION_SLOT = re.compile(r"(?i)^$|(?:^|/)api$")
 _VERSION = re.compile(rf"(?:{VERSION}|v[0-9][a-z0-9.]*)$")
 _DIGITS = re.compile("[0-9]+")
+_MAY_HAVE_AFFIXES = re.compile("[@~.:;]")
 
 
-@lru_cache(maxsize=65_536)
 def split_affixes(segment: str) -> tuple[str, str, str]:
     """Return what leads a segment (`@`, `~`), its heart, and the ending that stays.
 
     >>> split_affixes("@jane"), split_affixes("red-shoes.js")
     (('@', 'jane', ''), ('', 'red-shoes', '.js'))
     """
+    # Most segments have neither, and of a crowd of them each is another one.
+    return _split_affixes(segment) if _MAY_HAVE_AFFIXES.search(segment) else ("", segment, "")
+
+
+@lru_cache(maxsize=65_536)
+def _split_affixes(segment: str) -> tuple[str, str, str]:
     match = _AFFIXES.match(segment)
     assert match
     lead, heart, ending = match.groups()
@@ -53,7 +59,7 @@ def split_affixes(segment: str) -> tuple[str, str, str]:
 
 def is_version(prefix: str, segment: str) -> bool:
     """Return whether a segment after this prefix is the version of an API."""
-    return bool(_VERSION_SLOT.search(prefix) and _VERSION.match(segment))
+    return bool(_VERSION.match(segment) and _VERSION_SLOT.search(prefix))
 
 
 def digit_mask(segment: str) -> str:
@@ -100,12 +106,14 @@ class LearnedPosition:
         """Return what stands for a segment with this one after it; None if it is no value."""
         if segment in self.literals or is_version(self.prefix, segment):
             return None
-        _, heart, ending = split_affixes(segment)
         if self.masks and digit_mask(segment) not in self.masks:
             return None
         has_tail = (END if following is None else following) in self.tails or (
             following is not None and ANY_TAIL in self.tails
         )
+        if segment.isalnum():
+            return self.name if has_tail or self.is_open else None
+        _, heart, ending = split_affixes(segment)
         is_kind = bool(_PLACEHOLDER.search(heart))
         if not has_tail and (is_kind or not self.is_open):
             return None
@@ -204,7 +212,8 @@ class RouteTemplates:
         if not len(places):
             return routes
         texts = routes.gather(places)
-        renamed = pl.Series([_rename(text, by_prefix) for text in texts], dtype=pl.String)
+        deepest = max(prefix.count("/") for prefix in by_prefix)
+        renamed = pl.Series([_rename(text, by_prefix, deepest) for text in texts], dtype=pl.String)
         return routes.clone().scatter(places, renamed)
 
     def as_json(self) -> list[dict[str, Any]]:
@@ -229,19 +238,21 @@ class RouteTemplates:
 NO_TEMPLATES = RouteTemplates()
 
 
-def _rename(route: str, by_prefix: Mapping[str, Mapping[str, LearnedPosition]]) -> str:
+def _rename(
+    route: str, by_prefix: Mapping[str, Mapping[str, LearnedPosition]], deepest: int
+) -> str:
+    """Return a route with its values replaced; no prefix has more segments than `deepest`."""
     first, *segments = route.split("/")
     if first:
         return route
     prefix = ""
     last = len(segments) - 1
-    for i, segment in enumerate(segments):
+    for i, segment in enumerate(segments[: deepest + 1]):
         here = by_prefix.get(prefix)
         if here and segment:
             following = segments[i + 1] if i < last else None
-            for lead in ("", segment[0]):
-                position = here.get(lead)
-                if position and (lead or segment[0] not in "@~"):
-                    segment = position.replace_segment(segment, following) or segment
+            position = here.get(segment[0] if segment[0] in "@~" else "")
+            if position:
+                segment = position.replace_segment(segment, following) or segment
         prefix = f"{prefix}/{segment}"
-    return prefix
+    return "/".join([prefix, *segments[deepest + 1 :]])

@@ -23,6 +23,7 @@ from apilog.aggregate import (
     partial,
     select_tables,
 )
+from apilog.aggregate.cube import number_by_hash, number_keys
 from tests.aggregate.oracle import Record, frame_of
 from tests.aggregate.record_strategies import START, property_of, records
 from tests.examples import about
@@ -159,3 +160,23 @@ def test_text_may_come_as_codes_of_any_dictionary(rows: list[Record]) -> None:
     expected = finish(plan, merge(plan, [partial(plan, text)] * 2))
     assert_same(finish(plan, merge(plan, [partial(plan, coded), partial(plan, text)])), expected)
     assert_same(finish(plan, merge(plan, [partial(plan, shared), partial(plan, coded)])), expected)
+
+
+def test_keys_numbered_by_hashes_are_those_numbered_by_their_values() -> None:
+    rng = random.Random(5)
+    texts = (None, "", "a", "b", "ß")
+    keys = pl.DataFrame(
+        {
+            "fold": [rng.randrange(3) for _ in range(400)],
+            "route": [rng.choice(texts) for _ in range(400)],
+            "timestamp": [rng.choice((None, START)) for _ in range(400)],
+        }
+    )
+    unique, ids = number_keys(keys)
+    numbered = number_by_hash(keys, keys.hash_rows(1))
+    assert numbered is not None
+    assert_frame_equal(numbered[0], unique)
+    assert numbered[1].to_list() == ids.to_list()
+    assert unique.rows() == list(dict.fromkeys(keys.rows()))
+    assert [unique.row(i) for i in ids] == keys.rows()
+    assert number_by_hash(keys, pl.repeat(1, 400, eager=True)) is None
