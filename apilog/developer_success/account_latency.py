@@ -11,14 +11,12 @@ import math
 
 import polars as pl
 
-from apilog.aggregate.ddsketch import (
-    LONGEST_MS,
-    bucket_of_code,
-    bucket_value_expr,
-    estimate_quantiles,
+from apilog.aggregate.ddsketch import bucket_value_expr, estimate_quantiles
+from apilog.developer_success.latency_cells import (
+    calls_up_to,
+    histogram_of_groups,
+    quantile_of_accounts,
 )
-from apilog.developer_success.call_plan import CELLS_PER_ACCOUNT, unpack_cell
-from apilog.developer_success.call_summary import map_shards
 from apilog.developer_success.population import Population
 from apilog.statistics.distributions import normal_quantile
 from apilog.statistics.two_samples import Interval
@@ -26,8 +24,6 @@ from apilog.statistics.two_samples import Interval
 _LEVEL = 0.95
 _QUANTILES = {"p95": _LEVEL}
 _Z = normal_quantile(0.975)
-_CELLS_AT_ONCE = 1 << 22
-_NO_HISTOGRAM = pl.DataFrame(schema={"row": pl.UInt32, "bucket": pl.Int16, "n": pl.Int64})
 
 
 def p95_of_groups(
@@ -62,19 +58,11 @@ def p95_of_accounts(population: Population, *, in_trial: bool = False) -> pl.Dat
     Equal latencies give equal values, whatever else an account met, so that they can be ranked:
     that is why no account's minimum or maximum bounds its estimate.
     """
-    accounts = population.extremes.height
     rows_by_account = _rows_by_account(population, pl.col("id"))
-    # Microseconds, and a little beyond the longest latency that a bucket holds.
-    low, high = (
-        pl.Series([bound], dtype=pl.Float64).new_from_index(0, accounts)
-        for bound in (0.0, LONGEST_MS * 1001)
+    buckets = quantile_of_accounts(
+        population.calls.latencies, rows_by_account, _LEVEL, in_trial=in_trial
     )
-
-    def of_shard(cells: pl.DataFrame) -> pl.DataFrame:
-        histogram = _sum_buckets(_locate_cells(cells, rows_by_account, in_trial=in_trial))
-        return estimate_quantiles(histogram, _QUANTILES, low, high).select(id="row", p95="p95")
-
-    return map_shards([population.calls.latencies], accounts, of_shard, CELLS_PER_ACCOUNT)
+    return buckets.select("id", p95=bucket_value_expr())
 
 
 def p95_bounds(population: Population, group: pl.Expr, count: int) -> list[Interval | None]:
@@ -88,17 +76,11 @@ def p95_bounds(population: Population, group: pl.Expr, count: int) -> list[Inter
         .with_columns(upto=pl.col("n").cum_sum().over("row"), total=pl.col("n").sum().over("row"))
     )
     limits = _bucket_at(ranked, _LEVEL).select("row", limit="bucket")
-    rows_by_account = _rows_by_account(population, group)
-
-    def of_shard(cells: pl.DataFrame) -> pl.DataFrame:
-        located = _locate_cells(cells, rows_by_account).join(limits, on="row")
-        is_up_to = pl.col("bucket") <= pl.col("limit")
-        return located.group_by("id", "row").agg(
-            n=pl.col("n").sum(), upto=pl.col("n").filter(is_up_to).sum()
-        )
-
-    accounts = map_shards(
-        [population.calls.latencies], population.extremes.height, of_shard, CELLS_PER_ACCOUNT
+    rows = pl.DataFrame({"row": pl.int_range(count, dtype=pl.UInt32, eager=True)})
+    accounts = calls_up_to(
+        population.calls.latencies,
+        _rows_by_account(population, group),
+        rows.join(limits, on="row", how="left", maintain_order="left")["limit"],
     )
     # The share of calls up to the limit is a ratio of sums over accounts; by linearisation its
     # variance is m / (m - 1) · Σ (upto - share · n)² / (Σ n)² over the m accounts of the row.
@@ -137,12 +119,9 @@ def _histogram_of_groups(
     population: Population, group: pl.Expr, *, in_trial: bool = False
 ) -> pl.DataFrame:
     """Return `row`, `bucket` and `n` of the calls of each group."""
-    rows_by_account = _rows_by_account(population, group)
-    parts = [
-        _sum_buckets(_locate_cells(cells, rows_by_account, in_trial=in_trial))
-        for cells in population.calls.latencies.iter_slices(_CELLS_AT_ONCE)
-    ]
-    return _sum_buckets(pl.concat([_NO_HISTOGRAM, *parts]))
+    return histogram_of_groups(
+        population.calls.latencies, _rows_by_account(population, group), in_trial=in_trial
+    )
 
 
 def _rows_by_account(population: Population, group: pl.Expr) -> pl.Series:
@@ -150,19 +129,3 @@ def _rows_by_account(population: Population, group: pl.Expr) -> pl.Series:
     rows = population.frame.select("id", group.cast(pl.UInt32).alias("row")).drop_nulls()
     nulls = pl.Series([None], dtype=pl.UInt32).new_from_index(0, population.extremes.height)
     return nulls.scatter(rows["id"], rows["row"]) if rows.height else nulls
-
-
-def _locate_cells(
-    cells: pl.DataFrame, rows_by_account: pl.Series, *, in_trial: bool = False
-) -> pl.DataFrame:
-    """Return `id`, `row`, `bucket` and `n` of the cells that belong to a group."""
-    account, is_wanted, bucket = unpack_cell(pl.col("cell"), in_trial=in_trial)
-    cells = cells.filter(is_wanted)
-    ids = cells.select(account).to_series()
-    rows = rows_by_account.gather(ids).alias("row")
-    located = cells.select(ids, rows, bucket_of_code(bucket), pl.col("n").cast(pl.Int64))
-    return located.drop_nulls("row")
-
-
-def _sum_buckets(histogram: pl.DataFrame) -> pl.DataFrame:
-    return histogram.group_by("row", "bucket").agg(pl.col("n").sum())

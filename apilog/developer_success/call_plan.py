@@ -12,7 +12,8 @@ from enum import StrEnum
 import polars as pl
 
 from apilog.aggregate import PartialState, ReportPlan, TableSpec
-from apilog.aggregate.ddsketch import BUCKET_CODES
+from apilog.developer_success.consumer_lookup import ConsumerLookup
+from apilog.developer_success.latency_cells import LatencyShard
 from apilog.time import ALL_TIME, TimeWindow
 
 UNMATCHED_TABLE = TableSpec(
@@ -35,8 +36,8 @@ class CohortPeriod(StrEnum):
 class CallPlan:
     """What to summarise of the calls, and which accounts they belong to."""
 
-    claims: pl.DataFrame
-    """`consumer` (ascending, unique) and the `id` (UInt32) of its account."""
+    consumers: ConsumerLookup
+    """Which account claims a consumer."""
     trials: pl.DataFrame
     """One row per account, its position being its id: `trial_started_at`, `trial_ends_at` (or the
     conversion, if that is earlier), and `is_detailed`, whether its latencies are kept."""
@@ -78,17 +79,36 @@ class CallPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallSummary:
-    """What some calls tell of each account. Every frame is sorted by its first column."""
+class CallFacts:
+    """What some calls tell: of each call of an account a row, of all others their sums."""
 
     first: datetime | None
     last: datetime | None
     late: int
     """How many calls of the window are at or after as-of, or have no time; they are left out."""
     later: pl.DataFrame
-    """`id` of the accounts that call at or after as-of."""
+    """`id` of the accounts that call at or after as-of, ascending."""
     periods: pl.DataFrame
-    """`period`: the weeks or months with any call of anybody before as-of."""
+    """`period`, ascending: the weeks or months with any call of anybody before as-of."""
+    calls: pl.DataFrame
+    """The calls of accounts by `id`: see `partial_calls`."""
+    minutes: pl.DataFrame
+    """`minute` (since 1970, ascending), `requests`, `server_errors` of all calls, while there are
+    trials."""
+    unmatched: PartialState
+    """The partial state of the table of calls that belong to no account."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallSummary:
+    """What all calls tell of each account. Every frame is sorted by its first column."""
+
+    first: datetime | None
+    last: datetime | None
+    late: int
+    """As those of `CallFacts`, like all that is described there."""
+    later: pl.DataFrame
+    periods: pl.DataFrame
     accounts: pl.DataFrame
     """`id`, and the counts, extremes and first times of `ACCOUNT_VALUES`."""
     successes: pl.DataFrame
@@ -97,47 +117,10 @@ class CallSummary:
     """`id`, `word`, `mask`: the periods in which each account called, as bits of 64-bit words."""
     lasts: pl.DataFrame
     """`id`, `rank`, `route`, `status`: the last error of each account, else its last call."""
-    latencies: pl.DataFrame
-    """`cell`, `n`: calls by account, kind of call, and latency bucket; see `latency_cell`."""
+    latencies: tuple[LatencyShard, ...]
+    """The latencies of each account by kind of call, some accounts at a time."""
     minutes: pl.DataFrame
-    """`minute` (since 1970), `requests`, `server_errors` of all calls, while there are trials."""
     unmatched: PartialState
-    """The partial state of the table of calls that belong to no account."""
-
-    @property
-    def size(self) -> int:
-        """The number of rows of all frames."""
-        frames = (self.accounts, self.successes, self.active, self.lasts, self.latencies)
-        return sum(frame.height for frame in (*frames, self.minutes))
-
-
-_CELLS_PER_HISTOGRAM = 2048
-_IN_TRIAL, _IS_COUNTED = 1, 2
-CELLS_PER_ACCOUNT = 4 * _CELLS_PER_HISTOGRAM
-"""A DDSketch for each kind of call: in the account's trial or not, in the window or not."""
-
-assert BUCKET_CODES <= _CELLS_PER_HISTOGRAM
-
-
-def latency_cell(
-    account: pl.Expr, in_trial: pl.Expr, is_counted: pl.Expr, bucket: pl.Expr
-) -> pl.Expr:
-    """Pack account, kind of call and latency bucket into one UInt64, to group by one key."""
-    kind = in_trial.cast(pl.UInt64) * _IN_TRIAL + is_counted.cast(pl.UInt64) * _IS_COUNTED
-    return (
-        account.cast(pl.UInt64) * CELLS_PER_ACCOUNT + kind * _CELLS_PER_HISTOGRAM + bucket
-    ).alias("cell")
-
-
-def unpack_cell(cell: pl.Expr, *, in_trial: bool) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
-    """Return a cell's account (`id`), whether it is wanted, and its bucket's code.
-
-    The calls of the trial are wanted, or else those that are counted.
-    """
-    account = (cell // CELLS_PER_ACCOUNT).cast(pl.UInt32).alias("id")
-    kind = cell % CELLS_PER_ACCOUNT // _CELLS_PER_HISTOGRAM
-    is_wanted = kind % 2 == _IN_TRIAL if in_trial else kind >= _IS_COUNTED
-    return account, is_wanted, cell % _CELLS_PER_HISTOGRAM
 
 
 PERIODS_PER_WORD = 64
@@ -160,16 +143,15 @@ def period_start(period: pl.Expr, cohort: CohortPeriod) -> pl.Expr:
     return (period * 7 - 3).cast(pl.Date)
 
 
-def mark_periods(periods: pl.DataFrame) -> pl.DataFrame:
-    """Turn rows of `id` and `period` into a bit set per account: `id`, `word` and `mask`."""
-    # The periods of an account are distinct, so that adding their bits sets them.
-    bit = pl.lit(2, pl.UInt64).pow(pl.col("period") % PERIODS_PER_WORD)
-    return (
-        periods.unique()
-        .group_by("id", word=pl.col("period") // PERIODS_PER_WORD)
-        .agg(mask=bit.sum())
-        .sort("id", "word")
-    )
+def period_word(period: pl.Expr) -> pl.Expr:
+    """Return the number of the word of a bit set that holds a period."""
+    return (period // PERIODS_PER_WORD).alias("word")
+
+
+def period_mask(period: pl.Expr) -> pl.Expr:
+    """Return the word in which the bit of one period is set."""
+    bits = pl.Series([1 << bit for bit in range(PERIODS_PER_WORD)], dtype=pl.UInt64)
+    return pl.lit(bits).gather(period % PERIODS_PER_WORD).alias("mask")
 
 
 def unite_periods(marked: pl.DataFrame) -> pl.DataFrame:

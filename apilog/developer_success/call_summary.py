@@ -1,270 +1,276 @@
-"""What the calls tell of each account, summarised chunk by chunk and merged.
+"""What the calls tell of each account, summed up as chunks come.
 
 A summary is bounded by the number of accounts and by time, not by the number of calls, and is the
-same whatever the order of the chunks: counts are added, extremes compared, sets united.
+same whatever the order of the chunks: counts are added, extremes compared, sets united. Calls
+are gathered until there are several of most accounts, for adding up costs by the account.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from itertools import pairwise
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import polars as pl
 
 from apilog.aggregate import merge as merge_reports
-from apilog.aggregate import partial as partial_report
-from apilog.aggregate.ddsketch import bucket_code, clean_duration
+from apilog.developer_success.call_facts import CALL_COLUMNS, as_instant, partial_calls, time_of
 from apilog.developer_success.call_plan import (
-    CELLS_PER_ACCOUNT,
-    MINUTE_US,
+    CallFacts,
     CallPlan,
     CallSummary,
-    latency_cell,
-    mark_periods,
+    period_mask,
     period_number,
+    period_word,
     unite_periods,
 )
-from apilog.metrics import is_client_error, is_server_error
-from apilog.schema import GATEWAYS, SCHEMA, is_within
+from apilog.developer_success.latency_cells import (
+    SHARD_ACCOUNTS,
+    LatencyCells,
+    has_latency,
+    is_in_trial,
+    is_in_window,
+)
+from apilog.schema import SCHEMA
 
-_SHARD_ACCOUNTS = 1 << 16
-"""How many accounts one shard holds."""
-
-FrameFunction = Callable[[pl.DataFrame], pl.DataFrame]
-
-
-def map_shards(
-    frames: Sequence[pl.DataFrame], accounts: int, work: FrameFunction, per_account: int = 1
-) -> pl.DataFrame:
-    """Apply a function to all frames together, shard by shard, so that it takes little memory.
-
-    The frames are sorted by their first column, which is the account's id times `per_account`,
-    plus something less than that.
-    """
-    # Grouping all frames at once would need a hash table of all accounts.
-    if accounts <= _SHARD_ACCOUNTS:
-        return work(pl.concat(frames))
-    edges = [n * per_account for n in (*range(0, accounts, _SHARD_ACCOUNTS), accounts)]
-    sliced = []
-    for frame in frames:
-        key = frame.get_column(frame.columns[0])
-        places = key.search_sorted(pl.Series(edges, dtype=key.dtype)).to_list()
-        sliced.append([frame.slice(start, end - start) for start, end in pairwise(places)])
-    return pl.concat([work(pl.concat(shard)) for shard in zip(*sliced, strict=True)])
-
-
-GATEWAY_CODES = 512
-"""A first call is packed as its time in microseconds, times this, plus its gateway's code.
-
-The minimum of the packed integers then is the earliest call with its gateway.
-"""
-NO_GATEWAY = GATEWAY_CODES - 1
-SUCCESS_BELOW = 400
-
-assert len(GATEWAYS) < NO_GATEWAY
-
-ACCOUNT_VALUES: Mapping[str, tuple[pl.Expr, str]] = {
-    "requests": (pl.col("is_counted").sum().cast(pl.Int64), "sum"),
-    "errors": ((pl.col("is_counted") & pl.col("is_error")).sum().cast(pl.Int64), "sum"),
-    "recent_requests": (pl.col("is_recent").sum().cast(pl.Int64), "sum"),
-    "first_call": (pl.col("start").min(), "min"),
-    "first_success": (pl.col("at").filter("is_success").min(), "min"),
-    "latency_min_us": (pl.col("us").filter("is_counted").min(), "min"),
-    "latency_max_us": (pl.col("us").filter("is_counted").max(), "max"),
-    "trial_requests": (pl.col("in_trial").sum().cast(pl.Int64), "sum"),
-    "trial_errors": ((pl.col("in_trial") & pl.col("is_error")).sum().cast(pl.Int64), "sum"),
-    "trial_latency_min_us": (pl.col("us").filter("in_trial").min(), "min"),
-    "trial_latency_max_us": (pl.col("us").filter("in_trial").max(), "max"),
+ACCOUNT_VALUES: Mapping[str, str] = {
+    "requests": "sum",
+    "errors": "sum",
+    "recent_requests": "sum",
+    "first_call": "min",
+    "first_success": "min",
+    "latency_min_us": "min",
+    "latency_max_us": "max",
+    "trial_requests": "sum",
+    "trial_errors": "sum",
+    "trial_latency_min_us": "min",
+    "trial_latency_max_us": "max",
 }
-"""The values kept for each account: how to compute one from calls, and how to merge two."""
+"""The values kept for each account, all Int64, and how two of one account are merged."""
+_RANK = "rank"
+"""Beside them while calls come in: the highest rank of a call. All errors rank after the rest."""
+_MERGES = {**ACCOUNT_VALUES, _RANK: "max"}
+_ERROR_RANK = 1 << 62
+
+_FEWEST_PENDING, _MOST_PENDING = 500_000, 3_000_000
+_PENDING_PER_ACCOUNT = 4
+"""Calls are added up when so many have been gathered: more of many accounts, up to a limit."""
 
 
-def partial_calls(plan: CallPlan, records: pl.DataFrame) -> CallSummary:
-    """Summarise one chunk of records with the plan's `columns`; text may be Categorical."""
-    has_happened = (pl.col("timestamp") < plan.as_of).fill_null(value=False)
-    happened = records.filter(has_happened)
-    later = records.filter(~has_happened)
-    matched = _match_accounts(plan, happened)
-    calls = _with_call_facts(plan, matched.drop_nulls("id"))
-    values = (value.alias(name) for name, (value, _) in ACCOUNT_VALUES.items())
-    successes = calls.filter("is_success").select("id", "at")
-    timed = calls.filter(pl.col("is_detailed") & pl.col("duration_ms").is_not_null())
-    cell = latency_cell(
-        pl.col("id"), pl.col("in_trial"), pl.col("is_counted"), bucket_code("duration_ms")
+@dataclass(slots=True)
+class _AccountShard:
+    """The sums of some neighbouring accounts."""
+
+    first: int
+    """The id of its first account."""
+    values: pl.DataFrame
+    """A row for each account in order: `_MERGES`; nulls for one without calls."""
+    cutoffs: pl.Series
+    """The last of the earliest successes of each account that has as many as are kept."""
+    latencies: LatencyCells
+    successes: pl.DataFrame = field(
+        default_factory=lambda: pl.DataFrame(schema={"id": pl.UInt32, "at": pl.Int64})
     )
-    unmatched = matched.filter(pl.col("id").is_null() & is_within(plan.window)).select(
-        sorted(plan.unmatched.columns)
+    active: pl.DataFrame = field(
+        default_factory=lambda: pl.DataFrame(
+            schema={"id": pl.UInt32, "word": pl.Int32, "mask": pl.UInt64}
+        )
     )
-    # Bursts of errors are looked for in the calls of all consumers, while there are trials.
-    span = plan.trial_minutes
-    minute = (pl.col("timestamp").dt.epoch("us") // MINUTE_US).cast(pl.Int32).alias("minute")
-    minutes = (
-        happened.select(minute, is_server_error().alias("is_error"))
-        .filter((pl.col("minute") >= span.start) & (pl.col("minute") < span.stop))
-        .group_by("minute")
-    )
-    return CallSummary(
-        first=_as_datetime(happened["timestamp"].min()),
-        last=_as_datetime(happened["timestamp"].max()),
-        late=later.filter(is_within(plan.window)).height,
-        later=_match_accounts(plan, later.drop_nulls("timestamp"))
-        .select("id")
-        .drop_nulls()
-        .unique()
-        .sort("id"),
-        periods=happened.select(period_number(pl.col("timestamp"), plan.cohort))
-        .unique()
-        .sort("period"),
-        accounts=calls.group_by("id").agg(*values).sort("id"),
-        successes=earliest_successes(successes, plan.activation_calls),
-        active=mark_periods(calls.select("id", period_number(pl.col("timestamp"), plan.cohort))),
-        lasts=latest_calls(calls.select("id", "rank", pl.col("route").cast(pl.String), "status")),
-        latencies=timed.group_by(cell).agg(n=pl.len().cast(pl.UInt32)).sort("cell"),
-        minutes=minutes.agg(
-            requests=pl.len().cast(pl.Int64), server_errors=pl.col("is_error").sum().cast(pl.Int64)
-        ).sort("minute"),
-        unmatched=partial_report(plan.unmatched, unmatched),
+    lasts: pl.DataFrame = field(
+        default_factory=lambda: pl.DataFrame(
+            schema={"id": pl.UInt32, _RANK: pl.Int64, "route": pl.String, "status": pl.Int16}
+        )
     )
 
+    @classmethod
+    def of(cls, first: int, accounts: int) -> _AccountShard:
+        """Return a shard of so many accounts without calls."""
+        nulls = pl.Series([None], dtype=pl.Int64).new_from_index(0, accounts)
+        values = pl.DataFrame(dict.fromkeys(_MERGES, nulls))
+        return cls(first, values, nulls, LatencyCells(first))
 
-def earliest_successes(successes: pl.DataFrame, most: int) -> pl.DataFrame:
-    """Keep the `most` earliest calls of each account."""
-    # A row is among the first `most` if the row that many places before is another account's.
-    ordered = successes.sort("id", "at")
-    return ordered.filter(pl.col("id").ne_missing(pl.col("id").shift(most)))
-
-
-def latest_calls(lasts: pl.DataFrame) -> pl.DataFrame:
-    """Keep the row of the highest rank of each account, of equal ones the last by its content.
-
-    Without that second order the result would depend on the order of the chunks.
-    """
-    highest = lasts.group_by("id").agg(pl.col("rank").max())
-    return (
-        lasts.join(highest, on=["id", "rank"], how="semi")
-        .sort("id", "route", "status")
-        .unique("id", keep="last", maintain_order=True)
-    )
-
-
-def _match_accounts(plan: CallPlan, records: pl.DataFrame) -> pl.DataFrame:
-    """Add the `id` of the account that claims the consumer.
-
-    The distinct consumers are searched in the sorted claims, so that a chunk does not pay for
-    building a hash table of all claims.
-    """
-    consumers = records["consumer"]
-    distinct = consumers.unique().cast(pl.String).drop_nulls()
-    claimed = plan.claims["consumer"]
-    if not len(distinct) or not len(claimed):
-        return records.with_columns(id=pl.lit(None, pl.UInt32))
-    places = claimed.search_sorted(distinct).clip(upper_bound=len(claimed) - 1)
-    candidates = pl.DataFrame(
-        {
-            "consumer": distinct,
-            "claimed": claimed.gather(places),
-            "id": plan.claims["id"].gather(places),
-        }
-    ).filter(pl.col("consumer") == pl.col("claimed"))
-    matches = candidates.select(pl.col("consumer").cast(consumers.dtype), "id")
-    return records.join(matches, on="consumer", how="left", maintain_order="left")
-
-
-def _with_call_facts(plan: CallPlan, matched: pl.DataFrame) -> pl.DataFrame:
-    """Add to the calls of accounts what the values of accounts are computed from."""
-    at, gateway = (
-        pl.col("timestamp").dt.epoch("us"),
-        pl.col("gateway").cast(pl.Enum(GATEWAYS), strict=False).to_physical(),
-    )
-    ids = matched["id"].cast(pl.Int64)
-    # Position is id: gathering the trials' rows is cheaper than joining them.
-    trial = plan.trials[ids] if matched.height else plan.trials.head(0)
-    # A trial without an end goes on; an account without a trial has no calls in it.
-    in_trial = (pl.col("timestamp") >= pl.col("trial_started_at")).fill_null(value=False) & (
-        pl.col("timestamp") < pl.col("trial_ends_at")
-    ).fill_null(value=True)
-    is_error = (is_client_error() | is_server_error()).fill_null(value=False)
-    return (
-        matched.hstack(trial.get_columns())
-        .with_columns(
-            duration_ms=clean_duration("duration_ms"),
+    def add(self, plan: CallPlan, calls: pl.DataFrame) -> None:
+        """Add calls with `CALL_COLUMNS` of these accounts."""
+        calls = calls.sort("id")
+        at = time_of(pl.col("start"))
+        rank = pl.when("is_error").then(at + _ERROR_RANK).otherwise(at)
+        calls = calls.with_columns(
             at=at,
-            start=at * GATEWAY_CODES + gateway.cast(pl.Int64).fill_null(NO_GATEWAY),
-            in_trial=in_trial,
-            is_recent=pl.col("timestamp") >= plan.recent_from,
-            is_counted=is_within(plan.window),
-            is_error=is_error,
-            is_success=(pl.col("status") < SUCCESS_BELOW).fill_null(value=False),
+            rank=rank,
+            place=pl.col("id") - self.first,
+            in_trial=is_in_trial(pl.col("cell")),
+            is_counted=is_in_window(pl.col("cell")),
         )
-        .with_columns(
-            us=(pl.col("duration_ms") * 1000).round().cast(pl.Int64),
-            # Every error ranks after every call without one.
-            rank=pl.when("is_error").then(pl.col("at") + (1 << 62)).otherwise("at"),
+        self._add_values(calls)
+        self._add_successes(calls, plan.activation_calls)
+        period = period_number(as_instant(pl.col("at")), plan.cohort)
+        marked = calls.select("id", period).unique()
+        self.active = unite_periods(
+            pl.concat(
+                [
+                    self.active,
+                    marked.select(
+                        "id", period_word(pl.col("period")), period_mask(pl.col("period"))
+                    ),
+                ]
+            )
         )
+        self._add_lasts(calls)
+        self.latencies.add(calls.filter(has_latency(pl.col("cell")))["cell"])
+
+    def _add_values(self, calls: pl.DataFrame) -> None:
+        new = sum_by_account(calls)
+        rows = pl.Series([None], dtype=pl.UInt32).new_from_index(0, self.values.height)
+        rows = rows.scatter(new["place"], pl.int_range(new.height, dtype=pl.UInt32, eager=True))
+        both = self.values.hstack(
+            new.select(pl.col(name).gather(rows).alias(f"new_{name}") for name in _MERGES)
+        )
+        horizontal = {"sum": pl.sum_horizontal, "min": pl.min_horizontal, "max": pl.max_horizontal}
+        self.values = both.select(
+            horizontal[how](name, f"new_{name}").alias(name) for name, how in _MERGES.items()
+        )
+
+    def _add_successes(self, calls: pl.DataFrame, most: int) -> None:
+        """Keep the `most` earliest successes of each account."""
+        cutoff = pl.lit(self.cutoffs).gather(pl.col("place"))
+        is_early = (pl.col("at") < cutoff).fill_null(value=True)
+        new = calls.filter(pl.col("is_success") & is_early).select("id", "at")
+        if new.is_empty():
+            return
+        # Two sorts by one column are faster than one by two.
+        ordered = pl.concat([self.successes, new]).sort("at").sort("id", maintain_order=True)
+        # A row is among the first `most` if the row that many places before is another account's.
+        self.successes = ordered.filter(pl.col("id").ne_missing(pl.col("id").shift(most)))
+        full = self.successes.filter(pl.col("id") == pl.col("id").shift(most - 1))
+        self.cutoffs = self.cutoffs.scatter(full["id"] - self.first, full["at"])
+
+    def _add_lasts(self, calls: pl.DataFrame) -> None:
+        """Keep the call of the highest rank of each account, of equal ones the last by content.
+
+        Without that second order the result would depend on the order of the chunks.
+        """
+        highest = pl.lit(self.values[_RANK]).gather(pl.col("id") - self.first)
+        rows = pl.concat([self.lasts, calls.select(self.lasts.columns)])
+        rows = rows.filter(pl.col(_RANK) == highest).sort("id")
+        is_tied = (pl.col("id") == pl.col("id").shift(1)).fill_null(value=False) | (
+            pl.col("id") == pl.col("id").shift(-1)
+        ).fill_null(value=False)
+        tied = rows.filter(is_tied)
+        if tied.height:
+            chosen = tied.sort("id", "route", "status").unique(
+                "id", keep="last", maintain_order=True
+            )
+            rows = pl.concat([rows.filter(~is_tied), chosen]).sort("id")
+        self.lasts = rows
+
+
+def sum_by_account(calls: pl.DataFrame) -> pl.DataFrame:
+    """Return the values of each account, and its `place`; `calls` are sorted by it.
+
+    Sums are differences of running totals, for those cost by the call and not by the account.
+    """
+    flags = {
+        "requests": pl.col("is_counted"),
+        "errors": pl.col("is_counted") & pl.col("is_error"),
+        "recent_requests": pl.col("is_recent"),
+        "trial_requests": pl.col("in_trial"),
+        "trial_errors": pl.col("in_trial") & pl.col("is_error"),
+    }
+    ends = calls["place"].rle().struct.field("len").cast(pl.Int64).cum_sum() - 1
+    totals = calls.select(flag.cum_sum().cast(pl.Int64).alias(n) for n, flag in flags.items())
+    counts = totals[ends].select(pl.all() - pl.all().shift(1, fill_value=0))
+    counted, tried = (pl.when(flag).then("us") for flag in ("is_counted", "in_trial"))
+    extremes = (
+        calls.select(
+            "place",
+            _RANK,
+            first_call="start",
+            first_success=pl.when("is_success").then("at"),
+            latency_min_us=counted,
+            trial_latency_min_us=tried,
+        )
+        .with_columns(latency_max_us="latency_min_us", trial_latency_max_us="trial_latency_min_us")
+        .group_by("place", maintain_order=True)
+        .agg(getattr(pl.col(n), how)() for n, how in _MERGES.items() if how != "sum")
     )
-
-
-def _as_datetime(value: object) -> datetime | None:
-    return value if isinstance(value, datetime) else None
-
-
-_MERGE_ROWS = 1_000_000
-"""Pending summaries are merged at this many rows, unless the merged one is much larger."""
+    return extremes.hstack(counts)
 
 
 class CallAccumulator:
-    """Merges summaries as they come, many at a time."""
+    """Adds up the calls of chunks as they come."""
 
     def __init__(self, plan: CallPlan) -> None:
         self._plan = plan
-        self._merged: list[CallSummary] = []
-        self._pending: list[CallSummary] = []
-        self._pending_rows = 0
+        accounts = plan.trials.height
+        self._shards = [
+            _AccountShard.of(first, min(SHARD_ACCOUNTS, accounts - first))
+            for first in range(0, accounts, SHARD_ACCOUNTS)
+        ]
+        none = pl.DataFrame(schema={name: SCHEMA[name] for name in plan.columns})
+        self._rest = partial_calls(plan, none)
+        self._pending: list[CallFacts] = []
+        self._pending_calls = 0
+        most = min(accounts * _PENDING_PER_ACCOUNT, _MOST_PENDING)
+        self._most_pending = max(most, _FEWEST_PENDING)
 
-    def add(self, calls: CallSummary) -> None:
-        """Add a summary, and merge the pending ones if they have grown large."""
-        self._pending.append(calls)
-        self._pending_rows += calls.size
-        merged_rows = sum(summary.size for summary in self._merged)
-        # In steps that grow with the result, merging costs each row a few times at most.
-        if self._pending_rows > max(_MERGE_ROWS, merged_rows // 2):
-            self._merged = [self.merged_summary()]
-            self._pending, self._pending_rows = [], 0
+    def add(self, facts: CallFacts) -> None:
+        """Add the facts of a chunk."""
+        self._pending.append(facts)
+        self._pending_calls += facts.calls.height
+        if self._pending_calls >= self._most_pending:
+            self._add_up()
 
-    def merged_summary(self) -> CallSummary:
-        """Return the merge of all summaries so far."""
-        return merge_calls(self._plan, [*self._merged, *self._pending])
+    def summary(self) -> CallSummary:
+        """Return what all calls so far tell."""
+        self._add_up()
+        shards, rest = self._shards, self._rest
+        empty = _AccountShard.of(0, 0)
+        values = pl.concat([shard.values for shard in (empty, *shards)])
+        return CallSummary(
+            first=rest.first,
+            last=rest.last,
+            late=rest.late,
+            later=rest.later,
+            periods=rest.periods,
+            accounts=values.with_row_index("id").drop_nulls("first_call").drop(_RANK),
+            successes=pl.concat([shard.successes for shard in (empty, *shards)]),
+            active=pl.concat([shard.active for shard in (empty, *shards)]),
+            lasts=pl.concat([shard.lasts for shard in (empty, *shards)]),
+            latencies=tuple(shard.latencies.shard() for shard in shards),
+            minutes=rest.minutes,
+            unmatched=rest.unmatched,
+        )
+
+    def _add_up(self) -> None:
+        pending, self._pending, self._pending_calls = self._pending, [], 0
+        self._rest = _merge_rest(self._plan, [self._rest, *pending])
+        edges = pl.Series([shard.first for shard in self._shards], dtype=pl.UInt32)
+        frames = [facts.calls for facts in pending]
+        places = [[*frame["id"].search_sorted(edges), frame.height] for frame in frames]
+        for number, shard in enumerate(self._shards):
+            slices = [
+                frame.slice(place[number], place[number + 1] - place[number])
+                for frame, place in zip(frames, places, strict=True)
+            ]
+            calls = pl.concat([_NO_CALLS, *slices])
+            if calls.height:
+                shard.add(self._plan, calls)
 
 
-def merge_calls(plan: CallPlan, states: Sequence[CallSummary]) -> CallSummary:
-    """Merge summaries in any order; without any, return the summary of no calls."""
-    if not states:
-        return partial_calls(plan, pl.DataFrame(schema={c: SCHEMA[c] for c in plan.columns}))
-    merges = {"sum": pl.Expr.sum, "min": pl.Expr.min, "max": pl.Expr.max}
-    values = [merges[how](pl.col(name)) for name, (_, how) in ACCOUNT_VALUES.items()]
+_NO_CALLS = pl.DataFrame(schema=CALL_COLUMNS)
 
-    def by_account(name: str, work: FrameFunction, per_account: int = 1) -> pl.DataFrame:
-        frames = [getattr(state, name) for state in states]
-        return map_shards(frames, plan.trials.height, work, per_account)
 
-    return CallSummary(
-        first=min((s.first for s in states if s.first), default=None),
-        last=max((s.last for s in states if s.last), default=None),
-        late=sum(s.late for s in states),
-        later=by_account("later", lambda frame: frame.unique().sort("id")),
-        periods=pl.concat([s.periods for s in states]).unique().sort("period"),
-        accounts=by_account("accounts", lambda frame: frame.group_by("id").agg(*values).sort("id")),
-        successes=by_account(
-            "successes", lambda frame: earliest_successes(frame, plan.activation_calls)
-        ),
-        active=by_account("active", unite_periods),
-        lasts=by_account("lasts", latest_calls),
-        latencies=by_account("latencies", lambda frame: _sum_by(frame, "cell"), CELLS_PER_ACCOUNT),
-        minutes=_sum_by(pl.concat([s.minutes for s in states]), "minute"),
-        unmatched=merge_reports(plan.unmatched, [s.unmatched for s in states]),
+def _merge_rest(plan: CallPlan, facts: list[CallFacts]) -> CallFacts:
+    """Merge all but the calls."""
+    return CallFacts(
+        first=min((f.first for f in facts if f.first), default=None),
+        last=max((f.last for f in facts if f.last), default=None),
+        late=sum(f.late for f in facts),
+        later=pl.concat([f.later for f in facts]).unique().sort("id"),
+        periods=pl.concat([f.periods for f in facts]).unique().sort("period"),
+        calls=_NO_CALLS,
+        minutes=pl.concat([f.minutes for f in facts])
+        .group_by("minute")
+        .agg(pl.exclude("minute").sum())
+        .sort("minute"),
+        unmatched=merge_reports(plan.unmatched, [f.unmatched for f in facts]),
     )
-
-
-def _sum_by(frame: pl.DataFrame, key: str) -> pl.DataFrame:
-    return frame.group_by(key).agg(pl.exclude(key).sum()).sort(key)

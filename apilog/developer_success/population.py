@@ -12,11 +12,12 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from apilog.developer_success.accounts import Accounts
+from apilog.developer_success.call_facts import as_instant, gateway_of, time_of
 from apilog.developer_success.call_plan import CallSummary, CohortPeriod, period_start
-from apilog.developer_success.call_summary import ACCOUNT_VALUES, GATEWAY_CODES, NO_GATEWAY
+from apilog.developer_success.call_summary import ACCOUNT_VALUES
 from apilog.developer_success.log_coverage import LogCoverage
 from apilog.options import PlanTerms
-from apilog.schema import GATEWAYS, TIMESTAMP
+from apilog.schema import TIMESTAMP
 from apilog.time import ALL_TIME, TimeWindow
 
 STAGES = ("signed_up", "first_call", "first_success", "activated", "converted")
@@ -25,7 +26,7 @@ STAGE_TIMES = ("signed_up_at", "first_call", "first_success", "activated_at", "c
 """The columns with the times at which they are reached."""
 
 _EVENTS = ("trial_started_at", "converted_at", "churned_at", "poc_started_at", "poc_completed_at")
-_COUNTS = tuple(name for name, (_, how) in ACCOUNT_VALUES.items() if how == "sum")
+_COUNTS = tuple(name for name, how in ACCOUNT_VALUES.items() if how == "sum")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +80,7 @@ def build_population(
     coverage = LogCoverage(first=first, last=calls.last, as_of=terms.as_of, window=window)
     activations = (
         calls.successes.group_by("id")
-        .agg(pl.len(), activated_at=_as_instant(pl.col("at").max()))
+        .agg(pl.len(), activated_at=as_instant(pl.col("at").max()))
         .filter(pl.col("len") >= terms.activation_calls)
         .drop("len")
     )
@@ -88,17 +89,14 @@ def build_population(
         .join(calls.accounts, on="id", how="left", maintain_order="left")
         .join(activations, on="id", how="left", maintain_order="left")
     )
-    gateway_code = pl.col("first_call") % GATEWAY_CODES
-    gateway_index = pl.when(gateway_code != NO_GATEWAY).then(gateway_code).cast(pl.UInt32)
-    gateways = pl.lit(pl.Series(GATEWAYS))
     joined = (
         frame.with_columns(
             *(pl.col(name).fill_null(0) for name in _COUNTS),
             # What comes after as-of must not show: else old reports would change with the table.
             *(pl.when(pl.col(name) <= terms.as_of).then(name) for name in _EVENTS),
-            _as_instant(pl.col("first_call") // GATEWAY_CODES).alias("first_call"),
-            gateways.gather(gateway_index).alias("gateway"),
-            _as_instant(pl.col("first_success")),
+            as_instant(time_of(pl.col("first_call"))).alias("first_call"),
+            gateway_of(pl.col("first_call")).alias("gateway"),
+            as_instant(pl.col("first_success")),
         )
         .with_columns(
             pl.coalesce("signed_up_at", "first_call"),
@@ -143,7 +141,3 @@ def _first_call(calls: CallSummary, cohort: CohortPeriod) -> datetime | None:
     begin = calls.periods.filter(follows_silence).tail(1)
     start = begin.select(period_start(pl.col("period"), cohort).cast(TIMESTAMP)).item()
     return start if isinstance(start, datetime) else None
-
-
-def _as_instant(micros: pl.Expr) -> pl.Expr:
-    return micros.cast(pl.Int64).cast(TIMESTAMP)

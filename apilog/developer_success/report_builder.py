@@ -10,12 +10,14 @@ import polars as pl
 
 from apilog.aggregate import finish
 from apilog.developer_success.accounts import AccountColumns, Accounts, read_accounts
+from apilog.developer_success.call_facts import partial_calls
 from apilog.developer_success.call_plan import (
     UNMATCHED_TABLE,
     CallPlan,
     CohortPeriod,
 )
-from apilog.developer_success.call_summary import CallAccumulator, partial_calls
+from apilog.developer_success.call_summary import CallAccumulator
+from apilog.developer_success.consumer_lookup import ConsumerLookup
 from apilog.developer_success.log_coverage import DAY, ENOUGH, LogCoverage
 from apilog.developer_success.population import Population, SuccessTerms, build_population
 from apilog.developer_success.success_metrics import goals_table, parse_goals
@@ -68,9 +70,9 @@ def build_success_report(sources: Sequence[Source], options: SuccessOptions) -> 
         lambda records: partial_calls(plan, records),
     )
     accumulator = CallAccumulator(plan)
-    for summary in source_pass.iter_results():
-        accumulator.add(summary)
-    calls = accumulator.merged_summary()
+    for facts in source_pass.iter_results():
+        accumulator.add(facts)
+    calls = accumulator.summary()
     population = build_population(accounts, calls, terms, window)
     tables = tables_by_group(population, options.by)
     tables["experiments"] = judge_experiments(tables["experiments"], terms)
@@ -177,7 +179,7 @@ def _make_call_plan(
     # A trial is over when it converts: later calls are those of a customer.
     trial_end = pl.min_horizontal("trial_ends_at", "converted_at")
     return CallPlan(
-        claims=claims,
+        consumers=ConsumerLookup(claims),
         trials=accounts.frame.select(
             "trial_started_at",
             trial_end.alias("trial_ends_at"),

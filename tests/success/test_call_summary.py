@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from datetime import timedelta
 from itertools import pairwise
 
@@ -12,18 +13,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from apilog.developer_success import call_summary
+from apilog.developer_success import call_summary, latency_cells
+from apilog.developer_success.call_facts import partial_calls
 from apilog.developer_success.call_plan import CallPlan, CallSummary, CohortPeriod
-from apilog.developer_success.call_summary import CallAccumulator, merge_calls, partial_calls
+from apilog.developer_success.call_summary import CallAccumulator
+from apilog.developer_success.consumer_lookup import ConsumerLookup
+from apilog.developer_success.latency_cells import LatencyCells
 from apilog.schema import SCHEMA
 from tests.examples import about
 from tests.success.random_worlds import AS_OF, START, world
 from tests.success.success_oracle import World
 
-FRAMES = (
-    *("accounts", "successes", "active", "lasts", "latencies", "minutes"),
-    *("later", "periods"),
-)
+FRAMES = ("accounts", "successes", "active", "lasts", "minutes", "later", "periods")
 
 
 def plan_of(one: World) -> CallPlan:
@@ -34,7 +35,7 @@ def plan_of(one: World) -> CallPlan:
     ]
     schema = {"consumer": pl.String, "id": pl.UInt32}
     return CallPlan(
-        claims=pl.DataFrame(claims, schema=schema, orient="row").sort("consumer"),
+        consumers=ConsumerLookup(pl.DataFrame(claims, schema=schema, orient="row")),
         trials=pl.DataFrame(
             [
                 (r["trial_started_at"], r["trial_ends_at"], r["variant"] is not None)
@@ -70,10 +71,34 @@ def records_of(plan: CallPlan, one: World) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema)
 
 
+def summary_of(plan: CallPlan, parts: Iterable[pl.DataFrame]) -> CallSummary:
+    accumulator = CallAccumulator(plan)
+    for part in parts:
+        accumulator.add(partial_calls(plan, part))
+    return accumulator.summary()
+
+
+def counted_latencies(summary: CallSummary) -> pl.DataFrame:
+    parts = [
+        shard.ranked(in_trial=in_trial).select(
+            pl.col("place").cast(pl.Int64) + shard.first, "bucket", "n", in_trial=pl.lit(in_trial)
+        )
+        for shard in summary.latencies
+        for in_trial in (False, True)
+    ]
+    frame = pl.concat(parts) if parts else pl.DataFrame(schema=dict.fromkeys(CELL, pl.Int64))
+    return frame.group_by(CELL).agg(pl.col("n").sum()).sort(CELL)
+
+
+CELL = ("place", "bucket", "in_trial")
+
+
 def assert_same(one: CallSummary, other: CallSummary) -> None:
     assert (one.first, one.last, one.late) == (other.first, other.last, other.late)
     for name in FRAMES:
         assert_frame_equal(getattr(one, name), getattr(other, name), check_exact=True)
+    if one.latencies:
+        assert_frame_equal(counted_latencies(one), counted_latencies(other))
 
 
 CUTTINGS = (st.integers(0, 10**6), st.integers(0, 25), st.lists(st.integers(0, 300), max_size=6))
@@ -98,15 +123,17 @@ def check_cutting(seed: int, accounts: int, cuts: list[int]) -> None:
     one = world(seed, accounts, 300)
     plan = plan_of(one)
     records = records_of(plan, one)
-    whole = partial_calls(plan, records)
     edges = sorted({0, 300, *cuts})
     parts = [records[a:b] for a, b in pairwise(edges)]
+    whole = summary_of(plan, [records])
     random.Random(seed).shuffle(parts)
-    states = [partial_calls(plan, part) for part in parts]
-    assert_same(merge_calls(plan, states), merge_calls(plan, [whole]))
-    assert_same(
-        merge_calls(plan, [merge_calls(plan, states[:2]), *states[2:]]), merge_calls(plan, [whole])
-    )
+    assert_same(summary_of(plan, parts), whole)
+    # Added up after each part, too, and asked for in between.
+    accumulator = CallAccumulator(plan)
+    for part in parts:
+        accumulator.add(partial_calls(plan, part))
+        accumulator.summary()
+    assert_same(accumulator.summary(), whole)
 
 
 def test_text_may_be_dictionary_encoded() -> None:
@@ -114,29 +141,44 @@ def test_text_may_be_dictionary_encoded() -> None:
     plan = plan_of(one)
     records = records_of(plan, one)
     encoded = records.with_columns(pl.col("consumer", "route").cast(pl.Categorical))
-    assert_same(partial_calls(plan, encoded), partial_calls(plan, records))
+    assert_same(summary_of(plan, [encoded]), summary_of(plan, [records]))
+
+
+def test_consumers_of_one_hash_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    claims = pl.DataFrame(
+        {"consumer": ["b", "", "a"], "id": [0, 1, 2]},
+        schema={"consumer": pl.String, "id": pl.UInt32},
+    )
+    asked = pl.Series("consumer", ["a", None, "c", "b", "", "a", "zz"])
+    expected = [2, None, None, 0, 1, 2, None]
+    assert ConsumerLookup(claims).find(asked).to_list() == expected
+    monkeypatch.setattr(pl.Expr, "hash", lambda key: pl.lit(7, pl.UInt64))
+    assert ConsumerLookup(claims).find(asked).to_list() == expected
 
 
 def test_shards_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     one = world(4, 50, 2_000)
     plan = plan_of(one)
     records = records_of(plan, one)
-    states = [partial_calls(plan, records[i : i + 250]) for i in range(0, 2_000, 250)]
-    whole = merge_calls(plan, states)
-    monkeypatch.setattr(call_summary, "_SHARD_ACCOUNTS", 7)
-    assert_same(merge_calls(plan, states), whole)
+    parts = [records[i : i + 250] for i in range(0, 2_000, 250)]
+    whole = summary_of(plan, parts)
+    for module in (call_summary, latency_cells):
+        monkeypatch.setattr(module, "SHARD_ACCOUNTS", 8)
+    sharded = summary_of(plan, parts)
+    assert len(sharded.latencies) == 7
+    assert_same(sharded, whole)
 
 
-def test_folding_makes_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counting_cells_makes_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     one = world(5, 40, 2_000)
     plan = plan_of(one)
     records = records_of(plan, one)
-    states = [partial_calls(plan, records[i : i + 100]) for i in range(0, 2_000, 100)]
-    monkeypatch.setattr(call_summary, "_MERGE_ROWS", 50)
-    accumulator = CallAccumulator(plan)
-    for state in states:
-        accumulator.add(state)
-    assert_same(accumulator.merged_summary(), merge_calls(plan, states))
+    parts = [records[i : i + 100] for i in range(0, 2_000, 100)]
+    whole = summary_of(plan, [records])
+    monkeypatch.setattr(LatencyCells, "_MOST_PENDING", 50)
+    monkeypatch.setattr(call_summary, "_FEWEST_PENDING", 50)
+    monkeypatch.setattr(call_summary, "_MOST_PENDING", 50)
+    assert_same(summary_of(plan, parts), whole)
 
 
 def test_what_is_kept_of_an_account_does_not_grow_with_its_calls() -> None:
@@ -155,8 +197,8 @@ def test_what_is_kept_of_an_account_does_not_grow_with_its_calls() -> None:
         )
         .cast({"status": pl.Int16, "timestamp": SCHEMA["timestamp"]})
     )
-    state = partial_calls(plan, records)
+    state = summary_of(plan, [records])
     assert (state.accounts.height, state.successes.height, state.lasts.height) == (1, 3, 1)
     assert state.active.height <= 2
-    assert state.latencies.height <= 2
+    assert sum(len(shard.cells) for shard in state.latencies) <= 2
     assert state.minutes.height <= (AS_OF - START).total_seconds() / 60
