@@ -107,7 +107,7 @@ def _calls_of_accounts(plan: CallPlan, happened: pl.DataFrame, ids: pl.Series) -
             route=pl.col("route").cast(pl.String),
             status="status",
         )
-        .sort("id")
+        .sort("id", maintain_order=True)
     )
 
 

@@ -156,7 +156,18 @@ def period_mask(period: pl.Expr) -> pl.Expr:
 
 def unite_periods(marked: pl.DataFrame) -> pl.DataFrame:
     """Unite the bit sets of each account."""
-    return marked.group_by("id", "word").agg(pl.col("mask").bitwise_or()).sort("id", "word")
+    # One number to group and to sort by; words before 1970 are negative.
+    key = pl.col("id").cast(pl.Int64) * (1 << 32) + pl.col("word").cast(pl.Int64) + (1 << 31)
+    return (
+        marked.group_by(key=key)
+        .agg(pl.col("mask").bitwise_or())
+        .sort("key")
+        .select(
+            (pl.col("key") // (1 << 32)).cast(pl.UInt32).alias("id"),
+            (pl.col("key") % (1 << 32) - (1 << 31)).cast(pl.Int32).alias("word"),
+            "mask",
+        )
+    )
 
 
 def count_periods(active: pl.DataFrame, group: str) -> pl.DataFrame:

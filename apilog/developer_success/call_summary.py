@@ -18,6 +18,7 @@ from apilog.developer_success.call_plan import (
     CallFacts,
     CallPlan,
     CallSummary,
+    CohortPeriod,
     period_mask,
     period_number,
     period_word,
@@ -90,7 +91,8 @@ class _AccountShard:
 
     def add(self, plan: CallPlan, calls: pl.DataFrame) -> None:
         """Add calls with `CALL_COLUMNS` of these accounts."""
-        calls = calls.sort("id")
+        # Stable, so that the calls of an account stay in order of time, as most logs have them.
+        calls = calls.sort("id", maintain_order=True)
         at = time_of(pl.col("start"))
         rank = pl.when("is_error").then(at + _ERROR_RANK).otherwise(at)
         calls = calls.with_columns(
@@ -102,18 +104,7 @@ class _AccountShard:
         )
         self._add_values(calls)
         self._add_successes(calls, plan.activation_calls)
-        period = period_number(as_instant(pl.col("at")), plan.cohort)
-        marked = calls.select("id", period).unique()
-        self.active = unite_periods(
-            pl.concat(
-                [
-                    self.active,
-                    marked.select(
-                        "id", period_word(pl.col("period")), period_mask(pl.col("period"))
-                    ),
-                ]
-            )
-        )
+        self._add_periods(calls, plan.cohort)
         self._add_lasts(calls)
         self.latencies.add(calls.filter(has_latency(pl.col("cell")))["cell"])
 
@@ -136,12 +127,25 @@ class _AccountShard:
         new = calls.filter(pl.col("is_success") & is_early).select("id", "at")
         if new.is_empty():
             return
-        # Two sorts by one column are faster than one by two.
-        ordered = pl.concat([self.successes, new]).sort("at").sort("id", maintain_order=True)
+        ordered = pl.concat([self.successes, new]).sort("id", maintain_order=True)
+        is_late = (pl.col("id") == pl.col("id").shift()) & (pl.col("at") < pl.col("at").shift())
+        if ordered.select(is_late.any()).item():
+            # Two sorts by one column are faster than one by two.
+            ordered = ordered.sort("at").sort("id", maintain_order=True)
         # A row is among the first `most` if the row that many places before is another account's.
         self.successes = ordered.filter(pl.col("id").ne_missing(pl.col("id").shift(most)))
         full = self.successes.filter(pl.col("id") == pl.col("id").shift(most - 1))
         self.cutoffs = self.cutoffs.scatter(full["id"] - self.first, full["at"])
+
+    def _add_periods(self, calls: pl.DataFrame, cohort: CohortPeriod) -> None:
+        """Mark the periods in which accounts called."""
+        period = period_number(as_instant(pl.col("at")), cohort)
+        is_new = (pl.col("id") != pl.col("id").shift()) | (
+            pl.col("period") != pl.col("period").shift()
+        )
+        marked = calls.select("id", period).filter(is_new.fill_null(value=True))
+        words = marked.select("id", period_word(pl.col("period")), period_mask(pl.col("period")))
+        self.active = unite_periods(pl.concat([self.active, words]))
 
     def _add_lasts(self, calls: pl.DataFrame) -> None:
         """Keep the call of the highest rank of each account, of equal ones the last by content.

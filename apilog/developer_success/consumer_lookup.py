@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import polars as pl
 
+_HASH_BITS = 64
+_MOST_STEPS = 16
+"""A table in which more hashes begin alike is searched by halves."""
+
 
 class ConsumerLookup:
     """The claims of all accounts, sorted by the hash of the consumer."""
@@ -19,6 +23,15 @@ class ConsumerLookup:
         if not self._is_hashed:
             keyed = claims.select("consumer", "id", key="consumer").sort("key")
         self._keys, self._consumers, self._ids = keyed["key"], keyed["consumer"], keyed["id"]
+        # Where hashes of each beginning are: some one of each, so that a search is a few steps.
+        bits = max(1, keyed.height.bit_length())
+        self._tail = 1 << (_HASH_BITS - bits)
+        self._starts: pl.Series | None = None
+        if self._is_hashed and keyed.height:
+            heads = (self._keys // self._tail).cast(pl.UInt32)
+            if heads.value_counts(name="n")["n"].max() <= _MOST_STEPS:  # type: ignore[operator]
+                beginnings = pl.int_range(1 << bits, dtype=pl.UInt32, eager=True)
+                self._starts = heads.search_sorted(beginnings)
 
     def find(self, consumers: pl.Series) -> pl.Series:
         """Return the `id` of the account that claims each consumer; null for nobody's."""
@@ -32,17 +45,24 @@ class ConsumerLookup:
     def _find(self, consumers: pl.Series) -> pl.Series:
         if self._keys.is_empty():
             return pl.Series("id", [None], dtype=pl.UInt32).new_from_index(0, len(consumers))
-        keys = consumers.hash() if self._is_hashed else consumers.fill_null("")
-        # In the order of the keys, so that neighbours search the same part of the table.
-        order = keys.arg_sort()
-        places = self._keys.search_sorted(keys.gather(order)).clip(upper_bound=len(self._keys) - 1)
-        found = pl.DataFrame(
-            {
-                "row": order,
-                "consumer": consumers.gather(order),
-                "claimed": self._consumers.gather(places),
-                "id": self._ids.gather(places),
-            }
+        places = self._search(consumers.hash() if self._is_hashed else consumers.fill_null(""))
+        claimed = self._consumers.gather(places)
+        found = pl.DataFrame([claimed.alias("claimed"), consumers.alias("consumer")]).select(
+            id=pl.when(pl.col("consumer") == pl.col("claimed")).then(
+                pl.lit(self._ids.gather(places))
+            )
         )
-        is_claimed = pl.col("consumer") == pl.col("claimed")
-        return found.select("row", pl.when(is_claimed).then("id")).sort("row")["id"]
+        return found["id"]
+
+    def _search(self, keys: pl.Series) -> pl.Series:
+        """Return the place of each key, or any other place if it is not there."""
+        last = len(self._keys) - 1
+        if self._starts is None:
+            return self._keys.search_sorted(keys).clip(upper_bound=last)
+        places = self._starts.gather(keys // self._tail).clip(upper_bound=last)
+        while (is_before := self._keys.gather(places) < keys).any():
+            moved = (places + is_before.cast(pl.UInt32)).clip(upper_bound=last)
+            if (moved == places).all():
+                break
+            places = moved
+        return places
