@@ -129,6 +129,17 @@ def test_thirty_days_by_the_hour_fit_into_400_kb(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_what_fits_stands_in_the_file_as_it_is(tmp_path: Path) -> None:
+    log = write_big_log(tmp_path / "a.log", 9_000, days=1, routes=150, consumers=100)
+    report = apilog.report(log, log_format=LOG_FORMAT, bucket="15m", for_page=True)
+    page, whole = drawn(report), drawn(report, "json")
+    assert len(whole) > 200_000
+    assert len(page.encode()) <= 1_500_000
+    assert json.loads(embedded(page, "report")) == json.loads(whole)
+    assert 'id="apilog-packed"' not in page
+
+
+@pytest.mark.slow
 def test_no_page_is_larger_than_its_most(tmp_path: Path) -> None:
     log = write_big_log(tmp_path / "a.log", 60_000, routes=4_000, consumers=9_000)
     report = apilog.report(log, log_format=LOG_FORMAT, bucket="1m", max_routes=5_000, for_page=True)

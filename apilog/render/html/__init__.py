@@ -11,7 +11,7 @@ import base64
 import hashlib
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib import resources
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from apilog.metrics import METRICS
 from apilog.render.data import json as json_output
-from apilog.render.html.packed_sums import pack_sums
+from apilog.render.html.packed_sums import has_many_cells, pack_sums
 from apilog.render.html.packed_tables import MOST_PLAIN, pack_tables
 from apilog.render.html.page_head import describe_changes, describe_head
 from apilog.render.html.page_tables import FOLDED, TILES, PageTable, describe_tables
@@ -40,6 +40,8 @@ _WIDE = {"traffic", "latency"}
 """Charts that are as wide as the page; of others two stand side by side."""
 _SHOWN_AS_TABLES = {"endpoints", "errors", "consumers", "gateways"}
 """Charts whose tables have bars themselves."""
+MOST_PAGE = 1_480_000
+"""Bytes of the largest page, with some to spare for the marks around the sums."""
 _MOST_INPUTS = 200
 """Inputs that the page lists; the JSON in it has all."""
 
@@ -53,13 +55,30 @@ def write(report: Report, stream: BinaryIO, options: OutputOptions) -> None:
         name, frame = choose_table(report, options.table)
         report = replace(report, tables={name: frame})
     view = ReportView.of(report, options.top)
-    embedded = _embed_report(report)
-    tables = describe_tables(view, is_long=bool(embedded[1]))
-    page = _draw(view, tables, embedded, index=options.index_link)
-    if report.sums is not None:
-        sums = pack_sums(report.sums, len(page.encode()))
+    text = _report_json(report)
+    tables = describe_tables(view, is_long=len(text) > MOST_PLAIN)
+    sums = ""
+    for embedded in _ways_to_embed(report, text):
+        page = _draw(view, tables, embedded, index=options.index_link)
+        if report.sums is not None and (not sums or has_many_cells(report.sums)):
+            sums = pack_sums(report.sums, len(page.encode()))
+        if len(page.encode()) + len(sums) <= MOST_PAGE:
+            break
+    if sums:
         page = _draw(view, tables, embedded, index=options.index_link, filter_data=sums)
     stream.write(page.encode())
+
+
+def _ways_to_embed(report: Report, text: str) -> Iterator[tuple[str, str]]:
+    """Yield the report's JSON for the page as it is, and with its long tables packed.
+
+    As it is only where it has a chance to fit.
+    """
+    is_small = report.sums is not None and has_many_cells(report.sums)
+    if len(text) <= (MOST_PLAIN if is_small else MOST_PAGE):
+        yield _embed_json(text), ""
+    if len(text) > MOST_PLAIN:
+        yield _pack_report(text)
 
 
 def _draw(
@@ -185,14 +204,11 @@ def _hash_source(text: str) -> str:
     return f"'sha256-{digest}'"
 
 
-def _embed_report(report: Report) -> tuple[str, str]:
-    """Return the report as JSON for the page, and what of it is packed, if it is long.
+def _pack_report(text: str) -> tuple[str, str]:
+    """Return the report as JSON for the page without its long tables, and these packed.
 
     `packed` in the JSON names the tables that are not in it until the page's script has run.
     """
-    text = _report_json(report)
-    if len(text) <= MOST_PLAIN:
-        return _embed_json(text), ""
     document = json.loads(text)
     names, packed = pack_tables(document["tables"])
     tables = {name: rows for name, rows in document.pop("tables").items() if name not in names}

@@ -48,14 +48,19 @@ def pack_sums(sums: FilterSums, others: int) -> str:
 
 def room_for(sums: FilterSums, others: int) -> int:
     """Return how many bytes the deflated sums may have."""
+    if not has_many_cells(sums):
+        return MOST_BYTES
+    return max(_LEAST_ROOM, (SMALL_PAGE - others) * 3 // 4)
+
+
+def has_many_cells(sums: FilterSums) -> bool:
+    """Whether the log has many times, routes and consumers at once, so that its page is small."""
     cubes = {frozenset(cube.keys) & _WHOLE: cube for cube in sums.cubes}
     hours = (sums.ends[-1] - sums.starts[0]) / timedelta(hours=1) if len(sums.starts) else 0
     cells = max(len(sums.starts), hours)
     for keys, key in ((_ENDPOINTS, "route"), (_CONSUMERS, "consumer")):
         cells *= cubes[keys].rows[key].n_unique() if keys in cubes else _MANY_CELLS
-    if cells < _MANY_CELLS:
-        return MOST_BYTES
-    return max(_LEAST_ROOM, (SMALL_PAGE - others) * 3 // 4)
+    return cells >= _MANY_CELLS
 
 
 def choose_cubes(sums: FilterSums, room: int) -> list[FilterCube]:
