@@ -202,6 +202,12 @@ COLUMNS: tuple[RecordColumn, ...] = (
         "Time until the first token of the answer, milliseconds.",
         "gen_ai.server.time_to_first_token",
     ),
+    RecordColumn(
+        "api_version",
+        pl.String,
+        "Version or revision of the API, as the gateway names it.",
+        "service.version",
+    ),
     RecordColumn("source", pl.String, "File or stream the line was read from.", "log.file.path"),
     RecordColumn("line_number", pl.Int64, "Number of the line in its source, from 1."),
 )

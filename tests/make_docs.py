@@ -28,6 +28,7 @@ from apilog.developer_success.success_metrics import SUCCESS_METRICS as SUCCESS_
 from apilog.developer_success.tables import MORE_TABLES
 from apilog.developer_success.tables import SUCCESS_TABLES as SUCCESS_TABLES
 from apilog.formats.field_map import KEYS, VARIABLES
+from apilog.formats.generic.dialects import DIALECTS
 from apilog.formats.nginx import field_names, library
 from apilog.formats.nginx.library import SUGGESTION
 from apilog.formats.registry import ADVICE, FORMAT_INFOS
@@ -242,6 +243,13 @@ def _synonyms() -> str:
     return _table(("column", "keys, the best first"), rows)
 
 
+def _dialects() -> str:
+    about: dict[str, str] = {}
+    for dialect in DIALECTS:
+        about.setdefault(f"[{dialect.name}]({dialect.url})", dialect.gateway or "")
+    return _table(("software", "`gateway`"), about.items())
+
+
 def _skips() -> str:
     reasons: dict[str, str] = {}
     for skip in SKIP_RULES:
@@ -393,6 +401,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "commands": _commands,
     "compare": _compare,
     "detect": _detect,
+    "dialects": _dialects,
     "envelopes": _envelopes,
     "extra-tables": _extra_tables,
     "specified-tables": _specified_tables,

@@ -412,6 +412,7 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
         texts("$upstream_cluster $backend_name backend"),
         variables("frontend_name", encode_frontend),
     ),
+    "api_version": (texts("$api_version apiversion apirevision apiproxyrevision apiproxyversion"),),
     "stage": (texts("stage environment environmentname env"),),
     "operation": (
         texts("operation operationid operationname routername $route_name"),

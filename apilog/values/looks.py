@@ -55,6 +55,11 @@ def is_time(s: pl.Series) -> pl.Series:
     return times.is_not_null() & (is_written_out | is_recent)
 
 
+def is_yearless_time(s: pl.Series) -> pl.Series:
+    """Return which texts are times like `Nov 20 12:00:01`."""
+    return s.str.contains(r"^[A-Z][a-z]{2} +[0-9]{1,2} [0-9:.]{8,}$")
+
+
 def is_moment(s: pl.Series) -> pl.Series:
     """Return which texts are times, whatever they are called.
 

@@ -124,6 +124,59 @@ def test_envoy_ai_gateway() -> None:
     assert (record["path"], record["status"]) == ("/v1/chat/completions", 200)
 
 
+LITELLM = {
+    "id": "chatcmpl-1",
+    "call_type": "acompletion",
+    "status": "success",
+    "startTime": 1795173600.123,
+    "endTime": 1795173602.456,
+    "completionStartTime": 1795173600.923,
+    # Of a stream it is the time to the first token.
+    "response_time": 0.8,
+    "model": "gpt-4o",
+    "model_group": "gpt-4o",
+    "response_cost": 0.0012,
+    "prompt_tokens": 20,
+    "completion_tokens": 10,
+    "requester_ip_address": "203.0.113.7",
+    "metadata": {"user_api_key_alias": "till", "user_api_key_request_route": "/chat/completions"},
+    "error_information": {"error_code": "", "error_class": "", "llm_provider": ""},
+}
+"""https://docs.litellm.ai/docs/proxy/logging_spec"""
+
+
+def litellm_failure(code: str, name: str, provider: str) -> dict[str, object]:
+    error = {"error_code": code, "error_class": name, "llm_provider": provider}
+    end = LITELLM["endTime"]
+    return LITELLM | {"status": "failure", "error_information": error, "completionStartTime": end}
+
+
+def test_litellm() -> None:
+    events = (
+        LITELLM,
+        litellm_failure("429", "RateLimitError", "openai"),
+        litellm_failure("503", "ServiceUnavailableError", "openai"),
+        litellm_failure("", "Exception", ""),
+    )
+    records = rows(read_lines(lines_of(*map(json.dumps, events))))
+    first = records[0]
+    assert told(first) == ("gpt-4o", 20, 10, 800.0)
+    assert (first["duration_ms"], first["path"]) == (2333.0, "/chat/completions")
+    assert {(r["consumer"], r["client_ip"]) for r in records} == {("till", "203.0.113.7")}
+    columns = ("status", "upstream_status", "error_source", "error_type", "time_to_first_token_ms")
+    assert [tuple(r.get(c) for c in columns) for r in records] == [
+        (200, None, None, None, 800.0),
+        (429, 429, "client", "RateLimitError", None),
+        (503, 503, "upstream", "ServiceUnavailableError", None),
+        (500, None, "gateway", "Exception", None),
+    ]
+
+
+def test_litellm_without_any_failure() -> None:
+    event = {k: v for k, v in LITELLM.items() if k != "error_information"}
+    assert first_record(event)["status"] == 200
+
+
 def mcp(number: int, **more: object) -> dict[str, object]:
     status = {"status": 200, "time": f"2026-11-21T10:00:0{number}Z"}
     return {**TYK, **status, **more}
@@ -198,6 +251,7 @@ def test_the_csv_pump_of_tyk() -> None:
     )
     (record,) = rows(read_lines(lines_of(header, line)))
     assert (record["path"], record["status"], record["client_ip"]) == ("/a", 200, "203.0.113.7")
+    assert record["api_version"] == "v1"
     assert f"{record['timestamp']:%H:%M:%S.%f}" == "09:15:01.123456"
 
 

@@ -163,7 +163,7 @@ def test_a_duration_is_no_caller() -> None:
                 "\x1b[0m| /a \x1b[91m | broken pipe\x1b[0m"
             ),
             "fiber",
-            {"path": "/a", "status": 500, "duration_ms": 10100.0, "error_type": "broken pipe"},
+            {"path": "/a", "status": 500, "duration_ms": 10100.0, "error_source": "unknown"},
         ),
         (
             "[2026-11-20 09:15:08] 203.0.113.7 404 -     43\u00b5s GET /a",

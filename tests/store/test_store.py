@@ -162,7 +162,7 @@ def test_columns_and_filters_reach_the_files(tmp_path: Path) -> None:
     store = make(tmp_path / "s", records(50))
     query = store.scan_records().filter(pl.col("status") == 201).select("gateway", "path")
     plan = query.explain()
-    assert "PROJECT 3/35 COLUMNS" in plan
+    assert "PROJECT 3/36 COLUMNS" in plan
     assert "SELECTION" in plan
     assert query.collect().height == 17
 

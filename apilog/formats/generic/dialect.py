@@ -23,7 +23,9 @@ class JoinedNames:
 
     names: tuple[str, ...]
     convert: Callable[..., pl.Series]
-    """Takes the texts of each field."""
+    """Takes the texts of each field; None for an optional one that the log lacks."""
+    optional: tuple[str, ...] = ()
+    """Fields that add to the needed ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,8 @@ class LogDialect:
     written at its end."""
     lacks_time: bool = False
     """Whether its lines may have no time: then records have none either."""
+    doubts: tuple[str, ...] = ()
+    """What is to be said of each of its logs."""
     sample: str
     """A line of it."""
     url: str

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from apilog.formats.field_entry import NGINX_URL
+from apilog.formats.generic.ai_dialects import AI_DIALECTS
 from apilog.formats.generic.dialect import LogDialect, find_path
 from apilog.formats.generic.framework_dialects import FRAMEWORK_DIALECTS
 from apilog.formats.generic.gateway_dialects import GATEWAY_DIALECTS
@@ -27,7 +28,7 @@ NGINX_VARIABLES = frozenset(
 """Names that only nginx gives to what it logs; CGI's `remote_addr` and its kin are not among
 them. Two of them tell nginx."""
 
-DIALECTS = (*GATEWAY_DIALECTS, *FRAMEWORK_DIALECTS)
+DIALECTS = (*AI_DIALECTS, *GATEWAY_DIALECTS, *FRAMEWORK_DIALECTS)
 """All of them; the first that matches counts."""
 
 _NGINX = LogDialect(name="nginx", gateway="nginx", names=(), sample="", url=NGINX_URL)

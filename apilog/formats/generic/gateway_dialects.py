@@ -3,73 +3,20 @@
 from __future__ import annotations
 
 from apilog.formats.field_entry import ENVOY_URL, FieldEntry
-from apilog.formats.field_map import entry_named
 from apilog.formats.generic.dialect import JoinedNames, LogDialect, all_of, fields_named
+from apilog.formats.generic.special_fields import (
+    APISIX_AI,
+    GRAVITEE_METHODS,
+    TYK_FIELDS,
+    W3C_FIELDS,
+)
 from apilog.formats.haproxy.values import encode_server_name, encode_termination
 from apilog.values import looks
 from apilog.values.convert import (
     attempts_of_retries,
-    positive_milliseconds,
-    positive_sizes,
     to_counts,
     upstream_status_by_details,
 )
-from apilog.values.requests import (
-    encode_json_rpc_error,
-    encode_method_codes,
-    encode_plus_texts,
-)
-
-# https://apisix.apache.org/docs/apisix/plugins/ai-proxy/
-_APISIX_AI = {
-    "input_tokens": (
-        FieldEntry(names=("llmsummaryprompttokens",), look=looks.is_size, convert=positive_sizes),
-    ),
-    "output_tokens": (
-        FieldEntry(
-            names=("llmsummarycompletiontokens",), look=looks.is_size, convert=positive_sizes
-        ),
-    ),
-    "time_to_first_token_ms": (
-        FieldEntry(
-            names=("llmsummaryduration",), look=looks.is_duration, convert=positive_milliseconds
-        ),
-    ),
-}
-
-_TYK_FAILURES = {
-    "error_type": (
-        FieldEntry(names=("mcperrorcode",), look=looks.is_text, convert=encode_json_rpc_error),
-        entry_named("error_type", "responseflag"),
-    )
-}
-"""The code that an MCP proxy answers with, or else the gateway's own flag."""
-
-_GRAVITEE_METHODS = {
-    "method": (
-        FieldEntry(
-            names=("httpmethod", "method"),
-            look=looks.is_method_or_code,
-            convert=encode_method_codes,
-        ),
-    )
-}
-
-_W3C_FIELDS = {
-    "user_agent": (
-        FieldEntry(names=("csuseragent",), look=looks.is_wordy, convert=encode_plus_texts),
-    ),
-    **fields_named(
-        path="csuristem",
-        duration_ms="timetaken",
-        consumer="csusername",
-        host="cshost",
-        protocol="csversion",
-        client_ip="cip",
-        request_bytes="csbytes",
-        response_bytes="scbytes",
-    ),
-}
 
 _GOOGLE_RESOURCES = {
     "apigee": (r"^apigee(?:connect)?\.googleapis\.com/", "apigee.googleapis.com/Environment"),
@@ -218,7 +165,7 @@ GATEWAY_DIALECTS: tuple[LogDialect, ...] = (
             request_bytes="requestsize",
             model="llmsummarymodel",
         )
-        | _APISIX_AI,
+        | APISIX_AI,
         sample=(
             '{"apisix_latency":3.1,"start_time":1791640536123,"latency":15.25,"upstream_latency'
             '":12,"client_ip":"203.0.113.9","route_id":"1","server":{"version":"3.9.0"},"reques'
@@ -238,7 +185,6 @@ GATEWAY_DIALECTS: tuple[LogDialect, ...] = (
         ),
         units=("ms",),
         fields=fields_named(
-            timestamp="timestamp time",
             duration_ms="latencytotal requesttimems requesttime",
             upstream_duration_ms="latencyupstream upstreamlatency",
             # A key's name, or else its hash.
@@ -250,7 +196,7 @@ GATEWAY_DIALECTS: tuple[LogDialect, ...] = (
             request_bytes="contentlength",
             response_bytes="",
         )
-        | _TYK_FAILURES,
+        | TYK_FIELDS,
         access_lines={"prefix": r"^access-log$"},
         sample=(
             '{"api_id":"a1","api_key":"c0ffee","api_name":"shop","client_ip":"203.0.113.9","hos'
@@ -270,7 +216,7 @@ GATEWAY_DIALECTS: tuple[LogDialect, ...] = (
             "gateway responsetime transaction remoteaddress",
         ),
         units=("ms",),
-        fields=_GRAVITEE_METHODS
+        fields=GRAVITEE_METHODS
         | fields_named(
             duration_ms="gatewayresponsetimems proxyresponsetimems responsetime",
             upstream_duration_ms="endpointresponsetimems apiresponsetimems apiresponsetime",
@@ -325,7 +271,7 @@ GATEWAY_DIALECTS: tuple[LogDialect, ...] = (
         gateway="iis",
         names=all_of("csmethod csuristem scsubstatus", "csmethod csuristem scwin32status"),
         units=("ms",),
-        fields=_W3C_FIELDS,
+        fields=W3C_FIELDS,
         sample=(
             '{"date":"2026-10-10","time":"13:55:36","s-ip":"10.0.0.4","cs-method":"GET",'
             '"cs-uri-stem":"/a","cs-uri-query":"b=1","s-port":443,"cs-username":"-",'
@@ -340,7 +286,7 @@ GATEWAY_DIALECTS: tuple[LogDialect, ...] = (
         names=all_of("#software csmethod csuristem"),
         values={"#software": r"^Microsoft Internet Information Services"},
         units=("ms",),
-        fields=_W3C_FIELDS,
+        fields=W3C_FIELDS,
         sample=(
             '{"#Software":"Microsoft Internet Information Services 10.0","date":"2026-10-10",'
             '"time":"13:55:36","cs-method":"GET","cs-uri-stem":"/a","c-ip":"203.0.113.9",'
@@ -355,7 +301,7 @@ GATEWAY_DIALECTS: tuple[LogDialect, ...] = (
         names=all_of("#software csmethod csuristem", "#software csmethod csuri"),
         values={"#software": r"^Apache Tomcat/"},
         units=("s",),
-        fields=_W3C_FIELDS
+        fields=W3C_FIELDS
         | fields_named(path="csuristem csuri", duration_ms="timetaken:s", response_bytes="bytes"),
         sample=(
             '{"#Software":"Apache Tomcat/10.1.60","date":"2026-10-10","time":"13:55:36",'
@@ -369,7 +315,7 @@ GATEWAY_DIALECTS: tuple[LogDialect, ...] = (
         name="aspnetcore-w3c",
         names=all_of("csmethod csuristem timetaken csversion scomputername"),
         units=("ms",),
-        fields=_W3C_FIELDS,
+        fields=W3C_FIELDS,
         sample=(
             '{"date":"2026-10-10","time":"13:55:36","c-ip":"203.0.113.9","s-computername":"WEB1",'
             '"s-ip":"10.0.0.4","s-port":"5000","cs-method":"GET","cs-uri-stem":"/a","sc-status":'
@@ -382,7 +328,7 @@ GATEWAY_DIALECTS: tuple[LogDialect, ...] = (
         name="w3c",
         names=all_of("csmethod csuristem", "csmethod csuripath", "csmethod csuri scstatus"),
         units=("ms", "s"),
-        fields=_W3C_FIELDS | fields_named(path="csuristem csuripath csuri"),
+        fields=W3C_FIELDS | fields_named(path="csuristem csuripath csuri"),
         sample=(
             '{"date":"2026-10-10","time":"13:55:36","c-ip":"203.0.113.9","cs-method":"GET",'
             '"cs-uri-stem":"/a","sc-status":"200","time-taken":"15","cs-host":"shop.example"}'

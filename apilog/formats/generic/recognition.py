@@ -17,7 +17,7 @@ from apilog.formats.column_sources import ColumnSource
 from apilog.formats.duration_units import duration_converter
 from apilog.formats.field_entry import FieldEntry
 from apilog.formats.field_map import DURATION_COLUMNS, KEYS
-from apilog.formats.generic.dialect import LogDialect, find_path
+from apilog.formats.generic.dialect import JoinedNames, LogDialect, find_path
 from apilog.formats.generic.dialects import find_dialect
 from apilog.formats.generic.unit_evidence import ChosenField, DurationUnits
 from apilog.formats.key_paths import candidate_paths
@@ -33,11 +33,7 @@ from apilog.options import ColumnMapping
 from apilog.values import looks
 from apilog.values.convert import blank_to_null
 from apilog.values.json_text import KeyPath, parse_indexed_key
-from apilog.values.local_times import (
-    decide_local_times,
-    describe_order,
-    local_time_converter,
-)
+from apilog.values.local_times import decide_local_times, describe_order, local_time_converter
 from apilog.values.times import parse_split_times, parse_times
 
 TELLING_COLUMNS = ("path", "status", "method")
@@ -113,7 +109,7 @@ def recognise_fields(
     """
     values, own_fields, chosen = _choose_fields(values, hints)
     columns = chosen.columns
-    known = columns.keys() | own_fields.paths.keys()
+    known = {*columns, *own_fields.paths, *chosen.find_joined(values)}
     # Who names keys has looked at the log: then less makes a request.
     least = (
         {"path", "status"}
@@ -160,7 +156,7 @@ def recognise_fields(
         places=places,
         dialect=chosen.dialect,
         gateway=chosen.dialect.gateway if chosen.dialect else None,
-        doubts=tuple(dict.fromkeys(doubts)),
+        doubts=tuple(dict.fromkeys([*doubts, *(chosen.dialect.doubts if chosen.dialect else ())])),
     )
 
 
@@ -172,6 +168,7 @@ def _choose_fields(
     own_fields = _OwnFields(hints, values)
     chosen = _FieldChoice(values, own_fields)
     telling = [c.path for column in TELLING_COLUMNS for c in chosen.columns.get(column, ())]
+    telling += [p[0] for c, (_, p) in chosen.find_joined(values).items() if c in TELLING_COLUMNS]
     telling += [p for c, p in own_fields.paths.items() if c in TELLING_COLUMNS and p in values]
     if telling:
         # Lines about something else have no say.
@@ -326,12 +323,27 @@ class _FieldChoice:
         places: dict[str, KeyPath],
     ) -> None:
         """Add columns that several fields make, where none makes them alone."""
+        for column, (joined, paths) in self.find_joined(values).items():
+            if column in sources:
+                continue
+            # A key that no line has is None for the conversion.
+            more = [(name, find_path(name, values)) for name in joined.optional]
+            found = {".".join(path) if path else name: path for name, path in more}
+            names = tuple(".".join(path) for path in paths)
+            sources[column] = (ColumnSource(names, joined.convert, tuple(found)),)
+            places |= dict(zip(names, paths, strict=True))
+            places |= {name: path for name, path in found.items() if path}
+
+    def find_joined(
+        self, values: Mapping[KeyPath, pl.Series]
+    ) -> Mapping[str, tuple[JoinedNames, list[KeyPath]]]:
+        """Return the columns that several fields make, and these, where all of them are there."""
+        found: dict[str, tuple[JoinedNames, list[KeyPath]]] = {}
         for column, joined in (self.dialect.joined if self.dialect else {}).items():
             paths = [path for name in joined.names if (path := find_path(name, values))]
-            if column not in sources and len(paths) == len(joined.names):
-                names = tuple(".".join(path) for path in paths)
-                sources[column] = (ColumnSource(names, joined.convert),)
-                places |= dict(zip(names, paths, strict=True))
+            if len(paths) == len(joined.names):
+                found[column] = joined, paths
+        return found
 
     def find_access_lines(self) -> Mapping[KeyPath, str]:
         """Return the fields that tell access lines, and what their values match."""

@@ -48,7 +48,8 @@ def needed_names(columns: Collection[str], fields: RecognisedFields) -> list[str
     if "error_type" in columns:
         needed |= {*_NO_UPSTREAM}
     sources = (s for c in fields.sources if c in needed for s in fields.sources[c])
-    names = [*(name for source in sources for name in source.names), *fields.access_lines]
+    names = [*(n for s in sources for n in (*s.names, *s.optional_names) if n in fields.places)]
+    names += fields.access_lines
     names += fields.pair_names
     if "error_type" in columns and fields.received_name:
         names.append(fields.received_name)

@@ -113,7 +113,7 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
             name,
             None,
             time + " |${pad}$status${pad}|${pad}$request_duration${pad}|${pad}$remote_addr${pad}|"
-            "${pad}$request_method${pad}|${pad}$target${bar}$error_message",
+            "${pad}$request_method${pad}|${pad}$target${bar}$tail",
             f"Fiber's default logger, with or without its colours; {told}",
             _FIBER,
             f"{sample} | 200 |     1.2345ms |     203.0.113.7 | GET     | /v1/users/42 |",
@@ -131,7 +131,7 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
             None,
             f"[{time}] "
             "${client_or_none}${pad}$status -${pad}$request_duration $request_method $target${bar}"
-            "$error_message",
+            "$tail",
             f"Fiber's logger of old, and the format of version 3; {told}",
             _FIBER,
             f"[{sample}] 200 -   1.2345ms GET /v1/users/42",

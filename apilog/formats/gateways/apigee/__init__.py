@@ -163,6 +163,9 @@ ANALYTICS = Gateway(
             ColumnSource(("apiproxy",), UNSET.encode, exclusive=True),
             *UNSET.first_known("apiproxyname", "proxyname", "proxy", "api"),
         ),
+        "api_version": UNSET.first_known(
+            "apiproxyrevision", "proxyrevision", "apirevision", "revision"
+        ),
         "stage": UNSET.first_known("environment", "environmentname", "env", "stage"),
         "operation": (
             *first_of(values.flow_names, "flowresource", "flow", "flowname", "proxyflow"),

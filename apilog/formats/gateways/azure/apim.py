@@ -66,6 +66,7 @@ API_MANAGEMENT = Gateway(
     column_sources={
         "timestamp": azure.TIME_SOURCES,
         "api": UNSET.first_known("apiid"),
+        "api_version": UNSET.first_known("apirevision"),
         "operation": UNSET.first_known("operationid"),
         "method": UNSET.first_known("method"),
         "path": first_of(azure.url_path, "url"),

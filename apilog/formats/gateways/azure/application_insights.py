@@ -115,6 +115,7 @@ APPLICATION_INSIGHTS = Gateway(
         ),
         "timestamp": azure.TIME_SOURCES,
         "api": _first_dimension("API Name"),
+        "api_version": _first_dimension("API Revision"),
         "operation": _first_dimension("Operation Name"),
         "method": (
             *first_of(partial(_part_of_name, _METHOD), "name"),

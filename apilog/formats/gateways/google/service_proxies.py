@@ -35,6 +35,7 @@ def _operations(methods: pl.Series) -> pl.Series:
 _COLUMNS: dict[str, tuple[ColumnSource, ...]] = {
     **REQUEST_COLUMNS,
     "operation": first_of(_operations, "resourcelabelsmethod", "jsonpayloadapimethod"),
+    "api_version": UNSET.first_known("jsonpayloadapiversion", "resourcelabelsversion"),
     "stage": UNSET.first_known("resourcelabelsversion", "jsonpayloadapiversion"),
     "consumer": UNSET.first_known(
         "jsonpayloadcredentialid",
