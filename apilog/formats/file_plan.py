@@ -33,7 +33,6 @@ from apilog.formats.own.own_formats import (
     keyed_detector,
 )
 from apilog.formats.own.tailored_plan import tailor_plan
-from apilog.formats.own.traefik_fields import is_traefik_fields, traefik_fields
 from apilog.formats.parse_plan import (
     ParsePlan,
     ParseStage,
@@ -140,8 +139,6 @@ def choose_format(
         return FormatChoice((named[log_format],))
     if detector := find_line_detector(log_format):
         return FormatChoice(detector=detector)
-    if is_traefik_fields(log_format):
-        return FormatChoice(detector=OwnFormatDetector(traefik_fields(log_format), hints.keys))
     if language := find_language(log_format):
         return FormatChoice((language.compile(log_format, log_format),))
     lists = "`apilog formats` lists the names; a server's own format string serves too"

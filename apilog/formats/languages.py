@@ -14,6 +14,7 @@ import polars as pl
 from apilog.formats.contract import Format
 from apilog.formats.envoy.operators import is_envoy_string, parse_envoy_format
 from apilog.formats.gateways.aws.context_format import compile_context_format, is_context_format
+from apilog.formats.generic.traefik_rows import TraefikFieldsDetector
 from apilog.formats.generic.w3c_rows import W3cRowsDetector, is_w3c_fields, parse_w3c_fields
 from apilog.formats.haproxy.log_format import is_haproxy_string, parse_haproxy_format
 from apilog.formats.nginx.apache_format import (
@@ -23,6 +24,8 @@ from apilog.formats.nginx.apache_format import (
 )
 from apilog.formats.nginx.format import compile_log_format
 from apilog.formats.nginx.grammar import LogFormat, parse_log_format
+from apilog.formats.own.key_hints import NO_KEY_HINTS, KeyHints
+from apilog.formats.own.traefik_fields import is_traefik_fields, parse_traefik_fields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +47,26 @@ class FormatLanguage:
 class LineDetector(Protocol):
     """What finds in the head of a file what lines of a described kind say."""
 
-    def infer(self, head: pl.Series, /, *, is_timed: bool = False) -> Format | None:
+    def infer(
+        self, head: pl.Series, hints: KeyHints = NO_KEY_HINTS, /, *, is_timed: bool = False
+    ) -> Format | None:
         """Return the format of a file that begins with these lines, if it is of this kind."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldLanguage:
+    """A language whose texts are nothing but the names of fields, one after the other."""
+
+    is_meant: Callable[[str], bool]
+    """Whether a text is of this language."""
+    parse_names: Callable[[str], tuple[str, ...]]
+    """Returns the names in a text; raises `UsageError` for what names no fields."""
+    detect: Callable[[tuple[str, ...]], LineDetector]
+    """Returns what reads lines with the fields of these names."""
+    example: str
+    """How texts of it look, for hints."""
+    lacks_names: bool = False
+    """Whether logs may name their fields themselves, so that no text is needed."""
 
 
 def _language(
@@ -102,9 +123,28 @@ def find_language(text: str) -> FormatLanguage | None:
     return next((lang for lang in FORMAT_LANGUAGES.values() if lang.is_meant(text)), None)
 
 
+FIELD_LANGUAGES: Mapping[str, FieldLanguage] = {
+    "w3c": FieldLanguage(
+        is_meant=is_w3c_fields,
+        parse_names=parse_w3c_fields,
+        detect=W3cRowsDetector,
+        example="such as #Fields: date time cs-method cs-uri-stem sc-status time-taken",
+        lacks_names=True,
+    ),
+    "traefik": FieldLanguage(
+        is_meant=is_traefik_fields,
+        parse_names=parse_traefik_fields,
+        detect=TraefikFieldsDetector,
+        example="such as StartUTC RequestMethod RequestPath DownstreamStatus Duration",
+    ),
+}
+"""Every language of names, as `lines` of `[formats.NAME]` has it."""
+
+
 def find_line_detector(text: str) -> LineDetector | None:
     """Return what reads lines whose fields a text names, one after the other; None if it does not.
 
     Raises `UsageError` for names that can't be meant.
     """
-    return W3cRowsDetector(parse_w3c_fields(text)) if is_w3c_fields(text) else None
+    language = next((lang for lang in FIELD_LANGUAGES.values() if lang.is_meant(text)), None)
+    return language.detect(language.parse_names(text)) if language else None

@@ -97,3 +97,14 @@ def test_a_guess_is_corrected_by_changing_one_line(
         "key": "took",
         "unit": "ms",
     }
+
+
+def test_a_log_that_names_its_fields_is_described_as_one(tmp_path: Path) -> None:
+    log = tmp_path / "u_ex.log"
+    log.write_text(
+        "#Fields: date time cs-method cs-uri-stem sc-status time-taken\n"
+        "2026-11-21 10:00:00 GET /a 200 87\n"
+    )
+    (found,) = apilog.detect(log).files[0].formats
+    assert (found.lines, found.pattern) == ("w3c", None)
+    assert found.columns["path"] == {"key": "cs-uri-stem"}

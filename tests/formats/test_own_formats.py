@@ -125,6 +125,22 @@ columns.status = "code"
             },
             "1700000000000|/a|200|1500",
         ),
+        (
+            {"lines": "w3c", "pattern": "#Fields: date time cs-uri-stem sc-status took"},
+            "2026-07-20 08:15:06 /a 200 1500",
+        ),
+        (
+            {"lines": "w3c"},
+            "#Fields: date time cs-uri-stem sc-status took\n2026-07-20 08:15:06 /a 200 1500",
+        ),
+        (
+            {
+                "lines": "traefik",
+                "pattern": "StartUTC, RequestPath, DownstreamStatus, request_took",
+            },
+            '{"StartUTC":"2026-07-20T08:15:06Z","RequestPath":"/a","DownstreamStatus":200,'
+            '"request_took":"1500"}',
+        ),
         ({"lines": "csv", "pattern": "time,path,status,took"}, "2026-07-20T08:15:06Z,/a,200,1500"),
         ({"lines": "logfmt"}, "time=2026-07-20T08:15:06Z path=/a status=200 took=1500"),
         ({"lines": "ltsv"}, "time:2026-07-20T08:15:06Z\tpath:/a\tstatus:200\ttook:1500"),
@@ -134,7 +150,7 @@ columns.status = "code"
 def test_every_way_to_write_lines(tmp_path: Path, section: dict[str, Any], line: str) -> None:
     path = tmp_path / "a.log"
     path.write_text(f"{line}\n" * 3)
-    key = "note_took" if section["lines"] == "apache" else "took"
+    key = {"apache": "note_took", "traefik": "request_took"}.get(section["lines"], "took")
     columns = {"duration_ms": {"key": key, "unit": "us"}}
     formats = {"mine": {**section, "columns": columns}}
     for log_format in (None, "mine"):
@@ -201,6 +217,21 @@ WRONG = [
     ("lines = 'regex'\npattern = '(?<a>(?:b{1000}){1000})'", 3, "size limit", ""),
     ("lines = 'apache'\npattern = '%Z'", 3, "no directive '%Z'", ""),
     ("lines = 'nginx'\npattern = 'abc'", 3, "has no variable", ""),
+    ("lines = 'w3c'\npattern = '#Fields: date date'", 3, "has date twice", "#Fields: date time"),
+    ("lines = 'w3c'\npattern = 'x'", 3, "names no fields", "#Fields: date time"),
+    ("lines = 'traefik'", 1, "formats.x.pattern is missing", "need one"),
+    (
+        "lines = 'traefik'\npattern = 'StartUTC Duratoin'",
+        3,
+        "Traefik has no field 'Duratoin'",
+        "mean Duration or",
+    ),
+    (
+        "lines = 'w3c'\npattern = 'date time sc-status'\ncolumns.consumer = 'cs-user'",
+        4,
+        "is 'cs-user', which is not in the pattern",
+        "it has date, time, sc-status",
+    ),
     ("lines = 3", 2, "formats.x.lines is not a text", "write lines"),
     ("lines = 'json'\ngateway = ' '", 3, "formats.x.gateway is blank", ""),
     ("lines = 'json'\ncolumns = 3", 3, "formats.x.columns is not a table", "[formats.x.columns]"),

@@ -14,11 +14,12 @@ import polars as pl
 from apilog.errors import UsageError
 from apilog.formats import gateways
 from apilog.formats.contract import Format
+from apilog.formats.gateways.keyed import find_shapes
 from apilog.formats.gateways.positional import positional_format
 from apilog.formats.generic.json_lines import JsonLinesFormat
 from apilog.formats.generic.named_values import CsvFormat
 from apilog.formats.generic.recognition import recognise_fields
-from apilog.formats.own.key_hints import NO_KEY_HINTS
+from apilog.formats.own.key_hints import NO_KEY_HINTS, KeyHints
 from apilog.values.csv_cells import CellLayout
 from apilog.values.event_lines import EventLines
 from apilog.values.json_text import KeyPath
@@ -54,13 +55,23 @@ def parse_w3c_fields(text: str) -> tuple[str, ...]:
 class W3cRowsDetector:
     """Rows of these fields."""
 
-    names: tuple[str, ...]
+    names: tuple[str, ...] = ()
+    """None where every file has `#Fields` of its own."""
 
-    def infer(self, head: pl.Series, *, is_timed: bool = False) -> Format | None:
+    def infer(
+        self, head: pl.Series, hints: KeyHints = NO_KEY_HINTS, *, is_timed: bool = False
+    ) -> Format | None:
         """Return the format of rows like these; of objects, that of the `#Fields` in the file."""
         lines = head.head(_HEAD_LINES).drop_nulls()
-        if len(lines) and lines.str.starts_with("{").all():
-            return JsonLinesFormat.infer(head, is_timed=is_timed)
+        lines = lines.filter(~lines.str.starts_with("#"))
+        if not self.names or (len(lines) and lines.str.starts_with("{").all()):
+            shapes = find_shapes(lines)
+            inferred = (
+                detector.infer(lines, is_timed=is_timed, shapes=shapes)
+                for detector in gateways.DETECTORS.values()
+            )
+            of_gateway = next((log_format for log_format in inferred if log_format), None)
+            return of_gateway or JsonLinesFormat.infer(head, hints, is_timed=is_timed)
         separator = self._separator_of(lines)
         for gateway in gateways.GATEWAYS:
             if found := positional_format(gateway, self.names, separator):
@@ -70,7 +81,7 @@ class W3cRowsDetector:
         values: dict[KeyPath, pl.Series] = {
             (name,): cells[f"f{at}"].replace("-", None) for at, name in enumerate(self.names)
         }
-        recognised = recognise_fields(values, NO_KEY_HINTS, is_timed=is_timed)
+        recognised = recognise_fields(values, hints, is_timed=is_timed)
         if recognised is None:
             return None
         return CsvFormat(

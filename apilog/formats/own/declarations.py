@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import polars as pl
 
 from apilog.errors import DeclarationError, UsageError
-from apilog.formats.languages import FORMAT_LANGUAGES
+from apilog.formats.languages import FIELD_LANGUAGES, FORMAT_LANGUAGES
 from apilog.formats.registry import FORMAT_INFOS
 from apilog.options import ColumnMapping, OwnFormat
 from apilog.schema import SCHEMA
@@ -21,8 +21,8 @@ from apilog.values.times import ZONED_LAYOUT
 
 KEYED_LINES = ("json", "logfmt", "ltsv", "csv")
 """How lines may be written whose values have names of their own."""
-LANGUAGES = tuple(sorted(FORMAT_LANGUAGES))
-"""Languages that describe a line by one string, with its variables or directives in it."""
+LANGUAGES = tuple(sorted({**FORMAT_LANGUAGES, **FIELD_LANGUAGES}))
+"""Languages that describe a line by one string, with its variables, directives or names in it."""
 PATTERN_LINES = ("regex", *LANGUAGES)
 LINES = (*KEYED_LINES, *PATTERN_LINES)
 
@@ -244,15 +244,17 @@ def _check_pattern(own: OwnFormat) -> tuple[str, ...] | None:
             hint = f"a pattern is for {', '.join(PATTERN_LINES)}"
             raise DeclarationError(("pattern",), f"does not go with lines of {own.lines}", hint)
         return None
-    if not own.pattern and own.lines in FORMAT_INFOS:
+    fields = FIELD_LANGUAGES.get(own.lines)
+    if not own.pattern and (own.lines in FORMAT_INFOS or (fields and fields.lacks_names)):
         return None
     if not own.pattern:
         raise DeclarationError(("pattern",), "is missing", f"lines of {own.lines} need one")
     if own.lines == "regex":
         return named_groups(own.pattern)
-    language = FORMAT_LANGUAGES[own.lines]
+    language = fields or FORMAT_LANGUAGES[own.lines]
+    list_values = fields.parse_names if fields else FORMAT_LANGUAGES[own.lines].list_values
     try:
-        values = language.list_values(own.pattern)
+        values = list_values(own.pattern)
         if not values:
             raise UsageError("it has no variable in it", language.example)
         return values
@@ -290,7 +292,9 @@ def _check_keys(own: OwnFormat, names: Iterable[str] | None) -> None:
     known = [*names]
     for mapping in own.columns:
         key = mapping.key.removeprefix("$")
-        is_known = key in known or (key.startswith(("%", "context.")) and key in own.pattern)
+        parts = key.split("+") if mapping.column == "timestamp" else ()
+        is_known = key in known or (len(parts) > 1 and all(part in known for part in parts))
+        is_known |= key.startswith(("%", "context.")) and key in own.pattern
         if key and not is_known:
             hint = did_you_mean(key, known, f"it has {', '.join(known)}", at_most=1)
             raise DeclarationError(

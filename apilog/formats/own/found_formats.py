@@ -25,6 +25,7 @@ from apilog.formats.generic.json_lines import JsonLinesFormat
 from apilog.formats.generic.labelled import LogfmtFormat, LtsvFormat
 from apilog.formats.generic.named_values import CsvFormat, RegexFormat
 from apilog.formats.generic.recognition import RecognisedFields
+from apilog.formats.generic.w3c_rows import is_w3c_fields
 from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.own.declarations import MAPPED_COLUMNS
 from apilog.formats.own.own_formats import OwnFormatDetector
@@ -42,13 +43,18 @@ _ODD_CHARACTERS = re.compile(r"[^A-Za-z0-9_]+")
 def describe_formats(path: str, plan: ParsePlan, head: pl.Series) -> tuple[FoundFormat, ...]:
     """Return the sections for the formats of a file that begins with these lines."""
     found: list[FoundFormat] = []
+    # Rows behind such a line come as objects.
+    is_w3c = head.head(_SAMPLE_LINES).str.starts_with("#Fields:").any()
     for stage in plan.stages:
         unread = unwrap_texts(stage.envelopes, head.head(_SAMPLE_LINES))
         is_timed = any(envelope.times for envelope in stage.envelopes)
         for log_format in stage.formats:
             parsed = log_format.parse(as_events(unread, is_timed=is_timed), MAPPED_COLUMNS)
             name = _section_name(path, len(found))
-            section = _describe(log_format, name, unread, parsed.records, is_timed=is_timed)
+            own = _declare(log_format, name)
+            if own and own.lines == "json" and is_w3c:
+                own = replace(own, lines="w3c")
+            section = _describe(own, log_format, unread, parsed.records, is_timed=is_timed)
             found += [section] if section else []
             unread = unread.gather(parsed.rejects["row"])
     return tuple(found)
@@ -61,10 +67,14 @@ def _section_name(path: str, number: int) -> str:
 
 
 def _describe(
-    log_format: Format, name: str, texts: pl.Series, records: pl.DataFrame, *, is_timed: bool
+    own: OwnFormat | None,
+    log_format: Format,
+    texts: pl.Series,
+    records: pl.DataFrame,
+    *,
+    is_timed: bool,
 ) -> FoundFormat | None:
     """Return the section of a format; None if there is none that reads the texts as it does."""
-    own = _declare(log_format, name)
     if own is None:
         return None
     remarks: dict[str, tuple[str, ...]] = dict(_iterate_alternates(log_format))
@@ -100,6 +110,8 @@ def _declare(log_format: Format, name: str) -> OwnFormat | None:
             return declared(lines=lines[type(log_format)], columns=columns)
         case CsvFormat():
             columns = tuple(_iterate_mappings(log_format.fields))
+            if is_w3c_fields(log_format.header):
+                return declared(lines="w3c", pattern=log_format.header, columns=columns)
             return declared(lines="csv", columns=columns)
         case RegexFormat():
             columns = tuple(_iterate_mappings(log_format.fields))

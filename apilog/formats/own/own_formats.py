@@ -17,7 +17,7 @@ from apilog.formats.generic.json_lines import JsonLinesFormat
 from apilog.formats.generic.labelled import LogfmtFormat, LtsvFormat
 from apilog.formats.generic.named_values import CsvFormat, RegexFormat
 from apilog.formats.generic.recognition import RecognisedFields
-from apilog.formats.languages import FORMAT_LANGUAGES
+from apilog.formats.languages import FIELD_LANGUAGES, FORMAT_LANGUAGES
 from apilog.formats.nginx.format import JsonTemplateFormat, NginxFormat
 from apilog.formats.own.declarations import KEYED_LINES
 from apilog.formats.own.hints import LogHints
@@ -75,6 +75,9 @@ class OwnFormatDetector:
         # Without a pattern, `envoy` and `haproxy` are the formats of these names.
         if own.pattern and (language := FORMAT_LANGUAGES.get(own.lines)):
             return language.compile(own.pattern, own.name)
+        if fields := FIELD_LANGUAGES.get(own.lines):
+            names = fields.parse_names(own.pattern) if own.pattern else ()
+            return fields.detect(names).infer(head, hints, is_timed=is_timed)
         named: Mapping[str, Format] = {f.name: f for f in ALL_TEXT_FORMATS}
         if own.lines in named:
             return named[own.lines]

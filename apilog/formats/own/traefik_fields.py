@@ -6,8 +6,11 @@ Source: https://doc.traefik.io/traefik/observe/logs-and-access-logs/#available-f
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
+from apilog.errors import UsageError
 from apilog.options import ColumnMapping, OwnFormat
+from apilog.text import did_you_mean
 
 _FIELDS = frozenset(
     [
@@ -66,15 +69,31 @@ def is_traefik_fields(text: str) -> bool:
     return len(known) > 1 and all(name in _FIELDS or _HEADER.match(name) for name in names)
 
 
+def parse_traefik_fields(text: str) -> tuple[str, ...]:
+    """Return the names in a text; raises `UsageError` for one that Traefik does not have."""
+    names = _names(text)
+    for name in names:
+        if not (name in _FIELDS or _HEADER.match(name)):
+            hint = did_you_mean(
+                name, sorted(_FIELDS), "headers are request_X-Name, origin_… downstream_…"
+            )
+            raise UsageError(f"Traefik has no field {name!r}", hint)
+    return tuple(names)
+
+
 def traefik_fields(text: str) -> OwnFormat:
     """Return the format of JSON lines with these fields."""
-    names = _names(text)
-    columns = tuple(
+    columns = duration_mappings(_names(text))
+    return OwnFormat(name="traefik", lines="json", gateway="traefik", columns=columns)
+
+
+def duration_mappings(names: Collection[str]) -> tuple[ColumnMapping, ...]:
+    """Return what is to be said of durations among these fields: their unit."""
+    return tuple(
         ColumnMapping(column, name, unit="ns")
         for column, name in _DURATIONS.items()
         if name in names
     )
-    return OwnFormat(name="traefik", lines="json", gateway="traefik", columns=columns)
 
 
 def _names(text: str) -> list[str]:
