@@ -138,8 +138,10 @@ columns.status = "code"
                 "lines": "traefik",
                 "pattern": "StartUTC, RequestPath, DownstreamStatus, request_took",
             },
-            '{"StartUTC":"2026-07-20T08:15:06Z","RequestPath":"/a","DownstreamStatus":200,'
-            '"request_took":"1500"}',
+            (
+                '{"StartUTC":"2026-07-20T08:15:06Z","RequestPath":"/a","DownstreamStatus":200,'
+                '"request_took":"1500"}'
+            ),
         ),
         ({"lines": "csv", "pattern": "time,path,status,took"}, "2026-07-20T08:15:06Z,/a,200,1500"),
         ({"lines": "logfmt"}, "time=2026-07-20T08:15:06Z path=/a status=200 took=1500"),
