@@ -92,6 +92,7 @@ from apilog.values.times import (
     parse_iso_times,
     parse_joined_clf_times,
     parse_times,
+    parse_unzoned_clf_times,
 )
 
 _TIMES = fields(
@@ -133,7 +134,7 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
         _TIMES,
         # Which of day and month comes first is decided over the values.
         replace(_TIMES, variables=(), look=is_local_time, is_local_time=True),
-        variables("time_unzoned", parse_times),
+        variables("time_unzoned", parse_unzoned_clf_times),
         variables("time_month_first", parse_month_first),
         variables("time_any time_no_zone time_python time_web", parse_times),
         variables("time_gin", parse_gin_times),

@@ -22,6 +22,7 @@ _LOCAL = pl.Datetime("us")
 _FIRST_US, _LAST_US = -2_208_988_800_000_000, 9_214_646_400_000_000
 _MINUTE_US = 60_000_000
 _CLF_LAYOUT = "%d/%b/%Y:%H:%M:%S"
+_CLF_LENGTH = len("28/Sep/1970:12:00:00")
 _CLF_SHAPE = re.compile(r"\d{1,2}/[A-Za-z]{3}/\d{4}:\d\d:\d\d:\d\d( [+-]\d{4})?", re.ASCII)
 _CLF_FRACTION = r"\.([0-9]{1,9})(?: |$)"
 _ISO_SHAPE = re.compile(
@@ -66,6 +67,18 @@ def parse_joined_clf_times(s: pl.Series) -> pl.Series:
     zone = (match[1] or "") if match else ""
     times = _to_utc(_strptime(texts, _CLF_LAYOUT + zone), _zone_minutes(zone) * _MINUTE_US)
     return retry_nulls(texts, times, _parse_clf_any_zone)
+
+
+def parse_unzoned_clf_times(s: pl.Series) -> pl.Series:
+    """Parse times such as `28/Sep/1970:12:00:00.066`, in UTC, or in any of the ways below."""
+    texts = s.cast(pl.String)
+    seconds = _strptime(texts.str.slice(0, _CLF_LENGTH), _CLF_LAYOUT).to_physical()
+    rest = texts.str.slice(_CLF_LENGTH)
+    # A sign would be a part of a number, too.
+    digits = rest.str.strip_prefix(".").set(~rest.str.contains(r"^\.[0-9]{3}$"), None)
+    millis = digits.cast(pl.Int64, strict=False)
+    times = _to_utc(seconds + 1000 * millis.set(rest == "", 0))
+    return retry_nulls(texts, times, parse_times)
 
 
 def parse_iso_times(s: pl.Series) -> pl.Series:

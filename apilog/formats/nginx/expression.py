@@ -273,15 +273,23 @@ class LineExpression:
 
     def read_values(self, lines: pl.Series, variables: Collection[str]) -> pl.DataFrame:
         """Return one row per line: the raw values of these variables, and `ok`."""
-        # A variable may stand twice in a format, so that groups go by number.
-        numbers = iter(range(len(self.groups)))
-        named = re.sub(r"(?<!\\)\((?!\?)", lambda _: f"(?P<g{next(numbers)}>", self.pattern)
-        values = lines.str.extract_groups(f"^(?P<all>{named}){_LINE_END}").struct.unnest()
-        chosen: dict[str, pl.Expr] = {}
+        # A variable may stand twice in a format, so that groups go by number. Groups cost more than
+        # all the rest: of those that nobody asks for one is left, as a line without it is not read.
+        wanted: dict[str, int] = {}
         for i, name in enumerate(self.groups):
             if name.removesuffix("_zone") in variables or name in variables:
-                chosen.setdefault(name, pl.col(f"g{i}"))
-        return values.select(pl.col("all").is_not_null().alias("ok"), **chosen)
+                wanted.setdefault(name, i)
+        numbers = iter(range(len(self.groups)))
+        kept = {*wanted.values()} or {0}
+
+        def open_group(_: re.Match[str]) -> str:
+            number = next(numbers)
+            return f"(?P<g{number}>" if number in kept else "(?:"
+
+        pattern = re.sub(r"(?<!\\)\((?!\?)", open_group, self.pattern)
+        values = lines.str.extract_groups(f"^{pattern}{_LINE_END}").struct.unnest()
+        chosen = {name: pl.col(f"g{i}") for name, i in wanted.items()}
+        return values.select(pl.col(f"g{min(kept)}").is_not_null().alias("ok"), **chosen)
 
     def matches(self, lines: pl.Series) -> pl.Series:
         """Return which lines it reads, as Boolean."""
