@@ -77,4 +77,14 @@ def read_sample(source: LogSource) -> FileSample:
             sample = FirstChunks(chunks).make_sample()
         except DamagedSource:
             return FileSample(first=b"")
-    return sample if sample.is_whole else replace(sample, later=read_later_lines(source))
+    return with_later_lines(sample, source)
+
+
+def with_later_lines(sample: FileSample, source: LogSource) -> FileSample:
+    """Return the sample with lines from all over its source, where that can be read anywhere.
+
+    They are the file's, however much of it the sample holds already.
+    """
+    if len(sample.first) < HEAD_BYTES:
+        return sample
+    return replace(sample, later=read_later_lines(source))

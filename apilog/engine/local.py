@@ -18,7 +18,7 @@ from typing import Generic, Protocol, TypeVar
 import polars as pl
 
 from apilog.engine.file_ranges import FileRange
-from apilog.engine.first_chunks import FirstChunks
+from apilog.engine.first_chunks import FirstChunks, with_later_lines
 from apilog.engine.parse_chunks import (
     REJECTS_SCHEMA,
     ChunkAccount,
@@ -50,7 +50,7 @@ from apilog.options import Progress
 from apilog.sources import LineChunk, LogSource, SourceError
 from apilog.text.counting import count_byte
 from apilog.time import ALL_TIME, TimeWindow
-from apilog.transport.opening import CHUNK_BYTES, open_chunks, read_later_lines
+from apilog.transport.opening import CHUNK_BYTES, open_chunks
 from apilog.transport.split_events import with_whole_events
 
 T = TypeVar("T")
@@ -271,8 +271,7 @@ class LocalRun(Generic[T]):
         sample = first.make_sample()
 
         def plan_input() -> ParsePlan:
-            later = b"" if sample.is_whole else read_later_lines(log)
-            return plan_file(source.path, replace(sample, later=later), self._choice)
+            return plan_file(source.path, with_later_lines(sample, log), self._choice)
 
         return pool.submit(plan_input)
 

@@ -198,7 +198,7 @@ def plan_file(path: str, sample: FileSample, choice: FormatChoice | None = None)
         raise UnrecognisedFormat(path, certain.message, certain.hint)
     is_whole = sample.is_whole and len(first) == len(data)
     ended = data[: data.rfind(b"\n", 0, -1) + 1] if sample.is_open else data
-    rest = EventLines(sample.later or take_later_lines(ended, len(first))).series
+    rest = EventLines(sample.later or take_later_lines(ended)).series
     voters = _choose_voters(head, rest)
     plan = _choose_plan(voters, choice, is_open=is_whole and sample.is_open)
     if plan is None and len(head) > HEAD_LINES:

@@ -15,15 +15,16 @@ from apilog.sources.compression import refuse_archive
 from apilog.sources.decompressed import DecompressedSource
 from apilog.sources.line_chunks import LineChunk, cut_into_chunks, raise_damage_at_end
 from apilog.sources.source import DamagedSource, LogSource, SourceError
-from apilog.transport.framing import changes_framing, frame_stream
+from apilog.transport.framing import SHAPE_BYTES, changes_framing, frame_stream
 from apilog.transport.parquet_rows import PARQUET_MAGIC, read_parquet_file
 
 CHUNK_BYTES = 8 << 20
 MAX_LINE_BYTES = 1 << 20
 HEAD_BYTES = 256 << 10
-_LATER_BYTES = 16 << 10
-_LATER_PLACES = 16
-"""How much is looked at behind the head of a file, and at how many places of it."""
+_LATER_BYTES = 8 << 10
+_LATER_PLACES = 128
+"""How much is looked at behind the head of a file, and at how many places of it: a stretch of one
+hundredth of the file is met, wherever it stands."""
 
 
 def open_chunks(
@@ -74,10 +75,10 @@ def read_later_lines(source: LogSource) -> bytes:
     """Return whole lines of a file from behind its head to its end, as chunks give them.
 
     Nothing for a source that can't be read from any of its bytes on: one that is compressed, framed
-    by more than newlines, no file, or so small that its head shows enough.
+    by more than newlines, no file, or so small that its head shows all.
     """
     size = source.size
-    if size is None or size < HEAD_BYTES + 8 * _LATER_BYTES or source.is_object:
+    if size is None or size <= HEAD_BYTES or source.is_object:
         return b""
     try:
         with closing(DecompressedSource(source)) as stored:
@@ -85,8 +86,8 @@ def read_later_lines(source: LogSource) -> bytes:
                 return b""
             parts = []
             for offset in later_offsets(HEAD_BYTES, size):
-                stored.seek(offset)
-                parts.append(_whole_lines(stored.read(_LATER_BYTES)))
+                stored.seek(offset - 1)
+                parts.append(_whole_lines(stored.read(_LATER_BYTES + 1)))
     except (SourceError, StreamDamage):
         return b""
     return b"".join(parts).replace(b"\r\n", b"\n")
@@ -101,13 +102,13 @@ def later_offsets(start: int, end: int) -> list[int]:
     ]
 
 
-def take_later_lines(data: bytes, start: int) -> bytes:
-    """Return whole lines of what is there behind `start`, as of a file."""
-    if start >= len(data):
+def take_later_lines(data: bytes) -> bytes:
+    """Return whole lines of what is there behind the head, as of a file."""
+    if len(data) <= HEAD_BYTES:
         return b""
     return b"".join(
         _whole_lines(data[offset - 1 : offset + _LATER_BYTES])
-        for offset in later_offsets(start, len(data))
+        for offset in later_offsets(HEAD_BYTES, len(data))
     )
 
 
@@ -141,5 +142,8 @@ def find_plain_lines(source: LogSource) -> PlainLines | None:
 def _has_plain_lines(stored: DecompressedSource) -> bool:
     if not (stored.seekable and stored.is_plain):
         return False
-    head = stored.read(HEAD_BYTES)
+    head = b""
+    # The first bytes come alone: by them it was told what it is compressed with.
+    while len(head) < SHAPE_BYTES and (block := stored.read(SHAPE_BYTES - len(head))):
+        head += block
     return not (is_utf16(head) or changes_framing(head.removeprefix(BOM_UTF8)))

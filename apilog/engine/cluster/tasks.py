@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 import polars as pl
 
 from apilog.engine.file_ranges import FileRange
-from apilog.engine.first_chunks import FirstChunks
+from apilog.engine.first_chunks import FirstChunks, with_later_lines
 from apilog.engine.local import LocalRun, RunInput
 from apilog.engine.parse_chunks import FileAccount, ReadSpec
 from apilog.engine.store_parts import StoredPart
@@ -27,7 +27,7 @@ from apilog.storage import folder_at
 from apilog.store import DataFile, Store
 from apilog.store.manifest import StoreManifest
 from apilog.time import TimeWindow
-from apilog.transport.opening import find_plain_lines, open_chunks, read_later_lines
+from apilog.transport.opening import find_plain_lines, open_chunks
 
 T = TypeVar("T")
 
@@ -95,8 +95,7 @@ def plan_split(source: LogSource, job: ClusterJob[Any]) -> SplitPlan:
             return SplitPlan(None)
         with closing(open_chunks(source, chunk_bytes=job.chunk_bytes)) as chunks:
             sample = FirstChunks(chunks).make_sample()
-        later = b"" if sample.is_whole else read_later_lines(source)
-        plan = plan_file(source.path, replace(sample, later=later), job.choice)
+        plan = plan_file(source.path, with_later_lines(sample, source), job.choice)
     except SourceError:
         return SplitPlan(None)
     # An event over several lines may lie on both sides of any cut.

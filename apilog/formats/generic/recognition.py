@@ -38,9 +38,12 @@ from apilog.values.times import parse_split_times, parse_times
 
 TELLING_COLUMNS = ("path", "status", "method")
 """One of the fields of these has to say something, or a line is no request."""
-# Lines of several programs in one stream may have other fields for the same.
+# Lines of several programs in one stream may have other fields for the same; but who called, and
+# what a route or an API is called, must not be mixed of several meanings.
 _ALTERNATING = frozenset(
     {"timestamp", "method", "path", "query", "protocol", "status", "host", "error_type"}
+    | {"upstream_status", "referer", "user_agent", "request_bytes", "response_bytes"}
+    | DURATION_COLUMNS
 )
 _PAIR_KEYS = (
     *KEYS["request_id"][0].names,
