@@ -53,6 +53,7 @@ _UNUSUAL, _USUAL = 12.0, 6.0
 _CLEAR = 3.0
 """A reading that is less likely by this leaves no doubt."""
 _AGREEING_SHARE = 0.8
+_MANY = 5
 _LONGEST_REQUEST_MS = 86_400_000.0
 
 
@@ -172,6 +173,10 @@ def _is_sure(unit: str, given: pl.Series, evidence: DurationEvidence) -> bool:
     middle = _middle(given)
     if evidence.same or evidence.about or middle is None:
         return True
+    # One value over and over, as of a timeout or a field that is not filled, is no size.
+    taken = given.filter(given > 0)
+    if len(taken) >= _MANY and taken.n_unique() == 1:
+        return False
     return 1.0 <= middle * _MS_PER_UNIT[unit] < 1000.0
 
 

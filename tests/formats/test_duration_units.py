@@ -145,3 +145,9 @@ def test_a_thousand_times_the_numbers_are_another_unit_or_a_doubt(values: list[f
 @given(st.lists(st.text(max_size=8) | positive.map(str), max_size=8), st.text(max_size=12))
 def test_any_texts_have_a_unit(values: list[str], key: str) -> None:
     assert decide_unit(pl.Series(values, dtype=pl.String), key)[0] in DURATION_UNITS
+
+
+@pytest.mark.parametrize("value", ["20", "0.02", "0.020", "20000", "1"])
+def test_one_value_over_and_over_tells_no_unit(value: str) -> None:
+    assert decide_unit(texts(*[value] * 5), "took")[1] is not None
+    assert decide_unit(texts(*["0"] * 5, "20", "31"), "took") == ("ms", None)
