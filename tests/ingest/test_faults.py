@@ -66,8 +66,8 @@ def test_a_run_whose_disk_fails_is_completed_by_the_next(
 ) -> None:
     lasting = kind != "once"
     seen = set()
-    # At every third operation; neighbours leave the same behind, above all where it lasts.
-    for at in range(1, 1000, 4 if lasting else 3):
+    # The first ones take the lock. Of the others, each third: neighbours leave the same behind.
+    for at in (*range(1, 8), *range(8, 1000, 4 if lasting else 3)):
         store = tmp_path / f"{at}"
         fault = None if kind == "power cut" else FAULTS[at % len(FAULTS)]
         failed, error = fail(
