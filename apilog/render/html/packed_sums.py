@@ -12,7 +12,7 @@ import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import polars as pl
@@ -119,6 +119,7 @@ class _Scale:
         self._sums = sums
         self._weights: dict[int, tuple[FilterCube, int]] = {}
         self._empty = len(_pack(sums, [], _QUICK))
+        self._without_times = len(_pack(sums, [], _QUICK, with_times=False))
 
     def weigh(self, cubes: Sequence[FilterCube]) -> int:
         """Return how many bytes they have together, or a few more."""
@@ -133,7 +134,8 @@ class _Scale:
     def _weight(self, cube: FilterCube) -> int:
         if id(cube) not in self._weights:
             # The cube is kept, so that its number is not given to another one.
-            self._weights[id(cube)] = cube, len(_pack(self._sums, [cube], _QUICK)) - self._empty
+            packed = _pack(self._sums, [cube], _QUICK, with_times=False)
+            self._weights[id(cube)] = cube, len(packed) - self._without_times
         return self._weights[id(cube)][1]
 
 
@@ -204,8 +206,17 @@ def _is_part(step: str, longer: str) -> bool:
     return not parse_duration(longer) % parse_duration(step)
 
 
-def _pack(sums: FilterSums, cubes: Sequence[FilterCube], level: int = _SMALL) -> bytes:
-    """Return the bytes: the length of the JSON that describes the columns, it, and the columns."""
+def _pack(
+    sums: FilterSums,
+    cubes: Sequence[FilterCube],
+    level: int = _SMALL,
+    *,
+    with_times: bool = True,
+) -> bytes:
+    """Return the bytes: the length of the JSON that describes the columns, it, and the columns.
+
+    Without the times, which may be many and are always the same, to weigh cubes.
+    """
     tables = _Dictionaries.of(sums, cubes)
     writer = _ColumnWriter()
     described = [_write_cube(writer, tables, cube) for cube in cubes]
@@ -213,10 +224,7 @@ def _pack(sums: FilterSums, cubes: Sequence[FilterCube], level: int = _SMALL) ->
         {
             "zone": sums.timezone,
             "step": sums.step,
-            "starts": [_micros(start) for start in sums.starts],
-            "ends": [_micros(end) for end in sums.ends],
-            "times": [iso_timestamp(start, sums.timezone) for start in sums.starts],
-            "lastEnd": iso_timestamp(sums.ends[-1], sums.timezone) if len(sums.ends) else None,
+            **(_describe_times(sums) if with_times else {}),
             "maxRoutes": sums.max_routes,
             "knownRoutes": sorted(sums.known_routes),
             "maxRows": sums.max_rows,
@@ -233,8 +241,18 @@ def _pack(sums: FilterSums, cubes: Sequence[FilterCube], level: int = _SMALL) ->
     return packer.compress(raw) + packer.flush()
 
 
-def _micros(moment: datetime) -> int:
-    return round(moment.timestamp()) * 1_000_000
+def _describe_times(sums: FilterSums) -> dict[str, Any]:
+    return {
+        "starts": _micros(sums.starts),
+        "ends": _micros(sums.ends),
+        "times": [iso_timestamp(start, sums.timezone) for start in sums.starts],
+        "lastEnd": iso_timestamp(sums.ends[-1], sums.timezone) if len(sums.ends) else None,
+    }
+
+
+def _micros(moments: pl.Series) -> list[int]:
+    """Return buckets' edges in microseconds since 1970."""
+    return moments.dt.timestamp("us").to_list()
 
 
 class _ColumnWriter:
@@ -263,7 +281,7 @@ class _ColumnWriter:
             self._written.append((name, numbers))
         for plane in range(width):
             part = (numbers // (1 << 8 * plane)) % 256
-            self.parts.append(bytes(part.to_list()))
+            self.parts.append(part.cast(pl.UInt8).implode().cast(pl.Binary).item() or b"")
         return [name, len(values), width]
 
 
@@ -322,9 +340,9 @@ def _write_cube(writer: _ColumnWriter, tables: _Dictionaries, cube: FilterCube) 
     described: dict[str, Any] = {"keys": [*cube.keys], "rows": rows.height, "step": cube.step}
     if "timestamp" in cube.keys:
         own = rows["timestamp"].drop_nulls().unique().sort()
-        described["starts"] = [_micros(start) for start in own]
+        described["starts"] = _micros(own)
         ends = bucket_ends(own, cube.step or "", tables.timezone)
-        described["ends"] = [_micros(end) for end in ends]
+        described["ends"] = _micros(ends)
         written.append(writer.write("timestamp", _places(own, rows["timestamp"])))
     others = (key for key in cube.keys if key != "timestamp")
     written += [writer.write(key, tables.codes(cube, key)) for key in others]
