@@ -33,6 +33,30 @@ def p95_of_groups(
 
     `group` gives the number of an account's group, or null.
     """
+    histogram = _histogram_of_groups(population, group, in_trial=in_trial)
+    return _estimate_p95(population, group, count, histogram, in_trial=in_trial)
+
+
+def p95_with_bounds(
+    population: Population, group: pl.Expr, count: int
+) -> tuple[pl.Series, list[Interval | None]]:
+    """Return the p95 of each of `count` groups, and its 95 % interval, both in milliseconds.
+
+    The interval is None for a group with fewer than two accounts that have timed calls.
+    """
+    histogram = _histogram_of_groups(population, group)
+    estimates = _estimate_p95(population, group, count, histogram)
+    return estimates, _bounds_of_p95(population, group, count, histogram)
+
+
+def _estimate_p95(
+    population: Population,
+    group: pl.Expr,
+    count: int,
+    histogram: pl.DataFrame,
+    *,
+    in_trial: bool = False,
+) -> pl.Series:
     prefix = "trial_latency" if in_trial else "latency"
     extremes = (
         population.extremes.select(
@@ -47,7 +71,6 @@ def p95_of_groups(
     rows = pl.DataFrame({"row": pl.int_range(count, dtype=pl.UInt32, eager=True)})
     # The extremes bound the estimate: no p95 is above the longest call of its group.
     extremes = rows.join(extremes, on="row", how="left", maintain_order="left")
-    histogram = _histogram_of_groups(population, group, in_trial=in_trial)
     quantiles = estimate_quantiles(histogram, _QUANTILES, extremes["low"], extremes["high"])
     return rows.join(quantiles, on="row", how="left", maintain_order="left")["p95"]
 
@@ -65,15 +88,11 @@ def p95_of_accounts(population: Population, *, in_trial: bool = False) -> pl.Dat
     return buckets.select("id", p95=bucket_value_expr())
 
 
-def p95_bounds(population: Population, group: pl.Expr, count: int) -> list[Interval | None]:
-    """Return the 95 % interval, in milliseconds, of the p95 of each of `count` groups.
-
-    None for a group with fewer than two accounts that have timed calls.
-    """
-    ranked = (
-        _histogram_of_groups(population, group)
-        .sort("row", "bucket")
-        .with_columns(upto=pl.col("n").cum_sum().over("row"), total=pl.col("n").sum().over("row"))
+def _bounds_of_p95(
+    population: Population, group: pl.Expr, count: int, histogram: pl.DataFrame
+) -> list[Interval | None]:
+    ranked = histogram.sort("row", "bucket").with_columns(
+        upto=pl.col("n").cum_sum().over("row"), total=pl.col("n").sum().over("row")
     )
     limits = _bucket_at(ranked, _LEVEL).select("row", limit="bucket")
     rows = pl.DataFrame({"row": pl.int_range(count, dtype=pl.UInt32, eager=True)})

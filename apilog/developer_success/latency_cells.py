@@ -62,24 +62,32 @@ class LatencyShard:
     counts: pl.Series | None = None
     """How often each cell was met; None where a cell stands as often as it was."""
 
-    def ranked(self, *, in_trial: bool) -> pl.DataFrame:
-        """Return the cells of one kind in order: `place`, `bucket` (its code) and `n`.
+    def of_kind(self, *, in_trial: bool) -> pl.DataFrame:
+        """Return the cells of one kind: `key` (the account's place and the bucket's code), `n`.
 
         The calls of the trial are wanted, or else those that are counted.
         """
         cell = pl.col("cell")
         counts = pl.lit(1, pl.UInt32) if self.counts is None else pl.lit(self.counts)
-        bucket = cell % (1 << _BUCKET_BITS)
-        key = cell // (1 << _CELL_BITS) * (1 << _BUCKET_BITS) + bucket
+        key = cell // (1 << _CELL_BITS) * (1 << _BUCKET_BITS) + cell % (1 << _BUCKET_BITS)
         wanted = is_in_trial(cell) if in_trial else is_in_window(cell)
-        frame = self.cells.alias("cell").to_frame().with_columns(n=counts).filter(wanted)
-        # Calls in and out of trials, or of the window, of one account stand one after the other.
-        keyed = frame.select(key=key, n="n").sort("key")
-        return keyed.select(
-            place=pl.col("key") // (1 << _BUCKET_BITS),
-            bucket=pl.col("key") % (1 << _BUCKET_BITS),
-            n="n",
+        frame = self.cells.alias("cell").to_frame()
+        return (
+            frame.select(wanted.alias("wanted"), key=key, n=counts).filter("wanted").drop("wanted")
         )
+
+    def ranked(self, *, in_trial: bool) -> pl.DataFrame:
+        """Return the cells of one kind in order: `place`, `bucket` (its code) and `n`."""
+        # Calls in and out of trials, or of the window, of one account stand one after the other.
+        frame = self.of_kind(in_trial=in_trial)
+        ordered = frame["key"].sort().to_frame() if self.counts is None else frame.sort("key")
+        return ordered.select(
+            _PLACE, _BUCKET, n=pl.lit(1, pl.UInt32) if self.counts is None else "n"
+        )
+
+
+_PLACE = (pl.col("key") // (1 << _BUCKET_BITS)).alias("place")
+_BUCKET = (pl.col("key") % (1 << _BUCKET_BITS)).alias("bucket")
 
 
 class LatencyCells:
@@ -128,15 +136,18 @@ def histogram_of_groups(
 
     `rows` has the group of each account, its position being its id; null for none.
     """
-    key = pl.col("row").cast(pl.UInt64) * (1 << _BUCKET_BITS) + pl.col("bucket")
-    empty = pl.DataFrame(schema={"key": pl.UInt64, "n": pl.Int64})
-    parts = [
-        _with_rows(shard.ranked(in_trial=in_trial), shard, rows)
-        .group_by(key=key)
-        .agg(pl.col("n").cast(pl.Int64).sum())
-        for shard in shards
-    ]
-    sums = pl.concat([empty, *parts]).group_by("key").agg(pl.col("n").sum())
+    parts = [pl.DataFrame(schema={"key": pl.UInt64, "n": pl.Int64})]
+    for shard in shards:
+        cells = shard.of_kind(in_trial=in_trial)
+        own = rows.slice(shard.first, SHARD_ACCOUNTS).cast(pl.UInt64) * (1 << _BUCKET_BITS)
+        located = cells.select(key=pl.lit(own).gather(_PLACE) + _BUCKET, n="n").drop_nulls("key")
+        counts = located.group_by("key").agg(
+            pl.len().cast(pl.Int64).alias("n")
+            if shard.counts is None
+            else pl.col("n").cast(pl.Int64).sum()
+        )
+        parts.append(counts)
+    sums = pl.concat(parts).group_by("key").agg(pl.col("n").sum())
     return sums.select(
         (pl.col("key") // (1 << _BUCKET_BITS)).cast(pl.UInt32).alias("row"),
         bucket_of_code(pl.col("key") % (1 << _BUCKET_BITS)),

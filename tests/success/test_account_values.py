@@ -235,6 +235,23 @@ def test_times_with_a_zone_are_not(column: list[object]) -> None:
     assert not read.lacks_zone
 
 
+def test_times_as_programs_write_them_are_those_of_the_standard_library() -> None:
+    texts = [
+        f"2026-{day}{mark}{clock}{fraction}{zone}"
+        for day in ("02-28", "12-31")
+        for mark in ("T", " ")
+        for clock in ("00:00:00", "23:59:59")
+        for fraction in ("", ".5", ".123456", ".999999")
+        for zone in ("Z", "+00:00", "-0530", "+14:00")
+    ]
+    # Beside them others, and days that there are not.
+    others = ["2026-02-30T10:00:00Z", "1969-12-31T23:59:59Z", "1970-01-01T01:00:00+01:00"]
+    assert times([*texts, *others]) == [
+        [datetime.fromisoformat(text).astimezone(UTC) for text in texts]
+        + [*others[:2], datetime(1970, 1, 1, tzinfo=UTC)]
+    ]
+
+
 def test_times_that_never_come_are_missing() -> None:
     endless = pl.Series([2**63 - 1, -(2**63) + 1, None]).cast(pl.Datetime("us", "UTC"))
     (read,) = read_times([endless]).columns

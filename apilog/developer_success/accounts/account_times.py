@@ -32,6 +32,12 @@ _CLOCK = (
     # As JavaScript, Java and Go write it: `GMT+0100 (…)`, `+01:00[Europe/Berlin]`, `+0000 UTC`.
     r"(?: ?\([^()]*\)|\[[^\[\]]*\]| UTC)?)?)?$"
 )
+# As programs write it: most tables have nothing else, and this is told in one look.
+_PLAIN = (
+    r"^\d{4}-\d{2}-\d{2}[T ](?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?"
+    r"(?:Z|[+-](?:0\d|1[0-4]):?[0-5]\d)?$"
+)
+_SECOND_LENGTH = len("2026-11-21T10:00:00")
 _WEEKDAY = r"^(?:\p{L}{2,10}\.?,? )?"
 _FORMS = (
     r"^(?<year>\d{4})(?:-|/|\. ?|年 ?)(?<month>\d{1,2})(?:-|/|\. ?|月 ?)(?<day>\d{1,2})(?:\.|日)?",
@@ -93,7 +99,11 @@ def read_times(columns: Sequence[pl.Series]) -> AccountTimes:
         for column in columns
         if not isinstance(column.dtype, pl.Date | pl.Datetime)
     }
-    parts = {name: _take_apart(text) for name, (text, _) in texts.items()}
+    plain = {name: text.str.contains(_PLAIN) for name, (text, _) in texts.items()}
+    # What has only one meaning tells nothing of the rest.
+    parts = {
+        name: _take_apart(null_unless(text, ~plain[name])) for name, (text, _) in texts.items()
+    }
     evidence = {name: _find_order(name, taken) for name, taken in parts.items()}
     converted = []
     reasons: dict[str, list[str]] = {}
@@ -109,7 +119,8 @@ def read_times(columns: Sequence[pl.Series]) -> AccountTimes:
             reasons.setdefault(reason, []).append(name)
         elif found := evidence[name]:
             order = found[0]
-        converted.append(_convert_parts(text, parts[name], order, nothing))
+        rest = _convert_parts(text, parts[name], order, nothing)
+        converted.append(_with_plain(rest, text, plain[name]))
     notes = [f"accounts: {reason} ({', '.join(names)})" for reason, names in reasons.items()]
     return AccountTimes(tuple(converted), tuple(notes))
 
@@ -240,6 +251,44 @@ def _convert_parts(
         texts.is_not_null() & values.is_null(),
         nothing=nothing,
         lacks_zone=bool(found["lacks"].any()),
+    )
+
+
+def _with_plain(rest: ConvertedColumn, texts: pl.Series, is_plain: pl.Series) -> ConvertedColumn:
+    """Add the times that are written plainly to the others of a column."""
+    frame = pl.DataFrame({"text": texts, "rest": rest.values, "is_plain": is_plain})
+    plain = frame.with_row_index("row").filter("is_plain")
+    if plain.is_empty():
+        return rest
+    text, tail = pl.col("text"), pl.col("tail")
+    day, clock = text.str.slice(0, 10), text.str.slice(11, 8)
+    cut = plain.select(
+        "row",
+        second=pl.concat_str(day, pl.lit("T"), clock).str.to_datetime(
+            "%Y-%m-%dT%H:%M:%S", time_unit="us", strict=False
+        ),
+        tail=text.str.slice(_SECOND_LENGTH),
+    )
+    # Fractions of a microsecond are cut off, and offsets taken off: few of either are distinct.
+    zone = tail.str.extract("(Z|[+-].*)$")
+    offset = zone.str.extract(r"^[+-](\d{2})").cast(pl.Int64) * 3600
+    offset += zone.str.extract(r"(\d{2})$").cast(pl.Int64) * 60
+    signed = pl.when(zone.str.starts_with("-")).then(-offset).otherwise(offset).fill_null(0)
+    digits = tail.str.extract(r"^\.(\d{1,6})").str.pad_end(6, "0").cast(pl.Int64).fill_null(0)
+    tails = cut.select(pl.col("tail").unique()).select(
+        "tail", micros=digits - signed * 1_000_000, lacks=zone.is_null()
+    )
+    joined = cut.join(tails, on="tail", how="left", maintain_order="left")
+    moment = pl.col("second") + pl.duration(microseconds="micros")
+    found = joined.select("row", "lacks", instant=moment.dt.replace_time_zone("UTC")).filter(
+        pl.col("instant") >= _EARLIEST
+    )
+    values = rest.values.scatter(found["row"], found["instant"]) if found.height else rest.values
+    return ConvertedColumn(
+        values,
+        texts.is_not_null() & values.is_null(),
+        nothing=rest.nothing,
+        lacks_zone=rest.lacks_zone or bool(found["lacks"].any()),
     )
 
 

@@ -14,6 +14,7 @@ _DISTINGUISHED_NAME = r"^\s*[A-Za-z][\w.-]*=.*,\s*[A-Za-z][\w.-]*="
 # Arrays as texts: `{k1,k2}` of PostgreSQL, `["k1","k2"]` of JSON.
 _ARRAY = r"^(?:\{(.*)\}|\[(.*)\])$"
 _NO_ELEMENTS = r"^[\[{;\s]*[\]}]?$"
+_MAY_BE_SEVERAL = r"[;,|\n={}\[\]]"
 # A spreadsheet shows a long number so, and saves what it shows.
 _ROUNDED = r"^\d[.,]\d+E\+\d\d$"
 
@@ -29,19 +30,26 @@ def claim_consumers(frame: pl.DataFrame, rows: pl.Series) -> pl.DataFrame:
     cell = pl.col("consumers")
     some = pl.when(~cell.str.contains(_NO_ELEMENTS)).then(cell)
     ids = frame.select("account", some, id=pl.int_range(pl.len(), dtype=pl.UInt32))
+    # Most cells are one consumer as it stands.
+    is_one = ~cell.str.contains(_MAY_BE_SEVERAL)
+    ones = ids.drop_nulls("consumers").filter(is_one).select("id", consumer="consumers")
     array = pl.coalesce(cell.str.extract(_ARRAY, 1), cell.str.extract(_ARRAY, 2))
-    listed = ids.drop_nulls("consumers").select(
-        "id",
-        consumer=pl.when(array.is_not_null())
-        .then(array.str.split(","))
-        .when(cell.str.contains(SEPARATOR, literal=True))
-        .then(cell.str.replace_all(r"\n", SEPARATOR).str.split(SEPARATOR))
-        .when(cell.str.contains(_DISTINGUISHED_NAME) | ~cell.str.contains(r"[,|\n]"))
-        .then(pl.concat_list(cell))
-        .otherwise(
-            pl.concat_list(cell, cell.str.replace_all(r"[|\n]", ",").str.split(",")),
-        ),
-        is_array=array.is_not_null(),
+    listed = (
+        ids.drop_nulls("consumers")
+        .filter(~is_one)
+        .select(
+            "id",
+            consumer=pl.when(array.is_not_null())
+            .then(array.str.split(","))
+            .when(cell.str.contains(SEPARATOR, literal=True))
+            .then(cell.str.replace_all(r"\n", SEPARATOR).str.split(SEPARATOR))
+            .when(cell.str.contains(_DISTINGUISHED_NAME) | ~cell.str.contains(r"[,|\n]"))
+            .then(pl.concat_list(cell))
+            .otherwise(
+                pl.concat_list(cell, cell.str.replace_all(r"[|\n]", ",").str.split(",")),
+            ),
+            is_array=array.is_not_null(),
+        )
     )
     parts = listed.explode("consumer", empty_as_null=True)
     quoted = pl.col("consumer").str.strip_chars().str.strip_chars('"')
@@ -50,15 +58,17 @@ def claim_consumers(frame: pl.DataFrame, rows: pl.Series) -> pl.DataFrame:
     )
     own = ids.filter(pl.col("consumers").is_null()).select("id", consumer="account")
     claims = (
-        pl.concat([parts.select("id", "consumer"), own])
+        pl.concat([ones, parts.select("id", "consumer"), own])
         .select(trimmed_text(pl.col("consumer")), "id")
         .drop_nulls("consumer")
         .unique()
-        .sort("consumer", "id")
+        .sort("consumer")
     )
     _check_digits(claims, rows)
-    twice = claims.filter(pl.col("consumer").is_duplicated())
+    twice = claims.filter(pl.col("consumer") == pl.col("consumer").shift())
     if twice.height:
+        twice = claims.filter(pl.col("consumer").is_in(twice["consumer"].implode()))
+        twice = twice.sort("consumer", "id")
         twice = twice.with_columns(rows.gather(twice["id"]))
         hint = (
             "a consumer's calls can count for one account only; "

@@ -6,6 +6,7 @@ a database URL than its scheme: it may contain a password.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -52,6 +53,7 @@ class RawAccountTable:
 _SEPARATORS = ",;\t|"
 _UTF8_MARK, _UTF16_MARKS = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
 _HEADER_BYTES = 1 << 16
+_DECODED_BYTES = 1 << 20
 _NO_TABLES = (
     ((b"PK\x03\x04", b"\xd0\xcf\x11\xe0"), "a spreadsheet", "save its sheet as CSV (UTF-8)"),
     ((b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh"), "compressed", "decompress it first"),
@@ -98,7 +100,10 @@ def _as_utf8(data: bytes) -> tuple[bytes, list[str]]:
         return data.decode("utf-16").encode(), []
     data = data.removeprefix(_UTF8_MARK)
     try:
-        data.decode()
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        for start in range(0, len(data), _DECODED_BYTES):  # not all of it as text at once
+            decoder.decode(memoryview(data)[start : start + _DECODED_BYTES])
+        decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         text = data.decode("cp1252", "replace")
         return text.encode(), ["accounts: the file is not UTF-8, it is read as Windows-1252"]
@@ -108,12 +113,12 @@ def _as_utf8(data: bytes) -> tuple[bytes, list[str]]:
 def _read_csv(data: bytes) -> RawAccountTable:
     if b"\n" not in data:  # lines as spreadsheets saved them on a Mac
         data = data.replace(b"\r", b"\n")
-    head, _, rest = data.partition(b"\n")
+    head = data[: data.find(b"\n")] if b"\n" in data else data
     # The first line of a CSV file may tell spreadsheets its separator.
     said = re.fullmatch(rb"sep=(.)\r?", head)
     if said:
-        data = rest
-        head = data.partition(b"\n")[0]
+        data = data[len(head) + 1 :]
+        head = data[: data.find(b"\n")] if b"\n" in data else data
     if not head.strip():
         return RawAccountTable.complete(pl.DataFrame())
     # Only the header tells the separator: texts in the rows may contain any of them.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from apilog.developer_success.account_latency import p95_bounds, p95_of_groups
+from apilog.developer_success.account_latency import p95_with_bounds
 from apilog.developer_success.population import STAGES, Population, SuccessTerms
 from apilog.developer_success.tables.account_statistics import (
     SIGNIFICANT,
@@ -148,13 +148,12 @@ def _variant_groups(
         number = pl.col("variant").replace_strict(
             variants, range(len(variants)), return_dtype=pl.UInt32
         )
-        pooled = p95_of_groups(population, number, len(variants)).to_list()
-        bounds = p95_bounds(population, number, len(variants))
+        pooled, bounds = p95_with_bounds(population, number, len(variants))
         sizes = [population.frame.filter(pl.col("variant") == name)["id"] for name in variants]
         return {
             variant: _VariantGroup(accounts, value, bounds=interval)
             for variant, accounts, value, interval in zip(
-                variants, sizes, pooled, bounds, strict=True
+                variants, sizes, pooled.to_list(), bounds, strict=True
             )
         }
     frame = population.frame if metric.is_of is None else population.frame.filter(metric.is_of)
