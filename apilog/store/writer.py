@@ -69,9 +69,7 @@ class WriteBuffer:
         """Write out what is kept: a file per day, and one of rejects."""
         held, self._held = self._held, {"records": [], "rejects": []}
         if held["records"]:
-            # Records of one instant stay in the order of their lines. Sorted by time, the row
-            # groups of a file have narrow spans, of which a query reads only those it needs.
-            ordered = pl.concat(held.pop("records")).sort("timestamp", maintain_order=True)
+            ordered = _in_order_of_time(held.pop("records"))
             start = 0
             # In order of time each day is one run: a slice, without copying rows.
             for length in ordered["timestamp"].dt.date().rle().struct.field("len"):
@@ -117,6 +115,19 @@ class WriteBuffer:
         names = [file.name for file in self.files]
         self._folder.remove_files([*map(unfinished_name, names), *names])
         self.files = []
+
+
+def _in_order_of_time(frames: list[pl.DataFrame]) -> pl.DataFrame:
+    """Put records together in order of time; those of one instant stay in that of their lines.
+
+    So the row groups of a file have narrow spans, of which a query reads only those it needs.
+    """
+    rows = pl.concat(frames)
+    # Most logs are in order: what sorting would copy is as much as is held.
+    frames.clear()
+    if rows["timestamp"].is_sorted():
+        return rows
+    return rows.sort("timestamp", maintain_order=True)
 
 
 def check_folder(folder: Folder, create: bool) -> None:
