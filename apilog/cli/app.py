@@ -76,8 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return ExitCode.OK
     except OSError as problem:
         streams.abandon_stdout()
-        reason = problem.strerror or str(problem)
-        streams.error(f"{problem.filename!r}: {reason}" if problem.filename else reason)
+        streams.error(streams.os_error(problem))
         return ExitCode.ERROR
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED

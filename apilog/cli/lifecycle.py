@@ -183,8 +183,10 @@ def finish_report(report: Report, target: OutputTarget, flags: StrictFlags) -> E
     target.write(report)
     if target.format == "github" and (path := os.environ.get(_SUMMARY_VARIABLE)):
         from apilog.render.text.github import job_summary
+        from apilog.storage.folder import explain_write_errors
 
-        with Path(path).open("a", encoding="utf-8") as file:
+        what = f"{path}, which {_SUMMARY_VARIABLE} names"
+        with explain_write_errors(what), Path(path).open("a", encoding="utf-8") as file:
             file.write(job_summary(report))
     return report_outcome(report, target, flags)
 

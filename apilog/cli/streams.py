@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO, NoReturn, cast
 
 from apilog.cli.ascii_drawing import AsciiDrawing, draw_in_ascii, is_ascii_locale
 from apilog.cli.options import ColumnChoice, Force, Output, color_choice
-from apilog.cli.whole_writes import WholeWriter
+from apilog.cli.whole_writes import WholeWriter, stdout_error
 from apilog.errors import ApilogError, OutputError, UsageError
 from apilog.render import DEFAULT_TABLE, OutputOptions, find_output
 from apilog.render.output import choose_columns, choose_table
@@ -155,6 +155,16 @@ def flush_stdout() -> None:
         sys.stdout.flush()
 
 
+def os_error(problem: OSError) -> ApilogError:
+    """Return the error for what the system refused: without a file it is about stdout."""
+    if not problem.filename:
+        return stdout_error(problem)
+    return OutputError(
+        f"{problem.filename}: {problem.strerror or problem}",
+        "check that it is there, and who may use it",
+    )
+
+
 def abandon_stdout() -> None:
     """Discard what stdout still holds, so that the interpreter can exit without an error."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
@@ -253,6 +263,10 @@ class OutputTarget:
         self._check_charts(tables, is_own=is_own)
         if self.columns and (self.is_directory or count > 1):
             raise UsageError("--columns is about one table", "name a file, and one --table")
+        has_verdicts = not {"checks", "comparison"}.isdisjoint(tables)
+        if self.columns and (output.needs_verdicts or (self.format == "html" and has_verdicts)):
+            hint = "take table, md, csv, ndjson, json, parquet or xlsx"
+            raise UsageError(f"--columns is about tables, and {self.format} holds verdicts", hint)
         if count > 1 and not (
             output.holds_all_tables or output.holds_several_tables or self.is_directory
         ):
@@ -300,6 +314,10 @@ class OutputTarget:
             chosen = dict(choose_table(report, name) for name in names)
             chosen = chosen or dict([choose_table(report, None)])
             if self.columns:
+                if self.format in ("table", "md"):
+                    from apilog.render.text.verdict_text import figures_in_columns
+
+                    chosen = {n: figures_in_columns(n, f) for n, f in chosen.items()}
                 chosen = {n: choose_columns(f, self.columns, n) for n, f in chosen.items()}
             report, names = replace(report, tables=chosen), [*chosen]
         to_terminal = self.is_stdout and is_terminal()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
 import openpyxl
 import pytest
 
+from apilog.text.units import format_count, format_duration, format_ratio
 from tests.commands import Run
 from tests.weblog import SAMPLE_LOGS
 
@@ -50,6 +52,31 @@ def test_they_are_of_the_table_that_is_chosen(run: Run) -> None:
     assert ran.text == "status\n200\n"
     ran = run("check", LOG, "-t", "error_rate < 90%", "--columns", "threshold,state", "-f", "csv")
     assert ran.text.splitlines() == ["threshold,state", "error_rate < 90%,pass"]
+
+
+def test_figures_of_verdicts_have_the_unit_of_their_metric(run: Run) -> None:
+    thresholds = ("-t", "latency_p95 < 1.5s", "-t", "error_rate < 25%", "-t", "requests > 3")
+    columns = ("--columns", "metric,limit,value,requests,p_value")
+    rows = run("check", LOG, *thresholds, *columns, "-f", "csv").text.splitlines()[1:]
+    exact = [row.split(",") for row in rows]
+    for form in ("md", "table"):
+        lines = run("check", LOG, *thresholds, *columns, "-f", form).text.splitlines()[2:5]
+        cells = [re.split(r"\s*\|\s*|\s{2,}", line.strip(" |")) for line in lines]
+        assert [row[1] for row in cells] == ["1.5 s", "25 %", "3"]
+        assert cells[0][2] == format_duration(float(exact[0][2]))
+        assert cells[1][2] == format_ratio(float(exact[1][2]))
+        assert cells[1][3] == format_count(int(exact[1][3]))
+    sides = ("--split", "method=GET,POST", "--min-requests", "1")
+    chosen = ("--columns", "metric,a,difference", "-f", "md")
+    both = run("compare", LOG, *sides, *chosen).text
+    assert re.search(r"error\\_rate \| [\d.]+ % \| [+−±][\d.]+ pp \|", both)
+
+
+@pytest.mark.parametrize("form", ["html", "junit", "github"])
+def test_whole_verdicts_have_no_columns_to_choose(run: Run, form: str) -> None:
+    ran = run("check", LOG, "-t", "error_rate < 90%", "--columns", "value", "-f", form)
+    assert ran.code == 2
+    assert f"--columns is about tables, and {form} holds verdicts" in ran.stderr
 
 
 def test_a_column_that_is_none_is_refused(run: Run, tmp_path: Path) -> None:

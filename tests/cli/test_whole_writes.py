@@ -60,7 +60,7 @@ def test_a_full_disk_is_an_error(log: Path, unbuffered: str) -> None:
             [*COMMAND, str(log)], stdout=full, stderr=subprocess.PIPE, env=environment, check=False
         )
     assert done.returncode == 2
-    assert b"apilog: error: No space left on device\n" in done.stderr
+    assert b"error: can't write standard output: No space left on device\nhint: free" in done.stderr
     assert b"Traceback" not in done.stderr
 
 
@@ -78,4 +78,4 @@ def test_a_file_that_may_not_grow_is_an_error(log: Path, tmp_path: Path) -> None
             preexec_fn=allow_little,
         )
     assert done.returncode == 2
-    assert b"apilog: error: File too large" in done.stderr
+    assert b"error: can't write standard output: File too large\nhint: files may not" in done.stderr

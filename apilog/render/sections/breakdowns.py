@@ -32,6 +32,7 @@ from apilog.render.sections.section import (
     TextColumn,
 )
 from apilog.render.text.cell_text import NULL
+from apilog.render.text.verdict_text import FIGURES, VERDICT_TABLES
 from apilog.text.units import format_count
 
 _STATUS_CLASSES = {
@@ -146,6 +147,8 @@ def whole_table_section(view: ReportView, name: str) -> Section:
     for column in shown.columns:
         is_empty = not has_values(regular, column)
         drawn = column_by_type(shown[column], view.report.timezone)
+        if name in VERDICT_TABLES and column in FIGURES:
+            drawn = replace(drawn, align_right=True, is_flexible=False, styles="")
         columns.append(
             replace(
                 drawn,

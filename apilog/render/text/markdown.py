@@ -5,7 +5,7 @@ A wide table has the columns that say most, and names those that are left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import BinaryIO
 
 import polars as pl
@@ -21,7 +21,13 @@ from apilog.render.text.cell_text import (
 )
 from apilog.render.text.escape import escape_markdown
 from apilog.render.text.fitting_columns import fitting_columns
-from apilog.render.text.verdict_text import CHECKS, COMPARISON, figures_as_text
+from apilog.render.text.verdict_text import (
+    CHECKS,
+    COMPARISON,
+    FIGURES,
+    VERDICT_TABLES,
+    figures_as_text,
+)
 from apilog.report_model import Report
 
 
@@ -49,20 +55,26 @@ def _fitting_parts(
     """Yield a table, all of it or the columns that fit, and which ones are left out."""
     drawn = frame if is_whole and name in (CHECKS, COMPARISON) else figures_as_text(name, frame)
     columns = drawn.columns if is_whole else fitting_columns(name, drawn, report.filters.metrics)
-    yield from _table_parts(drawn.select(map(exact_column, columns)), report.timezone)
+    figures = FIGURES if is_whole and name in VERDICT_TABLES else ()
+    yield from _table_parts(drawn.select(map(exact_column, columns)), report.timezone, figures)
     left_out = [f"`{column}`" for column in drawn.columns if column not in columns]
     if left_out:
         choice = "" if name in (CHECKS, COMPARISON) else "; `--columns` names others"
         yield f"\nLeft out: {', '.join(left_out)}{choice}.\n"
 
 
-def _table_parts(frame: pl.DataFrame, timezone: str) -> Iterator[str]:
+def _table_parts(
+    frame: pl.DataFrame, timezone: str, figures: Collection[str] = ()
+) -> Iterator[str]:
     frame = typed_values(frame)
     frame = frame.with_columns(named_gateways(column) for column in frame.get_columns())
     if frame.width == 0:
         return
     titles = [escape_markdown(column_title(name)) for name in frame.columns]
-    rules = ["---:" if is_number(dtype) else "---" for dtype in frame.dtypes]
+    rules = [
+        "---:" if is_number(dtype) or name in figures else "---"
+        for name, dtype in frame.schema.items()
+    ]
     yield _row_text(titles) + _row_text(rules)
     for part in text_slices(frame):
         columns = [

@@ -19,6 +19,8 @@ from apilog.text.units import format_count
 
 CHECKS, COMPARISON = "checks", "comparison"
 """The tables that have verdicts."""
+VERDICT_TABLES = frozenset({CHECKS, COMPARISON, "worst"})
+"""Tables whose rows are about different metrics, each with a unit of its own."""
 
 _VALUE_COLUMNS = {
     *("threshold", "metric", "state", "value", "limit", "baseline", "requests"),
@@ -190,12 +192,46 @@ def _comparison_verdict(row: Mapping[str, Any]) -> VerdictLine:
 
 def figures_as_text(name: str, frame: pl.DataFrame) -> pl.DataFrame:
     """Return the table with its figures as text, unless each column has a single unit."""
-    if name not in (CHECKS, COMPARISON, "worst") or "metric" not in frame.columns:
+    if name not in VERDICT_TABLES or "metric" not in frame.columns:
         return frame
     keys = [key for key in frame.columns if key not in _VALUE_COLUMNS and frame[key].count()]
     rows = [_row_as_text(name, row, keys) for row in frame.iter_rows(named=True)]
     empty = _row_as_text(name, dict.fromkeys(frame.columns), keys)
     return pl.DataFrame(rows, schema=dict.fromkeys(empty, pl.String))
+
+
+_SIGNED = {"difference"}
+_BOUNDS = {"low", "high"}
+_WITH_UNIT = {"value", "limit", "baseline", "a", "b", *_SIGNED, *_BOUNDS}
+_COUNTS = {"requests", "a_requests", "b_requests"}
+FIGURES = frozenset({*_WITH_UNIT, *_COUNTS, "p_value", "design_effect"})
+"""Columns of the tables of verdicts that hold figures."""
+
+
+def figures_in_columns(name: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the same columns, with the figures of each row in the unit of its metric, as text."""
+    if name not in VERDICT_TABLES or "metric" not in frame.columns:
+        return frame
+    figures = [column for column in frame.columns if column in FIGURES]
+    rows = list(frame.iter_rows(named=True))
+    return frame.with_columns(
+        pl.Series(column, [_figure_text(name, column, row) for row in rows], dtype=pl.String)
+        for column in figures
+    )
+
+
+def _figure_text(name: str, column: str, row: Mapping[str, Any]) -> str:
+    value, metric = row[column], row["metric"] or ""
+    if column == "p_value":
+        return format_p_value(value)
+    if column in _COUNTS:
+        return NULL if value is None else format_count(value)
+    if column not in _WITH_UNIT:
+        return format_value(value, Unit.SCORE, "UTC")
+    # The interval of what is compared is that of a difference.
+    is_compared = name == COMPARISON or row.get("baseline") is not None
+    is_signed = column in _SIGNED or (column in _BOUNDS and is_compared)
+    return (format_difference if is_signed else format_metric)(value, metric)
 
 
 def _row_as_text(name: str, row: Mapping[str, Any], keys: Sequence[str]) -> dict[str, str | None]:
