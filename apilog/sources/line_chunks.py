@@ -6,7 +6,7 @@ stand before a chunk's data, never within it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from apilog.sources.byte_streams import ByteStream, StreamDamage
@@ -18,6 +18,9 @@ HEAD_BYTES = 200
 MAX_OVERSIZE_PER_CHUNK = 1000
 MAX_LINES_PER_CHUNK = 1 << 18
 """However short they are: what is made of a line takes far more memory than a few bytes."""
+USUAL_LINE_BYTES = 256
+MOST_GROWTH = 3
+"""Where lines are longer than usual, chunks grow with them, up to so many times their size."""
 READ_BYTES = 1 << 19
 """How much is read at once: what fits a processor cache is copied faster."""
 _LF = ord("\n")
@@ -56,7 +59,8 @@ class LineChunk:
 def cut_into_chunks(
     stream: ByteStream, position: Callable[[], int], *, chunk_bytes: int, max_line_bytes: int
 ) -> Iterator[LineChunk]:
-    """Yield the chunks of a stream, of about `chunk_bytes` each.
+    """Yield the chunks of a stream, of about `chunk_bytes` each, or up to three times as many where
+    lines are long.
 
     Raises the StreamDamage that ended the stream, if any, after the last chunk. A line that it
     ended in is not read.
@@ -96,7 +100,7 @@ class LineCutter:
     """
 
     def __init__(self, chunk_bytes: int, max_line_bytes: int) -> None:
-        self._chunk_bytes = chunk_bytes
+        self._chunk_bytes = self._usual_bytes = chunk_bytes
         self._limit = max_line_bytes
         self._head = min(HEAD_BYTES, max_line_bytes)
         self._buffer = bytearray(min(chunk_bytes, READ_BYTES))
@@ -125,7 +129,17 @@ class LineCutter:
 
     def cut_chunks(self, position: int) -> list[LineChunk]:
         """Return the chunks of the whole lines read."""
-        return self._make_chunks(self._take_whole_lines(), position)
+        chunks = self._make_chunks(self._take_whole_lines(), position)
+        self._fit_size(chunks)
+        return chunks
+
+    def _fit_size(self, chunks: Sequence[LineChunk]) -> None:
+        """Have the next chunk hold about as many lines as usual, if those of these are long."""
+        # What is done once a chunk, however few its lines are, costs as much as thousands of lines.
+        lines = sum(chunk.lines for chunk in chunks) or 1
+        line_bytes = sum(len(chunk.data) for chunk in chunks) // lines
+        growth = min(max(line_bytes / USUAL_LINE_BYTES, 1), MOST_GROWTH)
+        self._chunk_bytes = int(self._usual_bytes * growth)
 
     def cut_last_chunks(self, position: int, *, breaks_off: bool = False) -> list[LineChunk]:
         """Return the last chunks, with the last line, whether or not it ended.

@@ -76,6 +76,18 @@ def test_chunks_count_their_lines_and_end_in_newlines(
         assert len(chunk.data) <= chunk_bytes + 50 + 1
 
 
+@pytest.mark.parametrize(("line_bytes", "growth"), [(40, 1), (511, 2), (5_000, 3)])
+def test_chunks_of_long_lines_are_larger(
+    tmp_path: Path, read_all: Read, line_bytes: int, growth: int
+) -> None:
+    log = tmp_path / "long.log"
+    log.write_bytes((b"x" * line_bytes + b"\n") * (400_000 // line_bytes))
+    first, *behind, _ = (c.data for c in read_all(log, chunk_bytes=20_000).chunks)
+    assert 20_000 - line_bytes <= len(first) <= 20_000
+    assert all(abs(len(data) - growth * 20_000) <= 2 * line_bytes for data in behind)
+    assert len(behind) >= 4
+
+
 def test_an_empty_file_has_no_chunks(tmp_path: Path, read_all: Read) -> None:
     (tmp_path / "empty.log").touch()
     assert read_all(tmp_path / "empty.log").chunks == []
