@@ -30,8 +30,9 @@ hundredth of the file is met, wherever it stands."""
 def open_chunks(
     source: LogSource, *, chunk_bytes: int = CHUNK_BYTES, max_line_bytes: int = MAX_LINE_BYTES
 ) -> Generator[LineChunk]:
-    """Yield the lines of a source in numbered chunks of about `chunk_bytes` (decompressed), or up to
-    three times as many where lines are long.
+    """Yield the lines of a source in numbered chunks of about `chunk_bytes` (decompressed).
+
+    Where lines are long, chunks have up to three times as many bytes.
 
     The first bytes identify the compression (gzip, bzip2, xz, zstd; also one within another).
     A stream that is not framed by lines is framed anew (see `framing`).
