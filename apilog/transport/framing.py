@@ -82,8 +82,8 @@ class StreamShape:
 _PLAIN_LINES = StreamShape(Framing.LINES)
 
 
-def frame_stream(stream: ByteStream, max_line_bytes: int) -> ByteStream:
-    """Return the stream with one event per line, going by its head.
+def frame_stream(stream: ByteStream, max_line_bytes: int, path: str = "") -> ByteStream:
+    """Return the stream of this name with one event per line, going by its head.
 
     An event of more than `max_line_bytes` is a line of more than that. A last event that is
     cut off is a last line without a newline.
@@ -96,7 +96,7 @@ def frame_stream(stream: ByteStream, max_line_bytes: int) -> ByteStream:
     if shape.framing is Framing.W3C:
         return read_w3c(stream, max_line_bytes)
     if shape.framing is Framing.PARQUET:
-        return read_parquet(stream)
+        return read_parquet(stream, path)
     if shape.framing is Framing.OTLP:
         return read_otlp(stream)
     if shape.framing is Framing.BASE64:

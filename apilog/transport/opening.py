@@ -58,7 +58,7 @@ def _frame_source(source: LogSource, stored: DecompressedSource, max_line_bytes:
     is_file = stored.seekable and stored.is_plain and not source.is_object
     if is_file and stored.stored_head(len(PARQUET_MAGIC)) == PARQUET_MAGIC:
         return read_parquet_file(source.file)
-    return frame_stream(as_utf8(refuse_archive(stored, source.path)), max_line_bytes)
+    return frame_stream(as_utf8(refuse_archive(stored, source.path)), max_line_bytes, source.path)
 
 
 def read_head(source: LogSource, size: int = HEAD_BYTES) -> bytes:

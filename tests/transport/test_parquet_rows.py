@@ -134,3 +134,22 @@ def test_keys_of_ones_own_name_columns(run: Run, tmp_path: Path) -> None:
         "query", query, path, "-l", "mine", "--config", tmp_path / "apilog.toml", "-f", "csv"
     )
     assert done.text == "n,most\n500,748.5\n"
+
+
+def test_folders_named_by_a_column_fill_it(tmp_path: Path) -> None:
+    days = tmp_path / "year=2026" / "month=11" / "date=2026-11-30"
+    folder = (
+        days
+        / "stage=prod"
+        / "consumer_id=nobody"
+        / "plan=gold%2Fold"
+        / "host=__HIVE_DEFAULT_PARTITION__"
+    )
+    folder.mkdir(parents=True)
+    (folder / "a.parquet").write_bytes(bytes_of(REQUESTS.head(3)))
+    (folder / "b.parquet.gz").write_bytes(gzip.compress(bytes_of(REQUESTS.head(1))))
+    read = apilog.scan(tmp_path).select("timestamp", "stage", "plan", "consumer", "host").collect()
+    first = (START, "prod", "gold/old", "till", None)
+    assert read.rows()[::3] == [first, first]
+    # What the file says itself is not overruled.
+    assert read["consumer"].to_list() == ["till", None, "till", "till"]
