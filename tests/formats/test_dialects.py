@@ -241,3 +241,24 @@ def test_a_few_lines_of_another_program_at_the_end_of_a_long_log(tmp_path: Path)
     assert (len(statuses), int((statuses == 404).sum())) == (305, 5)
     (account,) = run.accounts
     assert (account.rejects, account.skipped) == (0, 4000)
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "nobody"),
+    [
+        ("gravitee", '"applicationId":"till"', '"applicationId":"1","planId":"1"'),
+        (
+            "wso2",
+            '"applicationName":"till"',
+            '"applicationName":"anonymous","applicationId":"UNKNOWN"',
+        ),
+    ],
+)
+def test_what_stands_for_nobody_is_no_consumer(name: str, known: str, nobody: str) -> None:
+    sample = next(dialect.sample for dialect in DIALECTS if dialect.name == name)
+    assert known in sample
+    lines = [sample, sample.replace(known, nobody)]
+    plan = detect_plan(pl.Series(lines))
+    assert plan is not None
+    read = parse_lines(EventLines.from_series(pl.Series(lines)), plan, ["consumer", "plan"])
+    assert read.records.rows() == [("till", None), (None, None)]

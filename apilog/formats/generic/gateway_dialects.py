@@ -6,9 +6,10 @@ from apilog.formats.field_entry import ENVOY_URL, FieldEntry
 from apilog.formats.generic.dialect import JoinedNames, LogDialect, all_of, fields_named
 from apilog.formats.generic.special_fields import (
     APISIX_AI,
-    GRAVITEE_METHODS,
+    GRAVITEE_FIELDS,
     TYK_FIELDS,
     W3C_FIELDS,
+    WSO2_CALLERS,
 )
 from apilog.formats.haproxy.values import encode_server_name, encode_termination
 from apilog.values import looks
@@ -216,14 +217,12 @@ GATEWAY_DIALECTS: tuple[LogDialect, ...] = (
             "gateway responsetime transaction remoteaddress",
         ),
         units=("ms",),
-        fields=GRAVITEE_METHODS
+        fields=GRAVITEE_FIELDS
         | fields_named(
             duration_ms="gatewayresponsetimems proxyresponsetimems responsetime",
             upstream_duration_ms="endpointresponsetimems apiresponsetimems apiresponsetime",
             path="uri path pathinfo",
             api="apiname api apiid",
-            consumer="applicationname applicationid application user",
-            plan="planname planid plan",
             request_id="requestid id",
             request_bytes="requestcontentlength",
             response_bytes="responsecontentlength",
@@ -244,7 +243,8 @@ GATEWAY_DIALECTS: tuple[LogDialect, ...] = (
             "proxyresponsecode targetresponsecode apimethod",
         ),
         units=("ms",),
-        fields=fields_named(
+        fields=WSO2_CALLERS
+        | fields_named(
             timestamp="requesttimestamp timestamp",
             duration_ms="responselatency",
             upstream_duration_ms="backendlatency",
@@ -253,7 +253,6 @@ GATEWAY_DIALECTS: tuple[LogDialect, ...] = (
             method="apimethod",
             route="apiresourcetemplate",
             api="apiname",
-            consumer="applicationname applicationid",
             request_id="correlationid",
             client_ip="userip",
             error_type="errormessage errortype",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from apilog.formats.field_entry import FieldEntry
@@ -53,13 +54,36 @@ TYK_FIELDS = {
     ),
 }
 
-GRAVITEE_METHODS = {
+
+def _given_unless(blanks: tuple[str, ...], column: str, *names: str) -> tuple[FieldEntry, ...]:
+    """Return the field of these names, of which the texts in `blanks` stand for nobody."""
+    convert = partial(encode_given, blanks=("-", "", *blanks))
+    return tuple(replace(entry_named(column, name), convert=convert) for name in names)
+
+
+_UNKNOWN_CALLER = ("1",)
+"""What Gravitee writes for the application of an unknown caller, and for its plan: see
+`APPLICATION_NAME_ANONYMOUS` of https://github.com/gravitee-io/gravitee-api-management"""
+
+GRAVITEE_FIELDS = {
     "method": (
         FieldEntry(
             names=("httpmethod", "method"),
             look=looks.is_method_or_code,
             convert=encode_method_codes,
         ),
+    ),
+    "consumer": _given_unless(
+        _UNKNOWN_CALLER, "consumer", "applicationname", "applicationid", "application", "user"
+    ),
+    "plan": _given_unless(_UNKNOWN_CALLER, "plan", "planname", "planid", "plan"),
+}
+
+# Calls without an application have these in all of its fields; see `getAnonymousApp` of
+# https://github.com/wso2/apim-analytics-publisher
+WSO2_CALLERS = {
+    "consumer": _given_unless(
+        ("anonymous", "UNKNOWN"), "consumer", "applicationname", "applicationid"
     )
 }
 
