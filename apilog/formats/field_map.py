@@ -136,7 +136,7 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
         replace(_TIMES, variables=(), look=is_local_time, is_local_time=True),
         variables("time_unzoned", parse_unzoned_clf_times),
         variables("time_month_first", parse_month_first),
-        variables("time_any time_no_zone time_python time_web", parse_times),
+        variables("time_any time_no_zone time_python time_web time_go", parse_times),
         variables("time_gin", parse_gin_times),
         variables("time_tornado", parse_short_times),
     ),
@@ -228,6 +228,7 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
     "duration_ms": (
         # nginx writes seconds with three decimals.
         durations("$request_time reqtime", "s", NGINX_URL, seconds_to_ms),
+        variables("request_time_rack request_time_actix", seconds_to_ms),
         variables("request_time_ms", partial(durations_to_ms, unit="ms")),
         variables("request_time_us", partial(durations_to_ms, unit="us")),
         variables("request_time_ns", partial(durations_to_ms, unit="ns")),

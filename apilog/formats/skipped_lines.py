@@ -167,6 +167,35 @@ SKIP_RULES: tuple[SkipRule, ...] = (
         unless=r"\bHTTP/[0-9]|\b[1-5][0-9]{2}\b.* /|/.* [1-5][0-9]{2}\b|\bstatus",
     ),
     SkipRule(
+        SERVER_LOG,
+        r"^\[Nest\] [0-9]+ +- |^ *<-- [A-Z]+ /\S*$",
+        ("[Nest] 7  - 11/20/2026, 1:55:36 PM     LOG [NestFactory] Starting", "  <-- GET /v1"),
+        unless=r"\bHTTP/[0-9]| /\S* .*\b[1-5][0-9]{2}\b|\b[1-5][0-9]{2} .*/",
+    ),
+    SkipRule(
+        # https://learn.microsoft.com/dotnet/core/extensions/console-log-formatter
+        SERVER_LOG,
+        r"^(?:trce|dbug|info|warn|fail|crit): [\w.<>+`]+\[-?[0-9]+\]$"
+        r"|^ {6}(?:Request starting HTTP/|Execut(?:ing|ed) |Route matched |Request reached "
+        r"|Now listening on: |Application (?:started|is shutting)|Hosting environment: "
+        "|Content root )",
+        (
+            "info: Microsoft.AspNetCore.Hosting.Diagnostics[2]",
+            "      Request starting HTTP/1.1 GET http://localhost:5000/x - - -",
+            "      Now listening on: http://localhost:5000",
+        ),
+    ),
+    SkipRule(
+        SERVER_LOG,
+        r"tower_http::trace::(?:on_request|on_eos|on_body_chunk|on_failure|make_span): ",
+        (
+            (
+                "2026-11-21T10:00:00.120Z DEBUG request{method=GET uri=/v1 version=HTTP/1.1}: "
+                "tower_http::trace::on_request: started processing request"
+            ),
+        ),
+    ),
+    SkipRule(
         # https://supervisord.org/logging.html
         SERVER_LOG,
         rf"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}} {_TIME},[0-9]{{3}} "

@@ -13,6 +13,8 @@ from apilog.transport.envelope import Envelope, begins_as_in
 from apilog.transport.json_envelopes import CLOUD_LOGGING, DOCKER, JOURNALD, JSON_WRAPPED
 from apilog.transport.line_prefixes import COMPOSE, CRI, PM2, PM2_TIMED, QUOTES, STAMPED, TAGGED
 from apilog.transport.logger_prefixes import (
+    JAVA_LOGGING,
+    NEST,
     PYTHON_BASIC,
     PYTHON_LOGGING,
     RAILS_TAGS,
@@ -44,6 +46,8 @@ ENVELOPES = (
     RAILS_TAGS,
     WSO2_METRICS,
     ZAP_CONSOLE,
+    NEST,
+    JAVA_LOGGING,
     PYTHON_BASIC,
     PYTHON_LOGGING,
     STAMPED,

@@ -46,6 +46,9 @@ _TIME_KEYS = (
     *("asctime", "datetime", "ts", "@t"),
 )
 _ACCESS_KEYS = (
+    "http.request.method",
+    "http.response.status_code",
+    "url.path",
     "request",
     "request_uri",
     "uri",
@@ -57,6 +60,7 @@ _ACCESS_KEYS = (
     "remote_addr",
     "req",
     "res",
+    "meta",
     "http",
     "httpRequest",
 )

@@ -102,6 +102,33 @@ def unwrap_python(lines: pl.Series, prefix: str = _PYTHON_PREFIX) -> UnwrappedEv
     return unwrap_lines(texts.set(~inside, None))
 
 
+# https://quarkus.io/guides/logging#logging-format, and the usual patterns of Logback and Log4j:
+# https://logback.qos.ch/manual/layouts.html
+_JAVA_TIME = rf"(?<time>[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[ T]{_CLOCK}(?:Z|[+-][0-9:]{{4,6}})?)"
+_JAVA_LEVEL = "(?:TRACE|DEBUG|INFO|WARN|ERROR|FATAL)"
+_JAVA_LOGGER = r"[A-Za-z_$][\w.$-]*"
+_JAVA_PREFIX = (
+    rf"^{_JAVA_TIME} +(?:{_JAVA_LEVEL} +\[{_JAVA_LOGGER}\] \([^)\"]*\) "
+    rf"|\[[^\]\"]+\] +{_JAVA_LEVEL} +{_JAVA_LOGGER}(?: -|:) +"
+    rf"|{_JAVA_LEVEL} +\[[^\]\"]+\] +{_JAVA_LOGGER}(?: -|:) +)"
+)
+
+# https://docs.nestjs.com/techniques/logger
+_NEST_PREFIX = (
+    r"^\[Nest\] [0-9]+ +- +(?<time>[0-9/.-]+,? [0-9:]+(?: [AP]M)?) +[A-Z]+ (?:\[[^\]]+\] )?"
+)
+
+
+def unwrap_java(lines: pl.Series) -> UnwrappedEvents:
+    """Unwrap the texts after the time, the level, the thread and the logger of Java's logging."""
+    return unwrap_python(lines, _JAVA_PREFIX)
+
+
+def unwrap_nest(lines: pl.Series) -> UnwrappedEvents:
+    """Unwrap the texts after what NestJS's logger writes."""
+    return unwrap_python(lines, _NEST_PREFIX)
+
+
 RUBY_LOGGER = Envelope(
     name="ruby-logger",
     title="lines of Ruby's Logger",
@@ -130,6 +157,44 @@ PYTHON_BASIC = Envelope(
     samples=(
         EnvelopeSample(
             (f"INFO:uvicorn.access:{SAMPLE_LINE}", "INFO:shop:starting"), (SAMPLE_LINE,)
+        ),
+    ),
+)
+
+JAVA_LOGGING = Envelope(
+    name="java-logging",
+    title="lines of Quarkus, and of Logback's and Log4j's usual patterns",
+    unwrap=unwrap_java,
+    first_characters=string.digits,
+    detect=lambda head: holds_access_lines(unwrap_java(head).texts["text"], head),
+    times=lambda lines: parse_times(lines.str.extract(_JAVA_PREFIX, 1)),
+    samples=(
+        EnvelopeSample(
+            (
+                f"2026-10-10 13:55:36,123 INFO  [io.quarkus.access-log] (main-0) {SAMPLE_LINE}",
+                f"2026-10-10 13:55:36.123 [nio-1] INFO  HTTP_ACCESS_LOGGER - {SAMPLE_LINE}",
+                f"2026-10-10 13:55:36.123 INFO  [nio-1] com.example.Access - {SAMPLE_LINE}",
+                "2026-10-10 13:55:37,123 INFO  [io.quarkus] (main) shop 1.0 started",
+            ),
+            (SAMPLE_LINE,) * 3,
+        ),
+    ),
+)
+
+NEST = Envelope(
+    name="nest",
+    title="lines of NestJS's logger",
+    unwrap=unwrap_nest,
+    first_characters="[",
+    detect=lambda head: holds_access_lines(unwrap_nest(head).texts["text"], head),
+    times=lambda lines: parse_times(lines.str.extract(_NEST_PREFIX, 1)),
+    samples=(
+        EnvelopeSample(
+            (
+                f"[Nest] 7  - 10/10/2026, 1:55:36 PM     LOG [HTTP] {SAMPLE_LINE}",
+                "[Nest] 7  - 10/10/2026, 1:55:36 PM     LOG [NestFactory] Starting application",
+            ),
+            (SAMPLE_LINE,),
         ),
     ),
 )

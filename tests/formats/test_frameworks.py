@@ -51,6 +51,17 @@ FASTAPI = (
     '      INFO   203.0.113.7:51234 - "GET /v1 HTTP/1.1" 200',
 )
 """What `fastapi run` draws, of two versions."""
+ASPNET = (
+    "info: Microsoft.AspNetCore.Hosting.Diagnostics[1]",
+    "      Request starting HTTP/1.1 GET http://localhost:5000/a?b=1 - - -",
+    "info: Microsoft.AspNetCore.Hosting.Diagnostics[2]",
+    "      Request finished HTTP/1.1 GET http://localhost:5000/a?b=1 - - - 200 - text/html 74.5ms",
+)
+KOA = ("  <-- GET /a?b=1", "  --> GET /a?b=1 200 15ms 1.2kb")
+NEST = (
+    "[Nest] 7  - 11/20/2026, 9:15:07 PM     LOG [NestFactory] Starting Nest application...",
+    "[Nest] 7  - 11/20/2026, 9:15:08 PM     LOG [HTTP] GET /a 200 12ms",
+)
 SUPERVISOR = (
     "2026-11-20 12:00:00,123 DEBG 'app' stdout output:",
     '127.0.0.1 - - [20/Nov/2026:12:00:00 +0000] "GET /x HTTP/1.1" 200 5',
@@ -99,12 +110,28 @@ def test_gin() -> None:
     assert [f"{r['timestamp']:%H:%M:%S}" for r in records] == ["10:00:00", "10:00:01", "10:00:02"]
 
 
-@pytest.mark.parametrize(("lines", "skipped"), [(FASTAPI, 4), (SUPERVISOR, 2)])
+@pytest.mark.parametrize(
+    ("lines", "skipped"), [(FASTAPI, 4), (SUPERVISOR, 2), (ASPNET, 3), (KOA, 1), (NEST, 1)]
+)
 def test_what_runs_a_server_says_more_than_its_requests(
     lines: tuple[str, ...], skipped: int
 ) -> None:
     _, (record,), others, rejects = found(*lines)
     assert (record["status"], others, rejects) == (200, skipped, 0)
+
+
+def test_errors_of_lograge_are_read() -> None:
+    """Its text of an error stands in single quotes, and may hold others."""
+    error = "NoMethodError: undefined method 'total' for nil"
+    head = "method=GET path=/a format=json controller=Shop action=show"
+    lines = (
+        f"{head} status=200 duration=15.25 view=3.10 time=2026-11-20T12:00:00.123Z",
+        f"{head} status=500 error='{error}' duration=5.25 view=0.00 time=2026-11-20T12:00:01.123Z",
+        f"{head} status=404 error='' duration=1.5 view=0.00 time=2026-11-20T12:00:02.123Z",
+    )
+    _, records, _, rejects = found(*lines)
+    told = [(r["status"], r["duration_ms"]) for r in records]
+    assert (told, rejects) == ([(200, 15.25), (500, 5.25), (404, 1.5)], 0)
 
 
 def test_a_duration_is_no_caller() -> None:
@@ -151,6 +178,83 @@ def test_a_duration_is_no_caller() -> None:
             '[20/Nov/2026 09:15:08] "GET /a HTTP/1.1" 200 512',
             "django",
             {"status": 200, "response_bytes": 512},
+        ),
+        (
+            (
+                '2026/11/20 09:15:08 [web1/a-01] "GET http://api.example.com/a HTTP/1.1" from '
+                "[::1]:51234 - 200 17B in 1.25ms"
+            ),
+            "chi-with-id",
+            {"client_ip": "::1", "request_id": "web1/a-01", "duration_ms": 1.25, "path": "/a"},
+        ),
+        (
+            '203.0.113.7 - - [20/Nov/2026:09:15:08 +0000] "GET /a HTTP/1.1" 200 - 0.0153',
+            "rack",
+            {"duration_ms": 15.3},
+        ),
+        (
+            (
+                "  \x1b[90m-->\x1b[0m \x1b[1mGET\x1b[0m \x1b[90m/a\x1b[0m \x1b[32m200\x1b[0m "
+                "\x1b[90m15ms\x1b[0m \x1b[90m1.2kb\x1b[0m"
+            ),
+            "koa",
+            {"path": "/a", "status": 200, "duration_ms": 15.0},
+        ),
+        (
+            "[09:15:08 INF] HTTP GET /a responded 200 in 12.5 ms",
+            "serilog",
+            {"path": "/a", "status": 200, "duration_ms": 12.5},
+        ),
+        (
+            (
+                "2026-11-20 09:15:08,123 INFO  [io.quarkus.http.access-log] (executor-thread-0) "
+                '203.0.113.7 - - [20/Nov/2026:09:15:07 +0000] "GET /a HTTP/1.1" 200 17'
+            ),
+            "java-logging: common",
+            {"client_ip": "203.0.113.7", "response_bytes": 17},
+        ),
+        (
+            "[Nest] 7  - 11/20/2026, 9:15:08 PM     LOG [HTTP] GET /a 200 12ms",
+            "nest: $request_method $request_uri $status $request_time_any",
+            {"path": "/a", "status": 200, "duration_ms": 12.0},
+        ),
+        (
+            (
+                "Main |2026-11-20 09:15:08 +0000 INFO: 203.0.113.7:52906 "
+                "GET http://api.example.com/a 200 5  0.2ms"
+            ),
+            "sanic",
+            {"client_ip": "203.0.113.7", "host": "api.example.com", "duration_ms": 0.2},
+        ),
+        (
+            (
+                "[2026-11-20 09:15:08 +0000] - (sanic.access)[INFO][203.0.113.7:52906]: GET "
+                "http://api.example.com/a  200 5"
+            ),
+            "sanic-old",
+            {"client_ip": "203.0.113.7", "host": "api.example.com", "response_bytes": 5},
+        ),
+        (
+            (
+                '[2026-11-20T09:15:08Z INFO  actix_web::middleware::logger] 203.0.113.7 "GET /a '
+                'HTTP/1.1" 200 17 "-" "curl/8" 0.012345'
+            ),
+            "actix",
+            {"client_ip": "203.0.113.7", "duration_ms": 12.345, "user_agent": "curl/8"},
+        ),
+        (
+            (
+                "2026-11-20T09:15:08.123456Z  INFO request{method=GET uri=/a?b=1 "
+                "version=HTTP/1.1}: tower_http::trace::on_response: finished processing request "
+                "latency=23 ms status=404"
+            ),
+            "tower-http",
+            {"method": "GET", "path": "/a", "query": "b=1", "duration_ms": 23.0, "status": 404},
+        ),
+        (
+            "  200    GET /a ...................... 12.34 ms",
+            "laravel-octane",
+            {"method": "GET", "duration_ms": 12.34},
         ),
         (
             "\x1b[33m[W 261120 09:15:08 web:2348]\x1b[m 404 GET /a?b=1 (::1) 1.85ms",

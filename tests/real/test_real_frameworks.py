@@ -384,7 +384,7 @@ def test_node(tmp_path: Path) -> None:
     for name, gateway, told, has_duration in (
         ("combined", None, COMBINED, False),
         ("common", None, clf, False),
-        ("default", "morgan", COMBINED, False),
+        ("default", None, COMBINED, False),
         ("timed", None, COMBINED, True),
         ("dev", "morgan", untimed, True),
         ("tiny", "morgan", untimed, True),

@@ -70,6 +70,7 @@ FRAMEWORK_DIALECTS: tuple[LogDialect, ...] = (
     ),
     LogDialect(
         name="express-winston",
+        lacks_time=True,
         names=all_of("metareqmethod metaresponsetime", "metareqmethod metaresstatuscode"),
         units=("ms",),
         sample=(
@@ -186,6 +187,31 @@ FRAMEWORK_DIALECTS: tuple[LogDialect, ...] = (
             "ion=15.25ms size=120"
         ),
         url="https://grafana.com/docs/grafana/latest/setup-grafana/configure-grafana/",
+    ),
+    LogDialect(
+        name="chi-httplog",
+        names=all_of("httpresponseelapsed httprequesturl", "httpresponseelapsed httprequestpath"),
+        units=("ms",),
+        sample=(
+            '{"timestamp":"2026-10-10T13:55:36.123Z","level":"INFO","msg":"Response: 200 OK","http'
+            'Request":{"url":"http://shop.example/a?b=1","method":"GET","path":"/a","remoteIP":"20'
+            '3.0.113.9:4711","proto":"HTTP/1.1"},"httpResponse":{"status":200,"bytes":120,"elapse'
+            'd":15.25}}'
+        ),
+        url="https://pkg.go.dev/github.com/go-chi/httplog/v2",
+    ),
+    LogDialect(
+        # A time.Duration is written as a number of milliseconds, with a fraction.
+        name="zerolog",
+        names=all_of("time level message"),
+        values={"level": "^(?:trace|debug|info|warn|error)$"},
+        units=("ms",),
+        sample=(
+            '{"level":"info","ip":"203.0.113.9:4711","user_agent":"curl/8","method":"GET","url":"/a'
+            '?b=1","status":200,"size":120,"duration":15.25,"time":"2026-10-10T13:55:36Z",'
+            '"message":"request"}'
+        ),
+        url="https://pkg.go.dev/github.com/rs/zerolog#pkg-variables",
     ),
     LogDialect(
         # A time.Duration is written as a number of nanoseconds.

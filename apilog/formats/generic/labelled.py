@@ -33,6 +33,8 @@ _HEAD_LINES = 200
 # A value may be quoted or in brackets, as Apache's and Caddy's times are, or missing altogether.
 _LOGFMT_PAIR = r'[A-Za-z_$@][\w.$@-]*(?:=(?:"(?:[^"\\]|\\.)*"|\[[^\]]*\]|[^\s"]\S*|))?'
 _LOGFMT_LINE = rf"^\s*{_LOGFMT_PAIR}(?:\s+{_LOGFMT_PAIR})*\s*$"
+_QUOTED_SINGLY = r"='([^'\"]*)'(\s|$)"
+_TEXT_OF_ERROR = r"='.*?'(\s+[A-Za-z_$@][\w.$@-]*=|\s*$)"
 _MESSAGE_LABEL = r"(?:^|\s)(?:msg|message|event|level|severity|error)="
 _STATUS_LABEL = r"(?i)(?:^|\s)[\w.$@-]*(?:status|code)[\w.$@-]*="
 _PATH_LABEL = r"(?i)(?:^|\s)[\w.$@-]*(?:method|verb|uri|url|path|request)[\w.$@-]*="
@@ -117,17 +119,18 @@ class LogfmtFormat(_LabelledFormat):
         head: pl.Series, hints: KeyHints = NO_KEY_HINTS, *, is_timed: bool = False
     ) -> LogfmtFormat | None:
         """Return the format of a log that begins with these lines, or None."""
-        lines = head.head(_HEAD_LINES).drop_nulls()
+        lines = _quote_doubly(head.head(_HEAD_LINES).drop_nulls())
         lines = lines.filter(lines.str.contains(_LOGFMT_LINE))
         tokens = lines.str.extract_all(_LOGFMT_PAIR)
         return LogfmtFormat._from_tokens(tokens, "=", hints, is_timed=is_timed)
 
     def parse(self, lines: EventLines, columns: Collection[str]) -> ParsedRecords:
         labels = needed_names(columns, self.fields)
-        tokens = lines.series.str.extract_all(_LOGFMT_PAIR)
+        texts = _quote_doubly(lines.series)
+        tokens = texts.str.extract_all(_LOGFMT_PAIR)
         values = _values_of_labels(tokens, "=", self.places, labels)
         values = {label: _unquote(s) for label, s in values.items()}
-        sound = lines.series.str.contains(_LOGFMT_LINE)
+        sound = texts.str.contains(_LOGFMT_LINE)
         return parse_fields(
             self.fields, values, sound, columns, unsound="not key=value", lines=lines
         )
@@ -145,6 +148,20 @@ class LogfmtFormat(_LabelledFormat):
     def explain(self, line: str) -> MatchFailure:
         pairs = re.match(rf"\s*(?:{_LOGFMT_PAIR}(?:\s+|\Z))*", line, re.ASCII)
         return MatchFailure(pairs.end() if pairs else 0, "key=value")
+
+
+def _quote_doubly(lines: pl.Series) -> pl.Series:
+    """Return the lines with double quotes for single ones around values.
+
+    The text of an error that lograge writes so may hold any quotes itself, and is left out:
+    https://github.com/roidrage/lograge/blob/master/lib/lograge/formatters/key_value.rb
+    """
+    is_quoted = lines.str.contains("='", literal=True)
+    if not is_quoted.any():
+        return lines
+    quoted = lines.filter(is_quoted).str.replace_all(_QUOTED_SINGLY, '="$1"$2')
+    quoted = quoted.str.replace_all(_TEXT_OF_ERROR, '=""$1')
+    return lines.scatter(is_quoted.arg_true(), quoted)
 
 
 def _ltsv_tokens(lines: pl.Series) -> pl.Series:

@@ -80,6 +80,19 @@ _SHAPES = {
     "logger_and_line": "([A-Za-z_][A-Za-z0-9_.]*:[0-9]+)",
     # Fiber's, which writes no date unless it is told to.
     "clock": f"({_CLOCK})",
+    "time_go": rf"([0-9]{{4}}/[0-9]{{2}}/[0-9]{{2}} {_CLOCK})",
+    # Ruby's servers write seconds so, which others don't.
+    "request_time_rack": r"([0-9]+\.[0-9]{4})",
+    "request_time_actix": r"([0-9]+\.[0-9]{6})",
+    "sanic_process": r"([A-Z][A-Za-z]*(?: [0-9]+)? *\|)",
+    "spans": r"((?:[A-Za-z_]+(?:\{[^}\"]*\})?:)*)",
+    "more_fields": r"((?: [^}]*)?)",
+    "dots": r"( \.+)",
+    "aspnet_head": r"( *|(?:[a-z]{4}: )?Microsoft\.AspNetCore\.Hosting\.[A-Za-z.]+\[[0-9]+\]:? +)",
+    "aspnet_body": "((?:[^ ]+ [^ ]+ )?)",
+    "one_word": "([^ ]+)",
+    "serilog_head": rf"(\[{_CLOCK}(?:\.[0-9]+)? [A-Z]{{3}}\] )",
+    "koa_arrow": "( *(?:-->|xxx|-x-) )",
     "bar": r"((?: *\|)? *)",
     "client_or_none": r"((?:[0-9A-Fa-f.:]+[.:][0-9A-Fa-f.:]+)?)",
     # What the FastAPI CLI draws before a line: the level of old, a bar since.
@@ -164,9 +177,11 @@ def _list_of(entry: str) -> str:
     return f"((?:{entry}|-)(?:(?:, | : )(?:{entry}|-))*)"
 
 
-_OTHER_TIMES = ("time_no_zone", "time_python", "time_web", "time_gin", "time_tornado")
+_OTHER_TIMES = ("time_no_zone", "time_python", "time_web", "time_gin", "time_tornado", "time_go")
 
 _STRICT_SHAPES = {
+    # More seconds than servers wait are another unit.
+    "request_time_rack": r"([0-9]{1,2}\.[0-9]{4})",
     "host": _HOST,
     "http_x_forwarded_for": _FORWARDED,
     # nginx's own has no hyphens; a proxy before it may have given a UUID.
@@ -179,7 +194,7 @@ _STRICT_SHAPES = {
     "bytes_sent": r"([0-9]+)",
     "request_duration": "([0-9][0-9.]*[a-zµ][0-9.a-zµ]*)",
     # A host and its port; IPv6 addresses are in no brackets there.
-    "peer": r"((?:[0-9A-Fa-f:.%]+|[A-Za-z0-9_.-]+):[0-9]{1,5}|)",
+    "peer": r"((?:\[?[0-9A-Fa-f:.%]+\]?|[A-Za-z0-9_.-]+):[0-9]{1,5}|)",
     "millisecond": "([0-9]{3})",
     "response_flags": "([A-Za-z]{2,}(?:,[A-Za-z]{2,})*|-)",
     "aws_request_id": f"({_UUID}(?:_[A-Z_]+)?|{_AWS_ID})",
@@ -236,6 +251,7 @@ _EXPECTED = {
     "time_no_zone": "a time like 28/Sep/1970 12:00:00",
     "time_gin": "a time like 1970/09/28 - 12:00:00",
     "time_tornado": "a time like 700928 12:00:00",
+    "time_go": "a time like 1970/09/28 12:00:00",
     "time_python": "a time like 1970-09-28 12:00:00,123",
     "time_web": "a time like Mon, 28 Sep 1970 12:00:00 GMT",
     "msec": "a time in epoch seconds",
@@ -405,7 +421,7 @@ def _value_pattern(
     if name.startswith("tail_"):
         end = following.text[0] if isinstance(following, LiteralText) else ""
         return _UNREAD_BEFORE.get(end, _UNREAD_LIST)
-    if name.startswith("upstream_") and escape != "haproxy":
+    if name.startswith("upstream_"):
         return f"({_LIST[1:-1]}|)" if escape in ("json", "none") else _LIST
     if name in ("http_x_forwarded_for", "proxy_add_x_forwarded_for"):
         return _FORWARDED_WORDS

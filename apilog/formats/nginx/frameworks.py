@@ -16,6 +16,7 @@ _MORGAN = "https://github.com/expressjs/morgan#predefined-formats"
 _GIN = "https://gin-gonic.com/en/docs/logging/"
 _DJANGO = "https://docs.djangoproject.com/en/stable/ref/logging/#django-server"
 _WERKZEUG = "https://werkzeug.palletsprojects.com/en/stable/serving/"
+_SANIC = "https://sanic.dev/en/guide/best-practices/logging.html"
 _FASTAPI = "https://fastapi.tiangolo.com/deployment/manually/"
 _TORNADO = "https://www.tornadoweb.org/en/stable/log.html"
 _FIBER = "https://docs.gofiber.io/api/middleware/logger/"
@@ -189,11 +190,12 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
         lacks_time=True,
     ),
     _framework_format(
+        # Vert.x writes the same.
         "morgan-default",
-        "morgan",
+        None,
         '$remote_addr - $remote_user [$time_web] "$request_method $target $server_protocol" '
         f"$status $sent_http_content_length {_AGENTS}",
-        "morgan's default, which it advises against",
+        "morgan's default, which it advises against, and Vert.x's",
         _MORGAN,
         "203.0.113.7 - - [Sat, 21 Nov 2026 10:00:00 GMT] "
         '"GET /v1/users/42?a=b HTTP/1.1" 200 512 "-" "curl/8.1"',
@@ -255,6 +257,115 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
         '"curl/8.1"',
         "INFO:aiohttp.access:203.0.113.7 [21/Nov/2026:10:00:00 +0000] "
         '"GET /v1/users/42 HTTP/1.1" 404 166 "-" "curl/8.1"',
+    ),
+    *(
+        _framework_format(
+            name,
+            None,
+            f'$time_go {token}"$request" from $peer - $status '
+            "${body_bytes_sent}B in $request_duration",
+            f"chi's Logger{told}, with or without its colours",
+            "https://pkg.go.dev/github.com/go-chi/chi/v5/middleware#Logger",
+            f'2026/11/21 10:00:00 {sample}"GET http://api.example.com/v1/users/42?a=b HTTP/1.1" '
+            "from 203.0.113.7:51234 - 200 512B in 1.2345ms",
+        )
+        for name, token, sample, told in (
+            ("chi", "", "", ""),
+            ("chi-with-id", "[$request_id_any] ", "[web1/8f4Xa2bQ-000001] ", ", with request ids"),
+        )
+    ),
+    _framework_format(
+        "rack",
+        None,
+        '$remote_addr - $remote_user [$time_local] "$request" $status $sent_http_content_length '
+        "$request_time_rack",
+        "Rack's common log, also Puma's, with seconds at its end",
+        "https://github.com/rack/rack/blob/main/lib/rack/common_logger.rb",
+        '203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] "GET /v1/users/42 HTTP/1.1" 200 512 0.0153',
+        '203.0.113.7 - alice [21/Nov/2026:10:00:01 +0000] "POST /v1 HTTP/1.1" 204 - 12.3456',
+    ),
+    _framework_format(
+        "aspnetcore",
+        None,
+        "${aspnet_head}Request finished $server_protocol $request_method $target "
+        "${aspnet_body}- $status $sent_http_content_length ${one_word} $request_time_ms",
+        "ASP.NET Core's console, of one line or two; no time",
+        "https://learn.microsoft.com/dotnet/core/extensions/console-log-formatter",
+        "      Request finished HTTP/1.1 GET http://api.example.com/v1/users/42?a=b - 200 512 "
+        "application/json 12.3456ms",
+        "info: Microsoft.AspNetCore.Hosting.Diagnostics[2] Request finished HTTP/2 POST "
+        "https://api.example.com/v1 application/json 2 - 500 - - 1.2345ms",
+        lacks_time=True,
+    ),
+    _framework_format(
+        "serilog",
+        None,
+        "${serilog_head}HTTP $request_method $target responded $status in $request_time_ms ms",
+        "Serilog's request logging in a console; no date",
+        "https://github.com/serilog/serilog-aspnetcore",
+        "[10:00:00 INF] HTTP GET /v1/users/42 responded 200 in 12.3456 ms",
+        lacks_time=True,
+    ),
+    _framework_format(
+        "koa",
+        None,
+        "${koa_arrow}$request_method $target $status $request_duration ${one_word}",
+        "koa-logger, with or without its colours; no time",
+        "https://github.com/koajs/logger",
+        "  --> GET /v1/users/42?a=b 200 15ms 1.2kb",
+        "  xxx POST /v1 500 3s -",
+        lacks_time=True,
+    ),
+    _framework_format(
+        "sanic",
+        None,
+        "${sanic_process}$time_any INFO: $peer $request_method $target $status $body_bytes_sent"
+        "${pad}$request_duration",
+        "Sanic's access log",
+        _SANIC,
+        "Main |2026-11-21 10:00:00 +0000 INFO: 203.0.113.7:51234 GET http://api.example.com/v1?a=b "
+        "200 512  1.2ms",
+    ),
+    _framework_format(
+        "sanic-old",
+        None,
+        "${opening}$time_any${closing} - (sanic.access)[$level][$peer]: $request_method $target "
+        "${pad}$status $body_bytes_sent",
+        "Sanic's access log before version 24",
+        _SANIC,
+        "[2026-11-21 10:00:00 +0000] - (sanic.access)[INFO][203.0.113.7:51234]: "
+        "GET http://api.example.com/v1?a=b  200 512",
+    ),
+    _framework_format(
+        "actix",
+        None,
+        '[$time_iso8601 $level${pad} $one_word] $remote_addr "$request" $status $body_bytes_sent '
+        f"{_AGENTS} $request_time_actix",
+        "actix-web's Logger through env_logger",
+        "https://docs.rs/actix-web/latest/actix_web/middleware/struct.Logger.html",
+        "[2026-11-21T10:00:00Z INFO  actix_web::middleware::logger] 203.0.113.7 "
+        '"GET /v1/users/42?a=b HTTP/1.1" 200 512 "-" "curl/8.1" 0.000123',
+    ),
+    _framework_format(
+        "tower-http",
+        None,
+        "$time_iso8601 ${pad}$level ${spans}request{method=$request_method uri=$target "
+        "version=$server_protocol$more_fields}: tower_http::trace::on_response: "
+        "finished processing request latency=$request_time_any status=$status",
+        "tower-http's TraceLayer through tracing, axum's",
+        "https://docs.rs/tower-http/latest/tower_http/trace/index.html",
+        "2026-11-21T10:00:00.123456Z DEBUG request{method=GET uri=/v1/users/42?a=b "
+        "version=HTTP/1.1}: tower_http::trace::on_response: finished processing request "
+        "latency=1 ms status=200",
+    ),
+    _framework_format(
+        "laravel-octane",
+        None,
+        "${pad}$status${pad}$request_method $target$dots $request_time_ms ms",
+        "Laravel Octane's requests in a console; no time",
+        "https://laravel.com/docs/octane",
+        "  200    GET /v1/users/42 .................... 12.34 ms",
+        lacks_time=True,
     ),
     _framework_format(
         "squid-combined",
