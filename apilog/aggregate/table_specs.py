@@ -348,4 +348,6 @@ def require_metric(name: str, definitions: MetricDefinitions) -> None:
 def _require_known(name: str, known: Sequence[str] | dict[str, TableSpec], what: str) -> None:
     if name not in known:
         hint = did_you_mean(name, known, f"it is one of {', '.join(known)}")
+        if " " in name and all(part in known for part in name.split()):
+            hint = f"separate several with commas: {','.join(name.split())}"
         raise UsageError(f"there is no {what} {name!r}", hint)

@@ -285,6 +285,9 @@ class _ThresholdParser:
             self._index += 1
         if unit and unit not in units:
             hint = f"its units are {', '.join(units)}" if units else "write the number alone"
+            share = f"{metric.name[:-1]}_rate"
+            if unit == "%" and not units and find_metric(share):
+                hint += f", or {share} < {number.text}%"
             if unit == "%" and "pp" in units:
                 hint = "write 0.5pp for percentage points, or baseline * 1.05"
             raise self._error_at_token(token, f"{metric.name} has no unit {unit!r}", hint)
@@ -313,9 +316,17 @@ class _ThresholdParser:
         return token
 
     def _unexpected_error(self, what: str) -> UsageError:
-        return self._error_at_token(
-            self._next_token, f"expected {what}, found {self._next_token}", EXAMPLES
-        )
+        token, before = self._next_token, self._tokens[max(self._index - 1, 0)]
+        hint = EXAMPLES
+        if token.text == "," and before.kind is TokenKind.NUMBER:
+            hint = f"write {before.text}.5 with a point"
+        elif token.text in ("AND", "and", "&&", "OR", "or"):
+            hint = "give each threshold with a -t of its own: all of them have to hold"
+        elif token.text == "=":
+            hint = "write <= or >="
+        elif before.text == "=":
+            hint = 'texts stand in double quotes: {route="/orders/{id}"}'
+        return self._error_at_token(token, f"expected {what}, found {token}", hint)
 
     def _error_at_token(self, token: ThresholdToken, problem: str, hint: str = "") -> UsageError:
         return error_at(self._text, token.position, problem, hint)

@@ -26,6 +26,16 @@ _WORDS = (
 _ALIKE = 0.7
 """How alike to a known option a misspelt one is; of 1."""
 _UNKNOWN_COMMAND = re.compile(r"(?is)no such command (['\"])(?P<word>.*?)\1(?:\.|$)")
+_CHOICE = re.compile(r"'(?P<given>[^']*)' is not one of (?P<known>'.*')")
+_OTHER_FORMATS = {
+    **dict.fromkeys(("excel", "exel", "xls"), "xlsx"),
+    **dict.fromkeys(("text", "txt", "terminal"), "table"),
+    **dict.fromkeys(("jsonl", "jsonlines"), "ndjson"),
+    **dict.fromkeys(("prom", "metrics"), "prometheus"),
+    "markdown": "md",
+    "htm": "html",
+}
+"""What outputs are called elsewhere."""
 _OTHER_OPTIONS = {
     "check": {
         **dict.fromkeys(("--fail-on", "--fail-if", "--fail", "--max", "--assert"), "--threshold"),
@@ -40,7 +50,7 @@ _OTHER_OPTIONS = {
         **dict.fromkeys(("--timezone", "--zone", "--time-zone"), "--tz"),
         **dict.fromkeys(("--interval", "--step", "--resolution"), "--bucket"),
         **dict.fromkeys(("--out", "--to-file", "--file"), "--output"),
-        **dict.fromkeys(("--json", "--csv", "--html", "--type"), "--format"),
+        **dict.fromkeys(("--json", "--csv", "--html", "--type", "--output-format"), "--format"),
         **dict.fromkeys(("--overwrite", "--yes"), "--force"),
         **dict.fromkeys(("--silent", "-s"), "--quiet"),
     },
@@ -58,17 +68,30 @@ def explain_usage(problem: typer.TyperException, argv: Sequence[str]) -> tuple[s
         message = re.sub(pattern, words, message)
     message = f"{message[:1].lower()}{message[1:]}"
     if context is None:
-        return message, see
+        # Typer doesn't say whose option lacks its value.
+        of = f"apilog {argv[0]}" if argv and argv[0] in EXAMPLES else command
+        return message, f"see `{of} --help`"
     option = getattr(problem, "option_name", "")
     if hasattr(problem, "possibilities"):
         names = [name for parameter in context.command.params for name in parameter.opts]
         hint = _explain_option(option, command, names)
+        own = next((word for word in argv if word in EXAMPLES), None)
+        if command == "apilog" and own:
+            hint = f"options stand after the command, as in `apilog {own} … {option}`; "
         return f"no such option: {option}", f"{hint}{see}"
     if match := _UNKNOWN_COMMAND.match(message):
         hint = _explain_command(match["word"], argv, context.command.list_commands(context))
         return f"no such command {match['word']!r}", hint or see
     if message.startswith("missing "):
         return message, _explain_missing(getattr(problem, "param", None), command)
+    if choice := _CHOICE.search(message):
+        given, known = choice["given"], re.findall("'([^']*)'", choice["known"])
+        near = nearest_names(given, known)
+        if (other := _OTHER_FORMATS.get(given.casefold(), "")) in known:
+            near = [other]
+        return message, f"did you mean {' or '.join(near)}? {see}" if near else see
+    if command == "apilog config" and message.startswith("got unexpected extra argument"):
+        return message, "name the file with --config, as in `apilog config check --config FILE`"
     return message, see
 
 
@@ -85,6 +108,11 @@ def _explain_missing(parameter: Any, command: str) -> str:
 
 
 def _explain_command(word: str, argv: Sequence[str], known: Sequence[str]) -> str:
+    if word == "help":
+        about = argv[1:2] if argv[1:2] and argv[1] in known else []
+        return f"write `{shlex.join(['apilog', *about, '--help'])}`"
+    if word == "version":
+        return "write `apilog --version`"
     if _is_source(word):
         return f"to report on a log, write `{shlex.join(['apilog', 'report', *argv])}`"
     near = nearest_names(word, known)

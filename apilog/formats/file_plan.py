@@ -40,7 +40,7 @@ from apilog.formats.parse_plan import (
     spread_lines,
     try_plan,
 )
-from apilog.formats.registry import FORMAT_INFOS
+from apilog.formats.registry import FORMAT_INFOS, formats_of_gateway
 from apilog.formats.skipped_lines import skip_reasons
 from apilog.formats.text_formats import ALL_TEXT_FORMATS
 from apilog.options import FormatOptions
@@ -142,6 +142,9 @@ def choose_format(
     if language := find_language(log_format):
         return FormatChoice((language.compile(log_format, log_format),))
     lists = "`apilog formats` lists the names; a server's own format string serves too"
+    if by_gateway := formats_of_gateway(log_format):
+        hint = f"{log_format} may write {', '.join(by_gateway)}: without -l it is found out"
+        raise UsageError(f"unknown log format {log_format!r}", hint)
     raise UsageError(
         f"unknown log format {log_format!r}",
         did_you_mean(

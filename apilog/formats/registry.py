@@ -95,8 +95,33 @@ def find_format(name: str) -> FormatInfo:
     """Return the format of that name; raises UsageError naming the nearest ones."""
     if name in FORMAT_INFOS:
         return FORMAT_INFOS[name]
+    if of_gateway := formats_of_gateway(name):
+        raise UsageError(
+            f"there is no format {name!r}", f"{name} may write {', '.join(of_gateway)}"
+        )
     hint = did_you_mean(name, FORMAT_INFOS, "`apilog formats` lists them all")
     raise UsageError(f"there is no format {name!r}", hint)
+
+
+_MOST_NAMED = 4
+_SHARED_FORMATS = {
+    "nginx": ("combined", "main"),
+    "apache": ("combined", "common"),
+    "caddy": ("json",),
+    "httpd": ("combined", "common"),
+}
+"""Formats that say nothing of who writes them."""
+
+
+def formats_of_gateway(name: str) -> list[str]:
+    """Return some formats that a gateway writes; none for a name that is no gateway's.
+
+    >>> formats_of_gateway("Apache")
+    ['combined', 'common', 'apache-combined', 'apache-common']
+    """
+    gateway = name.casefold()
+    own = (info.name for info in FORMAT_INFOS.values() if info.gateway == gateway)
+    return [*_SHARED_FORMATS.get(gateway, ()), *own][:_MOST_NAMED]
 
 
 def gateway_template(name: str | None) -> str:

@@ -146,6 +146,12 @@ def choose_table(report: Report, name: str | None) -> tuple[str, pl.DataFrame]:
     raise UsageError(f"this report has no table {name!r}", did_you_mean(name, tables, listed))
 
 
+def _other_names(column: str) -> tuple[str, ...]:
+    """Return what else a column is called: `latency_p95` for `latency_p95_ms`."""
+    others = ("count", "hits", "n", "calls") if column == "requests" else ()
+    return (column.removesuffix("_ms"), *others)
+
+
 def choose_columns(frame: pl.DataFrame, columns: Sequence[str], table: str) -> pl.DataFrame:
     """Return these columns of a table, in this order, each once.
 
@@ -154,5 +160,9 @@ def choose_columns(frame: pl.DataFrame, columns: Sequence[str], table: str) -> p
     unknown = next((column for column in columns if column not in frame.columns), None)
     if unknown is None:
         return frame[[*dict.fromkeys(columns)]]
-    hint = did_you_mean(unknown, frame.columns, f"its columns are {', '.join(frame.columns)}")
+    listed = f"its columns are {', '.join(frame.columns)}"
+    named = [c for c in frame.columns if unknown in c.split("_") or unknown in _other_names(c)]
+    hint = f"did you mean {' or '.join(named[:3])}?"
+    if not named:
+        hint = did_you_mean(unknown, frame.columns, listed)
     raise UsageError(f"the table {table} has no column {unknown!r}", hint)

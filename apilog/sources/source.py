@@ -96,6 +96,10 @@ def open_error(file: str, error: OSError | ValueError) -> SourceError:
             if "://" in file:
                 hint = "only s3://, gs:// and az:// URLs are read; "
                 hint += "fetch the log and pipe it to `apilog report -`"
+            elif file.startswith("~"):
+                hint = "the shell puts a home folder for ~ only outside of quotes"
+            elif file.startswith(("s3:", "gs:", "az:")):
+                hint = f"write {file[:2]}://bucket/name"
             elif Path(file).is_absolute():
                 hint = "check the spelling"
             else:

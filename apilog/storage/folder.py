@@ -69,6 +69,8 @@ def explain_write_errors(path: str | os.PathLike[str]) -> Iterator[None]:
                 hint = error.hint
             case OSError(errno=code) if code in _DISK_FULL_ERRNOS:
                 hint = "free some space and run it again: nothing is lost or doubled"
+            case NotADirectoryError():
+                hint = "a part of the path is a file: name a folder"
             case OSError(errno=errno.EROFS):
                 hint = "the file system is mounted read-only"
             case _:

@@ -140,6 +140,9 @@ def check_folder(folder: Folder, create: bool) -> None:
         foreign = sorted({n for n in folder.list_entries() if n[0] != "."} - _IGNORED_NAMES)
     except FileNotFoundError:
         return
+    except NotADirectoryError as error:
+        hint = "name a folder that is new or empty"
+        raise InputError(f"the store {folder} is a file, not a folder", hint) from error
     except OSError as error:
         raise unreadable_error(folder, error, "open the store") from error
     if foreign:

@@ -53,6 +53,10 @@ def explain_time(text: str, today: date) -> str:
     ('write 7d', 'write the date: 2026-11-23')
     """
     words = " ".join(text.casefold().split())
+    if re.fullmatch(r"[-+][0-9]+[smhdw]", words):
+        return f"ages have no sign: write {words[1:]}"
+    if re.fullmatch(r".* (?:to|until|bis|-) .*", words):
+        return "write a stretch of time with two dots, as in 2026-11-01..2026-11-07"
     day = words.removeprefix("last ")
     weekday = next((at for at, name in enumerate(_WEEKDAYS) if day in (name, name[:3])), None)
     if weekday is not None:

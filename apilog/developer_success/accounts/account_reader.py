@@ -184,7 +184,7 @@ def _describe_unread(
 
 
 def _missing_column(name: str, frame: pl.DataFrame, hint: str) -> UsageError:
-    known = f"it has {', '.join(frame.columns)}"
+    known = f"it has {', '.join(map(repr, frame.columns))};"
     return UsageError(
         f"the account table has no column {name!r}",
         did_you_mean(name, frame.columns, known, also=hint, at_most=1, quoted=True),
