@@ -122,6 +122,7 @@ EXAMPLES = (
 
 
 _OPERATORS = " ".join(Operator)
+_NO_UNITS = ("for", "and", "or")
 
 
 def parse_threshold(
@@ -279,8 +280,10 @@ class _ThresholdParser:
         token = self._next_token
         unit = "%" if self._accept("%") else "/" if self._accept("/") else ""
         word = self._next_token
-        # `for` after a number begins `for each`.
-        if word.kind is TokenKind.NAME and (unit == "/" or (not unit and word.text != "for")):
+        # `for` after a number begins `for each`; the others are no part of a threshold.
+        if word.kind is TokenKind.NAME and (
+            unit == "/" or (not unit and word.text.lower() not in _NO_UNITS)
+        ):
             unit += word.text
             self._index += 1
         if unit and unit not in units:
@@ -320,7 +323,7 @@ class _ThresholdParser:
         hint = EXAMPLES
         if token.text == "," and before.kind is TokenKind.NUMBER:
             hint = f"write {before.text}.5 with a point"
-        elif token.text in ("AND", "and", "&&", "OR", "or"):
+        elif token.text.lower() in ("and", "or"):
             hint = "give each threshold with a -t of its own: all of them have to hold"
         elif token.text == "=":
             hint = "write <= or >="
