@@ -111,8 +111,8 @@ class CallSummary:
     periods: pl.DataFrame
     accounts: pl.DataFrame
     """`id`, and the counts, extremes and first times of `ACCOUNT_VALUES`."""
-    successes: pl.DataFrame
-    """`id`, `at` (microseconds since 1970): the earliest successful calls of each account."""
+    activations: pl.DataFrame
+    """`id`, `at` (microseconds since 1970): the successful call that activated each account."""
     active: pl.DataFrame
     """`id`, `word`, `mask`: the periods in which each account called, as bits of 64-bit words."""
     lasts: pl.DataFrame

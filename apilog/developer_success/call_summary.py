@@ -52,7 +52,7 @@ _RANK = "rank"
 _MERGES = {**ACCOUNT_VALUES, _RANK: "max"}
 _ERROR_RANK = 1 << 62
 
-_FEWEST_PENDING, _MOST_PENDING = 500_000, 3_000_000
+_FEWEST_PENDING, _MOST_PENDING = 500_000, 2_000_000
 _PENDING_PER_ACCOUNT = 4
 """Calls are added up when so many have been gathered: more of many accounts, up to a limit."""
 
@@ -236,7 +236,10 @@ class CallAccumulator:
             later=rest.later,
             periods=rest.periods,
             accounts=values.with_row_index("id").drop_nulls("first_call").drop(_RANK),
-            successes=pl.concat([shard.successes for shard in (empty, *shards)]),
+            activations=pl.concat([shard.cutoffs.alias("at") for shard in (empty, *shards)])
+            .to_frame()
+            .with_row_index("id")
+            .drop_nulls("at"),
             active=pl.concat([shard.active for shard in (empty, *shards)]),
             lasts=pl.concat([shard.lasts for shard in (empty, *shards)]),
             latencies=tuple(shard.latencies.shard() for shard in shards),

@@ -78,12 +78,7 @@ def build_population(
     """
     first = _first_call(calls, terms.cohort)
     coverage = LogCoverage(first=first, last=calls.last, as_of=terms.as_of, window=window)
-    activations = (
-        calls.successes.group_by("id")
-        .agg(pl.len(), activated_at=as_instant(pl.col("at").max()))
-        .filter(pl.col("len") >= terms.activation_calls)
-        .drop("len")
-    )
+    activations = calls.activations.select("id", activated_at=as_instant(pl.col("at")))
     frame = (
         accounts.frame.with_row_index("id")
         .join(calls.accounts, on="id", how="left", maintain_order="left")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -13,7 +13,9 @@ from apilog.developer_success.accounts import AccountColumns, Accounts, read_acc
 from apilog.developer_success.call_facts import partial_calls
 from apilog.developer_success.call_plan import (
     UNMATCHED_TABLE,
+    CallFacts,
     CallPlan,
+    CallSummary,
     CohortPeriod,
 )
 from apilog.developer_success.call_summary import CallAccumulator
@@ -69,10 +71,7 @@ def build_success_report(sources: Sequence[Source], options: SuccessOptions) -> 
         # Calls outside of the window tell what is known of accounts, so that all are read.
         lambda records: partial_calls(plan, records),
     )
-    accumulator = CallAccumulator(plan)
-    for facts in source_pass.iter_results():
-        accumulator.add(facts)
-    calls = accumulator.summary()
+    calls = _sum_up(plan, source_pass.iter_results())
     population = build_population(accounts, calls, terms, window)
     tables = tables_by_group(population, options.by)
     tables["experiments"] = judge_experiments(tables["experiments"], terms)
@@ -92,6 +91,13 @@ def build_success_report(sources: Sequence[Source], options: SuccessOptions) -> 
         filters=filters_of(options, window),
         notes=(*source_pass.notes, *_success_notes(accounts, population, tables)),
     )
+
+
+def _sum_up(plan: CallPlan, chunks: Iterable[CallFacts]) -> CallSummary:
+    accumulator = CallAccumulator(plan)
+    for facts in chunks:
+        accumulator.add(facts)
+    return accumulator.summary()
 
 
 def _counted_window(window: TimeWindow, log: LogCoverage) -> TimeWindow:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +36,7 @@ _ACCOUNT_TABLE = re.compile(
 """The head of a table of accounts, as `apilog success` takes it."""
 _ACCOUNT_HEAD_BYTES = 4096
 _VERIFY = "`apilog store verify` finds damaged files"
+_FIRST_ERROR = 400
 _ROWS = 200_000
 _FILES = 128
 """Small files are read together, up to these limits."""
@@ -74,8 +75,7 @@ class StoredPart:
         if makes_routes:
             columns |= {"gateway", "method", "path"}
         try:
-            scan = self.store.scan_records(window.since, window.until, self.files)
-            records = scan.select(sorted(columns)).collect()
+            records = self._collect(columns, window)
         except (OSError, pl.exceptions.PolarsError) as error:
             present = set(self.store.folder.list_files("records"))
             gone = [file.name for file in self.files if file.name not in present]
@@ -101,22 +101,42 @@ class StoredPart:
             records = records.with_columns(pl.when(is_named).then("route"))
             records = add_route(records, spec.rules, spec.templates)
         elif GUESSED_ROUTE in spec.columns:
-            is_named_by = records["gateway"].is_in(ROUTE_NAMING_GATEWAYS).fill_null(value=False)
-            is_guessed = ~is_named_by
-            if is_named_by.any():
-                # A store does not keep where a route came from. What the path gives was guessed.
-                paths = scan.select("gateway", "method", "path").collect()
-                usual = add_route(paths)["route"].cast(pl.String)
-                is_guessed |= records["route"].cast(pl.String).eq_missing(usual)
-                is_guessed &= ~is_named_by | paths["path"].is_not_null()
-            known = pl.DataFrame({"is_guessed": is_guessed}).select(
-                pl.when("is_guessed").then(pl.lit(value=True)).alias(GUESSED_ROUTE)
-            )
-            records = records.hstack(known)
+            records = records.with_columns(self._guessed_routes(records, window))
         if not makes_routes and "route" in records.columns:
             records = records.with_columns(rename_stored(spec.templates))
         records = spec.specify(records)
         return spec.select(records.select(c for c in READ_COLUMNS if c in records.columns))
+
+    def _collect(self, columns: Collection[str], window: TimeWindow) -> pl.DataFrame:
+        """Return these columns of the records in the window; raises what reading files raises."""
+        scan = self.store.scan_records(window.since, window.until, self.files, as_stored=True)
+        if "error_source" not in columns:
+            return scan.select(sorted(columns)).collect()
+        records = scan.select(sorted({*columns, "status"})).collect()
+        # Telling the source of each record takes longer than reading it, and most are stored.
+        is_untold = pl.col("error_source").is_null() & (pl.col("status") >= _FIRST_ERROR)
+        if records.select(is_untold.any()).item():
+            scan = self.store.scan_records(window.since, window.until, self.files)
+            records = scan.select(sorted(columns)).collect()
+        return records.select(sorted(columns))
+
+    def _guessed_routes(self, records: pl.DataFrame, window: TimeWindow) -> pl.Series:
+        """Return which routes were guessed, true or null: a store does not keep it."""
+        gateway = records["gateway"].drop_nulls()
+        # Most files have one gateway, which is seen without counting.
+        is_alike = len(gateway) > 0 and (gateway == gateway[0]).all()
+        gateways = set(gateway.head(1) if is_alike else gateway.unique())
+        if gateways.isdisjoint(ROUTE_NAMING_GATEWAYS):
+            return pl.Series(GUESSED_ROUTE, [True]).new_from_index(0, records.height)
+        # Of gateways that name routes, what the path gives was guessed.
+        paths = self._collect(["gateway", "method", "path"], window)
+        usual = add_route(paths)["route"].cast(pl.String)
+        is_named_by = records["gateway"].is_in(ROUTE_NAMING_GATEWAYS).fill_null(value=False)
+        is_guessed = ~is_named_by | records["route"].cast(pl.String).eq_missing(usual)
+        is_guessed &= ~is_named_by | paths["path"].is_not_null()
+        frame = pl.DataFrame({"is_guessed": is_guessed})
+        known = pl.when("is_guessed").then(pl.lit(value=True)).alias(GUESSED_ROUTE)
+        return frame.select(known).to_series()
 
 
 def rename_stored(templates: RouteTemplates) -> pl.Expr:

@@ -80,8 +80,13 @@ class Store:
         since: datetime | None = None,
         until: datetime | None = None,
         files: tuple[DataFile, ...] | None = None,
+        *,
+        as_stored: bool = False,
     ) -> pl.LazyFrame:
         """Scan the records in the window, or those in `files`, in the types of the schema.
+
+        Stores of earlier versions lack `error_source`, which other columns tell, unless records are
+        wanted as they are stored.
 
         Polars pushes projections and predicates down: only the files, columns and row groups that
         a query needs are read. A file that `compact` or `prune` removes meanwhile makes the query
@@ -92,7 +97,8 @@ class Store:
         frame = scan_files(paths, "records", self.folder.scan_options)
         if window.is_limited:
             frame = frame.filter(is_within(window))
-        # Stores of earlier versions lack the column.
+        if as_stored:
+            return frame
         derived = error_source(tells_upstream=False)
         return frame.with_columns(pl.coalesce("error_source", derived).alias("error_source"))
 

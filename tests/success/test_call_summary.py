@@ -24,7 +24,7 @@ from tests.examples import about
 from tests.success.random_worlds import AS_OF, START, world
 from tests.success.success_oracle import World
 
-FRAMES = ("accounts", "successes", "active", "lasts", "minutes", "later", "periods")
+FRAMES = ("accounts", "activations", "active", "lasts", "minutes", "later", "periods")
 
 
 def plan_of(one: World) -> CallPlan:
@@ -198,7 +198,7 @@ def test_what_is_kept_of_an_account_does_not_grow_with_its_calls() -> None:
         .cast({"status": pl.Int16, "timestamp": SCHEMA["timestamp"]})
     )
     state = summary_of(plan, [records])
-    assert (state.accounts.height, state.successes.height, state.lasts.height) == (1, 3, 1)
+    assert (state.accounts.height, state.activations.height, state.lasts.height) == (1, 1, 1)
     assert state.active.height <= 2
     assert sum(len(shard.cells) for shard in state.latencies) <= 2
     assert state.minutes.height <= (AS_OF - START).total_seconds() / 60
