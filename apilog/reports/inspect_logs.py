@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from apilog.engine.first_chunks import read_sample
 from apilog.engine.store_parts import find_logs, refuse_stores
 from apilog.errors import ApilogError, InputError, UsageError
+from apilog.formats.contract import Format
 from apilog.formats.file_plan import (
     FormatChoice,
     explain_unread,
@@ -14,7 +16,9 @@ from apilog.formats.file_plan import (
     plan_detector,
     plan_file,
 )
+from apilog.formats.generic.records import RecognisedFormat
 from apilog.formats.nginx.format import NginxFormat
+from apilog.formats.nginx.frameworks import FRAMEWORK_FORMATS
 from apilog.formats.own.found_formats import describe_formats
 from apilog.formats.parse_plan import iterate_formats, parse_lines
 from apilog.formats.registry import ADVICE, TEMPLATES
@@ -27,6 +31,7 @@ from apilog.values.event_lines import EventLines
 _OWN_COLUMNS = {"source", "line_number", "route"}
 """Columns that apilog fills itself."""
 
+_FRAMEWORKS = frozenset(f.name for f in FRAMEWORK_FORMATS)
 _SUGGESTIONS = {
     gateway: TEMPLATES[gateway] for gateway in ("nginx", "apache", "haproxy", "envoy", "traefik")
 }
@@ -46,6 +51,21 @@ def inspect_logs(sources: Sequence[Source], options: FormatOptions) -> Detection
         except (InputError, UsageError) as error:
             errors.append(error)
     return DetectionResult(files=tuple(files), errors=tuple(errors))
+
+
+def _find_adviser(log_format: Format) -> str:
+    """Return whose advice helps with a log: its gateway's, or that of the software it is of.
+
+    Where nothing tells who wrote lines that nginx can write, its advice may be what helps.
+    """
+    if log_format.gateway:
+        return log_format.gateway
+    if isinstance(log_format, RecognisedFormat):
+        return log_format.fields.dialect.name if log_format.fields.dialect else ""
+    name = re.split(r"[ $(]", log_format.name, maxsplit=1)[0]
+    if name in _FRAMEWORKS:
+        return name
+    return "nginx" if isinstance(log_format, NginxFormat) else ""
 
 
 def _inspect_source(source: LogSource, choice: FormatChoice | None) -> DetectedFile:
@@ -68,9 +88,7 @@ def _inspect_source(source: LogSource, choice: FormatChoice | None) -> DetectedF
         if isinstance(f, NginxFormat) and f.gateway in ("nginx", None)
     ]
     gateways = tuple(dict.fromkeys(f.gateway for f in formats if f.gateway))
-    # Where nothing tells who wrote lines that nginx can write, its advice may be what helps.
-    adviser = formats[0].gateway if formats else None
-    adviser = adviser or ("nginx" if nginx else "")
+    adviser = _find_adviser(formats[0]) if formats else ""
     lacks = tuple(
         MissingColumn(column=column, directive=directive)
         for column, directive in ADVICE.get(adviser, {}).items()

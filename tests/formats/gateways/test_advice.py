@@ -12,7 +12,8 @@ import pytest
 from apilog.formats import gateways
 from apilog.formats.gateways.apigee import LOGGED_VARIABLES
 from apilog.formats.gateways.aws.templates import LOG_FORMATS
-from apilog.formats.registry import ADVICE
+from apilog.formats.generic.dialects import DIALECTS
+from apilog.formats.registry import ADVICE, FORMAT_INFOS
 from apilog.schema import GATEWAYS, SCHEMA
 from tests.commands import Run
 from tests.weblog import write
@@ -48,7 +49,8 @@ def lacks(run: Run, path: Path) -> dict[str, str]:
 
 
 def test_every_gateway_has_advice_on_columns_that_there_are() -> None:
-    assert set(ADVICE) <= set(GATEWAYS)
+    dialects = {dialect.name for dialect in DIALECTS}
+    assert set(ADVICE) <= {*GATEWAYS, *FORMAT_INFOS, *dialects}
     for advice in ADVICE.values():
         assert advice
         assert set(advice) <= set(SCHEMA)
