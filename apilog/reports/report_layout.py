@@ -183,7 +183,9 @@ class _TableReader:
     def _sort(self, keys: tuple[str, ...], metrics: tuple[str, ...]) -> tuple[str, bool]:
         text = _text(self.values, "sort", self.place)
         if text is None:
-            return "", True
+            # Time has an order of its own, unless the busiest rows are asked for.
+            is_of_time = keys[:1] == ("timestamp",) and "top" not in self.values
+            return ("timestamp", False) if is_of_time else ("", True)
         name, _, order = text.partition(" ")
         order = order.strip().lower()
         if name not in (*keys, *metrics) or order not in ("", *_ORDERS):

@@ -43,3 +43,8 @@ test("strays are left out of the span", () => {
   assert.strictEqual(S.findSpan(cells, true, false).first, -3650 * day);
   assert.strictEqual(S.findSpan([], false, false).first, null);
 });
+
+test("differences have a sign, and of ratios are percentage points", () => {
+  const texts = [[0.0038, "ratio"], [-64.2, "ms"], [0, "ratio"], [null, "ms"]].map(([v, u]) => F.formatDifference(v, u));
+  assert.deepStrictEqual(texts, ["+0.38 pp", "−64 ms", "±0 pp", "–"]);
+});

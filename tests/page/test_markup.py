@@ -6,6 +6,7 @@ import base64
 import hashlib
 import io
 import json
+import re
 from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 
@@ -167,3 +168,21 @@ def test_rows_without_scripts_are_those_of_the_terminal() -> None:
 def test_a_page_has_no_time_of_its_own() -> None:
     report = hostile_report()
     assert drawn(report) == drawn(report)
+
+
+def test_charts_have_captions_and_differences_are_those_of_the_terminal() -> None:
+    report = apilog.report("sample_logs/api.log", for_page=True)
+    page = drawn(report)
+    captions = re.findall(r'<figure class="chart[^>]*><figcaption>([^<]+)</figcaption>', page)
+    assert captions == [
+        "Traffic",
+        "Latency over time",
+        "Latency histogram",
+        "p95 by hour and weekday",
+    ]
+    compared = apilog.compare("sample_logs/api.log", split="method=GET,POST").report
+    page = drawn(compared)
+    (cell, text) = re.findall("data-metric='difference' data-value='([^']+)'>([^<]+)<", page)[0]
+    assert 0 < float(cell) < 0.01
+    assert text == f"+{100 * float(cell):.2f} pp"
+    assert ">1,247</td>" in page

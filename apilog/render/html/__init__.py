@@ -11,9 +11,11 @@ import base64
 import hashlib
 import io
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
+from html import unescape
 from importlib import resources
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -90,6 +92,7 @@ def _draw(
     filter_data: str = "",
 ) -> str:
     report, (plain, packed) = view.report, embedded
+    pictures = _draw_pictures(report)
     return _template().render(
         head=describe_head(view),
         index_link=index,
@@ -98,7 +101,8 @@ def _draw(
         changes=describe_changes(view, TILES),
         folded=FOLDED | {t.name for t in tables if t.height < _FEWEST_ROWS.get(t.name, 1)},
         halves=_HALVES if {table.name for table in tables} >= _HALVES else (),
-        pictures=_draw_pictures(report),
+        pictures=pictures,
+        captions={name: _caption(picture) for name, picture in pictures.items()},
         wide=_WIDE,
         filter_data=filter_data,
         version=report.version,
@@ -167,6 +171,15 @@ def _draw_pictures(report: Report) -> dict[str, str]:
         if not (name in _SHOWN_AS_TABLES or CHARTS[name].is_composed)
         and all(pictured.tables[table].height for table in CHARTS[name].tables)
     }
+
+
+def _caption(picture: str) -> str:
+    """Return the title that a picture has for screen readers."""
+    found = _TITLE.search(picture)
+    return unescape(found[1]) if found else ""
+
+
+_TITLE = re.compile("<title[^>]*>([^<]*)</title>")
 
 
 @cache

@@ -134,6 +134,13 @@
     return (v) => formatValue(v, format);
   }
 
+  // A difference with its sign; differences of ratios are percentage points.
+  function formatDifference(value, unit) {
+    if (value === null) return NULL;
+    const text = columnFormat([Math.abs(value)], unit)(Math.abs(value));
+    return `${value > 0 ? "+" : value < 0 ? "−" : "±"}${unit === "ratio" ? text.replace(" %", " pp") : text}`;
+  }
+
   function formatColumn(values, unit) {
     return values.map(columnFormat(values, unit));
   }
@@ -187,7 +194,7 @@
   }
 
   const exported = {
-    NULL, FILTERS, columnFormat, formatColumn, formatCompact, formatCount, formatDuration, formatRatio,
+    NULL, FILTERS, columnFormat, formatColumn, formatCompact, formatCount, formatDifference, formatDuration, formatRatio,
     formatBytes, formatTime, compareKeys, sortRows, readFragment, writeFragment,
   };
   globalThis.apilogFigures = exported;

@@ -204,7 +204,9 @@
       this.meta.columns.forEach((c, j) => {
         if (!c.main && !this.hasAllColumns) return;
         const cell = line.cells[j];
-        const format = this.formats[j] || F.columnFormat([cell.value], page.metricUnits[line.row.metric] || "");
+        const unit = page.metricUnits[line.row.metric] || "";
+        const ofMetric = c.name === "difference" ? (v) => F.formatDifference(v, unit) : F.columnFormat([cell.value], unit);
+        const format = this.formats[j] || ofMetric;
         const text = c.unit === "text" ? visible(format(cell.value)) : format(cell.value);
         if (cell.text === text) return;
         cell.node.firstChild.data = text;
@@ -364,7 +366,8 @@
       this.tip = element("div", { class: "tip", hidden: true });
       this.anomalies = [];
       this.place = element("div", { class: "live" });
-      figure.replaceChildren(this.place, this.tip);
+      const caption = figure.querySelector("figcaption");
+      figure.replaceChildren(...(caption ? [caption] : []), this.place, this.tip);
       figure.classList.add("is-live");
       new ResizeObserver(() => this.redraw()).observe(this.place);
     }
@@ -765,11 +768,24 @@
     turn += 1;
     const own = turn;
     // After the next frame, so that what is gone is seen to be gone.
-    requestAnimationFrame(() => setTimeout(() => {
+    afterFrame(() => {
       if (own !== turn) return;
       draw(F.readFragment(location.hash));
       root.setAttribute("data-ready", "true");
-    }));
+    });
+  }
+
+  // Do it after the next frame; pages that nobody looks at have none.
+  function afterFrame(action) {
+    let isDone = false;
+    const once = () => {
+      if (!isDone) {
+        isDone = true;
+        action();
+      }
+    };
+    requestAnimationFrame(() => setTimeout(once));
+    setTimeout(once, 1000);
   }
 
   async function start() {
@@ -790,5 +806,5 @@
     update();
   }
 
-  requestAnimationFrame(() => setTimeout(start));
+  afterFrame(start);
 })();

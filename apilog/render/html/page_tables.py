@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from apilog.aggregate import TABLES, RowOrder
-from apilog.metrics import METRICS
+from apilog.metrics import METRICS, Unit
 from apilog.render.data.cell_values import exact_column, plain_values
 from apilog.render.sections.columns import format_short_times
 from apilog.render.sections.report_view import ReportView, key_names
@@ -29,6 +29,7 @@ from apilog.render.text.cell_text import (
     short_title,
 )
 from apilog.render.text.escape import escape_json, escape_terminal
+from apilog.render.text.verdict_text import format_difference
 
 _STATIC_ROWS = (60, 40, 25, 15, 10)
 """How many rows of a table may stand in the page's markup, for readers without scripts."""
@@ -104,7 +105,7 @@ _MAIN = {
     },
     "checks": {"state", "value", "limit", "baseline", "requests", "reason"},
     "comparison": {"a", "b", "difference", "verdict", "a_requests", "b_requests"},
-    "anomalies": {"end", "value", "expected", "score", "kind", "routes"},
+    "anomalies": {"value", "expected", "score", "kind", "routes"},
 }
 """Columns that are shown at once; the others on demand. All, for a table that is not here."""
 _OF_METRIC = frozenset(
@@ -235,6 +236,8 @@ def _describe_table(view: ReportView, name: str) -> PageTable:
 
 def _table_title(view: ReportView, name: str) -> str:
     given = next((layout.title for layout in view.report.layout if layout.name == name), "")
+    if view.report.layout and name == "timestamp":
+        return safe_text(given) or "Over time"
     return safe_text(given) or _TITLES.get(name, name.replace("_", " ").capitalize())
 
 
@@ -244,7 +247,13 @@ def _table_keys(view: ReportView, name: str, frame: pl.DataFrame) -> list[str]:
         return [key for key in key_names(frame) if key not in _COVERAGE_VALUES]
     if name in _KEYS:
         return [key for key in _KEYS[name] if key in frame.columns]
-    if view.report.command == "report" or name in ("gateways", "traffic", "endpoints", "statuses"):
+    is_grouped = not any(t.name == name and not t.measure for t in view.report.layout)
+    if (view.report.command in ("report", "export") and is_grouped) or name in (
+        "gateways",
+        "traffic",
+        "endpoints",
+        "statuses",
+    ):
         return key_names(frame)
     return [
         column
@@ -259,7 +268,7 @@ def _table_keys(view: ReportView, name: str, frame: pl.DataFrame) -> list[str]:
 def _describe_column(
     table: str, name: str, dtype: pl.DataType, *, has_metric: bool, has_values: bool
 ) -> PageColumn:
-    unit = column_unit(name)
+    unit = _unit_of(name)
     if isinstance(dtype, pl.Datetime):
         kind = "time"
     else:
@@ -276,6 +285,11 @@ def _describe_column(
     )
 
 
+def _unit_of(name: str) -> Unit | None:
+    """Return the unit of a column; those of a comparison count the requests of each side."""
+    return column_unit(name) or (Unit.COUNT if name.endswith("_requests") else None)
+
+
 def _make_rows(frame: pl.DataFrame, table: PageTable, view: ReportView) -> Iterator[PageRow]:
     # The overview is one row, of which tiles show columns that its table does not.
     columns = table.columns if table.name == "overview" else table.main_columns
@@ -286,7 +300,12 @@ def _make_rows(frame: pl.DataFrame, table: PageTable, view: ReportView) -> Itera
     for column in columns:
         if column.unit == "metric":
             pairs = zip(frame.get_column(column.name), frame.get_column("metric"), strict=True)
-            texts[column.name] = [format_value(v, metric_unit(m), timezone) for v, m in pairs]
+            texts[column.name] = [
+                format_difference(v, m)
+                if column.name == "difference"
+                else format_value(v, metric_unit(m), timezone)
+                for v, m in pairs
+            ]
     for i, row in enumerate(plain_values(frame, timezone).iter_rows(named=True)):
         yield PageRow(
             key=[texts[key][i] for key in table.keys],
@@ -311,7 +330,7 @@ def _format_column(column: pl.Series, timezone: str) -> list[str]:
     if isinstance(dtype, pl.Datetime) and dtype.time_zone is not None:
         return format_short_times(column, timezone)
     if is_number(dtype):
-        return format_values(column.to_list(), column_unit(column.name), timezone)
+        return format_values(column.to_list(), _unit_of(column.name), timezone)
     values = plain_values(column.to_frame(), timezone).select(exact_column(column.name))
     return [_format_text(column.name, value) for value in values.to_series().to_list()]
 

@@ -165,7 +165,7 @@ class _OwnTable:
         drawing = Drawing(self.width, self.theme)
         left_out = shown.height < single.height
         more = f", {shown.height} of {single.height} rows" if left_out else ""
-        subtitle = f"{self._titled}{column_title(measure)}{more}"
+        subtitle = f"{column_title(measure)}{more}"
         top = draw_heading(drawing, self.title, subtitle)
         figures = self._figures_beside(measure)
         rows = self._make_rows(shown, measure, figures)
@@ -177,11 +177,6 @@ class _OwnTable:
             end += LINE
         described = "; ".join(row.title for row in rows[:3]) or "no rows"
         yield drawing.finish(end + MARGIN, self._mark("bar"), self.title, described)
-
-    @property
-    def _titled(self) -> str:
-        # A picture has the title as its heading; in a page it has none.
-        return f"{self.title}: " if self.theme is Theme.PAGE else ""
 
     def _figures_beside(self, measure: str) -> list[str]:
         """Return the columns that are written beside the bars; in a page the table has them."""
@@ -214,8 +209,7 @@ class _OwnTable:
             shares = columns.is_merged or times.height < frame.height
             note = f"{columns.step}, the largest of them" if shares else columns.step
             title = f"{self.title}: {column_title(name)}"
-            subtitle = f"{title}, {note}" if self.theme is Theme.PAGE else note
-            top = draw_heading(drawing, title, subtitle) + TEXT_SIZE / 2
+            top = draw_heading(drawing, title, note) + TEXT_SIZE / 2
             plot, end = draw_time_plot(
                 drawing,
                 columns,
