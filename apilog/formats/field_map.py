@@ -99,7 +99,8 @@ _TIMES = fields(
     """$msec startutc startlocal timestampns timestampus timestampms timestamp ts time
     $time_iso8601 $time_local datetime date startedat starttime requesttimestamp
     requesttimeepoch requesttime accesstime eventtime logtime epoch edgestarttimestamp
-    timestampiso t timeunixnano asctime requestdate reqtimesec isotime utctime
+    timestampiso zeit zeitstempel zeitpunkt horodatage fecha t timeunixnano asctime
+    requestdate reqtimesec isotime utctime
     eventtimestamp logtimestamp loggedat createdat receivedat requestedat completedat
     finishedat endedat endtime timestampepoch timeepoch unixtime epochtime start end""",
     looks.is_time,
@@ -121,7 +122,8 @@ _TARGETS = fields(
 _OTHER_TARGETS = fields(
     """$uri url requestpath path urlpath urlfull httppath httptarget httpurl $target
     originalpath rawpath fullpath fullurl requestfullpath requesttarget pathname uripath
-    requri pathinfo reqpath requrl urlstem csuri httproutepath endpoint request req""",
+    requri pfad chemin ruta pathinfo reqpath requrl urlstem csuri httproutepath endpoint
+    request req""",
     looks.is_target,
     encode_url_path,
     part=target_path,
@@ -143,7 +145,8 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
     "method": (
         texts(
             """method $request_method httpmethod httprequestmethod reqmethod verb requestverb
-            clientrequestmethod csmethod methodname httpverb reqverb requesttype""",
+            clientrequestmethod csmethod methode méthode método metodo methodname httpverb
+            reqverb requesttype""",
             looks.is_method,
         ),
         request_lines("method"),
@@ -183,7 +186,7 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
             httpresponsecode edgeresponsestatus resstatuscode resstatus respstatus scstatus
             httpcode httpreturncode respcode rspcode rescode replystatus httpresponsestatus
             finalstatus statusvalue clientstatus clientstatuscode proxyresponsecode
-            elbstatuscode code response st sc""",
+            elbstatuscode statut estado code response st sc""",
             looks.is_status,
             to_statuses,
             given=to_statuses,
@@ -240,7 +243,7 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
         durations(
             """duration latency elapsed elapsedtime responsetime resptime restime apptime taken
             timetaken took dur lat elapsedmilliseconds processingtime $request_duration
-            requestlatency responseduration runtime
+            requestlatency responseduration dauer antwortzeit durée duración duração runtime
             executiontime exectime totaltime timetotal total timespent spenttime cost costtime
             servetime turnaroundtime timetoresponse handlertime servertime requestprocessingtime
             walltime totalelapsed totalresponsetime totalms totalus reqms
@@ -291,7 +294,7 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
             responsebyteslength respbyteslength
             httpresponsebodybytes httpresponsebodysize httpresponsesize scbytes
             rescontentlength reslength resheaderscontentlength responseheaderscontentlength
-            contentlength contentsize length totalbytes writtenbytes byteswritten
+            contentlength contentsize length len totalbytes writtenbytes byteswritten
             responsewritten written"""
         ),
         variables("sent_http_content_length", to_sizes),

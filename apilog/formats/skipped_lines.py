@@ -23,6 +23,8 @@ ERROR_LOG = "error log line"
 NOTICE = "notice of a program that starts or stops"
 MARKER = "marker of a log tool"
 SERVER_LOG = "line of the server's own log"
+# What a program says of requests in its own log is no less a record.
+_OF_A_REQUEST = r"\bHTTP/[0-9]|\b[1-5][0-9]{2}\b.* /|/.* [1-5][0-9]{2}\b|\bstatus"
 TABLE_HEADER = "header of an export"
 HEADING = "heading of an export"
 NO_REQUEST = "connection without a request"
@@ -164,7 +166,7 @@ SKIP_RULES: tuple[SkipRule, ...] = (
             "2026-10-10 13:55:37.000 | INFO     | __main__:main:4 - started",
             "INFO:shop:started",
         ),
-        unless=r"\bHTTP/[0-9]|\b[1-5][0-9]{2}\b.* /|/.* [1-5][0-9]{2}\b|\bstatus",
+        unless=_OF_A_REQUEST,
     ),
     SkipRule(
         SERVER_LOG,
@@ -204,7 +206,7 @@ SKIP_RULES: tuple[SkipRule, ...] = (
             "2026-11-21 10:00:00,123 INFO spawned: 'app' with pid 7",
             "2026-11-21 10:00:00,123 DEBG 'app' stdout output:",
         ),
-        unless=r"\bHTTP/[0-9]",
+        unless=_OF_A_REQUEST,
     ),
     SkipRule(
         # https://github.com/gin-gonic/gin/blob/master/debug.go

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import polars as pl
@@ -35,6 +35,9 @@ _LOGFMT_PAIR = r'[A-Za-z_$@][\w.$@-]*(?:=(?:"(?:[^"\\]|\\.)*"|\[[^\]]*\]|[^\s"]\
 _LOGFMT_LINE = rf"^\s*{_LOGFMT_PAIR}(?:\s+{_LOGFMT_PAIR})*\s*$"
 _QUOTED_SINGLY = r"='([^'\"]*)'(\s|$)"
 _TEXT_OF_ERROR = r"='.*?'(\s+[A-Za-z_$@][\w.$@-]*=|\s*$)"
+# What some set between pairs beside blanks.
+_COMMA = r"[,;](\s+[A-Za-z_$@][\w.$@-]*=)"
+_FEWEST_COMMAS = 2
 _MESSAGE_LABEL = r"(?:^|\s)(?:msg|message|event|level|severity|error)="
 _STATUS_LABEL = r"(?i)(?:^|\s)[\w.$@-]*(?:status|code)[\w.$@-]*="
 _PATH_LABEL = r"(?i)(?:^|\s)[\w.$@-]*(?:method|verb|uri|url|path|request)[\w.$@-]*="
@@ -113,6 +116,8 @@ class LogfmtFormat(_LabelledFormat):
     """`key=value` pairs set apart by blanks."""
 
     name: str = "logfmt"
+    has_commas: bool = False
+    """Whether commas or semicolons stand before the blanks between pairs."""
 
     @staticmethod
     def infer(
@@ -120,30 +125,40 @@ class LogfmtFormat(_LabelledFormat):
     ) -> LogfmtFormat | None:
         """Return the format of a log that begins with these lines, or None."""
         lines = _quote_doubly(head.head(_HEAD_LINES).drop_nulls())
+        has_commas = lines.str.count_matches(_COMMA) >= _FEWEST_COMMAS
+        is_set_apart = 2 * int(has_commas.sum()) > len(lines)
+        if is_set_apart:
+            lines = _drop_commas(lines)
         lines = lines.filter(lines.str.contains(_LOGFMT_LINE))
         tokens = lines.str.extract_all(_LOGFMT_PAIR)
-        return LogfmtFormat._from_tokens(tokens, "=", hints, is_timed=is_timed)
+        found = LogfmtFormat._from_tokens(tokens, "=", hints, is_timed=is_timed)
+        return replace(found, has_commas=is_set_apart) if found else None
 
     def parse(self, lines: EventLines, columns: Collection[str]) -> ParsedRecords:
         labels = needed_names(columns, self.fields)
-        texts = _quote_doubly(lines.series)
-        tokens = texts.str.extract_all(_LOGFMT_PAIR)
+        series = self._without_commas(lines)
+        tokens = series.str.extract_all(_LOGFMT_PAIR)
         values = _values_of_labels(tokens, "=", self.places, labels)
         values = {label: _unquote(s) for label, s in values.items()}
-        sound = texts.str.contains(_LOGFMT_LINE)
+        sound = series.str.contains(_LOGFMT_LINE)
         return parse_fields(
             self.fields, values, sound, columns, unsound="not key=value", lines=lines
         )
 
     def find_foreign_lines(self, lines: EventLines) -> pl.Series | None:
         names = needed_names(("timestamp",), self.fields)
-        tokens = lines.series.str.extract_all(_LOGFMT_PAIR)
+        series = self._without_commas(lines)
+        tokens = series.str.extract_all(_LOGFMT_PAIR)
         values = _values_of_labels(tokens, "=", self.places, names)
         values = {label: _unquote(s) for label, s in values.items()}
-        sound = lines.series.str.contains(_LOGFMT_LINE)
-        texts = lines.series.str
+        sound = series.str.contains(_LOGFMT_LINE)
+        texts = series.str
         is_plain = ~(texts.contains(_STATUS_LABEL) & texts.contains(_PATH_LABEL))
         return sound & find_foreign(self.fields, values, texts.contains(_MESSAGE_LABEL) & is_plain)
+
+    def _without_commas(self, lines: EventLines) -> pl.Series:
+        series = _quote_doubly(lines.series)
+        return _drop_commas(series) if self.has_commas else series
 
     def explain(self, line: str) -> MatchFailure:
         pairs = re.match(rf"\s*(?:{_LOGFMT_PAIR}(?:\s+|\Z))*", line, re.ASCII)
@@ -162,6 +177,11 @@ def _quote_doubly(lines: pl.Series) -> pl.Series:
     quoted = lines.filter(is_quoted).str.replace_all(_QUOTED_SINGLY, '="$1"$2')
     quoted = quoted.str.replace_all(_TEXT_OF_ERROR, '=""$1')
     return lines.scatter(is_quoted.arg_true(), quoted)
+
+
+def _drop_commas(lines: pl.Series) -> pl.Series:
+    """Return lines with blanks alone between their pairs."""
+    return lines.str.replace_all(_COMMA, "$1").str.strip_chars_end(",; \r")
 
 
 def _ltsv_tokens(lines: pl.Series) -> pl.Series:

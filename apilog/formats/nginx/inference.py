@@ -12,7 +12,7 @@ from apilog.formats.nginx.field_naming import FieldNaming
 from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.nginx.grammar import FormatVariable, LiteralText, LogFormat, format_string
 from apilog.formats.nginx.library import settle_format
-from apilog.formats.nginx.line_anchors import name_anchors, name_size
+from apilog.formats.nginx.line_anchors import name_anchors, name_late_caller, name_size
 from apilog.formats.nginx.line_fields import tabulate
 from apilog.formats.nginx.trailing_fields import (
     UNREAD_TAIL,
@@ -113,6 +113,7 @@ def infer_format(texts: pl.Series, *, is_timed: bool, is_rest: bool) -> NginxFor
     naming.context = LineContext(context)
     name_fields(naming)
     name_size(naming)
+    name_late_caller(naming)
     statuses = dict(zip(table.rows, context["status"], strict=True))
     parts = with_free_tail(naming, table, statuses)
     log_format = LogFormat(tuple(parts))

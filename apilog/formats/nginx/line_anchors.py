@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from http import HTTPStatus
 from ipaddress import ip_address, ip_network
 
 from apilog.formats.nginx.field_looks import (
@@ -24,6 +25,16 @@ _ANY_TIME = re.compile(
     r"\d{4}([-/])\d{2}\1\d{2}[T ]\d{2}:\d{2}:\d{2}|\d{1,2}/[A-Za-z]{3}/\d{4}[: ]\d{2}:\d{2}:\d{2}"
 )
 _TIMES = (("time_local", _CLF_TIME), ("time_iso8601", _ISO_TIME), ("time_any", _ANY_TIME))
+# Those of https://www.iana.org/assignments/http-status-codes, and what proxies have beside them:
+# https://en.wikipedia.org/wiki/List_of_HTTP_status_codes#Unofficial_codes
+_STATUSES = frozenset(
+    str(code)
+    for code in (
+        *map(int, HTTPStatus),
+        *(419, 420, 430, 440, 444, 449, 450, 460, 461, 463, 464, *range(494, 500), 509),
+        *(*range(520, 528), 529, 530, 561, 598, 599),
+    )
+)
 _PROXIES = tuple(
     ip_network(net)
     for net in (
@@ -104,14 +115,18 @@ def _name_status(naming: FieldNaming, after: int) -> None:
     """Name the status and the size, which stand behind the request in every log of this kind."""
     columns = naming.columns
     statuses = [i for i in naming.unnamed if looks_like(columns[i].given, "status")]
-    # A port, such as 443 on every line, looks like a status, too; answers are not all one error.
+    # A port, such as 443 on every line, or a size looks like a status, too.
+    statuses = [i for i in statuses if _STATUSES.issuperset(columns[i].given)] or statuses
+    # Answers are not all one error.
     answers = [i for i in statuses if any(value[0] in "23" for value in columns[i].given)]
     behind = [i for i in answers or statuses if i >= after] or answers or statuses
     if behind and "status" not in naming.known:
         naming.name(behind[0], "status")
     at = next((i for i, name in naming.names.items() if name == "status"), len(columns))
     size = at + 1
-    if size not in naming.unnamed or columns[size].name or columns[size].is_quoted:
+    if size not in naming.unnamed or columns[size].name:
+        return
+    if columns[size].is_quoted and not columns[at].is_quoted:
         return
     if looks_like(columns[size].given, "integer"):
         naming.name(size, "body_bytes_sent")
@@ -157,7 +172,10 @@ def _name_callers(naming: FieldNaming, before: int) -> None:
     if len(others) == 1 and client is not None and others[0] > addresses[client]:
         naming.name(others[0], "http_x_forwarded_for")
     front = [i for i in front if i in naming.unnamed]
-    naming.name_only([i for i in front if looks_like(columns[i].given, "host")], "host")
+    hosts = [i for i in front if looks_like(columns[i].given, "host")]
+    # In brackets stands the name of a logger or of a process; classes have capital letters.
+    hosts = [i for i in hosts if columns[i].after != "]" and not _are_classes(columns[i].given)]
+    naming.name_only(hosts, "host")
     first = addresses[0] if addresses else 0
     time = next((i for i, name in naming.names.items() if name.startswith("time_")), before)
     last = time if first < time else before
@@ -173,6 +191,28 @@ def _name_callers(naming: FieldNaming, before: int) -> None:
     if beside and len(words) == 2 and words[1] == words[0] + 1:
         naming.name(words[0], "ident")
         naming.name(words[1], "remote_user")
+
+
+def _are_classes(values: Sequence[str]) -> bool:
+    return all(re.search(r"\.[A-Z]\w*\Z", value) for value in values)
+
+
+def name_late_caller(naming: FieldNaming) -> None:
+    """Name the one address behind the request the caller's, where nothing else may be it."""
+    columns = naming.columns
+    if naming.known & {"remote_addr", "remote_addr_port", "http_x_forwarded_for", "client_ip"}:
+        return
+    late = [
+        i
+        for i in naming.unnamed
+        if not columns[i].name and columns[i].given and looks_like(columns[i].given, "address")
+    ]
+    if len(late) == 1 and _has_callers(columns[late[0]]):
+        naming.name(late[0], "remote_addr")
+        naming.doubts.append(
+            f"the field `{columns[late[0]].given[0]}` is read as the client's address, as no "
+            "other may be it: `-l` with the format's string says what it is"
+        )
 
 
 def _choose_client(columns: Sequence[FieldColumn]) -> int | None:

@@ -25,13 +25,24 @@ _TIMES = (
 _BLANKED_TIME = re.compile("|".join(_TIMES))
 _SEPARATOR = re.compile(rf"[ \t]+(?:\|[ \t]+)?|[,;] ?(?={_KEY})")
 _KEY_START = re.compile(rf"({_KEY})")
+# The fields of a span of Rust's tracing: https://docs.rs/tracing-subscriber
+_SPAN = re.compile(r"[a-z_]\w*\{(?=[a-z_][\w.]*=)")
 _END = r"(?=[\s,;\"(\[|]|$)"
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _BRACKETED = re.compile(rf"\[([^\[\]]*)\]{_END}")
 _PARENTHESISED = re.compile(rf"\(([^()]*)\){_END}")
 _BRACED = re.compile(rf"\{{([^{{}}]*)\}}{_END}")
+_SINGLE_QUOTED = re.compile(rf"'([^']*)'{_END}")
+# A name and its value in brackets, as in `[rt:0.003]`; an address of IPv6 has more colons.
+_BRACKETED_KEY = re.compile(rf"([\[({{])({_KEY})((?!:)[^\s\[\](){{}}]*)([\])}}]){_END}")
 _ENCLOSED = (
-    *((_QUOTED, '"', '"'), (_BRACKETED, "[", "]"), (_PARENTHESISED, "(", ")"), (_BRACED, "{", "}")),
+    *(
+        (_QUOTED, '"', '"'),
+        (_SINGLE_QUOTED, "'", "'"),
+        (_BRACKETED, "[", "]"),
+        (_PARENTHESISED, "(", ")"),
+        (_BRACED, "{", "}"),
+    ),
 )
 # A number that a key is glued to.
 _GLUED = re.compile(r"(?:\d+(?:\.\d+)?|-)(?=[A-Za-z_]\w*=)")
@@ -100,6 +111,15 @@ def split_fields(
             return None
         before = blank[0] if blank else ""
         at += len(before)
+        if span := _SPAN.match(text, at):
+            before += span[0]
+            at = span.end()
+        inside = _BRACKETED_KEY.match(text, at)
+        if inside and (keys is None or inside[2] in keys):
+            before += inside[1] + inside[2]
+            fields.append(LineField(before, inside[3], inside[4], inside[2]))
+            at = inside.end()
+            continue
         key = _KEY_START.match(text, at)
         if key and keys is not None and key[1] not in keys:
             key = None

@@ -114,7 +114,11 @@ def _name_texts(naming: FieldNaming) -> None:
         [i for i in free if _is_upstream_status(naming, columns[i])], "upstream_status"
     )
     naming.name_only([i for i in free if _is_upstream_address(columns[i])], "upstream_addr")
-    hosts = [i for i in free if i in naming.unnamed and looks_like(columns[i].given, "host")]
+    hosts = [
+        i
+        for i in free
+        if i in naming.unnamed and columns[i].after != "]" and looks_like(columns[i].given, "host")
+    ]
     if not naming.known & {"host", "http_host", "server_name"}:
         naming.name_only(hosts, "host")
 
