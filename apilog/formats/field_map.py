@@ -96,13 +96,12 @@ from apilog.values.times import (
 )
 
 _TIMES = fields(
-    """$msec startutc startlocal timestampns timestampus timestampms timestamp ts time
-    $time_iso8601 $time_local datetime date startedat starttime requesttimestamp
-    requesttimeepoch requesttime accesstime eventtime logtime epoch edgestarttimestamp
-    timestampiso zeit zeitstempel zeitpunkt horodatage fecha t timeunixnano asctime
-    requestdate reqtimesec isotime utctime
-    eventtimestamp logtimestamp loggedat createdat receivedat requestedat completedat
-    finishedat endedat endtime timestampepoch timeepoch unixtime epochtime start end""",
+    """$msec startutc startlocal timestampns timestampus timestampms timestamp ts time $time_iso8601
+    $time_local datetime date startedat starttime requesttimestamp requesttimeepoch requesttime
+    accesstime eventtime logtime epoch edgestarttimestamp timestampiso zeit zeitstempel zeitpunkt
+    horodatage fecha t timeunixnano asctime requestdate reqtimesec isotime utctime eventtimestamp
+    logtimestamp loggedat createdat receivedat requestedat completedat finishedat endedat endtime
+    timestampepoch timeepoch unixtime epochtime start end""",
     looks.is_time,
     parse_times,
     special={
@@ -120,10 +119,9 @@ _TARGETS = fields(
     kind="target",
 )
 _OTHER_TARGETS = fields(
-    """$uri url requestpath path urlpath urlfull httppath httptarget httpurl $target
-    originalpath rawpath fullpath fullurl requestfullpath requesttarget pathname uripath
-    requri pfad chemin ruta pathinfo reqpath requrl urlstem csuri httproutepath endpoint
-    request req""",
+    """$uri url requestpath path urlpath urlfull httppath httptarget httpurl $target originalpath
+    rawpath fullpath fullurl requestfullpath requesttarget pathname uripath requri pfad chemin ruta
+    pathinfo reqpath requrl urlstem csuri httproutepath endpoint request req""",
     looks.is_target,
     encode_url_path,
     part=target_path,
@@ -145,8 +143,8 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
     "method": (
         texts(
             """method $request_method httpmethod httprequestmethod reqmethod verb requestverb
-            clientrequestmethod csmethod methode méthode método metodo methodname httpverb
-            reqverb requesttype""",
+            clientrequestmethod csmethod methode méthode método metodo methodname httpverb reqverb
+            requesttype""",
             looks.is_method,
         ),
         request_lines("method"),
@@ -181,12 +179,11 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
     ),
     "status": (
         fields(
-            """$status statuscode responsestatus responsestatuscode responsecode
-            downstreamstatus httpstatus httpstatuscode httpresponsestatuscode
-            httpresponsecode edgeresponsestatus resstatuscode resstatus respstatus scstatus
-            httpcode httpreturncode respcode rspcode rescode replystatus httpresponsestatus
-            finalstatus statusvalue clientstatus clientstatuscode proxyresponsecode
-            elbstatuscode statut estado code response st sc""",
+            """$status statuscode responsestatus responsestatuscode responsecode downstreamstatus
+            httpstatus httpstatuscode httpresponsestatuscode httpresponsecode edgeresponsestatus
+            resstatuscode resstatus respstatus scstatus httpcode httpreturncode respcode rspcode
+            rescode replystatus httpresponsestatus finalstatus statusvalue clientstatus
+            clientstatuscode proxyresponsecode elbstatuscode statut estado code response st sc""",
             looks.is_status,
             to_statuses,
             given=to_statuses,
@@ -246,8 +243,8 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
             requestlatency responseduration dauer antwortzeit durée duración duração runtime
             executiontime exectime totaltime timetotal total timespent spenttime cost costtime
             servetime turnaroundtime timetoresponse handlertime servertime requestprocessingtime
-            walltime totalelapsed totalresponsetime totalms totalus reqms
-            respms resms requestms responsems time rt ms millis milliseconds latencyhuman"""
+            walltime totalelapsed totalresponsetime totalms totalus reqms respms resms requestms
+            responsems time rt ms millis milliseconds latencyhuman"""
         ),
     ),
     "upstream_duration_ms": (
@@ -264,38 +261,35 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
         durations("originduration", "ns"),
         durations(
             """upstreamduration upstreamlatency latencyupstream upstreamelapsed backendelapsed
-            backendms backendus targetms targetus originms originus
-            servicems serviceus targettime targetlatency targetduration origintime
-            originlatency originresponsetime servicetime servicelatency serviceduration
-            latencytarget latencybackend latencyorigin latencyservice timingupstream
-            backendtime backendlatency
-            backendduration backendresponsetime upstreamresptime targetresponsetime
-            endpointresponsetime upstream apptime responsetime"""
+            backendms backendus targetms targetus originms originus servicems serviceus targettime
+            targetlatency targetduration origintime originlatency originresponsetime servicetime
+            servicelatency serviceduration latencytarget latencybackend latencyorigin latencyservice
+            timingupstream backendtime backendlatency backendduration backendresponsetime
+            upstreamresptime targetresponsetime endpointresponsetime upstream apptime
+            responsetime"""
         ),
     ),
     "request_bytes": (
         sizes(
             """$request_length requestsize requestbytes requestcontentsize requestbodysize
             requestcontentlength requestbodylength requestbodybytes requestbyteslength reqlen
-            reqlength reqsizebytes requestlen inbytes rxbytes receivedbytes bytesrecv
-            bytesreceived bytesread bytesin reqsize reqbodysize reqbytes
-            httprequestbodybytes httprequestbodysize httprequestsize csbytes"""
+            reqlength reqsizebytes requestlen inbytes rxbytes receivedbytes bytesrecv bytesreceived
+            bytesread bytesin reqsize reqbodysize reqbytes httprequestbodybytes httprequestbodysize
+            httprequestsize csbytes"""
         ),
         variables("bytes_uploaded", to_sizes),
     ),
     "response_bytes": (
         sizes(
             """$body_bytes_sent bodybytes bodysize bodysentbytes downstreamcontentsize
-            responsebodysize respbodysize resbodysize responsesize responsebytes
-            responselength responselen responsecontentlength responsebodylength
-            responsebodybytes resplen resplength reslen bodylen bodylength outbytes txbytes
-            byteswrote bytesoutput bytestransferred $bytes_sent bytesout sentbytes
-            edgeresponsebytes respsize ressize respbytes resbytes bytes size
-            responsebyteslength respbyteslength
-            httpresponsebodybytes httpresponsebodysize httpresponsesize scbytes
-            rescontentlength reslength resheaderscontentlength responseheaderscontentlength
-            contentlength contentsize length len totalbytes writtenbytes byteswritten
-            responsewritten written"""
+            responsebodysize respbodysize resbodysize responsesize responsebytes responselength
+            responselen responsecontentlength responsebodylength responsebodybytes resplen
+            resplength reslen bodylen bodylength outbytes txbytes byteswrote bytesoutput
+            bytestransferred $bytes_sent bytesout sentbytes edgeresponsebytes respsize ressize
+            respbytes resbytes bytes size responsebyteslength respbyteslength httpresponsebodybytes
+            httpresponsebodysize httpresponsesize scbytes rescontentlength reslength
+            resheaderscontentlength responseheaderscontentlength contentlength contentsize length
+            len totalbytes writtenbytes byteswritten responsewritten written"""
         ),
         variables("sent_http_content_length", to_sizes),
         variables("bytes_read", finished_bytes),
@@ -303,11 +297,11 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
     "client_ip": (
         fields(
             """clientip $remote_addr remoteip remoteaddress clienthost clientaddr clientaddress
-            clientipaddress client ip ipaddress $source_ip sourceaddress srcip cip remotehost
-            realip xrealip userip requestip address remote peeraddr sourceipport cliip
-            downstreamremoteaddress httpremoteaddr httpclientip remoteipaddress
-            clientipaddr callerip calleripaddress calleraddress srcaddr srcaddress originip
-            visitorip xclientip sourceipaddress xforwardedfor forwardedfor""",
+            clientipaddress client ip ipaddress $source_ip sourceaddress srcip cip remotehost realip
+            xrealip userip requestip address remote peeraddr sourceipport cliip
+            downstreamremoteaddress httpremoteaddr httpclientip remoteipaddress clientipaddr
+            callerip calleripaddress calleraddress srcaddr srcaddress originip visitorip xclientip
+            sourceipaddress xforwardedfor forwardedfor""",
             looks.is_address,
             encode_client_address,
             given=blank_to_null,
@@ -348,10 +342,10 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
         ),
         texts(
             """$consumer consumerusername consumerid consumername apikeyid clientid appid
-            application applicationname applicationid appname subscriptionid
-            authenticatedentityid clientusername $api_consumer $ssl_client_s_dn_cn $remote_user
-            username uname userid user account accountid customer customerid tenant
-            tenantid enduserid developerapp developerappname principalid"""
+            application applicationname applicationid appname subscriptionid authenticatedentityid
+            clientusername $api_consumer $ssl_client_s_dn_cn $remote_user username uname userid user
+            account accountid customer customerid tenant tenantid enduserid developerapp
+            developerappname principalid"""
         ),
         variables("caller"),
     ),
@@ -454,8 +448,8 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
     ),
     "output_tokens": (
         sizes(
-            """genaiusageoutputtokens genaiusagecompletiontokens $llm_completion_tokens
-            outputtokens completiontokens""",
+            """genaiusageoutputtokens genaiusagecompletiontokens $llm_completion_tokens outputtokens
+            completiontokens""",
             positive_sizes,
         ),
     ),

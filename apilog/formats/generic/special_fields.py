@@ -37,7 +37,8 @@ APISIX_AI = {
 TYK_FIELDS = {
     # Its text has no year: https://tyk.io/docs/api-management/logs/access-logs
     "timestamp": (
-        entry_named("timestamp", "timestamp", "time"),
+        entry_named("timestamp", "timestamp"),
+        entry_named("timestamp", "time"),
         FieldEntry(names=("time",), look=looks.is_yearless_time, convert=parse_yearless_times),
     ),
     "api_version": (
