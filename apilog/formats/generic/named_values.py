@@ -30,8 +30,8 @@ _SEPARATORS: Mapping[str, str] = {
 _WORDED_SEPARATORS = {**_SEPARATORS, " ": "blanks"}
 _HEAD_LINES = 200
 _WHOLE = "apilog_whole_match"
-_CELL = r'"?[@$_A-Za-z][\w.@$ ()\[\]:/-]*"?'
-_HEADER = re.compile(rf"{_CELL}(?:([,;|\t])(?:{_CELL})?)(?:\1(?:{_CELL})?)+", re.ASCII)
+_CELL = r'"?(?:[@$]|[^\W\d])[\w.@$ ()\[\]:/-]*"?'
+_HEADER = re.compile(rf"{_CELL}(?:([,;|\t])(?:{_CELL})?)(?:\1(?:{_CELL})?)+")
 _BLANK_HEADER = "column_{}"
 
 
