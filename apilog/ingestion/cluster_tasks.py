@@ -14,6 +14,7 @@ from importlib import import_module
 
 import polars as pl
 
+from apilog.engine.cluster.shipped_sources import with_prefetching
 from apilog.engine.cluster.tasks import naming_failures
 from apilog.engine.parse_chunks import ReadSpec
 from apilog.errors import UsageError
@@ -64,7 +65,7 @@ class IngestPart:
 def read_beginnings(sources: Sequence[LogSource], _: IngestJob) -> list[Beginning | SourceError]:
     """Return what tells how inputs begin; for one that can't be opened its error."""
     with naming_failures([source.path for source in sources]):
-        return [_read_beginning(source) for source in sources]
+        return [_read_beginning(source) for source in with_prefetching(sources)]
 
 
 def _read_beginning(source: LogSource) -> Beginning | SourceError:
@@ -96,7 +97,8 @@ def ingest_part(sources: Sequence[LogSource], job: IngestJob) -> IngestPart:
         rejects=rejects.append if job.keeps_rejects else None,
     )
     with naming_failures([source.path for source in sources]):
-        outcome = read_inputs(sources, target, options, job.spec, job.choice, workers=1)
+        read = with_prefetching(sources)
+        outcome = read_inputs(read, target, options, job.spec, job.choice, workers=1)
         target.commit()
     return IngestPart(outcome, target.buffer.files, target.checkpoints, rejects)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from apilog.errors import UsageError
@@ -25,6 +25,20 @@ def as_workers_see(source: LogSource) -> LogSource:
     """Return the source by a name that does not depend on the current folder."""
     file = source.file if source.is_object else os.path.abspath(source.file)
     return replace(source, file=file, prefetcher=None)
+
+
+def with_prefetching(sources: Sequence[LogSource]) -> list[LogSource]:
+    """Return sources on a worker that reads them in this order, objects fetched ahead."""
+    urls = [source.file for source in sources if source.is_object and source.size]
+    if len(urls) < 2:
+        return [*sources]
+    from apilog.storage.cloud.object_reader import ObjectPrefetcher
+
+    # Most of reading a small object is waiting.
+    prefetcher = ObjectPrefetcher(urls)
+    return [
+        replace(source, prefetcher=prefetcher) if source.is_object else source for source in sources
+    ]
 
 
 def explain_to_client(error: SourceError, path: str) -> SourceError:

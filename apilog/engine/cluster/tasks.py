@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 
 import polars as pl
 
+from apilog.engine.cluster.shipped_sources import with_prefetching
 from apilog.engine.file_ranges import FileRange
 from apilog.engine.first_chunks import FirstChunks, with_later_lines
 from apilog.engine.local import LocalRun, RunInput
@@ -119,7 +120,9 @@ def read_stretch(
 
 def read_whole(sources: Sequence[tuple[int, LogSource]], job: ClusterJob[T]) -> TaskResult[T]:
     """Read some inputs from their beginning to their end."""
-    return _read(sources, job)
+    numbers = [number for number, _ in sources]
+    readers = with_prefetching([source for _, source in sources])
+    return _read([*zip(numbers, readers, strict=True)], job)
 
 
 def read_stored(
