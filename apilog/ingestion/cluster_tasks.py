@@ -17,7 +17,7 @@ import polars as pl
 from apilog.engine.cluster.shipped_sources import with_prefetching
 from apilog.engine.cluster.tasks import naming_failures
 from apilog.engine.parse_chunks import ReadSpec
-from apilog.errors import UsageError
+from apilog.errors import InputError, UsageError
 from apilog.formats.file_plan import FormatChoice
 from apilog.ingestion.ingest_run import IngestOutcome, read_inputs
 from apilog.options import IngestOptions
@@ -103,16 +103,29 @@ def ingest_part(sources: Sequence[LogSource], job: IngestJob) -> IngestPart:
     return IngestPart(outcome, target.buffer.files, target.checkpoints, rejects)
 
 
+def open_store(job: IngestJob) -> Store:
+    """Open the store of a run, in the state that its client has found it in."""
+    try:
+        store = Store.open(job.place)
+    except InputError as error:
+        raise InputError(
+            f"{error} (on a worker)",
+            "it is there for the client: put the store on a mount that all workers share, or into "
+            "object storage",
+        ) from error
+    if store.manifest.generation != job.generation:
+        raise UsageError(
+            f"{job.place} was written by another process meanwhile",
+            "run it again: nothing is lost or doubled",
+        )
+    return store
+
+
 class PartTarget:
     """Stages files in a store's folder that its one writer, the client, may commit."""
 
     def __init__(self, job: IngestJob) -> None:
-        self.store = Store.open(job.place)
-        if self.store.manifest.generation != job.generation:
-            raise UsageError(
-                f"{job.place} was written by another process meanwhile",
-                "run it again: nothing is lost or doubled",
-            )
+        self.store = open_store(job)
         self.buffer = WriteBuffer(folder_at(job.place), job.generation + 1)
         self.checkpoints: list[tuple[InputCheckpoint, InputCheckpoint | None]] = []
 

@@ -21,7 +21,13 @@ from apilog.engine.local import LocalRun
 from apilog.engine.parse_chunks import FileAccount
 from apilog.formats.file_plan import FormatChoice, explain_unread, plan_file
 from apilog.formats.parse_plan import ParsePlan
-from apilog.ingestion.cluster_tasks import IngestJob, IngestPart, PartTarget, TopicProgress
+from apilog.ingestion.cluster_tasks import (
+    IngestJob,
+    IngestPart,
+    PartTarget,
+    TopicProgress,
+    open_store,
+)
 from apilog.ingestion.fingerprint import Fingerprint, FingerprintIndex
 from apilog.ingestion.ingest_input import InputState
 from apilog.ingestion.ingest_run import IngestOutcome, cast_to_schema, format_rejects
@@ -29,7 +35,7 @@ from apilog.ingestion.line_aligned import CommitBudget
 from apilog.ingestion.opened_input import OpenedInput
 from apilog.sources import LogSource, MissingSource, SourceError
 from apilog.sources.decompressed import DecompressedSource
-from apilog.store import DataFile, InputCheckpoint, Store
+from apilog.store import DataFile, InputCheckpoint
 from apilog.transport.opening import find_plain_lines, read_later_lines
 from apilog.transport.split_events import with_whole_events
 
@@ -127,7 +133,7 @@ def _open_to_cut(source: LogSource, job: IngestJob) -> CutInput | None:
     plain = find_plain_lines(source)
     if plain is None or source.size is None:
         return None
-    index = FingerprintIndex(Store.open(job.place).manifest.inputs)
+    index = FingerprintIndex(open_store(job).manifest.inputs)
     budget = CommitBudget(source.size)
     with closing(OpenedInput(source, index, budget, final=job.options.final)) as opened:
         start = opened.starts_at
