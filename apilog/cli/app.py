@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -90,13 +91,36 @@ def run() -> NoReturn:
     os.environ.setdefault("POLARS_MAX_THREADS", str(max(1, (os.cpu_count() or 1) // 2)))
     # Imports make many objects and hardly any garbage: collecting it would slow down the start.
     gc.set_threshold(100_000, 20, 20)
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _terminate)
+    code: int = ExitCode.ERROR
     try:
         code = main()
+    except _TerminatedError:
+        _end_clusters()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTERM)
     except Exception:  # noqa: BLE001 - Python's own code would be 1: a threshold failed
         streams.show(traceback.format_exc())
         streams.error("this is a bug in apilog", "please report it with the lines above")
-        code = ExitCode.ERROR
+    _end_clusters()
     streams.end_process(code)
+
+
+class _TerminatedError(BaseException):
+    """The process was asked to end: the terminal, files and workers are left as if it had."""
+
+
+def _terminate(number: int, frame: object) -> NoReturn:
+    # Once is enough, as what is left to do takes a moment.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise _TerminatedError
+
+
+def _end_clusters() -> None:
+    """End the workers that were started here, if there can be any."""
+    if connections := sys.modules.get("apilog.engine.cluster.connection"):
+        connections.end_own_clusters()
 
 
 def command_function(place: str) -> Callable[..., object]:

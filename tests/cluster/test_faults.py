@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
-from time import sleep
+from time import monotonic, sleep
 
 import polars as pl
 import pytest
@@ -21,7 +24,7 @@ from apilog.engine.cluster.connection import ClusterError, close_connections
 from apilog.engine.cluster.run import ClusterRun
 from apilog.engine.parse_chunks import ReadSpec
 from apilog.errors import ApilogError
-from tests.cluster.dask_cluster import DaskCluster, dask_cluster
+from tests.cluster.dask_cluster import REPOSITORY, STARTS_WITHIN, DaskCluster, dask_cluster
 
 LOGS = Path(__file__).parents[2] / "sample_logs"
 SPEC = ReadSpec(columns=frozenset({"status"}))
@@ -120,6 +123,44 @@ def test_a_file_that_workers_cannot_see(cluster: DaskCluster, run: Run) -> None:
     assert done.code == 2
     assert "(on a worker)" in done.stderr
     assert "object storage" in done.stderr
+
+
+def readers_of(log: Path) -> list[Path]:
+    """The processes that have a file open."""
+    found = []
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        with suppress(OSError):
+            if os.readlink(link) == str(log):
+                found.append(link.parents[1])
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.process
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_client_that_is_stopped_ends_its_own_workers(tmp_path: Path, number: int) -> None:
+    if not sys.platform.startswith("linux"):
+        pytest.skip("/proc is Linux's")
+    log = tmp_path / "long.log"
+    log.write_bytes((LOGS / "api.log").read_bytes() * 400)
+    client = subprocess.Popen(
+        [sys.executable, "-m", "apilog", "report", str(log), "--engine", "dask"],
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    while not (workers := readers_of(log)):
+        assert client.poll() is None
+        sleep(0.02)
+    # Ctrl-C of a terminal goes to all processes of the session.
+    (os.killpg if number == signal.SIGINT else os.kill)(client.pid, number)
+    assert client.communicate(timeout=STARTS_WITHIN) == (b"", b"")
+    assert client.returncode == (130 if number == signal.SIGINT else -number)
+    deadline = monotonic() + STARTS_WITHIN
+    while any(worker.exists() for worker in workers) and monotonic() < deadline:
+        sleep(0.1)
+    assert not any(worker.exists() for worker in workers)
 
 
 def test_what_no_cluster_can_read(run: Run) -> None:

@@ -8,11 +8,13 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
+from threading import current_thread, main_thread
 from typing import Any
 
 import polars as pl
@@ -117,7 +119,7 @@ def _use_own_cluster() -> ClusterConnection:
         address, dashboard = client.scheduler.address, client.dashboard_link or ""
         return ClusterConnection(client, address, dashboard, is_borrowed=True)
     try:
-        with _quiet_logging():
+        with _quiet_logging(), _ignored_interrupts():
             cluster = distributed.LocalCluster(
                 n_workers=os.cpu_count() or 1,
                 threads_per_worker=1,
@@ -137,11 +139,37 @@ def _use_own_cluster() -> ClusterConnection:
     return ClusterConnection(client, cluster.scheduler_address, "", cluster)
 
 
+@contextmanager
+def _ignored_interrupts() -> Iterator[None]:
+    """Have processes that are started in the block ignore a Ctrl-C, which ends the client.
+
+    A terminal sends it to all of them: the client has to answer it, and ends the others. What is
+    ignored is handed on to them; a blocked signal is not, as `multiprocessing` unblocks it.
+    """
+    if current_thread() is not main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        # What was set outside of Python is unknown.
+        signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
+
+
 def lost_scheduler(address: str) -> ClusterError:
     """Return the error of a scheduler that was there and no longer is."""
     return ClusterError(
         f"the scheduler {address} is gone", "nothing was written; run it again when it is back"
     )
+
+
+def end_own_clusters() -> None:
+    """End the clusters that were started here, for a process that ends without its own shutdown."""
+    for connection in _connections.values():
+        if connection.cluster is not None:
+            close_connections()
+            break
 
 
 @atexit.register
