@@ -198,6 +198,12 @@ SKIP_RULES: tuple[SkipRule, ...] = (
         ),
     ),
     SkipRule(
+        # Python's http.server, of a request that has a line of its own.
+        SERVER_LOG,
+        r"^\S+ - - \[[^\]]+\] code [0-9]{3}, message ",
+        ("127.0.0.1 - - [20/Nov/2026 12:00:00] code 404, message File not found",),
+    ),
+    SkipRule(
         # https://supervisord.org/logging.html
         SERVER_LOG,
         rf"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}} {_TIME},[0-9]{{3}} "

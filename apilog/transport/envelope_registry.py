@@ -19,6 +19,7 @@ from apilog.transport.logger_prefixes import (
     PYTHON_LOGGING,
     RAILS_TAGS,
     RUBY_LOGGER,
+    SPRING_LOGGING,
     WSO2_METRICS,
     ZAP_CONSOLE,
 )
@@ -47,6 +48,7 @@ ENVELOPES = (
     WSO2_METRICS,
     ZAP_CONSOLE,
     NEST,
+    SPRING_LOGGING,
     JAVA_LOGGING,
     PYTHON_BASIC,
     PYTHON_LOGGING,

@@ -113,6 +113,11 @@ _JAVA_PREFIX = (
     rf"|{_JAVA_LEVEL} +\[[^\]\"]+\] +{_JAVA_LOGGER}(?: -|:) +)"
 )
 
+# https://docs.spring.io/spring-boot/reference/features/logging.html
+_SPRING_PREFIX = (
+    rf"^(?:{_JAVA_TIME} +)? *{_JAVA_LEVEL} [0-9]+ --- (?:\[[^\]\"]*\] )+{_JAVA_LOGGER} *: "
+)
+
 # https://docs.nestjs.com/techniques/logger
 _NEST_PREFIX = (
     r"^\[Nest\] [0-9]+ +- +(?<time>[0-9/.-]+,? [0-9:]+(?: [AP]M)?) +[A-Z]+ (?:\[[^\]]+\] )?"
@@ -122,6 +127,11 @@ _NEST_PREFIX = (
 def unwrap_java(lines: pl.Series) -> UnwrappedEvents:
     """Unwrap the texts after the time, the level, the thread and the logger of Java's logging."""
     return unwrap_python(lines, _JAVA_PREFIX)
+
+
+def unwrap_spring(lines: pl.Series) -> UnwrappedEvents:
+    """Unwrap the texts after what Spring Boot writes before the message of any logger."""
+    return unwrap_python(lines, _SPRING_PREFIX)
 
 
 def unwrap_nest(lines: pl.Series) -> UnwrappedEvents:
@@ -177,6 +187,25 @@ JAVA_LOGGING = Envelope(
                 "2026-10-10 13:55:37,123 INFO  [io.quarkus] (main) shop 1.0 started",
             ),
             (SAMPLE_LINE,) * 3,
+        ),
+    ),
+)
+
+SPRING_LOGGING = Envelope(
+    name="spring-logging",
+    title="lines of Spring Boot's logging",
+    unwrap=unwrap_spring,
+    first_characters=string.digits + " TDIWEF",
+    detect=lambda head: holds_access_lines(unwrap_spring(head).texts["text"], head),
+    times=lambda lines: parse_times(lines.str.extract(_SPRING_PREFIX, 1)),
+    samples=(
+        EnvelopeSample(
+            (
+                f"2026-10-10T13:55:36.123Z  INFO 1 --- [qtp1] org.example.Access   : {SAMPLE_LINE}",
+                f" INFO 1 --- [shop] [qtp1] org.example.Access   : {SAMPLE_LINE}",
+                "2026-10-10T13:55:37.123Z  INFO 1 --- [main] org.example.Shop   : started",
+            ),
+            (SAMPLE_LINE,) * 2,
         ),
     ),
 )

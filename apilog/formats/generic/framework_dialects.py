@@ -43,6 +43,19 @@ FRAMEWORK_DIALECTS: tuple[LogDialect, ...] = (
         url="https://github.com/roidrage/lograge",
     ),
     LogDialect(
+        # Its keys are those of Fastify but for this one.
+        name="restify",
+        names=all_of("audit .reqid requrl"),
+        units=("ms",),
+        sample=(
+            '{"name":"audit","hostname":"web1","pid":7,"audit":true,"level":30,"remoteAddress":"203'
+            '.0.113.9","req_id":"6a9b","req":{"method":"GET","url":"/a?b=1","headers":{"host":"shop'
+            '.example"},"httpVersion":"1.1"},"res":{"statusCode":200},"latency":15,"msg":"handled: '
+            '200","time":"2026-10-10T13:55:36.123Z","v":0}'
+        ),
+        url="http://restify.com/docs/plugins-api/#auditlogger",
+    ),
+    LogDialect(
         name="fastify",
         gateway="fastify",
         names=all_of(".reqid responsetime", ".reqid requrl"),

@@ -87,6 +87,7 @@ _SHAPES = {
     "sanic_process": r"([A-Z][A-Za-z]*(?: [0-9]+)? *\|)",
     "spans": r"((?:[A-Za-z_]+(?:\{[^}\"]*\})?:)*)",
     "more_fields": r"((?: [^}]*)?)",
+    "uwsgi_vars": "([0-9]+ vars in [0-9]+ bytes)",
     "dots": r"( \.+)",
     "aspnet_head": r"( *|(?:[a-z]{4}: )?Microsoft\.AspNetCore\.Hosting\.[A-Za-z.]+\[[0-9]+\]:? +)",
     "aspnet_body": "((?:[^ ]+ [^ ]+ )?)",

@@ -368,6 +368,26 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
         lacks_time=True,
     ),
     _framework_format(
+        "uwsgi",
+        None,
+        "[pid: $pid|app: $one_word|req: $one_word] $remote_addr ($remote_user) {$uwsgi_vars} "
+        "[$time_any] $request_method $target => generated $body_bytes_sent bytes in "
+        "$request_time_ms msecs ($server_protocol $status)$tail",
+        "uWSGI's request log",
+        "https://uwsgi-docs.readthedocs.io/en/latest/LogFormat.html",
+        "[pid: 7|app: 0|req: 1/1] 203.0.113.7 () {36 vars in 400 bytes} [Sat Nov 21 10:00:00 2026] "
+        "GET /v1/users/42?a=b => generated 512 bytes in 12 msecs (HTTP/1.1 200) 2 headers in 80 "
+        "bytes (1 switches on core 0)",
+    ),
+    _framework_format(
+        "granian",
+        None,
+        '[$time_any] $remote_addr - "$request" $status $request_time_ms',
+        "Granian's access log, with milliseconds at its end",
+        "https://github.com/emmett-framework/granian#access-log-format",
+        '[2026-11-21 10:00:00 +0000] 203.0.113.7 - "GET /v1/users/42?a=b HTTP/1.1" 200 1.234',
+    ),
+    _framework_format(
         "squid-combined",
         None,
         '$remote_addr $ident $remote_user [$time_local] "$request" $status $body_bytes_sent '
