@@ -108,6 +108,19 @@ class FilterCube:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FilterMetric:
+    """A metric that is a quotient of two columns of cubes, or one of them."""
+
+    column: str
+    """The column of the report's tables that it is."""
+    above: str
+    below: str
+    """Empty where the metric is the sum itself."""
+    scale: int
+    """What the lower sum is multiplied by."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FilterSums:
     """The sums by which a reader can filter the report, and what its tables are bound by."""
 
@@ -120,6 +133,8 @@ class FilterSums:
     max_routes: int
     known_routes: frozenset[str]
     max_rows: int
+    own: tuple[FilterMetric, ...] = ()
+    """Metrics that are not built in, and that the cubes tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

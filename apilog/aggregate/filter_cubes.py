@@ -8,19 +8,19 @@ of fewer keys, or longer buckets, decide what they can. A cube is whole or not t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import polars as pl
 
 from apilog.aggregate.cube import NOT_FOUND, CubeState, at_step
 from apilog.aggregate.filter_states import has_given_up, longer_steps
-from apilog.aggregate.plan import Cube, ReportPlan, cube_layout
+from apilog.aggregate.plan import Cube, ReportPlan, cube_layout, filter_tables
 from apilog.aggregate.state import PartialState, fold_unfound_routes
 from apilog.aggregate.time_axis import TimeAxis
 from apilog.aggregate.time_buckets import bucket_ends, bucket_starts
-from apilog.metrics import ACCUMULATORS
-from apilog.report_model import FilterCube, FilterSums
+from apilog.metrics import ACCUMULATORS, METRICS, summed_metric
+from apilog.report_model import FilterCube, FilterMetric, FilterSums
 from apilog.text.units import parse_duration
 
 _ROW_ORDER = ("timestamp", "route", "method", "gateway", "consumer", "status", "error_source")
@@ -53,7 +53,17 @@ def collect_filter_sums(
         max_routes=plan.max_routes,
         known_routes=plan.known_routes,
         max_rows=min(plan.top or plan.max_rows, plan.max_rows),
+        own=tuple(_own_metrics(plan)),
     )
+
+
+def _own_metrics(plan: ReportPlan) -> Iterator[FilterMetric]:
+    names = {m for table in filter_tables(plan.tables) for m in table.metrics if m not in METRICS}
+    for name in sorted(names):
+        if (found := summed_metric(plan.definitions[name])) is not None:
+            yield FilterMetric(
+                column=found.column, above=found.above, below=found.below, scale=found.scale
+            )
 
 
 def _plain_cube(plan: ReportPlan, cube: Cube, state: CubeState, step: str) -> FilterCube:
@@ -116,7 +126,9 @@ def _roll_up(cube: FilterCube, step: str, starts: pl.Series) -> FilterCube:
     sums = [ACCUMULATORS[name] for name in moved.columns if name in ACCUMULATORS]
     unique = moved.select(keys).unique(maintain_order=True).with_row_index("row")
     row = moved.join(unique, on=keys, how="left", nulls_equal=True, maintain_order="left")["row"]
-    merged = moved.with_columns(row).group_by("row").agg(a.merge_expr() for a in sums)
+    known = {*keys, *ACCUMULATORS}
+    own = [pl.col(name).sum() for name in moved.columns if name not in known]
+    merged = moved.with_columns(row).group_by("row").agg(*(a.merge_expr() for a in sums), *own)
     histograms = {
         column: h.with_columns(row.gather(h["row"]))
         .group_by("row", "bucket")

@@ -31,6 +31,7 @@ from apilog.metrics import (
     DerivedColumn,
     MergeRule,
     MetricDefinitions,
+    summed_metric,
 )
 from apilog.schema import SPECIFIED_COLUMNS
 from apilog.specifications import OperationCatalogue
@@ -197,7 +198,7 @@ def _lay_out(
             drafts[-1].add_sums(table, definitions)
     cubes = [draft.to_cube() for draft in drafts]
     if is_filtered:
-        cubes += _filter_cubes(shown)
+        cubes += _filter_cubes(shown, definitions)
     return CubeLayout(cubes=tuple(cubes), cube_of_table=source, cube_of_set=distinct)
 
 
@@ -216,17 +217,25 @@ _FILTER_KEYS = (
 _TOLD_BY_STATUS = frozenset({"client_errors", "server_errors", "not_found"})
 
 
-def _filter_cubes(specs: Sequence[TableSpec]) -> Iterator[Cube]:
+def filter_tables(specs: Sequence[TableSpec]) -> list[TableSpec]:
+    """Return the tables whose figures a page finds anew under a filter."""
+    left_out = (ANOMALIES, *EXTRA_TABLES, *SPECIFIED_TABLES)
+    return [t for t in specs if t.name not in left_out]
+
+
+def _filter_cubes(specs: Sequence[TableSpec], definitions: MetricDefinitions) -> Iterator[Cube]:
     """Yield the cubes that filters choose from, the finest first.
 
-    They are about the built-in metrics alone: what others are made of a page doesn't know.
+    They are about the built-in metrics, and of others about those that are sums of small numbers.
     """
-    left_out = (ANOMALIES, *EXTRA_TABLES, *SPECIFIED_TABLES)
-    tables = [t for t in specs if t.name not in left_out]
+    tables = filter_tables(specs)
     further = {key for table in tables for key in table.keys} - {*_FILTER_KEYS[0]}
     metrics = sorted({m for table in tables for m in table.metrics if m in METRICS})
     sums = {a for a in BUILT_IN.accumulators_of(metrics) if a.name not in _TOLD_BY_STATUS}
     sums |= {ACCUMULATORS["first_seen"], ACCUMULATORS["last_seen"]}
+    own = sorted({m for table in tables for m in table.metrics if m not in METRICS})
+    for summed in filter(None, (summed_metric(definitions[m]) for m in own)):
+        sums.update(a for a in definitions[summed.name].accumulators if a.name in summed.parts)
     columns = BUILT_IN.histograms_of(metrics)
     sums.update(a for column in columns for a in BUILT_IN.extremes_of(column))
     for keys in _FILTER_KEYS:
@@ -235,6 +244,7 @@ def _filter_cubes(specs: Sequence[TableSpec]) -> Iterator[Cube]:
             frozenset(keys) | (further if has_further else frozenset()),
             sums=set(sums),
             histograms=set(columns),
+            derived={*definitions.derived_of(own)},
         )
         yield replace(draft.to_cube(), is_for_filters=True)
 

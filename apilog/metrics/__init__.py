@@ -25,6 +25,7 @@ from apilog.metrics.definitions import (
     Unit,
 )
 from apilog.metrics.specified import SPECIFIED_METRICS
+from apilog.metrics.summed import SummedMetric, summed_metric
 
 __all__ = [
     "ACCUMULATORS",
@@ -37,10 +38,12 @@ __all__ = [
     "Metric",
     "MetricDefinitions",
     "MetricKind",
+    "SummedMetric",
     "Unit",
     "divide_by",
     "find_metric",
     "is_client_error",
     "is_server_error",
     "microseconds_as_ms",
+    "summed_metric",
 ]

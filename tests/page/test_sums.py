@@ -34,6 +34,15 @@ VARIATIONS: dict[str, dict[str, Any]] = {
     "known routes": {"routes": ["/v1/orders/{number}", "/.env"]},
     "a part": {"since": "2026-11-20T06:30", "where_of_page": "method = 'GET'"},
     "other keys": {"by": ["host", "status"]},
+    "own metrics": {
+        "apdex": "50ms",
+        "metrics": ["ok_share", "all_share", "slow"],
+        "own_metrics": {
+            "ok_share": {"numerator": "status < 300", "denominator": "method = 'GET'"},
+            "all_share": {"numerator": "status = 200"},
+            "slow": {"sum": "duration_ms > 50"},
+        },
+    },
 }
 
 

@@ -219,7 +219,8 @@ def _pack(
     """
     tables = _Dictionaries.of(sums, cubes)
     writer = _ColumnWriter()
-    described = [_write_cube(writer, tables, cube) for cube in cubes]
+    own = sorted({name for m in sums.own for name in (m.above, m.below)} - {"", "requests"})
+    described = [_write_cube(writer, tables, cube, own) for cube in cubes]
     head = json.dumps(
         {
             "zone": sums.timezone,
@@ -231,6 +232,7 @@ def _pack(
             "dictionaries": tables.values,
             "buckets": tables.bucket_values,
             "upperEdge": _UPPER_EDGE,
+            "own": [[m.column, m.above, m.below, m.scale] for m in sums.own],
             "cubes": described,
         },
         ensure_ascii=False,
@@ -334,7 +336,9 @@ def _plain_key(column: pl.Series) -> pl.Series:
     return column.cast(pl.Int64) if column.dtype.is_integer() else column.cast(pl.String)
 
 
-def _write_cube(writer: _ColumnWriter, tables: _Dictionaries, cube: FilterCube) -> dict[str, Any]:
+def _write_cube(
+    writer: _ColumnWriter, tables: _Dictionaries, cube: FilterCube, further: Sequence[str]
+) -> dict[str, Any]:
     rows, written = cube.rows, []
     writer.start_cube()
     described: dict[str, Any] = {"keys": [*cube.keys], "rows": rows.height, "step": cube.step}
@@ -355,6 +359,9 @@ def _write_cube(writer: _ColumnWriter, tables: _Dictionaries, cube: FilterCube) 
         if f"{name}_n" in rows.columns:
             written.append(writer.write(f"{name}_missing", rows["requests"] - rows[f"{name}_n"]))
             written.append(writer.write(name, rows[name]))
+    # Names of one's own are marked, so that they are none of the others.
+    told = [name for name in further if name in rows.columns]
+    written += [writer.write(f"own:{name}", rows[name]) for name in told]
     for prefix, column in _LATENCIES:
         if f"{prefix}_n" in rows.columns:
             written += _write_latency(writer, tables, cube, described, prefix, column)

@@ -30,7 +30,9 @@
     const cubes = head.cubes.map((described) => {
       const columns = {};
       for (const [name, count, width] of described.columns) columns[name] = typeof width === "string" ? columns[width] : readColumn(count, width);
-      return readCube(head, described, columns, upper);
+      const cube = readCube(head, described, columns, upper);
+      cube.ownMetrics = new Map(head.own.map(([column, ...parts]) => [column, parts]));
+      return cube;
     });
     return { ...head, cubes };
   }
@@ -40,6 +42,7 @@
     const cube = { ...described, codes: {}, groupings: new Map(), latencies: {}, sizes: {} };
     for (const key of described.keys) cube.codes[key] = columns[key];
     cube.requests = columns.requests;
+    cube.own = Object.keys(columns).filter((name) => name.startsWith("own:")).map((name) => [name.slice(4), columns[name]]);
     cube.named = columns.named;
     const start = (i) => (described.starts ? described.starts[columns.timestamp[i] - 1] : described.base);
     cube.last = columns.last && columns.last.map((v, i) => (v ? start(i) + (v - 1) * described.timeUnit : NaN));
@@ -330,6 +333,8 @@
       requests: 0, client: 0, server: 0, last: cube.last ? -Infinity : undefined,
       sizes: { request_bytes: size("request_bytes"), response_bytes: size("response_bytes") },
       latencies: { latency: latency("latency"), upstream_latency: latency("upstream_latency") },
+      own: new Map(cube.own.map(([name]) => [name, 0])),
+      ownMetrics: cube.ownMetrics,
     };
   }
 
@@ -343,6 +348,7 @@
       if (cube.status[i] >= 400 && cube.status[i] < 500) line.client += cube.requests[i];
       else if (cube.status[i] >= 500 && cube.status[i] < 600) line.server += cube.requests[i];
       if (cube.last && cube.last[i] > line.last) line.last = cube.last[i];
+      for (const [name, values] of cube.own) line.own.set(name, line.own.get(name) + values[i]);
       for (const name of SIZES) {
         if (!cube.sizes[name]) continue;
         line.sizes[name].known += cube.sizes[name].known[i];
@@ -412,7 +418,7 @@
       case "consumers": return line.consumers;
       default: {
         const match = /^(latency|upstream_latency)_(mean|min|max|p50|p90|p95|p99)_ms$/.exec(name);
-        if (!match) return undefined;
+        if (!match) return ownMetricOf(name, line);
         const sum = line.latencies[match[1]];
         if (/^p/.test(match[2])) return sum[match[2]] ?? null;
         if (!sum.isKnown || (match[2] !== "mean" && !sum.hasExtremes)) return undefined;
@@ -421,6 +427,18 @@
         return sum[match[2]] / 1000;
       }
     }
+  }
+
+  // A metric of one's own: a sum, or the quotient of two.
+  function ownMetricOf(name, line) {
+    const parts = line.ownMetrics.get(name);
+    if (!parts) return undefined;
+    const [above, below, scale] = parts;
+    const sumOf = (part) => (part === "requests" ? line.requests : line.own.get(part));
+    const [total, divisor] = [sumOf(above), below === "" ? 1 : sumOf(below)];
+    if (total === undefined || divisor === undefined) return undefined;
+    if (below === "") return total;
+    return divisor ? total / (divisor * scale) : null;
   }
 
   // Tables about everything, which no sum tells of a part.
