@@ -317,8 +317,7 @@ class DiskExportFolder(ExportFolder):
         contents[f"{new}/{PERIOD_FILE}"] = manifest.to_json()
         with ExitStack() as undo:
             undo.callback(self._recover)
-            for name, data in contents.items():
-                self._disk.stage_file(name, data)
+            self._disk.stage_files(contents)
             self._disk.publish_files(contents)
             if replaced:
                 # From here on a killed run may leave either content under the hidden name. What
