@@ -121,7 +121,8 @@ _TARGETS = fields(
 _OTHER_TARGETS = fields(
     """$uri url requestpath path urlpath urlfull httppath httptarget httpurl $target originalpath
     rawpath fullpath fullurl requestfullpath requesttarget pathname uripath requri pfad chemin ruta
-    pathinfo reqpath requrl urlstem csuri httproutepath endpoint request req""",
+    pathinfo reqpath requrl urlstem csuri httproutepath endpoint resource request
+    req""",
     looks.is_target,
     encode_url_path,
     part=target_path,

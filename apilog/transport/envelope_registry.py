@@ -13,6 +13,7 @@ from apilog.transport.envelope import Envelope, begins_as_in
 from apilog.transport.json_envelopes import CLOUD_LOGGING, DOCKER, JOURNALD, JSON_WRAPPED
 from apilog.transport.line_prefixes import COMPOSE, CRI, PM2, PM2_TIMED, QUOTES, STAMPED, TAGGED
 from apilog.transport.logger_prefixes import (
+    CONTEXT,
     JAVA_LOGGING,
     NEST,
     PYTHON_BASIC,
@@ -55,6 +56,7 @@ ENVELOPES = (
     STAMPED,
     QUOTES,
     TAGGED,
+    CONTEXT,
 )
 """All of them, the most particular first."""
 

@@ -139,6 +139,22 @@ def unwrap_nest(lines: pl.Series) -> UnwrappedEvents:
     return unwrap_python(lines, _NEST_PREFIX)
 
 
+# A message and its context, as Monolog's and many another formatter have it:
+# https://github.com/Seldaek/monolog/blob/main/doc/02-handlers-formatters-processors.md
+_CONTEXT = r"^[^{}\"]{0,40}?[A-Za-z0-9][^{}\"]{0,200}?(\{\s*\".*\})(?: \[\]| \{\})?\s*$"
+_CONTEXT_TIME = (
+    rf"^[^{{}}\"]{{0,40}}?([0-9]{{4}}[-/][0-9]{{2}}[-/][0-9]{{2}}[ T]{_CLOCK}"
+    r"(?:Z|[+-][0-9]{2}:?[0-9]{2})?)"
+)
+_OF_A_REQUEST = r'(?i)"[^"]*(?:method|verb|status|code|path|url|uri)[^"]*"\s*:'
+
+
+def unwrap_context(lines: pl.Series) -> UnwrappedEvents:
+    """Unwrap the objects that stand at the end of lines, behind a time, a level or a message."""
+    texts = lines.str.extract(_CONTEXT, 1)
+    return unwrap_lines(texts.set(~texts.str.contains(_OF_A_REQUEST).fill_null(False), None))
+
+
 RUBY_LOGGER = Envelope(
     name="ruby-logger",
     title="lines of Ruby's Logger",
@@ -305,6 +321,25 @@ ZAP_CONSOLE = Envelope(
                 "2026/10/10 13:55:37.000\tINFO\tserving initial configuration",
             ),
             ('{"logger": "http.log.access", "status": 200}', '{"status": 201}'),
+        ),
+    ),
+)
+
+CONTEXT = Envelope(
+    name="context",
+    title="lines that end in an object, as Monolog and other loggers write what a message is about",
+    unwrap=unwrap_context,
+    detect=lambda head: 2 * unwrap_context(head).texts.height > len(head),
+    times=lambda lines: parse_times(lines.str.extract(_CONTEXT_TIME, 1)),
+    samples=(
+        EnvelopeSample(
+            (
+                '[2026-10-10T13:55:36.123+00:00] http.INFO: request {"method":"GET"} []',
+                'INFO {"status": 200}',
+                '2026-10-10T13:55:36.123Z [info] {"url": "/a"}',
+                '[2026-10-10T13:55:37.000+00:00] shop.INFO: started {"workers":4} []',
+            ),
+            ('{"method":"GET"}', '{"status": 200}', '{"url": "/a"}'),
         ),
     ),
 )

@@ -33,6 +33,14 @@ SHAPES: dict[str, Shape] = {
         f"2026-11-21 10:00:{n:02},000 INFO [exec-{n % 3}] c.e.AccessLog - method=GET "
         f"uri=/orders/{n} status={status} duration={ms}ms"
     ),
+    "an object behind a level": lambda n, status, ms: (
+        f'INFO {{"time":"{TIME.format(n)}","verb":"GET","resource":"/orders/{n}",'
+        f'"code":{status},"took_ms":{ms}}}'
+    ),
+    "Monolog's context": lambda n, status, ms: (
+        f'[2026-11-21T10:00:{n:02}.000+00:00] http.INFO: answered {{"method":"GET",'
+        f'"uri":"/orders/{n}","status":{status},"duration_ms":{ms}}} []'
+    ),
     "all in quotes": lambda n, status, ms: (
         f'"203.0.113.{n + 1}" "{CLF.format(n)}" "GET /orders/{n} HTTP/1.1" "{status}" '
         f'"{100 + 7 * n}" "0.{ms:03}"'
@@ -50,6 +58,7 @@ def test_a_posted_shape_is_read(name: str) -> None:
     found = [(r["method"], r["path"], r["status"], r["duration_ms"]) for r in read]
     assert found == [("GET", f"/orders/{n}", int(s), ms) for n, s, ms in requests()]
     assert not any("host" in row for row in read)
+    assert all("timestamp" in row for row in read)
 
 
 def test_an_agent_in_single_quotes_is_no_part_of_the_path() -> None:

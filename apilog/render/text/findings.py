@@ -111,6 +111,8 @@ def _toml_text(text: str) -> str:
         if character in '"\\':
             return f"\\{character}"
         code = ord(character)
+        if character == "\t":
+            return "\\t"
         return character if character.isprintable() else f"\\U{code:08x}"
 
     return f'"{"".join(map(escape, text))}"'
