@@ -190,6 +190,22 @@ def test_nothing_of_a_hostile_log_runs(open_page: OpenPage, tmp_path: Path) -> N
 
 
 @pytest.mark.slow
+def test_printed_it_is_the_whole_report(report: Any, open_page: OpenPage) -> None:
+    page = open_page(drawn(report), "#status=5xx")
+    requests = '#tiles [data-metric="requests"]'
+    filtered = page.get_attribute(requests, "data-value")
+    # What is shown when the printer looks at the page.
+    script = f"""() => addEventListener("beforeprint", () => {{
+      window.printed = document.querySelector('{requests}').dataset.value;
+    }})"""
+    page.evaluate(script)
+    assert page.pdf().startswith(b"%PDF")
+    whole = report.tables["overview"]["requests"].item()
+    assert page.evaluate("window.printed") == str(whole) != filtered
+    page.wait_for_function(f"document.querySelector('{requests}').dataset.value === '{filtered}'")
+
+
+@pytest.mark.slow
 def test_without_scripts_the_report_is_there(report: Any, open_page: OpenPage) -> None:
     page = open_page(drawn(report), java_script_enabled=False)
     first = report.tables["endpoints"].row(0, named=True)

@@ -803,6 +803,9 @@
     makeParts();
     root.classList.add("scripted");
     window.addEventListener("hashchange", update);
+    // On paper stands the whole report: nobody can see there what was left out.
+    window.addEventListener("beforeprint", () => draw({}));
+    window.addEventListener("afterprint", update);
     update();
   }
 
