@@ -13,7 +13,7 @@ from apilog.engine.parse_chunks import ReadSpec
 from apilog.sources import LogSource, SourceError
 from apilog.storage.cloud.bucket import Bucket
 from apilog.time import ALL_TIME
-from tests.cloud.conftest import bucket, endpoint, url
+from tests.cloud.conftest import bucket, endpoint, server_log, url
 from tests.cluster.test_same_results import assert_same
 
 pytest.importorskip("distributed")
@@ -23,7 +23,7 @@ from apilog.engine.cluster.connection import close_connections
 from apilog.engine.cluster.tasks import ClusterJob, plan_split
 from tests.cluster.dask_cluster import DaskCluster, dask_cluster
 
-__all__ = ["bucket", "endpoint", "url"]  # fixtures
+__all__ = ["bucket", "endpoint", "server_log", "url"]  # fixtures
 
 LOGS = Path(__file__).parents[2] / "sample_logs"
 

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 import apilog
+from apilog.engine.parse_chunks import ReadSpec
 from apilog.report_model import Report
 from tests.commands import Run
 from tests.weblog import line as weblog_line
@@ -27,6 +28,7 @@ STRETCH = 40_000
 """Bytes that one task reads: `api.log` has some five stretches."""
 COLOURS = ("red", "green", "blue", "amber", "ivory", "teal", "coral", "olive", "plum", "slate")
 THINGS = ("shirt", "hat", "scarf", "coat", "belt", "boot", "glove", "sock", "dress", "skirt")
+SPEC = ReadSpec(columns=frozenset({"status"}))
 ACCOUNTS = LOGS / "success" / "accounts.csv"
 
 
@@ -51,6 +53,17 @@ def assert_same(here: Report, there: Report) -> None:
     assert [*there.tables] == [*here.tables]
     for name, table in here.tables.items():
         assert there.tables[name].equals(table), name
+
+
+def test_many_files_are_few_tasks(tmp_path: Path) -> None:
+    for number in range(1200):
+        (tmp_path / f"{number}.log").write_bytes(b"a line\n" * (1 + number % 3))
+    run = cluster_run.ClusterRun([tmp_path], SPEC, len)
+    names = [task.name for task in run._tasks(2)]
+    # As many for each thread as let all threads end at the same time.
+    assert len(names) == 8
+    assert names[0].endswith("0.log and 149 more files")
+    assert len(run.accounts) == 1200
 
 
 @pytest.mark.slow

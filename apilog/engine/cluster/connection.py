@@ -28,6 +28,11 @@ https://docs.dask.org/en/stable/configuration.html."""
 _CONNECT_SECONDS = 10
 _WORKER_SECONDS = 30
 _SAME_VERSIONS = ("apilog", "polars")
+_FEWER_WAKINGS = {
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+}
+"""Dask samples what its workers do a hundred times a second, which is a fiftieth of a core each."""
 
 
 class ClusterError(ApilogError):
@@ -113,13 +118,15 @@ def _connect_to(address: str) -> ClusterConnection:
 
 
 def _use_own_cluster() -> ClusterConnection:
+    import dask
+
     distributed = _distributed()
     with suppress(ValueError):
         client = distributed.default_client()
         address, dashboard = client.scheduler.address, client.dashboard_link or ""
         return ClusterConnection(client, address, dashboard, is_borrowed=True)
     try:
-        with _quiet_logging(), _ignored_interrupts():
+        with _quiet_logging(), dask.config.set(_FEWER_WAKINGS), _ignored_interrupts():
             cluster = distributed.LocalCluster(
                 n_workers=os.cpu_count() or 1,
                 threads_per_worker=1,
