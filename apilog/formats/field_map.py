@@ -243,7 +243,8 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
             timetaken took dur lat elapsedmilliseconds processingtime $request_duration
             requestlatency responseduration dauer antwortzeit durée duración duração runtime
             executiontime exectime totaltime timetotal total timespent spenttime cost costtime
-            servetime turnaroundtime timetoresponse handlertime servertime requestprocessingtime
+            servetime turnaroundtime clientduration timetoresponse handlertime servertime
+            requestprocessingtime
             walltime totalelapsed totalresponsetime totalms totalus reqms respms resms requestms
             responsems time rt ms millis milliseconds latencyhuman"""
         ),
@@ -276,7 +277,7 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
             requestcontentlength requestbodylength requestbodybytes requestbyteslength reqlen
             reqlength reqsizebytes requestlen inbytes rxbytes receivedbytes bytesrecv bytesreceived
             bytesread bytesin reqsize reqbodysize reqbytes httprequestbodybytes httprequestbodysize
-            httprequestsize csbytes"""
+            httprequestsize requestsizeinbytes csbytes"""
         ),
         variables("bytes_uploaded", to_sizes),
     ),
@@ -290,7 +291,7 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
             respbytes resbytes bytes size responsebyteslength respbyteslength httpresponsebodybytes
             httpresponsebodysize httpresponsesize scbytes rescontentlength reslength
             resheaderscontentlength responseheaderscontentlength contentlength contentsize length
-            len totalbytes writtenbytes byteswritten responsewritten written"""
+            len totalbytes writtenbytes byteswritten responsewritten written responsesizeinbytes"""
         ),
         variables("sent_http_content_length", to_sizes),
         variables("bytes_read", finished_bytes),

@@ -43,8 +43,9 @@ LAYOUTS: tuple[TextLayout, ...] = tuple(layout for g in GATEWAYS for layout in g
 
 W3C_FIELDS = Refusal(
     r"^#Fields: ",
-    "a W3C extended log whose fields name no request can't be read",
-    "let IIS log cs-method, cs-uri-stem and sc-status, or name the fields with --log-format",
+    "a W3C extended log whose fields name no date and time, or no request, can't be read",
+    "let IIS log date, time, cs-method, cs-uri-stem and sc-status, or name the fields with "
+    "--log-format",
     samples=("#Fields: date time s-ip",),
 )
 """Rows are objects by then, so that no guess is made of their order."""

@@ -48,6 +48,8 @@ def find_dialect(values: Mapping[KeyPath, pl.Series]) -> LogDialect | None:
 def _has_values(dialect: LogDialect, values: Mapping[KeyPath, pl.Series]) -> bool:
     for name, pattern in dialect.values.items():
         path = find_path(name, values)
-        if path is None or 2 * int(values[path].str.contains(pattern).sum()) < len(values[path]):
+        if path is None or not len(values[path]):
+            return False
+        if 2 * int(values[path].str.contains(pattern).sum()) < len(values[path]):
             return False
     return True

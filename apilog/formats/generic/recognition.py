@@ -306,7 +306,8 @@ class _FieldChoice:
         self._looks: dict[tuple[object, KeyPath], bool] = {}
         self._kinds: dict[KeyPath, str] = dict(own.kinds)
         self._own_columns = frozenset(own.paths)
-        self.dialect = find_dialect({p: s for p, s in self._given.items() if len(s)})
+        # A key tells who wrote it, also where no line has a value for it.
+        self.dialect = find_dialect(self._given)
         self.columns: dict[str, tuple[ChosenField, ...]] = {}
         for column in KEYS:
             if column in own.undecided:
