@@ -35,7 +35,10 @@ _NGINX = LogDialect(name="nginx", gateway="nginx", names=(), sample="", url=NGIN
 
 
 def find_dialect(values: Mapping[KeyPath, pl.Series]) -> LogDialect | None:
-    """Return the software that fields with these values (String, no nulls) are of."""
+    """Return the software that fields with these values (String, no nulls) are of.
+
+    A key tells who wrote it, also where no line has a value for it.
+    """
     names = {name for path in values for name in names_of_path(path)}
     names |= {f".{normalise_name(path[-1])}" for path in values}
     for dialect in DIALECTS:

@@ -306,7 +306,6 @@ class _FieldChoice:
         self._looks: dict[tuple[object, KeyPath], bool] = {}
         self._kinds: dict[KeyPath, str] = dict(own.kinds)
         self._own_columns = frozenset(own.paths)
-        # A key tells who wrote it, also where no line has a value for it.
         self.dialect = find_dialect(self._given)
         self.columns: dict[str, tuple[ChosenField, ...]] = {}
         for column in KEYS:
