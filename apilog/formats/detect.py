@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from typing import NamedTuple, Protocol
 
 import polars as pl
@@ -26,7 +26,7 @@ from apilog.formats.generic.labelled import LogfmtFormat, LtsvFormat
 from apilog.formats.generic.named_values import CsvFormat
 from apilog.formats.generic.rails import RailsFormat
 from apilog.formats.nginx.format import NginxFormat
-from apilog.formats.nginx.grammar import FormatVariable, LiteralText, LogFormat
+from apilog.formats.nginx.grammar import FormatPart, FormatVariable, LiteralText, LogFormat
 from apilog.formats.nginx.inference import extend_format, infer_format
 from apilog.formats.nginx.library import (
     candidate_formats,
@@ -168,7 +168,10 @@ def _detect_by_votes(head: pl.Series, *, is_timed: bool, is_rest: bool) -> Parse
             stages.append(ParseStage(envelopes, formats))
             fallbacks += _fallbacks_of(formats)
             head = head.gather(outer.unmatched)
-    known = candidates if head is whole else None
+    known = None
+    if head is whole:
+        # What was found among all candidates is not looked for once more.
+        known = _Candidates(candidates, best, is_asked=likely == candidates)
     formats, reads_rest = _find_formats(head, known, is_timed=is_timed, is_rest=is_rest)
     if formats:
         stages.append(ParseStage((), formats))
@@ -195,10 +198,15 @@ def _fallbacks_of(formats: Sequence[Format]) -> tuple[Format, ...]:
     main = formats[0] if formats else None
     if not isinstance(main, NginxFormat):
         return ()
-    parts = main.log_format.parts
-    bases = (f for f in ALL_TEXT_FORMATS if f.log_format.parts == parts[: len(f.log_format.parts)])
-    base = max(bases, key=lambda f: len(f.log_format.parts), default=None)
+    base = _base_of(main.log_format.parts)
     return (_with_rest(base.name, main.gateway),) if base else ()
+
+
+@lru_cache(maxsize=512)
+def _base_of(parts: tuple[FormatPart, ...]) -> NginxFormat | None:
+    """Return the longest named format that these parts begin with."""
+    bases = (f for f in ALL_TEXT_FORMATS if f.log_format.parts == parts[: len(f.log_format.parts)])
+    return max(bases, key=lambda f: len(f.log_format.parts), default=None)
 
 
 @cache
@@ -232,9 +240,18 @@ class _FormatMatches(NamedTuple):
         return int(self.is_read.sum())
 
 
+class _Candidates(NamedTuple):
+    """Named formats that some texts may be of, and what is known of them."""
+
+    formats: list[NginxFormat]
+    named: _FormatMatches | None = None
+    """What reads most of the texts whole, if they were asked for it."""
+    is_asked: bool = False
+
+
 def _find_formats(
     texts: pl.Series,
-    candidates: list[NginxFormat] | None = None,
+    candidates: _Candidates | None = None,
     *,
     is_timed: bool = False,
     is_rest: bool = False,
@@ -274,11 +291,11 @@ def _drop_skipped(texts: pl.Series) -> pl.Series:
 
 
 def _find_best(
-    texts: pl.Series, candidates: list[NginxFormat] | None, *, is_timed: bool, is_rest: bool
+    texts: pl.Series, candidates: _Candidates | None, *, is_timed: bool, is_rest: bool
 ) -> _FormatMatches | None:
     """Return the format that reads most of the texts; `is_rest`: others are read already."""
     if candidates is None:
-        candidates = candidate_formats(texts, ALL_TEXT_FORMATS)
+        candidates = _Candidates(candidate_formats(texts, ALL_TEXT_FORMATS))
     find_text_formats = partial(_find_text_formats, texts, is_timed=is_timed, is_rest=is_rest)
     matches = find_text_formats(candidates)
     if not any(2 * match.read_count >= len(texts) for match in matches):
@@ -286,7 +303,7 @@ def _find_best(
     # There are as many variants as formats: they are asked only where nothing else fits.
     for variants in (iso_variants, untimed_variants) if is_timed else (iso_variants,):
         if not matches:
-            matches = find_text_formats(candidate_formats(texts, variants()))
+            matches = find_text_formats(_Candidates(candidate_formats(texts, variants())))
     if not any(2 * match.read_count >= len(texts) for match in matches):
         inferred = infer_format(texts, is_timed=is_timed, is_rest=is_rest)
         if inferred is not None:
@@ -298,18 +315,20 @@ def _find_best(
 
 
 def _find_text_formats(
-    texts: pl.Series, candidates: Sequence[NginxFormat], *, is_timed: bool, is_rest: bool
+    texts: pl.Series, candidates: _Candidates, *, is_timed: bool, is_rest: bool
 ) -> list[_FormatMatches]:
     """Return the format that reads most of the texts, and one that reads them with a tail.
 
     `is_rest` says that other lines are read whole: then a tail must be understood.
     """
-    named = _find_named(texts, candidates, is_timed=is_timed)
+    named = candidates.named
+    if not candidates.is_asked:
+        named = _find_named(texts, candidates.formats, is_timed=is_timed)
     if named and 2 * named.read_count >= len(texts):
         return [named]
     found = [named] if named else []
 
-    extended = extend_format(texts, candidates, must_understand=is_rest or bool(named))
+    extended = extend_format(texts, candidates.formats, must_understand=is_rest or bool(named))
     if extended is None:
         return found
     extended = _with_time_doubt(extended, is_timed=is_timed)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cache, lru_cache
 
 import polars as pl
 
@@ -260,6 +261,12 @@ _EXPECTED = {
 }
 
 
+@cache
+def _pattern_of_time(groups: tuple[str, ...]) -> str:
+    names = ("time_local", "time_iso8601", "msec", "time_any", *_OTHER_TIMES)
+    return next((_SHAPES[name] for name in names if name in groups), "")
+
+
 @dataclass(frozen=True, slots=True)
 class LineExpression:
     """A log format as a regular expression whose groups are the variables, in order."""
@@ -315,11 +322,14 @@ class LineExpression:
     @property
     def time_pattern(self) -> str:
         """The pattern of its time, unanchored; empty if it has none."""
-        names = ("time_local", "time_iso8601", "msec", "time_any", *_OTHER_TIMES)
-        return next((_SHAPES[name] for name in names if name in self.groups), "")
+        return _pattern_of_time(self.groups)
 
     def matches_beginning(self, lines: pl.Series) -> pl.Series:
         """Return which lines it reads, or the beginning of, as Boolean."""
+        return lines.to_frame("line").select_seq(self.begins(pl.col("line"))).to_series()
+
+    def begins(self, lines: pl.Expr) -> pl.Expr:
+        """Do as `matches_beginning` in a query."""
         return lines.str.contains(f"^{self.pattern}(?:{_GOES_ON}|{_LINE_END})")
 
     def matches_extended(self, lines: pl.Series) -> pl.Series:
@@ -351,6 +361,8 @@ def is_whole_rest(text: str) -> bool:
     return re.fullmatch(_WHOLE_REST, text[:_EXPLAINED_LENGTH]) is not None
 
 
+# Many small files have the same format, which is found in each of them.
+@lru_cache(maxsize=512)
 def compile_expression(log_format: LogFormat, *, strict: bool = False) -> LineExpression:
     """Return the expression of a log format.
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import polars as pl
 
@@ -204,6 +205,7 @@ def _check_field(values: pl.Series, token: LineToken) -> tuple[pl.Expr, list[pl.
     return value, checks
 
 
+@lru_cache(maxsize=512)
 def plan_tokens(log_format: LogFormat) -> TokenPlan | None:
     """Return the plan for a log format; None if its fields are not set apart by one separator."""
     if not _UNSPLIT_VARIABLES.isdisjoint(log_format.variables):
