@@ -171,7 +171,7 @@ def _detect_by_votes(head: pl.Series, *, is_timed: bool, is_rest: bool) -> Parse
     known = None
     if head is whole:
         # What was found among all candidates is not looked for once more.
-        known = _Candidates(candidates, best, is_asked=likely == candidates)
+        known = _TextCandidates(candidates, best, is_asked=likely == candidates)
     formats, reads_rest = _find_formats(head, known, is_timed=is_timed, is_rest=is_rest)
     if formats:
         stages.append(ParseStage((), formats))
@@ -240,7 +240,7 @@ class _FormatMatches(NamedTuple):
         return int(self.is_read.sum())
 
 
-class _Candidates(NamedTuple):
+class _TextCandidates(NamedTuple):
     """Named formats that some texts may be of, and what is known of them."""
 
     formats: list[NginxFormat]
@@ -251,7 +251,7 @@ class _Candidates(NamedTuple):
 
 def _find_formats(
     texts: pl.Series,
-    candidates: _Candidates | None = None,
+    candidates: _TextCandidates | None = None,
     *,
     is_timed: bool = False,
     is_rest: bool = False,
@@ -291,11 +291,11 @@ def _drop_skipped(texts: pl.Series) -> pl.Series:
 
 
 def _find_best(
-    texts: pl.Series, candidates: _Candidates | None, *, is_timed: bool, is_rest: bool
+    texts: pl.Series, candidates: _TextCandidates | None, *, is_timed: bool, is_rest: bool
 ) -> _FormatMatches | None:
     """Return the format that reads most of the texts; `is_rest`: others are read already."""
     if candidates is None:
-        candidates = _Candidates(candidate_formats(texts, ALL_TEXT_FORMATS))
+        candidates = _TextCandidates(candidate_formats(texts, ALL_TEXT_FORMATS))
     find_text_formats = partial(_find_text_formats, texts, is_timed=is_timed, is_rest=is_rest)
     matches = find_text_formats(candidates)
     if not any(2 * match.read_count >= len(texts) for match in matches):
@@ -303,7 +303,7 @@ def _find_best(
     # There are as many variants as formats: they are asked only where nothing else fits.
     for variants in (iso_variants, untimed_variants) if is_timed else (iso_variants,):
         if not matches:
-            matches = find_text_formats(_Candidates(candidate_formats(texts, variants())))
+            matches = find_text_formats(_TextCandidates(candidate_formats(texts, variants())))
     if not any(2 * match.read_count >= len(texts) for match in matches):
         inferred = infer_format(texts, is_timed=is_timed, is_rest=is_rest)
         if inferred is not None:
@@ -315,7 +315,7 @@ def _find_best(
 
 
 def _find_text_formats(
-    texts: pl.Series, candidates: _Candidates, *, is_timed: bool, is_rest: bool
+    texts: pl.Series, candidates: _TextCandidates, *, is_timed: bool, is_rest: bool
 ) -> list[_FormatMatches]:
     """Return the format that reads most of the texts, and one that reads them with a tail.
 

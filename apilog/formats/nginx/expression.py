@@ -334,6 +334,10 @@ class LineExpression:
 
     def matches_extended(self, lines: pl.Series) -> pl.Series:
         """Return which lines begin like this and go on, as Boolean."""
+        return lines.to_frame("line").select_seq(self.goes_on(pl.col("line"))).to_series()
+
+    def goes_on(self, lines: pl.Expr) -> pl.Expr:
+        """Do as `matches_extended` in a query."""
         return lines.str.contains(f"^{self.pattern}(?:{_GOES_ON})")
 
     def split_tail(self, line: str) -> tuple[dict[str, str], str]:

@@ -134,7 +134,12 @@ def _find_base(texts: pl.Series, candidates: Sequence[NginxFormat]) -> NginxForm
 
     A line that is cut short begins as less than its format: one line more or less decides nothing.
     """
-    begun = [(f, f.strict_expression.matches_extended(texts)) for f in candidates]
+    if not candidates:
+        return None
+    extended = texts.to_frame("line").select_seq(
+        f.strict_expression.goes_on(pl.col("line")).alias(str(i)) for i, f in enumerate(candidates)
+    )
+    begun = list(zip(candidates, extended.iter_columns(), strict=True))
     most = max((int(is_begun.sum()) for _, is_begun in begun), default=0)
     if not most:
         return None
