@@ -23,6 +23,8 @@ _CLF_TIME = re.compile(r"\d{2}/[A-Za-z]{3}/\d{4}:\d{2}:\d{2}:\d{2} [+-]\d{4}\Z")
 _ISO_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:[.,]\d+)?(?:Z|[+-]\d{2}:?\d{2})\Z")
 _ANY_TIME = re.compile(
     r"\d{4}([-/])\d{2}\1\d{2}[T ]\d{2}:\d{2}:\d{2}|\d{1,2}/[A-Za-z]{3}/\d{4}[: ]\d{2}:\d{2}:\d{2}"
+    # As C's asctime has it.
+    r"|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2} \d{4}\Z"
 )
 _TIMES = (("time_local", _CLF_TIME), ("time_iso8601", _ISO_TIME), ("time_any", _ANY_TIME))
 # Those of https://www.iana.org/assignments/http-status-codes, and what proxies have beside them:

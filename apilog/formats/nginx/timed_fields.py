@@ -114,6 +114,9 @@ def decide_unit_of(column: FieldColumn, usual: str | None = None) -> tuple[str, 
     return unit, [doubt] if doubt else []
 
 
+_OF_UPSTREAMS = frozenset({"upstream_addr", "upstream_status"})
+
+
 def name_durations(naming: FieldNaming) -> None:
     """Name the whole request's time and the upstream's among fields without a name."""
     columns = naming.columns
@@ -145,11 +148,17 @@ def _name_whole_and_part(naming: FieldNaming, fields: Sequence[TimedField]) -> b
             whole = wholes[0] if len(wholes) == 1 else _largest(wholes)
             naming.name(whole.position, _VARIANTS["request_time", whole.unit])
             rest.remove(whole)
+            if not rest and naming.known & _OF_UPSTREAMS:
+                naming.doubts.append(
+                    _upstreams_doubt(naming.columns[whole.position], "as other fields are")
+                )
         elif len(fields) == 1 and not has_lists(naming.columns[fields[0].position]):
             # nginx always has a time of the whole; other servers may have none.
             (whole,) = rest
             naming.name(whole.position, _VARIANTS["request_time", whole.unit])
-            naming.doubts.append(_missing_doubt(naming.columns[whole.position]))
+            naming.doubts.append(
+                _upstreams_doubt(naming.columns[whole.position], "as it is missing in some lines")
+            )
             return True
         elif not all(f.is_optional for f in fields):
             naming.doubts.append(_unread_doubt(naming, fields))
@@ -267,11 +276,11 @@ def _example(column: FieldColumn) -> str:
     return column.given[0] if column.given else "-"
 
 
-def _missing_doubt(column: FieldColumn) -> str:
+def _upstreams_doubt(column: FieldColumn, why: str) -> str:
     return (
-        f"the field `{_example(column)}` is read as the time of the whole request; as it "
-        "is missing in some lines it may be the upstream's: `-l` with the format's string, and "
-        "$upstream_response_time in its place, says so"
+        f"the field `{_example(column)}` is read as the time of the whole request; {why} it may "
+        "be the upstream's: `-l` with the format's string, and $upstream_response_time in its "
+        "place, says so"
     )
 
 
