@@ -217,6 +217,26 @@ def gateway_values(r: Request) -> dict[str, str]:
         "tail_reason": HTTPStatus(r.status).phrase,
         "time_gin": f"{r.time:%Y/%m/%d - %H:%M:%S}",
         "time_no_zone": f"{r.time:%d/%b/%Y %H:%M:%S}",
+        "time_go": f"{r.time:%Y/%m/%d %H:%M:%S}",
+        "time_tornado": f"{r.time:%y%m%d %H:%M:%S}",
+        "clock": f"{r.time:%H:%M:%S}",
+        "level_letter": "I",
+        "logger_and_line": "web:2348",
+        "fastapi_tag": "      INFO   ",
+        "client_or_none": r.ip,
+        "bar": " ",
+        "tail": "",
+        "request_time_rack": f"{r.seconds:.4f}",
+        "request_time_actix": f"{r.seconds:.6f}",
+        "aspnet_head": "      ",
+        "aspnet_body": "",
+        "one_word": "-",
+        "serilog_head": f"[{r.time:%H:%M:%S} INF] ",
+        "koa_arrow": "  --> ",
+        "sanic_process": "Main |",
+        "dots": " ....................",
+        "uwsgi_vars": "36 vars in 400 bytes",
+        **dict.fromkeys(("spans", "more_fields"), ""),
     }
 
 
@@ -552,8 +572,14 @@ def _rails(r: Request) -> str:
     )
 
 
+def _tower_http(r: Request) -> str:
+    (log_format,) = (f.log_format for f in FRAMEWORK_FORMATS if f.name == "tower-http")
+    return render(log_format, r).replace("latency=-", f"latency={r.seconds * 1000:.0f} ms")
+
+
 FRAMEWORK_LINES: dict[str, Line] = {
     **{f.name: partial(render, f.log_format) for f in FRAMEWORK_FORMATS},
+    "tower-http": _tower_http,
     "rails": _rails,
 }
 """The same for logs that have a seed of their own: their order is free."""

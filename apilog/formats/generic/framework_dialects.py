@@ -53,7 +53,7 @@ FRAMEWORK_DIALECTS: tuple[LogDialect, ...] = (
             '.example"},"httpVersion":"1.1"},"res":{"statusCode":200},"latency":15,"msg":"handled: '
             '200","time":"2026-10-10T13:55:36.123Z","v":0}'
         ),
-        url="http://restify.com/docs/plugins-api/#auditlogger",
+        url="https://github.com/restify/node-restify/blob/master/lib/plugins/audit.js",
     ),
     LogDialect(
         name="fastify",
