@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from apilog.formats.detect import detect_plan
 from tests.formats.read_rows import lines_of, read_lines, rows
 
 Shape = Callable[[int, str, int], str]
@@ -94,3 +95,27 @@ def test_headers_of_other_languages(header: str) -> None:
     assert [(r["status"], r["duration_ms"]) for r in read] == [
         (int(status), ms + 0.5) for _, status, ms in requests()
     ]
+
+
+def test_a_time_as_asctime_has_it() -> None:
+    lines = (
+        f'[Sat Nov 21 10:00:{n:02} 2026] 203.0.113.9 "GET /a/{n} HTTP/1.1" {status} {100 + n}'
+        for n, status, _ in requests()
+    )
+    read = rows(read_lines(lines_of(*lines)))
+    assert [str(r["timestamp"])[:19] for r in read] == [
+        f"2026-11-21 10:00:{n:02}" for n, *_ in requests()
+    ]
+
+
+def test_one_time_beside_an_upstream_is_a_doubt() -> None:
+    lines = lines_of(
+        *(
+            f"203.0.113.9 - GET /a/{n} HTTP/1.1 - 10.0.0.{n % 3}:8080 - {status} "
+            f'"u" {status} "t" 0.{ms:03} "at" 17000000{n + 10}.250'
+            for n, status, ms in requests()
+        )
+    )
+    plan = detect_plan(lines.series)
+    assert plan is not None
+    assert any("$upstream_response_time" in doubt for doubt in plan.doubts)

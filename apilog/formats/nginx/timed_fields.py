@@ -150,7 +150,7 @@ def _name_whole_and_part(naming: FieldNaming, fields: Sequence[TimedField]) -> b
             rest.remove(whole)
             if not rest and naming.known & _OF_UPSTREAMS:
                 naming.doubts.append(
-                    _upstreams_doubt(naming.columns[whole.position], "as other fields are")
+                    _upstreams_doubt(naming.columns[whole.position], "as upstreams are told of")
                 )
         elif len(fields) == 1 and not has_lists(naming.columns[fields[0].position]):
             # nginx always has a time of the whole; other servers may have none.
