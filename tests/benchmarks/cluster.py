@@ -127,7 +127,7 @@ def make_logs(folder: Path, lines: int, files: int) -> Logs:
         short.write_bytes(b"".join(next(log) for _ in range(_SHORT_LINES)))
         log.seek(0)
         while log.tell() < middle:
-            first.write(log.read(1 << 20))
+            first.write(log.read(min(1 << 20, middle - log.tell())))
         first.write(log.readline())
         while block := log.read(1 << 20):
             second.write(block)
