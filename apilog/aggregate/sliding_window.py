@@ -21,6 +21,7 @@ from apilog.time import TimeWindow
 LONGEST_WINDOW = timedelta(days=7)
 _MOST_SLOTS = 60
 _MICROSECOND = timedelta(microseconds=1)
+_SECOND = timedelta(seconds=1)
 _SLOT_SECONDS = (
     *(1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800),
     *(3_600, 7_200, 10_800),
@@ -116,7 +117,9 @@ class SlidingReport:
     def finish(self, now: datetime) -> FinishedTables:
         """Return the tables; `until` is now."""
         state = self.window.merge_slots(now)
-        window = TimeWindow(since=self.window.since(now), until=now + _MICROSECOND)
+        since = self.window.since(now)
+        # Times are often whole seconds: the requests of one instant are no rate per microsecond.
+        window = TimeWindow(since=since, until=max(now + _MICROSECOND, since + _SECOND))
         return finish(replace(self._plan, window=window), state)
 
 

@@ -295,10 +295,20 @@ def _match_folds(keys: pl.DataFrame, folds: pl.DataFrame) -> pl.Series:
     return kept.join(folds, on="route", how="left", maintain_order="left")["to"]
 
 
+_MEMBERS_OF_FEW = 4
+"""So many times the lines may the sets have of a cube whose keys are few."""
+
+
 def _is_large(plan: ReportPlan, cube: Cube, state: CubeState) -> bool:
-    cells = (f.height for f in (*state.histograms.values(), *state.distinct.values()))
-    return max(cells, default=0) > plan.max_cells or (
-        not cube.is_bounded and state.keys.height > plan.max_keys
+    cells = max((f.height for f in state.histograms.values()), default=0)
+    members = max((f.height for f in state.distinct.values()), default=0)
+    # A crowd of callers is in the set of one route or another: folding routes hardly shrinks it.
+    has_few_keys = state.keys.height <= plan.max_routes
+    most_members = plan.max_cells * (_MEMBERS_OF_FEW if has_few_keys else 1)
+    return (
+        cells > plan.max_cells
+        or members > most_members
+        or (not cube.is_bounded and state.keys.height > plan.max_keys)
     )
 
 

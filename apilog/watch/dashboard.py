@@ -84,12 +84,15 @@ def headline(
     zone = frame.report.timezone
     window = format_duration(subject.window.total_seconds() * 1000)
     read, now = frame.report.input, frame.report.until or frame.at
+    # A log that nobody writes any more ends on another day.
+    here, today = (moment.astimezone(ZoneInfo(zone)) for moment in (now, frame.at))
+    pattern = "%H:%M:%S" if here.date() == today.date() else "%Y-%m-%d %H:%M:%S"
     parts = [
         Text("apilog watch", "bold"),
-        Text(f"{now.astimezone(ZoneInfo(zone)):%H:%M:%S} {escape_terminal(zone)}"),
+        Text(f"{here:{pattern}} {escape_terminal(zone)}"),
         Text(f"last {window.removesuffix(' 0s').removesuffix(' 0m')}"),
         Text(shorten_middle(escape_terminal(subject.sources), max(12, width // 3))),
-        Text(f"{format_count(read.lines)} lines", "dim"),
+        Text("1 line" if read.lines == 1 else f"{format_count(read.lines)} lines", "dim"),
     ]
     if is_paused:
         parts.insert(1, Text("PAUSED", "bold yellow"))

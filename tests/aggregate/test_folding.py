@@ -333,3 +333,12 @@ def test_the_busiest_are_kept_and_of_equal_ones_the_first(counts: list[int], mos
     kept = state.first_of(pl.Series(counts, dtype=pl.Int64), most)
     ranked = sorted(range(len(counts)), key=lambda i: (-counts[i], i))
     assert kept.arg_true().to_list() == sorted(ranked[:most])
+
+
+def test_a_crowd_of_callers_costs_no_route_its_row() -> None:
+    plan = ReportPlan(tables=select_tables(["endpoints"]), max_cells=100)
+    rows = [record(f"/{n % 5}", consumer=f"user{n}") for n in range(300)]
+    parts = [partial(plan, frame_of(rows[start : start + 60])) for start in range(0, 300, 60)]
+    table = finish(plan, merge(plan, parts)).tables["endpoints"]
+    assert sorted(table["route"]) == ["/0", "/1", "/2", "/3", "/4"]
+    assert table["consumers"].to_list() == [60] * 5

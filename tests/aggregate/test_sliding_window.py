@@ -87,6 +87,15 @@ def test_the_window_begins_where_the_log_does() -> None:
     )
 
 
+def test_requests_of_one_instant_are_a_rate_per_second() -> None:
+    rolling = SlidingReport(PLAN, timedelta(seconds=300))
+    rolling.window.add(
+        frame([(7, "a", 200, 1.0), (7, "b", 200, 1.0)]), START + timedelta(seconds=7)
+    )
+    tables = rolling.finish(START + timedelta(seconds=7)).tables
+    assert tables["overview"]["request_rate"].to_list() == [2.0]
+
+
 def test_what_comes_too_late_or_from_the_future_is_counted_apart() -> None:
     rolling = SlidingReport(PLAN, timedelta(minutes=1))
     rolling.window.add(frame([(100, "a", 200, 1.0), (30, "a", 200, 1.0)]), START)
