@@ -39,12 +39,7 @@ from apilog.aggregate.record_times import RecordTimes
 from apilog.aggregate.table_specs import BOUNDED_KEYS
 from apilog.aggregate.time_buckets import MOST_BUCKETS, too_many_buckets
 from apilog.metrics import ACCUMULATORS
-from apilog.routes import (
-    MOST_CHUNK_ROUTES,
-    NO_TEMPLATES,
-    RouteTemplates,
-    learn_templates,
-)
+from apilog.routes import MOST_CHUNK_ROUTES, NO_TEMPLATES, RouteTemplates, learn_templates
 from apilog.schema import GUESSED_ROUTE, READ_COLUMNS
 
 MOST_HOURS = 3 * 366 * 24
@@ -303,13 +298,9 @@ def _is_large(plan: ReportPlan, cube: Cube, state: CubeState) -> bool:
     cells = max((f.height for f in state.histograms.values()), default=0)
     members = max((f.height for f in state.distinct.values()), default=0)
     # A crowd of callers is in the set of one route or another: folding routes hardly shrinks it.
-    has_few_keys = state.keys.height <= plan.max_routes
-    most_members = plan.max_cells * (_MEMBERS_OF_FEW if has_few_keys else 1)
-    return (
-        cells > plan.max_cells
-        or members > most_members
-        or (not cube.is_bounded and state.keys.height > plan.max_keys)
-    )
+    share = _MEMBERS_OF_FEW if state.keys.height <= plan.max_routes else 1
+    has_many_keys = not cube.is_bounded and state.keys.height > plan.max_keys
+    return has_many_keys or max(cells, members // share) > plan.max_cells
 
 
 def _route_folds(plan: ReportPlan, cube: Cube, state: CubeState) -> pl.Series:

@@ -154,7 +154,8 @@ def _key_column(column: pl.Series, timezone: str = "UTC") -> TextColumn:
         title=short_title(column.name),
         cells=[text or '""' for text in shown],
         styles=["dim" if dim else _KEY_STYLES.get(column.name, "") for dim in folded],
-        is_flexible=column.name not in _SHORT_KEYS,
+        # A time without its hours tells nothing.
+        is_flexible=column.name not in _SHORT_KEYS and not column.dtype.is_temporal(),
         max_width=_SHORT_KEYS.get(column.name, _LONGEST_KEY),
         braces_style="cyan" if column.name == "route" else "",
     )
