@@ -67,7 +67,7 @@ LOGS: Mapping[str, tuple[str | None, int, int, int]] = {
     "nginx/tstack-lnav/access_log.gz": ("combined", 2492, 0, 0),
     "nginx/tstack-lnav/logfile_access_log.0": ("combined", 3, 0, 0),
     "nginx/tstack-lnav/logfile_access_log.1": ("combined", 1, 0, 0),
-    "nginx/tstack-lnav/logfile_bad_access_log.0": ("combined", 2, 1, 0),
+    "nginx/tstack-lnav/logfile_bad_access_log.0": ("combined + aiohttp", 3, 0, 0),
     "nginx/tstack-lnav/logfile_regexp_access_log.0": (
         "apache-vhost-combined $tail_1",
         2,
