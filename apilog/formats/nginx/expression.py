@@ -438,7 +438,7 @@ def _value_pattern(
     if name.startswith("tail_"):
         end = following.text[0] if isinstance(following, LiteralText) else ""
         return _UNREAD_BEFORE.get(end, _UNREAD_LIST)
-    if name.startswith("upstream_"):
+    if name.startswith("upstream_") and escape != "haproxy":
         return f"({_LIST[1:-1]}|)" if escape in ("json", "none") else _LIST
     if name in ("http_x_forwarded_for", "proxy_add_x_forwarded_for"):
         return _FORWARDED_WORDS

@@ -25,6 +25,7 @@ from apilog.formats.nginx.grammar import (
 )
 from apilog.formats.nginx.tokens import TokenPlan, plan_tokens
 from apilog.formats.nginx.variables import VariableMapper
+from apilog.formats.nginx.words import plan_words
 from apilog.schema import TIMESTAMP
 from apilog.values.convert import blank_to_null
 from apilog.values.dictionary import ColumnConverter, map_texts
@@ -135,6 +136,8 @@ class NginxFormat:
 
     def _read_values(self, lines: EventLines, variables: set[str]) -> pl.DataFrame:
         """Return one row per line: raw values by variable, and `ok`."""
+        if not self.token_plan and (words := plan_words(self.log_format, self.expression)):
+            return words.read_values(lines.series, variables)
         values = self.token_plan.read_values(lines, variables) if self.token_plan else None
         if values is None:
             return self.expression.read_values(lines.series, variables)

@@ -23,6 +23,8 @@ from apilog.values.event_lines import EventLines, as_polars_text
 _SEPARATORS = (" ", "\t", "|", ";", ",")
 _EXTRA_FIELDS = ("extra", "more")
 """Fields after the last one; the first alone is empty where two blanks follow."""
+_END_MARK = "\x01"
+"""What is set behind a last field in quotes that is mostly empty, and so no sign of a whole row."""
 _SCAN_ERRORS = (pl.exceptions.PolarsError, OSError)
 """The second, for bytes that Polars takes for a compressed stream."""
 _NUMERIC_VARIABLES: Mapping[str, type[pl.DataType]] = {
@@ -126,6 +128,8 @@ class TokenPlan:
                 or not is_bare
             ):
                 needed.append(name)
+        if self.tokens[-1].prefix == _END_MARK:
+            data = data.replace(b'"\n', f'"{self.separator}{_END_MARK}\n'.encode())
         text, skipped = as_polars_text(data)
         return (
             pl.scan_csv(
@@ -248,5 +252,7 @@ def plan_tokens(log_format: LogFormat) -> TokenPlan | None:
                 token = LineToken("time_local_zone", "", token.suffix, length=len("+0600"))
             tokens.append(token)
         else:
+            if log_format.escape == "haproxy" and tokens[-1].quoted:
+                tokens.append(LineToken(None, _END_MARK))
             return TokenPlan(separator, tuple(tokens), 2 * sum(token.quoted for token in tokens))
     return None
