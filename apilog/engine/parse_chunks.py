@@ -337,6 +337,11 @@ def _parse_data(
     count = sum(c.chunk.lines for c in chunks)
     parts = [data for data in (before, *(c.chunk.data for c in chunks)) if data]
     lines = EventLines(parts[0] if len(parts) == 1 else b"".join(parts), count + seen_lines)
+    edges = accumulate((c.chunk.lines for c in chunks), initial=seen_lines)
+    ends = zip(chunks, [*edges][1:], strict=True)
+    lines.open_rows = frozenset(
+        end - 1 for c, end in ends if c.chunk.last_line_open and c.chunk.lines
+    )
     columns = spec.format_columns() | ({"row"} if len(chunks) > 1 or before else set())
     parsed = parse_lines(lines, plan, sorted(columns), detector)
     return _without_first_lines(parsed, seen_lines, count) if before else parsed

@@ -15,6 +15,7 @@ import polars.selectors as cs
 from apilog.formats.contract import ForeignLineFinder, Format, PairReader, ParsedRecords
 from apilog.formats.failure_codes import has_answered, needed_columns
 from apilog.formats.gateways.column_builder import GatewayFormat
+from apilog.formats.gateways.positional import PositionalFormat
 from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.nginx.trailing_fields import UNREAD_TAIL
 from apilog.formats.skipped_lines import skip_reasons
@@ -83,6 +84,7 @@ class ParsePlan:
         they read then are its lines, cut off.
         """
         tried = [(s.envelopes, f) for s in other.stages for f in s.formats]
+        layouts = [(e, f.layout) for e, f in tried if isinstance(f, PositionalFormat)]
         stages = (
             ParseStage(
                 s.envelopes,
@@ -90,6 +92,10 @@ class ParsePlan:
                     f
                     for f in s.formats
                     if (s.envelopes, f) not in tried
+                    and not (
+                        # One reads lines with any number of values.
+                        isinstance(f, PositionalFormat) and (s.envelopes, f.layout) in layouts
+                    )
                     and not (
                         tried and isinstance(f, NginxFormat) and UNREAD_TAIL in f.log_format.parts
                     )
@@ -273,7 +279,8 @@ def _join_lines(parts: Sequence[EventLines]) -> EventLines:
             ]
         )
 
-    return EventLines.from_series(texts, times, rows)
+    open_rows = frozenset[int]().union(*(events.open_rows for events in parts))
+    return EventLines.from_series(texts, times, rows, open_rows)
 
 
 def _take_off_envelope(
@@ -287,7 +294,9 @@ def _take_off_envelope(
         given = envelope.times(lines.series) if envelope.times else lines.times
         return None if given is None else given.gather(indexes)
 
-    texts = EventLines.from_series(unwrapped.texts["text"], times, lines.rows_of(indexes))
+    texts = EventLines.from_series(
+        unwrapped.texts["text"], times, lines.rows_of(indexes), lines.open_rows
+    )
     bare = lines.gather(unwrapped.unmatched) if len(unwrapped.unmatched) else None
     return (texts if len(indexes) else None), bare
 

@@ -39,6 +39,8 @@ class EventLines:
         self.data = data if not data or data.endswith(b"\n") else data + b"\n"
         self.rows: pl.Series | None = None
         """The row of the chunk that each came from (UInt32); None: event i is line i."""
+        self.open_rows: frozenset[int] = frozenset()
+        """The rows of the chunk whose lines had no newline of their own: they may be cut off."""
         self._times: TimesGetter = _no_times
         if count is not None:
             self.count = count
@@ -49,6 +51,7 @@ class EventLines:
         series: pl.Series,
         times: TimesGetter | None = None,
         rows: pl.Series | None = None,
+        open_rows: frozenset[int] = frozenset(),
     ) -> EventLines:
         """Return the lines of a series of strings, none of which holds a newline.
 
@@ -58,6 +61,7 @@ class EventLines:
         lines.series = series
         lines.count = len(series)
         lines.rows = rows
+        lines.open_rows = open_rows
         lines._times = times or _no_times
         return lines
 
@@ -102,7 +106,18 @@ class EventLines:
         def times() -> pl.Series | None:
             return None if self.times is None else self.times.gather(indexes)
 
-        return EventLines.from_series(self.series.gather(indexes), times, self.rows_of(indexes))
+        rows = self.rows_of(indexes)
+        return EventLines.from_series(self.series.gather(indexes), times, rows, self.open_rows)
+
+    def find_open(self) -> pl.Series:
+        """Return the indexes of lines that may be cut off."""
+        if not self.open_rows:
+            return pl.Series([], dtype=pl.UInt32)
+        open_rows = pl.Series(sorted(self.open_rows), dtype=pl.UInt32)
+        rows = self.rows
+        if rows is None:
+            return open_rows.filter(open_rows < self.count)
+        return rows.is_in(open_rows.implode()).arg_true()
 
     def rows_of(self, indexes: pl.Series | None) -> pl.Series | None:
         """Return the rows of the chunk that the lines at these indexes came from; None: of all."""

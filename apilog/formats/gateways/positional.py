@@ -1,7 +1,8 @@
 """A gateway's records as lines of text: values in a fixed order, with no header that names them.
 
 Such logs grow at their end: a version of the gateway adds values behind those that were there. How
-many a file has is told by its head; a line with more or fewer is read as well.
+many a file has is told by its head; a line with more or fewer is read as well, but for a last one that
+has fewer and no newline of its own: it is cut off, and what stands last in it is a part of a value.
 
 Invariant: a line is a record only if it begins as the layout says, has as many values as the first
 version had, and nothing of it stands outside of them.
@@ -71,7 +72,12 @@ class PositionalFormat(GatewayFormat):
         odd = (begins & ~cells["ok"]).arg_true()
         if len(odd):
             cells = _scatter(cells, odd, self._read_odd(texts.gather(odd), locations))
-        return {at: cells[f"f{at}"] for at in locations}, cells["ok"]
+        ok = cells["ok"]
+        if len(may_be_cut := lines.find_open()):
+            counts = _split(texts.gather(may_be_cut).str.strip_suffix("\r"), self.layout.separator)
+            is_short = counts.list.len() < self.field_count
+            ok = ok.scatter(may_be_cut.filter(is_short), False)
+        return {at: cells[f"f{at}"] for at in locations}, ok
 
     def _read_odd(self, texts: pl.Series, locations: Sequence[int]) -> pl.DataFrame:
         """Return the values, and `ok`, of lines with escapes or with another number of values."""

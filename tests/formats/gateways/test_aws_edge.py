@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+from pathlib import Path
 
 import polars as pl
 import pytest
 
+import apilog
 from apilog.formats.detect import detect_plan
 from apilog.formats.gateways.aws.content_delivery import CLOUDFRONT, REAL_TIME_FIELDS
 from apilog.formats.gateways.aws.load_balancers import ALB, CLASSIC_ELB
@@ -108,3 +110,15 @@ def test_logs_of_a_firewall_are_skipped_alone_and_beside_others() -> None:
     assert not alone.name
     beside = read_lines(lines_of(WAF, ALB_LINE, WAF))
     assert (beside.records.height, beside.skipped, beside.rejects.height) == (1, 2, 0)
+
+
+@pytest.mark.parametrize("gateway", [ALB, S3, CLOUDFRONT], ids=lambda g: str(g.name))
+def test_a_last_line_that_is_cut_off_is_no_record(gateway: Gateway, tmp_path: Path) -> None:
+    sample = next(text for text in gateway.samples if not text.startswith("{"))
+    (layout,) = gateway.layouts
+    ends = range(len(sample) // 2, sample.rfind(layout.separator), 61)
+    for text, end in [*((sample[:end], 5) for end in ends), (sample, 6), (f"{sample[:-9]}\n", 6)]:
+        log = tmp_path / f"{len(text)}.log"
+        log.write_text(f"{sample}\n" * 5 + text)
+        (found,) = apilog.report(log, tables=["overview"]).input.files
+        assert (found.records, found.rejects) == (end, 6 - end), text
