@@ -1,8 +1,8 @@
 """A gateway's records as lines of text: values in a fixed order, with no header that names them.
 
 Such logs grow at their end: a version of the gateway adds values behind those that were there. How
-many a file has is told by its head; a line with more or fewer is read as well, but for a last one that
-has fewer and no newline of its own: it is cut off, and what stands last in it is a part of a value.
+many a file has is told by its head; a line with more or fewer is read as well, but for a last one
+that has fewer and no newline of its own: it is cut off, and ends in a part of a value.
 
 Invariant: a line is a record only if it begins as the layout says, has as many values as the first
 version had, and nothing of it stands outside of them.
