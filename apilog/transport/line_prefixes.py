@@ -217,7 +217,12 @@ PM2 = Envelope(
     detect=lambda head: holds_access_lines(unwrap_pm2(head).texts["text"], head),
     samples=(
         EnvelopeSample(
-            (f"0|shop     | {SAMPLE_LINE}", "PM2        | App [shop:0] online"), (SAMPLE_LINE,)
+            (
+                f"0|shop     | {SAMPLE_LINE}",
+                f"12|cart    | {SAMPLE_LINE}",
+                "0|shop     | listening on port 3000",
+            ),
+            (SAMPLE_LINE, SAMPLE_LINE, "listening on port 3000"),
         ),
     ),
 )
@@ -234,9 +239,9 @@ PM2_TIMED = Envelope(
             (
                 f"2026-10-10T13:55:36: {SAMPLE_LINE}",
                 f"2026-10-10 13:55:36 +00:00: {SAMPLE_LINE}",
-                "Example app listening on port 3000",
+                "2026-10-10T13:55:37: listening on port 3000",
             ),
-            (SAMPLE_LINE,) * 2,
+            (SAMPLE_LINE, SAMPLE_LINE, "listening on port 3000"),
         ),
     ),
 )

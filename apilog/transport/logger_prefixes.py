@@ -182,7 +182,12 @@ PYTHON_BASIC = Envelope(
     detect=lambda head: holds_access_lines(unwrap_python(head, _PYTHON_BASIC).texts["text"], head),
     samples=(
         EnvelopeSample(
-            (f"INFO:uvicorn.access:{SAMPLE_LINE}", "INFO:shop:starting"), (SAMPLE_LINE,)
+            (
+                f"INFO:uvicorn.access:{SAMPLE_LINE}",
+                f"WARNING:uvicorn.access:{SAMPLE_LINE}",
+                "INFO:shop:starting",
+            ),
+            (SAMPLE_LINE,) * 2,
         ),
     ),
 )
@@ -237,9 +242,10 @@ NEST = Envelope(
         EnvelopeSample(
             (
                 f"[Nest] 7  - 10/10/2026, 1:55:36 PM     LOG [HTTP] {SAMPLE_LINE}",
-                "[Nest] 7  - 10/10/2026, 1:55:36 PM     LOG [NestFactory] Starting application",
+                f"[Nest] 7  - 10/10/2026, 1:55:37 PM    WARN {SAMPLE_LINE}",
+                "[Nest] 7  - 10/10/2026, 1:55:38 PM     LOG [NestFactory] Starting application",
             ),
-            (SAMPLE_LINE,),
+            (SAMPLE_LINE,) * 2,
         ),
     ),
 )

@@ -188,7 +188,7 @@ def test_mtails_response_times_are_microseconds(samples: Path) -> None:
 
 @pytest.mark.parametrize("name", ["combined", "json", "ltsv"])
 def test_alp_agrees(samples: Path, name: str) -> None:
-    """alp leaves out requests without a duration, which one has under a name of its own."""
+    """alp leaves out requests without a duration; one has it under a name of its own."""
     folder = samples / "nginx/tkuchiki-alp"
     seconds = pl.col("duration_ms") / 1000
     counted = (
@@ -207,7 +207,7 @@ def test_alp_agrees(samples: Path, name: str) -> None:
     )
     expected = other_tools.of_alp((folder / "dump1.yaml").read_text("utf-8"))
     found = {(row["method"], row["path"]): row for row in counted.to_dicts()}
-    assert expected.keys() - found.keys() == (set() if name == "combined" else {("GET", "/req")})
+    assert expected.keys() <= found.keys()
     for key, row in found.items():
         assert not _differences(row, expected[key]), key
 
