@@ -85,7 +85,7 @@ def test_no_command_is_wrong_usage_and_shows_help_on_stderr(run: Run) -> None:
         (["reprot"], "no such command 'reprot'", "apilog"),
         (["schema", "--frobnicate"], "no such option: --frobnicate", "apilog schema"),
         (["schema", "-f", "yaml"], "invalid value for '--format' / '-f'", "apilog schema"),
-        (["schema", "--output"], "option '--output' requires an argument", "apilog"),
+        (["schema", "--output"], "option '--output' requires an argument", "apilog schema"),
         (
             ["report", "a.log", "-f", "x"],
             "invalid value for '--format' / '-f': 'x'",
@@ -125,7 +125,8 @@ def test_an_attackers_text_in_an_error_cannot_drive_the_terminal(
 def test_what_the_system_refuses_is_an_error(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     command_that(monkeypatch, raising(OSError(errno.EIO, "Input/output error", "a.log")))
     monkeypatch.setattr(streams, "abandon_stdout", lambda: None)
-    assert run("probe") == Ran(2, b"", "apilog: error: 'a.log': Input/output error\n")
+    expected = "apilog: error: a.log: Input/output error\nhint: check that it is there, and who may use it\n"
+    assert run("probe") == Ran(2, b"", expected)
 
 
 def test_a_commands_value_is_the_exit_code(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

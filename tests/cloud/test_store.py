@@ -75,7 +75,7 @@ def test_what_is_written_is_what_is_read(bucket: Bucket, store: str) -> None:
 def test_columns_and_filters_reach_the_objects(store: str) -> None:
     query = make(store, records(50)).scan_records().filter(pl.col("status") == 201).select("path")
     plan = query.explain()
-    assert "PROJECT 2/35 COLUMNS" in plan
+    assert "PROJECT 2/36 COLUMNS" in plan
     assert "SELECTION" in plan
     assert query.collect().height == 17
 

@@ -84,7 +84,7 @@ def test_pages_have_its_tables_and_the_index_the_usual_figures(
         assert "<h1>The shop</h1>" in page
         assert 'data-chart="orders-0"' in page
         assert 'href="../index.html"' in page
-        tables = re.findall('data-figures="([a-z]+)"', page)
+        tables = re.findall('<table data-figures="([a-z]+)"', page)
         assert sorted(tables) == ["callers", "orders", "total"]
         # Those of the usual report are in its pages, whatever the index is made of.
         page = (usual / name / "report.html").read_text("utf-8")

@@ -60,6 +60,7 @@ class Request:
         columns = {
             "timestamp": self.moment,
             "api": self.api,
+            "api_version": "7",
             "stage": "prod",
             "operation": self.flow,
             "method": self.method,
@@ -390,7 +391,10 @@ _GOOGLE_LACKS = {"operation", "user_agent", "request_bytes", "response_bytes", "
     "cache_status"
 }
 LACKING: Mapping[str, set[str]] = {
+    **dict.fromkeys([name for name in SHAPES if name.startswith("analytics")], {"api_version"}),
+    "apilog's policy": {"api_version"},
     "runtime records": {
+        "api_version",
         "operation",
         "upstream_status",
         "upstream_duration_ms",
@@ -401,7 +405,7 @@ LACKING: Mapping[str, set[str]] = {
     },
     "Google's message template": _GOOGLE_LACKS,
     "flow variables by their names": {"operation", "cache_status", "upstream_status"},
-    "objects in objects": _GOOGLE_LACKS | {"request_id"},
+    "objects in objects": _GOOGLE_LACKS | {"request_id", "api_version"},
     "Cloud Logging": _GOOGLE_LACKS,
     "Cloud Logging, as text": _GOOGLE_LACKS,
 }

@@ -105,6 +105,7 @@ _COMMON = {
     "consumer": "acme",
     "plan": "gold",
     "cache_status": "none",
+    "api_version": "2",
 }
 
 

@@ -477,7 +477,7 @@ def test_what_a_template_fills(kind: str, missing: set[str]) -> None:
     context = MADE_UP if kind != "WebSocket" else {**MADE_UP, "routeKey": "join"}
     line = render(LOG_FORMATS[kind], context)
     (record,) = records(inferred(line), line)
-    outside = {"gateway", "source", "line_number", "error_source"}
+    outside = {"gateway", "source", "line_number", "error_source", "api_version"}
     outside |= {"upstream_addr", "upstream_attempts"}
     outside |= {"model", "input_tokens", "output_tokens", "tool", "time_to_first_token_ms"}
     assert set(SCHEMA) - record.keys() == missing | outside

@@ -42,6 +42,7 @@ READ: Mapping[str, object] = {
     "timestamp": SENT,
     "gateway": "apigee",
     "api": "orders",
+    "api_version": "7",
     "stage": "prod",
     "method": "GET",
     "path": "/v1/orders/5",
