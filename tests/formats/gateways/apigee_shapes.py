@@ -391,7 +391,7 @@ _GOOGLE_LACKS = {"operation", "user_agent", "request_bytes", "response_bytes", "
     "cache_status"
 }
 LACKING: Mapping[str, set[str]] = {
-    **dict.fromkeys([name for name in SHAPES if name.startswith("analytics")], {"api_version"}),
+    **{shape: {"api_version"} for shape in SHAPES if shape.startswith("analytics")},
     "apilog's policy": {"api_version"},
     "runtime records": {
         "api_version",
