@@ -38,6 +38,7 @@ from apilog.formats.parse_plan import ParsePlan, ParseStage, rows_of_lines, try_
 from apilog.formats.skipped_lines import skip_reasons
 from apilog.formats.text_formats import ALL_TEXT_FORMATS
 from apilog.schema import TIMESTAMP
+from apilog.transport.envelope import Envelope
 from apilog.transport.envelope_registry import detect_envelopes, unwrap_texts
 from apilog.values.event_lines import EventLines
 
@@ -137,11 +138,7 @@ def _detect_whole_plan(lines: pl.Series, *, is_timed: bool, is_rest: bool) -> Pa
 def _detect_by_votes(head: pl.Series, *, is_timed: bool, is_rest: bool) -> ParsePlan | None:
     """Return a plan for these lines, each of which has a vote."""
     candidates = candidate_formats(head, ALL_TEXT_FORMATS)
-    likely = candidates
-    if 2 * int(head.str.contains(_STAMP).sum()) > len(head):
-        # Other formats would take the time for the name of a client, and what follows for a user.
-        timed = ("$time", "$msec", "$syslog_stamp", "${logger_prefix}", "${opening}$time")
-        likely = [f for f in likely if f.log_format.string.startswith(timed)]
+    likely = _likely_formats(head, candidates)
     # The common case, one named format and nothing else, is decided before any envelope is tried.
     best = _find_named(head, likely, is_timed=is_timed)
     if best and best.read_count == len(head):
@@ -152,11 +149,8 @@ def _detect_by_votes(head: pl.Series, *, is_timed: bool, is_rest: bool) -> Parse
         return ParsePlan(())
     # Lines that begin as a named format are in no envelope, but for the quote of one around them.
     is_quoted = (head.str.starts_with('"') & head.str.contains('"\r?$')).all()
-    is_bare = not is_quoted and (
-        any(2 * int(f.strict_expression.matches_beginning(head).sum()) >= len(head) for f in likely)
-        or are_bare(gateways.LAYOUTS, head)
-    )
-    envelopes = () if is_bare else detect_envelopes(head, whole)
+    is_bare = not is_quoted and (_begin_as_one(head, likely) or are_bare(gateways.LAYOUTS, head))
+    envelopes = () if is_bare else _envelopes_of(head, whole)
     stages: list[ParseStage] = []
     fallbacks: list[Format] = []
     reads_all = True
@@ -179,6 +173,40 @@ def _detect_by_votes(head: pl.Series, *, is_timed: bool, is_rest: bool) -> Parse
     if not stages:
         return None
     return ParsePlan(tuple(stages), tuple(fallbacks), saw_all=reads_all and reads_rest)
+
+
+def _likely_formats(head: pl.Series, candidates: Sequence[NginxFormat]) -> Sequence[NginxFormat]:
+    """Return the candidates but those that would take the time before a line for something else.
+
+    It would be the name of a client, and what follows a user.
+    """
+    if 2 * int(head.str.contains(_STAMP).sum()) <= len(head):
+        return candidates
+    timed = ("$time", "$msec", "$syslog_stamp", "${logger_prefix}", "${opening}$time")
+    return [f for f in candidates if f.log_format.string.startswith(timed)]
+
+
+def _begin_as_one(head: pl.Series, formats: Sequence[NginxFormat]) -> bool:
+    """Return whether half of the lines or more begin as one of the formats."""
+    return any(
+        2 * int(f.strict_expression.matches_beginning(head).sum()) >= len(head) for f in formats
+    )
+
+
+def _envelopes_of(head: pl.Series, whole: pl.Series | None = None) -> tuple[Envelope, ...]:
+    """Return the envelopes that lines are in, up to texts that begin as a named format.
+
+    The time and the logger before a program's line may be part of its format: inside an envelope,
+    as outside all of them, the format comes first.
+    """
+    envelopes = detect_envelopes(head, whole)
+    texts = head
+    for depth, envelope in enumerate(envelopes[:-1], 1):
+        texts = envelope.unwrap(texts).texts["text"]
+        candidates = candidate_formats(texts, ALL_TEXT_FORMATS)
+        if len(texts) and _begin_as_one(texts, _likely_formats(texts, candidates)):
+            return envelopes[:depth]
+    return envelopes
 
 
 def as_events(texts: pl.Series, *, is_timed: bool) -> EventLines:
@@ -225,7 +253,7 @@ def _with_rest(name: str, gateway: str) -> NginxFormat:
 def unwrap_voters(lines: pl.Series) -> pl.Series:
     """Return what stands in lines that are not skipped, without envelopes; the lines if nothing."""
     kept = _drop_skipped(lines)
-    inside = _drop_skipped(unwrap_texts(detect_envelopes(kept), kept))
+    inside = _drop_skipped(unwrap_texts(_envelopes_of(kept), kept))
     return next((texts for texts in (inside, kept) if len(texts)), lines)
 
 

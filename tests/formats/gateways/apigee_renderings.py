@@ -139,7 +139,7 @@ def _shape(name: str, write: Callable[[Sequence[Call]], bytes]) -> Rendering:
         lacks=_NEVER | _LACKING.get(name, set()),
         faults=FAULTS,
         in_seconds="times as text" in name,
-        says={"request_id": _request_id},
+        says={"request_id": _request_id, "api_version": lambda _: "7"},
     )
 
 
