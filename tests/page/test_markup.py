@@ -165,6 +165,18 @@ def test_rows_without_scripts_are_those_of_the_terminal() -> None:
     assert "1,500" in texts
 
 
+def test_nothing_moves_by_itself_for_those_who_prefer_that() -> None:
+    page = Elements(drawn(hostile_report()))
+    parts = [
+        e.text
+        for name in ("style", "script")
+        for e in page.find(name)
+        if "type" not in e.attributes
+    ]
+    assert parts
+    assert not re.search(r"transition|animat|@keyframes|smooth", "".join(parts))
+
+
 def test_a_page_has_no_time_of_its_own() -> None:
     report = hostile_report()
     assert drawn(report) == drawn(report)
