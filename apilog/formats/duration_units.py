@@ -272,11 +272,6 @@ def _share(agrees: pl.Series) -> float:
     return float(given.sum()) / len(given) if len(given) else 1.0
 
 
-def known_ms(values: pl.Series, unit: str) -> pl.Series:
-    """Return durations in milliseconds, as evidence for others."""
-    return durations_to_ms(values, unit)
-
-
 @lru_cache(maxsize=64)
 def duration_converter(column: str, unit: str) -> ColumnConverter:
     """Return what converts durations to milliseconds, bare numbers being in `unit`.

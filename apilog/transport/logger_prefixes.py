@@ -38,13 +38,6 @@ _CONSOLE_LINE = (
 )
 
 
-def unwrap_ruby(lines: pl.Series) -> UnwrappedEvents:
-    """Unwrap the texts after Ruby's prefix that may be access lines."""
-    texts = lines.str.replace(_RUBY_PREFIX, "")
-    inside = (texts.str.len_bytes() < lines.str.len_bytes()) & texts.str.contains(LOOKS_LIKE_ACCESS)
-    return unwrap_lines(texts.set(~inside, None))
-
-
 # https://api.rubyonrails.org/classes/ActiveSupport/TaggedLogging.html
 _RAILS_TAGS = (
     r"^(?<tags>(?:\[[^\]]*\] )+)(?:(?<pairs>method=\S.*)|\{(?<object>.*\"method\".*\}))\s*$"
@@ -95,8 +88,8 @@ PYTHON_PREFIX = rf"{_PYTHON_BASIC}|{_PYTHON_PREFIX}"
 """What Python's logging writes before a message, in one of its usual layouts."""
 
 
-def unwrap_python(lines: pl.Series, prefix: str = _PYTHON_PREFIX) -> UnwrappedEvents:
-    """Unwrap the texts after the time, the level and the logger of Python's logging."""
+def unwrap_prefixed(lines: pl.Series, prefix: str) -> UnwrappedEvents:
+    """Unwrap the texts after a logger's prefix, an expression, that may be access lines."""
     texts = lines.str.replace(prefix, "")
     inside = (texts.str.len_bytes() < lines.str.len_bytes()) & texts.str.contains(LOOKS_LIKE_ACCESS)
     return unwrap_lines(texts.set(~inside, None))
@@ -124,21 +117,6 @@ _NEST_PREFIX = (
 )
 
 
-def unwrap_java(lines: pl.Series) -> UnwrappedEvents:
-    """Unwrap the texts after the time, the level, the thread and the logger of Java's logging."""
-    return unwrap_python(lines, _JAVA_PREFIX)
-
-
-def unwrap_spring(lines: pl.Series) -> UnwrappedEvents:
-    """Unwrap the texts after what Spring Boot writes before the message of any logger."""
-    return unwrap_python(lines, _SPRING_PREFIX)
-
-
-def unwrap_nest(lines: pl.Series) -> UnwrappedEvents:
-    """Unwrap the texts after what NestJS's logger writes."""
-    return unwrap_python(lines, _NEST_PREFIX)
-
-
 # A message and its context, as Monolog's and many another formatter have it:
 # https://github.com/Seldaek/monolog/blob/main/doc/02-handlers-formatters-processors.md
 _CONTEXT = r"^[^{}\"]{0,40}?[A-Za-z0-9][^{}\"]{0,200}?(\{\s*\".*\})(?: \[\]| \{\})?\s*$"
@@ -155,119 +133,118 @@ def unwrap_context(lines: pl.Series) -> UnwrappedEvents:
     return unwrap_lines(texts.set(~texts.str.contains(_OF_A_REQUEST).fill_null(False), None))
 
 
-RUBY_LOGGER = Envelope(
+def _logger_envelope(
+    name: str, title: str, prefix: str, first_characters: str, sample: EnvelopeSample
+) -> Envelope:
+    """Return the envelope of a logger's lines; `time` in its prefix is when they were written."""
+
+    def unwrap(lines: pl.Series) -> UnwrappedEvents:
+        return unwrap_prefixed(lines, prefix)
+
+    def find_times(lines: pl.Series) -> pl.Series:
+        return parse_times(lines.str.extract(prefix, 1))
+
+    return Envelope(
+        name=name,
+        title=title,
+        unwrap=unwrap,
+        first_characters=first_characters,
+        detect=lambda head: holds_access_lines(unwrap(head).texts["text"], head),
+        times=find_times if "(?<time>" in prefix else None,
+        samples=(sample,),
+    )
+
+
+RUBY_LOGGER = _logger_envelope(
     name="ruby-logger",
     title="lines of Ruby's Logger",
-    unwrap=unwrap_ruby,
+    prefix=_RUBY_PREFIX,
     first_characters="DIWEFA",
-    detect=lambda head: holds_access_lines(unwrap_ruby(head).texts["text"], head),
-    times=lambda lines: parse_times(lines.str.extract(_RUBY_PREFIX, 1)),
-    samples=(
-        EnvelopeSample(
-            (
-                "I, [2026-10-10T13:55:36.123456 #4711]  INFO -- : method=GET path=/a status=200",
-                f"I, [2026-10-10T13:55:36.123456 #4711]  INFO -- : {SAMPLE_LINE}",
-                "W, [2026-10-10T13:55:37.000001 #4711]  WARN -- shop: retrying",
-            ),
-            ("method=GET path=/a status=200", SAMPLE_LINE),
+    sample=EnvelopeSample(
+        (
+            "I, [2026-10-10T13:55:36.123456 #4711]  INFO -- : method=GET path=/a status=200",
+            f"I, [2026-10-10T13:55:36.123456 #4711]  INFO -- : {SAMPLE_LINE}",
+            "W, [2026-10-10T13:55:37.000001 #4711]  WARN -- shop: retrying",
         ),
+        ("method=GET path=/a status=200", SAMPLE_LINE),
     ),
 )
 
-PYTHON_BASIC = Envelope(
+PYTHON_BASIC = _logger_envelope(
     name="python-basic",
     title="lines of Python's logging as `logging.basicConfig` has it, without a time",
-    unwrap=lambda lines: unwrap_python(lines, _PYTHON_BASIC),
+    prefix=_PYTHON_BASIC,
     first_characters="DIWEC",
-    detect=lambda head: holds_access_lines(unwrap_python(head, _PYTHON_BASIC).texts["text"], head),
-    samples=(
-        EnvelopeSample(
-            (
-                f"INFO:uvicorn.access:{SAMPLE_LINE}",
-                f"WARNING:uvicorn.access:{SAMPLE_LINE}",
-                "INFO:shop:starting",
-            ),
-            (SAMPLE_LINE,) * 2,
+    sample=EnvelopeSample(
+        (
+            f"INFO:uvicorn.access:{SAMPLE_LINE}",
+            f"WARNING:uvicorn.access:{SAMPLE_LINE}",
+            "INFO:shop:starting",
         ),
+        (SAMPLE_LINE,) * 2,
     ),
 )
 
-JAVA_LOGGING = Envelope(
+JAVA_LOGGING = _logger_envelope(
     name="java-logging",
     title="lines of Quarkus, and of Logback's and Log4j's usual patterns",
-    unwrap=unwrap_java,
+    prefix=_JAVA_PREFIX,
     first_characters=string.digits,
-    detect=lambda head: holds_access_lines(unwrap_java(head).texts["text"], head),
-    times=lambda lines: parse_times(lines.str.extract(_JAVA_PREFIX, 1)),
-    samples=(
-        EnvelopeSample(
-            (
-                f"2026-10-10 13:55:36,123 INFO  [io.quarkus.access-log] (main-0) {SAMPLE_LINE}",
-                f"2026-10-10 13:55:36.123 [nio-1] INFO  HTTP_ACCESS_LOGGER - {SAMPLE_LINE}",
-                f"2026-10-10 13:55:36.123 INFO  [nio-1] com.example.Access - {SAMPLE_LINE}",
-                "2026-10-10 13:55:37,123 INFO  [io.quarkus] (main) shop 1.0 started",
-            ),
-            (SAMPLE_LINE,) * 3,
+    sample=EnvelopeSample(
+        (
+            f"2026-10-10 13:55:36,123 INFO  [io.quarkus.access-log] (main-0) {SAMPLE_LINE}",
+            f"2026-10-10 13:55:36.123 [nio-1] INFO  HTTP_ACCESS_LOGGER - {SAMPLE_LINE}",
+            f"2026-10-10 13:55:36.123 INFO  [nio-1] com.example.Access - {SAMPLE_LINE}",
+            "2026-10-10 13:55:37,123 INFO  [io.quarkus] (main) shop 1.0 started",
         ),
+        (SAMPLE_LINE,) * 3,
     ),
 )
 
-SPRING_LOGGING = Envelope(
+SPRING_LOGGING = _logger_envelope(
     name="spring-logging",
     title="lines of Spring Boot's logging",
-    unwrap=unwrap_spring,
+    prefix=_SPRING_PREFIX,
     first_characters=string.digits + " TDIWEF",
-    detect=lambda head: holds_access_lines(unwrap_spring(head).texts["text"], head),
-    times=lambda lines: parse_times(lines.str.extract(_SPRING_PREFIX, 1)),
-    samples=(
-        EnvelopeSample(
-            (
-                f"2026-10-10T13:55:36.123Z  INFO 1 --- [qtp1] org.example.Access   : {SAMPLE_LINE}",
-                f" INFO 1 --- [shop] [qtp1] org.example.Access   : {SAMPLE_LINE}",
-                "2026-10-10T13:55:37.123Z  INFO 1 --- [main] org.example.Shop   : started",
-            ),
-            (SAMPLE_LINE,) * 2,
+    sample=EnvelopeSample(
+        (
+            f"2026-10-10T13:55:36.123Z  INFO 1 --- [qtp1] org.example.Access   : {SAMPLE_LINE}",
+            f" INFO 1 --- [shop] [qtp1] org.example.Access   : {SAMPLE_LINE}",
+            "2026-10-10T13:55:37.123Z  INFO 1 --- [main] org.example.Shop   : started",
         ),
+        (SAMPLE_LINE,) * 2,
     ),
 )
 
-NEST = Envelope(
+NEST = _logger_envelope(
     name="nest",
     title="lines of NestJS's logger",
-    unwrap=unwrap_nest,
+    prefix=_NEST_PREFIX,
     first_characters="[",
-    detect=lambda head: holds_access_lines(unwrap_nest(head).texts["text"], head),
-    times=lambda lines: parse_times(lines.str.extract(_NEST_PREFIX, 1)),
-    samples=(
-        EnvelopeSample(
-            (
-                f"[Nest] 7  - 10/10/2026, 1:55:36 PM     LOG [HTTP] {SAMPLE_LINE}",
-                f"[Nest] 7  - 10/10/2026, 1:55:37 PM    WARN {SAMPLE_LINE}",
-                "[Nest] 7  - 10/10/2026, 1:55:38 PM     LOG [NestFactory] Starting application",
-            ),
-            (SAMPLE_LINE,) * 2,
+    sample=EnvelopeSample(
+        (
+            f"[Nest] 7  - 10/10/2026, 1:55:36 PM     LOG [HTTP] {SAMPLE_LINE}",
+            f"[Nest] 7  - 10/10/2026, 1:55:37 PM    WARN {SAMPLE_LINE}",
+            "[Nest] 7  - 10/10/2026, 1:55:38 PM     LOG [NestFactory] Starting application",
         ),
+        (SAMPLE_LINE,) * 2,
     ),
 )
 
-PYTHON_LOGGING = Envelope(
+PYTHON_LOGGING = _logger_envelope(
     name="python-logging",
     title="lines of Python's logging, or of Loguru",
-    unwrap=unwrap_python,
+    prefix=_PYTHON_PREFIX,
     first_characters=string.digits + "[",
-    detect=lambda head: holds_access_lines(unwrap_python(head).texts["text"], head),
-    times=lambda lines: parse_times(lines.str.extract(_PYTHON_PREFIX, 1)),
-    samples=(
-        EnvelopeSample(
-            (
-                f"2026-10-10 13:55:36,123 - uvicorn.access - INFO - {SAMPLE_LINE}",
-                f"2026-10-10 13:55:36,123 INFO access: {SAMPLE_LINE}",
-                f"[2026-10-10 13:55:36,123] INFO in access: {SAMPLE_LINE}",
-                f"2026-10-10 13:55:36.123 | INFO     | app.main:log:12 - {SAMPLE_LINE}",
-                "2026-10-10 13:55:37,000 - shop - INFO - starting",
-            ),
-            (SAMPLE_LINE,) * 4,
+    sample=EnvelopeSample(
+        (
+            f"2026-10-10 13:55:36,123 - uvicorn.access - INFO - {SAMPLE_LINE}",
+            f"2026-10-10 13:55:36,123 INFO access: {SAMPLE_LINE}",
+            f"[2026-10-10 13:55:36,123] INFO in access: {SAMPLE_LINE}",
+            f"2026-10-10 13:55:36.123 | INFO     | app.main:log:12 - {SAMPLE_LINE}",
+            "2026-10-10 13:55:37,000 - shop - INFO - starting",
         ),
+        (SAMPLE_LINE,) * 4,
     ),
 )
 

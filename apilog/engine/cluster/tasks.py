@@ -216,8 +216,3 @@ def _tell_progress(job: ClusterJob[Any], size: int) -> None:
     from distributed import get_worker
 
     get_worker().log_event(job.topic, size)
-
-
-def polars_threads() -> int:
-    """Return how many threads Polars uses on this worker."""
-    return pl.thread_pool_size()
