@@ -24,8 +24,6 @@ from apilog.ingestion import ingest
 from apilog.options import IngestOptions
 
 ROOT = Path(__file__).resolve().parents[2]
-WRITING = 0.006
-"""Seconds that writing and committing some files may take."""
 SMALL = IngestOptions(chunk_bytes=4_000, stretch_bytes=8_000)
 """Several commits a run."""
 
@@ -70,15 +68,14 @@ class Forks:
         is_writing: Callable[[], bool] | None = None,
     ) -> bool:
         """One run, killed at this share of the time that runs take, halfway to which something
-        is done meanwhile; with `is_writing` only once that is true. Whether it was killed, or had
-        ended before."""
+        is done meanwhile; with `is_writing` as soon as that is true instead. Whether it was
+        killed, or had ended before."""
         process = self._request(logs, store)
         self._ends_within(moment * self._usual / 2)
         meanwhile()
         if is_writing:
             while not is_writing() and not self._ends_within(0.001):
                 pass
-            self._ends_within(moment * WRITING)
         else:
             self._ends_within(moment * self._usual / 2)
         with suppress(ProcessLookupError):

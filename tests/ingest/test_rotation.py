@@ -176,7 +176,7 @@ def test_a_killed_run_loses_and_doubles_nothing(tmp_path: Path, seed: int) -> No
     with Forks() as forks:
         log.grow(900)
         forks.run(log.folder, tmp_path / "other")
-        while killed < KILLS:
+        while killed < KILLS or (not unfinished and killed < 5 * KILLS):
             for _ in range(4):
                 log.grow(chance.choice([1, 150]))
                 rotate()
