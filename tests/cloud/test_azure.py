@@ -34,7 +34,7 @@ ACCOUNT = "devstoreaccount1"
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 _NUMBERS = itertools.count(1)
 
-pytestmark = pytest.mark.skipif(not AZURITE, reason="needs Azurite")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not AZURITE, reason="needs Azurite")]
 
 
 @pytest.fixture(scope="module")
