@@ -12,7 +12,13 @@ from datetime import datetime
 
 import polars as pl
 
-from apilog.aggregate.anomalies import HourLatencies, collect_counts, find_anomalies
+from apilog.aggregate.anomalies import (
+    SHORT,
+    HourLatencies,
+    collect_counts,
+    find_anomalies,
+    find_short_anomalies,
+)
 from apilog.aggregate.coverage import describe_coverage, describe_deprecated
 from apilog.aggregate.cube import (
     KEPT,
@@ -186,25 +192,26 @@ class _TableBuilder:
             return describe_coverage(table, catalogue, cells, statuses, top, OTHER_TEXT)
         if catalogue is not None and table.name == DEPRECATED:
             return describe_deprecated(catalogue, self.compute_metrics(rows))
-        if table.name != ANOMALIES:
-            return self.compute_metrics(rows)
-        timezone = self._plan.timezone
+        if table.name == ANOMALIES:
+            return self._find_anomalies(rows)
+        return self.compute_metrics(rows)
+
+    def _find_anomalies(self, rows: _TableRows) -> pl.DataFrame:
+        """Return the events of the window, given the rows of its buckets."""
+        timezone, window = self._plan.timezone, self.axis.half_open
         end = bucket_ends(rows.sums["timestamp"], self.axis.step or "1h", timezone).alias("end")
-        buckets = rows.sums.drop_nulls("timestamp").select_seq("timestamp", *_COUNTS)
-        ends = rows.sums.select_seq("timestamp", end).drop_nulls("timestamp")
-        return find_anomalies(
-            collect_counts(
-                self._hourly(HOURS),
-                self._hourly(STATUS_HOURS),
-                self._hourly_histogram(HOURS),
-                self._hourly(ROUTE_HOURS),
-                self._hourly_histogram(ROUTE_HOURS),
-                self._hourly(CONSUMER_HOURS),
-            ),
-            buckets.with_columns_seq(ends["end"]),
-            self.axis.half_open,
-            timezone,
+        buckets = rows.sums.select_seq("timestamp", *_COUNTS, end).drop_nulls("timestamp")
+        if window.seconds is not None and window.seconds < SHORT.total_seconds():
+            return find_short_anomalies(buckets, window)
+        counts = collect_counts(
+            self._hourly(HOURS),
+            self._hourly(STATUS_HOURS),
+            self._hourly_histogram(HOURS),
+            self._hourly(ROUTE_HOURS),
+            self._hourly_histogram(ROUTE_HOURS),
+            self._hourly(CONSUMER_HOURS),
         )
+        return find_anomalies(counts, buckets, window, timezone)
 
     def _hourly(self, spec: TableSpec) -> pl.DataFrame:
         """Return the counts of each hour and value of the keys, `timestamp` being the hour."""

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
+from apilog.aggregate.anomalies.counts import SHORT
 from apilog.aggregate.table_specs import (
     ANOMALIES,
     BOUNDED_KEYS,
@@ -80,6 +81,13 @@ class ReportPlan:
         """The most buckets with requests that a state keeps: those of a window, and as many more
         for times that lie outside of what is shown."""
         return 2 * self.most_buckets
+
+    @property
+    def counts_hours(self) -> bool:
+        """Whether anomalies may need the counts of hours: not where the limits are close."""
+        seconds = self.window.seconds
+        is_short = seconds is not None and seconds < SHORT.total_seconds()
+        return not is_short and any(table.name == ANOMALIES for table in self.tables)
 
     @property
     def columns(self) -> frozenset[str]:
@@ -168,12 +176,21 @@ class _CubeDraft:
 
 def cube_layout(plan: ReportPlan) -> CubeLayout:
     """Return the fewest cubes that serve all tables, none finer than its tables need."""
-    return _lay_out(plan.tables, plan.definitions, is_filtered=plan.is_filtered)
+    return _lay_out(
+        plan.tables,
+        plan.definitions,
+        counts_hours=plan.counts_hours,
+        is_filtered=plan.is_filtered,
+    )
 
 
 @lru_cache(maxsize=64)
 def _lay_out(
-    specs: tuple[TableSpec, ...], definitions: MetricDefinitions, *, is_filtered: bool
+    specs: tuple[TableSpec, ...],
+    definitions: MetricDefinitions,
+    *,
+    counts_hours: bool,
+    is_filtered: bool,
 ) -> CubeLayout:
     drafts: list[_CubeDraft] = []
     source: dict[str, int] = {}
@@ -191,7 +208,7 @@ def _lay_out(
             index = _place_set(drafts, table, column, source[table.name])
             distinct[table.name, column] = index
             drafts[index].derived |= definitions.derived_of(table.metrics)
-    if any(table.name == ANOMALIES for table in specs):
+    if counts_hours:
         for table in HOUR_TABLES:
             source[table.name] = len(drafts)
             drafts.append(_CubeDraft(frozenset(table.keys)))

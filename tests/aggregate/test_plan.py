@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from apilog.aggregate import TABLES, ReportPlan, TableSpec, select_tables
@@ -10,6 +12,7 @@ from apilog.aggregate.table_specs import HOUR_TABLES
 from apilog.errors import UsageError
 from apilog.metrics import METRICS
 from apilog.schema import GUESSED_ROUTE
+from apilog.time import TimeWindow
 
 _TIMES = {"timestamp"}
 _SIZES = {"response_bytes"}
@@ -98,3 +101,20 @@ def test_a_table_of_few_values_is_not_rolled_up_from_a_cube_that_may_fold() -> N
     plan = ReportPlan(tables=select_tables(["endpoints", "consumers"], ["consumer", "client_ip"]))
     source = cube_layout(plan).cube_of_table
     assert source["consumers"] != source["endpoints"]
+
+
+@pytest.mark.parametrize(
+    ("until", "has_hours"),
+    [
+        (datetime(2026, 11, 4, tzinfo=UTC) - timedelta(microseconds=1), False),
+        (datetime(2026, 11, 4, tzinfo=UTC), True),
+        (None, True),
+    ],
+)
+def test_hours_are_counted_only_where_the_limits_leave_enough_of_them(
+    until: datetime | None, has_hours: bool
+) -> None:
+    window = TimeWindow(since=datetime(2026, 11, 1, tzinfo=UTC), until=until)
+    plan = ReportPlan(tables=select_tables(), window=window)
+
+    assert any("hour" in cube.keys for cube in cube_layout(plan).cubes) is has_hours

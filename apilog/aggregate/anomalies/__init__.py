@@ -7,16 +7,18 @@ kind of day and hour of the day, with chance and moods measured.
 
 from __future__ import annotations
 
-from apilog.aggregate.anomalies.counts import HourCounts, HourLatencies, collect_counts
-from apilog.aggregate.anomalies.find import find_anomalies
+from apilog.aggregate.anomalies.counts import SHORT, HourCounts, HourLatencies, collect_counts
+from apilog.aggregate.anomalies.find import find_anomalies, find_short_anomalies
 from apilog.aggregate.anomalies.last_hour import score_last_hour
 from apilog.aggregate.anomalies.table import REPORTED_SCORE
 
 __all__ = [
     "REPORTED_SCORE",
+    "SHORT",
     "HourCounts",
     "HourLatencies",
     "collect_counts",
     "find_anomalies",
+    "find_short_anomalies",
     "score_last_hour",
 ]

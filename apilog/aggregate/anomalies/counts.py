@@ -15,6 +15,8 @@ from apilog.time import TimeWindow
 
 HOUR = timedelta(hours=1)
 PART_KEYS = ("gateway", "method", "route", "consumer")
+SHORT = timedelta(days=3)
+"""In fewer hours than these nothing tells what is usual at an hour of the day."""
 PART_WEEKS = 8
 """Parts are looked at over the newest weeks only."""
 COUNTS = ("requests", "errors", "server_errors")

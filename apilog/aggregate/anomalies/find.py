@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import polars as pl
 
-from apilog.aggregate.anomalies.counts import COUNTS, HOUR, PART_KEYS, HourCounts
+from apilog.aggregate.anomalies.counts import COUNTS, HOUR, PART_KEYS, SHORT, HourCounts
 from apilog.aggregate.anomalies.detect import detect_events, detect_steady_events
 from apilog.aggregate.anomalies.series import build_series
 from apilog.aggregate.anomalies.table import SCHEMA, AnomalyTable
@@ -14,7 +12,6 @@ from apilog.schema import SCHEMA as RECORD_SCHEMA
 from apilog.schema import TIMESTAMP
 from apilog.time import TimeWindow
 
-_SHORT = timedelta(days=3)
 _FEWEST_BUCKETS = 12
 _NO_LATENCIES = pl.DataFrame(
     schema={"part": pl.UInt32, "timestamp": TIMESTAMP, "bucket": pl.Int16, "n": pl.Int64}
@@ -39,24 +36,26 @@ def find_anomalies(
 ) -> pl.DataFrame:
     """Return the events of a window, by time.
 
-    Takes the window, its end exclusive, and for a log shorter than three days the report's time
+    Takes the window, its end exclusive, and for a log shorter than `SHORT` the report's time
     buckets: `timestamp`, `end`, `requests`, `errors`, `server_errors`, empty ones included.
     """
     if window.since is None or window.until is None:
         return pl.DataFrame(schema=SCHEMA)
     hours = counts.fill_hours(window)
-    if hours.filter(pl.col("part") == 0).height * HOUR < _SHORT:
-        inside = (pl.col("timestamp") >= window.since) & (pl.col("end") <= window.until)
-        return _find_in_buckets(buckets.filter(inside).sort("timestamp"))
+    if hours.filter(pl.col("part") == 0).height * HOUR < SHORT:
+        return find_short_anomalies(buckets, window)
     series = build_series(counts, hours, timezone)
     return AnomalyTable(counts, detect_events(series, timezone), timezone).build()
 
 
-def _find_in_buckets(buckets: pl.DataFrame) -> pl.DataFrame:
+def find_short_anomalies(buckets: pl.DataFrame, window: TimeWindow) -> pl.DataFrame:
     """Return the events of a log that is too short to know what is usual at an hour.
 
-    Each bucket is held against all of them. A few, or mostly empty ones, tell nothing.
+    Takes what `find_anomalies` does. Each bucket that lies in the window is held against all of
+    them. A few, or mostly empty ones, tell nothing.
     """
+    inside = (pl.col("timestamp") >= window.since) & (pl.col("end") <= window.until)
+    buckets = buckets.filter(inside).sort("timestamp")
     if buckets.height < _FEWEST_BUCKETS or not buckets["requests"].median():
         return pl.DataFrame(schema=SCHEMA)
     counts = HourCounts(
