@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apilog.aggregate import PartialState, ReportPlan, finish, merge, partial, select_tables
-from apilog.routes import RouteTemplates, classify_paths, learn_templates
+from apilog.routes import LearnedPosition, RouteTemplates, classify_paths, learn_templates
+from apilog.routes.positions import Evidence
 from apilog.schema import GUESSED_ROUTE, READ_COLUMNS
 
 START = datetime(2026, 11, 20, tzinfo=UTC)
@@ -191,3 +192,51 @@ def test_a_gateway_names_and_known_routes_never_merge() -> None:
     plan = ReportPlan(tables=PLAN.tables, known_routes=frozenset({f"/shop/{SLUGS[0]}"}))
     routes = endpoints([partial(plan, frame)], plan)
     assert routes == {f"/shop/{SLUGS[0]}": 1, "/shop/{value}": len(SLUGS) - 1}
+
+
+SEGMENTS = [
+    *("me", "jane", "search", "a.html", "b.js", ".html", "@jane", "~bob", "@", "@.html", "a:run"),
+    *("{id}", "{uuid}.json", "Products({id})", "a;{params}", "v1", "2", "2024-10", "api", ""),
+    *("x1", "x22", "node-3", "$", "*", "\u00e9", "a\n", "2\n", "b.js\n", "{value}"),
+]
+POSITIONS = st.builds(
+    LearnedPosition,
+    prefix=st.lists(st.sampled_from(["api", "{id}", "{value}", "me", ""]), max_size=3).map(
+        lambda segments: "".join(f"/{s}" for s in segments)
+    ),
+    name=st.sampled_from(["{value}", "{id}", "@{value}", "~{id}"]),
+    tails=st.frozensets(st.sampled_from(["$", "*", *SEGMENTS]), max_size=6),
+    literals=st.frozensets(st.sampled_from(SEGMENTS), max_size=4),
+    is_open=st.booleans(),
+    masks=st.frozensets(st.sampled_from(["x#", "node-#", "#"]), max_size=2),
+    evidence=st.just(Evidence(1, 1, 1)),
+)
+
+
+def renamed_alone(templates: RouteTemplates, route: str) -> str:
+    """A route renamed segment by segment."""
+    if not route.startswith("/"):
+        return route
+    segments = route.split("/")[1:]
+    prefix = ""
+    for i, segment in enumerate(segments):
+        following = segments[i + 1] if i + 1 < len(segments) else None
+        key = prefix, segment[:1] if segment[:1] in ("@", "~") else ""
+        for position in templates.positions if segment else ():
+            if position.key == key:
+                segment = position.replace_segment(segment, following) or segment
+        prefix = f"{prefix}/{segment}"
+    return prefix
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.lists(POSITIONS, min_size=1, max_size=6), st.randoms(use_true_random=False))
+def test_a_column_is_renamed_as_each_route_alone(
+    positions: list[LearnedPosition], rng: random.Random
+) -> None:
+    templates = RouteTemplates.of(positions)
+    paths = ["/".join(["", *rng.choices(SEGMENTS, k=rng.randint(0, 5))]) for _ in range(150)]
+    paths += [position.prefix + "/" + rng.choice(SEGMENTS) for position in positions]
+    routes = pl.Series("route", [*paths, "", "/", "*", "me/jane"])
+    expected = [renamed_alone(templates, route) for route in routes]
+    assert templates.rename(pl.concat([routes, routes.clear(1)])).to_list() == [*expected, None]

@@ -12,7 +12,7 @@ import polars as pl
 from apilog.aggregate import PartialState, ReportPlan, route_counts
 from apilog.checks.threshold import ColumnValues
 from apilog.routes import NO_TEMPLATES, RouteTemplates, learn_templates
-from apilog.routes.templates import LEARNED
+from apilog.routes.positions import LEARNED
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,10 @@ from apilog.routes.classify import (
     read_rules_file,
 )
 from apilog.routes.learn import MOST_CHUNK_ROUTES, learn_templates
+from apilog.routes.positions import LearnedPosition
 from apilog.routes.segments import SEGMENT_KINDS, SegmentKind
 from apilog.routes.specified import add_specified_route, specify_records
-from apilog.routes.templates import NO_TEMPLATES, LearnedPosition, RouteTemplates
+from apilog.routes.templates import NO_TEMPLATES, RouteTemplates
 
 __all__ = [
     "MOST_CHUNK_ROUTES",

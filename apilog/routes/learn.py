@@ -17,18 +17,17 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from apilog.routes.templates import (
+from apilog.routes.positions import (
     ANY_TAIL,
     END,
     LEARNED,
-    NO_TEMPLATES,
     Evidence,
     LearnedPosition,
-    RouteTemplates,
     digit_mask,
     is_version,
     split_affixes,
 )
+from apilog.routes.templates import NO_TEMPLATES, RouteTemplates
 
 MOST_ROUTES = 30_000
 """Routes that are learned from: of more a sample, which is the same in any order."""
