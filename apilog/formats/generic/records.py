@@ -13,7 +13,8 @@ import polars as pl
 
 from apilog.formats.column_sources import build_columns
 from apilog.formats.contract import PAIR_LINES, ParsedRecords
-from apilog.formats.generic.recognition import TELLING_COLUMNS, RecognisedFields
+from apilog.formats.generic.field_choice import TELLING_COLUMNS
+from apilog.formats.generic.recognition import RecognisedFields
 from apilog.schema import TIMESTAMP
 from apilog.values.convert import mark_no_upstream
 from apilog.values.event_lines import EventLines

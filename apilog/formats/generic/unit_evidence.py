@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 import polars as pl
 
+from apilog.formats.answer_fields import DURATION_COLUMNS
 from apilog.formats.duration_units import DurationEvidence, decide_unit, unit_in_name
 from apilog.formats.field_entry import FieldEntry
-from apilog.formats.field_map import DURATION_COLUMNS, KEYS
+from apilog.formats.field_map import KEYS
 from apilog.formats.generic.dialect import LogDialect
 from apilog.formats.key_paths import normalise_name
 from apilog.values.convert import durations_to_ms

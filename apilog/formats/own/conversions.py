@@ -11,10 +11,11 @@ from functools import partial
 
 import polars as pl
 
+from apilog.formats.answer_fields import DURATION_COLUMNS
 from apilog.formats.column_sources import ColumnSource
 from apilog.formats.duration_units import decide_unit, duration_converter
 from apilog.formats.field_entry import FieldEntry, VariableSource
-from apilog.formats.field_map import DURATION_COLUMNS, KEYS
+from apilog.formats.field_map import KEYS
 from apilog.options import ColumnMapping
 from apilog.schema import SCHEMA
 from apilog.values.addresses import first_addresses

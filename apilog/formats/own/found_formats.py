@@ -15,10 +15,10 @@ from typing import Any
 
 import polars as pl
 
+from apilog.formats.answer_fields import DURATION_COLUMNS
 from apilog.formats.column_sources import ColumnSource
 from apilog.formats.contract import Format
 from apilog.formats.detect import as_events
-from apilog.formats.field_map import DURATION_COLUMNS
 from apilog.formats.gateways.aws.context_format import ContextTextFormat
 from apilog.formats.gateways.column_builder import GatewayFormat
 from apilog.formats.generic.json_lines import JsonLinesFormat
