@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from apilog.values.dictionary import category_texts, encode_texts, from_codes
+from apilog.values.dictionary import category_texts, encode_texts, from_codes, hardly_repeats
 from apilog.values.requests import split_request_lines
 
 
@@ -36,8 +36,9 @@ class ColumnSource:
     """Takes values of a file's head and the key they are under; returns the `convert` for all of
     the file and a doubt about it."""
     request_part: str = ""
-    """The values are request lines: `convert` takes the distinct `method`s, `target`s or
-    `protocol`s in them and returns texts."""
+    """The values are request lines: `convert` takes the distinct `method`s, `target`s, `protocol`s
+    or `asked` targets in them and returns texts. The target of a line without a method is the line;
+    it asks for none."""
 
 
 def build_columns(
@@ -53,20 +54,35 @@ def build_columns(
 
 
 class _RequestLines:
-    """Request lines of some values, each split once, per distinct line."""
+    """Request lines of some values, each split once, where they repeat once per distinct line."""
 
     def __init__(self, values: Mapping[str, pl.Series]) -> None:
         self._values = values
-        self._split: dict[str, tuple[pl.Series, pl.DataFrame]] = {}
+        self._split: dict[str, tuple[pl.Series | None, pl.DataFrame]] = {}
 
     def convert_part(self, source: ColumnSource) -> pl.Series:
-        """Return what a source makes of a part of its request lines, encoded."""
+        """Return what a source makes of a part of its request lines, encoded if it repeats."""
         (name,) = source.names
         if name not in self._split:
-            lines = encode_texts(self._values[name])
-            self._split[name] = lines.to_physical(), split_request_lines(category_texts(lines))
+            self._split[name] = self._split_lines(self._values[name])
         codes, parts = self._split[name]
-        return from_codes(codes, source.convert(parts[source.request_part]))
+        texts = source.convert(_part_of(parts, source.request_part))
+        if codes is not None:
+            return from_codes(codes, texts)
+        return texts if hardly_repeats(texts) else encode_texts(texts)
+
+    def _split_lines(self, lines: pl.Series) -> tuple[pl.Series | None, pl.DataFrame]:
+        if not isinstance(lines.dtype, pl.Categorical) and hardly_repeats(lines):
+            return None, split_request_lines(lines)
+        encoded = encode_texts(lines)
+        return encoded.to_physical(), split_request_lines(category_texts(encoded))
+
+
+def _part_of(parts: pl.DataFrame, name: str) -> pl.Series:
+    if name != "asked":
+        return parts[name]
+    targets, methods = parts["target"], parts["method"]
+    return targets.set(methods.is_null(), None) if methods.null_count() else targets
 
 
 def coalesce_sources(

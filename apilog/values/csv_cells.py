@@ -108,11 +108,12 @@ class CellLayout:
         """
         end = (self.separator + _END_MARK + "\n").encode()
         text, skipped_lines = as_polars_text(data)
+        text = text.replace(b"\r\n", b"\n") if b"\r" in text else text
         columns = text_schema(range(self.field_count))
         try:
             return (
                 pl.scan_csv(
-                    text.replace(b"\r\n", b"\n").replace(b"\n", end),
+                    text.replace(b"\n", end),
                     skip_lines=skipped_lines,
                     has_header=False,
                     separator=self.separator,

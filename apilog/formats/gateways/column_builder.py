@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Self
 
 import polars as pl
 
-from apilog.formats.column_sources import ColumnSource, coalesce_sources
+from apilog.formats.column_sources import ColumnSource, build_columns, coalesce_sources
 from apilog.formats.contract import MatchFailure, ParsedRecords
 from apilog.formats.gateways.gateway import Gateway
 from apilog.schema import TIMESTAMP
@@ -118,9 +118,7 @@ class GatewayFormat(ABC):
         usable = {c: self._usable_sources(s) for c, s in declared.items() if c in wanted}
         chosen = {column: sources for column, sources in usable.items() if sources}
         values, is_read = self._read_values(lines, chosen.values())
-        records = pl.DataFrame(
-            [coalesce_sources(s, values).alias(column) for column, s in chosen.items()]
-        )
+        records = pl.DataFrame(build_columns(chosen, values))
         if self.takes_delivery_times:
             if "timestamp" not in chosen:
                 nulls = pl.Series("timestamp", [None], TIMESTAMP).new_from_index(0, lines.count)

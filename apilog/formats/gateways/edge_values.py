@@ -9,11 +9,10 @@ from functools import partial
 
 import polars as pl
 
-from apilog.formats.gateways.gateway import UnsetWords
+from apilog.formats.gateways.gateway import ColumnSource, UnsetWords
 from apilog.values.convert import durations_to_ms
-from apilog.values.dictionary import ColumnConverter, encode_texts, map_categories
+from apilog.values.dictionary import ColumnConverter
 from apilog.values.requests import (
-    split_request_lines,
     target_host,
     target_path,
     target_query,
@@ -47,25 +46,25 @@ def decode_percents(texts: pl.Series) -> pl.Series:
     return UNSET.map_set(texts, decode)
 
 
-def request_part(part: str, convert: ColumnConverter | None = None) -> ColumnConverter:
-    """Return a converter of request lines into a `method`, `target` or `protocol` of theirs.
+def _as_it_is(texts: pl.Series) -> pl.Series:
+    return texts
 
-    A line without a method is no request; `convert` goes over the distinct parts.
+
+def request_part(
+    *names: str, part: str = "asked", convert: ColumnConverter = _as_it_is
+) -> tuple[ColumnSource, ...]:
+    """Return the sources of a part of request lines, one per name.
+
+    A line without a method is no request.
     """
-
-    def take(lines: pl.Series) -> pl.Series:
-        split = split_request_lines(lines)
-        values = UNSET.to_null(split[part].set(split["method"].is_null(), None))
-        return convert(values) if convert else values
-
-    return lambda lines: map_categories(encode_texts(lines), take)
+    return tuple(ColumnSource((name,), convert, request_part=part) for name in names)
 
 
-request_method = request_part("method")
-request_protocol = request_part("protocol")
-request_path = request_part("target", target_path)
-request_query = request_part("target", target_query)
-request_host = request_part("target", target_host)
+request_method = partial(request_part, part="method")
+request_protocol = partial(request_part, part="protocol")
+request_path = partial(request_part, convert=target_path)
+request_query = partial(request_part, convert=target_query)
+request_host = partial(request_part, convert=target_host)
 
 
 def sum_durations_ms(*durations: pl.Series | None, unit: str = "ms") -> pl.Series:

@@ -61,7 +61,8 @@ class PositionalFormat(GatewayFormat):
         # A quote that a backslash escapes opens or closes nothing, which readers of tables don't
         # know; and what is no line of the log may have any quotes.
         is_plain = begins
-        if b'\\"' in lines.data:
+        # Bytes are found many times as fast as pairs of them.
+        if b"\\" in lines.data and b'\\"' in lines.data:
             is_plain = begins & ~texts.str.contains('\\"', literal=True)
         cells = _null_cells(lines.count, locations)
         plain = is_plain.arg_true()

@@ -69,16 +69,16 @@ def _addresses_with_ports(addresses: pl.Series, ports: pl.Series | None) -> pl.S
 
 _REQUEST_COLUMNS = {
     "method": (
-        *first_of(values.request_method, "request"),
+        *values.request_method("request"),
         *UNSET.first_known("requestverb"),
     ),
-    "path": (*first_of(values.request_path, "request"), *first_of(encode_url_path, "requesturl")),
+    "path": (*values.request_path("request"), *first_of(encode_url_path, "requesturl")),
     "query": (
-        *first_of(values.request_query, "request"),
+        *values.request_query("request"),
         *first_of(encode_target_query, "requesturl"),
     ),
     "protocol": (
-        *first_of(values.request_protocol, "request"),
+        *values.request_protocol("request"),
         *UNSET.first_known("requestproto", "requestprotocol"),
     ),
     "user_agent": UNSET.first_known("useragent"),
@@ -87,7 +87,7 @@ _REQUEST_COLUMNS = {
     "response_bytes": first_of(to_sizes, "sentbytes"),
     "client_ip": first_of(encode_client_address, "client", "clientip", "requestip"),
 }
-_URL_HOST = (*first_of(values.request_host, "request"), *first_of(encode_url_host, "requesturl"))
+_URL_HOST = (*values.request_host("request"), *first_of(encode_url_host, "requesturl"))
 
 ALB = Gateway(
     name="aws-alb",
