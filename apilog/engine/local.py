@@ -195,7 +195,8 @@ class LocalRun(Generic[T]):
             for part in own:
                 yield [(account, part.size)], pool.submit(self._read_stored, part)
         # Small files are read together, but so few that all workers have some.
-        most = max(1, min(len(self._inputs) // (4 * self._workers), _MOST_CHUNKS))
+        share = len(self._inputs) // (4 * self._workers) if self._workers > 1 else _MOST_CHUNKS
+        most = max(1, min(share, _MOST_CHUNKS))
         for chunks in _group_small_chunks(self._read_chunks(pool), most):
             accounts = [(chunk.account, chunk.stored_bytes) for chunk in chunks]
             yield accounts, pool.submit(self._parse_chunks, chunks)

@@ -14,6 +14,7 @@ from uuid import uuid4
 from apilog.engine.cluster.connection import connect
 from apilog.engine.cluster.shipped_sources import as_workers_see, explain_to_client, refuse_pipes
 from apilog.engine.cluster.submission import ClusterSubmission, TaskFuture
+from apilog.engine.cluster.task_shares import TaskShares, cost_of, is_named_compressed
 from apilog.engine.local import NoProgress
 from apilog.engine.parse_chunks import FileAccount, ReadSpec
 from apilog.formats.file_plan import FormatChoice
@@ -43,7 +44,7 @@ _MOST_FILES = 500
 """More inputs than this are not read by one task."""
 _LEAST_STRETCH = 32 << 20
 _MOST_STRETCH = 128 << 20
-_TASKS_PER_THREAD = 4
+"""What one task reads is worth so many bytes of plain lines."""
 
 
 @dataclass(slots=True)
@@ -51,6 +52,10 @@ class _Group:
     """Inputs that one task reads, or one that is cut."""
 
     numbers: Sequence[int]
+    is_large: bool
+    """Whether it may be worth cutting: one input, and not compressed."""
+    is_long: bool = False
+    """See `ClusterSubmission.submit`."""
     opened: TaskFuture = None
     """What tells whether the input can be cut."""
     cut: CutInput | None = None
@@ -113,15 +118,14 @@ class _ClusterIngest:
     ) -> None:
         self._files, self._submission, self._choice = files, submission, choice
         self._shipped = [as_workers_see(file) for file in files]
-        total = sum(file.size or 0 for file in files)
-        share = total // (_TASKS_PER_THREAD * submission.threads) + 1
-        self._stretch = min(max(share, _LEAST_STRETCH), _MOST_STRETCH)
+        total = sum(map(cost_of, files))
+        self._shares = TaskShares(total, submission.threads, _LEAST_STRETCH, _MOST_STRETCH)
         self._unseen: dict[int, SourceError] = {}
         """Files of this machine that workers don't find."""
 
     def read_parts(self) -> Iterator[tuple[Sequence[int], IngestPart]]:
         """Yield the numbers of inputs, in their order for each group, and what was made of them."""
-        groups = [_Group(numbers) for numbers in self._group_alike()]
+        groups = [*self._group_alike()]
         for number, error in self._unseen.items():
             account = FileAccount(error.path, error=error)
             outcome = IngestOutcome(
@@ -129,7 +133,7 @@ class _ClusterIngest:
             )
             yield [number], IngestPart(outcome)
         # Large inputs come first, and the small ones while their lines are counted.
-        large = [group for group in groups if self._is_large(group.numbers)]
+        large = [group for group in groups if group.is_large]
         for group in large:
             (number,) = group.numbers
             source = self._shipped[number]
@@ -138,7 +142,7 @@ class _ClusterIngest:
             self._count_lines(group)
         for group in groups:
             if group.cut is None:
-                group.tasks = [self._submit_whole(group.numbers)]
+                group.tasks = [self._submit_whole(group)]
         for group in large:
             self._submit_ranges(group)
         for group in groups:
@@ -149,11 +153,6 @@ class _ClusterIngest:
             else:
                 yield group.numbers, results[0]
 
-    def _is_large(self, numbers: Sequence[int]) -> bool:
-        if len(numbers) > 1:
-            return False
-        return (self._files[numbers[0]].size or 0) > self._stretch + self._stretch // 2
-
     def _count_lines(self, group: _Group) -> None:
         """Have the lines of an input counted: each has its number in the store."""
         group.cut = self._submission.wait(group.opened)
@@ -161,7 +160,12 @@ class _ClusterIngest:
         if group.cut is None:
             return
         source = group.cut.source
-        group.bounds = group.cut.cut(self._stretch)
+        size, first, last = source.size or 0, group.cut.start, group.cut.fingerprint.offset
+        group.bounds = self._shares.cut(first, last)
+        self._shares.take(size - (last - first))  # what is known
+        if not group.bounds:
+            group.cut = None
+            return
         group.counts = [
             self._submission.submit(count_lines, [source, start, stop], source.path)
             for start, stop in count_windows(group.bounds)
@@ -174,32 +178,39 @@ class _ClusterIngest:
         group.counts = []
         if None in counts:
             group.cut = None
-            group.tasks = [self._submit_whole(group.numbers)]
+            group.tasks = [self._submit_whole(group)]
             return
         group.tasks = [
             self._submission.submit(ingest_range, [piece, group.cut], piece.describe())
             for piece in group.cut.make_ranges(group.bounds, counts)
         ]
 
-    def _submit_whole(self, numbers: Sequence[int]) -> TaskFuture:
-        first = self._files[numbers[0]].path
-        more = f" and {len(numbers) - 1:,} more files" if len(numbers) > 1 else ""
-        sources = [self._shipped[number] for number in numbers]
-        return self._submission.submit(ingest_part, [sources], first + more)
+    def _submit_whole(self, group: _Group) -> TaskFuture:
+        first = self._files[group.numbers[0]].path
+        count = len(group.numbers)
+        more = f" and {count - 1:,} more files" if count > 1 else ""
+        sources = [self._shipped[number] for number in group.numbers]
+        return self._submission.submit(ingest_part, [sources], first + more, is_long=group.is_long)
 
-    def _group_alike(self) -> Iterator[Sequence[int]]:
-        """Yield the numbers of inputs that one task reads: all that begin alike, and small ones."""
-        group: list[int] = []
-        size = 0
+    def _group_alike(self) -> Iterator[_Group]:
+        """Yield the inputs that one task reads: all that begin alike, and small ones."""
+        together: list[int] = []
+        share, cost = self._shares.next, 0
         for numbers in group_beginnings(self._read_beginnings()):
-            own = sum(self._files[number].size or 0 for number in numbers)
-            if group and (size + own > self._stretch or len(group) + len(numbers) > _MOST_FILES):
-                yield group
-                group, size = [], 0
-            group = [*group, *numbers]
-            size += own
-        if group:
-            yield group
+            files = [self._files[number] for number in numbers]
+            own = sum(map(cost_of, files))
+            is_alone = len(files) == 1 and not is_named_compressed(files[0])
+            if is_alone and (files[0].size or 0) > share + share // 2:
+                yield _Group(numbers, is_large=True)
+                continue
+            if together and (cost + own > share or len(together) + len(numbers) > _MOST_FILES):
+                yield _Group(together, is_large=False, is_long=cost > 2 * share)
+                together, share, cost = [], self._shares.next, 0
+            together += numbers
+            cost += own
+            self._shares.take(own)
+        if together:
+            yield _Group(together, is_large=False, is_long=cost > 2 * share)
 
     def _read_beginnings(self) -> dict[int, Beginning]:
         """Return how inputs begin, by their numbers, but for those that no worker sees."""

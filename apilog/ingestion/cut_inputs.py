@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from itertools import accumulate, pairwise
+from itertools import accumulate
 
 import polars as pl
 
@@ -57,11 +57,6 @@ class CutInput:
     version: str | None
     is_complete: bool
     """Whether nothing at its end waits for what may still be written."""
-
-    def cut(self, stretch: int) -> list[tuple[int, int]]:
-        """Return the ranges in which it is read: lines belong to the one in which they begin."""
-        edges = [*range(self.start, self.fingerprint.offset, stretch), self.fingerprint.offset]
-        return [*pairwise(edges)]
 
     def make_ranges(
         self, bounds: Sequence[tuple[int, int]], newlines: Sequence[int]

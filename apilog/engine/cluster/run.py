@@ -19,6 +19,7 @@ import polars as pl
 from apilog.engine.cluster.connection import check_cluster_is_installed, connect
 from apilog.engine.cluster.shipped_sources import as_workers_see, explain_to_client, refuse_pipes
 from apilog.engine.cluster.submission import ClusterSubmission, TaskFuture
+from apilog.engine.cluster.task_shares import TaskShares, cost_of, is_named_compressed
 from apilog.engine.cluster.tasks import (
     ClusterJob,
     InputPart,
@@ -50,8 +51,7 @@ T = TypeVar("T")
 
 _LEAST_STRETCH = 32 << 20
 _MOST_STRETCH = 256 << 20
-_TASKS_PER_THREAD = 4
-"""So many tasks let all threads end at about the same time."""
+"""What one task reads is worth so many bytes of plain lines."""
 _MOST_FILES = 500
 """More files than this are not read by one task."""
 _ARITY = 8
@@ -68,6 +68,8 @@ class _Task:
     """The inputs as users see them."""
     split: LogSource | None = None
     """The file of which a plan has to be known first."""
+    is_long: bool = False
+    """Whether it takes longer than others and can't be cut, so that it had better begin early."""
 
 
 class ClusterRun(Generic[T]):
@@ -83,11 +85,10 @@ class ClusterRun(Generic[T]):
         choice: FormatChoice | None = None,
         progress: Progress | None = None,
         chunk_bytes: int = CHUNK_BYTES,
-        stretch_bytes: int | None = None,
         window: TimeWindow = ALL_TIME,
         exclude: Sequence[str] = (),
     ) -> None:
-        """Find the inputs, as a local run does; `stretch_bytes` of a file are read by one task.
+        """Find the inputs, as a local run does.
 
         Raises InputError for a store that can't be opened, UsageError if Dask is missing and for
         standard input and pipes, which no worker has.
@@ -99,7 +100,7 @@ class ClusterRun(Generic[T]):
         refuse_pipes(self._files)
         self._spec, self._work, self._choice, self._window = spec, work, choice, window
         self._progress = progress or NoProgress()
-        self._chunk_bytes, self._stretch_bytes = chunk_bytes, stretch_bytes
+        self._chunk_bytes = chunk_bytes
         self.accounts: list[FileAccount] = [FileAccount(p.path, error=p) for p in problems]
         self.errors: list[SourceError] = list(problems)
         """The errors of the files, in their order."""
@@ -143,14 +144,14 @@ class ClusterRun(Generic[T]):
                 while len(places[place]) == _ARITY:
                     if place + 1 == len(places):
                         places.append([])
-                    places[place + 1].append(self._submit_merge(submission, places[place]))
+                    places[place + 1].append(submission.submit_merge(merge_results, places[place]))
                     places[place] = []
                     place += 1
             left = [future for place in reversed(places) for future in place]
             del places
             result: TaskResult[T] = TaskResult([], [])
             if left:
-                last = self._submit_merge(submission, left)
+                last = submission.submit_merge(merge_results, left)
                 del left
                 result = submission.wait(last)
         finally:
@@ -189,34 +190,36 @@ class ClusterRun(Generic[T]):
             place = shown if is_url(shown) else os.path.abspath(shown)
             for part in own:
                 yield _Task(read_stored, (number, place, part.files), shown)
-        stretch = self._stretch_bytes or min(
-            max(total // (_TASKS_PER_THREAD * threads), _LEAST_STRETCH), _MOST_STRETCH
-        )
-        most_files = max(1, min(len(self._files) // (_TASKS_PER_THREAD * threads), _MOST_FILES))
-        whole: list[tuple[int, LogSource]] = []
-        whole_bytes = 0
-        for file in self._files:
+        yield from self._read_files(threads)
+
+    def _read_files(self, threads: int) -> Iterator[_Task]:
+        """Yield the tasks that read the logs."""
+        costs = [cost_of(file) for file in self._files]
+        shares = TaskShares(sum(costs), threads, _LEAST_STRETCH, _MOST_STRETCH)
+        together: list[tuple[int, LogSource]] = []
+        share, cost = shares.next, 0
+        for file, own in zip(self._files, costs, strict=True):
             number = self._open_account(FileAccount(file.path, is_searched=file.is_searched))
             shipped = as_workers_see(file)
-            size = file.size or 0
-            if size > stretch + stretch // 2 and self._may_split():
-                if whole:
-                    yield _read_together(whole)
-                    whole, whole_bytes = [], 0
-                yield from _cut(number, shipped, stretch)
+            may_cut = (file.size or 0) > share + share // 2 and self._may_split(file)
+            if together and (may_cut or cost + own > share or len(together) == _MOST_FILES):
+                yield _read_together(together, is_long=cost > 2 * share)
+                together, cost, share = [], 0, shares.next
+            if may_cut:
+                yield from _cut(number, shipped, shares.cut(0, file.size or 0))
+                shares.take(own - (file.size or 0))
+                share = shares.next
                 continue
-            if whole and (whole_bytes + size > stretch or len(whole) == most_files):
-                yield _read_together(whole)
-                whole, whole_bytes = [], 0
-            whole.append((number, shipped))
-            whole_bytes += size
-        if whole:
-            yield _read_together(whole)
+            together.append((number, shipped))
+            cost += own
+            shares.take(own)
+        if together:
+            yield _read_together(together, is_long=cost > 2 * share)
 
-    def _may_split(self) -> bool:
+    def _may_split(self, file: LogSource) -> bool:
         """Return whether stretches are worth trying: workers look at the file itself."""
         # A stretch does not know the number of its first line.
-        return "line_number" not in self._spec.needed_columns
+        return not is_named_compressed(file) and "line_number" not in self._spec.needed_columns
 
     def _submit(self, submission: ClusterSubmission, task: _Task) -> TaskFuture:
         arguments = [*task.arguments]
@@ -226,12 +229,7 @@ class ClusterRun(Generic[T]):
                 plan = submission.submit(plan_split, [task.split], task.split.path)
                 self._plan_of = task.split, plan
             arguments.append(self._plan_of[1])
-        return submission.submit(task.call, arguments, task.name)
-
-    def _submit_merge(
-        self, submission: ClusterSubmission, results: Sequence[TaskFuture]
-    ) -> TaskFuture:
-        return submission.submit(merge_results, [[*results]], "results of several inputs")
+        return submission.submit(task.call, arguments, task.name, is_long=task.is_long)
 
     def _open_account(self, account: FileAccount) -> int:
         account.is_ended = True
@@ -269,17 +267,17 @@ class ClusterRun(Generic[T]):
         ]
 
 
-def _read_together(sources: Sequence[tuple[int, LogSource]]) -> _Task:
+def _read_together(sources: Sequence[tuple[int, LogSource]], *, is_long: bool) -> _Task:
     names = [source.path for _, source in sources]
     more = f" and {len(names) - 1:,} more files" if len(names) > 1 else ""
-    return _Task(read_whole, (tuple(sources),), names[0] + more)
+    return _Task(read_whole, (tuple(sources),), names[0] + more, is_long=is_long)
 
 
-def _cut(number: int, source: LogSource, stretch: int) -> Iterator[_Task]:
+def _cut(number: int, source: LogSource, ranges: Sequence[tuple[int, int]]) -> Iterator[_Task]:
     """Yield the tasks that read stretches of a file."""
-    count = -(-(source.size or 0) // stretch)
-    for i in range(count):
-        stop = None if i + 1 == count else (i + 1) * stretch
-        shown = "its end" if stop is None else f"{stop:,}"
-        name = f"{source.path}, bytes {i * stretch:,} to {shown}"
-        yield _Task(read_stretch, (number, source, i * stretch, stop), name, split=source)
+    for start, end in ranges:
+        is_last = end == ranges[-1][1]
+        # Whatever is written behind it meanwhile is the end's.
+        stop, shown = (None, "its end") if is_last else (end, f"{end:,}")
+        name = f"{source.path}, bytes {start:,} to {shown}"
+        yield _Task(read_stretch, (number, source, start, stop), name, split=source)

@@ -46,12 +46,37 @@ class ClusterSubmission:
             progress.cluster(connection.address, self.threads, connection.dashboard)
         self._client.subscribe_topic(job.topic, partial(_advance, progress))
 
-    def submit(self, call: Callable[..., Any], arguments: Sequence[Any], name: str) -> TaskFuture:
-        """Submit a task on the inputs of that name; its future is all that keeps its result."""
+    def submit(
+        self,
+        call: Callable[..., Any],
+        arguments: Sequence[Any],
+        name: str,
+        *,
+        is_long: bool = False,
+    ) -> TaskFuture:
+        """Submit a task that reads the inputs of that name, before others if it takes long.
+
+        Its future is all that keeps its result.
+        """
+        # Dask gives a task to a worker that has what it needs, so that one worker had all of them
+        # until others took some away, seconds later. Those that produce data it keeps in a queue,
+        # of which each worker is given as many as it can begin:
+        # https://distributed.dask.org/en/stable/scheduling-policies.html#queuing
+        return self._submit(call, arguments, name, priority=int(is_long), _data_producer=True)
+
+    def submit_merge(self, call: Callable[..., Any], results: Sequence[TaskFuture]) -> TaskFuture:
+        """Submit a task on the results of others, where most of them are."""
+        return self._submit(call, [[*results]], "results of several inputs")
+
+    def _submit(
+        self, call: Callable[..., Any], arguments: Sequence[Any], name: str, **options: Any
+    ) -> TaskFuture:
         key = f"{self._topic}-{self._count}"
         self._count += 1
         self._names[key] = name
-        return self._client.submit(call, *arguments, self._job, key=key, pure=False, retries=2)
+        return self._client.submit(
+            call, *arguments, self._job, key=key, pure=False, retries=2, **options
+        )
 
     def wait(self, future: TaskFuture) -> Any:
         """Return a result; raises ClusterError if the cluster can't give it."""
