@@ -14,8 +14,16 @@ from apilog.aggregate.finish import (
     finish,
     finish_with_inputs,
 )
+from apilog.aggregate.finish_periods import finish_periods
 from apilog.aggregate.plan import ReportPlan
 from apilog.aggregate.spilling_states import SpillingStates
+from apilog.aggregate.split_states import (
+    partial_of_periods,
+    periods_of,
+    requests_of_periods,
+    split_state,
+    states_of_periods,
+)
 from apilog.aggregate.state import (
     PartialState,
     kept_routes,
@@ -28,7 +36,7 @@ from apilog.aggregate.state import (
     unfound_routes,
 )
 from apilog.aggregate.table_specs import TABLES, RowOrder, TableSpec, select_tables
-from apilog.aggregate.time_buckets import split_by_time
+from apilog.aggregate.time_buckets import bucket_codes, split_by_time
 
 __all__ = [
     "OTHER_TEXT",
@@ -41,7 +49,9 @@ __all__ = [
     "SpillingStates",
     "TableSpec",
     "TableWithInputs",
+    "bucket_codes",
     "finish",
+    "finish_periods",
     "finish_with_inputs",
     "kept_routes",
     "learn_routes",
@@ -49,9 +59,14 @@ __all__ = [
     "merge_in_batches",
     "merge_routes",
     "partial",
+    "partial_of_periods",
+    "periods_of",
+    "requests_of_periods",
     "route_counts",
     "score_last_hour",
     "select_tables",
     "split_by_time",
+    "split_state",
+    "states_of_periods",
     "unfound_routes",
 ]

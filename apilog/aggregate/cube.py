@@ -26,7 +26,7 @@ from apilog.aggregate.packed_keys import (
 )
 from apilog.aggregate.plan import Cube, ReportPlan, cube_layout
 from apilog.aggregate.record_times import RecordTimes
-from apilog.aggregate.table_specs import KEY_TYPES
+from apilog.aggregate.table_specs import KEY_TYPES, PERIOD
 from apilog.aggregate.time_buckets import (
     bucket_starts,
     encode_buckets,
@@ -107,6 +107,9 @@ class EncodedRecords:
             match column:
                 case "timestamp":
                     coded = encode_buckets(timestamps, self.step, self.plan.timezone)
+                case "period":
+                    step = self.plan.period_step or self.step
+                    coded = encode_buckets(timestamps.alias(PERIOD), step, self.plan.timezone)
                 case "hour":
                     coded = encode_hours(timestamps)
                 case "weekday" | "hour_of_day":
@@ -290,6 +293,23 @@ def number_by_hash(keys: pl.DataFrame, hashes: pl.Series) -> tuple[pl.DataFrame,
     taken_for = unique[ids]
     is_same = all(taken_for[name].eq_missing(keys[name]).all() for name in keys.columns)
     return (unique, ids) if is_same else None
+
+
+def select_keys(state: CubeState, kept: pl.Series) -> CubeState:
+    """Return the state of the keys for which the mask holds."""
+    ids = (kept.cast(pl.UInt32).cum_sum() - 1).cast(pl.UInt32)
+    kept = kept.fill_null(value=False)
+
+    def renumbered(frame: pl.DataFrame) -> pl.DataFrame:
+        left = frame.filter(kept.gather(frame["id"]))
+        return left.with_columns(id=ids.gather(left["id"]))
+
+    return CubeState(
+        state.keys.filter(kept),
+        renumbered(state.sums),
+        {c: renumbered(h) for c, h in state.histograms.items()},
+        {c: renumbered(d) for c, d in state.distinct.items()},
+    )
 
 
 def sums_with_keys(

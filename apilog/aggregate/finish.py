@@ -6,9 +6,11 @@ Every frame of a table refers to its rows by `row`, the position in the finished
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial as partial_function
 
 import polars as pl
 
@@ -55,7 +57,7 @@ from apilog.aggregate.time_buckets import bucket_ends
 from apilog.metrics import ACCUMULATORS, BUILT_IN, Accumulator, Metric, MetricDefinitions, divide_by
 from apilog.report_model import FilterSums
 
-_COUNTS = (
+ANOMALY_COUNTS = (
     pl.col("requests"),
     (pl.col("client_errors") + pl.col("server_errors")).alias("errors"),
     pl.col("server_errors"),
@@ -104,7 +106,7 @@ def finish(plan: ReportPlan, partial: PartialState) -> FinishedTables:
     counts of requests are 0.
     Raises UsageError if a fixed step cuts the window into too many buckets.
     """
-    builder = _TableBuilder(plan, partial)
+    builder = ReportTables(plan, partial)
     axis = builder.axis
     return FinishedTables(
         tables={table.name: builder.build_table(table) for table in plan.tables},
@@ -118,7 +120,7 @@ def finish(plan: ReportPlan, partial: PartialState) -> FinishedTables:
 
 def finish_with_inputs(plan: ReportPlan, partial: PartialState) -> dict[str, TableWithInputs]:
     """Return the tables that `finish` makes by name, with what they are computed from."""
-    builder = _TableBuilder(plan, partial)
+    builder = ReportTables(plan, partial)
     return {
         rows.table.name: TableWithInputs(
             table=builder.compute_metrics(rows),
@@ -134,57 +136,77 @@ def finish_with_inputs(plan: ReportPlan, partial: PartialState) -> dict[str, Tab
 
 
 @dataclass(frozen=True, slots=True)
-class _TableRows:
+class TableRows:
+    """The rows of a table, those of one report or of several, one after the other."""
+
     table: TableSpec
     keys: pl.DataFrame
-    """`fold` and the table's keys as cubes have them, and the `row` they are part of."""
+    """`fold` and the table's keys as cubes have them, and the `row` they are part of.
+
+    Of several reports, the period is a key here and in the sums.
+    """
     sums: pl.DataFrame
     """The table's keys as a report shows them and its accumulators, by row."""
-    kept: int
-    """The number of rows before the row of all others."""
+    others: pl.Series
+    """The numbers of the rows of all others, whether or not they are there."""
+    by: tuple[str, ...]
+    """The key that keeps reports apart, if there are several."""
+
+    @property
+    def is_other(self) -> pl.Expr:
+        """Whether `row` is that of all others."""
+        return _is_one_of(self.others)
 
     @property
     def is_single_key(self) -> pl.Series:
         """Whether each row is one value of the keys, not the sum of several that were folded."""
-        own = self.keys.filter(pl.col("fold") == KEPT, pl.col("row") < self.kept)["row"]
+        own = self.keys.filter(pl.col("fold") == KEPT, ~self.is_other)["row"]
         all_rows = pl.int_range(self.sums.height, dtype=pl.UInt32, eager=True)
         return all_rows.is_in(own.implode()).alias("named")
 
     def rows_of_ids(self, state: CubeState) -> pl.Series:
         """Return the row that each key of a cube is part of."""
-        keys = state.keys.select_seq(_shown_fold(self.table), *self.table.keys)
+        keys = state.keys.select_seq(*self.by, _shown_fold(self.table), *self.table.keys)
         return keys.join(
             self.keys, on=keys.columns, how="left", nulls_equal=True, maintain_order="left"
         )["row"]
 
 
-class _TableBuilder:
-    """Makes the tables of a plan from a state whose routes it folds first."""
+class TableBuilder(ABC):
+    """Makes the tables of a plan from a state, of which `_states` are the folded cubes."""
+
+    by: tuple[str, ...] = ()
+    """The key that keeps reports apart, if there are several."""
 
     def __init__(self, plan: ReportPlan, partial: PartialState) -> None:
         self._plan = plan
-        self.partial = partial = learn_routes(plan, partial)
-        self.axis = TimeAxis.of_times(plan, partial.times)
+        self.partial = partial
         self._layout = cube_layout(plan)
-        pairs = zip(self._layout.cubes, partial.cubes, strict=True)
-        self._states = [
-            state if cube.is_for_filters else fold_routes(plan, cube, self._on_axis(cube, state))
-            for cube, state in pairs
-        ]
-        is_timed = any(table.keys == ("timestamp",) for table in plan.tables)
-        self._buckets = self.axis.list_buckets() if is_timed else None
+        self._states: list[CubeState] = []
 
-    def _on_axis(self, cube: Cube, state: CubeState) -> CubeState:
-        """Return the state with the buckets of the axis."""
-        if "timestamp" not in cube.keys:
-            return state
-        return move_buckets(cube, state, self.axis.place_buckets(state.keys["timestamp"]))
+    @abstractmethod
+    def find_anomalies(self, rows: TableRows) -> pl.DataFrame:
+        """Return the events of the window, given the rows of its buckets."""
+
+    @abstractmethod
+    def window_seconds(self, rows: TableRows) -> pl.Expr:
+        """Return how long the window is that each row is about.
+
+        That is the part of its bucket inside the window where rows are about buckets. It is null
+        for records without a time, and the whole window for the row of all others.
+        """
+
+    @abstractmethod
+    def list_buckets(self) -> pl.DataFrame | None:
+        """Return every bucket of the window, empty ones included; None for too many."""
 
     def build_table(self, table: TableSpec) -> pl.DataFrame:
         rows = self.roll_up(table)
         if table.name == HISTOGRAM:
             counts = self.roll_up_histogram(rows, "duration_ms")
-            return counts.sort("bucket").select_seq(*bucket_bounds(), pl.col("n").alias("requests"))
+            counts = counts.with_columns(rows.sums[key].gather(counts["row"]) for key in self.by)
+            counts = counts.sort(*self.by, "bucket")
+            return counts.select_seq(*self.by, *bucket_bounds(), pl.col("n").alias("requests"))
         catalogue = self._plan.specifications
         if catalogue is not None and table.name == COVERAGE:
             statuses = self.roll_up(coverage_cells(table)[1]).sums
@@ -193,14 +215,122 @@ class _TableBuilder:
         if catalogue is not None and table.name == DEPRECATED:
             return describe_deprecated(catalogue, self.compute_metrics(rows))
         if table.name == ANOMALIES:
-            return self._find_anomalies(rows)
+            return self.find_anomalies(rows)
         return self.compute_metrics(rows)
 
-    def _find_anomalies(self, rows: _TableRows) -> pl.DataFrame:
-        """Return the events of the window, given the rows of its buckets."""
+    def roll_up(self, table: TableSpec) -> TableRows:
+        """Return the rows of a table with the accumulators that its metrics need.
+
+        A table over dimensions keeps the busiest rows, and a last one has all the others.
+        """
+        plan, (cube, state) = self._plan, self._cube_of(table)
+        definitions = plan.definitions
+        histograms = definitions.histograms_of(table.metrics)
+        extremes = (a for column in histograms for a in definitions.extremes_of(column))
+        needed = {ACCUMULATORS["requests"], *definitions.accumulators_of(table.metrics), *extremes}
+        accumulators = sorted(needed, key=lambda a: a.name)
+        sums = sums_with_keys(
+            cube,
+            state,
+            [*self.by, "fold", *(k for k in table.keys if k in cube.keys)],
+            accumulators,
+        )
+        if table.where:
+            sums = sums.filter(table.where())
+        names: list[str | pl.Expr] = [*self.by, _shown_fold(table), *table.keys]
+        groups = sums.group_by(names).agg(merge_exprs(accumulators))
+        groups = self._add_empty_groups(table, groups, accumulators)
+        shown = groups.with_columns_seq(_shown_key(k) for k in table.keys)
+        limits = (limit for limit in (plan.top, table.top, plan.max_rows) if limit)
+        most = min(limits) if table.is_capped else groups.height
+        assemble = partial_function(_assemble_rows, table, groups, shown, accumulators, self.by)
+        if not table.sort:
+            return assemble(*_rank_groups(table, self.by, shown, most))
+        # Which rows come first is known once their metrics are, so that they are made twice.
+        limit = plan.max_rows if table.is_capped else groups.height
+        row, others = _rank_groups(table, self.by, shown, limit)
+        kept = int(others.item())
+        first = self.compute_metrics(assemble(row, others)).head(kept)
+        places = _sorted_places(table, first, plan.definitions)
+        order = pl.Series([*(min(place, most) for place in places), most], dtype=pl.UInt32)
+        row = order.gather(row).alias("row")
+        return assemble(row, pl.Series([min(kept, most)], dtype=pl.UInt32))
+
+    def compute_metrics(self, rows: TableRows) -> pl.DataFrame:
+        """Return the keys of the rows and the table's metrics."""
+        frame = rows.sums.with_row_index("row").with_columns_seq(
+            self.window_seconds(rows).alias("window_seconds")
+        )
+        definitions = self._plan.definitions
+        metrics = [definitions[name] for name in rows.table.metrics]
+        parts = []
+        for column in sorted(definitions.histograms_of(rows.table.metrics)):
+            levels = {m.column: m.quantile for m in metrics if m.histogram == column and m.quantile}
+            histogram = self.roll_up_histogram(rows, column)
+            low, high = (rows.sums[a.name] for a in definitions.extremes_of(column))
+            parts.append(estimate_quantiles(histogram, levels, low, high))
+        for metric in metrics:
+            if metric.distinct:
+                index = self._layout.cube_of_set[rows.table.name, metric.distinct]
+                hashes = self._states[index].distinct[metric.distinct]
+                row = rows.rows_of_ids(self._states[index]).gather(hashes["id"])
+                count = pl.col("hash").n_unique().cast(pl.Int64).alias(metric.name)
+                parts.append(hashes.with_columns_seq(row).group_by("row").agg(count))
+        for part in parts:
+            frame = frame.join(part, on="row", how="left", maintain_order="left")
+        return frame.select_seq(*self.by, *rows.table.keys, *map(_metric_expr, metrics))
+
+    def roll_up_histogram(self, rows: TableRows, column: str) -> pl.DataFrame:
+        """Return how many durations of each row lie in which bucket: `row`, `bucket`, `n`."""
+        _, state = self._cube_of(rows.table)
+        row, histogram = rows.rows_of_ids(state), state.histograms[column]
+        moved = histogram.with_columns_seq(row.gather(histogram["id"]))
+        return moved.group_by("row", "bucket").agg(pl.col("n").sum())
+
+    def _cube_of(self, table: TableSpec) -> tuple[Cube, CubeState]:
+        index = self._layout.cube_of_table[table.name]
+        return self._layout.cubes[index], self._states[index]
+
+    def _add_empty_groups(
+        self, table: TableSpec, groups: pl.DataFrame, accumulators: Sequence[Accumulator]
+    ) -> pl.DataFrame:
+        """Return the groups with those that the table has even without any record."""
+        kept = pl.lit(KEPT, pl.UInt8).alias("fold")
+        if not table.keys and groups.is_empty():
+            empty = pl.select(kept)
+        elif table.keys == ("timestamp",) and (buckets := self.list_buckets()) is not None:
+            missing = buckets.join(groups, on=buckets.columns, how="anti")
+            empty = missing.with_columns_seq(kept)
+        else:
+            return groups
+        empty = empty.with_columns_seq(a.empty_value() for a in accumulators)
+        empty = empty.select_seq(groups.columns)
+        return pl.concat([groups, empty])
+
+
+class ReportTables(TableBuilder):
+    """Makes the tables of one report, from a state whose routes it folds first."""
+
+    def __init__(self, plan: ReportPlan, partial: PartialState) -> None:
+        super().__init__(plan, learn_routes(plan, partial))
+        self.axis = TimeAxis.of_times(plan, partial.times)
+        pairs = zip(self._layout.cubes, self.partial.cubes, strict=True)
+        self._states = [
+            state if cube.is_for_filters else fold_routes(plan, cube, self._on_axis(cube, state))
+            for cube, state in pairs
+        ]
+        self._buckets = self.axis.list_buckets() if has_buckets(plan) else None
+
+    def _on_axis(self, cube: Cube, state: CubeState) -> CubeState:
+        """Return the state with the buckets of the axis."""
+        if "timestamp" not in cube.keys:
+            return state
+        return move_buckets(cube, state, self.axis.place_buckets(state.keys["timestamp"]))
+
+    def find_anomalies(self, rows: TableRows) -> pl.DataFrame:
         timezone, window = self._plan.timezone, self.axis.half_open
         end = bucket_ends(rows.sums["timestamp"], self.axis.step or "1h", timezone).alias("end")
-        buckets = rows.sums.select_seq("timestamp", *_COUNTS, end).drop_nulls("timestamp")
+        buckets = rows.sums.select_seq("timestamp", *ANOMALY_COUNTS, end).drop_nulls("timestamp")
         if window.seconds is not None and window.seconds < SHORT.total_seconds():
             return find_short_anomalies(buckets, window)
         counts = collect_counts(
@@ -220,7 +350,7 @@ class _TableBuilder:
         keys = [k for k in spec.keys if k != "hour"]
         sums = sums_with_keys(cube, state, ["fold", *cube.keys], summed).drop_nulls("hour")
         merged = sums.group_by(*keys, pl.col("hour").alias("timestamp")).agg(merge_exprs(summed))
-        return merged.select_seq(*keys, "timestamp", *_COUNTS) if len(summed) > 1 else merged
+        return merged.select_seq(*keys, "timestamp", *ANOMALY_COUNTS) if len(summed) > 1 else merged
 
     def _hourly_histogram(self, spec: TableSpec) -> HourLatencies:
         """Return how many durations of each hour and value of the keys lie in which bucket."""
@@ -229,70 +359,7 @@ class _TableBuilder:
         named = state.keys.select(*keys, pl.col("hour").alias("timestamp"))
         return HourLatencies(keys=named, cells=state.histograms["duration_ms"])
 
-    def roll_up(self, table: TableSpec) -> _TableRows:
-        """Return the rows of a table with the accumulators that its metrics need.
-
-        A table over dimensions keeps the busiest rows, and a last one has all the others.
-        """
-        plan, (cube, state) = self._plan, self._cube_of(table)
-        definitions = plan.definitions
-        histograms = definitions.histograms_of(table.metrics)
-        extremes = (a for column in histograms for a in definitions.extremes_of(column))
-        needed = {ACCUMULATORS["requests"], *definitions.accumulators_of(table.metrics), *extremes}
-        accumulators = sorted(needed, key=lambda a: a.name)
-        sums = sums_with_keys(
-            cube, state, ["fold", *(k for k in table.keys if k in cube.keys)], accumulators
-        )
-        if table.where:
-            sums = sums.filter(table.where())
-        groups = sums.group_by(_shown_fold(table), *table.keys).agg(merge_exprs(accumulators))
-        groups = self._add_empty_groups(table, groups, accumulators)
-        shown = groups.with_columns_seq(_shown_key(k) for k in table.keys)
-        limits = (limit for limit in (plan.top, table.top, plan.max_rows) if limit)
-        most = min(limits) if table.is_capped else groups.height
-        if not table.sort:
-            return _assemble_rows(
-                table, groups, shown, accumulators, *_rank_groups(table, shown, most)
-            )
-        # Which rows come first is known once their metrics are, so that they are made twice.
-        limit = plan.max_rows if table.is_capped else groups.height
-        row, kept = _rank_groups(table, shown, limit)
-        rows = _assemble_rows(table, groups, shown, accumulators, row, kept)
-        places = _sorted_places(table, self.compute_metrics(rows).head(kept), plan.definitions)
-        order = pl.Series([*(min(place, most) for place in places), most], dtype=pl.UInt32)
-        row = order.gather(row).alias("row")
-        return _assemble_rows(table, groups, shown, accumulators, row, min(kept, most))
-
-    def compute_metrics(self, rows: _TableRows) -> pl.DataFrame:
-        """Return the keys of the rows and the table's metrics."""
-        frame = rows.sums.with_row_index("row").with_columns_seq(
-            self._window_seconds(rows).alias("window_seconds")
-        )
-        definitions = self._plan.definitions
-        metrics = [definitions[name] for name in rows.table.metrics]
-        parts = []
-        for column in sorted(definitions.histograms_of(rows.table.metrics)):
-            levels = {m.column: m.quantile for m in metrics if m.histogram == column and m.quantile}
-            histogram = self.roll_up_histogram(rows, column)
-            low, high = (rows.sums[a.name] for a in definitions.extremes_of(column))
-            parts.append(estimate_quantiles(histogram, levels, low, high))
-        for metric in metrics:
-            if metric.distinct:
-                index = self._layout.cube_of_set[rows.table.name, metric.distinct]
-                hashes = self._states[index].distinct[metric.distinct]
-                row = rows.rows_of_ids(self._states[index]).gather(hashes["id"])
-                count = pl.col("hash").n_unique().cast(pl.Int64).alias(metric.name)
-                parts.append(hashes.with_columns_seq(row).group_by("row").agg(count))
-        for part in parts:
-            frame = frame.join(part, on="row", how="left", maintain_order="left")
-        return frame.select_seq(*rows.table.keys, *map(_metric_expr, metrics))
-
-    def _window_seconds(self, rows: _TableRows) -> pl.Expr:
-        """Return how long the window is that each row is about.
-
-        That is the part of its bucket inside the window where rows are about buckets. It is null
-        for records without a time, and the whole window for the row of all others.
-        """
+    def window_seconds(self, rows: TableRows) -> pl.Expr:
         window, step = self.axis.window, self.axis.step
         whole = pl.lit(window.seconds, pl.Float64)
         if "timestamp" not in rows.table.keys or step is None:
@@ -301,35 +368,15 @@ class _TableBuilder:
         ends = bucket_ends(starts, step, self._plan.timezone)
         part = pl.lit(ends).clip(upper_bound=window.until) - pl.lit(starts).clip(window.since)
         known = divide_by(part.dt.total_microseconds(), 1_000_000)
-        is_other = pl.int_range(rows.sums.height) >= rows.kept
-        return pl.when(is_other).then(whole).otherwise(known)
+        return pl.when(rows.is_other).then(whole).otherwise(known)
 
-    def roll_up_histogram(self, rows: _TableRows, column: str) -> pl.DataFrame:
-        """Return how many durations of each row lie in which bucket: `row`, `bucket`, `n`."""
-        _, state = self._cube_of(rows.table)
-        row, histogram = rows.rows_of_ids(state), state.histograms[column]
-        moved = histogram.with_columns_seq(row.gather(histogram["id"]))
-        return moved.group_by("row", "bucket").agg(pl.col("n").sum())
+    def list_buckets(self) -> pl.DataFrame | None:
+        return None if self._buckets is None else self._buckets.to_frame()
 
-    def _cube_of(self, table: TableSpec) -> tuple[Cube, CubeState]:
-        index = self._layout.cube_of_table[table.name]
-        return self._layout.cubes[index], self._states[index]
 
-    def _add_empty_groups(
-        self, table: TableSpec, groups: pl.DataFrame, accumulators: Sequence[Accumulator]
-    ) -> pl.DataFrame:
-        """Return the groups with those that the table has even without any record."""
-        kept = pl.lit(KEPT, pl.UInt8).alias("fold")
-        if not table.keys and groups.is_empty():
-            empty = pl.select(kept)
-        elif table.keys == ("timestamp",) and self._buckets is not None:
-            missing = self._buckets.to_frame().join(groups, on="timestamp", how="anti")
-            empty = missing.with_columns_seq(kept)
-        else:
-            return groups
-        empty = empty.with_columns_seq(a.empty_value() for a in accumulators)
-        empty = empty.select_seq(groups.columns)
-        return pl.concat([groups, empty])
+def has_buckets(plan: ReportPlan) -> bool:
+    """Whether a table has every bucket of time."""
+    return any(table.keys == ("timestamp",) for table in plan.tables)
 
 
 def _assemble_rows(
@@ -337,34 +384,42 @@ def _assemble_rows(
     groups: pl.DataFrame,
     shown: pl.DataFrame,
     accumulators: Sequence[Accumulator],
+    by: tuple[str, ...],
     row: pl.Series,
-    kept: int,
-) -> _TableRows:
+    others: pl.Series,
+) -> TableRows:
     """Return the rows of a table, given the row that each group is part of.
 
-    `shown` are the groups with their keys as a report shows them; the row `kept` is all others.
+    `shown` are the groups with their keys as a report shows them; the rows `others` are all others.
     """
+    is_other = _is_one_of(others)
     # The row of all others has a text where there can be one, else null.
-    others = (
+    texts = (
         pl.lit(OTHER_TEXT if shown.schema[k] == pl.String else None, shown.schema[k])
         for k in table.keys
     )
     keys = (
-        pl.when(pl.col("row") < kept).then(k).otherwise(other).alias(k)
-        for k, other in zip(table.keys, others, strict=True)
+        pl.when(is_other).then(text).otherwise(pl.col(k)).alias(k)
+        for k, text in zip(table.keys, texts, strict=True)
     )
     merged = (
         shown.with_columns_seq(row)
         .with_columns_seq(keys)
-        .group_by("row", *table.keys)
+        .group_by("row", *by, *table.keys)
         .agg(merge_exprs(accumulators))
     )
-    return _TableRows(
+    return TableRows(
         table,
-        groups.select_seq("fold", *table.keys, row),
+        groups.select_seq(*by, "fold", *table.keys, row),
         merged.sort("row").drop("row"),
-        kept,
+        others,
+        by,
     )
+
+
+def _is_one_of(rows: pl.Series) -> pl.Expr:
+    row = pl.col("row")
+    return row == rows.item() if len(rows) == 1 else row.is_in(rows.implode())
 
 
 def _sorted_places(
@@ -390,23 +445,35 @@ def _shown_fold(table: TableSpec) -> pl.Expr:
     return pl.when(shows).then("fold").otherwise(pl.lit(KEPT, pl.UInt8)).alias("fold")
 
 
-def _rank_groups(table: TableSpec, groups: pl.DataFrame, most: int) -> tuple[pl.Series, int]:
-    """Return the row of each group, and the number of rows that are one group each.
+def _rank_groups(
+    table: TableSpec, by: Sequence[str], groups: pl.DataFrame, most: int
+) -> tuple[pl.Series, pl.Series]:
+    """Return the row of each group, and the rows of all others.
 
-    The row after these is that of all others.
+    In each report these come after `most` rows at most that are one group each.
     """
     keys = [*table.keys, "fold"]
+    descending = [*(False for _ in by), True, *(False for _ in keys)]
     ranked = (
         groups.with_row_index("index")
         .filter(pl.col("fold") < OTHER)
-        .sort("requests", *keys, descending=[True, *(False for _ in keys)], nulls_last=True)
-        .head(most)
+        .sort(*by, "requests", *keys, descending=descending, nulls_last=True)
     )
+    place = pl.int_range(pl.len(), dtype=pl.UInt32)
+    ranked = ranked.filter(place.over(by) < most) if by else ranked.head(most)
     if table.order is RowOrder.KEYS:
-        ranked = ranked.sort(keys, nulls_last=True)
-    row = pl.select(pl.repeat(ranked.height, groups.height, dtype=pl.UInt32)).to_series()
-    places = pl.int_range(ranked.height, dtype=pl.UInt32, eager=True)
-    return row.scatter(ranked["index"], places).alias("row"), ranked.height
+        ranked = ranked.sort(*by, *keys, nulls_last=True)
+    last = ranked.height
+    places = pl.int_range(last, dtype=pl.UInt32, eager=True)
+    row = pl.select(pl.repeat(last, groups.height, dtype=pl.UInt32)).to_series()
+    row = row.scatter(ranked["index"], places).alias("row")
+    if not by:
+        return row, pl.Series([last], dtype=pl.UInt32)
+    # Ranks ascend from report to report. The others of each come right after its own.
+    placed = groups.select(*by, row)
+    rows = placed.unique().sort(*by, "row").with_row_index("new")
+    numbered = placed.join(rows, on=[*by, "row"], how="left", maintain_order="left")["new"]
+    return numbered.alias("row"), rows.filter(pl.col("row") == last)["new"]
 
 
 def _shown_key(key: str) -> pl.Expr:

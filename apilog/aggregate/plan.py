@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
+import polars as pl
+
 from apilog.aggregate.anomalies.counts import SHORT
 from apilog.aggregate.table_specs import (
     ANOMALIES,
@@ -20,6 +22,7 @@ from apilog.aggregate.table_specs import (
     COVERAGE,
     EXTRA_TABLES,
     HOUR_TABLES,
+    PERIOD,
     SPECIFIED_TABLES,
     TableSpec,
     coverage_cells,
@@ -39,7 +42,7 @@ from apilog.specifications import OperationCatalogue
 from apilog.time import ALL_TIME, TimeWindow
 
 _DETAIL_KEYS = frozenset({"status", "error_source"})
-_DERIVED_FROM = dict.fromkeys(("hour", "weekday", "hour_of_day"), ("timestamp",))
+_DERIVED_FROM = dict.fromkeys((PERIOD, "hour", "weekday", "hour_of_day"), ("timestamp",))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +78,9 @@ class ReportPlan:
     """The operations that calls are held against."""
     is_filtered: bool = False
     """Whether sums for the filters of a page are kept, too."""
+    period_step: str | None = None
+    """The step of periods, shorter than `SHORT`, whose sums are kept apart, so that there is a
+    report of each. Then the step of buckets is fixed, and nothing is folded before the end."""
 
     @property
     def most_state_buckets(self) -> int:
@@ -87,7 +93,8 @@ class ReportPlan:
         """Whether anomalies may need the counts of hours: not where the limits are close."""
         seconds = self.window.seconds
         is_short = seconds is not None and seconds < SHORT.total_seconds()
-        return not is_short and any(table.name == ANOMALIES for table in self.tables)
+        has_anomalies = any(table.name == ANOMALIES for table in self.tables)
+        return has_anomalies and not is_short and self.period_step is None
 
     @property
     def columns(self) -> frozenset[str]:
@@ -123,6 +130,16 @@ class Cube:
         """Accumulators that are the same for all records of a group, as a key decides them."""
         keys = (*self.keys, *self.detail)
         return tuple(a for a in self.sums if a.merge is MergeRule.SUM and a.column in keys)
+
+    @property
+    def by(self) -> tuple[str, ...]:
+        """The key that keeps reports apart, if there are several."""
+        return self.keys[:1] if PERIOD in self.keys else ()
+
+    def places(self) -> pl.Expr:
+        """Return the place of each row among those of its report."""
+        place = pl.int_range(pl.len())
+        return place.over(self.by) if self.by else place
 
     @property
     def is_bounded(self) -> bool:
@@ -181,6 +198,7 @@ def cube_layout(plan: ReportPlan) -> CubeLayout:
         plan.definitions,
         counts_hours=plan.counts_hours,
         is_filtered=plan.is_filtered,
+        is_split=plan.period_step is not None,
     )
 
 
@@ -191,6 +209,7 @@ def _lay_out(
     *,
     counts_hours: bool,
     is_filtered: bool,
+    is_split: bool,
 ) -> CubeLayout:
     drafts: list[_CubeDraft] = []
     source: dict[str, int] = {}
@@ -216,6 +235,8 @@ def _lay_out(
     cubes = [draft.to_cube() for draft in drafts]
     if is_filtered:
         cubes += _filter_cubes(shown, definitions)
+    if is_split:
+        cubes = [replace(cube, keys=(PERIOD, *cube.keys)) for cube in cubes]
     return CubeLayout(cubes=tuple(cubes), cube_of_table=source, cube_of_set=distinct)
 
 

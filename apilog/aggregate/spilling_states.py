@@ -62,6 +62,10 @@ class SpillingStates(Generic[Key]):
     def keys(self) -> set[Key]:
         return {*self._states, *self._saved}
 
+    def size_of(self, key: Key) -> int:
+        """Return how many bytes of a key's states are in memory."""
+        return self._sizes.get(key, 0)
+
     def take(self, key: Key) -> PartialState:
         """Return the state of a key and let go of it; KeyError for one that was not met."""
         held, places = self._states.pop(key, []), self._saved.pop(key, [])

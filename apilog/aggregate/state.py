@@ -31,6 +31,7 @@ from apilog.aggregate.cube import (
     merge_cube_states,
     merge_equal_keys,
     partial_cube,
+    select_keys,
     sums_with_keys,
 )
 from apilog.aggregate.filter_states import merge_filter_states, partial_filter_cube
@@ -60,14 +61,17 @@ def fold_routes(plan: ReportPlan, cube: Cube, state: CubeState) -> CubeState:
     routes = _guessed_routes(plan, cube, state).sort(
         "requests", "route", descending=[True, False], nulls_last=True
     )
-    surplus = routes.filter(~pl.col("never_found")).select("route").slice(plan.max_routes)
+    names = (*cube.by, "route")
+    found = routes.filter(~pl.col("never_found")).select(names)
     folds = pl.concat(
         [
-            routes.filter("never_found").select("route", to=_fold_literal(NOT_FOUND)),
-            surplus.with_columns(to=_fold_literal(OTHER_ROUTES)),
+            routes.filter("never_found").select(*names, to=_fold_literal(NOT_FOUND)),
+            found.filter(cube.places() >= plan.max_routes).with_columns(
+                to=_fold_literal(OTHER_ROUTES)
+            ),
         ]
     )
-    return _fold_keys(cube, state, _match_folds(state.keys, folds))
+    return _fold_keys(cube, state, _match_folds(state.keys, folds, cube.by))
 
 
 def fold_unfound_routes(plan: ReportPlan, cube: Cube, state: CubeState) -> CubeState:
@@ -101,13 +105,14 @@ def unfound_routes(plan: ReportPlan, state: PartialState) -> dict[str, int]:
 def route_counts(plan: ReportPlan, state: PartialState) -> pl.DataFrame | None:
     """Return the routes that may merge: `route`, `requests` and how many of these were `found`.
 
-    None if no table has routes.
+    Those of several reports begin with the period. None if no table has routes.
     """
     cube = _routed_cube(plan, state)
     if cube is None:
         return None
     found = pl.col("requests") - pl.col("not_found")
-    return _guessed_routes(plan, *cube).select("route", "requests", found.alias("found"))
+    counts = _guessed_routes(plan, *cube)
+    return counts.select(*cube[0].by, "route", "requests", found.alias("found"))
 
 
 def learn_routes(plan: ReportPlan, state: PartialState) -> PartialState:
@@ -125,17 +130,22 @@ def merge_routes(plan: ReportPlan, state: PartialState, templates: RouteTemplate
         return state
     renamed = templates.rename(counts["route"]).alias("renamed")
     changed = counts.select("route").with_columns(renamed).filter(pl.col("route") != renamed)
+    return replace(rename_routes(plan, state, changed), templates=templates)
+
+
+def rename_routes(plan: ReportPlan, state: PartialState, changed: pl.DataFrame) -> PartialState:
+    """Return the state with routes `renamed`; of several reports, those of a period."""
     pairs = zip(cube_layout(plan).cubes, state.cubes, strict=True)
-    cubes = tuple(_rename_routes(cube, one, changed) for cube, one in pairs)
-    return replace(state, cubes=cubes, templates=templates)
+    cubes = tuple(_rename_in_cube(cube, one, changed) for cube, one in pairs)
+    return replace(state, cubes=cubes)
 
 
-def _rename_routes(cube: Cube, state: CubeState, changed: pl.DataFrame) -> CubeState:
+def _rename_in_cube(cube: Cube, state: CubeState, changed: pl.DataFrame) -> CubeState:
     if "route" not in cube.keys or changed.is_empty():
         return state
     kept = pl.when(pl.col("fold") == KEPT).then("route")
-    renamed = state.keys.select(kept.alias("route")).join(
-        changed, on="route", how="left", maintain_order="left"
+    renamed = state.keys.select(*cube.by, kept.alias("route")).join(
+        changed, on=[*cube.by, "route"], how="left", maintain_order="left"
     )["renamed"]
     if renamed.null_count() == len(renamed):
         return state
@@ -198,19 +208,7 @@ def _keep_newest(state: CubeState, most: int) -> CubeState:
     if len(hours) <= most:
         return state
     kept = state.keys["hour"] >= hours.top_k(most).min()
-    ids = (kept.cast(pl.UInt32).cum_sum() - 1).cast(pl.UInt32)
-    kept = kept.fill_null(value=False)
-
-    def renumbered(frame: pl.DataFrame) -> pl.DataFrame:
-        left = frame.filter(kept.gather(frame["id"]))
-        return left.with_columns(id=ids.gather(left["id"]))
-
-    return CubeState(
-        state.keys.filter(kept),
-        renumbered(state.sums),
-        {c: renumbered(h) for c, h in state.histograms.items()},
-        {c: renumbered(d) for c, d in state.distinct.items()},
-    )
+    return select_keys(state, kept)
 
 
 _PART_SEED = 7
@@ -267,9 +265,9 @@ def _guessed_routes(plan: ReportPlan, cube: Cube, state: CubeState) -> pl.DataFr
     """Return the routes that may fold, with `requests` and whether all of them got a 404."""
     requests = pl.col("requests").sum()
     return (
-        sums_with_keys(cube, state, ["fold", "route"], _ROUTE_COUNTS)
+        sums_with_keys(cube, state, ["fold", *cube.by, "route"], _ROUTE_COUNTS)
         .filter(pl.col("fold") == KEPT, pl.col("route").is_not_null())
-        .group_by("route")
+        .group_by(*cube.by, "route")
         .agg(
             requests,
             pl.col("not_found").sum(),
@@ -284,10 +282,10 @@ def _is_known(plan: ReportPlan) -> pl.Expr:
     return pl.col("route").is_in(sorted(plan.known_routes)).fill_null(value=False)
 
 
-def _match_folds(keys: pl.DataFrame, folds: pl.DataFrame) -> pl.Series:
+def _match_folds(keys: pl.DataFrame, folds: pl.DataFrame, by: Sequence[str] = ()) -> pl.Series:
     """Return what each key folds to; null for those that don't fold."""
-    kept = keys.select(pl.when(pl.col("fold") == KEPT).then("route").alias("route"))
-    return kept.join(folds, on="route", how="left", maintain_order="left")["to"]
+    kept = keys.select(*by, pl.when(pl.col("fold") == KEPT).then("route").alias("route"))
+    return kept.join(folds, on=[*by, "route"], how="left", maintain_order="left")["to"]
 
 
 _MEMBERS_OF_FEW = 4
@@ -423,6 +421,8 @@ def _bound_keys(plan: ReportPlan, state: PartialState) -> PartialState:
     Where keys are too many, routes merge before the idler ones fold.
     """
     pairs = list(zip(cube_layout(plan).cubes, state.cubes, strict=True))
+    if plan.period_step:
+        return state
     if any(_is_large(plan, *pair) for pair in pairs if "route" in pair[0].keys):
         state = learn_routes(plan, state)
         pairs = list(zip(cube_layout(plan).cubes, state.cubes, strict=True))

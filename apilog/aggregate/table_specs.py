@@ -32,8 +32,12 @@ from apilog.schema import (
 )
 from apilog.text import did_you_mean
 
+PERIOD = "period"
+"""The start of the period of a record: the first key of every cube whose sums are kept apart."""
+
 KEY_TYPES: dict[str, pl.DataType | type[pl.DataType]] = {
     **SCHEMA,
+    PERIOD: SCHEMA["timestamp"],
     "error_source": ERROR_SOURCE,
     "hour": SCHEMA["timestamp"],
     "weekday": pl.Int8,
@@ -48,7 +52,7 @@ KEY_TYPES: dict[str, pl.DataType | type[pl.DataType]] = {
 _NUMBERED_KEYS = frozenset(
     {"timestamp", "hour", "status", "upstream_status", "weekday", "hour_of_day"}
 )
-BOUNDED_KEYS = _NUMBERED_KEYS | {"gateway", "error_source"} | SPECIFIED_COLUMNS
+BOUNDED_KEYS = _NUMBERED_KEYS | {PERIOD, "gateway", "error_source"} | SPECIFIED_COLUMNS
 """Keys that take few values whatever the log holds."""
 
 

@@ -106,19 +106,30 @@ def _encode_units(timestamps: pl.Series, unit_us: int) -> PackedKeys:
 _BUCKET = "bucket"
 
 
+def bucket_codes(
+    records: pl.DataFrame, step: str, timezone: str
+) -> tuple[pl.Series, dict[int, datetime | None]]:
+    """Return a code of the bucket of each record, and the bucket's start in UTC by its code.
+
+    It is None for the records without a time.
+    """
+    coded = encode_buckets(records["timestamp"], step, timezone)
+    codes = coded.codes.alias(_BUCKET)
+    used = codes.unique()
+    starts = used.to_frame().select_seq(coded.decode(pl.col(_BUCKET))).to_series()
+    return codes, dict(zip(used.to_list(), starts.to_list(), strict=True))
+
+
 def split_by_time(
     records: pl.DataFrame, step: str, timezone: str
 ) -> Iterator[tuple[datetime | None, pl.DataFrame]]:
     """Yield the records of each bucket, with its start in UTC; None for those without a time."""
     if records.is_empty():
         return
-    coded = encode_buckets(records["timestamp"], step, timezone)
-    codes = coded.codes.alias(_BUCKET)
-    used = codes.unique()
-    starts = used.to_frame().select_seq(coded.decode(pl.col(_BUCKET))).to_series()
-    if len(used) == 1:
-        yield starts.item(), records
+    codes, starts = bucket_codes(records, step, timezone)
+    if len(starts) == 1:
+        yield next(iter(starts.values())), records
         return
     parts = records.with_columns(codes).partition_by(_BUCKET, include_key=False, as_dict=True)
-    for code, start in zip(used.to_list(), starts.to_list(), strict=True):
+    for code, start in starts.items():
         yield start, parts[(code,)]

@@ -7,7 +7,6 @@ period is what it was: then nothing needs to be read.
 from __future__ import annotations
 
 import hmac
-import io
 import json
 import os
 from collections import defaultdict
@@ -38,7 +37,7 @@ from apilog.options import ExportOptions, Source
 from apilog.own_metrics import APDEX, own_definitions
 from apilog.render import OUTPUTS, OutputOptions
 from apilog.report_model import Report
-from apilog.reports import PeriodReports, check_sources, make_plan, plan_own_report
+from apilog.reports import PeriodReport, PeriodReports, check_sources, make_plan, plan_own_report
 from apilog.schema import TIMESTAMP
 from apilog.text.units import format_count
 from apilog.time import ALL_TIME, Period, TimeWindow, parse_window, parse_zone, period_at
@@ -251,35 +250,16 @@ class _ExportRun:
             return summary
         summary.unchanged.extend(manifest.folder for manifest in self._unchanged.values())
         requests = {period: manifest.requests for period, manifest in self._unchanged.items()}
-        for number, made in enumerate(reports.iter_reports()):
-            period, report = made.period, made.report
-            sums = PeriodSums.of_tables(made.beside) if _has_index(self._options) else None
-            requests[period] = report.input.records
-            if not number:
-                columns = {name: frame.columns for name, frame in report.tables.items()}
+        for several in reports.iter_reports():
+            if len(requests) == len(self._unchanged):
+                tables = several[0].report.tables
+                columns = {name: frame.columns for name, frame in tables.items()}
                 settings = export_settings(self._options)
                 self._folder.write_settings(SettingsManifest(settings=settings, columns=columns))
-            files = draw_files(report, self._options)
-            made_of = self._stored.get(period) if self._stored else None
-            manifest = PeriodManifest.for_period(
-                period,
-                report.input.records,
-                files,
-                is_open=not period.is_over(self._now),
-                made_of=made_of,
-                sums=sums,
-            )
-            present = self._folder.read_period(period)
-            if [manifest] == present and self._folder.is_intact(manifest):
-                summary.unchanged.append(manifest.folder)
-                if present[0].made_of != made_of:
-                    self._folder.write_period(manifest)
-            elif not self._options.force and any(p.requests > manifest.requests for p in present):
-                # The sources have lost requests, as logs that rotate do: the export is better.
-                summary.kept.extend(p.folder for p in present)
-            else:
-                self._folder.replace_period(manifest, files, present)
-                (summary.rewritten if present else summary.new).append(manifest.folder)
+            requests |= {made.period: made.report.input.records for made in several}
+            drawn = draw_files([made.report for made in several], self._options)
+            for made, files in zip(several, drawn, strict=True):
+                self._write_period(made, files, summary)
         summary.unchanged.sort()
         notes.extend(describe_stray_periods(requests))
         self._prune(summary)
@@ -289,6 +269,32 @@ class _ExportRun:
             zone = parse_zone(self._options.tz)
             self._folder.write_index(draw_index(periods, self._options.every, zone, self._now))
         return summary
+
+    def _write_period(
+        self, made: PeriodReport, files: Mapping[str, bytes], summary: ExportSummary
+    ) -> None:
+        """Write the files of a period where they are not what its folder holds."""
+        period = made.period
+        made_of = self._stored.get(period) if self._stored else None
+        manifest = PeriodManifest.for_period(
+            period,
+            made.report.input.records,
+            files,
+            is_open=not period.is_over(self._now),
+            made_of=made_of,
+            sums=PeriodSums.of_tables(made.beside) if _has_index(self._options) else None,
+        )
+        present = self._folder.read_period(period)
+        if [manifest] == present and self._folder.is_intact(manifest):
+            summary.unchanged.append(manifest.folder)
+            if present[0].made_of != made_of:
+                self._folder.write_period(manifest)
+        elif not self._options.force and any(p.requests > manifest.requests for p in present):
+            # The sources have lost requests, as logs that rotate do: the export is better.
+            summary.kept.extend(p.folder for p in present)
+        else:
+            self._folder.replace_period(manifest, files, present)
+            (summary.rewritten if present else summary.new).append(manifest.folder)
 
     def _prune(self, summary: ExportSummary) -> None:
         """Remove the periods that are too old, if age matters."""
@@ -328,18 +334,17 @@ def describe_stray_periods(requests: Mapping[Period, int]) -> Iterator[str]:
     )
 
 
-def draw_files(report: Report, options: ExportOptions) -> Mapping[str, bytes]:
-    """Draw the files of a period: name to content, one for each table or one for all."""
+def draw_files(reports: Sequence[Report], options: ExportOptions) -> list[Mapping[str, bytes]]:
+    """Draw the files of periods: name to content, one for each table or one for all."""
     output = OUTPUTS[options.format]
-    tables: dict[str, str | None] = {name: name for name in report.tables}
-    files = {}
+    tables: dict[str, str | None] = {name: name for name in reports[0].tables}
+    files: list[dict[str, bytes]] = [{} for _ in reports]
     for name, table in ({"report": None} if output.holds_all_tables else tables).items():
-        stream = io.BytesIO()
         index = f"../{INDEX_FILE}" if _has_index(options) else ""
         how = OutputOptions(table=table, raw=options.raw, index_link=index)
-        output.write(report, stream, how)
-        files[f"{name}.{output.suffix}"] = stream.getvalue()
-    return files
+        for own, data in zip(files, output.draw_all(reports, how), strict=True):
+            own[f"{name}.{output.suffix}"] = data
+    return [*files]
 
 
 def stored_periods(

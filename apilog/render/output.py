@@ -5,6 +5,7 @@ An output never changes a report and reads nothing else. Files appear whole or n
 
 from __future__ import annotations
 
+import io
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -110,6 +111,18 @@ class Output:
         module = import_module(f"apilog.render.{self.module}")
         with import_module("apilog.render.text.cell_text").units_of(report):
             module.write(report, stream, options)
+
+    def draw_all(self, reports: Sequence[Report], options: OutputOptions) -> list[bytes]:
+        """Return what `write` draws of each of these reports on several periods."""
+        module = import_module(f"apilog.render.{self.module}")
+        if len(reports) > 1 and hasattr(module, "draw_several"):
+            with import_module("apilog.render.text.cell_text").units_of(reports[0]):
+                drawn: list[bytes] = module.draw_several(reports, options)
+                return drawn
+        streams = [io.BytesIO() for _ in reports]
+        for report, stream in zip(reports, streams, strict=True):
+            self.write(report, stream, options)
+        return [stream.getvalue() for stream in streams]
 
     def write_directory(
         self, report: Report, directory: Path, options: OutputOptions, *, force: bool = False

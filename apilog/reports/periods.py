@@ -13,17 +13,17 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import lru_cache
 
 import polars as pl
 
 from apilog.aggregate import (
     FinishedTables,
     PartialState,
-    SpillingStates,
+    ReportPlan,
     finish,
+    finish_periods,
+    requests_of_periods,
     select_tables,
-    split_by_time,
 )
 from apilog.engine.source_pass import SourcePass, filters_of
 from apilog.options import OwnReportOptions, Source
@@ -36,8 +36,13 @@ from apilog.reports.own_report import (
     plan_own_report,
     tables_in_order,
 )
-from apilog.schema import is_within
-from apilog.time import ALL_TIME, Period, PeriodLength, TimeWindow, parse_zone, period_at
+from apilog.reports.period_states import (
+    PeriodCutter,
+    PeriodStates,
+    TakenStates,
+    plan_together,
+)
+from apilog.time import ALL_TIME, Period, PeriodLength, TimeWindow
 from apilog.version import __version__
 
 _AHEAD = 2
@@ -77,12 +82,12 @@ class PeriodReports:
         Raises UsageError for options that can't be understood, before reading.
         """
         self._maker: _Maker = (
-            _UsualMaker(options, now, beside)
+            _UsualMaker(options, every, now, beside)
             if options.report is None
             else _OwnMaker(sources, options, now, beside)
         )
         choices = self._maker.choices
-        self._cutter = _PeriodCutter(choices, every, is_wanted)
+        self._cutter = PeriodCutter(choices, every, is_wanted, self._maker.together)
         self._pass = SourcePass(
             sources,
             options,
@@ -91,9 +96,7 @@ class PeriodReports:
             window=window.intersect(choices[0].plan.window),
             learns_first=names_routes(choices),
         )
-        self._period_states: SpillingStates[tuple[Period, int]] = SpillingStates(
-            lambda key: self._cutter.choice_of(*key).plan
-        )
+        self._states = PeriodStates(self._cutter)
         self.cut_periods: set[Period] = set()
         """Periods that have requests, but are only partly within the limits."""
         self.untimed = 0
@@ -105,9 +108,7 @@ class PeriodReports:
             for chunk in results:
                 self.untimed += chunk.untimed
                 self.cut_periods |= chunk.cut_periods
-                for period, states in chunk.states.items():
-                    for number, state in enumerate(states):
-                        self._period_states.add((period, number), state)
+                self._states.add(chunk)
 
     @property
     def input(self) -> InputSummary:
@@ -119,18 +120,15 @@ class PeriodReports:
         """Notes on the lines that could not be read."""
         return self._pass.notes
 
-    def iter_reports(self) -> Iterator[PeriodReport]:
-        """Yield the report of each period that has requests, in order of time.
+    def iter_reports(self) -> Iterator[Sequence[PeriodReport]]:
+        """Yield the report of each period that has requests, in order of time, some at once.
 
-        While one is used, the next ones are made.
+        While some are used, the next ones are made.
         """
-        pending: deque[Future[PeriodReport]] = deque()
-        numbers = range(len(self._maker.choices))
+        pending: deque[Future[list[PeriodReport]]] = deque()
         with ThreadPoolExecutor(_AHEAD, thread_name_prefix="apilog") as pool:
-            met = self._period_states.keys()
-            for period in sorted({period for period, _ in met}):
-                states = [self._period_states.take((period, number)) for number in numbers]
-                pending.append(pool.submit(self._make_report, period, states))
+            for states in self._states.iter_taken():
+                pending.append(pool.submit(self._make_reports, states))
                 if len(pending) > _AHEAD:
                     yield pending.popleft().result()
             for later in pending:
@@ -138,14 +136,23 @@ class PeriodReports:
 
     def close(self) -> None:
         """Drop the states."""
-        self._period_states.close()
+        self._states.close()
 
-    def _make_report(self, period: Period, states: Sequence[PartialState]) -> PeriodReport:
-        choices = [self._cutter.choice_of(period, number) for number in range(len(states))]
-        made = self._maker.make_tables(period, choices, states)
-        first = choices[0].plan
+    def _make_reports(self, states: TakenStates) -> list[PeriodReport]:
+        if states.together is not None and isinstance(self._maker, _UsualMaker):
+            several = self._maker.make_together(states.together, states.periods)
+            counts = [*requests_of_periods(states.together).values()]
+            return [*map(self._make_report, states.periods, several, counts)]
+        (period,) = states.periods
+        numbers = range(len(states.apart))
+        choices = [self._cutter.choice_of(period, number) for number in numbers]
+        made = self._maker.make_tables(period, choices, states.apart)
         # Each cube sums up all records.
-        records = int(states[0].cubes[0].sums["requests"].sum())
+        records = int(states.apart[0].cubes[0].sums["requests"].sum())
+        return [self._make_report(period, made, records)]
+
+    def _make_report(self, period: Period, made: _MadeTables, records: int) -> PeriodReport:
+        plan = self._maker.choices[0].plan
         report = Report(
             version=__version__,
             command="export",
@@ -156,9 +163,9 @@ class PeriodReports:
             title=made.title,
             layout=made.layout,
             pictured=made.pictured,
-            metrics=first.definitions.describe(),
+            metrics=plan.definitions.describe(),
             bucket=made.whole.bucket,
-            timezone=first.timezone,
+            timezone=plan.timezone,
             filters=self._maker.filters,
             sums=made.whole.sums,
             notes=made.notes,
@@ -185,6 +192,8 @@ class _Maker(ABC):
 
     choices: tuple[Choice, ...]
     """The first is of all requests."""
+    together: ReportPlan | None = None
+    """The plan of many periods at once; None where each is made by itself."""
 
     def __init__(self, options: OwnReportOptions) -> None:
         self._options = options
@@ -205,6 +214,7 @@ class _UsualMaker(_Maker):
     def __init__(
         self,
         options: OwnReportOptions,
+        every: PeriodLength,
         now: datetime | None,
         beside: Sequence[str],
     ) -> None:
@@ -213,13 +223,24 @@ class _UsualMaker(_Maker):
         self._asked = [table.name for table in plan.tables]
         self._beside = beside
         more = select_tables([name for name in beside if name not in self._asked])
-        self.choices = (Choice(None, replace(plan, tables=(*plan.tables, *more))),)
+        plan = replace(plan, tables=(*plan.tables, *more))
+        self.choices = (Choice(None, plan),)
+        self.together = plan_together(plan, every)
 
     def make_tables(
         self, period: Period, choices: Sequence[Choice], states: Sequence[PartialState]
     ) -> _MadeTables:
         del period
-        finished = finish_for(self._options, choices[0].plan, states[0])
+        plan = choices[0].plan
+        return self._made_of(finish_for(self._options, plan, states[0]))
+
+    def make_together(self, state: PartialState, periods: Sequence[Period]) -> list[_MadeTables]:
+        """Return the tables of each period of a state that has all of them."""
+        assert self.together is not None
+        windows = [period.window for period in periods]
+        return [*map(self._made_of, finish_periods(self.together, state, windows))]
+
+    def _made_of(self, finished: FinishedTables) -> _MadeTables:
         asked = {name: finished.tables[name] for name in finished.tables if name in self._asked}
         tables, pictured = split_pictured(self._options, asked)
         return _MadeTables(
@@ -261,53 +282,3 @@ class _OwnMaker(_Maker):
             title=self._declared.title,
             layout=tuple(table.layout for table in self._declared.tables),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _ChunkPeriods:
-    """The states of one chunk by period."""
-
-    states: dict[Period, tuple[PartialState, ...]]
-    """One for each choice of requests."""
-    cut_periods: set[Period]
-    untimed: int
-
-
-@dataclass(frozen=True, slots=True)
-class _PeriodCutter:
-    """The cut of records into states by period; it runs on any thread."""
-
-    choices: tuple[Choice, ...]
-    every: PeriodLength
-    is_wanted: Callable[[Period], bool]
-
-    def cut_records(self, records: pl.DataFrame) -> _ChunkPeriods:
-        plan = self.choices[0].plan
-        chunk = _ChunkPeriods({}, set(), records["timestamp"].null_count())
-        parts: dict[Period, list[pl.DataFrame]] = {}
-        for start, part in split_by_time(records, self.every.step, plan.timezone):
-            if start is None:
-                continue
-            period = _cached_period_at(start, self.every, plan.timezone)
-            if not self.is_wanted(period):
-                continue
-            if plan.window.covers(period.window):
-                # Of a month, every day is a part.
-                parts.setdefault(period, []).append(part)
-            elif not part.filter(is_within(plan.window)).is_empty():
-                chunk.cut_periods.add(period)
-        for period, days in parts.items():
-            whole = pl.concat(days)
-            chunk.states[period] = tuple(
-                self.choice_of(period, number).partial(whole) for number in range(len(self.choices))
-            )
-        return chunk
-
-    def choice_of(self, period: Period, number: int) -> Choice:
-        """Return that choice of the requests of a period."""
-        return self.choices[number].within(period.window)
-
-
-@lru_cache(maxsize=1024)
-def _cached_period_at(start: datetime, every: PeriodLength, timezone: str) -> Period:
-    return period_at(start, every, parse_zone(timezone))

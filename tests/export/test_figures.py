@@ -17,8 +17,9 @@ import apilog
 from apilog.ingestion import ingest
 from apilog.render import OUTPUTS, OutputOptions
 from apilog.report_model import Report
+from apilog.reports import period_states
 from apilog.time import PeriodLength
-from tests.export.sample_exports import log, mark, names, run
+from tests.export.sample_exports import FEW, log, mark, names, run
 from tests.weblog import SAMPLE_LOGS
 
 HOURS = (0, 0.9, 1, 11.9, 12, 36, 200)
@@ -45,6 +46,12 @@ PERIODS = {
     "where": (PeriodLength.DAY, PeriodLength.HOUR),
 }
 """The lengths that are exported with each of these options, each length at least once."""
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file of an export by its name."""
+    files = (p for p in folder.rglob("*.*") if p.is_file() and p.name != ".export.lock")
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in files}
 
 
 @pytest.mark.slow
@@ -74,6 +81,19 @@ def test_each_period_is_the_report_on_it(
     assert requests == whole["requests"].item()
 
 
+@pytest.mark.slow
+def test_periods_that_grow_too_large_are_made_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs = [log(tmp_path / "a.log", HOURS, AUTUMN), log(tmp_path / "b.log", [1, 3, 30], AUTUMN)]
+    run(logs, tmp_path / "together", every=PeriodLength.HOUR, tables=FEW)
+    monkeypatch.setattr(period_states, "MOST_SHELF_BYTES", 1)
+    run(logs, tmp_path / "apart", every=PeriodLength.HOUR, tables=FEW)
+    found, expected = contents(tmp_path / "apart"), contents(tmp_path / "together")
+    assert found == expected
+    assert len(found) > 20
+
+
 @pytest.mark.parametrize("name", ["api.log", "aws-apigateway.log", "broken.log", "apigee.log"])
 def test_all_periods_together_have_all_requests_of_a_log(tmp_path: Path, name: str) -> None:
     run(SAMPLE_LOGS / name, tmp_path / "to", every=PeriodLength.HOUR, tables=["overview"])
@@ -90,14 +110,7 @@ def test_a_store_gives_what_its_logs_give(tmp_path: Path) -> None:
     ingest([source], tmp_path / "store")
     run(source, tmp_path / "from-log", tables=None)
     run(tmp_path / "store", tmp_path / "from-store", tables=None)
-    files = {
-        folder: {
-            p.relative_to(tmp_path / folder).as_posix(): p.read_bytes()
-            for p in (tmp_path / folder).rglob("*.*")
-            if p.is_file() and p.name != ".export.lock"
-        }
-        for folder in ("from-log", "from-store")
-    }
+    files = {folder: contents(tmp_path / folder) for folder in ("from-log", "from-store")}
     for name, data in files["from-store"].items():
         if name.endswith("period.json"):
             made_of = json.loads(data).pop("made_of")

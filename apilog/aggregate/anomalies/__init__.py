@@ -8,7 +8,11 @@ kind of day and hour of the day, with chance and moods measured.
 from __future__ import annotations
 
 from apilog.aggregate.anomalies.counts import SHORT, HourCounts, HourLatencies, collect_counts
-from apilog.aggregate.anomalies.find import find_anomalies, find_short_anomalies
+from apilog.aggregate.anomalies.find import (
+    find_anomalies,
+    find_short_anomalies,
+    parts_with_far_counts,
+)
 from apilog.aggregate.anomalies.last_hour import score_last_hour
 from apilog.aggregate.anomalies.table import REPORTED_SCORE
 
@@ -20,5 +24,6 @@ __all__ = [
     "collect_counts",
     "find_anomalies",
     "find_short_anomalies",
+    "parts_with_far_counts",
     "score_last_hour",
 ]

@@ -118,7 +118,11 @@ def _limits(series: pl.DataFrame) -> dict[int, float]:
     whole = pl.col("series") < len(METRICS)
     limits: dict[int, float] = {}
     for group in (hours.filter(whole), hours.filter(~whole)):
-        looks = _LOOKS_AN_HOUR * float(group["len"].sum())
-        limit = score_limit(looks, CHANCE / 2)
+        limit = whole_limit(int(group["len"].sum()))
         limits |= dict.fromkeys(group["series"].to_list(), limit)
     return limits
+
+
+def whole_limit(steps: int) -> float:
+    """Return the least score of an event where series have so many steps together."""
+    return score_limit(_LOOKS_AN_HOUR * steps, CHANCE / 2)

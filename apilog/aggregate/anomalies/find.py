@@ -5,8 +5,11 @@ from __future__ import annotations
 import polars as pl
 
 from apilog.aggregate.anomalies.counts import COUNTS, HOUR, PART_KEYS, SHORT, HourCounts
-from apilog.aggregate.anomalies.detect import detect_events, detect_steady_events
-from apilog.aggregate.anomalies.series import build_series
+from apilog.aggregate.anomalies.detect import detect_events, detect_steady_events, whole_limit
+from apilog.aggregate.anomalies.expectation import with_steady_expectation
+from apilog.aggregate.anomalies.scan import LENGTHS
+from apilog.aggregate.anomalies.series import METRICS, build_series
+from apilog.aggregate.anomalies.surprise import score_expr
 from apilog.aggregate.anomalies.table import SCHEMA, AnomalyTable
 from apilog.schema import SCHEMA as RECORD_SCHEMA
 from apilog.schema import TIMESTAMP
@@ -58,14 +61,68 @@ def find_short_anomalies(buckets: pl.DataFrame, window: TimeWindow) -> pl.DataFr
     buckets = buckets.filter(inside).sort("timestamp")
     if buckets.height < _FEWEST_BUCKETS or not buckets["requests"].median():
         return pl.DataFrame(schema=SCHEMA)
-    counts = HourCounts(
-        parts=pl.DataFrame({"part": [0], **dict.fromkeys(PART_KEYS)}),
-        hours=buckets.with_columns(part=pl.lit(0, pl.UInt32)),
+    counts = _counts_of_parts(buckets.with_columns(part=pl.lit(0, pl.UInt32)))
+    series = build_series(counts, counts.hours, "UTC")
+    step = buckets.select((pl.col("end") - pl.col("timestamp")).min()).item()
+    return AnomalyTable(counts, detect_steady_events(series, step), "UTC").build()
+
+
+def parts_with_far_counts(buckets: pl.DataFrame) -> list[int]:
+    """Return the parts, short logs each, in which `find_short_anomalies` may find an event.
+
+    Takes `part`, numbers from 0 on in ascending order, and what buckets have, by time, of those in
+    the window of their part. In the parts that are left out it finds nothing for certain: no count
+    is far enough from its mean even if chance alone moves it.
+    """
+    own = pl.col("requests")
+    known = buckets.filter(
+        pl.len().over("part") >= _FEWEST_BUCKETS, own.median().over("part") > 0
+    ).with_columns(part=pl.col("part").cast(pl.UInt32))
+    if known.is_empty():
+        return []
+    counts = _counts_of_parts(known)
+    series = with_steady_expectation(build_series(counts, counts.hours, "UTC"))
+    heights = series.group_by(part=series["series"] // len(METRICS)).len("rows")
+    limits = {rows: whole_limit(rows) for rows in heights["rows"].unique()}
+    frame = (
+        series.with_columns(part=pl.col("series") // len(METRICS))
+        .join(heights, on="part", maintain_order="left")
+        .with_columns(limit=pl.col("rows").replace_strict(limits, return_dtype=pl.Float64))
+        .filter(pl.col("mean").is_not_null(), pl.col("count").is_not_null())
+        .lazy()
+    )
+    far = (_far_windows(frame, length).select("part") for length in LENGTHS)
+    return sorted(pl.concat(far).unique().collect()["part"])
+
+
+_ROUNDING = 1e-3
+"""More than scores are off by what rounding does to sums over all parts."""
+
+
+def _far_windows(frame: pl.LazyFrame, length: int) -> pl.LazyFrame:
+    count, mean = (
+        pl.col(c).cum_sum() - pl.col(c).cum_sum().shift(length, fill_value=0)
+        for c in ("count", "mean")
+    )
+    windows = frame.select(
+        "part",
+        "limit",
+        count=count,
+        mean=mean.clip(0.0),
+        whole=pl.col("series") == pl.col("series").shift(length - 1),
+    ).filter("whole")
+    score = score_expr(pl.col("count"), pl.col("mean"), pl.lit(0.0))
+    return windows.filter(score.abs() >= pl.col("limit") - _ROUNDING)
+
+
+def _counts_of_parts(buckets: pl.DataFrame) -> HourCounts:
+    """Return counts of short steps, of which nothing else is known."""
+    parts = buckets.select(pl.col("part").unique())
+    return HourCounts(
+        parts=parts.with_columns(pl.lit(None, pl.String).alias(key) for key in PART_KEYS),
+        hours=buckets,
         latencies=_NO_LATENCIES,
         statuses=_NO_STATUSES,
         routes=_NO_ROUTES,
         consumers=_NO_CONSUMERS,
     )
-    series = build_series(counts, counts.hours, "UTC")
-    step = buckets.select((pl.col("end") - pl.col("timestamp")).min()).item()
-    return AnomalyTable(counts, detect_steady_events(series, step), "UTC").build()
