@@ -21,7 +21,12 @@ from apilog.aggregate.finish import (
 from apilog.aggregate.plan import ReportPlan
 from apilog.aggregate.state import PartialState, fold_routes, rename_routes, route_counts
 from apilog.aggregate.table_specs import PERIOD
-from apilog.aggregate.time_buckets import MOST_BUCKETS, bucket_ends, too_many_buckets
+from apilog.aggregate.time_buckets import (
+    MOST_BUCKETS,
+    bucket_ends,
+    bucket_starts,
+    too_many_buckets,
+)
 from apilog.metrics import divide_by
 from apilog.routes import learn_templates
 from apilog.schema import TIMESTAMP
@@ -83,18 +88,24 @@ class _PeriodTables(TableBuilder):
 
     def _make_buckets(self) -> pl.DataFrame:
         """Return every bucket of every period."""
-        zone, length = ZoneInfo(self._plan.timezone), parse_duration(self.step)
-        starts, of_period = [], []
-        for window in self._windows:
-            assert window.since is not None
-            assert window.until is not None
-            if (window.until - window.since) / length > MOST_BUCKETS:
-                raise too_many_buckets(self.step)
-            own = [*iter_buckets(window.since, window.until, self.step, zone)]
-            starts += own
-            of_period += [window.since] * len(own)
-        schema = {PERIOD: TIMESTAMP, "timestamp": TIMESTAMP}
-        return pl.DataFrame({PERIOD: of_period, "timestamp": starts}, schema=schema)
+        lengths = {w.seconds or 0.0 for w in self._windows}
+        step = parse_duration(self.step)
+        if max(lengths) / step.total_seconds() > MOST_BUCKETS:
+            raise too_many_buckets(self.step)
+        at = pl.datetime_ranges(PERIOD, "until", step, closed="left").alias("timestamp")
+        buckets = self._limits.select(PERIOD, at).explode("timestamp")
+        starts = bucket_starts(buckets["timestamp"], self.step, self._plan.timezone)
+        is_even = not any(length % step.total_seconds() for length in lengths)
+        if is_even and (starts == buckets["timestamp"]).all():
+            return buckets
+        zone = ZoneInfo(self._plan.timezone)
+        rows = [
+            (window.since, start)
+            for window in self._windows
+            if window.since and window.until
+            for start in iter_buckets(window.since, window.until, self.step, zone)
+        ]
+        return pl.DataFrame(rows, schema=buckets.schema, orient="row")
 
     def window_seconds(self, rows: TableRows) -> pl.Expr:
         limits = rows.sums.select(PERIOD).join(

@@ -10,10 +10,11 @@ import errno
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -183,13 +184,14 @@ class LocalFolder:
 
     def stage_files(self, contents: Mapping[str, bytes]) -> None:
         """Stage several files; the disk is waited for once, not for each of them."""
-        names = list(contents)
-        for parent in {self.path(name).parent for name in names}:
+        for parent in {self.path(name).parent for name in contents}:
             _make_folder(parent)
         # A file system writes out together what is asked for at the same time.
-        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="apilog") as pool:
-            for _ in pool.map(self.stage_file, names, contents.values()):
-                pass
+        pool = _writers(os.getpid())
+        begun = [pool.submit(self.stage_file, *pair) for pair in contents.items()]
+        wait(begun)
+        for file in begun:
+            file.result()
 
     def publish_files(self, names: Iterable[str]) -> None:
         self.move_entries({unfinished_name(name): name for name in names})
@@ -247,6 +249,12 @@ class LocalFolder:
             entries = os.listdir(folder)
         self.remove_files(f"{name}/{entry}" for entry in entries)
         _remove_empty_folder(folder)
+
+
+@lru_cache(maxsize=1)
+def _writers(process: int) -> ThreadPoolExecutor:
+    """Return the threads of a process that write; starting them takes longer than a small file."""
+    return ThreadPoolExecutor(_AT_ONCE, thread_name_prefix=f"apilog {process}")
 
 
 def _make_folder(path: Path) -> None:

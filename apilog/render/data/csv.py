@@ -53,10 +53,17 @@ def draw_several(reports: Sequence[Report], options: OutputOptions) -> list[byte
     frames = [choose_table(report, options.table)[1] for report in reports]
     # What a query costs by itself is more than what it does with the few rows of a report.
     text = _text_frame(pl.concat(frames), reports[0], options)
+    header, *lines = text.write_csv(line_terminator="\n").split("\n")
+    is_split = len(lines) == text.height + 1
     drawn, at = [], 0
     for frame in frames:
-        drawn.append(text.slice(at, frame.height).write_csv(line_terminator="\n").encode())
-        at += frame.height
+        end = at + frame.height
+        if is_split:
+            own = "\n".join([header, *lines[at:end], ""])
+        else:  # A text has several lines.
+            own = text[at:end].write_csv(line_terminator="\n")
+        drawn.append(own.encode())
+        at = end
     return drawn
 
 
