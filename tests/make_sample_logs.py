@@ -19,6 +19,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 from apilog.formats.gateways import GATEWAYS
+from apilog.formats.nginx.advised_formats import ADVISED_FORMATS
 from apilog.formats.nginx.frameworks import FRAMEWORK_FORMATS
 from apilog.formats.nginx.grammar import LiteralText, LogFormat, parse_log_format
 from apilog.formats.nginx.library import SUGGESTION
@@ -216,6 +217,13 @@ def gateway_values(r: Request) -> dict[str, str]:
         **dict.fromkeys(("opening", "closing", "python_prefix"), ""),
         "tail_reason": HTTPStatus(r.status).phrase,
         "time_gin": f"{r.time:%Y/%m/%d - %H:%M:%S}",
+        "time_good": f"{r.time:%y%m%d/%H%M%S}.000",
+        "method_lower": r.method.lower(),
+        "prefix": "[KRAKEND] ",
+        "good_id": f" ({r.number}:web1:7:k0u742ki:10000)",
+        "good_query": " {}",
+        "good_tags": "",
+        **dict.fromkeys(("play_head", "play_head_or_none"), "[info] access - "),
         "time_no_zone": f"{r.time:%d/%b/%Y %H:%M:%S}",
         "time_go": f"{r.time:%Y/%m/%d %H:%M:%S}",
         "time_tornado": f"{r.time:%y%m%d %H:%M:%S}",
@@ -534,7 +542,8 @@ LINES: dict[str, Line] = {
     **{
         f.name: partial(render, f.log_format)
         for f in ALL_TEXT_FORMATS
-        if f.name not in ("apilog", *_LATER, *_LAST) and f not in FRAMEWORK_FORMATS
+        if f.name not in ("apilog", *_LATER, *_LAST)
+        and f not in (*FRAMEWORK_FORMATS, *ADVISED_FORMATS)
     },
     "aws-apigateway": _aws,
     "apigee": _apigee,
@@ -578,7 +587,7 @@ def _tower_http(r: Request) -> str:
 
 
 FRAMEWORK_LINES: dict[str, Line] = {
-    **{f.name: partial(render, f.log_format) for f in FRAMEWORK_FORMATS},
+    **{f.name: partial(render, f.log_format) for f in (*FRAMEWORK_FORMATS, *ADVISED_FORMATS)},
     "tower-http": _tower_http,
     "rails": _rails,
 }

@@ -39,6 +39,7 @@ from apilog.formats.nginx.values import (
     encode_query_string,
     encode_unbracketed,
     parse_gin_times,
+    parse_joined_times,
     parse_month_first,
     parse_short_times,
 )
@@ -60,6 +61,7 @@ from apilog.values.requests import (
     encode_route_key,
     encode_target_query,
     encode_tool,
+    encode_upper,
     encode_url_host,
     encode_url_path,
     extract_trace_id,
@@ -121,6 +123,7 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
         variables("time_any time_no_zone time_python time_web time_go", parse_times),
         variables("time_gin", parse_gin_times),
         variables("time_tornado", parse_short_times),
+        variables("time_good", parse_joined_times),
     ),
     "method": (
         texts(
@@ -131,6 +134,7 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
         ),
         request_lines("method"),
         variables("route_request", part_of_route_request("method")),
+        variables("method_lower", encode_upper),
     ),
     "path": (
         _TARGETS,

@@ -41,6 +41,7 @@ from apilog.formats.parse_plan import (
     try_plan,
 )
 from apilog.formats.registry import FORMAT_INFOS, formats_of_gateway
+from apilog.formats.several_lines import REFUSED_LOGS
 from apilog.formats.skipped_lines import skip_reasons
 from apilog.formats.text_formats import ALL_TEXT_FORMATS
 from apilog.options import FormatOptions
@@ -218,7 +219,9 @@ def plan_file(path: str, sample: FileSample, choice: FormatChoice | None = None)
         return tailor_plan(plan, voters, choice.hints.keys if choice else NO_KEY_HINTS)
     inside = unwrap_texts(detect_envelopes(head), head)
     texts = pl.concat([head.rename("line"), inside.rename("line")])
-    refusal = next((r for r in REFUSALS if texts.str.contains(r.pattern).any()), None)
+    refusal = next(
+        (r for r in (*REFUSALS, *REFUSED_LOGS) if texts.str.contains(r.pattern).any()), None
+    )
     if refusal:
         # Access lines may come after a head of nothing but another log.
         is_open = choice is None or choice.is_open

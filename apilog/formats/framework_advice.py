@@ -55,6 +55,79 @@ _APISIX = """curl http://127.0.0.1:9180/apisix/admin/global_rules/apilog \\
   -H "X-API-KEY: $ADMIN_API_KEY" -X PUT \\
   -d '{"plugins": {"file-logger": {"path": "logs/apilog.log"}}}'
 """
+# Glued to the number, the unit is told: `%D` are milliseconds until Tomcat 10, microseconds since.
+_SERVLET_TAIL = '"%{Referer}i" "%{User-Agent}i" %{us}Tus'
+_TOMCAT_PATTERN = f'%h %l %u %t "%r" %s %b {_SERVLET_TAIL} %v "%{{X-Request-ID}}i" tomcat'
+_TOMCAT_VALVE = _TOMCAT_PATTERN.replace('"', "&quot;")
+_TOMCAT = f"""<!-- conf/server.xml, in the Host -->
+<Valve className="org.apache.catalina.valves.AccessLogValve" directory="logs"
+       prefix="access" suffix=".log" pattern="{_TOMCAT_VALVE}"/>
+"""
+_JETTY_FORMAT = (
+    f'%{{client}}a - %u %t "%r" %s %O {_SERVLET_TAIL} %{{server}}a "%{{X-Request-ID}}i" jetty'
+)
+_JETTY = f"""# start.d/requestlog.ini, after: java -jar start.jar --add-modules=requestlog
+--module=requestlog
+jetty.requestlog.formatString={_JETTY_FORMAT}
+"""
+_SPRING = f"""# application.properties, with Tomcat
+server.tomcat.accesslog.enabled=true
+server.tomcat.accesslog.directory=logs
+server.tomcat.accesslog.pattern={_TOMCAT_PATTERN}
+# With Jetty
+#server.jetty.accesslog.enabled=true
+#server.jetty.accesslog.custom-format={_JETTY_FORMAT}
+# With Reactor Netty, also in Spring Cloud Gateway, this is for the command line of java
+#-Dreactor.netty.http.server.accessLogEnabled=true
+"""
+_REACTOR_NETTY = """<!-- logback.xml; java -Dreactor.netty.http.server.accessLogEnabled=true -->
+<configuration>
+  <include resource="org/springframework/boot/logging/logback/base.xml"/>
+  <appender name="accessLog" class="ch.qos.logback.core.FileAppender">
+    <file>access.log</file>
+    <encoder>
+      <pattern>%d{yyyy-MM-dd'T'HH:mm:ss.SSSXXX} %5p 1 --- [%t] %logger : %msg%n</pattern>
+    </encoder>
+  </appender>
+  <logger name="reactor.netty.http.server.AccessLog" level="INFO" additivity="false">
+    <appender-ref ref="accessLog"/>
+  </logger>
+</configuration>
+"""
+_GIN = """// in place of gin.Default() or gin.Logger(); imports encoding/json and time
+router := gin.New()
+router.Use(gin.Recovery(), gin.LoggerWithFormatter(func(p gin.LogFormatterParams) string {
+\tline, _ := json.Marshal(map[string]any{
+\t\t"logger": "gin", "time": p.TimeStamp.Format(time.RFC3339Nano),
+\t\t"latency_ms": float64(p.Latency.Microseconds()) / 1000, "status": p.StatusCode,
+\t\t"method": p.Method, "uri": p.Path, "protocol": p.Request.Proto, "host": p.Request.Host,
+\t\t"client_ip": p.ClientIP, "response_bytes": p.BodySize,
+\t\t"request_bytes": p.Request.ContentLength, "referer": p.Request.Referer(),
+\t\t"user_agent": p.Request.UserAgent(), "request_id": p.Request.Header.Get("X-Request-ID"),
+\t\t"consumer": p.Keys[gin.AuthUserKey],
+\t})
+\treturn string(line) + "\\n"
+}))
+"""
+_FASTIFY = """// one line a request, in place of the two that Fastify writes
+const fastify = require("fastify")({ logger: true, disableRequestLogging: true });
+fastify.addHook("onResponse", (request, reply, done) => {
+  request.log.info({
+    reqId: request.id,
+    req: {
+      method: request.method, url: request.url, route: request.routeOptions.url,
+      host: request.host, remoteAddress: request.ip,
+      userAgent: request.headers["user-agent"], referer: request.headers.referer,
+      contentLength: request.headers["content-length"],
+    },
+    res: {
+      statusCode: reply.statusCode, contentLength: reply.getHeader("content-length"),
+    },
+    responseTime: reply.elapsedTime,
+  }, "request completed");
+  done();
+});
+"""
 _CADDY = """# Caddyfile, in the block of the site
 log {
 \toutput file /var/log/caddy/access.log
@@ -90,6 +163,42 @@ ADVICE: Mapping[str, Mapping[str, str]] = {
         "consumer": "basic_auth, or another module that authenticates",
         "user_agent": "format json, without a filter on its request's headers",
     },
+    "gin": {
+        "user_agent": "gin.LoggerWithFormatter, with p.Request.UserAgent()",
+        "host": "gin.LoggerWithFormatter, with p.Request.Host",
+        "protocol": "gin.LoggerWithFormatter, with p.Request.Proto",
+        "response_bytes": "gin.LoggerWithFormatter, with p.BodySize",
+        "request_id": 'gin.LoggerWithFormatter, with p.Request.Header.Get("X-Request-ID")',
+        "consumer": "gin.BasicAuth, or c.Set(gin.AuthUserKey, …), and gin.LoggerWithFormatter, "
+        "with p.Keys[gin.AuthUserKey]",
+    },
+    "fastify": {
+        "user_agent": 'a hook onResponse that logs request.headers["user-agent"]',
+        "route": "a hook onResponse that logs request.routeOptions.url",
+        "response_bytes": 'a hook onResponse that logs reply.getHeader("content-length")',
+        "duration_ms": "a hook onResponse that logs reply.elapsedTime",
+    },
+    "tomcat": {
+        "duration_ms": "%{us}Tus in the pattern of the AccessLogValve",
+        "user_agent": "%{User-Agent}i in the pattern",
+        "host": "%v in the pattern",
+        "consumer": "%u in the pattern, and a realm that knows users",
+        "request_id": "%{X-Request-ID}i in the pattern",
+    },
+    "jetty": {
+        "duration_ms": "%{us}Tus in the CustomRequestLog's format",
+        "host": "%{server}a in the CustomRequestLog's format",
+        "consumer": "%u in the CustomRequestLog's format, and a SecurityHandler",
+        "request_id": "%{X-Request-ID}i in the CustomRequestLog's format",
+    },
+    "spring": {
+        "user_agent": "accessLog(true, args -> AccessLog.create(…)) in the HttpServer: Reactor "
+        "Netty's default has none; or Tomcat, with server.tomcat.accesslog.pattern",
+        "host": "accessLog(true, args -> AccessLog.create(…)) in the HttpServer; or Tomcat, with "
+        "%v in server.tomcat.accesslog.pattern",
+        "consumer": "accessLog(true, args -> AccessLog.create(…)) in the HttpServer; or Tomcat, "
+        "with %u in server.tomcat.accesslog.pattern",
+    },
     # Not gateways, but told by their lines.
     "werkzeug": {"duration_ms": f"gunicorn in its place, with {_GUNICORN}"},
     "django": {
@@ -115,6 +224,12 @@ TEMPLATES: Mapping[str, str] = {
     "tyk": _TYK,
     "apisix": _APISIX,
     "caddy": _CADDY,
+    "gin": _GIN,
+    "fastify": _FASTIFY,
+    "tomcat": _TOMCAT,
+    "jetty": _JETTY,
+    "spring": _SPRING,
+    "reactor-netty": _REACTOR_NETTY,
     "aiohttp": _AIOHTTP,
     "fiber": _FIBER,
     "aspnetcore": _ASPNETCORE,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from apilog.errors import UsageError
-from apilog.formats import framework_advice, gateways, server_advice
+from apilog.formats import framework_advice, gateways, platform_advice, server_advice
 from apilog.formats.generic.rails import RAILS_COLUMNS
 from apilog.formats.nginx.library import SUGGESTION
 from apilog.formats.text_formats import ALL_TEXT_FORMATS
@@ -78,6 +78,7 @@ ADVICE: Mapping[str, Mapping[str, str]] = {
     },
     **server_advice.ADVICE,
     **framework_advice.ADVICE,
+    **platform_advice.ADVICE,
     **gateways.ADVICE,
 }
 """The directive that fills each column, by gateway; the most useful column first."""
@@ -86,6 +87,7 @@ TEMPLATES: Mapping[str, str] = {
     "nginx": SUGGESTION,
     **server_advice.TEMPLATES,
     **framework_advice.TEMPLATES,
+    **platform_advice.TEMPLATES,
     **gateways.TEMPLATES,
 }
 """What `apilog formats NAME --template` prints, by gateway."""

@@ -66,6 +66,17 @@ SKIP_RULES: tuple[SkipRule, ...] = (
         ),
     ),
     SkipRule(
+        # https://symfony.com/doc/current/logging.html
+        "route that Symfony matched, of a request whose answer is not told",
+        r'^\[[^\]\"]+\] (?:[a-z]+\.)?request\.INFO: Matched route "',
+        (
+            (
+                '[2026-11-21T10:00:00.123456+00:00] request.INFO: Matched route "shop". {"route":'
+                '"shop","request_uri":"https://api.example.com/v1","method":"GET"} []'
+            ),
+        ),
+    ),
+    SkipRule(
         NOTICE,
         rf"^(?:/docker-entrypoint\.(?:sh|d/)|[0-9]{{1,3}}-[a-z0-9-]+\.(?:env)?sh: |"
         rf"nginx: \[(?:{_LEVEL})\] |nginx: (?:the )?configuration |AH[0-9]{{5}}: |httpd: )",

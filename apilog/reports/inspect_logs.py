@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from apilog.engine.first_chunks import read_sample
 from apilog.engine.store_parts import find_logs, refuse_stores
 from apilog.errors import ApilogError, InputError, UsageError
+from apilog.formats import gateways
 from apilog.formats.contract import Format
 from apilog.formats.file_plan import (
     FormatChoice,
@@ -17,6 +18,7 @@ from apilog.formats.file_plan import (
     plan_file,
 )
 from apilog.formats.generic.records import RecognisedFormat
+from apilog.formats.nginx.advised_formats import ADVISED_FORMATS
 from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.nginx.frameworks import FRAMEWORK_FORMATS
 from apilog.formats.own.found_formats import describe_formats
@@ -31,11 +33,11 @@ from apilog.values.event_lines import EventLines
 _OWN_COLUMNS = {"source", "line_number", "route"}
 """Columns that apilog fills itself."""
 
-_FRAMEWORKS = frozenset(f.name for f in FRAMEWORK_FORMATS)
+_FRAMEWORKS = frozenset(f.name for f in (*FRAMEWORK_FORMATS, *ADVISED_FORMATS))
 _SUGGESTIONS = {
-    gateway: TEMPLATES[gateway] for gateway in ("nginx", "apache", "haproxy", "envoy", "traefik")
+    name: template for name, template in TEMPLATES.items() if name not in gateways.TEMPLATES
 }
-"""Templates that are short, and the same wherever the server runs."""
+"""Templates that are the same wherever the server runs; those of cloud services are long."""
 
 
 def inspect_logs(sources: Sequence[Source], options: FormatOptions) -> DetectionResult:

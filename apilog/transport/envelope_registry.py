@@ -14,8 +14,11 @@ from apilog.transport.json_envelopes import CLOUD_LOGGING, DOCKER, JOURNALD, JSO
 from apilog.transport.line_prefixes import COMPOSE, CRI, PM2, PM2_TIMED, QUOTES, STAMPED, TAGGED
 from apilog.transport.logger_prefixes import (
     CONTEXT,
+    ELIXIR_CLOCK,
+    ELIXIR_LOGGER,
     JAVA_LOGGING,
     NEST,
+    PINO_PRETTY,
     PYTHON_BASIC,
     PYTHON_LOGGING,
     RAILS_TAGS,
@@ -23,6 +26,8 @@ from apilog.transport.logger_prefixes import (
     SPRING_LOGGING,
     WSO2_METRICS,
     ZAP_CONSOLE,
+    ZEROLOG_CLOCK,
+    ZEROLOG_CONSOLE,
 )
 from apilog.transport.nested_objects import NESTED_ENVELOPES
 from apilog.transport.syslog import SYSLOG_3164, SYSLOG_5424
@@ -48,6 +53,11 @@ ENVELOPES = (
     RAILS_TAGS,
     WSO2_METRICS,
     ZAP_CONSOLE,
+    ZEROLOG_CONSOLE,
+    ZEROLOG_CLOCK,
+    PINO_PRETTY,
+    ELIXIR_LOGGER,
+    ELIXIR_CLOCK,
     NEST,
     SPRING_LOGGING,
     JAVA_LOGGING,

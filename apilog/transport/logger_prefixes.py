@@ -70,12 +70,13 @@ def unwrap_console(lines: pl.Series) -> UnwrappedEvents:
     return unwrap_lines(named.fill_null("{" + parts["rest"] + "}"))
 
 
-# https://docs.python.org/3/howto/logging.html, and Loguru's of the same kind:
+# https://docs.python.org/3/howto/logging.html, and Loguru's and Logbook's of the same kind:
 # https://loguru.readthedocs.io/en/stable/api/logger.html
+# https://logbook.readthedocs.io/en/stable/api/handlers.html
 _PYTHON_TIME = (
-    rf"\[?(?<time>[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[ T]{_CLOCK}(?:Z|[+-][0-9:]{{5,6}})?)\]?"
+    rf"\[?(?<time>[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[ T]{_CLOCK}(?:Z|[+-][0-9:]{{4,6}})?)\]?"
 )
-_PYTHON_LEVEL = r"\[?(?:DEBUG|INFO|WARNING|WARN|ERROR|CRITICAL|SUCCESS)\]?"
+_PYTHON_LEVEL = r"\[?(?:TRACE|DEBUG|INFO|NOTICE|WARNING|WARN|ERROR|CRITICAL|SUCCESS)\]?"
 _LOGGER = r"\[?[A-Za-z_]\w*(?:\.\w+)*(?::[\w<>]+:[0-9]+)?\]?"
 _BETWEEN = r" *[-|:]? +"
 _PYTHON_PREFIX = (
@@ -103,7 +104,9 @@ _JAVA_LOGGER = r"[A-Za-z_$][\w.$-]*"
 _JAVA_PREFIX = (
     rf"^{_JAVA_TIME} +(?:{_JAVA_LEVEL} +\[{_JAVA_LOGGER}\] \([^)\"]*\) "
     rf"|\[[^\]\"]+\] +{_JAVA_LEVEL} +{_JAVA_LOGGER}(?: -|:) +"
-    rf"|{_JAVA_LEVEL} +\[[^\]\"]+\] +{_JAVA_LOGGER}(?: -|:) +)"
+    rf"|{_JAVA_LEVEL} +\[[^\]\"]+\] +{_JAVA_LOGGER}(?: -|:) +"
+    # Play's: https://www.playframework.com/documentation/latest/SettingsLogger
+    rf"|\[{_JAVA_LEVEL}\] +from {_JAVA_LOGGER} in [^ ]+ - +)"
 )
 
 # https://docs.spring.io/spring-boot/reference/features/logging.html
@@ -131,6 +134,37 @@ def unwrap_context(lines: pl.Series) -> UnwrappedEvents:
     """Unwrap the objects that stand at the end of lines, behind a time, a level or a message."""
     texts = lines.str.extract(_CONTEXT, 1)
     return unwrap_lines(texts.set(~texts.str.contains(_OF_A_REQUEST).fill_null(False), None))
+
+
+# https://pkg.go.dev/github.com/rs/zerolog#ConsoleWriter, which writes a time of day unless it is
+# told another layout.
+_ZEROLOG_TIME = rf"(?<time>[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T{_CLOCK}(?:Z|[+-][0-9:]{{5,6}}))"
+_ZEROLOG_CLOCK = "[0-9]{1,2}:[0-9]{2}[AP]M"
+_ZEROLOG_LINE = (
+    r" (?<level>TRC|DBG|INF|WRN|ERR) (?:[^ =\"]+:[0-9]+ > )?(?:[^=\"]* )?"
+    r"(?<rest>[A-Za-z_][A-Za-z0-9_.]*=.*)$"
+)
+
+# https://github.com/pinojs/pino-pretty with `singleLine`, and its usual time of day.
+_PINO_LINE = rf"^\[{_CLOCK}\] [A-Z]+(?: \([^)\"]*\))?: [^{{\"]*(\{{.*\}})\s*$"
+
+# https://hexdocs.pm/logger/Logger.Formatter.html
+_ELIXIR_DATE = r"(?<time>[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]"
+_ELIXIR_REST = r" (?:[a-z_]+=[^ ]* )*\[[a-z]+\] "
+_ELIXIR_PREFIX = rf"^{_ELIXIR_DATE}{_CLOCK}){_ELIXIR_REST}"
+_ELIXIR_CLOCK_PREFIX = rf"^{_CLOCK}{_ELIXIR_REST}"
+
+
+def unwrap_zerolog(lines: pl.Series, time: str) -> UnwrappedEvents:
+    """Unwrap the pairs at the end of zerolog's console lines, with their level, which tells that
+    they are zerolog's; `time` is the expression of what they begin with."""
+    parts = lines.str.extract_groups(f"^{time}{_ZEROLOG_LINE}").struct.unnest()
+    return unwrap_lines("zerolog_level=" + parts["level"] + " " + parts["rest"])
+
+
+def unwrap_pino_pretty(lines: pl.Series) -> UnwrappedEvents:
+    """Unwrap the objects at the end of pino-pretty's lines."""
+    return unwrap_lines(lines.str.extract(_PINO_LINE, 1))
 
 
 def _logger_envelope(
@@ -195,9 +229,10 @@ JAVA_LOGGING = _logger_envelope(
             f"2026-10-10 13:55:36,123 INFO  [io.quarkus.access-log] (main-0) {SAMPLE_LINE}",
             f"2026-10-10 13:55:36.123 [nio-1] INFO  HTTP_ACCESS_LOGGER - {SAMPLE_LINE}",
             f"2026-10-10 13:55:36.123 INFO  [nio-1] com.example.Access - {SAMPLE_LINE}",
+            f"2026-10-10 13:55:36,123 [INFO] from access in play-dispatcher-4 - {SAMPLE_LINE}",
             "2026-10-10 13:55:37,123 INFO  [io.quarkus] (main) shop 1.0 started",
         ),
-        (SAMPLE_LINE,) * 3,
+        (SAMPLE_LINE,) * 4,
     ),
 )
 
@@ -233,7 +268,7 @@ NEST = _logger_envelope(
 
 PYTHON_LOGGING = _logger_envelope(
     name="python-logging",
-    title="lines of Python's logging, or of Loguru",
+    title="lines of Python's logging, of Loguru or of Logbook",
     prefix=_PYTHON_PREFIX,
     first_characters=string.digits + "[",
     sample=EnvelopeSample(
@@ -242,10 +277,106 @@ PYTHON_LOGGING = _logger_envelope(
             f"2026-10-10 13:55:36,123 INFO access: {SAMPLE_LINE}",
             f"[2026-10-10 13:55:36,123] INFO in access: {SAMPLE_LINE}",
             f"2026-10-10 13:55:36.123 | INFO     | app.main:log:12 - {SAMPLE_LINE}",
+            f"[2026-10-10 13:55:36.123456+0000] NOTICE: access: {SAMPLE_LINE}",
             "2026-10-10 13:55:37,000 - shop - INFO - starting",
         ),
-        (SAMPLE_LINE,) * 4,
+        (SAMPLE_LINE,) * 5,
     ),
+)
+
+ELIXIR_LOGGER = _logger_envelope(
+    name="elixir-logger",
+    title="lines of Elixir's Logger, with a date",
+    prefix=_ELIXIR_PREFIX,
+    first_characters=string.digits,
+    sample=EnvelopeSample(
+        (
+            f"2026-10-10 13:55:36.123 request_id=6a9b [info] {SAMPLE_LINE}",
+            f"2026-10-10 13:55:36.124 [info] {SAMPLE_LINE}",
+            "2026-10-10 13:55:37.123 [info] Running ShopWeb.Endpoint",
+        ),
+        (SAMPLE_LINE,) * 2,
+    ),
+)
+
+ELIXIR_CLOCK = _logger_envelope(
+    name="elixir-clock",
+    title="lines of Elixir's Logger, without a date",
+    prefix=_ELIXIR_CLOCK_PREFIX,
+    first_characters=string.digits,
+    sample=EnvelopeSample(
+        (
+            f"13:55:36.123 request_id=6a9b [info] {SAMPLE_LINE}",
+            f"13:55:36.124 [info] {SAMPLE_LINE}",
+            "13:55:37.123 [info] Running ShopWeb.Endpoint",
+        ),
+        (SAMPLE_LINE,) * 2,
+    ),
+)
+
+PINO_PRETTY = Envelope(
+    name="pino-pretty",
+    title="lines of pino-pretty, one an object, without a date",
+    unwrap=unwrap_pino_pretty,
+    first_characters="[",
+    detect=lambda head: holds_access_lines(unwrap_pino_pretty(head).texts["text"], head),
+    samples=(
+        EnvelopeSample(
+            (
+                '[13:55:36.123] INFO (4711): request completed {"responseTime":15}',
+                '[13:55:37.123] ERROR: {"responseTime":16}',
+                "[13:55:38.123] INFO (4711): listening",
+            ),
+            ('{"responseTime":15}', '{"responseTime":16}'),
+        ),
+    ),
+)
+
+
+def _zerolog_envelope(
+    name: str, title: str, time: str, sample: tuple[str, str], *, is_timed: bool
+) -> Envelope:
+    """Return the envelope of zerolog's console lines that begin with such a time."""
+
+    def find_times(lines: pl.Series) -> pl.Series:
+        return parse_times(lines.str.extract(f"^{time}", 1))
+
+    return Envelope(
+        name=name,
+        title=title,
+        unwrap=lambda lines: unwrap_zerolog(lines, time),
+        first_characters=string.digits,
+        detect=lambda head: holds_access_lines(unwrap_zerolog(head, time).texts["text"], head),
+        times=find_times if is_timed else None,
+        samples=(
+            EnvelopeSample(
+                (
+                    f"{sample[0]} INF request method=GET path=/a status=200 duration=15.25",
+                    f"{sample[1]} WRN main.go:12 > method=GET path=/a status=404",
+                    f"{sample[1]} INF listening",
+                ),
+                (
+                    "zerolog_level=INF method=GET path=/a status=200 duration=15.25",
+                    "zerolog_level=WRN method=GET path=/a status=404",
+                ),
+            ),
+        ),
+    )
+
+
+ZEROLOG_CONSOLE = _zerolog_envelope(
+    "zerolog-console",
+    "lines of zerolog's ConsoleWriter, with a date",
+    _ZEROLOG_TIME,
+    ("2026-10-10T13:55:36Z", "2026-10-10T13:55:37+02:00"),
+    is_timed=True,
+)
+ZEROLOG_CLOCK = _zerolog_envelope(
+    "zerolog-clock",
+    "lines of zerolog's ConsoleWriter, without a date",
+    _ZEROLOG_CLOCK,
+    ("1:55PM", "12:00AM"),
+    is_timed=False,
 )
 
 RAILS_TAGS = Envelope(

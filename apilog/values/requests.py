@@ -284,6 +284,11 @@ def _map_urls(values: pl.Series, part: ColumnConverter) -> pl.Series:
     return map_categories(encode_texts(values), take_part)
 
 
+def encode_upper(values: pl.Series) -> pl.Series:
+    """Return methods in capital letters, encoded."""
+    return map_categories(encode_given(values), lambda s: s.str.to_uppercase())
+
+
 def encode_method_codes(values: pl.Series) -> pl.Series:
     """Return methods, encoded, of words or of their numbers in alphabetical order."""
 

@@ -29,6 +29,18 @@ FRAMEWORK_DIALECTS: tuple[LogDialect, ...] = (
         url="https://logger.rocketjob.io/rails.html",
     ),
     LogDialect(
+        # Phoenix's, in one line; of lograge's keys it has one more.
+        name="logster",
+        lacks_time=True,
+        names=all_of("controller action status duration state"),
+        units=("ms",),
+        sample=(
+            "method=GET path=/a format=json controller=Shop.PageController action=show params={}"
+            " status=200 duration=15.25 state=set"
+        ),
+        url="https://hexdocs.pm/logster/readme.html",
+    ),
+    LogDialect(
         name="rails",
         gateway="rails",
         lacks_time=True,
@@ -41,6 +53,21 @@ FRAMEWORK_DIALECTS: tuple[LogDialect, ...] = (
             'T13:55:36.123Z"}'
         ),
         url="https://github.com/roidrage/lograge",
+    ),
+    LogDialect(
+        # By the template that `apilog formats gin --template` prints.
+        name="gin",
+        gateway="gin",
+        names=all_of("logger latencyms clientip"),
+        values={"logger": "^gin$"},
+        units=("ms",),
+        fields=fields_named(duration_ms="latencyms:ms"),
+        sample=(
+            '{"client_ip":"203.0.113.9","consumer":null,"host":"shop.example","latency_ms":15.25,'
+            '"logger":"gin","method":"GET","protocol":"HTTP/1.1","request_bytes":0,"response_byt'
+            'es":120,"status":200,"time":"2026-10-10T13:55:36.123456789Z","uri":"/a?b=1"}'
+        ),
+        url="https://gin-gonic.com/en/docs/logging/custom-log-format/",
     ),
     LogDialect(
         # Its keys are those of Fastify but for this one.
@@ -80,6 +107,19 @@ FRAMEWORK_DIALECTS: tuple[LogDialect, ...] = (
             '9"},"res":{"statusCode":200},"responseTime":15,"msg":"request completed"}'
         ),
         url="https://github.com/pinojs/pino-http",
+    ),
+    LogDialect(
+        # By pino-pretty, in one line: it takes the time and the level out of the object.
+        name="pino-pretty",
+        lacks_time=True,
+        names=all_of("requrl resstatuscode responsetime"),
+        units=("ms",),
+        sample=(
+            '[13:55:36.123] INFO (7): request completed {"req":{"id":1,"method":"GET","url":"/a?b=1'
+            '","headers":{"host":"shop.example"},"remoteAddress":"203.0.113.9"},"res":{"statusCode"'
+            ':200},"responseTime":15}'
+        ),
+        url="https://github.com/pinojs/pino-pretty",
     ),
     LogDialect(
         name="express-winston",
@@ -225,6 +265,15 @@ FRAMEWORK_DIALECTS: tuple[LogDialect, ...] = (
             '"message":"request"}'
         ),
         url="https://pkg.go.dev/github.com/rs/zerolog#pkg-variables",
+    ),
+    LogDialect(
+        # The same by its ConsoleWriter.
+        name="zerolog-console",
+        lacks_time=True,
+        names=all_of("zerologlevel"),
+        units=("ms",),
+        sample="1:55PM INF request method=GET path=/a status=200 size=120 duration=15.25",
+        url="https://pkg.go.dev/github.com/rs/zerolog#ConsoleWriter",
     ),
     LogDialect(
         # A time.Duration is written as a number of nanoseconds.

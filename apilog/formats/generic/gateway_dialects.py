@@ -7,6 +7,7 @@ from apilog.formats.generic.dialect import JoinedNames, LogDialect, all_of, fiel
 from apilog.formats.generic.special_fields import (
     APISIX_AI,
     GRAVITEE_FIELDS,
+    KRAKEND_FIELDS,
     TYK_FIELDS,
     W3C_FIELDS,
     WSO2_CALLERS,
@@ -206,6 +207,20 @@ GATEWAY_DIALECTS: tuple[LogDialect, ...] = (
             'upstream_latency":12}'
         ),
         url="https://tyk.io/docs/api-management/logs-metrics/",
+    ),
+    LogDialect(
+        # The Enterprise Edition's, if it is told to write JSON.
+        name="krakend",
+        gateway="krakend",
+        names=all_of("prefix statuscode latency clientip"),
+        values={"prefix": r"(?i)^\[?krakend"},
+        units=("s",),
+        fields=KRAKEND_FIELDS,
+        sample=(
+            '{"prefix":"[KRAKEND]","time":"2026/10/10 - 13:55:36.123","status_code":200,"latency":'
+            '"0.015","client_ip":"203.0.113.9","method":"GET","path":"/a"}'
+        ),
+        url="https://www.krakend.io/docs/enterprise/logging/",
     ),
     LogDialect(
         name="gravitee",

@@ -8,6 +8,7 @@ from functools import partial
 from apilog.formats.field_entry import FieldEntry
 from apilog.formats.field_map import entry_named
 from apilog.formats.generic.dialect import fields_named
+from apilog.formats.nginx.values import parse_gin_times
 from apilog.transport.syslog import parse_yearless_times
 from apilog.values import looks
 from apilog.values.convert import encode_given, positive_milliseconds, positive_sizes
@@ -53,6 +54,16 @@ TYK_FIELDS = {
         FieldEntry(names=("mcperrorcode",), look=looks.is_text, convert=encode_json_rpc_error),
         entry_named("error_type", "responseflag"),
     ),
+}
+
+
+# Of KrakenD's Enterprise Edition: https://www.krakend.io/docs/enterprise/logging/
+KRAKEND_FIELDS = {
+    "timestamp": (
+        FieldEntry(names=("time",), look=looks.is_text, convert=parse_gin_times),
+        entry_named("timestamp", "time"),
+    ),
+    **fields_named(duration_ms="latency:s"),
 }
 
 

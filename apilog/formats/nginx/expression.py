@@ -75,7 +75,15 @@ _SHAPES = {
     "closing": r"(\]?)",
     # What Python's logging writes before a message by default.
     "python_prefix": "((?:[A-Z]+:[A-Za-z_.]+:)?)",
-    "time_gin": rf"([0-9]{{4}}/[0-9]{{2}}/[0-9]{{2}} - {_CLOCK})",
+    "time_gin": rf"([0-9]{{4}}/[0-9]{{2}}/[0-9]{{2}} - {_CLOCK}(?:\.[0-9]+)?)",
+    "prefix": r"((?:[\[]?[A-Za-z][A-Za-z0-9_.-]*\]? +)?)",
+    # hapi's, and the numbers and tags behind it.
+    "time_good": r"([0-9]{6}/[0-9]{6}\.[0-9]{3})",
+    "good_id": r"((?: \([^ )]*\))?)",
+    "good_tags": r"((?:,[^\],]*)*)",
+    "good_query": r"((?: (?:[\[]Object: null prototype[\]] )?\{.*\}| )?)",
+    "play_head": r"([\[][a-z]+[\]] [A-Za-z_][A-Za-z0-9_.-]* - )",
+    "play_head_or_none": r"((?:[\[][a-z]+[\]] [A-Za-z_][A-Za-z0-9_.-]* - )?)",
     "time_tornado": rf"([0-9]{{6}} {_CLOCK})",
     "level_letter": "([DIWEC])",
     "logger_and_line": "([A-Za-z_][A-Za-z0-9_.]*:[0-9]+)",
@@ -131,6 +139,7 @@ _SHAPES = {
     "request_count": _SIZE,
     "gzip_ratio": _NUMBER,
     "request_method": r"([A-Za-z][A-Za-z0-9_-]*|-)",
+    "method_lower": "([a-z]+)",
     "scheme": r"(https?|-)",
     "is_args": r"(\??)",
     # Tomcat's, which writes a dash where there is none, right behind the path.
@@ -179,7 +188,15 @@ def _list_of(entry: str) -> str:
     return f"((?:{entry}|-)(?:(?:, | : )(?:{entry}|-))*)"
 
 
-_OTHER_TIMES = ("time_no_zone", "time_python", "time_web", "time_gin", "time_tornado", "time_go")
+_OTHER_TIMES = (
+    "time_no_zone",
+    "time_python",
+    "time_web",
+    "time_gin",
+    "time_good",
+    "time_tornado",
+    "time_go",
+)
 
 _STRICT_SHAPES = {
     # More seconds than servers wait are another unit.
@@ -252,6 +269,7 @@ _EXPECTED = {
     "time_any": "a time",
     "time_no_zone": "a time like 28/Sep/1970 12:00:00",
     "time_gin": "a time like 1970/09/28 - 12:00:00",
+    "time_good": "a time like 700928/120000.123",
     "time_tornado": "a time like 700928 12:00:00",
     "time_go": "a time like 1970/09/28 12:00:00",
     "time_python": "a time like 1970-09-28 12:00:00,123",

@@ -26,7 +26,7 @@ _SQUID = "https://www.squid-cache.org/Doc/config/logformat/"
 _AGENTS = '"$http_referer" "$http_user_agent"'
 
 
-def _framework_format(
+def framework_format(
     name: str,
     gateway: str | None,
     string: str,
@@ -52,7 +52,7 @@ def _framework_format(
 
 
 FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
-    _framework_format(
+    framework_format(
         "uvicorn",
         "uvicorn",
         'INFO:     $peer - "$request" $status $tail_reason',
@@ -62,7 +62,7 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
         'INFO:     2001:db8::7:51234 - "GET /v1/users/42 HTTP/1.1" 404 Not Found',
         lacks_time=True,
     ),
-    _framework_format(
+    framework_format(
         "uvicorn-timed",
         "uvicorn",
         '${opening}$time_python${closing}${pad}INFO:${pad}$peer - "$request" $status $tail_reason',
@@ -71,7 +71,7 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
         '2026-11-21 10:00:00,123 INFO:     203.0.113.7:51234 - "GET /v1 HTTP/1.1" 200 OK',
         '[2026-11-21 10:00:00] INFO:     203.0.113.7:51234 - "GET /v1 HTTP/1.1" 404 Not Found',
     ),
-    _framework_format(
+    framework_format(
         "uvicorn-bare",
         "uvicorn",
         '$peer - "$request" $status',
@@ -80,7 +80,7 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
         '203.0.113.7:51234 - "GET /v1/users/42?a=b HTTP/1.1" 200',
         lacks_time=True,
     ),
-    _framework_format(
+    framework_format(
         "fastapi-cli",
         "uvicorn",
         '${fastapi_tag}$peer - "$request" $status',
@@ -90,7 +90,7 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
         ' \u2595  203.0.113.7:51234 - "GET /v1/users/42 HTTP/1.1" 404',
         lacks_time=True,
     ),
-    _framework_format(
+    framework_format(
         "tornado",
         None,
         "[${level_letter} $time_tornado ${logger_and_line}] $status $request_method $target "
@@ -100,7 +100,7 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
         "[I 261121 10:00:00 web:2348] 200 GET /v1/users/42?a=b (203.0.113.7) 0.85ms",
         "[E 261121 10:00:01 web:2348] 500 POST /v1 (2001:db8::7) 1201.13ms",
     ),
-    _framework_format(
+    framework_format(
         "tornado-bare",
         None,
         "${python_prefix}$status $request_method $target ($remote_addr) $request_time_ms",
@@ -110,7 +110,7 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
         lacks_time=True,
     ),
     *(
-        _framework_format(
+        framework_format(
             name,
             None,
             time + " |${pad}$status${pad}|${pad}$request_duration${pad}|${pad}$remote_addr${pad}|"
@@ -127,7 +127,7 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
         )
     ),
     *(
-        _framework_format(
+        framework_format(
             name,
             None,
             f"[{time}] "
@@ -144,7 +144,7 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
             ("fiber-short-timed", "$time_python", "2026-11-21 10:00:00", "with a date"),
         )
     ),
-    _framework_format(
+    framework_format(
         "hypercorn",
         "hypercorn",
         '[$logged_at $logged_zone] [$pid] [$level] $peer - - [$time_local] "$request_method '
@@ -158,7 +158,7 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
         # Its %(D)s; no atom of its has milliseconds.
         writes_whole_us=True,
     ),
-    _framework_format(
+    framework_format(
         "morgan-dev",
         "morgan",
         "$request_method $target $status $request_time_ms ms - $sent_http_content_length",
@@ -168,7 +168,7 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
         "DELETE /v1/users/42 204 1.002 ms - -",
         lacks_time=True,
     ),
-    _framework_format(
+    framework_format(
         "morgan-tiny",
         "morgan",
         "$request_method $target $status $sent_http_content_length - $request_time_ms ms",
@@ -178,7 +178,7 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
         "DELETE /v1/users/42 204 - - 1.002 ms",
         lacks_time=True,
     ),
-    _framework_format(
+    framework_format(
         "morgan-short",
         "morgan",
         "$remote_addr $remote_user $request_method $target $server_protocol $status "
@@ -189,7 +189,7 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
         "::ffff:203.0.113.7 alice DELETE /v1/users/42 HTTP/1.1 204 - - 1.002 ms",
         lacks_time=True,
     ),
-    _framework_format(
+    framework_format(
         # Vert.x writes the same.
         "morgan-default",
         None,
@@ -200,7 +200,7 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
         "203.0.113.7 - - [Sat, 21 Nov 2026 10:00:00 GMT] "
         '"GET /v1/users/42?a=b HTTP/1.1" 200 512 "-" "curl/8.1"',
     ),
-    _framework_format(
+    framework_format(
         "gin",
         "gin",
         "[GIN] $time_gin |${pad}$status${pad}|${pad}$request_duration${pad}"
@@ -214,7 +214,7 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
         # https://www.krakend.io/docs/logging/
         relatives={r" KRAKEND [A-Z]+: |\[KRAKEND\] |\"module\": ?\"KRAKEND\"": "krakend"},
     ),
-    _framework_format(
+    framework_format(
         "werkzeug",
         None,
         '${python_prefix}$remote_addr - - [$time_no_zone] "$request" $status '
@@ -223,7 +223,7 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
         _WERKZEUG,
         '203.0.113.7 - - [21/Nov/2026 10:00:00] "GET /v1/users/42?a=b HTTP/1.1" 200 -',
     ),
-    _framework_format(
+    framework_format(
         "django",
         None,
         '[$time_no_zone] "$request" $status $body_bytes_sent',
@@ -231,7 +231,7 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
         _DJANGO,
         '[21/Nov/2026 10:00:00] "GET /v1/users/42?a=b HTTP/1.1" 200 512',
     ),
-    _framework_format(
+    framework_format(
         "apisix-ai",
         "apisix",
         '$remote_addr - $remote_user [$time_local] $http_host "$request" $status $body_bytes_sent '
@@ -246,7 +246,7 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
         '"https://api.openai.com/v1/chat/completions" "5c5e0b95f8d303cb81e4dc456a4b12d9" "ai_chat" '
         '"311" "gpt-4-0613" "gpt-4"  "23" "8"',
     ),
-    _framework_format(
+    framework_format(
         "aiohttp",
         None,
         '${python_prefix}$remote_addr [$time_local] "$request" $status $body_bytes_sent '
@@ -259,7 +259,7 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
         '"GET /v1/users/42 HTTP/1.1" 404 166 "-" "curl/8.1"',
     ),
     *(
-        _framework_format(
+        framework_format(
             name,
             None,
             f'$time_go {token}"$request" from $peer - $status '
@@ -274,7 +274,7 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
             ("chi-with-id", "[$request_id_any] ", "[web1/8f4Xa2bQ-000001] ", ", with request ids"),
         )
     ),
-    _framework_format(
+    framework_format(
         "rack",
         None,
         '$remote_addr - $remote_user [$time_local] "$request" $status $sent_http_content_length '
@@ -284,7 +284,7 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
         '203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] "GET /v1/users/42 HTTP/1.1" 200 512 0.0153',
         '203.0.113.7 - alice [21/Nov/2026:10:00:01 +0000] "POST /v1 HTTP/1.1" 204 - 12.3456',
     ),
-    _framework_format(
+    framework_format(
         "aspnetcore",
         None,
         "${aspnet_head}Request finished $server_protocol $request_method $target "
@@ -297,7 +297,7 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
         "https://api.example.com/v1 application/json 2 - 500 - - 1.2345ms",
         lacks_time=True,
     ),
-    _framework_format(
+    framework_format(
         "serilog",
         None,
         "${serilog_head}HTTP $request_method $target responded $status in $request_time_ms ms",
@@ -306,7 +306,7 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
         "[10:00:00 INF] HTTP GET /v1/users/42 responded 200 in 12.3456 ms",
         lacks_time=True,
     ),
-    _framework_format(
+    framework_format(
         "koa",
         None,
         "${koa_arrow}$request_method $target $status $request_duration ${one_word}",
@@ -316,7 +316,7 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
         "  xxx POST /v1 500 3s -",
         lacks_time=True,
     ),
-    _framework_format(
+    framework_format(
         "sanic",
         None,
         "${sanic_process}$time_any INFO: $peer $request_method $target $status $body_bytes_sent"
@@ -326,7 +326,7 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
         "Main |2026-11-21 10:00:00 +0000 INFO: 203.0.113.7:51234 GET http://api.example.com/v1?a=b "
         "200 512  1.2ms",
     ),
-    _framework_format(
+    framework_format(
         "sanic-old",
         None,
         "${opening}$time_any${closing} - (sanic.access)[$level][$peer]: $request_method $target "
@@ -336,7 +336,7 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
         "[2026-11-21 10:00:00 +0000] - (sanic.access)[INFO][203.0.113.7:51234]: "
         "GET http://api.example.com/v1?a=b  200 512",
     ),
-    _framework_format(
+    framework_format(
         "actix",
         None,
         '[$time_iso8601 $level${pad} $one_word] $remote_addr "$request" $status $body_bytes_sent '
@@ -346,7 +346,7 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
         "[2026-11-21T10:00:00Z INFO  actix_web::middleware::logger] 203.0.113.7 "
         '"GET /v1/users/42?a=b HTTP/1.1" 200 512 "-" "curl/8.1" 0.000123',
     ),
-    _framework_format(
+    framework_format(
         "tower-http",
         None,
         "$time_iso8601 ${pad}$level ${spans}request{method=$request_method uri=$target "
@@ -358,7 +358,7 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
         "version=HTTP/1.1}: tower_http::trace::on_response: finished processing request "
         "latency=1 ms status=200",
     ),
-    _framework_format(
+    framework_format(
         "laravel-octane",
         None,
         "${pad}$status${pad}$request_method $target$dots $request_time_ms ms",
@@ -367,7 +367,7 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
         "  200    GET /v1/users/42 .................... 12.34 ms",
         lacks_time=True,
     ),
-    _framework_format(
+    framework_format(
         "uwsgi",
         None,
         "[pid: $pid|app: $one_word|req: $one_word] $remote_addr ($remote_user) {$uwsgi_vars} "
@@ -379,7 +379,7 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
         "GET /v1/users/42?a=b => generated 512 bytes in 12 msecs (HTTP/1.1 200) 2 headers in 80 "
         "bytes (1 switches on core 0)",
     ),
-    _framework_format(
+    framework_format(
         "granian",
         None,
         '[$time_any] $remote_addr - "$request" $status $request_time_ms',
@@ -387,7 +387,7 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
         "https://github.com/emmett-framework/granian#access-log-format",
         '[2026-11-21 10:00:00 +0000] 203.0.113.7 - "GET /v1/users/42?a=b HTTP/1.1" 200 1.234',
     ),
-    _framework_format(
+    framework_format(
         "squid-combined",
         None,
         '$remote_addr $ident $remote_user [$time_local] "$request" $status $body_bytes_sent '
@@ -397,7 +397,7 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
         "203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] "
         '"GET http://api.example.com/v1 HTTP/1.1" 200 512 "-" "curl/8.1" TCP_MISS:HIER_DIRECT',
     ),
-    _framework_format(
+    framework_format(
         "squid-common",
         None,
         '$remote_addr $ident $remote_user [$time_local] "$request" $status $body_bytes_sent '
@@ -407,7 +407,7 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
         "203.0.113.7 - - [21/Nov/2026:10:00:00 +0000] "
         '"GET http://api.example.com/v1 HTTP/1.1" 200 512 TCP_MEM_HIT:HIER_NONE',
     ),
-    _framework_format(
+    framework_format(
         "jetty",
         "jetty",
         '${jetty_prefix}$remote_addr - $remote_user [$time_local] "$request" $status '
@@ -417,7 +417,7 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
         "2026-11-21 10:00:00.137:INFO :oejs.RequestLog:qtp1-20: 203.0.113.7 - - "
         '[21/Nov/2026:10:00:00 +0000] "GET /v1/users/42?a=b HTTP/1.1" 200 512 "-" "curl/8.1"',
     ),
-    _framework_format(
+    framework_format(
         "reactor-netty",
         "spring",
         "${logger_prefix}reactor.netty.http.server.AccessLog${pad}: $remote_addr - $remote_user "

@@ -14,6 +14,7 @@ from functools import cache, partial
 import polars as pl
 
 from apilog.formats.duration_units import UNIT_NAMES, decide_unit
+from apilog.formats.nginx.advised_formats import ADVISED_FORMATS
 from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.nginx.frameworks import FRAMEWORK_FORMATS
 from apilog.formats.nginx.grammar import (
@@ -307,6 +308,7 @@ NGINX_FORMATS: tuple[NginxFormat, ...] = (
         url="https://wiki.squid-cache.org/Features/LogFormat",
     ),
     *FRAMEWORK_FORMATS,
+    *ADVISED_FORMATS,
 )
 """Every named format that a `log_format` string describes."""
 

@@ -39,6 +39,11 @@ def parse_short_times(values: pl.Series) -> pl.Series:
     return parse_layout(values, "%y%m%d %H:%M:%S")
 
 
+def parse_joined_times(values: pl.Series) -> pl.Series:
+    """Return the times of texts like `261120/091511.123`, in UTC."""
+    return parse_layout(values, "%y%m%d/%H%M%S%.3f")
+
+
 def parse_month_first(values: pl.Series) -> pl.Series:
     """Return times such as `11/21/26, 7:55:20`, which have no zone, as UTC."""
     of_century = parse_layout(values, "%m/%d/%Y, %H:%M:%S")

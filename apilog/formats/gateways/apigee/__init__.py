@@ -23,6 +23,7 @@ LOGGED_VARIABLES = {
     "organization": "{organization.name}",
     "environment": "{environment.name}",
     "apiproxy": "{apiproxy.name}",
+    "apiproxy_revision": "{apiproxy.revision}",
     "flow": "{apilog.flow}",
     "request_verb": "{request.verb}",
     "request_path": "{escapeJSON(proxy.basepath)}{escapeJSON(proxy.pathsuffix)}",
