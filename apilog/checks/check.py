@@ -46,18 +46,20 @@ from apilog.checks.threshold import (
     GATEWAY_SUBJECT,
     ROUTE_SUBJECT,
     SCORED_METRICS,
+    FixedLimit,
     MetricSubject,
     Threshold,
     endpoint_columns_without,
 )
 from apilog.engine.source_pass import declared_routes, filters_of
 from apilog.errors import UsageError
-from apilog.metrics import MetricDefinitions, MetricKind
+from apilog.metrics import MetricDefinitions, MetricKind, Unit
 from apilog.options import CheckOptions, ReadOptions, Source
 from apilog.own_metrics import own_definitions
 from apilog.report_model import CheckState, Report
 from apilog.routes import NO_TEMPLATES
 from apilog.storage.local_folder import atomic_file
+from apilog.text import did_you_mean
 from apilog.text.units import format_duration
 from apilog.time import TimeWindow, parse_window
 from apilog.version import __version__
@@ -245,6 +247,7 @@ def run_check(
         filters=filters_of(plan.options, current.window),
         notes=(
             *_notes_on(samples, results),
+            *_unmet_route_notes(on_requests, current),
             *gone_notes(on_requests, current, base, plan.policy),
             *_keep_baseline(plan, measured, state),
             *measured.notes,
@@ -411,8 +414,36 @@ def _notes_on(
     samples: Mapping[Threshold, SubjectSamples],
     results: Mapping[Threshold, Sequence[ThresholdResult]],
 ) -> Iterator[str]:
+    yield from _whole_limit_notes(samples)
     yield from _unnamed_notes(samples)
     yield from _independence_notes(results)
+
+
+def _whole_limit_notes(thresholds: Iterable[Threshold]) -> Iterator[str]:
+    """Note limits such as `error_rate < 1`, which is 100 % and holds almost always."""
+    for t in thresholds:
+        limit = t.limit.quantity if isinstance(t.limit, FixedLimit) else None
+        if (
+            limit is not None
+            and t.operator.is_upper
+            and (t.metric.unit, limit.unit, limit.value) == (Unit.RATIO, "", 1)
+        ):
+            yield f"{t}: a limit of 1 is 100 %; write {limit.number}% for one in a hundred"
+
+
+def _unmet_route_notes(
+    thresholds: Iterable[Threshold], current: MeasurementResult
+) -> Iterator[str]:
+    """Note routes that a threshold names and no request has, with those that look like them."""
+    asked = {value for t in thresholds for column, value in t.where if column == "route"}
+    if not asked:
+        return
+    sampled = current.samples_of(ROUTE_SUBJECT)
+    place = ROUTE_SUBJECT.each.index("route")
+    known = {str(key[place]) for key in (*sampled.samples, *sampled.others)}
+    for route in sorted(asked - known):
+        near = did_you_mean(route, known, "`apilog routes` lists those there are", at_most=1)
+        yield f"no request has the route {route}: {near}"
 
 
 def _unnamed_notes(measured: Mapping[Threshold, SubjectSamples]) -> Iterator[str]:

@@ -269,6 +269,8 @@ def _format_few(size: int, threshold: Threshold) -> str:
     what = metric.sample
     if metric.sampled:
         what = "duration" if metric.unit is Unit.MILLISECONDS else "value"
+    if threshold.where and not size:
+        return f"no {what}s of such requests"
     return f"{format_count(size) if size else 'no'} {what}{'' if size == 1 else 's'}"
 
 

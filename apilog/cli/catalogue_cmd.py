@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from apilog.cli import streams
+from apilog.cli.completion import complete_column, complete_metric
 from apilog.cli.options import Choices, ConfigFile, Force, OutputFile
 from apilog.cli.streams import is_terminal
+from apilog.errors import UsageError
 from apilog.json_schema import DOCUMENTS, document_schema
 from apilog.render import OUTPUTS, OutputOptions
+from apilog.text import did_you_mean
 from apilog.version import __version__
 
 if TYPE_CHECKING:
@@ -94,6 +97,15 @@ def formats(
 
 
 def schema(
+    column: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[COLUMN]",
+            help="The one column to list.",
+            show_default=False,
+            autocompletion=complete_column,
+        ),
+    ] = None,
     json: Annotated[
         str | None,
         typer.Option("--json", help="Print the JSON Schema of this document instead."),
@@ -108,8 +120,11 @@ def schema(
     The schemas are of what commands write with -f json (export: its report.json; alerts: check
     --alerts), of the file of a baseline and of the notice that alerts send.
     """
+    from apilog.metrics import find_metric
     from apilog.schema import COLUMNS
 
+    if column is not None and json is not None:
+        raise UsageError("--json prints a whole document", "leave out the column or --json")
     if json is not None:
         with streams.open_output(output, force=force) as stream:
             text = dumps(document_schema(json), ensure_ascii=False, indent=2)
@@ -117,17 +132,33 @@ def schema(
         return
     rows: list[CatalogueRow] = [
         {
-            "column": column.name,
-            "type": column.type_name,
-            "otel": column.otel or None,
-            "meaning": column.meaning,
+            "column": each.name,
+            "type": each.type_name,
+            "otel": each.otel or None,
+            "meaning": each.meaning,
         }
-        for column in COLUMNS
+        for each in COLUMNS
     ]
+    if column is not None:
+        hint = ""
+        if column in DOCUMENTS:
+            hint = f"`apilog schema --json {column}` prints the schema of that document"
+        elif find_metric(column):
+            hint = f"it is a metric: `apilog metrics {column}`"
+        rows = _choose_row(rows, "column", column, hint)
     write_list("schema", rows, format, output, force, prose="meaning")
 
 
 def metrics(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[NAME]",
+            help="The one metric to list, or its column.",
+            show_default=False,
+            autocompletion=complete_metric,
+        ),
+    ] = None,
     format: ListFormat = "table",
     output: OutputFile = None,
     force: Force = False,
@@ -135,8 +166,9 @@ def metrics(
 ) -> None:
     """List the metrics and what each means, those of the configuration among them."""
     from apilog.config import load_config
-    from apilog.metrics import METRICS, SPECIFIED_METRICS
+    from apilog.metrics import METRICS, SPECIFIED_METRICS, find_metric
     from apilog.own_metrics import declare_metric
+    from apilog.schema import SCHEMA
 
     own = [declare_metric(name, values) for name, values in load_config(config).metrics.items()]
 
@@ -164,6 +196,11 @@ def metrics(
         }
         for metric in own
     ]
+    if name is not None:
+        named = {row["column"]: row["metric"] for row in rows}
+        wanted = named.get(name) or find_metric(name) or name
+        hint = f"it is a column: `apilog schema {name}`" if name in SCHEMA else ""
+        rows = _choose_row(rows, "metric", wanted, hint)
     write_list("metrics", rows, format, output, force, prose="definition")
 
 
@@ -173,6 +210,16 @@ def man(context: typer.Context, output: OutputFile = None, force: Force = False)
 
     with streams.open_output(output, force=force) as stream:
         stream.write(man_page(context.find_root()).encode())
+
+
+def _choose_row(rows: Sequence[CatalogueRow], key: str, name: str, hint: str) -> list[CatalogueRow]:
+    """Return the one row of that name; raises UsageError with the hint, or the nearest names."""
+    chosen = [row for row in rows if row[key] == name]
+    if not chosen:
+        known = [text for row in rows if (text := row[key])]
+        hint = hint or did_you_mean(name, known, f"the command alone lists every {key}")
+        raise UsageError(f"there is no {key} {name!r}", hint)
+    return chosen
 
 
 def write_list(

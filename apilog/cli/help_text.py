@@ -95,8 +95,8 @@ EXAMPLES: Mapping[str, tuple[str, str]] = {
     "config": ("apilog config", "apilog config check"),
     "init": ("apilog init access.log", "apilog init -o -"),
     "formats": ("apilog formats", "apilog formats combined -f json"),
-    "schema": ("apilog schema -f csv -o schema.csv", "apilog schema --json report"),
-    "metrics": ("apilog metrics", "apilog metrics -f md"),
+    "schema": ("apilog schema duration_ms", "apilog schema --json report"),
+    "metrics": ("apilog metrics latency_p95", "apilog metrics -f md"),
     "man": ("apilog man | man -l -", "apilog man -o apilog.1"),
 }
 """Two examples of each command; a test parses each of them."""

@@ -9,7 +9,7 @@ import typer
 
 import apilog
 from apilog.cli import streams
-from apilog.cli.lifecycle import QuietFlags, note_skipped, report_file
+from apilog.cli.lifecycle import QuietFlags, note_skipped, report_files
 from apilog.cli.options import Force, Rejects
 from apilog.cli.streams import ExitCode
 from apilog.errors import UsageError
@@ -75,10 +75,10 @@ def ingest(
     if sources:
         with run.open_hooks(force=force) as hooks:
             summary = apilog.ingest(sources, store=store, **replace(read, **hooks).as_arguments())
-        failed = [report_file(file, strict=False, quiet=run.quiet) for file in summary.errors]
+        failed = report_files(summary.errors, strict=False, quiet=run.quiet)
         if not run.quiet:
             note_skipped(summary.input.files)
             for text in summary.notes:
                 streams.note(text)
             streams.show("\n".join(summary.format_lines()))
-        raise typer.Exit(ExitCode.ERROR if any(failed) else ExitCode.OK)
+        raise typer.Exit(ExitCode.ERROR if failed else ExitCode.OK)

@@ -254,9 +254,9 @@ def report_input_errors(
     Damage to an input, and rejected lines, are errors only if `strict` says so.
     """
     quiet = flags.quiet if quiet is None else quiet
-    failed = [
-        report_file(f, strict=flags.strict, quiet=quiet) for f in report.input.files if f.error
-    ]
+    failed = report_files(
+        [f for f in report.input.files if f.error], strict=flags.strict, quiet=quiet
+    )
     if not flags.quiet:
         note_skipped(report.input.files)
     if flags.strict and report.input.rejects:
@@ -266,15 +266,27 @@ def report_input_errors(
             f"{count} could not be read, and --strict allows none", f"{keeper} keeps them"
         )
         return ExitCode.ERROR
-    return ExitCode.ERROR if any(failed) else ExitCode.OK
+    return ExitCode.ERROR if failed else ExitCode.OK
 
 
-def report_file(file: FileInput, *, strict: bool, quiet: bool) -> bool:
+def report_files(files: Sequence[FileInput], *, strict: bool, quiet: bool) -> bool:
+    """Print why files could not be read, or not to their end; whether any of it is an error.
+
+    Of a folder's files that are no logs the first ones are named: it may be a folder of sources.
+    """
+    foreign = [f for f in files if f.is_foreign and not strict]
+    for file in foreign[: 0 if quiet else _MOST_SKIPPED]:
+        streams.note(f"{file.path} is left out: {file.error}; --exclude spares the note")
+    if not quiet and (more := len(foreign) - _MOST_SKIPPED) > 0:
+        streams.note(
+            f"{more:,} more {'file' if more == 1 else 'files'} of folders left out as well"
+        )
+    unread = [f for f in files if strict or not f.is_foreign]
+    return True in [_report_file(f, strict=strict, quiet=quiet) for f in unread]
+
+
+def _report_file(file: FileInput, *, strict: bool, quiet: bool) -> bool:
     """Print why a file could not be read, or not to its end; whether that is an error."""
-    if file.is_foreign and not strict:
-        if not quiet:
-            streams.note(f"{file.path} is left out: {file.error}; --exclude spares the note")
-        return False
     if strict or not file.is_damaged:
         streams.error(f"{file.path}: {file.error}", file.hint)
         return True

@@ -12,7 +12,7 @@ from apilog.cli.completion import complete_column, split_names
 from apilog.cli.options import TEXT_OR_JSON, HashConsumers
 from apilog.cli.streams import ExitCode
 from apilog.errors import UsageError
-from apilog.text.units import MISSING, format_bytes, format_count, parse_duration
+from apilog.text.units import MISSING, format_bytes, format_count, format_counted, parse_duration
 
 if TYPE_CHECKING:
     from apilog.store import AnonymizeSummary, PruneSummary
@@ -63,7 +63,9 @@ def verify(folder: StoreFolder) -> None:
         streams.note(f"{store.path(name)} is no part of the store")
     if found.damaged:
         raise typer.Exit(ExitCode.ERROR)
-    _print_line(f"intact: {format_count(found.files)} files, {format_count(found.rows)} rows")
+    _print_line(
+        f"intact: {format_counted(found.files, 'file')}, {format_counted(found.rows, 'row')}"
+    )
 
 
 def compact(folder: StoreFolder, dry_run: DryRun = False) -> None:
@@ -73,15 +75,15 @@ def compact(folder: StoreFolder, dry_run: DryRun = False) -> None:
 
     if dry_run or streams.is_watched():
         before, after = plan_compact(folder)
-        counts = f"{format_count(before)} files into {format_count(after)}"
+        counts = f"{format_counted(before, 'file')} into {format_count(after)}"
         if dry_run:
             _print_line(f"would merge {counts}; nothing is changed")
             return
         streams.note(f"merging {counts}")
     done = merge(folder)
     _print_line(
-        f"{format_count(done.files_before)} files, {format_bytes(done.size_before)} → "
-        f"{format_count(done.files_after)} files, {format_bytes(done.size_after)}"
+        f"{format_counted(done.files_before, 'file')}, {format_bytes(done.size_before)} → "
+        f"{format_counted(done.files_after, 'file')}, {format_bytes(done.size_after)}"
     )
 
 
@@ -161,15 +163,15 @@ def anonymize(
 
 def _describe_pruned(gone: PruneSummary) -> str:
     return (
-        f"{format_count(gone.records)} records and {format_count(gone.rejects)} rejects: "
-        f"{format_count(gone.files)} files, {format_bytes(gone.size)}"
+        f"{format_counted(gone.records, 'record')} and {format_counted(gone.rejects, 'reject')}: "
+        f"{format_counted(gone.files, 'file')}, {format_bytes(gone.size)}"
     )
 
 
 def _describe_rewritten(done: AnonymizeSummary, take: str) -> str:
     return (
-        f"{format_count(done.records)} records, and {take} the lines of "
-        f"{format_count(done.rejects)} rejects: {format_count(done.files)} files"
+        f"{format_counted(done.records, 'record')}, and {take} the lines of "
+        f"{format_counted(done.rejects, 'reject')}: {format_counted(done.files, 'file')}"
     )
 
 

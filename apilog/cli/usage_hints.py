@@ -41,6 +41,7 @@ _OTHER_OPTIONS = {
         **dict.fromkeys(("--fail-on", "--fail-if", "--fail", "--max", "--assert"), "--threshold"),
         "--rule": "--threshold",
     },
+    "compare": dict.fromkeys(("--by", "--column", "--group-by", "--on"), "--split"),
     "": {
         **dict.fromkeys(("--from", "--start", "--after", "--begin"), "--since"),
         **dict.fromkeys(("--to", "--end", "--before"), "--until"),
@@ -130,6 +131,7 @@ def _explain_option(option: str, command: str, names: Collection[str]) -> str:
         here = _OTHER_OPTIONS.get(of, {}).get(option)
         if here in names:
             value = f" {option[2:]}" if option in ("--json", "--csv", "--html") else ""
+            value = " COLUMN=a,b" if here == "--split" else value
             return f"here it is {here}{value}; "
     near = get_close_matches(option, [name for name in names if name[:2] == "--"], 2, _ALIKE)
     return f"did you mean {' or '.join(near)}? " if near else ""

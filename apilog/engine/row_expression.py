@@ -55,6 +55,8 @@ def parse_expression(text: str, origin: str, example: str) -> RowExpression:
     >>> sorted(parse_expression("status >= 500 AND method = 'GET'", "here", "").columns)
     ['method', 'status']
     """
+    if not text.strip():
+        raise UsageError(f"{origin} is empty", example or "write an expression of SQL")
     if slip := find_slip(text):
         raise UsageError(f"{origin}: {slip[0]}", slip[1])
     try:

@@ -167,6 +167,8 @@ _LOOKS: tuple[tuple[str, Callable[[re.Match[str]], str]], ...] = (
     (rf"{_COMPARED}(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>ms|us|s|m)\b", _explain_unit),
     (rf"{_COMPARED}\d+(?:\.\d+)?\s*%", _explain_percent),
     (r"(?i)\b(\w+)\s+in\s+([0-9][0-9, ]*)", lambda m: f"write {m[1]} IN ({m[2].strip()})"),
+    (r"=>", lambda _: "write >= for at least"),
+    (r"=<", lambda _: "write <= for at most"),
     (r"&&", lambda _: "write AND instead of &&, OR instead of ||"),
     (r"\|\|", lambda _: "write OR instead of ||, which joins texts"),
     (r"(?i)\b(\w+) contains\b", lambda match: f"write {match[1]} LIKE '%…%'"),

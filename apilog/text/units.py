@@ -28,6 +28,17 @@ _MICROSECONDS = {
 # Bounded digits: a number of any length would take quadratic time, or be refused by int().
 _NUMBER = r"[0-9]{1,18}(?:\.[0-9]{1,9})?"
 _DURATION = re.compile("".join(rf"(?:({_NUMBER}){unit}(?![a-z]))?" for unit in _MICROSECONDS))
+_UNIT_WORD = re.compile(r"([0-9]{1,5}) ?([A-Za-z]{1,20})")
+_UNIT_NAMES = {
+    "w": ("w", "week", "wk"),
+    "d": ("d", "day"),
+    "h": ("h", "hour", "hr"),
+    "ms": ("ms", "millisecond", "milli", "msec"),
+    "m": ("m", "minute", "min"),
+    "s": ("s", "second", "sec"),
+    "us": ("us", "microsecond", "micro", "usec"),
+}
+"""What units are called elsewhere."""
 _RATIO = re.compile(rf"({_NUMBER}|\.[0-9]{{1,9}}) ?(%?)")
 
 
@@ -44,10 +55,7 @@ def parse_duration(text: str) -> timedelta:
     """
     match = _DURATION.fullmatch(text.strip())
     if match is None or not any(match.groups()):
-        raise UsageError(
-            f"can't read the duration {text!r}",
-            "write a number and a unit (w d h m s ms us), such as 5m, 300ms or 1h30m",
-        )
+        raise UsageError(f"can't read the duration {text!r}", _explain_duration(text))
     parts = zip(match.groups(), _MICROSECONDS.values(), strict=True)
     total = sum((Fraction(number) * unit for number, unit in parts if number), Fraction(0))
     if total.denominator != 1:
@@ -56,6 +64,24 @@ def parse_duration(text: str) -> timedelta:
         return timedelta(microseconds=int(total))
     except OverflowError as error:
         raise UsageError(f"the duration {text!r} is too long") from error
+
+
+def _explain_duration(text: str) -> str:
+    """Return the hint for a text that is no duration.
+
+    >>> _explain_duration("5 minutes"), _explain_duration("2 months")
+    ('write 5m', 'write 60d')
+    """
+    word = _UNIT_WORD.fullmatch(text.strip())
+    if word:
+        name = word[2].casefold()
+        alone = name.removesuffix("s")
+        unit = next((u for u, names in _UNIT_NAMES.items() if {name, alone} & {*names}), None)
+        if unit and word[2] != "M":  # which is a month to some, a minute to others
+            return f"write {word[1]}{unit}"
+        if days := {"month": 30, "year": 365}.get(alone):
+            return f"write {int(word[1]) * days}d"
+    return "write a number and a unit (w d h m s ms us), such as 5m, 300ms or 1h30m"
 
 
 def parse_ratio(text: str, *, is_share: bool = True) -> float:
@@ -130,6 +156,15 @@ def format_bytes(size: float | None) -> str:
     if size is None or not math.isfinite(size):
         return MISSING
     return _format_scaled(size, (" B", " kB", " MB", " GB", " TB", " PB"))
+
+
+def format_counted(count: int, word: str) -> str:
+    """Return a count with what is counted, whose plural ends in `s`.
+
+    >>> format_counted(1, "file"), format_counted(1200, "file")
+    ('1 file', '1,200 files')
+    """
+    return f"{format_count(count)} {word}{'' if count == 1 else 's'}"
 
 
 def _format_scaled(value: float, suffixes: tuple[str, ...]) -> str:

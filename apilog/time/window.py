@@ -96,9 +96,12 @@ def parse_window(
         ends.append(at.astimezone(UTC) if at else None)
     start, end = ends
     if start and end and start >= end:
+        hint = "--until is exclusive: give the instant after the last one wanted"
+        if start > end:
+            hint = "the earlier of the two is --since: they may be the wrong way round"
         raise UsageError(
             f"--since {start:%Y-%m-%dT%H:%M:%SZ} is not before --until {end:%Y-%m-%dT%H:%M:%SZ}",
-            "--until is exclusive: give the instant after the last one wanted",
+            hint,
         )
     return TimeWindow(since=start, until=end)
 

@@ -94,3 +94,10 @@ def test_a_file_gets_the_bytes_that_stdout_gets(run: Run, tmp_path: Path, format
     written = run("schema", "-f", format, "-o", target)
     assert (written.code, written.stdout) == (0, b"")
     assert target.read_bytes() == run("schema", "-f", format).stdout
+
+
+def test_one_column_or_metric_is_shown_by_its_name(run: Run) -> None:
+    assert run("schema", "status").text.splitlines()[1].split()[:2] == ["status", "Int16"]
+    for name in ("latency_p95", "latency_p95_ms", "p95"):
+        rows = json.loads(run("metrics", name, "-f", "json").text)["tables"]["metrics"]
+        assert [row["metric"] for row in rows] == ["latency_p95"], name

@@ -278,3 +278,12 @@ def test_what_clients_send_is_never_more_than_text(folder: Path, run: Run, outpu
         assert ElementTree.fromstring(result.stdout).get("failures") == "7"
     if output == "md":
         assert "<" not in shown
+
+
+def test_slips_of_a_limit_or_a_route_are_noted(folder: Path, run: Run) -> None:
+    slips = ["-t", "error_rate < 1", "-t", 'latency_p95{route="/v1/rar"} < 1s']
+    ran = run("check", "access.log", *slips, "-f", "json")
+    assert "error_rate < 1: a limit of 1 is 100 %; write 1% for one in a hundred" in ran.stderr
+    assert "no request has the route /v1/rar: did you mean /v1/rare?" in ran.stderr
+    assert "no durations of such requests" in ran.text
+    assert "note" not in run("check", "access.log", "-t", "error_rate < 100%", *OPEN).stderr

@@ -286,6 +286,18 @@ def test_top_sets_the_rows_of_the_terminal_report(run: Run, tmp_path: Path) -> N
     assert result.text.count("203.0.113.") == 3
 
 
+def test_top_shows_the_slowest_and_worst_of_all_endpoints(run: Run, tmp_path: Path) -> None:
+    busy = [line("/busy", ms=10) for _ in range(60)]
+    slow = [line("/slow", status=503, ms=9000) for _ in range(30)]
+    path = write(tmp_path / "a.log", busy + slow)
+    sections = run("report", path, "--top", "1").text.split("\n\n")
+    for title in ("Slowest", "Failing most"):
+        (section,) = [text for text in sections if text.startswith(title)]
+        assert "/slow" in section.splitlines()[2], title
+        assert "/busy" not in section, title
+    assert "503 ×30" in run("report", path, "--top", "1").text
+
+
 def test_own_routes_come_first(run: Run, log: Path) -> None:
     options = ["--route", "/v1/{kind}/7", "--route", "/{probe}"]
     rows = table(run, "endpoints", log, *options, "--by", "route")

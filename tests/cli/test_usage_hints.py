@@ -58,6 +58,19 @@ LOG = SAMPLE_LOGS / "combined.log"
         (("--quiet", "report", LOG), "options stand after the command"),
         (("help", "report"), "write `apilog report --help`"),
         (("version",), "write `apilog --version`"),
+        (("schema", "statsu"), "did you mean status?"),
+        (("schema", "report"), "`apilog schema --json report`"),
+        (("schema", "latency_p95"), "it is a metric: `apilog metrics latency_p95`"),
+        (("schema", "status", "--json", "report"), "leave out the column or --json"),
+        (("metrics", "status"), "it is a column: `apilog schema status`"),
+        (("metrics", "error_rat"), "did you mean error_rate"),
+        (("report", LOG, "--since", "2026-11-22", "--until", "2026-11-20"), "the wrong way round"),
+        (("report", LOG, "--since", "2026-11-22", "--until", "2026-11-22"), "is exclusive"),
+        (("report", LOG, "--bucket", "5 minutes"), "write 5m"),
+        (("report", LOG, "--where", "status => 500"), "write >= for at least"),
+        (("report", LOG, "--where", " "), 'such as "status >= 500'),
+        (("compare", LOG, "--by", "method"), "here it is --split COLUMN=a,b; see"),
+        (("success", LOG, "--accounts", LOG), "has to name the columns, `account` among them"),
     ],
 )
 def test_what_newcomers_write_is_answered_with_what_to_write(
@@ -79,7 +92,7 @@ def test_what_a_hint_about_a_log_says_works(run: Run) -> None:
 
 def test_options_of_other_tools_are_none_here(run: Run) -> None:
     known = {option for options in _OTHER_OPTIONS.values() for option in options.values()}
-    text = "".join(run(name, "--help").text for name in ("report", "check"))
+    text = "".join(run(name, "--help").text for name in ("report", "check", "compare"))
     assert {option for option in known if f" {option} " not in text} == set()
     assert {"report", "check"} <= dict(COMMANDS).keys()
 

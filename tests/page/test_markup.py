@@ -198,3 +198,14 @@ def test_charts_have_captions_and_differences_are_those_of_the_terminal() -> Non
     assert 0 < float(cell) < 0.01
     assert text == f"+{100 * float(cell):.2f} pp"
     assert ">1,247</td>" in page
+
+
+def test_tables_without_rows_are_named_in_one_line() -> None:
+    stream = io.BytesIO()
+    OUTPUTS["html"].write(empty_report(), stream, OutputOptions())
+    elements = Elements(stream.getvalue().decode()).all
+    (line,) = [e.text for e in elements if e.attributes.get("id") == "without-rows"]
+    assert line.startswith("No rows: ")
+    drawn = {e.attributes.get("data-figures") for e in elements if e.name == "table"}
+    assert "Endpoints" in line
+    assert "endpoints" not in drawn

@@ -97,3 +97,12 @@ def test_a_folder_of_nothing_else_is_an_error(tmp_path: Path, run: Run) -> None:
     (tmp_path / "notes.txt").write_text("nothing of a log\n" * 3)
     for command in (("report", tmp_path), ("detect", tmp_path)):
         assert run(*command).code == 2
+
+
+@pytest.mark.slow
+def test_of_many_foreign_files_the_first_are_named(folder: Path, run: Run) -> None:
+    for i in range(8):
+        (folder / f"notes-{i}.txt").write_text("nothing of a log\n" * 3)
+    ran = run("report", folder, "-f", "json")
+    assert (ran.code, ran.stderr.count(" is left out: ")) == (0, 5)
+    assert ran.stderr.splitlines()[-1] == "apilog: note: 3 more files of folders left out as well"

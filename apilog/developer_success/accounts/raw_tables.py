@@ -166,7 +166,9 @@ def _read_csv_by_row(data: bytes, separator: str, width: int) -> tuple[pl.DataFr
         if len(row) > width:
             raise InputError(
                 f"row {number} of the account table has {len(row)} cells under {width} names",
-                f"put cells that hold a {separator!r} in double quotes",
+                f"put cells that hold a {separator!r} in double quotes"
+                if width > 1
+                else "its first line has to name the columns, `account` among them; see --accounts",
             )
         numbers.append(number)
         kept.append([*row, *[None] * (width - len(row))])

@@ -93,13 +93,20 @@ def _draw(
 ) -> str:
     report, (plain, packed) = view.report, embedded
     pictures = _draw_pictures(report)
+    folded = FOLDED | {t.name for t in tables if t.height < _FEWEST_ROWS.get(t.name, 1)}
+    without_rows = [t.title for t in tables if t.name in folded and not t.height]
     return _template().render(
         head=describe_head(view),
         index_link=index,
-        tables={table.name: table for table in sorted(tables, key=_place)},
+        tables={
+            table.name: table
+            for table in sorted(tables, key=_place)
+            if table.height or table.name not in folded
+        },
+        without_rows=without_rows,
         tiles=TILES,
         changes=describe_changes(view, TILES),
-        folded=FOLDED | {t.name for t in tables if t.height < _FEWEST_ROWS.get(t.name, 1)},
+        folded=folded,
         halves=_HALVES if {table.name for table in tables} >= _HALVES else (),
         pictures=pictures,
         captions={name: _caption(picture) for name, picture in pictures.items()},

@@ -145,7 +145,7 @@ def slowest_section(view: ReportView) -> Section | None:
             *metric_columns(shown, _SLOWEST_METRICS, zone),
         ]
 
-    subtitle = "by p95" + (f", {note}" if note else "")
+    subtitle = ", ".join(filter(None, ("by p95", note, view.chosen_rows(source))))
     top = view.row_limit(5, frame.height)
     return ranking_section(frame, columns, top, title="Slowest", subtitle=subtitle, counted="")
 
@@ -165,8 +165,9 @@ def failing_section(view: ReportView) -> Section | None:
         return [*key_columns(shown, _distinct_keys(frame)), *metrics, *causes]
 
     top = view.row_limit(5, frame.height)
+    subtitle = ", ".join(filter(None, ("5xx first", view.chosen_rows("endpoints"))))
     return ranking_section(
-        frame, columns, top, title="Failing most", subtitle="5xx first", counted="errors"
+        frame, columns, top, title="Failing most", subtitle=subtitle, counted="errors"
     )
 
 

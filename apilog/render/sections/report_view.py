@@ -72,6 +72,12 @@ class ReportView:
             if column in frame.columns
         }
 
+    def chosen_rows(self, name: str) -> str:
+        """Say that a table has its busiest rows alone, as `top` chose them; empty if it has all."""
+        regular, other = split_other(self.table(name))
+        is_cut = self.top is not None and not other.is_empty() and regular.height <= self.top
+        return f"of the {regular.height:,} busiest" if is_cut else ""
+
     def row_limit(self, default: int, count: int) -> int:
         """Return how many of `count` rows to show."""
         if self.top is not None:

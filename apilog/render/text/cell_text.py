@@ -61,6 +61,9 @@ _SUFFIX_UNITS = {
     "_hours": Unit.HOURS,
     "_days": Unit.DAYS,
 }
+_TIME_WORD = re.compile("_(?:hours|days)(?![a-z])")
+"""A unit within a column's name, whose values are drawn as `3h 4m`."""
+_TIME_ENDS = {"from_hours", "to_hours"}
 _GROUPS = re.compile("_(?:converted|lost)$")
 """Suffixes of columns that are about some of the accounts."""
 _SHORT_TITLES = {
@@ -115,6 +118,8 @@ def column_title(column: str) -> str:
     """Return a column's name as words, without the unit, which the values have."""
     if further := _further.get({}).get(column):
         return further.name.replace("_", " ")
+    if column_unit(column) in (Unit.HOURS, Unit.DAYS):
+        return _TIME_WORD.sub("" if column in _TIME_ENDS else " time", column).replace("_", " ")
     return column.removesuffix("_ms").replace("_", " ")
 
 
