@@ -4,8 +4,9 @@ Run by hand: `python tests/benchmarks/cluster_model.py` prints the tables of doc
 the figures below; with `--measure` it measures these on this machine first, in CPU time, which has
 to be idle: work beside it makes each second do less. With `--write` they are put there.
 
-The model is that of the engine: each core reads a stretch after the other, eight results are merged
-by one more task, and these again; every task passes the scheduler, one at a time.
+The model is that of the engine: each core reads a stretch after the other, the last ones shorter,
+eight results are merged by one more task, and these again; every task passes the scheduler, one at
+a time.
 """
 
 from __future__ import annotations
@@ -21,11 +22,14 @@ import sys
 import tempfile
 import textwrap
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from apilog.engine.cluster.task_shares import TaskShares
+
+_LEAST_STRETCH = 32 << 20
 _ARITY = 8
 _HASH_BYTES = 8
 _LINES = 2_000_000
@@ -40,7 +44,7 @@ _END = "<!-- to here -->"
 class Facts:
     """What one core, the scheduler and the network do."""
 
-    bytes_per_second: float = 110e6
+    bytes_per_second: float = 40e6
     """Of plain log lines, by a worker of one thread."""
     line_bytes: float = 126.0
     state_bytes: float = 12.7e6
@@ -73,10 +77,10 @@ def simulate(
     total: float, cores: int, facts: Facts, *, stretch: float, clients: float = 0
 ) -> Outcome:
     """Run the tasks of a report of so many bytes in simulated time."""
-    reads = math.ceil(total / stretch)
-    read_seconds = stretch / facts.bytes_per_second
+    shares = TaskShares(int(total), cores, min(_LEAST_STRETCH, int(stretch)), int(stretch))
+    left = deque(stop - start for start, stop in shares.cut(0, int(total)))
     now = scheduler = last_read = 0.0
-    left, idle, tasks = reads, cores, 0
+    idle, tasks = cores, 0
     results: Counter[int] = Counter()
     merges: list[int] = []
     running: list[tuple[float, int, bool]] = []
@@ -88,7 +92,7 @@ def simulate(
                 level = heapq.heappop(merges)
                 spent = _merge_seconds(level, stretch, facts, clients)
             else:
-                level, left, spent = 0, left - 1, read_seconds
+                level, spent = 0, left.popleft() / facts.bytes_per_second
             heapq.heappush(running, (scheduler + spent, level, level == 0))
             idle, tasks = idle - 1, tasks + 1
         if not running:

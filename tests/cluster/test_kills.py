@@ -24,6 +24,8 @@ pytest.importorskip("distributed")
 
 from apilog.engine.cluster import run as cluster_run
 from apilog.engine.cluster.connection import close_connections
+from apilog.ingestion import cluster_ingest
+from apilog.store import Store
 from tests.cluster.dask_cluster import REPOSITORY, DaskCluster, dask_cluster
 from tests.cluster.test_same_results import assert_same
 
@@ -90,7 +92,12 @@ def test_reports_survive_killed_workers(
     assert killed == KILLS
 
 
-def test_ingest_survives_killed_workers(cluster: DaskCluster, logs: Path, tmp_path: Path) -> None:
+def test_ingest_survives_killed_workers(
+    cluster: DaskCluster, logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Every log is cut into some six ranges.
+    monkeypatch.setattr(cluster_ingest, "_LEAST_STRETCH", 300_000)
+    monkeypatch.setattr(cluster_ingest, "_MOST_STRETCH", 300_000)
     expected = apilog.report(logs, log_format=LOG_FORMAT)
     stores = iter(range(1000))
 
@@ -102,6 +109,9 @@ def test_ingest_survives_killed_workers(cluster: DaskCluster, logs: Path, tmp_pa
     def check(store: Path) -> None:
         report = apilog.report(store)
         assert report.input.records == expected.input.records
+        assert len(Store.open(store).record_files()) > 4 * len(expected.input.files)
+        lines = apilog.scan(store).select("source", "line_number").collect()
+        assert lines.is_unique().all()
         for name in ("overview", "endpoints", "statuses", "traffic"):
             assert report.tables[name].equals(expected.tables[name]), name
 

@@ -68,6 +68,29 @@ def test_many_files_are_few_tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert len(run.accounts) == 1200
 
 
+def test_compressed_files_are_spread_and_large_ones_begin_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    sizes = {
+        "a": 20 << 20,
+        "b": 20 << 20,
+        "c": 200 << 20,
+        **{f"d{i:02}": 1 << 20 for i in range(40)},
+    }
+    for name, size in sizes.items():
+        with (tmp_path / f"{name}.gz").open("wb") as file:
+            file.truncate(size)
+    tasks = [*cluster_run.ClusterRun([tmp_path], SPEC, len)._tasks(2)]
+    # None is cut, as lines in the middle of a compressed file can't be told from its bytes.
+    assert not any(task.split for task in tasks)
+    counts = [len(task.arguments[0]) for task in tasks]
+    assert counts[:3] == [1, 1, 1]
+    assert sum(counts) == len(sizes)
+    assert max(counts) <= 20
+    assert [task.name for task in tasks if task.is_long] == [str(tmp_path / "c.gz")]
+
+
 @pytest.mark.slow
 def test_reports_on_every_sample(cluster: DaskCluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster_run, "_MOST_STRETCH", 3000)
