@@ -26,6 +26,7 @@ from apilog.aggregate.split_states import (
 )
 from apilog.aggregate.state import (
     PartialState,
+    add_to_batch,
     kept_routes,
     learn_routes,
     merge,
@@ -49,6 +50,7 @@ __all__ = [
     "SpillingStates",
     "TableSpec",
     "TableWithInputs",
+    "add_to_batch",
     "bucket_codes",
     "finish",
     "finish_periods",

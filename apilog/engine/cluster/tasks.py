@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 
 import polars as pl
 
+from apilog.aggregate import add_to_batch
 from apilog.engine.cluster.shipped_sources import with_prefetching
 from apilog.engine.file_ranges import FileRange
 from apilog.engine.first_chunks import FirstChunks, with_later_lines
@@ -171,9 +172,10 @@ def _read(inputs: Sequence[tuple[int, LogSource | FileRange]], job: ClusterJob[T
         closing(run.results()) as results,
     ):
         for result in results:
-            values.append(result.value)
-            if job.merge and len(values) == _BATCH:
-                values = [job.merge(values)]
+            if job.merge:
+                values = add_to_batch(values, result.value, job.merge)
+            else:
+                values.append(result.value)
             for (path,), frame in result.rejects.group_by("source", maintain_order=True):
                 rejects.setdefault(str(path), []).append(frame)
     if job.merge and len(values) > 1:
@@ -190,9 +192,6 @@ def _read(inputs: Sequence[tuple[int, LogSource | FileRange]], job: ClusterJob[T
         for (number, reader), account in zip(inputs, run.accounts, strict=True)
     ]
     return TaskResult(values, parts)
-
-
-_BATCH = 8
 
 
 def _describe(reader: LogSource | FileRange) -> str:
