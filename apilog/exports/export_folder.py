@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -42,6 +42,16 @@ _READERS = 16
 """How many manifests are read at the same time from object storage."""
 _HIDDEN = re.compile(rf"\.({PERIOD_FOLDER_PATTERN})\.[0-9a-f]{{8}}\.(new|old|gone)")
 """Folders that are not whole yet, that were replaced, and that are being removed."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodChange:
+    """A folder of a period that is to be made."""
+
+    manifest: PeriodManifest
+    files: Mapping[str, bytes]
+    replaced: Sequence[PeriodManifest]
+    """The period's folders that are there."""
 
 
 class ExportFolder:
@@ -172,17 +182,21 @@ class ExportFolder:
         self._touched.add(manifest.folder)
         self._folder.put_file(f"{manifest.folder}/{PERIOD_FILE}", manifest.to_json())
 
-    def replace_period(
+    def replace_periods(self, changes: Sequence[PeriodChange]) -> None:
+        """Make folders of periods in place of those that are there.
+
+        Readers see either the old folder or the new one, whole, and never both. Files in the old
+        one that are not export's own go on in the new one.
+        """
+        for change in changes:
+            self._replace_period(change.manifest, change.files, change.replaced)
+
+    def _replace_period(
         self,
         manifest: PeriodManifest,
         files: Mapping[str, bytes],
         replaced: Sequence[PeriodManifest],
     ) -> None:
-        """Make a folder of these files in place of the period's folders that are there.
-
-        Readers see either the old folder or the new one, whole, and never both. Files in the old
-        one that are not export's own go on in the new one.
-        """
         folder = manifest.folder
         obsolete = {n for old in replaced if old.folder == folder for n in old.files} - {*files}
         others = [old for old in replaced if old.folder != folder]
@@ -305,31 +319,35 @@ class DiskExportFolder(ExportFolder):
         super().__init__(folder)
         self._disk = folder
 
-    def replace_period(
-        self,
-        manifest: PeriodManifest,
-        files: Mapping[str, bytes],
-        replaced: Sequence[PeriodManifest],
-    ) -> None:
-        run = secrets.token_hex(4)
-        new, old = (f".{manifest.folder}.{run}.{state}" for state in ("new", "old"))
-        contents = {f"{new}/{name}": data for name, data in files.items()}
-        contents[f"{new}/{PERIOD_FILE}"] = manifest.to_json()
+    def replace_periods(self, changes: Sequence[PeriodChange]) -> None:
+        # The disk is waited for once for all periods that are new.
+        new = {
+            _hidden_name(change.manifest.folder, "new"): change
+            for change in changes
+            if not change.replaced
+        }
         with ExitStack() as undo:
             undo.callback(self._recover)
-            self._disk.stage_files(contents)
-            self._disk.publish_files(contents)
-            if replaced:
-                # From here on a killed run may leave either content under the hidden name. What
-                # becomes of it is decided by whether there is a folder of the period.
-                self._disk.move_entries({new: old})
-                retired = self._swap(old, manifest.folder, [found.folder for found in replaced])
-            else:
-                self._disk.move_entries({new: manifest.folder})
-                retired = []
+            self._disk.write_folders({name: _contents_of(change) for name, change in new.items()})
+            self._disk.move_entries({name: c.manifest.folder for name, c in new.items()})
+            undo.pop_all()
+        for change in changes:
+            if change.replaced:
+                self._replace_period_folder(change)
+
+    def _replace_period_folder(self, change: PeriodChange) -> None:
+        folder = change.manifest.folder
+        new, old = _hidden_name(folder, "new"), _hidden_name(folder, "old")
+        with ExitStack() as undo:
+            undo.callback(self._recover)
+            self._disk.write_folders({new: _contents_of(change)})
+            # From here on a killed run may leave either content under the hidden name. What
+            # becomes of it is decided by whether there is a folder of the period.
+            self._disk.move_entries({new: old})
+            retired = self._swap(old, folder, [found.folder for found in change.replaced])
             undo.pop_all()
         for name in retired:
-            self._dissolve(name, manifest.folder)
+            self._dissolve(name, folder)
 
     def _swap(self, hidden: str, folder: str, present: Sequence[str]) -> list[str]:
         """Put a hidden folder in the place of those that are there; return their hidden names.
@@ -337,7 +355,7 @@ class DiskExportFolder(ExportFolder):
         A period has another name while it is open: then the folder changes its name, too.
         """
         place = folder if folder in present else present[0]
-        others = {name: f".{name}.{secrets.token_hex(4)}.old" for name in present if name != place}
+        others = {name: _hidden_name(name, "old") for name in present if name != place}
         if place != folder and folder.endswith(OPEN_SUFFIX):
             self._disk.move_entries({place: folder})
             place = folder
@@ -348,12 +366,12 @@ class DiskExportFolder(ExportFolder):
             return [hidden, *others.values()]
         # Between the renames there is no folder of the period. That is why readers that meet
         # a run must look again, and why a killed run leaves an `.old` to be put back.
-        others[place] = f".{place}.{secrets.token_hex(4)}.old"
+        others[place] = _hidden_name(place, "old")
         self._disk.move_entries({**others, hidden: folder})
         return [*others.values()]
 
     def remove_period(self, manifest: PeriodManifest) -> None:
-        gone = f".{manifest.folder}.{secrets.token_hex(4)}.gone"
+        gone = _hidden_name(manifest.folder, "gone")
         self._disk.move_entries({manifest.folder: gone})
         self._disk.remove_folder(gone)
 
@@ -406,6 +424,15 @@ class DiskExportFolder(ExportFolder):
     def _file_sizes(self, folder: str) -> Mapping[str, int]:
         # The target of a link is not export's own.
         return {} if self._disk.is_link(folder) else super()._file_sizes(folder)
+
+
+def _hidden_name(folder: str, state: str) -> str:
+    return f".{folder}.{secrets.token_hex(4)}.{state}"
+
+
+def _contents_of(change: PeriodChange) -> dict[str, bytes]:
+    """Return all files of a period's folder."""
+    return {**change.files, PERIOD_FILE: change.manifest.to_json()}
 
 
 def _own_names(manifest: PeriodManifest) -> set[str]:

@@ -23,7 +23,7 @@ from apilog.engine.source_pass import make_read_spec, parse_privacy
 from apilog.engine.store_parts import separate_stores
 from apilog.errors import UsageError
 from apilog.exports.archive_index import draw_index
-from apilog.exports.export_folder import ExportFolder, export_folder_at, lies_within
+from apilog.exports.export_folder import ExportFolder, PeriodChange, export_folder_at, lies_within
 from apilog.exports.manifest import (
     EXPORT_VERSION,
     INDEX_FILE,
@@ -258,8 +258,13 @@ class _ExportRun:
                 self._folder.write_settings(SettingsManifest(settings=settings, columns=columns))
             requests |= {made.period: made.report.input.records for made in several}
             drawn = draw_files([made.report for made in several], self._options)
-            for made, files in zip(several, drawn, strict=True):
-                self._write_period(made, files, summary)
+            changes: list[PeriodChange] = []
+            try:
+                for made, files in zip(several, drawn, strict=True):
+                    changes += self._find_changes(made, files, summary)
+            finally:
+                # What is in the way of a period does not keep those before it from being written.
+                self._folder.replace_periods(changes)
         summary.unchanged.sort()
         notes.extend(describe_stray_periods(requests))
         self._prune(summary)
@@ -270,10 +275,10 @@ class _ExportRun:
             self._folder.write_index(draw_index(periods, self._options.every, zone, self._now))
         return summary
 
-    def _write_period(
+    def _find_changes(
         self, made: PeriodReport, files: Mapping[str, bytes], summary: ExportSummary
-    ) -> None:
-        """Write the files of a period where they are not what its folder holds."""
+    ) -> list[PeriodChange]:
+        """Return what is to be written of a period: nothing where its folder stays as it is."""
         period = made.period
         made_of = self._stored.get(period) if self._stored else None
         manifest = PeriodManifest.for_period(
@@ -293,8 +298,9 @@ class _ExportRun:
             # The sources have lost requests, as logs that rotate do: the export is better.
             summary.kept.extend(p.folder for p in present)
         else:
-            self._folder.replace_period(manifest, files, present)
             (summary.rewritten if present else summary.new).append(manifest.folder)
+            return [PeriodChange(manifest, files, present)]
+        return []
 
     def _prune(self, summary: ExportSummary) -> None:
         """Remove the periods that are too old, if age matters."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -172,26 +172,21 @@ class LocalFolder:
     def stage_file(self, name: str, data: bytes) -> None:
         path = self.path(unfinished_name(name))
         _make_folder(path.parent)
-        with explain_write_errors(path):
-            stream = os.open(path, _NEW_FILE_FLAGS, 0o666)
-            try:
-                rest = memoryview(data)
-                while rest:
-                    rest = rest[os.write(stream, rest) :]
-                os.fsync(stream)
-            finally:
-                os.close(stream)
+        _write_file(path, data)
 
-    def stage_files(self, contents: Mapping[str, bytes]) -> None:
-        """Stage several files; the disk is waited for once, not for each of them."""
-        for parent in {self.path(name).parent for name in contents}:
-            _make_folder(parent)
-        # A file system writes out together what is asked for at the same time.
-        pool = _writers(os.getpid())
-        begun = [pool.submit(self.stage_file, *pair) for pair in contents.items()]
-        wait(begun)
-        for file in begun:
-            file.result()
+    def write_folders(self, folders: Mapping[str, Mapping[str, bytes]]) -> None:
+        """Write folders that are not there yet, with their files.
+
+        Meant for names that nobody looks at: a folder is whole only when this returns, and it lasts
+        once it was moved to another name.
+        """
+        paths = {self.path(name): files for name, files in folders.items()}
+        for path in paths:
+            with explain_write_errors(path):
+                os.mkdir(path)
+        contents = [(path / file, d) for path, files in paths.items() for file, d in files.items()]
+        _at_once(_write_file, contents)
+        _at_once(_sync_folder, [(path,) for path in paths])
 
     def publish_files(self, names: Iterable[str]) -> None:
         self.move_entries({unfinished_name(name): name for name in names})
@@ -249,6 +244,30 @@ class LocalFolder:
             entries = os.listdir(folder)
         self.remove_files(f"{name}/{entry}" for entry in entries)
         _remove_empty_folder(folder)
+
+
+def _write_file(path: Path, data: bytes) -> None:
+    with explain_write_errors(path):
+        stream = os.open(path, _NEW_FILE_FLAGS, 0o666)
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(stream, rest) :]
+            os.fsync(stream)
+        finally:
+            os.close(stream)
+
+
+def _at_once(change: Callable[..., None], calls: Sequence[tuple[object, ...]]) -> None:
+    """Make changes that don't depend on each other; the first error is raised after all of them.
+
+    A file system writes out together what is asked for at the same time.
+    """
+    pool = _writers(os.getpid())
+    begun = [pool.submit(change, *call) for call in calls]
+    wait(begun)
+    for one in begun:
+        one.result()
 
 
 @lru_cache(maxsize=1)
