@@ -45,7 +45,9 @@ ANSWER_FIELDS: Mapping[str, tuple[FieldEntry, ...]] = {
             httpstatus httpstatuscode httpresponsestatuscode httpresponsecode edgeresponsestatus
             resstatuscode resstatus respstatus scstatus httpcode httpreturncode respcode rspcode
             rescode replystatus httpresponsestatus finalstatus statusvalue clientstatus
-            clientstatuscode proxyresponsecode elbstatuscode statut estado code response st sc""",
+            clientstatuscode proxyresponsecode elbstatuscode statut estado code response st sc
+            resultcode httpresultcode returncode stato codigo codigohttp codice codiceestado
+            codigoestado codestatut s""",
             looks.is_status,
             to_statuses,
             given=to_statuses,
@@ -107,7 +109,11 @@ ANSWER_FIELDS: Mapping[str, tuple[FieldEntry, ...]] = {
             servetime turnaroundtime clientduration timetoresponse handlertime servertime
             requestprocessingtime
             walltime totalelapsed totalresponsetime totalms totalus reqms respms resms requestms
-            responsems time rt ms millis milliseconds latencyhuman"""
+            responsems time rt ms millis milliseconds latencyhuman timeelapsed mselapsed processtime
+            requesttotaltime totalrequesttime requestelapsed reqduration timetoserve
+            timetoserverequest servedin handledin completedin processedin finishedin respondedin
+            handletime handlingtime durata duracao duree tiempo tempo temps tiemporespuesta
+            temporesposta temporisposta tempsreponse duracion gesamtdauer laufzeit d"""
         ),
     ),
     "upstream_duration_ms": (
@@ -129,7 +135,8 @@ ANSWER_FIELDS: Mapping[str, tuple[FieldEntry, ...]] = {
             servicelatency serviceduration latencytarget latencybackend latencyorigin latencyservice
             timingupstream backendtime backendlatency backendduration backendresponsetime
             upstreamresptime targetresponsetime endpointresponsetime upstream apptime
-            responsetime"""
+            responsetime svcms svcus svctime upstreamtotal proxyduration proxylatency proxytime
+            originfetchtime backendprocessingtime backendresptime"""
         ),
     ),
     "request_bytes": (
@@ -138,7 +145,7 @@ ANSWER_FIELDS: Mapping[str, tuple[FieldEntry, ...]] = {
             requestcontentlength requestbodylength requestbodybytes requestbyteslength reqlen
             reqlength reqsizebytes requestlen inbytes rxbytes receivedbytes bytesrecv bytesreceived
             bytesread bytesin reqsize reqbodysize reqbytes httprequestbodybytes httprequestbodysize
-            httprequestsize requestsizeinbytes csbytes"""
+            httprequestsize requestsizeinbytes csbytes bytesrx readbytes rxsize"""
         ),
         variables("bytes_uploaded", to_sizes),
     ),
@@ -152,7 +159,8 @@ ANSWER_FIELDS: Mapping[str, tuple[FieldEntry, ...]] = {
             respbytes resbytes bytes size responsebyteslength respbyteslength httpresponsebodybytes
             httpresponsebodysize httpresponsesize scbytes rescontentlength reslength
             resheaderscontentlength responseheaderscontentlength contentlength contentsize length
-            len totalbytes writtenbytes byteswritten responsewritten written responsesizeinbytes"""
+            len totalbytes writtenbytes byteswritten responsewritten written responsesizeinbytes
+            bytestx txsize writebytes bytesresponse sizebytes bbs bs"""
         ),
         variables("sent_http_content_length", to_sizes),
         variables("bytes_read", finished_bytes),

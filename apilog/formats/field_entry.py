@@ -9,7 +9,7 @@ import polars as pl
 
 from apilog.formats.key_paths import normalise_name
 from apilog.values import looks
-from apilog.values.convert import durations_to_ms, durations_with_unit, encode_given, to_sizes
+from apilog.values.convert import durations_to_ms, durations_with_unit, encode_given, sizes_with_unit, to_sizes
 from apilog.values.dictionary import ColumnConverter
 from apilog.values.looks import ValueLook
 from apilog.values.requests import encode_first, keep_texts
@@ -116,7 +116,8 @@ def texts(names: str, look: ValueLook = looks.is_wordy) -> FieldEntry:
 
 def sizes(names: str, given: ColumnConverter = to_sizes) -> FieldEntry:
     """Return an entry for sizes in bytes, or for other whole numbers."""
-    return fields(names, looks.is_size, to_sizes, given=given)
+    convert = sizes_with_unit if given is to_sizes else given
+    return fields(names, looks.is_size, convert, given=given)
 
 
 def durations(

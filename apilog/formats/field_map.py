@@ -55,6 +55,7 @@ from apilog.values.convert import (
 )
 from apilog.values.local_times import is_local_time
 from apilog.values.requests import (
+    encode_method,
     encode_client_address,
     encode_first,
     encode_host,
@@ -86,7 +87,9 @@ _TIMES = fields(
     accesstime eventtime logtime epoch edgestarttimestamp timestampiso zeit zeitstempel zeitpunkt
     horodatage fecha t timeunixnano asctime requestdate reqtimesec isotime utctime eventtimestamp
     logtimestamp loggedat createdat receivedat requestedat completedat finishedat endedat endtime
-    timestampepoch timeepoch unixtime epochtime start end""",
+    timestampepoch timeepoch unixtime epochtime start end logged at when receivetime receivedtime
+    eventtimestampms reqtime timestampus timestampsec tsms tsus tsns logdate accessdate occurredat data
+    fechahora datahora dataora dateheure heure hora uhrzeit""",
     looks.is_time,
     parse_times,
     special={
@@ -107,12 +110,19 @@ _OTHER_TARGETS = fields(
     """$uri url requestpath path urlpath urlfull httppath httptarget httpurl $target originalpath
     rawpath fullpath fullurl requestfullpath requesttarget pathname uripath requri pfad chemin ruta
     pathinfo reqpath requrl urlstem csuri httproutepath endpoint resource request
-    req""",
+    req camino caminho percorso rota recurso ressource urlrequested requestedpath ru p u""",
     looks.is_target,
     encode_url_path,
     part=target_path,
     kind="target",
 )
+_ROUTE_NAMES = "route httproute routepath pathtemplate urltemplate $resource_path"
+_CONCRETE_ROUTES = replace(
+    fields(_ROUTE_NAMES, looks.are_concrete_paths, encode_url_path, part=target_path),
+    variables=(),
+    kind="target",
+)
+
 FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
     "timestamp": (
         _TIMES,
@@ -126,13 +136,17 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
         variables("time_good", parse_joined_times),
     ),
     "method": (
-        texts(
+        fields(
             """method $request_method httpmethod httprequestmethod reqmethod verb requestverb
             clientrequestmethod csmethod methode méthode método metodo methodname httpverb reqverb
-            requesttype""",
+            requesttype verbo""",
             looks.is_method,
+            encode_method,
+            given=encode_first,
         ),
         request_lines("method"),
+        # Names that are used for other things as well.
+        fields("request req operation action rm m", looks.is_common_method, encode_method),
         variables("route_request", part_of_route_request("method")),
         variables("method_lower", encode_upper),
     ),
@@ -141,6 +155,8 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
         request_lines("target", target_path),
         _OTHER_TARGETS,
         variables("document_uri", part=target_path),
+        # Some call the path so: it is no template if it has a number or a query in it.
+        _CONCRETE_ROUTES,
     ),
     "query": (
         fields(
@@ -152,6 +168,7 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
         also(_TARGETS, encode_target_query),
         request_lines("target", target_query),
         also(_OTHER_TARGETS, encode_target_query),
+        also(_CONCRETE_ROUTES, encode_target_query),
         variables("marked_query query_or_dash", part=target_query),
     ),
     "protocol": (
@@ -171,7 +188,8 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
             xrealip userip requestip address remote peeraddr sourceipport cliip
             downstreamremoteaddress httpremoteaddr httpclientip remoteipaddress clientipaddr
             callerip calleripaddress calleraddress srcaddr srcaddress originip visitorip xclientip
-            sourceipaddress xforwardedfor forwardedfor""",
+            sourceipaddress xforwardedfor forwardedfor peer peerip peeraddress ipcliente clienteip
+            adresseip adresseipclient direccionip enderecoip indirizzoip ipaddr ra xff""",
             looks.is_address,
             encode_client_address,
             given=blank_to_null,
@@ -215,7 +233,7 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
             application applicationname applicationid appname subscriptionid authenticatedentityid
             clientusername $api_consumer $ssl_client_s_dn_cn $remote_user username uname userid user
             account accountid customer customerid tenant tenantid enduserid developerapp
-            developerappname principalid"""
+            developerappname principalid usrid subscriberid apikeyname"""
         ),
         variables("caller"),
     ),
@@ -232,7 +250,7 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
     "user_agent": (
         texts(
             """useragent $http_user_agent requestuseragent useragentoriginal clientrequestuseragent
-            csuseragent agent ua"""
+            csuseragent agent ua useragentname useragentstring agentutilisateur agenteusuario"""
         ),
         variables("captured_headers", captured_agent),
     ),
@@ -289,7 +307,7 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
     ),
     "route": (
         fields(
-            "route httproute routepath pathtemplate urltemplate $resource_path",
+            _ROUTE_NAMES,
             looks.is_path,
             encode_first,
             given=encode_route_key,

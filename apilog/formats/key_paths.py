@@ -6,6 +6,7 @@ Invariant: names are compared without case and without `_ - . $ @ : ( )` and bla
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from functools import lru_cache
 
@@ -29,6 +30,10 @@ SCOPES = frozenset(
 )
 """Objects that are about the machine, the collector, the service behind, or the caller's own
 parameters: what they hold goes by its whole path alone."""
+_FLATTENED = re.compile(
+    r"(?i)^(jsonpayload|protopayload|payload|httprequest|httpresponse|fields|attributes|attrs)_(?=.)"
+)
+"""Objects whose members tables have as columns, as BigQuery's exports do: `httpRequest_status`."""
 _UNITS = (
     *("s", "sec", "secs", "second", "seconds", "ms", "msec", "msecs", "milli", "millis"),
     *("millisec", "milliseconds", "us", "usec", "usecs", "micro", "micros", "microsec"),
@@ -60,9 +65,19 @@ def candidate_paths(
 @lru_cache(maxsize=4096)
 def names_of_path(path: KeyPath) -> tuple[str, ...]:
     """Return the names that a field goes by: its whole path, and less and less of its beginning."""
-    keys = [name for key in path for part in key.split(".") if (name := normalise_name(part))]
+    parts = [part for key in path for part in _split_key(key)]
+    keys = [name for part in parts if (name := normalise_name(part))]
     scope = next((at for at in range(len(keys) - 1) if _is_scope(keys, at)), len(keys) - 1)
     return tuple("".join(keys[cut:]) for cut in range(scope + 1))
+
+
+def _split_key(key: str) -> list[str]:
+    """Return the keys that a key is made of, set apart by dots or as tables name members."""
+    parts: list[str] = []
+    while match := _FLATTENED.match(key):
+        parts.append(match[1])
+        key = key[match.end() :]
+    return [*parts, *key.split(".")]
 
 
 @lru_cache(maxsize=512)

@@ -46,6 +46,11 @@ class ContainerKind:
     """Whether its elements are containers in turn."""
 
 
+_PAGE_MEMBERS = (
+    *("total", "count", "page", "limit", "offset", "next", "total_count", "page_size", "per_page"),
+    *("has_more", "next_cursor", "cursor"),
+)
+
 CONTAINER_KINDS = (
     # Azure resource logs (https://learn.microsoft.com/azure/azure-monitor/essentials/
     # resource-logs-schema); analytics records of Apigee's adapters and microgateway; what Firehose
@@ -131,6 +136,11 @@ CONTAINER_KINDS = (
         array_name="data",
         elements=rb'(?=\s*+\{\s*+"(?:id|type|attributes)"' + _COLON + rb")",
         sure_members=(rb'"meta"' + _COLON + rb'\{\s*+"(?:elapsed|page|request_id|status)"',),
+    ),
+    # A page of an API that lists what it has logged: counts and cursors before the array.
+    *(
+        ContainerKind(array_name=name, elements=rb'(?=\s*+\{\s*+")', first_members=_PAGE_MEMBERS)
+        for name in ("data", "items", "logs", "rows")
     ),
 )
 MAX_SIBLINGS = 20

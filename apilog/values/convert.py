@@ -45,6 +45,7 @@ _MS_PER_WORD = {
 """The words that may stand behind the number of a duration, in lower case."""
 _NUMBER_AND_UNIT = r"^(?<number>[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?)\s*(?<unit>[A-Za-zµμ]+)$"
 _STATUS_AND_REASON = r"^([1-9][0-9]{2}) [A-Za-z]"
+_BYTES = r"^\s*([0-9]{1,16}) ?(?i:B|bytes?|octets?)\s*$"
 _LIST_AND_UNIT = r"^(?<list>[0-9.,: -]*[0-9])\s*(?<unit>[A-Za-zµμ]+)$"
 _COMPOUND_DURATIONS = (
     # As Go's Duration prints itself: https://pkg.go.dev/time#Duration.String
@@ -122,6 +123,21 @@ def to_sizes(s: pl.Series) -> pl.Series:
     return sizes.set(~sizes.is_between(0, LARGEST_BYTES), None)
 
 
+def sizes_with_unit(s: pl.Series) -> pl.Series:
+    """Parse sizes in bytes that may end in their unit: `120B`, `120 bytes`.
+
+    Sizes in larger units are rounded, and null.
+    """
+    if s.dtype.is_numeric():
+        return to_sizes(s)
+
+    def parse_with_unit(missed: pl.Series) -> pl.Series:
+        return missed.str.extract(_BYTES, 1).cast(pl.Int64, strict=False)
+
+    sizes = retry_nulls(s.cast(pl.String), to_integers(s), parse_with_unit)
+    return sizes.set(~sizes.is_between(0, LARGEST_BYTES), None)
+
+
 def to_counts(s: pl.Series) -> pl.Series:
     """Parse small counts (Int16), such as those of attempts; negative and absurd ones are null."""
     counts = to_integers(s)
@@ -170,6 +186,25 @@ def durations_to_ms(s: pl.Series, unit: str = "s") -> pl.Series:
         return retry_nulls(texts, plain, lambda missed: _parse_with_unit(missed, factor))
 
     return map_texts(s, parse)
+
+
+def sum_seconds(*parts: pl.Series) -> pl.Series:
+    """Return the milliseconds of durations one after the other; null if one is missing or -1."""
+    in_ms = pl.DataFrame([durations_to_ms(part, "s").alias(str(at)) for at, part in enumerate(parts)])
+    total = pl.sum_horizontal(pl.all()).round(3)
+    return in_ms.select(pl.when(pl.all_horizontal(pl.all().is_not_null())).then(total)).to_series()
+
+
+def join_duration_parts(seconds: pl.Series, nanos: pl.Series) -> pl.Series:
+    """Return the milliseconds of whole seconds and of nanoseconds beside them.
+
+    ProtoJSON leaves out the part that is 0; a value with neither is null.
+    """
+    parts = pl.DataFrame(
+        [durations_to_ms(seconds, "s").alias("s"), durations_to_ms(nanos, "ns").alias("ns")]
+    )
+    is_any = pl.any_horizontal(pl.all().is_not_null())
+    return parts.select(pl.when(is_any).then(pl.sum_horizontal("s", "ns"))).to_series()
 
 
 def positive_sizes(s: pl.Series) -> pl.Series:

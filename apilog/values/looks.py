@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import polars as pl
 
-from apilog.values.convert import durations_to_ms, to_floats, to_integers, to_sizes, to_statuses
+from apilog.values.convert import durations_to_ms, to_floats, sizes_with_unit, to_integers, to_statuses
 from apilog.values.requests import first_of_json_list
 from apilog.values.times import parse_times
 
@@ -25,6 +25,7 @@ _ADDRESS = (
 _ADDRESS_LIST = rf'^\s*(?:\["?)?(?:unix:|{_ADDRESS}(?::[0-9]{{1,5}})?(?:\s*,|"|\s*$))'
 _REQUEST_LINE = r"^[A-Z][A-Z_-]{1,31} +\S"
 _METHOD = r"^[A-Za-z][A-Za-z_-]{1,31}$"
+_COMMON_METHOD = r"^(?i:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)$"
 _TARGET = r"^(?:/|\*$|[A-Za-z][A-Za-z0-9+.-]{0,15}://|[A-Za-z0-9._-]+(?::[0-9]{1,5})?/)[^\s]*"
 _PROTOCOL = r"^(?:(?i:https?|http|spdy|h2c?|h3|grpc|ws|wss|tcp|tls)\b.*|[0-9](?:\.[0-9])?)$"
 _HOST = (
@@ -105,6 +106,21 @@ def is_method(s: pl.Series) -> pl.Series:
     return s.str.contains(_METHOD)
 
 
+def is_common_method(s: pl.Series) -> pl.Series:
+    """Return which texts are the verbs that APIs use, whatever the field is called."""
+    return s.str.contains(_COMMON_METHOD)
+
+
+def are_concrete_paths(s: pl.Series) -> pl.Series:
+    """Return which texts are paths if the field holds no templates; none if it does, or may.
+
+    A number as a segment, or a query, stands in no template; braces, colons and stars do.
+    """
+    is_concrete = s.str.contains(r"^/\S*(?:\?|/[0-9]+(?:/|$))").any()
+    is_template = s.str.contains(r"[{}<>*]|/:").any()
+    return is_path(s) & bool(is_concrete and not is_template)
+
+
 def is_method_or_code(s: pl.Series) -> pl.Series:
     """Return which texts are methods or the numbers of methods."""
     return is_method(s) | s.str.contains(r"^[0-9]{1,2}$")
@@ -144,7 +160,7 @@ def is_duration_list(s: pl.Series) -> pl.Series:
 
 def is_size(s: pl.Series) -> pl.Series:
     """Return which texts are sizes; -1 stands for one that is not known."""
-    return to_sizes(s).is_not_null() | (s == "-1")
+    return sizes_with_unit(s).is_not_null() | (s == "-1")
 
 
 def is_address(s: pl.Series) -> pl.Series:

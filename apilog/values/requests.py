@@ -22,6 +22,7 @@ _SECRET_VALUE = (
     r"|credential|session|auth|jwt)[^=&;]*|key|sig|code|sid)=)[^&;#]*"
 )
 _METHODS = ("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE")
+_METHODS_IN_SMALL_LETTERS = {verb.lower(): verb for verb in _METHODS}
 _LEADING_VERB = r"^([A-Z]+) /"
 _ANY_VERB = "ANY"
 _HOST_AND_PATH = r"^[A-Za-z0-9_*.-]+(?::[0-9]{1,5})?/"
@@ -204,6 +205,15 @@ def encode_first(values: pl.Series) -> pl.Series:
         return blank_to_null(first)
 
     return map_categories(encode_texts(values), take_first)
+
+
+def encode_method(values: pl.Series) -> pl.Series:
+    """Return methods, encoded; the usual ones in capitals, as all of HTTP writes them.
+
+    Frameworks such as hapi keep them in small letters: https://hapi.dev/api/#-requestmethod
+    """
+    methods = encode_first(values)
+    return map_categories(methods, lambda s: s.replace(_METHODS_IN_SMALL_LETTERS))
 
 
 def encode_tool(values: pl.Series) -> pl.Series:

@@ -47,8 +47,12 @@ _OTHER_LAYOUTS = (
     "%m/%d/%Y, %I:%M:%S%.f %p",
     "%b %e, %Y @ %H:%M:%S%.f",
     "%Y%m%dT%H%M%S%.f",
+    "%Y%m%d%H%M%S",
+    "%Y%m%d%H%M%S%3f",
+    "%Y%m%d %H:%M:%S%.f",
 )
-"""As `date`, mail, Apache's error log, Azure's portal, Kibana and ISO 8601's basic form do."""
+"""As `date`, mail, Apache's error log, Azure's portal, Kibana and ISO 8601's basic form do, and
+digits alone."""
 _COMPACT = r"^([0-9]{8})T([0-9]{6}(?:\.[0-9]+)?)(Z|[+-][0-9]{2}:?[0-9]{2})$"
 _WEEKDAY = r"^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,?\s+"
 _TRAILING_ZONE = r"\s+(?<zone>[+-][0-9]{2}:?[0-9]{2}|GMT|UTC|Z)$"
@@ -131,6 +135,12 @@ def parse_times(s: pl.Series) -> pl.Series:
 def parse_split_times(dates: pl.Series, clocks: pl.Series) -> pl.Series:
     """Parse times whose date stands apart from the time of day."""
     return parse_times(dates.cast(pl.String) + " " + clocks.cast(pl.String))
+
+
+def join_second_parts(seconds: pl.Series, nanos: pl.Series) -> pl.Series:
+    """Return the times of whole seconds since 1970 and of nanoseconds beside them."""
+    micros = nanos.cast(pl.String).cast(pl.Int64, strict=False) // 1000
+    return _to_utc(parse_epochs_of(seconds, "s").to_physical() + micros.fill_null(0))
 
 
 def parse_epochs_of(s: pl.Series, unit: str) -> pl.Series:
@@ -282,11 +292,15 @@ def _scale_epochs(n: pl.Series, scale: Callable[[pl.Series, int, int], pl.Series
 _GO_ZONE_NAME = r"( [+-][0-9]{4}) [A-Z]{2,5}(?: m=[+-][0-9.]+)?$"
 
 
+# As Java's ZonedDateTime does: https://docs.oracle.com/en/java/javase/21/docs/api/java.base/java/time/ZonedDateTime.html
+_NAMED_ZONE = r"(Z|[+-][0-9]{2}:[0-9]{2})\[[A-Za-z0-9/_+-]+\]$"
+
+
 def _parse_other_times(s: pl.Series) -> pl.Series:
     """Parse times with a month's name, of Azure's portal or of Go, each by its own layout."""
 
     def parse_layouts(texts: pl.Series) -> pl.Series:
-        by_go = parse_iso_times(texts.str.replace(_GO_ZONE_NAME, "$1"))
+        by_go = parse_iso_times(texts.str.replace(_GO_ZONE_NAME, "$1").str.replace(_NAMED_ZONE, "$1"))
         if not by_go.null_count():
             return by_go
         plain = texts.str.strip_chars("[] ").str.replace(_WEEKDAY, "").str.replace_all(r"\s+", " ")

@@ -6,7 +6,7 @@ Invariant: a field is used for one thing, and never against the look of its valu
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import polars as pl
 
@@ -18,10 +18,11 @@ from apilog.formats.generic.dialect import JoinedNames, find_path
 from apilog.formats.generic.dialects import find_dialect
 from apilog.formats.generic.own_fields import OwnFields
 from apilog.formats.generic.unit_evidence import ChosenField
-from apilog.formats.key_paths import candidate_paths
+from apilog.formats.key_paths import candidate_paths, normalise_name
 from apilog.values import looks
 from apilog.values.json_text import KeyPath
-from apilog.values.times import parse_split_times, parse_times
+from apilog.values.convert import join_duration_parts
+from apilog.values.times import join_second_parts, parse_split_times, parse_times
 
 TELLING_COLUMNS = ("path", "status", "method")
 """One of the fields of these has to say something, or a line is no request."""
@@ -43,6 +44,10 @@ _CALLED_A_TIME = re.compile(r"(?i)time|date|stamp|epoch|(?:^|[_.-])(?:ts|at)$|[a
 _PROCESS_KEYS = ("pid", "hostname")
 
 
+_SECOND_PARTS = (("secs", "nanos"), ("seconds", "nanos"), ("sec", "nsec"), ("secs", "nsecs"))
+_SPLIT_SECONDS = {"timestamp": join_second_parts, "duration": join_duration_parts}
+
+
 class FieldChoice:
     """The fields that were chosen for each column that the user did not name one for."""
 
@@ -54,7 +59,12 @@ class FieldChoice:
         self._own_columns = frozenset(own.paths)
         self.dialect = find_dialect(self._given)
         self.columns: dict[str, tuple[ChosenField, ...]] = {}
+        self._split_seconds = self._find_split_seconds(own.columns)
+        for paths in self._split_seconds.values():
+            self._kinds |= dict.fromkeys(paths, "seconds and their fraction")
         for column in KEYS:
+            if column in self._split_seconds:
+                continue
             if column in own.undecided:
                 named = ChosenField(own.undecided[column], KEYS[column][-1])
                 self.columns[column] = (named,)
@@ -92,7 +102,37 @@ class FieldChoice:
             paths = [path for name in joined.names if (path := find_path(name, values))]
             if len(paths) == len(joined.names):
                 found[column] = joined, paths
+        for column, (whole, fraction) in self._split_seconds.items():
+            read = _SPLIT_SECONDS["timestamp" if column == "timestamp" else "duration"]
+            found[column] = JoinedNames((), read), [whole, fraction]
         return found
+
+    def _find_split_seconds(self, own: Collection[str]) -> Mapping[str, tuple[KeyPath, KeyPath]]:
+        """Return the fields of whole seconds and of nanoseconds that are one value, by column.
+
+        So Rust's serde writes a Duration, and ProtoJSON of some languages a Timestamp.
+        """
+        parts: dict[KeyPath, dict[str, KeyPath]] = {}
+        for path, given in self._given.items():
+            if len(path) > 1 and len(given):
+                parts.setdefault(path[:-1], {})[normalise_name(path[-1])] = path
+        whole_and_fraction = {
+            parent: (names[whole], names[fraction])
+            for parent, names in parts.items()
+            for whole, fraction in _SECOND_PARTS
+            if names.keys() == {whole, fraction} and self._are_numbers(names.values())
+        }
+        found: dict[str, tuple[KeyPath, KeyPath]] = {}
+        for column in ("timestamp", *DURATION_COLUMNS):
+            names = [name for entry in KEYS[column] for name in entry.names]
+            ranked = candidate_paths(names, whole_and_fraction)
+            taken = [path for _, _, path in ranked if whole_and_fraction[path] not in found.values()]
+            if taken and column not in own:
+                found[column] = whole_and_fraction[taken[0]]
+        return found
+
+    def _are_numbers(self, paths: Iterable[KeyPath]) -> bool:
+        return all(looks.is_duration(self._given[path]).all() for path in paths)
 
     def find_access_lines(self) -> Mapping[KeyPath, str]:
         """Return the fields that tell access lines, and what their values match."""
@@ -102,7 +142,7 @@ class FieldChoice:
 
     def find_time(self, *, is_timed: bool) -> tuple[tuple[KeyPath, ...], ColumnSource | None]:
         """Return the fields of the time where none is named for it, and what it is made of."""
-        if "timestamp" in (self.columns.keys() | self._own_columns):
+        if "timestamp" in (self.columns.keys() | self._own_columns | self._split_seconds.keys()):
             return (), None
         if paths := self.find_split_time():
             return paths, ColumnSource(tuple(".".join(p) for p in paths), parse_split_times)

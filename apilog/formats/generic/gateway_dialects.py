@@ -16,6 +16,7 @@ from apilog.formats.haproxy.values import encode_server_name, encode_termination
 from apilog.values import looks
 from apilog.values.convert import (
     attempts_of_retries,
+    sum_seconds,
     to_counts,
     upstream_status_by_details,
 )
@@ -31,6 +32,39 @@ _GOOGLE_SAMPLE = (
 )
 
 GATEWAY_DIALECTS: tuple[LogDialect, ...] = (
+    LogDialect(
+        # The table of its logs that Athena's guide makes; each part is -1 where there was none.
+        name="aws-alb-table",
+        gateway="aws-alb",
+        names=all_of(
+            "requestprocessingtime targetprocessingtime responseprocessingtime elbstatuscode"
+        ),
+        units=("s",),
+        fields=fields_named(
+            duration_ms="",
+            upstream_duration_ms="targetprocessingtime:s",
+            status="elbstatuscode",
+            upstream_status="targetstatuscode",
+            request_bytes="receivedbytes",
+            response_bytes="sentbytes",
+            method="requestverb",
+            trace_id="traceid",
+        ),
+        joined={
+            "duration_ms": JoinedNames(
+                ("requestprocessingtime", "targetprocessingtime", "responseprocessingtime"),
+                sum_seconds,
+            )
+        },
+        sample=(
+            '{"type":"https","time":"2026-10-10T13:55:36.123456Z","elb":"app/shop/50dc6c495c0c9188",'
+            '"client_ip":"203.0.113.9","client_port":51234,"target_ip":"10.0.0.1","request_processing'
+            '_time":0.001,"target_processing_time":0.012,"response_processing_time":0.002,"elb_status'
+            '_code":200,"target_status_code":"200","received_bytes":87,"sent_bytes":120,"request_verb'
+            '":"GET","request_url":"https://shop.example:443/a?b=1","request_proto":"HTTP/1.1"}'
+        ),
+        url="https://docs.aws.amazon.com/athena/latest/ug/create-alb-access-logs-table.html",
+    ),
     LogDialect(
         name="traefik",
         gateway="traefik",
