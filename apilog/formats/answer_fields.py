@@ -92,7 +92,7 @@ ANSWER_FIELDS: Mapping[str, tuple[FieldEntry, ...]] = {
     "duration_ms": (
         # nginx writes seconds with three decimals.
         durations("$request_time reqtime", "s", NGINX_URL, seconds_to_ms),
-        variables("request_time_rack request_time_actix", seconds_to_ms),
+        variables("request_time_rack request_time_actix request_time_seconds", seconds_to_ms),
         variables("request_time_ms", partial(durations_to_ms, unit="ms")),
         variables("request_time_us", partial(durations_to_ms, unit="us")),
         variables("request_time_ns", partial(durations_to_ms, unit="ns")),

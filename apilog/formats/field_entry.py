@@ -9,7 +9,13 @@ import polars as pl
 
 from apilog.formats.key_paths import normalise_name
 from apilog.values import looks
-from apilog.values.convert import durations_to_ms, durations_with_unit, encode_given, sizes_with_unit, to_sizes
+from apilog.values.convert import (
+    durations_to_ms,
+    durations_with_unit,
+    encode_given,
+    sizes_with_unit,
+    to_sizes,
+)
 from apilog.values.dictionary import ColumnConverter
 from apilog.values.looks import ValueLook
 from apilog.values.requests import encode_first, keep_texts

@@ -75,6 +75,7 @@ from apilog.values.requests import (
 )
 from apilog.values.times import (
     parse_epoch_times,
+    parse_epochs_of,
     parse_iso_times,
     parse_joined_clf_times,
     parse_times,
@@ -132,6 +133,7 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
         variables("time_month_first", parse_month_first),
         variables("time_any time_no_zone time_python time_web time_go", parse_times),
         variables("time_gin", parse_gin_times),
+        variables("epoch_ms", partial(parse_epochs_of, unit="ms")),
         variables("time_tornado", parse_short_times),
         variables("time_good", parse_joined_times),
     ),
@@ -155,6 +157,7 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
         request_lines("target", target_path),
         _OTHER_TARGETS,
         variables("document_uri", part=target_path),
+        variables("absolute_url", encode_url_path),
         # Some call the path so: it is no template if it has a number or a query in it.
         _CONCRETE_ROUTES,
     ),
@@ -169,7 +172,7 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
         request_lines("target", target_query),
         also(_OTHER_TARGETS, encode_target_query),
         also(_CONCRETE_ROUTES, encode_target_query),
-        variables("marked_query query_or_dash", part=target_query),
+        variables("marked_query query_or_dash absolute_url", part=target_query),
     ),
     "protocol": (
         texts(
@@ -221,6 +224,8 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
         replace(also(_TARGETS, encode_url_host), look=looks.is_url_with_host),
         replace(also(_OTHER_TARGETS, encode_url_host), look=looks.is_url_with_host),
         variables("captured_headers", captured_host),
+        variables("dotted_host", encode_host),
+        variables("absolute_url", encode_url_host),
     ),
     "consumer": (
         # What a gateway has authenticated comes before what basic authentication was given.
@@ -246,6 +251,7 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
             """referer referrer $http_referer httpreferrer requestreferer httprequestreferrer
             csreferer"""
         ),
+        variables("referer_to_bar"),
     ),
     "user_agent": (
         texts(
@@ -253,6 +259,7 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
             csuseragent agent ua useragentname useragentstring agentutilisateur agenteusuario"""
         ),
         variables("captured_headers", captured_agent),
+        variables("agent_to_bar"),
     ),
     "request_id": (
         fields(

@@ -190,7 +190,9 @@ def durations_to_ms(s: pl.Series, unit: str = "s") -> pl.Series:
 
 def sum_seconds(*parts: pl.Series) -> pl.Series:
     """Return the milliseconds of durations one after the other; null if one is missing or -1."""
-    in_ms = pl.DataFrame([durations_to_ms(part, "s").alias(str(at)) for at, part in enumerate(parts)])
+    in_ms = pl.DataFrame(
+        [durations_to_ms(part, "s").alias(str(at)) for at, part in enumerate(parts)]
+    )
     total = pl.sum_horizontal(pl.all()).round(3)
     return in_ms.select(pl.when(pl.all_horizontal(pl.all().is_not_null())).then(total)).to_series()
 

@@ -10,7 +10,13 @@ from collections.abc import Callable
 
 import polars as pl
 
-from apilog.values.convert import durations_to_ms, to_floats, sizes_with_unit, to_integers, to_statuses
+from apilog.values.convert import (
+    durations_to_ms,
+    to_floats,
+    sizes_with_unit,
+    to_integers,
+    to_statuses,
+)
 from apilog.values.requests import first_of_json_list
 from apilog.values.times import parse_times
 

@@ -300,7 +300,9 @@ def _parse_other_times(s: pl.Series) -> pl.Series:
     """Parse times with a month's name, of Azure's portal or of Go, each by its own layout."""
 
     def parse_layouts(texts: pl.Series) -> pl.Series:
-        by_go = parse_iso_times(texts.str.replace(_GO_ZONE_NAME, "$1").str.replace(_NAMED_ZONE, "$1"))
+        by_go = parse_iso_times(
+            texts.str.replace(_GO_ZONE_NAME, "$1").str.replace(_NAMED_ZONE, "$1")
+        )
         if not by_go.null_count():
             return by_go
         plain = texts.str.strip_chars("[] ").str.replace(_WEEKDAY, "").str.replace_all(r"\s+", " ")

@@ -126,7 +126,9 @@ class FieldChoice:
         for column in ("timestamp", *DURATION_COLUMNS):
             names = [name for entry in KEYS[column] for name in entry.names]
             ranked = candidate_paths(names, whole_and_fraction)
-            taken = [path for _, _, path in ranked if whole_and_fraction[path] not in found.values()]
+            taken = [
+                path for _, _, path in ranked if whole_and_fraction[path] not in found.values()
+            ]
             if taken and column not in own:
                 found[column] = whole_and_fraction[taken[0]]
         return found

@@ -93,6 +93,7 @@ _SHAPES = {
     # Ruby's servers write seconds so, which others don't.
     "request_time_rack": r"([0-9]+\.[0-9]{4})",
     "request_time_actix": r"([0-9]+\.[0-9]{6})",
+    "request_time_seconds": r"([0-9]+(?:\.[0-9]{1,9})?|-)",
     "sanic_process": r"([A-Z][A-Za-z]*(?: [0-9]+)? *\|)",
     "spans": r"((?:[A-Za-z_]+(?:\{[^}\"]*\})?:)*)",
     "more_fields": r"((?: [^}]*)?)",
@@ -161,6 +162,14 @@ _SHAPES = {
     "logged_zone": "([+-][0-9]{4})",
     "pid": "([0-9]+)",
     "level": "([A-Z]+)",
+    # A name with a point in it, which neither a user nor a dash is.
+    "dotted_host": r"([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+(?::[0-9]{1,5})?)",
+    "reason_phrase": "([A-Za-z][A-Za-z '-]*)",
+    "epoch_ms": "([0-9]{13})",
+    "absolute_url": r"([a-z][a-z0-9+.-]*://[^ |]*)",
+    # Between bars, where there may be blanks.
+    **dict.fromkeys(("referer_to_bar", "agent_to_bar", "zone_to_bar", "edge_to_bar"), "([^|]*)"),
+    "tabs": "([ \t]+)",
     "apigee_connection": r"([^ \t]*-[0-9]+-[0-9]+-[0-9]+)",
 }
 _AWS_ID = "[A-Za-z0-9_+/-]{11,}="

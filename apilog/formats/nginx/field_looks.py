@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import median
+from statistics import median, pstdev
 
 import polars as pl
 
@@ -188,6 +188,31 @@ def is_size_of_response(column: FieldColumn, context: LineContext) -> bool:
     near = sum(0 <= value - body <= 2000 for value, body in pairs)
     sizes = {body for _, body in pairs}
     return near == len(pairs) and len(sizes) > 1 and max(sizes) > 2000
+
+
+def size_of_request(column: FieldColumn, behind: FieldColumn, requests: Sequence[str]) -> str:
+    """Return the variable of numbers that are sizes of requests before those of answers.
+
+    Bodies are missing where the method has none, and the answers to these are not all empty; whole
+    requests follow the length of their first line. Empty if neither is so: then they are answers'.
+    """
+    if not (looks_like(column.given, "integer") and looks_like(behind.given, "integer")):
+        return ""
+    rows = [
+        (int(size) if size.isdigit() else 0, int(answer) if answer.isdigit() else 0, len(text))
+        for size, answer, text in zip(column.values, behind.values, requests, strict=False)
+        if text.startswith(("GET ", "HEAD ", "DELETE "))
+    ]
+    if len(rows) < SURE_LINES:
+        return ""
+    if all(size == 0 for size, *_ in rows):
+        is_any = any(value not in ("0", "-") for value in column.values)
+        answered = sum(answer > 0 for _, answer, _ in rows)
+        return "bytes_uploaded" if is_any and 2 * answered > len(rows) else ""
+    sizes = [size for size, *_ in rows]
+    rests = [size - told for size, _, told in rows]
+    follows = len(set(sizes)) > SURE_LINES and 2 * pstdev(rests) < pstdev(sizes)
+    return "request_length" if follows and min(rests) >= 0 and max(rests) <= 16384 else ""
 
 
 def size_of_request_spread(column: FieldColumn, context: LineContext) -> float | None:

@@ -359,6 +359,15 @@ FRAMEWORK_FORMATS: tuple[NginxFormat, ...] = (
         "latency=1 ms status=200",
     ),
     framework_format(
+        "ktor",
+        None,
+        "$status $reason_phrase: $request_method - $target in $request_duration",
+        "Ktor's CallLogging; no time of its own",
+        "https://ktor.io/docs/server-call-logging.html",
+        "200 OK: GET - /v1/users/42 in 12ms",
+        lacks_time=True,
+    ),
+    framework_format(
         "laravel-octane",
         None,
         "${pad}$status${pad}$request_method $target$dots $request_time_ms ms",

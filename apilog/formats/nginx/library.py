@@ -24,6 +24,7 @@ from apilog.formats.nginx.grammar import (
     format_string,
     parse_log_format,
 )
+from apilog.formats.nginx.router_formats import ROUTER_FORMATS
 
 SUGGESTION = (
     'log_format apilog \'$remote_addr - $remote_user [$time_local] "$request" $status '
@@ -309,6 +310,7 @@ NGINX_FORMATS: tuple[NginxFormat, ...] = (
     ),
     *FRAMEWORK_FORMATS,
     *ADVISED_FORMATS,
+    *ROUTER_FORMATS,
 )
 """Every named format that a `log_format` string describes."""
 

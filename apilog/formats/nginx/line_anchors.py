@@ -15,6 +15,7 @@ from apilog.formats.nginx.field_looks import (
     is_counter,
     looks_like,
     mostly_looks_like,
+    size_of_request,
 )
 from apilog.formats.nginx.field_naming import FieldNaming
 from apilog.formats.nginx.line_fields import FieldColumn
@@ -37,6 +38,7 @@ _STATUSES = frozenset(
         *(*range(520, 528), 529, 530, 561, 598, 599),
     )
 )
+_BODY = "body_bytes_sent"
 _PROXIES = tuple(
     ip_network(net)
     for net in (
@@ -130,8 +132,25 @@ def _name_status(naming: FieldNaming, after: int) -> None:
         return
     if columns[size].is_quoted and not columns[at].is_quoted:
         return
-    if looks_like(columns[size].given, "integer"):
-        naming.name(size, "body_bytes_sent")
+    if not looks_like(columns[size].given, "integer"):
+        return
+    behind = size + 1
+    if behind in naming.unnamed and not columns[behind].name:
+        of_request = size_of_request(columns[size], columns[behind], _request_texts(naming))
+        if of_request:
+            naming.name(size, of_request)
+            naming.name(behind, "bytes_sent" if of_request == "request_length" else _BODY)
+            return
+    naming.name(size, _BODY)
+
+
+def _request_texts(naming: FieldNaming) -> list[str]:
+    """Return the request line of each line."""
+    by_name = {name: naming.columns[i].values for i, name in naming.names.items()}
+    if "request" in by_name:
+        return list(by_name["request"])
+    rows = zip(by_name.get("request_method", ()), by_name.get("request_uri", ()), strict=True)
+    return [" ".join(row) for row in rows]
 
 
 def name_size(naming: FieldNaming) -> None:
