@@ -23,6 +23,7 @@ from apilog.formats.nginx.advised_formats import ADVISED_FORMATS
 from apilog.formats.nginx.frameworks import FRAMEWORK_FORMATS
 from apilog.formats.nginx.grammar import LiteralText, LogFormat, parse_log_format
 from apilog.formats.nginx.library import SUGGESTION
+from apilog.formats.nginx.router_formats import ROUTER_FORMATS
 from apilog.formats.text_formats import ALL_TEXT_FORMATS
 from tests import success_story
 
@@ -235,6 +236,20 @@ def gateway_values(r: Request) -> dict[str, str]:
         "client_or_none": r.ip,
         "bar": " ",
         "request_time_rack": f"{r.seconds:.4f}",
+        "request_time_seconds": f"{r.seconds:.6f}",
+        "dotted_host": "api.example.com",
+        "bytes_uploaded": "0",
+        "direct_addr_port": "10.0.4.7:20810",
+        "tail_scheme": "https",
+        "tail_router": "0.000104",
+        "epoch_ms": f"{r.time.timestamp() * 1000:.0f}",
+        "absolute_url": f"https://api.example.com{r.target}",
+        "referer_to_bar": "-",
+        "agent_to_bar": r.agent,
+        "zone_to_bar": "390",
+        "edge_to_bar": "WA",
+        "tabs": "\t ",
+        "reason_phrase": HTTPStatus(r.status).phrase,
         "request_time_actix": f"{r.seconds:.6f}",
         "aspnet_head": "      ",
         "aspnet_body": "",
@@ -538,12 +553,13 @@ _LAST = (
 )
 """Those that came after these."""
 
+OF_THEIR_OWN_SEED = (*FRAMEWORK_FORMATS, *ADVISED_FORMATS, *ROUTER_FORMATS)
+
 LINES: dict[str, Line] = {
     **{
         f.name: partial(render, f.log_format)
         for f in ALL_TEXT_FORMATS
-        if f.name not in ("apilog", *_LATER, *_LAST)
-        and f not in (*FRAMEWORK_FORMATS, *ADVISED_FORMATS)
+        if f.name not in ("apilog", *_LATER, *_LAST) and f not in OF_THEIR_OWN_SEED
     },
     "aws-apigateway": _aws,
     "apigee": _apigee,
@@ -587,7 +603,7 @@ def _tower_http(r: Request) -> str:
 
 
 FRAMEWORK_LINES: dict[str, Line] = {
-    **{f.name: partial(render, f.log_format) for f in (*FRAMEWORK_FORMATS, *ADVISED_FORMATS)},
+    **{f.name: partial(render, f.log_format) for f in OF_THEIR_OWN_SEED},
     "tower-http": _tower_http,
     "rails": _rails,
 }

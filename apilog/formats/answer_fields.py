@@ -47,7 +47,7 @@ ANSWER_FIELDS: Mapping[str, tuple[FieldEntry, ...]] = {
             rescode replystatus httpresponsestatus finalstatus statusvalue clientstatus
             clientstatuscode proxyresponsecode elbstatuscode statut estado code response st sc
             resultcode httpresultcode returncode stato codigo codigohttp codice codiceestado
-            codigoestado codestatut s""",
+            codigoestado codestatut""",
             looks.is_status,
             to_statuses,
             given=to_statuses,
@@ -113,7 +113,7 @@ ANSWER_FIELDS: Mapping[str, tuple[FieldEntry, ...]] = {
             requesttotaltime totalrequesttime requestelapsed reqduration timetoserve
             timetoserverequest servedin handledin completedin processedin finishedin respondedin
             handletime handlingtime durata duracao duree tiempo tempo temps tiemporespuesta
-            temporesposta temporisposta tempsreponse duracion gesamtdauer laufzeit d"""
+            temporesposta temporisposta tempsreponse duracion gesamtdauer laufzeit"""
         ),
     ),
     "upstream_duration_ms": (

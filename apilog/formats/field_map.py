@@ -55,10 +55,10 @@ from apilog.values.convert import (
 )
 from apilog.values.local_times import is_local_time
 from apilog.values.requests import (
-    encode_method,
     encode_client_address,
     encode_first,
     encode_host,
+    encode_method,
     encode_route_key,
     encode_target_query,
     encode_tool,
@@ -89,8 +89,8 @@ _TIMES = fields(
     horodatage fecha t timeunixnano asctime requestdate reqtimesec isotime utctime eventtimestamp
     logtimestamp loggedat createdat receivedat requestedat completedat finishedat endedat endtime
     timestampepoch timeepoch unixtime epochtime start end logged at when receivetime receivedtime
-    eventtimestampms reqtime timestampus timestampsec tsms tsus tsns logdate accessdate occurredat data
-    fechahora datahora dataora dateheure heure hora uhrzeit""",
+    eventtimestampms reqtime timestampus timestampsec tsms tsus tsns logdate accessdate occurredat
+    data fechahora datahora dataora dateheure heure hora uhrzeit""",
     looks.is_time,
     parse_times,
     special={
@@ -111,7 +111,7 @@ _OTHER_TARGETS = fields(
     """$uri url requestpath path urlpath urlfull httppath httptarget httpurl $target originalpath
     rawpath fullpath fullurl requestfullpath requesttarget pathname uripath requri pfad chemin ruta
     pathinfo reqpath requrl urlstem csuri httproutepath endpoint resource request
-    req camino caminho percorso rota recurso ressource urlrequested requestedpath ru p u""",
+    req camino caminho percorso rota recurso ressource urlrequested requestedpath ru""",
     looks.is_target,
     encode_url_path,
     part=target_path,
@@ -148,7 +148,7 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
         ),
         request_lines("method"),
         # Names that are used for other things as well.
-        fields("request req operation action rm m", looks.is_common_method, encode_method),
+        fields("request req operation action rm", looks.is_common_method, encode_method),
         variables("route_request", part_of_route_request("method")),
         variables("method_lower", encode_upper),
     ),

@@ -12,8 +12,8 @@ import polars as pl
 
 from apilog.values.convert import (
     durations_to_ms,
-    to_floats,
     sizes_with_unit,
+    to_floats,
     to_integers,
     to_statuses,
 )

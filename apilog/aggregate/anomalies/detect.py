@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 
 import polars as pl
 
@@ -30,6 +31,10 @@ _LOOKS_AN_HOUR = 4.0
 """Windows of many lengths that begin at each hour overlap: they count as so many looks."""
 
 
+_CLOCK_RULES = ("Europe/Berlin", "America/New_York", "Australia/Sydney")
+"""Zones that stand for all whose clocks are changed at the same time."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detection:
     """What was found, and what was expected of each hour."""
@@ -48,10 +53,31 @@ Expectation = Callable[[pl.DataFrame], pl.DataFrame]
 
 
 def detect_events(series: pl.DataFrame, timezone: str) -> Detection:
-    """Return the events of hours, of all series as `build_series` gives them."""
+    """Return the events of hours, of all series as `build_series` gives them.
+
+    Where clocks were changed meanwhile, callers may go by clocks that `timezone` doesn't have: the
+    zone that explains most of what seems unusual counts.
+    """
     found = _detect(series, lambda frame: with_expectation(frame, timezone), HOUR)
+    for clock in clocks_beside(series["timestamp"], timezone) if found.events else ():
+        other = _detect(series, partial(with_expectation, timezone=clock), HOUR)
+        if len(other.events) < len(found.events):
+            found = other
     shifts = find_shifts(found.expected, found.limits)
     return replace(found, events=[*found.events, *shifts])
+
+
+def clocks_beside(times: pl.Series, timezone: str) -> list[str]:
+    """Return zones of which the clocks were changed between these times, if those of this weren't.
+
+    One for each rule: https://en.wikipedia.org/wiki/Daylight_saving_time_by_country
+    """
+    hours = times.unique()
+
+    def changes(zone: str) -> bool:
+        return hours.dt.convert_time_zone(zone).dt.dst_offset().n_unique() > 1
+
+    return [] if changes(timezone) else [zone for zone in _CLOCK_RULES if changes(zone)]
 
 
 def detect_steady_events(series: pl.DataFrame, step: timedelta) -> Detection:

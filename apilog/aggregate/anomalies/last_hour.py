@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from apilog.aggregate.anomalies.detect import detect_events, mark_events
+from apilog.aggregate.anomalies.detect import clocks_beside, detect_events, mark_events
 from apilog.aggregate.anomalies.expectation import with_expectation
 from apilog.aggregate.anomalies.scan import LEAST_CHANGE, LEAST_COUNT, measure_dispersions
 from apilog.aggregate.anomalies.series import (
@@ -60,9 +60,12 @@ def score_last_hour(
     series = _series(hours, metric)
     if not _is_known(series, last, timezone):
         return None
-    found = _score(series, last, timezone)
-    if found is None:
+    clocks = [timezone, *clocks_beside(series["timestamp"], timezone)]
+    # Where clocks were changed meanwhile, what one of them explains is nothing unusual.
+    scored = [found for clock in clocks if (found := _score(series, last, clock))]
+    if not scored:
         return None
+    found = min(scored, key=lambda one: abs(one[0]))
     score, value, usual = found
     if durations:
         value, usual = durations.p95, durations.usual_p95

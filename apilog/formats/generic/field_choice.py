@@ -20,8 +20,8 @@ from apilog.formats.generic.own_fields import OwnFields
 from apilog.formats.generic.unit_evidence import ChosenField
 from apilog.formats.key_paths import candidate_paths, normalise_name
 from apilog.values import looks
-from apilog.values.json_text import KeyPath
 from apilog.values.convert import join_duration_parts
+from apilog.values.json_text import KeyPath
 from apilog.values.times import join_second_parts, parse_split_times, parse_times
 
 TELLING_COLUMNS = ("path", "status", "method")
