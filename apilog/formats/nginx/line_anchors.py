@@ -134,12 +134,12 @@ def _name_status(naming: FieldNaming, after: int) -> None:
         return
     if not looks_like(columns[size].given, "integer"):
         return
-    behind = size + 1
-    if behind in naming.unnamed and not columns[behind].name:
-        of_request = size_of_request(columns[size], columns[behind], _request_texts(naming))
+    following = size + 1
+    if following in naming.unnamed and not columns[following].name:
+        of_request = size_of_request(columns[size], columns[following], _request_texts(naming))
         if of_request:
             naming.name(size, of_request)
-            naming.name(behind, "bytes_sent" if of_request == "request_length" else _BODY)
+            naming.name(following, "bytes_sent" if of_request == "request_length" else _BODY)
             return
     naming.name(size, _BODY)
 
