@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -111,12 +112,17 @@ def test_compressed_files_are_looked_into(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_every_file_of_a_folder_is_told_of(run: Run) -> None:
-    paths = {finding["path"] for finding in findings(run, SAMPLE_LOGS)}
-    left_out = SAMPLE_LOGS / "success" / "accounts.csv"
-    assert paths == {str(p) for p in SAMPLE_LOGS.rglob("*") if p.is_file()} - {str(left_out)}
-    text = run("detect", *SOME).text
-    assert all(f"{path}: " in text.replace("\n  ", " ") for path in SOME)
+def test_every_file_of_a_folder_is_told_of(run: Run, tmp_path: Path) -> None:
+    for path in (*SOME[::3], SAMPLE_LOGS / "api.log.1.gz"):
+        shutil.copy(path, tmp_path)
+    shutil.copytree(SAMPLE_LOGS / "success", tmp_path / "success")
+    paths = {finding["path"] for finding in findings(run, tmp_path)}
+    left_out = tmp_path / "success" / "accounts.csv"
+    assert paths == {str(p) for p in tmp_path.rglob("*") if p.is_file()} - {str(left_out)}
+    assert len(paths) > 5
+    some = SOME[-5:]
+    text = run("detect", *some).text
+    assert all(f"{path}: " in text.replace("\n  ", " ") for path in some)
     assert text.count("To log everything, in nginx.conf:") == 1
 
 
@@ -203,12 +209,12 @@ def test_a_format_can_be_tried(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("columns", [60, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("columns", "logs"), [(60, SOME), (200, SOME[1::3])])
 def test_text_fits_the_width_but_for_what_is_to_be_copied(
-    run: Run, monkeypatch: pytest.MonkeyPatch, columns: int
+    run: Run, monkeypatch: pytest.MonkeyPatch, columns: int, logs: list[Path]
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
-    lines = ["", *run("detect", *SOME).text.splitlines()]
+    lines = ["", *run("detect", *logs).text.splitlines()]
     in_section = in_advice = False
     for before, text in pairwise(lines):
         in_advice = text.startswith("  ") and (in_advice or before.startswith("To log everything"))

@@ -108,17 +108,19 @@ def test_the_version(run: Run, option: str) -> None:
 def test_colours_in_a_pipe(
     run: Run,
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
     options: tuple[str, ...],
     environment: dict[str, str],
     is_coloured: bool,
 ) -> None:
+    log = write(tmp_path / "a.log", [line(), line(after=60)])
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    for command in ("report", "detect"):
-        assert ("\x1b[" in run(command, LOG, *options).text) is is_coloured
+    for argv in (("report", log, "-l", "combined"), ("detect", log)):
+        assert ("\x1b[" in run(*argv, *options).text) is is_coloured
     # What one run chose does not last.
     monkeypatch.setenv("NO_COLOR", "1")
-    assert "\x1b[" not in run("report", LOG).text
+    assert "\x1b[" not in run("report", log, "-l", "combined").text
 
 
 def test_colours_are_for_people_alone(run: Run) -> None:

@@ -143,10 +143,10 @@ def test_paths_of_a_mebibyte_are_records_that_nobody_has_to_scroll_through(
 ) -> None:
     long = "/" + "x" * ((1 << 20) - 200)
     path = write(tmp_path / "long.log", [line(long), line(long + "y"), line("/short")])
+    document = json.loads(run("report", path, "--by", "path", "-f", "json").text)
+    assert document["input"]["records"] == 3
+    assert sum(row["requests"] for row in document["tables"]["endpoints"]) == 3
     for by in ("path", "route"):
-        document = json.loads(run("report", path, "--by", by, "-f", "json").text)
-        assert document["input"]["records"] == 3
-        assert sum(row["requests"] for row in document["tables"]["endpoints"]) == 3
         table = run("report", path, "--by", by)
         assert table.code == 0
         assert max(map(len, table.text.splitlines())) <= 80
@@ -154,8 +154,8 @@ def test_paths_of_a_mebibyte_are_records_that_nobody_has_to_scroll_through(
 
 
 @pytest.mark.slow
-def test_a_hundred_thousand_paths_keep_their_sums(run: Run, tmp_path: Path) -> None:
-    count = 100_000
+def test_more_paths_than_are_kept_keep_their_sums(run: Run, tmp_path: Path) -> None:
+    count = 30_000
     path = write(
         tmp_path / "many.log", (line(f"/x{i}y", status=404 - i % 2 * 204) for i in range(count))
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import gzip
-import io
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -318,27 +317,29 @@ def test_a_query_string_is_dropped_or_kept_without_its_secrets(run: Run, tmp_pat
     assert "hunter2" not in kept.text + run("report", path, "--keep-query").text
 
 
-@pytest.mark.parametrize("name", TABLES)
-def test_each_output_has_the_same_rows(run: Run, tmp_path: Path, name: str) -> None:
-    rows = table(run, name, TIMED)
-    options = [TIMED, "--table", name]
-    ndjson = run("report", *options, "-f", "ndjson").text
-    assert [json.loads(text) for text in ndjson.splitlines()] == rows
-    cells = list(csv.DictReader(io.StringIO(run("report", *options, "-f", "csv").text)))
-    assert [list(row) for row in cells] == [list(row) for row in rows]
-    assert [{k for k, v in row.items() if v == ""} for row in cells] == [
-        {k for k, v in row.items() if v is None} for row in rows
-    ]
-    assert [row.get("requests") for row in cells] == [
-        str(row["requests"]) if "requests" in row else None for row in rows
-    ]
-    markdown = run("report", *options, "-f", "md").text.splitlines()
-    # A wide table names below it what it has no room for.
-    assert len([line for line in markdown if line.startswith("|")]) == len(rows) + 2
-    frame = pl.read_parquet(io.BytesIO(run("report", *options, "-f", "parquet").stdout))
-    assert frame.height == len(rows)
-    if rows:
-        assert frame.columns == list(rows[0])
+def test_each_output_has_the_same_rows(run: Run, tmp_path: Path) -> None:
+    tables: dict[str, list[dict[str, Any]]] = report(run, TIMED)["tables"]
+    assert [*tables] == [*TABLES]
+    for format in ("ndjson", "csv", "md", "parquet"):
+        assert run("report", TIMED, "-f", format, "-o", f"{tmp_path / format}/").code == 0
+    for name, rows in tables.items():
+        ndjson = (tmp_path / "ndjson" / f"{name}.ndjson").read_text()
+        assert [json.loads(text) for text in ndjson.splitlines()] == rows, name
+        with (tmp_path / "csv" / f"{name}.csv").open(newline="") as stream:
+            cells = list(csv.DictReader(stream))
+        assert [list(row) for row in cells] == [list(row) for row in rows], name
+        assert [{k for k, v in row.items() if v == ""} for row in cells] == [
+            {k for k, v in row.items() if v is None} for row in rows
+        ], name
+        assert [row.get("requests") for row in cells] == [
+            str(row["requests"]) if "requests" in row else None for row in rows
+        ], name
+        markdown = (tmp_path / "md" / f"{name}.md").read_text().splitlines()
+        # A wide table names below it what it has no room for.
+        assert len([line for line in markdown if line.startswith("|")]) == len(rows) + 2, name
+        frame = pl.read_parquet(tmp_path / "parquet" / f"{name}.parquet")
+        assert frame.height == len(rows), name
+        assert not rows or frame.columns == list(rows[0]), name
 
 
 @pytest.mark.parametrize("format", ["ndjson", "csv", "md", "parquet"])

@@ -192,9 +192,7 @@ def plain(text: str) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "columns", [120, *(pytest.param(n, marks=pytest.mark.slow) for n in (80, 200))]
-)
+@pytest.mark.parametrize("columns", [80, 200])
 def test_a_terminal_gets_colours_and_its_own_width(columns: int) -> None:
     screen = on_terminal(TIMED, columns=columns).screen
     assert "\x1b[1m" in screen

@@ -270,7 +270,7 @@ def test_killed_runs_lose_and_double_nothing(bucket: Bucket, url: str, store: st
     chance = random.Random(4)
     written = killed = 0
     for _ in range(6):
-        written += 3000
+        written += 1500
         bucket.write("in/access.log", lines(range(written)))
         with subprocess.Popen(
             [sys.executable, "-c", INGEST, f"{url}/in", store], stdout=subprocess.PIPE

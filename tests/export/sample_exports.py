@@ -16,6 +16,11 @@ from tests.weblog import START, line, write
 
 NOW = START + timedelta(days=400)
 """Long after every log here."""
+TIMED = (
+    '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent '
+    '"$http_referer" "$http_user_agent" $request_time'
+)
+"""The format of these logs: where a test reads one often, finding it takes longer than the rest."""
 FEW = ("overview", "endpoints", "errors")
 """Tables that are soon made, where it does not matter which there are."""
 

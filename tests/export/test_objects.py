@@ -20,7 +20,7 @@ from apilog.exports.known_periods import KNOWN_FILE, KnownPeriods
 from apilog.exports.manifest import PeriodManifest
 from apilog.storage.folder import FileInfo
 from apilog.storage.local_folder import LocalFolder
-from tests.export.sample_exports import log, mark, names, run, state
+from tests.export.sample_exports import TIMED, log, mark, names, run, state
 from tests.weblog import START
 
 TABLES = ["statuses", "errors"]
@@ -158,19 +158,19 @@ def test_what_changed_behind_the_copy_is_read_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_run_that_is_cut_off_anywhere_is_made_good_by_the_next(
-    tmp_path: Path, cut: Callable[[int, Callable[[], object]], bool], step: int
+    tmp_path: Path, cut: Callable[[int, Callable[[], object]], bool]
 ) -> None:
+    asked: dict[str, Any] = {"tables": TABLES, "log_format": TIMED}
     first, second = log(tmp_path / "a.log", (0, 24)), log(tmp_path / "b.log", (0, 1, 24, 48))
-    for at in range(1, 1000, step):
+    for at in range(1, 1000):
         to = tmp_path / f"{at}"
-        run(first, to, now=NOON, tables=TABLES)
-        was_cut = cut(at, lambda to=to: run(second, to, tables=TABLES))
+        run(first, to, now=NOON, **asked)
+        was_cut = cut(at, lambda to=to: run(second, to, **asked))
         found = complete(to)
         assert not {"2026-11-21", "2026-11-21.open"} <= set(found)
         assert all(requests in (7, 14) for requests in found.values())
-        run(second, to, tables=TABLES)
+        run(second, to, **asked)
         assert complete(to) == {"2026-11-20": 14, "2026-11-21": 7, "2026-11-22": 7}
         assert names(to) == sorted(complete(to))
         assert_known(to)

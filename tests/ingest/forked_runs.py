@@ -1,4 +1,4 @@
-"""Runs of ingest as processes that start at once, forked off one that has imported everything.
+"""Runs as processes that start at once, forked off one that has imported everything.
 
 It has done no work: a process whose threads have started must not fork.
 """
@@ -12,8 +12,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -24,26 +25,31 @@ from apilog.ingestion import ingest
 from apilog.options import IngestOptions
 
 ROOT = Path(__file__).resolve().parents[2]
-SMALL = IngestOptions(chunk_bytes=4_000, stretch_bytes=8_000)
+SMALL = IngestOptions(chunk_bytes=2_000, stretch_bytes=4_000)
 """Several commits a run."""
 
 
 class Forks:
-    """Starts runs; one at a time."""
+    """Starts runs, one at a time: each is the `forked` of a module on paths, which tells whether it
+    has failed."""
 
-    def __init__(self) -> None:
+    def __init__(self, module: str = "tests.ingest.forked_runs") -> None:
+        self._module = module
         self._usual = 0.0
         """Seconds of a run."""
 
     def __enter__(self) -> Self:
         self._server = subprocess.Popen(
-            [sys.executable, "-m", "tests.ingest.forked_runs"],
+            [sys.executable, "-m", "tests.ingest.forked_runs", self._module],
             cwd=ROOT,
             env=os.environ | {"POLARS_MAX_THREADS": "1"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,
         )
+        # How long a run takes does not count what the server imports.
+        assert self._server.stdout
+        assert self._server.stdout.readline() == b"ready\n"
         return self
 
     def __exit__(
@@ -54,23 +60,22 @@ class Forks:
     ) -> None:
         self._server.communicate()
 
-    def run(self, logs: Path, store: Path) -> None:
+    def run(self, *paths: Path) -> None:
         """One run, which has to succeed."""
-        self._request(logs, store)
+        self._request(paths)
         assert self._ended() == 0
 
     def killed(
         self,
-        logs: Path,
-        store: Path,
+        paths: Sequence[Path],
         moment: float,
-        meanwhile: Callable[[], None],
+        meanwhile: Callable[[], None] = lambda: None,
         is_writing: Callable[[], bool] | None = None,
     ) -> bool:
         """One run, killed at this share of the time that runs take, halfway to which something
         is done meanwhile; with `is_writing` as soon as that is true instead. Whether it was
         killed, or had ended before."""
-        process = self._request(logs, store)
+        process = self._request(paths)
         self._ends_within(moment * self._usual / 2)
         meanwhile()
         if is_writing:
@@ -88,11 +93,11 @@ class Forks:
         assert self._server.stdout
         return bool(select.select([self._server.stdout], [], [], seconds)[0])
 
-    def _request(self, logs: Path, store: Path) -> int:
+    def _request(self, paths: Sequence[Path]) -> int:
         assert self._server.stdin
         assert self._server.stdout
         self._started = time.monotonic()
-        self._server.stdin.write(json.dumps([str(logs), str(store)]).encode() + b"\n")
+        self._server.stdin.write(json.dumps([*map(str, paths)]).encode() + b"\n")
         return int(self._server.stdout.readline())
 
     def _ended(self) -> int:
@@ -104,14 +109,20 @@ class Forks:
         return status
 
 
+def forked(logs: str, store: str) -> bool:
+    """Ingest the logs."""
+    done = ingest([logs], store, SMALL)
+    return any(not file.is_damaged for file in done.errors)
+
+
 def _serve() -> None:
+    module = import_module(sys.argv[1])
+    print("ready", flush=True)
     for request in sys.stdin:
-        logs, store = json.loads(request)
         sys.stdout.flush()
         process = os.fork()
         if not process:
-            done = ingest([logs], store, SMALL)
-            os._exit(any(not file.is_damaged for file in done.errors))
+            os._exit(module.forked(*json.loads(request)))
         print(process, flush=True)
         _, status = os.waitpid(process, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)

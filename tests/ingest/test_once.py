@@ -259,7 +259,7 @@ def test_damage_at_the_very_beginning_is_told(logs: Path, store: Path) -> None:
 @pytest.mark.slow
 def test_a_long_input_is_committed_in_stretches(logs: Path, store: Path) -> None:
     count = 12_000
-    options = IngestOptions(stretch_bytes=count, chunk_bytes=5_000)
+    options = IngestOptions(stretch_bytes=count, chunk_bytes=40_000)
     plain, packed = range(count), range(count, 2 * count)
     (logs / "a.log").write_bytes(lines(plain))
     (logs / "b.log.gz").write_bytes(gzip.compress(lines(packed)))

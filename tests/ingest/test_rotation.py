@@ -135,7 +135,7 @@ class RotatingLog:
 STEPS: dict[str, Callable[[RotatingLog], None]] = {
     "one line": lambda log: log.grow(1),
     "some lines": lambda log: log.grow(7),
-    "many lines": lambda log: log.grow(900),
+    "many lines": lambda log: log.grow(200),
     "half a line": RotatingLog.begin_line,
     "rename": RotatingLog.rename,
     "copytruncate": RotatingLog.copytruncate,
@@ -174,16 +174,15 @@ def test_a_killed_run_loses_and_doubles_nothing(tmp_path: Path, seed: int) -> No
         STEPS[chance.choice([*STEPS])](log)
 
     with Forks() as forks:
-        log.grow(900)
+        log.grow(400)
         forks.run(log.folder, tmp_path / "other")
         while killed < KILLS or (not unfinished and killed < 5 * KILLS):
-            for _ in range(4):
-                log.grow(chance.choice([1, 150]))
+            for _ in range(3):
+                log.grow(chance.choice([1, 60]))
                 rotate()
             seen = {*list_store_files(LocalFolder(store))}
             killed += forks.killed(
-                log.folder,
-                store,
+                (log.folder, store),
                 chance.random(),
                 meanwhile=rotate,
                 is_writing=chance.choice(

@@ -1,4 +1,4 @@
-"""A real browser that opens pages from the disk, without any network."""
+"""A real browser that opens pages from the disk, without any network; and logs as a store."""
 
 from __future__ import annotations
 
@@ -11,11 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import apilog
+from tests.page.drawing import SOURCES
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 READY = "html[data-ready=true]"
 CHROMIUM = os.environ.get("APILOG_CHROMIUM") or shutil.which("chromium")
+
+
+@pytest.fixture(scope="session")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The logs as a store, which no report has to find the formats of."""
+    store = tmp_path_factory.mktemp("pages") / "store"
+    apilog.ingest(SOURCES, store=store)
+    return [str(store)]
 
 
 @pytest.fixture(scope="module")

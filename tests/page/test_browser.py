@@ -13,7 +13,7 @@ import pytest
 
 import apilog
 from tests.page.conftest import READY
-from tests.page.drawing import SOURCES, STEP, asked, drawn, embedded, random_filters
+from tests.page.drawing import STEP, asked, drawn, embedded, random_filters
 from tests.render.hostile_report import hostile_report
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ CELLS = """() => [...document.querySelectorAll('[data-metric]')].map((cell) =>
 
 
 @pytest.fixture(scope="module")
-def report() -> Any:
-    return apilog.report(SOURCES, bucket=STEP, for_page=True)
+def report(stored: list[str]) -> Any:
+    return apilog.report(stored, bucket=STEP, for_page=True)
 
 
 def keys_of(html: str) -> dict[str, list[str]]:
@@ -83,37 +83,41 @@ def go_to(page: Page, state: dict[str, str]) -> None:
     page.wait_for_selector(READY, state="attached")
 
 
-def check_filters(page: Page, html: str, report: Any, count: int, seed: int) -> None:
+def check_filters(
+    page: Page, html: str, report: Any, sources: list[str], count: int, seed: int
+) -> None:
     keys = keys_of(html)
     for state in random_filters(report, count, seed):
         go_to(page, state)
-        assert_shows(page, expected_cells(keys, asked(SOURCES, state)), {"clients"})
+        assert_shows(page, expected_cells(keys, asked(sources, state)), {"clients"})
         assert "clients" in page.inner_text("[role=status]")
 
 
-def test_every_number_is_that_of_the_command(report: Any, open_page: OpenPage) -> None:
+def test_every_number_is_that_of_the_command(
+    report: Any, stored: list[str], open_page: OpenPage
+) -> None:
     html = drawn(report)
     page = open_page(html)
     tables = json.loads(drawn(report, "json"))["tables"]
     anomalies = tables.pop("anomalies")
     assert_shows(page, expected_cells(keys_of(html), tables), set())
     assert page.locator("table[data-figures=anomalies] tbody tr").count() == len(anomalies)
-    check_filters(page, html, report, 1, seed=1)
+    check_filters(page, html, report, stored, 1, seed=1)
 
 
 @pytest.mark.slow
-def test_twenty_filters(report: Any, open_page: OpenPage) -> None:
+def test_twenty_filters(report: Any, stored: list[str], open_page: OpenPage) -> None:
     html = drawn(report)
-    check_filters(open_page(html), html, report, 20, seed=2)
+    check_filters(open_page(html), html, report, stored, 20, seed=2)
 
 
 @pytest.mark.slow
-def test_a_link_shows_what_was_seen(report: Any, open_page: OpenPage) -> None:
+def test_a_link_shows_what_was_seen(report: Any, stored: list[str], open_page: OpenPage) -> None:
     html = drawn(report)
     page = open_page(html, "#status=5xx&gateway=kong")
     assert_shows(
         page,
-        expected_cells(keys_of(html), asked(SOURCES, {"status": "5xx", "gateway": "kong"})),
+        expected_cells(keys_of(html), asked(stored, {"status": "5xx", "gateway": "kong"})),
         {"clients"},
     )
     assert page.input_value("#filter-status") == "5xx"

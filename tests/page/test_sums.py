@@ -81,32 +81,30 @@ def assert_equal(result: Any, expected: dict[str, Any], told: set[str]) -> None:
             assert row | dict.fromkeys(unknown) == right | dict.fromkeys(unknown), name
 
 
-FAST = ("a zone",)
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=() if n in FAST else pytest.mark.slow) for n in VARIATIONS]
-)
-def test_filters_give_the_tables_of_the_command(name: str) -> None:
+@pytest.mark.parametrize("name", VARIATIONS)
+def test_filters_give_the_tables_of_the_command(stored: list[str], name: str) -> None:
     options = dict(VARIATIONS[name])
     where, since = options.pop("where_of_page", None), options.pop("since", None)
-    report = apilog.report(SOURCES, bucket=STEP, for_page=True, where=where, since=since, **options)
-    filters = random_filters(report, 2 if name in FAST else 4, seed=len(name))
+    report = apilog.report(stored, bucket=STEP, for_page=True, where=where, since=since, **options)
+    filters = random_filters(report, 4, seed=len(name))
     for state, result in zip(filters, filtered(report, filters), strict=True):
         both = {"since": since, **state} if since else state
-        expected = asked(SOURCES, both, **options) if where is None else asked_with(where, both)
+        if where is None:
+            expected = asked(stored, both, **options)
+        else:
+            expected = asked_with(stored, where, both)
         assert_equal(result, expected, {*TABLES, "consumers"})
 
 
-def asked_with(where: str, state: dict[str, str]) -> dict[str, Any]:
+def asked_with(sources: list[str], where: str, state: dict[str, str]) -> dict[str, Any]:
     """The tables for a filter on top of a condition of the page."""
     from tests.page import drawing
 
     condition = drawing.condition_of(state)
     both = f"({where}) AND {condition}" if condition else where
     report = apilog.report(
-        SOURCES, bucket=STEP, since=state.get("since"), until=state.get("until"), where=both
+        sources, bucket=STEP, since=state.get("since"), until=state.get("until"), where=both
     )
     told: dict[str, Any] = json.loads(drawn(report, "json"))["tables"]
     return told

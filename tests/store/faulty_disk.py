@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
 from apilog.errors import OutputError
 from apilog.storage import local_folder
-from apilog.storage.exchange import exchange_paths
 
 CHANGES = ("open", "write", "fsync", "replace", "mkdir", "unlink", "rmdir", "ftruncate")
 
@@ -27,6 +26,7 @@ class FaultyOs:
 
     def __init__(self, fails_at: int, fault: Callable[[], BaseException], lasting: bool) -> None:
         self.calls = 0
+        self.names: list[str] = []
         self.fault: str | None = None
         self._fails_at = fails_at
         self._fault = fault
@@ -39,6 +39,7 @@ class FaultyOs:
     def count(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any) -> Any:
             self.calls += 1
+            self.names.append(name)
             if self.calls == self._fails_at or (self._lasting and self.calls > self._fails_at > 0):
                 self.fault = self.fault or name
                 if name == "write":
@@ -60,12 +61,40 @@ def fail(
     """Do it with one call failing: which one did, and the error."""
     faulty = FaultyOs(at, fault, lasting)
     error = None
+    try:
+        _act_on(faulty, monkeypatch, action)
+    except (OutputError, PowerCut) as raised:
+        error = raised
+    return faulty.fault, error
+
+
+def operations(monkeypatch: pytest.MonkeyPatch, action: Callable[[], object]) -> list[str]:
+    """The calls that it makes where none fails, in order."""
+    healthy = FaultyOs(0, PowerCut, False)
+    _act_on(healthy, monkeypatch, action)
+    return healthy.names
+
+
+def places(calls: Sequence[str], of_each: int) -> list[int]:
+    """Which of the calls fail in turn, counted from 1: of each kind the first and the last and
+    further ones between them, spread evenly over the run; all of a kind that is called no oftener.
+
+    Neighbours leave nearly the same behind: another kind or another stage does not.
+    """
+    assert of_each > 1
+    chosen = set()
+    for kind in {*calls}:
+        at = [number for number, call in enumerate(calls, 1) if call == kind]
+        chosen |= {at[part * (len(at) - 1) // (of_each - 1)] for part in range(of_each)}
+    return sorted(chosen)
+
+
+def _act_on(
+    faulty: FaultyOs, monkeypatch: pytest.MonkeyPatch, action: Callable[[], object]
+) -> None:
+    # What already stands in for the exchange in a test stays, and is counted.
+    exchange = local_folder.exchange_paths
     with monkeypatch.context() as patch:
         patch.setattr(local_folder, "os", faulty)
-        exchange = faulty.count("exchange", exchange_paths)
-        patch.setattr(local_folder, "exchange_paths", exchange)
-        try:
-            action()
-        except (OutputError, PowerCut) as raised:
-            error = raised
-    return faulty.fault, error
+        patch.setattr(local_folder, "exchange_paths", faulty.count("exchange", exchange))
+        action()

@@ -5,10 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import random
-import signal
-import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,11 +13,10 @@ import pytest
 
 from apilog.errors import OutputError
 from apilog.store import Store, StoreWriter, prune
-from tests.store.faulty_disk import CHANGES, PowerCut, fail
+from tests.ingest.forked_runs import Forks
+from tests.store.faulty_disk import CHANGES, PowerCut, fail, operations, places
 from tests.store.killable_writer import INPUTS, assert_complete, assert_whole, ingest
 from tests.store.sample_stores import START, files_under, lines_in, make, records
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def faults(
@@ -28,15 +24,24 @@ def faults(
     tmp_path: Path,
     fault: Callable[[], BaseException],
     lasting: bool,
+    of_each: int,
 ) -> Iterator[tuple[Path, str, BaseException | None]]:
-    """A store for each call of a run, in which that call has failed."""
-    for at in range(1, 10_000):
+    """A store for each call of a run that is tried, so many of a kind, in which it has failed."""
+    calls = operations(monkeypatch, lambda: ingest(tmp_path / "whole"))
+    assert {*calls} == {*CHANGES}
+    assert len(calls) > 40
+    for at in places(calls, of_each):
         path = tmp_path / f"{at}"
         failed, error = fail(monkeypatch, at, fault, lasting, lambda path=path: ingest(path))
-        if failed is None:
-            assert at > 40
-            return
+        assert failed
         yield path, failed, error
+
+
+def test_places_are_of_each_kind_and_of_each_stage() -> None:
+    calls = ["open", *["write"] * 9, "rename", "write", "write", "open"]
+    assert places(calls, 2) == [1, 2, 11, 13, 14]
+    assert places(calls, 3) == [1, 2, 7, 11, 13, 14]
+    assert places(calls, 20) == [*range(1, 15)]
 
 
 @pytest.mark.slow
@@ -46,7 +51,7 @@ def test_a_disk_that_is_full_leaves_the_old_state_or_the_new(
 ) -> None:
     seen = set()
     for path, failed, error in faults(
-        monkeypatch, tmp_path, lambda: OSError(errno.ENOSPC, "No space left on device"), lasting
+        monkeypatch, tmp_path, lambda: OSError(errno.ENOSPC, "No space left on device"), lasting, 5
     ):
         # What only tidies up, and who holds the lock, may fail unnoticed.
         assert error is not None or failed in ("rmdir", "write", "ftruncate")
@@ -67,7 +72,7 @@ def test_a_power_cut_at_any_operation_leaves_the_old_state_or_the_new(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inputs = set()
-    for path, _, error in faults(monkeypatch, tmp_path, PowerCut, lasting=True):
+    for path, _, error in faults(monkeypatch, tmp_path, PowerCut, lasting=True, of_each=8):
         assert isinstance(error, PowerCut)
         if Store.is_store(path):
             inputs.add(assert_whole(path))
@@ -126,22 +131,13 @@ def test_a_folder_that_cant_be_written_is_told(
 def test_a_writer_that_is_killed_at_any_moment_leaves_a_whole_store(tmp_path: Path) -> None:
     chance = random.Random(4)
     states = []
-    started = time.monotonic()
-    ingest(tmp_path / "whole")
-    whole = time.monotonic() - started
-    for number in range(15):
-        path = tmp_path / f"{number}"
-        with subprocess.Popen(
-            [sys.executable, "-m", "tests.store.killable_writer", str(path)],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-        ) as process:
-            assert process.stdout
-            process.stdout.readline()
-            time.sleep(chance.uniform(0, 1.2 * whole))
-            process.send_signal(signal.SIGKILL)
-        states.append(assert_whole(path) if Store.is_store(path) else -1)
-        ingest(path)
-        assert_complete(path)
+    with Forks("tests.store.killable_writer") as forks:
+        forks.run(tmp_path / "whole")
+        for number in range(15):
+            path = tmp_path / f"{number}"
+            forks.killed([path], chance.random())
+            states.append(assert_whole(path) if Store.is_store(path) else -1)
+            ingest(path)
+            assert_complete(path)
     # Some of them came in between, or this would prove nothing.
     assert any(-1 < state < len(INPUTS) for state in states)

@@ -16,8 +16,8 @@ from apilog.errors import InputError
 from apilog.store import Store, StoreWriter, compact, prune, verify
 from apilog.text.units import parse_duration
 from tests.store.sample_stores import lines_in, make, records
-from tests.store.test_faults import ROOT
 
+ROOT = Path(__file__).resolve().parents[2]
 HOLD = """
 import sys
 from apilog.store import StoreWriter

@@ -93,7 +93,7 @@ def test_every_figure_is_the_oracles_in_many_worlds(world: World) -> None:
 
 @pytest.mark.slow
 def test_many_accounts_and_calls() -> None:
-    check(dataclasses.replace(world(11, 600, 20_000), min_accounts=50, activation_calls=10))
+    check(dataclasses.replace(world(11, 300, 8_000), min_accounts=50, activation_calls=10))
 
 
 def test_all_have_converted() -> None:

@@ -147,6 +147,8 @@ def _take_apart(texts: pl.Series) -> pl.DataFrame:
     found = [
         left.clear().select("row", "text", *(pl.lit("").alias(part) for part in _PARTS)),
     ]
+    if left.is_empty():
+        return found[0]
     for form in _FORMS:
         if left.is_empty():
             break
@@ -167,6 +169,8 @@ def _find_order(name: str, parts: pl.DataFrame) -> tuple[str, str] | None:
 
     With points the day always comes first, so that these tell nothing of the others.
     """
+    if parts.is_empty():
+        return None
     first, second = (pl.col(part).cast(pl.Int8) for part in ("first", "second_place"))
     marked = parts.filter(pl.col("mark").is_in(["/", "-"]))
     # `26/01/10` may begin with its year.
@@ -188,6 +192,8 @@ def _find_order(name: str, parts: pl.DataFrame) -> tuple[str, str] | None:
 
 def _first_undecided(parts: pl.DataFrame) -> str | None:
     """Return the first date of a column that can be read either way."""
+    if parts.is_empty():
+        return None
     first, second = (pl.col(part).cast(pl.Int8) for part in ("first", "second_place"))
     undecided = parts.filter(
         pl.col("mark").is_in(["/", "-"]) & (first <= 12) & (second <= 12) & (first != second)
@@ -216,6 +222,9 @@ def _convert_parts(
     texts: pl.Series, parts: pl.DataFrame, order: str, nothing: str | None
 ) -> ConvertedColumn:
     """Convert the dates of a column, of which the `order` is known where it matters."""
+    if parts.is_empty():
+        values = pl.Series(texts.name, [None] * len(texts), pl.Datetime("us", "UTC"))
+        return ConvertedColumn(values, texts.is_not_null(), nothing=nothing, lacks_zone=False)
     month_first = pl.col("mark").is_in(["/", "-"]).fill_null(value=False) & (order == _MONTH_FIRST)
     # `26-01-10` may begin with the year: two digits are one only where it can't be first.
     is_short = _has_short_year() & pl.col("mark").is_in(["/", "-"]).fill_null(value=False)
