@@ -21,6 +21,7 @@ from polars.testing import assert_frame_equal
 from apilog.errors import UsageError
 from apilog.render import OUTPUTS, OutputOptions
 from apilog.render.data.cell_values import SLICE_ROWS
+from tests.examples import about
 from tests.render.hostile_report import hostile_report
 
 ONE_TABLE = ("ndjson", "csv", "md", "parquet")
@@ -38,7 +39,7 @@ def load(document: bytes):
 
 
 @given(st.lists(st.floats() | st.none(), min_size=1))
-@settings(max_examples=50)
+@settings(max_examples=about(50))
 def test_json_numbers_are_exact_and_what_is_no_number_is_null(values):
     report = report_of(result=pl.DataFrame({"x": values}, schema={"x": pl.Float64}))
     stream = io.BytesIO()

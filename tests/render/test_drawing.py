@@ -16,6 +16,7 @@ from apilog.render.terminal.fit_text import (
     shorten_middle,
     wrap_text,
 )
+from tests.examples import about
 
 WIDE_TEXT = st.text(st.sampled_from("ab/é漢字🎉e\u0301{}…"))
 
@@ -46,7 +47,7 @@ def test_no_bar_for_what_is_no_share(fraction):
 
 
 @given(WIDE_TEXT, st.integers(0, 20))
-@settings(max_examples=300)
+@settings(max_examples=about(300))
 def test_shortened_text_fits_and_only_loses_what_it_must(text, width):
     for shorten in (shorten_middle, shorten_end):
         short = shorten(text, width)

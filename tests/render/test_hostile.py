@@ -20,6 +20,7 @@ from rich.cells import cell_len
 from apilog.render import OUTPUTS, OutputOptions
 from apilog.render.text.escape import UNSAFE, escape_markdown, escape_terminal
 from apilog.report_model import FileInput, InputSummary, Report
+from tests.examples import about
 from tests.render.hostile_report import ROUTES, hostile_report
 
 HOSTILE = st.sampled_from([text for text in ROUTES if text is not None])
@@ -69,7 +70,7 @@ def without_newlines(text: str) -> str:
 
 
 @given(TEXTS, SURROGATES, st.sampled_from([40, 80, 200]))
-@settings(max_examples=40)
+@settings(max_examples=about(40))
 def test_terminal_gets_no_steering_character_and_no_line_too_wide(text, path, width):
     report = report_of(text, path)
     plain = drawn("table", report, width=width)
@@ -80,7 +81,7 @@ def test_terminal_gets_no_steering_character_and_no_line_too_wide(text, path, wi
 
 
 @given(TEXTS)
-@settings(max_examples=20)
+@settings(max_examples=about(20))
 def test_one_table_on_the_terminal_is_as_safe(text):
     report = report_of(text)
     for table in report.tables:
@@ -90,7 +91,7 @@ def test_one_table_on_the_terminal_is_as_safe(text):
 
 
 @given(TEXTS, SURROGATES)
-@settings(max_examples=60)
+@settings(max_examples=about(60))
 def test_json_gives_the_text_back_and_escapes_what_steers(text, path):
     document = drawn("json", report_of(text, path))
     assert not STEERING.search(without_newlines(document))
@@ -107,7 +108,7 @@ def test_json_gives_the_text_back_and_escapes_what_steers(text, path):
 
 
 @given(TEXTS)
-@settings(max_examples=60)
+@settings(max_examples=about(60))
 def test_ndjson_is_an_object_a_line(text):
     lines = drawn("ndjson", report_of(text)).split("\n")
     assert lines.pop() == ""
@@ -126,7 +127,7 @@ def read_csv(document: str) -> list[list[str]]:
 
 
 @given(TEXTS)
-@settings(max_examples=60)
+@settings(max_examples=about(60))
 def test_csv_comes_back_with_no_cell_that_is_a_formula(text):
     report = report_of(text)
     header, *rows = read_csv(drawn("csv", report))
@@ -150,7 +151,7 @@ def test_csv_neutralises_what_only_some_spreadsheets_run(text):
 
 
 @given(TEXTS)
-@settings(max_examples=30)
+@settings(max_examples=about(30))
 def test_csv_does_not_act_on_a_terminal(text):
     report = report_of(text)
     for table, raw in (("endpoints", False), ("result", True)):
@@ -172,7 +173,7 @@ def test_csv_never_touches_a_negative_number():
 
 
 @given(TEXTS)
-@settings(max_examples=100)
+@settings(max_examples=about(100))
 def test_markdown_cells_hold_text_alone(text):
     document = drawn("md", report_of(text), all_columns=True)
     assert not set("<>") & set(document)

@@ -23,6 +23,7 @@ from apilog.render.text.escape import escape_terminal
 from apilog.render.text.github import job_summary
 from apilog.render.text.verdict_text import verdict_key
 from apilog.report_model import Report
+from tests.examples import about
 from tests.render.hostile_report import ROUTES, hostile_report
 from tests.render.hostile_verdicts import checks_report, comparison_report
 from tests.render.test_hostile import SGR, STEERING, TEXTS, without_newlines
@@ -68,7 +69,7 @@ def drawn(output: str, report: Report, **options: object) -> str:
 
 
 @given(TEXTS, st.sampled_from([24, 40, 80, 200]), st.sampled_from(REPORTS))
-@settings(max_examples=40)
+@settings(max_examples=about(40))
 def test_the_terminal_is_not_steered_and_no_line_too_wide(text, width, report):
     made = report(text, "/other", said=text)
     plain = drawn("table", made, width=width)
@@ -78,7 +79,7 @@ def test_the_terminal_is_not_steered_and_no_line_too_wide(text, width, report):
 
 
 @given(TEXTS, st.sampled_from(REPORTS))
-@settings(max_examples=60)
+@settings(max_examples=about(60))
 def test_junit_is_xml_that_holds_the_text(text, report):
     document = drawn("junit", report(text, "/other"))
     assert not STEERING.search(without_newlines(document))
@@ -96,7 +97,7 @@ def test_junit_is_xml_that_holds_the_text(text, report):
 
 
 @given(TEXTS, st.sampled_from(REPORTS))
-@settings(max_examples=60)
+@settings(max_examples=about(60))
 def test_no_text_makes_a_workflow_command(text, report):
     made = report(text, "::error::mine\n::error::mine", said=text)
     *commands, last = drawn("github", made).removesuffix("\n").split("\n")
@@ -108,7 +109,7 @@ def test_no_text_makes_a_workflow_command(text, report):
 
 @pytest.mark.slow
 @given(TEXTS, st.sampled_from(REPORTS))
-@settings(max_examples=60)
+@settings(max_examples=about(60))
 def test_the_summary_is_headings_and_tables_of_text(text, report):
     document = job_summary(report(text, "/other", said=text))
     assert not set("<>") & set(document)
@@ -119,7 +120,7 @@ def test_the_summary_is_headings_and_tables_of_text(text, report):
 
 
 @given(TEXTS, st.sampled_from(REPORTS))
-@settings(max_examples=40)
+@settings(max_examples=about(40))
 def test_data_gives_the_text_back(text, report):
     made = report(text, "/other")
     name, table = next(iter(made.tables.items()))
@@ -141,7 +142,7 @@ PIECES = ["requests", "error_rate", '{route="/v1/', "orders/", "订单/", "🎉/
     st.lists(st.sampled_from(PIECES), min_size=1, max_size=40).map("".join),
     st.sampled_from([24, 40, 60, 80, 200]),
 )
-@settings(max_examples=30)
+@settings(max_examples=about(30))
 def test_a_threshold_is_never_cut(text, width):
     report = checks_report("/a")
     checks = report.tables["checks"].with_columns(

@@ -93,7 +93,7 @@ def _act_on(
     faulty: FaultyOs, monkeypatch: pytest.MonkeyPatch, action: Callable[[], object]
 ) -> None:
     # What already stands in for the exchange in a test stays, and is counted.
-    exchange = local_folder.exchange_paths
+    exchange = vars(local_folder)["exchange_paths"]
     with monkeypatch.context() as patch:
         patch.setattr(local_folder, "os", faulty)
         patch.setattr(local_folder, "exchange_paths", faulty.count("exchange", exchange))

@@ -130,8 +130,8 @@ def test_since_and_until_limit_the_calls(run: Run) -> None:
 
 
 @pytest.mark.slow
-def test_by_puts_groups_in_front(run: Run) -> None:
-    argv = ("success", SAMPLE, "--accounts", ACCOUNTS, *AS_OF, "--quiet", "-f", "json")
+def test_by_puts_groups_in_front(run: Run, stored: Path) -> None:
+    argv = ("success", stored, "--accounts", ACCOUNTS, *AS_OF, "--quiet", "-f", "json")
     grouped = json.loads(run(*argv, "--by", "country,gateway").stdout)["tables"]
     whole = json.loads(run(*argv).stdout)["tables"]
     keys = [*grouped["funnel"][0]]

@@ -16,6 +16,7 @@ from apilog.render.svg import CHARTS, charts_of, draw_chart
 from apilog.render.svg.drawing import clip_text, text_width
 from apilog.render.text.escape import UNSAFE
 from apilog.report_model import Report
+from tests.examples import about
 from tests.render.hostile_report import ROUTES, empty_report, hostile_report
 from tests.render.test_hostile import SURROGATES, TEXTS
 
@@ -58,7 +59,7 @@ def test_an_empty_report_says_why_nothing_is_shown(
     assert charts_of(empty_report().tables)
 
 
-@settings(max_examples=25)
+@settings(max_examples=about(25))
 @given(TEXTS)
 def test_any_text_is_escaped(text: str) -> None:
     endpoints = hostile_report().tables["endpoints"].head(3)
@@ -68,7 +69,7 @@ def test_any_text_is_escaped(text: str) -> None:
 
 
 @given(TEXTS | SURROGATES, st.floats(20, 400))
-@settings(max_examples=50)
+@settings(max_examples=about(50))
 def test_a_clipped_text_fits_and_keeps_its_ends(text: str, room: float) -> None:
     shown = clip_text(text, room)
     assert text_width(shown) <= room or shown == "…"
