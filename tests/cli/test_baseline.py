@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -15,16 +16,24 @@ YESTERDAY = -86_400
 """So many seconds after the start of other logs."""
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Yesterday's log, and today's: one as good, one worse."""
+    path = tmp_path_factory.mktemp("logs")
     log(
-        tmp_path / "before.log",
+        path / "before.log",
         traffic(4000, 40, start=YESTERDAY),
         traffic(500, 5, path="/v1/gone", start=YESTERDAY, seed=2),
     )
-    log(tmp_path / "alike.log", traffic(2000, 21, seed=3), traffic(200, 2, path="/v1/new", seed=4))
-    log(tmp_path / "worse.log", traffic(2000, 80, ms=120, seed=5))
+    log(path / "alike.log", traffic(2000, 21, seed=3), traffic(200, 2, path="/v1/new", seed=4))
+    log(path / "worse.log", traffic(2000, 80, ms=120, seed=5))
+    return path
+
+
+@pytest.fixture
+def folder(logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of copies of these logs, in which commands run."""
+    shutil.copytree(logs, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

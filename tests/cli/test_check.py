@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -16,16 +17,24 @@ from tests.commands import Run
 from tests.weblog import write
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A log of two routes: one with 1 % errors, a slow one without any."""
+    path = tmp_path_factory.mktemp("logs")
     log(
-        tmp_path / "access.log",
+        path / "access.log",
         traffic(1000, 10),
         traffic(500, 0, path="/v1/search", ms=300, seed=2),
         traffic(20, 5, path="/v1/rare", method="POST", seed=3),
     )
-    write(tmp_path / "empty.log", [])
+    write(path / "empty.log", [])
+    return path
+
+
+@pytest.fixture
+def folder(logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of copies of these logs, in which commands run."""
+    shutil.copytree(logs, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
     return tmp_path
