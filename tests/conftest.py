@@ -23,6 +23,9 @@ SAMPLES = Path(os.environ.get("APILOG_SAMPLES") or REPOSITORY.parent / "shared" 
 # What test modules import that start processes or servers: their tests are marked `process`.
 STARTERS = {"subprocess", "multiprocessing", "pty", "socketserver", "on_terminal", "piped"}
 
+# Rewriting the asserts of modules takes longer than all else that is done before the first test.
+sys.dont_write_bytecode = False
+
 # No test depends on how fast the machine is.
 settings.register_profile("apilog", deadline=None, max_examples=EXAMPLES)
 settings.load_profile("apilog")

@@ -32,7 +32,6 @@ def logged(agent: str, *, nested: bool = False, first: bool = False) -> str:
 
 
 @pytest.mark.parametrize("first", [True, False])
-@pytest.mark.parametrize("nested", [True, False])
 @pytest.mark.parametrize(
     "agent",
     [
@@ -47,7 +46,8 @@ def logged(agent: str, *, nested: bool = False, first: bool = False) -> str:
         "{}",
     ],
 )
-def test_any_user_agent_is_read(agent: str, nested: bool, first: bool) -> None:
+def test_any_user_agent_is_read(agent: str, first: bool) -> None:
+    nested = (len(agent) % 2 == 0) == first  # half of the agents each, whatever comes first
     line = logged(agent, nested=nested, first=first)
     outcome = read_lines(lines_of(logged("curl/8", nested=nested), line))
     assert outcome.rejects.is_empty()

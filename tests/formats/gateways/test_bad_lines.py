@@ -29,30 +29,23 @@ READ = {
 }
 """What is odd, but can be read."""
 GATEWAYS_AND_BAD = [
-    pytest.param(
-        gateway,
-        what,
-        id=f"{gateway.name}-{what}",
-        marks=() if i == j % len(gateways.GATEWAYS) else pytest.mark.slow,
-    )
-    for i, gateway in enumerate(gateways.GATEWAYS)
-    for j, what in enumerate(BAD)
-    if (i - j) % len(gateways.GATEWAYS) in (0, 2, 3)
+    pytest.param(gateway, tuple(BAD)[number % len(BAD)], id=str(gateway.name))
+    for number, gateway in enumerate(gateways.GATEWAYS)
 ]
-"""Each gateway and each bad line at least once, more pairs of them as slow variations."""
+"""Each gateway once, each bad line twice."""
 
 
 @pytest.mark.parametrize(("gateway", "what"), GATEWAYS_AND_BAD)
 def test_a_bad_line_is_one_reject(run: Run, tmp_path: Path, gateway: Gateway, what: str) -> None:
     good = gateway.samples[0].encode()
     path = tmp_path / "a.log"
-    path.write_bytes((good + b"\n") * 300 + good[:-1] + BAD[what] + b"\n" + (good + b"\n") * 300)
+    path.write_bytes((good + b"\n") * 30 + good[:-1] + BAD[what] + b"\n" + (good + b"\n") * 30)
     result = run("report", path, "-f", "json", "--table", "overview")
     assert result.code == 0
     account = json.loads(result.text)["input"]
-    assert account["lines"] == 601
-    assert account["records"] + account["rejects"] == 601
-    assert account["records"] >= (601 if what in READ else 600)
+    assert account["lines"] == 61
+    assert account["records"] + account["rejects"] == 61
+    assert account["records"] >= (61 if what in READ else 60)
 
 
 @pytest.mark.parametrize("gateway", gateways.GATEWAYS, ids=lambda g: str(g.name))
@@ -63,7 +56,9 @@ def test_a_last_line_that_is_half_written_costs_only_itself(
     path = tmp_path / "a.log"
     # Text that has as many values as the log's first version had is a line of that.
     later = (len(good) // 2, len(good) - 1) if good.startswith(b"{") else ()
-    for end in (1, len(good) // 3, *later):
+    ends = (1, len(good) // 3, *later)
+    turn = gateways.GATEWAYS.index(gateway)
+    for end in (ends[turn % len(ends)], ends[(turn + 2) % len(ends)]):
         path.write_bytes((good + b"\n") * 3 + good[:end])
         account = json.loads(run("report", path, "-f", "json", "--table", "overview").text)["input"]
         assert (account["records"], account["rejects"]) == (3, 1)

@@ -88,10 +88,9 @@ OTHER_CATEGORIES = (
 )
 
 
-@pytest.mark.parametrize("category", OTHER_CATEGORIES)
-def test_records_of_other_categories_are_skipped(run: Run, tmp_path: Path, category: str) -> None:
+def test_records_of_other_categories_are_skipped(run: Run, tmp_path: Path) -> None:
     record = json.loads(SAMPLES["azure-apim"][0])
-    others = [json.dumps({**record, "category": category})] * 5
+    others = [json.dumps({**record, "category": category}) for category in OTHER_CATEGORIES]
     for number, text in enumerate(
         (
             _lines([SAMPLES["azure-apim"][0], *others]),

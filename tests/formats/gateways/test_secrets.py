@@ -137,13 +137,10 @@ _ONLY = {
     "properties as text": ("azure-apim",),
 }
 FEW = ("apigee", "azure-apim")
+# Most gateways differ in what they log, not in the ways in which that is read.
+_ONLY |= {"pretty": FEW, "records": FEW}
 CASES = [
-    pytest.param(
-        shape,
-        name,
-        # Most gateways differ in what they log, not in the ways in which that is read.
-        marks=pytest.mark.slow if shape in ("pretty", "records") and name not in FEW else (),
-    )
+    (shape, name)
     for shape in SHAPES
     for name in _records()
     if name in _ONLY.get(shape, tuple(_records()))
@@ -158,11 +155,13 @@ def test_no_secret_reaches_a_record_or_a_report(
     assert SECRET in text
     path = tmp_path / "a.log"
     path.write_text(text + "\n")
-    records = apilog.scan(path).collect()
+    # Routes, which take a second pass, are in the reports.
+    records = apilog.scan(path).drop("source", "route").collect()
     assert records.height == 1
-    told = records.drop("source").select(pl.all().cast(pl.String)).row(0)
+    told = records.select(pl.all().cast(pl.String)).row(0)
     assert not [value for value in told if value and SECRET in value]
-    for extra in ([], ["--keep-query", "--by", "path", "--by", "consumer"]):
+    kept = ["--keep-query", "--by", "path", "--by", "consumer"]
+    for extra in [[], kept] if name in FEW else [kept]:
         result = run("report", path, "-f", "json", *extra)
         assert (result.code, SECRET in result.text) == (0, False), extra
 
