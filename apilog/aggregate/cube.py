@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import polars as pl
 
@@ -189,7 +190,13 @@ def partial_cube(
     """
     key = folded.key if folded else chunk.packed_key(cube.keys, step)
     sums = _compute_sums(cube, chunk, key)
-    used = sums["key"].unique().sort()
+    if cube.detail:
+        used = sums["key"].unique().sort()
+        ids = _key_ids(used, pl.col("key"))
+    else:
+        sums = sums.sort("key")
+        used = sums["key"]
+        ids = pl.int_range(pl.len(), dtype=pl.UInt32).alias("id")
     fold = folded.fold(pl.col("key")) if folded else pl.lit(KEPT, pl.UInt8)
     histograms, code = {}, pl.col("code")
     for column in cube.histograms:
@@ -204,7 +211,7 @@ def partial_cube(
         )
     return CubeState(
         _copy_texts(used.to_frame().select_seq(fold.alias("fold"), *key.decode(pl.col("key")))),
-        sums.select_seq(_key_ids(used, pl.col("key")), *cube.detail, *(a.name for a in cube.sums)),
+        sums.select_seq(ids, *cube.detail, *(a.name for a in cube.sums)),
         histograms,
         {c: _compute_set(chunk, key, used, c) for c in cube.distinct},
     )
@@ -237,10 +244,9 @@ def merge_cube_states(cube: Cube, states: Sequence[CubeState]) -> CubeState:
 
 def merge_equal_keys(cube: Cube, state: CubeState) -> CubeState:
     """Return the state with the rows of equal keys merged."""
-    unique, ids = number_keys(state.keys)
     # Chunks of a log that is in order share few keys with a time: only what several rows are of
     # is added up.
-    is_alone = pl.DataFrame({"id": ids}).select(pl.len().over("id") == 1).to_series()
+    unique, ids, is_alone = number_keys(state.keys)
 
     def merged(frame: pl.DataFrame, by: Sequence[str], *values: pl.Expr) -> pl.DataFrame:
         alone = is_alone.gather(frame["id"])
@@ -265,8 +271,19 @@ _FEW_KEYS = 5_000
 _NUMBER_SEED = 11
 
 
-def number_keys(keys: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
-    """Return the distinct rows, as they come first, and which of these each row is."""
+class NumberedKeys(NamedTuple):
+    """The distinct rows of a frame."""
+
+    unique: pl.DataFrame
+    """As they come first."""
+    ids: pl.Series
+    """Which of these each row is."""
+    is_alone: pl.Series
+    """Whether no other row is the same."""
+
+
+def number_keys(keys: pl.DataFrame) -> NumberedKeys:
+    """Return the distinct rows, and which of these each row is."""
     if keys.height > _FEW_KEYS:
         # Comparing several columns of text takes most of the time of merging many keys.
         numbered = number_by_hash(keys, keys.hash_rows(_NUMBER_SEED))
@@ -280,19 +297,28 @@ def number_keys(keys: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
         nulls_equal=True,
         maintain_order="left",
     )["id"]
-    return unique, ids
+    is_alone = pl.DataFrame({"id": ids}).select(pl.len().over("id") == 1).to_series()
+    return NumberedKeys(unique, ids, is_alone)
 
 
-def number_by_hash(keys: pl.DataFrame, hashes: pl.Series) -> tuple[pl.DataFrame, pl.Series] | None:
+def number_by_hash(keys: pl.DataFrame, hashes: pl.Series) -> NumberedKeys | None:
     """Return the same by hashes of the rows; None if two different rows have the same."""
-    rows = hashes.to_frame("hash")
-    firsts = hashes.arg_unique()
-    numbered = rows[firsts].with_row_index("id")
-    ids = rows.join(numbered, on="hash", how="left", maintain_order="left")["id"]
-    unique = keys[firsts]
-    taken_for = unique[ids]
-    is_same = all(taken_for[name].eq_missing(keys[name]).all() for name in keys.columns)
-    return (unique, ids) if is_same else None
+    is_first = hashes.is_first_distinct()
+    ids = (is_first.cast(pl.UInt32).cum_sum() - 1).cast(pl.UInt32)
+    if is_first.all():
+        return NumberedKeys(keys, ids, is_first)
+    # In a crowd most rows are the only ones of their key: only the others are looked up.
+    later = (~is_first).arg_true()
+    repeated = hashes.gather(later)
+    is_alone = ~hashes.is_in(repeated.unique().implode())
+    firsts = (is_first & ~is_alone).arg_true()
+    numbers = pl.DataFrame({"hash": hashes.gather(firsts), "id": ids.gather(firsts)}).sort("hash")
+    found = numbers["id"].gather(numbers["hash"].search_sorted(repeated))
+    unique = keys.filter(is_first)
+    taken_for, taken = unique[found], keys[later]
+    if not all(taken_for[name].eq_missing(taken[name]).all() for name in keys.columns):
+        return None
+    return NumberedKeys(unique, ids.scatter(later, found), is_alone)
 
 
 def select_keys(state: CubeState, kept: pl.Series) -> CubeState:

@@ -15,8 +15,9 @@ import polars as pl
 
 from apilog.aggregate.cube import NOT_FOUND, CubeState, at_step
 from apilog.aggregate.filter_states import has_given_up, longer_steps
+from apilog.aggregate.folding import fold_unfound_routes
 from apilog.aggregate.plan import Cube, ReportPlan, cube_layout, filter_tables
-from apilog.aggregate.state import PartialState, fold_unfound_routes
+from apilog.aggregate.state import PartialState
 from apilog.aggregate.time_axis import TimeAxis
 from apilog.aggregate.time_buckets import bucket_ends, bucket_starts
 from apilog.metrics import ACCUMULATORS, METRICS, summed_metric

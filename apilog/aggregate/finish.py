@@ -34,9 +34,10 @@ from apilog.aggregate.cube import (
 )
 from apilog.aggregate.ddsketch import bucket_bounds, estimate_quantiles
 from apilog.aggregate.filter_cubes import collect_filter_sums
+from apilog.aggregate.folding import fold_routes
 from apilog.aggregate.plan import Cube, ReportPlan, cube_layout
 from apilog.aggregate.record_times import StrayTimes
-from apilog.aggregate.state import PartialState, fold_routes, learn_routes
+from apilog.aggregate.state import PartialState, learn_routes
 from apilog.aggregate.table_specs import (
     ANOMALIES,
     BOUNDED_KEYS,

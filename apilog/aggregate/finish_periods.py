@@ -18,8 +18,9 @@ from apilog.aggregate.finish import (
     TableRows,
     has_buckets,
 )
+from apilog.aggregate.folding import fold_routes
 from apilog.aggregate.plan import ReportPlan
-from apilog.aggregate.state import PartialState, fold_routes, rename_routes, route_counts
+from apilog.aggregate.state import PartialState, rename_routes, route_counts
 from apilog.aggregate.table_specs import PERIOD
 from apilog.aggregate.time_buckets import (
     MOST_BUCKETS,

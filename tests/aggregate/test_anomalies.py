@@ -17,7 +17,7 @@ from apilog.aggregate.anomalies.counts import HourCounts
 from apilog.aggregate.anomalies.series import count_slow_within_routes
 from apilog.aggregate.anomalies.table import SCHEMA
 from apilog.aggregate.ddsketch import bucket_of
-from apilog.aggregate.state import MOST_HOURS
+from apilog.aggregate.folding import MOST_HOURS
 from apilog.schema import TIMESTAMP
 from apilog.time import TimeWindow
 from tests.aggregate.oracle import frame_of

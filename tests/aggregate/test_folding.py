@@ -20,6 +20,7 @@ from apilog.aggregate import (
     select_tables,
     state,
 )
+from apilog.aggregate.folding import first_of
 from apilog.aggregate.state import PartialState, merge_in_batches
 from tests.aggregate import oracle
 from tests.aggregate.definition_checks import check, run
@@ -330,7 +331,7 @@ def test_states_of_many_keys_are_merged_before_there_are_many_of_them(
 @given(counts=st.lists(st.integers(0, 5), max_size=30), most=st.integers(0, 30))
 @settings(max_examples=50)
 def test_the_busiest_are_kept_and_of_equal_ones_the_first(counts: list[int], most: int) -> None:
-    kept = state.first_of(pl.Series(counts, dtype=pl.Int64), most)
+    kept = first_of(pl.Series(counts, dtype=pl.Int64), most)
     ranked = sorted(range(len(counts)), key=lambda i: (-counts[i], i))
     assert kept.arg_true().to_list() == sorted(ranked[:most])
 

@@ -11,8 +11,9 @@ import pytest
 from apilog.aggregate import ReportPlan, finish, merge, partial, select_tables
 from apilog.aggregate.anomalies.counts import PART_WEEKS
 from apilog.aggregate.cube import CubeState
+from apilog.aggregate.folding import MOST_PART_HOURS
 from apilog.aggregate.plan import cube_layout
-from apilog.aggregate.state import MOST_PART_HOURS, PartialState
+from apilog.aggregate.state import PartialState
 from apilog.aggregate.table_specs import CONSUMER_HOURS, HOURS, ROUTE_HOURS
 from tests.aggregate.oracle import frame_of
 
@@ -88,3 +89,16 @@ def test_of_many_latencies_the_newest_hours_are_kept() -> None:
     assert whole.histograms["duration_ms"].height <= 20
     assert whole.keys["hour"].max() == START + 29 * HOUR
     assert finish(plan, state).tables["endpoints"]["requests"].sum() == 13 * 30
+
+
+def test_of_equally_busy_parts_the_same_ones_stay_in_any_order() -> None:
+    plan = ReportPlan(tables=TABLES, learns_routes=False, max_keys=40)
+    chosen = records(4, 50).select(sorted(plan.columns))
+    states = [partial(plan, part) for part in chosen.iter_slices(40)]
+    kept = []
+    for order in (states, states[::-1]):
+        keys = cube(plan, merge(plan, order), CONSUMER_HOURS.name).keys.filter(fold=0)
+        kept.append(sorted(keys["consumer"].unique()))
+        assert keys.height == 4 * len(kept[-1])
+    assert kept[0] == kept[1]
+    assert {"app 0", "app 1"} < {*kept[0]}

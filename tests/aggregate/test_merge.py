@@ -172,11 +172,13 @@ def test_keys_numbered_by_hashes_are_those_numbered_by_their_values() -> None:
             "timestamp": [rng.choice((None, START)) for _ in range(400)],
         }
     )
-    unique, ids = number_keys(keys)
+    unique, ids, is_alone = number_keys(keys)
     numbered = number_by_hash(keys, keys.hash_rows(1))
     assert numbered is not None
-    assert_frame_equal(numbered[0], unique)
-    assert numbered[1].to_list() == ids.to_list()
+    assert_frame_equal(numbered.unique, unique)
+    assert numbered.ids.to_list() == ids.to_list()
+    assert numbered.is_alone.to_list() == is_alone.to_list()
+    assert is_alone.to_list() == [keys.rows().count(row) == 1 for row in keys.rows()]
     assert unique.rows() == list(dict.fromkeys(keys.rows()))
     assert [unique.row(i) for i in ids] == keys.rows()
     assert number_by_hash(keys, pl.repeat(1, 400, eager=True)) is None
