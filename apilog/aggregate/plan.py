@@ -101,6 +101,12 @@ class ReportPlan:
         """The columns of records that are read, of `READ_COLUMNS`."""
         return frozenset().union(*(cube.columns for cube in cube_layout(self).cubes), {"timestamp"})
 
+    @property
+    def names_routes(self) -> bool:
+        """Whether a metric looks at the route of each record, which has to be known before."""
+        derived = (d for cube in cube_layout(self).cubes for d in cube.derived)
+        return any("route" in column.columns for column in derived)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cube:

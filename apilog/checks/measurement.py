@@ -120,9 +120,8 @@ class Measurement:
         definitions: MetricDefinitions = BUILT_IN,
         learns_routes: bool = True,
     ) -> None:
-        """`tables` are further tables on all requests; for the rest see `ReportPlan`.
+        """`tables`, with metrics of the `definitions`, are about all requests; see `ReportPlan`.
 
-        `definitions` are those of the metrics that the tables name.
         Subjects `over_time`, which are among the others, are also measured for slices of time.
         Routes that a subject names are known like the `known_routes`.
         """
@@ -165,6 +164,7 @@ class Measurement:
         )
         chosen = {column for where in self._specs_by_where for column, _ in where}
         self.columns = frozenset(chosen).union(*(plan.columns for plan in self._plans))
+        self.names_routes = any(plan.names_routes for plan in self._plans)
 
     @property
     def wheres(self) -> tuple[ColumnValues, ...]:
@@ -461,7 +461,7 @@ def measure_sources(
         lambda records: tuple(measurement.partial(records) for measurement in measurements),
         window=TimeWindow.enclosing(measurement.window for measurement in measurements),
         templates=templates,
-        learns_first=any(names_values(m.wheres) for m in measurements),
+        learns_first=any(m.names_routes or names_values(m.wheres) for m in measurements),
     )
     states = source_pass.merge_results(
         lambda several: tuple(

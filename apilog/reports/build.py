@@ -133,6 +133,7 @@ def build_report(sources: Sequence[Source], options: TableOptions) -> Report:
         plan.columns,
         lambda records: (partial(plan, records), earlier.partial(records) if earlier else None),
         window=TimeWindow.enclosing(windows),
+        learns_first=plan.names_routes,
     )
 
     def merge_both(states: Sequence[_BothStates]) -> _BothStates:

@@ -47,8 +47,11 @@ def columns_of(choices: Sequence[Choice]) -> frozenset[str]:
 
 
 def names_routes(choices: Sequence[Choice]) -> bool:
-    """Whether a condition looks at the route, which has to be known before it does."""
-    return any(choice.where and "route" in choice.where.columns for choice in choices)
+    """Whether a condition or metric looks at the route, which has to be known before it does."""
+    conditions = (choice.where for choice in choices if choice.where)
+    return any("route" in where.columns for where in conditions) or any(
+        choice.plan.names_routes for choice in choices
+    )
 
 
 def choices_of(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import apilog
 from apilog.store import Store
 from tests.commands import Run
 
@@ -75,6 +76,26 @@ def test_a_query_and_a_condition_have_the_routes_of_a_report(run: Run, log: Path
     assert query_routes(run, log) == EXPECTED
     chosen = routes_of(run, "report", log, "--where", "route = '/shop/{value}'")
     assert chosen == {"/shop/{value}": len(COUNTED)}
+
+
+OWN = {
+    "shopping": {"numerator": "route = '/shop/{value}'"},
+    "places": {"distinct": "route"},
+}
+
+
+def test_own_metrics_have_the_routes_of_a_report(log: Path) -> None:
+    names = ["shopping_ratio", "places"]
+    report = apilog.report(log, metrics=[*OWN], own_metrics=OWN, tables=["overview", "endpoints"])
+    share = len(COUNTED) / sum(EXPECTED.values())
+    (row,) = report.tables["overview"].select(names).rows()
+    assert row == (pytest.approx(share), len(EXPECTED))
+    by_route = dict(report.tables["endpoints"].select("route", *names).rows_by_key("route"))
+    assert by_route == {r: [(float(r == "/shop/{value}"), 1)] for r in EXPECTED}
+    thresholds = ["shopping >= 50%", "places <= 5"]
+    checked = apilog.check(log, thresholds=thresholds, own_metrics=OWN, min_requests=1)
+    values = checked.report.tables["checks"]["value"].to_list()
+    assert values == [pytest.approx(share), len(EXPECTED)]
 
 
 def test_what_is_pinned_stays_for_a_few_requests(run: Run, log: Path, tmp_path: Path) -> None:
