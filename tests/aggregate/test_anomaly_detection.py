@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from statistics import NormalDist, median
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
@@ -119,12 +120,14 @@ def counts(mean: Hours, hours: int, seed: int, stray: float = 0.05) -> list[int]
     return result
 
 
-def detect(values: Sequence[int], errors: Sequence[int] | None = None) -> Detection:
+def detect(
+    values: Sequence[int], errors: Sequence[int] | None = None, begin: datetime = START
+) -> Detection:
     n = len(values)
     series = pl.DataFrame(
         {
             "series": [0] * n,
-            "timestamp": [START + i * HOUR for i in range(n)],
+            "timestamp": [begin + i * HOUR for i in range(n)],
             "count": [float(v) for v in (errors or values)],
             "exposure": [float(v) for v in values] if errors else [1.0] * n,
             "is_rate": bool(errors),
@@ -306,3 +309,33 @@ def _passes(
     row = score_last_hour(hours, metric, latencies=latencies)
     assert row
     return abs(float(row["score"])) >= 6
+
+
+def in_office_of(zone: str) -> Hours:
+    """The requests of an hour by the clock of a place: many from 8 to 18, few else."""
+
+    def mean(at: datetime) -> float:
+        local = at.astimezone(ZoneInfo(zone))
+        return 240.0 if local.weekday() < 5 and 8 <= local.hour < 18 else 9.0
+
+    return mean
+
+
+@pytest.mark.parametrize(
+    ("zone", "begin"),
+    [
+        ("Europe/Paris", datetime(2026, 3, 9, tzinfo=UTC)),
+        ("America/Toronto", datetime(2026, 10, 12, tzinfo=UTC)),
+    ],
+)
+def test_changed_clocks_are_nothing_unusual(zone: str, begin: datetime) -> None:
+    mean, hours = in_office_of(zone), 28 * 24
+    values = counts(lambda at: mean(at - START + begin), hours, 5)
+    assert spans(detect(values, begin=begin)) == []
+    # What happens besides is found as before.
+    values[-60:-57] = [0] * 3 if min(values[-60:-57]) > 100 else [700] * 3
+    end = hours + (begin - START) // HOUR
+    found = spans(detect(values, begin=begin))
+    assert [h for first, last, _ in found for h in range(first, last)] == [
+        *range(end - 60, end - 57)
+    ]
