@@ -139,8 +139,7 @@ def test_busy_routes_that_nobody_found_are_named(tmp_path: Path) -> None:
     assert not [n for n in apilog.check(gone, thresholds=["errors > 1"]).report.notes if "40" in n]
 
 
-@pytest.mark.parametrize("before", [0, 1, 2])
-@pytest.mark.parametrize("after", [0, 1, 2])
+@pytest.mark.parametrize(("before", "after"), [(0, 1), (1, 0), (1, 1), (2, 0), (0, 2)])
 def test_there_is_no_jump_between_no_success_and_one(
     tmp_path: Path, before: int, after: int
 ) -> None:
@@ -186,10 +185,12 @@ def second(after: float, count: int = 1) -> Iterator[str]:
     return (line("/v1/users", after=after) for _ in range(count))
 
 
-def is_refused(tmp_path: Path, before: Iterator[str], after: Iterator[str]) -> bool:
-    """Whether the later lines can't be checked against a baseline of the earlier ones."""
+def is_refused(tmp_path: Path, before: Iterator[str] | str, after: Iterator[str]) -> bool:
+    """Whether lines can't be checked against a baseline of earlier ones, or one that was made."""
     file = tmp_path / "base.json"
-    file.write_text(apilog.baseline(log(tmp_path / "before.log", before)).text)
+    if not isinstance(before, str):
+        before = apilog.baseline(log(tmp_path / "before.log", before)).text
+    file.write_text(before)
     later = log(tmp_path / "after.log", after)
     try:
         apilog.check(later, thresholds=["error_rate <= baseline"], baseline=file)
@@ -204,6 +205,12 @@ def evenly(first: float, last: float, count: int = 400) -> Iterator[str]:
     yield from second(last)
 
 
+@pytest.fixture(scope="module")
+def hour(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The baseline of an hour."""
+    return apilog.baseline(log(tmp_path_factory.mktemp("hour") / "a.log", evenly(0, 3600))).text
+
+
 @pytest.mark.parametrize(
     ("first", "last", "expected"),
     [
@@ -213,9 +220,9 @@ def evenly(first: float, last: float, count: int = 400) -> Iterator[str]:
     ],
 )
 def test_a_log_of_the_time_of_the_baseline_is_refused(
-    tmp_path: Path, first: float, last: float, expected: bool
+    tmp_path: Path, hour: str, first: float, last: float, expected: bool
 ) -> None:
-    assert is_refused(tmp_path, evenly(0, 3600), evenly(first, last)) is expected
+    assert is_refused(tmp_path, hour, evenly(first, last)) is expected
 
 
 @pytest.mark.parametrize(("after", "expected"), [(10, True), (9, False), (11, False), (20, False)])

@@ -52,8 +52,13 @@ def binomial(seed: int, n: int, rate: float) -> Callable[[], MetricSample]:
     return lambda: errors(int(rng.binomial(n, rate)), n)
 
 
-@pytest.mark.parametrize("n", [100, pytest.param(1000, marks=pytest.mark.slow), 5000, 20_000])
-@pytest.mark.parametrize("rate", [0.0005, 0.01, pytest.param(0.05, marks=pytest.mark.slow), 0.3])
+@pytest.mark.parametrize(
+    ("n", "rate"),
+    [
+        *((5000, 0.01), (100, 0.0005), (1000, 0.0005), (20_000, 0.0005)),
+        *((100, 0.01), (1000, 0.05), (20_000, 0.05), (100, 0.3), (5000, 0.3)),
+    ],
+)
 def test_error_rates_of_identical_traffic(n: int, rate: float) -> None:
     threshold = parse_threshold("error_rate <= baseline")
     found = alarms(threshold, binomial(1, n, rate), binomial(2, BASELINE, rate), 2000)
@@ -127,9 +132,9 @@ def sample_of(values: Values, q: float | None) -> MetricSample:
 def test_latencies_of_identical_traffic_and_of_slower(text: str, q: float | None) -> None:
     threshold = parse_threshold(text)
     base = durations(10, BASELINE, q)
-    found = alarms(threshold, durations(11, 2000, q), base, 400)
+    found = alarms(threshold, durations(11, 2000, q), base, 250)
     slower = alarms(threshold, durations(12, 5000, q, 1.4), base, 60)
-    assert found <= binomial_limit(0.01, 400)
+    assert found <= binomial_limit(0.01, 250)
     assert slower >= 0.95
 
 
@@ -182,8 +187,14 @@ TAILS: dict[str, Callable[[np.random.Generator, int], Values]] = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("tail", TAILS)
-@pytest.mark.parametrize(("n", "m"), [(5000, 200), (1000, 1000), (200, 5000)])
+@pytest.mark.parametrize(
+    ("tail", "n", "m"),
+    [
+        *(("lognormal", 5000, 200), ("lognormal", 1000, 1000), ("pareto", 200, 5000)),
+        *(("pareto", 5000, 200), ("rare", 1000, 1000), ("rare", 200, 5000)),
+        ("exponential", 5000, 200),
+    ],
+)
 def test_means_of_long_tails_fail_by_chance_alone(tail: str, n: int, m: int) -> None:
     rng = np.random.default_rng(23)
     threshold = parse_threshold("latency_mean <= baseline")
@@ -295,11 +306,11 @@ def wandering_errors(rng: np.random.Generator, hours: int, sigma: float) -> Metr
     ("sigma", "hours", "runs", "at_most"),
     [
         (0.5, 168, 100, 0.02),
-        pytest.param(0.3, 168, 400, 0.02, marks=pytest.mark.slow),
-        pytest.param(0.5, 72, 400, 0.02, marks=pytest.mark.slow),
-        pytest.param(0.5, 24, 400, 0.02, marks=pytest.mark.slow),
+        pytest.param(0.3, 168, 200, 0.02, marks=pytest.mark.slow),
+        pytest.param(0.5, 72, 300, 0.02, marks=pytest.mark.slow),
+        pytest.param(0.5, 24, 300, 0.02, marks=pytest.mark.slow),
         # More than is asked for, as the documentation says.
-        pytest.param(1.0, 168, 300, 0.025, marks=pytest.mark.slow),
+        pytest.param(1.0, 168, 150, 0.025, marks=pytest.mark.slow),
         pytest.param(1.0, 24, 300, 0.037, marks=pytest.mark.slow),
     ],
 )
@@ -321,9 +332,9 @@ def test_errors_that_wander_from_hour_to_hour(
 @pytest.mark.parametrize(
     ("days", "after", "spread", "runs"),
     [
-        (7, 1, 0.05, 150),
-        pytest.param(7, 1, 0.2, 300, marks=pytest.mark.slow),
-        pytest.param(28, 7, 0.2, 100, marks=pytest.mark.slow),
+        (7, 1, 0.05, 50),
+        (7, 1, 0.2, 150),
+        (28, 7, 0.2, 40),
     ],
 )
 def test_requests_that_wander_from_day_to_day(
