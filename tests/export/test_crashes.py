@@ -6,23 +6,22 @@ import contextlib
 import errno
 import os
 import shutil
-import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from apilog.errors import InputError, OutputError
 from apilog.storage import local_folder
-from tests.export.sample_exports import NOW, TIMED, hidden, log, names, run, whole_periods
+from tests.export.sample_exports import TIMED, hidden, log, names, run, whole_periods
+from tests.ingest.forked_runs import Forks
 from tests.store.faulty_disk import PowerCut, fail, operations, places
 from tests.weblog import START
 
-ROOT = Path(__file__).resolve().parents[2]
 TABLES = ["statuses", "errors"]
 NOON = START + timedelta(hours=25)
 
@@ -33,7 +32,7 @@ def prepared(tmp_path: Path) -> Callable[[Path], tuple[Path, list[str]]]:
     first, second = log(tmp_path / "a.log", (0, 24)), log(tmp_path / "b.log", (0, 0.5, 24, 48))
 
     def make(to: Path) -> tuple[Path, list[str]]:
-        run(first, to, now=NOON)
+        run(first, to, now=NOON, log_format=TIMED)
         assert names(to) == ["2026-11-20", "2026-11-21.open"]
         return second, ["2026-11-20", "2026-11-21", "2026-11-22"]
 
@@ -102,13 +101,16 @@ def test_any_operation_may_fail(
         assert_complete(to, ["2026-11-20", "2026-11-21", "2026-11-22"])
 
 
-def wait_for_changes(to: Path, changes: int, process: subprocess.Popen[bytes]) -> None:
-    """Until the names in the folder have changed so often, or the process has ended."""
-    before = os.listdir(to)
-    while changes and process.poll() is None:
-        now = os.listdir(to)
-        changes -= now != before
-        before = now
+def has_changed(to: Path, often: int) -> Callable[[], bool]:
+    """Tells, asked again and again, whether the names in the folder have changed so often."""
+    seen = [os.listdir(to)]
+
+    def has_changed() -> bool:
+        if (now := os.listdir(to)) != seen[-1]:
+            seen.append(now)
+        return len(seen) > often
+
+    return has_changed
 
 
 @pytest.mark.slow
@@ -117,24 +119,18 @@ def test_a_run_that_is_killed_at_any_moment_is_made_good_by_the_next(
     tmp_path: Path, prepared: Callable[[Path], tuple[Path, list[str]]]
 ) -> None:
     seen = set()
-    for changes in (0, 1, 3, 5, 7):
-        to = tmp_path / f"{changes}"
-        source, expected = prepared(to)
-        with subprocess.Popen(
-            [sys.executable, "-m", "tests.export.sample_exports", source, to, str(NOW.timestamp())],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-        ) as process:
-            assert process.stdout
-            process.stdout.readline()
-            wait_for_changes(to, changes, process)
-            process.send_signal(signal.SIGKILL)
-        assert all(about["requests"] in (7, 14) for about in whole_periods(to))
-        seen.add(tuple(names(to)))
-        run(log(tmp_path / "nothing.log", ()), to)
-        assert_nothing_lost(to)
-        run(source, to)
-        assert_complete(to, expected)
+    asked: dict[str, Any] = {"log_format": TIMED}
+    with Forks("tests.export.sample_exports") as forks:
+        for changes in (0, 1, 3, 5, 7):
+            to = tmp_path / f"{changes}"
+            source, expected = prepared(to)
+            forks.killed([source, to], 0, is_writing=has_changed(to, changes))
+            assert all(about["requests"] in (7, 14) for about in whole_periods(to))
+            seen.add(tuple(names(to)))
+            run(log(tmp_path / "nothing.log", ()), to, **asked)
+            assert_nothing_lost(to)
+            run(source, to, **asked)
+            assert_complete(to, expected)
     assert len(seen) > 1  # or this would prove nothing
 
 
