@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from apilog.engine import local
 from apilog.engine.local import LocalRun
 from apilog.engine.parse_chunks import ReadSpec
 from apilog.formats.file_plan import choose_format
@@ -151,7 +152,11 @@ def _lines(data: bytes) -> int:
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-def test_no_more_chunks_are_in_flight_than_workers_and_one(workers: int) -> None:
+def test_no_more_chunks_are_in_flight_than_workers_and_one(
+    workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # One worker alone would take small chunks together.
+    monkeypatch.setattr(local, "_MOST_CHUNKS", 1)
     lock, begun, ended = Lock(), 0, 0
 
     def work(records: pl.DataFrame) -> int:
