@@ -25,18 +25,21 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from apilog.sources.byte_streams import ByteStream, PeekableStream, StreamDamage
 from apilog.transport.avro import AVRO_MAGIC, read_avro
 from apilog.transport.base64_payloads import find_carried_base64, is_base64_payload, read_payloads
 from apilog.transport.cloudwatch import JoinedEventsStream, find_event_start
-from apilog.transport.event_containers import is_whole_container, starts_like_container
-from apilog.transport.event_wrappers import open_table
-from apilog.transport.json_scan import OPENS_OBJECT, ScanEnd, scan_object
-from apilog.transport.json_splitter import STAMP, JsonSplitter
+from apilog.transport.json_scan import OPENS_OBJECT, STAMP, ScanEnd, scan_object
 from apilog.transport.otlp import is_otlp, read_otlp
 from apilog.transport.parquet_rows import PARQUET_MAGIC, read_parquet
 from apilog.transport.w3c_fields import has_fields_directive, read_w3c
+
+# What reads objects has many expressions, which take long to compile: it is imported where a
+# stream has any.
+if TYPE_CHECKING:
+    from apilog.transport.json_splitter import JsonSplitter
 
 SHAPE_BYTES = 64 << 10
 """How much of a head is looked at first."""
@@ -127,6 +130,8 @@ def _peek_shape(stream: PeekableStream) -> StreamShape:
 
 def _split_events(shape: StreamShape, stream: ByteStream, max_line_bytes: int) -> ByteStream:
     if shape.framing is Framing.JSON:
+        from apilog.transport.json_splitter import JsonSplitter
+
         return _SplitStream(stream, JsonSplitter(max_line_bytes, unwrap=shape.unwraps))
     if shape.event_start:
         return JoinedEventsStream(stream, shape.event_start, max_line_bytes)
@@ -201,6 +206,9 @@ def detect_shape(head: bytes, *, complete: bool) -> StreamShape | None:
 
 
 def _detect_shape_of_objects(text: bytes, *, complete: bool) -> StreamShape | None:
+    from apilog.transport.event_containers import is_whole_container, starts_like_container
+    from apilog.transport.event_wrappers import open_table
+
     if open_table(text, 0):
         return StreamShape(Framing.JSON)
     stop, end = scan_object(text, 0)

@@ -19,6 +19,12 @@ STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 OPENS_OBJECT = re.compile(rb'\{\s*+(?:["}]|\Z)')
 """What an object starts with; at the end of the bytes, what may become one."""
 
+STAMP = (
+    rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d++)?+(?:Z|[+-]\d\d:?\d\d)?+"
+    rb"(?:[ \t]++[^\s{]\S*+)?+[ \t]*+(?:\r?\n)?+[ \t]*+"
+)
+"""What log tools put before an object: a time, perhaps a stream, perhaps on its own line."""
+
 # Possessive quantifiers keep the patterns linear on hostile text. They nest to `_LEVELS` only: what
 # is deeper is left to `BraceScan`, which is slower.
 _STRING_ON_LINE = rb'"[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+"'

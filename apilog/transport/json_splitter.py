@@ -23,6 +23,7 @@ from apilog.transport.event_wrappers import (
 from apilog.transport.json_scan import (
     OPENS_OBJECT,
     PLAIN_OBJECT,
+    STAMP,
     BraceScan,
     EndlessObject,
     EndlessText,
@@ -43,12 +44,6 @@ from apilog.transport.result_rows import SHALLOW_ROW
 
 SEPARATORS = rb"[\s,]*+"
 """What may stand between objects and means nothing."""
-
-STAMP = (
-    rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d++)?+(?:Z|[+-]\d\d:?\d\d)?+"
-    rb"(?:[ \t]++[^\s{]\S*+)?+[ \t]*+(?:\r?\n)?+[ \t]*+"
-)
-"""What log tools put before an object: a time, perhaps a stream, perhaps on its own line."""
 
 MAX_FRAMES = 8
 """Arrays around arrays that are remembered; there are two where an array holds containers."""
