@@ -14,16 +14,7 @@ from apilog.aggregate.finish import (
     finish,
     finish_with_inputs,
 )
-from apilog.aggregate.finish_periods import finish_periods
 from apilog.aggregate.plan import ReportPlan
-from apilog.aggregate.spilling_states import SpillingStates
-from apilog.aggregate.split_states import (
-    partial_of_periods,
-    periods_of,
-    requests_of_periods,
-    split_state,
-    states_of_periods,
-)
 from apilog.aggregate.state import (
     PartialState,
     add_to_batch,
@@ -47,13 +38,11 @@ __all__ = [
     "PartialState",
     "ReportPlan",
     "RowOrder",
-    "SpillingStates",
     "TableSpec",
     "TableWithInputs",
     "add_to_batch",
     "bucket_codes",
     "finish",
-    "finish_periods",
     "finish_with_inputs",
     "kept_routes",
     "learn_routes",
@@ -61,14 +50,9 @@ __all__ = [
     "merge_in_batches",
     "merge_routes",
     "partial",
-    "partial_of_periods",
-    "periods_of",
-    "requests_of_periods",
     "route_counts",
     "score_last_hour",
     "select_tables",
     "split_by_time",
-    "split_state",
-    "states_of_periods",
     "unfound_routes",
 ]

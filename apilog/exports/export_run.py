@@ -37,7 +37,8 @@ from apilog.options import ExportOptions, Source
 from apilog.own_metrics import APDEX, own_definitions
 from apilog.render import OUTPUTS, OutputOptions
 from apilog.report_model import Report
-from apilog.reports import PeriodReport, PeriodReports, check_sources, make_plan, plan_own_report
+from apilog.reports import check_sources, make_plan, plan_own_report
+from apilog.reports.periods import PeriodReport, PeriodReports
 from apilog.schema import TIMESTAMP
 from apilog.text.units import format_count
 from apilog.time import ALL_TIME, Period, TimeWindow, parse_window, parse_zone, period_at

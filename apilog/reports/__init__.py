@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from apilog.reports.build import build_report, make_plan
 from apilog.reports.own_report import build_own_report, check_sources, plan_own_report
-from apilog.reports.periods import PeriodReport, PeriodReports
 
 __all__ = [
-    "PeriodReport",
-    "PeriodReports",
     "build_own_report",
     "build_report",
     "check_sources",

@@ -14,11 +14,9 @@ from functools import lru_cache
 
 import polars as pl
 
-from apilog.aggregate import (
-    PartialState,
-    ReportPlan,
-    SpillingStates,
-    bucket_codes,
+from apilog.aggregate import PartialState, ReportPlan, bucket_codes
+from apilog.aggregate.spilling_states import SpillingStates
+from apilog.aggregate.split_states import (
     partial_of_periods,
     periods_of,
     split_state,

@@ -21,10 +21,10 @@ from apilog.aggregate import (
     PartialState,
     ReportPlan,
     finish,
-    finish_periods,
-    requests_of_periods,
     select_tables,
 )
+from apilog.aggregate.finish_periods import finish_periods
+from apilog.aggregate.split_states import requests_of_periods
 from apilog.engine.source_pass import SourcePass, filters_of
 from apilog.options import OwnReportOptions, Source
 from apilog.report_model import InputSummary, Report, TableLayout

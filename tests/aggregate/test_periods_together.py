@@ -15,14 +15,16 @@ from apilog.aggregate import (
     PartialState,
     ReportPlan,
     finish,
-    finish_periods,
     merge,
     partial,
+    select_tables,
+    split_by_time,
+)
+from apilog.aggregate.finish_periods import finish_periods
+from apilog.aggregate.split_states import (
     partial_of_periods,
     periods_of,
     requests_of_periods,
-    select_tables,
-    split_by_time,
     split_state,
     states_of_periods,
 )

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from apilog.aggregate import (
     ReportPlan,
-    SpillingStates,
     finish,
     merge,
     partial,
     select_tables,
     split_by_time,
 )
+from apilog.aggregate.spilling_states import SpillingStates
 from tests.aggregate.oracle import Record, frame_of
 from tests.aggregate.record_strategies import property_of, records
 from tests.aggregate.test_merge import assert_same, pieces
