@@ -52,6 +52,8 @@ _ROUNDING_MS = 5.0
 
 _LONG_COMMITS = 2
 """In so many lines a part must be more than rounding, to tell its unit and that of the whole."""
+_EXACT_MS, _EXACT_COMMITS = 2.0, 4
+"""In so many lines with different parts one of them is enough if none is off by more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,9 +249,13 @@ def _is_commit_time(column: FieldColumn, whole: FieldColumn) -> bool:
         if part is not None and number is not None
     ]
     near = [part for part, ms in pairs if 0 <= ms - part <= _ROUNDING_MS + ms / 20]
-    # Small ones are near whatever they are.
-    has_long = sum(part > _ROUNDING_MS for part in near) >= _LONG_COMMITS
-    return has_long and is_nearly_all(len(near), len(pairs))
+    # Small ones are near whatever they are; but all of some different ones to the millisecond, by
+    # which both are rounded, are so by no chance.
+    longs = sum(part > _ROUNDING_MS for part in near)
+    are_exact = all(0 <= ms - part < _EXACT_MS for part, ms in pairs)
+    is_varied = len({part for part, _ in pairs}) >= _EXACT_COMMITS
+    is_told = longs >= _LONG_COMMITS or (longs > 0 and are_exact and is_varied)
+    return is_told and is_nearly_all(len(near), len(pairs))
 
 
 def _unit_of_timeouts(column: FieldColumn, context: LineContext, likely: str) -> str:
