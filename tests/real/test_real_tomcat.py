@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from html import escape
+from html import escape, unescape
 from pathlib import Path
 
 import pytest
 
+from apilog.formats.registry import ADVICE, gateway_template
 from tests.real.nginx_server import free_port
 from tests.real.running_servers import (
     TRAFFIC,
@@ -33,6 +35,8 @@ PATTERNS = {
     "timed": COMMON + " %D %F",
     "own": "%{X-Request-ID}i %a %t %m %U%q %s %B %T %D %F %I %v",
 }
+(ADVISED,) = re.findall('pattern="([^"]*)"', gateway_template("tomcat"))
+PATTERNS["advised"] = unescape(ADVISED)
 W3C = "date time c-ip cs-method cs-uri sc-status bytes time-taken"
 SERVER = """
 <Server port="-1"><Service name="Catalina">
@@ -152,6 +156,22 @@ def test_a_declared_pattern_with_durations(
     if name == "own":
         assert {row["host"] for row in rows[:-1]} == {"api.example.com"}
         assert {row["request_id"] for row in rows[:-1]} == {"6a9b"}
+
+
+def test_the_template_for_tomcat_fills_what_it_promises(
+    tomcat: tuple[Mapping[str, Path], list[bytes]],
+) -> None:
+    logs, answers = tomcat
+    rows = read_rows(logs["advised"])
+    _check(rows, answers)
+    _check_durations(rows)
+    assert {row["gateway"] for row in rows} == {"tomcat"}
+    told = ("host", "request_id", "user_agent")
+    assert {tuple(row[column] for column in told) for row in rows[:-1]} == {
+        ("api.example.com", "6a9b", "test/1.0 (a b)")
+    }
+    # Nobody logged in.
+    assert {c for c in ADVICE["tomcat"] if rows[0][c] is None} == {"consumer"}
 
 
 def test_the_time_of_the_commit_tells_the_unit_of_the_whole(
