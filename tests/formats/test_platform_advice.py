@@ -101,8 +101,8 @@ def test_logs_of_several_lines_a_request_are_refused_with_what_to_log(refusal: R
         ),
         (
             (
-                "10:00:00.123 request_id=6a9b [info] method=GET path=/a format=html controller=Shop "
-                "action=show params={} status=200 duration=15.25 state=set"
+                "10:00:00.123 request_id=6a9b [info] method=GET path=/a format=html "
+                "controller=Shop action=show params={} status=200 duration=15.25 state=set"
             ),
             {"duration_ms": 15.25, "path": "/a", "gateway": None},
         ),
