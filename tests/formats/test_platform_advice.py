@@ -131,3 +131,9 @@ def test_a_duration_of_zerolog_is_in_milliseconds_however_short() -> None:
     line = "2026-11-21T10:00:00Z INF done method=GET url=/a status=200 duration=0.25"
     (row,) = rows(read_lines(lines_of(line)))
     assert row["duration_ms"] == 0.25
+
+
+def test_what_a_program_is_told_is_not_said_to_be_nginxs(run: Run, tmp_path: Path) -> None:
+    line = '[GIN] 2026/11/21 - 10:00:00 | 200 | 43.7ms | 203.0.113.7 | GET "/v1"'
+    text = run("detect", write(tmp_path / "gin.log", [line] * 2)).text
+    assert "To log everything:\n  // in place of gin.Default()" in text

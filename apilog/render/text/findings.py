@@ -44,7 +44,7 @@ def draw_findings(
     suggestions = dict.fromkeys(f.suggestion for f in findings if f.suggestion)
     for text in suggestions:
         # Others than nginx's say in a comment where they belong.
-        place = "" if text.startswith("#") else ", in nginx.conf"
+        place = ", in nginx.conf" if text.startswith("log_format ") else ""
         lines = "".join(f"  {line}\n" for line in text.splitlines())
         blocks.append(f"To log everything{place}:\n{lines}")
     drawn = "\n".join(blocks)
