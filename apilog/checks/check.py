@@ -414,13 +414,13 @@ def _notes_on(
     samples: Mapping[Threshold, SubjectSamples],
     results: Mapping[Threshold, Sequence[ThresholdResult]],
 ) -> Iterator[str]:
-    yield from _whole_limit_notes(samples)
+    yield from _unitless_limit_notes(samples)
     yield from _unnamed_notes(samples)
     yield from _independence_notes(results)
 
 
-def _whole_limit_notes(thresholds: Iterable[Threshold]) -> Iterator[str]:
-    """Note limits such as `error_rate < 1`, which is 100 % and holds almost always."""
+def _unitless_limit_notes(thresholds: Iterable[Threshold]) -> Iterator[str]:
+    """Note limits without a unit that may be slips: `error_rate < 1`, `latency_p95 < 0.3`."""
     for t in thresholds:
         limit = t.limit.quantity if isinstance(t.limit, FixedLimit) else None
         if (
@@ -429,6 +429,13 @@ def _whole_limit_notes(thresholds: Iterable[Threshold]) -> Iterator[str]:
             and (t.metric.unit, limit.unit, limit.value) == (Unit.RATIO, "", 1)
         ):
             yield f"{t}: a limit of 1 is 100 %; write {limit.number}% for one in a hundred"
+        if (
+            limit is not None
+            and t.operator.is_upper
+            and (t.metric.unit, limit.unit) == (Unit.MILLISECONDS, "")
+            and 0 < limit.value < 10
+        ):
+            yield f"{t}: a limit without a unit is in milliseconds; write {limit.number}s if meant so"
 
 
 def _unmet_route_notes(

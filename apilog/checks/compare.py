@@ -5,6 +5,7 @@ Side b is compared with side a: a difference is b − a.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -258,6 +259,13 @@ def _parse_times(options: CompareOptions) -> tuple[TimeWindow, TimeWindow]:
         raise UsageError("--a and --b go together", "such as --a yesterday --b today")
     if options.since is not None or options.until is not None:
         raise UsageError("--a and --b are the limits of time", "leave out --since and --until")
+    for text in (options.a, options.b):
+        if _WORD.fullmatch(text) and text.casefold() not in _DAYS:
+            example = f"--split COLUMN={options.a},{options.b}"
+            raise UsageError(
+                f"--a and --b take times, and {text!r} is none",
+                f"two values of a column are {example}; `apilog schema` lists the columns",
+            )
     a, b = (parse_span(text, options.tz) for text in (options.a, options.b))
     shared = a.intersect(b)
     if shared.since is None or shared.until is None or shared.since < shared.until:
@@ -265,6 +273,11 @@ def _parse_times(options: CompareOptions) -> tuple[TimeWindow, TimeWindow]:
             f"the times {options.a!r} and {options.b!r} overlap", "give two that are apart"
         )
     return a, b
+
+
+_WORD = re.compile(r"[A-Za-z_-]+|[1-5][0-9]{2}")
+"""A value of a column, such as a method or a status."""
+_DAYS = {"now", "today", "yesterday", "tomorrow"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,6 +388,11 @@ class _Comparison:
             filters=filters_of(self.options, self.window),
             notes=(
                 f"a is {names[0]}, b is {names[1]}",
+                *(
+                    f"{name} has no requests"
+                    for side, name in zip(sides, names, strict=True)
+                    if not side.all_requests(requests).size
+                ),
                 *([f"nothing tells {', '.join(silent)}"] if silent else []),
                 *notes,
             ),

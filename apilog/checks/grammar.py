@@ -31,6 +31,8 @@ from apilog.metrics import MetricKind as MetricKind
 from apilog.schema import GATEWAYS, SCHEMA
 from apilog.text import did_you_mean
 
+_GOOD_SHARES = {"availability", "uptime", "success_rate", "successrate", "successes"}
+"""What people limit from below who mean the share of requests without an error."""
 _MISSPELT = 0.8
 """How alike to a known name a gateway's has to be, to be taken for a slip."""
 MAX_CHARACTERS = 1000
@@ -172,6 +174,8 @@ class _ThresholdParser:
                 hint = f"did you mean {nickname}?"
             elif name.text in SCHEMA:
                 hint = f"{name.text} is a column: choose requests by it with --where"
+            elif name.text.casefold() in _GOOD_SHARES:
+                hint = "write the share of what failed, such as server_error_rate < 0.1%"
             elif name.text == "apdex":
                 hint = "give its target: --apdex 500ms, or [metrics.apdex] of the configuration"
             elif name.text in SPECIFIED_METRICS:
@@ -321,7 +325,9 @@ class _ThresholdParser:
     def _unexpected_error(self, what: str) -> UsageError:
         token, before = self._next_token, self._tokens[max(self._index - 1, 0)]
         hint = EXAMPLES
-        if token.text == "," and before.kind is TokenKind.NUMBER:
+        if re.match(r"\s*[45]xx\b", self._text, re.IGNORECASE):
+            hint = "write server_error_rate for 5xx, client_error_rate for 4xx"
+        elif token.text == "," and before.kind is TokenKind.NUMBER:
             hint = f"write {before.text}.5 with a point"
         elif token.text.lower() in ("and", "or"):
             hint = "give each threshold with a -t of its own: all of them have to hold"

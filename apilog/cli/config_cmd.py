@@ -10,6 +10,7 @@ import typer
 
 from apilog.cli import streams
 from apilog.cli.catalogue_cmd import ListFormat, write_list
+from apilog.cli.lifecycle import print_unknown_files
 from apilog.cli.options import Choices, ConfigFile, Force, OutputFile
 from apilog.cli.streams import ExitCode
 from apilog.config.search import OWN_FILE
@@ -76,8 +77,7 @@ def init(
     text = draw_first_config(found.files if found else ())
     with streams.open_output(output, force=force) as stream:
         stream.write(text.encode())
-    for problem in found.errors if found else ():
-        streams.error(problem)
+    print_unknown_files(found.errors if found else ())
     if str(output) != "-":
         streams.note(f"wrote {output}: `apilog config` shows what holds now")
     raise typer.Exit(ExitCode.ERROR if found and found.errors else ExitCode.OK)

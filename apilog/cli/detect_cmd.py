@@ -8,6 +8,7 @@ import typer
 
 import apilog
 from apilog.cli import streams
+from apilog.cli.lifecycle import print_unknown_files
 from apilog.cli.options import TEXT_OR_JSON, Force, OutputFile, Sources
 from apilog.cli.streams import ExitCode, is_terminal
 from apilog.options import FormatOptions
@@ -39,6 +40,5 @@ def detect(
         color = streams.color(to_terminal=to_terminal)
         with streams.open_output(output, force=force) as stream:
             stream.write(draw_findings(detected.files, detected.errors, format, width, color=color))
-    for problem in detected.errors:
-        streams.error(problem)
+    print_unknown_files(detected.errors)
     raise typer.Exit(ExitCode.ERROR if detected.errors else ExitCode.OK)

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 _QUIET_SECONDS = 0.5
 """Work that ends sooner shows no bar."""
+_MOST_UNKNOWN = 10
+"""The number of inputs of no known format that are named."""
 _MOST_SKIPPED = 5
 """The number of inputs without access lines that are named."""
 _TEXT_WIDTH = 54
@@ -293,6 +295,16 @@ def _report_file(file: FileInput, *, strict: bool, quiet: bool) -> bool:
     if not quiet:
         streams.note(f"{file.path}: {file.error}; what stands before the damage was read")
     return False
+
+
+def print_unknown_files(errors: Sequence[ApilogError]) -> None:
+    """Print why inputs are no known logs, those of the first: a folder may hold anything."""
+    for problem in errors[:_MOST_UNKNOWN]:
+        streams.error(problem)
+    if (more := len(errors) - _MOST_UNKNOWN) > 0:
+        streams.error(
+            f"{more:,} more inputs are no known logs", "`apilog detect -f json` tells of each"
+        )
 
 
 def note_skipped(files: Sequence[FileInput]) -> None:

@@ -36,14 +36,16 @@ _OTHER_FORMATS = {
     "htm": "html",
 }
 """What outputs are called elsewhere."""
+_OUTPUT_NAMES = ("--json", "--csv", "--html", "--junit", "--github")
 _OTHER_OPTIONS = {
     "check": {
         **dict.fromkeys(("--fail-on", "--fail-if", "--fail", "--max", "--assert"), "--threshold"),
         "--rule": "--threshold",
+        **dict.fromkeys(("--junit", "--github"), "--format"),
     },
     "compare": dict.fromkeys(("--by", "--column", "--group-by", "--on"), "--split"),
     "": {
-        **dict.fromkeys(("--from", "--start", "--after", "--begin"), "--since"),
+        **dict.fromkeys(("--from", "--start", "--after", "--begin", "--last", "--age"), "--since"),
         **dict.fromkeys(("--to", "--end", "--before"), "--until"),
         **dict.fromkeys(("--filter", "--query", "--only", "--sql"), "--where"),
         **dict.fromkeys(("--group-by", "--group", "--groupby"), "--by"),
@@ -91,6 +93,8 @@ def explain_usage(problem: typer.TyperException, argv: Sequence[str]) -> tuple[s
         if (other := _OTHER_FORMATS.get(given.casefold(), "")) in known:
             near = [other]
         return message, f"did you mean {' or '.join(near)}? {see}" if near else see
+    if command == "apilog man" and message.startswith("got unexpected extra argument"):
+        return message, "it prints one page about all commands: pipe it to `man -l -`"
     if command == "apilog config" and message.startswith("got unexpected extra argument"):
         return message, "name the file with --config, as in `apilog config check --config FILE`"
     return message, see
@@ -130,7 +134,7 @@ def _explain_option(option: str, command: str, names: Collection[str]) -> str:
     for of in (command.rpartition(" ")[2], ""):
         here = _OTHER_OPTIONS.get(of, {}).get(option)
         if here in names:
-            value = f" {option[2:]}" if option in ("--json", "--csv", "--html") else ""
+            value = f" {option[2:]}" if option in _OUTPUT_NAMES else ""
             value = " COLUMN=a,b" if here == "--split" else value
             return f"here it is {here}{value}; "
     near = get_close_matches(option, [name for name in names if name[:2] == "--"], 2, _ALIKE)

@@ -131,9 +131,12 @@ def _parse_toml(path: Path) -> dict[str, object]:
         return tomllib.loads(path.read_bytes().decode())
     except OSError as error:
         named = os.environ.get(CONFIG_VARIABLE)
-        hint = f"{CONFIG_VARIABLE} names it" if named and Path(named) == path else ""
+        by_variable = named and Path(named) == path
+        hint = f"{CONFIG_VARIABLE} names it" if by_variable else "`apilog init` writes such a file"
         raise UsageError(f"can't read {path}: {error.strerror or error}", hint) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8, as TOML is", "save it as UTF-8") from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(f"{path} is not TOML: {error}", _TOML_HINT) from error
 
 

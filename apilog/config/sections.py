@@ -57,7 +57,8 @@ class ConfigTable:
             return None
         # True and false are integers in Python, but not in TOML.
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise self.error(key, "is not a whole number", f"write a number from {least} on")
+            problem = f"is not a whole number from {least} on"
+            raise self.error(key, problem, f"write such as {key} = {max(least, 10)}")
         return value
 
     def boolean(self, key: str) -> bool | None:
@@ -339,6 +340,12 @@ def read_accounts(table: ConfigTable) -> AccountsConfig:
     if columns:
         from apilog.developer_success import AccountColumns  # which loads more than this does
 
+        for key, text in columns.items():
+            try:
+                AccountColumns({key: text})
+            except UsageError as error:
+                assert names is not None
+                raise names.error(key, "is no column of accounts", error.hint) from error
         AccountColumns(columns)
     return AccountsConfig(source=source, query=table.text("query"), columns=columns)
 

@@ -128,6 +128,12 @@ def spread_lines(lines: pl.Series, most: int) -> pl.Series:
     return lines.gather_every(-(-len(lines) // most)) if len(lines) > most else lines
 
 
+_YEAR = "(?:2(?:26[2-9]|2[7-9][0-9]|[3-9][0-9]{2})|[3-9][0-9]{3}|1[0-8][0-9]{2}|0[0-9]{3})"
+_STRANGE_YEAR = rf"\b{_YEAR}-[01][0-9]-[0-3][0-9](?:[T ]|\b)|/[A-Z][a-z]{{2}}/{_YEAR}:"
+"""A date or time in a year that no timestamp holds: see `apilog.values.times`."""
+_STRANGE_TIME = "a time outside the years 1900 to 2261"
+
+
 def parse_lines(
     lines: EventLines,
     plan: ParsePlan,
@@ -158,7 +164,9 @@ def parse_lines(
     if unread is not None:
         reason = f"not {plan.name}" if plan.name else "no known format"
         rejects = pl.DataFrame({"row": rows_of_lines(unread), "line": unread.series})
-        rejects = rejects.with_columns(pl.lit(reason).alias("reason")).sort("row")
+        strange = pl.col("line").str.contains(_STRANGE_YEAR).fill_null(value=False)
+        told = pl.when(strange).then(pl.lit(f"{reason}: {_STRANGE_TIME}")).otherwise(pl.lit(reason))
+        rejects = rejects.with_columns(told.alias("reason")).sort("row")
     if len(parts) > 1:
         # Texts of several formats lose their encoding.
         plain = [part.with_columns(cs.categorical().cast(pl.String)) for part in parts]

@@ -101,7 +101,8 @@ def find_format(name: str) -> FormatInfo:
         raise UsageError(
             f"there is no format {name!r}", f"{name} may write {', '.join(of_gateway)}"
         )
-    hint = did_you_mean(name, FORMAT_INFOS, "`apilog formats` lists them all")
+    known = [*FORMAT_INFOS, *dict.fromkeys(_SHARED_FORMATS)]
+    hint = did_you_mean(name, known, "`apilog formats` lists them all")
     raise UsageError(f"there is no format {name!r}", hint)
 
 
@@ -132,10 +133,16 @@ def gateway_template(name: str | None) -> str:
     The name is a gateway's, or that of a format of it. Raises UsageError for one that there is no
     template for.
     """
-    if name is not None and name not in TEMPLATES:
-        name = find_format(name).gateway
-    if name is None or name not in TEMPLATES:
+    if name is not None and name not in {*TEMPLATES, *FORMAT_INFOS}:
+        listed = f"there are templates for {', '.join(sorted(TEMPLATES))}"
         raise UsageError(
-            "a template is of one gateway", f"name one of {', '.join(sorted(TEMPLATES))}"
+            f"there is no template for {name!r}", did_you_mean(name, TEMPLATES, listed)
         )
+    gateway = name if name is None or name in TEMPLATES else FORMAT_INFOS[name].gateway
+    if gateway is None or gateway not in TEMPLATES:
+        said = f", and {name} is a format of several or of one without" if name else ""
+        raise UsageError(
+            f"a template is of one gateway{said}", f"name one of {', '.join(sorted(TEMPLATES))}"
+        )
+    name = gateway
     return TEMPLATES[name].rstrip("\n") + "\n"

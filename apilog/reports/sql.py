@@ -149,6 +149,8 @@ def _translate_error(error: BaseException, *, on_values: bool) -> ApilogError:
     hint = _TYPES if on_values else f"write one SELECT {_EXAMPLE}"
     if "one (and only one) statement" in text:
         hint = "write one statement; WITH name AS (SELECT …) names steps of it"
+    elif "cannot compare string with numeric type" in text:
+        hint = f"a number stands without quotes, as in status = 500; {_TYPES}"
     elif "date/datetime/time" in text:
         hint = "write a time as a text, as in \"timestamp >= '2026-11-21T10:00:00Z'\""
     elif text.startswith("conversion from"):

@@ -173,7 +173,7 @@ class _SourceSearch:
             problem_count = len(self.problems)
             files = self._files_below(argument)
             if not files and len(self.problems) == problem_count:
-                hint = "hidden files and stores are left out"
+                hint = "hidden files, stores and what --exclude names are left out"
                 self._add_problem(argument, "no files in this directory", hint)
             return files
         if glob.has_magic(argument) and not os.path.lexists(argument):

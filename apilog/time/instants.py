@@ -53,7 +53,9 @@ def parse_instant(text: str, *, now: datetime, timezone: tzinfo) -> datetime:
             if instant := read(stripped, here):
                 return instant.astimezone(UTC)
     except OverflowError as error:
-        raise UsageError(f"the time {text!r} is out of range") from error
+        raise UsageError(
+            f"the time {text!r} is out of range", "write a year from 1900 to 2261"
+        ) from error
     raise UsageError(
         f"can't read the time {text!r}, or only in more than one way",
         explain_time(stripped, here.date())

@@ -296,3 +296,5 @@ def test_slips_of_a_limit_or_a_route_are_noted(folder: Path, run: Run) -> None:
     assert "no request has the route /v1/rar: did you mean /v1/rare?" in ran.stderr
     assert "no durations of such requests" in ran.text
     assert "note" not in run("check", "access.log", "-t", "error_rate < 100%", *OPEN).stderr
+    seconds = run("check", "access.log", "-t", "latency_p95 < 0.3", "-f", "json").stderr
+    assert "latency_p95 < 0.3: a limit without a unit is in milliseconds; write 0.3s" in seconds

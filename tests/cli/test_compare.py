@@ -148,3 +148,10 @@ def test_other_outputs(folder: Path, run: Run) -> None:
     assert "metrics got worse" in annotations
     text = run("compare", "a.log", "b.log", "-f", "md", "-m", "error_rate").text
     assert "| worse | error\\_rate |" in text
+
+
+def test_a_side_without_requests_is_said(folder: Path, run: Run) -> None:
+    split = run("compare", "a.log", "--split", "method=GET,PSOT", "-f", "json")
+    assert split.code == 3
+    assert "apilog: note: method=PSOT has no requests" in split.stderr
+    assert "method=GET has no requests" not in split.stderr

@@ -297,6 +297,14 @@ def test_top_shows_the_slowest_and_worst_of_all_endpoints(run: Run, tmp_path: Pa
     assert "503 ×30" in run("report", path, "--top", "1").text
 
 
+def test_a_year_that_no_timestamp_holds_is_the_reason_of_a_reject(run: Run, tmp_path: Path) -> None:
+    texts = [line(), line().replace("/2026:", "/9999:"), line().replace('"GET', '"GE"T')]
+    path = write(tmp_path / "a.log", texts)
+    ran = run("report", path, "--rejects", "-", "-o", tmp_path / "report.json")
+    reasons = [json.loads(row)["reason"] for row in ran.text.splitlines()]
+    assert reasons == ["not combined: a time outside the years 1900 to 2261", "not combined"]
+
+
 def test_own_routes_come_first(run: Run, log: Path) -> None:
     options = ["--route", "/v1/{kind}/7", "--route", "/{probe}"]
     rows = table(run, "endpoints", log, *options, "--by", "route")

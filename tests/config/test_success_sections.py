@@ -63,7 +63,7 @@ def test_a_url_is_no_file(tmp_path: Path) -> None:
     ("text", "told"),
     [
         ("[accounts]\nfile = 'x'\n", "accounts.file is no setting"),
-        ("[accounts.columns]\nacount = 'x'\n", "accounts have no column 'acount'"),
+        ("[accounts.columns]\nacount = 'x'\n", "accounts.columns.acount is no column of accounts"),
         ("[accounts.columns]\naccount = 7\n", "accounts.columns.account is not a text"),
         ("[plans.pro]\nquota = 0\n", "plans.pro.quota is not a whole number"),
         ("[plans.pro]\nprice = 'free'\n", "plans.pro.price is not a number"),
