@@ -435,7 +435,7 @@ def _unitless_limit_notes(thresholds: Iterable[Threshold]) -> Iterator[str]:
             and (t.metric.unit, limit.unit) == (Unit.MILLISECONDS, "")
             and 0 < limit.value < 10
         ):
-            yield f"{t}: a limit without a unit is in milliseconds; write {limit.number}s if meant so"
+            yield f"{t}: no unit means milliseconds; write {limit.number}s for seconds"
 
 
 def _unmet_route_notes(

@@ -297,4 +297,4 @@ def test_slips_of_a_limit_or_a_route_are_noted(folder: Path, run: Run) -> None:
     assert "no durations of such requests" in ran.text
     assert "note" not in run("check", "access.log", "-t", "error_rate < 100%", *OPEN).stderr
     seconds = run("check", "access.log", "-t", "latency_p95 < 0.3", "-f", "json").stderr
-    assert "latency_p95 < 0.3: a limit without a unit is in milliseconds; write 0.3s" in seconds
+    assert "latency_p95 < 0.3: no unit means milliseconds; write 0.3s for seconds" in seconds

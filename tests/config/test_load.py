@@ -70,7 +70,11 @@ def test_the_current_folder_is_looked_at(tmp_path: Path, monkeypatch: pytest.Mon
         ("checks = 1", "checks is not a table", "write [checks]"),
         ("[checks]\nthresholds = 'x'", "checks.thresholds is not a list of texts", ""),
         ("[checks]\nthresholds = [1]", "checks.thresholds is not a list of texts", ""),
-        ("[checks]\nmin_requests = 1.5", "checks.min_requests is not a whole number", "from 0"),
+        (
+            "[checks]\nmin_requests = 1.5",
+            "checks.min_requests is not a whole number from 0 on",
+            "= 10",
+        ),
         ("[checks]\nmin_requests = -1", "checks.min_requests is not a whole number", ""),
         ("[checks]\nmin_requests = true", "checks.min_requests is not a whole number", ""),
         ("[checks]\nconfidence = '1'", "checks.confidence is not a number", ""),
