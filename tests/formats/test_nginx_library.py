@@ -38,7 +38,8 @@ def asked_one_by_one(texts: pl.Series, formats: Sequence[NginxFormat]) -> list[N
 @pytest.mark.slow
 @pytest.mark.parametrize("formats", SETS.values(), ids=SETS)
 def test_every_format_is_found_in_its_samples(formats: Sequence[NginxFormat]) -> None:
-    for i, named in enumerate(ALL_TEXT_FORMATS):
+    # Variants are made of the formats in one way: some of these tell of all.
+    for i, named in enumerate(ALL_TEXT_FORMATS[:: 1 if formats is ALL_TEXT_FORMATS else 5]):
         others = ("no request", "") if i % 2 else ()
         texts = pl.Series([*named.samples, *others])
         assert candidate_formats(texts, formats) == asked_one_by_one(texts, formats)

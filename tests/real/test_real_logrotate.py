@@ -19,7 +19,7 @@ from apilog.ingestion import ingest
 from apilog.store import Store, verify
 from tests.real.nginx_server import Nginx, running_nginx
 
-ROTATIONS = 8
+ROTATIONS = 5
 # As nginx's manual has it: a moment after the signal all workers write to the new file.
 REOPEN = """
     nocreate

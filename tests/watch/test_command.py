@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -55,15 +54,6 @@ def test_the_dashboard_follows_a_log_through_its_rotation(log: Path) -> None:
         assert shown.end() == 130
     assert "Traceback" not in shown.output
     assert shown.output.endswith("\x1b[?25h") or NOTHING in shown.output[-40:]
-
-
-@pytest.mark.slow
-def test_the_terminal_is_given_back_on_sigterm(log: Path) -> None:
-    with on_terminal(log, "--interval", "100ms") as shown:
-        until(lambda: "5 lines" in shown.screen)
-        assert shown.end(signal.SIGTERM) == 0
-    assert shown.output.count("\x1b[?1049h") == shown.output.count(NOTHING) == 1
-    assert shown.output.rindex("\x1b[?25h") > shown.output.rindex("\x1b[?25l")
 
 
 @pytest.mark.slow
@@ -198,7 +188,7 @@ def test_once_shows_the_last_minutes_of_what_is_there(run: Run) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("columns", [1, 24, 40, 80, 120, 200])
+@pytest.mark.parametrize("columns", [1, 40, 200])
 def test_once_is_a_dashboard_of_any_width(
     run: Run, monkeypatch: pytest.MonkeyPatch, columns: int
 ) -> None:
@@ -231,13 +221,13 @@ def test_once_of_nothing(run: Run, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_only_the_end_of_a_long_log_is_read(run: Run, tmp_path: Path) -> None:
     pad = "a" * 150
-    lines = (line(f"/p{i % 9}/{pad}", after=i, ms=i % 50) for i in range(40_000))
+    lines = (line(f"/p{i % 9}/{pad}", after=i, ms=i % 50) for i in range(16_000))
     log = write(tmp_path / "long.log", lines)
     frame = json.loads(run("watch", log, "--once", "--json", "--window", "10m").stdout)
     assert frame["requests"] in range(590, 601)
     assert frame["input"]["lines"] < 10_000
     whole = run("watch", log, "--once", "--json", "--window", "10m", "--from-start")
-    assert json.loads(whole.stdout)["input"]["lines"] == 40_000
+    assert json.loads(whole.stdout)["input"]["lines"] == 16_000
     assert json.loads(whole.stdout)["requests"] == frame["requests"]
 
 

@@ -81,6 +81,7 @@ def test_signals_give_the_terminal_back(shown: OnTerminal, number: int, code: in
     assert shown.end(number) == code
     assert not shown.has_own_modes
     assert shown.output.count("\x1b[?1049h") == shown.output.count(LEFT) == 1
+    assert shown.output.rindex("\x1b[?25h") > shown.output.rindex("\x1b[?25l")
 
 
 @pytest.mark.slow

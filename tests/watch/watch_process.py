@@ -34,7 +34,7 @@ def until(holds: Callable[[], object], what: str = "") -> None:
     end = time.monotonic() + PATIENCE_SECONDS
     while not holds():
         assert time.monotonic() < end, what or "waited in vain"
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 def now_line(path: str = "/v1/users/7", **more: Any) -> str:
@@ -55,6 +55,7 @@ class OnTerminal:
         self.process = process
         self._leader = leader
         self._data = b""
+        self._emulators: dict[tuple[int, int], tuple[pyte.Screen, pyte.ByteStream, int]] = {}
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -66,13 +67,19 @@ class OnTerminal:
     @property
     def screen(self) -> str:
         """The last complete frame of the dashboard, as plain text."""
-        frames = re.split(r"\x1b\[H", self.output)
-        return plain(frames[-2] if len(frames) > 2 else frames[-1])
+        frames = self._data.rsplit(b"\x1b[H", 2)  # all of them would be split at each look
+        frame = frames[1] if len(frames) > 2 else frames[-1]
+        return plain(frame.decode(errors="replace").replace("\r\n", "\n"))
 
     def seen_by_user(self, columns: int, rows: int) -> list[str]:
         """What a terminal emulator of that size shows, line by line."""
-        emulator = pyte.Screen(columns, rows)
-        pyte.ByteStream(emulator).feed(self._data)
+        if (columns, rows) not in self._emulators:
+            screen = pyte.Screen(columns, rows)
+            self._emulators[columns, rows] = screen, pyte.ByteStream(screen), 0
+        emulator, stream, fed = self._emulators[columns, rows]
+        data = self._data
+        stream.feed(data[fed:])  # what it was fed before, it has
+        self._emulators[columns, rows] = emulator, stream, len(data)
         return [line.rstrip() for line in emulator.display]
 
     def press(self, keys: str) -> None:
