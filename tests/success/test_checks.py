@@ -33,8 +33,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def checked(run: Run, *argv: str | Path) -> tuple[int, list[dict[str, object]]]:
-    result = run("check", SAMPLE, *argv, "-f", "json", "--quiet")
+def checked(
+    run: Run, *argv: str | Path, source: Path = SAMPLE
+) -> tuple[int, list[dict[str, object]]]:
+    result = run("check", source, *argv, "-f", "json", "--quiet")
     return result.code, json.loads(result.stdout)["tables"]["checks"]
 
 
@@ -53,8 +55,8 @@ def checked(run: Run, *argv: str | Path) -> tuple[int, list[dict[str, object]]]:
         ('arpu{plan="starter"} > 100', 1),
     ],
 )
-def test_a_threshold_holds_or_fails(run: Run, threshold: str, code: int) -> None:
-    exit_code, _ = checked(run, *JOIN, "-t", threshold, "--strict-limits")
+def test_a_threshold_holds_or_fails(run: Run, stored: Path, threshold: str, code: int) -> None:
+    exit_code, _ = checked(run, *JOIN, "-t", threshold, "--strict-limits", source=stored)
     assert exit_code == code
 
 

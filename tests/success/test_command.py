@@ -14,7 +14,6 @@ from rich.cells import cell_len
 
 from apilog.developer_success import build_success_report
 from apilog.developer_success.tables import table_names
-from apilog.ingestion import ingest
 from apilog.options import PlanTerms, SuccessOptions
 from apilog.privacy import hash_consumers
 from apilog.render import OUTPUTS, OutputOptions
@@ -55,14 +54,6 @@ def line(consumer: str, status: int = 200, path: str = "/v1") -> str:
 def log(tmp_path: Path) -> Path:
     path = tmp_path / "access.log"
     path.write_text("".join(line(f"k{i % 7}", 200 + 200 * (i % 2)) for i in range(40)))
-    return path
-
-
-@pytest.fixture(scope="module")
-def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The log of the sample as a store, whose format no run has to find."""
-    path = tmp_path_factory.mktemp("sample") / "store"
-    ingest([SAMPLE], path)
     return path
 
 
