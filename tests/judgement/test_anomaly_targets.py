@@ -81,11 +81,11 @@ def test_an_outage_of_a_quiet_weekend_is_the_only_row(scorer: ModuleType, tmp_pa
 
 @pytest.mark.slow
 def test_the_targets_hold_on_other_seeds(scorer: ModuleType, tmp_path: Path) -> None:
-    cells = score(scorer, LOGS, tmp_path / "log.json")
+    cells = score(scorer, LOGS[1:], tmp_path / "log.json")  # of the first one see above
     clean = [cell for cell in cells if cell.event is None]
     planted = [cell for cell in cells if cell.event]
     # At most 0.3 rows in two weeks: of 10 weeks five and more were chance in 2 of 100 runs.
     assert sum(cell.false for cell in clean) <= 4
-    # Each at 0.95 or 0.9: two and more that are missed of nine were chance in 1 of 10 runs.
+    # Each at 0.95 or 0.9: two and more that are missed of eight were chance in 1 of 10 runs.
     assert sum(cell.found for cell in planted) >= len(planted) - 1
     assert sum(cell.rows for cell in planted) <= 1.5 * len(planted)
