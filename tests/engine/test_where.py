@@ -83,7 +83,7 @@ def test_kept_records_are_untouched() -> None:
 @pytest.mark.parametrize(
     ("condition", "said", "hint"),
     [
-        ("", "unable to parse", "it takes SQL"),
+        ("", "is empty", "status"),
         ("status >=", "unable to parse", "it takes SQL"),
         ("*", "unable to parse", "it takes SQL"),
         ("status > 3; DROP TABLE requests", "unexpected token ';'", "it takes SQL"),

@@ -18,9 +18,12 @@ from apilog.formats.generic.json_lines import JsonLinesFormat
 from apilog.formats.generic.labelled import LogfmtFormat
 from apilog.formats.parse_plan import iterate_formats, parse_lines
 from apilog.schema import SCHEMA
+from apilog.transport.envelope_registry import detect_envelopes, unwrap_texts
 from apilog.values.event_lines import EventLines
 
-NO_TIME = {"heroku"}
+PREFIXED = {"pino-pretty", "zerolog-console"}
+"""Those behind what a logger writes before each line, which is taken off before."""
+NO_TIME = {"heroku", "logster"} | PREFIXED
 NO_PATH = {"litellm", "wso2"}
 NO_DURATION = {
     *("cloudflare", "fastly", "vercel", "matomo", "ingress-nginx", "linkerd"),
@@ -29,6 +32,13 @@ NO_DURATION = {
 EXPECTED_MS = dict.fromkeys(("go-slog", "traefik", "caddy", "echo", "linkerd", "ecs"), 1.5)
 
 Generic = JsonLinesFormat | LogfmtFormat
+
+
+def without_prefix(dialect: LogDialect) -> str:
+    head = pl.Series([dialect.sample])
+    if dialect.name in PREFIXED:
+        head = unwrap_texts(detect_envelopes(head), head)
+    return str(head[0])
 
 
 def inferred(*lines: str, is_timed: bool = False) -> Generic:
@@ -48,7 +58,7 @@ def rows(log_format: Generic, *lines: str) -> list[dict[str, object]]:
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda d: f"{d.name}-{d.gateway}")
 class TestEveryDialect:
     def test_it_is_told_by_its_keys(self, dialect: LogDialect) -> None:
-        found = inferred(dialect.sample, is_timed=dialect.name in NO_TIME)
+        found = inferred(without_prefix(dialect), is_timed=dialect.name in NO_TIME)
         assert found.fields.gateway == dialect.gateway
         assert found.fields.dialect is not None
         assert found.fields.dialect.name == dialect.name

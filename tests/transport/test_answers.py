@@ -97,7 +97,6 @@ def test_a_row_that_does_not_fit_is_kept(split: Split, row: str) -> None:
         {"status": "success", "uri": "/a", "results": [{"a": 1}]},
         {"stream": {"name": "x"}, "time": "now", "values": [1]},
         {"took": 5, "method": "GET", "hits": {"hits": [{"a": 1}]}},
-        {"data": [{"a": 1}]},
     ],
 )
 def test_a_record_is_no_answer(split: Split, record: dict[str, Any]) -> None:

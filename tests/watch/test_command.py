@@ -267,7 +267,7 @@ def test_a_store_is_no_log(run: Run, tmp_path: Path) -> None:
     assert "a store, not a log" in shown.stderr
     shown = run("watch", tmp_path, "--once", "--json")
     assert (shown.code, shown.stdout) == (2, b"")
-    assert "no files in this directory\nhint: hidden files and stores are left out" in shown.stderr
+    assert "no files in this directory\nhint: hidden files, stores and what" in shown.stderr
     shown = run("watch", "s3://bucket/access.log", "--once")
     assert (shown.code, shown.stdout) == (2, b"")
     assert "objects don't grow" in shown.stderr

@@ -109,6 +109,18 @@ FRAMEWORK_DIALECTS: tuple[LogDialect, ...] = (
         url="https://github.com/pinojs/pino-http",
     ),
     LogDialect(
+        name="express-winston",
+        lacks_time=True,
+        names=all_of("metareqmethod metaresponsetime", "metareqmethod metaresstatuscode"),
+        units=("ms",),
+        sample=(
+            '{"level":"info","message":"HTTP GET /a","timestamp":"2026-10-10T13:55:36.123Z","me'
+            'ta":{"req":{"url":"/a?b=1","method":"GET","httpVersion":"1.1"},"res":{"statusCode"'
+            ':200},"responseTime":15}}'
+        ),
+        url="https://github.com/bithavoc/express-winston",
+    ),
+    LogDialect(
         # By pino-pretty, in one line: it takes the time and the level out of the object.
         name="pino-pretty",
         lacks_time=True,
@@ -120,18 +132,6 @@ FRAMEWORK_DIALECTS: tuple[LogDialect, ...] = (
             ':200},"responseTime":15}'
         ),
         url="https://github.com/pinojs/pino-pretty",
-    ),
-    LogDialect(
-        name="express-winston",
-        lacks_time=True,
-        names=all_of("metareqmethod metaresponsetime", "metareqmethod metaresstatuscode"),
-        units=("ms",),
-        sample=(
-            '{"level":"info","message":"HTTP GET /a","timestamp":"2026-10-10T13:55:36.123Z","me'
-            'ta":{"req":{"url":"/a?b=1","method":"GET","httpVersion":"1.1"},"res":{"statusCode"'
-            ':200},"responseTime":15}}'
-        ),
-        url="https://github.com/bithavoc/express-winston",
     ),
     LogDialect(
         name="echo",

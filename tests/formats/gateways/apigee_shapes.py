@@ -392,7 +392,6 @@ _GOOGLE_LACKS = {"operation", "user_agent", "request_bytes", "response_bytes", "
 }
 LACKING: Mapping[str, set[str]] = {
     **{shape: {"api_version"} for shape in SHAPES if shape.startswith("analytics")},
-    "apilog's policy": {"api_version"},
     "runtime records": {
         "api_version",
         "operation",
