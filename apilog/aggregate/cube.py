@@ -23,7 +23,6 @@ from apilog.aggregate.packed_keys import (
     PackedKeys,
     combine_keys,
     encode_column,
-    integer_bounds,
     pack_columns,
 )
 from apilog.aggregate.plan import Cube, ReportPlan, cube_layout
@@ -257,21 +256,14 @@ def merge_equal_keys(cube: Cube, state: CubeState) -> CubeState:
         several = numbered.filter(~alone).group_by(by).agg(values)
         return pl.concat([numbered.filter(alone), several.select(numbered.columns)])
 
-    def united(distinct: pl.DataFrame) -> pl.DataFrame:
-        # Of a key that is alone each member is there once: uniting all of a crowd again takes most
-        # of the memory and time of a merge.
-        alone = is_alone.gather(distinct["id"])
-        numbered = distinct.with_columns(id=ids.gather(distinct["id"]))
-        if alone.all():
-            return numbered
-        several = _unite_sets(numbered.filter(~alone))
-        return pl.concat([numbered.filter(alone), several]) if alone.any() else several
-
     return CubeState(
         _copy_texts(unique),
         merged(state.sums, ["id", *cube.detail], *merge_exprs(cube.sums)),
         {c: merged(h, ["id", "bucket"], pl.col("n").sum()) for c, h in state.histograms.items()},
-        {c: united(d) for c, d in state.distinct.items()},
+        {
+            c: _unite_sets(d.with_columns(id=ids.gather(d["id"])), unique.height)
+            for c, d in state.distinct.items()
+        },
     )
 
 
@@ -380,16 +372,15 @@ def _copy_texts(keys: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _unite_sets(distinct: pl.DataFrame) -> pl.DataFrame:
-    low, high = integer_bounds(distinct["id"])
-    if low < high:
+def _unite_sets(distinct: pl.DataFrame, keys: int) -> pl.DataFrame:
+    if keys > 1:
         # A hash of both columns, as good as that of the value: uniting pairs of columns takes three
         # times the memory and time, and sets are the largest part of a state.
         pairs = distinct["hash"] ^ distinct["id"].hash(_HASH_SEED)
         return distinct[pairs.arg_unique()]
     # One column is quicker than two, and this is the largest set: all clients.
     hashes = distinct["hash"].unique()
-    ids = pl.repeat(low, len(hashes), dtype=pl.UInt32, eager=True)
+    ids = pl.repeat(0, len(hashes), dtype=pl.UInt32, eager=True)
     return pl.DataFrame({"id": ids, "hash": hashes})
 
 
@@ -443,7 +434,7 @@ def _compute_set(
     if key.size == 1 and values.dtype == pl.String:
         # Quicker than encoding, where no other cube needs the codes.
         hashes = values.drop_nulls().hash(_HASH_SEED).alias("hash")
-        return hashes.unique().to_frame().select(pl.lit(0, pl.UInt32).alias("id"), "hash")
+        return _unite_sets(hashes.to_frame(), 1)
     coded, code = chunk.encoded_column(column), pl.col("code")
     pairs = combine_keys(key, coded).codes.alias("code").unique()
     if values.null_count():
