@@ -91,8 +91,12 @@ def test_no_command_is_wrong_usage_and_shows_help_on_stderr(run: Run) -> None:
             "invalid value for '--format' / '-f': 'x'",
             "apilog report",
         ),
-        (["schema", "extra"], "got unexpected extra argument(s) (extra)", "apilog schema"),
-        (["schema", "\x1b[2J"], r"got unexpected extra argument(s) (\x1b[2J)", "apilog schema"),
+        (["schema", "a", "b"], "got unexpected extra argument(s) (b)", "apilog schema"),
+        (
+            ["schema", "a", "\x1b[2J"],
+            r"got unexpected extra argument(s) (\x1b[2J)",
+            "apilog schema",
+        ),
     ],
 )
 def test_wrong_usage_is_one_line_and_a_hint(

@@ -192,7 +192,11 @@ def test_where_selects_requests(run: Run, log: Path) -> None:
         (["--bucket", "5 parsecs"], "5 parsecs", ""),
         (["--bucket", "0s"], "is empty", "5m"),
         (["--since", "next blue moon"], "can't read the time 'next blue moon'", "write 2026"),
-        (["--since", "2026-11-21", "--until", "2026-11-20"], "is not before --until", "exclusive"),
+        (
+            ["--since", "2026-11-21", "--until", "2026-11-20"],
+            "is not before --until",
+            "the earlier",
+        ),
         (["--tz", "Europe/Berlim"], "no time zone 'Europe/Berlim'", "Europe/Berlin"),
         (["-l", "combind"], "unknown log format 'combind'", "did you mean 'combined'?"),
         (["--nginx-conf", "nowhere.conf"], "nowhere.conf", ""),
