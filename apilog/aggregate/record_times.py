@@ -50,16 +50,17 @@ class RecordTimes:
     ) -> RecordTimes:
         """Return the times of the records within the limits, of all that were `read`."""
         read = timestamps if read is None else read
-        second = (timestamps.to_physical() // _SECOND_US).alias("second")
-        at = pl.col("timestamp")
+        at, physical = pl.col("timestamp"), timestamps.to_physical()
+        step, seconds = _first_step(physical, timezone, most)
+        unit = seconds * _SECOND_US
         cells = (
-            pl.DataFrame([second, timestamps.alias("timestamp")])
-            .group_by("second")
+            pl.DataFrame([(physical // unit).alias("cell"), timestamps.alias("timestamp")])
+            .group_by("cell")
             .agg(pl.len().cast(pl.Int64).alias("requests"), first=at.min(), last=at.max())
-            .drop_nulls("second")
-            .select((pl.col("second") * _SECOND_US).cast(TIMESTAMP).alias("start"), *_COUNTED)
+            .drop_nulls("cell")
+            .select((pl.col("cell") * unit).cast(TIMESTAMP).alias("start"), *_COUNTED)
         )
-        step, cells = _coarsen(cells, STEPS[0][0], timezone, most)
+        step, cells = _coarsen(cells, step, timezone, most)
         return cls(step, _instant(read.min()), _instant(read.max()), cells)
 
     @classmethod
@@ -152,6 +153,24 @@ def _grow(
 
 
 _STEP_NAMES = tuple(name for name, _ in STEPS)
+_SAMPLE = 1024
+
+
+def _first_step(instants: pl.Series, timezone: str, most: int) -> tuple[str, int]:
+    """Return a step, and its seconds, that is not longer than the one that is looked for.
+
+    Shorter ones occupy too many cells by some of the instants alone, so that none of them has to
+    be grouped by.
+    """
+    sample = instants.gather_every(max(1, len(instants) // _SAMPLE)).drop_nulls()
+    # Longer steps begin where the zone says.
+    longest = _STEP_NAMES.index("1d" if timezone == "UTC" else "15m")
+    for name, seconds in STEPS[:longest]:
+        if (sample // (seconds * _SECOND_US)).n_unique() <= most:
+            return name, seconds
+    return STEPS[longest]
+
+
 _COUNTED = ("requests", "first", "last")
 
 

@@ -37,6 +37,7 @@ from apilog.aggregate.folding import (
     is_known_route,
     is_large,
 )
+from apilog.aggregate.packed_keys import integer_bounds
 from apilog.aggregate.plan import Cube, ReportPlan, cube_layout
 from apilog.aggregate.record_times import RecordTimes
 from apilog.aggregate.table_specs import BOUNDED_KEYS
@@ -164,7 +165,11 @@ def _merge_crowded_routes(
     if not plan.learns_routes or "route" not in plan.columns or records.height <= fewest:
         return records, NO_TEMPLATES
     routes = records["route"]
-    if routes.n_unique() <= fewest:
+    if routes.dtype == pl.String:
+        # The codes are needed anyway, and tell at once that there are few.
+        routes = routes.cast(pl.Categorical(pl.Categories.random()))
+        records = records.with_columns(routes)
+    if integer_bounds(routes.to_physical())[1] < fewest or routes.n_unique() <= fewest:
         return records, NO_TEMPLATES
     is_guessed = pl.lit(value=True)
     if GUESSED_ROUTE in records.columns:
