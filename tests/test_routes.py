@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from apilog.errors import UsageError
 from apilog.routes import add_route, classify_paths, parse_rule, parse_rules
+from apilog.routes.classify import route_odd_paths
+from apilog.routes.plain_paths import route_plain_paths
 from apilog.schema import GUESSED_ROUTE
 
 UUID = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
@@ -200,6 +202,40 @@ def test_segments_are_only_replaced_never_added_or_lost(text: str) -> None:
     result = route("/" + text)
     assert result is not None
     assert result.count("/") == ("/" + text).count("/")
+
+
+plain_segment = st.sampled_from(
+    [
+        "api",
+        "API",
+        "2",
+        "v1",
+        "V2.JSON",
+        "404",
+        "20160918",
+        "2024-10",
+        "1" * 23,
+        "+7",
+        " 12",
+        "",
+        "x",
+    ]
+    + [UUID, UUID + ".json", UUID + "-x9", UUID + "x", "0123456789abcdef0123", "a" * 16, "3fad9c21"]
+    + ["01ARZ3NDEKTSV4RRFFQ69G5FAV", "500000000000abc", "a@b.com", "main.3fad9c21.js", "12:cancel"]
+)
+
+
+@given(st.lists(st.lists(plain_segment, min_size=1, max_size=6), min_size=1, max_size=20))
+def test_plain_paths_have_the_routes_that_any_path_has(paths: list[list[str]]) -> None:
+    texts = pl.Series(["/" + "/".join(segments) for segments in paths])
+    routes = route_plain_paths(texts)
+    if routes is not None:
+        assert routes.to_list() == route_odd_paths(texts).to_list()
+
+
+def test_a_version_between_two_apis_counts_for_the_first() -> None:
+    assert route_plain_paths(pl.Series(["/api/v1/api/2/api/3"])) is None
+    assert route("/api/v1/api/2/api/3") == "/api/v1/api/{id}/api/3"
 
 
 def test_a_uuid_late_in_a_chunk_is_found_as_well() -> None:

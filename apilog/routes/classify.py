@@ -15,6 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from apilog.errors import InputError, UsageError
+from apilog.routes.plain_paths import PLAIN_PATH, route_plain_paths
 from apilog.routes.segments import PARAMETERS, UUID, VERSION, name_segments
 from apilog.routes.templates import NO_TEMPLATES, RouteTemplates
 from apilog.schema import GUESSED_ROUTE
@@ -198,21 +199,46 @@ def classify_paths(
     and `*` stay as they are.
     """
     paths = paths.cast(pl.String)
-    # Most paths differ in an integer at the end or in a UUID: after one pass over the whole
-    # text few distinct paths are left, and only those are taken apart.
-    short = paths.str.replace(_LAST_INTEGER, "${1}/{id}")
-    if paths.head(_PROBED_PATHS).str.contains(_UUID).any():
-        short = short.str.replace_all(_UUID, "/{uuid}")
-    routes = map_categories(
-        encode_texts(short), lambda texts: _replace_identifiers(without_extras(texts))
-    )
-    routes = templates.rename_column(routes)
+    routes = templates.rename_column(encode_texts(_route_by_looks(paths)))
     if not rules:
         return routes
     path = pl.col("path")
     first = pl.coalesce(pl.when(path.str.contains(r.pattern)).then(pl.lit(r.text)) for r in rules)
     declared = without_extras(paths).to_frame("path").select(first).to_series()
     return encode_texts(declared.zip_with(declared.is_not_null(), routes.cast(pl.String)))
+
+
+def _route_by_looks(paths: pl.Series) -> pl.Series:
+    """Return the paths without extras, each identifier replaced by its kind."""
+    is_plain = paths.str.contains(PLAIN_PATH).fill_null(value=False)
+    if not is_plain.any():
+        return route_odd_paths(paths)
+    plain = paths if is_plain.all() else paths.filter(is_plain)
+    routes = route_plain_paths(plain)
+    if routes is None:
+        return route_odd_paths(paths)
+    if plain is paths:
+        return routes
+    odd = route_odd_paths(paths.filter(~is_plain))
+    return pl.concat([routes, odd]).gather(_places_of(is_plain))
+
+
+def _places_of(is_first: pl.Series) -> pl.Series:
+    """Return where each row is once all those that are first stand before the others."""
+    first, second = is_first.cum_sum() - 1, (~is_first).cum_sum() - 1
+    return first.zip_with(is_first, second + int(is_first.sum()))
+
+
+def route_odd_paths(paths: pl.Series) -> pl.Series:
+    """Return the routes of any paths by expressions over whole ones, as texts."""
+    # Most paths differ in an integer at the end or in a UUID: after one pass over the whole
+    # text few distinct paths are left, and only those are taken apart.
+    short = paths.str.replace(_LAST_INTEGER, "${1}/{id}")
+    if paths.head(_PROBED_PATHS).str.contains(_UUID).any():
+        short = short.str.replace_all(_UUID, "/{uuid}")
+    return map_categories(
+        encode_texts(short), lambda texts: _replace_identifiers(without_extras(texts))
+    ).cast(pl.String)
 
 
 def without_extras(paths: pl.Series) -> pl.Series:
@@ -251,7 +277,7 @@ def _replace_identifiers(paths: pl.Series) -> pl.Series:
     replaced = (
         paths.filter(may_hold)
         .to_frame("path")
-        .select(named.str.replace_all(f"(^|/){_KEPT}({VERSION}(?:/|$))", "$1$2"))
+        .select(named.str.replace_all(f"(?i)(^|/){_KEPT}({VERSION}(?:/|$))", "$1$2"))
         .to_series()
     )
     return paths.clone().scatter(may_hold.arg_true(), replaced)

@@ -131,6 +131,19 @@ class SegmentKind:
     """Whether it is told by the whole segment, its suffix too."""
 
 
+@dataclass(frozen=True, slots=True)
+class HexToken:
+    """Hex in small letters that is a `{token}` and nothing else, whatever the kinds say."""
+
+    shape: str
+    mixture: str
+    """What tells it from a number or a word."""
+
+
+HEX_TOKEN = HexToken("^[0-9a-f]{16,}$", _DIGIT_BESIDE_LETTER)
+"""The hex of `SEGMENT_KINDS` without a prefix: no kind before it takes what has both, but as a
+token."""
+
 SEGMENT_KINDS = (
     SegmentKind("{id}", "integer", (r"^(?:[+-]|%2[Bb])?[0-9]+$",)),
     SegmentKind("{uuid}", "UUID", (rf"^(?:\{{|%7[Bb]|urn:uuid:)?{UUID}(?:\}}|%7[Dd])?$",)),
