@@ -15,16 +15,23 @@ REQUESTS = (
     "GET /users/{} HTTP/1.1",
     "POST /orders/{}?token=s3cret&page={} HTTP/2.0",
     "GET http://h.example:80/x/{} HTTP/1.0",
-    "HELP {}",
     r"GET /a\x20b/{} HTTP/1.1",
+    "GET ?{} HTTP/1.1",
+    "DELETE /ä/{}?ü={} HTTP/3.0",
+    "HELP {}",
     "-",
 )
+USUAL = REQUESTS[:6]
+"""What begins and ends as nearly all lines do."""
 
 
+@pytest.mark.parametrize("shapes", [REQUESTS, USUAL])
 @pytest.mark.parametrize("together", [2_400, 600])
-def test_lines_say_the_same_whether_they_repeat_or_not(together: int) -> None:
+def test_lines_say_the_same_whether_they_repeat_or_not(
+    together: int, shapes: tuple[str, ...]
+) -> None:
     parse = compile_log_format(parse_log_format('$msec "$request" $status')).parse
-    requests = [REQUESTS[i % 6].format(i, i) for i in range(2_400)]
+    requests = [shapes[i % len(shapes)].format(i, i) for i in range(2_400)]
     parts = [
         "".join(f'1764000000.5 "{text}" 200\n' for text in requests[i : i + together]).encode()
         for i in range(0, 2_400, together)

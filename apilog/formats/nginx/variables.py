@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import polars as pl
@@ -22,6 +22,7 @@ from apilog.values.dictionary import (
 )
 from apilog.values.requests import (
     split_request_lines,
+    split_usual_lines,
     target_host,
     target_path,
     target_query,
@@ -32,6 +33,7 @@ from apilog.values.times import (
 
 _FROM_REQUEST = ("method", "path", "protocol", "query")
 _TARGET_PARTS = {"path": target_path, "query": target_query, "host": target_host}
+_LINE_PARTS = frozenset({"method", "path", "protocol"})
 _AS_DISTINCT_AS_LINES = frozenset({"path", "query"})
 # A stand-in: what is made of request lines is made of all of them at once.
 _REQUEST = VariableSource("request", encode_texts)
@@ -39,6 +41,14 @@ _NO_UPSTREAM = frozenset({"status", "upstream_status"})
 """The variables that together tell that a proxy failed without asking an upstream."""
 # Each is `-` or 0 for an upstream that was asked and sent nothing.
 _RECEIVED = ("upstream_bytes_received", "upstream_header_time")
+
+
+def _split_requests(lines: pl.Series, columns: Sequence[str]) -> dict[str, pl.Series]:
+    """Return columns that are parts of request lines, texts or encoded."""
+    direct = {c if c in _LINE_PARTS else "target" for c in columns}
+    usual = split_usual_lines(lines, direct)
+    split = usual if usual is not None else split_request_lines(lines).to_dict()
+    return {c: split[c] if c in split else _TARGET_PARTS[c](split["target"]) for c in columns}
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +153,13 @@ class VariableMapper:
             if not hardly_repeats(lines):
                 encoded = encode_texts(lines)
                 lines, codes = category_texts(encoded), encoded.to_physical()
-            split = split_request_lines(lines)  # once per distinct line, if lines repeat
-            for column in from_request:
-                part = _TARGET_PARTS.get(column)
-                texts = part(split["target"]) if part else split[column]
+            # Once per distinct line, if lines repeat.
+            for column, parts in _split_requests(lines, from_request).items():
                 # Only now: a decoded blank or question mark must not split the line elsewhere.
-                texts = self.unescape(texts) if escaped else texts
-                if codes is not None:
+                texts = self.unescape(parts) if escaped else parts
+                if codes is not None and isinstance(texts.dtype, pl.Categorical):
+                    texts = texts.gather(codes)
+                elif codes is not None:
                     texts = from_codes(codes, texts)
                 elif column not in _AS_DISTINCT_AS_LINES:
                     texts = encode_texts(texts)
