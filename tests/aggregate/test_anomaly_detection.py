@@ -244,20 +244,20 @@ def test_the_first_saturday_decides_nothing() -> None:
 @pytest.mark.slow
 def test_alerts_are_rare_where_nothing_happens_and_soon_where_something_does() -> None:
     scores: list[float] = []
-    for seed in range(6):
+    for seed in range(3):
         values = counts(office, 24 * 28, seed)
         some = random.Random(seed).sample(range(336, 672), 10)
         scores += [abs(last_hour(values[: hour + 1]) or 0) for hour in some]
-    # Were there 0.3 in 336 hours, two or more of 60 were chance in less than 1 of 700 runs.
+    # Were there 0.3 in 336 hours, two or more of 30 were chance in less than 1 of 2700 runs.
     assert sum(score >= 6 for score in scores) <= 1
     seen = 0
-    for seed in range(16):
+    for seed in range(8):
         hour = random.Random(seed).randrange(336, 670)
         values = counts(office, hour + 1, seed)
         factor = 0 if seed % 2 else 3
         values[hour] = draw(random.Random(seed), factor * values[hour])
         seen += abs(last_hour(values) or 0) >= 6
-    assert seen >= 14
+    assert seen >= 7
 
 
 @pytest.mark.slow

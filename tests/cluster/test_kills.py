@@ -31,8 +31,8 @@ from tests.cluster.test_same_results import assert_same
 
 pytestmark = [pytest.mark.slow, pytest.mark.process]
 
-KILLS = 2 + 2 * CASES
-"""20 with APILOG_CASES=9."""
+KILLS = 1 + CASES
+"""10 with APILOG_CASES=9."""
 T = TypeVar("T")
 
 
@@ -46,9 +46,9 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[DaskCluster]:
-    with dask_cluster(tmp_path, workers=2) as started:
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskCluster]:
+    with dask_cluster(tmp_path_factory.mktemp("cluster"), workers=2) as started:
         yield started
         close_connections()
 

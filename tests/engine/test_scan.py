@@ -133,22 +133,13 @@ def test_a_filter_is_applied_while_reading(watching: Watching) -> None:
 @pytest.mark.parametrize(
     "query",
     [
-        lambda f: f,
         lambda f: f.filter(pl.col("gateway") == "nginx", pl.col("status").is_null()),
         lambda f: f.filter(pl.col("path").str.starts_with("/v1/users")).select("line_number"),
-        pytest.param(
-            lambda f: f.filter(pl.col("timestamp").dt.hour() == 15).sort("duration_ms"),
-            marks=pytest.mark.slow,
-        ),
         lambda f: f.group_by("gateway", "route").agg(pl.len()).sort("len", "gateway", "route"),
-        pytest.param(lambda f: f.head(7), marks=pytest.mark.slow),
         lambda f: f.slice(1490, 20),
-        pytest.param(lambda f: f.tail(3), marks=pytest.mark.slow),
+        lambda f: f.tail(3),
         lambda f: f.filter(pl.col("status") >= 500).head(3).select("path"),
-        pytest.param(
-            lambda f: f.join(f.select("path").unique(), on="path").select(pl.len()),
-            marks=pytest.mark.slow,
-        ),
+        lambda f: f.join(f.select("path").unique(), on="path").select(pl.len()),
         lambda f: f.with_row_index().filter(pl.col("status") >= 500).select("index"),
     ],
 )

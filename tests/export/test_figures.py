@@ -41,9 +41,9 @@ ASKED: dict[str, dict[str, Any]] = {
 }
 PERIODS = {
     "plain": (PeriodLength.WEEK,),
-    "Berlin": (PeriodLength.HOUR, PeriodLength.DAY),
+    "Berlin": (PeriodLength.HOUR,),
     "by": (PeriodLength.DAY,),
-    "where": (PeriodLength.HOUR,),
+    "where": (PeriodLength.DAY,),
 }
 """The lengths that are exported with each of these options, each length at least once."""
 

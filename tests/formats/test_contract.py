@@ -18,6 +18,7 @@ from apilog.formats.contract import Format, ParsedRecords
 from apilog.formats.detect import FORMAT_DETECTORS, detect_plan
 from apilog.formats.nginx.format import NginxFormat
 from apilog.formats.parse_plan import ParsePlan, ParseStage, parse_lines
+from apilog.formats.registry import FORMAT_INFOS
 from apilog.formats.text_formats import ALL_TEXT_FORMATS
 from apilog.schema import ERROR_SOURCE, SCHEMA
 from apilog.transport.envelope_registry import ENVELOPES
@@ -67,6 +68,7 @@ def test_what_is_read_has_every_column_in_the_schemas_types(
     assert outcome.rejects.is_empty()
     assert outcome.records.height == len(SAMPLES[name])
     assert tuple(outcome.records.columns) == COLUMNS
+    assert {*outcome.records["gateway"]} == {FORMAT_INFOS[name].gateway}
     for column, dtype in plain(outcome.records).schema.items():
         encoded = ERROR_SOURCE if column == "error_source" else None
         assert dtype in (SCHEMA.get(column, dtype), encoded), column
@@ -152,7 +154,7 @@ NAMED_OTHERWISE = {
 }
 
 
-@pytest.mark.parametrize("name", [*SAMPLES, *(Path(n).stem for n in NAMED_OTHERWISE)])
+@pytest.mark.parametrize("name", [*SAMPLES, "rails", *(Path(n).stem for n in NAMED_OTHERWISE)])
 def test_each_sample_log_is_detected_by_its_name(name: str) -> None:
     lines = EventLines((SAMPLE_LOGS / f"{name}.log").read_bytes())
     plan = detect_plan(lines.series)

@@ -58,10 +58,9 @@ def test_a_last_line_that_is_half_written_costs_only_itself(
     later = (len(good) // 2, len(good) - 1) if good.startswith(b"{") else ()
     ends = (1, len(good) // 3, *later)
     turn = gateways.GATEWAYS.index(gateway)
-    for end in (ends[turn % len(ends)], ends[(turn + 2) % len(ends)]):
-        path.write_bytes((good + b"\n") * 3 + good[:end])
-        account = json.loads(run("report", path, "-f", "json", "--table", "overview").text)["input"]
-        assert (account["records"], account["rejects"]) == (3, 1)
+    path.write_bytes((good + b"\n") * 3 + good[: ends[turn % len(ends)]])
+    account = json.loads(run("report", path, "-f", "json", "--table", "overview").text)["input"]
+    assert (account["records"], account["rejects"]) == (3, 1)
 
 
 @pytest.mark.parametrize("what", BAD)

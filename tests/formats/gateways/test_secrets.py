@@ -161,7 +161,7 @@ def test_no_secret_reaches_a_record_or_a_report(
     told = records.select(pl.all().cast(pl.String)).row(0)
     assert not [value for value in told if value and SECRET in value]
     kept = ["--keep-query", "--by", "path", "--by", "consumer"]
-    for extra in [[], kept] if name in FEW else [kept]:
+    for extra in [[], kept] if name in FEW and shape == "line" else [kept]:
         result = run("report", path, "-f", "json", *extra)
         assert (result.code, SECRET in result.text) == (0, False), extra
 
