@@ -227,7 +227,7 @@ def test_pairs_of_lines_at_several_cuts(
 ) -> None:
     log = tmp_path / "pairs.log"
     records = []
-    for i in range(20):
+    for i in range(10):
         begun = {"level": 30, "time": 1764000000000 + i * 1000, "reqId": f"r-{i}"}
         request = {"method": "GET", "url": f"/orders/{i}", "remoteAddress": "10.0.0.1"}
         records.append(json.dumps({**begun, "req": request, "msg": "incoming request"}))
@@ -235,6 +235,5 @@ def test_pairs_of_lines_at_several_cuts(
         records.append(json.dumps({**ended, "msg": "request completed"}))
     log.write_text("\n".join(records) + "\n")
     here = apilog.report(log)
-    for stretch in (333, 1000):
-        monkeypatch.setattr(cluster_run, "_MOST_STRETCH", stretch)
-        assert_same(here, apilog.report(log, scheduler=cluster.address))
+    monkeypatch.setattr(cluster_run, "_MOST_STRETCH", 333)
+    assert_same(here, apilog.report(log, scheduler=cluster.address))

@@ -58,8 +58,9 @@ def test_every_format_has_samples_and_a_sample_log() -> None:
 @pytest.mark.slow
 def test_no_line_of_a_sample_log_alone_is_taken_for_another_format() -> None:
     # `test_contract` has samples and whole logs. Of Rails' lines, one alone is no request.
-    names = SAMPLES.keys() - {"rails"}
-    heads = [(n, (SAMPLE_LOGS / f"{n}.log").read_text("utf-8").split("\n", 1)[:1]) for n in names]
+    read = {name: (SAMPLE_LOGS / f"{name}.log").read_text("utf-8") for name in SAMPLES}
+    counts = {"rails": 100}
+    heads = [(name, text.splitlines()[: counts.get(name, 1)]) for name, text in read.items()]
     assert off_diagonal(matrix(heads)) == []
 
 
@@ -89,8 +90,10 @@ def test_cases_of_a_gateway_are_read_as_its_logs() -> None:
 
 @pytest.mark.slow
 def test_no_line_beside_the_log_is_taken_for_one_of_it() -> None:
-    beside = [(skip.reason, line) for skip in SKIP_RULES for line in skip.samples]
-    beside += [(refusal.message, line) for refusal in gateways.REFUSALS for line in refusal.samples]
+    beside = [(skip.reason, line) for skip in SKIP_RULES for line in skip.samples[:1]]
+    beside += [
+        (refusal.message, line) for refusal in gateways.REFUSALS for line in refusal.samples[:1]
+    ]
     read = {}
     for reason, line in beside:
         reading = detect_plan(pl.Series([line]))

@@ -118,13 +118,14 @@ def _rows_of_samples(name: str) -> list[dict[str, object]]:
 
 
 PARSED = [[name for name in names if name in SAMPLES] for names in ONE_OF_EACH_FAMILY.values()]
-"""Formats by the family of parsers, of which each has one at least inside each envelope."""
+"""Formats by the family of parsers: each has one inside every other envelope at least."""
 
 
 @pytest.mark.parametrize("envelope", WRAPPED)
 def test_samples_are_read_inside_envelopes_as_outside(envelope: str) -> None:
     place = list(WRAPPED).index(envelope)
-    _check_inside(envelope, [names[place % len(names)] for names in PARSED if names])
+    turns = [names for number, names in enumerate(PARSED) if names and (number + place) % 2]
+    _check_inside(envelope, [names[place // 2 % len(names)] for names in turns])
 
 
 @pytest.mark.parametrize(
@@ -154,7 +155,7 @@ NAMED_OTHERWISE = {
 }
 
 
-@pytest.mark.parametrize("name", [*SAMPLES, "rails", *(Path(n).stem for n in NAMED_OTHERWISE)])
+@pytest.mark.parametrize("name", [*SAMPLES, *(Path(n).stem for n in NAMED_OTHERWISE)])
 def test_each_sample_log_is_detected_by_its_name(name: str) -> None:
     lines = EventLines((SAMPLE_LOGS / f"{name}.log").read_bytes())
     plan = detect_plan(lines.series)

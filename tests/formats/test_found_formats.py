@@ -40,7 +40,8 @@ def test_pasting_it_gives_the_same_records(
         pytest.skip("no format")
     monkeypatch.chdir(tmp_path)
     sections = section_of(text)
-    columns = ", ".join(column for column in SCHEMA if column != "source")
+    # The same records have the same routes, which take a second pass.
+    columns = ", ".join(column for column in SCHEMA if column not in ("source", "route"))
     query = ("query", f"SELECT {columns} FROM requests ORDER BY line_number", log, "-f", "json")
     before = json.loads(run(*query).text)
     (tmp_path / "apilog.toml").write_text(sections)

@@ -84,7 +84,7 @@ def test_what_is_advised_stands_in_the_templates_too() -> None:
 )
 def test_logs_of_today_lack_little(run: Run, tmp_path: Path, gateway: str) -> None:
     info: Any = next(g for g in gateways.GATEWAYS if g.name == gateway)
-    for sample in info.samples:
+    for sample in info.samples[:2]:
         advised = lacks(run, write(tmp_path / "a.log", [sample] * 2))
         assert set(advised) <= set(ADVICE[gateway])
         assert "status" not in advised

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apilog.formats.contract import Format, ParsedRecords, Refusal
@@ -20,6 +20,7 @@ from apilog.formats.gateways.apigee.router import ROUTER_FORMATS
 from apilog.schema import SCHEMA
 from apilog.transport.json_envelopes import CLOUD_LOGGING
 from apilog.values.event_lines import EventLines
+from tests.examples import about
 from tests.formats.gateways.apigee_shapes import LACKING, REQUESTS, SHAPES, policy_message, rendered
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -480,6 +481,7 @@ noise = objects | good | good.map(lambda line: line[:-9]) | st.text('{}[]":,\t|-
 
 
 @pytest.mark.parametrize("log_format", FORMATS, ids=lambda f: type(f).__name__)
+@settings(max_examples=about(15))
 @given(parts=st.lists(noise.map(str.encode) | st.binary(max_size=12), max_size=8))
 def test_any_lines_are_records_or_rejects(log_format: Format, parts: list[bytes]) -> None:
     lines = EventLines(b"\n".join(parts))
