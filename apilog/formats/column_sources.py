@@ -6,12 +6,13 @@ gives is null.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
 from apilog.values.dictionary import category_texts, encode_texts, from_codes, hardly_repeats
+from apilog.values.integers import can_take_integers
 from apilog.values.requests import split_request_lines
 
 
@@ -25,7 +26,8 @@ class ColumnSource:
     names: tuple[str, ...]
     """Values that are needed, all of them."""
     convert: Callable[..., pl.Series]
-    """Takes a String series for each name and returns one of the column's type."""
+    """Takes a String series for each name and returns one of the column's type; one that is marked
+    so (see `apilog.values.integers`) takes Int64, too."""
     optional_names: tuple[str, ...] = ()
     """Values that add to the needed ones; `convert` gets None for each that the log lacks."""
     exclusive: bool = False
@@ -39,6 +41,18 @@ class ColumnSource:
     """The values are request lines: `convert` takes the distinct `method`s, `target`s, `protocol`s
     or `asked` targets in them and returns texts. The target of a line without a method is the line;
     it asks for none."""
+
+
+def integer_names(chosen: Iterable[Sequence[ColumnSource]]) -> frozenset[str]:
+    """Return the names whose values may be integers for all that these sources make of them."""
+    sources = [source for column_sources in chosen for source in column_sources]
+    for_texts = {
+        name
+        for source in sources
+        if source.request_part or not can_take_integers(source.convert)
+        for name in (*source.names, *source.optional_names)
+    }
+    return frozenset(name for source in sources for name in source.names) - for_texts
 
 
 def build_columns(

@@ -14,6 +14,7 @@ import polars as pl
 
 from apilog.schema import NO_RESPONSE, NO_UPSTREAM
 from apilog.values.dictionary import encode_texts, map_categories, map_texts, retry_nulls
+from apilog.values.integers import takes_integers
 
 LONGEST_MS = 1e11
 """Durations over three years are no durations; they would overflow sums."""
@@ -70,6 +71,7 @@ def encode_given(s: pl.Series, blanks: Collection[str] = ("-", "")) -> pl.Series
     return blank_to_null(encode_texts(s), blanks)
 
 
+@takes_integers
 def to_integers(s: pl.Series) -> pl.Series:
     """Parse whole numbers (Int64); `12.0` is one, `12.5` and what does not fit are null."""
     if s.dtype.is_numeric():
@@ -85,6 +87,7 @@ def to_integers(s: pl.Series) -> pl.Series:
     return map_texts(s, lambda t: retry_nulls(t, t.cast(pl.Int64, strict=False), parse_any))
 
 
+@takes_integers
 def to_floats(s: pl.Series) -> pl.Series:
     """Parse numbers (Float64), blanks around them ignored; NaN and infinities are null."""
     if s.dtype.is_numeric():
@@ -102,6 +105,7 @@ def to_floats(s: pl.Series) -> pl.Series:
     return map_texts(s, parse)
 
 
+@takes_integers
 def to_statuses(s: pl.Series) -> pl.Series:
     """Parse status codes (Int16); 0, 000 and what is not within 100 to 999 are null.
 
@@ -117,12 +121,14 @@ def to_statuses(s: pl.Series) -> pl.Series:
     return codes.set(~codes.is_between(100, 999), None).cast(pl.Int16)
 
 
+@takes_integers
 def to_sizes(s: pl.Series) -> pl.Series:
     """Parse sizes in bytes (Int64); negative and absurd ones are null."""
     sizes = to_integers(s)
     return sizes.set(~sizes.is_between(0, LARGEST_BYTES), None)
 
 
+@takes_integers
 def sizes_with_unit(s: pl.Series) -> pl.Series:
     """Parse sizes in bytes that may end in their unit: `120B`, `120 bytes`.
 
@@ -138,6 +144,7 @@ def sizes_with_unit(s: pl.Series) -> pl.Series:
     return sizes.set(~sizes.is_between(0, LARGEST_BYTES), None)
 
 
+@takes_integers
 def to_counts(s: pl.Series) -> pl.Series:
     """Parse small counts (Int16), such as those of attempts; negative and absurd ones are null."""
     counts = to_integers(s)
@@ -174,12 +181,15 @@ def seconds_or_ms(s: pl.Series) -> pl.Series:
     return seconds_to_ms(s).zip_with(is_seconds, durations_to_ms(s, "ms"))
 
 
+@takes_integers
 def durations_to_ms(s: pl.Series, unit: str = "s") -> pl.Series:
     """Convert durations as text to milliseconds: `12ms`, `1.5s`, `250us`, `1m30s`.
 
     A number without a unit is in `unit`, one of ns, us, ms, s, m and h.
     """
     factor = _MS_PER_UNIT[unit]
+    if s.dtype.is_numeric():
+        return scale_to_ms(s.cast(pl.Float64), factor)
 
     def parse(texts: pl.Series) -> pl.Series:
         plain = scale_to_ms(texts.cast(pl.Float64, strict=False), factor)
@@ -209,12 +219,14 @@ def join_duration_parts(seconds: pl.Series, nanos: pl.Series) -> pl.Series:
     return parts.select(pl.when(is_any).then(pl.sum_horizontal("s", "ns"))).to_series()
 
 
+@takes_integers
 def positive_sizes(s: pl.Series) -> pl.Series:
     """Return sizes where 0 stands for one that is not known."""
     sizes = to_sizes(s)
     return sizes.set((sizes == 0).fill_null(value=False), None)
 
 
+@takes_integers
 def positive_milliseconds(s: pl.Series) -> pl.Series:
     """Return durations in milliseconds where 0 stands for one that is not known."""
     ms = durations_to_ms(s, "ms")
@@ -235,6 +247,7 @@ def durations_with_unit(s: pl.Series) -> pl.Series:
     return map_categories(encode_texts(s.cast(pl.String)), parse)
 
 
+@takes_integers
 def sum_upstream_ms(s: pl.Series, unit: str = "s") -> pl.Series:
     """Sum the milliseconds of all attempts in an nginx list such as `0.100, - : 0.300`.
 
@@ -269,8 +282,11 @@ def sum_upstream_ms(s: pl.Series, unit: str = "s") -> pl.Series:
     return map_texts(s, parse)
 
 
+@takes_integers
 def last_upstream_status(s: pl.Series) -> pl.Series:
     """Parse the last status (Int16) of an nginx list such as `502, 404 : 200`; `-` is null."""
+    if s.dtype.is_numeric():
+        return to_statuses(s)
 
     def last_status(lists: pl.Series) -> pl.Series:
         return to_integers(_split_attempts(lists).list.last().str.strip_chars())

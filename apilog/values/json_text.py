@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from io import BytesIO
 
 import polars as pl
@@ -36,6 +36,10 @@ _BLOCK_LINES = 256
 _SEARCH_PARTS = 8
 """Into how many parts a longer run of lines is split."""
 _MAX_DEPTH = 5
+_LOOKED_AT_BYTES = 32 << 10
+"""How much of a chunk tells which keys have whole numbers."""
+_FEWEST_FOR_INTEGERS = 2_000
+"""Lines for which that look pays."""
 
 JsonSchema = Mapping[str, pl.DataType | type[pl.DataType]]
 KeyPath = tuple[str, ...]
@@ -123,6 +127,45 @@ def decode_object_lines(lines: EventLines, keys: Sequence[str]) -> tuple[pl.Data
     schema = dict.fromkeys(keys, pl.String)
     frame = decode_uniform(lines, schema)
     return decode_mixed(lines.series, schema) if frame is None else (frame, _all_true(lines.count))
+
+
+class IntegerKeys:
+    """Which keys of a file's objects have nothing but whole numbers, as far as was seen.
+
+    It only saves time: what is read as integers is what the texts would be cast to, and where a
+    value of such a key is no plain integer the lines are read again, as texts.
+    """
+
+    __slots__ = ("_is_integer",)
+
+    def __init__(self) -> None:
+        self._is_integer: dict[str, bool] = {}
+
+    def decode(
+        self, lines: EventLines, keys: Sequence[str], candidates: Collection[str]
+    ) -> pl.DataFrame | None:
+        """Decode top-level keys, some of these as Int64; None if texts alone serve or a line is no
+        object."""
+        if not candidates or lines.count < _FEWEST_FOR_INTEGERS:
+            return None
+        if unknown := [key for key in candidates if key not in self._is_integer]:
+            self._look_at(lines, unknown)
+        integers = {key for key in candidates if self._is_integer[key]}
+        if not integers:
+            return None
+        schema = {key: pl.Int64 if key in integers else pl.String for key in keys}
+        frame = decode_uniform(lines, schema)
+        if frame is None:
+            # One of them has something else, or a line is no object: what it was is not said.
+            self._is_integer |= dict.fromkeys(integers, False)
+        return frame
+
+    def _look_at(self, lines: EventLines, keys: Sequence[str]) -> None:
+        head = lines.data[:_LOOKED_AT_BYTES]
+        first = EventLines(head[: head.rfind(b"\n") + 1])
+        for key in keys:
+            frame = decode_uniform(first, {key: pl.Int64}) if first.data else None
+            self._is_integer[key] = frame is not None and frame[key].count() > 0
 
 
 def decode_uniform(lines: EventLines, schema: JsonSchema) -> pl.DataFrame | None:
@@ -231,12 +274,20 @@ def _decode_all(s: pl.Series, schema: JsonSchema) -> pl.DataFrame | None:
 
 
 def decode_paths(
-    lines: EventLines, paths: Sequence[KeyPath]
+    lines: EventLines,
+    paths: Sequence[KeyPath],
+    integers: Collection[KeyPath] = (),
+    integer_keys: IntegerKeys | None = None,
 ) -> tuple[Mapping[KeyPath, pl.Series], pl.Series]:
     """Return the values at paths of JSON objects, and which lines are objects.
 
-    The values are as `decode_objects` gives them.
+    The values are as `decode_objects` gives them, but that those of `integers` may be Int64.
     """
+    if integer_keys and integers and all(len(path) == 1 for path in paths):
+        keys = [path[0] for path in paths]
+        frame = integer_keys.decode(lines, keys, [path[0] for path in integers])
+        if frame is not None:
+            return {path: frame[path[0]] for path in paths}, _all_true(lines.count)
     indexed = {
         path: next(at for at, key in enumerate(path) if isinstance(key, ListIndex))
         for path in paths

@@ -16,6 +16,7 @@ import polars as pl
 
 from apilog.schema import TIMESTAMP
 from apilog.values.dictionary import encode_texts, map_categories, map_runs, retry_nulls
+from apilog.values.integers import takes_integers
 
 _LOCAL = pl.Datetime("us")
 # From 1900 to 2261: what nanoseconds in 64 bits can hold, for those who read Parquet files so.
@@ -102,6 +103,7 @@ def parse_iso_times(s: pl.Series) -> pl.Series:
     return retry_nulls(texts, _to_utc(local, _zone_minutes(zone) * _MINUTE_US), _parse_any_iso)
 
 
+@takes_integers
 def parse_epoch_times(s: pl.Series) -> pl.Series:
     """Parse seconds, milli-, micro- or nanoseconds since 1970, told apart by magnitude."""
 
@@ -111,14 +113,26 @@ def parse_epoch_times(s: pl.Series) -> pl.Series:
         rounded = _scale_epochs(numbers, lambda n, up, down: (n * up / down).round())
         return _to_utc(rounded.cast(pl.Int64, strict=False))
 
+    if s.dtype.is_integer():
+        times = _parse_whole_epochs(s)
+        if times.null_count() == s.null_count():
+            return times
     texts = s.cast(pl.String)
     whole = texts.cast(pl.Int64, strict=False)
-    exact = _scale_epochs(whole, lambda n, up, down: n * up // down)
-    return retry_nulls(texts, _to_utc(exact), parse_fractions)
+    return retry_nulls(texts, _parse_whole_epochs(whole), parse_fractions)
 
 
+def _parse_whole_epochs(whole: pl.Series) -> pl.Series:
+    return _to_utc(_scale_epochs(whole, lambda n, up, down: n * up // down))
+
+
+@takes_integers
 def parse_times(s: pl.Series) -> pl.Series:
     """Parse times in any of the ways above, bracketed or not, and as mail and `date` write them."""
+    if s.dtype.is_integer():
+        times = parse_epoch_times(s)
+        # What is no such number may be a date in digits.
+        return times if times.null_count() == s.null_count() else parse_times(s.cast(pl.String))
     texts = s.cast(pl.String)
     times = _all_null(texts)
     first = _first_given(texts)

@@ -13,7 +13,12 @@ from typing import Any, ClassVar, Self
 
 import polars as pl
 
-from apilog.formats.column_sources import ColumnSource, build_columns, coalesce_sources
+from apilog.formats.column_sources import (
+    ColumnSource,
+    build_columns,
+    coalesce_sources,
+    integer_names,
+)
 from apilog.formats.contract import MatchFailure, ParsedRecords
 from apilog.formats.gateways.gateway import Gateway
 from apilog.schema import TIMESTAMP
@@ -179,6 +184,12 @@ class GatewayFormat(ABC):
     ) -> tuple[Mapping[Any, pl.Series], pl.Series]:
         """Return the values (String) at these places, and which lines could be read."""
 
+    def _read_numbers(
+        self, lines: EventLines, locations: list[Any], integers: Collection[Any]
+    ) -> tuple[Mapping[Any, pl.Series], pl.Series]:
+        """Return what `_read_locations` does; the values at some places may be Int64."""
+        return self._read_locations(lines, locations)
+
     @abstractmethod
     def _unread_reasons(self, lines: EventLines) -> str | pl.Series:
         """Return why lines could not be read: one reason for all, or one per line."""
@@ -197,6 +208,7 @@ class GatewayFormat(ABC):
 
         Where a value is null or blank, that of the next alternate of its place is taken.
         """
+        chosen = list(chosen)
         taken = {
             name
             for sources in chosen
@@ -205,7 +217,14 @@ class GatewayFormat(ABC):
         }
         places = {name: self.locations[name] for name in taken if name in self.locations}
         wanted = {place for alternates in places.values() for place in alternates}
-        by_place, is_read = self._read_locations(lines, sorted(wanted))
+        integers = {
+            places[name][0]
+            for name in integer_names(chosen)
+            if name in places and len(places[name]) == 1
+        }
+        # A place may go by several names, of which some are wanted as texts.
+        integers -= {p for name in taken - integer_names(chosen) for p in places.get(name, ())}
+        by_place, is_read = self._read_numbers(lines, sorted(wanted), integers)
         values: dict[str, pl.Series] = {}
         for name, (first, *alternates) in places.items():
             values[name] = by_place[first]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import polars as pl
@@ -24,7 +24,14 @@ from apilog.formats.gateways.gateway import (
 )
 from apilog.formats.key_paths import normalise_name
 from apilog.values.event_lines import EventLines
-from apilog.values.json_text import KeyPath, decode_paths, iter_leaves, load_json, load_objects
+from apilog.values.json_text import (
+    IntegerKeys,
+    KeyPath,
+    decode_paths,
+    iter_leaves,
+    load_json,
+    load_objects,
+)
 
 RecordShape = tuple[KeyPath, ...]
 """The paths of the values in an object, in their order."""
@@ -40,6 +47,7 @@ class KeyedFormat(GatewayFormat):
     takes_delivery_times = True
 
     locations: Mapping[str, tuple[KeyPath, ...]]
+    integer_keys: IntegerKeys = field(default_factory=IntegerKeys, compare=False, repr=False)
 
     def _key_of(self, name: str) -> str:
         return ".".join(self.locations[name][0])
@@ -67,6 +75,13 @@ class KeyedFormat(GatewayFormat):
         more_values, is_repaired = decode_paths(repaired, locations)
         merged = {p: s.clone().scatter(bad, more_values[p]) for p, s in values.items()}
         return merged, is_read.clone().scatter(bad, is_repaired)
+
+    def _read_numbers(
+        self, lines: EventLines, locations: list[KeyPath], integers: Collection[KeyPath]
+    ) -> tuple[Mapping[KeyPath, pl.Series], pl.Series]:
+        if self.spec.repair_json is not None:
+            return self._read_locations(lines, locations)
+        return decode_paths(lines, locations, integers, self.integer_keys)
 
     def _unread_reasons(self, lines: EventLines) -> str:
         return "not JSON"

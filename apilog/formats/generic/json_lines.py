@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -17,12 +17,14 @@ from apilog.formats.generic.recognition import recognise_fields
 from apilog.formats.generic.records import (
     RecognisedFormat,
     find_foreign,
+    may_be_integers,
     needed_names,
     parse_fields,
 )
 from apilog.formats.own.key_hints import NO_KEY_HINTS, KeyHints
 from apilog.values.event_lines import EventLines
 from apilog.values.json_text import (
+    IntegerKeys,
     decode_paths,
     iter_leaves,
     lines_from_texts,
@@ -48,6 +50,7 @@ class JsonLinesFormat(RecognisedFormat):
     """JSON objects, one per line, whose keys were recognised in the head of a file."""
 
     name: str = "json"
+    integer_keys: IntegerKeys = field(default_factory=IntegerKeys, compare=False, repr=False)
 
     @staticmethod
     def infer(
@@ -75,7 +78,8 @@ class JsonLinesFormat(RecognisedFormat):
         return bool(self.fields.pair_names)
 
     def parse(self, lines: EventLines, columns: Collection[str]) -> ParsedRecords:
-        values, ok = self._read_names(lines, needed_names(columns, self.fields))
+        names = needed_names(columns, self.fields)
+        values, ok = self._read_names(lines, names, may_be_integers(names, self.fields))
         return parse_fields(self.fields, values, ok, columns, unsound="not JSON", lines=lines)
 
     def explain(self, line: str) -> MatchFailure:
@@ -102,8 +106,13 @@ class JsonLinesFormat(RecognisedFormat):
         return ok & find_foreign(self.fields, values, has_message.to_series() & is_plain)
 
     def _read_names(
-        self, lines: EventLines, names: Collection[str]
+        self, lines: EventLines, names: Collection[str], integers: Collection[str]
     ) -> tuple[Mapping[str, pl.Series], pl.Series]:
         places = {name: self.fields.places[name] for name in names}
-        by_path, ok = decode_paths(lines, list(dict.fromkeys(places.values())))
+        by_path, ok = decode_paths(
+            lines,
+            list(dict.fromkeys(places.values())),
+            [places[name] for name in integers],
+            self.integer_keys,
+        )
         return {name: by_path[path] for name, path in places.items()}, ok

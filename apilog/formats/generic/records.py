@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from apilog.formats.column_sources import build_columns
+from apilog.formats.column_sources import build_columns, integer_names
 from apilog.formats.contract import PAIR_LINES, ParsedRecords
 from apilog.formats.generic.field_choice import TELLING_COLUMNS
 from apilog.formats.generic.recognition import RecognisedFields
@@ -57,6 +57,19 @@ def needed_names(columns: Collection[str], fields: RecognisedFields) -> list[str
     return list(dict.fromkeys(names))
 
 
+def may_be_integers(names: Collection[str], fields: RecognisedFields) -> Collection[str]:
+    """Return which of these fields `parse_fields` takes as Int64 as well."""
+    if fields.pair_names:
+        return ()
+    wanted = {*names}
+    used = (
+        [s for s in sources if not wanted.isdisjoint((*s.names, *s.optional_names))]
+        for sources in fields.sources.values()
+    )
+    for_texts = {*fields.access_lines, fields.received_name}
+    return (integer_names(used) & wanted) - for_texts
+
+
 def parse_fields(
     fields: RecognisedFields,
     values: Mapping[str, pl.Series],
@@ -67,6 +80,8 @@ def parse_fields(
     lines: EventLines,
 ) -> ParsedRecords:
     """Return records of the values (String) of fields, and rejects.
+
+    Those of `may_be_integers` may be Int64.
 
     `sound` says which lines the values could be taken from, `unsound` what the others are.
     """
@@ -125,6 +140,9 @@ def says_something(
         for source in fields.sources.get(column, ()):
             if not tells.all():
                 text = values[source.names[0]]
+                if text.dtype.is_integer():
+                    tells |= text.is_not_null()
+                    continue
                 tells |= ((text != "-") & (text != "")).fill_null(value=False)
     return tells
 
@@ -204,6 +222,7 @@ def _find_begins(fields: RecognisedFields, values: Mapping[str, pl.Series]) -> p
 
 
 def _mark_no_upstream(fields: RecognisedFields, values: Mapping[str, pl.Series]) -> pl.Series:
-    status, upstream = (values[fields.sources[column][0].names[0]] for column in _NO_UPSTREAM)
+    names = (fields.sources[column][0].names[0] for column in _NO_UPSTREAM)
+    status, upstream = (values[name].cast(pl.String) for name in names)
     received = values[fields.received_name] if fields.received_name else None
     return mark_no_upstream(status, upstream, received)

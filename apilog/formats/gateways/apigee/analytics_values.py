@@ -10,6 +10,7 @@ import polars as pl
 from apilog.formats.gateways.gateway import UnsetWords
 from apilog.values import convert
 from apilog.values.dictionary import ColumnConverter, map_categories
+from apilog.values.integers import takes_integers
 from apilog.values.requests import first_of_list, mask_query_strings, target_path, target_query
 from apilog.values.times import parse_times
 
@@ -20,18 +21,21 @@ TARGET_FAILED = "ErrorResponseCode"
 _LOGGING_FLOW = "PostClientFlow"
 
 
+@takes_integers
 def positive_times(values: pl.Series) -> pl.Series:
     """Return times from text or from seconds, ms or µs since 1970; 0 stands for none."""
     moments = parse_times(values)
     return moments.set(moments.to_physical() <= 0, None)
 
 
+@takes_integers
 def elapsed_ms(start: pl.Series, end: pl.Series) -> pl.Series:
     """Return the milliseconds from one moment to another, null where that is negative."""
     elapsed_us = positive_times(end).to_physical() - positive_times(start).to_physical()
     return convert.scale_to_ms(elapsed_us.cast(pl.Float64), 1e-3)
 
 
+@takes_integers
 def target_duration_ms(durations: pl.Series, statuses: pl.Series | None) -> pl.Series:
     """Return the milliseconds in the target; a 0 of a target that gave no status is null."""
     ms = convert.durations_to_ms(durations, unit="ms")
