@@ -125,7 +125,8 @@ class RecordOptions(FormatOptions):
     routes: Sequence[str] = ()
     """Templates such as `/v1/users/{name}` that come before the built-in ones."""
     routes_file: str | os.PathLike[str] | None = None
-    """A file of further templates, one a line, which come after these."""
+    """A file of further templates, one a line, which come after these; or a store or the file of a
+    baseline, for the routes that it learned."""
     openapi: Sequence[str] = ()
     """OpenAPI documents whose templates are the routes, and whose operations calls are held
     against; `nginx=FILE` or `api.example.com=FILE` for a gateway or host alone."""

@@ -18,6 +18,7 @@ from apilog.aggregate.plan import ReportPlan
 from apilog.aggregate.state import (
     PartialState,
     add_to_batch,
+    changed_routes,
     kept_routes,
     learn_routes,
     merge,
@@ -42,6 +43,7 @@ __all__ = [
     "TableWithInputs",
     "add_to_batch",
     "bucket_codes",
+    "changed_routes",
     "finish",
     "finish_with_inputs",
     "kept_routes",

@@ -20,7 +20,7 @@ from apilog.aggregate.finish import (
 )
 from apilog.aggregate.folding import fold_routes
 from apilog.aggregate.plan import ReportPlan
-from apilog.aggregate.state import PartialState, rename_routes, route_counts
+from apilog.aggregate.state import PartialState, changed_routes, rename_routes, route_counts
 from apilog.aggregate.table_specs import PERIOD
 from apilog.aggregate.time_buckets import (
     MOST_BUCKETS,
@@ -151,10 +151,9 @@ def _learn_in_periods(plan: ReportPlan, state: PartialState) -> PartialState:
     counts = route_counts(plan, state) if plan.learns_routes else None
     if counts is None:
         return state
-    changed = []
-    for own in counts.partition_by(PERIOD):
-        if templates := learn_templates(own):
-            renamed = templates.rename(own["route"]).alias("renamed")
-            named = own.select(PERIOD, "route").with_columns(renamed)
-            changed.append(named.filter(pl.col("route") != pl.col("renamed")))
+    changed = [
+        changed_routes(own, templates)
+        for own in counts.partition_by(PERIOD)
+        if (templates := learn_templates(own))
+    ]
     return rename_routes(plan, state, pl.concat(changed)) if changed else state

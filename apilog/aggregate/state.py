@@ -66,7 +66,8 @@ def unfound_routes(plan: ReportPlan, state: PartialState) -> dict[str, int]:
 
 
 def route_counts(plan: ReportPlan, state: PartialState) -> pl.DataFrame | None:
-    """Return the routes that may merge: `route`, `requests` and how many of these were `found`.
+    """Return the routes that looks gave: `route`, `requests`, how many of these were `found`, and
+    whether the route `may_merge`: one that is known only tells of others.
 
     Those of several reports begin with the period. None if no table has routes.
     """
@@ -74,8 +75,12 @@ def route_counts(plan: ReportPlan, state: PartialState) -> pl.DataFrame | None:
     if cube is None:
         return None
     found = pl.col("requests") - pl.col("not_found")
-    counts = guessed_routes(plan, *cube)
-    return counts.select(*cube[0].by, "route", "requests", found.alias("found"))
+    counts = guessed_routes(replace(plan, known_routes=frozenset()), *cube)
+    return counts.select(
+        *(*cube[0].by, "route", "requests"),
+        found.alias("found"),
+        (~is_known_route(plan)).alias("may_merge"),
+    )
 
 
 def learn_routes(plan: ReportPlan, state: PartialState) -> PartialState:
@@ -91,9 +96,17 @@ def merge_routes(plan: ReportPlan, state: PartialState, templates: RouteTemplate
     counts = route_counts(plan, state) if templates else None
     if counts is None:
         return state
-    renamed = templates.rename(counts["route"]).alias("renamed")
-    changed = counts.select("route").with_columns(renamed).filter(pl.col("route") != renamed)
-    return replace(rename_routes(plan, state, changed), templates=templates)
+    return replace(
+        rename_routes(plan, state, changed_routes(counts, templates)), templates=templates
+    )
+
+
+def changed_routes(counts: pl.DataFrame, templates: RouteTemplates) -> pl.DataFrame:
+    """Return the routes of `route_counts` that these templates change, and what they are
+    `renamed` to."""
+    merging = counts.filter("may_merge").drop("requests", "found", "may_merge")
+    renamed = templates.rename(merging["route"]).alias("renamed")
+    return merging.with_columns(renamed).filter(pl.col("route") != renamed)
 
 
 def rename_routes(plan: ReportPlan, state: PartialState, changed: pl.DataFrame) -> PartialState:

@@ -13,7 +13,8 @@ import polars as pl
 
 from apilog.alerts.manager import AlertManager
 from apilog.alerts.rules import Alert, AlertNotice, AlertRule, AlertStatus
-from apilog.engine.source_pass import SourcePass, declared_routes, filters_of
+from apilog.engine.known_routes import declared_routes
+from apilog.engine.source_pass import SourcePass, filters_of
 from apilog.options import ReadOptions, Source
 from apilog.report_model import CheckState, Report
 from apilog.schema import TIMESTAMP
@@ -102,6 +103,8 @@ def evaluate_sources(
         alerts.columns,
         lambda records: records.filter(pl.col("timestamp") < until) if until else records,
         window=TimeWindow(since=until and until - alerts.lookback - _MARGIN, until=until),
+        # The windows of rules are short; the logs tell more of routes.
+        learns_first=alerts.looks_at_routes,
     )
     now = until
     for records in source_pass.iter_results():

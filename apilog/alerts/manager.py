@@ -45,6 +45,18 @@ class AlertManager:
         return self._evaluator.columns
 
     @property
+    def looks_at_routes(self) -> bool:
+        """Whether a rule is about one route, or each."""
+        subjects = [rule.threshold.subject for rule in self.rules]
+        return any("route" in (*s.each, *dict(s.where)) for s in subjects)
+
+    @property
+    def named_routes(self) -> tuple[tuple[str, str], ...]:
+        """The rules that name a route, and the route."""
+        pairs = ((rule.name, dict(rule.threshold.subject.where)) for rule in self.rules)
+        return tuple((name, where["route"]) for name, where in pairs if "route" in where)
+
+    @property
     def longest_window(self) -> timedelta:
         """The longest sliding window of a rule."""
         return max(rule.window for rule in self.rules)

@@ -23,9 +23,10 @@ from apilog.checks.baseline import (
     baseline_measurement,
 )
 from apilog.checks.baseline_metrics import KEY_COLUMNS, OwnBaselineRows, own_facts
-from apilog.checks.measurement import measure_sources
+from apilog.checks.measured_sources import measure_sources
 from apilog.checks.threshold import ENDPOINT_COLUMNS
-from apilog.engine.source_pass import declared_routes, filters_of
+from apilog.engine.known_routes import declared_routes
+from apilog.engine.source_pass import filters_of
 from apilog.errors import InputError, UsageError
 from apilog.metrics import MergeRule
 from apilog.options import MetricOptions, Source

@@ -33,13 +33,12 @@ from apilog.checks.evaluate import (
     last_whole_hour,
 )
 from apilog.checks.lost_routes import fail_lost_routes, gone_notes, success_subjects
+from apilog.checks.measured_sources import MeasuredSources, measure_sources
 from apilog.checks.measurement import (
-    MeasuredSources,
     Measurement,
     MeasurementResult,
     SampleSource,
     SubjectSamples,
-    measure_sources,
 )
 from apilog.checks.overlap import refuse_overlap, shared_measurement
 from apilog.checks.threshold import (
@@ -51,7 +50,8 @@ from apilog.checks.threshold import (
     Threshold,
     endpoint_columns_without,
 )
-from apilog.engine.source_pass import declared_routes, filters_of
+from apilog.engine.known_routes import declared_routes
+from apilog.engine.source_pass import filters_of
 from apilog.errors import UsageError
 from apilog.metrics import MetricDefinitions, MetricKind, Unit
 from apilog.options import CheckOptions, ReadOptions, Source

@@ -13,14 +13,13 @@ import polars as pl
 
 from apilog.checks.check_tables import CHANGED_TABLE, changed_table
 from apilog.checks.evaluate import DecisionPolicy
+from apilog.checks.measured_sources import finish_alike, measure_sources
 from apilog.checks.measurement import (
     Measurement,
     MeasurementResult,
     MetricSample,
     SampleKey,
     SubjectSamples,
-    finish_alike,
-    measure_sources,
 )
 from apilog.checks.significance import NullHypothesis, p_value, sample_difference_interval
 from apilog.checks.threshold import (
@@ -31,12 +30,8 @@ from apilog.checks.threshold import (
     endpoint_columns_without,
     request_catalogue,
 )
-from apilog.engine.source_pass import (
-    declared_routes,
-    describe_doubts,
-    describe_rejects,
-    filters_of,
-)
+from apilog.engine.known_routes import declared_routes
+from apilog.engine.source_pass import describe_doubts, describe_rejects, filters_of
 from apilog.engine.store_parts import stored_templates
 from apilog.errors import UsageError
 from apilog.metrics import BUILT_IN, METRICS, Metric, MetricDefinitions, MetricKind
@@ -309,7 +304,9 @@ class _Comparison:
         measurement = self._measurement([()])
         known = stored_templates([a, b])
         measured = [
-            measure_sources([source], [measurement], self.options, templates=known)
+            measure_sources(
+                [source], [measurement], self.options, templates=known, learn_from=[a, b]
+            )
             for source in (a, b)
         ]
         account = InputSummary.of_files(file for side in measured for file in side.input.files)

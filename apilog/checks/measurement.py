@@ -32,12 +32,8 @@ from apilog.aggregate.time_axis import TimeAxis
 from apilog.checks.metric_events import event_counts, events_column
 from apilog.checks.threshold import ColumnValues, MetricSubject
 from apilog.checks.time_slices import TimeSlices
-from apilog.checks.told_routes import RoutesTold, learn_together, names_values, tell_routes
-from apilog.engine.source_pass import SourcePass
-from apilog.engine.time_notes import describe_emptiness, describe_strays
+from apilog.checks.told_routes import RoutesTold, learn_together, named_templates, tell_routes
 from apilog.metrics import BUILT_IN, METRICS, MetricDefinitions, MetricKind
-from apilog.options import ReadOptions, Source
-from apilog.report_model import InputSummary
 from apilog.routes import NO_TEMPLATES, RouteTemplates
 from apilog.schema import SCHEMA
 from apilog.statistics.dispersion import SliceCount
@@ -165,6 +161,7 @@ class Measurement:
         chosen = {column for where in self._specs_by_where for column, _ in where}
         self.columns = frozenset(chosen).union(*(plan.columns for plan in self._plans))
         self.names_routes = any(plan.names_routes for plan in self._plans)
+        self.known_routes = known
 
     @property
     def wheres(self) -> tuple[ColumnValues, ...]:
@@ -385,8 +382,10 @@ def _table_specs(
 ) -> dict[ColumnValues, list[TableSpec]]:
     """Return the tables for each choice of requests; for all requests at least their number."""
     by_where: dict[ColumnValues, dict[tuple[str, ...], set[str]]] = {(): {(): set()}}
-    if any(subject.where and "route" in subject.each for subject in subjects):
-        # Which routes fold is decided by all requests.
+    if any(subject.where and "route" in subject.each for subject in subjects) or named_templates(
+        subject.where for subject in subjects
+    ):
+        # Which routes fold and merge is decided by all requests.
         by_where[()]["route",] = set()
     for subject in subjects:
         names = by_where.setdefault(subject.where, {}).setdefault(subject.each, set())
@@ -419,81 +418,3 @@ def _in_order(names: set[str]) -> tuple[str, ...]:
 
 def _table_name(each: tuple[str, ...]) -> str:
     return f"by {', '.join(each)}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MeasuredSources:
-    """The results of one pass over the sources."""
-
-    results: tuple[MeasurementResult, ...]
-    """One for each measurement."""
-    states: tuple[MeasurementState, ...]
-    """What they were made from."""
-    templates: RouteTemplates
-    """What was known of routes before."""
-    input: InputSummary
-    notes: tuple[str, ...]
-    """Notes on the lines that could not be read, and on what was guessed or left out."""
-    notes_on_times: tuple[str, ...]
-    """Those of them that say what the window leaves out."""
-
-    @property
-    def formats(self) -> tuple[str, ...]:
-        """The formats that were found, sorted."""
-        return tuple(sorted({file.format for file in self.input.files if file.format}))
-
-
-def measure_sources(
-    sources: Sequence[Source],
-    measurements: Sequence[Measurement],
-    options: ReadOptions,
-    *,
-    templates: RouteTemplates = NO_TEMPLATES,
-) -> MeasuredSources:
-    """Read the sources once and make all measurements of them; templates are known of routes.
-
-    An input that can't be read has its error in the summary.
-    """
-    source_pass = SourcePass(
-        sources,
-        options,
-        frozenset[str]().union(*(measurement.columns for measurement in measurements)),
-        lambda records: tuple(measurement.partial(records) for measurement in measurements),
-        window=TimeWindow.enclosing(measurement.window for measurement in measurements),
-        templates=templates,
-        learns_first=any(m.names_routes or names_values(m.wheres) for m in measurements),
-    )
-    states = source_pass.merge_results(
-        lambda several: tuple(
-            measurement.merge([one[i] for one in several])
-            for i, measurement in enumerate(measurements)
-        )
-    )
-    results = finish_alike(list(zip(measurements, states, strict=True)))
-    first, stored = states[0][0].times, source_pass.stored_times
-    on_times = (
-        *describe_strays((result.strays for result in results), options.tz),
-        *describe_emptiness(measurements[0].window, first, stored, options.tz),
-    )
-    return MeasuredSources(
-        results=results,
-        states=states,
-        templates=source_pass.templates,
-        input=source_pass.input,
-        notes=(*source_pass.notes, *on_times),
-        notes_on_times=on_times,
-    )
-
-
-def finish_alike(
-    measured: Sequence[tuple[Measurement, MeasurementState]],
-) -> tuple[MeasurementResult, ...]:
-    """Return the results of several measurements, in all of which the same routes fold.
-
-    A route that one of them shows to be there folds in none, so that one success more or less
-    on one side does not decide whether both can be compared.
-    """
-    templates = learn_together(one.tell_routes(state) for one, state in measured)
-    measured = [(one, one.merge_routes(state, templates)) for one, state in measured]
-    known = frozenset[str]().union(*(one.kept_routes(state) for one, state in measured))
-    return tuple(one.finish(state, known_routes=known) for one, state in measured)

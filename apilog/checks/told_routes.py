@@ -9,7 +9,7 @@ from operator import or_
 
 import polars as pl
 
-from apilog.aggregate import PartialState, ReportPlan, route_counts
+from apilog.aggregate import PartialState, ReportPlan, changed_routes, route_counts
 from apilog.checks.threshold import ColumnValues
 from apilog.routes import NO_TEMPLATES, RouteTemplates, learn_templates
 from apilog.routes.positions import LEARNED
@@ -29,6 +29,20 @@ def names_values(wheres: Iterable[ColumnValues]) -> bool:
     """Return whether a choice of requests names a route that traffic has to tell first."""
     pairs = (pair for where in wheres for pair in where)
     return any(column == "route" and LEARNED in text for column, text in pairs)
+
+
+def named_templates(wheres: Iterable[ColumnValues]) -> frozenset[str]:
+    """Return the routes with a value in them that choices of requests name."""
+    pairs = (pair for where in wheres for pair in where)
+    return frozenset(text for column, text in pairs if column == "route" and "{" in text)
+
+
+def merges_into(named: frozenset[str], templates: RouteTemplates, told: RoutesTold) -> bool:
+    """Return whether routes that were counted apart merge into one of these."""
+    if not named or not templates or told.counts is None:
+        return False
+    changed = changed_routes(told.counts, templates)
+    return bool(changed["renamed"].is_in(sorted(named)).any())
 
 
 def tell_routes(plan: ReportPlan, states: Sequence[PartialState]) -> RoutesTold:

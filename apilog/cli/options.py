@@ -152,7 +152,7 @@ Route = Annotated[
 ]
 RoutesFile = Annotated[
     Path | None,
-    typer.Option("--routes", metavar="FILE", help="Further routes, one a line, as --pin writes."),
+    typer.Option("--routes", metavar="FILE", help="A file of routes, a store or a baseline."),
 ]
 OpenApi = Annotated[
     list[str] | None,

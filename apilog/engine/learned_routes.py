@@ -33,6 +33,12 @@ from apilog.routes import RouteTemplates
 from apilog.sources import STDIN
 from apilog.time import TimeWindow
 
+ROUTES_BY_LOOK = (
+    "standard input can't be read twice: what asks for `route` saw the routes that looks give, not "
+    "those that traffic tells; save it to a file, or name with --routes what is known"
+)
+"""Said where routes could not be learned first."""
+
 _ROUTES = TableSpec(name="routes", keys=("route",), metrics=("requests",))
 
 
@@ -47,7 +53,7 @@ def with_learned_routes(
     """Return the spec with what is known of routes, and what the logs among the sources show."""
     known = spec.templates.before(stored_templates(sources))
     _, logs = separate_stores(sources)
-    if not logs or any(os.fspath(source) == STDIN for source in logs):
+    if not logs or not can_read_again(logs):
         return replace(spec, templates=known)
     plan = ReportPlan(tables=(_ROUTES,), window=window)
     run = make_run(
@@ -69,6 +75,11 @@ def with_learned_routes(
         state = merge_states(run.merged(merge_states))
     learned: RouteTemplates = learn_routes(plan, state).templates
     return replace(spec, templates=known.before(learned))
+
+
+def can_read_again(sources: Sequence[Source]) -> bool:
+    """Return whether a first pass over the sources leaves them for a second one."""
+    return all(os.fspath(source) != STDIN for source in sources)
 
 
 def _partial_of(plan: ReportPlan) -> Callable[[pl.DataFrame], PartialState]:

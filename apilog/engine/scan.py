@@ -6,7 +6,6 @@ https://docs.pola.rs/user-guide/plugins/io_plugins/.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -18,7 +17,7 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from apilog.engine.engines import make_run, uses_cluster
-from apilog.engine.learned_routes import with_learned_routes
+from apilog.engine.learned_routes import can_read_again, with_learned_routes
 from apilog.engine.local import LocalRun
 from apilog.engine.parse_chunks import ReadSpec
 from apilog.engine.source_pass import make_read_spec
@@ -27,7 +26,7 @@ from apilog.errors import InputError
 from apilog.formats.file_plan import FormatChoice, parse_choice
 from apilog.options import EngineOptions, Source
 from apilog.schema import SCHEMA, is_within
-from apilog.sources import STDIN, DamagedSource
+from apilog.sources import DamagedSource
 from apilog.store import Store
 from apilog.time import ALL_TIME, TimeWindow
 from apilog.transport.opening import CHUNK_BYTES
@@ -47,6 +46,8 @@ class ScanStats:
     first: datetime | None = None
     """The time of the earliest record, also of one that the query left out."""
     last: datetime | None = None
+    has_routes_by_look: bool = False
+    """Whether routes were asked for that could not be learned first."""
 
 
 def scan_sources(
@@ -65,7 +66,7 @@ def scan_sources(
     choice, spec = parse_choice(options), make_read_spec(options)
     is_left_to_run = bool(spec.rules or spec.specifications) or uses_cluster(options)
     stores, logs = ([], list(sources)) if is_left_to_run else separate_stores(sources)
-    templates = stored_templates(sources)
+    templates = spec.templates.before(stored_templates(sources))
     frames = [
         spec.privacy.apply_lazily(
             store.scan_records(window.since, window.until).with_columns(rename_stored(templates))
@@ -103,7 +104,7 @@ def scan_logs(
     can't be found; with `strict` also if a line is rejected or an input damaged. Where `passes`
     are given, each pass is added to them instead, with the errors in its account.
     """
-    has_stdin = any(os.fspath(source) == STDIN for source in sources)
+    has_stdin = not can_read_again(sources)
     stdin_was_read = False
 
     def batches(
@@ -135,7 +136,7 @@ def scan_logs(
             run = make(
                 spec=with_learned_routes(sources, needed, options, choice=choice, window=window)
             )
-        stats = ScanStats(run)
+        stats = ScanStats(run, has_routes_by_look="route" in needed.columns and has_stdin)
         if passes is not None:
             passes.append(stats)
         # A first frame without rows tells Polars the schema even if no record follows.

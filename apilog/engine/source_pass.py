@@ -17,7 +17,8 @@ import polars as pl
 
 from apilog.aggregate import merge_in_batches
 from apilog.engine.engines import make_run
-from apilog.engine.learned_routes import with_learned_routes
+from apilog.engine.known_routes import read_known_routes
+from apilog.engine.learned_routes import ROUTES_BY_LOOK, can_read_again, with_learned_routes
 from apilog.engine.local import LocalRun
 from apilog.engine.parse_chunks import ReadSpec, summarise_inputs
 from apilog.engine.store_parts import STORE_FORMAT, stored_templates
@@ -27,7 +28,7 @@ from apilog.formats.file_plan import parse_choice
 from apilog.options import FormatOptions, ReadOptions, RecordOptions, Source
 from apilog.privacy import Privacy
 from apilog.report_model import InputSummary, ReportFilters
-from apilog.routes import NO_TEMPLATES, RouteTemplates, parse_rules, read_rules_file
+from apilog.routes import NO_TEMPLATES, RouteTemplates, parse_rules
 from apilog.specifications import load_specifications
 from apilog.time import ALL_TIME, TimeWindow
 
@@ -40,27 +41,15 @@ def make_read_spec(options: RecordOptions, columns: frozenset[str] = frozenset()
     Raises UsageError for options that can't be understood.
     """
     where = options.where if isinstance(options, ReadOptions) else None
+    known = read_known_routes(options)
     return ReadSpec(
         columns=columns,
-        rules=parse_rules(_declared_templates(options)),
+        rules=parse_rules(known.declared),
+        templates=known.templates,
         specifications=load_specifications(options.openapi),
         where=None if where is None else parse_where(where),
         keep_query=options.keep_query,
         privacy=parse_privacy(options),
-    )
-
-
-def _declared_templates(options: RecordOptions) -> tuple[str, ...]:
-    """Return the templates of the options, then those of the file that they name."""
-    given = tuple(options.routes)
-    return given if options.routes_file is None else given + read_rules_file(options.routes_file)
-
-
-def declared_routes(options: RecordOptions) -> frozenset[str]:
-    """Return the routes that the user declares, by themselves or in specifications."""
-    specified = load_specifications(options.openapi)
-    return frozenset(_declared_templates(options)) | (
-        specified.routes if specified else frozenset()
     )
 
 
@@ -90,13 +79,14 @@ class SourcePass(Generic[T]):
         window: TimeWindow = ALL_TIME,
         templates: RouteTemplates = NO_TEMPLATES,
         learns_first: bool = False,
+        learn_from: Sequence[Source] = (),
     ) -> None:
         """`work` gets the records of each chunk, with these columns of the schema.
 
         It also gets records outside of `window`, where not reading them spares nothing. What is
-        known of routes comes before what stores know; a condition on the route, and
-        `learns_first`, has the logs read twice, as it has to know all of it. Raises
-        UsageError for options that can't be understood.
+        known of routes, first what the options name, comes before what stores know; a condition on
+        the route, and `learns_first`, has to know all of it, so that the logs are read twice, or
+        first those to `learn_from`. Raises UsageError for options that can't be understood.
         """
         check_positive("--max-routes", options.max_routes)
         self._choice = parse_choice(options)
@@ -104,9 +94,13 @@ class SourcePass(Generic[T]):
         self._has_condition = options.where is not None
         spec = make_read_spec(options, columns)
         if "route" in spec.needed_columns:
-            spec = replace(spec, templates=templates.before(stored_templates(sources)))
-        if learns_first or (spec.where and "route" in spec.where.columns):
-            spec = with_learned_routes(sources, spec, options, choice=self._choice, window=window)
+            known = spec.templates.before(templates).before(stored_templates(sources))
+            spec = replace(spec, templates=known)
+        learns_first = learns_first or bool(spec.where and "route" in spec.where.columns)
+        told_by = learn_from or sources
+        self._has_routes_by_look = learns_first and not can_read_again(told_by)
+        if learns_first:
+            spec = with_learned_routes(told_by, spec, options, choice=self._choice, window=window)
         self.templates = spec.templates
         """What was known of routes before the pass."""
         self._run = make_run(
@@ -158,6 +152,7 @@ class SourcePass(Generic[T]):
         return (
             *describe_doubts(self.input),
             *describe_rejects(self.input, are_kept=self._rejects is not None),
+            *((ROUTES_BY_LOOK,) if self._has_routes_by_look else ()),
             *self._describe_unused(),
         )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Protocol
 
@@ -27,6 +27,7 @@ from apilog.ingestion.line_aligned import CommitBudget
 from apilog.ingestion.stored_routes import learn_stored_routes
 from apilog.options import IngestOptions, Progress, Source
 from apilog.report_model import FileInput, InputSummary
+from apilog.routes import NO_TEMPLATES
 from apilog.schema import SCHEMA
 from apilog.sources import DamagedSource, LogSource, MissingSource, SourceError
 from apilog.sources.source import display_path
@@ -88,6 +89,8 @@ def ingest(
     options = options or IngestOptions()
     # What can't be understood is said before the store is made.
     spec = make_read_spec(options, frozenset(SCHEMA))
+    # Files keep routes as looks give them: what is known is kept beside them.
+    known, spec = spec.templates, replace(spec, templates=NO_TEMPLATES)
     choice = parse_choice(options)
     on_cluster = uses_cluster(options)
     with StoreWriter(store) as writer:
@@ -102,7 +105,7 @@ def ingest(
             outcome = read_inputs(files, writer, options, spec, choice)
         writer.commit()
         added = set(writer.store.manifest.files) - set(before.files)
-        writer.templates = learn_stored_routes(writer.store, added)
+        writer.templates = learn_stored_routes(writer.store, added, known)
         writer.commit()
     failed = [FileAccount(problem.path, error=problem) for problem in problems]
     account = summarise_inputs([*failed, *outcome.accounts])

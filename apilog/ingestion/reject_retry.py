@@ -21,6 +21,7 @@ from apilog.formats.file_plan import (
 )
 from apilog.ingestion.ingest_run import cast_to_schema
 from apilog.options import IngestOptions
+from apilog.routes import NO_TEMPLATES
 from apilog.schema import SCHEMA
 from apilog.sources import LineChunk
 from apilog.storage import FolderLike
@@ -87,6 +88,7 @@ def retry_rejects(store: FolderLike, options: IngestOptions | None = None) -> Re
 def _read_rejected_lines(stored: pl.DataFrame, options: IngestOptions) -> Iterator[pl.DataFrame]:
     """Parse the lines of each source, and yield their records with the index of the reject."""
     choice, spec = parse_choice(options), make_read_spec(options, frozenset(SCHEMA))
+    spec = replace(spec, templates=NO_TEMPLATES)
     # Rejects whose lines were not kept, or only in part, stay rejects.
     complete = stored.filter(
         ~pl.col("reason").is_in(INCOMPLETE_REASONS), pl.col("line").is_not_null()

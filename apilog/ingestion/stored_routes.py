@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import polars as pl
 
-from apilog.routes import RouteTemplates, learn_templates
+from apilog.routes import NO_TEMPLATES, RouteTemplates, learn_templates
 from apilog.schema import ROUTE_NAMING_GATEWAYS
 from apilog.store import DataFile, Store
 
@@ -14,12 +14,14 @@ _MOST_RECORDS = 1_000_000
 """Records that are looked at, the newest ones: small ingests tell too little by themselves."""
 
 
-def learn_stored_routes(store: Store, added: Collection[DataFile]) -> RouteTemplates:
-    """Return what the store knows of routes, and what its newest records show besides.
+def learn_stored_routes(
+    store: Store, added: Collection[DataFile], given: RouteTemplates = NO_TEMPLATES
+) -> RouteTemplates:
+    """Return what the store knows of routes, what is `given`, and what its newest records show.
 
     Without any `added` file of records there is nothing new.
     """
-    known = store.manifest.templates
+    known = store.manifest.templates.before(given)
     if not any(file.kind == "records" for file in added):
         return known
     files: list[DataFile] = []

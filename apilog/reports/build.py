@@ -19,7 +19,8 @@ from apilog.aggregate import (
     select_tables,
 )
 from apilog.aggregate.table_specs import COVERAGE, SPECIFIED_TABLES
-from apilog.engine.source_pass import SourcePass, check_positive, declared_routes, filters_of
+from apilog.engine.known_routes import declared_routes
+from apilog.engine.source_pass import SourcePass, check_positive, filters_of
 from apilog.engine.time_notes import describe_emptiness, describe_strays
 from apilog.options import Source, TableOptions
 from apilog.own_metrics import APDEX, own_definitions

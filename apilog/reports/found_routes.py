@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from apilog.engine.source_pass import SourcePass, check_positive, declared_routes, filters_of
+from apilog.engine.known_routes import declared_routes
+from apilog.engine.source_pass import SourcePass, check_positive, filters_of
 from apilog.errors import UsageError
 from apilog.options import ReadOptions, Source
 from apilog.report_model import Report

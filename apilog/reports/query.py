@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from apilog.engine.learned_routes import ROUTES_BY_LOOK
 from apilog.engine.parse_chunks import summarise_inputs
 from apilog.engine.scan import ScanStats, scan_sources
 from apilog.engine.source_pass import describe_doubts, describe_rejects, filters_of
@@ -40,6 +41,11 @@ class RequestFrame:
     def limits(self) -> TimeWindow:
         """The time that was asked for."""
         return self._window
+
+    @property
+    def has_routes_by_look(self) -> bool:
+        """Whether the query saw routes that could not be learned first."""
+        return any(stats.has_routes_by_look for stats in self._passes)
 
     def summarize_input(self) -> InputSummary:
         """Return the account: stores with all their records, logs as far as they were read."""
@@ -96,5 +102,9 @@ def run_query(sql: str, sources: Sequence[Source], options: QueryOptions) -> Rep
         tables={RESULT: result},
         timezone=parse_zone(options.tz).key,
         filters=filters_of(options, requests.limits),
-        notes=(*describe_doubts(account), *describe_rejects(account, are_kept=True)),
+        notes=(
+            *describe_doubts(account),
+            *describe_rejects(account, are_kept=True),
+            *((ROUTES_BY_LOOK,) if requests.has_routes_by_look else ()),
+        ),
     )

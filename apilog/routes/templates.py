@@ -7,14 +7,16 @@ files and machines can apply it apart. It only ever replaces segments: keys merg
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 import polars as pl
 
-from apilog.routes.positions import LearnedPosition
+from apilog.routes.positions import PLACEHOLDER, LearnedPosition
 from apilog.routes.rename import rename_values
+from apilog.routes.segments import SEGMENT_KINDS
 from apilog.values.dictionary import encode_texts, map_categories
 
 
@@ -24,6 +26,8 @@ class RouteTemplates:
 
     positions: tuple[LearnedPosition, ...] = ()
     """In the order of their keys, each once."""
+    kept: frozenset[str] = frozenset()
+    """Routes that stay as they are; not part of what was learned."""
 
     @classmethod
     def of(cls, positions: Iterable[LearnedPosition]) -> Self:
@@ -40,13 +44,27 @@ class RouteTemplates:
     def __or__(self, other: RouteTemplates) -> RouteTemplates:
         if not other:
             return self
-        return RouteTemplates.of((*self.positions, *other.positions)) if self else other
+        if not self:
+            return other
+        return RouteTemplates.of((*self.positions, *other.positions)).keeping(
+            self.kept | other.kept
+        )
+
+    def keeping(self, routes: frozenset[str]) -> RouteTemplates:
+        """Return the templates that leave these routes as they are, besides those already kept."""
+        return RouteTemplates(self.positions, self.kept | routes) if routes else self
 
     def before(self, other: RouteTemplates) -> RouteTemplates:
         """Return these, and of the others those of positions that nothing is known of here."""
         keys = {position.key for position in self.positions}
         new = (position for position in other.positions if position.key not in keys)
-        return RouteTemplates.of((*self.positions, *new))
+        return RouteTemplates.of((*self.positions, *new)).keeping(self.kept | other.kept)
+
+    def may_give(self, route: str) -> bool:
+        """Return whether a route may come of these, or of looks alone."""
+        kinds = {*_PLACEHOLDERS.findall(route)} - _KINDS_BY_LOOK
+        begins = (f"{position.prefix}/{position.name}" for position in self.positions)
+        return not kinds or any(route.startswith(begin) for begin in begins)
 
     def rename_column(self, routes: pl.Series) -> pl.Series:
         """Return a column of routes, as it comes or encoded, with its values replaced."""
@@ -54,7 +72,11 @@ class RouteTemplates:
 
     def rename(self, routes: pl.Series) -> pl.Series:
         """Return each route with its values replaced; nulls stay."""
-        return rename_values(self.positions, routes)
+        renamed = rename_values(self.positions, routes)
+        if not self.kept:
+            return renamed
+        is_kept = routes.is_in(pl.Series(sorted(self.kept)).implode()).fill_null(value=False)
+        return routes.zip_with(is_kept, renamed)
 
     def as_json(self) -> list[dict[str, Any]]:
         """Return the templates as plain values."""
@@ -74,5 +96,8 @@ class RouteTemplates:
         """Return what `dump` gave; ValueError, KeyError or TypeError if it is none."""
         return cls.from_json(json.loads(text))
 
+
+_PLACEHOLDERS = re.compile(PLACEHOLDER)
+_KINDS_BY_LOOK = {"{params}"}.union(*(_PLACEHOLDERS.findall(kind.name) for kind in SEGMENT_KINDS))
 
 NO_TEMPLATES = RouteTemplates()

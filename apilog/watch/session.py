@@ -17,7 +17,8 @@ from types import FrameType
 from apilog.aggregate import TableSpec
 from apilog.aggregate.sliding_window import SlidingReport
 from apilog.alerts.manager import AlertManager
-from apilog.engine.source_pass import declared_routes, make_read_spec
+from apilog.engine.known_routes import declared_routes
+from apilog.engine.source_pass import make_read_spec
 from apilog.engine.store_parts import refuse_stores
 from apilog.errors import OutputError
 from apilog.formats.file_plan import parse_choice
@@ -103,6 +104,12 @@ class WatchSession:
         routes = declared_routes(options.read_options)
         if alerts:
             alerts.know_routes(routes)
+            for rule, route in alerts.named_routes:
+                if route not in routes and not spec.templates.may_give(route):
+                    note(
+                        f"{rule} names {route}, which only much traffic tells: --routes STORE, or "
+                        "a baseline or a file of templates, lets a watch know it"
+                    )
         # The routes of a window of minutes must be those of the next one.
         plan = replace(plan, known_routes=routes, learns_routes=False)
         self._sliding_report = SlidingReport(plan, options.window)
