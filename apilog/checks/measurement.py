@@ -130,9 +130,8 @@ class Measurement:
         )
         self._specs_by_where = _table_specs(self.subjects, tables)
         self._sliced_by_where = _sliced_specs(over_time)
-        known = frozenset(known_routes) | {
-            text for where in self._specs_by_where for column, text in where if column == "route"
-        }
+        named = (pair for where in self._specs_by_where for pair in where)
+        known = frozenset(known_routes) | {text for column, text in named if column == "route"}
         shared = ReportPlan(
             tables=(),
             definitions=self._definitions,
@@ -158,8 +157,8 @@ class Measurement:
                 for s in self._sliced_by_where.values()
             ),
         )
-        chosen = {column for where in self._specs_by_where for column, _ in where}
-        self.columns = frozenset(chosen).union(*(plan.columns for plan in self._plans))
+        chosen = frozenset(column for where in self._specs_by_where for column, _ in where)
+        self.columns = chosen.union(*(plan.columns for plan in self._plans))
         self.names_routes = any(plan.names_routes for plan in self._plans)
         self.known_routes = known
 

@@ -16,6 +16,7 @@ from typing import Protocol
 import polars as pl
 
 from apilog.engine.engines import uses_cluster
+from apilog.engine.known_routes import declared_routes
 from apilog.engine.local import LocalRun, NoProgress
 from apilog.engine.parse_chunks import FileAccount, ReadSpec, summarise_inputs
 from apilog.engine.source_pass import describe_doubts, make_read_spec
@@ -105,7 +106,8 @@ def ingest(
             outcome = read_inputs(files, writer, options, spec, choice)
         writer.commit()
         added = set(writer.store.manifest.files) - set(before.files)
-        writer.templates = learn_stored_routes(writer.store, added, known)
+        declared = declared_routes(options)
+        writer.templates = learn_stored_routes(writer.store, added, known, declared)
         writer.commit()
     failed = [FileAccount(problem.path, error=problem) for problem in problems]
     account = summarise_inputs([*failed, *outcome.accounts])

@@ -55,9 +55,7 @@ def test_both_sides_of_a_comparison_have_the_routes_of_a_condition(
 ) -> None:
     few = write_log(tmp_path / "few.log", {"/shop/new-hat": 5, "/health": 9}, day=21)
     compared = apilog.compare([log, few], where="route = '/shop/{value}'", min_requests=1)
-    rows = compared.report.tables["comparison"].filter(
-        pl.col("metric") == "requests", pl.col("route").is_null()
-    )
+    rows = compared.report.tables["comparison"].filter(pl.col("route").is_null())
     assert rows.select("a_requests", "b_requests").rows()[:1] == [(len(COUNTED), 5)]
 
 
@@ -155,3 +153,16 @@ def test_routes_of_standard_input_are_said_to_be_by_look(run_process: Run, log: 
 def test_a_query_says_nothing_of_routes_that_it_learned(run: Run, log: Path) -> None:
     sql = "SELECT COUNT(*) AS n FROM requests WHERE route = '/shop/{value}'"
     assert tables(run, "query", sql, log)["result"] == [{"n": len(COUNTED)}]
+
+
+def test_a_store_merges_no_route_that_was_declared(run: Run, log: Path, tmp_path: Path) -> None:
+    one, other = list(COUNTED)[:2]
+    store = tmp_path / "store"
+    argv = ("ingest", log, "--store", store, "--final", "--route", one, "--route", other)
+    assert run(*argv).code == 0
+    assert routes_of(run, "report", store) == {
+        **EXPECTED,
+        one: 1,
+        other: 1,
+        "/shop/{value}": len(COUNTED) - 2,
+    }
