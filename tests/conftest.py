@@ -15,6 +15,7 @@ from hypothesis import settings
 from apilog.cli.app import main
 from tests.commands import Ran
 from tests.examples import CASES, EXAMPLES
+from tests.native_environment import keep_tables
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 # Read before `environment` hides it from the tests.
@@ -25,6 +26,9 @@ STARTERS = {"subprocess", "multiprocessing", "pty", "socketserver", "on_terminal
 
 # Rewriting the asserts of modules takes longer than all else that is done before the first test.
 sys.dont_write_bytecode = False
+
+# What a native thread reads, no test takes away.
+keep_tables()
 
 # No test depends on how fast the machine is.
 settings.register_profile("apilog", deadline=None, max_examples=EXAMPLES)
