@@ -7,6 +7,7 @@ of two formats is read with both.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, lru_cache, partial
@@ -50,7 +51,9 @@ HEAD_LINES = 500
 """How many lines of a file's head are looked at."""
 
 # A time as tools that fetch logs write it before each line.
-_STAMP = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9:.]+(?:Z|[+-][0-9]{2}:?[0-9]{2})?[ \t]"
+_STAMP = re.compile(
+    "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9:.]+(?:Z|[+-][0-9]{2}:?[0-9]{2})?[ \t]"
+)
 
 # How many formats one head may have; more are noise that happens to fit.
 _MOST_FORMATS = 4
@@ -148,7 +151,7 @@ def _detect_by_votes(head: pl.Series, *, is_timed: bool, is_rest: bool) -> Parse
     if not len(head):
         return ParsePlan(())
     # Lines that begin as a named format are in no envelope, but for the quote of one around them.
-    is_quoted = (head.str.starts_with('"') & head.str.contains('"\r?$')).all()
+    is_quoted = all(line.startswith('"') and line.endswith(('"', '"\r')) for line in head.to_list())
     is_bare = not is_quoted and (_begin_as_one(head, likely) or are_bare(gateways.LAYOUTS, head))
     envelopes = () if is_bare else _envelopes_of(head, whole)
     stages: list[ParseStage] = []
@@ -180,7 +183,8 @@ def _likely_formats(head: pl.Series, candidates: Sequence[NginxFormat]) -> Seque
 
     It would be the name of a client, and what follows a user.
     """
-    if 2 * int(head.str.contains(_STAMP).sum()) <= len(head):
+    stamped = sum(_STAMP.match(line) is not None for line in head.to_list())
+    if 2 * stamped <= len(head):
         return candidates
     timed = ("$time", "$msec", "$syslog_stamp", "${logger_prefix}", "${opening}$time")
     return [f for f in candidates if f.log_format.string.startswith(timed)]

@@ -12,10 +12,10 @@ from apilog.formats import gateways
 from apilog.formats.contract import SkipRule
 from apilog.formats.haproxy import text_formats as haproxy
 from apilog.transport.csv_messages import EXPORT_HEADER
-from apilog.transport.json_envelopes import is_of_another_unit
-from apilog.transport.line_prefixes import is_of_another_container
+from apilog.transport.json_envelopes import JOURNAL_KEY, is_of_another_unit
+from apilog.transport.line_prefixes import CONTAINER_NAME, is_of_another_container
 from apilog.transport.logger_prefixes import PYTHON_PREFIX
-from apilog.transport.syslog import is_of_another_program
+from apilog.transport.syslog import SYSLOG_HEADED, is_of_another_program
 
 BLANK = "blank line"
 COMMENT = "comment"
@@ -373,16 +373,27 @@ SKIP_RULES: tuple[SkipRule, ...] = (
 """All rules; the first that matches gives the reason."""
 
 _ANY_RULE = "|".join(f"(?:{rule.pattern})" for rule in SKIP_RULES)
+_HEADED_BY_A_PROGRAM = f"{SYSLOG_HEADED}|{CONTAINER_NAME}|{JOURNAL_KEY}"
 
 
 def skip_reasons(lines: pl.Series) -> pl.Series:
     """Return why each line is skipped, one of the constants above; null where it is not."""
-    is_other = (
-        is_of_another_program(lines) | is_of_another_unit(lines) | is_of_another_container(lines)
-    )
-    reasons = pl.select(pl.when(is_other).then(pl.lit(OTHER_PROGRAM)).alias("reason")).to_series()
     # Few lines match any rule: asking for all rules at once spares asking for each.
-    rows = lines.str.contains(_ANY_RULE).arg_true()
+    may_be_other, by_any_rule = lines.to_frame("line").select_seq(
+        pl.col("line").str.contains(_HEADED_BY_A_PROGRAM).any(),
+        pl.col("line").str.contains(_ANY_RULE).alias("by_any_rule"),
+    )
+    if may_be_other.any():
+        is_other = (
+            is_of_another_program(lines)
+            | is_of_another_unit(lines)
+            | is_of_another_container(lines)
+        )
+        other = pl.when(is_other).then(pl.lit(OTHER_PROGRAM)).alias("reason")
+        reasons = pl.select(other).to_series()
+    else:
+        reasons = pl.Series("reason", [None], pl.String).new_from_index(0, len(lines))
+    rows = by_any_rule.arg_true()
     if not len(rows):
         return reasons
     line = pl.col("line")

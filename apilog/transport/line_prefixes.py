@@ -37,7 +37,8 @@ _SERVICE = (
 )
 _CONTAINER = r"\[pod/[^\] ]+\]|[a-z0-9][a-z0-9.-]*-[a-z0-9]{6,10}-[a-z0-9]{5} [a-z][a-z0-9-]*"
 _COMPOSE = rf"^(?:{_SERVICE}|{_CONTAINER}) (?:{_RUNTIME_TIME} )?"
-_COMPOSE_NAME = rf"^({_SERVICE}|{_CONTAINER}) "
+CONTAINER_NAME = rf"^({_SERVICE}|{_CONTAINER}) "
+"""What every line of one of several containers begins with."""
 _BEGINS_AS_ACCESS = r"^(?:[0-9A-Fa-f:.]{7,}|\{)"
 """How a line of an access log begins, be it whole or cut off."""
 _STAMPED = rf"^{_TIME}[ \t]+"
@@ -69,7 +70,7 @@ def unwrap_compose(lines: pl.Series) -> UnwrappedEvents:
 
 def is_of_another_container(lines: pl.Series) -> pl.Series:
     """Return which lines are of a container that is no web server, and no access lines."""
-    is_prefixed = lines.str.contains(_COMPOSE_NAME)
+    is_prefixed = lines.str.contains(CONTAINER_NAME)
     rows = is_prefixed.arg_true()
     if not len(rows):
         return is_prefixed
@@ -81,7 +82,7 @@ def is_of_another_container(lines: pl.Series) -> pl.Series:
 
 def _split_compose(lines: pl.Series) -> tuple[pl.Series, pl.Series]:
     """Return containers and texts, null where the line is of none."""
-    return lines.str.extract(_COMPOSE_NAME, 1), _strip_prefix(_COMPOSE, lines)
+    return lines.str.extract(CONTAINER_NAME, 1), _strip_prefix(_COMPOSE, lines)
 
 
 def unwrap_stamped(lines: pl.Series) -> UnwrappedEvents:

@@ -83,13 +83,13 @@ _REST_OF_HEROKU = r"^[a-z][a-z0-9_-]*(?:\.[0-9]+)? - "
 
 _STAMP = rf"{_PRIORITY}({_BSD_TIME}|{_ISO_TIME}) "
 _STAMP_5424 = r"^<[0-9]{1,3}>[1-9][0-9]? ([^ ]+) "
-_HEADED = rf"^(?:[0-9]{{1,7}} )?(?:<[0-9]{{1,3}}>|{_BSD_TIME}|{_ISO_TIME} )"
+SYSLOG_HEADED = rf"^(?:[0-9]{{1,7}} )?(?:<[0-9]{{1,3}}>|{_BSD_TIME}|{_ISO_TIME} )"
 """What every line of syslog begins with; cheaper than taking it apart."""
 
 
 def is_of_another_program(lines: pl.Series) -> pl.Series:
     """Return which lines are syslog of a program that is no web server, and no access lines."""
-    is_headed = lines.str.contains(_HEADED)
+    is_headed = lines.str.contains(SYSLOG_HEADED)
     rows = is_headed.arg_true()
     if not len(rows):
         return is_headed

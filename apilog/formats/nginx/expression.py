@@ -7,7 +7,7 @@ holds: https://docs.rs/regex/latest/regex/#untrusted-input
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
@@ -272,6 +272,9 @@ _EXPLAINED_LENGTH = 4096
 """Characters of a line that are looked at to explain it: Python's expressions backtrack, and may
 take time exponential in the line's length."""
 
+_LONGEST_OPENED = 1024
+"""Characters of a line whose opening is looked at."""
+
 _EXPECTED = {
     "time_local": "a time like 28/Sep/1970:12:00:00 +0600",
     "time_iso8601": "a time like 1970-09-28T12:00:00+06:00",
@@ -304,9 +307,14 @@ class LineExpression:
     """Pattern of each part, and what it wants there."""
     literals: tuple[str, ...]
     """The texts between the variables, in order; the first is empty if a variable comes first."""
+    literal_set: frozenset[str]
+    time_pattern: str
+    """The pattern of its time, unanchored; empty if it has none."""
+    opening: str
+    """The pattern up to the first text behind a variable."""
 
     def may_match(self, line: str) -> bool:
-        """Return whether the line has all texts between the variables, in order.
+        """Return whether the line has all texts between the variables, in order, and opens so.
 
         No line without them is read, nor begins like one that is; and to look for them takes far
         less time than to compile the expression.
@@ -320,7 +328,8 @@ class LineExpression:
             if found < 0:
                 return False
             at = found + len(text)
-        return True
+        # So little of the expression takes Python's no more than the square of a line's length.
+        return len(line) > _LONGEST_OPENED or _compile_opening(self.opening)(line) is not None
 
     def read_values(self, lines: pl.Series, variables: Collection[str]) -> pl.DataFrame:
         """Return one row per line: the raw values of these variables, and `ok`."""
@@ -346,11 +355,6 @@ class LineExpression:
         """Return which lines it reads, as Boolean."""
         return lines.str.contains(f"^{self.pattern}{_LINE_END}")
 
-    @property
-    def time_pattern(self) -> str:
-        """The pattern of its time, unanchored; empty if it has none."""
-        return _pattern_of_time(self.groups)
-
     def matches_beginning(self, lines: pl.Series) -> pl.Series:
         """Return which lines it reads, or the beginning of, as Boolean."""
         return lines.to_frame("line").select_seq(self.begins(pl.col("line"))).to_series()
@@ -373,6 +377,11 @@ class LineExpression:
         if match is None:
             return {}, ""
         return dict(zip(self.groups, match.groups(), strict=True)), line[match.end() :]
+
+    def measure_tail(self, line: str) -> int:
+        """Return how many characters follow in a line that begins like this."""
+        match = re.match(self.pattern, line)
+        return 0 if match is None else len(line) - match.end()
 
     def explain(self, line: str) -> MatchFailure:
         """Return where the line stops matching, to the character."""
@@ -414,8 +423,30 @@ def compile_expression(log_format: LogFormat, *, strict: bool = False) -> LineEx
     literals = tuple(part.text for part in log_format.parts if isinstance(part, LiteralText))
     if not isinstance(log_format.parts[0] if log_format.parts else None, LiteralText):
         literals = ("", *literals)
-    whole = "".join(pattern for pattern, _ in steps)
-    return LineExpression(whole, tuple(groups), tuple(steps), literals)
+    return LineExpression(
+        pattern="".join(pattern for pattern, _ in steps),
+        groups=tuple(groups),
+        steps=tuple(steps),
+        literals=literals,
+        literal_set=frozenset(literals),
+        time_pattern=_pattern_of_time(tuple(groups)),
+        opening=_opening_of(log_format, steps),
+    )
+
+
+def _opening_of(log_format: LogFormat, steps: Sequence[tuple[str, str]]) -> str:
+    """Return the pattern up to the first text behind a variable."""
+    patterns: list[str] = []
+    for part, (pattern, _) in zip(log_format.parts, steps, strict=True):
+        patterns.append(pattern)
+        if isinstance(part, LiteralText) and len(patterns) > 1:
+            break
+    return "".join(patterns)
+
+
+@cache
+def _compile_opening(pattern: str) -> Callable[[str], re.Match[str] | None]:
+    return re.compile(pattern).match
 
 
 def _escape_literal(text: str) -> str:

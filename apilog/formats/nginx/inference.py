@@ -148,7 +148,7 @@ def _find_base(texts: pl.Series, candidates: Sequence[NginxFormat]) -> NginxForm
     def unread(choice: tuple[NginxFormat, pl.Series]) -> int:
         log_format, is_begun = choice
         lines = texts.filter(is_begun).head(_JUDGES)
-        rests = sorted(len(log_format.strict_expression.split_tail(line)[1]) for line in lines)
+        rests = sorted(map(log_format.strict_expression.measure_tail, lines))
         return rests[len(rests) // 2]
 
     return min(likely, key=unread)[0]

@@ -355,25 +355,33 @@ def candidate_formats(texts: pl.Series, formats: Sequence[NginxFormat]) -> list[
     # Polars keeps 32 compiled expressions per thread. Were all of the formats asked, they would be
     # compiled again for each file, which takes longer than everything else.
     lines = sample.to_list()
+    expressions = [f.strict_expression for f in formats]
+    # Texts that no line has leave most formats out. One that a line seems to have across the end
+    # of another is no harm: lines are asked one by one for the rest.
+    text = "\n".join(lines)
+    literals = frozenset[str]().union(*(e.literal_set for e in expressions))
+    lacking = frozenset(literal for literal in literals if literal not in text)
     times = {
         time
-        for time in {f.strict_expression.time_pattern for f in formats}
+        for time in {e.time_pattern for e in expressions if lacking.isdisjoint(e.literal_set)}
         if any(map(_finder_of_time(time), lines))
     }
-    timed = [f for f in formats if f.strict_expression.time_pattern in times]
-    # Lines of one log have the same texts between their values, so that most formats are left out
-    # by what a few groups of lines hold.
-    literals = {text for f in timed for text in f.strict_expression.literals}
+    held = [
+        (log_format, expression)
+        for log_format, expression in zip(formats, expressions, strict=True)
+        if expression.time_pattern in times and lacking.isdisjoint(expression.literal_set)
+    ]
+    # Lines of one log have the same texts between their values: they are asked in groups of these.
+    left = frozenset[str]().union(*(e.literal_set for _, e in held))
     groups: dict[frozenset[str], list[str]] = {}
     for line in lines:
-        groups.setdefault(frozenset(t for t in literals if t in line), []).append(line)
+        groups.setdefault(frozenset(t for t in left if t in line), []).append(line)
     likely = [
         log_format
-        for log_format in timed
+        for log_format, expression in held
         if any(
-            held.issuperset(log_format.strict_expression.literals)
-            and any(map(log_format.strict_expression.may_match, alike))
-            for held, alike in groups.items()
+            expression.literal_set <= group and any(map(expression.may_match, alike))
+            for group, alike in groups.items()
         )
     ]
     if not likely:
