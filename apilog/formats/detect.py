@@ -318,8 +318,8 @@ def _find_formats(
 def _drop_skipped(texts: pl.Series) -> pl.Series:
     if not len(texts):
         return texts
-    is_kept = skip_reasons(texts).is_null()
-    return texts if is_kept.all() else texts.filter(is_kept)
+    reasons = skip_reasons(texts)
+    return texts if reasons.null_count() == len(texts) else texts.filter(reasons.is_null())
 
 
 def _find_best(
@@ -380,12 +380,19 @@ def _find_named(
     """Return the format that reads most of the texts whole; of equals the first."""
     best: _FormatMatches | None = None
     most = 0
-    for log_format in formats:
-        match = _FormatMatches(log_format, log_format.strict_expression.matches(texts))
-        if match.read_count > most:
-            best, most = match, match.read_count
-        if best and most == len(texts):
+    # Mostly the first one reads all. The others are asked in one query, which costs more by itself
+    # than to look at a few lines.
+    for some in (formats[:1], formats[1:]):
+        if not some or most == len(texts):
             break
+        asked = (
+            f.strict_expression.reads(pl.col("line")).alias(str(i)) for i, f in enumerate(some)
+        )
+        found = texts.to_frame("line").select_seq(asked)
+        for log_format, is_read in zip(some, found.iter_columns(), strict=True):
+            match = _FormatMatches(log_format, is_read)
+            if (count := match.read_count) > most:
+                best, most = match, count
     if best and isinstance(best.log_format, NginxFormat):
         settled = settle_format(best.log_format, texts)
         return best._replace(log_format=_with_time_doubt(settled, is_timed=is_timed))

@@ -71,6 +71,91 @@ class DurationEvidence:
     """Durations that it is within."""
 
 
+_FEW_NUMBERS = 200
+_PLAIN_NUMBER = re.compile(r"[0-9]{1,15}(?:\.([0-9]{1,15}))?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _NumberSummary:
+    """What the numbers of a field that are not negative tell of their unit."""
+
+    count: int
+    middle: float | None = None
+    """The median of those that took any time: cached answers of 0 would hide the size."""
+    is_whole: bool = False
+    high: float = 0.0
+    """A tenth of them are higher."""
+    is_constant: bool = False
+    """Whether many took time, and all of them the same."""
+    decimals: tuple[int, int] | None = None
+    """The least and the largest number of decimals, if all have some."""
+
+    @classmethod
+    def of_texts(cls, values: pl.Series) -> _NumberSummary:
+        """Return the summary of numbers as text."""
+        plain = None
+        if len(values) <= _FEW_NUMBERS and values.dtype == pl.String:
+            # Of so few values queries cost more by themselves than all there is to do.
+            plain = cls._of_plain_texts([v for v in values.to_list() if v not in (None, "", "-")])
+        return plain or cls._of_any_texts(values)
+
+    @classmethod
+    def _of_plain_texts(cls, texts: Sequence[str]) -> _NumberSummary | None:
+        """Return the summary of texts that are digits with or without a point; None for others."""
+        matches = [_PLAIN_NUMBER.fullmatch(text) for text in texts]
+        decimals = [len(match[1] or "") for match in matches if match]
+        if not texts or len(decimals) < len(texts):
+            return None
+        given = sorted(map(float, texts))
+        taken = [number for number in given if number > 0]
+        return cls(
+            count=len(given),
+            middle=median_of_sorted(taken),
+            is_whole=all(number.is_integer() for number in given),
+            high=given[math.floor((len(given) - 1) * 0.9 + 0.5)],
+            is_constant=len(taken) >= _MANY and taken[0] == taken[-1],
+            decimals=(min(decimals), max(decimals)) if min(decimals) else None,
+        )
+
+    @classmethod
+    def _of_any_texts(cls, values: pl.Series) -> _NumberSummary:
+        given = to_floats(values).drop_nulls()
+        given = given.filter(given >= 0)
+        if not len(given):
+            return cls(count=0)
+        number = pl.col("n")
+        taken = number.filter(number > 0)
+        middle, many, kinds, is_whole, high = (
+            given.to_frame("n")
+            .select_seq(
+                taken.median(),
+                (taken.count() >= _MANY).alias("many"),
+                taken.n_unique().alias("kinds"),
+                ((number % 1) == 0).all().alias("whole"),
+                number.quantile(0.9).alias("high"),
+            )
+            .row(0)
+        )
+        return cls(
+            count=len(given),
+            middle=middle,
+            is_whole=is_whole,
+            high=high or 0.0,
+            is_constant=many and kinds == 1,
+            decimals=_decimals(values),
+        )
+
+
+def median_of_sorted(numbers: Sequence[float]) -> float | None:
+    """Return the median as Polars has it, to the last bit; None if there are no numbers."""
+    if not numbers:
+        return None
+    half, is_odd = divmod(len(numbers), 2)
+    if is_odd:
+        return numbers[half]
+    return numbers[half - 1] + (numbers[half] - numbers[half - 1]) * 0.5
+
+
 def unit_in_name(name: str) -> str | None:
     """Return the unit that a field's name tells, such as `durationMs`, `time_ns`, `took.millis`."""
     # Also `MSec`; but `inSec` are seconds.
@@ -111,14 +196,12 @@ def decide_unit(
     unit is one of `DURATION_UNITS`.
     """
     named = unit_in_name(key)
-    numbers = to_floats(values)
-    given = numbers.drop_nulls()
-    given = given.filter(given >= 0)
-    if not len(given):  # none, or all of them with their unit
+    numbers = _NumberSummary.of_texts(values)
+    if not numbers.count:  # none, or all of them with their unit
         return named or next(iter(habit), usual or "s"), None
     evidence = evidence or DurationEvidence()
-    unfit = _contradicted_units(numbers, evidence)
-    scores = _score_units(values, given)
+    unfit = _contradicted_units(values, evidence)
+    scores = _score_units(numbers)
     if named:
         return named, _doubt_name(column, key, named, scores, unfit, confirmed=named in habit)
     for unit in unfit:
@@ -131,7 +214,7 @@ def decide_unit(
         scores[usual] += _USUAL
     best = max(DURATION_UNITS, key=lambda unit: scores[unit])
     other = max((u for u in DURATION_UNITS if u != best), key=lambda unit: scores[unit])
-    is_sure = best in habit or best == usual or _is_sure(best, given, evidence)
+    is_sure = best in habit or best == usual or _is_sure(best, numbers, evidence)
     if is_sure and scores[best] - scores[other] >= _CLEAR:
         return best, None
     return best, unit_doubt(column, key, best, other)
@@ -164,38 +247,25 @@ def _doubt_name(
     return None
 
 
-def _is_sure(unit: str, given: pl.Series, evidence: DurationEvidence) -> bool:
+def _is_sure(unit: str, numbers: _NumberSummary, evidence: DurationEvidence) -> bool:
     """Return whether more than the numbers' size speaks for a unit, or the size is the usual one.
 
     The usual sizes span a factor of 1000, so that the same numbers in another unit would not be
     read as this one without a doubt.
     """
-    middle = _middle(given)
+    middle = numbers.middle
     if evidence.same or evidence.about or middle is None:
         return True
     # One value over and over, as of a timeout or a field that is not filled, is no size.
-    taken = given.filter(given > 0)
-    if len(taken) >= _MANY and taken.n_unique() == 1:
+    if numbers.is_constant:
         return False
     return 1.0 <= middle * _MS_PER_UNIT[unit] < 1000.0
 
 
-def _score_units(values: pl.Series, given: pl.Series) -> dict[str, float]:
+def _score_units(numbers: _NumberSummary) -> dict[str, float]:
     """Return how likely each unit is by the numbers alone (logarithms)."""
-    number = pl.col("n")
-    # One query: what it costs by itself is more than looking at the numbers of a small file.
-    middle, is_whole, high = (
-        given.to_frame("n")
-        .select_seq(
-            number.filter(number > 0).median(),
-            ((number % 1) == 0).all().alias("whole"),
-            number.quantile(0.9).alias("high"),
-        )
-        .row(0)
-    )
-    rare = _RARE_WHOLE if is_whole else _RARE_FRACTION
-    decimals = _decimals(values)
-    high = high or 0.0
+    rare = _RARE_WHOLE if numbers.is_whole else _RARE_FRACTION
+    middle, high = numbers.middle, numbers.high
     scores = {}
     for unit in DURATION_UNITS:
         score = -rare[unit]
@@ -206,16 +276,10 @@ def _score_units(values: pl.Series, given: pl.Series) -> dict[str, float]:
             score -= 20.0
         # nginx and its kin write seconds with exactly three decimals; so many of them are no
         # milliseconds, which have three only if a clock of microseconds was asked.
-        if decimals == (3, 3) and unit == "s":
+        if numbers.decimals == (3, 3) and unit == "s":
             score += 3.0
         scores[unit] = score
     return scores
-
-
-def _middle(given: pl.Series) -> float | None:
-    """Return the median of those that took any time: cached answers of 0 would hide the size."""
-    middle = given.filter(given > 0).median()
-    return middle if isinstance(middle, float) else None
 
 
 def _decimals(values: pl.Series) -> tuple[int, int] | None:
@@ -237,10 +301,11 @@ def _decimals(values: pl.Series) -> tuple[int, int] | None:
     return int(least), int(most)
 
 
-def _contradicted_units(numbers: pl.Series, evidence: DurationEvidence) -> list[str]:
-    """Return the units in which the numbers disagree with what else the lines tell."""
+def _contradicted_units(values: pl.Series, evidence: DurationEvidence) -> list[str]:
+    """Return the units in which numbers as text disagree with what else the lines tell."""
     if not (evidence.same or evidence.about or evidence.parts or evidence.whole):
         return []
+    numbers = to_floats(values)
     in_units = {unit: numbers * factor for unit, factor in _MS_PER_UNIT.items()}
     tests = (
         *(

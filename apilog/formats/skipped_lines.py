@@ -393,9 +393,9 @@ def skip_reasons(lines: pl.Series) -> pl.Series:
         reasons = pl.select(other).to_series()
     else:
         reasons = pl.Series("reason", [None], pl.String).new_from_index(0, len(lines))
-    rows = by_any_rule.arg_true()
-    if not len(rows):
+    if not by_any_rule.any():
         return reasons
+    rows = by_any_rule.arg_true()
     line = pl.col("line")
     by_rule = [
         pl.when(

@@ -24,6 +24,8 @@ def as_polars_text(data: bytes) -> tuple[bytes, int]:
     return (b"\n" + data, 1) if data.startswith(_PACKED) else (data, 0)
 
 
+_FEW_BYTES = 16 << 10
+
 TimesGetter = Callable[[], "pl.Series | None"]
 
 
@@ -93,8 +95,10 @@ class EventLines:
     @cached_property
     def series(self) -> pl.Series:
         """The lines as strings."""
-        if not self.data:
-            return pl.Series("line", [], dtype=pl.String)
+        if len(self.data) <= _FEW_BYTES:
+            # So few lines are split before a reader has begun.
+            text = self.data.decode("utf-8", "replace").replace("\r\n", "\n")
+            return pl.Series("line", text.split("\n")[:-1], dtype=pl.String)
         try:
             return _read_lines(self.data)
         except pl.exceptions.ComputeError:  # no UTF-8: to ask beforehand costs more

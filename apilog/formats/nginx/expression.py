@@ -353,6 +353,10 @@ class LineExpression:
 
     def matches(self, lines: pl.Series) -> pl.Series:
         """Return which lines it reads, as Boolean."""
+        return lines.to_frame("line").select_seq(self.reads(pl.col("line"))).to_series()
+
+    def reads(self, lines: pl.Expr) -> pl.Expr:
+        """Do as `matches` in a query."""
         return lines.str.contains(f"^{self.pattern}{_LINE_END}")
 
     def matches_beginning(self, lines: pl.Series) -> pl.Series:

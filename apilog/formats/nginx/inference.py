@@ -38,10 +38,10 @@ def extend_format(
     `must_understand` says that other lines are read whole: then lines whose tail nothing tells
     about are read but for that, if they are not cut off.
     """
-    base = _find_base(texts, candidates)
-    if base is None:
+    found = _find_base(texts, candidates)
+    if found is None:
         return None
-    lines = texts.filter(base.strict_expression.matches_extended(texts))
+    base, lines = found
     base = settle_format(base, lines) if base.mark else base
     splits = [base.strict_expression.split_tail(line) for line in lines]
     splits = [(values, rest) for values, rest in splits if rest.strip()]
@@ -52,10 +52,10 @@ def extend_format(
     names = splits[0][0]
     given = {name: [values[name] for values, _ in splits] for name in names}
     _complete_context(given)
-    found = infer_trailing_fields([rest for _, rest in splits], given, base.gateway)
-    if UNREAD_TAIL in found.parts and (must_understand or len(splits) < _FEW_LINES):
+    fields = infer_trailing_fields([rest for _, rest in splits], given, base.gateway)
+    if UNREAD_TAIL in fields.parts and (must_understand or len(splits) < _FEW_LINES):
         return _read_but_for_the_tail(base, lines)
-    parts, doubts = found.parts, found.doubts
+    parts, doubts = fields.parts, fields.doubts
     if base.writes_whole_us and FormatVariable("request_time_ms") in parts:
         in_us = {"request_time_ms": FormatVariable("request_time_us")}
         parts = tuple(
@@ -66,7 +66,7 @@ def extend_format(
     return NginxFormat(
         name=f"{base.name}{format_string(parts)}",
         log_format=LogFormat((*base.log_format.parts, *parts), base.log_format.escape),
-        gateway=found.gateway or base.gateway,
+        gateway=fields.gateway or base.gateway,
         title=base.title,
         doubts=doubts,
         lacks_time=base.lacks_time,
@@ -129,8 +129,12 @@ def infer_format(texts: pl.Series, *, is_timed: bool, is_rest: bool) -> NginxFor
     return inferred
 
 
-def _find_base(texts: pl.Series, candidates: Sequence[NginxFormat]) -> NginxFormat | None:
-    """Return the format that most texts begin as; of those, the one that leaves least of them.
+def _find_base(
+    texts: pl.Series, candidates: Sequence[NginxFormat]
+) -> tuple[NginxFormat, pl.Series] | None:
+    """Return the format that most texts begin as and go on, and those that do.
+
+    Of several it is the one that leaves least of them.
 
     A line that is cut short begins as less than its format: one line more or less decides nothing.
     """
@@ -151,4 +155,5 @@ def _find_base(texts: pl.Series, candidates: Sequence[NginxFormat]) -> NginxForm
         rests = sorted(map(log_format.strict_expression.measure_tail, lines))
         return rests[len(rests) // 2]
 
-    return min(likely, key=unread)[0]
+    base, is_begun = min(likely, key=unread)
+    return base, texts.filter(is_begun)

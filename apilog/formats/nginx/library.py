@@ -351,7 +351,8 @@ def candidate_formats(texts: pl.Series, formats: Sequence[NginxFormat]) -> list[
 
     A few of the texts are looked at.
     """
-    sample = texts.gather_every(max(1, len(texts) // _SAMPLE_LINES))
+    step = len(texts) // _SAMPLE_LINES
+    sample = texts.gather_every(step) if step > 1 else texts
     # Polars keeps 32 compiled expressions per thread. Were all of the formats asked, they would be
     # compiled again for each file, which takes longer than everything else.
     lines = sample.to_list()

@@ -105,12 +105,13 @@ def _has_unit(column: FieldColumn) -> bool:
 
 def decide_unit_of(column: FieldColumn, usual: str | None = None) -> tuple[str, list[str]]:
     """Return the unit that numbers without one are in, and a doubt if others fit as well."""
-    entries = pl.Series(split_entries(column.values), dtype=pl.String)
-    if looks_like(entries.to_list(), "seconds"):
+    entries = split_entries(column.values)
+    if looks_like(entries, "seconds"):
         usual = "s"  # nginx writes exactly three decimals
-    unit, doubt = decide_unit(entries, column.name, usual=usual)
+    texts = pl.Series(entries, dtype=pl.String)
+    unit, doubt = decide_unit(texts, column.name, usual=usual)
     if not doubt and unit == usual == "s":
-        median = entries.cast(pl.Float64, strict=False).median()
+        median = texts.cast(pl.Float64, strict=False).median()
         if isinstance(median, float) and median > _LONGEST_USUAL_S:
             doubt = unit_doubt("duration_ms", column.name, "s", "ms", "as such fields mostly are")
     return unit, [doubt] if doubt else []

@@ -35,7 +35,8 @@ _OF_ONE_REQUEST = re.compile(
     r"|traceid|proxyrequestreceived|clientstarttime|recordtype"
 )
 _FIXED_KEYS = frozenset({"messagecount"})
-_MARK = r'"?(?:apiproxy|api_product|developer_app|proxy_basepath)"?\s*[:,|;\t]'
+_MARK_WORDS = ("apiproxy", "api_product", "developer_app", "proxy_basepath")
+_MARK = rf'"?(?:{"|".join(_MARK_WORDS)})"?\s*[:,|;\t]'
 _ALIAS = (
     r'(?:^|[{,|;\t]\s*)"?(?:sum|avg|average|mean|min|max|median|count|num|p[0-9]{2,3})_[a-z0-9_]+"?'
     r"\s*(?:[:,|;\t]|$)"
@@ -47,7 +48,11 @@ _HEAD_LINES = 50
 
 def are_totals(texts: pl.Series) -> bool:
     """Return whether lines are rows of a report rather than requests."""
-    marked = texts.head(_HEAD_LINES).filter(texts.head(_HEAD_LINES).str.contains(_MARK))
+    head = texts[:_HEAD_LINES]
+    # The words alone are looked for first: most logs have none of them.
+    if not any(word in text for text in head.drop_nulls().to_list() for word in _MARK_WORDS):
+        return False
+    marked = head.filter(head.str.contains(_MARK))
     return any(_holds_totals(_keys_of(text)) for text in marked.drop_nulls())
 
 
