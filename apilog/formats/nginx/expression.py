@@ -7,7 +7,7 @@ holds: https://docs.rs/regex/latest/regex/#untrusted-input
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
@@ -313,12 +313,18 @@ class LineExpression:
     opening: str
     """The pattern up to the first text behind a variable."""
 
-    def may_match(self, line: str) -> bool:
-        """Return whether the line has all texts between the variables, in order, and opens so.
+    def may_match_any(self, lines: Iterable[str]) -> bool:
+        """Return whether a line opens so and has all texts between the variables, in order.
 
-        No line without them is read, nor begins like one that is; and to look for them takes far
-        less time than to compile the expression.
+        No other line is read, nor begins like one that is; and to look for this takes far less
+        time than to compile the expression.
         """
+        # So little of the expression takes Python's no more than the square of a line's length.
+        opens = _compile_opening(self.opening)
+        opened = (line for line in lines if len(line) > _LONGEST_OPENED or opens(line))
+        return any(map(self._has_literals, opened))
+
+    def _has_literals(self, line: str) -> bool:
         first, *others = self.literals
         at = len(first)
         if not line.startswith(first):
@@ -328,8 +334,7 @@ class LineExpression:
             if found < 0:
                 return False
             at = found + len(text)
-        # So little of the expression takes Python's no more than the square of a line's length.
-        return len(line) > _LONGEST_OPENED or _compile_opening(self.opening)(line) is not None
+        return True
 
     def read_values(self, lines: pl.Series, variables: Collection[str]) -> pl.DataFrame:
         """Return one row per line: the raw values of these variables, and `ok`."""

@@ -381,7 +381,7 @@ def candidate_formats(texts: pl.Series, formats: Sequence[NginxFormat]) -> list[
         log_format
         for log_format, expression in held
         if any(
-            expression.literal_set <= group and any(map(expression.may_match, alike))
+            expression.literal_set <= group and expression.may_match_any(alike)
             for group, alike in groups.items()
         )
     ]
