@@ -8,12 +8,12 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 from threading import current_thread
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import polars as pl
 
@@ -54,6 +54,7 @@ from apilog.transport.opening import CHUNK_BYTES, open_chunks
 from apilog.transport.split_events import with_whole_events
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 # Threads are enough: Polars releases the interpreter's lock while it works
 # (https://docs.pola.rs/user-guide/misc/multiprocessing/), and nothing has to be copied to them.
@@ -61,6 +62,23 @@ _THREADS = "apilog"
 _TASK_BYTES = 1 << 20
 _MOST_CHUNKS = 256
 """Small files are read together, up to these limits."""
+
+
+class _CallersThread(Executor):
+    """Runs tasks at once, on the thread that gives them.
+
+    For so little as one small log a thread would be started and wait, and what it has compiled
+    would be gone with it.
+    """
+
+    def submit(self, fn: Callable[..., R], /, *args: Any, **kwargs: Any) -> Future[R]:
+        """Return the result of the task, or what it raised."""
+        future: Future[R] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - whoever asks for the result gets it
+            future.set_exception(error)
+        return future
 
 
 class NoProgress:
@@ -168,7 +186,7 @@ class LocalRun(Generic[T]):
         # Tasks are submitted only as fast as results are taken, so that memory does not grow with
         # the input; a result that is there is handed on before more is read.
         in_flight: deque[_Task[T]] = deque()
-        pool = ThreadPoolExecutor(self._workers, thread_name_prefix=_THREADS)
+        pool = self._make_pool(sizes)
         try:
             for task in self._submit_tasks(parts, pool):
                 in_flight.append(task)
@@ -181,9 +199,16 @@ class LocalRun(Generic[T]):
             is_own = current_thread().name.startswith(_THREADS)
             pool.shutdown(wait=not is_own, cancel_futures=True)
 
-    def _submit_tasks(
-        self, parts: Sequence[StoredPart], pool: ThreadPoolExecutor
-    ) -> Iterator[_Task[T]]:
+    def _make_pool(self, sizes: Sequence[int | None]) -> Executor:
+        """Return what runs the tasks of inputs of these sizes on disk; None: it is not known."""
+        known = [size for size in sizes if size is not None]
+        most = min(_TASK_BYTES, self._chunk_bytes)
+        is_little = len(known) == len(sizes) <= self._workers and sum(known) <= most
+        if is_little:
+            return _CallersThread()
+        return ThreadPoolExecutor(self._workers, thread_name_prefix=_THREADS)
+
+    def _submit_tasks(self, parts: Sequence[StoredPart], pool: Executor) -> Iterator[_Task[T]]:
         for store in self._stores:
             account = FileAccount(str(store.folder), formats={STORE_FORMAT: None})
             account.doubts |= describe_untimed(store, self._window)
@@ -210,7 +235,7 @@ class LocalRun(Generic[T]):
         rejects = pl.DataFrame(schema=REJECTS_SCHEMA)
         return [ChunkResult(value=self._work(records), rejects=rejects, accounts=(account,))]
 
-    def _read_chunks(self, pool: ThreadPoolExecutor) -> Iterator[FileChunk]:
+    def _read_chunks(self, pool: Executor) -> Iterator[FileChunk]:
         """Yield the chunks of all inputs, their plans under way on the pool."""
         for source in self._inputs:
             log = source if isinstance(source, LogSource) else source.source
@@ -261,7 +286,7 @@ class LocalRun(Generic[T]):
             self._judge_input(account)
 
     def _submit_plan(
-        self, source: LogSource | RunInput, first: FirstChunks, pool: ThreadPoolExecutor
+        self, source: LogSource | RunInput, first: FirstChunks, pool: Executor
     ) -> Future[ParsePlan]:
         """Have it found how an input is to be parsed."""
         if isinstance(source, FileRange):
