@@ -307,10 +307,10 @@ class LineExpression:
     """Pattern of each part, and what it wants there."""
     literals: tuple[str, ...]
     """The texts between the variables, in order; the first is empty if a variable comes first."""
-    literal_set: frozenset[str]
-    time_pattern: str
+    literal_set: frozenset[str] = frozenset()
+    time_pattern: str = ""
     """The pattern of its time, unanchored; empty if it has none."""
-    opening: str
+    opening: str = ""
     """The pattern up to the first text behind a variable."""
 
     def may_match_any(self, lines: Iterable[str]) -> bool:
