@@ -72,11 +72,11 @@ class _CallersThread(Executor):
     """
 
     def submit(self, fn: Callable[..., R], /, *args: Any, **kwargs: Any) -> Future[R]:
-        """Return the result of the task, or what it raised."""
+        """Return the result of the task, or the error of its source; raises any other at once."""
         future: Future[R] = Future()
         try:
             future.set_result(fn(*args, **kwargs))
-        except Exception as error:  # noqa: BLE001 - whoever asks for the result gets it
+        except SourceError as error:
             future.set_exception(error)
         return future
 

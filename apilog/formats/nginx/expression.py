@@ -7,7 +7,7 @@ holds: https://docs.rs/regex/latest/regex/#untrusted-input
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
@@ -15,6 +15,7 @@ import polars as pl
 
 from apilog.formats.contract import MatchFailure
 from apilog.formats.nginx.grammar import FormatVariable, LiteralText, LogFormat
+from apilog.formats.nginx.openings import LONGEST_OPENED, compile_opening, opening_of
 
 # Classes such as \d know all of Unicode: to compile them takes five times as long.
 _NUMBER = r"([0-9]+(?:\.[0-9]+)?|-)"
@@ -272,9 +273,6 @@ _EXPLAINED_LENGTH = 4096
 """Characters of a line that are looked at to explain it: Python's expressions backtrack, and may
 take time exponential in the line's length."""
 
-_LONGEST_OPENED = 1024
-"""Characters of a line whose opening is looked at."""
-
 _EXPECTED = {
     "time_local": "a time like 28/Sep/1970:12:00:00 +0600",
     "time_iso8601": "a time like 1970-09-28T12:00:00+06:00",
@@ -319,9 +317,8 @@ class LineExpression:
         No other line is read, nor begins like one that is; and to look for this takes far less
         time than to compile the expression.
         """
-        # So little of the expression takes Python's no more than the square of a line's length.
-        opens = _compile_opening(self.opening)
-        opened = (line for line in lines if len(line) > _LONGEST_OPENED or opens(line))
+        opens = compile_opening(self.opening)
+        opened = (line for line in lines if len(line) > LONGEST_OPENED or opens(line))
         return any(map(self._has_literals, opened))
 
     def _has_literals(self, line: str) -> bool:
@@ -439,23 +436,8 @@ def compile_expression(log_format: LogFormat, *, strict: bool = False) -> LineEx
         literals=literals,
         literal_set=frozenset(literals),
         time_pattern=_pattern_of_time(tuple(groups)),
-        opening=_opening_of(log_format, steps),
+        opening=opening_of(log_format, [pattern for pattern, _ in steps]),
     )
-
-
-def _opening_of(log_format: LogFormat, steps: Sequence[tuple[str, str]]) -> str:
-    """Return the pattern up to the first text behind a variable."""
-    patterns: list[str] = []
-    for part, (pattern, _) in zip(log_format.parts, steps, strict=True):
-        patterns.append(pattern)
-        if isinstance(part, LiteralText) and len(patterns) > 1:
-            break
-    return "".join(patterns)
-
-
-@cache
-def _compile_opening(pattern: str) -> Callable[[str], re.Match[str] | None]:
-    return re.compile(pattern).match
 
 
 def _escape_literal(text: str) -> str:
