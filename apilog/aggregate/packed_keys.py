@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-_CODE = pl.UInt64
+_CODE, _LONG_CODE = pl.UInt32, pl.UInt64
 _LARGEST_KEY = 1 << 31
 """Keys and columns are below it, so that any two of them can be combined."""
 
@@ -25,10 +25,12 @@ class PackedKeys:
     """Some columns of a chunk, as one code per row."""
 
     codes: pl.Series
-    """UInt64, no nulls, all below `size`."""
+    """Unsigned, no nulls, all below `size`; no wider than it takes, as they cost by their bytes."""
     size: int
     decode: Callable[[pl.Expr], list[pl.Expr]]
     """Return the values that codes stand for, one expression per column."""
+    constant: int | None = None
+    """The code of all rows, where it is known that they have the same."""
 
 
 def encode_column(values: pl.Series) -> PackedKeys:
@@ -43,13 +45,13 @@ def encode_column(values: pl.Series) -> PackedKeys:
     if dtype.is_integer():
         low, high = integer_bounds(values)
         if high - low <= 4 * len(values) + 1000:
-            codes = _without_nulls(values.cast(pl.Int64) - low + 1).cast(_CODE)
+            codes = _without_nulls(values.cast(pl.Int64) - (low - 1)).cast(_CODE)
 
             def decode(code: pl.Expr) -> list[pl.Expr]:
                 distance = dictionary_position(code).cast(pl.Int64)
                 return [(distance + low).cast(dtype).alias(values.name)]
 
-            return PackedKeys(codes, high - low + 2, decode)
+            return PackedKeys(codes, high - low + 2, decode, _constant(values, low, high, low))
     distinct = values.drop_nulls().unique().sort()
     codes = values.rank("dense").fill_null(0).cast(_CODE)
     return PackedKeys(codes, len(distinct) + 1, dictionary_decoder(distinct))
@@ -63,12 +65,10 @@ def integer_bounds(values: pl.Series) -> tuple[int, int]:
 
 def pack_columns(columns: Sequence[PackedKeys], rows: int) -> PackedKeys:
     """Return one key for several columns, with room to combine it with another."""
-    if not columns:
-        zeros = pl.Series([0], dtype=_CODE).new_from_index(0, rows)
-        return PackedKeys(zeros, 1, lambda _: [])
-    key = columns[0]
-    for column in columns[1:]:
-        key = combine_keys(key, column)
+    zeros = pl.Series([0], dtype=_CODE).new_from_index(0, rows)
+    key = PackedKeys(zeros, 1, lambda _: [])
+    for column in columns:
+        key = combine_keys(key, _without_constant(column, zeros))
         if key.size > _LARGEST_KEY:
             key = make_dense(key)
     return key
@@ -79,8 +79,11 @@ def combine_keys(key: PackedKeys, column: PackedKeys) -> PackedKeys:
     size = column.size
     if key.size == 1:
         codes = column.codes
+    elif size == 1:
+        codes = key.codes
     else:
-        codes = key.codes if size == 1 else key.codes * size + column.codes
+        is_long = key.size * size > _LARGEST_KEY
+        codes = (key.codes.cast(_LONG_CODE) if is_long else key.codes) * size + column.codes
 
     def decode(code: pl.Expr) -> list[pl.Expr]:
         return key.decode(code // size) + column.decode(code % size)
@@ -100,7 +103,7 @@ def dictionary_position(
 ) -> pl.Expr:
     """Return the position in a dictionary: one less, null for 0."""
     # 0 wraps around to what no other type can hold.
-    return (code - 1).cast(dtype, strict=False)
+    return (code.cast(_LONG_CODE) - 1).cast(dtype, strict=False)
 
 
 def dictionary_decoder(values: pl.Series) -> Callable[[pl.Expr], list[pl.Expr]]:
@@ -117,7 +120,24 @@ def _encode_dictionary(values: pl.Series, dtype: pl.DataType | type[pl.DataType]
         source = values.dtype
         return [dictionary_position(code, physical.dtype).cat.to(source).cast(dtype).alias(name)]
 
-    return PackedKeys(codes, integer_bounds(physical)[1] + 2, decode)
+    low, high = integer_bounds(physical)
+    return PackedKeys(codes, high + 2, decode, _constant(values, low, high, 0))
+
+
+def _constant(values: pl.Series, low: int, high: int, least: int) -> int | None:
+    """Return the code of all values; None if they differ. `least` has the code 1."""
+    nulls = values.null_count()
+    if nulls:
+        return 0 if nulls == len(values) else None
+    return low - least + 1 if low == high else None
+
+
+def _without_constant(column: PackedKeys, zeros: pl.Series) -> PackedKeys:
+    """Return the column with one code if all of its rows have the same."""
+    constant, decode = column.constant, column.decode
+    if constant is None:
+        return column
+    return PackedKeys(zeros, 1, lambda code: decode(code + constant))
 
 
 def _without_nulls(codes: pl.Series) -> pl.Series:

@@ -68,10 +68,10 @@ def encode_buckets(timestamps: pl.Series, step: str, timezone: str) -> PackedKey
         return coded
     if coded.size > 10_000:
         coded = make_dense(coded)
-    every_code = pl.int_range(coded.size, dtype=pl.UInt64)
+    every_code = pl.int_range(coded.size, dtype=pl.UInt32)
     starts = bucket_starts(pl.select(coded.decode(every_code)).to_series(), step, timezone)
     # Units ascend, so that those of one bucket are neighbours.
-    codes, values = starts.rle_id().cast(pl.UInt64), starts.unique(maintain_order=True)
+    codes, values = starts.rle_id(), starts.unique(maintain_order=True)
     return PackedKeys(
         codes.gather(coded.codes), len(values), lambda code: [pl.lit(values).gather(code)]
     )
@@ -86,7 +86,7 @@ def encode_calendar(timestamps: pl.Series, part: str, timezone: str) -> PackedKe
     """Return the `weekday` (1 is Monday) or `hour_of_day` of each instant in the zone as a code."""
     # A zone is looked up once for each quarter of an hour, not for every record.
     coded = make_dense(_encode_units(timestamps, _QUARTER_US))
-    every_code = pl.int_range(coded.size, dtype=pl.UInt64)
+    every_code = pl.int_range(coded.size, dtype=pl.UInt32)
     starts = pl.select(coded.decode(every_code)).to_series().dt.convert_time_zone(timezone)
     values = starts.dt.weekday() if part == "weekday" else starts.dt.hour()
     parts = encode_column(values.alias(part))
@@ -100,7 +100,7 @@ def _encode_units(timestamps: pl.Series, unit_us: int) -> PackedKeys:
     def decode(code: pl.Expr) -> list[pl.Expr]:
         return [(units * unit_us).cast(TIMESTAMP) for units in coded.decode(code)]
 
-    return PackedKeys(coded.codes, coded.size, decode)
+    return PackedKeys(coded.codes, coded.size, decode, coded.constant)
 
 
 _BUCKET = "bucket"
