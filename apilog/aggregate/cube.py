@@ -17,6 +17,7 @@ from apilog.aggregate.ddsketch import (
     bucket_code,
     bucket_of_code,
     clean_duration,
+    code_of_bucket,
     is_clean_duration,
 )
 from apilog.aggregate.packed_keys import (
@@ -234,10 +235,10 @@ def merge_cube_states(cube: Cube, states: Sequence[CubeState]) -> CubeState:
     offsets = pl.Series([0, *heights[:-1]], dtype=pl.UInt32).cum_sum()
 
     def concat_shifted(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
-        return pl.concat(
-            frame.with_columns(pl.col("id") + offset)
-            for frame, offset in zip(frames, offsets, strict=True)
-        )
+        parts = list(frames)
+        # Adding to a column is quicker than a query for each of many small frames.
+        ids = pl.concat([part["id"] + by for part, by in zip(parts, offsets, strict=True)])
+        return pl.concat(parts).with_columns(ids)
 
     return merge_equal_keys(
         cube,
@@ -256,23 +257,46 @@ def merge_equal_keys(cube: Cube, state: CubeState) -> CubeState:
     # is added up.
     unique, ids, is_alone = number_keys(state.keys)
 
-    def merged(frame: pl.DataFrame, by: Sequence[str], *values: pl.Expr) -> pl.DataFrame:
+    def merged(frame: pl.DataFrame, add_up: Callable[[pl.DataFrame], pl.DataFrame]) -> pl.DataFrame:
         alone = is_alone.gather(frame["id"])
         numbered = frame.with_columns(id=ids.gather(frame["id"]))
         if alone.all():
             return numbered
-        several = numbered.filter(~alone).group_by(by).agg(values)
-        return pl.concat([numbered.filter(alone), several.select(numbered.columns)])
+        if not alone.any():
+            return add_up(numbered)
+        return pl.concat([numbered.filter(alone), add_up(numbered.filter(~alone))])
+
+    def add_sums(rows: pl.DataFrame) -> pl.DataFrame:
+        added = rows.group_by("id", *cube.detail).agg(merge_exprs(cube.sums))
+        return added.select(rows.columns)
 
     return CubeState(
         _copy_texts(unique),
-        merged(state.sums, ["id", *cube.detail], *merge_exprs(cube.sums)),
-        {c: merged(h, ["id", "bucket"], pl.col("n").sum()) for c, h in state.histograms.items()},
+        merged(state.sums, add_sums),
+        {c: merged(h, _add_counts) for c, h in state.histograms.items()},
         {
             c: _unite_sets(d.with_columns(id=ids.gather(d["id"])), unique.height)
             for c, d in state.distinct.items()
         },
     )
+
+
+def _add_counts(cells: pl.DataFrame) -> pl.DataFrame:
+    """Return the cells of a histogram with those of one key and bucket added up."""
+    # One integer is grouped by in half the time of two.
+    code, ids = pl.col("code"), pl.col("id").cast(pl.UInt64)
+    added = (
+        cells.lazy()
+        .select((ids * BUCKET_CODES + code_of_bucket()).alias("code"), "n")
+        .group_by("code")
+        .agg(pl.col("n").sum())
+        .select(
+            (code // BUCKET_CODES).cast(pl.UInt32).alias("id"),
+            bucket_of_code(code % BUCKET_CODES),
+            "n",
+        )
+    )
+    return added.collect(optimizations=pl.QueryOptFlags.none())
 
 
 _FEW_KEYS = 5_000

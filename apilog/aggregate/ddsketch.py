@@ -63,6 +63,11 @@ def bucket_of_code(code: pl.Expr) -> pl.Expr:
     return (code.cast(pl.Int16) + (ZERO_BUCKET - 1)).alias("bucket")
 
 
+def code_of_bucket() -> pl.Expr:
+    """Return the code (UInt64) of the column `bucket`."""
+    return (pl.col("bucket").cast(pl.Int64) - (ZERO_BUCKET - 1)).cast(pl.UInt64)
+
+
 def bucket_value_expr() -> pl.Expr:
     """Return the milliseconds that the column `bucket` stands for: off by 1 % at most."""
     exponent = pl.col("bucket").cast(pl.Float64)
