@@ -127,6 +127,8 @@ class RecordOptions(FormatOptions):
     routes_file: str | os.PathLike[str] | None = None
     """A file of further templates, one a line, which come after these; or a store or the file of a
     baseline, for the routes that it learned."""
+    further_routes: Sequence[str] = ()
+    """Templates that come last, as `[routes]` of the configuration has them."""
     openapi: Sequence[str] = ()
     """OpenAPI documents whose templates are the routes, and whose operations calls are held
     against; `nginx=FILE` or `api.example.com=FILE` for a gateway or host alone."""
@@ -177,7 +179,7 @@ class MetricOptions(ReadOptions):
     apdex: str | None = None
     """The target time of the metric `apdex`, such as `500ms`."""
     own_metrics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Metrics by name, declared as in `[metrics.NAME]` of the configuration."""
+    """Metrics by name, declared as in `[metrics.NAME]` or `[slo.NAME]` of the configuration."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -316,7 +318,7 @@ class CheckOptions(JoinOptions):
     apdex: str | None = None
     """The target time of the metric `apdex`, such as `500ms`."""
     own_metrics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Metrics by name, declared as in `[metrics.NAME]` of the configuration."""
+    """Metrics by name, declared as in `[metrics.NAME]` or `[slo.NAME]` of the configuration."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,7 @@ from apilog.aggregate.cube import (
 from apilog.aggregate.ddsketch import bucket_bounds, estimate_quantiles
 from apilog.aggregate.filter_cubes import collect_filter_sums
 from apilog.aggregate.folding import fold_routes
+from apilog.aggregate.objectives import describe_objectives
 from apilog.aggregate.plan import Cube, ReportPlan, cube_layout
 from apilog.aggregate.record_times import StrayTimes
 from apilog.aggregate.state import PartialState, learn_routes
@@ -47,6 +48,7 @@ from apilog.aggregate.table_specs import (
     HISTOGRAM,
     HOURS,
     KEY_TYPES,
+    OBJECTIVES,
     ROUTE_HOURS,
     STATUS_HOURS,
     RowOrder,
@@ -217,6 +219,9 @@ class TableBuilder(ABC):
             return describe_deprecated(catalogue, self.compute_metrics(rows))
         if table.name == ANOMALIES:
             return self.find_anomalies(rows)
+        if table.name == OBJECTIVES:
+            objectives = self._plan.definitions.objectives
+            return describe_objectives(self.compute_metrics(rows), objectives, self.by)
         return self.compute_metrics(rows)
 
     def roll_up(self, table: TableSpec) -> TableRows:

@@ -22,6 +22,7 @@ from apilog.aggregate.table_specs import (
     COVERAGE,
     EXTRA_TABLES,
     HOUR_TABLES,
+    OBJECTIVES,
     PERIOD,
     SPECIFIED_TABLES,
     TableSpec,
@@ -263,7 +264,7 @@ _TOLD_BY_STATUS = frozenset({"client_errors", "server_errors", "not_found"})
 
 def filter_tables(specs: Sequence[TableSpec]) -> list[TableSpec]:
     """Return the tables whose figures a page finds anew under a filter."""
-    left_out = (ANOMALIES, *EXTRA_TABLES, *SPECIFIED_TABLES)
+    left_out = (ANOMALIES, OBJECTIVES, *EXTRA_TABLES, *SPECIFIED_TABLES)
     return [t for t in specs if t.name not in left_out]
 
 

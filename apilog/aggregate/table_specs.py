@@ -224,6 +224,20 @@ EXTRA_TABLES: dict[str, TableSpec] = {
 }
 """Tables that a report has only where they are asked for by name."""
 
+OBJECTIVES = "objectives"
+"""The table of service level objectives, which a report has where there are some."""
+
+
+def objectives_table(definitions: MetricDefinitions) -> dict[str, TableSpec]:
+    """Return the table of objectives by its name; nothing without objectives.
+
+    It is one row of counts until it is finished.
+    """
+    found = [m.objective for m in definitions.objectives if m.objective]
+    counted = dict.fromkeys(n for each in found for n in (each.good, each.known, each.requests))
+    return {OBJECTIVES: TableSpec(name=OBJECTIVES, metrics=tuple(counted))} if found else {}
+
+
 COVERAGE, DEPRECATED = "coverage", "deprecated"
 
 SPECIFIED_TABLES: dict[str, TableSpec] = {
@@ -293,15 +307,18 @@ def select_tables(
 ) -> tuple[TableSpec, ...]:
     """Return the tables of these names (None means all), in the catalogue's order.
 
-    Those of specifications are there if there are such.
+    Those of specifications and objectives are there if there are such.
 
     `by` replaces the keys of `endpoints`; `timestamp` there means the bucket. The further metrics,
     which are those of the definitions, come after the own ones of the tables that may have them.
     Raises UsageError for an unknown table, column or metric, and if no table can have the metrics.
     """
-    specified = SPECIFIED_TABLES if has_specifications else {}
+    specified = objectives_table(definitions) | (SPECIFIED_TABLES if has_specifications else {})
     chosen = [*TABLES, *specified] if names is None else names
     for name in chosen:
+        if name == OBJECTIVES and name not in specified:
+            hint = "[slo.NAME] of the configuration declares one"
+            raise UsageError(f"without an objective there is no table {name!r}", hint)
         if name in SPECIFIED_TABLES and not has_specifications:
             hint = "--openapi FILE names an OpenAPI document"
             raise UsageError(f"without a specification there is no table {name!r}", hint)

@@ -167,11 +167,10 @@ def metrics(
     """List the metrics and what each means, those of the configuration among them."""
     from apilog.config import load_config
     from apilog.metrics import METRICS, SPECIFIED_METRICS, find_metric
-    from apilog.own_metrics import declare_metric
+    from apilog.own_metrics import own_definitions
     from apilog.schema import SCHEMA
 
-    own = [declare_metric(name, values) for name, values in load_config(config).metrics.items()]
-
+    own = own_definitions(load_config(config).metrics).named
     rows: list[CatalogueRow] = [
         {
             "metric": metric.name,

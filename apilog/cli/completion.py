@@ -15,10 +15,10 @@ _DRAWN_ALONE = {"check": "checks", "compare": "comparison", "success": "funnel"}
 
 def complete_table(context: typer.Context, incomplete: str) -> list[str]:
     """Return the tables of the command's report that begin so."""
-    from apilog.aggregate.table_specs import EXTRA_TABLES, SPECIFIED_TABLES, TABLES
+    from apilog.aggregate.table_specs import EXTRA_TABLES, OBJECTIVES, SPECIFIED_TABLES, TABLES
     from apilog.developer_success import table_names
 
-    of_reports = [*TABLES, *EXTRA_TABLES, *SPECIFIED_TABLES]
+    of_reports = [*TABLES, *EXTRA_TABLES, *SPECIFIED_TABLES, OBJECTIVES]
     names = table_names() if context.info_name == "success" else of_reports
     return _last_beginning(incomplete, names)
 

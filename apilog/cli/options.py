@@ -488,8 +488,7 @@ def _with_configured_formats(options: FormatOptions, values: Mapping[str, Any]) 
     file = find_config(values["config"])
     if file is None:
         return options
-    config = load_config(file)
-    own: Any = {"formats": config.formats, "own_metrics": config.metrics, "reports": config.reports}
+    own: Any = load_config(file).as_options()
     known = {field.name for field in fields(options)}
     taken = {name: value for name, value in own.items() if name in known}
     return replace(options, config_file=str(file), **taken)

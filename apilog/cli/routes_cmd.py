@@ -33,6 +33,9 @@ class RoutesTarget(OutputTarget):
     top: Top = None
 
 
+_PINNED = "# Routes that traffic told, for --routes or for files of [routes].\n"
+
+
 def routes(
     sources: Sources,
     read: ReadOptions,
@@ -42,7 +45,8 @@ def routes(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Write the routes that traffic told to this file, which --routes reads.",
+            help="Write the routes that traffic told to this file, which --routes reads; or, if it "
+            "is a .toml, add them to the pins of its [routes].",
         ),
     ] = None,
 ) -> None:
@@ -51,6 +55,7 @@ def routes(
     Routes of which every request was answered 404 are left out. What is pinned to a file stays,
     whatever later requests show.
     """
+    from apilog.config.route_sections import pin_into
     from apilog.reports.found_routes import (
         ROUTES,
         pinned_templates,
@@ -59,13 +64,20 @@ def routes(
     )
 
     target.check([ROUTES])
+    is_config = pin is not None and pin.suffix == ".toml"
     if pin is not None:
-        streams.check_target(pin, force=target.force)
+        streams.check_target(pin, force=target.force or is_config)
+        if is_config:
+            pin_into(pin, [])  # which tells before the reading that it can't be
     with run.open_hooks(force=target.force) as hooks:
         report = report_routes(sources, replace(read, **hooks)).if_read()
     if pin is not None:
         lines = pinned_templates(report, traffic_templates(report))
-        head = "# Routes that traffic told, for --routes or routes_file of [defaults].\n"
-        with streams.open_output(pin, force=target.force) as file:
-            file.write((head + "".join(f"{line}\n" for line in lines)).encode())
+        if lines or not is_config:
+            text = pin_into(pin, lines) if is_config else _PINNED + "".join(f"{t}\n" for t in lines)
+            with streams.open_output(pin, force=target.force or is_config) as file:
+                file.write(text.encode())
+        if not run.quiet:
+            count = f"{len(lines):,}" if lines else "no"
+            streams.note(f"traffic told {count} routes to pin into {pin}")
     raise typer.Exit(finish_report(report, target, run))

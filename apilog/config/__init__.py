@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from apilog.config.format_sections import DefaultsConfig, read_defaults, read_formats
-from apilog.config.report_sections import read_metrics, read_reports
+from apilog.config.report_sections import read_metrics, read_objectives, read_reports
+from apilog.config.route_sections import read_routes
 from apilog.config.search import CONFIG_VARIABLE, PROJECT_FILE, find_config
 from apilog.config.sections import (
     AccountsConfig,
@@ -54,8 +55,10 @@ class Config:
     """The file that holds them, if there is one."""
     defaults: DefaultsConfig = field(default_factory=DefaultsConfig)
     formats: Mapping[str, OwnFormat] = field(default_factory=dict)
+    routes: tuple[str, ...] = ()
+    """All templates of `[routes]`, in the order in which they are tried."""
     metrics: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
-    """Metrics of the user's own, as they are declared."""
+    """Metrics of the user's own and objectives, as they are declared."""
     reports: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """Reports of the user's own, as they are declared."""
     checks: ChecksConfig = field(default_factory=ChecksConfig)
@@ -63,6 +66,15 @@ class Config:
     accounts: AccountsConfig = field(default_factory=AccountsConfig)
     plans: PlansConfig = field(default_factory=dict)
     goals: GoalsConfig = field(default_factory=dict)
+
+    def as_options(self) -> Mapping[str, object]:
+        """Return what it declares for all commands, by the fields of `apilog.options`."""
+        return {
+            "formats": self.formats,
+            "further_routes": self.routes,
+            "own_metrics": self.metrics,
+            "reports": self.reports,
+        }
 
 
 def load_config(path: Path | None = None, folder: Path | None = None) -> Config:
@@ -83,10 +95,13 @@ def load_config(path: Path | None = None, folder: Path | None = None) -> Config:
     defaults = _read_section(table, "defaults", read_defaults, DefaultsConfig())
     without: Mapping[str, Mapping[str, object]] = {}
     metrics = _read_section(table, "metrics", read_metrics, without)
+    objectives = _read_section(table, "slo", partial(read_objectives, metrics=metrics), without)
+    metrics = {**metrics, **objectives}
     config = Config(
         path=file,
         defaults=defaults,
         formats=_read_section(table, "formats", read_formats, {}),
+        routes=_read_section(table, "routes", read_routes, ()),
         metrics=metrics,
         reports=_read_section(table, "reports", partial(read_reports, metrics=metrics), without),
         checks=_read_section(table, "checks", read_checks, ChecksConfig()),

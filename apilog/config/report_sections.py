@@ -1,19 +1,47 @@
-"""The sections `[metrics.NAME]` and `[reports.NAME]`: what the user counts, and how it is shown."""
+"""The sections `[metrics.NAME]`, `[slo.NAME]` and `[reports.NAME]`: what the user counts and wants,
+and how it is shown.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from apilog.config.sections import ConfigTable
 from apilog.errors import DeclarationError
 
+if TYPE_CHECKING:
+    from apilog.metrics import Metric
 
-def read_metrics(table: ConfigTable) -> Mapping[str, Mapping[str, object]]:
+_Declared = Mapping[str, Mapping[str, object]]
+
+
+def read_metrics(table: ConfigTable) -> _Declared:
     """Read the user's metrics by name; raises UsageError for one that can't be."""
-    from apilog.developer_success.success_metrics import SUCCESS_METRICS
     from apilog.own_metrics import declare_metric
 
-    metrics: dict[str, Mapping[str, object]] = {}
+    return _read_declared(table, declare_metric)
+
+
+def read_objectives(table: ConfigTable, metrics: _Declared) -> _Declared:
+    """Read the service level objectives by name; raises UsageError for one that can't be.
+
+    `metrics` are the user's, whose names are taken.
+    """
+    from apilog.own_metrics import declare_objective
+
+    for name in table.keys:
+        if name in metrics:
+            raise table.error(name, "has the name of a metric of [metrics]", "call it otherwise")
+    return _read_declared(table, declare_objective)
+
+
+def _read_declared(
+    table: ConfigTable, declare: Callable[[str, Mapping[str, object]], Metric]
+) -> _Declared:
+    from apilog.developer_success.success_metrics import SUCCESS_METRICS
+
+    declared: dict[str, Mapping[str, object]] = {}
     for name in table.keys:
         values = table.values(name)
         if values is None:
@@ -21,16 +49,14 @@ def read_metrics(table: ConfigTable) -> Mapping[str, Mapping[str, object]]:
         if name in SUCCESS_METRICS:
             raise table.error(name, "has the name of a metric that apilog has", "call it otherwise")
         try:
-            declare_metric(name, values)
+            declare(name, values)
         except DeclarationError as problem:
             raise table.error(name, problem.problem, problem.hint, problem.place) from problem
-        metrics[name] = values
-    return metrics
+        declared[name] = values
+    return declared
 
 
-def read_reports(
-    table: ConfigTable, metrics: Mapping[str, Mapping[str, object]]
-) -> Mapping[str, Mapping[str, object]]:
+def read_reports(table: ConfigTable, metrics: _Declared) -> _Declared:
     """Read the user's reports by name; raises UsageError for one that can't be.
 
     `metrics` are the user's, which the tables may name.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from apilog.errors import InputError
 from apilog.options import RecordOptions
-from apilog.routes import NO_TEMPLATES, RouteTemplates, read_rules_file
+from apilog.routes import NO_TEMPLATES, RouteTemplates, parse_rules, read_rules_file
 from apilog.specifications import load_specifications
 from apilog.store import Store
 
@@ -19,7 +19,7 @@ class KnownRoutes:
     """What options say of routes."""
 
     declared: tuple[str, ...]
-    """Templates of `--route`, then those of a file, in the order in which they are tried."""
+    """Templates of `--route`, those of a file, then further ones, as they are tried."""
     templates: RouteTemplates = NO_TEMPLATES
     """What a store or a baseline learned."""
 
@@ -30,15 +30,15 @@ def read_known_routes(options: RecordOptions) -> KnownRoutes:
     Raises InputError for what can't be read, and UsageError for a template that can't be
     understood.
     """
-    given = tuple(options.routes)
     place = options.routes_file
-    if place is None:
-        return KnownRoutes(given)
-    if Store.is_store(place):
-        return KnownRoutes(given, Store.open(place).manifest.templates)
-    if (templates := _baseline_templates(place)) is not None:
-        return KnownRoutes(given, templates)
-    return KnownRoutes(given + read_rules_file(place))
+    of_file: tuple[str, ...] = ()
+    templates: RouteTemplates | None = NO_TEMPLATES
+    if place is not None and Store.is_store(place):
+        templates = Store.open(place).manifest.templates
+    elif place is not None and (templates := _baseline_templates(place)) is None:
+        of_file = read_rules_file(place)
+    rules = parse_rules([*options.routes, *of_file, *options.further_routes])
+    return KnownRoutes(tuple(rule.text for rule in rules), templates or NO_TEMPLATES)
 
 
 def declared_routes(options: RecordOptions) -> frozenset[str]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from apilog.aggregate.table_specs import OBJECTIVES
 from apilog.errors import OutputError, UsageError
 from apilog.exports.known_periods import FolderListing
 from apilog.exports.manifest import (
@@ -440,6 +441,8 @@ def _own_names(manifest: PeriodManifest) -> set[str]:
 
 
 def _format_option(name: str, value: ExportSetting) -> str:
+    if name == OBJECTIVES:  # which no option gives
+        return f"the objectives {value}" if value else "no objectives"
     match value:
         case None | False | []:
             return f"no --{name}"

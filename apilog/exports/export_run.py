@@ -19,6 +19,7 @@ from hashlib import sha256
 import polars as pl
 
 from apilog.aggregate.record_times import RecordTimes, find_span
+from apilog.aggregate.table_specs import OBJECTIVES
 from apilog.engine.source_pass import make_read_spec, parse_privacy
 from apilog.engine.store_parts import separate_stores
 from apilog.errors import UsageError
@@ -62,7 +63,8 @@ def export_settings(options: ExportOptions) -> Mapping[str, ExportSetting]:
         **({"report": _shown_report(options)} if options.report is not None else {}),
         "bucket": options.bucket,
         "top": options.top,
-        "route": list(options.routes),
+        **({OBJECTIVES: shown} if (shown := _shown_objectives(options)) else {}),
+        "route": [*options.routes, *options.further_routes],
         **({"openapi": list(options.openapi)} if options.openapi else {}),
         **({"routes": str(options.routes_file)} if options.routes_file else {}),
         "max-routes": options.max_routes,
@@ -92,6 +94,16 @@ def _shown_metrics(options: ExportOptions) -> list[str]:
     }
     names = (*options.metrics, *([APDEX] if options.apdex else []))
     return [f"{n} ({meanings[n]})" if n in meanings else n for n in dict.fromkeys(names)]
+
+
+def _shown_objectives(options: ExportOptions) -> str:
+    """Return the names of the objectives of the usual report, with a digest of what they mean."""
+    if options.report is not None or (options.tables and OBJECTIVES not in options.tables):
+        return ""
+    meanings = {m.name: m.definition for m in own_definitions(options.own_metrics).objectives}
+    text = json.dumps(meanings, sort_keys=True)
+    digest = sha256(text.encode()).hexdigest()[:12]
+    return f"{', '.join(meanings)} (declared as {digest})" if meanings else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,17 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "weekday": "Day of the week in the zone of --tz; 1 is Monday.",
         "hour_of_day": "Hour of the day in that zone, 0 to 23.",
     },
+    "objectives": {
+        "name": "Name of the objective, as [slo.NAME] has it.",
+        "objective": "The share of requests that have to be good.",
+        "requests": "Requests that the objective is about.",
+        "bad": "Those that are not good.",
+        "unknown": "Those for which the condition is null: neither good nor bad.",
+        "good_ratio": "Share of good ones among the good and bad.",
+        "allowed_bad": "How many bad ones the objective allows for: the error budget.",
+        "budget_used": "bad / allowed_bad; above 1 it is overspent. Null where none is allowed.",
+        "met": "Whether no more were bad than allowed; null where none is known to be good or bad.",
+    },
     "coverage": {
         "operation": "The operationId; null for what has none, or is of no operation.",
         "tags": "The tags of the operation, with commas between them.",

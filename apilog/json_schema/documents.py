@@ -10,7 +10,13 @@ from typing import Any
 import polars as pl
 
 from apilog.aggregate import finish, merge
-from apilog.aggregate.table_specs import EXTENSIBLE, EXTRA_TABLES, SPECIFIED_TABLES, TABLES
+from apilog.aggregate.table_specs import (
+    EXTENSIBLE,
+    EXTRA_TABLES,
+    OBJECTIVES,
+    SPECIFIED_TABLES,
+    TABLES,
+)
 from apilog.alerts.batch import ALERTS_TABLE, alerts_table
 from apilog.alerts.message import NOTICE_VERSION
 from apilog.alerts.rules import NoticeEvent, Severity
@@ -57,6 +63,7 @@ _TABLE_MEANINGS: Mapping[str, str] = {
     "gateways": "A row is a gateway.",
     "traffic": "A row is a step of time, those without requests included.",
     "endpoints": "A row is a route of a gateway and method, or a value of the columns of --by.",
+    "objectives": "A row is a service level objective of the configuration; there with some.",
     "statuses": "A row is a status; null for requests without one.",
     "errors": "A row is a status of 4xx or 5xx of an endpoint, and who caused it.",
     "latency": "A row is an endpoint with every latency metric.",
@@ -157,7 +164,9 @@ def _report_document(command: str, tables: Mapping[str, Schema], **more: Schema)
 
 
 def _report_frames() -> dict[str, pl.DataFrame]:
-    plan = make_plan(ReportOptions(tables=[*TABLES, *EXTRA_TABLES]))
+    objective = {"availability": {"objective": "99.9%", "good": "status < 500"}}
+    names = [*TABLES, *EXTRA_TABLES, OBJECTIVES]
+    plan = make_plan(ReportOptions(tables=names, own_metrics=objective))
     tables = (*plan.tables, *SPECIFIED_TABLES.values())
     plan = replace(plan, tables=tables, specifications=OperationCatalogue(()))
     return finish(plan, merge(plan, [])).tables

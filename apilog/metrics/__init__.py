@@ -22,6 +22,7 @@ from apilog.metrics.definitions import (
     MergeRule,
     Metric,
     MetricKind,
+    Objective,
     Unit,
 )
 from apilog.metrics.specified import SPECIFIED_METRICS
@@ -38,6 +39,7 @@ __all__ = [
     "Metric",
     "MetricDefinitions",
     "MetricKind",
+    "Objective",
     "SummedMetric",
     "Unit",
     "divide_by",

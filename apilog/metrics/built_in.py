@@ -297,6 +297,11 @@ class MetricDefinitions:
         """The metrics beside the built-in ones that people name; a part's name has a dot."""
         return tuple(metric for metric in self.own if "." not in metric.name)
 
+    @property
+    def objectives(self) -> tuple[Metric, ...]:
+        """The metrics that have an objective to reach, in their order."""
+        return tuple(metric for metric in self.own if metric.objective)
+
     def describe(self) -> tuple[ReportMetric, ...]:
         """Return what outputs have to know of the metrics beside the built-in ones."""
         return tuple(

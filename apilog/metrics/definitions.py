@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from fractions import Fraction
 
 import polars as pl
 
@@ -104,6 +105,18 @@ class Accumulator:
         return pl.lit(nothing, self.dtype).alias(self.name)
 
 
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """The share of the requests that are to be good, and the metrics that count them."""
+
+    share: Fraction
+    good: str
+    known: str
+    """Those that are known to be good or bad."""
+    requests: str
+    """All that it is about."""
+
+
 _COLUMN_ENDINGS: Mapping[Unit, tuple[str, ...]] = {
     Unit.MILLISECONDS: ("_ms",),
     Unit.BYTES: ("_bytes",),
@@ -152,6 +165,8 @@ class Metric:
 
     is_exact: bool = False
     """Whether any value tells what it says, on however few requests."""
+    objective: Objective | None = None
+    """What the value has to reach, for a service level objective."""
 
     def __hash__(self) -> int:
         """Return a hash that is quick: plans are compared for every chunk."""

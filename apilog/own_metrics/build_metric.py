@@ -61,7 +61,7 @@ def share_metric(head: MetricHead, above: RowExpression, below: RowExpression | 
         )
         counted += [
             _condition_part(name, "denominator", below),
-            _count_metric(f"{name}.outside", outside, "Requests of the numerator alone."),
+            count_metric(f"{name}.outside", outside, "Requests of the numerator alone."),
         ]
     size = "requests" if below is None else f"{name}.denominator"
     divisor = (ACCUMULATORS["requests"],) if below is None else counted[1].accumulators
@@ -117,7 +117,7 @@ def condition_count(head: MetricHead, condition: RowExpression) -> Metric:
         columns=condition.columns,
         compute=ConditionValue(condition),
     )
-    return _count_metric(head.name, column, head.definition, head.better)
+    return count_metric(head.name, column, head.definition, head.better)
 
 
 def sum_metric(head: MetricHead, number: RowExpression) -> Metric:
@@ -210,10 +210,10 @@ def _condition_part(name: str, part: str, condition: RowExpression) -> Metric:
     column = DerivedColumn(
         name=f"{name}.{part}", columns=condition.columns, compute=ConditionValue(condition)
     )
-    return _count_metric(column.name, column, f"Requests of the {part}.")
+    return count_metric(column.name, column, f"Requests of the {part}.")
 
 
-def _count_metric(name: str, condition: DerivedColumn, definition: str, better: str = "") -> Metric:
+def count_metric(name: str, condition: DerivedColumn, definition: str, better: str = "") -> Metric:
     """Return the number of requests for which a derived column is true."""
     accumulator = Accumulator(name=name, column=condition.name, value=ColumnValue(condition.name))
     return Metric(

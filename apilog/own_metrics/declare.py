@@ -31,6 +31,7 @@ from apilog.own_metrics.build_metric import (
     share_metric,
     sum_metric,
 )
+from apilog.own_metrics.objectives import format_share, objective_metric, parse_share
 from apilog.own_metrics.specified import specified_metrics
 from apilog.schema import SCHEMA
 from apilog.text import did_you_mean
@@ -84,11 +85,13 @@ def own_definitions(
     metrics = []
     for name, values in declared.items():
         try:
-            metrics.append(declare_metric(name, values))
+            declare = declare_objective if is_objective(values) else declare_metric
+            metrics.append(declare(name, values))
         except DeclarationError as error:
             if apdex is not None and (name, *error.place) == (APDEX, "apdex"):
                 raise UsageError(f"--apdex {error.problem}", error.hint) from error
-            raise error.within("metrics", name) from error
+            section = "slo" if is_objective(values) else "metrics"
+            raise error.within(section, name) from error
     return MetricDefinitions.of_metrics([*metrics, *specified_metrics(openapi)])
 
 
@@ -96,8 +99,47 @@ def declare_metric(name: str, values: Mapping[str, object]) -> Metric:
     """Return a metric from its section; raises `DeclarationError` for one that can't be."""
     _check_name(name)
     reader = _SectionReader(name, values)
+    if is_objective(values):
+        hint = f"objectives stand in sections of their own: [slo.{name}]"
+        raise DeclarationError(("objective",), "is no setting here", hint)
     kind = reader.find_kind()
-    metric = _BUILDERS[kind](reader)
+    return _with_free_column(_BUILDERS[kind](reader))
+
+
+def is_objective(values: Mapping[str, object]) -> bool:
+    """Whether a declaration is that of an objective, not of another metric."""
+    return "objective" in values
+
+
+def declare_objective(name: str, values: Mapping[str, object]) -> Metric:
+    """Return an objective from its section; raises `DeclarationError` for one that can't be."""
+    _check_name(name)
+    reader = _SectionReader(name, values)
+    for key in values:
+        if key not in _OBJECTIVE:
+            listed = f"an objective may have {', '.join(_OBJECTIVE)}"
+            hint = did_you_mean(key, _OBJECTIVE, listed, at_most=1)
+            raise DeclarationError((key,), "is no setting here", hint)
+    share = parse_share(values.get("objective"))
+    if share is None:
+        problem = f"is {values['objective']!r}" if is_objective(values) else "is missing"
+        hint = 'write the share that has to be good, such as objective = "99.9%"'
+        raise DeclarationError(("objective",), problem, hint)
+    good = reader.condition("good", 'such as good = "status < 500"')
+    where = None
+    if "where" in values:
+        where = reader.condition("where", "such as where = \"path LIKE '/v1/%'\"")
+    formula = f"Share of requests with {_quote(good)}"
+    formula += f" among those with {_quote(where)}" if where else ""
+    formula += f", those for which it is null left out; the objective is {format_share(share)}."
+    head = reader.head(Unit.RATIO, formula, units=[Unit.RATIO])
+    return _with_free_column(objective_metric(head, share, good, where))
+
+
+_OBJECTIVE = ("objective", "good", "where", "title", "description")
+
+
+def _with_free_column(metric: Metric) -> Metric:
     if metric.column in SCHEMA or metric.column in {m.column for m in METRICS.values()}:
         raise DeclarationError((), f"would have the column {metric.column!r}", "call it otherwise")
     return metric
@@ -150,19 +192,27 @@ class _SectionReader:
             return value
         raise DeclarationError((key,), "is not a text", f'write {key} = "…"')
 
-    def expression(self, key: str) -> RowExpression:
+    def expression(self, key: str, example: str = _EXAMPLE) -> RowExpression:
         """Return the SQL that stands there."""
         text = self.text(key)
         if text is None:
-            raise DeclarationError((key,), "is missing", f'write {key} = "…", {_EXAMPLE}')
+            raise DeclarationError((key,), "is missing", f'write {key} = "…", {example}')
         if not text.strip():
-            raise DeclarationError((key,), "is empty", f"write SQL over a record, {_EXAMPLE}")
-        return self.parse(key, text)
+            raise DeclarationError((key,), "is empty", f"write SQL over a record, {example}")
+        return self.parse(key, text, example)
 
-    def parse(self, key: str, text: str) -> RowExpression:
+    def condition(self, key: str, example: str) -> RowExpression:
+        """Return the condition that stands there."""
+        expression = self.expression(key, example)
+        if expression.dtype != pl.Boolean:
+            problem = f"is {expression.text!r}, which gives {expression.dtype}, not true or false"
+            raise DeclarationError((key,), problem, f"compare something, {example}")
+        return expression
+
+    def parse(self, key: str, text: str, example: str) -> RowExpression:
         origin = f"metrics.{self.name}.{key}"
         try:
-            return parse_expression(text, origin, f"it takes SQL over a record, {_EXAMPLE}")
+            return parse_expression(text, origin, f"it takes SQL over a record, {example}")
         except UsageError as error:
             problem = str(error).removeprefix(origin).removeprefix(":").strip()
             raise DeclarationError((key,), f"is {text!r}: {problem}", error.hint) from error

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Collection, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.util import find_spec
@@ -127,7 +128,7 @@ class Output:
     def write_directory(
         self, report: Report, directory: Path, options: OutputOptions, *, force: bool = False
     ) -> list[Path]:
-        """Write every table or chart as `<name>.<suffix>` and return the files.
+        """Write every table or chart as `<name>.<suffix>` and return the files: all, or none.
 
         Make the directory if it is missing. Raises OutputError before anything is written if
         one of the files exists and `force` is not set.
@@ -139,9 +140,11 @@ class Output:
         refuse_existing(paths.values(), force)
         with explain_write_errors(directory):
             directory.mkdir(parents=True, exist_ok=True)
-        for name, path in paths.items():
-            with atomic_file(path, force) as stream:
+        with ExitStack() as files:  # whose names they get once all of them are written
+            for name, path in paths.items():
+                stream = files.enter_context(atomic_file(path, force))
                 self.write(report, stream, replace(options, table=name))
+                stream.flush()
         return list(paths.values())
 
 

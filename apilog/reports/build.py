@@ -18,7 +18,7 @@ from apilog.aggregate import (
     partial,
     select_tables,
 )
-from apilog.aggregate.table_specs import COVERAGE, SPECIFIED_TABLES
+from apilog.aggregate.table_specs import COVERAGE, SPECIFIED_TABLES, objectives_table
 from apilog.engine.known_routes import declared_routes
 from apilog.engine.source_pass import SourcePass, check_positive, filters_of
 from apilog.engine.time_notes import describe_emptiness, describe_strays
@@ -48,7 +48,8 @@ def make_plan(options: TableOptions, now: datetime | None = None) -> ReportPlan:
     specifications = load_specifications(options.openapi)
     names = options.tables
     if options.for_page and names is None:
-        names = [*TABLES, *(SPECIFIED_TABLES if specifications else ()), *_PICTURED]
+        more = SPECIFIED_TABLES if specifications else ()
+        names = [*TABLES, *objectives_table(definitions), *more, *_PICTURED]
     return ReportPlan(
         tables=select_tables(
             names,

@@ -12,7 +12,13 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from apilog.aggregate import TableSpec
-from apilog.aggregate.table_specs import EXTRA_TABLES, SPECIFIED_TABLES, TABLES, require_metric
+from apilog.aggregate.table_specs import (
+    EXTRA_TABLES,
+    OBJECTIVES,
+    SPECIFIED_TABLES,
+    TABLES,
+    require_metric,
+)
 from apilog.engine.where import RowFilter, parse_where
 from apilog.errors import DeclarationError, UsageError
 from apilog.metrics import MetricDefinitions
@@ -34,6 +40,7 @@ _TAKEN = frozenset(
         *TABLES,
         *EXTRA_TABLES,
         *SPECIFIED_TABLES,
+        OBJECTIVES,
         "checks",
         "worst",
         "changed",

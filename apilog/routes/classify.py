@@ -48,7 +48,7 @@ class RouteRule:
     """
 
     text: str
-    """The rule as the user wrote it, and as the route will be shown."""
+    """The rule as the route will be shown: as the user wrote it, without a method."""
     pattern: str
     """The anchored regular expression of the paths it stands for."""
 
@@ -90,15 +90,15 @@ def parse_rule(text: str) -> RouteRule:
     """Parse one rule: literal segments, `{name}` and `*` for one segment each.
 
     As the last segment `{name*}`, `*` or `**` stands for all that follows. A trailing slash makes
-    no difference.
+    no difference, nor does a method before the path.
 
     >>> parse_rule("/v1/users/{name}").pattern
     '^/v1/users/[^/]+/?$'
 
     Raises UsageError for a text that cannot be understood.
     """
-    if _LEADING_METHOD.match(text):
-        raise _bad_rule(text, "it starts with a method", "a rule is a path: leave the method out")
+    # A route has all methods of its path; tables of endpoints tell them apart by themselves.
+    text = _LEADING_METHOD.sub("/", text)
     if not text.startswith("/"):
         raise _bad_rule(text, "it does not start with /", _SYNTAX_HINT)
     if "?" in text:

@@ -65,6 +65,7 @@ _KEYS: dict[str, tuple[str, ...]] = {
     "errors": ("gateway", "method", "route", "status", "error_source"),
     "anomalies": ("timestamp", "metric", "gateway", "method", "route", "consumer"),
     "deprecated": ("method", "route", "operation", "consumer"),
+    "objectives": ("name",),
     "onboarding_histogram": ("stage", "from_hours", "to_hours"),
     "retention": ("cohort", "age"),
     "poc": (),

@@ -28,6 +28,7 @@ from apilog.render.sections.journey import (
     retention_section,
     unmatched_section,
 )
+from apilog.render.sections.objectives import objectives_section
 from apilog.render.sections.own_tables import own_table_section
 from apilog.render.sections.report_view import ReportView
 from apilog.render.sections.revenue import (
@@ -61,6 +62,7 @@ _SectionRows = Sequence[Sequence[Callable[[ReportView], Section | None]]]
 
 _REPORT_ROWS: _SectionRows = (
     (totals_section,),
+    (objectives_section,),
     (checks_section,),
     (worst_section,),
     (comparison_section,),
@@ -93,6 +95,7 @@ _REMARK_ROWS: _SectionRows = ((damaged_section,), (notes_section,))
 _TABLES_WITH_SECTIONS = {
     *("overview", "gateways", "traffic", "endpoints", "statuses", "errors", "latency"),
     *(
+        "objectives",
         "coverage",
         "deprecated",
         "consumers",

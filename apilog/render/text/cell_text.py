@@ -55,6 +55,11 @@ _SUCCESS_UNITS = {
     ),
 }
 """Units of columns of `apilog success` that are no metrics of requests."""
+_OBJECTIVE_UNITS = {
+    **dict.fromkeys(("objective", "good_ratio", "budget_used"), Unit.RATIO),
+    **dict.fromkeys(("bad", "unknown"), Unit.COUNT),
+}
+"""Units of columns of the table `objectives`."""
 _SUFFIX_UNITS = {
     "_ms": Unit.MILLISECONDS,
     "_bytes": Unit.BYTES,
@@ -99,7 +104,8 @@ def column_unit(column: str) -> Unit | None:
     name = _GROUPS.sub("", column)
     if further := _further.get({}).get(column):
         return Unit(further.unit)
-    known = _METRIC_UNITS.get(name) or _SUCCESS_UNITS.get(column) or _SUCCESS_UNITS.get(name)
+    known = _METRIC_UNITS.get(name) or _OBJECTIVE_UNITS.get(column)
+    known = known or _SUCCESS_UNITS.get(column) or _SUCCESS_UNITS.get(name)
     return known or next(
         (unit for suffix, unit in _SUFFIX_UNITS.items() if name.endswith(suffix)), None
     )

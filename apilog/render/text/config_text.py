@@ -16,13 +16,16 @@ _HEAD = """\
 # tz = "Europe/Berlin"                # of days, buckets and the output
 # top = 20                            # rows of each table, the rest in (other)
 # where = "path NOT LIKE '/health%'"  # which requests count
-# routes = ["/v1/users/{name}"]       # what no shape tells: a name in a path
 # exclude = ["*.bak", "error.log*"]   # files of folders and globs that are no access logs
 # anonymize_ip = true                 # keep no whole addresses
 # client_ip = "x-forwarded-for"       # whose address is the client's behind a proxy
 """
 
 _TAIL = """\
+# What no shape tells: a name in a path.
+# [routes]
+# templates = ["/v1/users/{name}"]
+
 # What `apilog check` fails on.
 # [checks]
 # thresholds = ["error_rate < 1%", "latency_p95 < 500ms for each route"]
@@ -43,6 +46,11 @@ _TAIL = """\
 # numerator = "method = 'GET' AND status < 400"
 # denominator = "method = 'GET'"
 # better = "higher"
+
+# The share of requests that has to be good: docs/configuration.md.
+# [slo.availability]
+# objective = "99.9%"
+# good = "status < 500"
 
 # What `apilog report --report week` shows.
 # [reports.week]
