@@ -275,6 +275,8 @@ class DetectionResult:
     files: tuple[DetectedFile, ...]
     errors: tuple[ApilogError, ...]
     """Why the other files can't be read."""
+    foreign: tuple[ApilogError, ...] = ()
+    """Those of the errors that are about files of a folder: not everything there is a log."""
 
 
 class CheckState(StrEnum):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
@@ -87,6 +87,18 @@ class BatchEvaluation:
         return CheckState.PASS if self.at else CheckState.INCONCLUSIVE
 
 
+_LAST_MOMENTS = timedelta(minutes=1)
+
+
+def _end_of_hour(newest: datetime) -> datetime:
+    """Return the full hour where the newest request is of the last moments before it.
+
+    No request may come just then: the hour is over nevertheless, if it is by the clock.
+    """
+    end = newest.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    return end if newest >= end - _LAST_MOMENTS and end <= datetime.now(UTC) else newest
+
+
 def evaluate_sources(
     sources: Sequence[Source], alerts: AlertManager, options: ReadOptions
 ) -> BatchEvaluation:
@@ -115,7 +127,8 @@ def evaluate_sources(
         # takes no more memory than its windows.
         if now is not None:
             alerts.add(records, now)
-    notices = [] if now is None else alerts.evaluate(now)
+    over = now if now is None or until else _end_of_hour(now)
+    notices = [] if now is None else alerts.evaluate(now, hours_until=over)
     report = Report(
         version=__version__,
         command="check",

@@ -66,16 +66,22 @@ class RuleEvaluator:
         for window in self._windows.values():
             window.slots.add(records, now)
 
-    def observe_rules(self, now: datetime) -> Iterator[tuple[AlertRule, list[Observation]]]:
-        """Yield each rule with its observations at the event time `now`."""
+    def observe_rules(
+        self, now: datetime, hours_until: datetime | None = None
+    ) -> Iterator[tuple[AlertRule, list[Observation]]]:
+        """Yield each rule with its observations at the event time `now`.
+
+        Hours are over that end until `hours_until`, now by default.
+        """
+        over = hours_until or now
         self._known_since = self._known_since or now
-        self._history.complete_hours(now, self._known_since)
+        self._history.complete_hours(over, self._known_since)
         known = frozenset(self._known_routes)
         measured = {length: window.measure(now, known) for length, window in self._windows.items()}
         for rule in self._rules:
             threshold = rule.threshold
             if metric := SCORED_METRICS.get(threshold.metric.name):
-                hour = self._history.score_last_hour(metric, now)
+                hour = self._history.score_last_hour(metric, over)
                 result = evaluate_hour(threshold, hour)
                 yield rule, [_make_observation(result, _VERDICTS[result.state], result.value)]
             else:

@@ -82,11 +82,14 @@ class AlertManager:
         """Count records; `now` is the event time."""
         self._evaluator.add_records(records, now)
 
-    def evaluate(self, now: datetime) -> list[AlertNotice]:
-        """Evaluate all rules at the event time `now`; return the notices that targets are sent."""
+    def evaluate(self, now: datetime, hours_until: datetime | None = None) -> list[AlertNotice]:
+        """Evaluate all rules at the event time `now`; return the notices that targets are sent.
+
+        Hours are over that end until `hours_until`, if it is later.
+        """
         notices = [
             notice
-            for rule, observations in self._evaluator.observe_rules(now)
+            for rule, observations in self._evaluator.observe_rules(now, hours_until or now)
             for notice in self._active.apply_observations(rule, observations, now)
         ]
         for notice in notices:

@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Sequence
 from contextvars import copy_context
@@ -93,6 +94,7 @@ def run() -> NoReturn:
     gc.set_threshold(100_000, 20, 20)
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, _terminate)
+    sys.unraisablehook = _deliver_again
     code: int = ExitCode.ERROR
     try:
         code = main()
@@ -105,6 +107,22 @@ def run() -> NoReturn:
         streams.error("this is a bug in apilog", "please report it with the lines above")
     _end_clusters()
     streams.end_process(code)
+
+
+_AGAIN = 0.02
+"""Seconds after which a signal comes again whose exception was lost."""
+
+
+def _deliver_again(lost: sys.UnraisableHookArgs) -> None:
+    """Have an interrupt come again that fell into a finalizer, where Python drops exceptions."""
+    if issubclass(lost.exc_type, KeyboardInterrupt | _TerminatedError):
+        number = signal.SIGINT
+        if lost.exc_type is _TerminatedError:
+            number = signal.SIGTERM
+            signal.signal(number, _terminate)
+        threading.Timer(_AGAIN, os.kill, (os.getpid(), number)).start()
+        return
+    sys.__unraisablehook__(lost)
 
 
 class _TerminatedError(BaseException):

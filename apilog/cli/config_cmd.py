@@ -10,7 +10,7 @@ import typer
 
 from apilog.cli import streams
 from apilog.cli.catalogue_cmd import ListFormat, write_list
-from apilog.cli.lifecycle import print_unknown_files
+from apilog.cli.lifecycle import report_unknown_files
 from apilog.cli.options import Choices, ConfigFile, Force, OutputFile
 from apilog.cli.streams import ExitCode
 from apilog.config.search import OWN_FILE
@@ -77,10 +77,10 @@ def init(
     text = draw_first_config(found.files if found else ())
     with streams.open_output(output, force=force) as stream:
         stream.write(text.encode())
-    print_unknown_files(found.errors if found else ())
+    code = report_unknown_files(found) if found else ExitCode.OK
     if str(output) != "-":
         streams.note(f"wrote {output}: `apilog config` shows what holds now")
-    raise typer.Exit(ExitCode.ERROR if found and found.errors else ExitCode.OK)
+    raise typer.Exit(code)
 
 
 def check_settings(config: Config) -> None:

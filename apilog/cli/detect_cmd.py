@@ -8,9 +8,9 @@ import typer
 
 import apilog
 from apilog.cli import streams
-from apilog.cli.lifecycle import print_unknown_files
+from apilog.cli.lifecycle import report_unknown_files
 from apilog.cli.options import TEXT_OR_JSON, Force, OutputFile, Sources
-from apilog.cli.streams import ExitCode, is_terminal
+from apilog.cli.streams import is_terminal
 from apilog.options import FormatOptions
 
 
@@ -28,8 +28,15 @@ def detect(
     ] = "table",
     output: OutputFile = None,
     force: Force = False,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Exit with 2 for files of folders that are no logs, too."),
+    ] = False,
 ) -> None:
-    """Tell the format of each file, what its lines lack, and how to log it."""
+    """Tell the format of each file, what its lines lack, and how to log it.
+
+    Files of a folder that are no logs are noted, beside others that are.
+    """
     from apilog.render.text.findings import draw_findings
 
     streams.check_target(output, force=force)
@@ -40,5 +47,4 @@ def detect(
         color = streams.color(to_terminal=to_terminal)
         with streams.open_output(output, force=force) as stream:
             stream.write(draw_findings(detected.files, detected.errors, format, width, color=color))
-    print_unknown_files(detected.errors)
-    raise typer.Exit(ExitCode.ERROR if detected.errors else ExitCode.OK)
+    raise typer.Exit(report_unknown_files(detected, strict=strict))

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from apilog.cli.streams import OutputTarget
     from apilog.config import Config
-    from apilog.report_model import FileInput, Report
+    from apilog.report_model import DetectionResult, FileInput, Report
 
 
 _QUIET_SECONDS = 0.5
@@ -297,14 +297,24 @@ def _report_file(file: FileInput, *, strict: bool, quiet: bool) -> bool:
     return False
 
 
-def print_unknown_files(errors: Sequence[ApilogError]) -> None:
-    """Print why inputs are no known logs, those of the first: a folder may hold anything."""
+def report_unknown_files(found: DetectionResult, *, strict: bool = False) -> ExitCode:
+    """Print why inputs are no known logs, those of the first; the exit code they come to.
+
+    A folder may hold anything: what is no log beside logs is only noted, unless that is `strict`.
+    """
+    foreign = () if strict or not found.files else found.foreign
+    errors = [problem for problem in found.errors if problem not in foreign]
+    for problem in foreign[:_MOST_SKIPPED]:
+        streams.note(f"{problem}; --exclude spares the note")
+    if (more := len(foreign) - _MOST_SKIPPED) > 0:
+        streams.note(f"{more:,} more {'file is' if more == 1 else 'files are'} no logs")
     for problem in errors[:_MOST_UNKNOWN]:
         streams.error(problem)
     if (more := len(errors) - _MOST_UNKNOWN) > 0:
         streams.error(
             f"{more:,} more inputs are no known logs", "`apilog detect -f json` tells of each"
         )
+    return ExitCode.ERROR if errors else ExitCode.OK
 
 
 def note_skipped(files: Sequence[FileInput]) -> None:

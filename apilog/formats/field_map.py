@@ -57,6 +57,7 @@ from apilog.values.local_times import is_local_time
 from apilog.values.requests import (
     encode_client_address,
     encode_first,
+    encode_first_host,
     encode_host,
     encode_method,
     encode_route_key,
@@ -214,13 +215,15 @@ FIELD_MAP: Mapping[str, tuple[FieldEntry, ...]] = {
     ),
     "host": (
         fields(
-            """$host $http_host requesthost requestheadershost requestdomain vhost virtualhost
+            """$host $http_host requestheadershost requestdomain vhost virtualhost
             authority $server_name $ssl_server_name $requested_server_name domain urldomain
             clientrequesthost hostheader xhostheader reqhost cshost serveraddress""",
             looks.is_host,
             encode_first,
             special={"host": encode_host},
         ),
+        # As Caddy has it, whose sites mostly listen at ports of their own while they are tried.
+        fields("requesthost", looks.is_host, encode_first_host),
         replace(also(_TARGETS, encode_url_host), look=looks.is_url_with_host),
         replace(also(_OTHER_TARGETS, encode_url_host), look=looks.is_url_with_host),
         variables("captured_headers", captured_host),

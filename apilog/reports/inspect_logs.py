@@ -12,6 +12,7 @@ from apilog.formats import gateways
 from apilog.formats.contract import Format
 from apilog.formats.file_plan import (
     FormatChoice,
+    UnrecognisedFormat,
     explain_unread,
     parse_choice,
     plan_detector,
@@ -47,12 +48,15 @@ def inspect_logs(sources: Sequence[Source], options: FormatOptions) -> Detection
     found, problems = find_logs(logs, options.exclude)
     errors: list[ApilogError] = [*stores, *problems]
     files: list[DetectedFile] = []
+    foreign: list[ApilogError] = []
     for source in found:
         try:
             files.append(_inspect_source(source, choice))
         except (InputError, UsageError) as error:
             errors.append(error)
-    return DetectionResult(files=tuple(files), errors=tuple(errors))
+            if source.is_searched and isinstance(error, UnrecognisedFormat):
+                foreign.append(error)
+    return DetectionResult(files=tuple(files), errors=tuple(errors), foreign=tuple(foreign))
 
 
 def _find_adviser(log_format: Format) -> str:

@@ -44,7 +44,11 @@ _MS_PER_WORD = {
     for word in words.split()
 }
 """The words that may stand behind the number of a duration, in lower case."""
-_NUMBER_AND_UNIT = r"^(?<number>[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?)\s*(?<unit>[A-Za-zµμ]+)$"
+# A comma that can't set thousands apart is a decimal one.
+_NUMBER_AND_UNIT = (
+    r"^(?<number>[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?|[0-9]+,(?:[0-9]{1,2}|[0-9]{4,})|0,[0-9]+)"
+    r"\s*(?<unit>[A-Za-zµμ]+)$"
+)
 _STATUS_AND_REASON = r"^([1-9][0-9]{2}) [A-Za-z]"
 _BYTES = r"^\s*([0-9]{1,16}) ?(?i:B|bytes?|octets?)\s*$"
 _LIST_AND_UNIT = r"^(?<list>[0-9.,: -]*[0-9])\s*(?<unit>[A-Za-zµμ]+)$"
@@ -183,7 +187,7 @@ def seconds_or_ms(s: pl.Series) -> pl.Series:
 
 @takes_integers
 def durations_to_ms(s: pl.Series, unit: str = "s") -> pl.Series:
-    """Convert durations as text to milliseconds: `12ms`, `1.5s`, `250us`, `1m30s`.
+    """Convert durations as text to milliseconds: `12ms`, `1.5s`, `250us`, `42,64 ms`, `1m30s`.
 
     A number without a unit is in `unit`, one of ns, us, ms, s, m and h.
     """
@@ -373,7 +377,8 @@ def _parse_with_unit(s: pl.Series, factor: float) -> pl.Series:
     words = texts.str.extract_groups(_NUMBER_AND_UNIT).struct.unnest()
     factors = words["unit"].str.to_lowercase().replace_strict(_MS_PER_WORD, default=None)
     if factors.null_count() < len(factors):
-        numbers = words["number"].cast(pl.Float64, strict=False)
+        plain = words["number"].str.replace(",", ".", literal=True)
+        numbers = plain.cast(pl.Float64, strict=False)
         exact = (numbers * (factors * 1e3)).round() / pl.repeat(1e3, len(numbers), eager=True)
         result = result.fill_null(_plausible_ms(exact))
     return retry_nulls(texts, result, lambda t: map_categories(encode_texts(t), _parse_compound))

@@ -273,6 +273,11 @@ def encode_first(values: pl.Series) -> pl.Series:
     return map_categories(encode_texts(values), take_first)
 
 
+def encode_first_host(values: pl.Series) -> pl.Series:
+    """Return hosts as `encode_first` does, without a port."""
+    return encode_host(encode_first(values))
+
+
 def encode_method(values: pl.Series) -> pl.Series:
     """Return methods, encoded; the usual ones in capitals, as all of HTTP writes them.
 

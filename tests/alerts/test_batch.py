@@ -120,6 +120,15 @@ def test_unusual_hours_are_found_in_the_logs_themselves(cron: Cron) -> None:
     assert states(done) == ["firing"]
 
 
+def test_an_hour_whose_last_request_came_seconds_before_its_end_is_over(cron: Cron) -> None:
+    unusual = '[[alerts.rules]]\nthreshold = "anomaly(requests)"'
+    hours, past = 24 * 5 + 3, -3 * 365 * 24 * 3600
+    lines = [line(after=past + h * 3600 + i * 36) for h in range(hours - 1) for i in range(100)]
+    lines.append(line(after=past + hours * 3600 - 20))
+    done = cron(lines, config=unusual)
+    assert done.notices[0].alert.reason == "a drop at 2023-11-26 14:00 UTC: 1, expected 100"
+
+
 @pytest.mark.slow
 def test_the_command_tells_how_alerts_stand(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -161,6 +161,17 @@ def test_a_file_of_no_known_format_tells_its_line_and_where_matching_stopped(
     assert "odd.log" not in result.text
 
 
+def test_what_is_no_log_in_a_folder_is_a_note_unless_strict(run: Run, tmp_path: Path) -> None:
+    write(tmp_path / "a.log", [line()])
+    odd = write(tmp_path / "notes.txt", ["what is this"])
+    noted = run("detect", tmp_path)
+    assert (noted.code, noted.stderr.count("apilog: note: ")) == (0, 1)
+    assert run("detect", tmp_path, "--strict").code == 2
+    assert run("detect", tmp_path / "a.log", odd).code == 2
+    (tmp_path / "a.log").unlink()
+    assert run("detect", tmp_path).code == 2
+
+
 def test_errors_are_in_the_json_too(run: Run, tmp_path: Path) -> None:
     result = run("detect", tmp_path / "missing.log", "-f", "json")
     assert result.code == 2

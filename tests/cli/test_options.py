@@ -52,7 +52,7 @@ def test_a_query_has_those_that_concern_its_rows() -> None:
 def test_every_field_of_the_options_on_reading_is_declared_or_filled_by_the_command() -> None:
     names = {field.name for field in fields(reading.ReportOptions)}
     by_commands = {"progress", "rejects", "tables", "formats", "config_file"}
-    by_commands |= {"for_page", "reports", "own_metrics"}
+    by_commands |= {"for_page", "reports", "own_metrics", "further_routes"}
     assert names - set(READ_OPTIONS) == by_commands
 
 

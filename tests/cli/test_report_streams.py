@@ -115,6 +115,62 @@ def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
         assert process.wait(60) == 0
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_disk_that_is_full_for_one_table_gets_none(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "statuses.csv").symlink_to("/dev/full")
+    done = run("report", TIMED, "-f", "csv", "-o", f"{tmp_path}/")
+    assert done.code == 2
+    assert "statuses.csv: No space left" in done.stderr
+    assert os.listdir(tmp_path) == ["statuses.csv"]
+
+
+LOST_SIGNAL = """
+import os, signal, sys, time, weakref
+from apilog.cli import app
+
+def main():
+    thing = type("", (), {})()
+    lost = weakref.ref(thing, lambda _: os.kill(os.getpid(), int(sys.argv[1])) or time.sleep(0.1))
+    del thing
+    time.sleep(60)
+    return 0
+
+def interrupted():
+    try:
+        return main()
+    except KeyboardInterrupt:
+        return 130
+
+app.main = interrupted
+app.run()
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)]
+)
+def test_a_signal_that_meets_a_finalizer_is_not_lost(number: int, code: int) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LOST_SIGNAL, str(int(number))], capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (code, b"")
+
+
+def test_an_interrupt_ends_imports_without_a_traceback() -> None:
+    code = (
+        "import os, signal, sys\n"
+        "class Stop:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'apilog.cli.app':\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Stop())\n"
+        "from apilog.__main__ import run\n"
+        "run()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")
+
+
 def test_a_full_disk_is_an_error() -> None:
     if not Path("/dev/full").exists():
         pytest.skip("there is no /dev/full here")

@@ -170,6 +170,9 @@ def test_durations_that_are_none() -> None:
         ("250μs", 0.25),
         ("1500ns", 0.002),
         ("3 ms", 3.0),
+        ("42,64 ms", 42.64),
+        ("0,125 s", 125.0),
+        ("1,234 ms", None),  # a thousand, or little more than one
         ("1m30s", 90_000.0),
         ("1h2m3.5s", 3_723_500.0),
         ("2h", 7_200_000.0),
