@@ -18,7 +18,7 @@ from apilog.aggregate.anomalies import (
     SHORT,
     HourLatencies,
     collect_counts,
-    find_anomalies,
+    find_anomalies_by_clock,
     find_short_anomalies,
 )
 from apilog.aggregate.coverage import describe_coverage, describe_deprecated
@@ -86,6 +86,8 @@ class FinishedTables:
     """Times that the window leaves out, whose records the tables count."""
     sums: FilterSums | None
     """What a page filters by; None unless the plan asks for it."""
+    clock: str = ""
+    """The zone by whose clocks anomalies were looked for, where it is not the report's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +120,7 @@ def finish(plan: ReportPlan, partial: PartialState) -> FinishedTables:
         bucket=axis.step,
         strays=axis.strays,
         sums=collect_filter_sums(plan, builder.partial, axis),
+        clock=builder.clock,
     )
 
 
@@ -317,6 +320,8 @@ class TableBuilder(ABC):
 class ReportTables(TableBuilder):
     """Makes the tables of one report, from a state whose routes it folds first."""
 
+    clock = ""
+
     def __init__(self, plan: ReportPlan, partial: PartialState) -> None:
         super().__init__(plan, learn_routes(plan, partial))
         self.axis = TimeAxis.of_times(plan, partial.times)
@@ -347,7 +352,8 @@ class ReportTables(TableBuilder):
             self._hourly_histogram(ROUTE_HOURS),
             self._hourly(CONSUMER_HOURS),
         )
-        return find_anomalies(counts, buckets, window, timezone)
+        found, self.clock = find_anomalies_by_clock(counts, buckets, window, timezone)
+        return found
 
     def _hourly(self, spec: TableSpec) -> pl.DataFrame:
         """Return the counts of each hour and value of the keys, `timestamp` being the hour."""

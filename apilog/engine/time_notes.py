@@ -24,6 +24,15 @@ def describe_strays(found: Iterable[StrayTimes | None], timezone: str) -> Iterat
         )
 
 
+def describe_clock(clock: str, timezone: str) -> Iterator[str]:
+    """Say by whose clocks usual hours were found, if they are not those of the report."""
+    if clock:
+        yield (
+            f"anomalies: hours are compared by the clocks of {clock}, which were changed "
+            f"meanwhile: by those of {timezone} more would seem unusual; --tz says whose they are"
+        )
+
+
 def describe_emptiness(
     window: TimeWindow, times: RecordTimes, stored: Sequence[datetime], timezone: str
 ) -> Iterator[str]:

@@ -21,7 +21,7 @@ from apilog.aggregate import (
 from apilog.aggregate.table_specs import COVERAGE, SPECIFIED_TABLES, objectives_table
 from apilog.engine.known_routes import declared_routes
 from apilog.engine.source_pass import SourcePass, check_positive, filters_of
-from apilog.engine.time_notes import describe_emptiness, describe_strays
+from apilog.engine.time_notes import describe_clock, describe_emptiness, describe_strays
 from apilog.options import Source, TableOptions
 from apilog.own_metrics import APDEX, own_definitions
 from apilog.report_model import Report
@@ -166,6 +166,7 @@ def build_report(sources: Sequence[Source], options: TableOptions) -> Report:
             *describe_unmatched(plan, tables),
             *describe_page_rows(options, finished),
             *describe_strays([finished.strays], plan.timezone),
+            *describe_clock(finished.clock, plan.timezone),
             *describe_emptiness(plan.window, state.times, source_pass.stored_times, options.tz),
         ),
     )

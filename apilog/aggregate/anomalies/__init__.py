@@ -10,6 +10,7 @@ from __future__ import annotations
 from apilog.aggregate.anomalies.counts import SHORT, HourCounts, HourLatencies, collect_counts
 from apilog.aggregate.anomalies.find import (
     find_anomalies,
+    find_anomalies_by_clock,
     find_short_anomalies,
     parts_with_far_counts,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "HourLatencies",
     "collect_counts",
     "find_anomalies",
+    "find_anomalies_by_clock",
     "find_short_anomalies",
     "parts_with_far_counts",
     "score_last_hour",

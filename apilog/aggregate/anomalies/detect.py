@@ -44,6 +44,8 @@ class Detection:
     """The series with `mean`."""
     limits: dict[int, float]
     """The least score of each series that is an event."""
+    clock: str = ""
+    """The zone by whose changed clocks hours were compared, where it is not the report's."""
 
 
 Dispersions = dict[int, tuple[float, ...]]
@@ -62,7 +64,7 @@ def detect_events(series: pl.DataFrame, timezone: str) -> Detection:
     for clock in clocks_beside(series["timestamp"], timezone) if found.events else ():
         other = _detect(series, partial(with_expectation, timezone=clock), HOUR)
         if len(other.events) < len(found.events):
-            found = other
+            found = replace(other, clock=clock)
     shifts = find_shifts(found.expected, found.limits)
     return replace(found, events=[*found.events, *shifts])
 

@@ -42,13 +42,20 @@ def find_anomalies(
     Takes the window, its end exclusive, and for a log shorter than `SHORT` the report's time
     buckets: `timestamp`, `end`, `requests`, `errors`, `server_errors`, empty ones included.
     """
+    return find_anomalies_by_clock(counts, buckets, window, timezone)[0]
+
+
+def find_anomalies_by_clock(
+    counts: HourCounts, buckets: pl.DataFrame, window: TimeWindow, timezone: str
+) -> tuple[pl.DataFrame, str]:
+    """Return what `find_anomalies` does, and `Detection.clock`."""
     if window.since is None or window.until is None:
-        return pl.DataFrame(schema=SCHEMA)
+        return pl.DataFrame(schema=SCHEMA), ""
     hours = counts.fill_hours(window)
     if hours.filter(pl.col("part") == 0).height * HOUR < SHORT:
-        return find_short_anomalies(buckets, window)
-    series = build_series(counts, hours, timezone)
-    return AnomalyTable(counts, detect_events(series, timezone), timezone).build()
+        return find_short_anomalies(buckets, window), ""
+    found = detect_events(build_series(counts, hours, timezone), timezone)
+    return AnomalyTable(counts, found, timezone).build(), found.clock
 
 
 def find_short_anomalies(buckets: pl.DataFrame, window: TimeWindow) -> pl.DataFrame:
