@@ -283,8 +283,12 @@ def encode_method(values: pl.Series) -> pl.Series:
 
     Frameworks such as hapi keep them in small letters: https://hapi.dev/api/#-requestmethod
     """
-    methods = encode_first(values)
-    return map_categories(methods, lambda s: s.replace(_METHODS_IN_SMALL_LETTERS))
+
+    def in_capitals(methods: pl.Series) -> pl.Series:
+        is_small = methods.str.contains("^[a-z]").any()
+        return methods.replace(_METHODS_IN_SMALL_LETTERS) if is_small else methods
+
+    return map_categories(encode_first(values), in_capitals)
 
 
 def encode_tool(values: pl.Series) -> pl.Series:
@@ -314,7 +318,8 @@ def first_of_json_list(s: pl.Series) -> pl.Series:
     """Return the first text of lists in JSON, other texts as they stand."""
     is_list = s.str.starts_with('["').fill_null(value=False)
     if not is_list.any():
-        return s.set(s.is_in(["[]", "null"]).fill_null(value=False), None)
+        # The same series says that nothing has changed, which spares encoding it again.
+        return blank_to_null(s, ("[]", "null"))
     return s.str.strip_prefix('["').str.split('"').list.first().zip_with(is_list, s)
 
 
