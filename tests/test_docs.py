@@ -138,6 +138,7 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
     assert set(PAGES) - {make_docs.REPOSITORY / "README.md"} <= linked
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path", [p for p in PAGES if [*commands_in(p.read_text("utf-8"))]], ids=name_of
 )
@@ -244,6 +245,7 @@ def modules_with_examples() -> Iterator[str]:
             yield ".".join(parts).removesuffix(".__init__")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", [*modules_with_examples()])
 def test_examples_in_docstrings_run(folder: Path, module: str) -> None:
     result = doctest.testmod(importlib.import_module(module))

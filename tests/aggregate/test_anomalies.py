@@ -191,6 +191,7 @@ def test_a_few_buckets_are_not_judged() -> None:
         assert table.schema == pl.Schema(SCHEMA)
 
 
+@pytest.mark.slow
 def test_hours_of_years_ago_are_forgotten_and_still_counted() -> None:
     plan = ReportPlan(tables=select_tables(["traffic", "anomalies"]))
     times = [{"timestamp": START + i * HOUR} for i in range(MOST_HOURS + 50)]
@@ -224,6 +225,7 @@ def records_of_routes(slow: range) -> pl.DataFrame:
     return frame_of([*rows, {"timestamp": START + 24 * 9 * HOUR}])
 
 
+@pytest.mark.slow
 def test_a_route_that_gets_slower_is_named() -> None:
     plan = ReportPlan(tables=select_tables(["anomalies"]))
     records = records_of_routes(range(150, 156)).select(sorted(plan.columns))
@@ -336,6 +338,7 @@ def test_a_fast_route_alone_that_gets_slower_has_the_row() -> None:
     assert row["value"] > 1.5 * row["expected"]
 
 
+@pytest.mark.slow
 def test_durations_that_are_all_alike_may_be_a_little_longer() -> None:
     for longer, expected in ((1, 0), (8, 1)):
         counts = counts_of_routes(18, 24 * 8, lambda _, __: 1.0)

@@ -251,6 +251,7 @@ def crowded(plan: ReportPlan) -> tuple[FinishedTables, list[Record]]:
     return finish(plan, state), [r for chunk in range(6) for r in scan_of(chunk)]
 
 
+@pytest.mark.slow
 def test_a_state_that_outgrows_its_limit_folds_and_stays_exact_in_total() -> None:
     finished, rows = crowded(ReportPlan(tables=select_tables(), max_keys=40))
     overview = finished.tables["overview"].row(0, named=True)

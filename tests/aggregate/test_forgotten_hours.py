@@ -70,6 +70,7 @@ def test_the_busiest_routes_and_consumers_keep_all_their_hours(limits: dict[str,
         assert set(hourly["requests"].to_list()) == {38}
 
 
+@pytest.mark.slow
 def test_only_the_newest_hours_of_parts_are_kept() -> None:
     plan = ReportPlan(tables=TABLES)
     hours = MOST_PART_HOURS + 30

@@ -64,6 +64,7 @@ def log(seconds: int, failing_from: int = 10**9, until: int = 10**9) -> list[str
     ]
 
 
+@pytest.mark.slow
 def test_the_state_goes_from_run_to_run(cron: Cron, tmp_path: Path) -> None:
     first = cron(log(300))
     assert (list(first.notices), states(first)) == ([], ["ok"])

@@ -228,6 +228,7 @@ def three_requests() -> str:
     return format_baseline(saved(frame([route(i) for i in range(3)])))
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from(["routes", "slices", "since", "formats", "where", "version"]), JSON, st.data()
 )

@@ -292,6 +292,7 @@ def test_a_first_run_passes_and_each_good_one_is_the_next_baseline(days: Path, r
     assert run("check", "1.log", *KEPT).code == 2
 
 
+@pytest.mark.slow
 def test_a_first_run_passes_nothing_else(days: Path, run: Run) -> None:
     for text, code in (("error_rate < 0.1%", 1), ('requests{route="/x"} > 1', 1)):
         assert run("check", "0.log", *KEPT, "-t", text).code == code

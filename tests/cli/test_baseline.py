@@ -47,6 +47,7 @@ COMPARISONS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", COMPARISONS)
 def test_only_what_got_worse_fails(folder: Path, run: Run, text: str) -> None:
     assert run("baseline", "before.log", "-o", "base.json").code == 0

@@ -57,6 +57,7 @@ def test_what_differs_and_what_does_not(folder: Path, run: Run) -> None:
     assert row["p_value"] < 1e-6
 
 
+@pytest.mark.slow
 def test_the_sides_mirror(folder: Path, run: Run) -> None:
     there = {(r["metric"], r["route"]): r for r in rows(run, "a.log", "b.log")}
     back = {(r["metric"], r["route"]): r for r in rows(run, "b.log", "a.log")}

@@ -53,6 +53,7 @@ def test_what_is_no_span_is_refused(text: str) -> None:
         parse_span(text, "UTC", NOON)
 
 
+@pytest.mark.slow
 def test_the_sides_are_what_two_windows_give(run: Run) -> None:
     document = json.loads(run("compare", LOG, "--a", AFTERNOON, "--b", EVENING, "-f", "json").text)
     (row,) = [

@@ -113,6 +113,7 @@ def test_a_reader_of_the_table_is_told_of_damage_once(run: Run, cut: Path, tmp_p
     assert "before the damage" in run("report", cut, "-o", tmp_path / "report.txt").stderr
 
 
+@pytest.mark.slow
 def test_rejected_lines_are_an_error_only_with_strict(run: Run, good: Path, tmp_path: Path) -> None:
     bad = write(tmp_path / "bad.log", [line(), "no log line", line()])
     lenient = run("report", good, bad, "-f", "json")
@@ -130,6 +131,7 @@ def test_rejected_lines_are_an_error_only_with_strict(run: Run, good: Path, tmp_
     assert run("report", good, "--strict").code == 0
 
 
+@pytest.mark.slow
 def test_rejects_are_kept_with_their_place_and_reason(run: Run, tmp_path: Path) -> None:
     hostile = ['"a" \x1b]0;x\x07 <b> =cmd|1', "[99/Nov/2026:00:00:00 +0000]", "\u202eevil", "\\\\"]
     path = write(tmp_path / "bad.log", [line(), hostile[0], "", *hostile[1:], line()])
@@ -176,6 +178,7 @@ def test_other_lines_are_skipped_and_counted(run: Run, tmp_path: Path) -> None:
     assert [counts[key] for key in ("lines", "records", "rejects", "skipped")] == [6, 2, 0, 4]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_bytes_that_are_no_log_end_in_an_error(run: Run, tmp_path: Path, seed: int) -> None:
     path = tmp_path / "binary.log"

@@ -31,6 +31,7 @@ FORMATS = ["table", "json", "ndjson", "csv", "md", "parquet"]
 """Every `--format`."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_file_gets_the_bytes_that_stdout_gets(run: Run, tmp_path: Path, format: str) -> None:
     target = tmp_path / "report.out"
@@ -374,6 +375,7 @@ def test_a_file_that_is_deleted_while_it_is_read_is_read_on(tmp_path: Path) -> N
     assert stderr.startswith(f"apilog: error: {tmp_path}/gone.log: no such file".encode())
 
 
+@pytest.mark.slow
 def test_a_report_for_programs_loads_nothing_it_does_not_need() -> None:
     code = (
         "import sys; from apilog.cli.app import main;"

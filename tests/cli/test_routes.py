@@ -71,6 +71,7 @@ def test_it_tells_paths_reasons_and_examples(run: Run, log: Path) -> None:
     assert (rows["/health"]["paths"], rows["/health"]["why"]) == (1, None)
 
 
+@pytest.mark.slow
 def test_a_query_and_a_condition_have_the_routes_of_a_report(run: Run, log: Path) -> None:
     assert routes_of(run, "report", log) == EXPECTED
     assert query_routes(run, log) == EXPECTED

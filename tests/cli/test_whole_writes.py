@@ -24,6 +24,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(tmp_path_factory.mktemp("whole") / "a.log", lines)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("is_blocking", [True, False])
 def test_a_slow_reader_gets_every_byte(log: Path, unbuffered: str, is_blocking: bool) -> None:
@@ -64,6 +65,7 @@ def test_a_full_disk_is_an_error(log: Path, unbuffered: str) -> None:
     assert b"Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_file_that_may_not_grow_is_an_error(log: Path, tmp_path: Path) -> None:
     def allow_little() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))

@@ -47,6 +47,7 @@ def test_a_profile_is_enough_for_logs_and_stores(
     assert (result.code, result.text) == (0, "n\n7\n"), result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", [None, "unknown"])
 def test_without_credentials_that_is_told(
     run: Run,
@@ -174,6 +175,7 @@ sys.exit(codes[0] if len({*codes}) == 1 else 99)
 """Runs commands, each the words of one argument; its exit code is that of all of them."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "commands",
     [

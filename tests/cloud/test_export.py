@@ -32,6 +32,7 @@ def requests_of(server_log: Path, action: Callable[[], object]) -> list[str]:
     return [line for line in lines if "site" in line and "store" not in line]
 
 
+@pytest.mark.slow
 def test_a_bucket_is_kept_up_to_date(bucket: Bucket, url: str, run: Run, tmp_path: Path) -> None:
     source, to = log(tmp_path / "a.log", (0, 24)), f"{url}/reports"
     done = run("export", source, "--to", to, "--table", "statuses", "--table", "errors")

@@ -41,6 +41,7 @@ def counts(url: str, run: Run) -> dict[str, int]:
     return {name: read[name] for name in ("lines", "records", "rejects", "skipped")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress, lzma.compress])
 def test_an_object_gives_the_report_of_the_same_file(
     bucket: Bucket, url: str, run: Run, tmp_path: Path, pack: Callable[[bytes], bytes]
@@ -98,6 +99,7 @@ def test_rotated_siblings_come_oldest_first_and_no_object_twice(bucket: Bucket, 
     assert found(f"{url}/r", f"{url}/r/*", f"{url}/r/access.log", url) == wanted
 
 
+@pytest.mark.slow
 def test_keys_with_odd_characters_and_signs_of_globs(bucket: Bucket, url: str, run: Run) -> None:
     odd = ["a b%20c.log", "ü+&=#.log", "[a].log", "q?.log"]
     for key in odd:
@@ -144,6 +146,7 @@ def test_a_denied_object_is_told(
     assert result.stderr.startswith(f"apilog: error: {url}/a.log: access denied\nhint: ")
 
 
+@pytest.mark.slow
 def test_a_broken_archive_gives_what_stands_before_the_damage(
     bucket: Bucket, url: str, run: Run
 ) -> None:
@@ -192,6 +195,7 @@ def test_any_url_gives_sources_or_a_clear_error(endpoint: str, rest: str) -> Non
         assert all(problem.hint or problem.reason for problem in problems)
 
 
+@pytest.mark.slow
 def test_names_of_objects_are_an_attackers_text_too(bucket: Bucket, url: str, run: Run) -> None:
     bucket.write("in/[red]\u202e=1+1.log", lines(range(3)))
     bucket.write("in/\u202ebad.log", b"no request\n" * 3)

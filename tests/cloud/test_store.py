@@ -133,6 +133,7 @@ def test_a_long_object_is_read_in_ranges_and_continued(
     assert held(store) == [*range(60_010)]
 
 
+@pytest.mark.slow
 def test_of_two_writers_at_once_the_first_wins_and_the_other_can_try_again(
     bucket: Bucket, store: str
 ) -> None:
@@ -153,6 +154,7 @@ def test_of_two_writers_at_once_the_first_wins_and_the_other_can_try_again(
     assert lines_in(Store.open(store)) == [*range(1, 9), *range(100, 105)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("commits", [1, 6])
 def test_the_manifest_itself_is_the_lock(
     bucket: Bucket, store: str, monkeypatch: pytest.MonkeyPatch, commits: int
@@ -172,6 +174,7 @@ def test_the_manifest_itself_is_the_lock(
     assert_tidy(bucket, store)
 
 
+@pytest.mark.slow
 def test_manifests_go_once_they_are_old(
     bucket: Bucket, store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -335,6 +338,7 @@ def test_verify_finds_a_damaged_object(
     assert problem in result.stderr
 
 
+@pytest.mark.slow
 def test_upkeep(bucket: Bucket, store: str, run: Run) -> None:
     batches = [records(12, first_line=1 + 12 * number) for number in range(4)]
     make(store, *batches)
@@ -366,6 +370,7 @@ def test_query_asks_a_store_and_a_log_together(
     assert json.loads(result.text)["tables"]["result"] == [{"n": 90, "paths": 90}]
 
 
+@pytest.mark.slow
 def test_others_read_it_and_agree(bucket: Bucket, endpoint: str, store: str) -> None:
     ours = make(store, records(60), records(45, first_line=61)).scan_records().collect()
     wanted = sorted(ours.select("line_number", "status").rows())

@@ -80,6 +80,7 @@ def spoil(data: bytes) -> bytes:
     return b"\xef\xbb\xbf" + b"".join(lines)
 
 
+@pytest.mark.slow
 def test_a_log_that_grows_is_cut_behind_what_is_known(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,6 +96,7 @@ def test_a_log_that_grows_is_cut_behind_what_is_known(
     assert Store.open(tmp_path / "there").manifest.inputs[0].offset == len(API) - 1
 
 
+@pytest.mark.slow
 def test_broken_lines_have_their_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cut_into(monkeypatch, 30_000)
     log = tmp_path / "broken.log"

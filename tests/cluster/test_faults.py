@@ -96,6 +96,7 @@ def test_work_that_fails_for_good_names_the_file(cluster: DaskCluster) -> None:
         run.merged(add)
 
 
+@pytest.mark.slow
 def test_other_versions_are_refused(cluster: DaskCluster, tmp_path: Path, run: Run) -> None:
     shadow = tmp_path / "shadow" / "polars-0.0.1.dist-info"
     shadow.mkdir(parents=True)
@@ -169,6 +170,7 @@ def test_what_no_cluster_can_read(run: Run) -> None:
     assert "reads no standard input" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_is_not_there(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("apilog.engine.cluster.connection._CONNECT_SECONDS", 1)
     done = run("report", LOGS / "api.log", "--scheduler", "tcp://127.0.0.1:1")

@@ -37,6 +37,7 @@ def stored(store: Path) -> pl.DataFrame:
     return apilog.scan(store).collect().sort("source", "line_number")
 
 
+@pytest.mark.slow
 def test_the_store_is_the_same_and_goes_on_alike(cluster: DaskCluster, tmp_path: Path) -> None:
     logs = tmp_path / "logs"
     logs.mkdir()

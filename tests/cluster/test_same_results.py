@@ -158,6 +158,7 @@ def test_where_by_and_limits(cluster: DaskCluster) -> None:
         assert_same(here, there)
 
 
+@pytest.mark.slow
 def test_rejects_have_their_line_numbers(cluster: DaskCluster, tmp_path: Path) -> None:
     log = tmp_path / "odd.log"
     lines = (LOGS / "api.log").read_text().splitlines()

@@ -106,6 +106,7 @@ def test_a_mistake_has_a_place_and_a_hint(
         assert "\nhint: " in ran.stderr
 
 
+@pytest.mark.slow
 def test_init_writes_what_config_reads(folder: Path, run: Run) -> None:
     logs = [str(SAMPLE_LOGS / name) for name in ("api.log", "json.log", "combined.log")]
     ran = run("init", *logs)

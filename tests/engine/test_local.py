@@ -202,6 +202,7 @@ def test_results_that_nobody_wants_any_more_end_the_threads(tmp_path: Path) -> N
     assert not is_open(path)
 
 
+@pytest.mark.slow
 def test_progress_is_told_all_bytes_on_disk() -> None:
     class Meter:
         expected: int | None = None
@@ -238,6 +239,7 @@ def test_of_standard_input_nobody_knows_the_total(monkeypatch: pytest.MonkeyPatc
     assert meter.expected is None
 
 
+@pytest.mark.slow
 def test_a_damaged_file_gives_what_stands_before_the_damage(tmp_path: Path) -> None:
     packed = gzip.compress(("\n".join(numbered(2000)) + "\n").encode())
     (tmp_path / "cut.log.gz").write_bytes(packed[: len(packed) // 2])

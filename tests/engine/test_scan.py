@@ -206,6 +206,7 @@ def test_errors_are_apilogs_own_under_every_engine(tmp_path: Path, engine: Engin
         assert caught.value.hint
 
 
+@pytest.mark.slow
 def test_lines_that_no_format_reads_are_left_out_or_raise(tmp_path: Path) -> None:
     path = write(tmp_path / "a.log", [line(), "no log line", "", line()])
     assert scan_logs([path]).select("line_number").collect()["line_number"].to_list() == [1, 4]

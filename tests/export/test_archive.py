@@ -62,6 +62,7 @@ def test_months_and_days_say_what_a_report_on_them_says(archive: tuple[Path, Pat
         assert cells[4] == format_duration(overview["latency_p95_ms"])
 
 
+@pytest.mark.slow
 def test_growth_is_of_spans_that_are_over_and_wholly_there(archive: tuple[Path, Path]) -> None:
     shown = rows(archive[1])
     day = [(START + timedelta(days=n)).strftime("%Y-%m-%d") for n in range(31)]
@@ -81,6 +82,7 @@ def test_every_period_is_linked_and_is_there(archive: tuple[Path, Path]) -> None
     assert "default-src 'none'" in page.replace("&#39;", "'")
 
 
+@pytest.mark.slow
 def test_a_run_that_changes_nothing_writes_nothing(archive: tuple[Path, Path]) -> None:
     source, to = archive
     before = state(to)

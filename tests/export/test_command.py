@@ -28,6 +28,7 @@ def files_in(folder: Path) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.slow
 def test_the_sample_logs_give_the_golden_folder(tmp_path: Path) -> None:
     # Names, columns and their order are what other programs rely on.
     to = tmp_path / "to"

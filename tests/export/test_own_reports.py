@@ -56,6 +56,7 @@ def archive(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return to
 
 
+@pytest.mark.slow
 def test_each_period_is_the_report_on_it(source: Path, tmp_path: Path) -> None:
     to = tmp_path / "to"
     run(source, to, format="parquet", where="status <> 404", **OWN)
@@ -73,6 +74,7 @@ def test_each_period_is_the_report_on_it(source: Path, tmp_path: Path) -> None:
         assert given["requests"] > files["orders"]["requests"].sum() > 0
 
 
+@pytest.mark.slow
 def test_pages_have_its_tables_and_the_index_the_usual_figures(
     source: Path, archive: Path, tmp_path: Path
 ) -> None:

@@ -212,6 +212,7 @@ def _check_mixture(given_lines: list[bytes]) -> None:
     _accounted(lines, read_lines(lines, reading, detector=detect_plan), reading)
 
 
+@pytest.mark.slow
 @settings(max_examples=about(10))
 @given(mixtures())
 def test_every_line_of_any_mixture_is_accounted_for(given_lines: list[bytes]) -> None:

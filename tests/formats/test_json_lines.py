@@ -397,6 +397,7 @@ VALUES = st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.ju
 OBJECTS = st.dictionaries(st.sampled_from(KEYS), VALUES | st.dictionaries(st.text(), VALUES))
 
 
+@pytest.mark.slow
 @given(st.lists(OBJECTS.map(json.dumps).map(str.encode) | st.binary(max_size=20), max_size=10))
 def test_any_lines_are_records_or_rejects(parts: list[bytes]) -> None:
     example = {"ts": NOON, "status": 1, "path": "/", "request_time": 0.1}

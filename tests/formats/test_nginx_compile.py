@@ -195,6 +195,7 @@ def test_escape_default_loses_nothing(
     _check(log_format, drawn)
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(any_format("json"), st.lists(any_values(), min_size=1, max_size=3))
 def test_escape_json_loses_nothing(
@@ -222,6 +223,7 @@ def any_template(draw: st.DrawFn, escape: EscapeMode) -> LogFormat:
     return parse_log_format("{" + f",{blank}".join([*members, '"constant": 5']) + "}", escape)
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(any_template("json"), st.lists(any_values(), min_size=1, max_size=3))
 def test_json_by_escape_json_loses_nothing(

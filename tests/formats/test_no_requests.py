@@ -48,6 +48,7 @@ def test_a_header_alone_is_skipped(tmp_path: Path, case: str, end: str, mark: st
     assert (file.lines, file.records, file.rejects, file.skipped) == (1, 0, 0, 1)
 
 
+@pytest.mark.slow
 def test_a_header_alone_is_an_empty_report(run: Run, tmp_path: Path) -> None:
     case = CASES / "azure-apim/portal-export.log"
     path = tmp_path / "export.csv"

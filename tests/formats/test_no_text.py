@@ -47,6 +47,7 @@ def test_a_table_of_something_else_is_no_log(run: Run, tmp_path: Path) -> None:
     assert done.stderr.startswith(f"apilog: error: {path}: ")
 
 
+@pytest.mark.slow
 def test_text_with_some_odd_bytes_is_text(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "access.log"
     path.write_bytes(b"\x1b[31mno\x1b[0m access \xe4\xf6\xfc line here at all\n" * 20)

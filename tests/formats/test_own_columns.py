@@ -140,6 +140,7 @@ def test_directives_of_apache_and_columns_of_other_types(tmp_path: Path) -> None
     ]
 
 
+@pytest.mark.slow
 def test_gateways_records(tmp_path: Path) -> None:
     record = {
         "requestId": "8d1fbbf2-5a3d-4a8e-9f63-0e1d2c3b4a59",
@@ -187,6 +188,7 @@ def test_a_store_has_no_keys(run: Run, tmp_path: Path) -> None:
     assert json.loads(ran.text)["tables"]["overview"][0]["server_errors"] == 1
 
 
+@pytest.mark.slow
 def test_keys_by_which_no_line_is_a_record_are_named(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "a.log"
     path.write_text('when="20.11.2026 10:15:06" rc=200 what="GET /a HTTP/1.1"\n' * 3)
@@ -207,6 +209,7 @@ def test_keys_by_which_no_line_is_a_record_are_named(run: Run, tmp_path: Path) -
     assert ran.text.splitlines()[1:] == ["2026-11-20T10:15:06Z,/a"]
 
 
+@pytest.mark.slow
 def test_a_named_unit_leaves_no_doubt(tmp_path: Path) -> None:
     objects = [{"time": t, "status": 200, "path": "/a", "took": 4000} for t in TIMES]
     path = write_json(tmp_path / "a.log", objects)

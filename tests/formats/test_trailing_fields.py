@@ -199,6 +199,7 @@ FIELDS = {
 }
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(st.permutations([*FIELDS]), st.integers(1, len(FIELDS)))
 def test_no_order_of_trailing_fields_changes_what_is_known(order: list[str], count: int) -> None:
@@ -223,6 +224,7 @@ def test_no_order_of_trailing_fields_changes_what_is_known(order: list[str], cou
         assert {r["host"] for r in found} == {"api.example.com"}
 
 
+@pytest.mark.slow
 def test_lines_that_are_cut_short_or_spoilt_have_no_say() -> None:
     tails = [f" {t} {u}" for t, u in zip(TIMES, UPSTREAM, strict=True)]
     good = lines_with(tails)

@@ -104,6 +104,7 @@ def test_a_broken_line_anywhere_changes_no_other(name: str) -> None:
     check_spliced(name, broken[: 2 * len(broken) // 3], at)
 
 
+@pytest.mark.slow
 @settings(max_examples=about(8))
 @given(
     name=st.sampled_from(NAMES),

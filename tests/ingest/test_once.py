@@ -73,6 +73,7 @@ def test_a_compressed_copy_is_known(logs: Path, store: Path, count: int) -> None
     assert held(store) == [*range(count)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_copy", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_a_known_compressed_file_is_not_decompressed_again(
     logs: Path, store: Path, is_copy: bool

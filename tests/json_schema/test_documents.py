@@ -90,6 +90,7 @@ def odd(tmp_path: Path) -> Path:
     return write(tmp_path / "odd.log", lines)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_schemas_are_schemas_and_are_printed(run: Run, name: str) -> None:
     printed = json.loads(run("schema", "--json", name).text)
@@ -101,6 +102,7 @@ def test_schemas_are_schemas_and_are_printed(run: Run, name: str) -> None:
     } == set()
 
 
+@pytest.mark.slow
 def test_every_column_has_its_meaning_and_its_unit() -> None:
     for name in DOCUMENTS:
         tables = document_schema(name).get("properties", {})
@@ -117,6 +119,7 @@ def test_every_column_has_its_meaning_and_its_unit() -> None:
         assert column.get("x-unit") == (None if is_time else metric.unit.value)
 
 
+@pytest.mark.slow
 def test_reports(run: Run, odd: Path, tmp_path: Path) -> None:
     empty = write(tmp_path / "empty.log", [])
     half = ("--since", "2026-11-20T18:00", "--until", "2026-11-21")

@@ -20,6 +20,7 @@ NAMES = [*DECLARED]
 TABLES = ["overview", "traffic", "endpoints", "consumers", "gateways"]
 
 
+@pytest.mark.slow
 def test_a_store_tells_what_its_log_told(tmp_path: Path) -> None:
     apilog.ingest(LOG, store=tmp_path, final=True)
     log, store = (

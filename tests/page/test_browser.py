@@ -93,6 +93,7 @@ def check_filters(
         assert "clients" in page.inner_text("[role=status]")
 
 
+@pytest.mark.slow
 def test_every_number_is_that_of_the_command(
     report: Any, stored: list[str], open_page: OpenPage
 ) -> None:

@@ -182,6 +182,7 @@ def test_a_page_has_no_time_of_its_own() -> None:
     assert drawn(report) == drawn(report)
 
 
+@pytest.mark.slow
 def test_charts_have_captions_and_differences_are_those_of_the_terminal() -> None:
     report = apilog.report("sample_logs/api.log", for_page=True)
     page = drawn(report)

@@ -47,6 +47,7 @@ def labels(**values: str) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(values.items()))
 
 
+@pytest.mark.slow
 def test_it_has_the_figures_of_the_report(run: Run) -> None:
     found = parse(run("report", LOG, "-f", "prometheus").text)
     document = json.loads(run("report", LOG, "-f", "json").text)

@@ -52,6 +52,7 @@ def rows(report: Report, table: str) -> list[dict[str, object]]:
     return report.tables[table].to_dicts()
 
 
+@pytest.mark.slow
 def test_each_file_is_read_as_what_it_is(report: Report) -> None:
     found = {Path(file.path).name: (file.format, file.records) for file in report.input.files}
     assert found == {
@@ -65,6 +66,7 @@ def test_each_file_is_read_as_what_it_is(report: Report) -> None:
     assert (report.input.rejects, report.input.skipped) == (0, 1)  # the header of the CSV file
 
 
+@pytest.mark.slow
 def test_the_gateways_are_counted_apart(report: Report) -> None:
     expected = {shape.gateway: count for shape, count in SHAPES.values()}
     assert {row["gateway"]: row["requests"] for row in rows(report, "gateways")} == expected
@@ -88,6 +90,7 @@ def test_a_consumer_is_one_whatever_gateway_it_came_through(report: Report) -> N
     assert rows(report, "overview")[0]["consumers"] == len(set(known))
 
 
+@pytest.mark.slow
 def test_whose_errors_they_are_is_told_in_each_gateway(report: Report) -> None:
     expected: Counter[tuple[object, ...]] = Counter()
     for name, (shape, _) in SHAPES.items():

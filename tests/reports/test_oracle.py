@@ -235,6 +235,7 @@ def test_every_line_is_accounted_for(document: Row, requests: list[Request]) -> 
     assert len(requests) == 3000
 
 
+@pytest.mark.slow
 def test_duckdb_agrees_on_the_endpoints(document: Row) -> None:
     with duckdb.connect() as database:
         database.register("requests", apilog.scan(LOGS).collect().to_arrow())

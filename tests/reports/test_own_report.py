@@ -100,6 +100,7 @@ def test_options_hold_for_every_table(records: duckdb.DuckDBPyConnection) -> Non
     assert report.tables["callers"]["n"].sum() == report.tables["total"]["requests"].item()
 
 
+@pytest.mark.slow
 def test_the_rest_below_the_top_is_exact_by_any_order() -> None:
     def rows(**table: Any) -> pl.DataFrame:
         base = {"by": ["route"], "metrics": ["requests", "latency_p95", "clients"]}
@@ -226,6 +227,7 @@ def test_the_command_draws_a_configured_report(
     assert run("config", "check").code == 0
 
 
+@pytest.mark.slow
 def test_each_table_is_a_picture_and_all_are_one(tmp_path: Path, run: Run) -> None:
     config = tmp_path / "apilog.toml"
     config.write_text(

@@ -106,6 +106,7 @@ def test_so_does_a_store_of_logs_of_many_formats(
     assert tables(run, tmp_path / "store", *options) == tables(run, *logs, *options)
 
 
+@pytest.mark.slow
 def test_stores_and_logs_mix(run: Run, tmp_path: Path, stored: Path) -> None:
     more = write(tmp_path / "more.log", [line(status=500, ms=3), line("/v1/users/8")])
     mixed = tables(run, more, stored)
@@ -205,6 +206,7 @@ def test_where_logs_are_wanted_a_store_is_named(
     assert f"apilog: error: {stored}: a store, not a log\nhint: " in result.stderr
 
 
+@pytest.mark.slow
 def test_a_store_below_a_folder_of_logs_is_not_searched(run: Run, tmp_path: Path) -> None:
     log = write(tmp_path / "access.log", [line(after=n) for n in range(9)])
     ingest([tmp_path], tmp_path / "kept" / "store")

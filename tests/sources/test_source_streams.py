@@ -183,6 +183,7 @@ def test_a_payload_of_base64_takes_little_memory(
     assert memory < 100 << 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layers", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_a_compressed_gigabyte_takes_little_memory(
     tmp_path: Path,

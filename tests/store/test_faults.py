@@ -51,7 +51,7 @@ def test_a_disk_that_is_full_leaves_the_old_state_or_the_new(
 ) -> None:
     seen = set()
     for path, failed, error in faults(
-        monkeypatch, tmp_path, lambda: OSError(errno.ENOSPC, "No space left on device"), lasting, 5
+        monkeypatch, tmp_path, lambda: OSError(errno.ENOSPC, "No space left on device"), lasting, 3
     ):
         # What only tidies up, and who holds the lock, may fail unnoticed.
         assert error is not None or failed in ("rmdir", "write", "ftruncate")
@@ -72,7 +72,7 @@ def test_a_power_cut_at_any_operation_leaves_the_old_state_or_the_new(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inputs = set()
-    for path, _, error in faults(monkeypatch, tmp_path, PowerCut, lasting=True, of_each=8):
+    for path, _, error in faults(monkeypatch, tmp_path, PowerCut, lasting=True, of_each=5):
         assert isinstance(error, PowerCut)
         if Store.is_store(path):
             inputs.add(assert_whole(path))

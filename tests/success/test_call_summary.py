@@ -104,6 +104,7 @@ def assert_same(one: CallSummary, other: CallSummary) -> None:
 CUTTINGS = (st.integers(0, 10**6), st.integers(0, 25), st.lists(st.integers(0, 300), max_size=6))
 
 
+@pytest.mark.slow
 @settings(max_examples=15)
 @given(*CUTTINGS)
 def test_any_cutting_and_any_order_give_the_same_state(

@@ -78,6 +78,7 @@ def test_json_keeps_the_contract(run: Run) -> None:
     assert document["tables"]["revenue"][-1]["plan"] == "(all)"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("output", sorted(OUTPUTS))
 def test_every_output_draws_it_and_no_address_is_in_any(
     run: Run, tmp_path: Path, stored: Path, output: str

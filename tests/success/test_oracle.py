@@ -111,6 +111,7 @@ def test_nobody_has_a_trial() -> None:
     check(one)
 
 
+@pytest.mark.slow
 def test_accounts_that_sign_up_later_are_left_out_and_told() -> None:
     one = world(7, 30, 300)
     for row in one.accounts[:10]:

@@ -142,6 +142,7 @@ def test_goals_that_are_none(text: str) -> None:
         parse_goals({"conversion_rate": text})
 
 
+@pytest.mark.slow
 def test_goals_are_reached_or_missed() -> None:
     goals = {
         "conversion_rate": "10%",

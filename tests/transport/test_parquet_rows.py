@@ -85,6 +85,7 @@ def told(path: Path) -> list[dict[str, Any]]:
     return apilog.scan(path).drop("source", "line_number").collect().to_dicts()
 
 
+@pytest.mark.slow
 def test_records_are_those_of_the_same_table_as_text(tmp_path: Path) -> None:
     folder = tmp_path / "export"
     parts = [REQUESTS.head(200), REQUESTS.tail(300)]

@@ -103,6 +103,7 @@ def test_an_event_without_an_end_is_a_reject(tmp_path: Path, wrap: Wrap) -> None
     assert read.rejects["line_number"].to_list() == [3]
 
 
+@pytest.mark.slow
 @DRIVERS
 def test_what_was_read_before_damage_is_whole(tmp_path: Path, wrap: Wrap) -> None:
     lines = [text for i in range(400) for text in cut(wrap, line(f"/v1/users/{i}"), 2)]

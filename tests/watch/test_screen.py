@@ -77,6 +77,7 @@ def rows_below(lines: list[str], title: str) -> list[str]:
     return lines[start:end]
 
 
+@pytest.mark.slow
 def test_at_80x24_each_ranking_has_rows_and_nothing_is_cut_off(frame: WatchFrame) -> None:
     lines = shown(frame, ScreenState(), 80, 24)
     assert len(lines) == 24
@@ -234,6 +235,7 @@ def test_every_key_is_told_on_its_page_and_in_the_documentation(frame: WatchFram
             assert f"`{key}`" in page
 
 
+@pytest.mark.slow
 def test_a_paused_screen_stands_still_while_frames_go_on(
     frame: WatchFrame, quiet_frame: WatchFrame
 ) -> None:

@@ -74,6 +74,7 @@ def test_quotes_come_back_as_they_came(agent: str) -> None:
         assert found == agent or '"' in agent
 
 
+@pytest.mark.slow
 @given(st.lists(AGENTS, max_size=4), st.integers(0, 3))
 def test_one_line_costs_no_other(agents: list[str], good: int) -> None:
     lines = [*[logged("curl/8")] * (good + 1), *map(logged, agents)]
